@@ -1,0 +1,137 @@
+"""Settings: one table of them, read from flags, then the environment, then a TOML file.
+
+Each struct is a table of `chargeport.toml`; each field is a key, with its type, bounds, default and meaning. The reference in
+the docs is made from them. A setting that is wrong or unknown stops the start with one sentence that names it.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from chargeport.errors import SettingError
+
+Role = Literal["all", "api", "ingest", "deliver"]
+
+
+class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A table of the settings file."""
+
+
+class ServerSettings(Table, frozen=True):
+    """Where the server listens, and what it calls itself."""
+
+    host: Annotated[str, Meta(min_length=1, description="Address to listen on; 0.0.0.0 for every one.")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="TCP port; 0 for any that is free.")] = 8080
+    base_url: Annotated[
+        str | None,
+        Meta(description="What links start with, such as https://cars.example.org; else what the request names."),
+    ] = None
+    trusted_proxies: Annotated[
+        list[str],
+        Meta(description="Addresses or networks of reverse proxies whose X-Forwarded-Proto and -Host are believed."),
+    ] = []
+    log: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="What is logged, from this level on.")] = (
+        "info"
+    )
+
+
+class DatabaseSettings(Table, frozen=True):
+    """Where things are kept."""
+
+    url: Annotated[str, Meta(min_length=1, description="sqlite:///FILE, relative or absolute (four slashes).")] = (
+        "sqlite:///chargeport.db"
+    )
+
+
+class IngestSettings(Table, frozen=True):
+    """What is taken in, and how much of it at once."""
+
+    auto_register: Annotated[
+        bool, Meta(description="Make unknown vehicles known when a UUID or a VIN is sent; else they are refused.")
+    ] = False
+    max_future_s: Annotated[
+        float, Meta(ge=0, le=86_400, description="How far ahead of our clock an observation may be, in seconds.")
+    ] = 300
+    max_items: Annotated[int, Meta(ge=1, le=1_000_000, description="Items in one request.")] = 10_000
+    max_bytes: Annotated[int, Meta(ge=1024, le=1 << 30, description="Size of one request's body, unpacked, in bytes.")] = (
+        8_388_608
+    )
+
+
+class Settings(Table, frozen=True):
+    """All settings."""
+
+    server: ServerSettings = ServerSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    ingest: IngestSettings = IngestSettings()
+
+
+# The short names of the environment; every other setting is CHARGEPORT_<TABLE>_<KEY>.
+_SHORT_NAMES: Final = {
+    "CHARGEPORT_DATABASE": ("database", "url"),
+    "CHARGEPORT_HOST": ("server", "host"),
+    "CHARGEPORT_PORT": ("server", "port"),
+    "CHARGEPORT_LOG": ("server", "log"),
+}
+
+
+def environment_names() -> dict[str, tuple[str, str]]:
+    """Each variable that is read, and the table and key that it sets."""
+    names = {
+        f"CHARGEPORT_{table}_{key}".upper(): (table, key)
+        for table, settings in msgspec.structs.asdict(Settings()).items()
+        for key in settings.__struct_fields__
+    }
+    return names | _SHORT_NAMES
+
+
+def load(
+    file: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    flags: Mapping[tuple[str, str], Any] | None = None,
+) -> Settings:
+    """The settings from the file, overridden by the environment, overridden by flags. Raises SettingError."""
+    tables = _from_file(file) if file is not None else {}
+    given = os.environ if environ is None else environ
+    for name, (table, key) in environment_names().items():
+        if given.get(name, ""):
+            _set(tables, table, key, given[name])
+            _checked(tables, f"{name} in the environment", strict=False)
+    for (table, key), value in (flags or {}).items():
+        if value is not None:
+            _set(tables, table, key, value)
+            _checked(tables, f"--{key}" if table != "database" else "--database", strict=False)
+    return _checked(tables, str(file or "the settings"), strict=False)
+
+
+def _set(tables: dict[str, Any], table: str, key: str, value: Any) -> None:
+    if (table, key) == ("server", "trusted_proxies") and isinstance(value, str):
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    tables.setdefault(table, {})[key] = value
+
+
+def _from_file(file: Path) -> dict[str, Any]:
+    try:
+        tables = tomllib.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise SettingError(f"The settings file {file} can't be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingError(f"The settings file {file} is not TOML: {error}.") from error
+    _checked(tables, str(file), strict=True)
+    return tables
+
+
+def _checked(tables: dict[str, Any], where: str, *, strict: bool) -> Settings:
+    """The settings, if they are right; else one sentence that names the setting and the rule."""
+    try:
+        return msgspec.convert(tables, Settings, strict=strict)
+    except msgspec.ValidationError as error:
+        what, _, path = str(error).partition(" - at `$")
+        name = path.rstrip("`").lstrip(".")
+        prefix = f"{name}: " if name else ""
+        raise SettingError(f"A setting is wrong ({where}): {prefix}{what}.") from None

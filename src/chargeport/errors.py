@@ -1,0 +1,85 @@
+"""Every error that a person or client may meet.
+
+    ChargeportError
+    ├── SettingError        a setting is wrong: names it, says what it may be
+    ├── StartError          the server can't start: a port in use, a database that can't be opened
+    ├── StoreError          the database does not do what it should, now
+    │   └── SchemaError     it was written by a newer Chargeport
+    ├── ConflictError       a name is taken
+    └── Problem             an answer to a request, with its HTTP status (the API's own error body is made of it)
+
+A rule that a reading breaks is a `signals.violation.Violation`: it concerns one item, not the request.
+"""
+
+from typing import Final
+
+
+class ChargeportError(Exception):
+    """An error whose text is one sentence for a person."""
+
+
+class SettingError(ChargeportError):
+    """A setting is wrong."""
+
+
+class StartError(ChargeportError):
+    """The server can't start."""
+
+
+class StoreError(ChargeportError):
+    """The database can't be read or written at the moment."""
+
+
+class SchemaError(StoreError):
+    """The database was written by a newer Chargeport."""
+
+
+class ConflictError(ChargeportError):
+    """A name that must be unique is taken."""
+
+
+class ErrorKind:
+    """A kind of error on the wire: HTTP status, Smartcar's type and code, a title, and how a client gets out of it.
+
+    Types and codes are Smartcar's taxonomy (their documentation, and captures of live answers).
+    """
+
+    __slots__ = ("code", "resolution", "slug", "status", "title", "type")
+
+    def __init__(self, status: int, type_: str, code: str | None, title: str, resolution: str | None = None) -> None:
+        self.status = status
+        self.type = type_
+        self.code = code
+        self.title = title
+        self.resolution = resolution
+        self.slug = "-".join(part.lower().replace("_", "-") for part in (type_, code) if part)
+
+
+MALFORMED: Final = ErrorKind(400, "VALIDATION", "INVALID_INPUT_FORMAT", "Invalid input")
+MISSING_PARAMETER: Final = ErrorKind(400, "VALIDATION", "MISSING_PARAMETER", "Missing parameter")
+UNAUTHORIZED: Final = ErrorKind(401, "AUTHENTICATION", "UNAUTHORIZED", "Unauthorized", "REAUTHENTICATE")
+ACCESS_DENIED: Final = ErrorKind(403, "AUTHENTICATION", "ACCESS_DENIED", "Access denied")
+PERMISSION: Final = ErrorKind(403, "PERMISSION", None, "Permission missing", "REAUTHENTICATE")
+VEHICLE_NOT_FOUND: Final = ErrorKind(404, "RESOURCE_NOT_FOUND", "VEHICLE_NOT_FOUND", "Vehicle not found")
+SIGNAL_NOT_FOUND: Final = ErrorKind(404, "RESOURCE_NOT_FOUND", "SIGNAL_NOT_FOUND", "Signal not found")
+CONNECTION_NOT_FOUND: Final = ErrorKind(404, "RESOURCE_NOT_FOUND", "CONNECTION_NOT_FOUND", "Connection not found")
+INVALID_PATH: Final = ErrorKind(404, "RESOURCE_NOT_FOUND", "INVALID_PATH", "Path not found")
+METHOD_NOT_ALLOWED: Final = ErrorKind(405, "VALIDATION", "METHOD_NOT_ALLOWED", "Method not allowed")
+TOO_LARGE: Final = ErrorKind(413, "VALIDATION", "PAYLOAD_TOO_LARGE", "Payload too large")
+UNSUPPORTED_MEDIA: Final = ErrorKind(415, "VALIDATION", "UNSUPPORTED_MEDIA_TYPE", "Unsupported media type")
+NOTHING_ACCEPTED: Final = ErrorKind(422, "VALIDATION", "NOTHING_ACCEPTED", "Nothing was accepted")
+RATE_LIMITED: Final = ErrorKind(429, "RATE_LIMIT", "SMARTCAR_API", "Too many requests", "RETRY_LATER")
+INTERNAL: Final = ErrorKind(500, "SERVER", "INTERNAL", "Internal error", "CONTACT_SUPPORT")
+UNAVAILABLE: Final = ErrorKind(503, "SERVER", "STORE_UNAVAILABLE", "Store unavailable", "RETRY_LATER")
+
+ERROR_KINDS: Final = tuple(kind for kind in dict(vars()).values() if isinstance(kind, ErrorKind))
+
+
+class Problem(ChargeportError):  # noqa: N818  (RFC 9457's word for it)
+    """A request can't be answered as asked: its kind, and what exactly is wrong, in one sentence."""
+
+    def __init__(self, kind: ErrorKind, detail: str, *, retry_after_s: int | None = None) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.detail = detail
+        self.retry_after_s = retry_after_s

@@ -1,0 +1,47 @@
+"""When something was observed: ISO 8601 or epoch milliseconds, in; epoch milliseconds, out."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from chargeport.signals.violation import Rule, Violation
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# The first car that could report its charge over the air is younger than this. What lies before is a clock that was never set.
+OLDEST_AT: Final = 946_684_800_000  # 2000-01-01
+
+_MILLISECOND = timedelta(milliseconds=1)
+_ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)")
+
+
+def observed_at(given: Any, now: int, max_future_s: float, path: str = "observedAt") -> int:
+    """The instant in milliseconds since the epoch; `now` when none is given. Raises Violation.
+
+    More than `max_future_s` ahead of `now` is refused: it would hold as the latest for as long as it is ahead.
+    """
+    if given is None:
+        return now
+    if type(given) is int:
+        at = given
+    elif isinstance(given, str):
+        at = _from_iso(given, path)
+    elif isinstance(given, float) and given.is_integer():
+        at = int(given)
+    else:
+        detail = f"{given!r:.40} is no instant: write ISO 8601 with an offset, or whole milliseconds since 1970"
+        raise Violation(Rule.WRONG_TYPE, detail, path)
+    if at > now + max_future_s * 1000:
+        raise Violation(Rule.IN_THE_FUTURE, f"{given!r:.40} lies more than {max_future_s:g} s in the future", path)
+    if at < OLDEST_AT:
+        hint = ": milliseconds are wanted, these look like seconds" if at > OLDEST_AT // 1000 else ""
+        raise Violation(Rule.TOO_OLD, f"{given!r:.40} lies before the year 2000{hint}", path)
+    return at
+
+
+def _from_iso(text: str, path: str) -> int:
+    if _ISO.fullmatch(text):
+        try:
+            return (datetime.fromisoformat(text) - EPOCH) // _MILLISECOND
+        except (ValueError, OverflowError):  # the 30th of February
+            pass
+    raise Violation(Rule.BAD_FORMAT, f"{text[:40]!r} is no instant: write 2026-05-01T09:59:58.000Z", path)

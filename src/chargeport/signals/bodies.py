@@ -1,0 +1,190 @@
+"""From a body as a source or client writes it to the signal's canonical value, or to the one rule that it breaks."""
+
+import math
+import re
+from typing import Any, Final
+
+import msgspec
+
+from chargeport.signals import wire
+from chargeport.signals.definition import Kind, Signal, Value
+from chargeport.signals.documents import ChargingType, ConditionType, Document, Weekday
+from chargeport.signals.timers import ScheduleType
+from chargeport.signals.units import convert, spellings
+from chargeport.signals.violation import Rule, Violation
+
+MAX_TEXT: Final = 64  # of a text signal: the longest known is 20
+
+# What sources write for "no value". Unknown is never a value, so none of these ever becomes one.
+PLACEHOLDERS: Final = frozenset(
+    {
+        "",
+        "-",
+        "invalid",
+        "<invalid>",
+        "n/a",
+        "na",
+        "nan",
+        "none",
+        "null",
+        "sna",
+        "unavailable",
+        "undefined",
+        "unknown",
+    }
+)
+
+
+class QuantityBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`{"value": number, "unit": text}`; a missing unit means the wire's."""
+
+    value: int | float | None
+    unit: str | None = None
+
+
+class CountBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`{"value": integer}`; the wire has no unit for a count."""
+
+    value: int | float | None
+    unit: str | None = None
+
+
+class TextBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`{"value": text}`."""
+
+    value: str | None
+
+
+class FlagBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`{"value": true}` or `{"value": false}`."""
+
+    value: bool | None
+
+
+_BODY_TYPES: Final[dict[Kind, type[msgspec.Struct]]] = {
+    Kind.QUANTITY: QuantityBody,
+    Kind.COUNT: CountBody,
+    Kind.TEXT: TextBody,
+    Kind.FLAG: FlagBody,
+}
+
+
+def body_type(signal: Signal) -> type[msgspec.Struct]:
+    """The struct that a body of this signal is decoded with."""
+    if signal.kind is Kind.DOCUMENT:
+        assert signal.document is not None, f"{signal.code} is a document without a type"  # noqa: S101
+        return signal.document
+    return _BODY_TYPES[signal.kind]
+
+
+def value_of(signal: Signal, body: Any, path: str = "body") -> Value:
+    """The canonical value of a decoded body (the struct of `body_type`).
+
+    Raises Violation when it breaks a rule; `path` is how the caller calls the body.
+    """
+    if isinstance(body, Document):
+        body.check(path)
+        return wire.document_text(body.in_wire_form(path))
+    value = body.value
+    if value is None:
+        raise Violation(Rule.MISSING, "null is no value: leave the signal out, or say why with a status", f"{path}.value")
+    match signal.kind:
+        case Kind.QUANTITY:
+            return _quantity(signal, value, body.unit, path)
+        case Kind.COUNT:
+            return _count(signal, value, body.unit, path)
+        case Kind.TEXT:
+            return _text(value, path)
+        case _:
+            return bool(value)
+
+
+def parse(signal: Signal, body: bytes | msgspec.Raw | dict[str, Any], path: str = "body") -> Value:
+    """The canonical value of a body given as JSON text or as builtins. Raises Violation."""
+    try:
+        if isinstance(body, dict):
+            return value_of(signal, msgspec.convert(body, body_type(signal)), path)
+        return value_of(signal, _decoders[signal.kind, signal.document].decode(body), path)
+    except KeyError:
+        _decoders[signal.kind, signal.document] = msgspec.json.Decoder(body_type(signal))
+        return parse(signal, body, path)
+    except msgspec.ValidationError as error:
+        raise violation(error, path) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Violation(Rule.NOT_JSON, f"not JSON: {error}", path) from None
+
+
+_decoders: dict[tuple[Kind, type[msgspec.Struct] | None], msgspec.json.Decoder[Any]] = {}
+
+
+def _quantity(signal: Signal, value: float, unit: str | None, path: str) -> Value:
+    if unit is not None and unit != signal.unit:
+        assert signal.dimension is not None, f"{signal.code} has a unit but no dimension"  # noqa: S101
+        converted = convert(value, signal.dimension, unit)
+        if converted is None:
+            known = ", ".join(spellings(signal.dimension))
+            raise Violation(
+                Rule.UNKNOWN_UNIT,
+                f"{unit[:40]!r} is no unit of {signal.dimension}: use {known}",
+                f"{path}.unit",
+            )
+        value = converted
+    return _bounded(signal, value, path)
+
+
+def _count(signal: Signal, value: float, unit: str | None, path: str) -> Value:
+    if unit is not None:
+        raise Violation(Rule.UNKNOWN_UNIT, f"{signal.code} is a count and has no unit: leave it out", f"{path}.unit")
+    if value != int(value) if math.isfinite(value) else False:
+        raise Violation(Rule.WRONG_TYPE, f"{value} is no whole number", f"{path}.value")
+    return _bounded(signal, value, path)
+
+
+def _bounded(signal: Signal, value: float, path: str) -> Value:
+    if not math.isfinite(value):
+        raise Violation(Rule.NOT_FINITE, f"{value} is no number to work with", f"{path}.value")
+    assert signal.minimum is not None and signal.maximum is not None  # noqa: S101, PT018
+    if not signal.minimum <= value <= signal.maximum:
+        unit = f" {signal.unit}" if signal.unit else ""
+        detail = f"{value:.15g}{unit} is not within {signal.minimum:g} to {signal.maximum:g}{unit}"
+        raise Violation(Rule.OUT_OF_BOUNDS, detail, f"{path}.value")
+    return wire.canonical(value)
+
+
+def _text(value: str, path: str) -> Value:
+    if value.strip().lower() in PLACEHOLDERS:
+        raise Violation(
+            Rule.PLACEHOLDER,
+            f"{value[:40]!r} says that there is no value: leave the signal out",
+            f"{path}.value",
+        )
+    if len(value) > MAX_TEXT or not value.isprintable():
+        raise Violation(Rule.BAD_FORMAT, f"a text of 1 to {MAX_TEXT} printable characters is wanted", f"{path}.value")
+    return value
+
+
+_ALLOWED: Final[dict[str, Any]] = {
+    "type": ConditionType,
+    "chargingType": ChargingType,
+    "scheduleType": ScheduleType,
+    "days": Weekday,
+}
+_WHERE = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<where>[^`]*)`)?$", re.DOTALL)
+_FIELD = re.compile(r"field `(?P<name>[^`]*)`")
+
+
+def violation(error: msgspec.ValidationError, path: str) -> Violation:
+    """Put msgspec's own finding in our terms: which rule, which member."""
+    found = _WHERE.match(str(error))
+    what, where = (found["what"], found["where"] or "") if found else (str(error), "")
+    field = _FIELD.search(what)
+    member = path + where.replace("[...]", "[]") + (f".{field['name']}" if field else "")
+    if "missing required field" in what:
+        return Violation(Rule.MISSING, f"{what}", member)
+    if "unknown field" in what:
+        return Violation(Rule.UNKNOWN_MEMBER, f"{what}: leave it out", member)
+    if "Invalid enum value" in what:
+        name = re.sub(r"\[.*", "", member.rpartition(".")[2])
+        allowed = getattr(_ALLOWED.get(name), "__args__", ())
+        return Violation(Rule.NOT_ALLOWED, f"{what}; allowed: {', '.join(allowed)}" if allowed else what, member)
+    return Violation(Rule.WRONG_TYPE, what, member)

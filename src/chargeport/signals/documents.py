@@ -1,0 +1,126 @@
+"""What the structured bodies share: the rules of texts, places, times of day and conditions.
+
+Members and their names are the seed's; every one is checked to the last. `check` raises a Violation that names the member.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final, Literal, Self
+
+import msgspec
+
+from chargeport.signals.violation import Rule, Violation
+
+Number = int | float
+ConditionType = Literal["GLOBAL", "LOCATION", "CHARGING_TYPE"]
+ChargingType = Literal["AC", "DC"]
+Weekday = Literal["MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY"]
+
+MAX_ENTRIES: Final = 1000  # of one list; a car that charges daily fills it in three years
+MAX_TEXT: Final = 256
+
+_CLOCK_TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d")
+
+
+class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A structured body or a part of one. A member that is None is absent."""
+
+    def check(self, path: str) -> None:
+        """Raise a Violation for the first rule that this part breaks; `path` is where it stands."""
+
+    def in_wire_form(self, path: str) -> Self:  # noqa: ARG002  (the overriding ones name members)
+        """The same in the wire's units and spellings."""
+        return self
+
+
+def within(value: float | None, low: float, high: float, path: str) -> None:
+    """The value, where there is one, lies within the bounds, which are inclusive."""
+    if value is not None and not low <= value <= high:
+        raise Violation(Rule.OUT_OF_BOUNDS, f"{value} is not within {low} to {high}", path)
+
+
+def short(value: str | None, path: str) -> None:
+    """The text, where there is one, has 1 to MAX_TEXT characters."""
+    if value is not None and not 0 < len(value) <= MAX_TEXT:
+        raise Violation(Rule.OUT_OF_BOUNDS, f"a text of 1 to {MAX_TEXT} characters is wanted, got {len(value)}", path)
+
+
+def few(values: Sequence[object] | None, path: str) -> None:
+    """The list, where there is one, has at most MAX_ENTRIES entries."""
+    if values is not None and len(values) > MAX_ENTRIES:
+        raise Violation(Rule.OUT_OF_BOUNDS, f"at most {MAX_ENTRIES} entries, got {len(values)}", path)
+
+
+def each(parts: Sequence[Document] | None, path: str) -> None:
+    """Every part of a list is in order."""
+    few(parts, path)
+    for index, part in enumerate(parts or ()):
+        part.check(f"{path}[{index}]")
+
+
+def position(latitude: float | None, longitude: float | None, path: str) -> None:
+    """Coordinates are on Earth and come in pairs."""
+    within(latitude, -90, 90, f"{path}.latitude")
+    within(longitude, -180, 180, f"{path}.longitude")
+    if (latitude is None) != (longitude is None):
+        missing = "latitude" if latitude is None else "longitude"
+        raise Violation(Rule.MISSING, "a place has both latitude and longitude, or neither", f"{path}.{missing}")
+
+
+def clock_time(value: str | None, path: str) -> None:
+    """The text, where there is one, is a time of day HH:MM:SS."""
+    if value is not None and not _CLOCK_TIME.fullmatch(value):
+        raise Violation(Rule.BAD_FORMAT, f"{value[:40]!r} is no time of day: write HH:MM:SS, 00:00:00 to 23:59:59", path)
+
+
+def distinct(days: list[Weekday] | None, path: str) -> None:
+    """No weekday stands twice."""
+    if days is not None and len(set(days)) != len(days):
+        raise Violation(Rule.NOT_ALLOWED, "a weekday stands here twice", path)
+
+
+def instant(value: str, path: str) -> datetime:
+    """An ISO 8601 instant with its offset from UTC."""
+    try:
+        parsed = datetime.fromisoformat(value)
+    except ValueError:
+        parsed = None
+    if parsed is None or parsed.tzinfo is None:
+        raise Violation(Rule.BAD_FORMAT, f"{value[:40]!r} is no instant: write 2026-05-01T09:59:58.000Z", path)
+    try:
+        return parsed.astimezone(UTC)
+    except OverflowError:
+        raise Violation(Rule.OUT_OF_BOUNDS, f"{value[:40]!r} is outside the calendar", path) from None
+
+
+class Condition(Document, frozen=True):
+    """Where or how a limit or timer applies: a place, or a charging type."""
+
+    name: str | None = None
+    address: str | None = None
+    latitude: Number | None = None
+    longitude: Number | None = None
+    chargingType: ChargingType | None = None  # noqa: N815  (wire name)
+
+    def check(self, path: str) -> None:
+        """Texts are short and coordinates are on Earth."""
+        short(self.name, f"{path}.name")
+        short(self.address, f"{path}.address")
+        position(self.latitude, self.longitude, path)
+
+    def names_place(self) -> bool:
+        """Whether it says where."""
+        return self.latitude is not None or self.name is not None or self.address is not None
+
+
+def check_condition(kind: ConditionType, condition: Condition | None, path: str) -> None:
+    """The condition says what the type promises: a place for LOCATION, AC or DC for CHARGING_TYPE, nothing for GLOBAL."""
+    if condition is not None:
+        condition.check(f"{path}.condition")
+    if kind == "LOCATION" and (condition is None or not condition.names_place()):
+        raise Violation(Rule.MISSING, "a LOCATION has a name, an address or coordinates", f"{path}.condition")
+    if kind == "CHARGING_TYPE" and (condition is None or condition.chargingType is None):
+        raise Violation(Rule.MISSING, "a CHARGING_TYPE is AC or DC", f"{path}.condition.chargingType")
+    if kind == "GLOBAL" and condition is not None and condition != Condition():
+        raise Violation(Rule.NOT_ALLOWED, "GLOBAL has no condition: use LOCATION or CHARGING_TYPE", f"{path}.condition")

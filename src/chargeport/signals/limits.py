@@ -1,0 +1,62 @@
+"""The body of charge-chargelimits: where charging stops, in general, by place and by charging type."""
+
+from chargeport.signals.definition import Dimension
+from chargeport.signals.documents import (
+    Condition,
+    ConditionType,
+    Document,
+    Number,
+    check_condition,
+    each,
+    within,
+)
+from chargeport.signals.units import convert
+from chargeport.signals.violation import Rule, Violation
+
+
+class ChargeLimit(Document, frozen=True):
+    """One limit: state of charge at which charging stops, in percent."""
+
+    type: ConditionType
+    limit: Number
+    condition: Condition | None = None
+
+    def check(self, path: str) -> None:
+        """The limit is a percentage and the condition fits the type."""
+        within(self.limit, 0, 100, f"{path}.limit")
+        check_condition(self.type, self.condition, path)
+
+
+class ChargeLimits(Document, frozen=True):
+    """Body of charge-chargelimits: the limit in force, and every configured one."""
+
+    activeLimit: Number | None = None  # noqa: N815  (wire name)
+    values: list[ChargeLimit] | None = None
+    unit: str | None = None
+
+    def check(self, path: str) -> None:
+        """Says at least something; limits are percentages."""
+        if self.activeLimit is None and self.values is None:
+            raise Violation(Rule.MISSING, "the body has neither activeLimit nor values", path)
+        within(self.activeLimit, 0, 100, f"{path}.activeLimit")
+        each(self.values, f"{path}.values")
+
+    def in_wire_form(self, path: str) -> "ChargeLimits":
+        """The same limits in percent; a fraction (v2's form) is multiplied by 100."""
+        return ChargeLimits(
+            activeLimit=None if self.activeLimit is None else self._percent(self.activeLimit, path),
+            values=None
+            if self.values is None
+            else [ChargeLimit(one.type, self._percent(one.limit, path), one.condition) for one in self.values],
+            unit="percent",
+        )
+
+    def _percent(self, value: float, path: str) -> float:
+        converted = convert(value, Dimension.RATIO, self.unit or "percent")
+        if converted is None:
+            raise Violation(
+                Rule.UNKNOWN_UNIT,
+                f"{str(self.unit)[:40]!r} is no unit of a limit: use percent",
+                f"{path}.unit",
+            )
+        return converted

@@ -1,0 +1,60 @@
+"""What normalising makes of a message: a reading, an absence or an issue."""
+
+from enum import StrEnum
+
+import msgspec
+
+from chargeport.signals.definition import Signal, Value
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """A signal had `value` at `observed_at` (the car's clock); we heard of it at `received_at`.
+
+    `vehicle` is whatever the source calls the car: an id, a VIN or an alias. Instants are milliseconds since the epoch.
+    """
+
+    vehicle: str
+    signal: Signal
+    value: Value
+    observed_at: int
+    received_at: int
+    source: str
+
+
+class AbsenceReason(StrEnum):
+    """Why a source gives no value. Each is told apart on the wire; none is ever a value."""
+
+    NOT_CAPABLE = "NOT_CAPABLE"  # the car has no such thing
+    NOT_PERMITTED = "NOT_PERMITTED"  # the owner did not allow the source to see it
+    NOT_CHARGING = "NOT_CHARGING"  # only known while charging
+    UNREACHABLE = "UNREACHABLE"  # the car does not answer
+    UNREADABLE = "UNREADABLE"  # the source itself calls the value invalid
+    SOURCE_FAILED = "SOURCE_FAILED"  # the source had an error of its own
+
+
+class Absence(msgspec.Struct, frozen=True):
+    """A source said that there is no value from `observed_at` on, and why."""
+
+    vehicle: str
+    signal: Signal
+    reason: AbsenceReason
+    observed_at: int
+    received_at: int
+    source: str
+
+
+class Issue(msgspec.Struct, frozen=True):
+    """What could not be understood: kept as it came, counted and shown, so that it can be replayed once it is.
+
+    `subject` names the field or item, `detail` says what is wrong, `raw` is the message as JSON text (shortened if huge).
+    """
+
+    source: str
+    subject: str
+    detail: str
+    raw: str
+    received_at: int
+    vehicle: str | None = None
+
+
+Entry = Reading | Absence

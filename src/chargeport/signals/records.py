@@ -1,0 +1,107 @@
+"""The body of charge-chargerecords: what past sessions were, where, and at what cost."""
+
+import re
+from typing import Final
+
+import msgspec
+
+from chargeport.signals.documents import (
+    ChargingType,
+    Document,
+    Number,
+    each,
+    instant,
+    position,
+    short,
+    within,
+)
+from chargeport.signals.violation import Rule, Violation
+
+MAX_ENERGY_KWH: Final = 2000  # twice the largest truck battery announced
+MAX_AMOUNT: Final = 1_000_000
+
+_CURRENCY = re.compile(r"[A-Z]{3}")
+
+
+class Cost(Document, frozen=True):
+    """What a session cost, in units of the currency."""
+
+    currency: str | None = None
+    energyAmount: Number | None = None  # noqa: N815  (wire name)
+    otherAmount: Number | None = None  # noqa: N815  (wire name)
+
+    def check(self, path: str) -> None:
+        """The currency is an ISO 4217 code; amounts have one."""
+        if self.currency is not None and not _CURRENCY.fullmatch(self.currency):
+            raise Violation(Rule.BAD_FORMAT, "a currency is three capital letters, like EUR", f"{path}.currency")
+        within(self.energyAmount, 0, MAX_AMOUNT, f"{path}.energyAmount")
+        within(self.otherAmount, 0, MAX_AMOUNT, f"{path}.otherAmount")
+
+
+class Place(Document, frozen=True):
+    """Where a session took place."""
+
+    name: str | None = None
+    address: str | None = None
+    latitude: Number | None = None
+    longitude: Number | None = None
+
+    def check(self, path: str) -> None:
+        """Texts are short and coordinates are on Earth."""
+        short(self.name, f"{path}.name")
+        short(self.address, f"{path}.address")
+        position(self.latitude, self.longitude, path)
+
+
+class ChargeRecord(Document, frozen=True):
+    """One charging session; energy in kWh, states of charge in percent, times in ISO 8601."""
+
+    startTime: str | None = None  # noqa: N815  (wire name)
+    endTime: str | None = None  # noqa: N815  (wire name)
+    startStateOfCharge: Number | None = None  # noqa: N815  (wire name)
+    endStateOfCharge: Number | None = None  # noqa: N815  (wire name)
+    energyAdded: Number | None = None  # noqa: N815  (wire name)
+    isPublicCharger: bool | None = None  # noqa: N815  (wire name)
+    chargingType: ChargingType | None = None  # noqa: N815  (wire name)
+    cost: Cost | None = None
+    location: Place | None = None
+    id: str | None = None
+
+    def check(self, path: str) -> None:
+        """It starts before it ends, and every part is in order."""
+        started = None if self.startTime is None else instant(self.startTime, f"{path}.startTime")
+        ended = None if self.endTime is None else instant(self.endTime, f"{path}.endTime")
+        if started and ended and started >= ended:
+            raise Violation(Rule.BAD_ORDER, "a session starts before it ends", f"{path}.endTime")
+        within(self.startStateOfCharge, 0, 100, f"{path}.startStateOfCharge")
+        within(self.endStateOfCharge, 0, 100, f"{path}.endStateOfCharge")
+        within(self.energyAdded, 0, MAX_ENERGY_KWH, f"{path}.energyAdded")
+        short(self.id, f"{path}.id")
+        if self.cost is not None:
+            self.cost.check(f"{path}.cost")
+        if self.location is not None:
+            self.location.check(f"{path}.location")
+
+
+class ChargeRecords(Document, frozen=True):
+    """Body of charge-chargerecords."""
+
+    values: list[ChargeRecord]
+
+    def check(self, path: str) -> None:
+        """Every record is in order."""
+        each(self.values, f"{path}.values")
+
+    def in_wire_form(self, path: str) -> "ChargeRecords":
+        """The same records with every time in UTC, to the millisecond."""
+        return ChargeRecords([_in_utc(one, f"{path}.values[{index}]") for index, one in enumerate(self.values)])
+
+
+def _in_utc(record: ChargeRecord, path: str) -> ChargeRecord:
+    def utc(value: str | None, member: str) -> str | None:
+        if value is None:
+            return None
+        return instant(value, f"{path}.{member}").isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    started, ended = utc(record.startTime, "startTime"), utc(record.endTime, "endTime")
+    return msgspec.structs.replace(record, startTime=started, endTime=ended)

@@ -1,0 +1,67 @@
+"""What is known of one signal of one car, and whether it may be shown as true now."""
+
+import msgspec
+
+from chargeport.signals.definition import Cadence, Signal, Value
+from chargeport.signals.reading import AbsenceReason
+
+LIVE_FOR_MS = 30 * 60_000
+"""How long a live value stands without a new report: twice the slowest push feed in use (VW's portal, every 15 minutes)."""
+
+
+class State(msgspec.Struct, frozen=True):
+    """The newest value of a signal and the newest word that there is none, each with its times.
+
+    `changed_at` is when the value was first seen, `observed_at` when it was last confirmed, both by the car's clock; the newer
+    of `observed_at` and `absence_at` decides which of the two holds. `position` is the change that brought the value.
+    """
+
+    signal: Signal
+    value: Value | None = None
+    observed_at: int | None = None
+    changed_at: int | None = None
+    received_at: int | None = None
+    source: str | None = None
+    position: int = 0
+    absence: AbsenceReason | None = None
+    absence_at: int | None = None
+    absence_received_at: int | None = None
+    absence_source: str | None = None
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """Why a value may not be shown as true: the reason, and since when (by our clock)."""
+
+    reason: AbsenceReason
+    since: int
+
+
+def stale_at(state: State) -> int | None:
+    """When the value stops being fresh; None for what lasts until something changes it."""
+    if state.signal.cadence is not Cadence.LIVE or state.observed_at is None:
+        return None
+    return state.observed_at + LIVE_FOR_MS
+
+
+def standing(state: State, charging: State | None, now: int) -> Standing | None:
+    """Why the state's value does not hold at `now`; None when it does. The state has a value or an absence.
+
+    A live value is over when the session is: when `charging` (the state of charge-ischarging) turned false after it was
+    observed. It is stale when the car fell silent. What lasts is neither.
+    """
+    observed_at = -1 if state.observed_at is None else state.observed_at
+    if state.absence is not None and (state.absence_at or 0) > observed_at:
+        return Standing(state.absence, state.absence_received_at or 0)
+    if state.signal.cadence is not Cadence.LIVE or state.observed_at is None:
+        return None
+    if charging is not None and _ended_after(state, charging):
+        return Standing(AbsenceReason.NOT_CHARGING, charging.received_at or 0)
+    ends_at = state.observed_at + LIVE_FOR_MS
+    return Standing(AbsenceReason.UNREACHABLE, ends_at) if now >= ends_at else None
+
+
+def _ended_after(state: State, charging: State) -> bool:
+    """Whether charging stopped after the value was observed, so that the source sent no fresh one."""
+    if charging.value is not False or charging.signal is state.signal:
+        return False
+    return charging.changed_at is not None and charging.changed_at > (state.observed_at or 0)

@@ -1,0 +1,34 @@
+"""What is wrong with a value: one rule, one place in it, one sentence."""
+
+from enum import StrEnum
+
+
+class Rule(StrEnum):
+    """The rules a reading is held to; each is the `code` of a rejection."""
+
+    NOT_JSON = "NOT_JSON"
+    WRONG_TYPE = "WRONG_TYPE"
+    MISSING = "MISSING"
+    UNKNOWN_MEMBER = "UNKNOWN_MEMBER"
+    NOT_ALLOWED = "NOT_ALLOWED"
+    NOT_FINITE = "NOT_FINITE"
+    OUT_OF_BOUNDS = "OUT_OF_BOUNDS"
+    PLACEHOLDER = "PLACEHOLDER"
+    BAD_FORMAT = "BAD_FORMAT"
+    BAD_ORDER = "BAD_ORDER"
+    UNKNOWN_UNIT = "UNKNOWN_UNIT"
+    UNKNOWN_SIGNAL = "UNKNOWN_SIGNAL"
+    UNKNOWN_VEHICLE = "UNKNOWN_VEHICLE"
+    NOT_PERMITTED = "NOT_PERMITTED"
+    IN_THE_FUTURE = "IN_THE_FUTURE"
+    TOO_OLD = "TOO_OLD"
+
+
+class Violation(ValueError):  # noqa: N818  (it is what was found, not a failure of ours)
+    """A value breaks a rule: `rule` names it, `path` the member (`body.value`), `detail` says the way out."""
+
+    def __init__(self, rule: Rule, detail: str, path: str) -> None:
+        super().__init__(detail)
+        self.rule = rule
+        self.detail = detail
+        self.path = path

@@ -1,0 +1,89 @@
+"""How a canonical value is written on the wire: compact JSON with numbers as JavaScript writes them.
+
+Smartcar's Node SDK checks a webhook by writing the parsed body again, so `80.0`, a space or an escaped letter would break it.
+"""
+
+import math
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from chargeport.signals.definition import Kind, Signal, Value
+
+_encode = msgspec.json.Encoder().encode
+
+# ECMA-262, Number::toString: plain digits from 1e-6 up to 1e21, an exponent outside.
+_SMALLEST_PLAIN = 1e-6
+_LARGEST_PLAIN = 1e21
+
+
+def number(value: int | float) -> str:
+    """A finite number as JavaScript's JSON.stringify writes it.
+
+    >>> number(80.0), number(10.7), number(0.00005), number(1e-7)
+    ('80', '10.7', '0.00005', '1e-7')
+    """
+    if not isinstance(value, float):
+        return str(value)
+    if value.is_integer() and abs(value) < _LARGEST_PLAIN:
+        return str(int(value))
+    text = repr(value)
+    if "e" not in text:
+        return text
+    if _SMALLEST_PLAIN <= abs(value) < _LARGEST_PLAIN:
+        return format(Decimal(text), "f")
+    mantissa, _, exponent = text.partition("e")
+    power = int(exponent)
+    return f"{mantissa}e{'+' if power > 0 else ''}{power}"
+
+
+def canonical(value: int | float) -> int | float:
+    """A number in the one form that equal numbers share: an int where it is whole.
+
+    >>> canonical(33.0), canonical(-0.0), canonical(10.7)
+    (33, 0, 10.7)
+    """
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def plain(document: Any) -> Any:
+    """A decoded document with every number canonical; members that are null are left out."""
+    if isinstance(document, dict):
+        return {name: plain(member) for name, member in document.items() if member is not None}
+    if isinstance(document, list):
+        return [plain(member) for member in document]
+    if isinstance(document, float) and math.isfinite(document):
+        return canonical(document)
+    return document
+
+
+def document_text(document: Any) -> str:
+    """The canonical JSON text of a document (a struct or builtins)."""
+    return _encode(plain(msgspec.to_builtins(document))).decode()
+
+
+def body(signal: Signal, value: Value) -> str:
+    """The signal's body as it stands on the wire."""
+    before, after = frame(signal)
+    return before + text(signal, value) + after
+
+
+def text(signal: Signal, value: Value) -> str:
+    """The value alone as JSON text, to be put between the halves of `frame`."""
+    match signal.kind:
+        case Kind.FLAG:
+            return "true" if value else "false"
+        case Kind.TEXT:
+            return _encode(value).decode()
+        case Kind.DOCUMENT:
+            return str(value)
+        case _:
+            return number(value)  # type: ignore[arg-type]
+
+
+def frame(signal: Signal) -> tuple[str, str]:
+    """What stands before and after the value in the signal's body."""
+    if signal.kind is Kind.DOCUMENT:
+        return "", ""
+    return '{"value":', f',"unit":"{signal.unit}"}}' if signal.unit else "}"

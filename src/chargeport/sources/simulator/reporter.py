@@ -1,0 +1,167 @@
+"""A car's voice: when it reports, how exactly it measures, what gets lost or late on the way.
+
+A first report says everything; so does one after a change of state and, while idle, one an hour. In between, a charging
+car sends what changes every few seconds. An absent field says nothing about earlier values, but `charging`, `plugged` and
+`status` in the same report do. Messages depend on car and seed alone, not on how often `due` is asked.
+"""
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+from random import Random
+from typing import Any
+
+from chargeport.sources.base import RawMessage
+from chargeport.sources.simulator.car import Car
+from chargeport.sources.simulator.profile import CarProfile
+from chargeport.sources.simulator.snapshot import LIVE_FIELDS
+
+DIALECT = "simulator"
+
+CHARGING_EVERY_S = 10.0
+IDLE_EVERY_S = 3_600.0
+
+VOLTAGE_NOISE = 0.002
+CURRENT_NOISE = 0.004
+"""Relative standard deviations: what car-grade sensors scatter from one sample to the next."""
+WIDEST_NOISE = 3.0
+
+LATE_BY_CADENCES = (1.5, 6.0)
+"""A late report comes after at least one newer one, and before anyone has forgotten it."""
+
+
+class Reporter:
+    """Turns the life of a car into messages.
+
+    `prelude` is what the car lives through before it is first heard of; it runs when the car is first needed, so that
+    thousands of reporters cost nothing to line up.
+    """
+
+    def __init__(
+        self,
+        car: Car,
+        seed: int,
+        *,
+        charging_every_s: float = CHARGING_EVERY_S,
+        idle_every_s: float = IDLE_EVERY_S,
+        drop_probability: float = 0.0,
+        late_probability: float = 0.0,
+        noise: bool = True,
+        source: str = "simulator",
+        prelude: Callable[[Car], None] | None = None,
+    ) -> None:
+        self.source = source
+        self._car = car
+        self._prelude = prelude
+        self._rng = Random(f"{seed}:{car.profile.id}:reports")
+        self._charging_every_ms = round(charging_every_s * 1000)
+        self._idle_every_ms = round(idle_every_s * 1000)
+        self._drop_probability = drop_probability
+        self._late_probability = late_probability
+        self._noise = noise
+        self._changes = 0
+        self._next_at = 0
+        self._heard_from_at: int | None = None
+        self._under_way: list[tuple[int, int, RawMessage]] = []
+        self._sent = 0
+
+    @property
+    def profile(self) -> CarProfile:
+        """The profile of the car, without waking its past."""
+        return self._car.profile
+
+    @property
+    def car(self) -> Car:
+        """The car itself, for its controls; advance it to the present before using one."""
+        if self._prelude is not None:
+            prelude, self._prelude = self._prelude, None
+            prelude(self._car)
+        return self._car
+
+    def due(self, to_at: int) -> list[RawMessage]:
+        """Advance the car to `to_at`; return the messages that have arrived by then, in order of arrival.
+
+        Nothing arrives before the instant this is first asked for: that is when somebody began to listen.
+        """
+        if self._heard_from_at is None:
+            self._heard_from_at = to_at
+            self._open(self.car)
+        while self._report_is_due(self.car, to_at):
+            self._report(self.car)
+        arrived = []
+        while self._under_way and self._under_way[0][0] <= to_at:
+            arrived.append(heappop(self._under_way)[2])
+        return arrived
+
+    def _open(self, car: Car) -> None:
+        """The first report, which is never lost: of a sleeping car, as it was when it fell asleep."""
+        observed_at = car.at if car.asleep_at is None else car.asleep_at
+        fields = self._measured(car.snapshot())
+        not_capable = car.profile.not_capable
+        if car.fast_charged_at is not None and not {"fast_charger"} & {*fields, *not_capable}:
+            # The standard outlives its session: the car still knows it, and since when.
+            self._send({"fast_charger": car.profile.fast_charger}, car.fast_charged_at, car.at)
+        if not_capable:
+            fields["not_capable"] = list(not_capable)
+        self._send(fields, observed_at, car.at)
+        self._reported(car)
+
+    def _report_is_due(self, car: Car, to_at: int) -> bool:
+        """Advance the car to its next report, or to `to_at`; say which."""
+        while True:
+            if car.asleep_at is not None:
+                self._changes = car.changes
+            elif car.changes != self._changes or car.at >= self._next_at:
+                return True
+            if car.at >= to_at:
+                return False
+            car.step(to_at if car.asleep_at is not None else min(to_at, self._next_at))
+
+    def _report(self, car: Car) -> None:
+        fields = self._measured(car.snapshot())
+        if car.changes == self._changes and car.status == "CHARGING":
+            fields = {name: fields[name] for name in LIVE_FIELDS if name in fields}
+        dropped = self._rng.random() < self._drop_probability
+        late = self._rng.random() < self._late_probability
+        delay_ms = round(self._rng.uniform(*LATE_BY_CADENCES) * self._every_ms(car)) if late else 0
+        if not dropped:
+            self._send(fields, car.at, car.at + delay_ms)
+        self._reported(car)
+
+    def _reported(self, car: Car) -> None:
+        self._changes = car.changes
+        self._next_at = car.at + self._every_ms(car)
+
+    def _every_ms(self, car: Car) -> int:
+        return self._charging_every_ms if car.status == "CHARGING" else self._idle_every_ms
+
+    def _send(self, fields: dict[str, Any], observed_at: int, arrives_at: int) -> None:
+        message = RawMessage(
+            source=self.source,
+            dialect=DIALECT,
+            vehicle=self.profile.id,
+            fields=fields,
+            received_at=max(arrives_at, self._heard_from_at or 0),
+            observed_at=observed_at,
+        )
+        self._sent += 1
+        heappush(self._under_way, (arrives_at, self._sent, message))
+
+    def _measured(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """Scatter voltage and current as sensors do; work out power and rate from them, so that they still agree.
+
+        Current only scatters downwards: a charger regulates below its set point, never above it.
+        """
+        if not (self._noise and fields.get("charging") and {"voltage_v", "current_a", "power_w"} <= fields.keys()):
+            return fields
+        voltage_v = round(fields["voltage_v"] * (1 + VOLTAGE_NOISE * self._gauss()), 1)
+        current_a = round(fields["current_a"] * (1 - CURRENT_NOISE * abs(self._gauss())), 1)
+        # Not the field `phases`: not every car reports how many it charges on.
+        phases = round(fields["power_w"] / (fields["voltage_v"] * fields["current_a"]))
+        power_w = round(voltage_v * current_a * phases)
+        measured = {"voltage_v": voltage_v, "current_a": current_a, "power_w": power_w}
+        if "rate_km_h" in fields:
+            measured["rate_km_h"] = round(fields["rate_km_h"] * power_w / max(1, fields["power_w"]), 1)
+        return fields | measured
+
+    def _gauss(self) -> float:
+        return max(-WIDEST_NOISE, min(WIDEST_NOISE, self._rng.gauss(0, 1)))

@@ -1,0 +1,121 @@
+"""The demo fleet's scenes: on the road, parked, waiting, silent, lost, and the night at home of `night.py`.
+
+Cars that are handed back to their itinerary drive on by themselves from there; the parked one with the lost one stays as it
+is until somebody controls it.
+"""
+
+from collections.abc import Callable
+from random import Random
+
+from msgspec.structs import replace
+
+from chargeport.sources.simulator import cities, models
+from chargeport.sources.simulator.car import Car
+from chargeport.sources.simulator.conditions import Condition
+from chargeport.sources.simulator.itinerary import Drive, PlugIn, Unplug, drive_ms, roadside_station
+from chargeport.sources.simulator.limits import Limit
+from chargeport.sources.simulator.night import charging_at_home_by_night
+from chargeport.sources.simulator.scene import MINUTE_MS, Scene, days_before, drive_down_to, owned
+from chargeport.sources.simulator.session import MILLISECONDS_PER_HOUR
+from chargeport.sources.simulator.station import home_station
+from chargeport.sources.simulator.timers import Schedule, Timer
+
+
+def fast_charging_on_the_road(now_at: int, days: int, rng: Random) -> Scene:
+    """800 V at a 300 kW station, some minutes in; drives home and plugs in there afterwards."""
+    city = rng.choice(cities.THREE_PHASE_CITIES)
+    profile = replace(
+        owned(models.TOURER_800, city, rng),
+        limits=(
+            Limit(type="GLOBAL", limit=90.0),
+            Limit(type="CHARGING_TYPE", limit=80.0, condition=Condition(charging_type="DC")),
+        ),
+    )
+    arrives_percent = rng.uniform(10, 15)
+    unplugs_at = now_at + 28 * MINUTE_MS
+    leaves_at = unplugs_at + 5 * MINUTE_MS
+    home_at = leaves_at + drive_ms(85) + 4 * MINUTE_MS
+    onwards = (
+        Unplug(at=unplugs_at),
+        Drive(at=leaves_at, km=85, to=profile.home),
+        PlugIn(at=home_at, station=home_station(profile)),
+    )
+
+    def prelude(car: Car) -> None:
+        car.advance(now_at - 7 * MILLISECONDS_PER_HOUR)
+        drive_down_to(car, arrives_percent)
+        car.advance(now_at - 6 * MINUTE_MS)
+        car.plug(roadside_station(profile, power_w=300_000.0))
+        car.follow(onwards)
+        car.advance(now_at)
+
+    return Scene(profile=profile, started_at=days_before(now_at, days), prelude=prelude)
+
+
+def idle_at_home(now_at: int, days: int, rng: Random) -> Scene:
+    """Parked at home with no cable in, awake, and staying so."""
+    bought = owned(models.RUNABOUT, rng.choice(cities.THREE_PHASE_CITIES), rng)
+    profile = replace(bought, limits=(Limit(type="GLOBAL", limit=80.0),), sleep_after_min=None)
+
+    def prelude(car: Car) -> None:
+        car.advance(now_at - 3 * MILLISECONDS_PER_HOUR)
+        car.drive(12.0, profile.home)
+        car.advance(now_at)
+
+    return Scene(profile=profile, started_at=days_before(now_at, days), prelude=prelude)
+
+
+def waiting_for_its_timer(now_at: int, days: int, rng: Random) -> Scene:
+    """On North America's split phase, plugged in at home hours before its schedule lets it charge."""
+    city = rng.choice(cities.SPLIT_PHASE_CITIES)
+    by_day = 7 * 60 <= city.local_minute(now_at) < 20 * 60
+    schedule = Schedule(start="23:00:00", end="05:00:00") if by_day else Schedule(start="11:00:00", end="15:00:00")
+    profile = replace(
+        owned(models.FRONTIER, city, rng),
+        limits=(Limit(type="GLOBAL", limit=90.0),),
+        timers=(Timer(type="GLOBAL", schedules=(schedule,), schedule_type="DAILY"),),
+        sleep_after_min=None,
+    )
+
+    def prelude(car: Car) -> None:
+        car.advance(now_at - 4 * MILLISECONDS_PER_HOUR)
+        drive_down_to(car, 55.0, profile.home)
+        car.advance(now_at - 20 * MINUTE_MS)
+        car.plug(home_station(profile))
+        car.follow()
+        car.advance(now_at)
+
+    return Scene(profile=profile, started_at=days_before(now_at, days), prelude=prelude)
+
+
+def small_and_silent(now_at: int, days: int, rng: Random) -> Scene:
+    """An older small car that lives its usual days and cannot report half of the fields."""
+    bought = owned(models.PICCOLA, rng.choice(cities.THREE_PHASE_CITIES), rng)
+    profile = replace(bought, sleep_after_min=None)
+    return Scene(profile=profile, started_at=days_before(now_at, days), prelude=lambda car: car.advance(now_at))
+
+
+def lost_while_charging(now_at: int, days: int, rng: Random) -> Scene:
+    """Out of reach for three hours, last heard of while it was charging at home."""
+    bought = owned(models.FJORD, rng.choice(cities.THREE_PHASE_CITIES), rng)
+    profile = replace(bought, limits=(Limit(type="GLOBAL", limit=80.0),))
+
+    def prelude(car: Car) -> None:
+        car.advance(now_at - 10 * MILLISECONDS_PER_HOUR)
+        drive_down_to(car, 30.0, profile.home)
+        car.advance(now_at - 4 * MILLISECONDS_PER_HOUR)
+        car.plug(home_station(profile))
+        car.advance(now_at - 3 * MILLISECONDS_PER_HOUR)
+        car.sleep()
+
+    return Scene(profile=profile, started_at=days_before(now_at, days), prelude=prelude)
+
+
+SCENES: tuple[Callable[[int, int, Random], Scene], ...] = (
+    charging_at_home_by_night,
+    fast_charging_on_the_road,
+    idle_at_home,
+    waiting_for_its_timer,
+    small_and_silent,
+    lost_while_charging,
+)

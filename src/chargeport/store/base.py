@@ -1,0 +1,238 @@
+"""The store as the rest sees it: a few small protocols, split by need, and the records that cross them.
+
+Every method is a coroutine so that a database behind a socket can implement it; SQLite's key reads finish without suspending.
+Lists are paged by number, changes by position. Instants are milliseconds since the epoch.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+from chargeport.signals.definition import Permission, Signal, Value
+from chargeport.signals.reading import AbsenceReason, Entry, Issue
+from chargeport.signals.state import State
+
+
+class Outcome(StrEnum):
+    """What became of one entry. All but the last two are on disk."""
+
+    ACCEPTED = "accepted"  # it is the latest now
+    SUPERSEDED = "superseded"  # stored in history; a newer one is the latest
+    UNCHANGED = "unchanged"  # confirms what was known
+    UNKNOWN_VEHICLE = "unknown_vehicle"
+    NOT_PERMITTED = "not_permitted"
+
+
+class Vehicle(msgspec.Struct, frozen=True, kw_only=True):
+    """A car. `id` is what clients call it; `vin` and `aliases` are what sources may call it."""
+
+    id: str
+    make: str
+    model: str
+    year: int
+    vin: str | None = None
+    powertrain: str = "BEV"
+    mode: str = "live"
+    aliases: tuple[str, ...] = ()
+    created_at: int = 0
+
+
+class VehicleStates(msgspec.Struct, frozen=True):
+    """A car and what is known of its signals, by signal key."""
+
+    vehicle: Vehicle
+    states: dict[int, State]
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One stored change: from `observed_at` on, the signal had this value, or none for this reason."""
+
+    position: int
+    vehicle_id: str
+    signal: Signal
+    observed_at: int
+    received_at: int
+    source: str
+    value: Value | None = None
+    absence: AbsenceReason | None = None
+
+
+class Application(msgspec.Struct, frozen=True, kw_only=True):
+    """A client of the API. `connected_only` limits it to the vehicles that it has a connection to."""
+
+    client_id: str
+    name: str
+    permissions: frozenset[Permission]
+    connected_only: bool = False
+    management_token: str = ""
+    created_at: int = 0
+    revoked_at: int | None = None
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """What a bearer token stands for, until when."""
+
+    client_id: str
+    permissions: frozenset[Permission]
+    connected_only: bool
+    expires_at: int
+
+
+class Connection(msgspec.Struct, frozen=True, kw_only=True):
+    """An application may read a user's vehicle, with these permissions."""
+
+    id: str
+    client_id: str
+    user_id: str
+    vehicle: Vehicle
+    permissions: frozenset[Permission]
+    created_at: int
+
+
+class IssueCount(msgspec.Struct, frozen=True):
+    """An issue that was met `count` times, as it was met last."""
+
+    issue: Issue
+    count: int
+    first_at: int
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Which part of a list: `number` counts from 1."""
+
+    number: int = 1
+    size: int = 10
+
+    @property
+    def offset(self) -> int:
+        """How many entries come before it."""
+        return (self.number - 1) * self.size
+
+
+class Readings(Protocol):
+    """Signals in, latest values out."""
+
+    async def write(self, entries: Sequence[Entry], only_for: str | None = None) -> list[Outcome]:
+        """Store entries and say, in their order, what became of each; returns when they are on disk.
+
+        All of one call is stored, or none of it. Any order of arrival and any repetition lead to the same state: latest is the
+        newest by `observed_at`; of two values observed at the same instant the greater one holds. With `only_for`
+        (a client id), vehicles that this application has no writing connection to are refused.
+        """
+        ...
+
+    async def signal(self, vehicle_id: str, signal: Signal) -> VehicleStates | None:
+        """The car with the state of one signal, and of charge-ischarging beside it; None when there is no such car."""
+        ...
+
+    async def signals(self, vehicle_id: str) -> VehicleStates | None:
+        """The car with all that is known of it; None when there is no such car."""
+        ...
+
+    async def changes(self, after: int, limit: int) -> list[Change]:
+        """The stored changes that follow a position, oldest first. The feed that streams and webhooks resume from."""
+        ...
+
+
+class Vehicles(Protocol):
+    """The cars."""
+
+    async def add_vehicle(self, vehicle: Vehicle) -> None:
+        """Make a car known. Raises ConflictError when one of its names is taken."""
+        ...
+
+    async def vehicle(self, vehicle_id: str) -> Vehicle | None:
+        """One car by its id."""
+        ...
+
+    async def find_vehicle(self, reference: str) -> Vehicle | None:
+        """One car by any of its names: id, VIN or alias."""
+        ...
+
+    async def vehicles(self, page: Page, connected_to: str | None = None) -> tuple[list[Vehicle], int]:
+        """A page of the cars, by id, and how many there are; with `connected_to`, of this application's connections."""
+        ...
+
+    async def remove_vehicle(self, vehicle_id: str) -> bool:
+        """Erase a car with everything that was ever stored of it; False when there is none."""
+        ...
+
+
+class Access(Protocol):
+    """Applications, their tokens and their connections. Secrets arrive hashed."""
+
+    async def add_application(self, application: Application, secret_hash: bytes) -> None:
+        """Make an application known."""
+        ...
+
+    async def application(self, client_id: str) -> tuple[Application, bytes] | None:
+        """An application with the hash of its secret."""
+        ...
+
+    async def applications(self) -> list[Application]:
+        """All applications, the revoked ones too, oldest first."""
+        ...
+
+    async def rotate_secret(self, client_id: str, secret_hash: bytes, management_token: str) -> bool:
+        """Give an application new secrets and end its tokens; False when it is unknown or revoked."""
+        ...
+
+    async def revoke_application(self, client_id: str, at: int) -> bool:
+        """End an application and its tokens; False when it is unknown or revoked already."""
+        ...
+
+    async def add_token(self, token_hash: bytes, client_id: str, expires_at: int) -> None:
+        """Remember a token by its hash."""
+        ...
+
+    async def grant(self, token_hash: bytes) -> Grant | None:
+        """What a token stands for; None when it is unknown or its application revoked. It may have expired."""
+        ...
+
+    async def add_connection(self, connection: Connection) -> Connection:
+        """Connect; an existing connection of the same three gets the new permissions and keeps its id."""
+        ...
+
+    async def connection(self, client_id: str, vehicle_id: str, user_id: str | None = None) -> Connection | None:
+        """The connection of an application to a car; the oldest, unless a user is named."""
+        ...
+
+    async def connections(
+        self, page: Page, client_id: str | None = None, user_id: str | None = None, vehicle_id: str | None = None
+    ) -> tuple[list[Connection], int]:
+        """A page of the connections that fit, newest first, and how many there are."""
+        ...
+
+    async def connection_by_id(self, connection_id: str) -> Connection | None:
+        """One connection."""
+        ...
+
+    async def remove_connection(self, connection_id: str) -> bool:
+        """End a connection; False when there is none."""
+        ...
+
+
+class Issues(Protocol):
+    """What could not be understood."""
+
+    async def add_issues(self, issues: Sequence[Issue]) -> None:
+        """Keep issues; one of the same source, vehicle, subject and detail is counted, with its newest message."""
+        ...
+
+    async def issues(self, page: Page) -> tuple[list[IssueCount], int]:
+        """A page of the issues, newest first, and how many different ones there are."""
+        ...
+
+
+class Store(Readings, Vehicles, Access, Issues, Protocol):
+    """Everything that is kept."""
+
+    async def ping(self) -> None:
+        """Return when the store answers reads and takes writes; raises StoreError otherwise."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what is under way and let go of the database."""
+        ...

@@ -1,0 +1,135 @@
+"""The tables of applications, tokens and connections."""
+
+from typing import Any, Final
+
+from chargeport.store.base import Application, Connection, Grant, Page
+from chargeport.store.sqlite import engine, rows
+from chargeport.store.sqlite.reader import Reader
+from chargeport.store.sqlite.writer import Writer
+
+_GRANT: Final = (
+    "SELECT t.client_id, a.permissions, a.connected_only, t.expires_at FROM tokens t"
+    " JOIN applications a ON a.client_id = t.client_id WHERE t.token_hash = ? AND a.revoked_at IS NULL"
+)
+_CONNECTIONS: Final = "FROM connections c JOIN vehicles v ON v.key = c.vehicle_key"
+_FITTING: Final = (
+    f"{_CONNECTIONS} WHERE (?1 IS NULL OR c.client_id = ?1) AND (?2 IS NULL OR c.user_id = ?2) AND (?3 IS NULL OR v.id = ?3)"
+)
+_OF_CAR: Final = (
+    f"SELECT {rows.CONNECTION} {_CONNECTIONS} WHERE v.id = ?2 AND c.client_id = ?1 AND (?3 IS NULL OR c.user_id = ?3)"
+    " ORDER BY c.created_at, c.id LIMIT 1"
+)
+
+
+class AccessTables:
+    """`store.base.Access` on SQLite."""
+
+    _reader: Reader
+    _writer: Writer
+
+    async def add_application(self, application: Application, secret_hash: bytes) -> None:
+        """Make an application known."""
+        row = (
+            application.client_id, application.name, secret_hash, application.management_token,
+            rows.permissions_text(application.permissions), int(application.connected_only), application.created_at,
+        )  # fmt: skip
+        await self._writer.call(
+            lambda connection: connection.execute("INSERT INTO applications VALUES (?,?,?,?,?,?,?,NULL)", row)
+        )
+
+    async def application(self, client_id: str) -> tuple[Application, bytes] | None:
+        """An application with the hash of its secret."""
+        row = self._reader.row(f"SELECT {rows.APPLICATION}, secret_hash FROM applications WHERE client_id = ?", (client_id,))
+        return None if row is None else (rows.application(row), row[-1])
+
+    async def applications(self) -> list[Application]:
+        """All applications, oldest first."""
+        found = self._reader.rows(f"SELECT {rows.APPLICATION} FROM applications ORDER BY created_at, client_id")
+        return [rows.application(row) for row in found]
+
+    async def rotate_secret(self, client_id: str, secret_hash: bytes, management_token: str) -> bool:
+        """New secrets; the tokens end."""
+        return await self._writer.call(
+            lambda connection: _change_application(
+                connection, client_id, "secret_hash = ?, management_token = ?", (secret_hash, management_token)
+            )
+        )
+
+    async def revoke_application(self, client_id: str, at: int) -> bool:
+        """End an application; the tokens end."""
+        return await self._writer.call(lambda connection: _change_application(connection, client_id, "revoked_at = ?", (at,)))
+
+    async def add_token(self, token_hash: bytes, client_id: str, expires_at: int) -> None:
+        """Remember a token; those of the application that are long over go."""
+        await self._writer.call(lambda connection: _insert_token(connection, token_hash, client_id, expires_at))
+
+    async def grant(self, token_hash: bytes) -> Grant | None:
+        """What a token stands for."""
+        row = self._reader.row(_GRANT, (token_hash,))
+        return None if row is None else Grant(row[0], rows.permissions(row[1]), bool(row[2]), row[3])
+
+    async def add_connection(self, connection: Connection) -> Connection:
+        """Connect, or give an existing connection other permissions."""
+        return await self._writer.call(lambda database: _upsert_connection(database, connection))
+
+    async def connection(self, client_id: str, vehicle_id: str, user_id: str | None = None) -> Connection | None:
+        """The oldest connection of an application to a car (of a user)."""
+        row = self._reader.row(_OF_CAR, (client_id, vehicle_id, user_id))
+        return None if row is None else rows.connection(row)
+
+    async def connections(
+        self, page: Page, client_id: str | None = None, user_id: str | None = None, vehicle_id: str | None = None
+    ) -> tuple[list[Connection], int]:
+        """A page of connections, newest first, and how many fit."""
+        bindings = (client_id, user_id, vehicle_id)
+        total = self._reader.count(f"SELECT count(*) {_FITTING}", bindings)
+        found = self._reader.rows(
+            f"SELECT {rows.CONNECTION} {_FITTING} ORDER BY c.created_at DESC, c.id DESC LIMIT ?4 OFFSET ?5",
+            (*bindings, page.size, page.offset),
+        )
+        return [rows.connection(row) for row in found], total
+
+    async def connection_by_id(self, connection_id: str) -> Connection | None:
+        """One connection."""
+        row = self._reader.row(f"SELECT {rows.CONNECTION} {_CONNECTIONS} WHERE c.id = ?", (connection_id,))
+        return None if row is None else rows.connection(row)
+
+    async def remove_connection(self, connection_id: str) -> bool:
+        """End a connection."""
+        return await self._writer.call(lambda database: _delete_connection(database, connection_id))
+
+
+def _change_application(connection: engine.Connection, client_id: str, change: str, values: tuple[Any, ...]) -> bool:
+    connection.execute(
+        f"UPDATE applications SET {change} WHERE client_id = ? AND revoked_at IS NULL",
+        (*values, client_id),
+    )
+    if connection.changes() == 0:
+        return False
+    connection.execute("DELETE FROM tokens WHERE client_id = ?", (client_id,))
+    return True
+
+
+def _insert_token(connection: engine.Connection, token_hash: bytes, client_id: str, expires_at: int) -> None:
+    # A token lives an hour; ten hours later nobody needs to be told any more that it expired.
+    over = (client_id, expires_at - 10 * 3600 * 1000)
+    connection.execute("DELETE FROM tokens WHERE client_id = ? AND expires_at < ?", over)
+    connection.execute("INSERT OR REPLACE INTO tokens VALUES (?, ?, ?)", (token_hash, client_id, expires_at))
+
+
+def _upsert_connection(database: engine.Connection, connection: Connection) -> Connection:
+    database.execute(
+        "INSERT INTO connections SELECT ?, ?, ?, key, ?, ? FROM vehicles WHERE id = ?"
+        " ON CONFLICT (client_id, vehicle_key, user_id) DO UPDATE SET permissions = excluded.permissions",
+        (
+            connection.id, connection.client_id, connection.user_id, rows.permissions_text(connection.permissions),
+            connection.created_at, connection.vehicle.id,
+        ),
+    )  # fmt: skip
+    bindings = (connection.client_id, connection.vehicle.id, connection.user_id)
+    return rows.connection(database.execute(_OF_CAR, bindings).fetchall()[0])
+
+
+def _delete_connection(database: engine.Connection, connection_id: str) -> bool:
+    database.execute("DELETE FROM connections WHERE id = ?", (connection_id,))
+    return database.changes() > 0

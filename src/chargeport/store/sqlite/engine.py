@@ -1,0 +1,104 @@
+"""How the database file is opened: pragmas, permissions, numbered migrations.
+
+One sentence for each way in which opening can fail. Imports no table's module.
+"""
+
+import os
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+import apsw
+
+from chargeport.errors import SchemaError, StartError, StoreError
+
+BUSY_TIMEOUT_MS: Final = 10_000  # another process (a command, a backup) may hold the write lock for a moment
+MAPPED_BYTES: Final = 1 << 38  # 256 GiB of address space, not memory: reads of any size skip a copy
+CACHE_KIB: Final = 262_144
+
+Connection = apsw.Connection
+Row = tuple[Any, ...]
+
+
+def fetch(connection: Connection, sql: str, bindings: tuple[Any, ...] = ()) -> list[Row]:
+    """All rows of a query. None is left open: an open one would keep the log from being copied back."""
+    return connection.execute(sql, bindings).fetchall()
+
+
+def connect(path: Path, *, create: bool = False) -> Connection:
+    """A connection with the pragmas that every one has. Raises StartError with one sentence."""
+    flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if create else 0)
+    try:
+        if create:
+            _create_private(path)
+        connection = apsw.Connection(str(path), flags=flags)
+        connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", f"mmap_size = {MAPPED_BYTES}",
+                       f"cache_size = -{CACHE_KIB}", "temp_store = MEMORY"):  # fmt: skip
+            connection.execute(f"PRAGMA {pragma}").fetchall()
+    except (apsw.Error, OSError) as error:
+        raise StartError(f"The database {path} can't be opened: {_reason(path, error)}.") from error
+    return connection
+
+
+def _create_private(path: Path) -> None:
+    """Make the file readable for its owner only: it holds tokens' hashes, places and signing keys."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+
+
+def _reason(path: Path, error: Exception) -> str:
+    if not path.parent.is_dir():
+        return f"the folder {path.parent} does not exist"
+    if isinstance(error, apsw.NotADBError):
+        return "the file is not an SQLite database"
+    if path.is_dir():
+        return "it is a folder"
+    if isinstance(error, apsw.ReadOnlyError | PermissionError) or not os.access(path.parent, os.W_OK):
+        return "it can't be written"
+    return str(error).removesuffix(".") or type(error).__name__
+
+
+def migrations() -> list[tuple[int, str, str]]:
+    """Every step of the schema: number, name, SQL."""
+    folder = resources.files("chargeport.store.sqlite") / "schema"
+    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
+    return [(int(name[:4]), name.removesuffix(".sql"), (folder / name).read_text("utf-8")) for name in names]
+
+
+def version(connection: Connection) -> int:
+    """The number of the newest step that the database has."""
+    return int(fetch(connection, "PRAGMA user_version")[0][0])
+
+
+def migrate(connection: Connection, path: Path) -> list[str]:
+    """Bring the schema up to date, each step whole or not at all; the names of the steps that were taken.
+
+    Raises SchemaError when the database is newer than this program.
+    """
+    try:
+        taken = []
+        with connection:  # a transaction: BEGIN IMMEDIATE below would nest, so processes meet at the first write
+            steps = migrations()
+            current = version(connection)
+            if current > steps[-1][0]:
+                raise SchemaError(
+                    f"The database {path} has schema {current}, but this Chargeport knows {steps[-1][0]} at the most: "
+                    "use the newer Chargeport that wrote it."
+                )
+            for number, name, sql in steps:
+                if number > current:
+                    connection.execute(sql)
+                    connection.execute(f"PRAGMA user_version = {number}")
+                    taken.append(name)
+    except apsw.Error as error:
+        raise StartError(f"The database {path} can't be opened: {_reason(path, error)}.") from error
+    return taken
+
+
+def translated(error: apsw.Error) -> StoreError:
+    """An error of SQLite's as one of ours."""
+    if isinstance(error, apsw.FullError):
+        return StoreError("The disk is full: nothing can be stored until there is room.")
+    if isinstance(error, apsw.BusyError):
+        return StoreError("Another program holds the database's write lock.")
+    return StoreError(f"The database failed: {error}.")

@@ -1,0 +1,128 @@
+"""Merging entries into the latest values and the history, inside the writer's transaction.
+
+Entries of a commit group are sorted by vehicle and signal before anything is written: rows that lie together cost a third.
+What is newer than all that is known is settled here with the row of `latest` alone; what comes late goes through `late`.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from chargeport.signals.reading import Entry, Reading
+from chargeport.store.base import Outcome
+from chargeport.store.sqlite.engine import Connection, fetch
+from chargeport.store.sqlite.late import insert_late
+from chargeport.store.sqlite.slot import Slot, SlotTable
+
+_ACCEPTED, _UNCHANGED = Outcome.ACCEPTED, Outcome.UNCHANGED
+
+SCAN_FROM: Final = 4  # entries of one vehicle from which on reading its whole row range is cheaper than key by key
+
+
+class Batch(NamedTuple):
+    """What one caller wants stored; `only_for` limits it to the vehicles that this application may write to."""
+
+    entries: Sequence[Entry]
+    only_for: str | None
+
+
+def merge(connection: Connection, batches: Sequence[Batch]) -> list[list[Outcome]]:
+    """Store the entries of all batches and say what became of each, batch by batch in their order."""
+    outcomes = [[Outcome.UNKNOWN_VEHICLE] * len(batch.entries) for batch in batches]
+    work = _sorted_work(connection, batches, outcomes)
+    table = SlotTable(connection)
+    start = 0
+    while start < len(work):
+        vehicle_key = work[start][0]
+        end = start
+        while end < len(work) and work[end][0] == vehicle_key:
+            end += 1
+        if end - start >= SCAN_FROM:
+            table.load_vehicle(vehicle_key)
+        for _, signal_key, _, number, index, entry in work[start:end]:
+            slot = table.slot(vehicle_key, signal_key)
+            outcomes[number][index] = _place(table, slot, entry)
+        start = end
+    table.store()
+    return outcomes
+
+
+def _sorted_work(
+    connection: Connection, batches: Sequence[Batch], outcomes: list[list[Outcome]]
+) -> list[tuple[int, int, int, int, int, Entry]]:
+    """The entries whose vehicle is known and may be written, by vehicle, signal and time of observation."""
+    names = _Names(connection)
+    work = []
+    for number, (entries, only_for) in enumerate(batches):
+        for index, entry in enumerate(entries):
+            vehicle_key = names.key(entry.vehicle)
+            if vehicle_key is None:
+                continue
+            if only_for is not None and not names.may_write(only_for, vehicle_key):
+                outcomes[number][index] = Outcome.NOT_PERMITTED
+                continue
+            work.append((vehicle_key, entry.signal.key, entry.observed_at, number, index, entry))
+    work.sort()  # number and index are never twice the same, so entries are not compared
+    return work
+
+
+class _Names:
+    """Which vehicle a name stands for, looked up once a group."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._keys: dict[str, int | None] = {}
+        self._writable: dict[tuple[str, int], bool] = {}
+
+    def key(self, reference: str) -> int | None:
+        if reference in self._keys:
+            return self._keys[reference]
+        rows = fetch(self._connection, "SELECT vehicle_key FROM vehicle_references WHERE reference = ?", (reference,))
+        found: int | None = rows[0][0] if rows else None
+        self._keys[reference] = found
+        return found
+
+    def may_write(self, client_id: str, vehicle_key: int) -> bool:
+        known = self._writable.get((client_id, vehicle_key))
+        if known is None:
+            rows = fetch(
+                self._connection,
+                "SELECT 1 FROM connections WHERE client_id = ? AND vehicle_key = ?"
+                " AND ' ' || permissions || ' ' LIKE '% write_readings %' LIMIT 1",
+                (client_id, vehicle_key),
+            )
+            known = self._writable[client_id, vehicle_key] = bool(rows)
+        return known
+
+
+def _place(table: SlotTable, slot: Slot, entry: Entry) -> Outcome:
+    """Put one entry where its time of observation says, and say what that meant."""
+    at = entry.observed_at
+    value: Any
+    if type(entry) is Reading:
+        value, absence = entry.value, None
+    else:
+        value, absence = None, entry.reason.value  # type: ignore[union-attr]
+    if at <= slot.newest_at:
+        return insert_late(table, slot, entry, value, absence)
+    if absence is None:
+        if slot.absent or slot.value != value or slot.position == 0:
+            table.start_run(slot, entry, value, None)
+            slot.value, slot.changed_at = value, at
+            outcome = _ACCEPTED
+        else:
+            table.see(slot, entry)
+            outcome = _UNCHANGED
+        slot.observed_at, slot.received_at, slot.source_key = at, entry.received_at, table.source_key(entry.source)
+        slot.absent = False
+    else:
+        if slot.absent and slot.absence == absence:
+            outcome = _UNCHANGED
+        else:
+            table.start_run(slot, entry, None, absence)
+            outcome = _ACCEPTED
+        slot.absence, slot.absence_at = absence, at
+        slot.absence_received_at, slot.absence_source_key = entry.received_at, table.source_key(entry.source)
+        slot.absent = True
+    slot.newest_at = at
+    table.touch(slot)
+    return outcome

@@ -1,0 +1,219 @@
+"""The latest row of one signal of one car while a commit group works on it, and the writes that the group has gathered.
+
+Writes are gathered and done in bulk at the end of the group; `flush` does them early where something must be read back.
+"""
+
+from typing import Any, Final
+
+from chargeport.signals.reading import Entry
+from chargeport.store.sqlite.engine import Connection, Row, fetch
+
+TAIL_BYTES: Final = 4 * 32  # sightings kept in `latest` before they move to the run in history
+RUN_MS: Final = 6 * 3600 * 1000  # a run that lasts longer is carried on in a new row: keeps `seen` under ten kilobytes
+MAX_OFFSET_MS: Final = 0xFFFF_FFFF
+
+_COLUMNS: Final = (
+    "vehicle_key, signal_key, value, observed_at, changed_at, received_at, source_key, position, run_at,"
+    " absence, absence_at, absence_received_at, absence_source_key, seen"
+)
+_SELECT_VEHICLE: Final = f"SELECT {_COLUMNS} FROM latest WHERE vehicle_key = ?"
+_SELECT_ONE: Final = f"SELECT {_COLUMNS} FROM latest WHERE vehicle_key = ? AND signal_key = ?"
+_INSERT: Final = f"INSERT INTO latest ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+_UPDATE: Final = (
+    "UPDATE latest SET value = ?3, observed_at = ?4, changed_at = ?5, received_at = ?6, source_key = ?7, position = ?8,"
+    " run_at = ?9, absence = ?10, absence_at = ?11, absence_received_at = ?12, absence_source_key = ?13, seen = ?14"
+    " WHERE vehicle_key = ?1 AND signal_key = ?2"
+)
+_INSERT_RUN: Final = (
+    "INSERT INTO history (vehicle_key, signal_key, observed_at, position, received_at, source_key, value, absence, continues)"
+    " VALUES (?,?,?,?,?,?,?,?,?)"
+)
+_APPEND_SEEN: Final = (
+    "UPDATE history SET seen = CAST(coalesce(seen, x'') || ? AS BLOB), last_seen_at = ?"
+    " WHERE vehicle_key = ? AND signal_key = ? AND observed_at = ? AND position = ?"
+)
+# In passing, the last time of an absence is kept in `latest` only.
+_ABSENT_UNTIL: Final = (
+    "UPDATE history SET last_seen_at = ?1 WHERE vehicle_key = ?2 AND signal_key = ?3 AND absence IS NOT NULL"
+    " AND observed_at < ?1 AND position = (SELECT position FROM history WHERE vehicle_key = ?2 AND signal_key = ?3"
+    " AND absence IS NOT NULL ORDER BY observed_at DESC, absence DESC LIMIT 1)"
+)
+
+
+class Slot:
+    """One row of `latest`, in columns' order, with what follows from it: whether an absence holds, the newest instant."""
+
+    __slots__ = (
+        "absence",
+        "absence_at",
+        "absence_received_at",
+        "absence_source_key",
+        "absent",
+        "changed_at",
+        "dirty",
+        "new",
+        "newest_at",
+        "observed_at",
+        "position",
+        "received_at",
+        "run_at",
+        "seen",
+        "signal_key",
+        "source_key",
+        "value",
+        "vehicle_key",
+    )
+
+    def __init__(self, row: tuple[Any, ...]) -> None:
+        self.vehicle_key: int
+        self.signal_key: int
+        self.value: Any
+        self.observed_at: int | None
+        self.changed_at: int | None
+        self.received_at: int | None
+        self.source_key: int | None
+        self.position: int
+        self.run_at: int
+        self.absence: str | None
+        self.absence_at: int | None
+        self.absence_received_at: int | None
+        self.absence_source_key: int | None
+        (
+            self.vehicle_key, self.signal_key, self.value, self.observed_at, self.changed_at, self.received_at,
+            self.source_key, self.position, self.run_at, self.absence, self.absence_at, self.absence_received_at,
+            self.absence_source_key, seen,
+        ) = row  # fmt: skip
+        self.seen: bytes = seen or b""
+        self.dirty = False
+        self.new = self.position == 0 and self.absence_at is None
+        if self.absence_at is None:  # nearly always
+            self.absent = False
+            self.newest_at = -1 if self.observed_at is None else self.observed_at
+        else:
+            self.settle()
+
+    def settle(self) -> None:
+        """Work out what follows from the times."""
+        observed_at = -1 if self.observed_at is None else self.observed_at
+        absence_at = -1 if self.absence_at is None else self.absence_at
+        self.absent = absence_at > observed_at
+        self.newest_at = max(absence_at, observed_at)
+
+    def row(self) -> tuple[Any, ...]:
+        """The row to write."""
+        return (
+            self.vehicle_key, self.signal_key, self.value, self.observed_at, self.changed_at, self.received_at,
+            self.source_key, self.position, self.run_at, self.absence, self.absence_at,
+            self.absence_received_at, self.absence_source_key, self.seen or None,
+        )  # fmt: skip
+
+
+class SlotTable:
+    """All the slots that a commit group touches."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._slots: dict[tuple[int, int], Slot] = {}
+        self._scanned: set[int] = set()
+        self._touched: list[Slot] = []
+        self._runs: list[tuple[Any, ...]] = []
+        self._sightings: list[tuple[Any, ...]] = []
+        self._sources: dict[str, int] = dict(self.rows("SELECT name, key FROM sources"))
+        self._position: int = self.rows("SELECT value FROM sequences WHERE name = 'position'")[0][0]
+        self._first_position = self._position
+
+    def rows(self, sql: str, bindings: tuple[Any, ...] = ()) -> list[Row]:
+        """What a query finds."""
+        return fetch(self._connection, sql, bindings)
+
+    def execute(self, sql: str, bindings: tuple[Any, ...]) -> None:
+        """Change the database at once."""
+        self._connection.execute(sql, bindings)
+
+    def load_vehicle(self, vehicle_key: int) -> None:
+        """Read all rows of a vehicle at once."""
+        self._scanned.add(vehicle_key)
+        for row in self.rows(_SELECT_VEHICLE, (vehicle_key,)):
+            self._slots[vehicle_key, row[1]] = Slot(row)
+
+    def slot(self, vehicle_key: int, signal_key: int) -> Slot:
+        """The slot of a signal, read if need be; an empty one where nothing is known yet."""
+        slot = self._slots.get((vehicle_key, signal_key))
+        if slot is None:
+            rows = () if vehicle_key in self._scanned else self.rows(_SELECT_ONE, (vehicle_key, signal_key))
+            row = (
+                rows[0] if rows else (vehicle_key, signal_key, None, None, None, None, None, 0, 0, None, None, None, None, None)
+            )
+            slot = self._slots[vehicle_key, signal_key] = Slot(row)
+        return slot
+
+    def touch(self, slot: Slot) -> None:
+        """Have the slot written at the end of the group."""
+        if not slot.dirty:
+            slot.dirty = True
+            self._touched.append(slot)
+
+    def source_key(self, name: str) -> int:
+        """The number of a source, given at its first reading."""
+        key = self._sources.get(name)
+        if key is None:
+            self.execute("INSERT INTO sources (name) VALUES (?)", (name,))
+            key = self._sources[name] = self._connection.last_insert_rowid()
+        return key
+
+    def next_position(self) -> int:
+        """A new place in the feed of changes."""
+        self._position += 1
+        return self._position
+
+    def start_run(self, slot: Slot, entry: Entry, value: Any, absence: str | None, *, continues: bool = False) -> None:
+        """A run begins with this entry; the one before it is finished."""
+        self.finish_run(slot)
+        position = self.next_position()
+        self._runs.append((
+            slot.vehicle_key, slot.signal_key, entry.observed_at, position, entry.received_at,
+            self.source_key(entry.source), value, absence, 1 if continues else None,
+        ))  # fmt: skip
+        if absence is None:
+            slot.position, slot.run_at = position, entry.observed_at
+
+    def see(self, slot: Slot, entry: Entry) -> None:
+        """The value of the slot's run was seen once more, later than ever before."""
+        offset = entry.observed_at - slot.run_at
+        if offset > MAX_OFFSET_MS or (offset > RUN_MS and len(slot.seen) >= TAIL_BYTES):
+            self.start_run(slot, entry, slot.value, None, continues=True)
+            return
+        if len(slot.seen) >= TAIL_BYTES:
+            self.finish_run(slot)
+        slot.seen += offset.to_bytes(4, "little")
+
+    def finish_run(self, slot: Slot) -> None:
+        """Move the sightings that `latest` still holds to the run in history."""
+        if slot.seen:
+            where = (slot.vehicle_key, slot.signal_key, slot.run_at, slot.position)
+            self._sightings.append((slot.seen, slot.observed_at, *where))
+            slot.seen = b""
+
+    def flush(self, slot: Slot) -> None:
+        """Have everything about the slot in the database, so that its history can be read and changed."""
+        self.finish_run(slot)
+        self._write_history()
+        if slot.absence_at is not None:
+            self.execute(_ABSENT_UNTIL, (slot.absence_at, slot.vehicle_key, slot.signal_key))
+
+    def store(self) -> None:
+        """Write what the group has gathered."""
+        self._write_history()
+        if self._touched:
+            self._connection.executemany(_INSERT, [slot.row() for slot in self._touched if slot.new])
+            self._connection.executemany(_UPDATE, [slot.row() for slot in self._touched if not slot.new])
+        if self._position != self._first_position:
+            self.execute("UPDATE sequences SET value = ? WHERE name = 'position'", (self._position,))
+
+    def _write_history(self) -> None:
+        if self._runs:
+            self._connection.executemany(_INSERT_RUN, self._runs)
+            self._runs = []
+        if self._sightings:
+            self._connection.executemany(_APPEND_SEEN, self._sightings)
+            self._sightings = []

@@ -1,0 +1,89 @@
+"""SqliteStore: the whole store on one file, put together from its parts."""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from chargeport.signals.catalogue import IS_CHARGING
+from chargeport.signals.definition import Signal
+from chargeport.signals.reading import Entry
+from chargeport.signals.state import State
+from chargeport.store.base import Change, Outcome, VehicleStates
+from chargeport.store.sqlite import rows
+from chargeport.store.sqlite.access import AccessTables
+from chargeport.store.sqlite.engine import Row, connect, migrate
+from chargeport.store.sqlite.issues import IssueTable
+from chargeport.store.sqlite.reader import Reader
+from chargeport.store.sqlite.vehicles import VehicleTables
+from chargeport.store.sqlite.writer import Writer
+
+_VEHICLE_COLUMNS: Final = rows.VEHICLE.count(",") + 1
+_STATES_OF: Final = f"SELECT {rows.VEHICLE}, {rows.STATE} FROM vehicles v LEFT JOIN latest l ON l.vehicle_key = v.key"
+_SOME: Final = f"{_STATES_OF} AND l.signal_key IN (?2, {IS_CHARGING.key}) WHERE v.id = ?1"
+_ALL: Final = f"{_STATES_OF} WHERE v.id = ?1"
+_CHANGES: Final = (
+    "SELECT h.position, v.id, h.signal_key, h.observed_at, h.received_at, s.name, h.value, h.absence"
+    " FROM history h JOIN vehicles v ON v.key = h.vehicle_key JOIN sources s ON s.key = h.source_key"
+    " WHERE h.position > ? AND h.continues IS NULL ORDER BY h.position LIMIT ?"
+)
+
+
+class SqliteStore(VehicleTables, AccessTables, IssueTable):
+    """The store on SQLite. Open it with `SqliteStore.open`; it belongs to the event loop it is used on."""
+
+    def __init__(self, path: Path, writer: Writer, reader: Reader) -> None:
+        self.path = path
+        self._writer = writer
+        self._reader = reader
+
+    @classmethod
+    def open(cls, path: Path, ring: Callable[[], None] = lambda: None) -> "SqliteStore":
+        """Open the file, made if it is not there and brought up to date if it is old.
+
+        `ring` is called after each commit. Raises StartError or SchemaError with one sentence.
+        """
+        connection = connect(path, create=True)
+        migrate(connection, path)
+        return cls(path, Writer(connection, ring), Reader(path))
+
+    @classmethod
+    def temporary(cls, ring: Callable[[], None] = lambda: None) -> "SqliteStore":
+        """A store in a new file in a folder of its own, which the caller removes."""
+        return cls.open(Path(tempfile.mkdtemp(prefix="chargeport-")) / "chargeport.db", ring)
+
+    async def write(self, entries: Sequence[Entry], only_for: str | None = None) -> list[Outcome]:
+        """Store entries; returns when they are on disk. See `store.base.Readings`."""
+        return await self._writer.write(entries, only_for)
+
+    async def signal(self, vehicle_id: str, signal: Signal) -> VehicleStates | None:
+        """The car with the state of one signal and of charge-ischarging."""
+        return self._states(self._reader.rows(_SOME, (vehicle_id, signal.key)))
+
+    async def signals(self, vehicle_id: str) -> VehicleStates | None:
+        """The car with all its states."""
+        return self._states(self._reader.rows(_ALL, (vehicle_id,)))
+
+    def _states(self, found: list[Row]) -> VehicleStates | None:
+        if not found:
+            return None
+        states: dict[int, State] = {}
+        for row in found:
+            part = row[_VEHICLE_COLUMNS:]
+            if part[0] is not None:  # a car of which nothing is known
+                states[part[0]] = rows.state(part, self._reader.sources(max(part[5] or 0, part[10] or 0)))
+        return VehicleStates(rows.vehicle(found[0]), states)
+
+    async def changes(self, after: int, limit: int) -> list[Change]:
+        """The stored changes after a position, oldest first."""
+        return [rows.change(row) for row in self._reader.rows(_CHANGES, (after, limit))]
+
+    async def ping(self) -> None:
+        """Read and write once; raises StoreError."""
+        self._reader.row("SELECT 1")
+        await self._writer.call(lambda connection: connection.execute("UPDATE sequences SET value = value WHERE 0"))
+
+    async def close(self) -> None:
+        """Finish what is queued and let go of the file."""
+        await self._writer.close()
+        self._reader.close()

@@ -1,0 +1,85 @@
+"""The vehicles' tables."""
+
+import json
+from typing import Final
+
+import apsw
+
+from chargeport.errors import ConflictError
+from chargeport.store.base import Page, Vehicle
+from chargeport.store.sqlite import rows
+from chargeport.store.sqlite.engine import Connection
+from chargeport.store.sqlite.reader import Reader
+from chargeport.store.sqlite.writer import Writer
+
+_BY_ID: Final = f"SELECT {rows.VEHICLE} FROM vehicles v WHERE v.id = ?"
+_BY_REFERENCE: Final = (
+    f"SELECT {rows.VEHICLE} FROM vehicle_references r JOIN vehicles v ON v.key = r.vehicle_key WHERE r.reference = ?"
+)
+_CONNECTED: Final = "WHERE v.key IN (SELECT vehicle_key FROM connections WHERE client_id = ?)"
+_OF_VEHICLE: Final = ("latest", "history", "connections", "vehicle_references")
+
+
+class VehicleTables:
+    """`store.base.Vehicles` on SQLite."""
+
+    _reader: Reader
+    _writer: Writer
+
+    async def add_vehicle(self, vehicle: Vehicle) -> None:
+        """Make a car known under all its names."""
+        await self._writer.call(lambda connection: _insert(connection, vehicle))
+
+    async def vehicle(self, vehicle_id: str) -> Vehicle | None:
+        """One car by its id."""
+        row = self._reader.row(_BY_ID, (vehicle_id,))
+        return None if row is None else rows.vehicle(row)
+
+    async def find_vehicle(self, reference: str) -> Vehicle | None:
+        """One car by any of its names."""
+        row = self._reader.row(_BY_REFERENCE, (reference,))
+        return None if row is None else rows.vehicle(row)
+
+    async def vehicles(self, page: Page, connected_to: str | None = None) -> tuple[list[Vehicle], int]:
+        """A page of cars by id, and how many there are."""
+        where, bindings = ("", ()) if connected_to is None else (_CONNECTED, (connected_to,))
+        total = self._reader.count(f"SELECT count(*) FROM vehicles v {where}", bindings)
+        found = self._reader.rows(
+            f"SELECT {rows.VEHICLE} FROM vehicles v {where} ORDER BY v.id LIMIT ? OFFSET ?",
+            (*bindings, page.size, page.offset),
+        )
+        return [rows.vehicle(row) for row in found], total
+
+    async def remove_vehicle(self, vehicle_id: str) -> bool:
+        """Erase a car and everything of it."""
+        return await self._writer.call(lambda connection: _erase(connection, vehicle_id))
+
+
+def _insert(connection: Connection, vehicle: Vehicle) -> None:
+    connection.execute("UPDATE sequences SET value = value + 1 WHERE name = 'vehicle'")
+    key = connection.execute("SELECT value FROM sequences WHERE name = 'vehicle'").fetchall()[0][0]
+    for reference in dict.fromkeys(name for name in (vehicle.id, vehicle.vin, *vehicle.aliases) if name):
+        try:
+            connection.execute("INSERT INTO vehicle_references VALUES (?, ?)", (reference, key))
+        except apsw.ConstraintError:
+            raise ConflictError(f"A vehicle called {reference!r} exists already.") from None
+    connection.execute(
+        "INSERT INTO vehicles (id, key, vin, make, model, year, powertrain, mode, aliases, created_at)"
+        " VALUES (?,?,?,?,?,?,?,?,?,?)",
+        (
+            vehicle.id, key, vehicle.vin, vehicle.make, vehicle.model, vehicle.year, vehicle.powertrain, vehicle.mode,
+            json.dumps(vehicle.aliases), vehicle.created_at,
+        ),
+    )  # fmt: skip
+
+
+def _erase(connection: Connection, vehicle_id: str) -> bool:
+    found = connection.execute("SELECT key FROM vehicles WHERE id = ?", (vehicle_id,)).fetchall()
+    if not found:
+        return False
+    names = connection.execute("SELECT reference FROM vehicle_references WHERE vehicle_key = ?", found[0]).fetchall()
+    connection.executemany("DELETE FROM issues WHERE vehicle = ?", names)
+    for table in _OF_VEHICLE:
+        connection.execute(f"DELETE FROM {table} WHERE vehicle_key = ?", found[0])
+    connection.execute("DELETE FROM vehicles WHERE id = ?", (vehicle_id,))
+    return True

@@ -1,0 +1,160 @@
+"""The one writer: takes jobs from a queue, does all that wait in one transaction, answers once that is on disk.
+
+Group commit makes full durability nearly free: from a hundred rows a group on, synchronous FULL costs what NORMAL does. The
+checkpoint is run here too, at a chosen moment: run by SQLite in the middle of a commit it is the p99 of every write.
+"""
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple, TypeVar
+
+import apsw
+
+from chargeport.errors import ChargeportError
+from chargeport.signals.reading import Entry
+from chargeport.store.base import Outcome
+from chargeport.store.sqlite.engine import Connection, translated
+from chargeport.store.sqlite.merge import Batch, merge
+
+MAX_GROUP_ENTRIES: Final = 20_000  # bounds how long the first of a group waits for the last: about 0.1 s
+CHECKPOINT_PAGES: Final = 8_192  # 32 MiB of log: copied back when nobody waits
+CHECKPOINT_NOW_PAGES: Final = 65_536  # 256 MiB: copied back even if somebody does
+
+
+T = TypeVar("T")
+
+
+class _Job(NamedTuple):
+    """Work to do inside a transaction: either entries to merge, or a function of the connection."""
+
+    answer: "asyncio.Future[Any]"
+    batch: Batch | None = None
+    call: Callable[[Connection], Any] | None = None
+
+
+class Writer:
+    """Owns the writing connection and its thread."""
+
+    def __init__(self, connection: Connection, ring: Callable[[], None]) -> None:
+        """`ring` is called on the event loop after each commit that stored something."""
+        self._connection = connection
+        self._ring = ring
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._log_pages = 0
+        connection.set_wal_hook(self._note_log_size)
+        self._thread = threading.Thread(target=self._run, name="chargeport-writer", daemon=True)
+        self._thread.start()
+
+    async def write(self, entries: Sequence[Entry], only_for: str | None) -> list[Outcome]:
+        """Merge entries; returns when they are on disk."""
+        answer: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
+        self._jobs.put(_Job(answer, batch=Batch(entries, only_for)))
+        return await answer
+
+    async def call(self, function: Callable[[Connection], T]) -> T:
+        """Run `function` inside a transaction; returns when that is on disk. If it raises, what it did is undone."""
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._jobs.put(_Job(answer, call=function))
+        return await answer
+
+    async def close(self) -> None:
+        """Finish what is queued and end the thread."""
+        self._jobs.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            group, last = self._gather(job)
+            self._settle(*self._commit(group))
+            self._checkpoint()
+            if last:
+                return
+
+    def _gather(self, job: _Job) -> tuple[list[_Job], bool]:
+        """The job and all that wait behind it, up to a bound; and whether the end was among them."""
+        group, entries = [job], len(job.batch.entries) if job.batch else 0
+        while entries < MAX_GROUP_ENTRIES:
+            try:
+                waiting = self._jobs.get_nowait()
+            except queue.Empty:
+                return group, False
+            if waiting is None:
+                return group, True
+            group.append(waiting)
+            entries += len(waiting.batch.entries) if waiting.batch else 0
+        return group, False
+
+    def _commit(self, group: list[_Job]) -> tuple[list[_Job], list[Any]]:
+        """Do the group in one transaction. What fails is answered with its error; the rest of the group is stored."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                results = self._do(group)
+                self._connection.execute("COMMIT")
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+        except apsw.Error as error:
+            return group, [translated(error)] * len(group)
+        except Exception as error:  # noqa: BLE001  (whatever it is, those who wait must hear of it)
+            if len(group) == 1:
+                return group, [error]
+            pairs = [self._commit([job]) for job in group]  # one at a time, to find whose it is
+            return group, [results[0] for _, results in pairs]
+        return group, results
+
+    def _do(self, group: list[_Job]) -> list[Any]:
+        """Every job's result, in order: entries of all batches are merged together, then the functions run."""
+        results: list[Any] = [None] * len(group)
+        batches = [(index, job.batch) for index, job in enumerate(group) if job.batch is not None]
+        if batches:
+            merged = merge(self._connection, [batch for _, batch in batches])
+            for (index, _), outcomes in zip(batches, merged, strict=True):
+                results[index] = outcomes
+        for index, job in enumerate(group):
+            if job.call is not None:
+                results[index] = self._call(job.call)
+        return results
+
+    def _call(self, function: Callable[[Connection], Any]) -> Any:
+        """The function's result, or the error of ours that it raised, with what it did undone."""
+        try:
+            with self._connection:  # a savepoint
+                return function(self._connection)
+        except ChargeportError as error:
+            return error
+
+    def _settle(self, group: list[_Job], results: list[Any]) -> None:
+        """Answer everybody, on their own event loops; one call for each loop."""
+        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any]]] = {}
+        for job, result in zip(group, results, strict=True):
+            by_loop.setdefault(job.answer.get_loop(), []).append((job.answer, result))
+        for loop, answers in by_loop.items():
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(self._answer, answers)
+
+    def _answer(self, answers: list[tuple["asyncio.Future[Any]", Any]]) -> None:
+        for answer, result in answers:
+            if answer.done():  # whoever asked has gone
+                continue
+            if isinstance(result, BaseException):
+                answer.set_exception(result)
+            else:
+                answer.set_result(result)
+        self._ring()
+
+    def _note_log_size(self, _connection: Connection, _database: str, pages: int) -> int:
+        self._log_pages = pages
+        return apsw.SQLITE_OK
+
+    def _checkpoint(self) -> None:
+        idle = self._jobs.empty()
+        if self._log_pages < (CHECKPOINT_PAGES if idle else CHECKPOINT_NOW_PAGES):
+            return
+        try:
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        except apsw.Error:  # readers are in the way, or the disk is full: the next round tries again
+            return
+        self._log_pages = 0
