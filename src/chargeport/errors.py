@@ -78,8 +78,9 @@ ERROR_KINDS: Final = tuple(kind for kind in dict(vars()).values() if isinstance(
 class Problem(ChargeportError):  # noqa: N818  (RFC 9457's word for it)
     """A request can't be answered as asked: its kind, and what exactly is wrong, in one sentence."""
 
-    def __init__(self, kind: ErrorKind, detail: str, *, retry_after_s: int | None = None) -> None:
+    def __init__(self, kind: ErrorKind, detail: str, *, retry_after_s: int | None = None, allow: str | None = None) -> None:
         super().__init__(detail)
         self.kind = kind
         self.detail = detail
         self.retry_after_s = retry_after_s
+        self.allow = allow

@@ -46,15 +46,26 @@ class Status(msgspec.Struct, frozen=True):
     error: StatusError | None = None
 
 
-class Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"observed_at": "observedAt"}):
-    """One item: `signal` with `body` (or with `status`), or `signals` with a body for each code."""
+_NO_BODY: Final = (msgspec.Raw(), msgspec.Raw(b"null"))
+
+
+class Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"observed_at": "observedAt", "raw_body": "body"}):
+    """One item: `signal` with `body` (or with `status`), or `signals` with a body for each code.
+
+    msgspec keeps a value raw only in a member that is Raw and nothing else; `body` says None where it is absent or null.
+    """
 
     vehicle: str
     signal: str | None = None
-    body: msgspec.Raw | None = None
+    raw_body: msgspec.Raw = msgspec.Raw()
     status: Status | None = None
     observed_at: int | float | str | None = None
     signals: dict[str, msgspec.Raw] | None = None
+
+    @property
+    def body(self) -> msgspec.Raw | None:
+        """The body, where there is one."""
+        return None if self.raw_body in _NO_BODY else self.raw_body
 
 
 class Rejection(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -3,10 +3,8 @@
 from typing import Final, Literal
 
 from chargeport.signals.definition import Dimension
-from chargeport.signals.documents import Document, Number
+from chargeport.signals.documents import Document, Number, each, in_wire_unit, short, within
 from chargeport.signals.records import MAX_ENERGY_KWH
-from chargeport.signals.units import convert
-from chargeport.signals.violation import Rule, Violation
 
 RangeType = Literal["DEFAULT", "IDEAL_CONDITIONS", "ESTIMATED", "RATED"]
 CapacitySource = Literal["SMARTCAR", "USER_SELECTED"]
@@ -14,21 +12,15 @@ CapacitySource = Literal["SMARTCAR", "USER_SELECTED"]
 MAX_RANGE_KM: Final = 5000
 
 
-def _convert(value: float, dimension: Dimension, unit: str | None, limit: float, path: str) -> float:
-    """`value` in the wire unit and within 0 to `limit`; `path` is the body's."""
-    converted = value if unit is None else convert(value, dimension, unit)
-    if converted is None:
-        raise Violation(Rule.UNKNOWN_UNIT, f"{str(unit)[:40]!r} is no unit of {dimension}", f"{path}.unit")
-    if not 0 <= converted <= limit:
-        raise Violation(Rule.OUT_OF_BOUNDS, f"{converted} is not within 0 to {limit}", path)
-    return converted
-
-
 class RangeValue(Document, frozen=True):
     """A range under other conditions than the default."""
 
     type: RangeType
     value: Number
+
+    def check(self, path: str) -> None:
+        """The range is a car's."""
+        within(self.value, 0, MAX_RANGE_KM, f"{path}.value")
 
 
 class Range(Document, frozen=True):
@@ -39,17 +31,22 @@ class Range(Document, frozen=True):
     additionalValues: list[RangeValue] | None = None  # noqa: N815  (wire name)
     unit: str | None = None
 
+    def check(self, path: str) -> None:
+        """Every range is a car's."""
+        within(self.value, 0, MAX_RANGE_KM, f"{path}.value")
+        each(self.additionalValues, f"{path}.additionalValues")
+
     def in_wire_form(self, path: str) -> "Range":
         """The same ranges in km."""
 
         def in_km(value: float) -> float:
-            return _convert(value, Dimension.DISTANCE, self.unit, MAX_RANGE_KM, path)
+            return in_wire_unit(value, Dimension.DISTANCE, self.unit, path)
 
         more = self.additionalValues
         return Range(
             value=in_km(self.value),
             type=self.type,
-            additionalValues=None if more is None else [RangeValue(each.type, in_km(each.value)) for each in more],
+            additionalValues=None if more is None else [RangeValue(one.type, in_km(one.value)) for one in more],
             unit="km",
         )
 
@@ -60,6 +57,11 @@ class AvailableCapacity(Document, frozen=True):
     capacity: Number
     description: str | None = None
 
+    def check(self, path: str) -> None:
+        """The capacity is a car's and the description short."""
+        within(self.capacity, 0, MAX_ENERGY_KWH, f"{path}.capacity")
+        short(self.description, f"{path}.description")
+
 
 class NominalCapacity(Document, frozen=True):
     """Body of tractionbattery-nominalcapacity: what the battery held when new, in kWh."""
@@ -69,11 +71,16 @@ class NominalCapacity(Document, frozen=True):
     availableCapacities: list[AvailableCapacity] | None = None  # noqa: N815  (wire name)
     unit: str | None = None
 
+    def check(self, path: str) -> None:
+        """Every capacity is a car's."""
+        within(self.capacity, 0, MAX_ENERGY_KWH, f"{path}.capacity")
+        each(self.availableCapacities, f"{path}.availableCapacities")
+
     def in_wire_form(self, path: str) -> "NominalCapacity":
         """The same capacities in kWh."""
 
         def in_kwh(value: float) -> float:
-            return _convert(value, Dimension.ENERGY, self.unit, MAX_ENERGY_KWH, path)
+            return in_wire_unit(value, Dimension.ENERGY, self.unit, path)
 
         more = self.availableCapacities
         return NominalCapacity(
@@ -81,6 +88,6 @@ class NominalCapacity(Document, frozen=True):
             source=self.source,
             availableCapacities=None
             if more is None
-            else [AvailableCapacity(in_kwh(each.capacity), each.description) for each in more],
+            else [AvailableCapacity(in_kwh(one.capacity), one.description) for one in more],
             unit="kWh",
         )

@@ -7,8 +7,9 @@ from typing import Any, Final
 import msgspec
 
 from chargeport.signals import wire
+from chargeport.signals.battery import CapacitySource, RangeType
 from chargeport.signals.definition import Kind, Signal, Value
-from chargeport.signals.documents import ChargingType, ConditionType, Document, Weekday
+from chargeport.signals.documents import ChargingType, ConditionType, Document, Number, Weekday
 from chargeport.signals.timers import ScheduleType
 from chargeport.signals.units import convert, spellings
 from chargeport.signals.violation import Rule, Violation
@@ -38,14 +39,14 @@ PLACEHOLDERS: Final = frozenset(
 class QuantityBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`{"value": number, "unit": text}`; a missing unit means the wire's."""
 
-    value: int | float | None
+    value: Number | None
     unit: str | None = None
 
 
 class CountBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`{"value": integer}`; the wire has no unit for a count."""
 
-    value: int | float | None
+    value: Number | None
     unit: str | None = None
 
 
@@ -83,8 +84,9 @@ def value_of(signal: Signal, body: Any, path: str = "body") -> Value:
     Raises Violation when it breaks a rule; `path` is how the caller calls the body.
     """
     if isinstance(body, Document):
-        body.check(path)
-        return wire.document_text(body.in_wire_form(path))
+        document = body.in_wire_form(path)
+        document.check(path)
+        return wire.document_text(document)
     value = body.value
     if value is None:
         raise Violation(Rule.MISSING, "null is no value: leave the signal out, or say why with a status", f"{path}.value")
@@ -110,7 +112,7 @@ def parse(signal: Signal, body: bytes | msgspec.Raw | dict[str, Any], path: str 
         return parse(signal, body, path)
     except msgspec.ValidationError as error:
         raise violation(error, path) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise Violation(Rule.NOT_JSON, f"not JSON: {error}", path) from None
 
 
@@ -135,8 +137,8 @@ def _quantity(signal: Signal, value: float, unit: str | None, path: str) -> Valu
 def _count(signal: Signal, value: float, unit: str | None, path: str) -> Value:
     if unit is not None:
         raise Violation(Rule.UNKNOWN_UNIT, f"{signal.code} is a count and has no unit: leave it out", f"{path}.unit")
-    if value != int(value) if math.isfinite(value) else False:
-        raise Violation(Rule.WRONG_TYPE, f"{value} is no whole number", f"{path}.value")
+    if math.isfinite(value) and not value.is_integer():
+        raise Violation(Rule.WRONG_TYPE, f"{value:.15g} is no whole number", f"{path}.value")
     return _bounded(signal, value, path)
 
 
@@ -164,10 +166,15 @@ def _text(value: str, path: str) -> Value:
 
 
 _ALLOWED: Final[dict[str, Any]] = {
-    "type": ConditionType,
-    "chargingType": ChargingType,
-    "scheduleType": ScheduleType,
-    "days": Weekday,
+    ".values.type": ConditionType,
+    ".values.condition.chargingType": ChargingType,
+    ".values.chargingType": ChargingType,
+    ".values.scheduleType": ScheduleType,
+    ".values.schedules.days": Weekday,
+    ".values.departureTimers.days": Weekday,
+    ".type": RangeType,
+    ".additionalValues.type": RangeType,
+    ".source": CapacitySource,
 }
 _WHERE = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<where>[^`]*)`)?$", re.DOTALL)
 _FIELD = re.compile(r"field `(?P<name>[^`]*)`")
@@ -184,7 +191,8 @@ def violation(error: msgspec.ValidationError, path: str) -> Violation:
     if "unknown field" in what:
         return Violation(Rule.UNKNOWN_MEMBER, f"{what}: leave it out", member)
     if "Invalid enum value" in what:
-        name = re.sub(r"\[.*", "", member.rpartition(".")[2])
-        allowed = getattr(_ALLOWED.get(name), "__args__", ())
+        allowed = getattr(_ALLOWED.get(re.sub(r"\[\d*\]", "", where)), "__args__", ())
         return Violation(Rule.NOT_ALLOWED, f"{what}; allowed: {', '.join(allowed)}" if allowed else what, member)
+    if "out of range" in what:
+        return Violation(Rule.NOT_FINITE, "a finite number is wanted", member)
     return Violation(Rule.WRONG_TYPE, what, member)

@@ -10,9 +10,11 @@ from typing import Final, Literal, Self
 
 import msgspec
 
+from chargeport.signals.definition import Dimension
+from chargeport.signals.units import convert, spellings
 from chargeport.signals.violation import Rule, Violation
 
-Number = int | float
+Number = float  # whole ones become integers again where they are written: wire.canonical
 ConditionType = Literal["GLOBAL", "LOCATION", "CHARGING_TYPE"]
 ChargingType = Literal["AC", "DC"]
 Weekday = Literal["MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY"]
@@ -37,7 +39,16 @@ class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
 def within(value: float | None, low: float, high: float, path: str) -> None:
     """The value, where there is one, lies within the bounds, which are inclusive."""
     if value is not None and not low <= value <= high:
-        raise Violation(Rule.OUT_OF_BOUNDS, f"{value} is not within {low} to {high}", path)
+        raise Violation(Rule.OUT_OF_BOUNDS, f"{value:.15g} is not within {low} to {high}", path)
+
+
+def in_wire_unit(value: float, dimension: Dimension, unit: str | None, path: str) -> float:
+    """`value` in the dimension's wire unit, which is also meant where no unit is given; `path` is the body's."""
+    converted = value if unit is None else convert(value, dimension, unit)
+    if converted is None:
+        detail = f"{str(unit)[:40]!r} is no unit of {dimension}: use {', '.join(spellings(dimension))}"
+        raise Violation(Rule.UNKNOWN_UNIT, detail, f"{path}.unit")
+    return converted
 
 
 def short(value: str | None, path: str) -> None:

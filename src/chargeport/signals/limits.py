@@ -8,9 +8,9 @@ from chargeport.signals.documents import (
     Number,
     check_condition,
     each,
+    in_wire_unit,
     within,
 )
-from chargeport.signals.units import convert
 from chargeport.signals.violation import Rule, Violation
 
 
@@ -43,20 +43,14 @@ class ChargeLimits(Document, frozen=True):
 
     def in_wire_form(self, path: str) -> "ChargeLimits":
         """The same limits in percent; a fraction (v2's form) is multiplied by 100."""
+
+        def in_percent(value: float) -> float:
+            return in_wire_unit(value, Dimension.RATIO, self.unit, path)
+
         return ChargeLimits(
-            activeLimit=None if self.activeLimit is None else self._percent(self.activeLimit, path),
+            activeLimit=None if self.activeLimit is None else in_percent(self.activeLimit),
             values=None
             if self.values is None
-            else [ChargeLimit(one.type, self._percent(one.limit, path), one.condition) for one in self.values],
+            else [ChargeLimit(one.type, in_percent(one.limit), one.condition) for one in self.values],
             unit="percent",
         )
-
-    def _percent(self, value: float, path: str) -> float:
-        converted = convert(value, Dimension.RATIO, self.unit or "percent")
-        if converted is None:
-            raise Violation(
-                Rule.UNKNOWN_UNIT,
-                f"{str(self.unit)[:40]!r} is no unit of a limit: use percent",
-                f"{path}.unit",
-            )
-        return converted

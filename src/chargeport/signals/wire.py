@@ -14,6 +14,7 @@ from chargeport.signals.definition import Kind, Signal, Value
 _encode = msgspec.json.Encoder().encode
 
 # ECMA-262, Number::toString: plain digits from 1e-6 up to 1e21, an exponent outside.
+_EXACT_BELOW = 1e16  # from here on the shortest digits that tell a float are fewer than its integer's
 _SMALLEST_PLAIN = 1e-6
 _LARGEST_PLAIN = 1e21
 
@@ -26,7 +27,7 @@ def number(value: int | float) -> str:
     """
     if not isinstance(value, float):
         return str(value)
-    if value.is_integer() and abs(value) < _LARGEST_PLAIN:
+    if value.is_integer() and abs(value) < _EXACT_BELOW:
         return str(int(value))
     text = repr(value)
     if "e" not in text:
@@ -48,13 +49,13 @@ def canonical(value: int | float) -> int | float:
 
 
 def plain(document: Any) -> Any:
-    """A decoded document with every number canonical; members that are null are left out."""
+    """A decoded document, ready to be encoded: numbers as JavaScript writes them; members that are null are left out."""
     if isinstance(document, dict):
         return {name: plain(member) for name, member in document.items() if member is not None}
     if isinstance(document, list):
         return [plain(member) for member in document]
     if isinstance(document, float) and math.isfinite(document):
-        return canonical(document)
+        return msgspec.Raw(number(document).encode())
     return document
 
 

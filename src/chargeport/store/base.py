@@ -26,14 +26,14 @@ class Outcome(StrEnum):
 
 
 class Vehicle(msgspec.Struct, frozen=True, kw_only=True):
-    """A car. `id` is what clients call it; `vin` and `aliases` are what sources may call it."""
+    """A car. `id` is what clients call it; `vin` and `aliases` are what sources may call it. What nobody told is None."""
 
     id: str
-    make: str
-    model: str
-    year: int
+    make: str | None = None
+    model: str | None = None
+    year: int | None = None
     vin: str | None = None
-    powertrain: str = "BEV"
+    powertrain: str | None = None
     mode: str = "live"
     aliases: tuple[str, ...] = ()
     created_at: int = 0
@@ -200,7 +200,13 @@ class Access(Protocol):
         ...
 
     async def connections(
-        self, page: Page, client_id: str | None = None, user_id: str | None = None, vehicle_id: str | None = None
+        self,
+        page: Page,
+        client_id: str | None = None,
+        *,
+        user_id: str | None = None,
+        vehicle_id: str | None = None,
+        mode: str | None = None,
     ) -> tuple[list[Connection], int]:
         """A page of the connections that fit, newest first, and how many there are."""
         ...

@@ -13,7 +13,8 @@ _GRANT: Final = (
 )
 _CONNECTIONS: Final = "FROM connections c JOIN vehicles v ON v.key = c.vehicle_key"
 _FITTING: Final = (
-    f"{_CONNECTIONS} WHERE (?1 IS NULL OR c.client_id = ?1) AND (?2 IS NULL OR c.user_id = ?2) AND (?3 IS NULL OR v.id = ?3)"
+    f"{_CONNECTIONS} WHERE (?1 IS NULL OR c.client_id = ?1) AND (?2 IS NULL OR c.user_id = ?2)"
+    " AND (?3 IS NULL OR v.id = ?3) AND (?4 IS NULL OR v.mode = ?4)"
 )
 _OF_CAR: Final = (
     f"SELECT {rows.CONNECTION} {_CONNECTIONS} WHERE v.id = ?2 AND c.client_id = ?1 AND (?3 IS NULL OR c.user_id = ?3)"
@@ -78,13 +79,19 @@ class AccessTables:
         return None if row is None else rows.connection(row)
 
     async def connections(
-        self, page: Page, client_id: str | None = None, user_id: str | None = None, vehicle_id: str | None = None
+        self,
+        page: Page,
+        client_id: str | None = None,
+        *,
+        user_id: str | None = None,
+        vehicle_id: str | None = None,
+        mode: str | None = None,
     ) -> tuple[list[Connection], int]:
         """A page of connections, newest first, and how many fit."""
-        bindings = (client_id, user_id, vehicle_id)
+        bindings = (client_id, user_id, vehicle_id, mode)
         total = self._reader.count(f"SELECT count(*) {_FITTING}", bindings)
         found = self._reader.rows(
-            f"SELECT {rows.CONNECTION} {_FITTING} ORDER BY c.created_at DESC, c.id DESC LIMIT ?4 OFFSET ?5",
+            f"SELECT {rows.CONNECTION} {_FITTING} ORDER BY c.created_at DESC, c.id DESC LIMIT ?5 OFFSET ?6",
             (*bindings, page.size, page.offset),
         )
         return [rows.connection(row) for row in found], total

@@ -10,10 +10,10 @@ CREATE TABLE vehicles (
   id         TEXT PRIMARY KEY,
   key        INTEGER NOT NULL UNIQUE,
   vin        TEXT,
-  make       TEXT NOT NULL,
-  model      TEXT NOT NULL,
-  year       INTEGER NOT NULL,
-  powertrain TEXT NOT NULL,
+  make       TEXT,
+  model      TEXT,
+  year       INTEGER,
+  powertrain TEXT,
   mode       TEXT NOT NULL,
   aliases    TEXT NOT NULL,  -- JSON array
   created_at INTEGER NOT NULL

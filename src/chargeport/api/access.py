@@ -1,0 +1,95 @@
+"""Who asks, and what they may see."""
+
+import hashlib
+import hmac
+import secrets
+from typing import Final
+
+from chargeport.clock import Clock
+from chargeport.errors import UNAUTHORIZED, VEHICLE_NOT_FOUND, Problem
+from chargeport.signals.definition import Permission
+from chargeport.store.base import Application, Grant, Store
+
+TOKEN_LIFE_S: Final = 3600
+TRUST_MS: Final = 1000  # how long a token is believed without a look into the store: a revoked one ends within a second
+MAX_REMEMBERED: Final = 10_000
+MAX_TOKEN: Final = 512
+
+_SCHEME: Final = b"bearer "
+_NO_HASH: Final = bytes(32)
+
+
+def new_secret(prefix: str) -> str:
+    """A secret of 256 random bits, with a prefix that says what it is for (and lets scanners find leaked ones)."""
+    return prefix + secrets.token_urlsafe(32)
+
+
+def hashed(secret: str | bytes) -> bytes:
+    """What is stored of a secret. It is random and long, so a plain digest can't be searched through."""
+    return hashlib.sha256(secret.encode() if isinstance(secret, str) else secret).digest()
+
+
+class Access:
+    """Checks bearer tokens and client secrets, and works out the permissions on a car."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._remembered: dict[bytes, tuple[Grant, int]] = {}
+
+    async def grant(self, authorization: bytes | None) -> Grant:
+        """What the Authorization header stands for. Raises Problem (401)."""
+        if authorization is None:
+            raise Problem(UNAUTHORIZED, "The Authorization header is missing: send Bearer and a token of POST /oauth2/token.")
+        now = self._clock.now()
+        remembered = self._remembered.get(authorization)
+        if remembered is None or not 0 <= now - remembered[1] < TRUST_MS:
+            grant = await self._look_up(authorization)
+            if len(self._remembered) >= MAX_REMEMBERED:
+                self._remembered.clear()
+            self._remembered[authorization] = (grant, now)
+        else:
+            grant = remembered[0]
+        if grant.expires_at <= now:
+            raise Problem(UNAUTHORIZED, "The token has expired: get a new one from POST /oauth2/token.")
+        return grant
+
+    async def _look_up(self, authorization: bytes) -> Grant:
+        if authorization[: len(_SCHEME)].lower() != _SCHEME:
+            raise Problem(UNAUTHORIZED, "The Authorization header is not of the form Bearer TOKEN.")
+        token = authorization[len(_SCHEME) :].strip()
+        if not 0 < len(token) <= MAX_TOKEN:
+            raise Problem(UNAUTHORIZED, f"A token has 1 to {MAX_TOKEN} characters.")
+        grant = await self._store.grant(hashed(token))
+        if grant is None:
+            self._remembered.pop(authorization, None)
+            raise Problem(UNAUTHORIZED, "The token is not known: get a new one from POST /oauth2/token.")
+        return grant
+
+    async def permissions(self, grant: Grant, vehicle_id: str, user_id: str | None) -> frozenset[Permission]:
+        """What the application may do with a car. Raises Problem (404) where it may not know that there is one.
+
+        An application for every vehicle needs no connection, unless it names a user: then the user's connection decides.
+        """
+        if not grant.connected_only and user_id is None:
+            return grant.permissions
+        connection = await self._store.connection(grant.client_id, vehicle_id, user_id)
+        if connection is None:
+            of_user = "" if user_id is None else " of the user in sc-user-id"
+            raise Problem(VEHICLE_NOT_FOUND, f"No vehicle with this id is connected to the application{of_user}.")
+        return grant.permissions & connection.permissions
+
+    async def sign_in(self, client_id: str, client_secret: str) -> Application | None:
+        """The application, if the secret is its own. Takes the same time whether the id or the secret is wrong."""
+        found = await self._store.application(client_id)
+        expected = _NO_HASH if found is None else found[1]
+        right = hmac.compare_digest(hashed(client_secret), expected)
+        if found is None or not right or found[0].revoked_at is not None:
+            return None
+        return found[0]
+
+    async def issue_token(self, application: Application) -> str:
+        """A new bearer token, good for TOKEN_LIFE_S."""
+        token = new_secret("cpt_")
+        await self._store.add_token(hashed(token), application.client_id, self._clock.now() + TOKEN_LIFE_S * 1000)
+        return token

@@ -1,0 +1,46 @@
+"""What is sent back: status, headers and body, the same for every way a request can come in."""
+
+import itertools
+import uuid
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+
+Header = tuple[bytes, bytes]
+
+JSON: Final[Header] = (b"content-type", b"application/json")
+# A client may keep an answer but must ask whether it still holds: the ETag makes that cheap.
+_ALWAYS: Final[tuple[Header, ...]] = (
+    (b"cache-control", b"private, no-cache"),
+    (b"vary", b"authorization, host, sc-user-id"),
+    (b"x-content-type-options", b"nosniff"),
+)
+
+encode: Final = msgspec.json.Encoder().encode
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A whole response."""
+
+    status: int
+    headers: list[Header]
+    body: bytes = b""
+
+
+def request_ids() -> "itertools.chain[str]":
+    """Endless ids in the form of a UUID: random for this process, then counted, which costs a tenth of a new one each."""
+    prefix = str(uuid.uuid4())[:-12]
+    first = uuid.uuid4().node & 0x0FFF_FFFF_FFFF
+    return itertools.chain(f"{prefix}{number & 0xFFFF_FFFF_FFFF:012x}" for number in itertools.count(first))
+
+
+def answer(status: int, body: bytes, request_id: str, *headers: Header, kind: Header = JSON) -> Answer:
+    """A response with the headers that every one has."""
+    length = (b"content-length", b"%d" % len(body))
+    return Answer(status, [kind, length, (b"sc-request-id", request_id.encode()), *_ALWAYS, *headers], body)
+
+
+def json_answer(status: int, body: Any, request_id: str, headers: Iterable[Header] = ()) -> Answer:
+    """A response with a JSON body (builtins or structs)."""
+    return answer(status, encode(body), request_id, *headers)

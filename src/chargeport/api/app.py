@@ -1,0 +1,93 @@
+"""The ASGI application: the lane in front, the router behind, one guard around both."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route as StarletteRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from chargeport.api import docs, health
+from chargeport.api.answer import Answer
+from chargeport.api.call import Call, Deps
+from chargeport.api.gate import Gate
+from chargeport.api.lane import SignalLane
+from chargeport.api.links import Links
+from chargeport.api.openapi import document
+from chargeport.api.routes import ROUTES, Handler, Route
+from chargeport.errors import INVALID_PATH, METHOD_NOT_ALLOWED, Problem
+
+_NOT_FOUND = 404
+
+
+def build_app(deps: Deps, pages: Mapping[str, Handler], *, lane: bool = True) -> ASGIApp:
+    """The application. `pages` are the handlers of routes that are not the API's own, by name.
+
+    Without `lane` the router answers everything: the two must not differ, and a test holds them together.
+    """
+    gate = Gate(Links(deps.settings.server.base_url, deps.settings.server.trusted_proxies))
+    described = document(ROUTES)
+
+    async def metrics(call: Call) -> Answer:
+        return await health.metrics(call, gate)
+
+    own = {"getMetrics": metrics, **docs.handlers(described)}
+    routes = [route for each in ROUTES for route in _routes(each, _handler(each, {**own, **pages}), deps, gate)]
+    router = Starlette(routes=routes, exception_handlers={HTTPException: _unrouted(gate)})
+    router.router.redirect_slashes = False
+    plain = PlainPaths(router)
+    return SignalLane(plain, deps.reads, gate) if lane else plain
+
+
+class PlainPaths:
+    """Takes the slash off the end of a path: clients write both forms, and a redirect would lose their token."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] == "http" and len(scope["path"]) > 1 and scope["path"].endswith("/"):
+            scope = {**scope, "path": scope["path"][:-1]}
+        await self._app(scope, receive, send)
+
+
+def _handler(route: Route, others: Mapping[str, Handler]) -> Handler:
+    return route.handler or others[route.name]
+
+
+def _routes(route: Route, handler: Handler, deps: Deps, gate: Gate) -> list[StarletteRoute]:
+    """The router's entries for one route: with the prefix and without where it is Smartcar's."""
+
+    async def endpoint(request: Request) -> Response:
+        base, request_id = gate.base(request.scope), next(gate.request_ids)
+        call = Call(request, deps, request_id, base)
+        return _response(await gate.guarded(route.path, handler(call), request_id, base))
+
+    paths = [f"/v3{route.path}", route.path] if route.v3 else [route.path]
+    return [StarletteRoute(path, endpoint, methods=[route.method]) for path in paths]
+
+
+def _response(answer: Answer) -> Response:
+    response = Response(answer.body, answer.status)
+    response.raw_headers = answer.headers
+    return response
+
+
+def _unrouted(gate: Gate) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """What a request gets that no route takes: the same error body as everything else."""
+
+    async def handle(request: Request, error: Exception) -> Response:
+        path = request.scope["path"][:80]
+        if isinstance(error, HTTPException) and error.status_code != _NOT_FOUND:
+            allow = (error.headers or {}).get("Allow")
+            problem = Problem(METHOD_NOT_ALLOWED, f"{request.method[:20]} is not possible here: use {allow}.", allow=allow)
+        else:
+            problem = Problem(INVALID_PATH, f"There is nothing at {path!r}: /docs lists what there is.")
+        answer = gate.refusal(problem, next(gate.request_ids), gate.base(request.scope))
+        gate.answered["other", answer.status] += 1
+        return _response(answer)
+
+    return handle

@@ -1,0 +1,50 @@
+"""Reading a request's body: bounded, whether it is packed or not."""
+
+import zlib
+from typing import Final
+
+from chargeport.api.call import Call
+from chargeport.errors import MALFORMED, TOO_LARGE, UNSUPPORTED_MEDIA, Problem
+
+_GZIP: Final = zlib.MAX_WBITS | 16
+
+
+async def read_body(call: Call, max_bytes: int) -> bytes:
+    """The body, unpacked if it is gzip, never more than `max_bytes`. Raises Problem (400, 413, 415)."""
+    encoding = (call.header(b"content-encoding") or b"identity").decode("latin-1").strip().lower()
+    if encoding not in ("identity", "gzip", "x-gzip"):
+        raise Problem(UNSUPPORTED_MEDIA, f"The content encoding {encoding[:40]!r} is not understood: use gzip or none.")
+    length = call.header(b"content-length") or b"0"
+    if length.isdigit() and int(length[:20]) > max_bytes:
+        raise _too_large(max_bytes)
+    chunks, size = [], 0
+    async for chunk in call.request.stream():
+        size += len(chunk)
+        if size > max_bytes:
+            raise _too_large(max_bytes)
+        chunks.append(chunk)
+    body = b"".join(chunks)
+    return body if encoding == "identity" else _unpacked(body, max_bytes)
+
+
+def _unpacked(body: bytes, max_bytes: int) -> bytes:
+    """The unpacked body; unpacking stops at the limit, so a small bomb stays small."""
+    parts, size = [], 0
+    while body:
+        unpacker = zlib.decompressobj(_GZIP)
+        try:
+            part = unpacker.decompress(body, max_bytes - size + 1)
+        except zlib.error as error:
+            raise Problem(MALFORMED, f"The body is not gzip, though Content-Encoding says so: {error}.") from None
+        size += len(part)
+        if size > max_bytes or unpacker.unconsumed_tail:
+            raise _too_large(max_bytes)
+        if not unpacker.eof:
+            raise Problem(MALFORMED, "The gzip body ends too early.")
+        parts.append(part)
+        body = unpacker.unused_data  # gzip files may be put one behind the other
+    return b"".join(parts)
+
+
+def _too_large(max_bytes: int) -> Problem:
+    return Problem(TOO_LARGE, f"The body is larger than {max_bytes} bytes: send it in parts.")

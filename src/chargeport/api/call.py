@@ -1,0 +1,66 @@
+"""A request as a route sees it, and what every route needs to answer it."""
+
+import msgspec
+from starlette.requests import Request
+
+from chargeport.api.access import Access
+from chargeport.api.reads import Reads
+from chargeport.clock import Clock
+from chargeport.config import Settings
+from chargeport.errors import PERMISSION, Problem
+from chargeport.signals.definition import Permission
+from chargeport.store.base import Grant, Store
+
+
+class Deps(msgspec.Struct, frozen=True):
+    """What routes work with. Put together once, in `service`."""
+
+    store: Store
+    access: Access
+    reads: Reads
+    clock: Clock
+    settings: Settings
+
+
+class Call:
+    """One request: its parts in our terms, its answer's id and base URL."""
+
+    def __init__(self, request: Request, deps: Deps, request_id: str, base: str) -> None:
+        self.request = request
+        self.deps = deps
+        self.request_id = request_id
+        self.base = base
+
+    @property
+    def query(self) -> tuple[tuple[str, str], ...]:
+        """The query's parameters in their order."""
+        return tuple(self.request.query_params.multi_items())
+
+    def path(self, name: str) -> str:
+        """A part of the path."""
+        return str(self.request.path_params[name])
+
+    def header(self, name: bytes) -> bytes | None:
+        """A header's value: the last one if it stands there twice, as in the lane."""
+        found = None
+        for key, value in self.request.scope["headers"]:
+            if key == name:
+                found = value
+        return found
+
+    @property
+    def user_id(self) -> str | None:
+        """The user that `sc-user-id` names."""
+        value = self.header(b"sc-user-id")
+        return None if value is None else value.decode("latin-1")
+
+    async def grant(self) -> Grant:
+        """Who asks. Raises Problem (401)."""
+        return await self.deps.access.grant(self.header(b"authorization"))
+
+    async def allowed(self, permission: Permission) -> Grant:
+        """Who asks, if the application has this permission. Raises Problem (401, 403)."""
+        grant = await self.grant()
+        if permission not in grant.permissions:
+            raise Problem(PERMISSION, f"This needs the permission {permission}, which the application does not have.")
+        return grant

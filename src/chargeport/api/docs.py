@@ -1,0 +1,86 @@
+"""The API's description: the document as JSON, and pages to read that fetch nothing from anywhere."""
+
+import json
+from collections.abc import Mapping
+from html import escape
+from importlib import resources
+from string import Template
+from typing import Any, Final
+
+from chargeport.api.answer import Answer, Header, answer, encode
+from chargeport.api.call import Call
+from chargeport.api.routes import Handler
+from chargeport.errors import ERROR_KINDS, ErrorKind
+
+HTML: Final[Header] = (b"content-type", b"text/html; charset=utf-8")
+# A page runs and shows only what it brings along: no script, style, font or frame from elsewhere.
+_POLICY: Final[Header] = (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+
+
+def handlers(described: dict[str, Any]) -> Mapping[str, Handler]:
+    """The handlers of the documentation's routes, with their pages made once."""
+    as_json = encode(described)
+    reference = _page("The API", _operations(described)).encode()
+    errors = _page("Errors", "".join(map(_error, ERROR_KINDS))).encode()
+
+    async def openapi(call: Call) -> Answer:
+        return answer(200, as_json, call.request_id)
+
+    async def docs(call: Call) -> Answer:
+        return answer(200, reference, call.request_id, _POLICY, kind=HTML)
+
+    async def error_docs(call: Call) -> Answer:
+        return answer(200, errors, call.request_id, _POLICY, kind=HTML)
+
+    return {"getOpenApi": openapi, "getDocs": docs, "getErrorDocs": error_docs}
+
+
+def _page(title: str, content: str) -> str:
+    template = resources.files("chargeport.api").joinpath("docs.html").read_text("utf-8")
+    return Template(template).substitute(title=escape(title), content=content)
+
+
+def _operations(described: dict[str, Any]) -> str:
+    """All operations, by tag; the forms without the prefix are said once, not shown again."""
+    by_tag: dict[str, list[str]] = {}
+    for path, methods in described["paths"].items():
+        for method, operation in methods.items():
+            if not operation["operationId"].endswith("Unprefixed"):
+                shown = _operation(method.upper(), path, operation)
+                by_tag.setdefault(operation["tags"][0], []).append(shown)
+    return "".join(f"<h2>{escape(tag)}</h2>{''.join(shown)}" for tag, shown in by_tag.items())
+
+
+def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
+    parameters = "".join(
+        f"<tr><td><code>{escape(each['name'])}</code></td><td>{each['in']}</td><td>{escape(each['description'])}</td></tr>"
+        for each in operation["parameters"]
+    )
+    answers = "".join(
+        f"<tr><td><code>{status}</code></td><td>{escape(response['description'])}</td></tr>"
+        for status, response in operation["responses"].items()
+    )
+    sent = _examples("Send", operation.get("requestBody", {}))
+    got = _examples("Get", next(iter(operation["responses"].values())))
+    return (
+        f'<section id="{operation["operationId"]}"><h3><span class="method">{method}</span> <code>{escape(path)}</code></h3>'
+        f"<p>{escape(operation['summary'])}. {escape(operation.get('description', ''))}</p>"
+        f"{f'<table>{parameters}</table>' if parameters else ''}{sent}{got}<table>{answers}</table></section>"
+    )
+
+
+def _examples(verb: str, part: dict[str, Any]) -> str:
+    examples = part.get("content", {}).get("application/json", {}).get("examples", {})
+    return "".join(
+        f"<details><summary>{verb}: {escape(name)}</summary>"
+        f"<pre>{escape(json.dumps(example['value'], indent=2, ensure_ascii=False))}</pre></details>"
+        for name, example in examples.items()
+    )
+
+
+def _error(kind: ErrorKind) -> str:
+    way_out = f"<p>Way out: <code>{kind.resolution}</code></p>" if kind.resolution else ""
+    name = f"{kind.type} / {kind.code}" if kind.code else kind.type
+    return (
+        f'<section id="{kind.slug}"><h3>{kind.status} <code>{name}</code></h3><p>{escape(kind.title)}.</p>{way_out}</section>'
+    )

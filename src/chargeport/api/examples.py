@@ -1,0 +1,96 @@
+"""Examples in the OpenAPI document: whole documents around the catalogue's own examples."""
+
+from typing import Any, Final
+
+import msgspec
+
+from chargeport.api.envelope import View, vehicle_resource
+from chargeport.signals import bodies
+from chargeport.signals.catalogue import BY_CODE, CATALOGUE
+from chargeport.signals.definition import Permission, Signal
+from chargeport.signals.reading import AbsenceReason
+from chargeport.signals.state import State
+from chargeport.store.base import Vehicle, VehicleStates
+
+AT: Final = 1_777_629_598_000
+BASE: Final = "http://127.0.0.1:8080"
+VEHICLE: Final = Vehicle(id="0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11", make="ACME", model="Bolt One", year=2026, powertrain="BEV")
+_EVERYTHING: Final = frozenset(Permission)
+
+
+def _state(signal: Signal) -> State:
+    return State(signal, bodies.parse(signal, signal.example), AT, AT, AT + 3_250, "http")
+
+
+def _document(*states: State) -> dict[str, Any]:
+    """The document of the first state, among all of them."""
+    found = VehicleStates(VEHICLE, {state.signal.key: state for state in states})
+    return msgspec.json.decode(View(found, _EVERYTHING, AT + 5_000, BASE).single(states[0]))  # type: ignore[no-any-return]
+
+
+def _single_examples() -> dict[str, Any]:
+    """One signal each; then what one looks like that has no value to show as true."""
+    examples = {signal.code: {"value": _document(_state(signal))} for signal in CATALOGUE}
+    port = BY_CODE["charge-chargeportstatuscolor"]
+    absent = State(port, absence=AbsenceReason.NOT_CAPABLE, absence_at=AT, absence_received_at=AT, absence_source="http")
+    charging = State(BY_CODE["charge-ischarging"], False, AT + 1000, AT + 1000, AT + 1000, "http")
+    return examples | {
+        "not capable": {"value": _document(absent)},
+        "session over": {"value": _document(_state(BY_CODE["charge-wattage"]), charging)},
+    }
+
+
+def _list_example() -> dict[str, Any]:
+    documents = [_document(_state(signal)) for signal in sorted(CATALOGUE, key=lambda each: each.code)]
+    return {
+        "data": [document["data"] for document in documents],
+        "meta": {"totalCount": len(documents), "pageSize": len(documents), "pageNumber": 1},
+        "links": {"self": f"{BASE}/v3/vehicles/{VEHICLE.id}/signals"},
+        "included": documents[0]["included"],
+    }
+
+
+def _readings() -> dict[str, Any]:
+    return {
+        "one": {
+            "value": [
+                {
+                    "vehicle": VEHICLE.id,
+                    "signal": "charge-voltage",
+                    "body": {"value": 231, "unit": "volts"},
+                    "observedAt": "2026-05-01T09:59:58.000Z",
+                }
+            ]
+        },
+        "bundle": {
+            "value": {
+                "vehicle": VEHICLE.id,
+                "observedAt": AT,
+                "signals": {"charge-ischarging": {"value": True}, "charge-wattage": {"value": 7.2, "unit": "kW"}},
+            }
+        },
+        "no value": {
+            "value": {
+                "vehicle": VEHICLE.id,
+                "signal": "charge-chargeportstatuscolor",
+                "status": {"value": "ERROR", "error": {"type": "COMPATIBILITY", "code": "VEHICLE_NOT_CAPABLE"}},
+            }
+        },
+    }
+
+
+def of(name: str) -> dict[str, Any]:
+    """The examples of a schema, by name; none for most."""
+    match name:
+        case "SignalDocument":
+            return _single_examples()
+        case "SignalList":
+            return {"all": {"value": _list_example()}}
+        case "VehicleDocument":
+            return {"one": {"value": {"data": msgspec.json.decode(vehicle_resource(VEHICLE, BASE))}}}
+        case "Readings":
+            return _readings()
+        case "TokenRequest":
+            credentials = {"client_id": "client_0a1b", "client_secret": "cps_secret"}
+            return {"credentials": {"value": {"grant_type": "client_credentials"} | credentials}}
+    return {}

@@ -1,0 +1,107 @@
+"""`POST /ingest/readings`: our own form of readings in, an answer once they are on disk."""
+
+import asyncio
+import re
+import uuid
+from collections import Counter
+from typing import Any, Final
+
+from chargeport.api.answer import Answer, json_answer
+from chargeport.api.bodies import read_body
+from chargeport.api.call import Call
+from chargeport.api.problems import body as problem_body
+from chargeport.errors import MALFORMED, NOTHING_ACCEPTED, TOO_LARGE, ConflictError, Problem
+from chargeport.normalise import payload
+from chargeport.normalise.items import Intake
+from chargeport.signals.definition import Permission
+from chargeport.signals.reading import Entry
+from chargeport.signals.violation import Rule, Violation
+from chargeport.store.base import Grant, Outcome, Store, Vehicle
+
+SOURCE: Final = "http"  # what `meta.source` says of readings that came this way
+OFFLOAD_BYTES: Final = 262_144  # beyond, a body is read in a thread: it would hold up everybody for more than a few ms
+LINES: Final = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
+
+_STORED: Final = (Outcome.ACCEPTED, Outcome.SUPERSEDED, Outcome.UNCHANGED)
+_VIN: Final = re.compile(r"[A-HJ-NPR-Z0-9]{17}")  # ISO 3779: no I, O, Q
+
+
+async def ingest_readings(call: Call) -> Answer:
+    """Take readings in: 200 when anything was stored, 422 when nothing was."""
+    grant = await call.allowed(Permission.WRITE_READINGS)
+    settings = call.deps.settings.ingest
+    body = await read_body(call, settings.max_bytes)
+    intake = Intake(SOURCE, call.deps.clock.now(), settings.max_future_s)
+    await _read(call, body, intake)
+    outcomes = await _store(call, grant, intake.entries)
+    for index, entry, outcome in zip(intake.indices, intake.entries, outcomes, strict=True):
+        if outcome not in _STORED:
+            intake.reject(index, _refusal(outcome), entry.signal.code)
+    return _answer(call, intake, Counter(outcomes))
+
+
+async def _read(call: Call, body: bytes, intake: Intake) -> None:
+    """Fill the intake from the body. Raises Problem (400, 413)."""
+    kind = (call.header(b"content-type") or b"").split(b";")[0].strip().lower().decode("latin-1")
+    max_items = call.deps.settings.ingest.max_items
+    if not body.strip():
+        raise Problem(MALFORMED, "The body is empty: send an array of items, one item, or one item a line.")
+    try:
+        if len(body) > OFFLOAD_BYTES:
+            await asyncio.to_thread(payload.read, body, intake, max_items, lines=kind in LINES)
+        else:
+            payload.read(body, intake, max_items, lines=kind in LINES)
+    except payload.TooManyItemsError as error:
+        raise Problem(TOO_LARGE, f"{error.args[0]} items are more than the {max_items} taken at once.") from None
+    except Violation as found:
+        where = f"{found.path}: " if found.path else ""
+        raise Problem(MALFORMED, f"The body can't be read ({found.rule.value}): {where}{found.detail}.") from None
+
+
+async def _store(call: Call, grant: Grant, entries: list[Entry]) -> list[Outcome]:
+    """Store the entries; make unknown vehicles known first where the settings say so."""
+    if not entries:
+        return []
+    store = call.deps.store
+    only_for = grant.client_id if grant.connected_only else None
+    outcomes = await store.write(entries, only_for)
+    if call.deps.settings.ingest.auto_register and only_for is None and Outcome.UNKNOWN_VEHICLE in outcomes:
+        missing = [index for index, outcome in enumerate(outcomes) if outcome is Outcome.UNKNOWN_VEHICLE]
+        for name in dict.fromkeys(entries[index].vehicle for index in missing):
+            await _register(store, name, call.deps.clock.now())
+        again = await store.write([entries[index] for index in missing])
+        for index, outcome in zip(missing, again, strict=True):
+            outcomes[index] = outcome
+    return outcomes
+
+
+async def _register(store: Store, name: str, now: int) -> None:
+    """Make a vehicle known by a UUID or a VIN; any other name stays unknown."""
+    try:
+        vehicle = Vehicle(id=str(uuid.UUID(name)), created_at=now)
+    except ValueError:
+        if not _VIN.fullmatch(name):
+            return
+        vehicle = Vehicle(id=str(uuid.uuid4()), vin=name, created_at=now)
+    try:
+        await store.add_vehicle(vehicle)
+    except ConflictError:  # somebody else was quicker
+        return
+
+
+def _refusal(outcome: Outcome) -> Violation:
+    if outcome is Outcome.NOT_PERMITTED:
+        return Violation(Rule.NOT_PERMITTED, "the application has no writing connection to this vehicle", "vehicle")
+    return Violation(Rule.UNKNOWN_VEHICLE, "no vehicle has this id, VIN or alias: add it first", "vehicle")
+
+
+def _answer(call: Call, intake: Intake, counts: Counter[Outcome]) -> Answer:
+    result: dict[str, Any] = {outcome.value: counts[outcome] for outcome in _STORED}
+    result["rejected"] = sorted(intake.rejections, key=lambda rejection: rejection.index)
+    if any(counts[outcome] for outcome in _STORED):
+        return json_answer(200, result, call.request_id)
+    first = result["rejected"][0] if result["rejected"] else None
+    why = f"first: {first.path}: {first.detail} ({first.code})" if first else "there are no items"
+    detail = f"None of the readings was accepted; {why}."
+    body = problem_body(NOTHING_ACCEPTED, detail, call.request_id, call.base, **result)
+    return json_answer(NOTHING_ACCEPTED.status, body, call.request_id)

@@ -1,0 +1,77 @@
+"""What links start with: the setting, or what the request names, behind a proxy too if it is a trusted one."""
+
+import ipaddress
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final
+
+from chargeport.errors import SettingError
+
+_HOST: Final = re.compile(r"[A-Za-z0-9._-]{1,253}(?::\d{1,5})?|\[[0-9a-fA-F:.]{2,45}\](?::\d{1,5})?")
+_FALLBACK_HOST: Final = "localhost"
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+class Links:
+    """Works out the base URL of a request. A host that is no host is never put into an answer."""
+
+    def __init__(self, base_url: str | None, trusted_proxies: Sequence[str]) -> None:
+        self._fixed = _checked(base_url)
+        self._networks = [_network(each) for each in trusted_proxies]
+        self._is_trusted = lru_cache(1024)(self._trusts)
+        self._from_host = lru_cache(1024)(_base)
+
+    def base(self, scheme: str, client: str | None, headers: Headers) -> str:
+        """The URL, without a slash at its end, that paths are put behind."""
+        if self._fixed is not None:
+            return self._fixed
+        host = b""
+        for name, value in headers:
+            if name == b"host":
+                host = value
+                break
+        if self._networks and client is not None and self._is_trusted(client):
+            scheme, host = _forwarded(scheme, host, headers)
+        return self._from_host(scheme, host)
+
+    def _trusts(self, client: str) -> bool:
+        try:
+            address = ipaddress.ip_address(client)
+        except ValueError:
+            return False
+        return any(address in network for network in self._networks)
+
+
+def _base(scheme: str, host: bytes) -> str:
+    text = host.decode("latin-1")
+    return f"{scheme}://{text if _HOST.fullmatch(text) else _FALLBACK_HOST}"
+
+
+def _forwarded(scheme: str, host: bytes, headers: Headers) -> tuple[str, bytes]:
+    """What the proxy says that the client asked for; of several proxies the first one's word."""
+    for name, value in headers:
+        first = value.split(b",")[0].strip()
+        if name == b"x-forwarded-proto" and first in (b"http", b"https"):
+            scheme = first.decode()
+        elif name == b"x-forwarded-host":
+            host = first
+    return scheme, host
+
+
+def _checked(base_url: str | None) -> str | None:
+    if base_url is None:
+        return None
+    scheme, _, rest = base_url.rstrip("/").partition("://")
+    host, _, path = rest.partition("/")
+    if scheme not in ("http", "https") or not _HOST.fullmatch(host) or re.search(r"[^\w./~-]", path):
+        raise SettingError(f"A setting is wrong: server.base_url: {base_url!r} is no URL like https://cars.example.org.")
+    return base_url.rstrip("/")
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise SettingError(f"A setting is wrong: server.trusted_proxies: {text!r} is no address or network.") from None

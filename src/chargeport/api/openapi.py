@@ -1,0 +1,117 @@
+"""The OpenAPI 3.1 document, made from the routes and the catalogue."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from chargeport import __version__
+from chargeport.api import examples
+from chargeport.api.routes import Parameter, Route
+from chargeport.api.schemas import Schema, ref, schemas
+from chargeport.errors import INTERNAL, UNAVAILABLE, ErrorKind
+from chargeport.signals.catalogue import CATALOGUE
+
+_PATH_PARAMETERS: Final[dict[str, Schema]] = {
+    "vehicle_id": {"description": "The vehicle's id.", "schema": {"type": "string", "minLength": 1}},
+    "connection_id": {"description": "The connection's id.", "schema": {"type": "string", "minLength": 1}},
+    "code": {"description": "The signal's code.", "schema": {"enum": sorted(signal.code for signal in CATALOGUE)}},
+}
+_FORM: Final = "application/x-www-form-urlencoded"
+_LINES: Final = "application/x-ndjson"
+
+
+def document(routes: Iterable[Route]) -> dict[str, Any]:
+    """The whole document."""
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        for path, suffix in ((f"/v3{route.path}", ""), (route.path, "Unprefixed")) if route.v3 else ((route.path, ""),):
+            paths.setdefault(path, {})[route.method.lower()] = _operation(route, suffix)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Chargeport",
+            "version": __version__,
+            "summary": "Charge signals of any car, from your own server, in the form that Smartcar's clients speak.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "security": [{"bearer": []}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas(),
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _operation(route: Route, suffix: str) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": route.name + suffix,
+        "tags": [route.tag],
+        "summary": route.summary,
+        "parameters": [*_path_parameters(route.path), *map(_parameter, route.parameters)],
+        "responses": _responses(route),
+    }
+    if route.detail:
+        operation["description"] = route.detail
+    if route.open:
+        operation["security"] = []
+    if route.body is not None:
+        operation["requestBody"] = _request_body(route.body)
+    return operation
+
+
+def _path_parameters(path: str) -> list[Schema]:
+    names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
+    return [{"name": name, "in": "path", "required": True} | _PATH_PARAMETERS[name] for name in names]
+
+
+def _parameter(parameter: Parameter) -> Schema:
+    schema: Schema = {"type": "string"}
+    if parameter.minimum is not None:
+        schema = {"type": "integer", "minimum": parameter.minimum, "maximum": parameter.maximum}
+    if parameter.values:
+        schema = {"enum": list(parameter.values)}
+    example = int(parameter.example) if parameter.minimum is not None else parameter.example
+    return {
+        "name": parameter.name,
+        "in": parameter.where,
+        "required": False,
+        "description": parameter.summary,
+        "schema": schema,
+        "example": example,
+    }
+
+
+def _request_body(name: str) -> Schema:
+    content: Schema = {"application/json": {"schema": ref(name), "examples": examples.of(name)}}
+    if name == "TokenRequest":
+        content[_FORM] = {"schema": ref(name)}
+    if name == "Readings":
+        content[_LINES] = {"schema": {"type": "string", "description": "One item a line."}}
+    return {"required": True, "content": content}
+
+
+def _responses(route: Route) -> dict[str, Any]:
+    """The answers of a route: the good one, then one for each status of its errors."""
+    good: dict[str, Any] = {"description": "Done." if route.status != 200 else "The answer."}  # noqa: PLR2004
+    if route.answer is not None:
+        good["content"] = {route.kind: {"schema": ref(route.answer), "examples": examples.of(route.answer)}}
+    elif route.status == 200:  # noqa: PLR2004
+        good["content"] = {route.kind: {"schema": {"type": "string"}}}
+    responses = {str(route.status): good}
+    if any(parameter.name == "if-none-match" for parameter in route.parameters):
+        responses["304"] = {"description": "What the client has still holds."}
+    by_status: dict[int, list[ErrorKind]] = {}
+    for kind in (*route.errors, INTERNAL, UNAVAILABLE):
+        by_status.setdefault(kind.status, []).append(kind)
+    for status, kinds in sorted(by_status.items()):
+        responses[str(status)] = _error_response(kinds, route)
+    return responses
+
+
+def _error_response(kinds: list[ErrorKind], route: Route) -> dict[str, Any]:
+    titles = dict.fromkeys(kind.title for kind in kinds)
+    name = "OAuthError" if route.name == "issueToken" and kinds[0].status in (400, 401) else "Error"
+    return {
+        "description": f"{', or '.join(titles)}.",
+        "content": {"application/json": {"schema": ref(name)}},
+    }

@@ -1,0 +1,66 @@
+"""Pages of a list, as Smartcar's collections have them: `page[number]` from 1, `page[size]`, five links, three counts."""
+
+from typing import Any, Final
+from urllib.parse import quote
+
+from chargeport.api.answer import encode
+from chargeport.errors import MALFORMED, Problem
+from chargeport.store.base import Page
+
+NUMBER: Final = "page[number]"
+SIZE: Final = "page[size]"
+MAX_SIZE: Final = 100
+MAX_NUMBER: Final = 1_000_000_000
+
+Query = tuple[tuple[str, str], ...]
+
+
+def is_asked(query: Query) -> bool:
+    """Whether the request names a page."""
+    return any(name in (NUMBER, SIZE) for name, _ in query)
+
+
+def asked(query: Query, *, default_size: int = 10, max_size: int = MAX_SIZE) -> Page:
+    """The page that the request names. Raises Problem (400)."""
+    given = dict(query)
+    number = _whole(NUMBER, given.get(NUMBER, "1"), MAX_NUMBER)
+    return Page(number, _whole(SIZE, given[SIZE], max_size) if SIZE in given else default_size)
+
+
+def _whole(name: str, text: str, most: int) -> int:
+    if text.isascii() and text.isdigit() and len(text) < 12 and 1 <= int(text) <= most:  # noqa: PLR2004
+        return int(text)
+    raise Problem(MALFORMED, f"{name} is a whole number from 1 to {most}, not {text[:40]!r}.")
+
+
+def whole(total: int) -> dict[str, int]:
+    """The counts of a list that is all on one page."""
+    return {"totalCount": total, "pageSize": total, "pageNumber": 1}
+
+
+def meta(page: Page, total: int) -> dict[str, int]:
+    """The counts of a page."""
+    return {"totalCount": total, "pageSize": page.size, "pageNumber": page.number}
+
+
+def links(path: str, page: Page, total: int, query: Query) -> dict[str, Any]:
+    """Links to this page and its neighbours; null where there is none. Other parameters are kept."""
+    last = max(1, -(-total // page.size))
+
+    def to(number: int) -> str:
+        kept = [(name, value) for name, value in query if name not in (NUMBER, SIZE)]
+        kept += [(NUMBER, str(number)), (SIZE, str(page.size))]
+        return path + "?" + "&".join(f"{quote(name)}={quote(value)}" for name, value in kept)
+
+    return {
+        "self": to(page.number),
+        "first": to(1),
+        "last": to(last),
+        "next": to(page.number + 1) if page.number < last else None,
+        "prev": to(min(page.number - 1, last)) if page.number > 1 else None,
+    }
+
+
+def text(part: Any) -> str:
+    """A part of a document as JSON text."""
+    return encode(part).decode()

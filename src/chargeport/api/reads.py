@@ -1,0 +1,138 @@
+"""The two signal reads: one function each computes status, headers and body, for the lane and for the router alike."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+from chargeport.api import paging
+from chargeport.api.access import Access
+from chargeport.api.answer import Answer, answer
+from chargeport.api.envelope import View
+from chargeport.clock import Clock
+from chargeport.errors import MALFORMED, PERMISSION, SIGNAL_NOT_FOUND, VEHICLE_NOT_FOUND, Problem
+from chargeport.signals.catalogue import BY_CODE, CATALOGUE
+from chargeport.signals.definition import Permission, Signal
+from chargeport.signals.state import State
+from chargeport.store.base import Store, Vehicle, VehicleStates
+
+_BY_CODE_ORDER: Final = sorted(CATALOGUE, key=lambda signal: signal.code)
+_GROUPS: Final = {signal.group.lower(): signal.group for signal in CATALOGUE}
+_HASH_BYTES: Final = 12
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """What a read needs of its request."""
+
+    vehicle_id: str
+    code: str | None
+    base: str
+    request_id: str
+    authorization: bytes | None
+    user_id: bytes | None = None
+    if_none_match: bytes | None = None
+    query: tuple[tuple[str, str], ...] = ()
+
+
+class Reads:
+    """Answers reads of signals from the store."""
+
+    def __init__(self, store: Store, access: Access, clock: Clock) -> None:
+        self._store = store
+        self._access = access
+        self._clock = clock
+
+    async def answer(self, ask: Ask) -> Answer:
+        """The answer to a read of one signal or of all. Raises Problem."""
+        grant = await self._access.grant(ask.authorization)
+        user_id = None if ask.user_id is None else ask.user_id.decode("latin-1")
+        permissions = await self._access.permissions(grant, ask.vehicle_id, user_id)
+        body = await (self._all(ask, permissions) if ask.code is None else self._one(ask, ask.code, permissions))
+        return conditional(body.encode(), ask)
+
+    async def _one(self, ask: Ask, code: str, permissions: frozenset[Permission]) -> str:
+        signal = BY_CODE.get(code)
+        if signal is None:
+            await self.vehicle(ask.vehicle_id)
+            raise Problem(SIGNAL_NOT_FOUND, f"{code[:80]!r} is no signal of this server: /docs lists the codes.")
+        found = await self._store.signal(ask.vehicle_id, signal)
+        if found is None:
+            raise _no_vehicle()
+        if signal.permission not in permissions:
+            raise Problem(PERMISSION, f"Reading {code} needs the permission {signal.permission}.")
+        state = found.states.get(signal.key)
+        if state is None:
+            raise Problem(SIGNAL_NOT_FOUND, f"{code} was never reported for this vehicle: no source has sent it yet.")
+        return View(found, permissions, self._clock.now(), ask.base).single(state)
+
+    async def _all(self, ask: Ask, permissions: frozenset[Permission]) -> str:
+        found = await self._store.signals(ask.vehicle_id)
+        if found is None:
+            raise _no_vehicle()
+        states = list(_chosen(found, ask.query))
+        view = View(found, permissions, self._clock.now(), ask.base)
+        path = f"{ask.base}/v3/vehicles/{ask.vehicle_id}/signals"
+        page = paging.asked(ask.query, default_size=max(len(states), 1), max_size=len(CATALOGUE))
+        shown = states[page.offset : page.offset + page.size]
+        if paging.is_asked(ask.query):
+            meta, links = paging.meta(page, len(states)), paging.links(path, page, len(states), ask.query)
+        else:
+            meta, links = paging.whole(len(states)), {"self": path}
+        data = ",".join([view.element(state) for state in shown])
+        return f'{{"data":[{data}],"meta":{paging.text(meta)},"links":{paging.text(links)},"included":{view.included()}}}'
+
+    async def vehicle(self, vehicle_id: str) -> Vehicle:
+        """The vehicle. Raises Problem (404)."""
+        vehicle = await self._store.vehicle(vehicle_id)
+        if vehicle is None:
+            raise _no_vehicle()
+        return vehicle
+
+
+def conditional(body: bytes, ask: Ask) -> Answer:
+    """The body with its ETag; without the body if the client has it already."""
+    tag = b'"%s"' % hashlib.blake2b(body, digest_size=_HASH_BYTES).hexdigest().encode()
+    if ask.if_none_match is not None and _matches(ask.if_none_match, tag):
+        return answer(304, b"", ask.request_id, (b"etag", tag))
+    return answer(200, body, ask.request_id, (b"etag", tag))
+
+
+def _matches(wanted: bytes, tag: bytes) -> bool:
+    """Whether If-None-Match names the tag (RFC 9110, 13.1.2: compared weakly)."""
+    tags = [each.strip().removeprefix(b"W/") for each in wanted.split(b",")]
+    return tag in tags or tags == [b"*"]
+
+
+def _no_vehicle() -> Problem:
+    return Problem(VEHICLE_NOT_FOUND, "No vehicle with this id is known to this server.")
+
+
+def _chosen(found: VehicleStates, query: tuple[tuple[str, str], ...]) -> Iterator[State]:
+    """The states that the filters leave, sorted by code."""
+    wanted = _wanted(dict(query))
+    for signal in _BY_CODE_ORDER:
+        state = found.states.get(signal.key)
+        if state is not None and (wanted is None or signal in wanted):
+            yield state
+
+
+def _wanted(query: dict[str, str]) -> set[Signal] | None:
+    """The signals that `filter[group]` and `filter[code]` name; None when there is no filter."""
+    groups, codes = query.get("filter[group]"), query.get("filter[code]")
+    if groups is None and codes is None:
+        return None
+    wanted: set[Signal] = set(CATALOGUE)
+    if groups is not None:
+        named = {_named(_GROUPS, name.strip().lower(), "filter[group]") for name in groups.split(",")}
+        wanted &= {signal for signal in CATALOGUE if signal.group in named}
+    if codes is not None:
+        wanted &= {_named(BY_CODE, name.strip(), "filter[code]") for name in codes.split(",")}
+    return wanted
+
+
+def _named(known: dict[str, Any], name: str, parameter: str) -> Any:
+    found = known.get(name)
+    if found is None:
+        raise Problem(MALFORMED, f"{parameter}: {name[:60]!r} is not known: use {', '.join(known)}.")
+    return found

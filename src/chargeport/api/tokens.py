@@ -1,0 +1,98 @@
+"""`POST /oauth2/token`: client credentials in (as JSON, as a form or by HTTP Basic: clients do all three), a token out."""
+
+import base64
+import binascii
+from typing import Final
+from urllib.parse import parse_qsl, unquote_plus
+
+import msgspec
+
+from chargeport.api.access import TOKEN_LIFE_S
+from chargeport.api.answer import Answer, Header, json_answer
+from chargeport.api.bodies import read_body
+from chargeport.api.call import Call
+from chargeport.api.problems import body as problem_body
+from chargeport.errors import MALFORMED, UNAUTHORIZED, ErrorKind
+
+MAX_BYTES: Final = 16_384
+GRANT_TYPE: Final = "client_credentials"
+
+_NO_STORE: Final[Header] = (b"pragma", b"no-cache")
+
+
+class _RefusedError(Exception):
+    """An OAuth error: its code and description (RFC 6749, 5.2)."""
+
+    def __init__(self, kind: ErrorKind, error: str, description: str) -> None:
+        super().__init__(description)
+        self.kind = kind
+        self.error = error
+        self.description = description
+
+
+async def issue_token(call: Call) -> Answer:
+    """Exchange a client id and its secret for a token that is good for an hour."""
+    try:
+        client_id, client_secret = await _credentials(call)
+    except _RefusedError as refused:
+        return _refusal(call, refused)
+    application = await call.deps.access.sign_in(client_id, client_secret)
+    if application is None:
+        wrong = "The client id or its secret is wrong, or the application was revoked."
+        return _refusal(call, _RefusedError(UNAUTHORIZED, "invalid_client", wrong))
+    token = await call.deps.access.issue_token(application)
+    body = {"access_token": token, "token_type": "Bearer", "expires_in": TOKEN_LIFE_S}
+    return json_answer(200, body, call.request_id, [_NO_STORE])
+
+
+def _refusal(call: Call, refused: _RefusedError) -> Answer:
+    oauth = {"error": refused.error, "error_description": refused.description}
+    body = problem_body(refused.kind, refused.description, call.request_id, call.base, **oauth)
+    headers: list[Header] = [_NO_STORE]
+    if refused.kind is UNAUTHORIZED:
+        headers.append((b"www-authenticate", b'Basic realm="chargeport"'))
+    return json_answer(refused.kind.status, body, call.request_id, headers)
+
+
+async def _credentials(call: Call) -> tuple[str, str]:
+    """Client id and secret, from Basic or from the body."""
+    given = _parameters(await read_body(call, MAX_BYTES), call.header(b"content-type") or b"")
+    grant_type = given.get("grant_type")
+    if grant_type is None:
+        raise _RefusedError(MALFORMED, "invalid_request", f"grant_type is missing: send {GRANT_TYPE}.")
+    if grant_type != GRANT_TYPE:
+        raise _RefusedError(MALFORMED, "unsupported_grant_type", f"grant_type is {GRANT_TYPE}, nothing else.")
+    basic = _basic(call.header(b"authorization"))
+    if basic is not None:
+        return basic
+    for name in ("client_id", "client_secret"):
+        if not given.get(name):
+            raise _RefusedError(MALFORMED, "invalid_request", f"{name} is missing: send it in the body, or use Basic.")
+    return given["client_id"], given["client_secret"]
+
+
+def _parameters(body: bytes, content_type: bytes) -> dict[str, str]:
+    """The parameters of a form or of a JSON object; JSON is known by its look, for clients that forget to say so."""
+    if content_type.split(b";")[0].strip().lower() == b"application/json" or body.lstrip()[:1] == b"{":
+        try:
+            return msgspec.json.decode(body or b"{}", type=dict[str, str])
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise _RefusedError(MALFORMED, "invalid_request", f"The body is no JSON object of texts: {error}.") from None
+    try:
+        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=32))
+    except (UnicodeDecodeError, ValueError):
+        raise _RefusedError(MALFORMED, "invalid_request", "The body is no form: send UTF-8, percent-encoded.") from None
+
+
+def _basic(authorization: bytes | None) -> tuple[str, str] | None:
+    """Id and secret of a Basic header (RFC 6749, 2.3.1: percent-encoded)."""
+    if authorization is None or authorization[:6].lower() != b"basic ":
+        return None
+    try:
+        pair = base64.b64decode(authorization[6:].strip(), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        raise _RefusedError(MALFORMED, "invalid_request", "The Basic header is not base64.") from None
+    client_id, colon, client_secret = pair.partition(":")
+    if not colon:
+        raise _RefusedError(MALFORMED, "invalid_request", "The Basic header is not of the form id:secret.")
+    return unquote_plus(client_id), unquote_plus(client_secret)

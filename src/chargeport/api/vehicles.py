@@ -1,0 +1,73 @@
+"""The application's vehicles: the list, one of them, and what each of its signals can tell."""
+
+from typing import Any, Final
+
+from chargeport.api import paging
+from chargeport.api.absences import WORDINGS
+from chargeport.api.answer import Answer, answer, json_answer
+from chargeport.api.call import Call
+from chargeport.api.envelope import iso, vehicle_resource
+from chargeport.errors import VEHICLE_NOT_FOUND, Problem
+from chargeport.signals.catalogue import CATALOGUE, IS_CHARGING
+from chargeport.signals.definition import Permission, Signal
+from chargeport.signals.state import State, standing
+from chargeport.store.base import VehicleStates
+
+DEFAULT_SIZE: Final = 50
+MAX_SIZE: Final = 1000
+
+
+async def list_vehicles(call: Call) -> Answer:
+    """A page of the application's vehicles, by id."""
+    grant = await call.grant()
+    page = paging.asked(call.query, default_size=DEFAULT_SIZE, max_size=MAX_SIZE)
+    found, total = await call.deps.store.vehicles(page, grant.client_id if grant.connected_only else None)
+    data = ",".join(vehicle_resource(vehicle, call.base) for vehicle in found)
+    links = paging.links(f"{call.base}/v3/vehicles", page, total, call.query)
+    body = f'{{"data":[{data}],"meta":{paging.text(paging.meta(page, total))},"links":{paging.text(links)}}}'
+    return answer(200, body.encode(), call.request_id)
+
+
+async def read_vehicle(call: Call) -> Answer:
+    """One vehicle."""
+    await permissions(call)
+    vehicle = await call.deps.reads.vehicle(call.path("vehicle_id"))
+    return answer(200, f'{{"data":{vehicle_resource(vehicle, call.base)}}}'.encode(), call.request_id)
+
+
+async def read_coverage(call: Call) -> Answer:
+    """For every signal: its age and source, or the reason why there is no value."""
+    allowed = await permissions(call)
+    found = await call.deps.store.signals(call.path("vehicle_id"))
+    if found is None:
+        raise Problem(VEHICLE_NOT_FOUND, "No vehicle with this id is known to this server.")
+    now = call.deps.clock.now()
+    data = [_covered(signal, found, allowed, now) for signal in CATALOGUE]
+    return json_answer(200, {"data": data, "meta": {"totalCount": len(data)}}, call.request_id)
+
+
+async def permissions(call: Call) -> frozenset[Permission]:
+    """What the caller may do with the vehicle of the path."""
+    grant = await call.grant()
+    return await call.deps.access.permissions(grant, call.path("vehicle_id"), call.user_id)
+
+
+def _covered(signal: Signal, found: VehicleStates, allowed: frozenset[Permission], now: int) -> dict[str, Any]:
+    entry: dict[str, Any] = {"code": signal.code, "name": signal.name, "group": signal.group}
+    state = found.states.get(signal.key)
+    if signal.permission not in allowed:
+        return entry | {"status": "NOT_PERMITTED", "reason": f"The permission {signal.permission} is missing."}
+    if state is None:
+        return entry | {"status": "NOT_REPORTED", "reason": "No source has reported it for this vehicle yet."}
+    stands = standing(state, found.states.get(IS_CHARGING.key), now)
+    if stands is None:
+        return entry | {"status": "SUCCESS"} | _provenance(state, now)
+    return entry | {"status": stands.reason, "reason": WORDINGS[stands.reason].detail} | _provenance(state, now)
+
+
+def _provenance(state: State, now: int) -> dict[str, Any]:
+    """When the last value was observed, how old that is, and who said so."""
+    if state.observed_at is None:
+        return {"source": state.absence_source}
+    age_s = max(0, now - state.observed_at) // 1000
+    return {"oemUpdatedAt": iso(state.observed_at), "ageSeconds": age_s, "source": state.source}

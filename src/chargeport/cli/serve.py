@@ -1,0 +1,49 @@
+"""`chargeport serve`: the server, for good."""
+
+import asyncio
+import logging
+from typing import Annotated
+
+import typer
+
+from chargeport import config, web
+from chargeport.cli.options import Config, Database, Host, Port
+from chargeport.cli.output import console
+from chargeport.config import Role, Settings
+from chargeport.dashboard import page
+from chargeport.errors import SettingError
+from chargeport.service import Service
+
+
+def serve(
+    *,
+    config_file: Config = None,
+    database: Database = None,
+    host: Host = None,
+    port: Port = None,
+    role: Annotated[Role, typer.Option("--role", help="What this process does; on one machine: all.")] = "all",
+) -> None:
+    """Serve the API. Settings come from flags, then the environment (CHARGEPORT_*), then the settings file."""
+    flags = {("database", "url"): database, ("server", "host"): host, ("server", "port"): port}
+    settings = config.load(config_file, flags=flags)
+    if role != "all":
+        raise SettingError(f"--role {role}: this version does everything in one process: leave it out, or say all.")
+    logging.basicConfig(level=settings.server.log.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    listening = web.listen(settings.server.host, settings.server.port)
+    service = Service.open(settings)
+    try:
+        service.start([])
+        await web.serve(service.app(page.handlers()), listening, _announce, settings.server.log)
+    finally:
+        await service.close()
+
+
+def _announce(url: str) -> None:
+    console.print(f"Chargeport answers at {url} — documentation at {url}/docs")

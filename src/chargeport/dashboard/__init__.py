@@ -1,0 +1,1 @@
+"""The page at `/`: the cars, live. It speaks to the API like any other client."""

@@ -1,0 +1,33 @@
+"""Places inside limits, timers and records, for readers who may not see them."""
+
+from typing import Any, Final
+
+import msgspec
+
+_PLACE: Final = frozenset({"name", "address", "latitude", "longitude"})
+_HOLDERS: Final = frozenset({"condition", "location"})
+
+
+def without_places(text: str) -> str:
+    """The document with every name, address and coordinate taken out; what is not a place stays.
+
+    >>> without_places('{"values":[{"type":"LOCATION","limit":72,"condition":{"name":"Home"}}]}')
+    '{"values":[{"type":"LOCATION","limit":72}]}'
+    """
+    return msgspec.json.encode(_stripped(msgspec.json.decode(text))).decode()
+
+
+def _stripped(part: Any) -> Any:
+    if isinstance(part, list):
+        return [_stripped(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    kept = {}
+    for name, member in part.items():
+        if name in _HOLDERS:
+            rest = {key: value for key, value in member.items() if key not in _PLACE}
+            if rest:
+                kept[name] = rest
+        else:
+            kept[name] = _stripped(member)
+    return kept

@@ -1,0 +1,78 @@
+"""The web server around the application: uvicorn on a socket of our own, stopped cleanly."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from chargeport.errors import StartError
+
+BACKLOG = 2048
+STOP_WITHIN_S = 5  # for requests under way; then they are cut
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises StartError with one sentence."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        listening = socket.socket(family, kind, protocol)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+    except OSError as error:
+        raise StartError(f"Can't listen on {host} port {port}: {error.strerror or error}.") from error
+    listening.listen(BACKLOG)
+    return listening
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which leaves signals to us: it would end the process before the store is closed."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say so once requests are answered."""
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Nothing to capture."""
+        yield
+
+
+async def serve(app: ASGIApp, listening: socket.socket, ready: Callable[[str], None], log: str = "info") -> None:
+    """Answer requests until SIGINT or SIGTERM; `ready` is called with the URL once they are answered."""
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        lifespan="off",
+        ws="none",
+        access_log=False,  # a path names a vehicle
+        log_level=log,
+        log_config=None,
+        server_header=False,
+        date_header=True,
+        proxy_headers=False,  # api.links believes trusted proxies only
+        timeout_graceful_shutdown=STOP_WITHIN_S,
+    )
+    server = _Server(config, lambda: ready(url_of(listening)))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
+    await server.serve(sockets=[listening])
+
+
+def url_of(listening: socket.socket) -> str:
+    """The URL of a listening socket, as a browser on this machine would write it."""
+    host, port = listening.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):  # noqa: S104  (what it listens on, not what we choose)
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
