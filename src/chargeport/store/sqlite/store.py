@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from chargeport.signals.catalogue import IS_CHARGING
-from chargeport.signals.definition import Signal
+from chargeport.signals.definition import Cadence, Signal
 from chargeport.signals.reading import Entry
 from chargeport.signals.state import State
 from chargeport.store.base import Change, Outcome, VehicleStates
@@ -19,9 +19,14 @@ from chargeport.store.sqlite.vehicles import VehicleTables
 from chargeport.store.sqlite.writer import Writer
 
 _VEHICLE_COLUMNS: Final = rows.VEHICLE.count(",") + 1
-_STATES_OF: Final = f"SELECT {rows.VEHICLE}, {rows.STATE} FROM vehicles v LEFT JOIN latest l ON l.vehicle_key = v.key"
-_SOME: Final = f"{_STATES_OF} AND l.signal_key IN (?2, {IS_CHARGING.key}) WHERE v.id = ?1"
-_ALL: Final = f"{_STATES_OF} WHERE v.id = ?1"
+_STATE_END: Final = _VEHICLE_COLUMNS + rows.STATE.count(",") + 1
+_OF_CAR: Final = "FROM vehicles v LEFT JOIN latest l ON l.vehicle_key = v.key"
+_ALL: Final = f"SELECT {rows.VEHICLE}, {rows.STATE} {_OF_CAR} WHERE v.id = ?1"
+_LASTING: Final = f"SELECT {rows.VEHICLE}, {rows.STATE} {_OF_CAR} AND l.signal_key = ?2 WHERE v.id = ?1"
+_LIVE: Final = (
+    f"SELECT {rows.VEHICLE}, {rows.STATE}, c.value, c.changed_at, c.received_at {_OF_CAR} AND l.signal_key = ?2"
+    f" LEFT JOIN latest c ON c.vehicle_key = v.key AND c.signal_key = {IS_CHARGING.key} WHERE v.id = ?1"
+)
 _CHANGES: Final = (
     "SELECT h.position, v.id, h.signal_key, h.observed_at, h.received_at, s.name, h.value, h.absence"
     " FROM history h JOIN vehicles v ON v.key = h.vehicle_key JOIN sources s ON s.key = h.source_key"
@@ -57,8 +62,14 @@ class SqliteStore(VehicleTables, AccessTables, IssueTable):
         return await self._writer.write(entries, only_for)
 
     async def signal(self, vehicle_id: str, signal: Signal) -> VehicleStates | None:
-        """The car with the state of one signal and of charge-ischarging."""
-        return self._states(self._reader.rows(_SOME, (vehicle_id, signal.key)))
+        """The car with the state of one signal and, beside a live one, what is needed of charge-ischarging."""
+        is_live = signal.cadence is Cadence.LIVE
+        found = self._reader.rows(_LIVE if is_live else _LASTING, (vehicle_id, signal.key))
+        known = self._states(found)
+        if known is not None and is_live and signal is not IS_CHARGING and found[0][-2] is not None:
+            charging, changed_at, received_at = found[0][-3:]
+            known.states[IS_CHARGING.key] = State(IS_CHARGING, bool(charging), changed_at, changed_at, received_at)
+        return known
 
     async def signals(self, vehicle_id: str) -> VehicleStates | None:
         """The car with all its states."""
@@ -69,7 +80,7 @@ class SqliteStore(VehicleTables, AccessTables, IssueTable):
             return None
         states: dict[int, State] = {}
         for row in found:
-            part = row[_VEHICLE_COLUMNS:]
+            part = row[_VEHICLE_COLUMNS:_STATE_END]
             if part[0] is not None:  # a car of which nothing is known
                 states[part[0]] = rows.state(part, self._reader.sources(max(part[5] or 0, part[10] or 0)))
         return VehicleStates(rows.vehicle(found[0]), states)

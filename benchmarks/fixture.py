@@ -1,0 +1,60 @@
+"""Databases to measure on: many vehicles with a value for each of the 21 charge signals, made in bulk.
+
+The rows are those that ingest would have written; only `latest` is filled, since a read touches nothing else.
+"""
+
+import random
+import time
+import uuid
+from pathlib import Path
+
+from chargeport.api.access import hashed
+from chargeport.signals import bodies
+from chargeport.signals.catalogue import CATALOGUE
+from chargeport.store.sqlite.engine import connect, migrate
+
+CLIENT, TOKEN = "client_benchmark", "cpt_benchmark_token"
+SIGNALS = [signal for signal in CATALOGUE if signal.group == "Charge"]
+CHUNK = 2_000
+
+
+def vehicle_ids(count: int, seed: int = 1) -> list[str]:
+    """The ids of the vehicles, the same at every call."""
+    draw = random.Random(seed)
+    return sorted(str(uuid.UUID(int=draw.getrandbits(128), version=4)) for _ in range(count))
+
+
+def build(path: Path, count: int) -> list[str]:
+    """Make a database of `count` vehicles unless it is there already; the vehicles' ids."""
+    ids = vehicle_ids(count)
+    if path.exists():
+        return ids
+    connection = connect(path, create=True)
+    migrate(connection, path)
+    connection.execute("PRAGMA synchronous = OFF")
+    now = int(time.time() * 1000)
+    values = [(signal.key, bodies.parse(signal, signal.example)) for signal in SIGNALS]
+    permissions = "read_battery read_charge read_charge_locations read_charge_records write_readings"
+    with connection:
+        connection.execute("INSERT INTO sources (key, name) VALUES (1, 'benchmark')")
+        connection.execute("INSERT INTO applications VALUES (?,'b',x'00','t',?,0,?,NULL)", (CLIENT, permissions, now))
+        connection.execute("INSERT INTO tokens VALUES (?,?,?)", (hashed(TOKEN), CLIENT, now + 10 * 365 * 86_400_000))
+        for start in range(0, count, CHUNK):
+            part = list(enumerate(ids[start : start + CHUNK], start + 1))
+            connection.executemany(
+                "INSERT INTO vehicles VALUES (?,?,NULL,'ACME','Bolt One',2026,'BEV','live','[]',?)",
+                [(name, key, now) for key, name in part],
+            )
+            connection.executemany("INSERT INTO vehicle_references VALUES (?,?)", [(name, key) for key, name in part])
+            connection.executemany(
+                "INSERT INTO latest VALUES (?,?,?,?,?,?,1,1,?,NULL,NULL,NULL,NULL,NULL)",
+                [
+                    (key, signal_key, value, now, now, now, now)
+                    for key, _ in part
+                    for signal_key, value in values
+                ],
+            )
+        connection.execute("UPDATE sequences SET value = ? WHERE name = 'vehicle'", (count,))
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    connection.close()
+    return ids

@@ -1,0 +1,83 @@
+"""The signal read: requests per second on one core, as a ratio to a constant body of the same size from the same server.
+
+Real tokens, random vehicles and signals out of 1 k, 100 k and 1 M vehicles × 21 signals on disk. Targets: ≥ 0.60 of the constant
+and p99 ≤ 3 ms at 32 connections (100 k vehicles); at 1 M vehicles not more than 1.2 times slower than at 1 k.
+
+    python -m benchmarks.read [--vehicles 1000 100000 1000000] [--rounds 5] [--seconds 4] [--folder FOLDER]
+
+Databases are kept in FOLDER (benchmarks/data) and take 2.2 kB a vehicle.
+"""
+
+import argparse
+import random
+import socket
+import urllib.request
+from pathlib import Path
+
+from benchmarks import fixture, load
+
+PATHS = 20_000
+
+
+def main() -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--vehicles", type=int, nargs="+", default=[1_000, 100_000, 1_000_000])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=4)
+    parser.add_argument("--folder", type=Path, default=Path(__file__).parent / "data")
+    asked = parser.parse_args()
+    asked.folder.mkdir(exist_ok=True)
+    print(f"{'vehicles':>10} {'req/s':>9} {'constant':>9} {'ratio':>6} {'CPU ratio':>9} {'p99 ms':>7} {'µs CPU':>7}")
+    rates = {count: measure(asked.folder, count, asked.rounds, asked.seconds) for count in asked.vehicles}
+    smallest, largest = min(rates), max(rates)
+    if smallest != largest:
+        print(f"{largest} vehicles are {rates[largest] / rates[smallest]:.2f} times slower than {smallest} (CPU per request)")
+
+
+def measure(folder: Path, count: int, rounds: int, seconds: float) -> float:
+    """Measure reads against the constant, round by round; µs of CPU for a read."""
+    file = folder / f"{count}.db"
+    ids = fixture.build(file, count)
+    draw = random.Random(2)
+    paths = [f"/v3/vehicles/{draw.choice(ids)}/signals/{draw.choice(fixture.SIGNALS).code}" for _ in range(PATHS)]
+    read_port, constant_port = _free_port(), _free_port()
+    read_url, constant_url = f"http://127.0.0.1:{read_port}", f"http://127.0.0.1:{constant_port}"
+    serve = ("chargeport", "serve", "--database", f"sqlite:///{file}", "--port", str(read_port))
+    with load.server(*serve, url=read_url) as reads:
+        size = _mean_size(reads, paths)
+        with load.server("benchmarks.constant", str(constant_port), str(size), url=constant_url) as constant:
+            load.get(reads, paths, fixture.TOKEN, 1)
+            pairs = [
+                (load.get(reads, paths, fixture.TOKEN, seconds), load.get(constant, paths, fixture.TOKEN, seconds))
+                for _ in range(rounds)
+            ]
+    ours, base = load.median([pair[0] for pair in pairs]), load.median([pair[1] for pair in pairs])
+    if ours.bad:
+        raise SystemExit(f"{ours.bad} answers were not 200")
+    ratio = sorted(one.rate / other.rate for one, other in pairs)[len(pairs) // 2]
+    print(
+        f"{count:>10} {ours.rate:>9.0f} {base.rate:>9.0f} {ratio:>6.2f} {base.cpu_us / ours.cpu_us:>9.2f}"
+        f" {ours.p99_ms:>7.2f} {ours.cpu_us:>7.1f}"
+    )
+    return ours.cpu_us
+
+
+def _mean_size(reads: load.Server, paths: list[str]) -> int:
+    """The mean size of an answer, so that the constant is as large."""
+    sizes = []
+    for path in paths[:200]:
+        request = urllib.request.Request(reads.url + path, headers={"Authorization": f"Bearer {fixture.TOKEN}"})  # noqa: S310
+        with urllib.request.urlopen(request) as answer:  # noqa: S310
+            sizes.append(len(answer.read()))
+    return sum(sizes) // len(sizes)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+if __name__ == "__main__":
+    main()
