@@ -52,10 +52,9 @@ typed: $(VENV)/.dev
 layered: $(VENV)/.dev
 	@$(BIN)/lint-imports --no-cache
 
-bench: $(VENV)/.dev ## Run every benchmark
-	@set -e; for script in $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py)); do \
-	  echo "== $$script"; $(BIN)/python "$$script" $(ARGS); \
-	done
+bench: $(VENV)/.dev ## Run the benchmarks (benchmarks/read.py, benchmarks/ingest.py): ratios within one run
+	$(BIN)/python -m benchmarks.read
+	$(BIN)/python -m benchmarks.ingest
 
 format: $(VENV)/.dev ## Put the code into the project's format, mend what can be mended
 	$(BIN)/ruff check --fix-only --quiet .

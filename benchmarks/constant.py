@@ -1,4 +1,7 @@
-"""A server that answers everything with one body: what the web server alone can do. `python -m benchmarks.constant PORT SIZE`."""
+"""A server that answers everything with one body: what the web server alone can do.
+
+python -m benchmarks.constant PORT SIZE
+"""
 
 import asyncio
 import sys

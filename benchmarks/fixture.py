@@ -48,11 +48,7 @@ def build(path: Path, count: int) -> list[str]:
             connection.executemany("INSERT INTO vehicle_references VALUES (?,?)", [(name, key) for key, name in part])
             connection.executemany(
                 "INSERT INTO latest VALUES (?,?,?,?,?,?,1,1,?,NULL,NULL,NULL,NULL,NULL)",
-                [
-                    (key, signal_key, value, now, now, now, now)
-                    for key, _ in part
-                    for signal_key, value in values
-                ],
+                [(key, signal_key, value, now, now, now, now) for key, _ in part for signal_key, value in values],
             )
         connection.execute("UPDATE sequences SET value = ? WHERE name = 'vehicle'", (count,))
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

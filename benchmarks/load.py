@@ -91,10 +91,10 @@ def _await(url: str, process: "subprocess.Popen[bytes]") -> None:
 
 def get(target: Server, paths: list[str], token: str, duration_s: float) -> Result:
     """Ask for random ones of `paths` from 32 connections for a while."""
-    before = _cpu_s(target.pid)
+    before = cpu_s(target.pid)
     found = (_wrk if shutil.which("wrk") else _own)(target.url, paths, token, duration_s)
-    cpu_s = _cpu_s(target.pid) - before
-    return Result(**found, cpu_us=cpu_s / (found["rate"] * duration_s) * 1e6)
+    spent_s = cpu_s(target.pid) - before
+    return Result(**found, cpu_us=spent_s / (found["rate"] * duration_s) * 1e6)
 
 
 def _wrk(url: str, paths: list[str], token: str, duration_s: float) -> dict[str, float]:
@@ -108,7 +108,7 @@ def _wrk(url: str, paths: list[str], token: str, duration_s: float) -> dict[str,
             capture_output=True,
             text=True,
             check=True,
-            preexec_fn=lambda: os.sched_setaffinity(0, {CLIENT_CORE}),  # noqa: PLW1509
+            preexec_fn=lambda: os.sched_setaffinity(0, {CLIENT_CORE}),
         )
     return json.loads(done.stdout.strip().splitlines()[-1])
 
@@ -142,7 +142,7 @@ def _own(url: str, paths: list[str], token: str, duration_s: float) -> dict[str,
     return {"rate": len(latencies) / duration_s, "p50_ms": cuts[49] * 1000, "p99_ms": cuts[98] * 1000, "bad": bad}
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
     """User and system time of a process so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,7 +1,7 @@
 """The signal read: requests per second on one core, as a ratio to a constant body of the same size from the same server.
 
-Real tokens, random vehicles and signals out of 1 k, 100 k and 1 M vehicles × 21 signals on disk. Targets: ≥ 0.60 of the constant
-and p99 ≤ 3 ms at 32 connections (100 k vehicles); at 1 M vehicles not more than 1.2 times slower than at 1 k.
+Real tokens, random vehicles and signals out of 1 k, 100 k and 1 M vehicles with 21 signals each, on disk. Targets: ≥ 0.60 of
+the constant and p99 ≤ 3 ms at 32 connections (100 k vehicles); at 1 M vehicles not more than 1.2 times slower than at 1 k.
 
     python -m benchmarks.read [--vehicles 1000 100000 1000000] [--rounds 5] [--seconds 4] [--folder FOLDER]
 

@@ -1,0 +1,185 @@
+"""Ingest over HTTP: readings per second on one core, on disk, latest and history, in batches of 1,000 from 16 connections.
+
+Two loads: bundles of 20 signals of a vehicle, and single signals of random vehicles; every value differs from the one before.
+Beside each stands the bare store, which writes the same entries without HTTP on the same core in the same run. Targets:
+≥ 100,000 readings/s for bundles, ≥ 50,000 for random single signals.
+
+    python -m benchmarks.ingest [--vehicles 10000] [--batches 400] [--rounds 3]
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks import fixture, load
+from chargeport.signals.catalogue import CATALOGUE
+from chargeport.signals.definition import Kind, Signal
+
+CONNECTIONS = 16
+BATCH = 1_000
+BUNDLE = 20
+STEP_MS = 1_000
+SIGNALS = [signal for signal in CATALOGUE if signal.kind is not Kind.DOCUMENT][:BUNDLE]
+BUNDLED = [*SIGNALS, *(signal for signal in CATALOGUE if signal not in SIGNALS)][:BUNDLE]
+
+
+def main() -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--vehicles", type=int, default=10_000)
+    parser.add_argument("--batches", type=int, default=400)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--bare", nargs=3, metavar=("DATABASE", "LOAD", "BATCHES"), help="only the bare store (internal)")
+    asked = parser.parse_args()
+    if asked.bare:
+        print(json.dumps(asyncio.run(_write_bare(Path(asked.bare[0]), asked.bare[1], int(asked.bare[2]), asked.vehicles))))
+        return
+    with tempfile.TemporaryDirectory(dir=os.environ.get("BENCHMARK_FOLDER")) as folder:
+        empty = Path(folder) / "filled.db"
+        fixture.build(empty, asked.vehicles)
+        print(f"{'load':>8} {'readings/s':>11} {'bare store':>11} {'ratio':>6} {'µs CPU':>7} {'bare µs':>8} {'p99 ms':>7}")
+        for kind in ("bundles", "random"):
+            pairs = [_pair(empty, kind, asked.batches, asked.vehicles) for _ in range(asked.rounds)]
+            _report(kind, pairs)
+
+
+def _report(kind: str, pairs: list[tuple[dict[str, float], dict[str, float]]]) -> None:
+    def middle(values: Iterator[float]) -> float:
+        ordered = sorted(values)
+        return ordered[len(ordered) // 2]
+
+    print(
+        f"{kind:>8} {middle(a['rate'] for a, _ in pairs):>11.0f} {middle(b['rate'] for _, b in pairs):>11.0f}"
+        f" {middle(a['rate'] / b['rate'] for a, b in pairs):>6.2f} {middle(a['cpu_us'] for a, _ in pairs):>7.2f}"
+        f" {middle(b['cpu_us'] for _, b in pairs):>8.2f} {middle(a['p99_ms'] for a, _ in pairs):>7.0f}"
+    )
+
+
+def _pair(empty: Path, kind: str, batches: int, vehicles: int) -> tuple[dict[str, float], dict[str, float]]:
+    """The same load over HTTP and on the bare store, each on a fresh copy."""
+    over_http, bare = empty.with_name("http.db"), empty.with_name("bare.db")
+    for copy in (over_http, bare):
+        for old in (copy, copy.with_name(copy.name + "-wal"), copy.with_name(copy.name + "-shm")):
+            old.unlink(missing_ok=True)
+        shutil.copy(empty, copy)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    url = f"http://127.0.0.1:{port}"
+    os.sched_setaffinity(0, {load.CLIENT_CORE})
+    bodies = [json.dumps(batch, separators=(",", ":")).encode() for batch in _batches(kind, batches, vehicles)]
+    with load.server("chargeport", "serve", "--database", f"sqlite:///{over_http}", "--port", str(port), url=url) as target:
+        before = load.cpu_s(target.pid)
+        latencies, duration_s = asyncio.run(_post(port, bodies))
+        cpu_s = load.cpu_s(target.pid) - before
+    command = [sys.executable, "-m", "benchmarks.ingest", "--vehicles", str(vehicles), "--bare", str(bare), kind, str(batches)]
+    pin = lambda: os.sched_setaffinity(0, {load.SERVER_CORE})  # noqa: E731
+    done = subprocess.run(command, capture_output=True, text=True, check=True, preexec_fn=pin)
+    readings = batches * BATCH
+    figures = {
+        "rate": readings / duration_s,
+        "cpu_us": cpu_s / readings * 1e6,
+        "p99_ms": sorted(latencies)[int(len(latencies) * 0.99)] * 1000,
+    }
+    return figures, json.loads(done.stdout)
+
+
+def _batches(kind: str, count: int, vehicles: int) -> Iterator[list[dict[str, Any]]]:
+    """Items of BATCH readings each; every next one is newer and says something else."""
+    ids, draw = fixture.vehicle_ids(vehicles), random.Random(3)
+    start = int(time.time() * 1000) - 30 * 60_000
+    for number in range(count):
+        at = start + number * STEP_MS
+        if kind == "bundles":
+            yield [
+                {"vehicle": name, "observedAt": at, "signals": {each.code: _body(each, number) for each in BUNDLED}}
+                for name in draw.sample(ids, BATCH // BUNDLE)
+            ]
+        else:
+            chosen = [(draw.choice(ids), draw.choice(SIGNALS)) for _ in range(BATCH)]
+            yield [
+                {"vehicle": name, "signal": each.code, "body": _body(each, number), "observedAt": at + place}
+                for place, (name, each) in enumerate(chosen)
+            ]
+
+
+def _body(signal: Signal, number: int) -> dict[str, Any]:
+    match signal.kind:
+        case Kind.QUANTITY:
+            return {"value": number % 90 + 0.25, "unit": signal.unit}
+        case Kind.COUNT:
+            return {"value": number % 3 + 1}
+        case Kind.FLAG:
+            return {"value": number % 2 == 0}
+        case Kind.TEXT:
+            return {"value": f"STATE {number % 1000}"}
+    return {"activeLimit": number % 100, "unit": "percent"}
+
+
+async def _post(port: int, bodies: list[bytes]) -> tuple[list[float], float]:
+    """Post all bodies from all connections; how long each took, and all together."""
+    waiting = iter(bodies)
+    latencies: list[float] = []
+
+    async def one() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for body in waiting:
+            head = (
+                "POST /ingest/readings HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                f"Authorization: Bearer {fixture.TOKEN}\r\nContent-Length: {len(body)}\r\n\r\n"
+            )
+            start = time.perf_counter()
+            writer.write(head.encode() + body)
+            answer = await reader.readuntil(b"\r\n\r\n")
+            length = next(int(line[15:]) for line in answer.lower().split(b"\r\n") if line.startswith(b"content-length"))
+            content = await reader.readexactly(length)
+            latencies.append(time.perf_counter() - start)
+            if not answer.startswith(b"HTTP/1.1 200") or json.loads(content)["rejected"]:
+                raise SystemExit(f"not taken: {answer[:40]!r} {content[:300]!r}")
+        writer.close()
+
+    start = time.perf_counter()
+    await asyncio.gather(*(one() for _ in range(CONNECTIONS)))
+    return latencies, time.perf_counter() - start
+
+
+async def _write_bare(file: Path, kind: str, batches: int, vehicles: int) -> dict[str, float]:
+    """Write the same entries to the store itself."""
+    from chargeport.config import DatabaseSettings, Settings
+    from chargeport.normalise.items import Intake
+    from chargeport.normalise.payload import read
+    from chargeport.service import Service
+
+    loads = []
+    for items in _batches(kind, batches, vehicles):
+        intake = Intake("http", int(time.time() * 1000), 300)
+        read(json.dumps(items).encode(), intake, BATCH, lines=False)
+        loads.append(intake.entries)
+    service = Service.open(Settings(database=DatabaseSettings(url=f"sqlite:///{file}")))
+    service.start([])
+    waiting = iter(loads)
+
+    async def one() -> None:
+        for entries in waiting:
+            await service.store.write(entries)
+
+    start, before = time.perf_counter(), time.process_time()
+    await asyncio.gather(*(one() for _ in range(CONNECTIONS)))
+    duration_s, cpu_s = time.perf_counter() - start, time.process_time() - before
+    await service.close()
+    return {"rate": batches * BATCH / duration_s, "cpu_us": cpu_s / (batches * BATCH) * 1e6}
+
+
+if __name__ == "__main__":
+    main()
