@@ -1,26 +1,38 @@
-"""The reading connection: key reads of a few microseconds, made where they are asked for."""
+"""The reading connection: key reads of a few microseconds, made where they are asked for.
 
+Each read outside a transaction takes and gives back a lock on the log, a third of its cost. Reads of one turn of the event loop
+therefore share a snapshot, which is given back before the loop looks at its sockets again. Nobody can notice: what was
+acknowledged before a request came in was committed before that turn began.
+"""
+
+import asyncio
 from pathlib import Path
 from typing import Any, Final
 
 import apsw
 
 from chargeport.errors import StoreError
-from chargeport.store.sqlite.engine import Row, connect, fetch, translated
+from chargeport.store.sqlite.engine import Row, connect, translated
+
+_SOURCES: Final = "SELECT key, name FROM sources"
 
 
 class Reader:
-    """Runs queries on a connection that can't write; a failure of SQLite's becomes one of ours."""
+    """Runs queries on a connection that can't write; a failure of SQLite's becomes one of ours. Belongs to one event loop."""
 
     def __init__(self, path: Path) -> None:
         self._connection = connect(path)
         self._connection.execute("PRAGMA query_only = ON").fetchall()
+        self._execute = self._connection.cursor().execute
         self._sources: dict[int, str] = {}
+        self._turn = 0  # reads of this turn of the loop; the second one opens the snapshot that the others share
 
     def rows(self, sql: str, bindings: tuple[Any, ...] = ()) -> list[Row]:
         """All rows of a query."""
         try:
-            return fetch(self._connection, sql, bindings)
+            if self._turn < 2:  # noqa: PLR2004
+                self._begin()
+            return self._execute(sql, bindings).fetchall()
         except apsw.Error as error:
             raise translated(error) from error
 
@@ -43,7 +55,17 @@ class Reader:
 
     def close(self) -> None:
         """Let go of the file."""
+        self._turn = 0
         self._connection.close()
 
+    def _begin(self) -> None:
+        self._turn += 1
+        if self._turn == 1:
+            asyncio.get_running_loop().call_soon(self._end)
+        else:
+            self._execute("BEGIN")
 
-_SOURCES: Final = "SELECT key, name FROM sources"
+    def _end(self) -> None:
+        if self._turn > 1:
+            self._execute("COMMIT")
+        self._turn = 0
