@@ -24,15 +24,15 @@ def vehicle_ids(count: int, seed: int = 1) -> list[str]:
     return sorted(str(uuid.UUID(int=draw.getrandbits(128), version=4)) for _ in range(count))
 
 
-def build(path: Path, count: int) -> list[str]:
-    """Make a database of `count` vehicles unless it is there already; the vehicles' ids."""
+def build(path: Path, count: int, age_s: int = 0) -> list[str]:
+    """Make a database of `count` vehicles, whose values are `age_s` old, unless it is there already; the vehicles' ids."""
     ids = vehicle_ids(count)
     if path.exists():
         return ids
     connection = connect(path, create=True)
     migrate(connection, path)
     connection.execute("PRAGMA synchronous = OFF")
-    now = int(time.time() * 1000)
+    now = int((time.time() - age_s) * 1000)
     values = [(signal.key, bodies.parse(signal, signal.example)) for signal in SIGNALS]
     permissions = "read_battery read_charge read_charge_locations read_charge_records write_readings"
     with connection:
