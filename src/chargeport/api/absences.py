@@ -67,6 +67,5 @@ def status(wording: Wording) -> str:
     return encode({"value": "ERROR", "error": wording.error()}).decode()
 
 
-SUCCESS: Final = '{"value":"SUCCESS"}'
 STATUSES: Final = {reason: status(wording) for reason, wording in WORDINGS.items()}
 STATUS_MISSING_PERMISSION: Final = status(MISSING_PERMISSION)

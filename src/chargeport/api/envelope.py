@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
-from chargeport.api.absences import STATUS_MISSING_PERMISSION, STATUSES, SUCCESS, WORDINGS
+from chargeport.api.absences import STATUS_MISSING_PERMISSION, STATUSES, WORDINGS
 from chargeport.api.answer import encode
 from chargeport.signals import wire
 from chargeport.signals.catalogue import CATALOGUE, IS_CHARGING
@@ -19,6 +19,8 @@ from chargeport.store.base import Vehicle, VehicleStates
 _DAY_MS: Final = 86_400_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTES: Final = [f"T{minute // 60:02}:{minute % 60:02}:" for minute in range(1440)]
+_SECONDS: Final = [f"{second:02}." for second in range(60)]
+_MILLISECONDS: Final = [f"{millisecond:03}Z" for millisecond in range(1000)]
 
 
 @lru_cache(8192)
@@ -34,7 +36,7 @@ def iso(at: int) -> str:
     """
     day, rest = divmod(at, _DAY_MS)
     minute, rest = divmod(rest, 60_000)
-    return f"{_date(day)}{_MINUTES[minute]}{rest // 1000:02}.{rest % 1000:03}Z"
+    return _date(day) + _MINUTES[minute] + _SECONDS[rest // 1000] + _MILLISECONDS[rest % 1000]
 
 
 @lru_cache(4096)
@@ -54,19 +56,20 @@ _HEADS: Final = {signal.key: _head(signal) for signal in CATALOGUE}
 _FRAMES: Final = {signal.key: wire.frame(signal) for signal in CATALOGUE}
 
 
-def vehicle_resource(vehicle: Vehicle, base: str) -> str:
-    """The vehicle as a resource."""
+@lru_cache(4096)
+def _attributes(make: str | None, model: str | None, year: int | None, powertrain: str | None, mode: str) -> str:
     return (
-        f'{{"id":{quoted(vehicle.id)},"type":"vehicle","attributes":{vehicle_attributes(vehicle)},'
-        f'"links":{{"self":"{base}/v3/vehicles/{vehicle.id}"}}}}'
+        f'{{"make":{quoted(make)},"model":{quoted(model)},"year":{quoted(year)},'
+        f'"powertrainType":{quoted(powertrain)},"mode":{quoted(mode)}}}'
     )
 
 
-def vehicle_attributes(vehicle: Vehicle) -> str:
-    """What is known of the vehicle itself."""
+def vehicle_resource(vehicle: Vehicle, base: str) -> str:
+    """The vehicle as a resource. Its id is a UUID, so it needs no quoting."""
+    attributes = _attributes(vehicle.make, vehicle.model, vehicle.year, vehicle.powertrain, vehicle.mode)
     return (
-        f'{{"make":{quoted(vehicle.make)},"model":{quoted(vehicle.model)},"year":{quoted(vehicle.year)},'
-        f'"powertrainType":{quoted(vehicle.powertrain)},"mode":{quoted(vehicle.mode)}}}'
+        f'{{"id":"{vehicle.id}","type":"vehicle","attributes":{attributes},'
+        f'"links":{{"self":"{base}/v3/vehicles/{vehicle.id}"}}}}'
     )
 
 
@@ -95,22 +98,31 @@ class View:
         """One signal as a resource."""
         signal = state.signal
         if signal.permission in self._permissions:
-            attributes, meta = self._told(state, standing(state, self._charging, self._now))
+            stands = standing(state, self._charging, self._now)
+            told = self._true(state) if stands is None else self._untrue(state, stands)
         else:
-            attributes, meta = f"{STATUS_MISSING_PERMISSION}}}", f'"ingestedAt":"{iso(state.received_at or 0)}"'
-        return f'{_HEADS[signal.key]}{attributes},"meta":{{{meta}}},"links":{{"self":"{self._path}/{signal.code}"}}}}'
+            heard_at = state.received_at or state.absence_received_at or 0
+            told = _bodiless(STATUS_MISSING_PERMISSION, heard_at, None)
+        return f'{_HEADS[signal.key]}{told},"links":{{"self":"{self._path}/{signal.code}"}}}}'
 
-    def _told(self, state: State, stands: Standing | None) -> tuple[str, str]:
-        """What stands in `status` and `body`, and the members of `meta`."""
-        if stands is None:
-            status, ingested_at, keeps_body = SUCCESS, state.received_at or 0, True
-        else:
-            status, ingested_at = STATUSES[stands.reason], stands.since
-            keeps_body = WORDINGS[stands.reason].keeps_body and state.value is not None
-        if not keeps_body:
-            source = f',"source":{quoted(state.absence_source)}' if state.absence_source else ""
-            return f"{status}}}", f'"ingestedAt":"{iso(ingested_at)}"{source}'
-        return f'{status},"body":{self._body(state)}}}', _meta(state, ingested_at)
+    def _true(self, state: State) -> str:
+        """Status, body and meta of a value that holds."""
+        received_at, source = iso(state.received_at or 0), quoted(state.source)
+        return (
+            f'{{"value":"SUCCESS"}},"body":{self._body(state)}}},"meta":{{"retrievedAt":"{received_at}",'
+            f'"oemUpdatedAt":"{iso(state.observed_at or 0)}","ingestedAt":"{received_at}","source":{source}{_until(state)}}}'
+        )
+
+    def _untrue(self, state: State, stands: Standing) -> str:
+        """Status and meta of a value that does not hold, with the last body where that is worth something."""
+        status = STATUSES[stands.reason]
+        if state.value is None or not WORDINGS[stands.reason].keeps_body:
+            return _bodiless(status, stands.since, state.absence_source)
+        return (
+            f'{status},"body":{self._body(state)}}},"meta":{{"retrievedAt":"{iso(state.received_at or 0)}",'
+            f'"oemUpdatedAt":"{iso(state.observed_at or 0)}","ingestedAt":"{iso(stands.since)}",'
+            f'"source":{quoted(state.source)}{_until(state)}}}'
+        )
 
     def _body(self, state: State) -> str:
         signal, value = state.signal, state.value
@@ -122,13 +134,13 @@ class View:
         return f"{before}{text}{after}"
 
 
-def _meta(state: State, ingested_at: int) -> str:
-    """When the value was true, heard and stored; from whom; until when it is fresh."""
-    received_at = iso(state.received_at or 0)
-    ingested = received_at if ingested_at == state.received_at else iso(ingested_at)
+def _bodiless(status: str, ingested_at: int, source: str | None) -> str:
+    """Status and meta of a signal without a body."""
+    named = f',"source":{quoted(source)}' if source else ""
+    return f'{status}}},"meta":{{"ingestedAt":"{iso(ingested_at)}"{named}}}'
+
+
+def _until(state: State) -> str:
+    """The member of meta that says until when a live value is fresh."""
     fresh_until = stale_at(state)
-    stale = "" if fresh_until is None else f',"staleAt":"{iso(fresh_until)}"'
-    return (
-        f'"retrievedAt":"{received_at}","oemUpdatedAt":"{iso(state.observed_at or 0)}","ingestedAt":"{ingested}",'
-        f'"source":{quoted(state.source)}{stale}'
-    )
+    return "" if fresh_until is None else f',"staleAt":"{iso(fresh_until)}"'

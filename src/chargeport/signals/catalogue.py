@@ -42,7 +42,7 @@ CATALOGUE: Final[tuple[Signal, ...]] = (
     ),
     Signal(
         key=4, code="charge-chargelimits", name="ChargeLimits", group=CHARGE, kind=Kind.DOCUMENT, cadence=Cadence.LASTING,
-        permission=Permission.READ_CHARGE, unit="percent", document=ChargeLimits,
+        permission=Permission.READ_CHARGE, unit="percent", document=ChargeLimits, has_places=True,
         summary="State of charge at which charging stops: in general, by place, and by charging type.",
         caution="activeLimit is the one in force; places need read_charge_locations.",
         example={
@@ -76,7 +76,7 @@ CATALOGUE: Final[tuple[Signal, ...]] = (
     ),
     Signal(
         key=7, code="charge-chargerecords", name="ChargeRecords", group=CHARGE, kind=Kind.DOCUMENT, cadence=Cadence.LASTING,
-        permission=Permission.READ_CHARGE_RECORDS, document=ChargeRecords,
+        permission=Permission.READ_CHARGE_RECORDS, document=ChargeRecords, has_places=True,
         summary="Past charging sessions: when, how much, where, at what cost.",
         caution="Places need read_charge_locations.",
         example={
@@ -110,7 +110,7 @@ CATALOGUE: Final[tuple[Signal, ...]] = (
     ),
     Signal(
         key=9, code="charge-chargetimers", name="ChargeTimers", group=CHARGE, kind=Kind.DOCUMENT, cadence=Cadence.LASTING,
-        permission=Permission.READ_CHARGE, document=ChargeTimers,
+        permission=Permission.READ_CHARGE, document=ChargeTimers, has_places=True,
         summary="When charging may run and when the car is to be ready: in general, by place, and by charging type.",
         caution="Times are the car's local time; a window may cross midnight. Places need read_charge_locations.",
         example={

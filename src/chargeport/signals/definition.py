@@ -54,7 +54,8 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
 
     `key` is its number in a store and is never given to another signal. `unit` is the wire's spelling, letter for letter.
     `minimum` and `maximum` are inclusive and in that unit. `known` are the texts seen so far of an open list. `example` is a
-    body as the wire shows it. `document` is the type that a document is decoded with.
+    body as the wire shows it. `document` is the type that a document is decoded with;
+    `has_places` says that its bodies can name places, which need a permission of their own.
     """
 
     key: int
@@ -72,13 +73,9 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     minimum: float | None = None
     maximum: float | None = None
     known: tuple[str, ...] = ()
+    has_places: bool = False
     document: type[msgspec.Struct] | None = None
 
     def __hash__(self) -> int:
         """Rows are told apart by their key."""
         return self.key
-
-    @property
-    def has_places(self) -> bool:
-        """Whether its bodies can name places, which need a permission of their own."""
-        return self.code in {"charge-chargelimits", "charge-chargetimers", "charge-chargerecords"}

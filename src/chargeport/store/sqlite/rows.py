@@ -36,22 +36,23 @@ def value(signal_key: int, stored: Any) -> Value | None:
     return stored  # type: ignore[no-any-return]
 
 
-def state(row: tuple[Any, ...], sources: dict[int, str]) -> State:
-    """A state from the columns of STATE."""
-    signal = BY_KEY[row[0]]
-    stored = row[1]
+def state(row: tuple[Any, ...], start: int, sources: dict[int, str]) -> State:
+    """A state from the columns of STATE, which begin at `start`."""
+    key, stored, observed_at, changed_at, received_at, source, position = row[start : start + 7]
+    absence, absence_at, absence_received_at, absence_source = row[start + 7 : start + 11]
+    signal = BY_KEY[key]
     return State(
         signal,
         bool(stored) if stored is not None and signal.kind is Kind.FLAG else stored,
-        row[2],
-        row[3],
-        row[4],
-        None if row[5] is None else sources[row[5]],
-        row[6],
-        None if row[7] is None else AbsenceReason(row[7]),
-        row[8],
-        row[9],
-        None if row[10] is None else sources[row[10]],
+        observed_at,
+        changed_at,
+        received_at,
+        None if source is None else sources[source],
+        position,
+        None if absence is None else AbsenceReason(absence),
+        absence_at,
+        absence_received_at,
+        None if absence_source is None else sources[absence_source],
     )
 
 

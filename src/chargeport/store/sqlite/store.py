@@ -18,8 +18,7 @@ from chargeport.store.sqlite.reader import Reader
 from chargeport.store.sqlite.vehicles import VehicleTables
 from chargeport.store.sqlite.writer import Writer
 
-_VEHICLE_COLUMNS: Final = rows.VEHICLE.count(",") + 1
-_STATE_END: Final = _VEHICLE_COLUMNS + rows.STATE.count(",") + 1
+_STATE: Final = rows.VEHICLE.count(",") + 1  # where a state's columns begin behind a vehicle's
 _OF_CAR: Final = "FROM vehicles v LEFT JOIN latest l ON l.vehicle_key = v.key"
 _ALL: Final = f"SELECT {rows.VEHICLE}, {rows.STATE} {_OF_CAR} WHERE v.id = ?1"
 _LASTING: Final = f"SELECT {rows.VEHICLE}, {rows.STATE} {_OF_CAR} AND l.signal_key = ?2 WHERE v.id = ?1"
@@ -65,25 +64,31 @@ class SqliteStore(VehicleTables, AccessTables, IssueTable):
         """The car with the state of one signal and, beside a live one, what is needed of charge-ischarging."""
         is_live = signal.cadence is Cadence.LIVE
         found = self._reader.rows(_LIVE if is_live else _LASTING, (vehicle_id, signal.key))
-        known = self._states(found)
-        if known is not None and is_live and signal is not IS_CHARGING and found[0][-2] is not None:
-            charging, changed_at, received_at = found[0][-3:]
-            known.states[IS_CHARGING.key] = State(IS_CHARGING, bool(charging), changed_at, changed_at, received_at)
-        return known
+        if not found:
+            return None
+        row = found[0]
+        states: dict[int, State] = {}
+        self._note(states, row)
+        if is_live and signal is not IS_CHARGING and row[-2] is not None:
+            states[IS_CHARGING.key] = State(IS_CHARGING, bool(row[-3]), row[-2], row[-2], row[-1])
+        return VehicleStates(rows.vehicle(row), states)
 
     async def signals(self, vehicle_id: str) -> VehicleStates | None:
         """The car with all its states."""
-        return self._states(self._reader.rows(_ALL, (vehicle_id,)))
-
-    def _states(self, found: list[Row]) -> VehicleStates | None:
+        found = self._reader.rows(_ALL, (vehicle_id,))
         if not found:
             return None
         states: dict[int, State] = {}
         for row in found:
-            part = row[_VEHICLE_COLUMNS:_STATE_END]
-            if part[0] is not None:  # a car of which nothing is known
-                states[part[0]] = rows.state(part, self._reader.sources(max(part[5] or 0, part[10] or 0)))
+            self._note(states, row)
         return VehicleStates(rows.vehicle(found[0]), states)
+
+    def _note(self, states: dict[int, State], row: Row) -> None:
+        """Add the state that stands behind the vehicle in a row, if there is one: of a new car nothing is known."""
+        if row[_STATE] is not None:
+            source, absence_source = row[_STATE + 5] or 0, row[_STATE + 10] or 0
+            names = self._reader.sources(max(absence_source, source))
+            states[row[_STATE]] = rows.state(row, _STATE, names)
 
     async def changes(self, after: int, limit: int) -> list[Change]:
         """The stored changes after a position, oldest first."""

@@ -60,9 +60,10 @@ class Writer:
         return await answer
 
     async def close(self) -> None:
-        """Finish what is queued and end the thread."""
+        """Finish what is queued, end the thread and let go of the file."""
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
+        self._connection.close()  # whoever closes last copies the log back and removes it
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
