@@ -25,7 +25,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
-.PHONY: help demo test check formatted linted typed layered bench lock format clean
+.PHONY: help demo test check formatted linted typed layered bench docs lock format clean
 
 help: ## Show this list
 	@echo "make TARGET [ARGS=\"...\"] [PYTHON=python3.12]"
@@ -55,6 +55,9 @@ layered: $(VENV)/.dev
 bench: $(VENV)/.dev ## Run the benchmarks (benchmarks/read.py, benchmarks/ingest.py): ratios within one run
 	$(BIN)/python -m benchmarks.read
 	$(BIN)/python -m benchmarks.ingest
+
+docs: $(VENV)/.dev ## Write docs/reference from the code
+	$(BIN)/python docs/generate.py
 
 format: $(VENV)/.dev ## Put the code into the project's format, mend what can be mended
 	$(BIN)/ruff check --fix-only --quiet .

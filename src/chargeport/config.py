@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from chargeport.errors import SettingError
 
+SQLITE: Final = "sqlite:///"
 Role = Literal["all", "api", "ingest", "deliver"]
 
 
@@ -135,3 +136,18 @@ def _checked(tables: dict[str, Any], where: str, *, strict: bool) -> Settings:
         name = path.rstrip("`").lstrip(".")
         prefix = f"{name}: " if name else ""
         raise SettingError(f"A setting is wrong ({where}): {prefix}{what}.") from None
+
+
+def database_file(url: str) -> Path:
+    """The file that a database URL names; a plain path is taken as one. Raises SettingError."""
+    if url.startswith(SQLITE):
+        path = url.removeprefix(SQLITE)
+    elif "://" in url:
+        raise SettingError(
+            f"A setting is wrong: database.url: {url.split('://', maxsplit=1)[0]}:// is not supported: use sqlite:///FILE."
+        )
+    else:
+        path = url
+    if not path or path.startswith(":"):
+        raise SettingError("A setting is wrong: database.url: a file is wanted, such as sqlite:///chargeport.db.")
+    return Path(path)

@@ -6,6 +6,7 @@
     ├── StoreError          the database does not do what it should, now
     │   └── SchemaError     it was written by a newer Chargeport
     ├── ConflictError       a name is taken
+    ├── NotFoundError       a name that a command was given is nobody's
     └── Problem             an answer to a request, with its HTTP status (the API's own error body is made of it)
 
 A rule that a reading breaks is a `signals.violation.Violation`: it concerns one item, not the request.
@@ -36,6 +37,10 @@ class SchemaError(StoreError):
 
 class ConflictError(ChargeportError):
     """A name that must be unique is taken."""
+
+
+class NotFoundError(ChargeportError):
+    """A name that a command was given is nobody's."""
 
 
 class ErrorKind:

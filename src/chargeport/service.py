@@ -11,7 +11,6 @@ import gc
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
 from starlette.types import ASGIApp
@@ -23,9 +22,8 @@ from chargeport.api.reads import Reads
 from chargeport.api.routes import Handler
 from chargeport.bus.memory import Doorbell
 from chargeport.clock import Clock, SystemClock
-from chargeport.config import Settings
+from chargeport.config import Settings, database_file
 from chargeport.dialects.simulator import SIMULATOR
-from chargeport.errors import SettingError
 from chargeport.normalise.engine import normalise
 from chargeport.signals.reading import Entry, Issue
 from chargeport.sources.base import RawMessage, Source
@@ -33,25 +31,9 @@ from chargeport.store.base import Store
 from chargeport.store.sqlite import SqliteStore
 
 DIALECTS: Final = {dialect.name: dialect for dialect in (SIMULATOR,)}
-SQLITE: Final = "sqlite:///"
 RETRY_S: Final = 5.0  # after which a source that ended in an error is started again
 
 _log = logging.getLogger("chargeport.service")
-
-
-def database_file(url: str) -> Path:
-    """The file that a database URL names; a plain path is taken as one. Raises SettingError."""
-    if url.startswith(SQLITE):
-        path = url.removeprefix(SQLITE)
-    elif "://" in url:
-        raise SettingError(
-            f"A setting is wrong: database.url: {url.split('://', maxsplit=1)[0]}:// is not supported: use sqlite:///FILE."
-        )
-    else:
-        path = url
-    if not path or path.startswith(":"):
-        raise SettingError("A setting is wrong: database.url: a file is wanted, such as sqlite:///chargeport.db.")
-    return Path(path)
 
 
 class Service:

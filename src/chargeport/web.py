@@ -20,12 +20,21 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         listening = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise _no_listening(host, port, error) from error
+    try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
+        listening.listen(BACKLOG)
     except OSError as error:
-        raise StartError(f"Can't listen on {host} port {port}: {error.strerror or error}.") from error
-    listening.listen(BACKLOG)
+        listening.close()
+        raise _no_listening(host, port, error) from error
     return listening
+
+
+def _no_listening(host: str, port: int, error: OSError) -> StartError:
+    why = error.strerror or error
+    return StartError(f"Can't listen on {host} port {port}: {why}; another can be named with --host and --port.")
 
 
 class _Server(uvicorn.Server):

@@ -136,9 +136,7 @@ async def test_any_order_and_repetition_leads_to_the_same_history(
 
 def changes_of(pairs: Iterable[tuple[int, Value | None]]) -> list[tuple[int, Value | None]]:
     """The plain rule: at each instant the greatest value holds, and a change is where it differs from the one before."""
-    holding: dict[int, Value | None] = {}
-    for at, value in sorted(pairs):  # type: ignore[type-var]
-        holding[at] = value
+    holding = dict(sorted(pairs))  # type: ignore[type-var]
     changes: list[tuple[int, Value | None]] = []
     for at, value in holding.items():
         if not changes or changes[-1][1] != value:

@@ -1,14 +1,42 @@
-"""Options that several commands share."""
+"""Options and arguments that several commands share."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from chargeport.cli import typed
+from chargeport.signals.definition import Permission
+
 Database = Annotated[
-    str | None, typer.Option("--database", help="sqlite:///FILE; else CHARGEPORT_DATABASE, else sqlite:///chargeport.db.")
+    str | None,
+    typer.Option(
+        "--database",
+        metavar="URL",
+        help="sqlite:///FILE; else CHARGEPORT_DATABASE, else sqlite:///chargeport.db.",
+        show_default=False,
+    ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-Host = Annotated[str | None, typer.Option("--host", help="Address to listen on.")]
-Port = Annotated[int | None, typer.Option("--port", help="Port to listen on; 0 for any that is free.")]
-Config = Annotated[Path | None, typer.Option("--config", help="Settings file (TOML).")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Host = Annotated[str | None, typer.Option("--host", help="Address to listen on.", show_default=False)]
+Port = Annotated[int | None, typer.Option("--port", help="Port to listen on; 0 for any that is free.", show_default=False)]
+Config = Annotated[Path | None, typer.Option("--config", help="Settings file (TOML).", show_default=False)]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+Permissions = Annotated[
+    list[Permission] | None,
+    typer.Option(
+        "--permission",
+        parser=typed.permission,
+        metavar="PERMISSION",
+        show_default=False,
+        help=f"May be repeated: {', '.join(Permission)}.",
+    ),
+]
+ClientId = Annotated[
+    str, typer.Argument(metavar="CLIENT_ID", help="The application, as app list shows it.", show_default=False)
+]
+VehicleName = Annotated[
+    str, typer.Argument(metavar="VEHICLE", help="Its id, its VIN or one of its aliases.", show_default=False)
+]
+Label = Annotated[str, typer.Argument(metavar="NAME", parser=typed.label, help="1 to 128 characters.", show_default=False)]

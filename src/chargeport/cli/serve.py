@@ -6,13 +6,11 @@ from typing import Annotated
 
 import typer
 
-from chargeport import config, web
+from chargeport import config
 from chargeport.cli.options import Config, Database, Host, Port
-from chargeport.cli.output import console
+from chargeport.cli.output import say
 from chargeport.config import Role, Settings
-from chargeport.dashboard import page
 from chargeport.errors import SettingError
-from chargeport.service import Service
 
 
 def serve(
@@ -36,14 +34,18 @@ def serve(
 
 
 async def _serve(settings: Settings) -> None:
-    listening = web.listen(settings.server.host, settings.server.port)
-    service = Service.open(settings)
-    try:
-        service.start([])
-        await web.serve(service.app(page.handlers()), listening, _announce, settings.server.log)
-    finally:
-        await service.close()
+    from chargeport import web
+    from chargeport.dashboard import page
+    from chargeport.service import Service
+
+    with web.listen(settings.server.host, settings.server.port) as listening:
+        service = Service.open(settings)
+        try:
+            service.start([])
+            await web.serve(service.app(page.handlers()), listening, _announce, settings.server.log)
+        finally:
+            await service.close()
 
 
 def _announce(url: str) -> None:
-    console.print(f"Chargeport answers at {url} — documentation at {url}/docs")
+    say(f"Chargeport answers at {url} — documentation at {url}/docs")

@@ -90,15 +90,15 @@ def _cut(array: bytes, otherwise: str) -> list[bytes]:
     parts: list[bytes] = []
     depth, start = 0, 1
     for token in _TOKEN.finditer(array):
-        match token[0]:
+        match token[0][:1]:
             case b"[" | b"{":
-                depth += 1
+                depth += len(token[0])
             case b"]" | b"}":
-                depth -= 1
+                depth -= len(token[0])
             case b"," if depth == 1:
                 parts.append(array[start : token.start()])
                 start = token.end()
-        if depth == 0:  # the array is over
+        if depth <= 0:  # the array is over
             break
     if array[:1] != b"[" or depth != 0 or token.end() != len(array):
         raise Violation(Rule.NOT_JSON, otherwise, "")
@@ -109,6 +109,6 @@ _BROKEN: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 # A string is passed over whole; possessive, so that no payload makes the search go back.
 _STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
-_TOKEN: Final = re.compile(_STRING + rb"|[][{},]", re.DOTALL)
+_TOKEN: Final = re.compile(_STRING + rb"|[\[{]+|[\]}]+|,", re.DOTALL)
 # What JavaScript and Python write for no number. 1e400 is JSON, and refused where it stands: beside it all is taken.
 _NOT_FINITE: Final = re.compile(rb"(?P<string>" + _STRING + rb")|-?\b(?:NaN|Infinity)\b", re.DOTALL)

@@ -1,0 +1,173 @@
+"""Writes docs/reference from the code: signals, units, settings, routes, errors and commands. `make docs` runs it.
+
+A test fails where a page and the code have parted, so a page is never written by hand.
+"""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import typer.main
+
+from chargeport.api.absences import MISSING_PERMISSION, WORDINGS
+from chargeport.api.routes import ROUTES, Route
+from chargeport.cli.main import app
+from chargeport.config import Settings, environment_names
+from chargeport.errors import ERROR_KINDS
+from chargeport.signals.bodies import PLACEHOLDERS
+from chargeport.signals.catalogue import CATALOGUE
+from chargeport.signals.definition import Dimension, Signal
+from chargeport.signals.units import WIRE_UNIT, spellings
+from chargeport.signals.violation import Rule
+
+FOLDER = Path(__file__).parent / "reference"
+NOTICE = "<!-- Written by docs/generate.py from the code. Change the code, then run `make docs`. -->\n"
+
+
+def table(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
+    """A Markdown table."""
+    heads = list(columns)
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    lines += ["| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def code(text: Any) -> str:
+    """Text as code."""
+    return f"`{text}`"
+
+
+def signals() -> str:
+    """The signals, one section each."""
+    overview = table(
+        ("code", "body", "unit", "permission", "what it is"),
+        (
+            (f"[{each.code}](#{each.code})", each.kind, each.unit or "", code(each.permission), each.summary)
+            for each in CATALOGUE
+        ),
+    )
+    return "# Signals\n\n" + overview + "".join(map(_signal, CATALOGUE))
+
+
+def _signal(signal: Signal) -> str:
+    facts = [f"{signal.kind.capitalize()}, {signal.cadence}"]
+    if signal.minimum is not None:
+        facts.append(f"{signal.minimum:g} to {signal.maximum:g} {signal.unit or ''}".strip())
+    if signal.known:
+        facts.append("seen so far: " + ", ".join(map(code, signal.known)))
+    example = msgspec.json.format(msgspec.json.encode(signal.example), indent=2).decode()
+    caution = f" {signal.caution}" if signal.caution else ""
+    return f"\n## {signal.code}\n\n{signal.summary}{caution}\n\n{'; '.join(facts)}.\n\n```json\n{example}\n```\n"
+
+
+def units() -> str:
+    """The spellings of units that are taken."""
+    rows = ((each, code(WIRE_UNIT[each]), ", ".join(map(code, spellings(each)))) for each in Dimension)
+    placeholders = ", ".join(code(each or "(empty)") for each in sorted(PLACEHOLDERS))
+    return (
+        "# Units\n\nA body may be sent in any of these; it is kept and answered in the wire's unit. Case does not matter where"
+        " it can't change the meaning.\n\n"
+        + table(("dimension", "on the wire", "taken"), rows)
+        + f"\nTexts that say that there is no value, and are therefore never taken as one: {placeholders}.\n"
+    )
+
+
+def settings() -> str:
+    """The settings file, table by table."""
+    variables: dict[tuple[str, str], list[str]] = {}
+    for name, place in environment_names().items():
+        variables.setdefault(place, []).append(name)
+    pages = ["# Settings\n\nFlags come first, then the environment, then `chargeport.toml`.\n"]
+    for part in msgspec.structs.fields(Settings):
+        pages.append(f"\n## [{part.name}]\n\n")
+        rows = []
+        for field in msgspec.structs.fields(part.type):
+            info = msgspec.inspect.type_info(field.type)
+            about = (getattr(info, "extra_json_schema", None) or {}).get("description", "")
+            default = msgspec.json.encode(_default(field)).decode()
+            names = ", ".join(map(code, variables[part.name, field.name]))
+            rows.append((code(field.name), code(default), about, names))
+        pages.append(table(("key", "default", "meaning", "environment"), rows))
+    return "".join(pages)
+
+
+def _default(field: Any) -> Any:
+    return field.default_factory() if field.default is msgspec.NODEFAULT else field.default
+
+
+def routes() -> str:
+    """The routes; the document at /openapi.json has the schemas."""
+    rows = ((each.method, code(_path(each)), each.summary, "none" if each.open else "bearer") for each in ROUTES)
+    return (
+        "# Routes\n\nEvery path under `/v3` also answers without the prefix; a slash at the end is taken. `/openapi.json` has"
+        " the schemas, `/docs` shows them.\n\n" + table(("method", "path", "what", "token"), rows)
+    )
+
+
+def _path(route: Route) -> str:
+    return f"/v3{route.path}" if route.v3 else route.path
+
+
+def errors() -> str:
+    """Errors of requests, reasons of absences, rules of readings."""
+    kinds = ((each.status, code(each.type), code(each.code), each.title, each.resolution or "") for each in ERROR_KINDS)
+    wordings = [*((reason.value, each) for reason, each in WORDINGS.items()), ("(no permission)", MISSING_PERMISSION)]
+    reasons = (
+        (reason, code(each.type), code(each.code), each.detail, "kept" if each.keeps_body else "none")
+        for reason, each in wordings
+    )
+    return (
+        "# Errors\n\n## Of a request\n\n"
+        + table(("status", "type", "code", "title", "resolution"), kinds)
+        + "\n## Of a signal without a value (200, `status.value` is `ERROR`)\n\n"
+        + table(("reason", "type", "code", "detail", "last body"), reasons)
+        + "\n## Of a reading that is rejected\n\n"
+        + ", ".join(code(rule) for rule in Rule)
+        + ".\n"
+    )
+
+
+def commands() -> str:
+    """Every command with its options."""
+    pages = ["# Commands\n"]
+    _describe(typer.main.get_command(app), "chargeport", pages)
+    return "".join(pages)
+
+
+def _describe(command: Any, name: str, pages: list[str]) -> None:
+    subcommands = getattr(command, "commands", None)
+    if subcommands is not None:
+        for part, each in sorted(subcommands.items()):
+            _describe(each, f"{name} {part}", pages)
+        return
+    arguments = [each for each in command.params if each.param_type_name == "argument"]
+    usage = " ".join([name, *(each.name.upper() for each in arguments)])
+    rows = [
+        (", ".join(map(code, each.opts)), each.help or "")
+        for each in command.params
+        if each.param_type_name == "option" and not each.hidden and "--help" not in each.opts
+    ]
+    pages.append(f"\n## {usage}\n\n{command.help}\n" + (f"\n{table(('option', 'meaning'), rows)}" if rows else ""))
+
+
+PAGES = {
+    "signals.md": signals,
+    "units.md": units,
+    "settings.md": settings,
+    "routes.md": routes,
+    "errors.md": errors,
+    "commands.md": commands,
+}
+
+
+def pages() -> dict[str, str]:
+    """Every page by its name."""
+    return {name: NOTICE + write() for name, write in PAGES.items()}
+
+
+if __name__ == "__main__":
+    for page, content in pages().items():
+        (FOLDER / page).write_text(content, "utf-8")
+    sys.stdout.write(f"{len(PAGES)} pages written to docs/reference\n")

@@ -1,0 +1,141 @@
+"""`chargeport app`: who may use the API."""
+
+from typing import Annotated, Any, Final
+
+import typer
+
+from chargeport.api.access import TOKEN_LIFE_S, Access
+from chargeport.cli.ages import ago
+from chargeport.cli.database import with_store
+from chargeport.cli.finding import application_with
+from chargeport.cli.options import ClientId, Database, Json, Label, Permissions
+from chargeport.cli.output import console, print_facts, print_json, print_table, say
+from chargeport.clock import SystemClock
+from chargeport.errors import NotFoundError
+from chargeport.signals.definition import Permission
+from chargeport.store.base import Application, Store
+
+READS: Final = frozenset(Permission) - {Permission.WRITE_READINGS}
+ONCE: Final = "These secrets are not shown again."
+
+group = typer.Typer(help="Applications: who may use the API.", no_args_is_help=True)
+
+
+@group.command("create")
+def create(
+    *,
+    name: Label,
+    permissions: Permissions = None,
+    connected_only: Annotated[
+        bool, typer.Option("--connected-only", help="Only the vehicles that it gets a connection to; else every vehicle.")
+    ] = False,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Make an application known and print its secrets, once. Without --permission it may do everything."""
+    allowed = frozenset(permissions or Permission)
+
+    async def register(store: Store) -> dict[str, str]:
+        access = Access(store, SystemClock())
+        application, secret = await access.register(name, allowed, connected_only=connected_only)
+        return _secrets(application.client_id, secret, application.management_token)
+
+    _print_secrets(with_store(database, register, create=True), as_json)
+
+
+@group.command("list")
+def list_applications(*, database: Database = None, as_json: Json = False) -> None:
+    """List the applications, the revoked ones too. Secrets are not shown."""
+    found = with_store(database, lambda store: store.applications())
+    if as_json:
+        print_json([_fields(application) for application in found])
+        return
+    now = SystemClock().now()
+    columns = ("client_id", "name", "permissions", "vehicles", "created", "revoked")
+    rows = [
+        (one.client_id, one.name, permissions_shown(one.permissions), "connected" if one.connected_only else "every",
+         ago(one.created_at, now), ago(one.revoked_at, now) or "no")
+        for one in found
+    ]  # fmt: skip
+    print_table(columns, rows, "There is no application yet: chargeport app create NAME makes one.")
+
+
+@group.command("rotate")
+def rotate(*, client_id: ClientId, database: Database = None, as_json: Json = False) -> None:
+    """Give an application new secrets; the old ones and its tokens end at once."""
+
+    async def renew(store: Store) -> dict[str, str]:
+        await application_with(store, client_id)
+        renewed = await Access(store, SystemClock()).rotate(client_id)
+        if renewed is None:
+            raise NotFoundError(f"The application {client_id} was revoked just now.")
+        return _secrets(client_id, *renewed)
+
+    _print_secrets(with_store(database, renew), as_json)
+
+
+@group.command("revoke")
+def revoke(*, client_id: ClientId, database: Database = None, as_json: Json = False) -> None:
+    """End an application and its tokens, for good."""
+
+    async def end(store: Store) -> None:
+        await application_with(store, client_id)
+        await store.revoke_application(client_id, SystemClock().now())
+
+    with_store(database, end)
+    if as_json:
+        print_json({"client_id": client_id, "revoked": True})
+    else:
+        say(f"{client_id} is revoked; its tokens end within a second.")
+
+
+@group.command("token")
+def token(*, client_id: ClientId, database: Database = None, as_json: Json = False) -> None:
+    """Print a bearer token, good for an hour: for whoever may read the database anyway."""
+
+    async def issue(store: Store) -> str:
+        return await Access(store, SystemClock()).issue_token(await application_with(store, client_id))
+
+    issued = with_store(database, issue)
+    if as_json:
+        print_json({"access_token": issued, "token_type": "Bearer", "expires_in": TOKEN_LIFE_S})
+    else:
+        say(issued)  # alone on standard output, so that $(chargeport app token …) is the token
+
+
+def permissions_shown(permissions: frozenset[Permission]) -> str:
+    """Permissions in a table."""
+    if permissions == frozenset(Permission):
+        return "all"
+    return "all reads" if permissions == READS else ", ".join(sorted(permissions))
+
+
+async def names(store: Store) -> dict[str, str]:
+    """What each application is called, by its id."""
+    return {application.client_id: application.name for application in await store.applications()}
+
+
+def _fields(application: Application) -> dict[str, Any]:
+    """What may be told of an application."""
+    from chargeport.api.envelope import iso
+
+    return {
+        "client_id": application.client_id,
+        "name": application.name,
+        "permissions": sorted(application.permissions),
+        "connected_only": application.connected_only,
+        "created_at": iso(application.created_at),
+        "revoked_at": None if application.revoked_at is None else iso(application.revoked_at),
+    }
+
+
+def _secrets(client_id: str, secret: str, management_token: str) -> dict[str, str]:
+    return {"client_id": client_id, "client_secret": secret, "management_token": management_token}
+
+
+def _print_secrets(secrets: dict[str, str], as_json: bool) -> None:
+    if as_json:
+        print_json(secrets)
+        return
+    print_facts(secrets)
+    console(errors=True).print(ONCE, style="dim")

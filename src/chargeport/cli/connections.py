@@ -1,0 +1,109 @@
+"""`chargeport connection`: which application may read which user's vehicle."""
+
+import uuid
+from typing import Annotated, Any
+
+import typer
+
+from chargeport.cli import typed
+from chargeport.cli.ages import ago
+from chargeport.cli.applications import names, permissions_shown
+from chargeport.cli.database import with_store
+from chargeport.cli.finding import application_with, every, vehicle_called
+from chargeport.cli.options import Database, Json, Permissions
+from chargeport.cli.output import print_json, print_table, say
+from chargeport.cli.vehicles import described
+from chargeport.clock import SystemClock
+from chargeport.errors import NotFoundError
+from chargeport.store.base import Connection, Store
+
+App = Annotated[str, typer.Option("--app", metavar="CLIENT_ID", help="The application.", show_default=False)]
+User = Annotated[
+    str,
+    typer.Option("--user", parser=typed.label, metavar="USER", help="Whose vehicle it is, in your words.", show_default=False),
+]
+Car = Annotated[str, typer.Option("--vehicle", metavar="VEHICLE", help="Its id, VIN or alias.", show_default=False)]
+
+group = typer.Typer(help="Connections: which application may read which user's vehicle.", no_args_is_help=True)
+
+
+@group.command("add")
+def add(
+    *,
+    app: App,
+    user: User,
+    vehicle: Car,
+    permissions: Permissions = None,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Connect an application to a user's vehicle; without --permission, with all that the application may do.
+
+    Where the three are connected already, the connection keeps its id and gets these permissions.
+    """
+
+    async def connect(store: Store) -> Connection:
+        application = await application_with(store, app)
+        wanted = Connection(
+            id=str(uuid.uuid4()), client_id=application.client_id, user_id=user, vehicle=await vehicle_called(store, vehicle),
+            permissions=frozenset(permissions or application.permissions), created_at=SystemClock().now(),
+        )  # fmt: skip
+        return await store.add_connection(wanted)
+
+    made = with_store(database, connect)
+    if as_json:
+        print_json(_fields(made))
+    else:
+        say(made.id)
+
+
+@group.command("list")
+def list_connections(*, database: Database = None, as_json: Json = False) -> None:
+    """List the connections, newest first."""
+
+    async def look(store: Store) -> tuple[list[Connection], dict[str, str]]:
+        return await every(store.connections), await names(store)
+
+    found, called = with_store(database, look)
+    if as_json:
+        print_json([_fields(connection) for connection in found])
+        return
+    now = SystemClock().now()
+    columns = ("id", "application", "user", "vehicle", "permissions", "created")
+    rows = [
+        (one.id, called.get(one.client_id), one.user_id, described(one.vehicle), permissions_shown(one.permissions),
+         ago(one.created_at, now))
+        for one in found
+    ]  # fmt: skip
+    print_table(columns, rows, "There is no connection yet: chargeport connection add makes one.")
+
+
+@group.command("remove")
+def remove(
+    *,
+    connection_id: Annotated[str, typer.Argument(metavar="ID", help="As connection list shows it.", show_default=False)],
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """End a connection; what is stored of the vehicle stays."""
+    if not with_store(database, lambda store: store.remove_connection(connection_id)):
+        raise NotFoundError(
+            f"No connection has the id {typed.quoted(connection_id)}: chargeport connection list shows those there are."
+        )
+    if as_json:
+        print_json({"id": connection_id, "removed": True})
+    else:
+        say(f"{connection_id} is gone.")
+
+
+def _fields(connection: Connection) -> dict[str, Any]:
+    from chargeport.api.envelope import iso
+
+    return {
+        "id": connection.id,
+        "client_id": connection.client_id,
+        "user_id": connection.user_id,
+        "vehicle_id": connection.vehicle.id,
+        "permissions": sorted(connection.permissions),
+        "created_at": iso(connection.created_at),
+    }

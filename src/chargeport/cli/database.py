@@ -1,0 +1,46 @@
+"""The database that a command works on: the flag's, else the environment's, else the default."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from chargeport import config
+from chargeport.errors import StartError
+from chargeport.store.base import Store
+
+T = TypeVar("T")
+
+
+def resolved(database: str | None) -> Path:
+    """The file that the flag, the environment or the default names. Raises SettingError."""
+    return config.database_file(config.load(flags={("database", "url"): database}).database.url)
+
+
+@asynccontextmanager
+async def opened(database: str | None, *, create: bool = False) -> AsyncIterator[Store]:
+    """The store, closed at the end. Without `create`, one that is not there is not made. Raises StartError."""
+    file = resolved(database)
+    if not create and not file.exists():
+        raise StartError(
+            f"The database {file} does not exist: name another with --database or CHARGEPORT_DATABASE, "
+            "or make it with chargeport migrate."
+        )
+    from chargeport.store.sqlite import SqliteStore
+
+    store = SqliteStore.open(file)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def with_store(database: str | None, work: Callable[[Store], Awaitable[T]], *, create: bool = False) -> T:
+    """What `work` makes of the store."""
+
+    async def job() -> T:
+        async with opened(database, create=create) as store:
+            return await work(store)
+
+    return asyncio.run(job())

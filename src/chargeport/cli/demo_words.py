@@ -1,0 +1,43 @@
+"""What the demo says once requests are answered: for programs one JSON line, for people what to paste."""
+
+from typing import Any, Final
+
+import msgspec
+
+from chargeport.cli.output import console, print_json, say
+
+LISTED: Final = 12  # cars; a fleet of hundreds would push the rest off the screen
+
+
+def announce(url: str, facts: dict[str, Any], as_json: bool) -> None:
+    """Say where the demo is, and how to ask it."""
+    if as_json:
+        print_json({"url": url} | facts)
+        return
+    console().print(f"\nChargeport answers at {url}", style="bold", soft_wrap=True)
+    say(f"The cars are on that page, the API is explained at {url}/docs\n")
+    cars = facts["vehicles"]
+    for car in cars[:LISTED]:
+        say(f"  {car['id']}  {car['make']} {car['model']} {car['year']}")
+    if len(cars) > LISTED:
+        say(f"  and {len(cars) - LISTED} more")
+    say(f"\nToken (good for an hour): {facts['token']}")
+    say(f"client_id {facts['client_id']}  client_secret {facts['client_secret']}")
+    for title, line in _lines_to_paste(url, facts):
+        say(f"\n# {title}", "dim")
+        say(line)
+    say("\nCtrl-C stops it.")
+
+
+def _lines_to_paste(url: str, facts: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    first = facts["vehicles"][0]["id"]
+    vehicle = f"{url}/v3/vehicles/{first}"
+    bearer = f"-H 'Authorization: Bearer {facts['token']}'"
+    reading = {"vehicle": first, "signal": "charge-amperagerequested", "body": {"value": 13}}
+    post = f"{url}/ingest/readings -H 'Content-Type: application/json' -d '{msgspec.json.encode(reading).decode()}'"
+    return (
+        ("All signals of the first car:", f"curl -s {bearer} {vehicle}/signals"),
+        ("Its power, now:", f"curl -s {bearer} {vehicle}/signals/charge-wattage"),
+        ("Which signals it has, and why not the others:", f"curl -s {bearer} {vehicle}/coverage"),
+        ("Send a reading:", f"curl -s {bearer} {post}"),
+    )

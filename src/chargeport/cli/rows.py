@@ -1,0 +1,64 @@
+"""A signal of a car as one row of a table: what holds now, how old it is, who said so, and else why there is no value."""
+
+from typing import Final, NamedTuple
+
+from chargeport.api.absences import WORDINGS
+from chargeport.cli.ages import ago
+from chargeport.cli.output import NOTHING
+from chargeport.cli.values import in_words
+from chargeport.signals.catalogue import IS_CHARGING
+from chargeport.signals.definition import Signal
+from chargeport.signals.state import Standing, State, standing
+from chargeport.store.base import VehicleStates
+
+COLUMNS: Final = ("signal", "value", "age", "source", "why not")
+
+# What a signal can tell, as the API's coverage says it; the others are the reasons of absences.
+SUCCESS: Final = "SUCCESS"
+NOT_REPORTED: Final = "NOT_REPORTED"
+
+
+class Row(NamedTuple):
+    """What the table's columns hold."""
+
+    code: str
+    value: str
+    age: str | None = None
+    source: str | None = None
+    why_not: str = " "  # a blank, where there is nothing to explain: an empty cell would be shown as not known
+
+
+def row(signal: Signal, found: VehicleStates, now: int) -> Row:
+    """One signal at `now`. A value that no longer holds stands in the reason, never in the column of values."""
+    state = found.states.get(signal.key)
+    if state is None:
+        return Row(signal.code, NOTHING, why_not="never reported")
+    stands = _standing(state, found, now)
+    if stands is None:
+        return Row(signal.code, _last_value(state), ago(state.observed_at, now), state.source)
+    is_absent = stands.reason is state.absence
+    at, source = (state.absence_at, state.absence_source) if is_absent else (state.observed_at, state.source)
+    return Row(signal.code, NOTHING, ago(at, now), source, _why_not(state, stands))
+
+
+def status(state: State | None, found: VehicleStates, now: int) -> str:
+    """What a signal can tell at `now`: SUCCESS, NOT_REPORTED, or the reason why its value does not hold."""
+    if state is None:
+        return NOT_REPORTED
+    stands = _standing(state, found, now)
+    return SUCCESS if stands is None else stands.reason.value
+
+
+def _standing(state: State, found: VehicleStates, now: int) -> Standing | None:
+    return standing(state, found.states.get(IS_CHARGING.key), now)
+
+
+def _last_value(state: State) -> str:
+    return NOTHING if state.value is None else in_words(state.signal, state.value)
+
+
+def _why_not(state: State, stands: Standing) -> str:
+    """The reason in words, and what the value was last where that still says something."""
+    wording = WORDINGS[stands.reason]
+    last = f" Last: {_last_value(state)}." if wording.keeps_body and state.value is not None else ""
+    return f"{stands.reason}: {wording.detail}{last}"

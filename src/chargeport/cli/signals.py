@@ -1,0 +1,84 @@
+"""`chargeport signals`: what a car says, as a person would read it."""
+
+from typing import Annotated, Final
+
+import msgspec
+import typer
+
+from chargeport.cli import rows
+from chargeport.cli.database import with_store
+from chargeport.cli.finding import vehicle_called
+from chargeport.cli.options import Database, Json, VehicleName
+from chargeport.cli.output import print_facts, print_json, print_table, say
+from chargeport.cli.typed import quoted
+from chargeport.cli.vehicles import described
+from chargeport.clock import SystemClock
+from chargeport.errors import NotFoundError
+from chargeport.signals.catalogue import BY_CODE, CATALOGUE
+from chargeport.signals.definition import Kind, Permission, Signal
+from chargeport.store.base import Store, VehicleStates
+
+_BY_SHORT_NAME: Final = {signal.code.partition("-")[2]: signal for signal in CATALOGUE}
+
+Code = Annotated[
+    str | None, typer.Argument(metavar="[CODE]", help="One signal, such as charge-voltage or voltage.", show_default=False)
+]
+
+
+def signals(*, vehicle: VehicleName, code: Code = None, database: Database = None, as_json: Json = False) -> None:
+    """Show the signals of a vehicle that have a value or a known error; with CODE one of them, whole."""
+    signal = None if code is None else _named(code)
+    if as_json:
+        print_json(msgspec.Raw(with_store(database, lambda store: _document(store, vehicle, signal)).encode()))
+        return
+    found = with_store(database, lambda store: states_of(store, vehicle))
+    now = SystemClock().now()
+    if signal is not None:
+        _print_one(signal, found, now)
+        return
+    known = sorted((each for each in CATALOGUE if each.key in found.states), key=lambda each: each.code)
+    if known:
+        say(f"{described(found.vehicle)}  {found.vehicle.id}", "bold")
+    empty = f"Nothing was reported of {described(found.vehicle)} ({found.vehicle.id}) yet."
+    print_table(rows.COLUMNS, (rows.row(each, found, now) for each in known), empty)
+
+
+async def states_of(store: Store, name: str) -> VehicleStates:
+    """A car, by any of its names, with all that is known of it. Raises NotFoundError."""
+    vehicle = await vehicle_called(store, name)
+    return await store.signals(vehicle.id) or VehicleStates(vehicle, {})
+
+
+async def _document(store: Store, name: str, signal: Signal | None) -> str:
+    """The API's document, for a reader who may see everything, with links that start at the server's root."""
+    from chargeport.api.access import Access
+    from chargeport.api.reads import Ask, Reads
+
+    vehicle = await vehicle_called(store, name)
+    clock = SystemClock()
+    ask = Ask(vehicle.id, signal.code if signal else None, base="", request_id="", authorization=None)
+    return await Reads(store, Access(store, clock), clock).document(ask, frozenset(Permission))
+
+
+def _named(code: str) -> Signal:
+    """The signal with this code, with or without its group. Raises NotFoundError."""
+    signal = BY_CODE.get(code.lower()) or _BY_SHORT_NAME.get(code.lower())
+    if signal is None:
+        raise NotFoundError(f"{quoted(code)} is no signal: chargeport coverage VEHICLE lists the codes.")
+    return signal
+
+
+def _print_one(signal: Signal, found: VehicleStates, now: int) -> None:
+    from chargeport.api.envelope import iso
+
+    row = rows.row(signal, found, now)
+    state = found.states.get(signal.key)
+    facts = {"signal": f"{signal.code} ({signal.name})", "meaning": signal.summary, "value": row.value, "age": row.age}
+    if state is not None and state.observed_at is not None:
+        facts["observed"] = iso(state.observed_at)
+    facts |= {"source": row.source}
+    if row.why_not.strip():
+        facts["why not"] = row.why_not
+    print_facts(facts)
+    if signal.kind is Kind.DOCUMENT and state is not None and rows.status(state, found, now) == rows.SUCCESS:
+        say(msgspec.json.format(str(state.value), indent=2))

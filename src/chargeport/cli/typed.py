@@ -1,0 +1,71 @@
+"""What is typed at a command, checked before anything is done: each refusal says what would do."""
+
+import re
+import uuid
+from typing import Final
+
+import typer
+
+from chargeport.signals.definition import Permission
+
+MAX_LABEL: Final = 128  # characters of a name, an alias, a user id
+FIRST_YEAR: Final = 1990
+LAST_YEAR: Final = 2100
+MAX_SHOWN: Final = 40  # characters of what was typed, said back in a refusal
+
+_VIN: Final = re.compile(r"[A-HJ-NPR-Z0-9]{17}")  # ISO 3779: no I, O, Q
+
+
+def label(text: str) -> str:
+    """A name: 1 to 128 printable characters, with no space around them."""
+    stripped = text.strip()
+    if not 0 < len(stripped) <= MAX_LABEL or not stripped.isprintable():
+        raise typer.BadParameter(f"{quoted(text)} is not 1 to {MAX_LABEL} printable characters.")
+    return stripped
+
+
+def vin(text: str) -> str:
+    """A VIN in capitals."""
+    capitals = text.strip().upper()
+    if not _VIN.fullmatch(capitals):
+        raise typer.BadParameter(f"{quoted(text)} is no VIN: it has 17 letters and digits, without I, O and Q.")
+    return capitals
+
+
+def uuid_text(text: str) -> str:
+    """A UUID as text, in small letters and with hyphens."""
+    try:
+        return str(uuid.UUID(text.strip()))
+    except ValueError:
+        raise typer.BadParameter(f"{quoted(text)} is no UUID: leave the option out to get a new one.") from None
+
+
+def year(text: str) -> int:
+    """A model year."""
+    if not text.isascii() or not text.isdigit() or not FIRST_YEAR <= int(text[:5]) <= LAST_YEAR:
+        raise typer.BadParameter(f"{quoted(text)} is no model year: it is from {FIRST_YEAR} to {LAST_YEAR}.")
+    return int(text)
+
+
+def permission(text: str) -> Permission:
+    """What an application may do."""
+    try:
+        return Permission(text.strip().lower())
+    except ValueError:
+        raise typer.BadParameter(f"{quoted(text)} is no permission: there are {', '.join(Permission)}.") from None
+
+
+def speed(text: str) -> float:
+    """How many times faster than life."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
+    if not 0.1 <= value <= 3600:  # noqa: PLR2004  (false for NaN, too)
+        raise typer.BadParameter(f"{quoted(text)} is not a number from 0.1 to 3600.")
+    return value
+
+
+def quoted(text: str) -> str:
+    """What was typed, in quotes and not too long, with control characters written out."""
+    return repr(text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…")

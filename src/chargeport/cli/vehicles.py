@@ -1,0 +1,130 @@
+"""`chargeport vehicle`: the cars that the server knows."""
+
+import uuid
+from typing import Annotated, Any, Literal
+
+import typer
+
+from chargeport.cli import typed
+from chargeport.cli.ages import ago
+from chargeport.cli.applications import names
+from chargeport.cli.database import with_store
+from chargeport.cli.finding import every, vehicle_called
+from chargeport.cli.options import Database, Json, VehicleName, Yes
+from chargeport.cli.output import confirm, print_facts, print_json, print_table, say
+from chargeport.clock import SystemClock
+from chargeport.errors import ConflictError
+from chargeport.store.base import Connection, Store, Vehicle
+
+Powertrain = Literal["BEV", "PHEV", "HEV", "FCEV", "ICE"]
+
+group = typer.Typer(help="Vehicles: the cars that the server knows.", no_args_is_help=True)
+
+
+@group.command("add")
+def add(
+    *,
+    make: Annotated[str, typer.Option(parser=typed.label, metavar="TEXT", help="Who made it.", show_default=False)],
+    model: Annotated[str, typer.Option(parser=typed.label, metavar="TEXT", help="What it is called.", show_default=False)],
+    year: Annotated[int, typer.Option(parser=typed.year, metavar="YEAR", help="Its model year.", show_default=False)],
+    vehicle_id: Annotated[
+        str | None, typer.Option("--id", parser=typed.uuid_text, metavar="UUID", help="Else a new one.", show_default=False)
+    ] = None,
+    vin: Annotated[
+        str | None, typer.Option(parser=typed.vin, metavar="VIN", help="Sources may call it so.", show_default=False)
+    ] = None,
+    aliases: Annotated[
+        list[str] | None,
+        typer.Option("--alias", parser=typed.label, metavar="TEXT", help="Another name; may be repeated.", show_default=False),
+    ] = None,
+    powertrain: Annotated[Powertrain, typer.Option(help="What drives it.")] = "BEV",
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Make a car known, so that readings of it are taken."""
+    vehicle = Vehicle(
+        id=vehicle_id or str(uuid.uuid4()), make=make, model=model, year=year, vin=vin, powertrain=powertrain,
+        aliases=tuple(dict.fromkeys(aliases or ())), created_at=SystemClock().now(),
+    )  # fmt: skip
+    try:
+        with_store(database, lambda store: store.add_vehicle(vehicle), create=True)
+    except ConflictError as error:
+        raise ConflictError(
+            f"{str(error).removesuffix('.')}: choose another name; chargeport vehicle show shows it."
+        ) from error
+    if as_json:
+        print_json({"id": vehicle.id})
+    else:
+        say(vehicle.id)
+
+
+@group.command("list")
+def list_vehicles(*, database: Database = None, as_json: Json = False) -> None:
+    """List the vehicles."""
+    found = with_store(database, lambda store: every(store.vehicles))
+    if as_json:
+        print_json([fields(vehicle) for vehicle in found])
+        return
+    rows = [(one.id, one.make, one.model, one.year, one.powertrain, one.vin, ", ".join(one.aliases), one.mode) for one in found]
+    columns = ("id", "make", "model", "year", "powertrain", "VIN", "aliases", "mode")
+    print_table(columns, rows, "There is no vehicle yet: chargeport vehicle add makes one known.")
+
+
+@group.command("show")
+def show(*, vehicle: VehicleName, database: Database = None, as_json: Json = False) -> None:
+    """Show a vehicle, and who is connected to it."""
+
+    async def look(store: Store) -> tuple[Vehicle, list[Connection], dict[str, str]]:
+        found = await vehicle_called(store, vehicle)
+        return found, await every(lambda page: store.connections(page, vehicle_id=found.id)), await names(store)
+
+    found, connections, called = with_store(database, look)
+    if as_json:
+        print_json(fields(found) | {"connections": [_connected(each) for each in connections]})
+        return
+    facts = fields(found) | {"aliases": ", ".join(found.aliases)}
+    del facts["created_at"]
+    print_facts(facts | {"created": ago(found.created_at, SystemClock().now())})
+    say("")
+    rows = [(each.id, called.get(each.client_id), each.user_id) for each in connections]
+    print_table(("connection", "application", "user"), rows, "No connection to it.")
+
+
+@group.command("remove")
+def remove(*, vehicle: VehicleName, yes: Yes = False, database: Database = None, as_json: Json = False) -> None:
+    """Erase a vehicle with its history, its connections and what could not be understood of it."""
+
+    async def erase(store: Store) -> str | None:
+        found = await vehicle_called(store, vehicle)
+        if not confirm(f"Erase {described(found)} ({found.id}) with everything stored of it?", yes=yes):
+            return None
+        await store.remove_vehicle(found.id)
+        return found.id
+
+    erased = with_store(database, erase)
+    if erased is None:
+        say("Nothing was removed.")
+        raise typer.Exit(1)
+    if as_json:
+        print_json({"id": erased, "removed": True})
+    else:
+        say(f"{erased} is gone, and all that was stored of it.")
+
+
+def described(vehicle: Vehicle) -> str:
+    """What a person would call it."""
+    return " ".join(str(part) for part in (vehicle.make, vehicle.model, vehicle.year) if part) or "a vehicle"
+
+
+def fields(vehicle: Vehicle) -> dict[str, Any]:
+    """What is known of the vehicle itself."""
+    from chargeport.api.envelope import iso
+
+    return {
+        "id": vehicle.id, "vin": vehicle.vin, "aliases": list(vehicle.aliases), "make": vehicle.make, "model": vehicle.model,
+        "year": vehicle.year, "powertrain": vehicle.powertrain, "mode": vehicle.mode, "created_at": iso(vehicle.created_at),
+    }  # fmt: skip
+
+
+def _connected(connection: Connection) -> dict[str, Any]:
+    return {"id": connection.id, "client_id": connection.client_id, "user_id": connection.user_id}

@@ -1,0 +1,83 @@
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chargeport.dialects.simulator import SIMULATOR
+from chargeport.dialects.table import Dialect, dialect, row
+from chargeport.normalise.engine import normalise
+from chargeport.signals.catalogue import CATALOGUE
+from chargeport.signals.reading import Absence, AbsenceReason, Reading
+from chargeport.sources.base import RawMessage
+from chargeport.sources.simulator.snapshot import FIELDS
+
+NOW = 1_777_629_598_000
+
+
+def message(fields: dict[str, Any], observed_at: int | None = NOW, name: str = "simulator") -> RawMessage:
+    return RawMessage(source="test", dialect=name, vehicle="car", fields=fields, received_at=NOW, observed_at=observed_at)
+
+
+def test_the_simulators_table_has_a_row_for_each_field_it_can_report_and_for_each_signal() -> None:
+    assert set(SIMULATOR.rows) == set(FIELDS)
+    assert {each.signal for each in SIMULATOR.rows.values()} == set(CATALOGUE)
+
+
+def test_a_field_becomes_a_reading_with_the_cars_time_ours_and_the_source() -> None:
+    found = normalise(message({"power_w": 7200}, NOW - 5000), SIMULATOR, 300)
+    assert found.issues == []
+    [reading] = found.entries
+    assert isinstance(reading, Reading)
+    assert (reading.signal.code, reading.value, reading.vehicle) == ("charge-wattage", 7200, "car")
+    assert (reading.observed_at, reading.received_at, reading.source) == (NOW - 5000, NOW, "test")
+
+
+def test_an_unknown_field_is_an_issue_that_keeps_the_message_and_costs_no_other_field() -> None:
+    found = normalise(message({"power_w": 7200, "mood": "good"}), SIMULATOR, 300)
+    assert [entry.signal.code for entry in found.entries] == ["charge-wattage"]
+    [issue] = found.issues
+    assert issue.subject == "mood"
+    assert '"mood":"good"' in issue.raw
+
+
+def test_a_value_out_of_bounds_is_an_issue_and_never_a_reading() -> None:
+    found = normalise(message({"soc_percent": 140}), SIMULATOR, 300)
+    assert found.entries == []
+    assert found.issues[0].subject == "soc_percent"
+    assert "100" in found.issues[0].detail
+
+
+def test_what_the_car_cannot_report_becomes_an_absence_not_a_value() -> None:
+    found = normalise(message({"not_capable": ["port_color", "phases"]}), SIMULATOR, 300)
+    assert {(entry.signal.name, getattr(entry, "reason", None)) for entry in found.entries} == {
+        ("ChargePortStatusColor", AbsenceReason.NOT_CAPABLE),
+        ("ChargerPhases", AbsenceReason.NOT_CAPABLE),
+    }
+    assert all(isinstance(entry, Absence) for entry in found.entries)
+
+
+def test_an_ignored_field_is_neither_a_reading_nor_an_issue() -> None:
+    quiet: Dialect = dialect("quiet", row("w", "charge-wattage", "W"), ignored=frozenset({"heartbeat"}))
+    assert normalise(message({"heartbeat": 1}, name="quiet"), quiet, 300) == ([], [])
+
+
+def test_a_message_from_the_future_is_one_issue() -> None:
+    found = normalise(message({"power_w": 1, "phases": 3}, NOW + 400_000), SIMULATOR, 300)
+    assert found.entries == []
+    assert [issue.subject for issue in found.issues] == ["observedAt"]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(st.sampled_from([*FIELDS, "not_capable", "other"]), json_values, max_size=8))
+def test_no_message_makes_an_error(fields: dict[str, Any]) -> None:
+    found = normalise(message(fields), SIMULATOR, 300)
+    answered = {issue.subject for issue in found.issues} | {
+        name for name, each in SIMULATOR.rows.items() if each.signal in {entry.signal for entry in found.entries}
+    }
+    assert set(fields) - {"not_capable"} <= answered
