@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
+from chargeport.api.protocol import LaneProtocol
 from chargeport.errors import StartError
 
 BACKLOG = 2048
@@ -61,7 +62,8 @@ async def serve(app: ASGIApp, listening: socket.socket, ready: Callable[[str], N
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=LaneProtocol,
+        interface="asgi3",
         lifespan="off",
         ws="none",
         access_log=False,  # a path names a vehicle

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import secrets
+import uuid
 from typing import Final
 
 from chargeport.clock import Clock
@@ -35,23 +36,29 @@ class Access:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._remembered: dict[bytes, tuple[Grant, int]] = {}
+        self._remembered: dict[bytes | None, tuple[Grant, int]] = {}
+
+    def remembered(self, authorization: bytes | None, now: int) -> Grant | None:
+        """The grant of an Authorization header that was looked up a moment ago; None where it has to be looked up."""
+        found = self._remembered.get(authorization)
+        if found is None or not 0 <= now - found[1] < TRUST_MS or found[0].expires_at <= now:
+            return None
+        return found[0]
 
     async def grant(self, authorization: bytes | None) -> Grant:
         """What the Authorization header stands for. Raises Problem (401)."""
+        now = self._clock.now()
+        grant = self.remembered(authorization, now)
+        if grant is not None:
+            return grant
         if authorization is None:
             raise Problem(UNAUTHORIZED, "The Authorization header is missing: send Bearer and a token of POST /oauth2/token.")
-        now = self._clock.now()
-        remembered = self._remembered.get(authorization)
-        if remembered is None or not 0 <= now - remembered[1] < TRUST_MS:
-            grant = await self._look_up(authorization)
-            if len(self._remembered) >= MAX_REMEMBERED:
-                self._remembered.clear()
-            self._remembered[authorization] = (grant, now)
-        else:
-            grant = remembered[0]
+        grant = await self._look_up(authorization)
         if grant.expires_at <= now:
             raise Problem(UNAUTHORIZED, "The token has expired: get a new one from POST /oauth2/token.")
+        if len(self._remembered) >= MAX_REMEMBERED:
+            self._remembered.clear()
+        self._remembered[authorization] = (grant, now)
         return grant
 
     async def _look_up(self, authorization: bytes) -> Grant:
@@ -87,6 +94,24 @@ class Access:
         if found is None or not right or found[0].revoked_at is not None:
             return None
         return found[0]
+
+    async def register(
+        self, name: str, permissions: frozenset[Permission], *, connected_only: bool = False
+    ) -> tuple[Application, str]:
+        """A new application, and its secret, of which only the hash is kept."""
+        application = Application(
+            client_id=f"client_{uuid.uuid4()}", name=name, permissions=permissions, connected_only=connected_only,
+            management_token=new_secret("cpm_"), created_at=self._clock.now(),
+        )  # fmt: skip
+        secret = new_secret("cps_")
+        await self._store.add_application(application, hashed(secret))
+        return application, secret
+
+    async def rotate(self, client_id: str) -> tuple[str, str] | None:
+        """A new secret and management token for an application, whose tokens end; None when it is unknown or revoked."""
+        secret, management_token = new_secret("cps_"), new_secret("cpm_")
+        done = await self._store.rotate_secret(client_id, hashed(secret), management_token)
+        return (secret, management_token) if done else None
 
     async def issue_token(self, application: Application) -> str:
         """A new bearer token, good for TOKEN_LIFE_S."""

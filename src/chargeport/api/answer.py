@@ -16,6 +16,7 @@ _ALWAYS: Final[tuple[Header, ...]] = (
     (b"vary", b"authorization, host, sc-user-id"),
     (b"x-content-type-options", b"nosniff"),
 )
+_BODILESS: Final = (204, 304)  # these say nothing of a body: what stood here would describe another answer's (RFC 9110, 8.6)
 
 encode: Final = msgspec.json.Encoder().encode
 
@@ -37,8 +38,8 @@ def request_ids() -> "itertools.chain[str]":
 
 def answer(status: int, body: bytes, request_id: str, *headers: Header, kind: Header = JSON) -> Answer:
     """A response with the headers that every one has."""
-    length = (b"content-length", b"%d" % len(body))
-    return Answer(status, [kind, length, (b"sc-request-id", request_id.encode()), *_ALWAYS, *headers], body)
+    about = [] if status in _BODILESS else [kind, (b"content-length", b"%d" % len(body))]
+    return Answer(status, [*about, (b"sc-request-id", request_id.encode()), *_ALWAYS, *headers], body)
 
 
 def json_answer(status: int, body: Any, request_id: str, headers: Iterable[Header] = ()) -> Answer:

@@ -6,6 +6,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.routing import Route as StarletteRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -82,7 +83,7 @@ def _unrouted(gate: Gate) -> Callable[[Request, Exception], Awaitable[Response]]
     async def handle(request: Request, error: Exception) -> Response:
         path = request.scope["path"][:80]
         if isinstance(error, HTTPException) and error.status_code != _NOT_FOUND:
-            allow = (error.headers or {}).get("Allow")
+            allow = ", ".join(sorted(_methods(request)))
             problem = Problem(METHOD_NOT_ALLOWED, f"{request.method[:20]} is not possible here: use {allow}.", allow=allow)
         else:
             problem = Problem(INVALID_PATH, f"There is nothing at {path!r}: /docs lists what there is.")
@@ -91,3 +92,9 @@ def _unrouted(gate: Gate) -> Callable[[Request, Exception], Awaitable[Response]]
         return _response(answer)
 
     return handle
+
+
+def _methods(request: Request) -> set[str]:
+    """The methods of all routes at the request's path; the router itself knows those of the first one only."""
+    found = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    return {method for route in found for method in route.methods}

@@ -3,8 +3,12 @@
 import zlib
 from typing import Final
 
+from starlette.requests import ClientDisconnect
+
 from chargeport.api.call import Call
 from chargeport.errors import MALFORMED, TOO_LARGE, UNSUPPORTED_MEDIA, Problem
+
+MAX_MEMBERS: Final = 64  # of one gzip body: each costs a copy of what follows it
 
 _GZIP: Final = zlib.MAX_WBITS | 16
 
@@ -18,19 +22,25 @@ async def read_body(call: Call, max_bytes: int) -> bytes:
     if length.isdigit() and int(length[:20]) > max_bytes:
         raise _too_large(max_bytes)
     chunks, size = [], 0
-    async for chunk in call.request.stream():
-        size += len(chunk)
-        if size > max_bytes:
-            raise _too_large(max_bytes)
-        chunks.append(chunk)
+    try:
+        async for chunk in call.request.stream():
+            size += len(chunk)
+            if size > max_bytes:
+                raise _too_large(max_bytes)
+            chunks.append(chunk)
+    except ClientDisconnect:
+        raise Problem(MALFORMED, "The connection ended before the body did.") from None
     body = b"".join(chunks)
     return body if encoding == "identity" else _unpacked(body, max_bytes)
 
 
 def _unpacked(body: bytes, max_bytes: int) -> bytes:
     """The unpacked body; unpacking stops at the limit, so a small bomb stays small."""
-    parts, size = [], 0
+    parts: list[bytes] = []
+    size = 0
     while body:
+        if len(parts) == MAX_MEMBERS:
+            raise Problem(MALFORMED, f"The body is made of more than {MAX_MEMBERS} gzip files: pack it as one.")
         unpacker = zlib.decompressobj(_GZIP)
         try:
             part = unpacker.decompress(body, max_bytes - size + 1)

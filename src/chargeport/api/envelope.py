@@ -88,7 +88,7 @@ class View:
 
     def single(self, state: State) -> str:
         """The document of one signal."""
-        return f'{{"data":{self.element(state)},"included":{self.included()}}}'
+        return f'{{"data":{self.element(state)},"included":{{"vehicle":{vehicle_resource(self._vehicle, self._base)}}}}}'
 
     def included(self) -> str:
         """The vehicle beside the signals."""
@@ -97,20 +97,21 @@ class View:
     def element(self, state: State) -> str:
         """One signal as a resource."""
         signal = state.signal
-        if signal.permission in self._permissions:
-            stands = standing(state, self._charging, self._now)
-            told = self._true(state) if stands is None else self._untrue(state, stands)
-        else:
+        if signal.permission not in self._permissions:
             heard_at = state.received_at or state.absence_received_at or 0
             told = _bodiless(STATUS_MISSING_PERMISSION, heard_at, None)
+        else:
+            stands = standing(state, self._charging, self._now)
+            told = self._true(state) if stands is None else self._untrue(state, stands)
         return f'{_HEADS[signal.key]}{told},"links":{{"self":"{self._path}/{signal.code}"}}}}'
 
     def _true(self, state: State) -> str:
         """Status, body and meta of a value that holds."""
-        received_at, source = iso(state.received_at or 0), quoted(state.source)
+        received_at = iso(state.received_at or 0)
         return (
             f'{{"value":"SUCCESS"}},"body":{self._body(state)}}},"meta":{{"retrievedAt":"{received_at}",'
-            f'"oemUpdatedAt":"{iso(state.observed_at or 0)}","ingestedAt":"{received_at}","source":{source}{_until(state)}}}'
+            f'"oemUpdatedAt":"{iso(state.observed_at or 0)}","ingestedAt":"{received_at}",'
+            f'"source":{quoted(state.source)}{_until(state)}}}'
         )
 
     def _untrue(self, state: State, stands: Standing) -> str:
@@ -142,5 +143,5 @@ def _bodiless(status: str, ingested_at: int, source: str | None) -> str:
 
 def _until(state: State) -> str:
     """The member of meta that says until when a live value is fresh."""
-    fresh_until = stale_at(state)
-    return "" if fresh_until is None else f',"staleAt":"{iso(fresh_until)}"'
+    until = stale_at(state)
+    return "" if until is None else f',"staleAt":"{iso(until)}"'

@@ -21,12 +21,12 @@ class Gate:
         self.request_ids = request_ids()
         self.answered: Counter[tuple[str, int]] = Counter()
         """How many answers, by route and status."""
-        self._links = links
+        self.links = links
 
     def base(self, scope: Scope) -> str:
         """The base URL of a request."""
         client = scope.get("client")
-        return self._links.base(scope["scheme"], client[0] if client else None, scope["headers"])
+        return self.links.base(scope["scheme"], client[0] if client else None, scope["headers"])
 
     async def guarded(self, route: str, work: Awaitable[Answer], request_id: str, base: str) -> Answer:
         """The answer that `work` gives, or the answer to the error that it ends in."""

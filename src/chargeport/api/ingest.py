@@ -36,7 +36,9 @@ async def ingest_readings(call: Call) -> Answer:
     outcomes = await _store(call, grant, intake.entries)
     for index, entry, outcome in zip(intake.indices, intake.entries, outcomes, strict=True):
         if outcome not in _STORED:
-            intake.reject(index, _refusal(outcome), entry.signal.code)
+            # Whoever writes to connected vehicles only is not told which others there are.
+            refused = Outcome.NOT_PERMITTED if grant.connected_only else outcome
+            intake.reject(index, _refusal(refused), entry.signal.code)
     return _answer(call, intake, Counter(outcomes))
 
 
@@ -78,7 +80,9 @@ async def _store(call: Call, grant: Grant, entries: list[Entry]) -> list[Outcome
 async def _register(store: Store, name: str, now: int) -> None:
     """Make a vehicle known by a UUID or a VIN; any other name stays unknown."""
     try:
-        vehicle = Vehicle(id=str(uuid.UUID(name)), created_at=now)
+        vehicle_id = str(uuid.UUID(name))
+        aliases = () if name == vehicle_id else (name,)  # a UUID can be written in capitals, or without its dashes
+        vehicle = Vehicle(id=vehicle_id, aliases=aliases, created_at=now)
     except ValueError:
         if not _VIN.fullmatch(name):
             return

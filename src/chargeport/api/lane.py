@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chargeport.api.answer import Answer
 from chargeport.api.gate import Gate
+from chargeport.api.links import Headers
 from chargeport.api.reads import Ask, Reads
 
 ONE = "/vehicles/{vehicle_id}/signals/{code}"
@@ -18,6 +19,8 @@ class SignalLane:
     """Answers plain signal reads; passes on the rest."""
 
     def __init__(self, rest: ASGIApp, reads: Reads, gate: Gate) -> None:
+        self.is_immediate = True
+        """Whether answers are computed without waiting, as far as is known; `protocol` finds out."""
         self._rest = rest
         self._reads = reads
         self._gate = gate
@@ -25,38 +28,36 @@ class SignalLane:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] == "http" and scope["method"] == "GET" and not scope["query_string"]:
-            target = _target(scope["path"])
-            if target is not None:
-                await respond(await self._answer(scope, *target), send)
+            found = target(scope["path"])
+            if found is not None:
+                client = scope.get("client")
+                host = client[0] if client else None
+                await respond(await self.answer(scope["headers"], scope["scheme"], host, *found), send)
                 return
         await self._rest(scope, receive, send)
 
-    async def _answer(self, scope: Scope, vehicle_id: str, code: str | None) -> Answer:
-        authorization = user_id = if_none_match = None
-        for name, value in scope["headers"]:
-            if name == b"authorization":
-                authorization = value
-            elif name == b"if-none-match":
-                if_none_match = value
-            elif name == b"sc-user-id":
-                user_id = value
-        base, request_id = self._gate.base(scope), next(self._gate.request_ids)
-        ask = Ask(vehicle_id, code, base, request_id, authorization, user_id, if_none_match)
+    async def answer(self, headers: Headers, scheme: str, client: str | None, vehicle_id: str, code: str | None) -> Answer:
+        """The answer to a read, from the parts of its request."""
+        given = dict(headers)
+        base = self._gate.links.quick(scheme, given.get(b"host", b"")) or self._gate.links.base(scheme, client, headers)
+        request_id = next(self._gate.request_ids)
+        authorization, user_id = given.get(b"authorization"), given.get(b"sc-user-id")
+        ask = Ask(vehicle_id, code, base, request_id, authorization, user_id, given.get(b"if-none-match"))
         return await self._gate.guarded(ONE if code else ALL, self._reads.answer(ask), request_id, base)
 
 
-def _target(path: str) -> tuple[str, str | None] | None:
+def target(path: str) -> tuple[str, str | None] | None:
     """Vehicle id and code of a signal read; None for any other path."""
     parts = path.split("/")
+    if parts[0]:  # a path starts with a slash
+        return None
     if parts[-1] == "":
         parts.pop()
-    start = 2 if len(parts) > 1 and parts[1] == "v3" else 1
-    match parts[start:]:
-        case ["vehicles", vehicle_id, "signals"] if vehicle_id:
-            return vehicle_id, None
-        case ["vehicles", vehicle_id, "signals", code] if vehicle_id and code:
-            return vehicle_id, code
-    return None
+    start = 2 if parts[1:2] == ["v3"] else 1
+    rest = len(parts) - start
+    if rest not in (3, 4) or parts[start] != "vehicles" or parts[start + 2] != "signals" or "" in parts[start:]:
+        return None
+    return parts[start + 1], parts[start + 3] if rest == 4 else None  # noqa: PLR2004
 
 
 async def respond(answer: Answer, send: Send) -> None:

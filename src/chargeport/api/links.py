@@ -27,21 +27,22 @@ class Links:
         """The URL, without a slash at its end, that paths are put behind."""
         if self._fixed is not None:
             return self._fixed
-        host = b""
-        for name, value in headers:
-            if name == b"host":
-                host = value
-                break
+        host = dict(headers).get(b"host", b"")
         if self._networks and client is not None and self._is_trusted(client):
             scheme, host = _forwarded(scheme, host, headers)
         return self._from_host(scheme, host)
+
+    def quick(self, scheme: str, host: bytes) -> str | None:
+        """The same, where the host header alone decides; None where a proxy may have a say."""
+        return self._fixed or (None if self._networks else self._from_host(scheme, host))
 
     def _trusts(self, client: str) -> bool:
         try:
             address = ipaddress.ip_address(client)
         except ValueError:
             return False
-        return any(address in network for network in self._networks)
+        plain = getattr(address, "ipv4_mapped", None) or address  # how a socket for both families names an IPv4 client
+        return any(plain in network for network in self._networks)
 
 
 def _base(scheme: str, host: bytes) -> str:

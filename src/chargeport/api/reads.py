@@ -19,7 +19,6 @@ from chargeport.store.base import Store, Vehicle, VehicleStates
 
 _BY_CODE_ORDER: Final = sorted(CATALOGUE, key=lambda signal: signal.code)
 _GROUPS: Final = {signal.group.lower(): signal.group for signal in CATALOGUE}
-_HASH_BYTES: Final = 12
 
 
 class Ask(msgspec.Struct, frozen=True):
@@ -45,25 +44,30 @@ class Reads:
 
     async def answer(self, ask: Ask) -> Answer:
         """The answer to a read of one signal or of all. Raises Problem."""
-        grant = await self._access.grant(ask.authorization)
-        user_id = None if ask.user_id is None else ask.user_id.decode("latin-1")
-        permissions = await self._access.permissions(grant, ask.vehicle_id, user_id)
-        body = await (self._all(ask, permissions) if ask.code is None else self._one(ask, ask.code, permissions))
-        return conditional(body.encode(), ask)
+        grant = self._access.remembered(ask.authorization, self._clock.now()) or await self._access.grant(ask.authorization)
+        if ask.user_id is None and not grant.connected_only:
+            permissions = grant.permissions
+        else:
+            user_id = None if ask.user_id is None else ask.user_id.decode("latin-1")
+            permissions = await self._access.permissions(grant, ask.vehicle_id, user_id)
+        return conditional((await self.document(ask, permissions)).encode(), ask)
 
-    async def _one(self, ask: Ask, code: str, permissions: frozenset[Permission]) -> str:
-        signal = BY_CODE.get(code)
+    async def document(self, ask: Ask, permissions: frozenset[Permission]) -> str:
+        """The body alone, for a reader with these permissions. Raises Problem."""
+        if ask.code is None:
+            return await self._all(ask, permissions)
+        signal = BY_CODE.get(ask.code)
         if signal is None:
             await self.vehicle(ask.vehicle_id)
-            raise Problem(SIGNAL_NOT_FOUND, f"{code[:80]!r} is no signal of this server: /docs lists the codes.")
+            raise Problem(SIGNAL_NOT_FOUND, f"{ask.code[:80]!r} is no signal of this server: /docs lists the codes.")
         found = await self._store.signal(ask.vehicle_id, signal)
         if found is None:
             raise _no_vehicle()
         if signal.permission not in permissions:
-            raise Problem(PERMISSION, f"Reading {code} needs the permission {signal.permission}.")
+            raise Problem(PERMISSION, f"Reading {ask.code} needs the permission {signal.permission}.")
         state = found.states.get(signal.key)
         if state is None:
-            raise Problem(SIGNAL_NOT_FOUND, f"{code} was never reported for this vehicle: no source has sent it yet.")
+            raise Problem(SIGNAL_NOT_FOUND, f"{ask.code} was never reported for this vehicle: no source has sent it yet.")
         return View(found, permissions, self._clock.now(), ask.base).single(state)
 
     async def _all(self, ask: Ask, permissions: frozenset[Permission]) -> str:
@@ -92,7 +96,7 @@ class Reads:
 
 def conditional(body: bytes, ask: Ask) -> Answer:
     """The body with its ETag; without the body if the client has it already."""
-    tag = b'"%s"' % hashlib.blake2b(body, digest_size=_HASH_BYTES).hexdigest().encode()
+    tag = b'"%s"' % hashlib.sha1(body, usedforsecurity=False).hexdigest().encode()
     if ask.if_none_match is not None and _matches(ask.if_none_match, tag):
         return answer(304, b"", ask.request_id, (b"etag", tag))
     return answer(200, body, ask.request_id, (b"etag", tag))

@@ -12,7 +12,7 @@ from chargeport.api.answer import Answer, Header, json_answer
 from chargeport.api.bodies import read_body
 from chargeport.api.call import Call
 from chargeport.api.problems import body as problem_body
-from chargeport.errors import MALFORMED, UNAUTHORIZED, ErrorKind
+from chargeport.errors import MALFORMED, UNAUTHORIZED, ErrorKind, Problem
 
 MAX_BYTES: Final = 16_384
 GRANT_TYPE: Final = "client_credentials"
@@ -36,6 +36,8 @@ async def issue_token(call: Call) -> Answer:
         client_id, client_secret = await _credentials(call)
     except _RefusedError as refused:
         return _refusal(call, refused)
+    except Problem as problem:  # with the body itself
+        return _refusal(call, _RefusedError(problem.kind, "invalid_request", problem.detail))
     application = await call.deps.access.sign_in(client_id, client_secret)
     if application is None:
         wrong = "The client id or its secret is wrong, or the application was revoked."

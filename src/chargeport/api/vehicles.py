@@ -41,15 +41,19 @@ async def read_coverage(call: Call) -> Answer:
     found = await call.deps.store.signals(call.path("vehicle_id"))
     if found is None:
         raise Problem(VEHICLE_NOT_FOUND, "No vehicle with this id is known to this server.")
-    now = call.deps.clock.now()
-    data = [_covered(signal, found, allowed, now) for signal in CATALOGUE]
-    return json_answer(200, {"data": data, "meta": {"totalCount": len(data)}}, call.request_id)
+    return json_answer(200, coverage(found, allowed, call.deps.clock.now()), call.request_id)
 
 
 async def permissions(call: Call) -> frozenset[Permission]:
     """What the caller may do with the vehicle of the path."""
     grant = await call.grant()
     return await call.deps.access.permissions(grant, call.path("vehicle_id"), call.user_id)
+
+
+def coverage(found: VehicleStates, allowed: frozenset[Permission], now: int) -> dict[str, Any]:
+    """The document on what each signal of a car can tell a reader with these permissions."""
+    data = [_covered(signal, found, allowed, now) for signal in CATALOGUE]
+    return {"data": data, "meta": {"totalCount": len(data)}}
 
 
 def _covered(signal: Signal, found: VehicleStates, allowed: frozenset[Permission], now: int) -> dict[str, Any]:

@@ -45,13 +45,15 @@ class Reader:
         """The one number that a query answers."""
         return int(self.rows(sql, bindings)[0][0])
 
-    def sources(self, needed: int) -> dict[int, str]:
-        """Names of sources by key, with `needed` (the highest key met) among them. A name never changes its key."""
-        if needed not in self._sources:
+    def source(self, key: int) -> str:
+        """The name of a source. A key is never given to another one, so what is known stays true."""
+        name = self._sources.get(key)
+        if name is None:
             self._sources = dict(self.rows(_SOURCES))
-            if needed not in self._sources:
-                raise StoreError(f"The database names no source {needed}: it is damaged.")
-        return self._sources
+            name = self._sources.get(key)
+            if name is None:
+                raise StoreError(f"The database names no source {key}: it is damaged.")
+        return name
 
     def close(self) -> None:
         """Let go of the file."""

@@ -3,10 +3,9 @@
 import json
 from typing import Any, Final
 
-from chargeport.signals.catalogue import BY_KEY
+from chargeport.signals.catalogue import BY_KEY, CATALOGUE
 from chargeport.signals.definition import Kind, Permission, Value
 from chargeport.signals.reading import AbsenceReason
-from chargeport.signals.state import State
 from chargeport.store.base import Application, Change, Connection, Vehicle
 
 VEHICLE: Final = "v.id, v.make, v.model, v.year, v.vin, v.powertrain, v.mode, v.aliases, v.created_at"
@@ -18,6 +17,7 @@ APPLICATION: Final = "client_id, name, permissions, connected_only, management_t
 CONNECTION: Final = f"c.id, c.client_id, c.user_id, c.permissions, c.created_at, {VEHICLE}"
 
 _NO_ALIASES: Final = "[]"
+_FLAGS: Final = frozenset(signal.key for signal in CATALOGUE if signal.kind is Kind.FLAG)
 
 
 def vehicle(row: tuple[Any, ...]) -> Vehicle:
@@ -31,29 +31,9 @@ def vehicle(row: tuple[Any, ...]) -> Vehicle:
 
 def value(signal_key: int, stored: Any) -> Value | None:
     """A value as it was before SQLite, which has no booleans."""
-    if stored is not None and BY_KEY[signal_key].kind is Kind.FLAG:
+    if signal_key in _FLAGS and stored is not None:
         return bool(stored)
     return stored  # type: ignore[no-any-return]
-
-
-def state(row: tuple[Any, ...], start: int, sources: dict[int, str]) -> State:
-    """A state from the columns of STATE, which begin at `start`."""
-    key, stored, observed_at, changed_at, received_at, source, position = row[start : start + 7]
-    absence, absence_at, absence_received_at, absence_source = row[start + 7 : start + 11]
-    signal = BY_KEY[key]
-    return State(
-        signal,
-        bool(stored) if stored is not None and signal.kind is Kind.FLAG else stored,
-        observed_at,
-        changed_at,
-        received_at,
-        None if source is None else sources[source],
-        position,
-        None if absence is None else AbsenceReason(absence),
-        absence_at,
-        absence_received_at,
-        None if absence_source is None else sources[absence_source],
-    )
 
 
 def change(row: tuple[Any, ...]) -> Change:

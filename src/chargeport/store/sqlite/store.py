@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from chargeport.signals.catalogue import IS_CHARGING
+from chargeport.signals.catalogue import BY_KEY, IS_CHARGING
 from chargeport.signals.definition import Cadence, Signal
-from chargeport.signals.reading import Entry
+from chargeport.signals.reading import AbsenceReason, Entry
 from chargeport.signals.state import State
 from chargeport.store.base import Change, Outcome, VehicleStates
 from chargeport.store.sqlite import rows
@@ -19,6 +19,7 @@ from chargeport.store.sqlite.vehicles import VehicleTables
 from chargeport.store.sqlite.writer import Writer
 
 _STATE: Final = rows.VEHICLE.count(",") + 1  # where a state's columns begin behind a vehicle's
+_STATE_END: Final = _STATE + rows.STATE.count(",") + 1
 _OF_CAR: Final = "FROM vehicles v LEFT JOIN latest l ON l.vehicle_key = v.key"
 _ALL: Final = f"SELECT {rows.VEHICLE}, {rows.STATE} {_OF_CAR} WHERE v.id = ?1"
 _LASTING: Final = f"SELECT {rows.VEHICLE}, {rows.STATE} {_OF_CAR} AND l.signal_key = ?2 WHERE v.id = ?1"
@@ -67,9 +68,9 @@ class SqliteStore(VehicleTables, AccessTables, IssueTable):
         if not found:
             return None
         row = found[0]
-        states: dict[int, State] = {}
-        self._note(states, row)
-        if is_live and signal is not IS_CHARGING and row[-2] is not None:
+        state = self._state(row)
+        states = {} if state is None else {signal.key: state}
+        if is_live and row[-2] is not None and signal is not IS_CHARGING:
             states[IS_CHARGING.key] = State(IS_CHARGING, bool(row[-3]), row[-2], row[-2], row[-1])
         return VehicleStates(rows.vehicle(row), states)
 
@@ -78,17 +79,29 @@ class SqliteStore(VehicleTables, AccessTables, IssueTable):
         found = self._reader.rows(_ALL, (vehicle_id,))
         if not found:
             return None
-        states: dict[int, State] = {}
-        for row in found:
-            self._note(states, row)
-        return VehicleStates(rows.vehicle(found[0]), states)
+        known = [state for row in found if (state := self._state(row)) is not None]
+        return VehicleStates(rows.vehicle(found[0]), {state.signal.key: state for state in known})
 
-    def _note(self, states: dict[int, State], row: Row) -> None:
-        """Add the state that stands behind the vehicle in a row, if there is one: of a new car nothing is known."""
-        if row[_STATE] is not None:
-            source, absence_source = row[_STATE + 5] or 0, row[_STATE + 10] or 0
-            names = self._reader.sources(max(absence_source, source))
-            states[row[_STATE]] = rows.state(row, _STATE, names)
+    def _state(self, row: Row) -> State | None:
+        """The state that stands behind the vehicle in a row; None for a new car, of which nothing is known."""
+        key, value, observed_at, changed_at, received_at, source, position, gone, gone_at, gone_received_at, gone_source = row[
+            _STATE:_STATE_END
+        ]
+        if key is None:
+            return None
+        return State(
+            BY_KEY[key],
+            rows.value(key, value),
+            observed_at,
+            changed_at,
+            received_at,
+            None if source is None else self._reader.source(source),
+            position,
+            None if gone is None else AbsenceReason(gone),
+            gone_at,
+            gone_received_at,
+            None if gone_source is None else self._reader.source(gone_source),
+        )
 
     async def changes(self, after: int, limit: int) -> list[Change]:
         """The stored changes after a position, oldest first."""

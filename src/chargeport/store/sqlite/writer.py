@@ -95,7 +95,8 @@ class Writer:
                 results = self._do(group)
                 self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                if self._connection.in_transaction:  # a full disk has ended it already
+                    self._connection.execute("ROLLBACK")
                 raise
         except apsw.Error as error:
             return group, [translated(error)] * len(group)

@@ -1,0 +1,182 @@
+"""The way of a request down at the socket: the quick protocol and uvicorn's own answer alike, whatever is sent."""
+
+import asyncio
+import re
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from chargeport.api.access import hashed
+from chargeport.api.protocol import LaneProtocol
+from chargeport.clock import ManualClock
+from chargeport.config import DatabaseSettings, Settings
+from chargeport.dashboard import page
+from chargeport.service import Service
+from chargeport.signals.catalogue import BY_CODE
+from chargeport.signals.definition import Permission
+from chargeport.signals.reading import Reading
+from chargeport.store.base import Application, Vehicle
+
+NOW = 1_777_629_598_000
+CAR = Vehicle(id="0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11", make="ACME", model="One", year=2026)
+ONE = f"/v3/vehicles/{CAR.id}/signals/charge-wattage"
+ALL = f"/vehicles/{CAR.id}/signals"
+TOKEN = "cpt_test"
+HEAD = f"Host: car.test\r\nAuthorization: Bearer {TOKEN}\r\n"
+
+
+def get(path: str, more: str = "", method: str = "GET", version: str = "1.1") -> bytes:
+    return f"{method} {path} HTTP/{version}\r\n{HEAD}{more}\r\n".encode("latin-1")
+
+
+REQUESTS = {
+    "one signal": get(ONE),
+    "all signals": get(ALL),
+    "a slash at the end": get(ONE + "/"),
+    "an unknown code": get(ALL + "/charge-nonsense"),
+    "an unknown vehicle": get("/v3/vehicles/nobody/signals"),
+    "no token": f"GET {ONE} HTTP/1.1\r\nHost: car.test\r\n\r\n".encode(),
+    "a wrong token": get(ONE).replace(TOKEN.encode(), b"nonsense"),
+    "two hosts": get(ONE, "Host: other.test\r\n"),
+    "a host that is none": get(ONE).replace(b"car.test", b'a"b'),
+    "two tokens": get(ONE, "Authorization: Bearer other\r\n"),
+    "an etag that holds": get(ONE, "If-None-Match: *\r\n"),
+    "a query": get(ALL + "?filter[code]=charge-wattage"),
+    "a percent sign": get(f"/v3/vehicles/{CAR.id}/signals/charge%2Dwattage"),
+    "a fragment": get(ONE + "#x"),
+    "an absolute form": get("http://car.test" + ONE),
+    "a double slash": get("/" + ONE),
+    "another route": get("/healthz"),
+    "no route": get("/nothing"),
+    "another method": get(ONE, method="HEAD"),
+    "a method that is not there": get(ONE, method="DELETE"),
+    "an old version": get(ONE, version="1.0"),
+    "a connection that is to close": get(ONE, "Connection: close\r\n"),
+    "an upgrade": get(ONE, "Connection: upgrade\r\nUpgrade: websocket\r\n"),
+    "a body": get(ONE, "Content-Length: 2\r\n") + b"{}",
+    "a body in chunks": get(ONE, "Transfer-Encoding: chunked\r\n") + b"2\r\n{}\r\n0\r\n\r\n",
+    "an expectation": get(ONE, "Expect: 100-continue\r\nContent-Length: 2\r\n") + b"{}",
+    "bytes that are no text": get("/v3/vehicles/\xe9/signals"),
+    "nonsense": b"NONSENSE\r\n\r\n",
+    "three in one go": get(ONE) + get("/healthz") + get(ALL),
+    "a slow route before a quick one": get("/readyz") + get(ONE) + get("/readyz") + get(ALL),
+}
+
+
+@pytest.fixture
+async def service(tmp_path: Path) -> AsyncIterator[Service]:
+    opened = Service.open(Settings(database=DatabaseSettings(url=f"sqlite:///{tmp_path}/a.db")), ManualClock(NOW))
+    await opened.store.add_vehicle(CAR)
+    await opened.store.add_application(
+        Application(client_id="client", name="test", permissions=frozenset(Permission)), hashed("secret")
+    )
+    await opened.store.add_token(hashed(TOKEN), "client", NOW + 3_600_000)
+    values: dict[str, Any] = {"charge-wattage": 7200, "charge-ischarging": True, "charge-chargerphases": 3}
+    await opened.store.write([Reading(CAR.id, BY_CODE[code], value, NOW, NOW, "test") for code, value in values.items()])
+    yield opened
+    await opened.close()
+
+
+@asynccontextmanager
+async def served(service: Service, protocol: type[HttpToolsProtocol], **settings: Any) -> AsyncIterator[int]:
+    """The port at which the service answers through this protocol."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        service.app(page.handlers()),
+        http=protocol,
+        interface="asgi3",
+        lifespan="off",
+        ws="none",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        **settings,
+    )
+    server = uvicorn.Server(config)
+    config.load()
+    server.lifespan = config.lifespan_class(config)
+    await server.startup(sockets=[listening])
+    try:
+        yield listening.getsockname()[1]
+    finally:
+        await server.shutdown(sockets=[listening])
+
+
+async def exchange(port: int, *sent: bytes) -> bytes:
+    """Send the parts one after the other, close our side, and read all that comes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for part in sent:
+        writer.write(part)
+        await writer.drain()
+        await asyncio.sleep(0)
+    received = b""
+    async with asyncio.timeout(10):
+        while not is_whole(received, b"".join(sent)):
+            part = await reader.read(65536)
+            if not part:
+                break
+            received += part
+    writer.close()
+    return re.sub(rb"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}(?=\"|\r\n)", b"ID", received)
+
+
+def is_whole(received: bytes, sent: bytes) -> bool:
+    """Whether every request sent has its whole answer."""
+    answers, rest = 0, received
+    while b"\r\n\r\n" in rest:
+        head, rest = rest.split(b"\r\n\r\n", 1)
+        if b" 100 " in head.split(b"\r\n")[0]:
+            continue
+        length = re.search(rb"content-length: (\d+)", head)
+        size = int(length[1]) if length and not sent.startswith(b"HEAD") else 0
+        if len(rest) < size:
+            return False
+        rest = rest[size:]
+        answers += 1
+    return answers >= max(1, len(re.findall(rb" HTTP/1\.\d\r\n", sent)))
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+async def test_both_protocols_answer_alike(service: Service, name: str) -> None:
+    async with served(service, LaneProtocol) as quick, served(service, HttpToolsProtocol) as plain:
+        assert await exchange(quick, REQUESTS[name]) == await exchange(plain, REQUESTS[name])
+
+
+@pytest.mark.parametrize("cut", [1, 10, 40, 90, -3, -1])
+async def test_a_request_that_comes_in_pieces_is_answered_as_one(service: Service, cut: int) -> None:
+    request = REQUESTS["one signal"]
+    async with served(service, LaneProtocol) as quick:
+        assert await exchange(quick, request[:cut], request[cut:]) == await exchange(quick, request)
+
+
+async def test_many_requests_on_one_connection_are_answered_in_their_order(service: Service) -> None:
+    async with served(service, LaneProtocol) as quick:
+        answers = await exchange(quick, (get(ONE) + get("/healthz")) * 50)
+    assert re.findall(rb'"name":"Wattage"|"status":"ok"', answers) == [b'"name":"Wattage"', b'"status":"ok"'] * 50
+
+
+async def test_a_connection_that_asks_nothing_more_is_closed(service: Service) -> None:
+    async with served(service, LaneProtocol, timeout_keep_alive=1) as quick:
+        reader, writer = await asyncio.open_connection("127.0.0.1", quick)
+        writer.write(get(ONE))
+        async with asyncio.timeout(5):
+            assert (await reader.read()).startswith(b"HTTP/1.1 200")  # up to the end: the server hung up
+        writer.close()
+
+
+async def test_the_quick_way_is_really_taken(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise AssertionError("the request went on to uvicorn")
+
+    monkeypatch.setattr(LaneProtocol, "_hand_on", refuse)
+    async with served(service, LaneProtocol) as quick:
+        assert (await exchange(quick, get(ONE))).startswith(b"HTTP/1.1 200")
+        assert (await exchange(quick, get(ALL))).startswith(b"HTTP/1.1 200")

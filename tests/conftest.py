@@ -1,0 +1,40 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from chargeport.store.base import Vehicle
+from world import Client, World
+
+# How long an example takes says something of the machine, not of the code.
+settings.register_profile("without_clock", deadline=None)
+settings.load_profile("without_clock")
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    """A service on a new database, with its own clock."""
+    opened = World.open(tmp_path)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture(params=["lane", "router"])
+async def either(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    """The same, once answered by the read lane and once by the router alone."""
+    opened = World.open(tmp_path, lane=request.param == "lane")
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def app(world: World) -> Client:
+    """An application that may do everything with every car."""
+    return await world.application()
+
+
+@pytest.fixture
+async def car(world: World) -> Vehicle:
+    """A car of which nothing is known yet."""
+    return await world.car("0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11", vin="WVWZZZ00000000001")

@@ -1,0 +1,17 @@
+"""What was acknowledged survives `kill -9`; the long form is `python tests/durability/kill_nine.py`."""
+
+from pathlib import Path
+
+import pytest
+from kill_nine import READY_WITHIN_S, Crashes, seeds
+
+pytestmark = pytest.mark.service
+
+
+async def test_what_was_acknowledged_survives_a_kill_and_no_request_is_half_there(tmp_path: Path) -> None:
+    seed = next(seeds())
+    found = await Crashes(tmp_path / "crash.db", writers=8, seed=seed).run(4, 0.1, 0.5)
+    assert found.acknowledged > 100, f"seed {seed}: hardly anything was sent: {found}"
+    assert found.unanswered, f"seed {seed}: no kill came in the middle of a request"
+    assert (found.lost, found.torn, found.integrity) == ([], [], "ok"), f"seed {seed}"
+    assert sorted(found.ready_s)[2] < READY_WITHIN_S, f"seed {seed}: {found.ready_s}"
