@@ -12,6 +12,7 @@ from chargeport.api.access import hashed
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.store.sqlite.engine import connect, migrate
+from chargeport.store.sqlite.slot import SIGNAL_BITS
 
 CLIENT, TOKEN = "client_benchmark", "cpt_benchmark_token"
 SIGNALS = [signal for signal in CATALOGUE if signal.group == "Charge"]
@@ -47,8 +48,12 @@ def build(path: Path, count: int, age_s: int = 0) -> list[str]:
             )
             connection.executemany("INSERT INTO vehicle_references VALUES (?,?)", [(name, key) for key, name in part])
             connection.executemany(
-                "INSERT INTO latest VALUES (?,?,?,?,?,?,1,1,?,NULL,NULL,NULL,NULL,NULL)",
-                [(key, signal_key, value, now, now, now, now) for key, _ in part for signal_key, value in values],
+                "INSERT INTO latest VALUES (?,?,?,?,?,1,1,?,NULL,NULL,NULL,NULL,NULL)",
+                [
+                    ((key << SIGNAL_BITS) + signal_key, value, now, now, now, now)
+                    for key, _ in part
+                    for signal_key, value in values
+                ],
             )
         connection.execute("UPDATE sequences SET value = ? WHERE name = 'vehicle'", (count,))
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

@@ -10,7 +10,7 @@ from chargeport.store.base import Application, Change, Connection, Vehicle
 
 VEHICLE: Final = "v.id, v.make, v.model, v.year, v.vin, v.powertrain, v.mode, v.aliases, v.created_at"
 STATE: Final = (
-    "l.signal_key, l.value, l.observed_at, l.changed_at, l.received_at, l.source_key, l.position,"
+    "l.slot & 255, l.value, l.observed_at, l.changed_at, l.received_at, l.source_key, l.position,"
     " l.absence, l.absence_at, l.absence_received_at, l.absence_source_key"
 )
 APPLICATION: Final = "client_id, name, permissions, connected_only, management_token, created_at, revoked_at"

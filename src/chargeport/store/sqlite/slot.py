@@ -12,17 +12,20 @@ TAIL_BYTES: Final = 4 * 32  # sightings kept in `latest` before they move to the
 RUN_MS: Final = 6 * 3600 * 1000  # a run that lasts longer is carried on in a new row: keeps `seen` under ten kilobytes
 MAX_OFFSET_MS: Final = 0xFFFF_FFFF
 
+# `slot` is the vehicle's key and the signal's in one integer: see the schema.
+SIGNAL_BITS: Final = 8
 _COLUMNS: Final = (
-    "vehicle_key, signal_key, value, observed_at, changed_at, received_at, source_key, position, run_at,"
+    "value, observed_at, changed_at, received_at, source_key, position, run_at,"
     " absence, absence_at, absence_received_at, absence_source_key, seen"
 )
-_SELECT_VEHICLE: Final = f"SELECT {_COLUMNS} FROM latest WHERE vehicle_key = ?"
-_SELECT_ONE: Final = f"SELECT {_COLUMNS} FROM latest WHERE vehicle_key = ? AND signal_key = ?"
-_INSERT: Final = f"INSERT INTO latest ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+_SELECT: Final = f"SELECT vehicle_key, signal_key, {_COLUMNS} FROM latest WHERE slot"
+_SELECT_VEHICLE: Final = f"{_SELECT} BETWEEN ?1 << {SIGNAL_BITS} AND (?1 << {SIGNAL_BITS}) + {(1 << SIGNAL_BITS) - 1}"
+_SELECT_ONE: Final = f"{_SELECT} = ?"
+_INSERT: Final = f"INSERT INTO latest (slot, {_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
 _UPDATE: Final = (
-    "UPDATE latest SET value = ?3, observed_at = ?4, changed_at = ?5, received_at = ?6, source_key = ?7, position = ?8,"
-    " run_at = ?9, absence = ?10, absence_at = ?11, absence_received_at = ?12, absence_source_key = ?13, seen = ?14"
-    " WHERE vehicle_key = ?1 AND signal_key = ?2"
+    "UPDATE latest SET value = ?2, observed_at = ?3, changed_at = ?4, received_at = ?5, source_key = ?6, position = ?7,"
+    " run_at = ?8, absence = ?9, absence_at = ?10, absence_received_at = ?11, absence_source_key = ?12, seen = ?13"
+    " WHERE slot = ?1"
 )
 _INSERT_RUN: Final = (
     "INSERT INTO history (vehicle_key, signal_key, observed_at, position, received_at, source_key, value, absence, continues)"
@@ -102,8 +105,8 @@ class Slot:
     def row(self) -> tuple[Any, ...]:
         """The row to write."""
         return (
-            self.vehicle_key, self.signal_key, self.value, self.observed_at, self.changed_at, self.received_at,
-            self.source_key, self.position, self.run_at, self.absence, self.absence_at,
+            (self.vehicle_key << SIGNAL_BITS) + self.signal_key, self.value, self.observed_at, self.changed_at,
+            self.received_at, self.source_key, self.position, self.run_at, self.absence, self.absence_at,
             self.absence_received_at, self.absence_source_key, self.seen or None,
         )  # fmt: skip
 
@@ -140,7 +143,7 @@ class SlotTable:
         """The slot of a signal, read if need be; an empty one where nothing is known yet."""
         slot = self._slots.get((vehicle_key, signal_key))
         if slot is None:
-            rows = () if vehicle_key in self._scanned else self.rows(_SELECT_ONE, (vehicle_key, signal_key))
+            rows = () if vehicle_key in self._scanned else self.rows(_SELECT_ONE, ((vehicle_key << SIGNAL_BITS) + signal_key,))
             row = (
                 rows[0] if rows else (vehicle_key, signal_key, None, None, None, None, None, 0, 0, None, None, None, None, None)
             )

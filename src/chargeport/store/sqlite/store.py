@@ -15,17 +15,21 @@ from chargeport.store.sqlite.access import AccessTables
 from chargeport.store.sqlite.engine import Row, connect, migrate
 from chargeport.store.sqlite.issues import IssueTable
 from chargeport.store.sqlite.reader import Reader
+from chargeport.store.sqlite.slot import SIGNAL_BITS
 from chargeport.store.sqlite.vehicles import VehicleTables
 from chargeport.store.sqlite.writer import Writer
 
 _STATE: Final = rows.VEHICLE.count(",") + 1  # where a state's columns begin behind a vehicle's
 _STATE_END: Final = _STATE + rows.STATE.count(",") + 1
-_OF_CAR: Final = "FROM vehicles v LEFT JOIN latest l ON l.vehicle_key = v.key"
-_ALL: Final = f"SELECT {rows.VEHICLE}, {rows.STATE} {_OF_CAR} WHERE v.id = ?1"
-_LASTING: Final = f"SELECT {rows.VEHICLE}, {rows.STATE} {_OF_CAR} AND l.signal_key = ?2 WHERE v.id = ?1"
+_OF_CAR: Final = f"FROM vehicles v LEFT JOIN latest l ON l.slot = (v.key << {SIGNAL_BITS})"
+_ALL: Final = (
+    f"SELECT {rows.VEHICLE}, {rows.STATE} FROM vehicles v LEFT JOIN latest l ON l.slot BETWEEN v.key << {SIGNAL_BITS}"
+    f" AND (v.key << {SIGNAL_BITS}) + {(1 << SIGNAL_BITS) - 1} WHERE v.id = ?1"
+)
+_LASTING: Final = f"SELECT {rows.VEHICLE}, {rows.STATE} {_OF_CAR} + ?2 WHERE v.id = ?1"
 _LIVE: Final = (
-    f"SELECT {rows.VEHICLE}, {rows.STATE}, c.value, c.changed_at, c.received_at {_OF_CAR} AND l.signal_key = ?2"
-    f" LEFT JOIN latest c ON c.vehicle_key = v.key AND c.signal_key = {IS_CHARGING.key} WHERE v.id = ?1"
+    f"SELECT {rows.VEHICLE}, {rows.STATE}, c.value, c.changed_at, c.received_at {_OF_CAR} + ?2"
+    f" LEFT JOIN latest c ON c.slot = (v.key << {SIGNAL_BITS}) + {IS_CHARGING.key} WHERE v.id = ?1"
 )
 _CHANGES: Final = (
     "SELECT h.position, v.id, h.signal_key, h.observed_at, h.received_at, s.name, h.value, h.absence"

@@ -10,6 +10,7 @@ from chargeport.store.base import Page, Vehicle
 from chargeport.store.sqlite import rows
 from chargeport.store.sqlite.engine import Connection
 from chargeport.store.sqlite.reader import Reader
+from chargeport.store.sqlite.slot import SIGNAL_BITS
 from chargeport.store.sqlite.writer import Writer
 
 _BY_ID: Final = f"SELECT {rows.VEHICLE} FROM vehicles v WHERE v.id = ?"
@@ -17,7 +18,8 @@ _BY_REFERENCE: Final = (
     f"SELECT {rows.VEHICLE} FROM vehicle_references r JOIN vehicles v ON v.key = r.vehicle_key WHERE r.reference = ?"
 )
 _CONNECTED: Final = "WHERE v.key IN (SELECT vehicle_key FROM connections WHERE client_id = ?)"
-_OF_VEHICLE: Final = ("latest", "history", "connections", "vehicle_references")
+_OF_VEHICLE: Final = ("history", "connections", "vehicle_references")
+_LATEST_OF: Final = f"slot BETWEEN ?1 << {SIGNAL_BITS} AND (?1 << {SIGNAL_BITS}) + {(1 << SIGNAL_BITS) - 1}"
 
 
 class VehicleTables:
@@ -81,5 +83,6 @@ def _erase(connection: Connection, vehicle_id: str) -> bool:
     connection.executemany("DELETE FROM issues WHERE vehicle = ?", names)
     for table in _OF_VEHICLE:
         connection.execute(f"DELETE FROM {table} WHERE vehicle_key = ?", found[0])
+    connection.execute(f"DELETE FROM latest WHERE {_LATEST_OF}", found[0])
     connection.execute("DELETE FROM vehicles WHERE id = ?", (vehicle_id,))
     return True

@@ -31,12 +31,12 @@ CREATE TABLE sources (
   name TEXT NOT NULL UNIQUE
 );
 
--- The newest value of each signal, and the newest word that there is none. `value` has no type: a number, a text, or 0 and 1.
--- `changed_at` is when it became so. (`run_at`, `position`) is the run in history that it belongs to, `seen` the sightings not yet
--- moved there.
+-- The newest value of each signal, and the newest word that there is none. `slot` is vehicle key × 256 + signal key: one integer,
+-- so that a vehicle's rows lie together in a tree whose inner pages hold keys only, however long a document is. `value` has no
+-- type: a number, a text, or 0 and 1. `changed_at` is when it became so. (`run_at`, `position`) is the run in history that it
+-- belongs to, `seen` the sightings not yet moved there.
 CREATE TABLE latest (
-  vehicle_key         INTEGER NOT NULL,
-  signal_key          INTEGER NOT NULL,
+  slot                INTEGER PRIMARY KEY,
   value,
   observed_at         INTEGER,
   changed_at          INTEGER,
@@ -49,8 +49,9 @@ CREATE TABLE latest (
   absence_received_at INTEGER,
   absence_source_key  INTEGER,
   seen                BLOB,
-  PRIMARY KEY (vehicle_key, signal_key)
-) WITHOUT ROWID;
+  vehicle_key         INTEGER GENERATED ALWAYS AS (slot >> 8) VIRTUAL,
+  signal_key          INTEGER GENERATED ALWAYS AS (slot & 255) VIRTUAL
+);
 
 -- Runs: from `observed_at` to `last_seen_at` (null: the same instant) the signal had this value, or none for the reason in
 -- `absence`. `seen` has the instants between, as 32-bit offsets in milliseconds from the start, so that a late reading that falls
