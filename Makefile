@@ -36,7 +36,7 @@ demo: $(VENV)/.runtime ## Serve simulated cars: prints an address, a token and l
 	@exec $(BIN)/chargeport demo $(ARGS)
 
 test: $(VENV)/.dev ## Run the tests
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n auto --dist loadfile $(ARGS)
 
 check: formatted linted typed layered test ## Format, lint, types, import layers, then the tests
 
@@ -52,9 +52,10 @@ typed: $(VENV)/.dev
 layered: $(VENV)/.dev
 	@$(BIN)/lint-imports --no-cache
 
-bench: $(VENV)/.dev ## Run the benchmarks (benchmarks/read.py, benchmarks/ingest.py): ratios within one run
+bench: $(VENV)/.dev ## Run the benchmarks (read, ingest, stream): ratios within one run
 	$(BIN)/python -m benchmarks.read
 	$(BIN)/python -m benchmarks.ingest
+	$(BIN)/python -m benchmarks.stream
 
 docs: $(VENV)/.dev ## Write docs/reference from the code
 	$(BIN)/python docs/generate.py

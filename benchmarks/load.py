@@ -10,6 +10,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -140,6 +141,13 @@ def _own(url: str, paths: list[str], token: str, duration_s: float) -> dict[str,
     asyncio.run(every())
     cuts = statistics.quantiles(latencies, n=100)
     return {"rate": len(latencies) / duration_s, "p50_ms": cuts[49] * 1000, "p99_ms": cuts[98] * 1000, "bad": bad}
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def cpu_s(pid: int) -> float:

@@ -10,7 +10,6 @@ Databases are kept in FOLDER (benchmarks/data) and take 2.2 kB a vehicle.
 
 import argparse
 import random
-import socket
 import urllib.request
 from pathlib import Path
 
@@ -41,7 +40,7 @@ def measure(folder: Path, count: int, rounds: int, seconds: float) -> float:
     ids = fixture.build(file, count)
     draw = random.Random(2)
     paths = [f"/v3/vehicles/{draw.choice(ids)}/signals/{draw.choice(fixture.SIGNALS).code}" for _ in range(PATHS)]
-    read_port, constant_port = _free_port(), _free_port()
+    read_port, constant_port = load.free_port(), load.free_port()
     read_url, constant_url = f"http://127.0.0.1:{read_port}", f"http://127.0.0.1:{constant_port}"
     serve = ("chargeport", "serve", "--database", f"sqlite:///{file}", "--port", str(read_port))
     with load.server(*serve, url=read_url) as reads:
@@ -71,12 +70,6 @@ def _mean_size(reads: load.Server, paths: list[str]) -> int:
         with urllib.request.urlopen(request) as answer:  # noqa: S310
             sizes.append(len(answer.read()))
     return sum(sizes) // len(sizes)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from chargeport.api.app import build_app
 from chargeport.api.call import Deps
 from chargeport.api.reads import Reads
 from chargeport.api.routes import Handler
+from chargeport.api.tail import Tail
 from chargeport.bus.memory import Doorbell
 from chargeport.clock import Clock, SystemClock
 from chargeport.config import Settings, database_file
@@ -45,6 +46,7 @@ class Service:
         self.clock = clock or SystemClock()
         self.doorbell = doorbell or Doorbell()
         self.access = Access(store, self.clock)
+        self.tail = Tail(store, self.access, self.clock, self.doorbell)
         self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -57,7 +59,7 @@ class Service:
     def app(self, pages: Mapping[str, Handler], *, lane: bool = True) -> ASGIApp:
         """The ASGI application on this service."""
         reads = Reads(self.store, self.access, self.clock)
-        return build_app(Deps(self.store, self.access, reads, self.clock, self.settings), pages, lane=lane)
+        return build_app(Deps(self.store, self.access, reads, self.clock, self.settings, self.tail), pages, lane=lane)
 
     def start(self, sources: Sequence[Source]) -> None:
         """Begin to listen to sources."""
@@ -81,12 +83,13 @@ class Service:
             await self.store.add_issues(issues)
 
     async def close(self) -> None:
-        """Stop the sources and let go of the store."""
+        """Stop the sources, end the streams and let go of the store."""
         for task in self._tasks:
             task.cancel()
         for task in self._tasks:
             with suppress(asyncio.CancelledError):
                 await task
+        await self.tail.close()
         await self.store.close()
 
     async def _listen(self, source: Source) -> None:

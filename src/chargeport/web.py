@@ -41,9 +41,10 @@ def _no_listening(host: str, port: int, error: OSError) -> StartError:
 class _Server(uvicorn.Server):
     """uvicorn's server, which leaves signals to us: it would end the process before the store is closed."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None], stopping: Callable[[], None]) -> None:
         super().__init__(config)
         self._ready = ready
+        self._stopping = stopping
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Say so once requests are answered."""
@@ -51,14 +52,29 @@ class _Server(uvicorn.Server):
         if self.started:
             self._ready()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Have the answers that would never end come to an end; wait for the others."""
+        self._stopping()
+        await super().shutdown(sockets)
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Nothing to capture."""
         yield
 
 
-async def serve(app: ASGIApp, listening: socket.socket, ready: Callable[[str], None], log: str = "info") -> None:
-    """Answer requests until SIGINT or SIGTERM; `ready` is called with the URL once they are answered."""
+async def serve(
+    app: ASGIApp,
+    listening: socket.socket,
+    ready: Callable[[str], None],
+    log: str = "info",
+    *,
+    stopping: Callable[[], None] = lambda: None,
+) -> None:
+    """Answer requests until SIGINT or SIGTERM.
+
+    `ready` is called with the URL once they are answered, `stopping` when no more are taken.
+    """
     config = uvicorn.Config(
         app,
         loop="uvloop",
@@ -74,7 +90,7 @@ async def serve(app: ASGIApp, listening: socket.socket, ready: Callable[[str], N
         proxy_headers=False,  # api.links believes trusted proxies only
         timeout_graceful_shutdown=STOP_WITHIN_S,
     )
-    server = _Server(config, lambda: ready(url_of(listening)))
+    server = _Server(config, lambda: ready(url_of(listening)), stopping)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))

@@ -111,6 +111,11 @@ async def test_every_answer_fits_its_schema(world: World, app: Client, full: Veh
         "/v3/vehicles/{vehicle_id}": [f"/v3/vehicles/{full.id}", "/v3/vehicles/nobody"],
         "/v3/vehicles/{vehicle_id}/signals": [signals, f"{signals}?page[size]=3", f"{signals}?filter[code]=x"],
         "/v3/vehicles/{vehicle_id}/signals/{code}": [f"{signals}/{each.code}" for each in CATALOGUE] + [f"{signals}/nothing"],
+        "/v3/vehicles/{vehicle_id}/signals/{code}/values": [
+            f"{signals}/{each.code}/values{query}"
+            for each in CATALOGUE
+            for query in ("", "?page[size]=1", "?resolution=PT1M", "?resolution=x")
+        ],
         "/v3/vehicles/{vehicle_id}/coverage": [f"/v3/vehicles/{full.id}/coverage"],
         "/v3/connections": ["/v3/connections", "/v3/connections?page[number]=2"],
         "/v3/connections/{connection_id}": [f"/v3/connections/{connection}", "/v3/connections/nobody"],

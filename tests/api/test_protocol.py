@@ -12,6 +12,7 @@ import pytest
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from chargeport.api import protocol
 from chargeport.api.access import hashed
 from chargeport.api.protocol import LaneProtocol
 from chargeport.clock import ManualClock
@@ -62,8 +63,6 @@ REQUESTS = {
     "a body": get(ONE, "Content-Length: 2\r\n") + b"{}",
     "a body in chunks": get(ONE, "Transfer-Encoding: chunked\r\n") + b"2\r\n{}\r\n0\r\n\r\n",
     "an expectation": get(ONE, "Expect: 100-continue\r\nContent-Length: 2\r\n") + b"{}",
-    "bytes that are no text": get("/v3/vehicles/\xe9/signals"),
-    "nonsense": b"NONSENSE\r\n\r\n",
     "three in one go": get(ONE) + get("/healthz") + get(ALL),
     "a slow route before a quick one": get("/readyz") + get(ONE) + get("/readyz") + get(ALL),
 }
@@ -84,12 +83,12 @@ async def service(tmp_path: Path) -> AsyncIterator[Service]:
 
 
 @asynccontextmanager
-async def served(service: Service, protocol: type[HttpToolsProtocol], **settings: Any) -> AsyncIterator[int]:
+async def served(service: Service, kind: type[HttpToolsProtocol], **settings: Any) -> AsyncIterator[int]:
     """The port at which the service answers through this protocol."""
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
         service.app(page.handlers()),
-        http=protocol,
+        http=kind,
         interface="asgi3",
         lifespan="off",
         ws="none",
@@ -180,3 +179,35 @@ async def test_the_quick_way_is_really_taken(service: Service, monkeypatch: pyte
     async with served(service, LaneProtocol) as quick:
         assert (await exchange(quick, get(ONE))).startswith(b"HTTP/1.1 200")
         assert (await exchange(quick, get(ALL))).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("sent", [b"NONSENSE\r\n\r\n", get("/v3/vehicles/\xe9/signals"), get(ONE, "no colon\r\n")])
+async def test_what_is_not_http_gets_the_same_error_body_as_everything_else(service: Service, sent: bytes) -> None:
+    async with served(service, LaneProtocol) as quick:
+        answer = await exchange(quick, sent)
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"connection: close" in answer
+    assert b'"code":"INVALID_INPUT_FORMAT"' in answer
+
+
+@pytest.mark.parametrize("more", ["X: " + "x" * 90_000 + "\r\n", "".join(f"X-{n}: {n}\r\n" for n in range(9_000))])
+async def test_a_head_that_is_too_long_is_refused_before_it_is_all_there(service: Service, more: str) -> None:
+    async with served(service, LaneProtocol) as quick:
+        answer = await exchange(quick, get(ONE, more)[:-2])  # the empty line that ends it never comes
+    assert answer.startswith(b"HTTP/1.1 431")
+    assert b'"code":"HEADERS_TOO_LARGE"' in answer
+
+
+async def test_a_head_that_takes_too_long_is_refused(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "HEAD_WITHIN_S", 0)
+    async with served(service, LaneProtocol, timeout_keep_alive=1) as quick:
+        answer = await exchange(quick, get(ONE)[:40])
+    assert answer.startswith(b"HTTP/1.1 408")
+
+
+async def test_a_connection_that_never_asks_is_closed(service: Service) -> None:
+    async with served(service, LaneProtocol, timeout_keep_alive=1) as quick:
+        reader, writer = await asyncio.open_connection("127.0.0.1", quick)
+        async with asyncio.timeout(5):
+            assert await reader.read() == b""
+        writer.close()

@@ -92,7 +92,7 @@ async def test_a_value_is_answered_whole(either: World, subject: Vehicle, code: 
                 "body": signal.example,
             },
             "meta": meta,
-            "links": {"self": f"{path}/signals/{code}"},
+            "links": {"self": f"{path}/signals/{code}", "values": f"{path}/signals/{code}/values"},
         },
         "included": {
             "vehicle": {

@@ -93,12 +93,12 @@ def absence(vehicle: str, code: str, reason: AbsenceReason, *, ago_s: float = 12
     return Absence(vehicle, BY_CODE[code], reason, at, at, "car")
 
 
-def store(database: Path, entries: Sequence[Entry]) -> None:
-    """Put entries into a database."""
+def store(database: Path, entries: Sequence[Entry], outcome: Outcome = Outcome.ACCEPTED) -> None:
+    """Put entries into a database; all of them come to this."""
 
     async def write() -> None:
         opened = SqliteStore.open(database)
-        assert set(await opened.write(entries)) == {Outcome.ACCEPTED}
+        assert set(await opened.write(entries)) == {outcome}
         await opened.close()
 
     asyncio.run(write())

@@ -27,6 +27,21 @@ PROMISED = {
     "connection remove": {"ID", "--database", "--json"},
     "signals": {"VEHICLE", "[CODE]", "--database", "--json"},
     "coverage": {"[VEHICLE]", "--database", "--json"},
+    "export": {
+        "FILE",
+        "--vehicle",
+        "--signal",
+        "--from",
+        "--to",
+        "--format",
+        "--sightings",
+        "--bare",
+        "--database",
+        "--json",
+    },
+    "import": {"FILE", "--source", "--dry-run", "--vehicle", "--report", "--create-vehicles", "--database", "--json"},
+    "backup": {"FILE", "--force", "--database", "--json"},
+    "restore": {"FILE", "--keep", "--no-keep", "--database", "--json"},
     "migrate": {"--database", "--json"},
     "doctor": {"--config", "--database", "--host", "--port", "--json"},
 }
@@ -44,7 +59,8 @@ def existing() -> dict[str, Any]:
 
 def words(command: Any) -> set[str]:
     """The options and arguments of a command."""
-    return {word for each in command.params for word in (each.opts if each.opts[0].startswith("-") else [each.metavar])}
+    options = {word for each in command.params for word in (*each.opts, *each.secondary_opts) if word.startswith("-")}
+    return options | {each.metavar for each in command.params if not each.opts[0].startswith("-")}
 
 
 @pytest.mark.parametrize("name", PROMISED)

@@ -78,6 +78,7 @@ READING = [
     ("app", "list"), ("app", "rotate", "A"), ("app", "revoke", "A"), ("app", "token", "A"), ("vehicle", "list"),
     ("vehicle", "show", "A"), ("vehicle", "remove", "A", "--yes"), ("connection", "list"), ("connection", "remove", "A"),
     CONNECT, ("signals", "A"), ("signals", "A", "--json"), ("coverage",), ("coverage", "A"),
+    ("export", "-"), ("export", "cars.csv"), ("import", "cars.csv"), ("backup", "copy.db"),
 ]  # fmt: skip
 MAKING = [("app", "create", "A"), ADD, ("migrate",), ("serve", "--port", "0"), ("demo", "--port", "0")]
 

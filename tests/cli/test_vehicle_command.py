@@ -45,7 +45,9 @@ def test_a_name_that_is_taken_adds_nothing(chargeport: CommandLine) -> None:
 def test_removing_erases_what_was_stored(chargeport: CommandLine, database: Path) -> None:
     vehicle_id = chargeport.vehicle("--vin", VIN)
     store(database, [reading(VIN, "charge-voltage", {"value": 231, "unit": "volts"})])
-    assert chargeport("vehicle", "remove", VIN, "--yes", "--json").json == {"id": vehicle_id, "removed": True}
+    told = chargeport("vehicle", "remove", VIN, "--yes", "--json").json
+    counts = {"latest": 1, "history": 1, "connections": 0, "names": 2, "issues": 0}
+    assert told == {"id": vehicle_id, "removed": True, "erased": counts, "rewritten": True}
     chargeport.vehicle("--id", vehicle_id, "--vin", VIN)
     assert chargeport("signals", VIN, "--json").json["data"] == []
 

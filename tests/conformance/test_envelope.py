@@ -15,7 +15,7 @@ from world import HOST, T0, Client, World
 
 ID = "0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11"
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
-OURS = {"source", "derivedFrom", "staleAt"}
+OURS = {"source", "derivedFrom", "staleAt", "values"}
 
 VEHICLE = {
     "id": ID,

@@ -172,3 +172,9 @@ async def latest(store: Store, vehicle_id: str = CAR.id) -> tuple[Value | None, 
 
 async def timeline(store: Store) -> list[tuple[int, Value | None]]:
     return sorted((change.observed_at, change.value) for change in await store.changes(0, 10_000))
+
+
+async def test_an_older_reading_behind_a_newer_one_in_the_same_call_is_superseded(store: Store) -> None:
+    await store.add_vehicle(CAR)
+    outcomes = await store.write([reading(1, T0 + 5), reading(2, T0 + 9), reading(3, T0 + 7), reading(4, T0 + 11)])
+    assert outcomes == [Outcome.ACCEPTED, Outcome.ACCEPTED, Outcome.SUPERSEDED, Outcome.ACCEPTED]

@@ -2,7 +2,7 @@
 
 import itertools
 import uuid
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, Iterable
 from typing import Any, Final
 
 import msgspec
@@ -16,17 +16,25 @@ _ALWAYS: Final[tuple[Header, ...]] = (
     (b"vary", b"authorization, host, sc-user-id"),
     (b"x-content-type-options", b"nosniff"),
 )
+# A stream is of its moment: nothing may keep it, and no proxy may hold it back to fill a buffer.
+_STREAMED: Final[tuple[Header, ...]] = (
+    (b"content-type", b"text/event-stream"),
+    (b"cache-control", b"no-store"),
+    *_ALWAYS[1:],
+    (b"x-accel-buffering", b"no"),
+)
 _BODILESS: Final = (204, 304)  # these say nothing of a body: what stood here would describe another answer's (RFC 9110, 8.6)
 
 encode: Final = msgspec.json.Encoder().encode
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A whole response."""
+    """A whole response; or, where there are `parts`, the beginning of one that goes on until they end."""
 
     status: int
     headers: list[Header]
     body: bytes = b""
+    parts: AsyncGenerator[bytes, None] | None = None
 
 
 def request_ids() -> "itertools.chain[str]":
@@ -45,3 +53,8 @@ def answer(status: int, body: bytes, request_id: str, *headers: Header, kind: He
 def json_answer(status: int, body: Any, request_id: str, headers: Iterable[Header] = ()) -> Answer:
     """A response with a JSON body (builtins or structs)."""
     return answer(status, encode(body), request_id, *headers)
+
+
+def event_answer(parts: AsyncGenerator[bytes, None], request_id: str) -> Answer:
+    """A stream of server-sent events."""
+    return Answer(200, [(b"sc-request-id", request_id.encode()), *_STREAMED], parts=parts)

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from chargeport.api import docs, health
 from chargeport.api.answer import Answer
 from chargeport.api.call import Call, Deps
+from chargeport.api.endless import EndlessResponse
 from chargeport.api.gate import Gate
 from chargeport.api.lane import SignalLane
 from chargeport.api.links import Links
@@ -72,6 +73,8 @@ def _routes(route: Route, handler: Handler, deps: Deps, gate: Gate) -> list[Star
 
 
 def _response(answer: Answer) -> Response:
+    if answer.parts is not None:
+        return EndlessResponse(answer)
     response = Response(answer.body, answer.status)
     response.raw_headers = answer.headers
     return response

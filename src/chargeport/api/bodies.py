@@ -1,14 +1,17 @@
 """Reading a request's body: bounded, whether it is packed or not."""
 
+import asyncio
 import zlib
 from typing import Final
 
 from starlette.requests import ClientDisconnect
 
 from chargeport.api.call import Call
-from chargeport.errors import MALFORMED, TOO_LARGE, UNSUPPORTED_MEDIA, Problem
+from chargeport.errors import MALFORMED, TOO_LARGE, TOO_SLOW, UNSUPPORTED_MEDIA, Problem
 
 MAX_MEMBERS: Final = 64  # of one gzip body: each costs a copy of what follows it
+
+BODY_WITHIN_S: Final = 60  # 8 MiB at a megabit a second
 
 _GZIP: Final = zlib.MAX_WBITS | 16
 
@@ -21,17 +24,25 @@ async def read_body(call: Call, max_bytes: int) -> bytes:
     length = call.header(b"content-length") or b"0"
     if length.isdigit() and int(length[:20]) > max_bytes:
         raise _too_large(max_bytes)
+    body = await _received(call, max_bytes)
+    return body if encoding == "identity" else _unpacked(body, max_bytes)
+
+
+async def _received(call: Call, max_bytes: int) -> bytes:
+    """The body as it came."""
     chunks, size = [], 0
     try:
-        async for chunk in call.request.stream():
-            size += len(chunk)
-            if size > max_bytes:
-                raise _too_large(max_bytes)
-            chunks.append(chunk)
+        async with asyncio.timeout(BODY_WITHIN_S):
+            async for chunk in call.request.stream():
+                size += len(chunk)
+                if size > max_bytes:
+                    raise _too_large(max_bytes)
+                chunks.append(chunk)
     except ClientDisconnect:
         raise Problem(MALFORMED, "The connection ended before the body did.") from None
-    body = b"".join(chunks)
-    return body if encoding == "identity" else _unpacked(body, max_bytes)
+    except TimeoutError:
+        raise Problem(TOO_SLOW, f"The body was not there within {BODY_WITHIN_S} s: send less at once.") from None
+    return b"".join(chunks)
 
 
 def _unpacked(body: bytes, max_bytes: int) -> bytes:

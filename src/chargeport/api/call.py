@@ -5,6 +5,7 @@ from starlette.requests import Request
 
 from chargeport.api.access import Access
 from chargeport.api.reads import Reads
+from chargeport.api.tail import Tail
 from chargeport.clock import Clock
 from chargeport.config import Settings
 from chargeport.errors import PERMISSION, Problem
@@ -20,6 +21,7 @@ class Deps(msgspec.Struct, frozen=True):
     reads: Reads
     clock: Clock
     settings: Settings
+    tail: Tail
 
 
 class Call:

@@ -18,6 +18,7 @@ async def list_connections(call: Call) -> Answer:
     grant = await call.grant()
     page = paging.asked(call.query)
     given = dict(call.query)
+    paging.only_filters(call.query, *_FILTERS, "filter[vehicle.mode]")
     mode = given.get("filter[vehicle.mode]")
     if mode is not None and mode not in MODES:
         raise Problem(MALFORMED, f"filter[vehicle.mode] is live or simulated, not {mode[:40]!r}.")

@@ -11,7 +11,7 @@ from chargeport.api.absences import STATUS_MISSING_PERMISSION, STATUSES, WORDING
 from chargeport.api.answer import encode
 from chargeport.signals import wire
 from chargeport.signals.catalogue import CATALOGUE, IS_CHARGING
-from chargeport.signals.definition import Permission, Signal
+from chargeport.signals.definition import Permission, Signal, Value
 from chargeport.signals.places import without_places
 from chargeport.signals.state import Standing, State, stale_at, standing
 from chargeport.store.base import Vehicle, VehicleStates
@@ -103,7 +103,8 @@ class View:
         else:
             stands = standing(state, self._charging, self._now)
             told = self._true(state) if stands is None else self._untrue(state, stands)
-        return f'{_HEADS[signal.key]}{told},"links":{{"self":"{self._path}/{signal.code}"}}}}'
+        path = f"{self._path}/{signal.code}"
+        return f'{_HEADS[signal.key]}{told},"links":{{"self":"{path}","values":"{path}/values"}}}}'
 
     def _true(self, state: State) -> str:
         """Status, body and meta of a value that holds."""
@@ -126,13 +127,21 @@ class View:
         )
 
     def _body(self, state: State) -> str:
-        signal, value = state.signal, state.value
-        assert value is not None  # noqa: S101  (there is a body only where there is a value)
-        text = wire.text(signal, value)
-        if signal.has_places and Permission.READ_CHARGE_LOCATIONS not in self._permissions:
-            text = without_places(text)
-        before, after = _FRAMES[signal.key]
-        return f"{before}{text}{after}"
+        assert state.value is not None  # noqa: S101  (there is a body only where there is a value)
+        return body(state.signal, state.value, self._permissions)
+
+
+def body(signal: Signal, value: Value, permissions: frozenset[Permission]) -> str:
+    """The signal's body, as a reader with these permissions may see it."""
+    before, after = _FRAMES[signal.key]
+    return f"{before}{place_free(signal, wire.text(signal, value), permissions)}{after}"
+
+
+def place_free(signal: Signal, text: str, permissions: frozenset[Permission]) -> str:
+    """The value's text; without its places for a reader who may not see them."""
+    if signal.has_places and Permission.READ_CHARGE_LOCATIONS not in permissions:
+        return without_places(text)
+    return text
 
 
 def _bodiless(status: str, ingested_at: int, source: str | None) -> str:

@@ -1,16 +1,19 @@
 """Examples in the OpenAPI document: whole documents around the catalogue's own examples."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 
+from chargeport.api import cursors, values
+from chargeport.api.buckets import Bucket
 from chargeport.api.envelope import View, vehicle_resource
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
-from chargeport.signals.definition import Permission, Signal
+from chargeport.signals.definition import Permission, Signal, Value
 from chargeport.signals.reading import AbsenceReason
 from chargeport.signals.state import State
-from chargeport.store.base import Vehicle, VehicleStates
+from chargeport.store.base import Place, Run, Vehicle, VehicleStates
 
 AT: Final = 1_777_629_598_000
 BASE: Final = "http://127.0.0.1:8080"
@@ -50,6 +53,35 @@ def _list_example() -> dict[str, Any]:
     }
 
 
+def _history_examples() -> dict[str, Any]:
+    """Changes of a number, one of them an absence; then buckets of a number and of a flag."""
+    power, charging = BY_CODE["charge-wattage"], BY_CODE["charge-ischarging"]
+    runs = [
+        Run(AT, AT + 60_000, AT + 3_250, "http", 7, 7200),
+        Run(AT + 120_000, AT + 120_000, AT + 123_250, "http", 9, absence=AbsenceReason.UNREADABLE),
+    ]
+    path = f"{BASE}/v3/vehicles/{VEHICLE.id}/signals/{power.code}/values"
+    cursor = cursors.of_change(Place(runs[-1].observed_at, runs[-1].position))
+    changes = [msgspec.json.decode(values.change(power, run, _EVERYTHING)) for run in runs]
+    grid = [_bucket(power, {7200: 600_000, 3600: 300_000}), _bucket(charging, {True: 675_000, False: 225_000})]
+    return {
+        "changes": _history(changes, path, "", f"?page%5Bcursor%5D={cursor}"),
+        "stretches of a number": _history(grid[:1], path, "?resolution=PT15M", None),
+        "stretches of a flag": _history(grid[1:], path.replace(power.code, charging.code), "?resolution=PT15M", None),
+    }
+
+
+def _bucket(signal: Signal, stood_ms: dict[Value, int]) -> dict[str, Any]:
+    bucket = Bucket(AT - AT % 900_000, next(iter(stood_ms)))
+    bucket.changes, bucket.stood_ms = len(stood_ms), stood_ms
+    return msgspec.json.decode(values.bucket(signal, bucket, 900_000, _EVERYTHING))  # type: ignore[no-any-return]
+
+
+def _history(data: list[Any], path: str, query: str, following: str | None) -> dict[str, Any]:
+    links = {"self": path + query, "next": None if following is None else path + following}
+    return {"value": {"data": data, "meta": {"count": len(data), "pageSize": 100}, "links": links}}
+
+
 def _readings() -> dict[str, Any]:
     return {
         "one": {
@@ -79,18 +111,21 @@ def _readings() -> dict[str, Any]:
     }
 
 
+def _token_request() -> dict[str, Any]:
+    credentials = {"client_id": "client_0a1b", "client_secret": "cps_secret"}
+    return {"credentials": {"value": {"grant_type": "client_credentials"} | credentials}}
+
+
+_OF: Final[dict[str, Callable[[], dict[str, Any]]]] = {
+    "SignalDocument": _single_examples,
+    "SignalList": lambda: {"all": {"value": _list_example()}},
+    "ValueList": _history_examples,
+    "VehicleDocument": lambda: {"one": {"value": {"data": msgspec.json.decode(vehicle_resource(VEHICLE, BASE))}}},
+    "Readings": _readings,
+    "TokenRequest": _token_request,
+}
+
+
 def of(name: str) -> dict[str, Any]:
     """The examples of a schema, by name; none for most."""
-    match name:
-        case "SignalDocument":
-            return _single_examples()
-        case "SignalList":
-            return {"all": {"value": _list_example()}}
-        case "VehicleDocument":
-            return {"one": {"value": {"data": msgspec.json.decode(vehicle_resource(VEHICLE, BASE))}}}
-        case "Readings":
-            return _readings()
-        case "TokenRequest":
-            credentials = {"client_id": "client_0a1b", "client_secret": "cps_secret"}
-            return {"credentials": {"value": {"grant_type": "client_credentials"} | credentials}}
-    return {}
+    return _OF[name]() if name in _OF else {}

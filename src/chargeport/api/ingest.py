@@ -22,7 +22,7 @@ SOURCE: Final = "http"  # what `meta.source` says of readings that came this way
 OFFLOAD_BYTES: Final = 262_144  # beyond, a body is read in a thread: it would hold up everybody for more than a few ms
 LINES: Final = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
 
-_STORED: Final = (Outcome.ACCEPTED, Outcome.SUPERSEDED, Outcome.UNCHANGED)
+STORED: Final = (Outcome.ACCEPTED, Outcome.SUPERSEDED, Outcome.UNCHANGED)
 _VIN: Final = re.compile(r"[A-HJ-NPR-Z0-9]{17}")  # ISO 3779: no I, O, Q
 
 
@@ -35,10 +35,10 @@ async def ingest_readings(call: Call) -> Answer:
     await _read(call, body, intake)
     outcomes = await _store(call, grant, intake.entries)
     for index, entry, outcome in zip(intake.indices, intake.entries, outcomes, strict=True):
-        if outcome not in _STORED:
+        if outcome not in STORED:
             # Whoever writes to connected vehicles only is not told which others there are.
             refused = Outcome.NOT_PERMITTED if grant.connected_only else outcome
-            intake.reject(index, _refusal(refused), entry.signal.code)
+            intake.reject(index, refusal(refused), entry.signal.code)
     return _answer(call, intake, Counter(outcomes))
 
 
@@ -70,39 +70,45 @@ async def _store(call: Call, grant: Grant, entries: list[Entry]) -> list[Outcome
     if call.deps.settings.ingest.auto_register and only_for is None and Outcome.UNKNOWN_VEHICLE in outcomes:
         missing = [index for index, outcome in enumerate(outcomes) if outcome is Outcome.UNKNOWN_VEHICLE]
         for name in dict.fromkeys(entries[index].vehicle for index in missing):
-            await _register(store, name, call.deps.clock.now())
+            await register(store, name, call.deps.clock.now())
         again = await store.write([entries[index] for index in missing])
         for index, outcome in zip(missing, again, strict=True):
             outcomes[index] = outcome
     return outcomes
 
 
-async def _register(store: Store, name: str, now: int) -> None:
-    """Make a vehicle known by a UUID or a VIN; any other name stays unknown."""
+def new_vehicle(name: str, now: int) -> Vehicle | None:
+    """A vehicle that goes by a UUID or a VIN; None for any other name."""
     try:
         vehicle_id = str(uuid.UUID(name))
-        aliases = () if name == vehicle_id else (name,)  # a UUID can be written in capitals, or without its dashes
-        vehicle = Vehicle(id=vehicle_id, aliases=aliases, created_at=now)
     except ValueError:
-        if not _VIN.fullmatch(name):
-            return
-        vehicle = Vehicle(id=str(uuid.uuid4()), vin=name, created_at=now)
+        return Vehicle(id=str(uuid.uuid4()), vin=name, created_at=now) if _VIN.fullmatch(name) else None
+    aliases = () if name == vehicle_id else (name,)  # a UUID can be written in capitals, or without its dashes
+    return Vehicle(id=vehicle_id, aliases=aliases, created_at=now)
+
+
+async def register(store: Store, name: str, now: int) -> None:
+    """Make a vehicle known by a UUID or a VIN; any other name stays unknown."""
+    vehicle = new_vehicle(name, now)
+    if vehicle is None:
+        return
     try:
         await store.add_vehicle(vehicle)
     except ConflictError:  # somebody else was quicker
         return
 
 
-def _refusal(outcome: Outcome) -> Violation:
+def refusal(outcome: Outcome) -> Violation:
+    """Why the store did not take an entry."""
     if outcome is Outcome.NOT_PERMITTED:
         return Violation(Rule.NOT_PERMITTED, "the application has no writing connection to this vehicle", "vehicle")
     return Violation(Rule.UNKNOWN_VEHICLE, "no vehicle has this id, VIN or alias: add it first", "vehicle")
 
 
 def _answer(call: Call, intake: Intake, counts: Counter[Outcome]) -> Answer:
-    result: dict[str, Any] = {outcome.value: counts[outcome] for outcome in _STORED}
+    result: dict[str, Any] = {outcome.value: counts[outcome] for outcome in STORED}
     result["rejected"] = sorted(intake.rejections, key=lambda rejection: rejection.index)
-    if any(counts[outcome] for outcome in _STORED):
+    if any(counts[outcome] for outcome in STORED):
         return json_answer(200, result, call.request_id)
     first = result["rejected"][0] if result["rejected"] else None
     why = f"first: {first.path}: {first.detail} ({first.code})" if first else "there are no items"

@@ -10,6 +10,7 @@ from chargeport.api.answer import Answer
 from chargeport.api.gate import Gate
 from chargeport.api.links import Headers
 from chargeport.api.reads import Ask, Reads
+from chargeport.errors import Problem
 
 ONE = "/vehicles/{vehicle_id}/signals/{code}"
 ALL = "/vehicles/{vehicle_id}/signals"
@@ -35,6 +36,10 @@ class SignalLane:
                 await respond(await self.answer(scope["headers"], scope["scheme"], host, *found), send)
                 return
         await self._rest(scope, receive, send)
+
+    def refusal(self, problem: Problem, scheme: str) -> Answer:
+        """The answer to what never became a request."""
+        return self._gate.refusal(problem, next(self._gate.request_ids), self._gate.links.base(scheme, None, ()))
 
     async def answer(self, headers: Headers, scheme: str, client: str | None, vehicle_id: str, code: str | None) -> Answer:
         """The answer to a read, from the parts of its request."""

@@ -27,6 +27,14 @@ def asked(query: Query, *, default_size: int = 10, max_size: int = MAX_SIZE) -> 
     return Page(number, _whole(SIZE, given[SIZE], max_size) if SIZE in given else default_size)
 
 
+def only_filters(query: Query, *known: str) -> None:
+    """Refuse a filter that would be passed over: the answer would look filtered and not be. Raises Problem (400)."""
+    for name, _ in query:
+        if name.startswith("filter[") and name not in known:
+            these = f"use {', '.join(known)}" if known else "this list has none"
+            raise Problem(MALFORMED, f"{name[:60]!r} is no filter here: {these}.")
+
+
 def _whole(name: str, text: str, most: int) -> int:
     if text.isascii() and text.isdigit() and len(text) < 12 and 1 <= int(text) <= most:  # noqa: PLR2004
         return int(text)

@@ -14,10 +14,15 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from chargeport.api.answer import Answer
 from chargeport.api.lane import SignalLane, target
+from chargeport.errors import HEAD_TOO_LARGE, MALFORMED, TOO_SLOW, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
     from typing import Any
+
+MAX_HEAD_BYTES: Final = 65_536  # of path and headers together: what proxies allow at most
+HEAD_WITHIN_S: Final = 10
+STALLED_S: Final = 1.0  # after a stop: who has not read by then what was sent to him is cut off
 
 # Headers that make a request more than a plain read: it has a body, or wants something of the connection.
 _SPECIAL: Final = re.compile(rb"[%?#]")
@@ -28,8 +33,75 @@ class LaneProtocol(HttpToolsProtocol):
     """uvicorn's protocol with a short way for signal reads. Needs a SignalLane as its application."""
 
     _has_more = False
+    _in_head = True
+    _head_bytes = 0
+    _began_at = 0.0
     _answered_at = 0.0
-    _idle_check: asyncio.TimerHandle | None = None
+    _watch: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin a connection, and look after it: one timer looks again and again, since one a request costs more."""
+        super().connection_made(transport)
+        self._answered_at = self.loop.time()
+        self._watch = self.loop.call_later(self.timeout_keep_alive, self._look_after)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End a connection."""
+        if self._watch is not None:
+            self._watch.cancel()
+        super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """The server stops: whoever does not read what was sent to him is not waited for as long as the others."""
+        super().shutdown()
+        self.loop.call_later(STALLED_S, self._cut_if_stalled)
+
+    def _cut_if_stalled(self) -> None:
+        if self.flow.write_paused:
+            self.transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came; refuse a head that is too long before it fills the memory."""
+        if self._in_head:
+            if self._head_bytes == 0:
+                self._began_at = self.loop.time()
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._in_head and self._head_bytes > MAX_HEAD_BYTES:
+            self._refuse(Problem(HEAD_TOO_LARGE, f"Path and headers are more than {MAX_HEAD_BYTES} bytes."))
+
+    def _look_after(self) -> None:
+        """Close a connection that asks nothing, or that takes too long to say what it asks."""
+        if self.transport.is_closing():
+            return
+        now = self.loop.time()
+        if self._in_head and self._head_bytes and now - self._began_at >= HEAD_WITHIN_S:
+            self._refuse(Problem(TOO_SLOW, f"Path and headers were not there within {HEAD_WITHIN_S} s."))
+        elif self._in_head and not self._head_bytes and now - self._answered_at >= self.timeout_keep_alive and self._is_idle():
+            self.timeout_keep_alive_handler()
+        else:
+            self._watch = self.loop.call_later(self.timeout_keep_alive / 2, self._look_after)
+
+    def _refuse(self, problem: Problem) -> None:
+        """Answer in our own words what never became a request, and hang up."""
+        if isinstance(self.app, SignalLane) and not self.transport.is_closing() and self._is_idle():
+            answer = self.app.refusal(problem, self.scheme or "http")
+            self.transport.write(_bytes(answer, [*self.server_state.default_headers, (b"connection", b"close")]))
+        self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is not HTTP at all."""
+        self._refuse(Problem(MALFORMED, msg))
+
+    def on_response_complete(self) -> None:
+        """Note when the last answer of uvicorn's own way was given."""
+        self._answered_at = self.loop.time()
+        super().on_response_complete()
+
+    def on_message_complete(self) -> None:
+        """What follows is the head of the next request."""
+        self._in_head, self._head_bytes = True, 0
+        super().on_message_complete()
 
     def on_message_begin(self) -> None:
         """Begin a request; the scope that a plain read does without is made in `_hand_on`."""
@@ -48,6 +120,7 @@ class LaneProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Answer a plain signal read; hand on everything else."""
+        self._in_head = False
         if not self._is_plain() or not self._answered():
             self._hand_on()
 
@@ -91,26 +164,7 @@ class LaneProtocol(HttpToolsProtocol):
         self.transport.write(_bytes(answer, self.server_state.default_headers))
         self.server_state.total_requests += 1
         self._answered_at = self.loop.time()
-        if self._idle_check is None:
-            self._idle_check = self.loop.call_later(self.timeout_keep_alive, self._close_if_idle)
         return True
-
-    def _close_if_idle(self) -> None:
-        """Close a connection that asked nothing for too long. One timer looks again and again: one a request costs more."""
-        self._idle_check = None
-        idle_s = self.loop.time() - self._answered_at
-        if not self._is_idle() or self.timeout_keep_alive_task is not None:
-            return  # uvicorn's own timer has taken over
-        if idle_s >= self.timeout_keep_alive:
-            self.timeout_keep_alive_handler()
-        else:
-            self._idle_check = self.loop.call_later(self.timeout_keep_alive - idle_s, self._close_if_idle)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Stop looking."""
-        if self._idle_check is not None:
-            self._idle_check.cancel()
-        super().connection_lost(exc)
 
 
 # What uvicorn looks at of a request that is over, when the next one or the end of the connection comes.

@@ -9,7 +9,8 @@ import msgspec
 from chargeport.api import paging
 from chargeport.api.access import Access
 from chargeport.api.answer import Answer, answer
-from chargeport.api.envelope import View
+from chargeport.api.envelope import View, iso
+from chargeport.api.instants import AT, asked_at
 from chargeport.clock import Clock
 from chargeport.errors import MALFORMED, PERMISSION, SIGNAL_NOT_FOUND, VEHICLE_NOT_FOUND, Problem
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
@@ -54,35 +55,43 @@ class Reads:
 
     async def document(self, ask: Ask, permissions: frozenset[Permission]) -> str:
         """The body alone, for a reader with these permissions. Raises Problem."""
+        at = asked_at(ask.query, self._clock.now()) if ask.query else None
         if ask.code is None:
-            return await self._all(ask, permissions)
-        signal = BY_CODE.get(ask.code)
+            return await self._all(ask, permissions, at)
+        found, state = await self.known(ask, permissions, at)
+        return View(found, permissions, self._clock.now() if at is None else at, ask.base).single(state)
+
+    async def known(self, ask: Ask, permissions: frozenset[Permission], at: int | None = None) -> tuple[VehicleStates, State]:
+        """What is known of the signal that is asked for, now or at an instant. Raises Problem (403, 404)."""
+        code = ask.code or ""
+        signal = BY_CODE.get(code)
         if signal is None:
             await self.vehicle(ask.vehicle_id)
-            raise Problem(SIGNAL_NOT_FOUND, f"{ask.code[:80]!r} is no signal of this server: /docs lists the codes.")
-        found = await self._store.signal(ask.vehicle_id, signal)
+            raise Problem(SIGNAL_NOT_FOUND, f"{code[:80]!r} is no signal of this server: /docs lists the codes.")
+        found = await (self._store.signal(ask.vehicle_id, signal) if at is None else self._store.states_at(ask.vehicle_id, at))
         if found is None:
             raise _no_vehicle()
         if signal.permission not in permissions:
-            raise Problem(PERMISSION, f"Reading {ask.code} needs the permission {signal.permission}.")
+            raise Problem(PERMISSION, f"Reading {code} needs the permission {signal.permission}.")
         state = found.states.get(signal.key)
         if state is None:
-            raise Problem(SIGNAL_NOT_FOUND, f"{ask.code} was never reported for this vehicle: no source has sent it yet.")
-        return View(found, permissions, self._clock.now(), ask.base).single(state)
+            raise Problem(SIGNAL_NOT_FOUND, _never(code, at))
+        return found, state
 
-    async def _all(self, ask: Ask, permissions: frozenset[Permission]) -> str:
-        found = await self._store.signals(ask.vehicle_id)
+    async def _all(self, ask: Ask, permissions: frozenset[Permission], at: int | None) -> str:
+        found = await (self._store.signals(ask.vehicle_id) if at is None else self._store.states_at(ask.vehicle_id, at))
         if found is None:
             raise _no_vehicle()
         states = list(_chosen(found, ask.query))
-        view = View(found, permissions, self._clock.now(), ask.base)
+        view = View(found, permissions, self._clock.now() if at is None else at, ask.base)
         path = f"{ask.base}/v3/vehicles/{ask.vehicle_id}/signals"
-        page = paging.asked(ask.query, default_size=max(len(states), 1), max_size=len(CATALOGUE))
+        page = paging.asked(ask.query, default_size=max(len(states), 1), max_size=paging.MAX_SIZE)
         shown = states[page.offset : page.offset + page.size]
         if paging.is_asked(ask.query):
             meta, links = paging.meta(page, len(states)), paging.links(path, page, len(states), ask.query)
         else:
-            meta, links = paging.whole(len(states)), {"self": path}
+            of_then = "" if at is None else f"?{AT}={at}"
+            meta, links = paging.whole(len(states)), {"self": path + of_then}
         data = ",".join([view.element(state) for state in shown])
         return f'{{"data":[{data}],"meta":{paging.text(meta)},"links":{paging.text(links)},"included":{view.included()}}}'
 
@@ -108,12 +117,19 @@ def _matches(wanted: bytes, tag: bytes) -> bool:
     return tag in tags or tags == [b"*"]
 
 
+def _never(code: str, at: int | None) -> str:
+    if at is None:
+        return f"{code} was never reported for this vehicle: no source has sent it yet."
+    return f"{code} had not been reported for this vehicle at {iso(at)}: ask for a later time, or without {AT} for now."
+
+
 def _no_vehicle() -> Problem:
     return Problem(VEHICLE_NOT_FOUND, "No vehicle with this id is known to this server.")
 
 
 def _chosen(found: VehicleStates, query: tuple[tuple[str, str], ...]) -> Iterator[State]:
     """The states that the filters leave, sorted by code."""
+    paging.only_filters(query, "filter[group]", "filter[code]")
     wanted = _wanted(dict(query))
     for signal in _BY_CODE_ORDER:
         state = found.states.get(signal.key)

@@ -8,7 +8,20 @@ from typing import Final
 
 import msgspec
 
-from chargeport.api import connections, health, ingest, lane, paging, signals, tokens, vehicles
+from chargeport.api import (
+    connections,
+    cursors,
+    health,
+    history,
+    ingest,
+    instants,
+    lane,
+    paging,
+    signals,
+    stream,
+    tokens,
+    vehicles,
+)
 from chargeport.api.answer import Answer
 from chargeport.api.call import Call
 from chargeport.errors import (
@@ -18,12 +31,15 @@ from chargeport.errors import (
     PERMISSION,
     SIGNAL_NOT_FOUND,
     TOO_LARGE,
+    TOO_SLOW,
     UNAUTHORIZED,
     UNAVAILABLE,
     UNSUPPORTED_MEDIA,
     VEHICLE_NOT_FOUND,
     ErrorKind,
 )
+
+EVENT_STREAM: Final = "text/event-stream"
 
 Handler = Callable[[Call], Awaitable[Answer]]
 
@@ -69,6 +85,11 @@ _USER: Final = Parameter(
 _IF_NONE_MATCH: Final = Parameter("if-none-match", "The ETag of an earlier answer: 304 if it still holds.", '"3f0c"', "header")
 _CONDITIONAL: Final = (_USER, _IF_NONE_MATCH)
 _VEHICLE: Final = (UNAUTHORIZED, VEHICLE_NOT_FOUND)
+_AT: Final = Parameter(
+    instants.AT, "The answer as it was at this time: ISO 8601, or milliseconds since 1970.", "2026-05-01T10:00:00Z"
+)
+_VEHICLE_ID: Final = "0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11"
+_MAX_POSITION: Final = 10**18 - 1
 
 
 def _pages(most: int) -> tuple[Parameter, ...]:
@@ -83,7 +104,7 @@ ROUTES: Final = (
         method="POST", path="/oauth2/token", name="issueToken", tag="Access", handler=tokens.issue_token, open=True,
         summary="Get a bearer token", answer="Token", body="TokenRequest",
         detail="Client credentials as JSON, as a form, or by HTTP Basic with only grant_type in the body.",
-        errors=(MALFORMED, UNAUTHORIZED, TOO_LARGE, UNSUPPORTED_MEDIA),
+        errors=(MALFORMED, UNAUTHORIZED, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
     ),
     Route(
         method="GET", path="/vehicles", name="listVehicles", tag="Vehicles", handler=vehicles.list_vehicles, v3=True,
@@ -102,14 +123,34 @@ ROUTES: Final = (
         parameters=(
             Parameter("filter[group]", "Only these groups, separated by commas.", "Charge"),
             Parameter("filter[code]", "Only these codes, separated by commas.", "charge-wattage,charge-voltage"),
-            *_pages(24), *_CONDITIONAL,
+            *_pages(paging.MAX_SIZE), _AT, *_CONDITIONAL,
         ),
     ),
     Route(
         method="GET", path=lane.ONE, name="getSignal", tag="Signals", handler=signals.read_signal, v3=True,
         summary="Read one signal",
         detail="A signal that has no value to show as true is answered with status ERROR and the reason, and the last body.",
-        answer="SignalDocument", parameters=_CONDITIONAL, errors=(*_VEHICLE, PERMISSION, SIGNAL_NOT_FOUND),
+        answer="SignalDocument", parameters=(_AT, *_CONDITIONAL), errors=(MALFORMED, *_VEHICLE, PERMISSION, SIGNAL_NOT_FOUND),
+    ),
+    Route(
+        method="GET", path=f"{lane.ONE}/values", name="listValues", tag="Signals", handler=signals.read_values, v3=True,
+        summary="Read the history of a signal",
+        detail="Its changes by time of observation, newest last; an absence has a status instead of a body. With a resolution"
+        " what it was like in stretches of that length, aligned to 1970 in UTC: numbers weighted by the time for which they"
+        " held and were not stale, of flags and texts the fraction of that time, of documents the last one. Stretches in which"
+        " nothing held are left out; of one that a bound cuts only the part that was asked for counts.",
+        answer="ValueList", errors=(MALFORMED, *_VEHICLE, PERMISSION, SIGNAL_NOT_FOUND),
+        parameters=(
+            Parameter(history.FROM, "Observed from then on: ISO 8601, or milliseconds since 1970.", "2026-05-01T00:00:00Z"),
+            Parameter(history.TO, "Observed before this time.", "2026-05-02T00:00:00Z"),
+            Parameter(history.RESOLUTION, "raw, or an ISO 8601 duration from PT1M to P31D.", "PT15M"),
+            Parameter(
+                paging.SIZE, f"Entries on a page, {history.DEFAULT_SIZE} unless said otherwise.", "100",
+                minimum=1, maximum=history.MAX_SIZE,
+            ),
+            Parameter(cursors.NAME, "Where the page before ended, as links.next has it.", cursors.of_bucket(1_777_629_600_000)),
+            *_CONDITIONAL,
+        ),
     ),
     Route(
         method="GET", path="/vehicles/{vehicle_id}/coverage", name="getCoverage", tag="Signals", v3=True,
@@ -138,10 +179,30 @@ ROUTES: Final = (
         errors=(UNAUTHORIZED, CONNECTION_NOT_FOUND),
     ),
     Route(
+        method="GET", path="/stream", name="streamSignals", tag="Signals", handler=stream.stream_signals,
+        summary="Follow changes as they are stored", kind=EVENT_STREAM,
+        detail="Server-sent events, for as long as the client listens. `id` is the change's position in the feed; `event` is"
+        " `signal`; `data` is one line of JSON: the vehicle's id, and the signal as in the envelope, as it was reported. A late"
+        " reading comes when it is stored, with its own times. What the application may not see is left out. A stream that the"
+        " server ends says why in a last event, `end`. A comment is sent every 15 seconds where there is nothing to tell, with"
+        " an `id` alone if the feed has moved on.",
+        parameters=(
+            Parameter("vehicle", "Only these vehicles, by id: repeated or separated by commas.", _VEHICLE_ID),
+            Parameter("signal", "Only these codes: repeated or separated by commas.", "charge-wattage,charge-ischarging"),
+            Parameter("lastEventId", "As the header, for clients that can't set one.", "0", minimum=0, maximum=_MAX_POSITION),
+            Parameter(
+                "last-event-id", "Resume after this position, without loss or repetition; 0: all there is. Else from now on.",
+                "0", "header", minimum=0, maximum=_MAX_POSITION,
+            ),
+            _USER,
+        ),
+        errors=(MALFORMED, *_VEHICLE, PERMISSION),
+    ),
+    Route(
         method="POST", path="/ingest/readings", name="ingestReadings", tag="Ingest", handler=ingest.ingest_readings,
         summary="Send readings", answer="IngestResult", body="Readings",
         detail="An array, one object, or one object a line; gzip is taken. Answered once everything accepted is on disk.",
-        errors=(MALFORMED, UNAUTHORIZED, PERMISSION, TOO_LARGE, UNSUPPORTED_MEDIA, NOTHING_ACCEPTED),
+        errors=(MALFORMED, UNAUTHORIZED, PERMISSION, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA, NOTHING_ACCEPTED),
     ),
     Route(
         method="GET", path="/healthz", name="getHealth", tag="Operation", handler=health.healthz, open=True,

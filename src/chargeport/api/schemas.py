@@ -69,7 +69,8 @@ def _resource(kind: str, attributes: Schema, **more: Schema) -> Schema:
     return record({"id": TEXT, "type": {"const": kind}, "attributes": attributes, **more})
 
 
-_SELF: Final = record({"self": {"type": "string", "format": "uri"}})
+_URI: Final[Schema] = {"type": "string", "format": "uri"}
+_SELF: Final = record({"self": _URI})
 _COUNTS: Final = {"totalCount": {"type": "integer"}, "pageSize": {"type": "integer"}, "pageNumber": {"type": "integer"}}
 _VEHICLE_ATTRIBUTES: Final = record(
     {
@@ -109,7 +110,28 @@ def _signal_resource() -> Schema:
         {"ingestedAt": INSTANT},
         {"retrievedAt": INSTANT, "oemUpdatedAt": INSTANT, "staleAt": INSTANT, "source": TEXT, "derivedFrom": listed(TEXT)},
     )
-    return _resource("signal", attributes, meta=meta, links=_SELF)
+    return _resource("signal", attributes, meta=meta, links=record({"self": _URI, "values": _URI}))
+
+
+def _value_list() -> Schema:
+    """History: changes, or what stretches of time were like."""
+    known = {"anyOf": [ref(body_name(signal)) for signal in CATALOGUE]}
+    times = record({"oemUpdatedAt": INSTANT, "retrievedAt": INSTANT, "source": TEXT})
+    share: Schema = {"type": "object", "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1}}
+    numbers = {name: {"type": "number"} for name in ("min", "max", "mean")}
+    bounds: dict[str, Schema] = {
+        "from": INSTANT,
+        "to": INSTANT,
+        "count": {"type": "integer"},
+        "heldSeconds": {"type": "number"},
+    }
+    kinds = [
+        record({"body": known, "meta": times}),
+        record({"status": _status(), "meta": times}),
+        record(bounds | {"last": {}}, {"fractions": share} | numbers),
+    ]
+    meta = record({"count": {"type": "integer"}, "pageSize": {"type": "integer"}}, {"unit": TEXT})
+    return record({"data": listed({"oneOf": kinds}), "meta": meta, "links": record({"self": TEXT, "next": nullable("string")})})
 
 
 def _error() -> Schema:
@@ -222,6 +244,7 @@ def schemas() -> dict[str, Schema]:
             {"access_token": TEXT, "token_type": {"const": "Bearer"}, "expires_in": {"type": "integer"}}
         ),
         "TokenRequest": _token_request(),
+        "ValueList": _value_list(),
         "Vehicle": _resource("vehicle", _VEHICLE_ATTRIBUTES, links=_SELF),
         "VehicleDocument": record({"data": ref("Vehicle")}),
         "VehicleList": pages("Vehicle"),

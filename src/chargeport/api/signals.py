@@ -1,8 +1,10 @@
-"""The signal reads as ordinary routes: what the lane leaves, such as queries, answered by the same function."""
+"""The signal reads as ordinary routes: what the lane leaves, such as queries, answered by the same function; and history."""
 
 from chargeport.api.answer import Answer
 from chargeport.api.call import Call
-from chargeport.api.reads import Ask
+from chargeport.api.history import Asked, document, page_of
+from chargeport.api.reads import Ask, conditional
+from chargeport.api.vehicles import permissions
 
 
 async def read_signals(call: Call) -> Answer:
@@ -13,6 +15,17 @@ async def read_signals(call: Call) -> Answer:
 async def read_signal(call: Call) -> Answer:
     """One signal of a vehicle."""
     return await call.deps.reads.answer(_ask(call, call.path("code")))
+
+
+async def read_values(call: Call) -> Answer:
+    """A page of a signal's history."""
+    allowed = await permissions(call)
+    ask = _ask(call, call.path("code"))
+    _, state = await call.deps.reads.known(ask, allowed)
+    asked = Asked.of(call.query)
+    page = await page_of(call.deps.store, ask.vehicle_id, state.signal, asked, allowed=allowed, now=call.deps.clock.now())
+    path = f"{call.base}/v3/vehicles/{ask.vehicle_id}/signals/{state.signal.code}/values"
+    return conditional(document(page, state.signal, asked, path, call.query).encode(), ask)
 
 
 def _ask(call: Call, code: str | None) -> Ask:

@@ -20,6 +20,7 @@ MAX_SIZE: Final = 1000
 async def list_vehicles(call: Call) -> Answer:
     """A page of the application's vehicles, by id."""
     grant = await call.grant()
+    paging.only_filters(call.query)
     page = paging.asked(call.query, default_size=DEFAULT_SIZE, max_size=MAX_SIZE)
     found, total = await call.deps.store.vehicles(page, grant.client_id if grant.connected_only else None)
     data = ",".join(vehicle_resource(vehicle, call.base) for vehicle in found)

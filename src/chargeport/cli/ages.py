@@ -15,7 +15,16 @@ def ago(at: int | None, now: int) -> str | None:
     if at is None:
         return None
     age_s = (now - at) // 1000
+    return "just now" if age_s < 1 else f"{long(age_s)} ago"
+
+
+def long(length_s: float) -> str:
+    """A length of time, as a person would say it.
+
+    >>> long(250), long(26 * 3600), long(0.2)
+    ('4 min', '26 h', 'under 1 s')
+    """
     for least, unit_s, name in _UNITS:
-        if age_s >= least:
-            return f"{age_s // unit_s} {name} ago"
-    return "just now"
+        if length_s >= least:
+            return f"{int(length_s // unit_s)} {name}"
+    return "under 1 s"

@@ -18,15 +18,21 @@ def resolved(database: str | None) -> Path:
     return config.database_file(config.load(flags={("database", "url"): database}).database.url)
 
 
-@asynccontextmanager
-async def opened(database: str | None, *, create: bool = False) -> AsyncIterator[Store]:
-    """The store, closed at the end. Without `create`, one that is not there is not made. Raises StartError."""
+def existing(database: str | None) -> Path:
+    """The same, if it is there. Raises SettingError, StartError."""
     file = resolved(database)
-    if not create and not file.exists():
+    if not file.exists():
         raise StartError(
             f"The database {file} does not exist: name another with --database or CHARGEPORT_DATABASE, "
             "or make it with chargeport migrate."
         )
+    return file
+
+
+@asynccontextmanager
+async def opened(database: str | None, *, create: bool = False) -> AsyncIterator[Store]:
+    """The store, closed at the end. Without `create`, one that is not there is not made. Raises StartError."""
+    file = resolved(database) if create else existing(database)
     from chargeport.store.sqlite import SqliteStore
 
     store = SqliteStore.open(file)

@@ -60,6 +60,7 @@ async def _demo(settings: Settings, count: int, speed: float, as_json: bool) -> 
             visitor = await demo_fleet.visitor(service)
             service.start([Simulator("simulator", reporters, clock, step_s=speed)])
             pages = page.handlers(lambda: service.access.issue_token(visitor))
-            await web.serve(service.app(pages), listening, lambda url: demo_words.announce(url, facts, as_json), "warning")
+            say = lambda url: demo_words.announce(url, facts, as_json)  # noqa: E731
+            await web.serve(service.app(pages), listening, say, "warning", stopping=service.tail.stop)
         finally:
             await service.close()

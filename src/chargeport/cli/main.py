@@ -8,7 +8,22 @@ from typing import Final
 import typer
 
 from chargeport import __version__
-from chargeport.cli import applications, connections, coverage, demo, doctor, migrate, serve, signals, vehicles
+from chargeport.cli import (
+    applications,
+    backup,
+    connections,
+    coverage,
+    demo,
+    doctor,
+    export,
+    history,
+    importing,
+    migrate,
+    serve,
+    signals,
+    vehicles,
+    watch,
+)
 from chargeport.cli.output import complain
 from chargeport.errors import ChargeportError
 
@@ -34,6 +49,12 @@ app.add_typer(vehicles.group, name="vehicle")
 app.add_typer(connections.group, name="connection")
 app.command("signals")(signals.signals)
 app.command("coverage")(coverage.coverage)
+app.command("history")(history.history)
+app.command("watch")(watch.watch)
+app.command("export")(export.export)
+app.command("import")(importing.import_readings)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.command("migrate")(migrate.migrate)
 app.command("doctor")(doctor.doctor)
 

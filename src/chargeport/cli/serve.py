@@ -42,7 +42,8 @@ async def _serve(settings: Settings) -> None:
         service = Service.open(settings)
         try:
             service.start([])
-            await web.serve(service.app(page.handlers()), listening, _announce, settings.server.log)
+            app, log = service.app(page.handlers()), settings.server.log
+            await web.serve(app, listening, _announce, log, stopping=service.tail.stop)
         finally:
             await service.close()
 

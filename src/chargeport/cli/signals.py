@@ -27,7 +27,7 @@ Code = Annotated[
 
 def signals(*, vehicle: VehicleName, code: Code = None, database: Database = None, as_json: Json = False) -> None:
     """Show the signals of a vehicle that have a value or a known error; with CODE one of them, whole."""
-    signal = None if code is None else _named(code)
+    signal = None if code is None else named(code)
     if as_json:
         print_json(msgspec.Raw(with_store(database, lambda store: _document(store, vehicle, signal)).encode()))
         return
@@ -60,7 +60,7 @@ async def _document(store: Store, name: str, signal: Signal | None) -> str:
     return await Reads(store, Access(store, clock), clock).document(ask, frozenset(Permission))
 
 
-def _named(code: str) -> Signal:
+def named(code: str) -> Signal:
     """The signal with this code, with or without its group. Raises NotFoundError."""
     signal = BY_CODE.get(code.lower()) or _BY_SHORT_NAME.get(code.lower())
     if signal is None:

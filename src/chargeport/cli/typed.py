@@ -6,6 +6,7 @@ from typing import Final
 
 import typer
 
+from chargeport.normalise.times import observed_at
 from chargeport.signals.definition import Permission
 
 MAX_LABEL: Final = 128  # characters of a name, an alias, a user id
@@ -13,6 +14,9 @@ FIRST_YEAR: Final = 1990
 LAST_YEAR: Final = 2100
 MAX_SHOWN: Final = 40  # characters of what was typed, said back in a refusal
 
+LAST_AT: Final = 4_102_444_800_000  # 2100-01-01
+
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _VIN: Final = re.compile(r"[A-HJ-NPR-Z0-9]{17}")  # ISO 3779: no I, O, Q
 
 
@@ -64,6 +68,16 @@ def speed(text: str) -> float:
     if not 0.1 <= value <= 3600:  # noqa: PLR2004  (false for NaN, too)
         raise typer.BadParameter(f"{quoted(text)} is not a number from 0.1 to 3600.")
     return value
+
+
+def instant(text: str) -> int:
+    """A day (its beginning, UTC), or an instant in ISO 8601 or in milliseconds since 1970; in milliseconds since 1970."""
+    given = text.strip()
+    day = f"{given}T00:00Z" if _DAY.fullmatch(given) else given
+    try:
+        return observed_at(int(day) if day.isascii() and day.isdigit() else day, LAST_AT, 0)
+    except ValueError:
+        raise typer.BadParameter(f"{quoted(text)} is no time: write 2026-05-01 or 2026-05-01T09:59:58Z.") from None
 
 
 def quoted(text: str) -> str:

@@ -1,8 +1,9 @@
 """`chargeport vehicle`: the cars that the server knows."""
 
 import uuid
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
+import msgspec
 import typer
 
 from chargeport.cli import typed
@@ -13,10 +14,18 @@ from chargeport.cli.finding import every, vehicle_called
 from chargeport.cli.options import Database, Json, VehicleName, Yes
 from chargeport.cli.output import confirm, print_facts, print_json, print_table, say
 from chargeport.clock import SystemClock
-from chargeport.errors import ConflictError
-from chargeport.store.base import Connection, Store, Vehicle
+from chargeport.errors import ConflictError, StoreError
+from chargeport.store.base import Connection, Erased, Store, Vehicle
 
 Powertrain = Literal["BEV", "PHEV", "HEV", "FCEV", "ICE"]
+
+ERASED: Final = {
+    "latest": "latest values", "history": "runs of history", "connections": "connections", "names": "names", "issues": "issues",
+}  # fmt: skip
+UNWIPED: Final = "Bytes of it may stay in the file's free space until a vehicle is removed without --no-rewrite."
+TRACES: Final = (
+    "Somebody reads an older state of the database: bytes of it stay in the log until that ends and the server stops."
+)
 
 group = typer.Typer(help="Vehicles: the cars that the server knows.", no_args_is_help=True)
 
@@ -91,24 +100,41 @@ def show(*, vehicle: VehicleName, database: Database = None, as_json: Json = Fal
 
 
 @group.command("remove")
-def remove(*, vehicle: VehicleName, yes: Yes = False, database: Database = None, as_json: Json = False) -> None:
+def remove(
+    *,
+    vehicle: VehicleName,
+    yes: Yes = False,
+    rewrite: Annotated[
+        bool,
+        typer.Option("--rewrite/--no-rewrite", help="Write the file anew, so that no byte is left; writers wait meanwhile."),
+    ] = True,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
     """Erase a vehicle with its history, its connections and what could not be understood of it."""
 
-    async def erase(store: Store) -> str | None:
+    async def run(store: Store) -> tuple[str, Erased | None, bool]:
         found = await vehicle_called(store, vehicle)
         if not confirm(f"Erase {described(found)} ({found.id}) with everything stored of it?", yes=yes):
-            return None
-        await store.remove_vehicle(found.id)
-        return found.id
+            return found.id, None, False
+        erased = await store.remove_vehicle(found.id)
+        try:
+            return found.id, erased, rewrite and await store.wipe()
+        except StoreError as error:
+            raise StoreError(f"{found.id} is erased, but the file could not be written anew: {error}") from error
 
-    erased = with_store(database, erase)
+    vehicle_id, erased, wiped = with_store(database, run)
     if erased is None:
         say("Nothing was removed.")
         raise typer.Exit(1)
+    counts = msgspec.structs.asdict(erased)
     if as_json:
-        print_json({"id": erased, "removed": True})
-    else:
-        say(f"{erased} is gone, and all that was stored of it.")
+        print_json({"id": vehicle_id, "removed": True, "erased": counts, "rewritten": wiped})
+        return
+    told = ", ".join(f"{count} {ERASED[kind]}" for kind, count in counts.items())
+    say(f"{vehicle_id} is gone, and all that was stored of it: {told}.")
+    if not wiped:
+        say(TRACES if rewrite else UNWIPED)
 
 
 def described(vehicle: Vehicle) -> str:

@@ -16,6 +16,7 @@ from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
 from chargeport.signals.violation import Rule, Violation
 
 MAX_REFERENCE: Final = 128
+MAX_BUNDLE: Final = 100  # four times what there is: each unknown one is answered, and an answer must not outgrow its request
 
 # What Smartcar's own status objects mean; a code that is not here is told by its type alone.
 _STATUS_REASONS: Final[dict[tuple[str, str | None], AbsenceReason]] = {
@@ -135,6 +136,9 @@ def _check_form(item: Item) -> None:
             raise Violation(Rule.NOT_ALLOWED, "an item has either signal and body, or signals", "signals")
         if not item.signals:
             raise Violation(Rule.MISSING, "the bundle is empty", "signals")
+        if len(item.signals) > MAX_BUNDLE:
+            detail = f"a bundle has at most {MAX_BUNDLE} signals, not {len(item.signals)}"
+            raise Violation(Rule.OUT_OF_BOUNDS, detail, "signals")
     elif item.signal is None:
         raise Violation(Rule.MISSING, "an item has signal and body, or signals", "signal")
     elif (item.body is None) == (item.status is None):

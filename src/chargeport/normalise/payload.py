@@ -6,7 +6,7 @@ other; and only where the text itself is broken is it cut at the commas between 
 
 import re
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -17,6 +17,8 @@ from chargeport.signals.violation import Rule, Violation
 _items: Final = msgspec.json.Decoder(list[Item])
 _item: Final = msgspec.json.Decoder(Item)
 _raws: Final = msgspec.json.Decoder(list[msgspec.Raw])
+
+T = TypeVar("T", bound=Item)
 
 
 class TooManyItemsError(Exception):
@@ -53,7 +55,7 @@ def _each(raws: Sequence[bytes | msgspec.Raw], intake: Intake, max_items: int) -
         raise TooManyItemsError(len(raws))
     for index, raw in enumerate(raws):
         try:
-            item = _decoded(raw)
+            item = decoded(raw, _item)
         except Violation as found:
             intake.reject(index, found)
         else:
@@ -61,9 +63,10 @@ def _each(raws: Sequence[bytes | msgspec.Raw], intake: Intake, max_items: int) -
     return len(raws)
 
 
-def _decoded(raw: bytes | msgspec.Raw) -> Item:
+def decoded(raw: bytes | msgspec.Raw, decoder: msgspec.json.Decoder[T]) -> T:
+    """An item, whatever its text. Raises Violation."""
     try:
-        return _item.decode(raw)
+        return decoder.decode(raw)
     except msgspec.ValidationError as error:
         found = bodies.violation(error, "")
         raise Violation(found.rule, found.detail, found.path.lstrip(".") or "item") from None
@@ -71,7 +74,7 @@ def _decoded(raw: bytes | msgspec.Raw) -> Item:
         text = bytes(raw)
         named = _NOT_FINITE.sub(lambda found: found["string"] or b"1e400", text)
         if named != text:
-            return _decoded(named)
+            return decoded(named, decoder)
         raise Violation(Rule.NOT_JSON, f"not JSON: {error}", "item") from None
 
 

@@ -39,9 +39,21 @@ def observed_at(given: Any, now: int, max_future_s: float, path: str = "observed
 
 
 def _from_iso(text: str, path: str) -> int:
+    at = iso_instant(text)
+    if at is None:
+        raise Violation(Rule.BAD_FORMAT, f"{text[:40]!r} is no instant: write 2026-05-01T09:59:58.000Z", path)
+    return at
+
+
+def iso_instant(text: str) -> int | None:
+    """The instant that a text in ISO 8601 with an offset names, in milliseconds since the epoch; None if it names none.
+
+    >>> iso_instant("2026-05-01T09:59:58Z"), iso_instant("2026-02-30T00:00:00Z")
+    (1777629598000, None)
+    """
     if _ISO.fullmatch(text):
         try:
             return (datetime.fromisoformat(text) - EPOCH) // _MILLISECOND
         except (ValueError, OverflowError):  # the 30th of February
             pass
-    raise Violation(Rule.BAD_FORMAT, f"{text[:40]!r} is no instant: write 2026-05-01T09:59:58.000Z", path)
+    return None

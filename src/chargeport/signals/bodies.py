@@ -14,6 +14,7 @@ from chargeport.signals.timers import ScheduleType
 from chargeport.signals.units import convert, spellings
 from chargeport.signals.violation import Rule, Violation
 
+MAX_ECHO: Final = 200  # of what was sent, in the words about it
 MAX_TEXT: Final = 64  # of a text signal: the longest known is 20
 
 # What sources write for "no value". Unknown is never a value, so none of these ever becomes one.
@@ -185,7 +186,8 @@ def violation(error: msgspec.ValidationError, path: str) -> Violation:
     found = _WHERE.match(str(error))
     what, where = (found["what"], found["where"] or "") if found else (str(error), "")
     field = _FIELD.search(what)
-    member = path + where.replace("[...]", "[]") + (f".{field['name']}" if field else "")
+    member = (path + where.replace("[...]", "[]") + (f".{field['name']}" if field else ""))[:MAX_ECHO]
+    what = what[:MAX_ECHO]
     if "missing required field" in what:
         return Violation(Rule.MISSING, f"{what}", member)
     if "unknown field" in what:

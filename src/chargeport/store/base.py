@@ -4,9 +4,9 @@ Every method is a coroutine so that a database behind a socket can implement it;
 Lists are paged by number, changes by position. Instants are milliseconds since the epoch.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -57,6 +57,29 @@ class Change(msgspec.Struct, frozen=True):
     source: str
     value: Value | None = None
     absence: AbsenceReason | None = None
+
+
+class Run(msgspec.Struct, frozen=True):
+    """A value, or why there was none, from when to when it was seen with nothing else between.
+
+    `received_at` and `source` belong to its first sighting. `sightings` are all of them, where they were asked for.
+    """
+
+    observed_at: int
+    last_seen_at: int
+    received_at: int
+    source: str
+    position: int
+    value: Value | None = None
+    absence: AbsenceReason | None = None
+    sightings: Sequence[int] = ()
+
+
+class Place(NamedTuple):
+    """A place in the history of a signal: where the run with this first instant and position begins."""
+
+    observed_at: int
+    position: int
 
 
 class Application(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,6 +134,51 @@ class Page(msgspec.Struct, frozen=True):
         return (self.number - 1) * self.size
 
 
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
+    """Which sightings: of these cars and signals (None: all), observed from `start` on and before `end`.
+
+    Of a run the first and the last one within these bounds, or `every` one.
+    """
+
+    vehicle_ids: frozenset[str] | None = None
+    signals: frozenset[Signal] | None = None
+    start: int | None = None
+    end: int | None = None
+    every: bool = False
+
+
+class Sighting(msgspec.Struct, frozen=True):
+    """A value, or the reason why there was none, at one instant.
+
+    When and from whom it was heard is kept for the first instant of a run and for the newest; else both are None.
+    """
+
+    vehicle_id: str
+    signal: Signal
+    observed_at: int
+    value: Value | None
+    absence: AbsenceReason | None
+    received_at: int | None
+    source: str | None
+
+
+class Stretch(msgspec.Struct, frozen=True):
+    """Sightings that follow each other, and which share of all (0 to 1) was read when they were."""
+
+    sightings: list[Sighting]
+    share: float
+
+
+class Erased(msgspec.Struct, frozen=True, kw_only=True):
+    """How much was erased with a car: values that held, runs of history, connections, names, issues that told of it."""
+
+    latest: int
+    history: int
+    connections: int
+    names: int
+    issues: int
+
+
 class Readings(Protocol):
     """Signals in, latest values out."""
 
@@ -135,6 +203,53 @@ class Readings(Protocol):
         """The stored changes that follow a position, oldest first. The feed that streams and webhooks resume from."""
         ...
 
+    async def position(self) -> int:
+        """How far the feed has come: whatever is stored later gets a greater position. 0 in a new store."""
+        ...
+
+    def sightings(self, selection: Selection) -> AsyncIterator[Stretch]:
+        """What is stored, as it is at one instant, by vehicle id, signal code and time; at one instant what holds first.
+
+        Writing them all into an empty store leads to the same latest values and the same changes.
+        """
+        ...
+
+
+class History(Protocol):
+    """What was so before, by time of observation. At one instant the greater value holds; the lesser is no part of it."""
+
+    async def history(
+        self,
+        vehicle_id: str,
+        signal: Signal,
+        from_at: int | None = None,
+        to_at: int | None = None,
+        *,
+        after: Place | None = None,
+        limit: int,
+    ) -> list[Run]:
+        """The changes of a signal observed from `from_at` on and before `to_at`, oldest first, each whole up to the next.
+
+        `after` goes on behind a run that was given before: none that was there already comes twice or is left out, whatever
+        was stored in the meantime.
+        """
+        ...
+
+    async def pieces(self, vehicle_id: str, signal: Signal, from_at: int, to_at: int, *, limit: int, every: bool) -> list[Run]:
+        """The run that held just before `from_at`, then up to `limit` that begin in [from_at, to_at), as they are stored.
+
+        A run that lasts is stored in several pieces, one behind the other. `every`: with all their sightings.
+        """
+        ...
+
+    async def states_at(self, vehicle_id: str, at: int) -> VehicleStates | None:
+        """The car with what was known of it at an instant, so that `standing(state, charging, at)` tells what was true.
+
+        A value has the time of its last sighting until then, and is said not to have been received before that. An absence
+        that a value had overtaken is left out. None when there is no such car.
+        """
+        ...
+
 
 class Vehicles(Protocol):
     """The cars."""
@@ -155,8 +270,12 @@ class Vehicles(Protocol):
         """A page of the cars, by id, and how many there are; with `connected_to`, of this application's connections."""
         ...
 
-    async def remove_vehicle(self, vehicle_id: str) -> bool:
-        """Erase a car with everything that was ever stored of it; False when there is none."""
+    async def remove_vehicle(self, vehicle_id: str) -> Erased | None:
+        """Erase a car with everything that was ever stored of it, and say how much that was; None when there is none."""
+        ...
+
+    async def wipe(self) -> bool:
+        """Have nothing left of what was erased in the database's free space; False when a reader keeps it from being so."""
         ...
 
 
@@ -232,7 +351,7 @@ class Issues(Protocol):
         ...
 
 
-class Store(Readings, Vehicles, Access, Issues, Protocol):
+class Store(Readings, History, Vehicles, Access, Issues, Protocol):
     """Everything that is kept."""
 
     async def ping(self) -> None:

@@ -9,18 +9,18 @@ from typing import Any, Final, NamedTuple
 
 from chargeport.signals.reading import Entry
 from chargeport.store.base import Outcome
-from chargeport.store.sqlite.slot import Slot, SlotTable
+from chargeport.store.sqlite.slot import MAX_OFFSET_MS, Slot, SlotTable
 
-_COLUMNS: Final = "observed_at, position, received_at, source_key, value, absence, last_seen_at, seen, continues"
+COLUMNS: Final = "observed_at, position, received_at, source_key, value, absence, last_seen_at, seen, continues"
 _AT_OR_BEFORE: Final = (
-    f"SELECT {_COLUMNS} FROM history WHERE vehicle_key = ?1 AND signal_key = ?2 AND observed_at ="
+    f"SELECT {COLUMNS} FROM history WHERE vehicle_key = ?1 AND signal_key = ?2 AND observed_at ="
     " (SELECT max(observed_at) FROM history WHERE vehicle_key = ?1 AND signal_key = ?2 AND observed_at <= ?3)"
 )
 _NEWEST: Final = (
-    f"SELECT {_COLUMNS} FROM history WHERE vehicle_key = ? AND signal_key = ? AND absence IS {{}} NULL"
+    f"SELECT {COLUMNS} FROM history WHERE vehicle_key = ? AND signal_key = ? AND absence IS {{}} NULL"
     " ORDER BY observed_at DESC LIMIT 8"
 )
-_INSERT: Final = f"INSERT INTO history (vehicle_key, signal_key, {_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
+_INSERT: Final = f"INSERT INTO history (vehicle_key, signal_key, {COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
 _SET_SEEN: Final = (
     "UPDATE history SET seen = ?, last_seen_at = ?"
     " WHERE vehicle_key = ? AND signal_key = ? AND observed_at = ? AND position = ?"
@@ -46,9 +46,13 @@ class Run(NamedTuple):
         return self.observed_at if self.last_seen_at is None else self.last_seen_at
 
     def sightings(self) -> list[int]:
-        """Every instant at which the value was seen, in order."""
+        """Every instant at which the value was seen, in order; of an absence only the first and the last are kept."""
         offsets = array("I", self.seen or b"")
-        return sorted({self.observed_at, *(self.observed_at + offset for offset in offsets)})
+        return sorted({self.observed_at, self.ends_at, *(self.observed_at + offset for offset in offsets)})
+
+    def was_seen(self, at: int) -> bool:
+        """Whether another word of it at this instant says nothing new."""
+        return at <= self.ends_at if self.absence is not None else at in self.sightings()
 
     def is_less_than(self, value: Any, absence: str | None) -> bool:
         """Whether, of two entries at one instant, the other one holds."""
@@ -60,10 +64,11 @@ class Run(NamedTuple):
         """Whether it is of this value or absence."""
         return self.absence == absence and self.value == value
 
-
-def pack(start: int, sightings: list[int]) -> bytes | None:
-    """Sightings after the first as offsets from the start."""
-    return array("I", [at - start for at in sightings if at != start]).tobytes() or None
+    def packed(self, sightings: list[int]) -> bytes | None:
+        """Sightings after the first as offsets from it; of an absence, which may last for years, none is kept."""
+        if self.absence is not None:
+            return None
+        return array("I", [at - sightings[0] for at in sightings[1:]]).tobytes() or None
 
 
 def insert_late(table: SlotTable, slot: Slot, entry: Entry, value: Any, absence: str | None) -> Outcome:
@@ -72,19 +77,22 @@ def insert_late(table: SlotTable, slot: Slot, entry: Entry, value: Any, absence:
     key = (slot.vehicle_key, slot.signal_key)
     at = entry.observed_at
     around = [Run(*row) for row in table.rows(_AT_OR_BEFORE, (*key, at))]
-    if any(run.says(value, absence) and at in run.sightings() for run in around):
+    if any(run.says(value, absence) and run.was_seen(at) for run in around):
         return Outcome.UNCHANGED
     run = _holding(around)
-    if run is not None and run.says(value, absence):
+    carries_on = run is not None and run.says(value, absence)
+    if run is not None and carries_on and (absence is not None or at - run.observed_at <= MAX_OFFSET_MS):
         _see_late(table, key, run, at)
     else:
         if run is not None and at <= run.ends_at:
             _split(table, key, run, at, yields=run.is_less_than(value, absence))
         source_key = table.source_key(entry.source)
-        new = Run(at, table.next_position(), entry.received_at, source_key, value, absence, None, None, None)
+        new = Run(
+            at, table.next_position(), entry.received_at, source_key, value, absence, None, None, 1 if carries_on else None
+        )
         table.execute(_INSERT, (*key, *new))
     before = (slot.position, slot.value, slot.absence, slot.absence_at, slot.observed_at)
-    _refresh(table, slot)
+    _refresh(table, slot, entry)
     after = (slot.position, slot.value, slot.absence, slot.absence_at, slot.observed_at)
     slot.settle()
     table.touch(slot)
@@ -104,7 +112,7 @@ def _holding(runs: list[Run]) -> Run | None:
 def _see_late(table: SlotTable, key: tuple[int, int], run: Run, at: int) -> None:
     """The run's value was seen at one more instant."""
     sightings = sorted({*run.sightings(), at})
-    table.execute(_SET_SEEN, (pack(run.observed_at, sightings), sightings[-1], *key, run.observed_at, run.position))
+    table.execute(_SET_SEEN, (run.packed(sightings), sightings[-1], *key, run.observed_at, run.position))
 
 
 def _split(table: SlotTable, key: tuple[int, int], run: Run, at: int, *, yields: bool) -> None:
@@ -118,10 +126,8 @@ def _split(table: SlotTable, key: tuple[int, int], run: Run, at: int, *, yields:
         return
     first = [seen for seen in sightings if seen < at] or [at]
     second = [seen for seen in sightings if seen > first[-1] and (seen > at or not yields)]
-    if run.absence is not None and not second and run.ends_at > at:  # its sightings are not kept one by one
-        second = [run.ends_at]
     last_seen_at = first[-1] if len(first) > 1 else None
-    table.execute(_SET_SEEN, (pack(run.observed_at, first), last_seen_at, *key, run.observed_at, run.position))
+    table.execute(_SET_SEEN, (run.packed(first), last_seen_at, *key, run.observed_at, run.position))
     if yields and at in sightings and run.observed_at != at:
         _insert_part(table, key, run, [at], continues=1)
     if second:
@@ -134,26 +140,31 @@ def _insert_part(table: SlotTable, key: tuple[int, int], run: Run, sightings: li
         observed_at=sightings[0],
         position=table.next_position(),
         last_seen_at=sightings[-1] if len(sightings) > 1 else None,
-        seen=pack(sightings[0], sightings),
+        seen=run.packed(sightings),
         continues=continues,
     )
     table.execute(_INSERT, (*key, *part))
 
 
-def _refresh(table: SlotTable, slot: Slot) -> None:
-    """Read the slot's value and absence again from what history now says is newest."""
+def _refresh(table: SlotTable, slot: Slot, entry: Entry) -> None:
+    """Read the slot's value and absence again from what history now says is newest.
+
+    Where that is another one than before, it is what the entry says. Else who sent the newest stays as it is: a part of a run
+    that was split only knows who sent the first of all.
+    """
     key = (slot.vehicle_key, slot.signal_key)
     run = _newest(table, key, "")
     if run is not None:
-        if run.position != slot.position:
-            slot.received_at, slot.source_key = run.received_at, run.source_key
+        if (run.value, run.ends_at) != (slot.value, slot.observed_at):
+            slot.received_at, slot.source_key = entry.received_at, table.source_key(entry.source)
         slot.value, slot.observed_at = run.value, run.ends_at
         slot.position, slot.run_at = run.position, run.observed_at
         slot.changed_at = _became(table, key, run)
     gone = _newest(table, key, "NOT")
     if gone is not None and gone.ends_at >= (slot.absence_at or 0):
+        if (gone.absence, gone.ends_at) != (slot.absence, slot.absence_at):
+            slot.absence_received_at, slot.absence_source_key = entry.received_at, table.source_key(entry.source)
         slot.absence, slot.absence_at = gone.absence, gone.ends_at
-        slot.absence_received_at, slot.absence_source_key = gone.received_at, gone.source_key
 
 
 def _newest(table: SlotTable, key: tuple[int, int], absent: str) -> Run | None:

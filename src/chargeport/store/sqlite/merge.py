@@ -18,6 +18,10 @@ _ACCEPTED, _UNCHANGED = Outcome.ACCEPTED, Outcome.UNCHANGED
 SCAN_FROM: Final = 4  # entries of one vehicle from which on reading its whole row range is cheaper than key by key
 
 
+# Vehicle key, signal key, observed_at; then which batch, which of its entries, and the entry.
+_Item = tuple[int, int, int, int, int, Entry]
+
+
 class Batch(NamedTuple):
     """What one caller wants stored; `only_for` limits it to the vehicles that this application may write to."""
 
@@ -42,13 +46,23 @@ def merge(connection: Connection, batches: Sequence[Batch]) -> list[list[Outcome
             slot = table.slot(vehicle_key, signal_key)
             outcomes[number][index] = _place(table, slot, entry)
         start = end
+    _tell_overtaken(work, outcomes)
     table.store()
     return outcomes
 
 
-def _sorted_work(
-    connection: Connection, batches: Sequence[Batch], outcomes: list[list[Outcome]]
-) -> list[tuple[int, int, int, int, int, Entry]]:
+def _tell_overtaken(work: "list[_Item]", outcomes: list[list[Outcome]]) -> None:
+    """Call superseded what came after a newer one in the same group, as if they had come one by one."""
+    newer: _Item | None = None  # of this signal, the earliest to arrive among those observed later
+    for item in reversed(work):
+        vehicle_key, signal_key, at, number, index, _ = item
+        if newer is None or newer[:2] != (vehicle_key, signal_key) or newer[3:5] > (number, index):
+            newer = item
+        elif newer[2] > at and outcomes[number][index] is _ACCEPTED:
+            outcomes[number][index] = Outcome.SUPERSEDED
+
+
+def _sorted_work(connection: Connection, batches: Sequence[Batch], outcomes: list[list[Outcome]]) -> "list[_Item]":
     """The entries whose vehicle is known and may be written, by vehicle, signal and time of observation."""
     names = _Names(connection)
     work = []

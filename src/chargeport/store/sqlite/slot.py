@@ -18,9 +18,10 @@ _COLUMNS: Final = (
     "value, observed_at, changed_at, received_at, source_key, position, run_at,"
     " absence, absence_at, absence_received_at, absence_source_key, seen"
 )
-_SELECT: Final = f"SELECT vehicle_key, signal_key, {_COLUMNS} FROM latest WHERE slot"
-_SELECT_VEHICLE: Final = f"{_SELECT} BETWEEN ?1 << {SIGNAL_BITS} AND (?1 << {SIGNAL_BITS}) + {(1 << SIGNAL_BITS) - 1}"
-_SELECT_ONE: Final = f"{_SELECT} = ?"
+OF_VEHICLE: Final = f"slot BETWEEN ?1 << {SIGNAL_BITS} AND (?1 << {SIGNAL_BITS}) + {(1 << SIGNAL_BITS) - 1}"
+_SELECT: Final = f"SELECT vehicle_key, signal_key, {_COLUMNS} FROM latest WHERE"
+_SELECT_VEHICLE: Final = f"{_SELECT} {OF_VEHICLE}"
+_SELECT_ONE: Final = f"{_SELECT} slot = ?"
 _INSERT: Final = f"INSERT INTO latest (slot, {_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
 _UPDATE: Final = (
     "UPDATE latest SET value = ?2, observed_at = ?3, changed_at = ?4, received_at = ?5, source_key = ?6, position = ?7,"
@@ -35,11 +36,11 @@ _APPEND_SEEN: Final = (
     "UPDATE history SET seen = CAST(coalesce(seen, x'') || ? AS BLOB), last_seen_at = ?"
     " WHERE vehicle_key = ? AND signal_key = ? AND observed_at = ? AND position = ?"
 )
-# In passing, the last time of an absence is kept in `latest` only.
+# While an absence holds, the last time of it is kept in `latest` only.
 _ABSENT_UNTIL: Final = (
     "UPDATE history SET last_seen_at = ?1 WHERE vehicle_key = ?2 AND signal_key = ?3 AND absence IS NOT NULL"
     " AND observed_at < ?1 AND position = (SELECT position FROM history WHERE vehicle_key = ?2 AND signal_key = ?3"
-    " AND absence IS NOT NULL ORDER BY observed_at DESC, absence DESC LIMIT 1)"
+    " AND absence IS NOT NULL AND observed_at <= ?1 ORDER BY observed_at DESC, absence DESC LIMIT 1)"
 )
 
 
@@ -121,6 +122,7 @@ class SlotTable:
         self._touched: list[Slot] = []
         self._runs: list[tuple[Any, ...]] = []
         self._sightings: list[tuple[Any, ...]] = []
+        self._absent_until: list[tuple[int, int, int]] = []
         self._sources: dict[str, int] = dict(self.rows("SELECT name, key FROM sources"))
         self._position: int = self.rows("SELECT value FROM sequences WHERE name = 'position'")[0][0]
         self._first_position = self._position
@@ -191,11 +193,13 @@ class SlotTable:
         slot.seen += offset.to_bytes(4, "little")
 
     def finish_run(self, slot: Slot) -> None:
-        """Move the sightings that `latest` still holds to the run in history."""
+        """Move what `latest` still holds of the run that ends to history: its sightings, or an absence's last instant."""
         if slot.seen:
             where = (slot.vehicle_key, slot.signal_key, slot.run_at, slot.position)
             self._sightings.append((slot.seen, slot.observed_at, *where))
             slot.seen = b""
+        if slot.absent and slot.absence_at is not None:
+            self._absent_until.append((slot.absence_at, slot.vehicle_key, slot.signal_key))
 
     def flush(self, slot: Slot) -> None:
         """Have everything about the slot in the database, so that its history can be read and changed."""
@@ -220,3 +224,6 @@ class SlotTable:
         if self._sightings:
             self._connection.executemany(_APPEND_SEEN, self._sightings)
             self._sightings = []
+        if self._absent_until:
+            self._connection.executemany(_ABSENT_UNTIL, self._absent_until)
+            self._absent_until = []

@@ -13,8 +13,11 @@ from chargeport.store.base import Change, Outcome, VehicleStates
 from chargeport.store.sqlite import rows
 from chargeport.store.sqlite.access import AccessTables
 from chargeport.store.sqlite.engine import Row, connect, migrate
+from chargeport.store.sqlite.history import HistoryTable
 from chargeport.store.sqlite.issues import IssueTable
 from chargeport.store.sqlite.reader import Reader
+from chargeport.store.sqlite.scans import Scans
+from chargeport.store.sqlite.sightings import SightingTables
 from chargeport.store.sqlite.slot import SIGNAL_BITS
 from chargeport.store.sqlite.vehicles import VehicleTables
 from chargeport.store.sqlite.writer import Writer
@@ -38,13 +41,14 @@ _CHANGES: Final = (
 )
 
 
-class SqliteStore(VehicleTables, AccessTables, IssueTable):
+class SqliteStore(VehicleTables, AccessTables, HistoryTable, IssueTable, SightingTables):
     """The store on SQLite. Open it with `SqliteStore.open`; it belongs to the event loop it is used on."""
 
     def __init__(self, path: Path, writer: Writer, reader: Reader) -> None:
         self.path = path
         self._writer = writer
         self._reader = reader
+        self._scans = Scans(path)
 
     @classmethod
     def open(cls, path: Path, ring: Callable[[], None] = lambda: None) -> "SqliteStore":
@@ -86,6 +90,17 @@ class SqliteStore(VehicleTables, AccessTables, IssueTable):
         known = [state for row in found if (state := self._state(row)) is not None]
         return VehicleStates(rows.vehicle(found[0]), {state.signal.key: state for state in known})
 
+    async def states_at(self, vehicle_id: str, at: int) -> VehicleStates | None:
+        """The car with what was known of it at an instant. See `store.base.History`."""
+        present = await self.signals(vehicle_id)
+        if present is None:
+            return None
+        overtaken = [each for each in present.states.values() if max(each.observed_at or -1, each.absence_at or -1) > at]
+        if not overtaken:
+            return present
+        kept = {key: state for key, state in present.states.items() if state not in overtaken}
+        return VehicleStates(present.vehicle, kept | await self.states_before(vehicle_id, overtaken, at))
+
     def _state(self, row: Row) -> State | None:
         """The state that stands behind the vehicle in a row; None for a new car, of which nothing is known."""
         key, value, observed_at, changed_at, received_at, source, position, gone, gone_at, gone_received_at, gone_source = row[
@@ -111,12 +126,17 @@ class SqliteStore(VehicleTables, AccessTables, IssueTable):
         """The stored changes after a position, oldest first."""
         return [rows.change(row) for row in self._reader.rows(_CHANGES, (after, limit))]
 
+    async def position(self) -> int:
+        """How far the feed has come."""
+        return self._reader.count("SELECT value FROM sequences WHERE name = 'position'")
+
     async def ping(self) -> None:
-        """Read and write once; raises StoreError."""
+        """Read a row and write a page; raises StoreError."""
         self._reader.row("SELECT 1")
-        await self._writer.call(lambda connection: connection.execute("UPDATE sequences SET value = value WHERE 0"))
+        await self._writer.call(lambda connection: connection.execute("UPDATE sequences SET value = value"))
 
     async def close(self) -> None:
         """Finish what is queued and let go of the file."""
         await self._writer.close()
+        self._scans.close()
         self._reader.close()

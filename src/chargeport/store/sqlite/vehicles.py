@@ -1,16 +1,18 @@
 """The vehicles' tables."""
 
+import asyncio
 import json
+from pathlib import Path
 from typing import Final
 
 import apsw
 
 from chargeport.errors import ConflictError
-from chargeport.store.base import Page, Vehicle
+from chargeport.store.base import Erased, Page, Vehicle
 from chargeport.store.sqlite import rows
 from chargeport.store.sqlite.engine import Connection
+from chargeport.store.sqlite.erasure import erase, wipe
 from chargeport.store.sqlite.reader import Reader
-from chargeport.store.sqlite.slot import SIGNAL_BITS
 from chargeport.store.sqlite.writer import Writer
 
 _BY_ID: Final = f"SELECT {rows.VEHICLE} FROM vehicles v WHERE v.id = ?"
@@ -18,13 +20,12 @@ _BY_REFERENCE: Final = (
     f"SELECT {rows.VEHICLE} FROM vehicle_references r JOIN vehicles v ON v.key = r.vehicle_key WHERE r.reference = ?"
 )
 _CONNECTED: Final = "WHERE v.key IN (SELECT vehicle_key FROM connections WHERE client_id = ?)"
-_OF_VEHICLE: Final = ("history", "connections", "vehicle_references")
-_LATEST_OF: Final = f"slot BETWEEN ?1 << {SIGNAL_BITS} AND (?1 << {SIGNAL_BITS}) + {(1 << SIGNAL_BITS) - 1}"
 
 
 class VehicleTables:
     """`store.base.Vehicles` on SQLite."""
 
+    path: Path
     _reader: Reader
     _writer: Writer
 
@@ -52,9 +53,13 @@ class VehicleTables:
         )
         return [rows.vehicle(row) for row in found], total
 
-    async def remove_vehicle(self, vehicle_id: str) -> bool:
-        """Erase a car and everything of it."""
-        return await self._writer.call(lambda connection: _erase(connection, vehicle_id))
+    async def remove_vehicle(self, vehicle_id: str) -> Erased | None:
+        """Erase a car and everything of it; `wipe` sees to what that leaves behind in the file."""
+        return await self._writer.call(lambda connection: erase(connection, vehicle_id))
+
+    async def wipe(self) -> bool:
+        """Rewrite the file without its free space. Raises StoreError when the disk has no room for that."""
+        return await asyncio.to_thread(wipe, self.path)
 
 
 def _insert(connection: Connection, vehicle: Vehicle) -> None:
@@ -73,16 +78,3 @@ def _insert(connection: Connection, vehicle: Vehicle) -> None:
             json.dumps(vehicle.aliases), vehicle.created_at,
         ),
     )  # fmt: skip
-
-
-def _erase(connection: Connection, vehicle_id: str) -> bool:
-    found = connection.execute("SELECT key FROM vehicles WHERE id = ?", (vehicle_id,)).fetchall()
-    if not found:
-        return False
-    names = connection.execute("SELECT reference FROM vehicle_references WHERE vehicle_key = ?", found[0]).fetchall()
-    connection.executemany("DELETE FROM issues WHERE vehicle = ?", names)
-    for table in _OF_VEHICLE:
-        connection.execute(f"DELETE FROM {table} WHERE vehicle_key = ?", found[0])
-    connection.execute(f"DELETE FROM latest WHERE {_LATEST_OF}", found[0])
-    connection.execute("DELETE FROM vehicles WHERE id = ?", (vehicle_id,))
-    return True

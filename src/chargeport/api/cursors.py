@@ -1,0 +1,65 @@
+"""Cursors: where a page of history ended, as an opaque text. They stay good whatever is stored in the meantime."""
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error
+from typing import Final
+
+from chargeport.errors import MALFORMED, Problem
+from chargeport.store.base import Place
+
+NAME: Final = "page[cursor]"
+
+_MAX: Final = 64
+_CHANGE: Final = re.compile(r"c([0-9]{1,15})\.([0-9]{1,18})")
+_BUCKET: Final = re.compile(r"b([0-9]{1,15})")
+
+
+def of_change(place: Place) -> str:
+    """The cursor behind a change.
+
+    >>> of_change(Place(1777629598000, 7))
+    'YzE3Nzc2Mjk1OTgwMDAuNw'
+    """
+    return _packed(f"c{place.observed_at}.{place.position}")
+
+
+def change(cursor: str) -> Place:
+    """The change that the cursor stands behind. Raises Problem (400)."""
+    found = _CHANGE.fullmatch(_unpacked(cursor))
+    if found is None:
+        raise _unknown(cursor)
+    return Place(int(found[1]), int(found[2]))
+
+
+def of_bucket(start: int) -> str:
+    """The cursor in front of the bucket that begins at an instant."""
+    return _packed(f"b{start}")
+
+
+def bucket(cursor: str) -> int:
+    """The instant at which the bucket begins that the cursor stands in front of. Raises Problem (400)."""
+    found = _BUCKET.fullmatch(_unpacked(cursor))
+    if found is None:
+        raise _unknown(cursor)
+    return int(found[1])
+
+
+def _packed(text: str) -> str:
+    return urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _unpacked(cursor: str) -> str:
+    if len(cursor) > _MAX:
+        raise _unknown(cursor)
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        return urlsafe_b64decode(padded.encode("ascii")).decode("ascii")
+    except (UnicodeError, Error):
+        raise _unknown(cursor) from None
+
+
+def _unknown(cursor: str) -> Problem:
+    return Problem(
+        MALFORMED, f"{NAME}: {cursor[:40]!r} is no cursor of this list: follow links.next, or leave it out to begin anew."
+    )

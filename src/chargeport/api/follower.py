@@ -1,0 +1,47 @@
+"""One live stream's place in the feed, and its sleep until there may be something for it."""
+
+import asyncio
+
+from chargeport.errors import Problem
+from chargeport.store.base import Grant
+
+
+class Follower:
+    """Holds a position and no data, so a slow reader costs nothing but the wait.
+
+    Whoever is `idle` has seen all that it wants of what the tail has read so far. Belongs to one event loop.
+    """
+
+    __slots__ = ("_woken", "authorization", "ended", "grant", "idle", "position", "sent_at", "vehicles")
+
+    def __init__(self, grant: Grant, authorization: bytes | None, vehicles: frozenset[str] | None, position: int) -> None:
+        self.grant = grant
+        self.authorization = authorization
+        self.vehicles = vehicles
+        """Whose changes it wants; None for those of all."""
+        self.position = position
+        """All that it wants up to here was handed to its client."""
+        self.sent_at = 0
+        """When its client was sent something last, in milliseconds."""
+        self.ended: Problem | None = None
+        """Why it must not go on."""
+        self.idle = False
+        self._woken = asyncio.Event()
+
+    async def wait(self) -> None:
+        """Sleep until woken. Whoever calls this must have looked at the tail's position in the same breath."""
+        self._woken.clear()
+        self.idle = True
+        await self._woken.wait()
+
+    def wake(self, seen: int) -> None:
+        """There may be something for it after `seen`; up to there was nothing that it wants, or it has it."""
+        if self.idle:
+            self.idle = False
+            self.position = max(self.position, seen)
+            self._woken.set()
+
+    def end(self, problem: Problem) -> None:
+        """Have it end, with this for a reason."""
+        self.ended = self.ended or problem
+        self.wake(self.position)

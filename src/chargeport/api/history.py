@@ -1,0 +1,111 @@
+"""The history of one signal: its changes page by page, or what it was like in stretches of time of one length."""
+
+from typing import Any, Final
+from urllib.parse import quote
+
+import msgspec
+
+from chargeport.api import cursors, instants, paging, values
+from chargeport.api.buckets import MAX_BUCKETS, Grid, buckets
+from chargeport.errors import MALFORMED, Problem
+from chargeport.signals.definition import Kind, Permission, Signal
+from chargeport.store.base import History, Place
+
+FROM: Final = "from"
+TO: Final = "to"
+RESOLUTION: Final = "resolution"
+RAW: Final = "raw"
+DEFAULT_SIZE: Final = 100
+MAX_SIZE: Final = 1000
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What of a signal's history is asked for; `step_ms` is None for its changes."""
+
+    from_at: int | None
+    to_at: int | None
+    step_ms: int | None
+    size: int
+    cursor: str | None
+
+    @classmethod
+    def of(cls, query: paging.Query) -> "Asked":
+        """What the query asks for. Raises Problem (400)."""
+        given = dict(query)
+        paging.only_filters(query)
+        if paging.NUMBER in given:
+            raise Problem(MALFORMED, f"{paging.NUMBER}: history has no numbered pages: follow links.next.")
+        from_at, to_at = (instants.instant(name, given[name]) if name in given else None for name in (FROM, TO))
+        if from_at is not None and to_at is not None and from_at >= to_at:
+            raise Problem(MALFORMED, f"{FROM} must lie before {TO}: {FROM} is inclusive, {TO} is exclusive.")
+        resolution = given.get(RESOLUTION, RAW)
+        step_ms = None if resolution == RAW else instants.duration_ms(RESOLUTION, resolution)
+        size = paging.asked(query, default_size=DEFAULT_SIZE, max_size=MAX_SIZE).size
+        return cls(from_at, to_at, step_ms, size, given.get(cursors.NAME))
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A page of elements as JSON text, and the cursor of the next one."""
+
+    elements: list[str]
+    next_cursor: str | None
+
+
+def document(page: Page, signal: Signal, asked: Asked, path: str, query: paging.Query) -> str:
+    """The page as it stands on the wire."""
+    meta: dict[str, Any] = {"count": len(page.elements), "pageSize": asked.size}
+    if asked.step_ms is not None and signal.unit is not None and signal.kind is not Kind.DOCUMENT:
+        meta["unit"] = signal.unit
+    follow = None if page.next_cursor is None else _url(path, query, page.next_cursor)
+    links = {"self": _url(path, query), "next": follow}
+    return f'{{"data":[{",".join(page.elements)}],"meta":{paging.text(meta)},"links":{paging.text(links)}}}'
+
+
+def _url(path: str, query: paging.Query, cursor: str | None = None) -> str:
+    kept = [(name, value) for name, value in query if cursor is None or name != cursors.NAME]
+    if cursor is not None:
+        kept.append((cursors.NAME, cursor))
+    return path + "?" * bool(kept) + "&".join(f"{quote(name)}={quote(value)}" for name, value in kept)
+
+
+async def page_of(
+    history: History, vehicle_id: str, signal: Signal, asked: Asked, *, allowed: frozenset[Permission], now: int
+) -> Page:
+    """The page that is asked for, as a reader with these permissions sees it. Raises Problem (400)."""
+    if asked.step_ms is None:
+        return await _changes(history, vehicle_id, signal, asked, allowed)
+    after = None if asked.cursor is None else cursors.bucket(asked.cursor)
+    grid = await grid_of(history, vehicle_id, signal, asked, now)
+    if after is not None:
+        grid = msgspec.structs.replace(grid, from_at=max(after, grid.from_at))
+    filled = await buckets(history, vehicle_id, signal, grid, asked.size)
+    behind = None if filled.next_at is None else cursors.of_bucket(filled.next_at)
+    return Page([values.bucket(signal, each, grid.step_ms, allowed) for each in filled.found], behind)
+
+
+async def _changes(history: History, vehicle_id: str, signal: Signal, asked: Asked, allowed: frozenset[Permission]) -> Page:
+    after = None if asked.cursor is None else cursors.change(asked.cursor)
+    runs = await history.history(vehicle_id, signal, asked.from_at, asked.to_at, after=after, limit=asked.size + 1)
+    given = runs[: asked.size]
+    behind = None if len(runs) == len(given) else cursors.of_change(Place(given[-1].observed_at, given[-1].position))
+    return Page([values.change(signal, run, allowed) for run in given], behind)
+
+
+async def grid_of(history: History, vehicle_id: str, signal: Signal, asked: Asked, now: int) -> Grid:
+    """The stretches that are asked for: from the first change there is, until now, unless said otherwise.
+
+    Nothing is said of what lies ahead of the clock. Raises Problem (400) when they are too many.
+    """
+    from_at, until = asked.from_at, now + 1
+    if from_at is None:
+        first = await history.history(vehicle_id, signal, limit=1)
+        from_at = first[0].observed_at if first else until
+    assert asked.step_ms is not None  # noqa: S101  (who calls knows that stretches are asked for)
+    count = len(Grid(asked.step_ms, from_at, until if asked.to_at is None else asked.to_at))
+    if count > MAX_BUCKETS:
+        raise Problem(
+            MALFORMED,
+            f"{RESOLUTION}: {count} stretches between {FROM} and {TO} are more than {MAX_BUCKETS}: "
+            f"ask for longer ones, or for less time.",
+        )
+    return Grid(asked.step_ms, from_at, until if asked.to_at is None else min(asked.to_at, until))

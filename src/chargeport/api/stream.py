@@ -1,0 +1,177 @@
+"""`GET /stream`: changes as server-sent events, from now on or from a position, for as long as the client listens.
+
+Each stream remembers its place in the feed and nothing else. The next events are made when the client has taken the last ones.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Final
+
+import msgspec
+
+from chargeport.api import events
+from chargeport.api.answer import Answer, event_answer
+from chargeport.api.call import Call, Deps
+from chargeport.api.follower import Follower
+from chargeport.api.problems import as_problem
+from chargeport.api.tail import HEARTBEAT_MS
+from chargeport.errors import MALFORMED, PERMISSION, Problem, StoreError
+from chargeport.signals.catalogue import BY_CODE
+from chargeport.signals.definition import Permission, Signal
+from chargeport.store.base import Change, Grant
+
+MAX_VEHICLES: Final = 1000  # named in one request
+PART_BYTES: Final = 65_536  # sent at once: as much as waits in the server for a client that does not read
+
+_MAX_DIGITS: Final = 18  # of a position: always below 2^63
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What a client asked for: None stands for all that it may see. `user_id` narrows it to a user's connections."""
+
+    vehicles: frozenset[str] | None
+    signals: frozenset[Signal] | None
+    user_id: str | None
+
+
+async def stream_signals(call: Call) -> Answer:
+    """The changes that the client may see, one by one. What is wrong with the request is said before the stream begins."""
+    grant = await call.grant()
+    wanted = Wanted(_vehicles(call), _signals(call), call.user_id)
+    await _check(call, grant, wanted)
+    newest = await call.deps.store.position()
+    resumed = _resumed_from(call, newest)
+    position = newest if resumed is None else resumed
+    follower = Follower(grant, call.header(b"authorization"), wanted.vehicles, position)
+    stream = Stream(call.deps, follower, wanted, call.base, newest)
+    greeting = events.RETRY + (events.place(position) if resumed is None else b"")
+    return event_answer(stream.parts(greeting), call.request_id)
+
+
+class Stream:
+    """What one client is sent."""
+
+    __slots__ = ("_base", "_clock", "_follower", "_newest", "_tail", "_told", "_wanted")
+
+    def __init__(self, deps: Deps, follower: Follower, wanted: Wanted, base: str, newest: int) -> None:
+        """`newest` is how far the feed had come when the client asked."""
+        self._tail = deps.tail
+        self._clock = deps.clock
+        self._follower = follower
+        self._wanted = wanted
+        self._base = base
+        self._newest = newest
+        self._told = follower.position  # the position that the client knows
+
+    async def parts(self, greeting: bytes) -> AsyncGenerator[bytes, None]:
+        """What is sent, in parts; each is asked for when the client has room for it."""
+        follower = self._follower
+        self._tail.join(follower)
+        try:
+            follower.sent_at = self._clock.now()
+            yield greeting
+            while follower.ended is None:
+                part = await self._events() or self._heartbeat()
+                if part:
+                    follower.sent_at = self._clock.now()
+                    yield part
+                if follower.position < self._tail.position:
+                    await asyncio.sleep(0)  # others have their turn
+                elif follower.ended is None:
+                    await follower.wait()
+            yield events.end(follower.ended)
+        except StoreError as error:
+            yield events.end(as_problem(error))
+        finally:
+            self._tail.leave(follower)
+
+    async def _events(self) -> bytes:
+        """The next events, if there are any; moves the place on."""
+        changes, reached = await self._tail.after(self._follower.position)
+        parts: list[bytes] = []
+        size = 0
+        for change in changes:
+            event = await self._event(change)
+            if event is not None:
+                parts.append(event)
+                size += len(event)
+                self._told = change.position
+            if size >= PART_BYTES:
+                reached = change.position
+                break
+        self._follower.position = reached
+        return b"".join(parts)
+
+    async def _event(self, change: Change) -> bytes | None:
+        """The change as an event; None where the client did not ask for it or may not see it."""
+        wanted = self._wanted
+        if wanted.vehicles is not None and change.vehicle_id not in wanted.vehicles:
+            return None
+        if wanted.signals is not None and change.signal not in wanted.signals:
+            return None
+        permissions = await self._tail.permits.of(self._follower.grant, change.vehicle_id, wanted.user_id)
+        if change.signal.permission not in permissions:
+            return None
+        # What is told again may be in memory still although the car was erased meanwhile; what is new was just read.
+        if change.position <= self._newest and not await self._tail.permits.is_there(change.vehicle_id):
+            return None
+        return events.signal_event(change, self._base, places=Permission.READ_CHARGE_LOCATIONS in permissions)
+
+    def _heartbeat(self) -> bytes:
+        """A sign of life where it is time for one, with the position if that has moved on meanwhile."""
+        if self._clock.now() - self._follower.sent_at < HEARTBEAT_MS:
+            return b""
+        moved, self._told = self._follower.position > self._told, self._follower.position
+        return events.HEARTBEAT + (events.place(self._told) if moved else b"")
+
+
+def _named(call: Call, parameter: str) -> list[str] | None:
+    """What a parameter lists, repeated or with commas; None where it is not there."""
+    values = [value for name, value in call.query if name == parameter]
+    return [name.strip() for value in values for name in value.split(",")] if values else None
+
+
+def _vehicles(call: Call) -> frozenset[str] | None:
+    named = _named(call, "vehicle")
+    if named is None:
+        return None
+    if len(named) > MAX_VEHICLES:
+        raise Problem(MALFORMED, f"{len(named)} vehicles are more than the {MAX_VEHICLES} that one stream can name.")
+    return frozenset(named)
+
+
+def _signals(call: Call) -> frozenset[Signal] | None:
+    named = _named(call, "signal")
+    if named is None:
+        return None
+    for code in named:
+        if code not in BY_CODE:
+            raise Problem(MALFORMED, f"signal: {code[:80]!r} is no signal of this server: /docs lists the codes.")
+    return frozenset(BY_CODE[code] for code in named)
+
+
+async def _check(call: Call, grant: Grant, wanted: Wanted) -> None:
+    """Refuse a stream of what the client may not see. Raises Problem (403, 404)."""
+    granted = [grant.permissions]
+    if wanted.vehicles is not None:
+        granted = []
+        for vehicle_id in sorted(wanted.vehicles):
+            granted.append(await call.deps.access.permissions(grant, vehicle_id, wanted.user_id))
+            await call.deps.reads.vehicle(vehicle_id)
+    for signal in wanted.signals or ():
+        if any(signal.permission not in permissions for permissions in granted):
+            raise Problem(PERMISSION, f"Following {signal.code} needs the permission {signal.permission}.")
+
+
+def _resumed_from(call: Call, newest: int) -> int | None:
+    """The position that the client has got to; None where it has none. Raises Problem (400)."""
+    header = (call.header(b"last-event-id") or b"").decode("latin-1")
+    given = header or dict(call.query).get("lastEventId")
+    if not given:
+        return None
+    if not (given.isascii() and given.isdigit() and len(given) <= _MAX_DIGITS):
+        raise Problem(MALFORMED, f"Last-Event-ID is the id of an event, or 0 for the beginning, not {given[:40]!r}.")
+    if int(given) > newest:
+        hint = "it is of another database. Leave it out to begin now, or send 0 to begin with the first change."
+        raise Problem(MALFORMED, f"Last-Event-ID {given} is ahead of the feed, which is at {newest}: {hint}")
+    return int(given)

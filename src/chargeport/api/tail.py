@@ -1,0 +1,183 @@
+"""The tail of the feed: one reader for all live streams of this process.
+
+    store ── changes after a position ──▶ Tail ── wakes those who want one of them ──▶ streams
+
+It hears the doorbell, and looks by itself every second, for another process does not ring here. The newest changes stay in
+memory, within bounds, so that a thousand streams read the store once. Who is further behind reads the store itself, in small
+portions.
+"""
+
+import asyncio
+import logging
+from bisect import bisect_right
+from collections.abc import Iterable
+from contextlib import suppress
+from operator import attrgetter
+from typing import Final
+
+from chargeport.api.access import Access
+from chargeport.api.follower import Follower
+from chargeport.api.permits import Permits
+from chargeport.bus.memory import Doorbell
+from chargeport.clock import Clock
+from chargeport.errors import UNAVAILABLE, Problem, StoreError
+from chargeport.store.base import Change, Store
+
+POLL_S: Final = 1.0  # how late the changes that another process wrote may be noticed
+PORTION: Final = 200  # changes read at once: about a millisecond, in which nobody else is served
+MAX_CHANGES: Final = 10_000  # kept in memory: some seconds of a busy server, or the time of a restart
+MAX_TEXT: Final = 32 * 1024 * 1024  # characters of the texts and documents among them
+LOOK_MS: Final = 1_000  # how often tokens are looked at again
+HEARTBEAT_MS: Final = 15_000  # well below the 30 s to 60 s after which proxies close a silent connection
+
+_STOPPING: Final = Problem(UNAVAILABLE, "The server is stopping: connect again with the id of the last event.")
+_POSITION: Final = attrgetter("position")
+
+_log = logging.getLogger("chargeport.api")
+
+
+class Tail:
+    """The newest changes, and the streams that wait for more. Works only while there are streams."""
+
+    def __init__(self, store: Store, access: Access, clock: Clock, doorbell: Doorbell) -> None:
+        self.permits = Permits(access, store)
+        self.position = 0
+        """How far it has read the feed."""
+        self._store = store
+        self._access = access
+        self._clock = clock
+        self._doorbell = doorbell
+        self._changes: list[Change] = []  # all of the feed between `_floor` and `position`
+        self._floor = 0
+        self._text = 0
+        self._followers: dict[str | None, set[Follower]] = {}  # by vehicle; those of all vehicles under None
+        self._everyone: set[Follower] = set()
+        self._behind = asyncio.Lock()  # one portion a turn of the loop, however many streams have to catch up
+        self._task: asyncio.Task[None] | None = None
+        self._stopped = False
+        self._looked_at = 0
+
+    def join(self, follower: Follower) -> None:
+        """Wake this stream from now on."""
+        self._everyone.add(follower)
+        for vehicle_id in follower.vehicles or (None,):
+            self._followers.setdefault(vehicle_id, set()).add(follower)
+        if self._stopped:
+            follower.end(_STOPPING)
+        elif self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run(), name="tail of the feed")
+
+    def leave(self, follower: Follower) -> None:
+        """Forget this stream."""
+        self._everyone.discard(follower)
+        for vehicle_id in follower.vehicles or (None,):
+            waiting = self._followers.get(vehicle_id, set())
+            waiting.discard(follower)
+            if not waiting:
+                self._followers.pop(vehicle_id, None)
+
+    async def after(self, position: int) -> tuple[list[Change], int]:
+        """Some changes that follow a position, in order, and up to where these are all there are. Raises StoreError."""
+        if position >= self._floor:
+            start = bisect_right(self._changes, position, key=_POSITION)
+            found, known = self._changes[start : start + PORTION], self.position
+        else:
+            async with self._behind:
+                known = self.position
+                found = await self._store.changes(position, PORTION)
+                await asyncio.sleep(0)
+        if len(found) == PORTION:
+            return found, found[-1].position
+        return found, max(known, position, *(change.position for change in found[-1:]))
+
+    def stop(self) -> None:
+        """End all streams, politely: the server is about to go."""
+        self._stopped = True
+        for follower in self._everyone:
+            follower.end(_STOPPING)
+
+    async def close(self) -> None:
+        """Stop reading."""
+        self.stop()
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _run(self) -> None:
+        """Read and wake, as long as there is somebody to wake. A store that fails now may not fail in a second."""
+        started = False
+        while self._everyone:
+            try:
+                if not started:
+                    await self._start()
+                    started = True
+                await self._look_after()
+                await self._read()  # last: what rings from here on is heard by the wait
+            except StoreError as error:
+                _log.warning("streams wait: %s", error)
+            except Exception:  # noqa: BLE001  (whatever it was: without the tail all streams would fall silent)
+                _log.exception("the feed can't be followed; it is tried again")
+            await self._doorbell.wait(POLL_S)
+            self.permits.forget()
+
+    async def _start(self) -> None:
+        """Skip what is too old to be kept. Those who want it read the store."""
+        oldest = await self._store.position() - MAX_CHANGES
+        if oldest > self.position:
+            self._changes, self._text = [], 0
+            before, self.position, self._floor = self.position, oldest, oldest
+            self._wake(self._everyone, before)
+
+    async def _read(self) -> None:
+        """Take in what is new."""
+        while True:
+            changes = await self._store.changes(self.position, PORTION)
+            if changes:
+                self._take(changes)
+            if len(changes) < PORTION:
+                return
+            await asyncio.sleep(0)
+
+    def _take(self, changes: list[Change]) -> None:
+        """Keep these changes and wake those who may want them."""
+        before, self.position = self.position, changes[-1].position
+        self._changes += changes
+        self._text += sum(map(_text, changes))
+        self._trim()
+        for vehicle_id in {None, *(change.vehicle_id for change in changes)}:
+            self._wake(self._followers.get(vehicle_id, ()), before)
+
+    def _trim(self) -> None:
+        """Let go of the oldest, down to the bounds."""
+        surplus = max(0, len(self._changes) - MAX_CHANGES)
+        self._text -= sum(map(_text, self._changes[:surplus]))
+        while self._text > MAX_TEXT:
+            self._text -= _text(self._changes[surplus])
+            surplus += 1
+        if surplus:
+            self._floor = self._changes[surplus - 1].position
+            del self._changes[:surplus]
+
+    def _wake(self, followers: Iterable[Follower], seen: int) -> None:
+        for follower in followers:
+            follower.wake(seen)
+
+    async def _look_after(self) -> None:
+        """End streams whose token is good no more, and wake those whose client has not heard of us for long."""
+        now = self._clock.now()
+        if 0 <= now - self._looked_at < LOOK_MS:
+            return
+        self._looked_at = now
+        for follower in list(self._everyone):
+            try:
+                follower.grant = await self._access.grant(follower.authorization)
+            except Problem as problem:
+                follower.end(problem)
+            if now - follower.sent_at >= HEARTBEAT_MS:
+                follower.wake(self.position)
+
+
+def _text(change: Change) -> int:
+    """How many characters the change keeps in memory."""
+    return len(change.value) if isinstance(change.value, str) else 0

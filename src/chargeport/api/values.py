@@ -1,0 +1,50 @@
+"""History on the wire: a change as body or error with its times, a bucket as what its values were."""
+
+from chargeport.api.absences import STATUSES
+from chargeport.api.buckets import Bucket
+from chargeport.api.envelope import body, iso, place_free, quoted
+from chargeport.signals import wire
+from chargeport.signals.definition import Kind, Permission, Signal, Value
+from chargeport.store.base import Run
+
+
+def change(signal: Signal, run: Run, permissions: frozenset[Permission]) -> str:
+    """A change: from when on the value was so, or there was none."""
+    if run.absence is not None:
+        told = f'"status":{STATUSES[run.absence]}'
+    else:
+        assert run.value is not None  # noqa: S101  (a run has the one or the other)
+        told = f'"body":{body(signal, run.value, permissions)}'
+    times = f'"oemUpdatedAt":"{iso(run.observed_at)}","retrievedAt":"{iso(run.received_at)}"'
+    return f'{{{told},"meta":{{{times},"source":{quoted(run.source)}}}}}'
+
+
+def bucket(signal: Signal, filled: Bucket, step_ms: int, permissions: frozenset[Permission]) -> str:
+    """A bucket: its bounds, how many changes began in it, for how long a value stood, and what that was."""
+    bounds = f'"from":"{iso(filled.start)}","to":"{iso(filled.start + step_ms)}"'
+    counted = f'"count":{filled.changes},"heldSeconds":{wire.number(filled.total_ms / 1000)}'
+    last = place_free(signal, wire.text(signal, filled.last), permissions)
+    told = [bounds, counted, *_told(signal, filled), f'"last":{last}']
+    return "{" + ",".join(told) + "}"
+
+
+def _told(signal: Signal, filled: Bucket) -> list[str]:
+    """What the values were: of numbers the extremes and the mean, of flags and texts the fraction of time of each."""
+    match signal.kind:
+        case Kind.DOCUMENT:
+            return []
+        case Kind.FLAG | Kind.TEXT:
+            total_ms = filled.total_ms
+            fractions = [
+                f"{_name(signal, value)}:{wire.number(stood_ms / total_ms)}" for value, stood_ms in filled.stood_ms.items()
+            ]
+            return [f'"fractions":{{{",".join(fractions)}}}']
+        case _:
+            least, most = (wire.text(signal, bound(filled.stood_ms)) for bound in (min, max))
+            return [f'"min":{least},"max":{most},"mean":{wire.number(filled.mean)}']
+
+
+def _name(signal: Signal, value: Value) -> str:
+    """A flag or a text as the name of a member."""
+    text = wire.text(signal, value)
+    return f'"{text}"' if signal.kind is Kind.FLAG else text

@@ -1,0 +1,69 @@
+"""`chargeport backup` and `chargeport restore`: the whole database, in one file and back."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from chargeport.cli.database import existing, resolved
+from chargeport.cli.options import Database, Json
+from chargeport.cli.output import print_json, say
+from chargeport.cli.progress import progress
+
+if TYPE_CHECKING:
+    from chargeport.store.sqlite.copies import Contents
+
+
+def backup(
+    *,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to.", show_default=False)],
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Copy the whole database into one file, while a server goes on writing, and look through the copy.
+
+    It has all that was acknowledged before, secrets included: only its owner may read it.
+    """
+    source = existing(database)
+    from chargeport.store.sqlite.backup import back_up
+
+    with progress("Backing up") as show:
+        contents = back_up(source, file, show, force=force)
+    if as_json:
+        print_json(_fields(contents) | {"file": str(file)})
+    else:
+        say(f"{file} is a whole copy of {source}: {_described(contents)}.")
+
+
+def restore(
+    *,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup.", show_default=False)],
+    keep: Annotated[bool, typer.Option("--keep/--no-keep", help="Keep what was there as FILE.before-restore.")] = True,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Put a backup in the database's place, once it was found whole. The server has to be stopped.
+
+    The database is the old one or the new one at every instant, never half of both.
+    """
+    target = resolved(database)
+    from chargeport.store.sqlite.restore import restore as put_back
+
+    with progress("Restoring") as show:
+        contents, kept = put_back(file, target, show, keep=keep)
+    if as_json:
+        print_json(_fields(contents) | {"database": str(target), "kept": None if kept is None else str(kept)})
+        return
+    say(f"{target} is as {file} has it: {_described(contents)}.")
+    if kept is not None:
+        say(f"What was there before is {kept}.")
+
+
+def _described(contents: "Contents") -> str:
+    counts = ", ".join(f"{count} {said}" for said, count in contents.counts.items())
+    return f"schema {contents.schema}, {counts}, {contents.size_bytes / (1 << 20):.1f} MiB"
+
+
+def _fields(contents: "Contents") -> dict[str, Any]:
+    return {"schema": contents.schema, "counts": contents.counts, "size_bytes": contents.size_bytes}

@@ -1,0 +1,127 @@
+"""`chargeport export`: what is stored, in a file that other programs read and `import` takes back."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Annotated, BinaryIO, Final, Literal
+
+import typer
+
+from chargeport.cli import typed
+from chargeport.cli.database import with_store
+from chargeport.cli.finding import vehicle_called
+from chargeport.cli.options import Database, Json
+from chargeport.cli.output import print_json, say
+from chargeport.cli.progress import progress
+from chargeport.cli.signals import named
+from chargeport.errors import ChargeportError, StartError
+from chargeport.store.base import Selection, Store
+
+Format = Literal["ndjson", "csv", "parquet"]
+STDOUT: Final = "-"
+SUFFIXES: Final[dict[str, Format]] = {
+    ".ndjson": "ndjson", ".jsonl": "ndjson", ".json": "ndjson", ".csv": "csv", ".parquet": "parquet",
+}  # fmt: skip
+
+
+def export(
+    *,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Where to; - for standard output.", show_default=False)],
+    vehicles: Annotated[
+        list[str] | None,
+        typer.Option("--vehicle", metavar="VEHICLE", help="Only this one; may be repeated.", show_default=False),
+    ] = None,
+    signals: Annotated[
+        list[str] | None, typer.Option("--signal", metavar="CODE", help="Only this one; may be repeated.", show_default=False)
+    ] = None,
+    start: Annotated[
+        int | None,
+        typer.Option("--from", parser=typed.instant, metavar="TIME", help="Observed then or later (UTC).", show_default=False),
+    ] = None,
+    end: Annotated[
+        int | None, typer.Option("--to", parser=typed.instant, metavar="TIME", help="Observed before that.", show_default=False)
+    ] = None,
+    form: Annotated[
+        Format | None, typer.Option("--format", help="Else what the file's name says, else ndjson.", show_default=False)
+    ] = None,
+    sightings: Annotated[bool, typer.Option("--sightings", help="Every time that an unchanged value was seen.")] = False,
+    bare: Annotated[
+        bool, typer.Option("--bare", help="NDJSON that POST /ingest/readings takes: no receivedAt, no source.")
+    ] = False,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Write what is stored to a file: every change of every signal, by vehicle, signal and time.
+
+    FILE ends in .ndjson, .csv or .parquet, and in .gz on top to be compressed. It is replaced once it is complete.
+    """
+    form, packed = _form(file, form)
+    if bare and form != "ndjson":
+        raise typer.BadParameter("--bare is for NDJSON: a table has its columns.")
+    wanted = frozenset(named(code) for code in signals or ()) or None
+
+    async def run(store: Store) -> int:
+        cars = frozenset([(await vehicle_called(store, name)).id for name in vehicles or ()]) or None
+        selection = Selection(vehicle_ids=cars, signals=wanted, start=start, end=end, every=sightings)
+        with _output(file, packed=packed) as output:
+            return await _export(store, selection, output, form, bare)
+
+    count = with_store(database, run)
+    if as_json and file != STDOUT:
+        print_json({"file": file, "format": form, "readings": count})
+    elif file != STDOUT:
+        say(f"{count} readings are in {file}.")
+
+
+async def _export(store: Store, selection: Selection, output: BinaryIO, form: Format, bare: bool) -> int:
+    """Write a selection; how many readings it had."""
+    from chargeport.cli import export_forms
+
+    count = 0
+    with export_forms.opened(form, output, bare=bare) as sink, progress("Exporting") as show:
+        async for stretch in store.sightings(selection):
+            sink(stretch.sightings)
+            count += len(stretch.sightings)
+            show(stretch.share)
+    return count
+
+
+def _form(file: str, form: Format | None) -> tuple[Format, bool]:
+    """The form that is meant, and whether it is to be compressed."""
+    packed = file.endswith(".gz")
+    name = file.removesuffix(".gz")
+    told = form or ("ndjson" if file == STDOUT else SUFFIXES.get(Path(name).suffix.lower()))
+    if told is None:
+        raise typer.BadParameter(
+            f"{typed.quoted(file)} does not say which form is wanted: use --format ndjson, csv or parquet."
+        )
+    if packed and told == "parquet":
+        raise typer.BadParameter("Parquet is compressed already: leave .gz out.")
+    return told, packed
+
+
+@contextmanager
+def _output(file: str, *, packed: bool) -> Iterator[BinaryIO]:
+    """Where to write. A file is there when all of it is: what is broken off leaves none, and leaves an old one as it is."""
+    if file == STDOUT:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    from chargeport.store.sqlite.copies import beside
+
+    target = Path(file)
+    try:
+        with beside(target) as partial:
+            with ExitStack() as stack:
+                output: BinaryIO = stack.enter_context(partial.open("wb"))
+                if packed:
+                    import gzip
+
+                    output = stack.enter_context(gzip.GzipFile("", "wb", 6, output, 0))  # type: ignore[assignment]
+                yield output
+            partial.replace(target)
+    except ChargeportError:
+        raise
+    except OSError as error:
+        raise StartError(f"{target} can't be written: {error.strerror or error}.") from error

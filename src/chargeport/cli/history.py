@@ -1,0 +1,188 @@
+"""`chargeport history`: what a signal was, change by change, or stretch by stretch; of numbers a small plot in a terminal."""
+
+from typing import Annotated, Any, Final
+
+import msgspec
+import typer
+
+from chargeport.api import values
+from chargeport.api.absences import WORDINGS
+from chargeport.api.buckets import MAX_BUCKETS, Bucket, buckets
+from chargeport.api.envelope import iso
+from chargeport.api.history import RAW, Asked, Page, document, grid_of
+from chargeport.api.instants import duration_ms
+from chargeport.cli import typed
+from chargeport.cli.ages import long
+from chargeport.cli.database import with_store
+from chargeport.cli.finding import vehicle_called
+from chargeport.cli.options import Database, Json, VehicleName
+from chargeport.cli.output import NOTHING, console, print_json, print_table, say
+from chargeport.cli.plot import levels, plot
+from chargeport.cli.signals import named
+from chargeport.cli.values import in_words, with_unit
+from chargeport.cli.vehicles import described
+from chargeport.clock import SystemClock
+from chargeport.errors import Problem
+from chargeport.signals.definition import Kind, Permission, Signal
+from chargeport.store.base import Place, Run, Store, Vehicle
+
+MAX_LIMIT: Final = 10_000
+PORTION: Final = 1000  # changes read at once
+DAY_MS: Final = 86_400_000
+
+
+def _step(text: str) -> int | None:
+    """A resolution in milliseconds; None for raw."""
+    try:
+        return None if text == RAW else duration_ms("--resolution", text)
+    except Problem as problem:
+        raise typer.BadParameter(problem.detail) from None
+
+
+Code = Annotated[str, typer.Argument(metavar="CODE", help="The signal, such as charge-voltage or voltage.", show_default=False)]
+From = Annotated[
+    int | None,
+    typer.Option("--from", parser=typed.instant, metavar="TIME", help="Observed then or later (UTC).", show_default=False),
+]
+To = Annotated[
+    int | None, typer.Option("--to", parser=typed.instant, metavar="TIME", help="Observed before that.", show_default=False)
+]
+Resolution = Annotated[
+    int | None,
+    typer.Option(
+        "--resolution", parser=_step, metavar="DURATION", help="Stretches of this length: PT1M to P31D.", show_default=False
+    ),
+]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=MAX_LIMIT, help="So many of the newest.")]
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What is shown: changes or buckets, and what the plot is drawn from. `followed_at` is when the last change was over."""
+
+    vehicle: Vehicle
+    runs: list[Run]
+    buckets: list[Bucket]
+    followed_at: int | None
+    plotted: list[float | None]
+
+
+def history(
+    *, vehicle: VehicleName, code: Code, start: From = None, end: To = None, resolution: Resolution = None, limit: Limit = 100,
+    database: Database = None, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Show what a signal was: its changes, newest last; with --resolution, what stretches of time were like."""
+    signal = named(code)
+    asked, now = Asked(start, end, resolution, limit, None), SystemClock().now()
+    found = with_store(database, lambda store: _found(store, vehicle, signal, asked, now))
+    if as_json:
+        print_json(msgspec.Raw(_document(found, signal, asked).encode()))
+        return
+    say(f"{described(found.vehicle)}  {found.vehicle.id}  {signal.code}", "bold")
+    if any(level is not None for level in found.plotted):
+        say(plot(found.plotted, signal))
+    empty = "Nothing was reported in that time."
+    if resolution is None:
+        print_table(("time", "value", "for", "source", "why not"), _changes(signal, found, now), empty)
+    else:
+        print_table(("from", "changes", *_COLUMNS[signal.kind], "last", "held for"), _stretches(signal, found), empty)
+
+
+async def _found(store: Store, name: str, signal: Signal, asked: Asked, now: int) -> Found:
+    vehicle = await vehicle_called(store, name)
+    runs: list[Run] = []
+    filled: list[Bucket] = []
+    followed_at, begun_at = None, now
+    if asked.step_ms is not None:
+        grid = await grid_of(store, vehicle.id, signal, asked, now)
+        filled = (await buckets(store, vehicle.id, signal, grid, MAX_BUCKETS)).found[-asked.size :]
+        begun_at = filled[0].start if filled else now
+    elif runs := await _newest(store, vehicle.id, signal, asked, now):
+        behind = await store.history(vehicle.id, signal, after=Place(runs[-1].observed_at, runs[-1].position), limit=1)
+        followed_at, begun_at = behind[0].observed_at if behind else None, runs[0].observed_at
+    plotted: list[float | None] = []
+    if signal.kind in (Kind.QUANTITY, Kind.COUNT) and console().is_terminal:
+        plotted = await levels(store, vehicle.id, signal, begun_at, min(now + 1, asked.to_at or now + 1))
+    return Found(vehicle, runs, filled, followed_at, plotted)
+
+
+async def _newest(store: Store, vehicle_id: str, signal: Signal, asked: Asked, now: int) -> list[Run]:
+    """The newest changes that are asked for: those of a day, or of ever longer before that if they are too few."""
+    first = await store.history(vehicle_id, signal, asked.from_at, asked.to_at, limit=1)
+    end = now + DAY_MS if asked.to_at is None else asked.to_at  # a car's clock may run ahead of ours
+    length_ms = 2 * DAY_MS
+    while first:
+        start = max(first[0].observed_at, end - length_ms)
+        runs = await _all(store, vehicle_id, signal, start, end)
+        if len(runs) >= asked.size or start == first[0].observed_at:
+            return runs[-asked.size :]
+        length_ms *= 4
+    return []
+
+
+async def _all(store: Store, vehicle_id: str, signal: Signal, start: int, end: int) -> list[Run]:
+    runs: list[Run] = []
+    while True:
+        after = Place(runs[-1].observed_at, runs[-1].position) if runs else None
+        part = await store.history(vehicle_id, signal, start, end, after=after, limit=PORTION)
+        runs += part
+        if len(part) < PORTION:
+            return runs
+
+
+def _changes(signal: Signal, found: Found, now: int) -> list[tuple[str | None, ...]]:
+    ends = [*(run.observed_at for run in found.runs[1:]), found.followed_at][: len(found.runs)]
+    return [
+        (iso(run.observed_at), _value(signal, run), _for(run.observed_at, end, now), run.source, _why_not(run))
+        for run, end in zip(found.runs, ends, strict=True)
+    ]
+
+
+def _value(signal: Signal, run: Run) -> str:
+    return NOTHING if run.value is None else in_words(signal, run.value)
+
+
+def _why_not(run: Run) -> str:
+    return " " if run.absence is None else f"{run.absence}: {WORDINGS[run.absence].detail}"
+
+
+def _for(start: int, end: int | None, now: int) -> str:
+    """For how long it was so; what nothing has followed yet is so until now."""
+    return f"{long((now - start) / 1000)} so far" if end is None else long((end - start) / 1000)
+
+
+_COLUMNS: Final[dict[Kind, tuple[str, ...]]] = {
+    Kind.QUANTITY: ("min", "mean", "max"),
+    Kind.COUNT: ("min", "mean", "max"),
+    Kind.FLAG: ("fractions",),
+    Kind.TEXT: ("fractions",),
+    Kind.DOCUMENT: (),
+}
+
+
+def _stretches(signal: Signal, found: Found) -> list[tuple[Any, ...]]:
+    return [
+        (iso(each.start), each.changes, *_told(signal, each), in_words(signal, each.last), long(each.total_ms / 1000))
+        for each in found.buckets
+    ]
+
+
+def _told(signal: Signal, bucket: Bucket) -> list[str]:
+    known: Any = bucket.stood_ms
+    match signal.kind:
+        case Kind.DOCUMENT:
+            return []
+        case Kind.FLAG | Kind.TEXT:
+            parts = [f"{in_words(signal, value)} {stood_ms / bucket.total_ms:.0%}" for value, stood_ms in known.items()]
+            return [", ".join(parts)]
+        case _:
+            return [with_unit(round(number, 3), signal) for number in (min(known), bucket.mean, max(known))]
+
+
+def _document(found: Found, signal: Signal, asked: Asked) -> str:
+    """The API's document of what is shown, for a reader who may see everything, with links from the server's root."""
+    everything = frozenset(Permission)
+    shown = [values.change(signal, run, everything) for run in found.runs]
+    if asked.step_ms is not None:
+        shown = [values.bucket(signal, each, asked.step_ms, everything) for each in found.buckets]
+    path = f"/v3/vehicles/{found.vehicle.id}/signals/{signal.code}/values"
+    return document(Page(shown, None), signal, asked, path, ())

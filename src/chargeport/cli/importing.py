@@ -1,0 +1,125 @@
+"""`chargeport import`: readings from a file, through the same checks as those that come over HTTP."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO, Final
+
+import typer
+
+from chargeport import config
+from chargeport.cli import typed
+from chargeport.cli.database import with_store
+from chargeport.cli.finding import vehicle_called
+from chargeport.cli.options import Database, Json
+from chargeport.cli.output import print_json, say
+from chargeport.cli.progress import progress
+from chargeport.clock import SystemClock
+from chargeport.errors import ChargeportError, StartError
+from chargeport.signals.violation import Violation
+from chargeport.store.base import Store
+
+STDIN: Final = "-"
+SOURCE: Final = "import"  # of readings that name none
+
+_GZIP: Final = b"\x1f\x8b"
+_PARQUET: Final = b"PAR1"
+
+
+def import_readings(
+    *,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="NDJSON, CSV or JSON; - for standard input.", show_default=False)],
+    source: Annotated[
+        str | None,
+        typer.Option(parser=typed.label, metavar="NAME", help="Say that all comes from here.", show_default=False),
+    ] = None,
+    vehicle: Annotated[
+        str | None, typer.Option(metavar="VEHICLE", help="Take all as this one's, whatever the file says.", show_default=False)
+    ] = None,
+    create_vehicles: Annotated[
+        bool, typer.Option("--create-vehicles", help="Make unknown vehicles known that are named by a UUID or a VIN.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, store nothing.")] = False,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write all rejections there, one a line (NDJSON).", show_default=False)
+    ] = None,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Take readings in from a file. What is wrong with a row is told and costs no other; a second time changes nothing.
+
+    Exits with 1 when a row was rejected.
+    """
+    from chargeport.cli.intake import Importer, Plan, Tally
+
+    max_future_s = config.load().ingest.max_future_s
+
+    async def run(store: Store) -> Tally:
+        car = None if vehicle is None else (await vehicle_called(store, vehicle)).id
+        plan = Plan(SOURCE, source, car, create_vehicles=create_vehicles, dry_run=dry_run, max_future_s=max_future_s)
+        with _input(file) as (stream, share), _report(report) as tell, progress("Importing") as show:
+            importer = Importer(store, SystemClock(), plan, tell)
+            await importer.take_all(stream, lambda: show(share()))
+        return importer.tally
+
+    tally = with_store(database, run)
+    if as_json:
+        print_json(tally.document())
+    else:
+        _print(tally.document(), dry_run)
+    if tally.rejected:
+        raise typer.Exit(1)
+
+
+def _print(found: dict[str, Any], dry_run: bool) -> None:
+    counts = ", ".join(f"{count} {said}" for said, count in found.items() if isinstance(count, int))
+    say(f"{'Nothing was stored. ' if dry_run else ''}Readings: {counts}.")
+    for each in found["rejections"]:
+        where = f"line {each['line']}" + (f", item {each['item']}" if each["item"] != each["line"] else "")
+        signal = f" {each['signal']}" if each.get("signal") else ""
+        say(f"  {where}:{signal} {each['code']} {each['path']}: {each['detail']}")
+    hidden = found["rejected"] - len(found["rejections"])
+    if hidden:
+        say(f"  and {hidden} more: --report FILE writes them all.")
+
+
+@contextmanager
+def _input(file: str) -> Iterator[tuple[BinaryIO, Any]]:
+    """The file, unpacked, and a function that says which share of it was read. Raises StartError, ChargeportError."""
+    import gzip
+    import io
+
+    with ExitStack() as stack:
+        try:
+            raw: Any = sys.stdin.buffer if file == STDIN else stack.enter_context(Path(file).open("rb"))
+            size = 0 if file == STDIN else Path(file).stat().st_size
+            stream: Any = raw if hasattr(raw, "peek") else io.BufferedReader(raw)
+            begins = stream.peek(4)[:4]
+        except OSError as error:
+            raise StartError(f"The file {file} can't be read: {error.strerror or error}.") from error
+        if begins.startswith(_PARQUET):
+            raise ChargeportError("Parquet is for other programs: export as NDJSON or CSV what is to be imported.")
+        unpacked: Any = gzip.GzipFile(fileobj=stream) if begins.startswith(_GZIP) else stream
+        try:
+            yield unpacked, lambda: raw.tell() / size if size else 0.0
+        except Violation as found:
+            raise ChargeportError(f"The file {file} is neither JSON nor a table of readings: {found.detail}.") from None
+
+
+@contextmanager
+def _report(report: Path | None) -> Iterator[Any]:
+    """Where rejections are written, one a line; nowhere unless a file is named. Raises StartError."""
+    if report is None:
+        yield lambda _: None
+        return
+    import os
+
+    import msgspec
+
+    try:
+        opened = os.fdopen(os.open(report, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+    except OSError as error:
+        raise StartError(f"The report {report} can't be written: {error.strerror or error}.") from error
+    with opened:
+        yield lambda rejection: opened.write(msgspec.json.encode(rejection) + b"\n")

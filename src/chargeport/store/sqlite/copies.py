@@ -1,0 +1,95 @@
+"""Copies of a database: made page by page of one instant, looked through, and put in place as a whole or not at all."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import apsw
+import msgspec
+
+from chargeport.errors import SchemaError, StoreError
+from chargeport.store.sqlite.engine import Connection, fetch, migrations, version
+
+STEP_PAGES: Final = 2_560  # 10 MiB: often enough for a progress bar, seldom enough to cost nothing
+
+# What a Chargeport database has had from its first schema on, and how many of each a person is told.
+_COUNTED: Final = {"vehicles": "vehicles", "history": "changes", "applications": "applications", "connections": "connections"}
+
+
+class Contents(msgspec.Struct, frozen=True):
+    """What a database holds: the number of its schema, how many of what, and how large it is."""
+
+    schema: int
+    counts: dict[str, int]
+    size_bytes: int
+
+
+@contextmanager
+def beside(target: Path) -> Iterator[Path]:
+    """A new, empty file in the target's folder that only its owner may read; gone at the end unless it was renamed."""
+    handle, name = tempfile.mkstemp(dir=target.absolute().parent, prefix=f".{target.name}.", suffix=".partial")
+    os.close(handle)
+    file = Path(name)
+    try:
+        yield file
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def copy_pages(source: Connection, target: Path, progress: Callable[[float], None]) -> Connection:
+    """Copy a database into an empty file; `progress` is told the share that is done. The copy, open, without a log.
+
+    The source is held at one instant: else every write of somebody else would make SQLite begin anew.
+    """
+    copy = apsw.Connection(str(target))
+    try:
+        copy.execute("PRAGMA synchronous = OFF").fetchall()  # synced once, as a whole, when it is complete
+        source.execute("BEGIN")
+        fetch(source, "SELECT count(*) FROM sqlite_schema")
+        with copy.backup("main", source, "main") as under_way:
+            while not under_way.done:
+                under_way.step(STEP_PAGES)
+                progress(1 - under_way.remaining / max(under_way.page_count, 1))
+        source.execute("COMMIT")
+        copy.execute("PRAGMA journal_mode = DELETE").fetchall()
+    except BaseException:
+        copy.close()
+        raise
+    return copy
+
+
+def examined(connection: Connection, name: Path) -> Contents:
+    """What a database holds, once it was found whole and ours. Raises StoreError, SchemaError."""
+    try:
+        (found,) = fetch(connection, "PRAGMA integrity_check(1)")[0]
+        if found != "ok":
+            first = str(found).replace("\n", " ").removeprefix("*** in database main *** ")
+            raise StoreError(f"{name} is damaged: {first.rstrip('.')[:120]}.")
+        schema = version(connection)
+        newest = migrations()[-1][0]
+        tables = {table for (table,) in fetch(connection, "SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        if schema == 0 or not tables.issuperset(_COUNTED):
+            raise StoreError(f"{name} is not a database of Chargeport's.")
+        if schema > newest:
+            raise SchemaError(
+                f"{name} has schema {schema}, but this Chargeport knows {newest} at the most: use the newer one that wrote it."
+            )
+        counts = {said: fetch(connection, f"SELECT count(*) FROM {table}")[0][0] for table, said in _COUNTED.items()}
+        pages, size = (fetch(connection, f"PRAGMA {each}")[0][0] for each in ("page_count", "page_size"))
+    except apsw.NotADBError as error:
+        raise StoreError(f"{name} is not an SQLite database, or its beginning is damaged.") from error
+    except apsw.Error as error:
+        raise StoreError(f"{name} is damaged: {str(error).rstrip('.')}.") from error
+    return Contents(schema, counts, pages * size)
+
+
+def sync(path: Path) -> None:
+    """Have a file, or a folder's list of names, on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,76 @@
+"""Erasing a car: every row that is its own or tells of it, then every byte of those rows.
+
+A deleted row's bytes stay in the file: on the page it stood on, on pages it was moved from as they grew full, in the log. Only
+a file that is written anew holds nothing but what its tables hold; so that is what `wipe` does.
+"""
+
+import json
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from chargeport.store.base import Erased
+from chargeport.store.sqlite.engine import Connection, connect, fetch, translated
+from chargeport.store.sqlite.slot import OF_VEHICLE
+
+LONG_NAME: Final = 8  # characters from which on a name is looked for anywhere in an issue: a shorter one is in other words, too
+
+# Each table that has rows of a car, and which rows those are: ?1 is the vehicle's key.
+_ROWS: Final = {
+    "latest": OF_VEHICLE,
+    "history": "vehicle_key = ?1",
+    "connections": "vehicle_key = ?1",
+    "vehicle_references": "vehicle_key = ?1",
+}
+# What was reported under one of its names (?1), and what names it elsewhere: quoted in a message (?2) or, when ?3, anywhere.
+_TELLS: Final = (
+    "DELETE FROM issues WHERE vehicle = ?1 OR instr(raw, ?2) OR subject = ?1"
+    " OR (?3 AND (instr(raw, ?1) OR instr(subject, ?1) OR instr(detail, ?1) OR instr(vehicle, ?1)))"
+)
+
+
+def erase(connection: Connection, vehicle_id: str) -> Erased | None:
+    """Delete the car, all rows of it and the issues that name it; None when there is none. Runs inside a transaction."""
+    found = fetch(connection, "SELECT key FROM vehicles WHERE id = ?", (vehicle_id,))
+    if not found:
+        return None
+    connection.execute("PRAGMA secure_delete = ON").fetchall()  # so that little is left even if nobody wipes
+    try:
+        names = fetch(connection, "SELECT reference FROM vehicle_references WHERE vehicle_key = ?", found[0])
+        issues = sum(_delete_issues(connection, name) for (name,) in names)
+        counts = {table: _deleted(connection, f"DELETE FROM {table} WHERE {which}", found[0]) for table, which in _ROWS.items()}
+        connection.execute("DELETE FROM vehicles WHERE id = ?", (vehicle_id,))
+    finally:
+        connection.execute("PRAGMA secure_delete = OFF").fetchall()
+    counts["names"] = counts.pop("vehicle_references")
+    return Erased(**counts, issues=issues)
+
+
+def wipe(path: Path) -> bool:
+    """Write the file anew and empty its log; False when the log can't be emptied, because somebody reads an older state.
+
+    Needs room for two more copies, in the temporary folder and in the log. Readers go on; writers wait. Raises StoreError.
+    """
+    connection = connect(path)
+    try:
+        connection.execute("PRAGMA temp_store = FILE").fetchall()  # the copy is as large as the database
+        connection.execute("VACUUM").fetchall()
+        try:
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        except apsw.BusyError:
+            return False
+    except apsw.Error as error:
+        raise translated(error) from error
+    finally:
+        connection.close()
+    return True
+
+
+def _delete_issues(connection: Connection, name: str) -> int:
+    return _deleted(connection, _TELLS, (name, json.dumps(name, ensure_ascii=False), len(name) >= LONG_NAME))
+
+
+def _deleted(connection: Connection, sql: str, bindings: tuple[object, ...]) -> int:
+    connection.execute(sql, bindings)
+    return connection.changes()

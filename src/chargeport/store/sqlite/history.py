@@ -1,0 +1,158 @@
+"""`store.base.History` on SQLite: changes by time, sightings by time, and what was known at an instant."""
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable
+from itertools import islice
+from typing import Final, TypeVar
+
+from chargeport.signals.definition import Signal
+from chargeport.signals.reading import AbsenceReason
+from chargeport.signals.state import State
+from chargeport.store.base import Place, Run
+from chargeport.store.sqlite import late, rows
+from chargeport.store.sqlite.engine import Connection, fetch
+from chargeport.store.sqlite.scans import Scans
+from chargeport.store.sqlite.series import ALWAYS, Series
+
+_VEHICLE_KEY: Final = "SELECT key FROM vehicles WHERE id = ?"
+
+T = TypeVar("T")
+
+
+class HistoryTable:
+    """`store.base.History` on SQLite, but for what `latest` knows already."""
+
+    _scans: Scans
+
+    async def history(
+        self,
+        vehicle_id: str,
+        signal: Signal,
+        from_at: int | None = None,
+        to_at: int | None = None,
+        *,
+        after: Place | None = None,
+        limit: int,
+    ) -> list[Run]:
+        """The changes of a signal, oldest first. See `store.base.History`."""
+        start, end = -ALWAYS if from_at is None else from_at, ALWAYS if to_at is None else to_at
+        if after is not None and after.observed_at < start:
+            after = None
+        return await self._series_scan(vehicle_id, signal, lambda series: _changes(series, start, end, after, limit))
+
+    async def pieces(self, vehicle_id: str, signal: Signal, from_at: int, to_at: int, *, limit: int, every: bool) -> list[Run]:
+        """The runs as they are stored. See `store.base.History`."""
+
+        def scan(series: Series) -> list[late.Run]:
+            before = list(islice(series.back(from_at, seen=every), 1))
+            onward = islice(series.onward(from_at, seen=every), limit)
+            return before + [run for run in onward if run.observed_at < to_at]
+
+        return await self._series_scan(vehicle_id, signal, scan, every=every)
+
+    async def states_before(self, vehicle_id: str, states: list[State], at: int) -> dict[int, State]:
+        """By key, what was known at `at` of signals of which something newer is known now; not those of which nothing was."""
+        return await self._scans.run(lambda connection: _past(connection, vehicle_id, states, at))
+
+    async def _series_scan(
+        self, vehicle_id: str, signal: Signal, scan: Callable[[Series], list[late.Run]], *, every: bool = False
+    ) -> list[Run]:
+        """The rows that `scan` finds in the signal's history, as records; none when there is no such car."""
+
+        def run(connection: Connection) -> list[Run]:
+            series = _series(connection, vehicle_id, signal)
+            sources = _sources(connection)
+            return [] if series is None else [_record(signal, row, sources, every=every) for row in scan(series)]
+
+        return await self._scans.run(run)
+
+
+def _series(connection: Connection, vehicle_id: str, signal: Signal) -> Series | None:
+    found = fetch(connection, _VEHICLE_KEY, (vehicle_id,))
+    return Series(connection, found[0][0], signal.key) if found else None
+
+
+def _sources(connection: Connection) -> dict[int, str]:
+    return dict(fetch(connection, "SELECT key, name FROM sources"))
+
+
+def _record(signal: Signal, run: late.Run, sources: dict[int, str], *, every: bool) -> Run:
+    return Run(
+        run.observed_at, run.ends_at, run.received_at, sources[run.source_key], run.position, rows.value(signal.key, run.value),
+        None if run.absence is None else AbsenceReason(run.absence), array("q", run.sightings()) if every else (),
+    )  # fmt: skip
+
+
+def _changes(series: Series, start: int, end: int, after: Place | None, limit: int) -> list[late.Run]:
+    """The changes in [start, end), those behind `after`, each with the time when it was seen last before the next."""
+    if after is None:
+        before = next(series.back(start), None)
+    else:  # its own instant is looked at again: a greater value may have come since
+        start, before = after.observed_at, series.at(*after)
+    found: list[late.Run] = []
+    for run in series.onward(start):
+        if before is None or not before.says(run.value, run.absence):
+            if len(found) == limit or run.observed_at >= end:
+                break
+            found.append(run)
+        elif found:
+            found[-1] = found[-1]._replace(last_seen_at=run.ends_at)
+        before = run
+    return found
+
+
+def _past(connection: Connection, vehicle_id: str, states: list[State], at: int) -> dict[int, State]:
+    sources = _sources(connection)
+    found: dict[int, State] = {}
+    for state in states:
+        series = _series(connection, vehicle_id, state.signal)
+        past = None if series is None else _state_at(series, state, at, sources)
+        if past is not None:
+            found[state.signal.key] = past
+    return found
+
+
+def _state_at(series: Series, state: State, at: int, sources: dict[int, str]) -> State | None:
+    """A signal's state at an instant; None when nothing was known of it yet."""
+    holding = next(series.back(at + 1), None)
+    if holding is None:
+        return None
+    known = _value_at(series, state, at, sources)
+    if holding.absence is None:
+        return known
+    known = known or State(state.signal)
+    if state.absence_at is not None and state.absence_at <= at:
+        absent_at, received_at, source = state.absence_at, state.absence_received_at, state.absence_source
+        return _absent(known, holding.absence, absent_at, received_at, source)
+    absent_at = max(seen for seen in holding.sightings() if seen <= at)
+    return _absent(known, holding.absence, absent_at, holding.received_at, sources[holding.source_key])
+
+
+def _value_at(series: Series, state: State, at: int, sources: dict[int, str]) -> State | None:
+    """The newest value until an instant, with the times that it had then; None when there was none."""
+    if state.observed_at is not None and state.observed_at <= at:
+        return State(
+            state.signal, state.value, state.observed_at, state.changed_at, state.received_at, state.source, state.position
+        )
+    run = series.value_before(at + 1)
+    if run is None:
+        return None
+    sightings = run.sightings()
+    observed_at = sightings[bisect_right(sightings, at) - 1]
+    changed_at = run.observed_at
+    for before in series.back(run.observed_at):
+        if not before.says(run.value, None):
+            break
+        changed_at = before.observed_at
+    # When a later sighting came in was not kept; it was not before the car had seen it.
+    received_at = run.received_at if observed_at == run.observed_at else max(run.received_at, observed_at)
+    value = rows.value(state.signal.key, run.value)
+    return State(state.signal, value, observed_at, changed_at, received_at, sources[run.source_key], run.position)
+
+
+def _absent(state: State, reason: str, at: int, received_at: int | None, source: str | None) -> State:
+    return State(
+        state.signal, state.value, state.observed_at, state.changed_at, state.received_at, state.source, state.position,
+        AbsenceReason(reason), at, received_at, source,
+    )  # fmt: skip

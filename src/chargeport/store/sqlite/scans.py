@@ -1,0 +1,66 @@
+"""Scans: reads that may take long, made in threads, so that the event loop goes on with the short ones.
+
+Each has a snapshot of its own, and a connection that nobody else uses in the meantime. Few run at once: the others wait.
+"""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, TypeVar
+
+import apsw
+
+from chargeport.store.sqlite.engine import Connection, connect, translated
+
+MAX_SCANS: Final = 4  # at once; more would take the processors from those who read the latest values
+CACHE_KIB: Final = 8_192  # a page of history is seldom read twice
+
+T = TypeVar("T")
+
+
+class Scans:
+    """Runs functions of a read-only connection in threads. Belongs to one event loop."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._idle: list[Connection] = []
+        self._room = asyncio.Semaphore(MAX_SCANS)
+        self._closed = False
+
+    async def run(self, scan: Callable[[Connection], T]) -> T:
+        """What `scan` makes of a snapshot. Raises StoreError."""
+        async with self._room:
+            return await asyncio.to_thread(self._run, scan)
+
+    def _run(self, scan: Callable[[Connection], T]) -> T:
+        try:
+            connection = self._taken()
+            try:
+                connection.execute("BEGIN")
+                return scan(connection)
+            finally:
+                self._give_back(connection)
+        except apsw.Error as error:
+            raise translated(error) from error
+
+    def _taken(self) -> Connection:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            connection = connect(self._path)
+            connection.execute(f"PRAGMA query_only = ON; PRAGMA cache_size = -{CACHE_KIB}").fetchall()
+            return connection
+
+    def _give_back(self, connection: Connection) -> None:
+        if self._closed:
+            connection.close()
+            return
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        self._idle.append(connection)
+
+    def close(self) -> None:
+        """Let go of the file; a scan that is under way does so at its end."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop().close()

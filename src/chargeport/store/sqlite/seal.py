@@ -1,0 +1,47 @@
+"""The seal of a backup: a last line behind the database with the SHA-256 of all before it.
+
+SQLite finds most of what goes wrong with a file, but not a flipped bit in a number. It reads as many pages as the file's head
+says and takes no notice of what follows, so a sealed backup is still an ordinary database.
+"""
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Final
+
+BLOCK: Final = 1 << 20
+
+_WORDS: Final = b"\nchargeport backup sha256 "
+_LINE: Final = re.compile(re.escape(_WORDS) + rb"([0-9a-f]{64})\n")
+_LENGTH: Final = len(_WORDS) + 65
+
+
+def seal(file: Path) -> None:
+    """Put the seal at the end."""
+    line = _WORDS + _digest(file, file.stat().st_size) + b"\n"
+    with file.open("ab") as opened:
+        opened.write(line)
+
+
+def is_broken(file: Path) -> bool:
+    """Whether the file bears a seal that does not fit it. What bears none (a copy made otherwise) breaks none."""
+    before = file.stat().st_size - _LENGTH
+    if before <= 0:
+        return False
+    with file.open("rb") as opened:
+        opened.seek(before)
+        found = _LINE.fullmatch(opened.read())
+    return found is not None and found[1] != _digest(file, before)
+
+
+def _digest(file: Path, size: int) -> bytes:
+    """Of the first `size` bytes, in hexadecimal."""
+    digest = hashlib.sha256()
+    with file.open("rb") as opened:
+        while size > 0:
+            block = opened.read(min(BLOCK, size))
+            if not block:
+                break
+            digest.update(block)
+            size -= len(block)
+    return digest.hexdigest().encode()
