@@ -25,7 +25,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
-.PHONY: help demo test check formatted linted typed layered bench docs lock format clean
+.PHONY: help demo test unit check formatted linted typed layered bench docs lock format clean
 
 help: ## Show this list
 	@echo "make TARGET [ARGS=\"...\"] [PYTHON=python3.12]"
@@ -36,7 +36,10 @@ demo: $(VENV)/.runtime ## Serve simulated cars: prints an address, a token and l
 	@exec $(BIN)/chargeport demo $(ARGS)
 
 test: $(VENV)/.dev ## Run the tests
-	$(BIN)/pytest -n auto --dist loadfile $(ARGS)
+	$(BIN)/pytest -n auto --dist worksteal $(ARGS)
+
+unit: $(VENV)/.dev ## Run the tests that need no server, client or browser of their own: under a minute
+	$(BIN)/pytest -n auto --dist worksteal -m "not service and not browser" $(ARGS)
 
 check: formatted linted typed layered test ## Format, lint, types, import layers, then the tests
 

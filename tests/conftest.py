@@ -1,3 +1,4 @@
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -7,9 +8,10 @@ from hypothesis import settings
 from chargeport.store.base import Vehicle
 from world import Client, World
 
-# How long an example takes says something of the machine, not of the code.
-settings.register_profile("without_clock", deadline=None)
-settings.load_profile("without_clock")
+# How long an example takes says something of the machine, not of the code. HYPOTHESIS=thorough looks ten times as hard.
+settings.register_profile("quick", deadline=None, max_examples=40)
+settings.register_profile("thorough", deadline=None, max_examples=400)
+settings.load_profile(os.environ.get("HYPOTHESIS", "quick"))
 
 
 @pytest.fixture

@@ -22,6 +22,8 @@ START_WITHIN_S = 20
 STOP_WITHIN_S = 5
 FACTS = ["url", "token", "client_id", "client_secret", "management_token", "vehicles"]
 
+pytestmark = pytest.mark.service
+
 
 @contextmanager
 def running(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
