@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from chargeport.store.base import Vehicle
+from chargeport.store.records import Vehicle
 from world import Client, World
 
 # How long an example takes says something of the machine, not of the code. HYPOTHESIS=thorough looks ten times as hard.

@@ -11,7 +11,7 @@ from chargeport.config import DatabaseSettings, Settings
 from chargeport.service import Service
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.sources.base import Emit, RawMessage
-from chargeport.store.base import Page, Vehicle
+from chargeport.store.records import Page, Vehicle
 
 NOW = 1_777_629_598_000
 CAR = Vehicle(id="0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11", make="ACME", model="One", year=2026)

@@ -19,7 +19,7 @@ from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Permission
 from chargeport.signals.reading import Absence, AbsenceReason, Reading
-from chargeport.store.base import Application, Connection, Vehicle
+from chargeport.store.records import Application, Connection, Vehicle
 
 T0 = 1_777_629_598_000  # 2026-05-01T09:59:58Z
 HEARD_MS = 250  # how long after the car's own instant a report of the tests arrives

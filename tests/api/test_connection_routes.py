@@ -6,7 +6,7 @@ import pytest
 
 from answers import detail, typed_error
 from chargeport.signals.definition import Permission
-from chargeport.store.base import Connection, Vehicle
+from chargeport.store.records import Connection, Vehicle
 from world import HOST, READING, T0, Client, World
 
 

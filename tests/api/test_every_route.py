@@ -15,7 +15,7 @@ from chargeport.api.lane import SignalLane
 from chargeport.api.openapi import document
 from chargeport.api.routes import EVENT_STREAM, ROUTES, Route
 from chargeport.errors import ERROR_KINDS, StoreError
-from chargeport.store.base import Connection, Vehicle
+from chargeport.store.records import Connection, Vehicle
 from world import T0, Client, World, ask, bearer, raw_headers
 
 CLOSED = [route for route in ROUTES if not route.open]

@@ -16,7 +16,7 @@ from chargeport.api.ingest import OFFLOAD_BYTES
 from chargeport.config import IngestSettings
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.definition import Permission
-from chargeport.store.base import Vehicle
+from chargeport.store.records import Vehicle
 from world import EVERYTHING, READING, T0, Client, World, ask, raw_headers
 
 VIN = "WVWZZZ00000000001"

@@ -13,7 +13,7 @@ from chargeport.api.openapi import document
 from chargeport.api.routes import ROUTES
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.reading import AbsenceReason
-from chargeport.store.base import Vehicle
+from chargeport.store.records import Vehicle
 from world import Client, World
 
 DOCUMENT = document(ROUTES)

@@ -22,7 +22,7 @@ from chargeport.service import Service
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Permission
 from chargeport.signals.reading import Reading
-from chargeport.store.base import Application, Vehicle
+from chargeport.store.records import Application, Vehicle
 
 NOW = 1_777_629_598_000
 CAR = Vehicle(id="0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11", make="ACME", model="One", year=2026)

@@ -20,7 +20,7 @@ from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.definition import Cadence, Kind, Permission
 from chargeport.signals.reading import AbsenceReason
 from chargeport.signals.state import LIVE_FOR_MS
-from chargeport.store.base import Vehicle
+from chargeport.store.records import Vehicle
 from world import EVERYTHING, HEARD_MS, HOST, READING, T0, World, ask, raw_headers
 
 CODES = sorted(signal.code for signal in CATALOGUE)

@@ -21,7 +21,7 @@ from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.definition import Permission
 from chargeport.signals.reading import AbsenceReason, Entry, Reading
-from chargeport.store.base import Vehicle
+from chargeport.store.records import Vehicle
 from chargeport.store.sqlite import SqliteStore
 from listening import Event, Listener
 from world import READING, T0, Client, World, ask, raw_headers

@@ -14,7 +14,7 @@ from chargeport.clock import SystemClock
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Permission
 from chargeport.signals.reading import Reading
-from chargeport.store.base import Vehicle
+from chargeport.store.records import Vehicle
 from chargeport.store.sqlite import SqliteStore
 from listening import Parser
 from servers import Server

@@ -11,7 +11,7 @@ from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Permission
 from chargeport.signals.reading import Absence, AbsenceReason, Reading
 from chargeport.signals.state import LIVE_FOR_MS
-from chargeport.store.base import Vehicle
+from chargeport.store.records import Vehicle
 from world import EVERYTHING, HOST, T0, Client, World
 
 POWER = "charge-wattage"

@@ -16,7 +16,7 @@ from chargeport.signals.catalogue import BY_CODE, IS_CHARGING
 from chargeport.signals.definition import Kind, Permission, Signal, Value
 from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
 from chargeport.signals.state import standing
-from chargeport.store.base import Vehicle
+from chargeport.store.records import Vehicle
 from world import EVERYTHING, HOST, T0, Client, World
 
 POWER = "charge-wattage"

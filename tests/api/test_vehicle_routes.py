@@ -8,7 +8,7 @@ from answers import typed_error
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.definition import Permission
 from chargeport.signals.reading import AbsenceReason
-from chargeport.store.base import Vehicle
+from chargeport.store.records import Vehicle
 from world import EVERYTHING, HOST, T0, Client, World
 
 

@@ -16,7 +16,7 @@ from chargeport.clock import SystemClock
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
-from chargeport.store.base import Outcome
+from chargeport.store.records import Outcome
 from chargeport.store.sqlite import SqliteStore
 
 VIN = "1HGCM82633A004352"

@@ -15,7 +15,7 @@ from command_line import VIN, CommandLine, reading, store
 
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.reading import Reading
-from chargeport.store.base import Vehicle
+from chargeport.store.records import Vehicle
 from chargeport.store.sqlite import SqliteStore, backup, copies, restore, seal
 from chargeport.store.sqlite.backup import back_up
 

@@ -24,7 +24,7 @@ from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.definition import Kind, Signal
 from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
-from chargeport.store.base import Outcome, Sighting
+from chargeport.store.records import Outcome, Sighting
 
 T0 = 1_777_629_598_000
 MANY = 200_000

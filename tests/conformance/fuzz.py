@@ -21,7 +21,7 @@ from chargeport.signals import bodies
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.definition import Permission
 from chargeport.signals.reading import Reading
-from chargeport.store.base import Connection
+from chargeport.store.records import Connection
 from chargeport.store.sqlite import SqliteStore
 from servers import Server
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chargeport.signals.catalogue import CATALOGUE
-from chargeport.store.base import Vehicle
+from chargeport.store.records import Vehicle
 from world import HOST, T0, Client, World
 
 ID = "0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11"

@@ -15,7 +15,7 @@ from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.definition import Permission
 from chargeport.signals.reading import Absence, AbsenceReason, Reading
-from chargeport.store.base import Vehicle
+from chargeport.store.records import Vehicle
 from chargeport.store.sqlite import SqliteStore
 from servers import Server
 

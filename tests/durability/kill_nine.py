@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from chargeport.api.access import Access
 from chargeport.clock import SystemClock
 from chargeport.signals.definition import Permission
-from chargeport.store.base import Vehicle
+from chargeport.store.records import Vehicle
 from chargeport.store.sqlite import SqliteStore
 from servers import Server
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from answers import detail
-from chargeport.store.base import Vehicle
+from chargeport.store.records import Vehicle
 from world import T0, Client, World
 
 

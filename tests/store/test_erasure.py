@@ -12,7 +12,8 @@ from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Permission
 from chargeport.signals.reading import Absence, AbsenceReason, Issue, Reading
-from chargeport.store.base import Application, Connection, Erased, Store, Vehicle
+from chargeport.store.base import Store
+from chargeport.store.records import Application, Connection, Erased, Vehicle
 from chargeport.store.sqlite import SqliteStore
 
 T0 = 1_777_629_598_000
@@ -138,6 +139,6 @@ async def test_nobody_is_erased_by_a_name_that_is_nobodys(filled: Store) -> None
 
 
 def page() -> Any:
-    from chargeport.store.base import Page
+    from chargeport.store.records import Page
 
     return Page(1, 100)

@@ -14,7 +14,8 @@ from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Signal, Value
 from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
 from chargeport.signals.state import standing
-from chargeport.store.base import Place, Run, Store, Vehicle
+from chargeport.store.base import Store
+from chargeport.store.records import Place, Run, Vehicle
 
 WATTAGE = BY_CODE["charge-wattage"]
 CHARGING = BY_CODE["charge-ischarging"]

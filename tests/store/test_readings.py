@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Signal, Value
 from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
-from chargeport.store.base import Outcome, Store, Vehicle
+from chargeport.store.base import Store
+from chargeport.store.records import Outcome, Vehicle
 
 WATTAGE = BY_CODE["charge-wattage"]
 CHARGING = BY_CODE["charge-ischarging"]

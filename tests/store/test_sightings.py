@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
-from chargeport.store.base import Outcome, Selection, Sighting, Store, Vehicle
+from chargeport.store.base import Store
+from chargeport.store.records import Outcome, Selection, Sighting, Vehicle
 from chargeport.store.sqlite import SqliteStore
 from chargeport.store.sqlite import sightings as sightings_module
 

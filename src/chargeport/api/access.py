@@ -9,7 +9,8 @@ from typing import Final
 from chargeport.clock import Clock
 from chargeport.errors import UNAUTHORIZED, VEHICLE_NOT_FOUND, Problem
 from chargeport.signals.definition import Permission
-from chargeport.store.base import Application, Grant, Store
+from chargeport.store.base import Store
+from chargeport.store.records import Application, Grant
 
 TOKEN_LIFE_S: Final = 3600
 TRUST_MS: Final = 1000  # how long a token is believed without a look into the store: a revoked one ends within a second

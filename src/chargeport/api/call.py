@@ -10,7 +10,8 @@ from chargeport.clock import Clock
 from chargeport.config import Settings
 from chargeport.errors import PERMISSION, Problem
 from chargeport.signals.definition import Permission
-from chargeport.store.base import Grant, Store
+from chargeport.store.base import Store
+from chargeport.store.records import Grant
 
 
 class Deps(msgspec.Struct, frozen=True):

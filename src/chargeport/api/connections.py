@@ -7,7 +7,7 @@ from chargeport.api.answer import Answer, answer, json_answer
 from chargeport.api.call import Call
 from chargeport.api.envelope import iso
 from chargeport.errors import CONNECTION_NOT_FOUND, MALFORMED, Problem
-from chargeport.store.base import Connection
+from chargeport.store.records import Connection
 
 MODES: Final = ("live", "simulated")
 _FILTERS: Final = {"filter[userId]": "user_id", "filter[vehicleId]": "vehicle_id"}

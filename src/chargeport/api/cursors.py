@@ -6,7 +6,7 @@ from binascii import Error
 from typing import Final
 
 from chargeport.errors import MALFORMED, Problem
-from chargeport.store.base import Place
+from chargeport.store.records import Place
 
 NAME: Final = "page[cursor]"
 

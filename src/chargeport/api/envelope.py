@@ -14,7 +14,7 @@ from chargeport.signals.catalogue import CATALOGUE, IS_CHARGING
 from chargeport.signals.definition import Permission, Signal, Value
 from chargeport.signals.places import without_places
 from chargeport.signals.state import Standing, State, stale_at, standing
-from chargeport.store.base import Vehicle, VehicleStates
+from chargeport.store.records import Vehicle, VehicleStates
 
 _DAY_MS: Final = 86_400_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

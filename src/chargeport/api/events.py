@@ -12,7 +12,7 @@ from chargeport.api.envelope import View
 from chargeport.errors import Problem
 from chargeport.signals.definition import Kind, Permission
 from chargeport.signals.state import State
-from chargeport.store.base import Change, Vehicle, VehicleStates
+from chargeport.store.records import Change, Vehicle, VehicleStates
 
 RETRY: Final = b"retry: 3000\n"  # milliseconds after which a browser that was cut off comes back
 HEARTBEAT: Final = b": heartbeat\n"

@@ -13,7 +13,7 @@ from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.definition import Permission, Signal, Value
 from chargeport.signals.reading import AbsenceReason
 from chargeport.signals.state import State
-from chargeport.store.base import Place, Run, Vehicle, VehicleStates
+from chargeport.store.records import Place, Run, Vehicle, VehicleStates
 
 AT: Final = 1_777_629_598_000
 BASE: Final = "http://127.0.0.1:8080"

@@ -3,7 +3,7 @@
 import asyncio
 
 from chargeport.errors import Problem
-from chargeport.store.base import Grant
+from chargeport.store.records import Grant
 
 
 class Follower:

@@ -9,7 +9,8 @@ from chargeport.api import cursors, instants, paging, values
 from chargeport.api.buckets import MAX_BUCKETS, Grid, buckets
 from chargeport.errors import MALFORMED, Problem
 from chargeport.signals.definition import Kind, Permission, Signal
-from chargeport.store.base import History, Place
+from chargeport.store.base import History
+from chargeport.store.records import Place
 
 FROM: Final = "from"
 TO: Final = "to"

@@ -1,7 +1,6 @@
 """`POST /ingest/readings`: our own form of readings in, an answer once they are on disk."""
 
 import asyncio
-import re
 import uuid
 from collections import Counter
 from typing import Any, Final
@@ -16,14 +15,14 @@ from chargeport.normalise.items import Intake
 from chargeport.signals.definition import Permission
 from chargeport.signals.reading import Entry
 from chargeport.signals.violation import Rule, Violation
-from chargeport.store.base import Grant, Outcome, Store, Vehicle
+from chargeport.store.base import Store
+from chargeport.store.records import Grant, Outcome, Vehicle, is_vin
 
 SOURCE: Final = "http"  # what `meta.source` says of readings that came this way
 OFFLOAD_BYTES: Final = 262_144  # beyond, a body is read in a thread: it would hold up everybody for more than a few ms
 LINES: Final = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
 
 STORED: Final = (Outcome.ACCEPTED, Outcome.SUPERSEDED, Outcome.UNCHANGED)
-_VIN: Final = re.compile(r"[A-HJ-NPR-Z0-9]{17}")  # ISO 3779: no I, O, Q
 
 
 async def ingest_readings(call: Call) -> Answer:
@@ -82,7 +81,7 @@ def new_vehicle(name: str, now: int) -> Vehicle | None:
     try:
         vehicle_id = str(uuid.UUID(name))
     except ValueError:
-        return Vehicle(id=str(uuid.uuid4()), vin=name, created_at=now) if _VIN.fullmatch(name) else None
+        return Vehicle(id=str(uuid.uuid4()), vin=name, created_at=now) if is_vin(name) else None
     aliases = () if name == vehicle_id else (name,)  # a UUID can be written in capitals, or without its dashes
     return Vehicle(id=vehicle_id, aliases=aliases, created_at=now)
 

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from chargeport.api.answer import encode
 from chargeport.errors import MALFORMED, Problem
-from chargeport.store.base import Page
+from chargeport.store.records import Page
 
 NUMBER: Final = "page[number]"
 SIZE: Final = "page[size]"

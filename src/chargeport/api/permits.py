@@ -5,7 +5,8 @@ from typing import Final
 from chargeport.api.access import Access
 from chargeport.errors import Problem
 from chargeport.signals.definition import Permission
-from chargeport.store.base import Grant, Store
+from chargeport.store.base import Store
+from chargeport.store.records import Grant
 
 _NOTHING: Final[frozenset[Permission]] = frozenset()
 

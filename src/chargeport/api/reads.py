@@ -16,7 +16,8 @@ from chargeport.errors import MALFORMED, PERMISSION, SIGNAL_NOT_FOUND, VEHICLE_N
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.definition import Permission, Signal
 from chargeport.signals.state import State
-from chargeport.store.base import Store, Vehicle, VehicleStates
+from chargeport.store.base import Store
+from chargeport.store.records import Vehicle, VehicleStates
 
 _BY_CODE_ORDER: Final = sorted(CATALOGUE, key=lambda signal: signal.code)
 _GROUPS: Final = {signal.group.lower(): signal.group for signal in CATALOGUE}

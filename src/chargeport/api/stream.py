@@ -18,7 +18,7 @@ from chargeport.api.tail import HEARTBEAT_MS
 from chargeport.errors import MALFORMED, PERMISSION, Problem, StoreError
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Permission, Signal
-from chargeport.store.base import Change, Grant
+from chargeport.store.records import Change, Grant
 
 MAX_VEHICLES: Final = 1000  # named in one request
 PART_BYTES: Final = 65_536  # sent at once: as much as waits in the server for a client that does not read

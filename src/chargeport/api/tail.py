@@ -21,7 +21,8 @@ from chargeport.api.permits import Permits
 from chargeport.bus.memory import Doorbell
 from chargeport.clock import Clock
 from chargeport.errors import UNAVAILABLE, Problem, StoreError
-from chargeport.store.base import Change, Store
+from chargeport.store.base import Store
+from chargeport.store.records import Change
 
 POLL_S: Final = 1.0  # how late the changes that another process wrote may be noticed
 PORTION: Final = 200  # changes read at once: about a millisecond, in which nobody else is served

@@ -5,7 +5,7 @@ from chargeport.api.buckets import Bucket
 from chargeport.api.envelope import body, iso, place_free, quoted
 from chargeport.signals import wire
 from chargeport.signals.definition import Kind, Permission, Signal, Value
-from chargeport.store.base import Run
+from chargeport.store.records import Run
 
 
 def change(signal: Signal, run: Run, permissions: frozenset[Permission]) -> str:

@@ -11,7 +11,7 @@ from chargeport.errors import VEHICLE_NOT_FOUND, Problem
 from chargeport.signals.catalogue import CATALOGUE, IS_CHARGING
 from chargeport.signals.definition import Permission, Signal
 from chargeport.signals.state import State, standing
-from chargeport.store.base import VehicleStates
+from chargeport.store.records import VehicleStates
 
 DEFAULT_SIZE: Final = 50
 MAX_SIZE: Final = 1000

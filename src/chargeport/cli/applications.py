@@ -13,7 +13,8 @@ from chargeport.cli.output import console, print_facts, print_json, print_table,
 from chargeport.clock import SystemClock
 from chargeport.errors import NotFoundError
 from chargeport.signals.definition import Permission
-from chargeport.store.base import Application, Store
+from chargeport.store.base import Store
+from chargeport.store.records import Application
 
 READS: Final = frozenset(Permission) - {Permission.WRITE_READINGS}
 ONCE: Final = "These secrets are not shown again."

@@ -15,7 +15,8 @@ from chargeport.cli.output import print_json, print_table, say
 from chargeport.cli.vehicles import described
 from chargeport.clock import SystemClock
 from chargeport.errors import NotFoundError
-from chargeport.store.base import Connection, Store
+from chargeport.store.base import Store
+from chargeport.store.records import Connection
 
 App = Annotated[str, typer.Option("--app", metavar="CLIENT_ID", help="The application.", show_default=False)]
 User = Annotated[

@@ -16,7 +16,8 @@ from chargeport.cli.vehicles import described
 from chargeport.clock import SystemClock
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.definition import Permission
-from chargeport.store.base import Store, Vehicle, VehicleStates
+from chargeport.store.base import Store
+from chargeport.store.records import Vehicle, VehicleStates
 
 Maybe = Annotated[
     str | None, typer.Argument(metavar="[VEHICLE]", help="Id, VIN or alias; else all, a line each.", show_default=False)

@@ -7,7 +7,7 @@ from chargeport.cli.applications import READS
 from chargeport.service import Service
 from chargeport.signals.definition import Permission
 from chargeport.sources.simulator.profile import CarProfile
-from chargeport.store.base import Application, Connection, Vehicle
+from chargeport.store.records import Application, Connection, Vehicle
 
 USER: Final = "demo-user"
 

@@ -16,7 +16,8 @@ from chargeport.cli.output import print_json, say
 from chargeport.cli.progress import progress
 from chargeport.cli.signals import named
 from chargeport.errors import ChargeportError, StartError
-from chargeport.store.base import Selection, Store
+from chargeport.store.base import Store
+from chargeport.store.records import Selection
 
 Format = Literal["ndjson", "csv", "parquet"]
 STDOUT: Final = "-"

@@ -13,7 +13,7 @@ from chargeport.normalise.columns import COLUMNS
 from chargeport.normalise.kept import STATUSES
 from chargeport.signals import wire
 from chargeport.signals.definition import Kind
-from chargeport.store.base import Sighting
+from chargeport.store.records import Sighting
 
 Sink = Callable[[list[Sighting]], None]
 

@@ -5,7 +5,8 @@ from typing import Final, TypeVar
 
 from chargeport.cli.typed import quoted
 from chargeport.errors import NotFoundError
-from chargeport.store.base import Application, Page, Store, Vehicle
+from chargeport.store.base import Store
+from chargeport.store.records import Application, Page, Vehicle
 
 PAGE_SIZE: Final = 1000
 

@@ -24,7 +24,8 @@ from chargeport.cli.vehicles import described
 from chargeport.clock import SystemClock
 from chargeport.errors import Problem
 from chargeport.signals.definition import Kind, Permission, Signal
-from chargeport.store.base import Place, Run, Store, Vehicle
+from chargeport.store.base import Store
+from chargeport.store.records import Place, Run, Vehicle
 
 MAX_LIMIT: Final = 10_000
 PORTION: Final = 1000  # changes read at once

@@ -14,7 +14,8 @@ from chargeport.normalise.kept import KeptIntake
 from chargeport.normalise.rows import Row, read
 from chargeport.signals.reading import Entry
 from chargeport.signals.violation import Violation
-from chargeport.store.base import Outcome, Store
+from chargeport.store.base import Store
+from chargeport.store.records import Outcome
 
 BATCH: Final = 1000  # rows in one transaction: with more nothing gets quicker, and a server beside waits longer
 SHOWN: Final = 10  # rejections that are printed; the file of --report has all

@@ -9,7 +9,7 @@ from chargeport.cli.values import in_words
 from chargeport.signals.catalogue import IS_CHARGING
 from chargeport.signals.definition import Signal
 from chargeport.signals.state import Standing, State, standing
-from chargeport.store.base import VehicleStates
+from chargeport.store.records import VehicleStates
 
 COLUMNS: Final = ("signal", "value", "age", "source", "why not")
 

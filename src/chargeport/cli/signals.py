@@ -16,7 +16,8 @@ from chargeport.clock import SystemClock
 from chargeport.errors import NotFoundError
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.definition import Kind, Permission, Signal
-from chargeport.store.base import Store, VehicleStates
+from chargeport.store.base import Store
+from chargeport.store.records import VehicleStates
 
 _BY_SHORT_NAME: Final = {signal.code.partition("-")[2]: signal for signal in CATALOGUE}
 

@@ -8,6 +8,7 @@ import typer
 
 from chargeport.normalise.times import observed_at
 from chargeport.signals.definition import Permission
+from chargeport.store.records import is_vin
 
 MAX_LABEL: Final = 128  # characters of a name, an alias, a user id
 FIRST_YEAR: Final = 1990
@@ -17,7 +18,6 @@ MAX_SHOWN: Final = 40  # characters of what was typed, said back in a refusal
 LAST_AT: Final = 4_102_444_800_000  # 2100-01-01
 
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_VIN: Final = re.compile(r"[A-HJ-NPR-Z0-9]{17}")  # ISO 3779: no I, O, Q
 
 
 def label(text: str) -> str:
@@ -31,7 +31,7 @@ def label(text: str) -> str:
 def vin(text: str) -> str:
     """A VIN in capitals."""
     capitals = text.strip().upper()
-    if not _VIN.fullmatch(capitals):
+    if not is_vin(capitals):
         raise typer.BadParameter(f"{quoted(text)} is no VIN: it has 17 letters and digits, without I, O and Q.")
     return capitals
 

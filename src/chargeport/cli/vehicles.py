@@ -15,7 +15,8 @@ from chargeport.cli.options import Database, Json, VehicleName, Yes
 from chargeport.cli.output import confirm, print_facts, print_json, print_table, say
 from chargeport.clock import SystemClock
 from chargeport.errors import ConflictError, StoreError
-from chargeport.store.base import Connection, Erased, Store, Vehicle
+from chargeport.store.base import Store
+from chargeport.store.records import Connection, Erased, Vehicle
 
 Powertrain = Literal["BEV", "PHEV", "HEV", "FCEV", "ICE"]
 

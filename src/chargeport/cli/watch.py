@@ -18,7 +18,8 @@ from chargeport.cli.values import in_words
 from chargeport.cli.vehicles import described
 from chargeport.clock import Clock, SystemClock
 from chargeport.signals.definition import Signal
-from chargeport.store.base import Change, Store
+from chargeport.store.base import Store
+from chargeport.store.records import Change
 
 POLL_S: Final = 0.5  # whoever writes is another process, whose doorbell is not heard here
 PORTION: Final = 1000  # changes read at once

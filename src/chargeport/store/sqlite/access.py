@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from chargeport.store.base import Application, Connection, Grant, Page
+from chargeport.store.records import Application, Connection, Grant, Page
 from chargeport.store.sqlite import engine, rows
 from chargeport.store.sqlite.reader import Reader
 from chargeport.store.sqlite.writer import Writer

@@ -10,7 +10,7 @@ from typing import Final
 
 import apsw
 
-from chargeport.store.base import Erased
+from chargeport.store.records import Erased
 from chargeport.store.sqlite.engine import Connection, connect, fetch, translated
 from chargeport.store.sqlite.slot import OF_VEHICLE
 

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 from chargeport.signals.definition import Signal
 from chargeport.signals.reading import AbsenceReason
 from chargeport.signals.state import State
-from chargeport.store.base import Place, Run
+from chargeport.store.records import Place, Run
 from chargeport.store.sqlite import late, rows
 from chargeport.store.sqlite.engine import Connection, fetch
 from chargeport.store.sqlite.scans import Scans

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from chargeport.signals.reading import Issue
-from chargeport.store.base import IssueCount, Page
+from chargeport.store.records import IssueCount, Page
 from chargeport.store.sqlite.engine import Row
 from chargeport.store.sqlite.reader import Reader
 from chargeport.store.sqlite.writer import Writer

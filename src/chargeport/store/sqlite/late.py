@@ -8,7 +8,7 @@ from array import array
 from typing import Any, Final, NamedTuple
 
 from chargeport.signals.reading import Entry
-from chargeport.store.base import Outcome
+from chargeport.store.records import Outcome
 from chargeport.store.sqlite.slot import MAX_OFFSET_MS, Slot, SlotTable
 
 COLUMNS: Final = "observed_at, position, received_at, source_key, value, absence, last_seen_at, seen, continues"

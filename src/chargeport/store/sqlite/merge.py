@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from chargeport.signals.reading import Entry, Reading
-from chargeport.store.base import Outcome
+from chargeport.store.records import Outcome
 from chargeport.store.sqlite.engine import Connection, fetch
 from chargeport.store.sqlite.late import insert_late
 from chargeport.store.sqlite.slot import Slot, SlotTable

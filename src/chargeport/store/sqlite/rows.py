@@ -6,7 +6,7 @@ from typing import Any, Final
 from chargeport.signals.catalogue import BY_KEY, CATALOGUE
 from chargeport.signals.definition import Kind, Permission, Value
 from chargeport.signals.reading import AbsenceReason
-from chargeport.store.base import Application, Change, Connection, Vehicle
+from chargeport.store.records import Application, Change, Connection, Vehicle
 
 VEHICLE: Final = "v.id, v.make, v.model, v.year, v.vin, v.powertrain, v.mode, v.aliases, v.created_at"
 STATE: Final = (

@@ -13,7 +13,7 @@ import apsw
 from chargeport.signals.catalogue import BY_KEY
 from chargeport.signals.definition import Signal
 from chargeport.signals.reading import AbsenceReason
-from chargeport.store.base import Selection, Sighting, Stretch
+from chargeport.store.records import Selection, Sighting, Stretch
 from chargeport.store.sqlite import rows
 from chargeport.store.sqlite.engine import Connection, connect, fetch, translated
 from chargeport.store.sqlite.late import COLUMNS, Run

@@ -9,7 +9,7 @@ from chargeport.signals.catalogue import BY_KEY, IS_CHARGING
 from chargeport.signals.definition import Cadence, Signal
 from chargeport.signals.reading import AbsenceReason, Entry
 from chargeport.signals.state import State
-from chargeport.store.base import Change, Outcome, VehicleStates
+from chargeport.store.records import Change, Outcome, VehicleStates
 from chargeport.store.sqlite import rows
 from chargeport.store.sqlite.access import AccessTables
 from chargeport.store.sqlite.engine import Row, connect, migrate

@@ -8,7 +8,7 @@ from typing import Final
 import apsw
 
 from chargeport.errors import ConflictError
-from chargeport.store.base import Erased, Page, Vehicle
+from chargeport.store.records import Erased, Page, Vehicle
 from chargeport.store.sqlite import rows
 from chargeport.store.sqlite.engine import Connection
 from chargeport.store.sqlite.erasure import erase, wipe

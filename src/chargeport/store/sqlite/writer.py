@@ -14,7 +14,7 @@ import apsw
 
 from chargeport.errors import ChargeportError
 from chargeport.signals.reading import Entry
-from chargeport.store.base import Outcome
+from chargeport.store.records import Outcome
 from chargeport.store.sqlite.engine import Connection, translated
 from chargeport.store.sqlite.merge import Batch, merge
 

@@ -1,0 +1,187 @@
+"""What crosses the store's seam: cars and their states, changes, applications, connections, and parts of lists.
+
+Instants are milliseconds since the epoch.
+"""
+
+import re
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+import msgspec
+
+from chargeport.signals.definition import Permission, Signal, Value
+from chargeport.signals.reading import AbsenceReason, Issue
+from chargeport.signals.state import State
+
+
+class Outcome(StrEnum):
+    """What became of one entry. All but the last two are on disk."""
+
+    ACCEPTED = "accepted"  # it is the latest now
+    SUPERSEDED = "superseded"  # stored in history; a newer one is the latest
+    UNCHANGED = "unchanged"  # confirms what was known
+    UNKNOWN_VEHICLE = "unknown_vehicle"
+    NOT_PERMITTED = "not_permitted"
+
+
+_VIN: Final = re.compile(r"[A-HJ-NPR-Z0-9]{17}")  # ISO 3779: no I, O, Q
+
+
+def is_vin(name: str) -> bool:
+    """Whether a name has the form of a vehicle identification number, in capitals."""
+    return _VIN.fullmatch(name) is not None
+
+
+class Vehicle(msgspec.Struct, frozen=True, kw_only=True):
+    """A car. `id` is what clients call it; `vin` and `aliases` are what sources may call it. What nobody told is None."""
+
+    id: str
+    make: str | None = None
+    model: str | None = None
+    year: int | None = None
+    vin: str | None = None
+    powertrain: str | None = None
+    mode: str = "live"
+    aliases: tuple[str, ...] = ()
+    created_at: int = 0
+
+
+class VehicleStates(msgspec.Struct, frozen=True):
+    """A car and what is known of its signals, by signal key."""
+
+    vehicle: Vehicle
+    states: dict[int, State]
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One stored change: from `observed_at` on, the signal had this value, or none for this reason."""
+
+    position: int
+    vehicle_id: str
+    signal: Signal
+    observed_at: int
+    received_at: int
+    source: str
+    value: Value | None = None
+    absence: AbsenceReason | None = None
+
+
+class Run(msgspec.Struct, frozen=True):
+    """A value, or why there was none, from when to when it was seen with nothing else between.
+
+    `received_at` and `source` belong to its first sighting. `sightings` are all of them, where they were asked for.
+    """
+
+    observed_at: int
+    last_seen_at: int
+    received_at: int
+    source: str
+    position: int
+    value: Value | None = None
+    absence: AbsenceReason | None = None
+    sightings: Sequence[int] = ()
+
+
+class Place(NamedTuple):
+    """A place in the history of a signal: where the run with this first instant and position begins."""
+
+    observed_at: int
+    position: int
+
+
+class Application(msgspec.Struct, frozen=True, kw_only=True):
+    """A client of the API. `connected_only` limits it to the vehicles that it has a connection to."""
+
+    client_id: str
+    name: str
+    permissions: frozenset[Permission]
+    connected_only: bool = False
+    management_token: str = ""
+    created_at: int = 0
+    revoked_at: int | None = None
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """What a bearer token stands for, until when."""
+
+    client_id: str
+    permissions: frozenset[Permission]
+    connected_only: bool
+    expires_at: int
+
+
+class Connection(msgspec.Struct, frozen=True, kw_only=True):
+    """An application may read a user's vehicle, with these permissions."""
+
+    id: str
+    client_id: str
+    user_id: str
+    vehicle: Vehicle
+    permissions: frozenset[Permission]
+    created_at: int
+
+
+class IssueCount(msgspec.Struct, frozen=True):
+    """An issue that was met `count` times, as it was met last."""
+
+    issue: Issue
+    count: int
+    first_at: int
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Which part of a list: `number` counts from 1."""
+
+    number: int = 1
+    size: int = 10
+
+    @property
+    def offset(self) -> int:
+        """How many entries come before it."""
+        return (self.number - 1) * self.size
+
+
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
+    """Which sightings: of these cars and signals (None: all), observed from `start` on and before `end`.
+
+    Of a run the first and the last one within these bounds, or `every` one.
+    """
+
+    vehicle_ids: frozenset[str] | None = None
+    signals: frozenset[Signal] | None = None
+    start: int | None = None
+    end: int | None = None
+    every: bool = False
+
+
+class Sighting(msgspec.Struct, frozen=True):
+    """A value, or the reason why there was none, at one instant.
+
+    When and from whom it was heard is kept for the first instant of a run and for the newest; else both are None.
+    """
+
+    vehicle_id: str
+    signal: Signal
+    observed_at: int
+    value: Value | None
+    absence: AbsenceReason | None
+    received_at: int | None
+    source: str | None
+
+
+class Stretch(msgspec.Struct, frozen=True):
+    """Sightings that follow each other, and which share of all (0 to 1) was read when they were."""
+
+    sightings: list[Sighting]
+    share: float
+
+
+class Erased(msgspec.Struct, frozen=True, kw_only=True):
+    """How much was erased with a car: values that held, runs of history, connections, names, issues that told of it."""
+
+    latest: int
+    history: int
+    connections: int
+    names: int
+    issues: int
