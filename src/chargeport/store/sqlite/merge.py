@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from chargeport.signals.reading import Entry, Reading
 from chargeport.store.records import Outcome
-from chargeport.store.sqlite.engine import Connection, fetch
+from chargeport.store.sqlite.engine import Connection, Row
 from chargeport.store.sqlite.late import insert_late
 from chargeport.store.sqlite.slot import Slot, SlotTable
 
@@ -55,11 +55,10 @@ def _tell_overtaken(work: "list[_Item]", outcomes: list[list[Outcome]]) -> None:
     """Call superseded what came after a newer one in the same group, as if they had come one by one."""
     newer: _Item | None = None  # of this signal, the earliest to arrive among those observed later
     for item in reversed(work):
-        vehicle_key, signal_key, at, number, index, _ = item
-        if newer is None or newer[:2] != (vehicle_key, signal_key) or newer[3:5] > (number, index):
+        if newer is None or newer[1] != item[1] or newer[0] != item[0] or newer[3:5] > item[3:5]:
             newer = item
-        elif newer[2] > at and outcomes[number][index] is _ACCEPTED:
-            outcomes[number][index] = Outcome.SUPERSEDED
+        elif newer[2] > item[2] and outcomes[item[3]][item[4]] is _ACCEPTED:
+            outcomes[item[3]][item[4]] = Outcome.SUPERSEDED
 
 
 def _sorted_work(connection: Connection, batches: Sequence[Batch], outcomes: list[list[Outcome]]) -> "list[_Item]":
@@ -79,18 +78,25 @@ def _sorted_work(connection: Connection, batches: Sequence[Batch], outcomes: lis
     return work
 
 
+_KEY_OF: Final = "SELECT vehicle_key FROM vehicle_references WHERE reference = ?"
+_WRITING: Final = (
+    "SELECT 1 FROM connections WHERE client_id = ? AND vehicle_key = ?"
+    " AND ' ' || permissions || ' ' LIKE '% write_readings %' LIMIT 1"
+)
+
+
 class _Names:
     """Which vehicle a name stands for, looked up once a group."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        self._execute = connection.cursor().execute
         self._keys: dict[str, int | None] = {}
         self._writable: dict[tuple[str, int], bool] = {}
 
     def key(self, reference: str) -> int | None:
         if reference in self._keys:
             return self._keys[reference]
-        rows = fetch(self._connection, "SELECT vehicle_key FROM vehicle_references WHERE reference = ?", (reference,))
+        rows: list[Row] = self._execute(_KEY_OF, (reference,)).fetchall()
         found: int | None = rows[0][0] if rows else None
         self._keys[reference] = found
         return found
@@ -98,12 +104,7 @@ class _Names:
     def may_write(self, client_id: str, vehicle_key: int) -> bool:
         known = self._writable.get((client_id, vehicle_key))
         if known is None:
-            rows = fetch(
-                self._connection,
-                "SELECT 1 FROM connections WHERE client_id = ? AND vehicle_key = ?"
-                " AND ' ' || permissions || ' ' LIKE '% write_readings %' LIMIT 1",
-                (client_id, vehicle_key),
-            )
+            rows = self._execute(_WRITING, (client_id, vehicle_key)).fetchall()
             known = self._writable[client_id, vehicle_key] = bool(rows)
         return known
 

@@ -6,7 +6,7 @@ Writes are gathered and done in bulk at the end of the group; `flush` does them 
 from typing import Any, Final
 
 from chargeport.signals.reading import Entry
-from chargeport.store.sqlite.engine import Connection, Row, fetch
+from chargeport.store.sqlite.engine import Connection, Row
 
 TAIL_BYTES: Final = 4 * 32  # sightings kept in `latest` before they move to the run in history
 RUN_MS: Final = 6 * 3600 * 1000  # a run that lasts longer is carried on in a new row: keeps `seen` under ten kilobytes
@@ -117,6 +117,7 @@ class SlotTable:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._execute = connection.cursor().execute  # one cursor for all: making one costs as much as stepping it
         self._slots: dict[tuple[int, int], Slot] = {}
         self._scanned: set[int] = set()
         self._touched: list[Slot] = []
@@ -129,7 +130,7 @@ class SlotTable:
 
     def rows(self, sql: str, bindings: tuple[Any, ...] = ()) -> list[Row]:
         """What a query finds."""
-        return fetch(self._connection, sql, bindings)
+        return self._execute(sql, bindings).fetchall()
 
     def execute(self, sql: str, bindings: tuple[Any, ...]) -> None:
         """Change the database at once."""
