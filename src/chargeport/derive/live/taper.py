@@ -1,0 +1,104 @@
+"""How charging slows down as a car's battery fills, learnt from the car's own sessions."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from statistics import median
+from typing import Final, Literal
+
+import msgspec
+
+from chargeport.derive.live.curves import PowerCurve
+from chargeport.derive.series import CHARGING_W, MINUTE_MS, Measured, interpolated
+
+BIN_PERCENT: Final = 2
+MIN_SESSIONS: Final = 2
+MIN_BINS: Final = 5  # fewer are no course
+
+SETTLED_AFTER_MS: Final = 2 * MINUTE_MS
+"""The first two minutes of a session are the ramp and the handshake (sources 15.4)."""
+
+SAME_STATION: Final = 0.8
+"""A session whose most is less than this share of the car's most was held down by its station and says little of the car."""
+
+CLOSE_PERCENT: Final = 5.0  # how far from the outermost bin the course still counts
+
+
+class Course(msgspec.Struct, frozen=True):
+    """Points of (percent, share of the most); `peak_w` is that most, the median of the sessions' own."""
+
+    shares: tuple[tuple[float, float], ...]
+    peak_w: float
+
+    def share(self, soc_percent: float) -> float:
+        """The share of the most that flows at a state of charge."""
+        return PowerCurve(self.shares).power_w(soc_percent)
+
+    def covers(self, from_percent: float, to_percent: float) -> bool:
+        """Whether sessions have shown what happens between two states of charge."""
+        return self.shares[0][0] - CLOSE_PERCENT <= from_percent and to_percent <= self.shares[-1][0] + CLOSE_PERCENT
+
+    def curve(self) -> PowerCurve:
+        """The course in W."""
+        return PowerCurve(tuple((soc, share * self.peak_w) for soc, share in self.shares))
+
+
+class Taper(msgspec.Struct, frozen=True):
+    """The learnt course on AC and on DC, each where there were sessions enough."""
+
+    ac: Course | None = None
+    dc: Course | None = None
+
+
+class FinishedSession(msgspec.Struct, frozen=True, kw_only=True):
+    """A session of the past to learn from: samples of W and percent, in order of time."""
+
+    kind: Literal["AC", "DC"]
+    started_at: int
+    power: Sequence[Measured]
+    soc: Sequence[Measured]
+
+
+def learn(sessions: Iterable[FinishedSession]) -> Taper | None:
+    """What the sessions show; None where there are fewer than two of a kind that agree on the most."""
+    courses: dict[str, list[list[tuple[float, float]]]] = defaultdict(list)
+    for session in sessions:
+        if points := _points(session):
+            courses[session.kind].append(points)
+    taper = Taper(ac=_course(courses["AC"]), dc=_course(courses["DC"]))
+    return None if taper == Taper() else taper
+
+
+def _points(session: FinishedSession) -> list[tuple[float, float]]:
+    """(percent, W) of each settled sample."""
+    settled_at = session.started_at + SETTLED_AFTER_MS
+    points = []
+    for sample in session.power:
+        if sample.at >= settled_at and sample.value > CHARGING_W:
+            soc_percent = interpolated(session.soc, sample.at)
+            if soc_percent is not None:
+                points.append((soc_percent, sample.value))
+    return points
+
+
+def _course(sessions: list[list[tuple[float, float]]]) -> Course | None:
+    most_w = max((max(power_w for _, power_w in points) for points in sessions), default=0.0)
+    peaks, shares = [], defaultdict(list)
+    for points in sessions:
+        peak_w = max(power_w for _, power_w in points)
+        if peak_w < SAME_STATION * most_w:
+            continue
+        peaks.append(peak_w)
+        for middle, share in _binned(points, peak_w).items():
+            shares[middle].append(share)
+    if len(peaks) < MIN_SESSIONS or len(shares) < MIN_BINS:
+        return None
+    return Course(tuple((middle, median(found)) for middle, found in sorted(shares.items())), median(peaks))
+
+
+def _binned(points: list[tuple[float, float]], peak_w: float) -> dict[float, float]:
+    """The median share of each bin, by the bin's middle."""
+    bins: dict[float, list[float]] = defaultdict(list)
+    for soc_percent, power_w in points:
+        low = min(100 - BIN_PERCENT, soc_percent // BIN_PERCENT * BIN_PERCENT)
+        bins[low + BIN_PERCENT / 2].append(power_w / peak_w)
+    return {middle: median(found) for middle, found in bins.items()}

@@ -1,0 +1,1 @@
+"""Sessions as people see them: joined with what was reported, named, placed, priced and edited."""

@@ -1,0 +1,173 @@
+"""What a person made of the records: splits, merges, notes and corrections, laid over the computed ones, which stay.
+
+An edit names records by id. Where a late report has moved a start, and with it the id, the span that the person saw finds the
+record again; so edits hold when everything is computed anew.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from chargeport.derive.records.joined import united
+from chargeport.derive.records.records import Record
+from chargeport.derive.sessions.energy import Slot
+from chargeport.derive.sessions.session import Session
+from chargeport.derive.sessions.stretches import Stretch
+from chargeport.signals.records import Cost, Place
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """A record as a person saw it: its id, and from when to when it was."""
+
+    record_id: str
+    started_at: int
+    ended_at: int
+
+
+class Split(msgspec.Struct, frozen=True, tag=True):
+    """A record is two, from this instant on."""
+
+    record: Seen
+    at: int
+
+
+class Merge(msgspec.Struct, frozen=True, tag=True):
+    """Records are one."""
+
+    records: tuple[Seen, ...]
+
+
+class Annotate(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """What a person knows better of a record; what is None stays as it was."""
+
+    record: Seen
+    note: str | None = None
+    place_name: str | None = None
+    is_public: bool | None = None
+    cost: Cost | None = None
+    energy_added_kwh: float | None = None
+
+
+Edit = Split | Merge | Annotate
+
+
+class Edited(NamedTuple):
+    """The records with the edits, and the edits that concern no record any more or do not fit."""
+
+    records: list[Record]
+    unused: list[Edit]
+
+
+def seen(record: Record) -> Seen:
+    """A record as it is now, for an edit of it."""
+    return Seen(record.id, record.session.started_at, record.session.ended_at)
+
+
+def edited(found: Sequence[Record], edits: Sequence[Edit]) -> Edited:
+    """The records with all edits, one after the other: a later one may name what an earlier one made."""
+    records, unused = list(found), []
+    for edit in edits:
+        changed = _with(records, edit)
+        if changed is None:
+            unused.append(edit)
+        else:
+            records = sorted(changed, key=lambda record: (record.session.started_at, record.id))
+    return Edited(records, unused)
+
+
+def _with(records: list[Record], edit: Edit) -> list[Record] | None:
+    """The records with one edit; None where it does not fit."""
+    named = [_named(records, one) for one in (edit.records if isinstance(edit, Merge) else (edit.record,))]
+    meant = [record for index, record in enumerate(named) if record is not None and record not in named[:index]]
+    if None in named or not meant:
+        return None
+    others = [record for record in records if record not in meant]
+    if isinstance(edit, Merge):
+        return [*others, _merged(meant)]
+    if isinstance(edit, Annotate):
+        return [*others, _annotated(meant[0], edit)]
+    if not meant[0].session.started_at < edit.at < meant[0].session.ended_at:
+        return None
+    return [*others, *_split(meant[0], edit.at)]
+
+
+def _named(records: Sequence[Record], wanted: Seen) -> Record | None:
+    """The record that was meant: of that id, else the one that shares most of the time that it had then."""
+    for record in records:
+        if record.id == wanted.record_id:
+            return record
+    shared = [(_shared_ms(record.session, wanted), record.id, record) for record in records]
+    most = max(shared, key=lambda each: each[:2], default=None)
+    return None if most is None or 2 * most[0] <= wanted.ended_at - wanted.started_at else most[2]
+
+
+def _shared_ms(session: Session, wanted: Seen) -> int:
+    return min(session.ended_at, wanted.ended_at) - max(session.started_at, wanted.started_at)
+
+
+def _merged(meant: Sequence[Record]) -> Record:
+    """One record under the first one's id."""
+    ordered = sorted(meant, key=lambda record: record.session.started_at)
+    notes = "; ".join(record.note for record in ordered if record.note)
+    ids = tuple(name for record in ordered for name in record.original_ids or (record.id,))
+    return Record(
+        id=ordered[0].id, session=united([record.session for record in ordered]), note=notes or None, original_ids=ids
+    )
+
+
+def _annotated(record: Record, edit: Annotate) -> Record:
+    known = {"is_public": edit.is_public, "cost": edit.cost, "energy_added_kwh": edit.energy_added_kwh}
+    changes = {name: value for name, value in known.items() if value is not None}
+    session = msgspec.structs.replace(record.session, **changes)
+    if edit.place_name is not None:
+        place = msgspec.structs.replace(session.place, name=edit.place_name) if session.place else Place(name=edit.place_name)
+        session = msgspec.structs.replace(session, place=place)
+    if edit.energy_added_kwh is not None:
+        session = msgspec.structs.replace(session, energy_method="reported", estimated=False)
+    ids = record.original_ids or (record.id,)
+    return msgspec.structs.replace(record, session=session, note=edit.note or record.note, original_ids=ids)
+
+
+def _split(record: Record, at: int) -> list[Record]:
+    """The two halves. Energy goes by when it was drawn, else by time, and so does cost; together they are what there was."""
+    whole = record.session
+    share = _share_before(whole, at)
+    ids = record.original_ids or (record.id,)
+    stretches = [Stretch(one.start, min(one.end, at), one.estimated) for one in whole.stretches if one.start < at]
+    first = _half(whole, share, stretches, [slot for slot in whole.slots if slot.at < at])
+    first = msgspec.structs.replace(first, ended_at=at, end_soc=None, is_open=False, unplugged_at=None)
+    stretches = [Stretch(max(one.start, at), one.end, one.estimated) for one in whole.stretches if one.end > at]
+    second = _half(whole, 1 - share, stretches, [slot for slot in whole.slots if slot.at >= at])
+    second = msgspec.structs.replace(second, started_at=at, start_soc=None, plugged_at=None)
+    return [
+        Record(id=record.id, session=first, note=record.note, original_ids=ids),
+        Record(id=f"{record.id}-{at}", session=second, note=record.note, original_ids=ids),
+    ]
+
+
+def _share_before(whole: Session, at: int) -> float:
+    drawn = sum(slot.kwh for slot in whole.slots)
+    if drawn:
+        return sum(slot.kwh for slot in whole.slots if slot.at < at) / drawn
+    charging_ms = sum(one.end - one.start for one in whole.stretches)
+    if charging_ms:
+        return sum(max(0, min(one.end, at) - one.start) for one in whole.stretches) / charging_ms
+    return (at - whole.started_at) / (whole.ended_at - whole.started_at)
+
+
+def _half(whole: Session, share: float, stretches: Sequence[Stretch], slots: Sequence[Slot]) -> Session:
+    def part(amount: float | None) -> float | None:
+        return None if amount is None else amount * share
+
+    paid = whole.cost
+    cost = paid and Cost(paid.currency, part(paid.energyAmount), part(paid.otherAmount))
+    return msgspec.structs.replace(
+        whole,
+        energy_added_kwh=part(whole.energy_added_kwh),
+        energy_drawn_kwh=part(whole.energy_drawn_kwh),
+        estimated=True,
+        cost=cost,
+        stretches=tuple(stretches),
+        slots=tuple(slots),
+    )

@@ -1,0 +1,78 @@
+"""Where sessions took place: places that somebody named, and what is known of them. Without a place nothing is concluded."""
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from chargeport.derive.series import MINUTE_MS
+from chargeport.derive.sessions.session import Session
+from chargeport.signals.records import Place
+
+EARTH_RADIUS_M: Final = 6_371_000
+NEAR_MS: Final = 15 * MINUTE_MS
+"""A fix from so shortly before the start still tells where the car is plugged in."""
+
+
+class Geofence(msgspec.Struct, frozen=True, kw_only=True):
+    """A named circle (degrees, WGS 84; metres), whether charging there is public (None: not known), and its tariff by name."""
+
+    name: str
+    latitude: float
+    longitude: float
+    radius_m: float = 150.0
+    is_public: bool | None = None
+    tariff: str | None = None
+
+
+class Fix(msgspec.Struct, frozen=True):
+    """Where the car was at an instant; degrees, WGS 84."""
+
+    at: int
+    latitude: float
+    longitude: float
+
+
+def distance_m(one: tuple[float, float], other: tuple[float, float]) -> float:
+    """Metres along the ground between two points (latitude, longitude).
+
+    >>> round(distance_m((50.0, 8.0), (50.001, 8.0)))
+    111
+    """
+    north, north_of = math.radians(one[0]), math.radians(other[0])
+    east = math.radians(other[1] - one[1])
+    half = math.sin((north_of - north) / 2) ** 2 + math.cos(north) * math.cos(north_of) * math.sin(east / 2) ** 2
+    return 2 * EARTH_RADIUS_M * math.asin(math.sqrt(min(1.0, half)))
+
+
+def fence_of(place: Place | None, fences: Sequence[Geofence]) -> Geofence | None:
+    """The fence that a place lies in, of several the one with the nearest middle; None without one or without coordinates."""
+    if place is None or place.latitude is None or place.longitude is None:
+        return None
+    here = (place.latitude, place.longitude)
+    away = [(distance_m(here, (fence.latitude, fence.longitude)), fence.name, fence) for fence in fences]
+    inside = [each for each in away if each[0] <= each[2].radius_m]
+    return min(inside, key=lambda each: each[:2])[2] if inside else None
+
+
+def place_of(session: Session, fixes: Sequence[Fix]) -> Place | None:
+    """Where the car was during a session, or just before; None where no fix tells. `fixes` are by time."""
+    first = bisect_left(fixes, session.started_at, key=lambda fix: fix.at)
+    if first == len(fixes) or fixes[first].at > session.ended_at:
+        first = bisect_right(fixes, session.started_at, key=lambda fix: fix.at) - 1
+        if first < 0 or fixes[first].at < session.started_at - NEAR_MS:
+            return None
+    return Place(latitude=fixes[first].latitude, longitude=fixes[first].longitude)
+
+
+def located(session: Session, fences: Sequence[Geofence], fixes: Sequence[Fix] = ()) -> Session:
+    """The session with its place, that place's name, and whether it was public, as far as each is known and was not before."""
+    place = session.place or place_of(session, fixes)
+    fence = fence_of(place, fences)
+    if place is None or fence is None:
+        return msgspec.structs.replace(session, place=place)
+    named = place if place.name else msgspec.structs.replace(place, name=fence.name)
+    is_public = fence.is_public if session.is_public is None else session.is_public
+    return msgspec.structs.replace(session, place=named, is_public=is_public)

@@ -1,0 +1,172 @@
+"""Sessions that sources reported as records, and how they and our own make one list without doubles (sources 15.3, 15.9)."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from chargeport.derive.sessions.session import Evidence, Fact, Session
+from chargeport.derive.tracks import Track
+from chargeport.signals.catalogue import BY_CODE
+from chargeport.signals.documents import instant
+from chargeport.signals.records import ChargeRecord, ChargeRecords, Cost
+
+RECORDS: Final = BY_CODE["charge-chargerecords"]
+
+JOINS_FROM: Final = 0.5
+"""Two that share more of the shorter one's time are one session."""
+
+
+def reported(track: Track | None, ours: str | None = None) -> list[Session]:
+    """The sessions that sources reported, by time; of each the newest word. `ours` is the source that we publish under.
+
+    A list that has grown past its source's bound leaves old records out; they are found in its earlier values.
+    """
+    newest: dict[tuple[str, str], tuple[int, Session]] = {}
+    for sample in [] if track is None else track.samples():
+        if sample.source == ours:
+            continue
+        for record in msgspec.json.decode(str(sample.value), type=ChargeRecords).values:
+            session = _session(record, sample.source, sample.at)
+            if session is not None:
+                newest[sample.source, record.id or str(session.started_at)] = (sample.at, session)
+    return sorted((session for _, session in newest.values()), key=lambda one: (one.started_at, one.ended_at, one.sources))
+
+
+def _session(record: ChargeRecord, source: str, at: int) -> Session | None:
+    """A record as a session; None where it does not say when it began."""
+    if record.startTime is None:
+        return None
+    started_at = _milliseconds(record.startTime)
+    ended_at = started_at if record.endTime is None else _milliseconds(record.endTime)
+    return Session(
+        started_at=started_at,
+        ended_at=ended_at,
+        is_open=record.endTime is None,
+        start_soc=record.startStateOfCharge,
+        end_soc=record.endStateOfCharge,
+        energy_added_kwh=record.energyAdded,
+        energy_method=None if record.energyAdded is None else "reported",
+        charging_type=record.chargingType,
+        place=record.location,
+        is_public=record.isPublicCharger,
+        cost=record.cost,
+        sources=(source,),
+        reported_id=record.id,
+        evidence=Evidence((Fact("reported", (RECORDS.code,), at, at, 1),)),
+    )
+
+
+def _milliseconds(text: str) -> int:
+    return round(instant(text, "startTime").timestamp() * 1000)
+
+
+def joined(own: Sequence[Session], told: Sequence[Session]) -> list[Session]:
+    """Our own sessions and the reported ones, each once, by time: reported numbers win, ours fill in what is missing."""
+    clusters: list[tuple[list[Session], list[Session]]] = [([one], []) for one in own] + [([], [one]) for one in told]
+    clusters.sort(key=lambda cluster: (_first(cluster).started_at, _first(cluster).ended_at, bool(cluster[1])))
+    united: list[tuple[list[Session], list[Session]]] = []
+    for cluster in clusters:
+        partners = [other for other in united if _are_one(other, cluster)]
+        for other in partners:
+            united.remove(other)
+            cluster = (other[0] + cluster[0], other[1] + cluster[1])  # noqa: PLW2901  (grows by each)
+        united.append(cluster)
+    return sorted((_one(mine, theirs) for mine, theirs in united), key=lambda one: (one.started_at, one.ended_at))
+
+
+def _first(cluster: tuple[list[Session], list[Session]]) -> Session:
+    return (cluster[0] + cluster[1])[0]
+
+
+def _are_one(cluster: tuple[list[Session], list[Session]], other: tuple[list[Session], list[Session]]) -> bool:
+    """Whether a reported one of either overlaps with one of the other; our own sessions are told apart already."""
+    return any(
+        overlap(one, two) > JOINS_FROM
+        for one in cluster[0] + cluster[1]
+        for two in other[0] + other[1]
+        if not (one in cluster[0] and two in other[0])
+    )
+
+
+def overlap(one: Session, other: Session) -> float:
+    """Which share of the shorter one's time both have in common; an instant within the other is all of it."""
+    start, end = max(one.started_at, other.started_at), min(one.ended_at, other.ended_at)
+    if end < start:
+        return 0.0
+    shorter_ms = min(one.ended_at - one.started_at, other.ended_at - other.started_at)
+    return 1.0 if not shorter_ms else (end - start) / shorter_ms
+
+
+def _one(mine: list[Session], theirs: list[Session]) -> Session:
+    """One session of all that were told of it."""
+    base = united(mine) if mine else None
+    by_source: dict[str, list[Session]] = {}
+    for one in theirs:
+        by_source.setdefault(one.sources[0], []).append(one)
+    for source in sorted(by_source, reverse=True):  # the first by name wins, since it comes last
+        told = united(by_source[source])
+        base = told if base is None else _over(told, base)
+    assert base is not None, "a cluster has a session"  # noqa: S101
+    return base
+
+
+def _over(told: Session, base: Session) -> Session:
+    """What was reported, and from `base` what is missing in it."""
+    known = {name: getattr(told, name) for name in told.__struct_fields__ if getattr(told, name) not in (None, (), False)}
+    known |= {
+        "is_open": told.is_open and base.is_open,
+        "is_public": base.is_public if told.is_public is None else told.is_public,
+        "estimated": told.estimated if told.energy_added_kwh is not None else base.estimated,
+        "sources": tuple(sorted({*told.sources, *base.sources})),
+        "evidence": Evidence(base.evidence.facts + told.evidence.facts),
+    }
+    if told.is_open:  # it tells of no end
+        known["ended_at"] = base.ended_at
+    return msgspec.structs.replace(base, **known)
+
+
+def united(found: Sequence[Session]) -> Session:
+    """Sessions that follow each other as a single one, from the first start to the last end; what one does not know, none does.
+
+    The energy of a sum with an unknown part is not known either.
+    """
+    if len(found) == 1:
+        return found[0]
+    ordered = sorted(found, key=lambda one: (one.started_at, one.ended_at))
+    first, last = ordered[0], max(ordered, key=lambda one: one.ended_at)
+    kinds = {one.charging_type for one in ordered}
+    return msgspec.structs.replace(
+        first,
+        ended_at=last.ended_at,
+        is_open=any(one.is_open for one in ordered),
+        unplugged_at=last.unplugged_at,
+        end_soc=last.end_soc,
+        energy_added_kwh=_sum([one.energy_added_kwh for one in ordered]),
+        energy_drawn_kwh=_sum([one.energy_drawn_kwh for one in ordered]),
+        estimated=any(one.estimated for one in ordered),
+        charging_type=first.charging_type if len(kinds) == 1 else None,
+        max_power_w=max((one.max_power_w for one in ordered if one.max_power_w is not None), default=None),
+        cost=_costs([one.cost for one in ordered]),
+        sources=tuple(sorted({source for one in ordered for source in one.sources})),
+        evidence=Evidence(tuple(fact for one in ordered for fact in one.evidence.facts)),
+        stretches=tuple(sorted(stretch for one in ordered for stretch in one.stretches)),
+        slots=tuple(sorted(slot for one in ordered for slot in one.slots)),
+    )
+
+
+def _sum(amounts: Sequence[float | None]) -> float | None:
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known) if len(known) == len(amounts) else None
+
+
+def _costs(costs: Sequence[Cost | None]) -> Cost | None:
+    """The sum of costs in one currency; None where a part is not known."""
+    known = [cost for cost in costs if cost is not None]
+    if len(known) < len(costs) or len({cost.currency for cost in known}) != 1:
+        return None
+    return Cost(
+        currency=known[0].currency,
+        energyAmount=_sum([cost.energyAmount for cost in known]),
+        otherAmount=_sum([cost.otherAmount or 0.0 for cost in known]),
+    )

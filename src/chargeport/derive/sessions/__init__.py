@@ -1,0 +1,1 @@
+"""Charging sessions, as a pure function of the stored history."""

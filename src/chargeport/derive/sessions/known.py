@@ -1,0 +1,57 @@
+"""What is known of a charging session, and what it is known from."""
+
+import msgspec
+
+from chargeport.derive.sessions.energy import EnergyMethod, Slot
+from chargeport.derive.sessions.rules import VERSION
+from chargeport.derive.sessions.stretches import Stretch
+from chargeport.signals.documents import ChargingType
+from chargeport.signals.records import Cost, Place
+
+
+class Fact(msgspec.Struct, frozen=True):
+    """Where a fact of a session is known from: these signals, so many reports of them, from the first to the last."""
+
+    fact: str
+    signals: tuple[str, ...]
+    first_at: int
+    last_at: int
+    sightings: int
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """What a session was made from, and by which version of the rules."""
+
+    facts: tuple[Fact, ...] = ()
+    rule_version: str = VERSION
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """One charging session. Instants in ms, energy in kWh, states of charge in percent; what is not known is None.
+
+    `started_at` and `ended_at` are the first and the last instant of charging, `stretches` the charging between. Energy is
+    added to the battery and drawn from the grid. `estimated` tells that an end or the energy was not reported but concluded. An
+    open session may still go on. `slots` are the drawn energy by quarters of an hour.
+    """
+
+    started_at: int
+    ended_at: int
+    is_open: bool
+    plugged_at: int | None = None
+    unplugged_at: int | None = None
+    start_soc: float | None = None
+    end_soc: float | None = None
+    energy_added_kwh: float | None = None
+    energy_drawn_kwh: float | None = None
+    energy_method: EnergyMethod | None = None
+    estimated: bool = False
+    charging_type: ChargingType | None = None
+    max_power_w: float | None = None
+    place: Place | None = None
+    is_public: bool | None = None
+    cost: Cost | None = None
+    sources: tuple[str, ...] = ()
+    reported_id: str | None = None
+    evidence: Evidence = Evidence()
+    stretches: tuple[Stretch, ...] = ()
+    slots: tuple[Slot, ...] = ()

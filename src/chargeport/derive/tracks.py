@@ -1,0 +1,102 @@
+"""What the store knows of one signal over time, in the form that derivations read: pieces, and the sightings in them."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from chargeport.signals.definition import Signal, Value
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """A value (None: there was none, for the reason in `absence`), from when to when it was seen with nothing else between.
+
+    `sightings` are the instants at which exactly this was reported; without them the first and the last stand for all.
+    """
+
+    observed_at: int
+    last_seen_at: int
+    value: Value | None
+    source: str
+    sightings: Sequence[int] = ()
+    absence: str | None = None
+
+    def instants(self) -> Sequence[int]:
+        """Every instant at which it is known to have been reported."""
+        return self.sightings or sorted({self.observed_at, self.last_seen_at})
+
+
+class Sample(NamedTuple):
+    """A value at one instant at which it was reported."""
+
+    at: int
+    value: Value
+    source: str
+
+
+class Track(msgspec.Struct, frozen=True):
+    """One signal's pieces by time: those that begin within the time asked for and the one that held before."""
+
+    signal: Signal
+    pieces: tuple[Piece, ...]
+
+    def samples(self, from_at: int | None = None, to_at: int | None = None) -> list[Sample]:
+        """Every sighting of a value from `from_at` to `to_at`, both included; at one instant the greater value holds."""
+        found: dict[int, Sample] = {}
+        for piece in self.pieces:
+            if piece.value is None:
+                continue
+            for at in piece.instants():
+                sample = Sample(at, piece.value, piece.source)
+                if at not in found or _holds(sample, found[at]):
+                    found[at] = sample
+        ordered = sorted(found.values(), key=lambda sample: sample.at)
+        start = 0 if from_at is None else bisect_left(ordered, from_at, key=lambda sample: sample.at)
+        end = len(ordered) if to_at is None else bisect_right(ordered, to_at, key=lambda sample: sample.at)
+        return ordered[start:end]
+
+    def value_at(self, at: int, max_age_ms: int) -> Value | None:
+        """The newest value reported until `at`; None where it is older than `max_age_ms` or there was none since."""
+        newest: tuple[int, Value | None] | None = None
+        for piece in self.pieces:
+            seen = [instant for instant in piece.instants() if at - max_age_ms <= instant <= at]
+            if seen and (newest is None or (seen[-1], piece.value is not None) >= (newest[0], newest[1] is not None)):
+                newest = (seen[-1], piece.value)
+        return None if newest is None else newest[1]
+
+
+Tracks = Mapping[Signal, Track]
+
+
+def _holds(one: Sample, other: Sample) -> bool:
+    """Whether `one` holds where both were reported at the same instant: the greater does, as in the store (ADR 0003)."""
+    if isinstance(one.value, str) or isinstance(other.value, str):
+        return str(one.value) > str(other.value)
+    return one.value > other.value
+
+
+def samples(tracks: Tracks, signal: Signal) -> list[Sample]:
+    """The sightings of a signal; none where there is no track of it."""
+    track = tracks.get(signal)
+    return [] if track is None else track.samples()
+
+
+def between(found: Sequence[Sample], from_at: int, to_at: int) -> Sequence[Sample]:
+    """Those of the samples, which are by time, that lie from `from_at` to `to_at`, both included."""
+    start = bisect_left(found, from_at, key=lambda sample: sample.at)
+    return found[start : bisect_right(found, to_at, start, key=lambda sample: sample.at)]
+
+
+def by_source(found: Sequence[Sample]) -> dict[str, list[Sample]]:
+    """The samples of each source, by its name."""
+    told: dict[str, list[Sample]] = {}
+    for sample in found:
+        told.setdefault(sample.source, []).append(sample)
+    return dict(sorted(told.items()))
+
+
+def number(sample: Sample) -> float:
+    """The value of a sample of a quantity."""
+    assert isinstance(sample.value, int | float), f"{sample.value!r} is no number"  # noqa: S101
+    return sample.value
