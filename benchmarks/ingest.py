@@ -2,9 +2,10 @@
 
 Two loads: bundles of 20 signals of a vehicle, and single signals of random vehicles; every value differs from the one before.
 Beside each stands the bare store, which writes the same entries without HTTP on the same core in the same run. Targets:
-≥ 100,000 readings/s for bundles, ≥ 50,000 for random single signals.
+≥ 100,000 readings/s for bundles, ≥ 50,000 for random single signals. Then the same for every other transport, as
+`benchmarks.transports` measures it.
 
-    python -m benchmarks.ingest [--vehicles 10000] [--batches 400] [--rounds 3]
+    python -m benchmarks.ingest [--vehicles 10000] [--batches 400] [--rounds 3] [--seconds 3]    (0 seconds: HTTP only)
 """
 
 import argparse
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ def main() -> None:
     parser.add_argument("--vehicles", type=int, default=10_000)
     parser.add_argument("--batches", type=int, default=400)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=3.0, help="how long each other transport is fed")
     parser.add_argument("--bare", nargs=3, metavar=("DATABASE", "LOAD", "BATCHES"), help="only the bare store (internal)")
     asked = parser.parse_args()
     if asked.bare:
@@ -52,6 +54,11 @@ def main() -> None:
         for kind in ("bundles", "random"):
             pairs = [_pair(empty, kind, asked.batches, asked.vehicles) for _ in range(asked.rounds)]
             _report(kind, pairs)
+    if asked.seconds:
+        from benchmarks import transports
+
+        print()
+        transports.measure(asked.seconds, list(transports.WAYS))
 
 
 def _report(kind: str, pairs: list[tuple[dict[str, float], dict[str, float]]]) -> None:
@@ -81,7 +88,7 @@ def _pair(empty: Path, kind: str, batches: int, vehicles: int) -> tuple[dict[str
     bodies = [json.dumps(batch, separators=(",", ":")).encode() for batch in _batches(kind, batches, vehicles)]
     with load.server("chargeport", "serve", "--database", f"sqlite:///{over_http}", "--port", str(port), url=url) as target:
         before = load.cpu_s(target.pid)
-        latencies, duration_s = asyncio.run(_post(port, bodies))
+        latencies, duration_s = asyncio.run(post(port, "/ingest/readings", fixture.TOKEN, bodies))
         cpu_s = load.cpu_s(target.pid) - before
     command = [sys.executable, "-m", "benchmarks.ingest", "--vehicles", str(vehicles), "--bare", str(bare), kind, str(batches)]
     pin = lambda: os.sched_setaffinity(0, {load.SERVER_CORE})  # noqa: E731
@@ -103,18 +110,19 @@ def _batches(kind: str, count: int, vehicles: int) -> Iterator[list[dict[str, An
         at = start + number * STEP_MS
         if kind == "bundles":
             yield [
-                {"vehicle": name, "observedAt": at, "signals": {each.code: _body(each, number) for each in BUNDLED}}
+                {"vehicle": name, "observedAt": at, "signals": {each.code: body(each, number) for each in BUNDLED}}
                 for name in draw.sample(ids, BATCH // BUNDLE)
             ]
         else:
             chosen = [(draw.choice(ids), draw.choice(SIGNALS)) for _ in range(BATCH)]
             yield [
-                {"vehicle": name, "signal": each.code, "body": _body(each, number), "observedAt": at + place}
+                {"vehicle": name, "signal": each.code, "body": body(each, number), "observedAt": at + place}
                 for place, (name, each) in enumerate(chosen)
             ]
 
 
-def _body(signal: Signal, number: int) -> dict[str, Any]:
+def body(signal: Signal, number: int) -> dict[str, Any]:
+    """A body of this signal that differs from the one of the number before."""
     match signal.kind:
         case Kind.QUANTITY:
             return {"value": number % 90 + 0.25, "unit": signal.unit}
@@ -127,7 +135,7 @@ def _body(signal: Signal, number: int) -> dict[str, Any]:
     return {"activeLimit": number % 100, "unit": "percent"}
 
 
-async def _post(port: int, bodies: list[bytes]) -> tuple[list[float], float]:
+async def post(port: int, path: str, token: str, bodies: Iterable[bytes]) -> tuple[list[float], float]:
     """Post all bodies from all connections; how long each took, and all together."""
     waiting = iter(bodies)
     latencies: list[float] = []
@@ -136,8 +144,8 @@ async def _post(port: int, bodies: list[bytes]) -> tuple[list[float], float]:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for body in waiting:
             head = (
-                "POST /ingest/readings HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                f"Authorization: Bearer {fixture.TOKEN}\r\nContent-Length: {len(body)}\r\n\r\n"
+                f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                f"Authorization: Bearer {token}\r\nContent-Length: {len(body)}\r\n\r\n"
             )
             start = time.perf_counter()
             writer.write(head.encode() + body)
@@ -156,28 +164,26 @@ async def _post(port: int, bodies: list[bytes]) -> tuple[list[float], float]:
 
 async def _write_bare(file: Path, kind: str, batches: int, vehicles: int) -> dict[str, float]:
     """Write the same entries to the store itself."""
-    from chargeport.config import DatabaseSettings, Settings
     from chargeport.normalise.items import Intake
     from chargeport.normalise.payload import read
-    from chargeport.service import Service
+    from chargeport.store.sqlite import SqliteStore
 
     loads = []
     for items in _batches(kind, batches, vehicles):
         intake = Intake("http", int(time.time() * 1000), 300)
         read(json.dumps(items).encode(), intake, BATCH, lines=False)
         loads.append(intake.entries)
-    service = Service.open(Settings(database=DatabaseSettings(url=f"sqlite:///{file}")))
-    service.start([])
+    store = SqliteStore.open(file)
     waiting = iter(loads)
 
     async def one() -> None:
         for entries in waiting:
-            await service.store.write(entries)
+            await store.write(entries)
 
     start, before = time.perf_counter(), time.process_time()
     await asyncio.gather(*(one() for _ in range(CONNECTIONS)))
     duration_s, cpu_s = time.perf_counter() - start, time.process_time() - before
-    await service.close()
+    await store.close()
     return {"rate": batches * BATCH / duration_s, "cpu_us": cpu_s / (batches * BATCH) * 1e6}
 
 

@@ -1,10 +1,10 @@
-"""Writes docs/reference from the code: signals, units, settings, routes, errors and commands. `make docs` runs it.
+"""Writes docs/reference from the code: signals, units, settings, routes, errors, commands, coverage. `make docs` runs it.
 
 A test fails where a page and the code have parted, so a page is never written by hand.
 """
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,20 @@ import typer.main
 from chargeport.api.absences import MISSING_PERMISSION, WORDINGS
 from chargeport.api.routes import ROUTES, Route
 from chargeport.cli.main import app
-from chargeport.config import Settings, environment_names
+from chargeport.config import (
+    PlaceSettings,
+    PriceSettings,
+    Settings,
+    Table,
+    TariffSettings,
+    VehicleSettings,
+    environment_names,
+)
+from chargeport.dialects.all import ALL
+from chargeport.dialects.simulator import SIMULATOR
+from chargeport.dialects.table import Dialect, Gate
 from chargeport.errors import ERROR_KINDS
+from chargeport.flow.building import CommonKeys, source_types
 from chargeport.signals.bodies import PLACEHOLDERS
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.definition import Dimension, Signal
@@ -80,17 +92,41 @@ def settings() -> str:
     for name, place in environment_names().items():
         variables.setdefault(place, []).append(name)
     pages = ["# Settings\n\nFlags come first, then the environment, then `chargeport.toml`.\n"]
-    for part in msgspec.structs.fields(Settings):
-        pages.append(f"\n## [{part.name}]\n\n")
-        rows = []
-        for field in msgspec.structs.fields(part.type):
-            info = msgspec.inspect.type_info(field.type)
-            about = (getattr(info, "extra_json_schema", None) or {}).get("description", "")
-            default = msgspec.json.encode(_default(field)).decode()
-            names = ", ".join(map(code, variables[part.name, field.name]))
-            rows.append((code(field.name), code(default), about, names))
-        pages.append(table(("key", "default", "meaning", "environment"), rows))
+    pages += [
+        f"\n## [{part.name}]\n\n"
+        + _keys(part.type, {key: names for (table, key), names in variables.items() if table == part.name})
+        for part in msgspec.structs.fields(Settings)
+        if isinstance(part.type, type) and issubclass(part.type, Table)
+    ]
+    pages.append(f"\n## [[vehicles]]\n\n{VehicleSettings.__doc__}\n\n" + _keys(VehicleSettings))
+    pages += [
+        f"\n## {title}\n\n{of.__doc__}\n\n" + _keys(of)
+        for title, of in (
+            ("[[places]]", PlaceSettings),
+            ("[[tariffs]]", TariffSettings),
+            ("[[tariffs.windows]]", PriceSettings),
+        )
+    ]
+    pages.append("\n## [[sources]]\n\nEvery source has these keys, and those of its type.\n\n" + _keys(CommonKeys))
+    pages += [f'\n### type = "{kind.name}"\n\n{kind.summary}\n\n' + _keys(kind.settings) for kind in source_types().values()]
+    pages.append(
+        '\n## [[dialects]]\n\nTables of your own, or with `dialects = ["mine.toml"]` files of one each:'
+        " [adding a source](../adding-a-source.md) tells what is in them.\n"
+    )
     return "".join(pages)
+
+
+def _keys(of: type[msgspec.Struct], variables: Mapping[str, list[str]] | None = None) -> str:
+    """The keys of a table."""
+    rows = []
+    for field in msgspec.structs.fields(of):
+        info = msgspec.inspect.type_info(field.type)
+        about = (getattr(info, "extra_json_schema", None) or {}).get("description", "")
+        default = "" if field.required else code(msgspec.json.encode(_default(field)).decode())
+        row = (code(field.encode_name), default or "(needed)", about)
+        rows.append(row if variables is None else (*row, ", ".join(map(code, variables.get(field.name, [])))))
+    heads = ("key", "default", "meaning") if variables is None else ("key", "default", "meaning", "environment")
+    return table(heads, rows)
 
 
 def _default(field: Any) -> Any:
@@ -129,6 +165,28 @@ def errors() -> str:
     )
 
 
+def coverage() -> str:
+    """Which dialect gives which signal."""
+    spoken = [ALL[name] for name in sorted(ALL) if name != SIMULATOR.name]
+    charge = [signal for signal in CATALOGUE if not signal.is_ours]
+    rows = [(f"[{each.code}](signals.md#{each.code})", *(_given(dialect, each) for dialect in spoken)) for each in charge]
+    counts = ("signals", *(len({row.signal.key for row in dialect.rows if not row.signal.is_ours}) for dialect in spoken))
+    return (
+        "# Coverage\n\nWhich signals the built-in dialects can give, made from their tables: `yes`, or `charging` where"
+        " a source is believed only while the car charges. Not every car and every station has what its system can tell:"
+        " `chargeport coverage VEHICLE` says what one really gives, and why not the rest. What no source gives may be"
+        " derived.\n\n" + table(("signal", *(dialect.name for dialect in spoken)), [*rows, counts])
+    )
+
+
+def _given(dialect: Dialect, signal: Signal) -> str:
+    """Whether, and when, a dialect gives a signal directly."""
+    gates = {row.gate for row in dialect.rows if row.signal.key == signal.key}
+    if not gates:
+        return ""
+    return "yes" if Gate.ALWAYS in gates else "charging"
+
+
 def commands() -> str:
     """Every command with its options."""
     pages = ["# Commands\n"]
@@ -159,6 +217,7 @@ PAGES = {
     "routes.md": routes,
     "errors.md": errors,
     "commands.md": commands,
+    "coverage.md": coverage,
 }
 
 

@@ -68,20 +68,25 @@ def demo(*options: str) -> Iterator[dict[str, Any]]:
 
 
 class Server:
-    """`chargeport serve` on a database, started and ended as often as need be. `wrapper` goes before the command."""
+    """`chargeport serve` on a database, started and ended as often as need be.
 
-    def __init__(self, database: Path, wrapper: Sequence[str] = ()) -> None:
+    `wrapper` goes before the command, `options` behind it.
+    """
+
+    def __init__(self, database: Path, wrapper: Sequence[str] = (), options: Sequence[str] = ()) -> None:
         self.database = database
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._wrapper = wrapper
+        self._options = options
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> float:
         """Start it; the seconds until it answered that it is ready."""
         started = time.monotonic()
+        command = [*self._wrapper, CHARGEPORT, "serve", "--database", f"sqlite:///{self.database}", "--port", str(self.port)]
         self._process = subprocess.Popen(
-            [*self._wrapper, CHARGEPORT, "serve", "--database", f"sqlite:///{self.database}", "--port", str(self.port)],
+            [*command, *self._options],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True, env=environment(), start_new_session=True,
         )  # fmt: skip
         while time.monotonic() < started + READY_S:

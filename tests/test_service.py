@@ -46,13 +46,10 @@ def service(tmp_path: Path) -> Service:
     return Service.open(Settings(database=DatabaseSettings(url=f"sqlite:///{tmp_path}/a.db")), ManualClock(NOW))
 
 
-async def test_a_message_is_stored_before_the_source_may_acknowledge_it(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(wiring, "RETRY_S", 0)
+async def test_a_message_is_stored_before_the_source_may_acknowledge_it(service: Service) -> None:
     await service.store.add_vehicle(CAR)
     source = Fake()
-    service.start([source])
+    await service.start([source])
     async with asyncio.timeout(10):
         await source.stored.wait()
     wattage = BY_CODE["charge-wattage"]
@@ -62,12 +59,9 @@ async def test_a_message_is_stored_before_the_source_may_acknowledge_it(
     await service.close()
 
 
-async def test_a_source_that_fails_is_started_again(
-    service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(wiring, "RETRY_S", 0)
+async def test_a_source_that_fails_is_started_again(service: Service, caplog: pytest.LogCaptureFixture) -> None:
     source = Fake()
-    service.start([source])
+    await service.start([source])
     async with asyncio.timeout(10):
         await source.stored.wait()
     assert source.runs == 2
@@ -76,7 +70,8 @@ async def test_a_source_that_fails_is_started_again(
 
 
 async def test_what_is_not_understood_is_kept_and_counted(service: Service) -> None:
-    await service.take([message("lots"), message("lots")])
+    await service.store.add_vehicle(CAR)
+    await service.feeds.intake.take([message("lots"), message("lots")])
     found, total = await service.store.issues(Page())
     assert total == 1
     assert (found[0].count, found[0].issue.subject, found[0].issue.source) == (2, "power_w", "fake")
@@ -88,7 +83,7 @@ async def test_the_doorbell_rings_after_something_was_stored(service: Service) -
     await service.store.add_vehicle(CAR)
     waiting = asyncio.create_task(service.doorbell.wait(10))
     await asyncio.sleep(0)
-    await service.take([message(1)])
+    await service.feeds.intake.take([message(1)])
     assert await waiting
     await service.close()
 

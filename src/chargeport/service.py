@@ -8,10 +8,8 @@ The only module that sees all of them.
 
 import asyncio
 import gc
-import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Final
 
 from starlette.types import ASGIApp
 
@@ -24,17 +22,16 @@ from chargeport.api.tail import Tail
 from chargeport.bus.memory import Doorbell
 from chargeport.clock import Clock, SystemClock
 from chargeport.config import Settings, database_file
-from chargeport.dialects.simulator import SIMULATOR
-from chargeport.normalise.engine import normalise
-from chargeport.signals.reading import Entry, Issue
-from chargeport.sources.base import RawMessage, Source
+from chargeport.flow.cadence import Cadences
+from chargeport.flow.derivation import Derivation
+from chargeport.flow.feeds import Feeds
+from chargeport.flow.workings import Workings
+from chargeport.signals.catalogue import CATALOGUE
+from chargeport.sources.base import Source
 from chargeport.store.base import Store
+from chargeport.store.records import Keep, Policy
+from chargeport.store.retention import keep
 from chargeport.store.sqlite import SqliteStore
-
-DIALECTS: Final = {dialect.name: dialect for dialect in (SIMULATOR,)}
-RETRY_S: Final = 5.0  # after which a source that ended in an error is started again
-
-_log = logging.getLogger("chargeport.service")
 
 
 class Service:
@@ -47,6 +44,11 @@ class Service:
         self.doorbell = doorbell or Doorbell()
         self.access = Access(store, self.clock)
         self.tail = Tail(store, self.access, self.clock, self.doorbell)
+        self.feeds = Feeds(store, settings, self.clock)
+        self.workings = Workings(store, settings, self.clock)
+        self.derivation = Derivation(store, self.clock, self.workings.cars, self.workings.ledger, self.doorbell.wait)
+        self.policy = Policy({each.group: Keep(*settings.retention.of(each.group)) for each in CATALOGUE})
+        self.cadences = Cadences(store, settings.staleness, self.clock)
         self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -59,44 +61,30 @@ class Service:
     def app(self, pages: Mapping[str, Handler], *, lane: bool = True) -> ASGIApp:
         """The ASGI application on this service."""
         reads = Reads(self.store, self.access, self.clock)
-        return build_app(Deps(self.store, self.access, reads, self.clock, self.settings, self.tail), pages, lane=lane)
+        deps = Deps(self.store, self.access, reads, self.clock, self.settings, self.tail, self.feeds.intake)
+        return build_app(deps, pages, lane=lane, sockets=self.feeds.sockets())
 
-    def start(self, sources: Sequence[Source]) -> None:
-        """Begin to listen to sources."""
+    async def start(self, sources: Sequence[Source] = ()) -> None:
+        """Make the settings' cars known and begin to listen: to the settings' sources, and to these."""
         # What is loaded by now stays for good: the collector need not look at it again, nor run at every 700th object.
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
-        self._tasks += [asyncio.create_task(self._listen(source), name=f"source {source.name}") for source in sources]
-
-    async def take(self, messages: list[RawMessage]) -> None:
-        """Store what messages mean; returns when it is on disk. What can't be understood is kept as an issue."""
-        entries: list[Entry] = []
-        issues: list[Issue] = []
-        for message in messages:
-            found = normalise(message, DIALECTS[message.dialect], self.settings.ingest.max_future_s)
-            entries += found.entries
-            issues += found.issues
-        if entries:
-            await self.store.write(entries)
-        if issues:
-            await self.store.add_issues(issues)
+        await self.cadences.begin()
+        self._tasks.append(asyncio.create_task(self.cadences.run(), name="cadence"))
+        if self.policy.is_limited:
+            self._tasks.append(asyncio.create_task(keep(self.store, self.policy, self.clock), name="retention"))
+        await self.feeds.start(sources)
+        if self.settings.derive.enabled:
+            self.store.on_written(self.derivation.heard)
+            self._tasks.append(asyncio.create_task(self.derivation.run(), name="derivation"))
 
     async def close(self) -> None:
         """Stop the sources, end the streams and let go of the store."""
+        await self.feeds.close()
         for task in self._tasks:
             task.cancel()
-        for task in self._tasks:
             with suppress(asyncio.CancelledError):
                 await task
         await self.tail.close()
         await self.store.close()
-
-    async def _listen(self, source: Source) -> None:
-        """Run a source for good: one that fails is started again and stops neither the others nor the API."""
-        while True:
-            try:
-                await source.run(self.take)
-            except Exception:  # noqa: BLE001  (whatever it was)
-                _log.exception("source %s failed; it is started again in %g s", source.name, RETRY_S)
-            await asyncio.sleep(RETRY_S)

@@ -13,6 +13,7 @@ from chargeport.api.protocol import LaneProtocol
 from chargeport.errors import StartError
 
 BACKLOG = 2048
+MAX_WS_MESSAGE_BYTES = 1 << 24
 STOP_WITHIN_S = 5  # for requests under way; then they are cut
 
 
@@ -70,10 +71,12 @@ async def serve(
     log: str = "info",
     *,
     stopping: Callable[[], None] = lambda: None,
+    certificate: tuple[str, str] | None = None,
 ) -> None:
     """Answer requests until SIGINT or SIGTERM.
 
-    `ready` is called with the URL once they are answered, `stopping` when no more are taken.
+    `ready` is called with the URL once they are answered, `stopping` when no more are taken. `certificate` names the PEM files
+    of a certificate and its key, for TLS. Raises StartError where they are no such files.
     """
     config = uvicorn.Config(
         app,
@@ -81,25 +84,37 @@ async def serve(
         http=LaneProtocol,
         interface="asgi3",
         lifespan="off",
-        ws="none",
+        ws="auto",  # charging stations, with the extra that brings a websocket library; else there are none
+        ws_max_size=MAX_WS_MESSAGE_BYTES,
         access_log=False,  # a path names a vehicle
         log_level=log,
         log_config=None,
         server_header=False,
         date_header=True,
+        ssl_certfile=None if certificate is None else certificate[0],
+        ssl_keyfile=None if certificate is None else certificate[1],
         proxy_headers=False,  # api.links believes trusted proxies only
         timeout_graceful_shutdown=STOP_WITHIN_S,
     )
-    server = _Server(config, lambda: ready(url_of(listening)), stopping)
+    _load(config, certificate)
+    server = _Server(config, lambda: ready(url_of(listening, secure=certificate is not None)), stopping)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
     await server.serve(sockets=[listening])
 
 
-def url_of(listening: socket.socket) -> str:
+def _load(config: uvicorn.Config, certificate: tuple[str, str] | None) -> None:
+    try:
+        config.load()
+    except OSError as error:  # ssl.SSLError is one
+        raise StartError(f"Can't answer over TLS with {' and '.join(certificate or ())}: {error}.") from error
+
+
+def url_of(listening: socket.socket, *, secure: bool = False) -> str:
     """The URL of a listening socket, as a browser on this machine would write it."""
     host, port = listening.getsockname()[:2]
     if host in ("0.0.0.0", "::"):  # noqa: S104  (what it listens on, not what we choose)
         host = "127.0.0.1"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if secure else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

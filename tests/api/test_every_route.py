@@ -23,6 +23,8 @@ UNSIZED = [route for route in ROUTES if route.name == "getMetrics" or route.kind
 READS = [route for route in ROUTES if route.method == "GET"]
 BODIES = {
     "issueToken": {"grant_type": "client_credentials", "client_id": "nobody", "client_secret": "nothing"},
+    "ingestSmartcar": {"eventType": "VEHICLE_STATE"},
+    "ingestDialect": {"ChargeAmps": 16, "vin": "nobody"},
     "ingestReadings": [{"vehicle": "nobody", "signal": "charge-voltage", "body": {"value": 1}}],
 }
 
@@ -43,7 +45,8 @@ async def connection(world: World, app: Client, car: Vehicle) -> Connection:
 
 def target(route: Route, connection: Connection) -> str:
     """The route's path, with names that exist."""
-    return route.path.format(vehicle_id=connection.vehicle.id, connection_id=connection.id, code="charge-voltage")
+    names = {"vehicle_id": connection.vehicle.id, "connection_id": connection.id, "code": "charge-voltage", "dialect": "tesla"}
+    return route.path.format(**names)
 
 
 async def send(world: World, route: Route, path: str, headers: dict[str, str] | None = None, **more: Any) -> httpx.Response:
@@ -125,7 +128,7 @@ async def test_the_scheme_is_read_in_any_case_and_blanks_around_the_token_do_no_
 @pytest.mark.parametrize("route", [route for route in ROUTES if route.open], ids=named)
 async def test_an_open_route_needs_no_token(world: World, route: Route) -> None:
     response = await send(world, route, route.path)
-    assert response.status_code == (401 if route.name == "issueToken" else 200)
+    assert response.status_code == {"issueToken": 401, "ingestSmartcar": 404}.get(route.name, 200)
 
 
 # What every answer has
@@ -288,7 +291,7 @@ async def test_no_answer_has_a_status_that_the_description_does_not_know(
     described = document(ROUTES)["paths"][f"/v3{route.path}" if route.v3 else route.path][route.method.lower()]["responses"]
     narrow = await world.application(frozenset(), connected_only=True)
     for client in (app, narrow, None):
-        for path in (target(route, connection), route.path.format(vehicle_id="x", connection_id="x", code="x")):
+        for path in (target(route, connection), route.path.format(vehicle_id="x", connection_id="x", code="x", dialect="x")):
             response = await send(world, route, path, client.headers if client else {})
             assert str(response.status_code) in described
 

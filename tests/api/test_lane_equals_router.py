@@ -3,6 +3,7 @@
 import asyncio
 import tempfile
 from collections.abc import Iterator
+from itertools import cycle
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,7 +47,7 @@ async def populated(folder: Path) -> tuple[World, list[bytes]]:
     await world.report_all(cars[FULL])
     await world.report_all(cars[ODD], T0 - 10 * 60_000)
     await world.report(cars[ODD], "charge-ischarging", {"value": False})
-    for code, reason in zip(sorted(BY_CODE), [*AbsenceReason] * 4, strict=True):
+    for code, reason in zip(sorted(BY_CODE), cycle(AbsenceReason), strict=False):
         await world.absent(cars[ABSENT], code, reason)
     clients = [
         await world.application(),

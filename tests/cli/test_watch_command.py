@@ -1,5 +1,6 @@
 """`chargeport watch`: a line a change, while others write; and an end without a word."""
 
+import asyncio
 import json
 import os
 import re
@@ -14,6 +15,7 @@ import pytest
 from command_line import PROGRAM, CommandLine, absence, reading, store
 
 from chargeport.signals.reading import AbsenceReason
+from chargeport.store.sqlite import SqliteStore
 
 WITHIN_S = 20
 
@@ -96,6 +98,22 @@ def test_with_json_each_change_is_a_document_and_only_the_named_signals_are_told
     assert told["signal"]["id"] == "charge-amperage"
     assert told["signal"]["attributes"]["body"] == {"value": 16, "unit": "ampere"}
     assert told["signal"]["meta"]["source"] == "wallbox"
+
+
+def test_a_live_value_that_ends_by_silence_is_a_line_too(chargeport: CommandLine, database: Path) -> None:
+    car = chargeport.vehicle()
+
+    async def learnt() -> None:
+        opened = SqliteStore.open(database)
+        await opened.remember("cadence", "table", '{"learnt":{"wallbox":{"charge-wattage":2000}}}')
+        await opened.close()
+
+    asyncio.run(learnt())
+    with watching(car) as watch:
+        watch.line()
+        store(database, [reading(car, "charge-wattage", {"value": 7200}, ago_s=0)])
+        assert "7200 watts  (wallbox)" in watch.line()
+        assert re.fullmatch(r"\S+ \S+  Wattage +— UNREACHABLE: .* Last: 7200 watts\.  \(wallbox\)", watch.line())
 
 
 def test_ctrl_c_ends_it_without_a_word(chargeport: CommandLine, database: Path) -> None:

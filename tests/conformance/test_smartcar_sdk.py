@@ -20,7 +20,7 @@ from servers import demo
 
 pytestmark = pytest.mark.service
 
-CODES = [signal.code for signal in CATALOGUE]
+CODES = [signal.code for signal in CATALOGUE if signal.group in {"Charge", "TractionBattery"}]
 
 # What runs in the SDK's process: it reads its addresses once, when it is imported.
 CALLER = """
@@ -84,8 +84,9 @@ def first(server: dict[str, Any]) -> tuple[str, str]:
 def test_every_signal_is_read_singly_and_in_the_list(server: dict[str, Any]) -> None:
     listed, *singles = call(server, ("get_signals", *first(server)), *[("get_signal", *first(server), code) for code in CODES])
     elements = {element["id"]: element for element in listed["body"]["data"]}
-    assert sorted(elements) == sorted(CODES), "the demo's first car tells them all"
-    assert listed["body"]["meta"]["totalCount"] == len(CODES)
+    ours = {signal.code for signal in CATALOGUE if signal.is_ours}
+    assert elements.keys() - ours == set(CODES), "the demo's first car tells them all"
+    assert listed["body"]["meta"]["totalCount"] == len(elements)
     for code, single in zip(CODES, singles, strict=True):
         data = single["body"]["data"]
         assert (data["id"], data["type"], data["attributes"]["code"]) == (code, "signal", code)

@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from chargeport.normalise import items, payload
+from chargeport.dialects import statuses
+from chargeport.normalise import payload
 from chargeport.normalise.items import Intake, Rejection
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.reading import Absence, AbsenceReason, Reading
@@ -217,7 +218,7 @@ def test_a_status_becomes_an_absence_with_its_reason(kind: str, code: str | None
 
 
 def test_every_type_of_error_and_every_reason_is_tried_here() -> None:
-    assert {kind for kind, _, _ in REASONS} == {kind for kind, _ in items._STATUS_REASONS}
+    assert {kind for kind, _, _ in REASONS} == {kind for kind, _ in statuses.REASONS}
     assert {reason for _, _, reason in REASONS} == set(AbsenceReason)
 
 

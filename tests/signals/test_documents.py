@@ -18,6 +18,7 @@ TIMERS = BY_CODE["charge-chargetimers"]
 RECORDS = BY_CODE["charge-chargerecords"]
 RANGE = BY_CODE["tractionbattery-range"]
 CAPACITY = BY_CODE["tractionbattery-nominalcapacity"]
+LOCATION = BY_CODE["location-preciselocation"]
 DOCUMENTS = [signal for signal in CATALOGUE if signal.kind is Kind.DOCUMENT]
 
 
@@ -145,6 +146,9 @@ BOUNDS: list[tuple[Signal, str, float, float]] = [
     (RANGE, "additionalValues[0].value", 0, 5000),
     (CAPACITY, "capacity", 0, 2000),
     (CAPACITY, "availableCapacities[0].capacity", 0, 2000),
+    (LOCATION, "latitude", -90, 90),
+    (LOCATION, "longitude", -180, 180),
+    (LOCATION, "heading", 0, 360),
 ]
 EXAMPLES = {signal.code: signal.example for signal in DOCUMENTS}
 EXAMPLES[RANGE.code] = {"value": 290, "type": "DEFAULT", "additionalValues": [{"type": "RATED", "value": 410}], "unit": "km"}

@@ -17,15 +17,19 @@ ROOT = Path(__file__).parents[2]
 SEED = json.loads((ROOT / "tests/data/seed.json").read_text("utf-8"))
 SEED_DOCUMENT = ROOT / "../shared/seed/charge-signals.md"
 COMPANIONS = {"tractionbattery-stateofcharge", "tractionbattery-nominalcapacity", "tractionbattery-range"}
+PERMISSIONS = dict.fromkeys(COMPANIONS, Permission.READ_BATTERY) | {
+    "charge-chargerecords": Permission.READ_CHARGE_RECORDS, "location-preciselocation": Permission.READ_LOCATION,
+}  # fmt: skip
 
 by_code = pytest.mark.parametrize("fact", SEED, ids=lambda fact: fact["code"])
 
 
-def test_the_catalogue_is_the_seed_in_its_order_and_three_companions() -> None:
+def test_the_catalogue_is_the_seed_in_its_order_then_companions_and_what_is_ours() -> None:
     codes = [signal.code for signal in CATALOGUE]
     assert codes[:21] == [fact["code"] for fact in SEED]
-    assert set(codes[21:]) == COMPANIONS
-    assert len(codes) == 24
+    assert set(codes[21:24]) == COMPANIONS
+    assert codes[24:] == ["chargeport-energytotal", "location-preciselocation"]
+    assert [signal.code for signal in CATALOGUE if signal.is_ours] == ["chargeport-energytotal"]
 
 
 @by_code
@@ -69,7 +73,8 @@ def test_the_data_says_what_the_seed_document_says() -> None:
 
 
 def test_a_key_names_one_signal_forever() -> None:
-    assert [signal.key for signal in CATALOGUE] == list(range(1, 25))
+    assert [signal.key for signal in CATALOGUE] == list(range(1, 27))
+    assert len(BY_KEY) == 2 * len(CATALOGUE), "each has a twin with a key of its own"
     assert all(BY_KEY[signal.key] is signal is BY_CODE[signal.code] for signal in CATALOGUE)
     assert len({hash(signal) for signal in CATALOGUE}) == len(CATALOGUE)
 
@@ -85,10 +90,7 @@ def test_only_limits_timers_and_records_name_places() -> None:
 
 def test_a_permission_covers_its_group() -> None:
     for signal in CATALOGUE:
-        expected = {Permission.READ_BATTERY} if signal.code in COMPANIONS else {Permission.READ_CHARGE}
-        if signal.name == "ChargeRecords":
-            expected = {Permission.READ_CHARGE_RECORDS}
-        assert {signal.permission} == expected, signal.code
+        assert signal.permission is PERMISSIONS.get(signal.code, Permission.READ_CHARGE), signal.code
 
 
 @pytest.mark.parametrize("signal", CATALOGUE, ids=lambda signal: signal.code)

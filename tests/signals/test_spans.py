@@ -65,3 +65,10 @@ def test_a_value_stood_whenever_its_standing_has_nothing_against_it(code: str, s
 def test_nothing_is_said_of_the_end_and_later() -> None:
     lasting = BY_CODE["tractionbattery-stateofcharge"]
     assert list(stood(lasting, [(5, 1), (9, 2), (20, 3)], [], 15)) == [Span(5, 9, 1), Span(9, 15, 2)]
+
+
+def test_a_live_value_stood_for_as_long_as_it_is_said_to_stand() -> None:
+    power = BY_CODE["charge-wattage"]
+    assert list(stood(power, [(0, 1), (100, 2), (1000, 3)], [], 5000, 250)) == [
+        Span(0, 100, 1), Span(100, 350, 2), Span(1000, 1250, 3),
+    ]  # fmt: skip

@@ -99,3 +99,30 @@ def test_what_is_over_never_comes_back_by_waiting(ended: int, now: int) -> None:
     charge = charging(False, ended)
     if standing(POWER, charge, now) is not None:
         assert standing(POWER, charge, now + 1) == standing(POWER, charge, now)
+
+
+@given(live_for=st.integers(1, 10**10), now=st.integers(T0 - 10**9, T0 + 2 * 10**10), code=st.sampled_from(sorted(BY_CODE)))
+def test_a_live_value_stands_for_as_long_as_its_state_says_and_a_lasting_one_for_good(
+    live_for: int, now: int, code: str
+) -> None:
+    state = State(BY_CODE[code], value=1, observed_at=T0, changed_at=T0, received_at=T0, live_for_ms=live_for)
+    if BY_CODE[code].cadence is Cadence.LIVE:
+        assert stale_at(state) == T0 + live_for
+        assert standing(state, None, now) == (Standing(UNREACHABLE, T0 + live_for) if now >= T0 + live_for else None)
+    else:
+        assert stale_at(state) is None
+        assert standing(state, None, now) is None
+
+
+@given(live_for=st.integers(1, 10**8), longer=st.integers(1, 10**8), now=st.integers(T0, T0 + 10**9))
+def test_more_time_never_ends_a_value_sooner(live_for: int, longer: int, now: int) -> None:
+    brief = State(WATTAGE, value=1, observed_at=T0, changed_at=T0, received_at=T0, live_for_ms=live_for)
+    patient = State(WATTAGE, value=1, observed_at=T0, changed_at=T0, received_at=T0, live_for_ms=live_for + longer)
+    if standing(brief, None, now) is None:
+        assert standing(patient, None, now) is None
+
+
+@given(live_for=st.integers(1, 10**8), ended=st.integers(T0 + 1, T0 + 100))
+def test_a_session_that_is_over_ends_a_value_however_long_it_may_stand(live_for: int, ended: int) -> None:
+    state = State(WATTAGE, value=1, observed_at=T0, changed_at=T0, received_at=T0, live_for_ms=live_for)
+    assert standing(state, charging(False, ended), ended) == Standing(NOT_CHARGING, ended + 20)

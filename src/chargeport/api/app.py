@@ -19,13 +19,16 @@ from chargeport.api.lane import SignalLane
 from chargeport.api.links import Links
 from chargeport.api.openapi import document
 from chargeport.api.routes import ROUTES, Handler, Route
+from chargeport.api.sockets import Connect, socket_routes
 from chargeport.errors import INVALID_PATH, METHOD_NOT_ALLOWED, Problem
 
 _NOT_FOUND = 404
 
 
-def build_app(deps: Deps, pages: Mapping[str, Handler], *, lane: bool = True) -> ASGIApp:
-    """The application. `pages` are the handlers of routes that are not the API's own, by name.
+def build_app(
+    deps: Deps, pages: Mapping[str, Handler], *, lane: bool = True, sockets: Mapping[str, Connect] | None = None
+) -> ASGIApp:
+    """The application. `pages` are the handlers of routes that are not the API's own, by name; `sockets` websockets, by path.
 
     Without `lane` the router answers everything: the two must not differ, and a test holds them together.
     """
@@ -37,7 +40,9 @@ def build_app(deps: Deps, pages: Mapping[str, Handler], *, lane: bool = True) ->
 
     own = {"getMetrics": metrics, **docs.handlers(described)}
     routes = [route for each in ROUTES for route in _routes(each, _handler(each, {**own, **pages}), deps, gate)]
-    router = Starlette(routes=routes, exception_handlers={HTTPException: _unrouted(gate)})
+    router = Starlette(
+        routes=[*routes, *socket_routes(sockets or {}, gate.links)], exception_handlers={HTTPException: _unrouted(gate)}
+    )
     router.router.redirect_slashes = False
     plain = PlainPaths(router)
     return SignalLane(plain, deps.reads, gate) if lane else plain

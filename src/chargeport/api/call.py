@@ -9,6 +9,7 @@ from chargeport.api.tail import Tail
 from chargeport.clock import Clock
 from chargeport.config import Settings
 from chargeport.errors import PERMISSION, Problem
+from chargeport.flow.intake import Intake
 from chargeport.signals.definition import Permission
 from chargeport.store.base import Store
 from chargeport.store.records import Grant
@@ -23,6 +24,7 @@ class Deps(msgspec.Struct, frozen=True):
     clock: Clock
     settings: Settings
     tail: Tail
+    intake: Intake
 
 
 class Call:

@@ -9,9 +9,11 @@ from typing import Final
 
 from chargeport.api.absences import STATUS_MISSING_PERMISSION, STATUSES, WORDINGS
 from chargeport.api.answer import encode
+from chargeport.api.provenance import derived_from
 from chargeport.signals import wire
-from chargeport.signals.catalogue import CATALOGUE, IS_CHARGING
+from chargeport.signals.catalogue import BY_KEY
 from chargeport.signals.definition import Permission, Signal, Value
+from chargeport.signals.held import charging_of
 from chargeport.signals.places import without_places
 from chargeport.signals.state import Standing, State, stale_at, standing
 from chargeport.store.records import Vehicle, VehicleStates
@@ -52,8 +54,8 @@ def _head(signal: Signal) -> str:
     )
 
 
-_HEADS: Final = {signal.key: _head(signal) for signal in CATALOGUE}
-_FRAMES: Final = {signal.key: wire.frame(signal) for signal in CATALOGUE}
+_HEADS: Final = {signal.key: _head(signal) for signal in BY_KEY.values()}
+_FRAMES: Final = {signal.key: wire.frame(signal) for signal in BY_KEY.values()}
 
 
 @lru_cache(4096)
@@ -80,7 +82,7 @@ class View:
 
     def __init__(self, found: VehicleStates, permissions: frozenset[Permission], now: int, base: str) -> None:
         self._vehicle = found.vehicle
-        self._charging = found.states.get(IS_CHARGING.key)
+        self._charging = charging_of(found.states)
         self._permissions = permissions
         self._now = now
         self._base = base
@@ -112,7 +114,7 @@ class View:
         return (
             f'{{"value":"SUCCESS"}},"body":{self._body(state)}}},"meta":{{"retrievedAt":"{received_at}",'
             f'"oemUpdatedAt":"{iso(state.observed_at or 0)}","ingestedAt":"{received_at}",'
-            f'"source":{quoted(state.source)}{_until(state)}}}'
+            f'"source":{quoted(state.source)}{derived_from(state.signal, state.source)}{_until(state)}}}'
         )
 
     def _untrue(self, state: State, stands: Standing) -> str:
@@ -123,7 +125,7 @@ class View:
         return (
             f'{status},"body":{self._body(state)}}},"meta":{{"retrievedAt":"{iso(state.received_at or 0)}",'
             f'"oemUpdatedAt":"{iso(state.observed_at or 0)}","ingestedAt":"{iso(stands.since)}",'
-            f'"source":{quoted(state.source)}{_until(state)}}}'
+            f'"source":{quoted(state.source)}{derived_from(state.signal, state.source)}{_until(state)}}}'
         )
 
     def _body(self, state: State) -> str:

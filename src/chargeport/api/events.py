@@ -10,7 +10,9 @@ from typing import Final
 from chargeport.api.answer import encode
 from chargeport.api.envelope import View
 from chargeport.errors import Problem
+from chargeport.flow.endings import Ending
 from chargeport.signals.definition import Kind, Permission
+from chargeport.signals.freshness import Freshness
 from chargeport.signals.state import State
 from chargeport.store.records import Change, Vehicle, VehicleStates
 
@@ -21,19 +23,31 @@ _EVERYTHING: Final = frozenset(Permission)
 _NO_PLACES: Final = _EVERYTHING - {Permission.READ_CHARGE_LOCATIONS}
 
 
-def signal_event(change: Change, base: str, *, places: bool) -> bytes:
+def signal_event(change: Change, base: str, freshness: Freshness, *, places: bool) -> bytes:
     """A change as an event, for a reader who may see its signal; places in it are for those who may see `places`."""
     # Documents can be large, and the same one is seldom wanted twice: only what is small is remembered.
     write = _event if change.signal.kind is Kind.DOCUMENT else _remembered_event
-    return write(change, base, places)
+    return write(change, base, places, freshness.of(change.source, change.signal))
 
 
-def data(change: Change, base: str, *, places: bool) -> str:
-    """A change as JSON on one line: the vehicle's id, and the signal as the envelope has it, as it was reported."""
-    found = VehicleStates(Vehicle(id=change.vehicle_id), {})
-    # Told as of its own instant: whether the value has become stale since is for those who read, not for those who follow.
-    view = View(found, _EVERYTHING if places else _NO_PLACES, change.observed_at, base)
-    return f'{{"vehicle":"{change.vehicle_id}","signal":{view.element(_state(change))}}}'
+def data(change: Change, base: str, live_for_ms: int, *, places: bool) -> str:
+    """A change as JSON on one line: the vehicle's id, and the signal as the envelope has it, as it was reported.
+
+    If it is a live value, it stands for `live_for_ms`.
+    """
+    # Told as of its own instant: when a value's time has run out since, that is an event of its own.
+    return _data(change.vehicle_id, _state(change, live_for_ms), change.observed_at, base, places=places)
+
+
+def ending_event(ending: Ending, base: str, *, places: bool) -> bytes:
+    """A live value whose time has run out, or that holds again unchanged, as an event. It has no id: it is no change."""
+    kind = "signal" if ending.has_returned else "ended"
+    return f"event: {kind}\ndata: {ending_data(ending, base, places=places)}\n\n".encode()
+
+
+def ending_data(ending: Ending, base: str, *, places: bool) -> str:
+    """The same as JSON on one line: the vehicle's id, and the signal as the envelope has it at that moment."""
+    return _data(ending.vehicle_id, ending.state, ending.at, base, places=places)
 
 
 def place(position: int) -> bytes:
@@ -47,19 +61,24 @@ def end(problem: Problem) -> bytes:
     return b"event: end\ndata: " + encode(why) + b"\n\n"
 
 
-def _event(change: Change, base: str, places: bool) -> bytes:
-    return f"id: {change.position}\nevent: signal\ndata: {data(change, base, places=places)}\n\n".encode()
+def _data(vehicle_id: str, state: State, at: int, base: str, *, places: bool) -> str:
+    view = View(VehicleStates(Vehicle(id=vehicle_id), {}), _EVERYTHING if places else _NO_PLACES, at, base)
+    return f'{{"vehicle":"{vehicle_id}","signal":{view.element(state)}}}'
+
+
+def _event(change: Change, base: str, places: bool, live_for_ms: int) -> bytes:
+    return f"id: {change.position}\nevent: signal\ndata: {data(change, base, live_for_ms, places=places)}\n\n".encode()
 
 
 _remembered_event: Final = lru_cache(1024)(_event)
 
 
-def _state(change: Change) -> State:
+def _state(change: Change, live_for_ms: int) -> State:
     """What was known of the signal at the moment of the change, and nothing else."""
     if change.absence is None:
         return State(
             change.signal, change.value, change.observed_at, change.observed_at, change.received_at, change.source,
-            change.position,
+            change.position, live_for_ms=live_for_ms,
         )  # fmt: skip
     return State(
         change.signal,

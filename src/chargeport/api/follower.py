@@ -12,7 +12,7 @@ class Follower:
     Whoever is `idle` has seen all that it wants of what the tail has read so far. Belongs to one event loop.
     """
 
-    __slots__ = ("_woken", "authorization", "ended", "grant", "idle", "position", "sent_at", "vehicles")
+    __slots__ = ("_woken", "authorization", "ended", "grant", "idle", "joined_at", "noticed", "position", "sent_at", "vehicles")
 
     def __init__(self, grant: Grant, authorization: bytes | None, vehicles: frozenset[str] | None, position: int) -> None:
         self.grant = grant
@@ -21,6 +21,10 @@ class Follower:
         """Whose changes it wants; None for those of all."""
         self.position = position
         """All that it wants up to here was handed to its client."""
+        self.joined_at = 0
+        """Since when it listens; what ended before is none of its business."""
+        self.noticed = 0
+        """Of the tail's notices it has all that it wants up to this number."""
         self.sent_at = 0
         """When its client was sent something last, in milliseconds."""
         self.ended: Problem | None = None
@@ -29,19 +33,20 @@ class Follower:
         self._woken = asyncio.Event()
 
     async def wait(self) -> None:
-        """Sleep until woken. Whoever calls this must have looked at the tail's position in the same breath."""
+        """Sleep until woken. Whoever calls this must have looked at `Tail.has_more` in the same breath."""
         self._woken.clear()
         self.idle = True
         await self._woken.wait()
 
-    def wake(self, seen: int) -> None:
-        """There may be something for it after `seen`; up to there was nothing that it wants, or it has it."""
+    def wake(self, seen: int, noticed: int) -> None:
+        """There may be something for it after these; up to there was nothing that it wants, or it has it."""
         if self.idle:
             self.idle = False
             self.position = max(self.position, seen)
+            self.noticed = max(self.noticed, noticed)
             self._woken.set()
 
     def end(self, problem: Problem) -> None:
         """Have it end, with this for a reason."""
         self.ended = self.ended or problem
-        self.wake(self.position)
+        self.wake(self.position, self.noticed)

@@ -6,7 +6,8 @@ from urllib.parse import quote
 import msgspec
 
 from chargeport.api import cursors, instants, paging, values
-from chargeport.api.buckets import MAX_BUCKETS, Grid, buckets
+from chargeport.api.buckets import MAX_BUCKETS, Grid, buckets, is_hourly
+from chargeport.api.envelope import iso
 from chargeport.errors import MALFORMED, Problem
 from chargeport.signals.definition import Kind, Permission, Signal
 from chargeport.store.base import History
@@ -16,6 +17,9 @@ FROM: Final = "from"
 TO: Final = "to"
 RESOLUTION: Final = "resolution"
 RAW: Final = "raw"
+HOURLY: Final = "hourly"
+_BY_THE_HOUR: Final = (RESOLUTION, "PT1H")
+_NOT_OF_HOURS: Final = frozenset({RESOLUTION, cursors.NAME})
 DEFAULT_SIZE: Final = 100
 MAX_SIZE: Final = 1000
 
@@ -46,10 +50,14 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """A page of elements as JSON text, and the cursor of the next one."""
+    """A page of elements as JSON text, and the cursor of the next one.
+
+    `raw_from`: what is asked for begins before that, where nothing finer than hours is kept.
+    """
 
     elements: list[str]
     next_cursor: str | None
+    raw_from: int | None = None
 
 
 def document(page: Page, signal: Signal, asked: Asked, path: str, query: paging.Query) -> str:
@@ -59,6 +67,11 @@ def document(page: Page, signal: Signal, asked: Asked, path: str, query: paging.
         meta["unit"] = signal.unit
     follow = None if page.next_cursor is None else _url(path, query, page.next_cursor)
     links = {"self": _url(path, query), "next": follow}
+    if page.raw_from is not None:
+        meta["rawFrom"] = iso(page.raw_from)
+        if asked.step_ms is None or not is_hourly(asked.step_ms):
+            of_hours = tuple((name, value) for name, value in query if name not in _NOT_OF_HOURS)
+            links[HOURLY] = _url(path, (*of_hours, _BY_THE_HOUR))
     return f'{{"data":[{",".join(page.elements)}],"meta":{paging.text(meta)},"links":{paging.text(links)}}}'
 
 
@@ -74,7 +87,18 @@ async def page_of(
 ) -> Page:
     """The page that is asked for, as a reader with these permissions sees it. Raises Problem (400)."""
     if asked.step_ms is None:
-        return await _changes(history, vehicle_id, signal, asked, allowed)
+        page = await _changes(history, vehicle_id, signal, asked, allowed)
+    else:
+        page = await _stretches(history, vehicle_id, signal, asked, allowed, now=now)
+    horizon = await history.horizon(vehicle_id, signal)  # last, so that what was folded while it was read is told of
+    if horizon is not None and (asked.from_at is None or asked.from_at < horizon.raw_from):
+        page = msgspec.structs.replace(page, raw_from=horizon.raw_from)
+    return page
+
+
+async def _stretches(
+    history: History, vehicle_id: str, signal: Signal, asked: Asked, allowed: frozenset[Permission], *, now: int
+) -> Page:
     after = None if asked.cursor is None else cursors.bucket(asked.cursor)
     grid = await grid_of(history, vehicle_id, signal, asked, now)
     if after is not None:
@@ -98,10 +122,9 @@ async def grid_of(history: History, vehicle_id: str, signal: Signal, asked: Aske
     Nothing is said of what lies ahead of the clock. Raises Problem (400) when they are too many.
     """
     from_at, until = asked.from_at, now + 1
-    if from_at is None:
-        first = await history.history(vehicle_id, signal, limit=1)
-        from_at = first[0].observed_at if first else until
     assert asked.step_ms is not None  # noqa: S101  (who calls knows that stretches are asked for)
+    if from_at is None:
+        from_at = await _first_at(history, vehicle_id, signal, asked.step_ms, until)
     count = len(Grid(asked.step_ms, from_at, until if asked.to_at is None else asked.to_at))
     if count > MAX_BUCKETS:
         raise Problem(
@@ -110,3 +133,14 @@ async def grid_of(history: History, vehicle_id: str, signal: Signal, asked: Aske
             f"ask for longer ones, or for less time.",
         )
     return Grid(asked.step_ms, from_at, until if asked.to_at is None else min(asked.to_at, until))
+
+
+async def _first_at(history: History, vehicle_id: str, signal: Signal, step_ms: int, until: int) -> int:
+    """Since when there is anything to say in stretches of this length; `until` when there is nothing."""
+    horizon = await history.horizon(vehicle_id, signal)
+    runs = await history.history(vehicle_id, signal, limit=1)
+    first_at = runs[0].observed_at if runs else until
+    if horizon is None or first_at >= horizon.raw_from:
+        return first_at
+    hours = await history.hours(vehicle_id, signal, 0, horizon.raw_from, limit=1) if is_hourly(step_ms) else []
+    return hours[0].start if hours else horizon.raw_from

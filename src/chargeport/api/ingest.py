@@ -1,7 +1,6 @@
 """`POST /ingest/readings`: our own form of readings in, an answer once they are on disk."""
 
 import asyncio
-import uuid
 from collections import Counter
 from typing import Any, Final
 
@@ -9,14 +8,14 @@ from chargeport.api.answer import Answer, json_answer
 from chargeport.api.bodies import read_body
 from chargeport.api.call import Call
 from chargeport.api.problems import body as problem_body
-from chargeport.errors import MALFORMED, NOTHING_ACCEPTED, TOO_LARGE, ConflictError, Problem
+from chargeport.errors import MALFORMED, NOTHING_ACCEPTED, TOO_LARGE, Problem
+from chargeport.flow.identities import register
 from chargeport.normalise import payload
 from chargeport.normalise.items import Intake
 from chargeport.signals.definition import Permission
 from chargeport.signals.reading import Entry
 from chargeport.signals.violation import Rule, Violation
-from chargeport.store.base import Store
-from chargeport.store.records import Grant, Outcome, Vehicle, is_vin
+from chargeport.store.records import Grant, Outcome
 
 SOURCE: Final = "http"  # what `meta.source` says of readings that came this way
 OFFLOAD_BYTES: Final = 262_144  # beyond, a body is read in a thread: it would hold up everybody for more than a few ms
@@ -74,27 +73,6 @@ async def _store(call: Call, grant: Grant, entries: list[Entry]) -> list[Outcome
         for index, outcome in zip(missing, again, strict=True):
             outcomes[index] = outcome
     return outcomes
-
-
-def new_vehicle(name: str, now: int) -> Vehicle | None:
-    """A vehicle that goes by a UUID or a VIN; None for any other name."""
-    try:
-        vehicle_id = str(uuid.UUID(name))
-    except ValueError:
-        return Vehicle(id=str(uuid.uuid4()), vin=name, created_at=now) if is_vin(name) else None
-    aliases = () if name == vehicle_id else (name,)  # a UUID can be written in capitals, or without its dashes
-    return Vehicle(id=vehicle_id, aliases=aliases, created_at=now)
-
-
-async def register(store: Store, name: str, now: int) -> None:
-    """Make a vehicle known by a UUID or a VIN; any other name stays unknown."""
-    vehicle = new_vehicle(name, now)
-    if vehicle is None:
-        return
-    try:
-        await store.add_vehicle(vehicle)
-    except ConflictError:  # somebody else was quicker
-        return
 
 
 def refusal(outcome: Outcome) -> Violation:

@@ -11,6 +11,8 @@ from chargeport.errors import SettingError
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]{1,253}(?::\d{1,5})?|\[[0-9a-fA-F:.]{2,45}\](?::\d{1,5})?")
 _FALLBACK_HOST: Final = "localhost"
 
+_PLAIN_NAMES: Final = {b"http": "http", b"https": "https", b"ws": "http", b"wss": "https"}  # some proxies name websockets so
+
 Headers = Sequence[tuple[bytes, bytes]]
 
 
@@ -31,6 +33,12 @@ class Links:
         if self._networks and client is not None and self._is_trusted(client):
             scheme, host = _forwarded(scheme, host, headers)
         return self._from_host(scheme, host)
+
+    def scheme(self, scheme: str, client: str | None, headers: Headers) -> str:
+        """What the client spoke: `https` or `wss` where nobody could read along, as a trusted proxy says it."""
+        if self._networks and client is not None and self._is_trusted(client):
+            return _forwarded(scheme, b"", headers)[0]
+        return scheme
 
     def quick(self, scheme: str, host: bytes) -> str | None:
         """The same, where the host header alone decides; None where a proxy may have a say."""
@@ -54,8 +62,8 @@ def _forwarded(scheme: str, host: bytes, headers: Headers) -> tuple[str, bytes]:
     """What the proxy says that the client asked for; of several proxies the first one's word."""
     for name, value in headers:
         first = value.split(b",")[0].strip()
-        if name == b"x-forwarded-proto" and first in (b"http", b"https"):
-            scheme = first.decode()
+        if name == b"x-forwarded-proto" and first in _PLAIN_NAMES:
+            scheme = _PLAIN_NAMES[first]
         elif name == b"x-forwarded-host":
             host = first
     return scheme, host

@@ -7,10 +7,15 @@ from chargeport import __version__
 from chargeport.api import examples
 from chargeport.api.routes import Parameter, Route
 from chargeport.api.schemas import Schema, ref, schemas
+from chargeport.dialects.all import ALL
 from chargeport.errors import INTERNAL, UNAVAILABLE, ErrorKind
 from chargeport.signals.catalogue import CATALOGUE
 
 _PATH_PARAMETERS: Final[dict[str, Schema]] = {
+    "dialect": {
+        "description": "What the payload speaks; dialects of your own stand beside these.",
+        "schema": {"enum": sorted(name for name, each in ALL.items() if each.read is not None)},
+    },
     "vehicle_id": {"description": "The vehicle's id.", "schema": {"type": "string", "minLength": 1}},
     "connection_id": {"description": "The connection's id.", "schema": {"type": "string", "minLength": 1}},
     "code": {"description": "The signal's code.", "schema": {"enum": sorted(signal.code for signal in CATALOGUE)}},

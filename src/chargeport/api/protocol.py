@@ -70,6 +70,12 @@ class LaneProtocol(HttpToolsProtocol):
         if self._in_head and self._head_bytes > MAX_HEAD_BYTES:
             self._refuse(Problem(HEAD_TOO_LARGE, f"Path and headers are more than {MAX_HEAD_BYTES} bytes."))
 
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over; it is not ours any more to look after, and silence is no reason to close it."""
+        if self._watch is not None:
+            self._watch.cancel()
+        super().handle_websocket_upgrade()
+
     def _look_after(self) -> None:
         """Close a connection that asks nothing, or that takes too long to say what it asks."""
         if self.transport.is_closing():

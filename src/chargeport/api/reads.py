@@ -13,9 +13,10 @@ from chargeport.api.envelope import View, iso
 from chargeport.api.instants import AT, asked_at
 from chargeport.clock import Clock
 from chargeport.errors import MALFORMED, PERMISSION, SIGNAL_NOT_FOUND, VEHICLE_NOT_FOUND, Problem
-from chargeport.signals.catalogue import BY_CODE, CATALOGUE
+from chargeport.signals.catalogue import BY_CODE, CATALOGUE, TWINS
 from chargeport.signals.definition import Permission, Signal
-from chargeport.signals.state import State
+from chargeport.signals.held import DERIVED_FIRST, charging_of, held
+from chargeport.signals.state import State, standing
 from chargeport.store.base import Store
 from chargeport.store.records import Vehicle, VehicleStates
 
@@ -74,17 +75,28 @@ class Reads:
             raise _no_vehicle()
         if signal.permission not in permissions:
             raise Problem(PERMISSION, f"Reading {code} needs the permission {signal.permission}.")
-        state = found.states.get(signal.key)
+        state = await self._held(found, signal, at)
         if state is None:
             raise Problem(SIGNAL_NOT_FOUND, _never(code, at))
         return found, state
+
+    async def _held(self, found: VehicleStates, signal: Signal, at: int | None) -> State | None:
+        """The state that speaks for a signal. What we derived is only looked for where what was reported does not hold."""
+        if at is not None:
+            return held(found.states, signal, at)
+        reported, now = found.states.get(signal.key), self._clock.now()
+        if reported is not None and signal not in DERIVED_FIRST and standing(reported, charging_of(found.states), now) is None:
+            return reported
+        twin = await self._store.signal(found.vehicle.id, TWINS[signal])
+        return reported if twin is None else held({**twin.states, **found.states}, signal, now)
 
     async def _all(self, ask: Ask, permissions: frozenset[Permission], at: int | None) -> str:
         found = await (self._store.signals(ask.vehicle_id) if at is None else self._store.states_at(ask.vehicle_id, at))
         if found is None:
             raise _no_vehicle()
-        states = list(_chosen(found, ask.query))
-        view = View(found, permissions, self._clock.now() if at is None else at, ask.base)
+        now = self._clock.now() if at is None else at
+        states = list(_chosen(found, ask.query, now))
+        view = View(found, permissions, now, ask.base)
         path = f"{ask.base}/v3/vehicles/{ask.vehicle_id}/signals"
         page = paging.asked(ask.query, default_size=max(len(states), 1), max_size=paging.MAX_SIZE)
         shown = states[page.offset : page.offset + page.size]
@@ -121,19 +133,22 @@ def _matches(wanted: bytes, tag: bytes) -> bool:
 def _never(code: str, at: int | None) -> str:
     if at is None:
         return f"{code} was never reported for this vehicle: no source has sent it yet."
-    return f"{code} had not been reported for this vehicle at {iso(at)}: ask for a later time, or without {AT} for now."
+    return (
+        f"{code} was not known for this vehicle at {iso(at)}: it had not been reported, or only hours are kept of that time"
+        f" (values?resolution=PT1H). Ask for a later time, or without {AT} for now."
+    )
 
 
 def _no_vehicle() -> Problem:
     return Problem(VEHICLE_NOT_FOUND, "No vehicle with this id is known to this server.")
 
 
-def _chosen(found: VehicleStates, query: tuple[tuple[str, str], ...]) -> Iterator[State]:
+def _chosen(found: VehicleStates, query: tuple[tuple[str, str], ...], now: int) -> Iterator[State]:
     """The states that the filters leave, sorted by code."""
     paging.only_filters(query, "filter[group]", "filter[code]")
     wanted = _wanted(dict(query))
     for signal in _BY_CODE_ORDER:
-        state = found.states.get(signal.key)
+        state = held(found.states, signal, now)
         if state is not None and (wanted is None or signal in wanted):
             yield state
 

@@ -17,7 +17,9 @@ from chargeport.api import (
     instants,
     lane,
     paging,
+    pushes,
     signals,
+    smartcar,
     stream,
     tokens,
     vehicles,
@@ -26,6 +28,7 @@ from chargeport.api.answer import Answer
 from chargeport.api.call import Call
 from chargeport.errors import (
     CONNECTION_NOT_FOUND,
+    INVALID_PATH,
     MALFORMED,
     NOTHING_ACCEPTED,
     PERMISSION,
@@ -38,6 +41,7 @@ from chargeport.errors import (
     VEHICLE_NOT_FOUND,
     ErrorKind,
 )
+from chargeport.signals.catalogue import CATALOGUE
 
 EVENT_STREAM: Final = "text/event-stream"
 
@@ -155,7 +159,8 @@ ROUTES: Final = (
     Route(
         method="GET", path="/vehicles/{vehicle_id}/coverage", name="getCoverage", tag="Signals", v3=True,
         handler=vehicles.read_coverage, summary="Read what each signal can tell", answer="Coverage", parameters=(_USER,),
-        detail="For all 24 signals: age and source of the value, or the reason why there is none.", errors=_VEHICLE,
+        detail=f"For all {len(CATALOGUE)} signals: age and source of the value, or the reason why there is none.",
+        errors=_VEHICLE,
     ),
     Route(
         method="GET", path="/connections", name="listConnections", tag="Connections", v3=True,
@@ -183,9 +188,10 @@ ROUTES: Final = (
         summary="Follow changes as they are stored", kind=EVENT_STREAM,
         detail="Server-sent events, for as long as the client listens. `id` is the change's position in the feed; `event` is"
         " `signal`; `data` is one line of JSON: the vehicle's id, and the signal as in the envelope, as it was reported. A late"
-        " reading comes when it is stored, with its own times. What the application may not see is left out. A stream that the"
-        " server ends says why in a last event, `end`. A comment is sent every 15 seconds where there is nothing to tell, with"
-        " an `id` alone if the feed has moved on.",
+        " reading comes when it is stored, with its own times. A live value whose time runs out while the stream listens is"
+        " told as `ended`, with status ERROR, once and without an `id`; if it is confirmed unchanged later, as `signal` without"
+        " an `id`. What the application may not see is left out. A stream that the server ends says why in a last event, `end`."
+        " A comment is sent every 15 seconds where there is nothing to tell, with an `id` alone if the feed has moved on.",
         parameters=(
             Parameter("vehicle", "Only these vehicles, by id: repeated or separated by commas.", _VEHICLE_ID),
             Parameter("signal", "Only these codes: repeated or separated by commas.", "charge-wattage,charge-ischarging"),
@@ -203,6 +209,23 @@ ROUTES: Final = (
         summary="Send readings", answer="IngestResult", body="Readings",
         detail="An array, one object, or one object a line; gzip is taken. Answered once everything accepted is on disk.",
         errors=(MALFORMED, UNAUTHORIZED, PERMISSION, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA, NOTHING_ACCEPTED),
+    ),
+    Route(
+        method="POST", path="/ingest/smartcar", name="ingestSmartcar", tag="Ingest", handler=smartcar.ingest_smartcar,
+        open=True, summary="Take in Smartcar's webhooks", answer="AnyObject", body="AnyObject",
+        detail="Set as callback at Smartcar: VERIFY is answered, VEHICLE_STATE and VEHICLE_ERROR are taken where SC-Signature"
+        " is right, answered once they are on disk. Events in test mode are answered (202) and not stored.",
+        errors=(MALFORMED, UNAUTHORIZED, INVALID_PATH, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
+    ),
+    Route(
+        method="POST", path="/ingest/{dialect}", name="ingestDialect", tag="Ingest", handler=pushes.ingest_dialect,
+        summary="Send what a system says in its own words", answer="IngestResult", body="AnyObject",
+        detail="A payload as the system itself writes it: tesla, tesla_rest, ovms, teslamate, evcc, carconnectivity,"
+        " home_assistant, bmw_cardata, or a dialect of your own. What is not understood is kept, and told in `rejected`.",
+        parameters=(Parameter(pushes.VEHICLE, "The car, where the payload names none: id, VIN or alias.", _VEHICLE_ID),),
+        errors=(
+            MALFORMED, UNAUTHORIZED, PERMISSION, INVALID_PATH, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA, NOTHING_ACCEPTED,
+        ),
     ),
     Route(
         method="GET", path="/healthz", name="getHealth", tag="Operation", handler=health.healthz, open=True,

@@ -130,8 +130,9 @@ def _value_list() -> Schema:
         record({"status": _status(), "meta": times}),
         record(bounds | {"last": {}}, {"fractions": share} | numbers),
     ]
-    meta = record({"count": {"type": "integer"}, "pageSize": {"type": "integer"}}, {"unit": TEXT})
-    return record({"data": listed({"oneOf": kinds}), "meta": meta, "links": record({"self": TEXT, "next": nullable("string")})})
+    meta = record({"count": {"type": "integer"}, "pageSize": {"type": "integer"}}, {"unit": TEXT, "rawFrom": INSTANT})
+    links = record({"self": TEXT, "next": nullable("string")}, {"hourly": TEXT})
+    return record({"data": listed({"oneOf": kinds}), "meta": meta, "links": links})
 
 
 def _error() -> Schema:

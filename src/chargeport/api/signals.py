@@ -5,6 +5,8 @@ from chargeport.api.call import Call
 from chargeport.api.history import Asked, document, page_of
 from chargeport.api.reads import Ask, conditional
 from chargeport.api.vehicles import permissions
+from chargeport.signals.catalogue import BY_CODE
+from chargeport.signals.held import recorded
 
 
 async def read_signals(call: Call) -> Answer:
@@ -21,11 +23,12 @@ async def read_values(call: Call) -> Answer:
     """A page of a signal's history."""
     allowed = await permissions(call)
     ask = _ask(call, call.path("code"))
-    _, state = await call.deps.reads.known(ask, allowed)
+    found, state = await call.deps.reads.known(ask, allowed)
+    signal = recorded({**found.states, state.signal.key: state}, BY_CODE[state.signal.code])
     asked = Asked.of(call.query)
-    page = await page_of(call.deps.store, ask.vehicle_id, state.signal, asked, allowed=allowed, now=call.deps.clock.now())
-    path = f"{call.base}/v3/vehicles/{ask.vehicle_id}/signals/{state.signal.code}/values"
-    return conditional(document(page, state.signal, asked, path, call.query).encode(), ask)
+    page = await page_of(call.deps.store, ask.vehicle_id, signal, asked, allowed=allowed, now=call.deps.clock.now())
+    path = f"{call.base}/v3/vehicles/{ask.vehicle_id}/signals/{signal.code}/values"
+    return conditional(document(page, signal, asked, path, call.query).encode(), ask)
 
 
 def _ask(call: Call, code: str | None) -> Ask:

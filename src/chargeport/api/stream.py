@@ -1,10 +1,13 @@
 """`GET /stream`: changes as server-sent events, from now on or from a position, for as long as the client listens.
 
 Each stream remembers its place in the feed and nothing else. The next events are made when the client has taken the last ones.
+A live value that ends while it listens, because its car fell silent, is told between the changes, without a place of its own.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
+from heapq import merge
+from operator import attrgetter
 from typing import Final
 
 import msgspec
@@ -14,15 +17,17 @@ from chargeport.api.answer import Answer, event_answer
 from chargeport.api.call import Call, Deps
 from chargeport.api.follower import Follower
 from chargeport.api.problems import as_problem
-from chargeport.api.tail import HEARTBEAT_MS
+from chargeport.api.tail import HEARTBEAT_MS, Notice
 from chargeport.errors import MALFORMED, PERMISSION, Problem, StoreError
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Permission, Signal
+from chargeport.signals.state import stale_at
 from chargeport.store.records import Change, Grant
 
 MAX_VEHICLES: Final = 1000  # named in one request
 PART_BYTES: Final = 65_536  # sent at once: as much as waits in the server for a client that does not read
 
+_POSITION: Final = attrgetter("position")
 _MAX_DIGITS: Final = 18  # of a position: always below 2^63
 
 
@@ -30,8 +35,14 @@ class Wanted(msgspec.Struct, frozen=True):
     """What a client asked for: None stands for all that it may see. `user_id` narrows it to a user's connections."""
 
     vehicles: frozenset[str] | None
-    signals: frozenset[Signal] | None
+    signals: frozenset[str] | None
     user_id: str | None
+
+    def has(self, vehicle_id: str, signal: Signal) -> bool:
+        """Whether it asked for this signal of this car, however we know it: reported or derived."""
+        if self.vehicles is not None and vehicle_id not in self.vehicles:
+            return False
+        return self.signals is None or signal.code in self.signals
 
 
 async def stream_signals(call: Call) -> Answer:
@@ -51,10 +62,11 @@ async def stream_signals(call: Call) -> Answer:
 class Stream:
     """What one client is sent."""
 
-    __slots__ = ("_base", "_clock", "_follower", "_newest", "_tail", "_told", "_wanted")
+    __slots__ = ("_base", "_clock", "_follower", "_newest", "_store", "_tail", "_told", "_wanted")
 
     def __init__(self, deps: Deps, follower: Follower, wanted: Wanted, base: str, newest: int) -> None:
         """`newest` is how far the feed had come when the client asked."""
+        self._store = deps.store
         self._tail = deps.tail
         self._clock = deps.clock
         self._follower = follower
@@ -75,7 +87,7 @@ class Stream:
                 if part:
                     follower.sent_at = self._clock.now()
                     yield part
-                if follower.position < self._tail.position:
+                if self._tail.has_more(follower):
                     await asyncio.sleep(0)  # others have their turn
                 elif follower.ended is None:
                     await follower.wait()
@@ -87,35 +99,54 @@ class Stream:
 
     async def _events(self) -> bytes:
         """The next events, if there are any; moves the place on."""
-        changes, reached = await self._tail.after(self._follower.position)
+        follower = self._follower
+        changes, reached = await self._tail.after(follower.position)
+        notices = self._tail.notices(follower.noticed)
+        # A notice goes behind the changes that were read when it was made, and before all others.
+        steps: Iterable[Change | Notice] = merge(changes, notices, key=_POSITION) if notices else changes
         parts: list[bytes] = []
         size = 0
-        for change in changes:
-            event = await self._event(change)
+        for step in steps:
+            if step.position > reached:
+                break
+            event = await (self._event(step) if isinstance(step, Change) else self._ending(step))
             if event is not None:
                 parts.append(event)
                 size += len(event)
-                self._told = change.position
             if size >= PART_BYTES:
-                reached = change.position
+                reached = step.position
                 break
-        self._follower.position = reached
+        follower.position = reached
         return b"".join(parts)
 
     async def _event(self, change: Change) -> bytes | None:
         """The change as an event; None where the client did not ask for it or may not see it."""
-        wanted = self._wanted
-        if wanted.vehicles is not None and change.vehicle_id not in wanted.vehicles:
-            return None
-        if wanted.signals is not None and change.signal not in wanted.signals:
-            return None
-        permissions = await self._tail.permits.of(self._follower.grant, change.vehicle_id, wanted.user_id)
-        if change.signal.permission not in permissions:
+        permissions = await self._permissions(change.vehicle_id, change.signal)
+        if permissions is None:
             return None
         # What is told again may be in memory still although the car was erased meanwhile; what is new was just read.
         if change.position <= self._newest and not await self._tail.permits.is_there(change.vehicle_id):
             return None
-        return events.signal_event(change, self._base, places=Permission.READ_CHARGE_LOCATIONS in permissions)
+        self._told = change.position
+        places = Permission.READ_CHARGE_LOCATIONS in permissions
+        return events.signal_event(change, self._base, self._store.freshness, places=places)
+
+    async def _ending(self, notice: Notice) -> bytes | None:
+        """What was noticed as an event; None where the client has no use for it or may not see it."""
+        ending, self._follower.noticed = notice.ending, notice.number
+        permissions = await self._permissions(ending.vehicle_id, ending.state.signal)
+        if permissions is None or not await self._tail.permits.is_there(ending.vehicle_id):
+            return None
+        if not ending.has_returned and (stale_at(ending.state) or 0) < self._follower.joined_at:
+            return None
+        return events.ending_event(ending, self._base, places=Permission.READ_CHARGE_LOCATIONS in permissions)
+
+    async def _permissions(self, vehicle_id: str, signal: Signal) -> frozenset[Permission] | None:
+        """What the client may see of the car, if it asked for the signal and may see that."""
+        if not self._wanted.has(vehicle_id, signal):
+            return None
+        permissions = await self._tail.permits.of(self._follower.grant, vehicle_id, self._wanted.user_id)
+        return permissions if signal.permission in permissions else None
 
     def _heartbeat(self) -> bytes:
         """A sign of life where it is time for one, with the position if that has moved on meanwhile."""
@@ -140,14 +171,14 @@ def _vehicles(call: Call) -> frozenset[str] | None:
     return frozenset(named)
 
 
-def _signals(call: Call) -> frozenset[Signal] | None:
+def _signals(call: Call) -> frozenset[str] | None:
     named = _named(call, "signal")
     if named is None:
         return None
     for code in named:
         if code not in BY_CODE:
             raise Problem(MALFORMED, f"signal: {code[:80]!r} is no signal of this server: /docs lists the codes.")
-    return frozenset(BY_CODE[code] for code in named)
+    return frozenset(named)
 
 
 async def _check(call: Call, grant: Grant, wanted: Wanted) -> None:
@@ -158,7 +189,7 @@ async def _check(call: Call, grant: Grant, wanted: Wanted) -> None:
         for vehicle_id in sorted(wanted.vehicles):
             granted.append(await call.deps.access.permissions(grant, vehicle_id, wanted.user_id))
             await call.deps.reads.vehicle(vehicle_id)
-    for signal in wanted.signals or ():
+    for signal in (BY_CODE[code] for code in wanted.signals or ()):
         if any(signal.permission not in permissions for permissions in granted):
             raise Problem(PERMISSION, f"Following {signal.code} needs the permission {signal.permission}.")
 

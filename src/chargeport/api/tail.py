@@ -4,16 +4,21 @@
 
 It hears the doorbell, and looks by itself every second, for another process does not ring here. The newest changes stay in
 memory, within bounds, so that a thousand streams read the store once. Who is further behind reads the store itself, in small
-portions.
+portions. Beside the feed go *notices* of live values whose time has run out: nothing is stored then, so they have no position
+of their own, and are told to those who listen at that moment.
 """
 
 import asyncio
 import logging
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
+from itertools import islice
 from operator import attrgetter
 from typing import Final
+
+import msgspec
 
 from chargeport.api.access import Access
 from chargeport.api.follower import Follower
@@ -21,6 +26,7 @@ from chargeport.api.permits import Permits
 from chargeport.bus.memory import Doorbell
 from chargeport.clock import Clock
 from chargeport.errors import UNAVAILABLE, Problem, StoreError
+from chargeport.flow.endings import Ending, Endings
 from chargeport.store.base import Store
 from chargeport.store.records import Change
 
@@ -28,6 +34,7 @@ POLL_S: Final = 1.0  # how late the changes that another process wrote may be no
 PORTION: Final = 200  # changes read at once: about a millisecond, in which nobody else is served
 MAX_CHANGES: Final = 10_000  # kept in memory: some seconds of a busy server, or the time of a restart
 MAX_TEXT: Final = 32 * 1024 * 1024  # characters of the texts and documents among them
+MAX_NOTICES: Final = 10_000  # kept in memory; whoever is further behind goes by `staleAt`
 LOOK_MS: Final = 1_000  # how often tokens are looked at again
 HEARTBEAT_MS: Final = 15_000  # well below the 30 s to 60 s after which proxies close a silent connection
 
@@ -37,6 +44,14 @@ _POSITION: Final = attrgetter("position")
 _log = logging.getLogger("chargeport.api")
 
 
+class Notice(msgspec.Struct, frozen=True):
+    """An ending, numbered in the order in which they are noticed. It belongs behind the change at `position` of the feed."""
+
+    number: int
+    position: int
+    ending: Ending
+
+
 class Tail:
     """The newest changes, and the streams that wait for more. Works only while there are streams."""
 
@@ -44,6 +59,8 @@ class Tail:
         self.permits = Permits(access, store)
         self.position = 0
         """How far it has read the feed."""
+        self.noticed = 0
+        """The number of the newest notice."""
         self._store = store
         self._access = access
         self._clock = clock
@@ -53,6 +70,8 @@ class Tail:
         self._text = 0
         self._followers: dict[str | None, set[Follower]] = {}  # by vehicle; those of all vehicles under None
         self._everyone: set[Follower] = set()
+        self._endings = Endings(store, clock, lambda car: None in self._followers or car in self._followers)
+        self._notices: deque[Notice] = deque(maxlen=MAX_NOTICES)
         self._behind = asyncio.Lock()  # one portion a turn of the loop, however many streams have to catch up
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
@@ -61,6 +80,9 @@ class Tail:
     def join(self, follower: Follower) -> None:
         """Wake this stream from now on."""
         self._everyone.add(follower)
+        follower.noticed, follower.joined_at = self.noticed, self._clock.now()
+        if follower.vehicles is not None or None not in self._followers:
+            self._endings.watch(follower.vehicles)
         for vehicle_id in follower.vehicles or (None,):
             self._followers.setdefault(vehicle_id, set()).add(follower)
         if self._stopped:
@@ -91,6 +113,16 @@ class Tail:
             return found, found[-1].position
         return found, max(known, position, *(change.position for change in found[-1:]))
 
+    def notices(self, after: int) -> list[Notice]:
+        """The notices behind this number, in order."""
+        if after >= self.noticed:
+            return []
+        return list(islice(self._notices, max(0, after + 1 - self._notices[0].number), None))
+
+    def has_more(self, follower: Follower) -> bool:
+        """Whether there is anything that this stream has not looked at."""
+        return follower.position < self.position or follower.noticed < self.noticed
+
     def stop(self) -> None:
         """End all streams, politely: the server is about to go."""
         self._stopped = True
@@ -109,18 +141,22 @@ class Tail:
         """Read and wake, as long as there is somebody to wake. A store that fails now may not fail in a second."""
         started = False
         while self._everyone:
+            is_behind = False
             try:
                 if not started:
                     await self._start()
                     started = True
                 await self._look_after()
+                await self._notice()
                 await self._read()  # last: what rings from here on is heard by the wait
+                is_behind = self._endings.is_behind
             except StoreError as error:
                 _log.warning("streams wait: %s", error)
             except Exception:  # noqa: BLE001  (whatever it was: without the tail all streams would fall silent)
                 _log.exception("the feed can't be followed; it is tried again")
-            await self._doorbell.wait(POLL_S)
+            await (asyncio.sleep(0) if is_behind else self._doorbell.wait(POLL_S))
             self.permits.forget()
+        self._endings.stop()
 
     async def _start(self) -> None:
         """Skip what is too old to be kept. Those who want it read the store."""
@@ -128,7 +164,7 @@ class Tail:
         if oldest > self.position:
             self._changes, self._text = [], 0
             before, self.position, self._floor = self.position, oldest, oldest
-            self._wake(self._everyone, before)
+            self._wake(self._everyone, before, self.noticed)
 
     async def _read(self) -> None:
         """Take in what is new."""
@@ -146,8 +182,25 @@ class Tail:
         self._changes += changes
         self._text += sum(map(_text, changes))
         self._trim()
+        self._endings.take(changes)
         for vehicle_id in {None, *(change.vehicle_id for change in changes)}:
-            self._wake(self._followers.get(vehicle_id, ()), before)
+            self._wake(self._followers.get(vehicle_id, ()), before, self.noticed)
+
+    async def _notice(self) -> None:
+        """Tell those who follow a car whose values' time has run out."""
+        try:
+            endings = await self._endings.look()
+        except StoreError:
+            raise
+        except Exception:  # noqa: BLE001  (whatever it was: the feed goes on)
+            _log.exception("endings of live values can't be told; it is tried again")
+            return
+        before = self.noticed
+        for ending in endings:
+            self.noticed += 1
+            self._notices.append(Notice(self.noticed, self.position, ending))
+        for vehicle_id in {None, *(ending.vehicle_id for ending in endings)} if endings else ():
+            self._wake(self._followers.get(vehicle_id, ()), self.position, before)
 
     def _trim(self) -> None:
         """Let go of the oldest, down to the bounds."""
@@ -160,9 +213,9 @@ class Tail:
             self._floor = self._changes[surplus - 1].position
             del self._changes[:surplus]
 
-    def _wake(self, followers: Iterable[Follower], seen: int) -> None:
+    def _wake(self, followers: Iterable[Follower], seen: int, noticed: int) -> None:
         for follower in followers:
-            follower.wake(seen)
+            follower.wake(seen, noticed)
 
     async def _look_after(self) -> None:
         """End streams whose token is good no more, and wake those whose client has not heard of us for long."""
@@ -176,7 +229,7 @@ class Tail:
             except Problem as problem:
                 follower.end(problem)
             if now - follower.sent_at >= HEARTBEAT_MS:
-                follower.wake(self.position)
+                follower.wake(self.position, self.noticed)
 
 
 def _text(change: Change) -> int:

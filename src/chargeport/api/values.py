@@ -3,6 +3,7 @@
 from chargeport.api.absences import STATUSES
 from chargeport.api.buckets import Bucket
 from chargeport.api.envelope import body, iso, place_free, quoted
+from chargeport.api.provenance import derived_from
 from chargeport.signals import wire
 from chargeport.signals.definition import Kind, Permission, Signal, Value
 from chargeport.store.records import Run
@@ -16,7 +17,7 @@ def change(signal: Signal, run: Run, permissions: frozenset[Permission]) -> str:
         assert run.value is not None  # noqa: S101  (a run has the one or the other)
         told = f'"body":{body(signal, run.value, permissions)}'
     times = f'"oemUpdatedAt":"{iso(run.observed_at)}","retrievedAt":"{iso(run.received_at)}"'
-    return f'{{{told},"meta":{{{times},"source":{quoted(run.source)}}}}}'
+    return f'{{{told},"meta":{{{times},"source":{quoted(run.source)}{derived_from(signal, run.source)}}}}}'
 
 
 def bucket(signal: Signal, filled: Bucket, step_ms: int, permissions: frozenset[Permission]) -> str:
@@ -40,7 +41,7 @@ def _told(signal: Signal, filled: Bucket) -> list[str]:
             ]
             return [f'"fractions":{{{",".join(fractions)}}}']
         case _:
-            least, most = (wire.text(signal, bound(filled.stood_ms)) for bound in (min, max))
+            least, most = (wire.text(signal, bound) for bound in filled.bounds)
             return [f'"min":{least},"max":{most},"mean":{wire.number(filled.mean)}']
 
 

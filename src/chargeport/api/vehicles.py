@@ -8,8 +8,9 @@ from chargeport.api.answer import Answer, answer, json_answer
 from chargeport.api.call import Call
 from chargeport.api.envelope import iso, vehicle_resource
 from chargeport.errors import VEHICLE_NOT_FOUND, Problem
-from chargeport.signals.catalogue import CATALOGUE, IS_CHARGING
+from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.definition import Permission, Signal
+from chargeport.signals.held import charging_of, held
 from chargeport.signals.state import State, standing
 from chargeport.store.records import VehicleStates
 
@@ -59,12 +60,12 @@ def coverage(found: VehicleStates, allowed: frozenset[Permission], now: int) -> 
 
 def _covered(signal: Signal, found: VehicleStates, allowed: frozenset[Permission], now: int) -> dict[str, Any]:
     entry: dict[str, Any] = {"code": signal.code, "name": signal.name, "group": signal.group}
-    state = found.states.get(signal.key)
+    state = held(found.states, signal, now)
     if signal.permission not in allowed:
         return entry | {"status": "NOT_PERMITTED", "reason": f"The permission {signal.permission} is missing."}
     if state is None:
         return entry | {"status": "NOT_REPORTED", "reason": "No source has reported it for this vehicle yet."}
-    stands = standing(state, found.states.get(IS_CHARGING.key), now)
+    stands = standing(state, charging_of(found.states), now)
     if stands is None:
         return entry | {"status": "SUCCESS"} | _provenance(state, now)
     return entry | {"status": stands.reason, "reason": WORDINGS[stands.reason].detail} | _provenance(state, now)

@@ -16,6 +16,7 @@ from chargeport.cli.vehicles import described
 from chargeport.clock import SystemClock
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.definition import Permission
+from chargeport.signals.held import held
 from chargeport.store.base import Store
 from chargeport.store.records import Vehicle, VehicleStates
 
@@ -55,7 +56,7 @@ async def _summaries(store: Store) -> list[Summary]:
 
 
 def _summary(found: VehicleStates, now: int) -> Summary:
-    counts = Counter(rows.status(found.states.get(signal.key), found, now) for signal in CATALOGUE)
+    counts = Counter(rows.status(held(found.states, signal, now), found, now) for signal in CATALOGUE)
     heard = [state.received_at for state in found.states.values() if state.received_at is not None]
     return Summary(found.vehicle, counts, max(heard, default=None))
 

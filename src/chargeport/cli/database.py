@@ -18,6 +18,11 @@ def resolved(database: str | None) -> Path:
     return config.database_file(config.load(flags={("database", "url"): database}).database.url)
 
 
+def database_of(config_file: Path | None, database: str | None) -> str | None:
+    """The database that the flag names, or the settings file."""
+    return database if database is not None or config_file is None else config.load(config_file).database.url
+
+
 def existing(database: str | None) -> Path:
     """The same, if it is there. Raises SettingError, StartError."""
     file = resolved(database)
@@ -33,10 +38,12 @@ def existing(database: str | None) -> Path:
 async def opened(database: str | None, *, create: bool = False) -> AsyncIterator[Store]:
     """The store, closed at the end. Without `create`, one that is not there is not made. Raises StartError."""
     file = resolved(database) if create else existing(database)
+    from chargeport.flow import cadence
     from chargeport.store.sqlite import SqliteStore
 
     store = SqliteStore.open(file)
     try:
+        await cadence.follow(store)
         yield store
     finally:
         await store.close()

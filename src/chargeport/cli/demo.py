@@ -58,7 +58,7 @@ async def _demo(settings: Settings, count: int, speed: float, as_json: bool) -> 
             reporters = fleet(clock.now(), count=count)
             facts = await demo_fleet.make_known(service, [reporter.profile for reporter in reporters])
             visitor = await demo_fleet.visitor(service)
-            service.start([Simulator("simulator", reporters, clock, step_s=speed)])
+            await service.start([Simulator("simulator", reporters, clock, step_s=speed)])
             pages = page.handlers(lambda: service.access.issue_token(visitor))
             say = lambda url: demo_words.announce(url, facts, as_json)  # noqa: E731
             await web.serve(service.app(pages), listening, say, "warning", stopping=service.tail.stop)

@@ -18,12 +18,13 @@ from chargeport.cli.finding import vehicle_called
 from chargeport.cli.options import Database, Json, VehicleName
 from chargeport.cli.output import NOTHING, console, print_json, print_table, say
 from chargeport.cli.plot import levels, plot
-from chargeport.cli.signals import named
+from chargeport.cli.signals import named, states_of
 from chargeport.cli.values import in_words, with_unit
 from chargeport.cli.vehicles import described
 from chargeport.clock import SystemClock
 from chargeport.errors import Problem
 from chargeport.signals.definition import Kind, Permission, Signal
+from chargeport.signals.held import recorded
 from chargeport.store.base import Store
 from chargeport.store.records import Place, Run, Vehicle
 
@@ -72,9 +73,14 @@ def history(
     database: Database = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Show what a signal was: its changes, newest last; with --resolution, what stretches of time were like."""
-    signal = named(code)
+    meant = named(code)
     asked, now = Asked(start, end, resolution, limit, None), SystemClock().now()
-    found = with_store(database, lambda store: _found(store, vehicle, signal, asked, now))
+
+    async def look(store: Store) -> tuple[Signal, Found]:
+        signal = recorded((await states_of(store, vehicle)).states, meant)
+        return signal, await _found(store, vehicle, signal, asked, now)
+
+    signal, found = with_store(database, look)
     if as_json:
         print_json(msgspec.Raw(_document(found, signal, asked).encode()))
         return
@@ -176,7 +182,8 @@ def _told(signal: Signal, bucket: Bucket) -> list[str]:
             parts = [f"{in_words(signal, value)} {stood_ms / bucket.total_ms:.0%}" for value, stood_ms in known.items()]
             return [", ".join(parts)]
         case _:
-            return [with_unit(round(number, 3), signal) for number in (min(known), bucket.mean, max(known))]
+            least, most = bucket.bounds
+            return [with_unit(round(number, 3), signal) for number in (least, bucket.mean, most)]
 
 
 def _document(found: Found, signal: Signal, asked: Asked) -> str:

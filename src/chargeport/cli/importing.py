@@ -4,7 +4,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -12,7 +13,8 @@ from chargeport import config
 from chargeport.cli import typed
 from chargeport.cli.database import with_store
 from chargeport.cli.finding import vehicle_called
-from chargeport.cli.options import Database, Json
+from chargeport.cli.local_times import zone as zone_called
+from chargeport.cli.options import Config, Database, Json
 from chargeport.cli.output import print_json, say
 from chargeport.cli.progress import progress
 from chargeport.clock import SystemClock
@@ -20,8 +22,35 @@ from chargeport.errors import ChargeportError, StartError
 from chargeport.signals.violation import Violation
 from chargeport.store.base import Store
 
+if TYPE_CHECKING:
+    from chargeport.cli.import_dialect import Form
+
 STDIN: Final = "-"
 SOURCE: Final = "import"  # of readings that name none
+
+SHOWN_UNKNOWN: Final = 20  # names of columns that are printed
+
+DialectName = Annotated[
+    str | None,
+    typer.Option(
+        "--dialect", metavar="NAME", help="Read another system's table: a dialect, or a TOML file.", show_default=False
+    ),
+]
+TimeColumn = Annotated[
+    str | None, typer.Option("--time", metavar="COLUMN", help="Which column says when, with --dialect.", show_default=False)
+]
+Zone = Annotated[
+    ZoneInfo | None,
+    typer.Option(
+        "--zone", parser=zone_called, metavar="ZONE", help="Where times without a zone were: Europe/Berlin.", show_default=False
+    ),
+]
+TimeFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--time-format", metavar="FORM", help="How times are written, if odd: '%m/%d/%Y %I:%M:%S %p'.", show_default=False
+    ),
+]
 
 _GZIP: Final = b"\x1f\x8b"
 _PARQUET: Final = b"PAR1"
@@ -44,32 +73,61 @@ def import_readings(
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write all rejections there, one a line (NDJSON).", show_default=False)
     ] = None,
+    dialect: DialectName = None,
+    time: TimeColumn = None,
+    zone: Zone = None,
+    time_format: TimeFormat = None,
+    config_file: Config = None,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
     """Take readings in from a file. What is wrong with a row is told and costs no other; a second time changes nothing.
 
-    Exits with 1 when a row was rejected.
+    Exits with 1 when a row was rejected, or when nothing in the file was known to the dialect.
     """
+    from chargeport.cli.import_dialect import DialectImporter
     from chargeport.cli.intake import Importer, Plan, Tally
 
-    max_future_s = config.load().ingest.max_future_s
+    settings = config.load(config_file)
+    form = _form(settings, dialect, time, zone, time_format)
 
     async def run(store: Store) -> Tally:
         car = None if vehicle is None else (await vehicle_called(store, vehicle)).id
-        plan = Plan(SOURCE, source, car, create_vehicles=create_vehicles, dry_run=dry_run, max_future_s=max_future_s)
+        plan = Plan(
+            SOURCE, source, car, create_vehicles=create_vehicles, dry_run=dry_run, max_future_s=settings.ingest.max_future_s
+        )
         with _input(file) as (stream, share), _report(report) as tell, progress("Importing") as show:
-            importer = Importer(store, SystemClock(), plan, tell)
+            clock = SystemClock()
+            importer = Importer(store, clock, plan, tell) if form is None else DialectImporter(store, clock, plan, tell, form)
             await importer.take_all(stream, lambda: show(share()))
         return importer.tally
+
+    database = database if database is not None or config_file is None else settings.database.url
 
     tally = with_store(database, run)
     if as_json:
         print_json(tally.document())
     else:
         _print(tally.document(), dry_run)
-    if tally.rejected:
+    if tally.rejected or (tally.unknown and not sum(tally.counts.values())):
         raise typer.Exit(1)
+
+
+def _form(
+    settings: config.Settings, dialect: str | None, time: str | None, zone: ZoneInfo | None, time_format: str | None
+) -> "Form | None":
+    """How the file is to be read; None for one of ours. Raises ChargeportError."""
+    from chargeport.cli import import_dialect
+
+    given = {"--time": time, "--zone": zone, "--time-format": time_format}
+    if dialect is None:
+        if named := next((name for name, value in given.items() if value is not None), None):
+            raise ChargeportError(f"{named} is for files of other systems: say which with --dialect.")
+        return None
+    found = import_dialect.form(settings, dialect, time, zone, time_format)
+    if found.time is None and (zone is not None or time_format is not None):
+        raise ChargeportError(f"{dialect} does not say which column has the time: name it with --time.")
+    return found
 
 
 def _print(found: dict[str, Any], dry_run: bool) -> None:
@@ -82,6 +140,9 @@ def _print(found: dict[str, Any], dry_run: bool) -> None:
     hidden = found["rejected"] - len(found["rejections"])
     if hidden:
         say(f"  and {hidden} more: --report FILE writes them all.")
+    if unknown := found.get("unknown"):
+        more = f" and {len(unknown) - SHOWN_UNKNOWN} more" if len(unknown) > SHOWN_UNKNOWN else ""
+        say(f"  Not known to the dialect, and not read: {', '.join(unknown[:SHOWN_UNKNOWN])}{more}.")
 
 
 @contextmanager

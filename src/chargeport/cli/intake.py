@@ -7,8 +7,9 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 
-from chargeport.api.ingest import STORED, new_vehicle, refusal, register
+from chargeport.api.ingest import STORED, refusal
 from chargeport.clock import Clock
+from chargeport.flow.identities import new_vehicle, register
 from chargeport.normalise.items import Rejection
 from chargeport.normalise.kept import KeptIntake
 from chargeport.normalise.rows import Row, read
@@ -40,22 +41,24 @@ class Tally:
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
+        self.unknown: dict[str, None] = {}  # names of fields that mean nothing, in the order they came
         self.rejected = 0
         self.rejections: list[Told] = []
 
     def document(self) -> Told:
         """As it is printed."""
-        return {**self.counts, "rejected": self.rejected, "rejections": self.rejections}
+        unknown = {"unknown": list(self.unknown)} if self.unknown else {}
+        return {**self.counts, "rejected": self.rejected, "rejections": self.rejections, **unknown}
 
 
-class Importer:
-    """Takes rows in; `tell` hears of every rejection."""
+class Taking:
+    """Puts entries into the store and counts what became of them; `tell` hears of every rejection."""
 
     def __init__(self, store: Store, clock: Clock, plan: Plan, tell: Callable[[Told], object]) -> None:
         self.tally = Tally()
+        self.plan = plan
+        self.clock = clock
         self._store = store
-        self._clock = clock
-        self._plan = plan
         self._tell = tell
         self._known: dict[str, bool] = {}
         if plan.dry_run:
@@ -63,57 +66,67 @@ class Importer:
         else:
             self.tally.counts.update({outcome.value: 0 for outcome in STORED})
 
+    def count(self, outcome: Outcome) -> None:
+        """One entry was taken."""
+        self.tally.counts[VALID if self.plan.dry_run else outcome.value] += 1
+
+    async def outcomes(self, entries: list[Entry]) -> list[Outcome]:
+        """What became of entries; in a dry run, which of them are of a vehicle that is known or would be."""
+        if self.plan.create_vehicles or self.plan.dry_run:
+            for name in dict.fromkeys(entry.vehicle for entry in entries):
+                if name not in self._known:
+                    self._known[name] = await self._is_known(name)
+        if self.plan.dry_run:
+            return [Outcome.ACCEPTED if self._known[entry.vehicle] else Outcome.UNKNOWN_VEHICLE for entry in entries]
+        return await self._store.write(entries) if entries else []
+
+    def reject(self, line: int, number: int, rejection: Rejection) -> None:
+        """Something of the row on this line, the `number`th item (from 0), was not taken."""
+        self.tally.rejected += 1
+        told: Told = {"line": line, "item": number + 1}
+        told |= {name: value for name, value in msgspec.to_builtins(rejection).items() if name != "index"}
+        if len(self.tally.rejections) < SHOWN:
+            self.tally.rejections.append(told)
+        self._tell(told)
+
+    async def _is_known(self, name: str) -> bool:
+        """Whether a vehicle goes by this name, once it was made known if it can be."""
+        if await self._store.find_vehicle(name) is not None:
+            return True
+        if not self.plan.create_vehicles:
+            return False
+        if self.plan.dry_run:
+            return new_vehicle(name, 0) is not None
+        await register(self._store, name, self.clock.now())
+        return await self._store.find_vehicle(name) is not None
+
+
+class Importer(Taking):
+    """Takes in the rows of a file of ours."""
+
     async def take_all(self, stream: BinaryIO, after_each: Callable[[], None]) -> None:
-        """Every row of a file; `after_each` batch it is on disk."""
+        """Every row of a file; `after_each` batch it is on disk. Raises Violation where the file is none of ours."""
         rows = read(stream)
         while batch := list(islice(rows, BATCH)):
             await self._take(batch)
             after_each()
 
     async def _take(self, batch: list[Row]) -> None:
-        plan = self._plan
+        plan = self.plan
         intake = KeptIntake(
-            plan.otherwise, self._clock.now(), plan.max_future_s, vehicle=plan.vehicle, source_of_all=plan.source
+            plan.otherwise, self.clock.now(), plan.max_future_s, vehicle=plan.vehicle, source_of_all=plan.source
         )
         for place, row in enumerate(batch):
             if isinstance(row.item, Violation):
                 intake.reject(place, row.item)
             else:
                 intake.take(place, row.item)
-        outcomes = await self._outcomes(intake.entries)
+        outcomes = await self.outcomes(intake.entries)
         for place, entry, outcome in zip(intake.indices, intake.entries, outcomes, strict=True):
-            if outcome not in STORED:
-                intake.reject(place, refusal(outcome), entry.signal.code)
+            if outcome in STORED:
+                self.count(outcome)
             else:
-                self.tally.counts[VALID if plan.dry_run else outcome.value] += 1
+                intake.reject(place, refusal(outcome), entry.signal.code)
         for rejection in sorted(intake.rejections, key=lambda each: each.index):
-            self._reject(batch[rejection.index], rejection)
-
-    async def _outcomes(self, entries: list[Entry]) -> list[Outcome]:
-        """What became of entries; in a dry run, which of them are of a vehicle that is known or would be."""
-        if self._plan.create_vehicles or self._plan.dry_run:
-            for name in dict.fromkeys(entry.vehicle for entry in entries):
-                if name not in self._known:
-                    self._known[name] = await self._is_known(name)
-        if self._plan.dry_run:
-            return [Outcome.ACCEPTED if self._known[entry.vehicle] else Outcome.UNKNOWN_VEHICLE for entry in entries]
-        return await self._store.write(entries) if entries else []
-
-    async def _is_known(self, name: str) -> bool:
-        """Whether a vehicle goes by this name, once it was made known if it can be."""
-        if await self._store.find_vehicle(name) is not None:
-            return True
-        if not self._plan.create_vehicles:
-            return False
-        if self._plan.dry_run:
-            return new_vehicle(name, 0) is not None
-        await register(self._store, name, self._clock.now())
-        return await self._store.find_vehicle(name) is not None
-
-    def _reject(self, row: Row, rejection: Rejection) -> None:
-        self.tally.rejected += 1
-        told: Told = {"line": row.line, "item": row.number + 1}
-        told |= {name: value for name, value in msgspec.to_builtins(rejection).items() if name != "index"}
-        if len(self.tally.rejections) < SHOWN:
-            self.tally.rejections.append(told)
-        self._tell(told)
+            row = batch[rejection.index]
+            self.reject(row.line, row.number, rejection)

@@ -19,8 +19,12 @@ from chargeport.cli import (
     history,
     importing,
     migrate,
+    record,
+    records,
     serve,
     signals,
+    sources,
+    users,
     vehicles,
     watch,
 )
@@ -47,9 +51,13 @@ app.command("serve")(serve.serve)
 app.add_typer(applications.group, name="app")
 app.add_typer(vehicles.group, name="vehicle")
 app.add_typer(connections.group, name="connection")
+app.add_typer(users.group, name="user")
+app.add_typer(sources.group, name="source")
 app.command("signals")(signals.signals)
 app.command("coverage")(coverage.coverage)
 app.command("history")(history.history)
+app.command("records")(records.records)
+app.add_typer(record.group, name="record")
 app.command("watch")(watch.watch)
 app.command("export")(export.export)
 app.command("import")(importing.import_readings)

@@ -6,8 +6,8 @@ from chargeport.api.absences import WORDINGS
 from chargeport.cli.ages import ago
 from chargeport.cli.output import NOTHING
 from chargeport.cli.values import in_words
-from chargeport.signals.catalogue import IS_CHARGING
 from chargeport.signals.definition import Signal
+from chargeport.signals.held import charging_of, held
 from chargeport.signals.state import Standing, State, standing
 from chargeport.store.records import VehicleStates
 
@@ -30,7 +30,7 @@ class Row(NamedTuple):
 
 def row(signal: Signal, found: VehicleStates, now: int) -> Row:
     """One signal at `now`. A value that no longer holds stands in the reason, never in the column of values."""
-    state = found.states.get(signal.key)
+    state = held(found.states, signal, now)
     if state is None:
         return Row(signal.code, NOTHING, why_not="never reported")
     stands = _standing(state, found, now)
@@ -50,7 +50,7 @@ def status(state: State | None, found: VehicleStates, now: int) -> str:
 
 
 def _standing(state: State, found: VehicleStates, now: int) -> Standing | None:
-    return standing(state, found.states.get(IS_CHARGING.key), now)
+    return standing(state, charging_of(found.states), now)
 
 
 def _last_value(state: State) -> str:

@@ -41,9 +41,9 @@ async def _serve(settings: Settings) -> None:
     with web.listen(settings.server.host, settings.server.port) as listening:
         service = Service.open(settings)
         try:
-            service.start([])
+            await service.start()
             app, log = service.app(page.handlers()), settings.server.log
-            await web.serve(app, listening, _announce, log, stopping=service.tail.stop)
+            await web.serve(app, listening, _announce, log, stopping=service.tail.stop, certificate=settings.server.certificate)
         finally:
             await service.close()
 

@@ -16,6 +16,7 @@ from chargeport.clock import SystemClock
 from chargeport.errors import NotFoundError
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.definition import Kind, Permission, Signal
+from chargeport.signals.held import held
 from chargeport.store.base import Store
 from chargeport.store.records import VehicleStates
 
@@ -37,7 +38,7 @@ def signals(*, vehicle: VehicleName, code: Code = None, database: Database = Non
     if signal is not None:
         _print_one(signal, found, now)
         return
-    known = sorted((each for each in CATALOGUE if each.key in found.states), key=lambda each: each.code)
+    known = sorted((each for each in CATALOGUE if held(found.states, each, now) is not None), key=lambda each: each.code)
     if known:
         say(f"{described(found.vehicle)}  {found.vehicle.id}", "bold")
     empty = f"Nothing was reported of {described(found.vehicle)} ({found.vehicle.id}) yet."
@@ -73,7 +74,7 @@ def _print_one(signal: Signal, found: VehicleStates, now: int) -> None:
     from chargeport.api.envelope import iso
 
     row = rows.row(signal, found, now)
-    state = found.states.get(signal.key)
+    state = held(found.states, signal, now)
     facts = {"signal": f"{signal.code} ({signal.name})", "meaning": signal.summary, "value": row.value, "age": row.age}
     if state is not None and state.observed_at is not None:
         facts["observed"] = iso(state.observed_at)

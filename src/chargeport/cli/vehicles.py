@@ -21,7 +21,9 @@ from chargeport.store.records import Connection, Erased, Vehicle
 Powertrain = Literal["BEV", "PHEV", "HEV", "FCEV", "ICE"]
 
 ERASED: Final = {
-    "latest": "latest values", "history": "runs of history", "connections": "connections", "names": "names", "issues": "issues",
+    "latest": "latest values", "history": "runs of history", "sessions": "charging sessions", "edits": "edits of sessions",
+    "connections": "connections", "names": "names", "issues": "issues",
+    "hours": "hours of older history",
 }  # fmt: skip
 UNWIPED: Final = "Bytes of it may stay in the file's free space until a vehicle is removed without --no-rewrite."
 TRACES: Final = (

@@ -1,4 +1,4 @@
-"""`chargeport watch`: the changes of a car, a line each, as they are stored."""
+"""`chargeport watch`: the changes of a car, a line each, as they are stored, and live values that end by silence."""
 
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -17,12 +17,17 @@ from chargeport.cli.signals import named
 from chargeport.cli.values import in_words
 from chargeport.cli.vehicles import described
 from chargeport.clock import Clock, SystemClock
+from chargeport.flow import cadence
+from chargeport.flow.endings import Ending, Endings
 from chargeport.signals.definition import Signal
+from chargeport.signals.freshness import Freshness
+from chargeport.signals.reading import AbsenceReason
 from chargeport.store.base import Store
 from chargeport.store.records import Change
 
 POLL_S: Final = 0.5  # whoever writes is another process, whose doorbell is not heard here
 PORTION: Final = 1000  # changes read at once
+FOLLOW_MS: Final = 60_000  # how often it is looked up what the server has learnt about staleness
 
 Codes = Annotated[
     list[str] | None,
@@ -43,29 +48,66 @@ async def _watch(store: Store, name: str, signals: frozenset[Signal], as_json: b
     vehicle = await vehicle_called(store, name)
     if not as_json:
         say(f"{described(vehicle)}  {vehicle.id}: changes from now on; Ctrl-C ends it.", "bold")
-    async for change in followed(store, position, SystemClock()):
-        if change.vehicle_id == vehicle.id and (not signals or change.signal in signals):
-            _print(change, as_json)
+    codes = {signal.code for signal in signals}
+    async for step in followed(store, vehicle.id, position, SystemClock()):
+        signal = step.signal if isinstance(step, Change) else step.state.signal
+        if not codes or signal.code in codes:
+            _print(step, store.freshness, as_json)
 
 
-async def followed(store: Store, position: int, clock: Clock) -> AsyncIterator[Change]:
-    """Every change after a position, for good."""
+async def followed(store: Store, vehicle_id: str, position: int, clock: Clock) -> AsyncIterator[Change | Ending]:
+    """Every change of a car after a position, and the end of every live value when its time runs out, for good."""
+    endings = Endings(store, clock, lambda each: each == vehicle_id)
+    await cadence.follow(store)
+    endings.watch([vehicle_id])
+    looked_at = clock.now()
     while True:
         changes = await store.changes(position, PORTION)
+        endings.take(changes)
         for change in changes:
-            yield change
+            if change.vehicle_id == vehicle_id:
+                yield change
             position = change.position
-        if len(changes) < PORTION:
-            await clock.sleep(POLL_S)
+        if len(changes) == PORTION:
+            continue
+        for ending in await endings.look():
+            yield ending
+        await clock.sleep(POLL_S)
+        if clock.now() - looked_at >= FOLLOW_MS:
+            await cadence.follow(store)
+            looked_at = clock.now()
 
 
-def _print(change: Change, as_json: bool) -> None:
+def _print(step: Change | Ending, freshness: Freshness, as_json: bool) -> None:
     if as_json:
-        from chargeport.api.events import data
+        _print_json(step, freshness)
+    elif isinstance(step, Change):
+        say(_line(step.observed_at, step.signal, _told(step), step.source))
+    else:
+        say(_line(step.at, step.state.signal, _ended(step), step.state.source))
 
-        print_json(msgspec.Raw(data(change, base="", places=True).encode()))
-        return
-    say(f"{_local(change.observed_at)}  {change.signal.name:<24}  {_told(change)}  ({change.source})")
+
+def _print_json(step: Change | Ending, freshness: Freshness) -> None:
+    from chargeport.api import events
+
+    if isinstance(step, Change):
+        text = events.data(step, "", freshness.of(step.source, step.signal), places=True)
+    else:
+        text = events.ending_data(step, "", places=True)
+    print_json(msgspec.Raw(text.encode()))
+
+
+def _line(at: int, signal: Signal, told: str, source: str | None) -> str:
+    return f"{_local(at)}  {signal.name:<24}  {told}  ({source})"
+
+
+def _ended(ending: Ending) -> str:
+    """Why the value does not hold any more, and what it was; or that it holds again."""
+    value = NOTHING if ending.state.value is None else in_words(ending.state.signal, ending.state.value)
+    if ending.has_returned:
+        return value
+    reason = AbsenceReason.UNREACHABLE
+    return f"{NOTHING} {reason}: {WORDINGS[reason].detail} Last: {value}."
 
 
 def _told(change: Change) -> str:

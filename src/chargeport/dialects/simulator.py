@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chargeport.dialects.table import dialect, row
+from chargeport.dialects.table import battery_range, capacity, dialect, row
 
 
 def document(value: dict[str, Any]) -> dict[str, Any]:
@@ -12,17 +12,12 @@ def document(value: dict[str, Any]) -> dict[str, Any]:
 
 def capacity_kwh(value: float) -> dict[str, Any]:
     """A capacity, as tractionbattery-nominalcapacity has it."""
-    return {
-        "capacity": value,
-        "source": "SMARTCAR",
-        "availableCapacities": [{"capacity": value, "description": "Simulated"}],
-        "unit": "kWh",
-    }
+    return capacity(value, "Simulated")
 
 
 def range_km(value: float) -> dict[str, Any]:
     """A range, as tractionbattery-range has it."""
-    return {"value": value, "type": "DEFAULT", "additionalValues": [], "unit": "km"}
+    return battery_range(value, "km")
 
 
 SIMULATOR = dialect(

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from chargeport.dialects.statuses import reason_of
 from chargeport.normalise.times import observed_at
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE
@@ -19,18 +20,6 @@ MAX_REFERENCE: Final = 128
 MAX_BUNDLE: Final = 100  # four times what there is: each unknown one is answered, and an answer must not outgrow its request
 
 # What Smartcar's own status objects mean; a code that is not here is told by its type alone.
-_STATUS_REASONS: Final[dict[tuple[str, str | None], AbsenceReason]] = {
-    ("COMPATIBILITY", None): AbsenceReason.NOT_CAPABLE,
-    ("PERMISSION", None): AbsenceReason.NOT_PERMITTED,
-    ("VEHICLE_STATE", None): AbsenceReason.UNREACHABLE,
-    ("VEHICLE_STATE", "NOT_CHARGING"): AbsenceReason.NOT_CHARGING,
-    ("VEHICLE_STATE", "FULLY_CHARGED"): AbsenceReason.NOT_CHARGING,
-    ("UPSTREAM", "INVALID_DATA"): AbsenceReason.UNREADABLE,
-    ("UPSTREAM", None): AbsenceReason.SOURCE_FAILED,
-    ("SERVER", None): AbsenceReason.SOURCE_FAILED,
-    ("CONNECTED_SERVICES_ACCOUNT", None): AbsenceReason.SOURCE_FAILED,
-    ("RATE_LIMIT", None): AbsenceReason.SOURCE_FAILED,
-}
 
 
 class StatusError(msgspec.Struct, frozen=True):
@@ -164,8 +153,7 @@ def _reason(item: Item) -> AbsenceReason:
     if status is None or status.value != "ERROR" or status.error is None:
         raise Violation(Rule.NOT_ALLOWED, "a status says ERROR and has an error; a value is sent as a body", "status.value")
     error = status.error
-    reason = _STATUS_REASONS.get((error.type, error.code)) or _STATUS_REASONS.get((error.type, None))
-    if reason is None:
-        known = ", ".join(sorted({kind for kind, _ in _STATUS_REASONS}))
-        raise Violation(Rule.NOT_ALLOWED, f"{error.type[:40]!r} is no type of error: use {known}", "status.error.type")
-    return reason
+    try:
+        return reason_of(error.type, error.code)
+    except ValueError as unknown:
+        raise Violation(Rule.NOT_ALLOWED, str(unknown), "status.error.type") from None

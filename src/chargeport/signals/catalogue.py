@@ -1,4 +1,4 @@
-"""The 21 charge signals and the three companions that the derivations need: one row each, in the seed's order.
+"""The 21 charge signals, the four companions that the derivations need and what is ours: one row each, in the seed's order.
 
 Everything else about a signal (routes, OpenAPI, checks, units, docs, labels) is derived from its row. Codes, names, units and
 examples are the seed's to the letter; a test holds the two together in both directions.
@@ -6,9 +6,12 @@ examples are the seed's to the letter; a test holds the two together in both dir
 
 from typing import Final
 
+import msgspec
+
 from chargeport.signals.battery import NominalCapacity, Range
 from chargeport.signals.definition import Cadence, Dimension, Kind, Permission, Signal
 from chargeport.signals.limits import ChargeLimits
+from chargeport.signals.position import PreciseLocation
 from chargeport.signals.records import ChargeRecords
 from chargeport.signals.timers import ChargeTimers
 
@@ -16,6 +19,8 @@ _WORKDAYS = ["MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY"]
 
 CHARGE: Final = "Charge"
 BATTERY: Final = "TractionBattery"
+OURS: Final = "Chargeport"
+LOCATION: Final = "Location"
 
 # Bounds: 3,000 A, 1,250 V and 3.75 MW are the Megawatt Charging System's (CharIN), the largest there is; the others leave
 # room above anything on sale. Discharging into the grid is not delivery to the car and has no reading here.
@@ -252,9 +257,28 @@ CATALOGUE: Final[tuple[Signal, ...]] = (
         summary="How far the car gets on what it holds.",
         example={"value": 290, "type": "DEFAULT", "additionalValues": [], "unit": "km"},
     ),
+    Signal(
+        key=25, code="chargeport-energytotal", name="EnergyTotal", group=OURS, kind=Kind.QUANTITY, cadence=Cadence.LASTING,
+        permission=Permission.READ_CHARGE, unit="kWh", dimension=Dimension.ENERGY, minimum=0, maximum=100_000_000,
+        is_ours=True,
+        summary="Energy charged in all sessions known here; it only grows.",
+        caution="Ours, not Smartcar's: for energy dashboards, which want a counter. It begins with the first known session.",
+        example={"value": 1234.5, "unit": "kWh"},
+    ),
+    Signal(
+        key=26, code="location-preciselocation", name="PreciseLocation", group=LOCATION, kind=Kind.DOCUMENT,
+        cadence=Cadence.LASTING, permission=Permission.READ_LOCATION, document=PreciseLocation,
+        summary="Where the car is.",
+        caution="WGS 84, in degrees. Charging records take their places from it, for those who have read_charge_locations.",
+        example={"latitude": 51.5014, "longitude": -0.1419, "heading": 270},
+    ),
 )  # fmt: skip
 
+_TWIN: Final = 128  # added to a signal's key
+TWINS: Final = {signal: msgspec.structs.replace(signal, key=signal.key + _TWIN, is_derived=True) for signal in CATALOGUE}
+"""Beside each signal the same one as we derive it: what we work out never mixes with what was reported."""
+
 BY_CODE: Final = {signal.code: signal for signal in CATALOGUE}
-BY_KEY: Final = {signal.key: signal for signal in CATALOGUE}
+BY_KEY: Final = {signal.key: signal for signal in (*CATALOGUE, *TWINS.values())}
 
 IS_CHARGING: Final = BY_CODE["charge-ischarging"]

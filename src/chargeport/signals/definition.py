@@ -33,6 +33,7 @@ class Permission(StrEnum):
     READ_CHARGE_RECORDS = "read_charge_records"
     READ_CHARGE_LOCATIONS = "read_charge_locations"
     READ_BATTERY = "read_battery"
+    READ_LOCATION = "read_location"
     WRITE_READINGS = "write_readings"
 
 
@@ -55,7 +56,8 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     `key` is its number in a store and is never given to another signal. `unit` is the wire's spelling, letter for letter.
     `minimum` and `maximum` are inclusive and in that unit. `known` are the texts seen so far of an open list. `example` is a
     body as the wire shows it. `document` is the type that a document is decoded with;
-    `has_places` says that its bodies can name places, which need a permission of their own.
+    `has_places` says that its bodies can name places, which need a permission of their own. `is_derived` marks the twin of a
+    signal: what we worked out ourselves, kept apart from what was reported; `is_ours` a signal that Smartcar does not have.
     """
 
     key: int
@@ -75,6 +77,8 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     known: tuple[str, ...] = ()
     has_places: bool = False
     document: type[msgspec.Struct] | None = None
+    is_derived: bool = False
+    is_ours: bool = False
 
     def __hash__(self) -> int:
         """Rows are told apart by their key."""

@@ -5,6 +5,7 @@ from enum import StrEnum
 import msgspec
 
 from chargeport.signals.definition import Signal, Value
+from chargeport.signals.violation import Rule
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -46,7 +47,8 @@ class Absence(msgspec.Struct, frozen=True):
 class Issue(msgspec.Struct, frozen=True):
     """What could not be understood: kept as it came, counted and shown, so that it can be replayed once it is.
 
-    `subject` names the field or item, `detail` says what is wrong, `raw` is the message as JSON text (shortened if huge).
+    `subject` names the field or item, `detail` says what is wrong and `rule` what kind of wrong, `raw` is the message as JSON
+    text (shortened if huge).
     """
 
     source: str
@@ -55,6 +57,7 @@ class Issue(msgspec.Struct, frozen=True):
     raw: str
     received_at: int
     vehicle: str | None = None
+    rule: Rule = Rule.BAD_FORMAT
 
 
 Entry = Reading | Absence

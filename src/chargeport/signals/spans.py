@@ -21,18 +21,22 @@ class Span(NamedTuple):
 
 
 def stood(
-    signal: Signal, seen: Iterable[tuple[int, Value | None]], pauses: Sequence[tuple[int, int]], until: int
+    signal: Signal,
+    seen: Iterable[tuple[int, Value | None]],
+    pauses: Sequence[tuple[int, int]],
+    until: int,
+    live_for_ms: int = LIVE_FOR_MS,
 ) -> Iterator[Span]:
     """The spans in which each value stood, in order; what is next to each other may be of the same value.
 
     `seen` are the sightings in order (None: an absence); of a lasting signal the first of each run will do. `pauses` are
-    those of `not_charging`. Nothing is said of `until` and later.
+    those of `not_charging`. Nothing is said of `until` and later. A live value stands for `live_for_ms` after each sighting.
     """
     is_live, ends_with_session = signal.cadence is Cadence.LIVE, signal is not IS_CHARGING
     for (at, value), (next_at, _) in _pairs(seen, until):
         if value is None:
             continue
-        end = min(next_at, until, at + LIVE_FOR_MS) if is_live else min(next_at, until)
+        end = min(next_at, until, at + live_for_ms) if is_live else min(next_at, until)
         if is_live and ends_with_session:
             yield from _without(pauses, at, end, value)
         elif at < end:

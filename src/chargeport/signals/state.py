@@ -6,14 +6,17 @@ from chargeport.signals.definition import Cadence, Signal, Value
 from chargeport.signals.reading import AbsenceReason
 
 LIVE_FOR_MS = 30 * 60_000
-"""How long a live value stands without a new report: twice the slowest push feed in use (VW's portal, every 15 minutes)."""
+"""How long a live value stands without a new report, where nothing else is known of its source.
+
+Twice the slowest push feed in use (VW's portal, every 15 minutes)."""
 
 
 class State(msgspec.Struct, frozen=True):
     """The newest value of a signal and the newest word that there is none, each with its times.
 
     `changed_at` is when the value was first seen, `observed_at` when it was last confirmed, both by the car's clock; the newer
-    of `observed_at` and `absence_at` decides which of the two holds. `position` is the change that brought the value.
+    of `observed_at` and `absence_at` decides which of the two holds. `position` is the change that brought the value. If it is
+    live, it stands for `live_for_ms` after `observed_at`: what is known of its source's cadence when it is read.
     """
 
     signal: Signal
@@ -27,6 +30,7 @@ class State(msgspec.Struct, frozen=True):
     absence_at: int | None = None
     absence_received_at: int | None = None
     absence_source: str | None = None
+    live_for_ms: int = LIVE_FOR_MS
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -40,7 +44,7 @@ def stale_at(state: State) -> int | None:
     """When the value stops being fresh; None for what lasts until something changes it."""
     if state.signal.cadence is not Cadence.LIVE or state.observed_at is None:
         return None
-    return state.observed_at + LIVE_FOR_MS
+    return state.observed_at + state.live_for_ms
 
 
 def standing(state: State, charging: State | None, now: int) -> Standing | None:
@@ -56,7 +60,7 @@ def standing(state: State, charging: State | None, now: int) -> Standing | None:
         return None
     if charging is not None and _ended_after(state, charging):
         return Standing(AbsenceReason.NOT_CHARGING, charging.received_at or 0)
-    ends_at = state.observed_at + LIVE_FOR_MS
+    ends_at = state.observed_at + state.live_for_ms
     return Standing(AbsenceReason.UNREACHABLE, ends_at) if now >= ends_at else None
 
 

@@ -1,19 +1,47 @@
-"""What every source has in common: the message it hands over and the protocol it runs by.
+"""What every source has in common: what it hands over, how it fails, and the protocol it runs by.
 
-A source knows no signal. It hands over what it heard, in the words it heard; a dialect gives it meaning.
+A source knows no signal. It hands over what it heard, in the words it heard; a dialect gives it meaning. A transport hands
+over a `Delivery`, bytes and an address; a source that knows fields already (the simulator) hands over a `RawMessage`.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from enum import StrEnum
+from typing import Any, Final, Protocol, runtime_checkable
 
 import msgspec
 
+from chargeport.clock import Clock
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """What a transport received, byte for byte, with where it came from.
+
+    `topic` is its address there (an MQTT topic, a Kafka topic, an OCPP action; "" where there is none). `vehicle` and
+    `observed_at` are given where the transport itself knows them. `retained`: a broker kept it, so its age is unknown.
+    `headers` are the transport's own, with names in small letters. Instants are milliseconds since the epoch.
+    """
+
+    source: str
+    dialect: str
+    payload: bytes
+    received_at: int
+    topic: str = ""
+    vehicle: str | None = None
+    observed_at: int | None = None
+    retained: bool = False
+    headers: Mapping[str, str] = {}
+
+
+REFUSED: Final = "chargeport-refused"
+"""The header of a delivery that is not to be read but kept as an issue; its value says why."""
+
 
 class RawMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """What a source heard, as it heard it.
+    """What a source said of one car, in its own words.
 
     `vehicle` is the name the source knows the car by (an id, a VIN, an alias); `fields` maps the source's own field names to
-    its own values; `observed_at` is the car's clock, `received_at` ours, both milliseconds since the epoch.
+    its own values, where {"value": …, "unit": …} is a value with its unit; `observed_at` is the car's clock (None: unknown, so
+    ours holds), `received_at` ours. `retained`: said at an unknown time before `received_at`.
     """
 
     source: str
@@ -22,10 +50,35 @@ class RawMessage(msgspec.Struct, frozen=True, kw_only=True):
     fields: Mapping[str, Any]
     received_at: int
     observed_at: int | None = None
+    retained: bool = False
 
 
-Emit = Callable[[list[RawMessage]], Awaitable[None]]
-"""Hands messages on; returns when what they mean is on disk, so a source may then acknowledge."""
+Emit = Callable[[Sequence[RawMessage | Delivery]], Awaitable[None]]
+"""Hands on what was heard; returns when what it means is on disk, so a source may then acknowledge.
+
+Raises StoreError when it could not be stored: then it must not be acknowledged."""
+
+
+class Cause(StrEnum):
+    """Why a source does not work, as far as somebody can do something about it."""
+
+    CONFIGURATION = "configuration"  # a setting is wrong or missing: mend it and start again
+    AUTHENTICATION = "authentication"  # the other side does not take who we say we are
+    QUOTA = "quota"  # the other side has had enough requests for now
+    UNREACHABLE = "unreachable"  # nobody answers there
+    PROTOCOL = "protocol changed"  # what answers there speaks in another way than we know
+
+
+class SourceError(Exception):
+    """A source can't go on. `cause` tells what kind of thing to do, the text is one sentence that names it.
+
+    `retry_after_s`: the other side asked to be left alone for so long.
+    """
+
+    def __init__(self, cause: Cause, sentence: str, retry_after_s: float | None = None) -> None:
+        super().__init__(sentence)
+        self.cause = cause
+        self.retry_after_s = retry_after_s
 
 
 class Source(Protocol):
@@ -37,5 +90,81 @@ class Source(Protocol):
         ...
 
     async def run(self, emit: Emit) -> None:
-        """Hear and hand on until cancelled; acknowledge upstream only after `emit` has returned."""
+        """Hear and hand on until cancelled; acknowledge upstream only after `emit` has returned. Raises SourceError.
+
+        It reconnects by being run again: whoever runs it waits in between, longer each time.
+        """
         ...
+
+
+@runtime_checkable
+class Mounted(Protocol):
+    """A source that others connect to, by a websocket on the server's own port."""
+
+    @property
+    def path(self) -> str:
+        """Where the web server mounts it; `{name}` stands for one part."""
+        ...
+
+    async def connect(self, websocket: Any, *, over_tls: bool | None) -> None:
+        """Serve a connection until it ends; `over_tls`: whether nobody could read it on its way here, None if unknown."""
+        ...
+
+
+class Memory(Protocol):
+    """What a source has to remember over a restart: small texts by key, on disk when `put` returns."""
+
+    async def get(self, key: str) -> str | None:
+        """What was put last; None when nothing was."""
+        ...
+
+    async def put(self, key: str, value: str | None) -> None:
+        """Remember, or forget with None."""
+        ...
+
+
+class Told(Protocol):
+    """Where a running source says how it is, for `source list`."""
+
+    def connected(self) -> None:
+        """The other side has taken us in; what follows is heard."""
+        ...
+
+    def lag(self, behind: int) -> None:
+        """So many messages wait on the other side to be heard."""
+        ...
+
+
+Charging = Callable[[str], Awaitable[bool]]
+"""Whether a car, by any of its names, charges at this moment, as far as is known."""
+
+
+class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a source is given beside its own settings.
+
+    `topics` are the addresses that its dialect has, as MQTT writes filters. `vehicle` is the car that all of it is about, if
+    the settings name one.
+    """
+
+    name: str
+    dialect: str
+    clock: Clock
+    memory: Memory
+    told: Told
+    charging: Charging
+    topics: tuple[str, ...] = ()
+    vehicle: str | None = None
+
+
+class SourceType(msgspec.Struct, frozen=True, kw_only=True):
+    """A kind of source that settings can name: `type = "mqtt"`. What the entry-point group `chargeport.sources` holds.
+
+    `settings` is the table that it takes beside name, type, dialect, topics and vehicle; `build` makes a source of it and may
+    raise SourceError. `dialect` is what it speaks unless the settings say so.
+    """
+
+    name: str
+    summary: str
+    settings: type[msgspec.Struct]
+    build: Callable[[Any, Surroundings], Source]
+    dialect: str | None = None

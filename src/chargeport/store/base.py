@@ -4,10 +4,11 @@ Every method is a coroutine so that a database behind a socket can implement it;
 Lists are paged by number, changes by position. Instants are milliseconds since the epoch.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Protocol
 
 from chargeport.signals.definition import Signal
+from chargeport.signals.freshness import Freshness
 from chargeport.signals.reading import Entry, Issue
 from chargeport.store.records import (
     Application,
@@ -15,13 +16,22 @@ from chargeport.store.records import (
     Connection,
     Erased,
     Grant,
+    Horizon,
+    Hour,
     IssueCount,
+    KeptEdit,
+    KeptMessage,
+    KeptSession,
     Outcome,
     Page,
     Place,
+    Policy,
+    Progress,
     Run,
     Selection,
+    Stir,
     Stretch,
+    ToldSession,
     Vehicle,
     VehicleStates,
 )
@@ -29,6 +39,19 @@ from chargeport.store.records import (
 
 class Readings(Protocol):
     """Signals in, latest values out."""
+
+    def on_written(self, hear: Callable[[Sequence[Entry]], None]) -> None:
+        """Have a function called with the entries of each call to `write` of this process, once they are on disk."""
+        ...
+
+    @property
+    def freshness(self) -> Freshness:
+        """What the states that it gives say of how long they stand. In memory only."""
+        ...
+
+    def set_freshness(self, freshness: Freshness) -> None:
+        """From now on states stand for as long as this says. Nothing that is stored changes."""
+        ...
 
     async def write(self, entries: Sequence[Entry], only_for: str | None = None) -> list[Outcome]:
         """Store entries and say, in their order, what became of each; returns when they are on disk.
@@ -45,6 +68,13 @@ class Readings(Protocol):
 
     async def signals(self, vehicle_id: str) -> VehicleStates | None:
         """The car with all that is known of it; None when there is no such car."""
+        ...
+
+    async def cars_heard_of(self, since_at: int, after: int, limit: int) -> tuple[list[str], int | None]:
+        """The ids of cars of which a live value was observed since then, and where the next part begins; None: that was all.
+
+        Looks through `limit` cars behind the place `after`; the first part begins behind 0.
+        """
         ...
 
     async def changes(self, after: int, limit: int) -> list[Change]:
@@ -94,7 +124,33 @@ class History(Protocol):
         """The car with what was known of it at an instant, so that `standing(state, charging, at)` tells what was true.
 
         A value has the time of its last sighting until then, and is said not to have been received before that. An absence
-        that a value had overtaken is left out. None when there is no such car.
+        that a value had overtaken is left out. None when there is no such car. Where only hours are kept,
+        a signal that changed in the hour of `at` after it is left out, too: what it was just then is not known any more.
+        """
+        ...
+
+    async def horizon(self, vehicle_id: str, signal: Signal) -> Horizon | None:
+        """Since when the signal's runs are whole; None when nothing of it was folded into hours, or there is no such car.
+
+        `history`, `pieces` and `sightings` may still give single runs that are older, and each of them is true.
+        """
+        ...
+
+    async def hours(self, vehicle_id: str, signal: Signal, from_at: int, to_at: int, *, limit: int) -> list[Hour]:
+        """The newest hour that began before that of `from_at`, then up to `limit` from there on that begin before `to_at`.
+
+        An hour in which nothing was reported and no live value stood is left out: what was known before goes on.
+        """
+        ...
+
+
+class Retention(Protocol):
+    """Making history coarse as it grows old."""
+
+    async def fold(self, policy: Policy, now: int, after: int = 0) -> Progress:
+        """Fold a little of what is older than the policy says; returns when that is on disk. `after` comes from the last step.
+
+        Any step may be the last for now: what is folded stays right, and the next round goes on.
         """
         ...
 
@@ -104,6 +160,10 @@ class Vehicles(Protocol):
 
     async def add_vehicle(self, vehicle: Vehicle) -> None:
         """Make a car known. Raises ConflictError when one of its names is taken."""
+        ...
+
+    async def update_vehicle(self, vehicle: Vehicle) -> None:
+        """Give a known car other facts and names; its data stay. Raises ConflictError, NotFoundError."""
         ...
 
     async def vehicle(self, vehicle_id: str) -> Vehicle | None:
@@ -198,8 +258,89 @@ class Issues(Protocol):
         """A page of the issues, newest first, and how many different ones there are."""
         ...
 
+    async def issue_messages(self, after: int, limit: int) -> list[KeptMessage]:
+        """The messages behind the issues, in the order in which they came, those after the one with this number.
 
-class Store(Readings, History, Vehicles, Access, Issues, Protocol):
+        Of each issue the newest are kept, as many as an implementation says.
+        """
+        ...
+
+    async def settle(self, message: KeptMessage) -> None:
+        """Forget a message that is understood by now; its issue goes with the last one of its kind."""
+        ...
+
+
+class Sessions(Protocol):
+    """Charging sessions as they were worked out last, and what people changed about them."""
+
+    async def replace_sessions(self, vehicle_id: str, from_at: int, to_at: int, sessions: Sequence[KeptSession]) -> None:
+        """These sessions in place of all that started from `from_at` on and before `to_at`: all of it, or nothing."""
+        ...
+
+    async def sessions(self, vehicle_id: str, from_at: int, to_at: int) -> list[KeptSession]:
+        """What started from `from_at` on and before `to_at`, oldest first."""
+        ...
+
+    async def cars_with_open_sessions(self) -> list[tuple[str, int]]:
+        """The ids of cars with a session that may still go on, and when that began."""
+        ...
+
+    async def keep_told(self, vehicle_id: str, told: Sequence[ToldSession]) -> None:
+        """Keep what sources told, each in place of what was told before, and not later, under its name."""
+        ...
+
+    async def told_sessions(self, vehicle_id: str, from_at: int) -> list[ToldSession]:
+        """What sources told of sessions that started from `from_at` on, oldest first."""
+        ...
+
+    async def stirred(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[Stir], int]:
+        """The cars of which something reported is among the `limit` changes after a position; and up to where that goes.
+
+        The instants are those of the changes of these signals.
+        """
+        ...
+
+    async def heard_from(self, since_at: int, after: int, limit: int) -> tuple[list[Stir], int | None]:
+        """The cars of which anything was received since then, with the oldest and newest time of observation of that.
+
+        Looks through `limit` cars behind the place `after`, as `cars_heard_of` does.
+        """
+        ...
+
+    async def edited_since(self, number: int) -> list[tuple[str, int]]:
+        """The ids of cars whose sessions people changed after the edit of this number, with the number of each car's last."""
+        ...
+
+    async def edits(self, vehicle_id: str) -> list[KeptEdit]:
+        """What people changed about a car's sessions, in the order in which they did."""
+        ...
+
+    async def add_edit(self, vehicle_id: str, made_at: int, body: str) -> int:
+        """Keep a change; its number. Raises NotFoundError."""
+        ...
+
+
+class Notes(Protocol):
+    """What sources remember over a restart, and how they are. The texts' form is not the store's business."""
+
+    async def recall(self, owner: str, key: str) -> str | None:
+        """What was put down last; None when nothing was."""
+        ...
+
+    async def remember(self, owner: str, key: str, value: str | None) -> None:
+        """Put something down; None takes it away. Returns when it is on disk."""
+        ...
+
+    async def write_source_states(self, states: Mapping[str, str], at: int) -> None:
+        """Put down how all sources are, by name; what was put down before goes."""
+        ...
+
+    async def source_states(self) -> dict[str, tuple[str, int]]:
+        """How the sources were, and when that was put down, by name."""
+        ...
+
+
+class Store(Readings, History, Retention, Vehicles, Access, Issues, Notes, Sessions, Protocol):
     """Everything that is kept."""
 
     async def ping(self) -> None:

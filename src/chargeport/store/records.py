@@ -130,6 +130,48 @@ class IssueCount(msgspec.Struct, frozen=True):
     first_at: int
 
 
+class KeptSession(msgspec.Struct, frozen=True):
+    """A charging session; `body` is JSON, whose form is not the store's business."""
+
+    started_at: int
+    id: str
+    is_open: bool
+    body: str
+
+
+class ToldSession(msgspec.Struct, frozen=True):
+    """A session that a source told of under this name, as it did last, at `told_at`; `body` is JSON."""
+
+    source: str
+    name: str
+    told_at: int
+    started_at: int
+    body: str
+
+
+class Stir(msgspec.Struct, frozen=True):
+    """Something was stored of a car; where it concerns what was asked for, between which instants of observation."""
+
+    vehicle_id: str
+    first_at: int | None
+    last_at: int | None
+
+
+class KeptEdit(msgspec.Struct, frozen=True):
+    """What a person changed about a car's sessions; `body` is JSON."""
+
+    number: int
+    made_at: int
+    body: str
+
+
+class KeptMessage(msgspec.Struct, frozen=True):
+    """A message that could not be understood, whole, with its number in the order in which they came."""
+
+    id: int
+    issue: Issue
+
+
 class Page(msgspec.Struct, frozen=True):
     """Which part of a list: `number` counts from 1."""
 
@@ -178,10 +220,77 @@ class Stretch(msgspec.Struct, frozen=True):
 
 
 class Erased(msgspec.Struct, frozen=True, kw_only=True):
-    """How much was erased with a car: values that held, runs of history, connections, names, issues that told of it."""
+    """How much was erased with a car: values that held, runs and hours of history, connections, names, issues about it."""
 
     latest: int
     history: int
     connections: int
     names: int
     issues: int
+    hours: int = 0
+    sessions: int = 0
+    edits: int = 0
+
+
+HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 24 * HOUR_MS
+
+
+class Hour(msgspec.Struct, frozen=True, kw_only=True):
+    """What is left of an hour of a signal whose runs are no longer kept.
+
+    `changes` to a value began in it, and for `held_ms` some value stood. Of numbers `least`, `most` and the `mean` by time,
+    where any stood; of flags and texts the milliseconds of each. From `value` on: what was known at the hour's end.
+    """
+
+    start: int
+    changes: int
+    held_ms: int
+    least: float | None
+    most: float | None
+    mean: float | None
+    shares: dict[Value, int]
+    value: Value | None
+    value_at: int | None
+    since_at: int | None
+    source: str | None
+    absence: AbsenceReason | None
+    absence_at: int | None
+
+
+class Horizon(msgspec.Struct, frozen=True):
+    """How far back a signal's history goes: runs from `raw_from` on, before that hours; since `hours_from`, if that is told."""
+
+    raw_from: int
+    hours_from: int | None = None
+
+
+class Keep(msgspec.Struct, frozen=True):
+    """For how many days a group's runs are kept, and for how many its hours, both counted from now; None: for good."""
+
+    raw_days: int | None = None
+    hourly_days: int | None = None
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """What is kept for how long, by signal group. What is not named is kept for good."""
+
+    groups: dict[str, Keep] = {}
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether anything is ever to be folded."""
+        return any(keep.raw_days is not None for keep in self.groups.values())
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """What one step of folding did: runs folded away, hours written, hours dropped; and where the next one goes on.
+
+    `more`: the round is not over yet.
+    """
+
+    runs: int = 0
+    hours: int = 0
+    dropped: int = 0
+    after: int = 0
+    more: bool = False

@@ -20,12 +20,17 @@ LONG_NAME: Final = 8  # characters from which on a name is looked for anywhere i
 _ROWS: Final = {
     "latest": OF_VEHICLE,
     "history": "vehicle_key = ?1",
+    "hourly": "vehicle_key = ?1",
+    "horizons": "vehicle_key = ?1",
     "connections": "vehicle_key = ?1",
+    "sessions": "vehicle_key = ?1",
+    "told_sessions": "vehicle_key = ?1",
+    "session_edits": "vehicle_key = ?1",
     "vehicle_references": "vehicle_key = ?1",
 }
 # What was reported under one of its names (?1), and what names it elsewhere: quoted in a message (?2) or, when ?3, anywhere.
 _TELLS: Final = (
-    "DELETE FROM issues WHERE vehicle = ?1 OR instr(raw, ?2) OR subject = ?1"
+    " WHERE vehicle = ?1 OR instr(raw, ?2) OR subject = ?1"
     " OR (?3 AND (instr(raw, ?1) OR instr(subject, ?1) OR instr(detail, ?1) OR instr(vehicle, ?1)))"
 )
 
@@ -44,6 +49,10 @@ def erase(connection: Connection, vehicle_id: str) -> Erased | None:
     finally:
         connection.execute("PRAGMA secure_delete = OFF").fetchall()
     counts["names"] = counts.pop("vehicle_references")
+    counts["edits"] = counts.pop("session_edits")
+    counts["sessions"] += counts.pop("told_sessions")
+    counts["hours"] = counts.pop("hourly")
+    del counts["horizons"]  # they say no more than how far back the hours go
     return Erased(**counts, issues=issues)
 
 
@@ -68,7 +77,9 @@ def wipe(path: Path) -> bool:
 
 
 def _delete_issues(connection: Connection, name: str) -> int:
-    return _deleted(connection, _TELLS, (name, json.dumps(name, ensure_ascii=False), len(name) >= LONG_NAME))
+    bindings = (name, json.dumps(name, ensure_ascii=False), len(name) >= LONG_NAME)
+    connection.execute(f"DELETE FROM issue_messages{_TELLS}", bindings)
+    return _deleted(connection, f"DELETE FROM issues{_TELLS}", bindings)
 
 
 def _deleted(connection: Connection, sql: str, bindings: tuple[object, ...]) -> int:

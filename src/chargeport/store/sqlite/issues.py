@@ -1,17 +1,22 @@
-"""The table of what could not be understood."""
+"""The tables of what could not be understood: one row a kind, and behind it the newest messages of that kind."""
 
 from collections.abc import Sequence
 from typing import Final
 
 from chargeport.signals.reading import Issue
-from chargeport.store.records import IssueCount, Page
-from chargeport.store.sqlite.engine import Row
+from chargeport.store.records import IssueCount, KeptMessage, Page
+from chargeport.store.sqlite.engine import Connection, Row
 from chargeport.store.sqlite.reader import Reader
 from chargeport.store.sqlite.writer import Writer
 
-MAX_RAW: Final = 16_384  # characters kept of one message
-MAX_KINDS: Final = 10_000  # different issues kept; beyond, the oldest go: a broken source must not fill the disk
+# A broken source must not fill the disk: beyond these the oldest go. All in all that is a gigabyte at the very most.
+MAX_RAW: Final = 65_536  # characters of a message; a longer one is shown in part, and can't be read again
+MAX_KINDS: Final = 10_000  # different issues
+MAX_MESSAGES: Final = 1_000  # messages of one kind
+MAX_ALL: Final = 20_000  # messages of all kinds together
+TRIMMED_EVERY: Final = 500  # messages, on average, all of them are counted
 
+_KIND: Final = "source = ?1 AND vehicle = ?2 AND subject = ?3 AND detail = ?4"
 _UPSERT: Final = (
     "INSERT INTO issues VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?6) ON CONFLICT DO UPDATE"
     " SET count = count + 1, raw = excluded.raw, last_at = excluded.last_at"
@@ -19,6 +24,18 @@ _UPSERT: Final = (
 _TRIM: Final = (
     "DELETE FROM issues WHERE (source, vehicle, subject, detail) IN"
     f" (SELECT source, vehicle, subject, detail FROM issues ORDER BY last_at DESC LIMIT -1 OFFSET {MAX_KINDS})"
+)
+_KEEP: Final = "INSERT INTO issue_messages (source, vehicle, subject, detail, raw, received_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+_OLDEST_GO: Final = (
+    f"DELETE FROM issue_messages WHERE {_KIND} AND id <="
+    f" (SELECT id FROM issue_messages WHERE {_KIND} ORDER BY id DESC LIMIT 1 OFFSET {MAX_MESSAGES})"
+)
+_OLDEST_OF_ALL_GO: Final = (
+    f"DELETE FROM issue_messages WHERE id <= (SELECT id FROM issue_messages ORDER BY id DESC LIMIT 1 OFFSET {MAX_ALL})"
+)
+_ORPHANS_GO: Final = (
+    "DELETE FROM issue_messages WHERE NOT EXISTS (SELECT 1 FROM issues i WHERE i.source = issue_messages.source AND"
+    " i.vehicle = issue_messages.vehicle AND i.subject = issue_messages.subject AND i.detail = issue_messages.detail)"
 )
 
 
@@ -31,11 +48,9 @@ class IssueTable:
     async def add_issues(self, issues: Sequence[Issue]) -> None:
         """Keep and count issues."""
         bindings = [
-            (issue.source, issue.vehicle or "", issue.subject, issue.detail, issue.raw[:MAX_RAW], issue.received_at)
-            for issue in issues
+            (issue.source, issue.vehicle or "", issue.subject, issue.detail, issue.raw, issue.received_at) for issue in issues
         ]
-
-        await self._writer.call(lambda connection: (connection.executemany(_UPSERT, bindings), connection.execute(_TRIM)))
+        await self._writer.call(lambda connection: _add(connection, bindings))
 
     async def issues(self, page: Page) -> tuple[list[IssueCount], int]:
         """A page of issues, newest first, and how many kinds there are."""
@@ -46,6 +61,37 @@ class IssueTable:
         )
         counts = [IssueCount(_issue(row), row[6], row[7]) for row in found]
         return counts, self._reader.count("SELECT count(*) FROM issues")
+
+    async def issue_messages(self, after: int, limit: int) -> list[KeptMessage]:
+        """The messages behind the issues, in the order in which they came, those after the one with this number."""
+        found = self._reader.rows(
+            "SELECT id, source, vehicle, subject, detail, raw, received_at FROM issue_messages"
+            " WHERE id > ? ORDER BY id LIMIT ?",
+            (after, limit),
+        )
+        return [KeptMessage(row[0], Issue(row[1], row[3], row[4], row[5], row[6], row[2] or None)) for row in found]
+
+    async def settle(self, message: KeptMessage) -> None:
+        """Forget a message that is understood by now; its issue goes with the last one of its kind."""
+        await self._writer.call(lambda connection: _settle(connection, message))
+
+
+def _add(connection: Connection, bindings: Sequence[tuple[str | int, ...]]) -> None:
+    connection.executemany(_UPSERT, [(*binding[:4], str(binding[4])[:MAX_RAW], binding[5]) for binding in bindings])
+    whole = [binding for binding in bindings if len(str(binding[4])) <= MAX_RAW]
+    connection.executemany(_KEEP, whole)
+    connection.executemany(_OLDEST_GO, {binding[:4] for binding in whole})
+    if whole and connection.last_insert_rowid() % TRIMMED_EVERY < len(whole):
+        connection.execute(_OLDEST_OF_ALL_GO)
+    connection.execute(_TRIM)
+    if connection.changes():
+        connection.execute(_ORPHANS_GO)
+
+
+def _settle(connection: Connection, message: KeptMessage) -> None:
+    kind = (message.issue.source, message.issue.vehicle or "", message.issue.subject, message.issue.detail)
+    connection.execute("DELETE FROM issue_messages WHERE id = ?", (message.id,))
+    connection.execute(f"DELETE FROM issues WHERE {_KIND} AND NOT EXISTS (SELECT 1 FROM issue_messages WHERE {_KIND})", kind)
 
 
 def _issue(row: Row) -> Issue:

@@ -3,7 +3,7 @@
 import json
 from typing import Any, Final
 
-from chargeport.signals.catalogue import BY_KEY, CATALOGUE
+from chargeport.signals.catalogue import BY_KEY
 from chargeport.signals.definition import Kind, Permission, Value
 from chargeport.signals.reading import AbsenceReason
 from chargeport.store.records import Application, Change, Connection, Vehicle
@@ -17,7 +17,7 @@ APPLICATION: Final = "client_id, name, permissions, connected_only, management_t
 CONNECTION: Final = f"c.id, c.client_id, c.user_id, c.permissions, c.created_at, {VEHICLE}"
 
 _NO_ALIASES: Final = "[]"
-_FLAGS: Final = frozenset(signal.key for signal in CATALOGUE if signal.kind is Kind.FLAG)
+_FLAGS: Final = frozenset(signal.key for signal in BY_KEY.values() if signal.kind is Kind.FLAG)
 
 
 def vehicle(row: tuple[Any, ...]) -> Vehicle:

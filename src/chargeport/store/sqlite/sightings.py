@@ -123,6 +123,7 @@ class _Pass:
         """The wanted signals of a car of which anything is stored, by code."""
         known = [_Latest(*row) for row in fetch(self._connection, _LATEST, (vehicle_key,))]
         found = [(BY_KEY[latest.signal_key], latest) for latest in known]
+        found = [each for each in found if not each[0].is_derived]  # worked out again from what is written
         wanted = self._selection.signals
         return sorted((each for each in found if wanted is None or each[0] in wanted), key=lambda each: each[0].code)
 

@@ -7,10 +7,10 @@ from typing import Final
 
 import apsw
 
-from chargeport.errors import ConflictError
+from chargeport.errors import ConflictError, NotFoundError
 from chargeport.store.records import Erased, Page, Vehicle
 from chargeport.store.sqlite import rows
-from chargeport.store.sqlite.engine import Connection
+from chargeport.store.sqlite.engine import Connection, fetch
 from chargeport.store.sqlite.erasure import erase, wipe
 from chargeport.store.sqlite.reader import Reader
 from chargeport.store.sqlite.writer import Writer
@@ -32,6 +32,10 @@ class VehicleTables:
     async def add_vehicle(self, vehicle: Vehicle) -> None:
         """Make a car known under all its names."""
         await self._writer.call(lambda connection: _insert(connection, vehicle))
+
+    async def update_vehicle(self, vehicle: Vehicle) -> None:
+        """Other facts and names for a known car."""
+        await self._writer.call(lambda connection: _update(connection, vehicle))
 
     async def vehicle(self, vehicle_id: str) -> Vehicle | None:
         """One car by its id."""
@@ -64,12 +68,8 @@ class VehicleTables:
 
 def _insert(connection: Connection, vehicle: Vehicle) -> None:
     connection.execute("UPDATE sequences SET value = value + 1 WHERE name = 'vehicle'")
-    key = connection.execute("SELECT value FROM sequences WHERE name = 'vehicle'").fetchall()[0][0]
-    for reference in dict.fromkeys(name for name in (vehicle.id, vehicle.vin, *vehicle.aliases) if name):
-        try:
-            connection.execute("INSERT INTO vehicle_references VALUES (?, ?)", (reference, key))
-        except apsw.ConstraintError:
-            raise ConflictError(f"A vehicle called {reference!r} exists already.") from None
+    key = int(fetch(connection, "SELECT value FROM sequences WHERE name = 'vehicle'")[0][0])
+    _name(connection, key, vehicle)
     connection.execute(
         "INSERT INTO vehicles (id, key, vin, make, model, year, powertrain, mode, aliases, created_at)"
         " VALUES (?,?,?,?,?,?,?,?,?,?)",
@@ -78,3 +78,24 @@ def _insert(connection: Connection, vehicle: Vehicle) -> None:
             json.dumps(vehicle.aliases), vehicle.created_at,
         ),
     )  # fmt: skip
+
+
+def _update(connection: Connection, vehicle: Vehicle) -> None:
+    found = fetch(connection, "SELECT key FROM vehicles WHERE id = ?", (vehicle.id,))
+    if not found:
+        raise NotFoundError(f"No vehicle has the id {vehicle.id}.")
+    key = int(found[0][0])
+    connection.execute("DELETE FROM vehicle_references WHERE vehicle_key = ?", (key,))
+    _name(connection, key, vehicle)
+    connection.execute(
+        "UPDATE vehicles SET vin = ?, make = ?, model = ?, year = ?, powertrain = ?, aliases = ? WHERE key = ?",
+        (vehicle.vin, vehicle.make, vehicle.model, vehicle.year, vehicle.powertrain, json.dumps(vehicle.aliases), key),
+    )
+
+
+def _name(connection: Connection, key: int, vehicle: Vehicle) -> None:
+    for reference in dict.fromkeys(name for name in (vehicle.id, vehicle.vin, *vehicle.aliases) if name):
+        try:
+            connection.execute("INSERT INTO vehicle_references VALUES (?, ?)", (reference, key))
+        except apsw.ConstraintError:
+            raise ConflictError(f"A vehicle called {reference!r} exists already.") from None

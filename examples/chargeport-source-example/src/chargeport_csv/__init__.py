@@ -1,0 +1,90 @@
+"""A source type for Chargeport: rows that another program adds to a CSV file, each heard once."""
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from chargeport.sources.base import Cause, Delivery, Emit, SourceError, SourceType, Surroundings
+
+PLACE: Final = "place"  # under which the memory has how many bytes of the file are stored
+BATCH_BYTES: Final = 1_000_000
+
+
+class CsvSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which file is read, and how often it is looked at."""
+
+    file: Annotated[str, Meta(min_length=1, description="The CSV file; its first line names the columns.")]
+    every_s: Annotated[float, Meta(gt=0, le=3600, description="How often to look for new rows, in seconds.")] = 1.0
+
+
+class CsvSource:
+    """Hears the rows of a file: those that are there, and those that are added."""
+
+    def __init__(self, settings: CsvSettings, around: Surroundings) -> None:
+        self._file = Path(settings.file)
+        self._every_s = settings.every_s
+        self._around = around
+
+    @property
+    def name(self) -> str:
+        """The name that `meta.source` shows."""
+        return self._around.name
+
+    async def check(self, timeout_s: float) -> None:  # noqa: ARG002  (a file answers at once)
+        """Read the first line. Raises SourceError."""
+        self._read(0)
+
+    async def run(self, emit: Emit) -> None:
+        """Hand on rows until cancelled. Raises SourceError."""
+        place = int(await self._around.memory.get(PLACE) or 0)
+        while True:
+            columns, lines, place = self._read(place)
+            self._around.told.connected()
+            if lines:
+                await emit(list(self._deliveries(columns, lines)))
+                place += sum(map(len, lines))
+                await self._around.memory.put(PLACE, str(place))  # after it is stored: a crash repeats rows, and loses none
+            else:
+                await self._around.clock.sleep(self._every_s)
+
+    def _read(self, place: int) -> tuple[list[str], list[bytes], int]:
+        """The columns, the whole lines behind a place, and that place; the first row's, where the file has begun anew."""
+        try:
+            with self._file.open("rb") as file:
+                head = file.readline()
+                size = file.seek(0, 2)
+                start = place if len(head) <= place <= size else len(head)
+                file.seek(start)
+                lines = file.readlines(BATCH_BYTES)
+        except OSError as error:
+            raise SourceError(Cause.UNREACHABLE, f"{self._file} can't be read: {error.strerror}.") from error
+        if not head.endswith(b"\n"):
+            raise SourceError(Cause.UNREACHABLE, f"{self._file} has no line yet that names its columns.")
+        if lines and not lines[-1].endswith(b"\n"):  # it is being written
+            lines.pop()
+        return next(csv.reader([_text(head)])), lines, start
+
+    def _deliveries(self, columns: list[str], lines: list[bytes]) -> Iterator[Delivery]:
+        for line in lines:
+            cells = next(csv.reader([_text(line)]), [])
+            if cells:
+                row = dict(zip(columns, cells, strict=False))
+                yield Delivery(
+                    source=self._around.name,
+                    dialect=self._around.dialect,
+                    payload=json.dumps(row).encode(),
+                    received_at=self._around.clock.now(),
+                    vehicle=self._around.vehicle,
+                )
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8", "replace")
+
+
+CSV: Final = SourceType(name="csv", summary="Rows that are added to a CSV file", settings=CsvSettings, build=CsvSource)

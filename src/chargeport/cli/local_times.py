@@ -1,0 +1,122 @@
+"""Times that a file has without their zone, as instants: exactly, also in the nights when clocks are changed.
+
+In autumn one hour of local time comes twice. Which of the two a row is of, the rows around it tell: the clock runs backwards
+between the two, or the rows go on from the one before or on to the one after. Where neither tells, nobody can know.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import typer
+
+from chargeport.cli.typed import quoted
+from chargeport.normalise.times import EPOCH
+from chargeport.signals.violation import Rule, Violation
+
+CLOSE_MS: Final = 20 * 60_000  # rows that follow each other closer than this belong together
+JITTER_MS: Final = 60_000  # by so much rows of one logger may be out of order
+MOST: Final = 20_000  # rows of the hour that comes twice that are held until the next hour begins
+
+_WRITTEN: Final = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?) ?(Z|[+-]\d\d(?::?\d\d)?)?", re.ASCII)
+
+T = TypeVar("T")
+At = int | Violation | None
+
+
+class _Twice(NamedTuple):
+    """The two instants that one local time stands for, in ms."""
+
+    first: int
+    second: int
+
+
+def zone(text: str) -> ZoneInfo:
+    """A time zone by its name."""
+    try:
+        return ZoneInfo(text.strip())
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise typer.BadParameter(f"{quoted(text)} is no time zone: write a name like Europe/Berlin, or UTC.") from None
+
+
+def written(text: str, form: str | None = None) -> datetime | Violation | None:
+    """The date and time that a text writes, with its zone if it has one; None for a text that writes none (a number, say).
+
+    `form` is how it is written, in the signs of `strptime`; ISO 8601 and what databases make of it if not given.
+    """
+    text = text.strip()
+    try:
+        if form is not None:
+            return datetime.strptime(text, form)  # noqa: DTZ007  (the zone is told apart)
+        found = _WRITTEN.fullmatch(text)
+        return None if found is None else datetime.fromisoformat(f"{found[1]}T{found[2]}{found[3] or ''}")
+    except ValueError:
+        wanted = "2026-05-01 09:59:58" if form is None else form
+        return Violation(Rule.BAD_FORMAT, f"{text[:40]!r} is no time that is written like {wanted}", "time")
+
+
+def instants(rows: Iterable[tuple[T, datetime | Violation | None]], place: ZoneInfo | None) -> Iterator[tuple[T, At]]:
+    """Each row with its instant in ms since the epoch, in their order; a Violation where nobody can tell it.
+
+    A local time is one of `place`; None stays None.
+    """
+    before: int | None = None
+    held: list[tuple[T, _Twice]] = []
+    for row, when in rows:
+        at = _at(when, place) if isinstance(when, datetime) else when
+        if isinstance(at, _Twice):
+            held.append((row, at))
+            if len(held) < MOST:
+                continue
+        elif isinstance(at, int):
+            yield from _told_apart(held, before, at)
+            held, before = [], at
+            yield row, at
+            continue
+        else:
+            yield row, at
+            continue
+        yield from _told_apart(held, before, None)
+        held = []
+    yield from _told_apart(held, before, None)
+
+
+def _at(when: datetime, place: ZoneInfo | None) -> int | _Twice | Violation:
+    if when.tzinfo is not None:
+        return _ms(when)
+    if place is None:
+        return Violation(Rule.MISSING, f"{when} has no zone: say where that was, as --zone Europe/Berlin", "time")
+    first, second = (_ms(when.replace(tzinfo=place, fold=fold)) for fold in (0, 1))
+    if first > second:
+        return Violation(Rule.NOT_ALLOWED, f"{when} was left out when the clocks of {place.key} were put forward", "time")
+    return first if first == second else _Twice(first, second)
+
+
+def _ms(when: datetime) -> int:
+    return (when.astimezone(UTC) - EPOCH) // timedelta(milliseconds=1)
+
+
+def _told_apart(held: list[tuple[T, _Twice]], before: int | None, after: int | None) -> Iterator[tuple[T, At]]:
+    """The rows of an hour that came twice, with `before` and `after` them the next instants that are certain."""
+    turn = _turn([each for _, each in held], before, after) if held else None
+    for index, (row, each) in enumerate(held):
+        if turn is None:
+            local = datetime.fromtimestamp(each.first / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+            detail = f"this local time came twice, as {local}Z and an hour later or so: write it with its offset"
+            yield row, Violation(Rule.NOT_ALLOWED, detail, "time")
+        else:
+            yield row, each.first if index < turn else each.second
+
+
+def _turn(held: list[_Twice], before: int | None, after: int | None) -> int | None:
+    """How many of them are of the first time; None where that can't be known."""
+    back = [index for index in range(1, len(held)) if held[index].first < held[index - 1].first - JITTER_MS]
+    if back:
+        return back[0] if len(back) == 1 else None
+    goes_on = before is not None and 0 <= held[0].first - before <= CLOSE_MS
+    leads_on = after is not None and 0 <= after - held[-1].second <= CLOSE_MS
+    if goes_on is leads_on:
+        return None
+    return len(held) if goes_on else 0

@@ -1,0 +1,137 @@
+"""`chargeport source record`: what one source says, as a redacted recording that can be looked at, shared and replayed."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+import typer
+
+from chargeport import config
+from chargeport.cli.database import database_of, opened
+from chargeport.cli.options import Config, Database, Json
+from chargeport.cli.output import print_json, say
+from chargeport.clock import SystemClock
+from chargeport.config import PrecedenceSettings, Settings
+from chargeport.errors import ChargeportError, NotFoundError
+from chargeport.sources.base import Delivery, Mounted, RawMessage, Source, SourceError
+from chargeport.sources.recording import Recorder
+from chargeport.sources.redaction import MIN_NAME, Redaction
+from chargeport.store.base import Store
+from chargeport.store.records import Page
+
+ASIDE: Final = "-recorder"
+"""What the recorder's own name ends in: beside the running server it must not take its place at a broker."""
+OWN_NAMES: Final = ("client_id", "group", "durable")  # of settings that say by which name a broker knows us
+MAX_CARS: Final = 10_000  # whose names are looked for in everything; each costs a search in each message
+FOR_NOW: Final = {"mqtt": {"session_expiry_s": 0}}  # nothing is to be kept for us once we are gone
+
+
+def record(
+    *,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The source, as in the settings.", show_default=False)],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The new recording.", show_default=False)],
+    seconds: Annotated[float, typer.Option(min=1, max=604_800, help="For how long.")] = 60.0,
+    count: Annotated[
+        int | None, typer.Option(min=1, max=10_000_000, help="End after so many messages.", show_default=False)
+    ] = None,
+    also: Annotated[
+        list[str] | None, typer.Option("--name", metavar="TEXT", help="Replace this too, wherever it stands; may be repeated.")
+    ] = None,
+    config_file: Config = None,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Record what a source says, redacted: VINs, places, accounts, tokens, plates. Look at it before you share it.
+
+    Nothing of it is stored. Exits with 1 when nothing was heard.
+    """
+    settings = config.load(config_file)
+    told = asyncio.run(
+        _recorded(settings, database_of(config_file, database), name, file=file, end=_End(seconds, count), also=also or [])
+    )
+    if as_json:
+        print_json(told)
+    else:
+        full = ", the file is full" if told["full"] else ""
+        say(f"{told['written']} messages in {file}, {told['left_out']} left out{full}.")
+    if not told["written"]:
+        raise typer.Exit(1)
+
+
+class _End:
+    """When to stop."""
+
+    def __init__(self, seconds: float, count: int | None) -> None:
+        self.seconds = seconds
+        self.count = count
+        self.reached = asyncio.Event()
+
+
+async def _recorded(
+    settings: Settings, database: str | None, name: str, *, file: Path, end: _End, also: Sequence[str]
+) -> dict[str, Any]:
+    from chargeport.flow.feeds import Feeds
+
+    table = _table(settings, name)
+    async with opened(database, create=True) as store:
+        only_this = msgspec.structs.replace(settings, sources=[table], precedence=PrecedenceSettings())
+        built = Feeds(store, only_this, SystemClock(), recording=False).built[0]
+        if isinstance(built.source, Mounted):
+            raise ChargeportError(
+                f'{name}: its stations connect to the running server, so that has to record: write record = "FOLDER"'
+                " at the source in the settings and start the server anew."
+            )
+        try:
+            with Recorder(file, Redaction([*also, *await _aliases(store)])) as recorder:
+                await _listen(built.source, recorder, end)
+                return {"written": recorder.written, "left_out": recorder.left_out, "full": recorder.full}
+        except SourceError as error:
+            raise ChargeportError(f"{name}: {error.cause}: {error}") from error
+
+
+def _table(settings: Settings, name: str) -> dict[str, Any]:
+    """The source's settings, under names of its own. Raises NotFoundError, ChargeportError."""
+    found = next((table for table in settings.sources if table.get("name") == name), None)
+    if found is None:
+        raise NotFoundError(
+            f"No source of the settings is called {name!r}. What is pushed to the server (POST /ingest/...), it can record"
+            ' itself: write record = "FOLDER" in [ingest] and start it anew.'
+        )
+    own = {key: f"{found[key]}{ASIDE}" for key in OWN_NAMES if isinstance(found.get(key), str)}
+    # A group or consumer that the settings do not name has a usual name, which the server's own source then has.
+    usual = {"kafka": {"group": f"chargeport{ASIDE}"}, "nats": {"durable": f"chargeport{ASIDE}"}}.get(
+        str(found.get("type")), {}
+    )
+    return found | usual | own | FOR_NOW.get(str(found.get("type")), {}) | {"name": f"{name}{ASIDE}", "record": None}
+
+
+async def _aliases(store: Store) -> list[str]:
+    """What the cars are called: none of it may stand in a recording."""
+    cars, _ = await store.vehicles(Page(1, MAX_CARS))
+    names = {name for car in cars for alias in car.aliases for name in (alias, alias.rpartition(":")[2])}
+    return sorted(name for name in names if len(name) >= MIN_NAME)
+
+
+async def _listen(source: Source, recorder: Recorder, end: _End) -> None:
+    """Run the source until it is time. Raises SourceError."""
+
+    async def emit(heard: Sequence[RawMessage | Delivery]) -> None:
+        room = None if end.count is None else end.count - recorder.written
+        recorder.write([each for each in heard if isinstance(each, Delivery)][:room])
+        if recorder.full or (end.count is not None and recorder.written >= end.count):
+            end.reached.set()
+
+    running = asyncio.ensure_future(source.run(emit))
+    waiting = asyncio.ensure_future(end.reached.wait())
+    try:
+        await asyncio.wait({running, waiting}, timeout=end.seconds, return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            running.result()
+    finally:
+        for task in (running, waiting):
+            task.cancel()
+            with suppress(asyncio.CancelledError, SourceError):
+                await task

@@ -1,0 +1,188 @@
+"""`chargeport source`: how the sources are, whether they can be reached, and what of them could not be understood."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import msgspec
+import typer
+
+from chargeport import config
+from chargeport.cli import source_record, source_replay
+from chargeport.cli.ages import ago, long
+from chargeport.cli.database import database_of, opened, resolved, with_store
+from chargeport.cli.options import Config, Database, Json
+from chargeport.cli.output import print_json, print_table, say
+from chargeport.clock import SystemClock
+from chargeport.errors import NotFoundError
+from chargeport.flow.health import SourceState
+from chargeport.sources.base import Cause, SourceError
+from chargeport.store.base import Store
+from chargeport.store.records import IssueCount, Page
+
+if TYPE_CHECKING:
+    from chargeport.flow.building import Built
+
+SILENT_AFTER_MS: Final = 30_000
+"""A server writes its sources' states every few seconds: older ones are what was when it stopped."""
+CHECK_WITHIN_S: Final = 10.0
+NO_SOURCE: Final = "There is no source: [[sources]] in the settings file names them; name the file with --config."
+
+group = typer.Typer(help="Sources: what the server listens to.", no_args_is_help=True)
+group.command("record")(source_record.record)
+group.command("replay")(source_replay.replay)
+
+
+@group.command("list")
+def list_sources(*, config_file: Config = None, database: Database = None, as_json: Json = False) -> None:
+    """Say how each source is, as the running server wrote it down last; with --config, those too that never ran."""
+    now = SystemClock().now()
+    tables = config.load(config_file).sources if config_file else []
+    states = _written(config_file, database, none_is_fine=bool(tables))
+    idle = [_Idle.of(table) for table in tables if table.get("name") not in states]
+    running = [(state, now - at <= SILENT_AFTER_MS) for state, at in states.values()]
+    if as_json:
+        print_json([*(_document(*each) for each in running), *map(msgspec.to_builtins, idle)])
+        return
+    rows: list[tuple[Any, ...]] = [(each.name, each.type, each.dialect, sentence(each, live, now)) for each, live in running]
+    rows += [(each.name, each.type, each.dialect, "not started: chargeport serve --config starts it") for each in idle]
+    print_table(("name", "type", "dialect", "how it is"), rows, NO_SOURCE)
+
+
+class _Idle(msgspec.Struct, frozen=True):
+    """A source of the settings that no server has run yet."""
+
+    name: str | None
+    type: str | None
+    dialect: str | None
+    condition: str = "not started"
+
+    @classmethod
+    def of(cls, table: Mapping[str, Any]) -> "_Idle":
+        name, kind, dialect = (None if table.get(key) is None else str(table[key]) for key in ("name", "type", "dialect"))
+        return cls(name, kind, dialect)
+
+
+def sentence(state: SourceState, live: bool, now: int) -> str:
+    """One line that a person can act on."""
+    if not live:
+        return f"the server does not run; it was {state.condition}, heard {state.messages} messages"
+    heard = f"{state.messages} messages, {state.per_second:g}/s, last {ago(state.last_message_at, now) or 'never'}"
+    heard += f", {state.rejected} not understood (chargeport source issues)" if state.rejected else ""
+    heard += f", {state.outranked} outranked" if state.outranked else ""
+    heard += f", {state.lag} waiting there" if state.lag else ""
+    if state.left:
+        vehicle, count = min(state.left.items(), key=lambda each: each[1])
+        heard += f", {count} requests left" + (f" for {vehicle}" if len(state.left) > 1 else "")
+    if state.condition == "waiting":
+        retry = long(max(0, (state.retry_at or now) - now) / 1000)
+        return f"{state.cause}: {state.sentence} Next try in {retry}. {heard}"
+    since = long((now - state.since_at) / 1000)
+    why = f" ({state.cause}: {state.sentence})" if state.condition == "connecting" and state.cause else ""
+    return f"{state.condition} since {since}{why}: {heard}"
+
+
+@group.command("check")
+def check(
+    *,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One source; else all.", show_default=False)] = None,
+    config_file: Config = None,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Try to reach each source once, and say what is in the way. Exits with 1 when one can't be reached."""
+    results = asyncio.run(_checked(config_file, database, name))
+    if as_json:
+        print_json(results)
+    else:
+        rows = [
+            (each["name"], each["type"], each["detail"] if each["ok"] else f"{each['cause']}: {each['detail']}")
+            for each in results
+        ]
+        print_table(("name", "type", "result"), rows, NO_SOURCE)
+    if not all(each["ok"] for each in results):
+        raise typer.Exit(1)
+
+
+async def _checked(config_file: Path | None, database: str | None, name: str | None) -> list[dict[str, Any]]:
+    from chargeport.flow.feeds import Feeds
+
+    settings = config.load(config_file)
+    async with opened(database_of(config_file, database), create=True) as store:
+        wanted = [each for each in Feeds(store, settings, SystemClock()).built if name in (None, each.source.name)]
+        if name is not None and not wanted:
+            raise NotFoundError(f"No source is called {name!r}: chargeport source list --config FILE shows them.")
+        return [await _result(each) for each in wanted]
+
+
+async def _result(built: "Built") -> dict[str, Any]:
+    """What came of trying to reach a source."""
+    told: dict[str, Any] = {"name": built.source.name, "type": built.pulse.state.type}
+    check = getattr(built.source, "check", None)
+    if check is None:
+        return told | {"ok": True, "detail": "it is heard when it comes: there is nothing to reach"}
+    try:
+        await check(CHECK_WITHIN_S)
+    except SourceError as error:
+        return told | {"ok": False, "cause": error.cause.value, "detail": str(error)}
+    except Exception as error:  # noqa: BLE001  (a source of somebody else's, perhaps)
+        return told | {"ok": False, "cause": Cause.PROTOCOL.value, "detail": f"{type(error).__name__}: {error}"}
+    return told | {"ok": True, "detail": "reached"}
+
+
+@group.command("issues")
+def issues(
+    *,
+    raw: Annotated[bool, typer.Option("--raw", help="With the newest message of each, as it came.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 100,
+    config_file: Config = None,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Show what could not be understood; chargeport source replay --issues reads it again."""
+
+    async def look(store: Store) -> tuple[list[IssueCount], int]:
+        return await store.issues(Page(1, limit))
+
+    found, total = with_store(database_of(config_file, database), look)
+    now = SystemClock().now()
+    if as_json:
+        print_json([_issue(each) for each in found])
+        return
+    rows = [(*_told(each, now), each.issue.raw) if raw else _told(each, now) for each in found]
+    columns = ("source", "vehicle", "subject", "what is wrong", "count", "last") + (("message",) if raw else ())
+    print_table(columns, rows, "Everything was understood.")
+    if total > len(found):
+        say(f"and {total - len(found)} more: --limit {total} shows all.")
+
+
+def _told(each: IssueCount, now: int) -> tuple[Any, ...]:
+    issue = each.issue
+    return issue.source, issue.vehicle, issue.subject, issue.detail, each.count, ago(issue.received_at, now)
+
+
+def _issue(each: IssueCount) -> dict[str, Any]:
+    issue = each.issue
+    return {
+        "source": issue.source, "vehicle": issue.vehicle, "subject": issue.subject, "detail": issue.detail, "count": each.count,
+        "first_at": each.first_at, "last_at": issue.received_at, "message": issue.raw,
+    }  # fmt: skip
+
+
+def _document(state: SourceState, live: bool) -> dict[str, Any]:
+    document: dict[str, Any] = msgspec.to_builtins(state)
+    return document if live else document | {"condition": "stopped"}
+
+
+def _written(config_file: Path | None, database: str | None, *, none_is_fine: bool) -> dict[str, tuple[SourceState, int]]:
+    """The states that a server wrote down, and when; with `none_is_fine` there may be no database yet."""
+    url = database_of(config_file, database)
+    if none_is_fine and not resolved(url).exists():
+        return {}
+
+    async def look(store: Store) -> dict[str, tuple[SourceState, int]]:
+        found = await store.source_states()
+        return {name: (msgspec.json.decode(text, type=SourceState), at) for name, (text, at) in sorted(found.items())}
+
+    return with_store(url, look)

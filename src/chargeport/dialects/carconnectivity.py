@@ -1,0 +1,202 @@
+"""CarConnectivity: its tree of attributes, as MQTT topics in plain text, as {val, upd, uni}, or whole (sources 4).
+
+Plain text has no units; then those hold that the library uses unless a locale changes them: kW, km/h, km, kWh, A, %.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from chargeport.dialects.amounts import amount, bare, unit_of, word
+from chargeport.dialects.forms import at_ms, by_topic, items, vehicle_of
+from chargeport.dialects.instants import by_instant, minutes_until
+from chargeport.dialects.positions import halves
+from chargeport.dialects.table import (
+    Dialect,
+    Gate,
+    Row,
+    Said,
+    Unreadable,
+    battery_range,
+    capacity,
+    combined,
+    dialect,
+    limit,
+    row,
+    value,
+)
+from chargeport.sources.base import Delivery, RawMessage
+
+_STATE: Final = "charging/state"
+_PLUG: Final = "charging/connector/connection_state"
+_SUPPLY: Final = "charging/connector/external_power"
+_POWER: Final = "charging/power"
+_REACHED: Final = "charging/estimated_date_reached"
+_NO_SUPPLY: Final = "no supply"  # the library's "unavailable", which is a value here: anywhere else it means that there is none
+_WORDS: Final = {
+    "charging": "CHARGING",
+    "conservation": "CONSERVING",
+    "discharging": "DISCHARGING",
+    "error": "ERROR",
+    "off": "NOT_CHARGING",  # refined by the plug
+    "ready_for_charging": "CONNECTED",
+}
+# What the library writes for "I do not know": it says nothing.
+_NOTHING: Final = {
+    "invalid": None, "unsupported": None, "unknown charging state": None, "unknown charge type": None,
+    "unknown unlock plug state": None, "unknown lock state": None, "unknown external power": None,
+}  # fmt: skip
+
+
+def _is_nothing(content: Any) -> bool:
+    return word(content) in _NOTHING
+
+
+def status(known: Mapping[str, Any]) -> Said:
+    """The state, refined by the plug and by the supply."""
+    state, plug = word(known.get(_STATE)), word(known.get(_PLUG))
+    if not state or state in _NOTHING:
+        return None
+    if state not in _WORDS:
+        raise ValueError(f"{state[:40]!r} is none of the states known here: {', '.join(_WORDS)}")
+    if state == "off":
+        return value({"connected": "CONNECTED", "disconnected": "DISCONNECTED"}.get(plug, "NOT_CHARGING"))
+    if state == "ready_for_charging" and word(known.get(_SUPPLY)) == _NO_SUPPLY:
+        return value("NO_POWER")
+    return value(_WORDS[state])
+
+
+def is_charging(known: Mapping[str, Any]) -> Said:
+    """Whether the battery receives energy: keeping it at its limit counts only while power flows."""
+    state = word(known.get(_STATE))
+    if state not in _WORDS:
+        return None  # the row of the status tells a new word
+    return value(state == "charging" or (state == "conservation" and _POWER in known and amount(known[_POWER]) > 0))
+
+
+def target(content: Any) -> Said:
+    """The limit in force, in percent."""
+    return limit(amount(content))
+
+
+def _drive(name: str) -> tuple[Row, ...]:
+    """The rows of one drive of a car; those of an engine that burns fuel say nothing."""
+    kind, level, reach = (f"drives/{name}/{each}" for each in ("type", "level", "range"))
+    total, available = (f"drives/{name}/battery/{each}_capacity" for each in ("total", "available"))
+
+    def is_electric(known: Mapping[str, Any]) -> bool:
+        return word(known.get(kind)) == "electric"
+
+    def charge(known: Mapping[str, Any]) -> Said:
+        return {"value": amount(known[level]), "unit": "%"} if level in known and is_electric(known) else None
+
+    def distance(known: Mapping[str, Any]) -> Said:
+        if reach not in known or not is_electric(known):
+            return None
+        return battery_range(amount(known[reach]), unit_of(known[reach], "km"))
+
+    def nominal(known: Mapping[str, Any]) -> Said:
+        field = total if total in known else available
+        return capacity(amount(known[field]), "CarConnectivity") | {"unit": unit_of(known[field], "kWh")}
+
+    return (
+        combined((level, kind), "tractionbattery-stateofcharge", charge),
+        combined((reach, kind), "tractionbattery-range", distance),
+        combined((total, available), "tractionbattery-nominalcapacity", nominal),
+    )
+
+
+def read(dialect: Dialect, delivery: Delivery) -> list[RawMessage]:
+    """Topics with their values, or the tree. A value that says when it was updated is as of then. Raises Unreadable."""
+    if delivery.topic.endswith("/full_json") or (not delivery.topic and delivery.payload.lstrip()[:1] == b"{"):
+        [tree] = items(delivery.payload)[:1]
+        if not isinstance(tree, dict):
+            raise Unreadable("the tree is an object")
+        if isinstance(tree.get("garage"), dict):
+            return [each for name, car in tree["garage"].items() if isinstance(car, dict) for each in _car(delivery, name, car)]
+        if "charging" in tree or "drives" in tree:
+            return _car(delivery, word(bare(_leaf(tree.get("vin")))).upper() or None, tree)
+    found: list[RawMessage] = []
+    for each in by_topic(dialect, delivery):
+        told = [one for name, content in each.fields.items() for one in _told(delivery, name, content)]
+        kept = msgspec.structs.replace(delivery, retained=each.retained, observed_at=each.observed_at)
+        found += by_instant(kept, each.vehicle, told)
+    return found
+
+
+def _car(delivery: Delivery, name: str | None, tree: Mapping[str, Any]) -> list[RawMessage]:
+    return by_instant(delivery, vehicle_of(delivery, name), _leaves(delivery, tree, ""))
+
+
+def _leaves(delivery: Delivery, tree: Mapping[str, Any], path: str) -> Iterator[tuple[int | None, str, Any]]:
+    for name, content in tree.items():
+        if isinstance(content, dict) and "val" not in content:
+            yield from _leaves(delivery, content, f"{path}{name}/")
+        else:
+            yield from _told(delivery, f"{path}{name}", content)
+
+
+def _told(delivery: Delivery, field: str, content: Any) -> Iterator[tuple[int | None, str, Any]]:
+    """An attribute, with when it was updated; the JSON form of a topic is the same attribute."""
+    at = at_ms(content.get("upd")) if isinstance(content, dict) else None
+    found = _leaf(content)
+    field = field.removesuffix("_json")
+    if field == _REACHED and found:
+        found = minutes_until(found, at or delivery.observed_at or delivery.received_at)
+    if field == _SUPPLY and word(found) == "unavailable":
+        found = _NO_SUPPLY
+    yield at, field, None if isinstance(found, str) and _is_nothing(found) else found
+
+
+def _leaf(content: Any) -> Any:
+    """An attribute's value, with its unit where it has one; one whose unit the library does not know says nothing."""
+    if not isinstance(content, dict) or "val" not in content:
+        return content
+    unit = content.get("uni")
+    if not isinstance(unit, str):
+        return content["val"]
+    return None if unit == "invalid" or unit.startswith("unknown") else {"value": content["val"], "unit": unit}
+
+
+CARCONNECTIVITY: Final = dialect(
+    "carconnectivity",
+    combined((_STATE, _POWER), "charge-ischarging", is_charging),
+    combined((_STATE, _PLUG, _SUPPLY), "charge-detailedchargingstatus", status, note="sources 4.2"),
+    row(_PLUG, "charge-ischargingcableconnected", words={"connected": True, "disconnected": False} | _NOTHING),
+    row(
+        "charging/connector/lock_state",
+        "charge-ischargingcablelatched",
+        words={"locked": True, "unlocked": False} | _NOTHING,
+    ),
+    row("charging/type", "charge-isfastchargerpresent", words={"dc": True, "ac": False, "off": False} | _NOTHING),
+    row(_POWER, "charge-wattage", "kW", gate=Gate.LIVE),
+    row("charging/rate", "charge-chargerate", "km/h", gate=Gate.LIVE),
+    row(_REACHED, "charge-timetocomplete", "min", gate=Gate.CHARGING, note="an instant, read as the time until then"),
+    row("charging/settings/target_level", "charge-chargelimits", decode=target),
+    row("charging/settings/maximum_current", "charge-amperagemax", "A"),
+    halves("position/latitude", "position/longitude"),
+    *_drive("primary"),
+    *_drive("secondary"),
+    topics=("carconnectivity/0/garage/{vehicle}/{field...}",),
+    ignored=frozenset(
+        {
+            # What the car is, and where.
+            "vin", "name", "manufacturer", "model", "model_year", "type", "license_plate", "odometer", "state",
+            "connection_state", "outside_temperature", "specification/*", "position/*", "images/*", "managing_connectors*",
+            "id", "capabilities/*", "commands/*", "is_active", "online*", "last_*", "nickname", "brand", "vehicle_type",
+            # Parts of the car that have nothing to do with charging.
+            "doors/*", "windows/*", "lights/*", "software/*", "climatization/*", "window_heatings/*", "maintenance/*",
+            "active_ventilation/*", "parking/*", "trips/*", "tires/*", "statistics/*",
+            # Of charging and the drives, what no signal asks for.
+            "charging/binarystate", "charging/commands/*", "charging/charging_station/*", "charging/settings/auto_unlock*",
+            "charging/settings/target_level_writetopic", "charging/settings/maximum_current_writetopic", "charging/mode",
+            "charging/settings/maximum_current_in_ampere", "charging/settings/max_current_in_ampere", "charging/profiles/*",
+            "charging/settings/preferred_charge_mode", "charging/settings/battery_care*", "charging/settings/charging_care*",
+            "charging/is_in_saved_location", "charging/is_in_safed_location", "charging/errors*",
+            "charging/connector/led_color",
+            "drives/total_range*", "drives/primary/*", "drives/secondary/*",
+        }
+    ),
+    read=read,
+)  # fmt: skip

@@ -1,0 +1,166 @@
+"""The forms in which evcc speaks: topics, /api/state, /api/sessions; and its sessions and plans as documents of ours."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from chargeport.dialects.amounts import amount
+from chargeport.dialects.forms import at_ms, by_topic, items, message, vehicle_of
+from chargeport.dialects.table import Dialect, Said, Unreadable
+from chargeport.dialects.topics import TopicPattern
+from chargeport.signals.documents import MAX_ENTRIES
+from chargeport.sources.base import Delivery, RawMessage
+
+CURRENTS: Final = ("chargeCurrents/l1", "chargeCurrents/l2", "chargeCurrents/l3")
+VOLTAGES: Final = ("chargeVoltages/l1", "chargeVoltages/l2", "chargeVoltages/l3")
+SESSIONS: Final = "sessions"
+
+_WEEKDAYS: Final = ("SUNDAY", "MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY")
+_NO_TIME: Final = "0001-"  # how Go writes an instant that is not set
+_ANY_TOPIC: Final = (TopicPattern.parse("{field...}"),)
+_NOBODY: Final = "?"
+
+
+def read(dialect: Dialect, delivery: Delivery) -> list[RawMessage]:
+    """Topics with their values, the whole state, or the list of sessions. Raises Unreadable."""
+    if not delivery.topic:
+        content = items(delivery.payload)
+        if len(content) == 1 and isinstance(content[0], dict) and "result" in content[0]:
+            result = content[0]["result"]
+            content = result if isinstance(result, list) else [result]
+        if content and all(isinstance(each, dict) and "chargedEnergy" in each and "created" in each for each in content):
+            return _sessions(delivery, content)
+        if len(content) == 1 and isinstance(content[0], dict) and isinstance(content[0].get("loadpoints"), list):
+            return _state(delivery, content[0])
+    return _topics(dialect, delivery)
+
+
+def _topics(dialect: Dialect, delivery: Delivery) -> list[RawMessage]:
+    """Each topic names a loadpoint or a car; a field without one belongs to a loadpoint of the car that the transport names."""
+    anywhere = msgspec.structs.replace(dialect, topics=_ANY_TOPIC)
+    unnamed = msgspec.structs.replace(delivery, vehicle=_NOBODY)
+    found: list[RawMessage] = []
+    for each in by_topic(anywhere, unnamed, "/", named_by=()):
+        fields: dict[str, dict[str, Any]] = {}
+        for topic, value in each.fields.items():
+            if (address := _address(dialect, delivery, topic)) is not None:
+                fields.setdefault(address[0], {}).update(_phases({address[1]: value}))
+        found += [msgspec.structs.replace(each, vehicle=name, fields=told) for name, told in fields.items()]
+    return found
+
+
+def _address(dialect: Dialect, delivery: Delivery, topic: str) -> tuple[str, str] | None:
+    """The car that a topic speaks of, and the field; None for what evcc says of the house (`evcc/site/…`, `evcc/status`)."""
+    for pattern in dialect.topics:
+        address = pattern.match(topic)
+        if address is not None and address.vehicle is not None:
+            if "vehicles/{vehicle}" in pattern.text:
+                return vehicle_of(delivery, address.vehicle), f"vehicle/{address.field}"
+            return vehicle_of(delivery, place(address.vehicle)), address.field
+    if any(topic.startswith(pattern.text.partition("/")[0] + "/") for pattern in dialect.topics):
+        return None
+    if delivery.topic:
+        known = ", ".join(pattern.text for pattern in dialect.topics)
+        raise Unreadable(f"{topic!r:.100} is none of the topics known here: {known}")
+    return vehicle_of(delivery), topic
+
+
+def place(number: Any) -> str:
+    """The name of whatever charges at a loadpoint; the first is 1."""
+    return f"loadpoints/{number}"
+
+
+def _phases(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields with a list for the three phases spelled as topics have them."""
+    found: dict[str, Any] = {}
+    for name, value in fields.items():
+        if name in ("chargeCurrents", "chargeVoltages") and isinstance(value, list):
+            found.update({f"{name}/l{index}": each for index, each in enumerate(value, 1)})
+        elif value != "" and not (isinstance(value, str) and value.startswith(_NO_TIME)):
+            found[name] = value
+        else:
+            found[name] = None
+    return found
+
+
+def _state(delivery: Delivery, state: Mapping[str, Any]) -> list[RawMessage]:
+    """A message for each loadpoint and for each car of /api/state."""
+    points = {place(index): _phases(point) for index, point in enumerate(state["loadpoints"], 1)}
+    cars = {
+        str(name): {f"vehicle/{field}": value for field, value in car.items()}
+        for name, car in (state.get("vehicles") or {}).items()
+    }
+    if delivery.vehicle is None:
+        return [message(delivery, name, fields) for name, fields in (*points.items(), *cars.items())]
+    if delivery.vehicle in cars and delivery.vehicle not in points:
+        here = [name for name, fields in points.items() if fields.get("vehicleName") == delivery.vehicle]
+    else:
+        here = _chosen(delivery.vehicle, points)
+    found = [message(delivery, delivery.vehicle, points[name]) for name in here]
+    own = {points[name].get("vehicleName") for name in here} | {delivery.vehicle}
+    return found + [message(delivery, delivery.vehicle, cars[name]) for name in cars if name in own]
+
+
+def _chosen(vehicle: str, points: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The loadpoint that is meant when one car is named for all of them: the one of that name, else the only one in use."""
+    if vehicle in points:
+        return [vehicle]
+    in_use = [name for name, fields in points.items() if fields.get("connected")] if len(points) > 1 else list(points)
+    if len(in_use) != 1:
+        raise Unreadable(f"which loadpoint is meant? Name {' or '.join(points)}, or give the vehicle one of these as an alias")
+    return in_use
+
+
+def _sessions(delivery: Delivery, sessions: list[dict[str, Any]]) -> list[RawMessage]:
+    """A message for each car that sessions are of, as of the end of its last one."""
+    of_car: dict[str, list[dict[str, Any]]] = {}
+    for session in sessions:
+        of_car.setdefault(str(session.get("vehicle") or ""), []).append(session)
+    if delivery.vehicle in of_car:
+        of_car = {delivery.vehicle: of_car[delivery.vehicle]}
+    if delivery.vehicle is not None and len(of_car) > 1:
+        names = ", ".join(sorted(name or "a car without a name" for name in of_car))
+        raise Unreadable(f"these are sessions of {names}: give each vehicle its title as an alias, and name none here")
+    return [
+        message(delivery, vehicle_of(delivery, name), {SESSIONS: own}, max(filter(None, map(_ended_at, own)), default=None))
+        for name, own in of_car.items()
+    ]
+
+
+def _ended_at(session: Mapping[str, Any]) -> int | None:
+    finished = session.get("finished")
+    return None if not finished or str(finished).startswith(_NO_TIME) else at_ms(finished)
+
+
+def records(sessions: Any) -> Said:
+    """Sessions that have ended, as records. Energy is the grid's, in kWh here (the live field has Wh)."""
+    ended = [(at, session) for session in sessions if (at := _ended_at(session)) and at > (at_ms(session["created"]) or 0)]
+    newest = sorted(ended, key=lambda each: each[0])[-MAX_ENTRIES:]
+    return {"values": [dict(_record(session)) for _, session in newest]}
+
+
+def _record(session: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    yield "id", f"evcc-{session['id']}"
+    yield "startTime", session["created"]
+    yield "endTime", session["finished"]
+    yield "startStateOfCharge", session.get("socStart")
+    yield "endStateOfCharge", session.get("socEnd")
+    yield "energyAdded", amount(session["chargedEnergy"])
+    yield "isPublicCharger", False  # evcc steers one's own
+    if session.get("price") is not None:
+        yield "cost", {"energyAmount": session["price"]}
+    if session.get("loadpoint"):
+        yield "location", {"name": session["loadpoint"]}
+
+
+def timers(plans: Any) -> Said:
+    """Weekly plans as departure timers, in the car's local time. Over MQTT only their number comes in one piece."""
+    if not isinstance(plans, list):
+        return None
+    departures = [
+        {"time": f"{plan['time']}:00", "days": [_WEEKDAYS[day] for day in plan["weekdays"]]}
+        for plan in plans
+        if plan.get("active", True)
+    ]
+    return {"values": [{"type": "GLOBAL", "departureTimers": departures}] if departures else []}

@@ -1,0 +1,248 @@
+"""The forms in which deliveries come, as far as several dialects share them: JSON, lines of it, topics, single values."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from chargeport.dialects.table import Dialect, Unreadable
+from chargeport.dialects.topics import TopicPattern
+from chargeport.signals.documents import instant
+from chargeport.sources.base import Delivery, RawMessage
+
+MAX_DEPTH: Final = 64  # of objects in objects; the deepest payload known has 7
+MAX_NAME: Final = 128  # of a vehicle, as everywhere
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SECONDS_BELOW: Final = 100_000_000_000  # in milliseconds that is 1973, in seconds the year 5138: no instant is both
+_FLAGS: Final = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+_MEASURED: Final = ({"value"}, {"value", "unit"})
+
+
+def json_value(payload: bytes) -> Any:
+    """What strict JSON says. Raises Unreadable for anything else (NaN is no JSON), and for more than MAX_DEPTH levels."""
+    try:
+        value = msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise Unreadable(f"this is no JSON: {error}") from None
+    if payload.count(b"[") + payload.count(b"{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+        raise Unreadable(f"this JSON is nested deeper than {MAX_DEPTH} levels")
+    return value
+
+
+def _depth(value: Any) -> int:
+    """How deep a value is nested; does not recur itself."""
+    depth, level = 0, [value]
+    while level:
+        depth += 1
+        inner = [list(each.values()) if isinstance(each, dict) else each for each in level if isinstance(each, dict | list)]
+        level = [item for each in inner for item in each]
+    return depth
+
+
+def text_value(payload: bytes) -> Any:
+    """The one value that a payload writes: a JSON scalar if it is one, else its text. Raises Unreadable for what is no text."""
+    try:
+        value = msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        value = []
+    if not isinstance(value, dict | list):
+        return value
+    try:
+        return payload.decode()
+    except UnicodeDecodeError:
+        raise Unreadable("the payload is neither JSON nor text in UTF-8") from None
+
+
+def items(payload: bytes) -> list[Any]:
+    """The items of a body: of a JSON array, or one a line (NDJSON), or the one value that it is. Raises Unreadable."""
+    try:
+        value = json_value(payload)
+    except Unreadable:
+        lines = [line for line in payload.splitlines() if line.strip()]
+        if len(lines) < 2 or lines[0].lstrip()[:1] not in b"{[":  # noqa: PLR2004  (one line is no NDJSON)
+            raise
+        return [json_value(line) for line in lines]
+    return value if isinstance(value, list) else [value]
+
+
+def flattened(content: Mapping[str, Any], separator: str) -> dict[str, Any]:
+    """The members of nested objects under their joined names; a value with its unit stays whole, an empty object says nothing.
+
+    >>> flattened({"v": {"c": {"charging": "yes"}}, "soc": {"value": 62, "unit": "%"}}, ".")
+    {'v.c.charging': 'yes', 'soc': {'value': 62, 'unit': '%'}}
+    """
+    found: dict[str, Any] = {}
+    for name, member in content.items():
+        if isinstance(member, dict) and member.keys() not in _MEASURED:
+            inner = flattened(member, separator)
+            found.update({f"{name}{separator}{each}": value for each, value in inner.items()})
+        else:
+            found[name] = member
+    return found
+
+
+def number(value: Any) -> float:
+    """A finite number, also one that was written as text. Raises ValueError or TypeError."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise TypeError(f"{value!r:.40} is no number")
+    try:
+        found = float(value)
+    except ValueError:
+        raise ValueError(f"{value!r:.40} is no number") from None
+    if not math.isfinite(found):
+        raise ValueError(f"{value!r:.40} is no number to work with")
+    return found
+
+
+def flag(value: Any) -> bool:
+    """A flag, also one written as yes or no, true or false, on or off, 1 or 0. Raises ValueError."""
+    found = value if isinstance(value, bool) else _FLAGS.get(str(value).strip().casefold())
+    if found is None:
+        raise ValueError(f"{value!r:.40} is neither true nor false")
+    return found
+
+
+def at_ms(value: Any) -> int | None:
+    """An instant in ms since the epoch, from ISO 8601 with an offset or from a count of seconds or milliseconds; None for null.
+
+    Raises ValueError or TypeError.
+    """
+    if value is None or value == "":
+        return None
+    if isinstance(value, str) and not value.strip().lstrip("-").replace(".", "", 1).isdigit():
+        return (instant(value.strip(), "observedAt") - _EPOCH) // timedelta(milliseconds=1)
+    count = number(value)
+    return round(count * 1000 if abs(count) < _SECONDS_BELOW else count)
+
+
+def vehicle_of(delivery: Delivery, named: Any = None) -> str:
+    """Whose delivery it is: what the transport was told, else what the payload says. Raises Unreadable where nobody says it."""
+    name = delivery.vehicle or named
+    name = str(name) if isinstance(name, int) and not isinstance(name, bool) else name
+    if not isinstance(name, str) or not name.strip():
+        raise Unreadable("nobody says which car this is: name it in the payload, or with ?vehicle=ID")
+    if len(name) > MAX_NAME:
+        raise Unreadable(f"a vehicle is named by 1 to {MAX_NAME} characters, not {len(name)}")
+    return name.strip()
+
+
+def message(delivery: Delivery, vehicle: str, fields: Mapping[str, Any], observed_at: int | None = None) -> RawMessage:
+    """A message of this delivery; `observed_at` where the fields say so themselves, else what the transport knows."""
+    return RawMessage(
+        source=delivery.source,
+        dialect=delivery.dialect,
+        vehicle=vehicle,
+        fields=fields,
+        received_at=delivery.received_at,
+        observed_at=delivery.observed_at if observed_at is None else observed_at,
+        retained=delivery.retained,
+    )
+
+
+class _Told(NamedTuple):
+    """One field of a car, with when it was observed and whether a broker kept it."""
+
+    vehicle: str
+    field: str
+    value: Any
+    at: int | None
+    retained: bool
+
+
+def by_topic(
+    dialect: Dialect,
+    delivery: Delivery,
+    separator: str = "/",
+    named_by: tuple[str, ...] = ("vin", "vehicle"),
+    aside: tuple[TopicPattern, ...] = (),
+) -> list[RawMessage]:
+    """Read a delivery of a system that has a topic for each field, liberal in shape. Raises Unreadable.
+
+    With a topic: its address names car and field, the payload is the value (or an object of fields, where the topic names
+    none); topics that only `aside` matches say nothing. Without: objects of fields (nested ones are joined by `separator`; a
+    whole topic may stand for a name; the car is in a member of `named_by`), or of {topic, payload, retain?, at?}; in a JSON
+    array or one a line.
+    """
+    reader = _ByTopic(dialect, delivery, separator, named_by, aside)
+    if delivery.topic:
+        return _messages(delivery, reader.of_topic(delivery.topic, _payload(delivery.payload), None, delivery.retained))
+    return _messages(delivery, [told for item in items(delivery.payload) for told in reader.of_item(item)])
+
+
+def _payload(payload: bytes) -> Any:
+    """The value of a topic: objects and arrays are read, everything else is one value."""
+    if payload.lstrip()[:1] in (b"{", b"["):
+        try:
+            return json_value(payload)
+        except Unreadable:
+            return text_value(payload)
+    return text_value(payload)
+
+
+class _ByTopic(NamedTuple):
+    """How one delivery is read: see `by_topic`."""
+
+    dialect: Dialect
+    delivery: Delivery
+    separator: str
+    named_by: tuple[str, ...]
+    aside: tuple[TopicPattern, ...]
+
+    def of_topic(self, topic: str, value: Any, at: int | None, retained: bool) -> list[_Told]:
+        """The fields that a topic and its value tell. One that nobody knows is a field of that name: an issue, no more."""
+        for pattern in self.dialect.topics:
+            address = pattern.match(topic)
+            if address is not None:
+                vehicle = vehicle_of(self.delivery, address.vehicle)
+                return [_Told(vehicle, name, each, at, retained) for name, each in self.told(address.field, value)]
+        if any(pattern.match(topic) for pattern in self.aside):
+            return []
+        if self.delivery.vehicle is None:
+            known = ", ".join(pattern.text for pattern in self.dialect.topics)
+            raise Unreadable(f"{topic!r:.100} is none of the topics known here: {known}")
+        return [_Told(self.delivery.vehicle, topic, value, at, retained)]
+
+    def told(self, field: str, value: Any) -> Iterable[tuple[str, Any]]:
+        """The fields of a topic: the one that it names, or those in its object."""
+        if field:
+            return [(field.replace("/", self.separator), value)]
+        if not isinstance(value, dict):
+            raise Unreadable("this topic names no field, so its payload is an object of fields")
+        return flattened(value, self.separator).items()
+
+    def of_item(self, item: Any) -> Iterator[_Told]:
+        """The fields that an object tells."""
+        if not isinstance(item, dict):
+            raise Unreadable(f"{item!r:.40}: an object is wanted: fields with their values, or topic and payload")
+        if isinstance(topic := item.get("topic"), str) and "payload" in item:
+            payload = item["payload"]
+            value = _payload(payload.encode()) if isinstance(payload, str) else payload
+            retained = flag(item.get("retain", item.get("retained", self.delivery.retained)))
+            yield from self.of_topic(topic, value, at_ms(item.get("at")), retained)
+            return
+        fields = flattened(item, self.separator)
+        named = next((fields[name] for name in self.named_by if fields.get(name)), None)
+        for name, value in fields.items():
+            if any(pattern.match(name) for pattern in (*self.dialect.topics, *self.aside)):
+                yield from self.of_topic(name, value, None, self.delivery.retained)
+            elif name not in self.named_by or name in self.dialect.by_field:
+                vehicle = vehicle_of(self.delivery, named)
+                yield _Told(vehicle, name.replace("/", self.separator), value, None, self.delivery.retained)
+
+
+def _messages(delivery: Delivery, told: Sequence[_Told]) -> list[RawMessage]:
+    """Messages of what was told, in its order: one for what is of the same car and instant, as long as no field comes twice."""
+    found: list[RawMessage] = []
+    fields: dict[str, Any] = {}
+    last: tuple[str, int | None, bool] | None = None
+    for each in told:
+        kind = (each.vehicle, each.at, each.retained)
+        if kind != last or each.field in fields:
+            last, fields = kind, {}
+            one = message(delivery, each.vehicle, fields, each.at)
+            found.append(one if one.retained is each.retained else msgspec.structs.replace(one, retained=each.retained))
+        fields[each.field] = each.value
+    return found

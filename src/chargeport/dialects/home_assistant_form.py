@@ -1,0 +1,172 @@
+"""The forms in which Home Assistant tells states: events, lists, single states, compact changes, topics; and whose they are."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from chargeport.dialects.amounts import bare, unit_of
+from chargeport.dialects.forms import at_ms, items, text_value, vehicle_of
+from chargeport.dialects.instants import by_instant, minutes_until
+from chargeport.dialects.table import Dialect, Unreadable
+from chargeport.sources.base import Delivery, RawMessage
+
+UNIT_OF: Final = "/unit_of_measurement"
+"""Behind a field's name: its unit, which comes with the state only when it is new."""
+
+# Names that telephones and vacuum cleaners have too: alone they make no car.
+_ANYBODYS: Final = frozenset({"sensor.battery_level", "sensor.battery_capacity", "sensor.battery_range"})
+_NO_UNIT: Final = "no unit_of_measurement"
+_TIMES: Final = ("last_reported", "last_updated", "last_changed")  # the first is when its integration last said it
+
+
+class State(NamedTuple):
+    """A state of an entity; a unit alone has no state."""
+
+    entity: str
+    state: Any = None
+    unit: str | None = None
+    is_timestamp: bool = False
+    at: int | None = None
+
+
+class _Found(NamedTuple):
+    """A state that a row is made for: the field's name, and the car that the entity's id begins with ("" for a user's own)."""
+
+    field: str
+    prefix: str
+    state: State
+
+
+def measured_in(known: Mapping[str, Any], field: str) -> str:
+    """The unit of a field's number. Raises ValueError where there is none: a number without a unit is no quantity."""
+    unit = unit_of(known[field], "") or bare(known.get(field + UNIT_OF, ""))
+    if not unit:
+        raise ValueError(f"has {_NO_UNIT}")
+    return str(unit)
+
+
+def read(dialect: Dialect, delivery: Delivery) -> list[RawMessage]:
+    """The states in a delivery that rows are made for; all others are of the house, not of the car. Raises Unreadable."""
+    states, is_chosen = _states(dialect, delivery)
+    found = [each for state in states if (each := _find(dialect, state)) is not None]
+    if delivery.vehicle is not None:
+        found = _of_car(found, delivery.vehicle, is_chosen)
+    of_car: dict[str, list[_Found]] = {}
+    for each in found:
+        of_car.setdefault(vehicle_of(delivery, each.prefix or None), []).append(each)
+    return [
+        message
+        for vehicle, own in of_car.items()
+        for message in by_instant(delivery, vehicle, (told for each in own for told in _told(dialect, delivery, each)))
+    ]
+
+
+def _states(dialect: Dialect, delivery: Delivery) -> tuple[list[State], bool]:
+    """The states, and whether somebody chose to send just these (else they are whatever the house has)."""
+    for pattern in dialect.topics:
+        if delivery.topic and (address := pattern.match(delivery.topic)) is not None:
+            return list(_of_topic(address.field, delivery.payload)), False
+    content = items(delivery.payload)
+    alone = content[0] if len(content) == 1 and isinstance(content[0], Mapping) else {}
+    is_chosen = bool(alone) and not {"event", "event_type", "result", "type"} & alone.keys()
+    is_chosen = is_chosen and delivery.topic in ("", alone.get("entity_id"))  # the websocket names the entity, which was listed
+    return [state for item in content for state in _of_item(item)], is_chosen
+
+
+def _of_topic(path: str, payload: bytes) -> Iterator[State]:
+    """Statestream: `sensor/model_3_charger_power/state` and its attributes, each under its own topic."""
+    domain, _, rest = path.partition("/")
+    entity, _, what = rest.partition("/")
+    if what == "state":
+        yield State(f"{domain}.{entity}", text_value(payload))
+    elif what == "unit_of_measurement":
+        yield State(f"{domain}.{entity}", unit=str(text_value(payload)))
+
+
+def _of_item(item: Any) -> Iterator[State]:
+    if not isinstance(item, dict):
+        raise Unreadable("a state, an event or a list of states is wanted")
+    if "event" in item or "result" in item:
+        inner = item.get("event", item.get("result"))
+        for each in inner if isinstance(inner, list) else [inner] if inner else []:
+            yield from _of_item(each)
+    elif "data" in item and "event_type" in item:
+        new = item["data"].get("new_state")
+        yield from _of_item(new) if new else ()  # else the entity was removed
+    elif "entity_id" in item:
+        yield _full(str(item["entity_id"]), item)
+    elif item.keys() & {"a", "c", "r"} and item.keys() <= {"a", "c", "r"}:
+        yield from (_compact(entity, state) for entity, state in (item.get("a") or {}).items())
+        yield from (_compact(entity, change.get("+") or {}) for entity, change in (item.get("c") or {}).items())
+    else:
+        for entity, state in item.items():
+            yield _full(entity, state) if isinstance(state, dict) and "state" in state else _plain(entity, state)
+
+
+def _full(entity: str, state: Mapping[str, Any]) -> State:
+    attributes = state.get("attributes") or {}
+    at = next((at for name in _TIMES if (at := at_ms(state.get(name)))), None)
+    unit = attributes.get("unit_of_measurement")
+    return State(entity, state.get("state"), unit, attributes.get("device_class") == "timestamp", at)
+
+
+def _plain(entity: str, state: Any) -> State:
+    return State(entity, bare(state), unit_of(state, "") or None)
+
+
+def _compact(entity: str, state: Mapping[str, Any]) -> State:
+    """A state of subscribe_entities: s, a, lc, lu; a change has only what changed."""
+    attributes = state.get("a") or {}
+    at = at_ms(state.get("lu", state.get("lc")))
+    unit = attributes.get("unit_of_measurement")
+    return State(entity, state.get("s"), unit, attributes.get("device_class") == "timestamp", at)
+
+
+def _find(dialect: Dialect, state: State) -> _Found | None:
+    """The field that an entity is: the user's own row for it, else the longest preset that its id ends with."""
+    if state.entity in dialect.by_field:
+        return _Found(state.entity, "", state)
+    domain, _, name = state.entity.partition(".")
+    start = name.find("_")
+    while start >= 0:
+        field = f"{domain}.{name[start + 1 :]}"
+        if field in dialect.by_field:
+            return _Found(field, name[:start], state)
+        start = name.find("_", start + 1)
+    return None
+
+
+def _of_car(found: list[_Found], vehicle: str, is_chosen: bool) -> list[_Found]:
+    """Those that are of the car which was named for all of them: by its prefix, else of the only car there is."""
+    prefixes = {each.prefix for each in found if each.prefix}
+    mine = vehicle.casefold().replace(" ", "_").replace("-", "_")
+    if mine not in prefixes:
+        if not is_chosen or len(prefixes) > 1:
+            prefixes = {each.prefix for each in found if each.prefix and each.field not in _ANYBODYS}
+        if len(prefixes) > 1:
+            names = ", ".join(sorted(prefixes))
+            raise Unreadable(f"these are entities of {names}: name none of the cars, and give each its prefix as an alias")
+        mine = next(iter(prefixes), "")
+    return [each for each in found if each.prefix in ("", mine)]
+
+
+def _told(dialect: Dialect, delivery: Delivery, found: _Found) -> Iterator[tuple[int | None, str, Any]]:
+    field, _, state = found
+    has_unit_field = field + UNIT_OF in dialect.by_field
+    if state.unit is not None and has_unit_field:
+        yield state.at, field + UNIT_OF, state.unit
+    if state.state is None:
+        return
+    content = state.state
+    if _is_ahead(dialect, field, state):
+        yield state.at, field, minutes_until(content, state.at or delivery.observed_at or delivery.received_at)
+    elif has_unit_field or dialect.by_field[field][0].signal.dimension is None:
+        yield state.at, field, content
+    else:
+        own = dialect.by_field[field][0].unit
+        yield state.at, field, {"value": content, "unit": state.unit or own or _NO_UNIT}
+
+
+def _is_ahead(dialect: Dialect, field: str, state: State) -> bool:
+    """Whether a time that remains is told by the instant at which it is over."""
+    is_time = dialect.by_field[field][0].signal.code == "charge-timetocomplete"
+    return is_time and (state.is_timestamp or (isinstance(state.state, str) and "T" in state.state and ":" in state.state))

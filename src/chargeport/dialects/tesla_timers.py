@@ -1,0 +1,73 @@
+"""Tesla's scheduled charging and departure as charge-chargetimers, as far as they are told in the car's local time.
+
+An instant needs the car's zone to become a time of day, and no source of Tesla's tells it. So a schedule that is known by its
+instant alone is a timer without times: that there is one is known, when it starts is not.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from chargeport.dialects.forms import number
+from chargeport.dialects.table import Said
+
+_CLOCK: Final = re.compile(r"(\d\d?):(\d\d)(?::(\d\d))?")
+_DAY_MIN: Final = 1440
+_WORKDAYS: Final = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY")
+_WEEK: Final = (*_WORKDAYS, "SATURDAY", "SUNDAY")
+
+
+def clock_time(said: Any) -> str | None:
+    """A time of day as HH:MM:SS, from such a text or from {hour, minute, second}; None for anything else, as an instant is."""
+    if isinstance(said, Mapping):
+        parts = [said.get(name, 0) for name in ("hour", "minute", "second")]
+        whole = all(type(part) is int for part in parts)
+        return "{:02}:{:02}:{:02}".format(*parts) if whole else None
+    found = _CLOCK.fullmatch(said.strip()) if isinstance(said, str) else None
+    return None if found is None else f"{int(found[1]):02}:{found[2]}:{found[3] or '00'}"
+
+
+def after_midnight(minutes: Any) -> str | None:
+    """A time of day as HH:MM:SS, from minutes after midnight; None for null. Raises ValueError or TypeError."""
+    if minutes is None:
+        return None
+    count = number(minutes)
+    if not (0 <= count < _DAY_MIN and count.is_integer()):
+        raise ValueError(f"{count:g} is no count of minutes after midnight")
+    return f"{int(count) // 60:02}:{int(count) % 60:02}:00"
+
+
+def days(said: Any) -> list[str] | None:
+    """The weekdays that a word stands for; None where it stands for none that is known."""
+    match str(said).strip().casefold():
+        case "weekdays" | "week_days":
+            return list(_WORKDAYS)
+        case "all_week" | "allweek":
+            return list(_WEEK)
+    return None
+
+
+def timers(
+    mode: str | None,
+    start: str | None,
+    departure: str | None,
+    *,
+    departure_days: list[str] | None = None,
+    window: Mapping[str, Any] | None = None,
+) -> Said:
+    """The body of charge-chargetimers: by `mode` (Off, StartAt, DepartBy; None says nothing) with the times that are known.
+
+    `window` is when charging for a departure may run.
+    """
+    if mode is None:
+        return None
+    if mode == "Off":
+        return {"values": []}
+    timer: dict[str, Any] = {"type": "GLOBAL"}
+    if mode == "StartAt" and start is not None:
+        timer["schedules"] = [{"start": start}]
+    if mode == "DepartBy" and departure is not None:
+        timer["departureTimers"] = [{"time": departure} | ({} if departure_days is None else {"days": departure_days})]
+    if mode == "DepartBy" and window is not None:
+        timer["schedules"] = [dict(window)]
+    return {"values": [timer]}

@@ -1,0 +1,59 @@
+"""Addresses as patterns: `teslamate/cars/{vehicle}/{field}` names which level of a topic is the car and which the field."""
+
+import re
+from typing import Final, NamedTuple
+
+import msgspec
+
+_PART: Final = re.compile(r"\{(\w*)(\.\.\.)?\}")
+
+
+class Address(NamedTuple):
+    """What a topic says: the car, and the field ("" where the payload names the fields)."""
+
+    vehicle: str | None
+    field: str
+
+
+class TopicPattern(msgspec.Struct, frozen=True):
+    """A pattern of topics. `{vehicle}` and `{field}` stand for one level, `{field...}` for all that is left, `{}` for any one.
+
+    >>> TopicPattern.parse("ovms/{}/{vehicle}/metric/{field...}").match("ovms/ann/leaf/metric/v/c/charging")
+    Address(vehicle='leaf', field='v/c/charging')
+    """
+
+    text: str
+    filter: str
+    regex: str
+
+    @classmethod
+    def parse(cls, text: str) -> "TopicPattern":
+        """The pattern that a text writes. Raises ValueError, saying what is wrong with it."""
+        names: list[str] = []
+        levels: list[str] = []
+        filters: list[str] = []
+        for index, level in enumerate(text.split("/")):
+            found = _PART.fullmatch(level)
+            if found is None:
+                if set(level) & set("{}+#"):
+                    raise ValueError(f"{text!r}: {level!r}: write {{vehicle}}, {{field}}, {{field...}}, {{}} or plain text")
+                levels.append(re.escape(level))
+                filters.append(level)
+                continue
+            name, rest = found[1], found[2]
+            if name not in ("", "vehicle", "field") or (name and name in names):
+                raise ValueError(f"{text!r}: {level!r}: each of {{vehicle}} and {{field}} may stand once, and nothing else")
+            if rest and index != text.count("/"):
+                raise ValueError(f"{text!r}: {level!r} stands for all that is left, so it must be the last level")
+            names.append(name)
+            levels.append(f"(?P<{name}>{'.+' if rest else '[^/]+'})" if name else "[^/]+")
+            filters.append("#" if rest else "+")
+        return cls(text, "/".join(filters), "/".join(levels))
+
+    def match(self, topic: str) -> Address | None:
+        """The car and the field that a topic names; None when it is no such topic."""
+        found = re.fullmatch(self.regex, topic)  # re keeps the compiled pattern
+        if found is None:
+            return None
+        groups = found.groupdict()
+        return Address(groups.get("vehicle"), groups.get("field", ""))

@@ -1,0 +1,105 @@
+"""How deliveries of a user's own dialect are read: one value a topic, or an object whose members are named by JSON pointers."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from chargeport.dialects.forms import at_ms, by_topic, items, json_value, message, number, text_value, vehicle_of
+from chargeport.dialects.table import Dialect, Reader, Unreadable
+from chargeport.sources.base import Delivery, RawMessage
+
+
+class Form(msgspec.Struct, frozen=True):
+    """How a payload is read. `vehicle` and `time` are a field's name or a JSON pointer in it (`/device/id`)."""
+
+    payload: str
+    vehicle: str | None = None
+    time: str | None = None
+    time_unit: Literal["ms", "s", "iso"] | None = None
+
+
+def reader(form: Form) -> Reader:
+    """The reader of deliveries in this form."""
+
+    def read(dialect: Dialect, delivery: Delivery) -> list[RawMessage]:
+        if form.payload == "object":
+            return [_of_object(form, dialect, delivery, item) for item in items(delivery.payload)]
+        if not delivery.topic:
+            return by_topic(dialect, delivery)
+        content = text_value(delivery.payload) if form.payload == "text" else json_value(delivery.payload)
+        address = next((found for each in dialect.topics if (found := each.match(delivery.topic)) is not None), None)
+        if address is None or not address.field:
+            return by_topic(dialect, delivery)
+        return [message(delivery, vehicle_of(delivery, address.vehicle), {address.field: content})]
+
+    return read
+
+
+def _of_object(form: Form, dialect: Dialect, delivery: Delivery, item: Any) -> RawMessage:
+    if not isinstance(item, dict):
+        raise Unreadable("an object is wanted: a member for each field")
+    address = next((found for each in dialect.topics if (found := each.match(delivery.topic)) is not None), None)
+    named = address.vehicle if address is not None else None
+    if form.vehicle is not None:
+        named = _pointed(item, form.vehicle) or named
+    at = None if form.time is None else _instant(form, _pointed(item, form.time))
+    aside = {_canonical(each) for each in (form.vehicle, form.time) if each is not None}
+    fields = {field: value for field, value in _members(dialect, item) if _canonical(field) not in aside}
+    return message(delivery, vehicle_of(delivery, named), fields, at)
+
+
+def _instant(form: Form, said: Any) -> int | None:
+    if said is None or form.time_unit is None:
+        return at_ms(said)
+    if form.time_unit == "iso":
+        if not isinstance(said, str):
+            raise Unreadable(f"{form.time}: {str(said)[:40]!r} is no text in ISO 8601")
+        return at_ms(said)
+    return round(number(said) * (1000 if form.time_unit == "s" else 1))
+
+
+def _canonical(name: str) -> str:
+    """A name as a pointer."""
+    return name if name.startswith("/") else "/" + _escaped(name)
+
+
+def _escaped(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def _pointed(item: Any, pointer: str) -> Any:
+    """What a pointer leads to; None where there is nothing."""
+    for part in _canonical(pointer)[1:].split("/"):
+        name = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(item, dict):
+            item = item.get(name)
+        elif isinstance(item, list) and name.isdecimal() and int(name) < len(item):
+            item = item[int(name)]
+        else:
+            return None
+    return item
+
+
+def _members(dialect: Dialect, item: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Every member that the table names, whole; and of all others each value, under its name or its pointer."""
+    for name, value in item.items():
+        pointer = "/" + _escaped(name)
+        if name in dialect.by_field or dialect.ignores(name):
+            yield name, value
+        else:
+            yield from _below(dialect, pointer, value, name)
+
+
+def _below(dialect: Dialect, pointer: str, value: Any, name: str) -> Iterator[tuple[str, Any]]:
+    if pointer in dialect.by_field or dialect.ignores(pointer):
+        yield pointer, value
+    elif isinstance(value, dict) and value:
+        for each, inner in value.items():
+            below = f"{pointer}/{_escaped(each)}"
+            yield from _below(dialect, below, inner, below)
+    elif isinstance(value, list) and any(field.startswith(pointer + "/") for field in dialect.by_field):
+        for index, inner in enumerate(value):
+            yield from _below(dialect, f"{pointer}/{index}", inner, f"{pointer}/{index}")
+    else:
+        yield name, value

@@ -1,0 +1,107 @@
+"""The cars of the settings file: made known at each start, with what the file says that no source can tell."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from chargeport.clock import Clock
+from chargeport.config import VehicleSettings
+from chargeport.dialects.table import capacity, value
+from chargeport.errors import ConflictError, SettingError
+from chargeport.signals import bodies
+from chargeport.signals.catalogue import BY_CODE
+from chargeport.signals.definition import Signal
+from chargeport.signals.reading import Entry, Reading
+from chargeport.signals.violation import Violation
+from chargeport.store.base import Store
+from chargeport.store.records import Vehicle, is_vin
+
+SOURCE: Final = "settings"  # what `meta.source` says of what the file tells
+NAMESPACE: Final = uuid.UUID("b7a1b7f4-5c1d-5f0e-9a53-6d3b6f5b9f10")  # ids of cars that the file gives none
+
+
+async def make_known(store: Store, cars: Sequence[VehicleSettings], clock: Clock) -> frozenset[tuple[str, Signal]]:
+    """Make the cars of the file known, or bring what is known up to date; the signals, by car, that the file settles.
+
+    Raises SettingError.
+    """
+    settled: set[tuple[str, Signal]] = set()
+    for number, car in enumerate(cars):
+        where = f"vehicles[{number}]"
+        wanted = _vehicle(car, where, clock.now())
+        try:
+            known = await store.vehicle(wanted.id) or await _called(store, car)
+            if known is None:
+                known = wanted
+                await store.add_vehicle(wanted)
+            elif car.id is not None and known.id != wanted.id:
+                raise SettingError(f"A setting is wrong: {where}.id: this car is known as {known.id} already: write that.")
+            elif (merged := _merged(known, wanted)) != known:
+                await store.update_vehicle(merged)
+        except ConflictError as error:
+            raise SettingError(f"A setting is wrong: {where}: {error}") from error
+        facts = _facts(car, known.id, where, clock.now())
+        await store.write(facts)
+        settled.update((fact.vehicle, fact.signal) for fact in facts)
+    return frozenset(settled)
+
+
+def names(cars: Sequence[VehicleSettings]) -> set[str]:
+    """What the file calls cars: whole, and without the source in front."""
+    return {name for car in cars for alias in car.aliases for name in (alias, alias.rpartition(":")[2])}
+
+
+def _vehicle(car: VehicleSettings, where: str, now: int) -> Vehicle:
+    if car.vin is not None and not is_vin(car.vin):
+        raise SettingError(f"A setting is wrong: {where}.vin: 17 letters and digits are wanted, without I, O and Q.")
+    name = car.vin or next(iter(car.aliases), None)
+    if car.id is None and name is None:
+        raise SettingError(f"A setting is wrong: {where}: a car needs an id, a vin or an alias.")
+    try:
+        vehicle_id = str(uuid.UUID(car.id)) if car.id is not None else str(uuid.uuid5(NAMESPACE, str(name)))
+    except ValueError:
+        raise SettingError(f"A setting is wrong: {where}.id: {str(car.id)[:40]!r} is no UUID.") from None
+    return Vehicle(
+        id=vehicle_id, vin=car.vin, aliases=tuple(dict.fromkeys(car.aliases)), make=car.make, model=car.model, year=car.year,
+        powertrain=car.powertrain, created_at=now,
+    )  # fmt: skip
+
+
+async def _called(store: Store, car: VehicleSettings) -> Vehicle | None:
+    """The car that goes by one of the file's names already."""
+    for name in (car.vin, *car.aliases):
+        if name is not None and (found := await store.find_vehicle(name)) is not None:
+            return found
+    return None
+
+
+def _merged(known: Vehicle, wanted: Vehicle) -> Vehicle:
+    """What is known, with what the file says instead where it says something; names only become more."""
+    return msgspec.structs.replace(
+        known,
+        vin=wanted.vin or known.vin,
+        aliases=tuple(dict.fromkeys((*known.aliases, *wanted.aliases))),
+        make=wanted.make or known.make,
+        model=wanted.model or known.model,
+        year=wanted.year or known.year,
+        powertrain=wanted.powertrain or known.powertrain,
+    )
+
+
+def _facts(car: VehicleSettings, vehicle_id: str, where: str, now: int) -> list[Entry]:
+    """What the file says of the car, as readings."""
+    said = {
+        "tractionbattery-nominalcapacity": None if car.capacity_kwh is None else capacity(car.capacity_kwh, "Settings"),
+        "charge-chargingconnectortype": None if car.connector is None else value(car.connector),
+    }
+    entries: list[Entry] = []
+    for code, body in said.items():
+        if body is not None:
+            signal = BY_CODE[code]
+            try:
+                entries.append(Reading(vehicle_id, signal, bodies.parse(signal, body), now, now, SOURCE))
+            except Violation as found:
+                raise SettingError(f"A setting is wrong: {where}: {code}: {found.detail}.") from None
+    return entries

@@ -1,0 +1,35 @@
+"""From the store's history to the tracks that derivations read."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from chargeport.derive.tracks import Piece, Track, Tracks
+from chargeport.signals.definition import Signal
+from chargeport.store.base import History
+from chargeport.store.records import Run
+
+PORTION: Final = 500  # runs read at once
+
+
+async def tracks(history: History, vehicle_id: str, signals: Iterable[Signal], from_at: int, to_at: int) -> Tracks:
+    """The tracks of these signals between two instants, each with the piece that held before."""
+    found = {signal: await track(history, vehicle_id, signal, from_at, to_at) for signal in signals}
+    return {signal: each for signal, each in found.items() if each.pieces}
+
+
+async def track(history: History, vehicle_id: str, signal: Signal, from_at: int, to_at: int, *, every: bool = True) -> Track:
+    """One signal's track; `every`: with all sightings, else the first and the last of each piece."""
+    found: dict[int, Run] = {}
+    begin = from_at
+    while True:
+        runs = await history.pieces(vehicle_id, signal, begin, to_at, limit=PORTION, every=every)
+        fresh = [run for run in runs if run.position not in found]
+        found |= {run.position: run for run in fresh}
+        if len(runs) < PORTION or not fresh:
+            return Track(signal, tuple(map(_piece, found.values())))
+        begin = runs[-1].observed_at  # again, for several may begin at one instant
+
+
+def _piece(run: Run) -> Piece:
+    absence = None if run.absence is None else run.absence.value
+    return Piece(run.observed_at, run.last_seen_at, run.value, run.source, run.sightings, absence)

@@ -1,0 +1,31 @@
+"""For how long live values stand without a new report, by source and signal."""
+
+import msgspec
+
+from chargeport.signals.definition import Signal
+from chargeport.signals.state import LIVE_FOR_MS
+
+
+class Freshness(msgspec.Struct, frozen=True):
+    """Times in milliseconds: what a person fixed `by_signal`, else what was `learnt` of a source, else the `usual_ms`.
+
+    `by_signal` goes by code; `learnt` by source, then code. Values that we derive ourselves have no cadence of their own.
+    """
+
+    usual_ms: int = LIVE_FOR_MS
+    by_signal: dict[str, int] = {}
+    learnt: dict[str, dict[str, int]] = {}
+
+    def of(self, source: str | None, signal: Signal) -> int:
+        """For how long a live value of this source stands, in milliseconds. Without a source: what is configured."""
+        fixed = self.by_signal.get(signal.code)
+        if fixed is not None:
+            return fixed
+        known = self.learnt.get(source) if source is not None else None
+        return self.usual_ms if known is None else known.get(signal.code, self.usual_ms)
+
+    @property
+    def longest_ms(self) -> int:
+        """No live value stands for longer than this."""
+        learnt = (each for codes in self.learnt.values() for each in codes.values())
+        return max(self.usual_ms, *self.by_signal.values(), *learnt, 0)

@@ -1,0 +1,22 @@
+"""The body of the location companion: where the car is."""
+
+from typing import Final
+
+from chargeport.signals.documents import Document, Number, position, short, within
+
+FULL_TURN: Final = 360
+
+
+class PreciseLocation(Document, frozen=True):
+    """Body of location-preciselocation: WGS 84, in degrees; the heading clockwise from north."""
+
+    latitude: Number
+    longitude: Number
+    heading: Number | None = None
+    locationType: str | None = None  # noqa: N815  (wire name; a recorded one says LAST_PARKED)
+
+    def check(self, path: str) -> None:
+        """It is on Earth."""
+        position(self.latitude, self.longitude, path)
+        within(self.heading, 0, FULL_TURN, f"{path}.heading")
+        short(self.locationType, f"{path}.locationType")

@@ -1,0 +1,105 @@
+"""Home Assistant as a transport: its WebSocket, and of a whole house only the entities that the settings give to a car.
+
+Subscribed first and asked for every state then, so that nothing is missed in between; again at each connection, so that
+what happened during an outage is known after it.
+"""
+
+import asyncio
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from chargeport.sources.base import Cause, Delivery, Emit, SourceError, SourceType, Surroundings
+from chargeport.sources.home_assistant_link import House, State
+from chargeport.sources.home_assistant_settings import HomeAssistantSettings
+
+CONNECT_S: Final = 10.0
+MAX_WAITING: Final = 10_000  # changes that may wait to be stored; past that, all states are asked for again
+
+
+class HomeAssistantSource:
+    """Hears the entities of cars in a Home Assistant."""
+
+    def __init__(self, settings: HomeAssistantSettings, around: Surroundings) -> None:
+        self._settings = settings
+        self._around = around
+        self._vehicles = {entity: vehicle for vehicle, entities in settings.entities.items() for entity in entities}
+
+    @property
+    def name(self) -> str:
+        """The name that `meta.source` shows."""
+        return self._around.name
+
+    async def run(self, emit: Emit) -> None:
+        """Hand on every state that there is, and then each change, until cancelled. Raises SourceError."""
+        async with House(self._settings, CONNECT_S) as house:
+            changes: asyncio.Queue[State] = asyncio.Queue(MAX_WAITING)
+            await house.subscribe(lambda state: self._keep(state, changes))
+            states = await house.states()
+            self._around.told.connected()
+            await self._hand_on(states, emit)
+            while not changes.full():
+                batch = [await house.alive(changes.get())]
+                batch += [changes.get_nowait() for _ in range(changes.qsize())]
+                await self._hand_on(batch, emit)
+        raise SourceError(Cause.UNREACHABLE, f"{self._settings.url}: changes came faster than they could be stored.")
+
+    async def check(self, timeout_s: float) -> None:
+        """Connect once, and see that each entity of the settings is there. Raises SourceError."""
+        async with House(self._settings, timeout_s) as house:
+            known = [str(state.get("entity_id", "")) for state in await house.states()]
+        absent = [entity for entity in self._vehicles if not any(_covers(entity, one) for one in known)]
+        if absent:
+            raise SourceError(Cause.CONFIGURATION, f"entities: {self._settings.url} has none that is {', '.join(absent)}.")
+
+    def vehicle_of(self, state: State) -> str | None:
+        """The car that an entity belongs to, by the most exact of the settings' names; None: to no car."""
+        entity_id = str(state.get("entity_id", ""))
+        found = [entity for entity in self._vehicles if _covers(entity, entity_id)]
+        return self._vehicles[max(found, key=len)] if found else None
+
+    def _keep(self, state: State, changes: asyncio.Queue[State]) -> None:
+        """Keep what concerns a car; a queue that was full once is given up."""
+        if self.vehicle_of(state) is not None and not changes.full():
+            changes.put_nowait(state)
+
+    async def _hand_on(self, states: list[State], emit: Emit) -> None:
+        received_at = self._around.clock.now()
+        deliveries = [
+            Delivery(
+                source=self._around.name,
+                dialect=self._around.dialect,
+                payload=msgspec.json.encode(state),
+                received_at=received_at,
+                topic=str(state["entity_id"]),
+                vehicle=vehicle,
+                observed_at=_instant(state.get("last_updated")),
+            )
+            for state in states
+            if (vehicle := self.vehicle_of(state)) is not None
+        ]
+        if deliveries:
+            await emit(deliveries)
+
+
+def _covers(entity: str, entity_id: str) -> bool:
+    return entity_id.startswith(entity[:-1]) if entity.endswith("*") else entity_id == entity
+
+
+def _instant(text: object) -> int | None:
+    """Milliseconds since the epoch, from ISO 8601 with its zone; None, if it is anything else."""
+    try:
+        at = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return None if at.tzinfo is None else round(at.timestamp() * 1000)
+
+
+HOME_ASSISTANT: Final = SourceType(
+    name="home_assistant",
+    summary="The entities of cars in a Home Assistant, over its WebSocket",
+    settings=HomeAssistantSettings,
+    build=HomeAssistantSource,
+    dialect="home_assistant",
+)

@@ -1,0 +1,45 @@
+"""What Kafka's error codes mean for somebody who runs a source."""
+
+from typing import TYPE_CHECKING, Final
+
+from chargeport.sources.base import Cause, SourceError
+
+if TYPE_CHECKING:
+    from confluent_kafka import KafkaError
+
+# By number, since the package may be absent: librdkafka's own codes are negative, the rest are Kafka's protocol.
+_CAUSES: Final = {
+    -187: Cause.UNREACHABLE,  # all brokers down; a single one is the client's business
+    -193: Cause.UNREACHABLE,  # a name can't be resolved
+    -169: Cause.AUTHENTICATION,
+    -181: Cause.AUTHENTICATION,  # TLS
+    -186: Cause.CONFIGURATION,  # a property has a value that it can't have
+    -188: Cause.CONFIGURATION,  # unknown topic, as the client sees it
+    -190: Cause.CONFIGURATION,  # unknown partition
+    -150: Cause.PROTOCOL,  # fatal
+    -165: Cause.PROTOCOL,  # a feature that the broker lacks
+    3: Cause.CONFIGURATION,  # unknown topic
+    17: Cause.CONFIGURATION,  # a name that no topic can have
+    29: Cause.AUTHENTICATION,  # this topic is not for us
+    30: Cause.AUTHENTICATION,  # nor this group
+    31: Cause.AUTHENTICATION,  # nor the cluster
+    33: Cause.AUTHENTICATION,  # a SASL mechanism that the broker does not have
+    35: Cause.PROTOCOL,
+    58: Cause.AUTHENTICATION,
+}
+REBALANCED: Final = frozenset({-168, -144, -142, 22, 25, 27})
+"""Somebody else owns the partition by now: no offset, assignment lost, fenced, old generation, unknown member, rebalance."""
+
+
+def cause_of(error: "KafkaError") -> Cause | None:
+    """Whose business an error is; None: the client tries again by itself."""
+    return _CAUSES.get(error.code(), Cause.PROTOCOL if error.fatal() else None)
+
+
+def source_error(error: Exception) -> SourceError:
+    """What a call to the client raised, with its cause."""
+    kafka = error.args[0] if error.args else None
+    code = getattr(kafka, "code", None)
+    if code is None:  # the client refuses a property: TypeError, ValueError
+        return SourceError(Cause.CONFIGURATION, f"Kafka refuses a setting: {error}.")
+    return SourceError(_CAUSES.get(code(), Cause.UNREACHABLE), f"Kafka: {kafka.str() if kafka else error}.")

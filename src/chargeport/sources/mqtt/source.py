@@ -1,0 +1,86 @@
+"""The MQTT source: hears topics, hands on what it hears in batches, and acknowledges what has been stored."""
+
+import asyncio
+from typing import Final
+
+from chargeport.sources.base import REFUSED, Cause, Delivery, Emit, SourceError, SourceType, Surroundings
+from chargeport.sources.mqtt.link import Arrival, Link, linked
+from chargeport.sources.mqtt.settings import MqttSettings, checked_filter
+
+
+class MqttSource:
+    """Subscribes to the topics of its surroundings. Raises SourceError where there are none, or one is no filter."""
+
+    def __init__(self, settings: MqttSettings, around: Surroundings) -> None:
+        self._settings = settings
+        self._around = around
+        self._client_id = settings.client_id or f"chargeport-{around.name}"
+        if not around.topics:
+            raise SourceError(
+                Cause.CONFIGURATION, f"The dialect {around.dialect} has no topics of its own: topics must name some."
+            )
+        try:
+            self._filters = tuple(dict.fromkeys(checked_filter(text) for text in around.topics))
+        except ValueError as error:
+            raise SourceError(Cause.CONFIGURATION, f"topics: {error}.") from None
+
+    @property
+    def name(self) -> str:
+        """The name that `meta.source` shows."""
+        return self._around.name
+
+    async def run(self, emit: Emit) -> None:
+        """Hear until cancelled; a message is acknowledged once `emit` has returned, and comes again where it raised.
+
+        Raises SourceError when the connection can't be made or ends, and whatever `emit` raises.
+        """
+        link = await linked(self._settings, self._client_id, self._settings.session_expiry_s, self._around.clock)
+        try:
+            link.subscribe(self._filters, granted=self._around.told.connected)
+            while True:
+                arrivals = await link.arrivals()
+                await emit([self._delivery(arrival) for arrival in arrivals])
+                link.acknowledge(arrivals)
+        finally:
+            await link.close()
+
+    async def check(self, timeout_s: float) -> None:
+        """Connect and subscribe once, under a client id and in a session of its own, so that a running source is left alone.
+
+        Raises SourceError.
+        """
+        link: Link | None = None
+        try:
+            async with asyncio.timeout(timeout_s):
+                link = await linked(self._settings, f"{self._client_id}-check", 0, self._around.clock)
+                granted = asyncio.Event()
+                link.subscribe(self._filters, granted.set)
+                await link.disregard(until=granted)
+        except TimeoutError:
+            host = self._settings.address[0]
+            words = f"{host} did not answer within {timeout_s:g} s: check url, firewall and whether the broker runs."
+            raise SourceError(Cause.UNREACHABLE, words) from None
+        finally:
+            if link is not None:
+                await link.close()
+
+    def _delivery(self, arrival: Arrival) -> Delivery:
+        at_most = self._settings.max_message_bytes
+        headers = {}
+        if arrival.size > at_most:
+            headers = {REFUSED: f"the payload has {arrival.size:,} bytes, at most {at_most:,} are taken (max_message_bytes)"}
+        return Delivery(
+            source=self._around.name,
+            dialect=self._around.dialect,
+            payload=arrival.payload,
+            received_at=arrival.at,
+            topic=arrival.topic,
+            vehicle=self._around.vehicle,
+            retained=arrival.retained,
+            headers=headers,
+        )
+
+
+TYPE: Final = SourceType(
+    name="mqtt", summary="Topics of an MQTT broker, 5 or 3.1.1", settings=MqttSettings, build=MqttSource
+)  # fmt: skip

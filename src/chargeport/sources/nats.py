@@ -1,0 +1,109 @@
+"""NATS JetStream as a transport: a durable pull consumer, which acknowledges a message when it is on disk.
+
+Processes that share the durable share its messages. A lost acknowledgement costs nothing but hearing a message again.
+"""
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from chargeport.sources.base import Delivery, Emit, SourceType, Surroundings
+from chargeport.sources.nats_link import Link
+from chargeport.sources.nats_settings import NatsSettings
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+    from nats.aio.msg import Msg
+    from nats.js import JetStreamContext
+
+WAIT_S: Final = 5.0  # one request for a message stays with the server for so long
+LINGER_S: Final = 0.02  # after a first message, for those that came with it
+CONNECT_S: Final = 10
+REPEAT_S: Final = 1.0  # after which a message that could not be stored may be handed out again
+
+
+class NatsSource:
+    """Hears a JetStream stream as one of a durable's consumers."""
+
+    def __init__(self, settings: NatsSettings, around: Surroundings) -> None:
+        self._settings = settings
+        self._around = around
+
+    @property
+    def name(self) -> str:
+        """The name that `meta.source` shows."""
+        return self._around.name
+
+    async def run(self, emit: Emit) -> None:
+        """Hand on what the durable has not acknowledged, and acknowledge it, until cancelled. Raises SourceError."""
+        link = Link(self._settings)
+        try:
+            subscription = await link.subscribed(CONNECT_S)
+            self._around.told.connected()
+            while True:
+                if messages := await link.alive(_fetched(subscription, self._settings.batch)):
+                    await self._store(messages, emit)
+                    await link.alive(_acknowledged(link.client, messages))
+                    self._around.told.lag(messages[-1].metadata.num_pending)
+        finally:
+            await link.close()
+
+    async def check(self, timeout_s: float) -> None:
+        """Connect once and look at the stream. Raises SourceError."""
+        link = Link(self._settings)
+        try:
+            await link.stream(timeout_s)
+        finally:
+            await link.close()
+
+    async def _store(self, messages: "list[Msg]", emit: Emit) -> None:
+        received_at = self._around.clock.now()
+        try:
+            await emit([self._delivery(message, received_at) for message in messages])
+        except Exception:
+            await _refused(messages)
+            raise
+
+    def _delivery(self, message: "Msg", received_at: int) -> Delivery:
+        return Delivery(
+            source=self._around.name,
+            dialect=self._around.dialect,
+            payload=message.data,
+            received_at=received_at,
+            topic=message.subject,
+            vehicle=self._around.vehicle,
+            headers={name.lower(): value for name, value in (message.headers or {}).items()},
+        )
+
+
+async def _fetched(subscription: "JetStreamContext.PullSubscription", batch: int) -> "list[Msg]":
+    """What there is, at once when there is anything, and together with what came with it; nothing after WAIT_S."""
+    from nats.errors import TimeoutError as NoneCame
+
+    try:
+        messages = await subscription.fetch(1, timeout=WAIT_S)
+    except NoneCame:
+        return []
+    with suppress(NoneCame):
+        # A request for many waits for all of them: so this one is short, and the one for the first message is not.
+        messages += await subscription.fetch(batch - 1, timeout=LINGER_S)
+    return messages
+
+
+async def _refused(messages: "list[Msg]") -> None:
+    """Give them back at once, so that nobody has to wait for `ack_wait_s`."""
+    from nats.errors import Error
+
+    with suppress(Error, OSError):  # the connection may be gone as well: then the server finds out by itself
+        for message in messages:
+            await message.nak(delay=REPEAT_S)
+
+
+async def _acknowledged(client: "Client", messages: "list[Msg]") -> None:
+    for message in messages:
+        await message.ack()
+    await client.flush(CONNECT_S)
+
+
+NATS: Final = SourceType(
+    name="nats", summary="A NATS JetStream stream, through a durable consumer", settings=NatsSettings, build=NatsSource
+)

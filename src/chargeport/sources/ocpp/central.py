@@ -1,0 +1,101 @@
+"""The central system while it runs: its stations, each with one connection."""
+
+import asyncio
+from contextlib import suppress
+from typing import Final, Protocol
+
+from starlette.websockets import WebSocket
+
+from chargeport.sources.base import Emit, Surroundings
+from chargeport.sources.ocpp.frames import Call, Payload, Refused
+from chargeport.sources.ocpp.ledger import Numbering
+from chargeport.sources.ocpp.ocpp16 import Ocpp16
+from chargeport.sources.ocpp.ocpp201 import Ocpp201
+from chargeport.sources.ocpp.pace import Pace
+from chargeport.sources.ocpp.session import GOING_AWAY, POLICY, Session
+from chargeport.sources.ocpp.settings import OcppSettings
+from chargeport.sources.ocpp.station import Station
+
+BOOT_WITHIN_S: Final = 10  # a station that starts says so first; one that only reconnects may say nothing for long
+
+
+class Conversation(Protocol):
+    """What a station is answered and asked, in its version of OCPP."""
+
+    async def answer(self, call: Call) -> Payload:
+        """The answer to a call, once what it says is stored. Raises Refused, StoreError."""
+        ...
+
+    async def ask(self, session: Session) -> None:
+        """Have the station measure what we want, and say how it is."""
+        ...
+
+
+class Central:
+    """Serves stations from one start of the source to its end."""
+
+    def __init__(self, settings: OcppSettings, around: Surroundings, emit: Emit) -> None:
+        self._settings = settings
+        self._around = around
+        self._emit = emit
+        self._numbering = Numbering(around.memory)
+        self._stations: dict[str, Station] = {}
+
+    async def serve(self, websocket: WebSocket, name: str, version: str) -> None:
+        """Serve a connection until it ends. A newer one of the same station replaces an older one, which may be dead."""
+        settings = self._settings
+        station = self._stations.setdefault(name, Station(name, settings, self._around, self._emit))
+        pace = Pace(self._around.clock, settings.max_messages_per_s)
+        session = Session(websocket, name, version, pace, settings.max_message_bytes)
+        older, station.session = station.session, session
+        try:
+            if older is not None:
+                await older.close(POLICY, "this station has connected anew")
+            async with station.turn:
+                await station.ready()
+            self._around.told.connected()
+            await self._talk(station, session, version)
+        finally:
+            if station.session is session:
+                del self._stations[name]
+
+    async def _talk(self, station: Station, session: Session, version: str) -> None:
+        conversation: Conversation = Ocpp16(station, self._numbering) if version == "1.6" else Ocpp201(station)
+        due, is_heard = asyncio.Event(), False
+
+        async def answer(call: Call) -> Payload:
+            async with station.turn:
+                return await conversation.answer(call)
+
+        async def refusing(error: Refused, action: str, payload: bytes) -> None:
+            more = {"error": f"{error.code}: {error.sentence}"}
+            await station.tell(version, action, payload, None, more=more)
+
+        def answered(call: Call) -> None:
+            nonlocal is_heard
+            if call.action == "BootNotification" or not is_heard:
+                due.set()
+            is_heard = True
+
+        asking = asyncio.create_task(_keep_asking(conversation, session, due))
+        try:
+            await session.serve(answer, refusing, answered)
+        finally:
+            asking.cancel()
+            with suppress(asyncio.CancelledError):
+                await asking
+
+    async def close(self) -> None:
+        """End all connections: the stations come back when we are there again."""
+        await asyncio.gather(*(one.session.close(GOING_AWAY, "going away") for one in self._stations.values() if one.session))
+
+
+async def _keep_asking(conversation: Conversation, session: Session, due: asyncio.Event) -> None:
+    """Ask once the station has been heard, and again whenever it has started anew."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(BOOT_WITHIN_S):
+            await due.wait()
+    while True:
+        due.clear()
+        await conversation.ask(session)
+        await due.wait()

@@ -1,0 +1,74 @@
+"""What we need of the messages of OCPP 2.0.1. Members that are not here are for the dialect, which gets the whole payload."""
+
+from typing import Final, Literal
+
+import msgspec
+
+from chargeport.sources.ocpp.meter import Short
+
+NO_CARD: Final = "NoAuthorization"
+"""The type of token with which a station lets everybody charge."""
+
+
+class IdToken(msgspec.Struct, frozen=True, rename="camel"):
+    """A card, or whatever else somebody is known by."""
+
+    id_token: Short
+    type: Short
+
+
+class Authorize(msgspec.Struct, frozen=True, rename="camel"):
+    """Somebody shows a card."""
+
+    id_token: IdToken
+
+
+class Evse(msgspec.Struct, frozen=True, rename="camel"):
+    """A place for one car, and the plug that it uses."""
+
+    id: int
+    connector_id: int | None = None
+
+
+class TransactionInfo(msgspec.Struct, frozen=True, rename="camel"):
+    """Which session it is."""
+
+    transaction_id: Short
+
+
+class TransactionEvent(msgspec.Struct, frozen=True, rename="camel"):
+    """Something happens in a session."""
+
+    event_type: Literal["Started", "Updated", "Ended"]
+    timestamp: Short
+    transaction_info: TransactionInfo
+    evse: Evse | None = None
+    id_token: IdToken | None = None
+    meter_value: msgspec.Raw = msgspec.Raw(b"")
+
+    @property
+    def tag(self) -> str | None:
+        """The card, if there is one."""
+        return None if self.id_token is None or self.id_token.type == NO_CARD else self.id_token.id_token
+
+
+class MeterValues(msgspec.Struct, frozen=True, rename="camel"):
+    """What a meter shows outside of sessions."""
+
+    evse_id: int
+    meter_value: msgspec.Raw
+
+
+class StatusNotification(msgspec.Struct, frozen=True, rename="camel"):
+    """How a plug is."""
+
+    evse_id: int
+    connector_id: int
+    connector_status: str
+    timestamp: Short
+
+
+class ChargingNeeds(msgspec.Struct, frozen=True, rename="camel"):
+    """What a car asks for."""
+
+    evse_id: int

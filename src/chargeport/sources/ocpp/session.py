@@ -1,0 +1,144 @@
+"""One connection to a station: frames in and out, calls in both directions, one at a time as OCPP wants it."""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from chargeport.errors import StoreError
+from chargeport.sources.ocpp.frames import FAILED, Call, Payload, Refused, Reply, call, failure, parse, result
+from chargeport.sources.ocpp.pace import Pace
+
+ANSWER_WITHIN_S: Final = 30  # what stations are usually given
+MAX_BAD_FRAMES: Final = 10  # after which it is no station, or one that is broken
+
+GOING_AWAY: Final = 1001
+POLICY: Final = 1008
+TOO_LARGE: Final = 1009
+NOT_STORED: Final = 1011
+
+_log = logging.getLogger("chargeport.sources.ocpp")
+
+Answer = Callable[[Call], Awaitable[Payload]]
+"""What a call is answered with, once what it says is stored. Raises Refused, or StoreError when it could not be stored."""
+
+Refusing = Callable[[Refused, str, bytes], Awaitable[None]]
+"""Told of every call that is refused: why, its action ("" where there is none) and its bytes."""
+
+
+class Session:
+    """An open connection."""
+
+    def __init__(self, websocket: WebSocket, station: str, version: str, pace: Pace, max_bytes: int) -> None:
+        self._websocket = websocket
+        self._station = station
+        self._version = version
+        self._pace = pace
+        self._max_bytes = max_bytes
+        self._turn = asyncio.Lock()
+        self._waiting: dict[str, asyncio.Future[Payload | None]] = {}
+        self._bad_frames = 0
+        self._is_closed = False
+
+    async def serve(self, answer: Answer, refusing: Refusing, answered: Callable[[Call], None]) -> None:
+        """Answer what the station calls, until the connection ends."""
+        try:
+            while (text := await self._received()) is not None:
+                await self._pace.wait()
+                await self._take(text, answer, refusing, answered)
+        except WebSocketDisconnect:  # found out while we were writing
+            pass
+        except StoreError:
+            _log.warning("station %s: what it said could not be stored; it is to come again", self._station)
+            await self.close(NOT_STORED, "not stored")
+        finally:
+            self._is_closed = True
+            for future in self._waiting.values():
+                future.cancel()
+
+    async def call(self, action: str, payload: Payload) -> Payload | None:
+        """Call the station; None when it can't do that, or does not answer in time."""
+        async with self._turn:
+            if self._is_closed:
+                return None
+            call_id = str(uuid.uuid4())
+            future: asyncio.Future[Payload | None] = asyncio.get_running_loop().create_future()
+            self._waiting[call_id] = future
+            try:
+                async with asyncio.timeout(ANSWER_WITHIN_S):
+                    await self._send(call(call_id, action, payload))
+                    return await future
+            except (TimeoutError, WebSocketDisconnect):
+                return None
+            finally:
+                del self._waiting[call_id]
+
+    async def close(self, code: int, reason: str) -> None:
+        """End the connection, unless it has ended."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        try:
+            await self._websocket.close(code, reason)
+        except (RuntimeError, WebSocketDisconnect):  # the other side was quicker
+            _log.debug("station %s: the connection had ended already", self._station)
+
+    async def _received(self) -> str | None:
+        """The next message; None when there is none any more."""
+        message = await self._websocket.receive()
+        if message["type"] != "websocket.receive" or self._is_closed:
+            return None
+        text: str | None = message.get("text")
+        found = text if text is not None else message["bytes"].decode(errors="replace")
+        if len(found) > self._max_bytes:
+            await self.close(TOO_LARGE, f"a message has at most {self._max_bytes} bytes")
+            return None
+        return found
+
+    async def _take(self, text: str, answer: Answer, refusing: Refusing, answered: Callable[[Call], None]) -> None:
+        try:
+            frame = parse(text, self._version)
+        except Refused as error:
+            await refusing(error, "", text.encode(errors="replace"))
+            await self._refuse(error)
+            self._bad_frames += 1
+            if self._bad_frames >= MAX_BAD_FRAMES:
+                await self.close(POLICY, "too many frames that are no OCPP")
+            return
+        if isinstance(frame, Call):
+            await self._answer(frame, answer, refusing)
+            answered(frame)
+        else:
+            self._resolve(frame)
+
+    async def _answer(self, frame: Call, answer: Answer, refusing: Refusing) -> None:
+        try:
+            said = result(frame.id, await answer(frame))
+        except Refused as error:
+            error.call_id = frame.id
+            await refusing(error, frame.action, frame.payload)
+            await self._refuse(error)
+            return
+        except StoreError:
+            raise
+        except Exception:  # noqa: BLE001  (whatever it was, the next message may be all right)
+            _log.exception("station %s: %s could not be answered", self._station, frame.action)
+            await self._refuse(Refused(FAILED, "It could not be processed.", frame.id))
+            return
+        await self._send(said)
+
+    def _resolve(self, reply: Reply) -> None:
+        future = self._waiting.get(reply.id)
+        if future is not None and not future.done():
+            future.set_result(reply.payload)
+
+    async def _refuse(self, error: Refused) -> None:
+        if error.call_id is not None:
+            await self._send(failure(error))
+
+    async def _send(self, text: str) -> None:
+        if not self._is_closed:
+            await self._websocket.send_text(text)

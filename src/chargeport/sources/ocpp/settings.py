@@ -1,0 +1,62 @@
+"""The settings of the central system: which stations may connect, and whose car stands where."""
+
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+DEFAULT_MEASURANDS: Final = (
+    "Energy.Active.Import.Register",  # first: where a station takes few only, it takes the first ones
+    "Power.Active.Import",
+    "Current.Import",
+    "Voltage",
+    "Current.Offered",
+    "Power.Offered",
+    "SoC",
+)
+
+Connector = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,4}$")]
+Vehicle = Annotated[str, Meta(min_length=1)]
+SecurityProfile = Literal[0, 1, 2]
+
+
+class StationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is known of one station."""
+
+    password: Annotated[str | None, Meta(description="What the station proves itself with; or env:NAME or file:PATH.")] = None
+    security_profile: Annotated[SecurityProfile | None, Meta(description="Its own security profile.")] = None
+    connectors: Annotated[
+        dict[Connector, Vehicle],
+        Meta(description="The car that always stands at a connector (OCPP 2: an EVSE), by the connector's number."),
+    ] = {}
+    id_tags: Annotated[dict[str, Vehicle], Meta(description="Cards that this station takes, and the car of each.")] = {}
+
+
+class OcppSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The central system."""
+
+    stations: Annotated[dict[str, StationSettings], Meta(description="The stations, by their identity.")] = {}
+    id_tags: Annotated[dict[str, Vehicle], Meta(description="Cards that every station takes, and the car of each.")] = {}
+    password: Annotated[
+        str | None,
+        Meta(description="The password of stations that have none of their own; or env:NAME or file:PATH."),
+    ] = None
+    security_profile: Annotated[
+        SecurityProfile,
+        Meta(description="0: no password, for a trusted network; 1: a password; 2: a password, over TLS only."),
+    ] = 1
+    accept_unknown_stations: Annotated[bool, Meta(description="Take stations that are not listed, too.")] = False
+    accept_unknown_tags: Annotated[bool, Meta(description="Let every card charge; else those listed only.")] = False
+    heartbeat_s: Annotated[int, Meta(ge=10, le=86_400, description="How often a silent station reports, in seconds.")] = 300
+    sample_interval_s: Annotated[
+        int, Meta(ge=1, le=3_600, description="How often a station measures while it charges, in seconds.")
+    ] = 30
+    measurands: Annotated[tuple[str, ...], Meta(min_length=1, description="What it is to measure, the most wanted first.")] = (
+        DEFAULT_MEASURANDS
+    )
+    max_message_bytes: Annotated[
+        int, Meta(ge=4_096, le=1 << 24, description="Size of one message; a station that sends more is cut off.")
+    ] = 262_144
+    max_messages_per_s: Annotated[
+        float, Meta(gt=0, le=10_000, description="Messages a second that are taken from one station; more have to wait.")
+    ] = 20.0

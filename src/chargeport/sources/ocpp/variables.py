@@ -1,0 +1,38 @@
+"""Settings of an OCPP 2.0.1 station: variables of components, named "Component.Variable" by us."""
+
+from collections.abc import Mapping, Sequence
+
+from chargeport.sources.ocpp.frames import Payload
+from chargeport.sources.ocpp.session import Session
+
+_TAKEN = ("Accepted", "RebootRequired")
+
+
+class Variables:
+    """Reads and sets a station's variables."""
+
+    async def values(self, session: Session, names: Sequence[str]) -> Mapping[str, str]:
+        """What the variables are, as far as the station says so."""
+        said = await session.call("GetVariables", {"getVariableData": [_named(name) for name in names]})
+        results = _results(said, "getVariableResult")
+        return {_name(one): str(one["attributeValue"]) for one in results if one.get("attributeValue") is not None}
+
+    async def change(self, session: Session, name: str, value: str) -> bool:
+        """Whether the station took the value."""
+        said = await session.call("SetVariables", {"setVariableData": [{**_named(name), "attributeValue": value}]})
+        return any(one.get("attributeStatus") in _TAKEN for one in _results(said, "setVariableResult"))
+
+
+def _named(name: str) -> dict[str, object]:
+    component, _, variable = name.partition(".")
+    return {"component": {"name": component}, "variable": {"name": variable}}
+
+
+def _name(result: Mapping[str, object]) -> str:
+    parts = (result.get("component"), result.get("variable"))
+    return ".".join(str(part.get("name")) if isinstance(part, dict) else "" for part in parts)
+
+
+def _results(said: Payload | None, member: str) -> list[dict[str, object]]:
+    found = (said or {}).get(member)
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []

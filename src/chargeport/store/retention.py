@@ -1,0 +1,38 @@
+"""The loop that makes history coarse as it grows old, on any store: a round every hour, in small steps with pauses between."""
+
+import logging
+from typing import Final
+
+from chargeport.clock import Clock
+from chargeport.errors import StoreError
+from chargeport.store.base import Retention
+from chargeport.store.records import Policy, Progress
+
+PAUSE_S: Final = 0.05  # between steps: more than a step takes, so that others have the writer most of the time
+ROUND_S: Final = 3600.0  # between rounds: horizons move once a day, but what comes late should not wait for long
+
+_log = logging.getLogger("chargeport.store")
+
+
+async def keep(store: Retention, policy: Policy, clock: Clock) -> None:
+    """Go round for good; returns at once where everything is kept. A store that fails now may not fail in an hour."""
+    while policy.is_limited:
+        try:
+            done = await go_round(store, policy, clock)
+            if done.runs or done.hours or done.dropped:
+                _log.info("%d runs became %d hours; %d hours were dropped", done.runs, done.hours, done.dropped)
+        except StoreError as error:
+            _log.warning("history is not made coarse for now: %s", error)
+        await clock.sleep(ROUND_S)
+
+
+async def go_round(store: Retention, policy: Policy, clock: Clock) -> Progress:
+    """Fold all that is due, step by step; what was done altogether. Raises StoreError."""
+    runs, hours, dropped = 0, 0, 0
+    progress = await store.fold(policy, clock.now())
+    while True:
+        runs, hours, dropped = runs + progress.runs, hours + progress.hours, dropped + progress.dropped
+        if not progress.more:
+            return Progress(runs, hours, dropped)
+        await clock.sleep(PAUSE_S)
+        progress = await store.fold(policy, clock.now(), progress.after)

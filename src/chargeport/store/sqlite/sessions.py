@@ -1,0 +1,148 @@
+"""The tables of charging sessions, and of what people changed about them; and of whom there is something to work out."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from chargeport.errors import NotFoundError
+from chargeport.signals.catalogue import CATALOGUE
+from chargeport.signals.definition import Signal
+from chargeport.store.records import KeptEdit, KeptSession, Stir, ToldSession
+from chargeport.store.sqlite.engine import Connection, fetch
+from chargeport.store.sqlite.reader import Reader
+from chargeport.store.sqlite.scans import Scans
+from chargeport.store.sqlite.slot import SIGNAL_BITS
+from chargeport.store.sqlite.writer import Writer
+
+_KEY: Final = "(SELECT key FROM vehicles WHERE id = ?1)"
+_REPORTED: Final = ", ".join(str(signal.key) for signal in CATALOGUE)
+_CARS: Final = "SELECT key FROM vehicles WHERE key > ? ORDER BY key LIMIT ?"
+_HEARD_FROM: Final = (
+    "SELECT v.id, min(l.observed_at), max(l.observed_at) FROM vehicles v JOIN latest l ON l.slot BETWEEN v.key <<"
+    f" {SIGNAL_BITS} AND (v.key << {SIGNAL_BITS}) + {(1 << SIGNAL_BITS) - 1}"
+    f" WHERE v.key > ?1 AND v.key <= ?2 AND l.received_at >= ?3 AND l.slot & {(1 << SIGNAL_BITS) - 1} IN ({_REPORTED})"
+    " GROUP BY v.id"
+)
+
+
+class SessionTables:
+    """`store.base.Sessions` on SQLite."""
+
+    _reader: Reader
+    _writer: Writer
+    _scans: Scans
+
+    async def replace_sessions(self, vehicle_id: str, from_at: int, to_at: int, sessions: Sequence[KeptSession]) -> None:
+        """These sessions in place of all that started in the window, in one transaction."""
+        await self._writer.call(lambda connection: _replace(connection, vehicle_id, (from_at, to_at), sessions))
+
+    async def sessions(self, vehicle_id: str, from_at: int, to_at: int) -> list[KeptSession]:
+        """What started from `from_at` on and before `to_at`, oldest first."""
+        found = self._reader.rows(
+            f"SELECT started_at, id, is_open, document FROM sessions WHERE vehicle_key = {_KEY}"
+            " AND started_at >= ?2 AND started_at < ?3 ORDER BY started_at, id",
+            (vehicle_id, from_at, to_at),
+        )
+        return [KeptSession(row[0], row[1], bool(row[2]), row[3]) for row in found]
+
+    async def cars_with_open_sessions(self) -> list[tuple[str, int]]:
+        """The ids of cars with a session that may still go on, and when that began."""
+        found = self._reader.rows(
+            "SELECT v.id, min(s.started_at) FROM sessions s JOIN vehicles v ON v.key = s.vehicle_key"
+            " WHERE s.is_open GROUP BY v.id"
+        )
+        return [(row[0], row[1]) for row in found]
+
+    async def keep_told(self, vehicle_id: str, told: Sequence[ToldSession]) -> None:
+        """Keep what sources told, where nothing newer is known."""
+        await self._writer.call(lambda connection: _keep_told(connection, vehicle_id, told))
+
+    async def told_sessions(self, vehicle_id: str, from_at: int) -> list[ToldSession]:
+        """What sources told of sessions that started from `from_at` on, oldest first."""
+        found = self._reader.rows(
+            f"SELECT source, name, told_at, started_at, document FROM told_sessions WHERE vehicle_key = {_KEY}"
+            " AND started_at >= ?2 ORDER BY started_at, source, name",
+            (vehicle_id, from_at),
+        )
+        return [ToldSession(*row) for row in found]
+
+    async def stirred(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[Stir], int]:
+        """The cars of which something reported is among the next changes. See `store.base.Sessions`."""
+        telling = ", ".join(str(signal.key) for signal in signals)
+        observed = f"CASE WHEN h.signal_key IN ({telling}) THEN h.observed_at END"
+        sql = (
+            f"SELECT v.id, min({observed}), max({observed}) FROM history h JOIN vehicles v ON v.key = h.vehicle_key"
+            f" WHERE h.position > ? AND h.position <= ? AND h.signal_key IN ({_REPORTED}) GROUP BY h.vehicle_key"
+        )
+
+        def scan(connection: Connection) -> tuple[list[Stir], int]:
+            newest = int(fetch(connection, "SELECT value FROM sequences WHERE name = 'position'")[0][0])
+            reached = min(newest, after + limit)
+            return [Stir(*row) for row in fetch(connection, sql, (after, reached))], max(after, reached)
+
+        return await self._scans.run(scan)
+
+    async def heard_from(self, since_at: int, after: int, limit: int) -> tuple[list[Stir], int | None]:
+        """The cars of which anything was received since then. See `store.base.Sessions`."""
+
+        def scan(connection: Connection) -> tuple[list[Stir], int | None]:
+            keys = [key for (key,) in fetch(connection, _CARS, (after, limit))]
+            if not keys:
+                return [], None
+            found = [Stir(*row) for row in fetch(connection, _HEARD_FROM, (after, keys[-1], since_at))]
+            return found, keys[-1] if len(keys) == limit else None
+
+        return await self._scans.run(scan)
+
+    async def edited_since(self, number: int) -> list[tuple[str, int]]:
+        """The ids of cars with newer edits, and the number of each car's last."""
+        found = self._reader.rows(
+            "SELECT v.id, max(e.number) FROM session_edits e JOIN vehicles v ON v.key = e.vehicle_key"
+            " WHERE e.number > ? GROUP BY v.id",
+            (number,),
+        )
+        return [(row[0], row[1]) for row in found]
+
+    async def edits(self, vehicle_id: str) -> list[KeptEdit]:
+        """What people changed about a car's sessions, in the order in which they did."""
+        found = self._reader.rows(
+            f"SELECT number, made_at, document FROM session_edits WHERE vehicle_key = {_KEY} ORDER BY number", (vehicle_id,)
+        )
+        return [KeptEdit(*row) for row in found]
+
+    async def add_edit(self, vehicle_id: str, made_at: int, body: str) -> int:
+        """Keep a change; its number. Raises NotFoundError."""
+        return await self._writer.call(lambda connection: _add_edit(connection, vehicle_id, made_at, body))
+
+
+def _key_of(connection: Connection, vehicle_id: str) -> int | None:
+    found = fetch(connection, "SELECT key FROM vehicles WHERE id = ?", (vehicle_id,))
+    return int(found[0][0]) if found else None
+
+
+def _replace(connection: Connection, vehicle_id: str, window: tuple[int, int], sessions: Sequence[KeptSession]) -> None:
+    key = _key_of(connection, vehicle_id)
+    if key is None:  # removed meanwhile
+        return
+    connection.execute("DELETE FROM sessions WHERE vehicle_key = ? AND started_at >= ? AND started_at < ?", (key, *window))
+    connection.executemany(
+        "INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?)",
+        [(key, each.started_at, each.id, int(each.is_open), each.body) for each in sessions],
+    )
+
+
+def _keep_told(connection: Connection, vehicle_id: str, told: Sequence[ToldSession]) -> None:
+    key = _key_of(connection, vehicle_id)
+    if key is not None:
+        connection.executemany(
+            "INSERT INTO told_sessions VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET told_at = excluded.told_at,"
+            " started_at = excluded.started_at, document = excluded.document WHERE excluded.told_at >= told_at",
+            [(key, each.source, each.name, each.told_at, each.started_at, each.body) for each in told],
+        )
+
+
+def _add_edit(connection: Connection, vehicle_id: str, made_at: int, body: str) -> int:
+    key = _key_of(connection, vehicle_id)
+    if key is None:
+        raise NotFoundError(f"No vehicle has the id {vehicle_id}.")
+    connection.execute("INSERT INTO session_edits (vehicle_key, made_at, document) VALUES (?, ?, ?)", (key, made_at, body))
+    return int(connection.last_insert_rowid())

@@ -1,0 +1,268 @@
+"""`chargeport source`: how the sources are, and what of them could not be understood, then and now."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from command_line import CommandLine
+
+from chargeport.cli import sources
+from chargeport.clock import SystemClock
+from chargeport.config import DatabaseSettings, Settings
+from chargeport.flow.feeds import Feeds
+from chargeport.flow.health import SourceState
+from chargeport.sources.base import Delivery
+from chargeport.sources.redaction import unredacted
+from chargeport.store.sqlite import SqliteStore
+
+VIN = "5YJ3E1EA7KF000000"
+NOW = 1_777_629_598_000
+OWN_ROW = '[[dialects.rows]]\nfield = "watts"\nsignal = "charge-wattage"\nunit = "W"\n'
+SETTINGS = f"""
+[[dialects]]
+name = "mybox"
+payload = "object"
+[[dialects.rows]]
+field = "volts"
+signal = "charge-voltage"
+{{rows}}
+[[vehicles]]
+vin = "{VIN}"
+aliases = ["garage:1"]
+
+[[sources]]
+name = "garage"
+type = "mqtt"
+url = "mqtt://127.0.0.1:9"
+dialect = "mybox"
+topics = ["box/{{{{vehicle}}}}"]
+
+[[sources]]
+name = "posts"
+type = "ocpp"
+password = "0123456789abcdef"
+
+[[sources]]
+name = "again"
+type = "recording"
+dialect = "mybox"
+vehicle = "garage:1"
+file = "heard.jsonl"
+speed = 0
+"""
+
+
+@pytest.fixture
+def settings(database: Path) -> Path:
+    file = database.parent / "chargeport.toml"
+    file.write_text(f'[database]\nurl = "sqlite:///{database}"\n' + SETTINGS.format(rows=""))
+    return file
+
+
+def state(**given: Any) -> SourceState:
+    return SourceState(**{"name": "garage", "type": "mqtt", "dialect": "mybox", "since_at": NOW - 300_000, **given})
+
+
+def written(database: Path, *states: SourceState, age_s: float = 0) -> None:
+    """As a running server puts it down."""
+
+    async def write() -> None:
+        store = SqliteStore.open(database)
+        texts = {each.name: msgspec.json.encode(each).decode() for each in states}
+        await store.write_source_states(texts, SystemClock().now() - round(age_s * 1000))
+        await store.close()
+
+    asyncio.run(write())
+
+
+def heard(database: Path, settings: Path, *payloads: Any) -> int:
+    """What the server's source hears; how much of it is stored."""
+
+    async def take() -> int:
+        from chargeport import config
+
+        store = SqliteStore.open(database)
+        feeds = Feeds(store, config.load(settings), SystemClock())
+        await feeds.start()
+        await feeds.close()
+        found = [
+            Delivery(source="garage", dialect="mybox", payload=json.dumps(each).encode(), topic="box/1", received_at=NOW)
+            for each in payloads
+        ]
+        taken = await feeds.intake.take(found)
+        await store.close()
+        return taken.stored
+
+    return asyncio.run(take())
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (state(condition="connected", messages=12, last_message_at=NOW - 1000),
+         "connected since 5 min: 12 messages, 0/s, last 1 s ago"),
+        (state(condition="connected", rejected=2, outranked=3, lag=4),
+         "0/s, last never, 2 not understood (chargeport source issues), 3 outranked, 4 waiting there"),
+        (state(condition="connected", left={"ann": 12, "bob": 3}), "0/s, last never, 3 requests left for bob"),
+        (state(condition="connected", left={"ann": 12}), "0/s, last never, 12 requests left"),
+        (state(condition="waiting", cause="authentication", sentence="Wrong password.", retry_at=NOW + 130_000),
+         "authentication: Wrong password. Next try in 2 min. 0 messages"),
+        (state(cause="unreachable", sentence="Nobody there."), "connecting since 5 min (unreachable: Nobody there.): 0"),
+    ],
+)  # fmt: skip
+def test_a_source_is_told_in_one_line_that_says_what_to_do(given: SourceState, told: str) -> None:
+    line = sources.sentence(given, True, NOW)
+    assert told in line
+    assert "\n" not in line
+    assert sources.sentence(given, False, NOW).startswith("the server does not run; it was ")
+
+
+def test_sources_that_run_and_that_never_ran_are_listed(chargeport: CommandLine, database: Path, settings: Path) -> None:
+    assert [row[-1] for row in chargeport("source", "list", "--config", str(settings)).rows] == [
+        "not started: chargeport serve --config starts it"
+    ] * 3
+    assert not database.exists(), "to look makes no database"
+    written(database, state(condition="connected", messages=1))
+    found = {each["name"]: each for each in chargeport("source", "list", "--config", str(settings), "--json").json}
+    assert {name: each["condition"] for name, each in found.items()} == {
+        "garage": "connected", "posts": "not started", "again": "not started",
+    }  # fmt: skip
+    assert found["garage"]["messages"] == 1
+    assert len(chargeport("source", "list").rows) == 1
+
+
+def test_of_a_server_that_does_not_run_it_is_said_so(chargeport: CommandLine, database: Path) -> None:
+    written(database, state(condition="connected", messages=7), age_s=60)
+    assert chargeport("source", "list", "--json").json[0]["condition"] == "stopped"
+    assert "the server does not run; it was connected, heard 7 messages" in chargeport("source", "list").out
+
+
+def test_where_there_is_no_source_that_is_said(chargeport: CommandLine, database: Path) -> None:
+    assert "does not exist" in chargeport("source", "list").refused()
+    written(database)
+    assert "There is no source" in chargeport("source", "list").out
+    assert chargeport("source", "list", "--json").json == []
+
+
+def test_each_source_is_tried_once_and_what_is_in_the_way_is_told(
+    chargeport: CommandLine, database: Path, settings: Path
+) -> None:
+    (database.parent / "heard.jsonl").write_text('{"at": 1, "payload": {}}\n')
+    ended = chargeport("source", "check", "--config", str(settings), "--json")
+    found = {each["name"]: each for each in json.loads(ended.out)}
+    assert ended.code == 1
+    assert {name: each["ok"] for name, each in found.items()} == {"garage": False, "posts": True, "again": True}
+    assert found["garage"]["cause"] == "unreachable"
+    assert chargeport("source", "check", "again", "--config", str(settings)).code == 0
+    assert "reached" in chargeport("source", "check", "again", "--config", str(settings)).out
+    assert "No source is called 'nobody'" in chargeport("source", "check", "nobody", "--config", str(settings)).refused()
+
+
+def test_what_was_not_understood_is_read_again_once_the_table_is_mended(
+    chargeport: CommandLine, database: Path, settings: Path
+) -> None:
+    assert heard(database, settings, {"volts": 231, "watts": 7200}, {"watts": 7300}, {"nonsense": 1}) == 1
+    rows = chargeport("source", "issues").rows
+    assert {(row[0], row[2], row[4]) for row in rows} == {("garage", "watts", "2"), ("garage", "nonsense", "1")}
+    (watts,) = [each for each in chargeport("source", "issues", "--json").json if each["subject"] == "watts"]
+    assert watts["count"] == 2
+    assert json.loads(watts["message"])["fields"] == {"watts": 7300}
+    assert "7300" in chargeport("source", "issues", "--raw").out
+    assert "and 1 more: --limit 2 shows all." in chargeport("source", "issues", "--limit", "1").out
+
+    replayed = ("source", "replay", "--issues", "--config", str(settings))
+    ended = chargeport(*replayed, "--json")
+    assert (ended.code, json.loads(ended.out)["rejected"]) == (1, 3)
+    settings.write_text(settings.read_text().replace("\n[[vehicles]]", f"{OWN_ROW}\n[[vehicles]]", 1))
+    ended = chargeport(*replayed, "--json")
+    told = json.loads(ended.out)
+    assert (ended.code, told["messages"], told["accepted"] + told["superseded"], told["rejected"]) == (1, 3, 2, 1)
+    assert [row[2] for row in chargeport("source", "issues").rows] == ["nonsense"]
+    assert "1 times nonsense: is not known" in chargeport(*replayed).out
+
+
+def test_a_recording_is_read_into_the_database_and_a_second_time_changes_nothing(
+    chargeport: CommandLine, database: Path, settings: Path
+) -> None:
+    heard(database, settings)
+    file = database.parent / "heard.jsonl"
+    file.write_text("".join(f'{{"at": {NOW + number}, "payload": {{"volts": {number}}}}}\n' for number in range(1200)))
+    command = ("source", "replay", str(file), "--config", str(settings), "--dialect", "mybox", "--vehicle", VIN)
+    first = chargeport(*command, "--json").json
+    assert (first["messages"], first["accepted"], first["rejected"], first["issues"]) == (1200, 1200, 0, [])
+    again = chargeport(*command, "--json").json
+    assert (again["accepted"], again["superseded"] + again["unchanged"]) == (0, 1200)
+    by_source = ("source", "replay", str(file), "--config", str(settings), "--source", "again", "--vehicle", VIN)
+    assert chargeport(*by_source, "--json").json["messages"] == 1200
+    assert chargeport("source", "replay", str(file), "--dialect", "teslamate", "--database", f"sqlite:///{database}").code == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ((), "Name a recording, or say --issues."),
+        (("a.jsonl", "--issues"), "Name a recording, or say --issues."),
+        (("a.jsonl",), "Name its dialect: --dialect NAME."),
+        (("a.jsonl", "--dialect", "klingon"), "'klingon' is no dialect: use one of bmw_cardata,"),
+        (("none.jsonl", "--dialect", "ovms"), "can't be read"),
+        (("broken.jsonl", "--dialect", "ovms"), "broken.jsonl, line 1 is not of a recording"),
+    ],
+)
+def test_a_replay_that_can_not_be_is_refused(
+    chargeport: CommandLine, database: Path, arguments: tuple[str, ...], told: str
+) -> None:
+    written(database)
+    (database.parent / "a.jsonl").write_text('{"at": 1, "payload": 1}\n')
+    (database.parent / "broken.jsonl").write_text("{\n")
+    assert told in chargeport("source", "replay", *arguments).refused()
+
+
+def test_what_a_source_says_is_recorded_redacted_and_not_stored(
+    chargeport: CommandLine, database: Path, settings: Path
+) -> None:
+    heard(database, settings)
+    lines = [{"volts": 231, "vin": "5YJ3E1EA7KF123456", "box": "Secret Castle"}, {"volts": 232}, {"volts": 233}]
+    (database.parent / "heard.jsonl").write_text("".join(json.dumps({"at": NOW, "payload": each}) + "\n" for each in lines))
+    command = ("source", "record", "again", "new.jsonl", "--config", str(settings), "--count", "2", "--name", "Secret Castle")
+    assert chargeport(*command, "--json").json == {"written": 2, "left_out": 0, "full": False}
+    text = (database.parent / "new.jsonl").read_text()
+    assert "123456" not in text
+    assert "Castle" not in text
+    assert [unredacted(line) for line in text.splitlines()] == [[], []]
+    assert chargeport("source", "issues").out == "Everything was understood.\n"
+    assert "can't be written" in chargeport(*command).refused()
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("posts", 'write record = "FOLDER" at the source in the settings'),
+        ("smartcar", 'write record = "FOLDER" in [ingest]'),
+        ("garage", "garage: unreachable: "),
+    ],
+)
+def test_what_can_not_be_recorded_says_what_to_do_instead(
+    chargeport: CommandLine, settings: Path, name: str, told: str
+) -> None:
+    assert told in chargeport("source", "record", name, "new.jsonl", "--config", str(settings)).refused()
+
+
+@pytest.mark.parametrize(
+    ("table", "names"),
+    [
+        ({"type": "mqtt"}, {"session_expiry_s": 0}),
+        ({"type": "mqtt", "client_id": "me"}, {"client_id": "me-recorder", "session_expiry_s": 0}),
+        ({"type": "kafka"}, {"group": "chargeport-recorder"}),
+        ({"type": "kafka", "group": "g"}, {"group": "g-recorder"}),
+        ({"type": "nats", "durable": "d"}, {"durable": "d-recorder"}),
+        ({"type": "polling", "record": "folder"}, {}),
+    ],
+)
+def test_a_recorder_takes_nobodys_place(table: dict[str, Any], names: dict[str, Any]) -> None:
+    from chargeport.cli.source_record import _table
+
+    of = Settings(database=DatabaseSettings("a.db"), sources=[table | {"name": "garage"}])
+    assert _table(of, "garage") == {"name": "garage-recorder", "type": table["type"], "record": None, **names}

@@ -1,0 +1,154 @@
+import json
+from typing import Any
+
+import pytest
+from recorded import Outcome, run, values
+
+from chargeport.dialects.bmw_cardata import BMW_CARDATA
+from chargeport.sources.base import Delivery
+
+NOW = 1_777_629_598_000
+E = "vehicle.drivetrain.electricEngine.charging."
+B = "vehicle.powertrain.electric.battery."
+PORT = "vehicle.body.chargingPort."
+AT = "vehicle.powertrain.tractionBattery.charging.port."
+
+
+def heard(*contents: Any, vehicle: str | None = "car", topic: str = "") -> Outcome:
+    return run(
+        BMW_CARDATA,
+        [
+            Delivery(
+                source="s",
+                dialect="bmw_cardata",
+                payload=json.dumps(each).encode(),
+                received_at=NOW,
+                vehicle=vehicle,
+                topic=topic,
+            )
+            for each in contents
+        ],
+    )
+
+
+def container(**descriptors: Any) -> dict[str, Any]:
+    """A container of the REST interface: every value is a text."""
+    return {"telematicData": {name: {"value": value, "unit": None, "timestamp": None} for name, value in descriptors.items()}}
+
+
+@pytest.mark.parametrize(
+    ("descriptors", "says", "charges"),
+    [
+        ({E + "status": "NOCHARGING"}, "NOT_CHARGING", False),
+        ({E + "status": "NOCHARGING", PORT + "status": "CONNECTED"}, "CONNECTED", False),
+        ({E + "status": "NOCHARGING", AT + "anyPosition.isPlugged": "false"}, "DISCONNECTED", False),
+        ({E + "status": "NOCHARGING", E + "hvStatus": "WAITING_FOR_CHARGING"}, "SCHEDULED", False),
+        ({E + "status": "INITIALIZATION"}, "STARTING", False),
+        ({E + "status": "CHARGINGACTIVE"}, "CHARGING", True),
+        ({E + "status": "CHARGINGPAUSED"}, "SUSPENDED_BY_CAR", False),
+        ({E + "status": "CHARGINGENDED"}, "STOPPED", False),
+        ({E + "status": "CHARGINGENDED", E + "level": "80", B + "stateOfCharge.target": "80"}, "FULLY_CHARGED", False),
+        ({E + "status": "CHARGINGENDED", E + "level": "79", B + "stateOfCharge.target": "80"}, "STOPPED", False),
+        ({E + "hvStatus": "CHARGING"}, "CHARGING", True),
+        ({E + "hvStatus": "FINISHED_FULLY_CHARGED"}, "FULLY_CHARGED", False),
+        ({E + "hvStatus": "FINISHED_NOT_FULL"}, "STOPPED", False),
+        ({E + "hvStatus": "ERROR"}, "ERROR", False),
+        ({E + "hvStatus": "INVALID"}, None, None),
+    ],
+)
+def test_the_status_is_that_of_two_descriptors_refined_by_plug_and_charge(
+    descriptors: dict[str, str], says: str | None, charges: bool | None
+) -> None:
+    found = heard(container(**descriptors))
+    assert found.issues == []
+    assert (values(found).get("detailedchargingstatus"), values(found).get("ischarging")) == (says, charges)
+
+
+def test_each_descriptor_is_as_of_its_own_timestamp() -> None:
+    told = {
+        E + "acVoltage": {"value": 230, "unit": "V", "timestamp": "2026-05-01T09:49:00.000Z"},
+        B + "charging.power": {"value": 11, "unit": "kW", "timestamp": "2026-05-01T09:48:00Z"},
+        E + "phaseNumber": {"value": "3-PHASES"},
+    }
+    found = heard({"vin": "X", "timestamp": "2026-05-01T09:50:00.000Z", "data": told}, vehicle=None)
+    assert [(entry.signal.name, entry.observed_at) for entry in found.entries] == [
+        ("Wattage", 1_777_628_880_000),
+        ("Voltage", 1_777_628_940_000),
+        ("ChargerPhases", 1_777_629_000_000),
+    ]
+    assert values(found)["wattage"] == 11_000
+
+
+@pytest.mark.parametrize("nothing", ["-NA-", "INVALID", "SIGNAL_INVALID", None, ""])
+def test_the_makers_words_for_nothing_are_nothing(nothing: str | None) -> None:
+    names = (E + "acVoltage", E + "status", PORT + "status", B + "stateOfCharge.target", AT + "anyPosition.flap.isOpen")
+    assert heard(container(**dict.fromkeys(names, nothing))) == ([], [])
+
+
+def test_any_port_that_is_plugged_or_open_counts() -> None:
+    found = heard(
+        container(
+            **{
+                AT + "rearRight.isPlugged": "true",
+                AT + "frontLeft.isPlugged": "false",
+                AT + "rearLeft.flap.isOpen": "asn_isfalse",
+            }
+        )
+    )
+    assert values(found) == {"ischargingcableconnected": True, "ischargingportflapopen": False}
+
+
+@pytest.mark.parametrize(
+    ("descriptors", "fast", "kind"),
+    [
+        ({PORT + "dcStatus": "CONNECTED"}, True, "CCS"),
+        ({PORT + "dcStatus": "DISCONNECTED"}, False, None),
+        ({E + "method": "AC_TYPE2PLUG"}, False, None),
+        ({E + "method": "NOCHARGING"}, None, None),
+    ],
+)
+def test_a_fast_charger_is_told_by_the_port_or_the_method(
+    descriptors: dict[str, str], fast: bool | None, kind: str | None
+) -> None:
+    told = values(heard(container(**descriptors)))
+    assert (told.get("isfastchargerpresent"), told.get("fastchargertype")) == (fast, kind)
+
+
+def test_the_time_to_the_target_is_believed_before_the_time_to_full() -> None:
+    charging = {E + "status": "CHARGINGACTIVE", E + "timeToFullyCharged": "90"}
+    assert values(heard(container(**charging)))["timetocomplete"] == 90
+    assert values(heard(container(**charging, **{E + "timeRemaining": "60"})))["timetocomplete"] == 60
+
+
+def test_the_history_becomes_records_with_the_grids_energy() -> None:
+    session = {
+        "startTime": 1_777_500_000, "endTime": 1_777_510_000, "displayedStartSoc": 20, "displayedSoc": 80,
+        "energyConsumedFromPowerGridKwh": 45.1, "chargingBlocks": [{"averagePowerGridKw": 110.5}],
+        "chargingCostInformation": {"currency": "EUR", "calculatedChargingCost": 12.5},
+        "publicChargingPoint": {"potentialChargingPointMatches": [{"city": "x"}]},
+        "chargingLocation": {"formattedAddress": "Example road 1", "mapMatchedLatitude": 0.5, "mapMatchedLongitude": 0.25},
+    }  # fmt: skip
+    found = heard({"data": [session], "next_token": "x"})
+    assert [entry.observed_at for entry in found.entries] == [1_777_510_000_000]
+    assert values(found)["chargerecords"]["values"] == [
+        {
+            "id": "bmw-1777500000", "startTime": "2026-04-29T22:00:00.000Z", "endTime": "2026-04-30T00:46:40.000Z",
+            "startStateOfCharge": 20, "endStateOfCharge": 80, "energyAdded": 45.1, "isPublicCharger": True,
+            "chargingType": "DC",
+            "cost": {"currency": "EUR", "energyAmount": 12.5},
+            "location": {"address": "Example road 1", "latitude": 0.5, "longitude": 0.25},
+        }
+    ]  # fmt: skip
+
+
+def test_the_topic_names_the_car_where_the_message_does_not() -> None:
+    [entry] = heard(
+        {"data": {E + "status": {"value": "CHARGINGACTIVE"}}}, vehicle=None, topic="gcid/WBY00000000000000"
+    ).entries[:1]
+    assert entry.vehicle == "WBY00000000000000"
+
+
+def test_parts_that_do_not_charge_are_passed_over_and_a_new_descriptor_of_charging_is_an_issue() -> None:
+    found = heard(container(**{"vehicle.cabin.door.status": "OPEN", "vehicle.trip.segment.end.x": "1", E + "brandNew": "1"}))
+    assert found.entries == []
+    assert [issue.subject for issue in found.issues] == [E + "brandNew"]

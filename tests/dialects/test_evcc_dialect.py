@@ -1,0 +1,106 @@
+import json
+from typing import Any
+
+import pytest
+from recorded import Outcome, run, told, values
+
+from chargeport.dialects.evcc import EVCC
+from chargeport.normalise.engine import read
+from chargeport.signals.reading import Issue
+from chargeport.sources.base import Delivery
+
+NOW = 1_777_629_598_000
+POINT = {"connected": True, "charging": True, "enabled": True, "chargePower": 7000, "vehicleName": "blue"}
+
+
+def delivery(payload: str, topic: str = "", vehicle: str | None = None) -> Delivery:
+    return Delivery(source="s", dialect="evcc", payload=payload.encode(), received_at=NOW, topic=topic, vehicle=vehicle)
+
+
+def heard(*topics: tuple[str, str]) -> Outcome:
+    return run(EVCC, [delivery(payload, topic) for topic, payload in topics])
+
+
+def state(*points: dict[str, Any], vehicle: str | None = None) -> list[str] | str:
+    cars = {"blue": {"capacity": 58}, "red": {"capacity": 77}}
+    found = read(delivery(json.dumps({"loadpoints": points, "vehicles": cars}), vehicle=vehicle), EVCC)
+    return found.detail if isinstance(found, Issue) else [each.vehicle for each in found]
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"connected": False, "charging": False, "enabled": True}, "DISCONNECTED"),
+        ({"connected": True}, "CONNECTED"),
+        ({"connected": True, "charging": True, "enabled": True}, "CHARGING"),
+        ({"connected": True, "charging": False, "enabled": True, "vehicleSoc": 80, "effectiveLimitSoc": 80}, "FULLY_CHARGED"),
+        (
+            {"connected": True, "charging": False, "enabled": True, "vehicleSoc": 79, "effectiveLimitSoc": 80},
+            "SUSPENDED_BY_CAR",
+        ),
+        ({"connected": True, "charging": False, "enabled": True, "vehicleSoc": 99}, "SUSPENDED_BY_CAR"),
+        ({"connected": True, "charging": False, "enabled": False, "effectivePlanTime": "2026-05-02T05:00:00Z"}, "SCHEDULED"),
+        ({"connected": True, "charging": False, "enabled": False, "effectivePlanTime": ""}, "SUSPENDED_BY_STATION"),
+    ],
+)
+def test_the_status_is_put_together_as_the_table_of_the_sources_has_it(fields: dict[str, Any], says: str) -> None:
+    assert values(told(EVCC, fields))["detailedchargingstatus"] == says
+
+
+@pytest.mark.parametrize(
+    ("fields", "active"),
+    [
+        ({"effectiveLimitSoc": 80, "vehicleLimitSoc": 0}, 80),
+        ({"effectiveLimitSoc": 100, "vehicleLimitSoc": 70}, 70),
+        ({"limitSoc": 60}, 60),
+        ({"effectiveLimitSoc": 0, "limitSoc": 0, "vehicleLimitSoc": 0}, None),
+    ],
+)
+def test_the_lower_of_the_limits_is_in_force_and_zero_is_none(fields: dict[str, Any], active: int | None) -> None:
+    assert values(told(EVCC, fields)).get("chargelimits", {}).get("activeLimit") == active
+
+
+def test_energy_is_in_watt_hours_live_and_in_kilowatt_hours_in_a_session() -> None:
+    live = values(told(EVCC, {"chargedEnergy": 1500}))
+    past = '[{"id": 1, "created": "2026-05-01T06:00:00Z", "finished": "2026-05-01T07:00:00Z", "chargedEnergy": 1.5}]'
+    [record] = values(run(EVCC, [delivery(past, vehicle="car")]))["chargerecords"]["values"]
+    assert (live["energyadded"], record["energyAdded"]) == (1.5, 1.5)
+
+
+def test_a_topics_sum_over_the_phases_is_no_current() -> None:
+    found = heard(
+        ("evcc/loadpoints/1/chargeCurrents/l1", "6.1"), ("evcc/loadpoints/1/chargeCurrents/l2", "6.2"),
+        ("evcc/loadpoints/1/chargeCurrents", "12.3"),
+    )  # fmt: skip
+    assert (values(found), found.issues) == ({"amperage": 6.2}, [])
+
+
+def test_zeros_that_stand_for_unknown_are_no_values() -> None:
+    zeros = {"vehicleSoc": 0, "vehicleRange": 0, "phasesActive": 0, "chargeRemainingDuration": 0}
+    assert told(EVCC, zeros) == ([], [])
+
+
+def test_a_loadpoint_is_named_by_its_place_and_a_car_by_its_name() -> None:
+    assert state(POINT, POINT) == ["loadpoints/1", "loadpoints/2", "blue", "red"]
+
+
+def test_one_car_named_for_all_is_at_the_only_loadpoint_in_use() -> None:
+    assert state(POINT, vehicle="id") == ["id", "id"]
+    assert state({**POINT, "connected": False}, POINT, vehicle="id") == ["id", "id"]
+    assert state(POINT, POINT, vehicle="loadpoints/2") == ["loadpoints/2", "loadpoints/2"]
+    assert "which loadpoint is meant? Name loadpoints/1 or loadpoints/2" in state(POINT, POINT, vehicle="id")
+
+
+def test_sessions_of_several_cars_are_not_given_to_one() -> None:
+    session = (
+        '{"id": %d, "created": "2026-05-01T06:00:00Z", "finished": "2026-05-01T07:00:00Z", "chargedEnergy": 1, "vehicle": "%s"}'
+    )
+    both = f"[{session % (1, 'Blue')}, {session % (2, 'Red')}]"
+    assert [entry.vehicle for entry in run(EVCC, [delivery(both)]).entries] == ["Blue", "Red"]
+    assert [entry.vehicle for entry in run(EVCC, [delivery(both, vehicle="Red")]).entries] == ["Red"]
+    [issue] = run(EVCC, [delivery(both, vehicle="id")]).issues
+    assert "these are sessions of Blue, Red" in issue.detail
+
+
+def test_what_evcc_says_of_the_house_is_passed_over() -> None:
+    assert heard(("evcc/site/gridPower", "5"), ("evcc/status", "online")) == ([], [])

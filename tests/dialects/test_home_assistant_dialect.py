@@ -1,0 +1,147 @@
+import json
+from typing import Any
+
+import pytest
+from recorded import Outcome, run, values
+
+from chargeport.dialects.home_assistant import HOME_ASSISTANT
+from chargeport.sources.base import Delivery
+
+NOW = 1_777_629_598_000
+
+
+def heard(*contents: Any, vehicle: str | None = None, topic: str = "") -> Outcome:
+    return run(
+        HOME_ASSISTANT,
+        [
+            Delivery(
+                source="s", dialect="home_assistant", received_at=NOW, vehicle=vehicle, topic=topic,
+                payload=(each if isinstance(each, str) else json.dumps(each)).encode(),
+            )
+            for each in contents
+        ],
+    )  # fmt: skip
+
+
+def state(entity: str, said: str, unit: str | None = None, **attributes: Any) -> dict[str, Any]:
+    unit_of = {} if unit is None else {"unit_of_measurement": unit}
+    return {"entity_id": entity, "state": said, "attributes": unit_of | attributes, "last_updated": "2026-05-01T09:50:00+00:00"}
+
+
+def event(new: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "event",
+        "event": {"event_type": "state_changed", "data": {"entity_id": new["entity_id"], "new_state": new}},
+    }
+
+
+def test_an_entity_is_known_by_its_end_and_the_car_by_its_beginning() -> None:
+    found = heard(event(state("sensor.model_3_charger_power", "7.2", "kW")))
+    [entry] = found.entries
+    assert (entry.vehicle, entry.observed_at, values(found)) == ("model_3", 1_777_629_000_000, {"wattage": 7200})
+
+
+def test_a_number_without_a_unit_is_an_issue_and_no_reading() -> None:
+    found = heard({"sensor.model_3_charger_power": "7.2"}, vehicle="car")
+    assert found.entries == []
+    assert found.issues[0].detail.endswith("has no unit_of_measurement")
+
+
+@pytest.mark.parametrize("said", ["unavailable", "unknown", ""])
+def test_what_is_unavailable_is_nothing(said: str) -> None:
+    assert heard(event(state("sensor.x_charging", said)), event(state("sensor.x_charger_power", said, "kW"))) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("said", "says", "charges"),
+    [
+        ("starting", "STARTING", False), ("charging", "CHARGING", True), ("stopped", "STOPPED", False),
+        ("complete", "FULLY_CHARGED", False), ("disconnected", "DISCONNECTED", False), ("no_power", "NO_POWER", False),
+    ],
+)  # fmt: skip
+def test_teslas_states(said: str, says: str, charges: bool) -> None:
+    assert values(heard(event(state("sensor.x_charging", said)))) == {"detailedchargingstatus": says, "ischarging": charges}
+
+
+@pytest.mark.parametrize(
+    ("states", "says"),
+    [
+        ({"charging_status": "charging"}, "CHARGING"),
+        ({"charging_status": "done"}, "FULLY_CHARGED"),
+        ({"charging_status": "scheduled"}, "SCHEDULED"),
+        ({"charging_status": "idle"}, "NOT_CHARGING"),
+        ({"charging_status": "idle", "charging_connection_status": "disconnected"}, "DISCONNECTED"),
+        ({"charging_status": "idle", "charging_connection_status": "connected"}, "CONNECTED"),
+        ({"charging_status": "idle", "charging_power_status": "no_power_available"}, "NO_POWER"),
+    ],
+)
+def test_volvos_states_refined_by_plug_and_supply(states: dict[str, str], says: str) -> None:
+    found = heard([state(f"sensor.ex30_{name}", said) for name, said in states.items()])
+    assert found.issues == []
+    assert values(found)["detailedchargingstatus"] == says
+
+
+def test_a_time_that_is_told_by_its_end_is_the_time_until_then() -> None:
+    ends = state("sensor.x_time_to_full_charge", "2026-05-01T10:20:00+00:00", device_class="timestamp")
+    assert values(heard(event(ends))) == {"timetocomplete": 30}
+    assert values(heard(event(state("sensor.x_time_to_full_charge", "0.5", "h")))) == {"timetocomplete": 30}
+
+
+def test_a_bad_state_costs_no_other() -> None:
+    bad = state("sensor.x_time_to_full_charge", "soon", device_class="timestamp")
+    found = heard([bad, state("sensor.x_charging", "charging")])
+    assert values(found)["ischarging"] is True
+    assert len(found.issues) == 1
+
+
+def test_a_compact_change_has_the_unit_that_came_with_the_entity() -> None:
+    added = {
+        "type": "event",
+        "event": {"a": {"sensor.x_charger_power": {"s": "1", "a": {"unit_of_measurement": "kW"}, "lc": 1777629000}}},
+    }
+    changed = {"type": "event", "event": {"c": {"sensor.x_charger_power": {"+": {"s": "2", "lu": 1777629010.5}}}}}
+    removed = {"type": "event", "event": {"r": ["sensor.x_charger_power"]}}
+    found = heard(added, changed, removed)
+    assert [(getattr(entry, "value", None), entry.observed_at) for entry in found.entries] == [
+        (1000, 1_777_629_000_000),
+        (2000, 1_777_629_010_500),
+    ]
+
+
+def test_the_rest_of_the_house_is_passed_over() -> None:
+    states = [state("light.kitchen", "on"), state("sensor.washer_power", "5", "W"), state("sun.sun", "up")]
+    assert heard(states, event(states[0])) == ([], [])
+
+
+def test_a_telephones_battery_is_never_that_of_the_only_car() -> None:
+    phone, car = state("sensor.phone_battery_level", "12", "%"), state("sensor.x_battery_level", "62", "%")
+    assert heard(event(phone), vehicle="car") == ([], [])
+    assert values(heard([phone, car, state("sensor.x_charging", "charging")], vehicle="car"))["stateofcharge"] == 62
+    assert values(heard([phone, car], vehicle="x")) == {"stateofcharge": 62}
+    assert values(heard(car, vehicle="car")) == {"stateofcharge": 62}  # somebody sent just this
+
+
+def test_entities_of_two_cars_are_not_given_to_one() -> None:
+    both = [state("sensor.a_charging", "charging"), state("sensor.b_charging", "charging")]
+    assert {entry.vehicle for entry in heard(both).entries} == {"a", "b"}
+    assert "these are entities of a, b" in heard(both, vehicle="car").issues[0].detail
+
+
+def test_statestream_brings_state_and_unit_under_two_topics() -> None:
+    def topic(what: str, payload: str) -> Delivery:
+        return Delivery(
+            source="s", dialect="home_assistant", payload=payload.encode(), received_at=NOW,
+            topic=f"homeassistant/sensor/niro_ev_charging_power/{what}",
+        )  # fmt: skip
+
+    given = [topic("unit_of_measurement", '"kW"'), topic("friendly_name", '"Niro"'), topic("state", "7.2"), topic("state", "0")]
+    found = run(HOME_ASSISTANT, given)
+    assert [(entry.vehicle, getattr(entry, "value", None)) for entry in found.entries] == [("niro", 7200), ("niro", 0)]
+    assert found.issues == []
+
+
+def test_limits_for_both_kinds_of_charging_are_two_entries_none_of_which_is_said_to_be_in_force() -> None:
+    found = heard([state("number.niro_ac_charging_limit", "90", "%"), state("number.niro_dc_charging_limit", "80", "%")])
+    limits = values(found)["chargelimits"]
+    assert "activeLimit" not in limits
+    assert [(each["condition"]["chargingType"], each["limit"]) for each in limits["values"]] == [("AC", 90), ("DC", 80)]

@@ -1,0 +1,145 @@
+import json
+from typing import Any
+
+import pytest
+from recorded import Outcome, run, values
+
+from chargeport.dialects.ocpp import OCPP
+from chargeport.sources.base import Delivery
+
+NOW = 1_777_629_598_000
+AT = "2026-05-01T09:50:00Z"
+
+
+def call(action: str, payload: dict[str, Any], **headers: str) -> Delivery:
+    return Delivery(
+        source="s", dialect="ocpp", payload=json.dumps(payload).encode(), received_at=NOW, topic=action, vehicle="box/1",
+        headers=headers,
+    )  # fmt: skip
+
+
+def metered(*samples: dict[str, Any], **headers: str) -> Outcome:
+    content = {"connectorId": 1, "meterValue": [{"timestamp": AT, "sampledValue": list(samples)}]}
+    return run(OCPP, [call("MeterValues", content, **headers)])
+
+
+def sample(measurand: str, value: Any, **more: Any) -> dict[str, Any]:
+    return {"measurand": measurand, "value": value, **more}
+
+
+@pytest.mark.parametrize(
+    ("status", "says", "charges", "connected"),
+    [
+        ("Available", "DISCONNECTED", False, False),
+        ("Preparing", "CONNECTED", False, True),
+        ("Charging", "CHARGING", True, True),
+        ("SuspendedEV", "SUSPENDED_BY_CAR", False, True),
+        ("SuspendedEVSE", "SUSPENDED_BY_STATION", False, True),
+        ("Finishing", "STOPPED", False, True),
+        ("Reserved", "DISCONNECTED", False, False),
+        ("Unavailable", None, None, None),
+        ("Faulted", "ERROR", False, None),
+    ],
+)
+def test_a_connectors_status(status: str, says: str | None, charges: bool | None, connected: bool | None) -> None:
+    found = run(OCPP, [call("StatusNotification", {"connectorId": 1, "status": status, "timestamp": AT})])
+    assert found.issues == []
+    told = values(found)
+    names = ("detailedchargingstatus", "ischarging", "ischargingcableconnected")
+    assert tuple(told.get(name) for name in names) == (says, charges, connected)
+
+
+def test_the_station_itself_is_no_connector() -> None:
+    assert run(OCPP, [call("StatusNotification", {"connectorId": 0, "status": "Available"})]) == ([], [])
+
+
+def test_a_full_battery_that_draws_nothing_is_full() -> None:
+    event: dict[str, Any] = {"eventType": "Updated", "timestamp": AT, "transactionInfo": {"chargingState": "SuspendedEV"}}
+    event["meterValue"] = [{"timestamp": AT, "sampledValue": [sample("SoC", 100, location="EV")]}]
+    assert values(run(OCPP, [call("TransactionEvent", event)]))["detailedchargingstatus"] == "FULLY_CHARGED"
+
+
+def test_a_transactions_state_is_over_once_the_connector_is_free() -> None:
+    charging = call(
+        "TransactionEvent", {"eventType": "Updated", "timestamp": AT, "transactionInfo": {"chargingState": "Charging"}}
+    )
+    free = call("StatusNotification", {"evseId": 1, "connectorId": 1, "connectorStatus": "Available", "timestamp": AT})
+    plugged = call("StatusNotification", {"evseId": 1, "connectorId": 1, "connectorStatus": "Occupied", "timestamp": AT})
+    assert values(run(OCPP, [charging, plugged]))["detailedchargingstatus"] == "CHARGING"
+    assert values(run(OCPP, [charging, free]))["detailedchargingstatus"] == "DISCONNECTED"
+    assert values(run(OCPP, [charging, free, plugged]))["detailedchargingstatus"] == "CONNECTED"
+
+
+def test_phases_are_those_that_carry_current() -> None:
+    found = metered(
+        *(sample("Current.Import", amps, phase=phase) for phase, amps in (("L1", "15.9"), ("L2", "0.6"), ("L3", "0.5")))
+    )
+    assert values(found) == {"amperage": 15.9, "chargerphases": 2}
+
+
+@pytest.mark.parametrize(
+    ("samples", "volts"),
+    [
+        ([("L1-N", 230), ("L2-N", 232), ("L3-N", 1)], 231),
+        ([("L1", 230)], 230),
+        ([("L1-L2", 400), ("L2-L3", 400)], 230.94),
+        ([(None, 395.5)], 395.5),
+        ([("L1-N", 0)], None),
+    ],
+)
+def test_a_voltage_is_from_line_to_neutral(samples: list[tuple[str | None, float]], volts: float | None) -> None:
+    found = metered(*(sample("Voltage", value, phase=phase) for phase, value in samples))
+    assert values(found).get("voltage") == volts
+
+
+def test_a_power_without_phases_is_believed_before_their_sum() -> None:
+    phases = [sample("Power.Active.Import", 2000, phase=phase, unit="W") for phase in ("L1", "L2", "L3")]
+    assert values(metered(*phases))["wattage"] == 6000
+    assert values(metered(*phases, sample("Power.Active.Import", "5.9", unit="kW")))["wattage"] == 5900
+
+
+def test_the_meter_at_the_outlet_is_believed_before_all_others() -> None:
+    at_inlet = sample("Power.Active.Import", 9000, location="Inlet")
+    assert values(metered(at_inlet, sample("Power.Active.Import", 7000), {**at_inlet, "location": "Body"}))["wattage"] == 7000
+    assert values(metered(at_inlet))["wattage"] == 9000
+
+
+def test_a_power_of_ten_beside_the_unit_counts() -> None:
+    power = sample("Power.Active.Import", 11.04, unitOfMeasure={"unit": "W", "multiplier": 3})
+    assert values(metered(power))["wattage"] == 11040
+    refused = metered({**power, "unitOfMeasure": {"unit": "W", "multiplier": 400}})
+    assert "multiplier: 400" in refused.issues[0].detail
+
+
+def test_energy_is_what_the_register_counted_since_the_session_began() -> None:
+    default = {"value": "1500"}  # without a measurand: the register, in Wh
+    assert values(metered(default, transaction="7", meter_start_wh="1000")) == {"energyadded": 0.5}
+    assert metered(default) == ([], [])
+    assert "below the 1000 Wh" in metered({"value": "5"}, meter_start_wh="1000").issues[0].detail
+
+
+def test_the_end_of_a_transaction_is_a_record_as_the_transport_saw_it() -> None:
+    record = {"transaction": "7", "startTime": AT, "endTime": "2026-05-01T09:55:00Z", "meterStart": 1000, "meterStop": 3500}
+    end = {"transactionId": 7, "meterStop": 3500, "timestamp": "2026-05-01T09:55:00Z"}
+    told = values(run(OCPP, [call("StopTransaction", end, meter_start_wh="1000", record=json.dumps(record))]))
+    assert told["energyadded"] == 2.5
+    assert told["chargerecords"]["values"] == [
+        {"id": "ocpp-7", "startTime": "2026-05-01T09:50:00.000Z", "endTime": "2026-05-01T09:55:00.000Z", "energyAdded": 2.5}
+    ]
+
+
+@pytest.mark.parametrize(("watts", "fast"), [(150_000, True), (22_000, None)])
+def test_only_much_power_shows_a_fast_charger(watts: int, fast: bool | None) -> None:
+    assert values(metered(sample("Power.Offered", watts))).get("isfastchargerpresent") is fast
+
+
+@pytest.mark.parametrize(("transfer", "fast"), [("DC", True), ("AC_three_phase", False), ("DC_BPT", True)])
+def test_the_transfer_that_a_car_asks_for_shows_it_too(transfer: str, fast: bool) -> None:
+    needs = {"evseId": 1, "chargingNeeds": {"requestedEnergyTransfer": transfer}}
+    assert values(run(OCPP, [call("NotifyEVChargingNeeds", needs)])) == {"isfastchargerpresent": fast}
+
+
+def test_calls_that_say_nothing_of_a_car_say_nothing_and_one_that_was_refused_is_an_issue() -> None:
+    assert run(OCPP, [call("BootNotification", {}), call("Heartbeat", {})]) == ([], [])
+    [issue] = run(OCPP, [call("MeterValues", {}, error="meterValue: is missing")]).issues
+    assert issue.detail == "meterValue: is missing"

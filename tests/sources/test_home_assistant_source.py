@@ -1,0 +1,297 @@
+"""Home Assistant's WebSocket, against a fake that follows its authentication and its commands."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
+from aiohttp import web
+from surroundings import T0, Heard, Listener, Running, around
+
+from chargeport.sources.base import Cause, Delivery, RawMessage, SourceError, Surroundings
+from chargeport.sources.home_assistant import HOME_ASSISTANT, HomeAssistantSource
+from chargeport.sources.home_assistant_settings import HomeAssistantSettings
+
+pytestmark = pytest.mark.service
+
+TOKEN = "a-long-lived-token"
+
+
+def state(entity_id: str, value: str, at: str = "2026-05-01T09:59:58.123456+00:00", **attributes: Any) -> dict[str, Any]:
+    return {
+        "entity_id": entity_id,
+        "state": value,
+        "attributes": attributes,
+        "last_changed": at,
+        "last_reported": at,
+        "last_updated": at,
+        "context": {"id": "01", "parent_id": None, "user_id": None},
+    }
+
+
+class House:
+    """The server's side: it asks for the token first, answers commands by their id, and can be told what to do wrong."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, dict[str, Any]] = {}
+        self.first: dict[str, Any] = {"type": "auth_required", "ha_version": "2026.5.0"}
+        self.answer_states: Any = None
+        self.refuse: set[str] = set()
+        self.commands: list[str] = []
+        self.subscribed = asyncio.Event()
+        self._open: list[tuple[web.WebSocketResponse, int]] = []
+        self._sockets: list[web.WebSocketResponse] = []
+        self._runner: web.AppRunner | None = None
+        self.url = ""
+
+    async def start(self) -> None:
+        app = web.Application()
+        app.router.add_get("/api/websocket", self._serve)
+        self._runner = web.AppRunner(app)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        host, port = self._runner.addresses[0][:2]
+        self.url = f"http://{host}:{port}"
+
+    async def stop(self) -> None:
+        await self.hang_up()
+        if self._runner:
+            await self._runner.cleanup()
+
+    async def hang_up(self) -> None:
+        for socket in self._sockets:
+            await socket.close()
+        self._open.clear()
+        self.subscribed.clear()
+
+    async def change(self, new: dict[str, Any] | None, entity_id: str = "") -> None:
+        """Say that an entity's state is another, or (None) that it was taken away."""
+        entity_id = new["entity_id"] if new else entity_id
+        old = self.states.get(entity_id)
+        if new:
+            self.states[entity_id] = new
+        event = {"event_type": "state_changed", "data": {"entity_id": entity_id, "old_state": old, "new_state": new}}
+        for socket, number in self._open:
+            await socket.send_json({"id": number, "type": "event", "event": event})
+
+    async def say(self, text: str) -> None:
+        for socket, _ in self._open:
+            await socket.send_str(text)
+
+    async def _serve(self, request: Any) -> Any:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        self._sockets.append(socket)
+        await socket.send_json(self.first)
+        auth = await socket.receive_json()
+        if auth != {"type": "auth", "access_token": TOKEN}:
+            await socket.send_json({"type": "auth_invalid", "message": "Invalid access token or password"})
+            await socket.close()
+            return socket
+        await socket.send_json({"type": "auth_ok", "ha_version": "2026.5.0"})
+        async for message in socket:
+            await self._answer(socket, json.loads(message.data))
+        return socket
+
+    async def _answer(self, socket: Any, command: dict[str, Any]) -> None:
+        number, kind = command["id"], command["type"]
+        self.commands.append(kind)
+        if kind in self.refuse:
+            error = {"code": "unauthorized", "message": "Unauthorized"}
+            await socket.send_json({"id": number, "type": "result", "success": False, "error": error})
+            return
+        result: Any = None
+        if kind == "get_states":
+            result = list(self.states.values()) if self.answer_states is None else self.answer_states
+        await socket.send_json({"id": number, "type": "result", "success": True, "result": result})
+        if kind == "subscribe_events":
+            assert command["event_type"] == "state_changed"
+            self._open.append((socket, number))
+            self.subscribed.set()
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    running = House()
+    await running.start()
+    yield running
+    await running.stop()
+
+
+def settings(house: House, *entities: str, token: str = TOKEN) -> HomeAssistantSettings:
+    return HomeAssistantSettings(url=house.url, token=token, entities={"the-car": list(entities or ("sensor.car_*",))})
+
+
+def summary(heard: Heard) -> list[tuple[str, str]]:
+    return [(one.topic, json.loads(one.payload)["state"]) for one in heard.deliveries]
+
+
+async def test_every_state_is_handed_on_first_and_then_each_change(house: House) -> None:
+    first = state("sensor.car_battery", "55", unit_of_measurement="%")
+    house.states = {one["entity_id"]: one for one in (first, state("light.bedroom", "on"))}
+    heard, told = Heard(), Listener()
+    async with Running(HomeAssistantSource(settings(house), around(dialect="home_assistant", told=told)).run(heard)):
+        (delivery,) = await heard.count(1)
+        await house.change(state("sensor.car_power", "7.4", unit_of_measurement="kW"))
+        await heard.count(2)
+    assert delivery == Delivery(
+        source="mine", dialect="home_assistant", payload=delivery.payload, received_at=T0, topic="sensor.car_battery",
+        vehicle="the-car", observed_at=T0 + 123,
+    )  # fmt: skip
+    assert json.loads(delivery.payload) == first
+    assert summary(heard) == [("sensor.car_battery", "55"), ("sensor.car_power", "7.4")]
+    assert house.commands == ["subscribe_events", "get_states"]
+    assert told.connections == 1
+
+
+async def test_nothing_of_the_house_but_the_cars_entities_is_handed_on(house: House) -> None:
+    house.states = {one: state(one, "on") for one in ("person.me", "sensor.carport", "sensor.car_a", "binary_sensor.plug")}
+    heard = Heard()
+    async with Running(HomeAssistantSource(settings(house, "sensor.car_*", "binary_sensor.plug"), around()).run(heard)):
+        await heard.count(2)
+        for one in ("person.me", "sensor.carport", "lock.front_door", "binary_sensor.plug2"):
+            await house.change(state(one, "off"))
+        await house.change(None, "sensor.car_a")
+        await house.change(state("binary_sensor.plug", "off"))
+        await heard.count(3)
+    assert summary(heard) == [("sensor.car_a", "on"), ("binary_sensor.plug", "on"), ("binary_sensor.plug", "off")]
+
+
+def test_the_most_exact_name_decides_which_car_an_entity_belongs_to() -> None:
+    given = HomeAssistantSettings(
+        url="http://ha",
+        token="t",
+        entities={"one": ["sensor.car_*"], "two": ["sensor.car_two_*"], "three": ["sensor.car_two_soc"]},
+    )
+    source = HomeAssistantSource(given, around())
+    names = ("sensor.car_soc", "sensor.car_two_power", "sensor.car_two_soc", "sensor.other")
+    assert [source.vehicle_of({"entity_id": one}) for one in names] == ["one", "two", "three", None]
+
+
+async def test_after_an_outage_it_asks_for_every_state_again(house: House) -> None:
+    house.states = {"sensor.car_a": state("sensor.car_a", "1")}
+    heard = Heard()
+    source = HomeAssistantSource(settings(house), around())
+    task = asyncio.create_task(source.run(heard))
+    await heard.count(1)
+    await house.hang_up()
+    with pytest.raises(SourceError, match="ended the connection") as found:
+        await task
+    assert found.value.cause is Cause.UNREACHABLE
+    house.states["sensor.car_a"] = state("sensor.car_a", "2")  # while nobody listened
+    async with Running(source.run(heard)):
+        await heard.count(2)
+    assert summary(heard) == [("sensor.car_a", "1"), ("sensor.car_a", "2")]
+
+
+async def test_a_rejected_token_is_said_to_be_one(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = HomeAssistantSource(settings(house, token="wrong"), around())
+    for attempt in (source.run(Heard()), source.check(5)):
+        with pytest.raises(SourceError, match="does not take the token") as found:
+            await attempt
+        assert found.value.cause is Cause.AUTHENTICATION
+    monkeypatch.setenv("HA_TOKEN", TOKEN)
+    house.states = {"sensor.car_a": state("sensor.car_a", "1")}
+    await HomeAssistantSource(settings(house, token="env:HA_TOKEN"), around()).check(5)
+
+
+async def test_check_names_entities_that_are_not_there(house: House) -> None:
+    house.states = {"sensor.car_a": state("sensor.car_a", "1")}
+    with pytest.raises(SourceError, match=r"none that is sensor\.cra_\*\.") as found:
+        await HomeAssistantSource(settings(house, "sensor.car_*", "sensor.cra_*"), around()).check(5)
+    assert found.value.cause is Cause.CONFIGURATION
+
+
+async def test_who_is_not_there_is_unreachable_and_who_is_no_home_assistant_is_told_so(house: House) -> None:
+    gone = HomeAssistantSettings(url="http://127.0.0.1:1", token="t", entities={"the-car": ["sensor.a"]})
+    with pytest.raises(SourceError) as found:
+        await HomeAssistantSource(gone, around()).check(5)
+    assert found.value.cause is Cause.UNREACHABLE
+    other = HomeAssistantSettings(url=f"{house.url}/elsewhere", token="t", entities={"the-car": ["sensor.a"]})
+    with pytest.raises(SourceError, match="404") as found:
+        await HomeAssistantSource(other, around()).check(5)
+    assert found.value.cause is Cause.PROTOCOL
+    house.first = {"hello": "world"}
+    with pytest.raises(SourceError) as found:
+        await HomeAssistantSource(settings(house), around()).check(5)
+    assert found.value.cause is Cause.PROTOCOL
+
+
+@pytest.mark.parametrize("answer", [{}, "text", [1]])
+async def test_states_in_another_form_are_another_protocol(house: House, answer: Any) -> None:
+    house.answer_states = answer
+    with pytest.raises(SourceError) as found:
+        await HomeAssistantSource(settings(house), around()).run(Heard())
+    assert found.value.cause is Cause.PROTOCOL
+
+
+async def test_a_refused_command_and_what_is_no_json_end_it_with_their_cause(house: House) -> None:
+    house.refuse = {"subscribe_events"}
+    with pytest.raises(SourceError, match="Unauthorized"):
+        await HomeAssistantSource(settings(house), around()).run(Heard())
+    house.refuse = set()
+    task = asyncio.create_task(HomeAssistantSource(settings(house), around()).run(Heard()))
+    await house.subscribed.wait()
+    await house.say("not json")
+    with pytest.raises(SourceError) as found:
+        await task
+    assert found.value.cause is Cause.PROTOCOL
+
+
+class Looking(HomeAssistantSource):
+    """Says when it has looked at so many states."""
+
+    def __init__(self, settings: HomeAssistantSettings, around: Surroundings, number: int) -> None:
+        super().__init__(settings, around)
+        self._left = number
+        self.all_looked_at = asyncio.Event()
+
+    def vehicle_of(self, state: dict[str, Any]) -> str | None:
+        self._left -= 1
+        if self._left == 0:
+            self.all_looked_at.set()
+        return super().vehicle_of(state)
+
+
+async def test_a_house_that_is_faster_than_the_disk_is_asked_for_every_state_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chargeport.sources.home_assistant.MAX_WAITING", 3)
+    house.states = {"sensor.car_a": state("sensor.car_a", "1")}
+    storing, stored = asyncio.Event(), asyncio.Event()
+
+    async def emit(_batch: Sequence[RawMessage | Delivery]) -> None:
+        storing.set()
+        await stored.wait()
+
+    source = Looking(settings(house), around(), 1 + 9)
+    task = asyncio.create_task(source.run(emit))
+    await storing.wait()
+    for number in range(9):
+        await house.change(state("sensor.car_a", str(number)))
+    await source.all_looked_at.wait()
+    stored.set()
+    with pytest.raises(SourceError, match="faster than they could be stored"):
+        await task
+    heard = Heard()
+    async with Running(source.run(heard)):
+        await heard.count(1)
+    assert summary(heard) == [("sensor.car_a", "8")]
+
+
+async def test_a_state_without_a_time_of_its_own_has_none(house: House) -> None:
+    house.states = {"sensor.car_a": state("sensor.car_a", "1", at="yesterday"), "sensor.car_b": {"entity_id": "sensor.car_b"}}
+    heard = Heard()
+    async with Running(HomeAssistantSource(settings(house), around()).run(heard)):
+        assert [one.observed_at for one in await heard.count(2)] == [None, None]
+
+
+async def test_without_the_package_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "hass_client", None)
+    given = HomeAssistantSettings(url="http://127.0.0.1:1", token="t", entities={"the-car": ["sensor.a"]})
+    with pytest.raises(SourceError, match=r"pip install 'chargeport\[home_assistant\]'") as found:
+        await HOME_ASSISTANT.build(given, around()).run(Heard())
+    assert found.value.cause is Cause.CONFIGURATION

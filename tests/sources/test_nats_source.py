@@ -1,0 +1,175 @@
+"""NATS JetStream, against a real server."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from surroundings import WITHIN_S, Heard, Listener, Running, around, eventually
+
+from chargeport.errors import StoreError
+from chargeport.sources.base import Cause, Delivery, RawMessage, SourceError
+from chargeport.sources.nats import NATS, NatsSource
+from chargeport.sources.nats_settings import NatsSettings
+from nats_server import NatsServer, nats_server
+
+nats = pytest.importorskip("nats", reason="chargeport[nats] is not installed")
+pytestmark = pytest.mark.service
+
+Say = Callable[..., Awaitable[None]]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
+    with nats_server(tmp_path_factory.mktemp("nats")) as running:
+        yield running
+
+
+async def say(server: NatsServer, stream: str, *payloads: bytes, headers: dict[str, str] | None = None) -> None:
+    """Publish to a stream of that name, made with the first call, on the subject NAME.car."""
+    client = await nats.connect(server.url)
+    jetstream = client.jetstream()
+    await jetstream.add_stream(name=stream, subjects=[f"{stream}.>"])
+    for payload in payloads:
+        await jetstream.publish(f"{stream}.car", payload, headers=headers)
+    await client.close()
+
+
+async def all_acknowledged(server: NatsServer, stream: str) -> bool:
+    """Whether nothing waits for the durable, nor is in its hands."""
+    client = await nats.connect(server.url)
+    found = await client.jetstream().consumer_info(stream, "chargeport")
+    await client.close()
+    return not found.num_pending and not found.num_ack_pending
+
+
+def settings(server: NatsServer, stream: str, **more: Any) -> NatsSettings:
+    return NatsSettings(servers=server.url, stream=stream, **more)
+
+
+async def test_a_message_is_handed_on_with_its_subject_and_headers_and_then_acknowledged(server: NatsServer) -> None:
+    await say(server, "one", b"\x00binary", headers={"TxType": "V"})
+    heard, told = Heard(), Listener()
+    async with Running(NatsSource(settings(server, "one"), around(told=told, vehicle="the-car")).run(heard)):
+        (delivery,) = await heard.count(1)
+        assert delivery == Delivery(
+            source="mine", dialect="tesla", payload=b"\x00binary", received_at=delivery.received_at, topic="one.car",
+            vehicle="the-car", headers={"txtype": "V"},
+        )  # fmt: skip
+        async with asyncio.timeout(2):  # far less than a request's five seconds: a single message does not wait for more
+            await say(server, "one", b"second")
+            await heard.count(2)
+        await eventually(lambda: all_acknowledged(server, "one"))
+    assert told.connections == 1
+    assert told.behind == 0
+
+
+async def test_what_was_not_stored_is_heard_again_and_nothing_is_lost(server: NatsServer) -> None:
+    payloads = [str(number).encode() for number in range(50)]
+    await say(server, "unstored", *payloads)
+    failing = Heard()
+    failing.failing = StoreError("The disk is full.")
+    with pytest.raises(StoreError):
+        await NatsSource(settings(server, "unstored", batch=10), around()).run(failing)
+    heard = Heard()
+    async with Running(NatsSource(settings(server, "unstored", batch=10), around()).run(heard)):
+        await heard.until(lambda all_: {one.payload for one in all_} == set(payloads))
+
+
+async def test_a_consumer_that_dies_between_storing_and_acknowledging_repeats_what_it_stored(server: NatsServer) -> None:
+    payloads = [str(number).encode() for number in range(20)]
+    await say(server, "dying", *payloads)
+    storing = asyncio.Event()
+
+    async def emit(_batch: Sequence[RawMessage | Delivery]) -> None:
+        storing.set()
+        await asyncio.Event().wait()  # stored, but it never comes to know
+
+    mine = settings(server, "dying", batch=5, ack_wait_s=1)
+    async with Running(NatsSource(mine, around()).run(emit)):
+        async with asyncio.timeout(WITHIN_S):
+            await storing.wait()
+    heard = Heard()
+    async with Running(NatsSource(mine, around()).run(heard)):
+        await heard.until(lambda all_: {one.payload for one in all_} == set(payloads))
+
+
+async def test_two_consumers_of_one_durable_share_its_messages(server: NatsServer) -> None:
+    await say(server, "shared")
+    first, second = Heard(), Heard()
+    mine = settings(server, "shared", batch=2, max_ack_pending=20)
+    payloads = [str(number).encode() for number in range(400)]
+    async with (
+        Running(NatsSource(mine, around("first")).run(first)),
+        Running(NatsSource(mine, around("second")).run(second)),
+    ):
+        await say(server, "shared", *payloads)
+        await eventually(lambda: all_acknowledged(server, "shared"))
+    assert first.deliveries
+    assert second.deliveries
+    assert sorted(first.payloads + second.payloads, key=int) == payloads
+
+
+async def test_only_the_named_subjects_are_heard(server: NatsServer) -> None:
+    await say(server, "many", b"1")
+    client = await nats.connect(server.url)
+    await client.jetstream().publish("many.wallbox", b"2")
+    await client.close()
+    heard = Heard()
+    async with Running(NatsSource(settings(server, "many", subjects=["many.wallbox"]), around()).run(heard)):
+        await heard.count(1)
+    assert heard.payloads == [b"2"]
+
+
+async def test_a_server_that_goes_is_unreachable_at_once_and_loses_nothing(tmp_path: Path) -> None:
+    with nats_server(tmp_path / "kept") as server:
+        await say(server, "kept", b"1")
+        heard = Heard()
+        source = NatsSource(settings(server, "kept"), around())
+        task = asyncio.create_task(source.run(heard))
+        await heard.count(1)
+        await say(server, "kept", b"2")
+        await heard.count(2)
+        server.kill()
+        with pytest.raises(SourceError) as found:
+            async with asyncio.timeout(3):
+                await task
+        assert found.value.cause is Cause.UNREACHABLE
+        with pytest.raises(SourceError, match="can't be reached") as found:
+            await source.run(heard)
+        assert found.value.cause is Cause.UNREACHABLE
+        server.start()
+        await say(server, "kept", b"3")
+        async with Running(source.run(heard)):
+            await heard.until(lambda all_: b"3" in {one.payload for one in all_})
+
+
+async def test_a_wrong_password_is_said_to_be_one(tmp_path: Path) -> None:
+    with nats_server(tmp_path / "closed", "--user", "gate", "--pass", "right") as server:
+        wrong = settings(server, "any", user="gate", password="wrong")
+        for attempt in (NatsSource(wrong, around()).check(5), NatsSource(wrong, around()).run(Heard())):
+            with pytest.raises(SourceError) as found:
+                await attempt
+            assert found.value.cause is Cause.AUTHENTICATION
+        (tmp_path / "password").write_text("right\n")
+        right = settings(server, "any", user="gate", password=f"file:{tmp_path}/password")
+        with pytest.raises(SourceError, match="no JetStream stream any"):
+            await NatsSource(right, around()).check(5)
+
+
+async def test_a_stream_that_is_not_there_is_a_setting_to_mend(server: NatsServer) -> None:
+    with pytest.raises(SourceError, match=r"stream: .* has no JetStream stream nowhere") as found:
+        await NatsSource(settings(server, "nowhere"), around()).run(Heard())
+    assert found.value.cause is Cause.CONFIGURATION
+    await say(server, "somewhere")
+    await NatsSource(settings(server, "somewhere"), around()).check(5)
+
+
+async def test_without_the_package_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "nats.aio.client", None)
+    source = NATS.build(NatsSettings(stream="any"), around())
+    with pytest.raises(SourceError, match=r"pip install 'chargeport\[nats\]'") as found:
+        await source.run(Heard())
+    assert found.value.cause is Cause.CONFIGURATION

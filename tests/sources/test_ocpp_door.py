@@ -1,0 +1,239 @@
+"""Who may connect to the central system, and what becomes of those who speak no OCPP; over a real websocket."""
+
+import asyncio
+import base64
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import websockets
+from ocpp_peers import PASSWORD, SETTINGS, Central, answer_to, central, closed_with, listening
+from surroundings import Heard, around
+
+from chargeport.sources.base import Cause, SourceError
+from chargeport.sources.ocpp import source as ocpp_source
+from chargeport.sources.ocpp.settings import OcppSettings, StationSettings
+from chargeport.sources.ocpp.source import TYPE, OcppSource
+
+HEARTBEAT = '[2,"h","Heartbeat",{}]'
+KEY = "0123456789abcdef0123456789abcdef01234567"
+
+
+async def refusal(system: Central, *given: Any, **more: Any) -> tuple[int, str]:
+    """The HTTP answer to an attempt to connect."""
+    with pytest.raises(websockets.InvalidStatus) as found:
+        await system.connect(*given, **more)
+    response = found.value.response
+    return response.status_code, (response.body or b"").decode()
+
+
+@pytest.mark.parametrize(
+    ("name", "password", "status"),
+    [("box", "wrong", 401), ("box", None, 401), ("box", PASSWORD + " ", 401), ("other", PASSWORD, 404)],
+)
+async def test_who_is_not_known_or_has_no_password_does_not_come_in(name: str, password: str | None, status: int) -> None:
+    async with central() as system:
+        found, sentence = await refusal(system, name, password)
+        assert found == status
+        assert sentence.endswith(".")
+        assert system.told == []
+
+
+@pytest.mark.parametrize("header", ["Basic", "Basic !", "Bearer Ym94OmE=", "Basic Ym94", "Basic " + "QUFB" * 2000])
+async def test_a_header_that_proves_nothing_is_refused(header: str) -> None:
+    async with central() as system:
+        with pytest.raises(websockets.InvalidStatus) as found:
+            await websockets.connect(
+                system.url + "box", subprotocols=["ocpp1.6"], additional_headers={"Authorization": header}, proxy=None
+            )
+        assert found.value.response.status_code == 401
+        assert found.value.response.headers["www-authenticate"].startswith("Basic")
+
+
+async def test_another_stations_name_does_not_open_the_door() -> None:
+    both = OcppSettings(stations={"box": StationSettings(password="one"), "den": StationSettings(password="two")})
+    async with central(both) as system:
+        assert (await refusal(system, "box", "two"))[0] == 401
+        async with system.connect("den", "two") as connection:
+            assert (await answer_to(connection, HEARTBEAT))[0] == 3
+
+
+async def test_a_key_in_hex_may_be_sent_as_the_bytes_it_stands_for() -> None:
+    async with central(OcppSettings(stations={"box": StationSettings(password=KEY)})) as system:
+        for spelling in (KEY.encode(), bytes.fromhex(KEY)):
+            header = {"Authorization": "Basic " + base64.b64encode(b"box:" + spelling).decode()}
+            async with websockets.connect(
+                system.url + "box", subprotocols=["ocpp1.6"], additional_headers=header, proxy=None
+            ) as connection:
+                assert (await answer_to(connection, HEARTBEAT))[0] == 3
+
+
+async def test_profile_2_wants_tls() -> None:
+    async with central(msgspec.structs.replace(SETTINGS, security_profile=2)) as system:
+        assert (await refusal(system))[0] == 403
+
+
+async def test_profile_2_believes_who_mounts_it_that_a_proxy_had_tls() -> None:
+    settings = msgspec.structs.replace(SETTINGS, security_profile=2)
+    async with central(settings, over_tls=True) as system:
+        assert (await refusal(system, "box", "wrong"))[0] == 401
+        async with system.connect() as connection:
+            assert (await answer_to(connection, HEARTBEAT))[0] == 3
+
+
+async def test_a_source_that_does_not_run_sends_stations_away_for_a_while() -> None:
+    async with listening(OcppSource(SETTINGS, around("boxes", "ocpp"))) as url:
+        assert await refusal(Central(url, Heard())) == (503, "The central system is not running; try again later.")
+
+
+async def test_profile_0_asks_for_no_password() -> None:
+    async with central(OcppSettings(stations={"box": StationSettings(security_profile=0)})) as system:
+        async with system.connect(password=None) as connection:
+            assert (await answer_to(connection, HEARTBEAT))[0] == 3
+        assert (await refusal(system, "other", None))[0] == 404
+
+
+async def test_unknown_stations_come_in_with_the_common_password() -> None:
+    async with central(OcppSettings(accept_unknown_stations=True, password="common")) as system:
+        assert (await refusal(system, "new", "wrong"))[0] == 401
+        async with system.connect("new", "common") as connection:
+            await answer_to(
+                connection, '[2,"1","StatusNotification",{"connectorId":2,"errorCode":"NoError","status":"Available"}]'
+            )
+        assert [one.vehicle for one in system.told] == ["new/2"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        (OcppSettings(stations={"box": StationSettings()}), "stations.box: a password is missing"),
+        (OcppSettings(accept_unknown_stations=True), "accept_unknown_stations: a password for them is missing"),
+        (OcppSettings(password="env:CHARGEPORT_TEST_NOTHING"), "password: the environment has no variable"),
+    ],
+)
+def test_a_setting_that_lets_nobody_in_or_everybody_stops_the_source(settings: OcppSettings, sentence: str) -> None:
+    with pytest.raises(SourceError, match=sentence) as found:
+        TYPE.build(settings, around("boxes", "ocpp"))
+    assert found.value.cause is Cause.CONFIGURATION
+
+
+def test_a_password_may_be_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("\n")
+    with pytest.raises(SourceError, match="empty"):
+        OcppSource(OcppSettings(password=f"file:{tmp_path}/password"), around())
+    (tmp_path / "password").write_text("secret\n")
+    OcppSource(OcppSettings(password=f"file:{tmp_path}/password", accept_unknown_stations=True), around())
+
+
+def test_without_the_extra_the_source_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ocpp_source, "find_spec", lambda name: None if name == "ocpp" else name)
+    with pytest.raises(SourceError, match=r"chargeport\[ocpp\]"):
+        OcppSource(SETTINGS, around())
+
+
+def test_settings_refuse_what_is_no_connector() -> None:
+    for connector in ("0", "one", "-1"):
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.convert({"stations": {"box": {"connectors": {connector: "car"}}}}, OcppSettings)
+
+
+@pytest.mark.parametrize("offered", [None, ["ocpp1.5"], ["soap", "ocpp2.1"]])
+async def test_who_speaks_no_version_that_we_do_is_hung_up_on(offered: Sequence[str] | None) -> None:
+    async with central() as system, system.connect(protocols=offered) as connection:
+        assert connection.subprotocol is None
+        assert await closed_with(connection) == 1002
+
+
+async def test_of_several_versions_the_one_that_the_station_prefers_is_spoken() -> None:
+    async with central() as system:
+        for offered in (["ocpp2.1", "ocpp1.6", "ocpp2.0.1"], ["ocpp2.0.1", "ocpp1.6"]):
+            async with system.connect(protocols=offered) as connection:
+                assert connection.subprotocol == next(each for each in offered if each != "ocpp2.1")
+
+
+GARBAGE = {
+    "no json": ("hello", "-1", "FormationViolation"),
+    "no array": ('{"a":1}', "-1", "FormationViolation"),
+    "an open bracket": ("[" * 100_000, "-1", "FormationViolation"),
+    "no id": ("[2]", "-1", "FormationViolation"),
+    "an id that is none": ('[2,5,"Heartbeat",{}]', "-1", "FormationViolation"),
+    "no payload": ('[2,"a","Heartbeat"]', "a", "FormationViolation"),
+    "a payload that is none": ('[2,"a","Heartbeat",[]]', "a", "FormationViolation"),
+    "five parts": ('[2,"a","Heartbeat",{},{}]', "a", "FormationViolation"),
+    "an unknown action": ('[2,"a","Teleport",{}]', "a", "NotImplemented"),
+    "an action for stations": ('[2,"a","Reset",{"type":"Hard"}]', "a", "NotSupported"),
+    "a member that is missing": ('[2,"a","StartTransaction",{"connectorId":1}]', "a", "OccurenceConstraintViolation"),
+    "a member of another type": ('[2,"a","Authorize",{"idTag":5}]', "a", "TypeConstraintViolation"),
+    "a text without end": ('[2,"a","Authorize",{"idTag":"' + "x" * 999 + '"}]', "a", "TypeConstraintViolation"),
+    "bytes that are no text": (b'[2,"a","Authorize",{"idTag":"\xff"}', "-1", "FormationViolation"),
+    "a session of the whole station": (
+        '[2,"a","StartTransaction",{"connectorId":0,"idTag":"CARD-A","meterStart":1,"timestamp":"2026-05-01T10:00:00Z"}]',
+        "a",
+        "PropertyConstraintViolation",
+    ),
+}
+
+
+@pytest.mark.parametrize(("frame", "answered", "code"), GARBAGE.values(), ids=GARBAGE)
+async def test_garbage_is_refused_kept_and_does_no_harm(frame: str | bytes, answered: str, code: str) -> None:
+    async with central() as system, system.connect() as connection:
+        found = await answer_to(connection, frame)
+        assert found[:3] == [4, answered, code]
+        assert found[3], "a sentence says why"
+        assert (await answer_to(connection, HEARTBEAT))[0] == 3
+        (kept,) = system.heard.deliveries
+    assert (kept.vehicle, kept.headers["station"]) == (None, "box")
+    assert kept.headers["error"].startswith(f"{code}: ")
+    if isinstance(frame, str):
+        assert kept.payload.decode() in frame
+
+
+async def test_a_frame_that_asks_for_nothing_gets_no_answer() -> None:
+    async with central() as system, system.connect() as connection:
+        for frame in ('[5,"a"]', "[3]", '[3,"nobody asked",{}]', '[4,"nobody asked","GenericError","",{}]', '[3,"a",5]'):
+            await connection.send(frame)
+        assert (await answer_to(connection, HEARTBEAT))[1] == "h"
+        assert len(system.heard.deliveries) == 3, "an answer that nobody waits for is no issue"
+
+
+async def test_the_words_for_garbage_are_those_of_the_version() -> None:
+    async with central() as system, system.connect(protocols=["ocpp2.0.1"]) as connection:
+        assert (await answer_to(connection, "hello"))[:3] == [4, "-1", "RpcFrameworkError"]
+        assert (await answer_to(connection, '[2,"a","Heartbeat"]'))[:3] == [4, "a", "FormatViolation"]
+
+
+async def test_who_sends_garbage_without_end_is_hung_up_on() -> None:
+    async with central() as system, system.connect() as connection:
+        for _ in range(10):
+            await connection.send("hello")
+        assert await closed_with(connection) == 1008
+
+
+async def test_a_message_that_is_too_long_ends_the_connection() -> None:
+    async with central(msgspec.structs.replace(SETTINGS, max_message_bytes=4096)) as system, system.connect() as connection:
+        await connection.send('[2,"a","Heartbeat",{"x":"' + "y" * 4096 + '"}]')
+        assert await closed_with(connection) == 1009
+        assert system.told == []
+
+
+async def test_who_says_too_much_has_to_wait_and_loses_nothing() -> None:
+    async with central(msgspec.structs.replace(SETTINGS, max_messages_per_s=1)) as system, system.connect() as connection:
+        times = [(await answer_to(connection, HEARTBEAT))[2]["currentTime"] for _ in range(13)]
+    assert [time[17:23] for time in times] == ["58.000"] * 10 + ["59.000", "00.000", "01.000"]
+
+
+async def test_a_station_that_refuses_all_that_it_is_asked_is_heard_nevertheless() -> None:
+    async with central() as system, system.connect() as connection:
+        await connection.send(HEARTBEAT)
+        asked = []
+        async with asyncio.timeout(20):
+            while "TriggerMessage" not in asked[-1:] or asked.count("TriggerMessage") < 2:
+                frame = json.loads(await connection.recv())
+                if frame[0] == 2:
+                    asked.append(frame[2])
+                    await connection.send(json.dumps([4, frame[1], "NotSupported", "", {}]))
+        assert asked[0] == "GetConfiguration"
+        assert (await answer_to(connection, HEARTBEAT))[0] == 3

@@ -1,0 +1,201 @@
+"""OCPP 2.0.1 over a real websocket: whole sessions, whose car they are of, and what a restart must not lose."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from ocpp.v201 import call
+from ocpp_peers import PASSWORD, Said, Station201, booted, central
+from surroundings import T0, KeptMemory
+
+from chargeport.sources.ocpp.settings import OcppSettings, StationSettings
+
+BOOT = call.BootNotification(charging_station={"model": "One", "vendorName": "ACME"}, reason="PowerUp")
+OF_BOX = {"ocpp": "2.0.1", "station": "box"}
+SESSION = OF_BOX | {"transaction": "T-1"}
+
+
+def time(second: int) -> str:
+    return datetime.fromtimestamp(T0 / 1000 + second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def at(second: int) -> int:
+    return T0 // 1000 * 1000 + second * 1000
+
+
+def status(word: str, second: int, connector: int = 1) -> call.StatusNotification:
+    return call.StatusNotification(timestamp=time(second), connector_status=word, evse_id=1, connector_id=connector)
+
+
+def event(kind: str, second: int, seq: int, state: str = "Charging", **more: Any) -> call.TransactionEvent:
+    info = {"transactionId": more.pop("transaction", "T-1"), "chargingState": state}
+    reason = more.pop("reason", "MeterValuePeriodic")
+    return call.TransactionEvent(
+        event_type=kind, timestamp=time(second), trigger_reason=reason, seq_no=seq, transaction_info=info, **more
+    )
+
+
+def register(second: int, value: float, unit: dict[str, Any] | None = None, context: str = "Sample.Periodic") -> list[Any]:
+    phases = [{"value": 16.0 + n, "measurand": "Current.Import", "phase": f"L{n}"} for n in (1, 2, 3)]
+    sample: dict[str, Any] = {"value": value, "context": context, "measurand": "Energy.Active.Import.Register"}
+    if unit:
+        sample["unitOfMeasure"] = unit
+    return [{"timestamp": time(second), "sampledValue": [*phases, sample]}]
+
+
+CARD = {"idToken": "card-a", "type": "ISO14443"}
+PLACE = {"id": 1, "connectorId": 2}
+
+
+async def test_a_whole_session_is_handed_on_word_for_word() -> None:
+    async with central() as system, system.station(Station201) as station:
+        boot = await booted(station, BOOT)
+        assert (boot.status, boot.interval, boot.current_time) == ("Accepted", 300, "2026-05-01T09:59:58.000Z")
+        await station.call(status("Occupied", 1, 2))
+        first = register(2, 12.5, {"unit": "kWh"}, "Transaction.Begin")
+        await station.call(event("Started", 2, 0, "EVConnected", evse=PLACE, reason="CablePluggedIn", meter_value=first))
+        assert (await station.call(call.Authorize(id_token=CARD))).id_token_info == {"status": "Accepted"}
+        shown = await station.call(event("Updated", 5, 1, id_token=CARD, reason="Authorized"))
+        assert shown.id_token_info == {"status": "Accepted"}
+        needs = {"requestedEnergyTransfer": "AC_three_phase", "acChargingParameters": {
+            "energyAmount": 20000, "evMinCurrent": 6, "evMaxCurrent": 16, "evMaxVoltage": 400}}  # fmt: skip
+        assert (await station.call(call.NotifyEVChargingNeeds(evse_id=1, charging_needs=needs))).status == "Rejected"
+        await station.call(event("Updated", 20, 2, meter_value=register(20, 13_000)))
+        await station.call(event("Updated", 30, 3, "SuspendedEV", reason="ChargingStateChanged"))
+        last = register(40, 209.0, {"unit": "Wh", "multiplier": 2}, "Transaction.End")
+        await station.call(event("Ended", 40, 4, "EVConnected", reason="StopAuthorized", meter_value=last))
+        await station.call(status("Available", 50, 2))
+        await station.call(status("Occupied", 60, 1))
+        heard = await system.is_told(9)
+        payload = system.heard.deliveries[4].payload
+    begun = SESSION | {"meter_start_wh": "12500"}
+    known = begun | {"id_tag": "card-a"}
+    record = {"transaction": "T-1", "startTime": time(2), "endTime": time(40), "meterStart": 12500, "meterStop": 20900}
+    assert heard == [
+        Said("StatusNotification", "box/1", at(1), OF_BOX),
+        Said("TransactionEvent", "box/1", at(2), begun),
+        Said("TransactionEvent", "car-a", at(5), known),
+        Said("NotifyEVChargingNeeds", "car-a", None, known),
+        Said("TransactionEvent", "car-a", at(20), known),
+        Said("TransactionEvent", "car-a", at(30), known),
+        Said("TransactionEvent", "car-a", at(40), known | {"record": record | {"idTag": "card-a"}}),
+        Said("StatusNotification", "car-a", at(50), OF_BOX),
+        Said("StatusNotification", "box/1", at(60), OF_BOX),
+    ]
+    assert payload.startswith(b'{"eventType":"Updated","timestamp":"2026-05-01T10:00:18Z","triggerReason":"MeterValuePeriodic"')
+    assert b'{"value":18.0,"measurand":"Current.Import","phase":"L2"}' in payload
+
+
+async def test_a_station_is_asked_to_measure_enough_and_how_it_is() -> None:
+    async with central() as system, system.station(Station201) as station:
+        await booted(station, BOOT)
+        assert station.asked == [
+            ("TxUpdatedMeasurands", "Energy.Active.Import.Register,Current.Import,Voltage,SoC"),
+            ("TxStartedMeasurands", "Energy.Active.Import.Register"),
+            ("TxEndedMeasurands", "Energy.Active.Import.Register"),
+            ("StatusNotification", {"id": 1, "connector_id": 1}),
+            ("TransactionEvent", None),
+        ]
+
+
+async def test_a_station_that_refuses_a_list_measures_what_it_knows_of_it() -> None:
+    async with central() as system, system.station(Station201) as station:
+        station.refused = frozenset({"SoC"})
+        await booted(station, BOOT)
+        assert station.variables["TxUpdatedMeasurands"] == "Energy.Active.Import.Register,Current.Import,Voltage"
+
+
+async def test_every_place_that_the_settings_name_is_asked_for() -> None:
+    own = StationSettings(password=PASSWORD, connectors={"3": "home", "1": "other"})
+    async with central(OcppSettings(stations={"box": own})) as system, system.station(Station201) as station:
+        await booted(station, BOOT)
+        assert [evse["id"] for name, evse in station.asked if name == "StatusNotification"] == [1, 3]
+
+
+async def test_a_restart_in_mid_session_loses_neither_the_car_nor_where_the_meter_was() -> None:
+    memory = KeptMemory()
+    async with central(memory=memory) as system, system.station(Station201) as station:
+        await booted(station, BOOT)
+        await station.call(event("Started", 2, 0, evse=PLACE, id_token=CARD, meter_value=register(2, 100)))
+    async with central(memory=memory) as system, system.station(Station201) as station:
+        await booted(station, call.Heartbeat())
+        assert ("StatusNotification", {"id": 1, "connector_id": 2}) in station.asked
+        await station.call(event("Updated", 20, 1, meter_value=register(20, 900)))
+        await station.call(event("Ended", 40, 2, meter_value=register(40, 1000)))
+        heard = await system.is_told(2)
+    assert [one.vehicle for one in heard] == ["car-a", "car-a"]
+    assert [one.headers["meter_start_wh"] for one in heard] == ["100", "100"]
+    assert heard[1].headers["record"]["startTime"] == time(2)
+
+
+async def test_an_event_of_an_unknown_session_without_a_place_is_kept_though_nobody_knows_the_car() -> None:
+    async with central() as system, system.station(Station201) as station:
+        await booted(station, BOOT)
+        await station.call(event("Ended", 40, 2))
+        heard = await system.is_told(1)
+    assert heard[0].vehicle is None
+    assert heard[0].headers["record"] == {"transaction": "T-1", "endTime": time(40)}
+
+
+async def test_a_plug_that_hangs_beside_says_nothing_of_the_car() -> None:
+    async with central() as system, system.station(Station201) as station:
+        await booted(station, BOOT)
+        await station.call(event("Started", 2, 0, evse=PLACE, id_token=CARD))
+        await station.call(status("Available", 3, 1))
+        await station.call(status("Available", 4, 2))
+        heard = await system.is_told(2)
+    assert [(one.topic, one.observed_at) for one in heard] == [("TransactionEvent", at(2)), ("StatusNotification", at(4))]
+
+
+async def test_a_session_stays_with_the_car_that_it_was_known_to_be() -> None:
+    async with central() as system, system.station(Station201) as station:
+        await booted(station, BOOT)
+        await station.call(event("Started", 2, 0, evse=PLACE, id_token=CARD))
+        await station.call(event("Updated", 3, 1, id_token={"idToken": "CARD-B", "type": "ISO14443"}))
+        await station.call(event("Started", 9, 0, evse=PLACE, transaction="T-2"))
+        heard = await system.is_told(3)
+    assert [one.vehicle for one in heard] == ["car-a", "car-a", "box/1"]
+
+
+async def test_a_station_without_cards_may_charge_and_an_unknown_card_may_not() -> None:
+    free, nobody = {"idToken": "", "type": "NoAuthorization"}, {"idToken": "NOBODY", "type": "ISO14443"}
+    async with central() as system, system.station(Station201) as station:
+        await booted(station, BOOT)
+        assert (await station.call(call.Authorize(id_token=free))).id_token_info["status"] == "Accepted"
+        assert (await station.call(call.Authorize(id_token=nobody))).id_token_info["status"] == "Unknown"
+        answer = await station.call(event("Started", 2, 0, evse=PLACE, id_token=free))
+        assert answer.id_token_info["status"] == "Accepted"
+        assert "id_tag" not in (await system.is_told(1))[0].headers
+
+
+async def test_what_concerns_the_whole_station_is_of_no_car() -> None:
+    async with central() as system, system.station(Station201) as station:
+        await booted(station, BOOT)
+        await station.call(call.MeterValues(evse_id=0, meter_value=register(1, 5)))
+        await station.call(call.Heartbeat())
+        await station.call(call.MeterValues(evse_id=1, meter_value=register(2, 5)))
+        (heard,) = await system.is_told(1)
+    assert heard == Said("MeterValues", "box/1", at(2), OF_BOX)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        call.DataTransfer(vendor_id="ACME"),
+        call.FirmwareStatusNotification(status="Idle"),
+        call.Get15118EVCertificate(iso15118_schema_version="x", action="Install", exi_request="x"),
+        call.LogStatusNotification(status="Idle"),
+        call.NotifyEVChargingSchedule(time_base=time(0), evse_id=1, charging_schedule={
+            "id": 1, "chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 16.0}]}),
+        call.NotifyReport(request_id=1, generated_at=time(0), seq_no=0),
+        call.SecurityEventNotification(type="StartupOfTheDevice", timestamp=time(0)),
+        call.SignCertificate(csr="x"),
+    ],
+    ids=lambda request: type(request).__name__,
+)  # fmt: skip
+async def test_what_is_not_about_cars_is_answered_politely(request_: Any) -> None:
+    async with central() as system, system.station(Station201) as station:
+        await asyncio.sleep(0)
+        assert await station.call(request_, suppress=False) is not None
+        assert system.told == []
