@@ -7,7 +7,10 @@ import trustme
 from mqtt_peers import NOW, WITHIN_S, Ears, Publisher, published, running, source
 
 from brokers import BROKERS, FORBIDDEN, Broker, Mosquitto, Nats
+from chargeport.dialects.all import ALL
 from chargeport.errors import StoreError
+from chargeport.normalise.engine import read
+from chargeport.signals.reading import Issue
 from chargeport.sources.base import REFUSED, Cause, Delivery, RawMessage, SourceError
 from servers import free_port
 
@@ -68,6 +71,9 @@ class TestWhatIsHeard:
         assert [delivery.headers.get(REFUSED, "")[:31] for delivery in ears.heard] == [
             "", "the payload has 2,001 bytes, at", "",
         ]  # fmt: skip
+        issue = read(ears.heard[1], ALL["generic"])
+        assert isinstance(issue, Issue)
+        assert issue.detail.startswith("the payload has 2,001 bytes")
 
     async def test_what_is_much_too_long_is_not_even_sent_with_mqtt_5(self, broker: Broker) -> None:
         ears = Ears()

@@ -449,7 +449,7 @@ function flagText(subject, yes, no, stands, signals) {
 
 function showHeard(element, signals) {
   const at = lastHeard(signals);
-  const sources = [...new Set([...signals.values()].map((signal) => signal.source).filter(Boolean))];
+  const sources = [...new Set([...signals.values()].filter((signal) => !signal.derived).map((signal) => signal.source).filter(Boolean))];
   const from = sources.length ? ` from ${sources.slice(0, 2).join(", ")}${sources.length > 2 ? ` and ${sources.length - 2} more` : ""}` : "";
   element.replaceChildren(...(at ? [timeAgo(at, "Heard "), from] : ["Nothing heard yet"]));
 }

@@ -170,9 +170,10 @@ const OVERDUE = { code: "UNREACHABLE", title: "Unreachable", detail: "No newer r
 // A signal as the API gives it, in the few facts that the page needs.
 function signalOf(resource) {
   const { code, status, body } = resource.attributes;
-  const { oemUpdatedAt, ingestedAt, staleAt, source } = resource.meta;
+  const { oemUpdatedAt, ingestedAt, staleAt, derivedFrom } = resource.meta;
+  const source = derivedFrom ? `derived from ${derivedFrom.map((each) => each.split("-")[1]).join(", ")}` : resource.meta.source;
   const error = status.value === "SUCCESS" ? null : (status.error ?? { title: status.value, detail: "" });
-  return { code, body, error, source, at: Date.parse(oemUpdatedAt), storedAt: Date.parse(ingestedAt), staleAt: Date.parse(staleAt) };
+  return { code, body, error, source, derived: Boolean(derivedFrom), at: Date.parse(oemUpdatedAt), storedAt: Date.parse(ingestedAt), staleAt: Date.parse(staleAt) };
 }
 
 // How a signal stands at `now`: current, old (a last value that is not true any more), or none; and why.

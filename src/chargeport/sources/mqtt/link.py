@@ -184,7 +184,7 @@ class Link:
     def _on_connect(self, _client: Any, _data: Any, _flags: Any, code: ReasonCode, about: Properties | None) -> None:
         if code.is_failure:
             older = code.value == reasons.UNSUPPORTED_VERSION
-            self._fail(reasons.refused(self.place, code, about), may_be_older=older)
+            self._fail(reasons.refused(self.place, "refuses us", code, about), may_be_older=older)
         self._taken_in = not code.is_failure
         self._changed.set()
 
@@ -213,7 +213,7 @@ class Link:
     ) -> None:
         """Nothing more will come; what waits can still be taken."""
         if flags.is_disconnect_packet_from_server:
-            self._fail(reasons.refused(self.place, code, about))
+            self._fail(reasons.refused(self.place, "ended the connection", code, about))
         elif code.value == reasons.KEEPALIVE_TIMEOUT:
             self._fail(reasons.silent(self.place, 2 * self._settings.keepalive_s))
         elif code.value == reasons.PROTOCOL_ERROR:

@@ -39,12 +39,12 @@ _FILTERS: Final = {
 _UNKNOWN: Final = (Cause.PROTOCOL, "look into the broker's log")
 
 
-def refused(place: str, code: ReasonCode, properties: Properties | None) -> SourceError:
-    """The error for a broker that does not take us in, or ends the connection with a code."""
+def refused(place: str, did: str, code: ReasonCode, properties: Properties | None) -> SourceError:
+    """The error for a broker that did something, not to take us in or to end the connection, and gives a code for it."""
     cause, way_out = _REFUSALS.get(code.value, _UNKNOWN)
     said = getattr(properties, "ReasonString", None)
     words = f"{code}, {str(said)[:200]!r}" if said else str(code)
-    return SourceError(cause, f"{place} refuses ({words}): {way_out}.")
+    return SourceError(cause, f"{place} {did} ({words}): {way_out}.")
 
 
 def filter_refused(place: str, wanted: str, code: ReasonCode) -> SourceError:

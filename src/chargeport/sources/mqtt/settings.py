@@ -49,7 +49,7 @@ class MqttSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         Meta(
             ge=1_000,
             le=0x0FFF_FFFF,
-            description="A longer payload becomes an issue; what is over 70,000 longer MQTT 5 does not send.",
+            description="A longer payload becomes an issue; one 70,000 longer MQTT 5 does not even send.",
         ),
     ] = 1_048_576
 
