@@ -14,20 +14,13 @@ import typer.main
 from chargeport.api.absences import MISSING_PERMISSION, WORDINGS
 from chargeport.api.routes import ROUTES, Route
 from chargeport.cli.main import app
-from chargeport.config import (
-    PlaceSettings,
-    PriceSettings,
-    Settings,
-    Table,
-    TariffSettings,
-    VehicleSettings,
-    environment_names,
-)
+from chargeport.config import environment_names
 from chargeport.dialects.all import ALL
 from chargeport.dialects.simulator import SIMULATOR
 from chargeport.dialects.table import Dialect, Gate
 from chargeport.errors import ERROR_KINDS
 from chargeport.flow.building import CommonKeys, source_types
+from chargeport.settings import PlaceSettings, PriceSettings, Settings, Table, TariffSettings, VehicleSettings
 from chargeport.signals.bodies import PLACEHOLDERS
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.definition import Dimension, Signal

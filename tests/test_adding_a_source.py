@@ -11,11 +11,11 @@ import msgspec
 import pytest
 
 from chargeport.clock import ManualClock
-from chargeport.config import Settings
 from chargeport.flow.building import Built
 from chargeport.flow.feeds import Feeds
 from chargeport.normalise.engine import normalise, read
 from chargeport.normalise.memory import CarMemory
+from chargeport.settings import Settings
 from chargeport.signals.reading import Issue, Reading
 from chargeport.sources.base import Delivery, RawMessage, SourceType
 from chargeport.store.records import Vehicle

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chargeport.clock import ManualClock
-from chargeport.config import StalenessSettings
 from chargeport.errors import SettingError
 from chargeport.flow import cadence
 from chargeport.flow.cadence import Cadences
 from chargeport.flow.gaps import longest_usual
+from chargeport.settings import StalenessSettings
 from chargeport.signals.catalogue import BY_CODE, TWINS
 from chargeport.signals.definition import Value
 from chargeport.signals.freshness import Freshness

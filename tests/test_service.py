@@ -7,8 +7,8 @@ import pytest
 
 from chargeport import service as wiring
 from chargeport.clock import ManualClock
-from chargeport.config import DatabaseSettings, Settings
 from chargeport.service import Service
+from chargeport.settings import DatabaseSettings, Settings
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.sources.base import Emit, RawMessage
 from chargeport.store.records import Page, Vehicle

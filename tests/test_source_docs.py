@@ -16,7 +16,6 @@ import typer.main
 from chargeport import config
 from chargeport.api.routes import ROUTES
 from chargeport.cli.main import app
-from chargeport.config import DatabaseSettings, Settings
 from chargeport.dialects import user
 from chargeport.dialects.all import ALL
 from chargeport.dialects.generic import code_of
@@ -25,6 +24,7 @@ from chargeport.flow.building import source_types
 from chargeport.flow.precedence import _BETTER
 from chargeport.flow.vocabularies import STATIONS
 from chargeport.normalise.engine import read
+from chargeport.settings import DatabaseSettings, Settings
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.sources.base import Delivery
 from chargeport.store.records import is_vin

@@ -12,9 +12,9 @@ import httpx
 from starlette.types import ASGIApp, Message
 
 from chargeport.clock import ManualClock
-from chargeport.config import DatabaseSettings, IngestSettings, ServerSettings, Settings
 from chargeport.dashboard import page
 from chargeport.service import Service
+from chargeport.settings import DatabaseSettings, IngestSettings, ServerSettings, Settings
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Permission

@@ -21,15 +21,16 @@ from chargeport.api.routes import Handler
 from chargeport.api.tail import Tail
 from chargeport.bus.memory import Doorbell
 from chargeport.clock import Clock, SystemClock
-from chargeport.config import Settings, database_file
+from chargeport.config import database_file
 from chargeport.flow.cadence import Cadences
 from chargeport.flow.derivation import Derivation
 from chargeport.flow.feeds import Feeds
 from chargeport.flow.workings import Workings
+from chargeport.settings import Settings
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.sources.base import Source
+from chargeport.store.ageing import Keep, Policy
 from chargeport.store.base import Store
-from chargeport.store.records import Keep, Policy
 from chargeport.store.retention import keep
 from chargeport.store.sqlite import SqliteStore
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from answers import detail, typed_error
 from chargeport.api.ingest import OFFLOAD_BYTES
-from chargeport.config import IngestSettings
+from chargeport.settings import IngestSettings
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.definition import Permission
 from chargeport.store.records import Vehicle

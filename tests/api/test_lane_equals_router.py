@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from starlette.types import ASGIApp
 
 from answers import request_id
-from chargeport.config import ServerSettings
 from chargeport.dashboard import page
+from chargeport.settings import ServerSettings
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Permission
 from chargeport.signals.reading import AbsenceReason

@@ -16,9 +16,9 @@ from chargeport.api import protocol
 from chargeport.api.access import hashed
 from chargeport.api.protocol import LaneProtocol
 from chargeport.clock import ManualClock
-from chargeport.config import DatabaseSettings, Settings
 from chargeport.dashboard import page
 from chargeport.service import Service
+from chargeport.settings import DatabaseSettings, Settings
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Permission
 from chargeport.signals.reading import Reading

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from chargeport.config import DatabaseSettings, IngestSettings, Settings
 from chargeport.dialects.all import ALL
+from chargeport.settings import DatabaseSettings, IngestSettings, Settings
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.store.records import Page, Vehicle
 from world import READING, Client, World

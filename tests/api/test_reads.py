@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from answers import detail, typed_error
-from chargeport.config import ServerSettings
 from chargeport.errors import SettingError
+from chargeport.settings import ServerSettings
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.definition import Cadence, Kind, Permission
 from chargeport.signals.reading import AbsenceReason

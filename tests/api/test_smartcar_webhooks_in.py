@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from chargeport.api import smartcar
-from chargeport.config import DatabaseSettings, Settings, SmartcarSettings
+from chargeport.settings import DatabaseSettings, Settings, SmartcarSettings
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.store.records import Page, Vehicle
 from world import T0, World

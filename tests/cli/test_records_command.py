@@ -10,9 +10,9 @@ import pytest
 from command_line import CommandLine
 
 from chargeport.clock import SystemClock
-from chargeport.config import Settings
 from chargeport.flow.derivation import Derivation
 from chargeport.flow.workings import Workings
+from chargeport.settings import Settings
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.reading import Reading

@@ -11,9 +11,9 @@ from command_line import CommandLine
 
 from chargeport.cli import sources
 from chargeport.clock import SystemClock
-from chargeport.config import DatabaseSettings, Settings
 from chargeport.flow.feeds import Feeds
 from chargeport.flow.health import SourceState
+from chargeport.settings import DatabaseSettings, Settings
 from chargeport.sources.base import Delivery
 from chargeport.sources.redaction import unredacted
 from chargeport.store.sqlite import SqliteStore

@@ -9,9 +9,9 @@ import msgspec
 from chargeport.api.access import Access
 from chargeport.api.reads import Ask, Reads
 from chargeport.clock import ManualClock
-from chargeport.config import Settings
 from chargeport.flow.derivation import Derivation
 from chargeport.flow.workings import Workings
+from chargeport.settings import Settings
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE, TWINS
 from chargeport.signals.definition import Permission, Signal

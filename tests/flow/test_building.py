@@ -10,10 +10,10 @@ import pytest
 from feeding import CAR, T0
 
 from chargeport.clock import ManualClock
-from chargeport.config import IngestSettings, Settings
 from chargeport.errors import SettingError
 from chargeport.flow import building
 from chargeport.flow.feeds import Feeds
+from chargeport.settings import IngestSettings, Settings
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.sources.base import Cause, Emit, SourceError, SourceType, Surroundings
 from chargeport.store.base import Store

@@ -32,11 +32,11 @@ from derived_cars import (
 )  # fmt: skip
 
 from chargeport.clock import ManualClock
-from chargeport.config import DatabaseSettings, Settings
 from chargeport.errors import StoreError
 from chargeport.flow.scenes import DERIVABLE
 from chargeport.flow.turns import Turns
 from chargeport.service import Service
+from chargeport.settings import DatabaseSettings, Settings
 from chargeport.signals.catalogue import BY_CODE, TWINS
 from chargeport.signals.reading import AbsenceReason, Entry
 

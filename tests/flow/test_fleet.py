@@ -4,11 +4,11 @@ import pytest
 from feeding import CAR, OTHER, T0, intake, said, value
 
 from chargeport.clock import ManualClock
-from chargeport.config import VehicleSettings
 from chargeport.errors import SettingError
 from chargeport.flow.fleet import make_known
 from chargeport.flow.precedence import Precedence
 from chargeport.flow.vocabularies import STATIONS
+from chargeport.settings import VehicleSettings
 from chargeport.store.base import Store
 from chargeport.store.records import Page
 

@@ -23,16 +23,16 @@ from derived_cars import (
     said,
 )  # fmt: skip
 
-from chargeport.config import PlaceSettings, Settings, TariffSettings
 from chargeport.derive.records.edits import Annotate, Edit, Merge, Split, seen
 from chargeport.derive.records.records import Record
 from chargeport.flow.ledger import Undo
 from chargeport.flow.marks import Mark
+from chargeport.settings import PlaceSettings, Settings, TariffSettings
 from chargeport.signals.catalogue import TWINS
 from chargeport.signals.definition import Permission
 from chargeport.signals.reading import Entry
+from chargeport.store.ageing import Keep, Policy
 from chargeport.store.base import Store
-from chargeport.store.records import Keep, Policy
 
 DAY = 24 * HOUR
 CHARGES = ((CHARGING, True), (WATTAGE, 7400))

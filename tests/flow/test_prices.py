@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from derived_cars import HOUR, T0
 
-from chargeport.config import PlaceSettings, PriceSettings, TariffSettings
 from chargeport.derive.sessions.energy import Slot
 from chargeport.derive.sessions.session import Session
 from chargeport.errors import SettingError
 from chargeport.flow.prices import Prices
+from chargeport.settings import PlaceSettings, PriceSettings, TariffSettings
 from chargeport.signals.records import Place
 
 HOME = PlaceSettings(name="Home", latitude=52.5, longitude=13.4, is_public=False, tariff="t", sources=["garage"])

@@ -16,14 +16,15 @@ from hypothesis import strategies as st
 from chargeport import config
 from chargeport.api.history import Asked, page_of
 from chargeport.clock import ManualClock
-from chargeport.config import RetentionSettings
 from chargeport.errors import SettingError, StoreError
+from chargeport.settings import RetentionSettings
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE, IS_CHARGING
 from chargeport.signals.definition import Cadence, Permission, Signal, Value
 from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
 from chargeport.signals.state import LIVE_FOR_MS, standing
 from chargeport.store import retention
-from chargeport.store.records import DAY_MS, HOUR_MS, Keep, Policy, Progress, Vehicle
+from chargeport.store.ageing import DAY_MS, HOUR_MS, Keep, Policy, Progress
+from chargeport.store.records import Vehicle
 from chargeport.store.sqlite import SqliteStore
 from chargeport.store.sqlite import retention as steps
 

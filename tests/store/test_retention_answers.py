@@ -4,7 +4,8 @@ from typing import Any
 
 from chargeport.clock import ManualClock
 from chargeport.signals.catalogue import BY_CODE
-from chargeport.store.records import DAY_MS, HOUR_MS, Keep, Policy, Vehicle
+from chargeport.store.ageing import DAY_MS, HOUR_MS, Keep, Policy
+from chargeport.store.records import Vehicle
 from chargeport.store.retention import go_round
 from world import HOST, T0, Client, World
 

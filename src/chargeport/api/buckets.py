@@ -15,8 +15,9 @@ from chargeport.signals.catalogue import IS_CHARGING, TWINS
 from chargeport.signals.definition import Cadence, Signal, Value
 from chargeport.signals.spans import not_charging, stood
 from chargeport.signals.state import LIVE_FOR_MS
+from chargeport.store.ageing import HOUR_MS, Horizon, Hour
 from chargeport.store.base import History
-from chargeport.store.records import HOUR_MS, Horizon, Hour, Place, Run
+from chargeport.store.records import Place, Run
 
 MAX_BUCKETS: Final = 100_000  # that one request may span: more is a wrong unit, or an export
 PIECES: Final = 128  # runs read at once: at a sighting a second they are a month, and 22 MB

@@ -7,9 +7,9 @@ from chargeport.api.access import Access
 from chargeport.api.reads import Reads
 from chargeport.api.tail import Tail
 from chargeport.clock import Clock
-from chargeport.config import Settings
 from chargeport.errors import PERMISSION, Problem
 from chargeport.flow.intake import Intake
+from chargeport.settings import Settings
 from chargeport.signals.definition import Permission
 from chargeport.store.base import Store
 from chargeport.store.records import Grant

@@ -12,7 +12,7 @@ import typer
 from chargeport import config
 from chargeport.cli import typed
 from chargeport.cli.options import Json
-from chargeport.config import Settings
+from chargeport.settings import Settings
 
 
 def demo(

@@ -14,8 +14,8 @@ from chargeport.cli.checks import Check, Status
 from chargeport.cli.options import Config, Database, Host, Json, Port
 from chargeport.cli.output import console, print_json, printable
 from chargeport.clock import SystemClock
-from chargeport.config import ServerSettings, Settings
 from chargeport.errors import SettingError, StartError
+from chargeport.settings import ServerSettings, Settings
 
 ANSWER_WITHIN_S: Final = 2
 COLOURS: Final = {Status.OK: "green", Status.WARN: "yellow", Status.FAIL: "bold red"}

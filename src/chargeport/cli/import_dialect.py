@@ -18,7 +18,6 @@ from chargeport.cli.import_rows import Fields, RawRow
 from chargeport.cli.intake import BATCH, Plan, Taking, Told
 from chargeport.cli.local_times import At, instants, written
 from chargeport.clock import Clock
-from chargeport.config import Settings
 from chargeport.dialects.forms import at_ms
 from chargeport.dialects.table import Dialect
 from chargeport.dialects.tesla_rest import TESLA_REST
@@ -29,6 +28,7 @@ from chargeport.flow.vocabularies import dialects
 from chargeport.normalise.engine import normalise, read
 from chargeport.normalise.items import Rejection
 from chargeport.normalise.memory import Memory
+from chargeport.settings import Settings
 from chargeport.signals.reading import Entry, Issue
 from chargeport.signals.violation import Rule, Violation
 from chargeport.sources.base import Delivery, RawMessage

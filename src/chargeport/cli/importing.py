@@ -19,6 +19,7 @@ from chargeport.cli.output import print_json, say
 from chargeport.cli.progress import progress
 from chargeport.clock import SystemClock
 from chargeport.errors import ChargeportError, StartError
+from chargeport.settings import Settings
 from chargeport.signals.violation import Violation
 from chargeport.store.base import Store
 
@@ -114,7 +115,7 @@ def import_readings(
 
 
 def _form(
-    settings: config.Settings, dialect: str | None, time: str | None, zone: ZoneInfo | None, time_format: str | None
+    settings: Settings, dialect: str | None, time: str | None, zone: ZoneInfo | None, time_format: str | None
 ) -> "Form | None":
     """How the file is to be read; None for one of ours. Raises ChargeportError."""
     from chargeport.cli import import_dialect

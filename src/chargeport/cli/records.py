@@ -19,10 +19,10 @@ from chargeport.cli.output import print_json, print_table, say
 from chargeport.cli.signals import states_of
 from chargeport.cli.vehicles import described
 from chargeport.clock import SystemClock
-from chargeport.config import Settings
 from chargeport.derive.records.records import Record
 from chargeport.errors import StartError
 from chargeport.flow.workings import Workings
+from chargeport.settings import Settings
 from chargeport.signals.catalogue import BY_CODE, TWINS
 from chargeport.signals.records import ChargeRecord, ChargeRecords, Cost
 from chargeport.store.base import Store

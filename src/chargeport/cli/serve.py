@@ -9,8 +9,9 @@ import typer
 from chargeport import config
 from chargeport.cli.options import Config, Database, Host, Port
 from chargeport.cli.output import say
-from chargeport.config import Role, Settings
+from chargeport.config import Role
 from chargeport.errors import SettingError
+from chargeport.settings import Settings
 
 
 def serve(

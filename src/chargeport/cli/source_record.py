@@ -14,8 +14,8 @@ from chargeport.cli.database import database_of, opened
 from chargeport.cli.options import Config, Database, Json
 from chargeport.cli.output import print_json, say
 from chargeport.clock import SystemClock
-from chargeport.config import PrecedenceSettings, Settings
 from chargeport.errors import ChargeportError, NotFoundError
+from chargeport.settings import PrecedenceSettings, Settings
 from chargeport.sources.base import Delivery, Mounted, RawMessage, Source, SourceError
 from chargeport.sources.recording import Recorder
 from chargeport.sources.redaction import MIN_NAME, Redaction

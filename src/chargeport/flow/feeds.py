@@ -10,7 +10,6 @@ from typing import Any, Final
 import msgspec
 
 from chargeport.clock import Clock
-from chargeport.config import Settings
 from chargeport.errors import SettingError, StoreError
 from chargeport.flow import fleet
 from chargeport.flow.building import Builder
@@ -22,6 +21,7 @@ from chargeport.flow.recorders import Recorders
 from chargeport.flow.remembering import SourceMemory
 from chargeport.flow.supervisor import Supervisor
 from chargeport.flow.vocabularies import dialects, ordered, stations
+from chargeport.settings import Settings
 from chargeport.sources.base import Mounted, Source
 from chargeport.store.base import Store
 

@@ -7,9 +7,9 @@ from typing import Final
 import msgspec
 
 from chargeport.clock import Clock
-from chargeport.config import VehicleSettings
 from chargeport.dialects.table import capacity, value
 from chargeport.errors import ConflictError, SettingError
+from chargeport.settings import VehicleSettings
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Signal

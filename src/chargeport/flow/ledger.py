@@ -26,8 +26,9 @@ from chargeport.signals.definition import Signal, Value
 from chargeport.signals.position import PreciseLocation
 from chargeport.signals.reading import Entry, Reading
 from chargeport.signals.violation import Violation
+from chargeport.store.ageing import DAY_MS, HOUR_MS
 from chargeport.store.base import Store
-from chargeport.store.records import DAY_MS, HOUR_MS, KeptEdit, KeptSession, VehicleStates
+from chargeport.store.records import KeptEdit, KeptSession, VehicleStates
 
 SOURCE: Final = "derived:sessions"  # what `meta.source` says of records and totals that were worked out here
 

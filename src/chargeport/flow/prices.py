@@ -8,11 +8,11 @@ from pathlib import Path
 
 import msgspec
 
-from chargeport.config import PlaceSettings, TariffSettings
 from chargeport.derive.records.geofences import Geofence, fence_of, located
 from chargeport.derive.records.tariffs import WEEKDAYS, Price, PriceWindow, Tariff, priced
 from chargeport.derive.sessions.session import Session
 from chargeport.errors import SettingError
+from chargeport.settings import PlaceSettings, TariffSettings
 from chargeport.signals.records import Place
 
 

@@ -1,6 +1,6 @@
 """What a source remembers over a restart, kept in the store under the source's name."""
 
-from chargeport.store.base import Notes
+from chargeport.store.keeping import Notes
 
 
 class SourceMemory:

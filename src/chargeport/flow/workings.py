@@ -6,12 +6,12 @@ from typing import Any
 import msgspec
 
 from chargeport.clock import Clock
-from chargeport.config import Settings
 from chargeport.errors import SettingError
 from chargeport.flow.cars import Cars
 from chargeport.flow.ledger import Ledger
 from chargeport.flow.prices import Prices
 from chargeport.flow.vocabularies import STATIONS
+from chargeport.settings import Settings
 from chargeport.store.base import Store
 
 

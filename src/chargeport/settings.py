@@ -1,0 +1,226 @@
+"""Settings: one table of them. Each struct is a table of `chargeport.toml`, each field a key: type, bounds, default, meaning.
+
+The reference in the docs is made from them; `config` reads them from flags, the environment and the file.
+"""
+
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from chargeport.errors import SettingError
+from chargeport.signals.documents import Weekday
+
+
+class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A table of the settings file."""
+
+
+class ServerSettings(Table, frozen=True):
+    """Where the server listens, and what it calls itself."""
+
+    host: Annotated[str, Meta(min_length=1, description="Address to listen on; 0.0.0.0 for every one.")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="TCP port; 0 for any that is free.")] = 8080
+    base_url: Annotated[
+        str | None,
+        Meta(description="What links start with, such as https://cars.example.org; else what the request names."),
+    ] = None
+    trusted_proxies: Annotated[
+        list[str],
+        Meta(description="Addresses or networks of reverse proxies whose X-Forwarded-Proto and -Host are believed."),
+    ] = []
+    tls_certificate: Annotated[str | None, Meta(description="PEM file: answer over TLS with this certificate.")] = None
+    tls_key: Annotated[str | None, Meta(description="PEM file with the certificate's key.")] = None
+    log: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="What is logged, from this level on.")] = (
+        "info"
+    )
+
+    @property
+    def certificate(self) -> tuple[str, str] | None:
+        """The files of the certificate and its key. Raises SettingError where only one is named."""
+        if (self.tls_certificate is None) is not (self.tls_key is None):
+            raise SettingError("A setting is wrong: server: tls_certificate and tls_key are needed both, or neither.")
+        return None if self.tls_certificate is None or self.tls_key is None else (self.tls_certificate, self.tls_key)
+
+
+class DatabaseSettings(Table, frozen=True):
+    """Where things are kept."""
+
+    url: Annotated[str, Meta(min_length=1, description="sqlite:///FILE, relative or absolute (four slashes).")] = (
+        "sqlite:///chargeport.db"
+    )
+
+
+class IngestSettings(Table, frozen=True):
+    """What is taken in, and how much of it at once."""
+
+    auto_register: Annotated[
+        bool, Meta(description="Make unknown vehicles known when a UUID or a VIN is sent; else they are refused.")
+    ] = False
+    max_future_s: Annotated[
+        float, Meta(ge=0, le=86_400, description="How far ahead of our clock an observation may be, in seconds.")
+    ] = 300
+    max_items: Annotated[int, Meta(ge=1, le=1_000_000, description="Items in one request.")] = 10_000
+    max_bytes: Annotated[int, Meta(ge=1024, le=1 << 30, description="Size of one request's body, unpacked, in bytes.")] = (
+        8_388_608
+    )
+    record: Annotated[
+        str | None, Meta(description="Folder in which what is pushed in a dialect is also kept, redacted, as recordings.")
+    ] = None
+
+
+class SmartcarSettings(Table, frozen=True):
+    """Smartcar's own webhooks, in at POST /ingest/smartcar."""
+
+    management_token: Annotated[
+        str | None, Meta(description="Application management token: webhooks are signed with it. Without it none is taken.")
+    ] = None
+    auto_register: Annotated[bool, Meta(description="Make unknown vehicles known under Smartcar's ids.")] = False
+
+
+class PrecedenceSettings(Table, frozen=True):
+    """Which source is believed where several tell of one car."""
+
+    order: Annotated[
+        dict[str, list[str]],
+        Meta(description="By signal code, the names of sources, best first; else the table in docs/sources/README.md holds."),
+    ] = {}
+
+
+class VehicleSettings(Table, frozen=True):
+    """A car that the file makes known; found again by its id, VIN or first alias."""
+
+    id: Annotated[str | None, Meta(description="UUID; else one is made from the VIN or the first alias.")] = None
+    vin: Annotated[str | None, Meta(description="Vehicle identification number: many sources call the car so.")] = None
+    aliases: Annotated[list[str], Meta(description="Other names: `teslamate:1`, `garage:loadpoints/1`, an RFID tag.")] = []
+    make: Annotated[str | None, Meta(description="Who made it.")] = None
+    model: Annotated[str | None, Meta(description="What it is called.")] = None
+    year: Annotated[Annotated[int, Meta(ge=1900, le=2100)] | None, Meta(description="Its model year.")] = None
+    powertrain: Annotated[Literal["BEV", "PHEV", "HEV", "FCEV", "ICE"] | None, Meta(description="What drives it.")] = None
+    capacity_kwh: Annotated[
+        Annotated[float, Meta(gt=0, le=2000)] | None, Meta(description="What its battery holds, in kWh.")
+    ] = None
+    connector: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=64)] | None, Meta(description="Its inlet, such as `Type 2`.")
+    ] = None
+
+
+_MOST_DAYS: Final = 36_500
+_Days = Annotated[int, Meta(ge=0, le=_MOST_DAYS)]
+
+
+class RetentionSettings(Table, frozen=True):
+    """For how long history is kept: as it was, then by the hour, then not at all. Days count from now; 0 is for good."""
+
+    raw_days: Annotated[
+        _Days, Meta(description="Every change and sighting is kept for so many days, then hours; 0: for good.")
+    ] = 0
+    hourly_days: Annotated[_Days, Meta(description="Hours are kept until they are so many days old; 0: for good.")] = 0
+    charge_raw_days: Annotated[_Days | None, Meta(description="raw_days of the group Charge, if it is another.")] = None
+    charge_hourly_days: Annotated[_Days | None, Meta(description="hourly_days of the group Charge, if it is another.")] = None
+    chargeport_raw_days: Annotated[_Days | None, Meta(description="raw_days of the group ChargePort, if it is another.")] = None
+    chargeport_hourly_days: Annotated[
+        _Days | None, Meta(description="hourly_days of the group ChargePort, if it is another.")
+    ] = None
+    location_raw_days: Annotated[_Days | None, Meta(description="raw_days of the group Location, if it is another.")] = None
+    location_hourly_days: Annotated[_Days | None, Meta(description="hourly_days of the group Location, if it is another.")] = (
+        None
+    )
+    tractionbattery_raw_days: Annotated[
+        _Days | None, Meta(description="raw_days of the group TractionBattery, if it is another.")
+    ] = None
+    tractionbattery_hourly_days: Annotated[
+        _Days | None, Meta(description="hourly_days of the group TractionBattery, if it is another.")
+    ] = None
+
+    def of(self, group: str) -> tuple[int | None, int | None]:
+        """For how many days a signal group's runs and hours are kept; None: for good. Raises SettingError."""
+        given = [getattr(self, f"{group.lower()}_{key}", None) for key in ("raw_days", "hourly_days")]
+        raw_days = self.raw_days if given[0] is None else given[0]
+        hourly_days = self.hourly_days if given[1] is None else given[1]
+        if hourly_days and (not raw_days or hourly_days < raw_days):
+            raise SettingError(
+                f"A setting is wrong: retention: hourly_days ({hourly_days}) of {group} counts from now, like raw_days"
+                f" ({raw_days or 'for good'}): make it as much at least, or set raw_days."
+            )
+        return raw_days or None, hourly_days or None
+
+
+_Seconds = Annotated[int, Meta(ge=1, le=604_800)]
+
+
+class StalenessSettings(Table, frozen=True):
+    """For how long a live value stands without a new report."""
+
+    learn: Annotated[bool, Meta(description="Learn it from the cadence of each source and signal.")] = True
+    default_s: Annotated[_Seconds, Meta(description="Where nothing was learnt, in seconds.")] = 1800
+    min_s: Annotated[_Seconds, Meta(description="The least that is learnt, in seconds.")] = 300
+    max_s: Annotated[_Seconds, Meta(description="The most that is learnt, in seconds.")] = 7200
+    signals: Annotated[
+        dict[str, _Seconds], Meta(description="By signal code, in seconds: fixed for every source, nothing is learnt.")
+    ] = {}
+
+
+class DeriveSettings(Table, frozen=True):
+    """What is worked out from what was reported."""
+
+    enabled: Annotated[bool, Meta(description="Derive signals that no source reports, and charging sessions.")] = True
+    models: Annotated[
+        str | None, Meta(description="File with open-ev-data's JSON: capacities and charging curves of car models.")
+    ] = None
+
+
+class PlaceSettings(Table, frozen=True):
+    """A place that sessions are told to have happened at: a circle, or where sources stand."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=128, description="What records call it.")]
+    latitude: Annotated[float, Meta(ge=-90, le=90, description="Of its middle, in degrees.")]
+    longitude: Annotated[float, Meta(ge=-180, le=180, description="Of its middle, in degrees.")]
+    radius_m: Annotated[float, Meta(gt=0, le=100_000, description="How far it reaches, in metres.")] = 150
+    is_public: Annotated[bool | None, Meta(description="Whether its chargers are public; unknown if not said.")] = None
+    tariff: Annotated[str | None, Meta(description="Name of the tariff there.")] = None
+    sources: Annotated[list[str], Meta(description="Sources that stand here: their sessions happened here.")] = []
+
+
+class PriceSettings(Table, frozen=True):
+    """A price at some times of the week."""
+
+    start: Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="Local time HH:MM.")]
+    end: Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="Local time HH:MM; past midnight if earlier.")]
+    price: Annotated[float, Meta(ge=-100, le=10_000, description="Of a kWh.")]
+    days: Annotated[list[Weekday], Meta(description="MONDAY to SUNDAY; all if none.")] = []
+
+
+class TariffSettings(Table, frozen=True):
+    """What a kWh costs."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=64, description="What places call it.")]
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217, such as EUR.")]
+    price: Annotated[
+        Annotated[float, Meta(ge=-100, le=10_000)] | None, Meta(description="Flat, of a kWh, where no window holds.")
+    ] = None
+    windows: Annotated[list[PriceSettings], Meta(description="Prices by the time of the week; the first that holds.")] = []
+    zone: Annotated[str, Meta(description="Time zone of the windows, such as Europe/Berlin.")] = "UTC"
+    series: Annotated[str | None, Meta(description="CSV file `from,price`, instants in ISO 8601; counts first.")] = None
+    session_fee: Annotated[
+        Annotated[float, Meta(ge=0, le=10_000)] | None, Meta(description="For each session, beside its energy.")
+    ] = None
+
+
+class Settings(Table, frozen=True):
+    """All settings. `sources` and `dialects` are checked by what they name: see `flow.building`."""
+
+    server: ServerSettings = ServerSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    ingest: IngestSettings = IngestSettings()
+    retention: RetentionSettings = RetentionSettings()
+    staleness: StalenessSettings = StalenessSettings()
+    smartcar: SmartcarSettings = SmartcarSettings()
+    precedence: PrecedenceSettings = PrecedenceSettings()
+    derive: DeriveSettings = DeriveSettings()
+    vehicles: list[VehicleSettings] = []
+    places: list[PlaceSettings] = []
+    tariffs: list[TariffSettings] = []
+    sources: list[dict[str, Any]] = []
+    dialects: list[dict[str, Any] | str] = []
+    folder: str = "."  # where the settings file is: other files are named from there

@@ -1,0 +1,71 @@
+"""How history grows coarse: what is left of an hour, since when, and what is kept for how long."""
+
+from typing import Final
+
+import msgspec
+
+from chargeport.signals.definition import Value
+from chargeport.signals.reading import AbsenceReason
+
+HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 24 * HOUR_MS
+
+
+class Hour(msgspec.Struct, frozen=True, kw_only=True):
+    """What is left of an hour of a signal whose runs are no longer kept.
+
+    `changes` to a value began in it, and for `held_ms` some value stood. Of numbers `least`, `most` and the `mean` by time,
+    where any stood; of flags and texts the milliseconds of each. From `value` on: what was known at the hour's end.
+    """
+
+    start: int
+    changes: int
+    held_ms: int
+    least: float | None
+    most: float | None
+    mean: float | None
+    shares: dict[Value, int]
+    value: Value | None
+    value_at: int | None
+    since_at: int | None
+    source: str | None
+    absence: AbsenceReason | None
+    absence_at: int | None
+
+
+class Horizon(msgspec.Struct, frozen=True):
+    """How far back a signal's history goes: runs from `raw_from` on, before that hours; since `hours_from`, if that is told."""
+
+    raw_from: int
+    hours_from: int | None = None
+
+
+class Keep(msgspec.Struct, frozen=True):
+    """For how many days a group's runs are kept, and for how many its hours, both counted from now; None: for good."""
+
+    raw_days: int | None = None
+    hourly_days: int | None = None
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """What is kept for how long, by signal group. What is not named is kept for good."""
+
+    groups: dict[str, Keep] = {}
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether anything is ever to be folded."""
+        return any(keep.raw_days is not None for keep in self.groups.values())
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """What one step of folding did: runs folded away, hours written, hours dropped; and where the next one goes on.
+
+    `more`: the round is not over yet.
+    """
+
+    runs: int = 0
+    hours: int = 0
+    dropped: int = 0
+    after: int = 0
+    more: bool = False
