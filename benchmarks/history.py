@@ -4,8 +4,9 @@ Cars charge every day, for some hours at a power that changes nearly every minut
 one that repeats it. The first rows go through the store's own writer; the others are the same rows with other keys, positions
 and times, copied in SQL. Targets: p99 ≤ 50 ms with 20 M rows, and ≤ 80 bytes on disk for each stored change, all told.
 
-    python -m benchmarks.history [--rows 20000000] [--reads 2000] [--resolution PT15M] [--folder FOLDER]
+    python -m benchmarks.history [--rows 20000000] [--reads 2000] [--resolution PT15M] [--no-repeats] [--folder FOLDER]
 
+A repeated value costs no row, but its run remembers when it was seen last: --no-repeats tells what that comes to.
 Databases are kept in FOLDER (benchmarks/data) and take about 80 bytes a row.
 """
 
@@ -47,12 +48,13 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=20_000_000)
     parser.add_argument("--reads", type=int, default=2_000)
     parser.add_argument("--resolution", default="PT15M")
+    parser.add_argument("--repeats", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--folder", type=Path, default=Path(__file__).parent / "data")
     asked = parser.parse_args()
     asked.folder.mkdir(exist_ok=True)
-    file = asked.folder / f"history-{asked.rows}.db"
+    file = asked.folder / f"history-{asked.rows}{'' if asked.repeats else '-once'}.db"
     if not file.exists():
-        asyncio.run(build(file, asked.rows))
+        asyncio.run(build(file, asked.rows, repeats=asked.repeats))
     connection = connect(file)
     rows = fetch(connection, "SELECT count(*) FROM history WHERE continues IS NULL")[0][0]
     cars = fetch(connection, "SELECT count(*) FROM vehicles")[0][0]
@@ -63,7 +65,7 @@ def main() -> None:
     print(f"{rows:>10} {cars:>7} {file.stat().st_size / rows:>13.1f} {p50:>7.2f} {p99:>7.2f} {taken[-1]:>7.2f}")
 
 
-async def build(file: Path, rows: int) -> None:
+async def build(file: Path, rows: int, *, repeats: bool) -> None:
     """Make the database under another name, so that a broken-off one is never measured."""
     partial = file.with_suffix(".partial")
     partial.unlink(missing_ok=True)
@@ -72,7 +74,7 @@ async def build(file: Path, rows: int) -> None:
         await store.add_vehicle(Vehicle(id=f"car-{number + 1}", make="ACME", model="Bolt One", year=2026))
     for day in range(DAYS):
         for number in range(CARS):
-            await store.write(day_of(number, day))
+            await store.write(day_of(number, day, repeats=repeats))
     await store.close()
     connection = connect(partial)
     copy(connection, rows)
@@ -81,12 +83,12 @@ async def build(file: Path, rows: int) -> None:
     partial.rename(file)
 
 
-def day_of(number: int, day: int) -> list[Reading]:
-    """What a car reports on a day: while it charges, twice a minute."""
+def day_of(number: int, day: int, *, repeats: bool) -> list[Reading]:
+    """What a car reports on a day: while it charges, twice a minute, or once without repeats."""
     draw = random.Random(number * 1000 + day)
     start = DAY0 + day * DAY_MS + draw.randrange(DAY_MS - CHARGING_MINUTES * 60_000)
     found = []
-    for half in range(CHARGING_MINUTES * 2):
+    for half in range(0, CHARGING_MINUTES * 2, 1 if repeats else 2):
         at, minute = start + half * 30_000, half // 2
         power = 11_000 - minute * 7 + minute * 7_919 % 97
         values: tuple[Value, ...] = (
