@@ -2,6 +2,7 @@
 
 import pytest
 
+from chargeport.api.provenance import shown
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE, TWINS
 from chargeport.signals.reading import AbsenceReason, Reading
 from chargeport.store.records import Selection, Vehicle
@@ -118,3 +119,9 @@ async def test_the_flag_itself_is_read_as_derived_by_both_routes(world: World, a
     assert one == listed
     assert one["attributes"]["status"]["value"] == "SUCCESS"
     assert one["meta"]["derivedFrom"][0] == "charge-detailedchargingstatus"
+
+
+def test_a_rule_is_shown_without_the_inputs_that_are_kept_with_it() -> None:
+    assert shown("derived:wattage/voltage-amperage@1 of charge-voltage charge-amperage") == "derived:wattage/voltage-amperage@1"
+    assert shown("box of wires") == "box of wires"
+    assert shown(None) is None

@@ -149,7 +149,7 @@ def test_a_user_is_erased_with_the_cars_that_were_theirs_alone(chargeport: Comma
     for user, vehicle in (("anna.secret", car), ("anna.secret", shared), ("ben", shared)):
         chargeport("connection", "add", "--app", app, "--user", user, "--vehicle", vehicle)
     assert [row[:2] for row in chargeport("user", "list").rows] == [["anna.secret", "2"], ["ben", "1"]]
-    removed = chargeport("user", "remove", "anna.secret", "--vehicles", "--yes", "--json").json
+    removed = chargeport("user", "remove", "anna.secret", "--yes", "--json").json
     assert (removed["connections"], list(removed["vehicles"])) == (2, [car])
     assert removed["vehicles"][car]["sessions"] == 3
     assert [each["user_id"] for each in chargeport("connection", "list", "--json").json] == ["ben"]
@@ -160,9 +160,9 @@ def test_a_user_is_erased_with_the_cars_that_were_theirs_alone(chargeport: Comma
     assert "No user is called 'anna.secret'" in chargeport("user", "remove", "anna.secret", "--yes").refused()
 
 
-def test_without_vehicles_only_the_connections_go(chargeport: CommandLine, car: str) -> None:
+def test_where_the_vehicles_are_kept_only_the_connections_go(chargeport: CommandLine, car: str) -> None:
     app = chargeport.app()["client_id"]
     chargeport("connection", "add", "--app", app, "--user", "anna", "--vehicle", car)
-    assert "1 connections" in chargeport("user", "remove", "anna", "--yes").out
+    assert "1 connections" in chargeport("user", "remove", "anna", "--keep-vehicles", "--yes").out
     assert chargeport("connection", "list", "--json").json == []
     assert msgspec.json.encode(chargeport("records", car, "--json").json).count(b"CHG-") == 2

@@ -250,6 +250,15 @@ def test_what_can_not_be_recorded_says_what_to_do_instead(
     assert told in chargeport("source", "record", name, "new.jsonl", "--config", str(settings)).refused()
 
 
+def test_a_recording_of_a_source_that_cannot_be_reached_leaves_no_file_behind(
+    chargeport: CommandLine, settings: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "new.jsonl"
+    told = chargeport("source", "record", "garage", str(file), "--seconds", "5", "--config", str(settings)).refused()
+    assert "unreachable" in told
+    assert not file.exists()
+
+
 @pytest.mark.parametrize(
     ("table", "names"),
     [

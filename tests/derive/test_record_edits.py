@@ -64,6 +64,27 @@ def test_the_originals_stay_and_come_back_without_the_edit() -> None:
     assert edited(COMPUTED, []).records == COMPUTED
 
 
+def test_the_cost_of_a_split_is_in_whole_cents_and_sums_up() -> None:
+    paid = own(0, 60, energy_added_kwh=10.0, cost=Cost("EUR", 7.65))
+    (record,) = records(CAR, [paid])
+    split = Split(seen(record), T0 + HOUR // 3)
+    first, second = edited([record], [split]).records
+    assert (first.session.cost, second.session.cost) == (Cost("EUR", 2.55), Cost("EUR", 5.1))
+    (whole,) = edited([record], [split, Merge((seen(first), seen(second)))]).records
+    assert whole.session.cost == Cost("EUR", 7.65)  # and no other amount that nobody told
+
+
+def test_a_split_within_a_quarter_of_an_hour_takes_the_part_of_its_energy_that_was_drawn_before() -> None:
+    minute = HOUR // 60
+    quarters = tuple(Slot(T0 + quarter * HOUR // 4, 2.5) for quarter in range(4))
+    (record,) = records(CAR, [own(0, 60, energy_added_kwh=9.0, energy_drawn_kwh=10.0, slots=quarters)])
+    first, second = edited([record], [Split(seen(record), T0 + 20 * minute)]).records
+    assert first.session.energy_added_kwh == pytest.approx(3)
+    assert second.session.energy_drawn_kwh == pytest.approx(10 * 2 / 3)
+    assert sum(slot.kwh for slot in first.session.slots) == pytest.approx(10 / 3)
+    assert sum(slot.kwh for slot in second.session.slots) == pytest.approx(10 * 2 / 3)
+
+
 def test_edits_go_on_from_each_other() -> None:
     split = Split(seen(COMPUTED[0]), T0 + HOUR // 2)
     halves = edited(COMPUTED, [split]).records

@@ -77,3 +77,8 @@ def test_the_json_form_of_a_topic_is_the_same_attribute() -> None:
     [entry] = found.entries
     assert (entry.vehicle, entry.observed_at) == ("WVWZZZE1ZMP000000", 1_777_629_000_000)
     assert values(found)["chargelimits"]["activeLimit"] == 80
+
+
+@pytest.mark.parametrize("field", ["parking_brake", "window_heating/heating_state"])
+def test_what_newer_releases_tell_beside_charging_is_known(field: str) -> None:
+    assert CARCONNECTIVITY.ignores(field)

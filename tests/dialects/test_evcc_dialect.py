@@ -104,3 +104,15 @@ def test_sessions_of_several_cars_are_not_given_to_one() -> None:
 
 def test_what_evcc_says_of_the_house_is_passed_over() -> None:
     assert heard(("evcc/site/gridPower", "5"), ("evcc/status", "online")) == ([], [])
+
+
+@pytest.mark.parametrize("name", ["socStop", "socEnd"])
+def test_a_session_says_what_charge_it_ended_with_under_the_name_of_the_code_or_of_the_docs(name: str) -> None:
+    past = '[{"id": 1, "created": "2026-05-01T06:00:00Z", "finished": "2026-05-01T07:00:00Z", "chargedEnergy": 1.5, "%s": 60}]'
+    [record] = values(run(EVCC, [delivery(past % name, vehicle="car")]))["chargerecords"]["values"]
+    assert record["endStateOfCharge"] == 60
+
+
+@pytest.mark.parametrize("topic", ["vehicle/set", "enableDelay/set", "disableDelay/set", "phases/set"])
+def test_commands_to_evcc_are_no_words_of_its(topic: str) -> None:
+    assert heard((f"evcc/loadpoints/1/{topic}", "1")) == ([], [])

@@ -143,3 +143,16 @@ def test_calls_that_say_nothing_of_a_car_say_nothing_and_one_that_was_refused_is
     assert run(OCPP, [call("BootNotification", {}), call("Heartbeat", {})]) == ([], [])
     [issue] = run(OCPP, [call("MeterValues", {}, error="meterValue: is missing")]).issues
     assert issue.detail == "meterValue: is missing"
+
+
+def test_of_two_states_within_one_second_the_later_word_holds() -> None:
+    told = [
+        Delivery(
+            source="s", dialect="ocpp", topic="StatusNotification", vehicle="car", received_at=NOW + 900,
+            observed_at=NOW + late,
+            payload=b'{"connectorId":1,"errorCode":"NoError","status":"%s","timestamp":"%s"}' % (word, b"2026-05-01T09:59:58Z"),
+        )
+        for late, word in enumerate((b"Finishing", b"Available"))
+    ]  # fmt: skip
+    found = [each for each in run(OCPP, told).entries if each.signal.code == "charge-ischargingcableconnected"]
+    assert [(each.observed_at, getattr(each, "value", None)) for each in found] == [(NOW, True), (NOW + 1, False)]

@@ -220,6 +220,8 @@ def wrong(**change: Any) -> dict[str, Any]:
         (wrong(row={"scale": "x"}), "scale: a number is wanted, not 'x'"),
         (wrong(row={"scale": True}), "scale: a number is wanted"),
         (wrong(row={"scale": 0}), "scale: a number other than 0"),
+        (wrong(row={"scale": float("nan")}), "scale: a number other than 0"),
+        (wrong(row={"floor": float("inf")}), "floor: a number from 0 up"),
         (
             wrong(row={"signal": "charge-ischarging", "unit": None, "scale": 2}),
             "scale: a number other than 0 is wanted, and only",

@@ -12,6 +12,7 @@ import pytest
 from derived_cars import (
     AMPERAGE,
     CABLE,
+    CAPACITY,
     CAR,
     CHARGING,
     FAST,
@@ -19,6 +20,7 @@ from derived_cars import (
     MINUTE,
     PHASES,
     RECORDS,
+    SOC,
     STATUS,
     T0,
     TOTAL,
@@ -41,6 +43,7 @@ from chargeport.signals.catalogue import BY_CODE, TWINS
 from chargeport.signals.reading import AbsenceReason, Entry
 
 DAY = 24 * HOUR
+LIMITS, TIME = BY_CODE["charge-chargelimits"], BY_CODE["charge-timetocomplete"]
 
 
 def volts_and_amperes(at: int = T0) -> list[Entry]:
@@ -61,6 +64,71 @@ async def test_power_follows_from_voltage_current_and_phases_and_says_so(house: 
     assert set(shown["meta"]["derivedFrom"]) >= {"charge-voltage", "charge-amperage", "charge-chargerphases"}
     assert shown["meta"]["oemUpdatedAt"] == "2026-05-01T10:00:00.000Z"
     assert "derivedFrom" not in (await house.read(VOLTAGE))["meta"]
+
+
+async def test_what_a_value_is_derived_from_are_the_reported_signals_it_went_by_this_time(house: House) -> None:
+    await house.take([said(VOLTAGE, 230, T0), said(AMPERAGE, 16, T0), said(PHASES, 3, T0), said(CABLE, True, T0)])
+    await house.work()
+    assert (await house.read(WATTAGE))["meta"]["derivedFrom"] == ["charge-amperage", "charge-chargerphases", "charge-voltage"]
+    charging = (await house.read(CHARGING))["meta"]  # no state of charge was told, though the rule would heed it
+    assert charging["source"] == "derived:ischarging/wattage@1"
+    assert "tractionbattery-stateofcharge" not in charging["derivedFrom"]
+
+
+async def test_the_time_left_needs_nobody_to_say_that_it_is_ac_and_names_limit_and_capacity(house: House) -> None:
+    told: list[Entry] = [
+        said(CAPACITY, {"capacity": 60}, T0 - HOUR),
+        said(LIMITS, {"activeLimit": 80, "values": []}, T0 - HOUR),
+        said(SOC, 50, T0),
+    ]
+    for minute in range(15):
+        at = T0 - minute * MINUTE
+        told += [said(CHARGING, True, at), said(WATTAGE, 7200, at)]
+    await house.take(told)
+    await house.work()
+    await house.work()
+    shown = await house.read(TIME)
+    assert shown["attributes"]["body"]["value"] == pytest.approx(18 / (7.2 * 0.925) * 60, rel=0.05)
+    assert {"charge-chargelimits", "tractionbattery-nominalcapacity"} <= set(shown["meta"]["derivedFrom"])
+
+
+async def test_the_phases_are_enough_to_tell_a_mains_voltage(house: House) -> None:
+    await house.take([said(WATTAGE, 7360, T0), said(AMPERAGE, 32, T0), said(PHASES, 1, T0)])
+    await house.work()
+    assert (await house.read(VOLTAGE))["attributes"]["body"]["value"] == 230
+
+
+async def test_a_car_of_which_only_old_values_were_known_is_not_kept_waiting(house: House) -> None:
+    await house.take([said(WATTAGE, 5000, T0 - 5 * HOUR)])
+    await house.derivation.begin()
+    turns = Turns(nothing)
+    await house.derivation._values.work(turns)
+    house.clock.move(2)
+    await house.take([said(VOLTAGE, 230, T0), said(AMPERAGE, 10, T0), said(PHASES, 1, T0)])
+    await house.derivation._values.work(turns)
+    assert (await house.read(WATTAGE))["attributes"]["body"]["value"] == 2300
+
+
+async def test_what_comes_a_few_seconds_later_is_worked_out_a_few_seconds_later(house: House) -> None:
+    told, turns = night(), Turns(nothing)
+    house.clock.move(24 * 3600)
+    await house.take([each for each in told if each.observed_at <= T0 + HOUR])
+    await house.derivation.work_out_sessions(turns)
+    assert await house.records() == []  # the cable is in, for all that is known
+    house.clock.move(3)
+    await house.take([each for each in told if each.observed_at > T0 + HOUR])
+    await house.derivation.work_out_sessions(turns)
+    (record,) = await house.records()
+    assert record["endTime"] == "2026-05-01T12:00:00.000Z"
+
+
+async def test_a_session_of_unknown_energy_makes_no_total(house: House) -> None:
+    told = [each for each in night() if each.signal in (CHARGING, CABLE)]
+    await house.take(told)
+    house.clock.move(24 * 3600)
+    await house.work()
+    assert len(await house.records()) == 1
+    assert await house.total_kwh() is None
 
 
 @pytest.mark.parametrize("reported_at", [T0 - MINUTE, T0, T0 + MINUTE])

@@ -55,6 +55,8 @@ async def test_a_capacity_is_kept_as_the_vocabulary_has_it(store: Store, clock: 
 @pytest.mark.parametrize(
     ("cars", "told"),
     [
+        ([VehicleSettings(aliases=["a"]), VehicleSettings(aliases=["b", "a"])], "vehicles[1]: 'a' names vehicles[0] already."),
+        ([VehicleSettings(vin=VIN), VehicleSettings(vin=VIN)], f"vehicles[1]: '{VIN}' names vehicles[0] already."),
         ([VehicleSettings()], "vehicles[0]: a car needs an id, a vin or an alias."),
         ([VehicleSettings(vin="SHORT")], "vehicles[0].vin: 17 letters and digits are wanted, without I, O and Q."),
         ([VehicleSettings(id="ann")], "vehicles[0].id: 'ann' is no UUID."),
@@ -64,7 +66,7 @@ async def test_a_capacity_is_kept_as_the_vocabulary_has_it(store: Store, clock: 
         ),
         (
             [VehicleSettings(vin=VIN), VehicleSettings(id=CAR.id, aliases=[VIN])],
-            f"vehicles[1]: A vehicle called '{VIN}' exists already.",
+            f"vehicles[1]: '{VIN}' names vehicles[0] already.",
         ),
         ([VehicleSettings(id=CAR.id, connector="unknown")], "vehicles[0]: charge-chargingconnectortype: "),
     ],

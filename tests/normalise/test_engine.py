@@ -1,11 +1,13 @@
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chargeport.dialects.simulator import SIMULATOR
-from chargeport.dialects.table import Dialect, dialect, row
+from chargeport.dialects.table import Dialect, Gate, dialect, row
 from chargeport.normalise.engine import normalise
+from chargeport.normalise.memory import HELD_MS, CarMemory
 from chargeport.normalise.words import is_nothing
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.reading import Absence, AbsenceReason, Reading
@@ -84,3 +86,48 @@ def test_no_message_makes_an_error(fields: dict[str, Any]) -> None:
     }
     told = {name for name, value in fields.items() if not is_nothing(value)}
     assert told - {"not_capable"} <= answered
+
+
+LATE = dialect(
+    "late",
+    row("on", "charge-ischarging"),
+    row("kw", "charge-wattage", "kW", gate=Gate.LIVE),
+    row("left", "charge-timetocomplete", "min", gate=Gate.CHARGING),
+)
+
+
+def heard(memory: CarMemory, at: int, **fields: Any) -> dict[str, tuple[int, Any]]:
+    said = RawMessage(source="test", dialect="late", vehicle="car", fields=fields, received_at=at)
+    return {
+        each.signal.name: (each.observed_at, each.value if isinstance(each, Reading) else each.reason)
+        for each in normalise(said, LATE, 300, memory).entries
+    }
+
+
+def test_what_counts_only_while_charging_counts_too_when_it_comes_just_before_the_word_that_the_car_charges() -> None:
+    memory = CarMemory()
+    assert heard(memory, NOW, on=False, kw=0)["Wattage"] == (NOW, 0)
+    assert heard(memory, NOW + 10, kw=11) == {"Wattage": (NOW + 10, AbsenceReason.NOT_CHARGING)}
+    heard(memory, NOW + 15, left=90)
+    told = heard(memory, NOW + 20, on=True)
+    assert told == {"IsCharging": (NOW + 20, True), "Wattage": (NOW + 20, 11_000), "TimeToComplete": (NOW + 20, 90)}
+    assert heard(memory, NOW + 30, kw=7)["Wattage"] == (NOW + 30, 7000)
+    assert "Wattage" not in heard(memory, NOW + 40, on=True)
+
+
+@pytest.mark.parametrize(("between_ms", "then"), [(HELD_MS + 1, {}), (10, {"kw": None}), (10, {"kw": "nan"})])
+def test_what_was_said_long_before_charging_or_taken_back_does_not_count(between_ms: int, then: dict[str, Any]) -> None:
+    memory = CarMemory()
+    heard(memory, NOW, on=False, kw=11)
+    heard(memory, NOW + 5, **then)
+    assert "Wattage" not in heard(memory, NOW + between_ms, on=True)
+
+
+def test_of_what_is_heard_in_one_instant_without_a_time_of_its_own_the_last_word_holds() -> None:
+    memory = CarMemory()
+    times = [heard(memory, NOW, on=on)["IsCharging"] for on in (True, False, True, False, False)]
+    assert times == [(NOW, True), (NOW + 1, False), (NOW + 2, True), (NOW + 3, False), (NOW + 3, False)]
+    assert heard(memory, NOW, kw=0)["Wattage"] == (NOW, 0), "another field waits for nobody"
+    assert heard(memory, NOW + 2, on=True)["IsCharging"] == (NOW + 4, True)
+    assert heard(memory, NOW - 5, on=False)["IsCharging"] == (NOW - 5, False), "late is late"
+    assert heard(memory, NOW + 9, on=False)["IsCharging"] == (NOW + 9, False)

@@ -291,3 +291,12 @@ async def test_stations_come_back_when_the_source_has_been_away() -> None:
     async with central() as system:
         connection = await system.connect()
     assert await closed_with(connection) == 1001
+
+
+async def test_what_is_said_within_one_second_counts_in_the_order_in_which_it_was_said() -> None:
+    async with central() as system, system.station() as station:
+        await booted(station, BOOT)
+        for status in ("Finishing", "Available"):
+            await station.call(call.StatusNotification(1, "NoError", status, timestamp="2026-05-01T10:00:00Z"))
+        first, second = await system.is_told(2)
+        assert (first.observed_at, second.observed_at) == (1_777_629_600_000, 1_777_629_600_001)

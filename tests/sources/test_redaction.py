@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -190,3 +191,10 @@ def recordings() -> list[Path]:
 def test_no_recording_of_ours_tells_who_anybody_is(file: Path) -> None:
     found = [one for one in unredacted(file.read_text("utf-8")) if one not in INVENTED]
     assert not found, f"{file.name}: {found[:5]}"
+
+
+@pytest.mark.parametrize("text", ["k" * 200_000, "a@" * 50_000, "@" * 100_000, "1." * 50_000, "+1 " * 50_000, "eyJ" * 50_000])
+def test_a_long_text_takes_no_longer_than_its_length_warrants(text: str) -> None:
+    started = time.process_time()
+    Redaction().line({"at": 1, "topic": text, "payload": {text: text}})
+    assert time.process_time() - started < 2

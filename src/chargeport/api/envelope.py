@@ -9,7 +9,7 @@ from typing import Final
 
 from chargeport.api.absences import STATUS_MISSING_PERMISSION, STATUSES, WORDINGS
 from chargeport.api.answer import encode
-from chargeport.api.provenance import derived_from
+from chargeport.api.provenance import derived_from, shown
 from chargeport.signals import wire
 from chargeport.signals.catalogue import BY_KEY
 from chargeport.signals.definition import Permission, Signal, Value
@@ -114,7 +114,7 @@ class View:
         return (
             f'{{"value":"SUCCESS"}},"body":{self._body(state)}}},"meta":{{"retrievedAt":"{received_at}",'
             f'"oemUpdatedAt":"{iso(state.observed_at or 0)}","ingestedAt":"{received_at}",'
-            f'"source":{quoted(state.source)}{derived_from(state.signal, state.source)}{_until(state)}}}'
+            f'"source":{quoted(shown(state.source))}{derived_from(state.signal, state.source)}{_until(state)}}}'
         )
 
     def _untrue(self, state: State, stands: Standing) -> str:
@@ -125,7 +125,7 @@ class View:
         return (
             f'{status},"body":{self._body(state)}}},"meta":{{"retrievedAt":"{iso(state.received_at or 0)}",'
             f'"oemUpdatedAt":"{iso(state.observed_at or 0)}","ingestedAt":"{iso(stands.since)}",'
-            f'"source":{quoted(state.source)}{derived_from(state.signal, state.source)}{_until(state)}}}'
+            f'"source":{quoted(shown(state.source))}{derived_from(state.signal, state.source)}{_until(state)}}}'
         )
 
     def _body(self, state: State) -> str:
@@ -148,7 +148,7 @@ def place_free(signal: Signal, text: str, permissions: frozenset[Permission]) ->
 
 def _bodiless(status: str, ingested_at: int, source: str | None) -> str:
     """Status and meta of a signal without a body."""
-    named = f',"source":{quoted(source)}' if source else ""
+    named = f',"source":{quoted(shown(source))}' if source else ""
     return f'{status}}},"meta":{{"ingestedAt":"{iso(ingested_at)}"{named}}}'
 
 

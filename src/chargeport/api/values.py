@@ -3,7 +3,7 @@
 from chargeport.api.absences import STATUSES
 from chargeport.api.buckets import Bucket
 from chargeport.api.envelope import body, iso, place_free, quoted
-from chargeport.api.provenance import derived_from
+from chargeport.api.provenance import derived_from, shown
 from chargeport.signals import wire
 from chargeport.signals.definition import Kind, Permission, Signal, Value
 from chargeport.store.records import Run
@@ -17,7 +17,7 @@ def change(signal: Signal, run: Run, permissions: frozenset[Permission]) -> str:
         assert run.value is not None  # noqa: S101  (a run has the one or the other)
         told = f'"body":{body(signal, run.value, permissions)}'
     times = f'"oemUpdatedAt":"{iso(run.observed_at)}","retrievedAt":"{iso(run.received_at)}"'
-    return f'{{{told},"meta":{{{times},"source":{quoted(run.source)}{derived_from(signal, run.source)}}}}}'
+    return f'{{{told},"meta":{{{times},"source":{quoted(shown(run.source))}{derived_from(signal, run.source)}}}}}'
 
 
 def bucket(signal: Signal, filled: Bucket, step_ms: int, permissions: frozenset[Permission]) -> str:

@@ -7,6 +7,7 @@ from chargeport.api.absences import WORDINGS
 from chargeport.api.answer import Answer, answer, json_answer
 from chargeport.api.call import Call
 from chargeport.api.envelope import iso, vehicle_resource
+from chargeport.api.provenance import shown
 from chargeport.errors import VEHICLE_NOT_FOUND, Problem
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.definition import Permission, Signal
@@ -76,4 +77,4 @@ def _provenance(state: State, now: int) -> dict[str, Any]:
     if state.observed_at is None:
         return {"source": state.absence_source}
     age_s = max(0, now - state.observed_at) // 1000
-    return {"oemUpdatedAt": iso(state.observed_at), "ageSeconds": age_s, "source": state.source}
+    return {"oemUpdatedAt": iso(state.observed_at), "ageSeconds": age_s, "source": shown(state.source)}

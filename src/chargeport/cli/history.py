@@ -11,6 +11,7 @@ from chargeport.api.buckets import MAX_BUCKETS, Bucket, buckets
 from chargeport.api.envelope import iso
 from chargeport.api.history import RAW, Asked, Page, document, grid_of
 from chargeport.api.instants import duration_ms
+from chargeport.api.provenance import shown
 from chargeport.cli import typed
 from chargeport.cli.ages import long
 from chargeport.cli.database import with_store
@@ -139,7 +140,7 @@ async def _all(store: Store, vehicle_id: str, signal: Signal, start: int, end: i
 def _changes(signal: Signal, found: Found, now: int) -> list[tuple[str | None, ...]]:
     ends = [*(run.observed_at for run in found.runs[1:]), found.followed_at][: len(found.runs)]
     return [
-        (iso(run.observed_at), _value(signal, run), _for(run.observed_at, end, now), run.source, _why_not(run))
+        (iso(run.observed_at), _value(signal, run), _for(run.observed_at, end, now), shown(run.source), _why_not(run))
         for run, end in zip(found.runs, ends, strict=True)
     ]
 

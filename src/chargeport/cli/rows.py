@@ -3,6 +3,7 @@
 from typing import Final, NamedTuple
 
 from chargeport.api.absences import WORDINGS
+from chargeport.api.provenance import shown
 from chargeport.cli.ages import ago
 from chargeport.cli.output import NOTHING
 from chargeport.cli.values import in_words
@@ -35,10 +36,10 @@ def row(signal: Signal, found: VehicleStates, now: int) -> Row:
         return Row(signal.code, NOTHING, why_not="never reported")
     stands = _standing(state, found, now)
     if stands is None:
-        return Row(signal.code, _last_value(state), ago(state.observed_at, now), state.source)
+        return Row(signal.code, _last_value(state), ago(state.observed_at, now), shown(state.source))
     is_absent = stands.reason is state.absence
     at, source = (state.absence_at, state.absence_source) if is_absent else (state.observed_at, state.source)
-    return Row(signal.code, NOTHING, ago(at, now), source, _why_not(state, stands))
+    return Row(signal.code, NOTHING, ago(at, now), shown(source), _why_not(state, stands))
 
 
 def status(state: State | None, found: VehicleStates, now: int) -> str:

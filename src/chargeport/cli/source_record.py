@@ -86,10 +86,19 @@ async def _recorded(
             )
         try:
             with Recorder(file, Redaction([*also, *await _aliases(store)])) as recorder:
-                await _listen(built.source, recorder, end)
+                try:
+                    await _listen(built.source, recorder, end)
+                except SourceError:
+                    if not recorder.written:
+                        _remove(file)  # the next try may have the name
+                    raise
                 return {"written": recorder.written, "left_out": recorder.left_out, "full": recorder.full}
         except SourceError as error:
             raise ChargeportError(f"{name}: {error.cause}: {error}") from error
+
+
+def _remove(file: Path) -> None:
+    file.unlink(missing_ok=True)
 
 
 def _table(settings: Settings, name: str) -> dict[str, Any]:

@@ -40,13 +40,16 @@ def remove(
     *,
     user: User,
     vehicles: Annotated[
-        bool, typer.Option("--vehicles", help="Erase, too, the vehicles that nobody else is connected to, with everything.")
-    ] = False,
+        bool,
+        typer.Option(
+            "--vehicles/--keep-vehicles", help="The vehicles that nobody else is connected to go, too, with everything."
+        ),
+    ] = True,
     yes: Yes = False,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Erase a user: all connections; with --vehicles, what is stored of the vehicles that were theirs alone."""
+    """Erase a user: all connections, and the vehicles that were theirs alone with everything stored of them."""
 
     async def run(store: Store) -> tuple[list[Connection], dict[str, Erased], bool] | None:
         mine = await every(lambda page: store.connections(page, user_id=user))

@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from chargeport.api.absences import WORDINGS
+from chargeport.api.provenance import shown
 from chargeport.cli.database import with_store
 from chargeport.cli.finding import vehicle_called
 from chargeport.cli.options import Database, VehicleName
@@ -82,9 +83,9 @@ def _print(step: Change | Ending, freshness: Freshness, as_json: bool) -> None:
     if as_json:
         _print_json(step, freshness)
     elif isinstance(step, Change):
-        say(_line(step.observed_at, step.signal, _told(step), step.source))
+        say(_line(step.observed_at, step.signal, _told(step), shown(step.source)))
     else:
-        say(_line(step.at, step.state.signal, _ended(step), step.state.source))
+        say(_line(step.at, step.state.signal, _ended(step), shown(step.state.source)))
 
 
 def _print_json(step: Change | Ending, freshness: Freshness) -> None:

@@ -187,7 +187,7 @@ CARCONNECTIVITY: Final = dialect(
             "id", "capabilities/*", "commands/*", "is_active", "online*", "last_*", "nickname", "brand", "vehicle_type",
             # Parts of the car that have nothing to do with charging.
             "doors/*", "windows/*", "lights/*", "software/*", "climatization/*", "window_heatings/*", "maintenance/*",
-            "active_ventilation/*", "parking/*", "trips/*", "tires/*", "statistics/*",
+            "active_ventilation/*", "window_heating/*", "parking/*", "parking_brake*", "trips/*", "tires/*", "statistics/*",
             # Of charging and the drives, what no signal asks for.
             "charging/binarystate", "charging/commands/*", "charging/charging_station/*", "charging/settings/auto_unlock*",
             "charging/settings/target_level_writetopic", "charging/settings/maximum_current_writetopic", "charging/mode",

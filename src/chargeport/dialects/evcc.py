@@ -145,7 +145,8 @@ EVCC: Final = dialect(
             "vehicle/minCurrent", "vehicle/maxCurrent", "vehicle/priority", "vehicle/features*", "vehicle/repeatingPlans/*",
             # Commands to evcc, which a broker hands to everybody.
             "limitSoc/set", "maxCurrent/set", "minCurrent/set", "mode/set", "phasesConfigured/set", "priority/set",
-            "limitEnergy/set", "enableThreshold/set", "disableThreshold/set", "vehicle/limitSoc/set", "vehicle/minSoc/set",
+            "limitEnergy/set", "enableThreshold/set", "disableThreshold/set", "enableDelay/set", "disableDelay/set",
+            "vehicle/set", "phases/set", "vehicle/limitSoc/set", "vehicle/minSoc/set",
         }
     ),
     read=read,

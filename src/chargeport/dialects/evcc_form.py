@@ -145,7 +145,7 @@ def _record(session: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     yield "startTime", session["created"]
     yield "endTime", session["finished"]
     yield "startStateOfCharge", session.get("socStart")
-    yield "endStateOfCharge", session.get("socEnd")
+    yield "endStateOfCharge", session.get("socStop", session.get("socEnd"))  # its code and its docs differ
     yield "energyAdded", amount(session["chargedEnergy"])
     yield "isPublicCharger", False  # evcc steers one's own
     if session.get("price") is not None:

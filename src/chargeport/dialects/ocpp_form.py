@@ -13,6 +13,7 @@ RECORD: Final = "record"
 
 _DEFAULT: Final = "Energy.Active.Import.Register"
 _PLACES: Final = ("Outlet", "Cable", "EV", "Inlet", "Body", "Upstream")  # where a meter sits; the first is believed most
+_SECOND_MS: Final = 1000
 _NO_CONNECTOR: Final = 0  # in 1.6 the station itself
 _MAX_MULTIPLIER: Final = 12
 
@@ -30,6 +31,8 @@ def read(_: Dialect, delivery: Delivery) -> list[RawMessage]:
     if action not in _ACTIONS:
         return []
     told = list(_ACTIONS[action](content, delivery))
+    said_at = at_ms(content.get("timestamp")) or max((at for at, _, _ in told if at is not None), default=None)
+    told = _in_order(told, said_at, delivery.observed_at)
     told += _of_headers(delivery, [at for at, field, _ in told if field == _DEFAULT])
     return by_instant(delivery, vehicle_of(delivery), told) if told else []
 
@@ -45,6 +48,13 @@ def _action(content: Mapping[str, Any]) -> str:
     if found is None:
         raise Unreadable(f"this is none of the calls that say something of a car: {', '.join(sorted(set(marks.values())))}")
     return found
+
+
+def _in_order(told: list[_Told], said_at: int | None, counts_at: int | None) -> list[_Told]:
+    """What is of the call's own second counts when the transport says: after what was said before in the same second."""
+    if said_at is None or counts_at is None or not said_at < counts_at < said_at + _SECOND_MS:
+        return told
+    return [(counts_at if at == said_at else at, field, content) for at, field, content in told]
 
 
 def _of_headers(delivery: Delivery, registers: list[int | None]) -> Iterator[_Told]:

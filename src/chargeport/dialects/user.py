@@ -1,5 +1,6 @@
 """A user's own dialect, written in TOML: the same rows as everybody's, checked before anything is read with them."""
 
+import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -158,9 +159,9 @@ def _check_amount(table: Mapping[str, Any], signal: Signal, where: str) -> None:
         raise DialectError(f"{where}: unit: {signal.code} has none: leave it out")
     if unit is not None and dimension is not None and factor_to_wire(dimension, unit) is None:
         raise DialectError(f"{where}: unit: {unit[:40]!r} is no unit of {dimension}: use {', '.join(spellings(dimension))}")
-    if "scale" in table and not (takes_number(signal.code) and table["scale"]):
+    if "scale" in table and not (takes_number(signal.code) and table["scale"] and math.isfinite(table["scale"])):
         raise DialectError(f"{where}: scale: a number other than 0 is wanted, and only for a signal that is a number")
-    if "floor" in table and (signal.kind is not Kind.QUANTITY or table["floor"] < 0):
+    if "floor" in table and (signal.kind is not Kind.QUANTITY or not 0 <= table["floor"] < math.inf):
         raise DialectError(f"{where}: floor: a number from 0 up is wanted, and only for a signal that has a unit")
 
 

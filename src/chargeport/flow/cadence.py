@@ -1,6 +1,6 @@
 """Learns for how long live values stand, from how often each source says them while cars charge.
 
-    store ── what was stored ──▶ Cadences ── a minute's learning ──▶ store.set_freshness, and on disk for other processes
+    store ── what was stored ──▶ Cadences ── what it learnt ──▶ store.set_freshness, and on disk for other processes
 
 Three times the longest usual gap of the slowest usual car: two reports may be lost. A few cars of each source are listened to.
 """
@@ -23,7 +23,7 @@ from chargeport.signals.freshness import Freshness
 from chargeport.signals.reading import Entry, Reading
 from chargeport.store.base import Store
 
-KEEP_EVERY_S: Final = 60.0
+KEEP_EVERY_S: Final = 15.0  # a few dozen cars of each source are counted up anew: little work
 TIMES: Final = 3
 MIN_GAPS: Final = 20  # of a source and signal, before anything is said of it
 MIN_CAR_GAPS: Final = 5  # of a car, before it counts
@@ -37,7 +37,7 @@ _log = logging.getLogger("chargeport.cadence")
 
 
 class Cadences:
-    """Listens, and once a minute makes what it learnt hold. Raises SettingError where a setting is wrong."""
+    """Listens, and every few seconds makes what it learnt hold. Raises SettingError where a setting is wrong."""
 
     def __init__(self, store: Store, settings: StalenessSettings, clock: Clock) -> None:
         self._store = store

@@ -29,6 +29,8 @@ __all__ = ["PREFIX", "Derivation"]
 PORTION: Final = 2_000  # changes of the feed looked through at once
 SWEPT: Final = 2_000  # cars looked through at once after a start
 WAIT_S: Final = 1.0
+SOON_MS: Final = 2_000  # how often a car is worked out while few others wait; with each that does, it is so much more seldom:
+EACH_MS: Final = 100
 BREATH_S: Final = 0.2  # between two rounds at the least, however often something is stored
 OPEN_EVERY_MS: Final = 15_000  # how often the session of a car that charges is worked out, at the most
 OTHERS_EVERY_MS: Final = 60_000  # the same of a car that does not; and how often an open session is looked at in silence
@@ -146,6 +148,7 @@ class Derivation:
                 self._marks.add(vehicle_id, Mark(now, now, self._reached.position, now))
         for vehicle_id in self._marks:
             every_ms = OPEN_EVERY_MS if vehicle_id in self._open else OTHERS_EVERY_MS
+            every_ms = min(every_ms, SOON_MS + EACH_MS * len(self._marks))
             if now - self._worked_at.get(vehicle_id, -every_ms) >= every_ms:
                 turns.begin()
                 await self._session(vehicle_id, self._clock.now())

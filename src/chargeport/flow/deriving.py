@@ -6,7 +6,7 @@ from typing import Final
 from chargeport.derive.live.rule import Derived
 from chargeport.derive.live.rules import derive
 from chargeport.derive.live.view import ENERGY_ADDED
-from chargeport.flow.scenes import DERIVABLE, Scenes
+from chargeport.flow.scenes import DERIVABLE, Scenes, reported
 from chargeport.signals.catalogue import BY_KEY, TWINS
 from chargeport.signals.definition import Signal
 from chargeport.signals.held import charging_of
@@ -16,6 +16,7 @@ from chargeport.store.base import Store
 from chargeport.store.records import VehicleStates
 
 PREFIX: Final = "derived:"  # of the source that a derived value names; its rule follows
+OF: Final = " of "  # and then the codes that this value rests on: `derived:wattage/voltage-amperage@1 of charge-voltage …`
 
 _STAYS: Final = frozenset({ENERGY_ADDED})  # it is of the last session as well
 
@@ -28,20 +29,29 @@ class Deriver:
         self._scenes = scenes
 
     async def of(self, vehicle_id: str, now: int) -> tuple[list[Entry], int | None, bool]:
-        """What is to be written of a car; when its silence will next matter; and whether there is anything to derive at all."""
+        """What is to be written of a car; when its silence will next matter; and whether it leaves anything to derive."""
         found = await self._store.signals(vehicle_id)
         scene = None if found is None else await self._scenes.of(found, now)
-        if found is None or (scene is None and not any(BY_KEY[key].is_derived for key in found.states)):
+        if found is None:
             return [], None, False
+        is_wanting = scene is not None or not reported(found, now).keys() >= DERIVABLE
+        if scene is None and not any(BY_KEY[key].is_derived for key in found.states):
+            return [], None, is_wanting
         derived = [] if scene is None else derive(scene, now)
         entries: list[Entry] = [_reading(vehicle_id, each, now) for each in derived if _is_news(found, each)]
         entries += _withdrawn(found, {each.signal for each in derived}, now)
-        return entries, _next_silence(found, now) if derived else None, scene is not None
+        return entries, _next_silence(found, now) if derived else None, is_wanting
 
 
 def _reading(vehicle_id: str, derived: Derived, now: int) -> Reading:
     signal = TWINS[derived.signal]
-    return Reading(vehicle_id, signal, derived.value, derived.observed_at, now, PREFIX + derived.rule)
+    return Reading(vehicle_id, signal, derived.value, derived.observed_at, now, _source(derived))
+
+
+def _source(derived: Derived) -> str:
+    """The rule and what it went by this time: of the inputs that a rule may heed, not all need be there."""
+    codes = " ".join(signal.code for signal in derived.inputs)
+    return PREFIX + derived.rule + (OF + codes if codes else "")
 
 
 def _is_news(found: VehicleStates, derived: Derived) -> bool:
@@ -58,10 +68,10 @@ def _withdrawn(found: VehicleStates, derived: set[Signal], now: int) -> Iterator
     charging = charging_of(found.states)
     heard_at = max((state.observed_at or 0 for state in found.states.values() if not state.signal.is_derived), default=0)
     for signal in DERIVABLE - derived - _STAYS:
-        twin, reported = found.states.get(TWINS[signal].key), found.states.get(signal.key)
+        twin, told = found.states.get(TWINS[signal].key), found.states.get(signal.key)
         if twin is None or twin.observed_at is None or standing(twin, charging, now) is not None:
             continue
-        if reported is not None and reported.value is not None and standing(reported, charging, now) is None:
+        if told is not None and told.value is not None and standing(told, charging, now) is None:
             continue
         at = max(twin.observed_at + 1, min(heard_at, now) if heard_at > twin.observed_at else _silent_since(found, now))
         reason = AbsenceReason.UNREACHABLE

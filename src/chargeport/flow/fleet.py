@@ -27,6 +27,7 @@ async def make_known(store: Store, cars: Sequence[VehicleSettings], clock: Clock
 
     Raises SettingError.
     """
+    _check_names(cars)
     settled: set[tuple[str, Signal]] = set()
     for number, car in enumerate(cars):
         where = f"vehicles[{number}]"
@@ -46,6 +47,15 @@ async def make_known(store: Store, cars: Sequence[VehicleSettings], clock: Clock
         await store.write(facts)
         settled.update((fact.vehicle, fact.signal) for fact in facts)
     return frozenset(settled)
+
+
+def _check_names(cars: Sequence[VehicleSettings]) -> None:
+    """No two tables are of one car, and no name is two cars'. Raises SettingError."""
+    known: dict[str, int] = {}
+    for number, car in enumerate(cars):
+        for name in {each for each in (car.id, car.vin, *car.aliases) if each is not None}:
+            if (other := known.setdefault(name, number)) != number:
+                raise SettingError(f"A setting is wrong: vehicles[{number}]: {name!r} names vehicles[{other}] already.")
 
 
 def names(cars: Sequence[VehicleSettings]) -> set[str]:

@@ -187,7 +187,8 @@ class Ledger:
         known = found.states.get(TWINS[_TOTAL].key)
         before_kwh = known.value if known is not None and isinstance(known.value, int | float) else 0.0
         total_kwh = round(settled_kwh + made.total_kwh([each.session for each in every]), 2)
-        if not every or (known is not None and total_kwh <= before_kwh):
+        is_told = known is not None or not any(_has_energy(each) for each in every)
+        if not every or (is_told and total_kwh <= before_kwh):
             return []
         value = bodies.parse(_TOTAL, {"value": total_kwh})
         return self._told_anew(found, _TOTAL, value, max(each.session.ended_at for each in every))
@@ -214,6 +215,10 @@ def _body(closed: Sequence[Record]) -> Value:
         return bodies.parse(RECORDS, made.to_body(closed))
     except Violation:
         return bodies.parse(RECORDS, made.to_body([each for each in closed if _is_sound(each)]))
+
+
+def _has_energy(record: Record) -> bool:
+    return record.session.energy_added_kwh is not None
 
 
 def _is_sound(record: Record) -> bool:

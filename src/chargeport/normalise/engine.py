@@ -76,10 +76,14 @@ class _Reading:
             self._issue(found.path, found.rule, found.detail, self.message.fields)
             return Normalised([], self.issues)
         fields = self.said = self._believed()
+        if self.message.observed_at is None:
+            self.at = self.memory.in_order(fields, self.at)
         told = {field: value for field, value in fields.items() if self._is_told(field, value)}
         for field in self.dialect.remembered & fields.keys():
             self.memory.note(field, told.get(field), self.at)
+        self.memory.release(fields)
         self._read(_rows(self.dialect, told), told)
+        self._read_held()
         return Normalised(self.entries, self.issues)
 
     def _believed(self) -> Mapping[str, Any]:
@@ -136,6 +140,17 @@ class _Reading:
             except _UNREADABLE as error:
                 self._issue(next(iter(own)), Rule.WRONG_TYPE, f"can't be read: {_sentence(error)}", own)
 
+    def _read_held(self) -> None:
+        """The word that the car charges can come after what counts only then: that counts now."""
+        if not any(isinstance(entry, Reading) and entry.signal is IS_CHARGING and entry.value for entry in self.entries):
+            return
+        own, latest = {entry.signal for entry in self.entries}, self.at
+        for held_at, (row, content) in self.memory.held(latest):
+            if row.signal not in own:
+                self.at = max(latest, held_at)
+                self._enter(row, content)
+        self.at = latest
+
     def _said(self, row: Row, told: Mapping[str, Any]) -> Said:
         if row.combine is not None:
             own = {field: told.get(field) for field in row.fields if field in self.said}
@@ -150,6 +165,7 @@ class _Reading:
             return
         value = bodies.parse(row.signal, content)
         if row.gate is not Gate.ALWAYS and self.memory.charged(self.at) is False and (value or row.gate is Gate.CHARGING):
+            self.memory.hold(row.fields[0], row.signal.key, self.at, (row, content))
             self._absent(row, AbsenceReason.NOT_CHARGING)
             return
         if row.signal is IS_CHARGING:

@@ -13,17 +13,37 @@ MAX_TURNS: Final = 16  # beginnings and ends of charging that are kept; late wor
 MAX_CARS: Final = 200_000
 BESIDE_MS: Final = 15 * 60_000
 """Fields that are told with times of their own may come in any order: so much newer, one still counts beside another."""
+HELD_MS: Final = 60_000
+"""So long before the word that the car charges may come what counts only then: fields of one state come unordered."""
 
 
 class CarMemory:
     """What one source said of one car."""
 
-    __slots__ = ("_fields", "_turns", "doubted")
+    __slots__ = ("_fields", "_held", "_just", "_since", "_turns", "_until", "doubted")
 
     def __init__(self) -> None:
         self._fields: dict[str, tuple[int, Any]] = {}
+        self._held: dict[tuple[str, int], tuple[int, Any]] = {}  # what a gate held back, by field and signal
+        self._just: dict[str, tuple[int, Any]] = {}  # what was heard last: when it counts, and what it was
+        self._since = self._until = 0  # that was heard from here on; the latest that any of it counts at
         self._turns: list[tuple[int, bool]] = []  # by time: from then on it charged, or did not
         self.doubted: dict[str, Any] = {}  # retained values, until the source shows that it is alive
+
+    def in_order(self, fields: Mapping[str, Any], heard_at: int) -> int:
+        """When fields without a time of their own count: as of their arrival, but after what else they said in that instant.
+
+        After an outage a broker hands over in a millisecond what was said in minutes: the last word of it has to hold.
+        """
+        if heard_at > self._until:
+            self._just, self._since = {}, heard_at
+        elif heard_at < self._since:
+            return heard_at
+        said = [(*self._just[field], value) for field, value in fields.items() if field in self._just]
+        at = max([heard_at, *(before + bool(value != known) for before, known, value in said)])
+        self._just.update({field: (at, value) for field, value in fields.items()})
+        self._until = max(self._until, at)
+        return at
 
     def note(self, field: str, value: Any, at: int) -> None:
         """Remember a field as of `at`; None: it has no value now. An older word changes nothing."""
@@ -42,6 +62,19 @@ class CarMemory:
     def _said(self, field: str, at: int) -> Any:
         said_at, value = self._fields.get(field, (0, None))
         return value if said_at <= at + BESIDE_MS else None
+
+    def hold(self, field: str, signal: int, at: int, what: Any) -> None:
+        """Keep what would have counted at `at`, had the car charged."""
+        self._held[field, signal] = (at, what)
+
+    def release(self, fields: Mapping[str, Any]) -> None:
+        """Forget what was held back of these fields: they are told anew."""
+        if self._held:
+            self._held = {key: held for key, held in self._held.items() if key[0] not in fields}
+
+    def held(self, at: int) -> list[tuple[int, Any]]:
+        """What was held back shortly before `at`, or with a later time; each with when it was observed."""
+        return [(held_at, what) for held_at, what in self._held.values() if at - held_at <= HELD_MS]
 
     def charging_was(self, at: int, charging: bool) -> None:
         """Remember that the car charged at `at`, or that it did not."""

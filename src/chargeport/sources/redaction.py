@@ -42,7 +42,7 @@ VIN_ALPHABET: Final = "0123456789ABCDEFGHJKLMNPRSTUVWXYZ"
 _PLAIN: Final = re.compile(
     # Our own stand-ins, and those of somebody who writes a recording by hand.
     rf"(?i)(?:{'|'.join(Kind)})\d+|(?:car|user|tag|test)[-_ ]?\d*"
-    r"|.+@(?:.+\.)?example(?:\.(?:org|com|net))?|02[:-]00[:-]00.*|192\.0\.2\.\d+|127\.0\.0\.1|localhost"
+    r"|.{1,64}@(?:.{1,255}\.)?example(?:\.(?:org|com|net))?|02[:-]00[:-]00.*|192\.0\.2\.\d+|127\.0\.0\.1|localhost"
 )
 _OVMS: Final = re.compile(r"^(ovms/)([^/]+)/([^/]+)/")
 

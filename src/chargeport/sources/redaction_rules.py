@@ -122,7 +122,7 @@ PATTERNS: Final = (
     (Kind.SECRET, re.compile(r"(?i)(?<=\bbearer )[\w.~+/=-]{8,}")),
     (Kind.SECRET, re.compile(r"(?i)(?<=\bbasic )[\w+/=]{8,}")),
     (Kind.SECRET, re.compile(r"(?i)(?<=token=)[^&\s\"]+|(?<=password=)[^&\s\"]+|(?<=secret=)[^&\s\"]+|(?<=api_key=)[^&\s\"]+")),
-    (Kind.EMAIL, re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")),
+    (Kind.EMAIL, re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")),
     (Kind.MAC, re.compile(r"(?<![0-9A-Fa-f:-])[0-9A-Fa-f]{2}(?:([:-])[0-9A-Fa-f]{2})(?:\1[0-9A-Fa-f]{2}){4}(?![0-9A-Fa-f:-])")),
     (Kind.VIN, VIN),
     (Kind.PHONE, re.compile(r"(?<![\w.:+-])\+[1-9]\d{0,2}[ /-]?\(?\d{2,4}\)?[ /-]?\d[\d /-]{3,}\d(?!\w)")),

@@ -30,8 +30,11 @@ CURVE_FITS: Final = 1.25
 
 
 def minutes_ac(view: View) -> int | None:
-    """The energy that is missing over the power there is, and some minutes for the last five percent."""
-    if view.flag(FAST) is not False:
+    """The energy that is missing over the power there is, and some minutes for the last five percent.
+
+    Power of AC's size counts as AC where nobody says what it is (sources 15.3): a slow DC station makes little difference.
+    """
+    if view.flag(FAST) is True:
         return None
     full_w = _level_w(view, AC_LEVEL_MS)
     ends = _ends(view)
@@ -61,7 +64,7 @@ def _delay(soc_percent: float) -> float:
 def minutes_ac_learnt(view: View) -> int | None:
     """The same with the taper that the car's own sessions showed."""
     course = None if view.car.taper is None else view.car.taper.ac
-    if course is None or view.flag(FAST) is not False:
+    if course is None or view.flag(FAST) is True:
         return None
     now_w, ends = _level_w(view, AC_LEVEL_MS), _ends(view)
     if now_w is None or ends is None or not course.covers(*ends):

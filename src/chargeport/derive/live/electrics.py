@@ -127,9 +127,9 @@ def amperage_dc(view: View) -> float | None:
 
 
 def voltage_ac(view: View) -> float | None:
-    """P ÷ (I x phases), where that is a mains voltage."""
+    """P ÷ (I x phases), where that is a mains voltage: no pack has one, so the phases are enough to tell AC."""
     power_w, current_a, count = view.number(WATTAGE), view.number(AMPERAGE), loaded_phases(view)
-    if power_w is None or current_a is None or count is None or current_a < MIN_A or view.flag(FAST) is not False:
+    if power_w is None or current_a is None or count is None or current_a < MIN_A or view.flag(FAST) is True:
         return None
     return _within(power_w / (current_a * count), AC_V)
 

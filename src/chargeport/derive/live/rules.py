@@ -118,7 +118,7 @@ _FLOW: Final = (
         max_spread_ms=CLOSE_MS, compute=electrics.amperage_dc,
     ),
     Rule(
-        name="voltage/wattage-amperage-phases", signal=VOLTAGE, inputs=(_W, _A, _FAST, _PHASES),
+        name="voltage/wattage-amperage-phases", signal=VOLTAGE, inputs=(_W, _A, _PHASES), optional=(_FAST,),
         max_spread_ms=CLOSE_MS, compute=electrics.voltage_ac,
     ),
     Rule(
@@ -151,8 +151,9 @@ _SESSION: Final = (
 
 def _time(name: str, compute: Compute) -> Rule:
     return Rule(
-        name=f"timetocomplete/{name}", signal=TIME, inputs=(_PACE, _SOC, _FAST, _NOW_CHARGING),
-        optional=(_LIMITS, _A, _PHASES, _CAPACITY), series=(WATTAGE, VOLTAGE, AMPERAGE), max_spread_ms=HOUR_MS, compute=compute,
+        name=f"timetocomplete/{name}", signal=TIME, inputs=(_PACE, _SOC, _NOW_CHARGING),
+        optional=(_FAST, _LIMITS, _A, _PHASES, _CAPACITY), series=(WATTAGE, VOLTAGE, AMPERAGE),
+        max_spread_ms=HOUR_MS, compute=compute,
     )  # fmt: skip
 
 

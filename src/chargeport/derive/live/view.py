@@ -98,6 +98,7 @@ class View:
     def capacity_kwh(self) -> float | None:
         """What the battery holds: as configured, else as it was new; None where neither is known."""
         if self.car.capacity_kwh is not None:
+            self._value(CAPACITY)  # a capacity that was told is among the facts of the car, too
             return self.car.capacity_kwh if self.car.capacity_kwh > 0 else None
         document = self._document(CAPACITY, NominalCapacity)
         return document.capacity if document is not None and document.capacity > 0 else None

@@ -11,7 +11,7 @@ import msgspec
 
 from chargeport.derive.records.joined import united
 from chargeport.derive.records.records import Record
-from chargeport.derive.sessions.energy import Slot
+from chargeport.derive.sessions.energy import SLOT_MS, Slot
 from chargeport.derive.sessions.session import Session
 from chargeport.derive.sessions.stretches import Stretch
 from chargeport.signals.records import Cost, Place
@@ -132,27 +132,58 @@ def _annotated(record: Record, edit: Annotate) -> Record:
 def _split(record: Record, at: int) -> list[Record]:
     """The two halves. Energy goes by when it was drawn, else by time, and so does cost; together they are what there was."""
     whole = record.session
-    share = _share_before(whole, at)
+    before, after = _slots(whole, at)
+    share = _share_before(whole, before, at)
     ids = record.original_ids or (record.id,)
     stretches = [Stretch(one.start, min(one.end, at), one.estimated) for one in whole.stretches if one.start < at]
-    first = _half(whole, share, stretches, [slot for slot in whole.slots if slot.at < at])
-    first = msgspec.structs.replace(first, ended_at=at, end_soc=None, is_open=False, unplugged_at=None)
+    first = _half(whole, share, stretches, before)
+    paid, rest = _shared(whole.cost, share)
+    first = msgspec.structs.replace(first, ended_at=at, end_soc=None, is_open=False, unplugged_at=None, cost=paid)
     stretches = [Stretch(max(one.start, at), one.end, one.estimated) for one in whole.stretches if one.end > at]
-    second = _half(whole, 1 - share, stretches, [slot for slot in whole.slots if slot.at >= at])
-    second = msgspec.structs.replace(second, started_at=at, start_soc=None, plugged_at=None)
+    second = _half(whole, 1 - share, stretches, after)
+    second = msgspec.structs.replace(second, started_at=at, start_soc=None, plugged_at=None, cost=rest)
     return [
         Record(id=record.id, session=first, note=record.note, original_ids=ids),
         Record(id=f"{record.id}-{at}", session=second, note=record.note, original_ids=ids),
     ]
 
 
-def _share_before(whole: Session, at: int) -> float:
+def _shared(cost: Cost | None, share: float) -> tuple[Cost | None, Cost | None]:
+    """A cost in two, the first in whole cents and the second what is left of it."""
+    if cost is None:
+        return None, None
+    amounts = (cost.energyAmount, cost.otherAmount)
+    paid = [None if each is None else round(each * share, 2) for each in amounts]
+    left = [None if each is None or part is None else round(each - part, 6) for each, part in zip(amounts, paid, strict=True)]
+    return Cost(cost.currency, *paid), Cost(cost.currency, *left)
+
+
+def _slots(whole: Session, at: int) -> tuple[list[Slot], list[Slot]]:
+    """The energy of each quarter of an hour before an instant and from it on; that of its own goes by the time of charging."""
+    before: list[Slot] = []
+    after: list[Slot] = []
+    for slot in whole.slots:
+        first_ms, second_ms = _charged_ms(whole, slot.at, at), _charged_ms(whole, max(slot.at, at), slot.at + SLOT_MS)
+        share = first_ms / (first_ms + second_ms) if slot.at < at < slot.at + SLOT_MS and first_ms + second_ms else None
+        if share is None:
+            (before if slot.at < at else after).append(slot)
+        else:
+            before.append(Slot(slot.at, slot.kwh * share))
+            after.append(Slot(slot.at, slot.kwh * (1 - share)))
+    return before, after
+
+
+def _charged_ms(whole: Session, from_at: int, to_at: int) -> int:
+    return sum(max(0, min(one.end, to_at) - max(one.start, from_at)) for one in whole.stretches)
+
+
+def _share_before(whole: Session, before: Sequence[Slot], at: int) -> float:
     drawn = sum(slot.kwh for slot in whole.slots)
     if drawn:
-        return sum(slot.kwh for slot in whole.slots if slot.at < at) / drawn
-    charging_ms = sum(one.end - one.start for one in whole.stretches)
+        return sum(slot.kwh for slot in before) / drawn
+    charging_ms = _charged_ms(whole, whole.started_at, whole.ended_at)
     if charging_ms:
-        return sum(max(0, min(one.end, at) - one.start) for one in whole.stretches) / charging_ms
+        return _charged_ms(whole, whole.started_at, at) / charging_ms
     return (at - whole.started_at) / (whole.ended_at - whole.started_at)
 
 
@@ -160,14 +191,11 @@ def _half(whole: Session, share: float, stretches: Sequence[Stretch], slots: Seq
     def part(amount: float | None) -> float | None:
         return None if amount is None else amount * share
 
-    paid = whole.cost
-    cost = paid and Cost(paid.currency, part(paid.energyAmount), part(paid.otherAmount))
     return msgspec.structs.replace(
         whole,
         energy_added_kwh=part(whole.energy_added_kwh),
         energy_drawn_kwh=part(whole.energy_drawn_kwh),
         estimated=True,
-        cost=cost,
         stretches=tuple(stretches),
         slots=tuple(slots),
     )

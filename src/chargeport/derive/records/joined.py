@@ -165,8 +165,10 @@ def _costs(costs: Sequence[Cost | None]) -> Cost | None:
     known = [cost for cost in costs if cost is not None]
     if len(known) < len(costs) or len({cost.currency for cost in known}) != 1:
         return None
+    others = [cost.otherAmount for cost in known if cost.otherAmount is not None]
+    amount = _sum([cost.energyAmount for cost in known])
     return Cost(
         currency=known[0].currency,
-        energyAmount=_sum([cost.energyAmount for cost in known]),
-        otherAmount=_sum([cost.otherAmount or 0.0 for cost in known]),
+        energyAmount=None if amount is None else round(amount, 6),
+        otherAmount=round(sum(others), 6) if others else None,
     )

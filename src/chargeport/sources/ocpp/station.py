@@ -43,6 +43,7 @@ class Station:
         self._around = around
         self._emit = emit
         self._is_loaded = False
+        self._said_at: dict[str | None, tuple[int, int, bytes]] = {}
 
     async def ready(self) -> None:
         """Remember what was kept of it, once."""
@@ -87,6 +88,7 @@ class Station:
 
         Without a vehicle it is kept as an issue, since it is of a car but nobody knows which.
         """
+        said_at = at if isinstance(at, int) else instant(at)
         headers = {"ocpp": version, "station": self.name, **_about(transaction), **(more or {})}
         if "error" not in headers:
             headers["violation"] = violation(version, action, payload)
@@ -97,10 +99,20 @@ class Station:
             received_at=self._clock.now(),
             topic=action,
             vehicle=vehicle,
-            observed_at=at if isinstance(at, int) else instant(at),
+            observed_at=None if said_at is None else self._in_order(vehicle, said_at, payload),
             headers={name: value for name, value in headers.items() if value is not None},
         )
         await self._emit([delivery])
+
+    def _in_order(self, vehicle: str | None, at: int, payload: bytes) -> int:
+        """When it counts: clocks of stations show whole seconds, so what comes later in the same one counts a ms later.
+
+        What is said again counts as it did.
+        """
+        last, counted, before = self._said_at.get(vehicle, (at, at, payload))
+        counts = at if last != at else counted + (payload != before)
+        self._said_at[vehicle] = (at, counts, payload)
+        return counts
 
 
 def read(payload: bytes, type_: type[T]) -> T:
