@@ -60,7 +60,7 @@ class IngestSettings(Table, frozen=True):
     max_future_s: Annotated[
         float, Meta(ge=0, le=86_400, description="How far ahead of our clock an observation may be, in seconds.")
     ] = 300
-    max_items: Annotated[int, Meta(ge=1, le=1_000_000, description="Items in one request.")] = 10_000
+    max_items: Annotated[int, Meta(ge=1, le=1_000_000, description="Items in one request to /ingest/readings.")] = 10_000
     max_bytes: Annotated[int, Meta(ge=1024, le=1 << 30, description="Size of one request's body, unpacked, in bytes.")] = (
         8_388_608
     )

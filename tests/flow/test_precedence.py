@@ -1,5 +1,7 @@
 """Two sources of one car: whose word counts, for how long, and what becomes of the other's."""
 
+import asyncio
+
 import pytest
 from feeding import CAR, T0, intake, said, value
 
@@ -176,3 +178,13 @@ async def test_what_is_remembered_of_cars_is_bounded(store: Store, monkeypatch: 
         assert await known._tellers(entry) == {entry.source}
     assert len(known._told_by) == 2
     assert len(known._sets) <= 2
+
+
+async def test_two_sources_that_speak_at_once_are_weighed_one_after_the_other(store: Store) -> None:
+    """Without a turn each would look at what was there before the other wrote: the denial would hold."""
+    taking = intake(store)
+    await taking.take([said({"ischarging": False}, source="car", at=T0 - 600_000)])
+    await taking.take([said({"ischarging": False}, source="wallbox", at=T0 - 600_000)])
+    denial, word = said({"ischarging": False}, source="car", at=T0 + 1), said({"ischarging": True}, source="wallbox", at=T0)
+    await asyncio.gather(taking.take([word]), taking.take([denial]))
+    assert await value(store, "ischarging") == (True, "wallbox")

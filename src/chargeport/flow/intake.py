@@ -206,11 +206,11 @@ class Intake:
 
     async def _write(self, batch: list[Heard], taken: Taken, only_for: str | None, *, again: bool = True) -> None:
         """Write what is believed. A car that is not there any more may be known by the same name once more."""
-        believed = await self._rivals.believed(batch, may_wait=only_for is None)
-        taken.outranked += len(batch) - len(believed)
-        if not believed:
-            return
-        outcomes = await self._store.write([heard.entry for heard in believed], only_for)
+        async with self._rivals.turn(batch):
+            believed = await self._rivals.believed(batch, may_wait=only_for is None)
+            taken.outranked += len(batch) - len(believed)
+            entries = [heard.entry for heard in believed]
+            outcomes = await self._store.write(entries, only_for) if entries else []
         gone: dict[int, Heard] = {}
         for heard, outcome in zip(believed, outcomes, strict=True):
             if outcome in STORED:

@@ -1,7 +1,9 @@
 """Cars that several sources tell of: whose word counts now, and whose may turn out to be true after all."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Final
 
 import msgspec
@@ -35,8 +37,17 @@ class Rivals:
         self._precedence = precedence
         self._told_by: OrderedDict[str, frozenset[str]] = OrderedDict()
         self._sets: dict[frozenset[str], frozenset[str]] = {}
+        self._one_by_one = asyncio.Lock()
         self._waiting: OrderedDict[tuple[str, int], tuple[int, Entry]] = OrderedDict()  # with when the other word is old
         store.on_written(self._written)
+
+    def turn(self, batch: Sequence[Heard]) -> AbstractAsyncContextManager[object]:
+        """Held from weighing a batch until it is stored: two sources of one car must not weigh their words at once.
+
+        Batches of cars with one source, nearly all, wait for nobody.
+        """
+        alone = all(self._told_by.get(heard.entry.vehicle) == frozenset((heard.entry.source,)) for heard in batch)
+        return nullcontext() if alone else self._one_by_one
 
     async def believed(self, batch: Sequence[Heard], *, may_wait: bool) -> list[Heard]:
         """What no better source stands against. Cars with one source, nearly all, are not looked up. Raises StoreError.
