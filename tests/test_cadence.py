@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from chargeport.clock import ManualClock
 from chargeport.errors import SettingError
-from chargeport.flow import cadence
-from chargeport.flow.cadence import Cadences
-from chargeport.flow.gaps import longest_usual
+from chargeport.flow.silence import cadence
+from chargeport.flow.silence.cadence import Cadences
+from chargeport.flow.silence.gaps import longest_usual
 from chargeport.settings import StalenessSettings
 from chargeport.signals.catalogue import BY_CODE, TWINS
 from chargeport.signals.definition import Value

@@ -19,10 +19,10 @@ from chargeport.cli.main import app
 from chargeport.dialects import user
 from chargeport.dialects.all import ALL
 from chargeport.dialects.generic import code_of
-from chargeport.flow import fleet
-from chargeport.flow.building import source_types
-from chargeport.flow.precedence import _BETTER
-from chargeport.flow.vocabularies import STATIONS
+from chargeport.flow.entry.precedence import _BETTER
+from chargeport.flow.feeding import fleet
+from chargeport.flow.feeding.building import source_types
+from chargeport.flow.feeding.vocabularies import STATIONS
 from chargeport.normalise.engine import read
 from chargeport.settings import DatabaseSettings, Settings
 from chargeport.signals.catalogue import CATALOGUE

@@ -1,7 +1,9 @@
 """READ THIS FIRST. Where everything meets: sources → normalise → store → api. It wires; it decides nothing.
 
-    source ── RawMessage ──▶ normalise ── Reading, Absence, Issue ──▶ store ──▶ api ──▶ clients
-                (theirs)       (dialect)            (ours)          (disk)   (Smartcar's)
+    source ── Delivery ──▶ flow.entry ── Reading, Absence, Issue ──▶ store ──▶ api ──▶ clients
+              (theirs)     (dialect)             (ours)             (disk)   (Smartcar's)
+                                                                     ▲ │
+                                                 flow.working: what follows from what was reported
 
 The only module that sees all of them.
 """
@@ -22,10 +24,10 @@ from chargeport.api.tail import Tail
 from chargeport.bus.memory import Doorbell
 from chargeport.clock import Clock, SystemClock
 from chargeport.config import database_file
-from chargeport.flow.cadence import Cadences
-from chargeport.flow.derivation import Derivation
-from chargeport.flow.feeds import Feeds
-from chargeport.flow.workings import Workings
+from chargeport.flow.feeding.feeds import Feeds
+from chargeport.flow.silence.cadence import Cadences
+from chargeport.flow.working.derivation import Derivation
+from chargeport.flow.working.workings import Workings
 from chargeport.settings import Settings
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.sources.base import Source

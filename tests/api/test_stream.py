@@ -350,13 +350,15 @@ async def test_a_connection_that_begins_or_ends_counts_from_then_on(world: World
     await world.connect(client, always)
     async with Listener(world.app, client.headers) as stream:
         await world.store.write([power(car, 1)])
+        await world.store.write([power(always, 0)])
+        await stream.events_of(1)  # so what came before it has been looked at
         connection = await world.connect(client, car)
         await world.store.write([power(car, 2)])
-        await stream.events_of(1)
+        await stream.events_of(2)
         await world.store.remove_connection(connection.id)
         await world.store.write([power(car, 3)])
         await world.store.write([power(always, 4)])
-        assert values(await stream.events_of(2)) == [2, 4]
+        assert values(await stream.events_of(3)) == [0, 2, 4]
 
 
 async def test_a_user_narrows_the_stream_to_his_connections(world: World, app: Client) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from chargeport.api import tail as tail_module
 from chargeport.errors import StoreError
-from chargeport.flow import endings as endings_module
+from chargeport.flow.silence import endings as endings_module
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE, TWINS
 from chargeport.signals.definition import Cadence, Permission

@@ -9,8 +9,8 @@ import msgspec
 from chargeport.api.access import Access
 from chargeport.api.reads import Ask, Reads
 from chargeport.clock import ManualClock
-from chargeport.flow.derivation import Derivation
-from chargeport.flow.workings import Workings
+from chargeport.flow.working.derivation import Derivation
+from chargeport.flow.working.workings import Workings
 from chargeport.settings import Settings
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE, TWINS

@@ -8,9 +8,9 @@ from chargeport.clock import ManualClock
 from chargeport.dialects.all import ALL
 from chargeport.dialects.table import Dialect
 from chargeport.errors import StoreError
-from chargeport.flow.intake import Intake
-from chargeport.flow.precedence import Precedence
-from chargeport.flow.vocabularies import STATIONS
+from chargeport.flow.entry.intake import Intake
+from chargeport.flow.entry.precedence import Precedence
+from chargeport.flow.feeding.vocabularies import STATIONS
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.reading import Entry, Issue
 from chargeport.sources.base import Delivery, RawMessage

@@ -11,8 +11,8 @@ from feeding import CAR, T0
 
 from chargeport.clock import ManualClock
 from chargeport.errors import SettingError
-from chargeport.flow import building
-from chargeport.flow.feeds import Feeds
+from chargeport.flow.feeding import building
+from chargeport.flow.feeding.feeds import Feeds
 from chargeport.settings import IngestSettings, Settings
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.sources.base import Cause, Emit, SourceError, SourceType, Surroundings

@@ -35,8 +35,8 @@ from derived_cars import (
 
 from chargeport.clock import ManualClock
 from chargeport.errors import StoreError
-from chargeport.flow.scenes import DERIVABLE
-from chargeport.flow.turns import Turns
+from chargeport.flow.working.scenes import DERIVABLE
+from chargeport.flow.working.turns import Turns
 from chargeport.service import Service
 from chargeport.settings import DatabaseSettings, Settings
 from chargeport.signals.catalogue import BY_CODE, TWINS
@@ -299,7 +299,7 @@ async def test_a_car_that_can_t_be_worked_out_holds_up_no_other(
     other = msgspec.structs.replace(CAR, id="0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c99", vin=None)
     await house.store.add_vehicle(other)
     module, _, name = broken.partition(".")
-    original, calls = getattr(importlib.import_module(f"chargeport.flow.{module}"), name), []
+    original, calls = getattr(importlib.import_module(f"chargeport.flow.working.{module}"), name), []
 
     def fail_at_first(*arguments: Any) -> Any:
         calls.append(arguments)
@@ -307,7 +307,7 @@ async def test_a_car_that_can_t_be_worked_out_holds_up_no_other(
             raise ZeroDivisionError
         return original(*arguments)
 
-    monkeypatch.setattr(f"chargeport.flow.{broken}", fail_at_first)
+    monkeypatch.setattr(f"chargeport.flow.working.{broken}", fail_at_first)
     readings = [*night(T0 - DAY), *volts_and_amperes()]
     await house.take([*readings, *(msgspec.structs.replace(each, vehicle=other.id) for each in readings)])  # type: ignore[type-var]
     await house.work()

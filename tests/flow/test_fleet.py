@@ -5,9 +5,9 @@ from feeding import CAR, OTHER, T0, intake, said, value
 
 from chargeport.clock import ManualClock
 from chargeport.errors import SettingError
-from chargeport.flow.fleet import make_known
-from chargeport.flow.precedence import Precedence
-from chargeport.flow.vocabularies import STATIONS
+from chargeport.flow.entry.precedence import Precedence
+from chargeport.flow.feeding.fleet import make_known
+from chargeport.flow.feeding.vocabularies import STATIONS
 from chargeport.settings import VehicleSettings
 from chargeport.store.base import Store
 from chargeport.store.records import Page

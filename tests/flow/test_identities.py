@@ -5,8 +5,8 @@ import pytest
 from feeding import CAR, OTHER, T0
 
 from chargeport.clock import ManualClock
-from chargeport.flow import identities
-from chargeport.flow.identities import Identities
+from chargeport.flow.entry import identities
+from chargeport.flow.entry.identities import Identities
 from chargeport.store.base import Store
 from chargeport.store.records import Page, Vehicle
 

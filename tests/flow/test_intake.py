@@ -15,7 +15,7 @@ from chargeport.clock import ManualClock
 from chargeport.dialects.all import ALL
 from chargeport.dialects.table import Dialect, dialect, row
 from chargeport.errors import StoreError
-from chargeport.flow import intake as intake_module
+from chargeport.flow.entry import intake as intake_module
 from chargeport.signals.definition import Permission
 from chargeport.signals.violation import Rule
 from chargeport.sources.base import Delivery, RawMessage

@@ -25,8 +25,8 @@ from derived_cars import (
 
 from chargeport.derive.records.edits import Annotate, Edit, Merge, Split, seen
 from chargeport.derive.records.records import Record
-from chargeport.flow.ledger import Undo
-from chargeport.flow.marks import Mark
+from chargeport.flow.working.ledger import Undo
+from chargeport.flow.working.marks import Mark
 from chargeport.settings import PlaceSettings, Settings, TariffSettings
 from chargeport.signals.catalogue import TWINS
 from chargeport.signals.definition import Permission

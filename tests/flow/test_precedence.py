@@ -7,9 +7,10 @@ from feeding import CAR, T0, intake, said, value
 
 from chargeport.clock import ManualClock
 from chargeport.errors import SettingError
-from chargeport.flow import derivation, rivals
-from chargeport.flow.precedence import DERIVED, FRESH_MS, LASTING_FRESH_MS, Precedence
-from chargeport.flow.vocabularies import STATIONS, ordered
+from chargeport.flow.entry import rivals
+from chargeport.flow.entry.precedence import DERIVED, FRESH_MS, LASTING_FRESH_MS, Precedence
+from chargeport.flow.feeding.vocabularies import STATIONS, ordered
+from chargeport.flow.working import derivation
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.reading import Absence, AbsenceReason, Reading
 from chargeport.store.base import Store

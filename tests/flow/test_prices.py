@@ -8,7 +8,7 @@ from derived_cars import HOUR, T0
 from chargeport.derive.sessions.energy import Slot
 from chargeport.derive.sessions.session import Session
 from chargeport.errors import SettingError
-from chargeport.flow.prices import Prices
+from chargeport.flow.working.prices import Prices
 from chargeport.settings import PlaceSettings, PriceSettings, TariffSettings
 from chargeport.signals.records import Place
 

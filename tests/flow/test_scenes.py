@@ -9,9 +9,9 @@ from derived_cars import CAR, CHARGING, HOUR, MINUTE, SOC, T0, WATTAGE, House, s
 
 from chargeport.derive.live.inputs import Sample
 from chargeport.derive.series import energy
-from chargeport.flow import histories
-from chargeport.flow.courses import POINTS, thinned
-from chargeport.flow.scenes import Scenes
+from chargeport.flow.working import histories
+from chargeport.flow.working.courses import POINTS, thinned
+from chargeport.flow.working.scenes import Scenes
 
 DAY = 24 * HOUR
 

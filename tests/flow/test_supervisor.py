@@ -9,8 +9,8 @@ import pytest
 from feeding import T0, Unwilling, intake, said, value
 
 from chargeport.clock import ManualClock
-from chargeport.flow.health import Pulse, SourceState
-from chargeport.flow.supervisor import FIRST_WAIT_S, LONGEST_WAIT_S, Supervisor
+from chargeport.flow.feeding.health import Pulse, SourceState
+from chargeport.flow.feeding.supervisor import FIRST_WAIT_S, LONGEST_WAIT_S, Supervisor
 from chargeport.sources.base import Cause, Emit, SourceError
 from chargeport.store.base import Store
 

@@ -8,7 +8,7 @@ from chargeport.api.reads import Reads
 from chargeport.api.tail import Tail
 from chargeport.clock import Clock
 from chargeport.errors import PERMISSION, Problem
-from chargeport.flow.intake import Intake
+from chargeport.flow.entry.intake import Intake
 from chargeport.settings import Settings
 from chargeport.signals.definition import Permission
 from chargeport.store.base import Store

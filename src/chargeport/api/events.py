@@ -10,7 +10,7 @@ from typing import Final
 from chargeport.api.answer import encode
 from chargeport.api.envelope import View
 from chargeport.errors import Problem
-from chargeport.flow.endings import Ending
+from chargeport.flow.silence.endings import Ending
 from chargeport.signals.definition import Kind, Permission
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.state import State

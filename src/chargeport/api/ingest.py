@@ -9,7 +9,7 @@ from chargeport.api.bodies import read_body
 from chargeport.api.call import Call
 from chargeport.api.problems import body as problem_body
 from chargeport.errors import MALFORMED, NOTHING_ACCEPTED, TOO_LARGE, Problem
-from chargeport.flow.identities import register
+from chargeport.flow.entry.identities import register
 from chargeport.normalise import payload
 from chargeport.normalise.items import Intake
 from chargeport.signals.definition import Permission

@@ -6,8 +6,8 @@ from typing import Final
 
 from chargeport.derive.live.rules import RULES
 from chargeport.derive.sessions.session import SIGNALS
-from chargeport.flow.deriving import OF, PREFIX
-from chargeport.flow.ledger import SOURCE
+from chargeport.flow.working.deriving import OF, PREFIX
+from chargeport.flow.working.ledger import SOURCE
 from chargeport.signals.definition import Signal
 
 

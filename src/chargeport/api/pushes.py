@@ -7,7 +7,7 @@ from chargeport.api.bodies import read_body
 from chargeport.api.call import Call
 from chargeport.api.problems import body as problem_body
 from chargeport.errors import INVALID_PATH, MALFORMED, NOTHING_ACCEPTED, Problem
-from chargeport.flow.intake import STORED, Taken
+from chargeport.flow.entry.intake import STORED, Taken
 from chargeport.signals.definition import Permission
 from chargeport.signals.reading import Issue
 from chargeport.sources.base import Delivery

@@ -17,7 +17,7 @@ from chargeport.api.answer import Answer, json_answer
 from chargeport.api.bodies import read_body
 from chargeport.api.call import Call
 from chargeport.errors import INVALID_PATH, MALFORMED, UNAUTHORIZED, ConflictError, Problem
-from chargeport.flow.identities import new_vehicle
+from chargeport.flow.entry.identities import new_vehicle
 from chargeport.store.base import Store
 
 DIALECT: Final = "smartcar"

@@ -26,7 +26,7 @@ from chargeport.api.permits import Permits
 from chargeport.bus.memory import Doorbell
 from chargeport.clock import Clock
 from chargeport.errors import UNAVAILABLE, Problem, StoreError
-from chargeport.flow.endings import Ending, Endings
+from chargeport.flow.silence.endings import Ending, Endings
 from chargeport.store.base import Store
 from chargeport.store.records import Change
 

@@ -23,8 +23,8 @@ from chargeport.dialects.table import Dialect
 from chargeport.dialects.tesla_rest import TESLA_REST
 from chargeport.dialects.user import DialectError, from_file
 from chargeport.errors import ChargeportError
-from chargeport.flow.identities import Identities, new_vehicle
-from chargeport.flow.vocabularies import dialects
+from chargeport.flow.entry.identities import Identities, new_vehicle
+from chargeport.flow.feeding.vocabularies import dialects
 from chargeport.normalise.engine import normalise, read
 from chargeport.normalise.items import Rejection
 from chargeport.normalise.memory import Memory

@@ -9,7 +9,7 @@ import msgspec
 
 from chargeport.api.ingest import STORED, refusal
 from chargeport.clock import Clock
-from chargeport.flow.identities import new_vehicle, register
+from chargeport.flow.entry.identities import new_vehicle, register
 from chargeport.normalise.items import Rejection
 from chargeport.normalise.kept import KeptIntake
 from chargeport.normalise.rows import Row, read

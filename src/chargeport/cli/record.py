@@ -16,7 +16,7 @@ from chargeport.clock import SystemClock
 from chargeport.derive.records.edits import Annotate, Edit, Merge, Seen, Split, edited, seen
 from chargeport.derive.records.records import Record
 from chargeport.errors import ChargeportError, NotFoundError
-from chargeport.flow.ledger import Undo
+from chargeport.flow.working.ledger import Undo
 from chargeport.signals.records import MAX_ENERGY_KWH, Cost
 from chargeport.signals.violation import Violation
 from chargeport.store.base import Store

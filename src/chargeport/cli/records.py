@@ -21,7 +21,7 @@ from chargeport.cli.vehicles import described
 from chargeport.clock import SystemClock
 from chargeport.derive.records.records import Record
 from chargeport.errors import StartError
-from chargeport.flow.workings import Workings
+from chargeport.flow.working.workings import Workings
 from chargeport.settings import Settings
 from chargeport.signals.catalogue import BY_CODE, TWINS
 from chargeport.signals.records import ChargeRecord, ChargeRecords, Cost

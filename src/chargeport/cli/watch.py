@@ -18,8 +18,8 @@ from chargeport.cli.signals import named
 from chargeport.cli.values import in_words
 from chargeport.cli.vehicles import described
 from chargeport.clock import Clock, SystemClock
-from chargeport.flow import cadence
-from chargeport.flow.endings import Ending, Endings
+from chargeport.flow.silence import cadence
+from chargeport.flow.silence.endings import Ending, Endings
 from chargeport.signals.definition import Signal
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.reading import AbsenceReason

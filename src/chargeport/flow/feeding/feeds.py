@@ -11,16 +11,16 @@ import msgspec
 
 from chargeport.clock import Clock
 from chargeport.errors import SettingError, StoreError
-from chargeport.flow import fleet
-from chargeport.flow.building import Builder
-from chargeport.flow.charging import ChargingNow
-from chargeport.flow.health import Pulse, SourceState
-from chargeport.flow.intake import Intake
-from chargeport.flow.precedence import Precedence
-from chargeport.flow.recorders import Recorders
-from chargeport.flow.remembering import SourceMemory
-from chargeport.flow.supervisor import Supervisor
-from chargeport.flow.vocabularies import dialects, ordered, stations
+from chargeport.flow.entry.intake import Intake
+from chargeport.flow.entry.precedence import Precedence
+from chargeport.flow.entry.recorders import Recorders
+from chargeport.flow.feeding import fleet
+from chargeport.flow.feeding.building import Builder
+from chargeport.flow.feeding.charging import ChargingNow
+from chargeport.flow.feeding.health import Pulse, SourceState
+from chargeport.flow.feeding.remembering import SourceMemory
+from chargeport.flow.feeding.supervisor import Supervisor
+from chargeport.flow.feeding.vocabularies import dialects, ordered, stations
 from chargeport.settings import Settings
 from chargeport.sources.base import Mounted, Source
 from chargeport.store.base import Store

@@ -9,8 +9,8 @@ from typing import Final
 
 from chargeport.clock import Clock
 from chargeport.errors import StoreError
-from chargeport.flow.health import Budgeted, Pulse, SourceState
-from chargeport.flow.intake import Intake
+from chargeport.flow.entry.intake import Intake
+from chargeport.flow.feeding.health import Budgeted, Pulse, SourceState
 from chargeport.sources.base import Cause, Delivery, RawMessage, Source, SourceError
 
 FIRST_WAIT_S: Final = 1.0

@@ -15,7 +15,7 @@ import msgspec
 
 from chargeport.clock import Clock
 from chargeport.errors import SettingError, StoreError
-from chargeport.flow.gaps import LAG_MS, LIVE_KEYS, PART, CarGaps, longest_usual, says_charging
+from chargeport.flow.silence.gaps import LAG_MS, LIVE_KEYS, PART, CarGaps, longest_usual, says_charging
 from chargeport.settings import StalenessSettings
 from chargeport.signals.catalogue import BY_CODE, BY_KEY
 from chargeport.signals.definition import Cadence

@@ -12,7 +12,7 @@ from chargeport.clock import Clock
 from chargeport.dialects.table import Dialect
 from chargeport.dialects.topics import TopicPattern
 from chargeport.errors import SettingError
-from chargeport.flow.health import Pulse
+from chargeport.flow.feeding.health import Pulse
 from chargeport.sources.base import Charging, Memory, Source, SourceError, SourceType, Surroundings
 
 GROUP: Final = "chargeport.sources"

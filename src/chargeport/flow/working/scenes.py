@@ -6,9 +6,9 @@ from typing import Final
 from chargeport.derive.live.inputs import Observed, OpenSession, Sample, Scene
 from chargeport.derive.live.rules import RULES
 from chargeport.derive.tracks import Tracks, samples
-from chargeport.flow import histories
-from chargeport.flow.cars import Cars
-from chargeport.flow.courses import COURSES, CURRENT, POWER, SOC, VOLTAGE, Course, thinned
+from chargeport.flow.working import histories
+from chargeport.flow.working.cars import Cars
+from chargeport.flow.working.courses import COURSES, CURRENT, POWER, SOC, VOLTAGE, Course, thinned
 from chargeport.signals.catalogue import IS_CHARGING
 from chargeport.signals.definition import Signal
 from chargeport.signals.held import charging_of, held

@@ -6,9 +6,9 @@ from typing import Final
 
 from chargeport.clock import Clock
 from chargeport.errors import StoreError
-from chargeport.flow.deriving import Deriver
-from chargeport.flow.marks import Names
-from chargeport.flow.turns import Turns
+from chargeport.flow.working.deriving import Deriver
+from chargeport.flow.working.marks import Names
+from chargeport.flow.working.turns import Turns
 from chargeport.signals.reading import Entry
 from chargeport.store.base import Store
 

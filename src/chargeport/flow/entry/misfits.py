@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from chargeport.flow.rivals import Heard
+from chargeport.flow.entry.rivals import Heard
 from chargeport.normalise.engine import kept
 from chargeport.signals.reading import Issue
 from chargeport.signals.violation import Rule

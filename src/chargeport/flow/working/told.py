@@ -6,7 +6,7 @@ import msgspec
 
 from chargeport.derive.records.joined import RECORDS, joined, reported
 from chargeport.derive.sessions.session import Evidence, Session
-from chargeport.flow import histories
+from chargeport.flow.working import histories
 from chargeport.store.base import Store
 from chargeport.store.records import ToldSession
 

@@ -14,13 +14,13 @@ import msgspec
 
 from chargeport.clock import Clock
 from chargeport.errors import StoreError
-from chargeport.flow.cars import Cars
-from chargeport.flow.deriving import PREFIX, Deriver
-from chargeport.flow.ledger import TELLING, Ledger
-from chargeport.flow.marks import Mark, Marks, Names, Progress
-from chargeport.flow.scenes import Scenes
-from chargeport.flow.turns import Rest, Turns
-from chargeport.flow.values import MAX_TOUCHED, Values
+from chargeport.flow.working.cars import Cars
+from chargeport.flow.working.deriving import PREFIX, Deriver
+from chargeport.flow.working.ledger import TELLING, Ledger
+from chargeport.flow.working.marks import Mark, Marks, Names, Progress
+from chargeport.flow.working.scenes import Scenes
+from chargeport.flow.working.turns import Rest, Turns
+from chargeport.flow.working.values import MAX_TOUCHED, Values
 from chargeport.signals.reading import Entry
 from chargeport.store.base import Store
 

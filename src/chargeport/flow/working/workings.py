@@ -7,10 +7,10 @@ import msgspec
 
 from chargeport.clock import Clock
 from chargeport.errors import SettingError
-from chargeport.flow.cars import Cars
-from chargeport.flow.ledger import Ledger
-from chargeport.flow.prices import Prices
-from chargeport.flow.vocabularies import STATIONS
+from chargeport.flow.feeding.vocabularies import STATIONS
+from chargeport.flow.working.cars import Cars
+from chargeport.flow.working.ledger import Ledger
+from chargeport.flow.working.prices import Prices
 from chargeport.settings import Settings
 from chargeport.store.base import Store
 

@@ -6,7 +6,7 @@ from typing import Final
 from chargeport.derive.live.rule import Derived
 from chargeport.derive.live.rules import derive
 from chargeport.derive.live.view import ENERGY_ADDED
-from chargeport.flow.scenes import DERIVABLE, Scenes, reported
+from chargeport.flow.working.scenes import DERIVABLE, Scenes, reported
 from chargeport.signals.catalogue import BY_KEY, TWINS
 from chargeport.signals.definition import Signal
 from chargeport.signals.held import charging_of

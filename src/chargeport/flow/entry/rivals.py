@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from chargeport.clock import Clock
-from chargeport.flow.precedence import DERIVED, Precedence
+from chargeport.flow.entry.precedence import DERIVED, Precedence
 from chargeport.signals.reading import Entry
 from chargeport.signals.state import State
 from chargeport.sources.base import RawMessage

@@ -14,8 +14,8 @@ from chargeport.derive.live.taper import FinishedSession, Taper, learn
 from chargeport.derive.sessions.rules import Rules
 from chargeport.derive.sessions.session import Session
 from chargeport.derive.tracks import Track, samples
-from chargeport.flow import histories
-from chargeport.flow.courses import POWER, SOC, thinned
+from chargeport.flow.working import histories
+from chargeport.flow.working.courses import POWER, SOC, thinned
 from chargeport.signals.battery import NominalCapacity
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.held import held

@@ -14,10 +14,10 @@ import msgspec
 from chargeport.clock import Clock
 from chargeport.dialects.table import Dialect
 from chargeport.errors import StoreError
-from chargeport.flow.identities import Identities
-from chargeport.flow.misfits import poisoned, refused, storable, unknown_vehicle
-from chargeport.flow.precedence import Precedence
-from chargeport.flow.rivals import Heard, Rivals
+from chargeport.flow.entry.identities import Identities
+from chargeport.flow.entry.misfits import poisoned, refused, storable, unknown_vehicle
+from chargeport.flow.entry.precedence import Precedence
+from chargeport.flow.entry.rivals import Heard, Rivals
 from chargeport.normalise.engine import normalise, read
 from chargeport.normalise.memory import CarMemory, Memory
 from chargeport.signals.catalogue import IS_CHARGING

@@ -8,7 +8,7 @@ from chargeport.dialects import user
 from chargeport.dialects.all import ALL
 from chargeport.dialects.table import Dialect
 from chargeport.errors import SettingError
-from chargeport.flow.building import Built
+from chargeport.flow.feeding.building import Built
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Signal
 

@@ -16,10 +16,10 @@ from chargeport.derive.records.records import Record
 from chargeport.derive.sessions.session import SIGNALS, Session
 from chargeport.derive.sessions.window import Window, recomputed
 from chargeport.derive.tracks import Tracks
-from chargeport.flow import histories, told
-from chargeport.flow.apart import apart, ask
-from chargeport.flow.cars import CAPACITY, Cars
-from chargeport.flow.prices import Prices
+from chargeport.flow.working import histories, told
+from chargeport.flow.working.apart import apart, ask
+from chargeport.flow.working.cars import CAPACITY, Cars
+from chargeport.flow.working.prices import Prices
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE, TWINS
 from chargeport.signals.definition import Signal, Value

@@ -1,0 +1,1 @@
+"""The sources that run: put together from the settings, kept running, watched."""

@@ -1,0 +1,1 @@
+"""What is worked out from what is stored: values that nobody reports, sessions, records."""
