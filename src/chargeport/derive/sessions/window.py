@@ -18,6 +18,9 @@ from chargeport.derive.tracks import Tracks, samples
 
 FIRST_READ_MS: Final = 12 * HOUR_MS
 
+TWICE: Final = 2
+"""A sighting decides what another one means that lies in its reach, and that one has a reach of its own."""
+
 Read = Callable[[int, int], Awaitable[Tracks]]
 """Reads the tracks of `sessions.SIGNALS` from one instant to another, with the piece that held before of each."""
 
@@ -51,7 +54,7 @@ async def recomputed(
         if from_at is not None and to_at is not None:
             found = from_heard(told, samples(tracks, FAST), now, rules)
             return Recomputed(Window(from_at, to_at), [one for one in found if from_at <= one.started_at < to_at])
-        least_ms = 2 * rules.reach_ms + HOUR_MS
+        least_ms = 2 * TWICE * rules.reach_ms + HOUR_MS
         back_ms = back_ms if from_at is not None else max(2 * back_ms, least_ms)
         ahead_ms = ahead_ms if to_at is not None else max(2 * ahead_ms, least_ms)
 
@@ -72,7 +75,8 @@ def _left(told: Heard, read_from_at: int, first_changed_at: int, rules: Rules) -
     cables = [at for at in told.marks.unplugged if low <= at <= high]
     if cables:
         return cables[-1]
-    rests = list(_rests(told, read_from_at + rules.reach_ms, first_changed_at - rules.reach_ms, rules))
+    far_ms = TWICE * rules.reach_ms
+    rests = list(_rests(told, read_from_at + far_ms, first_changed_at - far_ms, rules))
     return rests[-1][1] if rests else None
 
 
@@ -82,7 +86,8 @@ def _right(told: Heard, read_to_at: int, last_changed_at: int, rules: Rules) -> 
     cables = [at for at in told.marks.unplugged if low <= at <= high]
     if cables:
         return cables[0]
-    rests = list(_rests(told, last_changed_at + rules.reach_ms, read_to_at - rules.reach_ms, rules))
+    far_ms = TWICE * rules.reach_ms
+    rests = list(_rests(told, last_changed_at + far_ms, read_to_at - far_ms, rules))
     return rests[0][0] if rests else None
 
 
