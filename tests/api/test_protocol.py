@@ -24,6 +24,8 @@ from chargeport.signals.definition import Permission
 from chargeport.signals.reading import Reading
 from chargeport.store.records import Application, Vehicle
 
+pytestmark = pytest.mark.service
+
 NOW = 1_777_629_598_000
 CAR = Vehicle(id="0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11", make="ACME", model="One", year=2026)
 ONE = f"/v3/vehicles/{CAR.id}/signals/charge-wattage"

@@ -12,6 +12,8 @@ from mqtt_peers import WITHIN_S, Ears, packet, running, scripted, source, wanted
 from chargeport.sources.base import Cause, Delivery, RawMessage, SourceError
 from chargeport.sources.mqtt.link import HELD_BYTES
 
+pytestmark = pytest.mark.service
+
 CONNECT, PUBACK, SUBSCRIBE, DISCONNECT = 1, 4, 8, 14
 WELCOME, GRANTED = b"\x20\x03\x00\x00\x00", b"\x90\x04\x00\x01\x00\x01"
 WELCOME_OLD, GRANTED_OLD = b"\x20\x02\x00\x00", b"\x90\x03\x00\x01\x01"

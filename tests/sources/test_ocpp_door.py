@@ -18,6 +18,8 @@ from chargeport.sources.ocpp import source as ocpp_source
 from chargeport.sources.ocpp.settings import OcppSettings, StationSettings
 from chargeport.sources.ocpp.source import TYPE, OcppSource
 
+pytestmark = pytest.mark.service
+
 HEARTBEAT = '[2,"h","Heartbeat",{}]'
 KEY = "0123456789abcdef0123456789abcdef01234567"
 

@@ -12,6 +12,8 @@ from surroundings import T0, Heard, KeptMemory, Listener
 from chargeport.errors import StoreError
 from chargeport.sources.ocpp.settings import OcppSettings, StationSettings
 
+pytestmark = pytest.mark.service
+
 BOOT = call.BootNotification(charge_point_model="One", charge_point_vendor="ACME")
 OF_BOX = {"ocpp": "1.6", "station": "box"}
 

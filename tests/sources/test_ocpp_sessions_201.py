@@ -11,6 +11,8 @@ from surroundings import T0, KeptMemory
 
 from chargeport.sources.ocpp.settings import OcppSettings, StationSettings
 
+pytestmark = pytest.mark.service
+
 BOOT = call.BootNotification(charging_station={"model": "One", "vendorName": "ACME"}, reason="PowerUp")
 OF_BOX = {"ocpp": "2.0.1", "station": "box"}
 SESSION = OF_BOX | {"transaction": "T-1"}

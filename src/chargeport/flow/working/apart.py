@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -35,11 +36,15 @@ async def ask(from_at: int, to_at: int) -> Tracks:
 async def apart(work: Coroutine[Any, Any, T], read: Callable[[int, int], Awaitable[Tracks]]) -> T:
     """The result of the work, whose every step runs in a thread. It may await nothing but `ask`."""
     tracks: Tracks | None = None
-    while True:
-        told: _Asked | _Done[T] = await asyncio.to_thread(_step, work, tracks)
-        if isinstance(told, _Done):
-            return told.result
-        tracks = await read(told.from_at, told.to_at)
+    try:
+        while True:
+            told: _Asked | _Done[T] = await asyncio.to_thread(_step, work, tracks)
+            if isinstance(told, _Done):
+                return told.result
+            tracks = await read(told.from_at, told.to_at)
+    finally:
+        with suppress(ValueError):  # cut off in the middle of a step, whose thread is still at it
+            work.close()
 
 
 def _step(work: Coroutine[Any, Any, T], tracks: Tracks | None) -> "_Asked | _Done[T]":
