@@ -14,8 +14,8 @@ from chargeport.dialects.tesla_words import (
     FAST_TYPE,
     INLET,
     MODE,
-    NO_SUPPLY_V,
     STATUS,
+    current,
     fast,
     flag_of,
     known_number,
@@ -25,6 +25,7 @@ from chargeport.dialects.tesla_words import (
     phases,
     plugged,
     ranges,
+    supply,
 )
 
 
@@ -38,17 +39,12 @@ def _is_dc(known: Mapping[str, Any]) -> bool | None:
 
 def _amperage(known: Mapping[str, Any]) -> Said:
     """AC: of the line. DC: there the field reads 0, so what flows into the pack counts."""
-    if _is_dc(known):
-        amps = known_number(known.get("PackCurrent"))
-        return None if amps is None or amps <= 0 else quantity(amps, "A")
-    return quantity(number(known["ChargeAmps"]), "A") if "ChargeAmps" in known else None
+    return current(known.get("PackCurrent") if _is_dc(known) else known.get("ChargeAmps"), of_pack=bool(_is_dc(known)))
 
 
 def _voltage(known: Mapping[str, Any]) -> Said:
     """AC: of the supply. DC: of the pack."""
-    name = "PackVoltage" if _is_dc(known) else "ChargerVoltage"
-    volts = number(known[name]) if name in known else 0
-    return None if volts < NO_SUPPLY_V else quantity(volts, "V")
+    return supply(known.get("PackVoltage" if _is_dc(known) else "ChargerVoltage"))
 
 
 def _wattage(known: Mapping[str, Any]) -> Said:

@@ -14,8 +14,8 @@ from chargeport.dialects.tesla_words import (
     FAST_TYPE,
     INLET,
     MODE,
-    NO_SUPPLY_V,
     STATUS,
+    current,
     fast,
     flag_of,
     known_number,
@@ -25,6 +25,7 @@ from chargeport.dialects.tesla_words import (
     phases,
     plugged,
     ranges,
+    supply,
 )
 
 POWER_STEP_W: Final = 1000  # charger_power is a whole number of kW
@@ -39,17 +40,12 @@ def _is_dc(known: Mapping[str, Any]) -> bool | None:
 
 def _amperage(known: Mapping[str, Any]) -> Said:
     """AC: of the line. DC: there it reads 0; Tessie tells the pack's."""
-    if _is_dc(known):
-        amps = known_number(known.get("pack_current"))
-        return None if amps is None or amps <= 0 else quantity(amps, "A")
-    return quantity(number(known["charger_actual_current"]), "A") if "charger_actual_current" in known else None
+    return current(known.get("pack_current" if _is_dc(known) else "charger_actual_current"), of_pack=bool(_is_dc(known)))
 
 
 def _voltage(known: Mapping[str, Any]) -> Said:
     """AC: of the supply. DC: there it reads 2; Tessie tells the pack's."""
-    name = "pack_voltage" if _is_dc(known) else "charger_voltage"
-    volts = number(known[name]) if name in known else 0
-    return None if volts < NO_SUPPLY_V else quantity(volts, "V")
+    return supply(known.get("pack_voltage" if _is_dc(known) else "charger_voltage"))
 
 
 def _phases(known: Mapping[str, Any]) -> Said:

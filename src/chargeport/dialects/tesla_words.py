@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from chargeport.dialects.forms import flag, number
-from chargeport.dialects.table import Said, battery_range, value
+from chargeport.dialects.table import Said, battery_range, quantity, value
 
 # Sources 1.4. The number is the protobuf's; nobody has said what Calibrating is, it comes before charging.
 STATES: Final = ("Unknown", "Disconnected", "NoPower", "Starting", "Charging", "Complete", "Stopped", "Calibrating")
@@ -123,6 +123,20 @@ def known_number(said: Any) -> float | None:
         return None if said is None else number(said)
     except (TypeError, ValueError, OverflowError):
         return None
+
+
+def current(amps: Any, *, of_pack: bool) -> Said:
+    """A current in A, of the line as it is said. Of the pack only what flows into it, and what can't be read is nothing."""
+    if of_pack:
+        flowing = known_number(amps)
+        return None if flowing is None or flowing <= 0 else quantity(flowing, "A")
+    return None if amps is None else quantity(number(amps), "A")
+
+
+def supply(volts: Any) -> Said:
+    """A voltage in V; nothing below what a supply has."""
+    said = 0 if volts is None else number(volts)
+    return None if said < NO_SUPPLY_V else quantity(said, "V")
 
 
 def minutes(hours: Any) -> Said:
