@@ -26,7 +26,7 @@ from chargeport.derive.live import curves, taper
 from chargeport.derive.live.inputs import CarFacts, Observed, OpenSession, Sample, Scene
 from chargeport.derive.live.rules import derive
 from chargeport.dialects.simulator import SIMULATOR
-from chargeport.normalise.engine import normalise
+from chargeport.ingest.engine import normalise
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Signal, Value

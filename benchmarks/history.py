@@ -21,8 +21,8 @@ from chargeport.api.instants import duration_ms
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Permission, Signal, Value
 from chargeport.signals.reading import Reading
-from chargeport.store.ageing import DAY_MS
 from chargeport.store.records import Vehicle
+from chargeport.store.retention_policy import DAY_MS
 from chargeport.store.sqlite import SqliteStore
 from chargeport.store.sqlite.engine import Connection, connect, fetch
 

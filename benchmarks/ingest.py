@@ -164,8 +164,8 @@ async def post(port: int, path: str, token: str, bodies: Iterable[bytes]) -> tup
 
 async def _write_bare(file: Path, kind: str, batches: int, vehicles: int) -> dict[str, float]:
     """Write the same entries to the store itself."""
-    from chargeport.normalise.items import Intake
-    from chargeport.normalise.payload import read
+    from chargeport.ingest.items import Intake
+    from chargeport.ingest.payload import read
     from chargeport.store.sqlite import SqliteStore
 
     loads = []

@@ -19,7 +19,7 @@ from chargeport.dialects.all import ALL
 from chargeport.dialects.simulator import SIMULATOR
 from chargeport.dialects.table import Dialect, Gate
 from chargeport.errors import ERROR_KINDS
-from chargeport.flow.feeding.building import CommonKeys, source_types
+from chargeport.runtime.builder import CommonKeys, source_types
 from chargeport.settings import PlaceSettings, PriceSettings, Settings, Table, TariffSettings, VehicleSettings
 from chargeport.signals.bodies import PLACEHOLDERS
 from chargeport.signals.catalogue import CATALOGUE

@@ -11,10 +11,10 @@ import msgspec
 import pytest
 
 from chargeport.clock import ManualClock
-from chargeport.flow.feeding.building import Built
-from chargeport.flow.feeding.feeds import Feeds
-from chargeport.normalise.engine import normalise, read
-from chargeport.normalise.memory import CarMemory
+from chargeport.ingest.engine import normalise, read
+from chargeport.ingest.memory import CarMemory
+from chargeport.runtime.builder import Built
+from chargeport.runtime.feeds import Feeds
 from chargeport.settings import Settings
 from chargeport.signals.reading import Issue, Reading
 from chargeport.sources.base import Delivery, RawMessage, SourceType
@@ -88,7 +88,7 @@ def test_the_table_in_python_makes_one_signal_of_two_fields() -> None:
 async def test_the_transport_hears_datagrams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kind = run(blocks("python")[1])["UDP"]
     assert isinstance(kind, SourceType)
-    monkeypatch.setattr("chargeport.flow.feeding.building.built_in", lambda name: kind if name == "udp" else None)
+    monkeypatch.setattr("chargeport.runtime.builder.built_in", lambda name: kind if name == "udp" else None)
     port = free_port()
     car = Vehicle(id="0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11", aliases=("ann",))
     table = {"name": "ear", "type": "udp", "dialect": "generic", "vehicle": "ann", "port": port}

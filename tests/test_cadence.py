@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 
 from chargeport.clock import ManualClock
 from chargeport.errors import SettingError
-from chargeport.flow.silence import cadence
-from chargeport.flow.silence.cadence import Cadences
-from chargeport.flow.silence.gaps import longest_usual
 from chargeport.settings import StalenessSettings
 from chargeport.signals.catalogue import BY_CODE, TWINS
 from chargeport.signals.definition import Value
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.reading import Entry, Reading
 from chargeport.signals.state import LIVE_FOR_MS
+from chargeport.staleness import cadence
+from chargeport.staleness.cadence import Cadences
+from chargeport.staleness.gaps import longest_usual
 from chargeport.store.records import Vehicle
 from chargeport.store.sqlite import SqliteStore
 from world import T0

@@ -19,11 +19,11 @@ from chargeport.cli.main import app
 from chargeport.dialects import user
 from chargeport.dialects.all import ALL
 from chargeport.dialects.generic import code_of
-from chargeport.flow.entry.precedence import _BETTER
-from chargeport.flow.feeding import fleet
-from chargeport.flow.feeding.building import source_types
-from chargeport.flow.feeding.vocabularies import STATIONS
-from chargeport.normalise.engine import read
+from chargeport.ingest.dialects import STATIONS
+from chargeport.ingest.engine import read
+from chargeport.ingest.precedence import _BETTER
+from chargeport.runtime import fleet
+from chargeport.runtime.builder import source_types
 from chargeport.settings import DatabaseSettings, Settings
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.sources.base import Delivery

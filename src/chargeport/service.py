@@ -1,9 +1,9 @@
-"""READ THIS FIRST. Where everything meets: sources → normalise → store → api. It wires; it decides nothing.
+"""READ THIS FIRST. Where everything meets: sources → ingest → store → api. It wires; it decides nothing.
 
-    source ── Delivery ──▶ flow.entry ── Reading, Absence, Issue ──▶ store ──▶ api ──▶ clients
+    source ── Delivery ──▶   ingest   ── Reading, Absence, Issue ──▶ store ──▶ api ──▶ clients
               (theirs)     (dialect)             (ours)             (disk)   (Smartcar's)
                                                                      ▲ │
-                                                 flow.working: what follows from what was reported
+                                                 derivation: what follows from what was reported
 
 The only module that sees all of them.
 """
@@ -17,23 +17,23 @@ from starlette.types import ASGIApp
 
 from chargeport.api.access import Access
 from chargeport.api.app import build_app
-from chargeport.api.call import Deps
 from chargeport.api.reads import Reads
+from chargeport.api.request import AppContext
 from chargeport.api.routes import Handler
 from chargeport.api.tail import Tail
 from chargeport.bus.memory import Doorbell
 from chargeport.clock import Clock, SystemClock
 from chargeport.config import database_file
-from chargeport.flow.feeding.feeds import Feeds
-from chargeport.flow.silence.cadence import Cadences
-from chargeport.flow.working.derivation import Derivation
-from chargeport.flow.working.workings import Workings
+from chargeport.derivation.worker import Derivation
+from chargeport.derivation.workings import Workings
+from chargeport.runtime.feeds import Feeds
 from chargeport.settings import Settings
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.sources.base import Source
-from chargeport.store.ageing import Keep, Policy
+from chargeport.staleness.cadence import Cadences
 from chargeport.store.base import Store
 from chargeport.store.retention import keep
+from chargeport.store.retention_policy import Keep, Policy
 from chargeport.store.sqlite import SqliteStore
 
 
@@ -64,7 +64,7 @@ class Service:
     def app(self, pages: Mapping[str, Handler], *, lane: bool = True) -> ASGIApp:
         """The ASGI application on this service."""
         reads = Reads(self.store, self.access, self.clock)
-        deps = Deps(self.store, self.access, reads, self.clock, self.settings, self.tail, self.feeds.intake)
+        deps = AppContext(self.store, self.access, reads, self.clock, self.settings, self.tail, self.feeds.intake)
         return build_app(deps, pages, lane=lane, sockets=self.feeds.sockets())
 
     async def start(self, sources: Sequence[Source] = ()) -> None:

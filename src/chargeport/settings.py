@@ -208,7 +208,7 @@ class TariffSettings(Table, frozen=True):
 
 
 class Settings(Table, frozen=True):
-    """All settings. `sources` and `dialects` are checked by what they name: see `flow.building`."""
+    """All settings. `sources` and `dialects` are checked by what they name: see `runtime.builder`."""
 
     server: ServerSettings = ServerSettings()
     database: DatabaseSettings = DatabaseSettings()

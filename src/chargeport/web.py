@@ -73,7 +73,7 @@ async def serve(
     stopping: Callable[[], None] = lambda: None,
     certificate: tuple[str, str] | None = None,
 ) -> None:
-    """Answer requests until SIGINT or SIGTERM.
+    """Response requests until SIGINT or SIGTERM.
 
     `ready` is called with the URL once they are answered, `stopping` when no more are taken. `certificate` names the PEM files
     of a certificate and its key, for TLS. Raises StartError where they are no such files.

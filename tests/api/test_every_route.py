@@ -11,7 +11,7 @@ from starlette.routing import Route as RouterEntry
 
 from answers import detail, request_id, typed_error
 from chargeport.api.app import PlainPaths
-from chargeport.api.lane import SignalLane
+from chargeport.api.fast_path import FastPath
 from chargeport.api.openapi import document
 from chargeport.api.routes import EVENT_STREAM, ROUTES, Route
 from chargeport.errors import ERROR_KINDS, StoreError
@@ -269,7 +269,7 @@ async def test_a_failure_of_the_store_is_503_and_one_of_ours_is_500_that_tells_n
 
 def entries(app: Any) -> Iterator[tuple[str, str]]:
     """Every method and path that the router takes."""
-    if isinstance(app, SignalLane | PlainPaths):
+    if isinstance(app, FastPath | PlainPaths):
         yield from entries(getattr(app, "_rest", None) or app._app)
         return
     for entry in app.routes:

@@ -10,12 +10,12 @@ import pytest
 
 from chargeport.api import tail as tail_module
 from chargeport.errors import StoreError
-from chargeport.flow.silence import endings as endings_module
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE, TWINS
 from chargeport.signals.definition import Cadence, Permission
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.reading import AbsenceReason, Reading
+from chargeport.staleness import expiry as expiry_module
 from chargeport.store.records import Vehicle
 from chargeport.store.sqlite import SqliteStore
 from listening import Event, Listener
@@ -147,7 +147,7 @@ async def test_a_value_confirmed_by_another_process_goes_on(world: World, app: C
 async def test_what_was_fresh_before_the_stream_began_ends_too(
     world: World, app: Client, car: Vehicle, named: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(endings_module, "SWEPT", 2)
+    monkeypatch.setattr(expiry_module, "SWEPT", 2)
     monkeypatch.setattr(tail_module, "MAX_CHANGES", 0)
     for _ in range(5):
         await world.car()
@@ -351,8 +351,8 @@ async def test_a_store_that_fails_for_a_moment_delays_an_ending(
 async def test_many_cars_end_together_and_memory_stays_within_bounds(
     world: World, app: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(endings_module, "LOOKS", 7)
-    monkeypatch.setattr(endings_module, "MAX_CARS", 40)
+    monkeypatch.setattr(expiry_module, "LOOKS", 7)
+    monkeypatch.setattr(expiry_module, "MAX_CARS", 40)
     cars = [await world.car() for _ in range(50)]
     async with listening(world, app, f"signal={POWER}") as stream:
         for car in cars:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from answers import detail, typed_error
-from chargeport.normalise.times import iso_instant
+from chargeport.ingest.times import iso_instant
 from chargeport.signals import wire
 from chargeport.signals.catalogue import BY_CODE, IS_CHARGING
 from chargeport.signals.definition import Kind, Permission, Signal, Value

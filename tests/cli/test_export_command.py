@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chargeport.cli import export_forms
-from chargeport.normalise import payload, rows
-from chargeport.normalise.items import Intake
-from chargeport.normalise.kept import KeptIntake
+from chargeport.ingest import payload, rows
+from chargeport.ingest.export_items import KeptIntake
+from chargeport.ingest.items import Intake
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.definition import Kind, Signal

@@ -12,7 +12,7 @@ import pytest
 from command_line import VIN, CommandLine
 
 from chargeport.cli import intake
-from chargeport.normalise import rows
+from chargeport.ingest import rows
 from chargeport.signals.catalogue import CATALOGUE
 
 CAR = "0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11"

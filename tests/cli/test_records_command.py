@@ -10,8 +10,8 @@ import pytest
 from command_line import CommandLine
 
 from chargeport.clock import SystemClock
-from chargeport.flow.working.derivation import Derivation
-from chargeport.flow.working.workings import Workings
+from chargeport.derivation.worker import Derivation
+from chargeport.derivation.workings import Workings
 from chargeport.settings import Settings
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE

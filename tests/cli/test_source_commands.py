@@ -11,8 +11,8 @@ from command_line import CommandLine
 
 from chargeport.cli import sources
 from chargeport.clock import SystemClock
-from chargeport.flow.feeding.feeds import Feeds
-from chargeport.flow.feeding.health import SourceState
+from chargeport.runtime.feeds import Feeds
+from chargeport.runtime.source_status import SourceState
 from chargeport.settings import DatabaseSettings, Settings
 from chargeport.sources.base import Delivery
 from chargeport.sources.redaction import unredacted

@@ -28,7 +28,7 @@ import json, sys
 import smartcar
 from smartcar.smartcar import get_vehicle
 
-def told(call):
+def told(request):
     try:
         got = call()
         return {"body": got["body"], "headers": dict(got["headers"])}
@@ -64,7 +64,7 @@ async def narrow_token(database: Path) -> str:
 
 
 def call(server: dict[str, Any], *calls: tuple[str, ...]) -> list[dict[str, Any]]:
-    """What the SDK gave back, or raised, for each call: a name, a vehicle, a token, and arguments."""
+    """What the SDK gave back, or raised, for each request: a name, a vehicle, a token, and arguments."""
     url = server["url"]
     origins = dict.fromkeys(("SMARTCAR_VEHICLE_API_V3_ORIGIN", "SMARTCAR_API_ORIGIN", "SMARTCAR_MANAGEMENT_API_ORIGIN"), url)
     done = subprocess.run(

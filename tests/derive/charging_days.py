@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from chargeport.derive.tracks import Piece, Track, Tracks
 from chargeport.dialects.simulator import SIMULATOR
-from chargeport.normalise.engine import normalise
+from chargeport.ingest.engine import normalise
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Signal, Value
 from chargeport.signals.reading import Reading

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from chargeport.dialects.table import Dialect
-from chargeport.normalise import engine
-from chargeport.normalise.memory import CarMemory, Memory
+from chargeport.ingest import engine
+from chargeport.ingest.memory import CarMemory, Memory
 from chargeport.signals.definition import Kind
 from chargeport.signals.reading import Entry, Issue, Reading
 from chargeport.sources.base import Delivery

@@ -5,7 +5,7 @@ import pytest
 from recorded import Outcome, run, told, values
 
 from chargeport.dialects.evcc import EVCC
-from chargeport.normalise.engine import read
+from chargeport.ingest.engine import read
 from chargeport.signals.reading import Issue
 from chargeport.sources.base import Delivery
 

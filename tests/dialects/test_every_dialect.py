@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from chargeport.dialects.all import ALL
 from chargeport.dialects.table import Dialect, Row
-from chargeport.normalise import engine
-from chargeport.normalise.memory import CarMemory
+from chargeport.ingest import engine
+from chargeport.ingest.memory import CarMemory
 from chargeport.signals.reading import Entry, Issue, Reading
 from chargeport.sources.base import Delivery, RawMessage
 from chargeport.store.base import Store

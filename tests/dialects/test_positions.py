@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from chargeport.dialects.all import ALL
-from chargeport.normalise.engine import normalise, read
-from chargeport.normalise.memory import Memory
+from chargeport.ingest.engine import normalise, read
+from chargeport.ingest.memory import Memory
 from chargeport.signals.reading import Issue, Reading
 from chargeport.sources.base import Delivery
 

@@ -10,7 +10,7 @@ from recorded import told, values
 from chargeport.dialects import tesla_form
 from chargeport.dialects.tesla import TESLA
 from chargeport.dialects.tesla_fields import FIELDS
-from chargeport.normalise.memory import CarMemory
+from chargeport.ingest.memory import CarMemory
 from chargeport.signals.reading import Issue
 from chargeport.sources.base import Delivery, RawMessage
 

@@ -7,7 +7,7 @@ import recorded
 from recorded import told, values
 
 from chargeport.dialects.tesla_rest import TESLA_REST
-from chargeport.normalise.memory import CarMemory
+from chargeport.ingest.memory import CarMemory
 from chargeport.sources.base import Delivery
 
 NOW = 1_777_629_598_000

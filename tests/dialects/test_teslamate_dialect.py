@@ -4,7 +4,7 @@ import pytest
 from recorded import told, values
 
 from chargeport.dialects.teslamate import TESLAMATE
-from chargeport.normalise import engine
+from chargeport.ingest import engine
 from chargeport.sources.base import Delivery, RawMessage
 
 NOW = 1_777_629_598_000

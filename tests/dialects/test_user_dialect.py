@@ -10,7 +10,7 @@ from recorded import Outcome, run, values
 from chargeport.dialects.all import ALL
 from chargeport.dialects.table import Dialect
 from chargeport.dialects.user import DialectError, from_file, from_table
-from chargeport.normalise.memory import Memory
+from chargeport.ingest.memory import Memory
 from chargeport.sources.base import Delivery
 
 NOW = 1_777_629_598_000

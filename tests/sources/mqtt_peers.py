@@ -9,7 +9,7 @@ import paho.mqtt.client as paho
 
 from brokers import PASSWORD, USER, Broker
 from chargeport.clock import ManualClock
-from chargeport.sources.base import Delivery, Emit, RawMessage, Surroundings
+from chargeport.sources.base import Delivery, Emit, RawMessage, SourceContext
 from chargeport.sources.mqtt.settings import MqttSettings
 from chargeport.sources.mqtt.source import MqttSource
 
@@ -31,7 +31,7 @@ class NoMemory:
         raise AssertionError(key, value)
 
 
-class Told:
+class StatusReporter:
     """Where a source says that it is connected."""
 
     def __init__(self) -> None:
@@ -48,12 +48,12 @@ class TestedSource(MqttSource):
     """A source whose `told` is at hand."""
 
     __test__ = False
-    told: Told
+    told: StatusReporter
 
 
 def source(url: str, *filters: str, **settings: Any) -> TestedSource:
-    told = Told()
-    around = Surroundings(
+    told = StatusReporter()
+    around = SourceContext(
         name="garage", dialect="plain", clock=ManualClock(NOW), memory=NoMemory(), told=told, charging=never_charges,
         topics=filters or ("cars/#",), vehicle="leaf",
     )  # fmt: skip

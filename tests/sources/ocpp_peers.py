@@ -38,7 +38,7 @@ SETTINGS = OcppSettings(
 )
 
 
-class Said(NamedTuple):
+class Decoded(NamedTuple):
     """What is to be compared of a delivery."""
 
     topic: str
@@ -47,11 +47,11 @@ class Said(NamedTuple):
     headers: dict[str, Any]
 
 
-def said(delivery: Delivery) -> Said:
+def said(delivery: Delivery) -> Decoded:
     headers: dict[str, Any] = dict(delivery.headers)
     if "record" in headers:
         headers["record"] = json.loads(headers["record"])
-    return Said(delivery.topic, delivery.vehicle, delivery.observed_at, headers)
+    return Decoded(delivery.topic, delivery.vehicle, delivery.observed_at, headers)
 
 
 class Station16(ChargePoint16):  # type: ignore[misc]
@@ -155,10 +155,10 @@ class Central:
         self.heard = heard
 
     @property
-    def told(self) -> list[Said]:
+    def told(self) -> list[Decoded]:
         return [said(delivery) for delivery in self.heard.deliveries]
 
-    async def is_told(self, count: int) -> list[Said]:
+    async def is_told(self, count: int) -> list[Decoded]:
         """Exactly so much was heard, as soon as it was."""
         heard = [said(delivery) for delivery in await self.heard.count(count)]
         assert len(heard) == count, heard

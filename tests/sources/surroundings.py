@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from chargeport.clock import ManualClock
-from chargeport.sources.base import Delivery, RawMessage, Surroundings
+from chargeport.sources.base import Delivery, RawMessage, SourceContext
 
 T0 = 1_777_629_598_000  # 2026-05-01T09:59:58Z
 WITHIN_S = 20  # for what is to come on a busy machine
@@ -83,9 +83,9 @@ async def never(_vehicle: str) -> bool:
     return False
 
 
-def around(name: str = "mine", dialect: str = "tesla", **given: Any) -> Surroundings:
+def around(name: str = "mine", dialect: str = "tesla", **given: Any) -> SourceContext:
     usual: dict[str, Any] = {"clock": ManualClock(T0), "memory": KeptMemory(), "told": Listener(), "charging": never}
-    return Surroundings(name=name, dialect=dialect, **usual | given)
+    return SourceContext(name=name, dialect=dialect, **usual | given)
 
 
 class Running:

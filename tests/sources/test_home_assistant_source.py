@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from surroundings import T0, Heard, Listener, Running, around
 
-from chargeport.sources.base import Cause, Delivery, RawMessage, SourceError, Surroundings
+from chargeport.sources.base import Cause, Delivery, RawMessage, SourceContext, SourceError
 from chargeport.sources.home_assistant import HOME_ASSISTANT, HomeAssistantSource
 from chargeport.sources.home_assistant_settings import HomeAssistantSettings
 
@@ -244,7 +244,7 @@ async def test_a_refused_command_and_what_is_no_json_end_it_with_their_cause(hou
 class Looking(HomeAssistantSource):
     """Says when it has looked at so many states."""
 
-    def __init__(self, settings: HomeAssistantSettings, around: Surroundings, number: int) -> None:
+    def __init__(self, settings: HomeAssistantSettings, around: SourceContext, number: int) -> None:
         super().__init__(settings, around)
         self._left = number
         self.all_looked_at = asyncio.Event()

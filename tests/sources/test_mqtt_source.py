@@ -9,7 +9,7 @@ from mqtt_peers import NOW, WITHIN_S, Ears, Publisher, published, running, sourc
 from brokers import BROKERS, FORBIDDEN, Broker, Mosquitto, Nats
 from chargeport.dialects.all import ALL
 from chargeport.errors import StoreError
-from chargeport.normalise.engine import read
+from chargeport.ingest.engine import read
 from chargeport.signals.reading import Issue
 from chargeport.sources.base import REFUSED, Cause, Delivery, RawMessage, SourceError
 from servers import free_port

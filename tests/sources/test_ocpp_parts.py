@@ -13,13 +13,13 @@ from surroundings import T0, KeptMemory
 
 from chargeport.clock import ManualClock
 from chargeport.sources.ocpp.frames import Call, Refused, Reply, failure, parse
-from chargeport.sources.ocpp.ledger import Ledger, Numbering, Plug, Transaction
 from chargeport.sources.ocpp.messages16 import MeterValues, StartTransaction, StatusNotification, StopTransaction
 from chargeport.sources.ocpp.messages201 import TransactionEvent
 from chargeport.sources.ocpp.meter import instant, last_at, readings, register_wh
 from chargeport.sources.ocpp.pace import Pace
 from chargeport.sources.ocpp.schema import violation
 from chargeport.sources.ocpp.station import read
+from chargeport.sources.ocpp.transactions import Ledger, Numbering, Plug, Transaction
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | st.floats(allow_nan=False) | st.text(max_size=8),

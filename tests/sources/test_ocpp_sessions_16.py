@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from ocpp.v16 import call
-from ocpp_peers import PASSWORD, SAMPLED, Said, answer_to, booted, central, closed_with
+from ocpp_peers import PASSWORD, SAMPLED, Decoded, answer_to, booted, central, closed_with
 from surroundings import T0, Heard, KeptMemory, Listener
 
 from chargeport.errors import StoreError
@@ -64,15 +64,15 @@ async def test_a_whole_session_is_handed_on_word_for_word() -> None:
     record = {"transaction": "1", "startTime": time(2), "endTime": time(40), "meterStart": 1200, "meterStop": 9900}
     at = [T0 // 1000 * 1000 + second * 1000 for second in range(61)]
     assert heard == [
-        Said("StatusNotification", "box/1", at[1], OF_BOX),
-        Said("StartTransaction", "car-a", at[2], session),
-        Said("StatusNotification", "car-a", at[3], session),
-        Said("MeterValues", "car-a", at[18], session),
-        Said("StatusNotification", "car-a", at[30], session),
-        Said("StopTransaction", "car-a", at[40], session | {"record": record | {"idTag": "CARD-A"}}),
-        Said("StatusNotification", "car-a", at[41], OF_BOX),
-        Said("StatusNotification", "car-a", at[50], OF_BOX),
-        Said("StatusNotification", "box/1", at[60], OF_BOX),
+        Decoded("StatusNotification", "box/1", at[1], OF_BOX),
+        Decoded("StartTransaction", "car-a", at[2], session),
+        Decoded("StatusNotification", "car-a", at[3], session),
+        Decoded("MeterValues", "car-a", at[18], session),
+        Decoded("StatusNotification", "car-a", at[30], session),
+        Decoded("StopTransaction", "car-a", at[40], session | {"record": record | {"idTag": "CARD-A"}}),
+        Decoded("StatusNotification", "car-a", at[41], OF_BOX),
+        Decoded("StatusNotification", "car-a", at[50], OF_BOX),
+        Decoded("StatusNotification", "box/1", at[60], OF_BOX),
     ]
     assert payload.startswith(
         b'{"connectorId":1,"meterValue":[{"timestamp":"2026-05-01T10:00:16Z","sampledValue":[{"value":"1500"'

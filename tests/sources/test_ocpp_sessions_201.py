@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from ocpp.v201 import call
-from ocpp_peers import PASSWORD, Said, Station201, booted, central
+from ocpp_peers import PASSWORD, Decoded, Station201, booted, central
 from surroundings import T0, KeptMemory
 
 from chargeport.sources.ocpp.settings import OcppSettings, StationSettings
@@ -75,15 +75,15 @@ async def test_a_whole_session_is_handed_on_word_for_word() -> None:
     known = begun | {"id_tag": "card-a"}
     record = {"transaction": "T-1", "startTime": time(2), "endTime": time(40), "meterStart": 12500, "meterStop": 20900}
     assert heard == [
-        Said("StatusNotification", "box/1", at(1), OF_BOX),
-        Said("TransactionEvent", "box/1", at(2), begun),
-        Said("TransactionEvent", "car-a", at(5), known),
-        Said("NotifyEVChargingNeeds", "car-a", None, known),
-        Said("TransactionEvent", "car-a", at(20), known),
-        Said("TransactionEvent", "car-a", at(30), known),
-        Said("TransactionEvent", "car-a", at(40), known | {"record": record | {"idTag": "card-a"}}),
-        Said("StatusNotification", "car-a", at(50), OF_BOX),
-        Said("StatusNotification", "box/1", at(60), OF_BOX),
+        Decoded("StatusNotification", "box/1", at(1), OF_BOX),
+        Decoded("TransactionEvent", "box/1", at(2), begun),
+        Decoded("TransactionEvent", "car-a", at(5), known),
+        Decoded("NotifyEVChargingNeeds", "car-a", None, known),
+        Decoded("TransactionEvent", "car-a", at(20), known),
+        Decoded("TransactionEvent", "car-a", at(30), known),
+        Decoded("TransactionEvent", "car-a", at(40), known | {"record": record | {"idTag": "card-a"}}),
+        Decoded("StatusNotification", "car-a", at(50), OF_BOX),
+        Decoded("StatusNotification", "box/1", at(60), OF_BOX),
     ]
     assert payload.startswith(b'{"eventType":"Updated","timestamp":"2026-05-01T10:00:18Z","triggerReason":"MeterValuePeriodic"')
     assert b'{"value":18.0,"measurand":"Current.Import","phase":"L2"}' in payload
@@ -178,7 +178,7 @@ async def test_what_concerns_the_whole_station_is_of_no_car() -> None:
         await station.call(call.Heartbeat())
         await station.call(call.MeterValues(evse_id=1, meter_value=register(2, 5)))
         (heard,) = await system.is_told(1)
-    assert heard == Said("MeterValues", "box/1", at(2), OF_BOX)
+    assert heard == Decoded("MeterValues", "box/1", at(2), OF_BOX)
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ from starlette.types import ASGIApp
 from surroundings import WITHIN_S, Heard, Running, around
 
 from chargeport import web
-from chargeport.api.gate import Gate
-from chargeport.api.lane import SignalLane
+from chargeport.api.error_boundary import ErrorBoundary
+from chargeport.api.fast_path import FastPath
 from chargeport.api.links import Links
 from chargeport.api.protocol import LaneProtocol
 from chargeport.api.reads import Reads
@@ -54,7 +54,7 @@ def lane_before(world: World, source: OcppSource) -> ASGIApp:
     async def rest(scope: Any, receive: Any, send: Any) -> None:
         await (stations if scope["type"] == "websocket" else world.app)(scope, receive, send)
 
-    return SignalLane(rest, reads, Gate(Links(None, [])))
+    return FastPath(rest, reads, ErrorBoundary(Links(None, [])))
 
 
 async def test_a_station_reaches_the_central_system_through_the_web_server(world: World) -> None:

@@ -13,7 +13,7 @@ from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Permission
 from chargeport.signals.reading import Absence, AbsenceReason, Issue, Reading
 from chargeport.store.base import Store
-from chargeport.store.records import Application, Connection, Erased, KeptSession, ToldSession, Vehicle
+from chargeport.store.records import Application, Connection, Erased, KeptSession, ReportedSession, Vehicle
 from chargeport.store.sqlite import SqliteStore
 
 T0 = 1_777_629_598_000
@@ -68,7 +68,7 @@ async def filled(store: Store) -> Store:
     for car in (CAR, OTHER):
         body = secret if car is CAR else "{}"
         await store.replace_sessions(car.id, 0, T0, [KeptSession(1, "CHG-1", True, body), KeptSession(2, "CHG-2", False, body)])
-        await store.keep_told(car.id, [ToldSession("box", "told", T0, 1, body)])
+        await store.keep_reported(car.id, [ReportedSession("box", "told", T0, 1, body)])
         await store.add_edit(car.id, T0, body)
     return store
 

@@ -23,8 +23,8 @@ T0 = 1_777_629_598_000
 MINUTE = 60_000
 HOUR = 60 * MINUTE
 
-Said = Value | AbsenceReason
-Pair = tuple[int, Said]
+Decoded = Value | AbsenceReason
+Pair = tuple[int, Decoded]
 
 
 class Change(NamedTuple):
@@ -32,10 +32,10 @@ class Change(NamedTuple):
 
     observed_at: int
     last_seen_at: int
-    said: Said
+    said: Decoded
 
 
-def reading(car: str, at: int, said: Said, signal: Signal = WATTAGE) -> Entry:
+def reading(car: str, at: int, said: Decoded, signal: Signal = WATTAGE) -> Entry:
     if isinstance(said, AbsenceReason):
         return Absence(car, signal, said, at, at + 5, "test")
     return Reading(car, signal, said, at, at + 5, "test")
@@ -80,14 +80,14 @@ def changes(runs: Sequence[Run]) -> list[Change]:
 # The rule
 
 
-def rank(said: Said) -> tuple[bool, Said]:
+def rank(said: Decoded) -> tuple[bool, Decoded]:
     """Of two at one instant the greater holds; an absence is less than any value."""
     return not isinstance(said, AbsenceReason), said
 
 
 def holding(pairs: Sequence[Pair]) -> list[Pair]:
     """At each instant the one that holds."""
-    best: dict[int, Said] = {}
+    best: dict[int, Decoded] = {}
     for at, said in pairs:
         if at not in best or rank(best[at]) < rank(said):
             best[at] = said
@@ -275,7 +275,7 @@ said = st.one_of(st.integers(0, 2), st.sampled_from(AbsenceReason))
 @on_one_store
 @given(st.dictionaries(st.integers(0, 40), said, min_size=1, max_size=40), sizes)
 async def test_what_arrives_in_order_is_told_whole_however_often_it_was_absent(
-    new_store: Store, entries: dict[int, Said], size: int
+    new_store: Store, entries: dict[int, Decoded], size: int
 ) -> None:
     car = await new_car(new_store)
     pairs = sorted(entries.items(), key=lambda pair: pair[0])

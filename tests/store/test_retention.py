@@ -23,8 +23,8 @@ from chargeport.signals.definition import Cadence, Permission, Signal, Value
 from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
 from chargeport.signals.state import LIVE_FOR_MS, standing
 from chargeport.store import retention
-from chargeport.store.ageing import DAY_MS, HOUR_MS, Keep, Policy, Progress
 from chargeport.store.records import Vehicle
+from chargeport.store.retention_policy import DAY_MS, HOUR_MS, Keep, Policy, Progress
 from chargeport.store.sqlite import SqliteStore
 from chargeport.store.sqlite import retention as steps
 

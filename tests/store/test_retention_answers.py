@@ -4,9 +4,9 @@ from typing import Any
 
 from chargeport.clock import ManualClock
 from chargeport.signals.catalogue import BY_CODE
-from chargeport.store.ageing import DAY_MS, HOUR_MS, Keep, Policy
 from chargeport.store.records import Vehicle
 from chargeport.store.retention import go_round
+from chargeport.store.retention_policy import DAY_MS, HOUR_MS, Keep, Policy
 from world import HOST, T0, Client, World
 
 POWER, STATUS = "charge-wattage", "charge-detailedchargingstatus"

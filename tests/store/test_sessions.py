@@ -6,7 +6,7 @@ from chargeport.errors import NotFoundError
 from chargeport.signals.catalogue import BY_CODE, IS_CHARGING, TWINS
 from chargeport.signals.reading import Reading
 from chargeport.store.base import Store
-from chargeport.store.records import KeptSession, Stir, ToldSession, Vehicle
+from chargeport.store.records import DirtyVehicle, KeptSession, ReportedSession, Vehicle
 
 T0 = 1_777_629_598_000
 CAR = Vehicle(id="0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11", aliases=("one",))
@@ -38,12 +38,12 @@ async def test_a_window_is_replaced_whole_and_nothing_beside_it(cars: Store) -> 
 async def test_sessions_of_a_car_that_was_removed_are_not_kept(cars: Store) -> None:
     await cars.remove_vehicle(CAR.id)
     await cars.replace_sessions(CAR.id, 0, EVER, [session(1)])
-    await cars.keep_told(CAR.id, [ToldSession("box", "a", 1, 1, "{}")])
+    await cars.keep_reported(CAR.id, [ReportedSession("box", "a", 1, 1, "{}")])
     with pytest.raises(NotFoundError):
         await cars.add_edit(CAR.id, T0, "{}")
     await cars.add_vehicle(CAR)
     assert await cars.sessions(CAR.id, 0, EVER) == []
-    assert await cars.told_sessions(CAR.id, 0) == []
+    assert await cars.reported_sessions(CAR.id, 0) == []
 
 
 async def test_cars_with_a_session_that_may_go_on_are_known(cars: Store) -> None:
@@ -53,13 +53,13 @@ async def test_cars_with_a_session_that_may_go_on_are_known(cars: Store) -> None
 
 
 async def test_what_was_told_last_holds_in_any_order(cars: Store) -> None:
-    told = [ToldSession("box", "a", at, 100, f'{{"at":{at}}}') for at in (2, 3, 1)]
+    told = [ReportedSession("box", "a", at, 100, f'{{"at":{at}}}') for at in (2, 3, 1)]
     for each in told:
-        await cars.keep_told(CAR.id, [each])
-    await cars.keep_told(CAR.id, [ToldSession("other", "a", 1, 50, "{}")])
-    assert await cars.told_sessions(CAR.id, 0) == [ToldSession("other", "a", 1, 50, "{}"), told[1]]
-    assert await cars.told_sessions(CAR.id, 51) == [told[1]]
-    assert await cars.told_sessions(OTHER.id, 0) == []
+        await cars.keep_reported(CAR.id, [each])
+    await cars.keep_reported(CAR.id, [ReportedSession("other", "a", 1, 50, "{}")])
+    assert await cars.reported_sessions(CAR.id, 0) == [ReportedSession("other", "a", 1, 50, "{}"), told[1]]
+    assert await cars.reported_sessions(CAR.id, 51) == [told[1]]
+    assert await cars.reported_sessions(OTHER.id, 0) == []
 
 
 async def test_edits_stay_in_order_and_their_numbers_are_never_given_again(cars: Store) -> None:
@@ -82,7 +82,10 @@ async def test_what_stirred_is_told_by_car_with_the_time_of_what_matters(cars: S
         Reading(OTHER.id, TWINS[IS_CHARGING], True, T0 + 7, T0 + 7, "derived"),
     ])  # fmt: skip
     stirs, reached = await cars.stirred(0, 100, frozenset({WATTAGE}))
-    assert sorted(stirs, key=lambda each: each.vehicle_id) == [Stir(CAR.id, T0 + 3, T0 + 5), Stir(OTHER.id, None, None)]
+    assert sorted(stirs, key=lambda each: each.vehicle_id) == [
+        DirtyVehicle(CAR.id, T0 + 3, T0 + 5),
+        DirtyVehicle(OTHER.id, None, None),
+    ]
     assert reached == await cars.position()
     assert await cars.stirred(reached, 100, frozenset({WATTAGE})) == ([], reached)
     await cars.write([Reading(OTHER.id, TWINS[IS_CHARGING], False, T0 + 8, T0 + 8, "derived")])
@@ -107,7 +110,7 @@ async def test_cars_are_found_by_when_they_were_heard_and_not_by_what_we_derived
         Reading(OTHER.id, STATUS, "CHARGING", T0 - 1, T0 - 1, "box"),
         Reading(OTHER.id, TWINS[IS_CHARGING], True, T0 - 1, T0 + 5, "derived"),
     ])  # fmt: skip
-    assert await cars.heard_from(T0, 0, 10) == ([Stir(CAR.id, T0 - 900, T0 - 500)], None)
+    assert await cars.heard_from(T0, 0, 10) == ([DirtyVehicle(CAR.id, T0 - 900, T0 - 500)], None)
     found, after = await cars.heard_from(T0 - 1, 0, 1)
     assert [each.vehicle_id for each in found] == [CAR.id]
     assert after is not None

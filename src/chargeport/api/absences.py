@@ -5,7 +5,7 @@ Types, codes and resolutions are those of live captures (smartcar-v3, section 2.
 
 from typing import Any, Final, NamedTuple
 
-from chargeport.api.answer import encode
+from chargeport.api.response import encode
 from chargeport.signals.reading import AbsenceReason
 
 

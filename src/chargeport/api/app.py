@@ -4,48 +4,48 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.requests import Request as StarletteRequest
+from starlette.responses import Response as StarletteResponse
 from starlette.routing import Match
 from starlette.routing import Route as StarletteRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chargeport.api import docs, health
-from chargeport.api.answer import Answer
-from chargeport.api.call import Call, Deps
-from chargeport.api.endless import EndlessResponse
-from chargeport.api.gate import Gate
-from chargeport.api.lane import SignalLane
+from chargeport.api.error_boundary import ErrorBoundary
+from chargeport.api.fast_path import FastPath
 from chargeport.api.links import Links
 from chargeport.api.openapi import document
+from chargeport.api.request import AppContext, Request
+from chargeport.api.response import Response
 from chargeport.api.routes import ROUTES, Handler, Route
 from chargeport.api.sockets import Connect, socket_routes
+from chargeport.api.streaming import EndlessResponse
 from chargeport.errors import INVALID_PATH, METHOD_NOT_ALLOWED, Problem
 
 _NOT_FOUND = 404
 
 
 def build_app(
-    deps: Deps, pages: Mapping[str, Handler], *, lane: bool = True, sockets: Mapping[str, Connect] | None = None
+    context: AppContext, pages: Mapping[str, Handler], *, lane: bool = True, sockets: Mapping[str, Connect] | None = None
 ) -> ASGIApp:
     """The application. `pages` are the handlers of routes that are not the API's own, by name; `sockets` websockets, by path.
 
     Without `lane` the router answers everything: the two must not differ, and a test holds them together.
     """
-    gate = Gate(Links(deps.settings.server.base_url, deps.settings.server.trusted_proxies))
+    errors = ErrorBoundary(Links(context.settings.server.base_url, context.settings.server.trusted_proxies))
     described = document(ROUTES)
 
-    async def metrics(call: Call) -> Answer:
-        return await health.metrics(call, gate)
+    async def metrics(request: Request) -> Response:
+        return await health.metrics(request, errors)
 
     own = {"getMetrics": metrics, **docs.handlers(described)}
-    routes = [route for each in ROUTES for route in _routes(each, _handler(each, {**own, **pages}), deps, gate)]
+    routes = [route for each in ROUTES for route in _routes(each, _handler(each, {**own, **pages}), context, errors)]
     router = Starlette(
-        routes=[*routes, *socket_routes(sockets or {}, gate.links)], exception_handlers={HTTPException: _unrouted(gate)}
+        routes=[*routes, *socket_routes(sockets or {}, errors.links)], exception_handlers={HTTPException: _unrouted(errors)}
     )
     router.router.redirect_slashes = False
     plain = PlainPaths(router)
-    return SignalLane(plain, deps.reads, gate) if lane else plain
+    return FastPath(plain, context.reads, errors) if lane else plain
 
 
 class PlainPaths:
@@ -65,44 +65,44 @@ def _handler(route: Route, others: Mapping[str, Handler]) -> Handler:
     return route.handler or others[route.name]
 
 
-def _routes(route: Route, handler: Handler, deps: Deps, gate: Gate) -> list[StarletteRoute]:
+def _routes(route: Route, handler: Handler, context: AppContext, errors: ErrorBoundary) -> list[StarletteRoute]:
     """The router's entries for one route: with the prefix and without where it is Smartcar's."""
 
-    async def endpoint(request: Request) -> Response:
-        base, request_id = gate.base(request.scope), next(gate.request_ids)
-        call = Call(request, deps, request_id, base)
-        return _response(await gate.guarded(route.path, handler(call), request_id, base))
+    async def endpoint(raw: StarletteRequest) -> StarletteResponse:
+        base, request_id = errors.base(raw.scope), next(errors.request_ids)
+        request = Request(raw, context, request_id, base)
+        return _response(await errors.guarded(route.path, handler(request), request_id, base))
 
     paths = [f"/v3{route.path}", route.path] if route.v3 else [route.path]
     return [StarletteRoute(path, endpoint, methods=[route.method]) for path in paths]
 
 
-def _response(answer: Answer) -> Response:
+def _response(answer: Response) -> StarletteResponse:
     if answer.parts is not None:
         return EndlessResponse(answer)
-    response = Response(answer.body, answer.status)
+    response = StarletteResponse(answer.body, answer.status)
     response.raw_headers = answer.headers
     return response
 
 
-def _unrouted(gate: Gate) -> Callable[[Request, Exception], Awaitable[Response]]:
+def _unrouted(errors: ErrorBoundary) -> Callable[[StarletteRequest, Exception], Awaitable[StarletteResponse]]:
     """What a request gets that no route takes: the same error body as everything else."""
 
-    async def handle(request: Request, error: Exception) -> Response:
+    async def handle(request: StarletteRequest, error: Exception) -> StarletteResponse:
         path = request.scope["path"][:80]
         if isinstance(error, HTTPException) and error.status_code != _NOT_FOUND:
             allow = ", ".join(sorted(_methods(request)))
             problem = Problem(METHOD_NOT_ALLOWED, f"{request.method[:20]} is not possible here: use {allow}.", allow=allow)
         else:
             problem = Problem(INVALID_PATH, f"There is nothing at {path!r}: /docs lists what there is.")
-        answer = gate.refusal(problem, next(gate.request_ids), gate.base(request.scope))
-        gate.answered["other", answer.status] += 1
+        answer = errors.refusal(problem, next(errors.request_ids), errors.base(request.scope))
+        errors.answered["other", answer.status] += 1
         return _response(answer)
 
     return handle
 
 
-def _methods(request: Request) -> set[str]:
+def _methods(request: StarletteRequest) -> set[str]:
     """The methods of all routes at the request's path; the router itself knows those of the first one only."""
     found = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
     return {method for route in found for method in route.methods}

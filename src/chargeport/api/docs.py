@@ -7,8 +7,8 @@ from importlib import resources
 from string import Template
 from typing import Any, Final
 
-from chargeport.api.answer import Answer, Header, answer, encode
-from chargeport.api.call import Call
+from chargeport.api.request import Request
+from chargeport.api.response import Header, Response, answer, encode
 from chargeport.api.routes import Handler
 from chargeport.errors import ERROR_KINDS, ErrorKind
 
@@ -23,14 +23,14 @@ def handlers(described: dict[str, Any]) -> Mapping[str, Handler]:
     reference = _page("The API", _operations(described)).encode()
     errors = _page("Errors", "".join(map(_error, ERROR_KINDS))).encode()
 
-    async def openapi(call: Call) -> Answer:
-        return answer(200, as_json, call.request_id)
+    async def openapi(request: Request) -> Response:
+        return answer(200, as_json, request.request_id)
 
-    async def docs(call: Call) -> Answer:
-        return answer(200, reference, call.request_id, _POLICY, kind=HTML)
+    async def docs(request: Request) -> Response:
+        return answer(200, reference, request.request_id, _POLICY, kind=HTML)
 
-    async def error_docs(call: Call) -> Answer:
-        return answer(200, errors, call.request_id, _POLICY, kind=HTML)
+    async def error_docs(request: Request) -> Response:
+        return answer(200, errors, request.request_id, _POLICY, kind=HTML)
 
     return {"getOpenApi": openapi, "getDocs": docs, "getErrorDocs": error_docs}
 

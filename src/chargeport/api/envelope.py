@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import Final
 
 from chargeport.api.absences import STATUS_MISSING_PERMISSION, STATUSES, WORDINGS
-from chargeport.api.answer import encode
 from chargeport.api.provenance import derived_from, shown
+from chargeport.api.response import encode
 from chargeport.signals import wire
 from chargeport.signals.catalogue import BY_KEY
 from chargeport.signals.definition import Permission, Signal, Value

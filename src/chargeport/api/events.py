@@ -7,13 +7,13 @@ event for the client (HTML, 9.2.6): so a stream of rare changes does not read ha
 from functools import lru_cache
 from typing import Final
 
-from chargeport.api.answer import encode
 from chargeport.api.envelope import View
+from chargeport.api.response import encode
 from chargeport.errors import Problem
-from chargeport.flow.silence.endings import Ending
 from chargeport.signals.definition import Kind, Permission
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.state import State
+from chargeport.staleness.expiry import Expiry
 from chargeport.store.records import Change, Vehicle, VehicleStates
 
 RETRY: Final = b"retry: 3000\n"  # milliseconds after which a browser that was cut off comes back
@@ -39,13 +39,13 @@ def data(change: Change, base: str, live_for_ms: int, *, places: bool) -> str:
     return _data(change.vehicle_id, _state(change, live_for_ms), change.observed_at, base, places=places)
 
 
-def ending_event(ending: Ending, base: str, *, places: bool) -> bytes:
+def ending_event(ending: Expiry, base: str, *, places: bool) -> bytes:
     """A live value whose time has run out, or that holds again unchanged, as an event. It has no id: it is no change."""
     kind = "signal" if ending.has_returned else "ended"
     return f"event: {kind}\ndata: {ending_data(ending, base, places=places)}\n\n".encode()
 
 
-def ending_data(ending: Ending, base: str, *, places: bool) -> str:
+def ending_data(ending: Expiry, base: str, *, places: bool) -> str:
     """The same as JSON on one line: the vehicle's id, and the signal as the envelope has it at that moment."""
     return _data(ending.vehicle_id, ending.state, ending.at, base, places=places)
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from chargeport.api import cursors, values
-from chargeport.api.buckets import Bucket
+from chargeport.api.aggregation import Bucket
 from chargeport.api.envelope import View, vehicle_resource
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE

@@ -4,28 +4,28 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
-from chargeport.api.answer import Answer, Header, answer, json_answer
-from chargeport.api.call import Call
-from chargeport.api.gate import Gate
+from chargeport.api.error_boundary import ErrorBoundary
+from chargeport.api.request import Request
+from chargeport.api.response import Header, Response, answer, json_answer
 
 _TEXT: Header = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 
 
-async def healthz(call: Call) -> Answer:
+async def healthz(request: Request) -> Response:
     """The process answers."""
-    return json_answer(200, {"status": "ok"}, call.request_id)
+    return json_answer(200, {"status": "ok"}, request.request_id)
 
 
-async def readyz(call: Call) -> Answer:
+async def readyz(request: Request) -> Response:
     """The store can be read and written; 503 says why not."""
-    await call.deps.store.ping()
-    return json_answer(200, {"status": "ready"}, call.request_id)
+    await request.context.store.ping()
+    return json_answer(200, {"status": "ready"}, request.request_id)
 
 
 class Requests(Collector):
     """The gate's counts in Prometheus' form, worked out when asked: counting itself stays one dictionary entry."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: ErrorBoundary) -> None:
         self._gate = gate
 
     def collect(self) -> list[CounterMetricFamily]:
@@ -36,8 +36,8 @@ class Requests(Collector):
         return [family]
 
 
-async def metrics(call: Call, gate: Gate) -> Answer:
+async def metrics(request: Request, gate: ErrorBoundary) -> Response:
     """Counters in Prometheus' text form."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Requests(gate))
-    return answer(200, generate_latest(registry), call.request_id, kind=_TEXT)
+    return answer(200, generate_latest(registry), request.request_id, kind=_TEXT)

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import msgspec
 
 from chargeport.api import cursors, instants, paging, values
-from chargeport.api.buckets import MAX_BUCKETS, Grid, buckets, is_hourly
+from chargeport.api.aggregation import MAX_BUCKETS, Grid, buckets, is_hourly
 from chargeport.api.envelope import iso
 from chargeport.errors import MALFORMED, Problem
 from chargeport.signals.definition import Kind, Permission, Signal

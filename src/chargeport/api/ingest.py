@@ -4,14 +4,14 @@ import asyncio
 from collections import Counter
 from typing import Any, Final
 
-from chargeport.api.answer import Answer, json_answer
-from chargeport.api.bodies import read_body
-from chargeport.api.call import Call
 from chargeport.api.problems import body as problem_body
+from chargeport.api.request import Request
+from chargeport.api.request_body import read_body
+from chargeport.api.response import Response, json_answer
 from chargeport.errors import MALFORMED, NOTHING_ACCEPTED, TOO_LARGE, Problem
-from chargeport.flow.entry.identities import register
-from chargeport.normalise import payload
-from chargeport.normalise.items import Intake
+from chargeport.ingest import payload
+from chargeport.ingest.items import Intake
+from chargeport.ingest.vehicle_names import register
 from chargeport.signals.definition import Permission
 from chargeport.signals.reading import Entry
 from chargeport.signals.violation import Rule, Violation
@@ -24,26 +24,26 @@ LINES: Final = ("application/x-ndjson", "application/ndjson", "application/jsonl
 STORED: Final = (Outcome.ACCEPTED, Outcome.SUPERSEDED, Outcome.UNCHANGED)
 
 
-async def ingest_readings(call: Call) -> Answer:
+async def ingest_readings(request: Request) -> Response:
     """Take readings in: 200 when anything was stored, 422 when nothing was."""
-    grant = await call.allowed(Permission.WRITE_READINGS)
-    settings = call.deps.settings.ingest
-    body = await read_body(call, settings.max_bytes)
-    intake = Intake(SOURCE, call.deps.clock.now(), settings.max_future_s)
-    await _read(call, body, intake)
-    outcomes = await _store(call, grant, intake.entries)
+    grant = await request.allowed(Permission.WRITE_READINGS)
+    settings = request.context.settings.ingest
+    body = await read_body(request, settings.max_bytes)
+    intake = Intake(SOURCE, request.context.clock.now(), settings.max_future_s)
+    await _read(request, body, intake)
+    outcomes = await _store(request, grant, intake.entries)
     for index, entry, outcome in zip(intake.indices, intake.entries, outcomes, strict=True):
         if outcome not in STORED:
             # Whoever writes to connected vehicles only is not told which others there are.
             refused = Outcome.NOT_PERMITTED if grant.connected_only else outcome
             intake.reject(index, refusal(refused), entry.signal.code)
-    return _answer(call, intake, Counter(outcomes))
+    return _answer(request, intake, Counter(outcomes))
 
 
-async def _read(call: Call, body: bytes, intake: Intake) -> None:
+async def _read(request: Request, body: bytes, intake: Intake) -> None:
     """Fill the intake from the body. Raises Problem (400, 413)."""
-    kind = (call.header(b"content-type") or b"").split(b";")[0].strip().lower().decode("latin-1")
-    max_items = call.deps.settings.ingest.max_items
+    kind = (request.header(b"content-type") or b"").split(b";")[0].strip().lower().decode("latin-1")
+    max_items = request.context.settings.ingest.max_items
     if not body.strip():
         raise Problem(MALFORMED, "The body is empty: send an array of items, one item, or one item a line.")
     try:
@@ -58,17 +58,17 @@ async def _read(call: Call, body: bytes, intake: Intake) -> None:
         raise Problem(MALFORMED, f"The body can't be read ({found.rule.value}): {where}{found.detail}.") from None
 
 
-async def _store(call: Call, grant: Grant, entries: list[Entry]) -> list[Outcome]:
+async def _store(request: Request, grant: Grant, entries: list[Entry]) -> list[Outcome]:
     """Store the entries; make unknown vehicles known first where the settings say so."""
     if not entries:
         return []
-    store = call.deps.store
+    store = request.context.store
     only_for = grant.client_id if grant.connected_only else None
     outcomes = await store.write(entries, only_for)
-    if call.deps.settings.ingest.auto_register and only_for is None and Outcome.UNKNOWN_VEHICLE in outcomes:
+    if request.context.settings.ingest.auto_register and only_for is None and Outcome.UNKNOWN_VEHICLE in outcomes:
         missing = [index for index, outcome in enumerate(outcomes) if outcome is Outcome.UNKNOWN_VEHICLE]
         for name in dict.fromkeys(entries[index].vehicle for index in missing):
-            await register(store, name, call.deps.clock.now())
+            await register(store, name, request.context.clock.now())
         again = await store.write([entries[index] for index in missing])
         for index, outcome in zip(missing, again, strict=True):
             outcomes[index] = outcome
@@ -82,13 +82,13 @@ def refusal(outcome: Outcome) -> Violation:
     return Violation(Rule.UNKNOWN_VEHICLE, "no vehicle has this id, VIN or alias: add it first", "vehicle")
 
 
-def _answer(call: Call, intake: Intake, counts: Counter[Outcome]) -> Answer:
+def _answer(request: Request, intake: Intake, counts: Counter[Outcome]) -> Response:
     result: dict[str, Any] = {outcome.value: counts[outcome] for outcome in STORED}
     result["rejected"] = sorted(intake.rejections, key=lambda rejection: rejection.index)
     if any(counts[outcome] for outcome in STORED):
-        return json_answer(200, result, call.request_id)
+        return json_answer(200, result, request.request_id)
     first = result["rejected"][0] if result["rejected"] else None
     why = f"first: {first.path}: {first.detail} ({first.code})" if first else "there are no items"
     detail = f"None of the readings was accepted; {why}."
-    body = problem_body(NOTHING_ACCEPTED, detail, call.request_id, call.base, **result)
-    return json_answer(NOTHING_ACCEPTED.status, body, call.request_id)
+    body = problem_body(NOTHING_ACCEPTED, detail, request.request_id, request.base, **result)
+    return json_answer(NOTHING_ACCEPTED.status, body, request.request_id)

@@ -5,7 +5,7 @@ from typing import Final
 
 from chargeport.api.paging import Query
 from chargeport.errors import MALFORMED, Problem
-from chargeport.normalise.times import OLDEST_AT, iso_instant
+from chargeport.ingest.times import OLDEST_AT, iso_instant
 
 AT: Final = "at"
 MINUTE_MS: Final = 60_000

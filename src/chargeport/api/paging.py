@@ -3,7 +3,7 @@
 from typing import Any, Final
 from urllib.parse import quote
 
-from chargeport.api.answer import encode
+from chargeport.api.response import encode
 from chargeport.errors import MALFORMED, Problem
 from chargeport.store.records import Page
 

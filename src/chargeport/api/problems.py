@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chargeport.api.answer import Answer, Header, json_answer
+from chargeport.api.response import Header, Response, json_answer
 from chargeport.errors import INTERNAL, UNAUTHORIZED, UNAVAILABLE, ErrorKind, Problem, StoreError
 
 MAX_DETAIL = 500
@@ -34,7 +34,7 @@ def body(kind: ErrorKind, detail: str, request_id: str, base_url: str, **more: A
     }
 
 
-def answer_to(problem: Problem, request_id: str, base_url: str, **more: Any) -> Answer:
+def answer_to(problem: Problem, request_id: str, base_url: str, **more: Any) -> Response:
     """The response to a request that can't be answered as asked."""
     headers: list[Header] = []
     if problem.kind is UNAUTHORIZED:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from chargeport.api.answer import Answer
-from chargeport.api.lane import SignalLane, target
+from chargeport.api.fast_path import FastPath, target
+from chargeport.api.response import Response
 from chargeport.errors import HEAD_TOO_LARGE, MALFORMED, TOO_SLOW, Problem
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _NOT_PLAIN: Final = frozenset({b"content-length", b"transfer-encoding", b"expect
 
 
 class LaneProtocol(HttpToolsProtocol):
-    """uvicorn's protocol with a short way for signal reads. Needs a SignalLane as its application."""
+    """uvicorn's protocol with a short way for signal reads. Needs a FastPath as its application."""
 
     _has_more = False
     _in_head = True
@@ -89,14 +89,14 @@ class LaneProtocol(HttpToolsProtocol):
             self._watch = self.loop.call_later(self.timeout_keep_alive / 2, self._look_after)
 
     def _refuse(self, problem: Problem) -> None:
-        """Answer in our own words what never became a request, and hang up."""
-        if isinstance(self.app, SignalLane) and not self.transport.is_closing() and self._is_idle():
+        """Response in our own words what never became a request, and hang up."""
+        if isinstance(self.app, FastPath) and not self.transport.is_closing() and self._is_idle():
             answer = self.app.refusal(problem, self.scheme or "http")
             self.transport.write(_bytes(answer, [*self.server_state.default_headers, (b"connection", b"close")]))
         self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is not HTTP at all."""
+        """Response what is not HTTP at all."""
         self._refuse(Problem(MALFORMED, msg))
 
     def on_response_complete(self) -> None:
@@ -125,7 +125,7 @@ class LaneProtocol(HttpToolsProtocol):
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """Answer a plain signal read; hand on everything else."""
+        """Response a plain signal read; hand on everything else."""
         self._in_head = False
         if not self._is_plain() or not self._answered():
             self._hand_on()
@@ -156,7 +156,7 @@ class LaneProtocol(HttpToolsProtocol):
     def _answered(self) -> bool:
         """Write the lane's answer, if the path is one of its own and the store needs no waiting for."""
         lane, url = self.app, self.url
-        if not isinstance(lane, SignalLane) or not lane.is_immediate or not url.isascii() or _SPECIAL.search(url):
+        if not isinstance(lane, FastPath) or not lane.is_immediate or not url.isascii() or _SPECIAL.search(url):
             return False
         found = target(url.decode())
         if found is None:
@@ -177,7 +177,7 @@ class LaneProtocol(HttpToolsProtocol):
 _ANSWERED: Final = SimpleNamespace(response_complete=True, message_event=asyncio.Event())
 
 
-def _at_once(work: "Coroutine[Any, Any, Answer]") -> Answer | None:
+def _at_once(work: "Coroutine[Any, Any, Response]") -> Response | None:
     """The result of a coroutine that need not wait for anything; None if it does."""
     try:
         work.send(None)
@@ -187,7 +187,7 @@ def _at_once(work: "Coroutine[Any, Any, Answer]") -> Answer | None:
     return None
 
 
-def _bytes(answer: Answer, default_headers: list[tuple[bytes, bytes]]) -> bytes:
+def _bytes(answer: Response, default_headers: list[tuple[bytes, bytes]]) -> bytes:
     """The answer as it goes over the wire, just as uvicorn would write it."""
     parts = [STATUS_LINE[answer.status]]
     for name, value in (*default_headers, *answer.headers):

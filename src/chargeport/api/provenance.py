@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
+from chargeport.derivation.deriving import OF, PREFIX
+from chargeport.derivation.sessions import SOURCE
 from chargeport.derive.live.rules import RULES
 from chargeport.derive.sessions.session import SIGNALS
-from chargeport.flow.working.deriving import OF, PREFIX
-from chargeport.flow.working.ledger import SOURCE
 from chargeport.signals.definition import Signal
 
 

@@ -8,9 +8,9 @@ import msgspec
 
 from chargeport.api import paging
 from chargeport.api.access import Access
-from chargeport.api.answer import Answer, answer
 from chargeport.api.envelope import View, iso
 from chargeport.api.instants import AT, asked_at
+from chargeport.api.response import Response, answer
 from chargeport.clock import Clock
 from chargeport.errors import MALFORMED, PERMISSION, SIGNAL_NOT_FOUND, VEHICLE_NOT_FOUND, Problem
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE, TWINS
@@ -45,7 +45,7 @@ class Reads:
         self._access = access
         self._clock = clock
 
-    async def answer(self, ask: Ask) -> Answer:
+    async def answer(self, ask: Ask) -> Response:
         """The answer to a read of one signal or of all. Raises Problem."""
         grant = self._access.remembered(ask.authorization, self._clock.now()) or await self._access.grant(ask.authorization)
         if ask.user_id is None and not grant.connected_only:
@@ -116,7 +116,7 @@ class Reads:
         return vehicle
 
 
-def conditional(body: bytes, ask: Ask) -> Answer:
+def conditional(body: bytes, ask: Ask) -> Response:
     """The body with its ETag; without the body if the client has it already."""
     tag = b'"%s"' % hashlib.sha1(body, usedforsecurity=False).hexdigest().encode()
     if ask.if_none_match is not None and _matches(ask.if_none_match, tag):

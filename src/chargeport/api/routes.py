@@ -11,21 +11,21 @@ import msgspec
 from chargeport.api import (
     connections,
     cursors,
+    fast_path,
     health,
     history,
     ingest,
+    ingest_dialect,
     instants,
-    lane,
     paging,
-    pushes,
     signals,
     smartcar,
     stream,
     tokens,
     vehicles,
 )
-from chargeport.api.answer import Answer
-from chargeport.api.call import Call
+from chargeport.api.request import Request
+from chargeport.api.response import Response
 from chargeport.errors import (
     CONNECTION_NOT_FOUND,
     INVALID_PATH,
@@ -45,7 +45,7 @@ from chargeport.signals.catalogue import CATALOGUE
 
 EVENT_STREAM: Final = "text/event-stream"
 
-Handler = Callable[[Call], Awaitable[Answer]]
+Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Parameter(msgspec.Struct, frozen=True):
@@ -120,7 +120,7 @@ ROUTES: Final = (
         v3=True, summary="Read one vehicle", answer="VehicleDocument", parameters=(_USER,), errors=_VEHICLE,
     ),
     Route(
-        method="GET", path=lane.ALL, name="listSignals", tag="Signals", handler=signals.read_signals, v3=True,
+        method="GET", path=fast_path.ALL, name="listSignals", tag="Signals", handler=signals.read_signals, v3=True,
         summary="Read all signals of a vehicle",
         detail="Every signal that has a value or a known error, sorted by code, on one page unless a page is asked for.",
         answer="SignalList", errors=(MALFORMED, *_VEHICLE),
@@ -131,13 +131,13 @@ ROUTES: Final = (
         ),
     ),
     Route(
-        method="GET", path=lane.ONE, name="getSignal", tag="Signals", handler=signals.read_signal, v3=True,
+        method="GET", path=fast_path.ONE, name="getSignal", tag="Signals", handler=signals.read_signal, v3=True,
         summary="Read one signal",
         detail="A signal that has no value to show as true is answered with status ERROR and the reason, and the last body.",
         answer="SignalDocument", parameters=(_AT, *_CONDITIONAL), errors=(MALFORMED, *_VEHICLE, PERMISSION, SIGNAL_NOT_FOUND),
     ),
     Route(
-        method="GET", path=f"{lane.ONE}/values", name="listValues", tag="Signals", handler=signals.read_values, v3=True,
+        method="GET", path=f"{fast_path.ONE}/values", name="listValues", tag="Signals", handler=signals.read_values, v3=True,
         summary="Read the history of a signal",
         detail="Its changes by time of observation, newest last; an absence has a status instead of a body. With a resolution"
         " what it was like in stretches of that length, aligned to 1970 in UTC: numbers weighted by the time for which they"
@@ -218,11 +218,11 @@ ROUTES: Final = (
         errors=(MALFORMED, UNAUTHORIZED, INVALID_PATH, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
     ),
     Route(
-        method="POST", path="/ingest/{dialect}", name="ingestDialect", tag="Ingest", handler=pushes.ingest_dialect,
+        method="POST", path="/ingest/{dialect}", name="ingestDialect", tag="Ingest", handler=ingest_dialect.ingest_dialect,
         summary="Send what a system says in its own words", answer="IngestResult", body="AnyObject",
         detail="A payload as the system itself writes it: tesla, tesla_rest, ovms, teslamate, evcc, carconnectivity,"
         " home_assistant, bmw_cardata, or a dialect of your own. What is not understood is kept, and told in `rejected`.",
-        parameters=(Parameter(pushes.VEHICLE, "The car, where the payload names none: id, VIN or alias.", _VEHICLE_ID),),
+        parameters=(Parameter(ingest_dialect.VEHICLE, "The car, if the payload names none: id, VIN or alias.", _VEHICLE_ID),),
         errors=(
             MALFORMED, UNAUTHORIZED, PERMISSION, INVALID_PATH, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA, NOTHING_ACCEPTED,
         ),

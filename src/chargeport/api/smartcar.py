@@ -12,12 +12,12 @@ from typing import Any, Final
 
 import msgspec
 
-from chargeport.api import pushes
-from chargeport.api.answer import Answer, json_answer
-from chargeport.api.bodies import read_body
-from chargeport.api.call import Call
+from chargeport.api import ingest_dialect as pushes
+from chargeport.api.request import Request
+from chargeport.api.request_body import read_body
+from chargeport.api.response import Response, json_answer
 from chargeport.errors import INVALID_PATH, MALFORMED, UNAUTHORIZED, ConflictError, Problem
-from chargeport.flow.entry.identities import new_vehicle
+from chargeport.ingest.vehicle_names import new_vehicle
 from chargeport.store.base import Store
 
 DIALECT: Final = "smartcar"
@@ -38,26 +38,26 @@ class _Event(msgspec.Struct, frozen=True, rename="camel"):
     meta: Any = None
 
 
-async def ingest_smartcar(call: Call) -> Answer:
-    """Answer a VERIFY; take in a VEHICLE_STATE or VEHICLE_ERROR whose signature is right, 200 once it is on disk."""
-    key = call.deps.settings.smartcar.management_token
+async def ingest_smartcar(request: Request) -> Response:
+    """Response a VERIFY; take in a VEHICLE_STATE or VEHICLE_ERROR whose signature is right, 200 once it is on disk."""
+    key = request.context.settings.smartcar.management_token
     if not key:
         raise Problem(INVALID_PATH, "Smartcar's webhooks are not taken here: set [smartcar] management_token.")
-    body = await read_body(call, call.deps.settings.ingest.max_bytes)
+    body = await read_body(request, request.context.settings.ingest.max_bytes)
     event = _read(body)
     if VERIFY in (event.event_type, str(event.event_name).upper()):
-        return _verified(call, key, _member(event.data, "challenge") or _member(event.payload, "challenge"))
-    if not hmac.compare_digest(_signature(key, body), (call.header(SIGNATURE) or b"").strip().lower()):
+        return _verified(request, key, _member(event.data, "challenge") or _member(event.payload, "challenge"))
+    if not hmac.compare_digest(_signature(key, body), (request.header(SIGNATURE) or b"").strip().lower()):
         raise Problem(UNAUTHORIZED, "SC-Signature is missing or wrong: [smartcar] management_token must be the application's.")
     if event.event_type not in EVENTS:
         raise Problem(MALFORMED, f"eventType: {str(event.event_type)[:40]!r} is not known: VERIFY, {' or '.join(EVENTS)}.")
     if str(_member(event.meta, "mode")).upper() == "TEST":  # made up by Smartcar: understood, and not stored
-        return json_answer(202, {"accepted": 0, "superseded": 0, "unchanged": 0, "rejected": []}, call.request_id)
-    if call.deps.settings.smartcar.auto_register:
-        await _register(call.deps.store, _member(event.data, "vehicle"), call.deps.clock.now())
-    taken = await call.deps.intake.take([pushes.delivery(call, DIALECT, body)])
+        return json_answer(202, {"accepted": 0, "superseded": 0, "unchanged": 0, "rejected": []}, request.request_id)
+    if request.context.settings.smartcar.auto_register:
+        await _register(request.context.store, _member(event.data, "vehicle"), request.context.clock.now())
+    taken = await request.context.intake.take([pushes.delivery(request, DIALECT, body)])
     # What could not be stored is kept as an issue, to be replayed: sent again it would only be kept again.
-    return pushes.answer(call, taken, kept_is_enough=True)
+    return pushes.answer(request, taken, kept_is_enough=True)
 
 
 def _read(body: bytes) -> _Event:
@@ -67,10 +67,10 @@ def _read(body: bytes) -> _Event:
         raise Problem(MALFORMED, f"The body is no webhook of Smartcar's: {error}.") from None
 
 
-def _verified(call: Call, key: str, challenge: Any) -> Answer:
+def _verified(request: Request, key: str, challenge: Any) -> Response:
     if not isinstance(challenge, str) or CHALLENGE.fullmatch(challenge) is None:
         raise Problem(MALFORMED, "data.challenge: a text of 1 to 1024 letters, digits and . _ ~ + / = - is wanted.")
-    return json_answer(200, {"challenge": _signature(key, challenge.encode()).decode()}, call.request_id)
+    return json_answer(200, {"challenge": _signature(key, challenge.encode()).decode()}, request.request_id)
 
 
 def _signature(key: str, message: bytes) -> bytes:

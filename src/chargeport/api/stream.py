@@ -13,10 +13,10 @@ from typing import Final
 import msgspec
 
 from chargeport.api import events
-from chargeport.api.answer import Answer, event_answer
-from chargeport.api.call import Call, Deps
 from chargeport.api.follower import Follower
 from chargeport.api.problems import as_problem
+from chargeport.api.request import AppContext, Request
+from chargeport.api.response import Response, event_answer
 from chargeport.api.tail import HEARTBEAT_MS, Notice
 from chargeport.errors import MALFORMED, PERMISSION, Problem, StoreError
 from chargeport.signals.catalogue import BY_CODE
@@ -45,18 +45,18 @@ class Wanted(msgspec.Struct, frozen=True):
         return self.signals is None or signal.code in self.signals
 
 
-async def stream_signals(call: Call) -> Answer:
+async def stream_signals(request: Request) -> Response:
     """The changes that the client may see, one by one. What is wrong with the request is said before the stream begins."""
-    grant = await call.grant()
-    wanted = Wanted(_vehicles(call), _signals(call), call.user_id)
-    await _check(call, grant, wanted)
-    newest = await call.deps.store.position()
-    resumed = _resumed_from(call, newest)
+    grant = await request.grant()
+    wanted = Wanted(_vehicles(request), _signals(request), request.user_id)
+    await _check(request, grant, wanted)
+    newest = await request.context.store.position()
+    resumed = _resumed_from(request, newest)
     position = newest if resumed is None else resumed
-    follower = Follower(grant, call.header(b"authorization"), wanted.vehicles, position)
-    stream = Stream(call.deps, follower, wanted, call.base, newest)
+    follower = Follower(grant, request.header(b"authorization"), wanted.vehicles, position)
+    stream = Stream(request.context, follower, wanted, request.base, newest)
     greeting = events.RETRY + (events.place(position) if resumed is None else b"")
-    return event_answer(stream.parts(greeting), call.request_id)
+    return event_answer(stream.parts(greeting), request.request_id)
 
 
 class Stream:
@@ -64,7 +64,7 @@ class Stream:
 
     __slots__ = ("_base", "_clock", "_follower", "_newest", "_store", "_tail", "_told", "_wanted")
 
-    def __init__(self, deps: Deps, follower: Follower, wanted: Wanted, base: str, newest: int) -> None:
+    def __init__(self, deps: AppContext, follower: Follower, wanted: Wanted, base: str, newest: int) -> None:
         """`newest` is how far the feed had come when the client asked."""
         self._store = deps.store
         self._tail = deps.tail
@@ -156,14 +156,14 @@ class Stream:
         return events.HEARTBEAT + (events.place(self._told) if moved else b"")
 
 
-def _named(call: Call, parameter: str) -> list[str] | None:
+def _named(request: Request, parameter: str) -> list[str] | None:
     """What a parameter lists, repeated or with commas; None where it is not there."""
-    values = [value for name, value in call.query if name == parameter]
+    values = [value for name, value in request.query if name == parameter]
     return [name.strip() for value in values for name in value.split(",")] if values else None
 
 
-def _vehicles(call: Call) -> frozenset[str] | None:
-    named = _named(call, "vehicle")
+def _vehicles(request: Request) -> frozenset[str] | None:
+    named = _named(request, "vehicle")
     if named is None:
         return None
     if len(named) > MAX_VEHICLES:
@@ -171,8 +171,8 @@ def _vehicles(call: Call) -> frozenset[str] | None:
     return frozenset(named)
 
 
-def _signals(call: Call) -> frozenset[str] | None:
-    named = _named(call, "signal")
+def _signals(request: Request) -> frozenset[str] | None:
+    named = _named(request, "signal")
     if named is None:
         return None
     for code in named:
@@ -181,23 +181,23 @@ def _signals(call: Call) -> frozenset[str] | None:
     return frozenset(named)
 
 
-async def _check(call: Call, grant: Grant, wanted: Wanted) -> None:
+async def _check(request: Request, grant: Grant, wanted: Wanted) -> None:
     """Refuse a stream of what the client may not see. Raises Problem (403, 404)."""
     granted = [grant.permissions]
     if wanted.vehicles is not None:
         granted = []
         for vehicle_id in sorted(wanted.vehicles):
-            granted.append(await call.deps.access.permissions(grant, vehicle_id, wanted.user_id))
-            await call.deps.reads.vehicle(vehicle_id)
+            granted.append(await request.context.access.permissions(grant, vehicle_id, wanted.user_id))
+            await request.context.reads.vehicle(vehicle_id)
     for signal in (BY_CODE[code] for code in wanted.signals or ()):
         if any(signal.permission not in permissions for permissions in granted):
             raise Problem(PERMISSION, f"Following {signal.code} needs the permission {signal.permission}.")
 
 
-def _resumed_from(call: Call, newest: int) -> int | None:
+def _resumed_from(request: Request, newest: int) -> int | None:
     """The position that the client has got to; None where it has none. Raises Problem (400)."""
-    header = (call.header(b"last-event-id") or b"").decode("latin-1")
-    given = header or dict(call.query).get("lastEventId")
+    header = (request.header(b"last-event-id") or b"").decode("latin-1")
+    given = header or dict(request.query).get("lastEventId")
     if not given:
         return None
     if not (given.isascii() and given.isdigit() and len(given) <= _MAX_DIGITS):

@@ -22,11 +22,11 @@ import msgspec
 
 from chargeport.api.access import Access
 from chargeport.api.follower import Follower
-from chargeport.api.permits import Permits
+from chargeport.api.permission_cache import Permits
 from chargeport.bus.memory import Doorbell
 from chargeport.clock import Clock
 from chargeport.errors import UNAVAILABLE, Problem, StoreError
-from chargeport.flow.silence.endings import Ending, Endings
+from chargeport.staleness.expiry import Expiry, ExpiryWatch
 from chargeport.store.base import Store
 from chargeport.store.records import Change
 
@@ -49,7 +49,7 @@ class Notice(msgspec.Struct, frozen=True):
 
     number: int
     position: int
-    ending: Ending
+    ending: Expiry
 
 
 class Tail:
@@ -70,7 +70,7 @@ class Tail:
         self._text = 0
         self._followers: dict[str | None, set[Follower]] = {}  # by vehicle; those of all vehicles under None
         self._everyone: set[Follower] = set()
-        self._endings = Endings(store, clock, lambda car: None in self._followers or car in self._followers)
+        self._endings = ExpiryWatch(store, clock, lambda car: None in self._followers or car in self._followers)
         self._notices: deque[Notice] = deque(maxlen=MAX_NOTICES)
         self._behind = asyncio.Lock()  # one portion a turn of the loop, however many streams have to catch up
         self._task: asyncio.Task[None] | None = None

@@ -8,10 +8,10 @@ from urllib.parse import parse_qsl, unquote_plus
 import msgspec
 
 from chargeport.api.access import TOKEN_LIFE_S
-from chargeport.api.answer import Answer, Header, json_answer
-from chargeport.api.bodies import read_body
-from chargeport.api.call import Call
 from chargeport.api.problems import body as problem_body
+from chargeport.api.request import Request
+from chargeport.api.request_body import read_body
+from chargeport.api.response import Header, Response, json_answer
 from chargeport.errors import MALFORMED, UNAUTHORIZED, ErrorKind, Problem
 
 MAX_BYTES: Final = 16_384
@@ -30,41 +30,41 @@ class _RefusedError(Exception):
         self.description = description
 
 
-async def issue_token(call: Call) -> Answer:
+async def issue_token(request: Request) -> Response:
     """Exchange a client id and its secret for a token that is good for an hour."""
     try:
-        client_id, client_secret = await _credentials(call)
+        client_id, client_secret = await _credentials(request)
     except _RefusedError as refused:
-        return _refusal(call, refused)
+        return _refusal(request, refused)
     except Problem as problem:  # with the body itself
-        return _refusal(call, _RefusedError(problem.kind, "invalid_request", problem.detail))
-    application = await call.deps.access.sign_in(client_id, client_secret)
+        return _refusal(request, _RefusedError(problem.kind, "invalid_request", problem.detail))
+    application = await request.context.access.sign_in(client_id, client_secret)
     if application is None:
         wrong = "The client id or its secret is wrong, or the application was revoked."
-        return _refusal(call, _RefusedError(UNAUTHORIZED, "invalid_client", wrong))
-    token = await call.deps.access.issue_token(application)
+        return _refusal(request, _RefusedError(UNAUTHORIZED, "invalid_client", wrong))
+    token = await request.context.access.issue_token(application)
     body = {"access_token": token, "token_type": "Bearer", "expires_in": TOKEN_LIFE_S}
-    return json_answer(200, body, call.request_id, [_NO_STORE])
+    return json_answer(200, body, request.request_id, [_NO_STORE])
 
 
-def _refusal(call: Call, refused: _RefusedError) -> Answer:
+def _refusal(request: Request, refused: _RefusedError) -> Response:
     oauth = {"error": refused.error, "error_description": refused.description}
-    body = problem_body(refused.kind, refused.description, call.request_id, call.base, **oauth)
+    body = problem_body(refused.kind, refused.description, request.request_id, request.base, **oauth)
     headers: list[Header] = [_NO_STORE]
     if refused.kind is UNAUTHORIZED:
         headers.append((b"www-authenticate", b'Basic realm="chargeport"'))
-    return json_answer(refused.kind.status, body, call.request_id, headers)
+    return json_answer(refused.kind.status, body, request.request_id, headers)
 
 
-async def _credentials(call: Call) -> tuple[str, str]:
+async def _credentials(request: Request) -> tuple[str, str]:
     """Client id and secret, from Basic or from the body."""
-    given = _parameters(await read_body(call, MAX_BYTES), call.header(b"content-type") or b"")
+    given = _parameters(await read_body(request, MAX_BYTES), request.header(b"content-type") or b"")
     grant_type = given.get("grant_type")
     if grant_type is None:
         raise _RefusedError(MALFORMED, "invalid_request", f"grant_type is missing: send {GRANT_TYPE}.")
     if grant_type != GRANT_TYPE:
         raise _RefusedError(MALFORMED, "unsupported_grant_type", f"grant_type is {GRANT_TYPE}, nothing else.")
-    basic = _basic(call.header(b"authorization"))
+    basic = _basic(request.header(b"authorization"))
     if basic is not None:
         return basic
     for name in ("client_id", "client_secret"):

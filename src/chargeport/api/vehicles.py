@@ -4,10 +4,10 @@ from typing import Any, Final
 
 from chargeport.api import paging
 from chargeport.api.absences import WORDINGS
-from chargeport.api.answer import Answer, answer, json_answer
-from chargeport.api.call import Call
 from chargeport.api.envelope import iso, vehicle_resource
 from chargeport.api.provenance import shown
+from chargeport.api.request import Request
+from chargeport.api.response import Response, answer, json_answer
 from chargeport.errors import VEHICLE_NOT_FOUND, Problem
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.definition import Permission, Signal
@@ -19,38 +19,38 @@ DEFAULT_SIZE: Final = 50
 MAX_SIZE: Final = 1000
 
 
-async def list_vehicles(call: Call) -> Answer:
+async def list_vehicles(request: Request) -> Response:
     """A page of the application's vehicles, by id."""
-    grant = await call.grant()
-    paging.only_filters(call.query)
-    page = paging.asked(call.query, default_size=DEFAULT_SIZE, max_size=MAX_SIZE)
-    found, total = await call.deps.store.vehicles(page, grant.client_id if grant.connected_only else None)
-    data = ",".join(vehicle_resource(vehicle, call.base) for vehicle in found)
-    links = paging.links(f"{call.base}/v3/vehicles", page, total, call.query)
+    grant = await request.grant()
+    paging.only_filters(request.query)
+    page = paging.asked(request.query, default_size=DEFAULT_SIZE, max_size=MAX_SIZE)
+    found, total = await request.context.store.vehicles(page, grant.client_id if grant.connected_only else None)
+    data = ",".join(vehicle_resource(vehicle, request.base) for vehicle in found)
+    links = paging.links(f"{request.base}/v3/vehicles", page, total, request.query)
     body = f'{{"data":[{data}],"meta":{paging.text(paging.meta(page, total))},"links":{paging.text(links)}}}'
-    return answer(200, body.encode(), call.request_id)
+    return answer(200, body.encode(), request.request_id)
 
 
-async def read_vehicle(call: Call) -> Answer:
+async def read_vehicle(request: Request) -> Response:
     """One vehicle."""
-    await permissions(call)
-    vehicle = await call.deps.reads.vehicle(call.path("vehicle_id"))
-    return answer(200, f'{{"data":{vehicle_resource(vehicle, call.base)}}}'.encode(), call.request_id)
+    await permissions(request)
+    vehicle = await request.context.reads.vehicle(request.path("vehicle_id"))
+    return answer(200, f'{{"data":{vehicle_resource(vehicle, request.base)}}}'.encode(), request.request_id)
 
 
-async def read_coverage(call: Call) -> Answer:
+async def read_coverage(request: Request) -> Response:
     """For every signal: its age and source, or the reason why there is no value."""
-    allowed = await permissions(call)
-    found = await call.deps.store.signals(call.path("vehicle_id"))
+    allowed = await permissions(request)
+    found = await request.context.store.signals(request.path("vehicle_id"))
     if found is None:
         raise Problem(VEHICLE_NOT_FOUND, "No vehicle with this id is known to this server.")
-    return json_answer(200, coverage(found, allowed, call.deps.clock.now()), call.request_id)
+    return json_answer(200, coverage(found, allowed, request.context.clock.now()), request.request_id)
 
 
-async def permissions(call: Call) -> frozenset[Permission]:
+async def permissions(request: Request) -> frozenset[Permission]:
     """What the caller may do with the vehicle of the path."""
-    grant = await call.grant()
-    return await call.deps.access.permissions(grant, call.path("vehicle_id"), call.user_id)
+    grant = await request.grant()
+    return await request.context.access.permissions(grant, request.path("vehicle_id"), request.user_id)
 
 
 def coverage(found: VehicleStates, allowed: frozenset[Permission], now: int) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def existing(database: str | None) -> Path:
 async def opened(database: str | None, *, create: bool = False) -> AsyncIterator[Store]:
     """The store, closed at the end. Without `create`, one that is not there is not made. Raises StartError."""
     file = resolved(database) if create else existing(database)
-    from chargeport.flow.silence import cadence
+    from chargeport.staleness import cadence
     from chargeport.store.sqlite import SqliteStore
 
     store = SqliteStore.open(file)

@@ -7,7 +7,7 @@ import typer
 
 from chargeport.api import values
 from chargeport.api.absences import WORDINGS
-from chargeport.api.buckets import MAX_BUCKETS, Bucket, buckets
+from chargeport.api.aggregation import MAX_BUCKETS, Bucket, buckets
 from chargeport.api.envelope import iso
 from chargeport.api.history import RAW, Asked, Page, document, grid_of
 from chargeport.api.instants import duration_ms

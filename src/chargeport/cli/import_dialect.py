@@ -23,11 +23,11 @@ from chargeport.dialects.table import Dialect
 from chargeport.dialects.tesla_rest import TESLA_REST
 from chargeport.dialects.user import DialectError, from_file
 from chargeport.errors import ChargeportError
-from chargeport.flow.entry.identities import Identities, new_vehicle
-from chargeport.flow.feeding.vocabularies import dialects
-from chargeport.normalise.engine import normalise, read
-from chargeport.normalise.items import Rejection
-from chargeport.normalise.memory import Memory
+from chargeport.ingest.dialects import dialects
+from chargeport.ingest.engine import normalise, read
+from chargeport.ingest.items import Rejection
+from chargeport.ingest.memory import Memory
+from chargeport.ingest.vehicle_names import Identities, new_vehicle
 from chargeport.settings import Settings
 from chargeport.signals.reading import Entry, Issue
 from chargeport.signals.violation import Rule, Violation

@@ -9,10 +9,10 @@ import msgspec
 
 from chargeport.api.ingest import STORED, refusal
 from chargeport.clock import Clock
-from chargeport.flow.entry.identities import new_vehicle, register
-from chargeport.normalise.items import Rejection
-from chargeport.normalise.kept import KeptIntake
-from chargeport.normalise.rows import Row, read
+from chargeport.ingest.export_items import KeptIntake
+from chargeport.ingest.items import Rejection
+from chargeport.ingest.rows import Row, read
+from chargeport.ingest.vehicle_names import new_vehicle, register
 from chargeport.signals.reading import Entry
 from chargeport.signals.violation import Violation
 from chargeport.store.base import Store

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import typer
 
 from chargeport.cli.typed import quoted
-from chargeport.normalise.times import EPOCH
+from chargeport.ingest.times import EPOCH
 from chargeport.signals.violation import Rule, Violation
 
 CLOSE_MS: Final = 20 * 60_000  # rows that follow each other closer than this belong together

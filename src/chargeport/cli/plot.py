@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from chargeport.api.buckets import Grid, buckets
+from chargeport.api.aggregation import Grid, buckets
 from chargeport.cli.values import with_unit
 from chargeport.signals.definition import Signal
 from chargeport.store.base import History

@@ -13,10 +13,10 @@ from chargeport.cli.output import print_json, print_table, say
 from chargeport.cli.records import made_of
 from chargeport.cli.signals import states_of
 from chargeport.clock import SystemClock
+from chargeport.derivation.sessions import Undo
 from chargeport.derive.records.edits import Annotate, Edit, Merge, Seen, Split, edited, seen
 from chargeport.derive.records.records import Record
 from chargeport.errors import ChargeportError, NotFoundError
-from chargeport.flow.working.ledger import Undo
 from chargeport.signals.records import MAX_ENERGY_KWH, Cost
 from chargeport.signals.violation import Violation
 from chargeport.store.base import Store

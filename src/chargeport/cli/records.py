@@ -19,9 +19,9 @@ from chargeport.cli.output import print_json, print_table, say
 from chargeport.cli.signals import states_of
 from chargeport.cli.vehicles import described
 from chargeport.clock import SystemClock
+from chargeport.derivation.workings import Workings
 from chargeport.derive.records.records import Record
 from chargeport.errors import StartError
-from chargeport.flow.working.workings import Workings
 from chargeport.settings import Settings
 from chargeport.signals.catalogue import BY_CODE, TWINS
 from chargeport.signals.records import ChargeRecord, ChargeRecords, Cost

@@ -73,7 +73,7 @@ class _End:
 async def _recorded(
     settings: Settings, database: str | None, name: str, *, file: Path, end: _End, also: Sequence[str]
 ) -> dict[str, Any]:
-    from chargeport.flow.feeding.feeds import Feeds
+    from chargeport.runtime.feeds import Feeds
 
     table = _table(settings, name)
     async with opened(database, create=True) as store:

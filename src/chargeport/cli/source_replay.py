@@ -22,7 +22,7 @@ from chargeport.store.base import Store
 from chargeport.store.records import KeptMessage, Outcome
 
 if TYPE_CHECKING:
-    from chargeport.flow.entry.intake import Intake, Taken
+    from chargeport.ingest.pipeline import Intake, Taken
 
 BATCH: Final = 500
 SHOWN: Final = 10
@@ -56,7 +56,7 @@ def replay(
     settings = config.load(config_file)
 
     async def run(store: Store) -> dict[str, Any]:
-        from chargeport.flow.feeding.feeds import Feeds
+        from chargeport.runtime.feeds import Feeds
 
         feeds = Feeds(store, settings, SystemClock(), recording=False)
         if file is None:
@@ -103,7 +103,7 @@ class Tally:
 
     def told(self) -> dict[str, Any]:
         """As a document."""
-        from chargeport.flow.entry.intake import STORED
+        from chargeport.ingest.pipeline import STORED
 
         return {
             "messages": self.messages,
@@ -144,7 +144,7 @@ async def _issues(store: Store, intake: "Intake") -> dict[str, Any]:
 
 
 async def _again(intake: "Intake", message: KeptMessage) -> "Taken":
-    from chargeport.flow.entry.intake import Taken
+    from chargeport.ingest.pipeline import Taken
 
     part = _kept(message.issue.raw)
     if part is None or part.dialect not in intake.dialects:

@@ -16,13 +16,13 @@ from chargeport.cli.options import Config, Database, Json
 from chargeport.cli.output import print_json, print_table, say
 from chargeport.clock import SystemClock
 from chargeport.errors import NotFoundError
-from chargeport.flow.feeding.health import SourceState
+from chargeport.runtime.source_status import SourceState
 from chargeport.sources.base import Cause, SourceError
 from chargeport.store.base import Store
 from chargeport.store.records import IssueCount, Page
 
 if TYPE_CHECKING:
-    from chargeport.flow.feeding.building import Built
+    from chargeport.runtime.builder import Built
 
 SILENT_AFTER_MS: Final = 30_000
 """A server writes its sources' states every few seconds: older ones are what was when it stopped."""
@@ -106,7 +106,7 @@ def check(
 
 
 async def _checked(config_file: Path | None, database: str | None, name: str | None) -> list[dict[str, Any]]:
-    from chargeport.flow.feeding.feeds import Feeds
+    from chargeport.runtime.feeds import Feeds
 
     settings = config.load(config_file)
     async with opened(database_of(config_file, database), create=True) as store:

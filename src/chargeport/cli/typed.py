@@ -6,7 +6,7 @@ from typing import Final
 
 import typer
 
-from chargeport.normalise.times import observed_at
+from chargeport.ingest.times import observed_at
 from chargeport.signals.definition import Permission
 from chargeport.store.records import is_vin
 

@@ -18,11 +18,11 @@ from chargeport.cli.signals import named
 from chargeport.cli.values import in_words
 from chargeport.cli.vehicles import described
 from chargeport.clock import Clock, SystemClock
-from chargeport.flow.silence import cadence
-from chargeport.flow.silence.endings import Ending, Endings
 from chargeport.signals.definition import Signal
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.reading import AbsenceReason
+from chargeport.staleness import cadence
+from chargeport.staleness.expiry import Expiry, ExpiryWatch
 from chargeport.store.base import Store
 from chargeport.store.records import Change
 
@@ -56,9 +56,9 @@ async def _watch(store: Store, name: str, signals: frozenset[Signal], as_json: b
             _print(step, store.freshness, as_json)
 
 
-async def followed(store: Store, vehicle_id: str, position: int, clock: Clock) -> AsyncIterator[Change | Ending]:
+async def followed(store: Store, vehicle_id: str, position: int, clock: Clock) -> AsyncIterator[Change | Expiry]:
     """Every change of a car after a position, and the end of every live value when its time runs out, for good."""
-    endings = Endings(store, clock, lambda each: each == vehicle_id)
+    endings = ExpiryWatch(store, clock, lambda each: each == vehicle_id)
     await cadence.follow(store)
     endings.watch([vehicle_id])
     looked_at = clock.now()
@@ -79,7 +79,7 @@ async def followed(store: Store, vehicle_id: str, position: int, clock: Clock) -
             looked_at = clock.now()
 
 
-def _print(step: Change | Ending, freshness: Freshness, as_json: bool) -> None:
+def _print(step: Change | Expiry, freshness: Freshness, as_json: bool) -> None:
     if as_json:
         _print_json(step, freshness)
     elif isinstance(step, Change):
@@ -88,7 +88,7 @@ def _print(step: Change | Ending, freshness: Freshness, as_json: bool) -> None:
         say(_line(step.at, step.state.signal, _ended(step), shown(step.state.source)))
 
 
-def _print_json(step: Change | Ending, freshness: Freshness) -> None:
+def _print_json(step: Change | Expiry, freshness: Freshness) -> None:
     from chargeport.api import events
 
     if isinstance(step, Change):
@@ -102,7 +102,7 @@ def _line(at: int, signal: Signal, told: str, source: str | None) -> str:
     return f"{_local(at)}  {signal.name:<24}  {told}  ({source})"
 
 
-def _ended(ending: Ending) -> str:
+def _ended(ending: Expiry) -> str:
     """Why the value does not hold any more, and what it was; or that it holds again."""
     value = NOTHING if ending.state.value is None else in_words(ending.state.signal, ending.state.value)
     if ending.has_returned:

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from importlib import resources
 from typing import Final
 
-from chargeport.api.answer import Answer, Header, answer, encode
-from chargeport.api.call import Call
 from chargeport.api.docs import HTML
+from chargeport.api.request import Request
+from chargeport.api.response import Header, Response, answer, encode
 from chargeport.api.routes import Handler
 from chargeport.signals.catalogue import CATALOGUE
 
@@ -57,9 +57,9 @@ PAGE: Final = _part("page.html").replace("/*css*/", _STYLE).replace("/*signals*/
 def handlers(new_token: Tokens | None = None) -> Mapping[str, Handler]:
     """The page's handler; `new_token` gives the demo's visitors a token that may read."""
 
-    async def dashboard(call: Call) -> Answer:
+    async def dashboard(request: Request) -> Response:
         token = None if new_token is None else await new_token()
         page = PAGE.replace(TOKEN_MARK, encode(token).decode())
-        return answer(200, page.encode(), call.request_id, _POLICY, kind=HTML)
+        return answer(200, page.encode(), request.request_id, _POLICY, kind=HTML)
 
     return {"getDashboard": dashboard}

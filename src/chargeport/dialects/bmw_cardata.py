@@ -6,7 +6,7 @@ from typing import Any, Final
 from chargeport.dialects.amounts import amount, unit_of, word
 from chargeport.dialects.bmw_form import HISTORY, SETTINGS, read, records, timers
 from chargeport.dialects.forms import flag
-from chargeport.dialects.table import Gate, Said, battery_range, capacity, combined, dialect, limit, row, value
+from chargeport.dialects.table import Decoded, Gate, battery_range, capacity, combined, dialect, limit, row, value
 
 _E: Final = "vehicle.drivetrain.electricEngine.charging"
 _B: Final = "vehicle.powertrain.electric.battery"
@@ -57,7 +57,7 @@ def _is_plugged(known: Mapping[str, Any]) -> bool | None:
     return any(told) if told else None
 
 
-def status(known: Mapping[str, Any]) -> Said:
+def status(known: Mapping[str, Any]) -> Decoded:
     """Where in the course of charging the car is: the state, refined by the plug and by how full the battery is."""
     found = _state(known)
     if found == "NOT_CHARGING":
@@ -70,7 +70,7 @@ def status(known: Mapping[str, Any]) -> Said:
     return None if found is None else value(found)
 
 
-def is_charging(known: Mapping[str, Any]) -> Said:
+def is_charging(known: Mapping[str, Any]) -> Decoded:
     """Whether the battery receives energy; the row of the status tells a new word."""
     first, second = (word(known.get(field)) for field in _STATE)
     if first not in _STATUS and second not in _HV_STATUS:
@@ -78,7 +78,7 @@ def is_charging(known: Mapping[str, Any]) -> Said:
     return value(first == "chargingactive" if first in _STATUS and first != "nocharging" else second == "charging")
 
 
-def is_plugged(known: Mapping[str, Any]) -> Said:
+def is_plugged(known: Mapping[str, Any]) -> Decoded:
     """Whether a cable is in, by any descriptor of a port."""
     for field in _PLUG_FIELDS:
         if field in known and word(known[field]) not in _PLUG:
@@ -87,12 +87,12 @@ def is_plugged(known: Mapping[str, Any]) -> Said:
     return None if found is None else value(found)
 
 
-def is_open(known: Mapping[str, Any]) -> Said:
+def is_open(known: Mapping[str, Any]) -> Decoded:
     """Whether the door of any port is open."""
     return value(any(flag(word(known[field])) for field in _OPEN if field in known))
 
 
-def minutes(known: Mapping[str, Any]) -> Said:
+def minutes(known: Mapping[str, Any]) -> Decoded:
     """The time to the target, else to a full battery."""
     field = next(each for each in (f"{_E}.timeRemaining", f"{_E}.timeToFullyCharged") if each in known)
     return {"value": amount(known[field]), "unit": unit_of(known[field], "min")}
@@ -106,7 +106,7 @@ def is_dc(known: Mapping[str, Any]) -> bool | None:
     return method.startswith("dc") if method.startswith(("ac", "dc")) else None
 
 
-def fast(known: Mapping[str, Any]) -> Said:
+def fast(known: Mapping[str, Any]) -> Decoded:
     """Whether a fast charger is connected."""
     port = word(known.get(f"{_PORT}.dcStatus"))
     if port and port not in _PLUG:
@@ -115,12 +115,12 @@ def fast(known: Mapping[str, Any]) -> Said:
     return None if found is None else value(found)
 
 
-def fast_type(known: Mapping[str, Any]) -> Said:
+def fast_type(known: Mapping[str, Any]) -> Decoded:
     """CCS, which is what all cars of the maker that are in CarData have in Europe and America."""
     return value("CCS") if is_dc(known) else None
 
 
-def connector(content: Any) -> Said:
+def connector(content: Any) -> Decoded:
     """The inlet, which the maker tells only while an AC plug is in."""
     kind = word(content)
     if not kind.startswith(("ac_", "dc", "nocharging")):
@@ -129,18 +129,18 @@ def connector(content: Any) -> Said:
     return None if found is None else value(found)
 
 
-def target(content: Any) -> Said:
+def target(content: Any) -> Decoded:
     """The limit in force, in percent."""
     return limit(amount(content)) if amount(content) else None
 
 
-def distance(known: Mapping[str, Any]) -> Said:
+def distance(known: Mapping[str, Any]) -> Decoded:
     """The electric range, as the instrument shows it where it does."""
     field = next(each for each in _RANGES if each in known)
     return battery_range(amount(known[field]), unit_of(known[field], "km"))
 
 
-def nominal(known: Mapping[str, Any]) -> Said:
+def nominal(known: Mapping[str, Any]) -> Decoded:
     """The capacity: the battery's size, else the most that it holds now."""
     field = next(each for each in (f"{_M}.batterySizeMax", f"{_M}.maxEnergy") if each in known)
     return capacity(amount(known[field]), "BMW CarData") | {"unit": unit_of(known[field], "kWh")}

@@ -7,7 +7,7 @@ from typing import Any, Final
 from chargeport.dialects.amounts import amount
 from chargeport.dialects.forms import at_ms, items, message, vehicle_of
 from chargeport.dialects.instants import by_instant
-from chargeport.dialects.table import DC_ABOVE_W, Dialect, Said, Unreadable
+from chargeport.dialects.table import DC_ABOVE_W, Decoded, Dialect, Unreadable
 from chargeport.signals.documents import MAX_ENTRIES
 from chargeport.sources.base import Delivery, RawMessage
 
@@ -66,7 +66,7 @@ def _measured(content: Any) -> Any:
     return {"value": found, "unit": unit} if unit else {"value": found}
 
 
-def records(sessions: Any) -> Said:
+def records(sessions: Any) -> Decoded:
     """Sessions that have ended, as records. Energy is the grid's."""
     ended = [session for session in sessions if session.get("startTime") and session.get("endTime")]
     newest = sorted(ended, key=lambda session: float(session["endTime"]))[-MAX_ENTRIES:]
@@ -109,7 +109,7 @@ def _iso(seconds: Any) -> str:
     return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds")
 
 
-def timers(settings: Any) -> Said:
+def timers(settings: Any) -> Decoded:
     """The windows in which charging may run, by place and in the car's local time."""
     values = []
     for setting in settings:

@@ -13,10 +13,10 @@ from chargeport.dialects.forms import at_ms, by_topic, items, vehicle_of
 from chargeport.dialects.instants import by_instant, minutes_until
 from chargeport.dialects.positions import halves
 from chargeport.dialects.table import (
+    Decoded,
     Dialect,
     Gate,
     Row,
-    Said,
     Unreadable,
     battery_range,
     capacity,
@@ -53,7 +53,7 @@ def _is_nothing(content: Any) -> bool:
     return word(content) in _NOTHING
 
 
-def status(known: Mapping[str, Any]) -> Said:
+def status(known: Mapping[str, Any]) -> Decoded:
     """The state, refined by the plug and by the supply."""
     state, plug = word(known.get(_STATE)), word(known.get(_PLUG))
     if not state or state in _NOTHING:
@@ -67,7 +67,7 @@ def status(known: Mapping[str, Any]) -> Said:
     return value(_WORDS[state])
 
 
-def is_charging(known: Mapping[str, Any]) -> Said:
+def is_charging(known: Mapping[str, Any]) -> Decoded:
     """Whether the battery receives energy: keeping it at its limit counts only while power flows."""
     state = word(known.get(_STATE))
     if state not in _WORDS:
@@ -75,7 +75,7 @@ def is_charging(known: Mapping[str, Any]) -> Said:
     return value(state == "charging" or (state == "conservation" and _POWER in known and amount(known[_POWER]) > 0))
 
 
-def target(content: Any) -> Said:
+def target(content: Any) -> Decoded:
     """The limit in force, in percent."""
     return limit(amount(content))
 
@@ -88,15 +88,15 @@ def _drive(name: str) -> tuple[Row, ...]:
     def is_electric(known: Mapping[str, Any]) -> bool:
         return word(known.get(kind)) == "electric"
 
-    def charge(known: Mapping[str, Any]) -> Said:
+    def charge(known: Mapping[str, Any]) -> Decoded:
         return {"value": amount(known[level]), "unit": "%"} if level in known and is_electric(known) else None
 
-    def distance(known: Mapping[str, Any]) -> Said:
+    def distance(known: Mapping[str, Any]) -> Decoded:
         if reach not in known or not is_electric(known):
             return None
         return battery_range(amount(known[reach]), unit_of(known[reach], "km"))
 
-    def nominal(known: Mapping[str, Any]) -> Said:
+    def nominal(known: Mapping[str, Any]) -> Decoded:
         field = total if total in known else available
         return capacity(amount(known[field]), "CarConnectivity") | {"unit": unit_of(known[field], "kWh")}
 

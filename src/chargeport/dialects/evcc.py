@@ -11,7 +11,7 @@ from typing import Any, Final
 from chargeport.dialects.amounts import alive_mean, amount, amounts
 from chargeport.dialects.evcc_form import CURRENTS, SESSIONS, VOLTAGES, read, records, timers
 from chargeport.dialects.forms import flag
-from chargeport.dialects.table import Gate, Said, battery_range, capacity, combined, dialect, limit, quantity, row, value
+from chargeport.dialects.table import Decoded, Gate, battery_range, capacity, combined, dialect, limit, quantity, row, value
 
 _STATUS: Final = (
     "charging", "connected", "enabled", "vehicleSoc", "effectiveLimitSoc", "planActive", "effectivePlanTime",
@@ -19,7 +19,7 @@ _STATUS: Final = (
 _NANOSECONDS_ABOVE: Final = 100_000_000  # three years in seconds: releases before 0.130 wrote nanoseconds
 
 
-def status(known: Mapping[str, Any]) -> Said:
+def status(known: Mapping[str, Any]) -> Decoded:
     """Where in the course of charging the car is: evcc has no word for it."""
     if "connected" not in known:
         return None
@@ -37,7 +37,7 @@ def status(known: Mapping[str, Any]) -> Said:
     return value("SCHEDULED" if waits else "SUSPENDED_BY_STATION")
 
 
-def active_limit(known: Mapping[str, Any]) -> Said:
+def active_limit(known: Mapping[str, Any]) -> Decoded:
     """The lower of evcc's limit and the car's own; 0 is none."""
     ours = known.get("effectiveLimitSoc", known.get("limitSoc"))
     found = [
@@ -46,23 +46,23 @@ def active_limit(known: Mapping[str, Any]) -> Said:
     return limit(min(found)) if found else None
 
 
-def most_of_phases(known: Mapping[str, Any]) -> Said:
+def most_of_phases(known: Mapping[str, Any]) -> Decoded:
     """The current of the phase that carries most."""
     return quantity(max(amounts(known, CURRENTS)), "A")
 
 
-def phase_voltage(known: Mapping[str, Any]) -> Said:
+def phase_voltage(known: Mapping[str, Any]) -> Decoded:
     """The mean of the phases that are connected."""
     mean = alive_mean(amounts(known, VOLTAGES))
     return None if mean is None else quantity(mean, "V")
 
 
-def power(watts: Any) -> Said:
+def power(watts: Any) -> Decoded:
     """Power to the car; what flows back is no delivery to it, and a meter's offset is nothing."""
     return quantity(max(amount(watts), 0), "W")
 
 
-def current_max(known: Mapping[str, Any]) -> Said:
+def current_max(known: Mapping[str, Any]) -> Decoded:
     """The current that is allowed now, else what is set."""
     return quantity(amount(known.get("effectiveMaxCurrent", known.get("maxCurrent"))), "A")
 
@@ -70,30 +70,30 @@ def current_max(known: Mapping[str, Any]) -> Said:
 def unless_zero(unit: str) -> Any:
     """A decoder of a number of which evcc writes 0 where it does not know it."""
 
-    def decoded(content: Any) -> Said:
+    def decoded(content: Any) -> Decoded:
         found = amount(content)
         return quantity(found, unit) if found else None
 
     return decoded
 
 
-def phases(content: Any) -> Said:
+def phases(content: Any) -> Decoded:
     """The phases in use; 0 is automatic."""
     return value(amount(content)) if amount(content) else None
 
 
-def remaining(content: Any) -> Said:
+def remaining(content: Any) -> Decoded:
     """Time to the limit; 0 is written while it is not known."""
     found = amount(content)
     return quantity(found / 1e9 if found > _NANOSECONDS_ABOVE else found, "s") if found else None
 
 
-def range_km(content: Any) -> Said:
+def range_km(content: Any) -> Decoded:
     """The range; 0 is written while it is not known."""
     return battery_range(amount(content), "km") if amount(content) else None
 
 
-def capacity_kwh(content: Any) -> Said:
+def capacity_kwh(content: Any) -> Decoded:
     """The capacity that the user has configured."""
     return capacity(amount(content), "evcc") if amount(content) else None
 

@@ -7,7 +7,7 @@ import msgspec
 
 from chargeport.dialects.amounts import amount
 from chargeport.dialects.forms import at_ms, by_topic, items, message, vehicle_of
-from chargeport.dialects.table import Dialect, Said, Unreadable
+from chargeport.dialects.table import Decoded, Dialect, Unreadable
 from chargeport.dialects.topics import TopicPattern
 from chargeport.signals.documents import MAX_ENTRIES
 from chargeport.sources.base import Delivery, RawMessage
@@ -133,7 +133,7 @@ def _ended_at(session: Mapping[str, Any]) -> int | None:
     return None if not finished or str(finished).startswith(_NO_TIME) else at_ms(finished)
 
 
-def records(sessions: Any) -> Said:
+def records(sessions: Any) -> Decoded:
     """Sessions that have ended, as records. Energy is the grid's, in kWh here (the live field has Wh)."""
     ended = [(at, session) for session in sessions if (at := _ended_at(session)) and at > (at_ms(session["created"]) or 0)]
     newest = sorted(ended, key=lambda each: each[0])[-MAX_ENTRIES:]
@@ -154,7 +154,7 @@ def _record(session: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         yield "location", {"name": session["loadpoint"]}
 
 
-def timers(plans: Any) -> Said:
+def timers(plans: Any) -> Decoded:
     """Weekly plans as departure timers, in the car's local time. Over MQTT only their number comes in one piece."""
     if not isinstance(plans, list):
         return None

@@ -10,10 +10,10 @@ from typing import Any, Final
 from chargeport.dialects.amounts import amount, word
 from chargeport.dialects.home_assistant_form import UNIT_OF, measured_in, read
 from chargeport.dialects.table import (
+    Decoded,
     Decoder,
     Gate,
     Row,
-    Said,
     battery_range,
     capacity,
     combined,
@@ -51,7 +51,7 @@ def measured(fields: tuple[str, ...], code: str, body: Body = quantity, gate: Ga
     """Rows of a number that has its unit with it, or beside it: each change of an entity brings only what changed."""
 
     def of(field: str) -> Row:
-        def combine(known: Mapping[str, Any]) -> Said:
+        def combine(known: Mapping[str, Any]) -> Decoded:
             if field not in known:
                 return None
             return body(amount(known[field]), measured_in(known, field))
@@ -69,7 +69,7 @@ def each_of(fields: tuple[str, ...], code: str, **more: Any) -> tuple[Row, ...]:
 def charging_among(words: Mapping[str, str]) -> Decoder:
     """A decoder of a state that is one of these words; the row of the status tells of a new one."""
 
-    def decoded(content: Any) -> Said:
+    def decoded(content: Any) -> Decoded:
         return value(word(content) == "charging") if word(content) in words else None
 
     return decoded
@@ -85,7 +85,7 @@ def nominal(size: float, unit: str) -> dict[str, Any]:
     return capacity(size, "Home Assistant") | {"unit": unit}
 
 
-def volvo_status(known: Mapping[str, Any]) -> Said:
+def volvo_status(known: Mapping[str, Any]) -> Decoded:
     """Volvo's status; where it is idle, the supply and the plug tell more."""
     said = word(known.get(_STATUS))
     if not said:
@@ -101,7 +101,7 @@ def volvo_status(known: Mapping[str, Any]) -> Said:
     return value(supply or ("CONNECTED" if plugged else "NOT_CHARGING"))
 
 
-def limits_by_type(known: Mapping[str, Any]) -> Said:
+def limits_by_type(known: Mapping[str, Any]) -> Decoded:
     """The limits for AC and DC (Hyundai/Kia); which one is in force hangs on the plug, so none is said to be."""
     values = [
         {"type": "CHARGING_TYPE", "condition": {"chargingType": kind}, "limit": amount(known[field])}

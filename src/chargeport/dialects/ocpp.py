@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from chargeport.dialects.amounts import alive_mean, amount, amounts, loaded_phases, unit_of, word
 from chargeport.dialects.ocpp_form import METER_START, RECORD, read, record
-from chargeport.dialects.table import DC_ABOVE_W, Gate, Said, combined, dialect, limit, quantity, row, value
+from chargeport.dialects.table import DC_ABOVE_W, Decoded, Gate, combined, dialect, limit, quantity, row, value
 from chargeport.signals.definition import Dimension
 from chargeport.signals.units import convert
 
@@ -39,7 +39,7 @@ def _state(known: Mapping[str, Any]) -> str | None:
     return connector if connector == "ERROR" or going_on is None else going_on
 
 
-def status(known: Mapping[str, Any]) -> Said:
+def status(known: Mapping[str, Any]) -> Decoded:
     """Where in the course of charging the car is; one that has stopped drawing with a full battery is full."""
     for field, words in (("status", _STATUS), ("chargingState", _STATE)):
         if field in known and word(known[field]) not in words:
@@ -51,19 +51,19 @@ def status(known: Mapping[str, Any]) -> Said:
     return None if found is None else value(found)
 
 
-def is_charging(known: Mapping[str, Any]) -> Said:
+def is_charging(known: Mapping[str, Any]) -> Decoded:
     """Whether energy flows."""
     found = _state(known)
     return None if found is None else value(found == "CHARGING")
 
 
-def is_connected(known: Mapping[str, Any]) -> Said:
+def is_connected(known: Mapping[str, Any]) -> Decoded:
     """Whether a cable is in; a station that is out of order does not say."""
     found = _state(known)
     return None if found in (None, "ERROR") else value(found != "DISCONNECTED")
 
 
-def current(known: Mapping[str, Any]) -> Said:
+def current(known: Mapping[str, Any]) -> Decoded:
     """The current of the phase that carries most; without phases, as it is given."""
     phases = amounts(known, _CURRENTS)
     field = next((each for each in ("Current.Import", *_CURRENTS) if each in known), "")
@@ -71,13 +71,13 @@ def current(known: Mapping[str, Any]) -> Said:
     return quantity(found, unit_of(known.get(field), "A"))
 
 
-def phases(known: Mapping[str, Any]) -> Said:
+def phases(known: Mapping[str, Any]) -> Decoded:
     """How many phases carry current; none says nothing of what the charger has."""
     loaded = loaded_phases(amounts(known, _CURRENTS))
     return value(loaded) if loaded else None
 
 
-def voltage(known: Mapping[str, Any]) -> Said:
+def voltage(known: Mapping[str, Any]) -> Decoded:
     """Line to neutral: measured so, or from line to line; without phases, as it is given."""
     measured = alive_mean(amounts(known, _TO_NEUTRAL))
     if measured is None and (between := alive_mean(amounts(known, _BETWEEN))) is not None:
@@ -87,7 +87,7 @@ def voltage(known: Mapping[str, Any]) -> Said:
     return None if measured is None else quantity(measured, "V")
 
 
-def power(known: Mapping[str, Any]) -> Said:
+def power(known: Mapping[str, Any]) -> Decoded:
     """The power as it is given, else the sum of the phases."""
     if "Power.Active.Import" in known:
         return quantity(amount(known["Power.Active.Import"]), unit_of(known["Power.Active.Import"], "W"))
@@ -96,7 +96,7 @@ def power(known: Mapping[str, Any]) -> Said:
     return quantity(sum(watts), unit)
 
 
-def energy(known: Mapping[str, Any]) -> Said:
+def energy(known: Mapping[str, Any]) -> Decoded:
     """What the register has counted since the session began."""
     if _REGISTER not in known or METER_START not in known:
         return None
@@ -113,13 +113,13 @@ def _wh(content: Any) -> float:
     return round(kwh * 1000, 3)
 
 
-def fast_by_power(content: Any) -> Said:
+def fast_by_power(content: Any) -> Decoded:
     """More than any AC station but one offers; less says nothing, for there are slow DC stations."""
     watts = convert(amount(content), Dimension.POWER, unit_of(content, "W")) or 0
     return value(True) if watts > DC_ABOVE_W else None
 
 
-def fast_by_transfer(content: Any) -> Said:
+def fast_by_transfer(content: Any) -> Decoded:
     """The kind of transfer that the car asked for."""
     kind = str(content).upper()
     if not kind.startswith(("AC", "DC", "WPT")):
@@ -127,13 +127,13 @@ def fast_by_transfer(content: Any) -> Said:
     return value(kind.startswith("DC"))
 
 
-def target(content: Any) -> Said:
+def target(content: Any) -> Decoded:
     """A limit that the car has told the station, in percent."""
     return limit(amount(content))
 
 
 _WHERE: Final = ("status", "chargingState")
-_measured: Final[tuple[tuple[tuple[str, ...], str, Callable[[Mapping[str, Any]], Said]], ...]] = (
+_measured: Final[tuple[tuple[tuple[str, ...], str, Callable[[Mapping[str, Any]], Decoded]], ...]] = (
     (("Current.Import", *_CURRENTS), "charge-amperage", current),
     (("Voltage", *_TO_NEUTRAL, *_BETWEEN), "charge-voltage", voltage),
     (("Power.Active.Import", *_POWERS), "charge-wattage", power),

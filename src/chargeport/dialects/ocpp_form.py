@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from chargeport.dialects.forms import at_ms, json_value, number, vehicle_of
 from chargeport.dialects.instants import by_instant
-from chargeport.dialects.table import Dialect, Said, Unreadable
+from chargeport.dialects.table import Decoded, Dialect, Unreadable
 from chargeport.sources.base import Delivery, RawMessage
 
 METER_START: Final = "meterStart"
@@ -184,7 +184,7 @@ def _measured(sample: Mapping[str, Any]) -> Any:
     return {"value": content} if name is None else {"value": content, "unit": name}
 
 
-def record(session: Any) -> Said:
+def record(session: Any) -> Decoded:
     """The session as the transport saw it, as a record. Energy is the meter's: on the grid's side."""
     found = {
         "id": f"ocpp-{session['transaction']}",

@@ -6,10 +6,10 @@ from typing import Any, Final
 from chargeport.dialects.forms import by_topic, flag, number
 from chargeport.dialects.positions import halves
 from chargeport.dialects.table import (
+    Decoded,
     Decoder,
     Dialect,
     Gate,
-    Said,
     battery_range,
     capacity,
     combined,
@@ -75,7 +75,7 @@ def _one_of(words: Iterable[str]) -> Decoder:
     """A decoder that refuses a word that is not known, and says nothing: the row that looks at several fields does."""
     known = tuple(words)
 
-    def check(said: Any) -> Said:
+    def check(said: Any) -> Decoded:
         word = str(said).strip().casefold()
         if word in known:
             return None
@@ -84,7 +84,7 @@ def _one_of(words: Iterable[str]) -> Decoder:
     return check
 
 
-def _status(known: Mapping[str, Any]) -> Said:
+def _status(known: Mapping[str, Any]) -> Decoded:
     """The state, refined by the substate. A module leaves the last state in place when the plug is pulled: the pilot tells."""
     found, substate = _STATUS.get(_word(known, "v.c.state")), _word(known, "v.c.substate")
     pilot, charging = _flag(known, "v.c.pilot"), _flag(known, "v.c.charging")
@@ -99,7 +99,7 @@ def _status(known: Mapping[str, Any]) -> Said:
     return None if found is None else value(found)
 
 
-def _cable(known: Mapping[str, Any]) -> Said:
+def _cable(known: Mapping[str, Any]) -> Decoded:
     """The pilot signal is the cable's; charging needs one; behind a door that is shut there is none."""
     if _flag(known, "v.c.charging"):
         return value(True)
@@ -109,7 +109,7 @@ def _cable(known: Mapping[str, Any]) -> Said:
     return None if pilot is None else value(pilot)
 
 
-def _fast_present(known: Mapping[str, Any]) -> Said:
+def _fast_present(known: Mapping[str, Any]) -> Decoded:
     """By the kind of charger, else by the mode that modules with DC alone have; nothing is there without a plug."""
     if _flag(known, "v.c.pilot") is False and not _flag(known, "v.c.charging"):
         return value(False)
@@ -119,7 +119,7 @@ def _fast_present(known: Mapping[str, Any]) -> Said:
     return value(True) if mode in _FAST_MODES else None
 
 
-def _wattage(known: Mapping[str, Any]) -> Said:
+def _wattage(known: Mapping[str, Any]) -> Decoded:
     """The charger's power, else the battery's: out of the battery is positive there, so charging is negative."""
     if "v.c.power" in known:
         return quantity(number(known["v.c.power"]), "kW")
@@ -127,7 +127,7 @@ def _wattage(known: Mapping[str, Any]) -> Said:
     return quantity(-out, "kW") if out < 0 and _flag(known, "v.c.charging") else None
 
 
-def _remaining(known: Mapping[str, Any]) -> Said:
+def _remaining(known: Mapping[str, Any]) -> Decoded:
     """To the limit where one is set, else to full; -1 and 0 are no estimate."""
     for name in ("v.c.duration.soc", "v.c.duration.full"):
         if name in known and (left := number(known[name])) > 0:
@@ -140,23 +140,23 @@ def _positive(body: Any) -> Any:
     return lambda said: body(found) if (found := number(said)) > 0 else None
 
 
-def _gained(said: Any) -> Said:
+def _gained(said: Any) -> Decoded:
     """The range gained an hour; less than none is what driving loses."""
     return None if (rate := number(said)) < 0 else quantity(rate, "km/h")
 
 
-def _fast_type(said: Any) -> Said:
+def _fast_type(said: Any) -> Decoded:
     """The DC standard; a word that is not known is an issue of the connector's row, once."""
     found = _FAST.get(str(said).strip().casefold())
     return None if found is None else value(found)
 
 
-def _timer(said: Any) -> Said:
+def _timer(said: Any) -> Decoded:
     """A timer is on or off. When it starts is told in UTC (v.c.timerstart), and the car's zone is not told."""
     return {"values": [{"type": "GLOBAL"}] if flag(said) else []}
 
 
-def _range(known: Mapping[str, Any]) -> Said:
+def _range(known: Mapping[str, Any]) -> Decoded:
     name = "v.b.range.est" if "v.b.range.est" in known else "v.b.range.ideal"
     if name not in known or number(known[name]) < 0:
         return None

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from chargeport.dialects.amounts import amount, unit_of
-from chargeport.dialects.table import Decoder, Gate, Row, Said, battery_range, capacity, limit, row
+from chargeport.dialects.table import Decoded, Decoder, Gate, Row, battery_range, capacity, limit, row
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Dimension, Kind
 
@@ -45,7 +45,7 @@ def dimension_of(code: str) -> Dimension | None:
 
 
 def _document(code: str, unit: str | None, scale: float) -> Decoder:
-    def decoded(content: Any) -> Said:
+    def decoded(content: Any) -> Decoded:
         if isinstance(content, Mapping) and content.keys() not in _MEASURED:
             return dict(content)
         if code not in _SIMPLE:

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from chargeport.dialects.forms import number
-from chargeport.dialects.table import Combiner, Row, Said, combined, row
+from chargeport.dialects.table import Combiner, Decoded, Row, combined, row
 
 CODE: Final = "location-preciselocation"
 
 
-def position(latitude: Any, longitude: Any) -> Said:
+def position(latitude: Any, longitude: Any) -> Decoded:
     """The body of location-preciselocation; nothing where there is no fix."""
     north, east = number(latitude), number(longitude)
     return {"latitude": north, "longitude": east} if north or east else None
@@ -26,7 +26,7 @@ def halves(latitude: str, longitude: str, note: str = "") -> Row:
 
 
 def _both(latitude: str, longitude: str) -> Combiner:
-    def combine(known: Mapping[str, Any]) -> Said:
+    def combine(known: Mapping[str, Any]) -> Decoded:
         if latitude not in known or longitude not in known:
             return None
         return position(known[latitude], known[longitude])

@@ -10,7 +10,7 @@ from typing import Any, Final
 from chargeport.dialects.forms import at_ms, json_value, vehicle_of
 from chargeport.dialects.instants import by_instant
 from chargeport.dialects.statuses import reason_of
-from chargeport.dialects.table import Dialect, Gate, Row, Said, Unreadable, dialect, row
+from chargeport.dialects.table import Decoded, Dialect, Gate, Row, Unreadable, dialect, row
 from chargeport.signals.catalogue import CATALOGUE, IS_CHARGING
 from chargeport.signals.definition import Cadence, Signal
 from chargeport.sources.base import Delivery, RawMessage
@@ -18,7 +18,7 @@ from chargeport.sources.base import Delivery, RawMessage
 _TIMES: Final = ("oemUpdatedAt", "retrievedAt", "ingestedAt")
 
 
-def element(part: dict[str, Any]) -> Said:
+def element(part: dict[str, Any]) -> Decoded:
     """A signal object: its body, or why there is none. The status comes first: beside an error the body is an old one."""
     status = part.get("status") or {}
     if status.get("value") == "ERROR":

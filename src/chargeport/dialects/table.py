@@ -12,13 +12,13 @@ from chargeport.signals.definition import Kind, Signal
 from chargeport.signals.reading import AbsenceReason
 from chargeport.sources.base import Delivery, RawMessage
 
-Said = dict[str, Any] | AbsenceReason | None
+Decoded = dict[str, Any] | AbsenceReason | None
 """What a field says: a body of the signal, the reason why there is no value, or nothing."""
 
-Decoder = Callable[[Any], Said]
+Decoder = Callable[[Any], Decoded]
 """Reads a field's value. Raises ValueError, TypeError or KeyError for what it can't read."""
 
-Combiner = Callable[[Mapping[str, Any]], Said]
+Combiner = Callable[[Mapping[str, Any]], Decoded]
 """Reads several fields: those that are known now, by name. Raises like a Decoder."""
 
 Reader = Callable[["Dialect", Delivery], list[RawMessage]]

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from chargeport.dialects.forms import flag, number
 from chargeport.dialects.positions import whole
-from chargeport.dialects.table import Gate, Said, capacity, combined, dialect, limit, quantity, row, value
+from chargeport.dialects.table import Decoded, Gate, capacity, combined, dialect, limit, quantity, row, value
 from chargeport.dialects.tesla_fields import FIELDS
 from chargeport.dialects.tesla_form import read
 from chargeport.dialects.tesla_timers import clock_time, timers
@@ -37,17 +37,17 @@ def _is_dc(known: Mapping[str, Any]) -> bool | None:
         return None
 
 
-def _amperage(known: Mapping[str, Any]) -> Said:
+def _amperage(known: Mapping[str, Any]) -> Decoded:
     """AC: of the line. DC: there the field reads 0, so what flows into the pack counts."""
     return current(known.get("PackCurrent") if _is_dc(known) else known.get("ChargeAmps"), of_pack=bool(_is_dc(known)))
 
 
-def _voltage(known: Mapping[str, Any]) -> Said:
+def _voltage(known: Mapping[str, Any]) -> Decoded:
     """AC: of the supply. DC: of the pack."""
     return supply(known.get("PackVoltage" if _is_dc(known) else "ChargerVoltage"))
 
 
-def _wattage(known: Mapping[str, Any]) -> Said:
+def _wattage(known: Mapping[str, Any]) -> Decoded:
     """The power of the side that charges; where nobody says which, the one that there is."""
     is_dc = _is_dc(known)
     if is_dc is None:
@@ -57,7 +57,7 @@ def _wattage(known: Mapping[str, Any]) -> Said:
     return quantity(number(known[name]), "kW") if name in known else None
 
 
-def _phases(known: Mapping[str, Any]) -> Said:
+def _phases(known: Mapping[str, Any]) -> Decoded:
     if "ChargerPhases" not in known or _is_dc(known):
         return None
     kilowatts, volts, amps = (known_number(known.get(name)) for name in ("ACChargingPower", "ChargerVoltage", "ChargeAmps"))
@@ -65,27 +65,27 @@ def _phases(known: Mapping[str, Any]) -> Said:
     return None if count is None else value(count)
 
 
-def _fast_present(known: Mapping[str, Any]) -> Said:
+def _fast_present(known: Mapping[str, Any]) -> Decoded:
     return flag_of(fast(known.get("FastChargerPresent"), known.get("FastChargerType")))
 
 
-def _cable(known: Mapping[str, Any]) -> Said:
+def _cable(known: Mapping[str, Any]) -> Decoded:
     return flag_of(plugged(known.get("DetailedChargeState"), known.get("ChargingCableType")))
 
 
-def _latched(known: Mapping[str, Any]) -> Said:
+def _latched(known: Mapping[str, Any]) -> Decoded:
     if "ChargePortLatch" not in known:
         return None
     return latched(known["ChargePortLatch"], plugged(known.get("DetailedChargeState"), known.get("ChargingCableType")))
 
 
-def _remaining(known: Mapping[str, Any]) -> Said:
+def _remaining(known: Mapping[str, Any]) -> Decoded:
     """Both aim at the charge limit; the newer field is the finer one."""
     hours = known.get("EstimatedHoursToChargeTermination", known.get("TimeToFullCharge"))
     return None if hours is None else minutes(hours)
 
 
-def _timers(known: Mapping[str, Any]) -> Said:
+def _timers(known: Mapping[str, Any]) -> Decoded:
     """Instants are seconds since 1970 and the car's zone is not told, so they give no time of day; times of day do."""
     if "ScheduledChargingMode" not in known:
         return None
@@ -94,7 +94,7 @@ def _timers(known: Mapping[str, Any]) -> Said:
     return timers(mode, start, departure)
 
 
-def _charge(known: Mapping[str, Any]) -> Said:
+def _charge(known: Mapping[str, Any]) -> Decoded:
     """What the app shows; the other counts what the cold keeps back too."""
     found = known.get("BatteryLevel", known.get("Soc"))
     return None if found is None else quantity(number(found), "%")

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from chargeport.dialects.forms import flag, number
 from chargeport.dialects.positions import halves
-from chargeport.dialects.table import Gate, Said, combined, dialect, limit, quantity, row, value
+from chargeport.dialects.table import Decoded, Gate, combined, dialect, limit, quantity, row, value
 from chargeport.dialects.tesla_rest_fields import IGNORED
 from chargeport.dialects.tesla_rest_form import read
 from chargeport.dialects.tesla_timers import after_midnight, days, timers
@@ -38,17 +38,17 @@ def _is_dc(known: Mapping[str, Any]) -> bool | None:
         return None
 
 
-def _amperage(known: Mapping[str, Any]) -> Said:
+def _amperage(known: Mapping[str, Any]) -> Decoded:
     """AC: of the line. DC: there it reads 0; Tessie tells the pack's."""
     return current(known.get("pack_current" if _is_dc(known) else "charger_actual_current"), of_pack=bool(_is_dc(known)))
 
 
-def _voltage(known: Mapping[str, Any]) -> Said:
+def _voltage(known: Mapping[str, Any]) -> Decoded:
     """AC: of the supply. DC: there it reads 2; Tessie tells the pack's."""
     return supply(known.get("pack_voltage" if _is_dc(known) else "charger_voltage"))
 
 
-def _phases(known: Mapping[str, Any]) -> Said:
+def _phases(known: Mapping[str, Any]) -> Decoded:
     if "charger_phases" not in known or _is_dc(known):
         return None
     power, volts, amps = (
@@ -58,7 +58,7 @@ def _phases(known: Mapping[str, Any]) -> Said:
     return None if count is None else value(count)
 
 
-def _fast_type(known: Mapping[str, Any]) -> Said:
+def _fast_type(known: Mapping[str, Any]) -> Decoded:
     """The standard; `Tesla` alone is the Supercharger's only when the brand agrees, as far as it is told."""
     if "fast_charger_type" not in known:
         return None
@@ -67,24 +67,24 @@ def _fast_type(known: Mapping[str, Any]) -> Said:
     return None if found is None else value("OTHER" if is_other else found)
 
 
-def _cable(known: Mapping[str, Any]) -> Said:
+def _cable(known: Mapping[str, Any]) -> Decoded:
     return flag_of(plugged(known.get("charging_state"), known.get("conn_charge_cable")))
 
 
-def _latched(known: Mapping[str, Any]) -> Said:
+def _latched(known: Mapping[str, Any]) -> Decoded:
     if "charge_port_latch" not in known:
         return None
     return latched(known["charge_port_latch"], plugged(known.get("charging_state"), known.get("conn_charge_cable")))
 
 
-def _remaining(known: Mapping[str, Any]) -> Said:
+def _remaining(known: Mapping[str, Any]) -> Decoded:
     if "minutes_to_full_charge" in known:
         left = number(known["minutes_to_full_charge"])
         return None if left < 0 else quantity(left, "min")
     return minutes(known["time_to_full_charge"]) if "time_to_full_charge" in known else None
 
 
-def _timers(known: Mapping[str, Any]) -> Said:
+def _timers(known: Mapping[str, Any]) -> Decoded:
     """Times of day are minutes after midnight; the instants beside them need a zone that nobody tells."""
     if "scheduled_charging_mode" not in known:
         return None

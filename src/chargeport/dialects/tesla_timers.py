@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from chargeport.dialects.forms import number
-from chargeport.dialects.table import Said
+from chargeport.dialects.table import Decoded
 
 _CLOCK: Final = re.compile(r"(\d\d?):(\d\d)(?::(\d\d))?")
 _DAY_MIN: Final = 1440
@@ -54,7 +54,7 @@ def timers(
     *,
     departure_days: list[str] | None = None,
     window: Mapping[str, Any] | None = None,
-) -> Said:
+) -> Decoded:
     """The body of charge-chargetimers: by `mode` (Off, StartAt, DepartBy; None says nothing) with the times that are known.
 
     `window` is when charging for a departure may run.

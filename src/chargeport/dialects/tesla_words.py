@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from chargeport.dialects.forms import flag, number
-from chargeport.dialects.table import Said, battery_range, quantity, value
+from chargeport.dialects.table import Decoded, battery_range, quantity, value
 
 # Sources 1.4. The number is the protobuf's; nobody has said what Calibrating is, it comes before charging.
 STATES: Final = ("Unknown", "Disconnected", "NoPower", "Starting", "Charging", "Complete", "Stopped", "Calibrating")
@@ -64,7 +64,7 @@ def meant(table: Mapping[str, Any], said: Any) -> Any:
     return table[word]
 
 
-def flag_of(found: bool | None) -> Said:
+def flag_of(found: bool | None) -> Decoded:
     """The body of a flag; nothing where it is not known."""
     return None if found is None else value(found)
 
@@ -78,7 +78,7 @@ def plugged(state: Any, cable: Any = None) -> bool | None:
     return CABLE.get(str(cable).strip().casefold()) if found is None else bool(found)
 
 
-def latched(latch: Any, is_plugged: bool | None) -> Said:
+def latched(latch: Any, is_plugged: bool | None) -> Decoded:
     """Whether the cable is locked: early cars say Engaged with nothing in (sources 1.3). Raises ValueError."""
     found = meant(LATCH, latch)
     if found:
@@ -125,7 +125,7 @@ def known_number(said: Any) -> float | None:
         return None
 
 
-def current(amps: Any, *, of_pack: bool) -> Said:
+def current(amps: Any, *, of_pack: bool) -> Decoded:
     """A current in A, of the line as it is said. Of the pack only what flows into it, and what can't be read is nothing."""
     if of_pack:
         flowing = known_number(amps)
@@ -133,19 +133,19 @@ def current(amps: Any, *, of_pack: bool) -> Said:
     return None if amps is None else quantity(number(amps), "A")
 
 
-def supply(volts: Any) -> Said:
+def supply(volts: Any) -> Decoded:
     """A voltage in V; nothing below what a supply has."""
     said = 0 if volts is None else number(volts)
     return None if said < NO_SUPPLY_V else quantity(said, "V")
 
 
-def minutes(hours: Any) -> Said:
+def minutes(hours: Any) -> Decoded:
     """A time that remains, in whole minutes; less than none says nothing. Raises ValueError or TypeError."""
     found = number(hours)
     return None if found < 0 else {"value": round(found * 60), "unit": "min"}
 
 
-def ranges(known: Mapping[str, Any], names: tuple[str, str, str], unit: str) -> Said:
+def ranges(known: Mapping[str, Any], names: tuple[str, str, str], unit: str) -> Decoded:
     """The rated range, and beside it the estimated and the ideal one, by the names of their fields. Raises like number."""
     rated, estimated, ideal = names
     if rated not in known:

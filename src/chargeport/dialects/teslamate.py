@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from chargeport.dialects.forms import by_topic, flag, number
 from chargeport.dialects.positions import whole
-from chargeport.dialects.table import DC_ABOVE_W, Gate, Said, combined, dialect, limit, quantity, row, value
+from chargeport.dialects.table import DC_ABOVE_W, Decoded, Gate, combined, dialect, limit, quantity, row, value
 from chargeport.dialects.tesla_rest import POWER_STEP_W
 from chargeport.dialects.tesla_words import (
     CHARGING,
@@ -35,14 +35,14 @@ def _is_dc(known: Mapping[str, Any]) -> bool | None:
     return True if power is not None and power > DC_ABOVE_W else None
 
 
-def _amperage(known: Mapping[str, Any]) -> Said:
+def _amperage(known: Mapping[str, Any]) -> Decoded:
     """The current of the line, which reads 0 while charging with DC."""
     if "charger_actual_current" not in known or _is_dc(known):
         return None
     return quantity(number(known["charger_actual_current"]), "A")
 
 
-def _phases(known: Mapping[str, Any]) -> Said:
+def _phases(known: Mapping[str, Any]) -> Decoded:
     if "charger_phases" not in known:
         return None
     volts, amps = (known_number(known.get(name)) for name in ("charger_voltage", "charger_actual_current"))
@@ -50,7 +50,7 @@ def _phases(known: Mapping[str, Any]) -> Said:
     return None if count is None else value(count)
 
 
-def _cable(known: Mapping[str, Any]) -> Said:
+def _cable(known: Mapping[str, Any]) -> Decoded:
     """plugged_in is made of latch and door; without it the charge state tells."""
     return flag_of(flag(known["plugged_in"]) if "plugged_in" in known else plugged(known.get("charging_state")))
 

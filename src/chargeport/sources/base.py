@@ -123,7 +123,7 @@ class Memory(Protocol):
         ...
 
 
-class Told(Protocol):
+class StatusReporter(Protocol):
     """Where a running source says how it is, for `source list`."""
 
     def connected(self) -> None:
@@ -139,7 +139,7 @@ Charging = Callable[[str], Awaitable[bool]]
 """Whether a car, by any of its names, charges at this moment, as far as is known."""
 
 
-class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
+class SourceContext(msgspec.Struct, frozen=True, kw_only=True):
     """What a source is given beside its own settings.
 
     `topics` are the addresses that its dialect has, as MQTT writes filters. `vehicle` is the car that all of it is about, if
@@ -150,7 +150,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     dialect: str
     clock: Clock
     memory: Memory
-    told: Told
+    told: StatusReporter
     charging: Charging
     topics: tuple[str, ...] = ()
     vehicle: str | None = None
@@ -166,5 +166,5 @@ class SourceType(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     summary: str
     settings: type[msgspec.Struct]
-    build: Callable[[Any, Surroundings], Source]
+    build: Callable[[Any, SourceContext], Source]
     dialect: str | None = None

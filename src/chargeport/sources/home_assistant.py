@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from chargeport.sources.base import Cause, Delivery, Emit, SourceError, SourceType, Surroundings
+from chargeport.sources.base import Cause, Delivery, Emit, SourceContext, SourceError, SourceType
 from chargeport.sources.home_assistant_link import House, State
 from chargeport.sources.home_assistant_settings import HomeAssistantSettings
 
@@ -21,7 +21,7 @@ MAX_WAITING: Final = 10_000  # changes that may wait to be stored; past that, al
 class HomeAssistantSource:
     """Hears the entities of cars in a Home Assistant."""
 
-    def __init__(self, settings: HomeAssistantSettings, around: Surroundings) -> None:
+    def __init__(self, settings: HomeAssistantSettings, around: SourceContext) -> None:
         self._settings = settings
         self._around = around
         self._vehicles = {entity: vehicle for vehicle, entities in settings.entities.items() for entity in entities}

@@ -7,7 +7,7 @@ alone: by then everything that was handed on before is committed, so that the ne
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from chargeport.sources.base import Cause, Delivery, Emit, SourceError, SourceType, Surroundings
+from chargeport.sources.base import Cause, Delivery, Emit, SourceContext, SourceError, SourceType
 from chargeport.sources.kafka_member import Member
 from chargeport.sources.kafka_settings import KafkaSettings
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class KafkaSource:
     """Hears Kafka topics as a member of a consumer group."""
 
-    def __init__(self, settings: KafkaSettings, around: Surroundings) -> None:
+    def __init__(self, settings: KafkaSettings, around: SourceContext) -> None:
         self._settings = settings
         self._around = around
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from chargeport.sources.base import Cause, SourceError, Surroundings
+from chargeport.sources.base import Cause, SourceContext, SourceError
 from chargeport.sources.extras import missing, secret
 from chargeport.sources.kafka_errors import REBALANCED, cause_of, source_error
 from chargeport.sources.kafka_settings import KafkaSettings
@@ -26,7 +26,7 @@ _log = logging.getLogger("chargeport.sources.kafka")
 class Member:
     """One membership in the group: the client, and the only thread that calls it."""
 
-    def __init__(self, settings: KafkaSettings, around: Surroundings) -> None:
+    def __init__(self, settings: KafkaSettings, around: SourceContext) -> None:
         self._settings = settings
         self._around = around
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"kafka-{around.name}")

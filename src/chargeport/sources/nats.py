@@ -6,7 +6,7 @@ Processes that share the durable share its messages. A lost acknowledgement cost
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from chargeport.sources.base import Delivery, Emit, SourceType, Surroundings
+from chargeport.sources.base import Delivery, Emit, SourceContext, SourceType
 from chargeport.sources.nats_link import Link
 from chargeport.sources.nats_settings import NatsSettings
 
@@ -24,7 +24,7 @@ REPEAT_S: Final = 1.0  # after which a message that could not be stored may be h
 class NatsSource:
     """Hears a JetStream stream as one of a durable's consumers."""
 
-    def __init__(self, settings: NatsSettings, around: Surroundings) -> None:
+    def __init__(self, settings: NatsSettings, around: SourceContext) -> None:
         self._settings = settings
         self._around = around
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from chargeport.sources.base import Cause, Delivery, Emit, SourceError, SourceType, Surroundings
+from chargeport.sources.base import Cause, Delivery, Emit, SourceContext, SourceError, SourceType
 from chargeport.sources.budget import Budget
 from chargeport.sources.extras import missing, secret
 
@@ -56,7 +56,7 @@ class PollingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 class PollingSource:
     """Asks for the state of cars over HTTP."""
 
-    def __init__(self, settings: PollingSettings, around: Surroundings) -> None:
+    def __init__(self, settings: PollingSettings, around: SourceContext) -> None:
         self._settings = settings
         self._around = around
         self._budgets = {

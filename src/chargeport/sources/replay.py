@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from chargeport.clock import Clock
-from chargeport.sources.base import Cause, Delivery, Emit, RawMessage, SourceError, SourceType, Surroundings
+from chargeport.sources.base import Cause, Delivery, Emit, RawMessage, SourceContext, SourceError, SourceType
 from chargeport.sources.recording import read_recording
 
 BATCH: Final = 500  # messages that are handed on at once, at most
@@ -85,7 +85,7 @@ class ReplaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 class ReplaySource:
     """A recording, heard again once each time the server starts."""
 
-    def __init__(self, settings: ReplaySettings, around: Surroundings) -> None:
+    def __init__(self, settings: ReplaySettings, around: SourceContext) -> None:
         self._around = around
         self._replay = Replay(
             around.name,

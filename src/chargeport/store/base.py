@@ -10,8 +10,7 @@ from typing import Protocol
 from chargeport.signals.definition import Signal
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.reading import Entry
-from chargeport.store.ageing import Horizon, Hour, Policy, Progress
-from chargeport.store.keeping import Issues, Notes, Sessions
+from chargeport.store.protocols import Issues, Notes, Sessions
 from chargeport.store.records import (
     Application,
     Change,
@@ -27,6 +26,7 @@ from chargeport.store.records import (
     Vehicle,
     VehicleStates,
 )
+from chargeport.store.retention_policy import Horizon, Hour, Policy, Progress
 
 
 class Readings(Protocol):

@@ -139,7 +139,7 @@ class KeptSession(msgspec.Struct, frozen=True):
     body: str
 
 
-class ToldSession(msgspec.Struct, frozen=True):
+class ReportedSession(msgspec.Struct, frozen=True):
     """A session that a source told of under this name, as it did last, at `told_at`; `body` is JSON."""
 
     source: str
@@ -149,7 +149,7 @@ class ToldSession(msgspec.Struct, frozen=True):
     body: str
 
 
-class Stir(msgspec.Struct, frozen=True):
+class DirtyVehicle(msgspec.Struct, frozen=True):
     """Something was stored of a car; where it concerns what was asked for, between which instants of observation."""
 
     vehicle_id: str

@@ -5,8 +5,8 @@ from typing import Final
 
 from chargeport.clock import Clock
 from chargeport.errors import StoreError
-from chargeport.store.ageing import Policy, Progress
 from chargeport.store.base import Retention
+from chargeport.store.retention_policy import Policy, Progress
 
 PAUSE_S: Final = 0.05  # between steps: more than a step takes, so that others have the writer most of the time
 ROUND_S: Final = 3600.0  # between rounds: horizons move once a day, but what comes late should not wait for long

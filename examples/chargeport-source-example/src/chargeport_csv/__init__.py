@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from chargeport.sources.base import Cause, Delivery, Emit, SourceError, SourceType, Surroundings
+from chargeport.sources.base import Cause, Delivery, Emit, SourceContext, SourceError, SourceType
 
 PLACE: Final = "place"  # under which the memory has how many bytes of the file are stored
 BATCH_BYTES: Final = 1_000_000
@@ -25,7 +25,7 @@ class CsvSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class CsvSource:
     """Hears the rows of a file: those that are there, and those that are added."""
 
-    def __init__(self, settings: CsvSettings, around: Surroundings) -> None:
+    def __init__(self, settings: CsvSettings, around: SourceContext) -> None:
         self._file = Path(settings.file)
         self._every_s = settings.every_s
         self._around = around

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from chargeport.sources.base import REFUSED, Cause, Delivery, Emit, SourceError, SourceType, Surroundings
+from chargeport.sources.base import REFUSED, Cause, Delivery, Emit, SourceContext, SourceError, SourceType
 from chargeport.sources.mqtt.link import Arrival, Link, linked
 from chargeport.sources.mqtt.settings import MqttSettings, checked_filter
 
@@ -11,7 +11,7 @@ from chargeport.sources.mqtt.settings import MqttSettings, checked_filter
 class MqttSource:
     """Subscribes to the topics of its surroundings. Raises SourceError where there are none, or one is no filter."""
 
-    def __init__(self, settings: MqttSettings, around: Surroundings) -> None:
+    def __init__(self, settings: MqttSettings, around: SourceContext) -> None:
         self._settings = settings
         self._around = around
         self._client_id = settings.client_id or f"chargeport-{around.name}"

@@ -6,15 +6,15 @@ from typing import Final, Protocol
 
 from starlette.websockets import WebSocket
 
-from chargeport.sources.base import Emit, Surroundings
+from chargeport.sources.base import Emit, SourceContext
 from chargeport.sources.ocpp.frames import Call, Payload, Refused
-from chargeport.sources.ocpp.ledger import Numbering
 from chargeport.sources.ocpp.ocpp16 import Ocpp16
 from chargeport.sources.ocpp.ocpp201 import Ocpp201
 from chargeport.sources.ocpp.pace import Pace
 from chargeport.sources.ocpp.session import GOING_AWAY, POLICY, Session
 from chargeport.sources.ocpp.settings import OcppSettings
 from chargeport.sources.ocpp.station import Station
+from chargeport.sources.ocpp.transactions import Numbering
 
 BOOT_WITHIN_S: Final = 10  # a station that starts says so first; one that only reconnects may say nothing for long
 
@@ -34,7 +34,7 @@ class Conversation(Protocol):
 class Central:
     """Serves stations from one start of the source to its end."""
 
-    def __init__(self, settings: OcppSettings, around: Surroundings, emit: Emit) -> None:
+    def __init__(self, settings: OcppSettings, around: SourceContext, emit: Emit) -> None:
         self._settings = settings
         self._around = around
         self._emit = emit

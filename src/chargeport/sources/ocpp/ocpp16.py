@@ -9,12 +9,12 @@ from typing import Final
 import msgspec
 
 from chargeport.sources.ocpp.frames import IMPOSSIBLE, NOT_FOR_US, UNKNOWN, Call, Payload, Refused
-from chargeport.sources.ocpp.ledger import Numbering, Plug, Transaction
 from chargeport.sources.ocpp.messages16 import Authorize, MeterValues, StartTransaction, StatusNotification, StopTransaction
 from chargeport.sources.ocpp.meter import last_at, readings
 from chargeport.sources.ocpp.schema import is_action
 from chargeport.sources.ocpp.session import Session
 from chargeport.sources.ocpp.station import Station, read, record
+from chargeport.sources.ocpp.transactions import Numbering, Plug, Transaction
 from chargeport.sources.ocpp.wishes import Wish, fulfil
 
 VERSION: Final = "1.6"

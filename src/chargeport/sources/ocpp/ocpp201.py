@@ -9,7 +9,6 @@ from typing import Final
 import msgspec
 
 from chargeport.sources.ocpp.frames import NOT_FOR_US, UNKNOWN, Call, Payload, Refused
-from chargeport.sources.ocpp.ledger import Plug, Transaction
 from chargeport.sources.ocpp.messages201 import (
     NO_CARD,
     Authorize,
@@ -23,6 +22,7 @@ from chargeport.sources.ocpp.meter import last_at, readings, register_wh
 from chargeport.sources.ocpp.schema import is_action
 from chargeport.sources.ocpp.session import Session
 from chargeport.sources.ocpp.station import Station, read, record
+from chargeport.sources.ocpp.transactions import Plug, Transaction
 from chargeport.sources.ocpp.variables import Variables
 from chargeport.sources.ocpp.wishes import Wish, fulfil
 

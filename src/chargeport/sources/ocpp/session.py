@@ -26,7 +26,7 @@ Answer = Callable[[Call], Awaitable[Payload]]
 """What a call is answered with, once what it says is stored. Raises Refused, or StoreError when it could not be stored."""
 
 Refusing = Callable[[Refused, str, bytes], Awaitable[None]]
-"""Told of every call that is refused: why, its action ("" where there is none) and its bytes."""
+"""StatusReporter of every call that is refused: why, its action ("" where there is none) and its bytes."""
 
 
 class Session:

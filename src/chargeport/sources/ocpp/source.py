@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from starlette.responses import PlainTextResponse
 from starlette.websockets import WebSocket
 
-from chargeport.sources.base import Emit, SourceType, Surroundings
+from chargeport.sources.base import Emit, SourceContext, SourceType
 from chargeport.sources.extras import missing
 from chargeport.sources.ocpp.admission import Admission, Refusal
 from chargeport.sources.ocpp.settings import OcppSettings
@@ -30,7 +30,7 @@ _NOT_RUNNING: Final = Refusal(503, "The central system is not running; try again
 class OcppSource:
     """Hears charging stations. Raises SourceError where a setting is wrong or the extra is not installed."""
 
-    def __init__(self, settings: OcppSettings, around: Surroundings) -> None:
+    def __init__(self, settings: OcppSettings, around: SourceContext) -> None:
         if any(find_spec(package) is None for package in ("ocpp", "websockets")):
             raise missing("ocpp")
         self._settings = settings

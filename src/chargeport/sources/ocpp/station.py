@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
-from chargeport.sources.base import Delivery, Emit, Surroundings
+from chargeport.sources.base import Delivery, Emit, SourceContext
 from chargeport.sources.ocpp.frames import MISSING, MISTYPED, Refused
-from chargeport.sources.ocpp.ledger import Ledger, Transaction
 from chargeport.sources.ocpp.meter import instant
 from chargeport.sources.ocpp.schema import violation
 from chargeport.sources.ocpp.settings import OcppSettings, StationSettings
+from chargeport.sources.ocpp.transactions import Ledger, Transaction
 
 if TYPE_CHECKING:
     from chargeport.sources.ocpp.session import Session
@@ -27,7 +27,7 @@ _log = logging.getLogger("chargeport.sources.ocpp")
 class Station:
     """What is known of a station while it is connected."""
 
-    def __init__(self, name: str, settings: OcppSettings, around: Surroundings, emit: Emit) -> None:
+    def __init__(self, name: str, settings: OcppSettings, around: SourceContext, emit: Emit) -> None:
         own = settings.stations.get(name, StationSettings())
         self.name = name
         self.settings = settings

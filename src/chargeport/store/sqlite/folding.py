@@ -21,7 +21,7 @@ from chargeport.signals.catalogue import IS_CHARGING
 from chargeport.signals.definition import Cadence, Signal, Value
 from chargeport.signals.spans import not_charging
 from chargeport.signals.state import LIVE_FOR_MS
-from chargeport.store.ageing import HOUR_MS
+from chargeport.store.retention_policy import HOUR_MS
 from chargeport.store.sqlite import hourly, rows
 from chargeport.store.sqlite.engine import Connection
 from chargeport.store.sqlite.hourly import HourRow, Known, Seen

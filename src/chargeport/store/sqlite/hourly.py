@@ -12,7 +12,7 @@ import msgspec
 from chargeport.signals.definition import Kind, Signal
 from chargeport.signals.reading import AbsenceReason
 from chargeport.signals.spans import stood
-from chargeport.store.ageing import HOUR_MS, Hour
+from chargeport.store.retention_policy import HOUR_MS, Hour
 from chargeport.store.sqlite import rows
 from chargeport.store.sqlite.engine import Connection, Row, fetch
 

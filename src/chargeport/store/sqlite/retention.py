@@ -10,7 +10,7 @@ from typing import Final
 from chargeport.signals.catalogue import BY_KEY, IS_CHARGING
 from chargeport.signals.definition import Cadence, Signal
 from chargeport.signals.state import State
-from chargeport.store.ageing import DAY_MS, HOUR_MS, Horizon, Hour, Keep, Policy, Progress
+from chargeport.store.retention_policy import DAY_MS, HOUR_MS, Horizon, Hour, Keep, Policy, Progress
 from chargeport.store.sqlite import hourly
 from chargeport.store.sqlite.engine import Connection, fetch
 from chargeport.store.sqlite.folding import Fold, fold, late

@@ -6,7 +6,7 @@ from typing import Final
 from chargeport.errors import NotFoundError
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.definition import Signal
-from chargeport.store.records import KeptEdit, KeptSession, Stir, ToldSession
+from chargeport.store.records import DirtyVehicle, KeptEdit, KeptSession, ReportedSession
 from chargeport.store.sqlite.engine import Connection, fetch
 from chargeport.store.sqlite.reader import Reader
 from chargeport.store.sqlite.scans import Scans
@@ -52,20 +52,20 @@ class SessionTables:
         )
         return [(row[0], row[1]) for row in found]
 
-    async def keep_told(self, vehicle_id: str, told: Sequence[ToldSession]) -> None:
+    async def keep_reported(self, vehicle_id: str, told: Sequence[ReportedSession]) -> None:
         """Keep what sources told, where nothing newer is known."""
         await self._writer.call(lambda connection: _keep_told(connection, vehicle_id, told))
 
-    async def told_sessions(self, vehicle_id: str, from_at: int) -> list[ToldSession]:
+    async def reported_sessions(self, vehicle_id: str, from_at: int) -> list[ReportedSession]:
         """What sources told of sessions that started from `from_at` on, oldest first."""
         found = self._reader.rows(
             f"SELECT source, name, told_at, started_at, document FROM told_sessions WHERE vehicle_key = {_KEY}"
             " AND started_at >= ?2 ORDER BY started_at, source, name",
             (vehicle_id, from_at),
         )
-        return [ToldSession(*row) for row in found]
+        return [ReportedSession(*row) for row in found]
 
-    async def stirred(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[Stir], int]:
+    async def stirred(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[DirtyVehicle], int]:
         """The cars of which something reported is among the next changes. See `store.base.Sessions`."""
         telling = ", ".join(str(signal.key) for signal in signals)
         observed = f"CASE WHEN h.signal_key IN ({telling}) THEN h.observed_at END"
@@ -74,21 +74,21 @@ class SessionTables:
             f" WHERE h.position > ? AND h.position <= ? AND h.signal_key IN ({_REPORTED}) GROUP BY h.vehicle_key"
         )
 
-        def scan(connection: Connection) -> tuple[list[Stir], int]:
+        def scan(connection: Connection) -> tuple[list[DirtyVehicle], int]:
             newest = int(fetch(connection, "SELECT value FROM sequences WHERE name = 'position'")[0][0])
             reached = min(newest, after + limit)
-            return [Stir(*row) for row in fetch(connection, sql, (after, reached))], max(after, reached)
+            return [DirtyVehicle(*row) for row in fetch(connection, sql, (after, reached))], max(after, reached)
 
         return await self._scans.run(scan)
 
-    async def heard_from(self, since_at: int, after: int, limit: int) -> tuple[list[Stir], int | None]:
+    async def heard_from(self, since_at: int, after: int, limit: int) -> tuple[list[DirtyVehicle], int | None]:
         """The cars of which anything was received since then. See `store.base.Sessions`."""
 
-        def scan(connection: Connection) -> tuple[list[Stir], int | None]:
+        def scan(connection: Connection) -> tuple[list[DirtyVehicle], int | None]:
             keys = [key for (key,) in fetch(connection, _CARS, (after, limit))]
             if not keys:
                 return [], None
-            found = [Stir(*row) for row in fetch(connection, _HEARD_FROM, (after, keys[-1], since_at))]
+            found = [DirtyVehicle(*row) for row in fetch(connection, _HEARD_FROM, (after, keys[-1], since_at))]
             return found, keys[-1] if len(keys) == limit else None
 
         return await self._scans.run(scan)
@@ -130,7 +130,7 @@ def _replace(connection: Connection, vehicle_id: str, window: tuple[int, int], s
     )
 
 
-def _keep_told(connection: Connection, vehicle_id: str, told: Sequence[ToldSession]) -> None:
+def _keep_told(connection: Connection, vehicle_id: str, told: Sequence[ReportedSession]) -> None:
     key = _key_of(connection, vehicle_id)
     if key is not None:
         connection.executemany(

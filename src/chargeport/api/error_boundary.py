@@ -1,0 +1,45 @@
+"""What every request passes, whichever way it comes in: its id, its base URL, its errors, its count."""
+
+import logging
+from collections import Counter
+from collections.abc import Awaitable
+
+from starlette.types import Scope
+
+from chargeport.api.links import Links
+from chargeport.api.problems import answer_to, as_problem
+from chargeport.api.response import Response, request_ids
+from chargeport.errors import INTERNAL, Problem
+
+_log = logging.getLogger("chargeport.api")
+
+
+class ErrorBoundary:
+    """Shared by the lane and the router, so that both turn errors into the same answers."""
+
+    def __init__(self, links: Links) -> None:
+        self.request_ids = request_ids()
+        self.answered: Counter[tuple[str, int]] = Counter()
+        """How many answers, by route and status."""
+        self.links = links
+
+    def base(self, scope: Scope) -> str:
+        """The base URL of a request."""
+        client = scope.get("client")
+        return self.links.base(scope["scheme"], client[0] if client else None, scope["headers"])
+
+    async def guarded(self, route: str, work: Awaitable[Response], request_id: str, base: str) -> Response:
+        """The answer that `work` gives, or the answer to the error that it ends in."""
+        try:
+            answer = await work
+        except Exception as error:  # noqa: BLE001  (the edge: nothing may leave as a traceback)
+            answer = self.refusal(error, request_id, base)
+        self.answered[route, answer.status] += 1
+        return answer
+
+    def refusal(self, error: Exception, request_id: str, base: str) -> Response:
+        """The answer to an error; one of our own making is logged with the request's id."""
+        problem = as_problem(error)
+        if problem.kind is INTERNAL and not isinstance(error, Problem):
+            _log.error("request %s failed", request_id, exc_info=error)
+        return answer_to(problem, request_id, base)

@@ -1,0 +1,71 @@
+"""A request as a route sees it, and what every route needs to answer it."""
+
+import msgspec
+from starlette.requests import Request as StarletteRequest
+
+from chargeport.api.access import Access
+from chargeport.api.reads import Reads
+from chargeport.api.tail import Tail
+from chargeport.clock import Clock
+from chargeport.errors import PERMISSION, Problem
+from chargeport.ingest.pipeline import Intake
+from chargeport.settings import Settings
+from chargeport.signals.definition import Permission
+from chargeport.store.base import Store
+from chargeport.store.records import Grant
+
+
+class AppContext(msgspec.Struct, frozen=True):
+    """What routes work with. Put together once, in `service`."""
+
+    store: Store
+    access: Access
+    reads: Reads
+    clock: Clock
+    settings: Settings
+    tail: Tail
+    intake: Intake
+
+
+class Request:
+    """One request: its parts in our terms, its answer's id and base URL."""
+
+    def __init__(self, raw: StarletteRequest, context: AppContext, request_id: str, base: str) -> None:
+        self.raw = raw
+        self.context = context
+        self.request_id = request_id
+        self.base = base
+
+    @property
+    def query(self) -> tuple[tuple[str, str], ...]:
+        """The query's parameters in their order."""
+        return tuple(self.raw.query_params.multi_items())
+
+    def path(self, name: str) -> str:
+        """A part of the path."""
+        return str(self.raw.path_params[name])
+
+    def header(self, name: bytes) -> bytes | None:
+        """A header's value: the last one if it stands there twice, as in the lane."""
+        found = None
+        for key, value in self.raw.scope["headers"]:
+            if key == name:
+                found = value
+        return found
+
+    @property
+    def user_id(self) -> str | None:
+        """The user that `sc-user-id` names."""
+        value = self.header(b"sc-user-id")
+        return None if value is None else value.decode("latin-1")
+
+    async def grant(self) -> Grant:
+        """Who asks. Raises Problem (401)."""
+        return await self.context.access.grant(self.header(b"authorization"))
+
+    async def allowed(self, permission: Permission) -> Grant:
+        """Who asks, if the application has this permission. Raises Problem (401, 403)."""
+        grant = await self.grant()
+        if permission not in grant.permissions:
+            raise Problem(PERMISSION, f"This needs the permission {permission}, which the application does not have.")
+        return grant

@@ -1,0 +1,71 @@
+"""Reading a request's body: bounded, whether it is packed or not."""
+
+import asyncio
+import zlib
+from typing import Final
+
+from starlette.requests import ClientDisconnect
+
+from chargeport.api.request import Request
+from chargeport.errors import MALFORMED, TOO_LARGE, TOO_SLOW, UNSUPPORTED_MEDIA, Problem
+
+MAX_MEMBERS: Final = 64  # of one gzip body: each costs a copy of what follows it
+
+BODY_WITHIN_S: Final = 60  # 8 MiB at a megabit a second
+
+_GZIP: Final = zlib.MAX_WBITS | 16
+
+
+async def read_body(request: Request, max_bytes: int) -> bytes:
+    """The body, unpacked if it is gzip, never more than `max_bytes`. Raises Problem (400, 413, 415)."""
+    encoding = (request.header(b"content-encoding") or b"identity").decode("latin-1").strip().lower()
+    if encoding not in ("identity", "gzip", "x-gzip"):
+        raise Problem(UNSUPPORTED_MEDIA, f"The content encoding {encoding[:40]!r} is not understood: use gzip or none.")
+    length = request.header(b"content-length") or b"0"
+    if length.isdigit() and int(length[:20]) > max_bytes:
+        raise _too_large(max_bytes)
+    body = await _received(request, max_bytes)
+    return body if encoding == "identity" else _unpacked(body, max_bytes)
+
+
+async def _received(request: Request, max_bytes: int) -> bytes:
+    """The body as it came."""
+    chunks, size = [], 0
+    try:
+        async with asyncio.timeout(BODY_WITHIN_S):
+            async for chunk in request.raw.stream():
+                size += len(chunk)
+                if size > max_bytes:
+                    raise _too_large(max_bytes)
+                chunks.append(chunk)
+    except ClientDisconnect:
+        raise Problem(MALFORMED, "The connection ended before the body did.") from None
+    except TimeoutError:
+        raise Problem(TOO_SLOW, f"The body was not there within {BODY_WITHIN_S} s: send less at once.") from None
+    return b"".join(chunks)
+
+
+def _unpacked(body: bytes, max_bytes: int) -> bytes:
+    """The unpacked body; unpacking stops at the limit, so a small bomb stays small."""
+    parts: list[bytes] = []
+    size = 0
+    while body:
+        if len(parts) == MAX_MEMBERS:
+            raise Problem(MALFORMED, f"The body is made of more than {MAX_MEMBERS} gzip files: pack it as one.")
+        unpacker = zlib.decompressobj(_GZIP)
+        try:
+            part = unpacker.decompress(body, max_bytes - size + 1)
+        except zlib.error as error:
+            raise Problem(MALFORMED, f"The body is not gzip, though Content-Encoding says so: {error}.") from None
+        size += len(part)
+        if size > max_bytes or unpacker.unconsumed_tail:
+            raise _too_large(max_bytes)
+        if not unpacker.eof:
+            raise Problem(MALFORMED, "The gzip body ends too early.")
+        parts.append(part)
+        body = unpacker.unused_data  # gzip files may be put one behind the other
+    return b"".join(parts)
+
+
+def _too_large(max_bytes: int) -> Problem:
+    return Problem(TOO_LARGE, f"The body is larger than {max_bytes} bytes: send it in parts.")

@@ -1,0 +1,241 @@
+"""The ledger of charging: sessions from history, what sources reported of them, prices and places, and people's edits."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from chargeport.clock import Clock
+from chargeport.derivation import histories
+from chargeport.derivation import reported_sessions as told
+from chargeport.derivation.apart import apart, ask
+from chargeport.derivation.prices import Prices
+from chargeport.derivation.vehicles import CAPACITY, Cars
+from chargeport.derive.records import records as made
+from chargeport.derive.records.edits import Edit, edited
+from chargeport.derive.records.geofences import NEAR_MS, Fix, located
+from chargeport.derive.records.joined import RECORDS
+from chargeport.derive.records.records import Record
+from chargeport.derive.sessions.session import SIGNALS, Session
+from chargeport.derive.sessions.window import Window, recomputed
+from chargeport.derive.tracks import Tracks
+from chargeport.signals import bodies
+from chargeport.signals.catalogue import BY_CODE, TWINS
+from chargeport.signals.definition import Signal, Value
+from chargeport.signals.position import PreciseLocation
+from chargeport.signals.reading import Entry, Reading
+from chargeport.signals.violation import Violation
+from chargeport.store.base import Store
+from chargeport.store.records import KeptEdit, KeptSession, VehicleStates
+from chargeport.store.retention_policy import DAY_MS, HOUR_MS
+
+SOURCE: Final = "derived:sessions"  # what `meta.source` says of records and totals that were worked out here
+
+_TOTAL: Final = BY_CODE["chargeport-energytotal"]
+_LOCATION: Final = BY_CODE["location-preciselocation"]
+TELLING: Final = frozenset({*SIGNALS, RECORDS, CAPACITY, _LOCATION})
+"""A change of these may change records."""
+
+EVER_AT: Final = 1 << 62
+LONGEST_MS: Final = 30 * DAY_MS  # that a session is looked at for whether it goes on
+MAX_SETTLED: Final = 50_000  # cars
+FEWEST_OPEN: Final = 3  # records that are made anew while a session goes on: what is older stays as it is
+APART_MS: Final = 2 * HOUR_MS
+
+_log = logging.getLogger("chargeport.ledger")
+
+
+class Undo(msgspec.Struct, frozen=True, tag=True):
+    """The edit of this number is taken back."""
+
+    number: int
+
+
+class _Settled(msgspec.Struct, frozen=True):
+    """All records that started before `from_at` came to so many kWh, when they were last made."""
+
+    from_at: int
+    kwh: float
+
+
+class Ledger:
+    """Keeps the sessions of cars, and what is shown of them."""
+
+    def __init__(self, store: Store, clock: Clock, cars: Cars, prices: Prices) -> None:
+        self._store = store
+        self._clock = clock
+        self._cars = cars
+        self._prices = prices
+        self._settled: dict[str, _Settled] = {}
+
+    async def bring_up_to_date(self, vehicle_id: str, first_at: int, last_at: int, now: int) -> bool:
+        """Work out anew what changed between two instants, and show it; whether a session may still go on."""
+        found = await self._store.signals(vehicle_id)
+        settled = self._settled.pop(vehicle_id, None)  # until all is done: what fails half way is shown anew next time
+        if found is None:
+            return False
+        capacity = found.states.get(CAPACITY.key)
+        if capacity is not None and first_at <= (capacity.changed_at or -1) <= last_at:
+            first_at, last_at = 0, max(last_at, now)  # all sessions follow from it
+        has_news = await told.take(self._store, vehicle_id, first_at, last_at + 1)
+        for span in await self._days(vehicle_id, first_at, last_at):
+            has_news |= await self._brought(found, span, now)
+        if has_news or settled is None:
+            await self.publish(found)
+        else:
+            await self._count(found, settled)
+        return any(each.is_open for each in await self._store.sessions(vehicle_id, now - LONGEST_MS, EVER_AT))
+
+    async def records(self, found: VehicleStates, from_at: int = 0) -> list[Record]:
+        """The records of a car that started from then on, oldest first, open ones too: priced, placed, with people's edits."""
+        vehicle_id = found.vehicle.id
+        own, theirs = (
+            await self._store.sessions(vehicle_id, from_at, EVER_AT),
+            await told.since(self._store, vehicle_id, from_at),
+        )
+        return await asyncio.to_thread(self._made, vehicle_id, own, theirs, await self._store.edits(vehicle_id))
+
+    async def publish(self, found: VehicleStates) -> None:
+        """Show the records of a car, and its total, where there is more to show than was reported."""
+        every = await self.records(found)
+        closed = [each for each in every if not each.session.is_open]
+        entries = self._grown(found, every, 0.0)
+        is_more = any(each.session.stretches or each.original_ids or each.note for each in closed)
+        if TWINS[RECORDS].key in found.states or (closed and is_more):
+            body = await asyncio.to_thread(_body, closed)
+            entries += self._told_anew(found, RECORDS, body, max((each.session.ended_at for each in closed), default=0))
+        if entries:
+            await self._store.write(entries)
+        self._settle(found.vehicle.id, every, await self._store.edits(found.vehicle.id))
+
+    async def _count(self, found: VehicleStates, settled: _Settled) -> None:
+        """Show how the total grows while a session goes on, without looking at what is long over."""
+        entries = self._grown(found, await self.records(found, settled.from_at), settled.kwh)
+        if entries:
+            await self._store.write(entries)
+        self._settled[found.vehicle.id] = settled
+
+    async def _brought(self, found: VehicleStates, span: Window, now: int) -> bool:
+        """Work out anew what changed in a time; whether any session that is over is another than was known."""
+        vehicle_id = found.vehicle.id
+        raw_from = await self._raw_from(vehicle_id)
+        if span.to_at < raw_from:  # what this would be worked out from is gone, and what came of it stays
+            return False
+
+        async def read(from_at: int, to_at: int) -> Tracks:
+            return await histories.tracks(self._store, vehicle_id, SIGNALS, from_at, to_at)
+
+        result = await apart(recomputed(ask, *span, now, await self._cars.rules(found)), read)
+        window, made_anew = result.window, result.sessions
+        if window.from_at < raw_from:
+            window = Window(raw_from, max(raw_from, window.to_at))
+            made_anew = await self._behind(vehicle_id, raw_from, made_anew)
+        fixes = await self._fixes(vehicle_id, window) if made_anew else []
+        kept = [_kept(vehicle_id, located(each, (), fixes)) for each in made_anew]
+        before = await self._store.sessions(vehicle_id, *window)
+        if kept != before:
+            await self._store.replace_sessions(vehicle_id, *window, kept)
+        return [each for each in kept if not each.is_open] != [each for each in before if not each.is_open]
+
+    async def _raw_from(self, vehicle_id: str) -> int:
+        """Since when all is there that sessions are worked out from: older history may have grown coarse."""
+        horizons = [await self._store.horizon(vehicle_id, signal) for signal in SIGNALS]
+        return max((each.raw_from for each in horizons if each is not None), default=0)
+
+    async def _behind(self, vehicle_id: str, raw_from: int, found: Sequence[Session]) -> list[Session]:
+        """The sessions that began behind `raw_from`, but for what is the rest of one that began before."""
+        older = await self._store.sessions(vehicle_id, raw_from - LONGEST_MS, raw_from)
+        ended_at = max((msgspec.json.decode(each.body, type=Session).ended_at for each in older), default=0)
+        return [each for each in found if each.started_at >= raw_from and each.started_at > ended_at]
+
+    async def _days(self, vehicle_id: str, first_at: int, last_at: int) -> list[Window]:
+        """The time between two instants, a day at a time: what is imported may be years."""
+        if last_at - first_at > DAY_MS:
+            runs = [await self._store.history(vehicle_id, signal, limit=1) for signal in SIGNALS]
+            first_at = max(first_at, min((first[0].observed_at for first in runs if first), default=last_at))
+        return [Window(at, min(at + DAY_MS - 1, last_at)) for at in range(first_at, last_at + 1, DAY_MS)]
+
+    async def _fixes(self, vehicle_id: str, window: Window) -> list[Fix]:
+        """Where the car was during the sessions that started in a window, and shortly before."""
+        from_at, to_at = window.from_at - NEAR_MS, window.to_at + DAY_MS
+        track = await histories.track(self._store, vehicle_id, _LOCATION, from_at, to_at, every=False)
+        return [_fix(each.at, str(each.value)) for each in track.samples()]
+
+    def _made(
+        self, vehicle_id: str, own: Sequence[KeptSession], theirs: Sequence[Session], edits: Sequence[KeptEdit]
+    ) -> list[Record]:
+        """The records of these sessions. Slow where they are many."""
+        every = told.as_one([msgspec.json.decode(each.body, type=Session) for each in own], theirs)
+        shown = [self._prices.priced(self._prices.placed(each)) for each in every]
+        return edited(made.records(vehicle_id, shown), in_force(edits)).records
+
+    def _settle(self, vehicle_id: str, every: Sequence[Record], edits: Sequence[KeptEdit]) -> None:
+        """Remember what the older records came to, up to a time at which nothing charged; with edits, of none."""
+        settled = _Settled(0, 0.0)
+        for index in range(len(every) - FEWEST_OPEN, 0, -1):
+            ends_at, starts_at = every[index - 1].session.ended_at, every[index].session.started_at
+            if not edits and starts_at - ends_at > APART_MS:
+                settled = _Settled((starts_at + ends_at) // 2, made.total_kwh([each.session for each in every[:index]]))
+                break
+        if len(self._settled) >= MAX_SETTLED:
+            self._settled.clear()
+        self._settled[vehicle_id] = settled
+
+    def _grown(self, found: VehicleStates, every: Sequence[Record], settled_kwh: float) -> list[Entry]:
+        """The total, where it has grown; it never falls."""
+        known = found.states.get(TWINS[_TOTAL].key)
+        before_kwh = known.value if known is not None and isinstance(known.value, int | float) else 0.0
+        total_kwh = round(settled_kwh + made.total_kwh([each.session for each in every]), 2)
+        is_told = known is not None or not any(_has_energy(each) for each in every)
+        if not every or (is_told and total_kwh <= before_kwh):
+            return []
+        value = bodies.parse(_TOTAL, {"value": total_kwh})
+        return self._told_anew(found, _TOTAL, value, max(each.session.ended_at for each in every))
+
+    def _told_anew(self, found: VehicleStates, signal: Signal, value: Value, at: int) -> list[Entry]:
+        """The twin's new value, later than the one it replaces: at one instant the greater would hold, not the newer."""
+        twin = found.states.get(TWINS[signal].key)
+        if twin is not None and twin.value == value:
+            return []
+        at = at if twin is None or twin.observed_at is None else max(at, twin.observed_at + 1)
+        return [Reading(found.vehicle.id, TWINS[signal], value, at, self._clock.now(), SOURCE)]
+
+
+def in_force(edits: Sequence[KeptEdit]) -> list[Edit]:
+    """What people changed and did not take back."""
+    decoded = {each.number: msgspec.json.decode(each.body, type=Edit | Undo) for each in edits}
+    undone = {each.number for each in decoded.values() if isinstance(each, Undo)}
+    return [each for number, each in decoded.items() if not isinstance(each, Undo) and number not in undone]
+
+
+def _body(closed: Sequence[Record]) -> Value:
+    """The body of the records. One that breaks a rule of the wire, as an edit may make it, is left out and hides no other."""
+    try:
+        return bodies.parse(RECORDS, made.to_body(closed))
+    except Violation:
+        return bodies.parse(RECORDS, made.to_body([each for each in closed if _is_sound(each)]))
+
+
+def _has_energy(record: Record) -> bool:
+    return record.session.energy_added_kwh is not None
+
+
+def _is_sound(record: Record) -> bool:
+    try:
+        bodies.parse(RECORDS, made.to_body([record]))
+    except Violation as violation:
+        _log.warning("the record %s is not shown: %s", record.id, violation.detail)
+        return False
+    return True
+
+
+def _fix(at: int, text: str) -> Fix:
+    where = msgspec.json.decode(text, type=PreciseLocation)
+    return Fix(at, where.latitude, where.longitude)
+
+
+def _kept(vehicle_id: str, session: Session) -> KeptSession:
+    body = msgspec.json.encode(session).decode()
+    return KeptSession(session.started_at, made.record_id(vehicle_id, session), session.is_open, body)

@@ -1,0 +1,134 @@
+"""What derivations are told of a car beside its reports: facts of its model, and what its own sessions have taught."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from chargeport.clock import Clock
+from chargeport.derivation import histories
+from chargeport.derivation.samples import POWER, SOC, thinned
+from chargeport.derive import efficiency
+from chargeport.derive.live.curves import CarModel, car_model
+from chargeport.derive.live.inputs import CarFacts, Sample
+from chargeport.derive.live.taper import FinishedSession, Taper, learn
+from chargeport.derive.sessions.rules import Rules
+from chargeport.derive.sessions.session import Session
+from chargeport.derive.tracks import Track, samples
+from chargeport.signals.battery import NominalCapacity
+from chargeport.signals.catalogue import BY_CODE
+from chargeport.signals.held import held
+from chargeport.store.base import Store
+from chargeport.store.records import VehicleStates
+
+LEARN_FROM: Final = 12  # the newest finished sessions
+LEARN_EVERY_MS: Final = 6 * 3_600_000
+LEARN_BACK_MS: Final = 90 * 24 * 3_600_000
+MAX_CARS: Final = 50_000  # whose lessons are remembered
+
+CAPACITY, _CONNECTOR = BY_CODE["tractionbattery-nominalcapacity"], BY_CODE["charge-chargingconnectortype"]
+
+
+class _Lesson(msgspec.Struct, frozen=True):
+    at: int
+    taper: Taper | None
+    ac_efficiency: float | None
+    dc_efficiency: float | None
+
+
+_NO_LESSON: Final = _Lesson(0, None, None, None)
+
+
+class Cars:
+    """Knows cars. `models` is decoded open-ev-data JSON; `grid_sources` measure in front of the car's charger."""
+
+    def __init__(self, store: Store, clock: Clock, models: object | None, grid_sources: frozenset[str]) -> None:
+        self._store = store
+        self._clock = clock
+        self._models = models
+        self._grid_sources = grid_sources
+        self._known_models: dict[tuple[str, str, int | None, float | None], CarModel | None] = {}
+        self._lessons: dict[str, _Lesson] = {}
+
+    async def facts(self, found: VehicleStates, *, has_session: bool = True) -> CarFacts:
+        """What is known of a car. What its sessions taught is only of use while it charges."""
+        capacity_kwh, model = self._capacity(found)
+        lesson = await self._lesson(found.vehicle.id) if has_session else _NO_LESSON
+        connector = held(found.states, _CONNECTOR, self._clock.now())
+        return CarFacts(
+            capacity_kwh=capacity_kwh,
+            curve=None if model is None else model.curve,
+            taper=lesson.taper,
+            connector=None if connector is None or connector.value is None else str(connector.value),
+            make=found.vehicle.make,
+            phases=None if model is None else model.phases,
+            ac_efficiency=lesson.ac_efficiency,
+            dc_efficiency=lesson.dc_efficiency,
+        )
+
+    async def rules(self, found: VehicleStates) -> Rules:
+        """The rules by which a car's sessions are worked out."""
+        return Rules(capacity_kwh=self._capacity(found)[0], grid_sources=self._grid_sources)
+
+    def _capacity(self, found: VehicleStates) -> tuple[float | None, CarModel | None]:
+        """What the battery holds, as it was said; else as the model has it."""
+        state = held(found.states, CAPACITY, self._clock.now())
+        said_kwh = None
+        if state is not None and state.value is not None:
+            said_kwh = msgspec.json.decode(str(state.value), type=NominalCapacity).capacity
+        model = self._model(found, said_kwh)
+        return said_kwh if said_kwh is not None or model is None else model.capacity_kwh, model
+
+    def _model(self, found: VehicleStates, capacity_kwh: float | None) -> CarModel | None:
+        car = found.vehicle
+        if self._models is None or car.make is None or car.model is None:
+            return None
+        key = (car.make, car.model, car.year, capacity_kwh)
+        if key not in self._known_models:
+            self._known_models[key] = car_model(self._models, car.make, car.model, year=car.year, capacity_kwh=capacity_kwh)
+        return self._known_models[key]
+
+    async def _lesson(self, vehicle_id: str) -> _Lesson:
+        now = self._clock.now()
+        known = self._lessons.get(vehicle_id)
+        if known is None or now - known.at >= LEARN_EVERY_MS:
+            if len(self._lessons) >= MAX_CARS:
+                self._lessons.clear()
+            known = self._lessons[vehicle_id] = await self._learnt(vehicle_id, now)
+        return known
+
+    async def _learnt(self, vehicle_id: str, now: int) -> _Lesson:
+        kept = await self._store.sessions(vehicle_id, now - LEARN_BACK_MS, now + 1)
+        finished = [msgspec.json.decode(each.body, type=Session) for each in kept if not each.is_open][-LEARN_FROM:]
+        courses = [await self._course(vehicle_id, each) for each in finished if each.charging_type is not None]
+        taper = await asyncio.to_thread(learn, courses)
+        return _Lesson(now, taper, _efficiency(finished, "AC"), _efficiency(finished, "DC"))
+
+    async def _course(self, vehicle_id: str, session: Session) -> FinishedSession:
+        span = (session.started_at, session.ended_at + 1)
+        tracks = await histories.tracks(self._store, vehicle_id, (POWER, SOC), *span)
+        return FinishedSession(
+            kind=session.charging_type or "AC",
+            started_at=session.started_at,
+            power=await asyncio.to_thread(_measured, tracks.get(POWER), *span),
+            soc=await asyncio.to_thread(_measured, tracks.get(SOC), *span),
+        )
+
+
+def _measured(track: Track | None, from_at: int, to_at: int) -> Sequence[Sample]:
+    found = [] if track is None else samples({track.signal: track}, track.signal)
+    within = [each for each in found if from_at <= each.at < to_at]
+    numbers = [Sample(each.at, each.value) for each in within if isinstance(each.value, int | float)]
+    return numbers if track is None else thinned(track.signal, numbers)
+
+
+def _efficiency(finished: Sequence[Session], kind: str) -> float | None:
+    return efficiency.learnt(
+        (each.energy_added_kwh, each.energy_drawn_kwh)
+        for each in finished
+        if each.charging_type == kind
+        and each.energy_method in ("counter", "lifetime")
+        and each.energy_added_kwh is not None
+        and each.energy_drawn_kwh is not None
+    )

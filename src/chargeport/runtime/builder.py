@@ -1,0 +1,183 @@
+"""From `[[sources]]` in the settings to sources that run. A setting that is wrong stops the start with one sentence."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from importlib import import_module, metadata
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta
+
+from chargeport.clock import Clock
+from chargeport.dialects.table import Dialect
+from chargeport.dialects.topics import TopicPattern
+from chargeport.errors import SettingError
+from chargeport.ingest.dialects import STATIONS
+from chargeport.runtime.source_status import SourceStatus
+from chargeport.sources.base import Charging, Memory, Source, SourceContext, SourceError, SourceType
+
+GROUP: Final = "chargeport.sources"
+"""The entry-point group in which other packages offer source types."""
+
+_BUILT_IN: Final = {
+    "home_assistant": ("home_assistant", "HOME_ASSISTANT"),
+    "kafka": ("kafka", "KAFKA"),
+    "mqtt": ("mqtt.source", "TYPE"),
+    "nats": ("nats", "NATS"),
+    "ocpp": ("ocpp.source", "TYPE"),
+    "polling": ("polling", "POLLING"),
+    "recording": ("replay", "RECORDING"),
+}
+"""Our own types by name: the module below `chargeport.sources` that is loaded when one is wanted, and what it is there."""
+
+
+class CommonKeys(msgspec.Struct, frozen=True, kw_only=True):
+    """What every source has."""
+
+    name: Annotated[
+        str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="What `meta.source` shows; letters, digits, - _ .")
+    ]
+    type: Annotated[str, Meta(description="What it is heard through.")]
+    dialect: Annotated[str | None, Meta(description="What it speaks; most types have one of their own.")] = None
+    topics: Annotated[
+        list[str], Meta(description="Instead of the dialect's: `home/{vehicle}/{field}`; `{field...}` is all that is left.")
+    ] = []
+    vehicle: Annotated[str | None, Meta(description="The one car that all of it is about: id, VIN or alias.")] = None
+    record: Annotated[str | None, Meta(description="Folder in which what it hears is also kept, redacted, as a recording.")] = (
+        None
+    )
+
+
+class Built(msgspec.Struct, frozen=True):
+    """A source, ready to run, with the dialect it is read by."""
+
+    source: Source
+    dialect: Dialect
+    pulse: SourceStatus
+    record: str | None = None
+
+
+class Plugins(msgspec.Struct, frozen=True):
+    """The source types of other packages by name, and in a sentence each why some can't be used."""
+
+    types: dict[str, SourceType]
+    broken: dict[str, str]
+
+
+def built_in(name: str) -> SourceType | None:
+    """The type of ours that has this name."""
+    if name not in _BUILT_IN:
+        return None
+    module, constant = _BUILT_IN[name]
+    found: SourceType = getattr(import_module(f"chargeport.sources.{module}"), constant)
+    return found
+
+
+@cache
+def plugins() -> Plugins:
+    """What installed packages offer. One that is broken is in nobody's way who does not name it."""
+    found = Plugins({}, {})
+    for entry in metadata.entry_points(group=GROUP):
+        package = entry.dist.name if entry.dist is not None else "another package"
+        try:
+            kind = entry.load()
+        except Exception as error:  # noqa: BLE001  (other people's code)
+            found.broken[entry.name] = f"{package} offers it, but can't be loaded: {error}"
+            continue
+        if not isinstance(kind, SourceType) or kind.name != entry.name:
+            found.broken[entry.name] = f"{package} offers it, but as no SourceType of this name"
+        elif kind.name in found.types or kind.name in _BUILT_IN:
+            found.broken.setdefault(entry.name, f"{package} offers it, but there is one already")
+        else:
+            found.types[kind.name] = kind
+    return found
+
+
+def source_types() -> dict[str, SourceType]:
+    """All types of ours by name."""
+    return {name: kind for name in _BUILT_IN if (kind := built_in(name)) is not None}
+
+
+class Builder:
+    """Makes sources of settings."""
+
+    def __init__(
+        self, dialects: Mapping[str, Dialect], clock: Clock, memory: Callable[[str], Memory], charging: Charging
+    ) -> None:
+        """`memory` makes the memory of a source from its name; `charging` says whether a car charges."""
+        self._dialects = dialects
+        self._clock = clock
+        self._memory = memory
+        self._charging = charging
+
+    def build(self, tables: Sequence[Mapping[str, Any]]) -> list[Built]:
+        """The sources of all tables, in their order. Raises SettingError."""
+        built: list[Built] = []
+        for number, table in enumerate(tables):
+            where = f"sources[{number}]"
+            one = self._one(table, where)
+            if any(one.source.name == other.source.name for other in built):
+                raise SettingError(
+                    f"A setting is wrong: {where}.name: {one.source.name!r} is the name of another source already."
+                )
+            built.append(one)
+        return built
+
+    def _one(self, table: Mapping[str, Any], where: str) -> Built:
+        common, own = _split(table, where)
+        kind = built_in(common.type) or plugins().types.get(common.type)
+        if kind is None:
+            known = ", ".join(sorted({*_BUILT_IN, *plugins().types}))
+            why = plugins().broken.get(common.type, f"it is no type of source: use one of {known}")
+            raise SettingError(f"A setting is wrong: {where}.type: {common.type!r}: {why}.")
+        dialect = self._dialect(common, kind, where)
+        settings = _converted(own, kind.settings, f"{where} ({common.name})")
+        pulse = SourceStatus(common.name, kind.name, dialect.name, self._clock)
+        surroundings = SourceContext(
+            name=common.name, dialect=dialect.name, clock=self._clock, memory=self._memory(common.name), told=pulse,
+            charging=self._charging, topics=tuple(each.filter for each in dialect.topics), vehicle=common.vehicle,
+        )  # fmt: skip
+        try:
+            return Built(kind.build(settings, surroundings), dialect, pulse, common.record)
+        except SourceError as error:
+            raise SettingError(f"A setting is wrong: {where} ({common.name}): {error}") from error
+        except Exception as error:
+            what = f"{type(error).__name__}: {error}"
+            raise SettingError(f"A setting is wrong: {where} ({common.name}): {kind.name} can't be made: {what}.") from error
+
+    def _dialect(self, common: CommonKeys, kind: SourceType, where: str) -> Dialect:
+        name = common.dialect or kind.dialect
+        if name is None or name not in self._dialects:
+            known = ", ".join(sorted(self._dialects))
+            what = "is needed" if name is None else f"{name!r} is no dialect"
+            raise SettingError(f"A setting is wrong: {where}.dialect: {what}: use one of {known}.")
+        dialect = self._dialects[name]
+        if not common.topics:
+            return dialect
+        try:
+            return msgspec.structs.replace(dialect, topics=tuple(TopicPattern.parse(each) for each in common.topics))
+        except ValueError as error:
+            raise SettingError(f"A setting is wrong: {where}.topics: {error}.") from None
+
+
+def _split(table: Mapping[str, Any], where: str) -> tuple[CommonKeys, dict[str, Any]]:
+    names = set(CommonKeys.__struct_fields__)
+    common = _converted({key: value for key, value in table.items() if key in names}, CommonKeys, where)
+    return common, {key: value for key, value in table.items() if key not in names}
+
+
+def _converted(table: Mapping[str, Any], into: type[msgspec.Struct], where: str) -> Any:
+    if unknown := sorted(table.keys() - {field.encode_name for field in msgspec.structs.fields(into)}):
+        known = ", ".join(field.encode_name for field in msgspec.structs.fields(into))
+        raise SettingError(f"A setting is wrong: {where}: {unknown[0]!r} is no key here: {known} are.")
+    try:
+        return msgspec.convert(table, into, strict=True)
+    except msgspec.ValidationError as error:
+        what, _, path = str(error).partition(" - at `$")
+        name = path.rstrip("`")
+        raise SettingError(f"A setting is wrong: {where}{name}: {what}.") from None
+
+
+def stations(built: Sequence[Built]) -> frozenset[str]:
+    """The names of the sources that stand on the charger's side."""
+    return frozenset(each.source.name for each in built if each.dialect.name in STATIONS) | STATIONS

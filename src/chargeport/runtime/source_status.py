@@ -1,0 +1,119 @@
+"""How each source is: what `source list` shows, in numbers and one line that a person can act on."""
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Final, Literal, Protocol, runtime_checkable
+
+import msgspec
+
+from chargeport.clock import Clock
+from chargeport.sources.base import SourceError
+
+RATE_OVER_MS: Final = 60_000
+
+Condition = Literal["connecting", "connected", "waiting", "stopped"]
+
+
+class SourceState(msgspec.Struct, frozen=True, kw_only=True):
+    """How a source is. Instants are milliseconds since the epoch, by our clock.
+
+    `waiting` is between a failure, told by `cause` and `sentence`, and the next try at `retry_at`. `messages` and what became
+    of them are counted since the server started; `lag` is how many wait on the other side, where it says so. `left`: of a
+    source with a budget, the requests that it may still make now, by car.
+    """
+
+    name: str
+    type: str
+    dialect: str
+    condition: Condition = "connecting"
+    since_at: int
+    last_message_at: int | None = None
+    messages: int = 0
+    per_second: float = 0
+    stored: int = 0
+    rejected: int = 0
+    outranked: int = 0
+    lag: int | None = None
+    left: dict[str, int] = {}
+    retry_at: int | None = None
+    cause: str | None = None
+    sentence: str | None = None
+
+
+@runtime_checkable
+class Budgeted(Protocol):
+    """A source that asks, and may not ask as often as it likes."""
+
+    async def left(self) -> Mapping[str, int | None]:
+        """The requests that may be made now, by car; None: any number."""
+        ...
+
+
+class SourceStatus:
+    """Keeps the state of one running source. It is the `StatusReporter` that the source tells how it is."""
+
+    def __init__(self, name: str, kind: str, dialect: str, clock: Clock) -> None:
+        self._clock = clock
+        self._state = SourceState(name=name, type=kind, dialect=dialect, since_at=clock.now())
+        self._heard: deque[tuple[int, int]] = deque()  # when, how many
+
+    @property
+    def state(self) -> SourceState:
+        """How the source is now."""
+        now = self._clock.now()
+        while self._heard and self._heard[0][0] <= now - RATE_OVER_MS:
+            self._heard.popleft()
+        rate = sum(count for _, count in self._heard) * 1000 / RATE_OVER_MS
+        return msgspec.structs.replace(self._state, per_second=round(rate, 2))
+
+    def connected(self) -> None:
+        """The other side has taken us in."""
+        self._become("connected")
+
+    def lag(self, behind: int) -> None:
+        """So many messages wait on the other side."""
+        self._state = msgspec.structs.replace(self._state, lag=behind)
+
+    def left(self, requests: Mapping[str, int | None]) -> None:
+        """So many requests may be made now, by car; None: any number."""
+        limited = {vehicle: count for vehicle, count in requests.items() if count is not None}
+        self._state = msgspec.structs.replace(self._state, left=limited)
+
+    def heard(self, count: int, stored: int, rejected: int, outranked: int) -> None:
+        """So many messages came, and so many readings of them are stored, not understood, outranked."""
+        if not count:
+            return
+        now = self._clock.now()
+        self._heard.append((now, count))
+        if self._state.condition != "connected":  # it hears, so it is
+            self._become("connected")
+        known = self._state
+        self._state = msgspec.structs.replace(
+            known,
+            last_message_at=now,
+            messages=known.messages + count,
+            stored=known.stored + stored,
+            rejected=known.rejected + rejected,
+            outranked=known.outranked + outranked,
+        )
+
+    def failed(self, error: SourceError, retry_at: int) -> None:
+        """It could not go on, and is started again then."""
+        self._become("waiting", cause=error.cause.value, sentence=str(error), retry_at=retry_at)
+
+    def trying(self) -> None:
+        """It is started (again); why it failed before stays known until it is connected."""
+        known = self._state
+        self._become("connecting", cause=known.cause, sentence=known.sentence)
+
+    def stopped(self) -> None:
+        """It has ended with the server."""
+        self._become("stopped")
+
+    def _become(
+        self, condition: Condition, *, cause: str | None = None, sentence: str | None = None, retry_at: int | None = None
+    ) -> None:
+        since_at = self._state.since_at if condition == self._state.condition else self._clock.now()
+        self._state = msgspec.structs.replace(
+            self._state, condition=condition, since_at=since_at, cause=cause, sentence=sentence, retry_at=retry_at
+        )

@@ -1,0 +1,111 @@
+"""Runs sources for good: one that fails waits and is started again, and stops neither the others nor the API."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Final
+
+from chargeport.clock import Clock
+from chargeport.errors import StoreError
+from chargeport.ingest.pipeline import Intake
+from chargeport.runtime.source_status import Budgeted, SourceState, SourceStatus
+from chargeport.sources.base import Cause, Delivery, RawMessage, Source, SourceError
+
+FIRST_WAIT_S: Final = 1.0
+LONGEST_WAIT_S: Final = 300.0
+SHAKEN_OFF_AFTER_S: Final = 60.0
+"""A source that ran for so long begins with the first wait again."""
+WRITTEN_EVERY_S: Final = 2.0
+"""How often the states of the sources are written down for commands to read."""
+
+_log = logging.getLogger("chargeport.sources")
+
+Write = Callable[[Sequence[SourceState]], Awaitable[None]]
+
+
+class Supervisor:
+    """Runs the sources of a service and knows how they are."""
+
+    def __init__(self, intake: Intake, clock: Clock, write: Write, jitter: random.Random | None = None) -> None:
+        """`write` puts down the states of all sources."""
+        self._intake = intake
+        self._clock = clock
+        self._write = write
+        self._jitter = jitter or random.Random()  # noqa: S311  (spreads retries, keeps no secret)
+        self._pulses: dict[str, SourceStatus] = {}
+        self._budgeted: dict[str, Budgeted] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self, sources: Sequence[tuple[Source, SourceStatus]]) -> None:
+        """Run sources, each in a task of its own."""
+        for source, pulse in sources:
+            self._pulses[source.name] = pulse
+            if isinstance(source, Budgeted):
+                self._budgeted[source.name] = source
+            self._tasks.append(asyncio.create_task(self._keep_running(source, pulse), name=f"source {source.name}"))
+        if self._pulses:
+            self._tasks.append(asyncio.create_task(self._write_states(), name="source states"))
+
+    def states(self) -> list[SourceState]:
+        """How the sources are now."""
+        return [pulse.state for pulse in self._pulses.values()]
+
+    async def close(self) -> None:
+        """End all sources."""
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+        for pulse in self._pulses.values():
+            pulse.stopped()
+        if self._tasks:
+            with suppress(StoreError):
+                await self._write(self.states())
+        self._tasks.clear()
+
+    async def _keep_running(self, source: Source, pulse: SourceStatus) -> None:
+        wait_s = FIRST_WAIT_S
+        while True:
+            began_at = self._clock.now()
+            error = await self._run(source, pulse)
+            if self._clock.now() - began_at > SHAKEN_OFF_AFTER_S * 1000:
+                wait_s = FIRST_WAIT_S
+            pause_s = error.retry_after_s or wait_s * self._jitter.uniform(0.8, 1.2)
+            _log.warning("source %s: %s: %s It is started again in %.0f s.", source.name, error.cause.value, error, pause_s)
+            pulse.failed(error, self._clock.now() + round(pause_s * 1000))
+            await self._clock.sleep(pause_s)
+            wait_s = min(wait_s * 2, LONGEST_WAIT_S)
+            pulse.trying()
+
+    async def _run(self, source: Source, pulse: SourceStatus) -> SourceError:
+        """Run a source until it ends, and say why it did."""
+
+        async def emit(heard: Sequence[RawMessage | Delivery]) -> None:
+            taken = await self._intake.take(heard)
+            pulse.heard(len(heard), taken.stored, len(taken.issues), taken.outranked)
+
+        try:
+            await source.run(emit)
+        except SourceError as error:
+            return error
+        except StoreError as error:
+            return SourceError(Cause.UNREACHABLE, f"What it hears can't be stored: {error}")
+        except Exception as error:  # noqa: BLE001  (whatever it was: a source of somebody else's, perhaps)
+            _log.exception("source %s failed in a way that it did not foresee", source.name)
+            return SourceError(Cause.PROTOCOL, f"It failed unexpectedly: {type(error).__name__}: {error}.")
+        return SourceError(Cause.UNREACHABLE, "It came to an end by itself.")
+
+    async def _write_states(self) -> None:
+        while True:
+            try:
+                for name, source in self._budgeted.items():
+                    self._pulses[name].left(await source.left())
+                await self._write(self.states())
+            except StoreError as error:
+                _log.warning("the states of the sources can't be written: %s", error)
+            except Exception:  # noqa: BLE001  (a source of somebody else's, again)
+                _log.exception("how the sources are can't be told")
+            await asyncio.sleep(WRITTEN_EVERY_S)

@@ -1,0 +1,237 @@
+"""When the time of live values runs out: nothing is stored then, so whoever follows must be told by the clock.
+
+Holds a car and the first instant at which one of its values may end, no values. When that comes it looks at the store: a
+value that was confirmed meanwhile has more time. What is over because the session is over needs nothing of its own: the change
+of charge-ischarging says it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from heapq import heappop, heappush
+from itertools import islice
+from typing import Final
+
+import msgspec
+
+from chargeport.clock import Clock
+from chargeport.errors import StoreError
+from chargeport.signals.catalogue import CATALOGUE
+from chargeport.signals.definition import Cadence, Signal
+from chargeport.signals.held import charging_of, held
+from chargeport.signals.reading import AbsenceReason
+from chargeport.signals.state import Standing, State, stale_at, standing
+from chargeport.store.base import Store
+from chargeport.store.records import Change, VehicleStates
+
+MAX_CARS: Final = 200_000  # watched at once: some 70 MB
+LOOKS: Final = 200  # at cars in one go
+TURN: Final = 20  # of them while nobody else is served: a millisecond or two
+SWEPT: Final = 2_000  # cars looked through in one go for values that are fresh
+AGAIN_MS: Final = 60_000  # when an ended value is looked at again, at the earliest
+SELDOM_MS: Final = 900_000  # and at the latest
+FORGET_MS: Final = 86_400_000  # after so much silence nobody waits any more
+
+_LIVE: Final = tuple(signal for signal in CATALOGUE if signal.cadence is Cadence.LIVE)
+_BITS: Final = {signal.code: 1 << place for place, signal in enumerate(_LIVE)}
+_NONE: Final[Mapping[str, tuple[int, int | None]]] = {}
+
+_log = logging.getLogger("chargeport.endings")
+
+
+class Expiry(msgspec.Struct, frozen=True):
+    """At `at` the time of a value had run out. Or `has_returned`: it had, but was confirmed since, which is no change."""
+
+    vehicle_id: str
+    state: State
+    at: int
+    has_returned: bool = False
+
+
+class _Watch:
+    """A car: when to look at it, which signals' values held, and which were told to have ended."""
+
+    __slots__ = ("due_at", "ended", "holding", "since_at")
+
+    def __init__(self, since_at: int) -> None:
+        self.due_at: int | None = None
+        self.since_at: int | None = since_at  # what ended before is old; None once it was looked at
+        self.holding = 0
+        self.ended = _NONE  # by code, the value: its signal's key, and since when it was the same
+
+    def hold(self, code: str) -> None:
+        """A value of the signal holds."""
+        self.holding |= _BITS[code]
+
+    def return_of(self, code: str) -> tuple[int, int | None] | None:
+        """Something newer is known of the signal; the value that had ended before."""
+        before = self.ended.get(code)
+        if before is not None:
+            self.ended = {each: value for each, value in self.ended.items() if each != code} or _NONE
+        return before
+
+    def told(self, signal: Signal, found: VehicleStates, now: int) -> Expiry | None:
+        """What is to be told of a signal at `now`, which is noted."""
+        code, state = signal.code, held(found.states, signal, now)
+        ends_at = None if state is None else stale_at(state)
+        if state is None or ends_at is None:
+            return None
+        was_holding = bool(self.holding & _BITS[code]) or (self.since_at is not None and ends_at > self.since_at)
+        self.holding &= ~_BITS[code]
+        stands = standing(state, charging_of(found.states), now)
+        if stands is None:
+            self.hold(code)
+            is_same = self.return_of(code) == (state.signal.key, state.changed_at)
+            return Expiry(found.vehicle.id, state, now, has_returned=True) if is_same else None
+        if not was_holding or stands != Standing(AbsenceReason.UNREACHABLE, ends_at):
+            return None
+        self.ended = {**self.ended, code: (state.signal.key, state.changed_at)}
+        return Expiry(found.vehicle.id, state, now)
+
+    def next_look(self, found: VehicleStates, now: int) -> int | None:
+        """When something may be to tell again, after all signals were looked at; None when there is nothing to wait for."""
+        fresh = [stale_at(state) for state in found.states.values() if self.holding & _BITS.get(state.signal.code, 0)]
+        waits = [each for each in fresh if each is not None and each > now]
+        if self.ended:
+            heard_at = max((state.observed_at or 0 for state in found.states.values()), default=0)
+            if now - heard_at < FORGET_MS:
+                waits.append(now + min(max((now - heard_at) // 4, AGAIN_MS), SELDOM_MS))
+        return min(waits, default=None)
+
+
+class ExpiryWatch:
+    """Watches the cars that somebody wants. Belongs to one event loop."""
+
+    def __init__(self, store: Store, clock: Clock, wants: Callable[[str], bool] = lambda _: True) -> None:
+        """`wants` says whether anybody still wants to hear of a car."""
+        self._store = store
+        self._clock = clock
+        self._wants = wants
+        self._cars: dict[str, _Watch] = {}
+        self._due: list[tuple[int, str]] = []
+        self._first: dict[str, int] = {}  # cars to look at as soon as there is time, and since when that is wanted
+        self._sweep: tuple[int, int] | None = None  # the place that it has come to, and since when it is wanted
+        self._freshness = store.freshness
+        self._is_full = False
+
+    def watch(self, vehicle_ids: Iterable[str] | None) -> None:
+        """Tell of what ends from now on, of these cars too, or of all (None)."""
+        now = self._clock.now()
+        if vehicle_ids is None:
+            self._sweep = 0, now
+        else:
+            self._look_first(vehicle_ids, now)
+
+    def stop(self) -> None:
+        """Nobody wants anything any more."""
+        self._cars, self._due, self._first, self._sweep = {}, [], {}, None
+
+    def take(self, changes: Iterable[Change]) -> None:
+        """What changed, as the feed tells it: live values among it are watched from now on."""
+        now, freshness = self._clock.now(), self._store.freshness
+        for change in changes:
+            if change.signal.cadence is not Cadence.LIVE:
+                continue
+            car = self._cars.get(change.vehicle_id)
+            if car is not None:
+                car.return_of(change.signal.code)  # whatever it is now, the feed has told it
+            due_at = change.observed_at + freshness.of(change.source, change.signal)
+            if change.value is None or due_at <= now or not self._wants(change.vehicle_id):
+                continue
+            car = car or self._add(change.vehicle_id, now)
+            if car is not None:
+                car.hold(change.signal.code)
+                self._look_at(change.vehicle_id, car, due_at)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there is more to look at than one go has done."""
+        return bool(self._first) or self._sweep is not None or self._is_due(self._clock.now())
+
+    async def look(self) -> list[Expiry]:
+        """What has ended until now, as far as one go gets. Raises StoreError; nothing is lost by that."""
+        if self._freshness is not self._store.freshness:  # times have moved
+            self._freshness = self._store.freshness
+            self._first |= dict.fromkeys(self._cars, self._clock.now())
+        await self._go_on_sweeping()
+        told: list[Expiry] = []
+        for number in range(LOOKS):
+            next_one = self._next_one()
+            if next_one is None:
+                break
+            try:
+                found = await self._store.signals(next_one[0])
+            except StoreError:
+                if told:
+                    break  # the car is still on its list
+                raise
+            self._first.pop(next_one[0], None)
+            told += self._looked(found, *next_one)
+            if number % TURN == 0:
+                await asyncio.sleep(0)
+        return told
+
+    async def _go_on_sweeping(self) -> None:
+        if self._sweep is None or len(self._first) >= LOOKS:
+            return
+        after, wanted_at = self._sweep
+        heard_since = wanted_at - self._store.freshness.longest_ms
+        found, next_one = await self._store.cars_heard_of(heard_since, after, SWEPT)
+        self._look_first(found, wanted_at)
+        self._sweep = None if next_one is None else (next_one, wanted_at)
+
+    def _look_first(self, vehicle_ids: Iterable[str], since_at: int) -> None:
+        room = MAX_CARS - len(self._first)
+        new = (each for each in vehicle_ids if each not in self._cars and each not in self._first)
+        self._first |= dict.fromkeys(islice(new, room), since_at)
+
+    def _next_one(self) -> tuple[str, int] | None:
+        """A car to look at, and since when that is wanted. It stays on its list until it was looked at."""
+        for one in self._first.items():
+            return one
+        now = self._clock.now()
+        return (self._due[0][1], now) if self._is_due(now) else None
+
+    def _is_due(self, now: int) -> bool:
+        """Whether a car is due; lets go of what was put off or forgotten meanwhile."""
+        while self._due:
+            due_at, vehicle_id = self._due[0]
+            car = self._cars.get(vehicle_id)
+            if car is not None and car.due_at == due_at:
+                return due_at <= now
+            heappop(self._due)
+        return False
+
+    def _looked(self, found: VehicleStates | None, vehicle_id: str, since_at: int) -> list[Expiry]:
+        """What is told of a car, which is watched on if there is anything to wait for."""
+        now = self._clock.now()
+        if found is None or not self._wants(vehicle_id):
+            self._cars.pop(vehicle_id, None)
+            return []
+        car = self._cars.get(vehicle_id) or self._add(vehicle_id, since_at)
+        if car is None:
+            return []
+        told = [ending for signal in _LIVE if (ending := car.told(signal, found, now)) is not None]
+        car.since_at = None
+        due_at = car.next_look(found, now)
+        if due_at is None:
+            del self._cars[vehicle_id]
+        else:
+            car.due_at = None
+            self._look_at(vehicle_id, car, due_at)
+        return told
+
+    def _add(self, vehicle_id: str, since_at: int) -> _Watch | None:
+        if len(self._cars) >= MAX_CARS:
+            if not self._is_full:
+                _log.warning("more than %d cars have fresh values: streams are not told when those of others end", MAX_CARS)
+            self._is_full = True
+            return None
+        car = self._cars[vehicle_id] = _Watch(since_at)
+        return car
+
+    def _look_at(self, vehicle_id: str, car: _Watch, due_at: int) -> None:
+        """Look at the car then, or earlier if that was the plan."""
+        if car.due_at is None or due_at < car.due_at:
+            car.due_at = due_at
+            heappush(self._due, (due_at, vehicle_id))

@@ -1,0 +1,343 @@
+"""Values that nobody reports are worked out and told apart; what is reported always beats them, in any order."""
+
+import asyncio
+import importlib
+import random
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from chargeport.clock import ManualClock
+from chargeport.derivation.context import DERIVABLE
+from chargeport.derivation.throttle import Turns
+from chargeport.errors import StoreError
+from chargeport.service import Service
+from chargeport.settings import DatabaseSettings, Settings
+from chargeport.signals.catalogue import BY_CODE, TWINS
+from chargeport.signals.reading import AbsenceReason, Entry
+from derived_cars import (
+    AMPERAGE,
+    CABLE,
+    CAPACITY,
+    CAR,
+    CHARGING,
+    FAST,
+    HOUR,
+    MINUTE,
+    PHASES,
+    RECORDS,
+    SOC,
+    STATUS,
+    T0,
+    TOTAL,
+    VOLTAGE,
+    WATTAGE,
+    House,
+    absent,
+    night,
+    nothing,
+    said,
+)  # fmt: skip
+
+DAY = 24 * HOUR
+LIMITS, TIME = BY_CODE["charge-chargelimits"], BY_CODE["charge-timetocomplete"]
+
+
+def volts_and_amperes(at: int = T0) -> list[Entry]:
+    """What a car says that gives no power: on three phases at 16 A."""
+    return [
+        said(CHARGING, True, at), said(CABLE, True, at), said(FAST, False, at), said(PHASES, 3, at),
+        said(VOLTAGE, 230, at), said(AMPERAGE, 16, at),
+    ]  # fmt: skip
+
+
+async def test_power_follows_from_voltage_current_and_phases_and_says_so(house: House) -> None:
+    await house.take(volts_and_amperes())
+    await house.work()
+    shown = await house.read(WATTAGE)
+    assert shown["attributes"]["body"] == {"value": 11_040, "unit": "watts"}
+    assert shown["attributes"]["status"] == {"value": "SUCCESS"}
+    assert shown["meta"]["source"] == "derived:wattage/voltage-amperage-phases@1"
+    assert set(shown["meta"]["derivedFrom"]) >= {"charge-voltage", "charge-amperage", "charge-chargerphases"}
+    assert shown["meta"]["oemUpdatedAt"] == "2026-05-01T10:00:00.000Z"
+    assert "derivedFrom" not in (await house.read(VOLTAGE))["meta"]
+
+
+async def test_what_a_value_is_derived_from_are_the_reported_signals_it_went_by_this_time(house: House) -> None:
+    await house.take([said(VOLTAGE, 230, T0), said(AMPERAGE, 16, T0), said(PHASES, 3, T0), said(CABLE, True, T0)])
+    await house.work()
+    assert (await house.read(WATTAGE))["meta"]["derivedFrom"] == ["charge-amperage", "charge-chargerphases", "charge-voltage"]
+    charging = (await house.read(CHARGING))["meta"]  # no state of charge was told, though the rule would heed it
+    assert charging["source"] == "derived:ischarging/wattage@1"
+    assert "tractionbattery-stateofcharge" not in charging["derivedFrom"]
+
+
+async def test_the_time_left_needs_nobody_to_say_that_it_is_ac_and_names_limit_and_capacity(house: House) -> None:
+    told: list[Entry] = [
+        said(CAPACITY, {"capacity": 60}, T0 - HOUR),
+        said(LIMITS, {"activeLimit": 80, "values": []}, T0 - HOUR),
+        said(SOC, 50, T0),
+    ]
+    for minute in range(15):
+        at = T0 - minute * MINUTE
+        told += [said(CHARGING, True, at), said(WATTAGE, 7200, at)]
+    await house.take(told)
+    await house.work()
+    await house.work()
+    shown = await house.read(TIME)
+    assert shown["attributes"]["body"]["value"] == pytest.approx(18 / (7.2 * 0.925) * 60, rel=0.05)
+    assert {"charge-chargelimits", "tractionbattery-nominalcapacity"} <= set(shown["meta"]["derivedFrom"])
+
+
+async def test_the_phases_are_enough_to_tell_a_mains_voltage(house: House) -> None:
+    await house.take([said(WATTAGE, 7360, T0), said(AMPERAGE, 32, T0), said(PHASES, 1, T0)])
+    await house.work()
+    assert (await house.read(VOLTAGE))["attributes"]["body"]["value"] == 230
+
+
+async def test_a_car_of_which_only_old_values_were_known_is_not_kept_waiting(house: House) -> None:
+    await house.take([said(WATTAGE, 5000, T0 - 5 * HOUR)])
+    await house.derivation.begin()
+    turns = Turns(nothing)
+    await house.derivation._values.work(turns)
+    house.clock.move(2)
+    await house.take([said(VOLTAGE, 230, T0), said(AMPERAGE, 10, T0), said(PHASES, 1, T0)])
+    await house.derivation._values.work(turns)
+    assert (await house.read(WATTAGE))["attributes"]["body"]["value"] == 2300
+
+
+async def test_what_comes_a_few_seconds_later_is_worked_out_a_few_seconds_later(house: House) -> None:
+    told, turns = night(), Turns(nothing)
+    house.clock.move(24 * 3600)
+    await house.take([each for each in told if each.observed_at <= T0 + HOUR])
+    await house.derivation.work_out_sessions(turns)
+    assert await house.records() == []  # the cable is in, for all that is known
+    house.clock.move(3)
+    await house.take([each for each in told if each.observed_at > T0 + HOUR])
+    await house.derivation.work_out_sessions(turns)
+    (record,) = await house.records()
+    assert record["endTime"] == "2026-05-01T12:00:00.000Z"
+
+
+async def test_a_session_of_unknown_energy_makes_no_total(house: House) -> None:
+    told = [each for each in night() if each.signal in (CHARGING, CABLE)]
+    await house.take(told)
+    house.clock.move(24 * 3600)
+    await house.work()
+    assert len(await house.records()) == 1
+    assert await house.total_kwh() is None
+
+
+@pytest.mark.parametrize("reported_at", [T0 - MINUTE, T0, T0 + MINUTE])
+@pytest.mark.parametrize("comes_first", [True, False])
+async def test_a_reported_value_beats_a_derived_one_whenever_it_comes(
+    house: House, reported_at: int, comes_first: bool
+) -> None:
+    told = said(WATTAGE, 10_700, reported_at, "meter")
+    if comes_first:
+        await house.take([told])
+    await house.take(volts_and_amperes())
+    await house.work()
+    if not comes_first:
+        await house.take([told])
+    house.clock.move(60)
+    await house.work()
+    shown = await house.read(WATTAGE)
+    assert shown["attributes"]["body"]["value"] == 10_700
+    assert shown["meta"]["source"] == "meter"
+    if comes_first:
+        assert await house.twin(WATTAGE) is None, "nothing is derived for what was reported"
+
+
+async def test_the_same_readings_in_any_order_show_the_same_values(house: House) -> None:
+    told = [*volts_and_amperes(), said(WATTAGE, 10_700, T0, "meter")]
+    seen = set()
+    for number, order in enumerate(random.Random(3).sample(list(permutations(told)), 12)):
+        at = T0 + number * HOUR
+        house.clock.move((at - house.clock.now()) / 1000)
+        for each in order:
+            await house.take([said(each.signal, each.value, at, each.source)])  # type: ignore[union-attr]
+            await house.work()
+        shown = [await house.read(signal) for signal in (WATTAGE, VOLTAGE, CHARGING)]
+        seen.add(tuple((each["attributes"]["body"]["value"], each["meta"]["source"]) for each in shown))
+    assert seen == {((10_700, "meter"), (230, "box"), (True, "box"))}
+
+
+async def test_a_derived_live_value_is_over_with_the_session(house: House) -> None:
+    await house.take(volts_and_amperes())
+    await house.work()
+    await house.take([said(CHARGING, False, T0 + MINUTE)])
+    house.clock.move(61)
+    assert (await house.read(WATTAGE))["attributes"]["status"]["error"]["code"] == "NOT_CHARGING"
+    await house.work()
+    shown = await house.read(WATTAGE)
+    assert shown["attributes"]["status"]["value"] == "ERROR"
+    assert "body" not in shown["attributes"] or shown["attributes"]["status"]["error"]["code"] == "NOT_CHARGING"
+
+
+async def test_a_derived_live_value_ends_when_what_it_follows_from_grows_stale(house: House) -> None:
+    """Its inputs stand for three minutes here, and it for no longer, though nothing is reported at their end."""
+    from chargeport.signals.freshness import Freshness
+
+    codes = {signal.code: 3 * MINUTE for signal in (VOLTAGE, AMPERAGE)}
+    house.store.set_freshness(Freshness(learnt={"box": codes}))
+    await house.take(volts_and_amperes())
+    await house.work()
+    assert (await house.read(WATTAGE))["attributes"]["status"]["value"] == "SUCCESS"
+    house.clock.move(181)
+    await house.work()
+    shown = await house.read(WATTAGE)
+    assert shown["attributes"]["status"]["value"] == "ERROR"
+    assert shown["meta"]["ingestedAt"] >= "2026-05-01T10:03:00.000Z"
+    await house.take([said(VOLTAGE, 230, T0 + 4 * MINUTE), said(AMPERAGE, 16, T0 + 4 * MINUTE)])
+    house.clock.move(60)
+    await house.work()
+    assert (await house.read(WATTAGE))["attributes"]["body"]["value"] == 11_040, "and is back with them"
+
+
+async def test_a_car_with_nothing_but_a_status_charges_and_has_a_cable_in(house: House) -> None:
+    await house.take([said(STATUS, "CHARGING", T0)])
+    await house.work()
+    for signal in (CHARGING, CABLE):
+        shown = await house.read(signal)
+        assert shown["attributes"]["body"]["value"] is True
+        assert shown["meta"]["derivedFrom"] == ["charge-detailedchargingstatus"]
+    await house.take([said(STATUS, "DISCONNECTED", T0 + MINUTE)])
+    house.clock.move(61)
+    await house.work()
+    assert (await house.read(CHARGING))["attributes"]["body"]["value"] is False
+    assert (await house.read(CABLE))["attributes"]["body"]["value"] is False
+
+
+async def test_a_cable_that_was_seen_by_its_charging_is_unknown_after_it(house: House) -> None:
+    await house.take([said(CHARGING, True, T0)])
+    await house.work()
+    assert (await house.read(CABLE))["attributes"]["body"]["value"] is True
+    await house.take([said(CHARGING, False, T0 + MINUTE)])
+    house.clock.move(61)
+    await house.work()
+    shown = await house.read(CABLE)
+    assert shown["attributes"]["status"]["value"] == "ERROR", "it may be in or out"
+
+
+async def test_confirmations_keep_a_derived_value_alive(house: House) -> None:
+    await house.take(volts_and_amperes())
+    await house.work()
+    for minute in range(5, 61, 5):
+        house.clock.move(300)
+        await house.take(volts_and_amperes(T0 + minute * MINUTE))
+        await house.work()
+    assert (await house.read(WATTAGE))["meta"]["oemUpdatedAt"] == "2026-05-01T11:00:00.000Z"
+    assert len(await house.store.history(CAR.id, TWINS[WATTAGE], limit=10)) == 1, "no row for what is unchanged"
+
+
+async def test_what_a_source_says_it_can_t_tell_is_derived_all_the_same(house: House) -> None:
+    await house.take([absent(WATTAGE, AbsenceReason.NOT_CAPABLE, T0), *volts_and_amperes()])
+    await house.work()
+    assert (await house.read(WATTAGE))["attributes"]["body"]["value"] == 11_040
+
+
+async def test_a_car_that_reports_everything_costs_no_derivation(house: House) -> None:
+    everything = [said(signal, signal.example["value"], T0) for signal in DERIVABLE]
+    await house.take(everything)
+    await house.work()
+    found = await house.store.signals(CAR.id)
+    assert found is not None
+    assert not [state for state in found.states.values() if state.signal.is_derived]
+    house.derivation.heard(everything)
+    house.clock.move(30)
+    before = house.derivation._values.touched.copy()
+    await house.derivation._values.work(Turns(nothing))
+    assert house.derivation._values.touched == before, "it is not looked at again for a minute"
+
+
+async def test_energy_and_time_of_a_whole_session_are_worked_out_as_it_goes(house: House) -> None:
+    capacity = said(BY_CODE["tractionbattery-nominalcapacity"], {"capacity": 60}, T0 - HOUR)
+    await house.take([capacity, said(BY_CODE["charge-chargelimits"], {"activeLimit": 80, "values": []}, T0 - HOUR)])
+    told = night(hours=2)
+    energies = []
+    for at in range(T0, T0 + 2 * HOUR, 5 * MINUTE):
+        house.clock.move((at - house.clock.now()) / 1000 + 1)
+        await house.take([each for each in told if at - 5 * MINUTE < each.observed_at <= at or each.observed_at < T0 == at])
+        await house.work()
+        found = await house.state(BY_CODE["charge-energyadded"])
+        energies.append(0.0 if found is None else float(found.value))  # type: ignore[arg-type]
+    assert energies == sorted(energies)
+    assert energies[-1] == pytest.approx(7.4 * 115 / 60 * 0.9, rel=0.05)
+    left = await house.state(BY_CODE["charge-timetocomplete"])
+    assert left is not None
+    assert left.source is not None
+    assert left.source.startswith("derived:timetocomplete/")
+
+
+async def test_a_running_service_derives_and_keeps_records_by_itself(tmp_path: Path) -> None:
+    """With its own clock, doorbell and tasks; and lets go at once when it is closed."""
+    settings = Settings(database=DatabaseSettings(url=f"sqlite:///{tmp_path}/a.db"))
+    service = Service.open(settings, ManualClock(T0 + DAY))
+    await service.store.add_vehicle(CAR)
+    await service.start()
+    try:
+        await service.store.write([*night(), *volts_and_amperes(T0 + DAY)])
+        async with asyncio.timeout(10):
+            while True:
+                found = await service.store.signals(CAR.id)
+                assert found is not None
+                if {TWINS[WATTAGE].key, TWINS[RECORDS].key, TWINS[TOTAL].key} <= found.states.keys():
+                    break
+                await service.doorbell.wait(0.1)
+    finally:
+        await service.close()
+
+
+@pytest.mark.parametrize("broken", ["deriving.derive", "sessions.recomputed"])
+async def test_a_car_that_can_t_be_worked_out_holds_up_no_other(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, broken: str
+) -> None:
+    other = msgspec.structs.replace(CAR, id="0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c99", vin=None)
+    await house.store.add_vehicle(other)
+    module, _, name = broken.partition(".")
+    original, calls = getattr(importlib.import_module(f"chargeport.derivation.{module}"), name), []
+
+    def fail_at_first(*arguments: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise ZeroDivisionError
+        return original(*arguments)
+
+    monkeypatch.setattr(f"chargeport.derivation.{broken}", fail_at_first)
+    readings = [*night(T0 - DAY), *volts_and_amperes()]
+    await house.take([*readings, *(msgspec.structs.replace(each, vehicle=other.id) for each in readings)])  # type: ignore[type-var]
+    await house.work()
+    assert len(calls) >= 2
+    assert f"of a car can't be {'derived' if name == 'derive' else 'worked out'}" in caplog.text
+    states = [await house.store.signals(each.id) for each in (CAR, other)]
+    twin = TWINS[WATTAGE if name == "derive" else RECORDS].key
+    assert [twin in found.states for found in states if found is not None] == [False, True]
+
+
+async def test_a_store_that_fails_loses_no_work(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    await house.take([*night(T0 - DAY), *volts_and_amperes()])
+    for name in ("stirred", "signals", "replace_sessions", "write", "remember"):
+
+        async def fail(*_: Any) -> None:
+            raise StoreError("the disk is full")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(house.store, name, fail)
+            assert not await house.derivation._tried(house.work)
+    await house.work()
+    assert (await house.read(WATTAGE))["attributes"]["body"]["value"] == 11_040
+    assert len(await house.records()) == 1
+
+
+async def test_what_is_derived_is_told_by_its_own_past(house: House) -> None:
+    """`?at=` and history know the twin."""
+    await house.take(volts_and_amperes())
+    await house.work()
+    house.clock.move(600)
+    past = await house.store.states_at(CAR.id, T0 + MINUTE)
+    assert past is not None
+    assert past.states[TWINS[WATTAGE].key].value == 11_040

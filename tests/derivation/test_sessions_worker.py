@@ -1,0 +1,385 @@
+"""Sessions become records: whatever the order of arrival, however often all is made anew, and wherever a process was killed."""
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pytest
+
+from chargeport.derivation.progress import Mark
+from chargeport.derivation.sessions import Undo
+from chargeport.derive.records.edits import Annotate, Edit, Merge, Split, seen
+from chargeport.derive.records.records import Record
+from chargeport.settings import PlaceSettings, Settings, TariffSettings
+from chargeport.signals.catalogue import TWINS
+from chargeport.signals.definition import Permission
+from chargeport.signals.reading import Entry
+from chargeport.store.base import Store
+from chargeport.store.retention_policy import Keep, Policy
+from derived_cars import (
+    CAPACITY,
+    CAR,
+    CHARGING,
+    HOUR,
+    LOCATION,
+    MINUTE,
+    RECORDS,
+    SOC,
+    T0,
+    TOTAL,
+    WATTAGE,
+    House,
+    night,
+    said,
+)  # fmt: skip
+
+DAY = 24 * HOUR
+CHARGES = ((CHARGING, True), (WATTAGE, 7400))
+
+
+async def lived(house: House, days: int = 1) -> list[Entry]:
+    """So many nights, worked out after the last one."""
+    told: list[Entry] = [said(CAPACITY, {"capacity": 60}, T0 - DAY)]
+    for day in range(days):
+        told += night(T0 + day * DAY, hours=2 + day % 3)
+    house.clock.move((T0 + days * DAY - house.clock.now()) / 1000)
+    await house.take(told)
+    await house.work()
+    return told
+
+
+async def made(house: House) -> list[Record]:
+    found = await house.store.signals(CAR.id)
+    assert found is not None
+    return await house.workings.ledger.records(found)
+
+
+async def edit(house: House, change: Edit | Undo) -> int:
+    number = await house.store.add_edit(CAR.id, house.clock.now(), msgspec.json.encode(change).decode())
+    await house.work()
+    return number
+
+
+async def test_a_session_becomes_a_record_and_counts_in_the_total(house: House) -> None:
+    await lived(house)
+    (record,) = await house.records()
+    assert record["startTime"] == "2026-05-01T10:00:00.000Z"
+    assert record["endTime"] == "2026-05-01T12:00:00.000Z"
+    assert record["energyAdded"] == pytest.approx(7.4 * 2 * 0.9, rel=0.03)
+    assert record["chargingType"] == "AC"
+    assert record["id"].startswith("CHG-20260501-")
+    assert await house.total_kwh() == record["energyAdded"]
+    shown = await house.read(RECORDS)
+    assert shown["meta"]["source"] == "derived:sessions"
+    assert "charge-wattage" in shown["meta"]["derivedFrom"]
+
+
+async def test_a_session_that_goes_on_counts_but_is_no_record_yet(house: House) -> None:
+    told = night(hours=4)
+    totals = []
+    for minute in range(0, 120, 10):
+        until = T0 + minute * MINUTE
+        house.clock.move((until - house.clock.now()) / 1000)
+        await house.take([each for each in told if until - 10 * MINUTE < each.observed_at <= until])
+        await house.work()
+        totals.append(await house.total_kwh() or 0.0)
+    assert totals == sorted(totals)
+    assert totals[-1] > 5
+    assert await house.records() == []
+    assert await house.store.cars_with_open_sessions() == [(CAR.id, T0)]
+
+
+async def test_the_total_never_falls_whatever_late_reports_take_back(house: House) -> None:
+    await lived(house, 2)
+    before = await house.total_kwh()
+    assert before is not None
+    await house.take([said(SOC, 40, T0 + minute * MINUTE) for minute in range(0, 130, 5)])  # it did not fill at all, says one
+    await house.take([said(TOTAL, 1.0, T0)])  # and somebody reports one of his own
+    await house.work()
+    twin = await house.twin(TOTAL)
+    assert twin is not None
+    assert float(twin.value) >= before  # type: ignore[arg-type]
+
+
+async def test_what_a_source_tells_of_a_session_is_one_with_ours(house: House) -> None:
+    await lived(house)
+    told = {"startTime": "2026-05-01T10:02:00.000Z", "endTime": "2026-05-01T11:59:00.000Z", "energyAdded": 13.9, "id": "evcc-7"}
+    alone = {"startTime": "2026-04-20T10:00:00.000Z", "endTime": "2026-04-20T11:00:00.000Z", "energyAdded": 5.0, "id": "evcc-6"}
+    await house.take([said(RECORDS, {"values": [alone, told]}, T0 + 3 * HOUR, "evcc")])
+    await house.work()
+    first, second = await house.records()
+    assert (first["id"], first["energyAdded"]) == ("evcc-6", 5.0)
+    assert (second["energyAdded"], second["chargingType"]) == (13.9, "AC"), "its number, and ours where it has none"
+    assert second["id"].startswith("CHG-20260501-"), "the name that was shown stays"
+    assert await house.total_kwh() == 18.9
+    assert (await house.read(RECORDS))["meta"]["source"] == "derived:sessions"
+
+
+async def test_a_list_that_drops_old_records_takes_none_from_us(house: House) -> None:
+    def told(number: int) -> dict[str, Any]:
+        day = f"2026-04-{number:02}"
+        return {"startTime": f"{day}T10:00:00.000Z", "endTime": f"{day}T11:00:00.000Z", "energyAdded": 5.0, "id": f"e{number}"}
+
+    await lived(house)
+    for number in range(1, 6):
+        await house.take([said(RECORDS, {"values": [told(number)]}, T0 + 3 * HOUR + number * MINUTE, "evcc")])
+        await house.work()
+    assert [each["id"] for each in await house.records()][:5] == ["e1", "e2", "e3", "e4", "e5"]
+
+
+async def test_reported_records_alone_are_left_as_they_are(house: House) -> None:
+    await house.take([said(RECORDS, {"values": [{"startTime": "2026-04-20T10:00:00.000Z", "energyAdded": 5.0}]}, T0, "oem")])
+    await house.work()
+    assert await house.twin(RECORDS) is None
+    assert (await house.read(RECORDS))["meta"]["source"] == "oem"
+
+
+async def test_edits_hold_when_everything_is_made_anew_and_can_be_taken_back(house: House) -> None:
+    told = await lived(house, 2)
+    one, other = await made(house)
+    await edit(house, Annotate(record=seen(one), note="at my aunt's", energy_added_kwh=12.5))
+    number = await edit(house, Split(seen(other), T0 + DAY + HOUR))
+    assert (await house.records())[0]["energyAdded"] == 12.5
+    assert len(await house.records()) == 3
+    house.restart()
+    await house.derivation.begin()
+    await house.take([msgspec.structs.replace(each, observed_at=each.observed_at + 1) for each in told])  # type: ignore[type-var]
+    await house.work()
+    assert [record.note for record in await made(house)][:1] == ["at my aunt's"]
+    assert len(await house.records()) == 3
+    await edit(house, Undo(number))
+    assert len(await house.records()) == 2
+    assert (await house.records())[0]["energyAdded"] == 12.5
+    assert len(await house.store.edits(CAR.id)) == 3, "what was changed, and that it was taken back, stays known"
+
+
+async def test_an_edit_shows_even_if_its_list_is_the_lesser_text(house: House) -> None:
+    """Of two values at one instant the greater holds, so an edit must be told later, in any direction."""
+    await lived(house)
+    (record,) = await made(house)
+    for kwh in (99.0, 10.0, 50.0, 1.0):
+        await edit(house, Annotate(record=seen(record), energy_added_kwh=kwh))
+        assert [each["energyAdded"] for each in await house.records()] == [kwh]
+
+
+async def test_merged_records_are_one(house: House) -> None:
+    await lived(house, 2)
+    one, other = await made(house)
+    await edit(house, Merge((seen(one), seen(other))))
+    (merged,) = await house.records()
+    assert merged["id"] == one.id
+    assert merged["endTime"] == "2026-05-02T13:00:00.000Z"
+
+
+async def test_a_capacity_that_is_known_late_changes_what_was_worked_out_without_it(house: House) -> None:
+    climb = [said(SOC, 20 + minute / 2, T0 + minute * MINUTE) for minute in range(0, 100, 5)]
+    plugged = [said(each.signal, each.value, each.observed_at) for each in night() if each.signal.code.endswith("connected")]
+    house.clock.move(3 * DAY / 1000)
+    await house.take([*climb, *plugged])
+    await house.work()
+    assert [each.get("energyAdded") for each in await house.records()] in ([], [None])
+    await house.take([said(CAPACITY, {"capacity": 60}, T0 + 2 * DAY)])
+    house.clock.move(60)
+    await house.work()
+    (record,) = await house.records()
+    assert record["energyAdded"] == pytest.approx(0.475 * 60, rel=0.1)
+
+
+async def test_what_another_process_stores_is_worked_out_too(house: House) -> None:
+    house.clock.move(DAY / 1000)
+    await house.store.write(night())  # an import, say, that nobody here has heard of
+    await house.work()
+    assert len(await house.records()) == 1
+
+
+async def test_a_mere_confirmation_counts_even_if_the_process_died_right_after_it(house: House) -> None:
+    """It changes nothing that the feed would tell, and yet the session went on for longer."""
+    told = [said(CHARGING, False, T0 - HOUR)]
+    told += [said(signal, value, T0 + minute * MINUTE) for minute in range(0, 31, 5) for signal, value in CHARGES]
+    house.clock.move(2.2 * HOUR / 1000)
+    await house.take(told)
+    await house.work()
+    assert [(each.started_at, each.is_open) for each in await house.store.sessions(CAR.id, 0, 1 << 62)] == [(T0, False)]
+    late = [said(signal, value, T0 + 2 * HOUR) for signal, value in CHARGES]
+    assert set(await house.store.write([msgspec.structs.replace(each, received_at=house.clock.now()) for each in late])) == {
+        "unchanged"
+    }
+    house.restart()
+    await house.derivation.begin()
+    await house.work()
+    (record,) = await made(house)
+    assert record.session.ended_at == T0 + 2 * HOUR
+
+
+async def test_a_record_that_the_wire_has_no_form_for_hides_no_other(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    await lived(house, 2)
+    one, _ = await made(house)
+    await edit(house, Annotate(record=seen(one), energy_added_kwh=9999))
+    assert [each["startTime"][:10] for each in await house.records()] == ["2026-05-02"]
+    assert f"the record {one.id} is not shown" in caplog.text
+
+
+async def test_sessions_outlive_the_history_that_they_were_worked_out_from(house: House) -> None:
+    """Runs are folded into hours; what came of them stays, whatever is worked out again."""
+    await lived(house, 6)
+    before = await house.records()
+    policy, after, more = Policy({"Charge": Keep(raw_days=3), "TractionBattery": Keep(raw_days=3)}), 0, True
+    while more:
+        step = await house.store.fold(policy, house.clock.now(), after)
+        after, more = step.after, step.more
+    assert await house.store.horizon(CAR.id, CHARGING) is not None
+    await house.take([said(CAPACITY, {"capacity": 61}, T0 + 5 * DAY)])
+    house.derivation._marks.add(CAR.id, Mark(0, house.clock.now(), 0, 0))
+    house.clock.move(60)
+    await house.work()
+    assert await house.records() == before
+    await house.take([said(WATTAGE, 7400, T0 + HOUR + 1, "late")])
+    await house.work()
+    assert await house.records() == before
+
+
+HOME = PlaceSettings(name="Home", latitude=52.5, longitude=13.4, is_public=False, tariff="night")
+FLAT = TariffSettings(name="night", currency="EUR", price=0.30)
+
+
+async def test_a_car_that_says_where_it_is_has_its_sessions_placed_and_priced(house: House) -> None:
+    house.settings = Settings(places=[HOME], tariffs=[FLAT])
+    house.restart()
+    await house.take([said(LOCATION, {"latitude": 52.5003, "longitude": 13.4002, "heading": 90}, T0 - 5 * MINUTE)])
+    await lived(house)
+    (record,) = await house.records()
+    assert record["location"] == {"name": "Home", "latitude": 52.5003, "longitude": 13.4002}
+    assert record["isPublicCharger"] is False
+    assert record["cost"]["currency"] == "EUR"
+    assert record["cost"]["energyAmount"] == pytest.approx(0.30 * 7.4 * 2, rel=0.03)
+    shown = await house.read(RECORDS, frozenset(Permission) - {Permission.READ_CHARGE_LOCATIONS})
+    assert "location" not in shown["attributes"]["body"]["values"][0]
+
+
+async def test_a_position_that_comes_late_places_the_session_all_the_same(house: House) -> None:
+    house.settings = Settings(places=[HOME], tariffs=[FLAT])
+    house.restart()
+    await lived(house)
+    assert "location" not in (await house.records())[0]
+    await house.take([said(LOCATION, {"latitude": 52.5003, "longitude": 13.4002}, T0 + MINUTE)])
+    await house.work()
+    assert (await house.records())[0]["location"]["name"] == "Home"
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_a_shuffled_month_leaves_the_same_records(house: House, seed: int) -> None:
+    """In portions of any size, with repeats, and with restarts in between."""
+    told: list[Entry] = [said(CAPACITY, {"capacity": 60}, T0 - DAY)]
+    for day in range(30):
+        told += night(T0 + day * DAY, hours=1 + day % 4, every_s=900)
+    house.clock.move(31 * DAY / 1000)
+    await house.take(told)
+    await house.work()
+    expected, total = await house.records(), await house.total_kwh()
+    assert len(expected) == 30
+    await house.store.remove_vehicle(CAR.id)
+    await house.store.add_vehicle(CAR)
+    house.restart()
+    rng = random.Random(seed)
+    again = [*told, *rng.sample(told, len(told) // 5)]
+    rng.shuffle(again)
+    while again:
+        size = rng.choice([100, 400, 1600])
+        portion, again = again[:size], again[size:]
+        await house.take(portion)
+        if rng.random() < 0.3:
+            house.restart()
+            await house.derivation.begin()
+        await house.work()
+    assert await house.records() == expected
+    assert await house.total_kwh() >= total  # type: ignore[operator]
+
+
+# Killed between any two writes.
+
+
+class KilledError(BaseException):
+    """The process is gone."""
+
+
+class Mortal:
+    """A store whose process is killed before, or right after, the n-th of its writes."""
+
+    WRITES = ("write", "replace_sessions", "keep_reported", "remember", "add_edit")
+
+    def __init__(self, store: Store, lives: int, *, after: bool) -> None:
+        self._store = store
+        self._lives = lives
+        self._after = after
+        self.writes = 0
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._store, name)
+        if name not in self.WRITES:
+            return found
+
+        async def mortal(*args: Any) -> Any:
+            self.writes += 1
+            is_last = self.writes == self._lives
+            if is_last and not self._after:
+                raise KilledError
+            result = await found(*args)
+            if is_last:
+                raise KilledError
+            return result
+
+        return mortal
+
+
+def life() -> list[list[Entry]]:
+    """A session in portions, with what a source tells of it itself, and a late report."""
+    told: list[Entry] = [said(CAPACITY, {"capacity": 60}, T0 - DAY), *night(hours=1, every_s=600)]
+    told.sort(key=lambda each: each.observed_at)
+    late = told.pop(len(told) // 2)
+    values = [{"startTime": "2026-05-01T10:01:00.000Z", "endTime": "2026-05-01T11:00:00.000Z", "energyAdded": 6.6, "id": "e1"}]
+    portions = [told[start : start + 12] for start in range(0, len(told), 12)]
+    return [*portions, [late], [said(RECORDS, {"values": values}, T0 + 3 * HOUR, "evcc")]]
+
+
+async def live(house: House, store: Any, portions: Sequence[list[Entry]]) -> int:
+    """Go through the life; how many portions were acknowledged before the end."""
+    house.restart(store)
+    try:
+        await house.derivation.begin()
+        for number, portion in enumerate(portions):
+            newest = max(each.observed_at for each in portion)
+            house.clock.move(max(0, newest + 1000 - house.clock.now()) / 1000)
+            try:
+                await store.write(portion)
+            except KilledError:
+                return number
+            house.derivation.heard(portion)
+            try:
+                await house.work()
+            except KilledError:
+                return number + 1
+    except KilledError:
+        return 0
+    return len(portions)
+
+
+@pytest.mark.parametrize("after", [False, True])
+async def test_a_process_that_is_killed_at_any_write_leaves_the_same_record(house: House, after: bool) -> None:
+    """What was not acknowledged is sent again, as sources do; then all is as if nothing had happened."""
+    portions = life()
+    counting = Mortal(house.store, 0, after=after)
+    await live(house, counting, portions)
+    expected, total = await house.records(), await house.total_kwh()
+    assert len(expected) == 1
+    assert counting.writes > 20
+    for lives in range(1, counting.writes + 1):
+        await house.store.remove_vehicle(CAR.id)
+        await house.store.add_vehicle(CAR)
+        house.clock.move((T0 - house.clock.now()) / 1000)
+        acknowledged = await live(house, Mortal(house.store, lives, after=after), portions)
+        await live(house, Mortal(house.store, 0, after=after), portions[acknowledged:])
+        house.clock.move(3600)
+        await house.work()
+        assert (await house.records(), await house.total_kwh()) == (expected, total), lives
+    assert TWINS[RECORDS].is_derived

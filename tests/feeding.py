@@ -1,0 +1,73 @@
+"""An intake on a new store, cars to hear of, and deliveries in every dialect."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from chargeport.clock import ManualClock
+from chargeport.dialects.all import ALL
+from chargeport.dialects.table import Dialect
+from chargeport.errors import StoreError
+from chargeport.ingest.dialects import STATIONS
+from chargeport.ingest.pipeline import Intake
+from chargeport.ingest.precedence import Precedence
+from chargeport.signals.catalogue import BY_CODE
+from chargeport.signals.reading import Entry, Issue
+from chargeport.sources.base import Delivery, RawMessage
+from chargeport.store.base import Store
+from chargeport.store.records import Outcome, Vehicle
+
+T0 = 1_777_629_598_000  # 2026-05-01T09:59:58Z
+CAR = Vehicle(id="0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11", vin="WVWZZZ00000000001", aliases=("ann",))
+OTHER = Vehicle(id="0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c12", aliases=("garage:1",))
+
+
+def intake(store: Store, clock: ManualClock | None = None, dialects: Mapping[str, Dialect] = ALL, **more: Any) -> Intake:
+    precedence = more.pop("precedence", None) or Precedence(STATIONS | {"wallbox"})
+    return Intake(store, clock or ManualClock(T0), dialects, precedence, max_future_s=300, **more)
+
+
+def said(fields: Mapping[str, Any], *, source: str = "car", vehicle: str = CAR.id, at: int = T0, **more: Any) -> RawMessage:
+    """A message in the generic dialect: signals by their codes."""
+    named = {code if code in BY_CODE else f"charge-{code}": value for code, value in fields.items()}
+    return RawMessage(source=source, dialect="generic", vehicle=vehicle, fields=named, received_at=at, observed_at=at, **more)
+
+
+def delivery(payload: object, dialect: str = "generic", vehicle: str | None = CAR.id, **more: Any) -> Delivery:
+    body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    given = {"source": dialect, "received_at": T0, **more}
+    return Delivery(dialect=dialect, payload=body, vehicle=vehicle, **given)
+
+
+async def value(store: Store, code: str, vehicle: str = CAR.id) -> Any:
+    """The value of a signal now, and whose word it is."""
+    signal = BY_CODE[code if code in BY_CODE else f"charge-{code}"]
+    found = await store.signal(vehicle, signal)
+    assert found is not None
+    state = found.states.get(signal.key)
+    return None if state is None else (state.value, state.source)
+
+
+class Unwilling:
+    """A store that fails when it is told to, and otherwise does what the one behind it does."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.fails_at: str | None = None
+        self.writes: list[int] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def write(self, entries: Sequence[Entry], only_for: str | None = None) -> list[Outcome]:
+        self.writes.append(len(entries))
+        self._fail("write")
+        return await self._store.write(entries, only_for)
+
+    async def add_issues(self, issues: Sequence[Issue]) -> None:
+        self._fail("add_issues")
+        await self._store.add_issues(issues)
+
+    def _fail(self, where: str) -> None:
+        if self.fails_at == where:
+            raise StoreError("The disk is full.")

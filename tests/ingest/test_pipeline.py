@@ -1,0 +1,240 @@
+"""What is handed on is on disk when `take` returns, or a StoreError says that it is not; nothing else gets out."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chargeport.clock import ManualClock
+from chargeport.dialects.all import ALL
+from chargeport.dialects.table import Dialect, dialect, row
+from chargeport.errors import StoreError
+from chargeport.ingest import pipeline as intake_module
+from chargeport.signals.definition import Permission
+from chargeport.signals.violation import Rule
+from chargeport.sources.base import Delivery, RawMessage
+from chargeport.store.base import Store
+from chargeport.store.records import Application, Connection, Outcome, Page, Vehicle
+from chargeport.store.sqlite import SqliteStore
+from feeding import CAR, OTHER, T0, Unwilling, delivery, intake, said, value
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=12), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+async def kept(store: Store) -> list[tuple[str, str]]:
+    found, _ = await store.issues(Page(1, 100))
+    return [(each.issue.subject, each.issue.detail) for each in found]
+
+
+async def test_what_is_understood_and_what_is_not_are_both_on_disk_when_it_returns(store: Store) -> None:
+    taken = await intake(store).take([said({"wattage": 7200, "voltage": "a lot"}), delivery({"wattage": 7300})])
+    assert (taken.stored, len(taken.issues), taken.places) == (2, 1, [0])
+    assert await value(store, "wattage") == (7300, "generic")
+    assert [subject for subject, _ in await kept(store)] == ["charge-voltage"]
+
+
+@pytest.mark.parametrize("where", ["write", "add_issues"])
+async def test_a_store_that_fails_is_heard_of_and_the_same_may_be_handed_on_again(store: Store, where: str) -> None:
+    unwilling = Unwilling(store)
+    whole = intake(unwilling)  # type: ignore[arg-type]
+    batch = [said({"wattage": 7200}), delivery(b"{")]
+    unwilling.fails_at = where
+    with pytest.raises(StoreError):
+        await whole.take(batch)
+    unwilling.fails_at = None
+    taken = await whole.take(batch)
+    assert (taken.stored, len(taken.issues)) == (1, 1)
+    found, total = await store.issues(Page())
+    assert (total, found[0].count) == (1, 1)
+    assert await value(store, "wattage") == (7200, "car")
+
+
+async def test_retained_values_that_were_believed_survive_a_store_that_fails(store: Store) -> None:
+    unwilling = Unwilling(store)
+    whole = intake(unwilling)  # type: ignore[arg-type]
+    retained = msgspec.structs.replace(said({"wattage": 7200}, retained=True), observed_at=None)
+    assert (await whole.take([retained])).stored == 0
+    unwilling.fails_at = "write"
+    with pytest.raises(StoreError):
+        await whole.take([said({"voltage": 231})])
+    unwilling.fails_at = None
+    await whole.take([said({"voltage": 231})])
+    assert await value(store, "wattage") == (7200, "car")
+
+
+async def test_a_huge_batch_is_written_in_parts(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake_module, "MAX_ENTRIES", 100)
+    unwilling = Unwilling(store)
+    lines = b"\n".join(json.dumps({"at": T0 - index, "wattage": index}).encode() for index in range(1000))
+    taken = await intake(unwilling).take([delivery(lines)])  # type: ignore[arg-type]
+    assert taken.stored == 1000
+    assert max(unwilling.writes) <= 100
+    assert await value(store, "wattage") == (0, "generic")
+
+
+async def test_a_large_payload_is_read_while_others_have_their_turn(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake_module, "OFFLOAD_BYTES", 10)
+    loops = []
+
+    def reading(_dialect: Dialect, one: Delivery) -> list[RawMessage]:
+        with pytest.raises(RuntimeError):
+            loops.append(asyncio.get_running_loop())
+        return [said({"wattage": 1})]
+
+    odd = msgspec.structs.replace(ALL["generic"], read=reading)
+    assert (await intake(store, dialects={"generic": odd}).take([delivery({"wattage": 12345})])).stored == 1
+    assert loops == []
+
+
+async def test_a_dialect_that_fails_in_a_way_of_its_own_is_an_issue_that_keeps_the_delivery(store: Store) -> None:
+    def read(_dialect: Dialect, one: Delivery) -> list[RawMessage]:
+        if one.payload == b"boom":
+            raise RuntimeError("out of cheese")
+        return [RawMessage(source="x", dialect="odd", vehicle=CAR.id, fields={"a": 1, "b": 2}, received_at=T0)]
+
+    def decode(_value: object) -> Any:
+        raise AssertionError("this can't be")
+
+    odd = dialect("odd", row("a", "charge-wattage"), row("b", "charge-voltage", decode=decode), read=read)
+    whole = intake(store, dialects={"odd": odd})
+    taken = await whole.take([delivery(b"boom", "odd"), delivery(b"fine", "odd")])
+    assert [issue.detail for issue in taken.issues] == [
+        "can't be read: RuntimeError: out of cheese",
+        "can't be read: AssertionError: this can't be",
+    ]
+    assert taken.places == [0, 1]
+    assert msgspec.json.decode(taken.issues[0].raw, type=Delivery).payload == b"boom"
+
+
+async def test_half_a_character_and_an_unknown_dialect_are_issues_too(store: Store) -> None:
+    whole = intake(store)
+    taken = await whole.take(
+        [
+            said({"wattage": 1}, vehicle="\ud800"),
+            said({"wattage": "\ud800"}),
+            said({"\ud800": 1}),
+            said({"wattage": 1}, source="\ud800", vehicle="nobody"),
+            said({"wattage": 1}, source="\ud800"),
+            said({"charge-chargingconnectortype": "Type \ud800"}),
+            delivery(b"{", received_at=1 << 70),
+            msgspec.structs.replace(said({"wattage": 1}), dialect="klingon"),
+            delivery(b"{}", "klingon"),
+        ]
+    )
+    assert len(taken.issues) == 9
+    assert taken.stored == 0
+    assert sum(detail == "can't be read: 'klingon' is no dialect here" for _, detail in await kept(store)) == 2
+
+
+@pytest.mark.parametrize("received_at", [-1, T0 + 301_000, 1 << 70])
+async def test_what_can_not_have_been_received_yet_is_an_issue(store: Store, received_at: int) -> None:
+    message = msgspec.structs.replace(said({"wattage": 1}), received_at=received_at, observed_at=None)
+    taken = await intake(store).take([message, said({"wattage": 2})])
+    assert [issue.detail for issue in taken.issues] == [f"can't be read: it can't have been received at {received_at}"]
+    assert await value(store, "wattage") == (2, "car")
+
+
+async def test_an_unknown_car_is_an_issue_that_says_what_to_do_and_can_be_read_again(store: Store) -> None:
+    whole = intake(store)
+    taken = await whole.take([said({"wattage": 1}, source="box", vehicle="bob")])
+    assert taken.issues[0].rule is Rule.UNKNOWN_VEHICLE
+    assert "give it this alias (box:bob" in taken.issues[0].detail
+    await store.update_vehicle(msgspec.structs.replace(CAR, aliases=("box:bob",)))
+    again = msgspec.json.decode(taken.issues[0].raw, type=RawMessage)
+    assert (await whole.take([again], keep_issues=False)).stored == 1
+
+
+async def test_a_car_that_was_removed_and_made_known_anew_loses_nothing(store: Store) -> None:
+    whole = intake(store)
+    await whole.take([said({"wattage": 1}, vehicle="ann")])
+    await store.remove_vehicle(CAR.id)
+    anew = Vehicle(id="0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c99", aliases=("ann",))
+    await store.add_vehicle(anew)
+    taken = await whole.take([said({"wattage": 2, "voltage": "odd"}, vehicle="ann", at=T0 + 1)])
+    assert (taken.stored, len(taken.issues)) == (1, 1)
+    assert await value(store, "wattage", anew.id) == (2, "car")
+
+
+async def test_what_a_removed_car_says_is_an_issue_that_keeps_the_message(store: Store) -> None:
+    whole = intake(store)
+    await whole.take([said({"wattage": 1}, vehicle="ann")])
+    await store.remove_vehicle(CAR.id)
+    taken = await whole.take([said({"wattage": 2}, vehicle="ann")])
+    assert [issue.rule for issue in taken.issues] == [Rule.UNKNOWN_VEHICLE]
+    assert msgspec.json.decode(taken.issues[0].raw, type=RawMessage).vehicle == "ann"
+
+
+async def test_an_application_for_some_cars_reaches_no_other_and_leaves_nothing_behind(store: Store) -> None:
+    await store.add_application(
+        Application(client_id="app", name="App", permissions=frozenset(Permission), connected_only=True, management_token="",
+                    created_at=T0),
+        b"hash",
+    )  # fmt: skip
+    await store.add_connection(
+        Connection(id="c", client_id="app", user_id="u", vehicle=CAR, permissions=frozenset(Permission), created_at=T0)
+    )
+    whole = intake(store, auto_register=True)
+    await whole.take([said({"ischarging": True}, vehicle=OTHER.id)])
+    names = (CAR.id, OTHER.id, "WVWZZZ00000000009", "nobody")
+    taken = await whole.take([said({"ischarging": False, "oops": 1}, vehicle=name, at=T0 + 1) for name in names], "app")
+    refused = [issue for issue in taken.issues if issue.subject == "vehicle"]
+    assert [issue.rule for issue in refused] == [Rule.NOT_PERMITTED] * 3
+    assert len({issue.detail for issue in refused}) == 1, "it is not told which cars there are"
+    assert taken.outcomes[Outcome.ACCEPTED] == 1
+    assert await kept(store) == []
+    assert await value(store, "ischarging", OTHER.id) == (True, "car")
+
+
+async def test_what_was_heard_is_recorded_only_once_it_is_on_disk(store: Store) -> None:
+    unwilling, recorded = Unwilling(store), []
+    whole = intake(unwilling, record=recorded.extend)  # type: ignore[arg-type]
+    heard = [delivery({"wattage": 1}), said({"wattage": 2}, at=T0 + 1)]
+    unwilling.fails_at = "write"
+    with pytest.raises(StoreError):
+        await whole.take(heard)
+    assert recorded == []
+    unwilling.fails_at = None
+    await whole.take(heard)
+    assert recorded == heard[:1]
+
+
+async def test_a_source_with_topics_of_its_own_does_not_change_how_pushes_of_its_name_are_read(store: Store) -> None:
+    whole = intake(store)
+    whole.speaks("evcc", ALL["generic"])
+    assert (await whole.take([delivery({"chargePower": 7200}, "evcc")])).issues == []
+
+
+@pytest.mark.parametrize("name", sorted(ALL))
+async def test_no_bytes_and_no_json_stop_a_source(name: str, folder: Path) -> None:
+    store = SqliteStore.open(folder / "any.db")
+    await store.add_vehicle(CAR)
+    whole = intake(store, ManualClock(T0))
+    fields = sorted(ALL[name].by_field)
+    topics = [each.text.replace("{vehicle}", "ann").replace("{field...}", "x/y").replace("{field}", "x").replace("{}", "z")
+              for each in ALL[name].topics]  # fmt: skip
+    named = st.dictionaries(st.sampled_from(fields), JSON, max_size=4)
+
+    @given(
+        st.binary(max_size=60)
+        | JSON.map(lambda each: json.dumps(each).encode())
+        | named.map(lambda each: json.dumps(each).encode()),
+        st.sampled_from(["", "no/such/topic", *topics]),
+        st.sampled_from([None, CAR.id]),
+        st.booleans(),
+    )
+    def tried(payload: bytes, topic: str, vehicle: str | None, retained: bool) -> None:
+        part = delivery(payload, name, vehicle, topic=topic, retained=retained)
+        taken = asyncio.run(whole.take([part]))
+        assert len(taken.places) == len(taken.issues)
+
+    await asyncio.to_thread(tried)
+    await store.close()
