@@ -7,7 +7,7 @@ Lists are paged by number, changes by position. Instants are milliseconds since 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Protocol
 
-from chargeport.signals.definition import Signal
+from chargeport.signals.definition import Permission, Signal
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.reading import Entry, Issue
 from chargeport.store.records import (
@@ -171,8 +171,13 @@ class Vehicles(Protocol):
         """One car by any of its names: id, VIN or alias."""
         ...
 
-    async def vehicles(self, page: Page, connected_to: str | None = None) -> tuple[list[Vehicle], int]:
-        """A page of the cars, by id, and how many there are; with `connected_to`, of this application's connections."""
+    async def vehicles(
+        self, page: Page, connected_to: str | None = None, *, not_ended_by: str | None = None
+    ) -> tuple[list[Vehicle], int]:
+        """A page of the cars, by id, and how many there are; with `connected_to`, of this application's connections.
+
+        `not_ended_by` leaves out those with which this application ended its own connection.
+        """
         ...
 
     async def remove_vehicle(self, vehicle_id: str) -> Erased | None:
@@ -219,8 +224,8 @@ class Access(Protocol):
         """Connect; an existing connection of the same three gets the new permissions and keeps its id."""
         ...
 
-    async def connection(self, client_id: str, vehicle_id: str, user_id: str | None = None) -> Connection | None:
-        """The connection of an application to a car; the oldest, unless a user is named."""
+    async def connection(self, client_id: str, vehicle_id: str, user_uuid: str | None = None) -> Connection | None:
+        """The connection of an application to a car; the oldest, unless a user is named by UUID."""
         ...
 
     async def connections(
@@ -228,11 +233,24 @@ class Access(Protocol):
         page: Page,
         client_id: str | None = None,
         *,
-        user_id: str | None = None,
+        user_uuid: str | None = None,
         vehicle_id: str | None = None,
         mode: str | None = None,
+        every: frozenset[Permission] | None = None,
     ) -> tuple[list[Connection], int]:
-        """A page of the connections that fit, newest first, and how many there are."""
+        """A page of the connections that fit, newest first, and how many there are.
+
+        With `every`, the application has a connection of its own with each vehicle that it has none with otherwise, except
+        where it ended that: `user_id` is then the client id, `id` the vehicle's, and `every` the permissions.
+        """
+        ...
+
+    async def end_connections(self, client_id: str, vehicle_ids: Sequence[str] | None, at: int) -> int:
+        """End the application's own connections with these vehicles (None: with all there are); how many that were."""
+        ...
+
+    async def has_ended(self, client_id: str, vehicle_id: str) -> bool:
+        """Return whether the application ended its own connection with a vehicle."""
         ...
 
     async def connection_by_id(self, connection_id: str) -> Connection | None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import apsw
 
 from chargeport.errors import SchemaError, StartError, StoreError
+from chargeport.store.records import user_uuid_of
 
 BUSY_TIMEOUT_MS: Final = 10_000  # another process (a command, a backup) may hold the write lock for a moment
 CACHE_KIB: Final = 262_144
@@ -75,6 +76,10 @@ def version(connection: Connection) -> int:
     return int(fetch(connection, "PRAGMA user_version")[0][0])
 
 
+def _user_uuid_of(*values: Any) -> str:
+    return user_uuid_of(str(values[0]))
+
+
 def migrate(connection: Connection, path: Path) -> list[str]:
     """Bring the schema up to date, each step whole or not at all; the names of the steps that were taken.
 
@@ -82,6 +87,7 @@ def migrate(connection: Connection, path: Path) -> list[str]:
     """
     try:
         taken = []
+        connection.create_scalar_function("user_uuid_of", _user_uuid_of, 1, deterministic=True)  # for step 7
         with connection:  # a transaction: BEGIN IMMEDIATE below would nest, so processes meet at the first write
             steps = migrations()
             current = version(connection)
