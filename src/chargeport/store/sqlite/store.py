@@ -5,9 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from chargeport.store.sqlite.access import AccessTables
-from chargeport.store.sqlite.engine import connect, migrate
+from chargeport.store.sqlite.engine import connect
 from chargeport.store.sqlite.history import HistoryTables
 from chargeport.store.sqlite.issues import IssueTable
+from chargeport.store.sqlite.migrations import migrate
 from chargeport.store.sqlite.notes import NoteTables
 from chargeport.store.sqlite.reader import Reader
 from chargeport.store.sqlite.readings import ReadingTables
