@@ -111,7 +111,7 @@ async def test_who_shows_no_good_token_learns_nothing_but_that(world: World, con
 @each_closed_route
 async def test_a_token_is_good_for_an_hour_and_not_a_moment_longer(world: World, connection: Connection, route: Route) -> None:
     client = await world.application()
-    path = target(route, connection, "gone")
+    path = target(route, connection).replace(connection.id, "gone")
     world.clock.move(3599.999)
     assert (await send(world, route, path, client.headers)).status_code != 401
     world.clock.move(0.001)

@@ -37,7 +37,7 @@ _OWN: Final = (
 
 
 class AccessTables:
-    """`store.protocols.Access` on SQLite."""
+    """`store.access.Access` on SQLite."""
 
     def __init__(self, reader: Reader, writer: Writer, scans: Scans) -> None:
         self._reader = reader
@@ -196,3 +196,10 @@ def _end(database: engine.Connection, client_id: str, vehicle_ids: Sequence[str]
 def _delete_connection(database: engine.Connection, connection_id: str) -> bool:
     database.execute("DELETE FROM connections WHERE id = ?", (connection_id,))
     return database.changes() > 0
+
+
+def name_users(database: engine.Connection) -> None:
+    """Give the users of older connections their UUIDs."""
+    names = engine.fetch(database, "SELECT DISTINCT user_id FROM connections")
+    given = [(user_uuid_of(name), name) for (name,) in names]
+    database.executemany("UPDATE connections SET user_uuid = ? WHERE user_id = ?", given)

@@ -1,6 +1,5 @@
 -- Smartcar's users have UUIDs. `user_id` keeps the words that a person gave; `user_uuid` is the UUID that clients see.
 ALTER TABLE connections ADD COLUMN user_uuid TEXT NOT NULL DEFAULT '';
-UPDATE connections SET user_uuid = user_uuid_of(user_id);
 CREATE INDEX connections_by_user ON connections (client_id, user_uuid);
 
 -- An application that sees every vehicle has a connection with each, without a row of its own, until it ends it.
