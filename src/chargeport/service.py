@@ -43,7 +43,7 @@ class Service:
         self.settings = settings
         self.clock = clock or SystemClock()
         self.doorbell = doorbell or Doorbell()
-        self.access = Access(store, self.clock)
+        self.access = Access(store, self.clock, settings.limits.tokens_by_application)
         self.tail = Tail(store, self.access, self.clock, self.doorbell)
         self.feeds = Feeds(store, settings, self.clock)
         self.workings = Workings(store, settings, self.clock)

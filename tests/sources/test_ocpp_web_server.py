@@ -49,7 +49,7 @@ def with_stations(world: World, source: OcppSource) -> WebApp:
     async def rest(scope: Any, receive: Any, send: Any) -> None:
         await (stations if scope["type"] == "websocket" else world.app)(scope, receive, send)
 
-    return WebApp(rest, world.served.errors, world.served.lane)
+    return WebApp(rest, world.served.errors, world.served.bodies, world.served.lane)
 
 
 async def test_a_station_reaches_the_central_system_through_the_web_server(world: World) -> None:

@@ -11,11 +11,13 @@ from starlette.routing import Route as StarletteRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chargeport.api import docs, health
+from chargeport.api.body_budget import BodyBudget
 from chargeport.api.error_boundary import ErrorBoundary
+from chargeport.api.guesses import Guesses
 from chargeport.api.lane import Lane
 from chargeport.api.links import Links
 from chargeport.api.openapi import document
-from chargeport.api.request import AppContext, Request
+from chargeport.api.request import AppContext, Caller, Request
 from chargeport.api.response import Response
 from chargeport.api.routes import ROUTES, Handler, Route
 from chargeport.api.sockets import Connect, socket_routes
@@ -32,26 +34,29 @@ def build_app(
 
     Without `lane` the router answers everything: the two must not differ, and a test holds them together.
     """
-    errors = ErrorBoundary(Links(context.settings.server.base_url, context.settings.server.trusted_proxies))
+    links = Links(context.settings.server.base_url, context.settings.server.trusted_proxies)
+    errors = ErrorBoundary(links, Guesses(context.settings.limits.wrong_credentials_per_minute))
+    bodies = BodyBudget(context.settings.limits.unauthenticated_body_bytes)
     described = document(ROUTES)
 
     async def metrics(request: Request) -> Response:
         return await health.metrics(request, errors)
 
     own = {"getMetrics": metrics, "getReadiness": health.Readiness().answer, **docs.handlers(described)}
-    routes = [route for each in ROUTES for route in _routes(each, _handler(each, {**own, **pages}), context, errors)]
+    routes = [route for each in ROUTES for route in _routes(each, _handler(each, {**own, **pages}), context, errors, bodies)]
     router = Starlette(
         routes=[*routes, *socket_routes(sockets or {}, errors.links)], exception_handlers={HTTPException: _unrouted(errors)}
     )
     router.router.redirect_slashes = False
-    return WebApp(router, errors, Lane(context.reads, errors) if lane else None)
+    return WebApp(router, errors, bodies, Lane(context.reads, errors) if lane else None)
 
 
 class WebApp:
     """What the web server serves: an ASGI application, and beside it the lane."""
 
-    def __init__(self, router: ASGIApp, errors: ErrorBoundary, lane: Lane | None) -> None:
+    def __init__(self, router: ASGIApp, errors: ErrorBoundary, bodies: BodyBudget, lane: Lane | None) -> None:
         self.errors = errors
+        self.bodies = bodies
         self.lane = lane
         self._router = router
 
@@ -72,13 +77,15 @@ def _handler(route: Route, others: Mapping[str, Handler]) -> Handler:
     return route.handler or others[route.name]
 
 
-def _routes(route: Route, handler: Handler, context: AppContext, errors: ErrorBoundary) -> list[StarletteRoute]:
+def _routes(
+    route: Route, handler: Handler, context: AppContext, errors: ErrorBoundary, bodies: BodyBudget
+) -> list[StarletteRoute]:
     """The router's entries for one route: with the prefix and without where it is Smartcar's."""
 
     async def endpoint(raw: StarletteRequest) -> StarletteResponse:
         base, request_id = errors.base(raw.scope), next(errors.request_ids)
-        request = Request(raw, context, request_id, base)
-        return _response(await errors.guarded(route.path, handler(request), request_id, base))
+        request = Request(raw, context, request_id, base, Caller(errors.address(raw.scope), errors.guesses, bodies))
+        return _response(await errors.guarded(route.path, handler(request), request_id, base, lambda: request.caller.address))
 
     paths = [f"/v3{route.path}", route.path] if route.v3 else [route.path]
     return [StarletteRoute(path, endpoint, methods=[route.method]) for path in paths]

@@ -53,11 +53,14 @@ class Requests(Collector):
         self._gate = gate
 
     def collect(self) -> list[CounterMetricFamily]:
-        """One counter: answers by route and status."""
+        """Two counters: answers by route and status, wrong credentials by what they are."""
         family = CounterMetricFamily("chargeport_requests", "Answers, by route and status.", labels=["route", "status"])
         for (route, status), count in sorted(self._gate.answered.items()):
             family.add_metric([route, str(status)], count)
-        return [family]
+        wrong = CounterMetricFamily("chargeport_wrong_credentials", "Wrong tokens and secrets.", labels=["credential"])
+        for credential, count in sorted(self._gate.guesses.failures.items()):
+            wrong.add_metric([credential], count)
+        return [family, wrong]
 
 
 async def metrics(request: Request, gate: ErrorBoundary) -> Response:

@@ -33,7 +33,15 @@ class Lane:
         request_id = next(errors.request_ids)
         authorization, user_id = headers.get(b"authorization"), headers.get(b"sc-user-id")
         ask = Ask(vehicle_id, code, base, request_id, authorization, user_id, headers.get(b"if-none-match"))
-        answer = _at_once(errors.guarded(ONE if code else ALL, self._reads.answer(ask), request_id, base))
+        answer = _at_once(
+            errors.guarded(
+                ONE if code else ALL,
+                self._reads.answer(ask),
+                request_id,
+                base,
+                lambda: errors.links.client(client, [*headers.items()]),
+            )
+        )
         if answer is None:  # a store behind a socket: to ask it twice would cost more than the lane saves
             self._is_immediate = False
         return answer
