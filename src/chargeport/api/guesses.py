@@ -1,8 +1,8 @@
 """Wrong tokens and secrets: counted, logged once, and slowed by who is named and where it comes from.
 
 A wrong secret is counted for the application at the address, for the address and for the application. Once one of these is used
-up, nothing is checked for the rest of the minute: the answer is 429. An application is not counted as a whole where it signed in
-before, so that nobody can shut it out from elsewhere. A token that is good is always taken, whatever else its address sends.
+up, nothing is checked for the rest of the minute: the answer is 429. An application is not counted as a whole where it signed
+in before, so that nobody can shut it out from elsewhere. A token that is good is always taken, whatever else its address sends.
 """
 
 import asyncio
