@@ -283,7 +283,9 @@ async def test_who_asks_and_does_not_read_is_ended(serving: Serving, path: str, 
 async def test_a_stream_whose_client_does_not_read_is_ended(serving: Serving, world: World, app: Client) -> None:
     car, power = await world.car(), BY_CODE["charge-wattage"]
     for begin in range(0, MANY, 1000):
-        await world.store.write([Reading(car.id, power, at, T0 + at, T0 + at, "box") for at in range(begin, begin + 1000)])
+        await world.store.readings.write(
+            [Reading(car.id, power, at, T0 + at, T0 + at, "box") for at in range(begin, begin + 1000)]
+        )
     client = unread(serving, b"GET /stream HTTP/1.1\r\n" + HOST + authorized(app) + b"Last-Event-ID: 0\r\n\r\n", times=1)
     await reached(lambda: serving.clients == 1 and one(serving).get_write_buffer_size() > 0)
     serving.after(0)
