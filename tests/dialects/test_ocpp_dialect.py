@@ -23,6 +23,9 @@ def metered(*samples: dict[str, Any], **headers: str) -> Outcome:
     return run(OCPP, [call("MeterValues", content, **headers)])
 
 
+METER = call("MeterValues", {"connectorId": 1, "meterValue": [{"timestamp": AT, "sampledValue": [{"value": "1500"}]}]})
+
+
 def sample(measurand: str, value: Any, **more: Any) -> dict[str, Any]:
     return {"measurand": measurand, "value": value, **more}
 
@@ -111,21 +114,24 @@ def test_a_power_of_ten_beside_the_unit_counts() -> None:
     assert "multiplier: 400" in refused.issues[0].detail
 
 
-def test_energy_is_what_the_register_counted_since_the_session_began() -> None:
+def test_energy_is_what_the_transport_followed_or_what_the_payloads_say_themselves() -> None:
     default = {"value": "1500"}  # without a measurand: the register, in Wh
-    assert values(metered(default, transaction="7", meter_start_wh="1000")) == {"energyadded": 0.5}
+    assert values(metered(default, station="box", energy=f"[[{NOW}, 500]]")) == {"energyadded": 0.5}
+    assert metered(default, station="box", energy="[]") == ([], []), "the transport knows that it is not the session's"
+    start = call("StartTransaction", {"connectorId": 1, "idTag": "A", "meterStart": 1000, "timestamp": AT})
+    assert values(run(OCPP, [start, METER])) == {"energyadded": 0.5}
     assert metered(default) == ([], [])
-    assert "below the 1000 Wh" in metered({"value": "5"}, meter_start_wh="1000").issues[0].detail
 
 
 def test_the_end_of_a_transaction_is_a_record_as_the_transport_saw_it() -> None:
-    record = {"transaction": "7", "startTime": AT, "endTime": "2026-05-01T09:55:00Z", "meterStart": 1000, "meterStop": 3500}
+    record = {"id": "ocpp-7", "startTime": AT, "endTime": "2026-05-01T09:55:00Z", "energyWh": 2500}
     end = {"transactionId": 7, "meterStop": 3500, "timestamp": "2026-05-01T09:55:00Z"}
-    told = values(run(OCPP, [call("StopTransaction", end, meter_start_wh="1000", record=json.dumps(record))]))
-    assert told["energyadded"] == 2.5
+    told = values(run(OCPP, [call("StopTransaction", end, station="box", record=json.dumps(record))]))
     assert told["chargerecords"]["values"] == [
         {"id": "ocpp-7", "startTime": "2026-05-01T09:50:00.000Z", "endTime": "2026-05-01T09:55:00.000Z", "energyAdded": 2.5}
     ]
+    assert "ischarging" not in told, "another transaction may go on by now"
+    assert values(run(OCPP, [call("StopTransaction", end, station="box", is_current="yes")]))["ischarging"] is False
 
 
 @pytest.mark.parametrize(("watts", "fast"), [(150_000, True), (22_000, None)])

@@ -13,7 +13,7 @@ import websockets
 from ocpp_peers import PASSWORD, SETTINGS, Central, answer_to, central, closed_with, listening
 from surroundings import Heard, around
 
-from chargeport.sources.base import Cause, SourceError
+from chargeport.sources.base import REFUSED, Cause, SourceError
 from chargeport.sources.ocpp import source as ocpp_source
 from chargeport.sources.ocpp.settings import OcppSettings, StationSettings
 from chargeport.sources.ocpp.source import TYPE, OcppSource
@@ -41,7 +41,12 @@ async def test_who_is_not_known_or_has_no_password_does_not_come_in(name: str, p
         found, sentence = await refusal(system, name, password)
         assert found == status
         assert sentence.endswith(".")
-        assert system.told == []
+        (told,) = await system.is_told(1)
+        assert told.topic == f"station {name}"
+        assert told.headers[REFUSED].startswith(f"station {name!r} was refused: it")
+        status = system.reporter.stations[name]
+        assert (status.is_connected, status.refusals) == (False, 1)
+        assert status.refused_because in told.headers[REFUSED]
 
 
 @pytest.mark.parametrize("header", ["Basic", "Basic !", "Bearer Ym94OmE=", "Basic Ym94", "Basic " + "QUFB" * 2000])
@@ -105,7 +110,7 @@ async def test_unknown_stations_come_in_with_the_common_password() -> None:
             await answer_to(
                 connection, '[2,"1","StatusNotification",{"connectorId":2,"errorCode":"NoError","status":"Available"}]'
             )
-        assert [one.vehicle for one in system.told] == ["new/2"]
+        assert [one.vehicle for one in system.told] == [None, "new/2"]
 
 
 @pytest.mark.parametrize(
@@ -142,18 +147,21 @@ def test_settings_refuse_what_is_no_connector() -> None:
             msgspec.convert({"stations": {"box": {"connectors": {connector: "car"}}}}, OcppSettings)
 
 
-@pytest.mark.parametrize("offered", [None, ["ocpp1.5"], ["soap", "ocpp2.1"]])
+@pytest.mark.parametrize("offered", [None, ["ocpp1.5"], ["soap", "ocpp2.2"]])
 async def test_who_speaks_no_version_that_we_do_is_hung_up_on(offered: Sequence[str] | None) -> None:
     async with central() as system, system.connect(protocols=offered) as connection:
         assert connection.subprotocol is None
         assert await closed_with(connection) == 1002
+        (told,) = await system.is_told(1)
+        assert ("it names no version" if offered is None else f"it speaks {', '.join(offered)} only") in told.headers[REFUSED]
+        assert "set its protocol to OCPP 1.6J" in (system.reporter.stations["box"].refused_because or "")
 
 
 async def test_of_several_versions_the_one_that_the_station_prefers_is_spoken() -> None:
     async with central() as system:
-        for offered in (["ocpp2.1", "ocpp1.6", "ocpp2.0.1"], ["ocpp2.0.1", "ocpp1.6"]):
+        for offered in (["ocpp2.2", "ocpp1.6", "ocpp2.0.1"], ["ocpp2.0.1", "ocpp1.6"], ["ocpp2.1", "ocpp2.0.1"]):
             async with system.connect(protocols=offered) as connection:
-                assert connection.subprotocol == next(each for each in offered if each != "ocpp2.1")
+                assert connection.subprotocol == next(each for each in offered if each != "ocpp2.2")
 
 
 GARBAGE = {
@@ -161,7 +169,12 @@ GARBAGE = {
     "no array": ('{"a":1}', "-1", "FormationViolation"),
     "an open bracket": ("[" * 100_000, "-1", "FormationViolation"),
     "no id": ("[2]", "-1", "FormationViolation"),
-    "an id that is none": ('[2,5,"Heartbeat",{}]', "-1", "FormationViolation"),
+    "an id that is a number": ('[2,5,"Heartbeat",{}]', 5, "FormationViolation"),
+    "an id that is none": ('[2,null,"Heartbeat",{}]', "-1", "FormationViolation"),
+    "a long id": (f'[2,"{"i" * 40}","Heartbeat",{{}}]', "i" * 40, "FormationViolation"),
+    "a comma too many": ('[2,"b-7","MeterValues",{"connectorId":1,"meterValue":[,]}]', "b-7", "FormationViolation"),
+    "a frame that is cut off": (' [ 2 , "c 8","StatusNot', "c 8", "FormationViolation"),
+    "a frame that is cut off in its id": ('[2,"c 8', "-1", "FormationViolation"),
     "no payload": ('[2,"a","Heartbeat"]', "a", "FormationViolation"),
     "a payload that is none": ('[2,"a","Heartbeat",[]]', "a", "FormationViolation"),
     "five parts": ('[2,"a","Heartbeat",{},{}]', "a", "FormationViolation"),
@@ -170,7 +183,7 @@ GARBAGE = {
     "a member that is missing": ('[2,"a","StartTransaction",{"connectorId":1}]', "a", "OccurenceConstraintViolation"),
     "a member of another type": ('[2,"a","Authorize",{"idTag":5}]', "a", "TypeConstraintViolation"),
     "a text without end": ('[2,"a","Authorize",{"idTag":"' + "x" * 999 + '"}]', "a", "TypeConstraintViolation"),
-    "bytes that are no text": (b'[2,"a","Authorize",{"idTag":"\xff"}', "-1", "FormationViolation"),
+    "bytes that are no text": (b'[2,"a","Authorize",{"idTag":"\xff"}', "a", "FormationViolation"),
     "a session of the whole station": (
         '[2,"a","StartTransaction",{"connectorId":0,"idTag":"CARD-A","meterStart":1,"timestamp":"2026-05-01T10:00:00Z"}]',
         "a",
@@ -180,7 +193,7 @@ GARBAGE = {
 
 
 @pytest.mark.parametrize(("frame", "answered", "code"), GARBAGE.values(), ids=GARBAGE)
-async def test_garbage_is_refused_kept_and_does_no_harm(frame: str | bytes, answered: str, code: str) -> None:
+async def test_garbage_is_refused_kept_and_does_no_harm(frame: str | bytes, answered: str | int, code: str) -> None:
     async with central() as system, system.connect() as connection:
         found = await answer_to(connection, frame)
         assert found[:3] == [4, answered, code]
@@ -195,7 +208,14 @@ async def test_garbage_is_refused_kept_and_does_no_harm(frame: str | bytes, answ
 
 async def test_a_frame_that_asks_for_nothing_gets_no_answer() -> None:
     async with central() as system, system.connect() as connection:
-        for frame in ('[5,"a"]', "[3]", '[3,"nobody asked",{}]', '[4,"nobody asked","GenericError","",{}]', '[3,"a",5]'):
+        for frame in (
+            '[7,"a"]',
+            '[5,"a","x","",{}]',
+            "[3]",
+            '[3,"nobody asked",{}]',
+            '[4,"nobody asked","GenericError","",{}]',
+            '[3,"a",5]',
+        ):
             await connection.send(frame)
         assert (await answer_to(connection, HEARTBEAT))[1] == "h"
         assert len(system.heard.deliveries) == 3, "an answer that nobody waits for is no issue"

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 from ocpp.v16 import call
-from ocpp_peers import PASSWORD, SAMPLED, Decoded, answer_to, booted, central, closed_with
+from ocpp_peers import NOW, PASSWORD, SAMPLED, Delivered, answer_to, booted, central, closed_with
 from surroundings import T0, Heard, KeptMemory, Listener
 
 from chargeport.errors import StoreError
 from chargeport.sources.ocpp.settings import OcppSettings, StationSettings
+from chargeport.sources.ocpp.station import iso
 
 pytestmark = pytest.mark.service
 
@@ -30,7 +31,7 @@ def start(second: int = 0, tag: str = "CARD-A", connector: int = 1, wh: int = 12
     return call.StartTransaction(connector_id=connector, id_tag=tag, meter_start=wh, timestamp=time(second))
 
 
-def stop(transaction: int, second: int, wh: int = 9900, **more: Any) -> call.StopTransaction:
+def stop(transaction: int, second: int, wh: int = 2000, **more: Any) -> call.StopTransaction:
     return call.StopTransaction(transaction_id=transaction, meter_stop=wh, timestamp=time(second), **more)
 
 
@@ -45,7 +46,7 @@ async def test_a_whole_session_is_handed_on_word_for_word() -> None:
     told = Listener()
     async with central(told=told) as system, system.station() as station:
         boot = await booted(station, BOOT)
-        assert (boot.status, boot.interval, boot.current_time) == ("Accepted", 300, "2026-05-01T09:59:58.000Z")
+        assert (boot.status, boot.interval, boot.current_time) == ("Accepted", 300, "2026-05-01T10:01:58.000Z")
         await station.call(status("Preparing", 1))
         assert (await station.call(call.Authorize(id_tag="card-a"))).id_tag_info["status"] == "Accepted"
         started = await station.call(start(2))
@@ -53,26 +54,27 @@ async def test_a_whole_session_is_handed_on_word_for_word() -> None:
         await station.call(status("Charging", 3))
         await station.call(meter(18, 1))
         await station.call(status("SuspendedEV", 30))
-        data = [{"timestamp": time(40), "sampledValue": [{"value": "9900", "context": "Transaction.End"}]}]
+        data = [{"timestamp": time(40), "sampledValue": [{"value": "2000", "context": "Transaction.End"}]}]
         await station.call(stop(1, 40, reason="EVDisconnected", transaction_data=data))
         await station.call(status("Finishing", 41))
         await station.call(status("Available", 50))
         await station.call(status("Preparing", 60))
         heard = await system.is_told(9)
         payload = system.heard.deliveries[3].payload
-    session = OF_BOX | {"transaction": "1", "meter_start_wh": "1200", "id_tag": "CARD-A"}
-    record = {"transaction": "1", "startTime": time(2), "endTime": time(40), "meterStart": 1200, "meterStop": 9900}
     at = [T0 // 1000 * 1000 + second * 1000 for second in range(61)]
+    session = OF_BOX | {"transaction": "1", "started_at": str(at[2]), "id_tag": "CARD-A"}
+    record = {"id": f"ocpp-box-1-{at[2] // 1000}", "startTime": iso(at[2]), "endTime": iso(at[40]), "energyWh": 800}
+    ended = {"record": record, "is_current": "yes", "energy": [[at[40], 800], [at[40], 800]]}
     assert heard == [
-        Decoded("StatusNotification", "box/1", at[1], OF_BOX),
-        Decoded("StartTransaction", "car-a", at[2], session),
-        Decoded("StatusNotification", "car-a", at[3], session),
-        Decoded("MeterValues", "car-a", at[18], session),
-        Decoded("StatusNotification", "car-a", at[30], session),
-        Decoded("StopTransaction", "car-a", at[40], session | {"record": record | {"idTag": "CARD-A"}}),
-        Decoded("StatusNotification", "car-a", at[41], OF_BOX),
-        Decoded("StatusNotification", "car-a", at[50], OF_BOX),
-        Decoded("StatusNotification", "box/1", at[60], OF_BOX),
+        Delivered("StatusNotification", "box/1", at[1], OF_BOX),
+        Delivered("StartTransaction", "car-a", at[2], session | {"energy": [[at[2], 0]]}),
+        Delivered("StatusNotification", "car-a", at[3], session),
+        Delivered("MeterValues", "car-a", at[18], session | {"energy": [[at[18], 300]]}),
+        Delivered("StatusNotification", "car-a", at[30], session),
+        Delivered("StopTransaction", "car-a", at[40], session | ended),
+        Delivered("StatusNotification", "car-a", at[41], OF_BOX),
+        Delivered("StatusNotification", "car-a", at[50], OF_BOX),
+        Delivered("StatusNotification", "box/1", at[60], OF_BOX),
     ]
     assert payload.startswith(
         b'{"connectorId":1,"meterValue":[{"timestamp":"2026-05-01T10:00:16Z","sampledValue":[{"value":"1500"'
@@ -87,7 +89,7 @@ async def test_the_source_says_of_itself_who_it_is_and_when_it_heard() -> None:
         await station.call(status("Available", 1))
         await system.is_told(1)
     delivery = system.heard.deliveries[0]
-    assert (delivery.source, delivery.dialect, delivery.received_at, delivery.retained) == ("boxes", "ocpp", T0, False)
+    assert (delivery.source, delivery.dialect, delivery.received_at, delivery.retained) == ("boxes", "ocpp", NOW, False)
 
 
 async def test_a_station_is_asked_to_measure_enough_and_how_it_is() -> None:
@@ -151,9 +153,10 @@ async def test_a_restart_in_mid_session_loses_neither_the_car_nor_where_the_mete
         assert (await station.call(start(50, "CARD-B"))).transaction_id == 2
         heard = await system.is_told(5)
     assert [one.vehicle for one in heard] == ["car-a", "car-a", "car-a", "car-a", "car-b"]
-    assert [one.headers.get("meter_start_wh") for one in heard] == ["1200", "1200", "1200", None, "1200"]
-    assert heard[2].headers["record"]["startTime"] == time(2)
-    assert heard[2].headers["record"]["idTag"] == "CARD-A"
+    assert [one.headers.get("transaction") for one in heard] == ["1", "1", "1", None, "2"]
+    assert [wh for one in heard for _, wh in one.headers.get("energy", [])] == [300, 800, 0]
+    assert heard[2].headers["record"]["startTime"] == iso(T0 + 2_000)
+    assert heard[2].headers["id_tag"] == "CARD-A"
 
 
 async def test_a_connection_that_breaks_in_mid_session_loses_nothing_either() -> None:
@@ -238,7 +241,8 @@ async def test_an_end_of_an_unknown_session_is_kept_though_nobody_knows_the_car(
         assert (await station.call(stop(4712, 40, id_tag="CARD-B"))).id_tag_info["status"] == "Accepted"
         heard = await system.is_told(2)
     assert [one.vehicle for one in heard] == [None, "car-b"]
-    assert heard[0].headers["record"] == {"transaction": "4711", "endTime": time(40), "meterStop": 9900}
+    assert all("record" not in one.headers for one in heard), "half a record is none"
+    assert all("nothing in the message says when it began" in one.headers["error"] for one in heard)
 
 
 async def test_what_concerns_the_whole_station_is_of_no_car() -> None:
@@ -278,7 +282,7 @@ async def test_what_the_schema_does_not_know_is_handed_on_with_a_remark() -> Non
     async with central() as system, system.connect() as connection:
         assert await answer_to(connection, frame) == [3, "1", {}]
         (heard,) = await system.is_told(1)
-    assert heard.headers["violation"].startswith("meterValue[0].sampledValue[0].measurand: 'Moon.Phase' is not one of")
+    assert heard.headers["violation"].startswith('meterValue[0].sampledValue[0].measurand: "Moon.Phase" is not one of')
 
 
 async def test_a_newer_connection_takes_the_place_of_the_older() -> None:

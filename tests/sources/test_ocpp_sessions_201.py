@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 from ocpp.v201 import call
-from ocpp_peers import PASSWORD, Decoded, Station201, booted, central
+from ocpp_peers import PASSWORD, Delivered, Station201, booted, central
 from surroundings import T0, KeptMemory
 
 from chargeport.sources.ocpp.settings import OcppSettings, StationSettings
+from chargeport.sources.ocpp.station import iso
 
 pytestmark = pytest.mark.service
 
@@ -53,7 +54,7 @@ PLACE = {"id": 1, "connectorId": 2}
 async def test_a_whole_session_is_handed_on_word_for_word() -> None:
     async with central() as system, system.station(Station201) as station:
         boot = await booted(station, BOOT)
-        assert (boot.status, boot.interval, boot.current_time) == ("Accepted", 300, "2026-05-01T09:59:58.000Z")
+        assert (boot.status, boot.interval, boot.current_time) == ("Accepted", 300, "2026-05-01T10:01:58.000Z")
         await station.call(status("Occupied", 1, 2))
         first = register(2, 12.5, {"unit": "kWh"}, "Transaction.Begin")
         await station.call(event("Started", 2, 0, "EVConnected", evse=PLACE, reason="CablePluggedIn", meter_value=first))
@@ -65,25 +66,27 @@ async def test_a_whole_session_is_handed_on_word_for_word() -> None:
         assert (await station.call(call.NotifyEVChargingNeeds(evse_id=1, charging_needs=needs))).status == "Rejected"
         await station.call(event("Updated", 20, 2, meter_value=register(20, 13_000)))
         await station.call(event("Updated", 30, 3, "SuspendedEV", reason="ChargingStateChanged"))
-        last = register(40, 209.0, {"unit": "Wh", "multiplier": 2}, "Transaction.End")
+        last = register(40, 133.0, {"unit": "Wh", "multiplier": 2}, "Transaction.End")
         await station.call(event("Ended", 40, 4, "EVConnected", reason="StopAuthorized", meter_value=last))
         await station.call(status("Available", 50, 2))
         await station.call(status("Occupied", 60, 1))
         heard = await system.is_told(9)
         payload = system.heard.deliveries[4].payload
-    begun = SESSION | {"meter_start_wh": "12500"}
+    begun = SESSION | {"started_at": str(at(2))}
     known = begun | {"id_tag": "card-a"}
-    record = {"transaction": "T-1", "startTime": time(2), "endTime": time(40), "meterStart": 12500, "meterStop": 20900}
+    record = {"id": f"ocpp-box-T-1-{at(2) // 1000}", "startTime": iso(at(2)), "endTime": iso(at(40)), "energyWh": 800}
+    charging, first = {"charging_state": "Charging"}, {"charging_state": "EVConnected", "energy": [[at(2), 0]]}
+    ended = {"record": record, "charging_state": "Ended", "energy": [[at(40), 800]]}
     assert heard == [
-        Decoded("StatusNotification", "box/1", at(1), OF_BOX),
-        Decoded("TransactionEvent", "box/1", at(2), begun),
-        Decoded("TransactionEvent", "car-a", at(5), known),
-        Decoded("NotifyEVChargingNeeds", "car-a", None, known),
-        Decoded("TransactionEvent", "car-a", at(20), known),
-        Decoded("TransactionEvent", "car-a", at(30), known),
-        Decoded("TransactionEvent", "car-a", at(40), known | {"record": record | {"idTag": "card-a"}}),
-        Decoded("StatusNotification", "car-a", at(50), OF_BOX),
-        Decoded("StatusNotification", "box/1", at(60), OF_BOX),
+        Delivered("StatusNotification", "box/1", at(1), OF_BOX),
+        Delivered("TransactionEvent", "box/1", at(2), begun | first),
+        Delivered("TransactionEvent", "car-a", at(5), known | charging),
+        Delivered("NotifyEVChargingNeeds", "car-a", None, known),
+        Delivered("TransactionEvent", "car-a", at(20), known | charging | {"energy": [[at(20), 500]]}),
+        Delivered("TransactionEvent", "car-a", at(30), known | {"charging_state": "SuspendedEV"}),
+        Delivered("TransactionEvent", "car-a", at(40), known | ended),
+        Delivered("StatusNotification", "car-a", at(50), OF_BOX),
+        Delivered("StatusNotification", "box/1", at(60), OF_BOX),
     ]
     assert payload.startswith(b'{"eventType":"Updated","timestamp":"2026-05-01T10:00:18Z","triggerReason":"MeterValuePeriodic"')
     assert b'{"value":18.0,"measurand":"Current.Import","phase":"L2"}' in payload
@@ -123,12 +126,12 @@ async def test_a_restart_in_mid_session_loses_neither_the_car_nor_where_the_mete
     async with central(memory=memory) as system, system.station(Station201) as station:
         await booted(station, call.Heartbeat())
         assert ("StatusNotification", {"id": 1, "connector_id": 2}) in station.asked
-        await station.call(event("Updated", 20, 1, meter_value=register(20, 900)))
-        await station.call(event("Ended", 40, 2, meter_value=register(40, 1000)))
+        await station.call(event("Updated", 20, 1, meter_value=register(20, 500)))
+        await station.call(event("Ended", 40, 2, meter_value=register(40, 550)))
         heard = await system.is_told(2)
     assert [one.vehicle for one in heard] == ["car-a", "car-a"]
-    assert [one.headers["meter_start_wh"] for one in heard] == ["100", "100"]
-    assert heard[1].headers["record"]["startTime"] == time(2)
+    assert [wh for one in heard for _, wh in one.headers["energy"]] == [400, 450]
+    assert heard[1].headers["record"]["startTime"] == iso(at(2))
 
 
 async def test_an_event_of_an_unknown_session_without_a_place_is_kept_though_nobody_knows_the_car() -> None:
@@ -137,7 +140,7 @@ async def test_an_event_of_an_unknown_session_without_a_place_is_kept_though_nob
         await station.call(event("Ended", 40, 2))
         heard = await system.is_told(1)
     assert heard[0].vehicle is None
-    assert heard[0].headers["record"] == {"transaction": "T-1", "endTime": time(40)}
+    assert "record" not in heard[0].headers, "half a record is none"
 
 
 async def test_a_plug_that_hangs_beside_says_nothing_of_the_car() -> None:
@@ -178,7 +181,7 @@ async def test_what_concerns_the_whole_station_is_of_no_car() -> None:
         await station.call(call.Heartbeat())
         await station.call(call.MeterValues(evse_id=1, meter_value=register(2, 5)))
         (heard,) = await system.is_told(1)
-    assert heard == Decoded("MeterValues", "box/1", at(2), OF_BOX)
+    assert heard == Delivered("MeterValues", "box/1", at(2), OF_BOX)
 
 
 @pytest.mark.parametrize(
