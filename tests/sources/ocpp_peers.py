@@ -65,12 +65,15 @@ class Station16(ChargePoint16):  # type: ignore[misc]
         super().__init__(name, connection, logger=QUIET)
         self.configuration = {"MeterValueSampleInterval": "60", SAMPLED: "Energy.Active.Import.Register"}
         self.refused: frozenset[str] = frozenset()
+        self.forgets = False
         self.asked: list[tuple[str, str]] = []
         self.is_asked = asyncio.Event()
 
     @on("GetConfiguration")
     def on_get_configuration(self, key: Sequence[str]) -> Any:
-        keys = [{"key": name, "readonly": False, "value": self.configuration[name]} for name in key]
+        keys = [
+            {"key": name, "readonly": False, "value": self.configuration[name]} for name in key if name in self.configuration
+        ]
         return result16.GetConfiguration(configuration_key=keys)
 
     @on("ChangeConfiguration")
@@ -78,7 +81,8 @@ class Station16(ChargePoint16):  # type: ignore[misc]
         self.asked.append((key, value))
         if self.refused & set(value.split(",")):
             return result16.ChangeConfiguration(status="Rejected")
-        self.configuration[key] = value
+        if not self.forgets:
+            self.configuration[key] = value
         return result16.ChangeConfiguration(status="Accepted")
 
     @on("TriggerMessage")

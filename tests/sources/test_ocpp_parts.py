@@ -1,7 +1,7 @@
 """The central system's parts by themselves: frames, the meter's register, the pace, what is kept of a station."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -9,16 +9,18 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ocpp.messages import MessageType, get_validator
 from surroundings import T0, KeptMemory
 
 from chargeport.clock import ManualClock
+from chargeport.sources.ocpp import ocpp16, ocpp201
 from chargeport.sources.ocpp.energy import SessionMeter
 from chargeport.sources.ocpp.frames import Call, Refused, Reply, failure, parse
 from chargeport.sources.ocpp.messages16 import MeterValues, StartTransaction, StatusNotification, StopTransaction
 from chargeport.sources.ocpp.messages201 import TransactionEvent
 from chargeport.sources.ocpp.pace import Pace
 from chargeport.sources.ocpp.samples import decoded, instant, last_at, readings
-from chargeport.sources.ocpp.schema import violation
+from chargeport.sources.ocpp.schema import is_action, violation
 from chargeport.sources.ocpp.station import read
 from chargeport.sources.ocpp.transactions import Numbering, Plug, StationMemory, Transaction
 
@@ -59,6 +61,17 @@ def test_every_payload_is_understood_or_refused(payload: Any) -> None:
         assert error is None or error.sentence
     assert (violation("1.6", "Heartbeat", raw) is None) is (payload == {})
     assert all(isinstance(reading.register_wh(), list) for reading in decoded(msgspec.Raw(raw)))
+
+
+@pytest.mark.parametrize(
+    ("version", "replies"), [("1.6", ocpp16._POLITE), ("2.0.1", ocpp201._POLITE), ("2.1", ocpp201._POLITE)]
+)
+def test_what_is_not_about_cars_gets_a_reply_that_the_schema_allows(version: str, replies: Mapping[str, Any]) -> None:
+    known = [action for action in replies if is_action(version, action)]
+    assert len(known) >= 7
+    for action in known:
+        validator = get_validator(MessageType.CallResult, action, version)
+        assert list(validator.iter_errors(replies[action])) == [], action
 
 
 def values(*samples: dict[str, Any], at: str = "2026-05-01T10:00:00Z") -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from chargeport.sources.ocpp.ocpp201 import Ocpp201
 from chargeport.sources.ocpp.pace import Pace
 from chargeport.sources.ocpp.session import GOING_AWAY, POLICY, Session
 from chargeport.sources.ocpp.settings import OcppSettings
-from chargeport.sources.ocpp.station import StationMessage, Station
+from chargeport.sources.ocpp.station import Station, StationMessage
 from chargeport.sources.ocpp.transactions import Numbering
 
 BOOT_WITHIN_S: Final = 10  # a station that starts says so first; one that only reconnects may say nothing for long

@@ -42,7 +42,9 @@ class StationClock:
             return
         ahead, known = stamp - received_at, self.offset_ms or 0
         if ahead > known or ahead < known - UNSET_MS:
-            self.offset_ms = ahead
+            # A clock that was behind and is less so was set; how right it is now is not known if the message may be old.
+            was_set = -UNSET_MS < ahead <= 0 and ahead > known + STEADY_MS
+            self.offset_ms = None if was_set else ahead
         elif not is_queued and not self._is_queue(stamp, received_at):
             self._take_live(ahead, received_at)
         self._last = stamp, received_at

@@ -20,7 +20,7 @@ from chargeport.sources.ocpp.messages16 import (
 from chargeport.sources.ocpp.samples import decoded, instant, last_at
 from chargeport.sources.ocpp.schema import is_action
 from chargeport.sources.ocpp.session import Session
-from chargeport.sources.ocpp.station import Condition, StationMessage, Station, read, record
+from chargeport.sources.ocpp.station import Condition, Station, StationMessage, read, record
 from chargeport.sources.ocpp.transactions import Numbering, Plug, Transaction
 from chargeport.sources.ocpp.wishes import Wish, fulfil
 

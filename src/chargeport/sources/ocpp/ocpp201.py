@@ -22,7 +22,7 @@ from chargeport.sources.ocpp.messages201 import (
 from chargeport.sources.ocpp.samples import REGISTER, Reading, decoded, instant, last_at
 from chargeport.sources.ocpp.schema import is_action
 from chargeport.sources.ocpp.session import Session
-from chargeport.sources.ocpp.station import Condition, StationMessage, Station, read, record
+from chargeport.sources.ocpp.station import Condition, Station, StationMessage, read, record
 from chargeport.sources.ocpp.transactions import Plug, Transaction
 from chargeport.sources.ocpp.variables import Variables
 from chargeport.sources.ocpp.wishes import Wish, fulfil
@@ -52,7 +52,6 @@ _POLITE: Final[Mapping[str, Payload]] = {
     "SignCertificate": {"status": "Rejected"},
     # of 2.1
     "BatterySwap": {},
-    "GetCertificateChainStatus": {"certificateStatus": []},
     "NotifyDERAlarm": {},
     "NotifyDERStartStop": {},
     "NotifyPeriodicEventStream": {},
@@ -62,7 +61,6 @@ _POLITE: Final[Mapping[str, Payload]] = {
     "ClosePeriodicEventStream": {},
     "PullDynamicScheduleUpdate": {"status": "Rejected"},
     "ReportDERControl": {},
-    "VatNumberValidation": {"status": "Rejected"},
 }
 
 
@@ -88,7 +86,7 @@ class Ocpp201:
         if call.action in self._answers:
             return await self._answers[call.action](call.payload)
         is_known = is_action(self._version, call.action)
-        if is_known and call.action in _POLITE:
+        if call.action in _POLITE and (is_known or call.is_sent):
             return _POLITE[call.action]
         raise Refused(NOT_FOR_US if is_known else UNKNOWN, f"{call.action[:50]} is not answered here.")
 

@@ -197,7 +197,7 @@ class StationMemory:
     async def clock_is_off(self, offset_ms: int | None) -> bool:
         """Note how far the station's clock is ahead of ours; return whether that is news: by a second or more."""
         before = self._state.clock_offset_ms
-        if offset_ms is None or (before is not None and abs(offset_ms - before) < _NEWS_MS):
+        if offset_ms == before or (None not in (offset_ms, before) and abs((offset_ms or 0) - (before or 0)) < _NEWS_MS):
             return False
         self._state.clock_offset_ms = offset_ms
         await self.write()
