@@ -248,7 +248,7 @@ GARBAGE = {
     "five parts": ('[2,"a","Heartbeat",{},{}]', "a", "FormationViolation"),
     "an unknown action": ('[2,"a","Teleport",{}]', "a", "NotImplemented"),
     "an action for stations": ('[2,"a","Reset",{"type":"Hard"}]', "a", "NotSupported"),
-    "a member that is missing": ('[2,"a","StartTransaction",{"connectorId":1}]', "a", "OccurenceConstraintViolation"),
+    "a member that is missing": ('[2,"a","StartTransaction",{"idTag":"A"}]', "a", "OccurenceConstraintViolation"),
     "a member of another type": ('[2,"a","Authorize",{"idTag":5}]', "a", "TypeConstraintViolation"),
     "a text without end": ('[2,"a","Authorize",{"idTag":"' + "x" * 999 + '"}]', "a", "TypeConstraintViolation"),
     "bytes that are no text": (b'[2,"a","Authorize",{"idTag":"\xff"}', "a", "FormationViolation"),

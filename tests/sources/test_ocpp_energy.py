@@ -48,8 +48,8 @@ def test_readings_that_count_from_the_session_s_begin_are_taken_as_such() -> Non
 
 
 def test_a_start_of_zero_that_is_none_begins_with_the_first_reading() -> None:
-    meter, is_taken = SessionMeter().begun(0, T0).powered(7_000).read([52_000], T0 + STEP, is_named=True)
-    assert (is_taken, meter.energy_wh, meter.total_wh) == (True, 0, None)
+    meter, energy_wh = SessionMeter().begun(0, T0).powered(7_000).read([52_000], T0 + STEP, is_named=True)
+    assert (energy_wh, meter.energy_wh, meter.total_wh) == (0, 0, None)
     meter, _ = meter.read([52_100], T0 + 2 * STEP, is_named=True)
     assert meter.total_wh == 100
 
@@ -60,7 +60,7 @@ def test_a_register_that_begins_anew_goes_on_from_what_was_there() -> None:
 
 def test_readings_without_the_transaction_do_not_count_beside_those_with_it() -> None:
     meter, _ = SessionMeter().begun(0, T0).read([100], T0 + STEP, is_named=True)
-    assert meter.read([150], T0 + 2 * STEP) == (meter, False)
+    assert meter.read([150], T0 + 2 * STEP) == (meter, None)
     assert meter.read([150], T0 + 2 * STEP, is_named=True)[0].total_wh == 150
 
 
@@ -69,8 +69,17 @@ def test_of_the_values_that_a_register_may_show_the_first_that_goes_on_counts() 
     assert meter.read([15_300, 5_100], T0 + STEP)[0].total_wh == 100
 
 
+def test_readings_that_are_told_once_more_at_the_end_tell_of_their_own_instants() -> None:
+    meter = SessionMeter().begun(4_000, T0)
+    for number, value in enumerate((4_100, 4_200, 4_300, 4_400), 1):
+        meter, _ = meter.read([value], T0 + number * STEP, is_named=True)
+    for number, value in enumerate((4_100, 4_200, 4_300), 1):
+        assert meter.read([value], T0 + number * STEP, is_named=True) == (meter, value - 4_000)
+    assert meter.read([4_500], T0 + STEP, is_named=True) == (meter, None), "not so much so early"
+
+
 def test_without_a_begin_there_is_no_energy() -> None:
-    assert SessionMeter().read([500], T0) == (SessionMeter(), False)
+    assert SessionMeter().read([500], T0) == (SessionMeter(), None)
     assert SessionMeter().begun(500, T0).total_wh is None, "no reading after the begin"
 
 

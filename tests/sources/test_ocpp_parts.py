@@ -146,7 +146,8 @@ def test_meter_values_of_one_second_are_one_reading() -> None:
 def test_a_time_without_a_zone_is_utc_and_what_is_none_is_none() -> None:
     spellings = ("2026-05-01T09:59:58", "2026-05-01T11:59:58.000+02:00", " 2026-05-01t09:59:58.0z")
     assert {instant(text) for text in spellings} == {T0}
-    assert [instant(text) for text in ("", "soon", "9999-99-99T00:00:00Z", None, 5)] == [None] * 5
+    assert [instant(text) for text in ("", "soon", "9999-99-99T00:00:00Z", None, True, [])] == [None] * 6
+    assert instant(T0) == instant(T0 / 1000) == T0
     both = readings(values({"value": 1}) + values({"value": 1}, at="2026-05-01T10:00:05Z") + values({"value": 1}, at="soon"))
     assert last_at(both) == T0 + 7_000
     assert last_at(readings(values({"value": 1}, at="soon"))) is None

@@ -1,12 +1,13 @@
 """OCPP 2.0.1 over a real websocket: whole sessions, whose car they are of, and what a restart must not lose."""
 
 import asyncio
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from ocpp.v201 import call
-from ocpp_peers import PASSWORD, Delivered, Station201, booted, central
+from ocpp_peers import PASSWORD, Delivered, Station201, answer_to, booted, central
 from surroundings import T0, KeptMemory
 
 from chargeport.sources.ocpp.settings import OcppSettings, StationSettings
@@ -204,3 +205,83 @@ async def test_what_is_not_about_cars_is_answered_politely(request_: Any) -> Non
         await asyncio.sleep(0)
         assert await station.call(request_, suppress=False) is not None
         assert system.told == []
+
+
+def bare(second: int, value: float, **more: Any) -> dict[str, Any]:
+    return {"timestamp": time(second), "sampledValue": [{"value": value, **more}]}
+
+
+async def test_a_session_whose_place_and_first_reading_come_later_is_whole() -> None:
+    async with central() as system, system.station(Station201) as station:
+        await booted(station, BOOT)
+        await station.call(event("Started", 2, 0, id_token=CARD, reason="Authorized"))
+        await station.call(event("Updated", 5, 1, "EVConnected", evse=PLACE, meter_value=[bare(5, 700)]))
+        await station.call(event("Updated", 20, 2, meter_value=[bare(20, 900, location="Body")]))
+        await station.call(event("Ended", 30, 3, "Idle"))
+        heard = await system.is_told(4)
+    assert [one.vehicle for one in heard] == ["car-a"] * 4
+    record = heard[3].headers["record"]
+    assert (record["startTime"], record["energyWh"]) == (iso(at(2)), 200)
+
+
+async def test_an_end_that_holds_the_whole_session_proves_it() -> None:
+    values = [bare(3, 100, context="Transaction.Begin"), bare(30, 450, context="Transaction.End")]
+    async with central() as system, system.station(Station201) as station:
+        await booted(station, BOOT)
+        await station.call(event("Ended", 30, 9, evse=PLACE, id_token=CARD, meter_value=values))
+        (told,) = await system.is_told(1)
+    record = told.headers["record"]
+    assert (record["startTime"], record["endTime"], record["energyWh"]) == (iso(at(3)), iso(at(30)), 350)
+
+
+@pytest.mark.parametrize(
+    ("status_first", "state", "reason", "told_state"),
+    [
+        ("Available", None, "EVCommunicationLost", "Idle"),
+        ("Available", "Charging", "StopAuthorized", "Idle"),
+        ("Occupied", "Charging", "StopAuthorized", "Ended"),
+        ("Occupied", "Idle", "EVDeparted", "Idle"),
+        ("Occupied", "EVConnected", "EVDeparted", "Idle"),
+        (None, "SuspendedEV", "RemoteStop", "Ended"),
+    ],
+)
+async def test_a_session_ends_in_any_order_with_the_status_of_its_plug(
+    status_first: str | None, state: str | None, reason: str, told_state: str
+) -> None:
+    async with central() as system, system.station(Station201) as station:
+        await booted(station, BOOT)
+        await station.call(event("Started", 2, 0, evse=PLACE, id_token=CARD))
+        if status_first:
+            await station.call(status(status_first, 30, 2))
+        info: dict[str, Any] = {"transactionId": "T-1"} | ({} if state is None else {"chargingState": state})
+        end = call.TransactionEvent(
+            event_type="Ended", timestamp=time(31), trigger_reason=reason, seq_no=2, transaction_info=info
+        )
+        await station.call(end)
+        told = (await system.is_told(3 if status_first else 2))[-1]
+    assert told.headers["charging_state"] == told_state
+
+
+async def test_an_id_that_the_station_gives_again_is_another_session() -> None:
+    async with central() as system, system.station(Station201) as station:
+        await booted(station, BOOT)
+        for second in (2, 60):
+            await station.call(event("Started", second, 0, evse=PLACE, meter_value=[bare(second, 50 + second)]))
+            await station.call(event("Ended", second + 30, 1, meter_value=[bare(second + 30, 200 + second)]))
+        heard = await system.is_told(4)
+    records = [one.headers["record"] for one in heard if "record" in one.headers]
+    assert [record["energyWh"] for record in records] == [150, 150]
+    assert len({record["id"] for record in records}) == 2
+
+
+async def test_2_1_is_spoken_like_2_0_1() -> None:
+    async with central() as system, system.connect(protocols=("ocpp2.1",)) as connection:
+        assert connection.subprotocol == "ocpp2.1"
+        frame = {"eventType": "Started", "timestamp": time(2), "triggerReason": "CablePluggedIn", "seqNo": 0,
+                 "transactionInfo": {"transactionId": "T-9", "chargingState": "Charging", "operationMode": "ChargingOnly"},
+                 "evse": PLACE, "meterValue": [bare(2, 10)]}  # fmt: skip
+        assert (await answer_to(connection, json.dumps([2, "e", "TransactionEvent", frame])))[0] == 3
+        (told,) = await system.is_told(1)
+    assert told.headers["ocpp"] == "2.1"
+    assert "violation" not in told.headers
+    assert system.reporter.stations["box"].version == "2.1"

@@ -39,6 +39,7 @@ _STATE: Final = {
     "evconnected": "CONNECTED", "charging": "CHARGING", "suspendedev": "SUSPENDED_BY_CAR",
     "suspendedevse": "SUSPENDED_BY_STATION", "ended": "STOPPED", "idle": "DISCONNECTED",
 }  # fmt: skip
+_FLOWING: Final = ("CHARGING", "SUSPENDED_BY_CAR", "SUSPENDED_BY_STATION")  # where power may flow back, too
 _FULL_PERCENT: Final = 100
 
 
@@ -52,7 +53,7 @@ def _state(known: Mapping[str, Any]) -> str | None:
     if going_on == "STOPPED" and connector == "DISCONNECTED":
         return connector  # the plug was free before the transaction ended
     found = connector if connector == "ERROR" or going_on is None else going_on
-    return "DISCHARGING" if found == "CHARGING" and known.get(FLOW) == OUT else found
+    return "DISCHARGING" if found in _FLOWING and known.get(FLOW) == OUT else found
 
 
 def status(known: Mapping[str, Any]) -> Decoded:

@@ -24,7 +24,7 @@ UNREADABLE: Final = "unreadable"
 _SECOND_MS: Final = 1_000
 _BEGIN_MS: Final = 60_000  # a sample of the transaction's begin that is taken later repeats what was so then
 _NO_CONNECTOR: Final = 0  # in 1.6 the station itself
-_FREE: Final = ("Available", "Reserved")
+_FREE: Final = ("available", "reserved")
 _LINES: Final = (*PHASES, *PAIRS, "N")
 
 
@@ -204,13 +204,16 @@ def _status(content: Mapping[str, Any], call: _Call) -> Iterator[_Told]:
     yield at, "status", status
     # In 1.6 the status says it all. In 2.x a transaction's state ends with the transaction, or when the plug is free.
     has_no_transaction = call.is_of_station and "transaction" not in call.headers
-    if "connectorStatus" not in content or status in _FREE or has_no_transaction:
+    if "connectorStatus" not in content or str(status).strip().casefold() in _FREE or has_no_transaction:
         yield at, "chargingState", None
+    if str(status).strip().casefold() in _FREE:
+        yield at, FLOW, None
 
 
 def _started(content: Mapping[str, Any], call: _Call) -> Iterator[_Told]:
     at = call.own_at(content.get("timestamp"))
     yield at, "chargingState", None
+    yield at, FLOW, None
     if not call.is_of_station:
         begun = _wh(number(content["meterStart"]))
         yield at, METER_START, begun
@@ -232,6 +235,8 @@ def _meter_values(content: Mapping[str, Any], call: _Call) -> Iterator[_Told]:
 
 def _event(content: Mapping[str, Any], call: _Call) -> Iterator[_Told]:
     at = call.own_at(content.get("timestamp"))
+    if content.get("eventType") == "Started":
+        yield at, FLOW, None
     yield from call.measured(content.get("meterValue"))
     kind, info = content.get("eventType"), content.get("transactionInfo") or {}
     state = call.headers.get("charging_state", info.get("chargingState"))

@@ -68,7 +68,9 @@ class Central:
 
         async def answer(call: Call) -> Payload:
             async with station.turn:
-                return await conversation.answer(call)
+                said = await conversation.answer(call)
+                await station.is_alive()
+                return said
 
         async def refusing(error: Refused, action: str, payload: bytes) -> None:
             more = {"error": f"{error.code}: {error.sentence}"}

@@ -56,43 +56,46 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
         """The power was sampled."""
         return self if power_w <= (self.max_power_w or 0) else msgspec.structs.replace(self, max_power_w=power_w)
 
-    def read(self, candidates: list[float], at: int, *, is_named: bool = False) -> tuple["SessionMeter", bool]:
-        """Take a reading, the first of the values that continues the session; return whether one does.
+    def read(self, candidates: list[float], at: int, *, is_named: bool = False) -> tuple["SessionMeter", float | None]:
+        """Take a reading: the first of the values that continues the session; return the energy at `at`, None where none does.
 
         `is_named`: the reading names the transaction; where one did, those that do not are left out.
         """
         if self.start_wh is None or self.energy_wh is None or (self.is_named and not is_named):
-            return self, False
+            return self, None
         known = msgspec.structs.replace(self, is_named=True) if is_named else self
         if self.other_wh is not None:
             candidates = [value for value in candidates if value < self.other_wh]
-        allowed_wh = self._allowed_wh(at)
+        is_late, allowed_wh = at < (self.read_at or at), self._allowed_wh(at)
         for register_wh in candidates:
             for start_wh in (self.start_wh, 0.0):
                 if start_wh != self.start_wh and not 0 < register_wh < self.start_wh:
                     continue  # only a register below the begin's may count from the begin
                 growth_wh = round(self.base_wh + register_wh - start_wh - self.energy_wh, 3)
-                if -ROUNDING_WH <= growth_wh <= allowed_wh:
-                    energy_wh, read_at = round(self.energy_wh + max(growth_wh, 0), 3), max(at, self.read_at or at)
-                    return msgspec.structs.replace(known, energy_wh=energy_wh, read_at=read_at, is_read=True, fallen=()), True
-        return known.leaving_out(candidates[0], at, is_named=is_named) if candidates else (known, False)
+                if is_late and -self.energy_wh <= growth_wh <= 0:
+                    return known, round(self.energy_wh + growth_wh, 3)
+                if not is_late and -ROUNDING_WH <= growth_wh <= allowed_wh:
+                    energy_wh = round(self.energy_wh + max(growth_wh, 0), 3)
+                    found = msgspec.structs.replace(known, energy_wh=energy_wh, read_at=at, is_read=True, fallen=())
+                    return found, energy_wh
+        return (known, None) if is_late or not candidates else known.leaving_out(candidates[0], at, is_named=is_named)
 
     def _allowed_wh(self, at: int) -> float:
         """How much may have been delivered since the last reading."""
         limit_w = MAX_POWER_W if self.max_power_w is None else max(POWER_MARGIN * self.max_power_w, MIN_POWER_W)
         return limit_w * max(at - (self.read_at or at), 0) / 3_600_000 + SLACK_WH
 
-    def leaving_out(self, register_wh: float, at: int, *, is_named: bool) -> tuple["SessionMeter", bool]:
+    def leaving_out(self, register_wh: float, at: int, *, is_named: bool) -> tuple["SessionMeter", float | None]:
         """Note a reading that does not continue the session; where readings below what is known rise, it has begun anew."""
         growth_wh = self.base_wh + register_wh - (self.start_wh or 0) - (self.energy_wh or 0)
         if growth_wh > OTHER_FACTOR * self._allowed_wh(at):
             if is_named and not self.is_read and self.start_wh == 0:
-                return self.begun(register_wh, at), True  # 0 was a placeholder: the session is counted from here on
-            return msgspec.structs.replace(self, other_wh=register_wh), False
+                return self.begun(register_wh, at), 0  # 0 was a placeholder: the session is counted from here on
+            return msgspec.structs.replace(self, other_wh=register_wh), None
         if growth_wh > 0:
-            return self, False
+            return self, None
         fallen = (*self.fallen, register_wh) if self.fallen and register_wh > self.fallen[-1] else (register_wh,)
         if len(fallen) < RESET_AFTER:
-            return msgspec.structs.replace(self, fallen=fallen), False
+            return msgspec.structs.replace(self, fallen=fallen), None
         begun = msgspec.structs.replace(self, start_wh=fallen[0], base_wh=self.energy_wh or 0, fallen=())
         return begun.read([register_wh], at, is_named=is_named)

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from chargeport.sources.ocpp.samples import Short
+from chargeport.sources.ocpp.samples import Short, Stamp
 
 
 class Authorize(msgspec.Struct, frozen=True, rename="camel"):
@@ -15,8 +15,8 @@ class StartTransaction(msgspec.Struct, frozen=True, rename="camel"):
     """A transaction begins; the energy register in Wh."""
 
     connector_id: int
-    id_tag: Short
-    timestamp: Short
+    id_tag: Short = ""
+    timestamp: Stamp = None
     meter_start: float | None = None
 
 
@@ -33,13 +33,13 @@ class StatusNotification(msgspec.Struct, frozen=True, rename="camel"):
 
     connector_id: int
     status: str
-    timestamp: Short | None = None
+    timestamp: Stamp = None
 
 
 class StopTransaction(msgspec.Struct, frozen=True, rename="camel"):
     """A transaction ends; the energy register in Wh."""
 
-    timestamp: Short
+    timestamp: Stamp = None
     transaction_id: msgspec.Raw = msgspec.Raw(b"")
     meter_stop: float | None = None
     id_tag: Short | None = None

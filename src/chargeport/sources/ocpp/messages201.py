@@ -4,7 +4,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from chargeport.sources.ocpp.samples import Short
+from chargeport.sources.ocpp.samples import Short, Stamp
 
 NO_CARD: Final = "NoAuthorization"
 """The type of token with which a station lets everybody charge."""
@@ -41,8 +41,8 @@ class TransactionEvent(msgspec.Struct, frozen=True, rename="camel"):
     """Something happens in a transaction. `offline`: it waited in the station's queue."""
 
     event_type: Literal["Started", "Updated", "Ended"]
-    timestamp: Short
     transaction_info: TransactionInfo
+    timestamp: Stamp = None
     trigger_reason: str | None = None
     offline: bool = False
     evse: Evse | None = None
@@ -68,7 +68,7 @@ class StatusNotification(msgspec.Struct, frozen=True, rename="camel"):
     evse_id: int
     connector_id: int
     connector_status: str
-    timestamp: Short | None = None
+    timestamp: Stamp = None
 
 
 class ChargingNeeds(msgspec.Struct, frozen=True, rename="camel"):

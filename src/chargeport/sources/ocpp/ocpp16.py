@@ -20,12 +20,12 @@ from chargeport.sources.ocpp.messages16 import (
 from chargeport.sources.ocpp.samples import decoded, instant, last_at
 from chargeport.sources.ocpp.schema import is_action
 from chargeport.sources.ocpp.session import Session
-from chargeport.sources.ocpp.station import Condition, Station, StationMessage, read, record
+from chargeport.sources.ocpp.station import Condition, Station, StationMessage, is_free, read, record
 from chargeport.sources.ocpp.transactions import Numbering, Plug, Transaction
-from chargeport.sources.ocpp.wishes import Wish, fulfil
+from chargeport.sources.ocpp.wishes import Outcome, Wish, fulfil
 
 VERSION: Final = "1.6"
-_FREE: Final = frozenset({"Available", "Reserved"})  # no car is plugged in
+_TAKEN: Final = ("Accepted", "RebootRequired")
 _ENDED: Final = "Ended"  # the state of a transaction that has ended, in the words of 2.x
 _UNPROVEN: Final = "no transaction with this id is known, and nothing in the message says when it began"
 
@@ -86,10 +86,13 @@ class Ocpp16:
         found = [key for key in keys if isinstance(key, dict)] if isinstance(keys, list) else []
         return {str(key.get("key")): str(key["value"]) for key in found if key.get("value") is not None}
 
-    async def change(self, session: Session, name: str, value: str) -> bool | None:
-        """Say whether the station took the value; None where it does not reply."""
+    async def change(self, session: Session, name: str, value: str) -> Outcome | None:
+        """Say what came of writing a setting; None where the station does not reply."""
         said = await session.call("ChangeConfiguration", {"key": name, "value": value})
-        return None if said is None else said.get("status") in ("Accepted", "RebootRequired")
+        if said is None:
+            return None
+        status = said.get("status")
+        return Outcome.TAKEN if status in _TAKEN else Outcome.REFUSED if status == "Rejected" else Outcome.UNKNOWN
 
     async def _boot(self, _payload: bytes) -> Payload:
         await self._station.booted()
@@ -97,7 +100,6 @@ class Ocpp16:
         return {"status": "Accepted", "currentTime": self._station.time(), "interval": interval}
 
     async def _heartbeat(self, _payload: bytes) -> Payload:
-        await self._station.is_alive()
         return {"currentTime": self._station.time()}
 
     async def _authorize(self, payload: bytes) -> Payload:
@@ -187,7 +189,7 @@ class Ocpp16:
                     transaction=self._memory.open_at(said.connector_id),
                 )
             )
-            if said.status in _FREE:
+            if is_free(said.status):
                 await self._memory.unplugged(said.connector_id)
         return {}
 
@@ -204,10 +206,10 @@ class Ocpp16:
         if not is_known and energy and energy[0][0] < at:
             ended = msgspec.structs.replace(ended, started_at=energy[0][0])
         if said.meter_stop is not None:
-            meter, is_continued = ended.meter.read([said.meter_stop], at, is_named=True)
+            meter, energy_wh = ended.meter.read([said.meter_stop], at, is_named=True)
             ended = msgspec.structs.replace(ended, meter=meter)
-            if is_continued and meter.energy_wh is not None:
-                energy.append((at, meter.energy_wh))
+            if energy_wh is not None:
+                energy.append((at, energy_wh))
         ended = station.dated(ended)
         connector = ended.connector or station.only_connector()
         current = None if connector is None else self._memory.open_at(connector)
@@ -252,7 +254,7 @@ class Ocpp16:
             and (said.id_tag is None or one.id_tag is None or said.id_tag.casefold() == one.id_tag.casefold())
         ]
         stop = [] if said.meter_stop is None else [said.meter_stop]
-        continued = [one for one in fitting if one.meter.read(stop, at, is_named=True)[1]]
+        continued = [one for one in fitting if one.meter.read(stop, at, is_named=True)[1] is not None]
         if len(continued) == 1:
             return continued[0]
         # An id that we never gave, with data of its own, may be of a transaction that was never told.

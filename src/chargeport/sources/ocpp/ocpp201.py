@@ -22,12 +22,11 @@ from chargeport.sources.ocpp.messages201 import (
 from chargeport.sources.ocpp.samples import REGISTER, Reading, decoded, instant, last_at
 from chargeport.sources.ocpp.schema import is_action
 from chargeport.sources.ocpp.session import Session
-from chargeport.sources.ocpp.station import Condition, Station, StationMessage, read, record
+from chargeport.sources.ocpp.station import Condition, Station, StationMessage, is_free, read, record
 from chargeport.sources.ocpp.transactions import Plug, Transaction
 from chargeport.sources.ocpp.variables import Variables
 from chargeport.sources.ocpp.wishes import Wish, fulfil
 
-_FREE: Final = frozenset({"Available", "Reserved"})  # no car is plugged in
 _GONE: Final = frozenset({"EVDeparted", "EVDisconnected"})  # reasons of an end that mean that the cable is out
 
 # What has nothing to do with a car is taken note of and no more; certificates and charging plans are not ours to give.
@@ -112,7 +111,6 @@ class Ocpp201:
         return {"status": "Accepted", "currentTime": self._station.time(), "interval": interval}
 
     async def _heartbeat(self, _payload: bytes) -> Payload:
-        await self._station.is_alive()
         return {"currentTime": self._station.time()}
 
     async def _authorize(self, payload: bytes) -> Payload:
@@ -143,10 +141,10 @@ class Ocpp201:
         if said.evse_id > 0:
             # A place without a transaction has no state but its status.
             state = station.condition(said.evse_id).charging_state if self._memory.open_at(said.evse_id) else None
-            is_free = said.connector_status in _FREE
-            station.is_now(said.evse_id, Condition(said.connector_status, None if is_free else state, at))
+            state = None if is_free(said.connector_status) else state
+            station.is_now(said.evse_id, Condition(said.connector_status, state, at))
         await self._of_evse("StatusNotification", payload, said.evse_id, at)
-        if said.evse_id > 0 and said.connector_status in _FREE:
+        if said.evse_id > 0 and is_free(said.connector_status):
             await self._memory.unplugged(said.evse_id)
         elif said.evse_id > 0 and said.connector_status == "Occupied":
             await self._memory.plugged(said.evse_id, Plug(plug.car, said.connector_id))
@@ -184,6 +182,8 @@ class Ocpp201:
         more: dict[str, str | None] = {}
         if said.event_type == "Ended":
             now = station.dated(now)
+            if now.started_at is None and len(found) > 1 and energy and energy[0][0] < at:
+                now = msgspec.structs.replace(now, started_at=energy[0][0])  # its own readings prove when it began
             more["record"] = record(station.name, now, at)
         condition = self._condition(said, now, at)
         if condition is not None:
@@ -249,5 +249,5 @@ class Ocpp201:
             return None if state is None else Condition(status, state, at)
         if state != "Idle":
             # The plug may have been free before its transaction ended.
-            state = "Idle" if said.trigger_reason in _GONE or status in _FREE else "Ended"
+            state = "Idle" if said.trigger_reason in _GONE or is_free(status) else "Ended"
         return Condition(status, state, at)

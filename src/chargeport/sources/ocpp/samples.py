@@ -26,11 +26,16 @@ _SIGNED: Final = "SignedData"
 _SIGNED_PREFIXES: Final = ("OCMF|", "<?xml", "{")  # signed data of stations that do not say that it is signed
 _WH: Final = {"wh": 1.0, "kwh": 1_000.0, "mwh": 1_000_000.0}
 _MAX_MULTIPLIER: Final = 12
+_SECONDS_BELOW: Final = 100_000_000_000  # as milliseconds that is 1973, as seconds the year 5138
 _TOGETHER_MS: Final = 1_000  # meter values of one message that are closer are one reading, split by the station
 _MAX_SHOWN: Final = 60
 
 Short = Annotated[str, Meta(max_length=255)]
 """A text that is kept: no longer than the longest that OCPP has for a name."""
+
+
+Stamp = Annotated[str, Meta(max_length=255)] | int | float | None
+"""A timestamp. Without a usable one the time of receipt counts."""
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -52,7 +57,7 @@ class Reading(msgspec.Struct):
     field of which no sample can be read. `stamp` is the station's own text for the instant.
     """
 
-    stamp: str | None = None
+    stamp: object = None
     at: int | None = None
     current: dict[str, Sample] = {}
     begin: dict[str, Sample] = {}
@@ -92,7 +97,6 @@ def readings(values: object) -> list[Reading]:
         if not isinstance(each, dict):
             continue
         stamp = each.get("timestamp")
-        stamp = stamp if isinstance(stamp, str) else None
         at = instant(stamp)
         last = found[-1] if found else None
         if last is None or not _is_together(last.at, at):
@@ -184,6 +188,8 @@ def _known(values: list[float | None]) -> list[float]:
 
 def instant(text: object) -> int | None:
     """Milliseconds since the epoch by the station's clock; None where there is no time. Without a zone it is read as UTC."""
+    if isinstance(text, int | float) and not isinstance(text, bool) and math.isfinite(text):
+        return round(text * 1000 if abs(text) < _SECONDS_BELOW else text)
     if not isinstance(text, str):
         return None
     try:

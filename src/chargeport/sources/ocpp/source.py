@@ -100,7 +100,7 @@ class OcppSource:
 
     async def _tell_owner(self, central: "Central", station: str, address: str, refusal: Refusal) -> None:
         """Show a refused station in `source list` and `source issues`, and log it once an hour."""
-        shown = (station or "(none)")[:_MAX_IDENTITY]
+        shown = "".join(each if each.isprintable() else "?" for each in station or "(none)")[:_MAX_IDENTITY]
         sentence = f"station {shown!r} was refused: {refusal.way_out}"
         key = f"{shown} {refusal.way_out}"
         if self._told.hit(_PER_STATION, "log", key, address):

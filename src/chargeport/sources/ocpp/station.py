@@ -154,9 +154,9 @@ class Station:
                 energy.append((at, 0))
                 if not at_begin:
                     continue
-            meter, is_continued = meter.read(reading.register_wh(), at, is_named=is_named)
-            if is_continued and meter.energy_wh is not None:
-                energy.append((at, meter.energy_wh))
+            meter, energy_wh = meter.read(reading.register_wh(), at, is_named=is_named)
+            if energy_wh is not None:
+                energy.append((at, energy_wh))
         return msgspec.structs.replace(transaction, meter=meter), energy
 
     def car_of(self, id_tag: str | None) -> str | None:
@@ -191,7 +191,6 @@ class Station:
 
     async def tell(self, said: StationMessage) -> None:
         """Hand on a message; returns when it is stored."""
-        received_at = self.now()
         headers = {
             "ocpp": self.version,
             "station": self.name,
@@ -204,11 +203,15 @@ class Station:
             headers["violation"] = violation(self.version, said.action, said.payload)
         at = None if said.at is None else self._in_order(said.vehicle, said.at, said.payload)
         delivery = self._delivery(said.action, said.payload, said.vehicle, at, headers)
-        await self._emit([delivery, *self._confirmations(received_at)])
+        await self._emit([delivery])
 
     async def is_alive(self) -> None:
         """Confirm what the station has said: it is connected and would have said so if anything had changed."""
-        if confirmations := self._confirmations(self.now(), at_once=True):
+        received_at = self.now()
+        if received_at - self._confirmed_at < _CONFIRMED_EVERY_MS:
+            return
+        self._confirmed_at = received_at
+        if confirmations := self._confirmations(received_at):
             await self._emit(confirmations)
 
     async def complain(self, subject: str, sentence: str) -> None:
@@ -216,10 +219,8 @@ class Station:
         headers = {REFUSED: f"station {self.name}: {sentence}"}
         await self._emit([self._delivery(subject, b"{}", None, None, headers)])
 
-    def _confirmations(self, received_at: int, *, at_once: bool = False) -> list[Delivery]:
+    def _confirmations(self, received_at: int) -> list[Delivery]:
         """A message for each connector, as a heartbeat means it."""
-        if received_at - self._confirmed_at < _CONFIRMED_EVERY_MS and not at_once:
-            return []
         found = []
         for connector, (status, state, _) in self._conditions.items():
             open_one = self.memory.open_at(connector)
@@ -227,7 +228,6 @@ class Station:
             headers = {"ocpp": self.version, "station": self.name, "status": status, "charging_state": state}
             vehicle = self.vehicle(connector, car)
             found.append(self._delivery("Heartbeat", b"{}", vehicle, received_at, headers))
-        self._confirmed_at = received_at
         return found
 
     def _delivery(
@@ -266,6 +266,11 @@ def read(payload: bytes, type_: type[T]) -> T:
         raise Refused(MISSING if "missing required field" in str(error) else MISTYPED, str(error)) from None
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         raise Refused(MISTYPED, str(error)) from None
+
+
+def is_free(status: str | None) -> bool:
+    """Whether no car is plugged in at a connector that says so."""
+    return status is not None and status.strip().casefold() in ("available", "reserved")
 
 
 def iso(at: int) -> str:

@@ -37,7 +37,7 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
     id: str
     connector: int | None = None
-    started: str | None = None
+    started: str | int | float | None = None
     started_at: int | None = None
     heard_at: int | None = None
     id_tag: str | None = None

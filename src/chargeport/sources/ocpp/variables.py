@@ -1,11 +1,13 @@
 """Settings of an OCPP 2.x station: variables of components, named "Component.Variable" by us."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from chargeport.sources.ocpp.frames import Payload
 from chargeport.sources.ocpp.session import Session
+from chargeport.sources.ocpp.wishes import Outcome
 
-_TAKEN = ("Accepted", "RebootRequired")
+_TAKEN: Final = {"Accepted", "RebootRequired"}
 
 
 class Variables:
@@ -19,12 +21,13 @@ class Variables:
         results = _results(said, "getVariableResult")
         return {_name(one): str(one["attributeValue"]) for one in results if one.get("attributeValue") is not None}
 
-    async def change(self, session: Session, name: str, value: str) -> bool | None:
-        """Say whether the station took the value; None where it does not reply."""
+    async def change(self, session: Session, name: str, value: str) -> Outcome | None:
+        """Say what came of writing a variable; None where the station does not reply."""
         said = await session.call("SetVariables", {"setVariableData": [{**_named(name), "attributeValue": value}]})
-        return (
-            None if said is None else any(one.get("attributeStatus") in _TAKEN for one in _results(said, "setVariableResult"))
-        )
+        if said is None:
+            return None
+        status = {one.get("attributeStatus") for one in _results(said, "setVariableResult")}
+        return Outcome.TAKEN if status & _TAKEN else Outcome.REFUSED if "Rejected" in status else Outcome.UNKNOWN
 
 
 def _named(name: str) -> dict[str, object]:

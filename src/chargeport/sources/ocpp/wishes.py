@@ -6,6 +6,7 @@ A station that does not know one measurand of a list refuses the whole list: the
 """
 
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from typing import Final, NamedTuple, Protocol
 
 from chargeport.sources.ocpp.session import Session
@@ -13,6 +14,14 @@ from chargeport.sources.ocpp.transactions import StationMemory, Written
 
 AGAIN_AFTER_MS: Final = 86_400_000
 """A station that shows another value than it took has lost it: after so long it is written once more."""
+
+
+class Outcome(Enum):
+    """What came of writing a setting."""
+
+    TAKEN = "taken"
+    REFUSED = "refused"  # this value
+    UNKNOWN = "unknown"  # the setting: another value would not do either
 
 
 class Wish(NamedTuple):
@@ -29,8 +38,8 @@ class Configurable(Protocol):
         """Return the settings, as far as the station tells them; None where it does not reply."""
         ...
 
-    async def change(self, session: Session, name: str, value: str) -> bool | None:
-        """Say whether the station took the value; None where it does not reply."""
+    async def change(self, session: Session, name: str, value: str) -> Outcome | None:
+        """Say what came of writing a setting; None where the station does not reply."""
         ...
 
 
@@ -60,18 +69,16 @@ def _is_right(wish: Wish, shown: str | None, written: Written | None, now: int) 
 async def _write(session: Session, settings: Configurable, wish: Wish) -> str | None:
     """Write a setting, a list one by one where the station refuses it whole; return what it took, None without a reply."""
     whole = ",".join(wish.wanted)
-    is_taken = await settings.change(session, wish.name, whole)
-    if is_taken is None:
-        return None
-    if is_taken or len(wish.wanted) == 1:
-        return whole if is_taken else ""
+    outcome = await settings.change(session, wish.name, whole)
+    if outcome is None or outcome is Outcome.TAKEN:
+        return whole if outcome else None
     taken: list[str] = []
-    for each in wish.wanted:
+    for each in wish.wanted if outcome is Outcome.REFUSED and len(wish.wanted) > 1 else ():
         # What it refuses leaves the last list in force.
-        is_taken = await settings.change(session, wish.name, ",".join([*taken, each]))
-        if is_taken is None:
+        outcome = await settings.change(session, wish.name, ",".join([*taken, each]))
+        if outcome is None:
             return None
-        if is_taken:
+        if outcome is Outcome.TAKEN:
             taken.append(each)
     return ",".join(taken)
 
