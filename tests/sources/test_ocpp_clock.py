@@ -56,6 +56,21 @@ def test_messages_at_the_pace_of_our_clock_prove_one_that_is_behind(offset_ms: i
     assert received_at - 2_000 <= clock.at(received_at + offset_ms, received_at) <= received_at
 
 
+def test_a_clock_that_stays_ahead_stays_known_to_be() -> None:
+    clock = StationClock()
+    live(clock, 2 * HOUR, 50)
+    assert clock.offset_ms is not None
+    assert abs(clock.offset_ms - 2 * HOUR) < 2_000
+
+
+def test_a_clock_that_is_set_back_by_some_is_followed() -> None:
+    clock = StationClock()
+    live(clock, 2 * HOUR, 5)
+    live(clock, HOUR, 5, since_s=200)
+    assert clock.offset_ms is not None
+    assert abs(clock.offset_ms - HOUR) < 2_000
+
+
 def test_a_queue_proves_nothing_of_the_clock() -> None:
     clock = StationClock()
     assert queue(clock, T0 - DAY, T0)[0] == T0 - DAY

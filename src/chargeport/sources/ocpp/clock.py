@@ -68,8 +68,9 @@ class StationClock:
             return
         first, since_at, count = self._run
         self._run = first, since_at, count + 1
-        if count + 1 >= RUN_MESSAGES and received_at - since_at >= RUN_MS:
-            self.offset_ms = ahead if ahead < -BEHIND_MS else 0
+        is_run = count + 1 >= RUN_MESSAGES and received_at - since_at >= RUN_MS
+        if is_run and abs(ahead - (self.offset_ms or 0)) > STEADY_MS:
+            self.offset_ms = 0 if -BEHIND_MS <= ahead <= 0 else ahead
 
     def is_usable(self, stamp: int | None, received_at: int) -> bool:
         """Whether a timestamp tells one instant from another: not where the clock was never set."""
