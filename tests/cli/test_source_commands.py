@@ -10,11 +10,12 @@ import pytest
 from command_line import CommandLine
 
 from chargeport.cli import sources
-from chargeport.clock import SystemClock
+from chargeport.cli.source_stations import station_sentence
+from chargeport.clock import ManualClock, SystemClock
 from chargeport.runtime.feeds import Feeds
-from chargeport.runtime.source_status import SourceState
+from chargeport.runtime.source_status import SourceState, SourceStatus
 from chargeport.settings import DatabaseSettings, Settings
-from chargeport.sources.base import Delivery
+from chargeport.sources.base import Delivery, StationStatus
 from chargeport.sources.redaction import unredacted
 from chargeport.store.sqlite import SqliteStore
 
@@ -118,6 +119,38 @@ def test_a_source_is_told_in_one_line_that_says_what_to_do(given: SourceState, t
     assert told in line
     assert "\n" not in line
     assert sources.sentence(given, False, NOW).startswith("the server does not run; it was ")
+
+
+def test_stations_stand_below_their_source_with_their_clock_or_the_way_out(
+    chargeport: CommandLine, database: Path, settings: Path
+) -> None:
+    since = SystemClock().now() - 3 * 3_600_000
+    stations = [
+        StationStatus(name="YARD-2", refusals=3, refused_at=since, refused_because="its identity is not known: add it"),
+        StationStatus(name="CARPORT", is_connected=True, version="1.6", since_at=since, clock_offset_ms=7_205_000),
+    ]
+    written(database, state(condition="connected", type="ocpp", stations=stations))
+    out = " ".join(chargeport("source", "list", "--config", str(settings)).out.split())
+    assert "connected since 3 h, OCPP 1.6, its clock is 2 h ahead" in out
+    assert "refused 3 times, last 3 h ago: its identity is not known: add it" in out
+    (shown,) = [each for each in chargeport("source", "list", "--json", "--config", str(settings)).json if "stations" in each]
+    assert [(each["name"], each["clock_offset_ms"], each["refusals"]) for each in shown["stations"]] == [
+        ("YARD-2", None, 3), ("CARPORT", 7_205_000, 0)
+    ]  # fmt: skip
+
+
+def test_a_connected_station_is_not_lost_when_somebody_is_refused_under_its_name() -> None:
+    status = SourceStatus("boxes", "ocpp", "ocpp", ManualClock(NOW))
+    status.station(StationStatus(name="A", is_connected=True, since_at=NOW - 60_000))
+    status.station(StationStatus(name="A", refusals=1, refused_at=NOW - 1_000, refused_because="its password is wrong"))
+    (shown,) = status.state.stations
+    assert station_sentence(shown, NOW) == (
+        "connected since 60 s; somebody under its name was refused once, last 1 s ago: its password is wrong"
+    )
+    for number in range(1_500):
+        status.station(StationStatus(name=f"guess {number}", refusals=1, refused_at=NOW, refused_because="unknown"))
+    assert status.state.stations[0].name == "A", "those that were refused make room for others"
+    assert len(status.state.stations) == 1_000
 
 
 def test_sources_that_run_and_that_never_ran_are_listed(chargeport: CommandLine, database: Path, settings: Path) -> None:

@@ -141,7 +141,7 @@ async def test_two_sources_can_not_listen_at_one_address(store: Store) -> None:
     tables = [{"name": name, "type": "ocpp", "password": "0123456789abcdef"} for name in ("one", "two")]
     with pytest.raises(SettingError, match="two: another source listens at /ocpp"):
         feeds(store, *tables).sockets()
-    assert list(feeds(store, tables[0]).sockets()) == ["/ocpp/{station}"]
+    assert list(feeds(store, tables[0]).sockets()) == ["/ocpp/{station:path}"]
 
 
 async def test_what_is_pushed_and_what_a_source_hears_is_recorded_where_the_settings_say_so(

@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from chargeport import config
-from chargeport.cli import source_record, source_replay
+from chargeport.cli import source_record, source_replay, source_stations
 from chargeport.cli.ages import ago, long
 from chargeport.cli.database import database_of, opened, resolved, with_store
 from chargeport.cli.options import Config, Database, Json
@@ -48,6 +48,8 @@ def list_sources(*, config_file: Config = None, database: Database = None, as_js
     rows: list[tuple[Any, ...]] = [(each.name, each.type, each.dialect, sentence(each, live, now)) for each, live in running]
     rows += [(each.name, each.type, each.dialect, "not started: chargeport serve --config starts it") for each in idle]
     print_table(("name", "type", "dialect", "how it is"), rows, NO_SOURCE)
+    if stations := source_stations.station_rows((each for each, live in running if live), now):
+        print_table(source_stations.COLUMNS, stations)
 
 
 class _Idle(msgspec.Struct, frozen=True):
