@@ -137,13 +137,10 @@ async def test_an_application_for_connected_cars_pushes_to_no_other(world: World
     assert (await push(world, app, "teslamate", {"charger_voltage": 231}, car.id)).json()["accepted"] == 1
 
 
-async def test_what_another_source_knows_better_is_counted_apart(world: World, app: Client, car: Vehicle) -> None:
-    await push(world, app, "ovms", {"v.b.soc": 55}, car.id)
-    assert (await push(world, app, "generic", {"stateofcharge": 56}, car.id)).json()["accepted"] == 1
+async def test_nothing_is_weighed_on_the_way_in(world: World, app: Client, car: Vehicle) -> None:
     await push(world, app, "evcc", {"chargePower": 7200, "charging": True, "connected": True}, car.id)
-    answer = await push(world, app, "generic", {"wattage": 7000}, car.id)
-    assert (answer.status_code, answer.json()["outranked"]) == (200, 1)
-    assert await held(world, car, "charge-wattage") == (7200, "evcc")
+    answer = await push(world, app, "generic", {"wattage": 7300}, car.id)
+    assert (answer.status_code, answer.json()) == (200, {"accepted": 1, "superseded": 0, "unchanged": 0, "rejected": []})
 
 
 @pytest.mark.parametrize("dialect", PUSHED)

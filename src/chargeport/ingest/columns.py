@@ -9,8 +9,7 @@ from typing import Final
 
 import msgspec
 
-from chargeport.ingest.export_items import STATUSES, KeptItem
-from chargeport.ingest.items import Status, StatusError
+from chargeport.ingest.items import STATUSES, KeptItem, Status, StatusError
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Kind
 from chargeport.signals.reading import AbsenceReason

@@ -12,7 +12,7 @@ from typing import BinaryIO, Final, NamedTuple
 import msgspec
 
 from chargeport.ingest.columns import Columns
-from chargeport.ingest.export_items import KeptItem
+from chargeport.ingest.items import KeptItem
 from chargeport.ingest.payload import decoded
 from chargeport.signals.violation import Rule, Violation
 
