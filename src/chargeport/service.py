@@ -31,7 +31,7 @@ from chargeport.settings import Settings
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.sources.base import Source
 from chargeport.staleness.cadence import Cadences
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.retention import keep
 from chargeport.store.retention_policy import Keep, Policy
 from chargeport.store.sqlite import SqliteStore
@@ -76,10 +76,10 @@ class Service:
         await self.cadences.begin()
         self._tasks.append(asyncio.create_task(self.cadences.run(), name="cadence"))
         if self.policy.is_limited:
-            self._tasks.append(asyncio.create_task(keep(self.store, self.policy, self.clock), name="retention"))
+            self._tasks.append(asyncio.create_task(keep(self.store.retention, self.policy, self.clock), name="retention"))
         await self.feeds.start(sources)
         if self.settings.derive.enabled:
-            self.store.on_written(self.derivation.heard)
+            self.store.readings.on_written(self.derivation.heard)
             self._tasks.append(asyncio.create_task(self.derivation.run(), name="derivation"))
 
     async def close(self) -> None:

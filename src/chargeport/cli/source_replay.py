@@ -20,7 +20,7 @@ from chargeport.errors import ChargeportError
 from chargeport.signals.reading import Issue
 from chargeport.sources.base import Delivery, RawMessage, SourceError
 from chargeport.sources.recording import read_recording
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import KeptMessage, Outcome
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ async def _issues(store: Store, pipeline: "Pipeline") -> Tally:
     """
     tally, after = Tally(), 0
     others: list[Issue] = []
-    while part := await store.issue_messages(after, BATCH):
+    while part := await store.issues.issue_messages(after, BATCH):
         after = part[-1].id
         for message in part:
             batch = await _again(pipeline, message)
@@ -147,11 +147,11 @@ async def _issues(store: Store, pipeline: "Pipeline") -> Tally:
             if kind in {(issue.subject, issue.detail) for issue in batch.issues}:
                 tally.rejected += 1
                 continue
-            await store.settle(message)
+            await store.issues.settle(message)
             others += batch.issues
             tally.rejected += len(batch.issues)
     if others:
-        await store.add_issues(others)
+        await store.issues.add_issues(others)
     return tally
 
 

@@ -22,7 +22,7 @@ from chargeport.ingest.vehicle_names import VehicleNames, new_vehicle
 from chargeport.signals.catalogue import IS_CHARGING
 from chargeport.signals.reading import Entry, Issue, Reading
 from chargeport.sources.base import Delivery, RawMessage
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import Outcome
 
 MAX_ENTRIES: Final = 2_000  # made of messages before they are written: meanwhile no other task runs
@@ -46,7 +46,7 @@ class Pipeline:
     ) -> None:
         """`record` is handed every delivery once what it means is on disk."""
         self.dialects = dialects
-        self.names = VehicleNames(store, clock)
+        self.names = VehicleNames(store.vehicles, clock)
         self._store = store
         self._clock = clock
         self._max_future_s = max_future_s
@@ -96,7 +96,7 @@ class Pipeline:
         """Write a batch; return it with what became of its entries, once they and its issues are on disk. Raises StoreError."""
         await self._write_entries(batch)
         if batch.issues and batch.keep_issues:
-            await self._store.add_issues(batch.issues)
+            await self._store.issues.add_issues(batch.issues)
         return batch
 
     async def _messages(self, delivery: Delivery) -> list[RawMessage] | Issue:
@@ -163,7 +163,7 @@ class Pipeline:
         speaker = source if batch.only_for is None else f"{batch.only_for} {source}"
         is_known = self._memory.knows(speaker, vehicle_id)
         memory = self._memory.of(speaker, vehicle_id)
-        if not is_known and (found := await self._store.signal(vehicle_id, IS_CHARGING)) is not None:
+        if not is_known and (found := await self._store.readings.signal(vehicle_id, IS_CHARGING)) is not None:
             charging = found.states.get(IS_CHARGING.key)
             if charging is not None and charging.changed_at is not None and charging.value is not None:
                 memory.charging_was(charging.changed_at, bool(charging.value))
@@ -188,7 +188,7 @@ class Pipeline:
         if not entries:
             return []
         if not batch.is_trial:
-            return await self._store.write(entries, batch.only_for)
+            return await self._store.readings.write(entries, batch.only_for)
         known: dict[str, Outcome] = {}
         for name in dict.fromkeys(entry.vehicle for entry in entries):
             is_known = await self.names.is_known(name) or (batch.may_register and new_vehicle(name, 0) is not None)

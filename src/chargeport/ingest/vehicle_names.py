@@ -7,7 +7,7 @@ from cachetools import FIFOCache
 
 from chargeport.clock import Clock
 from chargeport.errors import ConflictError
-from chargeport.store.base import Vehicles
+from chargeport.store.protocols import Vehicles
 from chargeport.store.records import Vehicle, is_vin
 
 MAX_NAMES: Final = 500_000

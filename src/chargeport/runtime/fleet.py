@@ -16,7 +16,7 @@ from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.reading import Entry, Reading
 from chargeport.signals.violation import Violation
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import Vehicle, is_vin
 
 SOURCE: Final = "settings"  # what `meta.source` says of what the file tells
@@ -30,14 +30,14 @@ async def make_known(store: Store, pipeline: Pipeline, cars: Sequence[VehicleSet
         where = f"vehicles[{number}]"
         wanted = _vehicle(car, where, clock.now())
         try:
-            known = await store.vehicle(wanted.id) or await _called(store, car)
+            known = await store.vehicles.vehicle(wanted.id) or await _called(store, car)
             if known is None:
                 known = wanted
-                await store.add_vehicle(wanted)
+                await store.vehicles.add_vehicle(wanted)
             elif car.id is not None and known.id != wanted.id:
                 raise SettingError(f"A setting is wrong: {where}.id: this car is known as {known.id} already: write that.")
             elif (merged := _merged(known, wanted)) != known:
-                await store.update_vehicle(merged)
+                await store.vehicles.update_vehicle(merged)
         except ConflictError as error:
             raise SettingError(f"A setting is wrong: {where}: {error}") from error
         await pipeline.write(Batch.of(_facts(car, known.id, where, clock.now())))
@@ -76,7 +76,7 @@ def _vehicle(car: VehicleSettings, where: str, now: int) -> Vehicle:
 async def _called(store: Store, car: VehicleSettings) -> Vehicle | None:
     """The car that goes by one of the file's names already."""
     for name in (car.vin, *car.aliases):
-        if name is not None and (found := await store.find_vehicle(name)) is not None:
+        if name is not None and (found := await store.vehicles.find_vehicle(name)) is not None:
             return found
     return None
 
