@@ -167,6 +167,7 @@ def test_what_was_not_understood_is_read_again_once_the_table_is_mended(
     assert heard(database, settings, {"volts": 231, "watts": 7200}, {"watts": 7300}, {"nonsense": 1}) == 1
     rows = chargeport("source", "issues").rows
     assert {(row[0], row[2], row[4]) for row in rows} == {("garage", "watts", "2"), ("garage", "nonsense", "1")}
+    assert {row[1] for row in rows} == {f"a vehicle ({VIN})"}, "named as a person knows it"
     (watts,) = [each for each in chargeport("source", "issues", "--json").json if each["subject"] == "watts"]
     assert watts["count"] == 2
     assert json.loads(watts["message"])["fields"] == {"watts": 7300}

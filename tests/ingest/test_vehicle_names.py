@@ -40,6 +40,15 @@ async def test_an_unknown_name_is_looked_for_again(store: Store) -> None:
     assert await found.find("box", "generic", "bob") == OTHER.id
 
 
+async def test_a_name_that_another_car_got_is_noticed_soon(store: Store, clock: ManualClock) -> None:
+    names = VehicleNames(store.vehicles, clock)
+    assert await names.find("box", "generic", "ann") == CAR.id
+    await store.vehicles.update_vehicle(msgspec.structs.replace(CAR, aliases=()))
+    await store.vehicles.update_vehicle(msgspec.structs.replace(OTHER, aliases=("ann",)))
+    clock.move(vehicle_names.REMEMBERED_S + 1)
+    assert await names.find("box", "generic", "ann") == OTHER.id
+
+
 async def test_a_car_that_is_gone_is_looked_for_anew(store: Store) -> None:
     found = known(store)
     assert await found.find("box", "generic", "ann") == CAR.id

@@ -3,7 +3,7 @@
 import uuid
 from typing import Final
 
-from cachetools import FIFOCache
+from cachetools import TTLCache
 
 from chargeport.clock import Clock
 from chargeport.errors import ConflictError
@@ -11,6 +11,7 @@ from chargeport.store.protocols import Vehicles
 from chargeport.store.records import Vehicle, is_vin
 
 MAX_NAMES: Final = 500_000
+REMEMBERED_S: Final = 10.0  # so soon a name that was given to another vehicle, by a command say, is noticed
 
 
 class VehicleNames:
@@ -23,7 +24,7 @@ class VehicleNames:
     def __init__(self, vehicles: Vehicles, clock: Clock) -> None:
         self._vehicles = vehicles
         self._clock = clock
-        self._known: FIFOCache[tuple[str, str], str] = FIFOCache(MAX_NAMES)
+        self._known: TTLCache[tuple[str, str], str] = TTLCache(MAX_NAMES, REMEMBERED_S * 1000, clock.now)
 
     async def find(self, source: str, dialect: str, name: str) -> str | None:
         """Return the id of the vehicle; None when none has such a name."""
