@@ -38,6 +38,14 @@ async def test_an_issue_goes_with_its_last_message(store: Store) -> None:
     assert len(await messages(store)) == 1
 
 
+async def test_what_is_settled_is_counted_no_more(store: Store) -> None:
+    await store.issues.add_issues([issue(1), issue(2), issue(3)])
+    first, second, _ = await store.issues.issue_messages(0, 10)
+    for message in (first, first, second):
+        await store.issues.settle(message)
+    assert [each.count for each in (await store.issues.issues(Page()))[0]] == [1]
+
+
 async def test_of_one_kind_the_newest_are_kept_and_all_are_counted(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     await store.issues.add_issues([issue(number) for number in range(table.MAX_MESSAGES)])
     await store.issues.add_issues([issue(number) for number in range(table.MAX_MESSAGES, table.MAX_MESSAGES + 7)])

@@ -263,7 +263,7 @@ class Issues(Protocol):
         ...
 
     async def settle(self, message: KeptMessage) -> None:
-        """Forget a message that is understood by now; its issue goes with the last one of its kind."""
+        """Forget a message that is understood by now, and count it no more; its issue goes with the last one of its kind."""
         ...
 
 

@@ -73,7 +73,7 @@ class IssueTable:
         return [KeptMessage(row[0], Issue(row[1], row[3], row[4], row[5], row[6], row[2] or None)) for row in found]
 
     async def settle(self, message: KeptMessage) -> None:
-        """Forget a message that is understood by now; its issue goes with the last one of its kind."""
+        """Forget a message that is understood by now, and count it no more; its issue goes with the last one of its kind."""
         await self._writer.call(lambda connection: _settle(connection, message))
 
 
@@ -92,6 +92,8 @@ def _add(connection: Connection, bindings: Sequence[tuple[str | int, ...]]) -> N
 def _settle(connection: Connection, message: KeptMessage) -> None:
     kind = (message.issue.source, message.issue.vehicle or "", message.issue.subject, message.issue.detail)
     connection.execute("DELETE FROM issue_messages WHERE id = ?", (message.id,))
+    if connection.changes():
+        connection.execute(f"UPDATE issues SET count = max(1, count - 1) WHERE {_KIND}", kind)
     connection.execute(f"DELETE FROM issues WHERE {_KIND} AND NOT EXISTS (SELECT 1 FROM issue_messages WHERE {_KIND})", kind)
 
 
