@@ -3,12 +3,16 @@
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from chargeport.store.sqlite.access import AccessTables
-from chargeport.store.sqlite.engine import connect, migrate
+from chargeport.store.sqlite.engine import Connection
+from chargeport.store.sqlite.files import DatabaseFiles, refuse_new
+from chargeport.store.sqlite.health import Health
 from chargeport.store.sqlite.history import HistoryTables
 from chargeport.store.sqlite.issues import IssueTable
 from chargeport.store.sqlite.notes import NoteTables
+from chargeport.store.sqlite.opening import opened
 from chargeport.store.sqlite.reader import Reader
 from chargeport.store.sqlite.readings import ReadingTables
 from chargeport.store.sqlite.retention import RetentionTables
@@ -17,15 +21,21 @@ from chargeport.store.sqlite.sessions import SessionTables
 from chargeport.store.sqlite.vehicles import VehicleTables
 from chargeport.store.sqlite.writer import Writer
 
+PROBE_BYTES: Final = 1 << 18
+_PROBE: Final = "INSERT OR REPLACE INTO remembered VALUES ('chargeport', 'probe', zeroblob(?))"
+_PROBED: Final = "DELETE FROM remembered WHERE owner = 'chargeport' AND key = 'probe'"
+
 
 class SqliteStore:
     """The store on SQLite. Open it with `SqliteStore.open`; it belongs to the event loop it is used on."""
 
-    def __init__(self, path: Path, writer: Writer, reader: Reader) -> None:
+    def __init__(self, path: Path, connection: Connection, ring: Callable[[], None]) -> None:
+        """`connection` is the writing one, of a database that is up to date."""
         self.path = path
-        self._writer = writer
-        self._reader = reader
-        self._scans = Scans(path)
+        self._health = Health()
+        self._writer = writer = Writer(connection, ring, DatabaseFiles(path), self._health)
+        self._reader = reader = Reader(path, self._health)
+        self._scans = Scans(path, self._health)
         self.readings = ReadingTables(path, reader, writer, self._scans)
         self.history = HistoryTables(reader, self._scans, self.readings)
         self.retention = RetentionTables(writer)
@@ -36,14 +46,15 @@ class SqliteStore:
         self.notes = NoteTables(reader, writer)
 
     @classmethod
-    def open(cls, path: Path, ring: Callable[[], None] = lambda: None) -> "SqliteStore":
-        """Open the file, made if it is not there and brought up to date if it is old.
+    def open(cls, path: Path, ring: Callable[[], None] = lambda: None, *, anew: bool = False) -> "SqliteStore":
+        """Open the file, made if there was none and brought up to date if it is old.
 
-        `ring` is called after each commit. Raises StartError or SchemaError with one sentence.
+        `ring` is called after each commit. Where there was a database once, an empty one is made only `anew`. Raises StartError
+        or SchemaError with one sentence.
         """
-        connection = connect(path, create=True)
-        migrate(connection, path)
-        return cls(path, Writer(connection, ring), Reader(path))
+        if not anew:
+            refuse_new(path)
+        return cls(path, opened(path), ring)
 
     @classmethod
     def temporary(cls, ring: Callable[[], None] = lambda: None) -> "SqliteStore":
@@ -51,8 +62,11 @@ class SqliteStore:
         return cls.open(Path(tempfile.mkdtemp(prefix="chargeport-")) / "chargeport.db", ring)
 
     async def ping(self) -> None:
-        """Read a row and write a page; raises StoreError."""
+        """Read a row and write a page; after a failure write as much as a batch does. Raises StoreError."""
         self._reader.row("SELECT 1")
+        if self._health.failure is not None:
+            await self._writer.call(lambda connection: connection.execute(_PROBE, (PROBE_BYTES,)))
+            await self._writer.call(lambda connection: connection.execute(_PROBED))
         await self._writer.call(lambda connection: connection.execute("UPDATE sequences SET value = value"))
 
     async def close(self) -> None:
