@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chargeport.cli import export_forms
-from chargeport.ingest import payload, rows
+from chargeport.ingest import files, payload
 from chargeport.ingest.batch import Batch
 from chargeport.ingest.items import ItemChecker
 from chargeport.signals import bodies
@@ -66,7 +66,7 @@ def test_what_is_written_is_read_as_the_same(form: str, seen: list[Sighting]) ->
     with export_forms.opened(form, output) as sink:
         sink(seen)
     checker = ItemChecker(Batch(), "import", T0 + 10**10, 0)
-    for row in rows.read(io.BytesIO(output.getvalue())):
+    for row in files.read(io.BytesIO(output.getvalue())):
         assert not isinstance(row.item, Exception), row
         checker.check_kept(row.number, row.item)
     assert not checker.batch.rejections

@@ -12,7 +12,7 @@ import pytest
 from command_line import VIN, CommandLine
 
 from chargeport.cli import importer
-from chargeport.ingest import rows
+from chargeport.ingest import files
 from chargeport.signals.catalogue import CATALOGUE
 
 CAR = "0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11"
@@ -78,7 +78,7 @@ def test_a_broken_line_is_told_and_costs_its_neighbours_nothing(
     case: tuple[str, str, str], chargeport: CommandLine, car: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken, code, path = case
-    monkeypatch.setattr(rows, "MAX_ROW", 50_000)
+    monkeypatch.setattr(files, "MAX_ROW", 50_000)
     Path("in.ndjson").write_text(lines(at(1), "", broken, at(2)))
     ended = chargeport("import", "in.ndjson", "--json")
     found = json.loads(ended.out)
@@ -112,7 +112,7 @@ def test_a_broken_row_of_a_table_is_told_and_costs_its_neighbours_nothing(
 def test_an_array_is_cut_at_its_commas_however_long_it_is(
     chargeport: CommandLine, car: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rows, "BLOCK", 7)
+    monkeypatch.setattr(files, "BLOCK", 7)
     monkeypatch.setattr(importer, "BATCH", 3)
     items = [json.dumps(at(second), indent=1) for second in range(20)]
     items[5] = '{"vehicle": "a]\\"}", "signal": [1, ]}'

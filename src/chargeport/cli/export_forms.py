@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, Final
 
 from chargeport.api.envelope import iso, quoted
 from chargeport.errors import ChargeportError
-from chargeport.ingest.columns import COLUMNS
+from chargeport.ingest.files import COLUMNS
 from chargeport.ingest.items import STATUSES
 from chargeport.signals import wire
 from chargeport.signals.definition import Kind

@@ -9,9 +9,9 @@ import msgspec
 
 from chargeport.clock import Clock
 from chargeport.ingest.batch import STORED, Batch, Rejection
+from chargeport.ingest.files import read
 from chargeport.ingest.items import ItemChecker
 from chargeport.ingest.pipeline import Pipeline
-from chargeport.ingest.rows import read
 from chargeport.signals.violation import Violation
 
 BATCH: Final = 1000  # rows in one transaction: with more nothing gets quicker, and a server beside waits longer
