@@ -10,6 +10,7 @@ from chargeport.dialects.table import Dialect
 from chargeport.errors import StoreError
 from chargeport.ingest.pipeline import Pipeline
 from chargeport.signals.catalogue import BY_CODE
+from chargeport.signals.held import held
 from chargeport.signals.reading import Entry, Issue
 from chargeport.sources.base import Delivery, RawMessage
 from chargeport.store.protocols import Store
@@ -41,7 +42,7 @@ async def value(store: Store, code: str, vehicle: str = CAR.id) -> Any:
     signal = BY_CODE[code if code in BY_CODE else f"charge-{code}"]
     found = await store.readings.signal(vehicle, signal)
     assert found is not None
-    state = found.states.get(signal.key)
+    state = held(found.series, signal, T0)
     return None if state is None else (state.value, state.source)
 
 

@@ -8,7 +8,7 @@ from chargeport.runtime.fleet import make_known
 from chargeport.settings import VehicleSettings
 from chargeport.store.protocols import Store
 from chargeport.store.records import Page
-from feeding import CAR, pipeline, value
+from feeding import CAR, OTHER, T0, pipeline, said, value
 
 VIN = "5YJ3E1EA7KF000000"
 CAPACITY, CONNECTOR = "tractionbattery-nominalcapacity", "charge-chargingconnectortype"
@@ -35,9 +35,14 @@ async def test_what_the_file_says_is_added_to_what_is_known(store: Store, clock:
     assert (found.aliases, found.model, found.powertrain) == (("ann", "box:1"), "ID.4", "BEV")
 
 
-async def test_what_the_file_says_of_a_car_is_a_source_of_its_own(store: Store, clock: ManualClock) -> None:
+async def test_what_the_file_says_of_a_car_stands_before_what_sources_report(store: Store, clock: ManualClock) -> None:
     await made_known(store, [VehicleSettings(id=CAR.id, capacity_kwh=77, connector="Type 2")], clock)
     assert await value(store, CONNECTOR) == ("Type 2", "settings")
+    whole = pipeline(store, ManualClock(T0 + 1000))
+    batch = await whole.take([said({CONNECTOR: "CCS"}, at=T0 + 1000), said({CONNECTOR: "CCS"}, vehicle=OTHER.id)])
+    assert batch.stored == 2
+    assert await value(store, CONNECTOR) == ("Type 2", "settings")
+    assert await value(store, CONNECTOR, OTHER.id) == ("CCS", "car")
 
 
 async def test_a_capacity_is_kept_as_the_vocabulary_has_it(store: Store, clock: ManualClock) -> None:

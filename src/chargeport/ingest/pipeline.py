@@ -20,6 +20,7 @@ from chargeport.ingest.issues import refusal, refused, unknown_vehicle, unreadab
 from chargeport.ingest.memory import CarMemory, Memory
 from chargeport.ingest.vehicle_names import VehicleNames, new_vehicle
 from chargeport.signals.catalogue import IS_CHARGING
+from chargeport.signals.held import reported_of
 from chargeport.signals.reading import Entry, Issue, Reading
 from chargeport.sources.base import Delivery, RawMessage
 from chargeport.store.protocols import Store
@@ -164,7 +165,7 @@ class Pipeline:
         is_known = self._memory.knows(speaker, vehicle_id)
         memory = self._memory.of(speaker, vehicle_id)
         if not is_known and (found := await self._store.readings.signal(vehicle_id, IS_CHARGING)) is not None:
-            charging = found.states.get(IS_CHARGING.key)
+            charging = reported_of(found.series, IS_CHARGING)
             if charging is not None and charging.changed_at is not None and charging.value is not None:
                 memory.charging_was(charging.changed_at, bool(charging.value))
         if memory.doubted:
