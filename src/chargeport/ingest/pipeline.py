@@ -39,9 +39,9 @@ class Pipeline:
         self,
         store: Store,
         clock: Clock,
-        dialects: Mapping[str, Dialect],
+        dialects: Mapping[str, Dialect] = {},
         *,
-        max_future_s: float,
+        max_future_s: float = 0,
         auto_register: bool = False,
         record: Keep | None = None,
     ) -> None:
