@@ -75,9 +75,9 @@ class _UnwillingPart:
         self._fail("write")
         return await self._part.write(entries, only_for)
 
-    async def add_issues(self, issues: Sequence[Issue]) -> None:
+    async def add_issues(self, issues: Sequence[Issue], client_id: str | None = None) -> None:
         self._fail("add_issues")
-        await self._part.add_issues(issues)
+        await self._part.add_issues(issues, client_id)
 
     def _fail(self, where: str) -> None:
         if self._whole.fails_at == where:

@@ -137,6 +137,12 @@ async def test_an_application_for_connected_cars_pushes_to_no_other(world: World
     assert (await push(world, app, "teslamate", {"charger_voltage": 231}, car.id)).json()["accepted"] == 1
 
 
+async def test_what_an_application_sends_and_nobody_understands_is_kept_apart(world: World, app: Client, car: Vehicle) -> None:
+    await push(world, app, "teslamate", {"mood": "good"}, car.id)
+    (found,), _ = await world.store.issues.issues(Page())
+    assert (found.client_id, found.issue.source, found.issue.subject) == (app.id, "teslamate", "mood")
+
+
 async def test_nothing_is_weighed_on_the_way_in(world: World, app: Client, car: Vehicle) -> None:
     await push(world, app, "evcc", {"chargePower": 7200, "charging": True, "connected": True}, car.id)
     answer = await push(world, app, "generic", {"wattage": 7000}, car.id)

@@ -186,8 +186,10 @@ async def test_an_application_for_some_cars_reaches_no_other_and_leaves_nothing_
     whole = pipeline(store, auto_register=True)
     await whole.take([said({"ischarging": True}, vehicle=OTHER.id)])
     names = (CAR.id, OTHER.id, "WVWZZZ00000000009", "nobody")
+    batch = Batch(client_id="app", connected_only=True, may_register=True)
     taken = await whole.take(
-        [said({"ischarging": False, "oops": 1}, vehicle=name, at=T0 + 1) for name in names], whole.batch("app")
+        [said({"ischarging": False, "oops": 1}, vehicle=name, at=T0 + 1) for name in names],
+        batch,
     )
     refused = [issue for issue in taken.issues if issue.subject == "vehicle"]
     assert [issue.rule for issue in refused] == [Rule.NOT_PERMITTED] * 3

@@ -23,7 +23,7 @@ async def ingest_readings(request: Request) -> Response:
     """Store readings: 200 when anything was stored, 422 when nothing was."""
     grant = await request.allowed(Permission.WRITE_READINGS)
     body = await read_body(request, request.context.settings.ingest.max_bytes)
-    batch = request.context.pipeline.batch(grant.client_id if grant.connected_only else None)
+    batch = request.context.pipeline.batch(grant)
     await _check(request, body, batch)
     await request.context.pipeline.write(batch)
     return answer(request, batch, batch.stored > 0)

@@ -27,7 +27,7 @@ async def ingest_dialect(request: Request) -> Response:
     vehicle = request.raw.query_params.get(VEHICLE)
     if vehicle is not None and not 0 < len(vehicle) <= MAX_NAME:
         raise Problem(MALFORMED, f"vehicle: an id, a VIN or an alias of 1 to {MAX_NAME} characters is wanted.")
-    batch = pipeline.batch(grant.client_id if grant.connected_only else None)
+    batch = pipeline.batch(grant)
     await pipeline.take([delivery(request, dialect, body, vehicle)], batch)
     return answer(request, batch, batch.stored > 0 or not batch.rejections)
 

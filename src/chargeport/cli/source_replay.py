@@ -136,7 +136,7 @@ async def _issues(store: Store, pipeline: "Pipeline") -> Tally:
     So `source issues` counts afterwards what is told here as rejected.
     """
     tally, after = Tally(), 0
-    others: list[Issue] = []
+    others: list[tuple[str | None, Issue]] = []
     while part := await store.issues.issue_messages(after, BATCH):
         after = part[-1].id
         for message in part:
@@ -148,10 +148,10 @@ async def _issues(store: Store, pipeline: "Pipeline") -> Tally:
                 tally.rejected += 1
                 continue
             await store.issues.settle(message)
-            others += batch.issues
+            others += [(message.client_id, issue) for issue in batch.issues]
             tally.rejected += len(batch.issues)
-    if others:
-        await store.issues.add_issues(others)
+    for client_id, issue in others:
+        await store.issues.add_issues([issue], client_id)
     return tally
 
 

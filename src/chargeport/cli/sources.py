@@ -181,6 +181,7 @@ def _issue(each: IssueCount, vehicle: Vehicle | None) -> dict[str, Any]:
     return {
         "source": issue.source, "vehicle": issue.vehicle, "subject": issue.subject, "detail": issue.detail, "count": each.count,
         "first_at": each.first_at, "last_at": issue.received_at, "message": issue.raw,
+        "application": each.client_id,
         "vehicle_name": None if vehicle is None else described(vehicle), "vin": None if vehicle is None else vehicle.vin,
     }  # fmt: skip
 

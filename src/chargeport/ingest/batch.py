@@ -30,18 +30,26 @@ class Rejection(msgspec.Struct, frozen=True, omit_defaults=True):
 class Batch:
     """Entries on their way to the store. Its parts (items or messages) are numbered from 0.
 
-    `only_for` limits it to the vehicles that this application may write to, and keeps no issue of it. `may_register` makes
+    `client_id` is the application that sent it, if one did; where it is `connected_only`, the batch is limited to the vehicles
+    that it has a writing connection to, and keeps no issue: one that is replayed has no application any more. `may_register` makes
     unknown vehicles known that are named by a UUID or a VIN. `is_trial` stores nothing. Without `keep_issues` the issues are
     only returned.
     """
 
     def __init__(
-        self, *, only_for: str | None = None, may_register: bool = False, is_trial: bool = False, keep_issues: bool = True
+        self,
+        *,
+        client_id: str | None = None,
+        connected_only: bool = False,
+        may_register: bool = False,
+        is_trial: bool = False,
+        keep_issues: bool = True,
     ) -> None:
-        self.only_for = only_for
-        self.may_register = may_register and only_for is None
+        self.client_id = client_id
+        self.only_for = client_id if connected_only else None
+        self.may_register = may_register and not connected_only
         self.is_trial = is_trial
-        self.keep_issues = keep_issues and only_for is None and not is_trial
+        self.keep_issues = keep_issues and not connected_only and not is_trial
         self.parts = 0  # messages so far; an issue of a whole delivery counts as one
         self.entries: list[Entry] = []
         self.indices: list[int] = []  # of each entry, the part that it was made of

@@ -24,7 +24,7 @@ from chargeport.signals.held import reported_of
 from chargeport.signals.reading import Entry, Issue, Reading
 from chargeport.sources.base import Delivery, RawMessage
 from chargeport.store.protocols import Store
-from chargeport.store.records import Outcome
+from chargeport.store.records import Grant, Outcome
 
 MAX_ENTRIES: Final = 2_000  # made of messages before they are written: meanwhile no other task runs
 OFFLOAD_BYTES: Final = 262_144  # beyond, a payload is read in a thread: it would hold up all tasks for more than a few ms
@@ -60,9 +60,11 @@ class Pipeline:
         """Read what a source says in this dialect by this form of it: one with topics of its own, say."""
         self._own[source] = dialect
 
-    def batch(self, only_for: str | None = None) -> Batch:
-        """Return an empty batch; one that may register vehicles where the settings say so."""
-        return Batch(only_for=only_for, may_register=self._auto_register)
+    def batch(self, grant: Grant | None = None) -> Batch:
+        """Return an empty batch of an application, or of our own; it may register vehicles where the settings say so."""
+        if grant is None:
+            return Batch(may_register=self._auto_register)
+        return Batch(client_id=grant.client_id, connected_only=grant.connected_only, may_register=self._auto_register)
 
     async def take(self, parts: Sequence[RawMessage | Delivery], batch: Batch | None = None) -> Batch:
         """Read messages and deliveries into a batch and write it. Raises StoreError: then all may be handed on again."""
@@ -97,7 +99,7 @@ class Pipeline:
         """Write a batch; return it with what became of its entries, once they and its issues are on disk. Raises StoreError."""
         await self._write_entries(batch)
         if batch.issues and batch.keep_issues:
-            await self._store.issues.add_issues(batch.issues)
+            await self._store.issues.add_issues(batch.issues, batch.client_id)
         return batch
 
     async def _messages(self, delivery: Delivery) -> list[RawMessage] | Issue:
