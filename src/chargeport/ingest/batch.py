@@ -31,9 +31,9 @@ class Batch:
     """Entries on their way to the store. Its parts (items or messages) are numbered from 0.
 
     `client_id` is the application that sent it, if one did; where it is `connected_only`, the batch is limited to the vehicles
-    that it has a writing connection to, and keeps no issue: one that is replayed has no application any more. `may_register` makes
-    unknown vehicles known that are named by a UUID or a VIN. `is_trial` stores nothing. Without `keep_issues` the issues are
-    only returned.
+    that it has a writing connection to, and keeps no issue: one that is replayed has no application any more. `may_register`
+    makes unknown vehicles known that are named by a UUID or a VIN. `is_trial` stores nothing. Without `keep_issues` the issues
+    are only returned.
     """
 
     def __init__(
