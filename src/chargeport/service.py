@@ -67,7 +67,7 @@ class Service:
     def app(self, pages: Mapping[str, Handler], *, lane: bool = True) -> WebApp:
         """The application on this service."""
         reads = Reads(self.store, self.access, self.clock)
-        deps = AppContext(self.store, self.access, reads, self.clock, self.settings, self.tail, self.feeds.intake)
+        deps = AppContext(self.store, self.access, reads, self.clock, self.settings, self.tail, self.feeds.pipeline)
         return build_app(deps, pages, lane=lane, sockets=self.feeds.sockets())
 
     async def start(self, sources: Sequence[Source] = ()) -> None:

@@ -56,7 +56,7 @@ def coverage(*, vehicle: Maybe = None, database: Database = None, as_json: Json 
         say(f"{_counted(issues)} this vehicle: {SHOWS}")
 
 
-async def _one(store: Store, name: str) -> tuple[VehicleStates, int]:
+async def _one(store: Store, name: str) -> tuple[VehicleSeries, int]:
     found = await states_of(store, name)
     return found, _concerning(found, await _issues(store))
 
@@ -67,11 +67,11 @@ async def _issues(store: Store) -> Counter[str | None]:
     return Counter(each.issue.vehicle or None for each in found)
 
 
-def _concerning(found: VehicleStates, issues: Counter[str | None]) -> int:
+def _concerning(found: VehicleSeries, issues: Counter[str | None]) -> int:
     """How many issues name a car; where it has never reported, those that name no car at all may be about it, too."""
     vehicle = found.vehicle
     named = sum(issues[name] for name in {vehicle.id, vehicle.vin, *vehicle.aliases} - {None})
-    return named if found.states else named + issues[None]
+    return named if found.series else named + issues[None]
 
 
 def _counted(issues: int) -> str:

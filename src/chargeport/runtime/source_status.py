@@ -96,7 +96,7 @@ class SourceStatus:
         self._state = msgspec.structs.replace(self._state, left=limited)
 
     def heard(self, count: int, stored: int, rejected: int) -> None:
-        """So many messages came, and so many readings of them are stored, not understood."""
+        """So many messages came, and so many readings of them are stored or not understood."""
         if not count:
             return
         now = self._clock.now()
