@@ -15,7 +15,7 @@ from chargeport.signals.freshness import Freshness
 from chargeport.signals.ranks import DERIVED_FIRST, SETTINGS
 from chargeport.signals.reading import AbsenceReason
 from chargeport.signals.state import LIVE_FOR_MS, State
-from chargeport.signals.sweep import Report, Reports, reported, steps, sweep
+from chargeport.signals.sweep import Report, Reports, Span, Sweep, reported, steps
 
 S, MIN = 1000, 60_000
 NOW = 1_000 * MIN
@@ -51,6 +51,21 @@ def series_at(reports: Reports, now: int, freshness: Freshness | None = None) ->
             if state is not None:
                 series.setdefault(key, []).append(state)
     return series
+
+
+def sweep(signal: Signal, reports: Reports, ranks: Ranks, freshness: Freshness, until: int) -> list[Span]:
+    """All of the effective history, in two parts as a reader of a store may fetch it."""
+    start, middle = NOW - 91 * MIN, NOW - 10 * MIN
+    whole = Sweep(signal, ranks, freshness, start)
+    before = {
+        key: {name: [each for each in every if each.at < middle] for name, every in sources.items()}
+        for key, sources in reports.items()
+    }
+    behind = {
+        key: {name: [each for each in every if each.at >= middle] for name, every in sources.items()}
+        for key, sources in reports.items()
+    }
+    return [*whole.take(before, middle), *whole.take(behind, until)]
 
 
 def found_at(signal: Signal, reports: Reports, ranks: Ranks = RANKS, now: int = NOW) -> Effective:
@@ -428,9 +443,9 @@ def test_the_order_of_the_series_does_not_matter(case: tuple[Signal, Reports, Ra
 def test_a_sweep_is_what_is_effective_at_each_instant(case: tuple[Signal, Reports, Ranks], freshness: Freshness) -> None:
     signal, reports, ranks = case
     until = NOW + 60 * MIN
-    spans = list(sweep(signal, reports, ranks, freshness, until))
+    spans = sweep(signal, reports, ranks, freshness, until)
     assert all(before.end == after.start for before, after in pairwise(spans))
-    assert not spans or spans[-1].end == until
+    assert spans[-1].end == until
     for at in range(NOW - 91 * MIN, until, MIN // 2):
         expected = effective(signal, series_at(reports, at, freshness), ranks, at)
         swept = [span.effective for span in spans if span.start <= at < span.end]

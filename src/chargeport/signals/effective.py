@@ -24,7 +24,7 @@ TOGETHER_MS: Final = 10_000
 
 _FLOW: Final = frozenset({Dimension.CURRENT, Dimension.VOLTAGE, Dimension.POWER, Dimension.SPEED})
 _FLAGS: Final = (IS_CHARGING, CABLE_CONNECTED)
-_FLAG_KEYS: Final = frozenset(signal.key for signal in _FLAGS)
+_FLAG_KEYS: Final = tuple(signal.key for signal in _FLAGS)
 
 
 class Why(StrEnum):
@@ -97,12 +97,31 @@ def effective(signal: Signal, series: Series, ranks: Ranks, now: int) -> Effecti
     known = series.get(signal.key)
     if not known:
         return None
+    if len(known) == 1 and _counts_anyway(known[0], series, now):
+        return Effective(known[0])
     if signal in _FLAGS:
         return _effective_flag(signal, known, series, ranks, now)
     session = _session_of(signal, series, ranks, now)
     judged = [_judged(state, session, now) for state in known]
     best = _best([each for each in judged if each.against is None] or judged, ranks)
     return _chosen(best, judged, ranks)
+
+
+def _counts_anyway(state: State, series: Series, now: int) -> bool:
+    """Whether nothing can be against the value of the only series: a quick answer for what most reads ask."""
+    at = state.observed_at
+    if at is None or (state.absence_at is not None and state.absence_at > at):
+        return False
+    cadence = state.signal.cadence
+    if cadence is Cadence.LASTING:
+        return True
+    if cadence is Cadence.LIVE and now >= at + state.live_for_ms:
+        return False
+    for key in _FLAG_KEYS:
+        flags = series.get(key)
+        if flags and (len(flags) > 1 or flags[0].source != state.source or at < (flags[0].changed_at or at + 1)):
+            return False
+    return True
 
 
 def next_change_at(signal: Signal, series: Series, now: int) -> int | None:

@@ -6,6 +6,7 @@ It is worked out when it is wanted and never stored.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import merge
 from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 import msgspec
@@ -13,7 +14,7 @@ import msgspec
 from chargeport.signals.catalogue import BY_KEY
 from chargeport.signals.definition import Signal, Value
 from chargeport.signals.effective import Effective, effective, next_change_at
-from chargeport.signals.flags import has_value
+from chargeport.signals.flags import Series, has_value
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.ranks import Ranks
 from chargeport.signals.reading import AbsenceReason
@@ -50,36 +51,56 @@ class Step(NamedTuple):
     absence: AbsenceReason | None
 
 
-def sweep(signal: Signal, reports: Reports, ranks: Ranks, freshness: Freshness, until: int) -> Iterator[Span]:
-    """The spans of a signal's effective history before `until`, from the first report on, one behind the other.
+class Sweep:
+    """Goes through time once, from what was known at `start`: the series of the signal and of the flags."""
 
-    `reports` holds those of this signal and of the flags that `effective` looks at.
-    """
-    states: dict[tuple[int, str], State] = {}
-    at: int | None = None
-    for next_at, together in groupby(_in_order(reports), key=lambda each: each[0]):
-        if next_at >= until:
-            break
-        if at is not None:
-            yield from _between(signal, _series(states), ranks, at, next_at)
-        for _, key, source, report in together:
-            states[key, source] = reported(states.get((key, source)), BY_KEY[key], source, report, freshness)
-        at = next_at
-    if at is not None:
-        yield from _between(signal, _series(states), ranks, at, until)
+    def __init__(self, signal: Signal, ranks: Ranks, freshness: Freshness, start: int, series: Series | None = None) -> None:
+        self._signal = signal
+        self._ranks = ranks
+        self._freshness = freshness
+        self._at = start
+        self._series = {key: {str(state.source): state for state in states} for key, states in (series or {}).items()}
+        self._known: dict[int, Sequence[State]] = {key: tuple(states.values()) for key, states in self._series.items()}
+
+    def take(self, reports: Reports, until: int) -> Iterator[Span]:
+        """The spans until then. The reports are all those that were observed meanwhile."""
+        for at, together in groupby(_in_order(reports), key=itemgetter(0)):
+            if at >= until:
+                break
+            yield from self._go_on(at)
+            for _, key, source, report in together:
+                states = self._series.setdefault(key, {})
+                states[source] = reported(states.get(source), BY_KEY[key], source, report, self._freshness)
+                self._known[key] = tuple(states.values())
+        yield from self._go_on(until)
+
+    def _go_on(self, until: int) -> Iterator[Span]:
+        """The spans in which nothing is reported: time alone may change what is effective."""
+        while self._at < until:
+            turn = next_change_at(self._signal, self._known, self._at)
+            end = until if turn is None else min(turn, until)
+            yield Span(self._at, end, effective(self._signal, self._known, self._ranks, self._at))
+            self._at = end
 
 
 def steps(spans: Iterable[Span]) -> Iterator[Step]:
     """The changes of the effective value: what grows stale, or is over with its session, is no change."""
     last: tuple[Value | None, AbsenceReason | None] | None = None
     for span in spans:
-        found = span.effective
-        if found is None or (found.unavailability is not None and has_value(found.state)):
-            continue
-        now_is = (found.state.value, None) if found.unavailability is None else (None, found.state.absence)
-        if now_is != last:
-            yield Step(span.start, found.state, *now_is)
-            last = now_is
+        step = step_of(span)
+        if step is not None and (step.value, step.absence) != last:
+            yield step
+            last = step.value, step.absence
+
+
+def step_of(span: Span) -> Step | None:
+    """What a span shows; None where it shows nothing that anybody reported as true then."""
+    found = span.effective
+    if found is None or (found.unavailability is not None and has_value(found.state)):
+        return None
+    if found.unavailability is None:
+        return Step(span.start, found.state, found.state.value, None)
+    return Step(span.start, found.state, None, found.state.absence)
 
 
 def reported(before: State | None, signal: Signal, source: str, report: Report, freshness: Freshness) -> State:
@@ -96,26 +117,9 @@ def reported(before: State | None, signal: Signal, source: str, report: Report, 
 
 
 def _in_order(reports: Reports) -> Iterator[tuple[int, int, str, Report]]:
-    of_series = (
+    series = (
         [(report.at, key, source, report) for report in found]
         for key, sources in reports.items()
         for source, found in sources.items()
     )
-    return merge(*of_series, key=lambda each: each[:3])
-
-
-def _series(states: Mapping[tuple[int, str], State]) -> dict[int, list[State]]:
-    series: dict[int, list[State]] = {}
-    for (key, _), state in states.items():
-        series.setdefault(key, []).append(state)
-    return series
-
-
-def _between(signal: Signal, series: Mapping[int, Sequence[State]], ranks: Ranks, start: int, end: int) -> Iterator[Span]:
-    """The spans between two reports: time alone may change what is effective."""
-    at = start
-    while at < end:
-        turn = next_change_at(signal, series, at)
-        next_at = end if turn is None else min(turn, end)
-        yield Span(at, next_at, effective(signal, series, ranks, at))
-        at = next_at
+    return merge(*series, key=itemgetter(0, 1, 2))
