@@ -47,11 +47,11 @@ class Vehicle(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int = 0
 
 
-class VehicleStates(msgspec.Struct, frozen=True):
-    """A car and what is known of its signals, by signal key."""
+class VehicleSeries(msgspec.Struct, frozen=True):
+    """A car and what each source said of its signals: by signal key, one state for each source, in no particular order."""
 
     vehicle: Vehicle
-    states: dict[int, State]
+    series: dict[int, tuple[State, ...]]
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -65,12 +65,13 @@ class Change(msgspec.Struct, frozen=True):
     source: str
     value: Value | None = None
     absence: AbsenceReason | None = None
+    rule: str | None = None
 
 
 class Run(msgspec.Struct, frozen=True):
-    """A value, or why there was none, from when to when it was seen with nothing else between.
+    """A value that a source reported, or why there was none, from when to when with nothing else from that source between.
 
-    `received_at` and `source` belong to its first sighting. `sightings` are all of them, where they were asked for.
+    `received_at` and `rule` belong to its first sighting. `sightings` are all of them, where they were asked for.
     """
 
     observed_at: int
@@ -81,10 +82,11 @@ class Run(msgspec.Struct, frozen=True):
     value: Value | None = None
     absence: AbsenceReason | None = None
     sightings: Sequence[int] = ()
+    rule: str | None = None
 
 
 class Place(NamedTuple):
-    """A place in the history of a signal: where the run with this first instant and position begins."""
+    """A place in the history of a series: where the run with this first instant and position begins."""
 
     observed_at: int
     position: int
@@ -200,7 +202,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 class Sighting(msgspec.Struct, frozen=True):
     """A value, or the reason why there was none, at one instant.
 
-    When and from whom it was heard is kept for the first instant of a run and for the newest; else both are None.
+    When it was received is kept for the first instant of a run and for the newest of a series; else it is None.
     """
 
     vehicle_id: str
@@ -209,7 +211,7 @@ class Sighting(msgspec.Struct, frozen=True):
     value: Value | None
     absence: AbsenceReason | None
     received_at: int | None
-    source: str | None
+    source: str
 
 
 class Stretch(msgspec.Struct, frozen=True):

@@ -23,7 +23,7 @@ _OF_CAR: Final = (
 
 
 class AccessTables:
-    """`store.protocols.Access` on SQLite."""
+    """`store.access.Access` on SQLite."""
 
     def __init__(self, reader: Reader, writer: Writer) -> None:
         self._reader = reader
