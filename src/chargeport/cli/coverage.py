@@ -11,14 +11,13 @@ from chargeport.cli.database import with_store
 from chargeport.cli.finding import every
 from chargeport.cli.options import Database, Json
 from chargeport.cli.output import print_json, print_table, say
-from chargeport.cli.signals import states_of
+from chargeport.cli.signals import known_of
 from chargeport.cli.vehicles import described
 from chargeport.clock import SystemClock
 from chargeport.signals.catalogue import CATALOGUE
-from chargeport.signals.definition import Permission
-from chargeport.signals.held import held
+from chargeport.signals.definition import Permission, Signal
 from chargeport.store.protocols import Store
-from chargeport.store.records import Vehicle, VehicleSeries
+from chargeport.store.records import Vehicle
 
 Maybe = Annotated[
     str | None, typer.Argument(metavar="[VEHICLE]", help="Id, VIN or alias; else all, a line each.", show_default=False)
@@ -38,25 +37,31 @@ def coverage(*, vehicle: Maybe = None, database: Database = None, as_json: Json 
     if vehicle is None:
         _print_all(with_store(database, _summaries), as_json)
         return
-    found = with_store(database, lambda store: states_of(store, vehicle))
+    found = with_store(database, lambda store: known_of(store, vehicle))
     now = SystemClock().now()
     if as_json:
         from chargeport.api.vehicles import coverage as document
 
-        print_json(document(found, frozenset(Permission), now))
+        print_json(document(found.found, frozenset(Permission), found.ranks, now))
         return
     say(f"{described(found.vehicle)}  {found.vehicle.id}", "bold")
-    print_table(rows.COLUMNS, (rows.row(signal, found, now) for signal in CATALOGUE))
+    print_table(rows.COLUMNS, (row for signal in CATALOGUE for row in _rows(signal, found, now)))
+
+
+def _rows(signal: Signal, found: rows.Known, now: int) -> list[rows.Row]:
+    """A signal, and below it what other sources say."""
+    return [rows.row(signal, found, now), *rows.other_rows(signal, found, now)]
 
 
 async def _summaries(store: Store) -> list[Summary]:
-    now = SystemClock().now()
+    now, ranks = SystemClock().now(), store.readings.ranks
     found = [await store.readings.signals(vehicle.id) for vehicle in await every(store.vehicles.vehicles)]
-    return [_summary(each, now) for each in found if each is not None]
+    return [_summary(rows.Known(each, ranks), now) for each in found if each is not None]
 
 
-def _summary(found: VehicleSeries, now: int) -> Summary:
-    counts = Counter(rows.status(held(found.series, signal, now), found, now) for signal in CATALOGUE)
+def _summary(known: rows.Known, now: int) -> Summary:
+    found = known.found
+    counts = Counter(rows.status(known.of(signal, now)) for signal in CATALOGUE)
     heard = [state.received_at for states in found.series.values() for state in states if state.received_at is not None]
     return Summary(found.vehicle, counts, max(heard, default=None))
 

@@ -41,6 +41,12 @@ _SETTINGS_OF_CAR: Final = frozenset(
 _EITHER: Final = frozenset({IS_CHARGING, CABLE_CONNECTED})
 
 
+def of_source(series: Mapping[int, Sequence[State]], source: str) -> dict[int, tuple[State, ...]]:
+    """The series of one source alone."""
+    found = {key: tuple(state for state in states if state.source == source) for key, states in series.items()}
+    return {key: states for key, states in found.items() if states}
+
+
 def is_derived(source: str | None) -> bool:
     """Whether a source is Chargeport itself."""
     return source == DERIVED

@@ -28,6 +28,7 @@ class Report(NamedTuple):
     received_at: int
     value: Value | None
     absence: AbsenceReason | None = None
+    rule: str | None = None
 
 
 Reports = Mapping[int, Mapping[str, Sequence[Report]]]
@@ -40,6 +41,10 @@ class Span(NamedTuple):
     start: int
     end: int
     effective: Effective | None
+
+
+Content = tuple[Value | None, AbsenceReason | None]
+"""A value, or why there is none."""
 
 
 class Step(NamedTuple):
@@ -85,7 +90,7 @@ class Sweep:
 
 def steps(spans: Iterable[Span]) -> Iterator[Step]:
     """The changes of the effective value: what grows stale, or is over with its session, is no change."""
-    last: tuple[Value | None, AbsenceReason | None] | None = None
+    last: Content | None = None
     for span in spans:
         step = step_of(span)
         if step is not None and (step.value, step.absence) != last:
@@ -103,9 +108,17 @@ def step_of(span: Span) -> Step | None:
     return Step(span.start, found.state, None, found.state.absence)
 
 
+def said_before(span: Span) -> Content | None:
+    """What was shown last in a span or before it, as far as the states tell: where nothing holds, what ended."""
+    found = span.effective
+    if found is None:
+        return None
+    return (found.state.value, None) if has_value(found.state) else (None, found.state.absence)
+
+
 def reported(before: State | None, signal: Signal, source: str, report: Report, freshness: Freshness) -> State:
     """The state of a series after one more report, which is the newest."""
-    at, received_at, value, absence = report
+    at, received_at, value, absence, rule = report
     known = before or State(signal, source=source, live_for_ms=freshness.of(source, signal))
     if absence is not None:
         return msgspec.structs.replace(
@@ -113,7 +126,9 @@ def reported(before: State | None, signal: Signal, source: str, report: Report, 
         )
     is_same = known.value == value and known.observed_at is not None and has_value(known)
     changed_at = known.changed_at if is_same else at
-    return msgspec.structs.replace(known, value=value, observed_at=at, changed_at=changed_at, received_at=received_at)
+    return msgspec.structs.replace(
+        known, value=value, observed_at=at, changed_at=changed_at, received_at=received_at, rule=rule
+    )
 
 
 def _in_order(reports: Reports) -> Iterator[tuple[int, int, str, Report]]:
