@@ -16,13 +16,13 @@ from chargeport.signals.ranks import DERIVED_FIRST, SETTINGS
 from chargeport.signals.reading import AbsenceReason
 from chargeport.signals.state import LIVE_FOR_MS, State
 from chargeport.signals.sweep import Report, Reports, Span, Sweep, reported, steps
+from effective_oracle import HOME, LIMITS, MIN, OFFICE, WATTAGE, Oracle, S
 
-S, MIN = 1000, 60_000
 NOW = 1_000 * MIN
-WATTAGE, SOC, LIMITS = BY_CODE["charge-wattage"], BY_CODE["tractionbattery-stateofcharge"], BY_CODE["charge-chargelimits"]
+SOC = BY_CODE["tractionbattery-stateofcharge"]
 PHASES, FAST, RECORDS = BY_CODE["charge-chargerphases"], BY_CODE["charge-isfastchargerpresent"], BY_CODE["charge-chargerecords"]
 GONE = AbsenceReason.UNREADABLE
-HOME, OFFICE, CAR, APP = "home", "office", "car", "app"
+CAR, APP = "car", "app"
 RANKS = Ranks(stations=(HOME, OFFICE))
 
 Told = tuple[Signal, str, float, Value | AbsenceReason]
@@ -268,131 +268,6 @@ def test_each_reason_has_a_sentence() -> None:
     assert all(each.sentence.endswith(".") for each in Why)
 
 
-# An oracle: the same rules, worked out of the reports themselves.
-
-
-class Oracle:
-    """What is effective at an instant, by the rules as a page of text would give them."""
-
-    def __init__(self, reports: Reports, ranks: Ranks, now: int) -> None:
-        self.now, self.ranks = now, ranks
-        self.said = {
-            (key, source): [each for each in every if each.at <= now]
-            for key, sources in reports.items()
-            for source, every in sources.items()
-        }
-
-    def sources(self, signal: Signal) -> list[str]:
-        return [source for (key, source), every in self.said.items() if key == signal.key and every]
-
-    def last(self, signal: Signal, source: str) -> tuple[Value | None, int, int]:
-        """The last value, when it was reported last, and since when it was the same."""
-        value, seen_at, since = None, -1, -1
-        is_gone = True
-        for each in self.said.get((signal.key, source), []):
-            if each.value is None:
-                is_gone = True
-                continue
-            since = each.at if is_gone or each.value != value else since
-            value, seen_at, is_gone = each.value, each.at, False
-        return value, seen_at, since
-
-    def is_given(self, signal: Signal, source: str) -> bool:
-        every = self.said.get((signal.key, source), [])
-        return bool(every) and every[-1].value is not None
-
-    def is_fresh(self, signal: Signal, source: str) -> bool:
-        at = self.last(signal, source)[1]
-        return self.is_given(signal, source) and (signal.cadence is not Cadence.LIVE or self.now < at + LIVE_FOR_MS)
-
-    def taken_back_at(self, flag: Signal, source: str) -> int | None:
-        """When what others, or the pulled cable, say takes back a "yes"."""
-        said_at = self.last(flag, source)[1]
-        if flag is CABLE_CONNECTED and self.is_given(IS_CHARGING, source) and self.last(IS_CHARGING, source)[0]:
-            said_at = max(said_at, self.last(IS_CHARGING, source)[1])
-        found = []
-        for signal in {flag, CABLE_CONNECTED}:
-            for other in self.sources(signal):
-                value, _, since = self.last(signal, other)
-                if value is False and since > said_at and other != DERIVED:
-                    if other == source:
-                        found.append(since)
-                    elif not {other, source} <= {HOME, OFFICE}:
-                        found.append(max(since, said_at + 2 * MIN))
-        return min((at for at in found if at <= self.now), default=None)
-
-    def flag(self, flag: Signal) -> tuple[bool | None, int]:
-        """Whether it is so, and since when; or when it ended."""
-        reporting = [each for each in self.sources(flag) if each != DERIVED and self.last(flag, each)[1] >= 0]
-        yes, no, silent = [], [], []
-        for source in reporting:
-            value, _, since = self.last(flag, source)
-            if value is False:
-                no.append(since)
-            elif (at := self.taken_back_at(flag, source)) is not None:
-                no.append(at)
-            elif self.is_fresh(flag, source):
-                yes.append(since)
-            elif self.is_given(flag, source):
-                silent.append(self.last(flag, source)[1] + LIVE_FOR_MS)
-        if yes:
-            return True, min(yes)
-        is_told = any(self.last(flag, each)[0] is False and self.is_fresh(flag, each) for each in reporting)
-        newest = max((self.last(flag, each)[1] for each in reporting), default=-1)
-        value, at, since = self.last(flag, DERIVED)
-        if not is_told and at > newest and (self.is_fresh(flag, DERIVED) if value else self.is_given(flag, DERIVED)):
-            return bool(value), since
-        return (False, max(no + silent)) if no else (None, 0)
-
-    def verdict(self, signal: Signal, source: str) -> str:
-        """What is to be said of one source's value by itself: ok, or what is against it."""
-        if not self.is_given(signal, source):
-            return "absent"
-        value, at, _ = self.last(signal, source)
-        charges, since = self.flag(IS_CHARGING)
-        is_pulled = not charges and self.flag(CABLE_CONNECTED)[0] is False
-        if is_pulled and not value and signal in {IS_CHARGING, WATTAGE}:
-            return "ok"
-        if signal in {IS_CHARGING, CABLE_CONNECTED}:
-            is_taken_back = value is True and self.taken_back_at(signal, source) is not None
-            return "over" if is_taken_back else "ok" if self.is_fresh(signal, source) else "silent"
-        if signal.cadence is not Cadence.LASTING and value is not False:
-            tie = IS_CHARGING if signal.cadence is Cadence.LIVE else CABLE_CONNECTED
-            charges, since = self.flag(tie)
-            own, _, own_since = self.last(tie, source) if source != DERIVED else (None, 0, -1)
-            if charges is False and at < (own_since if own is False else since):
-                return "over"
-            is_derived = source == DERIVED or not any(
-                self.last(tie, each)[0] and self.is_fresh(tie, each) and not self.taken_back_at(tie, each)
-                for each in self.sources(tie)
-                if each != DERIVED
-            )
-            grace = 0 if not value else 2 * MIN if is_derived else 10 * S
-            if charges and (own is False or at < max(since, own_since) - grace):
-                return "over"
-        return "ok" if self.is_fresh(signal, source) else "silent"
-
-    def shown(self, signal: Signal) -> Value | str | None:
-        verdicts = {source: self.verdict(signal, source) for source in self.sources(signal)}
-        good = [source for source, verdict in verdicts.items() if verdict == "ok"]
-        if signal in {IS_CHARGING, CABLE_CONNECTED} and self.ranks.is_either(signal):
-            is_on, _ = self.flag(signal)
-            good = [source for source in good if self.last(signal, source)[0] is is_on]
-            newest = max((self.last(signal, each)[1] for each in good if each != DERIVED), default=-1)
-            reported_at = max((self.last(signal, each)[1] for each in verdicts if each != DERIVED), default=-1)
-            fresh = [each for each in good if each != DERIVED]
-            if not fresh and self.last(signal, DERIVED)[1] <= max(newest, reported_at):
-                good = []
-            return is_on if good else None
-        reporting = [source for source in good if source != DERIVED]
-        if not reporting:
-            return self.last(signal, DERIVED)[0] if DERIVED in good else None
-        newest = max(self.last(signal, source)[1] for source in reporting)
-        near = [each for each in reporting if signal is LIMITS or newest - self.last(signal, each)[1] < LIVE_FOR_MS]
-        best = min(near, key=lambda each: (self.ranks.rank(signal, each), -self.last(signal, each)[1], each))
-        return self.last(signal, best)[0]
-
-
 def values_of(signal: Signal) -> st.SearchStrategy[Value | AbsenceReason]:
     if signal in {IS_CHARGING, CABLE_CONNECTED, FAST}:
         return st.sampled_from([True, True, False, False, GONE])
@@ -415,7 +290,7 @@ def cases(draw: st.DrawFn) -> tuple[Signal, Reports, Ranks]:
     places = st.lists(st.tuples(st.sampled_from(kinds), sources, st.sampled_from(PLACES)), min_size=3, max_size=16, unique=True)
     said = [(*place, draw(values_of(place[0]))) for place in draw(places)]
     order = draw(st.sampled_from([{}, {signal: [CAR, HOME]}, {signal: [OFFICE]}]))
-    return signal, told(*said), Ranks({} if signal in {IS_CHARGING, CABLE_CONNECTED} else order, (HOME, OFFICE))
+    return signal, told(*said), Ranks(order, (HOME, OFFICE))
 
 
 @settings(max_examples=1500)
