@@ -198,8 +198,13 @@ class Vehicles(Protocol):
         """One car by any of its names: id, VIN or alias."""
         ...
 
-    async def vehicles(self, page: Page, connected_to: str | None = None) -> tuple[list[Vehicle], int]:
-        """A page of the cars, by id, and how many there are; with `connected_to`, of this application's connections."""
+    async def vehicles(
+        self, page: Page, connected_to: str | None = None, *, not_ended_by: str | None = None
+    ) -> tuple[list[Vehicle], int]:
+        """A page of the cars, by id, and how many there are; with `connected_to`, of this application's connections.
+
+        `not_ended_by` leaves out those with which this application ended its own connection.
+        """
         ...
 
     async def remove_vehicle(self, vehicle_id: str) -> Erased | None:
