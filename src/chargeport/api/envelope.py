@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
-from chargeport.api.absences import STATUS_MISSING_PERMISSION, STATUSES, WORDINGS
 from chargeport.api.provenance import derived_from, shown
 from chargeport.api.response import encode
 from chargeport.signals import wire
@@ -17,6 +16,7 @@ from chargeport.signals.effective import Effective, Unavailability
 from chargeport.signals.places import without_places
 from chargeport.signals.state import State, stale_at
 from chargeport.store.records import Vehicle
+from chargeport.wire.status import STATUS_MISSING_PERMISSION, STATUSES, WORDINGS
 
 _DAY_MS: Final = 86_400_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

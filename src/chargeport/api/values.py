@@ -1,12 +1,12 @@
 """History on the wire: a change as body or error with its times, a bucket as what its values were."""
 
-from chargeport.api.absences import STATUSES
 from chargeport.api.aggregation import Bucket
 from chargeport.api.envelope import body, iso, place_free, quoted
 from chargeport.api.provenance import derived_from, shown
 from chargeport.signals import wire
 from chargeport.signals.definition import Kind, Permission, Signal, Value
 from chargeport.signals.sweep import Step
+from chargeport.wire.status import STATUSES
 
 
 def change(signal: Signal, step: Step, permissions: frozenset[Permission]) -> str:

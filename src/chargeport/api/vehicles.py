@@ -5,7 +5,6 @@ from typing import Any, Final
 import msgspec
 
 from chargeport.api import paging
-from chargeport.api.absences import WORDINGS
 from chargeport.api.envelope import body as body_text
 from chargeport.api.envelope import iso, vehicle_resource
 from chargeport.api.provenance import shown
@@ -18,6 +17,7 @@ from chargeport.signals.effective import Ranks, Why, effective
 from chargeport.signals.flags import has_value
 from chargeport.signals.state import State
 from chargeport.store.records import VehicleSeries
+from chargeport.wire.status import WORDINGS
 
 DEFAULT_SIZE: Final = 50
 MAX_SIZE: Final = 1000
