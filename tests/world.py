@@ -15,7 +15,7 @@ from chargeport.api.app import WebApp
 from chargeport.clock import ManualClock
 from chargeport.dashboard import page
 from chargeport.service import Service
-from chargeport.settings import DatabaseSettings, IngestSettings, ServerSettings, Settings
+from chargeport.settings import DatabaseSettings, IngestSettings, ServerSettings, Settings, WebhookSettings
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Permission
@@ -63,11 +63,13 @@ class World:
         lane: bool = True,
         ingest: IngestSettings | None = None,
         server: ServerSettings | None = None,
+        webhooks: WebhookSettings | None = None,
     ) -> "World":
         settings = Settings(
             server=server or ServerSettings(),
             database=DatabaseSettings(f"sqlite:///{folder / 'world.db'}"),
             ingest=ingest or IngestSettings(),
+            webhooks=webhooks or WebhookSettings(),
         )
         return cls(folder, settings, lane=lane)
 

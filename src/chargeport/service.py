@@ -33,6 +33,7 @@ from chargeport.store.protocols import Store
 from chargeport.store.retention import keep
 from chargeport.store.retention_policy import Keep, Policy
 from chargeport.store.sqlite import SqliteStore
+from chargeport.webhooks.service import WebhookService
 
 LAST_CHANGES = 100  # that tell until when the clock has come: a bundle of an import may carry older times
 
@@ -52,6 +53,8 @@ class Service:
         self.derivation = Derivation(store, self.clock, self.workings.cars, self.workings.ledger, self.doorbell.wait)
         self.policy = Policy({each.group: Keep(*settings.retention.of(each.group)) for each in CATALOGUE})
         self.cadences = Cadences(store, settings.staleness, self.clock)
+        docs = f"{settings.server.base_url or f'http://{settings.server.host}:{settings.server.port}'}/docs/errors"
+        self.webhooks = WebhookService(store, self.clock, settings.webhooks, docs, self.doorbell.wait)
         self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -67,7 +70,9 @@ class Service:
     def app(self, pages: Mapping[str, Handler], *, lane: bool = True) -> WebApp:
         """The application on this service."""
         reads = Reads(self.store, self.access, self.clock)
-        deps = AppContext(self.store, self.access, reads, self.clock, self.settings, self.tail, self.feeds.pipeline)
+        deps = AppContext(
+            self.store, self.access, reads, self.clock, self.settings, self.tail, self.feeds.pipeline, self.webhooks
+        )
         return build_app(deps, pages, lane=lane, sockets=self.feeds.sockets())
 
     async def start(self, sources: Sequence[Source] = ()) -> None:
@@ -83,6 +88,7 @@ class Service:
         if self.policy.is_limited:
             self._tasks.append(asyncio.create_task(keep(self.store.retention, self.policy, self.clock), name="retention"))
         await self.feeds.start(sources)
+        self.webhooks.start()
         if self.settings.derive.enabled:
             self.store.readings.on_written(self.derivation.heard)
             self._tasks.append(asyncio.create_task(self.derivation.run(), name="derivation"))
@@ -95,6 +101,7 @@ class Service:
     async def close(self) -> None:
         """Stop the sources, end the streams and let go of the store."""
         await self.feeds.close()
+        await self.webhooks.close()
         for task in self._tasks:
             task.cancel()
             with suppress(asyncio.CancelledError):

@@ -27,6 +27,8 @@ _ROWS: Final = {
     "sessions": "vehicle_key = ?1",
     "told_sessions": "vehicle_key = ?1",
     "session_edits": "vehicle_key = ?1",
+    "subscriptions": "vehicle_key = ?1",
+    "webhook_events": "vehicle_key = ?1",
     "vehicle_references": "vehicle_key = ?1",
 }
 # What was reported under one of its names (?1), and what names it elsewhere: quoted in a message (?2) or, when ?3, anywhere.
@@ -54,6 +56,8 @@ def erase(connection: Connection, vehicle_id: str) -> Erased | None:
     counts["sessions"] += counts.pop("told_sessions")
     counts["hours"] = counts.pop("hourly")
     counts["connections"] += counts.pop("ended_connections")
+    counts["connections"] += counts.pop("subscriptions")
+    del counts["webhook_events"]  # copies of what else is counted
     del counts["horizons"]  # they say no more than how far back the hours go
     return Erased(**counts, issues=issues)
 
