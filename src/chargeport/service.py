@@ -15,6 +15,7 @@ from contextlib import suppress
 
 from chargeport.api.access import Access
 from chargeport.api.app import WebApp, build_app
+from chargeport.api.positions import Positions
 from chargeport.api.reads import Reads
 from chargeport.api.request import AppContext
 from chargeport.api.routes import Handler
@@ -46,6 +47,7 @@ class Service:
         self.clock = clock or SteadyClock()
         self.doorbell = doorbell or Doorbell()
         self.access = Access(store, self.clock, settings.limits.tokens_by_application)
+        self.positions = Positions(store.notes)
         self.tail = Tail(store, self.access, self.clock, self.doorbell)
         self.feeds = Feeds(store, settings, self.clock)
         self.workings = Workings(store, settings, self.clock)
@@ -67,7 +69,9 @@ class Service:
     def app(self, pages: Mapping[str, Handler], *, lane: bool = True) -> WebApp:
         """The application on this service."""
         reads = Reads(self.store, self.access, self.clock)
-        deps = AppContext(self.store, self.access, reads, self.clock, self.settings, self.tail, self.feeds.intake)
+        deps = AppContext(
+            self.store, self.access, reads, self.clock, self.settings, self.tail, self.positions, self.feeds.intake
+        )
         return build_app(deps, pages, lane=lane, sockets=self.feeds.sockets())
 
     async def start(self, sources: Sequence[Source] = ()) -> None:

@@ -11,7 +11,7 @@ import pytest
 from answers import typed_error
 from chargeport.api.guesses import MANY, Guesses
 from chargeport.errors import Problem
-from chargeport.settings import ServerSettings
+from chargeport.settings import LimitSettings, ServerSettings
 from world import Client, World
 
 LIMIT = 10
@@ -128,8 +128,7 @@ def test_an_ipv6_network_counts_as_one_address() -> None:
 @pytest.fixture
 async def small(tmp_path: Path) -> AsyncIterator[World]:
     """A world whose applications have three tokens at most."""
-    opened = World.open(tmp_path)
-    opened.service.access._most_tokens = 3
+    opened = World.open(tmp_path, limits=LimitSettings(tokens_by_application=3))
     yield opened
     await opened.close()
 
