@@ -15,6 +15,7 @@ from contextlib import suppress
 
 from chargeport.api.access import Access
 from chargeport.api.app import WebApp, build_app
+from chargeport.api.positions import Positions
 from chargeport.api.reads import Reads
 from chargeport.api.request import AppContext
 from chargeport.api.routes import Handler
@@ -47,6 +48,7 @@ class Service:
         self.clock = clock or SteadyClock()
         self.doorbell = doorbell or Doorbell()
         self.access = Access(store, self.clock, settings.limits.tokens_by_application)
+        self.positions = Positions(store.notes)
         self.tail = Tail(store, self.access, self.clock, self.doorbell)
         self.feeds = Feeds(store, settings, self.clock)
         self.workings = Workings(store, settings, self.clock)
@@ -71,7 +73,15 @@ class Service:
         """The application on this service."""
         reads = Reads(self.store, self.access, self.clock)
         deps = AppContext(
-            self.store, self.access, reads, self.clock, self.settings, self.tail, self.feeds.pipeline, self.webhooks
+            self.store,
+            self.access,
+            reads,
+            self.clock,
+            self.settings,
+            self.tail,
+            self.positions,
+            self.feeds.pipeline,
+            self.webhooks,
         )
         return build_app(deps, pages, lane=lane, sockets=self.feeds.sockets())
 

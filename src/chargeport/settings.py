@@ -72,7 +72,7 @@ class LimitSettings(Table, frozen=True):
         Meta(
             ge=1, le=1_000_000,
             description="Wrong secrets of one application from one address; of one address, or of one application, five times"
-            " as many; of wrong tokens of one address, five times as many. Beyond, the answer is 429.",
+            " as many; of different wrong tokens of one address, five times as many. Beyond, the answer is 429.",
         ),
     ] = 10  # fmt: skip
 

@@ -8,7 +8,7 @@ from chargeport.api import examples
 from chargeport.api.routes import Parameter, Route
 from chargeport.api.schemas import Schema, ref, schemas
 from chargeport.dialects.all import ALL
-from chargeport.errors import INTERNAL, UNAVAILABLE, ErrorKind
+from chargeport.errors import INTERNAL, OVERLOADED, RATE_LIMITED, UNAUTHORIZED, UNAVAILABLE, ErrorKind
 from chargeport.signals.catalogue import CATALOGUE
 
 _PATH_PARAMETERS: Final[dict[str, Schema]] = {
@@ -110,7 +110,9 @@ def _responses(route: Route) -> dict[str, Any]:
     if any(parameter.name == "if-none-match" for parameter in route.parameters):
         responses["304"] = {"description": "What the client has still holds."}
     by_status: dict[int, list[ErrorKind]] = {}
-    for kind in (*route.errors, INTERNAL, UNAVAILABLE):
+    # A token or secret that is wrong may be one too many; a body without a token counts against the budget of such.
+    guessed = (RATE_LIMITED,) if UNAUTHORIZED in route.errors else ()
+    for kind in (*route.errors, *guessed, INTERNAL, UNAVAILABLE, OVERLOADED):
         by_status.setdefault(kind.status, []).append(kind)
     for status, kinds in sorted(by_status.items()):
         responses[str(status)] = _error_response(kinds, route)

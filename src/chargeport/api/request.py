@@ -8,6 +8,7 @@ from starlette.requests import Request as StarletteRequest
 from chargeport.api.access import Access
 from chargeport.api.body_budget import BodyBudget
 from chargeport.api.guesses import Guesses
+from chargeport.api.positions import Positions
 from chargeport.api.reads import Reads
 from chargeport.api.tail import Tail
 from chargeport.clock import Clock
@@ -67,6 +68,7 @@ class AppContext(msgspec.Struct, frozen=True):
     clock: Clock
     settings: Settings
     tail: Tail
+    positions: Positions
     pipeline: Pipeline
     webhooks: WebhookControl
 

@@ -98,7 +98,6 @@ _AT: Final = Parameter(
     instants.AT, "The answer as it was at this time: ISO 8601, or milliseconds since 1970.", "2026-05-01T10:00:00Z"
 )
 _VEHICLE_ID: Final = "0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11"
-_MAX_POSITION: Final = 10**18 - 1
 
 
 def _pages(most: int) -> tuple[Parameter, ...]:
@@ -281,19 +280,19 @@ ROUTES: Final = (
     Route(
         method="GET", path="/stream", name="streamSignals", tag="Signals", handler=stream.stream_signals,
         summary="Follow changes as they are stored", kind=EVENT_STREAM,
-        detail="Server-sent events, for as long as the client listens. `id` is the change's position in the feed; `event` is"
+        detail="Server-sent events, for as long as the client listens. `id` is the change's position, sealed; `event` is"
         " `signal`; `data` is one line of JSON: the vehicle's id, and the signal as in the envelope, as it was reported. A late"
         " reading comes when it is stored, with its own times. A live value whose time runs out while the stream listens is"
         " told as `ended`, with status ERROR, once and without an `id`; if it is confirmed unchanged later, as `signal` without"
         " an `id`. What the application may not see is left out. A stream that the server ends says why in a last event, `end`."
-        " A comment is sent every 15 seconds where there is nothing to tell, with an `id` alone if the feed has moved on.",
+        " A comment is sent every 15 seconds where there is nothing to tell, with an `id` alone.",
         parameters=(
             Parameter("vehicle", "Only these vehicles, by id: repeated or separated by commas.", _VEHICLE_ID),
             Parameter("signal", "Only these codes: repeated or separated by commas.", "charge-wattage,charge-ischarging"),
-            Parameter("lastEventId", "As the header, for clients that can't set one.", "0", minimum=0, maximum=_MAX_POSITION),
+            Parameter("lastEventId", "As the header, for clients that can't set one.", "0"),
             Parameter(
-                "last-event-id", "Resume after this position, without loss or repetition; 0: all there is. Else from now on.",
-                "0", "header", minimum=0, maximum=_MAX_POSITION,
+                "last-event-id", "Resume behind the event with this id, without loss; 0: all there is. Else from now on.",
+                "0", "header",
             ),
             _USER,
         ),
