@@ -93,7 +93,7 @@ def heard(database: Path, settings: Path, *payloads: Any) -> int:
             Delivery(source="garage", dialect="mybox", payload=json.dumps(each).encode(), topic="box/1", received_at=NOW)
             for each in payloads
         ]
-        taken = await feeds.intake.take(found)
+        taken = await feeds.pipeline.take(found)
         await store.close()
         return taken.stored
 
@@ -105,8 +105,8 @@ def heard(database: Path, settings: Path, *payloads: Any) -> int:
     [
         (state(condition="connected", messages=12, last_message_at=NOW - 1000),
          "connected since 5 min: 12 messages, 0/s, last 1 s ago"),
-        (state(condition="connected", rejected=2, outranked=3, lag=4),
-         "0/s, last never, 2 not understood (chargeport source issues), 3 outranked, 4 waiting there"),
+        (state(condition="connected", rejected=2, lag=4),
+         "0/s, last never, 2 not understood (chargeport source issues), 4 waiting there"),
         (state(condition="connected", left={"ann": 12, "bob": 3}), "0/s, last never, 3 requests left for bob"),
         (state(condition="connected", left={"ann": 12}), "0/s, last never, 12 requests left"),
         (state(condition="waiting", cause="authentication", sentence="Wrong password.", retry_at=NOW + 130_000),
@@ -200,6 +200,7 @@ def test_what_was_not_understood_is_read_again_once_the_table_is_mended(
     assert heard(database, settings, {"volts": 231, "watts": 7200}, {"watts": 7300}, {"nonsense": 1}) == 1
     rows = chargeport("source", "issues").rows
     assert {(row[0], row[2], row[4]) for row in rows} == {("garage", "watts", "2"), ("garage", "nonsense", "1")}
+    assert {row[1] for row in rows} == {f"a vehicle ({VIN})"}, "named as a person knows it"
     (watts,) = [each for each in chargeport("source", "issues", "--json").json if each["subject"] == "watts"]
     assert watts["count"] == 2
     assert json.loads(watts["message"])["fields"] == {"watts": 7300}
@@ -214,7 +215,22 @@ def test_what_was_not_understood_is_read_again_once_the_table_is_mended(
     told = json.loads(ended.out)
     assert (ended.code, told["messages"], told["accepted"] + told["superseded"], told["rejected"]) == (1, 3, 2, 1)
     assert [row[2] for row in chargeport("source", "issues").rows] == ["nonsense"]
+    assert sum(each["count"] for each in chargeport("source", "issues", "--json").json) == told["rejected"]
     assert "1 times nonsense: is not known" in chargeport(*replayed).out
+
+
+def test_a_message_that_fails_in_another_way_by_now_is_kept_under_that(
+    chargeport: CommandLine, database: Path, settings: Path
+) -> None:
+    heard(database, settings, {"watts": 7200}, {"watts": "a lot"}, {"watts": "much"})
+    settings.write_text(settings.read_text().replace("\n[[vehicles]]", f"{OWN_ROW}\n[[vehicles]]", 1))
+    for _ in range(2):
+        ended = chargeport("source", "replay", "--issues", "--config", str(settings), "--json")
+        assert (ended.code, json.loads(ended.out)["rejected"]) == (1, 2)
+        found = chargeport("source", "issues", "--json").json
+        assert {(each["subject"], each["detail"], each["count"]) for each in found} == {
+            ("watts", "'a lot' is no number", 1), ("watts", "'much' is no number", 1),
+        }  # fmt: skip
 
 
 def test_a_recording_is_read_into_the_database_and_a_second_time_changes_nothing(

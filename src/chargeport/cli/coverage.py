@@ -18,7 +18,7 @@ from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.definition import Permission
 from chargeport.signals.held import held
 from chargeport.store.protocols import Store
-from chargeport.store.records import Page, Vehicle, VehicleStates
+from chargeport.store.records import Page, Vehicle, VehicleSeries
 
 Maybe = Annotated[
     str | None, typer.Argument(metavar="[VEHICLE]", help="Id, VIN or alias; else all, a line each.", show_default=False)
@@ -56,7 +56,7 @@ def coverage(*, vehicle: Maybe = None, database: Database = None, as_json: Json 
         say(f"{_counted(issues)} this vehicle: {SHOWS}")
 
 
-async def _one(store: Store, name: str) -> tuple[VehicleStates, int]:
+async def _one(store: Store, name: str) -> tuple[VehicleSeries, int]:
     found = await states_of(store, name)
     return found, _concerning(found, await _issues(store))
 
@@ -67,11 +67,11 @@ async def _issues(store: Store) -> Counter[str | None]:
     return Counter(each.issue.vehicle or None for each in found)
 
 
-def _concerning(found: VehicleStates, issues: Counter[str | None]) -> int:
+def _concerning(found: VehicleSeries, issues: Counter[str | None]) -> int:
     """How many issues name a car; where it has never reported, those that name no car at all may be about it, too."""
     vehicle = found.vehicle
     named = sum(issues[name] for name in {vehicle.id, vehicle.vin, *vehicle.aliases} - {None})
-    return named if found.states else named + issues[None]
+    return named if found.series else named + issues[None]
 
 
 def _counted(issues: int) -> str:
@@ -85,9 +85,9 @@ async def _summaries(store: Store) -> list[Summary]:
     return [_summary(each, _concerning(each, issues), now) for each in found if each is not None]
 
 
-def _summary(found: VehicleStates, issues: int, now: int) -> Summary:
-    counts = Counter(rows.status(held(found.states, signal, now), found, now) for signal in CATALOGUE)
-    heard = [state.received_at for state in found.states.values() if state.received_at is not None]
+def _summary(found: VehicleSeries, issues: int, now: int) -> Summary:
+    counts = Counter(rows.status(held(found.series, signal, now), found, now) for signal in CATALOGUE)
+    heard = [state.received_at for states in found.series.values() for state in states if state.received_at is not None]
     return Summary(found.vehicle, counts, max(heard, default=None), issues)
 
 
