@@ -1,6 +1,7 @@
 """OCPP 1.6, 2.0.1 and 2.1: what a charging station says of the car at one of its connectors.
 
-Everything is measured on the grid's side. The field names are the measurands' own, with the phase where there is one.
+Everything is measured on the grid's side. The field names are the measurands' own; the currents, the powers and the voltages of
+one reading are one field each, with the samples by their measurands and phases.
 """
 
 from collections.abc import Callable, Mapping
@@ -8,15 +9,15 @@ from typing import Any, Final
 
 from chargeport.dialects.amounts import alive_mean, amount, amounts, loaded_phases, unit_of, word
 from chargeport.dialects.ocpp_form import (
-    CURRENTS,
+    CURRENT,
     ENERGY,
     FLOW,
     METER_START,
     OUT,
-    POWERS,
+    POWER,
     RECORD,
     UNREADABLE,
-    VOLTAGES,
+    VOLTAGE,
     read,
     record,
 )
@@ -80,14 +81,14 @@ def is_connected(known: Mapping[str, Any]) -> Decoded:
     return None if found in (None, "ERROR") else value(found != "DISCONNECTED")
 
 
-def current(known: Mapping[str, Any]) -> Decoded:
+def current(known: Any) -> Decoded:
     """The current of the phase that carries most; without phases, as it is given; else that of the neutral."""
     named = [f"Current.Import.{line}" for line in (*PHASES, *PAIRS)]
     fields = next((each for each in (named, ["Current.Import"], ["Current.Import.N"]) if amounts(known, each)), [])
     return _into_the_car(known, "Current.Export", fields, "A", max)
 
 
-def power(known: Mapping[str, Any]) -> Decoded:
+def power(known: Any) -> Decoded:
     """The power as it is given, else the sum of the phases."""
     named = [f"Power.Active.Import.{line}" for line in (*PHASES, *PAIRS)]
     groups = (["Power.Active.Import"], named, ["Power.Active.Import.N"])
@@ -106,7 +107,7 @@ def _into_the_car(
     return AbsenceReason.NOT_CHARGING if found < 0 else quantity(found, unit_of(known[present[0]], unit))
 
 
-def phases(known: Mapping[str, Any]) -> Decoded:
+def phases(known: Any) -> Decoded:
     """How many phases carry current; a circuit between two lines is one. None says nothing of what the charger has."""
     if any(f"Current.Import.{pair}" in known for pair in PAIRS):
         loaded = loaded_phases(amounts(known, [f"Current.Import.{pair}" for pair in PAIRS]))
@@ -115,7 +116,7 @@ def phases(known: Mapping[str, Any]) -> Decoded:
     return value(loaded) if loaded else None
 
 
-def voltage(known: Mapping[str, Any]) -> Decoded:
+def voltage(known: Any) -> Decoded:
     """Line to neutral: measured so, or from line to line; without phases, as it is given."""
     measured = alive_mean(amounts(known, _TO_NEUTRAL))
     if measured is None and (between := alive_mean(amounts(known, _BETWEEN))) is not None:
@@ -168,19 +169,15 @@ def target(content: Any) -> Decoded:
 
 
 _WHERE: Final = ("status", "chargingState", FLOW)
-_measured: Final[tuple[tuple[tuple[str, ...], str, Callable[[Mapping[str, Any]], Decoded]], ...]] = (
-    (CURRENTS, "charge-amperage", current),
-    (VOLTAGES, "charge-voltage", voltage),
-    (POWERS, "charge-wattage", power),
-)
-
 OCPP: Final = dialect(
     "ocpp",
     combined(_WHERE, "charge-ischarging", is_charging),
     combined(_WHERE, "charge-ischargingcableconnected", is_connected),
     combined((*_WHERE, "SoC", "fullSoC"), "charge-detailedchargingstatus", status),
-    *(combined(fields, code, combine, gate=Gate.LIVE) for fields, code, combine in _measured),
-    combined(tuple(f"Current.Import.{line}" for line in (*PHASES, *PAIRS)), "charge-chargerphases", phases),
+    row(CURRENT, "charge-amperage", decode=current, gate=Gate.LIVE),
+    row(CURRENT, "charge-chargerphases", decode=phases),
+    row(VOLTAGE, "charge-voltage", decode=voltage, gate=Gate.LIVE),
+    row(POWER, "charge-wattage", decode=power, gate=Gate.LIVE),
     row("numberOfPhasesUsed", "charge-chargerphases"),
     row(ENERGY, "charge-energyadded", "Wh", note="grid side; as the transport follows the register of the transaction"),
     row(UNREADABLE, "charge-energyadded", decode=unreadable),
