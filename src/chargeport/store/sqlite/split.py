@@ -7,7 +7,7 @@ the run and becomes one of its own source. Where a source's last runs were folde
 from typing import Final, NamedTuple
 
 from chargeport.store.sqlite import hourly
-from chargeport.store.sqlite.engine import Connection, fetch
+from chargeport.store.sqlite.engine import Connection, Row, fetch
 from chargeport.store.sqlite.late import COLUMNS, Run
 from chargeport.store.sqlite.newest import write_newest
 from chargeport.store.sqlite.series import ALWAYS, Series
@@ -26,6 +26,10 @@ _SOURCES: Final = (
 )
 _RUN: Final = (
     f"SELECT source_key, {COLUMNS} FROM history WHERE vehicle_key = ? AND signal_key = ? AND observed_at = ? AND position = ?"
+)
+_ABSENCE: Final = (
+    f"SELECT source_key, {COLUMNS} FROM history WHERE vehicle_key = ? AND signal_key = ? AND absence IS NOT NULL"
+    " ORDER BY observed_at DESC, absence DESC LIMIT 1"
 )
 _SET_SEEN: Final = (
     "UPDATE history SET seen = ?, last_seen_at = ?"
@@ -66,22 +70,34 @@ def split_series(connection: Connection) -> None:
 
 
 def _part_newest(connection: Connection, mixed: _Mixed) -> None:
-    """Give the newest sighting of the run that holds to the source that it came from."""
-    found = fetch(connection, _RUN, (mixed.vehicle_key, mixed.signal_key, mixed.run_at, mixed.position))
-    if not found or mixed.source_key in (None, found[0][0]):
+    """Give the newest sighting of a run, of a value or of an absence, to the source that it came from."""
+    key = (mixed.vehicle_key, mixed.signal_key)
+    if mixed.observed_at is not None and mixed.source_key is not None:
+        found = fetch(connection, _RUN, (*key, mixed.run_at, mixed.position))
+        newest = (mixed.source_key, mixed.rule_key, mixed.observed_at, mixed.received_at or 0)
+        _part(connection, key, found, newest)
+    if mixed.absence_at is not None and mixed.absence_source_key is not None:
+        found = fetch(connection, _ABSENCE, key)
+        newest = (mixed.absence_source_key, None, mixed.absence_at, mixed.absence_received_at or 0)
+        _part(connection, key, found, newest)
+
+
+def _part(connection: Connection, key: tuple[int, int], found: list[Row], newest: tuple[int, int | None, int, int]) -> None:
+    """Make a run of its own of the newest sighting (source, rule, observed and received at), if it is of another source."""
+    source_key, rule_key, observed_at, received_at = newest
+    if not found or found[0][0] == source_key:
         return
-    run, key = Run(*found[0][1:]), (mixed.vehicle_key, mixed.signal_key)
-    sightings = run.sightings()
-    if len(sightings) > 1:
-        sightings = sightings[:-1]
+    run = Run(*found[0][1:])
+    sightings = [at for at in run.sightings() if at < observed_at]
+    if sightings:
         last_seen_at = sightings[-1] if len(sightings) > 1 else None
         where = (*key, found[0][0], run.observed_at, run.position)
         connection.execute(_SET_SEEN, (run.packed(sightings), last_seen_at, *where))
     part = run._replace(
-        observed_at=mixed.observed_at or run.ends_at, received_at=mixed.received_at or run.received_at,
-        position=_next(connection), last_seen_at=None, seen=None, continues=1, rule_key=mixed.rule_key,
+        observed_at=observed_at, received_at=received_at, position=_next(connection), last_seen_at=None, seen=None,
+        continues=1, rule_key=rule_key,
     )  # fmt: skip
-    connection.execute(_INSERT, (*key, mixed.source_key, *part))
+    connection.execute(_INSERT, (*key, source_key, *part))
 
 
 def _restore_folded(connection: Connection, key: SeriesKey) -> None:
