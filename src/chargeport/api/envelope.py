@@ -100,8 +100,7 @@ class View:
         """One signal as a resource."""
         signal = state.signal
         if signal.permission not in self._permissions:
-            heard_at = state.received_at or state.absence_received_at or 0
-            told = _bodiless(STATUS_MISSING_PERMISSION, heard_at, None)
+            told = f'{STATUS_MISSING_PERMISSION}}},"meta":{{}}'  # when something was heard is not to be seen either
         else:
             stands = standing(state, self._charging, self._now)
             told = self._true(state) if stands is None else self._untrue(state, stands)

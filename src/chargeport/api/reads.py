@@ -48,7 +48,7 @@ class Reads:
     async def answer(self, ask: Ask) -> Response:
         """The answer to a read of one signal or of all. Raises Problem."""
         grant = self._access.remembered(ask.authorization, self._clock.now()) or await self._access.grant(ask.authorization)
-        if ask.user_id is None and not grant.connected_only:
+        if ask.user_id is None and grant.sees_all:
             permissions = grant.permissions
         else:
             user_id = None if ask.user_id is None else ask.user_id.decode("latin-1")

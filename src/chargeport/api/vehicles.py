@@ -24,7 +24,11 @@ async def list_vehicles(request: Request) -> Response:
     grant = await request.grant()
     paging.only_filters(request.query)
     page = paging.asked(request.query, default_size=DEFAULT_SIZE, max_size=MAX_SIZE)
-    found, total = await request.context.store.vehicles.vehicles(page, grant.client_id if grant.connected_only else None)
+    found, total = await request.context.store.vehicles.vehicles(
+        page,
+        connected_to=grant.client_id if grant.connected_only else None,
+        not_ended_by=grant.client_id if grant.has_ended else None,
+    )
     data = ",".join(vehicle_resource(vehicle, request.base) for vehicle in found)
     links = paging.links(f"{request.base}/v3/vehicles", page, total, request.query)
     body = f'{{"data":[{data}],"meta":{paging.text(paging.meta(page, total))},"links":{paging.text(links)}}}'

@@ -9,6 +9,8 @@ import msgspec
 from chargeport.clock import Clock
 from chargeport.dialects.table import capacity, value
 from chargeport.errors import ConflictError, SettingError
+from chargeport.ingest.batch import Batch
+from chargeport.ingest.pipeline import Pipeline
 from chargeport.settings import VehicleSettings
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE
@@ -21,7 +23,7 @@ SOURCE: Final = "settings"  # what `meta.source` says of what the file tells
 NAMESPACE: Final = uuid.UUID("b7a1b7f4-5c1d-5f0e-9a53-6d3b6f5b9f10")  # ids of cars that the file gives none
 
 
-async def make_known(store: Store, cars: Sequence[VehicleSettings], clock: Clock) -> None:
+async def make_known(store: Store, pipeline: Pipeline, cars: Sequence[VehicleSettings], clock: Clock) -> None:
     """Make the cars of the file known, or bring what is known up to date. Raises SettingError."""
     _check_names(cars)
     for number, car in enumerate(cars):
@@ -40,7 +42,7 @@ async def make_known(store: Store, cars: Sequence[VehicleSettings], clock: Clock
             raise SettingError(f"A setting is wrong: {where}: {error}") from error
         facts = _facts(car, known.id, where, clock.now())
         await _drop_others(store, known.id, facts)
-        await store.readings.write(facts)
+        await pipeline.write(Batch.of(facts))
 
 
 async def _drop_others(store: Store, vehicle_id: str, facts: Sequence[Entry]) -> None:

@@ -198,8 +198,13 @@ class Vehicles(Protocol):
         """One car by any of its names: id, VIN or alias."""
         ...
 
-    async def vehicles(self, page: Page, connected_to: str | None = None) -> tuple[list[Vehicle], int]:
-        """A page of the cars, by id, and how many there are; with `connected_to`, of this application's connections."""
+    async def vehicles(
+        self, page: Page, connected_to: str | None = None, *, not_ended_by: str | None = None
+    ) -> tuple[list[Vehicle], int]:
+        """A page of the cars, by id, and how many there are; with `connected_to`, of this application's connections.
+
+        `not_ended_by` leaves out those with which this application ended its own connection.
+        """
         ...
 
     async def remove_vehicle(self, vehicle_id: str) -> Erased | None:
@@ -214,8 +219,11 @@ class Vehicles(Protocol):
 class Issues(Protocol):
     """What could not be understood."""
 
-    async def add_issues(self, issues: Sequence[Issue]) -> None:
-        """Keep issues; one of the same source, vehicle, subject and detail is counted, with its newest message."""
+    async def add_issues(self, issues: Sequence[Issue], client_id: str | None = None) -> None:
+        """Keep issues; one of the same source, vehicle, subject and detail is counted, with its newest message.
+
+        What an application sent (`client_id`) has room of its own: it pushes out nothing of other applications and of sources.
+        """
         ...
 
     async def issues(self, page: Page) -> tuple[list[IssueCount], int]:
@@ -230,7 +238,7 @@ class Issues(Protocol):
         ...
 
     async def settle(self, message: KeptMessage) -> None:
-        """Forget a message that is understood by now; its issue goes with the last one of its kind."""
+        """Forget a message that is understood by now, and count it no more; its issue goes with the last one of its kind."""
         ...
 
 

@@ -118,12 +118,3 @@ INSERT INTO latest
     AND NOT EXISTS (
       SELECT 1 FROM hourly h WHERE h.vehicle_key = l.vehicle_key AND h.signal_key = l.signal_key
         AND h.source_key NOT IN (s.source_key, d.key));
-
--- Readings of a source that were erased: what was worked out from them has to be worked out again.
-CREATE TABLE erasures (
-  number      INTEGER PRIMARY KEY AUTOINCREMENT,
-  vehicle_key INTEGER NOT NULL,
-  first_at    INTEGER NOT NULL,
-  last_at     INTEGER NOT NULL
-);
-CREATE INDEX erasures_by_vehicle ON erasures (vehicle_key);
