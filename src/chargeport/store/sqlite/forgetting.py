@@ -7,13 +7,14 @@ of it followed from what. Hours can't be divided: those that the bounds cut go w
 from typing import Final
 
 from chargeport.signals.effective import DERIVED
+from chargeport.store.history.late import cut
+from chargeport.store.history.runs import Run
 from chargeport.store.records import Forgotten
 from chargeport.store.retention_policy import HOUR_MS
 from chargeport.store.sqlite.engine import Connection, fetch
-from chargeport.store.sqlite.late import COLUMNS, Run
 from chargeport.store.sqlite.newest import write_newest
 from chargeport.store.sqlite.series import Series
-from chargeport.store.sqlite.slot import OF_VEHICLE, SeriesKey, SlotTable, slot_of
+from chargeport.store.sqlite.slot import COLUMNS, INSERT, OF_VEHICLE, SET_SEEN, SeriesKey, SlotTable, slot_of
 
 STEP_CARS: Final = 50  # in one transaction
 
@@ -29,8 +30,6 @@ _RUNS: Final = (
     " ORDER BY observed_at, position"
 )
 _DELETE: Final = f"DELETE FROM history {_OF} AND observed_at = ? AND position = ?"
-_INSERT: Final = f"INSERT INTO history (vehicle_key, signal_key, source_key, {COLUMNS}) VALUES ({','.join('?' * 12)})"
-_SET_SEEN: Final = f"UPDATE history SET seen = ?, last_seen_at = ? {_OF} AND observed_at = ? AND position = ?"
 _SET_CONTINUES: Final = f"UPDATE history SET continues = ? {_OF} AND observed_at = ? AND position = ?"
 _DELETE_HOURS: Final = (
     f"DELETE FROM hourly {_OF} AND (hour BETWEEN ? AND ? OR (value_at >= ? AND value_at < ?)"
@@ -108,10 +107,10 @@ def _forget_series(connection: Connection, key: SeriesKey, bounds: Bounds) -> Fo
     start, end = bounds
     touched = 0
     for run in [Run(*row) for row in fetch(connection, _RUNS, (*key, start, end))]:
-        left = [at for at in run.sightings() if not start <= at < end]
-        if len(left) != len(run.sightings()):
+        left = cut(run, start, end)
+        if left != run:
             touched += 1
-            _cut(connection, key, run, left)
+            _write(connection, key, run, left)
     connection.execute(_DELETE_HOURS, (*key, start // HOUR_MS, (end - 1) // HOUR_MS, start, end, start, end))
     hours = connection.changes()
     if touched:
@@ -119,18 +118,15 @@ def _forget_series(connection: Connection, key: SeriesKey, bounds: Bounds) -> Fo
     return Forgotten(latest=_renew(connection, key), history=touched, hours=hours)
 
 
-def _cut(connection: Connection, key: SeriesKey, run: Run, left: list[int]) -> None:
-    """Leave the run these sightings. When another than its first came in is not known; it was not before it was observed."""
-    where = (*key, run.observed_at, run.position)
-    last_seen_at = left[-1] if len(left) > 1 else None
-    if left and left[0] == run.observed_at:
-        connection.execute(_SET_SEEN, (run.packed(left), last_seen_at, *where))
+def _write(connection: Connection, key: SeriesKey, before: Run, after: Run | None) -> None:
+    """Write a run in the place of another one; None: of nothing."""
+    where = (*key, before.observed_at, before.position)
+    if after is not None and after.observed_at == before.observed_at:
+        connection.execute(SET_SEEN, (after.seen, after.last_seen_at, *where))
         return
     connection.execute(_DELETE, where)
-    if left:
-        received_at = max(run.received_at, left[0])
-        moved = run._replace(observed_at=left[0], received_at=received_at, last_seen_at=last_seen_at, seen=run.packed(left))
-        connection.execute(_INSERT, (*key, *moved))
+    if after is not None:
+        connection.execute(INSERT, (*key, *after))
 
 
 def _mark_continuing(connection: Connection, key: SeriesKey, bounds: Bounds) -> None:

@@ -10,13 +10,13 @@ from chargeport.signals.definition import Cadence, Signal
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.reading import AbsenceReason, Entry
 from chargeport.signals.state import State
+from chargeport.store.history.runs import ALWAYS
 from chargeport.store.records import Change, Forgotten, Outcome, Selection, Stretch, VehicleSeries
 from chargeport.store.sqlite import rows
 from chargeport.store.sqlite.engine import Connection, Row, fetch
 from chargeport.store.sqlite.forgetting import forget
 from chargeport.store.sqlite.reader import Reader
 from chargeport.store.sqlite.scans import Scans
-from chargeport.store.sqlite.series import ALWAYS
 from chargeport.store.sqlite.sightings import sightings
 from chargeport.store.sqlite.slot import MAX_SOURCES, SOURCE_BITS, VEHICLE_SHIFT
 from chargeport.store.sqlite.writer import Writer
