@@ -29,7 +29,7 @@ Pauses = list[tuple[int, int]]
 
 
 class Fold(NamedTuple):
-    """What is to be folded of a group of a car's signals: [from_at, until). What is older and has a greater position was late."""
+    """What is to be folded of signals of a car: [from_at, until). What is older, with a greater position, came late."""
 
     from_at: int
     until: int
@@ -54,17 +54,43 @@ class Hours(Protocol):
 
 
 class Kept(NamedTuple):
-    """The positions of the runs that stay of those that begin until an instant; `trimmed` lose all sightings but the first."""
+    """Of the runs that begin until an instant, the positions of those that stay; `trimmed` lose all sightings but the first."""
 
+    until: int
     positions: frozenset[int]
     trimmed: list[Run]
 
 
-def fold(series: Mapping[Signal, tuple[Rows, Hours]], charging: Rows, what: Fold) -> int:
+Parts = Mapping[tuple[Signal, str], tuple[Rows, Hours]]
+"""The series of a car, by signal and source."""
+
+
+def fold(series: Parts, what: Fold) -> int:
+    """Fold the series of a group of signals (live ones are of one with charge-ischarging); how many hours were written."""
+    sources = dict.fromkeys(source for _, source in series)
+    return sum(_fold_source({key[0]: each for key, each in series.items() if key[1] == source}, what) for source in sources)
+
+
+def due(series: Parts, known: Fold | None, target: int) -> Fold | None:
+    """What is to be folded up to `target`, of which `until` may be less far; None where nothing is.
+
+    `known` is what was folded until now: nothing (None), or all until its `until`.
+    """
+    if known is None:
+        firsts = [run.observed_at for rows, _ in series.values() for run in islice(rows.onward(-ALWAYS), 1)]
+        start = min(firsts, default=target) // HOUR_MS * HOUR_MS
+        return Fold(start, target, 0) if firsts and min(firsts) < target else None
+    what = known._replace(from_at=known.until, until=max(known.until, target))
+    is_late = known.until < target or any(late(rows, hours, what) for rows, hours in series.values())
+    return what if is_late else None
+
+
+def _fold_source(series: Mapping[Signal, tuple[Rows, Hours]], what: Fold) -> int:
     """Fold what one source reported, with the pauses of charging that it reported itself; how many hours were written."""
     belated = {signal: late(rows, hours, what) for signal, (rows, hours) in series.items()}
     starts = [what.from_at, *(seen[0].at for seen in belated.values() if seen)]
-    pauses = _pauses(charging, min(starts) - LIVE_FOR_MS, what.until)
+    charging = series.get(IS_CHARGING)
+    pauses = [] if charging is None else _pauses(charging[0], min(starts) - LIVE_FOR_MS, what.until)
     written = 0
     for signal, (rows, hours) in series.items():
         mine = pauses if _may_pause(signal) else []
@@ -215,8 +241,9 @@ def _fold_late(signal: Signal, hours: Hours, what: Fold, belated: Sequence[Seen]
     return written
 
 
-def kept(rows: Rows, until: int) -> Kept:
-    """Of the runs that begin until an instant, those that something leans on."""
+def kept(rows: Rows, folded_until: int) -> Kept:
+    """What stays of the runs of a series that is folded until an instant: those that something leans on."""
+    until = folded_until - LIVE_FOR_MS
     holder = next(rows.back(until + 1), None)
     value = holder if holder is None or holder.absence is None else rows.value_before(until + 1)
     positions: set[int] = set()
@@ -229,4 +256,4 @@ def kept(rows: Rows, until: int) -> Kept:
                 trimmed.append(first)
             if run is not holder:  # what ended the value stays, too: else it would seem to have held until the holder began
                 positions |= {each.position for each in islice(rows.onward(run.observed_at + 1), 1)}
-    return Kept(frozenset(positions), trimmed)
+    return Kept(until, frozenset(positions), trimmed)

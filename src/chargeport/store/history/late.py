@@ -5,11 +5,41 @@ sightings before and after it.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-from chargeport.signals.reading import Entry
-from chargeport.store.history.latest import Latest
+from chargeport.signals.reading import Entry, Reading
+from chargeport.store.history.latest import Latest, RunLog, append
 from chargeport.store.history.runs import ALWAYS, MAX_OFFSET_MS, Rows, Run, head, held
+from chargeport.store.records import Outcome
+
+
+class Editor(RunLog, Protocol):
+    """Changes the runs of one series, and reads them."""
+
+    def flush(self, latest: Latest) -> Rows:
+        """Have all that was taken down so far, and what `finish` and `extend_absence` add, in history; read it from there."""
+        ...
+
+    def edit(self, latest: Latest, edits: "Edits") -> None:
+        """Change runs at once."""
+        ...
+
+
+def place(latest: Latest, entry: Entry, rule: Any, editor: Editor) -> Outcome:
+    """Put an entry where its time of observation says, and say what that meant. `rule` is what stands for the entry's."""
+    value: Any
+    if type(entry) is Reading:
+        value, absence = entry.value, None
+    else:
+        value, absence = None, entry.reason.value  # type: ignore[union-attr]
+    if entry.observed_at > latest.newest_at:
+        return append(latest, entry, value, absence, rule, log=editor)
+    rows = editor.flush(latest)
+    edits = late(rows.around(entry.observed_at), entry, value, absence, rule, next_position=editor.next_position)
+    if edits is None:
+        return Outcome.UNCHANGED
+    editor.edit(latest, edits)
+    return Outcome.ACCEPTED if renew(latest, rows, entry, rule) else Outcome.SUPERSEDED
 
 
 class Edits(NamedTuple):
@@ -105,7 +135,29 @@ def _received_at(run: Run) -> int:
     return run.received_at if run.last_seen_at is None else max(run.received_at, run.last_seen_at)
 
 
-def cut(run: Run, start: int, end: int) -> Run | None:
+def without(rows: Rows, seen_within: Sequence[Run], start: int, end: int) -> list[tuple[Run, Run | None]]:
+    """What changes where the sightings in [start, end) are erased: each run as it was, and as it is to be (None: gone).
+
+    `seen_within` are the runs with sightings there, in order. A run may begin later than before, but keeps its position.
+    """
+    if not seen_within:
+        return []
+    before, behind = next(rows.back(seen_within[0].observed_at), None), next(rows.onward(end, seen=True), None)
+    runs = [*seen_within, *([] if behind is None or behind in seen_within else [behind])]
+    changed: list[tuple[Run, Run | None]] = []
+    for run in runs:
+        left = _cut(run, start, end)
+        if left is not None and left.observed_at >= start:
+            continues = 1 if before is not None and before.says(left.value, left.absence) else None
+            left = left._replace(continues=continues)
+        if left != run:
+            changed.append((run, left))
+        if left is not None:
+            before = left
+    return changed
+
+
+def _cut(run: Run, start: int, end: int) -> Run | None:
     """A run without its sightings in [start, end); None where none is left. It may begin later than before."""
     left = [at for at in run.sightings() if not start <= at < end]
     if not left:

@@ -3,16 +3,19 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from chargeport.signals.catalogue import IS_CHARGING
+from chargeport.signals.definition import Cadence, Signal, Value
+from chargeport.signals.freshness import Freshness
 from chargeport.signals.reading import AbsenceReason
 from chargeport.signals.state import State
 from chargeport.store.history.latest import Latest
 from chargeport.store.history.runs import ALWAYS, Rows, Run, head
 from chargeport.store.records import Place
-from chargeport.store.retention_policy import HOUR_MS, Hour
+from chargeport.store.retention_policy import HOUR_MS, Horizon, Hour
 
 
 def changes(rows: Rows, from_at: int | None, to_at: int | None, after: Place | None, limit: int) -> list[Run]:
@@ -40,11 +43,75 @@ def pieces(rows: Rows, from_at: int, to_at: int, *, limit: int, every: bool) -> 
     return before + [run for run in islice(rows.onward(from_at, seen=every), limit) if run.observed_at < to_at]
 
 
-def state_at(rows: Rows, present: State, at: int) -> State | None:
-    """What was known of a series at an instant before its present; None when nothing was.
+class Past(Protocol):
+    """What is kept of the series of a car, as it is at one instant."""
 
-    The value and the rule are the backend's: the caller makes its own of them.
+    def rows(self, signal: Signal, source: str) -> Rows:
+        """The runs of a series."""
+        ...
+
+    def horizon(self, signal: Signal) -> Horizon | None:
+        """Since when the runs of a signal are whole; None where nothing was folded."""
+        ...
+
+    def hour_before(self, signal: Signal, source: str, at: int) -> Hour | None:
+        """The newest hour of a series until that of an instant."""
+        ...
+
+    def value(self, signal: Signal, value: Any) -> Value | None:
+        """A value of a run as readers know it."""
+        ...
+
+    def rule(self, rule: Any) -> str | None:
+        """A run's rule as readers know it."""
+        ...
+
+
+def states_at(present: Iterable[State], past: Past, at: int, freshness: Freshness) -> dict[int, tuple[State, ...]]:
+    """What was known at an instant, by signal key, of the series that have these states now.
+
+    Where only hours are kept, what changed in the hour of the instant after it is left out: what it was just then is unknown.
+    If that is charge-ischarging, so are the live values of the same source: nobody knows which of its sessions were over.
     """
+    found: dict[int, tuple[State, ...]] = {}
+    lost: set[str | None] = set()
+    for state in sorted(present, key=lambda each: each.signal is not IS_CHARGING):
+        known: State | None = state
+        if max(state.observed_at or -1, state.absence_at or -1) > at:
+            known = _then(state, past, at)
+            if known is None and state.signal is IS_CHARGING and _is_lost(state, past, at):
+                lost.add(state.source)
+        if known is None or (known is not state and state.source in lost and state.signal.cadence is Cadence.LIVE):
+            continue
+        known = msgspec.structs.replace(known, live_for_ms=freshness.of(state.source, state.signal))
+        found[state.signal.key] = (*found.get(state.signal.key, ()), known)
+    return found
+
+
+def _then(present: State, past: Past, at: int) -> State | None:
+    """What was known of a series at an instant before its newest entry."""
+    signal, source = present.signal, present.source or ""
+    horizon = past.horizon(signal)
+    if horizon is not None and at < horizon.raw_from:
+        hour = past.hour_before(signal, source, at)
+        return None if hour is None or _is_behind(hour, at) else _state_of(present, hour)
+    found = _state_at(past.rows(signal, source), present, at)
+    if found is None:
+        return None
+    return msgspec.structs.replace(found, value=past.value(signal, found.value), rule=past.rule(found.rule))
+
+
+def _is_lost(present: State, past: Past, at: int) -> bool:
+    """Whether something of a series was known at an instant, but not what."""
+    horizon = past.horizon(present.signal)
+    if horizon is None or at >= horizon.raw_from:
+        return False
+    hour = past.hour_before(present.signal, present.source or "", at)
+    return hour is not None or (horizon.hours_from is not None and at < horizon.hours_from)
+
+
+def _state_at(rows: Rows, present: State, at: int) -> State | None:
+    """What was known of a series at an instant; the value and the rule are the backend's. None when nothing was."""
     holding = next(rows.back(at + 1), None)
     if holding is None:
         return None
@@ -78,11 +145,13 @@ def _absent(state: State, reason: str, at: int, received_at: int | None) -> Stat
     )
 
 
-def state_of_hour(present: State, hour: Hour, at: int) -> State | None:
-    """What was known at an instant when this hour was the newest; None where something came later in that hour."""
+def _is_behind(hour: Hour, at: int) -> bool:
+    """Whether something came later than an instant in its hour, so that nobody knows what was so just then."""
     newest_at = hour.value_at if hour.absence_at is None else hour.absence_at
-    if at < hour.start + HOUR_MS and (newest_at is None or at < newest_at):
-        return None
+    return at < hour.start + HOUR_MS and (newest_at is None or at < newest_at)
+
+
+def _state_of(present: State, hour: Hour) -> State:
     return State(
         present.signal, hour.value, hour.value_at, hour.since_at, hour.value_at, hour.source,
         absence=hour.absence, absence_at=hour.absence_at, absence_received_at=hour.absence_at,

@@ -12,7 +12,7 @@ import apsw
 
 from chargeport.store.records import Erased
 from chargeport.store.sqlite.engine import Connection, connect, fetch, translated
-from chargeport.store.sqlite.slot import OF_VEHICLE
+from chargeport.store.sqlite.keys import OF_VEHICLE
 
 LONG_NAME: Final = 8  # characters from which on a name is looked for anywhere in an issue: a shorter one is in other words, too
 

@@ -7,14 +7,15 @@ of it followed from what. Hours can't be divided: those that the bounds cut go w
 from typing import Final
 
 from chargeport.signals.effective import DERIVED
-from chargeport.store.history.late import cut
+from chargeport.store.history.late import without
 from chargeport.store.history.runs import Run
 from chargeport.store.records import Forgotten
 from chargeport.store.retention_policy import HOUR_MS
 from chargeport.store.sqlite.engine import Connection, fetch
+from chargeport.store.sqlite.keys import COLUMNS, INSERT, OF_VEHICLE, SeriesKey, slot_of
 from chargeport.store.sqlite.newest import write_newest
 from chargeport.store.sqlite.series import Series
-from chargeport.store.sqlite.slot import COLUMNS, INSERT, OF_VEHICLE, SET_SEEN, SeriesKey, SlotTable, slot_of
+from chargeport.store.sqlite.slot import SlotTable
 
 STEP_CARS: Final = 50  # in one transaction
 
@@ -30,7 +31,6 @@ _RUNS: Final = (
     " ORDER BY observed_at, position"
 )
 _DELETE: Final = f"DELETE FROM history {_OF} AND observed_at = ? AND position = ?"
-_SET_CONTINUES: Final = f"UPDATE history SET continues = ? {_OF} AND observed_at = ? AND position = ?"
 _DELETE_HOURS: Final = (
     f"DELETE FROM hourly {_OF} AND (hour BETWEEN ? AND ? OR (value_at >= ? AND value_at < ?)"
     " OR (absence_at >= ? AND absence_at < ?))"
@@ -105,39 +105,20 @@ def _span(connection: Connection, key: SeriesKey, bounds: Bounds) -> Bounds | No
 def _forget_series(connection: Connection, key: SeriesKey, bounds: Bounds) -> Forgotten:
     """Erase the sightings of a series within the bounds, and the hours that they touch."""
     start, end = bounds
-    touched = 0
-    for run in [Run(*row) for row in fetch(connection, _RUNS, (*key, start, end))]:
-        left = cut(run, start, end)
-        if left != run:
-            touched += 1
-            _write(connection, key, run, left)
+    seen_within = [Run(*row) for row in fetch(connection, _RUNS, (*key, start, end))]
+    seen_within = [run for run in seen_within if any(start <= at < end for at in run.sightings())]
+    for before, after in without(Series(connection, key), seen_within, start, end):
+        _write(connection, key, before, after)
     connection.execute(_DELETE_HOURS, (*key, start // HOUR_MS, (end - 1) // HOUR_MS, start, end, start, end))
     hours = connection.changes()
-    if touched:
-        _mark_continuing(connection, key, bounds)
-    return Forgotten(latest=_renew(connection, key), history=touched, hours=hours)
+    return Forgotten(latest=_renew(connection, key), history=len(seen_within), hours=hours)
 
 
 def _write(connection: Connection, key: SeriesKey, before: Run, after: Run | None) -> None:
     """Write a run in the place of another one; None: of nothing."""
-    where = (*key, before.observed_at, before.position)
-    if after is not None and after.observed_at == before.observed_at:
-        connection.execute(SET_SEEN, (after.seen, after.last_seen_at, *where))
-        return
-    connection.execute(_DELETE, where)
+    connection.execute(_DELETE, (*key, before.observed_at, before.position))
     if after is not None:
         connection.execute(INSERT, (*key, *after))
-
-
-def _mark_continuing(connection: Connection, key: SeriesKey, bounds: Bounds) -> None:
-    """Say anew of the first run behind what was erased whether it only carries on the one before."""
-    series = Series(connection, key)
-    before, run = next(series.back(bounds[0]), None), next(series.onward(bounds[0]), None)
-    if run is None:
-        return
-    continues = 1 if before is not None and before.says(run.value, run.absence) else None
-    if continues != run.continues:
-        connection.execute(_SET_CONTINUES, (continues, *key, run.observed_at, run.position))
 
 
 def _renew(connection: Connection, key: SeriesKey) -> int:

@@ -1,28 +1,24 @@
 """`store.protocols.History` on SQLite: changes by time, sightings by time, and what was known at an instant."""
 
 from array import array
-from collections.abc import Callable, Iterator
-from typing import Final, TypeVar
+from collections.abc import Callable
+from typing import Any, Final
 
-import msgspec
-
-from chargeport.signals.catalogue import IS_CHARGING
-from chargeport.signals.definition import Cadence, Signal
+from chargeport.signals.definition import Signal, Value
 from chargeport.signals.reading import AbsenceReason
-from chargeport.signals.state import State
 from chargeport.store.history.hours import HourRow, hour
-from chargeport.store.history.reading import changes, pieces, state_at, state_of_hour
+from chargeport.store.history.reading import changes, pieces, states_at
 from chargeport.store.history.runs import Run as StoredRun
 from chargeport.store.records import Place, Run, VehicleSeries
 from chargeport.store.retention_policy import HOUR_MS, Horizon, Hour
 from chargeport.store.sqlite import rows
 from chargeport.store.sqlite.engine import Connection, fetch
 from chargeport.store.sqlite.hourly import HourTable
+from chargeport.store.sqlite.keys import MAX_SOURCES, SOURCE_BITS, VEHICLE_SHIFT, SeriesKey
 from chargeport.store.sqlite.reader import Reader
 from chargeport.store.sqlite.readings import ReadingTables
 from chargeport.store.sqlite.scans import Scans
 from chargeport.store.sqlite.series import Series
-from chargeport.store.sqlite.slot import MAX_SOURCES, SOURCE_BITS, VEHICLE_SHIFT, SeriesKey
 
 _HORIZON_OF: Final = (
     "SELECT h.raw_from, h.hours_from FROM vehicles v JOIN horizons h ON h.vehicle_key = v.key"
@@ -35,8 +31,6 @@ _SOURCES_OF: Final = (
     f" AND (v.key << {VEHICLE_SHIFT}) + (?2 << {SOURCE_BITS}) + {MAX_SOURCES}"
     " WHERE v.id = ?1"
 )
-
-T = TypeVar("T")
 
 
 class HistoryTables:
@@ -80,14 +74,10 @@ class HistoryTables:
         if present is None:
             return None
         states = [state for series in present.series.values() for state in series]
-        overtaken = [each for each in states if max(each.observed_at or -1, each.absence_at or -1) > at]
-        if not overtaken:
+        if all(max(each.observed_at or -1, each.absence_at or -1) <= at for each in states):
             return present
-        past = await self._states_before(vehicle_id, overtaken, at)
-        freshness, series = self._readings.freshness, dict[int, tuple[State, ...]]()
-        for state in (*(each for each in states if each not in overtaken), *past):
-            known = msgspec.structs.replace(state, live_for_ms=freshness.of(state.source, state.signal))
-            series[state.signal.key] = (*series.get(state.signal.key, ()), known)
+        freshness = self._readings.freshness
+        series = await self._scans.run(lambda scan: states_at(states, _Past(scan, vehicle_id), at, freshness))
         return VehicleSeries(present.vehicle, series)
 
     async def horizon(self, vehicle_id: str, signal: Signal) -> Horizon | None:
@@ -108,20 +98,6 @@ class HistoryTables:
             return [_hour(signal, row, source, rules) for row in ([] if before is None else [before]) + kept]
 
         return await self._scans.run(scan)
-
-    async def _states_before(self, vehicle_id: str, states: list[State], at: int) -> list[State]:
-        """What was known at an instant of series of which something newer is known now.
-
-        From hours where runs are no longer kept; what is not known any more is left out. The runs are read first: if they were
-        folded meanwhile, the horizon that is read then says so.
-        """
-        found = await self._scans.run(lambda connection: _past(connection, vehicle_id, states, at))
-        coarse = await self._scans.run(lambda connection: dict(_coarse(connection, vehicle_id, states, at)))
-        for signal, source in [key for key, past in coarse.items() if isinstance(past, _Lost)]:
-            if signal is IS_CHARGING:  # nobody knows which of the source's sessions were over
-                coarse |= {key: _LOST for key in coarse if key[1] == source and key[0].cadence is Cadence.LIVE}
-        kept = [state for state in found if (state.signal, state.source) not in coarse]
-        return kept + [past for past in coarse.values() if isinstance(past, State)]
 
     async def _series_scan(
         self, vehicle_id: str, signal: Signal, source: str, scan: Callable[[Series], list[StoredRun]], *, every: bool = False
@@ -160,38 +136,35 @@ def _record(signal: Signal, source: str, run: StoredRun, rules: dict[int, str], 
     )  # fmt: skip
 
 
-def _past(connection: Connection, vehicle_id: str, states: list[State], at: int) -> list[State]:
-    rules = _rules(connection)
-    found: list[State] = []
-    for state in states:
-        key = _key(connection, vehicle_id, state.signal, state.source or "")
-        past = None if key is None else state_at(Series.whole(connection, key), state, at)
-        if past is not None:
-            rule = None if past.rule is None else rules.get(int(past.rule))
-            found.append(msgspec.structs.replace(past, value=rows.value(state.signal.key, past.value), rule=rule))
-    return found
+class _Past:
+    """`store.history.reading.Past` in a snapshot."""
 
+    def __init__(self, connection: Connection, vehicle_id: str) -> None:
+        self._connection = connection
+        self._vehicle_id = vehicle_id
+        self._rules = _rules(connection)
 
-class _Lost:
-    """In the place of a state that is not known any more, as against one that never was."""
+    def rows(self, signal: Signal, source: str) -> Series:
+        """The runs of a series."""
+        return Series.whole(self._connection, self._key(signal, source))
 
+    def horizon(self, signal: Signal) -> Horizon | None:
+        """Since when the runs of a signal are whole."""
+        found = fetch(self._connection, _HORIZON_OF, (self._vehicle_id, signal.group))
+        return Horizon(*found[0]) if found else None
 
-_LOST: Final = _Lost()
+    def hour_before(self, signal: Signal, source: str, at: int) -> Hour | None:
+        """The newest hour of a series until that of an instant."""
+        row = HourTable(self._connection, self._key(signal, source)).newest(at // HOUR_MS)
+        return None if row is None else _hour(signal, row, source, self._rules)
 
+    def value(self, signal: Signal, value: Any) -> Value | None:
+        """A value as it was before SQLite."""
+        return rows.value(signal.key, value)
 
-def _coarse(
-    connection: Connection, vehicle_id: str, states: list[State], at: int
-) -> Iterator[tuple[tuple[Signal, str], State | _Lost | None]]:
-    """By signal and source, what hours say of the instant for series whose runs are not kept any more."""
-    rules = _rules(connection)
-    for state in states:
-        signal, source = state.signal, state.source or ""
-        horizon = fetch(connection, _HORIZON_OF, (vehicle_id, signal.group))
-        key = _key(connection, vehicle_id, signal, source)
-        if not horizon or key is None or at >= horizon[0][0]:
-            continue
-        row = HourTable(connection, key).newest(at // HOUR_MS)
-        if row is None:
-            yield (signal, source), None if horizon[0][1] is None or at >= horizon[0][1] else _LOST
-        else:
-            yield (signal, source), state_of_hour(state, _hour(signal, row, source, rules), at) or _LOST
+    def rule(self, rule: Any) -> str | None:
+        """The text of a rule."""
+        return self._rules.get(rule)
+
+    def _key(self, signal: Signal, source: str) -> SeriesKey:
+        return _key(self._connection, self._vehicle_id, signal, source) or (0, 0, 0)  # of a car that was removed meanwhile

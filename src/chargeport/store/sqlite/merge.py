@@ -5,15 +5,13 @@ What is newer than all that is known is settled with the row of `latest` alone: 
 """
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from chargeport.signals.reading import Entry, Reading
-from chargeport.store.history.late import late, renew
-from chargeport.store.history.latest import append
+from chargeport.signals.reading import Entry
+from chargeport.store.history.late import place
 from chargeport.store.records import Outcome
 from chargeport.store.sqlite.engine import Connection, Row
-from chargeport.store.sqlite.series import Series
-from chargeport.store.sqlite.slot import Slot, SlotTable
+from chargeport.store.sqlite.slot import SlotTable
 
 _ACCEPTED, _UNCHANGED = Outcome.ACCEPTED, Outcome.UNCHANGED
 
@@ -46,7 +44,9 @@ def merge(connection: Connection, batches: Sequence[Batch]) -> list[list[Outcome
             table.load_vehicle(vehicle_key)
         for _, signal_key, source_key, _, number, index, entry in work[start:end]:
             slot = table.slot((vehicle_key, signal_key, source_key))
-            outcomes[number][index] = _place(table, slot, entry)
+            rule = None if entry.rule is None else table.rule_key(entry.rule)
+            table.touch(slot)
+            outcomes[number][index] = place(slot, entry, rule, table)
         start = end
     _tell_overtaken(work, outcomes)
     table.store()
@@ -112,31 +112,3 @@ class _Names:
             rows = self._execute(_WRITING, (client_id, vehicle_key)).fetchall()
             known = self._writable[client_id, vehicle_key] = bool(rows)
         return known
-
-
-def _place(table: SlotTable, slot: Slot, entry: Entry) -> Outcome:
-    """Put one entry where its time of observation says, and say what that meant."""
-    value: Any
-    if type(entry) is Reading:
-        value, absence = entry.value, None
-    else:
-        value, absence = None, entry.reason.value  # type: ignore[union-attr]
-    rule = None if entry.rule is None else table.rule_key(entry.rule)
-    if entry.observed_at > slot.newest_at:
-        table.touch(slot)
-        return append(slot, entry, value, absence, rule, log=table)
-    return _place_late(table, slot, entry, value, absence, rule=rule)
-
-
-def _place_late(table: SlotTable, slot: Slot, entry: Entry, value: Any, absence: str | None, *, rule: int | None) -> Outcome:
-    """Put a late entry into history and bring the slot in line with it."""
-    if slot.seen:
-        table.touch(slot)
-    table.flush(slot)
-    series = Series(table.connection, slot.key)
-    edits = late(series.around(entry.observed_at), entry, value, absence, rule, next_position=table.next_position)
-    if edits is None:
-        return _UNCHANGED
-    table.touch(slot)
-    table.edit(slot.key, edits)
-    return _ACCEPTED if renew(slot, series, entry, rule) else Outcome.SUPERSEDED

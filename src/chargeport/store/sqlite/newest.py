@@ -4,8 +4,8 @@ from typing import Final
 
 from chargeport.store.history.late import newest
 from chargeport.store.sqlite.engine import Connection
+from chargeport.store.sqlite.keys import LATEST, SeriesKey, slot_of
 from chargeport.store.sqlite.series import Series
-from chargeport.store.sqlite.slot import LATEST, SeriesKey, slot_of
 
 _INSERT: Final = f"INSERT INTO latest (slot, {LATEST}) VALUES ({','.join('?' * 12)})"
 

@@ -16,10 +16,10 @@ from chargeport.store.records import Change, Forgotten, Outcome, Selection, Stre
 from chargeport.store.sqlite import rows
 from chargeport.store.sqlite.engine import Connection, Row, fetch
 from chargeport.store.sqlite.forgetting import forget
+from chargeport.store.sqlite.keys import MAX_SOURCES, SOURCE_BITS, VEHICLE_SHIFT
 from chargeport.store.sqlite.reader import Reader
 from chargeport.store.sqlite.scans import Scans
 from chargeport.store.sqlite.sightings import sightings
-from chargeport.store.sqlite.slot import MAX_SOURCES, SOURCE_BITS, VEHICLE_SHIFT
 from chargeport.store.sqlite.writer import Writer
 
 _STATE: Final = rows.VEHICLE.count(",") + 1  # where a state's columns begin behind a vehicle's

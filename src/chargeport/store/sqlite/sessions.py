@@ -8,9 +8,9 @@ from chargeport.signals.definition import Signal
 from chargeport.signals.effective import DERIVED
 from chargeport.store.records import DirtyVehicle, ErasedSpan, KeptEdit, KeptSession, ReportedSession
 from chargeport.store.sqlite.engine import Connection, fetch
+from chargeport.store.sqlite.keys import VEHICLE_SHIFT
 from chargeport.store.sqlite.reader import Reader
 from chargeport.store.sqlite.scans import Scans
-from chargeport.store.sqlite.slot import VEHICLE_SHIFT
 from chargeport.store.sqlite.writer import Writer
 
 _KEY: Final = "(SELECT key FROM vehicles WHERE id = ?1)"

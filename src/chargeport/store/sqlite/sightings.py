@@ -17,8 +17,8 @@ from chargeport.store.history.runs import ALWAYS
 from chargeport.store.records import Selection, Sighting, Stretch
 from chargeport.store.sqlite import rows
 from chargeport.store.sqlite.engine import Connection, connect, fetch, translated
+from chargeport.store.sqlite.keys import LATEST, OF_VEHICLE
 from chargeport.store.sqlite.series import Series
-from chargeport.store.sqlite.slot import LATEST, OF_VEHICLE
 
 STRETCH: Final = 1000  # sightings handed over at once
 CACHE_KIB: Final = 16_384  # each page is read once: a greater cache would only be filled

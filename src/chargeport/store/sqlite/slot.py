@@ -10,15 +10,9 @@ from chargeport.store.history.late import Edits
 from chargeport.store.history.latest import Latest, finish
 from chargeport.store.history.runs import Run
 from chargeport.store.sqlite.engine import Connection, Row
+from chargeport.store.sqlite.keys import INSERT, LATEST, MAX_SOURCES, OF_VEHICLE, SET_SEEN, SeriesKey, slot_of
+from chargeport.store.sqlite.series import Series
 
-# `slot` is the keys of the vehicle, the signal and the source in one integer: see the schema.
-SOURCE_BITS: Final = 20
-VEHICLE_SHIFT: Final = SOURCE_BITS + 8
-MAX_SOURCES: Final = (1 << SOURCE_BITS) - 1
-LATEST: Final = (
-    "value, observed_at, changed_at, received_at, position, run_at, absence, absence_at, absence_received_at, rule_key, seen"
-)
-OF_VEHICLE: Final = f"slot BETWEEN ?1 << {VEHICLE_SHIFT} AND (?1 << {VEHICLE_SHIFT}) + {(1 << VEHICLE_SHIFT) - 1}"
 _SELECT: Final = f"SELECT vehicle_key, signal_key, source_key, {LATEST} FROM latest WHERE"
 _SELECT_VEHICLE: Final = f"{_SELECT} {OF_VEHICLE}"
 _SELECT_ONE: Final = f"{_SELECT} slot = ?"
@@ -27,10 +21,6 @@ _UPDATE: Final = (
     "UPDATE latest SET value = ?2, observed_at = ?3, changed_at = ?4, received_at = ?5, position = ?6, run_at = ?7,"
     " absence = ?8, absence_at = ?9, absence_received_at = ?10, rule_key = ?11, seen = ?12 WHERE slot = ?1"
 )
-COLUMNS: Final = "observed_at, position, received_at, value, absence, last_seen_at, seen, continues, rule_key"  # as in Run
-OF: Final = "vehicle_key = ? AND signal_key = ? AND source_key = ?"
-INSERT: Final = f"INSERT INTO history (vehicle_key, signal_key, source_key, {COLUMNS}) VALUES ({','.join('?' * 12)})"
-SET_SEEN: Final = f"UPDATE history SET seen = ?, last_seen_at = ? WHERE {OF} AND observed_at = ? AND position = ?"
 _APPEND_SEEN: Final = (
     "UPDATE history SET seen = CAST(coalesce(seen, x'') || ? AS BLOB), last_seen_at = ?"
     " WHERE vehicle_key = ? AND signal_key = ? AND source_key = ? AND observed_at = ? AND position = ?"
@@ -42,15 +32,6 @@ _ABSENT_UNTIL: Final = (
     " AND signal_key = ?3 AND source_key = ?4 AND absence IS NOT NULL AND observed_at <= ?1"
     " ORDER BY observed_at DESC, absence DESC LIMIT 1)"
 )
-
-
-SeriesKey = tuple[int, int, int]
-"""The keys of a vehicle, a signal and a source."""
-
-
-def slot_of(vehicle_key: int, signal_key: int, source_key: int) -> int:
-    """The keys of a series in one integer."""
-    return (vehicle_key << VEHICLE_SHIFT) + (signal_key << SOURCE_BITS) + source_key
 
 
 class Slot(Latest):
@@ -70,7 +51,7 @@ class Slot(Latest):
 
 
 class SlotTable:
-    """All the slots that a commit group touches. `store.history.latest.RunLog` on SQLite."""
+    """All the slots that a commit group touches. `store.history.late.Editor` on SQLite."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -152,19 +133,20 @@ class SlotTable:
         """The newest absence was seen last at this instant."""
         self._absent_until.append((latest.absence_at, *_key(latest)))
 
-    def flush(self, slot: Slot) -> None:
-        """Have everything about the slot in the database, so that its history can be read and changed."""
-        finish(slot, self)
+    def flush(self, latest: Latest) -> Series:
+        """Have everything about the slot in history, and read it from there."""
+        finish(latest, self)
         self._write_history()
-        if slot.absence_at is not None:
-            self.execute(_ABSENT_UNTIL, (slot.absence_at, *slot.key))
+        if latest.absence_at is not None:
+            self.execute(_ABSENT_UNTIL, (latest.absence_at, *_key(latest)))
+        return Series(self.connection, _key(latest))
 
-    def edit(self, key: SeriesKey, edits: Edits) -> None:
-        """Change the runs of a series at once."""
+    def edit(self, latest: Latest, edits: Edits) -> None:
+        """Change runs at once."""
         for before, after in edits.changed:
-            where = (*key, before.observed_at, before.position)
+            where = (*_key(latest), before.observed_at, before.position)
             self.connection.execute(SET_SEEN, (after.seen, after.last_seen_at, *where))
-        self.connection.executemany(INSERT, [(*key, *run) for run in edits.added])
+        self.connection.executemany(INSERT, [(*_key(latest), *run) for run in edits.added])
 
     def store(self) -> None:
         """Write what the group has gathered."""
