@@ -27,6 +27,7 @@ _ROWS: Final = {
     "sessions": "vehicle_key = ?1",
     "told_sessions": "vehicle_key = ?1",
     "session_edits": "vehicle_key = ?1",
+    "erasures": "vehicle_key = ?1",
     "vehicle_references": "vehicle_key = ?1",
 }
 # What was reported under one of its names (?1), and what names it elsewhere: quoted in a message (?2) or, when ?3, anywhere.
@@ -54,7 +55,7 @@ def erase(connection: Connection, vehicle_id: str) -> Erased | None:
     counts["sessions"] += counts.pop("told_sessions")
     counts["hours"] = counts.pop("hourly")
     counts["connections"] += counts.pop("ended_connections")
-    del counts["horizons"]  # they say no more than how far back the hours go
+    del counts["horizons"], counts["erasures"]  # they say no more than how far back what is counted went
     return Erased(**counts, issues=issues)
 
 

@@ -1,16 +1,18 @@
 """Merging entries into the latest values and the history, inside the writer's transaction.
 
 Entries of a commit group are sorted by vehicle and signal before anything is written: rows that lie together cost a third.
-What is newer than all that is known is settled here with the row of `latest` alone; what comes late goes through `late`.
+What is newer than all that is known is settled with the row of `latest` alone: see `store.history`.
 """
 
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from chargeport.signals.reading import Entry, Reading
+from chargeport.store.history.late import late, renew
+from chargeport.store.history.latest import append
 from chargeport.store.records import Outcome
 from chargeport.store.sqlite.engine import Connection, Row
-from chargeport.store.sqlite.late import insert_late
+from chargeport.store.sqlite.series import Series
 from chargeport.store.sqlite.slot import Slot, SlotTable
 
 _ACCEPTED, _UNCHANGED = Outcome.ACCEPTED, Outcome.UNCHANGED
@@ -114,32 +116,27 @@ class _Names:
 
 def _place(table: SlotTable, slot: Slot, entry: Entry) -> Outcome:
     """Put one entry where its time of observation says, and say what that meant."""
-    at = entry.observed_at
     value: Any
     if type(entry) is Reading:
         value, absence = entry.value, None
     else:
         value, absence = None, entry.reason.value  # type: ignore[union-attr]
-    if at <= slot.newest_at:
-        return insert_late(table, slot, entry, value, absence)
-    if absence is None:
-        if slot.absent or slot.value != value or slot.position == 0:
-            table.start_run(slot, entry, value, None)
-            slot.value, slot.changed_at = value, at
-            outcome = _ACCEPTED
-        else:
-            table.see(slot, entry)
-            outcome = _UNCHANGED
-        slot.observed_at, slot.received_at = at, entry.received_at
-        slot.absent = False
-    else:
-        if slot.absent and slot.absence == absence:
-            outcome = _UNCHANGED
-        else:
-            table.start_run(slot, entry, None, absence)
-            outcome = _ACCEPTED
-        slot.absence, slot.absence_at, slot.absence_received_at = absence, at, entry.received_at
-        slot.absent = True
-    slot.newest_at, slot.rule_key = at, table.rule_key(entry.rule)
+    rule = None if entry.rule is None else table.rule_key(entry.rule)
+    if entry.observed_at > slot.newest_at:
+        table.touch(slot)
+        return append(slot, entry, value, absence, rule, log=table)
+    return _place_late(table, slot, entry, value, absence, rule=rule)
+
+
+def _place_late(table: SlotTable, slot: Slot, entry: Entry, value: Any, absence: str | None, *, rule: int | None) -> Outcome:
+    """Put a late entry into history and bring the slot in line with it."""
+    if slot.seen:
+        table.touch(slot)
+    table.flush(slot)
+    series = Series(table.connection, slot.key)
+    edits = late(series.around(entry.observed_at), entry, value, absence, rule, next_position=table.next_position)
+    if edits is None:
+        return _UNCHANGED
     table.touch(slot)
-    return outcome
+    table.edit(slot.key, edits)
+    return _ACCEPTED if renew(slot, series, entry, rule) else Outcome.SUPERSEDED

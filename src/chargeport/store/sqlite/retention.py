@@ -7,12 +7,15 @@ that others wait for some milliseconds at the most; whatever stops a round, what
 from collections.abc import Sequence
 from typing import Final
 
-from chargeport.signals.catalogue import BY_KEY
-from chargeport.store.retention_policy import DAY_MS, HOUR_MS, Keep, Policy, Progress
+from chargeport.signals.catalogue import BY_KEY, IS_CHARGING
+from chargeport.signals.state import LIVE_FOR_MS
+from chargeport.store.history.folding import Fold, day, fold, kept, late, reach
+from chargeport.store.history.runs import ALWAYS
+from chargeport.store.retention_policy import HOUR_MS, Keep, Policy, Progress
 from chargeport.store.sqlite.engine import Connection, fetch
-from chargeport.store.sqlite.folding import Fold, fold, late
-from chargeport.store.sqlite.series import ALWAYS
-from chargeport.store.sqlite.slot import OF_VEHICLE, SeriesKey
+from chargeport.store.sqlite.hourly import HourTable
+from chargeport.store.sqlite.series import Series
+from chargeport.store.sqlite.slot import OF, OF_VEHICLE, SeriesKey
 from chargeport.store.sqlite.writer import Writer
 
 STEP_SIGHTINGS: Final = 2_000  # folded in one step: about 10 ms
@@ -28,6 +31,11 @@ _FIRST: Final = "SELECT min(observed_at) FROM history WHERE vehicle_key = ? AND 
 _SIZES: Final = (
     "SELECT observed_at, coalesce(length(seen), 0) / 4 + 1 FROM history WHERE vehicle_key = ? AND signal_key = ?"
     " AND source_key = ? AND observed_at >= ? AND observed_at < ? ORDER BY observed_at LIMIT ?"
+)
+_DELETE: Final = f"DELETE FROM history WHERE {OF} AND observed_at <= ? AND position NOT IN ({{}})"
+_TRIM: Final = (
+    f"UPDATE history SET seen = NULL, last_seen_at = NULL WHERE {OF} AND observed_at = ? AND position = ?"
+    " AND last_seen_at IS NOT NULL"
 )
 # The newest hour before the bound stays: it says what was known when the bound began.
 _DROP: Final = (
@@ -54,18 +62,35 @@ def _step_of(connection: Connection, car: int, group: str, keep: Keep, now: int)
     """What was done of one group of a car; None when there was nothing to do."""
     series: list[SeriesKey] = [(row[0], row[1], row[2]) for row in fetch(connection, _SERIES, (car,))]
     series = [key for key in series if BY_KEY[key[1]].group == group]
-    what = _due(connection, car, group, series, _day(now, keep.raw_days or 0))
+    what = _due(connection, car, group, series, day(now, keep.raw_days or 0))
     if what is not None:
-        runs, hours = fold(connection, series, what)
+        hours = _fold(connection, series, what)
+        runs = sum(_delete(connection, key, what.until - LIVE_FOR_MS) for key in series)
         connection.execute(_SET_HORIZON, (car, group, what.until, what.hours_from if what.hours_from > -ALWAYS else None))
         return Progress(runs, hours, 0, car - 1, True)
-    dropped = 0 if keep.hourly_days is None else _drop(connection, car, group, series, _day(now, keep.hourly_days))
+    dropped = 0 if keep.hourly_days is None else _drop(connection, car, group, series, day(now, keep.hourly_days))
     return Progress(0, 0, dropped, car - 1, True) if dropped else None
 
 
-def _day(now: int, days: int) -> int:
-    """The beginning of the UTC day that many days ago: horizons move once a day."""
-    return (now - days * DAY_MS) // DAY_MS * DAY_MS
+def _fold(connection: Connection, series: Sequence[SeriesKey], what: Fold) -> int:
+    """Fold these series, source by source; how many hours were written."""
+    written = 0
+    for source_key in dict.fromkeys(key[2] for key in series):
+        parts = {
+            BY_KEY[key[1]]: (Series.whole(connection, key), HourTable(connection, key))
+            for key in series
+            if key[2] == source_key
+        }
+        written += fold(parts, Series.whole(connection, (series[0][0], IS_CHARGING.key, source_key)), what)
+    return written
+
+
+def _delete(connection: Connection, key: SeriesKey, until: int) -> int:
+    """Delete the runs that begin until an instant, but for those that something leans on; how many they were."""
+    positions, trimmed = kept(Series.whole(connection, key), until)
+    connection.executemany(_TRIM, [(*key, run.observed_at, run.position) for run in trimmed])
+    connection.execute(_DELETE.format(",".join("?" * len(positions))), (*key, until, *positions))
+    return connection.changes()
 
 
 def _due(connection: Connection, car: int, group: str, series: Sequence[SeriesKey], target: int) -> Fold | None:
@@ -73,27 +98,18 @@ def _due(connection: Connection, car: int, group: str, series: Sequence[SeriesKe
     found = fetch(connection, _HORIZON, (car, group))
     if found:
         raw_from, position, hours_from = found[0]
-        what = Fold(car, raw_from, raw_from, position, -ALWAYS if hours_from is None else hours_from)
+        what = Fold(raw_from, raw_from, position, -ALWAYS if hours_from is None else hours_from)
         if raw_from >= target:
-            return what if any(late(connection, key, what) for key in series) else None
+            is_late = any(late(Series.whole(connection, key), HourTable(connection, key), what) for key in series)
+            return what if is_late else None
     else:
         firsts = [first for key in series for (first,) in fetch(connection, _FIRST, key) if first is not None]
         if not firsts or min(firsts) >= target:
             return None
         start = min(firsts) // HOUR_MS * HOUR_MS
-        what = Fold(car, start, start, 0, -ALWAYS)
-    return what._replace(until=_reach(connection, series, what.from_at, target))
-
-
-def _reach(connection: Connection, series: Sequence[SeriesKey], from_at: int, target: int) -> int:
-    """How far one step gets: to the hour in which there are enough sightings, but an hour at least."""
-    runs = sorted(row for key in series for row in fetch(connection, _SIZES, (*key, from_at, target, STEP_SIGHTINGS)))
-    total = 0
-    for observed_at, size in runs:
-        total += size
-        if total > STEP_SIGHTINGS:
-            return min(target, max(int(observed_at) // HOUR_MS * HOUR_MS, from_at + HOUR_MS))
-    return target
+        what = Fold(start, start, 0)
+    sizes = (row for key in series for row in fetch(connection, _SIZES, (*key, what.from_at, target, STEP_SIGHTINGS)))
+    return what._replace(until=reach(sizes, what.from_at, target, STEP_SIGHTINGS))
 
 
 def _drop(connection: Connection, car: int, group: str, series: Sequence[SeriesKey], bound: int) -> int:
