@@ -7,7 +7,7 @@ understood, is then on disk. Only a StoreError gets out: whatever else goes wron
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -18,6 +18,7 @@ from chargeport.ingest.batch import STORED, Batch
 from chargeport.ingest.engine import normalise, read
 from chargeport.ingest.issues import refusal, refused, unknown_vehicle, unreadable
 from chargeport.ingest.memory import CarMemory, Memory
+from chargeport.ingest.times import AheadTimes
 from chargeport.ingest.vehicle_names import VehicleNames, new_vehicle
 from chargeport.signals.catalogue import IS_CHARGING
 from chargeport.signals.held import reported_of
@@ -53,6 +54,7 @@ class Pipeline:
         self._max_future_s = max_future_s
         self._auto_register = auto_register
         self._record = record
+        self.ahead = AheadTimes()
         self._memory = Memory()
         self._own: dict[str, Dialect] = {}
 
@@ -128,7 +130,7 @@ class Pipeline:
                 batch.misread(index, unknown_vehicle(message, batch.only_for))
                 return
             memory = await self._remembered(message.source, vehicle_id, batch)
-            ours = msgspec.structs.replace(message, vehicle=vehicle_id)
+            ours = msgspec.structs.replace(message, vehicle=vehicle_id, observed_at=self._stamp(message, vehicle_id, batch))
             result = normalise(ours, self._dialect(message), memory)
             for entry in result.entries:
                 if isinstance(entry, Reading) and isinstance(entry.value, str):
@@ -157,6 +159,14 @@ class Pipeline:
             if await self.names.register(name):
                 return await self.names.find(message.source, message.dialect, name)
         return found
+
+    def _stamp(self, message: RawMessage, vehicle_id: str, batch: Batch) -> Any:
+        """Return a message's stamp, put after one that lay ahead of our clock; one that is ahead itself is left to `as_of`."""
+        stamp = message.observed_at
+        if type(stamp) is not int:
+            return stamp
+        counted_at = self.ahead.counted_at((batch.client_id, message.source, vehicle_id), stamp, message.received_at)
+        return stamp if stamp > message.received_at else counted_at
 
     async def _remembered(self, source: str, vehicle_id: str, batch: Batch) -> CarMemory:
         """Return what a source said of a vehicle; of one that it has not spoken of yet, whether it is known to charge.
