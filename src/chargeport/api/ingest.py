@@ -4,7 +4,6 @@ import asyncio
 from collections import Counter
 from typing import Any, Final
 
-from chargeport.api.problems import body as problem_body
 from chargeport.api.request import Request
 from chargeport.api.request_body import read_body
 from chargeport.api.response import Response, json_answer
@@ -16,6 +15,7 @@ from chargeport.signals.definition import Permission
 from chargeport.signals.reading import Entry
 from chargeport.signals.violation import Rule, Violation
 from chargeport.store.records import Grant, Outcome
+from chargeport.wire.errors import body as problem_body
 
 SOURCE: Final = "http"  # what `meta.source` says of readings that came this way
 OFFLOAD_BYTES: Final = 262_144  # beyond, a body is read in a thread: it would hold up everybody for more than a few ms

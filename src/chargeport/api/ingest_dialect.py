@@ -2,7 +2,6 @@
 
 from typing import Any, Final
 
-from chargeport.api.problems import body as problem_body
 from chargeport.api.request import Request
 from chargeport.api.request_body import read_body
 from chargeport.api.response import Response, json_answer
@@ -11,6 +10,7 @@ from chargeport.ingest.pipeline import STORED, Taken
 from chargeport.signals.definition import Permission
 from chargeport.signals.reading import Issue
 from chargeport.sources.base import Delivery
+from chargeport.wire.errors import body as problem_body
 
 VEHICLE: Final = "vehicle"  # the query's parameter
 MAX_NAME: Final = 128

@@ -6,12 +6,9 @@ import msgspec
 import typer
 
 from chargeport.api import values
-from chargeport.api.absences import WORDINGS
 from chargeport.api.aggregation import MAX_BUCKETS, Bucket, buckets
-from chargeport.api.envelope import iso
 from chargeport.api.history import RAW, Asked, Page, document, grid_of
 from chargeport.api.instants import duration_ms
-from chargeport.api.provenance import shown
 from chargeport.cli import typed
 from chargeport.cli.ages import long
 from chargeport.cli.database import with_store
@@ -29,6 +26,9 @@ from chargeport.signals.sweep import Step
 from chargeport.store.effective_history import EffectiveHistory
 from chargeport.store.protocols import Store
 from chargeport.store.records import Place, Vehicle
+from chargeport.wire.envelope import iso
+from chargeport.wire.provenance import shown
+from chargeport.wire.status import WORDINGS
 
 MAX_LIMIT: Final = 10_000
 PORTION: Final = 1000  # changes read at once

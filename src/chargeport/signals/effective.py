@@ -20,7 +20,7 @@ from chargeport.signals.state import State, stale_at
 __all__ = ["DERIVED", "Effective", "PassedOver", "Ranks", "Unavailability", "Why", "effective", "next_change_at"]
 
 TOGETHER_MS: Final = 10_000
-"""A value that was observed so shortly before its source said that charging began belongs to it: one report may come in parts."""
+"""A value that was observed so shortly before its source said that charging began belongs to it: reports may come in parts."""
 
 _FLOW: Final = frozenset({Dimension.CURRENT, Dimension.VOLTAGE, Dimension.POWER, Dimension.SPEED})
 _FLAGS: Final = (IS_CHARGING, CABLE_CONNECTED)

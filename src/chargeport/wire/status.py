@@ -5,8 +5,8 @@ Types, codes and resolutions are those of live captures (smartcar-v3, section 2.
 
 from typing import Any, Final, NamedTuple
 
-from chargeport.api.response import encode
 from chargeport.signals.reading import AbsenceReason
+from chargeport.wire.encoding import encode
 
 
 class Wording(NamedTuple):

@@ -1,0 +1,1 @@
+"""Smartcar's JSON: how signals, vehicles, absences and errors are written for clients, whatever way they are sent."""
