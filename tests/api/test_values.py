@@ -10,11 +10,11 @@ import httpx
 import pytest
 
 from answers import detail, typed_error
-from chargeport.ingest.times import iso_instant
 from chargeport.signals import wire
 from chargeport.signals.catalogue import BY_CODE, IS_CHARGING
 from chargeport.signals.definition import Kind, Permission, Signal, Value
 from chargeport.signals.effective import effective
+from chargeport.signals.instants import instant_ms
 from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
 from chargeport.store.records import Vehicle
 from world import EVERYTHING, HOST, T0, Client, World
@@ -310,7 +310,7 @@ async def test_stretches_are_aligned_to_the_epoch_in_utc(asked: Asked, resolutio
 
 
 def _ms(text: str) -> int:
-    at = iso_instant(text)
+    at = instant_ms(text)
     assert at is not None
     return at
 

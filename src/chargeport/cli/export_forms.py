@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO, Final
 
 from chargeport.errors import ChargeportError
-from chargeport.ingest.columns import COLUMNS
-from chargeport.ingest.export_items import STATUSES
+from chargeport.ingest.files import COLUMNS
+from chargeport.ingest.items import STATUSES
 from chargeport.signals import wire
 from chargeport.signals.definition import Kind
 from chargeport.store.records import Sighting

@@ -219,8 +219,11 @@ class Vehicles(Protocol):
 class Issues(Protocol):
     """What could not be understood."""
 
-    async def add_issues(self, issues: Sequence[Issue]) -> None:
-        """Keep issues; one of the same source, vehicle, subject and detail is counted, with its newest message."""
+    async def add_issues(self, issues: Sequence[Issue], client_id: str | None = None) -> None:
+        """Keep issues; one of the same source, vehicle, subject and detail is counted, with its newest message.
+
+        What an application sent (`client_id`) has room of its own: it pushes out nothing of other applications and of sources.
+        """
         ...
 
     async def issues(self, page: Page) -> tuple[list[IssueCount], int]:
@@ -235,7 +238,7 @@ class Issues(Protocol):
         ...
 
     async def settle(self, message: KeptMessage) -> None:
-        """Forget a message that is understood by now; its issue goes with the last one of its kind."""
+        """Forget a message that is understood by now, and count it no more; its issue goes with the last one of its kind."""
         ...
 
 

@@ -117,8 +117,7 @@ class View:
         state, against = found.state, found.unavailability
         signal = state.signal
         if signal.permission not in self._permissions:
-            heard_at = state.received_at or state.absence_received_at or 0
-            told = _bodiless(STATUS_MISSING_PERMISSION, heard_at, None)
+            told = f'{STATUS_MISSING_PERMISSION}}},"meta":{{}}'  # when something was heard is not to be seen either
         else:
             told = self._true(state) if against is None else self._untrue(state, against)
         path = f"{self._path}/{signal.code}"
