@@ -17,7 +17,7 @@ from chargeport.clock import SystemClock
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.definition import Permission, Signal
 from chargeport.store.protocols import Store
-from chargeport.store.records import Page, Vehicle, VehicleSeries
+from chargeport.store.records import Page, Vehicle
 
 Maybe = Annotated[
     str | None, typer.Argument(metavar="[VEHICLE]", help="Id, VIN or alias; else all, a line each.", show_default=False)
@@ -61,8 +61,8 @@ def _rows(signal: Signal, found: rows.Known, now: int) -> list[rows.Row]:
 
 
 async def _one(store: Store, name: str) -> tuple[rows.Known, int]:
-    known = await known_of(store, name)
-    return known, _concerning(known.found, await _issues(store))
+    found = await known_of(store, name)
+    return found, _concerning(found, await _issues(store))
 
 
 async def _issues(store: Store) -> Counter[str | None]:
@@ -71,11 +71,11 @@ async def _issues(store: Store) -> Counter[str | None]:
     return Counter(each.issue.vehicle or None for each in found)
 
 
-def _concerning(found: VehicleSeries, issues: Counter[str | None]) -> int:
+def _concerning(known: rows.Known, issues: Counter[str | None]) -> int:
     """How many issues name a car; where it has never reported, those that name no car at all may be about it, too."""
-    vehicle = found.vehicle
+    vehicle = known.found.vehicle
     named = sum(issues[name] for name in {vehicle.id, vehicle.vin, *vehicle.aliases} - {None})
-    return named if found.series else named + issues[None]
+    return named if known.found.series else named + issues[None]
 
 
 def _counted(issues: int) -> str:
@@ -86,7 +86,8 @@ async def _summaries(store: Store) -> list[Summary]:
     now, ranks = SystemClock().now(), store.readings.ranks
     found = [await store.readings.signals(vehicle.id) for vehicle in await every(store.vehicles.vehicles)]
     issues = await _issues(store)
-    return [_summary(rows.Known(each, ranks), _concerning(each, issues), now) for each in found if each is not None]
+    known = [rows.Known(each, ranks) for each in found if each is not None]
+    return [_summary(each, _concerning(each, issues), now) for each in known]
 
 
 def _summary(known: rows.Known, issues: int, now: int) -> Summary:
@@ -119,7 +120,7 @@ def _others(counts: Counter[str]) -> str:
 
 
 def _fields(summary: Summary) -> dict[str, Any]:
-    from chargeport.wire.envelope import iso
+    from chargeport.api.envelope import iso
 
     vehicle = summary.vehicle
     return {
