@@ -8,6 +8,7 @@ import msgspec
 from chargeport.signals.bodies import MAX_TEXT, body_type
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.definition import Kind, Permission, Signal
+from chargeport.signals.effective import Why
 
 Schema = dict[str, Any]
 
@@ -226,6 +227,10 @@ def schemas() -> dict[str, Schema]:
     counts = {name: {"type": "integer", "minimum": 0} for name in ("accepted", "superseded", "unchanged")}
     covered = record({"code": TEXT, "name": TEXT, "group": TEXT, "status": TEXT}, {
         "reason": TEXT, "oemUpdatedAt": INSTANT, "ageSeconds": {"type": "integer"}, "source": nullable("string"),
+        "sources": listed(record({"source": nullable("string"), "isEffective": {"type": "boolean"}}, {
+            "oemUpdatedAt": INSTANT, "ageSeconds": {"type": "integer"}, "status": TEXT, "why": {"enum": sorted(Why)},
+            "reason": TEXT, "body": {"anyOf": [ref(body_name(signal)) for signal in CATALOGUE]},
+        })),
     })  # fmt: skip
 
     def pages(item: str) -> Schema:
