@@ -99,7 +99,7 @@ def history(
 
 
 async def _found(store: Store, name: str, signal: Signal, asked: Asked, *, source: str | None, now: int) -> Found:
-    vehicle, history = await vehicle_called(store, name), EffectiveHistory(store, source)
+    vehicle, history = await vehicle_called(store, name), EffectiveHistory(store, now, source)
     steps: list[Step] = []
     filled: list[Bucket] = []
     followed_at, begun_at = None, now
