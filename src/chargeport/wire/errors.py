@@ -1,10 +1,58 @@
 """The one error body: Smartcar's v3 `errors` array, and beside it the v2 members that their SDKs parse."""
 
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta, field
 
 from chargeport.errors import INTERNAL, UNAVAILABLE, ErrorKind, Problem, StoreError
+from chargeport.wire.documents import Document, Resolution
 
 MAX_DETAIL = 500
+
+
+class Debug(Document):
+    """What the log has about a request."""
+
+    request_id: str
+
+
+class ErrorMeta(Document):
+    """Where to look for the cause."""
+
+    debug: Debug
+
+
+class ErrorElement(Document):
+    """An error in the form of v3."""
+
+    status: str
+    type: str
+    code: str | None
+    title: str
+    detail: str
+    resolution: Resolution
+    meta: ErrorMeta
+
+
+class Error(Document):
+    """An error: the form of v3, and beside it the members of v2."""
+
+    errors: Annotated[list[ErrorElement], Meta(min_length=1)]
+    type: str
+    code: str | None
+    description: str
+    doc_url: str = field(name="docURL")
+    status_code: int
+    request_id: str
+    resolution: Resolution
+    suggested_user_message: str
+
+
+class OAuthError(Error):
+    """The same, and beside it the members of OAuth 2."""
+
+    error: str
+    error_description: str = field(name="error_description")
 
 
 def body(kind: ErrorKind, detail: str, request_id: str, base_url: str, **more: Any) -> dict[str, Any]:
