@@ -39,7 +39,7 @@ async def kept(store: Store) -> list[tuple[str, str]]:
 async def test_what_is_understood_and_what_is_not_are_both_on_disk_when_it_returns(store: Store) -> None:
     taken = await pipeline(store).take([said({"wattage": 7200, "voltage": "a lot"}), delivery({"wattage": 7300})])
     assert (taken.stored, len(taken.issues), [each.index for each in taken.rejections]) == (2, 1, [0])
-    assert await value(store, "wattage") == (7300, "generic")
+    assert await value(store, "wattage") == (7200, "car"), "of two sources of one rank and instant the first by name"
     assert [subject for subject, _ in await kept(store)] == ["charge-voltage"]
 
 

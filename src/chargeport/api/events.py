@@ -7,8 +7,7 @@ event for the client (HTML, 9.2.6): so a stream of rare changes does not read ha
 from functools import lru_cache
 from typing import Final
 
-from chargeport.api.envelope import View
-from chargeport.api.response import encode
+from chargeport.derivation.provenance import PROVENANCE
 from chargeport.errors import Problem
 from chargeport.signals.definition import Kind, Permission
 from chargeport.signals.effective import Effective, Unavailability
@@ -16,6 +15,8 @@ from chargeport.signals.freshness import Freshness
 from chargeport.signals.state import State
 from chargeport.staleness.expiry import Expiry
 from chargeport.store.records import Change, Vehicle
+from chargeport.wire.encoding import encode
+from chargeport.wire.envelope import View
 
 RETRY: Final = b"retry: 3000\n"  # milliseconds after which a browser that was cut off comes back
 HEARTBEAT: Final = b": heartbeat\n"
@@ -68,7 +69,7 @@ def end(problem: Problem) -> bytes:
 
 
 def _data(vehicle_id: str, found: Effective, base: str, *, places: bool) -> str:
-    view = View(Vehicle(id=vehicle_id), _EVERYTHING if places else _NO_PLACES, base)
+    view = View(Vehicle(id=vehicle_id), _EVERYTHING if places else _NO_PLACES, base, PROVENANCE)
     return f'{{"vehicle":"{vehicle_id}","signal":{view.element(found)}}}'
 
 

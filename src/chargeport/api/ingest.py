@@ -3,7 +3,6 @@
 import asyncio
 from typing import Any, Final
 
-from chargeport.api.problems import body as problem_body
 from chargeport.api.request import Request
 from chargeport.api.request_body import read_body
 from chargeport.api.response import Response, json_answer
@@ -14,6 +13,7 @@ from chargeport.ingest.items import ItemChecker
 from chargeport.ingest.pipeline import OFFLOAD_BYTES
 from chargeport.signals.definition import Permission
 from chargeport.signals.violation import Violation
+from chargeport.wire.errors import body as problem_body
 
 SOURCE: Final = "http"  # what `meta.source` says of readings that came this way
 LINES: Final = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")

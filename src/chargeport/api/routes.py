@@ -18,6 +18,7 @@ from chargeport.api import (
     instants,
     lane,
     paging,
+    reads,
     signals,
     smartcar,
     stream,
@@ -97,6 +98,7 @@ _VEHICLE: Final = (UNAUTHORIZED, VEHICLE_NOT_FOUND)
 _AT: Final = Parameter(
     instants.AT, "The answer as it was at this time: ISO 8601, or milliseconds since 1970.", "2026-05-01T10:00:00Z"
 )
+_SOURCE: Final = Parameter(reads.SOURCE, "What this source alone reported, whether it counts or not.", "garage")
 _VEHICLE_ID: Final = "0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11"
 
 
@@ -131,14 +133,15 @@ ROUTES: Final = (
         parameters=(
             Parameter("filter[group]", "Only these groups, separated by commas.", "Charge"),
             Parameter("filter[code]", "Only these codes, separated by commas.", "charge-wattage,charge-voltage"),
-            *_pages(paging.MAX_SIZE), _AT, *_CONDITIONAL,
+            *_pages(paging.MAX_SIZE), _AT, _SOURCE, *_CONDITIONAL,
         ),
     ),
     Route(
         method="GET", path=lane.ONE, name="getSignal", tag="Signals", handler=signals.read_signal, v3=True,
         summary="Read one signal",
         detail="A signal that has no value to show as true is answered with status ERROR and the reason, and the last body.",
-        answer="SignalDocument", parameters=(_AT, *_CONDITIONAL), errors=(MALFORMED, *_VEHICLE, PERMISSION, SIGNAL_NOT_FOUND),
+        answer="SignalDocument", parameters=(_AT, _SOURCE, *_CONDITIONAL),
+        errors=(MALFORMED, *_VEHICLE, PERMISSION, SIGNAL_NOT_FOUND),
     ),
     Route(
         method="GET", path=f"{lane.ONE}/values", name="listValues", tag="Signals", handler=signals.read_values, v3=True,
@@ -157,13 +160,14 @@ ROUTES: Final = (
                 minimum=1, maximum=history.MAX_SIZE,
             ),
             Parameter(cursors.NAME, "Where the page before ended, as links.next has it.", cursors.of_bucket(1_777_629_600_000)),
-            *_CONDITIONAL,
+            _SOURCE, *_CONDITIONAL,
         ),
     ),
     Route(
         method="GET", path="/vehicles/{vehicle_id}/coverage", name="getCoverage", tag="Signals", v3=True,
         handler=vehicles.read_coverage, summary="Read what each signal can tell", answer="Coverage", parameters=(_USER,),
-        detail=f"For all {len(CATALOGUE)} signals: age and source of the value, or the reason why there is none.",
+        detail=f"For all {len(CATALOGUE)} signals: age and source of the value, or the reason why there is none."
+        " Beside it what each source says, and why it does not count.",
         errors=_VEHICLE,
     ),
     Route(

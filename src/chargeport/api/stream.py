@@ -14,7 +14,6 @@ import msgspec
 
 from chargeport.api import events
 from chargeport.api.follower import Follower
-from chargeport.api.problems import as_problem
 from chargeport.api.request import AppContext, Request
 from chargeport.api.response import Response, event_answer
 from chargeport.api.tail import HEARTBEAT_MS, Notice
@@ -23,6 +22,7 @@ from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Permission, Signal
 from chargeport.signals.state import stale_at
 from chargeport.store.records import Change, Grant
+from chargeport.wire.errors import as_problem
 
 MAX_VEHICLES: Final = 1000  # named in one request
 BEGINNING: Final = "0"  # in place of an id

@@ -90,7 +90,7 @@ async def made_of(store: Store, found: VehicleSeries, settings: Settings | None 
 
 def fields(record: Record, shown: ChargeRecord | None = None, *, evidence: bool = False) -> dict[str, Any]:
     """All that is known of a record; cost and place as they were `shown` where they are not known here."""
-    from chargeport.api.envelope import iso
+    from chargeport.wire.envelope import iso
 
     one = record.session
     place = one.place or (None if shown is None else shown.location)

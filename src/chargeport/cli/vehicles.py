@@ -148,7 +148,7 @@ def recognised(vehicle: Vehicle) -> str:
 
 def fields(vehicle: Vehicle) -> dict[str, Any]:
     """What is known of the vehicle itself."""
-    from chargeport.api.envelope import iso
+    from chargeport.wire.envelope import iso
 
     return {
         "id": vehicle.id, "vin": vehicle.vin, "aliases": list(vehicle.aliases), "make": vehicle.make, "model": vehicle.model,
