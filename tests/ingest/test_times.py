@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chargeport.ingest.times import OLDEST_AT, observed_at
+from chargeport.ingest.times import OLDEST_AT, as_of, observed_at
 from chargeport.signals.violation import Rule, Violation
 
 NOW = 1_777_629_598_000  # 2026-05-01T09:59:58Z
@@ -49,7 +49,7 @@ def test_without_a_time_it_is_now() -> None:
     ],
 )
 def test_an_iso_time_with_an_offset_is_an_instant(text: str, at: int) -> None:
-    assert read(text) == at
+    assert observed_at(text, NOW + 1000, AHEAD_S) == at
 
 
 @pytest.mark.parametrize(
@@ -83,17 +83,17 @@ def test_what_is_neither_a_whole_number_nor_a_text_is_refused(wrong: Any) -> Non
     assert rule(wrong) is Rule.WRONG_TYPE
 
 
-def test_up_to_the_limit_the_future_is_taken_and_not_a_millisecond_more() -> None:
+def test_up_to_the_limit_a_stamp_ahead_counts_as_of_now_and_not_a_millisecond_more() -> None:
     limit = NOW + AHEAD_S * 1000
-    assert read(limit) == limit
+    assert read(NOW + 1) == read(limit) == NOW
     assert rule(limit + 1) is Rule.IN_THE_FUTURE
-    assert read("2026-05-01T10:04:58.000Z") == limit
+    assert read("2026-05-01T10:04:58.000Z") == NOW
     assert rule("2026-05-01T10:04:58.001Z") is Rule.IN_THE_FUTURE
 
 
 def test_the_limit_of_the_future_is_the_caller_s() -> None:
     assert read(NOW, max_future_s=0) == NOW
-    assert read(NOW + 500, max_future_s=0.5) == NOW + 500
+    assert read(NOW + 500, max_future_s=0.5) == NOW
     for at, limit in ((NOW + 1, 0), (NOW + 501, 0.5)):
         with pytest.raises(Violation) as caught:
             read(at, max_future_s=limit)
@@ -118,6 +118,18 @@ def test_a_text_from_before_2000_is_too_old(text: str) -> None:
     assert rule(text) is Rule.TOO_OLD
 
 
+@pytest.mark.parametrize("stamp", [NOW - 1, NOW, "2026-05-01T09:59:58Z", OLDEST_AT])
+def test_a_sources_stamp_up_to_our_clock_is_when_its_message_counts(stamp: Any) -> None:
+    assert as_of(stamp, NOW) == observed_at(stamp, NOW, 0)
+
+
+@pytest.mark.parametrize(
+    "stamp", [None, NOW + 1, NOW + 90_000_000_000, "2061-01-01T00:00:00Z", 0, 86_400_000, "1970-01-01T00:00:00Z"]
+)
+def test_a_stamp_of_a_clock_that_is_ahead_or_was_never_set_is_of_no_use(stamp: Any) -> None:
+    assert as_of(stamp, NOW) is None
+
+
 def test_2000_began_in_utc() -> None:
     assert read("2000-01-01T00:00:00Z") == read("2000-01-01T01:00:00+01:00") == OLDEST_AT == 946_684_800_000
 
@@ -138,7 +150,7 @@ def test_the_violation_names_the_member_as_the_caller_calls_it() -> None:
     assert caught.value.path == "meta.oemUpdatedAt"
 
 
-instants = st.integers(OLDEST_AT, NOW + AHEAD_S * 1000)
+instants = st.integers(OLDEST_AT, NOW)
 offsets = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 
 
@@ -161,4 +173,4 @@ def test_anything_is_an_instant_within_the_limits_or_a_violation(anything: Any) 
         at = read(anything)
     except Violation:
         return
-    assert OLDEST_AT <= at <= NOW + AHEAD_S * 1000
+    assert OLDEST_AT <= at <= NOW

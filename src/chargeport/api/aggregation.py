@@ -118,7 +118,7 @@ class Buckets:
 
     def take_hours(self, hours: Sequence[Hour], from_at: int, until: int) -> None:
         """Put in what whole hours say of [from_at, until), behind all that was taken before."""
-        lasts = self.signal.cadence is Cadence.LASTING
+        lasts = self.signal.cadence is not Cadence.LIVE
         for hour, following in zip(hours, [*(each.start for each in hours[1:]), until], strict=True):
             if hour.start >= from_at and not self._has_room_for_hour(hour):
                 break

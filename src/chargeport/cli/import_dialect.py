@@ -65,6 +65,7 @@ def form(settings: Settings, named: str, time: str | None, zone: ZoneInfo | None
             raise ChargeportError(f"{error}.") from None
     else:
         raise ChargeportError(f"{named[:40]!r} is no dialect: name a TOML file, or one of {', '.join(sorted(known))}.")
+    dialect = msgspec.structs.replace(dialect, ours=None)  # of a file every column that is not read is told
     own = _own_time(dialect, table)
     return Form(dialect, time or own, time is None or time == own, zone, time_form)
 
@@ -176,7 +177,7 @@ class DialectImporter(Taking):
             return
         ours = msgspec.structs.replace(message, vehicle=vehicle)
         memory = self._memory.of(self._source, vehicle)
-        result = normalise(ours, self._form.dialect, self.plan.max_future_s, memory)
+        result = normalise(ours, self._form.dialect, memory)
         self._waiting += [(row, entry) for entry in result.entries]
         for issue in result.issues:
             if issue.rule is not Rule.UNKNOWN_MEMBER:

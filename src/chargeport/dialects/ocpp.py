@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from chargeport.dialects.amounts import alive_mean, amount, amounts, loaded_phases, unit_of, word
 from chargeport.dialects.ocpp_form import METER_START, RECORD, read, record
-from chargeport.dialects.table import DC_ABOVE_W, Decoded, Gate, combined, dialect, limit, quantity, row, value
+from chargeport.dialects.table import DC_ABOVE_W, NOT_KNOWN, Decoded, Gate, combined, dialect, limit, quantity, row, value
 from chargeport.signals.definition import Dimension
 from chargeport.signals.units import convert
 
@@ -48,19 +48,19 @@ def status(known: Mapping[str, Any]) -> Decoded:
     if found == "SUSPENDED_BY_CAR" and "SoC" in known:
         full = amount(known["fullSoC"]) if "fullSoC" in known else _FULL_PERCENT
         found = "FULLY_CHARGED" if amount(known["SoC"]) >= full else found
-    return None if found is None else value(found)
+    return NOT_KNOWN if found is None else value(found)
 
 
 def is_charging(known: Mapping[str, Any]) -> Decoded:
     """Whether energy flows."""
     found = _state(known)
-    return None if found is None else value(found == "CHARGING")
+    return NOT_KNOWN if found is None else value(found == "CHARGING")
 
 
 def is_connected(known: Mapping[str, Any]) -> Decoded:
     """Whether a cable is in; a station that is out of order does not say."""
     found = _state(known)
-    return None if found in (None, "ERROR") else value(found != "DISCONNECTED")
+    return NOT_KNOWN if found in (None, "ERROR") else value(found != "DISCONNECTED")
 
 
 def current(known: Mapping[str, Any]) -> Decoded:
@@ -74,7 +74,7 @@ def current(known: Mapping[str, Any]) -> Decoded:
 def phases(known: Mapping[str, Any]) -> Decoded:
     """How many phases carry current; none says nothing of what the charger has."""
     loaded = loaded_phases(amounts(known, _CURRENTS))
-    return value(loaded) if loaded else None
+    return value(loaded) if loaded else NOT_KNOWN
 
 
 def voltage(known: Mapping[str, Any]) -> Decoded:
@@ -99,7 +99,7 @@ def power(known: Mapping[str, Any]) -> Decoded:
 def energy(known: Mapping[str, Any]) -> Decoded:
     """What the register has counted since the session began."""
     if _REGISTER not in known or METER_START not in known:
-        return None
+        return NOT_KNOWN
     now, begun = (_wh(known[field]) for field in (_REGISTER, METER_START))
     if now < begun:
         raise ValueError(f"the register stands at {now:g} Wh, below the {begun:g} Wh at which the session began")
@@ -116,7 +116,7 @@ def _wh(content: Any) -> float:
 def fast_by_power(content: Any) -> Decoded:
     """More than any AC station but one offers; less says nothing, for there are slow DC stations."""
     watts = convert(amount(content), Dimension.POWER, unit_of(content, "W")) or 0
-    return value(True) if watts > DC_ABOVE_W else None
+    return value(True) if watts > DC_ABOVE_W else NOT_KNOWN
 
 
 def fast_by_transfer(content: Any) -> Decoded:

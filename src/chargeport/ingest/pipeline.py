@@ -20,7 +20,6 @@ from chargeport.ingest.memory import CarMemory, Memory
 from chargeport.ingest.precedence import Precedence
 from chargeport.ingest.rivals import Heard, Rivals
 from chargeport.ingest.vehicle_names import Identities
-from chargeport.signals.catalogue import IS_CHARGING
 from chargeport.signals.reading import Issue, Reading
 from chargeport.sources.base import Delivery, RawMessage
 from chargeport.store.base import Store
@@ -172,11 +171,11 @@ class Intake:
                 taken.add(place, unknown_vehicle(message, only_for))
                 return []
             # What an application says that may write to some cars only must not change how other sources are read.
-            memory = await self._remembered(message.source if only_for is None else f"{only_for} {message.source}", vehicle_id)
+            memory = await self._remembered(message.source, only_for, vehicle_id)
             if memory.doubted:
                 doubted.setdefault(id(memory), (memory, dict(memory.doubted)))
             ours = msgspec.structs.replace(message, vehicle=vehicle_id)
-            result = normalise(ours, self._dialect(message), self._max_future_s, memory)
+            result = normalise(ours, self._dialect(message), memory)
             for entry in result.entries:
                 if isinstance(entry, Reading) and isinstance(entry.value, str):
                     entry.value.encode()  # half a character can't be stored
@@ -194,14 +193,13 @@ class Intake:
         if not 0 <= message.received_at <= self._clock.now() + self._max_future_s * 1000:
             raise ValueError(f"it can't have been received at {message.received_at}")
 
-    async def _remembered(self, source: str, vehicle_id: str) -> CarMemory:
-        """What the source said of the car; of one that it has not spoken of yet, whether it is known to charge."""
-        known = self._memory.knows(source, vehicle_id)
-        memory = self._memory.of(source, vehicle_id)
-        if not known and (found := await self._store.signal(vehicle_id, IS_CHARGING)) is not None:
-            charging = found.states.get(IS_CHARGING.key)
-            if charging is not None and charging.changed_at is not None and charging.value is not None:
-                memory.charging_was(charging.changed_at, bool(charging.value))
+    async def _remembered(self, source: str, only_for: str | None, vehicle_id: str) -> CarMemory:
+        """Return what the source said of the car; of one that it has not spoken of yet, what the store knows that it said."""
+        key = source if only_for is None else f"{only_for} {source}"
+        known = self._memory.knows(key, vehicle_id)
+        memory = self._memory.of(key, vehicle_id)
+        if not known and (found := await self._store.signals(vehicle_id)) is not None:
+            memory.resume(state for state in found.states.values() if state.source == source)
         return memory
 
     async def _write(self, batch: list[Heard], taken: Taken, only_for: str | None, *, again: bool = True) -> None:

@@ -15,27 +15,40 @@ _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:Z|[+-]
 
 
 def observed_at(given: Any, now: int, max_future_s: float, path: str = "observedAt") -> int:
-    """The instant in milliseconds since the epoch; `now` when none is given. Raises Violation.
+    """Return the instant in milliseconds since the epoch; `now` when none is given, or one ahead of it. Raises Violation.
 
-    More than `max_future_s` ahead of `now` is refused: it would hold as the latest for as long as it is ahead.
+    A stamp ahead of our clock would hold as the latest for as long as it is ahead: it counts as of now, and more than
+    `max_future_s` ahead it is refused.
     """
     if given is None:
         return now
-    if type(given) is int:
-        at = given
-    elif isinstance(given, str):
-        at = _from_iso(given, path)
-    elif isinstance(given, float) and given.is_integer():
-        at = int(given)
-    else:
-        detail = f"{given!r:.40} is no instant: write ISO 8601 with an offset, or whole milliseconds since 1970"
-        raise Violation(Rule.WRONG_TYPE, detail, path)
+    at = _instant(given, path)
     if at > now + max_future_s * 1000:
         raise Violation(Rule.IN_THE_FUTURE, f"{given!r:.40} lies more than {max_future_s:g} s in the future", path)
     if at < OLDEST_AT:
         hint = ": milliseconds are wanted, these look like seconds" if at > OLDEST_AT // 1000 else ""
         raise Violation(Rule.TOO_OLD, f"{given!r:.40} lies before the year 2000{hint}", path)
-    return at
+    return min(at, now)
+
+
+def as_of(stamp: Any, received_at: int) -> int | None:
+    """Return when a source's message counts; None where it has no usable stamp: it counts as of its receipt then.
+
+    A stamp ahead of our clock, or from before such cars, is of a clock that is wrong or was never set. Raises Violation.
+    """
+    at = None if stamp is None else _instant(stamp, "observedAt")
+    return None if at is None or not OLDEST_AT <= at <= received_at else at
+
+
+def _instant(given: Any, path: str) -> int:
+    if type(given) is int:
+        return given
+    if isinstance(given, str):
+        return _from_iso(given, path)
+    if isinstance(given, float) and given.is_integer():
+        return int(given)
+    detail = f"{given!r:.40} is no instant: write ISO 8601 with an offset, or whole milliseconds since 1970"
+    raise Violation(Rule.WRONG_TYPE, detail, path)
 
 
 def _from_iso(text: str, path: str) -> int:
@@ -46,7 +59,7 @@ def _from_iso(text: str, path: str) -> int:
 
 
 def iso_instant(text: str) -> int | None:
-    """The instant that a text in ISO 8601 with an offset names, in milliseconds since the epoch; None if it names none.
+    """Return the instant that a text in ISO 8601 with an offset names, in milliseconds since the epoch; None if it names none.
 
     >>> iso_instant("2026-05-01T09:59:58Z"), iso_instant("2026-02-30T00:00:00Z")
     (1777629598000, None)
