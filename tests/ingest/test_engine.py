@@ -74,6 +74,10 @@ def test_a_stamp_ahead_of_our_clock_counts_as_of_receipt_and_outranks_nothing_th
     assert found.issues == []
     [later] = normalise(message({"power_w": 2}, NOW + ahead_ms), SIMULATOR, memory).entries
     assert later.observed_at > NOW, "of two that are stamped ahead the one that came last holds"
+    [right] = normalise(message({"power_w": 3}, NOW - 3000), SIMULATOR, memory).entries
+    assert right.observed_at > later.observed_at, "a clock that is right is a little behind the time of receipt"
+    [old] = normalise(message({"power_w": 4}, NOW - 3_600_000), SIMULATOR, memory).entries
+    assert old.observed_at == NOW - 3_600_000, "what is late by far is old all the same"
 
 
 json_values = st.recursive(

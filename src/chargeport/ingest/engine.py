@@ -23,6 +23,7 @@ _UNREADABLE: Final = (
     ValueError, TypeError, KeyError, AttributeError, IndexError, ArithmeticError, RecursionError, StopIteration,
     msgspec.MsgspecError,
 )  # fmt: skip
+_AHEAD_MS: Final = 5 * 60_000  # so much older than what was stamped ahead, a message still counts as newer if it comes later
 _FLOWS: Final = (Dimension.POWER, Dimension.CURRENT, Dimension.SPEED)  # of these, less than none flows out of the car
 _PLUGGED: Final = tuple(signal for signal in CATALOGUE if signal.cadence is Cadence.PLUGGED)
 _STATUS: Final = BY_CODE["charge-detailedchargingstatus"]
@@ -76,6 +77,7 @@ class _Normaliser:
         self.issues: list[Issue] = []
         self.at = message.received_at
         self.is_stamped = False  # whether `at` is the source's own time
+        self.is_ahead = False  # whether the source has one, but ahead of our clock
         self.fields: Mapping[str, Any] = {}  # those that count now, with those that say nothing
 
     def result(self) -> Normalised:
@@ -87,6 +89,7 @@ class _Normaliser:
             return Normalised([], self.issues)
         fields = self.fields = self._fields_that_count()
         self.is_stamped = at is not None
+        self.is_ahead = at is None and message.observed_at is not None
         self.at = memory.in_order(fields, message.received_at) if at is None else at
         told = {field: value for field, value in fields.items() if self._is_told(field, value)}
         lost = [field for field in dialect.remembered & fields.keys() if field not in told and memory.knows(field)]
@@ -303,12 +306,12 @@ class _Normaliser:
         if (signal is IS_CONNECTED or (signal is IS_CHARGING and value)) and memory.plugged.at(at) is not value:
             memory.forget(dialect.of_a_plug, at - HELD_MS if value else at)
             memory.plugged.note(at, bool(value))
-        memory.say(signal, Said(at, value, field))
+        memory.say(signal, Said(at, value, field, self.is_ahead))
         self.entries.append(Reading(message.vehicle, signal, value, at, message.received_at, message.source))
 
     def _absent(self, signal: Signal, reason: AbsenceReason) -> None:
         at = self._entry_at(signal, None)
-        self.memory.say(signal, Said(at, None, ""))
+        self.memory.say(signal, Said(at, None, "", self.is_ahead))
         self.entries.append(Absence(self.message.vehicle, signal, reason, at, self.message.received_at, self.message.source))
 
     def _entry_at(self, signal: Signal, value: Value | None) -> int:
@@ -318,7 +321,9 @@ class _Normaliser:
             return at
         if not self.is_stamped and self.memory.is_in_burst(at, said.at):
             at = said.at
-        replaces = value != said.value and (value is None or not self.is_stamped)
+        if said.is_ahead and at < said.at <= at + _AHEAD_MS:
+            at = said.at  # its true time is not known: what comes after it is newer
+        replaces = value != said.value and (value is None or not self.is_stamped or said.is_ahead)
         at += at == said.at and replaces
         if not self.is_stamped:
             self.memory.lengthen_burst(at)

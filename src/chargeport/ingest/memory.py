@@ -23,11 +23,15 @@ HELD_MS: Final = 60_000
 
 
 class Said(NamedTuple):
-    """The last that a source said of a signal: its value or None, and the field whose row said it ("": not known)."""
+    """The last that a source said of a signal: its value or None, and the field whose row said it ("": not known).
+
+    `is_ahead`: its stamp was ahead of our clock, so that it counts as of its receipt.
+    """
 
     at: int
     value: Value | None
     field: str
+    is_ahead: bool = False
 
 
 class Turns:
