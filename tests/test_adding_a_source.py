@@ -55,15 +55,15 @@ async def test_the_table_in_toml_understands_the_script(tmp_path: Path) -> None:
         return Delivery(topic=f"home/ann/{field}", payload=value.encode(), **given)  # type: ignore[arg-type]
 
     heard = [("state", "Charging"), ("power", "7.2"), ("plug", "in"), ("plug", "unknown"), ("uptime", "5"), ("wifi_dbm", "-60")]
-    taken = await feeds.intake.take([said(*each) for each in heard])
+    taken = await feeds.pipeline.take([said(*each) for each in heard])
     assert (taken.stored, taken.issues) == (3, [])
-    taken = await feeds.intake.take([said("state", "sulking"), said("fan", "on")])
+    taken = await feeds.pipeline.take([said("state", "sulking"), said("fan", "on")])
     assert [issue.subject for issue in taken.issues] == ["state", "fan"]
     car = await store.vehicles.find_vehicle("ann")
     assert car is not None
     states = await store.readings.signals(car.id)
     assert states is not None
-    assert {state.signal.code: state.value for state in states.states.values()} == {
+    assert {state.signal.code: state.value for each_source in states.series.values() for state in each_source} == {
         "charge-ischarging": True, "charge-wattage": 7200, "charge-ischargingcableconnected": True,
     }  # fmt: skip
     await store.close()
@@ -107,5 +107,5 @@ async def test_the_transport_hears_datagrams(tmp_path: Path, monkeypatch: pytest
     await feeds.close()
     found = await store.readings.signals(car.id)
     assert found is not None
-    assert [state.value for state in found.states.values()] == [231]
+    assert [state.value for each_source in found.series.values() for state in each_source] == [231]
     await store.close()

@@ -10,6 +10,7 @@ import msgspec
 
 from chargeport.dialects.field_values import is_nothing
 from chargeport.dialects.table import NOT_KNOWN, Decoded, Dialect, Gate, Row
+from chargeport.ingest.issues import issue_of
 from chargeport.ingest.memory import HELD_MS, CarMemory, Said
 from chargeport.ingest.times import as_of
 from chargeport.signals import bodies
@@ -49,8 +50,7 @@ def read(delivery: Delivery, dialect: Dialect) -> list[RawMessage] | Issue:
             raise ValueError(f"{dialect.name} has no form for deliveries")
         return dialect.read(dialect, delivery)
     except _UNREADABLE as error:
-        subject = delivery.topic or "payload"
-        return Issue(delivery.source, subject[:200], _sentence(error), kept(delivery), delivery.received_at, delivery.vehicle)
+        return issue_of(delivery, delivery.topic or "payload", Rule.BAD_FORMAT, _sentence(error))
 
 
 def normalise(message: RawMessage, dialect: Dialect, memory: CarMemory | None = None) -> Normalised:
@@ -59,11 +59,6 @@ def normalise(message: RawMessage, dialect: Dialect, memory: CarMemory | None = 
     `memory` is what this source said of this car before; it is brought up to date.
     """
     return _Normaliser(message, dialect, memory or CarMemory()).result()
-
-
-def kept(part: RawMessage | Delivery) -> str:
-    """Return a message or delivery as JSON text, as issues keep it; `replay` reads it again."""
-    return msgspec.json.encode(part, enc_hook=repr).decode()
 
 
 class _Normaliser:
@@ -250,9 +245,9 @@ class _Normaliser:
         self._absent(row.signal, AbsenceReason.NOT_CHARGING)
 
     def _take_back(self, row: Row) -> None:
-        """The row has no value any more: what it said before does not hold."""
+        """The row has no value any more: what it said before does not hold. Of a late message nobody knows what it was."""
         said = self.memory.said(row.signal)
-        if said is not None and said.value is not None and said.field in ("", row.fields[0]) and said.at <= self.at:
+        if said is not None and said.field in ("", row.fields[0]) and (said.value is not None or said.at > self.at):
             lasts = row.signal.cadence is Cadence.LASTING or row.signal is IS_CHARGING
             is_over = not lasts and self.memory.charging.at(self.at) is False
             self._absent(row.signal, AbsenceReason.NOT_CHARGING if is_over else AbsenceReason.UNREADABLE)
@@ -330,10 +325,7 @@ class _Normaliser:
         return at
 
     def _issue(self, subject: str, rule: Rule, detail: str, fields: Mapping[str, Any]) -> None:
-        message = self.message
-        raw = kept(msgspec.structs.replace(message, fields=fields))
-        subject, detail = subject[:200], detail[:400]
-        self.issues.append(Issue(message.source, subject, detail, raw, message.received_at, message.vehicle, rule))
+        self.issues.append(issue_of(msgspec.structs.replace(self.message, fields=fields), subject, rule, detail))
 
 
 def _is_negative(signal: Signal, content: Mapping[str, Any]) -> bool:
