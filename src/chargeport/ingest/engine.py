@@ -24,7 +24,7 @@ _UNREADABLE: Final = (
     ValueError, TypeError, KeyError, AttributeError, IndexError, ArithmeticError, RecursionError, StopIteration,
     msgspec.MsgspecError,
 )  # fmt: skip
-_AHEAD_MS: Final = 5 * 60_000  # so much older than what was stamped ahead, a message still counts as newer if it comes later
+_AHEAD_MS: Final = 60_000  # so much older than what was stamped ahead, a message still counts as newer if it comes later
 _FLOWS: Final = (Dimension.POWER, Dimension.CURRENT, Dimension.SPEED)  # of these, less than none flows out of the car
 _PLUGGED: Final = tuple(signal for signal in CATALOGUE if signal.cadence is Cadence.PLUGGED)
 _STATUS: Final = BY_CODE["charge-detailedchargingstatus"]
@@ -245,9 +245,9 @@ class _Normaliser:
         self._absent(row.signal, AbsenceReason.NOT_CHARGING)
 
     def _take_back(self, row: Row) -> None:
-        """The row has no value any more: what it said before does not hold. Of a late message nobody knows what it was."""
+        """The row has no value any more: what it said before does not hold. A late message takes nothing back."""
         said = self.memory.said(row.signal)
-        if said is not None and said.field in ("", row.fields[0]) and (said.value is not None or said.at > self.at):
+        if said is not None and said.value is not None and said.field in ("", row.fields[0]) and said.at <= self.at:
             lasts = row.signal.cadence is Cadence.LASTING or row.signal is IS_CHARGING
             is_over = not lasts and self.memory.charging.at(self.at) is False
             self._absent(row.signal, AbsenceReason.NOT_CHARGING if is_over else AbsenceReason.UNREADABLE)
