@@ -7,7 +7,6 @@ from typing import Any, Final
 import msgspec
 
 from chargeport.api import paging
-from chargeport.api.envelope import iso
 from chargeport.api.request import Request
 from chargeport.api.request_body import read_body
 from chargeport.api.response import Response, answer, json_answer
@@ -22,6 +21,7 @@ from chargeport.errors import (
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.store.records import Page, user_uuid_of
 from chargeport.store.webhooks import Attempt, Event, Subscription, Webhook, WebhookFields
+from chargeport.wire.envelope import iso
 
 MAX_BYTES: Final = 65_536
 MAX_NAME: Final = 128

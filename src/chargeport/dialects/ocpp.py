@@ -21,7 +21,7 @@ from chargeport.dialects.ocpp_form import (
     read,
     record,
 )
-from chargeport.dialects.table import DC_ABOVE_W, Decoded, Gate, combined, dialect, limit, quantity, row, value
+from chargeport.dialects.table import DC_ABOVE_W, NOT_KNOWN, Decoded, Gate, combined, dialect, limit, quantity, row, value
 from chargeport.signals.definition import Dimension
 from chargeport.signals.reading import AbsenceReason
 from chargeport.signals.units import convert
@@ -66,19 +66,19 @@ def status(known: Mapping[str, Any]) -> Decoded:
     if found == "SUSPENDED_BY_CAR" and "SoC" in known:
         full = amount(known["fullSoC"]) if "fullSoC" in known else _FULL_PERCENT
         found = "FULLY_CHARGED" if amount(known["SoC"]) >= full else found
-    return None if found is None else value(found)
+    return NOT_KNOWN if found is None else value(found)
 
 
 def is_charging(known: Mapping[str, Any]) -> Decoded:
     """Whether energy flows."""
     found = _state(known)
-    return None if found is None else value(found == "CHARGING")
+    return NOT_KNOWN if found is None else value(found == "CHARGING")
 
 
 def is_connected(known: Mapping[str, Any]) -> Decoded:
     """Whether a cable is in; a station that is out of order does not say."""
     found = _state(known)
-    return None if found in (None, "ERROR") else value(found != "DISCONNECTED")
+    return NOT_KNOWN if found in (None, "ERROR") else value(found != "DISCONNECTED")
 
 
 def current(known: Any) -> Decoded:
@@ -102,7 +102,7 @@ def _into_the_car(
     """What flows into the car by these fields; a reason where it flows out, nothing where nobody says."""
     present = [field for field in fields if field in known]
     if not present:
-        return AbsenceReason.NOT_CHARGING if any(field.startswith(export) for field in known) else None
+        return AbsenceReason.NOT_CHARGING if any(field.startswith(export) for field in known) else NOT_KNOWN
     found = whole(amounts(known, present))
     return AbsenceReason.NOT_CHARGING if found < 0 else quantity(found, unit_of(known[present[0]], unit))
 
@@ -111,9 +111,9 @@ def phases(known: Any) -> Decoded:
     """How many phases carry current; a circuit between two lines is one. None says nothing of what the charger has."""
     if any(f"Current.Import.{pair}" in known for pair in PAIRS):
         loaded = loaded_phases(amounts(known, [f"Current.Import.{pair}" for pair in PAIRS]))
-        return value(loaded) if loaded else None
+        return value(loaded) if loaded else NOT_KNOWN
     loaded = loaded_phases(amounts(known, [f"Current.Import.{phase}" for phase in PHASES]))
-    return value(loaded) if loaded else None
+    return value(loaded) if loaded else NOT_KNOWN
 
 
 def voltage(known: Any) -> Decoded:
@@ -124,13 +124,13 @@ def voltage(known: Any) -> Decoded:
     if measured is not None:
         return quantity(measured, "V")
     field = next((field for field in ("Voltage", "Voltage.N") if field in known), None)
-    return None if field is None else quantity(amount(known[field]), unit_of(known[field], "V"))
+    return NOT_KNOWN if field is None else quantity(amount(known[field]), unit_of(known[field], "V"))
 
 
 def energy(known: Mapping[str, Any]) -> Decoded:
     """What the register has counted since the session began, of a payload that came without its station."""
     if REGISTER not in known or METER_START not in known:
-        return None
+        return NOT_KNOWN
     now, begun = (_wh(known[field]) for field in (REGISTER, METER_START))
     if now < begun:
         raise ValueError(f"the register stands at {now:g} Wh, below the {begun:g} Wh at which the session began")
@@ -152,7 +152,7 @@ def unreadable(content: Any) -> Decoded:
 def fast_by_power(content: Any) -> Decoded:
     """More than any AC station but one offers; less says nothing, for there are slow DC stations."""
     watts = convert(amount(content), Dimension.POWER, unit_of(content, "W")) or 0
-    return value(True) if watts > DC_ABOVE_W else None
+    return value(True) if watts > DC_ABOVE_W else NOT_KNOWN
 
 
 def fast_by_transfer(content: Any) -> Decoded:

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
-from chargeport.dialects.forms import at_ms, json_value, number, vehicle_of
+from chargeport.dialects.field_values import number
+from chargeport.dialects.forms import at_ms, json_value, vehicle_of
 from chargeport.dialects.instants import by_instant
 from chargeport.dialects.table import Decoded, Dialect, Unreadable
 from chargeport.sources.base import Delivery, RawMessage

@@ -20,8 +20,6 @@ from chargeport.ingest.issues import refusal, refused, unknown_vehicle, unreadab
 from chargeport.ingest.memory import CarMemory, Memory
 from chargeport.ingest.times import AheadTimes
 from chargeport.ingest.vehicle_names import VehicleNames, new_vehicle
-from chargeport.signals.catalogue import IS_CHARGING
-from chargeport.signals.held import reported_of
 from chargeport.signals.reading import Entry, Issue, Reading
 from chargeport.sources.base import Delivery, RawMessage
 from chargeport.store.protocols import Store
@@ -169,17 +167,15 @@ class Pipeline:
         return stamp if stamp > message.received_at else counted_at
 
     async def _remembered(self, source: str, vehicle_id: str, batch: Batch) -> CarMemory:
-        """Return what a source said of a vehicle; of one that it has not spoken of yet, whether it is known to charge.
+        """Return what a source said of a vehicle; of one that it has not spoken of yet, what the store has of it.
 
         What an application says that may write to some vehicles only must not change how other sources are read.
         """
         speaker = source if batch.only_for is None else f"{batch.only_for} {source}"
         is_known = self._memory.knows(speaker, vehicle_id)
         memory = self._memory.of(speaker, vehicle_id)
-        if not is_known and (found := await self._store.readings.signal(vehicle_id, IS_CHARGING)) is not None:
-            charging = reported_of(found.series, IS_CHARGING)
-            if charging is not None and charging.changed_at is not None and charging.value is not None:
-                memory.charging_was(charging.changed_at, bool(charging.value))
+        if not is_known and (found := await self._store.readings.signals(vehicle_id)) is not None:
+            memory.resume(state for series in found.series.values() for state in series if state.source == source)
         if memory.doubted:
             batch.unsaid.setdefault(id(memory), (memory, dict(memory.doubted)))
         return memory
