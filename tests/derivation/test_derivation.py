@@ -292,7 +292,7 @@ async def test_a_running_service_derives_and_keeps_records_by_itself(tmp_path: P
         await service.close()
 
 
-@pytest.mark.parametrize("broken", ["deriving.derive", "sessions.recomputed"])
+@pytest.mark.parametrize("broken", ["deriving.derive", "sessions.recompute"])
 async def test_a_car_that_can_t_be_worked_out_holds_up_no_other(
     house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, broken: str
 ) -> None:

@@ -10,7 +10,6 @@ import msgspec
 from chargeport.clock import Clock
 from chargeport.derivation import histories
 from chargeport.derivation import reported_sessions as told
-from chargeport.derivation.apart import apart, ask
 from chargeport.derivation.prices import Prices
 from chargeport.derivation.vehicles import CAPACITY, Cars
 from chargeport.derive.records import records as made
@@ -19,8 +18,7 @@ from chargeport.derive.records.geofences import NEAR_MS, Fix, located
 from chargeport.derive.records.joined import RECORDS
 from chargeport.derive.records.records import Record
 from chargeport.derive.sessions.session import SIGNALS, Session
-from chargeport.derive.sessions.window import Window, recomputed
-from chargeport.derive.tracks import Tracks
+from chargeport.derive.sessions.window import Recomputed, Window, first_read, recompute
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE, TWINS
 from chargeport.signals.definition import Signal, Value
@@ -124,10 +122,7 @@ class Ledger:
         if span.to_at < raw_from:  # what this would be worked out from is gone, and what came of it stays
             return False
 
-        async def read(from_at: int, to_at: int) -> Tracks:
-            return await histories.tracks(self._store, vehicle_id, SIGNALS, from_at, to_at)
-
-        result = await apart(recomputed(ask, *span, now, await self._cars.rules(found)), read)
+        result = await self._recomputed(found, span, now)
         window, made_anew = result.window, result.sessions
         if window.from_at < raw_from:
             window = Window(raw_from, max(raw_from, window.to_at))
@@ -138,6 +133,19 @@ class Ledger:
         if kept != before:
             await self._store.replace_sessions(vehicle_id, *window, kept)
         return [each for each in kept if not each.is_open] != [each for each in before if not each.is_open]
+
+    async def _recomputed(self, found: VehicleStates, span: Window, now: int) -> Recomputed:
+        """Recompute the sessions around a span; read as much history as that takes."""
+        rules = await self._cars.rules(found)
+        capacity = await histories.track(self._store, found.vehicle.id, CAPACITY, 0, EVER_AT, every=False)
+        wanted = first_read(*span)
+        while True:
+            tracks = await histories.tracks(self._store, found.vehicle.id, SIGNALS, *wanted)
+            tracks = {**tracks, CAPACITY: capacity}
+            result = await asyncio.to_thread(recompute, tracks, wanted, (span.from_at, span.to_at), now, rules)
+            if isinstance(result, Recomputed):
+                return result
+            wanted = result
 
     async def _raw_from(self, vehicle_id: str) -> int:
         """Since when all is there that sessions are worked out from: older history may have grown coarse."""

@@ -11,7 +11,7 @@ import msgspec
 
 from chargeport.derive.records.joined import united
 from chargeport.derive.records.records import Record
-from chargeport.derive.sessions.energy import SLOT_MS, Slot
+from chargeport.derive.sessions.power import SLOT_MS, Slot
 from chargeport.derive.sessions.session import Session
 from chargeport.derive.sessions.stretches import Stretch
 from chargeport.signals.records import Cost, Place
