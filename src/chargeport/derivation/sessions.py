@@ -8,22 +8,24 @@ from typing import Final
 import msgspec
 
 from chargeport.clock import Clock
-from chargeport.derivation import histories
-from chargeport.derivation import reported_sessions as told
+from chargeport.derivation import histories, reported_sessions
 from chargeport.derivation.prices import Prices
 from chargeport.derivation.vehicles import CAPACITY, Cars
 from chargeport.derive.records import records as made
 from chargeport.derive.records.edits import Edit, edited
 from chargeport.derive.records.geofences import NEAR_MS, Fix, located
-from chargeport.derive.records.joined import RECORDS
+from chargeport.derive.records.joined import all_joined
 from chargeport.derive.records.records import Record
+from chargeport.derive.records.reported import RECORDS, closed
 from chargeport.derive.sessions.session import SIGNALS, Session
 from chargeport.derive.sessions.window import Recomputed, Window, first_read, recompute
+from chargeport.derive.tracks import Piece
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE, TWINS
 from chargeport.signals.definition import Signal, Value
 from chargeport.signals.position import PreciseLocation
 from chargeport.signals.reading import Entry, Reading
+from chargeport.signals.records import ChargeRecords
 from chargeport.signals.violation import Violation
 from chargeport.store.base import Store
 from chargeport.store.records import KeptEdit, KeptSession, VehicleStates
@@ -77,7 +79,7 @@ class Ledger:
         capacity = found.states.get(CAPACITY.key)
         if capacity is not None and first_at <= (capacity.changed_at or -1) <= last_at:
             first_at, last_at = 0, max(last_at, now)  # all sessions follow from it
-        has_news = await told.take(self._store, vehicle_id, first_at, last_at + 1)
+        has_news = await reported_sessions.take(self._store, vehicle_id, first_at, last_at + 1)
         for span in await self._days(vehicle_id, first_at, last_at):
             has_news |= await self._brought(found, span, now)
         if has_news or settled is None:
@@ -91,7 +93,7 @@ class Ledger:
         vehicle_id = found.vehicle.id
         own, theirs = (
             await self._store.sessions(vehicle_id, from_at, EVER_AT),
-            await told.since(self._store, vehicle_id, from_at),
+            await reported_sessions.since(self._store, vehicle_id, from_at),
         )
         return await asyncio.to_thread(self._made, vehicle_id, own, theirs, await self._store.edits(vehicle_id))
 
@@ -99,9 +101,8 @@ class Ledger:
         """Show the records of a car, and its total, where there is more to show than was reported."""
         every = await self.records(found)
         closed = [each for each in every if not each.session.is_open]
-        entries = self._grown(found, every, 0.0)
-        is_more = any(each.session.stretches or each.original_ids or each.note for each in closed)
-        if TWINS[RECORDS].key in found.states or (closed and is_more):
+        entries = self._counted(found, every, 0.0)
+        if TWINS[RECORDS].key in found.states or not _is_reported(found, closed):
             body = await asyncio.to_thread(_body, closed)
             entries += self._told_anew(found, RECORDS, body, max((each.session.ended_at for each in closed), default=0))
         if entries:
@@ -110,7 +111,7 @@ class Ledger:
 
     async def _count(self, found: VehicleStates, settled: _Settled) -> None:
         """Show how the total grows while a session goes on, without looking at what is long over."""
-        entries = self._grown(found, await self.records(found, settled.from_at), settled.kwh)
+        entries = self._counted(found, await self.records(found, settled.from_at), settled.kwh)
         if entries:
             await self._store.write(entries)
         self._settled[found.vehicle.id] = settled
@@ -169,13 +170,14 @@ class Ledger:
         """Where the car was during the sessions that started in a window, and shortly before."""
         from_at, to_at = window.from_at - NEAR_MS, window.to_at + DAY_MS
         track = await histories.track(self._store, vehicle_id, _LOCATION, from_at, to_at, every=False)
-        return [_fix(each.at, str(each.value)) for each in track.samples()]
+        return sorted((_fix(piece) for piece in track.pieces if piece.value is not None), key=lambda fix: fix.at)
 
     def _made(
         self, vehicle_id: str, own: Sequence[KeptSession], theirs: Sequence[Session], edits: Sequence[KeptEdit]
     ) -> list[Record]:
         """The records of these sessions. Slow where they are many."""
-        every = told.as_one([msgspec.json.decode(each.body, type=Session) for each in own], theirs)
+        mine = [msgspec.json.decode(each.body, type=Session) for each in own]
+        every = all_joined(mine, closed(theirs, mine, self._clock.now()))
         shown = [self._prices.priced(self._prices.placed(each)) for each in every]
         return edited(made.records(vehicle_id, shown), in_force(edits)).records
 
@@ -191,16 +193,13 @@ class Ledger:
             self._settled.clear()
         self._settled[vehicle_id] = settled
 
-    def _grown(self, found: VehicleStates, every: Sequence[Record], settled_kwh: float) -> list[Entry]:
-        """The total, where it has grown; it never falls."""
+    def _counted(self, found: VehicleStates, every: Sequence[Record], settled_kwh: float) -> list[Entry]:
+        """Return the total, where it changed. It is the sum of the records, so a correction takes back what it takes back."""
         known = found.states.get(TWINS[_TOTAL].key)
-        before_kwh = known.value if known is not None and isinstance(known.value, int | float) else 0.0
-        total_kwh = round(settled_kwh + made.total_kwh([each.session for each in every]), 2)
-        is_told = known is not None or not any(_has_energy(each) for each in every)
-        if not every or (is_told and total_kwh <= before_kwh):
+        if known is None and not any(_has_energy(each) for each in every):
             return []
-        value = bodies.parse(_TOTAL, {"value": total_kwh})
-        return self._told_anew(found, _TOTAL, value, max(each.session.ended_at for each in every))
+        value = bodies.parse(_TOTAL, {"value": round(settled_kwh + made.total_kwh([each.session for each in every]), 2)})
+        return self._told_anew(found, _TOTAL, value, max((each.session.ended_at for each in every), default=0))
 
     def _told_anew(self, found: VehicleStates, signal: Signal, value: Value, at: int) -> list[Entry]:
         """The twin's new value, later than the one it replaces: at one instant the greater would hold, not the newer."""
@@ -226,6 +225,14 @@ def _body(closed: Sequence[Record]) -> Value:
         return bodies.parse(RECORDS, made.to_body([each for each in closed if _is_sound(each)]))
 
 
+def _is_reported(found: VehicleStates, shown: Sequence[Record]) -> bool:
+    """Return whether what a source reports holds these records, and no more."""
+    state = found.states.get(RECORDS.key)
+    told = [] if state is None or state.value is None else msgspec.json.decode(str(state.value), type=ChargeRecords).values
+    spans = {(each.startTime, each.endTime) for each in told if each.endTime is not None}
+    return spans == {(made.wire_instant(each.session.started_at), made.wire_instant(each.session.ended_at)) for each in shown}
+
+
 def _has_energy(record: Record) -> bool:
     return record.session.energy_added_kwh is not None
 
@@ -239,9 +246,9 @@ def _is_sound(record: Record) -> bool:
     return True
 
 
-def _fix(at: int, text: str) -> Fix:
-    where = msgspec.json.decode(text, type=PreciseLocation)
-    return Fix(at, where.latitude, where.longitude)
+def _fix(piece: Piece) -> Fix:
+    where = msgspec.json.decode(str(piece.value), type=PreciseLocation)
+    return Fix(piece.observed_at, where.latitude, where.longitude, piece.last_seen_at)
 
 
 def _kept(vehicle_id: str, session: Session) -> KeptSession:

@@ -163,7 +163,7 @@ def _slots(whole: Session, at: int) -> tuple[list[Slot], list[Slot]]:
     before: list[Slot] = []
     after: list[Slot] = []
     for slot in whole.slots:
-        first_ms, second_ms = _charged_ms(whole, slot.at, at), _charged_ms(whole, max(slot.at, at), slot.at + SLOT_MS)
+        first_ms, second_ms = whole.charged_ms(slot.at, at), whole.charged_ms(max(slot.at, at), slot.at + SLOT_MS)
         share = first_ms / (first_ms + second_ms) if slot.at < at < slot.at + SLOT_MS and first_ms + second_ms else None
         if share is None:
             (before if slot.at < at else after).append(slot)
@@ -173,17 +173,13 @@ def _slots(whole: Session, at: int) -> tuple[list[Slot], list[Slot]]:
     return before, after
 
 
-def _charged_ms(whole: Session, from_at: int, to_at: int) -> int:
-    return sum(max(0, min(one.end, to_at) - max(one.start, from_at)) for one in whole.stretches)
-
-
 def _share_before(whole: Session, before: Sequence[Slot], at: int) -> float:
     drawn = sum(slot.kwh for slot in whole.slots)
     if drawn:
         return sum(slot.kwh for slot in before) / drawn
-    charging_ms = _charged_ms(whole, whole.started_at, whole.ended_at)
+    charging_ms = whole.charged_ms(whole.started_at, whole.ended_at)
     if charging_ms:
-        return _charged_ms(whole, whole.started_at, at) / charging_ms
+        return whole.charged_ms(whole.started_at, at) / charging_ms
     return (at - whole.started_at) / (whole.ended_at - whole.started_at)
 
 

@@ -217,7 +217,7 @@ def _chosen(measures: Sequence[_Measure], most_kwh: float) -> tuple[_Measure | N
 
 
 def _is_outvoted(best: _Measure, against: Sequence[_Measure]) -> bool:
-    """Whether a measure that none supports is wrong: two that agree with each other say so, or the state of charge rose by more.
+    """Whether a measure that none supports is wrong: two that agree say so, or a state of charge that rose by more.
 
     A state of charge that stands still may be an old one.
     """

@@ -63,3 +63,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     evidence: Evidence = Evidence()
     stretches: tuple[Stretch, ...] = ()
     slots: tuple[Slot, ...] = ()
+
+    def charged_ms(self, from_at: int, to_at: int) -> int:
+        """Return for how long it charged between two instants."""
+        return sum(max(0, min(one.end, to_at) - max(one.start, from_at)) for one in self.stretches)

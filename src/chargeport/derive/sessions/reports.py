@@ -151,7 +151,7 @@ def _source_reports(source: str, samples: Samples, said: Mapping[str, _Said], ru
     cable, told = samples.cable.get(source, []), samples.status.get(source, [])
     plugged = [Mark(each.at, source, code=CABLE.code) for each in cable if each.value is True]
     plugged += [Mark(each.at, source, code=STATUS.code) for each in told if str(each.value).upper() in PLUGGED]
-    return SourceReports(on, off, _ends(on, off), sorted(plugged), said[source].unplugged)
+    return SourceReports(on, off, _ends(on, off, rules), sorted(plugged), said[source].unplugged)
 
 
 def _unplugged(samples: Samples, source: str) -> list[int]:
@@ -240,9 +240,13 @@ def _is_more_than_a_blip(power: Sequence[Sample], index: int, rules: Rules) -> b
     return number(after) > rules.power_from_w or after.at - at >= rules.shortest_ms
 
 
-def _ends(on: Sequence[Mark], off: Sequence[int]) -> list[int]:
-    """Those of `off` that follow a mark of charging and no other of `off`."""
-    found = {off[index] for mark in on if (index := bisect_left(off, mark.at)) < len(off)}
+def _ends(on: Sequence[Mark], off: Sequence[int], rules: Rules) -> list[int]:
+    """Those of `off` that follow a mark of charging and no other of `off`, while that mark holds."""
+    found = set()
+    for mark in on:
+        index = bisect_left(off, mark.at)
+        if index < len(off) and off[index] - mark.at <= rules.state_holds_ms:
+            found.add(off[index])
     return sorted(found)
 
 
