@@ -18,6 +18,7 @@ from chargeport.signals.reading import Reading
 from chargeport.store.records import Vehicle
 from chargeport.store.sqlite import SqliteStore, backup, copies, restore, seal
 from chargeport.store.sqlite.backup import back_up
+from chargeport.store.sqlite.files import MARKER
 
 WATTAGE = BY_CODE["charge-wattage"]
 HELD = (
@@ -33,7 +34,7 @@ def car(chargeport: CommandLine, database: Path) -> str:
 
 
 def listed(folder: Path) -> list[str]:
-    return sorted(file.name for file in folder.iterdir())
+    return sorted(file.name for file in folder.iterdir() if not file.name.endswith(MARKER))
 
 
 def test_a_backup_is_restored_as_it_was(chargeport: CommandLine, car: str, tmp_path: Path) -> None:
@@ -64,7 +65,7 @@ async def test_a_backup_made_while_others_write_has_all_that_was_acknowledged_be
 ) -> None:
     monkeypatch.setattr(copies, "STEP_PAGES", 3)
     service = SqliteStore.open(tmp_path / "cars.db")
-    await service.add_vehicle(Vehicle(id="car"))
+    await service.vehicles.add_vehicle(Vehicle(id="car"))
     acknowledged = 0
     started, stop = asyncio.Event(), asyncio.Event()
 
@@ -72,7 +73,7 @@ async def test_a_backup_made_while_others_write_has_all_that_was_acknowledged_be
         nonlocal acknowledged
         while not stop.is_set():
             at = acknowledged + 1
-            await service.write([Reading("car", WATTAGE, at, at, at, "test")])
+            await service.readings.write([Reading("car", WATTAGE, at, at, at, "test")])
             acknowledged = at
             if at == 50:
                 started.set()

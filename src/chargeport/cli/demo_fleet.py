@@ -17,9 +17,9 @@ async def make_known(service: Service, profiles: list[CarProfile]) -> dict[str, 
     application, secret = await service.access.register("Demo", frozenset(Permission))
     cars = [_vehicle(profile, service.clock.now()) for profile in profiles]
     for car in cars:
-        if await service.store.vehicle(car.id) is None:  # a database that is kept has them from the last time
-            await service.store.add_vehicle(car)
-        await service.store.add_connection(_connection(application, car))
+        if await service.store.vehicles.vehicle(car.id) is None:  # a database that is kept has them from the last time
+            await service.store.vehicles.add_vehicle(car)
+        await service.store.access.add_connection(_connection(application, car))
     return {
         "token": await service.access.issue_token(application),
         "client_id": application.client_id,

@@ -12,7 +12,7 @@ from chargeport.cli.options import Database, Json, Yes
 from chargeport.cli.output import confirm, print_json, print_table, say
 from chargeport.cli.vehicles import ERASED, TRACES
 from chargeport.errors import NotFoundError
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import Connection, Erased
 
 User = Annotated[str, typer.Argument(metavar="USER", help="As connection list shows them.", show_default=False)]
@@ -24,7 +24,7 @@ group = typer.Typer(help="Users: the people whose vehicles are connected.", no_a
 def list_users(*, database: Database = None, as_json: Json = False) -> None:
     """List the users, with how many vehicles and applications each is connected with."""
     found: dict[str, tuple[set[str], set[str]]] = {}
-    for each in with_store(database, lambda store: every(store.connections)):
+    for each in with_store(database, lambda store: every(store.access.connections)):
         cars, apps = found.setdefault(each.user_id, (set(), set()))
         cars.add(each.vehicle.id)
         apps.add(each.client_id)
@@ -52,7 +52,7 @@ def remove(
     """Erase a user: all connections, and the vehicles that were theirs alone with everything stored of them."""
 
     async def run(store: Store) -> tuple[list[Connection], dict[str, Erased], bool] | None:
-        mine = await every(lambda page: store.connections(page, user_id=user))
+        mine = await every(lambda page: store.access.connections(page, user_id=user))
         if not mine:
             raise NotFoundError(f"No user is called {typed.quoted(user)}: chargeport user list shows those there are.")
         theirs = [each for each in {one.vehicle.id for one in mine} if vehicles and await _is_alone(store, each, user)]
@@ -61,12 +61,12 @@ def remove(
             return None
         erased: dict[str, Erased] = {}
         for vehicle_id in sorted(theirs):
-            gone = await store.remove_vehicle(vehicle_id)
+            gone = await store.vehicles.remove_vehicle(vehicle_id)
             if gone is not None:
                 erased[vehicle_id] = gone
         for each in mine:
-            await store.remove_connection(each.id)
-        return mine, erased, await store.wipe()
+            await store.access.remove_connection(each.id)
+        return mine, erased, await store.vehicles.wipe()
 
     done = with_store(database, run)
     if done is None:
@@ -76,7 +76,7 @@ def remove(
 
 
 async def _is_alone(store: Store, vehicle_id: str, user: str) -> bool:
-    connections = await every(lambda page: store.connections(page, vehicle_id=vehicle_id))
+    connections = await every(lambda page: store.access.connections(page, vehicle_id=vehicle_id))
     return all(each.user_id == user for each in connections)
 
 

@@ -5,26 +5,26 @@ import msgspec
 from chargeport.derivation import histories
 from chargeport.derive.records.reported import RECORDS, Reported, identified, lists
 from chargeport.derive.sessions.session import Evidence, Session
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import ReportedSession
 
 
 async def take(store: Store, vehicle_id: str, from_at: int, to_at: int) -> bool:
     """Keep what the lists that were observed between two instants report; return whether any of it is news."""
-    found = lists(await histories.track(store, vehicle_id, RECORDS, from_at, to_at, every=False))
+    found = lists(await histories.track(store.history, vehicle_id, RECORDS, from_at, to_at, every=False))
     if not found:
         return False
-    known = [_reported(each) for each in await store.reported_sessions(vehicle_id, 0)]
+    known = [_reported(each) for each in await store.sessions.reported_sessions(vehicle_id, 0)]
     changed = identified(known, found)
     if changed:
-        await store.keep_reported(vehicle_id, [_kept(each) for each in changed])
+        await store.sessions.keep_reported(vehicle_id, [_kept(each) for each in changed])
     before = {(each.source, each.name): _content(each) for each in known}
     return any(before.get((each.source, each.name)) != _content(each) for each in changed)
 
 
 async def since(store: Store, vehicle_id: str, from_at: int) -> list[Session]:
     """Return what was reported of sessions that started from then on."""
-    return [_reported(each).session for each in await store.reported_sessions(vehicle_id, from_at)]
+    return [_reported(each).session for each in await store.sessions.reported_sessions(vehicle_id, from_at)]
 
 
 def _content(each: Reported) -> Session:
