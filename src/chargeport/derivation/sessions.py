@@ -12,7 +12,7 @@ from chargeport.derivation import histories, reported_sessions
 from chargeport.derivation.prices import Prices
 from chargeport.derivation.vehicles import CAPACITY, Cars
 from chargeport.derive.records import records as made
-from chargeport.derive.records.edits import Edit, edited
+from chargeport.derive.records.edits import Change, Edit, edited, in_force, withdrawn
 from chargeport.derive.records.geofences import NEAR_MS, Fix, located
 from chargeport.derive.records.joined import all_joined
 from chargeport.derive.records.records import Record
@@ -45,12 +45,6 @@ FEWEST_OPEN: Final = 3  # records that are made anew while a session goes on: wh
 APART_MS: Final = 2 * HOUR_MS
 
 _log = logging.getLogger("chargeport.ledger")
-
-
-class Undo(msgspec.Struct, frozen=True, tag=True):
-    """The edit of this number is taken back."""
-
-    number: int
 
 
 class _Settled(msgspec.Struct, frozen=True):
@@ -91,11 +85,10 @@ class Ledger:
     async def records(self, found: VehicleStates, from_at: int = 0) -> list[Record]:
         """The records of a car that started from then on, oldest first, open ones too: priced, placed, with people's edits."""
         vehicle_id = found.vehicle.id
-        own, theirs = (
-            await self._store.sessions.sessions(vehicle_id, from_at, EVER_AT),
-            await reported_sessions.since(self._store, vehicle_id, from_at),
-        )
-        return await asyncio.to_thread(self._made, vehicle_id, own, theirs, await self._store.sessions.edits(vehicle_id))
+        own = await self._store.sessions.sessions(vehicle_id, from_at, EVER_AT)
+        edits = changes(await self._store.sessions.edits(vehicle_id))
+        theirs = await reported_sessions.since(self._store, vehicle_id, from_at, withdrawn(edits))
+        return await asyncio.to_thread(self._made, vehicle_id, own, theirs, in_force(edits))
 
     async def publish(self, found: VehicleStates) -> None:
         """Show the records of a car, and its total, where there is more to show than was reported."""
@@ -173,13 +166,13 @@ class Ledger:
         return sorted((_fix(piece) for piece in track.pieces if piece.value is not None), key=lambda fix: fix.at)
 
     def _made(
-        self, vehicle_id: str, own: Sequence[KeptSession], theirs: Sequence[Session], edits: Sequence[KeptEdit]
+        self, vehicle_id: str, own: Sequence[KeptSession], theirs: Sequence[Session], edits: Sequence[Edit]
     ) -> list[Record]:
         """The records of these sessions. Slow where they are many."""
         mine = [msgspec.json.decode(each.body, type=Session) for each in own]
         every = all_joined(mine, closed(theirs, mine, self._clock.now()))
         shown = [self._prices.priced(self._prices.placed(each)) for each in every]
-        return edited(made.records(vehicle_id, shown), in_force(edits)).records
+        return edited(made.records(vehicle_id, shown), edits).records
 
     def _settle(self, vehicle_id: str, every: Sequence[Record], edits: Sequence[KeptEdit]) -> None:
         """Remember what the older records came to, up to a time at which nothing charged; with edits, of none."""
@@ -210,11 +203,9 @@ class Ledger:
         return [Reading(found.vehicle.id, TWINS[signal], value, at, self._clock.now(), SOURCE)]
 
 
-def in_force(edits: Sequence[KeptEdit]) -> list[Edit]:
-    """What people changed and did not take back."""
-    decoded = {each.number: msgspec.json.decode(each.body, type=Edit | Undo) for each in edits}
-    undone = {each.number for each in decoded.values() if isinstance(each, Undo)}
-    return [each for number, each in decoded.items() if not isinstance(each, Undo) and number not in undone]
+def changes(edits: Sequence[KeptEdit]) -> dict[int, Change]:
+    """Return what people changed, by number."""
+    return {each.number: msgspec.json.decode(each.body, type=Change) for each in edits}
 
 
 def _body(closed: Sequence[Record]) -> Value:

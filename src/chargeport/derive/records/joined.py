@@ -56,13 +56,13 @@ def _one(mine: list[Session], theirs: list[Session]) -> Session:
         by_source.setdefault(one.sources[0], []).append(one)
     for source in sorted(by_source, reverse=True):  # the first by name wins, since it comes last
         told = united(by_source[source])
-        base = told if base is None else _over(told, base)
+        base = told if base is None else over(told, base)
     assert base is not None, "a cluster has a session"  # noqa: S101
     return base
 
 
-def _over(told: Session, base: Session) -> Session:
-    """What was reported, and from `base` what is missing in it."""
+def over(told: Session, base: Session) -> Session:
+    """Return what was reported, and from `base` what is missing in it."""
     known = {name: getattr(told, name) for name in told.__struct_fields__ if getattr(told, name) not in (None, (), False)}
     known |= {
         "is_open": told.is_open and base.is_open,

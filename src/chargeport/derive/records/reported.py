@@ -60,7 +60,7 @@ def lists(track: Track | None, ours: str | None = None) -> list[Listed]:
 
 def listed(source: str, at: int, records: Iterable[ChargeRecord]) -> Listed:
     """Return the sessions of a list, each once. A text that stands for several of them is no id."""
-    sessions = [session for session in (_session(record, source, at) for record in records) if session is not None]
+    sessions = [session for session in (from_record(record, source, at) for record in records) if session is not None]
     kept = distinct(sessions)
     ids = [one.reported_id for one in kept]
     kept = [msgspec.structs.replace(one, reported_id=None) if ids.count(one.reported_id) > 1 else one for one in kept]
@@ -185,7 +185,7 @@ def closed(found: Sequence[Session], others: Sequence[Session], now: int) -> lis
     return over
 
 
-def _session(record: ChargeRecord, source: str, at: int) -> Session | None:
+def from_record(record: ChargeRecord, source: str, at: int) -> Session | None:
     """Return a record as a session; None where it does not say when it began. Without an end it went on until now."""
     if record.startTime is None:
         return None
