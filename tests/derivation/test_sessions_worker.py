@@ -9,8 +9,7 @@ import msgspec
 import pytest
 
 from chargeport.derivation.progress import Mark
-from chargeport.derivation.sessions import Undo
-from chargeport.derive.records.edits import Annotate, Edit, Merge, Split, seen
+from chargeport.derive.records.edits import Annotate, Edit, Merge, Split, Undo, seen
 from chargeport.derive.records.records import Record
 from chargeport.settings import PlaceSettings, Settings, TariffSettings
 from chargeport.signals.catalogue import TWINS

@@ -19,6 +19,7 @@ from chargeport.derivation import reported_sessions
 from chargeport.derive.records.edits import Add, Imported
 from chargeport.derive.records.records import named, wire_instant
 from chargeport.derive.records.reported import RECORDS, Listed, distinct, from_record
+from chargeport.derive.sessions.session import Session
 from chargeport.errors import ChargeportError, StartError
 from chargeport.signals.documents import ChargingType
 from chargeport.signals.records import MAX_ENERGY_KWH, ChargeRecord, Cost, Place
@@ -64,29 +65,18 @@ def add(
     """Add a session that no source reported; where a record is of the same time, complete that."""
     if (cost is None) is not (currency is None):
         raise typer.BadParameter("--cost and --currency are needed both, or neither.")
-    record = ChargeRecord(
-        startTime=wire_instant(start),
-        endTime=wire_instant(end),
-        startStateOfCharge=start_soc,
-        endStateOfCharge=end_soc,
-        energyAdded=energy,
-        isPublicCharger=public,
-        chargingType=_charging_type(kind),
-        cost=None if cost is None else Cost(currency, cost),
-        location=None if place is None else Place(name=place),
-    )
-    try:
-        record.check(RECORDS.code)
-    except Violation as violation:
-        raise typer.BadParameter(f"{violation.detail}.") from None
+    paid = None if cost is None else Cost(currency, cost)
+    where = None if place is None else Place(name=place)
+    times = (wire_instant(start), wire_instant(end))
+    record = ChargeRecord(*times, start_soc, end_soc, energy, public, _charging_type(kind), paid, where)
     now = SystemClock().now()
-    if end > now:
-        raise typer.BadParameter("it has not ended yet: --to is in the future.")
-    session = from_record(record, BY_HAND, now)
-    assert session is not None  # noqa: S101  (it has a start)
     session = msgspec.structs.replace(
-        session, energy_drawn_kwh=drawn, meter_start_kwh=meter_start, meter_end_kwh=meter_end, odometer_km=odometer
-    )  # fmt: skip
+        _checked(record, end, now),
+        energy_drawn_kwh=drawn,
+        meter_start_kwh=meter_start,
+        meter_end_kwh=meter_end,
+        odometer_km=odometer,
+    )
 
     async def keep(store: Store) -> tuple[int, str]:
         car = await vehicle_called(store, vehicle)
@@ -99,6 +89,17 @@ def add(
         print_json({"number": number, "id": record_id})
     else:
         say(f"Kept as edit {number}, record {record_id}; chargeport record undo takes it back.")
+
+
+def _checked(record: ChargeRecord, end: int, now: int) -> Session:
+    try:
+        record.check(RECORDS.code)
+    except Violation as violation:
+        raise typer.BadParameter(f"{violation.detail}.") from None
+    session = from_record(record, BY_HAND, now)
+    if end > now or session is None:
+        raise typer.BadParameter("it has not ended yet: --to is in the future.")
+    return session
 
 
 def _charging_type(text: str | None) -> ChargingType | None:
