@@ -220,8 +220,10 @@ def _is_reported(found: VehicleStates, shown: Sequence[Record]) -> bool:
     """Return whether what a source reports holds these records, and no more."""
     state = found.states.get(RECORDS.key)
     told = [] if state is None or state.value is None else msgspec.json.decode(str(state.value), type=ChargeRecords).values
-    spans = {(each.startTime, each.endTime) for each in told if each.endTime is not None}
-    return spans == {(made.wire_instant(each.session.started_at), made.wire_instant(each.session.ended_at)) for each in shown}
+    spans = sorted((each.startTime or "", each.endTime) for each in told if each.endTime is not None)
+    return spans == sorted(
+        (made.wire_instant(each.session.started_at), made.wire_instant(each.session.ended_at)) for each in shown
+    )
 
 
 def _has_energy(record: Record) -> bool:
