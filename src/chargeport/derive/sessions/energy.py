@@ -36,8 +36,13 @@ LONGEST_MS: Final = 24 * HOUR_MS
 """So long before the first report a session may have begun."""
 LEAST_ROOM: Final = 0.15
 """A share of the capacity that charging may bring to a battery that is told to be almost full."""
-DRAWN_SHARES: Final = (0.7, 1.03)
-"""What reaches the battery of what is drawn lies between these shares."""
+MOST_SHARE: Final = 1.03
+LEAST_SHARE: Final = 0.5
+LEAST_SHARE_CONCLUDED: Final = 0.8
+"""What reaches the battery of what is drawn lies between these shares: less where the car heats its battery meanwhile.
+
+Where power is known for a part of the time only, what is concluded for the rest must fit better.
+"""
 
 
 class Energy(msgspec.Struct, frozen=True):
@@ -278,8 +283,9 @@ def _drawn(
         return found.kwh, scaled(slots, found.kwh, stretches), (("energy_drawn", code, found.samples),)
     if drew is None:
         return None, (), ()
+    least = LEAST_SHARE if drew.covered >= power.WHOLLY_COVERED else LEAST_SHARE_CONCLUDED
     for kwh in (drew.kwh, drew.measured_kwh):
-        low, high = kwh * DRAWN_SHARES[0] - DRAWN_WITHIN_KWH, kwh * DRAWN_SHARES[1] + DRAWN_WITHIN_KWH
+        low, high = kwh * least - DRAWN_WITHIN_KWH, kwh * MOST_SHARE + DRAWN_WITHIN_KWH
         if added is None or low <= added <= high:
             return kwh, scaled(drew.slots, kwh, stretches), (("energy_drawn", POWER.code, drew.samples),)
     return None, (), ()

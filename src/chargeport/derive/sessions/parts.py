@@ -5,7 +5,7 @@ surroundings only. Each source's marks make stretches of their own; those that o
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -49,6 +49,14 @@ class Measured(msgspec.Struct, frozen=True):
         """Return those from `start` to `end`, both included."""
         return Measured(*(between(getattr(self, name), start, end) for name in self.__struct_fields__))
 
+    def without(self, sources: Container[str]) -> "Measured":
+        """Return those of other sources; states of charge of all."""
+
+        def others(samples: Sequence[Sample]) -> list[Sample]:
+            return [each for each in samples if each.source not in sources]
+
+        return Measured(others(self.power), others(self.current), others(self.energy), others(self.register), self.soc)
+
 
 class Observed(msgspec.Struct, frozen=True):
     """All that sessions are made from."""
@@ -60,7 +68,8 @@ class Observed(msgspec.Struct, frozen=True):
 class Part(msgspec.Struct, frozen=True):
     """The time from `start` to `end`, at which the cable was out; with the charging in it, and what tells of it.
 
-    `start` is -EVER in the first part and `end` is EVER in the last.
+    `start` is -EVER in the first part and `end` is EVER in the last. `elsewhere` are sources whose own cable was out all the
+    time: what they measured is of another place.
     """
 
     start: int
@@ -68,6 +77,7 @@ class Part(msgspec.Struct, frozen=True):
     on: Sequence[Mark]
     plugged: Sequence[Mark]
     measured: Measured
+    elsewhere: frozenset[str]
     resets: Sequence[Reset] = ()
     stretches: Sequence[Stretch] = ()
 
@@ -90,13 +100,15 @@ def parts(seen: Observed, rules: Rules) -> list[Part]:
     """Return the parts in which something charged, by time."""
     found = []
     for start, end in pairwise([-EVER, *seen.reports.unplugged, EVER]):
-        part = Part(
-            start,
-            end,
-            _within(seen.reports.on, start, end),
-            _within(seen.reports.plugged, start, end),
-            seen.measured.between(start, end),
+        on, plugged = _within(seen.reports.on, start, end), _within(seen.reports.plugged, start, end)
+        here = {mark.source for mark in [*on, *plugged]}
+        elsewhere = frozenset(
+            name
+            for name, own in seen.reports.by_source.items()
+            if name not in here and any(start - rules.state_holds_ms <= at <= end for at in own.unplugged)
         )
+        measured = seen.measured.between(start, end)
+        part = Part(start, end, on, plugged, measured.without(elsewhere) if elsewhere else measured, elsewhere)
         part = _with_stretches(part, seen, rules)
         if part.stretches:
             found.append(part)
@@ -194,12 +206,10 @@ def _waiting(part: Part, known: Sequence[Stretch], rules: Rules) -> list[tuple[i
 
 def _without_flow(measured: Measured, one: Stretch, rules: Rules) -> list[tuple[int, int]]:
     """Return when no source measured any flow, from the first report of that to the first that says otherwise."""
-    flows = [(each.at, each.source, number(each) > rules.power_from_w) for each in between(measured.power, one.start, one.end)]
-    if not flows:
-        flows = [
-            (each.at, each.source, number(each) > rules.current_from_a)
-            for each in between(measured.current, one.start, one.end)
-        ]
+    flows: list[tuple[int, str, bool]] = []
+    for each_signal, least in ((measured.power, rules.power_from_w), (measured.current, rules.current_from_a)):
+        within = between(each_signal, one.start, one.end)
+        flows = flows or [(each.at, each.source, number(each) > least) for each in within]
     flows.sort()
     found: list[tuple[int, int]] = []
     now: dict[str, bool] = {}

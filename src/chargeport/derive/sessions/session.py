@@ -159,16 +159,11 @@ def _session(charge: _Charge, seen: Observed, rules: Rules) -> Session:
         max_power_w=highest_w,
         meter_start_kwh=found.register_start,
         meter_end_kwh=found.register_end,
-        sources=tuple(sorted({mark.source for mark in marks} | {each.source for each in measured if _took_part(each, part)})),
+        sources=tuple(sorted({mark.source for mark in marks} | {each.source for each in measured})),
         evidence=Evidence(tuple(facts)),
         stretches=tuple(group),
         slots=found.slots,
     )
-
-
-def _took_part(each: Sample, part: Part) -> bool:
-    """Whether a measurement is of this session: an idle station elsewhere measures nothing."""
-    return number(each) > 0 or any(mark.source == each.source for mark in [*part.on, *part.plugged])
 
 
 def _fact(fact: str, codes: Sequence[str], instants: Sequence[int]) -> list[Fact]:
@@ -226,7 +221,10 @@ def _sources(charge: _Charge, seen: Observed, socs: tuple[float | None, float | 
     counts = {ENERGY.code: seen.measured.energy, REGISTER.code: seen.measured.register}
     return Sources(
         stretches=charge.stretches,
-        counts={code: between(each, counts_since, until) for code, each in counts.items()},
+        counts={
+            code: [sample for sample in between(each, counts_since, until) if sample.source not in part.elsewhere]
+            for code, each in counts.items()
+        },
         registers=frozenset({REGISTER.code}),
         power=part.measured.power,
         soc=between(seen.measured.soc, start - rules.soc_age_ms, end + rules.soc_age_ms),
