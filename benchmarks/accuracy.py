@@ -292,7 +292,7 @@ def simulated(case: Case, every_s: int, seed: int = 1) -> tuple[list[Report], in
         observed_at = message.observed_at or 0
         twin.advance(observed_at)
         fields = twin.snapshot()
-        values = {each.signal: each.value for each in normalise(message, SIMULATOR, 60).entries if isinstance(each, Reading)}
+        values = {each.signal: each.value for each in normalise(message, SIMULATOR).entries if isinstance(each, Reading)}
         charging = twin.status == "CHARGING"
         truth = Truth(fields.get("energy_added_kwh", 0.0), fields["rate_km_h"] if charging else None)
         reports.append(Report(observed_at, values, truth))

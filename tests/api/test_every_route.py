@@ -10,8 +10,7 @@ from msgspec.structs import replace
 from starlette.routing import Route as RouterEntry
 
 from answers import detail, request_id, typed_error
-from chargeport.api.app import PlainPaths
-from chargeport.api.fast_path import FastPath
+from chargeport.api.app import WebApp
 from chargeport.api.openapi import document
 from chargeport.api.routes import EVENT_STREAM, ROUTES, Route
 from chargeport.errors import ERROR_KINDS, StoreError
@@ -45,7 +44,13 @@ async def connection(world: World, app: Client, car: Vehicle) -> Connection:
 
 def target(route: Route, connection: Connection) -> str:
     """The route's path, with names that exist."""
-    names = {"vehicle_id": connection.vehicle.id, "connection_id": connection.id, "code": "charge-voltage", "dialect": "tesla"}
+    names = {
+        "vehicle_id": connection.vehicle.id,
+        "connection_id": connection.id,
+        "user_id": connection.user_uuid,
+        "code": "charge-voltage",
+        "dialect": "tesla",
+    }
     return route.path.format(**names)
 
 
@@ -194,7 +199,9 @@ async def test_an_answer_without_a_body_says_nothing_of_one(world: World, app: C
 async def test_it_answers_with_the_prefix_and_without_and_with_a_slash_behind(
     world: World, app: Client, connection: Connection, route: Route
 ) -> None:
-    path = target(route, connection).replace(connection.id, "gone")  # else the first DELETE would be the last
+    path = (
+        target(route, connection).replace(connection.id, "gone").replace(connection.user_uuid, "gone")
+    )  # else the first DELETE would be the last
     answers = [await send(world, route, form, app.headers) for form in (f"/v3{path}", path, f"/v3{path}/", f"{path}/")]
     assert len({(response.status_code, masked(response)) for response in answers}) == 1
     assert answers[0].status_code in (200, 404)
@@ -267,18 +274,16 @@ async def test_a_failure_of_the_store_is_503_and_one_of_ours_is_500_that_tells_n
 # The description and the router are the same
 
 
-def entries(app: Any) -> Iterator[tuple[str, str]]:
+def entries(app: WebApp) -> Iterator[tuple[str, str]]:
     """Every method and path that the router takes."""
-    if isinstance(app, FastPath | PlainPaths):
-        yield from entries(getattr(app, "_rest", None) or app._app)
-        return
-    for entry in app.routes:
+    router: Any = app._router
+    for entry in router.routes:
         assert isinstance(entry, RouterEntry), f"{entry} is no plain route"
         yield from ((method, entry.path) for method in entry.methods or () if method != "HEAD")
 
 
 def test_every_route_is_described_and_everything_described_is_a_route(world: World) -> None:
-    found = list(entries(world.app))
+    found = list(entries(world.served))
     described = {(method.upper(), path) for path, methods in document(ROUTES)["paths"].items() for method in methods}
     assert set(found) == described
     assert len(found) == len(set(found)), "a route stands in the router twice"
@@ -291,7 +296,10 @@ async def test_no_answer_has_a_status_that_the_description_does_not_know(
     described = document(ROUTES)["paths"][f"/v3{route.path}" if route.v3 else route.path][route.method.lower()]["responses"]
     narrow = await world.application(frozenset(), connected_only=True)
     for client in (app, narrow, None):
-        for path in (target(route, connection), route.path.format(vehicle_id="x", connection_id="x", code="x", dialect="x")):
+        for path in (
+            target(route, connection),
+            route.path.format(vehicle_id="x", connection_id="x", user_id="x", code="x", dialect="x"),
+        ):
             response = await send(world, route, path, client.headers if client else {})
             assert str(response.status_code) in described
 

@@ -12,7 +12,6 @@ from chargeport.derivation.progress import Mark
 from chargeport.derive.records.edits import Annotate, Edit, Merge, Split, Undo, seen
 from chargeport.derive.records.records import Record
 from chargeport.settings import PlaceSettings, Settings, TariffSettings
-from chargeport.signals.catalogue import TWINS
 from chargeport.signals.definition import Permission
 from chargeport.signals.reading import Entry
 from chargeport.store.protocols import Store
@@ -131,7 +130,7 @@ async def test_a_list_that_drops_old_records_takes_none_from_us(house: House) ->
 async def test_reported_records_alone_are_left_as_they_are(house: House) -> None:
     await house.take([said(RECORDS, {"values": [{"startTime": "2026-04-20T10:00:00.000Z", "energyAdded": 5.0}]}, T0, "oem")])
     await house.work()
-    assert await house.twin(RECORDS) is None
+    assert await house.derived(RECORDS) is None
     assert (await house.read(RECORDS))["meta"]["source"] == "oem"
 
 
@@ -392,4 +391,3 @@ async def test_a_process_that_is_killed_at_any_write_leaves_the_same_record(hous
         house.clock.move(3600)
         await house.work()
         assert (await house.records(), await house.total_kwh()) == (expected, total), lives
-    assert TWINS[RECORDS].is_derived

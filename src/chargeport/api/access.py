@@ -6,11 +6,13 @@ import secrets
 import uuid
 from typing import Final
 
+from chargeport.api.guesses import TOKEN, WrongCredentialError
 from chargeport.clock import Clock
 from chargeport.errors import UNAUTHORIZED, VEHICLE_NOT_FOUND, Problem
+from chargeport.settings import LimitSettings
 from chargeport.signals.definition import Permission
 from chargeport.store.protocols import Store
-from chargeport.store.records import Application, Grant
+from chargeport.store.records import Application, Grant, user_uuid_of
 
 TOKEN_LIFE_S: Final = 3600
 TRUST_MS: Final = 1000  # how long a token is believed without a look into the store: a revoked one ends within a second
@@ -34,8 +36,9 @@ def hashed(secret: str | bytes) -> bytes:
 class Access:
     """Checks bearer tokens and client secrets, and works out the permissions on a car."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, most_tokens: int = LimitSettings().tokens_by_application) -> None:
         self._store = store
+        self._most_tokens = most_tokens
         self._clock = clock
         self._remembered: dict[bytes | None, tuple[Grant, int]] = {}
 
@@ -71,17 +74,29 @@ class Access:
         grant = await self._store.access.grant(hashed(token))
         if grant is None:
             self._remembered.pop(authorization, None)
-            raise Problem(UNAUTHORIZED, "The token is not known: get a new one from POST /oauth2/token.")
+            unknown = "The token is not known: get a new one from POST /oauth2/token."
+            raise WrongCredentialError(unknown, TOKEN, f"a token whose SHA-256 begins with {hashed(token).hex()[:12]}")
         return grant
+
+    def forget(self, client_id: str) -> None:
+        """Look the application's tokens up again: what it may see has changed."""
+        for header in [header for header, (grant, _) in self._remembered.items() if grant.client_id == client_id]:
+            del self._remembered[header]
 
     async def permissions(self, grant: Grant, vehicle_id: str, user_id: str | None) -> frozenset[Permission]:
         """What the application may do with a car. Raises Problem (404) where it may not know that there is one.
 
-        An application for every vehicle needs no connection, unless it names a user: then the user's connection decides.
+        An application for every vehicle needs no connection, unless it names a user other than its own: then the user's
+        connection decides.
         """
-        if not grant.connected_only and user_id is None:
+        if user_id is None and grant.sees_all:
             return grant.permissions
-        connection = await self._store.access.connection(grant.client_id, vehicle_id, user_id)
+        user = None if user_id is None else user_uuid_of(user_id)
+        if not grant.connected_only and user in (None, user_uuid_of(grant.client_id)):
+            if not grant.has_ended or not await self._store.access.has_ended(grant.client_id, vehicle_id):
+                return grant.permissions
+            raise Problem(VEHICLE_NOT_FOUND, "The application ended its connection with the vehicle of this id.")
+        connection = await self._store.access.connection(grant.client_id, vehicle_id, user)
         if connection is None:
             of_user = "" if user_id is None else " of the user in sc-user-id"
             raise Problem(VEHICLE_NOT_FOUND, f"No vehicle with this id is connected to the application{of_user}.")
@@ -117,5 +132,7 @@ class Access:
     async def issue_token(self, application: Application) -> str:
         """A new bearer token, good for TOKEN_LIFE_S."""
         token = new_secret("cpt_")
-        await self._store.access.add_token(hashed(token), application.client_id, self._clock.now() + TOKEN_LIFE_S * 1000)
+        now = self._clock.now()
+        expires_at = now + TOKEN_LIFE_S * 1000
+        await self._store.access.add_token(hashed(token), application.client_id, expires_at, now=now, most=self._most_tokens)
         return token

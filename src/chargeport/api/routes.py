@@ -11,12 +11,12 @@ import msgspec
 from chargeport.api import (
     connections,
     cursors,
-    fast_path,
     health,
     history,
     ingest,
     ingest_dialect,
     instants,
+    lane,
     paging,
     signals,
     smartcar,
@@ -38,6 +38,7 @@ from chargeport.errors import (
     UNAUTHORIZED,
     UNAVAILABLE,
     UNSUPPORTED_MEDIA,
+    USER_NOT_FOUND,
     VEHICLE_NOT_FOUND,
     ErrorKind,
 )
@@ -120,7 +121,7 @@ ROUTES: Final = (
         v3=True, summary="Read one vehicle", answer="VehicleDocument", parameters=(_USER,), errors=_VEHICLE,
     ),
     Route(
-        method="GET", path=fast_path.ALL, name="listSignals", tag="Signals", handler=signals.read_signals, v3=True,
+        method="GET", path=lane.ALL, name="listSignals", tag="Signals", handler=signals.read_signals, v3=True,
         summary="Read all signals of a vehicle",
         detail="Every signal that has a value or a known error, sorted by code, on one page unless a page is asked for.",
         answer="SignalList", errors=(MALFORMED, *_VEHICLE),
@@ -131,13 +132,13 @@ ROUTES: Final = (
         ),
     ),
     Route(
-        method="GET", path=fast_path.ONE, name="getSignal", tag="Signals", handler=signals.read_signal, v3=True,
+        method="GET", path=lane.ONE, name="getSignal", tag="Signals", handler=signals.read_signal, v3=True,
         summary="Read one signal",
         detail="A signal that has no value to show as true is answered with status ERROR and the reason, and the last body.",
         answer="SignalDocument", parameters=(_AT, *_CONDITIONAL), errors=(MALFORMED, *_VEHICLE, PERMISSION, SIGNAL_NOT_FOUND),
     ),
     Route(
-        method="GET", path=f"{fast_path.ONE}/values", name="listValues", tag="Signals", handler=signals.read_values, v3=True,
+        method="GET", path=f"{lane.ONE}/values", name="listValues", tag="Signals", handler=signals.read_values, v3=True,
         summary="Read the history of a signal",
         detail="Its changes by time of observation, newest last; an absence has a status instead of a body. With a resolution"
         " what it was like in stretches of that length, aligned to 1970 in UTC: numbers weighted by the time for which they"
@@ -165,10 +166,14 @@ ROUTES: Final = (
     Route(
         method="GET", path="/connections", name="listConnections", tag="Connections", v3=True,
         handler=connections.list_connections, summary="List the application's connections", answer="ConnectionList",
+        detail="An application that sees every vehicle has a connection with each, as a user of its own. Filters may also be"
+        " written as filter[user_id], filter[user.id], filter[vehicle_id], filter[vehicle.id] and filter[mode]; others are"
+        " passed over.",
         parameters=(
-            Parameter("filter[userId]", "Only this user's.", "owner-1"),
+            Parameter("filter[userId]", "Only this user's.", "7d0f5c1e-2a67-4f0b-9f61-0c5d3b1e8a01"),
+            Parameter("filter[user.externalId]", "Only those of the user whom you call so.", "owner-1"),
             Parameter("filter[vehicleId]", "Only to this vehicle.", "0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11"),
-            Parameter("filter[vehicle.mode]", "Only vehicles of this mode.", "live", values=connections.MODES),
+            Parameter("filter[vehicle.mode]", "Only vehicles of this mode: live or simulated.", "live"),
             *_pages(paging.MAX_SIZE), _USER,
         ),
         errors=(MALFORMED, UNAUTHORIZED),
@@ -182,6 +187,11 @@ ROUTES: Final = (
         method="DELETE", path="/connections/{connection_id}", name="deleteConnection", tag="Connections", v3=True,
         handler=connections.delete_connection, summary="End a connection", status=204,
         errors=(UNAUTHORIZED, CONNECTION_NOT_FOUND),
+    ),
+    Route(
+        method="DELETE", path="/users/{user_id}", name="deleteUser", tag="Connections", v3=True,
+        handler=connections.delete_user, summary="End all connections of a user", status=204,
+        errors=(UNAUTHORIZED, USER_NOT_FOUND),
     ),
     Route(
         method="GET", path="/stream", name="streamSignals", tag="Signals", handler=stream.stream_signals,
@@ -232,7 +242,7 @@ ROUTES: Final = (
         summary="Is the process alive?", answer="Health",
     ),
     Route(
-        method="GET", path="/readyz", name="getReadiness", tag="Operation", handler=health.readyz, open=True,
+        method="GET", path="/readyz", name="getReadiness", tag="Operation", open=True,
         summary="Can it read and write its store?", answer="Health", errors=(UNAVAILABLE,),
     ),
     Route(

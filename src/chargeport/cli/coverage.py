@@ -1,7 +1,7 @@
 """`chargeport coverage`: which signals each car has, and why not the others."""
 
 from collections import Counter
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 import typer
 
@@ -18,19 +18,24 @@ from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.definition import Permission
 from chargeport.signals.held import held
 from chargeport.store.protocols import Store
-from chargeport.store.records import Vehicle, VehicleStates
+from chargeport.store.records import Page, Vehicle, VehicleSeries
 
 Maybe = Annotated[
     str | None, typer.Argument(metavar="[VEHICLE]", help="Id, VIN or alias; else all, a line each.", show_default=False)
 ]
 
 
+MAX_ISSUES: Final = 10_000  # as many different ones as the store keeps
+SHOWS: Final = "chargeport source issues shows them."
+
+
 class Summary(NamedTuple):
-    """How much is known of a car: signals by what they can tell now, and when it was last heard of."""
+    """How much is known of a car: signals by what they can tell now, when it was last heard of, how many issues name it."""
 
     vehicle: Vehicle
     counts: Counter[str]
     heard_at: int | None
+    issues: int = 0
 
 
 def coverage(*, vehicle: Maybe = None, database: Database = None, as_json: Json = False) -> None:
@@ -38,7 +43,7 @@ def coverage(*, vehicle: Maybe = None, database: Database = None, as_json: Json 
     if vehicle is None:
         _print_all(with_store(database, _summaries), as_json)
         return
-    found = with_store(database, lambda store: states_of(store, vehicle))
+    found, issues = with_store(database, lambda store: _one(store, vehicle))
     now = SystemClock().now()
     if as_json:
         from chargeport.api.vehicles import coverage as document
@@ -47,18 +52,43 @@ def coverage(*, vehicle: Maybe = None, database: Database = None, as_json: Json 
         return
     say(f"{described(found.vehicle)}  {found.vehicle.id}", "bold")
     print_table(rows.COLUMNS, (rows.row(signal, found, now) for signal in CATALOGUE))
+    if issues:
+        say(f"{_counted(issues)} this vehicle: {SHOWS}")
+
+
+async def _one(store: Store, name: str) -> tuple[VehicleSeries, int]:
+    found = await states_of(store, name)
+    return found, _concerning(found, await _issues(store))
+
+
+async def _issues(store: Store) -> Counter[str | None]:
+    """How many different issues name which vehicle."""
+    found, _ = await store.issues.issues(Page(1, MAX_ISSUES))
+    return Counter(each.issue.vehicle or None for each in found)
+
+
+def _concerning(found: VehicleSeries, issues: Counter[str | None]) -> int:
+    """How many issues name a car; where it has never reported, those that name no car at all may be about it, too."""
+    vehicle = found.vehicle
+    named = sum(issues[name] for name in {vehicle.id, vehicle.vin, *vehicle.aliases} - {None})
+    return named if found.series else named + issues[None]
+
+
+def _counted(issues: int) -> str:
+    return "1 issue may be about" if issues == 1 else f"{issues} issues may be about"
 
 
 async def _summaries(store: Store) -> list[Summary]:
     now = SystemClock().now()
     found = [await store.readings.signals(vehicle.id) for vehicle in await every(store.vehicles.vehicles)]
-    return [_summary(each, now) for each in found if each is not None]
+    issues = await _issues(store)
+    return [_summary(each, _concerning(each, issues), now) for each in found if each is not None]
 
 
-def _summary(found: VehicleStates, now: int) -> Summary:
-    counts = Counter(rows.status(held(found.states, signal, now), found, now) for signal in CATALOGUE)
-    heard = [state.received_at for state in found.states.values() if state.received_at is not None]
-    return Summary(found.vehicle, counts, max(heard, default=None))
+def _summary(found: VehicleSeries, issues: int, now: int) -> Summary:
+    counts = Counter(rows.status(held(found.series, signal, now), found, now) for signal in CATALOGUE)
+    heard = [state.received_at for states in found.series.values() for state in states if state.received_at is not None]
+    return Summary(found.vehicle, counts, max(heard, default=None), issues)
 
 
 def _print_all(summaries: list[Summary], as_json: bool) -> None:
@@ -73,6 +103,9 @@ def _print_all(summaries: list[Summary], as_json: bool) -> None:
     ]  # fmt: skip
     columns = ("vehicle", "", "with a value", "without, and why", "never reported", "last heard of")
     print_table(columns, lines, "There is no vehicle yet: chargeport vehicle add makes one known.")
+    for each in summaries:
+        if each.heard_at is None and each.issues:
+            say(f"{described(each.vehicle)} has never reported, and {_counted(each.issues)} it: {SHOWS}")
 
 
 def _others(counts: Counter[str]) -> str:
@@ -89,6 +122,7 @@ def _fields(summary: Summary) -> dict[str, Any]:
         "make": vehicle.make,
         "model": vehicle.model,
         "year": vehicle.year,
+        "issues": summary.issues,
         "counts": dict(sorted(summary.counts.items())),
         "heard_at": None if summary.heard_at is None else iso(summary.heard_at),
     }

@@ -9,8 +9,8 @@ from typing import Any, BinaryIO, Final
 
 from chargeport.api.envelope import iso, quoted
 from chargeport.errors import ChargeportError
-from chargeport.ingest.columns import COLUMNS
-from chargeport.ingest.export_items import STATUSES
+from chargeport.ingest.files import COLUMNS
+from chargeport.ingest.items import STATUSES
 from chargeport.signals import wire
 from chargeport.signals.definition import Kind
 from chargeport.store.records import Sighting
@@ -44,7 +44,7 @@ def line(seen: Sighting, *, bare: bool) -> str:
     heard = ""
     if not bare:
         received = "" if seen.received_at is None else f'"receivedAt":"{iso(seen.received_at)}",'
-        heard = received + ("" if seen.source is None else f'"source":{quoted(seen.source)},')
+        heard = received + f'"source":{quoted(seen.source)},'
     if seen.absence is not None:
         said = _STATUS[seen.absence]
     else:

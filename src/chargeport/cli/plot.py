@@ -13,10 +13,10 @@ WIDTH: Final = 60
 _BLOCKS: Final = "▁▂▃▄▅▆▇█"
 
 
-async def levels(history: History, vehicle_id: str, signal: Signal, start: int, end: int) -> list[float | None]:
-    """The mean in each of WIDTH stretches of equal length; None where no value stood."""
+async def levels(history: History, vehicle_id: str, signal: Signal, start: int, end: int, *, source: str) -> list[float | None]:
+    """The mean of what a source said in each of WIDTH stretches of equal length; None where no value stood."""
     step_ms = max(1, -(-(end - start) // WIDTH))
-    filled = (await buckets(history, vehicle_id, signal, Grid(step_ms, start, end), WIDTH + 1)).found
+    filled = (await buckets(history, vehicle_id, signal, Grid(step_ms, start, end), WIDTH + 1, source=source)).found
     means = {bucket.start // step_ms: bucket.mean for bucket in filled}
     return [means.get(number) for number in range(start // step_ms, (end - 1) // step_ms + 1)]
 

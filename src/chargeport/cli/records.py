@@ -23,10 +23,11 @@ from chargeport.derivation.workings import Workings
 from chargeport.derive.records.records import Record
 from chargeport.errors import StartError
 from chargeport.settings import Settings
-from chargeport.signals.catalogue import BY_CODE, TWINS
+from chargeport.signals.catalogue import BY_CODE
+from chargeport.signals.held import derived_of
 from chargeport.signals.records import ChargeRecord, ChargeRecords, Cost
 from chargeport.store.protocols import Store
-from chargeport.store.records import Vehicle, VehicleStates
+from chargeport.store.records import Vehicle, VehicleSeries
 
 RECORDS: Final = BY_CODE["charge-chargerecords"]
 COLUMNS: Final = (
@@ -82,7 +83,7 @@ def records(
             say(f"{row['id']}: {'; '.join(_told(fact) for fact in row['evidence'])} (rules {row['rules']})")
 
 
-async def made_of(store: Store, found: VehicleStates, settings: Settings | None = None) -> list[Record]:
+async def made_of(store: Store, found: VehicleSeries, settings: Settings | None = None) -> list[Record]:
     """The records of a car as the server makes them."""
     return await Workings(store, settings or Settings(), SystemClock()).ledger.records(found)
 
@@ -128,12 +129,12 @@ def fields(record: Record, shown: ChargeRecord | None = None, *, evidence: bool 
     return told
 
 
-def _shown(found: VehicleStates) -> dict[str, ChargeRecord]:
+def _shown(found: VehicleSeries) -> dict[str, ChargeRecord]:
     """The records that the server shows, by id."""
-    twin = found.states.get(TWINS[RECORDS].key)
-    if twin is None or twin.value is None:
+    derived = derived_of(found.series, RECORDS)
+    if derived is None or derived.value is None:
         return {}
-    return {each.id: each for each in msgspec.json.decode(str(twin.value), type=ChargeRecords).values if each.id is not None}
+    return {each.id: each for each in msgspec.json.decode(str(derived.value), type=ChargeRecords).values if each.id is not None}
 
 
 def _cost(cost: Cost | None) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.definition import Kind, Permission, Signal
 from chargeport.signals.held import held
 from chargeport.store.protocols import Store
-from chargeport.store.records import VehicleStates
+from chargeport.store.records import VehicleSeries
 
 _BY_SHORT_NAME: Final = {signal.code.partition("-")[2]: signal for signal in CATALOGUE}
 
@@ -38,17 +38,17 @@ def signals(*, vehicle: VehicleName, code: Code = None, database: Database = Non
     if signal is not None:
         _print_one(signal, found, now)
         return
-    known = sorted((each for each in CATALOGUE if held(found.states, each, now) is not None), key=lambda each: each.code)
+    known = sorted((each for each in CATALOGUE if held(found.series, each, now) is not None), key=lambda each: each.code)
     if known:
         say(f"{described(found.vehicle)}  {found.vehicle.id}", "bold")
     empty = f"Nothing was reported of {described(found.vehicle)} ({found.vehicle.id}) yet."
     print_table(rows.COLUMNS, (rows.row(each, found, now) for each in known), empty)
 
 
-async def states_of(store: Store, name: str) -> VehicleStates:
+async def states_of(store: Store, name: str) -> VehicleSeries:
     """A car, by any of its names, with all that is known of it. Raises NotFoundError."""
     vehicle = await vehicle_called(store, name)
-    return await store.readings.signals(vehicle.id) or VehicleStates(vehicle, {})
+    return await store.readings.signals(vehicle.id) or VehicleSeries(vehicle, {})
 
 
 async def _document(store: Store, name: str, signal: Signal | None) -> str:
@@ -70,11 +70,11 @@ def named(code: str) -> Signal:
     return signal
 
 
-def _print_one(signal: Signal, found: VehicleStates, now: int) -> None:
+def _print_one(signal: Signal, found: VehicleSeries, now: int) -> None:
     from chargeport.api.envelope import iso
 
     row = rows.row(signal, found, now)
-    state = held(found.states, signal, now)
+    state = held(found.series, signal, now)
     facts = {"signal": f"{signal.code} ({signal.name})", "meaning": signal.summary, "value": row.value, "age": row.age}
     if state is not None and state.observed_at is not None:
         facts["observed"] = iso(state.observed_at)

@@ -83,9 +83,9 @@ def _print(step: Change | Expiry, freshness: Freshness, as_json: bool) -> None:
     if as_json:
         _print_json(step, freshness)
     elif isinstance(step, Change):
-        say(_line(step.observed_at, step.signal, _told(step), shown(step.source)))
+        say(_line(step.observed_at, step.signal, _told(step), shown(step.source, step.rule)))
     else:
-        say(_line(step.at, step.state.signal, _ended(step), shown(step.state.source)))
+        say(_line(step.at, step.state.signal, _ended(step), shown(step.state.source, step.state.rule)))
 
 
 def _print_json(step: Change | Expiry, freshness: Freshness) -> None:
