@@ -259,8 +259,8 @@ CATALOGUE: Final[tuple[Signal, ...]] = (
         key=25, code="chargeport-energytotal", name="EnergyTotal", group=OURS, kind=Kind.QUANTITY, cadence=Cadence.LASTING,
         permission=Permission.READ_CHARGE, unit="kWh", dimension=Dimension.ENERGY, minimum=0, maximum=100_000_000,
         is_ours=True,
-        summary="Energy charged in all sessions known here; it only grows.",
-        caution="Ours, not Smartcar's: for energy dashboards, which want a counter. It begins with the first known session.",
+        summary="Energy charged in all sessions known here.",
+        caution="Ours, not Smartcar's: for energy dashboards. It falls only when a correction takes energy back.",
         example={"value": 1234.5, "unit": "kWh"},
     ),
     Signal(
