@@ -131,6 +131,18 @@ def test_power_that_is_stuck_at_zero_is_set_aside_where_the_battery_fills() -> N
     assert aside(one) == {"charge-wattage"}
 
 
+def test_power_that_goes_on_being_reported_after_the_battery_is_full_is_set_aside() -> None:
+    soc = [*climbing(SOC, range(-5, 121, 5), 50, 12), *steady(SOC, range(121, 305, 5), 75)]
+    (one,) = made(charging(300), soc)
+    assert one.energy_added_kwh == pytest.approx(14.4, abs=1)
+    assert (one.energy_method, one.energy_drawn_kwh, aside(one)) == ("state_of_charge", None, {"charge-wattage"})
+
+
+def test_a_state_of_charge_that_never_moves_is_an_old_one() -> None:
+    (one,) = made(charging(), steady(SOC, range(-5, 126, 5), 40))
+    assert one.energy_added_kwh == pytest.approx(14.4 * RULES.ac_efficiency)
+
+
 @pytest.mark.parametrize("wrong", [{20: 0}, {20: 0, 30: 0, 40: 0}, {20: 100}, {0: 0}, {10: 2}])
 def test_a_state_of_charge_that_is_gone_and_back_while_unplugged_is_no_charge(wrong: dict[int, float]) -> None:
     idle = [*steady(CABLE, range(0, 61, 10), value=False), *steady(CHARGING, range(0, 61, 10), value=False)]

@@ -9,7 +9,7 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from chargeport.derive.series import HOUR_MS
+from chargeport.derive.series import HOUR_MS, MINUTE_MS
 from chargeport.derive.sessions import power
 from chargeport.derive.sessions.counters import Counted, EnergyMethod, Plug, Span, counted
 from chargeport.derive.sessions.power import Drawn, Slot, drawn, scaled
@@ -34,6 +34,9 @@ DISAGREES_KWH: Final = 1.5
 DRAWN_WITHIN_KWH: Final = 0.5
 LONGEST_MS: Final = 24 * HOUR_MS
 """So long before the first report a session may have begun."""
+SETTLED_MS: Final = 45 * MINUTE_MS
+SETTLED_COUNT: Final = 3
+NEAR_END_MS: Final = 15 * MINUTE_MS
 LEAST_ROOM: Final = 0.15
 """A share of the capacity that charging may bring to a battery that is told to be almost full."""
 MOST_SHARE: Final = 1.03
@@ -114,7 +117,7 @@ def energy(told: Sources, rules: Rules) -> Energy:
         likely = risen
     by_car, by_grid = _counters(told, likely, rules)
     known = _Known(by_car, by_grid, drew, risen)
-    chosen, set_aside, disagrees = _chosen(_measures(known, told), _most_kwh(told))
+    chosen, set_aside, disagrees = _chosen(_measures(known, told), _most_kwh(told), has_settled=_has_settled(told))
     return _result(chosen, {each.name for each in set_aside}, known, told, disagrees=disagrees)
 
 
@@ -206,7 +209,19 @@ def _most_kwh(told: Sources) -> float:
     return min(room * len(told.stretches), told.plug.most_kw * (end - min(since, start)) / HOUR_MS + DISAGREES_KWH)
 
 
-def _chosen(measures: Sequence[_Measure], most_kwh: float) -> tuple[_Measure | None, list[_Measure], bool]:
+def _has_settled(told: Sources) -> bool:
+    """Whether the state of charge rose, and then stood still for long before the end: it is no old one, and nothing came in."""
+    end = told.stretches[-1].end
+    for own in by_source(between(told.soc, told.stretches[0].start, end + NEAR_END_MS)).values():
+        rises = [other.at for one, other in pairwise(own) if number(other) > number(one)]
+        if rises and end - rises[-1] >= SETTLED_MS and len(between(own, rises[-1] + 1, end)) >= SETTLED_COUNT:
+            return True
+    return False
+
+
+def _chosen(
+    measures: Sequence[_Measure], most_kwh: float, *, has_settled: bool
+) -> tuple[_Measure | None, list[_Measure], bool]:
     """Return the best measure that is possible and not outvoted, those that are set aside, and whether another disagrees."""
     left = [each for each in measures if each.kwh <= most_kwh]
     rejected = [each for each in measures if each not in left]
@@ -214,22 +229,22 @@ def _chosen(measures: Sequence[_Measure], most_kwh: float) -> tuple[_Measure | N
         best = left[0]
         against = [other for other in left[1:] if not best.agrees(other)]
         behind = [other for other in left[1:] if best.agrees(other)]
-        if not against or behind or not _is_outvoted(best, against):
+        if not against or behind or not _is_outvoted(best, against, has_settled=has_settled):
             return best, rejected + (against if behind else []), bool(against)
         left.remove(best)
         rejected.append(best)
     return None, rejected, False
 
 
-def _is_outvoted(best: _Measure, against: Sequence[_Measure]) -> bool:
-    """Whether a measure that none supports is wrong: two that agree say so, or a state of charge that rose by more.
+def _is_outvoted(best: _Measure, against: Sequence[_Measure], *, has_settled: bool) -> bool:
+    """Whether a measure that none supports is wrong: two that agree say so, or the state of charge.
 
-    A state of charge that stands still may be an old one.
+    That by having risen by more; by less only where it `has_settled`, for it may be an old one.
     """
     if any(one.agrees(other) for one, other in pairwise(against)):
         return True
     soc = next((other for other in against if other.name == "soc"), None)
-    return soc is not None and soc.kwh > best.kwh and soc.low > best.high
+    return soc is not None and (soc.low > best.high or (has_settled and soc.high < best.low))
 
 
 def _result(chosen: _Measure | None, set_aside: set[Name], known: _Known, told: Sources, *, disagrees: bool) -> Energy:

@@ -5,7 +5,7 @@ surroundings only. Each source's marks make stretches of their own; those that o
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -49,14 +49,6 @@ class Measured(msgspec.Struct, frozen=True):
         """Return those from `start` to `end`, both included."""
         return Measured(*(between(getattr(self, name), start, end) for name in self.__struct_fields__))
 
-    def without(self, sources: Container[str]) -> "Measured":
-        """Return those of other sources; states of charge of all."""
-
-        def others(samples: Sequence[Sample]) -> list[Sample]:
-            return [each for each in samples if each.source not in sources]
-
-        return Measured(others(self.power), others(self.current), others(self.energy), others(self.register), self.soc)
-
 
 class Observed(msgspec.Struct, frozen=True):
     """All that sessions are made from."""
@@ -68,8 +60,7 @@ class Observed(msgspec.Struct, frozen=True):
 class Part(msgspec.Struct, frozen=True):
     """The time from `start` to `end`, at which the cable was out; with the charging in it, and what tells of it.
 
-    `start` is -EVER in the first part and `end` is EVER in the last. `elsewhere` are sources whose own cable was out all the
-    time: what they measured is of another place.
+    `start` is -EVER in the first part and `end` is EVER in the last.
     """
 
     start: int
@@ -77,7 +68,6 @@ class Part(msgspec.Struct, frozen=True):
     on: Sequence[Mark]
     plugged: Sequence[Mark]
     measured: Measured
-    elsewhere: frozenset[str]
     resets: Sequence[Reset] = ()
     stretches: Sequence[Stretch] = ()
 
@@ -92,23 +82,27 @@ def observed(tracks: Tracks, rules: Rules) -> Observed:
         by_source(power),
         charge,
     )
-    measured = Measured(power, samples(tracks, CURRENT), samples(tracks, ENERGY), samples(tracks, REGISTER), charge)
-    return Observed(reports.read(told, rules), measured)
+    said = reports.read(told, rules)
+
+    def flows(found: Sequence[Sample]) -> list[Sample]:
+        return [each for each in found if not said.is_idle(each.source, each.at, rules)]
+
+    current, energy, register = (flows(samples(tracks, signal)) for signal in (CURRENT, ENERGY, REGISTER))
+    measured = Measured(flows(power), current, energy, register, charge)
+    return Observed(said, measured)
 
 
 def parts(seen: Observed, rules: Rules) -> list[Part]:
     """Return the parts in which something charged, by time."""
     found = []
     for start, end in pairwise([-EVER, *seen.reports.unplugged, EVER]):
-        on, plugged = _within(seen.reports.on, start, end), _within(seen.reports.plugged, start, end)
-        here = {mark.source for mark in [*on, *plugged]}
-        elsewhere = frozenset(
-            name
-            for name, own in seen.reports.by_source.items()
-            if name not in here and any(start - rules.state_holds_ms <= at <= end for at in own.unplugged)
+        part = Part(
+            start,
+            end,
+            _within(seen.reports.on, start, end),
+            _within(seen.reports.plugged, start, end),
+            seen.measured.between(start, end),
         )
-        measured = seen.measured.between(start, end)
-        part = Part(start, end, on, plugged, measured.without(elsewhere) if elsewhere else measured, elsewhere)
         part = _with_stretches(part, seen, rules)
         if part.stretches:
             found.append(part)

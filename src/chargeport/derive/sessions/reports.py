@@ -89,6 +89,14 @@ class Reports(msgspec.Struct, frozen=True):
                 found.update(at for at in within if not self._is_elsewhere(name, at, within_ms))
         return sorted(found)
 
+    def is_idle(self, source: str, at: int, rules: Rules) -> bool:
+        """Return whether the cable of a source was out for long around an instant: what it measures is of no charging."""
+        own = self.by_source.get(source)
+        if own is None or own.cable_at(at + 1, rules.state_holds_ms) is not False:
+            return False
+        since, until = at - rules.state_holds_ms, at + rules.soc_proof_ms
+        return not any(since <= _last(marks, until) for marks in (own.on, own.plugged))
+
     def _is_elsewhere(self, source: str, at: int, within_ms: int) -> bool:
         """Return whether the cable of this source is out while another says that it is in."""
         if self.by_source[source].cable_at(at + 1, within_ms) is not False:

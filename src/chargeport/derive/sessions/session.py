@@ -221,10 +221,7 @@ def _sources(charge: _Charge, seen: Observed, socs: tuple[float | None, float | 
     counts = {ENERGY.code: seen.measured.energy, REGISTER.code: seen.measured.register}
     return Sources(
         stretches=charge.stretches,
-        counts={
-            code: [sample for sample in between(each, counts_since, until) if sample.source not in part.elsewhere]
-            for code, each in counts.items()
-        },
+        counts={code: between(each, counts_since, until) for code, each in counts.items()},
         registers=frozenset({REGISTER.code}),
         power=part.measured.power,
         soc=between(seen.measured.soc, start - rules.soc_age_ms, end + rules.soc_age_ms),
