@@ -100,7 +100,7 @@ class _Reading:
     def _lasts(self, field: str) -> bool:
         """Whether nothing but what lasts is made of a field, so that its age does little harm."""
         return all(
-            row.signal.cadence is Cadence.LASTING and len(row.fields) == 1 for row in self.dialect.by_field.get(field, ())
+            row.signal.cadence is not Cadence.LIVE and len(row.fields) == 1 for row in self.dialect.by_field.get(field, ())
         )
 
     def _is_told(self, field: str, value: Any) -> bool:
