@@ -60,15 +60,6 @@ class Track(msgspec.Struct, frozen=True):
         end = len(ordered) if to_at is None else bisect_right(ordered, to_at, key=lambda sample: sample.at)
         return ordered[start:end]
 
-    def value_at(self, at: int, max_age_ms: int) -> Value | None:
-        """The newest value reported until `at`; None where it is older than `max_age_ms` or there was none since."""
-        newest: tuple[int, Value | None] | None = None
-        for piece in self.pieces:
-            seen = [instant for instant in piece.instants() if at - max_age_ms <= instant <= at]
-            if seen and (newest is None or (seen[-1], piece.value is not None) >= (newest[0], newest[1] is not None)):
-                newest = (seen[-1], piece.value)
-        return None if newest is None else newest[1]
-
 
 Tracks = Mapping[Signal, Track]
 
