@@ -236,6 +236,10 @@ class TariffSettings(Table, frozen=True):
     windows: Annotated[list[PriceSettings], Meta(description="Prices by the time of the week; the first that holds.")] = []
     zone: Annotated[str, Meta(description="Time zone of the windows, such as Europe/Berlin.")] = "UTC"
     series: Annotated[str | None, Meta(description="CSV file `from,price`, instants in ISO 8601; counts first.")] = None
+    series_kind: Annotated[
+        Literal["slots", "changes"] | None,
+        Meta(description="`slots` end with the last one, as day-ahead hours do; `changes` hold on. Default: by how far apart."),
+    ] = None
     session_fee: Annotated[
         Annotated[float, Meta(ge=0, le=10_000)] | None, Meta(description="For each session, beside its energy.")
     ] = None
