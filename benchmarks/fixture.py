@@ -12,6 +12,7 @@ from chargeport.api.access import hashed
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.store.sqlite.engine import connect
+from chargeport.store.sqlite.keys import slot_of
 from chargeport.store.sqlite.migrations import migrate
 
 CLIENT, TOKEN = "client_benchmark", "cpt_benchmark_token"
