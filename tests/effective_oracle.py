@@ -129,8 +129,8 @@ class Oracle:
             own, _, own_since = self.last(tie, source) if source != DERIVED else (None, 0, -1)
             if charges is False and at < (own_since if own is False else since):
                 return "over"
-            is_derived = DERIVED in (source, teller)
-            grace = 0 if not value else 2 * MIN if is_derived else 10 * S
+            is_own = own is not None and teller != DERIVED
+            grace = 0 if not value else 10 * S if is_own else 2 * MIN
             if charges and (own is False or at < max(since, own_since) - grace):
                 return "over"
         return "ok" if self.is_fresh(signal, source) else "silent"

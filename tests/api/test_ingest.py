@@ -381,6 +381,12 @@ async def test_writing_needs_its_permission(world: World, car: Vehicle) -> None:
     assert await dump(world) == []
 
 
+async def test_an_item_from_the_near_future_does_not_outrank_what_is_sent_next(world: World, app: Client, car: Vehicle) -> None:
+    await taken(world, app, [item(car, 1, at=T0 + 280_000)])
+    world.clock.move(1)
+    assert (await taken(world, app, [item(car, 2, at=T0 - 2_000)]))["accepted"] == 1
+
+
 async def test_an_application_for_connected_vehicles_writes_to_no_other(world: World, car: Vehicle) -> None:
     foreign, readable = await world.car(vin="FOREIGN0000000001"), await world.car()
     writer = await world.application(connected_only=True)

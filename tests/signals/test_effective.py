@@ -210,6 +210,12 @@ def test_a_value_that_came_seconds_before_the_word_that_charging_began_belongs_t
         assert shown(found) == expected
 
 
+def test_a_meter_may_notice_the_power_up_to_two_minutes_before_the_car_says_that_it_charges() -> None:
+    for minutes, expected in ((-5, 7000), (-6, AbsenceReason.NOT_CHARGING)):
+        said = told((WATTAGE, APP, minutes, 7000), (IS_CHARGING, CAR, -3, True))
+        assert shown(found_at(WATTAGE, said)) == expected
+
+
 def test_the_power_of_a_source_that_says_the_car_does_not_charge_there_is_passed_over() -> None:
     said = told(
         (IS_CHARGING, OFFICE, -5, True), (WATTAGE, OFFICE, -4, 11_000), (IS_CHARGING, HOME, -60, False), (WATTAGE, HOME, -1, 0)

@@ -9,10 +9,10 @@ import msgspec
 
 from chargeport.api import paging
 from chargeport.api.access import Access
-from chargeport.api.envelope import View, iso
 from chargeport.api.instants import AT, asked_at
 from chargeport.api.response import Response, answer
 from chargeport.clock import Clock
+from chargeport.derivation.provenance import PROVENANCE
 from chargeport.errors import MALFORMED, PERMISSION, SIGNAL_NOT_FOUND, VEHICLE_NOT_FOUND, Problem
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.definition import Permission, Signal
@@ -20,6 +20,7 @@ from chargeport.signals.effective import DERIVED, Effective, Ranks, effective
 from chargeport.signals.ranks import of_source
 from chargeport.store.protocols import Store
 from chargeport.store.records import Vehicle, VehicleSeries
+from chargeport.wire.envelope import View, iso
 
 _BY_CODE_ORDER: Final = sorted(CATALOGUE, key=lambda signal: signal.code)
 SOURCE: Final = "source"
@@ -64,7 +65,7 @@ class Reads:
         if ask.code is None:
             return await self._all(ask, permissions, at)
         vehicle, found = await self.known(ask, permissions, at)
-        return View(vehicle, permissions, ask.base).single(found)
+        return View(vehicle, permissions, ask.base, PROVENANCE).single(found)
 
     async def known(self, ask: Ask, permissions: frozenset[Permission], at: int | None = None) -> tuple[Vehicle, Effective]:
         """What counts of the signal that is asked for, now or at an instant. Raises Problem (403, 404)."""
@@ -97,7 +98,7 @@ class Reads:
             raise _no_vehicle()
         now = self._clock.now() if at is None else at
         chosen = list(_chosen(found, ask.query, self._store.readings.ranks, now))
-        view = View(found.vehicle, permissions, ask.base)
+        view = View(found.vehicle, permissions, ask.base, PROVENANCE)
         path = f"{ask.base}/v3/vehicles/{ask.vehicle_id}/signals"
         page = paging.asked(ask.query, default_size=max(len(chosen), 1), max_size=paging.MAX_SIZE)
         shown = chosen[page.offset : page.offset + page.size]

@@ -24,8 +24,9 @@ async def read_values(request: Request) -> Response:
     ask = _ask(request, request.path("code"))
     _, found = await request.context.reads.known(ask, allowed)
     signal, asked = found.state.signal, Asked.of(request.query)
-    history = EffectiveHistory(request.context.store, source_asked(request.query))
-    page = await page_of(history, ask.vehicle_id, signal, asked, allowed=allowed, now=request.context.clock.now())
+    now = request.context.clock.now()
+    history = EffectiveHistory(request.context.store, now, source_asked(request.query))
+    page = await page_of(history, ask.vehicle_id, signal, asked, allowed=allowed, now=now)
     path = f"{request.base}/v3/vehicles/{ask.vehicle_id}/signals/{signal.code}/values"
     return conditional(document(page, signal, asked, path, request.query).encode(), ask)
 

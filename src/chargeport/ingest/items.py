@@ -10,7 +10,7 @@ import msgspec
 
 from chargeport.dialects.statuses import reason_of
 from chargeport.ingest.batch import Batch
-from chargeport.ingest.times import observed_at
+from chargeport.ingest.times import AheadTimes, observed_at, stamp_of
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.reading import Absence, AbsenceReason, Reading
@@ -81,8 +81,10 @@ class KeptItem(Item, frozen=True, forbid_unknown_fields=True, rename={"received_
 class ItemChecker:
     """Checks items one after the other; adds their entries and rejections to a batch."""
 
-    def __init__(self, batch: Batch, source: str, now: int, max_future_s: float) -> None:
+    def __init__(self, batch: Batch, source: str, now: int, max_future_s: float, *, ahead: AheadTimes | None = None) -> None:
+        """`ahead` are the times of items before these that lay ahead; without it each item is for itself."""
         self.batch = batch
+        self.ahead = ahead or AheadTimes()
         self.source = source
         self.now = now
         self.max_future_s = max_future_s
@@ -117,11 +119,12 @@ class ItemChecker:
     def _check(self, index: int, item: Item, received_at: int, source: str) -> None:
         batch, vehicle = self.batch, item.vehicle
         try:
-            at = observed_at(item.observed_at, self.now, self.max_future_s)
+            stamp = stamp_of(item.observed_at, self.now, self.max_future_s)
             _check_form(item)
         except Violation as found:
             batch.reject(index, found, item.signal)
             return
+        at = self.ahead.counted_at((batch.client_id, source, vehicle), stamp, self.now)
         for code, body, path in _parts(item):
             signal = BY_CODE.get(code)
             if signal is None:

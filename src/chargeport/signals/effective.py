@@ -20,7 +20,7 @@ from chargeport.signals.state import State, stale_at
 __all__ = ["DERIVED", "Effective", "PassedOver", "Ranks", "Unavailability", "Why", "effective", "next_change_at"]
 
 TOGETHER_MS: Final = 10_000
-"""A value that was observed so shortly before charging began belongs to it: a source may report one moment in parts."""
+"""A value that was observed so shortly before its source said that charging began belongs to it: reports may come in parts."""
 
 _FLOW: Final = frozenset({Dimension.CURRENT, Dimension.VOLTAGE, Dimension.POWER, Dimension.SPEED})
 _FLAGS: Final = (IS_CHARGING, CABLE_CONNECTED)
@@ -195,7 +195,8 @@ def _ended(state: State, session: _Session) -> tuple[Why, int] | None:
     if own is not None and own.value is False:
         return Why.ELSEWHERE, now_is.received_at
     began_at = now_is.since if own is None else max(now_is.since, own.changed_at or 0)
-    before_ms = 0 if not state.value else LAG_MS if is_derived(state.source) or _is_derived(now_is) else TOGETHER_MS
+    is_of_one_report = own is not None and not _is_derived(now_is)
+    before_ms = 0 if not state.value else TOGETHER_MS if is_of_one_report else LAG_MS
     return (Why.OVER, now_is.received_at) if at < began_at - before_ms else None
 
 

@@ -33,6 +33,7 @@ from chargeport.store.records import (
     VehicleSeries,
 )
 from chargeport.store.retention_policy import Horizon, Hour, Policy, Progress
+from chargeport.store.webhooks import Webhooks
 
 
 class Readings(Protocol):
@@ -371,6 +372,11 @@ class Store(Protocol):
     @property
     def notes(self) -> KeyValue:
         """Small texts that sources and workers keep over a restart."""
+        ...
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """Webhooks, and the outbox of their events."""
         ...
 
     async def ping(self) -> None:

@@ -27,6 +27,8 @@ _ROWS: Final = {
     "sessions": "vehicle_key = ?1",
     "told_sessions": "vehicle_key = ?1",
     "session_edits": "vehicle_key = ?1",
+    "subscriptions": "vehicle_key = ?1",
+    "webhook_events": "vehicle_key = ?1",
     "erasures": "vehicle_key = ?1",
     "vehicle_references": "vehicle_key = ?1",
 }
@@ -55,6 +57,8 @@ def erase(connection: Connection, vehicle_id: str) -> Erased | None:
     counts["sessions"] += counts.pop("told_sessions")
     counts["hours"] = counts.pop("hourly")
     counts["connections"] += counts.pop("ended_connections")
+    counts["connections"] += counts.pop("subscriptions")
+    del counts["webhook_events"]  # copies of what else is counted
     del counts["horizons"], counts["erasures"]  # they say no more than how far back what is counted went
     return Erased(**counts, issues=issues)
 

@@ -5,18 +5,35 @@ Texts are put together from parts rendered beforehand: a read is answered some t
 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Final
+from typing import Final, Protocol
 
-from chargeport.api.provenance import derived_from, shown
-from chargeport.api.response import encode
 from chargeport.signals import wire
 from chargeport.signals.catalogue import BY_KEY
 from chargeport.signals.definition import Permission, Signal, Value
 from chargeport.signals.effective import Effective, Unavailability
 from chargeport.signals.places import without_places
 from chargeport.signals.state import State, stale_at
-from chargeport.store.records import Vehicle
+from chargeport.wire.encoding import encode
+from chargeport.wire.provenance import Provenance, shown
 from chargeport.wire.status import STATUS_MISSING_PERMISSION, STATUSES, WORDINGS
+
+
+class Vehicle(Protocol):
+    """What the wire says of a car."""
+
+    @property
+    def id(self) -> str: ...  # noqa: D102
+    @property
+    def make(self) -> str | None: ...  # noqa: D102
+    @property
+    def model(self) -> str | None: ...  # noqa: D102
+    @property
+    def year(self) -> int | None: ...  # noqa: D102
+    @property
+    def powertrain(self) -> str | None: ...  # noqa: D102
+    @property
+    def mode(self) -> str: ...  # noqa: D102
+
 
 _DAY_MS: Final = 86_400_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -78,10 +95,11 @@ def vehicle_resource(vehicle: Vehicle, base: str) -> str:
 class View:
     """One reader's view of a car: which permissions, under which base URL."""
 
-    __slots__ = ("_base", "_path", "_permissions", "_vehicle")
+    __slots__ = ("_base", "_derived_from", "_path", "_permissions", "_vehicle")
 
-    def __init__(self, vehicle: Vehicle, permissions: frozenset[Permission], base: str) -> None:
+    def __init__(self, vehicle: Vehicle, permissions: frozenset[Permission], base: str, provenance: Provenance) -> None:
         self._vehicle = vehicle
+        self._derived_from = provenance.derived_from
         self._permissions = permissions
         self._base = base
         self._path = f"{base}/v3/vehicles/{vehicle.id}/signals"
@@ -111,7 +129,7 @@ class View:
         return (
             f'{{"value":"SUCCESS"}},"body":{self._body(state)}}},"meta":{{"retrievedAt":"{received_at}",'
             f'"oemUpdatedAt":"{iso(state.observed_at or 0)}","ingestedAt":"{received_at}",'
-            f'"source":{quoted(shown(state.source, state.rule))}{derived_from(state.source, state.rule)}{_until(state)}}}'
+            f'"source":{quoted(shown(state.source, state.rule))}{self._derived_from(state.source, state.rule)}{_until(state)}}}'
         )
 
     def _untrue(self, state: State, against: Unavailability) -> str:
@@ -122,7 +140,7 @@ class View:
         return (
             f'{status},"body":{self._body(state)}}},"meta":{{"retrievedAt":"{iso(state.received_at or 0)}",'
             f'"oemUpdatedAt":"{iso(state.observed_at or 0)}","ingestedAt":"{iso(against.since)}",'
-            f'"source":{quoted(shown(state.source, state.rule))}{derived_from(state.source, state.rule)}{_until(state)}}}'
+            f'"source":{quoted(shown(state.source, state.rule))}{self._derived_from(state.source, state.rule)}{_until(state)}}}'
         )
 
     def _body(self, state: State) -> str:
