@@ -3,7 +3,7 @@
     ── hours ──────────────────┤ raw_from                     (what is older is read from the hours)
       sentinel, head … holder ─┤◀ 30 min ▶├── runs, whole ──▶
 
-Behind `raw_from` stay the runs of the half hour before it, which live values and pauses of charging reach over, and of what
+Behind `raw_from` stay the runs of the half hour before it, which live values reach over, and of what
 held then: the run that held (*holder*), the first of its value (*head*), by which `changed_at` is known, and the run before
 that (*sentinel*), at which whoever looks for the head stops. If it was an absence, the same of the value before it.
 
@@ -15,17 +15,25 @@ by what is not known. So sending anything again changes no hour.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, groupby, islice
-from typing import NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
-from chargeport.signals.catalogue import IS_CHARGING
-from chargeport.signals.definition import Cadence, Signal, Value
-from chargeport.signals.spans import not_charging
-from chargeport.signals.state import LIVE_FOR_MS
+from chargeport.signals.catalogue import CABLE_CONNECTED, IS_CHARGING
+from chargeport.signals.definition import Cadence, Kind, Signal, Value
+from chargeport.signals.freshness import Freshness
+from chargeport.signals.ranks import Ranks
+from chargeport.signals.reading import AbsenceReason
+from chargeport.signals.state import LIVE_FOR_MS, State
+from chargeport.signals.sweep import Report, Sweep
 from chargeport.store.history.hours import HourRow, Known, Seen, hour_of, with_late
 from chargeport.store.history.runs import ALWAYS, Rows, Run, head
 from chargeport.store.retention_policy import DAY_MS, HOUR_MS
 
-Pauses = list[tuple[int, int]]
+FLAGS: Final = (IS_CHARGING, CABLE_CONNECTED)
+MAX_CARRIED: Final = 24 * 31
+"""In how many hours a late value counts at the most: one at rest, or while the cable is in, may stand for long."""
+
+_SOURCE: Final = "folded"  # stands for the one source that is folded
+_RANKS: Final = Ranks()
 
 
 class Fold(NamedTuple):
@@ -65,10 +73,12 @@ Parts = Mapping[tuple[Signal, str], tuple[Rows, Hours]]
 """The series of a car, by signal and source."""
 
 
-def fold(series: Parts, what: Fold) -> int:
-    """Fold the series of a group of signals (live ones are of one with charge-ischarging); how many hours were written."""
-    sources = dict.fromkeys(source for _, source in series)
-    return sum(_fold_source({key[0]: each for key, each in series.items() if key[1] == source}, what) for source in sources)
+def fold(series: Parts, what: Fold, freshness: Freshness) -> int:
+    """Fold the series of a group of signals, those of one source together; how many hours were written."""
+    written = 0
+    for source in dict.fromkeys(source for _, source in series):
+        written += _fold_source({key[0]: each for key, each in series.items() if key[1] == source}, what, freshness)
+    return written
 
 
 def due(series: Parts, known: Fold | None, target: int) -> Fold | None:
@@ -85,17 +95,15 @@ def due(series: Parts, known: Fold | None, target: int) -> Fold | None:
     return what if is_late else None
 
 
-def _fold_source(series: Mapping[Signal, tuple[Rows, Hours]], what: Fold) -> int:
-    """Fold what one source reported, with the pauses of charging that it reported itself; how many hours were written."""
+def _fold_source(series: Mapping[Signal, tuple[Rows, Hours]], what: Fold, freshness: Freshness) -> int:
+    """Fold what one source reported, with the flags that it reported itself; how many hours were written."""
     belated = {signal: late(rows, hours, what) for signal, (rows, hours) in series.items()}
-    starts = [what.from_at, *(seen[0].at for seen in belated.values() if seen)]
-    charging = series.get(IS_CHARGING)
-    pauses = [] if charging is None else _pauses(charging[0], min(starts) - LIVE_FOR_MS, what.until)
+    flags = {flag: series[flag][0] for flag in FLAGS if flag in series}
     written = 0
     for signal, (rows, hours) in series.items():
-        mine = pauses if _may_pause(signal) else []
-        written += _fold_late(signal, hours, what, belated[signal], mine)
-        found = list(_hours(rows, signal, mine, what))
+        fold = _SeriesFold(signal, flags, freshness)
+        written += fold.late(hours, belated[signal], what)
+        found = list(fold.hours(rows, what))
         hours.write(found)
         written += len(found)
     return written
@@ -119,23 +127,6 @@ def reach(sizes: Iterable[tuple[int, int]], from_at: int, target: int, limit: in
     return target
 
 
-def _may_pause(signal: Signal) -> bool:
-    return signal.cadence is Cadence.LIVE and signal is not IS_CHARGING
-
-
-def _pauses(rows: Rows, start: int, until: int) -> Pauses:
-    """The pauses of charging, from the changes of charge-ischarging as `History.history` tells them."""
-    changes: list[tuple[int, Value | None]] = []
-    before = next(rows.back(start), None)
-    for run in rows.onward(start):
-        if run.observed_at >= until:
-            break
-        if before is None or not before.says(run.value, run.absence):
-            changes.append((run.observed_at, None if run.value is None else bool(run.value)))
-        before = run
-    return not_charging(changes, until)
-
-
 def _seen(runs: Iterable[Run], since_at: int | None = None, before: Run | None = None) -> Iterator[Seen]:
     """All sightings of runs that follow each other, in order."""
     for run in runs:
@@ -157,23 +148,116 @@ def _known(rows: Rows, at: int) -> Known:
     return known
 
 
-def _hours(rows: Rows, signal: Signal, pauses: Pauses, what: Fold) -> Iterator[HourRow]:
-    """The hours in [from_at, until) of which there is something to say."""
-    held = next(rows.back(what.from_at, seen=True), None)
-    runs = chain([] if held is None else [held], _until(rows.onward(what.from_at, seen=True), what.until))
-    since_at = None if held is None else head(rows, held)[0].observed_at
-    seen = (each for each in _seen(runs, since_at, held) if what.from_at <= each.at < what.until)
-    known = _known(rows, what.from_at)
-    start = what.from_at // HOUR_MS
-    for group in _by_hour(seen):
-        hour = group[0].at // HOUR_MS
-        if start < hour:
-            yield from _carried(signal, known, pauses, start)
-        row = hour_of(signal, known, group, pauses, hour)
-        yield row
-        known, start = row.known, hour + 1
-    if start * HOUR_MS < what.until:
-        yield from _carried(signal, known, pauses, start)
+class _SeriesFold:
+    """Folds one series. Whether a value of it stood is decided as if its source were the only one."""
+
+    def __init__(self, signal: Signal, flags: Mapping[Signal, Rows], freshness: Freshness) -> None:
+        self._signal = signal
+        self._flags = {flag: rows for flag, rows in flags.items() if flag is not signal}
+        self._is_tied = signal.cadence is not Cadence.LASTING or signal in FLAGS
+        self._freshness = freshness
+
+    def hours(self, rows: Rows, what: Fold) -> Iterator[HourRow]:
+        """The hours in [from_at, until) of which there is something to say."""
+        held = next(rows.back(what.from_at, seen=True), None)
+        runs = chain([] if held is None else [held], _until(rows.onward(what.from_at, seen=True), what.until))
+        since_at = None if held is None else head(rows, held)[0].observed_at
+        seen = [each for each in _seen(runs, since_at, held) if what.from_at <= each.at < what.until]
+        yield from self._between(_known(rows, what.from_at), seen, what.from_at // HOUR_MS, what.until // HOUR_MS)
+
+    def late(self, hours: Hours, belated: Sequence[Seen], what: Fold) -> int:
+        """Put late sightings into their hours; how many were written."""
+        written = 0
+        groups = list(_by_hour(belated))
+        theirs = {seen[0].at // HOUR_MS for seen in groups}
+        for seen in groups:
+            hour = seen[0].at // HOUR_MS
+            row = hours.newest(hour)
+            if row is not None and row.hour == hour and not _is_carried(row):
+                found = [with_late(self._signal, row, seen)]
+            else:
+                end = hour + 1
+                while end not in theirs and end * HOUR_MS < what.from_at and end - hour < MAX_CARRIED and _is_free(hours, end):
+                    end += 1
+                before = hours.newest(hour - 1)
+                known = Known() if before is None else before.known
+                found = list(self._between(known, seen, hour, end))
+                found += _emptied(self._signal, hours, {each.hour for each in found}, hour, end)
+            hours.write(found)
+            written += len(found)
+        return written
+
+    def _between(self, known: Known, seen: Sequence[Seen], first: int, end: int) -> Iterator[HourRow]:
+        """The rows of the hours from `first` on and before `end`: those in which something was seen, or a tied value stood."""
+        stood = self._stood(known, seen, first * HOUR_MS, end * HOUR_MS)
+        groups = {group[0].at // HOUR_MS: group for group in _by_hour(seen)}
+        for hour in sorted(groups.keys() | (stood.keys() if self._signal.cadence is not Cadence.LASTING else set())):
+            row = hour_of(self._signal, known, groups.get(hour, []), stood.get(hour, {}), hour)
+            known = row.known
+            yield row
+
+    def _stood(self, known: Known, seen: Sequence[Seen], start: int, until: int) -> dict[int, dict[Any, int]]:
+        """By hour, for how many milliseconds each value stood."""
+        states = {self._signal.key: self._state(self._signal, known)}
+        reports: dict[int, dict[str, list[Report]]] = {self._signal.key: {_SOURCE: _reports(self._signal, seen)}}
+        for flag, rows in self._flags.items() if self._is_tied else ():
+            states[flag.key] = self._state(flag, _known(rows, start))
+            told = (each for each in _seen(_until(rows.onward(start, seen=True), until)) if each.at < until)
+            reports[flag.key] = {_SOURCE: _reports(flag, told)}
+        present = {key: (state,) for key, state in states.items() if state is not None}
+        found: dict[int, dict[Any, int]] = {}
+        for span in Sweep(self._signal, _RANKS, self._freshness, start, present).take(reports, until):
+            counts = span.effective
+            if counts is not None and counts.unavailability is None and counts.state.value is not None:
+                _spread(found, counts.state.value, span.start, span.end)
+        return found
+
+    def _state(self, signal: Signal, known: Known) -> State | None:
+        if known.newest_at is None:
+            return None
+        absence = None if known.absence is None else AbsenceReason(known.absence)
+        return State(
+            signal, _value(signal, known.value), known.value_at, known.since_at, known.value_at, _SOURCE, 0, absence,
+            known.absence_at, known.absence_at, _SOURCE, self._freshness.of(_SOURCE, signal),
+        )  # fmt: skip
+
+
+def _is_carried(row: HourRow) -> bool:
+    """Whether nothing was seen in an hour: what was known before goes on in it."""
+    return row.known.newest_at is None or row.known.newest_at < row.hour * HOUR_MS
+
+
+def _is_free(hours: Hours, hour: int) -> bool:
+    """Whether nothing was seen in an hour."""
+    row = hours.newest(hour)
+    return row is None or row.hour != hour or _is_carried(row)
+
+
+def _emptied(signal: Signal, hours: Hours, written: set[int], first: int, end: int) -> list[HourRow]:
+    """The hours in which a value stood that does not stand any more, since another one came between."""
+    found = hours.between(first, end, end - first)
+    return [hour_of(signal, row.known, (), {}, row.hour) for row in found if row.hour not in written]
+
+
+def _spread(found: dict[int, dict[Any, int]], value: Value, at: int, end: int) -> None:
+    """Count the time for which a value stood to the hours in which it did."""
+    while at < end:
+        upto = min((at // HOUR_MS + 1) * HOUR_MS, end)
+        stood_ms = found.setdefault(at // HOUR_MS, {})
+        stood_ms[value] = stood_ms.get(value, 0) + upto - at
+        at = upto
+
+
+def _reports(signal: Signal, seen: Iterable[Seen]) -> list[Report]:
+    return [
+        Report(each.at, each.at, _value(signal, each.value), None if each.absence is None else AbsenceReason(each.absence))
+        for each in seen
+    ]
+
+
+def _value(signal: Signal, value: Any) -> Value | None:
+    """A value as it was before a database that has no flags."""
+    return bool(value) if signal.kind is Kind.FLAG and value is not None else value
 
 
 def _until(runs: Iterator[Run], until: int) -> Iterator[Run]:
@@ -181,14 +265,6 @@ def _until(runs: Iterator[Run], until: int) -> Iterator[Run]:
         if run.observed_at >= until:
             return
         yield run
-
-
-def _carried(signal: Signal, known: Known, pauses: Pauses, hour: int) -> Iterator[HourRow]:
-    """The hour in which a live value goes on that was seen before it, and nothing else is."""
-    if signal.cadence is Cadence.LIVE and known.newest_at is not None:
-        row = hour_of(signal, known, (), pauses, hour)
-        if row.held_ms:
-            yield row
 
 
 def late(rows: Rows, hours: Hours, what: Fold) -> list[Seen]:
@@ -219,26 +295,6 @@ def _is_new(hours: Hours, at: int, known_at: dict[int, int]) -> bool:
 
 def _by_hour(seen: Iterable[Seen]) -> Iterator[list[Seen]]:
     return (list(group) for _, group in groupby(seen, key=lambda each: each.at // HOUR_MS))
-
-
-def _fold_late(signal: Signal, hours: Hours, what: Fold, belated: Sequence[Seen], pauses: Pauses) -> int:
-    """Put late sightings into their hours; how many were written."""
-    written = 0
-    groups = list(_by_hour(belated))
-    theirs = {seen[0].at // HOUR_MS for seen in groups}
-    for seen in groups:
-        hour = seen[0].at // HOUR_MS
-        before = hours.newest(hour)
-        if before is not None and before.hour == hour:
-            found = [with_late(signal, before, seen)]
-        else:
-            found = [hour_of(signal, Known() if before is None else before.known, seen, pauses, hour)]
-            behind = hour + 1
-            if behind not in theirs and behind * HOUR_MS < what.from_at and not hours.between(behind, behind + 1, 1):
-                found += _carried(signal, found[0].known, pauses, behind)
-        hours.write(found)
-        written += len(found)
-    return written
 
 
 def kept(rows: Rows, folded_until: int) -> Kept:

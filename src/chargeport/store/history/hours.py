@@ -1,6 +1,7 @@
 """One hour of one series: what stood in it for how long, and what was known at its end.
 
-Weights are those of `signals.spans.stood`, so an hour says what a bucket of an hour said while its runs were kept.
+Weights are those of the effective state, as if the source were the only one: so an hour says what a bucket of an hour said
+while its runs were kept.
 """
 
 import math
@@ -11,7 +12,6 @@ import msgspec
 
 from chargeport.signals.definition import Kind, Signal, Value
 from chargeport.signals.reading import AbsenceReason
-from chargeport.signals.spans import stood
 from chargeport.store.retention_policy import HOUR_MS, Hour
 
 
@@ -60,14 +60,12 @@ class HourRow(NamedTuple):
     known: Known
 
 
-def hour_of(signal: Signal, known: Known, seen: Sequence[Seen], pauses: Sequence[tuple[int, int]], hour: int) -> HourRow:
-    """The row of an hour: `known` is what was known at its beginning, `seen` what was seen in it, in order."""
-    start, said = hour * HOUR_MS, None if known.absence_at is not None else known.value
-    before = [] if known.newest_at is None else [(known.newest_at, said)]
-    stood_ms: dict[Any, int] = {}
-    for span in stood(signal, [*before, *((each.at, each.value) for each in seen)], pauses, start + HOUR_MS):
-        if span.end > start:
-            stood_ms[span.value] = stood_ms.get(span.value, 0) + span.end - max(span.start, start)
+def hour_of(signal: Signal, known: Known, seen: Sequence[Seen], stood_ms: dict[Any, int], hour: int) -> HourRow:
+    """The row of an hour: `known` is what was known at its beginning, `seen` what was seen in it, in order.
+
+    `stood_ms` are the milliseconds for which each value stood in it.
+    """
+    said = None if known.absence_at is not None else known.value
     changes = 0
     for each in seen:
         changes += each.value is not None and each.value != said

@@ -8,16 +8,18 @@ from collections.abc import Sequence
 from typing import Final
 
 from chargeport.signals.catalogue import BY_KEY
+from chargeport.signals.freshness import Freshness
 from chargeport.store.history.folding import Fold, day, due, fold, kept, reach
 from chargeport.store.history.runs import ALWAYS
 from chargeport.store.retention_policy import HOUR_MS, Keep, Policy, Progress
 from chargeport.store.sqlite.engine import Connection, fetch
 from chargeport.store.sqlite.hourly import HourTable
 from chargeport.store.sqlite.keys import OF, OF_VEHICLE, SeriesKey
+from chargeport.store.sqlite.readings import ReadingTables
 from chargeport.store.sqlite.series import Series
 from chargeport.store.sqlite.writer import Writer
 
-STEP_SIGHTINGS: Final = 2_000  # folded in one step: about 10 ms
+STEP_SIGHTINGS: Final = 500  # folded in one step: about 10 ms
 STEP_CARS: Final = 8  # looked at in one step: about 10 ms
 STEP_DROPPED: Final = 4_000  # hours dropped in one step
 
@@ -43,20 +45,20 @@ _DROP: Final = (
 )
 
 
-def step(connection: Connection, now: int, policy: Policy, after: int = 0) -> Progress:
+def step(connection: Connection, now: int, policy: Policy, freshness: Freshness, after: int = 0) -> Progress:
     """Fold and drop a little, from the car behind `after` on. Runs inside a transaction."""
     cars = fetch(connection, _CARS, (after, STEP_CARS))
     for (car,) in cars:
         for group, keep in policy.groups.items():
             if keep.raw_days is None:
                 continue
-            done = _step_of(connection, car, group, keep, now)
+            done = _step_of(connection, car, group, keep, now, freshness=freshness)
             if done is not None:
                 return done
     return Progress(after=cars[-1][0], more=True) if len(cars) == STEP_CARS else Progress()
 
 
-def _step_of(connection: Connection, car: int, group: str, keep: Keep, now: int) -> Progress | None:
+def _step_of(connection: Connection, car: int, group: str, keep: Keep, now: int, *, freshness: Freshness) -> Progress | None:
     """What was done of one group of a car; None when there was nothing to do."""
     sources: dict[int, str] = dict(fetch(connection, "SELECT key, name FROM sources"))
     series: list[SeriesKey] = [(row[0], row[1], row[2]) for row in fetch(connection, _SERIES, (car,))]
@@ -66,7 +68,7 @@ def _step_of(connection: Connection, car: int, group: str, keep: Keep, now: int)
     if what is not None:
         sizes = (row for key in series for row in fetch(connection, _SIZES, (*key, what.from_at, what.until, STEP_SIGHTINGS)))
         what = what._replace(until=reach(sizes, what.from_at, what.until, STEP_SIGHTINGS))
-        hours = fold(parts, what)
+        hours = fold(parts, what, freshness)
         runs = sum(_delete(connection, key, what.until) for key in series)
         connection.execute(_SET_HORIZON, (car, group, what.until, what.hours_from if what.hours_from > -ALWAYS else None))
         return Progress(runs, hours, 0, car - 1, True)
@@ -109,9 +111,11 @@ def _drop(connection: Connection, car: int, group: str, series: Sequence[SeriesK
 class RetentionTables:
     """`store.protocols.Retention` on SQLite."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, readings: ReadingTables) -> None:
         self._writer = writer
+        self._readings = readings
 
     async def fold(self, policy: Policy, now: int, after: int = 0) -> Progress:
         """Fold a little of what is older than the policy says. See `store.protocols.Retention`."""
-        return await self._writer.call(lambda connection: step(connection, now, policy, after))
+        freshness = self._readings.freshness
+        return await self._writer.call(lambda connection: step(connection, now, policy, freshness, after))

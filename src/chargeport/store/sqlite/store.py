@@ -39,7 +39,7 @@ class SqliteStore:
         self._scans = Scans(path, self._health)
         self.readings = ReadingTables(path, reader, writer, self._scans)
         self.history = HistoryTables(reader, self._scans, self.readings)
-        self.retention = RetentionTables(writer)
+        self.retention = RetentionTables(writer, self.readings)
         self.vehicles = VehicleTables(path, reader, writer)
         self.access = AccessTables(reader, writer, self._scans)
         self.sessions = SessionTables(reader, writer, self._scans)
