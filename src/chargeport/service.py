@@ -70,7 +70,7 @@ class Service:
         """The application on this service."""
         reads = Reads(self.store, self.access, self.clock)
         deps = AppContext(
-            self.store, self.access, reads, self.clock, self.settings, self.tail, self.positions, self.feeds.intake
+            self.store, self.access, reads, self.clock, self.settings, self.tail, self.positions, self.feeds.pipeline
         )
         return build_app(deps, pages, lane=lane, sockets=self.feeds.sockets())
 

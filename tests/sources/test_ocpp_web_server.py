@@ -71,7 +71,7 @@ async def test_a_station_reaches_the_central_system_through_the_web_server(world
             async with httpx.AsyncClient(base_url=url) as client:
                 assert (await client.get("/healthz")).status_code == 200
             listens.cancel()
-        assert [one.topic for one in await heard.count(1)] == ["StatusNotification"]
+        assert [one.topic for one in await heard.count(2)] == ["station other", "StatusNotification"]
 
 
 async def test_a_connection_that_is_silent_is_not_taken_for_an_idle_http_one(

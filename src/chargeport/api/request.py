@@ -13,7 +13,7 @@ from chargeport.api.reads import Reads
 from chargeport.api.tail import Tail
 from chargeport.clock import Clock
 from chargeport.errors import PERMISSION, Problem
-from chargeport.ingest.pipeline import Intake
+from chargeport.ingest.pipeline import Pipeline
 from chargeport.settings import Settings
 from chargeport.signals.definition import Permission
 from chargeport.store.protocols import Store
@@ -30,7 +30,7 @@ class AppContext(msgspec.Struct, frozen=True):
     settings: Settings
     tail: Tail
     positions: Positions
-    intake: Intake
+    pipeline: Pipeline
 
 
 class Caller(NamedTuple):
