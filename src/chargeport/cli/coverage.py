@@ -11,14 +11,13 @@ from chargeport.cli.database import with_store
 from chargeport.cli.finding import every
 from chargeport.cli.options import Database, Json
 from chargeport.cli.output import print_json, print_table, say
-from chargeport.cli.signals import states_of
+from chargeport.cli.signals import known_of
 from chargeport.cli.vehicles import described
 from chargeport.clock import SystemClock
 from chargeport.signals.catalogue import CATALOGUE
-from chargeport.signals.definition import Permission
-from chargeport.signals.held import held
+from chargeport.signals.definition import Permission, Signal
 from chargeport.store.protocols import Store
-from chargeport.store.records import Page, Vehicle, VehicleSeries
+from chargeport.store.records import Page, Vehicle
 
 Maybe = Annotated[
     str | None, typer.Argument(metavar="[VEHICLE]", help="Id, VIN or alias; else all, a line each.", show_default=False)
@@ -48,16 +47,21 @@ def coverage(*, vehicle: Maybe = None, database: Database = None, as_json: Json 
     if as_json:
         from chargeport.api.vehicles import coverage as document
 
-        print_json(document(found, frozenset(Permission), now))
+        print_json(document(found.found, frozenset(Permission), found.ranks, now))
         return
     say(f"{described(found.vehicle)}  {found.vehicle.id}", "bold")
-    print_table(rows.COLUMNS, (rows.row(signal, found, now) for signal in CATALOGUE))
+    print_table(rows.COLUMNS, (row for signal in CATALOGUE for row in _rows(signal, found, now)))
     if issues:
         say(f"{_counted(issues)} this vehicle: {SHOWS}")
 
 
-async def _one(store: Store, name: str) -> tuple[VehicleSeries, int]:
-    found = await states_of(store, name)
+def _rows(signal: Signal, found: rows.Known, now: int) -> list[rows.Row]:
+    """A signal, and below it what other sources say."""
+    return [rows.row(signal, found, now), *rows.other_rows(signal, found, now)]
+
+
+async def _one(store: Store, name: str) -> tuple[rows.Known, int]:
+    found = await known_of(store, name)
     return found, _concerning(found, await _issues(store))
 
 
@@ -67,11 +71,11 @@ async def _issues(store: Store) -> Counter[str | None]:
     return Counter(each.issue.vehicle or None for each in found)
 
 
-def _concerning(found: VehicleSeries, issues: Counter[str | None]) -> int:
+def _concerning(known: rows.Known, issues: Counter[str | None]) -> int:
     """How many issues name a car; where it has never reported, those that name no car at all may be about it, too."""
-    vehicle = found.vehicle
+    vehicle = known.found.vehicle
     named = sum(issues[name] for name in {vehicle.id, vehicle.vin, *vehicle.aliases} - {None})
-    return named if found.series else named + issues[None]
+    return named if known.found.series else named + issues[None]
 
 
 def _counted(issues: int) -> str:
@@ -79,14 +83,16 @@ def _counted(issues: int) -> str:
 
 
 async def _summaries(store: Store) -> list[Summary]:
-    now = SystemClock().now()
+    now, ranks = SystemClock().now(), store.readings.ranks
     found = [await store.readings.signals(vehicle.id) for vehicle in await every(store.vehicles.vehicles)]
     issues = await _issues(store)
-    return [_summary(each, _concerning(each, issues), now) for each in found if each is not None]
+    known = [rows.Known(each, ranks) for each in found if each is not None]
+    return [_summary(each, _concerning(each, issues), now) for each in known]
 
 
-def _summary(found: VehicleSeries, issues: int, now: int) -> Summary:
-    counts = Counter(rows.status(held(found.series, signal, now), found, now) for signal in CATALOGUE)
+def _summary(known: rows.Known, issues: int, now: int) -> Summary:
+    found = known.found
+    counts = Counter(rows.status(known.of(signal, now)) for signal in CATALOGUE)
     heard = [state.received_at for states in found.series.values() for state in states if state.received_at is not None]
     return Summary(found.vehicle, counts, max(heard, default=None), issues)
 

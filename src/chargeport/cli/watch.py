@@ -8,7 +8,6 @@ from typing import Annotated, Final
 import msgspec
 import typer
 
-from chargeport.api.absences import WORDINGS
 from chargeport.api.provenance import shown
 from chargeport.cli.database import with_store
 from chargeport.cli.finding import vehicle_called
@@ -23,8 +22,10 @@ from chargeport.signals.freshness import Freshness
 from chargeport.signals.reading import AbsenceReason
 from chargeport.staleness import cadence
 from chargeport.staleness.expiry import Expiry, ExpiryWatch
+from chargeport.store.effective_feed import EffectiveFeed
 from chargeport.store.protocols import Store
 from chargeport.store.records import Change
+from chargeport.wire.status import WORDINGS
 
 POLL_S: Final = 0.5  # whoever writes is another process, whose doorbell is not heard here
 PORTION: Final = 1000  # changes read at once
@@ -59,16 +60,16 @@ async def _watch(store: Store, name: str, signals: frozenset[Signal], as_json: b
 async def followed(store: Store, vehicle_id: str, position: int, clock: Clock) -> AsyncIterator[Change | Expiry]:
     """Every change of a car after a position, and the end of every live value when its time runs out, for good."""
     endings = ExpiryWatch(store, clock, lambda each: each == vehicle_id)
+    feed = EffectiveFeed(store)
     await cadence.follow(store)
     endings.watch([vehicle_id])
     looked_at = clock.now()
     while True:
         changes = await store.readings.changes(position, PORTION)
         endings.take(changes)
-        for change in changes:
-            if change.vehicle_id == vehicle_id:
-                yield change
-            position = change.position
+        for change in await feed.events([change for change in changes if change.vehicle_id == vehicle_id]):
+            yield change
+        position = changes[-1].position if changes else position
         if len(changes) == PORTION:
             continue
         for ending in await endings.look():

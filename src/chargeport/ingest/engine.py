@@ -14,7 +14,7 @@ from chargeport.ingest.issues import issue_of
 from chargeport.ingest.memory import HELD_MS, CarMemory, Said
 from chargeport.ingest.times import as_of
 from chargeport.signals import bodies
-from chargeport.signals.catalogue import BY_CODE, CATALOGUE, IS_CHARGING, IS_CONNECTED
+from chargeport.signals.catalogue import BY_CODE, CABLE_CONNECTED, CATALOGUE, IS_CHARGING
 from chargeport.signals.definition import Cadence, Dimension, Kind, Signal, Value
 from chargeport.signals.reading import Absence, AbsenceReason, Entry, Issue, Reading
 from chargeport.signals.violation import Rule, Violation
@@ -166,7 +166,7 @@ class _Normaliser:
             for row in self._rows(lost)
             if row.combine is not None and row.signal.cadence is not Cadence.LIVE and not told.keys() & set(row.fields)
         ]
-        for row in sorted(rows, key=lambda row: (row.signal is not IS_CHARGING, row.signal is not IS_CONNECTED)):
+        for row in sorted(rows, key=lambda row: (row.signal is not IS_CHARGING, row.signal is not CABLE_CONNECTED)):
             own = {field: told[field] for field in row.fields if field in told}
             try:
                 if row.combine is None:
@@ -193,7 +193,7 @@ class _Normaliser:
 
     def _read_held(self) -> None:
         """Enter what was held back because it counts only while charging or plugged in, where the car is so now."""
-        turned = (IS_CHARGING, IS_CONNECTED)
+        turned = (IS_CHARGING, CABLE_CONNECTED)
         if not any(isinstance(entry, Reading) and entry.signal in turned and entry.value for entry in self.entries):
             return
         own, latest = {entry.signal for entry in self.entries}, self.at
@@ -272,7 +272,9 @@ class _Normaliser:
 
     def _follow_the_plug(self) -> None:
         """Enter what follows from the cable being out: nothing charges, and what holds only while plugged in is over."""
-        if not any(entry.signal is IS_CONNECTED and isinstance(entry, Reading) and not entry.value for entry in self.entries):
+        if not any(
+            entry.signal is CABLE_CONNECTED and isinstance(entry, Reading) and not entry.value for entry in self.entries
+        ):
             return
         own = {entry.signal for entry in self.entries}
         if self.memory.charging.at(self.at) and IS_CHARGING not in own:
@@ -298,7 +300,7 @@ class _Normaliser:
         if signal is IS_CHARGING and memory.charging.at(at) is not value:
             memory.forget(dialect.of_a_charge, at - HELD_MS)
             memory.charging.note(at, bool(value))
-        if (signal is IS_CONNECTED or (signal is IS_CHARGING and value)) and memory.plugged.at(at) is not value:
+        if (signal is CABLE_CONNECTED or (signal is IS_CHARGING and value)) and memory.plugged.at(at) is not value:
             memory.forget(dialect.of_a_plug, at - HELD_MS if value else at)
             memory.plugged.note(at, bool(value))
         memory.say(signal, Said(at, value, field, self.is_ahead))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from chargeport.dialects.table import Known
-from chargeport.signals.catalogue import IS_CHARGING, IS_CONNECTED
+from chargeport.signals.catalogue import CABLE_CONNECTED, IS_CHARGING
 from chargeport.signals.definition import Signal, Value
 from chargeport.signals.state import State
 
@@ -81,7 +81,7 @@ class CarMemory:
                 continue
             if state.signal is IS_CHARGING:
                 self.charging.note(state.changed_at or state.observed_at, bool(state.value))
-            if state.signal is IS_CONNECTED:
+            if state.signal is CABLE_CONNECTED:
                 self.plugged.note(state.changed_at or state.observed_at, bool(state.value))
             absent_at = state.absence_at or 0
             is_absent = absent_at > state.observed_at

@@ -177,7 +177,7 @@ CATALOGUE: Final[tuple[Signal, ...]] = (
         key=13, code="charge-fastchargertype", name="FastChargerType", group=CHARGE, kind=Kind.TEXT, cadence=Cadence.PLUGGED,
         permission=Permission.READ_CHARGE,
         known=("CCS", "CHADEMO", "SUPERCHARGER", "GBT", "OTHER"),
-        summary="The DC standard of the connected, or the last connected, fast charger.",
+        summary="The DC standard of the connected fast charger.",
         example={"value": "CCS"},
     ),
     Signal(
@@ -276,4 +276,4 @@ BY_CODE: Final = {signal.code: signal for signal in CATALOGUE}
 BY_KEY: Final = {signal.key: signal for signal in CATALOGUE}
 
 IS_CHARGING: Final = BY_CODE["charge-ischarging"]
-IS_CONNECTED: Final = BY_CODE["charge-ischargingcableconnected"]
+CABLE_CONNECTED: Final = BY_CODE["charge-ischargingcableconnected"]

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from chargeport.signals.definition import Signal
 from chargeport.signals.freshness import Freshness
+from chargeport.signals.ranks import Ranks
 from chargeport.signals.reading import Entry, Issue
 from chargeport.store.access import Access
 from chargeport.store.records import (
@@ -48,6 +49,19 @@ class Readings(Protocol):
         """From now on states stand for as long as this says. Nothing that is stored changes."""
         ...
 
+    @property
+    def ranks(self) -> Ranks:
+        """Which sources readers prefer. In memory only."""
+        ...
+
+    def set_ranks(self, ranks: Ranks) -> None:
+        """From now on readers prefer sources as this says. Nothing that is stored changes."""
+        ...
+
+    async def sources(self) -> list[str]:
+        """The names of all sources that ever reported, the derived values' too, by name."""
+        ...
+
     async def write(self, entries: Sequence[Entry], only_for: str | None = None) -> list[Outcome]:
         """Store entries and say, in their order, what became of each; returns when they are on disk.
 
@@ -59,7 +73,7 @@ class Readings(Protocol):
         ...
 
     async def signal(self, vehicle_id: str, signal: Signal) -> VehicleSeries | None:
-        """The car with the series of one signal and, beside a live one, those of charge-ischarging.
+        """The car with the series of one signal and, unless it lasts whatever happens, those of charging and of the cable.
 
         None when there is no such car. A source that never reported the signal has no state.
         """
