@@ -144,6 +144,16 @@ async def test_what_can_not_have_been_received_yet_is_an_issue(store: Store, rec
     assert await value(store, "wattage") == (2, "car")
 
 
+async def test_a_stamp_ahead_does_not_outrank_what_is_reported_next(store: Store, clock: ManualClock) -> None:
+    whole = pipeline(store, clock)
+    await whole.take([msgspec.structs.replace(said({"wattage": 0}), observed_at=T0 + 280_000)])
+    assert await value(store, "wattage") == (0, "car")
+    clock.move(2)
+    late = said({"wattage": 7000}, at=T0 + 2_000)
+    await whole.take([msgspec.structs.replace(late, observed_at=T0 - 5_000)])
+    assert await value(store, "wattage") == (7000, "car")
+
+
 async def test_an_unknown_car_is_an_issue_that_says_what_to_do_and_can_be_read_again(store: Store) -> None:
     whole = pipeline(store)
     taken = await whole.take([said({"wattage": 1}, source="box", vehicle="bob")])

@@ -14,7 +14,7 @@ from chargeport.wire import events
 
 
 def signal_event(change: Change, base: str, freshness: Freshness, *, places: bool) -> bytes:
-    """A change as an event, for a reader who may see its signal; places in it are for those who may see `places`."""
+    """A change as an event without its id, for a reader who may see its signal; places in it are for who may see `places`."""
     # Documents can be large, and the same one is seldom wanted twice: only what is small is remembered.
     write = _event if change.signal.kind is Kind.DOCUMENT else _remembered_event
     return write(change, base, places, freshness.of(change.source, change.signal))
@@ -37,7 +37,7 @@ def ending_data(ending: Expiry, base: str, *, places: bool) -> str:
 
 
 def _event(change: Change, base: str, places: bool, live_for_ms: int) -> bytes:
-    return events.block(events.SIGNAL, data(change, base, live_for_ms, places=places), change.position)
+    return events.block(events.SIGNAL, data(change, base, live_for_ms, places=places))
 
 
 _remembered_event: Final = lru_cache(1024)(_event)

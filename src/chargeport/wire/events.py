@@ -29,15 +29,19 @@ def data(vehicle: Vehicle, found: Effective, base: str, provenance: Provenance, 
     return f'{{"vehicle":"{vehicle.id}","signal":{view.element(found)}}}'
 
 
-def block(kind: str, data_line: str, position: int | None = None) -> bytes:
-    """An event. What time alone brought about has no position, for it is no change."""
-    place_line = "" if position is None else f"id: {position}\n"
-    return f"{place_line}event: {kind}\ndata: {data_line}\n\n".encode()
+def block(kind: str, data_line: str) -> bytes:
+    """An event, to be sent behind its position. What time alone brought about has none, for it is no change."""
+    return f"event: {kind}\ndata: {data_line}\n\n".encode()
 
 
-def place(position: int) -> bytes:
+def place(position: str) -> bytes:
     """Tells the client how far the feed has come, without an event."""
-    return b"id: %d\n\n" % position
+    return identified(position) + b"\n"
+
+
+def identified(position: str) -> bytes:
+    """The line with the position, sealed; it stands in front of an event or alone."""
+    return b"id: %b\n" % position.encode()
 
 
 def end(problem: Problem) -> bytes:

@@ -1,6 +1,7 @@
 """The newest value of each signal, the changes that led there, and everything that is stored, in order."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -10,13 +11,15 @@ from chargeport.signals.freshness import Freshness
 from chargeport.signals.ranks import Ranks
 from chargeport.signals.reading import AbsenceReason, Entry
 from chargeport.signals.state import State
-from chargeport.store.records import Change, Outcome, Selection, Stretch, VehicleSeries
+from chargeport.store.history.runs import ALWAYS
+from chargeport.store.records import Change, Forgotten, Outcome, Selection, Stretch, VehicleSeries
 from chargeport.store.sqlite import rows
 from chargeport.store.sqlite.engine import Connection, Row, fetch
+from chargeport.store.sqlite.forgetting import forget
+from chargeport.store.sqlite.keys import MAX_SOURCES, SOURCE_BITS, VEHICLE_SHIFT
 from chargeport.store.sqlite.reader import Reader
 from chargeport.store.sqlite.scans import Scans
 from chargeport.store.sqlite.sightings import sightings
-from chargeport.store.sqlite.slot import MAX_SOURCES, SOURCE_BITS, VEHICLE_SHIFT
 from chargeport.store.sqlite.writer import Writer
 
 _SERIES: Final = (1 << VEHICLE_SHIFT) - 1  # the part of a slot that names a signal and a source
@@ -162,6 +165,20 @@ class ReadingTables:
             live_for_ms,
             None if rule is None else self._reader.rule(rule),
         )
+
+    async def forget(
+        self, source: str, vehicle_id: str | None = None, from_at: int | None = None, to_at: int | None = None
+    ) -> Forgotten:
+        """Erase what a source reported. See `store.protocols.Readings`."""
+        bounds = (-ALWAYS if from_at is None else from_at, ALWAYS if to_at is None else to_at)
+        found, after = Forgotten(), 0
+        while True:
+            step = partial(forget, source=source, vehicle_id=vehicle_id, bounds=bounds, after=after)
+            erased, reached = await self._writer.call(step)
+            found = found.plus(erased)
+            if reached is None:
+                return found
+            after = reached
 
     async def changes(self, after: int, limit: int) -> list[Change]:
         """The stored changes after a position, oldest first."""
