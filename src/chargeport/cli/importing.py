@@ -9,12 +9,11 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from chargeport import config
-from chargeport.cli import typed
+from chargeport.cli import configuration, typed
 from chargeport.cli.database import with_store
 from chargeport.cli.finding import vehicle_called
 from chargeport.cli.local_times import zone as zone_called
-from chargeport.cli.options import Config, Database, Json
+from chargeport.cli.options import Database, Json
 from chargeport.cli.output import print_json, say
 from chargeport.cli.progress import progress
 from chargeport.clock import SystemClock
@@ -78,7 +77,6 @@ def import_readings(
     time: TimeColumn = None,
     zone: Zone = None,
     time_format: TimeFormat = None,
-    config_file: Config = None,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
@@ -89,7 +87,7 @@ def import_readings(
     from chargeport.cli.import_dialect import DialectImporter
     from chargeport.cli.intake import Importer, Plan, Tally
 
-    settings = config.load(config_file)
+    settings = configuration.settings()
     form = _form(settings, dialect, time, zone, time_format)
 
     async def run(store: Store) -> Tally:
@@ -102,8 +100,6 @@ def import_readings(
             importer = Importer(store, clock, plan, tell) if form is None else DialectImporter(store, clock, plan, tell, form)
             await importer.take_all(stream, lambda: show(share()))
         return importer.tally
-
-    database = database if database is not None or config_file is None else settings.database.url
 
     tally = with_store(database, run)
     if as_json:

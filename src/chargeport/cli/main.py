@@ -11,6 +11,7 @@ from chargeport import __version__
 from chargeport.cli import (
     applications,
     backup,
+    configuration,
     connections,
     coverage,
     demo,
@@ -46,7 +47,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
 app.add_typer(applications.group, name="app")
 app.add_typer(vehicles.group, name="vehicle")
@@ -65,6 +65,8 @@ app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.command("migrate")(migrate.migrate)
 app.command("doctor")(doctor.doctor)
+configuration.add_config_option(app)
+app.command("demo")(demo.demo)  # the one command without settings: it is the same everywhere
 
 
 def _version(wanted: bool) -> None:

@@ -1,6 +1,5 @@
 """Options and arguments that several commands share."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,14 +12,13 @@ Database = Annotated[
     typer.Option(
         "--database",
         metavar="URL",
-        help="sqlite:///FILE; else CHARGEPORT_DATABASE, else sqlite:///chargeport.db.",
+        help="sqlite:///FILE; else CHARGEPORT_DATABASE, else the settings file's, else chargeport.db.",
         show_default=False,
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Host = Annotated[str | None, typer.Option("--host", help="Address to listen on.", show_default=False)]
 Port = Annotated[int | None, typer.Option("--port", help="Port to listen on; 0 for any that is free.", show_default=False)]
-Config = Annotated[Path | None, typer.Option("--config", help="Settings file (TOML).", show_default=False)]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 Permissions = Annotated[

@@ -10,11 +10,10 @@ from typing import Annotated, Any, Final
 import msgspec
 import typer
 
-from chargeport import config
-from chargeport.cli import typed
+from chargeport.cli import configuration, typed
 from chargeport.cli.ages import long
 from chargeport.cli.database import with_store
-from chargeport.cli.options import Config, Database, Json, VehicleName
+from chargeport.cli.options import Database, Json, VehicleName
 from chargeport.cli.output import print_json, print_table, say
 from chargeport.cli.signals import states_of
 from chargeport.cli.vehicles import described
@@ -53,15 +52,14 @@ def records(
         str | None,
         typer.Option("--csv", metavar="FILE", help="Write them to a file; - for standard output.", show_default=False),
     ] = None,
-    config_file: Config = None,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
     """Show the charging sessions of a vehicle, oldest first: also those that go on, and with people's edits.
 
-    Costs and places are those that the server told; with --config, what its places and tariffs say of all.
+    Costs and places are those of the server's records, else what the places and tariffs of the settings say.
     """
-    settings = config.load(config_file)
+    settings = configuration.settings()
 
     async def look(store: Store) -> tuple[Vehicle, list[dict[str, Any]]]:
         found = await states_of(store, vehicle)

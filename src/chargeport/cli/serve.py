@@ -2,21 +2,27 @@
 
 import asyncio
 import logging
-from typing import Annotated
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Final
 
 import typer
 
 from chargeport import config
-from chargeport.cli.options import Config, Database, Host, Port
+from chargeport.cli import configuration
+from chargeport.cli.options import Database, Host, Port
 from chargeport.cli.output import say
 from chargeport.config import Role
 from chargeport.errors import SettingError
+from chargeport.installation import program
 from chargeport.settings import Settings
+from chargeport.store.base import Store
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 def serve(
     *,
-    config_file: Config = None,
     database: Database = None,
     host: Host = None,
     port: Port = None,
@@ -24,17 +30,19 @@ def serve(
 ) -> None:
     """Serve the API. Settings come from flags, then the environment (CHARGEPORT_*), then the settings file."""
     flags = {("database", "url"): database, ("server", "host"): host, ("server", "port"): port}
-    settings = config.load(config_file, flags=flags)
+    settings = configuration.settings(flags)
     if role != "all":
         raise SettingError(f"--role {role}: this version does everything in one process: leave it out, or say all.")
     logging.basicConfig(level=settings.server.log.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for name, near in config.misspelt_variables():
+        _LOG.warning("%s in the environment is no setting: the nearest name is %s", name, near)
     import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings))
+        runner.run(_serve(settings, configuration.flags_to_reach(database)))
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, flags: str) -> None:
     from chargeport import web
     from chargeport.dashboard import page
     from chargeport.service import Service
@@ -43,11 +51,34 @@ async def _serve(settings: Settings) -> None:
         service = Service.open(settings)
         try:
             await service.start()
+            hints = [*_origins(settings), *await _first_steps(service.store, flags)]
             app, log = service.app(page.handlers()), settings.server.log
-            await web.serve(app, listening, _announce, log, stopping=service.tail.stop, certificate=settings.server.certificate)
+            await web.serve(
+                app, listening, lambda url: _announce(url, hints), log, stopping=service.tail.stop,
+                certificate=settings.server.certificate,
+            )  # fmt: skip
         finally:
             await service.close()
 
 
-def _announce(url: str) -> None:
+def _announce(url: str, hints: list[str]) -> None:
     say(f"Chargeport answers at {url} — documentation at {url}/docs")
+    for each in hints:
+        say(each)
+
+
+def _origins(settings: Settings) -> Iterator[str]:
+    """Where the settings come from, and where the data are."""
+    settings_file = configuration.file()
+    if settings_file is None:
+        yield f"Settings  none from a file: {config.FILE_NAME} in {Path.cwd()} would be read, or what --config names"
+    else:
+        yield f"Settings  {settings_file.absolute()}"
+    yield f"Database  {config.database_file(settings.database.url).absolute()}"
+
+
+async def _first_steps(store: Store, flags: str) -> list[str]:
+    """How to make what every program needs and this database does not have yet."""
+    if any(each.revoked_at is None for each in await store.applications()):
+        return []
+    return [f"There is no application yet. This makes one, for a program:\n  {program()} app create NAME{flags}"]

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import msgspec
 import typer
 
-from chargeport import config
-from chargeport.cli.database import database_of, with_store
-from chargeport.cli.options import Config, Database, Json
+from chargeport.cli import configuration
+from chargeport.cli.database import with_store
+from chargeport.cli.options import Database, Json
 from chargeport.cli.output import print_json, say
 from chargeport.clock import SystemClock
 from chargeport.errors import ChargeportError
@@ -43,7 +43,6 @@ def replay(
     vehicle: Annotated[
         str | None, typer.Option(metavar="VEHICLE", help="The car, where the recording names none.", show_default=False)
     ] = None,
-    config_file: Config = None,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
@@ -53,7 +52,7 @@ def replay(
     """
     if (file is None) is not of_issues:
         raise ChargeportError("Name a recording, or say --issues.")
-    settings = config.load(config_file)
+    settings = configuration.settings()
 
     async def run(store: Store) -> dict[str, Any]:
         from chargeport.runtime.feeds import Feeds
@@ -64,7 +63,7 @@ def replay(
         spoken = next((each.dialect.name for each in feeds.built if each.source.name == source), None)
         return await _recording(feeds.intake, _deliveries(file, dialect or spoken, source, vehicle))
 
-    told = with_store(database_of(config_file, database), run)
+    told = with_store(database, run)
     if as_json:
         print_json(told)
     else:
