@@ -4,8 +4,21 @@ Instants inside Chargeport are whole milliseconds since 1970 (UTC), named `..._a
 """
 
 import asyncio
+import logging
 import time
-from typing import Protocol
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final, Protocol
+
+RELEASED_AT: Final = 1_795_824_000_000  # 2026-11-28: a clock that is behind this was never set
+LEAP_MS: Final = 120_000  # NTP slews what is less, and sources differ by more
+LOOK_EVERY_MS: Final = 1_000
+SETTLING_MS: Final = 15 * 60_000  # after boot, in which boards without a battery get their time from the network
+LONGEST_SETTLING_MS: Final = 400 * 86_400_000  # that such a board may have been off
+LONGEST_BEHIND_MS: Final = 30 * 86_400_000  # that a clock is believed to be behind what was stored before
+
+
+_log = logging.getLogger("chargeport.clock")
 
 
 class Clock(Protocol):
@@ -30,6 +43,112 @@ class SystemClock:
     async def sleep(self, duration_s: float) -> None:
         """Wait in real time."""
         await asyncio.sleep(duration_s)
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _since_boot_ms() -> int:
+    """Milliseconds since boot, those in which the machine slept included where the system counts them."""
+    return time.clock_gettime_ns(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)) // 1_000_000
+
+
+class SteadyClock:
+    """The machine's clock, held steady where it leaps: the clock of a server.
+
+    A value that was stored with a time far ahead is the latest of its signal until that time has come. So a leap (NTP, a
+    virtual machine that was resumed, a board whose battery is empty) is not followed before there is a reason to believe it.
+    Time goes on meanwhile by the clock that counts from boot, which nobody sets.
+
+    Safe to use from several threads: at worst a leap is noticed twice.
+    """
+
+    def __init__(self, wall: Callable[[], int] = _wall_ms, since_boot: Callable[[], int] = _since_boot_ms) -> None:
+        self._wall = wall
+        self._since_boot = since_boot
+        self._set(wall(), since_boot())
+        self._is_held = False
+
+    def now(self) -> int:
+        """Milliseconds since the epoch, UTC."""
+        wall = self._wall()
+        if self._looked_at <= wall < self._look_again_at:
+            return wall
+        since_boot = self._since_boot()
+        expected = self._at + since_boot - self._boot_at
+        leap = wall - expected
+        if abs(leap) <= LEAP_MS:
+            self._follow(wall, since_boot)
+            return wall
+        if self._is_credible(wall, expected, since_boot):
+            _log.warning("The machine's clock was set by %s; it is followed: %s.", _span(leap), _why(expected))
+            self._follow(wall, since_boot)
+            return wall
+        if not self._is_held:
+            self._hold(expected, since_boot)
+            _log.error(
+                "The machine's clock leapt by %s. Chargeport counts on from %s until the clock is back, or the times that "
+                "sources send agree with it. If the clock is right, restart Chargeport.", _span(leap), _text(expected),
+            )  # fmt: skip
+        return expected
+
+    async def sleep(self, duration_s: float) -> None:
+        """Wait in real time."""
+        await asyncio.sleep(duration_s)
+
+    def not_before(self, stored_at: int) -> None:
+        """Take into account when the newest stored values were received: the time can't be earlier than that."""
+        wall = self._wall()
+        behind = stored_at - wall
+        if behind <= LEAP_MS:
+            return
+        if wall >= RELEASED_AT and behind > LONGEST_BEHIND_MS:
+            _log.error(
+                "Values are stored with times up to %s, which is ahead of the machine's clock (%s). If the clock is right, "
+                "remove them with: chargeport repair clock", _text(stored_at), _text(wall),
+            )  # fmt: skip
+            return
+        self._hold(stored_at, self._since_boot())
+        _log.error(
+            "The machine's clock (%s) is behind the newest stored values. Chargeport counts on from %s until the clock has "
+            "passed it, or the times that sources send agree with the clock. If the clock is right, remove what was stored ahead "
+            "with: chargeport repair clock", _text(wall), _text(stored_at),
+        )  # fmt: skip
+
+    def witness(self, at: int) -> None:
+        """Compare with an instant that another clock gave just now: one that agrees with ours ends the doubt about it."""
+        if not self._is_held:
+            return
+        wall = self._wall()
+        if wall >= RELEASED_AT and abs(at - wall) <= LEAP_MS:
+            _log.warning("The machine's clock is followed again: the times that sources send agree with it.")
+            self._follow(wall, self._since_boot())
+
+    def _is_credible(self, wall: int, expected: int, since_boot: int) -> bool:
+        """Return whether a leap is a clock that was set right: one that had never been set, or the first time after boot."""
+        if wall < RELEASED_AT:
+            return False
+        if expected < RELEASED_AT:
+            return True
+        return since_boot < SETTLING_MS and 0 < wall - expected < LONGEST_SETTLING_MS
+
+    def _follow(self, wall: int, since_boot: int) -> None:
+        if self._is_held:
+            _log.warning("The machine's clock is followed again.")
+        self._is_held = False
+        self._set(wall, since_boot)
+
+    def _hold(self, at: int, since_boot: int) -> None:
+        self._is_held = True
+        self._set(at, since_boot)
+        self._look_again_at = self._looked_at  # each time, while in doubt
+
+    def _set(self, at: int, since_boot: int) -> None:
+        self._at = at
+        self._boot_at = since_boot
+        self._looked_at = at
+        self._look_again_at = at + LOOK_EVERY_MS
 
 
 class ManualClock:
@@ -70,3 +189,15 @@ class ScaledClock:
     async def sleep(self, duration_s: float) -> None:
         """Wait until this clock has moved on by `duration_s`."""
         await asyncio.sleep(duration_s / self._speed)
+
+
+def _why(expected: int) -> str:
+    return "it had never been set" if expected < RELEASED_AT else "the machine has just started"
+
+
+def _span(leap_ms: int) -> str:
+    return f"{'+' if leap_ms > 0 else '-'}{timedelta(seconds=abs(leap_ms) // 1000)}"
+
+
+def _text(at: int) -> str:
+    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -22,7 +22,7 @@ from chargeport.api.request import AppContext
 from chargeport.api.routes import Handler
 from chargeport.api.tail import Tail
 from chargeport.bus.memory import Doorbell
-from chargeport.clock import Clock, SystemClock
+from chargeport.clock import Clock, SteadyClock
 from chargeport.config import database_file
 from chargeport.derivation.worker import Derivation
 from chargeport.derivation.workings import Workings
@@ -36,6 +36,8 @@ from chargeport.store.retention import keep
 from chargeport.store.retention_policy import Keep, Policy
 from chargeport.store.sqlite import SqliteStore
 
+LAST_CHANGES = 100  # that tell until when the clock has come: a bundle of an import may carry older times
+
 
 class Service:
     """A running Chargeport, apart from the web server around it."""
@@ -43,7 +45,7 @@ class Service:
     def __init__(self, store: Store, settings: Settings, clock: Clock | None = None, doorbell: Doorbell | None = None) -> None:
         self.store = store
         self.settings = settings
-        self.clock = clock or SystemClock()
+        self.clock = clock or SteadyClock()
         self.doorbell = doorbell or Doorbell()
         self.access = Access(store, self.clock)
         self.tail = Tail(store, self.access, self.clock, self.doorbell)
@@ -55,10 +57,13 @@ class Service:
         self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
-    def open(cls, settings: Settings, clock: Clock | None = None) -> "Service":
-        """A service on the database that the settings name. Raises StartError, SchemaError, SettingError."""
+    def open(cls, settings: Settings, clock: Clock | None = None, *, anew: bool = False) -> "Service":
+        """Open a service on the database that the settings name; `anew` as in `SqliteStore.open`.
+
+        Raises StartError, SchemaError, SettingError.
+        """
         doorbell = Doorbell()
-        store = SqliteStore.open(database_file(settings.database.url), doorbell.ring)
+        store = SqliteStore.open(database_file(settings.database.url), doorbell.ring, anew=anew)
         return cls(store, settings, clock, doorbell)
 
     def app(self, pages: Mapping[str, Handler], *, lane: bool = True) -> ASGIApp:
@@ -73,6 +78,8 @@ class Service:
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
+        if isinstance(self.clock, SteadyClock):
+            self.clock.not_before(await self._last_received_at())
         await self.cadences.begin()
         self._tasks.append(asyncio.create_task(self.cadences.run(), name="cadence"))
         if self.policy.is_limited:
@@ -81,6 +88,11 @@ class Service:
         if self.settings.derive.enabled:
             self.store.on_written(self.derivation.heard)
             self._tasks.append(asyncio.create_task(self.derivation.run(), name="derivation"))
+
+    async def _last_received_at(self) -> int:
+        """When the newest of the last stored changes was received; 0 where there is none."""
+        last = await self.store.changes(max(0, await self.store.position() - LAST_CHANGES), LAST_CHANGES)
+        return max((change.received_at for change in last), default=0)
 
     async def close(self) -> None:
         """Stop the sources, end the streams and let go of the store."""

@@ -18,6 +18,7 @@ from chargeport.signals.reading import Reading
 from chargeport.store.records import Vehicle
 from chargeport.store.sqlite import SqliteStore, backup, copies, restore, seal
 from chargeport.store.sqlite.backup import back_up
+from chargeport.store.sqlite.files import MARKER
 
 WATTAGE = BY_CODE["charge-wattage"]
 HELD = (
@@ -33,7 +34,7 @@ def car(chargeport: CommandLine, database: Path) -> str:
 
 
 def listed(folder: Path) -> list[str]:
-    return sorted(file.name for file in folder.iterdir())
+    return sorted(file.name for file in folder.iterdir() if not file.name.endswith(MARKER))
 
 
 def test_a_backup_is_restored_as_it_was(chargeport: CommandLine, car: str, tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_commands_work_beside_a_server_on_the_same_file(tmp_path: Path) -> None:
         assert port[-1] in refused
         assert "--port" in refused
         stop(server, signal.SIGTERM)
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["cars.db"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["cars.db", "cars.db.created"]
 
 
 def test_serve_stops_at_ctrl_c(tmp_path: Path) -> None:

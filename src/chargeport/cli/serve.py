@@ -26,6 +26,7 @@ def serve(
     database: Database = None,
     host: Host = None,
     port: Port = None,
+    create: Annotated[bool, typer.Option("--create", help="Make an empty database where one is gone.")] = False,
     role: Annotated[Role, typer.Option("--role", help="What this process does; on one machine: all.")] = "all",
 ) -> None:
     """Serve the API. Settings come from flags, then the environment (CHARGEPORT_*), then the settings file."""
@@ -39,16 +40,16 @@ def serve(
     import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings, configuration.flags_to_reach(database)))
+        runner.run(_serve(settings, configuration.flags_to_reach(database), anew=create))
 
 
-async def _serve(settings: Settings, flags: str) -> None:
+async def _serve(settings: Settings, flags: str, *, anew: bool) -> None:
     from chargeport import web
     from chargeport.dashboard import page
     from chargeport.service import Service
 
     with web.listen(settings.server.host, settings.server.port) as listening:
-        service = Service.open(settings)
+        service = Service.open(settings, anew=anew)
         try:
             await service.start()
             hints = [*_origins(settings), *await _first_steps(service.store, flags)]

@@ -13,7 +13,6 @@ import apsw
 from chargeport.errors import SchemaError, StartError, StoreError
 
 BUSY_TIMEOUT_MS: Final = 10_000  # another process (a command, a backup) may hold the write lock for a moment
-MAPPED_BYTES: Final = 1 << 38  # 256 GiB of address space, not memory: reads of any size skip a copy
 CACHE_KIB: Final = 262_144
 
 Connection = apsw.Connection
@@ -33,11 +32,12 @@ def connect(path: Path, *, create: bool = False) -> Connection:
             _create_private(path)
         connection = apsw.Connection(str(path), flags=flags)
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+        # The file is not mapped into memory: a mapped file that somebody truncates ends the process (SIGBUS), and beside a busy
+        # writer mapped reads cost twice as much.
         # Built with STAT4, as ours is, SQLite prepares a statement anew whenever a value in its WHERE changes, to plan for that
         # very value. With the planner held stable a key read takes 6 µs instead of 30.
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", f"mmap_size = {MAPPED_BYTES}",
-                       f"cache_size = -{CACHE_KIB}", "temp_store = MEMORY"):  # fmt: skip
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", f"cache_size = -{CACHE_KIB}", "temp_store = MEMORY"):
             connection.execute(f"PRAGMA {pragma}").fetchall()
     except (apsw.Error, OSError) as error:
         raise StartError(f"The database {path} can't be opened: {_reason(path, error)}.") from error
@@ -53,7 +53,9 @@ def _reason(path: Path, error: Exception) -> str:
     if not path.parent.is_dir():
         return f"the folder {path.parent} does not exist"
     if isinstance(error, apsw.NotADBError):
-        return "the file is not an SQLite database"
+        return "the file is not an SQLite database; if it was one, it is damaged: bring back a backup with chargeport restore"
+    if isinstance(error, apsw.Error) and is_damage(error):
+        return f"it is damaged ({error}): bring back a backup with chargeport restore"
     if path.is_dir():
         return "it is a folder"
     if isinstance(error, apsw.ReadOnlyError | PermissionError) or not os.access(path.parent, os.W_OK):
@@ -104,4 +106,16 @@ def translated(error: apsw.Error) -> StoreError:
         return StoreError("The disk is full: nothing can be stored until there is room.")
     if isinstance(error, apsw.BusyError):
         return StoreError("Another program holds the database's write lock.")
+    if is_damage(error):
+        return StoreError(
+            f"The database is damaged ({error}): stop Chargeport and bring back a backup with chargeport restore."
+        )
     return StoreError(f"The database failed: {error}.")
+
+
+def is_damage(error: apsw.Error) -> bool:
+    """Return whether an error means that the file is damaged: trying again does not help."""
+    return (
+        isinstance(error, apsw.CorruptError | apsw.NotADBError)
+        or getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_SHORT_READ
+    )

@@ -12,7 +12,8 @@ from typing import Any, Final
 import apsw
 
 from chargeport.errors import StoreError
-from chargeport.store.sqlite.engine import Row, connect, translated
+from chargeport.store.sqlite.engine import Row, connect, is_damage, translated
+from chargeport.store.sqlite.health import Health
 
 _SOURCES: Final = "SELECT key, name FROM sources"
 
@@ -20,8 +21,9 @@ _SOURCES: Final = "SELECT key, name FROM sources"
 class Reader:
     """Runs queries on a connection that can't write; a failure of SQLite's becomes one of ours. Belongs to one event loop."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, health: Health) -> None:
         self._connection = connect(path)
+        self._health = health
         self._connection.execute("PRAGMA query_only = ON").fetchall()
         self._execute = self._connection.cursor().execute
         self._sources: dict[int, str] = {}
@@ -34,7 +36,10 @@ class Reader:
                 self._begin()
             return self._execute(sql, bindings).fetchall()
         except apsw.Error as error:
-            raise translated(error) from error
+            failure = translated(error)
+            if is_damage(error):
+                self._health.failed(failure, lasting=True)
+            raise failure from error
 
     def row(self, sql: str, bindings: tuple[Any, ...] = ()) -> Row | None:
         """The first row of a query."""

@@ -10,7 +10,8 @@ from typing import Final, TypeVar
 
 import apsw
 
-from chargeport.store.sqlite.engine import Connection, connect, translated
+from chargeport.store.sqlite.engine import Connection, connect, is_damage, translated
+from chargeport.store.sqlite.health import Health
 
 MAX_SCANS: Final = 4  # at once; more would take the processors from those who read the latest values
 CACHE_KIB: Final = 8_192  # a page of history is seldom read twice
@@ -21,8 +22,9 @@ T = TypeVar("T")
 class Scans:
     """Runs functions of a read-only connection in threads. Belongs to one event loop."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, health: Health) -> None:
         self._path = path
+        self._health = health
         self._idle: list[Connection] = []
         self._room = asyncio.Semaphore(MAX_SCANS)
         self._closed = False
@@ -41,7 +43,10 @@ class Scans:
             finally:
                 self._give_back(connection)
         except apsw.Error as error:
-            raise translated(error) from error
+            failure = translated(error)
+            if is_damage(error):
+                self._health.failed(failure, lasting=True)
+            raise failure from error
 
     def _taken(self) -> Connection:
         try:

@@ -16,9 +16,12 @@ from chargeport.signals.state import State
 from chargeport.store.records import Change, Outcome, VehicleStates
 from chargeport.store.sqlite import rows
 from chargeport.store.sqlite.access import AccessTables
-from chargeport.store.sqlite.engine import Connection, Row, connect, fetch, migrate
+from chargeport.store.sqlite.engine import Connection, Row, fetch
+from chargeport.store.sqlite.files import DatabaseFiles, refuse_new
+from chargeport.store.sqlite.health import Health
 from chargeport.store.sqlite.issues import IssueTable
 from chargeport.store.sqlite.notes import NoteTables
+from chargeport.store.sqlite.opening import opened
 from chargeport.store.sqlite.reader import Reader
 from chargeport.store.sqlite.retention import AgeingHistory
 from chargeport.store.sqlite.scans import Scans
@@ -56,28 +59,35 @@ _HEARD_OF: Final = (
     f" AND l.slot & {(1 << SIGNAL_BITS) - 1} IN ({_LIVE_KEYS}))"
 )
 
+PROBE_BYTES: Final = 1 << 18
+_PROBE: Final = "INSERT OR REPLACE INTO remembered VALUES ('chargeport', 'probe', zeroblob(?))"
+_PROBED: Final = "DELETE FROM remembered WHERE owner = 'chargeport' AND key = 'probe'"
+
 
 class SqliteStore(VehicleTables, AccessTables, AgeingHistory, IssueTable, NoteTables, SessionTables, SightingTables):
     """The store on SQLite. Open it with `SqliteStore.open`; it belongs to the event loop it is used on."""
 
-    def __init__(self, path: Path, writer: Writer, reader: Reader) -> None:
+    def __init__(self, path: Path, connection: Connection, ring: Callable[[], None]) -> None:
+        """`connection` is the writing one, of a database that is up to date."""
         self.path = path
-        self._writer = writer
-        self._reader = reader
-        self._scans = Scans(path)
+        self._health = Health()
+        self._writer = Writer(connection, ring, DatabaseFiles(path), self._health)
+        self._reader = Reader(path, self._health)
+        self._scans = Scans(path, self._health)
         self._hearers: list[Callable[[Sequence[Entry]], None]] = []
         self._freshness = Freshness()
         self._live_for_ms: dict[int, int] = {}  # what that says, by source key and signal key in one number
 
     @classmethod
-    def open(cls, path: Path, ring: Callable[[], None] = lambda: None) -> "SqliteStore":
-        """Open the file, made if it is not there and brought up to date if it is old.
+    def open(cls, path: Path, ring: Callable[[], None] = lambda: None, *, anew: bool = False) -> "SqliteStore":
+        """Open the file, made if there was none and brought up to date if it is old.
 
-        `ring` is called after each commit. Raises StartError or SchemaError with one sentence.
+        `ring` is called after each commit. Where there was a database once, an empty one is made only `anew`. Raises StartError
+        or SchemaError with one sentence.
         """
-        connection = connect(path, create=True)
-        migrate(connection, path)
-        return cls(path, Writer(connection, ring), Reader(path))
+        if not anew:
+            refuse_new(path)
+        return cls(path, opened(path), ring)
 
     @classmethod
     def temporary(cls, ring: Callable[[], None] = lambda: None) -> "SqliteStore":
@@ -190,8 +200,11 @@ class SqliteStore(VehicleTables, AccessTables, AgeingHistory, IssueTable, NoteTa
         return self._reader.count("SELECT value FROM sequences WHERE name = 'position'")
 
     async def ping(self) -> None:
-        """Read a row and write a page; raises StoreError."""
+        """Read a row and write a page; after a failure write as much as a batch does. Raises StoreError."""
         self._reader.row("SELECT 1")
+        if self._health.failure is not None:
+            await self._writer.call(lambda connection: connection.execute(_PROBE, (PROBE_BYTES,)))
+            await self._writer.call(lambda connection: connection.execute(_PROBED))
         await self._writer.call(lambda connection: connection.execute("UPDATE sequences SET value = value"))
 
     async def close(self) -> None:

@@ -12,15 +12,18 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import apsw
 
-from chargeport.errors import ChargeportError
+from chargeport.errors import ChargeportError, StoreError
 from chargeport.signals.reading import Entry
 from chargeport.store.records import Outcome
-from chargeport.store.sqlite.engine import Connection, translated
+from chargeport.store.sqlite.engine import Connection, is_damage, translated
+from chargeport.store.sqlite.files import DatabaseFiles
+from chargeport.store.sqlite.health import Health
 from chargeport.store.sqlite.merge import Batch, merge
 
 MAX_GROUP_ENTRIES: Final = 20_000  # bounds how long the first of a group waits for the last: about 0.1 s
 CHECKPOINT_PAGES: Final = 8_192  # 32 MiB of log: copied back when nobody waits
 CHECKPOINT_NOW_PAGES: Final = 65_536  # 256 MiB: copied back even if somebody does
+LOOK_EVERY_S: Final = 1.0  # at the files, while nothing is written
 
 
 T = TypeVar("T")
@@ -37,10 +40,13 @@ class _Job(NamedTuple):
 class Writer:
     """Owns the writing connection and its thread."""
 
-    def __init__(self, connection: Connection, ring: Callable[[], None]) -> None:
+    def __init__(self, connection: Connection, ring: Callable[[], None], files: DatabaseFiles, health: Health) -> None:
         """`ring` is called on the event loop after each commit that stored something."""
         self._connection = connection
         self._ring = ring
+        self._files = files
+        self._health = health
+        self._is_missing = False
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._log_pages = 0
         connection.set_wal_hook(self._note_log_size)
@@ -66,7 +72,14 @@ class Writer:
         self._connection.close()  # whoever closes last copies the log back and removes it
 
     def _run(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        while True:
+            try:
+                job = self._jobs.get(timeout=LOOK_EVERY_S)
+            except queue.Empty:
+                self._look()
+                continue
+            if job is None:
+                return
             group, last = self._gather(job)
             self._settle(*self._commit(group))
             self._checkpoint()
@@ -89,6 +102,8 @@ class Writer:
 
     def _commit(self, group: list[_Job]) -> tuple[list[_Job], list[Any]]:
         """Do the group in one transaction. What fails is answered with its error; the rest of the group is stored."""
+        if self._health.is_lasting and self._health.failure is not None:
+            return group, [self._health.failure] * len(group)
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -99,13 +114,39 @@ class Writer:
                     self._connection.execute("ROLLBACK")
                 raise
         except apsw.Error as error:
-            return group, [translated(error)] * len(group)
+            cause = _first(error)
+            failure = translated(cause)
+            self._health.failed(failure, lasting=is_damage(cause))
+            return group, [failure] * len(group)
         except Exception as error:  # noqa: BLE001  (whatever it is, those who wait must hear of it)
             if len(group) == 1:
                 return group, [error]
             pairs = [self._commit([job]) for job in group]  # one at a time, to find whose it is
             return group, [results[0] for _, results in pairs]
+        if (missing := self._missing()) is not None:  # it is in a file that nobody will open: not acknowledged
+            return group, [missing] * len(group)
+        self._health.worked()
         return group, results
+
+    def _missing(self) -> StoreError | None:
+        """Return why the files are not those that were opened; None where they are, also again."""
+        missing = self._files.missing()
+        if missing is not None:
+            self._health.failed(missing)
+            if not self._is_missing:
+                self._copy_log_back()
+        elif self._is_missing:
+            self._health.worked()
+        self._is_missing = missing is not None
+        return missing
+
+    def _look(self) -> None:
+        """Look at the files while nothing is written."""
+        try:
+            if self._missing() is None and (damage := self._files.damage(self._connection)) is not None:
+                self._health.failed(damage, lasting=True)
+        except (apsw.Error, OSError):  # the next write tells
+            return
 
     def _do(self, group: list[_Job]) -> list[Any]:
         """Every job's result, in order: entries of all batches are merged together, then the functions run."""
@@ -153,10 +194,19 @@ class Writer:
 
     def _checkpoint(self) -> None:
         idle = self._jobs.empty()
-        if self._log_pages < (CHECKPOINT_PAGES if idle else CHECKPOINT_NOW_PAGES):
-            return
+        if self._log_pages >= (CHECKPOINT_PAGES if idle else CHECKPOINT_NOW_PAGES):
+            self._copy_log_back()
+
+    def _copy_log_back(self) -> None:
         try:
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         except apsw.Error:  # readers are in the way, or the disk is full: the next round tries again
             return
         self._log_pages = 0
+
+
+def _first(error: apsw.Error) -> apsw.Error:
+    """Return the error that came first. A full disk ends the transaction, and then there is no savepoint to go back to."""
+    while isinstance(error.__context__, apsw.Error):
+        error = error.__context__
+    return error

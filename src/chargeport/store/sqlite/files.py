@@ -1,0 +1,104 @@
+"""The files of an open database: whether they are still there, the same ones, and whole.
+
+A database is three files: the pages, the log (`-wal`) and the log's index (`-shm`). SQLite goes on with files that were removed
+or replaced under it, so that what it commits is in no file that anybody will ever open.
+"""
+
+import os
+import struct
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from chargeport.errors import StartError, StoreError
+from chargeport.store.sqlite.engine import Connection
+
+MARKER: Final = ".created"
+PARTS: Final = ("", "-wal", "-shm")
+
+_MAGIC: Final = b"SQLite format 3\0"
+_HEADER_BYTES: Final = 100
+_LARGEST_PAGE: Final = 65_536  # written as 1
+_WAY_OUT: Final = "stop Chargeport and bring back a backup with chargeport restore"
+
+Identity = tuple[int, int]
+
+
+class DatabaseFiles:
+    """The files as they were when they were opened."""
+
+    def __init__(self, path: Path) -> None:
+        """Remember the files. A connection has the database open in WAL mode and has read it."""
+        self._paths = [f"{path}{part}" for part in PARTS]
+        self._opened = [_identity(part) for part in self._paths]
+
+    def missing(self) -> StoreError | None:
+        """Return the error that tells which file was removed or replaced; None when all are those that were opened."""
+        for path, opened in zip(self._paths, self._opened, strict=True):
+            found = _identity(path)
+            if found != opened:
+                what = "removed" if found is None else "replaced by another"
+                return StoreError(
+                    f"The database file {path} was {what} while Chargeport runs: nothing is stored until it is put back. "
+                    f"Put it back, or {_WAY_OUT}."
+                )
+        return None
+
+    def damage(self, connection: Connection) -> StoreError | None:
+        """Return the error that tells how the pages' file is damaged: cut off, or with a header that is none.
+
+        Must not run beside a checkpoint of this process, which writes the header first and then lets the file grow.
+        """
+        path = self._paths[0]
+        is_whole, header = connection.read("main", 0, 0, _HEADER_BYTES)
+        if not is_whole or not header.startswith(_MAGIC):
+            return StoreError(f"The database file {path} is damaged at its beginning: {_WAY_OUT}.")
+        page_size, pages = struct.unpack(">H10xI", header[16:32])
+        expected = (_LARGEST_PAGE if page_size == 1 else page_size) * pages
+        size = Path(path).stat().st_size
+        if size < expected:
+            return StoreError(f"The database file {path} was cut off: it has {size} of {expected} bytes; {_WAY_OUT}.")
+        return None
+
+
+def refuse_new(path: Path) -> None:
+    """Raise StartError where there was a database once and is none, or an empty file, now.
+
+    A new one in its place would look as if nothing had ever been stored.
+    """
+    marker = _marker(path)
+    if marker.exists() and (not path.exists() or path.stat().st_size == 0):
+        raise StartError(
+            f"The database {path} is gone: {marker} says that there was one. Put it back, bring back a backup with "
+            f"chargeport restore, or start with chargeport serve --create to begin with an empty one."
+        )
+
+
+def mark(path: Path) -> None:
+    """Leave a marker that there is a database, for `refuse_new`."""
+    marker = _marker(path)
+    if marker.exists():
+        return
+    text = (
+        f"Chargeport opened the database {path.name} here first on {datetime.now(UTC):%Y-%m-%d}. While this file is here, no "
+        "empty database is made in its place. Remove it together with the database.\n"
+    )
+    try:
+        handle = os.open(marker, os.O_WRONLY | os.O_CREAT, 0o600)
+    except OSError:  # a folder that can't be written is told by what opens the database
+        return
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _marker(path: Path) -> Path:
+    return Path(f"{path}{MARKER}")
+
+
+def _identity(path: str) -> Identity | None:
+    """Return device and inode of a file; None where there is none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116  (run before every answer to a write: a third of the cost of Path.stat)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -1,0 +1,43 @@
+"""Whether the database takes writes: the last failure, kept until a write succeeds, and told in the log once."""
+
+import logging
+import threading
+
+from chargeport.errors import StoreError
+
+_log = logging.getLogger("chargeport.store")
+
+
+class Health:
+    """Remembers the failure that stands. Used by the writer's thread and by readers."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._failure: StoreError | None = None
+        self._is_lasting = False
+
+    @property
+    def failure(self) -> StoreError | None:
+        """The failure that stands; None when the last write succeeded."""
+        return self._failure
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether the failure that stands can't end by itself."""
+        return self._is_lasting
+
+    def failed(self, failure: StoreError, *, lasting: bool = False) -> None:
+        """Note a failure. One that is `lasting`, such as damage, is not ended by a write that succeeds."""
+        with self._lock:
+            if str(failure) != str(self._failure):
+                _log.error("%s", failure)
+            if lasting or not self._is_lasting:
+                self._failure, self._is_lasting = failure, lasting
+
+    def worked(self) -> None:
+        """Note that a write succeeded."""
+        if self._failure is None or self._is_lasting:
+            return
+        with self._lock:
+            self._failure = None
+        _log.warning("The database takes writes again")

@@ -1,0 +1,70 @@
+"""The frames of SQLite's log (`-wal`) as they lie in the file, to tell when recovery dropped some of them.
+
+After a crash SQLite takes the log's frames up to the first one whose checksum is wrong, and says nothing of what follows. The
+format is described at sqlite.org/walformat.html. A log has a header of 32 bytes, then frames: 24 bytes and a page each.
+"""
+
+import os
+import struct
+from pathlib import Path
+from typing import BinaryIO, Final, NamedTuple
+
+_HEADER: Final = struct.Struct(">8I")  # magic, version, page size, checkpoint number, two salts, two checksums
+_FRAME: Final = struct.Struct(">4I")  # page, pages of the database after a commit (else 0), two salts
+_FRAME_HEADER_BYTES: Final = 24
+_MAGICS: Final = {0x377F0682: "<", 0x377F0683: ">"}  # the byte order of the checksums
+
+
+class LogFrames(NamedTuple):
+    """What a log holds: its salts, and how many frames there are up to the last one that ends a transaction."""
+
+    salts: tuple[int, int]
+    committed: int
+
+
+def logged(database: Path) -> LogFrames:
+    """Return what the log beside a database holds by its frames' salts; nothing where there is no log.
+
+    The checksums of frames are not looked at. All frames count where the header itself is damaged.
+    """
+    log = Path(f"{database}-wal")
+    try:
+        with log.open("rb") as file:
+            return _read(file)
+    except FileNotFoundError:
+        return LogFrames((0, 0), 0)
+
+
+def _read(file: BinaryIO) -> LogFrames:
+    text = file.read(_HEADER.size)
+    if len(text) < _HEADER.size:
+        return LogFrames((0, 0), 0)
+    magic, _, page_size, _, *salts_and_sums = _HEADER.unpack(text)
+    salts = salts_and_sums[0], salts_and_sums[1]
+    is_sound = magic in _MAGICS and _checksum(text[:24], _MAGICS[magic]) == tuple(salts_and_sums[2:])
+    if not is_sound:
+        return LogFrames(salts, _count(file, None, page_size))
+    return LogFrames(salts, _count(file, salts, page_size))
+
+
+def _count(file: BinaryIO, salts: tuple[int, int] | None, page_size: int) -> int:
+    """Return how many frames there are up to the last one that ends a transaction, with these salts (None: any)."""
+    committed = 0
+    whole = (os.fstat(file.fileno()).st_size - _HEADER.size) // (_FRAME_HEADER_BYTES + page_size)
+    for number in range(1, whole + 1):
+        _, pages, *found = _FRAME.unpack(file.read(_FRAME.size))
+        if salts is not None and tuple(found) != salts:
+            break
+        if pages:
+            committed = number
+        file.seek(_FRAME_HEADER_BYTES - _FRAME.size + page_size, os.SEEK_CUR)
+    return committed
+
+
+def _checksum(text: bytes, order: str) -> tuple[int, int]:
+    """Return the log's running checksum of a text whose length is a multiple of 8."""
+    first = second = 0
+    for left, right in struct.iter_unpack(f"{order}2I", text):
+        first = (first + left + second) & 0xFFFF_FFFF
+        second = (second + right + first) & 0xFFFF_FFFF
+    return first, second

@@ -1,0 +1,232 @@
+"""A database file that is removed, replaced, cut off or damaged, under an open store and before it is opened."""
+
+import logging
+import os
+import shutil
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from chargeport.errors import StartError, StoreError
+from chargeport.signals.catalogue import BY_CODE
+from chargeport.signals.reading import Reading
+from chargeport.store.base import Store
+from chargeport.store.records import Outcome, Vehicle
+from chargeport.store.sqlite import SqliteStore
+from chargeport.store.sqlite.files import MARKER
+
+CAR = Vehicle(id="6f1d2c3b-0000-4000-8000-000000000001")
+AT = 1_777_629_598_000
+POWER = BY_CODE["charge-wattage"]
+
+
+def reading(number: int) -> Reading:
+    return Reading(CAR.id, POWER, number, AT + number * 1000, AT + number * 1000, "box")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "cars.db"
+
+
+@pytest.fixture
+async def store(path: Path) -> AsyncIterator[Store]:
+    opened = SqliteStore.open(path)
+    await opened.add_vehicle(CAR)
+    await opened.write([reading(0)])
+    yield opened
+    await opened.close()
+
+
+def remove(path: Path, part: str = "") -> None:
+    Path(f"{path}{part}").unlink()
+
+
+def copied(path: Path, name: str) -> Path:
+    """The database as a crash would leave it now, under another name: its file and its log."""
+    copy = path.with_name(name)
+    for part in ("", "-wal"):
+        shutil.copy2(f"{path}{part}", f"{copy}{part}")
+    return copy
+
+
+def flip_a_bit(log: Path, place: float) -> None:
+    data = bytearray(log.read_bytes())
+    data[32 + int(len(data) * place)] ^= 0x40
+    log.write_bytes(data)
+
+
+def cut(file: Path, by: int) -> None:
+    os.truncate(file, file.stat().st_size - by)
+
+
+def overwrite(file: Path) -> None:
+    with file.open("r+b") as opened:
+        opened.write(b"\0" * 64)
+
+
+def replace(path: Path, other: Path) -> bytes:
+    """Put a copy of the file in its place; what that holds."""
+    shutil.copy2(path, other)
+    other.replace(path)
+    return path.read_bytes()
+
+
+def contents(file: Path) -> bytes:
+    return file.read_bytes()
+
+
+def move(source: Path, target: Path) -> None:
+    source.rename(target)
+
+
+async def until_not_ready(store: Store) -> str:
+    """Ask until the store says that it is not ready, for two seconds at the most: what it says."""
+    ends_at = time.monotonic() + 2
+    while time.monotonic() < ends_at:
+        try:
+            await store.ping()
+        except StoreError as error:
+            return str(error)
+    pytest.fail("the store still says that it is ready")
+
+
+@pytest.mark.parametrize("part", ["", "-wal", "-shm"])
+async def test_a_removed_file_is_noticed_and_nothing_is_acknowledged(store: Store, path: Path, part: str) -> None:
+    remove(path, part)
+    with pytest.raises(StoreError, match=f"{path.name}{part} was removed .*restore"):
+        await store.write([reading(1)])
+    with pytest.raises(StoreError, match="was removed"):
+        await store.ping()
+
+
+async def test_a_replaced_file_is_noticed_and_the_other_one_is_left_alone(store: Store, path: Path, tmp_path: Path) -> None:
+    before = replace(path, tmp_path / "other.db")
+    with pytest.raises(StoreError, match="was replaced by another"):
+        await store.write([reading(1)])
+    await store.close()
+    assert contents(path) == before
+
+
+async def test_a_file_that_is_put_back_is_used_again(store: Store, path: Path, tmp_path: Path) -> None:
+    move(path, tmp_path / "aside.db")
+    with pytest.raises(StoreError):
+        await store.write([reading(1)])
+    move(tmp_path / "aside.db", path)
+    assert await store.write([reading(2)]) == [Outcome.ACCEPTED]
+    await store.ping()
+
+
+async def test_what_lies_in_a_removed_log_alone_is_saved(path: Path) -> None:
+    store = SqliteStore.open(path)
+    await store.add_vehicle(CAR)
+    await store.write([reading(0)])
+    remove(path, "-wal")
+    with pytest.raises(StoreError):
+        await store.write([reading(1)])
+    copy = path.with_name("as-after-a-power-cut.db")
+    shutil.copy2(path, copy)
+    await store.close()
+    left = SqliteStore.open(copy)
+    assert await left.position() >= 1
+    await left.close()
+
+
+async def test_a_file_that_is_cut_off_is_noticed_and_not_cured_by_writing(
+    store: Store, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await store.close()
+    with caplog.at_level(logging.ERROR):
+        again = SqliteStore.open(path)
+        os.truncate(path, 4096)
+        assert "restore" in await until_not_ready(again)
+        for number in (1, 2):
+            with pytest.raises(StoreError):
+                await again.write([reading(number)])
+        await again.close()
+    assert len([each for each in caplog.records if "cut off" in each.message or "damaged" in each.message]) == 1
+
+
+@pytest.mark.parametrize("size", [4096, 8192])
+async def test_a_database_that_was_cut_off_is_not_opened(store: Store, path: Path, size: int) -> None:
+    await store.close()
+    os.truncate(path, size)
+    with pytest.raises(StartError, match=r"(cut off|damaged).*restore"):
+        SqliteStore.open(path)
+
+
+async def test_a_database_whose_header_is_overwritten_is_not_opened(store: Store, path: Path) -> None:
+    await store.close()
+    overwrite(path)
+    with pytest.raises(StartError):
+        SqliteStore.open(path)
+
+
+@pytest.mark.parametrize("how", ["removed", "emptied"])
+async def test_no_empty_database_is_made_where_there_was_one(store: Store, path: Path, how: str) -> None:
+    await store.close()
+    remove(path) if how == "removed" else os.truncate(path, 0)
+    with pytest.raises(StartError, match=r"is gone: .*restore.*--create"):
+        SqliteStore.open(path)
+    anew = SqliteStore.open(path, anew=True)
+    assert await anew.vehicle(CAR.id) is None
+    await anew.close()
+
+
+async def test_who_removes_the_marker_too_begins_anew(store: Store, path: Path) -> None:
+    await store.close()
+    remove(path)
+    remove(path, MARKER)
+    anew = SqliteStore.open(path)
+    await anew.close()
+
+
+@pytest.mark.parametrize("place", [0.05, 0.5])
+async def test_what_recovery_drops_of_a_damaged_log_is_told(path: Path, caplog: pytest.LogCaptureFixture, place: float) -> None:
+    store = SqliteStore.open(path)
+    await store.add_vehicle(CAR)
+    for number in range(20):
+        await store.write([reading(number)])
+    copy = copied(path, "crashed.db")
+    await store.close()
+    flip_a_bit(Path(f"{copy}-wal"), place)
+    with caplog.at_level(logging.ERROR):
+        opened = SqliteStore.open(copy)
+    await opened.close()
+    assert any("pages were dropped" in each.message for each in caplog.records)
+
+
+async def test_a_log_that_is_whole_or_ends_within_a_transaction_is_not_told_of(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = SqliteStore.open(path)
+    await store.add_vehicle(CAR)
+    for number in range(5):
+        await store.write([reading(number)])
+    cuts = (0, 1, 30, 4000)
+    copies = [copied(path, f"{by}.db") for by in cuts]
+    for copy, by in zip(copies, cuts, strict=True):
+        cut(Path(f"{copy}-wal"), by)
+    await store.close()
+    with caplog.at_level(logging.ERROR):
+        for copy in copies:
+            await SqliteStore.open(copy).close()
+    assert not caplog.records
+
+
+async def fill(store: Store) -> None:
+    for start in range(0, 200_000, 2000):
+        await store.write([reading(number) for number in range(start, start + 2000)])
+
+
+async def test_a_failed_write_is_remembered_until_as_much_can_be_written_again(store: Store) -> None:
+    connection = store._writer._connection  # type: ignore[attr-defined]
+    connection.execute("PRAGMA max_page_count = 40").fetchall()
+    with pytest.raises(StoreError, match="disk is full"):
+        await fill(store)
+    with pytest.raises(StoreError, match="disk is full"):
+        await store.ping()
+    connection.execute("PRAGMA max_page_count = 1000000").fetchall()
+    await store.ping()
