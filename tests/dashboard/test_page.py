@@ -91,7 +91,8 @@ async def test_what_is_old_or_unknown_is_never_shown_as_if_it_were_true(demo: st
     await expect(part(asleep, "reason")).to_have_text(re.compile(r"Last heard \d\sh\sago\. The vehicle has fallen silent"))
     await expect(part(asleep, "power")).to_have_text(re.compile(r"kWlast known \d\sh\sago$"))
     parked = visit.card(PARKED)
-    await expect(part(parked, "power")).to_have_text("—Not reported")
+    await expect(part(parked, "power")).to_have_text("0 kW")
+    await expect(part(parked, "stats")).to_contain_text("Voltage—Not reported")
     assert visit.complaints == []
 
 

@@ -5,7 +5,7 @@ import logging
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -13,6 +13,9 @@ from chargeport import config
 from chargeport.cli import typed
 from chargeport.cli.options import Json
 from chargeport.settings import Settings
+
+LONGEST_STEP_S: Final = 30.0
+"""Of the demo's clock between two looks at the cars: less than a car that is awake is silent for, at any speed."""
 
 
 def demo(
@@ -58,7 +61,7 @@ async def _demo(settings: Settings, count: int, speed: float, as_json: bool) -> 
             reporters = fleet(clock.now(), count=count)
             facts = await demo_fleet.make_known(service, [reporter.profile for reporter in reporters])
             visitor = await demo_fleet.visitor(service)
-            await service.start([Simulator("simulator", reporters, clock, step_s=speed)])
+            await service.start([Simulator("simulator", reporters, clock, step_s=min(speed, LONGEST_STEP_S))])
             pages = page.handlers(lambda: service.access.issue_token(visitor))
             say = lambda url: demo_words.announce(url, facts, as_json)  # noqa: E731
             await web.serve(service.app(pages), listening, say, "warning", stopping=service.tail.stop)
