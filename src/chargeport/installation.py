@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 PROGRAM: Final = "chargeport"
+_BY_MAKE: Final = "CHARGEPORT_BY_MAKE"
 _OF_EXTRA: Final = re.compile(r"""^(?P<package>[^;]+?)\s*;.*\bextra\s*==\s*['"](?P<extra>[^'"]+)['"]""")
 _IMAGE_MARK: Final = ".image"  # a file that our Dockerfile puts beside the packages
 
@@ -27,6 +28,11 @@ def program() -> str:
         return f"{_shown(Path(sys.executable))} -m {PROGRAM}"
     found = shutil.which(PROGRAM)
     return PROGRAM if found is not None and Path(found).resolve() == started.resolve() else _shown(started)
+
+
+def with_flag(flags: str) -> str:
+    """The flags as the reader passes them on: as they are, or through make's ARGS where a Makefile's target runs us."""
+    return f'ARGS="{flags}"' if os.environ.get(_BY_MAKE) else flags
 
 
 def add_extra(extra: str) -> str:

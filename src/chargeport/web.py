@@ -1,6 +1,7 @@
 """The web server around the application: uvicorn on a socket of our own, stopped cleanly."""
 
 import asyncio
+import errno
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from starlette.types import ASGIApp
 
 from chargeport.api.protocol import LaneProtocol
 from chargeport.errors import StartError
+from chargeport.installation import with_flag
 
 BACKLOG = 2048
 MAX_WS_MESSAGE_BYTES = 1 << 24
@@ -36,7 +38,14 @@ def listen(host: str, port: int) -> socket.socket:
 
 def _no_listening(host: str, port: int, error: OSError) -> StartError:
     why = error.strerror or error
-    return StartError(f"Can't listen on {host} port {port}: {why}; another can be named with --host and --port.")
+    return StartError(f"Can't listen on {host} port {port}: {why}; {_another(error)}.")
+
+
+def _another(error: OSError) -> str:
+    """What to try instead: another port where this one is taken, else another address."""
+    if error.errno in (errno.EADDRINUSE, errno.EACCES):
+        return f"name another port, such as {with_flag('--port 9000')}"
+    return f"name an address of this machine, such as {with_flag('--host 127.0.0.1')}"
 
 
 class _Server(uvicorn.Server):
