@@ -88,6 +88,7 @@ TOO_SLOW: Final = ErrorKind(408, "VALIDATION", "REQUEST_TIMEOUT", "Request timeo
 TOO_LARGE: Final = ErrorKind(413, "VALIDATION", "PAYLOAD_TOO_LARGE", "Payload too large")
 UNSUPPORTED_MEDIA: Final = ErrorKind(415, "VALIDATION", "UNSUPPORTED_MEDIA_TYPE", "Unsupported media type")
 NOTHING_ACCEPTED: Final = ErrorKind(422, "VALIDATION", "NOTHING_ACCEPTED", "Nothing was accepted")
+RATE_LIMITED: Final = ErrorKind(429, "RATE_LIMIT", "SMARTCAR_API", "Too many requests", "RETRY_LATER")
 HEAD_TOO_LARGE: Final = ErrorKind(431, "VALIDATION", "HEADERS_TOO_LARGE", "Headers too large")
 INTERNAL: Final = ErrorKind(500, "SERVER", "INTERNAL", "Internal error", "CONTACT_SUPPORT")
 UNAVAILABLE: Final = ErrorKind(503, "SERVER", "STORE_UNAVAILABLE", "Store unavailable", "RETRY_LATER")

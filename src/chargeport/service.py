@@ -20,6 +20,7 @@ from chargeport.api.app import build_app
 from chargeport.api.reads import Reads
 from chargeport.api.request import AppContext
 from chargeport.api.routes import Handler
+from chargeport.api.sign_in import SignIn
 from chargeport.api.tail import Tail
 from chargeport.bus.memory import Doorbell
 from chargeport.clock import Clock, SteadyClock
@@ -48,6 +49,7 @@ class Service:
         self.clock = clock or SteadyClock()
         self.doorbell = doorbell or Doorbell()
         self.access = Access(store, self.clock)
+        self.sign_in = SignIn(store, self.access, self.clock)
         self.tail = Tail(store, self.access, self.clock, self.doorbell)
         self.feeds = Feeds(store, settings, self.clock)
         self.workings = Workings(store, settings, self.clock)
@@ -69,7 +71,7 @@ class Service:
     def app(self, pages: Mapping[str, Handler], *, lane: bool = True) -> ASGIApp:
         """The ASGI application on this service."""
         reads = Reads(self.store, self.access, self.clock)
-        deps = AppContext(self.store, self.access, reads, self.clock, self.settings, self.tail, self.feeds.intake)
+        deps = AppContext(self.store, self.access, reads, self.clock, self.settings, self.tail, self.feeds.intake, self.sign_in)
         return build_app(deps, pages, lane=lane, sockets=self.feeds.sockets())
 
     async def start(self, sources: Sequence[Source] = ()) -> None:

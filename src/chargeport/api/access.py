@@ -114,8 +114,8 @@ class Access:
         done = await self._store.rotate_secret(client_id, hashed(secret), management_token)
         return (secret, management_token) if done else None
 
-    async def issue_token(self, application: Application) -> str:
-        """A new bearer token, good for TOKEN_LIFE_S."""
+    async def issue_token(self, application: Application, life_s: int = TOKEN_LIFE_S) -> str:
+        """A new bearer token, good for so many seconds."""
         token = new_secret("cpt_")
-        await self._store.add_token(hashed(token), application.client_id, self._clock.now() + TOKEN_LIFE_S * 1000)
+        await self._store.add_token(hashed(token), application.client_id, self._clock.now() + life_s * 1000)
         return token

@@ -5,6 +5,7 @@ from starlette.requests import Request as StarletteRequest
 
 from chargeport.api.access import Access
 from chargeport.api.reads import Reads
+from chargeport.api.sign_in import SignIn
 from chargeport.api.tail import Tail
 from chargeport.clock import Clock
 from chargeport.errors import PERMISSION, Problem
@@ -25,6 +26,7 @@ class AppContext(msgspec.Struct, frozen=True):
     settings: Settings
     tail: Tail
     intake: Intake
+    sign_in: SignIn
 
 
 class Request:

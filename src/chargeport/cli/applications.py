@@ -12,11 +12,10 @@ from chargeport.cli.options import ClientId, Database, Json, Label, Permissions
 from chargeport.cli.output import console, print_facts, print_json, print_table, say
 from chargeport.clock import SystemClock
 from chargeport.errors import NotFoundError
-from chargeport.signals.definition import Permission
+from chargeport.signals.definition import READS, Permission
 from chargeport.store.base import Store
 from chargeport.store.records import Application
 
-READS: Final = frozenset(Permission) - {Permission.WRITE_READINGS}
 ONCE: Final = "These secrets are not shown again."
 
 group = typer.Typer(help="Applications: who may use the API.", no_args_is_help=True)

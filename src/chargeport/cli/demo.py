@@ -51,6 +51,7 @@ async def _demo(settings: Settings, count: int, speed: float, as_json: bool) -> 
     from chargeport.cli import demo_fleet, demo_words
     from chargeport.clock import ScaledClock, SystemClock
     from chargeport.dashboard import page
+    from chargeport.dashboard.page import is_loopback
     from chargeport.service import Service
     from chargeport.sources.simulator import Simulator
     from chargeport.sources.simulator import demo_fleet as fleet
@@ -66,6 +67,8 @@ async def _demo(settings: Settings, count: int, speed: float, as_json: bool) -> 
             await service.start([Simulator("simulator", reporters, clock, step_s=min(speed, LONGEST_STEP_S))])
             pages = page.handlers(lambda: service.access.issue_token(visitor))
             file = config.database_file(settings.database.url)
+            if not is_loopback(settings.server.host):
+                facts["sign_in"] = await demo_fleet.guest_link(service)
             say = lambda url: demo_words.announce(url, facts, file, as_json)  # noqa: E731
             await web.serve(service.app(pages), listening, say, "warning", stopping=service.tail.stop)
         finally:

@@ -6,12 +6,11 @@ from typing import Any, Final
 
 import msgspec
 
-from chargeport.cli.applications import READS
 from chargeport.cli.finding import every
 from chargeport.errors import StartError
 from chargeport.installation import with_flag
 from chargeport.service import Service
-from chargeport.signals.definition import Permission
+from chargeport.signals.definition import READS, Permission
 from chargeport.sources.simulator.profile import CarProfile
 from chargeport.store.records import Application, Connection, Vehicle
 
@@ -59,6 +58,13 @@ async def visitor(service: Service) -> Application:
     """The application as which the demo's page asks: it may read, and nothing else."""
     application, _ = await _application(service, "The demo's page", READS)
     return application
+
+
+async def guest_link(service: Service) -> str:
+    """The secret of a link that signs a visitor from another device in, once."""
+    if await service.store.sign_in.user(USER) is None:
+        await service.sign_in.add_user(USER)
+    return await service.sign_in.link(USER, replace=True)
 
 
 async def _application(service: Service, name: str, permissions: frozenset[Permission]) -> tuple[Application, str]:

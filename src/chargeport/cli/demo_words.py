@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from chargeport.cli.output import console, print_json, say
+from chargeport.cli.page_address import ELSEWHERE, sign_in_url
 from chargeport.installation import program, with_flag
 
 LISTED: Final = 12  # cars; a fleet of hundreds would push the rest off the screen
@@ -14,11 +15,14 @@ LISTED: Final = 12  # cars; a fleet of hundreds would push the rest off the scre
 
 def announce(url: str, facts: dict[str, Any], database: Path, as_json: bool) -> None:
     """Say where the demo is, and how to ask it."""
+    guest = facts.pop("sign_in", None)
     if as_json:
         print_json({"url": url} | facts)
         return
     console().print(f"\nChargeport answers at {url}", style="bold", soft_wrap=True)
     say(f"The cars are on that page, the API is explained at {url}/docs\n")
+    if guest is not None:
+        say(f"From another device, once: {sign_in_url(url, guest)}\n{ELSEWHERE}\n")
     cars = facts["vehicles"]
     for car in cars[:LISTED]:
         say(f"  {car['id']}  {car['make']} {car['model']} {car['year']}")

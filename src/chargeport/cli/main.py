@@ -23,6 +23,7 @@ from chargeport.cli import (
     record,
     records,
     serve,
+    shares,
     signals,
     sources,
     users,
@@ -52,6 +53,7 @@ app.add_typer(applications.group, name="app")
 app.add_typer(vehicles.group, name="vehicle")
 app.add_typer(connections.group, name="connection")
 app.add_typer(users.group, name="user")
+app.add_typer(shares.group, name="share")
 app.add_typer(sources.group, name="source")
 app.command("signals")(signals.signals)
 app.command("coverage")(coverage.coverage)

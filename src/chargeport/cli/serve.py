@@ -2,21 +2,23 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from chargeport import config
-from chargeport.cli import configuration
+from chargeport.cli import configuration, page_address
 from chargeport.cli.options import Database, Host, Port
 from chargeport.cli.output import say
 from chargeport.config import Role
 from chargeport.errors import SettingError
 from chargeport.installation import program
 from chargeport.settings import Settings
-from chargeport.store.base import Store
+
+if TYPE_CHECKING:
+    from chargeport.service import Service
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -52,7 +54,10 @@ async def _serve(settings: Settings, flags: str, *, anew: bool) -> None:
         service = Service.open(settings, anew=anew)
         try:
             await service.start()
-            hints = [*_origins(settings), *await _first_steps(service.store, flags)]
+            url = web.url_of(listening, secure=settings.server.certificate is not None)
+            address = settings.server.base_url or url
+            await service.store.remember(page_address.OWNER, page_address.KEY, address.rstrip("/"))
+            hints = [*_origins(settings), *[each async for each in _first_steps(service, flags, address.rstrip("/"))]]
             app, log = service.app(page.handlers()), settings.server.log
             await web.serve(
                 app, listening, lambda url: _announce(url, hints), log, stopping=service.tail.stop,
@@ -78,8 +83,13 @@ def _origins(settings: Settings) -> Iterator[str]:
     yield f"Database  {config.database_file(settings.database.url).absolute()}"
 
 
-async def _first_steps(store: Store, flags: str) -> list[str]:
-    """How to make what every program needs and this database does not have yet."""
-    if any(each.revoked_at is None for each in await store.applications()):
-        return []
-    return [f"There is no application yet. This makes one, for a program:\n  {program()} app create NAME{flags}"]
+async def _first_steps(service: "Service", flags: str, address: str) -> AsyncIterator[str]:
+    """What a new server needs: the first person who looks at its page, and the first program that asks it."""
+    secret = await service.sign_in.first_link()
+    if secret is not None:
+        yield f"Sign in   {page_address.sign_in_url(address, secret)}"
+        yield f"          once, within a day; {program()} user add NAME{flags} lets others in"
+    own = {await service.sign_in.page_application(), *(each.client_id for each in await service.store.sign_in.shares())}
+    if all(each.revoked_at is not None or each.client_id in own for each in await service.store.applications()):
+        yield "There is no application yet. This makes one, for a program that reads or sends:"
+        yield f"  {program()} app create NAME{flags}"

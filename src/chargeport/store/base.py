@@ -27,6 +27,7 @@ from chargeport.store.records import (
     VehicleStates,
 )
 from chargeport.store.retention_policy import Horizon, Hour, Policy, Progress
+from chargeport.store.sign_in import SignIn
 
 
 class Readings(Protocol):
@@ -241,6 +242,11 @@ class Access(Protocol):
 
 class Store(Readings, History, Retention, Vehicles, Access, Issues, Notes, Sessions, Protocol):
     """Everything that is kept."""
+
+    @property
+    def sign_in(self) -> SignIn:
+        """Who may sign in to the page."""
+        ...
 
     async def ping(self) -> None:
         """Return when the store answers reads and takes writes; raises StoreError otherwise."""

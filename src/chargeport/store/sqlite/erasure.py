@@ -18,6 +18,7 @@ LONG_NAME: Final = 8  # characters from which on a name is looked for anywhere i
 
 # Each table that has rows of a car, and which rows those are: ?1 is the vehicle's key.
 _ROWS: Final = {
+    "share_links": "client_id IN (SELECT client_id FROM connections WHERE vehicle_key = ?1)",
     "latest": OF_VEHICLE,
     "history": "vehicle_key = ?1",
     "hourly": "vehicle_key = ?1",
@@ -52,6 +53,7 @@ def erase(connection: Connection, vehicle_id: str) -> Erased | None:
     counts["edits"] = counts.pop("session_edits")
     counts["sessions"] += counts.pop("told_sessions")
     counts["hours"] = counts.pop("hourly")
+    del counts["share_links"]  # their connections are counted
     del counts["horizons"]  # they say no more than how far back the hours go
     return Erased(**counts, issues=issues)
 

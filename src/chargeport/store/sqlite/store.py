@@ -27,6 +27,7 @@ from chargeport.store.sqlite.retention import AgeingHistory
 from chargeport.store.sqlite.scans import Scans
 from chargeport.store.sqlite.sessions import SessionTables
 from chargeport.store.sqlite.sightings import SightingTables
+from chargeport.store.sqlite.sign_in import SignInTables
 from chargeport.store.sqlite.slot import SIGNAL_BITS
 from chargeport.store.sqlite.vehicles import VehicleTables
 from chargeport.store.sqlite.writer import Writer
@@ -74,6 +75,7 @@ class SqliteStore(VehicleTables, AccessTables, AgeingHistory, IssueTable, NoteTa
         self._writer = Writer(connection, ring, DatabaseFiles(path), self._health)
         self._reader = Reader(path, self._health)
         self._scans = Scans(path, self._health)
+        self.sign_in = SignInTables(self._reader, self._writer)
         self._hearers: list[Callable[[Sequence[Entry]], None]] = []
         self._freshness = Freshness()
         self._live_for_ms: dict[int, int] = {}  # what that says, by source key and signal key in one number
