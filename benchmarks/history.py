@@ -71,10 +71,10 @@ async def build(file: Path, rows: int, *, repeats: bool) -> None:
     partial.unlink(missing_ok=True)
     store = SqliteStore.open(partial)
     for number in range(CARS):
-        await store.add_vehicle(Vehicle(id=f"car-{number + 1}", make="ACME", model="Bolt One", year=2026))
+        await store.vehicles.add_vehicle(Vehicle(id=f"car-{number + 1}", make="ACME", model="Bolt One", year=2026))
     for day in range(DAYS):
         for number in range(CARS):
-            await store.write(day_of(number, day, repeats=repeats))
+            await store.readings.write(day_of(number, day, repeats=repeats))
     await store.close()
     connection = connect(partial)
     copy(connection, rows)
@@ -144,7 +144,7 @@ async def measure(file: Path, reads: int, step_ms: int) -> list[float]:
         asked = Asked(start, start + DAY_MS, step_ms, 1000, None)
         car = f"car-{draw.randrange(cars) + 1}"
         begun = time.perf_counter()
-        page = await page_of(store, car, MEASURED, asked, allowed=frozenset(Permission), now=DAY0 + 2 * DAYS * DAY_MS)
+        page = await page_of(store.history, car, MEASURED, asked, allowed=frozenset(Permission), now=DAY0 + 2 * DAYS * DAY_MS)
         taken.append((time.perf_counter() - begun) * 1000)
         assert page.elements
     await store.close()

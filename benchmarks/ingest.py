@@ -178,7 +178,7 @@ async def _write_bare(file: Path, kind: str, batches: int, vehicles: int) -> dic
 
     async def one() -> None:
         for entries in waiting:
-            await store.write(entries)
+            await store.readings.write(entries)
 
     start, before = time.perf_counter(), time.process_time()
     await asyncio.gather(*(one() for _ in range(CONNECTIONS)))

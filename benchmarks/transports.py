@@ -152,7 +152,7 @@ async def _made(database: Path) -> tuple[list[str], str]:
     store = SqliteStore.open(database)
     cars = [str(uuid.UUID(int=number + 1, version=4)) for number in range(CARS)]
     for car in cars:
-        await store.add_vehicle(Vehicle(id=car))
+        await store.vehicles.add_vehicle(Vehicle(id=car))
     access = Access(store, SystemClock())
     application, _ = await access.register("Feeder", frozenset(Permission))
     token = await access.issue_token(application)
@@ -167,7 +167,7 @@ async def _watched(way: Way, fed: Fed, address: str, database: Path) -> tuple[in
     first_s = last_s = time.monotonic()
     stored, ends_s = 0, fed.ends_s + SETTLED_WITHIN_S
     while not (feeding.done() and stored and time.monotonic() - last_s > QUIET_S):
-        position = await store.position()
+        position = await store.readings.position()
         now_s = time.monotonic()
         if now_s > ends_s:
             raise SystemExit(f"{stored} readings came in, and then nothing happened any more")
@@ -183,7 +183,7 @@ async def _watched(way: Way, fed: Fed, address: str, database: Path) -> tuple[in
 async def _write_bare(served: Path, database: Path) -> Figures:
     """Write to a store itself what another holds, in order of time."""
     source = SqliteStore.open(served)
-    seen = [each async for stretch in source.sightings(Selection(every=True)) for each in stretch.sightings]
+    seen = [each async for stretch in source.readings.sightings(Selection(every=True)) for each in stretch.sightings]
     await source.close()
     rows = [
         Reading(
@@ -202,7 +202,7 @@ async def _write_bare(served: Path, database: Path) -> Figures:
 
     async def one() -> None:
         for batch in batches:
-            await store.write(batch)
+            await store.readings.write(batch)
 
     start_s, before_s = time.perf_counter(), time.process_time()
     await asyncio.gather(*(one() for _ in range(WRITERS)))

@@ -18,7 +18,7 @@ from chargeport.signals.definition import Permission, Signal
 from chargeport.signals.held import held
 from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
 from chargeport.signals.state import State
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import Vehicle
 from chargeport.store.sqlite import SqliteStore
 
@@ -64,7 +64,7 @@ class House:
     @classmethod
     async def open(cls, folder: Path, settings: Settings | None = None, at: int = T0) -> "House":
         store = SqliteStore.open(folder / "house.db")
-        await store.add_vehicle(CAR)
+        await store.vehicles.add_vehicle(CAR)
         return cls(store, settings, at)
 
     def restart(self, store: Store | None = None) -> None:
@@ -76,7 +76,7 @@ class House:
     async def take(self, entries: Iterable[Entry]) -> None:
         """Store them in one go."""
         told = list(entries)
-        await self.store.write(told)
+        await self.store.readings.write(told)
         self.derivation.heard(told)
 
     async def work(self) -> None:
@@ -84,11 +84,11 @@ class House:
 
     async def state(self, signal: Signal) -> State | None:
         """The state that speaks for a signal of the car, now."""
-        found = await self.store.signals(CAR.id)
+        found = await self.store.readings.signals(CAR.id)
         return None if found is None else held(found.states, signal, self.clock.now())
 
     async def twin(self, signal: Signal) -> State | None:
-        found = await self.store.signals(CAR.id)
+        found = await self.store.readings.signals(CAR.id)
         return None if found is None else found.states.get(TWINS[signal].key)
 
     async def read(self, signal: Signal, permissions: frozenset[Permission] = frozenset(Permission)) -> Any:

@@ -14,7 +14,7 @@ from chargeport.ingest.precedence import Precedence
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.reading import Entry, Issue
 from chargeport.sources.base import Delivery, RawMessage
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import Outcome, Vehicle
 
 T0 = 1_777_629_598_000  # 2026-05-01T09:59:58Z
@@ -42,7 +42,7 @@ def delivery(payload: object, dialect: str = "generic", vehicle: str | None = CA
 async def value(store: Store, code: str, vehicle: str = CAR.id) -> Any:
     """The value of a signal now, and whose word it is."""
     signal = BY_CODE[code if code in BY_CODE else f"charge-{code}"]
-    found = await store.signal(vehicle, signal)
+    found = await store.readings.signal(vehicle, signal)
     assert found is not None
     state = found.states.get(signal.key)
     return None if state is None else (state.value, state.source)
@@ -55,19 +55,32 @@ class Unwilling:
         self._store = store
         self.fails_at: str | None = None
         self.writes: list[int] = []
+        self.readings = _UnwillingPart(self, store.readings)
+        self.issues = _UnwillingPart(self, store.issues)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
+
+class _UnwillingPart:
+    """A part of such a store."""
+
+    def __init__(self, whole: Unwilling, part: Any) -> None:
+        self._whole = whole
+        self._part = part
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._part, name)
+
     async def write(self, entries: Sequence[Entry], only_for: str | None = None) -> list[Outcome]:
-        self.writes.append(len(entries))
+        self._whole.writes.append(len(entries))
         self._fail("write")
-        return await self._store.write(entries, only_for)
+        return await self._part.write(entries, only_for)
 
     async def add_issues(self, issues: Sequence[Issue]) -> None:
         self._fail("add_issues")
-        await self._store.add_issues(issues)
+        await self._part.add_issues(issues)
 
     def _fail(self, where: str) -> None:
-        if self.fails_at == where:
+        if self._whole.fails_at == where:
             raise StoreError("The disk is full.")

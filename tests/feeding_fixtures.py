@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from chargeport.clock import ManualClock
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.sqlite import SqliteStore
 from derived_cars import House
 from feeding import CAR, OTHER
@@ -17,8 +17,8 @@ from feeding import CAR, OTHER
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
     """A store that knows two cars and nothing of them."""
     opened = SqliteStore.open(tmp_path / "chargeport.db")
-    await opened.add_vehicle(CAR)
-    await opened.add_vehicle(OTHER)
+    await opened.vehicles.add_vehicle(CAR)
+    await opened.vehicles.add_vehicle(OTHER)
     yield opened
     await opened.close()
 

@@ -59,9 +59,9 @@ async def test_the_table_in_toml_understands_the_script(tmp_path: Path) -> None:
     assert (taken.stored, taken.issues) == (3, [])
     taken = await feeds.intake.take([said("state", "sulking"), said("fan", "on")])
     assert [issue.subject for issue in taken.issues] == ["state", "fan"]
-    car = await store.find_vehicle("ann")
+    car = await store.vehicles.find_vehicle("ann")
     assert car is not None
-    states = await store.signals(car.id)
+    states = await store.readings.signals(car.id)
     assert states is not None
     assert {state.signal.code: state.value for state in states.states.values()} == {
         "charge-ischarging": True, "charge-wattage": 7200, "charge-ischargingcableconnected": True,
@@ -93,10 +93,10 @@ async def test_the_transport_hears_datagrams(tmp_path: Path, monkeypatch: pytest
     car = Vehicle(id="0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11", aliases=("ann",))
     table = {"name": "ear", "type": "udp", "dialect": "generic", "vehicle": "ann", "port": port}
     store = SqliteStore.open(tmp_path / "a.db")
-    await store.add_vehicle(car)
+    await store.vehicles.add_vehicle(car)
     feeds = Feeds(store, Settings(sources=[table]), ManualClock(NOW))
     written = asyncio.Event()
-    store.on_written(lambda _: written.set())
+    store.readings.on_written(lambda _: written.set())
     await feeds.start()
     async with asyncio.timeout(10):
         while feeds.states()[0].condition != "connected":  # noqa: ASYNC110
@@ -105,7 +105,7 @@ async def test_the_transport_hears_datagrams(tmp_path: Path, monkeypatch: pytest
             speaker.sendto(b'{"voltage": 231}', ("127.0.0.1", port))
         await written.wait()
     await feeds.close()
-    found = await store.signals(car.id)
+    found = await store.readings.signals(car.id)
     assert found is not None
     assert [state.value for state in found.states.values()] == [231]
     await store.close()

@@ -65,7 +65,7 @@ def tree_of(module: Path) -> ast.Module:
 
 def committed_texts() -> Iterator[tuple[str, str]]:
     """Every text file of the project, by its path."""
-    files = [file for file in ROOT.iterdir() if file.is_file()]
+    files = [file for file in ROOT.iterdir() if file.is_file() and file.name != ".git"]  # a file in a worktree
     files += [file for folder in COMMITTED for file in (ROOT / folder).rglob("*") if file.is_file()]
     for file in sorted(files):
         path = file.relative_to(ROOT)

@@ -52,7 +52,7 @@ async def learnt(
     cadences = Cadences(store, options or StalenessSettings(), ManualClock(T0))
     cadences.heard(entries)
     await cadences.keep()
-    return store.freshness.of(source, POWER)
+    return store.readings.freshness.of(source, POWER)
 
 
 @pytest.mark.parametrize(
@@ -82,17 +82,17 @@ async def test_the_bounds_and_the_usual_time_are_those_of_the_settings(store: Sq
 async def test_what_the_settings_fix_is_not_learnt(store: SqliteStore) -> None:
     options = StalenessSettings(signals={"charge-wattage": 77})
     assert await learnt(store, list(feed(10 * S, 40)), options) == 77 * S
-    assert store.freshness.learnt == {}
+    assert store.readings.freshness.learnt == {}
 
 
 async def test_with_learning_off_nothing_is_listened_to_and_nothing_that_was_learnt_holds(store: SqliteStore) -> None:
     await learnt(store, list(feed(10 * S, 40)))
-    await store.add_vehicle(Vehicle(id=CAR))
+    await store.vehicles.add_vehicle(Vehicle(id=CAR))
     cadences = Cadences(store, StalenessSettings(learn=False), ManualClock(T0))
     await cadences.begin()
-    await store.write(list(feed(10 * S, 40)))
+    await store.readings.write(list(feed(10 * S, 40)))
     await cadences.keep()
-    assert store.freshness == Freshness()
+    assert store.readings.freshness == Freshness()
 
 
 async def test_twenty_gaps_are_needed(store: SqliteStore) -> None:
@@ -152,8 +152,8 @@ async def test_a_state_that_is_told_once_a_session_stands_for_long_while_the_car
         entries += [Reading(CAR, VOLTAGE, 230.0, at, at + 250, "box") for at in range(begins, begins + 60 * MINUTE, 10 * S)]
         entries.append(Reading(CAR, CHARGING, False, begins + 60 * MINUTE, begins + 60 * MINUTE + 250, "box"))
     await learnt(store, entries)
-    assert store.freshness.of("box", CHARGING) == 120 * MINUTE
-    assert store.freshness.of("box", VOLTAGE) == 5 * MINUTE
+    assert store.readings.freshness.of("box", CHARGING) == 120 * MINUTE
+    assert store.readings.freshness.of("box", VOLTAGE) == 5 * MINUTE
 
 
 async def test_a_parked_car_teaches_nothing(store: SqliteStore) -> None:
@@ -181,7 +181,10 @@ async def test_the_slowest_car_of_a_source_counts_however_much_the_others_talk(s
 async def test_sources_are_learnt_apart_and_derived_values_not_at_all(store: SqliteStore) -> None:
     derived = [Reading(CAR, TWINS[POWER], 1.0, each.observed_at, each.received_at, "derived:x") for each in feed(10 * S, 40)]
     await learnt(store, [*feed(10 * S, 40, source="quick"), *feed(15 * MINUTE, 40, source="slow"), *derived])
-    assert store.freshness.learnt == {"quick": {"charge-wattage": 5 * MINUTE}, "slow": {"charge-wattage": 45 * MINUTE + 750}}
+    assert store.readings.freshness.learnt == {
+        "quick": {"charge-wattage": 5 * MINUTE},
+        "slow": {"charge-wattage": 45 * MINUTE + 750},
+    }
 
 
 async def test_memory_stays_within_bounds_and_a_car_that_fell_silent_makes_room(
@@ -202,13 +205,13 @@ async def test_memory_stays_within_bounds_and_a_car_that_fell_silent_makes_room(
 
 async def test_a_restart_keeps_what_was_learnt_and_other_processes_follow(store: SqliteStore) -> None:
     await learnt(store, list(feed(15 * MINUTE, 40)))
-    known = store.freshness
+    known = store.readings.freshness
     other = SqliteStore.open(store.path)
     await cadence.follow(other)
-    assert other.freshness == known
-    store.set_freshness(Freshness())
+    assert other.readings.freshness == known
+    store.readings.set_freshness(Freshness())
     await Cadences(store, StalenessSettings(), ManualClock(T0)).begin()
-    assert store.freshness == known
+    assert store.readings.freshness == known
     await other.close()
 
 
@@ -216,26 +219,26 @@ async def test_only_what_differs_by_more_than_a_tenth_is_written_down(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await learnt(store, list(feed(15 * MINUTE, 40)))
-    before = await store.recall("cadence", "table")
+    before = await store.notes.recall("cadence", "table")
     await learnt(store, list(feed(16 * MINUTE, 40)))
-    assert await store.recall("cadence", "table") == before
+    assert await store.notes.recall("cadence", "table") == before
     await learnt(store, list(feed(20 * MINUTE, 40)))
-    assert store.freshness.of("box", POWER) == 60 * MINUTE + 750
+    assert store.readings.freshness.of("box", POWER) == 60 * MINUTE + 750
 
 
 async def test_a_table_that_can_not_be_read_is_learnt_anew(store: SqliteStore) -> None:
-    await store.remember("cadence", "table", '{"learnt": 7}')
+    await store.notes.remember("cadence", "table", '{"learnt": 7}')
     assert await learnt(store, list(feed(10 * S, 40))) == 5 * MINUTE
 
 
 async def test_what_is_stored_teaches_once_it_is_listened_to(store: SqliteStore) -> None:
-    await store.add_vehicle(Vehicle(id=CAR))
+    await store.vehicles.add_vehicle(Vehicle(id=CAR))
     cadences = Cadences(store, StalenessSettings(), ManualClock(T0))
     await cadences.begin()
     for reading in feed(10 * S, 30):
-        await store.write([reading])
+        await store.readings.write([reading])
     await cadences.keep()
-    found = await store.signals(CAR)
+    found = await store.readings.signals(CAR)
     assert found is not None
     assert found.states[POWER.key].live_for_ms == 5 * MINUTE
 

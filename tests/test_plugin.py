@@ -88,8 +88,8 @@ async def history(database: Path, wanted: int) -> list[float]:
     try:
         async with asyncio.timeout(20):
             while True:
-                car = await store.find_vehicle("5YJ3E1EA7KF000000")
-                runs = [] if car is None else await store.history(car.id, BY_CODE["charge-wattage"], limit=100)
+                car = await store.vehicles.find_vehicle("5YJ3E1EA7KF000000")
+                runs = [] if car is None else await store.history.history(car.id, BY_CODE["charge-wattage"], limit=100)
                 if len(runs) >= wanted:
                     return [float(run.value or 0) for run in runs]
                 await asyncio.sleep(0.05)  # another process writes

@@ -47,13 +47,13 @@ def service(tmp_path: Path) -> Service:
 
 
 async def test_a_message_is_stored_before_the_source_may_acknowledge_it(service: Service) -> None:
-    await service.store.add_vehicle(CAR)
+    await service.store.vehicles.add_vehicle(CAR)
     source = Fake()
     await service.start([source])
     async with asyncio.timeout(10):
         await source.stored.wait()
     wattage = BY_CODE["charge-wattage"]
-    found = await service.store.signal(CAR.id, wattage)
+    found = await service.store.readings.signal(CAR.id, wattage)
     assert found is not None
     assert found.states[wattage.key].value == 7200
     await service.close()
@@ -70,9 +70,9 @@ async def test_a_source_that_fails_is_started_again(service: Service, caplog: py
 
 
 async def test_what_is_not_understood_is_kept_and_counted(service: Service) -> None:
-    await service.store.add_vehicle(CAR)
+    await service.store.vehicles.add_vehicle(CAR)
     await service.feeds.intake.take([message("lots"), message("lots")])
-    found, total = await service.store.issues(Page())
+    found, total = await service.store.issues.issues(Page())
     assert total == 1
     assert (found[0].count, found[0].issue.subject, found[0].issue.source) == (2, "power_w", "fake")
     assert "lots" in found[0].issue.raw
@@ -80,7 +80,7 @@ async def test_what_is_not_understood_is_kept_and_counted(service: Service) -> N
 
 
 async def test_the_doorbell_rings_after_something_was_stored(service: Service) -> None:
-    await service.store.add_vehicle(CAR)
+    await service.store.vehicles.add_vehicle(CAR)
     waiting = asyncio.create_task(service.doorbell.wait(10))
     await asyncio.sleep(0)
     await service.feeds.intake.take([message(1)])

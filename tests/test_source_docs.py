@@ -139,7 +139,7 @@ async def test_the_settings_of_every_page_are_taken_and_name_cars_that_they_make
     try:
         assert len(world.service.feeds.built) == len(world.service.settings.sources)
         cars = {car for table in world.service.settings.sources for car in cars_in(table)}
-        assert not [car for car in cars if await world.store.find_vehicle(car) is None]
+        assert not [car for car in cars if await world.store.vehicles.find_vehicle(car) is None]
     finally:
         await world.close()
 

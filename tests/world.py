@@ -88,14 +88,14 @@ class World:
         """A new car of which nothing is known but what it is."""
         about = {"make": "ACME", "model": "Bolt One", "year": 2026, "powertrain": "BEV", "created_at": self.clock.now()}
         car = Vehicle(id=vehicle_id or str(uuid.uuid4()), **(about | facts))
-        await self.store.add_vehicle(car)
+        await self.store.vehicles.add_vehicle(car)
         return car
 
     async def connect(
         self, client: Client, car: Vehicle, user: str = "owner", permissions: frozenset[Permission] = EVERYTHING
     ) -> Connection:
         """Let the application read the user's car."""
-        return await self.store.add_connection(
+        return await self.store.access.add_connection(
             Connection(
                 id=str(uuid.uuid4()),
                 client_id=client.id,
@@ -109,11 +109,11 @@ class World:
     async def report(self, car: Vehicle, code: str, body: Mapping[str, Any], at: int = T0) -> None:
         """A source says that the signal had this body at that instant."""
         signal = BY_CODE[code]
-        await self.store.write([Reading(car.id, signal, bodies.parse(signal, dict(body)), at, at + HEARD_MS, "box")])
+        await self.store.readings.write([Reading(car.id, signal, bodies.parse(signal, dict(body)), at, at + HEARD_MS, "box")])
 
     async def absent(self, car: Vehicle, code: str, reason: AbsenceReason, at: int = T0) -> None:
         """A source says that there is no value, and why."""
-        await self.store.write([Absence(car.id, BY_CODE[code], reason, at, at + HEARD_MS, "box")])
+        await self.store.readings.write([Absence(car.id, BY_CODE[code], reason, at, at + HEARD_MS, "box")])
 
     async def report_all(self, car: Vehicle, at: int = T0) -> None:
         """The catalogue's own example of every signal."""

@@ -112,8 +112,8 @@ class SteadyClock:
         self._hold(stored_at, self._since_boot())
         _log.error(
             "The machine's clock (%s) is behind the newest stored values. Chargeport counts on from %s until the clock has "
-            "passed it, or the times that sources send agree with the clock. If the clock is right, remove what was stored ahead "
-            "with: chargeport repair clock", _text(wall), _text(stored_at),
+            "passed it, or the times that sources send agree with the clock. If the clock is right, remove what was stored "
+            "ahead with: chargeport repair clock", _text(wall), _text(stored_at),
         )  # fmt: skip
 
     def witness(self, at: int) -> None:

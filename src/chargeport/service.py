@@ -32,7 +32,7 @@ from chargeport.settings import Settings
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.sources.base import Source
 from chargeport.staleness.cadence import Cadences
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.retention import keep
 from chargeport.store.retention_policy import Keep, Policy
 from chargeport.store.sqlite import SqliteStore
@@ -85,15 +85,15 @@ class Service:
         await self.cadences.begin()
         self._tasks.append(asyncio.create_task(self.cadences.run(), name="cadence"))
         if self.policy.is_limited:
-            self._tasks.append(asyncio.create_task(keep(self.store, self.policy, self.clock), name="retention"))
+            self._tasks.append(asyncio.create_task(keep(self.store.retention, self.policy, self.clock), name="retention"))
         await self.feeds.start(sources)
         if self.settings.derive.enabled:
-            self.store.on_written(self.derivation.heard)
+            self.store.readings.on_written(self.derivation.heard)
             self._tasks.append(asyncio.create_task(self.derivation.run(), name="derivation"))
 
     async def _last_received_at(self) -> int:
         """When the newest of the last stored changes was received; 0 where there is none."""
-        last = await self.store.changes(max(0, await self.store.position() - LAST_CHANGES), LAST_CHANGES)
+        last = await self.store.readings.changes(max(0, await self.store.readings.position() - LAST_CHANGES), LAST_CHANGES)
         return max((change.received_at for change in last), default=0)
 
     async def close(self) -> None:

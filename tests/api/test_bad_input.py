@@ -334,8 +334,8 @@ async def known(world: World) -> tuple[World, Header]:
 
 async def everything(world: World) -> tuple[Any, ...]:
     """All that a request could have changed."""
-    changes = await world.store.changes(0, 1_000_000)
-    return changes, await world.store.signals(CAR), [app.client_id for app in await world.store.applications()]
+    changes = await world.store.readings.changes(0, 1_000_000)
+    return changes, await world.store.readings.signals(CAR), [app.client_id for app in await world.store.access.applications()]
 
 
 def test_the_corpus_is_as_large_as_is_promised_and_names_no_row_twice() -> None:

@@ -17,7 +17,7 @@ MINUTE = 60_000
 
 async def derive(world: World, car: Vehicle, value: float, at: int = T0, *, code: str = POWER, rule: str = RULE) -> None:
     """Store a value as derivation does."""
-    await world.store.write([Reading(car.id, TWINS[BY_CODE[code]], value, at, at + 250, rule)])
+    await world.store.readings.write([Reading(car.id, TWINS[BY_CODE[code]], value, at, at + 250, rule)])
 
 
 async def get(world: World, app: Client, path: str) -> dict:  # type: ignore[type-arg]
@@ -97,7 +97,7 @@ async def test_coverage_counts_a_signal_once_and_says_who_derived_it(world: Worl
 async def test_an_export_holds_no_derived_value(world: World, car: Vehicle) -> None:
     await derive(world, car, 7000.0)
     await world.report(car, "charge-voltage", {"value": 230})
-    seen = [each.signal.code async for stretch in world.store.sightings(Selection()) for each in stretch.sightings]
+    seen = [each.signal.code async for stretch in world.store.readings.sightings(Selection()) for each in stretch.sightings]
     assert set(seen) == {"charge-voltage"}
 
 

@@ -63,9 +63,9 @@ async def send(world: World, route: Route, path: str, headers: dict[str, str] | 
 async def refused_headers(world: World, client: Client) -> dict[str, dict[str, str]]:
     """Every way in which an Authorization header can be wrong."""
     ended = await world.application()
-    assert await world.store.revoke_application(ended.id, T0)
+    assert await world.store.access.revoke_application(ended.id, T0)
     rotated = await world.application()
-    assert await world.store.rotate_secret(rotated.id, b"other", "cpm_other")
+    assert await world.store.access.rotate_secret(rotated.id, b"other", "cpm_other")
     good = client.headers["Authorization"]
     token = good.removeprefix("Bearer ")
     return {
@@ -114,7 +114,7 @@ async def test_a_token_is_good_for_an_hour_and_not_a_moment_longer(world: World,
 
 async def test_a_revoked_application_is_shut_out_within_a_second(world: World, app: Client) -> None:
     assert (await world.client.get("/vehicles", headers=app.headers)).status_code == 200
-    await world.store.revoke_application(app.id, world.clock.now())
+    await world.store.access.revoke_application(app.id, world.clock.now())
     world.clock.move(1)
     typed_error(await world.client.get("/vehicles", headers=app.headers), 401)
 
@@ -254,11 +254,11 @@ async def test_a_failure_of_the_store_is_503_and_one_of_ours_is_500_that_tells_n
     async def broken(*_: object) -> None:
         raise KeyError("a secret of ours")
 
-    monkeypatch.setattr(world.store, "signal", unavailable)
+    monkeypatch.setattr(world.store.readings, "signal", unavailable)
     response = await world.client.get(path, headers=app.headers)
     assert detail(response, 503, "SERVER/STORE_UNAVAILABLE").startswith("The disk is full")
     assert int(response.headers["retry-after"]) > 0
-    monkeypatch.setattr(world.store, "signal", broken)
+    monkeypatch.setattr(world.store.readings, "signal", broken)
     response = await world.client.get(path, headers=app.headers)
     typed_error(response, 500, "SERVER/INTERNAL")
     assert "secret" not in response.text

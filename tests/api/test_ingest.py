@@ -63,7 +63,7 @@ async def body_of(world: World, car: Vehicle | str, code: str = "charge-voltage"
 
 async def dump(world: World) -> list[Any]:
     """All that is stored."""
-    return await world.store.changes(0, 1_000_000)
+    return await world.store.readings.changes(0, 1_000_000)
 
 
 def counts(accepted: int = 0, superseded: int = 0, unchanged: int = 0) -> dict[str, Any]:
@@ -409,7 +409,7 @@ async def test_a_vehicle_is_named_by_id_vin_or_alias(world: World, app: Client) 
 async def test_an_unknown_vehicle_is_refused_and_not_made_known(world: World, app: Client) -> None:
     (rejection,) = await refused(world, app, item(UUID))
     assert (rejection["code"], rejection["path"]) == ("UNKNOWN_VEHICLE", "vehicle")
-    assert await world.store.vehicle(UUID) is None
+    assert await world.store.vehicles.vehicle(UUID) is None
 
 
 @pytest.fixture
@@ -424,7 +424,7 @@ async def test_where_it_is_set_a_uuid_or_a_vin_makes_a_vehicle_known(open_door: 
     assert result["accepted"] == 3
     assert [(each["index"], each["code"]) for each in result["rejected"]] == [(3, "UNKNOWN_VEHICLE"), (4, "UNKNOWN_VEHICLE")]
     assert await body_of(open_door, UUID) == {"value": 231, "unit": "volts"}
-    by_vin = await open_door.store.find_vehicle(VIN)
+    by_vin = await open_door.store.vehicles.find_vehicle(VIN)
     assert by_vin is not None
     assert (by_vin.vin, by_vin.make) == (VIN, None)
     assert await taken(open_door, app, items[:3]) == counts(unchanged=3)
@@ -443,7 +443,7 @@ async def test_a_uuid_may_be_written_in_every_way(open_door: World, name: str) -
 async def test_a_writer_to_connected_vehicles_makes_none_known(open_door: World) -> None:
     writer = await open_door.application(connected_only=True)
     await refused(open_door, writer, [item(UUID), item(VIN)])
-    assert await open_door.store.vehicle(UUID) is None
+    assert await open_door.store.vehicles.vehicle(UUID) is None
     await open_door.close()
 
 

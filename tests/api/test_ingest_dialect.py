@@ -41,7 +41,7 @@ async def push(
 
 
 async def held(world: World, car: Vehicle, code: str) -> tuple[Any, str | None]:
-    found = await world.store.signal(car.id, BY_CODE[code])
+    found = await world.store.readings.signal(car.id, BY_CODE[code])
     assert found is not None
     state = found.states[BY_CODE[code].key]
     return state.value, state.source
@@ -74,7 +74,7 @@ async def test_one_bad_item_costs_no_other_and_is_told_with_its_place(world: Wor
     rejected = answer.json()["rejected"]
     assert [(each["index"], each["path"]) for each in rejected] == [(1, "vehicle"), (2, "charge-voltage")]
     assert rejected[0]["code"] == "UNKNOWN_VEHICLE"
-    found, total = await world.store.issues(Page())
+    found, total = await world.store.issues.issues(Page())
     assert total == 2, [each.issue.detail for each in found]
 
 
@@ -132,7 +132,7 @@ async def test_an_application_for_connected_cars_pushes_to_no_other(world: World
     unknown = await push(world, app, "teslamate", {"charger_voltage": 231}, "nobody")
     assert (refused.status_code, refused.json()["rejected"][0]["code"]) == (422, "NOT_PERMITTED")
     assert unknown.json()["rejected"] == refused.json()["rejected"]
-    assert (await world.store.issues(Page()))[1] == 0, "what is replayed later has no application"
+    assert (await world.store.issues.issues(Page()))[1] == 0, "what is replayed later has no application"
     await world.connect(app, car)
     assert (await push(world, app, "teslamate", {"charger_voltage": 231}, car.id)).json()["accepted"] == 1
 

@@ -73,13 +73,15 @@ REQUESTS = {
 @pytest.fixture
 async def service(tmp_path: Path) -> AsyncIterator[Service]:
     opened = Service.open(Settings(database=DatabaseSettings(url=f"sqlite:///{tmp_path}/a.db")), ManualClock(NOW))
-    await opened.store.add_vehicle(CAR)
-    await opened.store.add_application(
+    await opened.store.vehicles.add_vehicle(CAR)
+    await opened.store.access.add_application(
         Application(client_id="client", name="test", permissions=frozenset(Permission)), hashed("secret")
     )
-    await opened.store.add_token(hashed(TOKEN), "client", NOW + 3_600_000)
+    await opened.store.access.add_token(hashed(TOKEN), "client", NOW + 3_600_000)
     values: dict[str, Any] = {"charge-wattage": 7200, "charge-ischarging": True, "charge-chargerphases": 3}
-    await opened.store.write([Reading(CAR.id, BY_CODE[code], value, NOW, NOW, "test") for code, value in values.items()])
+    await opened.store.readings.write(
+        [Reading(CAR.id, BY_CODE[code], value, NOW, NOW, "test") for code, value in values.items()]
+    )
     yield opened
     await opened.close()
 

@@ -365,7 +365,7 @@ async def test_an_application_for_connected_vehicles_sees_no_other(either: World
             for vehicle in (other.id, "0b0c6b0e-0000-4d6e-9b3f-2f8f5f2a7c11")
         ]
         assert detail(foreign, 404, "RESOURCE_NOT_FOUND/VEHICLE_NOT_FOUND") == detail(unknown, 404)
-    await either.store.remove_connection(connection.id)
+    await either.store.access.remove_connection(connection.id)
     typed_error(await get(either, f"/v3/vehicles/{subject.id}/signals", client.headers), 404)
 
 

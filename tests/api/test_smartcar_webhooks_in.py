@@ -68,7 +68,7 @@ def changed(**members: Any) -> dict[str, Any]:
 
 async def voltage(world: World) -> Any:
     signal = BY_CODE["charge-voltage"]
-    found = await world.store.signal(CAR_ID, signal)
+    found = await world.store.readings.signal(CAR_ID, signal)
     state = None if found is None else found.states.get(signal.key)
     return None if state is None else (state.value, state.observed_at, state.source)
 
@@ -121,7 +121,7 @@ async def test_an_event_without_the_right_signature_is_refused_and_leaves_nothin
     answer = await world.client.post("/ingest/smartcar", content=body, headers=raw)
     assert (answer.status_code, answer.json()["type"]) == (401, "AUTHENTICATION")
     assert await voltage(world) is None
-    assert (await world.store.issues(Page()))[1] == 0
+    assert (await world.store.issues.issues(Page()))[1] == 0
 
 
 async def test_signatures_are_compared_in_constant_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,7 +148,7 @@ async def test_an_event_about_an_unknown_car_is_kept_and_can_be_read_again(world
     assert answer.status_code == 200, "sent again it would only be kept again"
     assert {each["code"] for each in answer.json()["rejected"]} == {"UNKNOWN_VEHICLE"}
     await world.car(CAR_ID)
-    for message in await world.store.issue_messages(0, 10):
+    for message in await world.store.issues.issue_messages(0, 10):
         from chargeport.cli.source_replay import _again
 
         assert not (await _again(world.service.feeds.intake, message)).issues
@@ -158,7 +158,7 @@ async def test_an_event_about_an_unknown_car_is_kept_and_can_be_read_again(world
 async def test_a_car_of_ours_may_have_smartcars_id_as_an_alias(world: World) -> None:
     car = await world.car("7b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11", aliases=(CAR_ID,))
     assert (await send(world, EVENT)).json()["accepted"] == 2
-    assert (await world.store.signal(car.id, BY_CODE["charge-voltage"])) is not None
+    assert (await world.store.readings.signal(car.id, BY_CODE["charge-voltage"])) is not None
 
 
 @pytest.mark.parametrize("event_type", ["VEHICLE_STATE", "VEHICLE_ERROR"])
@@ -166,7 +166,7 @@ async def test_unknown_cars_are_made_known_where_the_settings_say_so(tmp_path: P
     world = opened(tmp_path, auto_register=True)
     for _ in range(2):
         assert (await send(world, changed(eventType=event_type))).status_code == 200
-    found = await world.store.vehicle(CAR_ID)
+    found = await world.store.vehicles.vehicle(CAR_ID)
     assert found is not None
     assert (found.make, found.model, found.year) == ("ACME", "Bolt One", 2026)
     assert await voltage(world) == (231, T0 - 5000, "smartcar")
@@ -185,8 +185,8 @@ async def test_unknown_cars_are_made_known_where_the_settings_say_so(tmp_path: P
 async def test_odd_facts_about_a_car_cost_nothing_else(tmp_path: Path, vehicle: Any, known: Vehicle | None) -> None:
     world = opened(tmp_path, auto_register=True)
     assert (await send(world, changed(data=EVENT["data"] | {"vehicle": vehicle}))).status_code == 200
-    assert await world.store.vehicle(CAR_ID) == known
-    assert (await world.store.issues(Page()))[1] == (0 if known else 1)
+    assert await world.store.vehicles.vehicle(CAR_ID) == known
+    assert (await world.store.issues.issues(Page()))[1] == (0 if known else 1)
     await world.close()
 
 
@@ -198,7 +198,7 @@ async def test_an_error_event_says_what_can_not_be_told(world: World) -> None:
     }  # fmt: skip
     event = changed(eventType="VEHICLE_ERROR", data={"vehicle": EVENT["data"]["vehicle"], "errors": [error]})
     assert (await send(world, event)).json()["accepted"] == 1
-    found = await world.store.signal(CAR_ID, BY_CODE["charge-voltage"])
+    found = await world.store.readings.signal(CAR_ID, BY_CODE["charge-voltage"])
     assert found is not None
     assert found.states[BY_CODE["charge-voltage"].key].absence is not None
 

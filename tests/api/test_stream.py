@@ -50,24 +50,24 @@ async def refusal(world: World, headers: dict[str, str], query: str, status: int
 
 
 async def test_from_the_beginning_everything_comes_once_and_in_order(world: World, app: Client, car: Vehicle) -> None:
-    await world.store.write([power(car, value) for value in range(900)])
+    await world.store.readings.write([power(car, value) for value in range(900)])
     async with Listener(world.app, app.headers, last_id=0) as stream:
         events = await stream.events_of(900)
-        await world.store.write([power(car, 1000)])
+        await world.store.readings.write([power(car, 1000)])
         events = await stream.events_of(901)
     assert values(events) == [*range(900), 1000]
     ids = [event.id for event in events]
     assert ids == sorted(set(ids))
     assert {event.kind for event in events} == {"signal"}
-    assert [each.position for each in await world.store.changes(0, 2000)] == ids
+    assert [each.position for each in await world.store.readings.changes(0, 2000)] == ids
 
 
 async def test_without_a_position_it_begins_now_and_says_where_that_is(world: World, app: Client, car: Vehicle) -> None:
-    await world.store.write([power(car, 1)])
+    await world.store.readings.write([power(car, 1)])
     async with Listener(world.app, app.headers) as stream:
         assert (stream.status, stream.retry) == (200, 3000)
-        assert stream.last_id == await world.store.position()
-        await world.store.write([power(car, 2)])
+        assert stream.last_id == await world.store.readings.position()
+        await world.store.readings.write([power(car, 2)])
         assert values(await stream.events_of(1)) == [2]
 
 
@@ -76,7 +76,7 @@ async def test_a_stream_that_was_cut_before_its_first_event_still_loses_nothing(
 ) -> None:
     async with Listener(world.app, app.headers) as cut:
         pass
-    await world.store.write([power(car, 1)])
+    await world.store.readings.write([power(car, 1)])
     async with Listener(world.app, app.headers, last_id=cut.last_id) as stream:
         assert values(await stream.events_of(1)) == [1]
 
@@ -118,8 +118,8 @@ async def test_an_absence_is_told_with_its_reason(world: World, app: Client, car
 
 async def test_a_late_reading_is_a_change_of_its_own_with_a_new_position(world: World, app: Client, car: Vehicle) -> None:
     async with Listener(world.app, app.headers) as stream:
-        await world.store.write([power(car, 5), power(car, 9)])
-        await world.store.write([power(car, 7)])
+        await world.store.readings.write([power(car, 5), power(car, 9)])
+        await world.store.readings.write([power(car, 7)])
         events = await stream.events_of(3)
     assert values(events) == [5, 9, 7]
     assert events[2].id is not None
@@ -131,7 +131,7 @@ async def test_a_late_reading_is_a_change_of_its_own_with_a_new_position(world: 
 async def test_what_another_process_wrote_is_seen(world: World, app: Client, car: Vehicle) -> None:
     other = SqliteStore.open(world.database)
     async with Listener(world.app, app.headers) as stream:
-        await other.write([power(car, 1)])
+        await other.readings.write([power(car, 1)])
         assert values(await stream.events_of(1)) == [1]
     await other.close()
 
@@ -174,17 +174,17 @@ async def test_however_reading_writing_and_resuming_alternate_every_change_comes
         patch.setattr(tail_module, "PORTION", 4)
         patch.setattr(stream_module, "PART_BYTES", 1500)
         client, car = await shared.application(), await shared.car()
-        begin = last_id = await shared.store.position()
+        begin = last_id = await shared.store.readings.position()
         got: list[Event] = []
         for numbers, at_once, wanted in steps:
             async with Listener(shared.app, client.headers, f"vehicle={car.id}", last_id=last_id) as stream:
                 entries = [power(car, number) for number in numbers]
                 for part in [entries] if at_once else [[entry] for entry in entries]:
-                    await shared.store.write(part)
-                stored = len(await shared.store.changes(begin, 1000))
+                    await shared.store.readings.write(part)
+                stored = len(await shared.store.readings.changes(begin, 1000))
                 got += await stream.events_of(min(wanted, stored - len(got)))
             last_id = got[-1].id if got and got[-1].id else last_id
-        expected = await shared.store.changes(begin, 1000)
+        expected = await shared.store.readings.changes(begin, 1000)
         async with Listener(shared.app, client.headers, f"vehicle={car.id}", last_id=last_id) as stream:
             got += await stream.events_of(len(expected) - len(got))
         assert [(event.id, event.value) for event in got] == [(change.position, change.value) for change in expected]
@@ -197,7 +197,7 @@ async def test_whoever_is_further_behind_than_what_is_in_memory_reads_the_store(
     async with Listener(world.app, app.headers) as live, Listener(world.app, app.headers, last_id=0) as slow:
         slow.reading.clear()
         for value in range(300):
-            await world.store.write([power(car, value)])
+            await world.store.readings.write([power(car, value)])
         assert values(await live.events_of(300)) == list(range(300))
         slow.reading.set()
         assert values(await slow.events_of(300)) == list(range(300))
@@ -210,8 +210,8 @@ async def test_the_first_stream_of_a_server_may_be_far_behind(
     world: World, app: Client, car: Vehicle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tail_module, "MAX_CHANGES", 10)
-    await world.store.write([power(car, value) for value in range(100)])
-    fifth = (await world.store.changes(0, 5))[-1].position
+    await world.store.readings.write([power(car, value) for value in range(100)])
+    fifth = (await world.store.readings.changes(0, 5))[-1].position
     async with Listener(world.app, app.headers, last_id=fifth) as stream:
         assert values(await stream.events_of(95)) == list(range(5, 100))
 
@@ -225,9 +225,9 @@ async def test_from_wherever_one_reads_memory_and_store_tell_the_same(
     tail = world.service.tail
     async with Listener(world.app, app.headers) as stream:
         for start in range(0, 100, size):
-            await world.store.write([power(car, value) for value in range(start, start + size)])
+            await world.store.readings.write([power(car, value) for value in range(start, start + size)])
         await stream.events_of(-(-100 // size) * size)
-    everything = await world.store.changes(0, 1000)
+    everything = await world.store.readings.changes(0, 1000)
     for begin in range(tail.position + 1):
         found, position = [], begin
         while position < tail.position:
@@ -260,14 +260,14 @@ async def test_a_position_that_is_none_is_refused(world: World, app: Client, que
 
 
 async def test_a_position_that_the_feed_has_not_reached_is_refused(world: World, app: Client, car: Vehicle) -> None:
-    await world.store.write([power(car, 1)])
-    ahead = await world.store.position() + 1
+    await world.store.readings.write([power(car, 1)])
+    ahead = await world.store.readings.position() + 1
     assert "ahead" in await refusal(world, app.headers, f"lastEventId={ahead}", 400, "VALIDATION/INVALID_INPUT_FORMAT")
 
 
 async def test_a_reconnecting_browsers_header_goes_before_the_query(world: World, app: Client, car: Vehicle) -> None:
-    await world.store.write([power(car, value) for value in (1, 2, 3)])
-    first = (await world.store.changes(0, 1))[0].position
+    await world.store.readings.write([power(car, value) for value in (1, 2, 3)])
+    first = (await world.store.readings.changes(0, 1))[0].position
     async with Listener(world.app, app.headers, "lastEventId=0", last_id=first) as stream:
         assert values(await stream.events_of(2)) == [2, 3]
     async with Listener(world.app, app.headers, "lastEventId=0") as stream:
@@ -277,9 +277,9 @@ async def test_a_reconnecting_browsers_header_goes_before_the_query(world: World
 async def test_what_was_erased_is_not_told_again(world: World, app: Client, car: Vehicle) -> None:
     other = await world.car()
     async with Listener(world.app, app.headers) as live:
-        await world.store.write([power(car, 1), power(other, 2)])
+        await world.store.readings.write([power(car, 1), power(other, 2)])
         await live.events_of(2)
-        await world.store.remove_vehicle(car.id)
+        await world.store.vehicles.remove_vehicle(car.id)
         async with Listener(world.app, app.headers, last_id=0) as stream:
             assert values(await stream.events_of(1)) == [2]
 
@@ -349,15 +349,15 @@ async def test_a_connection_that_begins_or_ends_counts_from_then_on(world: World
     always = await world.car()
     await world.connect(client, always)
     async with Listener(world.app, client.headers) as stream:
-        await world.store.write([power(car, 1)])
-        await world.store.write([power(always, 0)])
+        await world.store.readings.write([power(car, 1)])
+        await world.store.readings.write([power(always, 0)])
         await stream.events_of(1)  # so what came before it has been looked at
         connection = await world.connect(client, car)
-        await world.store.write([power(car, 2)])
+        await world.store.readings.write([power(car, 2)])
         await stream.events_of(2)
-        await world.store.remove_connection(connection.id)
-        await world.store.write([power(car, 3)])
-        await world.store.write([power(always, 4)])
+        await world.store.access.remove_connection(connection.id)
+        await world.store.readings.write([power(car, 3)])
+        await world.store.readings.write([power(always, 4)])
         assert values(await stream.events_of(3)) == [0, 2, 4]
 
 
@@ -366,7 +366,7 @@ async def test_a_user_narrows_the_stream_to_his_connections(world: World, app: C
     await world.connect(app, his, "he")
     await world.connect(app, hers, "she")
     async with Listener(world.app, app.headers | {"sc-user-id": "he"}) as stream:
-        await world.store.write([power(hers, 1), power(his, 2)])
+        await world.store.readings.write([power(hers, 1), power(his, 2)])
         assert values(await stream.events_of(1)) == [2]
 
 
@@ -409,12 +409,12 @@ async def test_a_silent_stream_gives_a_sign_of_life_every_15_seconds(world: Worl
 async def test_a_sign_of_life_moves_on_the_position_of_who_wants_little(world: World, app: Client, car: Vehicle) -> None:
     other = await world.car()
     async with Listener(world.app, app.headers, f"vehicle={car.id}") as stream:
-        await world.store.write([power(other, value) for value in range(20)])
+        await world.store.readings.write([power(other, value) for value in range(20)])
         world.clock.move(16)
-        newest = await world.store.position()
+        newest = await world.store.readings.position()
         await stream.until(lambda: stream.last_id == newest)
         assert not stream.events
-    await world.store.write([power(car, 1)])
+    await world.store.readings.write([power(car, 1)])
     async with Listener(world.app, app.headers, f"vehicle={car.id}", last_id=newest) as stream:
         assert values(await stream.events_of(1)) == [1]
 
@@ -437,10 +437,10 @@ async def test_a_stream_ends_with_its_token(world: World, app: Client, car: Vehi
 async def test_a_stream_of_a_revoked_application_ends_and_others_go_on(world: World, app: Client, car: Vehicle) -> None:
     other = await world.application()
     async with Listener(world.app, app.headers) as revoked, Listener(world.app, other.headers) as stream:
-        await world.store.revoke_application(app.id, world.clock.now())
+        await world.store.access.revoke_application(app.id, world.clock.now())
         world.clock.move(2)
         assert (await end_of(revoked))["reason"] == "UNAUTHORIZED"
-        await world.store.write([power(car, 1)])
+        await world.store.readings.write([power(car, 1)])
         assert values(await stream.events_of(1)) == [1]
         assert len(revoked.events) == 1
 
@@ -457,7 +457,7 @@ async def test_a_client_that_hangs_up_leaves_nothing_behind(world: World, app: C
     tail = world.service.tail
     async with Listener(world.app, app.headers, f"vehicle={car.id}"), Listener(world.app, app.headers) as stuck:
         stuck.reading.clear()
-        await world.store.write([power(car, 1)])
+        await world.store.readings.write([power(car, 1)])
         await stuck.until(lambda: len(tail._everyone) == 2)
     assert not tail._everyone
     assert not tail._followers
@@ -471,7 +471,7 @@ async def test_who_does_not_read_holds_no_memory_and_keeps_nobody_waiting(world:
         await stuck.until(lambda: bool(stuck.waiting))
         stuck.reading.clear()
         for start in range(0, 4000, 500):
-            await world.store.write([power(car, value) for value in range(start, start + 500)])
+            await world.store.readings.write([power(car, value) for value in range(start, start + 500)])
             await stream.events_of(start + 500)
         (follower,) = (each for each in world.service.tail._everyone if not each.idle)
         assert len(stuck.waiting) < stream_module.PART_BYTES + 2000
@@ -483,19 +483,19 @@ async def test_who_does_not_read_holds_no_memory_and_keeps_nobody_waiting(world:
 async def test_a_store_that_fails_for_a_moment_costs_time_and_no_change(
     world: World, app: Client, car: Vehicle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    changes, failed = world.store.changes, asyncio.Event()
+    changes, failed = world.store.readings.changes, asyncio.Event()
 
     async def fail(after: int, limit: int) -> list[Any]:
         failed.set()
         raise StoreError("The disk is on holiday.")
 
     async with Listener(world.app, app.headers) as stream:
-        monkeypatch.setattr(world.store, "changes", fail)
-        await world.store.write([power(car, 1)])
+        monkeypatch.setattr(world.store.readings, "changes", fail)
+        await world.store.readings.write([power(car, 1)])
         await failed.wait()
         async with Listener(world.app, app.headers, last_id=0) as resumed:
             monkeypatch.setattr(tail_module, "MAX_CHANGES", 0)
-            monkeypatch.setattr(world.store, "changes", changes)
+            monkeypatch.setattr(world.store.readings, "changes", changes)
             assert values(await resumed.events_of(1)) == [1]
         assert values(await stream.events_of(1)) == [1]
 
@@ -503,16 +503,16 @@ async def test_a_store_that_fails_for_a_moment_costs_time_and_no_change(
 async def test_a_stream_that_can_not_read_on_says_so(
     world: World, app: Client, car: Vehicle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await world.store.write([power(car, value) for value in range(10)])
+    await world.store.readings.write([power(car, value) for value in range(10)])
     monkeypatch.setattr(tail_module, "MAX_CHANGES", 3)
     async with Listener(world.app, app.headers) as live:
-        await world.store.write([power(car, 11)])
+        await world.store.readings.write([power(car, 11)])
         await live.events_of(1)
 
         async def fail(after: int, limit: int) -> list[Any]:
             raise StoreError("The disk is on holiday.")
 
-        monkeypatch.setattr(world.store, "changes", fail)
+        monkeypatch.setattr(world.store.readings, "changes", fail)
         async with Listener(world.app, app.headers, last_id=0) as stream:
             assert await end_of(stream) == {"reason": "STORE_UNAVAILABLE", "detail": "The disk is on holiday."}
 
@@ -520,7 +520,7 @@ async def test_a_stream_that_can_not_read_on_says_so(
 async def test_many_streams_read_the_store_once(
     world: World, app: Client, car: Vehicle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reads, changes = itertools.count(), world.store.changes
+    reads, changes = itertools.count(), world.store.readings.changes
 
     async def counted(after: int, limit: int) -> Any:
         next(reads)
@@ -529,9 +529,9 @@ async def test_many_streams_read_the_store_once(
     listeners = [Listener(world.app, app.headers) for _ in range(30)]
     for listener in listeners:
         await listener.__aenter__()
-    monkeypatch.setattr(world.store, "changes", counted)
+    monkeypatch.setattr(world.store.readings, "changes", counted)
     entries: list[Entry] = [power(car, value) for value in range(100)]
-    await world.store.write(entries)
+    await world.store.readings.write(entries)
     for listener in listeners:
         assert values(await listener.events_of(100)) == list(range(100))
     assert next(reads) < 10

@@ -29,7 +29,7 @@ MINUTE = 60_000
 @pytest.fixture(autouse=True)
 def _five_minutes(world: World) -> None:
     """What the tests' source was learnt to need; short of the hour that a token lasts."""
-    world.store.set_freshness(Freshness(learnt={"box": dict.fromkeys(LIVE, 5 * MINUTE)}))
+    world.store.readings.set_freshness(Freshness(learnt={"box": dict.fromkeys(LIVE, 5 * MINUTE)}))
 
 
 @asynccontextmanager
@@ -53,7 +53,7 @@ async def settled(world: World, *, all_read: bool = True) -> None:
         # The doorbell rings; what comes after the first change was looked for when that is in memory.
         for limit in (50, 60):
             await world.report(marker, LIMITS, {"activeLimit": limit, "unit": "percent"}, world.clock.now() + limit)
-            newest = await world.store.position()
+            newest = await world.store.readings.position()
             while is_busy():  # noqa: ASYNC110  (the tail tells nobody but streams)
                 await asyncio.sleep(0)
 
@@ -70,14 +70,16 @@ async def confirm(world: World, car: Vehicle, code: str = POWER, value: Any = 72
     """The car says it (again) now."""
     at = world.clock.now()
     signal = BY_CODE[code]
-    await world.store.write([Reading(car.id, signal, bodies.parse(signal, {"value": value}), at, at + HEARD_MS, source)])
+    await world.store.readings.write(
+        [Reading(car.id, signal, bodies.parse(signal, {"value": value}), at, at + HEARD_MS, source)]
+    )
 
 
 async def test_a_value_of_a_car_that_falls_silent_ends_once_as_a_read_tells_it(world: World, app: Client, car: Vehicle) -> None:
     async with listening(world, app) as stream:
         await confirm(world, car)
         await settled(world)
-        position = await world.store.position()
+        position = await world.store.readings.position()
         world.clock.move(299.9)
         await settled(world)
         assert not ended(stream)
@@ -136,7 +138,7 @@ async def test_a_value_confirmed_by_another_process_goes_on(world: World, app: C
         await settled(world)
         world.clock.move(240)
         at = world.clock.now()
-        await other.write([Reading(car.id, BY_CODE[POWER], 7200, at, at + HEARD_MS, "box")])
+        await other.readings.write([Reading(car.id, BY_CODE[POWER], 7200, at, at + HEARD_MS, "box")])
         world.clock.move(100)
         await settled(world)
         assert not ended(stream)
@@ -254,7 +256,7 @@ async def test_a_derived_value_ends_the_same_way_and_a_reported_one_not_while_a_
         await confirm(world, car)
         world.clock.move(200)
         at = world.clock.now()
-        await world.store.write([Reading(car.id, TWINS[BY_CODE[POWER]], 7000.0, at, at + HEARD_MS, "derived:wattage")])
+        await world.store.readings.write([Reading(car.id, TWINS[BY_CODE[POWER]], 7000.0, at, at + HEARD_MS, "derived:wattage")])
         world.clock.move(200)
         await settled(world)
         assert not ended(stream)
@@ -286,7 +288,7 @@ async def test_a_car_that_was_erased_ends_nothing(world: World, app: Client, car
     async with listening(world, app) as stream:
         await confirm(world, car)
         await settled(world)
-        await world.store.remove_vehicle(car.id)
+        await world.store.vehicles.remove_vehicle(car.id)
         world.clock.move(400)
         await settled(world)
         assert not ended(stream)
@@ -315,14 +317,14 @@ async def test_an_ending_stands_between_the_changes_where_it_happened_for_slow_r
 
 
 async def test_shorter_times_hold_for_what_is_watched_already(world: World, app: Client, car: Vehicle) -> None:
-    world.store.set_freshness(Freshness())
+    world.store.readings.set_freshness(Freshness())
     async with listening(world, app) as stream:
         await confirm(world, car)
         await settled(world)
         world.clock.move(400)
         await settled(world)
         assert not ended(stream)
-        world.store.set_freshness(Freshness(learnt={"box": {POWER: 5 * MINUTE}}))
+        world.store.readings.set_freshness(Freshness(learnt={"box": {POWER: 5 * MINUTE}}))
         await settled(world)
         assert codes(ended(stream)) == [POWER]
 
@@ -330,7 +332,7 @@ async def test_shorter_times_hold_for_what_is_watched_already(world: World, app:
 async def test_a_store_that_fails_for_a_moment_delays_an_ending(
     world: World, app: Client, car: Vehicle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    signals, failed = world.store.signals, asyncio.Event()
+    signals, failed = world.store.readings.signals, asyncio.Event()
 
     async def fail(vehicle_id: str) -> Any:
         failed.set()
@@ -339,11 +341,11 @@ async def test_a_store_that_fails_for_a_moment_delays_an_ending(
     async with listening(world, app) as stream:
         await confirm(world, car)
         await settled(world)
-        monkeypatch.setattr(world.store, "signals", fail)
+        monkeypatch.setattr(world.store.readings, "signals", fail)
         world.clock.move(400)
         await world.car()
         await failed.wait()
-        monkeypatch.setattr(world.store, "signals", signals)
+        monkeypatch.setattr(world.store.readings, "signals", signals)
         await settled(world)
         assert codes(ended(stream)) == [POWER]
 

@@ -32,10 +32,12 @@ async def _fill(database: Path, count: int) -> str:
     store, clock = SqliteStore.open(database), SystemClock()
     access = Access(store, clock)
     application, _ = await access.register("Listener", frozenset(Permission))
-    await store.add_vehicle(Vehicle(id=CAR))
+    await store.vehicles.add_vehicle(Vehicle(id=CAR))
     start = clock.now() - count * 1000
     power = BY_CODE["charge-wattage"]
-    await store.write([Reading(CAR, power, each, start + each * 1000, start + each * 1000, "box") for each in range(count)])
+    await store.readings.write(
+        [Reading(CAR, power, each, start + each * 1000, start + each * 1000, "box") for each in range(count)]
+    )
     token = await access.issue_token(application)
     await store.close()
     return token

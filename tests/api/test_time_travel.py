@@ -142,10 +142,10 @@ async def test_at_now_is_the_plain_read_and_at_then_is_what_was_read_then(world:
         world.clock.move(chance.choice([1, 60, 1200, 2000]))
         now, code = world.clock.now(), chance.choice(codes)
         if chance.random() < 0.2:
-            await world.store.write([Absence(car.id, BY_CODE[code], chance.choice([*AbsenceReason]), now, now, "box")])
+            await world.store.readings.write([Absence(car.id, BY_CODE[code], chance.choice([*AbsenceReason]), now, now, "box")])
         else:
             value = chance.choice([True, False] if code == codes[1] else [10, 20])
-            await world.store.write([Reading(car.id, BY_CODE[code], value, now, now, "box")])
+            await world.store.readings.write([Reading(car.id, BY_CODE[code], value, now, now, "box")])
         app = await world.application()  # a token lasts for an hour, and these are many
         plain = (await read(world, app, car)).json()["data"]
         assert (await read(world, app, car, at=now)).json()["data"] == plain

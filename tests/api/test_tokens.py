@@ -75,9 +75,9 @@ async def test_whoever_gets_a_new_token_may_use_the_old_one_on(world: World, app
 
 async def test_wrong_credentials_are_refused_alike_whatever_is_wrong(world: World, app: Client) -> None:
     revoked = await world.application()
-    await world.store.revoke_application(revoked.id, 1)
+    await world.store.access.revoke_application(revoked.id, 1)
     rotated = await world.application()
-    await world.store.rotate_secret(rotated.id, hashlib.sha256(b"new").digest(), "cpm")
+    await world.store.access.rotate_secret(rotated.id, hashlib.sha256(b"new").digest(), "cpm")
     pairs = [
         (app.id, "wrong"), (app.id, app.secret[:-1]), (app.id, app.secret + " "), ("client_unknown", app.secret),
         (app.id.upper(), app.secret), (revoked.id, revoked.secret), (rotated.id, rotated.secret), (app.id + "\x00", app.secret),

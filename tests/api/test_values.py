@@ -51,7 +51,7 @@ class Asked:
 
     async def reports(self, *values: float, step: int = MINUTE, start: int = T0 - HOUR) -> None:
         signal = BY_CODE[POWER]
-        await self.world.store.write(
+        await self.world.store.readings.write(
             [
                 Reading(self.car.id, signal, value, start + n * step, start + n * step + 1, "box")
                 for n, value in enumerate(values)
@@ -349,7 +349,7 @@ async def test_stretches_are_what_looking_at_every_minute_says(asked: Asked, cod
     start = T0 - T0 % HOUR - 8 * HOUR
     entries = scattered(asked.car.id, signal, chance, start)
     for at in range(0, len(entries), 9):
-        await asked.world.store.write(entries[at : at + 9])
+        await asked.world.store.readings.write(entries[at : at + 9])
     step, length = chance.choice([("PT5M", 5), ("PT15M", 15), ("PT1H", 60)])
     first = start + chance.randrange(90) * MINUTE
     last = first + chance.randrange(60, 300) * MINUTE
@@ -358,7 +358,7 @@ async def test_stretches_are_what_looking_at_every_minute_says(asked: Asked, cod
     assert [(_ms(each["from"]), each["heldSeconds"] / 60) for each in got] == [
         (at, sum(held.values())) for at, held in expected.items()
     ]
-    runs = await asked.world.store.history(asked.car.id, signal, first, last, limit=1000)
+    runs = await asked.world.store.history.history(asked.car.id, signal, first, last, limit=1000)
     for each, held in zip(got, expected.values(), strict=True):
         bounds = _ms(each["from"]), _ms(each["to"])
         assert each["count"] == len([run for run in runs if run.value is not None and bounds[0] <= run.observed_at < bounds[1]])
@@ -385,7 +385,7 @@ async def looked_at(world: World, car: Vehicle, signal: Signal, minutes: range, 
     """For each stretch, for how many minutes each value stood: everything happens at whole minutes."""
     found: dict[int, dict[Value, int]] = {}
     for at in minutes:
-        then = await world.store.states_at(car.id, at)
+        then = await world.store.history.states_at(car.id, at)
         assert then is not None
         state = then.states.get(signal.key)
         if state is None or state.value is None or standing(state, then.states.get(IS_CHARGING.key), at) is not None:

@@ -61,11 +61,11 @@ async def test_pages_have_every_vehicle_once(world: World, app: Client, size: in
 
 async def test_a_removed_vehicle_is_gone_with_all_it_told(world: World, app: Client, car: Vehicle) -> None:
     await world.report_all(car)
-    assert await world.store.remove_vehicle(car.id)
+    assert await world.store.vehicles.remove_vehicle(car.id)
     for path in ("", "/signals", "/signals/charge-voltage", "/coverage"):
         typed_error(await world.client.get(f"/v3/vehicles/{car.id}{path}", headers=app.headers), 404)
     assert (await get(world, app, "/v3/vehicles"))["data"] == []
-    assert await world.store.changes(0, 100) == []
+    assert await world.store.readings.changes(0, 100) == []
 
 
 async def test_coverage_says_of_every_signal_what_it_can_tell_or_why_not(world: World, app: Client, car: Vehicle) -> None:

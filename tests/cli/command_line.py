@@ -98,7 +98,7 @@ def store(database: Path, entries: Sequence[Entry], outcome: Outcome = Outcome.A
 
     async def write() -> None:
         opened = SqliteStore.open(database)
-        assert set(await opened.write(entries)) == {outcome}
+        assert set(await opened.readings.write(entries)) == {outcome}
         await opened.close()
 
     asyncio.run(write())

@@ -65,7 +65,7 @@ async def test_a_backup_made_while_others_write_has_all_that_was_acknowledged_be
 ) -> None:
     monkeypatch.setattr(copies, "STEP_PAGES", 3)
     service = SqliteStore.open(tmp_path / "cars.db")
-    await service.add_vehicle(Vehicle(id="car"))
+    await service.vehicles.add_vehicle(Vehicle(id="car"))
     acknowledged = 0
     started, stop = asyncio.Event(), asyncio.Event()
 
@@ -73,7 +73,7 @@ async def test_a_backup_made_while_others_write_has_all_that_was_acknowledged_be
         nonlocal acknowledged
         while not stop.is_set():
             at = acknowledged + 1
-            await service.write([Reading("car", WATTAGE, at, at, at, "test")])
+            await service.readings.write([Reading("car", WATTAGE, at, at, at, "test")])
             acknowledged = at
             if at == 50:
                 started.set()

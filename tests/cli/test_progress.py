@@ -1,6 +1,7 @@
 """Long work shows how far it has come: on a terminal, beside what is printed and never in it."""
 
 import re
+from pathlib import Path
 
 import pytest
 from command_line import CommandLine, reading, store
@@ -12,7 +13,7 @@ from chargeport.cli import output
 def test_progress_is_for_people_who_watch(is_terminal: bool, chargeport: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     car = chargeport.vehicle()
     file = chargeport("migrate", "--json").json["database"]
-    store(file, [reading(car, "charge-voltage", {"value": 231})])
+    store(Path(file), [reading(car, "charge-voltage", {"value": 231})])
     if is_terminal:
         monkeypatch.setenv("FORCE_COLOR", "1")
     for arguments, what in ((("export", "-"), "Exporting"), (("backup", "copy.db", "--json"), "Backing up")):

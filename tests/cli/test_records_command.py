@@ -33,7 +33,7 @@ def work_out(database: Path, readings: list[Reading]) -> None:
 
     async def run() -> None:
         store = SqliteStore.open(database)
-        await store.write(readings)
+        await store.readings.write(readings)
         workings = Workings(store, Settings(), SystemClock())
         derivation = Derivation(store, SystemClock(), workings.cars, workings.ledger, nothing, rest=nothing)
         await derivation.begin()

@@ -72,7 +72,7 @@ def written(database: Path, *states: SourceState, age_s: float = 0) -> None:
     async def write() -> None:
         store = SqliteStore.open(database)
         texts = {each.name: msgspec.json.encode(each).decode() for each in states}
-        await store.write_source_states(texts, SystemClock().now() - round(age_s * 1000))
+        await store.notes.write_source_states(texts, SystemClock().now() - round(age_s * 1000))
         await store.close()
 
     asyncio.run(write())

@@ -105,7 +105,7 @@ def test_a_live_value_that_ends_by_silence_is_a_line_too(chargeport: CommandLine
 
     async def learnt() -> None:
         opened = SqliteStore.open(database)
-        await opened.remember("cadence", "table", '{"learnt":{"wallbox":{"charge-wattage":2000}}}')
+        await opened.notes.remember("cadence", "table", '{"learnt":{"wallbox":{"charge-wattage":2000}}}')
         await opened.close()
 
     asyncio.run(learnt())

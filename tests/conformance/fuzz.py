@@ -37,10 +37,12 @@ async def populate(database: Path) -> str:
     store, clock = SqliteStore.open(database), SystemClock()
     access = Access(store, clock)
     application, _ = await access.register("Fuzz", frozenset(Permission))
-    await store.add_vehicle(VEHICLE)
+    await store.vehicles.add_vehicle(VEHICLE)
     now = clock.now()
-    await store.write([Reading(VEHICLE.id, each, bodies.parse(each, each.example), now, now, "http") for each in CATALOGUE])
-    await store.add_connection(
+    await store.readings.write(
+        [Reading(VEHICLE.id, each, bodies.parse(each, each.example), now, now, "http") for each in CATALOGUE]
+    )
+    await store.access.add_connection(
         Connection(
             id="owner-1", client_id=application.client_id, user_id="owner-1", vehicle=VEHICLE,
             permissions=frozenset(Permission), created_at=now,

@@ -55,10 +55,12 @@ class Got(NamedTuple):
 async def populate(database: Path) -> tuple[bytes, bytes]:
     store, clock = SqliteStore.open(database), SystemClock()
     access = Access(store, clock)
-    await store.add_vehicle(Vehicle(id=CAR, make="ACME"))
+    await store.vehicles.add_vehicle(Vehicle(id=CAR, make="ACME"))
     now = clock.now()
-    await store.write([Reading(CAR, each, bodies.parse(each, each.example), now - 9, now, "http") for each in CATALOGUE])
-    await store.write([Absence(CAR, BY_CODE["charge-chargerphases"], AbsenceReason.NOT_CAPABLE, now, now, "http")])
+    await store.readings.write(
+        [Reading(CAR, each, bodies.parse(each, each.example), now - 9, now, "http") for each in CATALOGUE]
+    )
+    await store.readings.write([Absence(CAR, BY_CODE["charge-chargerphases"], AbsenceReason.NOT_CAPABLE, now, now, "http")])
     tokens = []
     for permissions in (frozenset(Permission), frozenset[Permission]()):
         application, _ = await access.register("App", permissions)

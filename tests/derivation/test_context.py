@@ -72,12 +72,12 @@ async def test_a_session_that_goes_on_is_read_seldom_and_known_to_its_newest_rep
 ) -> None:
     reads = await counting(house, monkeypatch)
     scenes = Scenes(house.store, house.workings.cars)
-    await house.store.write([said(CHARGING, True, T0), said(WATTAGE, 7000, T0)])
+    await house.store.readings.write([said(CHARGING, True, T0), said(WATTAGE, 7000, T0)])
     for second in range(5, 3600, 5):
         at = T0 + second * 1000
         house.clock.move(5)
-        await house.store.write([said(CHARGING, True, at), said(WATTAGE, 7000 + second % 7, at)])
-        found = await house.store.signals(CAR.id)
+        await house.store.readings.write([said(CHARGING, True, at), said(WATTAGE, 7000 + second % 7, at)])
+        found = await house.store.readings.signals(CAR.id)
         assert found is not None
         scene = await scenes.of(found, house.clock.now())
         assert scene is not None
@@ -93,15 +93,15 @@ async def test_a_new_session_has_nothing_of_the_one_before(house: House) -> None
 
     async def course(at: int) -> list[float] | None:
         house.clock.move((at - house.clock.now()) / 1000)
-        found = await house.store.signals(CAR.id)
+        found = await house.store.readings.signals(CAR.id)
         assert found is not None
         scene = await scenes.of(found, at)
         assert scene is not None
         return None if scene.session is None else [sample.value for sample in scene.session.power]
 
-    await house.store.write([said(CHARGING, True, T0), said(WATTAGE, 7000, T0)])
+    await house.store.readings.write([said(CHARGING, True, T0), said(WATTAGE, 7000, T0)])
     assert await course(T0 + 1000) == [7000]
-    await house.store.write([said(CHARGING, False, T0 + MINUTE), said(WATTAGE, 0, T0 + MINUTE)])
+    await house.store.readings.write([said(CHARGING, False, T0 + MINUTE), said(WATTAGE, 0, T0 + MINUTE)])
     assert await course(T0 + MINUTE + 1) is None
-    await house.store.write([said(CHARGING, True, T0 + HOUR), said(WATTAGE, 3000, T0 + HOUR)])
+    await house.store.readings.write([said(CHARGING, True, T0 + HOUR), said(WATTAGE, 3000, T0 + HOUR)])
     assert await course(T0 + HOUR + 1) == [3000]

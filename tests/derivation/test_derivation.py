@@ -183,7 +183,7 @@ async def test_a_derived_live_value_ends_when_what_it_follows_from_grows_stale(h
     from chargeport.signals.freshness import Freshness
 
     codes = {signal.code: 3 * MINUTE for signal in (VOLTAGE, AMPERAGE)}
-    house.store.set_freshness(Freshness(learnt={"box": codes}))
+    house.store.readings.set_freshness(Freshness(learnt={"box": codes}))
     await house.take(volts_and_amperes())
     await house.work()
     assert (await house.read(WATTAGE))["attributes"]["status"]["value"] == "SUCCESS"
@@ -231,7 +231,7 @@ async def test_confirmations_keep_a_derived_value_alive(house: House) -> None:
         await house.take(volts_and_amperes(T0 + minute * MINUTE))
         await house.work()
     assert (await house.read(WATTAGE))["meta"]["oemUpdatedAt"] == "2026-05-01T11:00:00.000Z"
-    assert len(await house.store.history(CAR.id, TWINS[WATTAGE], limit=10)) == 1, "no row for what is unchanged"
+    assert len(await house.store.history.history(CAR.id, TWINS[WATTAGE], limit=10)) == 1, "no row for what is unchanged"
 
 
 async def test_what_a_source_says_it_can_t_tell_is_derived_all_the_same(house: House) -> None:
@@ -244,7 +244,7 @@ async def test_a_car_that_reports_everything_costs_no_derivation(house: House) -
     everything = [said(signal, signal.example["value"], T0) for signal in DERIVABLE]
     await house.take(everything)
     await house.work()
-    found = await house.store.signals(CAR.id)
+    found = await house.store.readings.signals(CAR.id)
     assert found is not None
     assert not [state for state in found.states.values() if state.signal.is_derived]
     house.derivation.heard(everything)
@@ -277,13 +277,13 @@ async def test_a_running_service_derives_and_keeps_records_by_itself(tmp_path: P
     """With its own clock, doorbell and tasks; and lets go at once when it is closed."""
     settings = Settings(database=DatabaseSettings(url=f"sqlite:///{tmp_path}/a.db"))
     service = Service.open(settings, ManualClock(T0 + DAY))
-    await service.store.add_vehicle(CAR)
+    await service.store.vehicles.add_vehicle(CAR)
     await service.start()
     try:
-        await service.store.write([*night(), *volts_and_amperes(T0 + DAY)])
+        await service.store.readings.write([*night(), *volts_and_amperes(T0 + DAY)])
         async with asyncio.timeout(10):
             while True:
-                found = await service.store.signals(CAR.id)
+                found = await service.store.readings.signals(CAR.id)
                 assert found is not None
                 if {TWINS[WATTAGE].key, TWINS[RECORDS].key, TWINS[TOTAL].key} <= found.states.keys():
                     break
@@ -297,7 +297,7 @@ async def test_a_car_that_can_t_be_worked_out_holds_up_no_other(
     house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, broken: str
 ) -> None:
     other = msgspec.structs.replace(CAR, id="0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c99", vin=None)
-    await house.store.add_vehicle(other)
+    await house.store.vehicles.add_vehicle(other)
     module, _, name = broken.partition(".")
     original, calls = getattr(importlib.import_module(f"chargeport.derivation.{module}"), name), []
 
@@ -313,20 +313,23 @@ async def test_a_car_that_can_t_be_worked_out_holds_up_no_other(
     await house.work()
     assert len(calls) >= 2
     assert f"of a car can't be {'derived' if name == 'derive' else 'worked out'}" in caplog.text
-    states = [await house.store.signals(each.id) for each in (CAR, other)]
+    states = [await house.store.readings.signals(each.id) for each in (CAR, other)]
     twin = TWINS[WATTAGE if name == "derive" else RECORDS].key
     assert [twin in found.states for found in states if found is not None] == [False, True]
 
 
 async def test_a_store_that_fails_loses_no_work(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     await house.take([*night(T0 - DAY), *volts_and_amperes()])
-    for name in ("stirred", "signals", "replace_sessions", "write", "remember"):
+    for part, name in (
+        ("sessions", "stirred"), ("readings", "signals"), ("sessions", "replace_sessions"), ("readings", "write"),
+        ("notes", "remember"),
+    ):  # fmt: skip
 
         async def fail(*_: Any) -> None:
             raise StoreError("the disk is full")
 
         with monkeypatch.context() as patch:
-            patch.setattr(house.store, name, fail)
+            patch.setattr(getattr(house.store, part), name, fail)
             assert not await house.derivation._tried(house.work)
     await house.work()
     assert (await house.read(WATTAGE))["attributes"]["body"]["value"] == 11_040
@@ -338,6 +341,6 @@ async def test_what_is_derived_is_told_by_its_own_past(house: House) -> None:
     await house.take(volts_and_amperes())
     await house.work()
     house.clock.move(600)
-    past = await house.store.states_at(CAR.id, T0 + MINUTE)
+    past = await house.store.history.states_at(CAR.id, T0 + MINUTE)
     assert past is not None
     assert past.states[TWINS[WATTAGE].key].value == 11_040

@@ -1,7 +1,8 @@
 """Sessions become records: whatever the order of arrival, however often all is made anew, and wherever a process was killed."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from chargeport.settings import PlaceSettings, Settings, TariffSettings
 from chargeport.signals.catalogue import TWINS
 from chargeport.signals.definition import Permission
 from chargeport.signals.reading import Entry
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.retention_policy import Keep, Policy
 from derived_cars import (
     CAPACITY,
@@ -50,13 +51,13 @@ async def lived(house: House, days: int = 1) -> list[Entry]:
 
 
 async def made(house: House) -> list[Record]:
-    found = await house.store.signals(CAR.id)
+    found = await house.store.readings.signals(CAR.id)
     assert found is not None
     return await house.workings.ledger.records(found)
 
 
 async def edit(house: House, change: Edit | Undo) -> int:
-    number = await house.store.add_edit(CAR.id, house.clock.now(), msgspec.json.encode(change).decode())
+    number = await house.store.sessions.add_edit(CAR.id, house.clock.now(), msgspec.json.encode(change).decode())
     await house.work()
     return number
 
@@ -87,7 +88,7 @@ async def test_a_session_that_goes_on_counts_but_is_no_record_yet(house: House) 
     assert totals == sorted(totals)
     assert totals[-1] > 5
     assert await house.records() == []
-    assert await house.store.cars_with_open_sessions() == [(CAR.id, T0)]
+    assert await house.store.sessions.cars_with_open_sessions() == [(CAR.id, T0)]
 
 
 async def test_the_total_never_falls_whatever_late_reports_take_back(house: House) -> None:
@@ -151,7 +152,7 @@ async def test_edits_hold_when_everything_is_made_anew_and_can_be_taken_back(hou
     await edit(house, Undo(number))
     assert len(await house.records()) == 2
     assert (await house.records())[0]["energyAdded"] == 12.5
-    assert len(await house.store.edits(CAR.id)) == 3, "what was changed, and that it was taken back, stays known"
+    assert len(await house.store.sessions.edits(CAR.id)) == 3, "what was changed, and that it was taken back, stays known"
 
 
 async def test_an_edit_shows_even_if_its_list_is_the_lesser_text(house: House) -> None:
@@ -188,7 +189,7 @@ async def test_a_capacity_that_is_known_late_changes_what_was_worked_out_without
 
 async def test_what_another_process_stores_is_worked_out_too(house: House) -> None:
     house.clock.move(DAY / 1000)
-    await house.store.write(night())  # an import, say, that nobody here has heard of
+    await house.store.readings.write(night())  # an import, say, that nobody here has heard of
     await house.work()
     assert len(await house.records()) == 1
 
@@ -200,11 +201,13 @@ async def test_a_mere_confirmation_counts_even_if_the_process_died_right_after_i
     house.clock.move(2.2 * HOUR / 1000)
     await house.take(told)
     await house.work()
-    assert [(each.started_at, each.is_open) for each in await house.store.sessions(CAR.id, 0, 1 << 62)] == [(T0, False)]
+    assert [(each.started_at, each.is_open) for each in await house.store.sessions.sessions(CAR.id, 0, 1 << 62)] == [
+        (T0, False)
+    ]
     late = [said(signal, value, T0 + 2 * HOUR) for signal, value in CHARGES]
-    assert set(await house.store.write([msgspec.structs.replace(each, received_at=house.clock.now()) for each in late])) == {
-        "unchanged"
-    }
+    assert set(
+        await house.store.readings.write([msgspec.structs.replace(each, received_at=house.clock.now()) for each in late])
+    ) == {"unchanged"}
     house.restart()
     await house.derivation.begin()
     await house.work()
@@ -226,9 +229,9 @@ async def test_sessions_outlive_the_history_that_they_were_worked_out_from(house
     before = await house.records()
     policy, after, more = Policy({"Charge": Keep(raw_days=3), "TractionBattery": Keep(raw_days=3)}), 0, True
     while more:
-        step = await house.store.fold(policy, house.clock.now(), after)
+        step = await house.store.retention.fold(policy, house.clock.now(), after)
         after, more = step.after, step.more
-    assert await house.store.horizon(CAR.id, CHARGING) is not None
+    assert await house.store.history.horizon(CAR.id, CHARGING) is not None
     await house.take([said(CAPACITY, {"capacity": 61}, T0 + 5 * DAY)])
     house.derivation._marks.add(CAR.id, Mark(0, house.clock.now(), 0, 0))
     house.clock.move(60)
@@ -278,8 +281,8 @@ async def test_a_shuffled_month_leaves_the_same_records(house: House, seed: int)
     await house.work()
     expected, total = await house.records(), await house.total_kwh()
     assert len(expected) == 30
-    await house.store.remove_vehicle(CAR.id)
-    await house.store.add_vehicle(CAR)
+    await house.store.vehicles.remove_vehicle(CAR.id)
+    await house.store.vehicles.add_vehicle(CAR)
     house.restart()
     rng = random.Random(seed)
     again = [*told, *rng.sample(told, len(told) // 5)]
@@ -315,21 +318,29 @@ class Mortal:
         self.writes = 0
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._store, name)
-        if name not in self.WRITES:
-            return found
+        return MortalPart(self, getattr(self._store, name))
 
-        async def mortal(*args: Any) -> Any:
-            self.writes += 1
-            is_last = self.writes == self._lives
-            if is_last and not self._after:
-                raise KilledError
-            result = await found(*args)
-            if is_last:
-                raise KilledError
-            return result
+    async def killed_around(self, write: Callable[..., Any], *args: Any) -> Any:
+        self.writes += 1
+        is_last = self.writes == self._lives
+        if is_last and not self._after:
+            raise KilledError
+        result = await write(*args)
+        if is_last:
+            raise KilledError
+        return result
 
-        return mortal
+
+class MortalPart:
+    """A part of such a store."""
+
+    def __init__(self, whole: Mortal, part: Any) -> None:
+        self._whole = whole
+        self._part = part
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._part, name)
+        return partial(self._whole.killed_around, found) if name in Mortal.WRITES else found
 
 
 def life() -> list[list[Entry]]:
@@ -351,7 +362,7 @@ async def live(house: House, store: Any, portions: Sequence[list[Entry]]) -> int
             newest = max(each.observed_at for each in portion)
             house.clock.move(max(0, newest + 1000 - house.clock.now()) / 1000)
             try:
-                await store.write(portion)
+                await store.readings.write(portion)
             except KilledError:
                 return number
             house.derivation.heard(portion)
@@ -374,8 +385,8 @@ async def test_a_process_that_is_killed_at_any_write_leaves_the_same_record(hous
     assert len(expected) == 1
     assert counting.writes > 20
     for lives in range(1, counting.writes + 1):
-        await house.store.remove_vehicle(CAR.id)
-        await house.store.add_vehicle(CAR)
+        await house.store.vehicles.remove_vehicle(CAR.id)
+        await house.store.vehicles.add_vehicle(CAR)
         house.clock.move((T0 - house.clock.now()) / 1000)
         acknowledged = await live(house, Mortal(house.store, lives, after=after), portions)
         await live(house, Mortal(house.store, 0, after=after), portions[acknowledged:])

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.sqlite import SqliteStore
 
 # Payloads of other people's systems, for comparison; not part of the project.

@@ -16,7 +16,7 @@ from chargeport.ingest import engine
 from chargeport.ingest.memory import CarMemory
 from chargeport.signals.reading import Entry, Issue, Reading
 from chargeport.sources.base import Delivery, RawMessage
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import Vehicle
 
 NOW = 1_777_629_598_000
@@ -74,9 +74,9 @@ async def test_a_recording_that_is_played_again_changes_nothing(path: Path, stor
     given_now = recorded.deliveries(path)
     entries = recorded.run(ALL[path.parent.name], given_now).entries
     await add_cars(store, entries)
-    await store.write(entries)
+    await store.readings.write(entries)
     before = await latest(store, entries)
-    await store.write(recorded.run(ALL[path.parent.name], given_now).entries)
+    await store.readings.write(recorded.run(ALL[path.parent.name], given_now).entries)
     assert await latest(store, entries) == before
 
 
@@ -90,20 +90,20 @@ async def test_older_words_never_replace_newer_ones(path: Path, store: Store) ->
         newest[key] = max(entry.observed_at, newest.get(key, 0))
     await add_cars(store, entries)
     for entry in sorted(entries, key=lambda each: -each.observed_at):
-        await store.write([entry])
+        await store.readings.write([entry])
     assert {key: max(state[2:]) for key, state in (await latest(store, entries)).items()} == newest
 
 
 async def add_cars(store: Store, entries: list[Entry]) -> None:
     for vehicle in sorted({entry.vehicle for entry in entries}):
-        await store.add_vehicle(Vehicle(id=vehicle, created_at=NOW))
+        await store.vehicles.add_vehicle(Vehicle(id=vehicle, created_at=NOW))
 
 
 async def latest(store: Store, entries: list[Entry]) -> dict[tuple[str, str], tuple[Any, ...]]:
     """What each signal says last: its value, the reason why there is none, and when either was said."""
     found: dict[tuple[str, str], tuple[Any, ...]] = {}
     for vehicle in {entry.vehicle for entry in entries}:
-        known = await store.signals(vehicle)
+        known = await store.readings.signals(vehicle)
         assert known is not None
         for state in known.states.values():
             at = (state.observed_at or 0, state.absence_at or 0)

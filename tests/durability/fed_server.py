@@ -67,8 +67,8 @@ class Fed(Server):
         store = SqliteStore.open(self.database)
         found: Histories = {}
         for car in CARS:
-            vehicle = await store.find_vehicle(car)
-            runs = [] if vehicle is None else await store.history(vehicle.id, POWER, limit=100_000)
+            vehicle = await store.vehicles.find_vehicle(car)
+            runs = [] if vehicle is None else await store.history.history(vehicle.id, POWER, limit=100_000)
             found[car] = [run.value for run in runs]  # type: ignore[misc]
         await store.close()
         return found

@@ -104,7 +104,7 @@ class Crashes:
         application, _ = await access.register("Writers", frozenset(Permission))
         self._headers = {"Authorization": f"Bearer {await access.issue_token(application)}"}
         for number in range(2 * self._writers):
-            await store.add_vehicle(Vehicle(id=f"car-{number}"))
+            await store.vehicles.add_vehicle(Vehicle(id=f"car-{number}"))
         await store.close()
 
     async def _load(self, duration_s: float) -> None:
@@ -147,7 +147,7 @@ class Crashes:
         """What is stored since the last look, against what was sent."""
         store = SqliteStore.open(self._server.database)
         seen: set[int] = set()
-        while changes := await store.changes(self._position, PAGE):
+        while changes := await store.readings.changes(self._position, PAGE):
             for change in changes:
                 self._stored[change.observed_at].add((change.vehicle_id, change.signal.code, change.value))  # type: ignore[arg-type]
                 seen.add(change.observed_at)

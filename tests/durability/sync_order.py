@@ -100,7 +100,7 @@ async def traced(folder: Path, requests: int) -> tuple[int, list[Early]]:
     access = Access(store, SystemClock())
     application, _ = await access.register("Writer", frozenset(Permission))
     headers = {"Authorization": f"Bearer {await access.issue_token(application)}"}
-    await store.add_vehicle(Vehicle(id="car"))
+    await store.vehicles.add_vehicle(Vehicle(id="car"))
     await store.close()
     server = Server(database, ["strace", "-f", "-y", "-s", "32", "-e", f"trace={CALLS}", "-o", str(trace)])
     try:

@@ -60,7 +60,7 @@ async def test_on_a_full_disk_reads_go_on_and_nothing_acknowledged_is_lost(
     path = f"/v3/vehicles/{car.id}/signals/charge-fastchargertype"
     answer: Any = (await world.client.get(path, headers=app.headers)).json()
     assert answer["data"]["attributes"]["body"] == {"value": f"{acknowledged - 1:060}"}
-    assert len(await world.store.changes(0, 1_000_000)) == acknowledged, "a request that was refused left nothing"
+    assert len(await world.store.readings.changes(0, 1_000_000)) == acknowledged, "a request that was refused left nothing"
     assert (await world.client.get("/v3/vehicles", headers=app.headers)).status_code == 200
 
 
@@ -71,7 +71,7 @@ async def test_with_room_again_writes_are_taken_again(
     limit_pages(world, 1_000_000)
     response = await post(world, app, car, acknowledged)
     assert (response.status_code, response.json()["accepted"]) == (200, 500)
-    assert len(await world.store.changes(0, 1_000_000)) == acknowledged + 500
+    assert len(await world.store.readings.changes(0, 1_000_000)) == acknowledged + 500
 
 
 async def test_one_refused_write_does_not_harm_those_that_wait_beside_it(world: World, app: Client, car: Vehicle) -> None:

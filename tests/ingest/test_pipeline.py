@@ -18,7 +18,7 @@ from chargeport.ingest import pipeline as intake_module
 from chargeport.signals.definition import Permission
 from chargeport.signals.violation import Rule
 from chargeport.sources.base import Delivery, RawMessage
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import Application, Connection, Outcome, Page, Vehicle
 from chargeport.store.sqlite import SqliteStore
 from feeding import CAR, OTHER, T0, Unwilling, delivery, intake, said, value
@@ -31,7 +31,7 @@ JSON = st.recursive(
 
 
 async def kept(store: Store) -> list[tuple[str, str]]:
-    found, _ = await store.issues(Page(1, 100))
+    found, _ = await store.issues.issues(Page(1, 100))
     return [(each.issue.subject, each.issue.detail) for each in found]
 
 
@@ -53,7 +53,7 @@ async def test_a_store_that_fails_is_heard_of_and_the_same_may_be_handed_on_agai
     unwilling.fails_at = None
     taken = await whole.take(batch)
     assert (taken.stored, len(taken.issues)) == (1, 1)
-    found, total = await store.issues(Page())
+    found, total = await store.issues.issues(Page())
     assert (total, found[0].count) == (1, 1)
     assert await value(store, "wattage") == (7200, "car")
 
@@ -148,7 +148,7 @@ async def test_an_unknown_car_is_an_issue_that_says_what_to_do_and_can_be_read_a
     taken = await whole.take([said({"wattage": 1}, source="box", vehicle="bob")])
     assert taken.issues[0].rule is Rule.UNKNOWN_VEHICLE
     assert "give it this alias (box:bob" in taken.issues[0].detail
-    await store.update_vehicle(msgspec.structs.replace(CAR, aliases=("box:bob",)))
+    await store.vehicles.update_vehicle(msgspec.structs.replace(CAR, aliases=("box:bob",)))
     again = msgspec.json.decode(taken.issues[0].raw, type=RawMessage)
     assert (await whole.take([again], keep_issues=False)).stored == 1
 
@@ -156,9 +156,9 @@ async def test_an_unknown_car_is_an_issue_that_says_what_to_do_and_can_be_read_a
 async def test_a_car_that_was_removed_and_made_known_anew_loses_nothing(store: Store) -> None:
     whole = intake(store)
     await whole.take([said({"wattage": 1}, vehicle="ann")])
-    await store.remove_vehicle(CAR.id)
+    await store.vehicles.remove_vehicle(CAR.id)
     anew = Vehicle(id="0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c99", aliases=("ann",))
-    await store.add_vehicle(anew)
+    await store.vehicles.add_vehicle(anew)
     taken = await whole.take([said({"wattage": 2, "voltage": "odd"}, vehicle="ann", at=T0 + 1)])
     assert (taken.stored, len(taken.issues)) == (1, 1)
     assert await value(store, "wattage", anew.id) == (2, "car")
@@ -167,19 +167,19 @@ async def test_a_car_that_was_removed_and_made_known_anew_loses_nothing(store: S
 async def test_what_a_removed_car_says_is_an_issue_that_keeps_the_message(store: Store) -> None:
     whole = intake(store)
     await whole.take([said({"wattage": 1}, vehicle="ann")])
-    await store.remove_vehicle(CAR.id)
+    await store.vehicles.remove_vehicle(CAR.id)
     taken = await whole.take([said({"wattage": 2}, vehicle="ann")])
     assert [issue.rule for issue in taken.issues] == [Rule.UNKNOWN_VEHICLE]
     assert msgspec.json.decode(taken.issues[0].raw, type=RawMessage).vehicle == "ann"
 
 
 async def test_an_application_for_some_cars_reaches_no_other_and_leaves_nothing_behind(store: Store) -> None:
-    await store.add_application(
+    await store.access.add_application(
         Application(client_id="app", name="App", permissions=frozenset(Permission), connected_only=True, management_token="",
                     created_at=T0),
         b"hash",
     )  # fmt: skip
-    await store.add_connection(
+    await store.access.add_connection(
         Connection(id="c", client_id="app", user_id="u", vehicle=CAR, permissions=frozenset(Permission), created_at=T0)
     )
     whole = intake(store, auto_register=True)
@@ -216,7 +216,7 @@ async def test_a_source_with_topics_of_its_own_does_not_change_how_pushes_of_its
 @pytest.mark.parametrize("name", sorted(ALL))
 async def test_no_bytes_and_no_json_stop_a_source(name: str, folder: Path) -> None:
     store = SqliteStore.open(folder / "any.db")
-    await store.add_vehicle(CAR)
+    await store.vehicles.add_vehicle(CAR)
     whole = intake(store, ManualClock(T0))
     fields = sorted(ALL[name].by_field)
     topics = [each.text.replace("{vehicle}", "ann").replace("{field...}", "x/y").replace("{field}", "x").replace("{}", "z")

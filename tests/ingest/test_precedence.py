@@ -12,7 +12,7 @@ from chargeport.ingest.dialects import STATIONS, ordered
 from chargeport.ingest.precedence import DERIVED, FRESH_MS, LASTING_FRESH_MS, Precedence
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.reading import Absence, AbsenceReason, Reading
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from feeding import CAR, T0, intake, said, value
 
 S = 1000
@@ -90,7 +90,7 @@ async def test_a_denial_that_was_said_once_holds_when_the_other_word_has_grown_o
     clock.move(1)
     assert await whole.reconsider() == 1
     assert await value(store, "ischarging") == (False, "wallbox")
-    found = await store.signal(CAR.id, BY_CODE["charge-ischarging"])
+    found = await store.readings.signal(CAR.id, BY_CODE["charge-ischarging"])
     assert found is not None
     assert found.states[BY_CODE["charge-ischarging"].key].changed_at == T0 + 60 * S
     assert await whole.reconsider() == 0
@@ -118,8 +118,8 @@ async def test_denials_that_wait_are_bounded(store: Store, monkeypatch: pytest.M
 async def test_that_one_source_can_not_tell_hides_nothing_that_another_told(store: Store) -> None:
     signal = BY_CODE["charge-voltage"]
     told = Reading(CAR.id, signal, 231, T0, T0, "car")
-    await store.write([told])
-    found = await store.signal(CAR.id, signal)
+    await store.readings.write([told])
+    found = await store.readings.signal(CAR.id, signal)
     assert found is not None
     state, precedence = found.states[signal.key], Precedence(STATIONS)
     for reason in AbsenceReason:
@@ -147,7 +147,7 @@ def test_an_order_of_what_is_not_there_stops_the_start(order: dict[str, list[str
 
 async def test_what_was_derived_stands_against_nobody(store: Store) -> None:
     assert derivation.PREFIX == DERIVED
-    await store.write([Reading(CAR.id, BY_CODE["tractionbattery-range"], '{"value":1}', T0, T0, f"{DERIVED}x")])
+    await store.readings.write([Reading(CAR.id, BY_CODE["tractionbattery-range"], '{"value":1}', T0, T0, f"{DERIVED}x")])
     whole = intake(store, ManualClock(T0 + 60 * S))
     assert (await whole.take([said({"tractionbattery-range": 300}, source="wallbox", at=T0 + S)])).stored == 1
 
@@ -159,13 +159,13 @@ async def test_a_car_of_one_source_is_not_looked_up_each_time(store: Store) -> N
         def __getattr__(self, name: str) -> object:
             if name == "signals":
                 looked_up.append(name)
-            return getattr(store, name)
+            return self if name == "readings" else getattr(store.readings if hasattr(store.readings, name) else store, name)
 
     whole = intake(Watched(), ManualClock(T0 + 60 * S))  # type: ignore[arg-type]
     for second in range(20):
         await whole.take([said({"wattage": second}, at=T0 + second * S)])
     assert len(looked_up) == 1
-    await store.write([Reading(CAR.id, BY_CODE["charge-voltage"], 230, T0, T0, "http")])
+    await store.readings.write([Reading(CAR.id, BY_CODE["charge-voltage"], 230, T0, T0, "http")])
     await whole.take([said({"wattage": 21}, at=T0 + 30 * S)])
     assert len(looked_up) == 2, "another source was heard of"
 

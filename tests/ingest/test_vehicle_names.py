@@ -6,13 +6,13 @@ import pytest
 from chargeport.clock import ManualClock
 from chargeport.ingest import vehicle_names
 from chargeport.ingest.vehicle_names import Identities
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import Page, Vehicle
 from feeding import CAR, OTHER, T0
 
 
 def known(store: Store, **options: bool) -> Identities:
-    return Identities(store, ManualClock(T0), **options)
+    return Identities(store.vehicles, ManualClock(T0), **options)
 
 
 @pytest.mark.parametrize("name", [CAR.id, CAR.vin, "ann"])
@@ -21,8 +21,8 @@ async def test_a_car_is_found_by_any_of_its_names(store: Store, name: str) -> No
 
 
 async def test_a_short_name_is_looked_for_with_the_source_or_its_dialect_in_front_first(store: Store) -> None:
-    await store.update_vehicle(msgspec.structs.replace(CAR, aliases=("teslamate:1", "box:2", "3")))
-    await store.update_vehicle(msgspec.structs.replace(OTHER, aliases=("garage:1", "2", "teslamate:3")))
+    await store.vehicles.update_vehicle(msgspec.structs.replace(CAR, aliases=("teslamate:1", "box:2", "3")))
+    await store.vehicles.update_vehicle(msgspec.structs.replace(OTHER, aliases=("garage:1", "2", "teslamate:3")))
     of = known(store).of
     assert await of("cars", "teslamate", "1") == CAR.id
     assert await of("garage", "teslamate", "1") == OTHER.id
@@ -36,15 +36,15 @@ async def test_a_short_name_is_looked_for_with_the_source_or_its_dialect_in_fron
 async def test_an_unknown_name_is_looked_for_again(store: Store) -> None:
     found = known(store)
     assert await found.of("box", "generic", "bob") is None
-    await store.update_vehicle(msgspec.structs.replace(OTHER, aliases=("bob",)))
+    await store.vehicles.update_vehicle(msgspec.structs.replace(OTHER, aliases=("bob",)))
     assert await found.of("box", "generic", "bob") == OTHER.id
 
 
 async def test_a_car_that_is_gone_is_looked_for_anew(store: Store) -> None:
     found = known(store)
     assert await found.of("box", "generic", "ann") == CAR.id
-    await store.remove_vehicle(CAR.id)
-    await store.update_vehicle(msgspec.structs.replace(OTHER, aliases=("ann",)))
+    await store.vehicles.remove_vehicle(CAR.id)
+    await store.vehicles.update_vehicle(msgspec.structs.replace(OTHER, aliases=("ann",)))
     found.forget(CAR.id)
     assert await found.of("box", "generic", "ann") == OTHER.id
 
@@ -56,7 +56,7 @@ async def test_a_vin_or_a_uuid_makes_a_car_known_where_that_is_allowed(store: St
     assert await known(store).of("box", "generic", name) is None
     assert await known(store, auto_register=True)._found("box", "generic", name, may_register=False) is None
     made = await known(store, auto_register=True).of("box", "generic", name)
-    car = await store.find_vehicle(name)
+    car = await store.vehicles.find_vehicle(name)
     assert car is not None
     assert car.id == made
     assert (car.vin or "") == (name if len(name) == 17 else "")
@@ -64,12 +64,12 @@ async def test_a_vin_or_a_uuid_makes_a_car_known_where_that_is_allowed(store: St
 
 async def test_any_other_name_makes_no_car_known(store: Store) -> None:
     assert await known(store, auto_register=True).of("box", "generic", "my car") is None
-    assert (await store.vehicles(Page()))[1] == 2
+    assert (await store.vehicles.vehicles(Page()))[1] == 2
 
 
 async def test_the_names_that_are_remembered_are_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vehicle_names, "MAX_KNOWN", 3)
-    await store.add_vehicle(Vehicle(id="many", aliases=tuple(f"name {number}" for number in range(9))))
+    await store.vehicles.add_vehicle(Vehicle(id="many", aliases=tuple(f"name {number}" for number in range(9))))
     found = known(store)
     for number in range(9):
         assert await found.of("box", "generic", f"name {number}") == "many"

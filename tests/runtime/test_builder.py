@@ -15,7 +15,7 @@ from chargeport.runtime.feeds import Feeds
 from chargeport.settings import IngestSettings, Settings
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.sources.base import Cause, Emit, SourceContext, SourceError, SourceType
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from feeding import CAR, T0
 
 MQTT = {"name": "garage", "type": "mqtt", "dialect": "evcc", "url": "mqtt://broker"}
@@ -121,7 +121,7 @@ async def test_a_broken_package_is_in_nobodys_way(store: Store, offered: list[En
 
 
 async def test_a_source_is_told_what_it_needs(store: Store, offered: list[Entry]) -> None:
-    await store.write([])
+    await store.readings.write([])
     table = {"name": "mine", "type": "odd", "topics": ["home/{vehicle}/{field}"], "vehicle": "ann"}
     (built,) = feeds(store, table).built
     assert isinstance(built.source, OddSource)
@@ -132,7 +132,7 @@ async def test_a_source_is_told_what_it_needs(store: Store, offered: list[Entry]
     assert not await around.charging("ann")
     from chargeport.signals.reading import Reading
 
-    await store.write([Reading(CAR.id, BY_CODE["charge-ischarging"], True, T0, T0, "car")])
+    await store.readings.write([Reading(CAR.id, BY_CODE["charge-ischarging"], True, T0, T0, "car")])
     assert await around.charging("ann")
     assert not await around.charging("nobody")
 

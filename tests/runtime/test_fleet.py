@@ -8,7 +8,7 @@ from chargeport.ingest.dialects import STATIONS
 from chargeport.ingest.precedence import Precedence
 from chargeport.runtime.fleet import make_known
 from chargeport.settings import VehicleSettings
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import Page
 from feeding import CAR, OTHER, T0, intake, said, value
 
@@ -20,15 +20,15 @@ async def test_a_car_is_made_known_once_and_found_again_by_its_names(store: Stor
     car = VehicleSettings(vin=VIN, aliases=["teslamate:1"], make="Tesla", year=2019)
     for _ in range(2):
         await make_known(store, [car], clock)
-    assert (await store.vehicles(Page()))[1] == 3
-    found = await store.find_vehicle("teslamate:1")
+    assert (await store.vehicles.vehicles(Page()))[1] == 3
+    found = await store.vehicles.find_vehicle("teslamate:1")
     assert found is not None
     assert (found.vin, found.make, found.year, found.model) == (VIN, "Tesla", 2019, None)
 
 
 async def test_what_the_file_says_is_added_to_what_is_known(store: Store, clock: ManualClock) -> None:
     await make_known(store, [VehicleSettings(vin=CAR.vin, aliases=["box:1"], model="ID.4", powertrain="BEV")], clock)
-    found = await store.vehicle(CAR.id)
+    found = await store.vehicles.vehicle(CAR.id)
     assert found is not None
     assert (found.aliases, found.model, found.powertrain) == (("ann", "box:1"), "ID.4", "BEV")
 

@@ -11,7 +11,7 @@ from chargeport.clock import ManualClock
 from chargeport.runtime.source_status import SourceState, SourceStatus
 from chargeport.runtime.supervisor import FIRST_WAIT_S, LONGEST_WAIT_S, Supervisor
 from chargeport.sources.base import Cause, Emit, SourceError
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from feeding import T0, Unwilling, intake, said, value
 
 Step = Callable[[Emit], object]

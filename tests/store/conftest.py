@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.sqlite import SqliteStore
 
 

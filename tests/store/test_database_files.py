@@ -12,7 +12,7 @@ import pytest
 from chargeport.errors import StartError, StoreError
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.reading import Reading
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import Outcome, Vehicle
 from chargeport.store.sqlite import SqliteStore
 from chargeport.store.sqlite.files import MARKER
@@ -34,8 +34,8 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 async def store(path: Path) -> AsyncIterator[Store]:
     opened = SqliteStore.open(path)
-    await opened.add_vehicle(CAR)
-    await opened.write([reading(0)])
+    await opened.vehicles.add_vehicle(CAR)
+    await opened.readings.write([reading(0)])
     yield opened
     await opened.close()
 
@@ -97,7 +97,7 @@ async def until_not_ready(store: Store) -> str:
 async def test_a_removed_file_is_noticed_and_nothing_is_acknowledged(store: Store, path: Path, part: str) -> None:
     remove(path, part)
     with pytest.raises(StoreError, match=f"{path.name}{part} was removed .*restore"):
-        await store.write([reading(1)])
+        await store.readings.write([reading(1)])
     with pytest.raises(StoreError, match="was removed"):
         await store.ping()
 
@@ -105,7 +105,7 @@ async def test_a_removed_file_is_noticed_and_nothing_is_acknowledged(store: Stor
 async def test_a_replaced_file_is_noticed_and_the_other_one_is_left_alone(store: Store, path: Path, tmp_path: Path) -> None:
     before = replace(path, tmp_path / "other.db")
     with pytest.raises(StoreError, match="was replaced by another"):
-        await store.write([reading(1)])
+        await store.readings.write([reading(1)])
     await store.close()
     assert contents(path) == before
 
@@ -113,24 +113,24 @@ async def test_a_replaced_file_is_noticed_and_the_other_one_is_left_alone(store:
 async def test_a_file_that_is_put_back_is_used_again(store: Store, path: Path, tmp_path: Path) -> None:
     move(path, tmp_path / "aside.db")
     with pytest.raises(StoreError):
-        await store.write([reading(1)])
+        await store.readings.write([reading(1)])
     move(tmp_path / "aside.db", path)
-    assert await store.write([reading(2)]) == [Outcome.ACCEPTED]
+    assert await store.readings.write([reading(2)]) == [Outcome.ACCEPTED]
     await store.ping()
 
 
 async def test_what_lies_in_a_removed_log_alone_is_saved(path: Path) -> None:
     store = SqliteStore.open(path)
-    await store.add_vehicle(CAR)
-    await store.write([reading(0)])
+    await store.vehicles.add_vehicle(CAR)
+    await store.readings.write([reading(0)])
     remove(path, "-wal")
     with pytest.raises(StoreError):
-        await store.write([reading(1)])
+        await store.readings.write([reading(1)])
     copy = path.with_name("as-after-a-power-cut.db")
     shutil.copy2(path, copy)
     await store.close()
     left = SqliteStore.open(copy)
-    assert await left.position() >= 1
+    assert await left.readings.position() >= 1
     await left.close()
 
 
@@ -144,7 +144,7 @@ async def test_a_file_that_is_cut_off_is_noticed_and_not_cured_by_writing(
         assert "restore" in await until_not_ready(again)
         for number in (1, 2):
             with pytest.raises(StoreError):
-                await again.write([reading(number)])
+                await again.readings.write([reading(number)])
         await again.close()
     assert len([each for each in caplog.records if "cut off" in each.message or "damaged" in each.message]) == 1
 
@@ -171,7 +171,7 @@ async def test_no_empty_database_is_made_where_there_was_one(store: Store, path:
     with pytest.raises(StartError, match=r"is gone: .*restore.*--create"):
         SqliteStore.open(path)
     anew = SqliteStore.open(path, anew=True)
-    assert await anew.vehicle(CAR.id) is None
+    assert await anew.vehicles.vehicle(CAR.id) is None
     await anew.close()
 
 
@@ -186,9 +186,9 @@ async def test_who_removes_the_marker_too_begins_anew(store: Store, path: Path) 
 @pytest.mark.parametrize("place", [0.05, 0.5])
 async def test_what_recovery_drops_of_a_damaged_log_is_told(path: Path, caplog: pytest.LogCaptureFixture, place: float) -> None:
     store = SqliteStore.open(path)
-    await store.add_vehicle(CAR)
+    await store.vehicles.add_vehicle(CAR)
     for number in range(20):
-        await store.write([reading(number)])
+        await store.readings.write([reading(number)])
     copy = copied(path, "crashed.db")
     await store.close()
     flip_a_bit(Path(f"{copy}-wal"), place)
@@ -202,9 +202,9 @@ async def test_a_log_that_is_whole_or_ends_within_a_transaction_is_not_told_of(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = SqliteStore.open(path)
-    await store.add_vehicle(CAR)
+    await store.vehicles.add_vehicle(CAR)
     for number in range(5):
-        await store.write([reading(number)])
+        await store.readings.write([reading(number)])
     cuts = (0, 1, 30, 4000)
     copies = [copied(path, f"{by}.db") for by in cuts]
     for copy, by in zip(copies, cuts, strict=True):
@@ -218,7 +218,7 @@ async def test_a_log_that_is_whole_or_ends_within_a_transaction_is_not_told_of(
 
 async def fill(store: Store) -> None:
     for start in range(0, 200_000, 2000):
-        await store.write([reading(number) for number in range(start, start + 2000)])
+        await store.readings.write([reading(number) for number in range(start, start + 2000)])
 
 
 async def test_a_failed_write_is_remembered_until_as_much_can_be_written_again(store: Store) -> None:

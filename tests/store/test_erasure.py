@@ -12,7 +12,7 @@ from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Permission
 from chargeport.signals.reading import Absence, AbsenceReason, Issue, Reading
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import Application, Connection, Erased, KeptSession, ReportedSession, Vehicle
 from chargeport.store.sqlite import SqliteStore
 
@@ -38,26 +38,26 @@ def limits_at(number: int) -> Any:
 async def filled(store: Store) -> Store:
     """Two cars whose rows lie between each other, written in many small steps so that pages were split and moved."""
     for car in (CAR, OTHER):
-        await store.add_vehicle(car)
+        await store.vehicles.add_vehicle(car)
     app = Application(client_id="app", name="App", permissions=frozenset(Permission))
-    await store.add_application(app, b"hash")
+    await store.access.add_application(app, b"hash")
     for car, user in ((CAR, "owner-of-the-secret"), (OTHER, "another")):
         made = Connection(
             id=f"c-{user}", client_id="app", user_id=user, vehicle=car, permissions=app.permissions, created_at=T0
         )
-        await store.add_connection(made)
+        await store.access.add_connection(made)
     steps = list(range(400))
     random.Random(7).shuffle(steps)  # late ones, too: they split runs and rewrite rows
     for number in steps:
         at = T0 + number * 1000
-        await store.write([
+        await store.readings.write([
             Reading(CAR.id, STATUS, f"TELLTALE {number % 7}", at, at, "box"),
             Reading(CAR.id, LIMITS, limits_at(number), at, at, "box"),
             Absence(CAR.vin or "", RECORDS, AbsenceReason.UNREADABLE, at, at, "box"),
             Reading(OTHER.id, STATUS, f"OPEN {number % 5}", at, at, "box"),
         ])  # fmt: skip
     raw = json.dumps({"vin": CAR.vin, "place": PLACE})
-    await store.add_issues([
+    await store.issues.add_issues([
         Issue("box", "field", "unknown field", "{}", T0, vehicle="geheim"),
         Issue("box", "field", "unknown field", raw, T0, vehicle=None),
         Issue("box", f"cars/{CAR.id}/x", "unknown topic", "{}", T0, vehicle=None),
@@ -67,9 +67,11 @@ async def filled(store: Store) -> Store:
     secret = json.dumps({"place": PLACE})
     for car in (CAR, OTHER):
         body = secret if car is CAR else "{}"
-        await store.replace_sessions(car.id, 0, T0, [KeptSession(1, "CHG-1", True, body), KeptSession(2, "CHG-2", False, body)])
-        await store.keep_reported(car.id, [ReportedSession("box", "told", T0, 1, body)])
-        await store.add_edit(car.id, T0, body)
+        await store.sessions.replace_sessions(
+            car.id, 0, T0, [KeptSession(1, "CHG-1", True, body), KeptSession(2, "CHG-2", False, body)]
+        )
+        await store.sessions.keep_reported(car.id, [ReportedSession("box", "told", T0, 1, body)])
+        await store.sessions.add_edit(car.id, T0, body)
     return store
 
 
@@ -115,18 +117,18 @@ async def test_everything_is_there_before(filled: Store) -> None:
 
 
 async def test_no_table_and_no_byte_of_the_file_has_anything_left(filled: Store) -> None:
-    before = await filled.signals(OTHER.id)
-    erased = await filled.remove_vehicle(CAR.id)
+    before = await filled.readings.signals(OTHER.id)
+    erased = await filled.vehicles.remove_vehicle(CAR.id)
     assert erased == Erased(
         latest=3, history=erased.history if erased else 0, connections=1, names=3, issues=4, sessions=3, edits=1
     )
     assert erased.history > 700
     assert in_rows(filled) == []
-    assert await filled.wipe()
+    assert await filled.vehicles.wipe()
     assert in_bytes(filled) == set()
-    assert await filled.signals(OTHER.id) == before
-    assert [each.issue.detail for each in (await filled.issues(page()))[0]] == ["of the other"]
-    assert (await filled.write([Reading(OTHER.id, STATUS, "OPEN 9", T0 * 2, T0 * 2, "box")]))[0] == "accepted"
+    assert await filled.readings.signals(OTHER.id) == before
+    assert [each.issue.detail for each in (await filled.issues.issues(page()))[0]] == ["of the other"]
+    assert (await filled.readings.write([Reading(OTHER.id, STATUS, "OPEN 9", T0 * 2, T0 * 2, "box")]))[0] == "accepted"
 
 
 async def test_a_reader_of_an_older_state_is_told_of(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,15 +139,15 @@ async def test_a_reader_of_an_older_state_is_told_of(filled: Store, monkeypatch:
     reader = engine.connect(filled.path)
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM vehicles").fetchall()
-    await filled.remove_vehicle(CAR.id)
-    assert not await filled.wipe()
+    await filled.vehicles.remove_vehicle(CAR.id)
+    assert not await filled.vehicles.wipe()
     reader.close()
-    assert await filled.wipe()
+    assert await filled.vehicles.wipe()
     assert in_bytes(filled) == set()
 
 
 async def test_nobody_is_erased_by_a_name_that_is_nobodys(filled: Store) -> None:
-    assert await filled.remove_vehicle("nobody") is None
+    assert await filled.vehicles.remove_vehicle("nobody") is None
     assert in_bytes(filled) == set(TRACES)
 
 

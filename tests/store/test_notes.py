@@ -5,47 +5,47 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.sqlite import SqliteStore
 
 TEXT = st.text(max_size=20)
 
 
 async def test_what_was_put_down_last_is_remembered_until_it_is_taken_away(store: Store) -> None:
-    assert await store.recall("box", "cursor") is None
-    await store.remember("box", "cursor", "1")
-    await store.remember("box", "cursor", "2")
-    await store.remember("box", "other", "")
-    await store.remember("other", "cursor", "3")
-    assert await store.recall("box", "cursor") == "2"
-    assert await store.recall("box", "other") == ""
-    await store.remember("box", "cursor", None)
-    await store.remember("box", "cursor", None)
-    assert await store.recall("box", "cursor") is None
-    assert await store.recall("other", "cursor") == "3"
+    assert await store.notes.recall("box", "cursor") is None
+    await store.notes.remember("box", "cursor", "1")
+    await store.notes.remember("box", "cursor", "2")
+    await store.notes.remember("box", "other", "")
+    await store.notes.remember("other", "cursor", "3")
+    assert await store.notes.recall("box", "cursor") == "2"
+    assert await store.notes.recall("box", "other") == ""
+    await store.notes.remember("box", "cursor", None)
+    await store.notes.remember("box", "cursor", None)
+    assert await store.notes.recall("box", "cursor") is None
+    assert await store.notes.recall("other", "cursor") == "3"
 
 
 async def test_it_is_there_after_a_restart(tmp_path: Path) -> None:
     for value in (None, "kept"):
         store = SqliteStore.open(tmp_path / "a.db")
-        assert await store.recall("box", "cursor") == value
-        await store.remember("box", "cursor", "kept")
+        assert await store.notes.recall("box", "cursor") == value
+        await store.notes.remember("box", "cursor", "kept")
         await store.close()
 
 
 async def test_states_are_those_of_the_last_time(store: Store) -> None:
-    await store.write_source_states({"one": "{}", "two": '{"a":1}'}, 5)
-    assert await store.source_states() == {"one": ("{}", 5), "two": ('{"a":1}', 5)}
-    await store.write_source_states({"two": "{}"}, 9)
-    assert await store.source_states() == {"two": ("{}", 9)}
-    await store.write_source_states({}, 10)
-    assert await store.source_states() == {}
+    await store.notes.write_source_states({"one": "{}", "two": '{"a":1}'}, 5)
+    assert await store.notes.source_states() == {"one": ("{}", 5), "two": ('{"a":1}', 5)}
+    await store.notes.write_source_states({"two": "{}"}, 9)
+    assert await store.notes.source_states() == {"two": ("{}", 9)}
+    await store.notes.write_source_states({}, 10)
+    assert await store.notes.source_states() == {}
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(notes=st.dictionaries(st.tuples(TEXT, TEXT), TEXT, max_size=6))
 async def test_any_text_comes_back_as_it_was(new_store: Store, notes: dict[tuple[str, str], str]) -> None:
     for (owner, key), value in notes.items():
-        await new_store.remember(owner, key, value)
+        await new_store.notes.remember(owner, key, value)
     for (owner, key), value in notes.items():
-        assert await new_store.recall(owner, key) == value
+        assert await new_store.notes.recall(owner, key) == value

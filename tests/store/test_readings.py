@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Signal, Value
 from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import Outcome, Vehicle
 
 WATTAGE = BY_CODE["charge-wattage"]
@@ -28,9 +28,9 @@ def absence(reason: AbsenceReason, at: int) -> Absence:
 
 
 async def test_what_was_written_is_read_back_with_its_times_and_source(store: Store) -> None:
-    await store.add_vehicle(CAR)
-    assert await store.write([reading(7200, T0)]) == [Outcome.ACCEPTED]
-    found = await store.signal(CAR.id, WATTAGE)
+    await store.vehicles.add_vehicle(CAR)
+    assert await store.readings.write([reading(7200, T0)]) == [Outcome.ACCEPTED]
+    found = await store.readings.signal(CAR.id, WATTAGE)
     assert found is not None
     assert found.vehicle == CAR
     state = found.states[WATTAGE.key]
@@ -38,60 +38,60 @@ async def test_what_was_written_is_read_back_with_its_times_and_source(store: St
 
 
 async def test_a_vehicle_is_found_by_each_of_its_names_and_an_unknown_one_is_refused(store: Store) -> None:
-    await store.add_vehicle(CAR)
+    await store.vehicles.add_vehicle(CAR)
     assert CAR.vin
-    outcomes = await store.write([reading(1, T0, vehicle=CAR.vin), reading(2, T0 + 1, vehicle="nobody")])
+    outcomes = await store.readings.write([reading(1, T0, vehicle=CAR.vin), reading(2, T0 + 1, vehicle="nobody")])
     assert outcomes == [Outcome.ACCEPTED, Outcome.UNKNOWN_VEHICLE]
 
 
 async def test_an_older_reading_never_overwrites_a_newer_one(store: Store) -> None:
-    await store.add_vehicle(CAR)
-    await store.write([reading(2, T0 + 10)])
-    assert await store.write([reading(1, T0)]) == [Outcome.SUPERSEDED]
+    await store.vehicles.add_vehicle(CAR)
+    await store.readings.write([reading(2, T0 + 10)])
+    assert await store.readings.write([reading(1, T0)]) == [Outcome.SUPERSEDED]
     assert await latest(store) == (2, T0 + 10, None)
     assert await timeline(store) == [(T0, 1), (T0 + 10, 2)]
 
 
 async def test_sending_again_changes_nothing(store: Store) -> None:
-    await store.add_vehicle(CAR)
+    await store.vehicles.add_vehicle(CAR)
     entries = [reading(value, T0 + value) for value in range(5)]
-    await store.write(entries)
-    before = await store.changes(0, 100)
-    assert await store.write(entries) == [Outcome.UNCHANGED] * 5
-    assert await store.changes(0, 100) == before
+    await store.readings.write(entries)
+    before = await store.readings.changes(0, 100)
+    assert await store.readings.write(entries) == [Outcome.UNCHANGED] * 5
+    assert await store.readings.changes(0, 100) == before
 
 
 async def test_an_unchanged_value_adds_no_change_and_moves_its_last_sighting(store: Store) -> None:
-    await store.add_vehicle(CAR)
+    await store.vehicles.add_vehicle(CAR)
     for second in range(100):
-        await store.write([reading(7, T0 + second * 1000)])
-    assert len(await store.changes(0, 1000)) == 1
+        await store.readings.write([reading(7, T0 + second * 1000)])
+    assert len(await store.readings.changes(0, 1000)) == 1
     assert await latest(store) == (7, T0 + 99_000, None)
 
 
 async def test_a_late_value_inside_a_long_run_splits_it_at_the_exact_sightings(store: Store) -> None:
-    await store.add_vehicle(CAR)
-    await store.write([reading(7, T0 + second * 1000) for second in range(500)])
-    assert await store.write([reading(8, T0 + 250_500)]) == [Outcome.SUPERSEDED]
+    await store.vehicles.add_vehicle(CAR)
+    await store.readings.write([reading(7, T0 + second * 1000) for second in range(500)])
+    assert await store.readings.write([reading(8, T0 + 250_500)]) == [Outcome.SUPERSEDED]
     assert await timeline(store) == [(T0, 7), (T0 + 250_500, 8), (T0 + 251_000, 7)]
-    state = (await store.signal(CAR.id, WATTAGE)).states[WATTAGE.key]  # type: ignore[union-attr]
+    state = (await store.readings.signal(CAR.id, WATTAGE)).states[WATTAGE.key]  # type: ignore[union-attr]
     assert state.changed_at == T0 + 251_000
 
 
 async def test_an_absence_holds_until_a_newer_value_and_keeps_the_last_one(store: Store) -> None:
-    await store.add_vehicle(CAR)
-    await store.write([reading(7, T0), absence(AbsenceReason.UNREADABLE, T0 + 10)])
+    await store.vehicles.add_vehicle(CAR)
+    await store.readings.write([reading(7, T0), absence(AbsenceReason.UNREADABLE, T0 + 10)])
     assert await latest(store) == (7, T0, AbsenceReason.UNREADABLE)
-    await store.write([reading(8, T0 + 20)])
+    await store.readings.write([reading(8, T0 + 20)])
     assert await latest(store) == (8, T0 + 20, None)
 
 
 async def test_writes_of_one_call_are_in_the_feed_in_order_and_a_position_resumes_it(store: Store) -> None:
-    await store.add_vehicle(CAR)
-    await store.write([reading(value, T0 + value) for value in range(10)])
-    feed = await store.changes(0, 100)
+    await store.vehicles.add_vehicle(CAR)
+    await store.readings.write([reading(value, T0 + value) for value in range(10)])
+    feed = await store.readings.changes(0, 100)
     assert [change.value for change in feed] == list(range(10))
-    assert await store.changes(feed[3].position, 3) == feed[4:7]
+    assert await store.readings.changes(feed[3].position, 3) == feed[4:7]
 
 
 entries_of_one_signal = st.lists(
@@ -129,7 +129,7 @@ async def test_any_order_and_repetition_leads_to_the_same_history(
     entries = await shuffled_in(new_store, pairs, seed, size)
     stored = [
         (change.observed_at, change.value)
-        for change in await new_store.changes(0, 1_000_000)
+        for change in await new_store.readings.changes(0, 1_000_000)
         if change.vehicle_id == entries[0].vehicle
     ]
     assert changes_of(stored) == changes_of([(each.observed_at, each.value) for each in entries if isinstance(each, Reading)])
@@ -148,7 +148,7 @@ def changes_of(pairs: Iterable[tuple[int, Value | None]]) -> list[tuple[int, Val
 async def shuffled_in(store: Store, pairs: list[tuple[int, int | AbsenceReason]], seed: int, size: int) -> list[Entry]:
     """Write a new car's entries shuffled, half of them twice, in calls of `size`; the entries in their own order."""
     car = Vehicle(id=str(uuid.uuid4()), make="A", model="B", year=2026)
-    await store.add_vehicle(car)
+    await store.vehicles.add_vehicle(car)
     entries: list[Entry] = [
         Absence(car.id, WATTAGE, said, T0 + at, T0 + at, "test")
         if isinstance(said, AbsenceReason)
@@ -158,13 +158,13 @@ async def shuffled_in(store: Store, pairs: list[tuple[int, int | AbsenceReason]]
     arriving = entries + random.Random(seed).sample(entries, len(entries) // 2)
     random.Random(seed).shuffle(arriving)
     for start in range(0, len(arriving), size):
-        await store.write(arriving[start : start + size])
+        await store.readings.write(arriving[start : start + size])
     return entries
 
 
 async def latest(store: Store, vehicle_id: str = CAR.id) -> tuple[Value | None, int | None, AbsenceReason | None]:
     """The newest value, when it was observed, and the absence that is newer."""
-    found = await store.signal(vehicle_id, WATTAGE)
+    found = await store.readings.signal(vehicle_id, WATTAGE)
     assert found is not None
     state = found.states[WATTAGE.key]
     holds = state.absence_at is not None and state.absence_at > (state.observed_at or 0)
@@ -172,10 +172,10 @@ async def latest(store: Store, vehicle_id: str = CAR.id) -> tuple[Value | None, 
 
 
 async def timeline(store: Store) -> list[tuple[int, Value | None]]:
-    return sorted((change.observed_at, change.value) for change in await store.changes(0, 10_000))
+    return sorted((change.observed_at, change.value) for change in await store.readings.changes(0, 10_000))
 
 
 async def test_an_older_reading_behind_a_newer_one_in_the_same_call_is_superseded(store: Store) -> None:
-    await store.add_vehicle(CAR)
-    outcomes = await store.write([reading(1, T0 + 5), reading(2, T0 + 9), reading(3, T0 + 7), reading(4, T0 + 11)])
+    await store.vehicles.add_vehicle(CAR)
+    outcomes = await store.readings.write([reading(1, T0 + 5), reading(2, T0 + 9), reading(3, T0 + 7), reading(4, T0 + 11)])
     assert outcomes == [Outcome.ACCEPTED, Outcome.ACCEPTED, Outcome.SUPERSEDED, Outcome.ACCEPTED]

@@ -51,7 +51,7 @@ def policy(raw_days: int | None, hourly_days: int | None = None) -> Policy:
 
 async def new_car(store: SqliteStore) -> str:
     car = str(uuid.uuid4())
-    await store.add_vehicle(Vehicle(id=car, make="ACME", model="One", year=2026))
+    await store.vehicles.add_vehicle(Vehicle(id=car, make="ACME", model="One", year=2026))
     return car
 
 
@@ -62,7 +62,7 @@ def said(car: str, signal: Signal, at: int, value: Value | AbsenceReason) -> Ent
 
 
 async def folded(store: SqliteStore, now: int = NOW, days: int = 1, hourly_days: int | None = None) -> Progress:
-    return await retention.go_round(store, policy(days, hourly_days), ManualClock(now))
+    return await retention.go_round(store.retention, policy(days, hourly_days), ManualClock(now))
 
 
 async def told(store: SqliteStore, car: str, signal: Signal, step_ms: int = HOUR_MS, size: int = 1000) -> list[Any]:
@@ -71,7 +71,7 @@ async def told(store: SqliteStore, car: str, signal: Signal, step_ms: int = HOUR
     cursor = None
     while True:
         asked = Asked(DAY0, None, step_ms, size, cursor)
-        page = await page_of(store, car, signal, asked, allowed=EVERYTHING, now=NOW)
+        page = await page_of(store.history, car, signal, asked, allowed=EVERYTHING, now=NOW)
         found += [json.loads(element) for element in page.elements]
         cursor = page.next_cursor
         if cursor is None:
@@ -105,7 +105,7 @@ def scattered(car: str, signal: Signal, chance: random.Random, days: float = 3) 
 
 async def stored(store: SqliteStore, entries: Sequence[Entry]) -> None:
     for at in range(0, len(entries), 9):
-        await store.write(entries[at : at + 9])
+        await store.readings.write(entries[at : at + 9])
 
 
 of_any_signal = given(code=st.sampled_from(sorted(VALUES)), seed=st.integers(0, 10**6))
@@ -134,19 +134,19 @@ async def test_the_past_is_answered_as_before_or_not_at_all(new_store: SqliteSto
     instants = [DAY0 + chance.randrange(4 * DAY_MS) for _ in range(40)] + [DAY0 + hour * HOUR_MS - 1 for hour in range(1, 80)]
     before = [await looked(new_store, car, signal, at) for at in instants]
     await folded(new_store, days=chance.randrange(6, 10))
-    horizon = await new_store.horizon(car, signal)
+    horizon = await new_store.history.horizon(car, signal)
     for at, then in zip(instants, before, strict=True):
         now = await looked(new_store, car, signal, at)
         is_raw = horizon is None or at >= horizon.raw_from
         assert now == then or (now is None and not is_raw and (at + 1) % HOUR_MS)
-    latest = await new_store.signals(car)
+    latest = await new_store.readings.signals(car)
     assert latest is not None
     assert latest.states[signal.key].changed_at == await became(new_store, car, signal)
 
 
 async def looked(store: SqliteStore, car: str, signal: Signal, at: int) -> Any:
     """Value, why it does not stand, and since when it is so and was seen last."""
-    found = await store.states_at(car, at)
+    found = await store.history.states_at(car, at)
     assert found is not None
     state = found.states.get(signal.key)
     if state is None:
@@ -157,13 +157,13 @@ async def looked(store: SqliteStore, car: str, signal: Signal, at: int) -> Any:
 
 async def became(store: SqliteStore, car: str, signal: Signal) -> int | None:
     """Since when the latest value has held, as a late reading makes the store work it out again."""
-    found = await store.signals(car)
+    found = await store.readings.signals(car)
     assert found is not None
     at = found.states[signal.key].observed_at
     if at is None:
         return None
-    await store.write([said(car, signal, at, AbsenceReason.UNREADABLE)])  # less than the value: it never held
-    again = await store.signals(car)
+    await store.readings.write([said(car, signal, at, AbsenceReason.UNREADABLE)])  # less than the value: it never held
+    again = await store.readings.signals(car)
     assert again is not None
     return again.states[signal.key].changed_at
 
@@ -221,25 +221,25 @@ async def test_a_time_of_which_nothing_was_known_is_filled_late_as_if_it_had_com
 async def test_what_comes_late_into_a_known_hour_widens_it_and_sent_again_changes_nothing(store: SqliteStore) -> None:
     car = await new_car(store)
     entries = [said(car, WATTAGE, DAY0 + minute * MINUTE, 1000 + minute % 2) for minute in range(60)]
-    await store.write(entries)
+    await store.readings.write(entries)
     await folded(store)
     (before, *_) = await told(store, car, WATTAGE)
     late = [said(car, WATTAGE, DAY0 + 30 * MINUTE + 1, 9000), said(car, WATTAGE, DAY0 + 59 * MINUTE + 1, 500)]
-    await store.write(late)
+    await store.readings.write(late)
     assert (await folded(store)).hours
     (after, *_) = await told(store, car, WATTAGE)
     assert after == before | {"min": 500, "max": 9000, "last": 500}
     for again in (late, entries, late + entries):
-        await store.write(again)
+        await store.readings.write(again)
         await folded(store)
         assert (await told(store, car, WATTAGE))[0] == after
 
 
 async def test_a_silent_car_that_sends_what_it_had_kept_has_it_in_its_hours(store: SqliteStore) -> None:
     car = await new_car(store)
-    await store.write([said(car, WATTAGE, DAY0, 7200)])
+    await store.readings.write([said(car, WATTAGE, DAY0, 7200)])
     await folded(store)
-    await store.write([said(car, WATTAGE, DAY0 + 5 * HOUR_MS + minute * MINUTE, 7200) for minute in range(20)])
+    await store.readings.write([said(car, WATTAGE, DAY0 + 5 * HOUR_MS + minute * MINUTE, 7200) for minute in range(20)])
     await folded(store)
     found = {element["from"][11:13]: element["heldSeconds"] for element in await told(store, car, WATTAGE)}
     assert found == {"00": 1800, "05": 49 * 60}
@@ -247,28 +247,28 @@ async def test_a_silent_car_that_sends_what_it_had_kept_has_it_in_its_hours(stor
 
 async def test_the_present_is_not_touched_and_only_what_it_leans_on_stays(store: SqliteStore) -> None:
     car = await new_car(store)
-    await store.write([said(car, SOC, DAY0 + minute * MINUTE, 40 + minute // 3000) for minute in range(0, 9000, 3)])
-    await store.write([said(car, WATTAGE, DAY0 + minute * MINUTE, minute) for minute in range(500)])
+    await store.readings.write([said(car, SOC, DAY0 + minute * MINUTE, 40 + minute // 3000) for minute in range(0, 9000, 3)])
+    await store.readings.write([said(car, WATTAGE, DAY0 + minute * MINUTE, minute) for minute in range(500)])
     latest, runs = table(store, "latest"), len(table(store, "history"))
     done = await folded(store)
     assert table(store, "latest") == latest
     assert len(table(store, "history")) == runs - done.runs < 10
-    assert [run.value for run in await store.history(car, SOC, limit=10)] == [41, 42]
+    assert [run.value for run in await store.history.history(car, SOC, limit=10)] == [41, 42]
     assert [row[0] for row in table(store, "horizons")] == [1, 1]
 
 
 async def test_the_feed_goes_on_behind_positions_that_are_gone(store: SqliteStore) -> None:
     car = await new_car(store)
-    await store.write([said(car, WATTAGE, DAY0 + minute * MINUTE, minute) for minute in range(300)])
-    position = await store.position()
+    await store.readings.write([said(car, WATTAGE, DAY0 + minute * MINUTE, minute) for minute in range(300)])
+    position = await store.readings.position()
     await folded(store)
-    assert await store.position() == position
-    await store.write([said(car, WATTAGE, NOW, 5)])
+    assert await store.readings.position() == position
+    await store.readings.write([said(car, WATTAGE, NOW, 5)])
     for after in (0, 17, position):
-        changes = await store.changes(after, 1000)
+        changes = await store.readings.changes(after, 1000)
         assert changes[-1].value == 5
         assert [change.position for change in changes] == sorted(change.position for change in changes)
-    assert [change.value for change in await store.changes(position, 1000)] == [5]
+    assert [change.value for change in await store.readings.changes(position, 1000)] == [5]
 
 
 async def test_hours_that_are_too_old_are_dropped_but_for_what_held_then(
@@ -276,13 +276,13 @@ async def test_hours_that_are_too_old_are_dropped_but_for_what_held_then(
 ) -> None:
     monkeypatch.setattr(steps, "STEP_DROPPED", 3)
     car = await new_car(store)
-    await store.write([said(car, SOC, DAY0 + hour * HOUR_MS, 10 + hour) for hour in range(60)])
+    await store.readings.write([said(car, SOC, DAY0 + hour * HOUR_MS, 10 + hour) for hour in range(60)])
     await folded(store, days=2, hourly_days=8)
     assert [row[2] * HOUR_MS for row in table(store, "hourly")] == [DAY0 + hour * HOUR_MS for hour in range(47, 60)]
     assert (await looked(store, car, SOC, DAY0 + 2 * DAY_MS))[0] == 58
     assert (await looked(store, car, SOC, DAY0 + 2 * DAY_MS - 1))[0] == 57
     assert await looked(store, car, SOC, DAY0 + DAY_MS) is None
-    await store.write([said(car, SOC, DAY0 + 5 * HOUR_MS + 1, 99)])
+    await store.readings.write([said(car, SOC, DAY0 + 5 * HOUR_MS + 1, 99)])
     await folded(store, days=2, hourly_days=8)
     assert table(store, "hourly")[0][2] * HOUR_MS == DAY0 + 47 * HOUR_MS
     assert await folded(store, days=2, hourly_days=8) == Progress()
@@ -290,16 +290,16 @@ async def test_hours_that_are_too_old_are_dropped_but_for_what_held_then(
 
 async def test_groups_have_horizons_of_their_own_and_what_is_not_limited_is_kept(store: SqliteStore) -> None:
     car = await new_car(store)
-    await store.write(
+    await store.readings.write(
         [said(car, signal, DAY0 + minute * MINUTE, minute % 7) for minute in range(99) for signal in (SOC, WATTAGE)]
     )
     only = Policy({SOC.group: Keep(3), WATTAGE.group: Keep()})
-    await retention.go_round(store, only, ManualClock(NOW))
-    assert await store.horizon(car, WATTAGE) is None
-    horizon = await store.horizon(car, SOC)
+    await retention.go_round(store.retention, only, ManualClock(NOW))
+    assert await store.history.horizon(car, WATTAGE) is None
+    horizon = await store.history.horizon(car, SOC)
     assert horizon is not None
     assert horizon.raw_from == NOW - 3 * DAY_MS
-    assert len(await store.history(car, WATTAGE, limit=1000)) == 99
+    assert len(await store.history.history(car, WATTAGE, limit=1000)) == 99
 
 
 def test_live_signals_are_folded_together_with_the_sessions_that_end_them() -> None:
@@ -325,7 +325,7 @@ async def test_a_step_that_fails_leaves_everything_as_it_was(store: SqliteStore,
     before = [table(store, name) for name in ("history", "hourly", "horizons", "latest")]
     monkeypatch.setattr(steps, "_SET_HORIZON", "INSERT INTO nowhere VALUES (?,?,?,?)")
     with pytest.raises(StoreError):
-        await store.fold(policy(1), NOW)
+        await store.retention.fold(policy(1), NOW)
     assert [table(store, name) for name in ("history", "hourly", "horizons", "latest")] == before
 
 
@@ -339,7 +339,7 @@ async def test_a_round_that_is_killed_after_any_step_is_gone_on_with(
     count, more = 0, True
     while more:
         opened = SqliteStore.open(store.path)  # remembers nothing of the step before
-        progress = await opened.fold(policy(1), NOW)
+        progress = await opened.retention.fold(policy(1), NOW)
         assert await told(opened, car, WATTAGE) == before
         await opened.close()
         more, count = progress.more, count + 1
@@ -349,15 +349,16 @@ async def test_a_round_that_is_killed_after_any_step_is_gone_on_with(
 async def test_reads_and_writes_go_on_while_history_is_folded(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steps, "STEP_SIGHTINGS", 1)
     car = await new_car(store)
-    await store.write([said(car, WATTAGE, DAY0 + number * 25 * MINUTE, number % 7 // 2) for number in range(120)])
-    await store.write([said(car, IS_CHARGING, DAY0 + number * 95 * MINUTE, number % 2 == 0) for number in range(30)])
+    await store.readings.write([said(car, WATTAGE, DAY0 + number * 25 * MINUTE, number % 7 // 2) for number in range(120)])
+    await store.readings.write([said(car, IS_CHARGING, DAY0 + number * 95 * MINUTE, number % 2 == 0) for number in range(30)])
     instant = DAY0 + 30 * HOUR_MS - 1
     before, then = await told(store, car, WATTAGE), await looked(store, car, WATTAGE, instant)
     progress, count = Progress(more=True), 0
     while progress.more:
         progress, *seen = await asyncio.gather(
-            store.fold(policy(1), NOW, progress.after), told(store, car, WATTAGE), looked(store, car, WATTAGE, instant),
-            told(store, car, WATTAGE, size=5), store.write([said(car, SOC, NOW + count, count % 9)]),
+            store.retention.fold(policy(1), NOW, progress.after), told(store, car, WATTAGE),
+            looked(store, car, WATTAGE, instant),
+            told(store, car, WATTAGE, size=5), store.readings.write([said(car, SOC, NOW + count, count % 9)]),
         )  # fmt: skip
         assert seen[:3] == [before, then, before]
         count += 1
@@ -388,9 +389,9 @@ async def test_the_loop_waits_an_hour_between_rounds_and_outlives_a_store_that_f
 async def test_a_removed_car_takes_its_hours_along(store: SqliteStore) -> None:
     car, other = await new_car(store), await new_car(store)
     for each in (car, other):
-        await store.write([said(each, WATTAGE, DAY0 + minute * MINUTE, minute) for minute in range(180)])
+        await store.readings.write([said(each, WATTAGE, DAY0 + minute * MINUTE, minute) for minute in range(180)])
     await folded(store)
-    erased = await store.remove_vehicle(car)
+    erased = await store.vehicles.remove_vehicle(car)
     assert erased is not None
     assert erased.hours == 4  # the last value went on for half an hour
     assert {row[0] for name in ("hourly", "horizons", "history") for row in table(store, name)} == {2}
@@ -400,7 +401,7 @@ async def test_a_car_with_an_hour_takes_its_place_in_a_later_round(store: Sqlite
     """A reading just behind the horizon belongs to raw history, one just before it to its hour."""
     car = await new_car(store)
     edge = NOW - DAY_MS
-    await store.write(
+    await store.readings.write(
         [said(car, WATTAGE, at, value) for value, at in enumerate(range(edge - 3 * MINUTE, edge + 3 * MINUTE, MINUTE))]
     )
     before = await told(store, car, WATTAGE)

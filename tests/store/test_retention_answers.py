@@ -39,7 +39,7 @@ async def test_stretches_of_whole_hours_stay_as_they_were_and_shorter_ones_begin
     fine = await asked(world, app, car, resolution="PT15M", size=1000)
     assert "rawFrom" not in fine["meta"]
     assert fine["links"].keys() == {"self", "next"}
-    await go_round(world.store, POLICY, ManualClock(T0))
+    await go_round(world.store.retention, POLICY, ManualClock(T0))
     kept_from = "2026-04-30T00:00:00.000Z"
     for code, documents in zip((POWER, STATUS), before, strict=True):
         for query, then in zip(queries, documents, strict=True):
@@ -71,7 +71,7 @@ def rounded(data: list[Any]) -> list[Any]:
 async def test_changes_say_since_when_they_are_whole_and_lead_to_the_hours(world: World, app: Client, car: Vehicle) -> None:
     await reported(world, car)
     whole = await asked(world, app, car, size=1000)
-    await go_round(world.store, POLICY, ManualClock(T0))
+    await go_round(world.store.retention, POLICY, ManualClock(T0))
     document = await asked(world, app, car, size=1000)
     since = document["meta"]["rawFrom"]
     assert since == "2026-04-30T00:00:00.000Z"
@@ -93,7 +93,7 @@ async def test_an_instant_is_answered_from_hours_where_they_say_what_was_so_and_
     await world.report(car, STATUS, {"value": "CHARGING"}, hour + 10 * MINUTE)
     await world.report(car, STATUS, {"value": "STOPPED"}, hour + 40 * MINUTE)
     await world.report(car, STATUS, {"value": "CHARGING"}, T0)
-    await go_round(world.store, POLICY, ManualClock(T0))
+    await go_round(world.store.retention, POLICY, ManualClock(T0))
 
     async def at(instant: int) -> Any:
         path = f"/v3/vehicles/{car.id}/signals/{STATUS}"

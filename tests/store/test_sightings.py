@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import Outcome, Selection, Sighting, Vehicle
 from chargeport.store.sqlite import SqliteStore
 from chargeport.store.sqlite import sightings as sightings_module
@@ -62,23 +62,23 @@ async def test_another_store_that_is_given_all_sightings_knows_the_same(
 ) -> None:
     (seed, size), car = order, Vehicle(id=str(uuid.uuid4()))
     for store in (new_store, other_store):
-        await store.add_vehicle(car)
+        await store.vehicles.add_vehicle(car)
     entries = [entry(car.id, *said) for part in parts for said in part]
     random.Random(seed).shuffle(entries)
     for start in range(0, len(entries), size):
-        await new_store.write(entries[start : start + size])
+        await new_store.readings.write(entries[start : start + size])
     kept = await all_of(new_store, car, every=every)
     assert [(each.signal.code, each.observed_at) for each in kept] == sorted(
         (each.signal.code, each.observed_at) for each in kept
     )
     for start in range(0, len(kept), 7):
-        await other_store.write([again(each) for each in kept[start : start + 7]])
+        await other_store.readings.write([again(each) for each in kept[start : start + 7]])
     assert await known(other_store, car) == await known(new_store, car)
     assert changes_of(await all_of(other_store, car)) == changes_of(await all_of(new_store, car))
     if every:  # but for absences, of which only the first and the last instant are promised
         assert said_in(await all_of(other_store, car, every=True), values=True) == said_in(kept, values=True)
     before = await all_of(other_store, car, every=True)
-    repeated = zip(kept, await other_store.write([again(each) for each in kept]), strict=True)
+    repeated = zip(kept, await other_store.readings.write([again(each) for each in kept]), strict=True)
     assert {outcome for each, outcome in repeated if each.absence is None} <= {Outcome.UNCHANGED}
     assert said_in(await all_of(other_store, car, every=True), values=True) == said_in(before, values=True)
     assert changes_of(await all_of(other_store, car)) == changes_of(before)
@@ -90,8 +90,8 @@ async def test_bounds_cut_runs_at_the_sightings_within(
     new_store: Store, said: list[tuple[Any, int, Any]], start: int, end: int
 ) -> None:
     car = Vehicle(id=str(uuid.uuid4()))
-    await new_store.add_vehicle(car)
-    await new_store.write([entry(car.id, *each) for each in said])
+    await new_store.vehicles.add_vehicle(car)
+    await new_store.readings.write([entry(car.id, *each) for each in said])
     bounds = {"start": T0 + start * 1000, "end": T0 + end * 1000}
     every = await all_of(new_store, car, every=True)
     within = [each for each in every if bounds["start"] <= each.observed_at < bounds["end"]]
@@ -102,9 +102,9 @@ async def test_bounds_cut_runs_at_the_sightings_within(
 
 
 async def test_only_what_is_kept_of_a_sighting_is_told(store: Store) -> None:
-    await store.add_vehicle(Vehicle(id="car"))
+    await store.vehicles.add_vehicle(Vehicle(id="car"))
     instants = [T0, T0 + 1000, T0 + 2000]
-    await store.write([Reading("car", WATTAGE, 7, at, at + 5, f"at {at}") for at in instants])
+    await store.readings.write([Reading("car", WATTAGE, 7, at, at + 5, f"at {at}") for at in instants])
     first, between, newest = await all_of(store, Vehicle(id="car"), every=True)
     assert (first.source, first.received_at) == (f"at {T0}", T0 + 5)
     assert (between.source, between.received_at) == (None, None)
@@ -113,10 +113,10 @@ async def test_only_what_is_kept_of_a_sighting_is_told(store: Store) -> None:
 
 async def test_the_last_instant_of_an_absence_outlives_it(store: Store) -> None:
     car = Vehicle(id="car")
-    await store.add_vehicle(car)
+    await store.vehicles.add_vehicle(car)
     gone = AbsenceReason.UNREACHABLE
     for said in [(T0, gone), (T0 + 10, gone), (T0 + 20, 7), (T0 + 30, gone), (T0 + 40, 8), (T0 + 50, gone)]:
-        await store.write([entry("car", WATTAGE, *said)])
+        await store.readings.write([entry("car", WATTAGE, *said)])
     absent = [each.observed_at - T0 for each in await all_of(store, car) if each.absence]
     assert absent == [0, 10, 30, 50]
 
@@ -124,31 +124,31 @@ async def test_the_last_instant_of_an_absence_outlives_it(store: Store) -> None:
 @pytest.mark.parametrize("said", [7, AbsenceReason.NOT_CAPABLE])
 async def test_a_late_sighting_far_behind_the_beginning_of_a_run_is_kept(store: Store, said: Any) -> None:
     car = Vehicle(id="car")
-    await store.add_vehicle(car)
+    await store.vehicles.add_vehicle(car)
     month = 31 * 86_400_000
     for at, what in [(0, said), (5, 3), (2, said), (4, 2), (3, said)]:
-        await store.write([entry("car", WATTAGE, T0 + at * month, what)])
+        await store.readings.write([entry("car", WATTAGE, T0 + at * month, what)])
     assert [round((each.observed_at - T0) / month) for each in await all_of(store, car)] in ([0, 3, 4, 5], [0, 2, 3, 4, 5])
 
 
 async def test_a_snapshot_does_not_move_while_others_write(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sightings_module, "STRETCH", 2)
-    await store.add_vehicle(Vehicle(id="car"))
-    await store.write([entry("car", WATTAGE, T0 + at, at) for at in range(6)])
+    await store.vehicles.add_vehicle(Vehicle(id="car"))
+    await store.readings.write([entry("car", WATTAGE, T0 + at, at) for at in range(6)])
     read: list[Sighting] = []
-    async for stretch in store.sightings(Selection()):
+    async for stretch in store.readings.sightings(Selection()):
         read += stretch.sightings
         assert 0 < stretch.share <= 1
-        await store.write([entry("car", WATTAGE, T0 + 100 + len(read), 100 + len(read))])
+        await store.readings.write([entry("car", WATTAGE, T0 + 100 + len(read), 100 + len(read))])
     assert [each.value for each in read] == list(range(6))
 
 
 async def test_only_the_vehicles_and_signals_that_are_wanted_are_read(store: Store) -> None:
     for car in ("a", "b", "c"):
-        await store.add_vehicle(Vehicle(id=car))
-        await store.write([entry(car, WATTAGE, T0, 1), entry(car, CHARGING, T0, True)])
+        await store.vehicles.add_vehicle(Vehicle(id=car))
+        await store.readings.write([entry(car, WATTAGE, T0, 1), entry(car, CHARGING, T0, True)])
     selection = Selection(vehicle_ids=frozenset({"a", "c"}), signals=frozenset({CHARGING}))
-    found = [each async for stretch in store.sightings(selection) for each in stretch.sightings]
+    found = [each async for stretch in store.readings.sightings(selection) for each in stretch.sightings]
     assert [(each.vehicle_id, each.signal, each.value) for each in found] == [("a", CHARGING, True), ("c", CHARGING, True)]
 
 
@@ -171,12 +171,12 @@ def again(seen: Sighting) -> Entry:
 
 async def all_of(store: Store, car: Vehicle, **bounds: Any) -> list[Sighting]:
     selection = Selection(vehicle_ids=frozenset({car.id}), **bounds)
-    return [each async for stretch in store.sightings(selection) for each in stretch.sightings]
+    return [each async for stretch in store.readings.sightings(selection) for each in stretch.sightings]
 
 
 async def known(store: Store, car: Vehicle) -> dict[int, tuple[Any, ...]]:
     """All that is known of the latest values, but for their positions, which are a store's own."""
-    found = await store.signals(car.id)
+    found = await store.readings.signals(car.id)
     assert found is not None
     return {
         key: (

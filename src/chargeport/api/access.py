@@ -9,7 +9,7 @@ from typing import Final
 from chargeport.clock import Clock
 from chargeport.errors import UNAUTHORIZED, VEHICLE_NOT_FOUND, Problem
 from chargeport.signals.definition import Permission
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import Application, Grant
 
 TOKEN_LIFE_S: Final = 3600
@@ -68,7 +68,7 @@ class Access:
         token = authorization[len(_SCHEME) :].strip()
         if not 0 < len(token) <= MAX_TOKEN:
             raise Problem(UNAUTHORIZED, f"A token has 1 to {MAX_TOKEN} characters.")
-        grant = await self._store.grant(hashed(token))
+        grant = await self._store.access.grant(hashed(token))
         if grant is None:
             self._remembered.pop(authorization, None)
             raise Problem(UNAUTHORIZED, "The token is not known: get a new one from POST /oauth2/token.")
@@ -81,7 +81,7 @@ class Access:
         """
         if not grant.connected_only and user_id is None:
             return grant.permissions
-        connection = await self._store.connection(grant.client_id, vehicle_id, user_id)
+        connection = await self._store.access.connection(grant.client_id, vehicle_id, user_id)
         if connection is None:
             of_user = "" if user_id is None else " of the user in sc-user-id"
             raise Problem(VEHICLE_NOT_FOUND, f"No vehicle with this id is connected to the application{of_user}.")
@@ -89,7 +89,7 @@ class Access:
 
     async def sign_in(self, client_id: str, client_secret: str) -> Application | None:
         """The application, if the secret is its own. Takes the same time whether the id or the secret is wrong."""
-        found = await self._store.application(client_id)
+        found = await self._store.access.application(client_id)
         expected = _NO_HASH if found is None else found[1]
         right = hmac.compare_digest(hashed(client_secret), expected)
         if found is None or not right or found[0].revoked_at is not None:
@@ -105,17 +105,17 @@ class Access:
             management_token=new_secret("cpm_"), created_at=self._clock.now(),
         )  # fmt: skip
         secret = new_secret("cps_")
-        await self._store.add_application(application, hashed(secret))
+        await self._store.access.add_application(application, hashed(secret))
         return application, secret
 
     async def rotate(self, client_id: str) -> tuple[str, str] | None:
         """A new secret and management token for an application, whose tokens end; None when it is unknown or revoked."""
         secret, management_token = new_secret("cps_"), new_secret("cpm_")
-        done = await self._store.rotate_secret(client_id, hashed(secret), management_token)
+        done = await self._store.access.rotate_secret(client_id, hashed(secret), management_token)
         return (secret, management_token) if done else None
 
     async def issue_token(self, application: Application, life_s: int = TOKEN_LIFE_S) -> str:
         """A new bearer token, good for so many seconds."""
         token = new_secret("cpt_")
-        await self._store.add_token(hashed(token), application.client_id, self._clock.now() + life_s * 1000)
+        await self._store.access.add_token(hashed(token), application.client_id, self._clock.now() + life_s * 1000)
         return token

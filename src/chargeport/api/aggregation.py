@@ -15,7 +15,7 @@ from chargeport.signals.catalogue import IS_CHARGING, TWINS
 from chargeport.signals.definition import Cadence, Signal, Value
 from chargeport.signals.spans import not_charging, stood
 from chargeport.signals.state import LIVE_FOR_MS
-from chargeport.store.base import History
+from chargeport.store.protocols import History
 from chargeport.store.records import Place, Run
 from chargeport.store.retention_policy import HOUR_MS, Horizon, Hour
 

@@ -25,7 +25,7 @@ async def list_connections(request: Request) -> Response:
     wanted = {name: given[parameter] for parameter, name in _FILTERS.items() if parameter in given}
     if request.user_id is not None:
         wanted.setdefault("user_id", request.user_id)
-    found, total = await request.context.store.connections(page, grant.client_id, **wanted, mode=mode)
+    found, total = await request.context.store.access.connections(page, grant.client_id, **wanted, mode=mode)
     body = {
         "data": [resource(connection, request.base) for connection in found],
         "meta": paging.meta(page, total) | {"orderBy": "createdAt", "orderDirection": "DESC"},
@@ -43,14 +43,14 @@ async def read_connection(request: Request) -> Response:
 async def delete_connection(request: Request) -> Response:
     """End a connection: the application no longer reads this user's vehicle."""
     connection = await _owned(request)
-    await request.context.store.remove_connection(connection.id)
+    await request.context.store.access.remove_connection(connection.id)
     return answer(204, b"", request.request_id)
 
 
 async def _owned(request: Request) -> Connection:
     """The connection of the path, if it is the caller's. Raises Problem (404)."""
     grant = await request.grant()
-    connection = await request.context.store.connection_by_id(request.path("connection_id"))
+    connection = await request.context.store.access.connection_by_id(request.path("connection_id"))
     if connection is None or connection.client_id != grant.client_id:
         raise Problem(CONNECTION_NOT_FOUND, "The application has no connection with this id.")
     return connection

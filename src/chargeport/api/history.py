@@ -10,7 +10,7 @@ from chargeport.api.aggregation import MAX_BUCKETS, Grid, buckets, is_hourly
 from chargeport.api.envelope import iso
 from chargeport.errors import MALFORMED, Problem
 from chargeport.signals.definition import Kind, Permission, Signal
-from chargeport.store.base import History
+from chargeport.store.protocols import History
 from chargeport.store.records import Place
 
 FROM: Final = "from"

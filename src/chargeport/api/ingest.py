@@ -64,12 +64,12 @@ async def _store(request: Request, grant: Grant, entries: list[Entry]) -> list[O
         return []
     store = request.context.store
     only_for = grant.client_id if grant.connected_only else None
-    outcomes = await store.write(entries, only_for)
+    outcomes = await store.readings.write(entries, only_for)
     if request.context.settings.ingest.auto_register and only_for is None and Outcome.UNKNOWN_VEHICLE in outcomes:
         missing = [index for index, outcome in enumerate(outcomes) if outcome is Outcome.UNKNOWN_VEHICLE]
         for name in dict.fromkeys(entries[index].vehicle for index in missing):
-            await register(store, name, request.context.clock.now())
-        again = await store.write([entries[index] for index in missing])
+            await register(store.vehicles, name, request.context.clock.now())
+        again = await store.readings.write([entries[index] for index in missing])
         for index, outcome in zip(missing, again, strict=True):
             outcomes[index] = outcome
     return outcomes

@@ -5,7 +5,7 @@ from typing import Final
 from chargeport.api.access import Access
 from chargeport.errors import Problem
 from chargeport.signals.definition import Permission
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import Grant
 
 _NOTHING: Final[frozenset[Permission]] = frozenset()
@@ -29,7 +29,7 @@ class Permits:
         """Whether the car has not been erased."""
         found = self._there.get(vehicle_id)
         if found is None:
-            found = self._there[vehicle_id] = await self._store.vehicle(vehicle_id) is not None
+            found = self._there[vehicle_id] = await self._store.vehicles.vehicle(vehicle_id) is not None
         return found
 
     async def of(self, grant: Grant, vehicle_id: str, user_id: str | None) -> frozenset[Permission]:

@@ -17,7 +17,7 @@ from chargeport.signals.catalogue import BY_CODE, CATALOGUE, TWINS
 from chargeport.signals.definition import Permission, Signal
 from chargeport.signals.held import DERIVED_FIRST, charging_of, held
 from chargeport.signals.state import State, standing
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import Vehicle, VehicleStates
 
 _BY_CODE_ORDER: Final = sorted(CATALOGUE, key=lambda signal: signal.code)
@@ -70,7 +70,11 @@ class Reads:
         if signal is None:
             await self.vehicle(ask.vehicle_id)
             raise Problem(SIGNAL_NOT_FOUND, f"{code[:80]!r} is no signal of this server: /docs lists the codes.")
-        found = await (self._store.signal(ask.vehicle_id, signal) if at is None else self._store.states_at(ask.vehicle_id, at))
+        found = await (
+            self._store.readings.signal(ask.vehicle_id, signal)
+            if at is None
+            else self._store.history.states_at(ask.vehicle_id, at)
+        )
         if found is None:
             raise _no_vehicle()
         if signal.permission not in permissions:
@@ -87,11 +91,13 @@ class Reads:
         reported, now = found.states.get(signal.key), self._clock.now()
         if reported is not None and signal not in DERIVED_FIRST and standing(reported, charging_of(found.states), now) is None:
             return reported
-        twin = await self._store.signal(found.vehicle.id, TWINS[signal])
+        twin = await self._store.readings.signal(found.vehicle.id, TWINS[signal])
         return reported if twin is None else held({**twin.states, **found.states}, signal, now)
 
     async def _all(self, ask: Ask, permissions: frozenset[Permission], at: int | None) -> str:
-        found = await (self._store.signals(ask.vehicle_id) if at is None else self._store.states_at(ask.vehicle_id, at))
+        found = await (
+            self._store.readings.signals(ask.vehicle_id) if at is None else self._store.history.states_at(ask.vehicle_id, at)
+        )
         if found is None:
             raise _no_vehicle()
         now = self._clock.now() if at is None else at
@@ -110,7 +116,7 @@ class Reads:
 
     async def vehicle(self, vehicle_id: str) -> Vehicle:
         """The vehicle. Raises Problem (404)."""
-        vehicle = await self._store.vehicle(vehicle_id)
+        vehicle = await self._store.vehicles.vehicle(vehicle_id)
         if vehicle is None:
             raise _no_vehicle()
         return vehicle

@@ -12,7 +12,7 @@ from chargeport.errors import PERMISSION, Problem
 from chargeport.ingest.pipeline import Intake
 from chargeport.settings import Settings
 from chargeport.signals.definition import Permission
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import Grant
 
 

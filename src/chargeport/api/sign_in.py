@@ -15,7 +15,7 @@ from chargeport.api.access import Access, hashed, new_secret
 from chargeport.clock import Clock
 from chargeport.errors import RATE_LIMITED, UNAUTHORIZED, ConflictError, NotFoundError, Problem
 from chargeport.signals.definition import READS
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import Application, Connection, Vehicle
 from chargeport.store.sign_in import PageSession, ShareLink, User
 
@@ -176,7 +176,7 @@ class SignIn:
 
     async def page_application(self) -> str | None:
         """The id of the application as which the page reads; None until somebody has signed in."""
-        return await self._store.recall(_OWNER, "client_id")
+        return await self._store.notes.recall(_OWNER, "client_id")
 
     async def share(self, vehicle: Vehicle, label: str, life_ms: int | None) -> tuple[str, ShareLink]:
         """The secret of a new link that shows one car, and the link."""
@@ -186,7 +186,7 @@ class SignIn:
             id=str(uuid.uuid4()), client_id=application.client_id, user_id=SHARED_WITH, vehicle=vehicle, permissions=READS,
             created_at=now,
         )  # fmt: skip
-        await self._store.add_connection(connection)
+        await self._store.access.add_connection(connection)
         link = ShareLink(application.client_id, label, now, None if life_ms is None else now + life_ms)
         await self._store.sign_in.add_share(hashed(secret), link)
         return secret, link
@@ -195,7 +195,7 @@ class SignIn:
         """End a share link and the tokens that were given for it; False when there is none."""
         if not await self._store.sign_in.remove_share(client_id):
             return False
-        await self._store.revoke_application(client_id, self._clock.now())
+        await self._store.access.revoke_application(client_id, self._clock.now())
         return True
 
     async def share_token(self, secret: str, guest: Guest) -> str:
@@ -203,7 +203,7 @@ class SignIn:
         self._failures.check(f"address {guest.address}")
         link = await self._store.sign_in.share(hashed(secret))
         now = self._clock.now()
-        found = None if link is None else await self._store.application(link.client_id)
+        found = None if link is None else await self._store.access.application(link.client_id)
         if link is None or found is None or found[0].revoked_at is not None or (link.expires_at or now + 1) <= now:
             self._failures.add(f"address {guest.address}")
             raise Problem(UNAUTHORIZED, _SHARE_OVER)
@@ -212,11 +212,11 @@ class SignIn:
     async def _page(self) -> Application:
         """The application as which the page reads, made when it is needed first or was revoked."""
         client_id = await self.page_application()
-        found = None if client_id is None else await self._store.application(client_id)
+        found = None if client_id is None else await self._store.access.application(client_id)
         if found is not None and found[0].revoked_at is None:
             return found[0]
         application, _ = await self._access.register(_PAGE, READS)
-        await self._store.remember(_OWNER, "client_id", application.client_id)
+        await self._store.notes.remember(_OWNER, "client_id", application.client_id)
         return application
 
     async def _hash(self, password: str) -> str:

@@ -26,7 +26,9 @@ async def read_values(request: Request) -> Response:
     found, state = await request.context.reads.known(ask, allowed)
     signal = recorded({**found.states, state.signal.key: state}, BY_CODE[state.signal.code])
     asked = Asked.of(request.query)
-    page = await page_of(request.context.store, ask.vehicle_id, signal, asked, allowed=allowed, now=request.context.clock.now())
+    page = await page_of(
+        request.context.store.history, ask.vehicle_id, signal, asked, allowed=allowed, now=request.context.clock.now()
+    )
     path = f"{request.base}/v3/vehicles/{ask.vehicle_id}/signals/{signal.code}/values"
     return conditional(document(page, signal, asked, path, request.query).encode(), ask)
 

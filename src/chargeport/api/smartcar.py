@@ -18,7 +18,7 @@ from chargeport.api.request_body import read_body
 from chargeport.api.response import Response, json_answer
 from chargeport.errors import INVALID_PATH, MALFORMED, UNAUTHORIZED, ConflictError, Problem
 from chargeport.ingest.vehicle_names import new_vehicle
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 
 DIALECT: Final = "smartcar"
 SIGNATURE: Final = b"sc-signature"
@@ -85,10 +85,10 @@ async def _register(store: Store, said: Any, now: int) -> None:
     """Make a car known under Smartcar's id; one that some car has as a name already is known."""
     name = _member(said, "id")
     car = new_vehicle(name, now) if isinstance(name, str) else None
-    if car is None or car.vin is not None or await store.find_vehicle(name) is not None:
+    if car is None or car.vin is not None or await store.vehicles.find_vehicle(name) is not None:
         return  # Smartcar's ids are UUIDs; anything else becomes an issue that names it
     with suppress(ConflictError):  # somebody else was quicker
-        await store.add_vehicle(msgspec.structs.replace(car, **_facts(said)))
+        await store.vehicles.add_vehicle(msgspec.structs.replace(car, **_facts(said)))
 
 
 def _facts(said: dict[str, Any]) -> dict[str, Any]:

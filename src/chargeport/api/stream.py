@@ -50,7 +50,7 @@ async def stream_signals(request: Request) -> Response:
     grant = await request.grant()
     wanted = Wanted(_vehicles(request), _signals(request), request.user_id)
     await _check(request, grant, wanted)
-    newest = await request.context.store.position()
+    newest = await request.context.store.readings.position()
     resumed = _resumed_from(request, newest)
     position = newest if resumed is None else resumed
     follower = Follower(grant, request.header(b"authorization"), wanted.vehicles, position)
@@ -129,7 +129,7 @@ class Stream:
             return None
         self._told = change.position
         places = Permission.READ_CHARGE_LOCATIONS in permissions
-        return events.signal_event(change, self._base, self._store.freshness, places=places)
+        return events.signal_event(change, self._base, self._store.readings.freshness, places=places)
 
     async def _ending(self, notice: Notice) -> bytes | None:
         """What was noticed as an event; None where the client has no use for it or may not see it."""

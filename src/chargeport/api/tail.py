@@ -27,7 +27,7 @@ from chargeport.bus.memory import Doorbell
 from chargeport.clock import Clock
 from chargeport.errors import UNAVAILABLE, Problem, StoreError
 from chargeport.staleness.expiry import Expiry, ExpiryWatch
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import Change
 
 POLL_S: Final = 1.0  # how late the changes that another process wrote may be noticed
@@ -107,7 +107,7 @@ class Tail:
         else:
             async with self._behind:
                 known = self.position
-                found = await self._store.changes(position, PORTION)
+                found = await self._store.readings.changes(position, PORTION)
                 await asyncio.sleep(0)
         if len(found) == PORTION:
             return found, found[-1].position
@@ -160,7 +160,7 @@ class Tail:
 
     async def _start(self) -> None:
         """Skip what is too old to be kept. Those who want it read the store."""
-        oldest = await self._store.position() - MAX_CHANGES
+        oldest = await self._store.readings.position() - MAX_CHANGES
         if oldest > self.position:
             self._changes, self._text = [], 0
             before, self.position, self._floor = self.position, oldest, oldest
@@ -169,7 +169,7 @@ class Tail:
     async def _read(self) -> None:
         """Take in what is new."""
         while True:
-            changes = await self._store.changes(self.position, PORTION)
+            changes = await self._store.readings.changes(self.position, PORTION)
             if changes:
                 self._take(changes)
             if len(changes) < PORTION:

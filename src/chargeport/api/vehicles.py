@@ -24,7 +24,7 @@ async def list_vehicles(request: Request) -> Response:
     grant = await request.grant()
     paging.only_filters(request.query)
     page = paging.asked(request.query, default_size=DEFAULT_SIZE, max_size=MAX_SIZE)
-    found, total = await request.context.store.vehicles(page, grant.client_id if grant.connected_only else None)
+    found, total = await request.context.store.vehicles.vehicles(page, grant.client_id if grant.connected_only else None)
     data = ",".join(vehicle_resource(vehicle, request.base) for vehicle in found)
     links = paging.links(f"{request.base}/v3/vehicles", page, total, request.query)
     body = f'{{"data":[{data}],"meta":{paging.text(paging.meta(page, total))},"links":{paging.text(links)}}}'
@@ -41,7 +41,7 @@ async def read_vehicle(request: Request) -> Response:
 async def read_coverage(request: Request) -> Response:
     """For every signal: its age and source, or the reason why there is no value."""
     allowed = await permissions(request)
-    found = await request.context.store.signals(request.path("vehicle_id"))
+    found = await request.context.store.readings.signals(request.path("vehicle_id"))
     if found is None:
         raise Problem(VEHICLE_NOT_FOUND, "No vehicle with this id is known to this server.")
     return json_answer(200, coverage(found, allowed, request.context.clock.now()), request.request_id)

@@ -13,7 +13,7 @@ from chargeport.cli.output import console, print_facts, print_json, print_table,
 from chargeport.clock import SystemClock
 from chargeport.errors import NotFoundError
 from chargeport.signals.definition import READS, Permission
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import Application
 
 ONCE: Final = "These secrets are not shown again."
@@ -46,7 +46,7 @@ def create(
 @group.command("list")
 def list_applications(*, database: Database = None, as_json: Json = False) -> None:
     """List the applications, the revoked ones too. Secrets are not shown."""
-    found = with_store(database, lambda store: store.applications())
+    found = with_store(database, lambda store: store.access.applications())
     if as_json:
         print_json([_fields(application) for application in found])
         return
@@ -80,7 +80,7 @@ def revoke(*, client_id: ClientId, database: Database = None, as_json: Json = Fa
 
     async def end(store: Store) -> None:
         await application_with(store, client_id)
-        await store.revoke_application(client_id, SystemClock().now())
+        await store.access.revoke_application(client_id, SystemClock().now())
 
     with_store(database, end)
     if as_json:
@@ -112,7 +112,7 @@ def permissions_shown(permissions: frozenset[Permission]) -> str:
 
 async def names(store: Store) -> dict[str, str]:
     """What each application is called, by its id."""
-    return {application.client_id: application.name for application in await store.applications()}
+    return {application.client_id: application.name for application in await store.access.applications()}
 
 
 def _fields(application: Application) -> dict[str, Any]:

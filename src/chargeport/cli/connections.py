@@ -15,7 +15,7 @@ from chargeport.cli.output import print_json, print_table, say
 from chargeport.cli.vehicles import described
 from chargeport.clock import SystemClock
 from chargeport.errors import NotFoundError
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import Connection
 
 App = Annotated[str, typer.Option("--app", metavar="CLIENT_ID", help="The application.", show_default=False)]
@@ -49,7 +49,7 @@ def add(
             id=str(uuid.uuid4()), client_id=application.client_id, user_id=user, vehicle=await vehicle_called(store, vehicle),
             permissions=frozenset(permissions or application.permissions), created_at=SystemClock().now(),
         )  # fmt: skip
-        return await store.add_connection(wanted)
+        return await store.access.add_connection(wanted)
 
     made = with_store(database, connect)
     if as_json:
@@ -63,7 +63,7 @@ def list_connections(*, database: Database = None, as_json: Json = False) -> Non
     """List the connections, newest first."""
 
     async def look(store: Store) -> tuple[list[Connection], dict[str, str]]:
-        return await every(store.connections), await names(store)
+        return await every(store.access.connections), await names(store)
 
     found, called = with_store(database, look)
     if as_json:
@@ -87,7 +87,7 @@ def remove(
     as_json: Json = False,
 ) -> None:
     """End a connection; what is stored of the vehicle stays."""
-    if not with_store(database, lambda store: store.remove_connection(connection_id)):
+    if not with_store(database, lambda store: store.access.remove_connection(connection_id)):
         raise NotFoundError(
             f"No connection has the id {typed.quoted(connection_id)}: chargeport connection list shows those there are."
         )

@@ -17,7 +17,7 @@ from chargeport.clock import SystemClock
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.definition import Permission
 from chargeport.signals.held import held
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import Vehicle, VehicleStates
 
 Maybe = Annotated[
@@ -51,7 +51,7 @@ def coverage(*, vehicle: Maybe = None, database: Database = None, as_json: Json 
 
 async def _summaries(store: Store) -> list[Summary]:
     now = SystemClock().now()
-    found = [await store.signals(vehicle.id) for vehicle in await every(store.vehicles)]
+    found = [await store.readings.signals(vehicle.id) for vehicle in await every(store.vehicles.vehicles)]
     return [_summary(each, now) for each in found if each is not None]
 
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 from chargeport import config
 from chargeport.cli import configuration
 from chargeport.errors import StartError
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 
 T = TypeVar("T")
 

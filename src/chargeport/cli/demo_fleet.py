@@ -28,7 +28,7 @@ class _Credentials(msgspec.Struct, frozen=True):
 
 async def refuse_other_cars(service: Service, file: Path) -> None:
     """Raise StartError where the database has cars that are not simulated: they are somebody's own."""
-    others = [each for each in await every(service.store.vehicles) if each.mode != SIMULATED]
+    others = [each for each in await every(service.store.vehicles.vehicles) if each.mode != SIMULATED]
     if others:
         cars = "a car that is" if len(others) == 1 else f"{len(others)} cars that are"
         raise StartError(
@@ -42,9 +42,9 @@ async def make_known(service: Service, profiles: list[CarProfile]) -> dict[str, 
     application, secret = await _application(service, "Demo", frozenset(Permission))
     cars = [_vehicle(profile, service.clock.now()) for profile in profiles]
     for car in cars:
-        if await service.store.vehicle(car.id) is None:
-            await service.store.add_vehicle(car)
-        await service.store.add_connection(_connection(application, car))
+        if await service.store.vehicles.vehicle(car.id) is None:
+            await service.store.vehicles.add_vehicle(car)
+        await service.store.access.add_connection(_connection(application, car))
     return {
         "token": await service.access.issue_token(application),
         "client_id": application.client_id,
@@ -69,7 +69,7 @@ async def guest_link(service: Service) -> str:
 
 async def _application(service: Service, name: str, permissions: frozenset[Permission]) -> tuple[Application, str]:
     """The demo's application of this name with its secret: that of the last time, or a new one."""
-    kept = await service.store.recall(_OWNER, name)
+    kept = await service.store.notes.recall(_OWNER, name)
     if kept is not None:
         known = msgspec.json.decode(kept, type=_Credentials)
         found = await service.access.sign_in(known.client_id, known.client_secret)
@@ -77,7 +77,7 @@ async def _application(service: Service, name: str, permissions: frozenset[Permi
             return found, known.client_secret
     application, secret = await service.access.register(name, permissions)
     remembered = msgspec.json.encode(_Credentials(application.client_id, secret)).decode()
-    await service.store.remember(_OWNER, name, remembered)
+    await service.store.notes.remember(_OWNER, name, remembered)
     return application, secret
 
 

@@ -16,7 +16,7 @@ from chargeport.cli.output import print_json, say
 from chargeport.cli.progress import progress
 from chargeport.cli.signals import named
 from chargeport.errors import ChargeportError, StartError
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import Selection
 
 Format = Literal["ndjson", "csv", "parquet"]
@@ -81,7 +81,7 @@ async def _export(store: Store, selection: Selection, output: BinaryIO, form: Fo
 
     count = 0
     with export_forms.opened(form, output, bare=bare) as sink, progress("Exporting") as show:
-        async for stretch in store.sightings(selection):
+        async for stretch in store.readings.sightings(selection):
             sink(stretch.sightings)
             count += len(stretch.sightings)
             show(stretch.share)

@@ -5,7 +5,7 @@ from typing import Final, TypeVar
 
 from chargeport.cli.typed import quoted
 from chargeport.errors import NotFoundError
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import Application, Page, Vehicle
 
 PAGE_SIZE: Final = 1000
@@ -16,7 +16,7 @@ T = TypeVar("T")
 async def vehicle_called(store: Store, name: str) -> Vehicle:
     """The vehicle with this id, VIN (in small letters, too) or alias. Raises NotFoundError."""
     for spelling in dict.fromkeys((name, name.strip().upper(), name.strip().lower())):
-        vehicle = await store.find_vehicle(spelling)
+        vehicle = await store.vehicles.find_vehicle(spelling)
         if vehicle is not None:
             return vehicle
     raise NotFoundError(f"No vehicle is called {quoted(name)}: chargeport vehicle list shows those there are.")
@@ -24,7 +24,7 @@ async def vehicle_called(store: Store, name: str) -> Vehicle:
 
 async def application_with(store: Store, client_id: str) -> Application:
     """The application with this id, if it is not revoked. Raises NotFoundError."""
-    found = await store.application(client_id)
+    found = await store.access.application(client_id)
     if found is None:
         raise NotFoundError(f"No application has the id {quoted(client_id)}: chargeport app list shows those there are.")
     if found[0].revoked_at is not None:

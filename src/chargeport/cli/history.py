@@ -26,7 +26,7 @@ from chargeport.clock import SystemClock
 from chargeport.errors import Problem
 from chargeport.signals.definition import Kind, Permission, Signal
 from chargeport.signals.held import recorded
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import Place, Run, Vehicle
 
 MAX_LIMIT: Final = 10_000
@@ -101,21 +101,21 @@ async def _found(store: Store, name: str, signal: Signal, asked: Asked, now: int
     filled: list[Bucket] = []
     followed_at, begun_at = None, now
     if asked.step_ms is not None:
-        grid = await grid_of(store, vehicle.id, signal, asked, now)
-        filled = (await buckets(store, vehicle.id, signal, grid, MAX_BUCKETS)).found[-asked.size :]
+        grid = await grid_of(store.history, vehicle.id, signal, asked, now)
+        filled = (await buckets(store.history, vehicle.id, signal, grid, MAX_BUCKETS)).found[-asked.size :]
         begun_at = filled[0].start if filled else now
     elif runs := await _newest(store, vehicle.id, signal, asked, now):
-        behind = await store.history(vehicle.id, signal, after=Place(runs[-1].observed_at, runs[-1].position), limit=1)
+        behind = await store.history.history(vehicle.id, signal, after=Place(runs[-1].observed_at, runs[-1].position), limit=1)
         followed_at, begun_at = behind[0].observed_at if behind else None, runs[0].observed_at
     plotted: list[float | None] = []
     if signal.kind in (Kind.QUANTITY, Kind.COUNT) and console().is_terminal:
-        plotted = await levels(store, vehicle.id, signal, begun_at, min(now + 1, asked.to_at or now + 1))
+        plotted = await levels(store.history, vehicle.id, signal, begun_at, min(now + 1, asked.to_at or now + 1))
     return Found(vehicle, runs, filled, followed_at, plotted)
 
 
 async def _newest(store: Store, vehicle_id: str, signal: Signal, asked: Asked, now: int) -> list[Run]:
     """The newest changes that are asked for: those of a day, or of ever longer before that if they are too few."""
-    first = await store.history(vehicle_id, signal, asked.from_at, asked.to_at, limit=1)
+    first = await store.history.history(vehicle_id, signal, asked.from_at, asked.to_at, limit=1)
     end = now + DAY_MS if asked.to_at is None else asked.to_at  # a car's clock may run ahead of ours
     length_ms = 2 * DAY_MS
     while first:
@@ -131,7 +131,7 @@ async def _all(store: Store, vehicle_id: str, signal: Signal, start: int, end: i
     runs: list[Run] = []
     while True:
         after = Place(runs[-1].observed_at, runs[-1].position) if runs else None
-        part = await store.history(vehicle_id, signal, start, end, after=after, limit=PORTION)
+        part = await store.history.history(vehicle_id, signal, start, end, after=after, limit=PORTION)
         runs += part
         if len(part) < PORTION:
             return runs

@@ -32,7 +32,7 @@ from chargeport.settings import Settings
 from chargeport.signals.reading import Entry, Issue
 from chargeport.signals.violation import Rule, Violation
 from chargeport.sources.base import Delivery, RawMessage
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import Outcome
 
 TESLAFI_TIME: Final = "Date"  # TeslaFi's column, local time without its zone
@@ -93,7 +93,7 @@ class DialectImporter(Taking):
         super().__init__(store, clock, plan, tell)
         self._form = form
         self._source = plan.source or plan.otherwise
-        self._identities = Identities(store, clock, auto_register=plan.create_vehicles and not plan.dry_run)
+        self._identities = Identities(store.vehicles, clock, auto_register=plan.create_vehicles and not plan.dry_run)
         self._memory = Memory()
         self._waiting: list[tuple[RawRow, Entry]] = []
 

@@ -20,7 +20,7 @@ from chargeport.clock import SystemClock
 from chargeport.errors import ChargeportError, StartError
 from chargeport.settings import Settings
 from chargeport.signals.violation import Violation
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 
 if TYPE_CHECKING:
     from chargeport.cli.import_dialect import Form

@@ -15,7 +15,7 @@ from chargeport.ingest.rows import Row, read
 from chargeport.ingest.vehicle_names import new_vehicle, register
 from chargeport.signals.reading import Entry
 from chargeport.signals.violation import Violation
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import Outcome
 
 BATCH: Final = 1000  # rows in one transaction: with more nothing gets quicker, and a server beside waits longer
@@ -78,7 +78,7 @@ class Taking:
                     self._known[name] = await self._is_known(name)
         if self.plan.dry_run:
             return [Outcome.ACCEPTED if self._known[entry.vehicle] else Outcome.UNKNOWN_VEHICLE for entry in entries]
-        return await self._store.write(entries) if entries else []
+        return await self._store.readings.write(entries) if entries else []
 
     def reject(self, line: int, number: int, rejection: Rejection) -> None:
         """Something of the row on this line, the `number`th item (from 0), was not taken."""
@@ -91,14 +91,14 @@ class Taking:
 
     async def _is_known(self, name: str) -> bool:
         """Whether a vehicle goes by this name, once it was made known if it can be."""
-        if await self._store.find_vehicle(name) is not None:
+        if await self._store.vehicles.find_vehicle(name) is not None:
             return True
         if not self.plan.create_vehicles:
             return False
         if self.plan.dry_run:
             return new_vehicle(name, 0) is not None
-        await register(self._store, name, self.clock.now())
-        return await self._store.find_vehicle(name) is not None
+        await register(self._store.vehicles, name, self.clock.now())
+        return await self._store.vehicles.find_vehicle(name) is not None
 
 
 class Importer(Taking):

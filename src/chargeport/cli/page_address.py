@@ -3,7 +3,7 @@
 from typing import Final
 
 from chargeport.cli import configuration
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 
 OWNER: Final = "page"
 KEY: Final = "address"
@@ -15,7 +15,7 @@ async def page_address(store: Store) -> str:
     server = configuration.settings().server
     if server.base_url is not None:
         return server.base_url.rstrip("/")
-    noted = await store.recall(OWNER, KEY)
+    noted = await store.notes.recall(OWNER, KEY)
     everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  (what a setting may say)
     scheme = "http" if server.certificate is None else "https"
     return noted or f"{scheme}://{everywhere.get(server.host, server.host)}:{server.port}"

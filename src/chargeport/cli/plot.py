@@ -6,7 +6,7 @@ from typing import Final
 from chargeport.api.aggregation import Grid, buckets
 from chargeport.cli.values import with_unit
 from chargeport.signals.definition import Signal
-from chargeport.store.base import History
+from chargeport.store.protocols import History
 
 WIDTH: Final = 60
 

@@ -19,7 +19,7 @@ from chargeport.derive.records.records import Record
 from chargeport.errors import ChargeportError, NotFoundError
 from chargeport.signals.records import MAX_ENERGY_KWH, Cost
 from chargeport.signals.violation import Violation
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import KeptEdit
 
 _TWO: Final = 2
@@ -101,7 +101,7 @@ def edits(*, vehicle: VehicleName, database: Database = None, as_json: Json = Fa
     """List what people changed, oldest first."""
 
     async def look(store: Store) -> list[KeptEdit]:
-        return await store.edits((await states_of(store, vehicle)).vehicle.id)
+        return await store.sessions.edits((await states_of(store, vehicle)).vehicle.id)
 
     found = with_store(database, look)
     if as_json:
@@ -126,10 +126,10 @@ def undo(
 
     async def take_back(store: Store) -> int:
         car = (await states_of(store, vehicle)).vehicle
-        known = {each.number: each for each in await store.edits(car.id)}
+        known = {each.number: each for each in await store.sessions.edits(car.id)}
         if number not in known or isinstance(msgspec.json.decode(known[number].body, type=Edit | Undo), Undo):
             raise NotFoundError(f"No edit of its records has the number {number}: chargeport record edits lists them.")
-        return await store.add_edit(car.id, SystemClock().now(), msgspec.json.encode(Undo(number)).decode())
+        return await store.sessions.add_edit(car.id, SystemClock().now(), msgspec.json.encode(Undo(number)).decode())
 
     _told(with_store(database, take_back), as_json)
 
@@ -143,7 +143,7 @@ def _add(database: str | None, name: str, ids: list[str], change: Any, as_json: 
         wanted: Edit = change([_seen(made, each) for each in ids])
         if edited(list(made.values()), [wanted]).unused:
             raise ChargeportError("A split lies between the start and the end of its record: chargeport records shows them.")
-        return await store.add_edit(found.vehicle.id, SystemClock().now(), msgspec.json.encode(wanted).decode())
+        return await store.sessions.add_edit(found.vehicle.id, SystemClock().now(), msgspec.json.encode(wanted).decode())
 
     _told(with_store(database, add), as_json)
 

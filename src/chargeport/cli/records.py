@@ -24,7 +24,7 @@ from chargeport.errors import StartError
 from chargeport.settings import Settings
 from chargeport.signals.catalogue import BY_CODE, TWINS
 from chargeport.signals.records import ChargeRecord, ChargeRecords, Cost
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import Vehicle, VehicleStates
 
 RECORDS: Final = BY_CODE["charge-chargerecords"]

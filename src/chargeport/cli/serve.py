@@ -56,7 +56,7 @@ async def _serve(settings: Settings, flags: str, *, anew: bool) -> None:
             await service.start()
             url = web.url_of(listening, secure=settings.server.certificate is not None)
             address = settings.server.base_url or url
-            await service.store.remember(page_address.OWNER, page_address.KEY, address.rstrip("/"))
+            await service.store.notes.remember(page_address.OWNER, page_address.KEY, address.rstrip("/"))
             hints = [*_origins(settings), *[each async for each in _first_steps(service, flags, address.rstrip("/"))]]
             app, log = service.app(page.handlers()), settings.server.log
             await web.serve(
@@ -90,6 +90,6 @@ async def _first_steps(service: "Service", flags: str, address: str) -> AsyncIte
         yield f"Sign in   {page_address.sign_in_url(address, secret)}"
         yield f"          once, within a day; {program()} user add NAME{flags} lets others in"
     own = {await service.sign_in.page_application(), *(each.client_id for each in await service.store.sign_in.shares())}
-    if all(each.revoked_at is not None or each.client_id in own for each in await service.store.applications()):
+    if all(each.revoked_at is not None or each.client_id in own for each in await service.store.access.applications()):
         yield "There is no application yet. This makes one, for a program that reads or sends:"
         yield f"  {program()} app create NAME{flags}"

@@ -16,7 +16,7 @@ from chargeport.cli.sign_in import people, say_aside
 from chargeport.cli.vehicles import described
 from chargeport.clock import SystemClock
 from chargeport.errors import NotFoundError
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.sign_in import ShareLink
 
 DAY_MS: Final = 86_400_000
@@ -59,7 +59,7 @@ def list_shares(*, database: Database = None, as_json: Json = False) -> None:
     async def look(store: Store) -> list[tuple[ShareLink, str | None, str]]:
         found = []
         for each in await store.sign_in.shares():
-            connections = await every(lambda page, of=each.client_id: store.connections(page, of))  # type: ignore[misc]
+            connections = await every(lambda page, of=each.client_id: store.access.connections(page, of))  # type: ignore[misc]
             car = connections[0].vehicle if connections else None
             found.append((each, None if car is None else car.id, "—" if car is None else described(car)))
         return found

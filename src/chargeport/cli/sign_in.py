@@ -17,7 +17,7 @@ from chargeport.cli.output import print_json, print_table, say
 from chargeport.cli.page_address import ELSEWHERE, page_address, sign_in_url
 from chargeport.clock import SystemClock
 from chargeport.errors import ChargeportError, NotFoundError
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 
 HOUR_MS: Final = 3_600_000
 

@@ -17,7 +17,7 @@ from chargeport.errors import NotFoundError
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.definition import Kind, Permission, Signal
 from chargeport.signals.held import held
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import VehicleStates
 
 _BY_SHORT_NAME: Final = {signal.code.partition("-")[2]: signal for signal in CATALOGUE}
@@ -48,7 +48,7 @@ def signals(*, vehicle: VehicleName, code: Code = None, database: Database = Non
 async def states_of(store: Store, name: str) -> VehicleStates:
     """A car, by any of its names, with all that is known of it. Raises NotFoundError."""
     vehicle = await vehicle_called(store, name)
-    return await store.signals(vehicle.id) or VehicleStates(vehicle, {})
+    return await store.readings.signals(vehicle.id) or VehicleStates(vehicle, {})
 
 
 async def _document(store: Store, name: str, signal: Signal | None) -> str:

@@ -19,7 +19,7 @@ from chargeport.settings import PrecedenceSettings, Settings
 from chargeport.sources.base import Delivery, Mounted, RawMessage, Source, SourceError
 from chargeport.sources.recording import Recorder
 from chargeport.sources.redaction import MIN_NAME, Redaction
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import Page
 
 ASIDE: Final = "-recorder"
@@ -116,7 +116,7 @@ def _table(settings: Settings, name: str) -> dict[str, Any]:
 
 async def _aliases(store: Store) -> list[str]:
     """What the cars are called: none of it may stand in a recording."""
-    cars, _ = await store.vehicles(Page(1, MAX_CARS))
+    cars, _ = await store.vehicles.vehicles(Page(1, MAX_CARS))
     names = {name for car in cars for alias in car.aliases for name in (alias, alias.rpartition(":")[2])}
     return sorted(name for name in names if len(name) >= MIN_NAME)
 

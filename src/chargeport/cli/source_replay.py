@@ -18,7 +18,7 @@ from chargeport.clock import SystemClock
 from chargeport.errors import ChargeportError
 from chargeport.sources.base import Delivery, RawMessage, SourceError
 from chargeport.sources.recording import read_recording
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import KeptMessage, Outcome
 
 if TYPE_CHECKING:
@@ -131,14 +131,14 @@ async def _issues(store: Store, intake: "Intake") -> dict[str, Any]:
     """Read the kept messages again; those that are understood now are kept no more."""
     tally = Tally()
     after = 0
-    while batch := await store.issue_messages(after, BATCH):
+    while batch := await store.issues.issue_messages(after, BATCH):
         after = batch[-1].id
         for message in batch:
             taken = await _again(intake, message)
             tally.messages += 1
             tally.add(taken)
             if not taken.issues:
-                await store.settle(message)
+                await store.issues.settle(message)
     return tally.told()
 
 

@@ -17,7 +17,7 @@ from chargeport.config import FILE_NAME
 from chargeport.errors import NotFoundError
 from chargeport.runtime.source_status import SourceState
 from chargeport.sources.base import Cause, SourceError
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import IssueCount, Page
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def issues(
     """Show what could not be understood; chargeport source replay --issues reads it again."""
 
     async def look(store: Store) -> tuple[list[IssueCount], int]:
-        return await store.issues(Page(1, limit))
+        return await store.issues.issues(Page(1, limit))
 
     found, total = with_store(database, look)
     now = SystemClock().now()
@@ -178,7 +178,7 @@ def _written(database: str | None, *, none_is_fine: bool) -> dict[str, tuple[Sou
         return {}
 
     async def look(store: Store) -> dict[str, tuple[SourceState, int]]:
-        found = await store.source_states()
+        found = await store.notes.source_states()
         return {name: (msgspec.json.decode(text, type=SourceState), at) for name, (text, at) in sorted(found.items())}
 
     return with_store(database, look)

@@ -13,7 +13,7 @@ from chargeport.cli.options import Database, Json, Yes
 from chargeport.cli.output import confirm, print_json, print_table, say
 from chargeport.cli.vehicles import ERASED, TRACES
 from chargeport.errors import NotFoundError
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import Connection, Erased
 from chargeport.store.sign_in import PageSession, User
 
@@ -33,7 +33,7 @@ def list_users(*, database: Database = None, as_json: Json = False) -> None:
     """List the users: how many vehicles and applications each is connected with, and how they sign in to the page."""
 
     async def look(store: Store) -> tuple[list[Connection], list[User], list[PageSession]]:
-        return await every(store.connections), await store.sign_in.users(), await store.sign_in.sessions()
+        return await every(store.access.connections), await store.sign_in.users(), await store.sign_in.sessions()
 
     connections, people, sessions = with_store(database, look)
     cars, apps = defaultdict[str, set[str]](set), defaultdict[str, set[str]](set)
@@ -81,7 +81,7 @@ def remove(
     """Erase a user: sign-in, connections, and the vehicles that were theirs alone with everything stored of them."""
 
     async def run(store: Store) -> tuple[list[Connection], dict[str, Erased], bool] | None:
-        mine = await every(lambda page: store.connections(page, user_id=user))
+        mine = await every(lambda page: store.access.connections(page, user_id=user))
         if not mine and await store.sign_in.user(user) is None:
             raise NotFoundError(f"No user is called {typed.quoted(user)}: chargeport user list shows those there are.")
         theirs = [each for each in {one.vehicle.id for one in mine} if vehicles and await _is_alone(store, each, user)]
@@ -90,13 +90,13 @@ def remove(
             return None
         erased: dict[str, Erased] = {}
         for vehicle_id in sorted(theirs):
-            gone = await store.remove_vehicle(vehicle_id)
+            gone = await store.vehicles.remove_vehicle(vehicle_id)
             if gone is not None:
                 erased[vehicle_id] = gone
         for each in mine:
-            await store.remove_connection(each.id)
+            await store.access.remove_connection(each.id)
         await store.sign_in.remove_user(user)
-        return mine, erased, await store.wipe()
+        return mine, erased, await store.vehicles.wipe()
 
     done = with_store(database, run)
     if done is None:
@@ -106,7 +106,7 @@ def remove(
 
 
 async def _is_alone(store: Store, vehicle_id: str, user: str) -> bool:
-    connections = await every(lambda page: store.connections(page, vehicle_id=vehicle_id))
+    connections = await every(lambda page: store.access.connections(page, vehicle_id=vehicle_id))
     return all(each.user_id == user for each in connections)
 
 

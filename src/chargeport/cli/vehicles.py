@@ -15,7 +15,7 @@ from chargeport.cli.options import Database, Json, VehicleName, Yes
 from chargeport.cli.output import confirm, print_facts, print_json, print_table, say
 from chargeport.clock import SystemClock
 from chargeport.errors import ConflictError, StoreError
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import Connection, Erased, Vehicle
 
 Powertrain = Literal["BEV", "PHEV", "HEV", "FCEV", "ICE"]
@@ -59,7 +59,7 @@ def add(
         aliases=tuple(dict.fromkeys(aliases or ())), created_at=SystemClock().now(),
     )  # fmt: skip
     try:
-        with_store(database, lambda store: store.add_vehicle(vehicle), create=True)
+        with_store(database, lambda store: store.vehicles.add_vehicle(vehicle), create=True)
     except ConflictError as error:
         raise ConflictError(
             f"{str(error).removesuffix('.')}: choose another name; chargeport vehicle show shows it."
@@ -73,7 +73,7 @@ def add(
 @group.command("list")
 def list_vehicles(*, database: Database = None, as_json: Json = False) -> None:
     """List the vehicles."""
-    found = with_store(database, lambda store: every(store.vehicles))
+    found = with_store(database, lambda store: every(store.vehicles.vehicles))
     if as_json:
         print_json([fields(vehicle) for vehicle in found])
         return
@@ -88,7 +88,7 @@ def show(*, vehicle: VehicleName, database: Database = None, as_json: Json = Fal
 
     async def look(store: Store) -> tuple[Vehicle, list[Connection], dict[str, str]]:
         found = await vehicle_called(store, vehicle)
-        return found, await every(lambda page: store.connections(page, vehicle_id=found.id)), await names(store)
+        return found, await every(lambda page: store.access.connections(page, vehicle_id=found.id)), await names(store)
 
     found, connections, called = with_store(database, look)
     if as_json:
@@ -120,9 +120,9 @@ def remove(
         found = await vehicle_called(store, vehicle)
         if not confirm(f"Erase {described(found)} ({found.id}) with everything stored of it?", yes=yes):
             return found.id, None, False
-        erased = await store.remove_vehicle(found.id)
+        erased = await store.vehicles.remove_vehicle(found.id)
         try:
-            return found.id, erased, rewrite and await store.wipe()
+            return found.id, erased, rewrite and await store.vehicles.wipe()
         except StoreError as error:
             raise StoreError(f"{found.id} is erased, but the file could not be written anew: {error}") from error
 

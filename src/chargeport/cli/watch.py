@@ -23,7 +23,7 @@ from chargeport.signals.freshness import Freshness
 from chargeport.signals.reading import AbsenceReason
 from chargeport.staleness import cadence
 from chargeport.staleness.expiry import Expiry, ExpiryWatch
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import Change
 
 POLL_S: Final = 0.5  # whoever writes is another process, whose doorbell is not heard here
@@ -45,7 +45,7 @@ def watch(*, vehicle: VehicleName, signal: Codes = None, database: Database = No
 
 
 async def _watch(store: Store, name: str, signals: frozenset[Signal], as_json: bool) -> None:
-    position = await store.position()
+    position = await store.readings.position()
     vehicle = await vehicle_called(store, name)
     if not as_json:
         say(f"{described(vehicle)}  {vehicle.id}: changes from now on; Ctrl-C ends it.", "bold")
@@ -53,7 +53,7 @@ async def _watch(store: Store, name: str, signals: frozenset[Signal], as_json: b
     async for step in followed(store, vehicle.id, position, SystemClock()):
         signal = step.signal if isinstance(step, Change) else step.state.signal
         if not codes or signal.code in codes:
-            _print(step, store.freshness, as_json)
+            _print(step, store.readings.freshness, as_json)
 
 
 async def followed(store: Store, vehicle_id: str, position: int, clock: Clock) -> AsyncIterator[Change | Expiry]:
@@ -63,7 +63,7 @@ async def followed(store: Store, vehicle_id: str, position: int, clock: Clock) -
     endings.watch([vehicle_id])
     looked_at = clock.now()
     while True:
-        changes = await store.changes(position, PORTION)
+        changes = await store.readings.changes(position, PORTION)
         endings.take(changes)
         for change in changes:
             if change.vehicle_id == vehicle_id:

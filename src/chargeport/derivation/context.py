@@ -13,7 +13,7 @@ from chargeport.signals.catalogue import IS_CHARGING
 from chargeport.signals.definition import Signal
 from chargeport.signals.held import charging_of, held
 from chargeport.signals.state import standing
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import VehicleStates
 
 DERIVABLE: Final = frozenset(rule.signal for rule in RULES)
@@ -68,7 +68,7 @@ class Scenes:
         course = self._courses.get(vehicle_id)
         if course is not None and course.holds(began_at, now):
             return course
-        known = await histories.tracks(self._store, vehicle_id, COURSES, began_at, now + 1)
+        known = await histories.tracks(self._store.history, vehicle_id, COURSES, began_at, now + 1)
         course = Course(began_at, now, await asyncio.to_thread(_samples, known, began_at))
         self._courses.pop(vehicle_id, None)
         self._courses[vehicle_id] = course
@@ -81,7 +81,9 @@ class Scenes:
         is_charging = held(found.states, IS_CHARGING, now)
         if is_charging is not None and is_charging.value is False:
             return None
-        open_ones = [each for each in await self._store.sessions(found.vehicle.id, now - LONGEST_MS, now + 1) if each.is_open]
+        open_ones = [
+            each for each in await self._store.sessions.sessions(found.vehicle.id, now - LONGEST_MS, now + 1) if each.is_open
+        ]
         if open_ones:
             return open_ones[-1].started_at
         return None if is_charging is None or is_charging.value is not True else is_charging.changed_at

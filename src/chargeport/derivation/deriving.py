@@ -12,7 +12,7 @@ from chargeport.signals.definition import Signal
 from chargeport.signals.held import charging_of
 from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
 from chargeport.signals.state import stale_at, standing
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import VehicleStates
 
 PREFIX: Final = "derived:"  # of the source that a derived value names; its rule follows
@@ -30,7 +30,7 @@ class Deriver:
 
     async def of(self, vehicle_id: str, now: int) -> tuple[list[Entry], int | None, bool]:
         """What is to be written of a car; when its silence will next matter; and whether it leaves anything to derive."""
-        found = await self._store.signals(vehicle_id)
+        found = await self._store.readings.signals(vehicle_id)
         scene = None if found is None else await self._scenes.of(found, now)
         if found is None:
             return [], None, False

@@ -5,7 +5,7 @@ from typing import Final
 
 from chargeport.derive.tracks import Piece, Track, Tracks
 from chargeport.signals.definition import Signal
-from chargeport.store.base import History
+from chargeport.store.protocols import History
 from chargeport.store.records import Run
 
 PORTION: Final = 500  # runs read at once

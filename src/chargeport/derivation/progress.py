@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from chargeport.store.base import Vehicles
+from chargeport.store.protocols import Vehicles
 
 KNOWN_NAMES: Final = 500_000
 

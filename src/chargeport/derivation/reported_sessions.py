@@ -7,27 +7,27 @@ import msgspec
 from chargeport.derivation import histories
 from chargeport.derive.records.joined import RECORDS, joined, reported
 from chargeport.derive.sessions.session import Evidence, Session
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import ReportedSession
 
 
 async def take(store: Store, vehicle_id: str, from_at: int, to_at: int) -> bool:
     """Keep what the lists that were observed between two instants tell; whether any of it is news."""
-    track = await histories.track(store, vehicle_id, RECORDS, from_at, to_at, every=False)
+    track = await histories.track(store.history, vehicle_id, RECORDS, from_at, to_at, every=False)
     lists = reported(track)
     if not lists:
         return False
-    known = {(each.source, each.name): each for each in await store.reported_sessions(vehicle_id, 0)}
+    known = {(each.source, each.name): each for each in await store.sessions.reported_sessions(vehicle_id, 0)}
     told = [_told(each) for each in lists]
     later = [each for each in told if _is_later(each, known.get((each.source, each.name)))]
     if later:
-        await store.keep_reported(vehicle_id, later)
+        await store.sessions.keep_reported(vehicle_id, later)
     return any(_says_other(each, known.get((each.source, each.name))) for each in later)
 
 
 async def since(store: Store, vehicle_id: str, from_at: int) -> list[Session]:
     """What was told of sessions that started from then on."""
-    return [_session(each) for each in await store.reported_sessions(vehicle_id, from_at)]
+    return [_session(each) for each in await store.sessions.reported_sessions(vehicle_id, from_at)]
 
 
 def as_one(own: Sequence[Session], told: Sequence[Session]) -> list[Session]:

@@ -27,7 +27,7 @@ from chargeport.signals.definition import Signal, Value
 from chargeport.signals.position import PreciseLocation
 from chargeport.signals.reading import Entry, Reading
 from chargeport.signals.violation import Violation
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import KeptEdit, KeptSession, VehicleStates
 from chargeport.store.retention_policy import DAY_MS, HOUR_MS
 
@@ -72,7 +72,7 @@ class Ledger:
 
     async def bring_up_to_date(self, vehicle_id: str, first_at: int, last_at: int, now: int) -> bool:
         """Work out anew what changed between two instants, and show it; whether a session may still go on."""
-        found = await self._store.signals(vehicle_id)
+        found = await self._store.readings.signals(vehicle_id)
         settled = self._settled.pop(vehicle_id, None)  # until all is done: what fails half way is shown anew next time
         if found is None:
             return False
@@ -86,16 +86,16 @@ class Ledger:
             await self.publish(found)
         else:
             await self._count(found, settled)
-        return any(each.is_open for each in await self._store.sessions(vehicle_id, now - LONGEST_MS, EVER_AT))
+        return any(each.is_open for each in await self._store.sessions.sessions(vehicle_id, now - LONGEST_MS, EVER_AT))
 
     async def records(self, found: VehicleStates, from_at: int = 0) -> list[Record]:
         """The records of a car that started from then on, oldest first, open ones too: priced, placed, with people's edits."""
         vehicle_id = found.vehicle.id
         own, theirs = (
-            await self._store.sessions(vehicle_id, from_at, EVER_AT),
+            await self._store.sessions.sessions(vehicle_id, from_at, EVER_AT),
             await told.since(self._store, vehicle_id, from_at),
         )
-        return await asyncio.to_thread(self._made, vehicle_id, own, theirs, await self._store.edits(vehicle_id))
+        return await asyncio.to_thread(self._made, vehicle_id, own, theirs, await self._store.sessions.edits(vehicle_id))
 
     async def publish(self, found: VehicleStates) -> None:
         """Show the records of a car, and its total, where there is more to show than was reported."""
@@ -107,14 +107,14 @@ class Ledger:
             body = await asyncio.to_thread(_body, closed)
             entries += self._told_anew(found, RECORDS, body, max((each.session.ended_at for each in closed), default=0))
         if entries:
-            await self._store.write(entries)
-        self._settle(found.vehicle.id, every, await self._store.edits(found.vehicle.id))
+            await self._store.readings.write(entries)
+        self._settle(found.vehicle.id, every, await self._store.sessions.edits(found.vehicle.id))
 
     async def _count(self, found: VehicleStates, settled: _Settled) -> None:
         """Show how the total grows while a session goes on, without looking at what is long over."""
         entries = self._grown(found, await self.records(found, settled.from_at), settled.kwh)
         if entries:
-            await self._store.write(entries)
+            await self._store.readings.write(entries)
         self._settled[found.vehicle.id] = settled
 
     async def _brought(self, found: VehicleStates, span: Window, now: int) -> bool:
@@ -125,7 +125,7 @@ class Ledger:
             return False
 
         async def read(from_at: int, to_at: int) -> Tracks:
-            return await histories.tracks(self._store, vehicle_id, SIGNALS, from_at, to_at)
+            return await histories.tracks(self._store.history, vehicle_id, SIGNALS, from_at, to_at)
 
         result = await apart(recomputed(ask, *span, now, await self._cars.rules(found)), read)
         window, made_anew = result.window, result.sessions
@@ -134,33 +134,33 @@ class Ledger:
             made_anew = await self._behind(vehicle_id, raw_from, made_anew)
         fixes = await self._fixes(vehicle_id, window) if made_anew else []
         kept = [_kept(vehicle_id, located(each, (), fixes)) for each in made_anew]
-        before = await self._store.sessions(vehicle_id, *window)
+        before = await self._store.sessions.sessions(vehicle_id, *window)
         if kept != before:
-            await self._store.replace_sessions(vehicle_id, *window, kept)
+            await self._store.sessions.replace_sessions(vehicle_id, *window, kept)
         return [each for each in kept if not each.is_open] != [each for each in before if not each.is_open]
 
     async def _raw_from(self, vehicle_id: str) -> int:
         """Since when all is there that sessions are worked out from: older history may have grown coarse."""
-        horizons = [await self._store.horizon(vehicle_id, signal) for signal in SIGNALS]
+        horizons = [await self._store.history.horizon(vehicle_id, signal) for signal in SIGNALS]
         return max((each.raw_from for each in horizons if each is not None), default=0)
 
     async def _behind(self, vehicle_id: str, raw_from: int, found: Sequence[Session]) -> list[Session]:
         """The sessions that began behind `raw_from`, but for what is the rest of one that began before."""
-        older = await self._store.sessions(vehicle_id, raw_from - LONGEST_MS, raw_from)
+        older = await self._store.sessions.sessions(vehicle_id, raw_from - LONGEST_MS, raw_from)
         ended_at = max((msgspec.json.decode(each.body, type=Session).ended_at for each in older), default=0)
         return [each for each in found if each.started_at >= raw_from and each.started_at > ended_at]
 
     async def _days(self, vehicle_id: str, first_at: int, last_at: int) -> list[Window]:
         """The time between two instants, a day at a time: what is imported may be years."""
         if last_at - first_at > DAY_MS:
-            runs = [await self._store.history(vehicle_id, signal, limit=1) for signal in SIGNALS]
+            runs = [await self._store.history.history(vehicle_id, signal, limit=1) for signal in SIGNALS]
             first_at = max(first_at, min((first[0].observed_at for first in runs if first), default=last_at))
         return [Window(at, min(at + DAY_MS - 1, last_at)) for at in range(first_at, last_at + 1, DAY_MS)]
 
     async def _fixes(self, vehicle_id: str, window: Window) -> list[Fix]:
         """Where the car was during the sessions that started in a window, and shortly before."""
         from_at, to_at = window.from_at - NEAR_MS, window.to_at + DAY_MS
-        track = await histories.track(self._store, vehicle_id, _LOCATION, from_at, to_at, every=False)
+        track = await histories.track(self._store.history, vehicle_id, _LOCATION, from_at, to_at, every=False)
         return [_fix(each.at, str(each.value)) for each in track.samples()]
 
     def _made(

@@ -10,7 +10,7 @@ from chargeport.derivation.progress import Names
 from chargeport.derivation.throttle import Turns
 from chargeport.errors import StoreError
 from chargeport.signals.reading import Entry
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 
 WRITTEN: Final = 200  # derived values written at once
 MAX_TOUCHED: Final = 200_000  # cars that wait; of more, the feed still tells what changed
@@ -49,10 +49,10 @@ class Values:
                 del self.touched[name]
                 await turns.end()
                 if len(gathered) >= WRITTEN:
-                    await self._store.write(gathered)
+                    await self._store.readings.write(gathered)
                     gathered = []
             if gathered:
-                await self._store.write(gathered)
+                await self._store.readings.write(gathered)
         except StoreError:
             self.touched |= {each.vehicle: None for each in gathered}
             raise

@@ -19,7 +19,7 @@ from chargeport.derive.tracks import Track, samples
 from chargeport.signals.battery import NominalCapacity
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.held import held
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import VehicleStates
 
 LEARN_FROM: Final = 12  # the newest finished sessions
@@ -99,7 +99,7 @@ class Cars:
         return known
 
     async def _learnt(self, vehicle_id: str, now: int) -> _Lesson:
-        kept = await self._store.sessions(vehicle_id, now - LEARN_BACK_MS, now + 1)
+        kept = await self._store.sessions.sessions(vehicle_id, now - LEARN_BACK_MS, now + 1)
         finished = [msgspec.json.decode(each.body, type=Session) for each in kept if not each.is_open][-LEARN_FROM:]
         courses = [await self._course(vehicle_id, each) for each in finished if each.charging_type is not None]
         taper = await asyncio.to_thread(learn, courses)
@@ -107,7 +107,7 @@ class Cars:
 
     async def _course(self, vehicle_id: str, session: Session) -> FinishedSession:
         span = (session.started_at, session.ended_at + 1)
-        tracks = await histories.tracks(self._store, vehicle_id, (POWER, SOC), *span)
+        tracks = await histories.tracks(self._store.history, vehicle_id, (POWER, SOC), *span)
         return FinishedSession(
             kind=session.charging_type or "AC",
             started_at=session.started_at,

@@ -22,7 +22,7 @@ from chargeport.derivation.values import MAX_TOUCHED, Values
 from chargeport.derivation.vehicles import Cars
 from chargeport.errors import StoreError
 from chargeport.signals.reading import Entry
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 
 __all__ = ["PREFIX", "Derivation"]
 
@@ -61,7 +61,7 @@ class Derivation:
         self._kept: Progress | None = None
         self._kept_at = 0
         self._heard: dict[str, Mark] = {}  # by what the source calls the car
-        self._names = Names(store)
+        self._names = Names(store.vehicles)
         self._values = Values(store, clock, Deriver(store, Scenes(store, cars)), self._names)
         self._marks = Marks()
         self._worked_at: dict[str, int] = {}
@@ -114,17 +114,17 @@ class Derivation:
 
     async def begin(self) -> None:
         """Go on where the work was left. A new database with old readings is worked through from its beginning."""
-        kept = await self._store.recall(_OWNER, _PROGRESS)
+        kept = await self._store.notes.recall(_OWNER, _PROGRESS)
         if kept is not None:
             self._reached = msgspec.json.decode(kept, type=Progress)
         position = self._reached.position
-        for vehicle_id, started_at in await self._store.cars_with_open_sessions():
+        for vehicle_id, started_at in await self._store.sessions.cars_with_open_sessions():
             self._open[vehicle_id] = 0
             self._values.touched[vehicle_id] = None
             self._marks.add(vehicle_id, Mark(started_at, self._clock.now(), position, self._reached.heard_at))
         after: int | None = 0 if kept is not None else None
         while after is not None:
-            stirs, after = await self._store.heard_from(self._reached.heard_at - MARGIN_MS, after, SWEPT)
+            stirs, after = await self._store.sessions.heard_from(self._reached.heard_at - MARGIN_MS, after, SWEPT)
             for stir in stirs:
                 self._values.touched[stir.vehicle_id] = None
                 if stir.first_at is not None and stir.last_at is not None:
@@ -185,7 +185,7 @@ class Derivation:
         """Take in the feed, and people's edits, from where they were left."""
         while True:
             begun_at, before = self._clock.now(), self._reached.position
-            stirs, position = await self._store.stirred(before, PORTION, TELLING)
+            stirs, position = await self._store.sessions.stirred(before, PORTION, TELLING)
             for stir in stirs:
                 self._values.touched[stir.vehicle_id] = None
                 if stir.first_at is not None and stir.last_at is not None:
@@ -194,8 +194,8 @@ class Derivation:
             if position - before < PORTION:
                 break
         self._reached = msgspec.structs.replace(self._reached, heard_at=begun_at)
-        for vehicle_id, number in await self._store.edited_since(self._reached.edit):
-            found = await self._store.signals(vehicle_id)
+        for vehicle_id, number in await self._store.sessions.edited_since(self._reached.edit):
+            found = await self._store.readings.signals(vehicle_id)
             if found is not None:
                 await self._ledger.publish(found)
             self._reached = msgspec.structs.replace(self._reached, edit=max(self._reached.edit, number))
@@ -205,5 +205,5 @@ class Derivation:
         progress = self._marks.worked_off(self._reached, self._heard.values())
         has_moved = self._kept is None or (progress.position, progress.edit) != (self._kept.position, self._kept.edit)
         if has_moved and (now - self._kept_at >= KEPT_EVERY_MS or not len(self._marks)):
-            await self._store.remember(_OWNER, _PROGRESS, msgspec.json.encode(progress).decode())
+            await self._store.notes.remember(_OWNER, _PROGRESS, msgspec.json.encode(progress).decode())
             self._kept, self._kept_at = progress, now

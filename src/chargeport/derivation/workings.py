@@ -12,7 +12,7 @@ from chargeport.derivation.vehicles import Cars
 from chargeport.errors import SettingError
 from chargeport.ingest.dialects import STATIONS
 from chargeport.settings import Settings
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 
 
 class Workings:

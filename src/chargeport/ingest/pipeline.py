@@ -23,7 +23,7 @@ from chargeport.ingest.vehicle_names import Identities
 from chargeport.signals.catalogue import IS_CHARGING
 from chargeport.signals.reading import Issue, Reading
 from chargeport.sources.base import Delivery, RawMessage
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import Outcome
 
 MAX_ENTRIES: Final = 2_000  # that are worked out before they are written: meanwhile nobody else gets his turn
@@ -72,7 +72,7 @@ class Intake:
         self._clock = clock
         self._max_future_s = max_future_s
         self._record = record
-        self._identities = Identities(store, clock, auto_register=auto_register)
+        self._identities = Identities(store.vehicles, clock, auto_register=auto_register)
         self._rivals = Rivals(store, clock, precedence)
         self._memory = Memory()
         self._own: dict[str, Dialect] = {}
@@ -94,7 +94,7 @@ class Intake:
         try:
             await self._take(heard, taken, only_for, doubted)
             if taken.issues and keep_issues and only_for is None:
-                await self._store.add_issues(taken.issues)
+                await self._store.issues.add_issues(taken.issues)
         except StoreError:
             for memory, before in doubted.values():  # it was believed, and is not on disk
                 memory.doubted = before | memory.doubted
@@ -107,7 +107,7 @@ class Intake:
         """Store the denials that waited for the other source's word to grow old; how many those were. Raises StoreError."""
         due = await self._rivals.due()
         if due:
-            await self._store.write(due)
+            await self._store.readings.write(due)
         return len(due)
 
     async def _take(
@@ -198,7 +198,7 @@ class Intake:
         """What the source said of the car; of one that it has not spoken of yet, whether it is known to charge."""
         known = self._memory.knows(source, vehicle_id)
         memory = self._memory.of(source, vehicle_id)
-        if not known and (found := await self._store.signal(vehicle_id, IS_CHARGING)) is not None:
+        if not known and (found := await self._store.readings.signal(vehicle_id, IS_CHARGING)) is not None:
             charging = found.states.get(IS_CHARGING.key)
             if charging is not None and charging.changed_at is not None and charging.value is not None:
                 memory.charging_was(charging.changed_at, bool(charging.value))
@@ -210,7 +210,7 @@ class Intake:
             believed = await self._rivals.believed(batch, may_wait=only_for is None)
             taken.outranked += len(batch) - len(believed)
             entries = [heard.entry for heard in believed]
-            outcomes = await self._store.write(entries, only_for) if entries else []
+            outcomes = await self._store.readings.write(entries, only_for) if entries else []
         gone: dict[int, Heard] = {}
         for heard, outcome in zip(believed, outcomes, strict=True):
             if outcome in STORED:

@@ -13,7 +13,7 @@ from chargeport.ingest.precedence import DERIVED, Precedence
 from chargeport.signals.reading import Entry
 from chargeport.signals.state import State
 from chargeport.sources.base import RawMessage
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 
 MAX_CARS: Final = 200_000  # whose sources are remembered; of others the store is asked again
 MAX_SETS: Final = 1_000  # of sources, each kept once however many cars have it
@@ -39,7 +39,7 @@ class Rivals:
         self._sets: dict[frozenset[str], frozenset[str]] = {}
         self._one_by_one = asyncio.Lock()
         self._waiting: OrderedDict[tuple[str, int], tuple[int, Entry]] = OrderedDict()  # with when the other word is old
-        store.on_written(self._written)
+        store.readings.on_written(self._written)
 
     def turn(self, batch: Sequence[Heard]) -> AbstractAsyncContextManager[object]:
         """Held from weighing a batch until it is stored: two sources of one car must not weigh their words at once.
@@ -113,5 +113,5 @@ class Rivals:
             self._told_by.popitem(last=False)
 
     async def _states(self, vehicle_id: str) -> dict[int, State]:
-        found = await self._store.signals(vehicle_id)
+        found = await self._store.readings.signals(vehicle_id)
         return {} if found is None else found.states

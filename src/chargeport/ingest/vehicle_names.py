@@ -6,7 +6,7 @@ from typing import Final
 
 from chargeport.clock import Clock
 from chargeport.errors import ConflictError
-from chargeport.store.base import Vehicles
+from chargeport.store.protocols import Vehicles
 from chargeport.store.records import Vehicle, is_vin
 
 MAX_KNOWN: Final = 500_000

@@ -4,7 +4,7 @@ from chargeport.clock import Clock
 from chargeport.signals.catalogue import IS_CHARGING
 from chargeport.signals.held import held
 from chargeport.signals.state import standing
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 
 
 class ChargingNow:
@@ -16,8 +16,8 @@ class ChargingNow:
 
     async def of(self, name: str) -> bool:
         """Whether the car with this name is known to charge; False where nothing is known."""
-        vehicle = await self._store.find_vehicle(name)
-        found = None if vehicle is None else await self._store.signals(vehicle.id)
+        vehicle = await self._store.vehicles.find_vehicle(name)
+        found = None if vehicle is None else await self._store.readings.signals(vehicle.id)
         now = self._clock.now()
         state = None if found is None else held(found.states, IS_CHARGING, now)
         return state is not None and state.value is True and standing(state, None, now) is None

@@ -23,7 +23,7 @@ from chargeport.runtime.source_status import SourceState, SourceStatus
 from chargeport.runtime.supervisor import Supervisor
 from chargeport.settings import Settings
 from chargeport.sources.base import Mounted, Source
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 
 PUSHED: Final = ("http", fleet.SOURCE)
 """What `meta.source` may say beside the names of sources and dialects: POST /ingest/readings, and the settings file."""
@@ -41,7 +41,7 @@ class Feeds:
         self._settings = settings
         self._clock = clock
         known = dialects(settings.dialects, settings.folder)
-        self.builder = Builder(known, clock, lambda name: SourceMemory(store, name), ChargingNow(store, clock).of)
+        self.builder = Builder(known, clock, lambda name: SourceMemory(store.notes, name), ChargingNow(store, clock).of)
         self.built = self.builder.build(settings.sources)
         self._recorders = Recorders(clock, self._folders(known) if recording else {}, fleet.names(settings.vehicles))
         order = ordered(settings.precedence.order, {*PUSHED, *known, *(each.source.name for each in self.built)})
@@ -110,4 +110,4 @@ class Feeds:
 
     async def _write_states(self, states: Sequence[SourceState]) -> None:
         texts = {state.name: msgspec.json.encode(state).decode() for state in states}
-        await self._store.write_source_states(texts, self._clock.now())
+        await self._store.notes.write_source_states(texts, self._clock.now())

@@ -15,7 +15,7 @@ from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Signal
 from chargeport.signals.reading import Entry, Reading
 from chargeport.signals.violation import Violation
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import Vehicle, is_vin
 
 SOURCE: Final = "settings"  # what `meta.source` says of what the file tells
@@ -33,18 +33,18 @@ async def make_known(store: Store, cars: Sequence[VehicleSettings], clock: Clock
         where = f"vehicles[{number}]"
         wanted = _vehicle(car, where, clock.now())
         try:
-            known = await store.vehicle(wanted.id) or await _called(store, car)
+            known = await store.vehicles.vehicle(wanted.id) or await _called(store, car)
             if known is None:
                 known = wanted
-                await store.add_vehicle(wanted)
+                await store.vehicles.add_vehicle(wanted)
             elif car.id is not None and known.id != wanted.id:
                 raise SettingError(f"A setting is wrong: {where}.id: this car is known as {known.id} already: write that.")
             elif (merged := _merged(known, wanted)) != known:
-                await store.update_vehicle(merged)
+                await store.vehicles.update_vehicle(merged)
         except ConflictError as error:
             raise SettingError(f"A setting is wrong: {where}: {error}") from error
         facts = _facts(car, known.id, where, clock.now())
-        await store.write(facts)
+        await store.readings.write(facts)
         settled.update((fact.vehicle, fact.signal) for fact in facts)
     return frozenset(settled)
 
@@ -82,7 +82,7 @@ def _vehicle(car: VehicleSettings, where: str, now: int) -> Vehicle:
 async def _called(store: Store, car: VehicleSettings) -> Vehicle | None:
     """The car that goes by one of the file's names already."""
     for name in (car.vin, *car.aliases):
-        if name is not None and (found := await store.find_vehicle(name)) is not None:
+        if name is not None and (found := await store.vehicles.find_vehicle(name)) is not None:
             return found
     return None
 

@@ -1,12 +1,12 @@
 """What a source remembers over a restart, kept in the store under the source's name."""
 
-from chargeport.store.protocols import Notes
+from chargeport.store.protocols import KeyValue
 
 
 class SourceMemory:
     """`sources.base.Memory` on the store."""
 
-    def __init__(self, notes: Notes, source: str) -> None:
+    def __init__(self, notes: KeyValue, source: str) -> None:
         self._notes = notes
         self._owner = f"source:{source}"
 

@@ -1,6 +1,6 @@
 """Learns for how long live values stand, from how often each source says them while cars charge.
 
-    store ── what was stored ──▶ Cadences ── what it learnt ──▶ store.set_freshness, and on disk for other processes
+    store ── what was stored ──▶ Cadences ── what it learnt ──▶ store.readings.set_freshness, and on disk for other processes
 
 Three times the longest usual gap of the slowest usual car: two reports may be lost. A few cars of each source are listened to.
 """
@@ -21,7 +21,7 @@ from chargeport.signals.definition import Cadence
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.reading import Entry, Reading
 from chargeport.staleness.gaps import LAG_MS, LIVE_KEYS, PART, CarGaps, longest_usual, says_charging
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 
 KEEP_EVERY_S: Final = 15.0  # a few dozen cars of each source are counted up anew: little work
 TIMES: Final = 3
@@ -67,7 +67,7 @@ class Cadences:
         """Make hold what was learnt before, and listen. Raises StoreError."""
         await self.keep()
         if self._settings.learn:
-            self._store.on_written(self.heard)
+            self._store.readings.on_written(self.heard)
 
     async def run(self, wait: Callable[[float], Awaitable[object]] = asyncio.sleep) -> None:
         """Learn for good. `wait` returns after so many seconds of real time."""
@@ -84,7 +84,7 @@ class Cadences:
         known = {} if kept is None or not self._settings.learn else kept.learnt
         freshness = msgspec.structs.replace(self._configured, learnt=_merged(known, self._learnt()))
         if freshness != kept:
-            await self._store.remember(_OWNER, _TABLE, msgspec.json.encode(freshness).decode())
+            await self._store.notes.remember(_OWNER, _TABLE, msgspec.json.encode(freshness).decode())
         _set(self._store, freshness)
         self._make_room()
 
@@ -135,7 +135,7 @@ def configured(settings: StalenessSettings) -> Freshness:
 
 async def recalled(store: Store) -> Freshness | None:
     """What was put down last; None where nothing was, or nothing that can be read."""
-    kept = await store.recall(_OWNER, _TABLE)
+    kept = await store.notes.recall(_OWNER, _TABLE)
     try:
         return None if kept is None else msgspec.json.decode(kept, type=Freshness)
     except (msgspec.DecodeError, ValueError):
@@ -151,8 +151,8 @@ async def follow(store: Store) -> None:
 
 
 def _set(store: Store, freshness: Freshness) -> None:
-    if freshness != store.freshness:
-        store.set_freshness(freshness)
+    if freshness != store.readings.freshness:
+        store.readings.set_freshness(freshness)
 
 
 def _merged(known: dict[str, dict[str, int]], news: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:

@@ -21,7 +21,7 @@ from chargeport.signals.definition import Cadence, Signal
 from chargeport.signals.held import charging_of, held
 from chargeport.signals.reading import AbsenceReason
 from chargeport.signals.state import Standing, State, stale_at, standing
-from chargeport.store.base import Store
+from chargeport.store.protocols import Store
 from chargeport.store.records import Change, VehicleStates
 
 MAX_CARS: Final = 200_000  # watched at once: some 70 MB
@@ -111,7 +111,7 @@ class ExpiryWatch:
         self._due: list[tuple[int, str]] = []
         self._first: dict[str, int] = {}  # cars to look at as soon as there is time, and since when that is wanted
         self._sweep: tuple[int, int] | None = None  # the place that it has come to, and since when it is wanted
-        self._freshness = store.freshness
+        self._freshness = store.readings.freshness
         self._is_full = False
 
     def watch(self, vehicle_ids: Iterable[str] | None) -> None:
@@ -128,7 +128,7 @@ class ExpiryWatch:
 
     def take(self, changes: Iterable[Change]) -> None:
         """What changed, as the feed tells it: live values among it are watched from now on."""
-        now, freshness = self._clock.now(), self._store.freshness
+        now, freshness = self._clock.now(), self._store.readings.freshness
         for change in changes:
             if change.signal.cadence is not Cadence.LIVE:
                 continue
@@ -150,8 +150,8 @@ class ExpiryWatch:
 
     async def look(self) -> list[Expiry]:
         """What has ended until now, as far as one go gets. Raises StoreError; nothing is lost by that."""
-        if self._freshness is not self._store.freshness:  # times have moved
-            self._freshness = self._store.freshness
+        if self._freshness is not self._store.readings.freshness:  # times have moved
+            self._freshness = self._store.readings.freshness
             self._first |= dict.fromkeys(self._cars, self._clock.now())
         await self._go_on_sweeping()
         told: list[Expiry] = []
@@ -160,7 +160,7 @@ class ExpiryWatch:
             if next_one is None:
                 break
             try:
-                found = await self._store.signals(next_one[0])
+                found = await self._store.readings.signals(next_one[0])
             except StoreError:
                 if told:
                     break  # the car is still on its list
@@ -175,8 +175,8 @@ class ExpiryWatch:
         if self._sweep is None or len(self._first) >= LOOKS:
             return
         after, wanted_at = self._sweep
-        heard_since = wanted_at - self._store.freshness.longest_ms
-        found, next_one = await self._store.cars_heard_of(heard_since, after, SWEPT)
+        heard_since = wanted_at - self._store.readings.freshness.longest_ms
+        found, next_one = await self._store.readings.cars_heard_of(heard_since, after, SWEPT)
         self._look_first(found, wanted_at)
         self._sweep = None if next_one is None else (next_one, wanted_at)
 

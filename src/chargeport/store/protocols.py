@@ -1,11 +1,248 @@
-"""What a store keeps beside readings: misunderstandings, sessions, notes of sources. Parts of `store.base.Store`."""
+"""The store as the rest sees it: one object with a small protocol for each need.
 
-from collections.abc import Mapping, Sequence
+Every method is a coroutine so that a database behind a socket can implement it; SQLite's key reads finish without suspending.
+Lists are paged by number, changes by position. Instants are milliseconds since the epoch.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Protocol
 
 from chargeport.signals.definition import Signal
-from chargeport.signals.reading import Issue
-from chargeport.store.records import DirtyVehicle, IssueCount, KeptEdit, KeptMessage, KeptSession, Page, ReportedSession
+from chargeport.signals.freshness import Freshness
+from chargeport.signals.reading import Entry, Issue
+from chargeport.store.records import (
+    Application,
+    Change,
+    Connection,
+    DirtyVehicle,
+    Erased,
+    Grant,
+    IssueCount,
+    KeptEdit,
+    KeptMessage,
+    KeptSession,
+    Outcome,
+    Page,
+    Place,
+    ReportedSession,
+    Run,
+    Selection,
+    Stretch,
+    Vehicle,
+    VehicleStates,
+)
+from chargeport.store.retention_policy import Horizon, Hour, Policy, Progress
+from chargeport.store.sign_in import SignIn
+
+
+class Readings(Protocol):
+    """Signals in, latest values out."""
+
+    def on_written(self, hear: Callable[[Sequence[Entry]], None]) -> None:
+        """Have a function called with the entries of each call to `write` of this process, once they are on disk."""
+        ...
+
+    @property
+    def freshness(self) -> Freshness:
+        """What the states that it gives say of how long they stand. In memory only."""
+        ...
+
+    def set_freshness(self, freshness: Freshness) -> None:
+        """From now on states stand for as long as this says. Nothing that is stored changes."""
+        ...
+
+    async def write(self, entries: Sequence[Entry], only_for: str | None = None) -> list[Outcome]:
+        """Store entries and say, in their order, what became of each; returns when they are on disk.
+
+        All of one call is stored, or none of it. Any order of arrival and any repetition lead to the same state: latest is the
+        newest by `observed_at`; of two values observed at the same instant the greater one holds. With `only_for`
+        (a client id), vehicles that this application has no writing connection to are refused.
+        """
+        ...
+
+    async def signal(self, vehicle_id: str, signal: Signal) -> VehicleStates | None:
+        """The car with the state of one signal, and of charge-ischarging beside it; None when there is no such car."""
+        ...
+
+    async def signals(self, vehicle_id: str) -> VehicleStates | None:
+        """The car with all that is known of it; None when there is no such car."""
+        ...
+
+    async def cars_heard_of(self, since_at: int, after: int, limit: int) -> tuple[list[str], int | None]:
+        """The ids of cars of which a live value was observed since then, and where the next part begins; None: that was all.
+
+        Looks through `limit` cars behind the place `after`; the first part begins behind 0.
+        """
+        ...
+
+    async def changes(self, after: int, limit: int) -> list[Change]:
+        """The stored changes that follow a position, oldest first. The feed that streams and webhooks resume from."""
+        ...
+
+    async def position(self) -> int:
+        """How far the feed has come: whatever is stored later gets a greater position. 0 in a new store."""
+        ...
+
+    def sightings(self, selection: Selection) -> AsyncIterator[Stretch]:
+        """What is stored, as it is at one instant, by vehicle id, signal code and time; at one instant what holds first.
+
+        Writing them all into an empty store leads to the same latest values and the same changes.
+        """
+        ...
+
+
+class History(Protocol):
+    """What was so before, by time of observation. At one instant the greater value holds; the lesser is no part of it."""
+
+    async def history(
+        self,
+        vehicle_id: str,
+        signal: Signal,
+        from_at: int | None = None,
+        to_at: int | None = None,
+        *,
+        after: Place | None = None,
+        limit: int,
+    ) -> list[Run]:
+        """The changes of a signal observed from `from_at` on and before `to_at`, oldest first, each whole up to the next.
+
+        `after` goes on behind a run that was given before: none that was there already comes twice or is left out, whatever
+        was stored in the meantime.
+        """
+        ...
+
+    async def pieces(self, vehicle_id: str, signal: Signal, from_at: int, to_at: int, *, limit: int, every: bool) -> list[Run]:
+        """The run that held just before `from_at`, then up to `limit` that begin in [from_at, to_at), as they are stored.
+
+        A run that lasts is stored in several pieces, one behind the other. `every`: with all their sightings.
+        """
+        ...
+
+    async def states_at(self, vehicle_id: str, at: int) -> VehicleStates | None:
+        """The car with what was known of it at an instant, so that `standing(state, charging, at)` tells what was true.
+
+        A value has the time of its last sighting until then, and is said not to have been received before that. An absence
+        that a value had overtaken is left out. None when there is no such car. Where only hours are kept,
+        a signal that changed in the hour of `at` after it is left out, too: what it was just then is not known any more.
+        """
+        ...
+
+    async def horizon(self, vehicle_id: str, signal: Signal) -> Horizon | None:
+        """Since when the signal's runs are whole; None when nothing of it was folded into hours, or there is no such car.
+
+        `history`, `pieces` and `sightings` may still give single runs that are older, and each of them is true.
+        """
+        ...
+
+    async def hours(self, vehicle_id: str, signal: Signal, from_at: int, to_at: int, *, limit: int) -> list[Hour]:
+        """The newest hour that began before that of `from_at`, then up to `limit` from there on that begin before `to_at`.
+
+        An hour in which nothing was reported and no live value stood is left out: what was known before goes on.
+        """
+        ...
+
+
+class Retention(Protocol):
+    """Making history coarse as it grows old."""
+
+    async def fold(self, policy: Policy, now: int, after: int = 0) -> Progress:
+        """Fold a little of what is older than the policy says; returns when that is on disk. `after` comes from the last step.
+
+        Any step may be the last for now: what is folded stays right, and the next round goes on.
+        """
+        ...
+
+
+class Vehicles(Protocol):
+    """The cars."""
+
+    async def add_vehicle(self, vehicle: Vehicle) -> None:
+        """Make a car known. Raises ConflictError when one of its names is taken."""
+        ...
+
+    async def update_vehicle(self, vehicle: Vehicle) -> None:
+        """Give a known car other facts and names; its data stay. Raises ConflictError, NotFoundError."""
+        ...
+
+    async def vehicle(self, vehicle_id: str) -> Vehicle | None:
+        """One car by its id."""
+        ...
+
+    async def find_vehicle(self, reference: str) -> Vehicle | None:
+        """One car by any of its names: id, VIN or alias."""
+        ...
+
+    async def vehicles(self, page: Page, connected_to: str | None = None) -> tuple[list[Vehicle], int]:
+        """A page of the cars, by id, and how many there are; with `connected_to`, of this application's connections."""
+        ...
+
+    async def remove_vehicle(self, vehicle_id: str) -> Erased | None:
+        """Erase a car with everything that was ever stored of it, and say how much that was; None when there is none."""
+        ...
+
+    async def wipe(self) -> bool:
+        """Have nothing left of what was erased in the database's free space; False when a reader keeps it from being so."""
+        ...
+
+
+class Access(Protocol):
+    """Applications, their tokens and their connections. Secrets arrive hashed."""
+
+    async def add_application(self, application: Application, secret_hash: bytes) -> None:
+        """Make an application known."""
+        ...
+
+    async def application(self, client_id: str) -> tuple[Application, bytes] | None:
+        """An application with the hash of its secret."""
+        ...
+
+    async def applications(self) -> list[Application]:
+        """All applications, the revoked ones too, oldest first."""
+        ...
+
+    async def rotate_secret(self, client_id: str, secret_hash: bytes, management_token: str) -> bool:
+        """Give an application new secrets and end its tokens; False when it is unknown or revoked."""
+        ...
+
+    async def revoke_application(self, client_id: str, at: int) -> bool:
+        """End an application and its tokens; False when it is unknown or revoked already."""
+        ...
+
+    async def add_token(self, token_hash: bytes, client_id: str, expires_at: int) -> None:
+        """Remember a token by its hash."""
+        ...
+
+    async def grant(self, token_hash: bytes) -> Grant | None:
+        """What a token stands for; None when it is unknown or its application revoked. It may have expired."""
+        ...
+
+    async def add_connection(self, connection: Connection) -> Connection:
+        """Connect; an existing connection of the same three gets the new permissions and keeps its id."""
+        ...
+
+    async def connection(self, client_id: str, vehicle_id: str, user_id: str | None = None) -> Connection | None:
+        """The connection of an application to a car; the oldest, unless a user is named."""
+        ...
+
+    async def connections(
+        self,
+        page: Page,
+        client_id: str | None = None,
+        *,
+        user_id: str | None = None,
+        vehicle_id: str | None = None,
+        mode: str | None = None,
+    ) -> tuple[list[Connection], int]:
+        """A page of the connections that fit, newest first, and how many there are."""
+        ...
+
+    async def connection_by_id(self, connection_id: str) -> Connection | None:
+        """One connection."""
+        ...
+
+    async def remove_connection(self, connection_id: str) -> bool:
+        """End a connection; False when there is none."""
+        ...
 
 
 class Issues(Protocol):
@@ -81,7 +318,7 @@ class Sessions(Protocol):
         ...
 
 
-class Notes(Protocol):
+class KeyValue(Protocol):
     """What sources remember over a restart, and how they are. The texts' form is not the store's business."""
 
     async def recall(self, owner: str, key: str) -> str | None:
@@ -98,4 +335,61 @@ class Notes(Protocol):
 
     async def source_states(self) -> dict[str, tuple[str, int]]:
         """How the sources were, and when that was put down, by name."""
+        ...
+
+
+class Store(Protocol):
+    """Everything that is kept, by what it is about."""
+
+    @property
+    def readings(self) -> Readings:
+        """Signals in, latest values and changes out."""
+        ...
+
+    @property
+    def history(self) -> History:
+        """Signals by time of observation."""
+        ...
+
+    @property
+    def retention(self) -> Retention:
+        """Making history coarse."""
+        ...
+
+    @property
+    def vehicles(self) -> Vehicles:
+        """The vehicles and their names."""
+        ...
+
+    @property
+    def access(self) -> Access:
+        """Applications, tokens and connections."""
+        ...
+
+    @property
+    def sessions(self) -> Sessions:
+        """Charging sessions, and what people changed about them."""
+        ...
+
+    @property
+    def issues(self) -> Issues:
+        """What could not be understood."""
+        ...
+
+    @property
+    def sign_in(self) -> SignIn:
+        """Who may sign in to the page."""
+        ...
+
+    @property
+    def notes(self) -> KeyValue:
+        """Small texts that sources and workers keep over a restart."""
+        ...
+
+    async def ping(self) -> None:
+        """Return when the store answers reads and takes writes; raises StoreError otherwise."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what is under way and let go of the database."""
         ...

@@ -5,7 +5,7 @@ from typing import Final
 
 from chargeport.clock import Clock
 from chargeport.errors import StoreError
-from chargeport.store.base import Retention
+from chargeport.store.protocols import Retention
 from chargeport.store.retention_policy import Policy, Progress
 
 PAUSE_S: Final = 0.05  # between steps: more than a step takes, so that others have the writer most of the time

@@ -23,10 +23,11 @@ _OF_CAR: Final = (
 
 
 class AccessTables:
-    """`store.base.Access` on SQLite."""
+    """`store.protocols.Access` on SQLite."""
 
-    _reader: Reader
-    _writer: Writer
+    def __init__(self, reader: Reader, writer: Writer) -> None:
+        self._reader = reader
+        self._writer = writer
 
     async def add_application(self, application: Application, secret_hash: bytes) -> None:
         """Make an application known."""

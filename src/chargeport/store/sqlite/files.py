@@ -6,7 +6,6 @@ or replaced under it, so that what it commits is in no file that anybody will ev
 
 import os
 import struct
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -80,8 +79,8 @@ def mark(path: Path) -> None:
     if marker.exists():
         return
     text = (
-        f"Chargeport opened the database {path.name} here first on {datetime.now(UTC):%Y-%m-%d}. While this file is here, no "
-        "empty database is made in its place. Remove it together with the database.\n"
+        f"Chargeport made the database {path.name} here. While this file is here, no empty "
+        "database is made in its place. Remove it together with the database.\n"
     )
     try:
         handle = os.open(marker, os.O_WRONLY | os.O_CREAT, 0o600)

@@ -1,29 +1,42 @@
-"""`store.base.History` on SQLite: changes by time, sightings by time, and what was known at an instant."""
+"""`store.protocols.History` on SQLite: changes by time, sightings by time, and what was known at an instant."""
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Final, TypeVar
 
-from chargeport.signals.definition import Signal
+import msgspec
+
+from chargeport.signals.catalogue import BY_KEY, IS_CHARGING
+from chargeport.signals.definition import Cadence, Signal
 from chargeport.signals.reading import AbsenceReason
 from chargeport.signals.state import State
-from chargeport.store.records import Place, Run
-from chargeport.store.sqlite import late, rows
+from chargeport.store.records import Place, Run, VehicleStates
+from chargeport.store.retention_policy import HOUR_MS, Horizon, Hour
+from chargeport.store.sqlite import hourly, late, rows
 from chargeport.store.sqlite.engine import Connection, fetch
+from chargeport.store.sqlite.reader import Reader
+from chargeport.store.sqlite.readings import ReadingTables
 from chargeport.store.sqlite.scans import Scans
 from chargeport.store.sqlite.series import ALWAYS, Series
 
+_HORIZON_OF: Final = (
+    "SELECT h.raw_from, h.hours_from FROM vehicles v JOIN horizons h ON h.vehicle_key = v.key"
+    " WHERE v.id = ? AND h.signal_group = ?"
+)
 _VEHICLE_KEY: Final = "SELECT key FROM vehicles WHERE id = ?"
 
 T = TypeVar("T")
 
 
-class HistoryTable:
-    """`store.base.History` on SQLite, but for what `latest` knows already."""
+class HistoryTables:
+    """`store.protocols.History` on SQLite."""
 
-    _scans: Scans
+    def __init__(self, reader: Reader, scans: Scans, readings: ReadingTables) -> None:
+        self._reader = reader
+        self._scans = scans
+        self._readings = readings
 
     async def history(
         self,
@@ -35,14 +48,14 @@ class HistoryTable:
         after: Place | None = None,
         limit: int,
     ) -> list[Run]:
-        """The changes of a signal, oldest first. See `store.base.History`."""
+        """The changes of a signal, oldest first. See `store.protocols.History`."""
         start, end = -ALWAYS if from_at is None else from_at, ALWAYS if to_at is None else to_at
         if after is not None and after.observed_at < start:
             after = None
         return await self._series_scan(vehicle_id, signal, lambda series: _changes(series, start, end, after, limit))
 
     async def pieces(self, vehicle_id: str, signal: Signal, from_at: int, to_at: int, *, limit: int, every: bool) -> list[Run]:
-        """The runs as they are stored. See `store.base.History`."""
+        """The runs as they are stored. See `store.protocols.History`."""
 
         def scan(series: Series) -> list[late.Run]:
             before = list(islice(series.back(from_at, seen=every), 1))
@@ -51,9 +64,54 @@ class HistoryTable:
 
         return await self._series_scan(vehicle_id, signal, scan, every=every)
 
-    async def states_before(self, vehicle_id: str, states: list[State], at: int) -> dict[int, State]:
-        """By key, what was known at `at` of signals of which something newer is known now; not those of which nothing was."""
-        return await self._scans.run(lambda connection: _past(connection, vehicle_id, states, at))
+    async def states_at(self, vehicle_id: str, at: int) -> VehicleStates | None:
+        """The car with what was known of it at an instant. See `store.protocols.History`."""
+        present = await self._readings.signals(vehicle_id)
+        if present is None:
+            return None
+        overtaken = [each for each in present.states.values() if max(each.observed_at or -1, each.absence_at or -1) > at]
+        if not overtaken:
+            return present
+        kept = {key: state for key, state in present.states.items() if state not in overtaken}
+        before = await self._states_before(vehicle_id, overtaken, at)
+        past = {
+            key: msgspec.structs.replace(state, live_for_ms=self._readings.freshness.of(state.source, state.signal))
+            for key, state in before.items()
+        }
+        return VehicleStates(present.vehicle, kept | past)
+
+    async def horizon(self, vehicle_id: str, signal: Signal) -> Horizon | None:
+        """Since when the signal's runs are whole. See `store.protocols.History`."""
+        row = self._reader.row(_HORIZON_OF, (vehicle_id, signal.group))
+        return None if row is None else Horizon(*row)
+
+    async def hours(self, vehicle_id: str, signal: Signal, from_at: int, to_at: int, *, limit: int) -> list[Hour]:
+        """The hours that are kept. See `store.protocols.History`."""
+
+        def scan(connection: Connection) -> list[Hour]:
+            found = fetch(connection, "SELECT key FROM vehicles WHERE id = ?", (vehicle_id,))
+            if not found:
+                return []
+            key, sources = (found[0][0], signal.key), _sources(connection)
+            first = from_at // HOUR_MS
+            before = hourly.newest(connection, key, first - 1)
+            kept = hourly.between(connection, key, first, -(-to_at // HOUR_MS), limit)
+            return [hourly.record(signal, row, sources) for row in ([] if before is None else [before]) + kept]
+
+        return await self._scans.run(scan)
+
+    async def _states_before(self, vehicle_id: str, states: list[State], at: int) -> dict[int, State]:
+        """By key, what was known at an instant of signals of which something newer is known now.
+
+        From hours where runs are no longer kept; what is not known any more is left out. The runs are read first: if they were
+        folded meanwhile, the horizon that is read then says so.
+        """
+        found = await self._scans.run(lambda connection: _past(connection, vehicle_id, states, at))
+        coarse = await self._scans.run(lambda connection: dict(_coarse(connection, vehicle_id, states, at)))
+        if isinstance(coarse.get(IS_CHARGING.key), _Lost):  # nobody knows which sessions were over
+            coarse = {key: _LOST if BY_KEY[key].cadence is Cadence.LIVE else past for key, past in coarse.items()}
+        known = {key: past for key, past in coarse.items() if isinstance(past, State)}
+        return {key: state for key, state in found.items() if key not in coarse} | known
 
     async def _series_scan(
         self, vehicle_id: str, signal: Signal, scan: Callable[[Series], list[late.Run]], *, every: bool = False
@@ -155,4 +213,40 @@ def _absent(state: State, reason: str, at: int, received_at: int | None, source:
     return State(
         state.signal, state.value, state.observed_at, state.changed_at, state.received_at, state.source, state.position,
         AbsenceReason(reason), at, received_at, source,
+    )  # fmt: skip
+
+
+class _Lost:
+    """In the place of a state that is not known any more, as against one that never was."""
+
+
+_LOST: Final = _Lost()
+
+
+def _coarse(
+    connection: Connection, vehicle_id: str, states: list[State], at: int
+) -> Iterator[tuple[int, State | _Lost | None]]:
+    """By key, what hours say of the instant for signals whose runs are not kept any more."""
+    sources = _sources(connection)
+    found = fetch(connection, "SELECT key FROM vehicles WHERE id = ?", (vehicle_id,))
+    for signal in (state.signal for state in states if found):
+        horizon = fetch(connection, _HORIZON_OF, (vehicle_id, signal.group))
+        if not horizon or at >= horizon[0][0]:
+            continue
+        row = hourly.newest(connection, (found[0][0], signal.key), at // HOUR_MS)
+        if row is None:
+            yield signal.key, None if horizon[0][1] is None or at >= horizon[0][1] else _LOST
+        else:
+            yield signal.key, _state(signal, hourly.record(signal, row, sources), at)
+
+
+def _state(signal: Signal, hour: Hour, at: int) -> State | _Lost:
+    """What was known at an instant when this hour was the newest, if nothing was heard later in that hour."""
+    newest_at = hour.value_at if hour.absence_at is None else hour.absence_at
+    if at < hour.start + HOUR_MS and (newest_at is None or at < newest_at):
+        return _LOST
+    return State(
+        signal, hour.value, hour.value_at, hour.since_at, hour.value_at, hour.source,
+        absence=hour.absence, absence_at=hour.absence_at, absence_received_at=hour.absence_at,
+        absence_source=None if hour.absence is None else hour.source,
     )  # fmt: skip

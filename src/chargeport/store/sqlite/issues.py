@@ -40,10 +40,11 @@ _ORPHANS_GO: Final = (
 
 
 class IssueTable:
-    """`store.base.Issues` on SQLite."""
+    """`store.protocols.Issues` on SQLite."""
 
-    _reader: Reader
-    _writer: Writer
+    def __init__(self, reader: Reader, writer: Writer) -> None:
+        self._reader = reader
+        self._writer = writer
 
     async def add_issues(self, issues: Sequence[Issue]) -> None:
         """Keep and count issues."""

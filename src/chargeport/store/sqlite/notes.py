@@ -8,10 +8,11 @@ from chargeport.store.sqlite.writer import Writer
 
 
 class NoteTables:
-    """`store.base.Notes` on SQLite."""
+    """`store.protocols.KeyValue` on SQLite."""
 
-    _reader: Reader
-    _writer: Writer
+    def __init__(self, reader: Reader, writer: Writer) -> None:
+        self._reader = reader
+        self._writer = writer
 
     async def recall(self, owner: str, key: str) -> str | None:
         """What was put down last."""

@@ -4,18 +4,14 @@ A round goes from car to car in steps. Each is one transaction of the one writer
 that others wait for some milliseconds at the most; whatever stops a round, what is folded stays right and the next one goes on.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-from chargeport.signals.catalogue import BY_KEY, IS_CHARGING
-from chargeport.signals.definition import Cadence, Signal
-from chargeport.signals.state import State
-from chargeport.store.retention_policy import DAY_MS, HOUR_MS, Horizon, Hour, Keep, Policy, Progress
-from chargeport.store.sqlite import hourly
+from chargeport.signals.catalogue import BY_KEY
+from chargeport.signals.definition import Signal
+from chargeport.store.retention_policy import DAY_MS, HOUR_MS, Keep, Policy, Progress
 from chargeport.store.sqlite.engine import Connection, fetch
 from chargeport.store.sqlite.folding import Fold, fold, late
-from chargeport.store.sqlite.history import HistoryTable
-from chargeport.store.sqlite.reader import Reader
 from chargeport.store.sqlite.series import ALWAYS
 from chargeport.store.sqlite.slot import OF_VEHICLE
 from chargeport.store.sqlite.writer import Writer
@@ -27,10 +23,6 @@ STEP_DROPPED: Final = 4_000  # hours dropped in one step
 _CARS: Final = "SELECT key FROM vehicles WHERE key > ? ORDER BY key LIMIT ?"
 _SIGNALS: Final = f"SELECT signal_key FROM latest WHERE {OF_VEHICLE}"
 _HORIZON: Final = "SELECT raw_from, position, hours_from FROM horizons WHERE vehicle_key = ? AND signal_group = ?"
-_HORIZON_OF: Final = (
-    "SELECT h.raw_from, h.hours_from FROM vehicles v JOIN horizons h ON h.vehicle_key = v.key"
-    " WHERE v.id = ? AND h.signal_group = ?"
-)
 _SET_HORIZON: Final = "INSERT OR REPLACE INTO horizons VALUES (?,?,?,(SELECT value FROM sequences WHERE name = 'position'),?)"
 _SET_HOURS_FROM: Final = "UPDATE horizons SET hours_from = ? WHERE vehicle_key = ? AND signal_group = ?"
 _FIRST: Final = "SELECT min(observed_at) FROM history WHERE vehicle_key = ? AND signal_key = ?"
@@ -121,84 +113,12 @@ def _drop(connection: Connection, car: int, group: str, signals: Sequence[Signal
     return dropped
 
 
-class AgeingHistory(HistoryTable):
-    """`store.base.History` and `Retention` on SQLite."""
+class RetentionTables:
+    """`store.protocols.Retention` on SQLite."""
 
-    _reader: Reader
-    _writer: Writer
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
 
     async def fold(self, policy: Policy, now: int, after: int = 0) -> Progress:
-        """Fold a little of what is older than the policy says. See `store.base.Retention`."""
+        """Fold a little of what is older than the policy says. See `store.protocols.Retention`."""
         return await self._writer.call(lambda connection: step(connection, now, policy, after))
-
-    async def horizon(self, vehicle_id: str, signal: Signal) -> Horizon | None:
-        """Since when the signal's runs are whole. See `store.base.History`."""
-        row = self._reader.row(_HORIZON_OF, (vehicle_id, signal.group))
-        return None if row is None else Horizon(*row)
-
-    async def hours(self, vehicle_id: str, signal: Signal, from_at: int, to_at: int, *, limit: int) -> list[Hour]:
-        """The hours that are kept. See `store.base.History`."""
-
-        def scan(connection: Connection) -> list[Hour]:
-            found = fetch(connection, "SELECT key FROM vehicles WHERE id = ?", (vehicle_id,))
-            if not found:
-                return []
-            key, sources = (found[0][0], signal.key), _sources(connection)
-            first = from_at // HOUR_MS
-            before = hourly.newest(connection, key, first - 1)
-            kept = hourly.between(connection, key, first, -(-to_at // HOUR_MS), limit)
-            return [hourly.record(signal, row, sources) for row in ([] if before is None else [before]) + kept]
-
-        return await self._scans.run(scan)
-
-    async def states_before(self, vehicle_id: str, states: list[State], at: int) -> dict[int, State]:
-        """What was known at an instant, from hours where runs are no longer kept. What is not known any more is left out.
-
-        The runs are read first: if they were folded meanwhile, the horizon that is read then says so.
-        """
-        found = await super().states_before(vehicle_id, states, at)
-        coarse = await self._scans.run(lambda connection: dict(_coarse(connection, vehicle_id, states, at)))
-        if isinstance(coarse.get(IS_CHARGING.key), _Lost):  # nobody knows which sessions were over
-            coarse = {key: _LOST if BY_KEY[key].cadence is Cadence.LIVE else past for key, past in coarse.items()}
-        known = {key: past for key, past in coarse.items() if isinstance(past, State)}
-        return {key: state for key, state in found.items() if key not in coarse} | known
-
-
-def _sources(connection: Connection) -> dict[int, str]:
-    return dict(fetch(connection, "SELECT key, name FROM sources"))
-
-
-class _Lost:
-    """In the place of a state that is not known any more, as against one that never was."""
-
-
-_LOST: Final = _Lost()
-
-
-def _coarse(
-    connection: Connection, vehicle_id: str, states: list[State], at: int
-) -> Iterator[tuple[int, State | _Lost | None]]:
-    """By key, what hours say of the instant for signals whose runs are not kept any more."""
-    sources = _sources(connection)
-    found = fetch(connection, "SELECT key FROM vehicles WHERE id = ?", (vehicle_id,))
-    for signal in (state.signal for state in states if found):
-        horizon = fetch(connection, _HORIZON_OF, (vehicle_id, signal.group))
-        if not horizon or at >= horizon[0][0]:
-            continue
-        row = hourly.newest(connection, (found[0][0], signal.key), at // HOUR_MS)
-        if row is None:
-            yield signal.key, None if horizon[0][1] is None or at >= horizon[0][1] else _LOST
-        else:
-            yield signal.key, _state(signal, hourly.record(signal, row, sources), at)
-
-
-def _state(signal: Signal, hour: Hour, at: int) -> State | _Lost:
-    """What was known at an instant when this hour was the newest, if nothing was heard later in that hour."""
-    newest_at = hour.value_at if hour.absence_at is None else hour.absence_at
-    if at < hour.start + HOUR_MS and (newest_at is None or at < newest_at):
-        return _LOST
-    return State(
-        signal, hour.value, hour.value_at, hour.since_at, hour.value_at, hour.source,
-        absence=hour.absence, absence_at=hour.absence_at, absence_received_at=hour.absence_at,
-        absence_source=None if hour.absence is None else hour.source,
-    )  # fmt: skip

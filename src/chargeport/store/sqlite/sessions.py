@@ -25,11 +25,12 @@ _HEARD_FROM: Final = (
 
 
 class SessionTables:
-    """`store.base.Sessions` on SQLite."""
+    """`store.protocols.Sessions` on SQLite."""
 
-    _reader: Reader
-    _writer: Writer
-    _scans: Scans
+    def __init__(self, reader: Reader, writer: Writer, scans: Scans) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._scans = scans
 
     async def replace_sessions(self, vehicle_id: str, from_at: int, to_at: int, sessions: Sequence[KeptSession]) -> None:
         """These sessions in place of all that started in the window, in one transaction."""
@@ -66,7 +67,7 @@ class SessionTables:
         return [ReportedSession(*row) for row in found]
 
     async def stirred(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[DirtyVehicle], int]:
-        """The cars of which something reported is among the next changes. See `store.base.Sessions`."""
+        """The cars of which something reported is among the next changes. See `store.protocols.Sessions`."""
         telling = ", ".join(str(signal.key) for signal in signals)
         observed = f"CASE WHEN h.signal_key IN ({telling}) THEN h.observed_at END"
         sql = (
@@ -82,7 +83,7 @@ class SessionTables:
         return await self._scans.run(scan)
 
     async def heard_from(self, since_at: int, after: int, limit: int) -> tuple[list[DirtyVehicle], int | None]:
-        """The cars of which anything was received since then. See `store.base.Sessions`."""
+        """The cars of which anything was received since then. See `store.protocols.Sessions`."""
 
         def scan(connection: Connection) -> tuple[list[DirtyVehicle], int | None]:
             keys = [key for (key,) in fetch(connection, _CARS, (after, limit))]

@@ -68,23 +68,18 @@ class _Latest(NamedTuple):
     absence_source_key: int | None
 
 
-class SightingTables:
-    """`store.base.Readings.sightings` on SQLite."""
-
-    path: Path
-
-    async def sightings(self, selection: Selection) -> AsyncIterator[Stretch]:
-        """What is stored, as it is when the first stretch is asked for."""
-        connection = connect(self.path)
-        try:
-            connection.execute(f"PRAGMA query_only = ON; PRAGMA cache_size = -{CACHE_KIB}").fetchall()
-            connection.execute("BEGIN")
-            for stretch in _Pass(connection, selection).stretches():
-                yield stretch
-        except apsw.Error as error:
-            raise translated(error) from error
-        finally:
-            connection.close()
+async def sightings(path: Path, selection: Selection) -> AsyncIterator[Stretch]:
+    """What is stored, as it is when the first stretch is asked for. See `store.protocols.Readings`."""
+    connection = connect(path)
+    try:
+        connection.execute(f"PRAGMA query_only = ON; PRAGMA cache_size = -{CACHE_KIB}").fetchall()
+        connection.execute("BEGIN")
+        for stretch in _Pass(connection, selection).stretches():
+            yield stretch
+    except apsw.Error as error:
+        raise translated(error) from error
+    finally:
+        connection.close()
 
 
 class _Pass:

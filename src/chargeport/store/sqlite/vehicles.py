@@ -23,11 +23,12 @@ _CONNECTED: Final = "WHERE v.key IN (SELECT vehicle_key FROM connections WHERE c
 
 
 class VehicleTables:
-    """`store.base.Vehicles` on SQLite."""
+    """`store.protocols.Vehicles` on SQLite."""
 
-    path: Path
-    _reader: Reader
-    _writer: Writer
+    def __init__(self, path: Path, reader: Reader, writer: Writer) -> None:
+        self._path = path
+        self._reader = reader
+        self._writer = writer
 
     async def add_vehicle(self, vehicle: Vehicle) -> None:
         """Make a car known under all its names."""
@@ -63,7 +64,7 @@ class VehicleTables:
 
     async def wipe(self) -> bool:
         """Rewrite the file without its free space. Raises StoreError when the disk has no room for that."""
-        return await asyncio.to_thread(wipe, self.path)
+        return await asyncio.to_thread(wipe, self._path)
 
 
 def _insert(connection: Connection, vehicle: Vehicle) -> None:
