@@ -11,7 +11,8 @@ from pathlib import Path
 from chargeport.api.access import hashed
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import CATALOGUE
-from chargeport.store.sqlite.engine import connect, migrate
+from chargeport.store.sqlite.engine import connect
+from chargeport.store.sqlite.migrations import migrate
 from chargeport.store.sqlite.slot import SIGNAL_BITS
 
 CLIENT, TOKEN = "client_benchmark", "cpt_benchmark_token"

@@ -13,9 +13,9 @@ from chargeport.derivation.worker import Derivation
 from chargeport.derivation.workings import Workings
 from chargeport.settings import Settings
 from chargeport.signals import bodies
-from chargeport.signals.catalogue import BY_CODE, TWINS
+from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Permission, Signal
-from chargeport.signals.held import held
+from chargeport.signals.held import derived_of, held
 from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
 from chargeport.signals.state import State
 from chargeport.store.protocols import Store
@@ -85,11 +85,12 @@ class House:
     async def state(self, signal: Signal) -> State | None:
         """The state that speaks for a signal of the car, now."""
         found = await self.store.readings.signals(CAR.id)
-        return None if found is None else held(found.states, signal, self.clock.now())
+        return None if found is None else held(found.series, signal, self.clock.now())
 
-    async def twin(self, signal: Signal) -> State | None:
+    async def derived(self, signal: Signal) -> State | None:
+        """What was derived of a signal."""
         found = await self.store.readings.signals(CAR.id)
-        return None if found is None else found.states.get(TWINS[signal].key)
+        return None if found is None else derived_of(found.series, signal)
 
     async def read(self, signal: Signal, permissions: frozenset[Permission] = frozenset(Permission)) -> Any:
         """The signal as the API answers it: attributes and meta."""

@@ -8,10 +8,9 @@ from chargeport.clock import ManualClock
 from chargeport.dialects.all import ALL
 from chargeport.dialects.table import Dialect
 from chargeport.errors import StoreError
-from chargeport.ingest.dialects import STATIONS
 from chargeport.ingest.pipeline import Intake
-from chargeport.ingest.precedence import Precedence
 from chargeport.signals.catalogue import BY_CODE
+from chargeport.signals.held import held
 from chargeport.signals.reading import Entry, Issue
 from chargeport.sources.base import Delivery, RawMessage
 from chargeport.store.protocols import Store
@@ -23,8 +22,7 @@ OTHER = Vehicle(id="0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c12", aliases=("garage:1",)
 
 
 def intake(store: Store, clock: ManualClock | None = None, dialects: Mapping[str, Dialect] = ALL, **more: Any) -> Intake:
-    precedence = more.pop("precedence", None) or Precedence(STATIONS | {"wallbox"})
-    return Intake(store, clock or ManualClock(T0), dialects, precedence, max_future_s=300, **more)
+    return Intake(store, clock or ManualClock(T0), dialects, max_future_s=300, **more)
 
 
 def said(fields: Mapping[str, Any], *, source: str = "car", vehicle: str = CAR.id, at: int = T0, **more: Any) -> RawMessage:
@@ -44,7 +42,7 @@ async def value(store: Store, code: str, vehicle: str = CAR.id) -> Any:
     signal = BY_CODE[code if code in BY_CODE else f"charge-{code}"]
     found = await store.readings.signal(vehicle, signal)
     assert found is not None
-    state = found.states.get(signal.key)
+    state = held(found.series, signal, T0)
     return None if state is None else (state.value, state.source)
 
 

@@ -63,7 +63,7 @@ async def test_the_table_in_toml_understands_the_script(tmp_path: Path) -> None:
     assert car is not None
     states = await store.readings.signals(car.id)
     assert states is not None
-    assert {state.signal.code: state.value for state in states.states.values()} == {
+    assert {state.signal.code: state.value for each_source in states.series.values() for state in each_source} == {
         "charge-ischarging": True, "charge-wattage": 7200, "charge-ischargingcableconnected": True,
     }  # fmt: skip
     await store.close()
@@ -107,5 +107,5 @@ async def test_the_transport_hears_datagrams(tmp_path: Path, monkeypatch: pytest
     await feeds.close()
     found = await store.readings.signals(car.id)
     assert found is not None
-    assert [state.value for state in found.states.values()] == [231]
+    assert [state.value for each_source in found.series.values() for state in each_source] == [231]
     await store.close()

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from chargeport.clock import ManualClock
 from chargeport.errors import SettingError
 from chargeport.settings import StalenessSettings
-from chargeport.signals.catalogue import BY_CODE, TWINS
+from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Value
+from chargeport.signals.effective import DERIVED
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.reading import Entry, Reading
 from chargeport.signals.state import LIVE_FOR_MS
@@ -179,7 +180,7 @@ async def test_the_slowest_car_of_a_source_counts_however_much_the_others_talk(s
 
 
 async def test_sources_are_learnt_apart_and_derived_values_not_at_all(store: SqliteStore) -> None:
-    derived = [Reading(CAR, TWINS[POWER], 1.0, each.observed_at, each.received_at, "derived:x") for each in feed(10 * S, 40)]
+    derived = [Reading(CAR, POWER, 1.0, each.observed_at, each.received_at, DERIVED, "x") for each in feed(10 * S, 40)]
     await learnt(store, [*feed(10 * S, 40, source="quick"), *feed(15 * MINUTE, 40, source="slow"), *derived])
     assert store.readings.freshness.learnt == {
         "quick": {"charge-wattage": 5 * MINUTE},
@@ -240,7 +241,7 @@ async def test_what_is_stored_teaches_once_it_is_listened_to(store: SqliteStore)
     await cadences.keep()
     found = await store.readings.signals(CAR)
     assert found is not None
-    assert found.states[POWER.key].live_for_ms == 5 * MINUTE
+    assert found.series[POWER.key][0].live_for_ms == 5 * MINUTE
 
 
 @pytest.mark.parametrize(

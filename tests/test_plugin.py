@@ -11,6 +11,7 @@ import pytest
 
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.store.sqlite import SqliteStore
+from histories import all_runs
 from servers import CHARGEPORT, environment
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "chargeport-source-example"
@@ -89,7 +90,7 @@ async def history(database: Path, wanted: int) -> list[float]:
         async with asyncio.timeout(20):
             while True:
                 car = await store.vehicles.find_vehicle("5YJ3E1EA7KF000000")
-                runs = [] if car is None else await store.history.history(car.id, BY_CODE["charge-wattage"], limit=100)
+                runs = [] if car is None else await all_runs(store, car.id, BY_CODE["charge-wattage"])
                 if len(runs) >= wanted:
                     return [float(run.value or 0) for run in runs]
                 await asyncio.sleep(0.05)  # another process writes

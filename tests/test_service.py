@@ -55,7 +55,7 @@ async def test_a_message_is_stored_before_the_source_may_acknowledge_it(service:
     wattage = BY_CODE["charge-wattage"]
     found = await service.store.readings.signal(CAR.id, wattage)
     assert found is not None
-    assert found.states[wattage.key].value == 7200
+    assert found.series[wattage.key][0].value == 7200
     await service.close()
 
 

@@ -82,6 +82,7 @@ PERMISSION: Final = ErrorKind(403, "PERMISSION", None, "Permission missing", "RE
 VEHICLE_NOT_FOUND: Final = ErrorKind(404, "RESOURCE_NOT_FOUND", "VEHICLE_NOT_FOUND", "Vehicle not found")
 SIGNAL_NOT_FOUND: Final = ErrorKind(404, "RESOURCE_NOT_FOUND", "SIGNAL_NOT_FOUND", "Signal not found")
 CONNECTION_NOT_FOUND: Final = ErrorKind(404, "RESOURCE_NOT_FOUND", "CONNECTION_NOT_FOUND", "Connection not found")
+USER_NOT_FOUND: Final = ErrorKind(404, "RESOURCE_NOT_FOUND", "USER_NOT_FOUND", "User not found")
 INVALID_PATH: Final = ErrorKind(404, "RESOURCE_NOT_FOUND", "INVALID_PATH", "Path not found")
 METHOD_NOT_ALLOWED: Final = ErrorKind(405, "VALIDATION", "METHOD_NOT_ALLOWED", "Method not allowed")
 TOO_SLOW: Final = ErrorKind(408, "VALIDATION", "REQUEST_TIMEOUT", "Request timeout", "RETRY_LATER")

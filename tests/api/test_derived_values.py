@@ -3,21 +3,22 @@
 import pytest
 
 from chargeport.api.provenance import shown
-from chargeport.signals.catalogue import BY_CODE, CATALOGUE, TWINS
+from chargeport.signals.catalogue import BY_CODE, CATALOGUE
+from chargeport.signals.effective import DERIVED
 from chargeport.signals.reading import AbsenceReason, Reading
 from chargeport.store.records import Selection, Vehicle
 from listening import Listener
 from world import T0, Client, World
 
 POWER, CHARGING, RECORDS = "charge-wattage", "charge-ischarging", "charge-chargerecords"
-RULE = "derived:wattage/voltage-amperage@1"
+RULE = "wattage/voltage-amperage@1"
 INPUTS = ["charge-voltage", "charge-amperage", "charge-isfastchargerpresent"]
 MINUTE = 60_000
 
 
 async def derive(world: World, car: Vehicle, value: float, at: int = T0, *, code: str = POWER, rule: str = RULE) -> None:
     """Store a value as derivation does."""
-    await world.store.readings.write([Reading(car.id, TWINS[BY_CODE[code]], value, at, at + 250, rule)])
+    await world.store.readings.write([Reading(car.id, BY_CODE[code], value, at, at + 250, DERIVED, rule)])
 
 
 async def get(world: World, app: Client, path: str) -> dict:  # type: ignore[type-arg]
@@ -91,7 +92,7 @@ async def test_coverage_counts_a_signal_once_and_says_who_derived_it(world: Worl
     found = (await get(world, app, f"/v3/vehicles/{car.id}/coverage"))["data"]
     assert len(found) == len(CATALOGUE)
     told = {each["code"]: each for each in found}
-    assert (told[POWER]["status"], told[POWER]["source"]) == ("SUCCESS", RULE)
+    assert (told[POWER]["status"], told[POWER]["source"]) == ("SUCCESS", f"derived:{RULE}")
 
 
 async def test_an_export_holds_no_derived_value(world: World, car: Vehicle) -> None:
@@ -105,14 +106,14 @@ async def test_a_list_names_each_signal_once(world: World, app: Client, car: Veh
     await world.report(car, POWER, {"value": 5}, T0)
     await derive(world, car, 7000.0)
     await world.absent(car, "charge-voltage", AbsenceReason.NOT_CAPABLE)
-    await derive(world, car, 230.0, code="charge-voltage", rule="derived:voltage/wattage-amperage@1")
+    await derive(world, car, 230.0, code="charge-voltage", rule="voltage/wattage-amperage@1")
     found = (await get(world, app, path))["data"]
     assert [(each["id"], each["attributes"]["body"]["value"]) for each in found] == [("charge-voltage", 230), (POWER, 5)]
 
 
 async def test_the_flag_itself_is_read_as_derived_by_both_routes(world: World, app: Client, car: Vehicle, path: str) -> None:
-    await derive(world, car, True, T0, code=CHARGING, rule="derived:ischarging/detailedchargingstatus@1")
-    await derive(world, car, True, T0 + 20 * MINUTE, code=CHARGING, rule="derived:ischarging/detailedchargingstatus@1")
+    await derive(world, car, True, T0, code=CHARGING, rule="ischarging/detailedchargingstatus@1")
+    await derive(world, car, True, T0 + 20 * MINUTE, code=CHARGING, rule="ischarging/detailedchargingstatus@1")
     world.clock.move(1500)
     one = (await get(world, app, f"{path}/{CHARGING}"))["data"]
     (listed,) = (await get(world, app, path))["data"]
@@ -122,6 +123,8 @@ async def test_the_flag_itself_is_read_as_derived_by_both_routes(world: World, a
 
 
 def test_a_rule_is_shown_without_the_inputs_that_are_kept_with_it() -> None:
-    assert shown("derived:wattage/voltage-amperage@1 of charge-voltage charge-amperage") == "derived:wattage/voltage-amperage@1"
-    assert shown("box of wires") == "box of wires"
-    assert shown(None) is None
+    assert (
+        shown(DERIVED, "wattage/voltage-amperage@1 of charge-voltage charge-amperage") == "derived:wattage/voltage-amperage@1"
+    )
+    assert shown("box of wires", None) == "box of wires"
+    assert shown(None, None) is None

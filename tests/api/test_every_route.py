@@ -50,7 +50,13 @@ async def connection(world: World, app: Client, car: Vehicle) -> Connection:
 
 def target(route: Route, connection: Connection) -> str:
     """The route's path, with names that exist."""
-    names = {"vehicle_id": connection.vehicle.id, "connection_id": connection.id, "code": "charge-voltage", "dialect": "tesla"}
+    names = {
+        "vehicle_id": connection.vehicle.id,
+        "connection_id": connection.id,
+        "user_id": connection.user_uuid,
+        "code": "charge-voltage",
+        "dialect": "tesla",
+    }
     return route.path.format(**names)
 
 
@@ -199,7 +205,9 @@ async def test_an_answer_without_a_body_says_nothing_of_one(world: World, app: C
 async def test_it_answers_with_the_prefix_and_without_and_with_a_slash_behind(
     world: World, app: Client, connection: Connection, route: Route
 ) -> None:
-    path = target(route, connection).replace(connection.id, "gone")  # else the first DELETE would be the last
+    path = (
+        target(route, connection).replace(connection.id, "gone").replace(connection.user_uuid, "gone")
+    )  # else the first DELETE would be the last
     answers = [await send(world, route, form, app.headers) for form in (f"/v3{path}", path, f"/v3{path}/", f"{path}/")]
     assert len({(response.status_code, masked(response)) for response in answers}) == 1
     assert answers[0].status_code in (200, 404)
@@ -296,7 +304,10 @@ async def test_no_answer_has_a_status_that_the_description_does_not_know(
     described = document(ROUTES)["paths"][f"/v3{route.path}" if route.v3 else route.path][route.method.lower()]["responses"]
     narrow = await world.application(frozenset(), connected_only=True)
     for client in (app, narrow, None):
-        for path in (target(route, connection), route.path.format(vehicle_id="x", connection_id="x", code="x", dialect="x")):
+        for path in (
+            target(route, connection),
+            route.path.format(vehicle_id="x", connection_id="x", user_id="x", code="x", dialect="x"),
+        ):
             response = await send(world, route, path, client.headers if client else {})
             assert str(response.status_code) in described
 

@@ -43,7 +43,7 @@ async def push(
 async def held(world: World, car: Vehicle, code: str) -> tuple[Any, str | None]:
     found = await world.store.readings.signal(car.id, BY_CODE[code])
     assert found is not None
-    state = found.states[BY_CODE[code].key]
+    state = max(found.series[BY_CODE[code].key], key=lambda each: each.observed_at or 0)
     return state.value, state.source
 
 
@@ -137,13 +137,14 @@ async def test_an_application_for_connected_cars_pushes_to_no_other(world: World
     assert (await push(world, app, "teslamate", {"charger_voltage": 231}, car.id)).json()["accepted"] == 1
 
 
-async def test_what_another_source_knows_better_is_counted_apart(world: World, app: Client, car: Vehicle) -> None:
-    await push(world, app, "ovms", {"v.b.soc": 55}, car.id)
-    assert (await push(world, app, "generic", {"stateofcharge": 56}, car.id)).json()["accepted"] == 1
+async def test_what_two_dialects_say_of_a_car_is_stored_side_by_side(world: World, app: Client, car: Vehicle) -> None:
     await push(world, app, "evcc", {"chargePower": 7200, "charging": True, "connected": True}, car.id)
     answer = await push(world, app, "generic", {"wattage": 7000}, car.id)
-    assert (answer.status_code, answer.json()["outranked"]) == (200, 1)
-    assert await held(world, car, "charge-wattage") == (7200, "evcc")
+    assert (answer.status_code, answer.json()["accepted"]) == (200, 1)
+    found = await world.store.readings.signal(car.id, BY_CODE["charge-wattage"])
+    assert found is not None
+    told = {(each.source, each.value) for each in found.series[BY_CODE["charge-wattage"].key]}
+    assert told == {("evcc", 7200), ("generic", 7000)}
 
 
 @pytest.mark.parametrize("dialect", PUSHED)

@@ -69,7 +69,7 @@ def changed(**members: Any) -> dict[str, Any]:
 async def voltage(world: World) -> Any:
     signal = BY_CODE["charge-voltage"]
     found = await world.store.readings.signal(CAR_ID, signal)
-    state = None if found is None else found.states.get(signal.key)
+    state = None if found is None else next(iter(found.series.get(signal.key, ())), None)
     return None if state is None else (state.value, state.observed_at, state.source)
 
 
@@ -200,7 +200,7 @@ async def test_an_error_event_says_what_can_not_be_told(world: World) -> None:
     assert (await send(world, event)).json()["accepted"] == 1
     found = await world.store.readings.signal(CAR_ID, BY_CODE["charge-voltage"])
     assert found is not None
-    assert found.states[BY_CODE["charge-voltage"].key].absence is not None
+    assert found.series[BY_CODE["charge-voltage"].key][0].absence is not None
 
 
 @pytest.mark.parametrize(

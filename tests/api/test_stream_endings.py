@@ -11,8 +11,9 @@ import pytest
 from chargeport.api import tail as tail_module
 from chargeport.errors import StoreError
 from chargeport.signals import bodies
-from chargeport.signals.catalogue import BY_CODE, TWINS
+from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Cadence, Permission
+from chargeport.signals.effective import DERIVED
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.reading import AbsenceReason, Reading
 from chargeport.staleness import expiry as expiry_module
@@ -256,7 +257,7 @@ async def test_a_derived_value_ends_the_same_way_and_a_reported_one_not_while_a_
         await confirm(world, car)
         world.clock.move(200)
         at = world.clock.now()
-        await world.store.readings.write([Reading(car.id, TWINS[BY_CODE[POWER]], 7000.0, at, at + HEARD_MS, "derived:wattage")])
+        await world.store.readings.write([Reading(car.id, BY_CODE[POWER], 7000.0, at, at + HEARD_MS, DERIVED, "wattage")])
         world.clock.move(200)
         await settled(world)
         assert not ended(stream)

@@ -90,7 +90,7 @@ def reading(vehicle: str, code: str, body: dict[str, Any], *, ago_s: float = 12)
 
 def absence(vehicle: str, code: str, reason: AbsenceReason, *, ago_s: float = 12) -> Absence:
     at = SystemClock().now() - round(ago_s * 1000)
-    return Absence(vehicle, BY_CODE[code], reason, at, at, "car")
+    return Absence(vehicle, BY_CODE[code], reason, at, at, "wallbox")
 
 
 def store(database: Path, entries: Sequence[Entry], outcome: Outcome = Outcome.ACCEPTED) -> None:

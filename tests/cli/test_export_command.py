@@ -119,7 +119,7 @@ def test_a_table_has_scalars_in_one_column_and_documents_in_another(chargeport: 
     document, voltage, _, gone = table
     assert (voltage["value"], voltage["unit"], voltage["body"], voltage["absence"]) == ("231", "volts", "", "")
     assert document["body"] == bodies.parse(BY_CODE["charge-chargerecords"], BY_CODE["charge-chargerecords"].example)
-    assert (gone["value"], gone["absence"], gone["source"]) == ("", "NOT_CAPABLE", "car")
+    assert (gone["value"], gone["absence"], gone["source"]) == ("", "NOT_CAPABLE", "wallbox")
 
 
 def test_parquet_keeps_numbers_and_instants(chargeport: CommandLine, car: str, tmp_path: Path) -> None:
@@ -217,8 +217,9 @@ def fill(database: Path) -> None:
     with apsw.Connection(str(database)) as connection:
         connection.execute(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) INSERT INTO history"
-            " (vehicle_key, signal_key, observed_at, position, received_at, source_key, value)"
-            " SELECT 1, 21, ?2 + i * 1000, 1000 + i, ?2 + i * 1000 + 5, 1, i % 1000 FROM n",
+            " (vehicle_key, signal_key, source_key, observed_at, position, received_at, value)"
+            " SELECT 1, 21, s.key, ?2 + i * 1000, 1000 + i, ?2 + i * 1000 + 5, i % 1000 FROM n, sources s"
+            " WHERE s.name = 'wallbox'",
             (MANY, T0 - 10**9),
         )
     connection.close()

@@ -40,13 +40,13 @@ def test_each_change_has_its_time_its_value_how_long_it_held_and_its_source_newe
     rows = table(chargeport, car, "wattage")
     assert [row[1] for row in rows] == ["7200 watts", "3600 watts", "7200.5 watts", "11000 watts", "—"]
     assert [row[2] for row in rows[:3]] == ["10 min", "60 min", "105 min"]
-    assert [row[3] for row in rows] == ["wallbox"] * 4 + ["car"]
+    assert [row[3] for row in rows] == ["wallbox"] * 5
     assert rows == sorted(rows)
 
 
 def test_an_absence_is_a_dash_with_its_reason_and_what_nothing_followed_holds_so_far(chargeport: CommandLine, car: str) -> None:
     last = table(chargeport, VIN, "charge-wattage")[-1]
-    assert last[1:] == ["—", "10 min so far", "car", "UNREADABLE: The source calls its own value invalid."]
+    assert last[1:] == ["—", "10 min so far", "wallbox", "UNREADABLE: The source calls its own value invalid."]
 
 
 def test_limit_shows_the_newest_and_a_bound_on_time_those_in_it(chargeport: CommandLine, car: str) -> None:
@@ -134,7 +134,7 @@ def test_a_terminal_gets_a_plot_of_a_number_and_a_pipe_does_not(
     ],
 )
 def test_a_plot_goes_from_the_least_to_the_greatest_and_leaves_blank_what_is_not_known(means: list[Any], said: str) -> None:
-    assert plot(means, BY_CODE["tractionbattery-stateofcharge"]) == said
+    assert plot(means, BY_CODE["tractionbattery-stateofcharge"], 80) == said
 
 
 @pytest.mark.parametrize(("length_s", "said"), [(0, "under 1 s"), (0.999, "under 1 s"), (1, "1 s"), (7200, "2 h")])

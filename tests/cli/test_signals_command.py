@@ -66,7 +66,7 @@ def test_what_does_not_hold_is_a_dash_with_the_reason_and_the_last_value(chargep
     assert rows["charge-amperage"][-1].endswith("Last: 16 ampere.")
     assert rows["charge-voltage"][0] == "—"
     assert rows["charge-ischargingportflapopen"][0] == "—"
-    assert rows["charge-ischargingportflapopen"][2] == "car"
+    assert rows["charge-ischargingportflapopen"][2] == "wallbox"
     assert rows["charge-ischargingportflapopen"][-1].endswith("Last: yes.")
     assert rows["charge-chargeportstatuscolor"][0] == "—"
     assert rows["charge-chargeportstatuscolor"][-1] == "NOT_CAPABLE: The vehicle does not have this."

@@ -104,8 +104,8 @@ def heard(database: Path, settings: Path, *payloads: Any) -> int:
     [
         (state(condition="connected", messages=12, last_message_at=NOW - 1000),
          "connected since 5 min: 12 messages, 0/s, last 1 s ago"),
-        (state(condition="connected", rejected=2, outranked=3, lag=4),
-         "0/s, last never, 2 not understood (chargeport source issues), 3 outranked, 4 waiting there"),
+        (state(condition="connected", rejected=2, lag=4),
+         "0/s, last never, 2 not understood (chargeport source issues), 4 waiting there"),
         (state(condition="connected", left={"ann": 12, "bob": 3}), "0/s, last never, 3 requests left for bob"),
         (state(condition="connected", left={"ann": 12}), "0/s, last never, 12 requests left"),
         (state(condition="waiting", cause="authentication", sentence="Wrong password.", retry_at=NOW + 130_000),

@@ -73,11 +73,11 @@ CONNECTION = {
     "attributes": {
         "permissions": ["read_charge", "read_battery"],
         "vehicle": {"make": "ACME", "model": "Bolt One", "year": 2026, "mode": "live", "powertrainType": "BEV"},
-        "user": {"id": "9c1e"},
+        "user": {"id": "9c1e0000-0000-4000-8000-000000000000"},
     },
     "relationships": {
         "vehicle": {"data": {"id": ID, "type": "vehicle"}, "links": {"related": f"{HOST}/v3/vehicles/{ID}"}},
-        "user": {"data": {"id": "9c1e", "type": "user"}},
+        "user": {"data": {"id": "9c1e0000-0000-4000-8000-000000000000", "type": "user"}},
     },
     "meta": {"createdAt": "2026-04-01T08:00:00.000Z", "updatedAt": "2026-04-01T08:00:00.000Z"},
     "links": {"self": f"{HOST}/v3/connections/5a3d"},
@@ -101,7 +101,7 @@ ERROR = {
     "statusCode": 404,
     "requestId": "3d1f6a52-0f0c-4b54-9a8f-1f5f0f0a9c33",
     "resolution": {"type": None},
-    "suggestedUserMessage": None,
+    "suggestedUserMessage": "Vehicle not found.",
 }
 PAGE = f"{HOST}/v3/connections?page%5Bnumber%5D=1&page%5Bsize%5D=10"
 WORDS = {
@@ -200,7 +200,7 @@ async def test_a_vehicle(got: Got) -> None:
 
 
 async def test_connections(world: World, app: Client, charged: Vehicle, got: Got) -> None:
-    connection = await world.connect(app, charged, "9c1e")
+    connection = await world.connect(app, charged, "9c1e0000-0000-4000-8000-000000000000")
     granted = [*CONNECTION["attributes"]["permissions"]]  # type: ignore[index, call-overload]
     found = await got("/connections")
     assert set(granted) < set(found["data"][0]["attributes"]["permissions"])

@@ -16,7 +16,9 @@ from chargeport.derivation.throttle import Turns
 from chargeport.errors import StoreError
 from chargeport.service import Service
 from chargeport.settings import DatabaseSettings, Settings
-from chargeport.signals.catalogue import BY_CODE, TWINS
+from chargeport.signals.catalogue import BY_CODE
+from chargeport.signals.effective import DERIVED
+from chargeport.signals.held import derived_of
 from chargeport.signals.reading import AbsenceReason, Entry
 from derived_cars import (
     AMPERAGE,
@@ -149,7 +151,7 @@ async def test_a_reported_value_beats_a_derived_one_whenever_it_comes(
     assert shown["attributes"]["body"]["value"] == 10_700
     assert shown["meta"]["source"] == "meter"
     if comes_first:
-        assert await house.twin(WATTAGE) is None, "nothing is derived for what was reported"
+        assert await house.derived(WATTAGE) is None, "nothing is derived for what was reported"
 
 
 async def test_the_same_readings_in_any_order_show_the_same_values(house: House) -> None:
@@ -231,7 +233,9 @@ async def test_confirmations_keep_a_derived_value_alive(house: House) -> None:
         await house.take(volts_and_amperes(T0 + minute * MINUTE))
         await house.work()
     assert (await house.read(WATTAGE))["meta"]["oemUpdatedAt"] == "2026-05-01T11:00:00.000Z"
-    assert len(await house.store.history.history(CAR.id, TWINS[WATTAGE], limit=10)) == 1, "no row for what is unchanged"
+    assert len(await house.store.history.history(CAR.id, WATTAGE, source=DERIVED, limit=10)) == 1, (
+        "no row for what is unchanged"
+    )
 
 
 async def test_what_a_source_says_it_can_t_tell_is_derived_all_the_same(house: House) -> None:
@@ -246,7 +250,7 @@ async def test_a_car_that_reports_everything_costs_no_derivation(house: House) -
     await house.work()
     found = await house.store.readings.signals(CAR.id)
     assert found is not None
-    assert not [state for state in found.states.values() if state.signal.is_derived]
+    assert not [state for states in found.series.values() for state in states if state.source == DERIVED]
     house.derivation.heard(everything)
     house.clock.move(30)
     before = house.derivation._values.touched.copy()
@@ -270,7 +274,8 @@ async def test_energy_and_time_of_a_whole_session_are_worked_out_as_it_goes(hous
     left = await house.state(BY_CODE["charge-timetocomplete"])
     assert left is not None
     assert left.source is not None
-    assert left.source.startswith("derived:timetocomplete/")
+    assert left.rule is not None
+    assert left.rule.startswith("timetocomplete/")
 
 
 async def test_a_running_service_derives_and_keeps_records_by_itself(tmp_path: Path) -> None:
@@ -285,7 +290,7 @@ async def test_a_running_service_derives_and_keeps_records_by_itself(tmp_path: P
             while True:
                 found = await service.store.readings.signals(CAR.id)
                 assert found is not None
-                if {TWINS[WATTAGE].key, TWINS[RECORDS].key, TWINS[TOTAL].key} <= found.states.keys():
+                if all(derived_of(found.series, signal) for signal in (WATTAGE, RECORDS, TOTAL)):
                     break
                 await service.doorbell.wait(0.1)
     finally:
@@ -314,8 +319,8 @@ async def test_a_car_that_can_t_be_worked_out_holds_up_no_other(
     assert len(calls) >= 2
     assert f"of a car can't be {'derived' if name == 'derive' else 'worked out'}" in caplog.text
     states = [await house.store.readings.signals(each.id) for each in (CAR, other)]
-    twin = TWINS[WATTAGE if name == "derive" else RECORDS].key
-    assert [twin in found.states for found in states if found is not None] == [False, True]
+    signal = WATTAGE if name == "derive" else RECORDS
+    assert [derived_of(found.series, signal) is not None for found in states if found is not None] == [False, True]
 
 
 async def test_a_store_that_fails_loses_no_work(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -341,6 +346,6 @@ async def test_what_is_derived_is_told_by_its_own_past(house: House) -> None:
     await house.take(volts_and_amperes())
     await house.work()
     house.clock.move(600)
-    past = await house.store.history.states_at(CAR.id, T0 + MINUTE)
+    past = await house.store.history.series_at(CAR.id, T0 + MINUTE)
     assert past is not None
-    assert past.states[TWINS[WATTAGE].key].value == 11_040
+    assert past.series[WATTAGE.key][0].value == 11_040

@@ -13,7 +13,6 @@ from chargeport.derivation.sessions import Undo
 from chargeport.derive.records.edits import Annotate, Edit, Merge, Split, seen
 from chargeport.derive.records.records import Record
 from chargeport.settings import PlaceSettings, Settings, TariffSettings
-from chargeport.signals.catalogue import TWINS
 from chargeport.signals.definition import Permission
 from chargeport.signals.reading import Entry
 from chargeport.store.protocols import Store
@@ -98,7 +97,7 @@ async def test_the_total_never_falls_whatever_late_reports_take_back(house: Hous
     await house.take([said(SOC, 40, T0 + minute * MINUTE) for minute in range(0, 130, 5)])  # it did not fill at all, says one
     await house.take([said(TOTAL, 1.0, T0)])  # and somebody reports one of his own
     await house.work()
-    twin = await house.twin(TOTAL)
+    twin = await house.derived(TOTAL)
     assert twin is not None
     assert float(twin.value) >= before  # type: ignore[arg-type]
 
@@ -132,7 +131,7 @@ async def test_a_list_that_drops_old_records_takes_none_from_us(house: House) ->
 async def test_reported_records_alone_are_left_as_they_are(house: House) -> None:
     await house.take([said(RECORDS, {"values": [{"startTime": "2026-04-20T10:00:00.000Z", "energyAdded": 5.0}]}, T0, "oem")])
     await house.work()
-    assert await house.twin(RECORDS) is None
+    assert await house.derived(RECORDS) is None
     assert (await house.read(RECORDS))["meta"]["source"] == "oem"
 
 
@@ -393,4 +392,3 @@ async def test_a_process_that_is_killed_at_any_write_leaves_the_same_record(hous
         house.clock.move(3600)
         await house.work()
         assert (await house.records(), await house.total_kwh()) == (expected, total), lives
-    assert TWINS[RECORDS].is_derived

@@ -105,7 +105,7 @@ async def latest(store: Store, entries: list[Entry]) -> dict[tuple[str, str], tu
     for vehicle in {entry.vehicle for entry in entries}:
         known = await store.readings.signals(vehicle)
         assert known is not None
-        for state in known.states.values():
+        for state in (state for states in known.series.values() for state in states):
             at = (state.observed_at or 0, state.absence_at or 0)
             found[vehicle, state.signal.code] = (state.value, state.absence, *at)
     return found

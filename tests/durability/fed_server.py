@@ -19,6 +19,7 @@ import httpx
 from chargeport.clock import SystemClock
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.store.sqlite import SqliteStore
+from histories import all_runs
 from servers import CHARGEPORT, READY_S, Server, environment
 
 CARS: Final = [f"car-{number}" for number in range(5)]
@@ -68,7 +69,7 @@ class Fed(Server):
         found: Histories = {}
         for car in CARS:
             vehicle = await store.vehicles.find_vehicle(car)
-            runs = [] if vehicle is None else await store.history.history(vehicle.id, POWER, limit=100_000)
+            runs = [] if vehicle is None else await all_runs(store, vehicle.id, POWER)
             found[car] = [run.value for run in runs]  # type: ignore[misc]
         await store.close()
         return found

@@ -4,8 +4,6 @@ import pytest
 
 from chargeport.clock import ManualClock
 from chargeport.errors import SettingError
-from chargeport.ingest.dialects import STATIONS
-from chargeport.ingest.precedence import Precedence
 from chargeport.runtime.fleet import make_known
 from chargeport.settings import VehicleSettings
 from chargeport.store.protocols import Store
@@ -33,16 +31,15 @@ async def test_what_the_file_says_is_added_to_what_is_known(store: Store, clock:
     assert (found.aliases, found.model, found.powertrain) == (("ann", "box:1"), "ID.4", "BEV")
 
 
-async def test_what_no_source_can_tell_is_the_files_word_and_nobody_elses_counts(store: Store, clock: ManualClock) -> None:
+async def test_what_the_file_says_of_a_car_stands_before_what_sources_report(store: Store, clock: ManualClock) -> None:
     car = VehicleSettings(id=CAR.id, capacity_kwh=77, connector="Type 2")
-    precedence = Precedence(STATIONS)
-    precedence.settled = await make_known(store, [car], clock)
+    await make_known(store, [car], clock)
     assert await value(store, CONNECTOR) == ("Type 2", "settings")
-    whole = intake(store, ManualClock(T0 + 1000), precedence=precedence)
+    whole = intake(store, ManualClock(T0 + 1000))
     taken = await whole.take([said({CONNECTOR: "CCS"}, at=T0 + 1000), said({CONNECTOR: "CCS"}, vehicle=OTHER.id)])
-    assert (taken.outranked, taken.stored) == (1, 1)
-    precedence.settled = await make_known(store, [VehicleSettings(id=CAR.id)], clock)
-    assert (await whole.take([said({CONNECTOR: "CCS"}, at=T0 + 1000)])).stored == 1, "the file says it no more"
+    assert taken.stored == 2
+    assert await value(store, CONNECTOR) == ("Type 2", "settings")
+    assert await value(store, CONNECTOR, OTHER.id) == ("CCS", "car")
 
 
 async def test_a_capacity_is_kept_as_the_vocabulary_has_it(store: Store, clock: ManualClock) -> None:

@@ -1,6 +1,7 @@
 """For how long a live value stands: what a person fixed, else what was learnt of its source, else the usual."""
 
-from chargeport.signals.catalogue import BY_CODE, TWINS
+from chargeport.signals.catalogue import BY_CODE
+from chargeport.signals.effective import DERIVED
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.state import LIVE_FOR_MS
 
@@ -15,8 +16,8 @@ def test_what_is_fixed_goes_before_what_was_learnt_and_that_before_the_usual() -
 
 def test_a_derived_value_has_the_usual_time_unless_its_signal_has_a_fixed_one() -> None:
     fresh = Freshness(9, {"charge-wattage": 1}, {"box": {"charge-voltage": 3}})
-    assert fresh.of("derived:wattage/product", TWINS[POWER]) == 1
-    assert fresh.of("derived:voltage/nominal", TWINS[VOLTAGE]) == 9
+    assert fresh.of(DERIVED, POWER) == 1
+    assert fresh.of(DERIVED, VOLTAGE) == 9
 
 
 def test_where_nothing_is_known_a_value_stands_for_the_usual_half_hour() -> None:

@@ -59,7 +59,7 @@ async def told(store: Store, car: str, size: int = 1000, signal: Signal = WATTAG
 async def pages(store: Store, car: str, size: int = 1000, signal: Signal = WATTAGE) -> list[Run]:
     found: list[Run] = []
     while True:
-        page = await store.history.history(car, signal, after=place(found), limit=size)
+        page = await store.history.history(car, signal, after=place(found), source="test", limit=size)
         assert len(page) <= size
         found += page
         if len(page) < size:
@@ -112,7 +112,7 @@ async def test_values_and_absences_come_in_order_with_first_and_last_sighting_ti
     car = await new_car(store)
     gone = AbsenceReason.UNREADABLE
     await stored(store, car, [(0, 7), (10, 7), (20, gone), (30, gone), (40, 7), (50, 8)])
-    found = await store.history.history(car, WATTAGE, limit=10)
+    found = await store.history.history(car, WATTAGE, source="test", limit=10)
     assert changes(found) == [(0, 10, 7), (20, 30, gone), (40, 40, 7), (50, 50, 8)]
     assert [(run.received_at - T0, run.source) for run in found] == [(at + 5, "test") for at in (0, 20, 40, 50)]
 
@@ -120,7 +120,7 @@ async def test_values_and_absences_come_in_order_with_first_and_last_sighting_ti
 async def test_a_run_of_days_that_is_kept_in_pieces_is_one_change(store: Store) -> None:
     car = await new_car(store)
     await stored(store, car, [(minute * MINUTE, 7) for minute in range(3000)])
-    pieces = await store.history.pieces(car, WATTAGE, T0, T0 + 3000 * MINUTE, limit=100, every=True)
+    pieces = await store.history.pieces(car, WATTAGE, T0, T0 + 3000 * MINUTE, source="test", limit=100, every=True)
     assert len(pieces) > 1
     assert [at for piece in pieces for at in piece.sightings] == [T0 + minute * MINUTE for minute in range(3000)]
     assert await told(store, car) == [(0, 2999 * MINUTE, 7)]
@@ -138,64 +138,74 @@ async def test_a_run_that_was_split_and_joined_again_is_one_change(store: Store)
 async def test_from_is_inclusive_and_to_is_exclusive_and_what_only_goes_on_is_no_change(store: Store) -> None:
     car = await new_car(store)
     await stored(store, car, [(at, at // 10) for at in range(50)])
-    assert changes(await store.history.history(car, WATTAGE, T0 + 10, T0 + 30, limit=9)) == [(10, 19, 1), (20, 29, 2)]
-    assert changes(await store.history.history(car, WATTAGE, T0 + 11, T0 + 31, limit=9)) == [(20, 29, 2), (30, 39, 3)]
-    assert await store.history.history(car, WATTAGE, T0 + 11, T0 + 20, limit=9) == []
+    found = await store.history.history(car, WATTAGE, T0 + 10, T0 + 30, source="test", limit=9)
+    assert changes(found) == [
+        (10, 19, 1),
+        (20, 29, 2),
+    ]
+    found = await store.history.history(car, WATTAGE, T0 + 11, T0 + 31, source="test", limit=9)
+    assert changes(found) == [
+        (20, 29, 2),
+        (30, 39, 3),
+    ]
+    assert await store.history.history(car, WATTAGE, T0 + 11, T0 + 20, source="test", limit=9) == []
 
 
 async def test_nothing_is_told_of_a_car_or_signal_that_nothing_is_known_of(store: Store) -> None:
     car = await new_car(store)
-    assert await store.history.history(car, WATTAGE, limit=9) == []
-    assert await store.history.history("nobody", WATTAGE, limit=9) == []
-    assert await store.history.pieces("nobody", WATTAGE, T0, T0 + 1, limit=9, every=True) == []
-    assert await store.history.states_at("nobody", T0) is None
-    found = await store.history.states_at(car, T0)
+    assert await store.history.history(car, WATTAGE, source="test", limit=9) == []
+    assert await store.history.history("nobody", WATTAGE, source="test", limit=9) == []
+    assert await store.history.pieces("nobody", WATTAGE, T0, T0 + 1, source="test", limit=9, every=True) == []
+    assert await store.history.series_at("nobody", T0) is None
+    found = await store.history.series_at(car, T0)
     assert found is not None
-    assert found.states == {}
+    assert found.series == {}
 
 
 async def test_a_page_goes_on_where_the_last_one_ended_whatever_came_late_in_the_meantime(store: Store) -> None:
     car = await new_car(store)
     await stored(store, car, [(10, 1), (20, 2), (30, 3), (40, 3), (50, 1)])
-    first = await store.history.history(car, WATTAGE, limit=2)
+    first = await store.history.history(car, WATTAGE, source="test", limit=2)
     assert changes(first) == [(10, 10, 1), (20, 20, 2)]
     await stored(store, car, [(5, 9), (15, 9), (35, 4), (60, 6)])
-    rest = await store.history.history(car, WATTAGE, after=place(first), limit=10)
+    rest = await store.history.history(car, WATTAGE, after=place(first), source="test", limit=10)
     assert changes(rest) == [(30, 30, 3), (35, 35, 4), (40, 40, 3), (50, 50, 1), (60, 60, 6)]
 
 
 async def test_a_greater_value_at_the_last_instant_given_is_given_too(store: Store) -> None:
     car = await new_car(store)
     await stored(store, car, [(10, 1), (20, 9)])
-    first = await store.history.history(car, WATTAGE, limit=1)
+    first = await store.history.history(car, WATTAGE, source="test", limit=1)
     await stored(store, car, [(10, 9)])
-    rest = await store.history.history(car, WATTAGE, after=place(first), limit=10)
+    rest = await store.history.history(car, WATTAGE, after=place(first), source="test", limit=10)
     assert changes(rest) == [(10, 20, 9)], "else the 9 that was there would be left out: it only goes on now"
-    assert await store.history.history(car, WATTAGE, after=place(rest), limit=10) == []
+    assert await store.history.history(car, WATTAGE, after=place(rest), source="test", limit=10) == []
 
 
 async def test_a_place_behind_everything_has_nothing_after_it_and_one_that_is_no_run_starts_there(store: Store) -> None:
     car = await new_car(store)
     await stored(store, car, [(10, 1), (20, 2)])
-    assert await store.history.history(car, WATTAGE, after=Place(T0 + 99, 1), limit=10) == []
-    assert changes(await store.history.history(car, WATTAGE, after=Place(T0 + 11, 99), limit=10)) == [(20, 20, 2)]
-    assert changes(await store.history.history(car, WATTAGE, T0 + 15, after=Place(T0, 1), limit=10)) == [(20, 20, 2)]
+    assert await store.history.history(car, WATTAGE, after=Place(T0 + 99, 1), source="test", limit=10) == []
+    found = await store.history.history(car, WATTAGE, after=Place(T0 + 11, 99), source="test", limit=10)
+    assert changes(found) == [(20, 20, 2)]
+    found = await store.history.history(car, WATTAGE, T0 + 15, after=Place(T0, 1), source="test", limit=10)
+    assert changes(found) == [(20, 20, 2)]
 
 
 async def test_states_of_then_have_the_times_of_then_and_a_standing_of_then(store: Store) -> None:
     car = await new_car(store)
     await stored(store, car, [(0, True), (10 * MINUTE, True), (20 * MINUTE, False), (120 * MINUTE, True)], CHARGING)
     await stored(store, car, [(0, 7), (5 * MINUTE, 7), (15 * MINUTE, 7), (120 * MINUTE, 8)])
-    found = await store.history.states_at(car, T0 + 7 * MINUTE)
+    found = await store.history.series_at(car, T0 + 7 * MINUTE)
     assert found is not None
-    state, charging = found.states[WATTAGE.key], found.states[CHARGING.key]
+    state, charging = found.series[WATTAGE.key][0], found.series[CHARGING.key][0]
     assert (state.value, state.observed_at, state.changed_at) == (7, T0 + 5 * MINUTE, T0)
     assert state.received_at == state.observed_at, "when it came in was not kept; not before the car had seen it"
     assert standing(state, charging, T0 + 7 * MINUTE) is None
     for minute, reason in ((21, "NOT_CHARGING"), (14, None), (119, "NOT_CHARGING"), (121, None)):
-        found = await store.history.states_at(car, T0 + minute * MINUTE)
+        found = await store.history.series_at(car, T0 + minute * MINUTE)
         assert found is not None
-        stands = standing(found.states[WATTAGE.key], found.states[CHARGING.key], T0 + minute * MINUTE)
+        stands = standing(found.series[WATTAGE.key][0], found.series[CHARGING.key][0], T0 + minute * MINUTE)
         assert (stands and stands.reason) == reason
 
 
@@ -203,7 +213,7 @@ async def test_the_states_of_now_are_the_states(store: Store) -> None:
     car = await new_car(store)
     await stored(store, car, [(at, at // 3) for at in range(20)])
     await stored(store, car, [(0, True), (9, AbsenceReason.UNREADABLE)], CHARGING)
-    assert await store.history.states_at(car, T0 + 19) == await store.readings.signals(car)
+    assert await store.history.series_at(car, T0 + 19) == await store.readings.signals(car)
 
 
 async def test_what_was_erased_has_no_history(store: Store) -> None:
@@ -212,7 +222,7 @@ async def test_what_was_erased_has_no_history(store: Store) -> None:
     assert await told(store, car) != []
     await store.vehicles.remove_vehicle(car)
     assert await told(store, car) == []
-    assert await store.history.states_at(car, T0) is None
+    assert await store.history.series_at(car, T0) is None
 
 
 async def test_many_read_at_once_while_others_write(store: Store) -> None:
@@ -291,7 +301,7 @@ async def test_a_span_has_the_changes_that_the_rule_finds_in_it(
 ) -> None:
     car = await new_car(new_store)
     await arrived(new_store, car, pairs, arrival)
-    found = changes(await new_store.history.history(car, WATTAGE, T0 + start, T0 + start + length, limit=100))
+    found = changes(await new_store.history.history(car, WATTAGE, T0 + start, T0 + start + length, source="test", limit=100))
     assert found == [change for change in rule(pairs) if start <= change.observed_at < start + length]
 
 
@@ -306,7 +316,7 @@ async def test_pieces_are_the_sightings_that_the_rule_finds(
     found: list[Run] = []
     at = T0 + start
     while True:
-        part = await new_store.history.pieces(car, WATTAGE, at, T0 + 100, limit=limit, every=True)
+        part = await new_store.history.pieces(car, WATTAGE, at, T0 + 100, source="test", limit=limit, every=True)
         found += part if not found else part[1:]
         if len([run for run in part if run.observed_at >= at]) < limit:
             break
@@ -324,9 +334,9 @@ async def test_states_at_any_instant_are_what_the_rule_says(
     car = await new_car(new_store)
     await arrived(new_store, car, pairs, arrival)
     for at in instants:
-        found = await new_store.history.states_at(car, T0 + at)
+        found = await new_store.history.series_at(car, T0 + at)
         assert found is not None
-        state = found.states.get(WATTAGE.key)
+        state = next(iter(found.series.get(WATTAGE.key, ())), None)
         until = rule([pair for pair in pairs if pair[0] <= at])
         if not until:
             assert state is None
@@ -350,7 +360,7 @@ async def test_what_comes_between_two_pages_neither_repeats_nor_hides_what_was_t
     coming = list(late)
     found: list[Run] = []
     while True:
-        part = await new_store.history.history(car, WATTAGE, after=place(found), limit=page)
+        part = await new_store.history.history(car, WATTAGE, after=place(found), source="test", limit=page)
         found += part
         if coming:
             await stored(new_store, car, [coming.pop()])
@@ -369,5 +379,5 @@ async def test_what_comes_between_two_pages_neither_repeats_nor_hides_what_was_t
 async def test_a_page_far_into_a_long_history_is_found_by_its_time(store: Store, limit: int) -> None:
     car = await new_car(store)
     await stored(store, car, [(at, at % 7) for at in range(5000)])
-    runs = await store.history.history(car, WATTAGE, T0 + 4000, limit=limit)
+    runs = await store.history.history(car, WATTAGE, T0 + 4000, source="test", limit=limit)
     assert changes(runs) == [(at, at, at % 7) for at in range(4000, 4000 + limit)]

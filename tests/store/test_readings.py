@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Signal, Value
+from chargeport.signals.effective import DERIVED
 from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
 from chargeport.store.protocols import Store
 from chargeport.store.records import Outcome, Vehicle
@@ -33,7 +34,7 @@ async def test_what_was_written_is_read_back_with_its_times_and_source(store: St
     found = await store.readings.signal(CAR.id, WATTAGE)
     assert found is not None
     assert found.vehicle == CAR
-    state = found.states[WATTAGE.key]
+    state = found.series[WATTAGE.key][0]
     assert (state.value, state.observed_at, state.changed_at, state.received_at, state.source) == (7200, T0, T0, T0 + 5, "test")
 
 
@@ -74,7 +75,7 @@ async def test_a_late_value_inside_a_long_run_splits_it_at_the_exact_sightings(s
     await store.readings.write([reading(7, T0 + second * 1000) for second in range(500)])
     assert await store.readings.write([reading(8, T0 + 250_500)]) == [Outcome.SUPERSEDED]
     assert await timeline(store) == [(T0, 7), (T0 + 250_500, 8), (T0 + 251_000, 7)]
-    state = (await store.readings.signal(CAR.id, WATTAGE)).states[WATTAGE.key]  # type: ignore[union-attr]
+    state = (await store.readings.signal(CAR.id, WATTAGE)).series[WATTAGE.key][0]  # type: ignore[union-attr]
     assert state.changed_at == T0 + 251_000
 
 
@@ -92,6 +93,48 @@ async def test_writes_of_one_call_are_in_the_feed_in_order_and_a_position_resume
     feed = await store.readings.changes(0, 100)
     assert [change.value for change in feed] == list(range(10))
     assert await store.readings.changes(feed[3].position, 3) == feed[4:7]
+
+
+async def test_series_of_several_sources_do_not_depend_on_each_other(store: Store) -> None:
+    await store.vehicles.add_vehicle(CAR)
+    told = [
+        reading(1, T0, source="a"),
+        reading(2, T0 + 5, source="b"),
+        reading(1, T0 + 9, source="a"),
+        reading(0, T0, source="c"),
+    ]
+    assert await store.readings.write(told) == [Outcome.ACCEPTED, Outcome.ACCEPTED, Outcome.UNCHANGED, Outcome.ACCEPTED]
+    found = await store.readings.signal(CAR.id, WATTAGE)
+    assert found is not None
+    states = {(each.source, each.value, each.observed_at, each.changed_at) for each in found.series[WATTAGE.key]}
+    assert states == {("a", 1, T0 + 9, T0), ("b", 2, T0 + 5, T0 + 5), ("c", 0, T0, T0)}
+    assert await store.history.sources_of(CAR.id, WATTAGE) == ["a", "b", "c"]
+    runs = await store.history.history(CAR.id, WATTAGE, source="a", limit=9)
+    assert [(run.observed_at, run.last_seen_at, run.source) for run in runs] == [(T0, T0 + 9, "a")]
+    assert await store.history.history(CAR.id, WATTAGE, source="nobody", limit=9) == []
+    assert len(await store.readings.changes(0, 10)) == 3
+
+
+async def test_a_live_signal_comes_with_charge_ischarging_of_every_source(store: Store) -> None:
+    await store.vehicles.add_vehicle(CAR)
+    await store.readings.write(
+        [reading(1, T0), reading(True, T0, CHARGING, source="a"), reading(False, T0, CHARGING, source="b")]
+    )
+    found = await store.readings.signal(CAR.id, WATTAGE)
+    assert found is not None
+    assert {each.source for each in found.series[CHARGING.key]} == {"a", "b"}
+    assert found.series.keys() == {WATTAGE.key, CHARGING.key}
+
+
+async def test_a_derived_value_keeps_its_rule_and_inputs(store: Store) -> None:
+    await store.vehicles.add_vehicle(CAR)
+    rule = "wattage/voltage-amperage@1 of charge-voltage charge-amperage"
+    await store.readings.write([Reading(CAR.id, WATTAGE, 5.0, T0, T0, DERIVED, rule), reading(6.0, T0)])
+    found = await store.readings.signal(CAR.id, WATTAGE)
+    assert found is not None
+    assert {(each.source, each.rule) for each in found.series[WATTAGE.key]} == {(DERIVED, rule), ("test", None)}
+    assert [run.rule for run in await store.history.history(CAR.id, WATTAGE, source=DERIVED, limit=9)] == [rule]
+    assert {(change.source, change.rule) for change in await store.readings.changes(0, 9)} == {(DERIVED, rule), ("test", None)}
 
 
 entries_of_one_signal = st.lists(
@@ -166,7 +209,7 @@ async def latest(store: Store, vehicle_id: str = CAR.id) -> tuple[Value | None, 
     """The newest value, when it was observed, and the absence that is newer."""
     found = await store.readings.signal(vehicle_id, WATTAGE)
     assert found is not None
-    state = found.states[WATTAGE.key]
+    state = found.series[WATTAGE.key][0]
     holds = state.absence_at is not None and state.absence_at > (state.observed_at or 0)
     return state.value, state.observed_at, state.absence if holds else None
 

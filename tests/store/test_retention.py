@@ -71,7 +71,7 @@ async def told(store: SqliteStore, car: str, signal: Signal, step_ms: int = HOUR
     cursor = None
     while True:
         asked = Asked(DAY0, None, step_ms, size, cursor)
-        page = await page_of(store.history, car, signal, asked, allowed=EVERYTHING, now=NOW)
+        page = await page_of(store.history, car, signal, asked, source="test", allowed=EVERYTHING, now=NOW)
         found += [json.loads(element) for element in page.elements]
         cursor = page.next_cursor
         if cursor is None:
@@ -141,17 +141,17 @@ async def test_the_past_is_answered_as_before_or_not_at_all(new_store: SqliteSto
         assert now == then or (now is None and not is_raw and (at + 1) % HOUR_MS)
     latest = await new_store.readings.signals(car)
     assert latest is not None
-    assert latest.states[signal.key].changed_at == await became(new_store, car, signal)
+    assert latest.series[signal.key][0].changed_at == await became(new_store, car, signal)
 
 
 async def looked(store: SqliteStore, car: str, signal: Signal, at: int) -> Any:
     """Value, why it does not stand, and since when it is so and was seen last."""
-    found = await store.history.states_at(car, at)
+    found = await store.history.series_at(car, at)
     assert found is not None
-    state = found.states.get(signal.key)
+    state = next(iter(found.series.get(signal.key, ())), None)
     if state is None:
         return None
-    over = standing(state, found.states.get(IS_CHARGING.key), at)
+    over = standing(state, next(iter(found.series.get(IS_CHARGING.key, ())), None), at)
     return state.value, state.observed_at, state.changed_at, over and over.reason, state.absence_at
 
 
@@ -159,13 +159,13 @@ async def became(store: SqliteStore, car: str, signal: Signal) -> int | None:
     """Since when the latest value has held, as a late reading makes the store work it out again."""
     found = await store.readings.signals(car)
     assert found is not None
-    at = found.states[signal.key].observed_at
+    at = found.series[signal.key][0].observed_at
     if at is None:
         return None
     await store.readings.write([said(car, signal, at, AbsenceReason.UNREADABLE)])  # less than the value: it never held
     again = await store.readings.signals(car)
     assert again is not None
-    return again.states[signal.key].changed_at
+    return again.series[signal.key][0].changed_at
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -213,7 +213,7 @@ async def test_a_time_of_which_nothing_was_known_is_filled_late_as_if_it_had_com
     await folded(store)
     # The hour in which the next one was reported was folded with what had been known before it, and stays so.
     next_hour = later[0].observed_at // HOUR_MS
-    rows = [[row[1:] for row in table(store, "hourly") if row[0] == key and row[2] < next_hour] for key in (1, 2)]
+    rows = [[row[1:] for row in table(store, "hourly") if row[0] == key and row[3] < next_hour] for key in (1, 2)]
     assert len(rows[0]) > 10
     assert rows[0] == rows[1]
 
@@ -253,7 +253,7 @@ async def test_the_present_is_not_touched_and_only_what_it_leans_on_stays(store:
     done = await folded(store)
     assert table(store, "latest") == latest
     assert len(table(store, "history")) == runs - done.runs < 10
-    assert [run.value for run in await store.history.history(car, SOC, limit=10)] == [41, 42]
+    assert [run.value for run in await store.history.history(car, SOC, source="test", limit=10)] == [41, 42]
     assert [row[0] for row in table(store, "horizons")] == [1, 1]
 
 
@@ -278,13 +278,13 @@ async def test_hours_that_are_too_old_are_dropped_but_for_what_held_then(
     car = await new_car(store)
     await store.readings.write([said(car, SOC, DAY0 + hour * HOUR_MS, 10 + hour) for hour in range(60)])
     await folded(store, days=2, hourly_days=8)
-    assert [row[2] * HOUR_MS for row in table(store, "hourly")] == [DAY0 + hour * HOUR_MS for hour in range(47, 60)]
+    assert [row[3] * HOUR_MS for row in table(store, "hourly")] == [DAY0 + hour * HOUR_MS for hour in range(47, 60)]
     assert (await looked(store, car, SOC, DAY0 + 2 * DAY_MS))[0] == 58
     assert (await looked(store, car, SOC, DAY0 + 2 * DAY_MS - 1))[0] == 57
     assert await looked(store, car, SOC, DAY0 + DAY_MS) is None
     await store.readings.write([said(car, SOC, DAY0 + 5 * HOUR_MS + 1, 99)])
     await folded(store, days=2, hourly_days=8)
-    assert table(store, "hourly")[0][2] * HOUR_MS == DAY0 + 47 * HOUR_MS
+    assert table(store, "hourly")[0][3] * HOUR_MS == DAY0 + 47 * HOUR_MS
     assert await folded(store, days=2, hourly_days=8) == Progress()
 
 
@@ -299,7 +299,7 @@ async def test_groups_have_horizons_of_their_own_and_what_is_not_limited_is_kept
     horizon = await store.history.horizon(car, SOC)
     assert horizon is not None
     assert horizon.raw_from == NOW - 3 * DAY_MS
-    assert len(await store.history.history(car, WATTAGE, limit=1000)) == 99
+    assert len(await store.history.history(car, WATTAGE, source="test", limit=1000)) == 99
 
 
 def test_live_signals_are_folded_together_with_the_sessions_that_end_them() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from chargeport.errors import NotFoundError
-from chargeport.signals.catalogue import BY_CODE, IS_CHARGING, TWINS
+from chargeport.signals.catalogue import BY_CODE, IS_CHARGING
 from chargeport.signals.reading import Reading
 from chargeport.store.protocols import Store
 from chargeport.store.records import DirtyVehicle, KeptSession, ReportedSession, Vehicle
@@ -79,7 +79,7 @@ async def test_what_stirred_is_told_by_car_with_the_time_of_what_matters(cars: S
     await cars.readings.write([
         Reading("one", WATTAGE, 1.0, T0 + 5, T0 + 9, "box"), Reading(CAR.id, WATTAGE, 2.0, T0 + 3, T0 + 9, "box"),
         Reading(CAR.id, STATUS, "CHARGING", T0 + 99, T0 + 99, "box"), Reading(OTHER.id, STATUS, "CHARGING", T0, T0, "box"),
-        Reading(OTHER.id, TWINS[IS_CHARGING], True, T0 + 7, T0 + 7, "derived"),
+        Reading(OTHER.id, IS_CHARGING, True, T0 + 7, T0 + 7, "derived"),
     ])  # fmt: skip
     stirs, reached = await cars.sessions.stirred(0, 100, frozenset({WATTAGE}))
     assert sorted(stirs, key=lambda each: each.vehicle_id) == [
@@ -88,7 +88,7 @@ async def test_what_stirred_is_told_by_car_with_the_time_of_what_matters(cars: S
     ]
     assert reached == await cars.readings.position()
     assert await cars.sessions.stirred(reached, 100, frozenset({WATTAGE})) == ([], reached)
-    await cars.readings.write([Reading(OTHER.id, TWINS[IS_CHARGING], False, T0 + 8, T0 + 8, "derived")])
+    await cars.readings.write([Reading(OTHER.id, IS_CHARGING, False, T0 + 8, T0 + 8, "derived")])
     assert (await cars.sessions.stirred(reached, 100, frozenset({WATTAGE})))[0] == [], "what we derive ourselves stirs nothing"
 
 
@@ -108,7 +108,7 @@ async def test_cars_are_found_by_when_they_were_heard_and_not_by_what_we_derived
     await cars.readings.write([
         Reading(CAR.id, STATUS, "CHARGING", T0 - 500, T0, "box"), Reading(CAR.id, WATTAGE, 1.0, T0 - 900, T0 + 1, "box"),
         Reading(OTHER.id, STATUS, "CHARGING", T0 - 1, T0 - 1, "box"),
-        Reading(OTHER.id, TWINS[IS_CHARGING], True, T0 - 1, T0 + 5, "derived"),
+        Reading(OTHER.id, IS_CHARGING, True, T0 - 1, T0 + 5, "derived"),
     ])  # fmt: skip
     assert await cars.sessions.heard_from(T0, 0, 10) == ([DirtyVehicle(CAR.id, T0 - 900, T0 - 500)], None)
     found, after = await cars.sessions.heard_from(T0 - 1, 0, 1)
@@ -125,10 +125,10 @@ async def test_the_flag_that_ends_a_live_value_is_the_same_in_both_reads(cars: S
 
     steps = [
         Reading(CAR.id, WATTAGE, 1.0, T0, T0, "box"),
-        Reading(CAR.id, TWINS[IS_CHARGING], True, T0, T0, "derived"),
+        Reading(CAR.id, IS_CHARGING, True, T0, T0, "derived"),
         Reading(CAR.id, IS_CHARGING, True, T0 + 1, T0 + 1, "box"),
-        Reading(CAR.id, TWINS[IS_CHARGING], False, T0 + 1 + SILENT_MS, T0, "derived"),
-        Reading(CAR.id, TWINS[IS_CHARGING], True, T0 + 2 + SILENT_MS, T0, "derived"),
+        Reading(CAR.id, IS_CHARGING, False, T0 + 1 + SILENT_MS, T0, "derived"),
+        Reading(CAR.id, IS_CHARGING, True, T0 + 2 + SILENT_MS, T0, "derived"),
         Reading(CAR.id, IS_CHARGING, False, T0 + 3 + SILENT_MS, T0, "box"),
     ]
     for step in steps:
@@ -136,7 +136,7 @@ async def test_the_flag_that_ends_a_live_value_is_the_same_in_both_reads(cars: S
         one, every = await cars.readings.signal(CAR.id, WATTAGE), await cars.readings.signals(CAR.id)
         assert one is not None
         assert every is not None
-        picked, expected = charging_of(one.states), charging_of(every.states)
+        picked, expected = charging_of(one.series), charging_of(every.series)
         assert (picked is None) is (expected is None), step
         if picked is not None and expected is not None:
             assert (picked.value, picked.changed_at) == (expected.value, expected.changed_at), step

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE
+from chargeport.signals.effective import DERIVED
 from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
 from chargeport.store.protocols import Store
 from chargeport.store.records import Outcome, Selection, Sighting, Vehicle
@@ -104,11 +105,17 @@ async def test_bounds_cut_runs_at_the_sightings_within(
 async def test_only_what_is_kept_of_a_sighting_is_told(store: Store) -> None:
     await store.vehicles.add_vehicle(Vehicle(id="car"))
     instants = [T0, T0 + 1000, T0 + 2000]
-    await store.readings.write([Reading("car", WATTAGE, 7, at, at + 5, f"at {at}") for at in instants])
-    first, between, newest = await all_of(store, Vehicle(id="car"), every=True)
-    assert (first.source, first.received_at) == (f"at {T0}", T0 + 5)
-    assert (between.source, between.received_at) == (None, None)
-    assert (newest.source, newest.received_at) == (f"at {T0 + 2000}", T0 + 2005)
+    await store.readings.write([Reading("car", WATTAGE, 7, at, at + 5, "box") for at in instants])
+    found = await all_of(store, Vehicle(id="car"), every=True)
+    assert [(each.source, each.received_at) for each in found] == [("box", T0 + 5), ("box", None), ("box", T0 + 2005)]
+
+
+async def test_the_sightings_of_a_signal_come_source_by_source(store: Store) -> None:
+    await store.vehicles.add_vehicle(Vehicle(id="car"))
+    told = [Reading("car", WATTAGE, 7, T0 + at, T0 + at, source) for at, source in enumerate(("b", "a", "b", "a"))]
+    await store.readings.write([*told, Reading("car", WATTAGE, 7, T0 + 9, T0 + 9, DERIVED, "rule@1")])
+    found = await all_of(store, Vehicle(id="car"))
+    assert [(each.source, each.observed_at - T0) for each in found] == [("a", 1), ("a", 3), ("b", 0), ("b", 2)]
 
 
 async def test_the_last_instant_of_an_absence_outlives_it(store: Store) -> None:
@@ -153,8 +160,8 @@ async def test_only_the_vehicles_and_signals_that_are_wanted_are_read(store: Sto
 
 
 def entry(car: str, signal: Any, at: int, said: Any) -> Entry:
-    """What was said; when and by whom depends on the instant alone, so that it is the same however it arrives."""
-    source = f"source {at % 3}"
+    """What was said; when it was received depends on the instant alone, so that it is the same however it arrives."""
+    source = "box"
     if isinstance(said, AbsenceReason):
         return Absence(car, signal, said, at, at + 5, source)
     return Reading(car, signal, said, at, at + 5, source)
@@ -162,7 +169,7 @@ def entry(car: str, signal: Any, at: int, said: Any) -> Entry:
 
 def again(seen: Sighting) -> Entry:
     """A sighting as an import takes it in: what is not known of it is told otherwise."""
-    received_at, source = seen.received_at or T0 + 10**10, seen.source or "import"
+    received_at, source = seen.received_at or T0 + 10**10, seen.source
     if seen.absence is not None:
         return Absence(seen.vehicle_id, seen.signal, seen.absence, seen.observed_at, received_at, source)
     assert seen.value is not None
@@ -174,16 +181,17 @@ async def all_of(store: Store, car: Vehicle, **bounds: Any) -> list[Sighting]:
     return [each async for stretch in store.readings.sightings(selection) for each in stretch.sightings]
 
 
-async def known(store: Store, car: Vehicle) -> dict[int, tuple[Any, ...]]:
+async def known(store: Store, car: Vehicle) -> dict[tuple[int, str | None], tuple[Any, ...]]:
     """All that is known of the latest values, but for their positions, which are a store's own."""
     found = await store.readings.signals(car.id)
     assert found is not None
     return {
-        key: (
+        (key, state.source): (
             state.value, state.observed_at, state.changed_at, state.received_at, state.source, state.absence, state.absence_at,
             state.absence_received_at, state.absence_source,
         )
-        for key, state in found.states.items()
+        for key, states in found.series.items()
+        for state in states
     }  # fmt: skip
 
 

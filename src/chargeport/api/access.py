@@ -10,7 +10,7 @@ from chargeport.clock import Clock
 from chargeport.errors import UNAUTHORIZED, VEHICLE_NOT_FOUND, Problem
 from chargeport.signals.definition import Permission
 from chargeport.store.protocols import Store
-from chargeport.store.records import Application, Grant
+from chargeport.store.records import Application, Grant, user_uuid_of
 
 TOKEN_LIFE_S: Final = 3600
 TRUST_MS: Final = 1000  # how long a token is believed without a look into the store: a revoked one ends within a second
@@ -74,14 +74,25 @@ class Access:
             raise Problem(UNAUTHORIZED, "The token is not known: get a new one from POST /oauth2/token.")
         return grant
 
+    def forget(self, client_id: str) -> None:
+        """Look the application's tokens up again: what it may see has changed."""
+        for header in [header for header, (grant, _) in self._remembered.items() if grant.client_id == client_id]:
+            del self._remembered[header]
+
     async def permissions(self, grant: Grant, vehicle_id: str, user_id: str | None) -> frozenset[Permission]:
         """What the application may do with a car. Raises Problem (404) where it may not know that there is one.
 
-        An application for every vehicle needs no connection, unless it names a user: then the user's connection decides.
+        An application for every vehicle needs no connection, unless it names a user other than its own: then the user's
+        connection decides.
         """
-        if not grant.connected_only and user_id is None:
+        if user_id is None and grant.sees_all:
             return grant.permissions
-        connection = await self._store.access.connection(grant.client_id, vehicle_id, user_id)
+        user = None if user_id is None else user_uuid_of(user_id)
+        if not grant.connected_only and user in (None, user_uuid_of(grant.client_id)):
+            if not grant.has_ended or not await self._store.access.has_ended(grant.client_id, vehicle_id):
+                return grant.permissions
+            raise Problem(VEHICLE_NOT_FOUND, "The application ended its connection with the vehicle of this id.")
+        connection = await self._store.access.connection(grant.client_id, vehicle_id, user)
         if connection is None:
             of_user = "" if user_id is None else " of the user in sc-user-id"
             raise Problem(VEHICLE_NOT_FOUND, f"No vehicle with this id is connected to the application{of_user}.")

@@ -11,8 +11,9 @@ from typing import Any, Final
 
 import msgspec
 
-from chargeport.signals.catalogue import IS_CHARGING, TWINS
+from chargeport.signals.catalogue import IS_CHARGING
 from chargeport.signals.definition import Cadence, Signal, Value
+from chargeport.signals.effective import DERIVED
 from chargeport.signals.spans import not_charging, stood
 from chargeport.signals.state import LIVE_FOR_MS
 from chargeport.store.protocols import History
@@ -89,8 +90,9 @@ class Bucket:
 class Buckets:
     """Fills up to `size` buckets, in order; those in which no value stood are left out."""
 
-    def __init__(self, signal: Signal, grid: Grid, size: int) -> None:
+    def __init__(self, signal: Signal, source: str, grid: Grid, size: int) -> None:
         self.signal = signal
+        self.source = source
         self.grid = grid
         self._size = size
         self._by_start: dict[int, Bucket] = {}
@@ -169,15 +171,15 @@ def _seen(runs: Iterable[Run]) -> Iterator[tuple[int, Value | None]]:
             yield at, run.value
 
 
-async def buckets(history: History, vehicle_id: str, signal: Signal, grid: Grid, size: int) -> Buckets:
-    """The first `size` buckets of the grid in which any value stood.
+async def buckets(history: History, vehicle_id: str, signal: Signal, grid: Grid, size: int, *, source: str) -> Buckets:
+    """The first `size` buckets of the grid in which any value of the source stood.
 
     Where only hours are kept, buckets of whole hours are put together from them, and an hour that a bound cuts counts whole;
     of shorter ones nothing is said.
     """
     while True:
         horizon = await history.horizon(vehicle_id, signal)
-        filled = await _filled(history, vehicle_id, Buckets(signal, grid, size), horizon)
+        filled = await _filled(history, vehicle_id, Buckets(signal, source, grid, size), horizon)
         if await history.horizon(vehicle_id, signal) == horizon:  # else runs were folded into hours while they were read
             return filled
 
@@ -202,17 +204,17 @@ async def _filled(history: History, vehicle_id: str, filled: Buckets, horizon: H
 async def _take_hours(history: History, vehicle_id: str, filled: Buckets, grid: Grid, raw_from: int) -> None:
     at, until = grid.from_at // HOUR_MS * HOUR_MS, min(-(-grid.to_at // HOUR_MS) * HOUR_MS, raw_from)
     while filled.next_at is None and at < until:
-        hours = await history.hours(vehicle_id, filled.signal, at, until, limit=_HOURS)
+        hours = await history.hours(vehicle_id, filled.signal, at, until, source=filled.source, limit=_HOURS)
         upto = hours[-1].start + HOUR_MS if len([hour for hour in hours if hour.start >= at]) == _HOURS else until
         filled.take_hours(hours, at, upto)
         at = upto
 
 
 async def _take_runs(history: History, vehicle_id: str, filled: Buckets, grid: Grid) -> None:
-    signal, at = filled.signal, grid.from_at
+    signal, source, at = filled.signal, filled.source, grid.from_at
     is_live = signal.cadence is Cadence.LIVE
     while filled.next_at is None and at < grid.to_at:
-        runs = await history.pieces(vehicle_id, signal, at, grid.to_at, limit=PIECES, every=is_live)
+        runs = await history.pieces(vehicle_id, signal, at, grid.to_at, source=source, limit=PIECES, every=is_live)
         if not runs:
             break
         until = grid.to_at
@@ -221,7 +223,7 @@ async def _take_runs(history: History, vehicle_id: str, filled: Buckets, grid: G
         ):  # the last one may go on behind: it is taken next time
             until = runs.pop().observed_at
         pauses = (
-            await _pauses(history, vehicle_id, at - LIVE_FOR_MS, until, runs)
+            await _pauses(history, vehicle_id, at - LIVE_FOR_MS, until, runs, source=source)
             if is_live and signal.code != IS_CHARGING.code
             else []
         )
@@ -229,19 +231,23 @@ async def _take_runs(history: History, vehicle_id: str, filled: Buckets, grid: G
         at = until if until == grid.to_at else until + 1
 
 
-async def _pauses(history: History, vehicle_id: str, start: int, until: int, runs: Sequence[Run]) -> list[tuple[int, int]]:
-    """When charging was over while the runs could still stand: as was reported, or else as we derived."""
+async def _pauses(
+    history: History, vehicle_id: str, start: int, until: int, runs: Sequence[Run], *, source: str
+) -> list[tuple[int, int]]:
+    """When charging was over while the runs could still stand: as their source says, or else another one that told of it."""
     end = min(until, runs[-1].last_seen_at + LIVE_FOR_MS)
-    changes = await _all_changes(history, vehicle_id, IS_CHARGING, start, end)
-    changes = changes or await _all_changes(history, vehicle_id, TWINS[IS_CHARGING], start, end)
-    return not_charging([(run.observed_at, run.value) for run in changes], end)
+    others = sorted(await history.sources_of(vehicle_id, IS_CHARGING), key=lambda each: (each == DERIVED, each))
+    for each in dict.fromkeys((source, *others)):
+        if changes := await _all_changes(history, vehicle_id, each, start, end):
+            return not_charging([(run.observed_at, run.value) for run in changes], end)
+    return []
 
 
-async def _all_changes(history: History, vehicle_id: str, signal: Signal, start: int, end: int) -> list[Run]:
+async def _all_changes(history: History, vehicle_id: str, source: str, start: int, end: int) -> list[Run]:
     changes: list[Run] = []
     after: Place | None = None
     while True:
-        page = await history.history(vehicle_id, signal, start, end, after=after, limit=_CHANGES)
+        page = await history.history(vehicle_id, IS_CHARGING, start, end, source=source, after=after, limit=_CHANGES)
         changes += page
         if len(page) < _CHANGES:
             return changes

@@ -1,31 +1,37 @@
 """Connections: which users' vehicles the application may read."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from chargeport.api import paging
 from chargeport.api.envelope import iso
 from chargeport.api.request import Request
 from chargeport.api.response import Response, answer, json_answer
-from chargeport.errors import CONNECTION_NOT_FOUND, MALFORMED, Problem
-from chargeport.store.records import Connection
+from chargeport.errors import CONNECTION_NOT_FOUND, USER_NOT_FOUND, Problem
+from chargeport.store.records import Connection, Page, user_uuid_of
 
-MODES: Final = ("live", "simulated")
-_FILTERS: Final = {"filter[userId]": "user_id", "filter[vehicleId]": "vehicle_id"}
+# Clients spell the filters in several ways. Those that are not known are passed over, as Smartcar does.
+_FILTERS: Final = {
+    "filter[userId]": "user", "filter[user_id]": "user", "filter[user.id]": "user", "filter[user.externalId]": "external",
+    "filter[vehicleId]": "vehicle", "filter[vehicle_id]": "vehicle", "filter[vehicle.id]": "vehicle",
+    "filter[vehicle.mode]": "mode", "filter[mode]": "mode",
+}  # fmt: skip
 
 
 async def list_connections(request: Request) -> Response:
     """A page of the application's connections, newest first."""
     grant = await request.grant()
     page = paging.asked(request.query)
-    given = dict(request.query)
-    paging.only_filters(request.query, *_FILTERS, "filter[vehicle.mode]")
-    mode = given.get("filter[vehicle.mode]")
-    if mode is not None and mode not in MODES:
-        raise Problem(MALFORMED, f"filter[vehicle.mode] is live or simulated, not {mode[:40]!r}.")
-    wanted = {name: given[parameter] for parameter, name in _FILTERS.items() if parameter in given}
-    if request.user_id is not None:
-        wanted.setdefault("user_id", request.user_id)
-    found, total = await request.context.store.access.connections(page, grant.client_id, **wanted, mode=mode)
+    given = {_FILTERS[name]: value for name, value in request.query if name in _FILTERS}
+    user = given.get("user", given.get("external", request.user_id))
+    found, total = await request.context.store.access.connections(
+        page,
+        grant.client_id,
+        user_uuid=None if user is None else user_uuid_of(user),
+        vehicle_id=given.get("vehicle"),
+        mode=given["mode"].lower() if "mode" in given else None,
+        every=None if grant.connected_only else grant.permissions,
+    )
     body = {
         "data": [resource(connection, request.base) for connection in found],
         "meta": paging.meta(page, total) | {"orderBy": "createdAt", "orderDirection": "DESC"},
@@ -43,23 +49,54 @@ async def read_connection(request: Request) -> Response:
 async def delete_connection(request: Request) -> Response:
     """End a connection: the application no longer reads this user's vehicle."""
     connection = await _owned(request)
-    await request.context.store.access.remove_connection(connection.id)
+    await _end(request, [connection])
     return answer(204, b"", request.request_id)
 
 
-async def _owned(request: Request) -> Connection:
-    """The connection of the path, if it is the caller's. Raises Problem (404)."""
+async def delete_user(request: Request) -> Response:
+    """End all connections of a user with the application."""
     grant = await request.grant()
-    connection = await request.context.store.access.connection_by_id(request.path("connection_id"))
-    if connection is None or connection.client_id != grant.client_id:
-        raise Problem(CONNECTION_NOT_FOUND, "The application has no connection with this id.")
-    return connection
+    user, access = user_uuid_of(request.path("user_id")), request.context.store.access
+    ended = 0
+    if not grant.connected_only and user == user_uuid_of(grant.client_id):
+        ended = await access.end_connections(grant.client_id, None, request.context.clock.now())
+    while (found := await access.connections(Page(size=paging.MAX_SIZE), grant.client_id, user_uuid=user))[0]:
+        await _end(request, found[0])
+        ended += len(found[0])
+    if not ended:
+        raise Problem(USER_NOT_FOUND, "The application has no connection with a user of this id.")
+    return answer(204, b"", request.request_id)
+
+
+async def _end(request: Request, connections: Sequence[Connection]) -> None:
+    access, now = request.context.store.access, request.context.clock.now()
+    grant = await request.grant()
+    for connection in connections:
+        await access.remove_connection(connection.id)
+    if not grant.connected_only:
+        await access.end_connections(grant.client_id, [each.vehicle.id for each in connections], now)
+    request.context.access.forget(grant.client_id)
+
+
+async def _owned(request: Request) -> Connection:
+    """Return the connection of the path, if it is the caller's. Raises Problem (404)."""
+    grant = await request.grant()
+    access, wanted = request.context.store.access, request.path("connection_id")
+    connection = await access.connection_by_id(wanted)
+    if connection is not None and connection.client_id == grant.client_id:
+        return connection
+    if not grant.connected_only:  # of its own, such a connection has the vehicle's id
+        found, _ = await access.connections(Page(), grant.client_id, vehicle_id=wanted, every=grant.permissions)
+        if found and found[0].id == wanted:
+            return found[0]
+    raise Problem(CONNECTION_NOT_FOUND, "The application has no connection with this id.")
 
 
 def resource(connection: Connection, base: str) -> dict[str, Any]:
     """The connection as a resource."""
     vehicle = connection.vehicle
     at = iso(connection.created_at)
+    external = {} if connection.external_id is None else {"externalId": connection.external_id}
     return {
         "id": connection.id,
         "type": "connection",
@@ -72,14 +109,14 @@ def resource(connection: Connection, base: str) -> dict[str, Any]:
                 "mode": vehicle.mode,
                 "powertrainType": vehicle.powertrain,
             },
-            "user": {"id": connection.user_id},
+            "user": {"id": connection.user_uuid} | external,
         },
         "relationships": {
             "vehicle": {
                 "data": {"id": vehicle.id, "type": "vehicle"},
                 "links": {"related": f"{base}/v3/vehicles/{vehicle.id}"},
             },
-            "user": {"data": {"id": connection.user_id, "type": "user"}},
+            "user": {"data": {"id": connection.user_uuid, "type": "user"}},
         },
         "meta": {"createdAt": at, "updatedAt": at},
         "links": {"self": f"{base}/v3/connections/{connection.id}"},

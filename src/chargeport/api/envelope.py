@@ -16,7 +16,7 @@ from chargeport.signals.definition import Permission, Signal, Value
 from chargeport.signals.held import charging_of
 from chargeport.signals.places import without_places
 from chargeport.signals.state import Standing, State, stale_at, standing
-from chargeport.store.records import Vehicle, VehicleStates
+from chargeport.store.records import Vehicle, VehicleSeries
 
 _DAY_MS: Final = 86_400_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -80,9 +80,9 @@ class View:
 
     __slots__ = ("_base", "_charging", "_now", "_path", "_permissions", "_vehicle")
 
-    def __init__(self, found: VehicleStates, permissions: frozenset[Permission], now: int, base: str) -> None:
+    def __init__(self, found: VehicleSeries, permissions: frozenset[Permission], now: int, base: str) -> None:
         self._vehicle = found.vehicle
-        self._charging = charging_of(found.states)
+        self._charging = charging_of(found.series)
         self._permissions = permissions
         self._now = now
         self._base = base
@@ -114,18 +114,18 @@ class View:
         return (
             f'{{"value":"SUCCESS"}},"body":{self._body(state)}}},"meta":{{"retrievedAt":"{received_at}",'
             f'"oemUpdatedAt":"{iso(state.observed_at or 0)}","ingestedAt":"{received_at}",'
-            f'"source":{quoted(shown(state.source))}{derived_from(state.signal, state.source)}{_until(state)}}}'
+            f'"source":{quoted(shown(state.source, state.rule))}{derived_from(state.source, state.rule)}{_until(state)}}}'
         )
 
     def _untrue(self, state: State, stands: Standing) -> str:
         """Status and meta of a value that does not hold, with the last body where that is worth something."""
         status = STATUSES[stands.reason]
         if state.value is None or not WORDINGS[stands.reason].keeps_body:
-            return _bodiless(status, stands.since, state.absence_source)
+            return _bodiless(status, stands.since, shown(state.absence_source, state.rule))
         return (
             f'{status},"body":{self._body(state)}}},"meta":{{"retrievedAt":"{iso(state.received_at or 0)}",'
             f'"oemUpdatedAt":"{iso(state.observed_at or 0)}","ingestedAt":"{iso(stands.since)}",'
-            f'"source":{quoted(shown(state.source))}{derived_from(state.signal, state.source)}{_until(state)}}}'
+            f'"source":{quoted(shown(state.source, state.rule))}{derived_from(state.source, state.rule)}{_until(state)}}}'
         )
 
     def _body(self, state: State) -> str:
@@ -148,7 +148,7 @@ def place_free(signal: Signal, text: str, permissions: frozenset[Permission]) ->
 
 def _bodiless(status: str, ingested_at: int, source: str | None) -> str:
     """Status and meta of a signal without a body."""
-    named = f',"source":{quoted(shown(source))}' if source else ""
+    named = f',"source":{quoted(source)}' if source else ""
     return f'{status}}},"meta":{{"ingestedAt":"{iso(ingested_at)}"{named}}}'
 
 

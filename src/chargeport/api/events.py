@@ -14,7 +14,7 @@ from chargeport.signals.definition import Kind, Permission
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.state import State
 from chargeport.staleness.expiry import Expiry
-from chargeport.store.records import Change, Vehicle, VehicleStates
+from chargeport.store.records import Change, Vehicle, VehicleSeries
 
 RETRY: Final = b"retry: 3000\n"  # milliseconds after which a browser that was cut off comes back
 HEARTBEAT: Final = b": heartbeat\n"
@@ -62,7 +62,7 @@ def end(problem: Problem) -> bytes:
 
 
 def _data(vehicle_id: str, state: State, at: int, base: str, *, places: bool) -> str:
-    view = View(VehicleStates(Vehicle(id=vehicle_id), {}), _EVERYTHING if places else _NO_PLACES, at, base)
+    view = View(VehicleSeries(Vehicle(id=vehicle_id), {}), _EVERYTHING if places else _NO_PLACES, at, base)
     return f'{{"vehicle":"{vehicle_id}","signal":{view.element(state)}}}'
 
 
@@ -78,12 +78,9 @@ def _state(change: Change, live_for_ms: int) -> State:
     if change.absence is None:
         return State(
             change.signal, change.value, change.observed_at, change.observed_at, change.received_at, change.source,
-            change.position, live_for_ms=live_for_ms,
+            change.position, live_for_ms=live_for_ms, rule=change.rule,
         )  # fmt: skip
     return State(
-        change.signal,
-        absence=change.absence,
-        absence_at=change.observed_at,
-        absence_received_at=change.received_at,
-        absence_source=change.source,
-    )
+        change.signal, source=change.source, absence=change.absence, absence_at=change.observed_at,
+        absence_received_at=change.received_at, absence_source=change.source, rule=change.rule,
+    )  # fmt: skip

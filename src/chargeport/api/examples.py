@@ -13,7 +13,7 @@ from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.definition import Permission, Signal, Value
 from chargeport.signals.reading import AbsenceReason
 from chargeport.signals.state import State
-from chargeport.store.records import Place, Run, Vehicle, VehicleStates
+from chargeport.store.records import Place, Run, Vehicle, VehicleSeries
 
 AT: Final = 1_777_629_598_000
 BASE: Final = "http://127.0.0.1:8080"
@@ -27,7 +27,7 @@ def _state(signal: Signal) -> State:
 
 def _document(*states: State) -> dict[str, Any]:
     """The document of the first state, among all of them."""
-    found = VehicleStates(VEHICLE, {state.signal.key: state for state in states})
+    found = VehicleSeries(VEHICLE, {state.signal.key: (state,) for state in states})
     return msgspec.json.decode(View(found, _EVERYTHING, AT + 5_000, BASE).single(states[0]))  # type: ignore[no-any-return]
 
 

@@ -47,8 +47,6 @@ def answer(request: Request, taken: Taken, *, kept_is_enough: bool = False) -> R
     """
     result: dict[str, Any] = {outcome.value: taken.outcomes[outcome] for outcome in STORED}
     result["rejected"] = [_rejection(place, issue) for place, issue in zip(taken.places, taken.issues, strict=True)]
-    if taken.outranked:
-        result["outranked"] = taken.outranked
     if kept_is_enough or not taken.issues or taken.stored:
         return json_answer(200, result, request.request_id)
     first = taken.issues[0]

@@ -18,6 +18,7 @@ _PATH_PARAMETERS: Final[dict[str, Schema]] = {
     },
     "vehicle_id": {"description": "The vehicle's id.", "schema": {"type": "string", "minLength": 1}},
     "connection_id": {"description": "The connection's id.", "schema": {"type": "string", "minLength": 1}},
+    "user_id": {"description": "The id of the user.", "schema": {"type": "string", "minLength": 1}},
     "code": {"description": "The signal's code.", "schema": {"enum": sorted(signal.code for signal in CATALOGUE)}},
 }
 _FORM: Final = "application/x-www-form-urlencoded"

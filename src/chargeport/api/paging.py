@@ -21,10 +21,10 @@ def is_asked(query: Query) -> bool:
 
 
 def asked(query: Query, *, default_size: int = 10, max_size: int = MAX_SIZE) -> Page:
-    """The page that the request names. Raises Problem (400)."""
+    """Return the page that the request names; one that is larger than allowed is cut to what is. Raises Problem (400)."""
     given = dict(query)
-    number = _whole(NUMBER, given.get(NUMBER, "1"), MAX_NUMBER)
-    return Page(number, _whole(SIZE, given[SIZE], max_size) if SIZE in given else default_size)
+    number = _whole(NUMBER, given.get(NUMBER, "1"))
+    return Page(number, min(_whole(SIZE, given[SIZE]), max_size) if SIZE in given else default_size)
 
 
 def only_filters(query: Query, *known: str) -> None:
@@ -35,10 +35,10 @@ def only_filters(query: Query, *known: str) -> None:
             raise Problem(MALFORMED, f"{name[:60]!r} is no filter here: {these}.")
 
 
-def _whole(name: str, text: str, most: int) -> int:
-    if text.isascii() and text.isdigit() and len(text) < 12 and 1 <= int(text) <= most:  # noqa: PLR2004
+def _whole(name: str, text: str) -> int:
+    if text.isascii() and text.isdigit() and len(text) < 12 and 1 <= int(text) <= MAX_NUMBER:  # noqa: PLR2004
         return int(text)
-    raise Problem(MALFORMED, f"{name} is a whole number from 1 to {most}, not {text[:40]!r}.")
+    raise Problem(MALFORMED, f"{name} is a whole number from 1 to {MAX_NUMBER}, not {text[:40]!r}.")
 
 
 def whole(total: int) -> dict[str, int]:

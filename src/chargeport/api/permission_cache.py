@@ -34,7 +34,7 @@ class Permits:
 
     async def of(self, grant: Grant, vehicle_id: str, user_id: str | None) -> frozenset[Permission]:
         """What the application (for this user) may do with the car; nothing where it may not know that there is one."""
-        if not grant.connected_only and user_id is None:
+        if user_id is None and grant.sees_all:
             return grant.permissions
         key = (grant.client_id, vehicle_id, user_id)
         found = self._known.get(key)

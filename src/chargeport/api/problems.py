@@ -30,7 +30,7 @@ def body(kind: ErrorKind, detail: str, request_id: str, base_url: str, **more: A
         "statusCode": kind.status,
         "requestId": request_id,
         "resolution": resolution,
-        "suggestedUserMessage": None,
+        "suggestedUserMessage": f"{kind.title}.",  # a text: null ends the Java SDK with an error of its own
     }
 
 

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
-from chargeport.derivation.deriving import OF, PREFIX
-from chargeport.derivation.sessions import SOURCE
+from chargeport.derivation.deriving import OF
+from chargeport.derivation.sessions import RULE as SESSIONS
 from chargeport.derive.live.rules import RULES
 from chargeport.derive.sessions.session import SIGNALS
-from chargeport.signals.definition import Signal
+from chargeport.signals.effective import DERIVED
 
 
 def _member(codes: Iterable[str]) -> str:
@@ -16,22 +16,22 @@ def _member(codes: Iterable[str]) -> str:
 
 
 # Of records and totals, and of values that an older release stored without their inputs: what their rule may go by.
-_MEMBERS: Final = {SOURCE: _member(each.code for each in SIGNALS)} | {
-    PREFIX + rule.label: _member(each.code for each in (*(one.signal for one in rule.inputs), *rule.series)) for rule in RULES
+_MEMBERS: Final = {SESSIONS: _member(each.code for each in SIGNALS)} | {
+    rule.label: _member(each.code for each in (*(one.signal for one in rule.inputs), *rule.series)) for rule in RULES
 }
 
 
-def shown(source: str | None) -> str | None:
-    """What `meta.source` says: a name, or of what was derived the rule alone."""
-    return source.partition(OF)[0] if source is not None and source.startswith(PREFIX) else source
+def shown(source: str | None, rule: str | None) -> str | None:
+    """What `meta.source` says: a name, of what was derived with the rule."""
+    return source if rule is None else f"{DERIVED}:{rule.partition(OF)[0]}"
 
 
-def derived_from(signal: Signal, source: str | None) -> str:
+def derived_from(source: str | None, rule: str | None) -> str:
     """The member of meta that names the inputs; nothing for what was reported. A rule that is gone is told by no inputs."""
-    return _inputs(source or "") if signal.is_derived else ""
+    return _inputs(rule or "") if source == DERIVED else ""
 
 
 @lru_cache(maxsize=1024)
-def _inputs(source: str) -> str:
-    codes = source.partition(OF)[2].split()
-    return _member(codes) if codes else _MEMBERS.get(source, _member(()))
+def _inputs(rule: str) -> str:
+    codes = rule.partition(OF)[2].split()
+    return _member(codes) if codes else _MEMBERS.get(rule, _member(()))

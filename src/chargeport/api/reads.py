@@ -13,12 +13,12 @@ from chargeport.api.instants import AT, asked_at
 from chargeport.api.response import Response, answer
 from chargeport.clock import Clock
 from chargeport.errors import MALFORMED, PERMISSION, SIGNAL_NOT_FOUND, VEHICLE_NOT_FOUND, Problem
-from chargeport.signals.catalogue import BY_CODE, CATALOGUE, TWINS
+from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.definition import Permission, Signal
-from chargeport.signals.held import DERIVED_FIRST, charging_of, held
-from chargeport.signals.state import State, standing
+from chargeport.signals.held import held
+from chargeport.signals.state import State
 from chargeport.store.protocols import Store
-from chargeport.store.records import Vehicle, VehicleStates
+from chargeport.store.records import Vehicle, VehicleSeries
 
 _BY_CODE_ORDER: Final = sorted(CATALOGUE, key=lambda signal: signal.code)
 _GROUPS: Final = {signal.group.lower(): signal.group for signal in CATALOGUE}
@@ -48,7 +48,7 @@ class Reads:
     async def answer(self, ask: Ask) -> Response:
         """The answer to a read of one signal or of all. Raises Problem."""
         grant = self._access.remembered(ask.authorization, self._clock.now()) or await self._access.grant(ask.authorization)
-        if ask.user_id is None and not grant.connected_only:
+        if ask.user_id is None and grant.sees_all:
             permissions = grant.permissions
         else:
             user_id = None if ask.user_id is None else ask.user_id.decode("latin-1")
@@ -63,7 +63,7 @@ class Reads:
         found, state = await self.known(ask, permissions, at)
         return View(found, permissions, self._clock.now() if at is None else at, ask.base).single(state)
 
-    async def known(self, ask: Ask, permissions: frozenset[Permission], at: int | None = None) -> tuple[VehicleStates, State]:
+    async def known(self, ask: Ask, permissions: frozenset[Permission], at: int | None = None) -> tuple[VehicleSeries, State]:
         """What is known of the signal that is asked for, now or at an instant. Raises Problem (403, 404)."""
         code = ask.code or ""
         signal = BY_CODE.get(code)
@@ -73,30 +73,20 @@ class Reads:
         found = await (
             self._store.readings.signal(ask.vehicle_id, signal)
             if at is None
-            else self._store.history.states_at(ask.vehicle_id, at)
+            else self._store.history.series_at(ask.vehicle_id, at)
         )
         if found is None:
             raise _no_vehicle()
         if signal.permission not in permissions:
             raise Problem(PERMISSION, f"Reading {code} needs the permission {signal.permission}.")
-        state = await self._held(found, signal, at)
+        state = held(found.series, signal, self._clock.now() if at is None else at)
         if state is None:
             raise Problem(SIGNAL_NOT_FOUND, _never(code, at))
         return found, state
 
-    async def _held(self, found: VehicleStates, signal: Signal, at: int | None) -> State | None:
-        """The state that speaks for a signal. What we derived is only looked for where what was reported does not hold."""
-        if at is not None:
-            return held(found.states, signal, at)
-        reported, now = found.states.get(signal.key), self._clock.now()
-        if reported is not None and signal not in DERIVED_FIRST and standing(reported, charging_of(found.states), now) is None:
-            return reported
-        twin = await self._store.readings.signal(found.vehicle.id, TWINS[signal])
-        return reported if twin is None else held({**twin.states, **found.states}, signal, now)
-
     async def _all(self, ask: Ask, permissions: frozenset[Permission], at: int | None) -> str:
         found = await (
-            self._store.readings.signals(ask.vehicle_id) if at is None else self._store.history.states_at(ask.vehicle_id, at)
+            self._store.readings.signals(ask.vehicle_id) if at is None else self._store.history.series_at(ask.vehicle_id, at)
         )
         if found is None:
             raise _no_vehicle()
@@ -149,12 +139,12 @@ def _no_vehicle() -> Problem:
     return Problem(VEHICLE_NOT_FOUND, "No vehicle with this id is known to this server.")
 
 
-def _chosen(found: VehicleStates, query: tuple[tuple[str, str], ...], now: int) -> Iterator[State]:
+def _chosen(found: VehicleSeries, query: tuple[tuple[str, str], ...], now: int) -> Iterator[State]:
     """The states that the filters leave, sorted by code."""
     paging.only_filters(query, "filter[group]", "filter[code]")
     wanted = _wanted(dict(query))
     for signal in _BY_CODE_ORDER:
-        state = held(found.states, signal, now)
+        state = held(found.series, signal, now)
         if state is not None and (wanted is None or signal in wanted):
             yield state
 

@@ -41,6 +41,7 @@ from chargeport.errors import (
     UNAUTHORIZED,
     UNAVAILABLE,
     UNSUPPORTED_MEDIA,
+    USER_NOT_FOUND,
     VEHICLE_NOT_FOUND,
     ErrorKind,
 )
@@ -168,10 +169,14 @@ ROUTES: Final = (
     Route(
         method="GET", path="/connections", name="listConnections", tag="Connections", v3=True,
         handler=connections.list_connections, summary="List the application's connections", answer="ConnectionList",
+        detail="An application that sees every vehicle has a connection with each, as a user of its own. Filters may also be"
+        " written as filter[user_id], filter[user.id], filter[vehicle_id], filter[vehicle.id] and filter[mode]; others are"
+        " passed over.",
         parameters=(
-            Parameter("filter[userId]", "Only this user's.", "owner-1"),
+            Parameter("filter[userId]", "Only this user's.", "7d0f5c1e-2a67-4f0b-9f61-0c5d3b1e8a01"),
+            Parameter("filter[user.externalId]", "Only those of the user whom you call so.", "owner-1"),
             Parameter("filter[vehicleId]", "Only to this vehicle.", "0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11"),
-            Parameter("filter[vehicle.mode]", "Only vehicles of this mode.", "live", values=connections.MODES),
+            Parameter("filter[vehicle.mode]", "Only vehicles of this mode: live or simulated.", "live"),
             *_pages(paging.MAX_SIZE), _USER,
         ),
         errors=(MALFORMED, UNAUTHORIZED),
@@ -185,6 +190,11 @@ ROUTES: Final = (
         method="DELETE", path="/connections/{connection_id}", name="deleteConnection", tag="Connections", v3=True,
         handler=connections.delete_connection, summary="End a connection", status=204,
         errors=(UNAUTHORIZED, CONNECTION_NOT_FOUND),
+    ),
+    Route(
+        method="DELETE", path="/users/{user_id}", name="deleteUser", tag="Connections", v3=True,
+        handler=connections.delete_user, summary="End all connections of a user", status=204,
+        errors=(UNAUTHORIZED, USER_NOT_FOUND),
     ),
     Route(
         method="GET", path="/stream", name="streamSignals", tag="Signals", handler=stream.stream_signals,

@@ -157,7 +157,7 @@ def _error() -> Schema:
             "statusCode": {"type": "integer"},
             "requestId": TEXT,
             "resolution": _RESOLUTION,
-            "suggestedUserMessage": nullable("string"),
+            "suggestedUserMessage": {"type": "string"},
         }
     )
 

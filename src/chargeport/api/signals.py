@@ -5,7 +5,6 @@ from chargeport.api.reads import Ask, conditional
 from chargeport.api.request import Request
 from chargeport.api.response import Response
 from chargeport.api.vehicles import permissions
-from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.held import recorded
 
 
@@ -24,11 +23,10 @@ async def read_values(request: Request) -> Response:
     allowed = await permissions(request)
     ask = _ask(request, request.path("code"))
     found, state = await request.context.reads.known(ask, allowed)
-    signal = recorded({**found.states, state.signal.key: state}, BY_CODE[state.signal.code])
+    signal, source = state.signal, recorded(found.series, state.signal)
     asked = Asked.of(request.query)
-    page = await page_of(
-        request.context.store.history, ask.vehicle_id, signal, asked, allowed=allowed, now=request.context.clock.now()
-    )
+    history, now = request.context.store.history, request.context.clock.now()
+    page = await page_of(history, ask.vehicle_id, signal, asked, source=source, allowed=allowed, now=now)
     path = f"{request.base}/v3/vehicles/{ask.vehicle_id}/signals/{signal.code}/values"
     return conditional(document(page, signal, asked, path, request.query).encode(), ask)
 

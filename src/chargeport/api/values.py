@@ -17,7 +17,7 @@ def change(signal: Signal, run: Run, permissions: frozenset[Permission]) -> str:
         assert run.value is not None  # noqa: S101  (a run has the one or the other)
         told = f'"body":{body(signal, run.value, permissions)}'
     times = f'"oemUpdatedAt":"{iso(run.observed_at)}","retrievedAt":"{iso(run.received_at)}"'
-    return f'{{{told},"meta":{{{times},"source":{quoted(shown(run.source))}{derived_from(signal, run.source)}}}}}'
+    return f'{{{told},"meta":{{{times},"source":{quoted(shown(run.source, run.rule))}{derived_from(run.source, run.rule)}}}}}'
 
 
 def bucket(signal: Signal, filled: Bucket, step_ms: int, permissions: frozenset[Permission]) -> str:

@@ -13,7 +13,7 @@ from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.definition import Permission, Signal
 from chargeport.signals.held import charging_of, held
 from chargeport.signals.state import State, standing
-from chargeport.store.records import VehicleStates
+from chargeport.store.records import VehicleSeries
 
 DEFAULT_SIZE: Final = 50
 MAX_SIZE: Final = 1000
@@ -24,7 +24,11 @@ async def list_vehicles(request: Request) -> Response:
     grant = await request.grant()
     paging.only_filters(request.query)
     page = paging.asked(request.query, default_size=DEFAULT_SIZE, max_size=MAX_SIZE)
-    found, total = await request.context.store.vehicles.vehicles(page, grant.client_id if grant.connected_only else None)
+    found, total = await request.context.store.vehicles.vehicles(
+        page,
+        connected_to=grant.client_id if grant.connected_only else None,
+        not_ended_by=grant.client_id if grant.has_ended else None,
+    )
     data = ",".join(vehicle_resource(vehicle, request.base) for vehicle in found)
     links = paging.links(f"{request.base}/v3/vehicles", page, total, request.query)
     body = f'{{"data":[{data}],"meta":{paging.text(paging.meta(page, total))},"links":{paging.text(links)}}}'
@@ -53,20 +57,20 @@ async def permissions(request: Request) -> frozenset[Permission]:
     return await request.context.access.permissions(grant, request.path("vehicle_id"), request.user_id)
 
 
-def coverage(found: VehicleStates, allowed: frozenset[Permission], now: int) -> dict[str, Any]:
+def coverage(found: VehicleSeries, allowed: frozenset[Permission], now: int) -> dict[str, Any]:
     """The document on what each signal of a car can tell a reader with these permissions."""
     data = [_covered(signal, found, allowed, now) for signal in CATALOGUE]
     return {"data": data, "meta": {"totalCount": len(data)}}
 
 
-def _covered(signal: Signal, found: VehicleStates, allowed: frozenset[Permission], now: int) -> dict[str, Any]:
+def _covered(signal: Signal, found: VehicleSeries, allowed: frozenset[Permission], now: int) -> dict[str, Any]:
     entry: dict[str, Any] = {"code": signal.code, "name": signal.name, "group": signal.group}
-    state = held(found.states, signal, now)
+    state = held(found.series, signal, now)
     if signal.permission not in allowed:
         return entry | {"status": "NOT_PERMITTED", "reason": f"The permission {signal.permission} is missing."}
     if state is None:
         return entry | {"status": "NOT_REPORTED", "reason": "No source has reported it for this vehicle yet."}
-    stands = standing(state, charging_of(found.states), now)
+    stands = standing(state, charging_of(found.series), now)
     if stands is None:
         return entry | {"status": "SUCCESS"} | _provenance(state, now)
     return entry | {"status": stands.reason, "reason": WORDINGS[stands.reason].detail} | _provenance(state, now)
@@ -75,6 +79,6 @@ def _covered(signal: Signal, found: VehicleStates, allowed: frozenset[Permission
 def _provenance(state: State, now: int) -> dict[str, Any]:
     """When the last value was observed, how old that is, and who said so."""
     if state.observed_at is None:
-        return {"source": state.absence_source}
+        return {"source": shown(state.absence_source, state.rule)}
     age_s = max(0, now - state.observed_at) // 1000
-    return {"oemUpdatedAt": iso(state.observed_at), "ageSeconds": age_s, "source": shown(state.source)}
+    return {"oemUpdatedAt": iso(state.observed_at), "ageSeconds": age_s, "source": shown(state.source, state.rule)}

@@ -16,6 +16,7 @@ from chargeport.signals.definition import READS, Permission
 from chargeport.store.protocols import Store
 from chargeport.store.records import Application
 
+SPARE: Final = ("created", "vehicles", "revoked")
 ONCE: Final = "These secrets are not shown again."
 
 group = typer.Typer(help="Applications: who may use the API.", no_args_is_help=True)
@@ -57,7 +58,7 @@ def list_applications(*, database: Database = None, as_json: Json = False) -> No
          ago(one.created_at, now), ago(one.revoked_at, now) or "no")
         for one in found
     ]  # fmt: skip
-    print_table(columns, rows, "There is no application yet: chargeport app create NAME makes one.")
+    print_table(columns, rows, "There is no application yet: chargeport app create NAME makes one.", spare=SPARE)
 
 
 @group.command("rotate")

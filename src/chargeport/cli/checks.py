@@ -85,11 +85,11 @@ def database(file: Path) -> Iterator[Check]:
 
 
 async def _opened(file: Path) -> list[Check]:
-    from chargeport.store.sqlite import SqliteStore, engine
+    from chargeport.store.sqlite import SqliteStore, engine, migrations
 
     connection = engine.connect(file)
     try:
-        has, knows = engine.version(connection), engine.migrations()[-1][0]
+        has, knows = migrations.version(connection), migrations.migrations()[-1][0]
     finally:
         connection.close()
     if has < knows:

@@ -18,7 +18,7 @@ from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.definition import Permission
 from chargeport.signals.held import held
 from chargeport.store.protocols import Store
-from chargeport.store.records import Vehicle, VehicleStates
+from chargeport.store.records import Vehicle, VehicleSeries
 
 Maybe = Annotated[
     str | None, typer.Argument(metavar="[VEHICLE]", help="Id, VIN or alias; else all, a line each.", show_default=False)
@@ -46,7 +46,7 @@ def coverage(*, vehicle: Maybe = None, database: Database = None, as_json: Json 
         print_json(document(found, frozenset(Permission), now))
         return
     say(f"{described(found.vehicle)}  {found.vehicle.id}", "bold")
-    print_table(rows.COLUMNS, (rows.row(signal, found, now) for signal in CATALOGUE))
+    rows.print_rows(rows.row(signal, found, now) for signal in CATALOGUE)
 
 
 async def _summaries(store: Store) -> list[Summary]:
@@ -55,9 +55,9 @@ async def _summaries(store: Store) -> list[Summary]:
     return [_summary(each, now) for each in found if each is not None]
 
 
-def _summary(found: VehicleStates, now: int) -> Summary:
-    counts = Counter(rows.status(held(found.states, signal, now), found, now) for signal in CATALOGUE)
-    heard = [state.received_at for state in found.states.values() if state.received_at is not None]
+def _summary(found: VehicleSeries, now: int) -> Summary:
+    counts = Counter(rows.status(held(found.series, signal, now), found, now) for signal in CATALOGUE)
+    heard = [state.received_at for states in found.series.values() for state in states if state.received_at is not None]
     return Summary(found.vehicle, counts, max(heard, default=None))
 
 
@@ -71,8 +71,8 @@ def _print_all(summaries: list[Summary], as_json: bool) -> None:
          each.counts[rows.NOT_REPORTED], ago(each.heard_at, now))
         for each in summaries
     ]  # fmt: skip
-    columns = ("vehicle", "", "with a value", "without, and why", "never reported", "last heard of")
-    print_table(columns, lines, "There is no vehicle yet: chargeport vehicle add makes one known.")
+    columns = ("vehicle", "", "values", "without, and why", "never", "last heard of")
+    print_table(columns, lines, "There is no vehicle yet: chargeport vehicle add makes one known.", short={"vehicle": 8})
 
 
 def _others(counts: Counter[str]) -> str:

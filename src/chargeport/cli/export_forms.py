@@ -45,7 +45,7 @@ def line(seen: Sighting, *, bare: bool) -> str:
     heard = ""
     if not bare:
         received = "" if seen.received_at is None else f'"receivedAt":"{iso(seen.received_at)}",'
-        heard = received + ("" if seen.source is None else f'"source":{quoted(seen.source)},')
+        heard = received + f'"source":{quoted(seen.source)},'
     if seen.absence is not None:
         said = _STATUS[seen.absence]
     else:

@@ -8,14 +8,13 @@ import typer
 from chargeport.api import values
 from chargeport.api.absences import WORDINGS
 from chargeport.api.aggregation import MAX_BUCKETS, Bucket, buckets
-from chargeport.api.envelope import iso
 from chargeport.api.history import RAW, Asked, Page, document, grid_of
 from chargeport.api.instants import duration_ms
 from chargeport.api.provenance import shown
 from chargeport.cli import typed
 from chargeport.cli.ages import long
 from chargeport.cli.database import with_store
-from chargeport.cli.finding import vehicle_called
+from chargeport.cli.local_clock import local
 from chargeport.cli.options import Database, Json, VehicleName
 from chargeport.cli.output import NOTHING, console, print_json, print_table, say
 from chargeport.cli.plot import levels, plot
@@ -26,7 +25,7 @@ from chargeport.clock import SystemClock
 from chargeport.errors import Problem
 from chargeport.signals.definition import Kind, Permission, Signal
 from chargeport.signals.held import recorded
-from chargeport.store.protocols import Store
+from chargeport.store.protocols import History, Store
 from chargeport.store.records import Place, Run, Vehicle
 
 MAX_LIMIT: Final = 10_000
@@ -74,64 +73,73 @@ def history(
     database: Database = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Show what a signal was: its changes, newest last; with --resolution, what stretches of time were like."""
-    meant = named(code)
+    signal = named(code)
     asked, now = Asked(start, end, resolution, limit, None), SystemClock().now()
 
-    async def look(store: Store) -> tuple[Signal, Found]:
-        signal = recorded((await states_of(store, vehicle)).states, meant)
-        return signal, await _found(store, vehicle, signal, asked, now)
+    async def look(store: Store) -> Found:
+        return await _found(store, vehicle, signal, asked, now)
 
-    signal, found = with_store(database, look)
+    found = with_store(database, look)
     if as_json:
         print_json(msgspec.Raw(_document(found, signal, asked).encode()))
         return
     say(f"{described(found.vehicle)}  {found.vehicle.id}  {signal.code}", "bold")
     if any(level is not None for level in found.plotted):
-        say(plot(found.plotted, signal))
+        say(plot(found.plotted, signal, console().width))
     empty = "Nothing was reported in that time."
     if resolution is None:
-        print_table(("time", "value", "for", "source", "why not"), _changes(signal, found, now), empty)
+        least = "source" if any(run.absence is not None for run in found.runs) else "why not"
+        columns = ("time", "value", "for", "source", "why not")
+        print_table(columns, _changes(signal, found, now), empty, spare=(least,))
     else:
-        print_table(("from", "changes", *_COLUMNS[signal.kind], "last", "held for"), _stretches(signal, found), empty)
+        print_table(
+            ("from", "changes", *_COLUMNS[signal.kind], "last", "held for"),
+            _stretches(signal, found),
+            empty,
+            spare=("changes",),
+        )
 
 
 async def _found(store: Store, name: str, signal: Signal, asked: Asked, now: int) -> Found:
-    vehicle = await vehicle_called(store, name)
+    states = await states_of(store, name)
+    vehicle, source = states.vehicle, recorded(states.series, signal)
     runs: list[Run] = []
     filled: list[Bucket] = []
     followed_at, begun_at = None, now
     if asked.step_ms is not None:
-        grid = await grid_of(store.history, vehicle.id, signal, asked, now)
-        filled = (await buckets(store.history, vehicle.id, signal, grid, MAX_BUCKETS)).found[-asked.size :]
+        grid = await grid_of(store.history, vehicle.id, signal, asked, source=source, now=now)
+        filled = (await buckets(store.history, vehicle.id, signal, grid, MAX_BUCKETS, source=source)).found[-asked.size :]
         begun_at = filled[0].start if filled else now
-    elif runs := await _newest(store, vehicle.id, signal, asked, now):
-        behind = await store.history.history(vehicle.id, signal, after=Place(runs[-1].observed_at, runs[-1].position), limit=1)
+    elif runs := await _newest(store.history, vehicle.id, signal, asked, source=source, now=now):
+        last = Place(runs[-1].observed_at, runs[-1].position)
+        behind = await store.history.history(vehicle.id, signal, source=source, after=last, limit=1)
         followed_at, begun_at = behind[0].observed_at if behind else None, runs[0].observed_at
     plotted: list[float | None] = []
     if signal.kind in (Kind.QUANTITY, Kind.COUNT) and console().is_terminal:
-        plotted = await levels(store.history, vehicle.id, signal, begun_at, min(now + 1, asked.to_at or now + 1))
+        end = min(now + 1, asked.to_at or now + 1)
+        plotted = await levels(store.history, vehicle.id, signal, begun_at, end, source=source)
     return Found(vehicle, runs, filled, followed_at, plotted)
 
 
-async def _newest(store: Store, vehicle_id: str, signal: Signal, asked: Asked, now: int) -> list[Run]:
+async def _newest(history: History, vehicle_id: str, signal: Signal, asked: Asked, *, source: str, now: int) -> list[Run]:
     """The newest changes that are asked for: those of a day, or of ever longer before that if they are too few."""
-    first = await store.history.history(vehicle_id, signal, asked.from_at, asked.to_at, limit=1)
+    first = await history.history(vehicle_id, signal, asked.from_at, asked.to_at, source=source, limit=1)
     end = now + DAY_MS if asked.to_at is None else asked.to_at  # a car's clock may run ahead of ours
     length_ms = 2 * DAY_MS
     while first:
         start = max(first[0].observed_at, end - length_ms)
-        runs = await _all(store, vehicle_id, signal, start, end)
+        runs = await _all(history, vehicle_id, signal, start, end, source=source)
         if len(runs) >= asked.size or start == first[0].observed_at:
             return runs[-asked.size :]
         length_ms *= 4
     return []
 
 
-async def _all(store: Store, vehicle_id: str, signal: Signal, start: int, end: int) -> list[Run]:
+async def _all(history: History, vehicle_id: str, signal: Signal, start: int, end: int, *, source: str) -> list[Run]:
     runs: list[Run] = []
     while True:
         after = Place(runs[-1].observed_at, runs[-1].position) if runs else None
-        part = await store.history.history(vehicle_id, signal, start, end, after=after, limit=PORTION)
+        part = await history.history(vehicle_id, signal, start, end, source=source, after=after, limit=PORTION)
         runs += part
         if len(part) < PORTION:
             return runs
@@ -140,9 +148,15 @@ async def _all(store: Store, vehicle_id: str, signal: Signal, start: int, end: i
 def _changes(signal: Signal, found: Found, now: int) -> list[tuple[str | None, ...]]:
     ends = [*(run.observed_at for run in found.runs[1:]), found.followed_at][: len(found.runs)]
     return [
-        (iso(run.observed_at), _value(signal, run), _for(run.observed_at, end, now), shown(run.source), _why_not(run))
+        (
+            local(run.observed_at),
+            _value(signal, run),
+            _for(run.observed_at, end, now),
+            shown(run.source, run.rule),
+            _why_not(run),
+        )
         for run, end in zip(found.runs, ends, strict=True)
-    ]
+    ]  # fmt: skip
 
 
 def _value(signal: Signal, run: Run) -> str:
@@ -169,7 +183,7 @@ _COLUMNS: Final[dict[Kind, tuple[str, ...]]] = {
 
 def _stretches(signal: Signal, found: Found) -> list[tuple[Any, ...]]:
     return [
-        (iso(each.start), each.changes, *_told(signal, each), in_words(signal, each.last), long(each.total_ms / 1000))
+        (local(each.start), each.changes, *_told(signal, each), in_words(signal, each.last), long(each.total_ms / 1000))
         for each in found.buckets
     ]
 

@@ -7,13 +7,13 @@ from chargeport.cli.output import print_json, say
 
 def migrate(*, database: Database = None, as_json: Json = False) -> None:
     """Bring the database's schema up to date, or make a new database. The server does the same when it starts."""
-    from chargeport.store.sqlite import engine
+    from chargeport.store.sqlite import engine, migrations
 
     file = resolved(database)
     connection = engine.connect(file, create=True)
     try:
-        taken = engine.migrate(connection, file)
-        schema = engine.version(connection)
+        taken = migrations.migrate(connection, file)
+        schema = migrations.version(connection)
     finally:
         connection.close()
     if as_json:

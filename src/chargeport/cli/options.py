@@ -37,4 +37,7 @@ ClientId = Annotated[
 VehicleName = Annotated[
     str, typer.Argument(metavar="VEHICLE", help="Its id, its VIN or one of its aliases.", show_default=False)
 ]
+Fleet = Annotated[
+    str | None, typer.Argument(metavar="[VEHICLE]", help="Its id, VIN, alias or name; else all.", show_default=False)
+]
 Label = Annotated[str, typer.Argument(metavar="NAME", parser=typed.label, help="1 to 128 characters.", show_default=False)]

@@ -5,11 +5,11 @@ from typing import Annotated, Final
 import msgspec
 import typer
 
-from chargeport.cli import rows
+from chargeport.cli import fleet_signals, rows
 from chargeport.cli.database import with_store
 from chargeport.cli.finding import vehicle_called
-from chargeport.cli.options import Database, Json, VehicleName
-from chargeport.cli.output import print_facts, print_json, print_table, say
+from chargeport.cli.options import Database, Fleet, Json
+from chargeport.cli.output import print_facts, print_json, say
 from chargeport.cli.typed import quoted
 from chargeport.cli.vehicles import described
 from chargeport.clock import SystemClock
@@ -18,7 +18,7 @@ from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.definition import Kind, Permission, Signal
 from chargeport.signals.held import held
 from chargeport.store.protocols import Store
-from chargeport.store.records import VehicleStates
+from chargeport.store.records import VehicleSeries
 
 _BY_SHORT_NAME: Final = {signal.code.partition("-")[2]: signal for signal in CATALOGUE}
 
@@ -27,8 +27,14 @@ Code = Annotated[
 ]
 
 
-def signals(*, vehicle: VehicleName, code: Code = None, database: Database = None, as_json: Json = False) -> None:
-    """Show the signals of a vehicle that have a value or a known error; with CODE one of them, whole."""
+def signals(*, vehicle: Fleet = None, code: Code = None, database: Database = None, as_json: Json = False) -> None:
+    """Show the signals of a vehicle that have a value or a known error; with CODE one of them, whole.
+
+    Without VEHICLE a line for each vehicle; with a CODE in its place that signal of each.
+    """
+    if vehicle is None or (code is None and is_code(vehicle)):
+        fleet_signals.show(None if vehicle is None else named(vehicle), database, as_json)
+        return
     signal = None if code is None else named(code)
     if as_json:
         print_json(msgspec.Raw(with_store(database, lambda store: _document(store, vehicle, signal)).encode()))
@@ -38,17 +44,17 @@ def signals(*, vehicle: VehicleName, code: Code = None, database: Database = Non
     if signal is not None:
         _print_one(signal, found, now)
         return
-    known = sorted((each for each in CATALOGUE if held(found.states, each, now) is not None), key=lambda each: each.code)
+    known = sorted((each for each in CATALOGUE if held(found.series, each, now) is not None), key=lambda each: each.code)
     if known:
         say(f"{described(found.vehicle)}  {found.vehicle.id}", "bold")
     empty = f"Nothing was reported of {described(found.vehicle)} ({found.vehicle.id}) yet."
-    print_table(rows.COLUMNS, (rows.row(each, found, now) for each in known), empty)
+    rows.print_rows((rows.row(each, found, now) for each in known), empty)
 
 
-async def states_of(store: Store, name: str) -> VehicleStates:
+async def states_of(store: Store, name: str) -> VehicleSeries:
     """A car, by any of its names, with all that is known of it. Raises NotFoundError."""
     vehicle = await vehicle_called(store, name)
-    return await store.readings.signals(vehicle.id) or VehicleStates(vehicle, {})
+    return await store.readings.signals(vehicle.id) or VehicleSeries(vehicle, {})
 
 
 async def _document(store: Store, name: str, signal: Signal | None) -> str:
@@ -62,6 +68,11 @@ async def _document(store: Store, name: str, signal: Signal | None) -> str:
     return await Reads(store, Access(store, clock), clock).document(ask, frozenset(Permission))
 
 
+def is_code(text: str) -> bool:
+    """Whether a text is a signal's code, with or without its group."""
+    return text.lower() in BY_CODE or text.lower() in _BY_SHORT_NAME
+
+
 def named(code: str) -> Signal:
     """The signal with this code, with or without its group. Raises NotFoundError."""
     signal = BY_CODE.get(code.lower()) or _BY_SHORT_NAME.get(code.lower())
@@ -70,11 +81,11 @@ def named(code: str) -> Signal:
     return signal
 
 
-def _print_one(signal: Signal, found: VehicleStates, now: int) -> None:
+def _print_one(signal: Signal, found: VehicleSeries, now: int) -> None:
     from chargeport.api.envelope import iso
 
     row = rows.row(signal, found, now)
-    state = held(found.states, signal, now)
+    state = held(found.series, signal, now)
     facts = {"signal": f"{signal.code} ({signal.name})", "meaning": signal.summary, "value": row.value, "age": row.age}
     if state is not None and state.observed_at is not None:
         facts["observed"] = iso(state.observed_at)

@@ -89,14 +89,12 @@ class Tally:
     def __init__(self) -> None:
         self.messages = 0
         self.rejected = 0
-        self.outranked = 0
         self.outcomes: Counter[Outcome] = Counter()
         self.kinds: Counter[tuple[str, str]] = Counter()
 
     def add(self, taken: "Taken") -> None:
         """Count these too."""
         self.outcomes.update(taken.outcomes)
-        self.outranked += taken.outranked
         self.rejected += len(taken.issues)
         self.kinds.update((issue.subject, issue.detail) for issue in taken.issues)
 
@@ -107,7 +105,6 @@ class Tally:
         return {
             "messages": self.messages,
             **{outcome.value: self.outcomes[outcome] for outcome in STORED},
-            "outranked": self.outranked,
             "rejected": self.rejected,
             "issues": [
                 {"subject": subject, "detail": detail, "count": number}

@@ -69,7 +69,6 @@ def sentence(state: SourceState, live: bool, now: int) -> str:
         return f"the server does not run; it was {state.condition}, heard {state.messages} messages"
     heard = f"{state.messages} messages, {state.per_second:g}/s, last {ago(state.last_message_at, now) or 'never'}"
     heard += f", {state.rejected} not understood (chargeport source issues)" if state.rejected else ""
-    heard += f", {state.outranked} outranked" if state.outranked else ""
     heard += f", {state.lag} waiting there" if state.lag else ""
     if state.left:
         vehicle, count = min(state.left.items(), key=lambda each: each[1])
@@ -149,7 +148,7 @@ def issues(
         return
     rows = [(*_told(each, now), each.issue.raw) if raw else _told(each, now) for each in found]
     columns = ("source", "vehicle", "subject", "what is wrong", "count", "last") + (("message",) if raw else ())
-    print_table(columns, rows, "Everything was understood.")
+    print_table(columns, rows, "Everything was understood.", spare=("message",))
     if total > len(found):
         say(f"and {total - len(found)} more: --limit {total} shows all.")
 

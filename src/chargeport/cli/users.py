@@ -14,7 +14,7 @@ from chargeport.cli.output import confirm, print_json, print_table, say
 from chargeport.cli.vehicles import ERASED, TRACES
 from chargeport.errors import NotFoundError
 from chargeport.store.protocols import Store
-from chargeport.store.records import Connection, Erased
+from chargeport.store.records import Connection, Erased, user_uuid_of
 from chargeport.store.sign_in import PageSession, User
 
 UserName = Annotated[str, typer.Argument(metavar="USER", help="As user list shows them.", show_default=False)]
@@ -81,7 +81,7 @@ def remove(
     """Erase a user: sign-in, connections, and the vehicles that were theirs alone with everything stored of them."""
 
     async def run(store: Store) -> tuple[list[Connection], dict[str, Erased], bool] | None:
-        mine = await every(lambda page: store.access.connections(page, user_id=user))
+        mine = await every(lambda page: store.access.connections(page, user_uuid=user_uuid_of(user)))
         if not mine and await store.sign_in.user(user) is None:
             raise NotFoundError(f"No user is called {typed.quoted(user)}: chargeport user list shows those there are.")
         theirs = [each for each in {one.vehicle.id for one in mine} if vehicles and await _is_alone(store, each, user)]
@@ -107,7 +107,7 @@ def remove(
 
 async def _is_alone(store: Store, vehicle_id: str, user: str) -> bool:
     connections = await every(lambda page: store.access.connections(page, vehicle_id=vehicle_id))
-    return all(each.user_id == user for each in connections)
+    return all(each.user_uuid == user_uuid_of(user) for each in connections)
 
 
 def _tell(user: str, connections: list[Connection], erased: dict[str, Erased], wiped: bool, *, as_json: bool) -> None:

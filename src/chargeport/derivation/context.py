@@ -9,25 +9,26 @@ from chargeport.derivation.vehicles import Cars
 from chargeport.derive.live.inputs import Observed, OpenSession, Sample, Scene
 from chargeport.derive.live.rules import RULES
 from chargeport.derive.tracks import Tracks, samples
-from chargeport.signals.catalogue import IS_CHARGING
+from chargeport.signals.catalogue import BY_KEY, IS_CHARGING
 from chargeport.signals.definition import Signal
-from chargeport.signals.held import charging_of, held
+from chargeport.signals.held import charging_of, held, reported_of
 from chargeport.signals.state import standing
 from chargeport.store.protocols import Store
-from chargeport.store.records import VehicleStates
+from chargeport.store.records import VehicleSeries
 
 DERIVABLE: Final = frozenset(rule.signal for rule in RULES)
 LONGEST_MS: Final = 3 * 24 * 3_600_000  # of a session that is looked back on
 MAX_COURSES: Final = 2_000  # remembered at once, of some 30 kB each; who has more cars charging reads more often
 
 
-def reported(found: VehicleStates, now: int) -> dict[Signal, Observed]:
+def reported(found: VehicleSeries, now: int) -> dict[Signal, Observed]:
     """The reported values that stand now."""
-    charging = charging_of(found.states)
+    charging = charging_of(found.series)
+    states = [reported_of(found.series, BY_KEY[key]) for key in found.series]
     return {
         state.signal: Observed(state.value, state.observed_at, state.source or "")
-        for state in found.states.values()
-        if not state.signal.is_derived
+        for state in states
+        if state is not None
         and state.value is not None
         and state.observed_at is not None
         and standing(state, charging, now) is None
@@ -42,7 +43,7 @@ class Scenes:
         self._cars = cars
         self._courses: dict[str, Course] = {}
 
-    async def of(self, found: VehicleStates, now: int) -> Scene | None:
+    async def of(self, found: VehicleSeries, now: int) -> Scene | None:
         """The scene of a car; None where every signal that could be derived was reported, or nothing was."""
         values = reported(found, now)
         if not values or values.keys() >= DERIVABLE:
@@ -50,7 +51,7 @@ class Scenes:
         session = await self._session(found, values, now)
         return Scene(values, session, await self._cars.facts(found, has_session=session is not None))
 
-    async def _session(self, found: VehicleStates, values: dict[Signal, Observed], now: int) -> OpenSession | None:
+    async def _session(self, found: VehicleSeries, values: dict[Signal, Observed], now: int) -> OpenSession | None:
         """What was measured since charging began; None where nothing says that the car charges."""
         began_at = await self._began_at(found, now)
         if began_at is None:
@@ -76,9 +77,9 @@ class Scenes:
             del self._courses[next(iter(self._courses))]
         return course
 
-    async def _began_at(self, found: VehicleStates, now: int) -> int | None:
+    async def _began_at(self, found: VehicleSeries, now: int) -> int | None:
         """When the session that goes on began: as the sessions know it, or as charging turned true."""
-        is_charging = held(found.states, IS_CHARGING, now)
+        is_charging = held(found.series, IS_CHARGING, now)
         if is_charging is not None and is_charging.value is False:
             return None
         open_ones = [

@@ -7,16 +7,15 @@ from chargeport.derivation.context import DERIVABLE, Scenes, reported
 from chargeport.derive.live.rule import Derived
 from chargeport.derive.live.rules import derive
 from chargeport.derive.live.view import ENERGY_ADDED
-from chargeport.signals.catalogue import BY_KEY, TWINS
 from chargeport.signals.definition import Signal
-from chargeport.signals.held import charging_of
+from chargeport.signals.effective import DERIVED
+from chargeport.signals.held import charging_of, derived_of, reported_of
 from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
-from chargeport.signals.state import stale_at, standing
+from chargeport.signals.state import State, stale_at, standing
 from chargeport.store.protocols import Store
-from chargeport.store.records import VehicleStates
+from chargeport.store.records import VehicleSeries
 
-PREFIX: Final = "derived:"  # of the source that a derived value names; its rule follows
-OF: Final = " of "  # and then the codes that this value rests on: `derived:wattage/voltage-amperage@1 of charge-voltage …`
+OF: Final = " of "  # between a rule and the codes that a value rests on: `wattage/voltage-amperage@1 of charge-voltage …`
 
 _STAYS: Final = frozenset({ENERGY_ADDED})  # it is of the last session as well
 
@@ -35,7 +34,7 @@ class Deriver:
         if found is None:
             return [], None, False
         is_wanting = scene is not None or not reported(found, now).keys() >= DERIVABLE
-        if scene is None and not any(BY_KEY[key].is_derived for key in found.states):
+        if scene is None and not any(each.source == DERIVED for states in found.series.values() for each in states):
             return [], None, is_wanting
         derived = [] if scene is None else derive(scene, now)
         entries: list[Entry] = [_reading(vehicle_id, each, now) for each in derived if _is_news(found, each)]
@@ -44,53 +43,56 @@ class Deriver:
 
 
 def _reading(vehicle_id: str, derived: Derived, now: int) -> Reading:
-    signal = TWINS[derived.signal]
-    return Reading(vehicle_id, signal, derived.value, derived.observed_at, now, _source(derived))
+    return Reading(vehicle_id, derived.signal, derived.value, derived.observed_at, now, DERIVED, _rule(derived))
 
 
-def _source(derived: Derived) -> str:
+def _rule(derived: Derived) -> str:
     """The rule and what it went by this time: of the inputs that a rule may heed, not all need be there."""
     codes = " ".join(signal.code for signal in derived.inputs)
-    return PREFIX + derived.rule + (OF + codes if codes else "")
+    return derived.rule + (OF + codes if codes else "")
 
 
-def _is_news(found: VehicleStates, derived: Derived) -> bool:
-    """Whether the twin does not say so already."""
-    twin = found.states.get(TWINS[derived.signal].key)
-    if twin is None or twin.observed_at is None:
+def _is_news(found: VehicleSeries, derived: Derived) -> bool:
+    """Whether what was derived before does not say so already."""
+    known = derived_of(found.series, derived.signal)
+    if known is None or known.observed_at is None:
         return True
-    is_absent = twin.absence_at is not None and twin.absence_at > twin.observed_at
-    return is_absent or derived.observed_at > twin.observed_at or derived.value != twin.value
+    is_absent = known.absence_at is not None and known.absence_at > known.observed_at
+    return is_absent or derived.observed_at > known.observed_at or derived.value != known.value
 
 
-def _withdrawn(found: VehicleStates, derived: set[Signal], now: int) -> Iterator[Absence]:
-    """An absence for each twin that stands although nothing leads to it now. What somebody reports instead is left alone."""
-    charging = charging_of(found.states)
-    heard_at = max((state.observed_at or 0 for state in found.states.values() if not state.signal.is_derived), default=0)
+def _withdrawn(found: VehicleSeries, derived: set[Signal], now: int) -> Iterator[Absence]:
+    """An absence for each derived value that stands although nothing leads to it now and nobody reports the signal."""
+    charging = charging_of(found.series)
+    heard_at = max((state.observed_at or 0 for state in _reported(found)), default=0)
     for signal in DERIVABLE - derived - _STAYS:
-        twin, told = found.states.get(TWINS[signal].key), found.states.get(signal.key)
-        if twin is None or twin.observed_at is None or standing(twin, charging, now) is not None:
+        known, told = derived_of(found.series, signal), reported_of(found.series, signal)
+        if known is None or known.observed_at is None or standing(known, charging, now) is not None:
             continue
         if told is not None and told.value is not None and standing(told, charging, now) is None:
             continue
-        at = max(twin.observed_at + 1, min(heard_at, now) if heard_at > twin.observed_at else _silent_since(found, now))
+        at = max(known.observed_at + 1, min(heard_at, now) if heard_at > known.observed_at else _silent_since(found, now))
         reason = AbsenceReason.UNREACHABLE
-        yield Absence(found.vehicle.id, twin.signal, reason, at, now, twin.source or PREFIX)
+        yield Absence(found.vehicle.id, signal, reason, at, now, DERIVED, known.rule)
 
 
-def _live(found: VehicleStates) -> Iterator[int]:
+def _reported(found: VehicleSeries) -> Iterator[State]:
+    return (each for states in found.series.values() for each in states if each.source != DERIVED)
+
+
+def _live(found: VehicleSeries) -> Iterator[int]:
     """When each reported live value stops being fresh."""
-    for state in found.states.values():
-        ends_at = None if state.signal.is_derived else stale_at(state)
+    for state in _reported(found):
+        ends_at = stale_at(state)
         if ends_at is not None:
             yield ends_at
 
 
-def _silent_since(found: VehicleStates, now: int) -> int:
+def _silent_since(found: VehicleSeries, now: int) -> int:
     """The newest instant at which a reported live value went stale; now, where none has."""
     return max((ends_at for ends_at in _live(found) if ends_at <= now), default=now)
 
 
-def _next_silence(found: VehicleStates, now: int) -> int | None:
+def _next_silence(found: VehicleSeries, now: int) -> int | None:
     """When the next reported live value will go stale, unless it is heard again."""
     return min((ends_at for ends_at in _live(found) if ends_at > now), default=None)

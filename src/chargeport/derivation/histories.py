@@ -5,6 +5,7 @@ from typing import Final
 
 from chargeport.derive.tracks import Piece, Track, Tracks
 from chargeport.signals.definition import Signal
+from chargeport.signals.effective import DERIVED
 from chargeport.store.protocols import History
 from chargeport.store.records import Run
 
@@ -18,15 +19,33 @@ async def tracks(history: History, vehicle_id: str, signals: Iterable[Signal], f
 
 
 async def track(history: History, vehicle_id: str, signal: Signal, from_at: int, to_at: int, *, every: bool = True) -> Track:
-    """One signal's track; `every`: with all sightings, else the first and the last of each piece."""
+    """What all sources reported of a signal; `every`: with all sightings, else the first and the last of each piece."""
+    found: list[Run] = []
+    for source in await history.sources_of(vehicle_id, signal):
+        if source != DERIVED:
+            found += await _runs(history, vehicle_id, signal, from_at, to_at, source=source, every=every)
+    found.sort(key=lambda run: (run.observed_at, run.position))
+    return Track(signal, tuple(map(_piece, found)))
+
+
+async def first_at(history: History, vehicle_id: str, signal: Signal) -> int | None:
+    """When a signal was reported first; None where nothing of it is kept."""
+    sources = [source for source in await history.sources_of(vehicle_id, signal) if source != DERIVED]
+    firsts = [await history.history(vehicle_id, signal, source=source, limit=1) for source in sources]
+    return min((first[0].observed_at for first in firsts if first), default=None)
+
+
+async def _runs(
+    history: History, vehicle_id: str, signal: Signal, from_at: int, to_at: int, *, source: str, every: bool
+) -> list[Run]:
     found: dict[int, Run] = {}
     begin = from_at
     while True:
-        runs = await history.pieces(vehicle_id, signal, begin, to_at, limit=PORTION, every=every)
+        runs = await history.pieces(vehicle_id, signal, begin, to_at, source=source, limit=PORTION, every=every)
         fresh = [run for run in runs if run.position not in found]
         found |= {run.position: run for run in fresh}
         if len(runs) < PORTION or not fresh:
-            return Track(signal, tuple(map(_piece, found.values())))
+            return list(found.values())
         begin = runs[-1].observed_at  # again, for several may begin at one instant
 
 

@@ -22,16 +22,18 @@ from chargeport.derive.sessions.session import SIGNALS, Session
 from chargeport.derive.sessions.window import Window, recomputed
 from chargeport.derive.tracks import Tracks
 from chargeport.signals import bodies
-from chargeport.signals.catalogue import BY_CODE, TWINS
+from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Signal, Value
+from chargeport.signals.effective import DERIVED
+from chargeport.signals.held import derived_of, reported_of
 from chargeport.signals.position import PreciseLocation
 from chargeport.signals.reading import Entry, Reading
 from chargeport.signals.violation import Violation
 from chargeport.store.protocols import Store
-from chargeport.store.records import KeptEdit, KeptSession, VehicleStates
+from chargeport.store.records import KeptEdit, KeptSession, VehicleSeries
 from chargeport.store.retention_policy import DAY_MS, HOUR_MS
 
-SOURCE: Final = "derived:sessions"  # what `meta.source` says of records and totals that were worked out here
+RULE: Final = "sessions"  # of records and totals that were worked out here
 
 _TOTAL: Final = BY_CODE["chargeport-energytotal"]
 _LOCATION: Final = BY_CODE["location-preciselocation"]
@@ -76,7 +78,7 @@ class Ledger:
         settled = self._settled.pop(vehicle_id, None)  # until all is done: what fails half way is shown anew next time
         if found is None:
             return False
-        capacity = found.states.get(CAPACITY.key)
+        capacity = reported_of(found.series, CAPACITY)
         if capacity is not None and first_at <= (capacity.changed_at or -1) <= last_at:
             first_at, last_at = 0, max(last_at, now)  # all sessions follow from it
         has_news = await told.take(self._store, vehicle_id, first_at, last_at + 1)
@@ -88,7 +90,7 @@ class Ledger:
             await self._count(found, settled)
         return any(each.is_open for each in await self._store.sessions.sessions(vehicle_id, now - LONGEST_MS, EVER_AT))
 
-    async def records(self, found: VehicleStates, from_at: int = 0) -> list[Record]:
+    async def records(self, found: VehicleSeries, from_at: int = 0) -> list[Record]:
         """The records of a car that started from then on, oldest first, open ones too: priced, placed, with people's edits."""
         vehicle_id = found.vehicle.id
         own, theirs = (
@@ -97,27 +99,27 @@ class Ledger:
         )
         return await asyncio.to_thread(self._made, vehicle_id, own, theirs, await self._store.sessions.edits(vehicle_id))
 
-    async def publish(self, found: VehicleStates) -> None:
+    async def publish(self, found: VehicleSeries) -> None:
         """Show the records of a car, and its total, where there is more to show than was reported."""
         every = await self.records(found)
         closed = [each for each in every if not each.session.is_open]
         entries = self._grown(found, every, 0.0)
         is_more = any(each.session.stretches or each.original_ids or each.note for each in closed)
-        if TWINS[RECORDS].key in found.states or (closed and is_more):
+        if derived_of(found.series, RECORDS) is not None or (closed and is_more):
             body = await asyncio.to_thread(_body, closed)
             entries += self._told_anew(found, RECORDS, body, max((each.session.ended_at for each in closed), default=0))
         if entries:
             await self._store.readings.write(entries)
         self._settle(found.vehicle.id, every, await self._store.sessions.edits(found.vehicle.id))
 
-    async def _count(self, found: VehicleStates, settled: _Settled) -> None:
+    async def _count(self, found: VehicleSeries, settled: _Settled) -> None:
         """Show how the total grows while a session goes on, without looking at what is long over."""
         entries = self._grown(found, await self.records(found, settled.from_at), settled.kwh)
         if entries:
             await self._store.readings.write(entries)
         self._settled[found.vehicle.id] = settled
 
-    async def _brought(self, found: VehicleStates, span: Window, now: int) -> bool:
+    async def _brought(self, found: VehicleSeries, span: Window, now: int) -> bool:
         """Work out anew what changed in a time; whether any session that is over is another than was known."""
         vehicle_id = found.vehicle.id
         raw_from = await self._raw_from(vehicle_id)
@@ -153,8 +155,8 @@ class Ledger:
     async def _days(self, vehicle_id: str, first_at: int, last_at: int) -> list[Window]:
         """The time between two instants, a day at a time: what is imported may be years."""
         if last_at - first_at > DAY_MS:
-            runs = [await self._store.history.history(vehicle_id, signal, limit=1) for signal in SIGNALS]
-            first_at = max(first_at, min((first[0].observed_at for first in runs if first), default=last_at))
+            firsts = [await histories.first_at(self._store.history, vehicle_id, signal) for signal in SIGNALS]
+            first_at = max(first_at, min((each for each in firsts if each is not None), default=last_at))
         return [Window(at, min(at + DAY_MS - 1, last_at)) for at in range(first_at, last_at + 1, DAY_MS)]
 
     async def _fixes(self, vehicle_id: str, window: Window) -> list[Fix]:
@@ -183,9 +185,9 @@ class Ledger:
             self._settled.clear()
         self._settled[vehicle_id] = settled
 
-    def _grown(self, found: VehicleStates, every: Sequence[Record], settled_kwh: float) -> list[Entry]:
+    def _grown(self, found: VehicleSeries, every: Sequence[Record], settled_kwh: float) -> list[Entry]:
         """The total, where it has grown; it never falls."""
-        known = found.states.get(TWINS[_TOTAL].key)
+        known = derived_of(found.series, _TOTAL)
         before_kwh = known.value if known is not None and isinstance(known.value, int | float) else 0.0
         total_kwh = round(settled_kwh + made.total_kwh([each.session for each in every]), 2)
         is_told = known is not None or not any(_has_energy(each) for each in every)
@@ -194,13 +196,13 @@ class Ledger:
         value = bodies.parse(_TOTAL, {"value": total_kwh})
         return self._told_anew(found, _TOTAL, value, max(each.session.ended_at for each in every))
 
-    def _told_anew(self, found: VehicleStates, signal: Signal, value: Value, at: int) -> list[Entry]:
-        """The twin's new value, later than the one it replaces: at one instant the greater would hold, not the newer."""
-        twin = found.states.get(TWINS[signal].key)
-        if twin is not None and twin.value == value:
+    def _told_anew(self, found: VehicleSeries, signal: Signal, value: Value, at: int) -> list[Entry]:
+        """The new derived value, later than the one it replaces: at one instant the greater would hold, not the newer."""
+        derived = derived_of(found.series, signal)
+        if derived is not None and derived.value == value:
             return []
-        at = at if twin is None or twin.observed_at is None else max(at, twin.observed_at + 1)
-        return [Reading(found.vehicle.id, TWINS[signal], value, at, self._clock.now(), SOURCE)]
+        at = at if derived is None or derived.observed_at is None else max(at, derived.observed_at + 1)
+        return [Reading(found.vehicle.id, signal, value, at, self._clock.now(), DERIVED, RULE)]
 
 
 def in_force(edits: Sequence[KeptEdit]) -> list[Edit]:

@@ -20,7 +20,7 @@ from chargeport.signals.battery import NominalCapacity
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.held import held
 from chargeport.store.protocols import Store
-from chargeport.store.records import VehicleStates
+from chargeport.store.records import VehicleSeries
 
 LEARN_FROM: Final = 12  # the newest finished sessions
 LEARN_EVERY_MS: Final = 6 * 3_600_000
@@ -51,11 +51,11 @@ class Cars:
         self._known_models: dict[tuple[str, str, int | None, float | None], CarModel | None] = {}
         self._lessons: dict[str, _Lesson] = {}
 
-    async def facts(self, found: VehicleStates, *, has_session: bool = True) -> CarFacts:
+    async def facts(self, found: VehicleSeries, *, has_session: bool = True) -> CarFacts:
         """What is known of a car. What its sessions taught is only of use while it charges."""
         capacity_kwh, model = self._capacity(found)
         lesson = await self._lesson(found.vehicle.id) if has_session else _NO_LESSON
-        connector = held(found.states, _CONNECTOR, self._clock.now())
+        connector = held(found.series, _CONNECTOR, self._clock.now())
         return CarFacts(
             capacity_kwh=capacity_kwh,
             curve=None if model is None else model.curve,
@@ -67,20 +67,20 @@ class Cars:
             dc_efficiency=lesson.dc_efficiency,
         )
 
-    async def rules(self, found: VehicleStates) -> Rules:
+    async def rules(self, found: VehicleSeries) -> Rules:
         """The rules by which a car's sessions are worked out."""
         return Rules(capacity_kwh=self._capacity(found)[0], grid_sources=self._grid_sources)
 
-    def _capacity(self, found: VehicleStates) -> tuple[float | None, CarModel | None]:
+    def _capacity(self, found: VehicleSeries) -> tuple[float | None, CarModel | None]:
         """What the battery holds, as it was said; else as the model has it."""
-        state = held(found.states, CAPACITY, self._clock.now())
+        state = held(found.series, CAPACITY, self._clock.now())
         said_kwh = None
         if state is not None and state.value is not None:
             said_kwh = msgspec.json.decode(str(state.value), type=NominalCapacity).capacity
         model = self._model(found, said_kwh)
         return said_kwh if said_kwh is not None or model is None else model.capacity_kwh, model
 
-    def _model(self, found: VehicleStates, capacity_kwh: float | None) -> CarModel | None:
+    def _model(self, found: VehicleSeries, capacity_kwh: float | None) -> CarModel | None:
         car = found.vehicle
         if self._models is None or car.make is None or car.model is None:
             return None

@@ -1,8 +1,8 @@
 """Derives what sources leave out: listens to what is stored, and works out cars in which something happened.
 
-Two kinds of work, side by side. *Values*: what the reported ones say of signals that nobody reports; they are stored as the
-signals' twins. *Sessions*: worked out from history around what changed. Both are functions of what is stored, so work that is
-lost in a crash is done again: how far everything is worked off is kept, and what came behind that is looked at anew.
+Two kinds of work, side by side. *Values*: what the reported ones say of signals that nobody reports; they are stored as a
+source of their own. *Sessions*: worked out from history around what changed. Both are functions of what is stored, so work
+that is lost in a crash is done again: how far everything is worked off is kept, and what came behind that is looked at anew.
 """
 
 import asyncio
@@ -14,17 +14,16 @@ import msgspec
 
 from chargeport.clock import Clock
 from chargeport.derivation.context import Scenes
-from chargeport.derivation.deriving import PREFIX, Deriver
+from chargeport.derivation.deriving import Deriver
 from chargeport.derivation.progress import Mark, Marks, Names, Progress
 from chargeport.derivation.sessions import TELLING, Ledger
 from chargeport.derivation.throttle import Rest, Turns
 from chargeport.derivation.values import MAX_TOUCHED, Values
 from chargeport.derivation.vehicles import Cars
 from chargeport.errors import StoreError
+from chargeport.signals.effective import DERIVED
 from chargeport.signals.reading import Entry
 from chargeport.store.protocols import Store
-
-__all__ = ["PREFIX", "Derivation"]
 
 PORTION: Final = 2_000  # changes of the feed looked through at once
 SWEPT: Final = 2_000  # cars looked through at once after a start
@@ -74,7 +73,7 @@ class Derivation:
             return
         for entry in entries:
             signal, name, at = entry.signal, entry.vehicle, entry.observed_at
-            if signal.is_derived:
+            if entry.source == DERIVED:
                 continue
             touched[name] = None
             if signal.key in _KEYS:

@@ -5,8 +5,7 @@ from typing import Final
 import msgspec
 
 from chargeport.ingest.engine import kept
-from chargeport.ingest.rivals import Heard
-from chargeport.signals.reading import Issue
+from chargeport.signals.reading import Entry, Issue
 from chargeport.signals.violation import Rule
 from chargeport.sources.base import Delivery, RawMessage
 from chargeport.store.records import Outcome
@@ -14,6 +13,14 @@ from chargeport.store.records import Outcome
 NO_VEHICLE: Final = "vehicle"  # the subject of issues about cars that nobody knows
 MAX_SHOWN: Final = 16_384  # characters of what can't be kept as it came
 MAX_AT: Final = 1 << 53  # milliseconds; what is later is no instant, and not every program can count so far
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """An entry, the message that it was made of, and which one that was among those handed on."""
+
+    entry: Entry
+    message: RawMessage
+    place: int
 
 
 def poisoned(part: RawMessage | Delivery, error: Exception) -> Issue:

@@ -1,4 +1,4 @@
-"""What is heard, on its way to the disk: delivery → messages → car → meaning → precedence → store.
+"""What is heard, on its way to the disk: delivery → messages → car → meaning → store.
 
 Whoever hands something on may acknowledge it when `take` returns: what it means, and what of it could not be understood, is
 then on disk. Only a StoreError gets out of it: whatever else goes wrong with a message is an issue that keeps the message.
@@ -15,12 +15,11 @@ from chargeport.clock import Clock
 from chargeport.dialects.table import Dialect
 from chargeport.errors import StoreError
 from chargeport.ingest.engine import normalise, read
-from chargeport.ingest.issues import poisoned, refused, storable, unknown_vehicle
+from chargeport.ingest.issues import Heard, poisoned, refused, storable, unknown_vehicle
 from chargeport.ingest.memory import CarMemory, Memory
-from chargeport.ingest.precedence import Precedence
-from chargeport.ingest.rivals import Heard, Rivals
 from chargeport.ingest.vehicle_names import Identities
 from chargeport.signals.catalogue import IS_CHARGING
+from chargeport.signals.held import reported_of
 from chargeport.signals.reading import Issue, Reading
 from chargeport.sources.base import Delivery, RawMessage
 from chargeport.store.protocols import Store
@@ -38,7 +37,6 @@ class Taken(msgspec.Struct):
 
     outcomes: Counter[Outcome]
     issues: list[Issue]
-    outranked: int = 0
     places: list[int] = []
 
     @property
@@ -60,7 +58,6 @@ class Intake:
         store: Store,
         clock: Clock,
         dialects: Mapping[str, Dialect],
-        precedence: Precedence,
         *,
         max_future_s: float,
         auto_register: bool = False,
@@ -73,7 +70,6 @@ class Intake:
         self._max_future_s = max_future_s
         self._record = record
         self._identities = Identities(store.vehicles, clock, auto_register=auto_register)
-        self._rivals = Rivals(store, clock, precedence)
         self._memory = Memory()
         self._own: dict[str, Dialect] = {}
 
@@ -102,13 +98,6 @@ class Intake:
         if self._record is not None:
             self._record([part for part in heard if isinstance(part, Delivery)])
         return taken
-
-    async def reconsider(self) -> int:
-        """Store the denials that waited for the other source's word to grow old; how many those were. Raises StoreError."""
-        due = await self._rivals.due()
-        if due:
-            await self._store.readings.write(due)
-        return len(due)
 
     async def _take(
         self,
@@ -199,20 +188,17 @@ class Intake:
         known = self._memory.knows(source, vehicle_id)
         memory = self._memory.of(source, vehicle_id)
         if not known and (found := await self._store.readings.signal(vehicle_id, IS_CHARGING)) is not None:
-            charging = found.states.get(IS_CHARGING.key)
+            charging = reported_of(found.series, IS_CHARGING)
             if charging is not None and charging.changed_at is not None and charging.value is not None:
                 memory.charging_was(charging.changed_at, bool(charging.value))
         return memory
 
     async def _write(self, batch: list[Heard], taken: Taken, only_for: str | None, *, again: bool = True) -> None:
-        """Write what is believed. A car that is not there any more may be known by the same name once more."""
-        async with self._rivals.turn(batch):
-            believed = await self._rivals.believed(batch, may_wait=only_for is None)
-            taken.outranked += len(batch) - len(believed)
-            entries = [heard.entry for heard in believed]
-            outcomes = await self._store.readings.write(entries, only_for) if entries else []
+        """Write a batch. A car that is not there any more may be known by the same name once more."""
+        entries = [heard.entry for heard in batch]
+        outcomes = await self._store.readings.write(entries, only_for) if entries else []
         gone: dict[int, Heard] = {}
-        for heard, outcome in zip(believed, outcomes, strict=True):
+        for heard, outcome in zip(batch, outcomes, strict=True):
             if outcome in STORED:
                 taken.outcomes[outcome] += 1
             elif outcome is Outcome.UNKNOWN_VEHICLE and again:

@@ -19,5 +19,5 @@ class ChargingNow:
         vehicle = await self._store.vehicles.find_vehicle(name)
         found = None if vehicle is None else await self._store.readings.signals(vehicle.id)
         now = self._clock.now()
-        state = None if found is None else held(found.states, IS_CHARGING, now)
+        state = None if found is None else held(found.series, IS_CHARGING, now)
         return state is not None and state.value is True and standing(state, None, now) is None

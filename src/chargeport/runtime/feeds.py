@@ -1,22 +1,19 @@
 """All that feeds a service, put together from its settings: dialects, the intake, and the sources, which one may start."""
 
-import asyncio
 import logging
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from chargeport.clock import Clock
-from chargeport.errors import SettingError, StoreError
+from chargeport.errors import SettingError
 from chargeport.ingest.dialects import dialects, ordered
 from chargeport.ingest.pipeline import Intake
-from chargeport.ingest.precedence import Precedence
 from chargeport.ingest.recorders import Recorders
 from chargeport.runtime import fleet
-from chargeport.runtime.builder import Builder, stations
+from chargeport.runtime.builder import Builder
 from chargeport.runtime.charging import ChargingNow
 from chargeport.runtime.remembering import SourceMemory
 from chargeport.runtime.source_status import SourceState, SourceStatus
@@ -27,7 +24,6 @@ from chargeport.store.protocols import Store
 
 PUSHED: Final = ("http", fleet.SOURCE)
 """What `meta.source` may say beside the names of sources and dialects: POST /ingest/readings, and the settings file."""
-RECONSIDERED_EVERY_S: Final = 15.0
 
 _log = logging.getLogger("chargeport.sources")
 
@@ -44,13 +40,11 @@ class Feeds:
         self.builder = Builder(known, clock, lambda name: SourceMemory(store.notes, name), ChargingNow(store, clock).of)
         self.built = self.builder.build(settings.sources)
         self._recorders = Recorders(clock, self._folders(known) if recording else {}, fleet.names(settings.vehicles))
-        order = ordered(settings.precedence.order, {*PUSHED, *known, *(each.source.name for each in self.built)})
-        self._precedence = Precedence(stations(self.built), order)
+        ordered(settings.precedence.order, {*PUSHED, *known, *(each.source.name for each in self.built)})
         self.intake = Intake(
             store,
             clock,
             known,
-            self._precedence,
             max_future_s=settings.ingest.max_future_s,
             auto_register=settings.ingest.auto_register,
             record=self._recorders.record,
@@ -58,14 +52,12 @@ class Feeds:
         for built in self.built:
             self.intake.speaks(built.source.name, built.dialect)
         self._supervisor = Supervisor(self.intake, clock, self._write_states)
-        self._second_thoughts: asyncio.Task[None] | None = None
 
     async def start(self, given: Sequence[Source] = ()) -> None:
         """Make the settings' cars known and begin to listen: to the settings' sources, and to those given."""
-        self._precedence.settled = await fleet.make_known(self._store, self._settings.vehicles, self._clock)
+        await fleet.make_known(self._store, self._settings.vehicles, self._clock)
         others = [(source, SourceStatus(source.name, source.name, source.name, self._clock)) for source in given]
         self._supervisor.start([*((built.source, built.pulse) for built in self.built), *others])
-        self._second_thoughts = asyncio.create_task(self._reconsider(), name="second thoughts")
 
     def states(self) -> list[SourceState]:
         """How the running sources are."""
@@ -86,10 +78,6 @@ class Feeds:
 
     async def close(self) -> None:
         """End the sources."""
-        if self._second_thoughts is not None:
-            self._second_thoughts.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._second_thoughts
         await self._supervisor.close()
         self._recorders.close()
 
@@ -99,14 +87,6 @@ class Feeds:
         wanted = {} if pushed is None else dict.fromkeys(dialects, pushed)
         wanted |= {each.source.name: each.record for each in self.built if each.record is not None}
         return {name: Path(self._settings.folder) / folder for name, folder in wanted.items()}
-
-    async def _reconsider(self) -> None:
-        while True:
-            await asyncio.sleep(RECONSIDERED_EVERY_S)
-            try:
-                await self.intake.reconsider()
-            except StoreError as error:
-                _log.warning("what was denied waits: %s", error)
 
     async def _write_states(self, states: Sequence[SourceState]) -> None:
         texts = {state.name: msgspec.json.encode(state).decode() for state in states}

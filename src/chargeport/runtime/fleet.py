@@ -12,7 +12,6 @@ from chargeport.errors import ConflictError, SettingError
 from chargeport.settings import VehicleSettings
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE
-from chargeport.signals.definition import Signal
 from chargeport.signals.reading import Entry, Reading
 from chargeport.signals.violation import Violation
 from chargeport.store.protocols import Store
@@ -22,13 +21,9 @@ SOURCE: Final = "settings"  # what `meta.source` says of what the file tells
 NAMESPACE: Final = uuid.UUID("b7a1b7f4-5c1d-5f0e-9a53-6d3b6f5b9f10")  # ids of cars that the file gives none
 
 
-async def make_known(store: Store, cars: Sequence[VehicleSettings], clock: Clock) -> frozenset[tuple[str, Signal]]:
-    """Make the cars of the file known, or bring what is known up to date; the signals, by car, that the file settles.
-
-    Raises SettingError.
-    """
+async def make_known(store: Store, cars: Sequence[VehicleSettings], clock: Clock) -> None:
+    """Make the cars of the file known, or bring what is known up to date. Raises SettingError."""
     _check_names(cars)
-    settled: set[tuple[str, Signal]] = set()
     for number, car in enumerate(cars):
         where = f"vehicles[{number}]"
         wanted = _vehicle(car, where, clock.now())
@@ -43,10 +38,7 @@ async def make_known(store: Store, cars: Sequence[VehicleSettings], clock: Clock
                 await store.vehicles.update_vehicle(merged)
         except ConflictError as error:
             raise SettingError(f"A setting is wrong: {where}: {error}") from error
-        facts = _facts(car, known.id, where, clock.now())
-        await store.readings.write(facts)
-        settled.update((fact.vehicle, fact.signal) for fact in facts)
-    return frozenset(settled)
+        await store.readings.write(_facts(car, known.id, where, clock.now()))
 
 
 def _check_names(cars: Sequence[VehicleSettings]) -> None:

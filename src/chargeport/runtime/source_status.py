@@ -32,7 +32,6 @@ class SourceState(msgspec.Struct, frozen=True, kw_only=True):
     per_second: float = 0
     stored: int = 0
     rejected: int = 0
-    outranked: int = 0
     lag: int | None = None
     left: dict[str, int] = {}
     retry_at: int | None = None
@@ -79,8 +78,8 @@ class SourceStatus:
         limited = {vehicle: count for vehicle, count in requests.items() if count is not None}
         self._state = msgspec.structs.replace(self._state, left=limited)
 
-    def heard(self, count: int, stored: int, rejected: int, outranked: int) -> None:
-        """So many messages came, and so many readings of them are stored, not understood, outranked."""
+    def heard(self, count: int, stored: int, rejected: int) -> None:
+        """So many messages came, and so many readings of them are stored, not understood."""
         if not count:
             return
         now = self._clock.now()
@@ -94,7 +93,6 @@ class SourceStatus:
             messages=known.messages + count,
             stored=known.stored + stored,
             rejected=known.rejected + rejected,
-            outranked=known.outranked + outranked,
         )
 
     def failed(self, error: SourceError, retry_at: int) -> None:

@@ -85,7 +85,7 @@ class Supervisor:
 
         async def emit(heard: Sequence[RawMessage | Delivery]) -> None:
             taken = await self._intake.take(heard)
-            pulse.heard(len(heard), taken.stored, len(taken.issues), taken.outranked)
+            pulse.heard(len(heard), taken.stored, len(taken.issues))
 
         try:
             await source.run(emit)

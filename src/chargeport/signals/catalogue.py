@@ -6,8 +6,6 @@ examples are the seed's to the letter; a test holds the two together in both dir
 
 from typing import Final
 
-import msgspec
-
 from chargeport.signals.battery import NominalCapacity, Range
 from chargeport.signals.definition import Cadence, Dimension, Kind, Permission, Signal
 from chargeport.signals.limits import ChargeLimits
@@ -274,11 +272,7 @@ CATALOGUE: Final[tuple[Signal, ...]] = (
     ),
 )  # fmt: skip
 
-_TWIN: Final = 128  # added to a signal's key
-TWINS: Final = {signal: msgspec.structs.replace(signal, key=signal.key + _TWIN, is_derived=True) for signal in CATALOGUE}
-"""Beside each signal the same one as we derive it: what we work out never mixes with what was reported."""
-
 BY_CODE: Final = {signal.code: signal for signal in CATALOGUE}
-BY_KEY: Final = {signal.key: signal for signal in (*CATALOGUE, *TWINS.values())}
+BY_KEY: Final = {signal.key: signal for signal in CATALOGUE}
 
 IS_CHARGING: Final = BY_CODE["charge-ischarging"]

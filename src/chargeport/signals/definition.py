@@ -60,8 +60,8 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     `key` is its number in a store and is never given to another signal. `unit` is the wire's spelling, letter for letter.
     `minimum` and `maximum` are inclusive and in that unit. `known` are the texts seen so far of an open list. `example` is a
     body as the wire shows it. `document` is the type that a document is decoded with;
-    `has_places` says that its bodies can name places, which need a permission of their own. `is_derived` marks the twin of a
-    signal: what we worked out ourselves, kept apart from what was reported; `is_ours` a signal that Smartcar does not have.
+    `has_places` says that its bodies can name places, which need a permission of their own. `is_ours` marks a signal that
+    Smartcar does not have.
     """
 
     key: int
@@ -81,7 +81,6 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     known: tuple[str, ...] = ()
     has_places: bool = False
     document: type[msgspec.Struct] | None = None
-    is_derived: bool = False
     is_ours: bool = False
 
     def __hash__(self) -> int:

@@ -11,7 +11,9 @@ from chargeport.signals.violation import Rule
 class Reading(msgspec.Struct, frozen=True):
     """A signal had `value` at `observed_at` (the car's clock); we heard of it at `received_at`.
 
-    `vehicle` is whatever the source calls the car: an id, a VIN or an alias. Instants are milliseconds since the epoch.
+    `vehicle` is whatever the source calls the car: an id, a VIN or an alias. Instants are milliseconds since the epoch. `rule`
+    is set where the value was derived: the rule and the codes that it went by (`wattage/voltage-amperage@1 of charge-voltage
+    charge-amperage`).
     """
 
     vehicle: str
@@ -20,6 +22,7 @@ class Reading(msgspec.Struct, frozen=True):
     observed_at: int
     received_at: int
     source: str
+    rule: str | None = None
 
 
 class AbsenceReason(StrEnum):
@@ -42,6 +45,7 @@ class Absence(msgspec.Struct, frozen=True):
     observed_at: int
     received_at: int
     source: str
+    rule: str | None = None
 
 
 class Issue(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""What is known of one signal of one car, and whether it may be shown as true now."""
+"""What one source said of one signal of one car, and whether it may be shown as true now."""
 
 import msgspec
 
@@ -16,7 +16,8 @@ class State(msgspec.Struct, frozen=True):
 
     `changed_at` is when the value was first seen, `observed_at` when it was last confirmed, both by the car's clock; the newer
     of `observed_at` and `absence_at` decides which of the two holds. `position` is the change that brought the value. If it is
-    live, it stands for `live_for_ms` after `observed_at`: what is known of its source's cadence when it is read.
+    live, it stands for `live_for_ms` after `observed_at`: what is known of its source's cadence when it is read. `rule` is that
+    of the newest reading, where it was derived.
     """
 
     signal: Signal
@@ -31,6 +32,7 @@ class State(msgspec.Struct, frozen=True):
     absence_received_at: int | None = None
     absence_source: str | None = None
     live_for_ms: int = LIVE_FOR_MS
+    rule: str | None = None
 
 
 class Standing(msgspec.Struct, frozen=True):

@@ -18,6 +18,7 @@ from chargeport.errors import SettingError, StoreError
 from chargeport.settings import StalenessSettings
 from chargeport.signals.catalogue import BY_CODE, BY_KEY
 from chargeport.signals.definition import Cadence
+from chargeport.signals.effective import DERIVED
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.reading import Entry, Reading
 from chargeport.staleness.gaps import LAG_MS, LIVE_KEYS, PART, CarGaps, longest_usual, says_charging
@@ -51,7 +52,7 @@ class Cadences:
         """Something was stored. Costs a fraction of a microsecond for a car that is not listened to."""
         sources, pause_ms = self._sources, self._pause_ms
         for entry in entries:
-            if entry.signal.key not in LIVE_KEYS or type(entry) is not Reading:
+            if entry.signal.key not in LIVE_KEYS or type(entry) is not Reading or entry.source == DERIVED:
                 continue
             if entry.received_at - entry.observed_at > LAG_MS:
                 continue

@@ -22,7 +22,7 @@ from chargeport.signals.held import charging_of, held
 from chargeport.signals.reading import AbsenceReason
 from chargeport.signals.state import Standing, State, stale_at, standing
 from chargeport.store.protocols import Store
-from chargeport.store.records import Change, VehicleStates
+from chargeport.store.records import Change, VehicleSeries
 
 MAX_CARS: Final = 200_000  # watched at once: some 70 MB
 LOOKS: Final = 200  # at cars in one go
@@ -34,7 +34,7 @@ FORGET_MS: Final = 86_400_000  # after so much silence nobody waits any more
 
 _LIVE: Final = tuple(signal for signal in CATALOGUE if signal.cadence is Cadence.LIVE)
 _BITS: Final = {signal.code: 1 << place for place, signal in enumerate(_LIVE)}
-_NONE: Final[Mapping[str, tuple[int, int | None]]] = {}
+_NONE: Final[Mapping[str, tuple[str | None, int | None]]] = {}
 
 _log = logging.getLogger("chargeport.endings")
 
@@ -57,43 +57,44 @@ class _Watch:
         self.due_at: int | None = None
         self.since_at: int | None = since_at  # what ended before is old; None once it was looked at
         self.holding = 0
-        self.ended = _NONE  # by code, the value: its signal's key, and since when it was the same
+        self.ended = _NONE  # by code, the value: its source, and since when it was the same
 
     def hold(self, code: str) -> None:
         """A value of the signal holds."""
         self.holding |= _BITS[code]
 
-    def return_of(self, code: str) -> tuple[int, int | None] | None:
+    def return_of(self, code: str) -> tuple[str | None, int | None] | None:
         """Something newer is known of the signal; the value that had ended before."""
         before = self.ended.get(code)
         if before is not None:
             self.ended = {each: value for each, value in self.ended.items() if each != code} or _NONE
         return before
 
-    def told(self, signal: Signal, found: VehicleStates, now: int) -> Expiry | None:
+    def told(self, signal: Signal, found: VehicleSeries, now: int) -> Expiry | None:
         """What is to be told of a signal at `now`, which is noted."""
-        code, state = signal.code, held(found.states, signal, now)
+        code, state = signal.code, held(found.series, signal, now)
         ends_at = None if state is None else stale_at(state)
         if state is None or ends_at is None:
             return None
         was_holding = bool(self.holding & _BITS[code]) or (self.since_at is not None and ends_at > self.since_at)
         self.holding &= ~_BITS[code]
-        stands = standing(state, charging_of(found.states), now)
+        stands = standing(state, charging_of(found.series), now)
         if stands is None:
             self.hold(code)
-            is_same = self.return_of(code) == (state.signal.key, state.changed_at)
+            is_same = self.return_of(code) == (state.source, state.changed_at)
             return Expiry(found.vehicle.id, state, now, has_returned=True) if is_same else None
         if not was_holding or stands != Standing(AbsenceReason.UNREACHABLE, ends_at):
             return None
-        self.ended = {**self.ended, code: (state.signal.key, state.changed_at)}
+        self.ended = {**self.ended, code: (state.source, state.changed_at)}
         return Expiry(found.vehicle.id, state, now)
 
-    def next_look(self, found: VehicleStates, now: int) -> int | None:
+    def next_look(self, found: VehicleSeries, now: int) -> int | None:
         """When something may be to tell again, after all signals were looked at; None when there is nothing to wait for."""
-        fresh = [stale_at(state) for state in found.states.values() if self.holding & _BITS.get(state.signal.code, 0)]
+        states = [state for each in found.series.values() for state in each]
+        fresh = [stale_at(state) for state in states if self.holding & _BITS.get(state.signal.code, 0)]
         waits = [each for each in fresh if each is not None and each > now]
         if self.ended:
-            heard_at = max((state.observed_at or 0 for state in found.states.values()), default=0)
+            heard_at = max((state.observed_at or 0 for state in states), default=0)
             if now - heard_at < FORGET_MS:
                 waits.append(now + min(max((now - heard_at) // 4, AGAIN_MS), SELDOM_MS))
         return min(waits, default=None)
@@ -202,7 +203,7 @@ class ExpiryWatch:
             heappop(self._due)
         return False
 
-    def _looked(self, found: VehicleStates | None, vehicle_id: str, since_at: int) -> list[Expiry]:
+    def _looked(self, found: VehicleSeries | None, vehicle_id: str, since_at: int) -> list[Expiry]:
         """What is told of a car, which is watched on if there is anything to wait for."""
         now = self._clock.now()
         if found is None or not self._wants(vehicle_id):

@@ -10,13 +10,11 @@ from typing import Protocol
 from chargeport.signals.definition import Signal
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.reading import Entry, Issue
+from chargeport.store.access import Access
 from chargeport.store.records import (
-    Application,
     Change,
-    Connection,
     DirtyVehicle,
     Erased,
-    Grant,
     IssueCount,
     KeptEdit,
     KeptMessage,
@@ -29,7 +27,7 @@ from chargeport.store.records import (
     Selection,
     Stretch,
     Vehicle,
-    VehicleStates,
+    VehicleSeries,
 )
 from chargeport.store.retention_policy import Horizon, Hour, Policy, Progress
 from chargeport.store.sign_in import SignIn
@@ -54,18 +52,22 @@ class Readings(Protocol):
     async def write(self, entries: Sequence[Entry], only_for: str | None = None) -> list[Outcome]:
         """Store entries and say, in their order, what became of each; returns when they are on disk.
 
-        All of one call is stored, or none of it. Any order of arrival and any repetition lead to the same state: latest is the
-        newest by `observed_at`; of two values observed at the same instant the greater one holds. With `only_for`
+        Each goes to the series of its vehicle, signal and source; no series has any effect on another one. All of one call is
+        stored, or none of it. Any order of arrival and any repetition lead to the same state: latest is the newest by
+        `observed_at`; of two values observed at the same instant the greater one holds. With `only_for`
         (a client id), vehicles that this application has no writing connection to are refused.
         """
         ...
 
-    async def signal(self, vehicle_id: str, signal: Signal) -> VehicleStates | None:
-        """The car with the state of one signal, and of charge-ischarging beside it; None when there is no such car."""
+    async def signal(self, vehicle_id: str, signal: Signal) -> VehicleSeries | None:
+        """The car with the series of one signal and, beside a live one, those of charge-ischarging.
+
+        None when there is no such car. A source that never reported the signal has no state.
+        """
         ...
 
-    async def signals(self, vehicle_id: str) -> VehicleStates | None:
-        """The car with all that is known of it; None when there is no such car."""
+    async def signals(self, vehicle_id: str) -> VehicleSeries | None:
+        """The car with all its series; None when there is no such car."""
         ...
 
     async def cars_heard_of(self, since_at: int, after: int, limit: int) -> tuple[list[str], int | None]:
@@ -84,15 +86,19 @@ class Readings(Protocol):
         ...
 
     def sightings(self, selection: Selection) -> AsyncIterator[Stretch]:
-        """What is stored, as it is at one instant, by vehicle id, signal code and time; at one instant what holds first.
+        """What was reported, as it is at one instant, by vehicle id, signal code, source and time.
 
-        Writing them all into an empty store leads to the same latest values and the same changes.
+        Of a series, what holds at an instant comes first. Derived values are left out: they follow from the others. Writing all
+        that is given into an empty store leads to the same latest values and the same changes.
         """
         ...
 
 
 class History(Protocol):
-    """What was so before, by time of observation. At one instant the greater value holds; the lesser is no part of it."""
+    """What each source said before, by time of observation. A source that has no series of a signal has an empty history of it.
+
+    At one instant the greater value holds; the lesser is no part of history.
+    """
 
     async def history(
         self,
@@ -101,29 +107,36 @@ class History(Protocol):
         from_at: int | None = None,
         to_at: int | None = None,
         *,
+        source: str,
         after: Place | None = None,
         limit: int,
     ) -> list[Run]:
-        """The changes of a signal observed from `from_at` on and before `to_at`, oldest first, each whole up to the next.
+        """The changes of a series observed from `from_at` on and before `to_at`, oldest first, each whole up to the next.
 
         `after` goes on behind a run that was given before: none that was there already comes twice or is left out, whatever
         was stored in the meantime.
         """
         ...
 
-    async def pieces(self, vehicle_id: str, signal: Signal, from_at: int, to_at: int, *, limit: int, every: bool) -> list[Run]:
+    async def pieces(
+        self, vehicle_id: str, signal: Signal, from_at: int, to_at: int, *, source: str, limit: int, every: bool
+    ) -> list[Run]:
         """The run that held just before `from_at`, then up to `limit` that begin in [from_at, to_at), as they are stored.
 
         A run that lasts is stored in several pieces, one behind the other. `every`: with all their sightings.
         """
         ...
 
-    async def states_at(self, vehicle_id: str, at: int) -> VehicleStates | None:
-        """The car with what was known of it at an instant, so that `standing(state, charging, at)` tells what was true.
+    async def sources_of(self, vehicle_id: str, signal: Signal) -> list[str]:
+        """The names of the sources that have a series of the signal; none when there is no such car."""
+        ...
+
+    async def series_at(self, vehicle_id: str, at: int) -> VehicleSeries | None:
+        """The car with what each source had said of its signals by an instant, by their clocks.
 
         A value has the time of its last sighting until then, and is said not to have been received before that. An absence
         that a value had overtaken is left out. None when there is no such car. Where only hours are kept,
-        a signal that changed in the hour of `at` after it is left out, too: what it was just then is not known any more.
+        a series that changed in the hour of `at` after it is left out, too: what it was just then is not known any more.
         """
         ...
 
@@ -134,8 +147,8 @@ class History(Protocol):
         """
         ...
 
-    async def hours(self, vehicle_id: str, signal: Signal, from_at: int, to_at: int, *, limit: int) -> list[Hour]:
-        """The newest hour that began before that of `from_at`, then up to `limit` from there on that begin before `to_at`.
+    async def hours(self, vehicle_id: str, signal: Signal, from_at: int, to_at: int, *, source: str, limit: int) -> list[Hour]:
+        """Of a series, the newest hour that began before that of `from_at`, then up to `limit` that begin before `to_at`.
 
         An hour in which nothing was reported and no live value stood is left out: what was known before goes on.
         """
@@ -172,8 +185,13 @@ class Vehicles(Protocol):
         """One car by any of its names: id, VIN or alias."""
         ...
 
-    async def vehicles(self, page: Page, connected_to: str | None = None) -> tuple[list[Vehicle], int]:
-        """A page of the cars, by id, and how many there are; with `connected_to`, of this application's connections."""
+    async def vehicles(
+        self, page: Page, connected_to: str | None = None, *, not_ended_by: str | None = None
+    ) -> tuple[list[Vehicle], int]:
+        """A page of the cars, by id, and how many there are; with `connected_to`, of this application's connections.
+
+        `not_ended_by` leaves out those with which this application ended its own connection.
+        """
         ...
 
     async def remove_vehicle(self, vehicle_id: str) -> Erased | None:
@@ -182,66 +200,6 @@ class Vehicles(Protocol):
 
     async def wipe(self) -> bool:
         """Have nothing left of what was erased in the database's free space; False when a reader keeps it from being so."""
-        ...
-
-
-class Access(Protocol):
-    """Applications, their tokens and their connections. Secrets arrive hashed."""
-
-    async def add_application(self, application: Application, secret_hash: bytes) -> None:
-        """Make an application known."""
-        ...
-
-    async def application(self, client_id: str) -> tuple[Application, bytes] | None:
-        """An application with the hash of its secret."""
-        ...
-
-    async def applications(self) -> list[Application]:
-        """All applications, the revoked ones too, oldest first."""
-        ...
-
-    async def rotate_secret(self, client_id: str, secret_hash: bytes, management_token: str) -> bool:
-        """Give an application new secrets and end its tokens; False when it is unknown or revoked."""
-        ...
-
-    async def revoke_application(self, client_id: str, at: int) -> bool:
-        """End an application and its tokens; False when it is unknown or revoked already."""
-        ...
-
-    async def add_token(self, token_hash: bytes, client_id: str, expires_at: int) -> None:
-        """Remember a token by its hash."""
-        ...
-
-    async def grant(self, token_hash: bytes) -> Grant | None:
-        """What a token stands for; None when it is unknown or its application revoked. It may have expired."""
-        ...
-
-    async def add_connection(self, connection: Connection) -> Connection:
-        """Connect; an existing connection of the same three gets the new permissions and keeps its id."""
-        ...
-
-    async def connection(self, client_id: str, vehicle_id: str, user_id: str | None = None) -> Connection | None:
-        """The connection of an application to a car; the oldest, unless a user is named."""
-        ...
-
-    async def connections(
-        self,
-        page: Page,
-        client_id: str | None = None,
-        *,
-        user_id: str | None = None,
-        vehicle_id: str | None = None,
-        mode: str | None = None,
-    ) -> tuple[list[Connection], int]:
-        """A page of the connections that fit, newest first, and how many there are."""
-        ...
-
-    async def connection_by_id(self, connection_id: str) -> Connection | None:
-        """One connection."""
-        ...
-
-    async def remove_connection(self, connection_id: str) -> bool:
-        """End a connection; False when there is none."""
         ...
 
 

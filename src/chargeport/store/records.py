@@ -4,6 +4,7 @@ Instants are milliseconds since the epoch.
 """
 
 import re
+import uuid
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -47,11 +48,11 @@ class Vehicle(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int = 0
 
 
-class VehicleStates(msgspec.Struct, frozen=True):
-    """A car and what is known of its signals, by signal key."""
+class VehicleSeries(msgspec.Struct, frozen=True):
+    """A car and what each source said of its signals: by signal key, one state for each source, in no particular order."""
 
     vehicle: Vehicle
-    states: dict[int, State]
+    series: dict[int, tuple[State, ...]]
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -65,12 +66,13 @@ class Change(msgspec.Struct, frozen=True):
     source: str
     value: Value | None = None
     absence: AbsenceReason | None = None
+    rule: str | None = None
 
 
 class Run(msgspec.Struct, frozen=True):
-    """A value, or why there was none, from when to when it was seen with nothing else between.
+    """A value that a source reported, or why there was none, from when to when with nothing else from that source between.
 
-    `received_at` and `source` belong to its first sighting. `sightings` are all of them, where they were asked for.
+    `received_at` and `rule` belong to its first sighting. `sightings` are all of them, where they were asked for.
     """
 
     observed_at: int
@@ -81,10 +83,11 @@ class Run(msgspec.Struct, frozen=True):
     value: Value | None = None
     absence: AbsenceReason | None = None
     sightings: Sequence[int] = ()
+    rule: str | None = None
 
 
 class Place(NamedTuple):
-    """A place in the history of a signal: where the run with this first instant and position begins."""
+    """A place in the history of a series: where the run with this first instant and position begins."""
 
     observed_at: int
     position: int
@@ -103,16 +106,40 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Grant(msgspec.Struct, frozen=True):
-    """What a bearer token stands for, until when."""
+    """What a bearer token stands for, until when.
+
+    `has_ended` tells that the application sees every vehicle but those with which it ended its connection.
+    """
 
     client_id: str
     permissions: frozenset[Permission]
     connected_only: bool
     expires_at: int
+    has_ended: bool = False
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether every vehicle is the application's to see, so that no connection need be looked up."""
+        return not self.connected_only and not self.has_ended
+
+
+_USERS: Final = uuid.UUID("5c1f8a5e-6f0e-4c4b-9a43-0f6d7f0c2b11")  # the namespace of users' UUIDs; never changed
+
+
+def user_uuid_of(name: str) -> str:
+    """Return the UUID by which clients know a user: the name itself where it is one, else one made from the name.
+
+    >>> user_uuid_of("7D0F5C1E-2A67-4F0B-9F61-0C5D3B1E8A01")
+    '7d0f5c1e-2a67-4f0b-9f61-0c5d3b1e8a01'
+    """
+    try:
+        return str(uuid.UUID(name))
+    except ValueError:
+        return str(uuid.uuid5(_USERS, name))
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
-    """An application may read a user's vehicle, with these permissions."""
+    """An application may read a user's vehicle, with these permissions. `user_id` is the user's name in a person's words."""
 
     id: str
     client_id: str
@@ -120,6 +147,16 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     vehicle: Vehicle
     permissions: frozenset[Permission]
     created_at: int
+
+    @property
+    def user_uuid(self) -> str:
+        """The user as clients know them."""
+        return user_uuid_of(self.user_id)
+
+    @property
+    def external_id(self) -> str | None:
+        """The person's words for the user; None where they gave the UUID, or where the user is the application's own."""
+        return None if self.user_id in (self.user_uuid, self.client_id) else self.user_id
 
 
 class IssueCount(msgspec.Struct, frozen=True):
@@ -200,7 +237,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 class Sighting(msgspec.Struct, frozen=True):
     """A value, or the reason why there was none, at one instant.
 
-    When and from whom it was heard is kept for the first instant of a run and for the newest; else both are None.
+    When it was received is kept for the first instant of a run and for the newest of a series; else it is None.
     """
 
     vehicle_id: str
@@ -209,7 +246,7 @@ class Sighting(msgspec.Struct, frozen=True):
     value: Value | None
     absence: AbsenceReason | None
     received_at: int | None
-    source: str | None
+    source: str
 
 
 class Stretch(msgspec.Struct, frozen=True):

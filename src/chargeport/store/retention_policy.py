@@ -12,7 +12,7 @@ DAY_MS: Final = 24 * HOUR_MS
 
 
 class Hour(msgspec.Struct, frozen=True, kw_only=True):
-    """What is left of an hour of a signal whose runs are no longer kept.
+    """What is left of an hour of a series whose runs are no longer kept.
 
     `changes` to a value began in it, and for `held_ms` some value stood. Of numbers `least`, `most` and the `mean` by time,
     where any stood; of flags and texts the milliseconds of each. From `value` on: what was known at the hour's end.
@@ -28,9 +28,10 @@ class Hour(msgspec.Struct, frozen=True, kw_only=True):
     value: Value | None
     value_at: int | None
     since_at: int | None
-    source: str | None
+    source: str
     absence: AbsenceReason | None
     absence_at: int | None
+    rule: str | None = None
 
 
 class Horizon(msgspec.Struct, frozen=True):

@@ -1,33 +1,48 @@
 """The tables of applications, tokens and connections."""
 
+import json
+from collections.abc import Sequence
 from typing import Any, Final
 
-from chargeport.store.records import Application, Connection, Grant, Page
+from chargeport.signals.definition import Permission
+from chargeport.store.records import Application, Connection, Grant, Page, user_uuid_of
 from chargeport.store.sqlite import engine, rows
 from chargeport.store.sqlite.reader import Reader
+from chargeport.store.sqlite.scans import Scans
 from chargeport.store.sqlite.writer import Writer
 
 _GRANT: Final = (
-    "SELECT t.client_id, a.permissions, a.connected_only, t.expires_at FROM tokens t"
+    "SELECT t.client_id, a.permissions, a.connected_only, t.expires_at,"
+    " EXISTS (SELECT 1 FROM ended_connections e WHERE e.client_id = t.client_id) FROM tokens t"
     " JOIN applications a ON a.client_id = t.client_id WHERE t.token_hash = ? AND a.revoked_at IS NULL"
 )
 _CONNECTIONS: Final = "FROM connections c JOIN vehicles v ON v.key = c.vehicle_key"
 _FITTING: Final = (
-    f"{_CONNECTIONS} WHERE (?1 IS NULL OR c.client_id = ?1) AND (?2 IS NULL OR c.user_id = ?2)"
+    f"{_CONNECTIONS} WHERE (?1 IS NULL OR c.client_id = ?1) AND (?2 IS NULL OR c.user_uuid = ?2)"
     " AND (?3 IS NULL OR v.id = ?3) AND (?4 IS NULL OR v.mode = ?4)"
 )
 _OF_CAR: Final = (
-    f"SELECT {rows.CONNECTION} {_CONNECTIONS} WHERE v.id = ?2 AND c.client_id = ?1 AND (?3 IS NULL OR c.user_id = ?3)"
+    f"SELECT {rows.CONNECTION} {_CONNECTIONS} WHERE v.id = ?2 AND c.client_id = ?1 AND (?3 IS NULL OR c.user_uuid = ?3)"
     " ORDER BY c.created_at, c.id LIMIT 1"
+)
+
+_EVERY: Final = (
+    "FROM vehicles v LEFT JOIN connections c ON c.vehicle_key = v.key AND c.client_id = ?1"
+    " WHERE (c.id IS NOT NULL OR v.key NOT IN (SELECT vehicle_key FROM ended_connections WHERE client_id = ?1))"
+    " AND (?2 IS NULL OR coalesce(c.user_uuid, ?5) = ?2) AND (?3 IS NULL OR v.id = ?3) AND (?4 IS NULL OR v.mode = ?4)"
+)
+_OWN: Final = (
+    "coalesce(c.id, v.id), ?1, coalesce(c.user_id, ?1), coalesce(c.permissions, ?6), coalesce(c.created_at, v.created_at)"
 )
 
 
 class AccessTables:
-    """`store.protocols.Access` on SQLite."""
+    """`store.access.Access` on SQLite."""
 
-    def __init__(self, reader: Reader, writer: Writer) -> None:
+    def __init__(self, reader: Reader, writer: Writer, scans: Scans) -> None:
         self._reader = reader
         self._writer = writer
+        self._scans = scans
 
     async def add_application(self, application: Application, secret_hash: bytes) -> None:
         """Make an application known."""
@@ -68,15 +83,15 @@ class AccessTables:
     async def grant(self, token_hash: bytes) -> Grant | None:
         """What a token stands for."""
         row = self._reader.row(_GRANT, (token_hash,))
-        return None if row is None else Grant(row[0], rows.permissions(row[1]), bool(row[2]), row[3])
+        return None if row is None else Grant(row[0], rows.permissions(row[1]), bool(row[2]), row[3], bool(row[4]))
 
     async def add_connection(self, connection: Connection) -> Connection:
         """Connect, or give an existing connection other permissions."""
         return await self._writer.call(lambda database: _upsert_connection(database, connection))
 
-    async def connection(self, client_id: str, vehicle_id: str, user_id: str | None = None) -> Connection | None:
+    async def connection(self, client_id: str, vehicle_id: str, user_uuid: str | None = None) -> Connection | None:
         """The oldest connection of an application to a car (of a user)."""
-        row = self._reader.row(_OF_CAR, (client_id, vehicle_id, user_id))
+        row = self._reader.row(_OF_CAR, (client_id, vehicle_id, user_uuid))
         return None if row is None else rows.connection(row)
 
     async def connections(
@@ -84,12 +99,16 @@ class AccessTables:
         page: Page,
         client_id: str | None = None,
         *,
-        user_id: str | None = None,
+        user_uuid: str | None = None,
         vehicle_id: str | None = None,
         mode: str | None = None,
+        every: frozenset[Permission] | None = None,
     ) -> tuple[list[Connection], int]:
         """A page of connections, newest first, and how many fit."""
-        bindings = (client_id, user_id, vehicle_id, mode)
+        if client_id is not None and every is not None:
+            wanted = (client_id, user_uuid, vehicle_id, mode, user_uuid_of(client_id))
+            return await self._scans.run(lambda database: _with_every(database, wanted, every, page))
+        bindings = (client_id, user_uuid, vehicle_id, mode)
         total = self._reader.count(f"SELECT count(*) {_FITTING}", bindings)
         found = self._reader.rows(
             f"SELECT {rows.CONNECTION} {_FITTING} ORDER BY c.created_at DESC, c.id DESC LIMIT ?5 OFFSET ?6",
@@ -101,6 +120,14 @@ class AccessTables:
         """One connection."""
         row = self._reader.row(f"SELECT {rows.CONNECTION} {_CONNECTIONS} WHERE c.id = ?", (connection_id,))
         return None if row is None else rows.connection(row)
+
+    async def end_connections(self, client_id: str, vehicle_ids: Sequence[str] | None, at: int) -> int:
+        """End the application's own connections."""
+        return await self._writer.call(lambda database: _end(database, client_id, vehicle_ids, at))
+
+    async def has_ended(self, client_id: str, vehicle_id: str) -> bool:
+        """Return whether the application ended its own connection with a vehicle."""
+        return self._reader.row(_ENDED, (client_id, vehicle_id)) is not None
 
     async def remove_connection(self, connection_id: str) -> bool:
         """End a connection."""
@@ -127,17 +154,52 @@ def _insert_token(connection: engine.Connection, token_hash: bytes, client_id: s
 
 def _upsert_connection(database: engine.Connection, connection: Connection) -> Connection:
     database.execute(
-        "INSERT INTO connections SELECT ?, ?, ?, key, ?, ? FROM vehicles WHERE id = ?"
+        "INSERT INTO connections (id, client_id, user_id, vehicle_key, permissions, created_at, user_uuid)"
+        " SELECT ?, ?, ?, key, ?, ?, ? FROM vehicles WHERE id = ?"
         " ON CONFLICT (client_id, vehicle_key, user_id) DO UPDATE SET permissions = excluded.permissions",
         (
             connection.id, connection.client_id, connection.user_id, rows.permissions_text(connection.permissions),
-            connection.created_at, connection.vehicle.id,
+            connection.created_at, connection.user_uuid, connection.vehicle.id,
         ),
     )  # fmt: skip
-    bindings = (connection.client_id, connection.vehicle.id, connection.user_id)
+    database.execute(
+        "DELETE FROM ended_connections WHERE client_id = ? AND vehicle_key = (SELECT key FROM vehicles WHERE id = ?)",
+        (connection.client_id, connection.vehicle.id),
+    )
+    bindings = (connection.client_id, connection.vehicle.id, connection.user_uuid)
     return rows.connection(database.execute(_OF_CAR, bindings).fetchall()[0])
+
+
+_ENDED: Final = "SELECT 1 FROM ended_connections WHERE client_id = ? AND vehicle_key = (SELECT key FROM vehicles WHERE id = ?)"
+
+
+def _with_every(
+    database: engine.Connection, wanted: tuple[str | None, ...], every: frozenset[Permission], page: Page
+) -> tuple[list[Connection], int]:
+    total = engine.fetch(database, f"SELECT count(*) {_EVERY}", wanted)[0][0]
+    found = engine.fetch(
+        database,
+        f"SELECT {_OWN}, {rows.VEHICLE} {_EVERY} ORDER BY coalesce(c.created_at, v.created_at) DESC, coalesce(c.id, v.id) DESC"
+        " LIMIT ?7 OFFSET ?8",
+        (*wanted, rows.permissions_text(every), page.size, page.offset),
+    )
+    return [rows.connection(row) for row in found], int(total)
+
+
+def _end(database: engine.Connection, client_id: str, vehicle_ids: Sequence[str] | None, at: int) -> int:
+    chosen = "" if vehicle_ids is None else "AND id IN (SELECT value FROM json_each(?3))"
+    given = (client_id, at) if vehicle_ids is None else (client_id, at, json.dumps(list(vehicle_ids)))
+    database.execute(f"INSERT OR IGNORE INTO ended_connections SELECT ?1, key, ?2 FROM vehicles WHERE true {chosen}", given)
+    return database.changes()
 
 
 def _delete_connection(database: engine.Connection, connection_id: str) -> bool:
     database.execute("DELETE FROM connections WHERE id = ?", (connection_id,))
     return database.changes() > 0
+
+
+def name_users(database: engine.Connection) -> None:
+    """Give the users of older connections their UUIDs."""
+    names = engine.fetch(database, "SELECT DISTINCT user_id FROM connections")
+    given = [(user_uuid_of(name), name) for (name,) in names]
+    database.executemany("UPDATE connections SET user_uuid = ? WHERE user_id = ?", given)

@@ -11,7 +11,8 @@ import apsw
 import msgspec
 
 from chargeport.errors import SchemaError, StoreError
-from chargeport.store.sqlite.engine import Connection, fetch, migrations, version
+from chargeport.store.sqlite.engine import Connection, fetch
+from chargeport.store.sqlite.migrations import migrations, version
 
 STEP_PAGES: Final = 2_560  # 10 MiB: often enough for a progress bar, seldom enough to cost nothing
 

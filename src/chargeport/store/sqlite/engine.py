@@ -1,16 +1,15 @@
-"""How the database file is opened: pragmas, permissions, numbered migrations.
+"""How the database file is opened: pragmas and permissions.
 
 One sentence for each way in which opening can fail. Imports no table's module.
 """
 
 import os
-from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
 import apsw
 
-from chargeport.errors import SchemaError, StartError, StoreError
+from chargeport.errors import StartError, StoreError
 
 BUSY_TIMEOUT_MS: Final = 10_000  # another process (a command, a backup) may hold the write lock for a moment
 CACHE_KIB: Final = 262_144
@@ -40,7 +39,7 @@ def connect(path: Path, *, create: bool = False) -> Connection:
         for pragma in ("journal_mode = WAL", "synchronous = FULL", f"cache_size = -{CACHE_KIB}", "temp_store = MEMORY"):
             connection.execute(f"PRAGMA {pragma}").fetchall()
     except (apsw.Error, OSError) as error:
-        raise StartError(f"The database {path} can't be opened: {_reason(path, error)}.") from error
+        raise StartError(f"The database {path} can't be opened: {reason(path, error)}.") from error
     return connection
 
 
@@ -49,7 +48,8 @@ def _create_private(path: Path) -> None:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
 
 
-def _reason(path: Path, error: Exception) -> str:
+def reason(path: Path, error: Exception) -> str:
+    """Why a database can't be opened, in a few words."""
     if not path.parent.is_dir():
         return f"the folder {path.parent} does not exist"
     if isinstance(error, apsw.NotADBError):
@@ -61,43 +61,6 @@ def _reason(path: Path, error: Exception) -> str:
     if isinstance(error, apsw.ReadOnlyError | PermissionError) or not os.access(path.parent, os.W_OK):
         return "it can't be written"
     return str(error).removesuffix(".") or type(error).__name__
-
-
-def migrations() -> list[tuple[int, str, str]]:
-    """Every step of the schema: number, name, SQL."""
-    folder = resources.files("chargeport.store.sqlite") / "schema"
-    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
-    return [(int(name[:4]), name.removesuffix(".sql"), (folder / name).read_text("utf-8")) for name in names]
-
-
-def version(connection: Connection) -> int:
-    """The number of the newest step that the database has."""
-    return int(fetch(connection, "PRAGMA user_version")[0][0])
-
-
-def migrate(connection: Connection, path: Path) -> list[str]:
-    """Bring the schema up to date, each step whole or not at all; the names of the steps that were taken.
-
-    Raises SchemaError when the database is newer than this program.
-    """
-    try:
-        taken = []
-        with connection:  # a transaction: BEGIN IMMEDIATE below would nest, so processes meet at the first write
-            steps = migrations()
-            current = version(connection)
-            if current > steps[-1][0]:
-                raise SchemaError(
-                    f"The database {path} has schema {current}, but this Chargeport knows {steps[-1][0]} at the most: "
-                    "use the newer Chargeport that wrote it."
-                )
-            for number, name, sql in steps:
-                if number > current:
-                    connection.execute(sql)
-                    connection.execute(f"PRAGMA user_version = {number}")
-                    taken.append(name)
-    except apsw.Error as error:
-        raise StartError(f"The database {path} can't be opened: {_reason(path, error)}.") from error
-    return taken
 
 
 def translated(error: apsw.Error) -> StoreError:

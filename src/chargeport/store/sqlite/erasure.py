@@ -24,6 +24,7 @@ _ROWS: Final = {
     "hourly": "vehicle_key = ?1",
     "horizons": "vehicle_key = ?1",
     "connections": "vehicle_key = ?1",
+    "ended_connections": "vehicle_key = ?1",
     "sessions": "vehicle_key = ?1",
     "told_sessions": "vehicle_key = ?1",
     "session_edits": "vehicle_key = ?1",
@@ -54,6 +55,7 @@ def erase(connection: Connection, vehicle_id: str) -> Erased | None:
     counts["sessions"] += counts.pop("told_sessions")
     counts["hours"] = counts.pop("hourly")
     del counts["share_links"]  # their connections are counted
+    counts["connections"] += counts.pop("ended_connections")
     del counts["horizons"]  # they say no more than how far back the hours go
     return Erased(**counts, issues=issues)
 

@@ -1,4 +1,4 @@
-"""Folding the runs of one group of a car's signals into hours, and deleting what nothing leans on any more.
+"""Folding the runs of one group of a car's signals into hours, source by source, and deleting what nothing leans on any more.
 
     ── hours ──────────────────┤ raw_from                     (what is older is read from the hours)
       sentinel, head … holder ─┤◀ 30 min ▶├── runs, whole ──▶
@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, groupby, islice
 from typing import Final, NamedTuple
 
-from chargeport.signals.catalogue import IS_CHARGING
+from chargeport.signals.catalogue import BY_KEY, IS_CHARGING
 from chargeport.signals.definition import Cadence, Signal, Value
 from chargeport.signals.spans import not_charging
 from chargeport.signals.state import LIVE_FOR_MS
@@ -27,11 +27,15 @@ from chargeport.store.sqlite.engine import Connection
 from chargeport.store.sqlite.hourly import HourRow, Known, Seen
 from chargeport.store.sqlite.late import Run
 from chargeport.store.sqlite.series import ALWAYS, Series
+from chargeport.store.sqlite.slot import SeriesKey
 
-_DELETE: Final = "DELETE FROM history WHERE vehicle_key = ? AND signal_key = ? AND observed_at <= ? AND position NOT IN ({})"
+_DELETE: Final = (
+    "DELETE FROM history WHERE vehicle_key = ? AND signal_key = ? AND source_key = ? AND observed_at <= ?"
+    " AND position NOT IN ({})"
+)
 _TRIM: Final = (
-    "UPDATE history SET seen = NULL, last_seen_at = NULL WHERE vehicle_key = ? AND signal_key = ? AND observed_at = ?"
-    " AND position = ? AND last_seen_at IS NOT NULL"
+    "UPDATE history SET seen = NULL, last_seen_at = NULL WHERE vehicle_key = ? AND signal_key = ? AND source_key = ?"
+    " AND observed_at = ? AND position = ? AND last_seen_at IS NOT NULL"
 )
 
 Pauses = list[tuple[int, int]]
@@ -47,19 +51,29 @@ class Fold(NamedTuple):
     hours_from: int
 
 
-def fold(connection: Connection, signals: Sequence[Signal], what: Fold) -> tuple[int, int]:
-    """Fold these signals, one group; how many runs were deleted and hours written. Runs inside a transaction."""
-    belated = {signal.key: late(connection, (what.vehicle_key, signal.key), what) for signal in signals}
-    starts = [what.from_at, *(seen[0].at for seen in belated.values() if seen)]
-    pauses = _pauses(Series(connection, what.vehicle_key, IS_CHARGING.key), min(starts) - LIVE_FOR_MS, what.until)
+def fold(connection: Connection, series: Sequence[SeriesKey], what: Fold) -> tuple[int, int]:
+    """Fold these series, of one group of signals; how many runs were deleted and hours written. Runs inside a transaction."""
     hours = 0
-    for signal in signals:
-        key, mine = (what.vehicle_key, signal.key), pauses if _may_pause(signal) else []
-        hours += _fold_late(connection, what, signal, belated[signal.key], mine)
-        found = list(_hours(Series(connection, *key), signal, mine, what))
+    for source_key in dict.fromkeys(key[2] for key in series):
+        hours += _fold_source(connection, [key for key in series if key[2] == source_key], what)
+    return sum(_delete(connection, key, what.until - LIVE_FOR_MS) for key in series), hours
+
+
+def _fold_source(connection: Connection, series: Sequence[SeriesKey], what: Fold) -> int:
+    """Fold the series of one source, with the pauses of charging that it reported itself; how many hours were written."""
+    belated = {key: late(connection, key, what) for key in series}
+    starts = [what.from_at, *(seen[0].at for seen in belated.values() if seen)]
+    charging = (what.vehicle_key, IS_CHARGING.key, series[0][2])
+    pauses = _pauses(Series(connection, charging), min(starts) - LIVE_FOR_MS, what.until)
+    hours = 0
+    for key in series:
+        signal = BY_KEY[key[1]]
+        mine = pauses if _may_pause(signal) else []
+        hours += _fold_late(connection, what, key, belated[key], mine)
+        found = list(_hours(Series(connection, key), signal, mine, what))
         hourly.write(connection, key, found)
         hours += len(found)
-    return sum(_delete(connection, (what.vehicle_key, signal.key), what.until - LIVE_FOR_MS) for signal in signals), hours
+    return hours
 
 
 def _may_pause(signal: Signal) -> bool:
@@ -85,7 +99,7 @@ def _seen(runs: Iterable[Run], since_at: int | None = None, before: Run | None =
         if since_at is None or before is None or not before.says(run.value, run.absence):
             since_at = run.observed_at
         for at in run.sightings():
-            yield Seen(at, run.value, run.absence, since_at, run.source_key)
+            yield Seen(at, run.value, run.absence, since_at, run.rule_key)
         before = run
 
 
@@ -106,7 +120,7 @@ def _known(series: Series, at: int) -> Known:
     for run in (value, holding):
         if run is not None:
             last_at = max(seen for seen in run.sightings() if seen < at)
-            known = known.after(Seen(last_at, run.value, run.absence, _head(series, run)[0].observed_at, run.source_key))
+            known = known.after(Seen(last_at, run.value, run.absence, _head(series, run)[0].observed_at, run.rule_key))
     return known
 
 
@@ -144,9 +158,9 @@ def _carried(signal: Signal, known: Known, pauses: Pauses, hour: int) -> Iterato
             yield row
 
 
-def late(connection: Connection, key: tuple[int, int], what: Fold) -> list[Seen]:
+def late(connection: Connection, key: SeriesKey, what: Fold) -> list[Seen]:
     """What came when its hour was folded already, in order."""
-    runs = list(_until(Series(connection, *key).onward(-ALWAYS, seen=True), what.from_at))
+    runs = list(_until(Series(connection, key).onward(-ALWAYS, seen=True), what.from_at))
     found = ((run, each) for run, each in _seen_of(runs) if what.hours_from <= each.at < what.from_at)
     known_at: dict[int, int] = {}  # by hour, the newest instant that it knows of
     return [each for run, each in found if run.position > what.position or _is_new(connection, key, each.at, known_at)]
@@ -161,7 +175,7 @@ def _seen_of(runs: Sequence[Run]) -> Iterator[tuple[Run, Seen]]:
         before = run
 
 
-def _is_new(connection: Connection, key: tuple[int, int], at: int, known_at: dict[int, int]) -> bool:
+def _is_new(connection: Connection, key: SeriesKey, at: int, known_at: dict[int, int]) -> bool:
     """Whether a sighting of a run that stayed behind is not in its hour: a silent car sent what it had kept."""
     hour = at // HOUR_MS
     if hour not in known_at:
@@ -174,9 +188,9 @@ def _by_hour(seen: Iterable[Seen]) -> Iterator[list[Seen]]:
     return (list(group) for _, group in groupby(seen, key=lambda each: each.at // HOUR_MS))
 
 
-def _fold_late(connection: Connection, what: Fold, signal: Signal, belated: Sequence[Seen], pauses: Pauses) -> int:
+def _fold_late(connection: Connection, what: Fold, key: SeriesKey, belated: Sequence[Seen], pauses: Pauses) -> int:
     """Put late sightings into their hours; how many were written."""
-    key, written = (what.vehicle_key, signal.key), 0
+    signal, written = BY_KEY[key[1]], 0
     groups = list(_by_hour(belated))
     theirs = {seen[0].at // HOUR_MS for seen in groups}
     for seen in groups:
@@ -198,9 +212,9 @@ def _fold_late(connection: Connection, what: Fold, signal: Signal, belated: Sequ
     return written
 
 
-def _delete(connection: Connection, key: tuple[int, int], cut: int) -> int:
+def _delete(connection: Connection, key: SeriesKey, cut: int) -> int:
     """Delete the runs that begin until `cut`, but for those that something leans on; how many they were."""
-    series = Series(connection, *key)
+    series = Series(connection, key)
     holder = next(series.back(cut + 1), None)
     value = holder if holder is None or holder.absence is None else series.value_before(cut + 1)
     kept: set[int] = set()

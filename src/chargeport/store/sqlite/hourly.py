@@ -1,4 +1,4 @@
-"""One hour of one signal as a row: what stood in it for how long, and what was known at its end. Pure, but for three queries.
+"""One hour of one series as a row: what stood in it for how long, and what was known at its end. Pure, but for three queries.
 
 Weights are those of `signals.spans.stood`, so an hour says what a bucket of an hour said while its runs were kept.
 """
@@ -15,14 +15,15 @@ from chargeport.signals.spans import stood
 from chargeport.store.retention_policy import HOUR_MS, Hour
 from chargeport.store.sqlite import rows
 from chargeport.store.sqlite.engine import Connection, Row, fetch
+from chargeport.store.sqlite.slot import SeriesKey
 
-_COLUMNS: Final = (
-    "hour, changes, held_ms, least, most, mean, shares, value, value_at, since_at, source_key, absence, absence_at"
-)
-_OF: Final = f"SELECT {_COLUMNS} FROM hourly WHERE vehicle_key = ? AND signal_key = ? AND hour"
+_COLUMNS: Final = "hour, changes, held_ms, least, most, mean, shares, value, value_at, since_at, rule_key, absence, absence_at"
+_OF: Final = f"SELECT {_COLUMNS} FROM hourly WHERE vehicle_key = ? AND signal_key = ? AND source_key = ? AND hour"
 _BEFORE: Final = f"{_OF} <= ? ORDER BY hour DESC LIMIT 1"
 _FROM: Final = f"{_OF} >= ? AND hour < ? ORDER BY hour LIMIT ?"
-_REPLACE: Final = f"INSERT OR REPLACE INTO hourly (vehicle_key, signal_key, {_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+_REPLACE: Final = (
+    f"INSERT OR REPLACE INTO hourly (vehicle_key, signal_key, source_key, {_COLUMNS}) VALUES ({','.join('?' * 16)})"
+)
 
 
 class Seen(NamedTuple):
@@ -32,7 +33,7 @@ class Seen(NamedTuple):
     value: Any
     absence: str | None
     since_at: int
-    source_key: int
+    rule_key: int | None
 
 
 class Known(NamedTuple):
@@ -41,7 +42,7 @@ class Known(NamedTuple):
     value: Any = None
     value_at: int | None = None
     since_at: int | None = None
-    source_key: int | None = None
+    rule_key: int | None = None
     absence: str | None = None
     absence_at: int | None = None
 
@@ -54,7 +55,7 @@ class Known(NamedTuple):
         """What is known with one more, newer sighting."""
         if seen.absence is not None:
             return self._replace(absence=seen.absence, absence_at=seen.at)
-        return Known(seen.value, seen.at, seen.since_at, seen.source_key)
+        return Known(seen.value, seen.at, seen.since_at, seen.rule_key)
 
 
 class HourRow(NamedTuple):
@@ -138,23 +139,23 @@ def _row(columns: Row) -> HourRow:
     return HourRow._make((*columns[:7], Known(*columns[7:])))
 
 
-def newest(connection: Connection, key: tuple[int, int], hour: int) -> HourRow | None:
+def newest(connection: Connection, key: SeriesKey, hour: int) -> HourRow | None:
     """The newest row of this hour or an earlier one."""
     found = fetch(connection, _BEFORE, (*key, hour))
     return _row(found[0]) if found else None
 
 
-def between(connection: Connection, key: tuple[int, int], first: int, end: int, limit: int) -> list[HourRow]:
+def between(connection: Connection, key: SeriesKey, first: int, end: int, limit: int) -> list[HourRow]:
     """Up to `limit` rows from an hour on and before another, in order."""
     return [_row(row) for row in fetch(connection, _FROM, (*key, first, end, limit))]
 
 
-def write(connection: Connection, key: tuple[int, int], hours: Sequence[HourRow]) -> None:
+def write(connection: Connection, key: SeriesKey, hours: Sequence[HourRow]) -> None:
     """Put rows in the place of those that there may be of the same hours."""
     connection.executemany(_REPLACE, [(*key, *hour[:-1], *hour.known) for hour in hours])
 
 
-def record(signal: Signal, row: HourRow, sources: dict[int, str]) -> Hour:
+def record(signal: Signal, row: HourRow, source: str, rules: dict[int, str]) -> Hour:
     """The row as the rest sees it."""
     known, is_number = row.known, signal.kind in (Kind.QUANTITY, Kind.COUNT)
     bounds = (known.value, known.value) if row.least is None else (row.least, row.most)
@@ -165,6 +166,6 @@ def record(signal: Signal, row: HourRow, sources: dict[int, str]) -> Hour:
         start=row.hour * HOUR_MS, changes=row.changes, held_ms=row.held_ms, least=least, most=most, mean=mean,
         shares={rows.value(signal.key, value): stood_ms for value, stood_ms in shares.items()},  # type: ignore[misc]
         value=rows.value(signal.key, known.value), value_at=known.value_at, since_at=known.since_at,
-        source=None if known.source_key is None else sources[known.source_key],
+        source=source, rule=None if known.rule_key is None else rules[known.rule_key],
         absence=None if known.absence is None else AbsenceReason(known.absence), absence_at=known.absence_at,
     )  # fmt: skip

@@ -9,21 +9,22 @@ from typing import Any, Final, NamedTuple
 
 from chargeport.signals.reading import Entry
 from chargeport.store.records import Outcome
-from chargeport.store.sqlite.slot import MAX_OFFSET_MS, Slot, SlotTable
+from chargeport.store.sqlite.slot import MAX_OFFSET_MS, SeriesKey, Slot, SlotTable
 
-COLUMNS: Final = "observed_at, position, received_at, source_key, value, absence, last_seen_at, seen, continues"
+COLUMNS: Final = "observed_at, position, received_at, value, absence, last_seen_at, seen, continues, rule_key"
 _AT_OR_BEFORE: Final = (
-    f"SELECT {COLUMNS} FROM history WHERE vehicle_key = ?1 AND signal_key = ?2 AND observed_at ="
-    " (SELECT max(observed_at) FROM history WHERE vehicle_key = ?1 AND signal_key = ?2 AND observed_at <= ?3)"
+    f"SELECT {COLUMNS} FROM history WHERE vehicle_key = ?1 AND signal_key = ?2 AND source_key = ?3 AND observed_at ="
+    " (SELECT max(observed_at) FROM history WHERE vehicle_key = ?1 AND signal_key = ?2 AND source_key = ?3"
+    " AND observed_at <= ?4)"
 )
 _NEWEST: Final = (
-    f"SELECT {COLUMNS} FROM history WHERE vehicle_key = ? AND signal_key = ? AND absence IS {{}} NULL"
+    f"SELECT {COLUMNS} FROM history WHERE vehicle_key = ? AND signal_key = ? AND source_key = ? AND absence IS {{}} NULL"
     " ORDER BY observed_at DESC LIMIT 8"
 )
-_INSERT: Final = f"INSERT INTO history (vehicle_key, signal_key, {COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
+_INSERT: Final = f"INSERT INTO history (vehicle_key, signal_key, source_key, {COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
 _SET_SEEN: Final = (
     "UPDATE history SET seen = ?, last_seen_at = ?"
-    " WHERE vehicle_key = ? AND signal_key = ? AND observed_at = ? AND position = ?"
+    " WHERE vehicle_key = ? AND signal_key = ? AND source_key = ? AND observed_at = ? AND position = ?"
 )
 
 
@@ -33,12 +34,12 @@ class Run(NamedTuple):
     observed_at: int
     position: int
     received_at: int
-    source_key: int
     value: Any
     absence: str | None
     last_seen_at: int | None
     seen: bytes | None
     continues: int | None
+    rule_key: int | None
 
     @property
     def ends_at(self) -> int:
@@ -74,7 +75,7 @@ class Run(NamedTuple):
 def insert_late(table: SlotTable, slot: Slot, entry: Entry, value: Any, absence: str | None) -> Outcome:
     """Put a late entry into history and bring the slot in line with it."""
     table.flush(slot)
-    key = (slot.vehicle_key, slot.signal_key)
+    key = slot.key
     at = entry.observed_at
     around = [Run(*row) for row in table.rows(_AT_OR_BEFORE, (*key, at))]
     if any(run.says(value, absence) and run.was_seen(at) for run in around):
@@ -86,10 +87,10 @@ def insert_late(table: SlotTable, slot: Slot, entry: Entry, value: Any, absence:
     else:
         if run is not None and at <= run.ends_at:
             _split(table, key, run, at, yields=run.is_less_than(value, absence))
-        source_key = table.source_key(entry.source)
         new = Run(
-            at, table.next_position(), entry.received_at, source_key, value, absence, None, None, 1 if carries_on else None
-        )
+            at, table.next_position(), entry.received_at, value, absence, None, None, 1 if carries_on else None,
+            table.rule_key(entry.rule),
+        )  # fmt: skip
         table.execute(_INSERT, (*key, *new))
     before = (slot.position, slot.value, slot.absence, slot.absence_at, slot.observed_at)
     _refresh(table, slot, entry)
@@ -109,13 +110,13 @@ def _holding(runs: list[Run]) -> Run | None:
     return holding
 
 
-def _see_late(table: SlotTable, key: tuple[int, int], run: Run, at: int) -> None:
+def _see_late(table: SlotTable, key: SeriesKey, run: Run, at: int) -> None:
     """The run's value was seen at one more instant."""
     sightings = sorted({*run.sightings(), at})
     table.execute(_SET_SEEN, (run.packed(sightings), sightings[-1], *key, run.observed_at, run.position))
 
 
-def _split(table: SlotTable, key: tuple[int, int], run: Run, at: int, *, yields: bool) -> None:
+def _split(table: SlotTable, key: SeriesKey, run: Run, at: int, *, yields: bool) -> None:
     """Another entry came at an instant within the run: it ends before, and begins again after.
 
     At the very instant of a sighting the greater of the two holds. If the run `yields`, its sighting stays as a row of its own;
@@ -134,7 +135,7 @@ def _split(table: SlotTable, key: tuple[int, int], run: Run, at: int, *, yields:
         _insert_part(table, key, run, second, continues=None)
 
 
-def _insert_part(table: SlotTable, key: tuple[int, int], run: Run, sightings: list[int], continues: int | None) -> None:
+def _insert_part(table: SlotTable, key: SeriesKey, run: Run, sightings: list[int], continues: int | None) -> None:
     """A part of a run that was split, as a run of its own."""
     part = run._replace(
         observed_at=sightings[0],
@@ -149,30 +150,30 @@ def _insert_part(table: SlotTable, key: tuple[int, int], run: Run, sightings: li
 def _refresh(table: SlotTable, slot: Slot, entry: Entry) -> None:
     """Read the slot's value and absence again from what history now says is newest.
 
-    Where that is another one than before, it is what the entry says. Else who sent the newest stays as it is: a part of a run
-    that was split only knows who sent the first of all.
+    Where that is another one than before, it is what the entry says. Else when the newest was received stays as it is: a part
+    of a run that was split only knows when the first was.
     """
-    key = (slot.vehicle_key, slot.signal_key)
+    key = slot.key
     run = _newest(table, key, "")
     if run is not None:
         if (run.value, run.ends_at) != (slot.value, slot.observed_at):
-            slot.received_at, slot.source_key = entry.received_at, table.source_key(entry.source)
+            slot.received_at, slot.rule_key = entry.received_at, table.rule_key(entry.rule)
         slot.value, slot.observed_at = run.value, run.ends_at
         slot.position, slot.run_at = run.position, run.observed_at
         slot.changed_at = _became(table, key, run)
     gone = _newest(table, key, "NOT")
     if gone is not None and gone.ends_at >= (slot.absence_at or 0):
         if (gone.absence, gone.ends_at) != (slot.absence, slot.absence_at):
-            slot.absence_received_at, slot.absence_source_key = entry.received_at, table.source_key(entry.source)
+            slot.absence_received_at, slot.rule_key = entry.received_at, table.rule_key(entry.rule)
         slot.absence, slot.absence_at = gone.absence, gone.ends_at
 
 
-def _newest(table: SlotTable, key: tuple[int, int], absent: str) -> Run | None:
+def _newest(table: SlotTable, key: SeriesKey, absent: str) -> Run | None:
     runs = [Run(*row) for row in table.rows(_NEWEST.format(absent), key)]
     return _holding([run for run in runs if run.observed_at == runs[0].observed_at])
 
 
-def _became(table: SlotTable, key: tuple[int, int], run: Run) -> int:
+def _became(table: SlotTable, key: SeriesKey, run: Run) -> int:
     """Since when the value of the newest run has held without another in between."""
     became = run.observed_at
     while True:

@@ -18,8 +18,8 @@ _ACCEPTED, _UNCHANGED = Outcome.ACCEPTED, Outcome.UNCHANGED
 SCAN_FROM: Final = 4  # entries of one vehicle from which on reading its whole row range is cheaper than key by key
 
 
-# Vehicle key, signal key, observed_at; then which batch, which of its entries, and the entry.
-_Item = tuple[int, int, int, int, int, Entry]
+# Vehicle key, signal key, source key, observed_at; then which batch, which of its entries, and the entry.
+_Item = tuple[int, int, int, int, int, int, Entry]
 
 
 class Batch(NamedTuple):
@@ -32,8 +32,8 @@ class Batch(NamedTuple):
 def merge(connection: Connection, batches: Sequence[Batch]) -> list[list[Outcome]]:
     """Store the entries of all batches and say what became of each, batch by batch in their order."""
     outcomes = [[Outcome.UNKNOWN_VEHICLE] * len(batch.entries) for batch in batches]
-    work = _sorted_work(connection, batches, outcomes)
     table = SlotTable(connection)
+    work = _sorted_work(connection, table, batches, outcomes)
     start = 0
     while start < len(work):
         vehicle_key = work[start][0]
@@ -42,8 +42,8 @@ def merge(connection: Connection, batches: Sequence[Batch]) -> list[list[Outcome
             end += 1
         if end - start >= SCAN_FROM:
             table.load_vehicle(vehicle_key)
-        for _, signal_key, _, number, index, entry in work[start:end]:
-            slot = table.slot(vehicle_key, signal_key)
+        for _, signal_key, source_key, _, number, index, entry in work[start:end]:
+            slot = table.slot((vehicle_key, signal_key, source_key))
             outcomes[number][index] = _place(table, slot, entry)
         start = end
     _tell_overtaken(work, outcomes)
@@ -53,16 +53,18 @@ def merge(connection: Connection, batches: Sequence[Batch]) -> list[list[Outcome
 
 def _tell_overtaken(work: "list[_Item]", outcomes: list[list[Outcome]]) -> None:
     """Call superseded what came after a newer one in the same group, as if they had come one by one."""
-    newer: _Item | None = None  # of this signal, the earliest to arrive among those observed later
+    newer: _Item | None = None  # of this series, the earliest to arrive among those observed later
     for item in reversed(work):
-        if newer is None or newer[1] != item[1] or newer[0] != item[0] or newer[3:5] > item[3:5]:
+        if newer is None or newer[:3] != item[:3] or newer[4:6] > item[4:6]:
             newer = item
-        elif newer[2] > item[2] and outcomes[item[3]][item[4]] is _ACCEPTED:
-            outcomes[item[3]][item[4]] = Outcome.SUPERSEDED
+        elif newer[3] > item[3] and outcomes[item[4]][item[5]] is _ACCEPTED:
+            outcomes[item[4]][item[5]] = Outcome.SUPERSEDED
 
 
-def _sorted_work(connection: Connection, batches: Sequence[Batch], outcomes: list[list[Outcome]]) -> "list[_Item]":
-    """The entries whose vehicle is known and may be written, by vehicle, signal and time of observation."""
+def _sorted_work(
+    connection: Connection, table: SlotTable, batches: Sequence[Batch], outcomes: list[list[Outcome]]
+) -> "list[_Item]":
+    """The entries whose vehicle is known and may be written, by vehicle, signal, source and time of observation."""
     names = _Names(connection)
     work = []
     for number, (entries, only_for) in enumerate(batches):
@@ -73,7 +75,8 @@ def _sorted_work(connection: Connection, batches: Sequence[Batch], outcomes: lis
             if only_for is not None and not names.may_write(only_for, vehicle_key):
                 outcomes[number][index] = Outcome.NOT_PERMITTED
                 continue
-            work.append((vehicle_key, entry.signal.key, entry.observed_at, number, index, entry))
+            key = (vehicle_key, entry.signal.key, table.source_key(entry.source))
+            work.append((*key, entry.observed_at, number, index, entry))
     work.sort()  # number and index are never twice the same, so entries are not compared
     return work
 
@@ -127,7 +130,7 @@ def _place(table: SlotTable, slot: Slot, entry: Entry) -> Outcome:
         else:
             table.see(slot, entry)
             outcome = _UNCHANGED
-        slot.observed_at, slot.received_at, slot.source_key = at, entry.received_at, table.source_key(entry.source)
+        slot.observed_at, slot.received_at = at, entry.received_at
         slot.absent = False
     else:
         if slot.absent and slot.absence == absence:
@@ -135,9 +138,8 @@ def _place(table: SlotTable, slot: Slot, entry: Entry) -> Outcome:
         else:
             table.start_run(slot, entry, None, absence)
             outcome = _ACCEPTED
-        slot.absence, slot.absence_at = absence, at
-        slot.absence_received_at, slot.absence_source_key = entry.received_at, table.source_key(entry.source)
+        slot.absence, slot.absence_at, slot.absence_received_at = absence, at, entry.received_at
         slot.absent = True
-    slot.newest_at = at
+    slot.newest_at, slot.rule_key = at, table.rule_key(entry.rule)
     table.touch(slot)
     return outcome

@@ -6,9 +6,10 @@ from pathlib import Path
 import apsw
 
 from chargeport.errors import StartError
-from chargeport.store.sqlite.engine import Connection, connect, migrate, translated
+from chargeport.store.sqlite.engine import Connection, connect, translated
 from chargeport.store.sqlite.files import DatabaseFiles, mark
 from chargeport.store.sqlite.log_frames import logged
+from chargeport.store.sqlite.migrations import migrate
 
 _log = logging.getLogger("chargeport.store")
 

@@ -16,6 +16,7 @@ from chargeport.store.sqlite.engine import Row, connect, is_damage, translated
 from chargeport.store.sqlite.health import Health
 
 _SOURCES: Final = "SELECT key, name FROM sources"
+_RULES: Final = "SELECT key, text FROM rules"
 
 
 class Reader:
@@ -27,6 +28,7 @@ class Reader:
         self._connection.execute("PRAGMA query_only = ON").fetchall()
         self._execute = self._connection.cursor().execute
         self._sources: dict[int, str] = {}
+        self._rules: dict[int, str] = {}
         self._turn = 0  # reads of this turn of the loop; the second one opens the snapshot that the others share
 
     def rows(self, sql: str, bindings: tuple[Any, ...] = ()) -> list[Row]:
@@ -59,6 +61,16 @@ class Reader:
             if name is None:
                 raise StoreError(f"The database names no source {key}: it is damaged.")
         return name
+
+    def rule(self, key: int) -> str:
+        """The text of a rule; what is known stays true here, too."""
+        text = self._rules.get(key)
+        if text is None:
+            self._rules = dict(self.rows(_RULES))
+            text = self._rules.get(key)
+            if text is None:
+                raise StoreError(f"The database has no rule {key}: it is damaged.")
+        return text
 
     def close(self) -> None:
         """Let go of the file."""

@@ -4,47 +4,48 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from chargeport.signals.catalogue import BY_KEY, IS_CHARGING, TWINS
+from chargeport.signals.catalogue import BY_KEY, IS_CHARGING
 from chargeport.signals.definition import Cadence, Signal
 from chargeport.signals.freshness import Freshness
-from chargeport.signals.held import SILENT_MS
 from chargeport.signals.reading import AbsenceReason, Entry
 from chargeport.signals.state import State
-from chargeport.store.records import Change, Outcome, Selection, Stretch, VehicleStates
+from chargeport.store.records import Change, Outcome, Selection, Stretch, VehicleSeries
 from chargeport.store.sqlite import rows
 from chargeport.store.sqlite.engine import Connection, Row, fetch
 from chargeport.store.sqlite.reader import Reader
 from chargeport.store.sqlite.scans import Scans
 from chargeport.store.sqlite.sightings import sightings
-from chargeport.store.sqlite.slot import SIGNAL_BITS
+from chargeport.store.sqlite.slot import MAX_SOURCES, SOURCE_BITS, VEHICLE_SHIFT
 from chargeport.store.sqlite.writer import Writer
 
 _STATE: Final = rows.VEHICLE.count(",") + 1  # where a state's columns begin behind a vehicle's
-_STATE_END: Final = _STATE + rows.STATE.count(",") + 1
-_OF_CAR: Final = f"FROM vehicles v LEFT JOIN latest l ON l.slot = (v.key << {SIGNAL_BITS})"
+_SELECT: Final = f"SELECT {rows.VEHICLE}, {rows.STATE} FROM vehicles v LEFT JOIN latest l ON"
 _ALL: Final = (
-    f"SELECT {rows.VEHICLE}, {rows.STATE} FROM vehicles v LEFT JOIN latest l ON l.slot BETWEEN v.key << {SIGNAL_BITS}"
-    f" AND (v.key << {SIGNAL_BITS}) + {(1 << SIGNAL_BITS) - 1} WHERE v.id = ?1"
+    f"{_SELECT} l.slot BETWEEN v.key << {VEHICLE_SHIFT} AND (v.key << {VEHICLE_SHIFT}) + {(1 << VEHICLE_SHIFT) - 1}"
+    " WHERE v.id = ?1"
 )
-_LASTING: Final = f"SELECT {rows.VEHICLE}, {rows.STATE} {_OF_CAR} + ?2 WHERE v.id = ?1"
-_LIVE: Final = (
-    f"SELECT {rows.VEHICLE}, {rows.STATE}, coalesce(d.value, c.value), coalesce(d.changed_at, c.changed_at),"
-    f" coalesce(d.received_at, c.received_at) {_OF_CAR} + ?2"
-    f" LEFT JOIN latest c ON c.slot = (v.key << {SIGNAL_BITS}) + {IS_CHARGING.key}"
-    f" LEFT JOIN latest d ON d.slot = (v.key << {SIGNAL_BITS}) + {TWINS[IS_CHARGING].key} AND d.observed_at IS NOT NULL"
-    f" AND (c.observed_at IS NULL OR d.observed_at > c.observed_at + {SILENT_MS}) WHERE v.id = ?1"  # as held.charging_of
-)
+
+
+def _of_signal(key: str) -> str:
+    """The condition for the series of a signal."""
+    first = f"(v.key << {VEHICLE_SHIFT}) + ({key} << {SOURCE_BITS})"
+    return f"l.slot BETWEEN {first} AND {first} + {MAX_SOURCES}"
+
+
+_ONE: Final = f"{_SELECT} {_of_signal('?2')} WHERE v.id = ?1"
+_BESIDE_CHARGING: Final = f"{_SELECT} {_of_signal('?2')} OR {_of_signal(str(IS_CHARGING.key))} WHERE v.id = ?1"
 _CHANGES: Final = (
-    "SELECT h.position, v.id, h.signal_key, h.observed_at, h.received_at, s.name, h.value, h.absence"
+    "SELECT h.position, v.id, h.signal_key, h.observed_at, h.received_at, s.name, h.value, h.absence, r.text"
     " FROM history h JOIN vehicles v ON v.key = h.vehicle_key JOIN sources s ON s.key = h.source_key"
+    " LEFT JOIN rules r ON r.key = h.rule_key"
     " WHERE h.position > ? AND h.continues IS NULL ORDER BY h.position LIMIT ?"
 )
 _CARS: Final = "SELECT key FROM vehicles WHERE key > ? ORDER BY key LIMIT ?"
 _LIVE_KEYS: Final = ", ".join(str(key) for key, signal in BY_KEY.items() if signal.cadence is Cadence.LIVE)
 _HEARD_OF: Final = (
     f"SELECT v.id FROM vehicles v WHERE v.key > ?1 AND v.key <= ?2 AND EXISTS (SELECT 1 FROM latest l WHERE l.slot BETWEEN"
-    f" v.key << {SIGNAL_BITS} AND (v.key << {SIGNAL_BITS}) + {(1 << SIGNAL_BITS) - 1} AND l.observed_at >= ?3"
-    f" AND l.slot & {(1 << SIGNAL_BITS) - 1} IN ({_LIVE_KEYS}))"
+    f" v.key << {VEHICLE_SHIFT} AND (v.key << {VEHICLE_SHIFT}) + {(1 << VEHICLE_SHIFT) - 1} AND l.observed_at >= ?3"
+    f" AND l.signal_key IN ({_LIVE_KEYS}))"
 )
 
 
@@ -93,52 +94,48 @@ class ReadingTables:
 
         return await self._scans.run(scan)
 
-    async def signal(self, vehicle_id: str, signal: Signal) -> VehicleStates | None:
-        """The car with the state of one signal and, beside a live one, what is needed of charge-ischarging."""
-        is_live = signal.cadence is Cadence.LIVE
-        found = self._reader.rows(_LIVE if is_live else _LASTING, (vehicle_id, signal.key))
+    async def signal(self, vehicle_id: str, signal: Signal) -> VehicleSeries | None:
+        """The car with the series of one signal and, beside a live one, those of charge-ischarging."""
+        beside = signal.cadence is Cadence.LIVE and signal is not IS_CHARGING
+        return self._found(self._reader.rows(_BESIDE_CHARGING if beside else _ONE, (vehicle_id, signal.key)))
+
+    async def signals(self, vehicle_id: str) -> VehicleSeries | None:
+        """The car with all its series."""
+        return self._found(self._reader.rows(_ALL, (vehicle_id,)))
+
+    def _found(self, found: Sequence[Row]) -> VehicleSeries | None:
+        """The car and the states that stand behind it in each row; none for a new car, of which nothing is known."""
         if not found:
             return None
-        row = found[0]
-        state = self._state(row)
-        states = {} if state is None else {signal.key: state}
-        if is_live and row[-2] is not None and signal.code != IS_CHARGING.code:
-            states[IS_CHARGING.key] = State(IS_CHARGING, bool(row[-3]), row[-2], row[-2], row[-1])
-        return VehicleStates(rows.vehicle(row), states)
+        series: dict[int, tuple[State, ...]] = {}
+        for row in found:
+            if row[_STATE] is not None:
+                state = self._state(row)
+                series[state.signal.key] = (*series.get(state.signal.key, ()), state)
+        return VehicleSeries(rows.vehicle(found[0]), series)
 
-    async def signals(self, vehicle_id: str) -> VehicleStates | None:
-        """The car with all its states."""
-        found = self._reader.rows(_ALL, (vehicle_id,))
-        if not found:
-            return None
-        known = [state for row in found if (state := self._state(row)) is not None]
-        return VehicleStates(rows.vehicle(found[0]), {state.signal.key: state for state in known})
-
-    def _state(self, row: Row) -> State | None:
-        """The state that stands behind the vehicle in a row; None for a new car, of which nothing is known."""
-        key, value, observed_at, changed_at, received_at, source, position, gone, gone_at, gone_received_at, gone_source = row[
-            _STATE:_STATE_END
-        ]
-        if key is None:
-            return None
-        pair = (source or 0) << SIGNAL_BITS | key
-        live_for_ms = self._live_for_ms.get(pair)
+    def _state(self, row: Row) -> State:
+        slot, value, observed_at, changed_at, received_at, position, gone, gone_at, gone_received_at, rule = row[_STATE:]
+        series = slot & (1 << VEHICLE_SHIFT) - 1
+        signal_key = series >> SOURCE_BITS
+        source = self._reader.source(slot & MAX_SOURCES)
+        live_for_ms = self._live_for_ms.get(series)
         if live_for_ms is None:
-            live_for_ms = self._freshness.of(None if source is None else self._reader.source(source), BY_KEY[key])
-            self._live_for_ms[pair] = live_for_ms
+            live_for_ms = self._live_for_ms[series] = self._freshness.of(source, BY_KEY[signal_key])
         return State(
-            BY_KEY[key],
-            rows.value(key, value),
+            BY_KEY[signal_key],
+            rows.value(signal_key, value),
             observed_at,
             changed_at,
             received_at,
-            None if source is None else self._reader.source(source),
+            source,
             position,
             None if gone is None else AbsenceReason(gone),
             gone_at,
             gone_received_at,
-            None if gone_source is None else self._reader.source(gone_source),
+            None if gone is None else source,
             live_for_ms,
+            None if rule is None else self._reader.rule(rule),
         )
 
     async def changes(self, after: int, limit: int) -> list[Change]:

@@ -10,8 +10,8 @@ from chargeport.store.records import Application, Change, Connection, Vehicle
 
 VEHICLE: Final = "v.id, v.make, v.model, v.year, v.vin, v.powertrain, v.mode, v.aliases, v.created_at"
 STATE: Final = (
-    "l.slot & 255, l.value, l.observed_at, l.changed_at, l.received_at, l.source_key, l.position,"
-    " l.absence, l.absence_at, l.absence_received_at, l.absence_source_key"
+    "l.slot, l.value, l.observed_at, l.changed_at, l.received_at, l.position, l.absence, l.absence_at,"
+    " l.absence_received_at, l.rule_key"
 )
 APPLICATION: Final = "client_id, name, permissions, connected_only, management_token, created_at, revoked_at"
 CONNECTION: Final = f"c.id, c.client_id, c.user_id, c.permissions, c.created_at, {VEHICLE}"
@@ -37,7 +37,7 @@ def value(signal_key: int, stored: Any) -> Value | None:
 
 
 def change(row: tuple[Any, ...]) -> Change:
-    """A change from position, vehicle id, signal key, observed_at, received_at, source name, value, absence."""
+    """A change from position, vehicle id, signal key, observed_at, received_at, source name, value, absence, rule."""
     return Change(
         position=row[0],
         vehicle_id=row[1],
@@ -47,6 +47,7 @@ def change(row: tuple[Any, ...]) -> Change:
         source=row[5],
         value=value(row[2], row[6]),
         absence=None if row[7] is None else AbsenceReason(row[7]),
+        rule=row[8],
     )
 
 

@@ -1,4 +1,4 @@
-"""One signal of one car through time: its rows of history, in either direction, with what `latest` still holds of them.
+"""One series through time: its rows of history, in either direction, with what `latest` still holds of them.
 
 Every query is a range of the primary key, read row by row: whoever has seen enough stops.
 """
@@ -10,27 +10,28 @@ from typing import Any, Final
 
 from chargeport.store.sqlite.engine import Connection, fetch
 from chargeport.store.sqlite.late import COLUMNS, Run
-from chargeport.store.sqlite.slot import SIGNAL_BITS
+from chargeport.store.sqlite.slot import SeriesKey, slot_of
 
 ALWAYS: Final = 1 << 62
 
 # The blob of sightings is often most of a row, and lies on pages of its own: it is read only where it is wanted.
-_LIGHT: Final = COLUMNS.replace("seen, continues", "NULL, continues")
-_OF: Final = "FROM history WHERE vehicle_key = ? AND signal_key = ? AND observed_at"
+_LIGHT: Final = COLUMNS.replace(" seen,", " NULL,")
+_OF: Final = "FROM history WHERE vehicle_key = ? AND signal_key = ? AND source_key = ? AND observed_at"
 _FROM: Final = f"{_OF} >= ? ORDER BY observed_at, position"
 _BEFORE: Final = f"{_OF} < ? ORDER BY observed_at DESC, position DESC"
 _AT: Final = f"SELECT {_LIGHT} {_OF} = ? AND position = ?"
 _VALUES_BEFORE: Final = f"SELECT {COLUMNS} {_OF} < ? AND absence IS NULL ORDER BY observed_at DESC, position DESC"
-_LATEST: Final = f"SELECT run_at, position, observed_at, seen, absence_at FROM latest WHERE slot = (? << {SIGNAL_BITS}) + ?"
+_ABSENCES_BEFORE: Final = f"SELECT {COLUMNS} {_OF} < ? AND absence IS NOT NULL ORDER BY observed_at DESC, position DESC"
+_LATEST: Final = "SELECT run_at, position, observed_at, seen, absence_at FROM latest WHERE slot = ?"
 
 
 class Series:
-    """The history of a signal in a snapshot. Of the rows that begin at one instant only the one that holds is given."""
+    """The history of a series in a snapshot. Of the rows that begin at one instant only the one that holds is given."""
 
-    def __init__(self, connection: Connection, vehicle_key: int, signal_key: int) -> None:
+    def __init__(self, connection: Connection, key: SeriesKey) -> None:
         self._connection = connection
-        self._key = (vehicle_key, signal_key)
-        found = fetch(connection, _LATEST, self._key)
+        self._key = key
+        found = fetch(connection, _LATEST, (slot_of(*key),))
         self._run_at, self._position, self._observed_at, self._tail, self._absent_at = found[0] if found else (None,) * 5
 
     def onward(self, from_at: int, *, seen: bool = False) -> Iterator[Run]:
@@ -50,6 +51,10 @@ class Series:
     def value_before(self, before: int) -> Run | None:
         """The row of the newest value that begins before an instant, with its sightings."""
         return next(_holding(self._rows(_VALUES_BEFORE, before)), None)
+
+    def absence_before(self, before: int) -> Run | None:
+        """The row of the newest absence that begins before an instant."""
+        return next(_holding(self._rows(_ABSENCES_BEFORE, before)), None)
 
     def at(self, observed_at: int, position: int) -> Run | None:
         """The row that begins at this instant and has this position, whether it holds or not."""

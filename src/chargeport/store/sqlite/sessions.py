@@ -4,22 +4,22 @@ from collections.abc import Sequence
 from typing import Final
 
 from chargeport.errors import NotFoundError
-from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.definition import Signal
+from chargeport.signals.effective import DERIVED
 from chargeport.store.records import DirtyVehicle, KeptEdit, KeptSession, ReportedSession
 from chargeport.store.sqlite.engine import Connection, fetch
 from chargeport.store.sqlite.reader import Reader
 from chargeport.store.sqlite.scans import Scans
-from chargeport.store.sqlite.slot import SIGNAL_BITS
+from chargeport.store.sqlite.slot import VEHICLE_SHIFT
 from chargeport.store.sqlite.writer import Writer
 
 _KEY: Final = "(SELECT key FROM vehicles WHERE id = ?1)"
-_REPORTED: Final = ", ".join(str(signal.key) for signal in CATALOGUE)
+_DERIVED: Final = f"(SELECT key FROM sources WHERE name = '{DERIVED}')"
 _CARS: Final = "SELECT key FROM vehicles WHERE key > ? ORDER BY key LIMIT ?"
 _HEARD_FROM: Final = (
     "SELECT v.id, min(l.observed_at), max(l.observed_at) FROM vehicles v JOIN latest l ON l.slot BETWEEN v.key <<"
-    f" {SIGNAL_BITS} AND (v.key << {SIGNAL_BITS}) + {(1 << SIGNAL_BITS) - 1}"
-    f" WHERE v.key > ?1 AND v.key <= ?2 AND l.received_at >= ?3 AND l.slot & {(1 << SIGNAL_BITS) - 1} IN ({_REPORTED})"
+    f" {VEHICLE_SHIFT} AND (v.key << {VEHICLE_SHIFT}) + {(1 << VEHICLE_SHIFT) - 1}"
+    f" WHERE v.key > ?1 AND v.key <= ?2 AND l.received_at >= ?3 AND l.source_key != {_DERIVED}"
     " GROUP BY v.id"
 )
 
@@ -72,7 +72,7 @@ class SessionTables:
         observed = f"CASE WHEN h.signal_key IN ({telling}) THEN h.observed_at END"
         sql = (
             f"SELECT v.id, min({observed}), max({observed}) FROM history h JOIN vehicles v ON v.key = h.vehicle_key"
-            f" WHERE h.position > ? AND h.position <= ? AND h.signal_key IN ({_REPORTED}) GROUP BY h.vehicle_key"
+            f" WHERE h.position > ? AND h.position <= ? AND h.source_key != {_DERIVED} GROUP BY h.vehicle_key"
         )
 
         def scan(connection: Connection) -> tuple[list[DirtyVehicle], int]:

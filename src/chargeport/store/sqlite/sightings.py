@@ -1,6 +1,6 @@
 """Everything that is stored, in order: read row by row in one snapshot, so that size costs no memory and a writer no peace.
 
-`latest` knows what history is not told before a run ends: its newest sightings, and who sent the newest of all.
+`latest` knows what history is not told before a run ends: its newest sightings, and when the newest of all was received.
 """
 
 from array import array
@@ -12,6 +12,7 @@ import apsw
 
 from chargeport.signals.catalogue import BY_KEY
 from chargeport.signals.definition import Signal
+from chargeport.signals.effective import DERIVED
 from chargeport.signals.reading import AbsenceReason
 from chargeport.store.records import Selection, Sighting, Stretch
 from chargeport.store.sqlite import rows
@@ -24,17 +25,18 @@ CACHE_KIB: Final = 16_384  # each page is read once: a greater cache would only 
 
 _ALWAYS: Final = 1 << 62
 _LATEST: Final = (
-    "SELECT signal_key, position, run_at, seen, observed_at, received_at, source_key,"
-    f" absence_at, absence_received_at, absence_source_key FROM latest WHERE {OF_VEHICLE}"
+    "SELECT signal_key, source_key, position, run_at, seen, observed_at, received_at, absence_at, absence_received_at"
+    f" FROM latest WHERE {OF_VEHICLE}"
 )
 _NEWEST_ABSENCE: Final = (
-    "SELECT position FROM history WHERE vehicle_key = ? AND signal_key = ? AND absence IS NOT NULL"
+    "SELECT position FROM history WHERE vehicle_key = ? AND signal_key = ? AND source_key = ? AND absence IS NOT NULL"
     " ORDER BY observed_at DESC, absence DESC LIMIT 1"
 )
 # Runs overlap at their first instants at the most, so the newest that begins before the bound is all that can reach over it.
 _RUNS: Final = (
-    f"SELECT {COLUMNS} FROM history WHERE vehicle_key = ?1 AND signal_key = ?2 AND observed_at < ?4 AND observed_at >="
-    " coalesce((SELECT max(observed_at) FROM history WHERE vehicle_key = ?1 AND signal_key = ?2 AND observed_at <= ?3), ?3)"
+    f"SELECT {COLUMNS} FROM history WHERE vehicle_key = ?1 AND signal_key = ?2 AND source_key = ?3 AND observed_at < ?5"
+    " AND observed_at >= coalesce((SELECT max(observed_at) FROM history WHERE vehicle_key = ?1 AND signal_key = ?2"
+    " AND source_key = ?3 AND observed_at <= ?4), ?4)"
     " ORDER BY observed_at, position"
 )
 
@@ -46,7 +48,6 @@ class _Seen(NamedTuple):
     value: Any
     absence: str | None
     received_at: int | None = None
-    source_key: int | None = None
 
     def rank(self) -> tuple[Any, ...]:
         """How it compares with another of the same instant: the greater holds, and a value is greater than an absence."""
@@ -54,18 +55,17 @@ class _Seen(NamedTuple):
 
 
 class _Latest(NamedTuple):
-    """What `latest` has of one signal of one car."""
+    """What `latest` has of one series."""
 
     signal_key: int
+    source_key: int
     position: int
     run_at: int
     seen: bytes | None
     observed_at: int | None
     received_at: int | None
-    source_key: int | None
     absence_at: int | None
     absence_received_at: int | None
-    absence_source_key: int | None
 
 
 async def sightings(path: Path, selection: Selection) -> AsyncIterator[Stretch]:
@@ -90,7 +90,7 @@ class _Pass:
         self._selection = selection
         self._start = -_ALWAYS if selection.start is None else selection.start
         self._end = _ALWAYS if selection.end is None else selection.end
-        self._sources: dict[int | None, str] = dict(fetch(connection, "SELECT key, name FROM sources"))
+        self._sources: dict[int, str] = dict(fetch(connection, "SELECT key, name FROM sources"))
 
     def stretches(self) -> Iterator[Stretch]:
         """All sightings, some at a time; nothing when there is none."""
@@ -100,31 +100,26 @@ class _Pass:
         gathered: list[Sighting] = []
         for number, (vehicle_id, vehicle_key) in enumerate(cars):
             series = self._series(vehicle_key)
-            for index, (signal, latest) in enumerate(series):
+            for index, (signal, source, latest) in enumerate(series):
                 for seen in self._in_order(vehicle_key, latest):
-                    gathered.append(self._sighting(vehicle_id, signal, seen))
+                    gathered.append(_sighting(vehicle_id, signal, source, seen))
                     if len(gathered) == STRETCH:
                         yield Stretch(gathered, (number + (index + 0.5) / len(series)) / len(cars))
                         gathered = []
         if gathered:
             yield Stretch(gathered, 1.0)
 
-    def _sighting(self, vehicle_id: str, signal: Signal, seen: _Seen) -> Sighting:
-        value = rows.value(signal.key, seen.value)
-        absence = None if seen.absence is None else AbsenceReason(seen.absence)
-        return Sighting(vehicle_id, signal, seen.at, value, absence, seen.received_at, self._sources.get(seen.source_key))
-
-    def _series(self, vehicle_key: int) -> list[tuple[Signal, _Latest]]:
-        """The wanted signals of a car of which anything is stored, by code."""
+    def _series(self, vehicle_key: int) -> list[tuple[Signal, str, _Latest]]:
+        """The wanted series of a car, by code and source; not what was derived: it follows from what is written."""
         known = [_Latest(*row) for row in fetch(self._connection, _LATEST, (vehicle_key,))]
-        found = [(BY_KEY[latest.signal_key], latest) for latest in known]
-        found = [each for each in found if not each[0].is_derived]  # worked out again from what is written
+        found = [(BY_KEY[latest.signal_key], self._sources[latest.source_key], latest) for latest in known]
         wanted = self._selection.signals
-        return sorted((each for each in found if wanted is None or each[0] in wanted), key=lambda each: each[0].code)
+        found = [each for each in found if each[1] != DERIVED and (wanted is None or each[0] in wanted)]
+        return sorted(found, key=lambda each: (each[0].code, each[1]))
 
     def _in_order(self, vehicle_key: int, latest: _Latest) -> Iterator[_Seen]:
-        """The sightings of one signal of one car. A run's are held back until the next one begins: it may begin earlier."""
-        key = (vehicle_key, latest.signal_key)
+        """The sightings of one series. A run's are held back until the next one begins: it may begin earlier."""
+        key = (vehicle_key, latest.signal_key, latest.source_key)
         newest = fetch(self._connection, _NEWEST_ABSENCE, key) if latest.absence_at is not None else []
         absence_position = newest[0][0] if newest else None
         held: list[_Seen] = []
@@ -138,23 +133,25 @@ class _Pass:
 
     def _seen(self, run: Run, latest: _Latest, is_newest_absence: bool) -> list[_Seen]:
         """The sightings of a run that are wanted."""
-        first = _Seen(run.observed_at, run.value, run.absence, run.received_at, run.source_key)
+        first = _Seen(run.observed_at, run.value, run.absence, run.received_at)
         told = {run.observed_at: first}
         instants = run.sightings()
         if run.position == latest.position and run.absence is None and latest.observed_at is not None:
             instants += [latest.run_at + offset for offset in array("I", latest.seen or b"")]
-            told[latest.observed_at] = first._replace(
-                at=latest.observed_at, received_at=latest.received_at, source_key=latest.source_key
-            )
+            told[latest.observed_at] = first._replace(at=latest.observed_at, received_at=latest.received_at)
         if is_newest_absence and latest.absence_at is not None:
             instants.append(latest.absence_at)
-            told[latest.absence_at] = first._replace(
-                at=latest.absence_at, received_at=latest.absence_received_at, source_key=latest.absence_source_key
-            )
+            told[latest.absence_at] = first._replace(at=latest.absence_at, received_at=latest.absence_received_at)
         wanted = sorted({at for at in instants if self._start <= at < self._end})
         if not self._selection.every:
             wanted = [*wanted[:1], *wanted[-1:]][: len(wanted)]
         return [told.get(at) or _Seen(at, run.value, run.absence) for at in wanted]
+
+
+def _sighting(vehicle_id: str, signal: Signal, source: str, seen: _Seen) -> Sighting:
+    value = rows.value(signal.key, seen.value)
+    absence = None if seen.absence is None else AbsenceReason(seen.absence)
+    return Sighting(vehicle_id, signal, seen.at, value, absence, seen.received_at, source)
 
 
 def _sorted(sightings: list[_Seen]) -> list[_Seen]:

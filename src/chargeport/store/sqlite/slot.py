@@ -1,47 +1,59 @@
-"""The latest row of one signal of one car while a commit group works on it, and the writes that the group has gathered.
+"""The latest row of one series while a commit group works on it, and the writes that the group has gathered.
 
 Writes are gathered and done in bulk at the end of the group; `flush` does them early where something must be read back.
 """
 
 from typing import Any, Final
 
+from chargeport.errors import StoreError
 from chargeport.signals.reading import Entry
 from chargeport.store.sqlite.engine import Connection, Row
 
+_EMPTY: Final = (None, None, None, None, 0, 0, None, None, None, None, None)
 TAIL_BYTES: Final = 4 * 32  # sightings kept in `latest` before they move to the run in history
 RUN_MS: Final = 6 * 3600 * 1000  # a run that lasts longer is carried on in a new row: keeps `seen` under ten kilobytes
 MAX_OFFSET_MS: Final = 0xFFFF_FFFF
 
-# `slot` is the vehicle's key and the signal's in one integer: see the schema.
-SIGNAL_BITS: Final = 8
+# `slot` is the keys of the vehicle, the signal and the source in one integer: see the schema.
+SOURCE_BITS: Final = 20
+VEHICLE_SHIFT: Final = SOURCE_BITS + 8
+MAX_SOURCES: Final = (1 << SOURCE_BITS) - 1
 _COLUMNS: Final = (
-    "value, observed_at, changed_at, received_at, source_key, position, run_at,"
-    " absence, absence_at, absence_received_at, absence_source_key, seen"
+    "value, observed_at, changed_at, received_at, position, run_at, absence, absence_at, absence_received_at, rule_key, seen"
 )
-OF_VEHICLE: Final = f"slot BETWEEN ?1 << {SIGNAL_BITS} AND (?1 << {SIGNAL_BITS}) + {(1 << SIGNAL_BITS) - 1}"
-_SELECT: Final = f"SELECT vehicle_key, signal_key, {_COLUMNS} FROM latest WHERE"
+OF_VEHICLE: Final = f"slot BETWEEN ?1 << {VEHICLE_SHIFT} AND (?1 << {VEHICLE_SHIFT}) + {(1 << VEHICLE_SHIFT) - 1}"
+_SELECT: Final = f"SELECT vehicle_key, signal_key, source_key, {_COLUMNS} FROM latest WHERE"
 _SELECT_VEHICLE: Final = f"{_SELECT} {OF_VEHICLE}"
 _SELECT_ONE: Final = f"{_SELECT} slot = ?"
-_INSERT: Final = f"INSERT INTO latest (slot, {_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
+_INSERT: Final = f"INSERT INTO latest (slot, {_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
 _UPDATE: Final = (
-    "UPDATE latest SET value = ?2, observed_at = ?3, changed_at = ?4, received_at = ?5, source_key = ?6, position = ?7,"
-    " run_at = ?8, absence = ?9, absence_at = ?10, absence_received_at = ?11, absence_source_key = ?12, seen = ?13"
-    " WHERE slot = ?1"
+    "UPDATE latest SET value = ?2, observed_at = ?3, changed_at = ?4, received_at = ?5, position = ?6, run_at = ?7,"
+    " absence = ?8, absence_at = ?9, absence_received_at = ?10, rule_key = ?11, seen = ?12 WHERE slot = ?1"
 )
 _INSERT_RUN: Final = (
-    "INSERT INTO history (vehicle_key, signal_key, observed_at, position, received_at, source_key, value, absence, continues)"
-    " VALUES (?,?,?,?,?,?,?,?,?)"
+    "INSERT INTO history (vehicle_key, signal_key, source_key, observed_at, position, received_at, value, absence, continues,"
+    " rule_key) VALUES (?,?,?,?,?,?,?,?,?,?)"
 )
 _APPEND_SEEN: Final = (
     "UPDATE history SET seen = CAST(coalesce(seen, x'') || ? AS BLOB), last_seen_at = ?"
-    " WHERE vehicle_key = ? AND signal_key = ? AND observed_at = ? AND position = ?"
+    " WHERE vehicle_key = ? AND signal_key = ? AND source_key = ? AND observed_at = ? AND position = ?"
 )
 # While an absence holds, the last time of it is kept in `latest` only.
 _ABSENT_UNTIL: Final = (
-    "UPDATE history SET last_seen_at = ?1 WHERE vehicle_key = ?2 AND signal_key = ?3 AND absence IS NOT NULL"
-    " AND observed_at < ?1 AND position = (SELECT position FROM history WHERE vehicle_key = ?2 AND signal_key = ?3"
-    " AND absence IS NOT NULL AND observed_at <= ?1 ORDER BY observed_at DESC, absence DESC LIMIT 1)"
+    "UPDATE history SET last_seen_at = ?1 WHERE vehicle_key = ?2 AND signal_key = ?3 AND source_key = ?4"
+    " AND absence IS NOT NULL AND observed_at < ?1 AND position = (SELECT position FROM history WHERE vehicle_key = ?2"
+    " AND signal_key = ?3 AND source_key = ?4 AND absence IS NOT NULL AND observed_at <= ?1"
+    " ORDER BY observed_at DESC, absence DESC LIMIT 1)"
 )
+
+
+SeriesKey = tuple[int, int, int]
+"""The keys of a vehicle, a signal and a source."""
+
+
+def slot_of(vehicle_key: int, signal_key: int, source_key: int) -> int:
+    """The keys of a series in one integer."""
+    return (vehicle_key << VEHICLE_SHIFT) + (signal_key << SOURCE_BITS) + source_key
 
 
 class Slot:
@@ -51,7 +63,6 @@ class Slot:
         "absence",
         "absence_at",
         "absence_received_at",
-        "absence_source_key",
         "absent",
         "changed_at",
         "dirty",
@@ -60,6 +71,7 @@ class Slot:
         "observed_at",
         "position",
         "received_at",
+        "rule_key",
         "run_at",
         "seen",
         "signal_key",
@@ -71,21 +83,21 @@ class Slot:
     def __init__(self, row: tuple[Any, ...]) -> None:
         self.vehicle_key: int
         self.signal_key: int
+        self.source_key: int
         self.value: Any
         self.observed_at: int | None
         self.changed_at: int | None
         self.received_at: int | None
-        self.source_key: int | None
         self.position: int
         self.run_at: int
         self.absence: str | None
         self.absence_at: int | None
         self.absence_received_at: int | None
-        self.absence_source_key: int | None
+        self.rule_key: int | None
         (
-            self.vehicle_key, self.signal_key, self.value, self.observed_at, self.changed_at, self.received_at,
-            self.source_key, self.position, self.run_at, self.absence, self.absence_at, self.absence_received_at,
-            self.absence_source_key, seen,
+            self.vehicle_key, self.signal_key, self.source_key, self.value, self.observed_at, self.changed_at,
+            self.received_at, self.position, self.run_at, self.absence, self.absence_at, self.absence_received_at,
+            self.rule_key, seen,
         ) = row  # fmt: skip
         self.seen: bytes = seen or b""
         self.dirty = False
@@ -95,6 +107,11 @@ class Slot:
             self.newest_at = -1 if self.observed_at is None else self.observed_at
         else:
             self.settle()
+
+    @property
+    def key(self) -> SeriesKey:
+        """The vehicle's, the signal's and the source's key."""
+        return self.vehicle_key, self.signal_key, self.source_key
 
     def settle(self) -> None:
         """Work out what follows from the times."""
@@ -106,9 +123,8 @@ class Slot:
     def row(self) -> tuple[Any, ...]:
         """The row to write."""
         return (
-            (self.vehicle_key << SIGNAL_BITS) + self.signal_key, self.value, self.observed_at, self.changed_at,
-            self.received_at, self.source_key, self.position, self.run_at, self.absence, self.absence_at,
-            self.absence_received_at, self.absence_source_key, self.seen or None,
+            slot_of(*self.key), self.value, self.observed_at, self.changed_at, self.received_at, self.position, self.run_at,
+            self.absence, self.absence_at, self.absence_received_at, self.rule_key, self.seen or None,
         )  # fmt: skip
 
 
@@ -118,13 +134,14 @@ class SlotTable:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._execute = connection.cursor().execute  # one cursor for all: making one costs as much as stepping it
-        self._slots: dict[tuple[int, int], Slot] = {}
+        self._slots: dict[SeriesKey, Slot] = {}
         self._scanned: set[int] = set()
         self._touched: list[Slot] = []
         self._runs: list[tuple[Any, ...]] = []
         self._sightings: list[tuple[Any, ...]] = []
-        self._absent_until: list[tuple[int, int, int]] = []
+        self._absent_until: list[tuple[int, int, int, int]] = []
         self._sources: dict[str, int] = dict(self.rows("SELECT name, key FROM sources"))
+        self._rules: dict[str, int] = {}
         self._position: int = self.rows("SELECT value FROM sequences WHERE name = 'position'")[0][0]
         self._first_position = self._position
 
@@ -140,17 +157,14 @@ class SlotTable:
         """Read all rows of a vehicle at once."""
         self._scanned.add(vehicle_key)
         for row in self.rows(_SELECT_VEHICLE, (vehicle_key,)):
-            self._slots[vehicle_key, row[1]] = Slot(row)
+            self._slots[row[:3]] = Slot(row)
 
-    def slot(self, vehicle_key: int, signal_key: int) -> Slot:
-        """The slot of a signal, read if need be; an empty one where nothing is known yet."""
-        slot = self._slots.get((vehicle_key, signal_key))
+    def slot(self, key: SeriesKey) -> Slot:
+        """The slot of a series, read if need be; an empty one where nothing is known yet."""
+        slot = self._slots.get(key)
         if slot is None:
-            rows = () if vehicle_key in self._scanned else self.rows(_SELECT_ONE, ((vehicle_key << SIGNAL_BITS) + signal_key,))
-            row = (
-                rows[0] if rows else (vehicle_key, signal_key, None, None, None, None, None, 0, 0, None, None, None, None, None)
-            )
-            slot = self._slots[vehicle_key, signal_key] = Slot(row)
+            rows = () if key[0] in self._scanned else self.rows(_SELECT_ONE, (slot_of(*key),))
+            slot = self._slots[key] = Slot(rows[0] if rows else (*key, *_EMPTY))
         return slot
 
     def touch(self, slot: Slot) -> None:
@@ -160,11 +174,25 @@ class SlotTable:
             self._touched.append(slot)
 
     def source_key(self, name: str) -> int:
-        """The number of a source, given at its first reading."""
+        """The number of a source, given at its first reading. Raises StoreError when no more can be given."""
         key = self._sources.get(name)
         if key is None:
+            if len(self._sources) >= MAX_SOURCES:
+                raise StoreError(f"The database knows {MAX_SOURCES} sources: no other one can be added.")
             self.execute("INSERT INTO sources (name) VALUES (?)", (name,))
             key = self._sources[name] = self._connection.last_insert_rowid()
+        return key
+
+    def rule_key(self, text: str | None) -> int | None:
+        """The number of a rule of derivation, given at its first value; None of what was reported."""
+        if text is None:
+            return None
+        if not self._rules:
+            self._rules = dict(self.rows("SELECT text, key FROM rules"))
+        key = self._rules.get(text)
+        if key is None:
+            self.execute("INSERT INTO rules (text) VALUES (?)", (text,))
+            key = self._rules[text] = self._connection.last_insert_rowid()
         return key
 
     def next_position(self) -> int:
@@ -177,8 +205,8 @@ class SlotTable:
         self.finish_run(slot)
         position = self.next_position()
         self._runs.append((
-            slot.vehicle_key, slot.signal_key, entry.observed_at, position, entry.received_at,
-            self.source_key(entry.source), value, absence, 1 if continues else None,
+            *slot.key, entry.observed_at, position, entry.received_at, value, absence, 1 if continues else None,
+            self.rule_key(entry.rule),
         ))  # fmt: skip
         if absence is None:
             slot.position, slot.run_at = position, entry.observed_at
@@ -196,18 +224,17 @@ class SlotTable:
     def finish_run(self, slot: Slot) -> None:
         """Move what `latest` still holds of the run that ends to history: its sightings, or an absence's last instant."""
         if slot.seen:
-            where = (slot.vehicle_key, slot.signal_key, slot.run_at, slot.position)
-            self._sightings.append((slot.seen, slot.observed_at, *where))
+            self._sightings.append((slot.seen, slot.observed_at, *slot.key, slot.run_at, slot.position))
             slot.seen = b""
         if slot.absent and slot.absence_at is not None:
-            self._absent_until.append((slot.absence_at, slot.vehicle_key, slot.signal_key))
+            self._absent_until.append((slot.absence_at, *slot.key))
 
     def flush(self, slot: Slot) -> None:
         """Have everything about the slot in the database, so that its history can be read and changed."""
         self.finish_run(slot)
         self._write_history()
         if slot.absence_at is not None:
-            self.execute(_ABSENT_UNTIL, (slot.absence_at, slot.vehicle_key, slot.signal_key))
+            self.execute(_ABSENT_UNTIL, (slot.absence_at, *slot.key))
 
     def store(self) -> None:
         """Write what the group has gathered."""

@@ -41,7 +41,7 @@ class SqliteStore:
         self.history = HistoryTables(reader, self._scans, self.readings)
         self.retention = RetentionTables(writer)
         self.vehicles = VehicleTables(path, reader, writer)
-        self.access = AccessTables(reader, writer)
+        self.access = AccessTables(reader, writer, self._scans)
         self.sessions = SessionTables(reader, writer, self._scans)
         self.issues = IssueTable(reader, writer)
         self.notes = NoteTables(reader, writer)

@@ -21,6 +21,8 @@ _BY_REFERENCE: Final = (
 )
 _CONNECTED: Final = "WHERE v.key IN (SELECT vehicle_key FROM connections WHERE client_id = ?)"
 
+_NOT_ENDED: Final = "WHERE v.key NOT IN (SELECT vehicle_key FROM ended_connections WHERE client_id = ?)"
+
 
 class VehicleTables:
     """`store.protocols.Vehicles` on SQLite."""
@@ -48,9 +50,11 @@ class VehicleTables:
         row = self._reader.row(_BY_REFERENCE, (reference,))
         return None if row is None else rows.vehicle(row)
 
-    async def vehicles(self, page: Page, connected_to: str | None = None) -> tuple[list[Vehicle], int]:
+    async def vehicles(
+        self, page: Page, connected_to: str | None = None, *, not_ended_by: str | None = None
+    ) -> tuple[list[Vehicle], int]:
         """A page of cars by id, and how many there are."""
-        where, bindings = ("", ()) if connected_to is None else (_CONNECTED, (connected_to,))
+        where, bindings = _chosen(connected_to, not_ended_by)
         total = self._reader.count(f"SELECT count(*) FROM vehicles v {where}", bindings)
         found = self._reader.rows(
             f"SELECT {rows.VEHICLE} FROM vehicles v {where} ORDER BY v.id LIMIT ? OFFSET ?",
@@ -65,6 +69,13 @@ class VehicleTables:
     async def wipe(self) -> bool:
         """Rewrite the file without its free space. Raises StoreError when the disk has no room for that."""
         return await asyncio.to_thread(wipe, self._path)
+
+
+def _chosen(connected_to: str | None, not_ended_by: str | None) -> tuple[str, tuple[str, ...]]:
+    """Return the condition on the cars of a list, and what is bound in it."""
+    if connected_to is not None:
+        return _CONNECTED, (connected_to,)
+    return ("", ()) if not_ended_by is None else (_NOT_ENDED, (not_ended_by,))
 
 
 def _insert(connection: Connection, vehicle: Vehicle) -> None:

@@ -1,0 +1,80 @@
+"""The part of the store about applications, their tokens and their connections. See `store.protocols.Store`."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from chargeport.signals.definition import Permission
+from chargeport.store.records import Application, Connection, Grant, Page
+
+
+class Access(Protocol):
+    """Applications, their tokens and their connections. Secrets arrive hashed."""
+
+    async def add_application(self, application: Application, secret_hash: bytes) -> None:
+        """Make an application known."""
+        ...
+
+    async def application(self, client_id: str) -> tuple[Application, bytes] | None:
+        """An application with the hash of its secret."""
+        ...
+
+    async def applications(self) -> list[Application]:
+        """All applications, the revoked ones too, oldest first."""
+        ...
+
+    async def rotate_secret(self, client_id: str, secret_hash: bytes, management_token: str) -> bool:
+        """Give an application new secrets and end its tokens; False when it is unknown or revoked."""
+        ...
+
+    async def revoke_application(self, client_id: str, at: int) -> bool:
+        """End an application and its tokens; False when it is unknown or revoked already."""
+        ...
+
+    async def add_token(self, token_hash: bytes, client_id: str, expires_at: int) -> None:
+        """Remember a token by its hash."""
+        ...
+
+    async def grant(self, token_hash: bytes) -> Grant | None:
+        """What a token stands for; None when it is unknown or its application revoked. It may have expired."""
+        ...
+
+    async def add_connection(self, connection: Connection) -> Connection:
+        """Connect; an existing connection of the same three gets the new permissions and keeps its id."""
+        ...
+
+    async def connection(self, client_id: str, vehicle_id: str, user_uuid: str | None = None) -> Connection | None:
+        """The connection of an application to a car; the oldest, unless a user is named by UUID."""
+        ...
+
+    async def connections(
+        self,
+        page: Page,
+        client_id: str | None = None,
+        *,
+        user_uuid: str | None = None,
+        vehicle_id: str | None = None,
+        mode: str | None = None,
+        every: frozenset[Permission] | None = None,
+    ) -> tuple[list[Connection], int]:
+        """A page of the connections that fit, newest first, and how many there are.
+
+        With `every`, the application has a connection of its own with each vehicle that it has none with otherwise, except
+        where it ended that: `user_id` is then the client id, `id` the vehicle's, and `every` the permissions.
+        """
+        ...
+
+    async def end_connections(self, client_id: str, vehicle_ids: Sequence[str] | None, at: int) -> int:
+        """End the application's own connections with these vehicles (None: with all there are); how many that were."""
+        ...
+
+    async def has_ended(self, client_id: str, vehicle_id: str) -> bool:
+        """Return whether the application ended its own connection with a vehicle."""
+        ...
+
+    async def connection_by_id(self, connection_id: str) -> Connection | None:
+        """One connection."""
+        ...
+
+    async def remove_connection(self, connection_id: str) -> bool:
+        """End a connection; False when there is none."""
+        ...

@@ -1,0 +1,54 @@
+"""Numbered steps of the schema, and what has to be worked out row by row when a step is taken."""
+
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from chargeport.errors import SchemaError, StartError
+from chargeport.store.sqlite.access import name_users
+from chargeport.store.sqlite.engine import Connection, fetch, reason
+from chargeport.store.sqlite.split import split_series
+
+_AFTER: Final[dict[int, Callable[[Connection], None]]] = {5: split_series, 7: name_users}
+
+
+def migrations() -> list[tuple[int, str, str]]:
+    """Every step of the schema: number, name, SQL."""
+    folder = resources.files("chargeport.store.sqlite") / "schema"
+    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
+    return [(int(name[:4]), name.removesuffix(".sql"), (folder / name).read_text("utf-8")) for name in names]
+
+
+def version(connection: Connection) -> int:
+    """The number of the newest step that the database has."""
+    return int(fetch(connection, "PRAGMA user_version")[0][0])
+
+
+def migrate(connection: Connection, path: Path) -> list[str]:
+    """Bring the schema up to date, each step whole or not at all; the names of the steps that were taken.
+
+    Raises SchemaError when the database is newer than this program.
+    """
+    try:
+        taken = []
+        with connection:  # a transaction: BEGIN IMMEDIATE below would nest, so processes meet at the first write
+            steps = migrations()
+            current = version(connection)
+            if current > steps[-1][0]:
+                raise SchemaError(
+                    f"The database {path} has schema {current}, but this Chargeport knows {steps[-1][0]} at the most: "
+                    "use the newer Chargeport that wrote it."
+                )
+            for number, name, sql in steps:
+                if number > current:
+                    connection.execute(sql)
+                    if number in _AFTER:
+                        _AFTER[number](connection)
+                    connection.execute(f"PRAGMA user_version = {number}")
+                    taken.append(name)
+    except apsw.Error as error:
+        raise StartError(f"The database {path} can't be opened: {reason(path, error)}.") from error
+    return taken
