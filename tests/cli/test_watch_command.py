@@ -71,7 +71,7 @@ def test_each_change_is_a_line_as_a_person_reads_it(chargeport: CommandLine, dat
         store(database, [absence(car, "charge-voltage", AbsenceReason.NOT_CAPABLE)])
         assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+  Wattage +7200 watts  \(wallbox\)", watch.line())
         assert re.fullmatch(r"\S+ \S+ \S+  IsCharging +yes  \(wallbox\)", watch.line())
-        assert re.fullmatch(r"\S+ \S+  Voltage +— NOT_CAPABLE: The vehicle does not have this\.  \(wallbox\)", watch.line())
+        assert re.fullmatch(r"\S+ \S+ \S+  Voltage +— NOT_CAPABLE: The vehicle does not have this\.  \(wallbox\)", watch.line())
 
 
 def test_with_json_each_change_is_a_document_and_only_the_named_signals_are_told(
