@@ -164,15 +164,16 @@ async def post(port: int, path: str, token: str, bodies: Iterable[bytes]) -> tup
 
 async def _write_bare(file: Path, kind: str, batches: int, vehicles: int) -> dict[str, float]:
     """Write the same entries to the store itself."""
-    from chargeport.ingest.items import Intake
+    from chargeport.ingest.batch import Batch
+    from chargeport.ingest.items import ItemChecker
     from chargeport.ingest.payload import read
     from chargeport.store.sqlite import SqliteStore
 
     loads = []
     for items in _batches(kind, batches, vehicles):
-        intake = Intake("http", int(time.time() * 1000), 300)
-        read(json.dumps(items).encode(), intake, BATCH, lines=False)
-        loads.append(intake.entries)
+        batch = Batch()
+        read(json.dumps(items).encode(), ItemChecker(batch, "http", int(time.time() * 1000), 300), BATCH, lines=False)
+        loads.append(batch.entries)
     store = SqliteStore.open(file)
     waiting = iter(loads)
 

@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 import typer.main
 
-from chargeport.api.absences import MISSING_PERMISSION, WORDINGS
 from chargeport.api.routes import ROUTES, Route
 from chargeport.cli.main import app
 from chargeport.config import environment_names
@@ -26,6 +25,7 @@ from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.definition import Dimension, Signal
 from chargeport.signals.units import WIRE_UNIT, spellings
 from chargeport.signals.violation import Rule
+from chargeport.wire.status import MISSING_PERMISSION, WORDINGS
 
 FOLDER = Path(__file__).parent / "reference"
 NOTICE = "<!-- Written by docs/generate.py from the code. Change the code, then run `make docs`. -->\n"

@@ -1,4 +1,4 @@
-"""An intake on a new store, cars to hear of, and deliveries in every dialect."""
+"""A pipeline on a new store, cars to hear of, and deliveries in every dialect."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from chargeport.clock import ManualClock
 from chargeport.dialects.all import ALL
 from chargeport.dialects.table import Dialect
 from chargeport.errors import StoreError
-from chargeport.ingest.pipeline import Intake
+from chargeport.ingest.pipeline import Pipeline
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.held import held
 from chargeport.signals.reading import Entry, Issue
@@ -21,8 +21,8 @@ CAR = Vehicle(id="0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11", vin="WVWZZZ00000000001"
 OTHER = Vehicle(id="0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c12", aliases=("garage:1",))
 
 
-def intake(store: Store, clock: ManualClock | None = None, dialects: Mapping[str, Dialect] = ALL, **more: Any) -> Intake:
-    return Intake(store, clock or ManualClock(T0), dialects, max_future_s=300, **more)
+def pipeline(store: Store, clock: ManualClock | None = None, dialects: Mapping[str, Dialect] = ALL, **more: Any) -> Pipeline:
+    return Pipeline(store, clock or ManualClock(T0), dialects, max_future_s=300, **more)
 
 
 def said(fields: Mapping[str, Any], *, source: str = "car", vehicle: str = CAR.id, at: int = T0, **more: Any) -> RawMessage:
@@ -75,9 +75,9 @@ class _UnwillingPart:
         self._fail("write")
         return await self._part.write(entries, only_for)
 
-    async def add_issues(self, issues: Sequence[Issue]) -> None:
+    async def add_issues(self, issues: Sequence[Issue], client_id: str | None = None) -> None:
         self._fail("add_issues")
-        await self._part.add_issues(issues)
+        await self._part.add_issues(issues, client_id)
 
     def _fail(self, where: str) -> None:
         if self._whole.fails_at == where:

@@ -55,9 +55,9 @@ async def test_the_table_in_toml_understands_the_script(tmp_path: Path) -> None:
         return Delivery(topic=f"home/ann/{field}", payload=value.encode(), **given)  # type: ignore[arg-type]
 
     heard = [("state", "Charging"), ("power", "7.2"), ("plug", "in"), ("plug", "unknown"), ("uptime", "5"), ("wifi_dbm", "-60")]
-    taken = await feeds.intake.take([said(*each) for each in heard])
+    taken = await feeds.pipeline.take([said(*each) for each in heard])
     assert (taken.stored, taken.issues) == (3, [])
-    taken = await feeds.intake.take([said("state", "sulking"), said("fan", "on")])
+    taken = await feeds.pipeline.take([said("state", "sulking"), said("fan", "on")])
     assert [issue.subject for issue in taken.issues] == ["state", "fan"]
     car = await store.vehicles.find_vehicle("ann")
     assert car is not None
@@ -75,14 +75,14 @@ def test_the_table_in_python_makes_one_signal_of_two_fields() -> None:
     found = read(Delivery(source="box", dialect="homebox", payload=payload, received_at=NOW, vehicle="ann"), homebox)
     assert not isinstance(found, Issue)
     memory = CarMemory()
-    results = [normalise(message, homebox, 300, memory) for message in found]
+    results = [normalise(message, homebox, memory) for message in found]
     assert [issue for each in results for issue in each.issues] == []
     entries = [entry for each in results for entry in each.entries if isinstance(entry, Reading)]
     assert {entry.signal.code: entry.value for entry in entries} == {
         "charge-ischarging": True, "charge-voltage": 230, "charge-amperage": 10, "charge-wattage": 2300,
     }  # fmt: skip
     alone = RawMessage(source="box", dialect="homebox", vehicle="ann", fields={"amps": 10}, received_at=NOW)
-    assert [entry.signal.code for entry in normalise(alone, homebox, 300).entries] == ["charge-amperage"]
+    assert [entry.signal.code for entry in normalise(alone, homebox).entries] == ["charge-amperage"]
 
 
 async def test_the_transport_hears_datagrams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

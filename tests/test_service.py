@@ -71,7 +71,7 @@ async def test_a_source_that_fails_is_started_again(service: Service, caplog: py
 
 async def test_what_is_not_understood_is_kept_and_counted(service: Service) -> None:
     await service.store.vehicles.add_vehicle(CAR)
-    await service.feeds.intake.take([message("lots"), message("lots")])
+    await service.feeds.pipeline.take([message("lots"), message("lots")])
     found, total = await service.store.issues.issues(Page())
     assert total == 1
     assert (found[0].count, found[0].issue.subject, found[0].issue.source) == (2, "power_w", "fake")
@@ -83,7 +83,7 @@ async def test_the_doorbell_rings_after_something_was_stored(service: Service) -
     await service.store.vehicles.add_vehicle(CAR)
     waiting = asyncio.create_task(service.doorbell.wait(10))
     await asyncio.sleep(0)
-    await service.feeds.intake.take([message(1)])
+    await service.feeds.pipeline.take([message(1)])
     assert await waiting
     await service.close()
 

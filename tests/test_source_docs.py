@@ -113,7 +113,7 @@ async def opened(block: Block, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
         if absent:
             pytest.skip(f"{', '.join(absent)}: not installed, and {kind} needs it")
     world = World(folder, settings)
-    await fleet.make_known(world.store, settings.vehicles, world.clock)
+    await fleet.make_known(world.store, world.service.feeds.pipeline, settings.vehicles, world.clock)
     return world
 
 
@@ -209,7 +209,7 @@ async def test_what_a_line_of_mosquitto_publishes_is_understood(
     try:
         [table] = world.service.settings.sources
         heard = Delivery(source=table["name"], dialect=table["dialect"], payload=payload.encode(), received_at=T0, topic=topic)
-        taken = await world.service.feeds.intake.take([heard])
+        taken = await world.service.feeds.pipeline.take([heard])
         assert taken.issues == []
         assert sum(taken.outcomes.values())
     finally:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
-from starlette.types import ASGIApp, Message
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chargeport.api.app import WebApp
 from chargeport.clock import ManualClock
 from chargeport.dashboard import page
 from chargeport.service import Service
@@ -50,7 +51,8 @@ class World:
         self.service = Service.open(settings, self.clock)
         self.store = self.service.store
         self.database = folder / "world.db"
-        self.app: ASGIApp = self.service.app(page.handlers(), lane=lane)
+        self.served = self.service.app(page.handlers())
+        self.app: ASGIApp = LaneFirst(self.served) if lane else self.served
         self.client = self.client_of(self.app)
 
     @classmethod
@@ -119,6 +121,24 @@ class World:
         """The catalogue's own example of every signal."""
         for code, signal in BY_CODE.items():
             await self.report(car, code, signal.example, at)
+
+
+class LaneFirst:
+    """An ASGI application that asks the lane first, as the web server's protocol does."""
+
+    def __init__(self, app: WebApp) -> None:
+        assert app.lane is not None
+        self._app, self._lane = app, app.lane
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = None
+        if scope["type"] == "http" and scope["method"] == "GET" and not scope["query_string"]:
+            answer = self._lane.answer(scope["path"], dict(scope["headers"]), scope["scheme"], scope["client"][0])
+        if answer is None:
+            await self._app(scope, receive, send)
+            return
+        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+        await send({"type": "http.response.body", "body": answer.body})
 
 
 def bearer(token: str) -> Headers:

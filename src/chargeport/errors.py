@@ -92,6 +92,7 @@ NOTHING_ACCEPTED: Final = ErrorKind(422, "VALIDATION", "NOTHING_ACCEPTED", "Noth
 RATE_LIMITED: Final = ErrorKind(429, "RATE_LIMIT", "SMARTCAR_API", "Too many requests", "RETRY_LATER")
 HEAD_TOO_LARGE: Final = ErrorKind(431, "VALIDATION", "HEADERS_TOO_LARGE", "Headers too large")
 INTERNAL: Final = ErrorKind(500, "SERVER", "INTERNAL", "Internal error", "CONTACT_SUPPORT")
+OVERLOADED: Final = ErrorKind(503, "SERVER", "OVERLOADED", "Server overloaded", "RETRY_LATER")
 UNAVAILABLE: Final = ErrorKind(503, "SERVER", "STORE_UNAVAILABLE", "Store unavailable", "RETRY_LATER")
 
 ERROR_KINDS: Final = tuple(kind for kind in dict(vars()).values() if isinstance(kind, ErrorKind))

@@ -13,10 +13,8 @@ import gc
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from starlette.types import ASGIApp
-
 from chargeport.api.access import Access
-from chargeport.api.app import build_app
+from chargeport.api.app import WebApp, build_app
 from chargeport.api.reads import Reads
 from chargeport.api.request import AppContext
 from chargeport.api.routes import Handler
@@ -48,7 +46,7 @@ class Service:
         self.settings = settings
         self.clock = clock or SteadyClock()
         self.doorbell = doorbell or Doorbell()
-        self.access = Access(store, self.clock)
+        self.access = Access(store, self.clock, settings.limits.tokens_by_application)
         self.sign_in = SignIn(store, self.access, self.clock)
         self.tail = Tail(store, self.access, self.clock, self.doorbell)
         self.feeds = Feeds(store, settings, self.clock)
@@ -68,10 +66,12 @@ class Service:
         store = SqliteStore.open(database_file(settings.database.url), doorbell.ring, anew=anew)
         return cls(store, settings, clock, doorbell)
 
-    def app(self, pages: Mapping[str, Handler], *, lane: bool = True) -> ASGIApp:
-        """The ASGI application on this service."""
+    def app(self, pages: Mapping[str, Handler], *, lane: bool = True) -> WebApp:
+        """The application on this service."""
         reads = Reads(self.store, self.access, self.clock)
-        deps = AppContext(self.store, self.access, reads, self.clock, self.settings, self.tail, self.feeds.intake, self.sign_in)
+        deps = AppContext(
+            self.store, self.access, reads, self.clock, self.settings, self.tail, self.feeds.pipeline, self.sign_in
+        )
         return build_app(deps, pages, lane=lane, sockets=self.feeds.sockets())
 
     async def start(self, sources: Sequence[Source] = ()) -> None:

@@ -43,6 +43,40 @@ class ServerSettings(Table, frozen=True):
         return None if self.tls_certificate is None or self.tls_key is None else (self.tls_certificate, self.tls_key)
 
 
+class LimitSettings(Table, frozen=True):
+    """How much clients may use of the server."""
+
+    connections: Annotated[
+        int, Meta(ge=8, le=1_000_000, description="Connections in all; fewer where the system's limit of open files is lower.")
+    ] = 10_000
+    connections_by_address: Annotated[
+        int, Meta(ge=4, le=1_000_000, description="Connections of one address (of IPv6: of a /64), trusted proxies apart.")
+    ] = 2500
+    streams_by_application: Annotated[
+        int, Meta(ge=1, le=1_000_000, description="Streams that one application may hold open.")
+    ] = 2500
+    tokens_by_application: Annotated[
+        int,
+        Meta(ge=1, le=1_000_000, description="Tokens of one application at once; the oldest ends for a new one."),
+    ] = 1000
+    unauthenticated_body_bytes: Annotated[
+        int,
+        Meta(
+            ge=1_048_576, le=1 << 34,
+            description="What all callers together that have shown no token may have in bodies that are being read;"
+            " a quarter of it from one address.",
+        ),
+    ] = 67_108_864  # fmt: skip
+    wrong_credentials_per_minute: Annotated[
+        int,
+        Meta(
+            ge=1, le=1_000_000,
+            description="Wrong secrets of one application from one address; of one address, or of one application, five times"
+            " as many; of wrong tokens of one address, five times as many. Beyond, the answer is 429.",
+        ),
+    ] = 10  # fmt: skip
+
+
 class DatabaseSettings(Table, frozen=True):
     """Where things are kept."""
 
@@ -211,6 +245,7 @@ class Settings(Table, frozen=True):
     """All settings. `sources` and `dialects` are checked by what they name: see `runtime.builder`."""
 
     server: ServerSettings = ServerSettings()
+    limits: LimitSettings = LimitSettings()
     database: DatabaseSettings = DatabaseSettings()
     ingest: IngestSettings = IngestSettings()
     retention: RetentionSettings = RetentionSettings()

@@ -1,22 +1,39 @@
-"""The web server around the application: uvicorn on a socket of our own, stopped cleanly."""
+"""The web server around the application: uvicorn on a socket of our own, with limits, stopped cleanly."""
 
 import asyncio
 import errno
+import functools
+import logging
+import os
+import resource
 import signal
 import socket
+import ssl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
 
 import uvicorn
-from starlette.types import ASGIApp
 
-from chargeport.api.protocol import LaneProtocol
-from chargeport.errors import StartError
+from chargeport.api.app import WebApp
+from chargeport.api.client_transport import ClientTransport
+from chargeport.api.clients import Clients
+from chargeport.api.listener import Listener
+from chargeport.api.protocol import LaneProtocol, refusal_bytes
+from chargeport.api.sockets import watched
+from chargeport.errors import OVERLOADED, Problem, StartError
 from chargeport.installation import with_flag
+from chargeport.settings import LimitSettings
 
 BACKLOG = 2048
 MAX_WS_MESSAGE_BYTES = 1 << 24
 STOP_WITHIN_S = 5  # for requests under way; then they are cut
+STALLED_S = 1.0  # after a stop: who has not read by then what was sent to him is cut off
+HANDSHAKE_WITHIN_S = 10.0
+RESERVED_FILES = 16  # for the database's files and what is opened for a moment
+
+_log = logging.getLogger("chargeport.api")
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -48,23 +65,53 @@ def _another(error: OSError) -> str:
     return f"name an address of this machine, such as {with_flag('--host 127.0.0.1')}"
 
 
-class _Server(uvicorn.Server):
-    """uvicorn's server, which leaves signals to us: it would end the process before the store is closed."""
+class Server(uvicorn.Server):
+    """uvicorn's server with a listener of ours. Signals are left to us: it would end the process before the store is closed."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None], stopping: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, app: WebApp, limits: LimitSettings) -> None:
         super().__init__(config)
-        self._ready = ready
-        self._stopping = stopping
+        loop = asyncio.get_running_loop()
+        self.clients = Clients(_most(limits.connections), limits.connections_by_address, loop.time, app.errors.links.trusts)
+        self.ready: Callable[[], None] = lambda: None
+        self.stopping: Callable[[], None] = lambda: None
+        self._app = app
+        self._listeners: list[Listener] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Say so once requests are answered."""
-        await super().startup(sockets)
-        if self.started:
-            self._ready()
+        """Accept connections."""
+        self.servers = []
+        await self.lifespan.startup()
+        tls = self.config.ssl
+        refusal = (
+            b"" if tls else refusal_bytes(self._app, Problem(OVERLOADED, "Too many connections are open.", retry_after_s=5))
+        )
+        for listening in sockets or ():
+            self._listeners.append(Listener(listening, self.clients, functools.partial(self._connect, tls=tls), refusal))
+            self._listeners[-1].start()
+        self.started = True
+        self.ready()
+
+    async def _connect(self, accepted: socket.socket, client: ClientTransport, tls: ssl.SSLContext | None) -> None:
+        loop = asyncio.get_running_loop()
+
+        def protocol() -> asyncio.Protocol:
+            return LaneProtocol(self.config, self.server_state, self.lifespan.state, loop, client=client)
+
+        within = HANDSHAKE_WITHIN_S if tls else None
+        await loop.connect_accepted_socket(protocol, accepted, ssl=tls, ssl_handshake_timeout=within)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look after the connections once a second."""
+        if counter % 10 == 0:
+            self.clients.sweep(asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Have the answers that would never end come to an end; wait for the others."""
-        self._stopping()
+        for listener in self._listeners:
+            listener.stop()
+        self.stopping()
+        asyncio.get_running_loop().call_later(STALLED_S, self.clients.cut_unread)
         await super().shutdown(sockets)
 
     @contextmanager
@@ -73,20 +120,50 @@ class _Server(uvicorn.Server):
         yield
 
 
+def _most(wanted: int) -> int:
+    """How many connections there can be, with as many open files as the system allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    folder = Path("/proc/self/fd")
+    used = len(os.listdir(folder)) if folder.is_dir() else 2 * RESERVED_FILES  # noqa: PTH208  (as quick as it gets)
+    needed = wanted + used + RESERVED_FILES
+    if soft < needed and soft != resource.RLIM_INFINITY:
+        raised = needed if hard == resource.RLIM_INFINITY else min(hard, needed)
+        with suppress(OSError, ValueError):  # macOS allows less than it says
+            resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
+            soft = raised
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return wanted
+    most = max(4, soft - used - RESERVED_FILES)
+    _log.warning("the limit of open files, %d, leaves room for %d connections (limits.connections: %d)", soft, most, wanted)
+    return most
+
+
 async def serve(
-    app: ASGIApp,
+    app: WebApp,
     listening: socket.socket,
     ready: Callable[[str], None],
     log: str = "info",
     *,
     stopping: Callable[[], None] = lambda: None,
     certificate: tuple[str, str] | None = None,
+    limits: LimitSettings = LimitSettings(),  # noqa: B008  (frozen)
 ) -> None:
-    """Response requests until SIGINT or SIGTERM.
+    """Answer requests until SIGINT or SIGTERM.
 
     `ready` is called with the URL once they are answered, `stopping` when no more are taken. `certificate` names the PEM files
     of a certificate and its key, for TLS. Raises StartError where they are no such files.
     """
+    server = Server(configuration(app, log, certificate), app, limits)
+    server.ready = lambda: ready(url_of(listening, secure=certificate is not None))
+    server.stopping = stopping
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
+    await server.serve(sockets=[listening])
+
+
+def configuration(app: WebApp, log: str = "info", certificate: tuple[str, str] | None = None, **more: Any) -> uvicorn.Config:
+    """What uvicorn is to do. Raises StartError where the certificate is none."""
     config = uvicorn.Config(
         app,
         loop="uvloop",
@@ -104,20 +181,14 @@ async def serve(
         ssl_keyfile=None if certificate is None else certificate[1],
         proxy_headers=False,  # api.links believes trusted proxies only
         timeout_graceful_shutdown=STOP_WITHIN_S,
+        **more,
     )
-    _load(config, certificate)
-    server = _Server(config, lambda: ready(url_of(listening, secure=certificate is not None)), stopping)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
-    await server.serve(sockets=[listening])
-
-
-def _load(config: uvicorn.Config, certificate: tuple[str, str] | None) -> None:
     try:
         config.load()
     except OSError as error:  # ssl.SSLError is one
         raise StartError(f"Can't answer over TLS with {' and '.join(certificate or ())}: {error}.") from error
+    config.ws_protocol_class = watched(config.ws_protocol_class)
+    return config
 
 
 def url_of(listening: socket.socket, *, secure: bool = False) -> str:

@@ -43,14 +43,12 @@ async def test_history_of_what_only_we_knew_is_ours_and_says_so(world: World, ap
     assert (bucket["min"], bucket["max"]) == (7000, 8000)
 
 
-async def test_history_is_of_what_was_reported_as_soon_as_anything_was(
-    world: World, app: Client, car: Vehicle, path: str
-) -> None:
+async def test_history_is_of_what_was_effective_reported_or_derived(world: World, app: Client, car: Vehicle, path: str) -> None:
     await world.report(car, POWER, {"value": 5}, T0)
     world.clock.move(3500)
     await derive(world, car, 7000.0, T0 + 3500_000)
     assert (await get(world, app, f"{path}/{POWER}"))["data"]["attributes"]["body"]["value"] == 7000
-    assert [each["body"]["value"] for each in (await get(world, app, f"{path}/{POWER}/values"))["data"]] == [5]
+    assert [each["body"]["value"] for each in (await get(world, app, f"{path}/{POWER}/values"))["data"]] == [5, 7000]
 
 
 async def test_a_derived_end_of_charging_ends_the_stretches_of_live_values(

@@ -10,8 +10,7 @@ from msgspec.structs import replace
 from starlette.routing import Route as RouterEntry
 
 from answers import detail, request_id, typed_error
-from chargeport.api.app import PlainPaths
-from chargeport.api.fast_path import FastPath
+from chargeport.api.app import WebApp
 from chargeport.api.openapi import document
 from chargeport.api.routes import EVENT_STREAM, ROUTES, Route
 from chargeport.errors import ERROR_KINDS, StoreError
@@ -280,18 +279,16 @@ async def test_a_failure_of_the_store_is_503_and_one_of_ours_is_500_that_tells_n
 # The description and the router are the same
 
 
-def entries(app: Any) -> Iterator[tuple[str, str]]:
+def entries(app: WebApp) -> Iterator[tuple[str, str]]:
     """Every method and path that the router takes."""
-    if isinstance(app, FastPath | PlainPaths):
-        yield from entries(getattr(app, "_rest", None) or app._app)
-        return
-    for entry in app.routes:
+    router: Any = app._router
+    for entry in router.routes:
         assert isinstance(entry, RouterEntry), f"{entry} is no plain route"
         yield from ((method, entry.path) for method in entry.methods or () if method != "HEAD")
 
 
 def test_every_route_is_described_and_everything_described_is_a_route(world: World) -> None:
-    found = list(entries(world.app))
+    found = list(entries(world.served))
     described = {(method.upper(), path) for path, methods in document(ROUTES)["paths"].items() for method in methods}
     assert set(found) == described
     assert len(found) == len(set(found)), "a route stands in the router twice"

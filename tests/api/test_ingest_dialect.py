@@ -137,14 +137,20 @@ async def test_an_application_for_connected_cars_pushes_to_no_other(world: World
     assert (await push(world, app, "teslamate", {"charger_voltage": 231}, car.id)).json()["accepted"] == 1
 
 
-async def test_what_two_dialects_say_of_a_car_is_stored_side_by_side(world: World, app: Client, car: Vehicle) -> None:
+async def test_what_an_application_sends_and_nobody_understands_is_kept_apart(world: World, app: Client, car: Vehicle) -> None:
+    await push(world, app, "teslamate", {"mood": "good"}, car.id)
+    (found,), _ = await world.store.issues.issues(Page())
+    assert (found.client_id, found.issue.source, found.issue.subject) == (app.id, "teslamate", "mood")
+
+
+async def test_nothing_is_weighed_on_the_way_in(world: World, app: Client, car: Vehicle) -> None:
     await push(world, app, "evcc", {"chargePower": 7200, "charging": True, "connected": True}, car.id)
     answer = await push(world, app, "generic", {"wattage": 7000}, car.id)
-    assert (answer.status_code, answer.json()["accepted"]) == (200, 1)
+    assert (answer.status_code, answer.json()) == (200, {"accepted": 1, "superseded": 0, "unchanged": 0, "rejected": []})
     found = await world.store.readings.signal(car.id, BY_CODE["charge-wattage"])
     assert found is not None
-    told = {(each.source, each.value) for each in found.series[BY_CODE["charge-wattage"].key]}
-    assert told == {("evcc", 7200), ("generic", 7000)}
+    stored = {(each.source, each.value) for each in found.series[BY_CODE["charge-wattage"].key]}
+    assert stored == {("evcc", 7200), ("generic", 7000)}
 
 
 @pytest.mark.parametrize("dialect", PUSHED)

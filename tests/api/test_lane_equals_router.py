@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from starlette.types import ASGIApp
 
 from answers import request_id
-from chargeport.dashboard import page
 from chargeport.settings import ServerSettings
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Permission
@@ -65,11 +64,10 @@ async def populated(folder: Path) -> tuple[World, list[bytes]]:
 def two() -> Iterator[Two]:
     with tempfile.TemporaryDirectory() as folder, asyncio.Runner() as runner:
         world, tokens = runner.run(populated(Path(folder)))
-        bare = world.service.app(page.handlers(), lane=False)
         own = [(b"host", b"cars.test"), (b"authorization", tokens[0])]
         paths = [f"/v3/vehicles/{FULL}/signals", f"/vehicles/{FULL}/signals/charge-wattage"]
         tags = [runner.run(ask(world.app, path, own)).headers["etag"].encode() for path in paths]
-        yield Two(runner, world, bare, tokens, tags)
+        yield Two(runner, world, world.served, tokens, tags)
         runner.run(world.close())
 
 

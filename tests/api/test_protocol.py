@@ -1,20 +1,15 @@
-"""The way of a request down at the socket: the quick protocol and uvicorn's own answer alike, whatever is sent."""
+"""The way of a request down at the socket: the lane and the router answer alike, whatever is sent."""
 
 import asyncio
 import re
-import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from chargeport.api import protocol
 from chargeport.api.access import hashed
-from chargeport.api.protocol import LaneProtocol
+from chargeport.api.protocol import HEAD_WITHIN_S, LaneProtocol
 from chargeport.clock import ManualClock
 from chargeport.dashboard import page
 from chargeport.service import Service
@@ -23,6 +18,7 @@ from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Permission
 from chargeport.signals.reading import Reading
 from chargeport.store.records import Application, Vehicle
+from serving import reached, served
 
 pytestmark = pytest.mark.service
 
@@ -37,6 +33,8 @@ HEAD = f"Host: car.test\r\nAuthorization: Bearer {TOKEN}\r\n"
 def get(path: str, more: str = "", method: str = "GET", version: str = "1.1") -> bytes:
     return f"{method} {path} HTTP/{version}\r\n{HEAD}{more}\r\n".encode("latin-1")
 
+
+KEEP_ALIVE_S = 5
 
 REQUESTS = {
     "one signal": get(ONE),
@@ -86,33 +84,6 @@ async def service(tmp_path: Path) -> AsyncIterator[Service]:
     await opened.close()
 
 
-@asynccontextmanager
-async def served(service: Service, kind: type[HttpToolsProtocol], **settings: Any) -> AsyncIterator[int]:
-    """The port at which the service answers through this protocol."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        service.app(page.handlers()),
-        http=kind,
-        interface="asgi3",
-        lifespan="off",
-        ws="none",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        date_header=False,
-        proxy_headers=False,
-        **settings,
-    )
-    server = uvicorn.Server(config)
-    config.load()
-    server.lifespan = config.lifespan_class(config)
-    await server.startup(sockets=[listening])
-    try:
-        yield listening.getsockname()[1]
-    finally:
-        await server.shutdown(sockets=[listening])
-
-
 async def exchange(port: int, *sent: bytes) -> bytes:
     """Send the parts one after the other, close our side, and read all that comes."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -148,30 +119,35 @@ def is_whole(received: bytes, sent: bytes) -> bool:
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-async def test_both_protocols_answer_alike(service: Service, name: str) -> None:
-    async with served(service, LaneProtocol) as quick, served(service, HttpToolsProtocol) as plain:
-        assert await exchange(quick, REQUESTS[name]) == await exchange(plain, REQUESTS[name])
+async def test_with_the_lane_and_without_it_the_same_bytes_are_answered(service: Service, name: str) -> None:
+    with_lane, without = service.app(page.handlers()), service.app(page.handlers(), lane=False)
+    async with served(with_lane) as quick, served(without) as plain:
+        assert await exchange(quick.port, REQUESTS[name]) == await exchange(plain.port, REQUESTS[name])
 
 
 @pytest.mark.parametrize("cut", [1, 10, 40, 90, -3, -1])
 async def test_a_request_that_comes_in_pieces_is_answered_as_one(service: Service, cut: int) -> None:
     request = REQUESTS["one signal"]
-    async with served(service, LaneProtocol) as quick:
-        assert await exchange(quick, request[:cut], request[cut:]) == await exchange(quick, request)
+    async with served(service.app(page.handlers())) as quick:
+        assert await exchange(quick.port, request[:cut], request[cut:]) == await exchange(quick.port, request)
 
 
 async def test_many_requests_on_one_connection_are_answered_in_their_order(service: Service) -> None:
-    async with served(service, LaneProtocol) as quick:
-        answers = await exchange(quick, (get(ONE) + get("/healthz")) * 50)
+    async with served(service.app(page.handlers())) as quick:
+        answers = await exchange(quick.port, (get(ONE) + get("/healthz")) * 50)
     assert re.findall(rb'"name":"Wattage"|"status":"ok"', answers) == [b'"name":"Wattage"', b'"status":"ok"'] * 50
 
 
 async def test_a_connection_that_asks_nothing_more_is_closed(service: Service) -> None:
-    async with served(service, LaneProtocol, timeout_keep_alive=1) as quick:
-        reader, writer = await asyncio.open_connection("127.0.0.1", quick)
+    async with served(service.app(page.handlers())) as quick:
+        reader, writer = await asyncio.open_connection("127.0.0.1", quick.port)
         writer.write(get(ONE))
         async with asyncio.timeout(5):
-            assert (await reader.read()).startswith(b"HTTP/1.1 200")  # up to the end: the server hung up
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+            quick.after(KEEP_ALIVE_S - 1)
+            assert quick.clients == 1
+            quick.after(KEEP_ALIVE_S)
+            await reader.read()  # up to the end: the server hung up
         writer.close()
 
 
@@ -180,15 +156,15 @@ async def test_the_quick_way_is_really_taken(service: Service, monkeypatch: pyte
         raise AssertionError("the request went on to uvicorn")
 
     monkeypatch.setattr(LaneProtocol, "_hand_on", refuse)
-    async with served(service, LaneProtocol) as quick:
-        assert (await exchange(quick, get(ONE))).startswith(b"HTTP/1.1 200")
-        assert (await exchange(quick, get(ALL))).startswith(b"HTTP/1.1 200")
+    async with served(service.app(page.handlers())) as quick:
+        assert (await exchange(quick.port, get(ONE))).startswith(b"HTTP/1.1 200")
+        assert (await exchange(quick.port, get(ALL))).startswith(b"HTTP/1.1 200")
 
 
 @pytest.mark.parametrize("sent", [b"NONSENSE\r\n\r\n", get("/v3/vehicles/\xe9/signals"), get(ONE, "no colon\r\n")])
 async def test_what_is_not_http_gets_the_same_error_body_as_everything_else(service: Service, sent: bytes) -> None:
-    async with served(service, LaneProtocol) as quick:
-        answer = await exchange(quick, sent)
+    async with served(service.app(page.handlers())) as quick:
+        answer = await exchange(quick.port, sent)
     assert answer.startswith(b"HTTP/1.1 400")
     assert b"connection: close" in answer
     assert b'"code":"INVALID_INPUT_FORMAT"' in answer
@@ -196,22 +172,29 @@ async def test_what_is_not_http_gets_the_same_error_body_as_everything_else(serv
 
 @pytest.mark.parametrize("more", ["X: " + "x" * 90_000 + "\r\n", "".join(f"X-{n}: {n}\r\n" for n in range(9_000))])
 async def test_a_head_that_is_too_long_is_refused_before_it_is_all_there(service: Service, more: str) -> None:
-    async with served(service, LaneProtocol) as quick:
-        answer = await exchange(quick, get(ONE, more)[:-2])  # the empty line that ends it never comes
+    async with served(service.app(page.handlers())) as quick:
+        answer = await exchange(quick.port, get(ONE, more)[:-2])  # the empty line that ends it never comes
     assert answer.startswith(b"HTTP/1.1 431")
     assert b'"code":"HEADERS_TOO_LARGE"' in answer
 
 
-async def test_a_head_that_takes_too_long_is_refused(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "HEAD_WITHIN_S", 0)
-    async with served(service, LaneProtocol, timeout_keep_alive=1) as quick:
-        answer = await exchange(quick, get(ONE)[:40])
-    assert answer.startswith(b"HTTP/1.1 408")
+async def test_a_head_that_takes_too_long_is_refused(service: Service) -> None:
+    async with served(service.app(page.handlers())) as quick:
+        reader, writer = await asyncio.open_connection("127.0.0.1", quick.port)
+        writer.write(get(ONE)[:40])
+        await reached(lambda: any(client.spare() == 2 for client in quick.server.clients._all))
+        quick.after(HEAD_WITHIN_S - 1)
+        quick.after(HEAD_WITHIN_S)
+        async with asyncio.timeout(5):
+            assert (await reader.read()).startswith(b"HTTP/1.1 408")
+        writer.close()
 
 
 async def test_a_connection_that_never_asks_is_closed(service: Service) -> None:
-    async with served(service, LaneProtocol, timeout_keep_alive=1) as quick:
-        reader, writer = await asyncio.open_connection("127.0.0.1", quick)
+    async with served(service.app(page.handlers())) as quick:
+        reader, writer = await asyncio.open_connection("127.0.0.1", quick.port)
+        await reached(lambda: quick.clients == 1)
+        quick.after(KEEP_ALIVE_S)
         async with asyncio.timeout(5):
             assert await reader.read() == b""
         writer.close()

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from chargeport.api import smartcar
 from chargeport.settings import DatabaseSettings, Settings, SmartcarSettings
 from chargeport.signals.catalogue import BY_CODE
+from chargeport.sources.base import Delivery
 from chargeport.store.records import Page, Vehicle
 from world import T0, World
 
@@ -151,7 +153,7 @@ async def test_an_event_about_an_unknown_car_is_kept_and_can_be_read_again(world
     for message in await world.store.issues.issue_messages(0, 10):
         from chargeport.cli.source_replay import _again
 
-        assert not (await _again(world.service.feeds.intake, message)).issues
+        assert not (await _again(world.service.feeds.pipeline, message)).issues
     assert await voltage(world) == (231, T0 - 5000, "smartcar")
 
 
@@ -209,15 +211,58 @@ async def test_an_error_event_says_what_can_not_be_told(world: World) -> None:
         (b"{", "The body is no webhook of Smartcar's"),
         (b"[]", "The body is no webhook of Smartcar's"),
         (b"\xff", "The body is no webhook of Smartcar's"),
-        ({"eventType": "VEHICLE_SOLD"}, "eventType: 'VEHICLE_SOLD' is not known: VERIFY, VEHICLE_STATE or VEHICLE_ERROR."),
-        ({"eventType": ["VERIFY"]}, "eventType"),
-        ({}, "eventType"),
     ],
 )
 async def test_what_is_no_event_is_refused(world: World, event: Any, told: str) -> None:
     answer = await send(world, event)
     assert answer.status_code == 400
     assert told in answer.json()["description"]
+
+
+@pytest.mark.parametrize("event_type", ["VEHICLE_SOLD", "vehicle_state", ["VERIFY"], None, 7])
+async def test_a_signed_event_of_an_unknown_type_is_acknowledged_and_kept(world: World, event_type: Any) -> None:
+    await world.car(CAR_ID)
+    event = changed(eventType=event_type)
+    answer = await send(world, event)
+    assert (answer.status_code, answer.json()["accepted"]) == (200, 0)
+    assert [(each["index"], each["code"], each["path"]) for each in answer.json()["rejected"]] == [
+        (0, "NOT_ALLOWED", f"eventType {event_type}")
+    ]
+    (kept,), total = await world.store.issues.issues(Page())
+    assert (total, kept.issue.source, kept.issue.vehicle) == (1, "smartcar", CAR_ID)
+    assert json.loads(msgspec.json.decode(kept.issue.raw, type=Delivery).payload) == event, "it can be replayed"
+    assert await voltage(world) is None
+
+
+async def test_nothing_of_an_unsigned_body_is_decoded_unless_it_can_be_a_challenge(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[bytes] = []
+
+    def decode(body: bytes) -> None:
+        decoded.append(body)
+
+    monkeypatch.setattr(smartcar, "_event", decode)
+    large = json.dumps(changed(filler="x" * smartcar.MAX_UNSIGNED)).encode()
+    for body, signed in ((large, None), (large, "0" * 64), (b"{" + b"[" * 9000, "0" * 64)):
+        assert (await send(world, body, signed=signed)).status_code == 401
+    assert decoded == []
+    assert (await send(world, b"{}", signed=None)).status_code == 401
+    assert decoded == [b"{}"]
+
+
+async def test_without_a_signature_no_more_is_read_than_a_challenge_has(world: World) -> None:
+    read = 0
+
+    async def body() -> AsyncIterator[bytes]:
+        nonlocal read
+        for _ in range(100):
+            read += 1024
+            yield b" " * 1024
+
+    answer = await world.client.post("/ingest/smartcar", content=body())
+    assert answer.status_code == 401
+    assert read <= smartcar.MAX_UNSIGNED + 2048
 
 
 @pytest.mark.parametrize("member", ["data", "meta", "triggers"])

@@ -10,12 +10,12 @@ import httpx
 import pytest
 
 from answers import detail, typed_error
-from chargeport.ingest.times import iso_instant
 from chargeport.signals import wire
 from chargeport.signals.catalogue import BY_CODE, IS_CHARGING
 from chargeport.signals.definition import Kind, Permission, Signal, Value
+from chargeport.signals.effective import effective
+from chargeport.signals.instants import instant_ms
 from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
-from chargeport.signals.state import standing
 from chargeport.store.records import Vehicle
 from world import EVERYTHING, HOST, T0, Client, World
 
@@ -310,7 +310,7 @@ async def test_stretches_are_aligned_to_the_epoch_in_utc(asked: Asked, resolutio
 
 
 def _ms(text: str) -> int:
-    at = iso_instant(text)
+    at = instant_ms(text)
     assert at is not None
     return at
 
@@ -386,11 +386,11 @@ async def looked_at(world: World, car: Vehicle, signal: Signal, minutes: range, 
     for at in minutes:
         then = await world.store.history.series_at(car.id, at)
         assert then is not None
-        state, charging = (next(iter(then.series.get(each.key, ())), None) for each in (signal, IS_CHARGING))
-        if state is None or state.value is None or standing(state, charging, at) is not None:
+        counts = effective(signal, then.series, world.store.readings.ranks, at)
+        if counts is None or counts.state.value is None or counts.unavailability is not None:
             continue
-        held = found.setdefault(at - at % length_ms, {})
-        held[state.value] = held.pop(state.value, 0) + 1  # the last one behind the others
+        held, value = found.setdefault(at - at % length_ms, {}), counts.state.value
+        held[value] = held.pop(value, 0) + 1  # the last one behind the others
     return found
 
 

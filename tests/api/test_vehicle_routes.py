@@ -81,6 +81,10 @@ async def test_coverage_says_of_every_signal_what_it_can_tell_or_why_not(world: 
     about = {"code": "charge-voltage", "name": "Voltage", "group": "Charge", "status": "SUCCESS"}
     assert told["charge-voltage"] == about | {
         "oemUpdatedAt": "2026-05-01T09:59:58.000Z", "ageSeconds": 2, "source": "box",
+        "sources": [
+            {"oemUpdatedAt": "2026-05-01T09:59:58.000Z", "ageSeconds": 2, "source": "box", "isEffective": True,
+             "body": {"value": 231, "unit": "volts"}},
+        ],
     }  # fmt: skip
     assert told["charge-chargelimits"]["ageSeconds"] == 86_402
     statuses = {code: (each["status"], "reason" in each) for code, each in told.items()}

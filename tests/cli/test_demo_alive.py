@@ -44,7 +44,7 @@ async def test_exactly_one_car_is_out_of_reach_however_long_the_demo_runs(begun_
     await service.cadences.begin()
     for minute in range(LOOKS_MIN[-1] + 1):
         messages = [message for each in reporters for message in each.due(clock.now())]
-        await service.feeds.intake.take(messages)
+        await service.feeds.pipeline.take(messages)
         if minute % 5 == 0 or minute in LOOKS_MIN:
             await service.cadences.keep()
             await service.derivation.catch_up()

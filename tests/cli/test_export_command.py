@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chargeport.cli import export_forms
-from chargeport.ingest import payload, rows
-from chargeport.ingest.export_items import KeptIntake
-from chargeport.ingest.items import Intake
+from chargeport.ingest import files, payload
+from chargeport.ingest.batch import Batch
+from chargeport.ingest.items import ItemChecker
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.definition import Kind, Signal
@@ -65,21 +65,23 @@ def test_what_is_written_is_read_as_the_same(form: str, seen: list[Sighting]) ->
     output = io.BytesIO()
     with export_forms.opened(form, output) as sink:
         sink(seen)
-    intake = KeptIntake("import", T0 + 10**10, 0)
-    for row in rows.read(io.BytesIO(output.getvalue())):
+    checker = ItemChecker(Batch(), "import", T0 + 10**10, 0)
+    for row in files.read(io.BytesIO(output.getvalue())):
         assert not isinstance(row.item, Exception), row
-        intake.take(row.number, row.item)
-    assert not intake.rejections
-    assert intake.entries == [entry(each, T0 + 10**10) for each in seen]
+        checker.check_kept(row.number, row.item)
+    assert not checker.batch.rejections
+    assert checker.batch.entries == [entry(each, T0 + 10**10) for each in seen]
 
 
 @given(st.lists(sighting(), min_size=1, max_size=8))
 def test_bare_lines_are_what_the_api_takes(seen: list[Sighting]) -> None:
     lines = "".join(export_forms.line(each, bare=True) for each in seen)
-    intake = Intake("http", T0 + 10**10, 0)
-    assert payload.read(lines.encode(), intake, 100, lines=True) == len(seen)
-    assert not intake.rejections
-    assert [(each.signal, each.observed_at) for each in intake.entries] == [(each.signal, each.observed_at) for each in seen]
+    checker = ItemChecker(Batch(), "http", T0 + 10**10, 0)
+    assert payload.read(lines.encode(), checker, 100, lines=True) == len(seen)
+    assert not checker.batch.rejections
+    assert [(each.signal, each.observed_at) for each in checker.batch.entries] == [
+        (each.signal, each.observed_at) for each in seen
+    ]
 
 
 def entry(seen: Sighting, now: int) -> Entry:

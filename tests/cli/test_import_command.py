@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from command_line import VIN, CommandLine
 
-from chargeport.cli import intake
-from chargeport.ingest import rows
+from chargeport.cli import importer
+from chargeport.ingest import files
 from chargeport.signals.catalogue import CATALOGUE
 
 CAR = "0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11"
@@ -78,7 +78,7 @@ def test_a_broken_line_is_told_and_costs_its_neighbours_nothing(
     case: tuple[str, str, str], chargeport: CommandLine, car: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken, code, path = case
-    monkeypatch.setattr(rows, "MAX_ROW", 50_000)
+    monkeypatch.setattr(files, "MAX_ROW", 50_000)
     Path("in.ndjson").write_text(lines(at(1), "", broken, at(2)))
     ended = chargeport("import", "in.ndjson", "--json")
     found = json.loads(ended.out)
@@ -112,8 +112,8 @@ def test_a_broken_row_of_a_table_is_told_and_costs_its_neighbours_nothing(
 def test_an_array_is_cut_at_its_commas_however_long_it_is(
     chargeport: CommandLine, car: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rows, "BLOCK", 7)
-    monkeypatch.setattr(intake, "BATCH", 3)
+    monkeypatch.setattr(files, "BLOCK", 7)
+    monkeypatch.setattr(importer, "BATCH", 3)
     items = [json.dumps(at(second), indent=1) for second in range(20)]
     items[5] = '{"vehicle": "a]\\"}", "signal": [1, ]}'
     items[9] = ""
@@ -151,7 +151,7 @@ def test_all_rejections_are_reported_and_the_first_are_printed(chargeport: Comma
     Path("in.ndjson").write_text(lines(*[at(1, body={"value": 9999 + index}) for index in range(25)], at(2)))
     ended = chargeport("import", "in.ndjson", "--report", "wrong.ndjson")
     assert ended.code == 1
-    assert ended.out.startswith("Readings: 1 accepted, 0 superseded, 0 unchanged, 25 rejected.\n")
+    assert ended.out.startswith("1 readings stored (1 are the newest now, 0 are older), 0 known before, 25 refused.\n")
     assert "line 1: charge-voltage OUT_OF_BOUNDS body.value: 9999 volts" in ended.out
     assert "and 15 more" in ended.out
     reported = [json.loads(line) for line in Path("wrong.ndjson").read_text().splitlines()]
@@ -163,7 +163,7 @@ def test_a_dry_run_finds_what_is_wrong_and_stores_nothing(chargeport: CommandLin
     Path("in.ndjson").write_text(lines(at(1), NOBODYS, at(2, body={})))
     ended = chargeport("import", "in.ndjson", "--dry-run")
     assert ended.code == 1
-    assert "Nothing was stored. Readings: 1 valid, 2 rejected." in ended.out
+    assert "Nothing was stored: 1 readings are valid, 2 would be refused." in ended.out
     assert chargeport("export", "-").out == ""
     ended = chargeport("import", "in.ndjson", "--dry-run", "--create-vehicles", "--json")
     assert (json.loads(ended.out)["valid"], len(chargeport("vehicle", "list", "--json").json)) == (2, 1)

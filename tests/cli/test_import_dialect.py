@@ -19,7 +19,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chargeport.cli import import_dialect, import_rows, local_times
-from chargeport.signals.reading import Entry
 from chargeport.signals.violation import Violation
 
 Json = dict[str, Any]
@@ -333,19 +332,19 @@ def test_of_a_long_file_no_more_rows_are_held_than_a_transaction_takes(
     chargeport: CommandLine, car: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read, stored_after = 0, [0]
-    lines, writing = import_rows.read, import_dialect.DialectImporter.outcomes
+    lines, writing = import_rows.read, import_dialect.DialectImporter._write
 
     def counted(stream: Any) -> Any:
         nonlocal read
         for read, row in enumerate(lines(stream), 1):  # noqa: B007
             yield row
 
-    async def noted(self: import_dialect.DialectImporter, entries: list[Entry]) -> Any:
+    async def noted(self: import_dialect.DialectImporter, part: Any) -> Any:
         stored_after.append(read)
-        return await writing(self, entries)
+        return await writing(self, part)
 
     monkeypatch.setattr(import_rows, "read", counted)
-    monkeypatch.setattr(import_dialect.DialectImporter, "outcomes", noted)
+    monkeypatch.setattr(import_dialect.DialectImporter, "_write", noted)
     rows = table(teslafi(5 + index % 70, f"{STARTS + timedelta(minutes=index):%Y-%m-%d %H:%M:%S}") for index in range(700))
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(rows.encode())))
     found = json.loads(chargeport("import", "-", *TESLAFI, "--zone", "Europe/Berlin", "--json").out)

@@ -1,5 +1,6 @@
 """`chargeport signals` and `coverage`: what holds with its unit and age, and else a dash and the reason."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from chargeport.cli.values import in_words
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.definition import Signal
-from chargeport.signals.reading import AbsenceReason
+from chargeport.signals.reading import AbsenceReason, Issue
+from chargeport.store.sqlite import SqliteStore
 
 IN_WORDS = {
     "charge-amperage": "33 ampere",
@@ -135,6 +137,28 @@ def test_coverage_counts_for_every_car(chargeport: CommandLine, car: str) -> Non
     rows = table(chargeport, "coverage")
     assert rows[car][:4] == ["ACME One 2026", "3", "1 NOT_CAPABLE, 2 NOT_CHARGING, 1 UNREADABLE", str(unheard)]
     assert rows[other] == ["ACME One 2026", "0", "0", str(len(CATALOGUE)), "—"]
+
+
+def test_coverage_of_a_car_that_never_reported_points_to_the_issues_that_may_be_about_it(
+    chargeport: CommandLine, database: Path, car: str
+) -> None:
+    other, idle = chargeport.vehicle(), chargeport.vehicle()
+    issues = [
+        Issue("wallbox", "MeterValues", "lies in the future", "{}", 1, other),
+        Issue("wallbox", "vehicle", "is not known", "{}", 1),
+    ]
+
+    async def keep() -> None:
+        opened = SqliteStore.open(database)
+        await opened.issues.add_issues(issues)
+        await opened.close()
+
+    asyncio.run(keep())
+    assert "2 issues may be about this vehicle: chargeport source issues shows them." in chargeport("coverage", other).out
+    assert "1 issue may be about this vehicle" in chargeport("coverage", idle).out, "an issue that names nobody"
+    assert "issue" not in chargeport("coverage", car).out
+    assert chargeport("coverage").out.count("has never reported, and") == 2
+    assert {each["id"]: each["issues"] for each in chargeport("coverage", "--json").json} == {car: 0, other: 2, idle: 1}
 
 
 @pytest.mark.parametrize("signal", CATALOGUE, ids=lambda signal: signal.code)

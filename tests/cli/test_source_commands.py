@@ -10,11 +10,12 @@ import pytest
 from command_line import CommandLine
 
 from chargeport.cli import sources
-from chargeport.clock import SystemClock
+from chargeport.cli.source_stations import station_sentence
+from chargeport.clock import ManualClock, SystemClock
 from chargeport.runtime.feeds import Feeds
-from chargeport.runtime.source_status import SourceState
+from chargeport.runtime.source_status import SourceState, SourceStatus
 from chargeport.settings import DatabaseSettings, Settings
-from chargeport.sources.base import Delivery
+from chargeport.sources.base import Delivery, StationStatus
 from chargeport.sources.redaction import unredacted
 from chargeport.store.sqlite import SqliteStore
 
@@ -92,7 +93,7 @@ def heard(database: Path, settings: Path, *payloads: Any) -> int:
             Delivery(source="garage", dialect="mybox", payload=json.dumps(each).encode(), topic="box/1", received_at=NOW)
             for each in payloads
         ]
-        taken = await feeds.intake.take(found)
+        taken = await feeds.pipeline.take(found)
         await store.close()
         return taken.stored
 
@@ -118,6 +119,38 @@ def test_a_source_is_told_in_one_line_that_says_what_to_do(given: SourceState, t
     assert told in line
     assert "\n" not in line
     assert sources.sentence(given, False, NOW).startswith("the server does not run; it was ")
+
+
+def test_stations_stand_below_their_source_with_their_clock_or_the_way_out(
+    chargeport: CommandLine, database: Path, settings: Path
+) -> None:
+    since = SystemClock().now() - 3 * 3_600_000
+    stations = [
+        StationStatus(name="YARD-2", refusals=3, refused_at=since, refused_because="its identity is not known: add it"),
+        StationStatus(name="CARPORT", is_connected=True, version="1.6", since_at=since, clock_offset_ms=7_205_000),
+    ]
+    written(database, state(condition="connected", type="ocpp", stations=stations))
+    out = " ".join(chargeport("source", "list", "--config", str(settings)).out.split())
+    assert "connected since 3 h, OCPP 1.6, its clock is 2 h ahead" in out
+    assert "refused 3 times, last 3 h ago: its identity is not known: add it" in out
+    (shown,) = [each for each in chargeport("source", "list", "--json", "--config", str(settings)).json if "stations" in each]
+    assert [(each["name"], each["clock_offset_ms"], each["refusals"]) for each in shown["stations"]] == [
+        ("YARD-2", None, 3), ("CARPORT", 7_205_000, 0)
+    ]  # fmt: skip
+
+
+def test_a_connected_station_is_not_lost_when_somebody_is_refused_under_its_name() -> None:
+    status = SourceStatus("boxes", "ocpp", "ocpp", ManualClock(NOW))
+    status.station(StationStatus(name="A", is_connected=True, since_at=NOW - 60_000))
+    status.station(StationStatus(name="A", refusals=1, refused_at=NOW - 1_000, refused_because="its password is wrong"))
+    (shown,) = status.state.stations
+    assert station_sentence(shown, NOW) == (
+        "connected since 60 s; somebody under its name was refused once, last 1 s ago: its password is wrong"
+    )
+    for number in range(1_500):
+        status.station(StationStatus(name=f"guess {number}", refusals=1, refused_at=NOW, refused_because="unknown"))
+    assert status.state.stations[0].name == "A", "those that were refused make room for others"
+    assert len(status.state.stations) == 1_000
 
 
 def test_sources_that_run_and_that_never_ran_are_listed(chargeport: CommandLine, database: Path, settings: Path) -> None:
@@ -167,6 +200,7 @@ def test_what_was_not_understood_is_read_again_once_the_table_is_mended(
     assert heard(database, settings, {"volts": 231, "watts": 7200}, {"watts": 7300}, {"nonsense": 1}) == 1
     rows = chargeport("source", "issues").rows
     assert {(row[0], row[2], row[4]) for row in rows} == {("garage", "watts", "2"), ("garage", "nonsense", "1")}
+    assert {row[1] for row in rows} == {f"a vehicle ({VIN})"}, "named as a person knows it"
     (watts,) = [each for each in chargeport("source", "issues", "--json").json if each["subject"] == "watts"]
     assert watts["count"] == 2
     assert json.loads(watts["message"])["fields"] == {"watts": 7300}
@@ -181,7 +215,22 @@ def test_what_was_not_understood_is_read_again_once_the_table_is_mended(
     told = json.loads(ended.out)
     assert (ended.code, told["messages"], told["accepted"] + told["superseded"], told["rejected"]) == (1, 3, 2, 1)
     assert [row[2] for row in chargeport("source", "issues").rows] == ["nonsense"]
+    assert sum(each["count"] for each in chargeport("source", "issues", "--json").json) == told["rejected"]
     assert "1 times nonsense: is not known" in chargeport(*replayed).out
+
+
+def test_a_message_that_fails_in_another_way_by_now_is_kept_under_that(
+    chargeport: CommandLine, database: Path, settings: Path
+) -> None:
+    heard(database, settings, {"watts": 7200}, {"watts": "a lot"}, {"watts": "much"})
+    settings.write_text(settings.read_text().replace("\n[[vehicles]]", f"{OWN_ROW}\n[[vehicles]]", 1))
+    for _ in range(2):
+        ended = chargeport("source", "replay", "--issues", "--config", str(settings), "--json")
+        assert (ended.code, json.loads(ended.out)["rejected"]) == (1, 2)
+        found = chargeport("source", "issues", "--json").json
+        assert {(each["subject"], each["detail"], each["count"]) for each in found} == {
+            ("watts", "'a lot' is no number", 1), ("watts", "'much' is no number", 1),
+        }  # fmt: skip
 
 
 def test_a_recording_is_read_into_the_database_and_a_second_time_changes_nothing(

@@ -42,6 +42,38 @@ def test_a_name_that_is_taken_adds_nothing(chargeport: CommandLine) -> None:
     assert "is called" in chargeport("vehicle", "show", VIN).refused()
 
 
+def test_a_vehicle_gets_other_facts_and_names_and_keeps_its_data(chargeport: CommandLine, database: Path) -> None:
+    vehicle_id = chargeport.vehicle("--alias", "Käfer", "--alias", "garage:1")
+    store(database, [reading("Käfer", "charge-voltage", {"value": 231, "unit": "volts"})])
+    edit = ("vehicle", "edit", "Käfer", "--model", "Two", "--year", "2027", "--vin", VIN.lower(), "--powertrain", "PHEV")
+    edited = chargeport(*edit, "--alias", "box:2", "--remove-alias", "garage:1", "--json").json
+    assert edited["id"] == vehicle_id
+    assert [edited[name] for name in ("make", "model", "year", "vin", "powertrain", "aliases")] == [
+        "ACME", "Two", 2027, VIN, "PHEV", ["Käfer", "box:2"],
+    ]  # fmt: skip
+    assert chargeport("vehicle", "show", "box:2", "--json").json["model"] == "Two"
+    assert "is called" in chargeport("vehicle", "show", "garage:1").refused()
+    assert len(chargeport("signals", VIN, "--json").json["data"]) == 1
+    assert f"{vehicle_id} is Beta Two 2027 now." in chargeport("vehicle", "edit", VIN, "--make", "Beta").out
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ((), "nothing to change"),
+        (("--remove-alias", "Ente"), "has no alias 'Ente'"),
+        (("--alias", "Ente 2"), "choose another name"),
+        (("--vin", VIN), "choose another name"),
+    ],
+)
+def test_an_edit_that_can_not_be_changes_nothing(chargeport: CommandLine, options: tuple[str, ...], told: str) -> None:
+    chargeport.vehicle("--alias", "Ente 2", "--vin", VIN)
+    vehicle_id = chargeport.vehicle("--alias", "Käfer")
+    before = chargeport("vehicle", "show", vehicle_id).out
+    assert told in chargeport("vehicle", "edit", vehicle_id, *options).refused()
+    assert chargeport("vehicle", "show", vehicle_id).out == before
+
+
 def test_removing_erases_what_was_stored(chargeport: CommandLine, database: Path) -> None:
     vehicle_id = chargeport.vehicle("--vin", VIN)
     store(database, [reading(VIN, "charge-voltage", {"value": 231, "unit": "volts"})])

@@ -102,7 +102,7 @@ def lived(
         if day == days + 1:
             car.unplug()  # so that the last session has its record, too, and that is heard of
         for message in reporter.due(T0 + day * DAY):
-            readings = [entry for entry in normalise(message, SIMULATOR, 1e9).entries if isinstance(entry, Reading)]
+            readings = [entry for entry in normalise(message, SIMULATOR).entries if isinstance(entry, Reading)]
             found += [
                 Seen(each.signal, each.observed_at + skew_ms, each.value, source)
                 for each in readings

@@ -18,7 +18,6 @@ from chargeport.signals.reading import Entry, Issue, Reading
 from chargeport.sources.base import Delivery
 
 RECORDINGS = Path(__file__).parent.parent / "data" / "recordings"
-MAX_FUTURE_S = 300
 SOURCE = "recording"
 
 
@@ -71,7 +70,7 @@ def run(dialect: Dialect, given: list[Delivery], memory: Memory | None = None) -
             outcome.issues.append(found)
             continue
         for message in found:
-            came = engine.normalise(message, dialect, MAX_FUTURE_S, known.of(SOURCE, message.vehicle))
+            came = engine.normalise(message, dialect, known.of(SOURCE, message.vehicle))
             outcome.entries.extend(came.entries)
             outcome.issues.extend(came.issues)
     return outcome
@@ -85,7 +84,7 @@ def told(dialect: Dialect, fields: dict[str, Any], memory: CarMemory | None = No
         return Outcome([], [found])
     outcome, known = Outcome([], []), memory or CarMemory()
     for message in found:
-        came = engine.normalise(message, dialect, MAX_FUTURE_S, known)
+        came = engine.normalise(message, dialect, known)
         outcome.entries.extend(came.entries)
         outcome.issues.extend(came.issues)
     return outcome

@@ -29,7 +29,7 @@ every_recording = pytest.mark.parametrize("path", recorded.all_recordings(), ids
 
 def normalised(dialect: Dialect, fields: dict[str, Any]) -> engine.Normalised:
     message = RawMessage(source="test", dialect=dialect.name, vehicle="car", fields=fields, received_at=NOW)
-    return engine.normalise(message, dialect, recorded.MAX_FUTURE_S, CarMemory())
+    return engine.normalise(message, dialect, CarMemory())
 
 
 def readable(path: Path) -> None:
@@ -152,7 +152,7 @@ def survives(dialect: Dialect, payload: bytes, topic: str, vehicle: str | None) 
         assert found.raw
         return
     for message in found:
-        for entry in engine.normalise(message, dialect, recorded.MAX_FUTURE_S, CarMemory()).entries:
+        for entry in engine.normalise(message, dialect, CarMemory()).entries:
             assert not isinstance(entry, Reading) or entry.value is not None
 
 

@@ -23,6 +23,9 @@ def metered(*samples: dict[str, Any], **headers: str) -> Outcome:
     return run(OCPP, [call("MeterValues", content, **headers)])
 
 
+METER = call("MeterValues", {"connectorId": 1, "meterValue": [{"timestamp": AT, "sampledValue": [{"value": "1500"}]}]})
+
+
 def sample(measurand: str, value: Any, **more: Any) -> dict[str, Any]:
     return {"measurand": measurand, "value": value, **more}
 
@@ -111,21 +114,24 @@ def test_a_power_of_ten_beside_the_unit_counts() -> None:
     assert "multiplier: 400" in refused.issues[0].detail
 
 
-def test_energy_is_what_the_register_counted_since_the_session_began() -> None:
+def test_energy_is_what_the_transport_followed_or_what_the_payloads_say_themselves() -> None:
     default = {"value": "1500"}  # without a measurand: the register, in Wh
-    assert values(metered(default, transaction="7", meter_start_wh="1000")) == {"energyadded": 0.5}
+    assert values(metered(default, station="box", energy=f"[[{NOW}, 500]]")) == {"energyadded": 0.5}
+    assert metered(default, station="box", energy="[]") == ([], []), "the transport knows that it is not the session's"
+    start = call("StartTransaction", {"connectorId": 1, "idTag": "A", "meterStart": 1000, "timestamp": AT})
+    assert values(run(OCPP, [start, METER])) == {"energyadded": 0.5}
     assert metered(default) == ([], [])
-    assert "below the 1000 Wh" in metered({"value": "5"}, meter_start_wh="1000").issues[0].detail
 
 
 def test_the_end_of_a_transaction_is_a_record_as_the_transport_saw_it() -> None:
-    record = {"transaction": "7", "startTime": AT, "endTime": "2026-05-01T09:55:00Z", "meterStart": 1000, "meterStop": 3500}
+    record = {"id": "ocpp-7", "startTime": AT, "endTime": "2026-05-01T09:55:00Z", "energyWh": 2500}
     end = {"transactionId": 7, "meterStop": 3500, "timestamp": "2026-05-01T09:55:00Z"}
-    told = values(run(OCPP, [call("StopTransaction", end, meter_start_wh="1000", record=json.dumps(record))]))
-    assert told["energyadded"] == 2.5
+    told = values(run(OCPP, [call("StopTransaction", end, station="box", record=json.dumps(record))]))
     assert told["chargerecords"]["values"] == [
         {"id": "ocpp-7", "startTime": "2026-05-01T09:50:00.000Z", "endTime": "2026-05-01T09:55:00.000Z", "energyAdded": 2.5}
     ]
+    assert "ischarging" not in told, "another transaction may go on by now"
+    assert values(run(OCPP, [call("StopTransaction", end, station="box", is_current="yes")]))["ischarging"] is False
 
 
 @pytest.mark.parametrize(("watts", "fast"), [(150_000, True), (22_000, None)])
@@ -156,3 +162,129 @@ def test_of_two_states_within_one_second_the_later_word_holds() -> None:
     ]  # fmt: skip
     found = [each for each in run(OCPP, told).entries if each.signal.code == "charge-ischargingcableconnected"]
     assert [(each.observed_at, getattr(each, "value", None)) for each in found] == [(NOW, True), (NOW + 1, False)]
+
+
+def event(second: int, *samples: dict[str, Any], state: str = "Charging", **headers: str) -> Delivery:
+    at = f"2026-05-01T09:50:{second:02}Z"
+    content = {"eventType": "Updated", "timestamp": at, "transactionInfo": {"chargingState": state}}
+    return call("TransactionEvent", content | {"meterValue": [{"timestamp": at, "sampledValue": list(samples)}]}, **headers)
+
+
+def test_what_a_later_reading_leaves_out_of_a_kind_has_no_value_any_more() -> None:
+    amps, watts = "Current.Import", "Power.Active.Import"
+    three = [sample(name, value, phase=f"L{n}") for n in (1, 2, 3) for name, value in ((amps, 16), (watts, 3680))]
+    one = [sample(amps, 6, phase="L1"), sample(watts, 1380, phase="L1")]
+    whole = [sample(amps, 0), sample(watts, 0)]
+    told = values(run(OCPP, [event(1, *three), event(2, *one)]))
+    assert (told["wattage"], told["amperage"], told["chargerphases"]) == (1380, 6, 1)
+    told = values(run(OCPP, [event(1, *whole), event(2, *three)]))
+    assert (told["wattage"], told["amperage"]) == (11_040, 16)
+    told = values(run(OCPP, [event(1, *three), event(2, *whole)]))
+    assert (told["wattage"], told["amperage"]) == (0, 0)
+
+
+def test_samples_of_the_begin_count_at_the_begin_and_never_later() -> None:
+    begin = [sample("Power.Active.Import", 0, context="Transaction.Begin"), sample("SoC", 40, context="Transaction.Begin")]
+    started = str(NOW - 598_000)  # 09:50:00
+    assert values(run(OCPP, [event(5, *begin, started_at=started)]))["stateofcharge"] == 40
+    later = str(NOW - 598_000 - 120_000)
+    told = values(run(OCPP, [event(5, *begin, started_at=later, station="box")]))
+    assert "wattage" not in told
+    assert "stateofcharge" not in told
+    told = values(run(OCPP, [event(5, sample("Power.Active.Import", 362), *begin, started_at=started)]))
+    assert told["wattage"] == 362
+
+
+@pytest.mark.parametrize(
+    ("samples", "told"),
+    [
+        ([("Current.Import", 15.6, "N")], {"amperage": 15.6}),
+        ([("Current.Import", 0.2, "N"), ("Current.Import", 16, "L1")], {"amperage": 16, "chargerphases": 1}),
+        ([("Power.Active.Import", 3500, "N")], {"wattage": 3500}),
+        ([("Current.Import", 31.8, "L1-L2")], {"amperage": 31.8, "chargerphases": 1}),
+        ([("Voltage", 231, "N")], {"voltage": 231}),
+        ([("Voltage", 240, "L1-L2"), ("Current.Import", 31.8, "L1"), ("Current.Import", 31.7, "L2")],
+         {"voltage": 240, "amperage": 31.8, "chargerphases": 1}),
+        ([("Voltage", 208, "L2-L3"), ("Voltage", 120, "L2"), ("Voltage", 120, "L3-N"), ("Current.Import", 40, "L2"),
+          ("Current.Import", 40, "L3"), ("Current.Import", 0, "L1")],
+         {"voltage": 208, "amperage": 40, "chargerphases": 1}),
+        ([("Voltage", 400, "L1-L2"), ("Current.Import", 16, "L1"), ("Current.Import", 16, "L2")],
+         {"voltage": 230.94, "amperage": 16, "chargerphases": 2}),
+        ([("Voltage", 230, "L1-L2"), ("Current.Import", 16, "L1"), ("Current.Import", 16, "L2"), ("Current.Import", 16, "L3")],
+         {"voltage": 132.791, "amperage": 16, "chargerphases": 3}),
+        ([("Current.Offered", 32, "L1")], {"amperagemax": 32}),
+    ],
+)  # fmt: skip
+def test_lines_and_the_neutral_are_read_by_what_is_told_beside_them(
+    samples: list[tuple[str, float, str]], told: dict[str, Any]
+) -> None:
+    assert values(metered(*(sample(name, value, phase=phase) for name, value, phase in samples))) == told
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [
+        [sample("Power.Active.Import", 0), sample("Power.Active.Export", 5000)],
+        [sample("Power.Active.Export", "5", unit="kW")],
+        [sample("Power.Active.Export", 1700, phase=phase) for phase in ("L1", "L2", "L3")],
+        [sample("Power.Active.Import", -5000)],
+        [sample("Current.Import", 0, phase="L1"), sample("Current.Export", 21.7, phase="L1")],
+    ],
+)
+@pytest.mark.parametrize("state", ["Charging", "SuspendedEVSE"])
+def test_a_car_that_feeds_power_back_does_not_charge(samples: list[dict[str, Any]], state: str) -> None:
+    before, back = sample("Power.Active.Import", 7000), sample("Power.Active.Import", 6900)
+    told = values(run(OCPP, [event(1, before), event(2, *samples, state=state)]))
+    assert (told["ischarging"], told["detailedchargingstatus"]) == (False, "DISCHARGING")
+    assert told["ischargingcableconnected"] is True
+    assert told["wattage"] in (7000, 0, "<NOT_CHARGING>")
+    assert told["wattage"] != 7000 or all(one["measurand"].startswith("Current") for one in samples)
+    told = values(run(OCPP, [event(1, before), event(2, *samples, state=state), event(3, back)]))
+    assert (told["ischarging"], told["detailedchargingstatus"], told["wattage"]) == (True, "CHARGING", 6900)
+
+
+def test_what_a_station_draws_for_itself_is_no_power_that_flows_back() -> None:
+    noise = [sample("Power.Active.Import", 0), sample("Power.Active.Export", 30)]
+    assert values(run(OCPP, [event(1, *noise)]))["ischarging"] is True
+
+
+def test_timestamps_count_by_the_server_s_clock() -> None:
+    def observed(stamp: str, **headers: str) -> int:
+        status = {"connectorId": 1, "status": "Charging", "timestamp": stamp}
+        return run(OCPP, [call("StatusNotification", status, **headers)]).entries[0].observed_at
+
+    assert observed("2026-05-01T09:50:00z") == observed("2026-05-01T09:50:00") == NOW - 598_000
+    assert observed("2026-05-01T11:50:00Z") == NOW, "ahead of the server"
+    assert observed("2026-05-01T11:50:00Z", clock_offset_ms="7200000") == NOW - 598_000
+    assert observed("1970-01-01T00:00:09Z") == observed("soon") == NOW
+
+
+def test_a_sample_that_cannot_be_read_is_an_issue_and_costs_no_other() -> None:
+    broken = [sample("Current.Import", "x", phase="L2"), sample("Temperature", None), {"measurand": "SoC"}]
+    found = metered(*broken, sample("Current.Import", 16, phase="L1"), sample("Power.Active.Import", 3700))
+    assert values(found) == {"amperage": 16, "chargerphases": 1, "wattage": 3700}
+    (issue,) = found.issues
+    assert issue.detail == "can't be read: Current.Import.L2: 'x' is no number"
+
+
+def test_a_heartbeat_confirms_what_the_transport_knows() -> None:
+    alive = call("Heartbeat", {}, station="box", status="SuspendedEV")
+    told = values(run(OCPP, [alive]))
+    assert (told["ischarging"], told["ischargingcableconnected"]) == (False, True)
+    assert run(OCPP, [call("Heartbeat", {}, station="box")]) == ([], [])
+
+
+def test_an_end_without_a_status_ends_charging_and_a_free_plug_stays_free() -> None:
+    def ends(**headers: str) -> Delivery:
+        at = "2026-05-01T09:51:00Z"
+        return call("StopTransaction", {"transactionId": 1, "meterStop": 5, "timestamp": at}, **headers)
+
+    def status(word: str, at: str = AT) -> Delivery:
+        return call("StatusNotification", {"connectorId": 1, "status": word, "timestamp": at})
+
+    told = values(run(OCPP, [status("Charging"), ends(station="box", is_current="yes")]))
+    assert (told["ischarging"], told["detailedchargingstatus"]) == (False, "STOPPED")
+    told = values(run(OCPP, [status("Available"), ends(station="box", is_current="yes")]))
+    assert (told["ischargingcableconnected"], told["detailedchargingstatus"]) == (False, "DISCONNECTED")
+    again = status("Charging", "2026-05-01T09:52:00Z")
+    assert values(run(OCPP, [status("Charging"), ends(station="box", is_current="yes"), again]))["ischarging"] is True

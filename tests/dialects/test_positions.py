@@ -35,7 +35,7 @@ def heard(name: str, vehicle: str, lines: list[tuple[str, Any]]) -> list[Any]:
         messages = read(delivery, ALL[name])
         assert not isinstance(messages, Issue), messages
         for message in messages:
-            result = normalise(message, ALL[name], 1e9, memory)
+            result = normalise(message, ALL[name], memory)
             assert not result.issues, result.issues
             found += [each for each in result.entries if each.signal.code == "location-preciselocation"]
     return found

@@ -28,7 +28,7 @@ def test_the_simulators_table_has_a_row_for_each_field_it_can_report_and_for_eac
 
 
 def test_a_field_becomes_a_reading_with_the_cars_time_ours_and_the_source() -> None:
-    found = normalise(message({"power_w": 7200}, NOW - 5000), SIMULATOR, 300)
+    found = normalise(message({"power_w": 7200}, NOW - 5000), SIMULATOR)
     assert found.issues == []
     [reading] = found.entries
     assert isinstance(reading, Reading)
@@ -37,7 +37,7 @@ def test_a_field_becomes_a_reading_with_the_cars_time_ours_and_the_source() -> N
 
 
 def test_an_unknown_field_is_an_issue_that_keeps_the_message_and_costs_no_other_field() -> None:
-    found = normalise(message({"power_w": 7200, "mood": "good"}), SIMULATOR, 300)
+    found = normalise(message({"power_w": 7200, "mood": "good"}), SIMULATOR)
     assert [entry.signal.code for entry in found.entries] == ["charge-wattage"]
     [issue] = found.issues
     assert issue.subject == "mood"
@@ -45,14 +45,14 @@ def test_an_unknown_field_is_an_issue_that_keeps_the_message_and_costs_no_other_
 
 
 def test_a_value_out_of_bounds_is_an_issue_and_never_a_reading() -> None:
-    found = normalise(message({"soc_percent": 140}), SIMULATOR, 300)
+    found = normalise(message({"soc_percent": 140}), SIMULATOR)
     assert found.entries == []
     assert found.issues[0].subject == "soc_percent"
     assert "100" in found.issues[0].detail
 
 
 def test_what_the_car_cannot_report_becomes_an_absence_not_a_value() -> None:
-    found = normalise(message({"not_capable": ["port_color", "phases"]}), SIMULATOR, 300)
+    found = normalise(message({"not_capable": ["port_color", "phases"]}), SIMULATOR)
     assert {(entry.signal.name, getattr(entry, "reason", None)) for entry in found.entries} == {
         ("ChargePortStatusColor", AbsenceReason.NOT_CAPABLE),
         ("ChargerPhases", AbsenceReason.NOT_CAPABLE),
@@ -62,13 +62,14 @@ def test_what_the_car_cannot_report_becomes_an_absence_not_a_value() -> None:
 
 def test_an_ignored_field_is_neither_a_reading_nor_an_issue() -> None:
     quiet: Dialect = dialect("quiet", row("w", "charge-wattage", "W"), ignored=frozenset({"heartbeat"}))
-    assert normalise(message({"heartbeat": 1}, name="quiet"), quiet, 300) == ([], [])
+    assert normalise(message({"heartbeat": 1}, name="quiet"), quiet) == ([], [])
 
 
-def test_a_message_from_the_future_is_one_issue() -> None:
-    found = normalise(message({"power_w": 1, "phases": 3}, NOW + 400_000), SIMULATOR, 300)
-    assert found.entries == []
-    assert [issue.subject for issue in found.issues] == ["observedAt"]
+@pytest.mark.parametrize("stamp", [NOW + 1, NOW + 400_000, 253_402_300_799_000, 0, 86_400_000])
+def test_a_stamp_ahead_of_our_clock_or_of_a_clock_that_was_never_set_counts_as_of_receipt(stamp: int) -> None:
+    found = normalise(message({"power_w": 1, "phases": 3}, stamp), SIMULATOR)
+    assert {entry.observed_at for entry in found.entries} == {NOW}
+    assert found.issues == []
 
 
 json_values = st.recursive(
@@ -80,7 +81,7 @@ json_values = st.recursive(
 
 @given(st.dictionaries(st.sampled_from([*FIELDS, "not_capable", "other"]), json_values, max_size=8))
 def test_no_message_makes_an_error(fields: dict[str, Any]) -> None:
-    found = normalise(message(fields), SIMULATOR, 300)
+    found = normalise(message(fields), SIMULATOR)
     answered = {issue.subject for issue in found.issues} | {
         each.fields[0] for each in SIMULATOR.rows if each.signal in {entry.signal for entry in found.entries}
     }
@@ -100,7 +101,7 @@ def heard(memory: CarMemory, at: int, **fields: Any) -> dict[str, tuple[int, Any
     said = RawMessage(source="test", dialect="late", vehicle="car", fields=fields, received_at=at)
     return {
         each.signal.name: (each.observed_at, each.value if isinstance(each, Reading) else each.reason)
-        for each in normalise(said, LATE, 300, memory).entries
+        for each in normalise(said, LATE, memory).entries
     }
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from chargeport.dialects import statuses
 from chargeport.ingest import payload
-from chargeport.ingest.items import Intake, Rejection
+from chargeport.ingest.batch import Batch, Rejection
+from chargeport.ingest.items import ItemChecker
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.reading import Absence, AbsenceReason, Reading
 from chargeport.signals.violation import Rule
@@ -17,10 +18,10 @@ WATTAGE = BY_CODE["charge-wattage"]
 CHARGING = BY_CODE["charge-ischarging"]
 
 
-def taken(*sent: Any) -> Intake:
-    intake = Intake("my-car", NOW, 300)
-    assert payload.read(msgspec.json.encode(sent), intake, 1000, lines=False) == len(sent)
-    return intake
+def taken(*sent: Any) -> Batch:
+    checker = ItemChecker(Batch(), "my-car", NOW, 300)
+    assert payload.read(msgspec.json.encode(sent), checker, 1000, lines=False) == len(sent)
+    return checker.batch
 
 
 def item(**members: Any) -> dict[str, Any]:
@@ -36,29 +37,29 @@ def without(name: str) -> dict[str, Any]:
 
 
 def rejection(sent: Any) -> tuple[str, str]:
-    intake = taken(sent)
-    assert intake.entries == []
-    (found,) = intake.rejections
+    batch = taken(sent)
+    assert batch.entries == []
+    (found,) = batch.rejections
     assert found.index == 0
     assert found.detail
     return found.code, found.path
 
 
 def test_a_signal_becomes_a_reading_in_its_wire_unit_with_all_its_times() -> None:
-    intake = taken(item(observedAt="2026-05-01T09:59:00Z"))
-    assert intake.entries == [Reading("CAR", WATTAGE, 7200, NOW - 58_000, NOW, "my-car")]
-    assert (intake.indices, intake.rejections) == ([0], [])
+    batch = taken(item(observedAt="2026-05-01T09:59:00Z"))
+    assert batch.entries == [Reading("CAR", WATTAGE, 7200, NOW - 58_000, NOW, "my-car")]
+    assert (batch.indices, batch.rejections) == ([0], [])
 
 
 def test_a_bundle_becomes_a_reading_for_each_of_its_signals() -> None:
-    intake = taken(
+    batch = taken(
         bundle({"charge-ischarging": {"value": True}, "charge-wattage": {"value": 7.2, "unit": "kW"}}, observedAt=NOW - 5)
     )
-    assert intake.entries == [
+    assert batch.entries == [
         Reading("CAR", CHARGING, True, NOW - 5, NOW, "my-car"),
         Reading("CAR", WATTAGE, 7200, NOW - 5, NOW, "my-car"),
     ]
-    assert (intake.indices, intake.rejections) == ([0, 0], [])
+    assert (batch.indices, batch.rejections) == ([0, 0], [])
 
 
 def test_every_signal_is_taken_alone_and_in_a_bundle() -> None:
@@ -70,11 +71,11 @@ def test_every_signal_is_taken_alone_and_in_a_bundle() -> None:
 
 
 def test_an_entry_knows_which_item_it_came_from() -> None:
-    intake = taken(
+    batch = taken(
         item(), item(signal="nothing"), bundle({"charge-wattage": {"value": 1}, "charge-voltage": {"value": 2}}), item()
     )
-    assert intake.indices == [0, 2, 2, 3]
-    assert [found.index for found in intake.rejections] == [1]
+    assert batch.indices == [0, 2, 2, 3]
+    assert [found.index for found in batch.rejections] == [1]
 
 
 FORMS = {
@@ -128,10 +129,10 @@ def test_an_item_that_breaks_a_rule_names_it(sent: Any, code: str, path: str) ->
 
 @pytest.mark.parametrize("sent", [sent for sent, _, _ in FORMS.values()], ids=FORMS)
 def test_an_item_that_breaks_a_rule_costs_no_other(sent: Any) -> None:
-    intake = taken(item(), sent, item(vehicle="OTHER"))
-    assert [entry.vehicle for entry in intake.entries] == ["CAR", "OTHER"]
-    assert intake.indices == [0, 2]
-    assert [found.index for found in intake.rejections] == [1]
+    batch = taken(item(), sent, item(vehicle="OTHER"))
+    assert [entry.vehicle for entry in batch.entries] == ["CAR", "OTHER"]
+    assert batch.indices == [0, 2]
+    assert [found.index for found in batch.rejections] == [1]
 
 
 @pytest.mark.parametrize(
@@ -143,8 +144,8 @@ def test_an_item_at_the_edge_of_its_form_is_taken(sent: dict[str, Any]) -> None:
 
 def test_members_that_are_null_are_absent() -> None:
     nothing = {"signal": None, "body": None, "status": None, "observedAt": None}
-    intake = taken(bundle({"charge-wattage": {"value": 1}}) | nothing)
-    assert intake.entries == [Reading("CAR", WATTAGE, 1, NOW, NOW, "my-car")]
+    batch = taken(bundle({"charge-wattage": {"value": 1}}) | nothing)
+    assert batch.entries == [Reading("CAR", WATTAGE, 1, NOW, NOW, "my-car")]
     absent = without("body") | {"body": None, "status": {"value": "ERROR", "error": {"type": "SERVER", "code": None}}}
     assert len(taken(absent).entries) == 1
 
@@ -158,15 +159,15 @@ def test_a_bad_signal_in_a_bundle_costs_only_itself() -> None:
         "charge-chargerphases": None,
         "charge-amperage": {"value": 16},
     }
-    intake = taken(bundle(signals), item())
-    assert [entry.signal.code for entry in intake.entries] == [
+    batch = taken(bundle(signals), item())
+    assert [entry.signal.code for entry in batch.entries] == [
         "charge-wattage",
         "charge-ischarging",
         "charge-amperage",
         "charge-wattage",
     ]
-    assert intake.indices == [0, 0, 0, 1]
-    assert [(found.index, found.signal, found.code, found.path) for found in intake.rejections] == [
+    assert batch.indices == [0, 0, 0, 1]
+    assert [(found.index, found.signal, found.code, found.path) for found in batch.rejections] == [
         (0, "charge-voltage", "WRONG_TYPE", "signals.charge-voltage.value"),
         (0, "charge-nothing", "UNKNOWN_SIGNAL", "signals.charge-nothing"),
         (0, "charge-chargerphases", "WRONG_TYPE", "signals.charge-chargerphases"),
@@ -212,9 +213,9 @@ def status(kind: Any, code: str | None = None, **more: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("kind", "code", "reason"), REASONS)
 def test_a_status_becomes_an_absence_with_its_reason(kind: str, code: str | None, reason: AbsenceReason) -> None:
-    intake = taken(status(kind, code) | {"observedAt": NOW - 9})
-    assert intake.entries == [Absence("CAR", WATTAGE, reason, NOW - 9, NOW, "my-car")]
-    assert intake.rejections == []
+    batch = taken(status(kind, code) | {"observedAt": NOW - 9})
+    assert batch.entries == [Absence("CAR", WATTAGE, reason, NOW - 9, NOW, "my-car")]
+    assert batch.rejections == []
 
 
 def test_every_type_of_error_and_every_reason_is_tried_here() -> None:

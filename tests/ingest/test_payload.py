@@ -8,7 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chargeport.ingest import payload
-from chargeport.ingest.items import Intake, Rejection
+from chargeport.ingest.batch import Batch, Rejection
+from chargeport.ingest.items import ItemChecker
 from chargeport.ingest.payload import TooManyItemsError
 from chargeport.signals.reading import Entry, Reading
 from chargeport.signals.violation import Rule, Violation
@@ -18,9 +19,9 @@ GOOD = b'{"vehicle":"CAR","signal":"charge-wattage","body":{"value":7.2,"unit":"
 DEEP = b"[" * 100_000 + b"]" * 100_000
 
 
-def read(text: bytes, *, lines: bool = False, max_items: int = 1000) -> tuple[int, Intake]:
-    intake = Intake("test", NOW, 300)
-    return payload.read(text, intake, max_items, lines=lines), intake
+def read(text: bytes, *, lines: bool = False, max_items: int = 1000) -> tuple[int, Batch]:
+    checker = ItemChecker(Batch(), "test", NOW, 300)
+    return payload.read(text, checker, max_items, lines=lines), checker.batch
 
 
 def in_body(value: bytes) -> bytes:
@@ -73,20 +74,20 @@ broken_items = pytest.mark.parametrize(("broken", "code", "path"), BROKEN_ITEMS.
 def test_a_broken_item_costs_no_other_and_is_named(broken: bytes, code: str, path: str, *, place: int, lines: bool) -> None:
     sent = [GOOD, GOOD]
     sent.insert(place, broken)
-    count, intake = read(b"\n".join(sent) if lines else b"[" + b",".join(sent) + b"]", lines=lines)
+    count, batch = read(b"\n".join(sent) if lines else b"[" + b",".join(sent) + b"]", lines=lines)
     assert count == 3
-    assert [(found.index, found.code, found.path) for found in intake.rejections] == [(place, code, path)]
-    assert intake.indices == [index for index in range(3) if index != place]
-    assert {(entry.vehicle, entry.value) for entry in intake.entries if isinstance(entry, Reading)} == {("CAR", 7200)}
+    assert [(found.index, found.code, found.path) for found in batch.rejections] == [(place, code, path)]
+    assert batch.indices == [index for index in range(3) if index != place]
+    assert {(entry.vehicle, entry.value) for entry in batch.entries if isinstance(entry, Reading)} == {("CAR", 7200)}
 
 
 def test_all_broken_items_at_once_are_told_apart() -> None:
     sent = [part for broken, _, _ in BROKEN_ITEMS.values() for part in (broken, GOOD)]
-    count, intake = read(b"[" + b" , ".join(sent) + b"]")
+    count, batch = read(b"[" + b" , ".join(sent) + b"]")
     assert count == len(sent)
-    assert intake.indices == list(range(1, count, 2))
+    assert batch.indices == list(range(1, count, 2))
     expected = [(2 * index, code, path) for index, (_, code, path) in enumerate(BROKEN_ITEMS.values())]
-    assert [(found.index, found.code, found.path) for found in intake.rejections] == expected
+    assert [(found.index, found.code, found.path) for found in batch.rejections] == expected
 
 
 BROKEN_OBJECTS = {name: row for name, row in BROKEN_ITEMS.items() if row[0].startswith(b"{")}
@@ -94,9 +95,9 @@ BROKEN_OBJECTS = {name: row for name, row in BROKEN_ITEMS.items() if row[0].star
 
 @pytest.mark.parametrize(("broken", "code", "path"), BROKEN_OBJECTS.values(), ids=BROKEN_OBJECTS)
 def test_a_broken_object_alone_is_one_rejection(broken: bytes, code: str, path: str) -> None:
-    count, intake = read(broken)
-    assert (count, intake.entries) == (1, [])
-    assert [(found.index, found.code, found.path) for found in intake.rejections] == [(0, code, path)]
+    count, batch = read(broken)
+    assert (count, batch.entries) == (1, [])
+    assert [(found.index, found.code, found.path) for found in batch.rejections] == [(0, code, path)]
 
 
 @pytest.mark.parametrize("value", [b"NaN", b'{"value":NaN}', b'{"value":1e400}', b'{"value":"\xff"}', b'{"value":-Infinity}'])
@@ -104,12 +105,12 @@ def test_a_bundle_with_a_broken_signal_keeps_the_others(value: bytes) -> None:
     signals = (
         b'{"charge-wattage":' + value + b',"charge-voltage":{"value":230},"charge-fastchargertype":{"value":"NaN, Infinity"}}'
     )
-    _, intake = read(b'[{"vehicle":"CAR","signals":' + signals + b"}]")
-    assert [(entry.signal.name, entry.value) for entry in intake.entries if isinstance(entry, Reading)] == [
+    _, batch = read(b'[{"vehicle":"CAR","signals":' + signals + b"}]")
+    assert [(entry.signal.name, entry.value) for entry in batch.entries if isinstance(entry, Reading)] == [
         ("Voltage", 230),
         ("FastChargerType", "NaN, Infinity"),
     ]
-    (found,) = intake.rejections
+    (found,) = batch.rejections
     assert found.signal == "charge-wattage"
     assert found.path.startswith("signals.charge-wattage")
 
@@ -124,13 +125,13 @@ def test_an_array_an_object_and_lines_say_the_same() -> None:
         (GOOD + b"\n", True),
         (b" [ " + GOOD + b" ] ", False),
     ):
-        count, intake = read(text, lines=lines)
-        assert (count, intake.entries, intake.rejections) == (1, expected, [])
+        count, batch = read(text, lines=lines)
+        assert (count, batch.entries, batch.rejections) == (1, expected, [])
 
 
 def test_blank_lines_are_no_items() -> None:
-    count, intake = read(b"\n\n" + GOOD + b"\r\n  \r\n\t\n" + GOOD + b"\n\n", lines=True)
-    assert (count, intake.indices, intake.rejections) == (2, [0, 1], [])
+    count, batch = read(b"\n\n" + GOOD + b"\r\n  \r\n\t\n" + GOOD + b"\n\n", lines=True)
+    assert (count, batch.indices, batch.rejections) == (2, [0, 1], [])
 
 
 def test_an_empty_array_and_no_lines_are_no_items() -> None:
@@ -140,10 +141,10 @@ def test_an_empty_array_and_no_lines_are_no_items() -> None:
 def test_what_stands_in_a_string_separates_nothing() -> None:
     texts = ["a,b", "[", "]", "{", "}", '"', '\\"', "\\", '\\\\",{', "NaN", "-Infinity,NaN", "]}]}"]
     sent = [json.dumps({"vehicle": text, "signal": "charge-ischarging", "body": {"value": True}}).encode() for text in texts]
-    count, intake = read(b"[" + b",".join([*sent, b"NaN"]) + b"]")
+    count, batch = read(b"[" + b",".join([*sent, b"NaN"]) + b"]")
     assert count == len(texts) + 1
-    assert [entry.vehicle for entry in intake.entries] == texts
-    assert [(found.index, found.code) for found in intake.rejections] == [(len(texts), "NOT_FINITE")]
+    assert [entry.vehicle for entry in batch.entries] == texts
+    assert [(found.index, found.code) for found in batch.rejections] == [(len(texts), "NOT_FINITE")]
 
 
 @pytest.mark.parametrize("text", [b"5", b"null", b'"text"', b"true", b" 1.5 "])
@@ -169,9 +170,9 @@ def test_what_is_no_json_at_all_is_refused_as_a_whole(text: bytes) -> None:
 
 
 def test_a_trailing_comma_costs_no_item() -> None:
-    count, intake = read(b"[" + GOOD + b"," + GOOD + b",]")
-    assert (count, intake.indices) == (3, [0, 1])
-    assert [(found.index, found.code) for found in intake.rejections] == [(2, "NOT_JSON")]
+    count, batch = read(b"[" + GOOD + b"," + GOOD + b",]")
+    assert (count, batch.indices) == (3, [0, 1])
+    assert [(found.index, found.code) for found in batch.rejections] == [(2, "NOT_JSON")]
 
 
 @pytest.mark.parametrize("more", [GOOD, b"NaN", b"{}", b"\xff"], ids=["sound", "NaN", "incomplete", "bad UTF-8"])
@@ -186,10 +187,10 @@ def test_as_many_items_as_allowed_are_taken_and_not_one_more(more: bytes, lines:
 
 
 def test_nothing_is_taken_from_a_payload_with_too_many_items() -> None:
-    intake = Intake("test", NOW, 300)
+    checker = ItemChecker(Batch(), "test", NOW, 300)
     with pytest.raises(TooManyItemsError):
-        payload.read(b"[" + GOOD + b"," + GOOD + b"]", intake, 1, lines=False)
-    assert (intake.entries, intake.rejections) == ([], [])
+        payload.read(b"[" + GOOD + b"," + GOOD + b"]", checker, 1, lines=False)
+    assert (checker.batch.entries, checker.batch.rejections) == ([], [])
 
 
 # What is universal.
@@ -212,11 +213,11 @@ ITEMS = st.fixed_dictionaries(
 )
 
 
-def assert_accounted_for(count: int, intake: Intake) -> None:
+def assert_accounted_for(count: int, batch: Batch) -> None:
     """Every item gave at least an entry or a rejection, and no index is made up."""
-    assert len(intake.indices) == len(intake.entries)
-    assert {*intake.indices, *(found.index for found in intake.rejections)} == set(range(count))
-    assert all(found.code in Rule.__members__ and found.detail for found in intake.rejections)
+    assert len(batch.indices) == len(batch.entries)
+    assert {*batch.indices, *(found.index for found in batch.rejections)} == set(range(count))
+    assert all(found.code in Rule.__members__ and found.detail for found in batch.rejections)
 
 
 @given(
@@ -228,19 +229,19 @@ def assert_accounted_for(count: int, intake: Intake) -> None:
 def test_any_bytes_are_items_or_refused(text: bytes) -> None:
     for lines in (True, False):
         try:
-            count, intake = read(text, lines=lines, max_items=20)
+            count, batch = read(text, lines=lines, max_items=20)
         except (Violation, TooManyItemsError):
             continue
-        assert_accounted_for(count, intake)
+        assert_accounted_for(count, batch)
 
 
 @given(st.lists(ITEMS | ANY_JSON, max_size=5), st.sampled_from([True, False]))
 def test_any_json_is_items_or_rejections(sent: list[Any], ascii_only: bool) -> None:
     texts = [json.dumps(one, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass") for one in sent]
     for text, lines in ((b"[" + b",".join(texts) + b"]", False), (b"\n".join(texts), True)):
-        count, intake = read(text, lines=lines)
+        count, batch = read(text, lines=lines)
         assert count == len(sent)
-        assert_accounted_for(count, intake)
+        assert_accounted_for(count, batch)
 
 
 @given(
@@ -265,5 +266,5 @@ def test_an_array_and_lines_agree(sent: list[Any]) -> None:
     assert outcome(array, len(sent)) == outcome(lines, len(sent))
 
 
-def outcome(intake: Intake, count: int) -> tuple[list[Entry], list[int], list[Rejection]]:
-    return intake.entries, intake.indices, [found for found in intake.rejections if found.index < count]
+def outcome(batch: Batch, count: int) -> tuple[list[Entry], list[int], list[Rejection]]:
+    return batch.entries, batch.indices, [found for found in batch.rejections if found.index < count]

@@ -14,14 +14,15 @@ from chargeport.clock import ManualClock
 from chargeport.dialects.all import ALL
 from chargeport.dialects.table import Dialect, dialect, row
 from chargeport.errors import StoreError
-from chargeport.ingest import pipeline as intake_module
+from chargeport.ingest import pipeline as pipeline_module
+from chargeport.ingest.batch import Batch
 from chargeport.signals.definition import Permission
 from chargeport.signals.violation import Rule
 from chargeport.sources.base import Delivery, RawMessage
 from chargeport.store.protocols import Store
 from chargeport.store.records import Application, Connection, Outcome, Page, Vehicle
 from chargeport.store.sqlite import SqliteStore
-from feeding import CAR, OTHER, T0, Unwilling, delivery, intake, said, value
+from feeding import CAR, OTHER, T0, Unwilling, delivery, pipeline, said, value
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
@@ -36,8 +37,8 @@ async def kept(store: Store) -> list[tuple[str, str]]:
 
 
 async def test_what_is_understood_and_what_is_not_are_both_on_disk_when_it_returns(store: Store) -> None:
-    taken = await intake(store).take([said({"wattage": 7200, "voltage": "a lot"}), delivery({"wattage": 7300})])
-    assert (taken.stored, len(taken.issues), taken.places) == (2, 1, [0])
+    taken = await pipeline(store).take([said({"wattage": 7200, "voltage": "a lot"}), delivery({"wattage": 7300})])
+    assert (taken.stored, len(taken.issues), [each.index for each in taken.rejections]) == (2, 1, [0])
     assert await value(store, "wattage") == (7300, "generic")
     assert [subject for subject, _ in await kept(store)] == ["charge-voltage"]
 
@@ -45,7 +46,7 @@ async def test_what_is_understood_and_what_is_not_are_both_on_disk_when_it_retur
 @pytest.mark.parametrize("where", ["write", "add_issues"])
 async def test_a_store_that_fails_is_heard_of_and_the_same_may_be_handed_on_again(store: Store, where: str) -> None:
     unwilling = Unwilling(store)
-    whole = intake(unwilling)  # type: ignore[arg-type]
+    whole = pipeline(unwilling)  # type: ignore[arg-type]
     batch = [said({"wattage": 7200}), delivery(b"{")]
     unwilling.fails_at = where
     with pytest.raises(StoreError):
@@ -60,7 +61,7 @@ async def test_a_store_that_fails_is_heard_of_and_the_same_may_be_handed_on_agai
 
 async def test_retained_values_that_were_believed_survive_a_store_that_fails(store: Store) -> None:
     unwilling = Unwilling(store)
-    whole = intake(unwilling)  # type: ignore[arg-type]
+    whole = pipeline(unwilling)  # type: ignore[arg-type]
     retained = msgspec.structs.replace(said({"wattage": 7200}, retained=True), observed_at=None)
     assert (await whole.take([retained])).stored == 0
     unwilling.fails_at = "write"
@@ -72,17 +73,17 @@ async def test_retained_values_that_were_believed_survive_a_store_that_fails(sto
 
 
 async def test_a_huge_batch_is_written_in_parts(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake_module, "MAX_ENTRIES", 100)
+    monkeypatch.setattr(pipeline_module, "MAX_ENTRIES", 100)
     unwilling = Unwilling(store)
     lines = b"\n".join(json.dumps({"at": T0 - index, "wattage": index}).encode() for index in range(1000))
-    taken = await intake(unwilling).take([delivery(lines)])  # type: ignore[arg-type]
+    taken = await pipeline(unwilling).take([delivery(lines)])  # type: ignore[arg-type]
     assert taken.stored == 1000
     assert max(unwilling.writes) <= 100
     assert await value(store, "wattage") == (0, "generic")
 
 
 async def test_a_large_payload_is_read_while_others_have_their_turn(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake_module, "OFFLOAD_BYTES", 10)
+    monkeypatch.setattr(pipeline_module, "OFFLOAD_BYTES", 10)
     loops = []
 
     def reading(_dialect: Dialect, one: Delivery) -> list[RawMessage]:
@@ -91,7 +92,7 @@ async def test_a_large_payload_is_read_while_others_have_their_turn(store: Store
         return [said({"wattage": 1})]
 
     odd = msgspec.structs.replace(ALL["generic"], read=reading)
-    assert (await intake(store, dialects={"generic": odd}).take([delivery({"wattage": 12345})])).stored == 1
+    assert (await pipeline(store, dialects={"generic": odd}).take([delivery({"wattage": 12345})])).stored == 1
     assert loops == []
 
 
@@ -105,18 +106,18 @@ async def test_a_dialect_that_fails_in_a_way_of_its_own_is_an_issue_that_keeps_t
         raise AssertionError("this can't be")
 
     odd = dialect("odd", row("a", "charge-wattage"), row("b", "charge-voltage", decode=decode), read=read)
-    whole = intake(store, dialects={"odd": odd})
+    whole = pipeline(store, dialects={"odd": odd})
     taken = await whole.take([delivery(b"boom", "odd"), delivery(b"fine", "odd")])
     assert [issue.detail for issue in taken.issues] == [
         "can't be read: RuntimeError: out of cheese",
         "can't be read: AssertionError: this can't be",
     ]
-    assert taken.places == [0, 1]
+    assert [each.index for each in taken.rejections] == [0, 1]
     assert msgspec.json.decode(taken.issues[0].raw, type=Delivery).payload == b"boom"
 
 
 async def test_half_a_character_and_an_unknown_dialect_are_issues_too(store: Store) -> None:
-    whole = intake(store)
+    whole = pipeline(store)
     taken = await whole.take(
         [
             said({"wattage": 1}, vehicle="\ud800"),
@@ -138,23 +139,23 @@ async def test_half_a_character_and_an_unknown_dialect_are_issues_too(store: Sto
 @pytest.mark.parametrize("received_at", [-1, T0 + 301_000, 1 << 70])
 async def test_what_can_not_have_been_received_yet_is_an_issue(store: Store, received_at: int) -> None:
     message = msgspec.structs.replace(said({"wattage": 1}), received_at=received_at, observed_at=None)
-    taken = await intake(store).take([message, said({"wattage": 2})])
+    taken = await pipeline(store).take([message, said({"wattage": 2})])
     assert [issue.detail for issue in taken.issues] == [f"can't be read: it can't have been received at {received_at}"]
     assert await value(store, "wattage") == (2, "car")
 
 
 async def test_an_unknown_car_is_an_issue_that_says_what_to_do_and_can_be_read_again(store: Store) -> None:
-    whole = intake(store)
+    whole = pipeline(store)
     taken = await whole.take([said({"wattage": 1}, source="box", vehicle="bob")])
     assert taken.issues[0].rule is Rule.UNKNOWN_VEHICLE
     assert "give it this alias (box:bob" in taken.issues[0].detail
     await store.vehicles.update_vehicle(msgspec.structs.replace(CAR, aliases=("box:bob",)))
     again = msgspec.json.decode(taken.issues[0].raw, type=RawMessage)
-    assert (await whole.take([again], keep_issues=False)).stored == 1
+    assert (await whole.take([again], Batch(keep_issues=False))).stored == 1
 
 
 async def test_a_car_that_was_removed_and_made_known_anew_loses_nothing(store: Store) -> None:
-    whole = intake(store)
+    whole = pipeline(store)
     await whole.take([said({"wattage": 1}, vehicle="ann")])
     await store.vehicles.remove_vehicle(CAR.id)
     anew = Vehicle(id="0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c99", aliases=("ann",))
@@ -165,7 +166,7 @@ async def test_a_car_that_was_removed_and_made_known_anew_loses_nothing(store: S
 
 
 async def test_what_a_removed_car_says_is_an_issue_that_keeps_the_message(store: Store) -> None:
-    whole = intake(store)
+    whole = pipeline(store)
     await whole.take([said({"wattage": 1}, vehicle="ann")])
     await store.vehicles.remove_vehicle(CAR.id)
     taken = await whole.take([said({"wattage": 2}, vehicle="ann")])
@@ -182,10 +183,14 @@ async def test_an_application_for_some_cars_reaches_no_other_and_leaves_nothing_
     await store.access.add_connection(
         Connection(id="c", client_id="app", user_id="u", vehicle=CAR, permissions=frozenset(Permission), created_at=T0)
     )
-    whole = intake(store, auto_register=True)
+    whole = pipeline(store, auto_register=True)
     await whole.take([said({"ischarging": True}, vehicle=OTHER.id)])
     names = (CAR.id, OTHER.id, "WVWZZZ00000000009", "nobody")
-    taken = await whole.take([said({"ischarging": False, "oops": 1}, vehicle=name, at=T0 + 1) for name in names], "app")
+    batch = Batch(client_id="app", connected_only=True, may_register=True)
+    taken = await whole.take(
+        [said({"ischarging": False, "oops": 1}, vehicle=name, at=T0 + 1) for name in names],
+        batch,
+    )
     refused = [issue for issue in taken.issues if issue.subject == "vehicle"]
     assert [issue.rule for issue in refused] == [Rule.NOT_PERMITTED] * 3
     assert len({issue.detail for issue in refused}) == 1, "it is not told which cars there are"
@@ -196,7 +201,7 @@ async def test_an_application_for_some_cars_reaches_no_other_and_leaves_nothing_
 
 async def test_what_was_heard_is_recorded_only_once_it_is_on_disk(store: Store) -> None:
     unwilling, recorded = Unwilling(store), []
-    whole = intake(unwilling, record=recorded.extend)  # type: ignore[arg-type]
+    whole = pipeline(unwilling, record=recorded.extend)  # type: ignore[arg-type]
     heard = [delivery({"wattage": 1}), said({"wattage": 2}, at=T0 + 1)]
     unwilling.fails_at = "write"
     with pytest.raises(StoreError):
@@ -208,7 +213,7 @@ async def test_what_was_heard_is_recorded_only_once_it_is_on_disk(store: Store) 
 
 
 async def test_a_source_with_topics_of_its_own_does_not_change_how_pushes_of_its_name_are_read(store: Store) -> None:
-    whole = intake(store)
+    whole = pipeline(store)
     whole.speaks("evcc", ALL["generic"])
     assert (await whole.take([delivery({"chargePower": 7200}, "evcc")])).issues == []
 
@@ -217,7 +222,7 @@ async def test_a_source_with_topics_of_its_own_does_not_change_how_pushes_of_its
 async def test_no_bytes_and_no_json_stop_a_source(name: str, folder: Path) -> None:
     store = SqliteStore.open(folder / "any.db")
     await store.vehicles.add_vehicle(CAR)
-    whole = intake(store, ManualClock(T0))
+    whole = pipeline(store, ManualClock(T0))
     fields = sorted(ALL[name].by_field)
     topics = [each.text.replace("{vehicle}", "ann").replace("{field...}", "x/y").replace("{field}", "x").replace("{}", "z")
               for each in ALL[name].topics]  # fmt: skip
@@ -234,7 +239,7 @@ async def test_no_bytes_and_no_json_stop_a_source(name: str, folder: Path) -> No
     def tried(payload: bytes, topic: str, vehicle: str | None, retained: bool) -> None:
         part = delivery(payload, name, vehicle, topic=topic, retained=retained)
         taken = asyncio.run(whole.take([part]))
-        assert len(taken.places) == len(taken.issues)
+        assert len(taken.rejections) == len(taken.issues)
 
     await asyncio.to_thread(tried)
     await store.close()

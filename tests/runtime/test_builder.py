@@ -141,7 +141,7 @@ async def test_two_sources_can_not_listen_at_one_address(store: Store) -> None:
     tables = [{"name": name, "type": "ocpp", "password": "0123456789abcdef"} for name in ("one", "two")]
     with pytest.raises(SettingError, match="two: another source listens at /ocpp"):
         feeds(store, *tables).sockets()
-    assert list(feeds(store, tables[0]).sockets()) == ["/ocpp/{station}"]
+    assert list(feeds(store, tables[0]).sockets()) == ["/ocpp/{station:path}"]
 
 
 async def test_what_is_pushed_and_what_a_source_hears_is_recorded_where_the_settings_say_so(
@@ -152,7 +152,7 @@ async def test_what_is_pushed_and_what_a_source_hears_is_recorded_where_the_sett
     settings = Settings(sources=[MQTT | {"record": "garage"}], ingest=IngestSettings(record="pushed"), folder=str(tmp_path))
     whole = Feeds(store, settings, ManualClock(T0))
     secret = {"chargePower": 7200, "token": "0123456789abcdef0123456789abcdef"}
-    await whole.intake.take([delivery(secret, "evcc", source="garage"), delivery(secret, "evcc"), delivery(secret, "evcc")])
+    await whole.pipeline.take([delivery(secret, "evcc", source="garage"), delivery(secret, "evcc"), delivery(secret, "evcc")])
     await whole.close()
     garage = (tmp_path / "garage" / "garage-20260501-095958.jsonl").read_text().splitlines()
     pushed = (tmp_path / "pushed" / "evcc-20260501-095958.jsonl").read_text().splitlines()
@@ -168,6 +168,6 @@ async def test_a_recording_that_can_not_be_written_stops_nothing(
     (tmp_path / "taken").write_text("a file")
     whole = Feeds(store, Settings(ingest=IngestSettings(record="taken"), folder=str(tmp_path)), ManualClock(T0))
     for _ in range(3):
-        assert (await whole.intake.take([delivery({"wattage": 7200})])).stored == 1
+        assert (await whole.pipeline.take([delivery({"wattage": 7200})])).stored == 1
     await whole.close()
     assert caplog.text.count("generic is not recorded") == 1

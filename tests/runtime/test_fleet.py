@@ -8,16 +8,20 @@ from chargeport.runtime.fleet import make_known
 from chargeport.settings import VehicleSettings
 from chargeport.store.protocols import Store
 from chargeport.store.records import Page
-from feeding import CAR, OTHER, T0, intake, said, value
+from feeding import CAR, OTHER, T0, pipeline, said, value
 
 VIN = "5YJ3E1EA7KF000000"
 CAPACITY, CONNECTOR = "tractionbattery-nominalcapacity", "charge-chargingconnectortype"
 
 
+async def made_known(store: Store, cars: list[VehicleSettings], clock: ManualClock) -> None:
+    await make_known(store, pipeline(store, clock), cars, clock)
+
+
 async def test_a_car_is_made_known_once_and_found_again_by_its_names(store: Store, clock: ManualClock) -> None:
     car = VehicleSettings(vin=VIN, aliases=["teslamate:1"], make="Tesla", year=2019)
     for _ in range(2):
-        await make_known(store, [car], clock)
+        await made_known(store, [car], clock)
     assert (await store.vehicles.vehicles(Page()))[1] == 3
     found = await store.vehicles.find_vehicle("teslamate:1")
     assert found is not None
@@ -25,25 +29,24 @@ async def test_a_car_is_made_known_once_and_found_again_by_its_names(store: Stor
 
 
 async def test_what_the_file_says_is_added_to_what_is_known(store: Store, clock: ManualClock) -> None:
-    await make_known(store, [VehicleSettings(vin=CAR.vin, aliases=["box:1"], model="ID.4", powertrain="BEV")], clock)
+    await made_known(store, [VehicleSettings(vin=CAR.vin, aliases=["box:1"], model="ID.4", powertrain="BEV")], clock)
     found = await store.vehicles.vehicle(CAR.id)
     assert found is not None
     assert (found.aliases, found.model, found.powertrain) == (("ann", "box:1"), "ID.4", "BEV")
 
 
 async def test_what_the_file_says_of_a_car_stands_before_what_sources_report(store: Store, clock: ManualClock) -> None:
-    car = VehicleSettings(id=CAR.id, capacity_kwh=77, connector="Type 2")
-    await make_known(store, [car], clock)
+    await made_known(store, [VehicleSettings(id=CAR.id, capacity_kwh=77, connector="Type 2")], clock)
     assert await value(store, CONNECTOR) == ("Type 2", "settings")
-    whole = intake(store, ManualClock(T0 + 1000))
-    taken = await whole.take([said({CONNECTOR: "CCS"}, at=T0 + 1000), said({CONNECTOR: "CCS"}, vehicle=OTHER.id)])
-    assert taken.stored == 2
+    whole = pipeline(store, ManualClock(T0 + 1000))
+    batch = await whole.take([said({CONNECTOR: "CCS"}, at=T0 + 1000), said({CONNECTOR: "CCS"}, vehicle=OTHER.id)])
+    assert batch.stored == 2
     assert await value(store, CONNECTOR) == ("Type 2", "settings")
     assert await value(store, CONNECTOR, OTHER.id) == ("CCS", "car")
 
 
 async def test_a_capacity_is_kept_as_the_vocabulary_has_it(store: Store, clock: ManualClock) -> None:
-    await make_known(store, [VehicleSettings(id=CAR.id, capacity_kwh=77)], clock)
+    await made_known(store, [VehicleSettings(id=CAR.id, capacity_kwh=77)], clock)
     known, source = await value(store, CAPACITY)
     assert source == "settings"
     assert '"capacity":77' in known
@@ -72,5 +75,5 @@ async def test_what_is_wrong_with_a_car_is_named(
     store: Store, clock: ManualClock, cars: list[VehicleSettings], told: str
 ) -> None:
     with pytest.raises(SettingError) as error:
-        await make_known(store, cars, clock)
+        await made_known(store, cars, clock)
     assert str(error.value).startswith(f"A setting is wrong: {told}")

@@ -12,7 +12,7 @@ from chargeport.runtime.source_status import SourceState, SourceStatus
 from chargeport.runtime.supervisor import FIRST_WAIT_S, LONGEST_WAIT_S, Supervisor
 from chargeport.sources.base import Cause, Emit, SourceError
 from chargeport.store.protocols import Store
-from feeding import T0, Unwilling, intake, said, value
+from feeding import T0, Unwilling, pipeline, said, value
 
 Step = Callable[[Emit], object]
 
@@ -59,7 +59,7 @@ def supervisor(store: Store, clock: ManualClock) -> Watched:
     async def write(states: Sequence[SourceState]) -> None:
         written.append(list(states))
 
-    watched = Watched(intake(store, ManualClock(T0)), clock, write, random.Random(1))
+    watched = Watched(pipeline(store, ManualClock(T0)), clock, write, random.Random(1))
     watched.written = written
     return watched
 
@@ -139,7 +139,7 @@ async def test_a_store_that_fails_stops_the_source_which_then_is_started_again(s
     unwilling.fails_at = "write"
     clock = Stopped(T0)
     source = Scripted("car")
-    watched = Supervisor(intake(unwilling), clock, _ignored)  # type: ignore[arg-type]
+    watched = Supervisor(pipeline(unwilling), clock, _ignored)  # type: ignore[arg-type]
     watched.start([pulse(source, clock)])
     async with asyncio.timeout(10):
         await clock.asked.wait()

@@ -20,7 +20,7 @@ from ocpp.v201 import call_result as result201
 from ocpp.v201.datatypes import ComponentType, GetVariableResultType, SetVariableResultType, VariableType
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
-from surroundings import T0, WITHIN_S, Heard, KeptMemory, Running, around
+from surroundings import T0, WITHIN_S, Heard, KeptMemory, Listener, Running, around
 from websockets.asyncio.client import ClientConnection
 
 from chargeport.clock import ManualClock
@@ -30,6 +30,7 @@ from chargeport.sources.ocpp.source import PATH, OcppSource
 
 PASSWORD = "a password of 24 letters"
 SAMPLED = "MeterValuesSampledData"
+NOW = T0 + 120_000  # stations tell of the two minutes before
 QUIET = logging.getLogger("test.station")
 SETTINGS = OcppSettings(
     stations={"box": StationSettings(password=PASSWORD, id_tags={"CARD-A": "car-a", "CARD-B": "car-b"})},
@@ -38,7 +39,7 @@ SETTINGS = OcppSettings(
 )
 
 
-class Decoded(NamedTuple):
+class Delivered(NamedTuple):
     """What is to be compared of a delivery."""
 
     topic: str
@@ -47,11 +48,14 @@ class Decoded(NamedTuple):
     headers: dict[str, Any]
 
 
-def said(delivery: Delivery) -> Decoded:
+def said(delivery: Delivery) -> Delivered:
     headers: dict[str, Any] = dict(delivery.headers)
-    if "record" in headers:
-        headers["record"] = json.loads(headers["record"])
-    return Decoded(delivery.topic, delivery.vehicle, delivery.observed_at, headers)
+    for name in ("record", "energy"):
+        if name in headers:
+            headers[name] = json.loads(headers[name])
+    if headers.get("energy") == []:
+        del headers["energy"]
+    return Delivered(delivery.topic, delivery.vehicle, delivery.observed_at, headers)
 
 
 class Station16(ChargePoint16):  # type: ignore[misc]
@@ -61,12 +65,15 @@ class Station16(ChargePoint16):  # type: ignore[misc]
         super().__init__(name, connection, logger=QUIET)
         self.configuration = {"MeterValueSampleInterval": "60", SAMPLED: "Energy.Active.Import.Register"}
         self.refused: frozenset[str] = frozenset()
+        self.forgets = False
         self.asked: list[tuple[str, str]] = []
         self.is_asked = asyncio.Event()
 
     @on("GetConfiguration")
     def on_get_configuration(self, key: Sequence[str]) -> Any:
-        keys = [{"key": name, "readonly": False, "value": self.configuration[name]} for name in key]
+        keys = [
+            {"key": name, "readonly": False, "value": self.configuration[name]} for name in key if name in self.configuration
+        ]
         return result16.GetConfiguration(configuration_key=keys)
 
     @on("ChangeConfiguration")
@@ -74,7 +81,8 @@ class Station16(ChargePoint16):  # type: ignore[misc]
         self.asked.append((key, value))
         if self.refused & set(value.split(",")):
             return result16.ChangeConfiguration(status="Rejected")
-        self.configuration[key] = value
+        if not self.forgets:
+            self.configuration[key] = value
         return result16.ChangeConfiguration(status="Accepted")
 
     @on("TriggerMessage")
@@ -142,7 +150,7 @@ async def listening(source: OcppSource, *, over_tls: bool | None = None) -> Asyn
     server.lifespan = config.lifespan_class(config)
     await server.startup(sockets=[opened])
     try:
-        yield f"ws://127.0.0.1:{opened.getsockname()[1]}{PATH.removesuffix('{station}')}"
+        yield f"ws://127.0.0.1:{opened.getsockname()[1]}{PATH.removesuffix('{station:path}')}"
     finally:
         await server.shutdown(sockets=[opened])
 
@@ -150,15 +158,16 @@ async def listening(source: OcppSource, *, over_tls: bool | None = None) -> Asyn
 class Central:
     """A source that runs, and what was heard of it."""
 
-    def __init__(self, url: str, heard: Heard) -> None:
+    def __init__(self, url: str, heard: Heard, reporter: Listener | None = None) -> None:
         self.url = url
         self.heard = heard
+        self.reporter = reporter or Listener()
 
     @property
-    def told(self) -> list[Decoded]:
+    def told(self) -> list[Delivered]:
         return [said(delivery) for delivery in self.heard.deliveries]
 
-    async def is_told(self, count: int) -> list[Decoded]:
+    async def is_told(self, count: int) -> list[Delivered]:
         """Exactly so much was heard, as soon as it was."""
         heard = [said(delivery) for delivery in await self.heard.count(count)]
         assert len(heard) == count, heard
@@ -204,11 +213,13 @@ async def central(
     **given: Any,
 ) -> AsyncIterator[Central]:
     """A central system as long as it runs; the memory is what it has from one run to the next."""
-    source = OcppSource(settings, around("boxes", "ocpp", memory=memory or KeptMemory(), clock=ManualClock(T0), **given))
+    reporter = given.setdefault("told", Listener())
+    given.setdefault("clock", ManualClock(NOW))
+    source = OcppSource(settings, around("boxes", "ocpp", memory=memory or KeptMemory(), **given))
     running = heard or Heard()
     async with listening(source, over_tls=over_tls) as url, Running(source.run(running)):
         await asyncio.sleep(0)
-        yield Central(url, running)
+        yield Central(url, running, reporter)
 
 
 async def booted(station: Any, request: Any) -> Any:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from chargeport.clock import ManualClock
-from chargeport.sources.base import Delivery, RawMessage, SourceContext
+from chargeport.sources.base import Delivery, RawMessage, SourceContext, StationStatus
 
 T0 = 1_777_629_598_000  # 2026-05-01T09:59:58Z
 WITHIN_S = 20  # for what is to come on a busy machine
@@ -17,6 +17,7 @@ class Listener:
     def __init__(self) -> None:
         self.connections = 0
         self.behind: int | None = None
+        self.stations: dict[str, StationStatus] = {}
         self.first = asyncio.Event()
 
     def connected(self) -> None:
@@ -25,6 +26,9 @@ class Listener:
 
     def lag(self, behind: int) -> None:
         self.behind = behind
+
+    def station(self, status: StationStatus) -> None:
+        self.stations[status.name] = status
 
 
 class KeptMemory:

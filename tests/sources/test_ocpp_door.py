@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 import pytest
 import websockets
-from ocpp_peers import PASSWORD, SETTINGS, Central, answer_to, central, closed_with, listening
+from ocpp_peers import PASSWORD, SETTINGS, Central, answer_to, basic, central, closed_with, listening
 from surroundings import Heard, around
 
-from chargeport.sources.base import Cause, SourceError
+from chargeport.sources.base import REFUSED, Cause, SourceError
 from chargeport.sources.ocpp import source as ocpp_source
 from chargeport.sources.ocpp.settings import OcppSettings, StationSettings
 from chargeport.sources.ocpp.source import TYPE, OcppSource
@@ -41,7 +41,12 @@ async def test_who_is_not_known_or_has_no_password_does_not_come_in(name: str, p
         found, sentence = await refusal(system, name, password)
         assert found == status
         assert sentence.endswith(".")
-        assert system.told == []
+        (told,) = await system.is_told(1)
+        assert told.topic == f"station {name}"
+        assert told.headers[REFUSED].startswith(f"station {name!r} was refused: it")
+        status = system.reporter.stations[name]
+        assert (status.is_connected, status.refusals) == (False, 1)
+        assert status.refused_because in told.headers[REFUSED]
 
 
 @pytest.mark.parametrize("header", ["Basic", "Basic !", "Bearer Ym94OmE=", "Basic Ym94", "Basic " + "QUFB" * 2000])
@@ -71,6 +76,74 @@ async def test_a_key_in_hex_may_be_sent_as_the_bytes_it_stands_for() -> None:
                 system.url + "box", subprotocols=["ocpp1.6"], additional_headers=header, proxy=None
             ) as connection:
                 assert (await answer_to(connection, HEARTBEAT))[0] == 3
+
+
+@pytest.mark.parametrize("path", ["box/", "/box", "box//", "box/box", "BOX", "%62ox/"])
+async def test_a_station_is_known_in_every_spelling_of_its_address(path: str) -> None:
+    async with central() as system:
+        url = system.url + path
+        async with websockets.connect(
+            url, subprotocols=["ocpp1.6"], additional_headers=basic("box", PASSWORD), proxy=None
+        ) as connection:
+            assert (await answer_to(connection, HEARTBEAT))[0] == 3
+        assert set(system.reporter.stations) == {"box"}
+
+
+@pytest.mark.parametrize(("path", "word"), [("", "ends without its identity"), ("box/2", 'add [sources.stations."box/2"]')])
+async def test_an_address_that_names_no_station_of_ours_is_refused_with_the_way_out(path: str, word: str) -> None:
+    async with central() as system:
+        assert (await refusal(system, path))[0] == 404
+        (told,) = await system.is_told(1)
+        assert word in told.headers[REFUSED]
+
+
+async def test_who_guesses_passwords_has_to_wait_and_nobody_else(caplog: pytest.LogCaptureFixture) -> None:
+    two = OcppSettings(stations={name: StationSettings(password=PASSWORD) for name in ("box", "den")})
+    async with central(two) as system:
+        for number in range(5):
+            assert (await refusal(system, "box", f"guess {number}"))[0] == 401
+        status, sentence = await refusal(system, "box", PASSWORD)
+        assert (status, sentence) == (429, "Too many attempts have failed; try again in a minute.")
+        async with system.connect("den", PASSWORD) as connection:
+            assert (await answer_to(connection, HEARTBEAT))[0] == 3
+        assert system.reporter.stations["box"].refusals == 6
+    logged = [each.getMessage() for each in caplog.records if "password is wrong" in each.getMessage()]
+    assert len(logged) == 1, "each reason once"
+    assert "'box'" in logged[0]
+    assert "from 127.0.0.1" in logged[0]
+    assert not any("guess" in each.getMessage() for each in caplog.records)
+
+
+async def test_who_tries_many_identities_has_to_wait_with_all_of_them() -> None:
+    async with central() as system:
+        for number in range(60):
+            assert (await refusal(system, f"name-{number}"))[0] == 404
+        assert (await refusal(system))[0] == 429
+
+
+async def test_somebody_who_is_refused_under_the_name_of_a_station_does_not_disconnect_it() -> None:
+    async with central() as system, system.connect() as connection:
+        assert (await refusal(system, "box", "wrong"))[0] == 401
+        assert (await answer_to(connection, HEARTBEAT))[0] == 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        (OcppSettings(), "No station can connect: name them in [sources.stations]"),
+        (OcppSettings(accept_unknown_stations=True, security_profile=0), "can connect as any station"),
+        (OcppSettings(stations={"den": StationSettings(security_profile=0)}), "can connect as den"),
+        (SETTINGS, None),
+        (OcppSettings(accept_unknown_stations=True, password="common"), None),
+    ],
+)
+async def test_settings_that_let_nobody_in_or_anybody_warn_at_the_start(
+    settings: OcppSettings, sentence: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with central(settings):
+        warnings = [each.getMessage() for each in caplog.records if each.name == "chargeport.sources.ocpp"]
+    assert len(warnings) == (sentence is not None)
+    assert all(sentence in each for each in warnings if sentence is not None)
 
 
 async def test_profile_2_wants_tls() -> None:
@@ -105,7 +178,7 @@ async def test_unknown_stations_come_in_with_the_common_password() -> None:
             await answer_to(
                 connection, '[2,"1","StatusNotification",{"connectorId":2,"errorCode":"NoError","status":"Available"}]'
             )
-        assert [one.vehicle for one in system.told] == ["new/2"]
+        assert [one.vehicle for one in system.told] == [None, "new/2"]
 
 
 @pytest.mark.parametrize(
@@ -142,18 +215,21 @@ def test_settings_refuse_what_is_no_connector() -> None:
             msgspec.convert({"stations": {"box": {"connectors": {connector: "car"}}}}, OcppSettings)
 
 
-@pytest.mark.parametrize("offered", [None, ["ocpp1.5"], ["soap", "ocpp2.1"]])
+@pytest.mark.parametrize("offered", [None, ["ocpp1.5"], ["soap", "ocpp2.2"]])
 async def test_who_speaks_no_version_that_we_do_is_hung_up_on(offered: Sequence[str] | None) -> None:
     async with central() as system, system.connect(protocols=offered) as connection:
         assert connection.subprotocol is None
         assert await closed_with(connection) == 1002
+        (told,) = await system.is_told(1)
+        assert ("it names no version" if offered is None else f"it speaks {', '.join(offered)} only") in told.headers[REFUSED]
+        assert "set its protocol to OCPP 1.6J" in (system.reporter.stations["box"].refused_because or "")
 
 
 async def test_of_several_versions_the_one_that_the_station_prefers_is_spoken() -> None:
     async with central() as system:
-        for offered in (["ocpp2.1", "ocpp1.6", "ocpp2.0.1"], ["ocpp2.0.1", "ocpp1.6"]):
+        for offered in (["ocpp2.2", "ocpp1.6", "ocpp2.0.1"], ["ocpp2.0.1", "ocpp1.6"], ["ocpp2.1", "ocpp2.0.1"]):
             async with system.connect(protocols=offered) as connection:
-                assert connection.subprotocol == next(each for each in offered if each != "ocpp2.1")
+                assert connection.subprotocol == next(each for each in offered if each != "ocpp2.2")
 
 
 GARBAGE = {
@@ -161,16 +237,21 @@ GARBAGE = {
     "no array": ('{"a":1}', "-1", "FormationViolation"),
     "an open bracket": ("[" * 100_000, "-1", "FormationViolation"),
     "no id": ("[2]", "-1", "FormationViolation"),
-    "an id that is none": ('[2,5,"Heartbeat",{}]', "-1", "FormationViolation"),
+    "an id that is a number": ('[2,5,"Heartbeat",{}]', 5, "FormationViolation"),
+    "an id that is none": ('[2,null,"Heartbeat",{}]', "-1", "FormationViolation"),
+    "a long id": (f'[2,"{"i" * 40}","Heartbeat",{{}}]', "i" * 40, "FormationViolation"),
+    "a comma too many": ('[2,"b-7","MeterValues",{"connectorId":1,"meterValue":[,]}]', "b-7", "FormationViolation"),
+    "a frame that is cut off": (' [ 2 , "c 8","StatusNot', "c 8", "FormationViolation"),
+    "a frame that is cut off in its id": ('[2,"c 8', "-1", "FormationViolation"),
     "no payload": ('[2,"a","Heartbeat"]', "a", "FormationViolation"),
     "a payload that is none": ('[2,"a","Heartbeat",[]]', "a", "FormationViolation"),
     "five parts": ('[2,"a","Heartbeat",{},{}]', "a", "FormationViolation"),
     "an unknown action": ('[2,"a","Teleport",{}]', "a", "NotImplemented"),
     "an action for stations": ('[2,"a","Reset",{"type":"Hard"}]', "a", "NotSupported"),
-    "a member that is missing": ('[2,"a","StartTransaction",{"connectorId":1}]', "a", "OccurenceConstraintViolation"),
+    "a member that is missing": ('[2,"a","StartTransaction",{"idTag":"A"}]', "a", "OccurenceConstraintViolation"),
     "a member of another type": ('[2,"a","Authorize",{"idTag":5}]', "a", "TypeConstraintViolation"),
     "a text without end": ('[2,"a","Authorize",{"idTag":"' + "x" * 999 + '"}]', "a", "TypeConstraintViolation"),
-    "bytes that are no text": (b'[2,"a","Authorize",{"idTag":"\xff"}', "-1", "FormationViolation"),
+    "bytes that are no text": (b'[2,"a","Authorize",{"idTag":"\xff"}', "a", "FormationViolation"),
     "a session of the whole station": (
         '[2,"a","StartTransaction",{"connectorId":0,"idTag":"CARD-A","meterStart":1,"timestamp":"2026-05-01T10:00:00Z"}]',
         "a",
@@ -180,7 +261,7 @@ GARBAGE = {
 
 
 @pytest.mark.parametrize(("frame", "answered", "code"), GARBAGE.values(), ids=GARBAGE)
-async def test_garbage_is_refused_kept_and_does_no_harm(frame: str | bytes, answered: str, code: str) -> None:
+async def test_garbage_is_refused_kept_and_does_no_harm(frame: str | bytes, answered: str | int, code: str) -> None:
     async with central() as system, system.connect() as connection:
         found = await answer_to(connection, frame)
         assert found[:3] == [4, answered, code]
@@ -195,7 +276,14 @@ async def test_garbage_is_refused_kept_and_does_no_harm(frame: str | bytes, answ
 
 async def test_a_frame_that_asks_for_nothing_gets_no_answer() -> None:
     async with central() as system, system.connect() as connection:
-        for frame in ('[5,"a"]', "[3]", '[3,"nobody asked",{}]', '[4,"nobody asked","GenericError","",{}]', '[3,"a",5]'):
+        for frame in (
+            '[7,"a"]',
+            '[5,"a","x","",{}]',
+            "[3]",
+            '[3,"nobody asked",{}]',
+            '[4,"nobody asked","GenericError","",{}]',
+            '[3,"a",5]',
+        ):
             await connection.send(frame)
         assert (await answer_to(connection, HEARTBEAT))[1] == "h"
         assert len(system.heard.deliveries) == 3, "an answer that nobody waits for is no issue"
@@ -212,6 +300,40 @@ async def test_who_sends_garbage_without_end_is_hung_up_on() -> None:
         for _ in range(10):
             await connection.send("hello")
         assert await closed_with(connection) == 1008
+
+
+async def test_garbage_between_good_frames_ends_nothing() -> None:
+    async with central() as system, system.connect() as connection:
+        for number in range(25):
+            broken = f'[2,"m{number}","MeterValues",{{"meterValue":[,]}}]'
+            assert (await answer_to(connection, broken))[:2] == [4, f"m{number}"]
+            assert (await answer_to(connection, HEARTBEAT))[0] == 3
+
+
+async def test_a_reply_that_cannot_be_read_is_no_call_and_ends_the_wait_for_it() -> None:
+    async with central() as system, system.connect() as connection:
+        await connection.send(HEARTBEAT)
+        asked = []
+        async with asyncio.timeout(20):
+            while "TriggerMessage" not in asked:
+                frame = json.loads(await connection.recv())
+                assert frame[0] != 4, "a reply gets none"
+                if frame[0] == 2:
+                    asked.append(frame[2])
+                    await connection.send(f'[3,"{frame[1]}",{{"status":"Acce')
+        assert asked[:2] == ["GetConfiguration", "ChangeConfiguration"]
+
+
+async def test_what_2_1_sends_without_waiting_gets_no_reply() -> None:
+    async with central() as system, system.connect(protocols=["ocpp2.1"]) as connection:
+        stream = '{"id":1,"pending":0,"basetime":"2026-05-01T10:00:00Z","data":[{"t":0,"v":"1"}]}'
+        await connection.send(f'[6,"s","NotifyPeriodicEventStream",{stream}]')
+        await connection.send('[6,"t","Teleport",{}]')
+        assert (await answer_to(connection, HEARTBEAT))[1] == "h"
+        assert (await answer_to(connection, '[2,"p","NotifyPriorityCharging",{"transactionId":"1","activated":true}]'))[0] == 3
+        assert (await answer_to(connection, '[2,"u","UsePriorityCharging",{}]'))[2] == "NotSupported"
+    async with central() as system, system.connect(protocols=["ocpp2.0.1"]) as connection:
+        assert (await answer_to(connection, '[2,"p","NotifyPriorityCharging",{}]'))[2] == "NotImplemented"
 
 
 async def test_a_message_that_is_too_long_ends_the_connection() -> None:

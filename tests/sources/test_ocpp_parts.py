@@ -1,7 +1,7 @@
 """The central system's parts by themselves: frames, the meter's register, the pace, what is kept of a station."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -9,17 +9,20 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ocpp.messages import MessageType, get_validator
 from surroundings import T0, KeptMemory
 
 from chargeport.clock import ManualClock
+from chargeport.sources.ocpp import ocpp16, ocpp201
+from chargeport.sources.ocpp.energy import SessionMeter
 from chargeport.sources.ocpp.frames import Call, Refused, Reply, failure, parse
 from chargeport.sources.ocpp.messages16 import MeterValues, StartTransaction, StatusNotification, StopTransaction
 from chargeport.sources.ocpp.messages201 import TransactionEvent
-from chargeport.sources.ocpp.meter import instant, last_at, readings, register_wh
 from chargeport.sources.ocpp.pace import Pace
-from chargeport.sources.ocpp.schema import violation
+from chargeport.sources.ocpp.samples import decoded, instant, last_at, readings
+from chargeport.sources.ocpp.schema import is_action, violation
 from chargeport.sources.ocpp.station import read
-from chargeport.sources.ocpp.transactions import Ledger, Numbering, Plug, Transaction
+from chargeport.sources.ocpp.transactions import Numbering, Plug, StationMemory, Transaction
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | st.floats(allow_nan=False) | st.text(max_size=8),
@@ -38,7 +41,7 @@ def refused(make: Callable[[], object]) -> Refused | None:
     return None
 
 
-@given(FRAMES, st.sampled_from(["1.6", "2.0.1"]))
+@given(FRAMES, st.sampled_from(["1.6", "2.0.1", "2.1"]))
 def test_every_text_is_a_message_or_refused_with_a_frame_that_can_be_read(text: str, version: str) -> None:
     error = refused(lambda: parse(text, version))
     if error is None:
@@ -57,52 +60,97 @@ def test_every_payload_is_understood_or_refused(payload: Any) -> None:
         error = refused(partial(read, raw, type_))
         assert error is None or error.sentence
     assert (violation("1.6", "Heartbeat", raw) is None) is (payload == {})
-    register_wh(readings(msgspec.Raw(raw)), "Transaction.Begin", whole=True)
+    assert all(isinstance(reading.register_wh(), list) for reading in decoded(msgspec.Raw(raw)))
 
 
-def values(*samples: dict[str, Any], at: str = "2026-05-01T10:00:00Z") -> Any:
-    return readings(msgspec.Raw(msgspec.json.encode([{"timestamp": at, "sampledValue": list(samples)}])))
+@pytest.mark.parametrize(
+    ("version", "replies"), [("1.6", ocpp16._POLITE), ("2.0.1", ocpp201._POLITE), ("2.1", ocpp201._POLITE)]
+)
+def test_what_is_not_about_cars_gets_a_reply_that_the_schema_allows(version: str, replies: Mapping[str, Any]) -> None:
+    known = [action for action in replies if is_action(version, action)]
+    assert len(known) >= 7
+    for action in known:
+        validator = get_validator(MessageType.CallResult, action, version)
+        assert list(validator.iter_errors(replies[action])) == [], action
+
+
+def values(*samples: dict[str, Any], at: str = "2026-05-01T10:00:00Z") -> list[dict[str, Any]]:
+    return [{"timestamp": at, "sampledValue": list(samples)}]
 
 
 @pytest.mark.parametrize(
     ("sample", "wh"),
     [
-        ({"value": "1234"}, 1234),
-        ({"value": "1.5", "unit": "kWh"}, 1500),
-        ({"value": 12.5, "unitOfMeasure": {"unit": "kWh", "multiplier": -1}}, 1250),
-        ({"value": 7, "unitOfMeasure": {}}, 7),
-        ({"value": "0"}, 0),
-        ({"value": "7", "phase": "L1"}, None),
-        ({"value": "7", "location": "Inlet"}, None),
-        ({"value": "7", "measurand": "Power.Active.Import"}, None),
-        ({"value": "7", "unit": "varh"}, None),
-        ({"value": "seven"}, None),
-        ({"value": "nan"}, None),
-        ({"value": "1e308", "unit": "kWh"}, None),
-        ({"value": 1, "unitOfMeasure": {"multiplier": 4000}}, None),
+        ({"value": "1234"}, [1234]),
+        ({"value": "1.5", "unit": "kWh"}, [1500]),
+        ({"value": 12.5, "unitOfMeasure": {"unit": "kWh", "multiplier": -1}}, [1250]),
+        ({"value": 7, "unitOfMeasure": {}}, [7]),
+        ({"value": "0"}, [0]),
+        ({"value": "7", "phase": "L2-N"}, [7]),
+        ({"value": "7", "phase": "N"}, [7]),
+        ({"value": "7", "phase": "L1-L2"}, [7]),
+        ({"value": "7", "location": "Inlet"}, [7]),
+        ({"value": "7", "measurand": "Power.Active.Import"}, []),
+        ({"value": "7", "unit": "varh"}, []),
+        ({"value": "seven"}, []),
+        ({"value": "nan"}, []),
+        ({"value": "1_000"}, []),
+        ({"value": True}, []),
+        ({"value": "1e308", "unit": "kWh"}, []),
+        ({"value": 1, "unitOfMeasure": {"multiplier": 4000}}, []),
     ],
 )
-def test_the_register_is_read_in_any_unit_and_never_guessed(sample: dict[str, Any], wh: float | None) -> None:
-    assert register_wh(values(sample), "Transaction.Begin", whole=True) == wh
+def test_the_register_is_read_in_any_unit_and_never_guessed(sample: dict[str, Any], wh: list[float]) -> None:
+    (reading,) = readings(values(sample))
+    assert reading.register_wh() == wh
 
 
-def test_the_samples_of_the_edge_go_before_the_others() -> None:
-    begin, middle, end = (
-        {"value": n, "context": c} for n, c in ((1, "Transaction.Begin"), (2, "Other"), (3, "Transaction.End"))
-    )
-    assert register_wh(values(middle, begin, end), "Transaction.Begin", whole=True) == 1
-    assert register_wh(values(begin, end, middle), "Transaction.End", whole=True) == 3
-    assert register_wh(values(begin), "Transaction.End", whole=True) is None
-    assert register_wh(values(middle), "Transaction.Begin", whole=False) is None
-    assert register_wh(values(middle), "Transaction.Begin", whole=True) == 2
+def test_registers_of_phases_are_added_unless_each_shows_the_total() -> None:
+    def of(*phases: int) -> list[float]:
+        samples = ({"value": wh, "phase": f"L{number}"} for number, wh in enumerate(phases, 1))
+        return readings(values(*samples))[0].register_wh()
+
+    assert of(100, 200, 300) == [600]
+    assert of(500, 500, 500) == [1500, 500]
+    assert readings(values({"value": 7}, {"value": 5, "phase": "L1"}))[0].register_wh() == [7]
+
+
+def test_of_several_samples_of_a_field_the_readable_current_one_closest_to_the_car_counts() -> None:
+    now, begin = {"value": "5", "context": "Sample.Clock"}, {"value": "1", "context": "Transaction.Begin"}
+    signed = [{"value": "OCMF|{}|x"}, {"value": "AAEC", "format": "SignedData"}, {"value": "much"}, {"value": ""}, {}]
+    for samples in ([now, begin, *signed], [*signed, begin, now]):
+        (reading,) = readings(values(*samples))
+        assert reading.register_wh() == [5]
+        assert reading.register_wh(at_begin=True) == [1]
+        assert reading.unreadable == []
+    (reading,) = readings(values({"value": "9", "location": "Inlet"}, {"value": "8"}, {"value": "7", "location": "Body"}))
+    assert reading.register_wh() == [8]
+
+
+def test_a_sample_that_cannot_be_read_is_named_and_costs_no_other() -> None:
+    broken: list[Any] = [None, 5, {"sampledValue": 5}, {"timestamp": 5, "sampledValue": [7, {"value": [1]}]}]
+    found = readings([*broken, *values({"value": "x", "measurand": "SoC"}, {"value": 3})])
+    assert found[-1].register_wh() == [3]
+    assert found[-1].unreadable == ["SoC: 'x' is no number"]
+    assert readings("none") == readings(None) == []
+
+
+def test_meter_values_of_one_second_are_one_reading() -> None:
+    parts = [("L1", ".000"), ("L2", ".300"), ("L3", ".900")]
+    split = [each for phase, ms in parts for each in values({"value": 1, "phase": phase}, at=f"2026-05-01T10:00:00{ms}Z")]
+    (reading,) = readings(split)
+    assert (reading.register_wh(), reading.stamp) == ([3, 1], "2026-05-01T10:00:00.900Z")
+    assert len(readings(split + values({"value": 1}, at="2026-05-01T10:00:02Z"))) == 2
 
 
 def test_a_time_without_a_zone_is_utc_and_what_is_none_is_none() -> None:
-    assert instant("2026-05-01T09:59:58") == instant("2026-05-01T11:59:58.000+02:00") == T0
-    assert [instant(text) for text in ("", "soon", "9999-99-99T00:00:00Z", None)] == [None] * 4
-    both = values({"value": 1}) + values({"value": 1}, at="2026-05-01T10:00:05Z") + values({"value": 1}, at="soon")
+    spellings = ("2026-05-01T09:59:58", "2026-05-01T11:59:58.000+02:00", " 2026-05-01t09:59:58.0z")
+    assert {instant(text) for text in spellings} == {T0}
+    assert [instant(text) for text in ("", "soon", "9999-99-99T00:00:00Z", None, True, [])] == [None] * 6
+    assert instant(T0) == instant(T0 / 1000) == T0
+    both = readings(values({"value": 1}) + values({"value": 1}, at="2026-05-01T10:00:05Z") + values({"value": 1}, at="soon"))
     assert last_at(both) == T0 + 7_000
-    assert last_at(values({"value": 1}, at="soon")) is None
+    assert last_at(readings(values({"value": 1}, at="soon"))) is None
 
 
 async def test_a_pace_lets_a_burst_through_and_then_so_many_a_second() -> None:
@@ -126,13 +174,13 @@ async def test_ids_are_never_given_twice_over_stations_and_restarts() -> None:
     assert [await one.next_id() for one in (first, first, second)] == ["1", "2", "3"]
 
 
-async def test_a_page_holds_what_goes_on_and_only_the_last_of_what_is_over() -> None:
-    memory = KeptMemory()
-    ledger = Ledger(memory, "box")
-    await ledger.begin(Transaction(id="long", connector=7), Plug("car"))
+async def test_a_station_s_memory_holds_what_goes_on_and_only_the_last_of_what_is_over() -> None:
+    kept, clock = KeptMemory(), ManualClock(T0)
+    memory = StationMemory(kept, "box", clock)
+    await memory.begin(Transaction(id="long", connector=7), Plug("car"))
     for number in range(200):
-        await ledger.begin(Transaction(id=str(number), connector=1), Plug(f"car-{number}"))
-    again = Ledger(memory, "box")
+        await memory.begin(Transaction(id=str(number), connector=1, started_at=T0 + number), Plug(f"car-{number}"))
+    again = StationMemory(kept, "box", clock)
     await again.load()
     going_on = again.open_at(1)
     assert going_on
@@ -141,13 +189,49 @@ async def test_a_page_holds_what_goes_on_and_only_the_last_of_what_is_over() -> 
     assert again.find("long") == Transaction(id="long", connector=7)
     assert again.find("184")
     assert not again.find("100")
-    assert len(memory.kept["ocpp/box"]) < 4_000
+    assert len(kept.kept["ocpp/box"]) < 4_000
 
 
-async def test_a_page_that_cannot_be_read_is_left() -> None:
-    memory = KeptMemory()
-    await memory.put("ocpp/box", "nonsense")
-    ledger = Ledger(memory, "box")
-    await ledger.load()
-    assert ledger.open_at(1) is None
-    assert ledger.connectors == set()
+async def test_a_start_that_comes_late_neither_ends_nor_unplugs_what_began_after_it() -> None:
+    memory = StationMemory(KeptMemory(), "box", ManualClock(T0))
+    await memory.begin(Transaction(id="now", connector=1, started_at=T0), Plug("car-now"))
+    await memory.begin(Transaction(id="yesterday", connector=1, started_at=T0 - 86_400_000), Plug("car-then"))
+    going_on = memory.open_at(1)
+    assert going_on
+    assert going_on.id == "now"
+    assert memory.plug(1) == Plug("car-now")
+    assert {one.id for one in memory.open} == {"now", "yesterday"}
+
+
+async def test_meter_readings_are_written_once_a_minute_and_at_once_with_anything_else() -> None:
+    kept, clock = KeptMemory(), ManualClock(T0)
+    memory = StationMemory(kept, "box", clock)
+    await memory.begin(Transaction(id="1", connector=1), Plug())
+    before = kept.kept["ocpp/box"]
+    one = msgspec.structs.replace(Transaction(id="1", connector=1), meter=SessionMeter(start_wh=5))
+    await memory.note(one, lazily=True)
+    assert kept.kept["ocpp/box"] == before
+    clock.move(60)
+    await memory.note(one, lazily=True)
+    assert kept.kept["ocpp/box"] != before
+
+
+async def test_what_was_kept_and_cannot_be_read_is_left() -> None:
+    kept = KeptMemory()
+    await kept.put("ocpp/box", "nonsense")
+    memory = StationMemory(kept, "box", ManualClock(T0))
+    await memory.load()
+    assert memory.open_at(1) is None
+    assert memory.connectors == set()
+
+
+async def test_a_station_that_starts_again_and_again_is_seen_over_a_restart_of_ours() -> None:
+    kept, clock = KeptMemory(), ManualClock(T0)
+    for number in range(1, 5):
+        memory = StationMemory(kept, "box", clock)
+        await memory.load()
+        assert await memory.booted() == number
+        assert memory.is_looping() is (number == 4)
+        clock.move(120)
+    clock.move(3_600)
+    assert not memory.is_looping()

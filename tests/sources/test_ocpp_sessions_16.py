@@ -1,16 +1,21 @@
 """OCPP 1.6 over a real websocket: whole sessions, whose car they are of, and what a restart must not lose."""
 
 import asyncio
+import json
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 from ocpp.v16 import call
-from ocpp_peers import PASSWORD, SAMPLED, Decoded, answer_to, booted, central, closed_with
+from ocpp_peers import NOW, PASSWORD, SAMPLED, SETTINGS, Delivered, answer_to, booted, central, closed_with
 from surroundings import T0, Heard, KeptMemory, Listener
 
+from chargeport.clock import ManualClock
 from chargeport.errors import StoreError
+from chargeport.sources.base import REFUSED
 from chargeport.sources.ocpp.settings import OcppSettings, StationSettings
+from chargeport.sources.ocpp.station import iso
 
 pytestmark = pytest.mark.service
 
@@ -30,8 +35,17 @@ def start(second: int = 0, tag: str = "CARD-A", connector: int = 1, wh: int = 12
     return call.StartTransaction(connector_id=connector, id_tag=tag, meter_start=wh, timestamp=time(second))
 
 
-def stop(transaction: int, second: int, wh: int = 9900, **more: Any) -> call.StopTransaction:
+def stop(transaction: int, second: int, wh: int = 2000, **more: Any) -> call.StopTransaction:
     return call.StopTransaction(transaction_id=transaction, meter_stop=wh, timestamp=time(second), **more)
+
+
+def frame(action: str, payload: Any) -> str:
+    content = payload if isinstance(payload, dict) else {
+        {"connector_id": "connectorId", "id_tag": "idTag", "meter_start": "meterStart"}.get(name, name): value
+        for name, value in vars(payload).items()
+        if value is not None
+    }  # fmt: skip
+    return json.dumps([2, "f", action, content])
 
 
 def meter(second: int, transaction: int | None = None, connector: int = 1) -> call.MeterValues:
@@ -45,7 +59,7 @@ async def test_a_whole_session_is_handed_on_word_for_word() -> None:
     told = Listener()
     async with central(told=told) as system, system.station() as station:
         boot = await booted(station, BOOT)
-        assert (boot.status, boot.interval, boot.current_time) == ("Accepted", 300, "2026-05-01T09:59:58.000Z")
+        assert (boot.status, boot.interval, boot.current_time) == ("Accepted", 300, "2026-05-01T10:01:58.000Z")
         await station.call(status("Preparing", 1))
         assert (await station.call(call.Authorize(id_tag="card-a"))).id_tag_info["status"] == "Accepted"
         started = await station.call(start(2))
@@ -53,26 +67,27 @@ async def test_a_whole_session_is_handed_on_word_for_word() -> None:
         await station.call(status("Charging", 3))
         await station.call(meter(18, 1))
         await station.call(status("SuspendedEV", 30))
-        data = [{"timestamp": time(40), "sampledValue": [{"value": "9900", "context": "Transaction.End"}]}]
+        data = [{"timestamp": time(40), "sampledValue": [{"value": "2000", "context": "Transaction.End"}]}]
         await station.call(stop(1, 40, reason="EVDisconnected", transaction_data=data))
         await station.call(status("Finishing", 41))
         await station.call(status("Available", 50))
         await station.call(status("Preparing", 60))
         heard = await system.is_told(9)
         payload = system.heard.deliveries[3].payload
-    session = OF_BOX | {"transaction": "1", "meter_start_wh": "1200", "id_tag": "CARD-A"}
-    record = {"transaction": "1", "startTime": time(2), "endTime": time(40), "meterStart": 1200, "meterStop": 9900}
     at = [T0 // 1000 * 1000 + second * 1000 for second in range(61)]
+    session = OF_BOX | {"transaction": "1", "started_at": str(at[2]), "id_tag": "CARD-A"}
+    record = {"id": f"ocpp-box-1-{at[2] // 1000}", "startTime": iso(at[2]), "endTime": iso(at[40]), "energyWh": 800}
+    ended = {"record": record, "is_current": "yes", "energy": [[at[40], 800], [at[40], 800]]}
     assert heard == [
-        Decoded("StatusNotification", "box/1", at[1], OF_BOX),
-        Decoded("StartTransaction", "car-a", at[2], session),
-        Decoded("StatusNotification", "car-a", at[3], session),
-        Decoded("MeterValues", "car-a", at[18], session),
-        Decoded("StatusNotification", "car-a", at[30], session),
-        Decoded("StopTransaction", "car-a", at[40], session | {"record": record | {"idTag": "CARD-A"}}),
-        Decoded("StatusNotification", "car-a", at[41], OF_BOX),
-        Decoded("StatusNotification", "car-a", at[50], OF_BOX),
-        Decoded("StatusNotification", "box/1", at[60], OF_BOX),
+        Delivered("StatusNotification", "box/1", at[1], OF_BOX),
+        Delivered("StartTransaction", "car-a", at[2], session | {"energy": [[at[2], 0]]}),
+        Delivered("StatusNotification", "car-a", at[3], session),
+        Delivered("MeterValues", "car-a", at[18], session | {"energy": [[at[18], 300]]}),
+        Delivered("StatusNotification", "car-a", at[30], session),
+        Delivered("StopTransaction", "car-a", at[40], session | ended),
+        Delivered("StatusNotification", "car-a", at[41], OF_BOX),
+        Delivered("StatusNotification", "car-a", at[50], OF_BOX),
+        Delivered("StatusNotification", "box/1", at[60], OF_BOX),
     ]
     assert payload.startswith(
         b'{"connectorId":1,"meterValue":[{"timestamp":"2026-05-01T10:00:16Z","sampledValue":[{"value":"1500"'
@@ -87,7 +102,7 @@ async def test_the_source_says_of_itself_who_it_is_and_when_it_heard() -> None:
         await station.call(status("Available", 1))
         await system.is_told(1)
     delivery = system.heard.deliveries[0]
-    assert (delivery.source, delivery.dialect, delivery.received_at, delivery.retained) == ("boxes", "ocpp", T0, False)
+    assert (delivery.source, delivery.dialect, delivery.received_at, delivery.retained) == ("boxes", "ocpp", NOW, False)
 
 
 async def test_a_station_is_asked_to_measure_enough_and_how_it_is() -> None:
@@ -151,9 +166,10 @@ async def test_a_restart_in_mid_session_loses_neither_the_car_nor_where_the_mete
         assert (await station.call(start(50, "CARD-B"))).transaction_id == 2
         heard = await system.is_told(5)
     assert [one.vehicle for one in heard] == ["car-a", "car-a", "car-a", "car-a", "car-b"]
-    assert [one.headers.get("meter_start_wh") for one in heard] == ["1200", "1200", "1200", None, "1200"]
-    assert heard[2].headers["record"]["startTime"] == time(2)
-    assert heard[2].headers["record"]["idTag"] == "CARD-A"
+    assert [one.headers.get("transaction") for one in heard] == ["1", "1", "1", None, "2"]
+    assert [wh for one in heard for _, wh in one.headers.get("energy", [])] == [300, 800, 0]
+    assert heard[2].headers["record"]["startTime"] == iso(T0 + 2_000)
+    assert heard[2].headers["id_tag"] == "CARD-A"
 
 
 async def test_a_connection_that_breaks_in_mid_session_loses_nothing_either() -> None:
@@ -238,7 +254,8 @@ async def test_an_end_of_an_unknown_session_is_kept_though_nobody_knows_the_car(
         assert (await station.call(stop(4712, 40, id_tag="CARD-B"))).id_tag_info["status"] == "Accepted"
         heard = await system.is_told(2)
     assert [one.vehicle for one in heard] == [None, "car-b"]
-    assert heard[0].headers["record"] == {"transaction": "4711", "endTime": time(40), "meterStop": 9900}
+    assert all("record" not in one.headers for one in heard), "half a record is none"
+    assert all("nothing in the message says when it began" in one.headers["error"] for one in heard)
 
 
 async def test_what_concerns_the_whole_station_is_of_no_car() -> None:
@@ -278,7 +295,7 @@ async def test_what_the_schema_does_not_know_is_handed_on_with_a_remark() -> Non
     async with central() as system, system.connect() as connection:
         assert await answer_to(connection, frame) == [3, "1", {}]
         (heard,) = await system.is_told(1)
-    assert heard.headers["violation"].startswith("meterValue[0].sampledValue[0].measurand: 'Moon.Phase' is not one of")
+    assert heard.headers["violation"].startswith('meterValue[0].sampledValue[0].measurand: "Moon.Phase" is not one of')
 
 
 async def test_a_newer_connection_takes_the_place_of_the_older() -> None:
@@ -302,3 +319,163 @@ async def test_what_is_said_within_one_second_counts_in_the_order_in_which_it_wa
             await station.call(call.StatusNotification(1, "NoError", status, timestamp="2026-05-01T10:00:00Z"))
         first, second = await system.is_told(2)
         assert (first.observed_at, second.observed_at) == (1_777_629_600_000, 1_777_629_600_001)
+
+
+async def test_an_end_under_an_id_that_nobody_gave_is_of_the_session_that_goes_on() -> None:
+    for number, unknown in enumerate((0, -1, 99, 2**70, "gone", None)):
+        async with central() as system, system.connect() as connection:
+            await answer_to(connection, frame("StartTransaction", start(2)))
+            values = {"connectorId": 1, "transactionId": unknown, "meterValue": meter(10).meter_value}
+            await answer_to(connection, frame("MeterValues", values))
+            end = {"transactionId": unknown, "meterStop": 1600, "timestamp": time(40)}
+            assert (await answer_to(connection, frame("StopTransaction", end)))[0] == 3
+            _, metered, stopped = await system.is_told(3)
+        assert metered.headers["energy"] == [[T0 + 10_000, 300]], number
+        assert stopped.headers["transaction"] == "1"
+        record = stopped.headers["record"]
+        assert (record["startTime"], record["endTime"], record["energyWh"]) == (iso(T0 + 2_000), iso(T0 + 40_000), 400)
+
+
+async def test_of_two_sessions_that_go_on_an_end_is_of_the_one_that_it_fits() -> None:
+    async with central() as system, system.station() as station:
+        await booted(station, BOOT)
+        await station.call(start(2, "CARD-A", 1, wh=1_000))
+        await station.call(start(3, "CARD-B", 2, wh=900_000))
+        await station.call(stop(0, 40, wh=900_400))
+        await station.call(stop(0, 41, wh=1_300))
+        heard = await system.is_told(4)
+    assert [(one.vehicle, one.headers["record"]["energyWh"]) for one in heard[2:]] == [("car-b", 400), ("car-a", 300)]
+
+
+async def test_a_session_that_is_told_by_its_end_only_is_what_its_data_prove() -> None:
+    def data(*contexts: str) -> list[Any]:
+        samples = [{"value": str(5_000 + 700 * number), "context": word} for number, word in enumerate(contexts)]
+        return [{"timestamp": time(10 * number), "sampledValue": [each]} for number, each in enumerate(samples)]
+
+    async with central() as system, system.station() as station:
+        await booted(station, BOOT)
+        await station.call(
+            stop(77, 30, wh=6_400, id_tag="CARD-A", transaction_data=data("Transaction.Begin", "Other", "Other"))
+        )
+        await station.call(stop(77, 35, wh=6_400, id_tag="CARD-A", transaction_data=data("Transaction.End")))
+        whole, half = await system.is_told(2)
+    record = whole.headers["record"]
+    assert (whole.vehicle, record["startTime"], record["energyWh"]) == ("car-a", iso(T0), 1_400)
+    assert "record" not in half.headers
+
+
+async def test_a_session_of_yesterday_leaves_the_one_that_goes_on_alone() -> None:
+    async with central() as system, system.station() as station:
+        await booted(station, BOOT)
+        await station.call(start(2, "CARD-A"))
+        assert (await station.call(start(-86_400, "CARD-B", wh=200))).transaction_id == 2
+        await station.call(stop(2, -82_800, wh=1_000))
+        await station.call(meter(30, 1))
+        heard = await system.is_told(4)
+    assert [one.vehicle for one in heard] == ["car-a", "car-b", "car-b", "car-a"]
+    assert "is_current" not in heard[2].headers
+    assert heard[2].headers["record"]["energyWh"] == 800
+    assert heard[3].headers["energy"] == [[T0 + 30_000, 300]]
+
+
+async def test_an_end_without_a_meter_keeps_the_last_reading() -> None:
+    async with central() as system, system.station() as station:
+        await booted(station, BOOT)
+        await station.call(start(2, wh=1_000))
+        await station.call(meter(30, 1))
+        await station.call(stop(1, 40, wh=0))
+        heard = await system.is_told(3)
+    assert heard[2].headers["record"]["energyWh"] == 500
+
+
+async def test_starts_of_a_clock_that_was_never_set_are_told_apart() -> None:
+    unset = {"connectorId": 1, "idTag": "CARD-A", "meterStart": 5, "timestamp": "1970-01-01T00:00:09Z"}
+    async with central() as system, system.connect() as connection:
+        ids = []
+        for _ in range(2):
+            answers = [await answer_to(connection, frame("StartTransaction", unset)) for _ in range(2)]
+            ids += [answer[2]["transactionId"] for answer in answers]
+            await answer_to(connection, frame("StopTransaction", {"transactionId": ids[-1], "meterStop": 9, "timestamp": ""}))
+        heard = await system.is_told(6)
+    assert ids == [1, 1, 2, 2], "a repetition is the same one while it goes on"
+    assert all(NOW <= (one.observed_at or 0) <= NOW + 10 for one in heard)
+
+
+async def test_a_station_is_written_to_once_though_it_shows_nothing_of_it() -> None:
+    memory, clock = KeptMemory(), ManualClock(NOW)
+    for number in range(3):
+        clock.move(600)
+        async with central(memory=memory, clock=clock) as system, system.station() as station:
+            station.configuration = {}
+            station.forgets = True
+            station.refused = frozenset({"Voltage"})
+            await booted(station, BOOT)
+            asked = [name for name, _ in station.asked if name != "TriggerMessage"]
+            assert len(asked) == (0 if number else 6), number
+    more = msgspec.structs.replace(SETTINGS, sample_interval_s=90)
+    clock.move(600)
+    async with central(more, memory=memory, clock=clock) as system, system.station() as station:
+        station.forgets = True
+        await booted(station, BOOT)
+        assert station.asked[0] == ("MeterValueSampleInterval", "90"), "what is wanted now is another thing"
+
+
+async def test_a_station_that_shows_another_value_than_it_took_is_written_to_once_a_day() -> None:
+    memory, clock = KeptMemory(), ManualClock(NOW)
+    written = []
+    for hours in (0, 1, 22, 2):
+        clock.move(3_600 * hours)
+        async with central(memory=memory, clock=clock) as system, system.station() as station:
+            await booted(station, BOOT)
+            written.append([name for name, _ in station.asked if name != "TriggerMessage"])
+    assert [len(each) for each in written] == [2, 0, 0, 2]
+
+
+async def test_a_station_that_starts_again_and_again_becomes_an_issue_and_is_left_alone() -> None:
+    memory = KeptMemory()
+    for number in range(1, 6):
+        async with central(memory=memory) as system, system.station() as station:
+            await booted(station, BOOT)
+            assert len(system.told) == (number == 4)
+            if system.told:
+                assert "station box: it has started 4 times within 15 minutes" in system.told[0].headers[REFUSED]
+    more = msgspec.structs.replace(SETTINGS, sample_interval_s=90)
+    async with central(more, memory=memory) as system, system.station() as station:
+        await booted(station, BOOT)
+        assert {name for name, _ in station.asked} == {"TriggerMessage"}
+
+
+async def test_heartbeats_and_meter_values_confirm_what_the_station_said_in_this_connection() -> None:
+    clock = ManualClock(NOW)
+    async with central(clock=clock) as system:
+        async with system.station() as station:
+            await booted(station, BOOT)
+            await station.call(call.Heartbeat())
+            await station.call(status("Charging", 100))
+            clock.move(300)
+            await station.call(call.Heartbeat())
+            await station.call(status("SuspendedEV", 200))
+            clock.move(300)
+            await station.call(meter(700, connector=2))
+            heard = await system.is_told(5)
+        async with system.station() as station:
+            await station.call(call.Heartbeat())
+            await system.is_told(5)
+    confirmed = [one for one in heard if one.topic == "Heartbeat"]
+    assert [(one.vehicle, one.headers["status"]) for one in confirmed] == [("box/1", "Charging"), ("box/1", "SuspendedEV")]
+    assert [one.observed_at for one in confirmed] == [NOW + 300_000, NOW + 600_000]
+
+
+async def test_a_clock_that_is_off_is_estimated_shown_and_remembered() -> None:
+    memory, clock = KeptMemory(), ManualClock(T0)
+    async with central(memory=memory, clock=clock) as system, system.station() as station:
+        await booted(station, BOOT)
+        await station.call(status("Available", 7_200))
+        assert system.reporter.stations["box"].clock_offset_ms == 7_200_000
+        (told,) = await system.is_told(1)
+        assert (told.observed_at, told.headers["clock_offset_ms"]) == (T0, "7200000")
+    clock.move(7_200)
+    async with central(memory=memory, clock=clock) as system, system.station() as station:
+        await station.call(start(7_200 + 600))
+        (told,) = await system.is_told(1)
+        assert told.observed_at == T0 + 600_000, "it was offline for most of the time"

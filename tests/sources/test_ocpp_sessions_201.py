@@ -1,15 +1,17 @@
 """OCPP 2.0.1 over a real websocket: whole sessions, whose car they are of, and what a restart must not lose."""
 
 import asyncio
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from ocpp.v201 import call
-from ocpp_peers import PASSWORD, Decoded, Station201, booted, central
+from ocpp_peers import PASSWORD, Delivered, Station201, answer_to, booted, central
 from surroundings import T0, KeptMemory
 
 from chargeport.sources.ocpp.settings import OcppSettings, StationSettings
+from chargeport.sources.ocpp.station import iso
 
 pytestmark = pytest.mark.service
 
@@ -53,7 +55,7 @@ PLACE = {"id": 1, "connectorId": 2}
 async def test_a_whole_session_is_handed_on_word_for_word() -> None:
     async with central() as system, system.station(Station201) as station:
         boot = await booted(station, BOOT)
-        assert (boot.status, boot.interval, boot.current_time) == ("Accepted", 300, "2026-05-01T09:59:58.000Z")
+        assert (boot.status, boot.interval, boot.current_time) == ("Accepted", 300, "2026-05-01T10:01:58.000Z")
         await station.call(status("Occupied", 1, 2))
         first = register(2, 12.5, {"unit": "kWh"}, "Transaction.Begin")
         await station.call(event("Started", 2, 0, "EVConnected", evse=PLACE, reason="CablePluggedIn", meter_value=first))
@@ -65,25 +67,27 @@ async def test_a_whole_session_is_handed_on_word_for_word() -> None:
         assert (await station.call(call.NotifyEVChargingNeeds(evse_id=1, charging_needs=needs))).status == "Rejected"
         await station.call(event("Updated", 20, 2, meter_value=register(20, 13_000)))
         await station.call(event("Updated", 30, 3, "SuspendedEV", reason="ChargingStateChanged"))
-        last = register(40, 209.0, {"unit": "Wh", "multiplier": 2}, "Transaction.End")
+        last = register(40, 133.0, {"unit": "Wh", "multiplier": 2}, "Transaction.End")
         await station.call(event("Ended", 40, 4, "EVConnected", reason="StopAuthorized", meter_value=last))
         await station.call(status("Available", 50, 2))
         await station.call(status("Occupied", 60, 1))
         heard = await system.is_told(9)
         payload = system.heard.deliveries[4].payload
-    begun = SESSION | {"meter_start_wh": "12500"}
+    begun = SESSION | {"started_at": str(at(2))}
     known = begun | {"id_tag": "card-a"}
-    record = {"transaction": "T-1", "startTime": time(2), "endTime": time(40), "meterStart": 12500, "meterStop": 20900}
+    record = {"id": f"ocpp-box-T-1-{at(2) // 1000}", "startTime": iso(at(2)), "endTime": iso(at(40)), "energyWh": 800}
+    charging, first = {"charging_state": "Charging"}, {"charging_state": "EVConnected", "energy": [[at(2), 0]]}
+    ended = {"record": record, "charging_state": "Ended", "energy": [[at(40), 800]]}
     assert heard == [
-        Decoded("StatusNotification", "box/1", at(1), OF_BOX),
-        Decoded("TransactionEvent", "box/1", at(2), begun),
-        Decoded("TransactionEvent", "car-a", at(5), known),
-        Decoded("NotifyEVChargingNeeds", "car-a", None, known),
-        Decoded("TransactionEvent", "car-a", at(20), known),
-        Decoded("TransactionEvent", "car-a", at(30), known),
-        Decoded("TransactionEvent", "car-a", at(40), known | {"record": record | {"idTag": "card-a"}}),
-        Decoded("StatusNotification", "car-a", at(50), OF_BOX),
-        Decoded("StatusNotification", "box/1", at(60), OF_BOX),
+        Delivered("StatusNotification", "box/1", at(1), OF_BOX),
+        Delivered("TransactionEvent", "box/1", at(2), begun | first),
+        Delivered("TransactionEvent", "car-a", at(5), known | charging),
+        Delivered("NotifyEVChargingNeeds", "car-a", None, known),
+        Delivered("TransactionEvent", "car-a", at(20), known | charging | {"energy": [[at(20), 500]]}),
+        Delivered("TransactionEvent", "car-a", at(30), known | {"charging_state": "SuspendedEV"}),
+        Delivered("TransactionEvent", "car-a", at(40), known | ended),
+        Delivered("StatusNotification", "car-a", at(50), OF_BOX),
+        Delivered("StatusNotification", "box/1", at(60), OF_BOX),
     ]
     assert payload.startswith(b'{"eventType":"Updated","timestamp":"2026-05-01T10:00:18Z","triggerReason":"MeterValuePeriodic"')
     assert b'{"value":18.0,"measurand":"Current.Import","phase":"L2"}' in payload
@@ -123,12 +127,12 @@ async def test_a_restart_in_mid_session_loses_neither_the_car_nor_where_the_mete
     async with central(memory=memory) as system, system.station(Station201) as station:
         await booted(station, call.Heartbeat())
         assert ("StatusNotification", {"id": 1, "connector_id": 2}) in station.asked
-        await station.call(event("Updated", 20, 1, meter_value=register(20, 900)))
-        await station.call(event("Ended", 40, 2, meter_value=register(40, 1000)))
+        await station.call(event("Updated", 20, 1, meter_value=register(20, 500)))
+        await station.call(event("Ended", 40, 2, meter_value=register(40, 550)))
         heard = await system.is_told(2)
     assert [one.vehicle for one in heard] == ["car-a", "car-a"]
-    assert [one.headers["meter_start_wh"] for one in heard] == ["100", "100"]
-    assert heard[1].headers["record"]["startTime"] == time(2)
+    assert [wh for one in heard for _, wh in one.headers["energy"]] == [400, 450]
+    assert heard[1].headers["record"]["startTime"] == iso(at(2))
 
 
 async def test_an_event_of_an_unknown_session_without_a_place_is_kept_though_nobody_knows_the_car() -> None:
@@ -137,7 +141,7 @@ async def test_an_event_of_an_unknown_session_without_a_place_is_kept_though_nob
         await station.call(event("Ended", 40, 2))
         heard = await system.is_told(1)
     assert heard[0].vehicle is None
-    assert heard[0].headers["record"] == {"transaction": "T-1", "endTime": time(40)}
+    assert "record" not in heard[0].headers, "half a record is none"
 
 
 async def test_a_plug_that_hangs_beside_says_nothing_of_the_car() -> None:
@@ -178,7 +182,7 @@ async def test_what_concerns_the_whole_station_is_of_no_car() -> None:
         await station.call(call.Heartbeat())
         await station.call(call.MeterValues(evse_id=1, meter_value=register(2, 5)))
         (heard,) = await system.is_told(1)
-    assert heard == Decoded("MeterValues", "box/1", at(2), OF_BOX)
+    assert heard == Delivered("MeterValues", "box/1", at(2), OF_BOX)
 
 
 @pytest.mark.parametrize(
@@ -201,3 +205,83 @@ async def test_what_is_not_about_cars_is_answered_politely(request_: Any) -> Non
         await asyncio.sleep(0)
         assert await station.call(request_, suppress=False) is not None
         assert system.told == []
+
+
+def bare(second: int, value: float, **more: Any) -> dict[str, Any]:
+    return {"timestamp": time(second), "sampledValue": [{"value": value, **more}]}
+
+
+async def test_a_session_whose_place_and_first_reading_come_later_is_whole() -> None:
+    async with central() as system, system.station(Station201) as station:
+        await booted(station, BOOT)
+        await station.call(event("Started", 2, 0, id_token=CARD, reason="Authorized"))
+        await station.call(event("Updated", 5, 1, "EVConnected", evse=PLACE, meter_value=[bare(5, 700)]))
+        await station.call(event("Updated", 20, 2, meter_value=[bare(20, 900, location="Body")]))
+        await station.call(event("Ended", 30, 3, "Idle"))
+        heard = await system.is_told(4)
+    assert [one.vehicle for one in heard] == ["car-a"] * 4
+    record = heard[3].headers["record"]
+    assert (record["startTime"], record["energyWh"]) == (iso(at(2)), 200)
+
+
+async def test_an_end_that_holds_the_whole_session_proves_it() -> None:
+    values = [bare(3, 100, context="Transaction.Begin"), bare(30, 450, context="Transaction.End")]
+    async with central() as system, system.station(Station201) as station:
+        await booted(station, BOOT)
+        await station.call(event("Ended", 30, 9, evse=PLACE, id_token=CARD, meter_value=values))
+        (told,) = await system.is_told(1)
+    record = told.headers["record"]
+    assert (record["startTime"], record["endTime"], record["energyWh"]) == (iso(at(3)), iso(at(30)), 350)
+
+
+@pytest.mark.parametrize(
+    ("status_first", "state", "reason", "told_state"),
+    [
+        ("Available", None, "EVCommunicationLost", "Idle"),
+        ("Available", "Charging", "StopAuthorized", "Idle"),
+        ("Occupied", "Charging", "StopAuthorized", "Ended"),
+        ("Occupied", "Idle", "EVDeparted", "Idle"),
+        ("Occupied", "EVConnected", "EVDeparted", "Idle"),
+        (None, "SuspendedEV", "RemoteStop", "Ended"),
+    ],
+)
+async def test_a_session_ends_in_any_order_with_the_status_of_its_plug(
+    status_first: str | None, state: str | None, reason: str, told_state: str
+) -> None:
+    async with central() as system, system.station(Station201) as station:
+        await booted(station, BOOT)
+        await station.call(event("Started", 2, 0, evse=PLACE, id_token=CARD))
+        if status_first:
+            await station.call(status(status_first, 30, 2))
+        info: dict[str, Any] = {"transactionId": "T-1"} | ({} if state is None else {"chargingState": state})
+        end = call.TransactionEvent(
+            event_type="Ended", timestamp=time(31), trigger_reason=reason, seq_no=2, transaction_info=info
+        )
+        await station.call(end)
+        told = (await system.is_told(3 if status_first else 2))[-1]
+    assert told.headers["charging_state"] == told_state
+
+
+async def test_an_id_that_the_station_gives_again_is_another_session() -> None:
+    async with central() as system, system.station(Station201) as station:
+        await booted(station, BOOT)
+        for second in (2, 60):
+            await station.call(event("Started", second, 0, evse=PLACE, meter_value=[bare(second, 50 + second)]))
+            await station.call(event("Ended", second + 30, 1, meter_value=[bare(second + 30, 200 + second)]))
+        heard = await system.is_told(4)
+    records = [one.headers["record"] for one in heard if "record" in one.headers]
+    assert [record["energyWh"] for record in records] == [150, 150]
+    assert len({record["id"] for record in records}) == 2
+
+
+async def test_2_1_is_spoken_like_2_0_1() -> None:
+    async with central() as system, system.connect(protocols=("ocpp2.1",)) as connection:
+        assert connection.subprotocol == "ocpp2.1"
+        frame = {"eventType": "Started", "timestamp": time(2), "triggerReason": "CablePluggedIn", "seqNo": 0,
+                 "transactionInfo": {"transactionId": "T-9", "chargingState": "Charging", "operationMode": "ChargingOnly"},
+                 "evse": PLACE, "meterValue": [bare(2, 10)]}  # fmt: skip
+        assert (await answer_to(connection, json.dumps([2, "e", "TransactionEvent", frame])))[0] == 3
+        (told,) = await system.is_told(1)
+    assert told.headers["ocpp"] == "2.1"
+    assert "violation" not in told.headers
+    assert system.reporter.stations["box"].version == "2.1"

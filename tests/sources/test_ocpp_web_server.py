@@ -16,21 +16,17 @@ from ocpp.v16 import call
 from ocpp_peers import PASSWORD, SETTINGS, Station16, basic, booted
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
-from starlette.types import ASGIApp
 from surroundings import WITHIN_S, Heard, Running, around
 
 from chargeport import web
-from chargeport.api.error_boundary import ErrorBoundary
-from chargeport.api.fast_path import FastPath
-from chargeport.api.links import Links
+from chargeport.api.app import WebApp
 from chargeport.api.protocol import LaneProtocol
-from chargeport.api.reads import Reads
 from chargeport.sources.ocpp.source import PATH, OcppSource
 from world import World
 
 
 @asynccontextmanager
-async def served(app: ASGIApp) -> AsyncIterator[str]:
+async def served(app: WebApp) -> AsyncIterator[str]:
     """The URL at which Chargeport's web server answers; it is stopped as a user stops it."""
     listening = web.listen("127.0.0.1", 0)
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -46,20 +42,19 @@ async def served(app: ASGIApp) -> AsyncIterator[str]:
             asyncio.get_running_loop().remove_signal_handler(number)
 
 
-def lane_before(world: World, source: OcppSource) -> ASGIApp:
-    """The application as the read lane stands before it, with stations beside it."""
+def with_stations(world: World, source: OcppSource) -> WebApp:
+    """The application with stations beside it."""
     stations = Starlette(routes=[WebSocketRoute(PATH, source.connect)])
-    reads = Reads(world.store, world.service.access, world.clock)
 
     async def rest(scope: Any, receive: Any, send: Any) -> None:
         await (stations if scope["type"] == "websocket" else world.app)(scope, receive, send)
 
-    return FastPath(rest, reads, ErrorBoundary(Links(None, [])))
+    return WebApp(rest, world.served.errors, world.served.bodies, world.served.lane)
 
 
 async def test_a_station_reaches_the_central_system_through_the_web_server(world: World) -> None:
     source, heard = OcppSource(SETTINGS, around("boxes", "ocpp")), Heard()
-    async with Running(source.run(heard)), served(lane_before(world, source)) as url:
+    async with Running(source.run(heard)), served(with_stations(world, source)) as url:
         with pytest.raises(websockets.InvalidStatus) as refused:
             await websockets.connect(f"{url.replace('http', 'ws')}/ocpp/other", subprotocols=["ocpp1.6"], proxy=None)
         assert refused.value.response.status_code == 404
@@ -76,28 +71,22 @@ async def test_a_station_reaches_the_central_system_through_the_web_server(world
             async with httpx.AsyncClient(base_url=url) as client:
                 assert (await client.get("/healthz")).status_code == 200
             listens.cancel()
-        assert [one.topic for one in await heard.count(1)] == ["StatusNotification"]
+        assert [one.topic for one in await heard.count(2)] == ["station other", "StatusNotification"]
 
 
 async def test_a_connection_that_is_silent_is_not_taken_for_an_idle_http_one(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked_after: list[LaneProtocol] = []
-    original = LaneProtocol._look_after
+    original = LaneProtocol.look
 
-    def look_after(protocol: LaneProtocol) -> None:
+    def look(protocol: LaneProtocol, now: float) -> None:
         looked_after.append(protocol)
-        original(protocol)
+        original(protocol, now + 3600)
 
-    def connection_made(protocol: LaneProtocol, transport: Any) -> None:
-        protocol.timeout_keep_alive = 0.05
-        made(protocol, transport)
-
-    made = LaneProtocol.connection_made
-    monkeypatch.setattr(LaneProtocol, "_look_after", look_after)
-    monkeypatch.setattr(LaneProtocol, "connection_made", connection_made)
+    monkeypatch.setattr(LaneProtocol, "look", look)
     source = OcppSource(SETTINGS, around("boxes", "ocpp"))
-    async with Running(source.run(Heard())), served(lane_before(world, source)) as url:
+    async with Running(source.run(Heard())), served(with_stations(world, source)) as url:
         async with websockets.connect(
             f"{url.replace('http', 'ws')}/ocpp/box",
             subprotocols=["ocpp1.6"],

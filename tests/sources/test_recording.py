@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -90,6 +91,16 @@ def test_nothing_of_whom_it_is_about_gets_into_a_recording(tmp_path: Path) -> No
     first, second = read(file)
     assert first.vehicle == "ZZZFV2C5001000000"
     assert second.topic == f"cars/{second.vehicle}/soc"
+
+
+def test_a_recording_is_for_its_owner_only(tmp_path: Path) -> None:
+    file = tmp_path / "one.jsonl"
+    before = os.umask(0)
+    try:
+        Recorder(file, Redaction()).close()
+    finally:
+        os.umask(before)
+    assert file.stat().st_mode & 0o777 == 0o600
 
 
 def test_bytes_are_left_out_unless_somebody_can_redact_them(tmp_path: Path) -> None:

@@ -42,6 +42,10 @@ PERSONAL = [
     {"text": "parked at 52.520008, 13.404954 since noon"},
     {"latitude_e6": 1, "lat": 52520008},
     {VIN: {"soc": 50}},
+    {"note": "sent with cpt_5UOMxL9Zq8TKcabcdefghR1oI6 and cps_abcdefghij-kl_mn", "body": "cpm_abcdefghijkl"},
+    {"url": "http://server.test/stream?access=cpt_5UOMxL9Zq8TKcabcdefghR1oI6"},
+    {"refresh_tokens": ["abcdefgh"], "clientSecrets": {"a": "abcdefghij"}, "passwords": "hunter2", "apiKeys": ["abcdefghi"]},
+    {"vins": [VIN], "emails": "bob.miller@mail.test", "cities": ["Berlin"], "licencePlates": ["B-AB 1234"]},
 ]
 SECRETS = (
     VIN, "52.5200", "13.4049", "52520008", "Bob", "Berlin", "Grandma", "B-AB", "04A1", "hunter2", "abcdefgh", "1492931337",
@@ -54,6 +58,7 @@ IMPERSONAL = [
     {"latitude": 52.5, "longitude": 13.4, "geofence": "Home"},
     {"measurand": "Voltage", "location": "Outlet", "vin": {"value": None, "heard": "2026-05-01T09:59:58Z"}},
     {"key": "Soc", "value": {"doubleValue": 55.123}},
+    {"status": "charging", "phases": 3, "miles": 120.5, "gps": "fine", "pass_count": 2, "cps": 16, "mode": "cpt_mode"},
     {"lat_lon_text": "7.4 kW and 230.7 V", "energy": "12.345"},
     {"vin": "5YJ3E1EA7KF000000", "email": "anybody@example.org", "user": "account1"},
 ]

@@ -38,6 +38,40 @@ async def test_an_issue_goes_with_its_last_message(store: Store) -> None:
     assert len(await messages(store)) == 1
 
 
+async def test_what_is_settled_is_counted_no_more(store: Store) -> None:
+    await store.issues.add_issues([issue(1), issue(2), issue(3)])
+    first, second, _ = await store.issues.issue_messages(0, 10)
+    for message in (first, first, second):
+        await store.issues.settle(message)
+    assert [each.count for each in (await store.issues.issues(Page()))[0]] == [1]
+
+
+async def test_what_one_application_sends_pushes_out_nothing_of_others(store: Store) -> None:
+    await store.issues.add_issues([issue(0, subject="of a source")])
+    await store.issues.add_issues([issue(0, subject="of another")], "client_b")
+    for part in range(12):
+        await store.issues.add_issues([issue(9, subject=f"{part} {number}") for number in range(1000)], "client_a")
+    found = await store.issues.issue_messages(0, 100_000)
+    assert [each.issue.subject for each in found[:2]] == ["of a source", "of another"]
+    assert [each.client_id for each in found[:2]] == [None, "client_b"]
+    assert len(found) == 2 + table.MAX_SENT_KINDS
+    counts, total = await store.issues.issues(Page(1, 10_000))
+    assert total == 2 + table.MAX_SENT_KINDS
+    assert {(each.issue.subject, each.client_id) for each in counts} >= {("of a source", None), ("of another", "client_b")}
+
+
+async def test_the_same_issue_of_two_applications_is_counted_and_settled_for_each(store: Store) -> None:
+    for sender in ("client_a", "client_b", "client_a", None):
+        await store.issues.add_issues([issue(1)], sender)
+    counts, _ = await store.issues.issues(Page())
+    assert {each.client_id: each.count for each in counts} == {"client_a": 2, "client_b": 1, None: 1}
+    for message in await store.issues.issue_messages(0, 10):
+        if message.client_id != "client_b":
+            await store.issues.settle(message)
+    counts, _ = await store.issues.issues(Page())
+    assert {each.client_id: each.count for each in counts} == {"client_b": 1}
+
+
 async def test_of_one_kind_the_newest_are_kept_and_all_are_counted(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     await store.issues.add_issues([issue(number) for number in range(table.MAX_MESSAGES)])
     await store.issues.add_issues([issue(number) for number in range(table.MAX_MESSAGES, table.MAX_MESSAGES + 7)])

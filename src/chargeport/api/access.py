@@ -6,8 +6,10 @@ import secrets
 import uuid
 from typing import Final
 
+from chargeport.api.guesses import TOKEN, WrongCredentialError
 from chargeport.clock import Clock
 from chargeport.errors import UNAUTHORIZED, VEHICLE_NOT_FOUND, Problem
+from chargeport.settings import LimitSettings
 from chargeport.signals.definition import Permission
 from chargeport.store.protocols import Store
 from chargeport.store.records import Application, Grant, user_uuid_of
@@ -34,8 +36,9 @@ def hashed(secret: str | bytes) -> bytes:
 class Access:
     """Checks bearer tokens and client secrets, and works out the permissions on a car."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, most_tokens: int = LimitSettings().tokens_by_application) -> None:
         self._store = store
+        self._most_tokens = most_tokens
         self._clock = clock
         self._remembered: dict[bytes | None, tuple[Grant, int]] = {}
 
@@ -71,7 +74,8 @@ class Access:
         grant = await self._store.access.grant(hashed(token))
         if grant is None:
             self._remembered.pop(authorization, None)
-            raise Problem(UNAUTHORIZED, "The token is not known: get a new one from POST /oauth2/token.")
+            unknown = "The token is not known: get a new one from POST /oauth2/token."
+            raise WrongCredentialError(unknown, TOKEN, f"a token whose SHA-256 begins with {hashed(token).hex()[:12]}")
         return grant
 
     def forget(self, client_id: str) -> None:
@@ -128,5 +132,7 @@ class Access:
     async def issue_token(self, application: Application, life_s: int = TOKEN_LIFE_S) -> str:
         """A new bearer token, good for so many seconds."""
         token = new_secret("cpt_")
-        await self._store.access.add_token(hashed(token), application.client_id, self._clock.now() + life_s * 1000)
+        now = self._clock.now()
+        expires_at = now + life_s * 1000
+        await self._store.access.add_token(hashed(token), application.client_id, expires_at, now=now, most=self._most_tokens)
         return token

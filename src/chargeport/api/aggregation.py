@@ -6,23 +6,17 @@ Weights are the milliseconds for which a value stood, as `?at=` would have shown
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 
-from chargeport.signals.catalogue import IS_CHARGING
 from chargeport.signals.definition import Cadence, Signal, Value
-from chargeport.signals.effective import DERIVED
-from chargeport.signals.spans import not_charging, stood
-from chargeport.signals.state import LIVE_FOR_MS
-from chargeport.store.protocols import History
-from chargeport.store.records import Place, Run
+from chargeport.signals.sweep import Content, Span, said_before, step_of
+from chargeport.store.effective_history import EffectiveHistory
 from chargeport.store.retention_policy import HOUR_MS, Horizon, Hour
 
 MAX_BUCKETS: Final = 100_000  # that one request may span: more is a wrong unit, or an export
-PIECES: Final = 128  # runs read at once: at a sighting a second they are a month, and 22 MB
-_CHANGES: Final = 1000
 _HOURS: Final = 1000
 
 
@@ -90,14 +84,13 @@ class Bucket:
 class Buckets:
     """Fills up to `size` buckets, in order; those in which no value stood are left out."""
 
-    def __init__(self, signal: Signal, source: str, grid: Grid, size: int) -> None:
+    def __init__(self, signal: Signal, grid: Grid, size: int) -> None:
         self.signal = signal
-        self.source = source
         self.grid = grid
         self._size = size
         self._by_start: dict[int, Bucket] = {}
         self._changes: Counter[int] = Counter()
-        self._said: Value | None = None
+        self._said: Content | None = None
         self.next_at: int | None = None
         """Where the next page begins, once there is no room for another bucket."""
 
@@ -108,19 +101,24 @@ class Buckets:
             bucket.changes = self._changes[start]
         return list(self._by_start.values())
 
-    def take(self, runs: Sequence[Run], pauses: Sequence[tuple[int, int]], from_at: int, until: int) -> None:
-        """Put in what the runs say of [from_at, until), behind all that was taken before. Slow where sightings are many."""
-        for span in stood(self.signal, _seen(runs), pauses, until):
-            if not self._has_room_for(span.value, max(span.start, from_at), min(span.end, until)):
+    def take(self, spans: Sequence[Span], from_at: int) -> None:
+        """Put in what the spans say of `from_at` and later, behind all that was taken before. Slow where they are many."""
+        for span in spans:
+            step = step_of(span)
+            if span.start < from_at:
+                self._said = said_before(span)
+            elif step is not None and (step.value, step.absence) != self._said:
+                self._said = step.value, step.absence
+                if step.value is not None:
+                    self._changes[self._start(step.at)] += 1
+            if step is None or step.value is None:
+                continue
+            if not self._has_room_for(step.value, max(span.start, from_at), span.end):
                 break
-        for run in runs:
-            if run.value is not None and run.value != self._said and from_at <= run.observed_at:
-                self._changes[self._start(run.observed_at)] += 1
-            self._said = run.value
 
     def take_hours(self, hours: Sequence[Hour], from_at: int, until: int) -> None:
         """Put in what whole hours say of [from_at, until), behind all that was taken before."""
-        lasts = self.signal.cadence is Cadence.LASTING
+        lasts = self.signal.cadence is not Cadence.LIVE
         for hour, following in zip(hours, [*(each.start for each in hours[1:]), until], strict=True):
             if hour.start >= from_at and not self._has_room_for_hour(hour):
                 break
@@ -164,22 +162,15 @@ class Buckets:
         return True
 
 
-def _seen(runs: Iterable[Run]) -> Iterator[tuple[int, Value | None]]:
-    """What was seen when; of a run without its sightings the first will do."""
-    for run in runs:
-        for at in run.sightings or (run.observed_at,):
-            yield at, run.value
-
-
-async def buckets(history: History, vehicle_id: str, signal: Signal, grid: Grid, size: int, *, source: str) -> Buckets:
-    """The first `size` buckets of the grid in which any value of the source stood.
+async def buckets(history: EffectiveHistory, vehicle_id: str, signal: Signal, grid: Grid, size: int) -> Buckets:
+    """The first `size` buckets of the grid in which any value stood.
 
     Where only hours are kept, buckets of whole hours are put together from them, and an hour that a bound cuts counts whole;
     of shorter ones nothing is said.
     """
     while True:
         horizon = await history.horizon(vehicle_id, signal)
-        filled = await _filled(history, vehicle_id, Buckets(signal, source, grid, size), horizon)
+        filled = await _filled(history, vehicle_id, Buckets(signal, grid, size), horizon)
         if await history.horizon(vehicle_id, signal) == horizon:  # else runs were folded into hours while they were read
             return filled
 
@@ -189,7 +180,7 @@ def is_hourly(step_ms: int) -> bool:
     return step_ms % HOUR_MS == 0
 
 
-async def _filled(history: History, vehicle_id: str, filled: Buckets, horizon: Horizon | None) -> Buckets:
+async def _filled(history: EffectiveHistory, vehicle_id: str, filled: Buckets, horizon: Horizon | None) -> Buckets:
     grid, at = filled.grid, filled.grid.from_at
     if horizon is not None and at < horizon.raw_from:
         at = horizon.raw_from
@@ -197,58 +188,21 @@ async def _filled(history: History, vehicle_id: str, filled: Buckets, horizon: H
             await _take_hours(history, vehicle_id, filled, grid, at)
         else:
             at = -(-at // grid.step_ms) * grid.step_ms
-    await _take_runs(history, vehicle_id, filled, msgspec.structs.replace(grid, from_at=at))
+    await _take_spans(history, vehicle_id, filled, msgspec.structs.replace(grid, from_at=at))
     return filled
 
 
-async def _take_hours(history: History, vehicle_id: str, filled: Buckets, grid: Grid, raw_from: int) -> None:
+async def _take_hours(history: EffectiveHistory, vehicle_id: str, filled: Buckets, grid: Grid, raw_from: int) -> None:
     at, until = grid.from_at // HOUR_MS * HOUR_MS, min(-(-grid.to_at // HOUR_MS) * HOUR_MS, raw_from)
     while filled.next_at is None and at < until:
-        hours = await history.hours(vehicle_id, filled.signal, at, until, source=filled.source, limit=_HOURS)
+        hours = await history.hours(vehicle_id, filled.signal, at, until, limit=_HOURS)
         upto = hours[-1].start + HOUR_MS if len([hour for hour in hours if hour.start >= at]) == _HOURS else until
         filled.take_hours(hours, at, upto)
         at = upto
 
 
-async def _take_runs(history: History, vehicle_id: str, filled: Buckets, grid: Grid) -> None:
-    signal, source, at = filled.signal, filled.source, grid.from_at
-    is_live = signal.cadence is Cadence.LIVE
-    while filled.next_at is None and at < grid.to_at:
-        runs = await history.pieces(vehicle_id, signal, at, grid.to_at, source=source, limit=PIECES, every=is_live)
-        if not runs:
+async def _take_spans(history: EffectiveHistory, vehicle_id: str, filled: Buckets, grid: Grid) -> None:
+    async for spans in history.spans(vehicle_id, filled.signal, grid.from_at - 1, grid.to_at):
+        await asyncio.to_thread(filled.take, spans, grid.from_at)
+        if filled.next_at is not None:
             break
-        until = grid.to_at
-        if (
-            len([run for run in runs if run.observed_at >= at]) == PIECES
-        ):  # the last one may go on behind: it is taken next time
-            until = runs.pop().observed_at
-        pauses = (
-            await _pauses(history, vehicle_id, at - LIVE_FOR_MS, until, runs, source=source)
-            if is_live and signal.code != IS_CHARGING.code
-            else []
-        )
-        await asyncio.to_thread(filled.take, runs, pauses, grid.from_at, until)
-        at = until if until == grid.to_at else until + 1
-
-
-async def _pauses(
-    history: History, vehicle_id: str, start: int, until: int, runs: Sequence[Run], *, source: str
-) -> list[tuple[int, int]]:
-    """When charging was over while the runs could still stand: as their source says, or else another one that told of it."""
-    end = min(until, runs[-1].last_seen_at + LIVE_FOR_MS)
-    others = sorted(await history.sources_of(vehicle_id, IS_CHARGING), key=lambda each: (each == DERIVED, each))
-    for each in dict.fromkeys((source, *others)):
-        if changes := await _all_changes(history, vehicle_id, each, start, end):
-            return not_charging([(run.observed_at, run.value) for run in changes], end)
-    return []
-
-
-async def _all_changes(history: History, vehicle_id: str, source: str, start: int, end: int) -> list[Run]:
-    changes: list[Run] = []
-    after: Place | None = None
-    while True:
-        page = await history.history(vehicle_id, IS_CHARGING, start, end, source=source, after=after, limit=_CHANGES)
-        changes += page
-        if len(page) < _CHANGES:
-            return changes
-        after = Place(page[-1].observed_at, page[-1].position)

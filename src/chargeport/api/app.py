@@ -1,4 +1,4 @@
-"""The ASGI application: the lane in front, the router behind, one guard around both."""
+"""The ASGI application: the router, which answers everything, and the lane that the protocol asks first."""
 
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -11,11 +11,13 @@ from starlette.routing import Route as StarletteRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chargeport.api import docs, health
+from chargeport.api.body_budget import BodyBudget
 from chargeport.api.error_boundary import ErrorBoundary
-from chargeport.api.fast_path import FastPath
+from chargeport.api.guesses import Guesses
+from chargeport.api.lane import Lane
 from chargeport.api.links import Links
 from chargeport.api.openapi import document
-from chargeport.api.request import AppContext, Request
+from chargeport.api.request import AppContext, Caller, Request
 from chargeport.api.response import Response
 from chargeport.api.routes import ROUTES, Handler, Route
 from chargeport.api.sockets import Connect, socket_routes
@@ -27,51 +29,63 @@ _NOT_FOUND = 404
 
 def build_app(
     context: AppContext, pages: Mapping[str, Handler], *, lane: bool = True, sockets: Mapping[str, Connect] | None = None
-) -> ASGIApp:
+) -> "WebApp":
     """The application. `pages` are the handlers of routes that are not the API's own, by name; `sockets` websockets, by path.
 
     Without `lane` the router answers everything: the two must not differ, and a test holds them together.
     """
-    errors = ErrorBoundary(Links(context.settings.server.base_url, context.settings.server.trusted_proxies))
+    links = Links(context.settings.server.base_url, context.settings.server.trusted_proxies)
+    errors = ErrorBoundary(links, Guesses(context.settings.limits.wrong_credentials_per_minute))
+    bodies = BodyBudget(context.settings.limits.unauthenticated_body_bytes)
     described = document(ROUTES)
 
     async def metrics(request: Request) -> Response:
         return await health.metrics(request, errors)
 
-    own = {"getMetrics": metrics, **docs.handlers(described)}
-    routes = [route for each in ROUTES for route in _routes(each, _handler(each, {**own, **pages}), context, errors)]
+    own = {"getMetrics": metrics, "getReadiness": health.Readiness().answer, **docs.handlers(described)}
+    routes = [route for each in ROUTES for route in _routes(each, _handler(each, {**own, **pages}), context, errors, bodies)]
     router = Starlette(
         routes=[*routes, *socket_routes(sockets or {}, errors.links)], exception_handlers={HTTPException: _unrouted(errors)}
     )
     router.router.redirect_slashes = False
-    plain = PlainPaths(router)
-    return FastPath(plain, context.reads, errors) if lane else plain
+    return WebApp(router, errors, bodies, Lane(context.reads, errors) if lane else None)
 
 
-class PlainPaths:
-    """Takes the slash off the end of a path: clients write both forms, and a redirect would lose their token."""
+class WebApp:
+    """What the web server serves: an ASGI application, and beside it the lane."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, router: ASGIApp, errors: ErrorBoundary, bodies: BodyBudget, lane: Lane | None) -> None:
+        self.errors = errors
+        self.bodies = bodies
+        self.lane = lane
+        self._router = router
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+        """Serve one request. A slash at the end of its path is taken off: a redirect would lose the client's token."""
         if scope["type"] == "http" and len(scope["path"]) > 1 and scope["path"].endswith("/"):
             scope = {**scope, "path": scope["path"][:-1]}
-        await self._app(scope, receive, send)
+        await self._router(scope, receive, send)
+
+    def refusal(self, problem: Problem, scheme: str) -> Response:
+        """The answer to what never became a request."""
+        answer = self.errors.refusal(problem, next(self.errors.request_ids), self.errors.links.base(scheme, None, ()))
+        self.errors.answered["other", answer.status] += 1
+        return answer
 
 
 def _handler(route: Route, others: Mapping[str, Handler]) -> Handler:
     return route.handler or others[route.name]
 
 
-def _routes(route: Route, handler: Handler, context: AppContext, errors: ErrorBoundary) -> list[StarletteRoute]:
+def _routes(
+    route: Route, handler: Handler, context: AppContext, errors: ErrorBoundary, bodies: BodyBudget
+) -> list[StarletteRoute]:
     """The router's entries for one route: with the prefix and without where it is Smartcar's."""
 
     async def endpoint(raw: StarletteRequest) -> StarletteResponse:
         base, request_id = errors.base(raw.scope), next(errors.request_ids)
-        request = Request(raw, context, request_id, base)
-        return _response(await errors.guarded(route.path, handler(request), request_id, base))
+        request = Request(raw, context, request_id, base, Caller(errors.address(raw.scope), errors.guesses, bodies))
+        return _response(await errors.guarded(route.path, handler(request), request_id, base, lambda: request.caller.address))
 
     paths = [f"/v3{route.path}", route.path] if route.v3 else [route.path]
     return [StarletteRoute(path, endpoint, methods=[route.method]) for path in paths]

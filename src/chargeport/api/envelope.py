@@ -7,16 +7,16 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
-from chargeport.api.absences import STATUS_MISSING_PERMISSION, STATUSES, WORDINGS
 from chargeport.api.provenance import derived_from, shown
 from chargeport.api.response import encode
 from chargeport.signals import wire
 from chargeport.signals.catalogue import BY_KEY
 from chargeport.signals.definition import Permission, Signal, Value
-from chargeport.signals.held import charging_of
+from chargeport.signals.effective import Effective, Unavailability
 from chargeport.signals.places import without_places
-from chargeport.signals.state import Standing, State, stale_at, standing
-from chargeport.store.records import Vehicle, VehicleSeries
+from chargeport.signals.state import State, stale_at
+from chargeport.store.records import Vehicle
+from chargeport.wire.status import STATUS_MISSING_PERMISSION, STATUSES, WORDINGS
 
 _DAY_MS: Final = 86_400_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -76,35 +76,32 @@ def vehicle_resource(vehicle: Vehicle, base: str) -> str:
 
 
 class View:
-    """One reader's view of a car: which permissions, at what time, under which base URL."""
+    """One reader's view of a car: which permissions, under which base URL."""
 
-    __slots__ = ("_base", "_charging", "_now", "_path", "_permissions", "_vehicle")
+    __slots__ = ("_base", "_path", "_permissions", "_vehicle")
 
-    def __init__(self, found: VehicleSeries, permissions: frozenset[Permission], now: int, base: str) -> None:
-        self._vehicle = found.vehicle
-        self._charging = charging_of(found.series)
+    def __init__(self, vehicle: Vehicle, permissions: frozenset[Permission], base: str) -> None:
+        self._vehicle = vehicle
         self._permissions = permissions
-        self._now = now
         self._base = base
-        self._path = f"{base}/v3/vehicles/{found.vehicle.id}/signals"
+        self._path = f"{base}/v3/vehicles/{vehicle.id}/signals"
 
-    def single(self, state: State) -> str:
+    def single(self, found: Effective) -> str:
         """The document of one signal."""
-        return f'{{"data":{self.element(state)},"included":{{"vehicle":{vehicle_resource(self._vehicle, self._base)}}}}}'
+        return f'{{"data":{self.element(found)},"included":{{"vehicle":{vehicle_resource(self._vehicle, self._base)}}}}}'
 
     def included(self) -> str:
         """The vehicle beside the signals."""
         return f'{{"vehicle":{vehicle_resource(self._vehicle, self._base)}}}'
 
-    def element(self, state: State) -> str:
+    def element(self, found: Effective) -> str:
         """One signal as a resource."""
+        state, against = found.state, found.unavailability
         signal = state.signal
         if signal.permission not in self._permissions:
-            heard_at = state.received_at or state.absence_received_at or 0
-            told = _bodiless(STATUS_MISSING_PERMISSION, heard_at, None)
+            told = f'{STATUS_MISSING_PERMISSION}}},"meta":{{}}'  # when something was heard is not to be seen either
         else:
-            stands = standing(state, self._charging, self._now)
-            told = self._true(state) if stands is None else self._untrue(state, stands)
+            told = self._true(state) if against is None else self._untrue(state, against)
         path = f"{self._path}/{signal.code}"
         return f'{_HEADS[signal.key]}{told},"links":{{"self":"{path}","values":"{path}/values"}}}}'
 
@@ -117,14 +114,14 @@ class View:
             f'"source":{quoted(shown(state.source, state.rule))}{derived_from(state.source, state.rule)}{_until(state)}}}'
         )
 
-    def _untrue(self, state: State, stands: Standing) -> str:
+    def _untrue(self, state: State, against: Unavailability) -> str:
         """Status and meta of a value that does not hold, with the last body where that is worth something."""
-        status = STATUSES[stands.reason]
-        if state.value is None or not WORDINGS[stands.reason].keeps_body:
-            return _bodiless(status, stands.since, shown(state.absence_source, state.rule))
+        status = STATUSES[against.reason]
+        if state.value is None or not WORDINGS[against.reason].keeps_body:
+            return _bodiless(status, against.since, shown(state.absence_source, state.rule))
         return (
             f'{status},"body":{self._body(state)}}},"meta":{{"retrievedAt":"{iso(state.received_at or 0)}",'
-            f'"oemUpdatedAt":"{iso(state.observed_at or 0)}","ingestedAt":"{iso(stands.since)}",'
+            f'"oemUpdatedAt":"{iso(state.observed_at or 0)}","ingestedAt":"{iso(against.since)}",'
             f'"source":{quoted(shown(state.source, state.rule))}{derived_from(state.source, state.rule)}{_until(state)}}}'
         )
 

@@ -2,10 +2,11 @@
 
 import logging
 from collections import Counter
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 from starlette.types import Scope
 
+from chargeport.api.guesses import Guesses, WrongCredentialError
 from chargeport.api.links import Links
 from chargeport.api.problems import answer_to, as_problem
 from chargeport.api.response import Response, request_ids
@@ -17,25 +18,46 @@ _log = logging.getLogger("chargeport.api")
 class ErrorBoundary:
     """Shared by the lane and the router, so that both turn errors into the same answers."""
 
-    def __init__(self, links: Links) -> None:
+    def __init__(self, links: Links, guesses: Guesses) -> None:
         self.request_ids = request_ids()
         self.answered: Counter[tuple[str, int]] = Counter()
         """How many answers, by route and status."""
         self.links = links
+        self.guesses = guesses
 
     def base(self, scope: Scope) -> str:
         """The base URL of a request."""
         client = scope.get("client")
         return self.links.base(scope["scheme"], client[0] if client else None, scope["headers"])
 
-    async def guarded(self, route: str, work: Awaitable[Response], request_id: str, base: str) -> Response:
-        """The answer that `work` gives, or the answer to the error that it ends in."""
+    def address(self, scope: Scope) -> str:
+        """The address of who asks, behind a trusted proxy too."""
+        client = scope.get("client")
+        return self.links.client(client[0] if client else None, scope["headers"])
+
+    async def guarded(
+        self, route: str, work: Awaitable[Response], request_id: str, base: str, address: Callable[[], str]
+    ) -> Response:
+        """The answer that `work` gives, or the answer to the error that it ends in; `address` says whose error it is."""
         try:
             answer = await work
+        except WrongCredentialError as wrong:
+            answer = self.refusal(self._counted(wrong, address()), request_id, base)
         except Exception as error:  # noqa: BLE001  (the edge: nothing may leave as a traceback)
             answer = self.refusal(error, request_id, base)
         self.answered[route, answer.status] += 1
         return answer
+
+    def _counted(self, wrong: WrongCredentialError, address: str) -> Problem:
+        """Count a wrong token; where there were too many, that is the answer."""
+        try:
+            self.guesses.check(wrong.credential, address, wrong.identity)
+        except Problem as too_many:
+            return too_many
+        else:
+            return wrong
+        finally:
+            self.guesses.failed(wrong.credential, address, wrong.identity)
 
     def refusal(self, error: Exception, request_id: str, base: str) -> Response:
         """The answer to an error; one of our own making is logged with the request's id."""

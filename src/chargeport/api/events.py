@@ -11,10 +11,11 @@ from chargeport.api.envelope import View
 from chargeport.api.response import encode
 from chargeport.errors import Problem
 from chargeport.signals.definition import Kind, Permission
+from chargeport.signals.effective import Effective, Unavailability
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.state import State
 from chargeport.staleness.expiry import Expiry
-from chargeport.store.records import Change, Vehicle, VehicleSeries
+from chargeport.store.records import Change, Vehicle
 
 RETRY: Final = b"retry: 3000\n"  # milliseconds after which a browser that was cut off comes back
 HEARTBEAT: Final = b": heartbeat\n"
@@ -36,7 +37,7 @@ def data(change: Change, base: str, live_for_ms: int, *, places: bool) -> str:
     If it is a live value, it stands for `live_for_ms`.
     """
     # Told as of its own instant: when a value's time has run out since, that is an event of its own.
-    return _data(change.vehicle_id, _state(change, live_for_ms), change.observed_at, base, places=places)
+    return _data(change.vehicle_id, _of_change(change, live_for_ms), base, places=places)
 
 
 def ending_event(ending: Expiry, base: str, *, places: bool) -> bytes:
@@ -47,7 +48,7 @@ def ending_event(ending: Expiry, base: str, *, places: bool) -> bytes:
 
 def ending_data(ending: Expiry, base: str, *, places: bool) -> str:
     """The same as JSON on one line: the vehicle's id, and the signal as the envelope has it at that moment."""
-    return _data(ending.vehicle_id, ending.state, ending.at, base, places=places)
+    return _data(ending.vehicle_id, ending.effective, base, places=places)
 
 
 def place(position: int) -> bytes:
@@ -61,9 +62,9 @@ def end(problem: Problem) -> bytes:
     return b"event: end\ndata: " + encode(why) + b"\n\n"
 
 
-def _data(vehicle_id: str, state: State, at: int, base: str, *, places: bool) -> str:
-    view = View(VehicleSeries(Vehicle(id=vehicle_id), {}), _EVERYTHING if places else _NO_PLACES, at, base)
-    return f'{{"vehicle":"{vehicle_id}","signal":{view.element(state)}}}'
+def _data(vehicle_id: str, found: Effective, base: str, *, places: bool) -> str:
+    view = View(Vehicle(id=vehicle_id), _EVERYTHING if places else _NO_PLACES, base)
+    return f'{{"vehicle":"{vehicle_id}","signal":{view.element(found)}}}'
 
 
 def _event(change: Change, base: str, places: bool, live_for_ms: int) -> bytes:
@@ -73,14 +74,16 @@ def _event(change: Change, base: str, places: bool, live_for_ms: int) -> bytes:
 _remembered_event: Final = lru_cache(1024)(_event)
 
 
-def _state(change: Change, live_for_ms: int) -> State:
+def _of_change(change: Change, live_for_ms: int) -> Effective:
     """What was known of the signal at the moment of the change, and nothing else."""
     if change.absence is None:
-        return State(
+        state = State(
             change.signal, change.value, change.observed_at, change.observed_at, change.received_at, change.source,
             change.position, live_for_ms=live_for_ms, rule=change.rule,
         )  # fmt: skip
-    return State(
+        return Effective(state)
+    state = State(
         change.signal, source=change.source, absence=change.absence, absence_at=change.observed_at,
         absence_received_at=change.received_at, absence_source=change.source, rule=change.rule,
     )  # fmt: skip
+    return Effective(state, Unavailability(change.absence, change.received_at))

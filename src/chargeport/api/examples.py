@@ -11,9 +11,11 @@ from chargeport.api.envelope import View, vehicle_resource
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.definition import Permission, Signal, Value
+from chargeport.signals.effective import Ranks, effective
 from chargeport.signals.reading import AbsenceReason
 from chargeport.signals.state import State
-from chargeport.store.records import Place, Run, Vehicle, VehicleSeries
+from chargeport.signals.sweep import Step
+from chargeport.store.records import Place, Vehicle
 
 AT: Final = 1_777_629_598_000
 BASE: Final = "http://127.0.0.1:8080"
@@ -26,9 +28,10 @@ def _state(signal: Signal) -> State:
 
 
 def _document(*states: State) -> dict[str, Any]:
-    """The document of the first state, among all of them."""
-    found = VehicleSeries(VEHICLE, {state.signal.key: (state,) for state in states})
-    return msgspec.json.decode(View(found, _EVERYTHING, AT + 5_000, BASE).single(states[0]))  # type: ignore[no-any-return]
+    """The document of the first state's signal, with all of them known."""
+    found = effective(states[0].signal, {state.signal.key: (state,) for state in states}, Ranks(), AT + 5_000)
+    assert found is not None  # noqa: S101  (a state is given)
+    return msgspec.json.decode(View(VEHICLE, _EVERYTHING, BASE).single(found))  # type: ignore[no-any-return]
 
 
 def _single_examples() -> dict[str, Any]:
@@ -56,13 +59,12 @@ def _list_example() -> dict[str, Any]:
 def _history_examples() -> dict[str, Any]:
     """Changes of a number, one of them an absence; then buckets of a number and of a flag."""
     power, charging = BY_CODE["charge-wattage"], BY_CODE["charge-ischarging"]
-    runs = [
-        Run(AT, AT + 60_000, AT + 3_250, "http", 7, 7200),
-        Run(AT + 120_000, AT + 120_000, AT + 123_250, "http", 9, absence=AbsenceReason.UNREADABLE),
-    ]
+    gone_at, reason = AT + 120_000, AbsenceReason.UNREADABLE
+    gone = State(power, source="http", position=9, absence=reason, absence_at=gone_at, absence_received_at=gone_at + 3_250)
+    steps = [Step(AT, State(power, 7200, AT, AT, AT + 3_250, "http", 7), 7200, None), Step(gone_at, gone, None, reason)]
     path = f"{BASE}/v3/vehicles/{VEHICLE.id}/signals/{power.code}/values"
-    cursor = cursors.of_change(Place(runs[-1].observed_at, runs[-1].position))
-    changes = [msgspec.json.decode(values.change(power, run, _EVERYTHING)) for run in runs]
+    cursor = cursors.of_change(Place(gone_at, gone.position))
+    changes = [msgspec.json.decode(values.change(power, step, _EVERYTHING)) for step in steps]
     grid = [_bucket(power, {7200: 600_000, 3600: 300_000}), _bucket(charging, {True: 675_000, False: 225_000})]
     return {
         "changes": _history(changes, path, "", f"?page%5Bcursor%5D={cursor}"),

@@ -10,7 +10,7 @@ from chargeport.api.aggregation import MAX_BUCKETS, Grid, buckets, is_hourly
 from chargeport.api.envelope import iso
 from chargeport.errors import MALFORMED, Problem
 from chargeport.signals.definition import Kind, Permission, Signal
-from chargeport.store.protocols import History
+from chargeport.store.effective_history import EffectiveHistory
 from chargeport.store.records import Place
 
 FROM: Final = "from"
@@ -83,20 +83,13 @@ def _url(path: str, query: paging.Query, cursor: str | None = None) -> str:
 
 
 async def page_of(
-    history: History,
-    vehicle_id: str,
-    signal: Signal,
-    asked: Asked,
-    *,
-    source: str,
-    allowed: frozenset[Permission],
-    now: int,
+    history: EffectiveHistory, vehicle_id: str, signal: Signal, asked: Asked, *, allowed: frozenset[Permission], now: int
 ) -> Page:
-    """The page that is asked for of what a source said, as a reader with these permissions sees it. Raises Problem (400)."""
+    """The page that is asked for, as a reader with these permissions sees it. Raises Problem (400)."""
     if asked.step_ms is None:
-        page = await _changes(history, vehicle_id, signal, asked, allowed, source=source)
+        page = await _changes(history, vehicle_id, signal, asked, allowed)
     else:
-        page = await _stretches(history, vehicle_id, signal, asked, allowed, source=source, now=now)
+        page = await _stretches(history, vehicle_id, signal, asked, allowed, now=now)
     horizon = await history.horizon(vehicle_id, signal)  # last, so that what was folded while it was read is told of
     if horizon is not None and (asked.from_at is None or asked.from_at < horizon.raw_from):
         page = msgspec.structs.replace(page, raw_from=horizon.raw_from)
@@ -104,36 +97,28 @@ async def page_of(
 
 
 async def _stretches(
-    history: History,
-    vehicle_id: str,
-    signal: Signal,
-    asked: Asked,
-    allowed: frozenset[Permission],
-    *,
-    source: str,
-    now: int,
+    history: EffectiveHistory, vehicle_id: str, signal: Signal, asked: Asked, allowed: frozenset[Permission], *, now: int
 ) -> Page:
     after = None if asked.cursor is None else cursors.bucket(asked.cursor)
-    grid = await grid_of(history, vehicle_id, signal, asked, source=source, now=now)
+    grid = await grid_of(history, vehicle_id, signal, asked, now=now)
     if after is not None:
         grid = msgspec.structs.replace(grid, from_at=max(after, grid.from_at))
-    filled = await buckets(history, vehicle_id, signal, grid, asked.size, source=source)
+    filled = await buckets(history, vehicle_id, signal, grid, asked.size)
     behind = None if filled.next_at is None else cursors.of_bucket(filled.next_at)
     return Page([values.bucket(signal, each, grid.step_ms, allowed) for each in filled.found], behind)
 
 
 async def _changes(
-    history: History, vehicle_id: str, signal: Signal, asked: Asked, allowed: frozenset[Permission], *, source: str
+    history: EffectiveHistory, vehicle_id: str, signal: Signal, asked: Asked, allowed: frozenset[Permission]
 ) -> Page:
     after = None if asked.cursor is None else cursors.change(asked.cursor)
-    from_at, to_at, limit = asked.from_at, asked.to_at, asked.size + 1
-    runs = await history.history(vehicle_id, signal, from_at, to_at, source=source, after=after, limit=limit)
-    given = runs[: asked.size]
-    behind = None if len(runs) == len(given) else cursors.of_change(Place(given[-1].observed_at, given[-1].position))
-    return Page([values.change(signal, run, allowed) for run in given], behind)
+    steps = await history.steps(vehicle_id, signal, asked.from_at, asked.to_at, after=after, limit=asked.size + 1)
+    given = steps[: asked.size]
+    behind = None if len(steps) == len(given) else cursors.of_change(Place(given[-1].at, given[-1].state.position))
+    return Page([values.change(signal, step, allowed) for step in given], behind)
 
 
-async def grid_of(history: History, vehicle_id: str, signal: Signal, asked: Asked, *, source: str, now: int) -> Grid:
+async def grid_of(history: EffectiveHistory, vehicle_id: str, signal: Signal, asked: Asked, *, now: int) -> Grid:
     """The stretches that are asked for: from the first change there is, until now, unless said otherwise.
 
     Nothing is said of what lies ahead of the clock. Raises Problem (400) when they are too many.
@@ -141,7 +126,7 @@ async def grid_of(history: History, vehicle_id: str, signal: Signal, asked: Aske
     from_at, until = asked.from_at, now + 1
     assert asked.step_ms is not None  # noqa: S101  (who calls knows that stretches are asked for)
     if from_at is None:
-        from_at = await _first_at(history, vehicle_id, signal, asked.step_ms, until, source=source)
+        from_at = await _first_at(history, vehicle_id, signal, asked.step_ms, until)
     count = len(Grid(asked.step_ms, from_at, until if asked.to_at is None else asked.to_at))
     if count > MAX_BUCKETS:
         raise Problem(
@@ -152,14 +137,14 @@ async def grid_of(history: History, vehicle_id: str, signal: Signal, asked: Aske
     return Grid(asked.step_ms, from_at, until if asked.to_at is None else min(asked.to_at, until))
 
 
-async def _first_at(history: History, vehicle_id: str, signal: Signal, step_ms: int, until: int, *, source: str) -> int:
+async def _first_at(history: EffectiveHistory, vehicle_id: str, signal: Signal, step_ms: int, until: int) -> int:
     """Since when there is anything to say in stretches of this length; `until` when there is nothing."""
     horizon = await history.horizon(vehicle_id, signal)
-    runs = await history.history(vehicle_id, signal, source=source, limit=1)
-    first_at = runs[0].observed_at if runs else until
+    found = await history.first_at(vehicle_id, signal)
+    first_at = until if found is None else found
     if horizon is None or first_at >= horizon.raw_from:
         return first_at
     if not is_hourly(step_ms):
         return horizon.raw_from
-    hours = await history.hours(vehicle_id, signal, 0, horizon.raw_from, source=source, limit=1)
+    hours = await history.hours(vehicle_id, signal, 0, horizon.raw_from, limit=1)
     return hours[0].start if hours else horizon.raw_from

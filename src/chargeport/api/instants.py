@@ -5,7 +5,8 @@ from typing import Final
 
 from chargeport.api.paging import Query
 from chargeport.errors import MALFORMED, Problem
-from chargeport.ingest.times import OLDEST_AT, iso_instant
+from chargeport.ingest.times import OLDEST_AT
+from chargeport.signals import instants
 
 AT: Final = "at"
 MINUTE_MS: Final = 60_000
@@ -15,10 +16,6 @@ LONGEST_MS: Final = 31 * DAY_MS
 
 _DIGITS: Final = re.compile(r"[0-9]{1,15}")
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_DURATION: Final = re.compile(
-    r"P(?=.)(?:([0-9]{1,3})W|(?:([0-9]{1,3})D)?(?:T(?=.)(?:([0-9]{1,4})H)?(?:([0-9]{1,6})M)?(?:([0-9]{1,8})S)?)?)"
-)
-_PARTS_MS: Final = (7 * DAY_MS, DAY_MS, 60 * MINUTE_MS, MINUTE_MS, 1000)
 
 
 def instant(name: str, text: str) -> int:
@@ -29,7 +26,7 @@ def instant(name: str, text: str) -> int:
             raise Problem(MALFORMED, f"{name}: {text!r} looks like seconds: write milliseconds since 1970, or ISO 8601.")
         return at
     whole = f"{text}T00:00Z" if _DAY.fullmatch(text) else text.replace(" ", "+")  # an unescaped plus arrives as a blank
-    at_or_none = iso_instant(whole)
+    at_or_none = instants.instant_ms(whole)
     if at_or_none is None or at_or_none < 0:
         raise Problem(
             MALFORMED,
@@ -51,9 +48,8 @@ def asked_at(query: Query, now: int) -> int | None:
 
 def duration_ms(name: str, text: str) -> int:
     """The duration that a parameter names, in ISO 8601, from a minute to 31 days. Raises Problem (400)."""
-    found = _DURATION.fullmatch(text)
-    length_ms = sum(int(part or 0) * part_ms for part, part_ms in zip(found.groups(), _PARTS_MS, strict=True)) if found else 0
-    if not SHORTEST_MS <= length_ms <= LONGEST_MS:
+    length_ms = instants.duration_ms(text)
+    if length_ms is None or not SHORTEST_MS <= length_ms <= LONGEST_MS:
         raise Problem(
             MALFORMED, f"{name}: {text[:40]!r} is neither raw nor a duration from PT1M to P31D, such as PT15M, PT1H or P1D."
         )

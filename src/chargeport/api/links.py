@@ -34,6 +34,18 @@ class Links:
             scheme, host = _forwarded(scheme, host, headers)
         return self._from_host(scheme, host)
 
+    def trusts(self, client: str) -> bool:
+        """Whether a trusted proxy has this address."""
+        return bool(self._networks) and self._is_trusted(client)
+
+    def client(self, client: str | None, headers: Headers) -> str:
+        """The address of who asks: of several proxies' words, the last one that is not a trusted proxy itself."""
+        if client is None or not self.trusts(client):
+            return client or ""
+        named = b",".join(value for name, value in headers if name == b"x-forwarded-for").decode("latin-1").split(",")
+        addresses = [part.strip() for part in reversed(named) if part.strip()]
+        return next((address for address in addresses if not self._is_trusted(address)), client)
+
     def scheme(self, scheme: str, client: str | None, headers: Headers) -> str:
         """What the client spoke: `https` or `wss` where nobody could read along, as a trusted proxy says it."""
         if self._networks and client is not None and self._is_trusted(client):

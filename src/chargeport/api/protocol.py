@@ -1,113 +1,175 @@
-"""The read lane one floor further down: uvicorn's own HTTP protocol, which answers plain signal reads where their headers end.
+"""HTTP on one connection: uvicorn's protocol, with the lane for plain signal reads and with an end to everything.
 
-What ASGI adds to a request (a scope, a task, two messages) costs more than the read itself. Here the parser has just finished
-the headers; if they are those of a plain read on an idle connection, the lane's answer is written at once. Every other request
-goes on untouched: the lane and the router behind it answer it with the same function.
+What ASGI adds to a request (a scope, a task, two messages) costs more than a read itself. Where the parser has just finished
+the head of a plain read on an idle connection, the lane's answer is written at once. Every other request goes on to the router.
+
+uvicorn trusts its clients. Here a head is bounded in bytes and time, trailers are counted and never merged into the headers, a
+request that names two hosts or two tokens is refused, requests sent ahead of their answers wait as bytes, and whatever is wrong
+gets one answer in our own words before the connection closes. The base class is not part of uvicorn's documented interface:
+pyproject.toml bounds its version above.
 """
 
 import asyncio
 import re
+from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Final, cast
+from typing import Any, Final, cast
 
+import httptools
+from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from chargeport.api.fast_path import FastPath, target
+from chargeport.api.app import WebApp
+from chargeport.api.client_transport import ClientTransport
 from chargeport.api.response import Response
 from chargeport.errors import HEAD_TOO_LARGE, MALFORMED, TOO_SLOW, Problem
 
-if TYPE_CHECKING:
-    from collections.abc import Coroutine
-    from typing import Any
-
 MAX_HEAD_BYTES: Final = 65_536  # of path and headers together: what proxies allow at most
+MAX_TRAILER_BYTES: Final = 8_192  # of trailers; and between two pieces of a body in chunks
 HEAD_WITHIN_S: Final = 10
-STALLED_S: Final = 1.0  # after a stop: who has not read by then what was sent to him is cut off
+PORTION: Final = 8_192  # bytes parsed at once: so few requests can be sent ahead of their answers as objects
+MAX_WAITING_BYTES: Final = 262_144  # sent ahead and not parsed: one read of the loop
 
-# Headers that make a request more than a plain read: it has a body, or wants something of the connection.
 _SPECIAL: Final = re.compile(rb"[%?#]")
+# Headers that make a request more than a plain read: it has a body, or wants something of the connection.
 _NOT_PLAIN: Final = frozenset({b"content-length", b"transfer-encoding", b"expect", b"upgrade", b"connection"})
+_ONCE: Final = (b"host", b"authorization")
+_VERSIONS: Final = ("1.1", "1.0")
+_NO_VERSION: Final = ("0.0", "0.9")  # behind a request line that names none
 
 
 class LaneProtocol(HttpToolsProtocol):
-    """uvicorn's protocol with a short way for signal reads. Needs a FastPath as its application."""
+    """One connection. Needs an WebApp."""
 
-    _has_more = False
-    _in_head = True
-    _head_bytes = 0
-    _began_at = 0.0
-    _answered_at = 0.0
-    _watch: asyncio.TimerHandle | None = None
+    transport: ClientTransport
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin a connection, and look after it: one timer looks again and again, since one a request costs more."""
-        super().connection_made(transport)
-        self._answered_at = self.loop.time()
-        self._watch = self.loop.call_later(self.timeout_keep_alive, self._look_after)
+    def __init__(self, *args: Any, client: ClientTransport, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._client = client
+        self.url = b""
+        self._has_more = False
+        self._in_head = True
+        self._head_bytes = 0
+        self._since = self.loop.time()  # when the last answer was given, or the head began
+        self._framing = 0  # bytes of a body in chunks that are not the body, since its last piece
+        self._trailer = 0
+        self._waiting = b""
+        self._wrong: Problem | None = None  # what is answered last; nothing more is parsed
+        self._running: RequestResponseCycle | None = None
+
+    # The connection
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin a connection."""
+        self._client.attach(cast("asyncio.Transport", transport))
+        self._client.watched = self
+        super().connection_made(self._client)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End a connection."""
-        if self._watch is not None:
-            self._watch.cancel()
+        """End a connection, and whatever still answers on it."""
+        if self._running is not None and not self._running.response_complete:
+            self._running.disconnected = True
+            self._running.message_event.set()
+        self.pipeline.clear()
+        self._waiting = b""
+        self._client.lost()
         super().connection_lost(exc)
 
-    def shutdown(self) -> None:
-        """The server stops: whoever does not read what was sent to him is not waited for as long as the others."""
-        super().shutdown()
-        self.loop.call_later(STALLED_S, self._cut_if_stalled)
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """The client has ended its side: what it asked for is answered still, as far as it can take it."""
+        self._client.has_ended = True
+        if self._client.is_secure or self._is_idle():  # TLS knows no half of a connection
+            return False
+        running = self._running
+        if running is not None and running.response_started and running.chunked_encoding:
+            return False  # a stream: who has gone looks the same as who only listens
+        if self._in_head is False:
+            self._refuse(Problem(MALFORMED, "The connection ended before the body did."))
+        return not self.transport.is_closing()
 
-    def _cut_if_stalled(self) -> None:
-        if self.flow.write_paused:
-            self.transport.abort()
+    def shutdown(self) -> None:
+        """The server stops: close at once what is idle."""
+        if self._is_idle():
+            self.transport.close_now()
+        else:
+            self.cycle.keep_alive = False
+
+    def look(self, now: float) -> None:
+        """Close a connection that asks nothing, or that takes too long to say what it asks."""
+        if not self._in_head or not self._is_idle():
+            return
+        if self._head_bytes and now - self._since >= HEAD_WITHIN_S:
+            self._refuse(Problem(TOO_SLOW, f"Path and headers were not there within {HEAD_WITHIN_S} s."))
+        elif not self._head_bytes and now - self._since >= self.timeout_keep_alive:
+            self.transport.close_now()
+
+    def spare(self) -> int | None:
+        """Spare first who asks nothing, then who has not finished a head, then who has not finished a body."""
+        if self._in_head and self._is_idle():
+            return 2 if self._head_bytes else 1
+        return None if self._in_head or self.cycle.response_started else 3
+
+    # What comes
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came; refuse a head that is too long before it fills the memory."""
+        """Parse what came, in portions; what is sent ahead of an answer waits."""
+        if self._wrong is not None:
+            return
+        if self._waiting:
+            self._keep_waiting(data)
+        elif len(data) <= PORTION:
+            self._parse(data)
+        else:
+            self._waiting = data
+            self._parse_waiting()
+
+    def _keep_waiting(self, data: bytes) -> None:
+        if len(self._waiting) + len(data) > MAX_WAITING_BYTES:
+            self._refuse(Problem(MALFORMED, "Too many requests were sent ahead of their answers."))
+            return
+        self._waiting += data
+        self.flow.pause_reading()
+
+    def _parse_waiting(self) -> None:
+        """Parse what waits, up to where a request begins whose turn has not come."""
+        data, at = self._waiting, 0
+        while at < len(data) and (self._is_idle() or not self._in_head):
+            self._parse(data[at : at + PORTION])
+            at += PORTION
+            if self._client.watched is None or self._wrong is not None or self.transport.is_closing():
+                self._waiting = b""
+                return
+        self._waiting = data[at:]
+        if self._waiting:
+            self.flow.pause_reading()
+
+    def _parse(self, data: bytes) -> None:
         if self._in_head:
             if self._head_bytes == 0:
-                self._began_at = self.loop.time()
+                self._since = self.loop.time()
             self._head_bytes += len(data)
-        super().data_received(data)
-        if self._in_head and self._head_bytes > MAX_HEAD_BYTES:
-            self._refuse(Problem(HEAD_TOO_LARGE, f"Path and headers are more than {MAX_HEAD_BYTES} bytes."))
-
-    def handle_websocket_upgrade(self) -> None:
-        """Hand the connection over; it is not ours any more to look after, and silence is no reason to close it."""
-        if self._watch is not None:
-            self._watch.cancel()
-        super().handle_websocket_upgrade()
-
-    def _look_after(self) -> None:
-        """Close a connection that asks nothing, or that takes too long to say what it asks."""
-        if self.transport.is_closing():
-            return
-        now = self.loop.time()
-        if self._in_head and self._head_bytes and now - self._began_at >= HEAD_WITHIN_S:
-            self._refuse(Problem(TOO_SLOW, f"Path and headers were not there within {HEAD_WITHIN_S} s."))
-        elif self._in_head and not self._head_bytes and now - self._answered_at >= self.timeout_keep_alive and self._is_idle():
-            self.timeout_keep_alive_handler()
         else:
-            self._watch = self.loop.call_later(self.timeout_keep_alive / 2, self._look_after)
+            self._framing += len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            if self._should_upgrade():
+                self.handle_websocket_upgrade()
+        except httptools.HttpParserError as error:
+            found = error.__context__
+            self._refuse(found if isinstance(found, Problem) else Problem(MALFORMED, f"This is not HTTP: {error}."))
+        else:
+            self._check_length(data)
 
-    def _refuse(self, problem: Problem) -> None:
-        """Response in our own words what never became a request, and hang up."""
-        if isinstance(self.app, FastPath) and not self.transport.is_closing() and self._is_idle():
-            answer = self.app.refusal(problem, self.scheme or "http")
-            self.transport.write(_bytes(answer, [*self.server_state.default_headers, (b"connection", b"close")]))
-        self.transport.close()
-
-    def send_400_response(self, msg: str) -> None:
-        """Response what is not HTTP at all."""
-        self._refuse(Problem(MALFORMED, msg))
-
-    def on_response_complete(self) -> None:
-        """Note when the last answer of uvicorn's own way was given."""
-        self._answered_at = self.loop.time()
-        super().on_response_complete()
-
-    def on_message_complete(self) -> None:
-        """What follows is the head of the next request."""
-        self._in_head, self._head_bytes = True, 0
-        super().on_message_complete()
+    def _check_length(self, data: bytes) -> None:
+        """Refuse what is too long before it fills the memory."""
+        if not self._in_head:
+            if self._framing > MAX_TRAILER_BYTES:
+                self._refuse(_trailers_too_long())
+        elif self._head_bytes > MAX_HEAD_BYTES:
+            self._refuse(Problem(HEAD_TOO_LARGE, f"Path and headers are more than {MAX_HEAD_BYTES} bytes."))
+        elif data.endswith(b"\n") and self._head_bytes and self.url and self.parser.get_http_version() in _NO_VERSION:
+            self._refuse(Problem(MALFORMED, "HTTP/0.9 is not spoken here: use HTTP/1.1."))
 
     def on_message_begin(self) -> None:
         """Begin a request; the scope that a plain read does without is made in `_hand_on`."""
@@ -117,7 +179,14 @@ class LaneProtocol(HttpToolsProtocol):
         self._has_more = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Note a header, and whether it makes the request more than a plain read."""
+        """Note a header, and whether it makes the request more than a plain read. Trailers are counted, no more."""
+        if not self._in_head:
+            self._trailer += len(name) + len(value) + 4  # colon, space and the end of the line
+            if self._trailer > MAX_TRAILER_BYTES:
+                raise _trailers_too_long()
+            if name.lower() in _NOT_PLAIN:  # the parser would obey it
+                raise Problem(MALFORMED, f"{name.decode('latin-1')} can't be a trailer.")
+            return
         name = name.lower()
         if name in _NOT_PLAIN:
             self._has_more = True
@@ -125,66 +194,161 @@ class LaneProtocol(HttpToolsProtocol):
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """Response a plain signal read; hand on everything else."""
+        """Answer a plain signal read; hand on everything else."""
         self._in_head = False
-        if not self._is_plain() or not self._answered():
+        self._framing = self._trailer = 0
+        version = self.parser.get_http_version()
+        headers = dict(self.headers)
+        if len(headers) != len(self.headers) or b"host" not in headers or version != "1.1":
+            self._check_head(headers, version)
+        if self._has_more or version != "1.1" or not self._answered(headers):
             self._hand_on()
+
+    def _check_head(self, headers: dict[bytes, bytes], version: str) -> None:
+        """Refuse a head that two servers could read in two ways. Raises Problem."""
+        if version not in _VERSIONS:
+            raise Problem(MALFORMED, f"HTTP/{version} is not spoken here: use HTTP/1.1.")
+        names = [name for name, _ in self.headers]
+        for name in _ONCE:
+            if names.count(name) > 1:
+                raise Problem(MALFORMED, f"The header {name.decode().capitalize()} stands there more than once.")
+        if b"host" not in headers and version == "1.1":
+            raise Problem(MALFORMED, "The header Host is missing: HTTP/1.1 demands it.")
+
+    def _answered(self, headers: dict[bytes, bytes]) -> bool:
+        """Write the lane's answer, if it is a GET with nothing else under way, and the lane has one."""
+        app, url = self.app, self.url
+        if (
+            self.parser.get_method() != b"GET" or not self._is_idle() or self.flow.write_paused
+            or not isinstance(app, WebApp) or app.lane is None or not url.isascii() or _SPECIAL.search(url)
+        ):  # fmt: skip
+            return False
+        client = self.client[0] if self.client else None
+        answer = app.lane.answer(url.decode(), headers, self.scheme or "http", client)
+        if answer is None:
+            return False
+        self.cycle = _ANSWERED
+        self.transport.write(_bytes(answer, self.server_state.default_headers))
+        self.server_state.total_requests += 1
+        return True
 
     def _hand_on(self) -> None:
         """Let uvicorn have the request, in the state in which it would have it."""
+        if self.parser.should_upgrade() and self._should_upgrade() and not self._is_idle():
+            raise Problem(MALFORMED, "A websocket can't begin before the request before it is answered.")
         url, headers, expects = self.url, self.headers, self.expect_100_continue
         super().on_message_begin()
         self.url, self.expect_100_continue = url, expects
         self.headers += headers
         super().on_headers_complete()
 
-    def _is_plain(self) -> bool:
-        """Whether it is a GET of HTTP/1.1 without a body, on a connection that has nothing else under way."""
-        return (
-            not self._has_more
-            and self.parser.get_method() == b"GET"
-            and self.parser.get_http_version() == "1.1"
-            and self._is_idle()
-            and not self.flow.write_paused
-        )
+    def on_body(self, body: bytes) -> None:
+        """Note a piece of the body."""
+        self._framing = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """What follows is the head of the next request."""
+        self._in_head, self._head_bytes = True, 0
+        super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over: silence is no reason any more to close it."""
+        self._client.watched = None
+        super().handle_websocket_upgrade()
+
+    # What is answered
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, _Answering(app, cycle))
+
+    def on_response_complete(self) -> None:
+        """The answer of the router is given: go on with what waits behind it."""
+        self.server_state.total_requests += 1
+        self._since = self.loop.time()
+        if self.transport.is_closing():
+            self.pipeline.clear()
+            return
+        if not self._client.has_ended:
+            self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        elif self._wrong is not None:
+            self._write_refusal(self._wrong)
+        elif self._waiting:
+            self._parse_waiting()
+        if self._client.has_ended and self._is_idle():
+            self.transport.close()
 
     def _is_idle(self) -> bool:
-        """Whether the request before has been answered, if there was one."""
+        """Whether every request has been answered."""
         cycle: RequestResponseCycle | None = self.cycle
         return cycle is None or cycle.response_complete
 
-    def _answered(self) -> bool:
-        """Write the lane's answer, if the path is one of its own and the store needs no waiting for."""
-        lane, url = self.app, self.url
-        if not isinstance(lane, FastPath) or not lane.is_immediate or not url.isascii() or _SPECIAL.search(url):
-            return False
-        found = target(url.decode())
-        if found is None:
-            return False
-        client = self.client[0] if self.client else None
-        answer = _at_once(lane.answer(self.headers, self.scheme or "http", client, *found))
-        if answer is None:
-            lane.is_immediate = False  # a store behind a socket: asking it twice would cost more than the lane saves
-            return False
-        self.cycle = cast("RequestResponseCycle", _ANSWERED)
-        self.transport.write(_bytes(answer, self.server_state.default_headers))
-        self.server_state.total_requests += 1
-        self._answered_at = self.loop.time()
-        return True
+    def _refuse(self, problem: Problem) -> None:
+        """Answer in our own words what is no request, once what was asked before it is answered, and close."""
+        if self._wrong is not None or self.transport.is_closing():
+            return
+        self._wrong, self._waiting = problem, b""
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and not cycle.response_complete and cycle.more_body:  # its own body is wrong
+            if cycle is not self._running:
+                self.pipeline.popleft()
+                self.cycle = self.pipeline[0][0] if self.pipeline else self._running  # type: ignore[assignment]  # it runs
+            elif cycle.response_started:
+                return
+            else:
+                cycle.disconnected = True
+                cycle.message_event.set()
+                self._write_refusal(problem)
+                return
+        if self._is_idle():
+            self._write_refusal(problem)
+        else:
+            self.flow.pause_reading()
+
+    def _write_refusal(self, problem: Problem) -> None:
+        if isinstance(self.app, WebApp):
+            self.transport.write(refusal_bytes(self.app, problem, self.scheme or "http", self.server_state.default_headers))
+        self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is not HTTP at all."""
+        self._refuse(Problem(MALFORMED, msg))
+
+
+class _Answering:
+    """Announces with the answer that the connection closes, where the answer comes before the end of the body."""
+
+    def __init__(self, app: ASGI3Application, cycle: RequestResponseCycle) -> None:
+        self._app = app
+        self._cycle = cycle
+        self._send: ASGISendCallable = cycle.send
+
+    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        self._send = send
+        await self._app(scope, receive, self._begin)
+
+    async def _begin(self, message: ASGISendEvent) -> None:
+        if self._cycle.more_body and message["type"] == "http.response.start":
+            self._cycle.keep_alive = False
+        await self._send(message)
 
 
 # What uvicorn looks at of a request that is over, when the next one or the end of the connection comes.
-_ANSWERED: Final = SimpleNamespace(response_complete=True, message_event=asyncio.Event())
+_ANSWERED: Final = cast("RequestResponseCycle", SimpleNamespace(response_complete=True, message_event=asyncio.Event()))
 
 
-def _at_once(work: "Coroutine[Any, Any, Response]") -> Response | None:
-    """The result of a coroutine that need not wait for anything; None if it does."""
-    try:
-        work.send(None)
-    except StopIteration as done:
-        return done.value  # type: ignore[no-any-return]
-    work.close()
-    return None
+def _trailers_too_long() -> Problem:
+    return Problem(HEAD_TOO_LARGE, f"The trailers of the body are more than {MAX_TRAILER_BYTES} bytes.")
+
+
+def refusal_bytes(
+    app: WebApp, problem: Problem, scheme: str = "http", default_headers: Sequence[tuple[bytes, bytes]] = ()
+) -> bytes:
+    """The answer to what never became a request, after which the connection closes."""
+    return _bytes(app.refusal(problem, scheme), [*default_headers, (b"connection", b"close")])
 
 
 def _bytes(answer: Response, default_headers: list[tuple[bytes, bytes]]) -> bytes:

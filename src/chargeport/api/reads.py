@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from typing import Any, Final
+from urllib.parse import quote
 
 import msgspec
 
@@ -15,12 +16,14 @@ from chargeport.clock import Clock
 from chargeport.errors import MALFORMED, PERMISSION, SIGNAL_NOT_FOUND, VEHICLE_NOT_FOUND, Problem
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.definition import Permission, Signal
-from chargeport.signals.held import held
-from chargeport.signals.state import State
+from chargeport.signals.effective import DERIVED, Effective, Ranks, effective
+from chargeport.signals.ranks import of_source
 from chargeport.store.protocols import Store
 from chargeport.store.records import Vehicle, VehicleSeries
 
 _BY_CODE_ORDER: Final = sorted(CATALOGUE, key=lambda signal: signal.code)
+SOURCE: Final = "source"
+MAX_SOURCE: Final = 128
 _GROUPS: Final = {signal.group.lower(): signal.group for signal in CATALOGUE}
 
 
@@ -60,11 +63,11 @@ class Reads:
         at = asked_at(ask.query, self._clock.now()) if ask.query else None
         if ask.code is None:
             return await self._all(ask, permissions, at)
-        found, state = await self.known(ask, permissions, at)
-        return View(found, permissions, self._clock.now() if at is None else at, ask.base).single(state)
+        vehicle, found = await self.known(ask, permissions, at)
+        return View(vehicle, permissions, ask.base).single(found)
 
-    async def known(self, ask: Ask, permissions: frozenset[Permission], at: int | None = None) -> tuple[VehicleSeries, State]:
-        """What is known of the signal that is asked for, now or at an instant. Raises Problem (403, 404)."""
+    async def known(self, ask: Ask, permissions: frozenset[Permission], at: int | None = None) -> tuple[Vehicle, Effective]:
+        """What counts of the signal that is asked for, now or at an instant. Raises Problem (403, 404)."""
         code = ask.code or ""
         signal = BY_CODE.get(code)
         if signal is None:
@@ -79,10 +82,12 @@ class Reads:
             raise _no_vehicle()
         if signal.permission not in permissions:
             raise Problem(PERMISSION, f"Reading {code} needs the permission {signal.permission}.")
-        state = held(found.series, signal, self._clock.now() if at is None else at)
-        if state is None:
-            raise Problem(SIGNAL_NOT_FOUND, _never(code, at))
-        return found, state
+        source = source_asked(ask.query) if ask.query else None
+        series = found.series if source is None else of_source(found.series, source)
+        counts = effective(signal, series, self._store.readings.ranks, self._clock.now() if at is None else at)
+        if counts is None:
+            raise Problem(SIGNAL_NOT_FOUND, _never(code, at, source))
+        return found.vehicle, counts
 
     async def _all(self, ask: Ask, permissions: frozenset[Permission], at: int | None) -> str:
         found = await (
@@ -91,17 +96,16 @@ class Reads:
         if found is None:
             raise _no_vehicle()
         now = self._clock.now() if at is None else at
-        states = list(_chosen(found, ask.query, now))
-        view = View(found, permissions, now, ask.base)
+        chosen = list(_chosen(found, ask.query, self._store.readings.ranks, now))
+        view = View(found.vehicle, permissions, ask.base)
         path = f"{ask.base}/v3/vehicles/{ask.vehicle_id}/signals"
-        page = paging.asked(ask.query, default_size=max(len(states), 1), max_size=paging.MAX_SIZE)
-        shown = states[page.offset : page.offset + page.size]
+        page = paging.asked(ask.query, default_size=max(len(chosen), 1), max_size=paging.MAX_SIZE)
+        shown = chosen[page.offset : page.offset + page.size]
         if paging.is_asked(ask.query):
-            meta, links = paging.meta(page, len(states)), paging.links(path, page, len(states), ask.query)
+            meta, links = paging.meta(page, len(chosen)), paging.links(path, page, len(chosen), ask.query)
         else:
-            of_then = "" if at is None else f"?{AT}={at}"
-            meta, links = paging.whole(len(states)), {"self": path + of_then}
-        data = ",".join([view.element(state) for state in shown])
+            meta, links = paging.whole(len(chosen)), {"self": path + _of_then(ask.query, at)}
+        data = ",".join([view.element(each) for each in shown])
         return f'{{"data":[{data}],"meta":{paging.text(meta)},"links":{paging.text(links)},"included":{view.included()}}}'
 
     async def vehicle(self, vehicle_id: str) -> Vehicle:
@@ -126,7 +130,25 @@ def _matches(wanted: bytes, tag: bytes) -> bool:
     return tag in tags or tags == [b"*"]
 
 
-def _never(code: str, at: int | None) -> str:
+def source_asked(query: paging.Query) -> str | None:
+    """The source whose series alone is asked for. What is derived may be named with its rule, as `meta.source` has it."""
+    name = dict(query).get(SOURCE)
+    if name is not None and not 0 < len(name) <= MAX_SOURCE:
+        raise Problem(MALFORMED, f"{SOURCE}: the name of a source has 1 to {MAX_SOURCE} characters: coverage lists the names.")
+    return DERIVED if name is not None and name.startswith(f"{DERIVED}:") else name
+
+
+def _of_then(query: paging.Query, at: int | None) -> str:
+    """The part of a link that keeps the instant and the source that were asked for."""
+    source = dict(query).get(SOURCE)
+    asked = [] if at is None else [f"{AT}={at}"]
+    asked += [] if source is None else [f"{SOURCE}={quote(source)}"]
+    return "?" * bool(asked) + "&".join(asked)
+
+
+def _never(code: str, at: int | None, source: str | None) -> str:
+    if source is not None:
+        return f"{code} was not known from the source {source[:MAX_SOURCE]!r}: coverage lists who reports what."
     if at is None:
         return f"{code} was never reported for this vehicle: no source has sent it yet."
     return (
@@ -139,14 +161,15 @@ def _no_vehicle() -> Problem:
     return Problem(VEHICLE_NOT_FOUND, "No vehicle with this id is known to this server.")
 
 
-def _chosen(found: VehicleSeries, query: tuple[tuple[str, str], ...], now: int) -> Iterator[State]:
-    """The states that the filters leave, sorted by code."""
+def _chosen(found: VehicleSeries, query: paging.Query, ranks: Ranks, now: int) -> Iterator[Effective]:
+    """What counts of the signals that the filters leave, sorted by code."""
     paging.only_filters(query, "filter[group]", "filter[code]")
-    wanted = _wanted(dict(query))
+    wanted, source = _wanted(dict(query)), source_asked(query)
+    series = found.series if source is None else of_source(found.series, source)
     for signal in _BY_CODE_ORDER:
-        state = held(found.series, signal, now)
-        if state is not None and (wanted is None or signal in wanted):
-            yield state
+        counts = effective(signal, series, ranks, now) if wanted is None or signal in wanted else None
+        if counts is not None:
+            yield counts
 
 
 def _wanted(query: dict[str, str]) -> set[Signal] | None:

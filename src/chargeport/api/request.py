@@ -1,15 +1,19 @@
 """A request as a route sees it, and what every route needs to answer it."""
 
+from typing import NamedTuple
+
 import msgspec
 from starlette.requests import Request as StarletteRequest
 
 from chargeport.api.access import Access
+from chargeport.api.body_budget import BodyBudget
+from chargeport.api.guesses import Guesses
 from chargeport.api.reads import Reads
 from chargeport.api.sign_in import SignIn
 from chargeport.api.tail import Tail
 from chargeport.clock import Clock
 from chargeport.errors import PERMISSION, Problem
-from chargeport.ingest.pipeline import Intake
+from chargeport.ingest.pipeline import Pipeline
 from chargeport.settings import Settings
 from chargeport.signals.definition import Permission
 from chargeport.store.protocols import Store
@@ -25,14 +29,25 @@ class AppContext(msgspec.Struct, frozen=True):
     clock: Clock
     settings: Settings
     tail: Tail
-    intake: Intake
+    pipeline: Pipeline
     sign_in: SignIn
+
+
+class Caller(NamedTuple):
+    """Who asks, before anything was shown: an address, and the count of what was wrong."""
+
+    address: str
+    guesses: Guesses
+    bodies: BodyBudget
 
 
 class Request:
     """One request: its parts in our terms, its answer's id and base URL."""
 
-    def __init__(self, raw: StarletteRequest, context: AppContext, request_id: str, base: str) -> None:
+    def __init__(self, raw: StarletteRequest, context: AppContext, request_id: str, base: str, caller: Caller) -> None:
+        self.caller = caller
+        self.is_authorized = False
+        """Whether a token was shown that is good."""
         self.raw = raw
         self.context = context
         self.request_id = request_id
@@ -63,7 +78,9 @@ class Request:
 
     async def grant(self) -> Grant:
         """Who asks. Raises Problem (401)."""
-        return await self.context.access.grant(self.header(b"authorization"))
+        grant = await self.context.access.grant(self.header(b"authorization"))
+        self.is_authorized = True
+        return grant
 
     async def allowed(self, permission: Permission) -> Grant:
         """Who asks, if the application has this permission. Raises Problem (401, 403)."""

@@ -6,6 +6,7 @@ from typing import Final
 
 from starlette.requests import ClientDisconnect
 
+from chargeport.api.body_budget import Held
 from chargeport.api.request import Request
 from chargeport.errors import MALFORMED, TOO_LARGE, TOO_SLOW, UNSUPPORTED_MEDIA, Problem
 
@@ -17,18 +18,25 @@ _GZIP: Final = zlib.MAX_WBITS | 16
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:
-    """The body, unpacked if it is gzip, never more than `max_bytes`. Raises Problem (400, 413, 415)."""
+    """The body, unpacked if it is gzip, never more than `max_bytes`. Raises Problem (400, 408, 413, 415, 503).
+
+    What a caller sends who has shown no token counts against a budget that all such callers share.
+    """
     encoding = (request.header(b"content-encoding") or b"identity").decode("latin-1").strip().lower()
     if encoding not in ("identity", "gzip", "x-gzip"):
         raise Problem(UNSUPPORTED_MEDIA, f"The content encoding {encoding[:40]!r} is not understood: use gzip or none.")
     length = request.header(b"content-length") or b"0"
     if length.isdigit() and int(length[:20]) > max_bytes:
         raise _too_large(max_bytes)
-    body = await _received(request, max_bytes)
+    if request.is_authorized:
+        body = await _received(request, max_bytes, None)
+    else:
+        with request.caller.bodies.held(request.caller.address) as held:
+            body = await _received(request, max_bytes, held)
     return body if encoding == "identity" else _unpacked(body, max_bytes)
 
 
-async def _received(request: Request, max_bytes: int) -> bytes:
+async def _received(request: Request, max_bytes: int, held: Held | None) -> bytes:
     """The body as it came."""
     chunks, size = [], 0
     try:
@@ -37,6 +45,8 @@ async def _received(request: Request, max_bytes: int) -> bytes:
                 size += len(chunk)
                 if size > max_bytes:
                     raise _too_large(max_bytes)
+                if held is not None:
+                    held.add(len(chunk))
                 chunks.append(chunk)
     except ClientDisconnect:
         raise Problem(MALFORMED, "The connection ended before the body did.") from None

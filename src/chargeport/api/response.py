@@ -15,6 +15,7 @@ _ALWAYS: Final[tuple[Header, ...]] = (
     (b"cache-control", b"private, no-cache"),
     (b"vary", b"authorization, host, sc-user-id"),
     (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),  # a path names a vehicle
 )
 # A stream is of its moment: nothing may keep it, and no proxy may hold it back to fill a buffer.
 _STREAMED: Final[tuple[Header, ...]] = (

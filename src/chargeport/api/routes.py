@@ -11,12 +11,12 @@ import msgspec
 from chargeport.api import (
     connections,
     cursors,
-    fast_path,
     health,
     history,
     ingest,
     ingest_dialect,
     instants,
+    lane,
     paging,
     session,
     signals,
@@ -124,7 +124,7 @@ ROUTES: Final = (
         v3=True, summary="Read one vehicle", answer="VehicleDocument", parameters=(_USER,), errors=_VEHICLE,
     ),
     Route(
-        method="GET", path=fast_path.ALL, name="listSignals", tag="Signals", handler=signals.read_signals, v3=True,
+        method="GET", path=lane.ALL, name="listSignals", tag="Signals", handler=signals.read_signals, v3=True,
         summary="Read all signals of a vehicle",
         detail="Every signal that has a value or a known error, sorted by code, on one page unless a page is asked for.",
         answer="SignalList", errors=(MALFORMED, *_VEHICLE),
@@ -135,13 +135,13 @@ ROUTES: Final = (
         ),
     ),
     Route(
-        method="GET", path=fast_path.ONE, name="getSignal", tag="Signals", handler=signals.read_signal, v3=True,
+        method="GET", path=lane.ONE, name="getSignal", tag="Signals", handler=signals.read_signal, v3=True,
         summary="Read one signal",
         detail="A signal that has no value to show as true is answered with status ERROR and the reason, and the last body.",
         answer="SignalDocument", parameters=(_AT, *_CONDITIONAL), errors=(MALFORMED, *_VEHICLE, PERMISSION, SIGNAL_NOT_FOUND),
     ),
     Route(
-        method="GET", path=f"{fast_path.ONE}/values", name="listValues", tag="Signals", handler=signals.read_values, v3=True,
+        method="GET", path=f"{lane.ONE}/values", name="listValues", tag="Signals", handler=signals.read_values, v3=True,
         summary="Read the history of a signal",
         detail="Its changes by time of observation, newest last; an absence has a status instead of a body. With a resolution"
         " what it was like in stretches of that length, aligned to 1970 in UTC: numbers weighted by the time for which they"
@@ -262,7 +262,7 @@ ROUTES: Final = (
         summary="Is the process alive?", answer="Health",
     ),
     Route(
-        method="GET", path="/readyz", name="getReadiness", tag="Operation", handler=health.readyz, open=True,
+        method="GET", path="/readyz", name="getReadiness", tag="Operation", open=True,
         summary="Can it read and write its store?", answer="Health", errors=(UNAVAILABLE,),
     ),
     Route(

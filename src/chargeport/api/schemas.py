@@ -107,8 +107,15 @@ def _signal_resource() -> Schema:
         {"body": {"anyOf": [ref(body_name(signal)) for signal in CATALOGUE]}},
     )
     meta = record(
-        {"ingestedAt": INSTANT},
-        {"retrievedAt": INSTANT, "oemUpdatedAt": INSTANT, "staleAt": INSTANT, "source": TEXT, "derivedFrom": listed(TEXT)},
+        {},
+        {
+            "ingestedAt": INSTANT,
+            "retrievedAt": INSTANT,
+            "oemUpdatedAt": INSTANT,
+            "staleAt": INSTANT,
+            "source": TEXT,
+            "derivedFrom": listed(TEXT),
+        },
     )
     return _resource("signal", attributes, meta=meta, links=record({"self": _URI, "values": _URI}))
 

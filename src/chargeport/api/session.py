@@ -4,8 +4,9 @@ A request here changes something because of a cookie, so it has to come from the
 other site's script can send, from the same origin.
 """
 
+from collections.abc import Coroutine
 from http.cookies import CookieError, SimpleCookie
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -14,11 +15,13 @@ from chargeport.api.request import Request
 from chargeport.api.request_body import read_body
 from chargeport.api.response import Header, Response, answer, json_answer
 from chargeport.api.sign_in import SESSION_MS, TOKEN_LIFE_S, Guest
-from chargeport.errors import ACCESS_DENIED, MALFORMED, Problem
+from chargeport.errors import ACCESS_DENIED, MALFORMED, UNAUTHORIZED, Problem
 
 COOKIE: Final = "chargeport_session"
 MARK: Final = b"x-chargeport-page"
 MAX_BYTES: Final = 8192
+PASSWORD: Final = "password"  # noqa: S105  (what it is called)
+LINK: Final = "link"
 _NO_STORE: Final[Header] = (b"pragma", b"no-cache")
 
 T = TypeVar("T")
@@ -42,11 +45,11 @@ async def sign_in(request: Request) -> Response:
     """Begin a session, and set its cookie."""
     _check_origin(request)
     given = await _body(request, Credentials)
-    people = request.context.sign_in
+    people, guest = request.context.sign_in, _guest(request)
     if given.link is not None:
-        secret, session = await people.by_link(given.link, _guest(request))
+        secret, session = await _counted(request, LINK, "", people.by_link(given.link, guest))
     elif given.name is not None and given.password is not None:
-        secret, session = await people.by_password(given.name, given.password, _guest(request))
+        secret, session = await _counted(request, PASSWORD, given.name, people.by_password(given.name, given.password, guest))
     else:
         raise Problem(MALFORMED, "Send link, or name and password.")
     return json_answer(200, {"user": session.user}, request.request_id, [_NO_STORE, _cookie(request, secret)])
@@ -60,7 +63,7 @@ async def page_token(request: Request) -> Response:
     headers = [_NO_STORE]
     token, user = None, None
     if wish.share is not None:
-        token = await people.share_token(wish.share, _guest(request))
+        token = await _counted(request, LINK, "", people.share_token(wish.share))
     elif (secret := _secret(request)) is not None and (found := await people.session(secret)) is not None:
         session, is_refreshed = found
         token, user = await people.page_token(), session.user
@@ -77,6 +80,24 @@ async def sign_out(request: Request) -> Response:
     if secret is not None:
         await request.context.sign_in.end(secret)
     return answer(204, b"", request.request_id, _cookie(request, "", max_age_s=0))
+
+
+async def _counted(request: Request, credential: str, identity: str, attempt: Coroutine[Any, Any, T]) -> T:
+    """What an attempt gives, if its address and name have not failed too often. Raises Problem (401, 429)."""
+    address, guesses = request.caller.address, request.caller.guesses
+    try:
+        guesses.check(credential, address, identity)
+    except Problem:
+        attempt.close()
+        raise
+    try:
+        found = await attempt
+    except Problem as problem:
+        if problem.kind is UNAUTHORIZED:
+            guesses.failed(credential, address, identity)
+        raise
+    guesses.succeeded(address, identity)
+    return found
 
 
 def _check_origin(request: Request) -> None:
@@ -100,8 +121,7 @@ async def _body(request: Request, kind: type[T]) -> T:
 
 
 def _guest(request: Request) -> Guest:
-    client = request.raw.client
-    return Guest((request.header(b"user-agent") or b"").decode("latin-1"), client.host if client else "unknown")
+    return Guest((request.header(b"user-agent") or b"").decode("latin-1"), request.caller.address)
 
 
 def _secret(request: Request) -> str | None:

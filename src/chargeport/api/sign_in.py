@@ -13,7 +13,7 @@ import argon2
 
 from chargeport.api.access import Access, hashed, new_secret
 from chargeport.clock import Clock
-from chargeport.errors import RATE_LIMITED, UNAUTHORIZED, ConflictError, NotFoundError, Problem
+from chargeport.errors import UNAUTHORIZED, ConflictError, NotFoundError, Problem
 from chargeport.signals.definition import READS
 from chargeport.store.protocols import Store
 from chargeport.store.records import Application, Connection, Vehicle
@@ -25,9 +25,6 @@ LINK_MS: Final = 86_400_000
 TOKEN_LIFE_S: Final = 300
 MIN_PASSWORD: Final = 8
 MAX_PASSWORD: Final = 1024
-MAX_FAILURES: Final = 5  # in FAILURES_MS, by address or by name; then nobody may try until the first is that old
-FAILURES_MS: Final = 300_000
-MAX_REMEMBERED: Final = 10_000
 FIRST_USER: Final = "owner"
 SHARED_WITH: Final = "share"
 
@@ -45,31 +42,6 @@ class Guest(NamedTuple):
     address: str
 
 
-class Failures:
-    """Counts wrong passwords and links by address and by name."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._at: dict[str, list[int]] = {}
-
-    def check(self, *keys: str) -> None:
-        """Raise Problem (429) where one of these has failed too often."""
-        now = self._clock.now()
-        for key in keys:
-            recent = [at for at in self._at.get(key, ()) if now - at < FAILURES_MS]
-            if len(recent) >= MAX_FAILURES:
-                wait_s = max(1, (recent[0] + FAILURES_MS - now) // 1000)
-                raise Problem(RATE_LIMITED, f"Too many attempts failed: try again in {wait_s} s.", retry_after_s=wait_s)
-
-    def add(self, *keys: str) -> None:
-        """Note a failure of each of these."""
-        now = self._clock.now()
-        if len(self._at) >= MAX_REMEMBERED:
-            self._at = {key: each for key, each in self._at.items() if now - each[-1] < FAILURES_MS}
-        for key in keys:
-            self._at[key] = [*self._at.get(key, ())[-MAX_FAILURES + 1 :], now]
-
-
 class SignIn:
     """Who is signed in to the page, and how people come to be."""
 
@@ -79,7 +51,6 @@ class SignIn:
         self._clock = clock
         self._passwords = argon2.PasswordHasher()
         self._hashing = asyncio.Semaphore(2)  # each takes 64 MiB and a tenth of a second
-        self._failures = Failures(clock)
         self._nobody: str | None = None
 
     # People
@@ -123,25 +94,20 @@ class SignIn:
     # Sessions
 
     async def by_link(self, secret: str, guest: Guest) -> tuple[str, PageSession]:
-        """Sign in by a one-time link: the session's secret, and the session. Raises Problem (401, 429)."""
-        self._failures.check(f"address {guest.address}")
+        """Sign in by a one-time link: the session's secret, and the session. Raises Problem (401)."""
         user = await self._store.sign_in.use_link(hashed(secret), self._clock.now())
         if user is None or await self._store.sign_in.user(user) is None:
-            self._failures.add(f"address {guest.address}")
             raise Problem(UNAUTHORIZED, _LINK_OVER)
         return await self._begin(user, guest)
 
     async def by_password(self, name: str, password: str, guest: Guest) -> tuple[str, PageSession]:
-        """Sign in by name and password. Takes as long whether the name or the password is wrong. Raises Problem (401, 429)."""
-        keys = (f"address {guest.address}", f"name {name[:200]}")
-        self._failures.check(*keys)
+        """Sign in by name and password. Takes as long whether the name or the password is wrong. Raises Problem (401)."""
         user = await self._store.sign_in.user(name)
         if self._nobody is None:
             self._nobody = await self._hash(secrets.token_urlsafe())
         stored = self._nobody if user is None or user.password_hash is None else user.password_hash
         right = len(password) <= MAX_PASSWORD and await self._verify(stored, password)
         if user is None or user.password_hash is None or not right:
-            self._failures.add(*keys)
             raise Problem(UNAUTHORIZED, _WRONG)
         return await self._begin(name, guest)
 
@@ -198,14 +164,12 @@ class SignIn:
         await self._store.access.revoke_application(client_id, self._clock.now())
         return True
 
-    async def share_token(self, secret: str, guest: Guest) -> str:
-        """A token with which whoever has a share link reads its car, for a few minutes. Raises Problem (401, 429)."""
-        self._failures.check(f"address {guest.address}")
+    async def share_token(self, secret: str) -> str:
+        """A token with which whoever has a share link reads its car, for a few minutes. Raises Problem (401)."""
         link = await self._store.sign_in.share(hashed(secret))
         now = self._clock.now()
         found = None if link is None else await self._store.access.application(link.client_id)
         if link is None or found is None or found[0].revoked_at is not None or (link.expires_at or now + 1) <= now:
-            self._failures.add(f"address {guest.address}")
             raise Problem(UNAUTHORIZED, _SHARE_OVER)
         return await self._access.issue_token(found[0], TOKEN_LIFE_S)
 

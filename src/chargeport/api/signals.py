@@ -1,11 +1,11 @@
 """The signal reads as ordinary routes: what the lane leaves, such as queries, answered by the same function; and history."""
 
 from chargeport.api.history import Asked, document, page_of
-from chargeport.api.reads import Ask, conditional
+from chargeport.api.reads import Ask, conditional, source_asked
 from chargeport.api.request import Request
 from chargeport.api.response import Response
 from chargeport.api.vehicles import permissions
-from chargeport.signals.held import recorded
+from chargeport.store.effective_history import EffectiveHistory
 
 
 async def read_signals(request: Request) -> Response:
@@ -22,11 +22,10 @@ async def read_values(request: Request) -> Response:
     """A page of a signal's history."""
     allowed = await permissions(request)
     ask = _ask(request, request.path("code"))
-    found, state = await request.context.reads.known(ask, allowed)
-    signal, source = state.signal, recorded(found.series, state.signal)
-    asked = Asked.of(request.query)
-    history, now = request.context.store.history, request.context.clock.now()
-    page = await page_of(history, ask.vehicle_id, signal, asked, source=source, allowed=allowed, now=now)
+    _, found = await request.context.reads.known(ask, allowed)
+    signal, asked = found.state.signal, Asked.of(request.query)
+    history = EffectiveHistory(request.context.store, source_asked(request.query))
+    page = await page_of(history, ask.vehicle_id, signal, asked, allowed=allowed, now=request.context.clock.now())
     path = f"{request.base}/v3/vehicles/{ask.vehicle_id}/signals/{signal.code}/values"
     return conditional(document(page, signal, asked, path, request.query).encode(), ask)
 

@@ -1,7 +1,8 @@
 """`POST /ingest/smartcar`: Smartcar's own webhooks in. VERIFY is answered, everything else must be signed.
 
-What is signed and how: docs.smartcar.com, payload and callback verification; recorded payloads agree. A challenge is signed for
-anybody who asks, with the key that events are signed with: so none is signed that could be an event itself.
+What is signed and how: docs.smartcar.com, payload and callback verification; recorded payloads agree. The signature is of the
+raw bytes and is checked before anything is decoded. A challenge is signed for anybody who asks, with the key that events are
+signed with: so none is signed that could be an event itself.
 """
 
 import hashlib
@@ -12,20 +13,27 @@ from typing import Any, Final
 
 import msgspec
 
-from chargeport.api import ingest_dialect as pushes
+from chargeport.api.ingest import answer
+from chargeport.api.ingest_dialect import delivery
 from chargeport.api.request import Request
 from chargeport.api.request_body import read_body
 from chargeport.api.response import Response, json_answer
-from chargeport.errors import INVALID_PATH, MALFORMED, UNAUTHORIZED, ConflictError, Problem
+from chargeport.errors import INVALID_PATH, MALFORMED, TOO_LARGE, UNAUTHORIZED, ConflictError, Problem
+from chargeport.ingest.batch import Batch
+from chargeport.ingest.issues import issue_of
 from chargeport.ingest.vehicle_names import new_vehicle
+from chargeport.signals.violation import Rule
 from chargeport.store.protocols import Store
 
 DIALECT: Final = "smartcar"
 SIGNATURE: Final = b"sc-signature"
+MAX_UNSIGNED: Final = 8_192  # bytes of a body without a signature: a VERIFY has 2,000 at the most
 CHALLENGE: Final = re.compile(r"[A-Za-z0-9._~+/=-]{1,1024}")  # no brackets: an event is a JSON object
 VERIFY: Final = "VERIFY"
 EVENTS: Final = ("VEHICLE_STATE", "VEHICLE_ERROR")
 YEARS: Final = range(1900, 2101)
+
+_DIGEST: Final = re.compile(rb"[0-9a-f]{64}")
 
 
 class _Event(msgspec.Struct, frozen=True, rename="camel"):
@@ -37,34 +45,68 @@ class _Event(msgspec.Struct, frozen=True, rename="camel"):
     payload: Any = None
     meta: Any = None
 
+    @property
+    def is_verify(self) -> bool:
+        """Whether Smartcar asks if this is the application's server."""
+        return VERIFY in (self.event_type, str(self.event_name).upper())
+
 
 async def ingest_smartcar(request: Request) -> Response:
-    """Response a VERIFY; take in a VEHICLE_STATE or VEHICLE_ERROR whose signature is right, 200 once it is on disk."""
+    """Answer a VERIFY; store an event whose signature is right: 200 once it is on disk, or kept as an issue."""
     key = request.context.settings.smartcar.management_token
     if not key:
         raise Problem(INVALID_PATH, "Smartcar's webhooks are not taken here: set [smartcar] management_token.")
-    body = await read_body(request, request.context.settings.ingest.max_bytes)
-    event = _read(body)
-    if VERIFY in (event.event_type, str(event.event_name).upper()):
+    body, is_signed = await _read(request, key)
+    event = _event(body) if is_signed or len(body) <= MAX_UNSIGNED else None
+    if event is not None and event.is_verify:
         return _verified(request, key, _member(event.data, "challenge") or _member(event.payload, "challenge"))
-    if not hmac.compare_digest(_signature(key, body), (request.header(SIGNATURE) or b"").strip().lower()):
-        raise Problem(UNAUTHORIZED, "SC-Signature is missing or wrong: [smartcar] management_token must be the application's.")
-    if event.event_type not in EVENTS:
-        raise Problem(MALFORMED, f"eventType: {str(event.event_type)[:40]!r} is not known: VERIFY, {' or '.join(EVENTS)}.")
+    if not is_signed:
+        raise _unsigned()
+    if event is None:
+        raise Problem(MALFORMED, "The body is no webhook of Smartcar's: a JSON object is wanted.")
     if str(_member(event.meta, "mode")).upper() == "TEST":  # made up by Smartcar: understood, and not stored
         return json_answer(202, {"accepted": 0, "superseded": 0, "unchanged": 0, "rejected": []}, request.request_id)
-    if request.context.settings.smartcar.auto_register:
-        await _register(request.context.store, _member(event.data, "vehicle"), request.context.clock.now())
-    taken = await request.context.intake.take([pushes.delivery(request, DIALECT, body)])
     # What could not be stored is kept as an issue, to be replayed: sent again it would only be kept again.
-    return pushes.answer(request, taken, kept_is_enough=True)
+    return answer(request, await _stored(request, event, body), is_accepted=True)
 
 
-def _read(body: bytes) -> _Event:
+async def _read(request: Request, key: str) -> tuple[bytes, bool]:
+    """Return the body, and whether its signature is right. Raises Problem."""
+    given = (request.header(SIGNATURE) or b"").strip().lower()
+    max_bytes = request.context.settings.ingest.max_bytes
+    try:
+        body = await read_body(request, max_bytes if _DIGEST.fullmatch(given) else min(max_bytes, MAX_UNSIGNED))
+    except Problem as problem:
+        if problem.kind is TOO_LARGE and not _DIGEST.fullmatch(given):
+            raise _unsigned() from None
+        raise
+    return body, hmac.compare_digest(_signature(key, body), given)
+
+
+def _unsigned() -> Problem:
+    return Problem(UNAUTHORIZED, "SC-Signature is missing or wrong: [smartcar] management_token must be the application's.")
+
+
+def _event(body: bytes) -> _Event | None:
     try:
         return msgspec.json.decode(body, type=_Event)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Problem(MALFORMED, f"The body is no webhook of Smartcar's: {error}.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+async def _stored(request: Request, event: _Event, body: bytes) -> Batch:
+    """Store an event; one of a type that is not known becomes an issue that keeps it."""
+    pipeline, vehicle = request.context.pipeline, _member(event.data, "vehicle")
+    if event.event_type not in EVENTS:
+        name = _member(vehicle, "id")
+        kept = delivery(request, DIALECT, body, name if isinstance(name, str) else None)
+        batch = pipeline.batch()
+        detail = f"events of this type are not known: {' and '.join(EVENTS)} are"
+        batch.misread(0, issue_of(kept, f"eventType {event.event_type}", Rule.NOT_ALLOWED, detail))
+        return await pipeline.write(batch)
+    if request.context.settings.smartcar.auto_register:
+        await _register(request.context.store, vehicle, request.context.clock.now())
+    return await pipeline.take([delivery(request, DIALECT, body)])
 
 
 def _verified(request: Request, key: str, challenge: Any) -> Response:

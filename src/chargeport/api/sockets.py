@@ -1,11 +1,14 @@
 """Websockets that sources offer on the server's own port, such as the one that charging stations connect to."""
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
+from chargeport.api.client_transport import ClientTransport
 from chargeport.api.links import Links
 
 
@@ -29,3 +32,39 @@ def _endpoint(connect: Connect, links: Links) -> Callable[[WebSocket], Awaitable
         await connect(websocket, over_tls=scheme in ("https", "wss"))
 
     return serve
+
+
+def watched(kind: Any) -> Any:
+    """The web server's protocol for websockets, as our connections need it; None where there is none."""
+    return None if kind is None else type("WatchedWebSocket", (_Watched, kind), {})
+
+
+class _Watched(asyncio.Protocol):
+    """What the protocol for websockets gets in front: it says when its connection is gone, and logs no query and no header."""
+
+    transport: ClientTransport
+    logger: Any
+    conn: Any
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.logger = _WithoutQuery(self.logger)
+        self.conn.debug = False  # at that level the library logs every header, passwords too
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        super().connection_lost(exc)
+        self.transport.lost()
+
+
+class _WithoutQuery(logging.LoggerAdapter[logging.Logger]):
+    """Logs paths without their query: tokens stand there."""
+
+    @property
+    def level(self) -> int:
+        """The level of the logger behind it."""
+        return self.logger.level
+
+    def log(self, level: int, msg: object, *args: object, **more: Any) -> None:
+        """Log a line."""
+        super().log(level, msg, *(each.partition("?")[0] if isinstance(each, str) else each for each in args), **more)

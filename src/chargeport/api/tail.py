@@ -27,6 +27,7 @@ from chargeport.bus.memory import Doorbell
 from chargeport.clock import Clock
 from chargeport.errors import UNAVAILABLE, Problem, StoreError
 from chargeport.staleness.expiry import Expiry, ExpiryWatch
+from chargeport.store.effective_feed import EffectiveFeed
 from chargeport.store.protocols import Store
 from chargeport.store.records import Change
 
@@ -62,10 +63,11 @@ class Tail:
         self.noticed = 0
         """The number of the newest notice."""
         self._store = store
+        self._feed = EffectiveFeed(store)
         self._access = access
         self._clock = clock
         self._doorbell = doorbell
-        self._changes: list[Change] = []  # all of the feed between `_floor` and `position`
+        self._changes: list[Change] = []  # all events of the feed between `_floor` and `position`
         self._floor = 0
         self._text = 0
         self._followers: dict[str | None, set[Follower]] = {}  # by vehicle; those of all vehicles under None
@@ -109,6 +111,9 @@ class Tail:
                 known = self.position
                 found = await self._store.readings.changes(position, PORTION)
                 await asyncio.sleep(0)
+                events = await self._feed.events(found)
+            upto = found[-1].position if found else position
+            return events, upto if len(found) == PORTION else max(known, upto)
         if len(found) == PORTION:
             return found, found[-1].position
         return found, max(known, position, *(change.position for change in found[-1:]))
@@ -171,19 +176,19 @@ class Tail:
         while True:
             changes = await self._store.readings.changes(self.position, PORTION)
             if changes:
-                self._take(changes)
+                self._take(changes, await self._feed.events(changes))
             if len(changes) < PORTION:
                 return
             await asyncio.sleep(0)
 
-    def _take(self, changes: list[Change]) -> None:
-        """Keep these changes and wake those who may want them."""
+    def _take(self, changes: list[Change], events: list[Change]) -> None:
+        """Keep those of the changes that are events, and wake those who may want them."""
         before, self.position = self.position, changes[-1].position
-        self._changes += changes
-        self._text += sum(map(_text, changes))
+        self._changes += events
+        self._text += sum(map(_text, events))
         self._trim()
         self._endings.take(changes)
-        for vehicle_id in {None, *(change.vehicle_id for change in changes)}:
+        for vehicle_id in {None, *(change.vehicle_id for change in events)}:
             self._wake(self._followers.get(vehicle_id, ()), before, self.noticed)
 
     async def _notice(self) -> None:

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, unquote_plus
 import msgspec
 
 from chargeport.api.access import TOKEN_LIFE_S
+from chargeport.api.guesses import SECRET
 from chargeport.api.problems import body as problem_body
 from chargeport.api.request import Request
 from chargeport.api.request_body import read_body
@@ -23,8 +24,9 @@ _NO_STORE: Final[Header] = (b"pragma", b"no-cache")
 class _RefusedError(Exception):
     """An OAuth error: its code and description (RFC 6749, 5.2)."""
 
-    def __init__(self, kind: ErrorKind, error: str, description: str) -> None:
+    def __init__(self, kind: ErrorKind, error: str, description: str, retry_after_s: int | None = None) -> None:
         super().__init__(description)
+        self.retry_after_s = retry_after_s
         self.kind = kind
         self.error = error
         self.description = description
@@ -37,11 +39,20 @@ async def issue_token(request: Request) -> Response:
     except _RefusedError as refused:
         return _refusal(request, refused)
     except Problem as problem:  # with the body itself
-        return _refusal(request, _RefusedError(problem.kind, "invalid_request", problem.detail))
+        return _refusal(request, _RefusedError(problem.kind, "invalid_request", problem.detail, problem.retry_after_s))
+    address, guesses = request.caller.address, request.caller.guesses
+    try:
+        guesses.check(SECRET, address, client_id)
+    except Problem as too_many:
+        return _refusal(
+            request, _RefusedError(too_many.kind, "temporarily_unavailable", too_many.detail, too_many.retry_after_s)
+        )
     application = await request.context.access.sign_in(client_id, client_secret)
     if application is None:
+        guesses.failed(SECRET, address, client_id)
         wrong = "The client id or its secret is wrong, or the application was revoked."
         return _refusal(request, _RefusedError(UNAUTHORIZED, "invalid_client", wrong))
+    guesses.succeeded(address, client_id)
     token = await request.context.access.issue_token(application)
     body = {"access_token": token, "token_type": "Bearer", "expires_in": TOKEN_LIFE_S}
     return json_answer(200, body, request.request_id, [_NO_STORE])
@@ -53,6 +64,8 @@ def _refusal(request: Request, refused: _RefusedError) -> Response:
     headers: list[Header] = [_NO_STORE]
     if refused.kind is UNAUTHORIZED:
         headers.append((b"www-authenticate", b'Basic realm="chargeport"'))
+    if refused.retry_after_s is not None:
+        headers.append((b"retry-after", b"%d" % refused.retry_after_s))
     return json_answer(refused.kind.status, body, request.request_id, headers)
 
 

@@ -1,23 +1,25 @@
 """History on the wire: a change as body or error with its times, a bucket as what its values were."""
 
-from chargeport.api.absences import STATUSES
 from chargeport.api.aggregation import Bucket
 from chargeport.api.envelope import body, iso, place_free, quoted
 from chargeport.api.provenance import derived_from, shown
 from chargeport.signals import wire
 from chargeport.signals.definition import Kind, Permission, Signal, Value
-from chargeport.store.records import Run
+from chargeport.signals.sweep import Step
+from chargeport.wire.status import STATUSES
 
 
-def change(signal: Signal, run: Run, permissions: frozenset[Permission]) -> str:
+def change(signal: Signal, step: Step, permissions: frozenset[Permission]) -> str:
     """A change: from when on the value was so, or there was none."""
-    if run.absence is not None:
-        told = f'"status":{STATUSES[run.absence]}'
+    state = step.state
+    if step.absence is not None:
+        told, received_at = f'"status":{STATUSES[step.absence]}', state.absence_received_at or 0
     else:
-        assert run.value is not None  # noqa: S101  (a run has the one or the other)
-        told = f'"body":{body(signal, run.value, permissions)}'
-    times = f'"oemUpdatedAt":"{iso(run.observed_at)}","retrievedAt":"{iso(run.received_at)}"'
-    return f'{{{told},"meta":{{{times},"source":{quoted(shown(run.source, run.rule))}{derived_from(run.source, run.rule)}}}}}'
+        assert step.value is not None  # noqa: S101  (a step has the one or the other)
+        told, received_at = f'"body":{body(signal, step.value, permissions)}', state.received_at or 0
+    times = f'"oemUpdatedAt":"{iso(step.at)}","retrievedAt":"{iso(received_at)}"'
+    source = f'"source":{quoted(shown(state.source, state.rule))}{derived_from(state.source, state.rule)}'
+    return f'{{{told},"meta":{{{times},{source}}}}}'
 
 
 def bucket(signal: Signal, filled: Bucket, step_ms: int, permissions: frozenset[Permission]) -> str:

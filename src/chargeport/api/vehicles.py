@@ -2,8 +2,10 @@
 
 from typing import Any, Final
 
+import msgspec
+
 from chargeport.api import paging
-from chargeport.api.absences import WORDINGS
+from chargeport.api.envelope import body as body_text
 from chargeport.api.envelope import iso, vehicle_resource
 from chargeport.api.provenance import shown
 from chargeport.api.request import Request
@@ -11,9 +13,11 @@ from chargeport.api.response import Response, answer, json_answer
 from chargeport.errors import VEHICLE_NOT_FOUND, Problem
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.definition import Permission, Signal
-from chargeport.signals.held import charging_of, held
-from chargeport.signals.state import State, standing
+from chargeport.signals.effective import Ranks, Why, effective
+from chargeport.signals.flags import has_value
+from chargeport.signals.state import State
 from chargeport.store.records import VehicleSeries
+from chargeport.wire.status import WORDINGS
 
 DEFAULT_SIZE: Final = 50
 MAX_SIZE: Final = 1000
@@ -48,7 +52,8 @@ async def read_coverage(request: Request) -> Response:
     found = await request.context.store.readings.signals(request.path("vehicle_id"))
     if found is None:
         raise Problem(VEHICLE_NOT_FOUND, "No vehicle with this id is known to this server.")
-    return json_answer(200, coverage(found, allowed, request.context.clock.now()), request.request_id)
+    readings, now = request.context.store.readings, request.context.clock.now()
+    return json_answer(200, coverage(found, allowed, readings.ranks, now), request.request_id)
 
 
 async def permissions(request: Request) -> frozenset[Permission]:
@@ -57,28 +62,41 @@ async def permissions(request: Request) -> frozenset[Permission]:
     return await request.context.access.permissions(grant, request.path("vehicle_id"), request.user_id)
 
 
-def coverage(found: VehicleSeries, allowed: frozenset[Permission], now: int) -> dict[str, Any]:
-    """The document on what each signal of a car can tell a reader with these permissions."""
-    data = [_covered(signal, found, allowed, now) for signal in CATALOGUE]
+def coverage(found: VehicleSeries, allowed: frozenset[Permission], ranks: Ranks, now: int) -> dict[str, Any]:
+    """The document on what each signal of a car can tell a reader with these permissions, and what each source says of it."""
+    data = [_covered(signal, found, allowed, ranks, now) for signal in CATALOGUE]
     return {"data": data, "meta": {"totalCount": len(data)}}
 
 
-def _covered(signal: Signal, found: VehicleSeries, allowed: frozenset[Permission], now: int) -> dict[str, Any]:
+def _covered(signal: Signal, found: VehicleSeries, allowed: frozenset[Permission], ranks: Ranks, now: int) -> dict[str, Any]:
     entry: dict[str, Any] = {"code": signal.code, "name": signal.name, "group": signal.group}
-    state = held(found.series, signal, now)
     if signal.permission not in allowed:
         return entry | {"status": "NOT_PERMITTED", "reason": f"The permission {signal.permission} is missing."}
-    if state is None:
+    counts = effective(signal, found.series, ranks, now)
+    if counts is None:
         return entry | {"status": "NOT_REPORTED", "reason": "No source has reported it for this vehicle yet."}
-    stands = standing(state, charging_of(found.series), now)
-    if stands is None:
-        return entry | {"status": "SUCCESS"} | _provenance(state, now)
-    return entry | {"status": stands.reason, "reason": WORDINGS[stands.reason].detail} | _provenance(state, now)
+    against = counts.unavailability
+    told = {"status": "SUCCESS"} if against is None else {"status": against.reason, "reason": WORDINGS[against.reason].detail}
+    sources = [_series(counts.state, None, allowed, now)]
+    sources += [_series(each.state, each.why, allowed, now) for each in counts.passed_over]
+    return entry | told | _provenance(counts.state, now) | {"sources": sources}
+
+
+def _series(state: State, why: Why | None, allowed: frozenset[Permission], now: int) -> dict[str, Any]:
+    """What one source says, and whether that is the effective value."""
+    told: dict[str, Any] = _provenance(state, now)
+    if has_value(state) and state.value is not None:
+        told["body"] = msgspec.Raw(body_text(state.signal, state.value, allowed).encode())
+    elif state.absence is not None:
+        told["status"] = state.absence
+    told["isEffective"] = why is None
+    return told if why is None else told | {"why": why, "reason": why.sentence}
 
 
 def _provenance(state: State, now: int) -> dict[str, Any]:
     """When the last value was observed, how old that is, and who said so."""
+    source = shown(state.source or state.absence_source, state.rule)
     if state.observed_at is None:
-        return {"source": shown(state.absence_source, state.rule)}
+        return {"source": source}
     age_s = max(0, now - state.observed_at) // 1000
-    return {"oemUpdatedAt": iso(state.observed_at), "ageSeconds": age_s, "source": shown(state.source, state.rule)}
+    return {"oemUpdatedAt": iso(state.observed_at), "ageSeconds": age_s, "source": source}

@@ -1,7 +1,7 @@
 """`chargeport coverage`: which signals each car has, and why not the others."""
 
 from collections import Counter
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 import typer
 
@@ -11,26 +11,30 @@ from chargeport.cli.database import with_store
 from chargeport.cli.finding import every
 from chargeport.cli.options import Database, Json
 from chargeport.cli.output import print_json, print_table, say
-from chargeport.cli.signals import states_of
+from chargeport.cli.signals import known_of
 from chargeport.cli.vehicles import described
 from chargeport.clock import SystemClock
 from chargeport.signals.catalogue import CATALOGUE
-from chargeport.signals.definition import Permission
-from chargeport.signals.held import held
+from chargeport.signals.definition import Permission, Signal
 from chargeport.store.protocols import Store
-from chargeport.store.records import Vehicle, VehicleSeries
+from chargeport.store.records import Page, Vehicle
 
 Maybe = Annotated[
     str | None, typer.Argument(metavar="[VEHICLE]", help="Id, VIN or alias; else all, a line each.", show_default=False)
 ]
 
 
+MAX_ISSUES: Final = 10_000  # as many different ones as the store keeps
+SHOWS: Final = "chargeport source issues shows them."
+
+
 class Summary(NamedTuple):
-    """How much is known of a car: signals by what they can tell now, and when it was last heard of."""
+    """How much is known of a car: signals by what they can tell now, when it was last heard of, how many issues name it."""
 
     vehicle: Vehicle
     counts: Counter[str]
     heard_at: int | None
+    issues: int = 0
 
 
 def coverage(*, vehicle: Maybe = None, database: Database = None, as_json: Json = False) -> None:
@@ -38,27 +42,59 @@ def coverage(*, vehicle: Maybe = None, database: Database = None, as_json: Json 
     if vehicle is None:
         _print_all(with_store(database, _summaries), as_json)
         return
-    found = with_store(database, lambda store: states_of(store, vehicle))
+    found, issues = with_store(database, lambda store: _one(store, vehicle))
     now = SystemClock().now()
     if as_json:
         from chargeport.api.vehicles import coverage as document
 
-        print_json(document(found, frozenset(Permission), now))
+        print_json(document(found.found, frozenset(Permission), found.ranks, now))
         return
     say(f"{described(found.vehicle)}  {found.vehicle.id}", "bold")
-    rows.print_rows(rows.row(signal, found, now) for signal in CATALOGUE)
+    rows.print_rows(row for signal in CATALOGUE for row in _rows(signal, found, now))
+    if issues:
+        say(f"{_counted(issues)} this vehicle: {SHOWS}")
+
+
+def _rows(signal: Signal, found: rows.Known, now: int) -> list[rows.Row]:
+    """A signal, and below it what other sources say."""
+    return [rows.row(signal, found, now), *rows.other_rows(signal, found, now)]
+
+
+async def _one(store: Store, name: str) -> tuple[rows.Known, int]:
+    found = await known_of(store, name)
+    return found, _concerning(found, await _issues(store))
+
+
+async def _issues(store: Store) -> Counter[str | None]:
+    """How many different issues name which vehicle."""
+    found, _ = await store.issues.issues(Page(1, MAX_ISSUES))
+    return Counter(each.issue.vehicle or None for each in found)
+
+
+def _concerning(known: rows.Known, issues: Counter[str | None]) -> int:
+    """How many issues name a car; where it has never reported, those that name no car at all may be about it, too."""
+    vehicle = known.found.vehicle
+    named = sum(issues[name] for name in {vehicle.id, vehicle.vin, *vehicle.aliases} - {None})
+    return named if known.found.series else named + issues[None]
+
+
+def _counted(issues: int) -> str:
+    return "1 issue may be about" if issues == 1 else f"{issues} issues may be about"
 
 
 async def _summaries(store: Store) -> list[Summary]:
-    now = SystemClock().now()
+    now, ranks = SystemClock().now(), store.readings.ranks
     found = [await store.readings.signals(vehicle.id) for vehicle in await every(store.vehicles.vehicles)]
-    return [_summary(each, now) for each in found if each is not None]
+    issues = await _issues(store)
+    known = [rows.Known(each, ranks) for each in found if each is not None]
+    return [_summary(each, _concerning(each, issues), now) for each in known]
 
 
-def _summary(found: VehicleSeries, now: int) -> Summary:
-    counts = Counter(rows.status(held(found.series, signal, now), found, now) for signal in CATALOGUE)
+def _summary(known: rows.Known, issues: int, now: int) -> Summary:
+    found = known.found
+    counts = Counter(rows.status(known.of(signal, now)) for signal in CATALOGUE)
     heard = [state.received_at for states in found.series.values() for state in states if state.received_at is not None]
-    return Summary(found.vehicle, counts, max(heard, default=None))
+    return Summary(found.vehicle, counts, max(heard, default=None), issues)
 
 
 def _print_all(summaries: list[Summary], as_json: bool) -> None:
@@ -73,6 +109,9 @@ def _print_all(summaries: list[Summary], as_json: bool) -> None:
     ]  # fmt: skip
     columns = ("vehicle", "", "values", "without, and why", "never", "last heard of")
     print_table(columns, lines, "There is no vehicle yet: chargeport vehicle add makes one known.", short={"vehicle": 8})
+    for each in summaries:
+        if each.heard_at is None and each.issues:
+            say(f"{described(each.vehicle)} has never reported, and {_counted(each.issues)} it: {SHOWS}")
 
 
 def _others(counts: Counter[str]) -> str:
@@ -89,6 +128,7 @@ def _fields(summary: Summary) -> dict[str, Any]:
         "make": vehicle.make,
         "model": vehicle.model,
         "year": vehicle.year,
+        "issues": summary.issues,
         "counts": dict(sorted(summary.counts.items())),
         "heard_at": None if summary.heard_at is None else iso(summary.heard_at),
     }

@@ -34,11 +34,13 @@ def existing(database: str | None) -> Path:
 async def opened(database: str | None, *, create: bool = False) -> AsyncIterator[Store]:
     """The store, closed at the end. Without `create`, one that is not there is not made. Raises StartError."""
     file = resolved(database) if create else existing(database)
+    from chargeport.runtime import preference
     from chargeport.staleness import cadence
     from chargeport.store.sqlite import SqliteStore
 
     store = SqliteStore.open(file)
     try:
+        preference.prefer(store.readings, config.load())
         await cadence.follow(store)
         yield store
     finally:

@@ -10,8 +10,8 @@ from typing import Any, BinaryIO, Final
 from chargeport import installation
 from chargeport.api.envelope import iso, quoted
 from chargeport.errors import ChargeportError
-from chargeport.ingest.columns import COLUMNS
-from chargeport.ingest.export_items import STATUSES
+from chargeport.ingest.files import COLUMNS
+from chargeport.ingest.items import STATUSES
 from chargeport.signals import wire
 from chargeport.signals.definition import Kind
 from chargeport.store.records import Sighting

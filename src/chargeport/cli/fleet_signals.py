@@ -40,25 +40,28 @@ def show(signal: Signal | None, database: str | None, as_json: bool) -> None:
         print_table(columns, table, NO_VEHICLE, short={"vehicle": SHORT_ID})
 
 
-async def _found(store: Store) -> list[VehicleSeries]:
+async def _found(store: Store) -> list[rows.Known]:
     return [await _series(store, each) for each in await fleet(store)]
 
 
-async def _series(store: Store, vehicle: Vehicle) -> VehicleSeries:
-    return await store.readings.signals(vehicle.id) or VehicleSeries(vehicle, {})
+async def _series(store: Store, vehicle: Vehicle) -> rows.Known:
+    found = await store.readings.signals(vehicle.id) or VehicleSeries(vehicle, {})
+    return rows.Known(found, store.readings.ranks)
 
 
-def _overview(found: VehicleSeries, now: int) -> list[str]:
+def _overview(found: rows.Known, now: int) -> list[str]:
     return [rows.row(signal, found, now).value for signal in SHOWN.values()]
 
 
-def _heard(found: VehicleSeries, now: int) -> str | None:
+def _heard(found: rows.Known, now: int) -> str | None:
     """When anything was last observed of a car."""
-    observed = [state.observed_at for states in found.series.values() for state in states if state.observed_at is not None]
+    observed = [
+        state.observed_at for states in found.found.series.values() for state in states if state.observed_at is not None
+    ]
     return ago(max(observed, default=None), now)
 
 
-def _fields(found: VehicleSeries, signal: Signal | None, now: int) -> dict[str, Any]:
+def _fields(found: rows.Known, signal: Signal | None, now: int) -> dict[str, Any]:
     """A car with the value, age and reason of each signal that has any, or of the one that was asked for."""
     wanted = (signal,) if signal is not None else tuple(BY_CODE.values())
     lines = [rows.row(each, found, now) for each in wanted]

@@ -6,7 +6,6 @@ import msgspec
 import typer
 
 from chargeport.api import values
-from chargeport.api.absences import WORDINGS
 from chargeport.api.aggregation import MAX_BUCKETS, Bucket, buckets
 from chargeport.api.history import RAW, Asked, Page, document, grid_of
 from chargeport.api.instants import duration_ms
@@ -14,19 +13,22 @@ from chargeport.api.provenance import shown
 from chargeport.cli import typed
 from chargeport.cli.ages import long
 from chargeport.cli.database import with_store
+from chargeport.cli.finding import vehicle_called
 from chargeport.cli.local_clock import local
 from chargeport.cli.options import Database, Json, VehicleName
 from chargeport.cli.output import NOTHING, console, print_json, print_table, say
 from chargeport.cli.plot import levels, plot
-from chargeport.cli.signals import named, states_of
+from chargeport.cli.signals import named
 from chargeport.cli.values import in_words, with_unit
 from chargeport.cli.vehicles import described
 from chargeport.clock import SystemClock
 from chargeport.errors import Problem
 from chargeport.signals.definition import Kind, Permission, Signal
-from chargeport.signals.held import recorded
-from chargeport.store.protocols import History, Store
-from chargeport.store.records import Place, Run, Vehicle
+from chargeport.signals.sweep import Step
+from chargeport.store.effective_history import EffectiveHistory
+from chargeport.store.protocols import Store
+from chargeport.store.records import Place, Vehicle
+from chargeport.wire.status import WORDINGS
 
 MAX_LIMIT: Final = 10_000
 PORTION: Final = 1000  # changes read at once
@@ -55,6 +57,9 @@ Resolution = Annotated[
         "--resolution", parser=_step, metavar="DURATION", help="Stretches of this length: PT1M to P31D.", show_default=False
     ),
 ]
+Source = Annotated[
+    str | None, typer.Option("--source", metavar="NAME", help="What this source alone reported.", show_default=False)
+]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=MAX_LIMIT, help="So many of the newest.")]
 
 
@@ -62,7 +67,7 @@ class Found(msgspec.Struct, frozen=True):
     """What is shown: changes or buckets, and what the plot is drawn from. `followed_at` is when the last change was over."""
 
     vehicle: Vehicle
-    runs: list[Run]
+    steps: list[Step]
     buckets: list[Bucket]
     followed_at: int | None
     plotted: list[float | None]
@@ -70,14 +75,14 @@ class Found(msgspec.Struct, frozen=True):
 
 def history(
     *, vehicle: VehicleName, code: Code, start: From = None, end: To = None, resolution: Resolution = None, limit: Limit = 100,
-    database: Database = None, as_json: Json = False,
+    source: Source = None, database: Database = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Show what a signal was: its changes, newest last; with --resolution, what stretches of time were like."""
     signal = named(code)
     asked, now = Asked(start, end, resolution, limit, None), SystemClock().now()
 
     async def look(store: Store) -> Found:
-        return await _found(store, vehicle, signal, asked, now)
+        return await _found(store, vehicle, signal, asked, source=source, now=now)
 
     found = with_store(database, look)
     if as_json:
@@ -88,7 +93,7 @@ def history(
         say(plot(found.plotted, signal, console().width))
     empty = "Nothing was reported in that time."
     if resolution is None:
-        least = "source" if any(run.absence is not None for run in found.runs) else "why not"
+        least = "source" if any(step.absence is not None for step in found.steps) else "why not"
         columns = ("time", "value", "for", "source", "why not")
         print_table(columns, _changes(signal, found, now), empty, spare=(least,))
     else:
@@ -100,71 +105,73 @@ def history(
         )
 
 
-async def _found(store: Store, name: str, signal: Signal, asked: Asked, now: int) -> Found:
-    states = await states_of(store, name)
-    vehicle, source = states.vehicle, recorded(states.series, signal)
-    runs: list[Run] = []
+async def _found(store: Store, name: str, signal: Signal, asked: Asked, *, source: str | None, now: int) -> Found:
+    vehicle, history = await vehicle_called(store, name), EffectiveHistory(store, source)
+    steps: list[Step] = []
     filled: list[Bucket] = []
     followed_at, begun_at = None, now
     if asked.step_ms is not None:
-        grid = await grid_of(store.history, vehicle.id, signal, asked, source=source, now=now)
-        filled = (await buckets(store.history, vehicle.id, signal, grid, MAX_BUCKETS, source=source)).found[-asked.size :]
+        grid = await grid_of(history, vehicle.id, signal, asked, now=now)
+        filled = (await buckets(history, vehicle.id, signal, grid, MAX_BUCKETS)).found[-asked.size :]
         begun_at = filled[0].start if filled else now
-    elif runs := await _newest(store.history, vehicle.id, signal, asked, source=source, now=now):
-        last = Place(runs[-1].observed_at, runs[-1].position)
-        behind = await store.history.history(vehicle.id, signal, source=source, after=last, limit=1)
-        followed_at, begun_at = behind[0].observed_at if behind else None, runs[0].observed_at
+    elif steps := await _newest(history, vehicle.id, signal, asked, now):
+        last = Place(steps[-1].at, steps[-1].state.position)
+        behind = await history.steps(vehicle.id, signal, None, None, after=last, limit=1)
+        followed_at, begun_at = behind[0].at if behind else None, steps[0].at
     plotted: list[float | None] = []
     if signal.kind in (Kind.QUANTITY, Kind.COUNT) and console().is_terminal:
-        end = min(now + 1, asked.to_at or now + 1)
-        plotted = await levels(store.history, vehicle.id, signal, begun_at, end, source=source)
-    return Found(vehicle, runs, filled, followed_at, plotted)
+        plotted = await levels(history, vehicle.id, signal, begun_at, min(now + 1, asked.to_at or now + 1))
+    return Found(vehicle, steps, filled, followed_at, plotted)
 
 
-async def _newest(history: History, vehicle_id: str, signal: Signal, asked: Asked, *, source: str, now: int) -> list[Run]:
+async def _newest(history: EffectiveHistory, vehicle_id: str, signal: Signal, asked: Asked, now: int) -> list[Step]:
     """The newest changes that are asked for: those of a day, or of ever longer before that if they are too few."""
-    first = await history.history(vehicle_id, signal, asked.from_at, asked.to_at, source=source, limit=1)
+    first = await history.steps(vehicle_id, signal, asked.from_at, asked.to_at, limit=1)
     end = now + DAY_MS if asked.to_at is None else asked.to_at  # a car's clock may run ahead of ours
     length_ms = 2 * DAY_MS
     while first:
-        start = max(first[0].observed_at, end - length_ms)
-        runs = await _all(history, vehicle_id, signal, start, end, source=source)
-        if len(runs) >= asked.size or start == first[0].observed_at:
-            return runs[-asked.size :]
+        start = max(first[0].at, end - length_ms)
+        steps = await _all(history, vehicle_id, signal, start, end)
+        if len(steps) >= asked.size or start == first[0].at:
+            return steps[-asked.size :]
         length_ms *= 4
     return []
 
 
-async def _all(history: History, vehicle_id: str, signal: Signal, start: int, end: int, *, source: str) -> list[Run]:
-    runs: list[Run] = []
+async def _all(history: EffectiveHistory, vehicle_id: str, signal: Signal, start: int, end: int) -> list[Step]:
+    steps: list[Step] = []
     while True:
-        after = Place(runs[-1].observed_at, runs[-1].position) if runs else None
-        part = await history.history(vehicle_id, signal, start, end, source=source, after=after, limit=PORTION)
-        runs += part
+        after = Place(steps[-1].at, steps[-1].state.position) if steps else None
+        part = await history.steps(vehicle_id, signal, start, end, after=after, limit=PORTION)
+        steps += part
         if len(part) < PORTION:
-            return runs
+            return steps
 
 
 def _changes(signal: Signal, found: Found, now: int) -> list[tuple[str | None, ...]]:
-    ends = [*(run.observed_at for run in found.runs[1:]), found.followed_at][: len(found.runs)]
+    ends = [*(step.at for step in found.steps[1:]), found.followed_at][: len(found.steps)]
     return [
         (
-            local(run.observed_at),
-            _value(signal, run),
-            _for(run.observed_at, end, now),
-            shown(run.source, run.rule),
-            _why_not(run),
+            local(step.at),
+            _value(signal, step),
+            _for(step.at, end, now),
+            shown(step.state.source, step.state.rule),
+            _why_not(step),
         )
-        for run, end in zip(found.runs, ends, strict=True)
-    ]  # fmt: skip
+        for step, end in zip(found.steps, ends, strict=True)
+    ]
 
 
-def _value(signal: Signal, run: Run) -> str:
-    return NOTHING if run.value is None else in_words(signal, run.value)
+def _source(step: Step) -> str | None:
+    return shown(step.state.source, step.state.rule)
 
 
-def _why_not(run: Run) -> str:
-    return " " if run.absence is None else f"{run.absence}: {WORDINGS[run.absence].detail}"
+def _value(signal: Signal, step: Step) -> str:
+    return NOTHING if step.value is None else in_words(signal, step.value)
+
+
+def _why_not(step: Step) -> str:
+    return " " if step.absence is None else f"{step.absence}: {WORDINGS[step.absence].detail}"
 
 
 def _for(start: int, end: int | None, now: int) -> str:
@@ -204,7 +211,7 @@ def _told(signal: Signal, bucket: Bucket) -> list[str]:
 def _document(found: Found, signal: Signal, asked: Asked) -> str:
     """The API's document of what is shown, for a reader who may see everything, with links from the server's root."""
     everything = frozenset(Permission)
-    shown = [values.change(signal, run, everything) for run in found.runs]
+    shown = [values.change(signal, step, everything) for step in found.steps]
     if asked.step_ms is not None:
         shown = [values.bucket(signal, each, asked.step_ms, everything) for each in found.buckets]
     path = f"/v3/vehicles/{found.vehicle.id}/signals/{signal.code}/values"

@@ -1,4 +1,4 @@
-"""`chargeport import --dialect`: rows of anybody's file, read as a source would be heard that says the same.
+"""`chargeport import --dialect`: rows of another system's file, read as messages of a source that says the same.
 
 A row is a delivery: an object of its columns, which the dialect takes apart as it would any other.
 """
@@ -7,15 +7,14 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from chargeport.api.ingest import STORED, refusal
 from chargeport.cli import import_rows
 from chargeport.cli.import_rows import Fields, RawRow
-from chargeport.cli.intake import BATCH, Plan, Taking, Told
+from chargeport.cli.importer import BATCH, Importer, Plan, Report
 from chargeport.cli.local_times import At, instants, written
 from chargeport.clock import Clock
 from chargeport.dialects.forms import at_ms
@@ -23,17 +22,15 @@ from chargeport.dialects.table import Dialect
 from chargeport.dialects.tesla_rest import TESLA_REST
 from chargeport.dialects.user import DialectError, from_file
 from chargeport.errors import ChargeportError
+from chargeport.ingest.batch import Batch, Rejection
 from chargeport.ingest.dialects import dialects
-from chargeport.ingest.engine import normalise, read
-from chargeport.ingest.items import Rejection
-from chargeport.ingest.memory import Memory
-from chargeport.ingest.vehicle_names import Identities, new_vehicle
+from chargeport.ingest.engine import read
+from chargeport.ingest.pipeline import Pipeline
+from chargeport.ingest.times import observed_at
 from chargeport.settings import Settings
-from chargeport.signals.reading import Entry, Issue
+from chargeport.signals.reading import Issue
 from chargeport.signals.violation import Rule, Violation
 from chargeport.sources.base import Delivery, RawMessage
-from chargeport.store.protocols import Store
-from chargeport.store.records import Outcome
 
 TESLAFI_TIME: Final = "Date"  # TeslaFi's column, local time without its zone
 MOST_UNKNOWN: Final = 1000  # names of fields that are told; each once, for every row has them
@@ -86,72 +83,96 @@ def _own_time(dialect: Dialect, table: Mapping[str, Any]) -> str | None:
     return TESLAFI_TIME if dialect.read is TESLA_REST.read else None
 
 
-class DialectImporter(Taking):
-    """Takes in the rows of a file that a dialect understands."""
+class _Part(NamedTuple):
+    """What is written at once: a batch, the row of each of its messages, and what was rejected so far, by line and row."""
 
-    def __init__(self, store: Store, clock: Clock, plan: Plan, tell: Callable[[Told], object], form: Form) -> None:
-        super().__init__(store, clock, plan, tell)
+    batch: Batch
+    rows: list[RawRow]
+    rejections: list[tuple[int, int, Rejection]]
+
+
+class DialectImporter(Importer):
+    """Imports the rows of a file that a dialect understands."""
+
+    def __init__(self, pipeline: Pipeline, clock: Clock, plan: Plan, report: Report, form: Form) -> None:
+        super().__init__(pipeline, clock, plan, report)
         self._form = form
         self._source = plan.source or plan.otherwise
-        self._identities = Identities(store.vehicles, clock, auto_register=plan.create_vehicles and not plan.dry_run)
-        self._memory = Memory()
-        self._waiting: list[tuple[RawRow, Entry]] = []
 
-    async def take_all(self, stream: BinaryIO, after_each: Callable[[], None]) -> None:
-        """Every row of a file; `after_each` batch it is on disk.
+    async def import_all(self, stream: BinaryIO, after_each: Callable[[], None]) -> None:
+        """Import every row of a file; call `after_each` batch.
 
         Raises Violation where the file has no rows, ChargeportError where its first row has a time without a zone.
         """
+        part = _Part(self.batch(), [], [])
         for row, at in instants(self._timed(import_rows.read(stream)), self._form.zone):
             if isinstance(at, Violation) and row.number == 0 and at.rule is Rule.MISSING:
                 raise ChargeportError(f"{self._form.time}: {at.detail}.")
-            await self._take(row, at)
-            if len(self._waiting) >= BATCH:
-                await self._store_waiting()
+            await self._read(row, at, part)
+            if len(part.batch.entries) >= BATCH:
+                await self._write(part)
                 after_each()
-        await self._store_waiting()
+                part = _Part(self.batch(), [], [])
+        await self._write(part)
         after_each()
 
     def _timed(self, rows: Iterator[RawRow]) -> Iterator[tuple[RawRow, datetime | Violation | None]]:
-        """The rows, each with the time that it writes."""
+        """Yield the rows, each with the time that it writes."""
         column, time_form = self._form.time, self._form.time_form
         for row in rows:
             said = None if column is None or isinstance(row.fields, Violation) else row.fields.get(column)
             yield row, written(said, time_form) if isinstance(said, str) else None
 
-    async def _take(self, row: RawRow, at: At) -> None:
+    async def _read(self, row: RawRow, at: At, part: _Part) -> None:
         try:
             messages = self._messages(row.fields, at)
         except Violation as found:
-            self._refuse(row, found)
+            rejection = Rejection(0, found.rule.value, found.detail, found.path)
+            part.rejections.append((row.line, row.number, rejection))
             return
-        for message in messages:
-            await self._read(row, message)
+        part.rows.extend([row] * len(messages))
+        await self.pipeline.read(messages, part.batch)
+        rejections = part.batch.rejections
+        for each in rejections:
+            if each.code != Rule.UNKNOWN_MEMBER:
+                part.rejections.append((part.rows[each.index].line, part.rows[each.index].number, each))
+            elif len(self.unknown) < MOST_UNKNOWN:
+                self.unknown[each.path] = None
+        rejections.clear()
+
+    async def _write(self, part: _Part) -> None:
+        await self.pipeline.write(part.batch)
+        self.count(part.batch)
+        rows = part.rows
+        refused = [(rows[each.index].line, rows[each.index].number, each) for each in part.batch.rejections]
+        self.reject(sorted(part.rejections + refused, key=lambda each: each[1]))
 
     def _messages(self, fields: Fields | Violation, at: At) -> list[RawMessage]:
-        """What a row says, each with its time. Raises Violation."""
+        """Return what a row says, each with its time. Raises Violation."""
         if isinstance(fields, Violation):
             raise fields
         if isinstance(at, Violation):
             raise at
-        told = {name: value for name, value in fields.items() if name not in self.tally.unknown}
+        now = self.clock.now()
+        told = {name: value for name, value in fields.items() if name not in self.unknown}
         given = self._own_instant(told, at)
         delivery = Delivery(
             source=self._source, dialect=self._form.dialect.name, payload=msgspec.json.encode(told),
-            received_at=self.clock.now(), vehicle=self.plan.vehicle,
+            received_at=now, vehicle=self.plan.vehicle,
         )  # fmt: skip
         found = read(delivery, self._form.dialect)
         if isinstance(found, Issue):
             raise Violation(found.rule, found.detail, "row")
         messages = found if given is None else [msgspec.structs.replace(each, observed_at=given) for each in found]
         if any(each.observed_at is None for each in messages):
-            # If that were now, a file that is taken in again would say something new.
+            # If that were now, a file that is imported again would say something new.
             detail = "the row does not say when: name the column that does with --time"
             raise Violation(Rule.MISSING, detail, self._form.time or "time")
-        return messages
+        times = [observed_at(each.observed_at, now, self.plan.max_future_s) for each in messages]
+        return [msgspec.structs.replace(each, observed_at=time) for each, time in zip(messages, times, strict=True)]
 
     def _own_instant(self, told: dict[str, Any], at: int | None) -> int | None:
-        """The instant of the column of --time, which is none of the dialect's; where it is, it is told with its zone."""
+        """Return the instant of the column of --time, which is none of the dialect's; where it is, it is told with its zone."""
         column = self._form.time
         if column is None:
             return None
@@ -167,39 +188,3 @@ class DialectImporter(Taking):
         if given is None:
             raise Violation(Rule.MISSING, "the row does not say when", column)
         return given
-
-    async def _read(self, row: RawRow, message: RawMessage) -> None:
-        """Read a message in the light of what the file said of the car before."""
-        vehicle = await self._vehicle(message)
-        if vehicle is None:
-            self._refuse(row, refusal(Outcome.UNKNOWN_VEHICLE))
-            return
-        ours = msgspec.structs.replace(message, vehicle=vehicle)
-        memory = self._memory.of(self._source, vehicle)
-        result = normalise(ours, self._form.dialect, self.plan.max_future_s, memory)
-        self._waiting += [(row, entry) for entry in result.entries]
-        for issue in result.issues:
-            if issue.rule is not Rule.UNKNOWN_MEMBER:
-                self._refuse(row, Violation(issue.rule, issue.detail, issue.subject))
-            elif len(self.tally.unknown) < MOST_UNKNOWN:
-                self.tally.unknown[issue.subject] = None
-
-    async def _vehicle(self, message: RawMessage) -> str | None:
-        if self.plan.vehicle is not None:
-            return self.plan.vehicle
-        found = await self._identities.of(self._source, message.dialect, message.vehicle)
-        if found is None and self.plan.dry_run and self.plan.create_vehicles and new_vehicle(message.vehicle, 0):
-            return message.vehicle
-        return found
-
-    async def _store_waiting(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        outcomes = await self.outcomes([entry for _, entry in waiting])
-        for (row, entry), outcome in zip(waiting, outcomes, strict=True):
-            if outcome in STORED:
-                self.count(outcome)
-            else:
-                self._refuse(row, refusal(outcome), entry.signal.code)
-
-    def _refuse(self, row: RawRow, found: Violation, signal: str | None = None) -> None:
-        self.reject(row.line, row.number, Rejection(0, found.rule.value, found.detail, found.path, signal))

@@ -10,8 +10,7 @@ from typing import Any, BinaryIO, Final, NamedTuple
 
 from chargeport.dialects.forms import json_value
 from chargeport.dialects.table import Unreadable
-from chargeport.ingest.columns import MAX_CELL
-from chargeport.ingest.rows import MAX_ROW
+from chargeport.ingest.files import MAX_CELL, MAX_ROW
 from chargeport.signals.violation import Rule, Violation
 
 SEPARATORS: Final = (",", ";", "\t")

@@ -1,7 +1,7 @@
 """`chargeport import`: readings from a file, through the same checks as those that come over HTTP."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final
@@ -80,33 +80,38 @@ def import_readings(
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Take readings in from a file. What is wrong with a row is told and costs no other; a second time changes nothing.
+    """Import readings from a file. What is wrong with a row is told and costs no other; a second time changes nothing.
 
     Exits with 1 when a row was rejected, or when nothing in the file was known to the dialect.
     """
     from chargeport.cli.import_dialect import DialectImporter
-    from chargeport.cli.intake import Importer, Plan, Tally
+    from chargeport.cli.importer import Importer, Plan
+    from chargeport.ingest.pipeline import Pipeline
 
     settings = configuration.settings()
     form = _form(settings, dialect, time, zone, time_format)
 
-    async def run(store: Store) -> Tally:
+    async def run(store: Store) -> Importer:
         car = None if vehicle is None else (await vehicle_called(store, vehicle)).id
         plan = Plan(
             SOURCE, source, car, create_vehicles=create_vehicles, dry_run=dry_run, max_future_s=settings.ingest.max_future_s
         )
         with _input(file) as (stream, share), _report(report) as tell, progress("Importing") as show:
             clock = SystemClock()
-            importer = Importer(store, clock, plan, tell) if form is None else DialectImporter(store, clock, plan, tell, form)
-            await importer.take_all(stream, lambda: show(share()))
-        return importer.tally
+            known = {} if form is None else {form.dialect.name: form.dialect}
+            pipeline = Pipeline(store, clock, known, max_future_s=plan.max_future_s)
+            importer = (
+                Importer(pipeline, clock, plan, tell) if form is None else DialectImporter(pipeline, clock, plan, tell, form)
+            )
+            await importer.import_all(stream, lambda: show(share()))
+        return importer
 
-    tally = with_store(database, run)
+    done = with_store(database, run)
     if as_json:
-        print_json(tally.document())
+        print_json(done.document())
     else:
-        _print(tally.document(), dry_run)
-    if tally.rejected or (tally.unknown and not sum(tally.counts.values())):
+        _print(done.document(), dry_run)
+    if done.rejected or (done.unknown and not sum(done.counts.values())):
         raise typer.Exit(1)
 
 
@@ -127,9 +132,22 @@ def _form(
     return found
 
 
+def stored_in_words(found: Mapping[str, int]) -> str:
+    """Return what was stored, as a person would say it.
+
+    >>> stored_in_words({"accepted": 21, "superseded": 1179, "unchanged": 40})
+    '1200 readings stored (21 are the newest now, 1179 are older), 40 known before'
+    """
+    newest, older = found["accepted"], found["superseded"]
+    kinds = f" ({newest} are the newest now, {older} are older)" if newest + older else ""
+    return f"{newest + older} readings stored{kinds}, {found['unchanged']} known before"
+
+
 def _print(found: dict[str, Any], dry_run: bool) -> None:
-    counts = ", ".join(f"{count} {said}" for said, count in found.items() if isinstance(count, int))
-    say(f"{'Nothing was stored. ' if dry_run else ''}Readings: {counts}.")
+    if dry_run:
+        say(f"Nothing was stored: {found['valid']} readings are valid, {found['rejected'] or 'none'} would be refused.")
+    else:
+        say(f"{stored_in_words(found)}, {found['rejected'] or 'none'} refused.")
     for each in found["rejections"]:
         where = f"line {each['line']}" + (f", item {each['item']}" if each["item"] != each["line"] else "")
         signal = f" {each['signal']}" if each.get("signal") else ""

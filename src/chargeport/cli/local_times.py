@@ -6,14 +6,14 @@ between the two, or the rows go on from the one before or on to the one after. W
 
 import re
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
 from chargeport.cli.typed import quoted
-from chargeport.ingest.times import EPOCH
+from chargeport.signals.instants import ms_of
 from chargeport.signals.violation import Rule, Violation
 
 CLOSE_MS: Final = 20 * 60_000  # rows that follow each other closer than this belong together
@@ -95,7 +95,7 @@ def _at(when: datetime, place: ZoneInfo | None) -> int | _Twice | Violation:
 
 
 def _ms(when: datetime) -> int:
-    return (when.astimezone(UTC) - EPOCH) // timedelta(milliseconds=1)
+    return ms_of(when.astimezone(UTC))
 
 
 def _told_apart(held: list[tuple[T, _Twice]], before: int | None, after: int | None) -> Iterator[tuple[T, At]]:

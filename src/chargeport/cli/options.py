@@ -1,12 +1,13 @@
 """Options and arguments that several commands share."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from chargeport.cli import typed
 from chargeport.signals.definition import Permission
 
+Powertrain = Literal["BEV", "PHEV", "HEV", "FCEV", "ICE"]
 Database = Annotated[
     str | None,
     typer.Option(

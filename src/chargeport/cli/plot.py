@@ -6,17 +6,17 @@ from typing import Final
 from chargeport.api.aggregation import Grid, buckets
 from chargeport.cli.values import with_unit
 from chargeport.signals.definition import Signal
-from chargeport.store.protocols import History
+from chargeport.store.effective_history import EffectiveHistory
 
 WIDTH: Final = 60
 
 _BLOCKS: Final = "▁▂▃▄▅▆▇█"
 
 
-async def levels(history: History, vehicle_id: str, signal: Signal, start: int, end: int, *, source: str) -> list[float | None]:
-    """The mean of what a source said in each of WIDTH stretches of equal length; None where no value stood."""
+async def levels(history: EffectiveHistory, vehicle_id: str, signal: Signal, start: int, end: int) -> list[float | None]:
+    """The mean in each of WIDTH stretches of equal length; None where no value stood."""
     step_ms = max(1, -(-(end - start) // WIDTH))
-    filled = (await buckets(history, vehicle_id, signal, Grid(step_ms, start, end), WIDTH + 1, source=source)).found
+    filled = (await buckets(history, vehicle_id, signal, Grid(step_ms, start, end), WIDTH + 1)).found
     means = {bucket.start // step_ms: bucket.mean for bucket in filled}
     return [means.get(number) for number in range(start // step_ms, (end - 1) // step_ms + 1)]
 

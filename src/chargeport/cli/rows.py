@@ -3,15 +3,15 @@
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from chargeport.api.absences import WORDINGS
 from chargeport.api.provenance import shown
 from chargeport.cli.ages import ago
 from chargeport.cli.output import NOTHING, console, print_table
 from chargeport.cli.values import in_words
 from chargeport.signals.definition import Signal
-from chargeport.signals.held import charging_of, held
-from chargeport.signals.state import Standing, State, standing
-from chargeport.store.records import VehicleSeries
+from chargeport.signals.effective import Effective, PassedOver, Ranks, Unavailability, effective
+from chargeport.signals.state import State
+from chargeport.store.records import Vehicle, VehicleSeries
+from chargeport.wire.status import WORDINGS
 
 COLUMNS: Final = ("signal", "value", "age", "source", "why not")
 NARROW: Final = ("signal", "value", "age", "source, why not")
@@ -21,6 +21,22 @@ ROOM_FOR_ALL: Final = 110  # characters a line; below, the reason stands in the 
 # What a signal can tell, as the API's coverage says it; the others are the reasons of absences.
 SUCCESS: Final = "SUCCESS"
 NOT_REPORTED: Final = "NOT_REPORTED"
+
+
+class Known(NamedTuple):
+    """What is known of a car, and which sources are preferred."""
+
+    found: VehicleSeries
+    ranks: Ranks
+
+    @property
+    def vehicle(self) -> Vehicle:
+        """The car."""
+        return self.found.vehicle
+
+    def of(self, signal: Signal, now: int) -> Effective | None:
+        """What counts of a signal at `now`."""
+        return effective(signal, self.found.series, self.ranks, now)
 
 
 class Row(NamedTuple):
@@ -33,17 +49,17 @@ class Row(NamedTuple):
     why_not: str = " "  # a blank, where there is nothing to explain: an empty cell would be shown as not known
 
 
-def row(signal: Signal, found: VehicleSeries, now: int) -> Row:
+def row(signal: Signal, known: Known, now: int) -> Row:
     """One signal at `now`. A value that no longer holds stands in the reason, never in the column of values."""
-    state = held(found.series, signal, now)
-    if state is None:
+    counts = known.of(signal, now)
+    if counts is None:
         return Row(signal.code, NOTHING, why_not=NEVER)
-    stands = _standing(state, found, now)
-    if stands is None:
+    state, against = counts.state, counts.unavailability
+    if against is None:
         return Row(signal.code, _last_value(state), ago(state.observed_at, now), shown(state.source, state.rule))
-    is_absent = stands.reason is state.absence
+    is_absent = against.reason is state.absence
     at, source = (state.absence_at, state.absence_source) if is_absent else (state.observed_at, state.source)
-    return Row(signal.code, NOTHING, ago(at, now), shown(source, state.rule), _why_not(state, stands))
+    return Row(signal.code, NOTHING, ago(at, now), shown(source, state.rule), _why_not(state, against))
 
 
 def print_rows(rows: Iterable[Row], empty: str = "Nothing there.") -> None:
@@ -55,24 +71,31 @@ def print_rows(rows: Iterable[Row], empty: str = "Nothing there.") -> None:
         print_table(NARROW, cells, empty)
 
 
-def status(state: State | None, found: VehicleSeries, now: int) -> str:
-    """What a signal can tell at `now`: SUCCESS, NOT_REPORTED, or the reason why its value does not hold."""
-    if state is None:
+def other_rows(signal: Signal, known: Known, now: int) -> list[Row]:
+    """What other sources say of the signal, and why each of them is not the effective one."""
+    counts = known.of(signal, now)
+    return [] if counts is None else [_other(each, now) for each in counts.passed_over]
+
+
+def _other(passed: PassedOver, now: int) -> Row:
+    state = passed.state
+    at = state.absence_at if state.observed_at is None else state.observed_at
+    return Row("", _last_value(state), ago(at, now), shown(state.source, state.rule), f"{passed.why}: {passed.why.sentence}")
+
+
+def status(counts: Effective | None) -> str:
+    """What a signal can tell: SUCCESS, NOT_REPORTED, or the reason why its value does not hold."""
+    if counts is None:
         return NOT_REPORTED
-    stands = _standing(state, found, now)
-    return SUCCESS if stands is None else stands.reason.value
-
-
-def _standing(state: State, found: VehicleSeries, now: int) -> Standing | None:
-    return standing(state, charging_of(found.series), now)
+    return SUCCESS if counts.unavailability is None else counts.unavailability.reason.value
 
 
 def _last_value(state: State) -> str:
     return NOTHING if state.value is None else in_words(state.signal, state.value)
 
 
-def _why_not(state: State, stands: Standing) -> str:
+def _why_not(state: State, against: Unavailability) -> str:
     """The reason in words, and what the value was last where that still says something."""
-    wording = WORDINGS[stands.reason]
+    wording = WORDINGS[against.reason]
     last = f" Last: {_last_value(state)}." if wording.keeps_body and state.value is not None else ""
-    return f"{stands.reason}: {wording.detail}{last}"
+    return f"{against.reason}: {wording.detail}{last}"

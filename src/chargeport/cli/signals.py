@@ -16,7 +16,6 @@ from chargeport.clock import SystemClock
 from chargeport.errors import NotFoundError
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.definition import Kind, Permission, Signal
-from chargeport.signals.held import held
 from chargeport.store.protocols import Store
 from chargeport.store.records import VehicleSeries
 
@@ -39,12 +38,12 @@ def signals(*, vehicle: Fleet = None, code: Code = None, database: Database = No
     if as_json:
         print_json(msgspec.Raw(with_store(database, lambda store: _document(store, vehicle, signal)).encode()))
         return
-    found = with_store(database, lambda store: states_of(store, vehicle))
+    found = with_store(database, lambda store: known_of(store, vehicle))
     now = SystemClock().now()
     if signal is not None:
         _print_one(signal, found, now)
         return
-    known = sorted((each for each in CATALOGUE if held(found.series, each, now) is not None), key=lambda each: each.code)
+    known = sorted((each for each in CATALOGUE if found.of(each, now) is not None), key=lambda each: each.code)
     if known:
         say(f"{described(found.vehicle)}  {found.vehicle.id}", "bold")
     empty = f"Nothing was reported of {described(found.vehicle)} ({found.vehicle.id}) yet."
@@ -55,6 +54,11 @@ async def states_of(store: Store, name: str) -> VehicleSeries:
     """A car, by any of its names, with all that is known of it. Raises NotFoundError."""
     vehicle = await vehicle_called(store, name)
     return await store.readings.signals(vehicle.id) or VehicleSeries(vehicle, {})
+
+
+async def known_of(store: Store, name: str) -> rows.Known:
+    """The same, with the order of sources. Raises NotFoundError."""
+    return rows.Known(await states_of(store, name), store.readings.ranks)
 
 
 async def _document(store: Store, name: str, signal: Signal | None) -> str:
@@ -81,11 +85,12 @@ def named(code: str) -> Signal:
     return signal
 
 
-def _print_one(signal: Signal, found: VehicleSeries, now: int) -> None:
+def _print_one(signal: Signal, found: rows.Known, now: int) -> None:
     from chargeport.api.envelope import iso
 
     row = rows.row(signal, found, now)
-    state = held(found.series, signal, now)
+    counts = found.of(signal, now)
+    state = None if counts is None else counts.state
     facts = {"signal": f"{signal.code} ({signal.name})", "meaning": signal.summary, "value": row.value, "age": row.age}
     if state is not None and state.observed_at is not None:
         facts["observed"] = iso(state.observed_at)
@@ -93,5 +98,5 @@ def _print_one(signal: Signal, found: VehicleSeries, now: int) -> None:
     if row.why_not.strip():
         facts["why not"] = row.why_not
     print_facts(facts)
-    if signal.kind is Kind.DOCUMENT and state is not None and rows.status(state, found, now) == rows.SUCCESS:
+    if signal.kind is Kind.DOCUMENT and state is not None and rows.status(counts) == rows.SUCCESS:
         say(msgspec.json.format(str(state.value), indent=2))

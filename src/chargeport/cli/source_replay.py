@@ -12,17 +12,20 @@ import typer
 
 from chargeport.cli import configuration
 from chargeport.cli.database import with_store
+from chargeport.cli.importing import stored_in_words
 from chargeport.cli.options import Database, Json
 from chargeport.cli.output import print_json, say
 from chargeport.clock import SystemClock
 from chargeport.errors import ChargeportError
+from chargeport.signals.reading import Issue
 from chargeport.sources.base import Delivery, RawMessage, SourceError
 from chargeport.sources.recording import read_recording
 from chargeport.store.protocols import Store
 from chargeport.store.records import KeptMessage, Outcome
 
 if TYPE_CHECKING:
-    from chargeport.ingest.pipeline import Intake, Taken
+    from chargeport.ingest.batch import Batch
+    from chargeport.ingest.pipeline import Pipeline
 
 BATCH: Final = 500
 SHOWN: Final = 10
@@ -54,21 +57,21 @@ def replay(
         raise ChargeportError("Name a recording, or say --issues.")
     settings = configuration.settings()
 
-    async def run(store: Store) -> dict[str, Any]:
+    async def run(store: Store) -> Tally:
         from chargeport.runtime.feeds import Feeds
 
         feeds = Feeds(store, settings, SystemClock(), recording=False)
         if file is None:
-            return await _issues(store, feeds.intake)
+            return await _issues(store, feeds.pipeline)
         spoken = next((each.dialect.name for each in feeds.built if each.source.name == source), None)
-        return await _recording(feeds.intake, _deliveries(file, dialect or spoken, source, vehicle))
+        return await _recording(feeds.pipeline, _deliveries(file, dialect or spoken, source, vehicle))
 
-    told = with_store(database, run)
+    found = with_store(database, run).document()
     if as_json:
-        print_json(told)
+        print_json(found)
     else:
-        _print(told)
-    if told["rejected"]:
+        _print(found)
+    if found["rejected"]:
         raise typer.Exit(1)
 
 
@@ -92,19 +95,19 @@ class Tally:
         self.outcomes: Counter[Outcome] = Counter()
         self.kinds: Counter[tuple[str, str]] = Counter()
 
-    def add(self, taken: "Taken") -> None:
-        """Count these too."""
-        self.outcomes.update(taken.outcomes)
-        self.rejected += len(taken.issues)
-        self.kinds.update((issue.subject, issue.detail) for issue in taken.issues)
+    def add(self, batch: "Batch") -> None:
+        """Count what became of a batch."""
+        self.outcomes.update(batch.outcomes)
+        self.kinds.update((issue.subject, issue.detail) for issue in batch.issues)
 
-    def told(self) -> dict[str, Any]:
-        """As a document."""
-        from chargeport.ingest.pipeline import STORED
+    def document(self) -> dict[str, Any]:
+        """Return the counts as they are printed; nothing has been outranked since every source has its own series."""
+        from chargeport.ingest.batch import STORED
 
         return {
             "messages": self.messages,
             **{outcome.value: self.outcomes[outcome] for outcome in STORED},
+            "outranked": 0,
             "rejected": self.rejected,
             "issues": [
                 {"subject": subject, "detail": detail, "count": number}
@@ -113,43 +116,58 @@ class Tally:
         }
 
 
-async def _recording(intake: "Intake", deliveries: Iterable[Delivery]) -> dict[str, Any]:
+async def _recording(pipeline: "Pipeline", deliveries: Iterable[Delivery]) -> Tally:
     tally = Tally()
-    heard = iter(deliveries)
-    while batch := list(islice(heard, BATCH)):
-        if (spoken := batch[0].dialect) not in intake.dialects:
-            raise ChargeportError(f"{spoken!r} is no dialect: use one of {', '.join(sorted(intake.dialects))}.")
-        tally.messages += len(batch)
-        tally.add(await intake.take(batch))
-    return tally.told()
+    waiting = iter(deliveries)
+    while part := list(islice(waiting, BATCH)):
+        if (dialect := part[0].dialect) not in pipeline.dialects:
+            raise ChargeportError(f"{dialect!r} is no dialect: use one of {', '.join(sorted(pipeline.dialects))}.")
+        batch = await pipeline.take(part)
+        tally.messages += len(part)
+        tally.rejected += len(batch.issues)
+        tally.add(batch)
+    return tally
 
 
-async def _issues(store: Store, intake: "Intake") -> dict[str, Any]:
-    """Read the kept messages again; those that are understood now are kept no more."""
-    tally = Tally()
-    after = 0
-    while batch := await store.issues.issue_messages(after, BATCH):
-        after = batch[-1].id
-        for message in batch:
-            taken = await _again(intake, message)
+async def _issues(store: Store, pipeline: "Pipeline") -> Tally:
+    """Read the kept messages again. One that is understood is kept no more, one that fails in another way under that issue.
+
+    So `source issues` counts afterwards what is told here as rejected.
+    """
+    tally, after = Tally(), 0
+    others: list[tuple[str | None, Issue]] = []
+    while part := await store.issues.issue_messages(after, BATCH):
+        after = part[-1].id
+        for message in part:
+            batch = await _again(pipeline, message)
             tally.messages += 1
-            tally.add(taken)
-            if not taken.issues:
-                await store.issues.settle(message)
-    return tally.told()
+            tally.add(batch)
+            kind = message.issue.subject, message.issue.detail
+            if kind in {(issue.subject, issue.detail) for issue in batch.issues}:
+                tally.rejected += 1
+                continue
+            await store.issues.settle(message)
+            others += [(message.client_id, issue) for issue in batch.issues]
+            tally.rejected += len(batch.issues)
+    for client_id, issue in others:
+        await store.issues.add_issues([issue], client_id)
+    return tally
 
 
-async def _again(intake: "Intake", message: KeptMessage) -> "Taken":
-    from chargeport.ingest.pipeline import Taken
+async def _again(pipeline: "Pipeline", message: KeptMessage) -> "Batch":
+    """Read a kept message again; what can't be read keeps its issue."""
+    from chargeport.ingest.batch import Batch
 
+    batch = Batch(keep_issues=False)
     part = _kept(message.issue.raw)
-    if part is None or part.dialect not in intake.dialects:
-        return Taken(Counter(), [message.issue])
-    return await intake.take([part], keep_issues=False)
+    if part is None or part.dialect not in pipeline.dialects:
+        batch.misread(0, message.issue)
+        return batch
+    return await pipeline.take([part], batch)
 
 
 def _kept(raw: str) -> Delivery | RawMessage | None:
-    """A message as `normalise.engine.kept` wrote it; None when nobody could write it down so."""
+    """Return a message as `ingest.issues.kept` wrote it; None when it could not be written so."""
     with suppress(msgspec.DecodeError):
         return msgspec.json.decode(raw, type=Delivery)
     with suppress(msgspec.DecodeError):
@@ -157,8 +175,7 @@ def _kept(raw: str) -> Delivery | RawMessage | None:
     return None
 
 
-def _print(told: dict[str, Any]) -> None:
-    counts = ", ".join(f"{number} {what.replace('_', ' ')}" for what, number in told.items() if isinstance(number, int))
-    say(f"{counts}.")
-    for each in told["issues"]:
+def _print(found: dict[str, Any]) -> None:
+    say(f"{found['messages']} messages read: {stored_in_words(found)}, {found['rejected'] or 'none'} not understood.")
+    for each in found["issues"]:
         say(f"  {each['count']} times {each['subject']}: {each['detail']}")

@@ -1,24 +1,26 @@
 """`chargeport source`: how the sources are, whether they can be reached, and what of them could not be understood."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 import typer
 
-from chargeport.cli import configuration, source_record, source_replay
+from chargeport.cli import configuration, source_record, source_replay, source_stations
 from chargeport.cli.ages import ago, long
 from chargeport.cli.database import opened, resolved, with_store
 from chargeport.cli.options import Database, Json
 from chargeport.cli.output import print_json, print_table, say
+from chargeport.cli.vehicles import described, recognised
 from chargeport.clock import SystemClock
 from chargeport.config import FILE_NAME
 from chargeport.errors import NotFoundError
+from chargeport.ingest.vehicle_names import VehicleNames
 from chargeport.runtime.source_status import SourceState
 from chargeport.sources.base import Cause, SourceError
 from chargeport.store.protocols import Store
-from chargeport.store.records import IssueCount, Page
+from chargeport.store.records import IssueCount, Page, Vehicle
 
 if TYPE_CHECKING:
     from chargeport.runtime.builder import Built
@@ -47,6 +49,8 @@ def list_sources(*, database: Database = None, as_json: Json = False) -> None:
     rows: list[tuple[Any, ...]] = [(each.name, each.type, each.dialect, sentence(each, live, now)) for each, live in running]
     rows += [(each.name, each.type, each.dialect, "not started: chargeport serve starts it") for each in idle]
     print_table(("name", "type", "dialect", "how it is"), rows, NO_SOURCE)
+    if stations := source_stations.station_rows((each for each, live in running if live), now):
+        print_table(source_stations.COLUMNS, stations)
 
 
 class _Idle(msgspec.Struct, frozen=True):
@@ -138,36 +142,51 @@ def issues(
 ) -> None:
     """Show what could not be understood; chargeport source replay --issues reads it again."""
 
-    async def look(store: Store) -> tuple[list[IssueCount], int]:
-        return await store.issues.issues(Page(1, limit))
+    async def look(store: Store) -> tuple[list[tuple[IssueCount, Vehicle | None]], int]:
+        found, total = await store.issues.issues(Page(1, limit))
+        vehicles = await _vehicles(store, found)
+        return [(each, vehicles.get((each.issue.source, each.issue.vehicle))) for each in found], total
 
     found, total = with_store(database, look)
     now = SystemClock().now()
     if as_json:
-        print_json([_issue(each) for each in found])
+        print_json([_issue(*each) for each in found])
         return
-    rows = [(*_told(each, now), each.issue.raw) if raw else _told(each, now) for each in found]
+    rows = [(*_shown(each, vehicle, now), each.issue.raw) if raw else _shown(each, vehicle, now) for each, vehicle in found]
     columns = ("source", "vehicle", "subject", "what is wrong", "count", "last") + (("message",) if raw else ())
     print_table(columns, rows, "Everything was understood.", spare=("message",))
     if total > len(found):
         say(f"and {total - len(found)} more: --limit {total} shows all.")
 
 
-def _told(each: IssueCount, now: int) -> tuple[Any, ...]:
+async def _vehicles(store: Store, found: Sequence[IssueCount]) -> dict[tuple[str, str | None], Vehicle | None]:
+    """Return the vehicles that issues are about, by their source and what it calls them."""
+    names = VehicleNames(store.vehicles, SystemClock())
+    vehicles: dict[tuple[str, str | None], Vehicle | None] = {}
+    for source, name in {(each.issue.source, each.issue.vehicle) for each in found}:
+        vehicle_id = None if name is None else await names.find(source, source, name)
+        vehicles[source, name] = None if vehicle_id is None else await store.vehicles.vehicle(vehicle_id)
+    return vehicles
+
+
+def _shown(each: IssueCount, vehicle: Vehicle | None, now: int) -> tuple[Any, ...]:
     issue = each.issue
-    return issue.source, issue.vehicle, issue.subject, issue.detail, each.count, ago(issue.received_at, now)
+    called = issue.vehicle if vehicle is None else recognised(vehicle)
+    return issue.source, called, issue.subject, issue.detail, each.count, ago(issue.received_at, now)
 
 
-def _issue(each: IssueCount) -> dict[str, Any]:
+def _issue(each: IssueCount, vehicle: Vehicle | None) -> dict[str, Any]:
     issue = each.issue
     return {
         "source": issue.source, "vehicle": issue.vehicle, "subject": issue.subject, "detail": issue.detail, "count": each.count,
         "first_at": each.first_at, "last_at": issue.received_at, "message": issue.raw,
+        "application": each.client_id,
+        "vehicle_name": None if vehicle is None else described(vehicle), "vin": None if vehicle is None else vehicle.vin,
     }  # fmt: skip
 
 
 def _document(state: SourceState, live: bool) -> dict[str, Any]:
-    document: dict[str, Any] = msgspec.to_builtins(state)
+    document: dict[str, Any] = msgspec.to_builtins(state) | {"outranked": 0}  # of version 0.1, where it could be more
     return document if live else document | {"condition": "stopped"}
 
 

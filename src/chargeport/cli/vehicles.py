@@ -1,24 +1,22 @@
 """`chargeport vehicle`: the cars that the server knows."""
 
 import uuid
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import msgspec
 import typer
 
-from chargeport.cli import typed
+from chargeport.cli import typed, vehicle_edit
 from chargeport.cli.ages import ago
 from chargeport.cli.applications import names
 from chargeport.cli.database import with_store
 from chargeport.cli.finding import every, vehicle_called
-from chargeport.cli.options import Database, Json, VehicleName, Yes
+from chargeport.cli.options import Database, Json, Powertrain, VehicleName, Yes
 from chargeport.cli.output import confirm, print_facts, print_json, print_table, say
 from chargeport.clock import SystemClock
 from chargeport.errors import ConflictError, StoreError
 from chargeport.store.protocols import Store
 from chargeport.store.records import Connection, Erased, Vehicle
-
-Powertrain = Literal["BEV", "PHEV", "HEV", "FCEV", "ICE"]
 
 ERASED: Final = {
     "latest": "latest values", "history": "runs of history", "sessions": "charging sessions", "edits": "edits of sessions",
@@ -32,6 +30,7 @@ TRACES: Final = (
 )
 
 group = typer.Typer(help="Vehicles: the cars that the server knows.", no_args_is_help=True)
+group.command("edit")(vehicle_edit.edit)
 
 
 @group.command("add")
@@ -149,6 +148,11 @@ def described(vehicle: Vehicle) -> str:
 def called(vehicle: Vehicle) -> str:
     """Its name in as few words as there are: make and model, else VIN, else id."""
     return " ".join(part for part in (vehicle.make, vehicle.model) if part) or vehicle.vin or vehicle.id
+
+
+def recognised(vehicle: Vehicle) -> str:
+    """What a person recognises it by: what it is, and its VIN, else its first alias, else its id."""
+    return f"{described(vehicle)} ({vehicle.vin or next(iter(vehicle.aliases), vehicle.id)})"
 
 
 def fields(vehicle: Vehicle) -> dict[str, Any]:

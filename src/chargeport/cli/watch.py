@@ -7,7 +7,6 @@ from typing import Annotated, Final
 import msgspec
 import typer
 
-from chargeport.api.absences import WORDINGS
 from chargeport.api.provenance import shown
 from chargeport.cli.database import with_store
 from chargeport.cli.finding import fleet, vehicle_called
@@ -24,8 +23,10 @@ from chargeport.signals.freshness import Freshness
 from chargeport.signals.reading import AbsenceReason
 from chargeport.staleness import cadence
 from chargeport.staleness.expiry import Expiry, ExpiryWatch
+from chargeport.store.effective_feed import EffectiveFeed
 from chargeport.store.protocols import Store
 from chargeport.store.records import Change
+from chargeport.wire.status import WORDINGS
 
 POLL_S: Final = 0.5  # whoever writes is another process, whose doorbell is not heard here
 CAR: Final = 18  # characters of a car's name, where several are watched
@@ -63,16 +64,16 @@ async def _watch(store: Store, name: str | None, signals: frozenset[Signal], as_
 async def followed(store: Store, vehicle_id: str | None, position: int, clock: Clock) -> AsyncIterator[Change | Expiry]:
     """Every change of a car, or of all, after a position, and the end of every live value when its time runs out, for good."""
     endings = ExpiryWatch(store, clock, lambda each: vehicle_id in (None, each))
+    feed = EffectiveFeed(store)
     await cadence.follow(store)
     endings.watch(None if vehicle_id is None else [vehicle_id])
     looked_at = clock.now()
     while True:
         changes = await store.readings.changes(position, PORTION)
         endings.take(changes)
-        for change in changes:
-            if vehicle_id in (None, change.vehicle_id):
-                yield change
-            position = change.position
+        for change in await feed.events([change for change in changes if vehicle_id in (None, change.vehicle_id)]):
+            yield change
+        position = changes[-1].position if changes else position
         if len(changes) == PORTION:
             continue
         for ending in await endings.look():

@@ -11,8 +11,8 @@ from chargeport.derive.live.rules import RULES
 from chargeport.derive.tracks import Tracks, samples
 from chargeport.signals.catalogue import BY_KEY, IS_CHARGING
 from chargeport.signals.definition import Signal
-from chargeport.signals.held import charging_of, held, reported_of
-from chargeport.signals.state import standing
+from chargeport.signals.effective import Ranks, effective
+from chargeport.signals.ranks import is_derived
 from chargeport.store.protocols import Store
 from chargeport.store.records import VehicleSeries
 
@@ -21,17 +21,14 @@ LONGEST_MS: Final = 3 * 24 * 3_600_000  # of a session that is looked back on
 MAX_COURSES: Final = 2_000  # remembered at once, of some 30 kB each; who has more cars charging reads more often
 
 
-def reported(found: VehicleSeries, now: int) -> dict[Signal, Observed]:
-    """The reported values that stand now."""
-    charging = charging_of(found.series)
-    states = [reported_of(found.series, BY_KEY[key]) for key in found.series]
+def reported(found: VehicleSeries, ranks: Ranks, now: int) -> dict[Signal, Observed]:
+    """The effective values of now that were reported."""
+    counts = (effective(BY_KEY[key], found.series, ranks, now) for key in found.series)
+    states = [each.state for each in counts if each is not None and each.unavailability is None]
     return {
         state.signal: Observed(state.value, state.observed_at, state.source or "")
         for state in states
-        if state is not None
-        and state.value is not None
-        and state.observed_at is not None
-        and standing(state, charging, now) is None
+        if state.value is not None and state.observed_at is not None and not is_derived(state.source)
     }
 
 
@@ -45,7 +42,8 @@ class Scenes:
 
     async def of(self, found: VehicleSeries, now: int) -> Scene | None:
         """The scene of a car; None where every signal that could be derived was reported, or nothing was."""
-        values = reported(found, now)
+        ranks = self._store.readings.ranks
+        values = reported(found, ranks, now)
         if not values or values.keys() >= DERIVABLE:
             return None
         session = await self._session(found, values, now)
@@ -79,7 +77,8 @@ class Scenes:
 
     async def _began_at(self, found: VehicleSeries, now: int) -> int | None:
         """When the session that goes on began: as the sessions know it, or as charging turned true."""
-        is_charging = held(found.series, IS_CHARGING, now)
+        counts = effective(IS_CHARGING, found.series, self._store.readings.ranks, now)
+        is_charging = None if counts is None else counts.state
         if is_charging is not None and is_charging.value is False:
             return None
         open_ones = [

@@ -8,10 +8,9 @@ from chargeport.derive.live.rule import Derived
 from chargeport.derive.live.rules import derive
 from chargeport.derive.live.view import ENERGY_ADDED
 from chargeport.signals.definition import Signal
-from chargeport.signals.effective import DERIVED
-from chargeport.signals.held import charging_of, derived_of, reported_of
+from chargeport.signals.effective import DERIVED, Ranks, effective
 from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
-from chargeport.signals.state import State, stale_at, standing
+from chargeport.signals.state import State, stale_at
 from chargeport.store.protocols import Store
 from chargeport.store.records import VehicleSeries
 
@@ -33,12 +32,13 @@ class Deriver:
         scene = None if found is None else await self._scenes.of(found, now)
         if found is None:
             return [], None, False
-        is_wanting = scene is not None or not reported(found, now).keys() >= DERIVABLE
+        ranks = self._store.readings.ranks
+        is_wanting = scene is not None or not reported(found, ranks, now).keys() >= DERIVABLE
         if scene is None and not any(each.source == DERIVED for states in found.series.values() for each in states):
             return [], None, is_wanting
         derived = [] if scene is None else derive(scene, now)
         entries: list[Entry] = [_reading(vehicle_id, each, now) for each in derived if _is_news(found, each)]
-        entries += _withdrawn(found, {each.signal for each in derived}, now)
+        entries += _withdrawn(found, {each.signal for each in derived}, ranks, now)
         return entries, _next_silence(found, now) if derived else None, is_wanting
 
 
@@ -54,26 +54,28 @@ def _rule(derived: Derived) -> str:
 
 def _is_news(found: VehicleSeries, derived: Derived) -> bool:
     """Whether what was derived before does not say so already."""
-    known = derived_of(found.series, derived.signal)
+    known = _derived(found, derived.signal)
     if known is None or known.observed_at is None:
         return True
     is_absent = known.absence_at is not None and known.absence_at > known.observed_at
     return is_absent or derived.observed_at > known.observed_at or derived.value != known.value
 
 
-def _withdrawn(found: VehicleSeries, derived: set[Signal], now: int) -> Iterator[Absence]:
-    """An absence for each derived value that stands although nothing leads to it now and nobody reports the signal."""
-    charging = charging_of(found.series)
+def _withdrawn(found: VehicleSeries, derived: set[Signal], ranks: Ranks, now: int) -> Iterator[Absence]:
+    """An absence for each derived value that is shown although nothing leads to it now."""
     heard_at = max((state.observed_at or 0 for state in _reported(found)), default=0)
     for signal in DERIVABLE - derived - _STAYS:
-        known, told = derived_of(found.series, signal), reported_of(found.series, signal)
-        if known is None or known.observed_at is None or standing(known, charging, now) is not None:
-            continue
-        if told is not None and told.value is not None and standing(told, charging, now) is None:
+        counts, known = effective(signal, found.series, ranks, now), _derived(found, signal)
+        if counts is None or counts.state is not known or known.observed_at is None or counts.unavailability is not None:
             continue
         at = max(known.observed_at + 1, min(heard_at, now) if heard_at > known.observed_at else _silent_since(found, now))
         reason = AbsenceReason.UNREACHABLE
         yield Absence(found.vehicle.id, signal, reason, at, now, DERIVED, known.rule)
+
+
+def _derived(found: VehicleSeries, signal: Signal) -> State | None:
+    """What was derived of a signal last."""
+    return next((each for each in found.series.get(signal.key, ()) if each.source == DERIVED), None)
 
 
 def _reported(found: VehicleSeries) -> Iterator[State]:

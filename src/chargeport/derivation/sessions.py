@@ -21,6 +21,8 @@ from chargeport.derive.records.records import Record
 from chargeport.derive.sessions.session import SIGNALS, Session
 from chargeport.derive.sessions.window import Window, recomputed
 from chargeport.derive.tracks import Tracks
+from chargeport.ingest.batch import Batch
+from chargeport.ingest.pipeline import Pipeline
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Signal, Value
@@ -67,6 +69,7 @@ class Ledger:
 
     def __init__(self, store: Store, clock: Clock, cars: Cars, prices: Prices) -> None:
         self._store = store
+        self._pipeline = Pipeline(store, clock)
         self._clock = clock
         self._cars = cars
         self._prices = prices
@@ -109,14 +112,14 @@ class Ledger:
             body = await asyncio.to_thread(_body, closed)
             entries += self._told_anew(found, RECORDS, body, max((each.session.ended_at for each in closed), default=0))
         if entries:
-            await self._store.readings.write(entries)
+            await self._pipeline.write(Batch.of(entries))
         self._settle(found.vehicle.id, every, await self._store.sessions.edits(found.vehicle.id))
 
     async def _count(self, found: VehicleSeries, settled: _Settled) -> None:
         """Show how the total grows while a session goes on, without looking at what is long over."""
         entries = self._grown(found, await self.records(found, settled.from_at), settled.kwh)
         if entries:
-            await self._store.readings.write(entries)
+            await self._pipeline.write(Batch.of(entries))
         self._settled[found.vehicle.id] = settled
 
     async def _brought(self, found: VehicleSeries, span: Window, now: int) -> bool:

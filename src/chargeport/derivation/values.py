@@ -9,6 +9,8 @@ from chargeport.derivation.deriving import Deriver
 from chargeport.derivation.progress import Names
 from chargeport.derivation.throttle import Turns
 from chargeport.errors import StoreError
+from chargeport.ingest.batch import Batch
+from chargeport.ingest.pipeline import Pipeline
 from chargeport.signals.reading import Entry
 from chargeport.store.protocols import Store
 
@@ -24,7 +26,7 @@ class Values:
     """Works out the values of cars, one after the other; `touched` are those that wait, by any of their names."""
 
     def __init__(self, store: Store, clock: Clock, deriver: Deriver, names: Names) -> None:
-        self._store = store
+        self._pipeline = Pipeline(store, clock)
         self._clock = clock
         self._deriver = deriver
         self._names = names
@@ -49,10 +51,10 @@ class Values:
                 del self.touched[name]
                 await turns.end()
                 if len(gathered) >= WRITTEN:
-                    await self._store.readings.write(gathered)
+                    await self._pipeline.write(Batch.of(gathered))
                     gathered = []
             if gathered:
-                await self._store.readings.write(gathered)
+                await self._pipeline.write(Batch.of(gathered))
         except StoreError:
             self.touched |= {each.vehicle: None for each in gathered}
             raise

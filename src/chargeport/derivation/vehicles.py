@@ -18,7 +18,9 @@ from chargeport.derive.sessions.session import Session
 from chargeport.derive.tracks import Track, samples
 from chargeport.signals.battery import NominalCapacity
 from chargeport.signals.catalogue import BY_CODE
-from chargeport.signals.held import held
+from chargeport.signals.definition import Signal
+from chargeport.signals.effective import effective
+from chargeport.signals.state import State
 from chargeport.store.protocols import Store
 from chargeport.store.records import VehicleSeries
 
@@ -55,7 +57,7 @@ class Cars:
         """What is known of a car. What its sessions taught is only of use while it charges."""
         capacity_kwh, model = self._capacity(found)
         lesson = await self._lesson(found.vehicle.id) if has_session else _NO_LESSON
-        connector = held(found.series, _CONNECTOR, self._clock.now())
+        connector = self._state(found, _CONNECTOR)
         return CarFacts(
             capacity_kwh=capacity_kwh,
             curve=None if model is None else model.curve,
@@ -73,12 +75,16 @@ class Cars:
 
     def _capacity(self, found: VehicleSeries) -> tuple[float | None, CarModel | None]:
         """What the battery holds, as it was said; else as the model has it."""
-        state = held(found.series, CAPACITY, self._clock.now())
+        state = self._state(found, CAPACITY)
         said_kwh = None
         if state is not None and state.value is not None:
             said_kwh = msgspec.json.decode(str(state.value), type=NominalCapacity).capacity
         model = self._model(found, said_kwh)
         return said_kwh if said_kwh is not None or model is None else model.capacity_kwh, model
+
+    def _state(self, found: VehicleSeries, signal: Signal) -> State | None:
+        counts = effective(signal, found.series, self._store.readings.ranks, self._clock.now())
+        return None if counts is None else counts.state
 
     def _model(self, found: VehicleSeries, capacity_kwh: float | None) -> CarModel | None:
         car = found.vehicle

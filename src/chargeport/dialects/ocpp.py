@@ -1,4 +1,4 @@
-"""OCPP 1.6, 2.0.1 and 2.1: what a charging station says of the car at one of its connectors (sources 8).
+"""OCPP 1.6, 2.0.1 and 2.1: what a charging station says of the car at one of its connectors.
 
 Everything is measured on the grid's side. The field names are the measurands' own, with the phase where there is one.
 """
@@ -7,17 +7,27 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from chargeport.dialects.amounts import alive_mean, amount, amounts, loaded_phases, unit_of, word
-from chargeport.dialects.ocpp_form import METER_START, RECORD, read, record
+from chargeport.dialects.ocpp_form import (
+    CURRENTS,
+    ENERGY,
+    FLOW,
+    METER_START,
+    OUT,
+    POWERS,
+    RECORD,
+    UNREADABLE,
+    VOLTAGES,
+    read,
+    record,
+)
 from chargeport.dialects.table import DC_ABOVE_W, Decoded, Gate, combined, dialect, limit, quantity, row, value
 from chargeport.signals.definition import Dimension
+from chargeport.signals.reading import AbsenceReason
 from chargeport.signals.units import convert
+from chargeport.sources.ocpp.samples import PAIRS, PHASES, REGISTER
 
-_PHASES: Final = ("L1", "L2", "L3")
-_CURRENTS: Final = tuple(f"Current.Import.{phase}" for phase in _PHASES)
-_POWERS: Final = tuple(f"Power.Active.Import.{phase}" for phase in _PHASES)
-_TO_NEUTRAL: Final = tuple(f"Voltage.{phase}-N" for phase in _PHASES)
-_BETWEEN: Final = ("Voltage.L1-L2", "Voltage.L2-L3", "Voltage.L3-L1")
-_REGISTER: Final = "Energy.Active.Import.Register"
+_TO_NEUTRAL: Final = tuple(f"Voltage.{phase}-N" for phase in PHASES)
+_BETWEEN: Final = tuple(f"Voltage.{pair}" for pair in PAIRS)
 _SQRT_3: Final = 3**0.5
 
 _STATUS: Final = {
@@ -27,16 +37,23 @@ _STATUS: Final = {
 }  # fmt: skip
 _STATE: Final = {
     "evconnected": "CONNECTED", "charging": "CHARGING", "suspendedev": "SUSPENDED_BY_CAR",
-    "suspendedevse": "SUSPENDED_BY_STATION", "ended": "STOPPED", "idle": None,
+    "suspendedevse": "SUSPENDED_BY_STATION", "ended": "STOPPED", "idle": "DISCONNECTED",
 }  # fmt: skip
+_FLOWING: Final = ("CHARGING", "SUSPENDED_BY_CAR", "SUSPENDED_BY_STATION")  # where power may flow back, too
 _FULL_PERCENT: Final = 100
 
 
 def _state(known: Mapping[str, Any]) -> str | None:
-    """The transaction's state decides while it has one; what the connector says, otherwise and when it is out of order."""
+    """The transaction's state decides while it has one; what the connector says, otherwise and when it is out of order.
+
+    A car that feeds power back does not charge, whatever the transaction's state is.
+    """
     connector = _STATUS.get(word(known.get("status")))
     going_on = _STATE.get(word(known.get("chargingState")))
-    return connector if connector == "ERROR" or going_on is None else going_on
+    if going_on == "STOPPED" and connector == "DISCONNECTED":
+        return connector  # the plug was free before the transaction ended
+    found = connector if connector == "ERROR" or going_on is None else going_on
+    return "DISCHARGING" if found in _FLOWING and known.get(FLOW) == OUT else found
 
 
 def status(known: Mapping[str, Any]) -> Decoded:
@@ -64,16 +81,37 @@ def is_connected(known: Mapping[str, Any]) -> Decoded:
 
 
 def current(known: Mapping[str, Any]) -> Decoded:
-    """The current of the phase that carries most; without phases, as it is given."""
-    phases = amounts(known, _CURRENTS)
-    field = next((each for each in ("Current.Import", *_CURRENTS) if each in known), "")
-    found = max(phases) if phases else amount(known["Current.Import"])
-    return quantity(found, unit_of(known.get(field), "A"))
+    """The current of the phase that carries most; without phases, as it is given; else that of the neutral."""
+    named = [f"Current.Import.{line}" for line in (*PHASES, *PAIRS)]
+    fields = next((each for each in (named, ["Current.Import"], ["Current.Import.N"]) if amounts(known, each)), [])
+    return _into_the_car(known, "Current.Export", fields, "A", max)
+
+
+def power(known: Mapping[str, Any]) -> Decoded:
+    """The power as it is given, else the sum of the phases."""
+    named = [f"Power.Active.Import.{line}" for line in (*PHASES, *PAIRS)]
+    groups = (["Power.Active.Import"], named, ["Power.Active.Import.N"])
+    fields = next((each for each in groups if amounts(known, each)), [])
+    return _into_the_car(known, "Power.Active.Export", fields, "W", sum)
+
+
+def _into_the_car(
+    known: Mapping[str, Any], export: str, fields: list[str], unit: str, whole: Callable[[list[float]], float]
+) -> Decoded:
+    """What flows into the car by these fields; a reason where it flows out, nothing where nobody says."""
+    present = [field for field in fields if field in known]
+    if not present:
+        return AbsenceReason.NOT_CHARGING if any(field.startswith(export) for field in known) else None
+    found = whole(amounts(known, present))
+    return AbsenceReason.NOT_CHARGING if found < 0 else quantity(found, unit_of(known[present[0]], unit))
 
 
 def phases(known: Mapping[str, Any]) -> Decoded:
-    """How many phases carry current; none says nothing of what the charger has."""
-    loaded = loaded_phases(amounts(known, _CURRENTS))
+    """How many phases carry current; a circuit between two lines is one. None says nothing of what the charger has."""
+    if any(f"Current.Import.{pair}" in known for pair in PAIRS):
+        loaded = loaded_phases(amounts(known, [f"Current.Import.{pair}" for pair in PAIRS]))
+        return value(loaded) if loaded else None
+    loaded = loaded_phases(amounts(known, [f"Current.Import.{phase}" for phase in PHASES]))
     return value(loaded) if loaded else None
 
 
@@ -82,25 +120,17 @@ def voltage(known: Mapping[str, Any]) -> Decoded:
     measured = alive_mean(amounts(known, _TO_NEUTRAL))
     if measured is None and (between := alive_mean(amounts(known, _BETWEEN))) is not None:
         measured = round(between / _SQRT_3, 3)
-    if measured is None and "Voltage" in known:
-        return quantity(amount(known["Voltage"]), unit_of(known["Voltage"], "V"))
-    return None if measured is None else quantity(measured, "V")
-
-
-def power(known: Mapping[str, Any]) -> Decoded:
-    """The power as it is given, else the sum of the phases."""
-    if "Power.Active.Import" in known:
-        return quantity(amount(known["Power.Active.Import"]), unit_of(known["Power.Active.Import"], "W"))
-    watts = [amount(known[field]) for field in _POWERS if field in known]
-    unit = next(unit_of(known[field], "W") for field in _POWERS if field in known)
-    return quantity(sum(watts), unit)
+    if measured is not None:
+        return quantity(measured, "V")
+    field = next((field for field in ("Voltage", "Voltage.N") if field in known), None)
+    return None if field is None else quantity(amount(known[field]), unit_of(known[field], "V"))
 
 
 def energy(known: Mapping[str, Any]) -> Decoded:
-    """What the register has counted since the session began."""
-    if _REGISTER not in known or METER_START not in known:
+    """What the register has counted since the session began, of a payload that came without its station."""
+    if REGISTER not in known or METER_START not in known:
         return None
-    now, begun = (_wh(known[field]) for field in (_REGISTER, METER_START))
+    now, begun = (_wh(known[field]) for field in (REGISTER, METER_START))
     if now < begun:
         raise ValueError(f"the register stands at {now:g} Wh, below the {begun:g} Wh at which the session began")
     return quantity(round(now - begun, 3), "Wh")
@@ -111,6 +141,11 @@ def _wh(content: Any) -> float:
     if kwh is None:
         raise ValueError(f"{unit_of(content, 'Wh')[:20]!r} is no unit of energy")
     return round(kwh * 1000, 3)
+
+
+def unreadable(content: Any) -> Decoded:
+    """Refuse the samples that can't be read, whose fields are named in the text."""
+    raise ValueError(str(content))
 
 
 def fast_by_power(content: Any) -> Decoded:
@@ -132,25 +167,29 @@ def target(content: Any) -> Decoded:
     return limit(amount(content))
 
 
-_WHERE: Final = ("status", "chargingState")
+_WHERE: Final = ("status", "chargingState", FLOW)
 _measured: Final[tuple[tuple[tuple[str, ...], str, Callable[[Mapping[str, Any]], Decoded]], ...]] = (
-    (("Current.Import", *_CURRENTS), "charge-amperage", current),
-    (("Voltage", *_TO_NEUTRAL, *_BETWEEN), "charge-voltage", voltage),
-    (("Power.Active.Import", *_POWERS), "charge-wattage", power),
+    (CURRENTS, "charge-amperage", current),
+    (VOLTAGES, "charge-voltage", voltage),
+    (POWERS, "charge-wattage", power),
 )
 
 OCPP: Final = dialect(
     "ocpp",
     combined(_WHERE, "charge-ischarging", is_charging),
     combined(_WHERE, "charge-ischargingcableconnected", is_connected),
-    combined((*_WHERE, "SoC", "fullSoC"), "charge-detailedchargingstatus", status, note="sources 8.2"),
+    combined((*_WHERE, "SoC", "fullSoC"), "charge-detailedchargingstatus", status),
     *(combined(fields, code, combine, gate=Gate.LIVE) for fields, code, combine in _measured),
-    combined(_CURRENTS, "charge-chargerphases", phases),
+    combined(tuple(f"Current.Import.{line}" for line in (*PHASES, *PAIRS)), "charge-chargerphases", phases),
     row("numberOfPhasesUsed", "charge-chargerphases"),
-    combined((_REGISTER, METER_START), "charge-energyadded", energy, note="grid side"),
+    row(ENERGY, "charge-energyadded", "Wh", note="grid side; as the transport follows the register of the transaction"),
+    row(UNREADABLE, "charge-energyadded", decode=unreadable),
+    combined((REGISTER, METER_START), "charge-energyadded", energy, note="grid side"),
     row("Current.Offered", "charge-amperagemax", "A"),
+    row("Current.Import.Offered", "charge-amperagemax", "A", note="OCPP 2.1"),
     row("evMaxCurrent", "charge-amperagerequested", "A", note="of the charging needs: the most that the car takes"),
     row("Power.Offered", "charge-isfastchargerpresent", decode=fast_by_power),
+    row("Power.Import.Offered", "charge-isfastchargerpresent", decode=fast_by_power, note="OCPP 2.1"),
     row("requestedEnergyTransfer", "charge-isfastchargerpresent", decode=fast_by_transfer),
     row("fullSoC", "charge-chargelimits", decode=target),
     row("Display.TargetSOC", "charge-chargelimits", decode=target, note="OCPP 2.1"),
@@ -160,16 +199,13 @@ OCPP: Final = dialect(
     row(RECORD, "charge-chargerecords", decode=record),
     ignored=frozenset(
         {
-            # What flows back, what is not active, and what the grid is like.
-            "Current.Export*", "Power.Active.Export*", "Power.Active.Setpoint", "Power.Active.Residual", "Power.Reactive*",
-            "Power.Factor*", "Power.Import.*", "Power.Export.*", "Energy.Active.Export*", "Energy.Reactive*",
-            "Energy.Apparent*",
-            "Energy.Active.Net*", "Energy.Active.Setpoint*", "Energy.Active.Import.Interval*",
-            "Energy.Active.Import.CableLoss*",
-            "Energy.Active.Import.LocalGeneration*", "Energy.Request*", "EnergyRequest*", "Frequency*", "Current.Import.N",
-            "Current.Export.Offered", "Current.Import.Offered", "Current.Import.Minimum", "Voltage.Minimum", "Voltage.Maximum",
-            "Voltage.N", "Power.Factor",
-            # A phase of the register is not the session's energy.
+            # What is not active, and what the grid is like.
+            "Current.Export.Offered", "Current.Export.Minimum", "Current.Import.Minimum", "Power.Active.Setpoint*",
+            "Power.Active.Residual*", "Power.Reactive*", "Power.Factor*", "Power.Import.Minimum", "Power.Export.*",
+            "Energy.Active.Export*", "Energy.Reactive*", "Energy.Apparent*", "Energy.Active.Net*", "Energy.Active.Setpoint*",
+            "Energy.Active.Import.Interval*", "Energy.Active.Import.CableLoss*", "Energy.Active.Import.LocalGeneration*",
+            "Energy.Request*", "EnergyRequest*", "Frequency*", "Voltage.Minimum", "Voltage.Maximum",
+            # The register by phases: the form adds them up.
             "Energy.Active.Import.Register.*",
             # The station itself.
             "Temperature*", "RPM*", "Display.*",

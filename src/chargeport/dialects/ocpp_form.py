@@ -1,21 +1,49 @@
-"""The messages of a charging station: which fields they have, and when each was measured. Text in 1.6, numbers in 2.x."""
+"""The messages of a charging station: which fields they have, and when each was measured. Text in 1.6, numbers in 2.x.
+
+The transport adds what it knows in headers: how far the station's clock is off, when the transaction began, what energy it had
+received at which instant, and the whole of it once it is over.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
+
+import msgspec
 
 from chargeport.dialects.forms import at_ms, json_value, number, vehicle_of
 from chargeport.dialects.instants import by_instant
 from chargeport.dialects.table import Decoded, Dialect, Unreadable
 from chargeport.sources.base import Delivery, RawMessage
+from chargeport.sources.ocpp.clock import StationClock
+from chargeport.sources.ocpp.samples import PAIRS, PHASES, REGISTER, Reading, Sample, instant, readings
 
 METER_START: Final = "meterStart"
+ENERGY: Final = "energy"
 RECORD: Final = "record"
+UNREADABLE: Final = "unreadable"
 
-_DEFAULT: Final = "Energy.Active.Import.Register"
-_PLACES: Final = ("Outlet", "Cable", "EV", "Inlet", "Body", "Upstream")  # where a meter sits; the first is believed most
-_SECOND_MS: Final = 1000
+_SECOND_MS: Final = 1_000
+_BEGIN_MS: Final = 60_000  # a sample of the transaction's begin that is taken later repeats what was so then
 _NO_CONNECTOR: Final = 0  # in 1.6 the station itself
-_MAX_MULTIPLIER: Final = 12
+_FREE: Final = ("available", "reserved")
+_LINES: Final = (*PHASES, *PAIRS, "N")
+
+
+def _by_line(*measurands: str) -> tuple[str, ...]:
+    return tuple(field for each in measurands for field in (each, *(f"{each}.{line}" for line in _LINES)))
+
+
+CURRENTS: Final = _by_line("Current.Import", "Current.Export")
+POWERS: Final = _by_line("Power.Active.Import", "Power.Active.Export")
+VOLTAGES: Final = ("Voltage", *(f"Voltage.{phase}-N" for phase in PHASES), *(f"Voltage.{pair}" for pair in PAIRS), "Voltage.N")
+FLOW: Final = "flow"
+OUT: Final = "out"
+
+_KINDS: Final = (CURRENTS, POWERS, VOLTAGES)
+"""Fields that are one reading: what a reading of the kind leaves out has no value any more."""
+_SPLIT_BELOW_V: Final = 300  # between two lines: three phases have 380 V and more there, a single circuit 208 to 240 V
+_HALF_BELOW_V: Final = 150  # from line to neutral, where cars are connected between two lines
+_NOISE_W: Final = 100  # below, nothing flows: a station's own consumption and what its meter rounds
+_NOISE_A: Final = 0.5
 
 _Told = tuple[int | None, str, Any]
 
@@ -23,17 +51,16 @@ _Told = tuple[int | None, str, Any]
 def read(_: Dialect, delivery: Delivery) -> list[RawMessage]:
     """A call of a station, by its action: a message for each instant. Raises Unreadable; a call that is of no car is empty."""
     if refused := delivery.headers.get("error"):
-        raise Unreadable(refused)
+        station = delivery.headers.get("station")
+        raise Unreadable(f"station {station}: {refused}" if station else refused)
     content = json_value(delivery.payload)
     if not isinstance(content, dict):
         raise Unreadable("the payload of a call is an object")
     action = delivery.topic or _action(content)
     if action not in _ACTIONS:
         return []
-    told = list(_ACTIONS[action](content, delivery))
-    said_at = at_ms(content.get("timestamp")) or max((at for at, _, _ in told if at is not None), default=None)
-    told = _in_order(told, said_at, delivery.observed_at)
-    told += _of_headers(delivery, [at for at, field, _ in told if field == _DEFAULT])
+    told = list(_ACTIONS[action](content, _Call(delivery)))
+    told += _of_headers(delivery)
     return by_instant(delivery, vehicle_of(delivery), told) if told else []
 
 
@@ -50,76 +77,191 @@ def _action(content: Mapping[str, Any]) -> str:
     return found
 
 
-def _in_order(told: list[_Told], said_at: int | None, counts_at: int | None) -> list[_Told]:
-    """What is of the call's own second counts when the transport says: after what was said before in the same second."""
-    if said_at is None or counts_at is None or not said_at < counts_at < said_at + _SECOND_MS:
-        return told
-    return [(counts_at if at == said_at else at, field, content) for at, field, content in told]
+class _Call:
+    """A call with what its transport knows: instants by our clock, and samples as fields."""
+
+    def __init__(self, delivery: Delivery) -> None:
+        headers = delivery.headers
+        self.delivery = delivery
+        self.headers = headers
+        self.is_of_station = "station" in headers
+        """Whether a transport of ours knows the transactions; else what the payloads say of them is all there is."""
+        self._clock = StationClock(int(headers.get("clock_offset_ms", 0)))
+        self._started_at = int(headers["started_at"]) if "started_at" in headers else None
+
+    def at(self, stamp: object) -> int | None:
+        """An instant by our clock; None where there is none, which is when the delivery counts."""
+        found = instant(stamp)
+        return None if found is None else self._clock.at(found, self.delivery.received_at)
+
+    def own_at(self, stamp: object) -> int | None:
+        """The instant of the call itself: as the transport counts it, after what was said before in the same second."""
+        at, counts_at = self.at(stamp), self.delivery.observed_at
+        return counts_at if at is not None and counts_at is not None and at < counts_at < at + _SECOND_MS else at
+
+    def measured(self, values: object) -> Iterator[_Told]:
+        """What was sampled, at its instants."""
+        if values is None:
+            return
+        if not isinstance(values, list):
+            raise Unreadable("meterValue is a list")
+        found = readings(values)
+        last_at = max((self.at(reading.stamp) or 0 for reading in found), default=0)
+        for reading in found:
+            at = self.at(reading.stamp)
+            at = self.own_at(reading.stamp) if at == last_at else at
+            yield from ((at, field, content) for field, content in self._fields(reading, at).items())
+
+    def _fields(self, reading: Reading, at: int | None) -> dict[str, Any]:
+        samples = dict(reading.current)
+        if self._started_at is None or at is None or at <= self._started_at + _BEGIN_MS:
+            samples = {**reading.begin, **samples}
+        samples = _as_circuit(samples)
+        fields: dict[str, Any] = {field: _content(sample) for field, sample in samples.items()}
+        for kind in _KINDS:
+            if not fields.keys().isdisjoint(kind):
+                fields |= {field: None for field in kind if field not in fields}
+        if (flow := _flow(samples)) is not None:
+            fields[FLOW] = flow or None
+        if self.is_of_station:  # the transport knows which readings are the transaction's
+            fields = {field: content for field, content in fields.items() if not field.startswith(REGISTER)}
+        elif REGISTER not in fields and (register_wh := reading.register_wh()):
+            fields[REGISTER] = _wh(register_wh[0])
+        if reading.unreadable:
+            fields[UNREADABLE] = "; ".join(reading.unreadable)
+        return fields
 
 
-def _of_headers(delivery: Delivery, registers: list[int | None]) -> Iterator[_Told]:
-    """What the transport knows of the session: where its register began, and the whole of it once it is over."""
-    if start := delivery.headers.get("meter_start_wh"):
-        begun = {"value": number(start), "unit": "Wh"}
-        yield from ((at, METER_START, begun) for at in registers)
+def _as_circuit(samples: dict[str, Sample]) -> dict[str, Sample]:
+    """The samples with a circuit between two lines as one, as North American stations have it: 240 V, and a current on both."""
+    pairs = [pair for pair in PAIRS if f"Voltage.{pair}" in samples]
+    if len(pairs) != 1 or samples[f"Voltage.{pairs[0]}"].value >= _SPLIT_BELOW_V:
+        return samples
+    to_neutral = [samples[field] for phase in PHASES if (field := f"Voltage.{phase}-N") in samples]
+    lines = pairs[0].split("-")
+    (other,) = set(PHASES) - set(lines)
+    third = samples.get(f"Current.Import.{other}")
+    if any(each.value >= _HALF_BELOW_V for each in to_neutral) or (third is not None and third.value > _NOISE_A):
+        return samples
+    found = {field: sample for field, sample in samples.items() if not field.startswith("Voltage.")}
+    found["Voltage"] = samples[f"Voltage.{pairs[0]}"]
+    currents = [found.pop(field) for line in PHASES if (field := f"Current.Import.{line}") in found]
+    if currents:
+        found[f"Current.Import.{pairs[0]}"] = max(currents, key=lambda each: each.value)
+    return found
+
+
+def _flow(samples: Mapping[str, Sample]) -> str | None:
+    """OUT where power flows out of the car, "" where it does not, None where the samples do not say."""
+    for measurand, noise in (("Power.Active", _NOISE_W), ("Current", _NOISE_A)):
+        taken, given = (_sum(samples, f"{measurand}.{way}") for way in ("Import", "Export"))
+        if taken is not None or given is not None:
+            net = (given or 0) - (taken or 0)
+            return OUT if net > noise else ""
+    return None
+
+
+def _sum(samples: Mapping[str, Sample], measurand: str) -> float | None:
+    """A quantity in W or A: as it is given, else the sum of its lines."""
+    found = [samples[field] for field in _by_line(measurand) if field in samples]
+    whole = found[:1] if measurand in samples else found
+    amounts = [each.value * (1_000 if (each.unit or "").casefold() == "kw" else 1) for each in whole]
+    return sum(amounts) if amounts else None
+
+
+def _content(sample: Sample) -> dict[str, Any]:
+    return {"value": sample.value} if sample.unit is None else {"value": sample.value, "unit": sample.unit}
+
+
+def _wh(register_wh: float) -> dict[str, Any]:
+    return {"value": register_wh, "unit": "Wh"}
+
+
+def _of_headers(delivery: Delivery) -> Iterator[_Told]:
+    """What the transport knows of the transaction: its energy, and the whole of it once it is over."""
+    if energy := delivery.headers.get("energy"):
+        for at, wh in msgspec.json.decode(energy, type=list[tuple[int, float]]):
+            yield at, ENERGY, _wh(wh)
     if whole := delivery.headers.get("record"):
         session = json_value(whole.encode())
         yield at_ms(session.get("endTime")), RECORD, session
 
 
-def _status(content: Mapping[str, Any], _: Delivery) -> Iterator[_Told]:
-    at = at_ms(content.get("timestamp"))
+def _alive(_: Mapping[str, Any], call: _Call) -> Iterator[_Told]:
+    """A heartbeat: the station is as it said last, as far as the transport knows that."""
+    at = call.delivery.observed_at
+    if "status" in call.headers:
+        yield at, "status", call.headers["status"]
+    if "charging_state" in call.headers:
+        yield at, "chargingState", call.headers["charging_state"]
+
+
+def _status(content: Mapping[str, Any], call: _Call) -> Iterator[_Told]:
     if content.get("connectorId") == _NO_CONNECTOR:
         return
-    yield at, "status", content.get("connectorStatus", content.get("status"))
-    if content.get("connectorStatus") in ("Available", "Reserved"):
-        yield at, "chargingState", "Idle"  # nobody is plugged in: no transaction has a state any more
+    at = call.own_at(content.get("timestamp"))
+    status = content.get("connectorStatus", content.get("status"))
+    yield at, "status", status
+    # In 1.6 the status says it all. In 2.x a transaction's state ends with the transaction, or when the plug is free.
+    has_no_transaction = call.is_of_station and "transaction" not in call.headers
+    if "connectorStatus" not in content or str(status).strip().casefold() in _FREE or has_no_transaction:
+        yield at, "chargingState", None
+    if str(status).strip().casefold() in _FREE:
+        yield at, FLOW, None
 
 
-def _started(content: Mapping[str, Any], _: Delivery) -> Iterator[_Told]:
-    begun = {"value": number(content["meterStart"]), "unit": "Wh"}
-    at = at_ms(content.get("timestamp"))
-    yield at, METER_START, begun
-    yield at, _DEFAULT, begun
+def _started(content: Mapping[str, Any], call: _Call) -> Iterator[_Told]:
+    at = call.own_at(content.get("timestamp"))
+    yield at, "chargingState", None
+    yield at, FLOW, None
+    if not call.is_of_station:
+        begun = _wh(number(content["meterStart"]))
+        yield at, METER_START, begun
+        yield at, REGISTER, begun
 
 
-def _stopped(content: Mapping[str, Any], _: Delivery) -> Iterator[_Told]:
-    yield from _metered(content.get("transactionData"))
-    at = at_ms(content.get("timestamp"))
-    yield at, _DEFAULT, {"value": number(content["meterStop"]), "unit": "Wh"}
+def _stopped(content: Mapping[str, Any], call: _Call) -> Iterator[_Told]:
+    yield from call.measured(content.get("transactionData"))
+    at = call.own_at(content.get("timestamp"))
+    if not call.is_of_station:
+        yield at, REGISTER, _wh(number(content["meterStop"]))
+    if not call.is_of_station or "is_current" in call.headers:
+        yield at, "chargingState", "Ended"
 
 
-def _meter_values(content: Mapping[str, Any], _: Delivery) -> Iterator[_Told]:
-    yield from _metered(content.get("meterValue"))
+def _meter_values(content: Mapping[str, Any], call: _Call) -> Iterator[_Told]:
+    yield from call.measured(content.get("meterValue"))
 
 
-def _event(content: Mapping[str, Any], delivery: Delivery) -> Iterator[_Told]:
-    at = at_ms(content.get("timestamp"))
-    yield from _metered(content.get("meterValue"))
+def _event(content: Mapping[str, Any], call: _Call) -> Iterator[_Told]:
+    at = call.own_at(content.get("timestamp"))
+    if content.get("eventType") == "Started":
+        yield at, FLOW, None
+    yield from call.measured(content.get("meterValue"))
     kind, info = content.get("eventType"), content.get("transactionInfo") or {}
-    state = info.get("chargingState")
+    state = call.headers.get("charging_state", info.get("chargingState"))
     if kind == "Ended" and state != "Idle":
         state = "Ended"
     if state is not None:
         yield at, "chargingState", state
     if content.get("numberOfPhasesUsed"):
         yield at, "numberOfPhasesUsed", content["numberOfPhasesUsed"]
-    if kind == "Started" and "meter_start_wh" not in delivery.headers:
-        yield from _begun(content.get("meterValue"))
+    if kind == "Started" and not call.is_of_station:
+        yield from _begun(content.get("meterValue"), call)
 
 
-def _begun(values: Any) -> Iterator[_Told]:
-    """The register with which a session begins."""
-    for at, field, measured in _metered(values):
-        if field == _DEFAULT:
-            yield at, METER_START, measured
+def _begun(values: object, call: _Call) -> Iterator[_Told]:
+    """The register with which a transaction begins."""
+    for reading in readings(values):
+        if register_wh := reading.register_wh(at_begin=True) or reading.register_wh():
+            yield call.at(reading.stamp), METER_START, _wh(register_wh[0])
             return
 
 
-def _needs(content: Mapping[str, Any], _: Delivery) -> Iterator[_Told]:
+def _needs(content: Mapping[str, Any], call: _Call) -> Iterator[_Told]:
     """What the car asks of the station; its departure is one instant, no weekly timer."""
     needs = content["chargingNeeds"]
-    at = at_ms(content.get("timestamp"))
+    at = call.own_at(content.get("timestamp"))
     yield at, "requestedEnergyTransfer", needs.get("requestedEnergyTransfer")
     ac, dc = needs.get("acChargingParameters") or {}, needs.get("dcChargingParameters") or {}
     yield at, "evMaxCurrent", dc.get("evMaxCurrent", ac.get("evMaxCurrent"))
@@ -128,6 +270,7 @@ def _needs(content: Mapping[str, Any], _: Delivery) -> Iterator[_Told]:
 
 
 _ACTIONS: Final = {
+    "Heartbeat": _alive,
     "StatusNotification": _status,
     "StartTransaction": _started,
     "StopTransaction": _stopped,
@@ -137,60 +280,9 @@ _ACTIONS: Final = {
 }
 
 
-def _metered(values: Any) -> Iterator[_Told]:
-    """What was sampled, at its instants; of meters at several places the one that is believed most."""
-    if values is None:
-        return
-    if not isinstance(values, list):
-        raise Unreadable("meterValue is a list")
-    for each in values:
-        at = at_ms(each.get("timestamp"))
-        best: dict[str, int] = {}
-        found: dict[str, Any] = {}
-        for sample in each["sampledValue"]:
-            field, rank = _field(sample), _rank(sample)
-            if sample.get("format") == "SignedData" or rank > best.get(field, rank):
-                continue
-            best[field] = rank
-            found[field] = _measured(sample)
-        yield from ((at, field, content) for field, content in found.items())
-
-
-def _field(sample: Mapping[str, Any]) -> str:
-    """The measurand with its phase. Voltages name both lines; a current or power `L1-N` is that of L1."""
-    measurand, phase = sample.get("measurand") or _DEFAULT, sample.get("phase")
-    if not phase:
-        return str(measurand)
-    if measurand == "Voltage":
-        return f"Voltage.{phase}-N" if phase in ("L1", "L2", "L3") else f"Voltage.{phase}"
-    return f"{measurand}.{str(phase).removesuffix('-N')}"
-
-
-def _rank(sample: Mapping[str, Any]) -> int:
-    place = sample.get("location") or _PLACES[0]
-    return _PLACES.index(place) if place in _PLACES else len(_PLACES)
-
-
-def _measured(sample: Mapping[str, Any]) -> Any:
-    """A sample's value with its unit, times the power of ten that 2.x has beside it."""
-    unit = sample.get("unitOfMeasure") or {}
-    multiplier = unit.get("multiplier") or 0
-    if not isinstance(multiplier, int) or abs(multiplier) > _MAX_MULTIPLIER:
-        raise Unreadable(f"multiplier: {str(multiplier)[:20]} is no power of ten to work with")
-    content = sample["value"]
-    if multiplier:
-        content = round(number(content) * 10.0**multiplier, 6)
-    name = unit.get("unit") or sample.get("unit")
-    return {"value": content} if name is None else {"value": content, "unit": name}
-
-
 def record(session: Any) -> Decoded:
-    """The session as the transport saw it, as a record. Energy is the meter's: on the grid's side."""
-    found = {
-        "id": f"ocpp-{session['transaction']}",
-        "startTime": session.get("startTime"),
-        "endTime": session.get("endTime"),
-    }
-    if "meterStart" in session and "meterStop" in session:
-        found["energyAdded"] = round((number(session["meterStop"]) - number(session["meterStart"])) / 1000, 6)
+    """The transaction as the transport saw it, as a record. Energy is the meter's: on the grid's side."""
+    found = {name: session.get(name) for name in ("id", "startTime", "endTime")}
+    if "energyWh" in session:
+        found["energyAdded"] = round(number(session["energyWh"]) / 1000, 6)
     return {"values": [found]}

@@ -10,8 +10,9 @@ import msgspec
 
 from chargeport.dialects.table import Decoded, Dialect, Gate, Row
 from chargeport.ingest.field_values import is_nothing, said
+from chargeport.ingest.issues import issue_of
 from chargeport.ingest.memory import CarMemory
-from chargeport.ingest.times import observed_at
+from chargeport.ingest.times import as_of
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import IS_CHARGING
 from chargeport.signals.definition import Cadence
@@ -41,20 +42,15 @@ def read(delivery: Delivery, dialect: Dialect) -> list[RawMessage] | Issue:
         return dialect.read(dialect, delivery)
     except _UNREADABLE as error:
         subject = delivery.topic or "payload"
-        return Issue(delivery.source, subject[:200], _sentence(error), kept(delivery), delivery.received_at, delivery.vehicle)
+        return issue_of(delivery, subject, Rule.BAD_FORMAT, _sentence(error))
 
 
-def normalise(message: RawMessage, dialect: Dialect, max_future_s: float, memory: CarMemory | None = None) -> Normalised:
+def normalise(message: RawMessage, dialect: Dialect, memory: CarMemory | None = None) -> Normalised:
     """What a message says, in our terms. A field that can't be understood is an issue and costs no other.
 
     `memory` is what this source said of this car before; it is brought up to date.
     """
-    return _Reading(message, dialect, memory or CarMemory()).result(max_future_s)
-
-
-def kept(part: RawMessage | Delivery) -> str:
-    """A message or delivery as JSON text, as issues keep it; `replay` reads it again."""
-    return msgspec.json.encode(part, enc_hook=repr).decode()
+    return _Reading(message, dialect, memory or CarMemory()).result()
 
 
 class _Reading:
@@ -69,15 +65,14 @@ class _Reading:
         self.at = message.received_at
         self.said: Mapping[str, Any] = {}  # the fields that count, with those that say nothing
 
-    def result(self, max_future_s: float) -> Normalised:
+    def result(self) -> Normalised:
         try:
-            self.at = observed_at(self.message.observed_at, self.message.received_at, max_future_s)
+            at = as_of(self.message.observed_at, self.message.received_at)
         except Violation as found:
             self._issue(found.path, found.rule, found.detail, self.message.fields)
             return Normalised([], self.issues)
         fields = self.said = self._believed()
-        if self.message.observed_at is None:
-            self.at = self.memory.in_order(fields, self.at)
+        self.at = self.memory.in_order(fields, self.message.received_at) if at is None else at
         told = {field: value for field, value in fields.items() if self._is_told(field, value)}
         for field in self.dialect.remembered & fields.keys():
             self.memory.note(field, told.get(field), self.at)
@@ -105,7 +100,7 @@ class _Reading:
     def _lasts(self, field: str) -> bool:
         """Whether nothing but what lasts is made of a field, so that its age does little harm."""
         return all(
-            row.signal.cadence is Cadence.LASTING and len(row.fields) == 1 for row in self.dialect.by_field.get(field, ())
+            row.signal.cadence is not Cadence.LIVE and len(row.fields) == 1 for row in self.dialect.by_field.get(field, ())
         )
 
     def _is_told(self, field: str, value: Any) -> bool:
@@ -178,10 +173,8 @@ class _Reading:
         self.entries.append(Absence(message.vehicle, row.signal, reason, self.at, message.received_at, message.source))
 
     def _issue(self, subject: str, rule: Rule, detail: str, fields: Mapping[str, Any]) -> None:
-        message = self.message
-        raw = kept(msgspec.structs.replace(message, fields=fields))
-        subject, detail = subject[:200], detail[:400]
-        self.issues.append(Issue(message.source, subject, detail, raw, message.received_at, message.vehicle, rule))
+        part = msgspec.structs.replace(self.message, fields=fields)
+        self.issues.append(issue_of(part, subject, rule, detail))
 
 
 def _rows(dialect: Dialect, told: Mapping[str, Any]) -> list[Row]:

@@ -1,79 +1,83 @@
-"""The issues that the way in makes itself: unknown cars, dialects that fail in a way of their own, texts that are none."""
+"""Where an error becomes an issue: what can't be understood or stored, with the message that it is about."""
 
 from typing import Final
 
 import msgspec
 
-from chargeport.ingest.engine import kept
-from chargeport.signals.reading import Entry, Issue
-from chargeport.signals.violation import Rule
+from chargeport.signals.reading import Issue
+from chargeport.signals.violation import Rule, Violation
 from chargeport.sources.base import Delivery, RawMessage
 from chargeport.store.records import Outcome
 
-NO_VEHICLE: Final = "vehicle"  # the subject of issues about cars that nobody knows
+MAX_SUBJECT: Final = 200
+MAX_DETAIL: Final = 400
+MAX_NAME: Final = 80  # of a vehicle that is not known
 MAX_SHOWN: Final = 16_384  # characters of what can't be kept as it came
 MAX_AT: Final = 1 << 53  # milliseconds; what is later is no instant, and not every program can count so far
+VEHICLE: Final = "vehicle"  # the subject of issues about unknown vehicles
 
 
-class Heard(msgspec.Struct, frozen=True):
-    """An entry, the message that it was made of, and which one that was among those handed on."""
-
-    entry: Entry
-    message: RawMessage
-    place: int
+def issue_of(part: RawMessage | Delivery, subject: str, rule: Rule, detail: str) -> Issue:
+    """Return the issue that keeps a message or delivery."""
+    vehicle = None if part.vehicle is None else str(part.vehicle)[:MAX_NAME]
+    return Issue(part.source, subject[:MAX_SUBJECT], detail[:MAX_DETAIL], kept(part), part.received_at, vehicle, rule)
 
 
-def poisoned(part: RawMessage | Delivery, error: Exception) -> Issue:
-    """The issue that keeps a message or delivery, with what happened when it was read."""
+def unreadable(part: RawMessage | Delivery, error: Exception) -> Issue:
+    """Return the issue of a message or delivery that raised an error when it was read."""
     subject = (part.topic if isinstance(part, Delivery) else "") or "payload"
     what = str(error) if type(error) is ValueError else f"{type(error).__name__}: {error}"
-    vehicle = None if part.vehicle is None else str(part.vehicle)[:80]
-    return Issue(
-        part.source, subject[:200], f"can't be read: {what}"[:400], _kept(part), part.received_at, vehicle, Rule.BAD_FORMAT
+    return issue_of(part, subject, Rule.BAD_FORMAT, f"can't be read: {what}")
+
+
+def unknown_vehicle(message: RawMessage, only_for: str | None) -> Issue:
+    """Return the issue of a message about a vehicle that nobody knows.
+
+    An application that writes to connected vehicles only is not told which others there are.
+    """
+    if only_for is not None:
+        return refused(message, Outcome.NOT_PERMITTED)
+    name = message.vehicle[:MAX_NAME]
+    detail = (
+        f"no vehicle is called {name!r}: give it this alias ({message.source}:{name} where other sources use the name too), or"
+        " let [ingest] auto_register make cars known by their VIN"
     )
+    return issue_of(message, VEHICLE, Rule.UNKNOWN_VEHICLE, detail)
+
+
+def refused(message: RawMessage, outcome: Outcome) -> Issue:
+    """Return the issue of a message that the store did not take."""
+    found = refusal(outcome)
+    detail = found.detail if found.rule is Rule.NOT_PERMITTED else "the vehicle was removed"
+    return issue_of(message, VEHICLE, found.rule, detail)
+
+
+def refusal(outcome: Outcome) -> Violation:
+    """Return why the store did not take an entry."""
+    if outcome is Outcome.NOT_PERMITTED:
+        return Violation(Rule.NOT_PERMITTED, "the application has no writing connection to this vehicle", VEHICLE)
+    return Violation(Rule.UNKNOWN_VEHICLE, "no vehicle has this id, VIN or alias: add it first", VEHICLE)
+
+
+def kept(part: RawMessage | Delivery) -> str:
+    """Return a message or delivery as JSON text that `source replay` reads again; what is none, as it is shown."""
+    try:
+        return msgspec.json.encode(part, enc_hook=repr).decode()
+    except Exception:  # noqa: BLE001  (an odd object of a source of somebody else's: at least somebody can look at it)
+        return repr(part)[:MAX_SHOWN]
 
 
 def storable(issue: Issue) -> Issue:
-    """The issue, in texts and numbers that can be written down: half a character becomes a question mark."""
+    """Return the issue in texts and numbers that can be written down: half a character becomes a question mark."""
     if not 0 <= issue.received_at <= MAX_AT:
         issue = msgspec.structs.replace(issue, received_at=0)
     try:
         "".join((issue.source, issue.subject, issue.detail, issue.raw, issue.vehicle or "")).encode()
     except UnicodeEncodeError:
-        texts = {name: _whole(text) for name, text in msgspec.structs.asdict(issue).items() if type(text) is str}
+        texts = {
+            name: text.encode("utf-8", "replace").decode()
+            for name, text in msgspec.structs.asdict(issue).items()
+            if type(text) is str
+        }
         return msgspec.structs.replace(issue, **texts)
     return issue
-
-
-def unknown_vehicle(message: RawMessage, only_for: str | None) -> Issue:
-    """No car has the name. Whoever writes to connected vehicles only is not told which others there are."""
-    name = message.vehicle[:80]
-    if only_for is not None:
-        return _no_vehicle(message, "the application has no writing connection to this vehicle", Rule.NOT_PERMITTED)
-    detail = (
-        f"no vehicle is called {name!r}: give it this alias ({message.source}:{name} where other sources use the name too), or"
-        " let [ingest] auto_register make cars known by their VIN"
-    )
-    return _no_vehicle(message, detail, Rule.UNKNOWN_VEHICLE)
-
-
-def refused(heard: Heard, outcome: Outcome) -> Issue:
-    """What the store did not take: a car removed in this moment, or one that is not for this application."""
-    if outcome is Outcome.NOT_PERMITTED:
-        return _no_vehicle(heard.message, "the application has no writing connection to this vehicle", Rule.NOT_PERMITTED)
-    return _no_vehicle(heard.message, "the vehicle was removed", Rule.UNKNOWN_VEHICLE)
-
-
-def _kept(part: RawMessage | Delivery) -> str:
-    try:
-        return kept(part)
-    except Exception:  # noqa: BLE001  (not even that: at least somebody can look at it)
-        return repr(part)[:MAX_SHOWN]
-
-
-def _whole(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()
-
-
-def _no_vehicle(message: RawMessage, detail: str, rule: Rule) -> Issue:
-    return Issue(message.source, NO_VEHICLE, detail, kept(message), message.received_at, message.vehicle[:80], rule)

@@ -1,25 +1,34 @@
-"""The items of `POST /ingest/readings`: each a signal or a bundle of signals, each checked for itself.
+"""The items of `POST /ingest/readings` and of files: each a signal or a bundle of signals, each checked for itself.
 
 A bad item or a bad signal in a bundle is rejected with its index, the rule and the member; what stands beside it is taken.
 """
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from chargeport.dialects.statuses import reason_of
+from chargeport.ingest.batch import Batch
 from chargeport.ingest.times import observed_at
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE
-from chargeport.signals.definition import Signal
-from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
+from chargeport.signals.reading import Absence, AbsenceReason, Reading
 from chargeport.signals.violation import Rule, Violation
 
 MAX_REFERENCE: Final = 128
+MAX_SOURCE: Final = 128
 MAX_BUNDLE: Final = 100  # four times what there is: each unknown one is answered, and an answer must not outgrow its request
 
-# What Smartcar's own status objects mean; a code that is not here is told by its type alone.
+# For each reason Smartcar's type and code; `reason_of` reads them back as the same.
+STATUSES: Final[dict[AbsenceReason, tuple[str, str]]] = {
+    AbsenceReason.NOT_CAPABLE: ("COMPATIBILITY", "VEHICLE_NOT_CAPABLE"),
+    AbsenceReason.NOT_PERMITTED: ("PERMISSION", "UNKNOWN"),
+    AbsenceReason.NOT_CHARGING: ("VEHICLE_STATE", "NOT_CHARGING"),
+    AbsenceReason.UNREACHABLE: ("VEHICLE_STATE", "UNREACHABLE"),
+    AbsenceReason.UNREADABLE: ("UPSTREAM", "INVALID_DATA"),
+    AbsenceReason.SOURCE_FAILED: ("SERVER", "INTERNAL"),
+}
 
 
 class StatusError(msgspec.Struct, frozen=True):
@@ -58,68 +67,81 @@ class Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"obs
         return None if self.raw_body in _NO_BODY else self.raw_body
 
 
-class Rejection(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One item, or one signal of a bundle, that was not taken."""
+class KeptItem(Item, frozen=True, forbid_unknown_fields=True, rename={"received_at": "receivedAt"}):
+    """An item of a file, which may say when (`receivedAt`) and from which source it was received.
 
-    index: int
-    code: str
-    detail: str
-    path: str
-    signal: str | None = None
+    A client of the API can't say either: there it is now, and the client. Whoever imports may write to the database file.
+    """
+
+    vehicle: str = ""
+    received_at: int | float | str | None = None
+    source: str | None = None
 
 
-class Intake:
-    """Checks items one after the other; gathers entries, whose they are, and rejections."""
+class ItemChecker:
+    """Checks items one after the other; adds their entries and rejections to a batch."""
 
-    def __init__(self, source: str, now: int, max_future_s: float) -> None:
-        self.entries: list[Entry] = []
-        self.indices: list[int] = []
-        self.rejections: list[Rejection] = []
-        self._source = source
-        self._now = now
-        self._max_future_s = max_future_s
+    def __init__(self, batch: Batch, source: str, now: int, max_future_s: float) -> None:
+        self.batch = batch
+        self.source = source
+        self.now = now
+        self.max_future_s = max_future_s
 
-    def take(self, index: int, item: Item) -> None:
-        """Check an item; add its entries or its rejections."""
+    def check(self, index: int, item: Item) -> None:
+        """Check an item of the API: it is received now, from `source`."""
+        self._check(index, item, self.now, self.source)
+
+    def check_kept(self, index: int, item: KeptItem, vehicle: str | None = None, source: str | None = None) -> None:
+        """Check an item of a file; `vehicle` and `source`, where given, count before what it says itself."""
         try:
-            at = observed_at(item.observed_at, self._now, self._max_future_s)
-            _check_reference(item.vehicle)
+            received_at, named = self._receipt(item, source)
+        except Violation as found:
+            self.batch.reject(index, found, item.signal)
+            return
+        ours = item if vehicle is None else msgspec.structs.replace(item, vehicle=vehicle)
+        self._check(index, ours, received_at, named)
+
+    def _receipt(self, item: KeptItem, source: str | None) -> tuple[int, str]:
+        """Return when and from which source an item of a file was received. Raises Violation.
+
+        It has to say when it was observed: if that were now, a file that is imported again would add something.
+        """
+        if item.observed_at is None:
+            raise Violation(Rule.MISSING, "a kept item says when it was observed", "observedAt")
+        received_at = observed_at(item.received_at, self.now, self.max_future_s, "receivedAt")
+        named = source or item.source
+        if named is not None and (not 0 < len(named) <= MAX_SOURCE or not named.isprintable()):
+            raise Violation(Rule.BAD_FORMAT, f"a source has 1 to {MAX_SOURCE} printable characters", "source")
+        return received_at, named or self.source
+
+    def _check(self, index: int, item: Item, received_at: int, source: str) -> None:
+        batch, vehicle = self.batch, item.vehicle
+        try:
+            at = observed_at(item.observed_at, self.now, self.max_future_s)
             _check_form(item)
         except Violation as found:
-            self.reject(index, found, item.signal)
+            batch.reject(index, found, item.signal)
             return
         for code, body, path in _parts(item):
+            signal = BY_CODE.get(code)
+            if signal is None:
+                where = "signal" if item.signals is None else path
+                unknown = Violation(Rule.UNKNOWN_SIGNAL, f"{code[:60]!r} is no signal of this server: see /docs", where)
+                batch.reject(index, unknown, code)
+                continue
             try:
-                self.entries.append(self._entry(item, code, body, path, at))
-                self.indices.append(index)
+                if body is None:
+                    batch.add(index, Absence(vehicle, signal, _reason(item), at, received_at, source))
+                else:
+                    batch.add(index, Reading(vehicle, signal, bodies.parse(signal, body, path), at, received_at, source))
             except Violation as found:
-                self.reject(index, found, code)
-
-    def reject(self, index: int, found: Violation, signal: str | None = None) -> None:
-        """Note that an item, or one signal of it, was not taken."""
-        self.rejections.append(Rejection(index, found.rule.value, found.detail, found.path, signal))
-
-    def _entry(self, item: Item, code: str, body: msgspec.Raw | None, path: str, at: int) -> Entry:
-        signal = BY_CODE.get(code)
-        if signal is None:
-            raise Violation(
-                Rule.UNKNOWN_SIGNAL, f"{code[:60]!r} is no signal of this server: see /docs", _code_path(item, path)
-            )
-        if body is None:
-            return Absence(item.vehicle, signal, _reason(item), at, self._now, self._source)
-        return Reading(item.vehicle, signal, self._value(signal, body, path), at, self._now, self._source)
-
-    def _value(self, signal: Signal, body: msgspec.Raw, path: str) -> Any:
-        return bodies.parse(signal, body, path)
-
-
-def _check_reference(vehicle: str) -> None:
-    if not 0 < len(vehicle) <= MAX_REFERENCE:
-        raise Violation(Rule.OUT_OF_BOUNDS, f"a vehicle is named by 1 to {MAX_REFERENCE} characters", "vehicle")
+                batch.reject(index, found, code)
 
 
 def _check_form(item: Item) -> None:
-    """An item is either one signal (with a body or a status) or a bundle."""
+    """An item names a vehicle, and is either one signal (with a body or a status) or a bundle. Raises Violation."""
+    if not 0 < len(item.vehicle) <= MAX_REFERENCE:
+        raise Violation(Rule.OUT_OF_BOUNDS, f"a vehicle is named by 1 to {MAX_REFERENCE} characters", "vehicle")
     if item.signals is not None:
         if item.signal is not None or item.body is not None or item.status is not None:
             raise Violation(Rule.NOT_ALLOWED, "an item has either signal and body, or signals", "signals")
@@ -141,10 +163,6 @@ def _parts(item: Item) -> Iterator[tuple[str, msgspec.Raw | None, str]]:
     else:
         for code, body in item.signals.items():
             yield code, body, f"signals.{code[:60]}"
-
-
-def _code_path(item: Item, path: str) -> str:
-    return "signal" if item.signals is None else path
 
 
 def _reason(item: Item) -> AbsenceReason:

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from chargeport.ingest.items import Intake, Item
+from chargeport.ingest.items import Item, ItemChecker
 from chargeport.signals import bodies
 from chargeport.signals.violation import Rule, Violation
 
@@ -25,23 +25,23 @@ class TooManyItemsError(Exception):
     """The payload has more items than are taken at once; `args[0]` says how many."""
 
 
-def read(payload: bytes, intake: Intake, max_items: int, *, lines: bool) -> int:
-    """Hand every item of the payload to `intake`; how many there were.
+def read(payload: bytes, checker: ItemChecker, max_items: int, *, lines: bool) -> int:
+    """Check every item of the payload; return how many there were.
 
     Raises Violation when the payload as a whole is not what it should be, TooManyItemsError when there are too many.
     """
     if lines:
-        return _each(_lines(payload), intake, max_items)
+        return _each(_lines(payload), checker, max_items)
     try:
         if payload.lstrip()[:1] == b"{":
-            return _each([payload], intake, max_items)
+            return _each([payload], checker, max_items)
         items = _items.decode(payload)
     except _BROKEN:
-        return _each(_parts(payload), intake, max_items)
+        return _each(_parts(payload), checker, max_items)
     if len(items) > max_items:
         raise TooManyItemsError(len(items))
     for index, item in enumerate(items):
-        intake.take(index, item)
+        checker.check(index, item)
     return len(items)
 
 
@@ -49,7 +49,7 @@ def _lines(payload: bytes) -> list[bytes]:
     return [line for line in payload.split(b"\n") if line.strip()]
 
 
-def _each(raws: Sequence[bytes | msgspec.Raw], intake: Intake, max_items: int) -> int:
+def _each(raws: Sequence[bytes | msgspec.Raw], checker: ItemChecker, max_items: int) -> int:
     """Decode items one at a time."""
     if len(raws) > max_items:
         raise TooManyItemsError(len(raws))
@@ -57,9 +57,9 @@ def _each(raws: Sequence[bytes | msgspec.Raw], intake: Intake, max_items: int) -
         try:
             item = decoded(raw, _item)
         except Violation as found:
-            intake.reject(index, found)
+            checker.batch.reject(index, found)
         else:
-            intake.take(index, item)
+            checker.check(index, item)
     return len(raws)
 
 

@@ -1,140 +1,115 @@
-"""What is heard, on its way to the disk: delivery → messages → car → meaning → store.
+"""The one way to the store: whatever comes in ends in `Pipeline.write`, with a `Batch`.
 
-Whoever hands something on may acknowledge it when `take` returns: what it means, and what of it could not be understood, is
-then on disk. Only a StoreError gets out of it: whatever else goes wrong with a message is an issue that keeps the message.
+Transports and pushes in a dialect come through `take`, which reads their deliveries; the API's items, files and what is
+derived come as entries. Whoever hands something on may acknowledge it on return: what it means, and what of it could not be
+understood, is then on disk. Only a StoreError gets out: whatever else goes wrong with a message is an issue that keeps it.
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 import msgspec
 
 from chargeport.clock import Clock
 from chargeport.dialects.table import Dialect
 from chargeport.errors import StoreError
+from chargeport.ingest.batch import STORED, Batch
 from chargeport.ingest.engine import normalise, read
-from chargeport.ingest.issues import Heard, poisoned, refused, storable, unknown_vehicle
+from chargeport.ingest.issues import refusal, refused, unknown_vehicle, unreadable
 from chargeport.ingest.memory import CarMemory, Memory
-from chargeport.ingest.vehicle_names import Identities
+from chargeport.ingest.vehicle_names import VehicleNames, new_vehicle
 from chargeport.signals.catalogue import IS_CHARGING
 from chargeport.signals.held import reported_of
-from chargeport.signals.reading import Issue, Reading
+from chargeport.signals.reading import Entry, Issue, Reading
 from chargeport.sources.base import Delivery, RawMessage
 from chargeport.store.protocols import Store
-from chargeport.store.records import Outcome
+from chargeport.store.records import Grant, Outcome
 
-MAX_ENTRIES: Final = 2_000  # that are worked out before they are written: meanwhile nobody else gets his turn
-OFFLOAD_BYTES: Final = 262_144  # beyond, a payload is read in a thread
-STORED: Final = (Outcome.ACCEPTED, Outcome.SUPERSEDED, Outcome.UNCHANGED)
+MAX_ENTRIES: Final = 2_000  # made of messages before they are written: meanwhile no other task runs
+OFFLOAD_BYTES: Final = 262_144  # beyond, a payload is read in a thread: it would hold up all tasks for more than a few ms
 
 Keep = Callable[[Sequence[Delivery]], None]
 
 
-class Taken(msgspec.Struct):
-    """What became of what was handed on. `places` says of each issue which of the messages it is about, from 0."""
-
-    outcomes: Counter[Outcome]
-    issues: list[Issue]
-    places: list[int] = []
-
-    @property
-    def stored(self) -> int:
-        """Readings and absences that are on disk."""
-        return sum(self.outcomes[outcome] for outcome in STORED)
-
-    def add(self, place: int, *issues: Issue) -> None:
-        """Note what could not be understood of a message."""
-        self.issues += map(storable, issues)
-        self.places += [place] * len(issues)
-
-
-class Intake:
-    """Takes in what sources hear. One for the whole service: it remembers what they said before."""
+class Pipeline:
+    """Stores what comes in. One for the whole service: it remembers names, and what sources said before."""
 
     def __init__(
         self,
         store: Store,
         clock: Clock,
-        dialects: Mapping[str, Dialect],
+        dialects: Mapping[str, Dialect] = {},
         *,
-        max_future_s: float,
+        max_future_s: float = 0,
         auto_register: bool = False,
         record: Keep | None = None,
     ) -> None:
         """`record` is handed every delivery once what it means is on disk."""
         self.dialects = dialects
+        self.names = VehicleNames(store.vehicles, clock)
         self._store = store
         self._clock = clock
         self._max_future_s = max_future_s
+        self._auto_register = auto_register
         self._record = record
-        self._identities = Identities(store.vehicles, clock, auto_register=auto_register)
         self._memory = Memory()
         self._own: dict[str, Dialect] = {}
 
     def speaks(self, source: str, dialect: Dialect) -> None:
-        """What a source says in this dialect is to be read by this form of it: one with topics of its own, say."""
+        """Read what a source says in this dialect by this form of it: one with topics of its own, say."""
         self._own[source] = dialect
 
-    async def take(
-        self, heard: Sequence[RawMessage | Delivery], only_for: str | None = None, *, keep_issues: bool = True
-    ) -> Taken:
-        """Store what was heard; returns when it is on disk. Raises StoreError: then it may be handed on again, whole.
+    def batch(self, grant: Grant | None = None) -> Batch:
+        """Return an empty batch of an application, or of our own; it may register vehicles where the settings say so."""
+        if grant is None:
+            return Batch(may_register=self._auto_register)
+        return Batch(client_id=grant.client_id, connected_only=grant.connected_only, may_register=self._auto_register)
 
-        With `only_for`, only cars that this application may write to, and nothing but those is kept: an issue that is replayed
-        is nobody's any more. Without `keep_issues` what is not understood is only told: it is kept already.
-        """
-        taken = Taken(Counter(), [])
-        doubted: dict[int, tuple[CarMemory, dict[str, Any]]] = {}
+    async def take(self, parts: Sequence[RawMessage | Delivery], batch: Batch | None = None) -> Batch:
+        """Read messages and deliveries into a batch and write it. Raises StoreError: then all may be handed on again."""
+        batch = self.batch() if batch is None else batch
         try:
-            await self._take(heard, taken, only_for, doubted)
-            if taken.issues and keep_issues and only_for is None:
-                await self._store.issues.add_issues(taken.issues)
+            await self.read(parts, batch)
+            await self.write(batch)
         except StoreError:
-            for memory, before in doubted.values():  # it was believed, and is not on disk
+            for memory, before in batch.unsaid.values():  # it was used, and is not on disk
                 memory.doubted = before | memory.doubted
             raise
         if self._record is not None:
-            self._record([part for part in heard if isinstance(part, Delivery)])
-        return taken
+            self._record([part for part in parts if isinstance(part, Delivery)])
+        return batch
 
-    async def _take(
-        self,
-        heard: Sequence[RawMessage | Delivery],
-        taken: Taken,
-        only_for: str | None,
-        doubted: dict[int, tuple[CarMemory, dict[str, Any]]],
-    ) -> None:
-        batch: list[Heard] = []
-        async for place, message in self._messages(heard, taken):
-            batch += await self._meaning(place, message, taken, only_for, doubted)
-            if len(batch) >= MAX_ENTRIES:
-                await self._write(batch, taken, only_for)
-                batch = []
-        await self._write(batch, taken, only_for)
-
-    async def _messages(self, heard: Sequence[RawMessage | Delivery], taken: Taken) -> AsyncIterator[tuple[int, RawMessage]]:
-        """The messages of all parts, numbered."""
-        place = 0
-        for part in heard:
-            found = part if isinstance(part, RawMessage) else await self._read(part)
+    async def read(self, parts: Sequence[RawMessage | Delivery], batch: Batch) -> None:
+        """Read messages and deliveries into a batch; write the entries that are too many to wait. Raises StoreError."""
+        for part in parts:
+            found = [part] if isinstance(part, RawMessage) else await self._messages(part)
             if isinstance(found, Issue):
-                taken.add(place, found)
-                found = []
-                place += 1
-            for message in [found] if isinstance(found, RawMessage) else found:
-                yield place, message
-                place += 1
+                batch.misread(batch.parts, found)
+                batch.parts += 1
+                continue
+            for message in found:
+                batch.messages[batch.parts] = message
+                await self._normalise(batch.parts, message, batch)
+                batch.parts += 1
+                if len(batch.entries) >= MAX_ENTRIES:
+                    await self._write_entries(batch)
 
-    async def _read(self, delivery: Delivery) -> list[RawMessage] | Issue:
+    async def write(self, batch: Batch) -> Batch:
+        """Write a batch; return it with what became of its entries, once they and its issues are on disk. Raises StoreError."""
+        await self._write_entries(batch)
+        if batch.issues and batch.keep_issues:
+            await self._store.issues.add_issues(batch.issues, batch.client_id)
+        return batch
+
+    async def _messages(self, delivery: Delivery) -> list[RawMessage] | Issue:
         try:
             dialect = self._dialect(delivery)
             if len(delivery.payload) > OFFLOAD_BYTES:
                 return await asyncio.to_thread(read, delivery, dialect)
             return read(delivery, dialect)
         except Exception as error:  # noqa: BLE001  (a dialect of somebody else's may raise anything)
-            return poisoned(delivery, error)
+            return unreadable(delivery, error)
 
     def _dialect(self, part: RawMessage | Delivery) -> Dialect:
         own = self._own.get(part.source)
@@ -144,72 +119,122 @@ class Intake:
             raise ValueError(f"{part.dialect!r} is no dialect here")
         return self.dialects[part.dialect]
 
-    async def _meaning(
-        self,
-        place: int,
-        message: RawMessage,
-        taken: Taken,
-        only_for: str | None,
-        doubted: dict[int, tuple[CarMemory, dict[str, Any]]],
-    ) -> list[Heard]:
-        """What a message says of the car that it means."""
+    async def _normalise(self, index: int, message: RawMessage, batch: Batch) -> None:
+        """Add what a message says of the vehicle that it means."""
         try:
             self._check(message)
-            names = message.source, message.dialect, message.vehicle
-            vehicle_id = await self._identities.of(*names, may_register=only_for is None)
+            vehicle_id = await self._vehicle_id(message, batch)
             if vehicle_id is None:
-                taken.add(place, unknown_vehicle(message, only_for))
-                return []
-            # What an application says that may write to some cars only must not change how other sources are read.
-            memory = await self._remembered(message.source if only_for is None else f"{only_for} {message.source}", vehicle_id)
-            if memory.doubted:
-                doubted.setdefault(id(memory), (memory, dict(memory.doubted)))
+                batch.misread(index, unknown_vehicle(message, batch.only_for))
+                return
+            memory = await self._remembered(message.source, vehicle_id, batch)
             ours = msgspec.structs.replace(message, vehicle=vehicle_id)
-            result = normalise(ours, self._dialect(message), self._max_future_s, memory)
+            result = normalise(ours, self._dialect(message), memory)
             for entry in result.entries:
                 if isinstance(entry, Reading) and isinstance(entry.value, str):
                     entry.value.encode()  # half a character can't be stored
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001  (as above)
-            taken.add(place, poisoned(message, error))
-            return []
-        taken.add(place, *result.issues)
-        return [Heard(entry, message, place) for entry in result.entries]
+            batch.misread(index, unreadable(message, error))
+            return
+        batch.misread(index, *result.issues)
+        for entry in result.entries:
+            batch.add(index, entry)
 
     def _check(self, message: RawMessage) -> None:
-        """Refuse what can't have been heard yet: it would hold as the latest until then. And a source that has no name."""
+        """Refuse a source without a name, and what can't have been received yet: it would hold as the latest until then."""
         message.source.encode()
         if not 0 <= message.received_at <= self._clock.now() + self._max_future_s * 1000:
             raise ValueError(f"it can't have been received at {message.received_at}")
 
-    async def _remembered(self, source: str, vehicle_id: str) -> CarMemory:
-        """What the source said of the car; of one that it has not spoken of yet, whether it is known to charge."""
-        known = self._memory.knows(source, vehicle_id)
-        memory = self._memory.of(source, vehicle_id)
-        if not known and (found := await self._store.readings.signal(vehicle_id, IS_CHARGING)) is not None:
+    async def _vehicle_id(self, message: RawMessage, batch: Batch) -> str | None:
+        name = message.vehicle
+        found = await self.names.find(message.source, message.dialect, name)
+        if found is None and batch.may_register:
+            if batch.is_trial:
+                return name if new_vehicle(name, 0) is not None else None
+            if await self.names.register(name):
+                return await self.names.find(message.source, message.dialect, name)
+        return found
+
+    async def _remembered(self, source: str, vehicle_id: str, batch: Batch) -> CarMemory:
+        """Return what a source said of a vehicle; of one that it has not spoken of yet, whether it is known to charge.
+
+        What an application says that may write to some vehicles only must not change how other sources are read.
+        """
+        speaker = source if batch.only_for is None else f"{batch.only_for} {source}"
+        is_known = self._memory.knows(speaker, vehicle_id)
+        memory = self._memory.of(speaker, vehicle_id)
+        if not is_known and (found := await self._store.readings.signal(vehicle_id, IS_CHARGING)) is not None:
             charging = reported_of(found.series, IS_CHARGING)
             if charging is not None and charging.changed_at is not None and charging.value is not None:
                 memory.charging_was(charging.changed_at, bool(charging.value))
+        if memory.doubted:
+            batch.unsaid.setdefault(id(memory), (memory, dict(memory.doubted)))
         return memory
 
-    async def _write(self, batch: list[Heard], taken: Taken, only_for: str | None, *, again: bool = True) -> None:
-        """Write a batch. A car that is not there any more may be known by the same name once more."""
-        entries = [heard.entry for heard in batch]
-        outcomes = await self._store.readings.write(entries, only_for) if entries else []
-        gone: dict[int, Heard] = {}
-        for heard, outcome in zip(batch, outcomes, strict=True):
+    async def _write_entries(self, batch: Batch) -> None:
+        """Write the entries that a batch has so far, and take them out of it."""
+        entries, indices = batch.entries, batch.indices
+        batch.entries, batch.indices = [], []
+        outcomes = await self._outcomes(entries, batch)
+        if Outcome.UNKNOWN_VEHICLE in outcomes:
+            await self._write_again(entries, indices, outcomes, batch)
+        stored = {outcome: outcomes.count(outcome) for outcome in STORED}  # a Counter would hash each of them
+        batch.outcomes.update(stored)
+        if sum(stored.values()) < len(outcomes):
+            self._refuse(entries, indices, outcomes, batch)
+
+    async def _outcomes(self, entries: Sequence[Entry], batch: Batch) -> list[Outcome]:
+        """Write entries, or in a trial see whether they would be."""
+        if not entries:
+            return []
+        if not batch.is_trial:
+            return await self._store.readings.write(entries, batch.only_for)
+        known: dict[str, Outcome] = {}
+        for name in dict.fromkeys(entry.vehicle for entry in entries):
+            is_known = await self.names.is_known(name) or (batch.may_register and new_vehicle(name, 0) is not None)
+            known[name] = Outcome.ACCEPTED if is_known else Outcome.UNKNOWN_VEHICLE
+        return [known[entry.vehicle] for entry in entries]
+
+    async def _write_again(self, entries: list[Entry], indices: Sequence[int], outcomes: list[Outcome], batch: Batch) -> None:
+        """Write once more what is of unknown vehicles: under the id that a name has by now, or once they are registered."""
+        places: list[int] = []
+        found: dict[tuple[str, str | None], str | None] = {}
+        for place, outcome in enumerate(outcomes):
+            if outcome is not Outcome.UNKNOWN_VEHICLE:
+                continue
+            entry, message = entries[place], batch.messages.get(indices[place])
+            key = (entry.vehicle, None if message is None else f"{message.source} {message.vehicle}")
+            if key not in found:
+                found[key] = await self._known_by_now(entry.vehicle, message, batch)
+            if (vehicle_id := found[key]) is not None:
+                entries[place] = msgspec.structs.replace(entry, vehicle=vehicle_id)
+                places.append(place)
+        again = await self._outcomes([entries[place] for place in places], batch)
+        for place, outcome in zip(places, again, strict=True):
+            outcomes[place] = outcome
+
+    async def _known_by_now(self, vehicle: str, message: RawMessage | None, batch: Batch) -> str | None:
+        """Return what to call a vehicle that the store does not know, once it is known; None if it can't be."""
+        if message is not None:  # it was removed, and may have been added again
+            self.names.forget(vehicle)
+            return await self._vehicle_id(message, batch)
+        can_be = batch.may_register and not batch.is_trial and await self.names.register(vehicle)
+        return vehicle if can_be else None
+
+    def _refuse(self, entries: Sequence[Entry], indices: Sequence[int], outcomes: Sequence[Outcome], batch: Batch) -> None:
+        """Reject what was not stored: an item by its signals, a message once."""
+        last = -1
+        for entry, index, outcome in zip(entries, indices, outcomes, strict=True):
             if outcome in STORED:
-                taken.outcomes[outcome] += 1
-            elif outcome is Outcome.UNKNOWN_VEHICLE and again:
-                self._identities.forget(heard.entry.vehicle)
-                gone[heard.place] = heard
-            else:
-                taken.outcomes[outcome] += 1
-                taken.add(heard.place, refused(heard, outcome))
-        for heard in gone.values():
-            told = Taken(Counter(), [])  # its other issues are known already
-            anew = await self._meaning(heard.place, heard.message, told, only_for, {})
-            if not anew:
-                taken.add(heard.place, *told.issues)
-            await self._write(anew, taken, only_for, again=False)
+                continue
+            # Whoever writes to connected vehicles only is not told which others there are.
+            why = Outcome.NOT_PERMITTED if batch.only_for is not None else outcome
+            message = batch.messages.get(index)
+            if message is None:
+                batch.reject(index, refusal(why), entry.signal.code)
+            elif index != last:
+                batch.misread(index, refused(message, why))
+                last = index

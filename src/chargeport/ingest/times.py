@@ -1,59 +1,55 @@
-"""When something was observed: ISO 8601 or epoch milliseconds, in; epoch milliseconds, out."""
+"""When something was observed: ISO 8601 or epoch milliseconds in, epoch milliseconds out; and the one rule for future times.
 
-import re
-from datetime import UTC, datetime, timedelta
+A time ahead of our clock counts as of receipt: as the latest it would outrank whatever is observed until then. Whoever sends
+readings that it made itself (the API's items, a file that is imported) can mend its clock, so far ahead its item is refused.
+A message of a source is never refused for its clock, ahead or never set: a car can't be told.
+"""
+
 from typing import Any, Final
 
+from chargeport.signals.instants import instant_ms
 from chargeport.signals.violation import Rule, Violation
 
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # The first car that could report its charge over the air is younger than this. What lies before is a clock that was never set.
 OLDEST_AT: Final = 946_684_800_000  # 2000-01-01
 
-_MILLISECOND = timedelta(milliseconds=1)
-_ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)")
-
 
 def observed_at(given: Any, now: int, max_future_s: float, path: str = "observedAt") -> int:
-    """The instant in milliseconds since the epoch; `now` when none is given. Raises Violation.
+    """Return the instant of an item in milliseconds since the epoch; `now` when none is given, or one ahead of it.
 
-    More than `max_future_s` ahead of `now` is refused: it would hold as the latest for as long as it is ahead.
+    Raises Violation for more than `max_future_s` ahead of `now`, and for what is no instant of such cars.
     """
     if given is None:
         return now
-    if type(given) is int:
-        at = given
-    elif isinstance(given, str):
-        at = _from_iso(given, path)
-    elif isinstance(given, float) and given.is_integer():
-        at = int(given)
-    else:
-        detail = f"{given!r:.40} is no instant: write ISO 8601 with an offset, or whole milliseconds since 1970"
-        raise Violation(Rule.WRONG_TYPE, detail, path)
-    if at > now + max_future_s * 1000:
-        raise Violation(Rule.IN_THE_FUTURE, f"{given!r:.40} lies more than {max_future_s:g} s in the future", path)
+    at = given if type(given) is int else _instant(given, path)
+    if at > now:
+        if at > now + max_future_s * 1000:
+            raise Violation(Rule.IN_THE_FUTURE, f"{given!r:.40} lies more than {max_future_s:g} s in the future", path)
+        return now
     if at < OLDEST_AT:
         hint = ": milliseconds are wanted, these look like seconds" if at > OLDEST_AT // 1000 else ""
         raise Violation(Rule.TOO_OLD, f"{given!r:.40} lies before the year 2000{hint}", path)
     return at
 
 
-def _from_iso(text: str, path: str) -> int:
-    at = iso_instant(text)
-    if at is None:
-        raise Violation(Rule.BAD_FORMAT, f"{text[:40]!r} is no instant: write 2026-05-01T09:59:58.000Z", path)
-    return at
+def as_of(stamp: Any, received_at: int) -> int | None:
+    """Return when a source's message counts; None where it has no usable stamp: it counts as of its receipt then.
 
-
-def iso_instant(text: str) -> int | None:
-    """The instant that a text in ISO 8601 with an offset names, in milliseconds since the epoch; None if it names none.
-
-    >>> iso_instant("2026-05-01T09:59:58Z"), iso_instant("2026-02-30T00:00:00Z")
-    (1777629598000, None)
+    A stamp ahead of its receipt, or from before such cars, is of a clock that is wrong or was never set. Raises Violation.
     """
-    if _ISO.fullmatch(text):
-        try:
-            return (datetime.fromisoformat(text) - EPOCH) // _MILLISECOND
-        except (ValueError, OverflowError):  # the 30th of February
-            pass
-    return None
+    at = None if stamp is None else _instant(stamp, "observedAt")
+    return None if at is None or not OLDEST_AT <= at <= received_at else at
+
+
+def _instant(given: Any, path: str) -> int:
+    if type(given) is int:
+        return given
+    if isinstance(given, str):
+        at = instant_ms(given)
+        if at is None:
+            raise Violation(Rule.BAD_FORMAT, f"{given[:40]!r} is no instant: write 2026-05-01T09:59:58.000Z", path)
+        return at
+    if isinstance(given, float) and given.is_integer():
+        return int(given)
+    detail = f"{given!r:.40} is no instant: write ISO 8601 with an offset, or whole milliseconds since 1970"
+    raise Violation(Rule.WRONG_TYPE, detail, path)

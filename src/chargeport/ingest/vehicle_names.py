@@ -1,76 +1,70 @@
-"""Which car a source means: its names for cars, and ours."""
+"""Which vehicle a source means: its names for vehicles, and ours."""
 
 import uuid
-from collections import OrderedDict
 from typing import Final
+
+from cachetools import TTLCache
 
 from chargeport.clock import Clock
 from chargeport.errors import ConflictError
 from chargeport.store.protocols import Vehicles
 from chargeport.store.records import Vehicle, is_vin
 
-MAX_KNOWN: Final = 500_000
+MAX_NAMES: Final = 500_000
+REMEMBERED_S: Final = 10.0  # so soon a name that was given to another vehicle, by a command say, is noticed
 
 
-class Identities:
-    """Finds cars by the names that sources have for them.
+class VehicleNames:
+    """Finds vehicles by the names that sources have for them, and remembers what it found.
 
     A source may have short names that another has too (`1`): such a name is an alias with the source or the dialect in front
     (`garage:1`, `teslamate:1`), which is looked for first.
     """
 
-    def __init__(self, vehicles: Vehicles, clock: Clock, *, auto_register: bool = False) -> None:
+    def __init__(self, vehicles: Vehicles, clock: Clock) -> None:
         self._vehicles = vehicles
         self._clock = clock
-        self._auto_register = auto_register
-        self._known: OrderedDict[tuple[str, str], str] = OrderedDict()
+        self._known: TTLCache[tuple[str, str], str] = TTLCache(MAX_NAMES, REMEMBERED_S * 1000, clock.now)
 
-    async def of(self, source: str, dialect: str, name: str, *, may_register: bool = True) -> str | None:
-        """The id of the car; None when no car has such a name and it can't be made known by it."""
+    async def find(self, source: str, dialect: str, name: str) -> str | None:
+        """Return the id of the vehicle; None when none has such a name."""
         key = (source, name)
         found = self._known.get(key)
         if found is not None:
             return found
-        found = await self._found(source, dialect, name, may_register=may_register)
-        if found is not None:
-            self._known[key] = found
-            if len(self._known) > MAX_KNOWN:
-                self._known.popitem(last=False)
-        return found
-
-    def forget(self, vehicle_id: str) -> None:
-        """A car is not there any more: its names are looked for anew."""
-        for key in [key for key, known in self._known.items() if known == vehicle_id]:
-            del self._known[key]
-
-    async def _found(self, source: str, dialect: str, name: str, *, may_register: bool) -> str | None:
         for reference in dict.fromkeys((f"{source}:{name}", f"{dialect}:{name}", name)):
             vehicle = await self._vehicles.find_vehicle(reference)
             if vehicle is not None:
+                self._known[key] = vehicle.id
                 return vehicle.id
-        if not (self._auto_register and may_register):
-            return None
-        await register(self._vehicles, name, self._clock.now())
-        vehicle = await self._vehicles.find_vehicle(name)
-        return None if vehicle is None else vehicle.id
+        return None
+
+    async def is_known(self, name: str) -> bool:
+        """Return whether a vehicle has this name: an id, a VIN or an alias."""
+        return await self._vehicles.find_vehicle(name) is not None
+
+    async def register(self, name: str) -> bool:
+        """Make a vehicle known by a UUID or a VIN; return whether one is known by the name then."""
+        vehicle = new_vehicle(name, self._clock.now())
+        if vehicle is None:
+            return False
+        try:
+            await self._vehicles.add_vehicle(vehicle)
+        except ConflictError:  # somebody else was quicker
+            return await self.is_known(name)
+        return True
+
+    def forget(self, vehicle_id: str) -> None:
+        """Look for the names of a vehicle anew: it was removed."""
+        for key in [key for key, known in self._known.items() if known == vehicle_id]:
+            del self._known[key]
 
 
 def new_vehicle(name: str, now: int) -> Vehicle | None:
-    """A vehicle that goes by a UUID or a VIN; None for any other name."""
+    """Return a vehicle that goes by a UUID or a VIN; None for any other name."""
     try:
         vehicle_id = str(uuid.UUID(name))
     except ValueError:
         return Vehicle(id=str(uuid.uuid4()), vin=name, created_at=now) if is_vin(name) else None
     aliases = () if name == vehicle_id else (name,)  # a UUID can be written in capitals, or without its dashes
     return Vehicle(id=vehicle_id, aliases=aliases, created_at=now)
-
-
-async def register(vehicles: Vehicles, name: str, now: int) -> None:
-    """Make a vehicle known by a UUID or a VIN; any other name stays unknown."""
-    vehicle = new_vehicle(name, now)
-    if vehicle is None:
-        return
-    try:
-        await vehicles.add_vehicle(vehicle)
-    except ConflictError:  # somebody else was quicker
-        return

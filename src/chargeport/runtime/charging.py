@@ -2,8 +2,7 @@
 
 from chargeport.clock import Clock
 from chargeport.signals.catalogue import IS_CHARGING
-from chargeport.signals.held import held
-from chargeport.signals.state import standing
+from chargeport.signals.effective import effective
 from chargeport.store.protocols import Store
 
 
@@ -17,7 +16,7 @@ class ChargingNow:
     async def of(self, name: str) -> bool:
         """Whether the car with this name is known to charge; False where nothing is known."""
         vehicle = await self._store.vehicles.find_vehicle(name)
-        found = None if vehicle is None else await self._store.readings.signals(vehicle.id)
-        now = self._clock.now()
-        state = None if found is None else held(found.series, IS_CHARGING, now)
-        return state is not None and state.value is True and standing(state, None, now) is None
+        readings = self._store.readings
+        found = None if vehicle is None else await readings.signal(vehicle.id, IS_CHARGING)
+        counts = None if found is None else effective(IS_CHARGING, found.series, readings.ranks, self._clock.now())
+        return counts is not None and counts.unavailability is None and counts.state.value is True

@@ -1,18 +1,17 @@
-"""All that feeds a service, put together from its settings: dialects, the intake, and the sources, which one may start."""
+"""What feeds a service, put together from its settings: dialects, the pipeline, and the sources, which one may start."""
 
-import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from chargeport.clock import Clock
 from chargeport.errors import SettingError
-from chargeport.ingest.dialects import dialects, ordered
-from chargeport.ingest.pipeline import Intake
+from chargeport.ingest.dialects import dialects
+from chargeport.ingest.pipeline import Pipeline
 from chargeport.ingest.recorders import Recorders
-from chargeport.runtime import fleet
+from chargeport.runtime import fleet, preference
 from chargeport.runtime.builder import Builder
 from chargeport.runtime.charging import ChargingNow
 from chargeport.runtime.remembering import SourceMemory
@@ -21,11 +20,6 @@ from chargeport.runtime.supervisor import Supervisor
 from chargeport.settings import Settings
 from chargeport.sources.base import Mounted, Source
 from chargeport.store.protocols import Store
-
-PUSHED: Final = ("http", fleet.SOURCE)
-"""What `meta.source` may say beside the names of sources and dialects: POST /ingest/readings, and the settings file."""
-
-_log = logging.getLogger("chargeport.sources")
 
 
 class Feeds:
@@ -37,11 +31,12 @@ class Feeds:
         self._settings = settings
         self._clock = clock
         known = dialects(settings.dialects, settings.folder)
+        preference.prefer(store.readings, settings)
+        self._dialects = frozenset(known)
         self.builder = Builder(known, clock, lambda name: SourceMemory(store.notes, name), ChargingNow(store, clock).of)
         self.built = self.builder.build(settings.sources)
         self._recorders = Recorders(clock, self._folders(known) if recording else {}, fleet.names(settings.vehicles))
-        ordered(settings.precedence.order, {*PUSHED, *known, *(each.source.name for each in self.built)})
-        self.intake = Intake(
+        self.pipeline = Pipeline(
             store,
             clock,
             known,
@@ -50,12 +45,16 @@ class Feeds:
             record=self._recorders.record,
         )
         for built in self.built:
-            self.intake.speaks(built.source.name, built.dialect)
-        self._supervisor = Supervisor(self.intake, clock, self._write_states)
+            self.pipeline.speaks(built.source.name, built.dialect)
+        self._supervisor = Supervisor(self.pipeline, clock, self._write_states)
 
     async def start(self, given: Sequence[Source] = ()) -> None:
-        """Make the settings' cars known and begin to listen: to the settings' sources, and to those given."""
-        await fleet.make_known(self._store, self._settings.vehicles, self._clock)
+        """Make the settings' cars known and begin to listen: to the settings' sources, and to those given.
+
+        Raises SettingError.
+        """
+        await preference.check(self._store.readings, self._settings, self._dialects)
+        await fleet.make_known(self._store, self.pipeline, self._settings.vehicles, self._clock)
         others = [(source, SourceStatus(source.name, source.name, source.name, self._clock)) for source in given]
         self._supervisor.start([*((built.source, built.pulse) for built in self.built), *others])
 

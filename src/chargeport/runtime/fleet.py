@@ -9,6 +9,8 @@ import msgspec
 from chargeport.clock import Clock
 from chargeport.dialects.table import capacity, value
 from chargeport.errors import ConflictError, SettingError
+from chargeport.ingest.batch import Batch
+from chargeport.ingest.pipeline import Pipeline
 from chargeport.settings import VehicleSettings
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE
@@ -21,7 +23,7 @@ SOURCE: Final = "settings"  # what `meta.source` says of what the file tells
 NAMESPACE: Final = uuid.UUID("b7a1b7f4-5c1d-5f0e-9a53-6d3b6f5b9f10")  # ids of cars that the file gives none
 
 
-async def make_known(store: Store, cars: Sequence[VehicleSettings], clock: Clock) -> None:
+async def make_known(store: Store, pipeline: Pipeline, cars: Sequence[VehicleSettings], clock: Clock) -> None:
     """Make the cars of the file known, or bring what is known up to date. Raises SettingError."""
     _check_names(cars)
     for number, car in enumerate(cars):
@@ -38,7 +40,7 @@ async def make_known(store: Store, cars: Sequence[VehicleSettings], clock: Clock
                 await store.vehicles.update_vehicle(merged)
         except ConflictError as error:
             raise SettingError(f"A setting is wrong: {where}: {error}") from error
-        await store.readings.write(_facts(car, known.id, where, clock.now()))
+        await pipeline.write(Batch.of(_facts(car, known.id, where, clock.now())))
 
 
 def _check_names(cars: Sequence[VehicleSettings]) -> None:

@@ -7,9 +7,10 @@ from typing import Final, Literal, Protocol, runtime_checkable
 import msgspec
 
 from chargeport.clock import Clock
-from chargeport.sources.base import SourceError
+from chargeport.sources.base import SourceError, StationStatus
 
 RATE_OVER_MS: Final = 60_000
+MAX_STATIONS: Final = 1_000  # that are shown of one source; anybody may try to connect under new names
 
 Condition = Literal["connecting", "connected", "waiting", "stopped"]
 
@@ -19,7 +20,7 @@ class SourceState(msgspec.Struct, frozen=True, kw_only=True):
 
     `waiting` is between a failure, told by `cause` and `sentence`, and the next try at `retry_at`. `messages` and what became
     of them are counted since the server started; `lag` is how many wait on the other side, where it says so. `left`: of a
-    source with a budget, the requests that it may still make now, by car.
+    source with a budget, the requests that it may still make now, by car. `stations`: those that connect to it, or try to.
     """
 
     name: str
@@ -34,6 +35,7 @@ class SourceState(msgspec.Struct, frozen=True, kw_only=True):
     rejected: int = 0
     lag: int | None = None
     left: dict[str, int] = {}
+    stations: list[StationStatus] = []
     retry_at: int | None = None
     cause: str | None = None
     sentence: str | None = None
@@ -73,13 +75,28 @@ class SourceStatus:
         """So many messages wait on the other side."""
         self._state = msgspec.structs.replace(self._state, lag=behind)
 
+    def station(self, status: StationStatus) -> None:
+        """A station that connects to the source is like this now; the refused ones make room for others first.
+
+        Somebody who is refused under the identity of a connected station does not disconnect it.
+        """
+        known = next((one for one in self._state.stations if one.name == status.name), None)
+        others = [one for one in self._state.stations if one.name != status.name]
+        if known is not None and known.is_connected and status.refused_because is not None:
+            refusal = {name: getattr(status, name) for name in ("refusals", "refused_at", "refused_because")}
+            status = msgspec.structs.replace(known, **refusal)
+        if len(others) >= MAX_STATIONS:
+            oldest = next((one for one in others if not one.is_connected), others[0])
+            others.remove(oldest)
+        self._state = msgspec.structs.replace(self._state, stations=[*others, status])
+
     def left(self, requests: Mapping[str, int | None]) -> None:
         """So many requests may be made now, by car; None: any number."""
         limited = {vehicle: count for vehicle, count in requests.items() if count is not None}
         self._state = msgspec.structs.replace(self._state, left=limited)
 
     def heard(self, count: int, stored: int, rejected: int) -> None:
-        """So many messages came, and so many readings of them are stored, not understood."""
+        """So many messages came, and so many readings of them are stored or not understood."""
         if not count:
             return
         now = self._clock.now()

@@ -9,7 +9,7 @@ from typing import Final
 
 from chargeport.clock import Clock
 from chargeport.errors import StoreError
-from chargeport.ingest.pipeline import Intake
+from chargeport.ingest.pipeline import Pipeline
 from chargeport.runtime.source_status import Budgeted, SourceState, SourceStatus
 from chargeport.sources.base import Cause, Delivery, RawMessage, Source, SourceError
 
@@ -28,9 +28,9 @@ Write = Callable[[Sequence[SourceState]], Awaitable[None]]
 class Supervisor:
     """Runs the sources of a service and knows how they are."""
 
-    def __init__(self, intake: Intake, clock: Clock, write: Write, jitter: random.Random | None = None) -> None:
+    def __init__(self, pipeline: Pipeline, clock: Clock, write: Write, jitter: random.Random | None = None) -> None:
         """`write` puts down the states of all sources."""
-        self._intake = intake
+        self._pipeline = pipeline
         self._clock = clock
         self._write = write
         self._jitter = jitter or random.Random()  # noqa: S311  (spreads retries, keeps no secret)
@@ -84,8 +84,8 @@ class Supervisor:
         """Run a source until it ends, and say why it did."""
 
         async def emit(heard: Sequence[RawMessage | Delivery]) -> None:
-            taken = await self._intake.take(heard)
-            pulse.heard(len(heard), taken.stored, len(taken.issues))
+            batch = await self._pipeline.take(heard)
+            pulse.heard(len(heard), batch.stored, len(batch.issues))
 
         try:
             await source.run(emit)

@@ -38,7 +38,7 @@ CATALOGUE: Final[tuple[Signal, ...]] = (
     ),
     Signal(
         key=3, code="charge-amperagerequested", name="AmperageRequested", group=CHARGE, kind=Kind.QUANTITY,
-        cadence=Cadence.LASTING, permission=Permission.READ_CHARGE, unit="ampere", dimension=Dimension.CURRENT,
+        cadence=Cadence.PLUGGED, permission=Permission.READ_CHARGE, unit="ampere", dimension=Dimension.CURRENT,
         minimum=0, maximum=3000,
         summary="The current that the car was asked to charge with.",
         example={"value": 48, "unit": "ampere"},
@@ -105,7 +105,7 @@ CATALOGUE: Final[tuple[Signal, ...]] = (
         },
     ),
     Signal(
-        key=8, code="charge-chargerphases", name="ChargerPhases", group=CHARGE, kind=Kind.COUNT, cadence=Cadence.LASTING,
+        key=8, code="charge-chargerphases", name="ChargerPhases", group=CHARGE, kind=Kind.COUNT, cadence=Cadence.PLUGGED,
         permission=Permission.READ_CHARGE, minimum=1, maximum=3,
         summary="Number of phases that the connected charger has.",
         caution="Most sources tell the phases in use.",
@@ -174,10 +174,10 @@ CATALOGUE: Final[tuple[Signal, ...]] = (
         example={"value": 35.6, "unit": "kWh"},
     ),
     Signal(
-        key=13, code="charge-fastchargertype", name="FastChargerType", group=CHARGE, kind=Kind.TEXT, cadence=Cadence.LASTING,
+        key=13, code="charge-fastchargertype", name="FastChargerType", group=CHARGE, kind=Kind.TEXT, cadence=Cadence.PLUGGED,
         permission=Permission.READ_CHARGE,
         known=("CCS", "CHADEMO", "SUPERCHARGER", "GBT", "OTHER"),
-        summary="The DC standard of the connected, or the last connected, fast charger.",
+        summary="The DC standard of the connected fast charger.",
         example={"value": "CCS"},
     ),
     Signal(
@@ -207,7 +207,7 @@ CATALOGUE: Final[tuple[Signal, ...]] = (
     ),
     Signal(
         key=18, code="charge-isfastchargerpresent", name="IsFastChargerPresent", group=CHARGE, kind=Kind.FLAG,
-        cadence=Cadence.LASTING, permission=Permission.READ_CHARGE,
+        cadence=Cadence.PLUGGED, permission=Permission.READ_CHARGE,
         summary="Whether the car is connected to a DC fast charger.",
         example={"value": False},
     ),
@@ -276,3 +276,4 @@ BY_CODE: Final = {signal.code: signal for signal in CATALOGUE}
 BY_KEY: Final = {signal.key: signal for signal in CATALOGUE}
 
 IS_CHARGING: Final = BY_CODE["charge-ischarging"]
+CABLE_CONNECTED: Final = BY_CODE["charge-ischargingcableconnected"]

@@ -1,6 +1,276 @@
-"""Which of the series of a signal counts."""
+"""Which of several sources' values of a signal is the effective one at an instant, and why each other one is not.
 
-from typing import Final
+A pure function of what every source reported: of the signal, of whether the car charges and of whether its cable is in. Nothing
+of it is stored, so a late report of a preferred source, or a changed order of sources, takes effect at once.
+"""
 
-DERIVED: Final = "derived"
-"""The source of what we work out ourselves: the last in rank, and no report."""
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+import msgspec
+
+from chargeport.signals.catalogue import CABLE_CONNECTED, IS_CHARGING
+from chargeport.signals.definition import Cadence, Dimension, Signal
+from chargeport.signals.flags import LAG_MS, UNKNOWN, Flag, Series, denied_at, flag, has_value, within
+from chargeport.signals.ranks import DERIVED, DERIVED_FIRST, Ranks, is_derived
+from chargeport.signals.reading import AbsenceReason
+from chargeport.signals.state import State, stale_at
+
+__all__ = ["DERIVED", "Effective", "PassedOver", "Ranks", "Unavailability", "Why", "effective", "next_change_at"]
+
+TOGETHER_MS: Final = 10_000
+"""A value that was observed so shortly before charging began belongs to it: a source may report one moment in parts."""
+
+_FLOW: Final = frozenset({Dimension.CURRENT, Dimension.VOLTAGE, Dimension.POWER, Dimension.SPEED})
+_FLAGS: Final = (IS_CHARGING, CABLE_CONNECTED)
+_FLAG_KEYS: Final = tuple(signal.key for signal in _FLAGS)
+
+
+class Why(StrEnum):
+    """Why a series is not the effective one. `sentence` says it to a person."""
+
+    ABSENT = "ABSENT"
+    OVER = "OVER"
+    SILENT = "SILENT"
+    ELSEWHERE = "ELSEWHERE"
+    DENIED = "DENIED"
+    OUTVOTED = "OUTVOTED"
+    OUTRANKED = "OUTRANKED"
+    OLDER = "OLDER"
+    DERIVED = "DERIVED"
+
+    @property
+    def sentence(self) -> str:
+        """The reason in plain words."""
+        return _SENTENCES[self]
+
+
+_SENTENCES: Final = {
+    Why.ABSENT: "The source gives no value.",
+    Why.OVER: "The value belongs to a charging session that is over.",
+    Why.SILENT: "The source has been silent for too long.",
+    Why.ELSEWHERE: "The source says that the car does not charge there, while another one says that it charges.",
+    Why.DENIED: "Another source reported the end of it later.",
+    Why.OUTVOTED: "Another source says that it is so, and one is enough.",
+    Why.OUTRANKED: "Another source is preferred for this signal.",
+    Why.OLDER: "Another source of the same rank has a newer value.",
+    Why.DERIVED: "A derived value counts only where no source reports one.",
+}
+
+
+class Unavailability(msgspec.Struct, frozen=True):
+    """Why a value may not be shown as true: the reason, and since when (by our clock)."""
+
+    reason: AbsenceReason
+    since: int
+
+
+class PassedOver(msgspec.Struct, frozen=True):
+    """The state of a series that is not the effective one, and why not."""
+
+    state: State
+    why: Why
+
+
+class Effective(msgspec.Struct, frozen=True):
+    """The state that counts for a signal, why its value may not be shown (None: it may), and the other series."""
+
+    state: State
+    unavailability: Unavailability | None = None
+    passed_over: tuple[PassedOver, ...] = ()
+
+
+class _Judged(NamedTuple):
+    """A state, and what there is against its value by itself."""
+
+    state: State
+    against: Unavailability | None
+    why: Why | None
+
+
+def effective(signal: Signal, series: Series, ranks: Ranks, now: int) -> Effective | None:
+    """The effective state of a signal at `now`; None where nothing was ever reported of it.
+
+    `series` holds what there is of this signal, of charge-ischarging and of charge-ischargingcableconnected.
+    """
+    known = series.get(signal.key)
+    if not known:
+        return None
+    if len(known) == 1 and _counts_anyway(known[0], series, now):
+        return Effective(known[0])
+    if signal in _FLAGS:
+        return _effective_flag(signal, known, series, ranks, now)
+    session = _session_of(signal, series, ranks, now)
+    judged = [_judged(state, session, now) for state in known]
+    best = _best([each for each in judged if each.against is None] or judged, ranks)
+    return _chosen(best, judged, ranks)
+
+
+def _counts_anyway(state: State, series: Series, now: int) -> bool:
+    """Whether nothing can be against the value of the only series: a quick answer for what most reads ask."""
+    at = state.observed_at
+    if at is None or (state.absence_at is not None and state.absence_at > at):
+        return False
+    cadence = state.signal.cadence
+    if cadence is Cadence.LASTING:
+        return True
+    if cadence is Cadence.LIVE and now >= at + state.live_for_ms:
+        return False
+    for key in _FLAG_KEYS:
+        flags = series.get(key)
+        if flags and (len(flags) > 1 or flags[0].source != state.source or at < (flags[0].changed_at or at + 1)):
+            return False
+    return True
+
+
+def next_change_at(signal: Signal, series: Series, now: int) -> int | None:
+    """The next instant at which the effective state may change though nothing is reported; None where there is none."""
+    return min(_turns(signal, series, now), default=None)
+
+
+def _turns(signal: Signal, series: Series, now: int) -> Iterator[int]:
+    for key in {signal.key, *_FLAG_KEYS}:
+        for state in series.get(key, ()):
+            if state.observed_at is None:
+                continue
+            for at in (stale_at(state), state.observed_at + LAG_MS):
+                if at is not None and at > now:
+                    yield at
+
+
+class _Session(NamedTuple):
+    """What the values of a signal are tied to: the flag, each source's own word on it, and whether the car is unplugged."""
+
+    flag: Flag
+    own: dict[str | None, State]
+    is_unplugged: bool
+
+
+_TIMELESS: Final = _Session(UNKNOWN, {}, False)
+
+
+def _session_of(signal: Signal, series: Series, ranks: Ranks, now: int) -> _Session:
+    if signal.cadence is Cadence.LASTING:
+        return _TIMELESS
+    tie = IS_CHARGING if signal.cadence is Cadence.LIVE else CABLE_CONNECTED
+    said = (state for state in series.get(tie.key, ()) if state.observed_at is not None)
+    own = {state.source: state for state in said if not is_derived(state.source)}
+    found = flag(tie, series, ranks, now)
+    is_unplugged = tie is IS_CHARGING and not found.is_on and flag(CABLE_CONNECTED, series, ranks, now).is_on is False
+    return _Session(found, own, is_unplugged)
+
+
+def _judged(state: State, session: _Session, now: int) -> _Judged:
+    """What is against the value of a series by itself."""
+    heard_at = state.received_at or 0
+    if not has_value(state):
+        reason = state.absence or AbsenceReason.UNREADABLE
+        return _Judged(state, Unavailability(reason, max(state.absence_received_at or 0, heard_at)), Why.ABSENT)
+    if session.is_unplugged and _is_at_rest(state):
+        return _Judged(state, None, None)
+    ended = _ended(state, session)
+    if ended is not None:
+        why, since = ended
+        return _Judged(state, Unavailability(AbsenceReason.NOT_CHARGING, max(since, heard_at)), why)
+    return _silent(state, now)
+
+
+def _silent(state: State, now: int) -> _Judged:
+    until = stale_at(state)
+    if until is None or now < until:
+        return _Judged(state, None, None)
+    return _Judged(state, Unavailability(AbsenceReason.UNREACHABLE, max(until, state.received_at or 0)), Why.SILENT)
+
+
+def _ended(state: State, session: _Session) -> tuple[Why, int] | None:
+    """Whether the charging, or the time plugged in, that a value belongs to is over; and since when, by our clock."""
+    now_is, own, at = session.flag, session.own.get(state.source), state.observed_at or 0
+    if state.value is False or now_is.is_on is None:
+        return None  # that there is no fast charger stays true
+    if not now_is.is_on:
+        by = own if own is not None and own.value is False else None
+        ended_at, heard_at = (now_is.since, now_is.received_at) if by is None else (by.changed_at or 0, by.received_at or 0)
+        return (Why.OVER, heard_at) if at < ended_at else None
+    if own is not None and own.value is False:
+        return Why.ELSEWHERE, now_is.received_at
+    began_at = now_is.since if own is None else max(now_is.since, own.changed_at or 0)
+    before_ms = 0 if not state.value else LAG_MS if is_derived(state.source) or _is_derived(now_is) else TOGETHER_MS
+    return (Why.OVER, now_is.received_at) if at < began_at - before_ms else None
+
+
+def _is_derived(found: Flag) -> bool:
+    return any(is_derived(state.source) for state in found.states)
+
+
+def _is_at_rest(state: State) -> bool:
+    """Whether a value is what follows from a cable that is not in: it does not charge, and nothing flows."""
+    return not state.value and (state.signal is IS_CHARGING or state.signal.dimension in _FLOW)
+
+
+def _best(pool: Sequence[_Judged], ranks: Ranks) -> _Judged:
+    """The preferred one of several series that all may be shown, or none of which may."""
+    reported = [each for each in pool if not is_derived(each.state.source)]
+    is_derived_first = pool[0].state.signal in DERIVED_FIRST
+    if len(reported) < len(pool) and (is_derived_first or not reported):
+        reported = [each for each in pool if is_derived(each.state.source)]
+    valued = [each for each in reported if each.state.observed_at is not None]
+    newest = max((each.state.observed_at or 0 for each in valued), default=0)
+    return min(
+        [each for each in valued if within(each.state, newest, ranks)] or reported,
+        key=lambda each: (ranks.rank(each.state.signal, each.state.source), -_reported_at(each.state), each.state.source or ""),
+    )
+
+
+def _reported_at(state: State) -> int:
+    return max(state.observed_at or 0, state.absence_at or 0)
+
+
+def _effective_flag(signal: Signal, known: Sequence[State], series: Series, ranks: Ranks, now: int) -> Effective:
+    """The effective state of one of the two flags. A flag that was derived counts where none was reported."""
+    found = flag(signal, series, ranks, now)
+    is_unplugged = signal is IS_CHARGING and not found.is_on and flag(CABLE_CONNECTED, series, ranks, now).is_on is False
+    judged = [_judged_flag(state, found, series, ranks, now, is_unplugged=is_unplugged) for state in known]
+    shown = {id(state) for state in found.states}
+    pool = [each for each in judged if each.against is None]
+    if ranks.is_either(signal):
+        pool = [each for each in pool if id(each.state) in shown]
+        best = min(pool, key=_newest_first) if pool else _best(judged, ranks)
+    else:
+        best = _best(pool or judged, ranks)
+    return _chosen(best, judged, ranks)
+
+
+def _newest_first(judged: _Judged) -> tuple[int, str]:
+    return -(judged.state.observed_at or 0), judged.state.source or ""
+
+
+def _judged_flag(state: State, found: Flag, series: Series, ranks: Ranks, now: int, *, is_unplugged: bool) -> _Judged:
+    if not has_value(state):
+        return _judged(state, _TIMELESS, now)
+    if is_unplugged and _is_at_rest(state):
+        return _Judged(state, None, None)
+    if state.value is True and ranks.is_either(state.signal):
+        ended_at = denied_at(state, series, ranks)
+        if ended_at is not None and now >= ended_at:
+            since = max(found.received_at, state.received_at or 0)
+            return _Judged(state, Unavailability(AbsenceReason.NOT_CHARGING, since), Why.DENIED)
+    return _silent(state, now)
+
+
+def _chosen(best: _Judged, judged: Sequence[_Judged], ranks: Ranks) -> Effective:
+    others = tuple(PassedOver(each.state, _why(each, best, ranks)) for each in judged if each is not best)
+    return Effective(best.state, best.against, others)
+
+
+def _why(each: _Judged, best: _Judged, ranks: Ranks) -> Why:
+    """Why this one is not the best one."""
+    if each.why is not None:
+        return each.why
+    state, chosen = each.state, best.state
+    if is_derived(state.source) or is_derived(chosen.source):
+        return Why.DERIVED
+    if ranks.is_either(state.signal) and state.value != chosen.value:
+        return Why.OUTVOTED
+    outranks = ranks.rank(state.signal, chosen.source) < ranks.rank(state.signal, state.source)
+    return Why.OUTRANKED if outranks else Why.OLDER

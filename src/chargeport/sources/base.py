@@ -123,6 +123,22 @@ class Memory(Protocol):
         ...
 
 
+class StationStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How a station is that connects to a source: connected, or refused with the way out. Instants are by our clock.
+
+    `clock_offset_ms` is how far the station's clock is ahead of ours, where that is known.
+    """
+
+    name: str
+    is_connected: bool = False
+    version: str | None = None
+    since_at: int | None = None
+    clock_offset_ms: int | None = None
+    refusals: int = 0
+    refused_at: int | None = None
+    refused_because: str | None = None
+
+
 class StatusReporter(Protocol):
     """Where a running source says how it is, for `source list`."""
 
@@ -132,6 +148,10 @@ class StatusReporter(Protocol):
 
     def lag(self, behind: int) -> None:
         """So many messages wait on the other side to be heard."""
+        ...
+
+    def station(self, status: StationStatus) -> None:
+        """A station that connects to the source is like this now."""
         ...
 
 

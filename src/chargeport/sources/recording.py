@@ -7,6 +7,7 @@ A line is {"at": ms, "topic", "payload": text or JSON, or "payload_base64": byte
 import base64
 import binascii
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -91,7 +92,8 @@ class Recorder:
         self._binary = binary
         self._bytes_left = max_bytes
         try:
-            self._file = path.open("xb")
+            # For its owner only: what is redacted badly must not be read by everybody on the machine.
+            self._file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
         except OSError as error:
             raise SourceError(Cause.CONFIGURATION, f"The recording {path} can't be written: {error.strerror}.") from error
 

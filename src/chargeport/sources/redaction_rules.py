@@ -121,7 +121,16 @@ PATTERNS: Final = (
     (Kind.SECRET, re.compile(r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*")),  # a JSON Web Token
     (Kind.SECRET, re.compile(r"(?i)(?<=\bbearer )[\w.~+/=-]{8,}")),
     (Kind.SECRET, re.compile(r"(?i)(?<=\bbasic )[\w+/=]{8,}")),
-    (Kind.SECRET, re.compile(r"(?i)(?<=token=)[^&\s\"]+|(?<=password=)[^&\s\"]+|(?<=secret=)[^&\s\"]+|(?<=api_key=)[^&\s\"]+")),
+    (
+        Kind.SECRET,
+        re.compile(r"(?<![A-Za-z0-9])cp[tsm]_[\w-]{8,}", re.ASCII),
+    ),  # our own: token, client secret, management token
+    (
+        Kind.SECRET,
+        re.compile(
+            r"(?i)(?:(?<=token=)|(?<=tokens=)|(?<=password=)|(?<=passwords=)|(?<=secret=)|(?<=secrets=)|(?<=api_key=))[^&\s\"]+"
+        ),
+    ),
     (Kind.EMAIL, re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")),
     (Kind.MAC, re.compile(r"(?<![0-9A-Fa-f:-])[0-9A-Fa-f]{2}(?:([:-])[0-9A-Fa-f]{2})(?:\1[0-9A-Fa-f]{2}){4}(?![0-9A-Fa-f:-])")),
     (Kind.VIN, VIN),
@@ -136,7 +145,17 @@ UUID: Final = re.compile(r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 def kind_of(name: str) -> Kind | None:
     """What stands under a name (a member, a header, a topic): by its last part; None: nothing that is anybody's."""
     last = re.sub(r"[^a-z0-9]", "", re.split(r"[./:]", name)[-1].lower())
-    return _BY_NAME.get(last) or next((kind for ending, kind in _ENDINGS if last.endswith(ending)), None)
+    return next((kind for each in (last, *_singulars(last)) if (kind := _kind_of(each)) is not None), None)
+
+
+def _kind_of(name: str) -> Kind | None:
+    return _BY_NAME.get(name) or next((kind for ending, kind in _ENDINGS if name.endswith(ending)), None)
+
+
+def _singulars(name: str) -> list[str]:
+    """Return what a plural may be of: `tokens`, `addresses`, `cities`."""
+    ends = (("ies", "y"), ("es", ""), ("s", ""))
+    return [name.removesuffix(plural) + singular for plural, singular in ends if name.endswith(plural)]
 
 
 def kind_of_topic(topic: str) -> Kind | None:

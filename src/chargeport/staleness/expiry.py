@@ -16,11 +16,12 @@ import msgspec
 
 from chargeport.clock import Clock
 from chargeport.errors import StoreError
-from chargeport.signals.catalogue import CATALOGUE
+from chargeport.signals.catalogue import CATALOGUE, IS_CHARGING
 from chargeport.signals.definition import Cadence, Signal
-from chargeport.signals.held import charging_of, held
+from chargeport.signals.effective import Effective, Ranks, effective, next_change_at
+from chargeport.signals.flags import has_value
 from chargeport.signals.reading import AbsenceReason
-from chargeport.signals.state import Standing, State, stale_at, standing
+from chargeport.signals.state import State, stale_at
 from chargeport.store.protocols import Store
 from chargeport.store.records import Change, VehicleSeries
 
@@ -40,22 +41,32 @@ _log = logging.getLogger("chargeport.endings")
 
 
 class Expiry(msgspec.Struct, frozen=True):
-    """At `at` the time of a value had run out. Or `has_returned`: it had, but was confirmed since, which is no change."""
+    """At `at` the time of a value had run out.
+
+    Or `has_returned`: a value is shown again though nothing changed. It was confirmed, or it is that of the next source, for
+    the preferred one is silent.
+    """
 
     vehicle_id: str
-    state: State
+    effective: Effective
     at: int
     has_returned: bool = False
+
+    @property
+    def state(self) -> State:
+        """The effective state at that moment."""
+        return self.effective.state
 
 
 class _Watch:
     """A car: when to look at it, which signals' values held, and which were told to have ended."""
 
-    __slots__ = ("due_at", "ended", "holding", "since_at")
+    __slots__ = ("due_at", "ended", "holding", "looked_at", "since_at")
 
     def __init__(self, since_at: int) -> None:
         self.due_at: int | None = None
         self.since_at: int | None = since_at  # what ended before is old; None once it was looked at
+        self.looked_at = since_at
         self.holding = 0
         self.ended = _NONE  # by code, the value: its source, and since when it was the same
 
@@ -70,29 +81,43 @@ class _Watch:
             self.ended = {each: value for each, value in self.ended.items() if each != code} or _NONE
         return before
 
-    def told(self, signal: Signal, found: VehicleSeries, now: int) -> Expiry | None:
+    def told(self, signal: Signal, found: VehicleSeries, ranks: Ranks, now: int) -> Expiry | None:
         """What is to be told of a signal at `now`, which is noted."""
-        code, state = signal.code, held(found.series, signal, now)
-        ends_at = None if state is None else stale_at(state)
-        if state is None or ends_at is None:
+        code, counts = signal.code, effective(signal, found.series, ranks, now)
+        if counts is None or (ends_at := stale_at(counts.state)) is None:
             return None
+        state, against = counts.state, counts.unavailability
         was_holding = bool(self.holding & _BITS[code]) or (self.since_at is not None and ends_at > self.since_at)
         self.holding &= ~_BITS[code]
-        stands = standing(state, charging_of(found.series), now)
-        if stands is None:
+        if against is None:
             self.hold(code)
             is_same = self.return_of(code) == (state.source, state.changed_at)
-            return Expiry(found.vehicle.id, state, now, has_returned=True) if is_same else None
-        if not was_holding or stands != Standing(AbsenceReason.UNREACHABLE, ends_at):
+            is_told = is_same or self._has_taken_over(counts, found, ranks)
+            return Expiry(found.vehicle.id, counts, now, has_returned=True) if is_told else None
+        if not was_holding or against.reason is not AbsenceReason.UNREACHABLE or not has_value(state):
             return None
         self.ended = {**self.ended, code: (state.source, state.changed_at)}
-        return Expiry(found.vehicle.id, state, now)
+        return Expiry(found.vehicle.id, counts, now)
+
+    def _has_taken_over(self, counts: Effective, found: VehicleSeries, ranks: Ranks) -> bool:
+        """Whether the value is that of another source than at the last look, only because time has passed."""
+        state = counts.state
+        if not counts.passed_over or (state.observed_at or 0) > self.looked_at:
+            return False
+        before = effective(state.signal, found.series, ranks, self.looked_at)
+        return (
+            before is not None and before.unavailability is None
+            and before.state.source != state.source and before.state.value != state.value
+        )  # fmt: skip
 
     def next_look(self, found: VehicleSeries, now: int) -> int | None:
         """When something may be to tell again, after all signals were looked at; None when there is nothing to wait for."""
         states = [state for each in found.series.values() for state in each]
         fresh = [stale_at(state) for state in states if self.holding & _BITS.get(state.signal.code, 0)]
         waits = [each for each in fresh if each is not None and each > now]
+        if len(found.series.get(IS_CHARGING.key, ())) > 1:  # a "yes" of one source gives way to the "no" of another in time
+            turn = next_change_at(IS_CHARGING, found.series, now)
+            waits += [] if turn is None else [turn]
         if self.ended:
             heard_at = max((state.observed_at or 0 for state in states), default=0)
             if now - heard_at < FORGET_MS:
@@ -212,8 +237,9 @@ class ExpiryWatch:
         car = self._cars.get(vehicle_id) or self._add(vehicle_id, since_at)
         if car is None:
             return []
-        told = [ending for signal in _LIVE if (ending := car.told(signal, found, now)) is not None]
-        car.since_at = None
+        ranks = self._store.readings.ranks
+        told = [ending for signal in _LIVE if (ending := car.told(signal, found, ranks, now)) is not None]
+        car.since_at, car.looked_at = None, now
         due_at = car.next_look(found, now)
         if due_at is None:
             del self._cars[vehicle_id]

@@ -30,8 +30,10 @@ class Access(Protocol):
         """End an application and its tokens; False when it is unknown or revoked already."""
         ...
 
-    async def add_token(self, token_hash: bytes, client_id: str, expires_at: int) -> None:
-        """Remember a token by its hash."""
+    async def add_token(
+        self, token_hash: bytes, client_id: str, expires_at: int, *, now: int | None = None, most: int | None = None
+    ) -> None:
+        """Keep a token by its hash, and of its application the newest `most`; tokens that expired an hour before `now` go."""
         ...
 
     async def grant(self, token_hash: bytes) -> Grant | None:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from chargeport.signals.definition import Signal
 from chargeport.signals.freshness import Freshness
+from chargeport.signals.ranks import Ranks
 from chargeport.signals.reading import Entry, Issue
 from chargeport.store.access import Access
 from chargeport.store.records import (
@@ -49,6 +50,19 @@ class Readings(Protocol):
         """From now on states stand for as long as this says. Nothing that is stored changes."""
         ...
 
+    @property
+    def ranks(self) -> Ranks:
+        """Which sources readers prefer. In memory only."""
+        ...
+
+    def set_ranks(self, ranks: Ranks) -> None:
+        """From now on readers prefer sources as this says. Nothing that is stored changes."""
+        ...
+
+    async def sources(self) -> list[str]:
+        """The names of all sources that ever reported, the derived values' too, by name."""
+        ...
+
     async def write(self, entries: Sequence[Entry], only_for: str | None = None) -> list[Outcome]:
         """Store entries and say, in their order, what became of each; returns when they are on disk.
 
@@ -60,7 +74,7 @@ class Readings(Protocol):
         ...
 
     async def signal(self, vehicle_id: str, signal: Signal) -> VehicleSeries | None:
-        """The car with the series of one signal and, beside a live one, those of charge-ischarging.
+        """The car with the series of one signal and, unless it lasts whatever happens, those of charging and of the cable.
 
         None when there is no such car. A source that never reported the signal has no state.
         """
@@ -206,8 +220,11 @@ class Vehicles(Protocol):
 class Issues(Protocol):
     """What could not be understood."""
 
-    async def add_issues(self, issues: Sequence[Issue]) -> None:
-        """Keep issues; one of the same source, vehicle, subject and detail is counted, with its newest message."""
+    async def add_issues(self, issues: Sequence[Issue], client_id: str | None = None) -> None:
+        """Keep issues; one of the same source, vehicle, subject and detail is counted, with its newest message.
+
+        What an application sent (`client_id`) has room of its own: it pushes out nothing of other applications and of sources.
+        """
         ...
 
     async def issues(self, page: Page) -> tuple[list[IssueCount], int]:
@@ -222,7 +239,7 @@ class Issues(Protocol):
         ...
 
     async def settle(self, message: KeptMessage) -> None:
-        """Forget a message that is understood by now; its issue goes with the last one of its kind."""
+        """Forget a message that is understood by now, and count it no more; its issue goes with the last one of its kind."""
         ...
 
 

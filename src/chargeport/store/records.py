@@ -160,11 +160,12 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IssueCount(msgspec.Struct, frozen=True):
-    """An issue that was met `count` times, as it was met last."""
+    """An issue that was met `count` times, as it was met last; `client_id` is the application that sent it, if one did."""
 
     issue: Issue
     count: int
     first_at: int
+    client_id: str | None = None
 
 
 class KeptSession(msgspec.Struct, frozen=True):
@@ -203,10 +204,11 @@ class KeptEdit(msgspec.Struct, frozen=True):
 
 
 class KeptMessage(msgspec.Struct, frozen=True):
-    """A message that could not be understood, whole, with its number in the order in which they came."""
+    """A message that could not be understood, whole, with its number in the order in which they came, and who sent it."""
 
     id: int
     issue: Issue
+    client_id: str | None = None
 
 
 class Page(msgspec.Struct, frozen=True):

@@ -1,4 +1,7 @@
-"""Who may connect: known stations, with their password, over TLS where that is wanted (OCPP security profiles 0, 1, 2)."""
+"""Who may connect: known stations, with their password, over TLS where that is wanted (OCPP security profiles 0, 1, 2).
+
+Attempts that fail are counted by address and identity: a password can't be guessed by trying.
+"""
 
 import base64
 import binascii
@@ -7,70 +10,138 @@ import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from limits import RateLimitItem, RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
 from chargeport.sources.base import Cause, SourceError
 from chargeport.sources.extras import secret
 from chargeport.sources.ocpp.settings import OcppSettings, StationSettings
 
+BY_STATION: Final = RateLimitItemPerMinute(5)
+"""So many attempts may fail under one identity from one address; a station retries every ten seconds or more seldom."""
+BY_ADDRESS: Final = RateLimitItemPerMinute(60)
+"""So many may fail from one address under whatever identities: stations behind a router or proxy share one."""
+
 _CHALLENGE: Final = {"WWW-Authenticate": 'Basic realm="ocpp"'}
 _HEX_KEY: Final = re.compile(r"(?:[0-9A-Fa-f]{2}){16,20}")
+_OPEN_NETWORK: Final = "or security_profile = 0 in a network that you trust"
 
 
 class Refusal(NamedTuple):
-    """Why a station may not connect: an HTTP status and a sentence for whoever installs it."""
+    """Why a station may not connect: an HTTP status and a sentence for the station; the way out for its owner."""
 
     status: int
     sentence: str
+    way_out: str = ""
     headers: Mapping[str, str] = {}
 
 
+_TOO_OFTEN: Final = Refusal(
+    429,
+    "Too many attempts have failed; try again in a minute.",
+    "too many attempts have failed, so it has to wait a minute",
+    {"Retry-After": "60"},
+)
+
+
 class Admission:
-    """Checks stations at the door. Raises SourceError where a station could never get in, or anybody could."""
+    """Checks stations when they connect. Raises SourceError where a station could never get in, or anybody could."""
 
     def __init__(self, settings: OcppSettings) -> None:
         self._settings = settings
         self._common = _password("password", settings.password)
         self._own = {name: _password(f"stations.{name}.password", one.password) for name, one in settings.stations.items()}
+        self._failures = MovingWindowRateLimiter(MemoryStorage())
         self._check()
 
-    def refusal(self, station: str, authorization: str, *, over_tls: bool) -> Refusal | None:
-        """Why this station may not connect in this way; None when it may."""
+    def identity(self, path: str) -> str:
+        """The station's identity in the address that it connects to, without slashes, and in the settings' capitals.
+
+        A station that appends its identity to an address that has it already names it twice.
+        """
+        parts = [part.strip() for part in path.split("/") if part.strip()]
+        name = parts[0] if len({part.casefold() for part in parts}) == 1 else "/".join(parts)
+        alike = [known for known in self._settings.stations if known.casefold() == name.casefold()]
+        return alike[0] if name not in self._settings.stations and len(alike) == 1 else name
+
+    def refusal(self, station: str, authorization: str, address: str, *, over_tls: bool) -> Refusal | None:
+        """Say why this station may not connect in this way; None when it may."""
+        keys: list[tuple[RateLimitItem, str]] = [(BY_STATION, f"{address} {station}"), (BY_ADDRESS, address)]
+        if not all(self._failures.test(limit, key) for limit, key in keys):
+            return _TOO_OFTEN
+        found = self._refusal(station, authorization, over_tls=over_tls)
+        if found is not None:
+            for limit, key in keys:
+                self._failures.hit(limit, key)
+        return found
+
+    def _refusal(self, station: str, authorization: str, *, over_tls: bool) -> Refusal | None:
         own = self._settings.stations.get(station)
+        if not station:
+            return Refusal(404, "The address has to end in the station's identity.", "its address ends without its identity")
         if own is None and not self._settings.accept_unknown_stations:
-            return Refusal(404, "This station is not known here.")
+            way_out = f'its identity is not known: add [sources.stations."{station}"], or set accept_unknown_stations = true'
+            return Refusal(404, "This station is not known here.", way_out)
         profile = self._profile(own)
         if profile == 2 and not over_tls:  # noqa: PLR2004  (the profile's name)
-            return Refusal(403, "This station has to connect with TLS (wss://).")
-        if profile and not self._is_proven(station, authorization):
-            return Refusal(401, "Name and password of this station are wanted.", _CHALLENGE)
+            way_out = "it connects without TLS: set its address to wss://…, or name the proxy that ends TLS in trusted_proxies"
+            return Refusal(403, "This station has to connect with TLS (wss://).", way_out)
+        if profile and (wrong := self._unproven(station, authorization)):
+            return Refusal(401, "Name and password of this station are wanted.", wrong, _CHALLENGE)
         return None
 
     def _profile(self, own: StationSettings | None) -> int:
         common = self._settings.security_profile
         return common if own is None or own.security_profile is None else own.security_profile
 
-    def _is_proven(self, station: str, authorization: str) -> bool:
-        """Whether the header holds the station's own name and its password."""
+    def _unproven(self, station: str, authorization: str) -> str | None:
+        """What is wrong with the header that holds the station's own name and its password; None where nothing is."""
+        where = "its AuthorizationKey (1.6) or BasicAuthPassword (2.x)"
+        if not authorization:
+            return f"it sends no password: set {where} and security profile 1 or 2 on the station, {_OPEN_NETWORK} here"
         scheme, _, encoded = authorization.partition(" ")
         try:
             name, _, given = base64.b64decode(encoded.strip(), validate=True).partition(b":")
         except (binascii.Error, ValueError):
-            return False
+            name, given = b"", b""
         password = self._own.get(station) or self._common
-        if scheme.lower() != "basic" or password is None:
-            return False
-        is_named = hmac.compare_digest(name, station.encode())
-        return is_named and any(hmac.compare_digest(given, each) for each in _spellings(password))
+        if scheme.lower() != "basic" or not name or password is None:
+            return "it does not prove itself by HTTP Basic authentication, as OCPP wants it"
+        is_named = hmac.compare_digest(name.lower(), station.encode().lower())
+        is_proven = any(hmac.compare_digest(given, each) for each in _spellings(password))
+        if is_named and is_proven:
+            return None
+        return f"its password is wrong: set {where} to the password in the settings" + (
+            "" if is_named else "; its user name has to be its identity"
+        )
 
     def _check(self) -> None:
-        open_network = "or security_profile = 0 in a network that you trust"
         for name, own in self._settings.stations.items():
             if self._profile(own) and not (self._own[name] or self._common):
-                raise SourceError(Cause.CONFIGURATION, f"stations.{name}: a password is missing: set password, {open_network}.")
+                raise SourceError(
+                    Cause.CONFIGURATION, f"stations.{name}: a password is missing: set password, {_OPEN_NETWORK}."
+                )
         if self._settings.accept_unknown_stations and self._settings.security_profile and not self._common:
             raise SourceError(
                 Cause.CONFIGURATION,
-                f"accept_unknown_stations: a password for them is missing: set the common password, {open_network}.",
+                f"accept_unknown_stations: a password for them is missing: set the common password, {_OPEN_NETWORK}.",
             )
+
+    def warnings(self) -> list[str]:
+        """What the settings allow that their owner may not want, in sentences."""
+        settings = self._settings
+        found = []
+        if not settings.stations and not settings.accept_unknown_stations:
+            found.append("No station can connect: name them in [sources.stations], or set accept_unknown_stations = true.")
+        if settings.accept_unknown_stations and not settings.security_profile:
+            found.append("Whoever reaches the port can connect as any station: set a password and security_profile = 1 or 2.")
+        open_ones = [name for name, own in settings.stations.items() if not self._profile(own)]
+        if open_ones and not (settings.accept_unknown_stations and not settings.security_profile):
+            found.append(
+                f"Whoever reaches the port can connect as {', '.join(open_ones)}: security_profile = 0 asks no password."
+            )
+        return found
 
 
 def _spellings(password: str) -> list[bytes]:

@@ -6,14 +6,15 @@ from typing import Final, Protocol
 
 from starlette.websockets import WebSocket
 
-from chargeport.sources.base import Emit, SourceContext
+from chargeport.errors import StoreError
+from chargeport.sources.base import REFUSED, Delivery, Emit, SourceContext
 from chargeport.sources.ocpp.frames import Call, Payload, Refused
 from chargeport.sources.ocpp.ocpp16 import Ocpp16
 from chargeport.sources.ocpp.ocpp201 import Ocpp201
 from chargeport.sources.ocpp.pace import Pace
 from chargeport.sources.ocpp.session import GOING_AWAY, POLICY, Session
 from chargeport.sources.ocpp.settings import OcppSettings
-from chargeport.sources.ocpp.station import Station
+from chargeport.sources.ocpp.station import Station, StationMessage
 from chargeport.sources.ocpp.transactions import Numbering
 
 BOOT_WITHIN_S: Final = 10  # a station that starts says so first; one that only reconnects may say nothing for long
@@ -34,42 +35,46 @@ class Conversation(Protocol):
 class Central:
     """Serves stations from one start of the source to its end."""
 
-    def __init__(self, settings: OcppSettings, around: SourceContext, emit: Emit) -> None:
+    def __init__(self, settings: OcppSettings, context: SourceContext, emit: Emit) -> None:
         self._settings = settings
-        self._around = around
+        self._context = context
         self._emit = emit
-        self._numbering = Numbering(around.memory)
+        self._numbering = Numbering(context.memory)
         self._stations: dict[str, Station] = {}
 
     async def serve(self, websocket: WebSocket, name: str, version: str) -> None:
         """Serve a connection until it ends. A newer one of the same station replaces an older one, which may be dead."""
         settings = self._settings
-        station = self._stations.setdefault(name, Station(name, settings, self._around, self._emit))
-        pace = Pace(self._around.clock, settings.max_messages_per_s)
+        station = self._stations.setdefault(name, Station(name, settings, self._context, self._emit))
+        pace = Pace(self._context.clock, settings.max_messages_per_s)
         session = Session(websocket, name, version, pace, settings.max_message_bytes)
         older, station.session = station.session, session
         try:
             if older is not None:
                 await older.close(POLICY, "this station has connected anew")
             async with station.turn:
-                await station.ready()
-            self._around.told.connected()
+                await station.connected(version)
+            self._context.told.connected()
             await self._talk(station, session, version)
         finally:
             if station.session is session:
                 del self._stations[name]
+                await station.gone()
 
     async def _talk(self, station: Station, session: Session, version: str) -> None:
-        conversation: Conversation = Ocpp16(station, self._numbering) if version == "1.6" else Ocpp201(station)
+        is_16 = version == "1.6"
+        conversation: Conversation = Ocpp16(station, self._numbering) if is_16 else Ocpp201(station, version)
         due, is_heard = asyncio.Event(), False
 
         async def answer(call: Call) -> Payload:
             async with station.turn:
-                return await conversation.answer(call)
+                said = await conversation.answer(call)
+                await station.is_alive()
+                return said
 
         async def refusing(error: Refused, action: str, payload: bytes) -> None:
             more = {"error": f"{error.code}: {error.sentence}"}
-            await station.tell(version, action, payload, None, more=more)
+            await station.tell(StationMessage(action=action, payload=payload, vehicle=None, more=more))
 
         def answered(call: Call) -> None:
             nonlocal is_heard
@@ -84,6 +89,20 @@ class Central:
             asking.cancel()
             with suppress(asyncio.CancelledError):
                 await asking
+
+    async def keep(self, subject: str, sentence: str) -> None:
+        """Keep an issue about somebody who could not connect; a store that fails now loses it."""
+        context = self._context
+        refused = Delivery(
+            source=context.name,
+            dialect=context.dialect,
+            payload=b"{}",
+            received_at=context.clock.now(),
+            topic=subject,
+            headers={REFUSED: sentence},
+        )
+        with suppress(StoreError):
+            await self._emit([refused])
 
     async def close(self) -> None:
         """End all connections: the stations come back when we are there again."""

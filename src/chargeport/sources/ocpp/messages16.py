@@ -2,7 +2,7 @@
 
 import msgspec
 
-from chargeport.sources.ocpp.meter import Short
+from chargeport.sources.ocpp.samples import Short, Stamp
 
 
 class Authorize(msgspec.Struct, frozen=True, rename="camel"):
@@ -12,20 +12,20 @@ class Authorize(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class StartTransaction(msgspec.Struct, frozen=True, rename="camel"):
-    """A session begins; the energy register in Wh."""
+    """A transaction begins; the energy register in Wh."""
 
     connector_id: int
-    id_tag: Short
-    meter_start: float
-    timestamp: Short
+    id_tag: Short = ""
+    timestamp: Stamp = None
+    meter_start: float | None = None
 
 
 class MeterValues(msgspec.Struct, frozen=True, rename="camel"):
-    """What a connector's meter shows."""
+    """What a connector's meter shows. Stations put more into the transaction's id than numbers that we gave."""
 
     connector_id: int
     meter_value: msgspec.Raw
-    transaction_id: int | None = None
+    transaction_id: msgspec.Raw = msgspec.Raw(b"")
 
 
 class StatusNotification(msgspec.Struct, frozen=True, rename="camel"):
@@ -33,13 +33,20 @@ class StatusNotification(msgspec.Struct, frozen=True, rename="camel"):
 
     connector_id: int
     status: str
-    timestamp: Short | None = None
+    timestamp: Stamp = None
 
 
 class StopTransaction(msgspec.Struct, frozen=True, rename="camel"):
-    """A session ends; the energy register in Wh."""
+    """A transaction ends; the energy register in Wh."""
 
-    transaction_id: int
-    meter_stop: float
-    timestamp: Short
+    timestamp: Stamp = None
+    transaction_id: msgspec.Raw = msgspec.Raw(b"")
+    meter_stop: float | None = None
     id_tag: Short | None = None
+    transaction_data: msgspec.Raw = msgspec.Raw(b"")
+
+
+def id_of(raw: msgspec.Raw) -> str | None:
+    """The transaction's id as a text; None where the station names none: stations write 0 and -1 for that."""
+    text = bytes(raw).decode(errors="replace").strip().strip('"')
+    return None if text in ("", "null", "0", "-1") else text[:64]

@@ -1,10 +1,10 @@
-"""What we need of the messages of OCPP 2.0.1. Members that are not here are for the dialect, which gets the whole payload."""
+"""What we need of the messages of OCPP 2.x. Members that are not here are for the dialect, which gets the whole payload."""
 
 from typing import Final, Literal
 
 import msgspec
 
-from chargeport.sources.ocpp.meter import Short
+from chargeport.sources.ocpp.samples import Short, Stamp
 
 NO_CARD: Final = "NoAuthorization"
 """The type of token with which a station lets everybody charge."""
@@ -31,17 +31,20 @@ class Evse(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class TransactionInfo(msgspec.Struct, frozen=True, rename="camel"):
-    """Which session it is."""
+    """Which transaction it is, and its state."""
 
     transaction_id: Short
+    charging_state: str | None = None
 
 
 class TransactionEvent(msgspec.Struct, frozen=True, rename="camel"):
-    """Something happens in a session."""
+    """Something happens in a transaction. `offline`: it waited in the station's queue."""
 
     event_type: Literal["Started", "Updated", "Ended"]
-    timestamp: Short
     transaction_info: TransactionInfo
+    timestamp: Stamp = None
+    trigger_reason: str | None = None
+    offline: bool = False
     evse: Evse | None = None
     id_token: IdToken | None = None
     meter_value: msgspec.Raw = msgspec.Raw(b"")
@@ -53,7 +56,7 @@ class TransactionEvent(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class MeterValues(msgspec.Struct, frozen=True, rename="camel"):
-    """What a meter shows outside of sessions."""
+    """What a meter shows outside of transactions."""
 
     evse_id: int
     meter_value: msgspec.Raw
@@ -65,7 +68,7 @@ class StatusNotification(msgspec.Struct, frozen=True, rename="camel"):
     evse_id: int
     connector_id: int
     connector_status: str
-    timestamp: Short
+    timestamp: Stamp = None
 
 
 class ChargingNeeds(msgspec.Struct, frozen=True, rename="camel"):

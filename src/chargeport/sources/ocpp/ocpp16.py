@@ -9,16 +9,25 @@ from typing import Final
 import msgspec
 
 from chargeport.sources.ocpp.frames import IMPOSSIBLE, NOT_FOR_US, UNKNOWN, Call, Payload, Refused
-from chargeport.sources.ocpp.messages16 import Authorize, MeterValues, StartTransaction, StatusNotification, StopTransaction
-from chargeport.sources.ocpp.meter import last_at, readings
+from chargeport.sources.ocpp.messages16 import (
+    Authorize,
+    MeterValues,
+    StartTransaction,
+    StatusNotification,
+    StopTransaction,
+    id_of,
+)
+from chargeport.sources.ocpp.samples import decoded, instant, last_at
 from chargeport.sources.ocpp.schema import is_action
 from chargeport.sources.ocpp.session import Session
-from chargeport.sources.ocpp.station import Station, read, record
+from chargeport.sources.ocpp.station import Condition, Station, StationMessage, is_free, read, record
 from chargeport.sources.ocpp.transactions import Numbering, Plug, Transaction
-from chargeport.sources.ocpp.wishes import Wish, fulfil
+from chargeport.sources.ocpp.wishes import Outcome, Wish, fulfil
 
 VERSION: Final = "1.6"
-_FREE: Final = frozenset({"Available", "Reserved"})  # no car is plugged in
+_TAKEN: Final = ("Accepted", "RebootRequired")
+_ENDED: Final = "Ended"  # the state of a transaction that has ended, in the words of 2.x
+_UNPROVEN: Final = "no transaction with this id is known, and nothing in the message says when it began"
 
 # What has nothing to do with a car is taken note of and no more; certificates are not ours to sign.
 _POLITE: Final[Mapping[str, Payload]] = {
@@ -37,7 +46,7 @@ class Ocpp16:
 
     def __init__(self, station: Station, numbering: Numbering) -> None:
         self._station = station
-        self._ledger = station.ledger
+        self._memory = station.memory
         self._numbering = numbering
         self._answers: Mapping[str, Callable[[bytes], Awaitable[Payload]]] = {
             "Authorize": self._authorize,
@@ -64,23 +73,29 @@ class Ocpp16:
             Wish("MeterValueSampleInterval", [str(settings.sample_interval_s)]),
             Wish("MeterValuesSampledData", settings.measurands),
         ]
-        await fulfil(session, self, wishes, self._station.narrowed)
+        await fulfil(session, self, wishes, self._memory, self._station.now())
         for message in ("StatusNotification", "MeterValues"):
             await session.call("TriggerMessage", {"requestedMessage": message})
 
-    async def values(self, session: Session, names: Sequence[str]) -> Mapping[str, str]:
-        """What the settings are, as far as the station says so."""
-        said = await session.call("GetConfiguration", {"key": list(names)}) or {}
+    async def values(self, session: Session, names: Sequence[str]) -> Mapping[str, str] | None:
+        """Return the settings, as far as the station tells them; None where it does not reply."""
+        said = await session.call("GetConfiguration", {"key": list(names)})
+        if said is None:
+            return None
         keys = said.get("configurationKey")
         found = [key for key in keys if isinstance(key, dict)] if isinstance(keys, list) else []
         return {str(key.get("key")): str(key["value"]) for key in found if key.get("value") is not None}
 
-    async def change(self, session: Session, name: str, value: str) -> bool:
-        """Whether the station took the value."""
-        said = await session.call("ChangeConfiguration", {"key": name, "value": value}) or {}
-        return said.get("status") in ("Accepted", "RebootRequired")
+    async def change(self, session: Session, name: str, value: str) -> Outcome | None:
+        """Say what came of writing a setting; None where the station does not reply."""
+        said = await session.call("ChangeConfiguration", {"key": name, "value": value})
+        if said is None:
+            return None
+        status = said.get("status")
+        return Outcome.TAKEN if status in _TAKEN else Outcome.REFUSED if status == "Rejected" else Outcome.UNKNOWN
 
     async def _boot(self, _payload: bytes) -> Payload:
+        await self._station.booted()
         interval = self._station.settings.heartbeat_s
         return {"status": "Accepted", "currentTime": self._station.time(), "interval": interval}
 
@@ -94,61 +109,154 @@ class Ocpp16:
         return {"idTagInfo": {"status": "Accepted" if self._station.admits(id_tag) else "Invalid"}}
 
     async def _start(self, payload: bytes) -> Payload:
-        said = read(payload, StartTransaction)
+        said, station = read(payload, StartTransaction), self._station
         if said.connector_id < 1:
             raise Refused(IMPOSSIBLE, "connectorId: a session is at one connector; they are numbered from 1.")
-        begun = self._ledger.same_start(said.connector_id, said.timestamp, said.id_tag)
-        if begun is None:
-            begun = Transaction(
-                id=await self._numbering.next_id(),
-                connector=said.connector_id,
-                started=said.timestamp,
-                meter_start_wh=said.meter_start,
-                id_tag=said.id_tag,
-                car=self._station.car_of(said.id_tag),
+        stamp, knew_clock = instant(said.timestamp), station.clock.offset_ms is not None
+        at = await station.when(stamp)
+        begun = Transaction(
+            id="",
+            connector=said.connector_id,
+            started=said.timestamp,
+            started_at=at,
+            heard_at=None if knew_clock else station.now(),
+            id_tag=said.id_tag,
+            car=station.car_of(said.id_tag),
+        )
+        if said.meter_start is not None:
+            begun = msgspec.structs.replace(begun, meter=begun.meter.begun(said.meter_start, at))
+        # Where the clock was never set, every start has the same timestamp: then only one that goes on is the same.
+        is_stamp_usable = station.clock.is_usable(stamp, station.now())
+        known = self._memory.same_start(begun, may_have_ended=is_stamp_usable)
+        if known is None:
+            known = msgspec.structs.replace(begun, id=await self._numbering.next_id())
+            await self._memory.begin(known, Plug(known.car))
+        station.is_now(said.connector_id, Condition(station.condition(said.connector_id).status, None, at))
+        await station.tell(
+            StationMessage(
+                action="StartTransaction",
+                payload=payload,
+                vehicle=station.vehicle(said.connector_id, known.car),
+                at=at,
+                transaction=known,
+                energy=[] if said.meter_start is None else [(at, 0)],
             )
-            await self._ledger.begin(begun, Plug(begun.car))
-        vehicle = self._station.vehicle(said.connector_id, begun.car)
-        await self._station.tell(VERSION, "StartTransaction", payload, vehicle, at=said.timestamp, transaction=begun)
-        return {"transactionId": int(begun.id), **self._tag_info(said.id_tag)}
+        )
+        return {"transactionId": int(known.id), **self._tag_info(said.id_tag)}
 
     async def _meter_values(self, payload: bytes) -> Payload:
-        said = read(payload, MeterValues)
-        named = None if said.transaction_id is None else self._ledger.find(str(said.transaction_id))
+        said, station, memory = read(payload, MeterValues), self._station, self._memory
+        found = decoded(said.meter_value)
+        at = await station.when(last_at(found))
+        name = id_of(said.transaction_id)
+        named = None if name is None else memory.find(name)
         connector = said.connector_id if said.connector_id > 0 else named.connector if named else None
-        if connector is not None:
-            transaction = named or self._ledger.open_at(connector)
-            vehicle = self._station.vehicle(connector, named.car if named else self._ledger.plug(connector).car)
-            at = last_at(readings(said.meter_value))
-            await self._station.tell(VERSION, "MeterValues", payload, vehicle, at=at, transaction=transaction)
+        if connector is None:
+            return {}
+        transaction = named or memory.open_at(connector)
+        energy: list[tuple[int, float]] = []
+        if transaction is not None:
+            # A reading may be the first of a transaction that began without one, as some stations do.
+            transaction, energy = station.metered(
+                transaction, found, is_named=named is not None, may_begin=not transaction.has_ended
+            )
+            await memory.note(transaction, lazily=True)
+        car = named.car if named else memory.plug(connector).car
+        await station.tell(
+            StationMessage(
+                action="MeterValues",
+                payload=payload,
+                vehicle=station.vehicle(connector, car),
+                at=at,
+                transaction=transaction,
+                energy=energy,
+            )
+        )
         return {}
 
     async def _status(self, payload: bytes) -> Payload:
-        said = read(payload, StatusNotification)
+        said, station = read(payload, StatusNotification), self._station
+        stamp = instant(said.timestamp)
+        at = await station.when(stamp)
         if said.connector_id > 0:
-            transaction = self._ledger.open_at(said.connector_id)
-            vehicle = self._station.vehicle(said.connector_id, self._ledger.plug(said.connector_id).car)
-            await self._station.tell(
-                VERSION, "StatusNotification", payload, vehicle, at=said.timestamp, transaction=transaction
+            station.is_now(said.connector_id, Condition(said.status, None, at))
+            await station.tell(
+                StationMessage(
+                    action="StatusNotification",
+                    payload=payload,
+                    vehicle=station.vehicle(said.connector_id, self._memory.plug(said.connector_id).car),
+                    at=at,
+                    transaction=self._memory.open_at(said.connector_id),
+                )
             )
-            if said.status in _FREE:
-                await self._ledger.unplugged(said.connector_id)
+            if is_free(said.status):
+                await self._memory.unplugged(said.connector_id)
         return {}
 
     async def _stop(self, payload: bytes) -> Payload:
-        said = read(payload, StopTransaction)
-        ended = self._ledger.find(str(said.transaction_id)) or Transaction(
-            id=str(said.transaction_id), id_tag=said.id_tag, car=self._station.car_of(said.id_tag)
+        said, station = read(payload, StopTransaction), self._station
+        at = await station.when(instant(said.timestamp))
+        ended = self._ended(said)
+        found = decoded(said.transaction_data)
+        is_known = ended is not None
+        if ended is None:
+            ended = Transaction(id=id_of(said.transaction_id) or "0", id_tag=said.id_tag, car=station.car_of(said.id_tag))
+        # A transaction that nobody knows is what its own data proves: a begin, and an end that is another instant.
+        ended, energy = station.metered(ended, found, is_named=True, may_begin=len(found) > 1)
+        if not is_known and energy and energy[0][0] < at:
+            ended = msgspec.structs.replace(ended, started_at=energy[0][0])
+        if said.meter_stop is not None:
+            meter, energy_wh = ended.meter.read([said.meter_stop], at, is_named=True)
+            ended = msgspec.structs.replace(ended, meter=meter)
+            if energy_wh is not None:
+                energy.append((at, energy_wh))
+        ended = station.dated(ended)
+        connector = ended.connector or station.only_connector()
+        current = None if connector is None else self._memory.open_at(connector)
+        is_current = connector is not None and (current is None or current.id == ended.id)
+        if is_current:
+            station.is_now(connector, Condition(station.condition(connector or 0).status, _ENDED, at))
+        whole = record(station.name, ended, at)
+        is_unproven = not is_known and whole is None and not found
+        await station.tell(
+            StationMessage(
+                action="StopTransaction",
+                payload=payload,
+                vehicle=station.vehicle(ended.connector, ended.car),
+                at=at,
+                transaction=ended,
+                energy=energy,
+                more={
+                    "record": whole,
+                    "is_current": "yes" if is_current else None,
+                    "error": _UNPROVEN if is_unproven else None,
+                },
+            )
         )
-        await self._station.tell(
-            VERSION,
-            "StopTransaction",
-            payload,
-            self._station.vehicle(ended.connector, ended.car),
-            at=said.timestamp,
-            transaction=ended,
-            more={"record": record(ended, said.timestamp, said.meter_stop)},
-        )
-        if ended.connector is not None:
-            await self._ledger.note(msgspec.structs.replace(ended, has_ended=True))
+        if is_known:
+            await self._memory.note(msgspec.structs.replace(ended, has_ended=True))
         return {} if said.id_tag is None else self._tag_info(said.id_tag)
+
+    def _ended(self, said: StopTransaction) -> Transaction | None:
+        """The transaction that ends: the one with this id, else the one that goes on and that it can only be.
+
+        Stations that were offline, or have forgotten the id, write 0, -1 or anything else.
+        """
+        name = id_of(said.transaction_id)
+        known = None if name is None else self._memory.find(name)
+        if known is not None:
+            return known
+        at = self._station.clock.at(instant(said.timestamp), self._station.now())
+        fitting = [
+            one
+            for one in self._memory.open
+            if (one.started_at or 0) <= at
+            and (said.id_tag is None or one.id_tag is None or said.id_tag.casefold() == one.id_tag.casefold())
+        ]
+        stop = [] if said.meter_stop is None else [said.meter_stop]
+        continued = [one for one in fitting if one.meter.read(stop, at, is_named=True)[1] is not None]
+        if len(continued) == 1:
+            return continued[0]
+        # An id that we never gave, with data of its own, may be of a transaction that was never told.
+        is_own = name is not None and bytes(said.transaction_data) not in (b"", b"null", b"[]")
+        return fitting[0] if len(fitting) == 1 and not is_own else None

@@ -1,9 +1,10 @@
-"""OCPP 2.0.1: what a station is answered and asked. The station numbers its transactions itself, and tells of them in events.
+"""OCPP 2.0.1 and 2.1: what a station is answered and asked.
 
-A connector of ours is an EVSE here: the place for one car, which may have several plugs.
+The station numbers its transactions itself, and tells of them in events. A connector of ours is an EVSE here: the place for one
+car, which may have several plugs.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -18,17 +19,15 @@ from chargeport.sources.ocpp.messages201 import (
     StatusNotification,
     TransactionEvent,
 )
-from chargeport.sources.ocpp.meter import last_at, readings, register_wh
+from chargeport.sources.ocpp.samples import REGISTER, Reading, decoded, instant, last_at
 from chargeport.sources.ocpp.schema import is_action
 from chargeport.sources.ocpp.session import Session
-from chargeport.sources.ocpp.station import Station, read, record
+from chargeport.sources.ocpp.station import Condition, Station, StationMessage, is_free, read, record
 from chargeport.sources.ocpp.transactions import Plug, Transaction
 from chargeport.sources.ocpp.variables import Variables
 from chargeport.sources.ocpp.wishes import Wish, fulfil
 
-VERSION: Final = "2.0.1"
-_REGISTER: Final = "Energy.Active.Import.Register"
-_FREE: Final = frozenset({"Available", "Reserved"})  # no car is plugged in
+_GONE: Final = frozenset({"EVDeparted", "EVDisconnected"})  # reasons of an end that mean that the cable is out
 
 # What has nothing to do with a car is taken note of and no more; certificates and charging plans are not ours to give.
 _POLITE: Final[Mapping[str, Payload]] = {
@@ -50,15 +49,27 @@ _POLITE: Final[Mapping[str, Payload]] = {
     "ReservationStatusUpdate": {},
     "SecurityEventNotification": {},
     "SignCertificate": {"status": "Rejected"},
+    # of 2.1
+    "BatterySwap": {},
+    "NotifyDERAlarm": {},
+    "NotifyDERStartStop": {},
+    "NotifyPeriodicEventStream": {},
+    "NotifyPriorityCharging": {},
+    "NotifySettlement": {},
+    "OpenPeriodicEventStream": {"status": "Rejected"},
+    "ClosePeriodicEventStream": {},
+    "PullDynamicScheduleUpdate": {"status": "Rejected"},
+    "ReportDERControl": {},
 }
 
 
 class Ocpp201:
-    """Chargeport as the central system of one station that speaks OCPP 2.0.1."""
+    """Chargeport as the central system of one station that speaks OCPP 2.0.1 or 2.1."""
 
-    def __init__(self, station: Station) -> None:
+    def __init__(self, station: Station, version: str) -> None:
         self._station = station
-        self._ledger = station.ledger
+        self._version = version
+        self._memory = station.memory
         self._answers: Mapping[str, Callable[[bytes], Awaitable[Payload]]] = {
             "Authorize": self._authorize,
             "BootNotification": self._boot,
@@ -73,9 +84,10 @@ class Ocpp201:
         """The answer to a call, once what it says is stored. Raises Refused, StoreError."""
         if call.action in self._answers:
             return await self._answers[call.action](call.payload)
-        if call.action in _POLITE:
+        is_known = is_action(self._version, call.action)
+        if call.action in _POLITE and (is_known or call.is_sent):
             return _POLITE[call.action]
-        raise Refused(NOT_FOR_US if is_action(VERSION, call.action) else UNKNOWN, f"{call.action[:50]} is not answered here.")
+        raise Refused(NOT_FOR_US if is_known else UNKNOWN, f"{call.action[:50]} is not answered here.")
 
     async def ask(self, session: Session) -> None:
         """Have it measure what we want, and say how all its plugs are."""
@@ -83,17 +95,18 @@ class Ocpp201:
         wishes = [
             Wish("SampledDataCtrlr.TxUpdatedInterval", [str(settings.sample_interval_s)]),
             Wish("SampledDataCtrlr.TxUpdatedMeasurands", settings.measurands),
-            Wish("SampledDataCtrlr.TxStartedMeasurands", [_REGISTER]),
-            Wish("SampledDataCtrlr.TxEndedMeasurands", [_REGISTER]),
+            Wish("SampledDataCtrlr.TxStartedMeasurands", [REGISTER]),
+            Wish("SampledDataCtrlr.TxEndedMeasurands", [REGISTER]),
         ]
-        await fulfil(session, Variables(), wishes, self._station.narrowed)
-        known = {int(number) for number in self._station.connectors} | self._ledger.connectors
+        await fulfil(session, Variables(), wishes, self._memory, self._station.now())
+        known = {int(number) for number in self._station.connectors} | self._memory.connectors
         for evse in sorted(known or {1}):  # a status is asked for plug by plug here
-            plug = {"id": evse, "connectorId": self._ledger.plug(evse).connector or 1}
+            plug = {"id": evse, "connectorId": self._memory.plug(evse).connector or 1}
             await session.call("TriggerMessage", {"requestedMessage": "StatusNotification", "evse": plug})
         await session.call("TriggerMessage", {"requestedMessage": "TransactionEvent"})
 
     async def _boot(self, _payload: bytes) -> Payload:
+        await self._station.booted()
         interval = self._station.settings.heartbeat_s
         return {"status": "Accepted", "currentTime": self._station.time(), "interval": interval}
 
@@ -114,61 +127,127 @@ class Ocpp201:
 
     async def _meter_values(self, payload: bytes) -> Payload:
         said = read(payload, MeterValues)
-        await self._of_evse("MeterValues", payload, said.evse_id, last_at(readings(said.meter_value)))
+        found = decoded(said.meter_value)
+        at = await self._station.when(last_at(found))
+        await self._of_evse("MeterValues", payload, said.evse_id, at, found)
         return {}
 
     async def _status(self, payload: bytes) -> Payload:
-        said = read(payload, StatusNotification)
-        plug = self._ledger.plug(said.evse_id)
+        said, station = read(payload, StatusNotification), self._station
+        plug = self._memory.plug(said.evse_id)
+        at = await station.when(instant(said.timestamp))
         if plug.connector not in (None, said.connector_id):
             return {}  # another plug of the same place says nothing of the car that uses this one
-        await self._of_evse("StatusNotification", payload, said.evse_id, said.timestamp)
-        if said.evse_id > 0 and said.connector_status in _FREE:
-            await self._ledger.unplugged(said.evse_id)
+        if said.evse_id > 0:
+            # A place without a transaction has no state but its status.
+            state = station.condition(said.evse_id).charging_state if self._memory.open_at(said.evse_id) else None
+            state = None if is_free(said.connector_status) else state
+            station.is_now(said.evse_id, Condition(said.connector_status, state, at))
+        await self._of_evse("StatusNotification", payload, said.evse_id, at)
+        if said.evse_id > 0 and is_free(said.connector_status):
+            await self._memory.unplugged(said.evse_id)
         elif said.evse_id > 0 and said.connector_status == "Occupied":
-            await self._ledger.plugged(said.evse_id, Plug(plug.car, said.connector_id))
+            await self._memory.plugged(said.evse_id, Plug(plug.car, said.connector_id))
         return {}
 
-    async def _of_evse(self, action: str, payload: bytes, evse: int, at: str | int | None = None) -> None:
+    async def _of_evse(
+        self, action: str, payload: bytes, evse: int, at: int | None = None, found: Sequence[Reading] = ()
+    ) -> None:
         """Hand on what is said of a place for a car; what concerns the whole station is of no car."""
-        if evse > 0:
-            transaction = self._ledger.open_at(evse)
-            vehicle = self._station.vehicle(evse, self._ledger.plug(evse).car)
-            await self._station.tell(VERSION, action, payload, vehicle, at=at, transaction=transaction)
+        if evse < 1:
+            return
+        transaction = self._memory.open_at(evse)
+        energy: list[tuple[int, float]] = []
+        if transaction is not None and found:
+            transaction, energy = self._station.metered(transaction, list(found), is_named=False)
+            await self._memory.note(transaction, lazily=True)
+        vehicle = self._station.vehicle(evse, self._memory.plug(evse).car)
+        await self._station.tell(
+            StationMessage(action=action, payload=payload, vehicle=vehicle, at=at, transaction=transaction, energy=energy)
+        )
 
     async def _event(self, payload: bytes) -> Payload:
-        said = read(payload, TransactionEvent)
-        values = readings(said.meter_value)
-        transaction = await self._noted(said, register_wh(values, "Transaction.Begin", whole=said.event_type == "Started"))
+        said, station = read(payload, TransactionEvent), self._station
+        found = decoded(said.meter_value)
+        knew_clock = station.clock.offset_ms is not None
+        at = await station.when(instant(said.timestamp), is_queued=said.offline)
+        before = self._before(said)
+        now = self._with(before, said, at, None if knew_clock else station.now())
+        # The first reading is the begin's, if the begin was told; that of an end only is not.
+        may_begin = now.started_at is not None and (said.event_type != "Ended" or len(found) > 1)
+        now, energy = station.metered(now, found, is_named=True, may_begin=may_begin)
+        is_over = said.event_type == "Ended" or now.has_ended
+        if not is_over:
+            await self._note(before, now, said.evse.connector_id if said.evse else None)
         more: dict[str, str | None] = {}
         if said.event_type == "Ended":
-            more["record"] = record(transaction, said.timestamp, register_wh(values, "Transaction.End", whole=True))
-        vehicle = self._station.vehicle(transaction.connector, transaction.car)
-        await self._station.tell(
-            VERSION, "TransactionEvent", payload, vehicle, at=said.timestamp, transaction=transaction, more=more
+            now = station.dated(now)
+            if now.started_at is None and len(found) > 1 and energy and energy[0][0] < at:
+                now = msgspec.structs.replace(now, started_at=energy[0][0])  # its own readings prove when it began
+            more["record"] = record(station.name, now, at)
+        condition = self._condition(said, now, at)
+        if condition is not None:
+            station.is_now(now.connector, condition)
+            more["charging_state"] = condition.charging_state
+        vehicle = station.vehicle(now.connector, now.car)
+        await station.tell(
+            StationMessage(
+                action="TransactionEvent",
+                payload=payload,
+                vehicle=vehicle,
+                at=at,
+                transaction=now,
+                energy=energy,
+                more=more,
+            )
         )
-        if said.event_type == "Ended":
-            await self._ledger.note(msgspec.structs.replace(transaction, has_ended=True))
+        if is_over:
+            await self._memory.note(msgspec.structs.replace(now, has_ended=True))
         return {} if said.id_token is None else self._token_info(said.id_token)
 
-    async def _noted(self, said: TransactionEvent, meter_start_wh: float | None) -> Transaction:
-        """The session with what this event adds; who it was once known to be, it stays."""
-        known = self._ledger.find(said.transaction_info.transaction_id)
+    def _before(self, said: TransactionEvent) -> Transaction | None:
+        """The transaction as it was known; a station may give an id again once its transaction has ended."""
+        known = self._memory.find(said.transaction_info.transaction_id)
+        is_anew = known is not None and known.has_ended and said.event_type == "Started" and known.started != said.timestamp
+        return None if is_anew else known
+
+    def _with(self, known: Transaction | None, said: TransactionEvent, at: int, heard_at: int | None) -> Transaction:
+        """The transaction with what this event adds; who it was once known to be, it stays."""
         before = known or Transaction(id=said.transaction_info.transaction_id)
-        now = msgspec.structs.replace(
+        is_begin = said.event_type == "Started" and before.started is None
+        return msgspec.structs.replace(
             before,
-            connector=(said.evse.id if said.evse else 0) or before.connector,
-            started=before.started or (said.timestamp if said.event_type == "Started" else None),
-            meter_start_wh=meter_start_wh if before.meter_start_wh is None else before.meter_start_wh,
+            connector=(said.evse.id if said.evse else 0) or before.connector or self._station.only_connector(),
+            started=said.timestamp if is_begin else before.started,
+            started_at=at if is_begin else before.started_at,
+            heard_at=heard_at if is_begin else before.heard_at,
             id_tag=before.id_tag or said.tag,
             car=before.car or self._station.car_of(said.tag),
         )
-        if now.connector is None or now.has_ended:
-            return now
-        plug = Plug(now.car, (said.evse.connector_id if said.evse else None) or self._ledger.plug(now.connector).connector)
-        if known is None:
-            await self._ledger.begin(now, plug)
-        elif now != before:
-            await self._ledger.note(now)
-            await self._ledger.plugged(now.connector, plug)
-        return now
+
+    async def _note(self, before: Transaction | None, now: Transaction, plug: int | None) -> None:
+        """Remember the transaction, and its car at its place."""
+        known = Transaction(id=now.id) if before is None else before
+        if now.connector is not None:
+            place = Plug(now.car, plug or self._memory.plug(now.connector).connector)
+            if known.connector is None:
+                await self._memory.begin(now, place)
+                return
+            if place != self._memory.plug(now.connector):
+                await self._memory.plugged(now.connector, place)
+        await self._memory.note(now, lazily=msgspec.structs.replace(now, meter=known.meter) == known)
+
+    def _condition(self, said: TransactionEvent, now: Transaction, at: int) -> Condition | None:
+        """How the transaction's place is after an event; None where it does not say, or is of a transaction before this one."""
+        if now.connector is None:
+            return None
+        current = self._memory.open_at(now.connector)
+        if current is not None and current.id != now.id:
+            return None
+        state, status = said.transaction_info.charging_state, self._station.condition(now.connector).status
+        if said.event_type != "Ended":
+            return None if state is None else Condition(status, state, at)
+        if state != "Idle":
+            # The plug may have been free before its transaction ended.
+            state = "Idle" if said.trigger_reason in _GONE or is_free(status) else "Ended"
+        return Condition(status, state, at)

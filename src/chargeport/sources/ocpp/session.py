@@ -13,7 +13,7 @@ from chargeport.sources.ocpp.frames import FAILED, Call, Payload, Refused, Reply
 from chargeport.sources.ocpp.pace import Pace
 
 ANSWER_WITHIN_S: Final = 30  # what stations are usually given
-MAX_BAD_FRAMES: Final = 10  # after which it is no station, or one that is broken
+MAX_BAD_FRAMES: Final = 10  # in a row: then it is no station, or one that is broken
 
 GOING_AWAY: Final = 1001
 POLICY: Final = 1008
@@ -60,7 +60,7 @@ class Session:
                 future.cancel()
 
     async def call(self, action: str, payload: Payload) -> Payload | None:
-        """Call the station; None when it can't do that, or does not answer in time."""
+        """Call the station and return its reply: empty where it can't do that, None where it does not reply in time."""
         async with self._turn:
             if self._is_closed:
                 return None
@@ -102,12 +102,15 @@ class Session:
         try:
             frame = parse(text, self._version)
         except Refused as error:
+            if error.reply_id is not None:
+                self._resolve(Reply(error.reply_id, None))
             await refusing(error, "", text.encode(errors="replace"))
             await self._refuse(error)
             self._bad_frames += 1
             if self._bad_frames >= MAX_BAD_FRAMES:
                 await self.close(POLICY, "too many frames that are no OCPP")
             return
+        self._bad_frames = 0
         if isinstance(frame, Call):
             await self._answer(frame, answer, refusing)
             answered(frame)
@@ -115,10 +118,11 @@ class Session:
             self._resolve(frame)
 
     async def _answer(self, frame: Call, answer: Answer, refusing: Refusing) -> None:
+        call_id = None if frame.is_sent else frame.id
         try:
             said = result(frame.id, await answer(frame))
         except Refused as error:
-            error.call_id = frame.id
+            error.call_id = call_id
             await refusing(error, frame.action, frame.payload)
             await self._refuse(error)
             return
@@ -126,14 +130,15 @@ class Session:
             raise
         except Exception:  # noqa: BLE001  (whatever it was, the next message may be all right)
             _log.exception("station %s: %s could not be answered", self._station, frame.action)
-            await self._refuse(Refused(FAILED, "It could not be processed.", frame.id))
+            await self._refuse(Refused(FAILED, "It could not be processed.", call_id))
             return
-        await self._send(said)
+        if not frame.is_sent:
+            await self._send(said)
 
     def _resolve(self, reply: Reply) -> None:
         future = self._waiting.get(reply.id)
         if future is not None and not future.done():
-            future.set_result(reply.payload)
+            future.set_result(reply.payload or {})
 
     async def _refuse(self, error: Refused) -> None:
         if error.call_id is not None:

@@ -5,13 +5,17 @@ is built: without the extra everything else of Chargeport works.
 """
 
 import asyncio
+import logging
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
+from limits import RateLimitItemPerHour
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
 from starlette.responses import PlainTextResponse
 from starlette.websockets import WebSocket
 
-from chargeport.sources.base import Emit, SourceContext, SourceType
+from chargeport.sources.base import Emit, SourceContext, SourceType, StationStatus
 from chargeport.sources.extras import missing
 from chargeport.sources.ocpp.admission import Admission, Refusal
 from chargeport.sources.ocpp.settings import OcppSettings
@@ -19,23 +23,32 @@ from chargeport.sources.ocpp.settings import OcppSettings
 if TYPE_CHECKING:
     from chargeport.sources.ocpp.central import Central
 
-PATH: Final = "/ocpp/{station}"
-VERSIONS: Final = {"ocpp2.0.1": "2.0.1", "ocpp1.6": "1.6"}
+PATH: Final = "/ocpp/{station:path}"
+VERSIONS: Final = {"ocpp2.1": "2.1", "ocpp2.0.1": "2.0.1", "ocpp1.6": "1.6"}
 """The sub-protocols that are spoken here, and the version of OCPP that each is."""
 
 _PROTOCOL_ERROR: Final = 1002
-_NOT_RUNNING: Final = Refusal(503, "The central system is not running; try again later.", {"Retry-After": "30"})
+_NOT_RUNNING: Final = Refusal(503, "The central system is not running; try again later.", "", {"Retry-After": "30"})
+_MAX_IDENTITY: Final = 64  # that is shown; OCPP has 48
+_MAX_REFUSED: Final = 1_000  # identities whose refusals are counted
+_PER_STATION: Final = RateLimitItemPerHour(1)  # of the same refusal: in the log
+_ISSUES_PER_STATION: Final = RateLimitItemPerHour(60)  # of the same refusal
+_ISSUES: Final = RateLimitItemPerHour(300)  # of all refusals: anybody may try to connect under any name
+
+_log = logging.getLogger("chargeport.sources.ocpp")
 
 
 class OcppSource:
     """Hears charging stations. Raises SourceError where a setting is wrong or the extra is not installed."""
 
-    def __init__(self, settings: OcppSettings, around: SourceContext) -> None:
-        if any(find_spec(package) is None for package in ("ocpp", "websockets")):
+    def __init__(self, settings: OcppSettings, context: SourceContext) -> None:
+        if any(find_spec(package) is None for package in ("ocpp", "websockets", "jsonschema_rs")):
             raise missing("ocpp")
         self._settings = settings
-        self._around = around
+        self._context = context
         self._admission = Admission(settings)
+        self._told = MovingWindowRateLimiter(MemoryStorage())
+        self._refusals: dict[str, int] = {}
         self._central: Central | None = None
 
     path = PATH  # where the web server mounts `connect`
@@ -43,13 +56,15 @@ class OcppSource:
     @property
     def name(self) -> str:
         """The name that `meta.source` shows."""
-        return self._around.name
+        return self._context.name
 
     async def run(self, emit: Emit) -> None:
         """Take stations in until cancelled; then their connections end."""
         from chargeport.sources.ocpp.central import Central
 
-        central = self._central = Central(self._settings, self._around, emit)
+        for sentence in self._admission.warnings():
+            _log.warning("source %s: %s", self.name, sentence)
+        central = self._central = Central(self._settings, self._context, emit)
         try:
             await asyncio.Event().wait()
         finally:
@@ -61,19 +76,51 @@ class OcppSource:
 
         `over_tls`: whether it came over TLS to a proxy that is trusted; unless given, what came to ourselves counts.
         """
-        station = websocket.path_params["station"]
-        secure = websocket.scope["scheme"] in ("wss", "https") if over_tls is None else over_tls
-        refusal = self._admission.refusal(station, websocket.headers.get("authorization", ""), over_tls=secure)
         central = self._central
-        if refusal is not None or central is None:
-            await _refuse(websocket, refusal or _NOT_RUNNING)
+        if central is None:
+            await _refuse(websocket, _NOT_RUNNING)
             return
-        spoken = next((offered for offered in websocket.scope["subprotocols"] if offered in VERSIONS), None)
+        station = self._admission.identity(websocket.path_params["station"])
+        address = "unknown" if websocket.client is None else websocket.client.host
+        secure = websocket.scope["scheme"] in ("wss", "https") if over_tls is None else over_tls
+        authorization = websocket.headers.get("authorization", "")
+        refusal = self._admission.refusal(station, authorization, address, over_tls=secure)
+        if refusal is not None:
+            await self._tell_owner(central, station, address, refusal)
+            await _refuse(websocket, refusal)
+            return
+        offered = websocket.scope["subprotocols"]
+        spoken = next((each for each in offered if each in VERSIONS), None)
         await websocket.accept(spoken)
         if spoken is None:  # OCPP-J wants the handshake completed and the connection closed at once
+            await self._tell_owner(central, station, address, _unspoken(offered))
             await websocket.close(_PROTOCOL_ERROR, f"spoken here: {', '.join(VERSIONS)}")
             return
         await central.serve(websocket, station, VERSIONS[spoken])
+
+    async def _tell_owner(self, central: "Central", station: str, address: str, refusal: Refusal) -> None:
+        """Show a refused station in `source list` and `source issues`, and log it once an hour."""
+        shown = "".join(each if each.isprintable() else "?" for each in station or "(none)")[:_MAX_IDENTITY]
+        sentence = f"station {shown!r} was refused: {refusal.way_out}"
+        key = f"{shown} {refusal.way_out}"
+        if self._told.hit(_PER_STATION, "log", key, address):
+            _log.warning("source %s: %s (from %s)", self.name, sentence, address)
+        count = self._refusals.pop(shown, 0) + 1
+        self._refusals[shown] = count
+        if len(self._refusals) > _MAX_REFUSED:
+            del self._refusals[next(iter(self._refusals))]
+        status = StationStatus(
+            name=shown, refusals=count, refused_at=self._context.clock.now(), refused_because=refusal.way_out
+        )
+        self._context.told.station(status)
+        if self._told.hit(_ISSUES_PER_STATION, key) and self._told.hit(_ISSUES, "all"):
+            await central.keep(f"station {shown}", sentence)
+
+
+def _unspoken(offered: list[str]) -> Refusal:
+    """Why a station that offers none of our versions can't be served."""
+    speaks = f"it speaks {', '.join(each[:32] for each in offered[:4])} only" if offered else "it names no version of OCPP"
+    return Refusal(0, "", f"{speaks} (Sec-WebSocket-Protocol): set its protocol to OCPP 1.6J, 2.0.1 or 2.1 (JSON, not SOAP)")
 
 
 async def _refuse(websocket: WebSocket, refusal: Refusal) -> None:
@@ -83,7 +130,7 @@ async def _refuse(websocket: WebSocket, refusal: Refusal) -> None:
 
 TYPE: Final = SourceType(
     name="ocpp",
-    summary="Charging stations that connect to Chargeport as their central system, OCPP 1.6J and 2.0.1",
+    summary="Charging stations that connect to Chargeport as their central system, OCPP 1.6J, 2.0.1 and 2.1",
     settings=OcppSettings,
     build=OcppSource,
     dialect="ocpp",

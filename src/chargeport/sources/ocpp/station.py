@@ -1,62 +1,166 @@
-"""A station, whichever version it speaks: whose car is at which connector, and how what it said is handed on."""
+"""A station, whichever version it speaks: whose car is at which connector, and how its messages are handed on."""
 
 import asyncio
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from chargeport.sources.base import Delivery, Emit, SourceContext
+from chargeport.errors import StoreError
+from chargeport.sources.base import REFUSED, Delivery, Emit, SourceContext, StationStatus
+from chargeport.sources.ocpp.clock import StationClock
 from chargeport.sources.ocpp.frames import MISSING, MISTYPED, Refused
-from chargeport.sources.ocpp.meter import instant
+from chargeport.sources.ocpp.samples import Reading, instant
 from chargeport.sources.ocpp.schema import violation
 from chargeport.sources.ocpp.settings import OcppSettings, StationSettings
-from chargeport.sources.ocpp.transactions import Ledger, Transaction
+from chargeport.sources.ocpp.transactions import LOOP_BOOTS, LOOP_MS, StationMemory, Transaction
 
 if TYPE_CHECKING:
     from chargeport.sources.ocpp.session import Session
 
 T = TypeVar("T")
 _TAG_SHOWN: Final = 4  # of a card's number, in the log: enough to tell cards apart, too little to copy one
+_SECOND_MS: Final = 1_000
+_CONFIRMED_EVERY_MS: Final = 1_000  # what a connected station said before is confirmed no more often
 
 _log = logging.getLogger("chargeport.sources.ocpp")
+
+
+class Condition(NamedTuple):
+    """How a connector is, as the station said last in this connection: its status and its transaction's state, since `at`."""
+
+    status: str | None = None
+    charging_state: str | None = None
+    at: int = 0
+
+
+class StationMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that is to be handed on. `at` is when it happened, by our clock; without a vehicle it becomes an issue.
+
+    `energy` is what the transaction had received at which instant, in Wh.
+    """
+
+    action: str
+    payload: bytes
+    vehicle: str | None
+    at: int | None = None
+    connector: int | None = None
+    transaction: Transaction | None = None
+    energy: list[tuple[int, float]] = []
+    more: Mapping[str, str | None] = {}
 
 
 class Station:
     """What is known of a station while it is connected."""
 
-    def __init__(self, name: str, settings: OcppSettings, around: SourceContext, emit: Emit) -> None:
+    def __init__(self, name: str, settings: OcppSettings, context: SourceContext, emit: Emit) -> None:
         own = settings.stations.get(name, StationSettings())
         self.name = name
+        self.version = ""
         self.settings = settings
-        self._clock = around.clock
+        self.now = context.clock.now
         self.connectors: Mapping[str, str] = own.connectors
-        self.ledger = Ledger(around.memory, name)
+        self.memory = StationMemory(context.memory, name, context.clock)
+        self.clock = StationClock()
         self.session: Session | None = None
-        self.narrowed: dict[str, str] = {}
-        """What it took where it did not take all that was wished for, by the name of the setting."""
         self.turn = asyncio.Lock()
         """Held while a message is taken: a newer connection does not overtake the older one."""
         self._tags = {tag.casefold(): car for tag, car in (settings.id_tags | own.id_tags).items()}
-        self._around = around
+        self._context = context
         self._emit = emit
         self._is_loaded = False
         self._said_at: dict[str | None, tuple[int, int, bytes]] = {}
+        self._conditions: dict[int, Condition] = {}
+        self._connected_at = self._confirmed_at = 0
 
-    async def ready(self) -> None:
-        """Remember what was kept of it, once."""
+    async def connected(self, version: str) -> None:
+        """Begin a connection. What was kept is read once; how the connectors are is not known any more."""
+        self.version = version
         if not self._is_loaded:
-            await self.ledger.load()
+            await self.memory.load()
+            self.clock = StationClock(self.memory.clock_offset_ms)
             self._is_loaded = True
+        self.clock.connected()
+        self._conditions.clear()
+        self._connected_at = self._confirmed_at = self.now()
+        self._report()
+
+    async def gone(self) -> None:
+        """End the connection: put down what is not on disk yet."""
+        self._report(is_connected=False)
+        try:
+            await self.memory.write()
+        except StoreError as error:
+            _log.warning("station %s: what is known of it could not be kept: %s", self.name, error)
+
+    def _report(self, *, is_connected: bool = True) -> None:
+        status = StationStatus(
+            name=self.name,
+            is_connected=is_connected,
+            version=self.version,
+            since_at=self._connected_at if is_connected else self.now(),
+            clock_offset_ms=self.clock.offset_ms,
+        )
+        self._context.told.station(status)
+
+    async def booted(self) -> None:
+        """Note that the station has started; one that does so again and again becomes an issue."""
+        count = await self.memory.booted()
+        if count == LOOP_BOOTS:
+            _log.warning("station %s has started %d times within %d minutes", self.name, count, LOOP_MS // 60_000)
+            await self.complain(
+                "BootNotification",
+                f"it has started {count} times within {LOOP_MS // 60_000} minutes, so its settings are left alone; look at its"
+                " power supply and firmware",
+            )
 
     def time(self) -> str:
         """Our clock, as stations set theirs by it."""
-        return datetime.fromtimestamp(self._clock.now() / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return iso(self.now())
+
+    async def when(self, stamp: int | None, *, is_queued: bool = False) -> int:
+        """When a message happened, by our clock, from its timestamp, which also tells how the station's clock is."""
+        received_at = self.now()
+        self.clock.take(stamp, received_at, is_queued=is_queued)
+        if await self.memory.clock_is_off(self.clock.offset_ms):
+            self._report()
+        return self.clock.at(stamp, received_at)
+
+    def dated(self, transaction: Transaction) -> Transaction:
+        """The transaction with its begin by what is known of the clock now, where nothing was known then."""
+        if transaction.heard_at is None or self.clock.offset_ms is None:
+            return transaction
+        at = self.clock.at(instant(transaction.started), transaction.heard_at)
+        return msgspec.structs.replace(transaction, started_at=at, heard_at=None)
+
+    def metered(
+        self, transaction: Transaction, found: list[Reading], *, is_named: bool, may_begin: bool = False
+    ) -> tuple[Transaction, list[tuple[int, float]]]:
+        """The transaction with these readings, and its energy at their instants, in Wh.
+
+        `may_begin`: the first register is the one at the transaction's begin, if that is not known.
+        """
+        meter, received_at = transaction.meter, self.now()
+        energy: list[tuple[int, float]] = []
+        for reading in found:
+            at = self.clock.at(reading.at, received_at)
+            at_begin = reading.register_wh(at_begin=True)
+            meter = meter.powered(reading.power_w() or 0)
+            is_begin = meter.start_wh is None and (bool(at_begin) or may_begin)
+            if is_begin and (registers := at_begin or reading.register_wh()):
+                meter = meter.begun(registers[0], at)
+                energy.append((at, 0))
+                if not at_begin:
+                    continue
+            meter, energy_wh = meter.read(reading.register_wh(), at, is_named=is_named)
+            if energy_wh is not None:
+                energy.append((at, energy_wh))
+        return msgspec.structs.replace(transaction, meter=meter), energy
 
     def car_of(self, id_tag: str | None) -> str | None:
-        """Whose card it is; in both versions capitals do not matter."""
+        """Whose card it is; in all versions capitals do not matter."""
         return None if id_tag is None else self._tags.get(id_tag.casefold())
 
     def admits(self, id_tag: str) -> bool:
@@ -66,79 +170,124 @@ class Station:
         _log.info("station %s: a card that ends in %s is not in id_tags", self.name, id_tag[-_TAG_SHOWN:])
         return False
 
+    def only_connector(self) -> int | None:
+        """The station's connector, where the settings name one and no more."""
+        return int(next(iter(self.connectors))) if len(self.connectors) == 1 else None
+
     def vehicle(self, connector: int | None, car: str | None) -> str | None:
         """What the car is called: as the settings fix it, else as its card says, else by the connector it is at."""
-        if connector is None and len(self.connectors) == 1:
-            connector = int(next(iter(self.connectors)))
-        fixed = self.connectors.get(str(connector)) or self._around.vehicle
+        connector = self.only_connector() if connector is None else connector
+        fixed = self.connectors.get(str(connector)) or self._context.vehicle
         return fixed or car or (None if connector is None else f"{self.name}/{connector}")
 
-    async def tell(
-        self,
-        version: str,
-        action: str,
-        payload: bytes,
-        vehicle: str | None,
-        *,
-        at: str | int | None = None,
-        transaction: Transaction | None = None,
-        more: Mapping[str, str | None] | None = None,
-    ) -> None:
-        """Hand on what the station said; returns when it is stored. `at` is its own time, as text or in milliseconds.
+    def condition(self, connector: int) -> Condition:
+        """How a connector is, as far as it was said in this connection."""
+        return self._conditions.get(connector, Condition())
 
-        Without a vehicle it is kept as an issue, since it is of a car but nobody knows which.
-        """
-        said_at = at if isinstance(at, int) else instant(at)
-        headers = {"ocpp": version, "station": self.name, **_about(transaction), **(more or {})}
+    def is_now(self, connector: int | None, condition: Condition) -> None:
+        """Note how a connector is; what was so before something else that is known changes nothing."""
+        if connector is not None and condition.at >= self.condition(connector).at:
+            self._conditions[connector] = condition
+
+    async def tell(self, said: StationMessage) -> None:
+        """Hand on a message; returns when it is stored."""
+        headers = {
+            "ocpp": self.version,
+            "station": self.name,
+            "clock_offset_ms": str(self.clock.offset_ms) if self.clock.offset_ms else None,
+            **_about(said.transaction),
+            "energy": msgspec.json.encode(said.energy).decode(),
+            **said.more,
+        }
         if "error" not in headers:
-            headers["violation"] = violation(version, action, payload)
-        delivery = Delivery(
-            source=self._around.name,
-            dialect=self._around.dialect,
+            headers["violation"] = violation(self.version, said.action, said.payload)
+        at = None if said.at is None else self._in_order(said.vehicle, said.at, said.payload)
+        delivery = self._delivery(said.action, said.payload, said.vehicle, at, headers)
+        await self._emit([delivery])
+
+    async def is_alive(self) -> None:
+        """Confirm what the station has said: it is connected and would have said so if anything had changed."""
+        received_at = self.now()
+        if received_at - self._confirmed_at < _CONFIRMED_EVERY_MS:
+            return
+        self._confirmed_at = received_at
+        if confirmations := self._confirmations(received_at):
+            await self._emit(confirmations)
+
+    async def complain(self, subject: str, sentence: str) -> None:
+        """Keep an issue about the station itself."""
+        headers = {REFUSED: f"station {self.name}: {sentence}"}
+        await self._emit([self._delivery(subject, b"{}", None, None, headers)])
+
+    def _confirmations(self, received_at: int) -> list[Delivery]:
+        """A message for each connector, as a heartbeat means it."""
+        found = []
+        for connector, (status, state, _) in self._conditions.items():
+            open_one = self.memory.open_at(connector)
+            car = open_one.car if open_one else self.memory.plug(connector).car
+            headers = {"ocpp": self.version, "station": self.name, "status": status, "charging_state": state}
+            vehicle = self.vehicle(connector, car)
+            found.append(self._delivery("Heartbeat", b"{}", vehicle, received_at, headers))
+        return found
+
+    def _delivery(
+        self, action: str, payload: bytes, vehicle: str | None, at: int | None, headers: Mapping[str, str | None]
+    ) -> Delivery:
+        return Delivery(
+            source=self._context.name,
+            dialect=self._context.dialect,
             payload=payload,
-            received_at=self._clock.now(),
+            received_at=self.now(),
             topic=action,
             vehicle=vehicle,
-            observed_at=None if said_at is None else self._in_order(vehicle, said_at, payload),
+            observed_at=at,
             headers={name: value for name, value in headers.items() if value is not None},
         )
-        await self._emit([delivery])
 
     def _in_order(self, vehicle: str | None, at: int, payload: bytes) -> int:
         """When it counts: clocks of stations show whole seconds, so what comes later in the same one counts a ms later.
 
         What is said again counts as it did.
         """
-        last, counted, before = self._said_at.get(vehicle, (at, at, payload))
-        counts = at if last != at else counted + (payload != before)
+        said_at, counted, before = self._said_at.get(vehicle, (at, at, payload))
+        if said_at == at:
+            counts = counted + (payload != before)
+        else:
+            counts = counted + 1 if at % _SECOND_MS == 0 and at <= counted < at + _SECOND_MS else at
         self._said_at[vehicle] = (at, counts, payload)
         return counts
 
 
 def read(payload: bytes, type_: type[T]) -> T:
-    """What we need of a payload. Raises Refused, which names the field."""
+    """What we need of a payload; numbers may be texts and texts numbers. Raises Refused, which names the field."""
     try:
-        return msgspec.json.decode(payload, type=type_)
+        return msgspec.json.decode(payload, type=type_, strict=False)
     except msgspec.ValidationError as error:
         raise Refused(MISSING if "missing required field" in str(error) else MISTYPED, str(error)) from None
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         raise Refused(MISTYPED, str(error)) from None
 
 
-def plain(number: float) -> int | float:
-    """A number without a fraction that says nothing."""
-    return int(number) if number == int(number) else number
+def is_free(status: str | None) -> bool:
+    """Whether no car is plugged in at a connector that says so."""
+    return status is not None and status.strip().casefold() in ("available", "reserved")
 
 
-def record(transaction: Transaction, ended: str, meter_stop_wh: float | None) -> str:
-    """The session as a whole, as far as it is known; energy registers in Wh."""
+def iso(at: int) -> str:
+    """An instant as OCPP writes it."""
+    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def record(station: str, transaction: Transaction, ended_at: int) -> str | None:
+    """The whole transaction, as far as it is known; None where nobody knows when it began. Energy in Wh."""
+    started_at = transaction.started_at
+    if started_at is None:
+        return None
     said = {
-        "transaction": transaction.id,
-        "startTime": transaction.started,
-        "endTime": ended,
-        "meterStart": None if transaction.meter_start_wh is None else plain(transaction.meter_start_wh),
-        "meterStop": None if meter_stop_wh is None else plain(meter_stop_wh),
-        "idTag": transaction.id_tag,
+        "id": f"ocpp-{station}-{transaction.id}-{started_at // 1000}",
+        "startTime": iso(started_at),
+        "endTime": iso(max(ended_at, started_at + 1)),  # a station whose clock was not set: both are times of receipt
+        "energyWh": transaction.meter.total_wh,
     }
     return msgspec.json.encode({name: value for name, value in said.items() if value is not None}).decode()
 
@@ -146,9 +295,9 @@ def record(transaction: Transaction, ended: str, meter_stop_wh: float | None) ->
 def _about(transaction: Transaction | None) -> dict[str, str | None]:
     if transaction is None:
         return {}
-    start = transaction.meter_start_wh
+    started_at = transaction.started_at
     return {
         "transaction": transaction.id,
-        "meter_start_wh": None if start is None else str(plain(start)),
+        "started_at": None if started_at is None else str(started_at),
         "id_tag": transaction.id_tag,
     }

@@ -11,6 +11,8 @@ from chargeport.store.sqlite.reader import Reader
 from chargeport.store.sqlite.scans import Scans
 from chargeport.store.sqlite.writer import Writer
 
+EXPIRED_MS: Final = 3_600_000
+
 _GRANT: Final = (
     "SELECT t.client_id, a.permissions, a.connected_only, t.expires_at,"
     " EXISTS (SELECT 1 FROM ended_connections e WHERE e.client_id = t.client_id) FROM tokens t"
@@ -76,9 +78,12 @@ class AccessTables:
         """End an application; the tokens end."""
         return await self._writer.call(lambda connection: _change_application(connection, client_id, "revoked_at = ?", (at,)))
 
-    async def add_token(self, token_hash: bytes, client_id: str, expires_at: int) -> None:
-        """Remember a token; those of the application that are long over go."""
-        await self._writer.call(lambda connection: _insert_token(connection, token_hash, client_id, expires_at))
+    async def add_token(
+        self, token_hash: bytes, client_id: str, expires_at: int, *, now: int | None = None, most: int | None = None
+    ) -> None:
+        """Keep a token; those that are over go, and the oldest of its application beyond `most`."""
+        token = (token_hash, client_id, expires_at)
+        await self._writer.call(lambda connection: _insert_token(connection, token, now, most))
 
     async def grant(self, token_hash: bytes) -> Grant | None:
         """What a token stands for."""
@@ -145,11 +150,18 @@ def _change_application(connection: engine.Connection, client_id: str, change: s
     return True
 
 
-def _insert_token(connection: engine.Connection, token_hash: bytes, client_id: str, expires_at: int) -> None:
-    # A token lives an hour; ten hours later nobody needs to be told any more that it expired.
-    over = (client_id, expires_at - 10 * 3600 * 1000)
-    connection.execute("DELETE FROM tokens WHERE client_id = ? AND expires_at < ?", over)
-    connection.execute("INSERT OR REPLACE INTO tokens VALUES (?, ?, ?)", (token_hash, client_id, expires_at))
+def _insert_token(connection: engine.Connection, token: tuple[bytes, str, int], now: int | None, most: int | None) -> None:
+    if now is not None:  # for an hour it is said that a token has expired; after that it is not known
+        connection.execute(
+            "DELETE FROM tokens WHERE client_id IN (SELECT client_id FROM applications) AND expires_at < ?", (now - EXPIRED_MS,)
+        )
+    if most is not None:
+        connection.execute(
+            "DELETE FROM tokens WHERE token_hash IN"
+            " (SELECT token_hash FROM tokens WHERE client_id = ? ORDER BY expires_at DESC LIMIT -1 OFFSET ?)",
+            (token[1], most - 1),
+        )
+    connection.execute("INSERT OR REPLACE INTO tokens VALUES (?, ?, ?)", token)
 
 
 def _upsert_connection(database: engine.Connection, connection: Connection) -> Connection:

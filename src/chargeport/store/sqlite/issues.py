@@ -9,33 +9,41 @@ from chargeport.store.sqlite.engine import Connection, Row
 from chargeport.store.sqlite.reader import Reader
 from chargeport.store.sqlite.writer import Writer
 
-# A broken source must not fill the disk: beyond these the oldest go. All in all that is a gigabyte at the very most.
+# A broken source must not fill the disk: beyond these the oldest go, in all a gigabyte at the very most. Each application has
+# room of its own, so that what one sends pushes out nothing of others.
 MAX_RAW: Final = 65_536  # characters of a message; a longer one is shown in part, and can't be read again
-MAX_KINDS: Final = 10_000  # different issues
+MAX_KINDS: Final = 10_000  # different issues of our own sources
 MAX_MESSAGES: Final = 1_000  # messages of one kind
 MAX_ALL: Final = 20_000  # messages of all kinds together
-TRIMMED_EVERY: Final = 500  # messages, on average, all of them are counted
+MAX_SENT_KINDS: Final = 1_000  # different issues of one application
+MAX_SENT: Final = 2_000  # messages of one application
+TRIMMED_EVERY: Final = 500  # messages of our own sources, on average, all of them are counted
 
-_KIND: Final = "source = ?1 AND vehicle = ?2 AND subject = ?3 AND detail = ?4"
+_KIND: Final = "client_id = ?1 AND source = ?2 AND vehicle = ?3 AND subject = ?4 AND detail = ?5"
 _UPSERT: Final = (
-    "INSERT INTO issues VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?6) ON CONFLICT DO UPDATE"
+    "INSERT INTO issues VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?7) ON CONFLICT DO UPDATE"
     " SET count = count + 1, raw = excluded.raw, last_at = excluded.last_at"
 )
 _TRIM: Final = (
-    "DELETE FROM issues WHERE (source, vehicle, subject, detail) IN"
-    f" (SELECT source, vehicle, subject, detail FROM issues ORDER BY last_at DESC LIMIT -1 OFFSET {MAX_KINDS})"
+    "DELETE FROM issues WHERE client_id = ?1 AND (source, vehicle, subject, detail) IN"
+    " (SELECT source, vehicle, subject, detail FROM issues WHERE client_id = ?1 ORDER BY last_at DESC LIMIT -1 OFFSET ?2)"
 )
-_KEEP: Final = "INSERT INTO issue_messages (source, vehicle, subject, detail, raw, received_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+_KEEP: Final = (
+    "INSERT INTO issue_messages (client_id, source, vehicle, subject, detail, raw, received_at)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+)
 _OLDEST_GO: Final = (
     f"DELETE FROM issue_messages WHERE {_KIND} AND id <="
     f" (SELECT id FROM issue_messages WHERE {_KIND} ORDER BY id DESC LIMIT 1 OFFSET {MAX_MESSAGES})"
 )
 _OLDEST_OF_ALL_GO: Final = (
-    f"DELETE FROM issue_messages WHERE id <= (SELECT id FROM issue_messages ORDER BY id DESC LIMIT 1 OFFSET {MAX_ALL})"
+    "DELETE FROM issue_messages WHERE client_id = ?1 AND id <="
+    " (SELECT id FROM issue_messages WHERE client_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)"
 )
 _ORPHANS_GO: Final = (
-    "DELETE FROM issue_messages WHERE NOT EXISTS (SELECT 1 FROM issues i WHERE i.source = issue_messages.source AND"
-    " i.vehicle = issue_messages.vehicle AND i.subject = issue_messages.subject AND i.detail = issue_messages.detail)"
+    "DELETE FROM issue_messages WHERE client_id = ?1 AND NOT EXISTS (SELECT 1 FROM issues i WHERE i.client_id = ?1"
+    " AND i.source = issue_messages.source AND i.vehicle = issue_messages.vehicle"
+    " AND i.subject = issue_messages.subject AND i.detail = issue_messages.detail)"
 )
 
 
@@ -46,52 +54,59 @@ class IssueTable:
         self._reader = reader
         self._writer = writer
 
-    async def add_issues(self, issues: Sequence[Issue]) -> None:
-        """Keep and count issues."""
+    async def add_issues(self, issues: Sequence[Issue], client_id: str | None = None) -> None:
+        """Keep and count issues, of what this application sent."""
+        sender = client_id or ""
         bindings = [
-            (issue.source, issue.vehicle or "", issue.subject, issue.detail, issue.raw, issue.received_at) for issue in issues
+            (sender, issue.source, issue.vehicle or "", issue.subject, issue.detail, issue.raw, issue.received_at)
+            for issue in issues
         ]
-        await self._writer.call(lambda connection: _add(connection, bindings))
+        await self._writer.call(lambda connection: _add(connection, sender, bindings))
 
     async def issues(self, page: Page) -> tuple[list[IssueCount], int]:
         """A page of issues, newest first, and how many kinds there are."""
         found = self._reader.rows(
-            "SELECT source, subject, detail, raw, last_at, vehicle, count, first_at FROM issues"
-            " ORDER BY last_at DESC, source, vehicle, subject, detail LIMIT ? OFFSET ?",
+            "SELECT source, subject, detail, raw, last_at, vehicle, count, first_at, client_id FROM issues"
+            " ORDER BY last_at DESC, source, vehicle, subject, detail, client_id LIMIT ? OFFSET ?",
             (page.size, page.offset),
         )
-        counts = [IssueCount(_issue(row), row[6], row[7]) for row in found]
+        counts = [IssueCount(_issue(row), row[6], row[7], row[8] or None) for row in found]
         return counts, self._reader.count("SELECT count(*) FROM issues")
 
     async def issue_messages(self, after: int, limit: int) -> list[KeptMessage]:
         """The messages behind the issues, in the order in which they came, those after the one with this number."""
         found = self._reader.rows(
-            "SELECT id, source, vehicle, subject, detail, raw, received_at FROM issue_messages"
+            "SELECT id, source, vehicle, subject, detail, raw, received_at, client_id FROM issue_messages"
             " WHERE id > ? ORDER BY id LIMIT ?",
             (after, limit),
         )
-        return [KeptMessage(row[0], Issue(row[1], row[3], row[4], row[5], row[6], row[2] or None)) for row in found]
+        return [
+            KeptMessage(row[0], Issue(row[1], row[3], row[4], row[5], row[6], row[2] or None), row[7] or None) for row in found
+        ]
 
     async def settle(self, message: KeptMessage) -> None:
-        """Forget a message that is understood by now; its issue goes with the last one of its kind."""
+        """Forget a message that is understood by now, and count it no more; its issue goes with the last one of its kind."""
         await self._writer.call(lambda connection: _settle(connection, message))
 
 
-def _add(connection: Connection, bindings: Sequence[tuple[str | int, ...]]) -> None:
-    connection.executemany(_UPSERT, [(*binding[:4], str(binding[4])[:MAX_RAW], binding[5]) for binding in bindings])
-    whole = [binding for binding in bindings if len(str(binding[4])) <= MAX_RAW]
+def _add(connection: Connection, sender: str, bindings: Sequence[tuple[str | int, ...]]) -> None:
+    connection.executemany(_UPSERT, [(*binding[:5], str(binding[5])[:MAX_RAW], binding[6]) for binding in bindings])
+    whole = [binding for binding in bindings if len(str(binding[5])) <= MAX_RAW]
     connection.executemany(_KEEP, whole)
-    connection.executemany(_OLDEST_GO, {binding[:4] for binding in whole})
-    if whole and connection.last_insert_rowid() % TRIMMED_EVERY < len(whole):
-        connection.execute(_OLDEST_OF_ALL_GO)
-    connection.execute(_TRIM)
+    connection.executemany(_OLDEST_GO, {binding[:5] for binding in whole})
+    if whole and (sender or connection.last_insert_rowid() % TRIMMED_EVERY < len(whole)):
+        connection.execute(_OLDEST_OF_ALL_GO, (sender, MAX_SENT if sender else MAX_ALL))
+    connection.execute(_TRIM, (sender, MAX_SENT_KINDS if sender else MAX_KINDS))
     if connection.changes():
-        connection.execute(_ORPHANS_GO)
+        connection.execute(_ORPHANS_GO, (sender,))
 
 
 def _settle(connection: Connection, message: KeptMessage) -> None:
-    kind = (message.issue.source, message.issue.vehicle or "", message.issue.subject, message.issue.detail)
+    issue = message.issue
+    kind = (message.client_id or "", issue.source, issue.vehicle or "", issue.subject, issue.detail)
     connection.execute("DELETE FROM issue_messages WHERE id = ?", (message.id,))
+    if connection.changes():
+        connection.execute(f"UPDATE issues SET count = max(1, count - 1) WHERE {_KIND}", kind)
     connection.execute(f"DELETE FROM issues WHERE {_KIND} AND NOT EXISTS (SELECT 1 FROM issue_messages WHERE {_KIND})", kind)
 
 

@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from chargeport.signals.catalogue import BY_KEY, IS_CHARGING
+from chargeport.signals.catalogue import BY_KEY, CABLE_CONNECTED, IS_CHARGING
 from chargeport.signals.definition import Cadence, Signal
 from chargeport.signals.freshness import Freshness
+from chargeport.signals.ranks import Ranks
 from chargeport.signals.reading import AbsenceReason, Entry
 from chargeport.signals.state import State
 from chargeport.store.records import Change, Outcome, Selection, Stretch, VehicleSeries
@@ -32,8 +33,15 @@ def _of_signal(key: str) -> str:
     return f"l.slot BETWEEN {first} AND {first} + {MAX_SOURCES}"
 
 
+def _of_signals(first: int, last: int) -> str:
+    """The condition for the series of the signals from one key to another."""
+    car = f"(v.key << {VEHICLE_SHIFT})"
+    return f"l.slot BETWEEN {car} + ({first} << {SOURCE_BITS}) AND {car} + ({last} << {SOURCE_BITS}) + {MAX_SOURCES}"
+
+
 _ONE: Final = f"{_SELECT} {_of_signal('?2')} WHERE v.id = ?1"
-_BESIDE_CHARGING: Final = f"{_SELECT} {_of_signal('?2')} OR {_of_signal(str(IS_CHARGING.key))} WHERE v.id = ?1"
+_FLAGS: Final = sorted((IS_CHARGING.key, CABLE_CONNECTED.key))  # next to each other: one range
+_BESIDE_FLAGS: Final = f"{_SELECT} {_of_signal('?2')} OR {_of_signals(*_FLAGS)} WHERE v.id = ?1"
 _CHANGES: Final = (
     "SELECT h.position, v.id, h.signal_key, h.observed_at, h.received_at, s.name, h.value, h.absence, r.text"
     " FROM history h JOIN vehicles v ON v.key = h.vehicle_key JOIN sources s ON s.key = h.source_key"
@@ -59,6 +67,7 @@ class ReadingTables:
         self._scans = scans
         self._hearers: list[Callable[[Sequence[Entry]], None]] = []
         self._freshness = Freshness()
+        self._ranks = Ranks()
         self._live_for_ms: dict[int, int] = {}  # what that says, by source key and signal key in one number
 
     async def write(self, entries: Sequence[Entry], only_for: str | None = None) -> list[Outcome]:
@@ -82,6 +91,19 @@ class ReadingTables:
         self._freshness = freshness
         self._live_for_ms = {}
 
+    @property
+    def ranks(self) -> Ranks:
+        """Which sources are preferred."""
+        return self._ranks
+
+    def set_ranks(self, ranks: Ranks) -> None:
+        """From now on readers prefer sources as this says."""
+        self._ranks = ranks
+
+    async def sources(self) -> list[str]:
+        """The names of all sources that ever reported. See `store.protocols.Readings`."""
+        return [name for (name,) in self._reader.rows("SELECT name FROM sources ORDER BY name", ())]
+
     async def cars_heard_of(self, since_at: int, after: int, limit: int) -> tuple[list[str], int | None]:
         """The ids of cars of which a live value was observed since. See `store.protocols.Readings`."""
 
@@ -95,9 +117,9 @@ class ReadingTables:
         return await self._scans.run(scan)
 
     async def signal(self, vehicle_id: str, signal: Signal) -> VehicleSeries | None:
-        """The car with the series of one signal and, beside a live one, those of charge-ischarging."""
-        beside = signal.cadence is Cadence.LIVE and signal is not IS_CHARGING
-        return self._found(self._reader.rows(_BESIDE_CHARGING if beside else _ONE, (vehicle_id, signal.key)))
+        """The car with the series of one signal and of the flags that it depends on."""
+        beside = signal.cadence is not Cadence.LASTING or signal is CABLE_CONNECTED
+        return self._found(self._reader.rows(_BESIDE_FLAGS if beside else _ONE, (vehicle_id, signal.key)))
 
     async def signals(self, vehicle_id: str) -> VehicleSeries | None:
         """The car with all its series."""

@@ -5,7 +5,8 @@ Types, codes and resolutions are those of live captures (smartcar-v3, section 2.
 
 from typing import Any, Final, NamedTuple
 
-from chargeport.api.response import encode
+import msgspec
+
 from chargeport.signals.reading import AbsenceReason
 
 
@@ -64,7 +65,7 @@ MISSING_PERMISSION: Final = Wording(
 
 def status(wording: Wording) -> str:
     """The `status` member as JSON text."""
-    return encode({"value": "ERROR", "error": wording.error()}).decode()
+    return msgspec.json.encode({"value": "ERROR", "error": wording.error()}).decode()
 
 
 STATUSES: Final = {reason: status(wording) for reason, wording in WORDINGS.items()}

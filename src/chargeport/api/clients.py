@@ -1,0 +1,136 @@
+"""The clients that are connected, in all and by address: limits, and the end of what takes too long.
+
+Where a limit is met, a connection that can be spared makes room: one that lingers after its answer, one that asks nothing, one
+that has not finished what it asks, the longest-standing first. Connections in use are never ended for another's sake; when
+there are only such, the newcomer is refused.
+"""
+
+import ipaddress
+import logging
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from chargeport.api.client_transport import ClientTransport
+
+SAID_AGAIN_S: Final = 60.0  # how often the log says that a limit is met
+AT_ONCE: Final = 64  # a full server looks through its connections once for so many newcomers
+_IPV6_NETWORK: Final = 64  # bits: what one customer gets
+
+_log = logging.getLogger("chargeport.api")
+
+
+def network(address: str) -> str:
+    """What counts as one address: of IPv6 the network that one customer gets.
+
+    >>> network("203.0.113.9"), network("::ffff:203.0.113.9"), network("2001:db8::1:2:3:4")
+    ('203.0.113.9', '203.0.113.9', '2001:db8::')
+    """
+    if ":" not in address:
+        return address
+    try:
+        parsed = ipaddress.IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, _IPV6_NETWORK), strict=False).network_address)
+
+
+class Clients:
+    """All connections of the server."""
+
+    def __init__(
+        self, most: int, most_by_address: int, now: Callable[[], float], is_exempt: Callable[[str], bool] = lambda _: False
+    ) -> None:
+        """`is_exempt` says of which addresses any number may come: reverse proxies."""
+        self.most = most
+        self.most_by_address = most_by_address
+        self._now = now
+        self._is_exempt = is_exempt
+        self._all: dict[ClientTransport, None] = {}  # in the order in which they came
+        self._by_address: dict[str, dict[ClientTransport, None]] = {}
+        self._spared: list[ClientTransport] = []
+        self._said_at: dict[str, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def admit(self, address: str) -> ClientTransport | None:
+        """The transport of a new connection; None where there is no room for it."""
+        key = network(address)
+        own = self._by_address.get(key, {})
+        if len(own) >= self.most_by_address and not self._is_exempt(address):
+            self._say(f"{self.most_by_address} connections from {key} (limits.connections_by_address)")
+            if not _make_room(own, 1):
+                return None
+        if len(self._all) >= self.most:
+            self._say(f"{self.most} connections in all (limits.connections, or the limit of open files)")
+            if not self._spare_one():
+                return None
+        client = ClientTransport(address, self._now, self._remove)
+        self._all[client] = None
+        self._by_address.setdefault(key, {})[client] = None
+        return client
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there are as many as there may be; those that are being ended count still."""
+        return len(self._all) >= self.most
+
+    def relieve(self) -> bool:
+        """End a connection that can be spared, for the sake of its descriptor; False where there is none."""
+        return self._spare_one()
+
+    def sweep(self, now: float) -> None:
+        """End what has taken too long."""
+        for client in list(self._all):
+            client.look(now)
+
+    def cut_unread(self) -> None:
+        """End the connections whose client does not read what was sent: the server stops, and waits no longer."""
+        for client in list(self._all):
+            if client.get_write_buffer_size() or client.spare() == 0:
+                client.abort()
+
+    def _spare_one(self) -> bool:
+        while self._spared:
+            client = self._spared.pop()
+            if client in self._all and client.spare() is not None:
+                client.abort()
+                return True
+        self._spared = _spare(self._all, AT_ONCE if self.most > AT_ONCE * 16 else 1)
+        if not self._spared:
+            return False
+        self._spared.pop().abort()
+        return True
+
+    def _remove(self, client: ClientTransport) -> None:
+        self._all.pop(client, None)
+        key = network(client.address)
+        own = self._by_address.get(key, {})
+        own.pop(client, None)
+        if not own:
+            self._by_address.pop(key, None)
+
+    def _say(self, limit: str) -> None:
+        now = self._now()
+        if now - self._said_at.get(limit, -SAID_AGAIN_S) < SAID_AGAIN_S:
+            return
+        if len(self._said_at) >= AT_ONCE:
+            self._said_at.clear()
+        self._said_at[limit] = now
+        _log.warning("a limit is met: %s; connections that ask nothing are closed, others refused", limit)
+
+
+def _spare(clients: Iterable[ClientTransport], count: int) -> list[ClientTransport]:
+    """Those that can be spared best, the best one last."""
+    ranked = [(rank, client) for client in clients if (rank := client.spare()) is not None]
+    ranked.sort(key=lambda each: each[0])  # stable: the longest-standing of each rank first
+    return [client for _, client in reversed(ranked[:count])]
+
+
+def _make_room(clients: Iterable[ClientTransport], count: int) -> bool:
+    found = _spare(clients, count)
+    for client in found:
+        client.abort()
+    return bool(found)

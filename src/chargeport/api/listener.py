@@ -1,0 +1,110 @@
+"""Accepts connections, as many as the limits allow, and goes on where the system has no room for one."""
+
+import asyncio
+import errno
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any, Final
+
+from chargeport.api.client_transport import TAKEN_WITHIN_S, ClientTransport
+from chargeport.api.clients import SAID_AGAIN_S, Clients
+
+ACCEPTED_AT_ONCE: Final = 64  # then others have their turn
+ACCEPT_AGAIN_S: Final = 0.2  # where the system had no descriptor, or no memory
+
+# What `accept` says where there is no descriptor or no memory for a connection that waits.
+_EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+_log = logging.getLogger("chargeport.api")
+
+
+class Listener:
+    """Accepts connections, as many as the limits allow."""
+
+    def __init__(
+        self,
+        listening: socket.socket,
+        clients: Clients,
+        connect: Callable[[socket.socket, ClientTransport], Awaitable[Any]],
+        refusal: bytes,
+    ) -> None:
+        """`connect` makes a connection of an accepted socket; `refusal` is sent to whom there is no room for."""
+        self._listening = listening
+        self._clients = clients
+        self._connect = connect
+        self._refusal = refusal
+        self._loop = asyncio.get_running_loop()
+        self._said_at = -SAID_AGAIN_S
+        self._again: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def start(self) -> None:
+        """Accept from now on."""
+        self._listening.setblocking(False)
+        self._loop.add_reader(self._listening, self._accept)
+
+    def stop(self) -> None:
+        """Accept no more."""
+        self._loop.remove_reader(self._listening)
+        if self._again is not None:
+            self._again.cancel()
+        for task in self._tasks:
+            task.cancel()
+
+    def _accept(self) -> None:
+        for _ in range(ACCEPTED_AT_ONCE):
+            try:
+                accepted, address = self._listening.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                if error.errno in _EXHAUSTED:
+                    self._relieve(error)
+                    return
+                continue  # the connection was gone before it was taken
+            self._take(accepted, str(address[0]))
+            if self._clients.is_full:
+                return  # what was closed to make room is gone in the next turn
+
+    def _relieve(self, error: OSError) -> None:
+        """Make room where the system has none, and try again in a moment."""
+        freed = self._clients.relieve()
+        if self._loop.time() - self._said_at >= SAID_AGAIN_S:
+            self._said_at = self._loop.time()
+            done = "one that asks nothing was closed" if freed else "none can be spared"
+            _log.error("no connection can be accepted: %s; %d are open, %s", error.strerror, len(self._clients), done)
+        self._loop.remove_reader(self._listening)
+        self._again = self._loop.call_later(ACCEPT_AGAIN_S, self.start)
+
+    def _take(self, accepted: socket.socket, address: str) -> None:
+        accepted.setblocking(False)
+        client = self._clients.admit(address)
+        if client is None:
+            _turn_away(accepted, self._refusal)
+            return
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # what the kernel holds and the client does not take, too
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(TAKEN_WITHIN_S * 1000))
+        task = self._loop.create_task(self._open(accepted, client))
+        client.opening = task
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _open(self, accepted: socket.socket, client: ClientTransport) -> None:
+        try:
+            await self._connect(accepted, client)
+        except (OSError, asyncio.CancelledError):  # no TLS was spoken, or not in time; given up
+            accepted.close()
+            client.lost()
+        finally:
+            client.opening = None
+
+
+def _turn_away(accepted: socket.socket, refusal: bytes) -> None:
+    with suppress(OSError):
+        if refusal:
+            accepted.send(refusal)
+            accepted.shutdown(socket.SHUT_WR)
+            accepted.recv(65_536)  # what was asked: unread, it would reset the connection before the answer is read
+    accepted.close()

@@ -1,0 +1,84 @@
+"""The clock of a station: how far it is off, and what its timestamps mean by our clock.
+
+A station's clock may show local time marked as UTC, may never have been set, or may run ahead. A message can't be sent before
+it happened, so a timestamp ahead of our clock proves an offset. A timestamp in the past proves nothing by itself: stations
+queue messages while they are offline. There the pace decides: messages that are sent as they happen are as far apart by the
+station's clock as by ours; those of a queue are not.
+"""
+
+from typing import Final
+
+UNSET_MS: Final = 90 * 86_400_000
+"""No queue of an offline station reaches back so far: the clock was not set."""
+NEAR_MS: Final = 10_000
+"""A timestamp that is so close to its receipt is right as it is; latency and whole seconds are less."""
+RUN_MESSAGES: Final = 3
+RUN_MS: Final = 20_000
+"""So many messages over so long a time show that they are sent as they happen."""
+STEADY_MS: Final = 1_500
+"""So much the delay of messages that are sent as they happen may vary: timestamps are often whole seconds."""
+BEHIND_MS: Final = 60_000
+"""A clock that is less behind is left alone: a station may send its samples late."""
+QUEUE_MS: Final = 5_000
+"""Where timestamps advance so much more than our clock, a queue is being emptied."""
+
+
+class StationClock:
+    """Estimates the offset of a station's clock from the timestamps of its messages."""
+
+    def __init__(self, offset_ms: int | None = None) -> None:
+        self.offset_ms = offset_ms
+        """How far the clock is ahead of ours, in milliseconds; None while nothing is known."""
+        self._last: tuple[int, int] | None = None  # of this connection: the last timestamp, and when it was received
+        self._run: tuple[int, int, int] | None = None  # its first delay, when that was received, how many messages
+
+    def connected(self) -> None:
+        """Begin a connection: what follows may come out of a queue."""
+        self._last = self._run = None
+
+    def take(self, stamp: int | None, received_at: int, *, is_queued: bool = False) -> None:
+        """Learn from a message's timestamp; `is_queued`: the station says that the message waited."""
+        if stamp is None:
+            return
+        ahead, known = stamp - received_at, self.offset_ms or 0
+        if ahead > known or ahead < known - UNSET_MS:
+            # A clock that was behind and is less so was set; how right it is now is not known if the message may be old.
+            was_set = -UNSET_MS < ahead <= 0 and ahead > known + STEADY_MS
+            self.offset_ms = None if was_set else ahead
+        elif not is_queued and not self._is_queue(stamp, received_at):
+            self._take_live(ahead, received_at)
+        self._last = stamp, received_at
+
+    def _is_queue(self, stamp: int, received_at: int) -> bool:
+        """Whether a queue is being emptied, as far as is known."""
+        if self._last is None:
+            return True
+        last_stamp, last_received_at = self._last
+        return (stamp - last_stamp) - (received_at - last_received_at) > QUEUE_MS
+
+    def _take_live(self, ahead: int, received_at: int) -> None:
+        """Learn from a message that may have been sent as it happened."""
+        if abs(ahead) <= NEAR_MS:
+            if self.offset_ms is None or abs(self.offset_ms) > NEAR_MS:
+                self.offset_ms = max(ahead, 0)
+            self._run = None
+            return
+        if self._run is None or abs(ahead - self._run[0]) > STEADY_MS:
+            self._run = ahead, received_at, 1
+            return
+        first, since_at, count = self._run
+        self._run = first, since_at, count + 1
+        is_run = count + 1 >= RUN_MESSAGES and received_at - since_at >= RUN_MS
+        if is_run and abs(ahead - (self.offset_ms or 0)) > STEADY_MS:
+            self.offset_ms = 0 if -BEHIND_MS <= ahead <= 0 else ahead
+
+    def is_usable(self, stamp: int | None, received_at: int) -> bool:
+        """Whether a timestamp tells one instant from another: not where the clock was never set."""
+        return stamp is not None and stamp > received_at - UNSET_MS
+
+    def at(self, stamp: int | None, received_at: int) -> int:
+        """When something happened by our clock; the time of receipt where the station's clock can't tell."""
+        if stamp is None:
+            return received_at
+        at = stamp - (self.offset_ms or 0)
+        return at if received_at - UNSET_MS < at < received_at else received_at

@@ -1,0 +1,101 @@
+"""The energy of a session, from register readings that may or may not be the session's.
+
+Stations mix registers: one that counts the lifetime with one that counts the session, readings that fall to zero for a moment,
+a reading taken without a transaction in the middle of one. A reading counts where it continues what is known of the session:
+the energy never falls, and never grows faster than power can flow. A reading that does not is left out; it changes nothing.
+"""
+
+from typing import Final
+
+import msgspec
+
+MAX_POWER_W: Final = 400_000
+"""As much as stations deliver to one car today; the limit where the power is not sampled."""
+POWER_MARGIN: Final = 3
+"""Between two samples the power may be so many times the largest that was sampled: it ramps up."""
+MIN_POWER_W: Final = 100_000
+"""A session may draw so much between two samples, however little was sampled: it may have been sampled at its end only."""
+SLACK_WH: Final = 500
+"""Meters of stations round, and their samples are not taken at the instant that they name."""
+ROUNDING_WH: Final = 10
+"""So much lower a reading may be only because it is rounded in another way."""
+OTHER_FACTOR: Final = 4
+"""A reading that is too high by this factor is of another register, and so are those that follow it."""
+RESET_AFTER: Final = 3
+"""So many rising readings in a row below the last one are a register that began anew, not a gap in its readings."""
+
+
+class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is known of a session's energy. `start_wh` is the register at its begin, in Wh; instants are by our clock.
+
+    `is_read`: there was a reading after the begin. `base_wh` is what was delivered before the register began anew. `fallen` are
+    the last readings below what was known, while they rise. `other_wh` is the lowest reading that is of another register.
+    `is_named`: the station names the transaction in its readings, so that those without a name are of something else.
+    """
+
+    start_wh: float | None = None
+    energy_wh: float | None = None
+    read_at: int | None = None
+    base_wh: float = 0
+    max_power_w: float | None = None
+    is_read: bool = False
+    is_named: bool = False
+    fallen: tuple[float, ...] = ()
+    other_wh: float | None = None
+
+    @property
+    def total_wh(self) -> float | None:
+        """What the session has received, as far as any reading after its begin says so."""
+        return self.energy_wh if self.is_read else None
+
+    def begun(self, start_wh: float, at: int) -> "SessionMeter":
+        """The register at the session's begin is known."""
+        return msgspec.structs.replace(self, start_wh=start_wh, energy_wh=0, read_at=at)
+
+    def powered(self, power_w: float) -> "SessionMeter":
+        """The power was sampled."""
+        return self if power_w <= (self.max_power_w or 0) else msgspec.structs.replace(self, max_power_w=power_w)
+
+    def read(self, candidates: list[float], at: int, *, is_named: bool = False) -> tuple["SessionMeter", float | None]:
+        """Take a reading: the first of the values that continues the session; return the energy at `at`, None where none does.
+
+        `is_named`: the reading names the transaction; where one did, those that do not are left out.
+        """
+        if self.start_wh is None or self.energy_wh is None or (self.is_named and not is_named):
+            return self, None
+        known = msgspec.structs.replace(self, is_named=True) if is_named else self
+        if self.other_wh is not None:
+            candidates = [value for value in candidates if value < self.other_wh]
+        is_late, allowed_wh = at < (self.read_at or at), self._allowed_wh(at)
+        for register_wh in candidates:
+            for start_wh in (self.start_wh, 0.0):
+                if start_wh != self.start_wh and not 0 < register_wh < self.start_wh:
+                    continue  # only a register below the begin's may count from the begin
+                growth_wh = round(self.base_wh + register_wh - start_wh - self.energy_wh, 3)
+                if is_late and -self.energy_wh <= growth_wh <= 0:
+                    return known, round(self.energy_wh + growth_wh, 3)
+                if not is_late and -ROUNDING_WH <= growth_wh <= allowed_wh:
+                    energy_wh = round(self.energy_wh + max(growth_wh, 0), 3)
+                    found = msgspec.structs.replace(known, energy_wh=energy_wh, read_at=at, is_read=True, fallen=())
+                    return found, energy_wh
+        return (known, None) if is_late or not candidates else known.leaving_out(candidates[0], at, is_named=is_named)
+
+    def _allowed_wh(self, at: int) -> float:
+        """How much may have been delivered since the last reading."""
+        limit_w = MAX_POWER_W if self.max_power_w is None else max(POWER_MARGIN * self.max_power_w, MIN_POWER_W)
+        return limit_w * max(at - (self.read_at or at), 0) / 3_600_000 + SLACK_WH
+
+    def leaving_out(self, register_wh: float, at: int, *, is_named: bool) -> tuple["SessionMeter", float | None]:
+        """Note a reading that does not continue the session; where readings below what is known rise, it has begun anew."""
+        growth_wh = self.base_wh + register_wh - (self.start_wh or 0) - (self.energy_wh or 0)
+        if growth_wh > OTHER_FACTOR * self._allowed_wh(at):
+            if is_named and not self.is_read and self.start_wh == 0:
+                return self.begun(register_wh, at), 0  # 0 was a placeholder: the session is counted from here on
+            return msgspec.structs.replace(self, other_wh=register_wh), None
+        if growth_wh > 0:
+            return self, None
+        fallen = (*self.fallen, register_wh) if self.fallen and register_wh > self.fallen[-1] else (register_wh,)
+        if len(fallen) < RESET_AFTER:
+            return msgspec.structs.replace(self, fallen=fallen), None
+        begun = msgspec.structs.replace(self, start_wh=fallen[0], base_wh=self.energy_wh or 0, fallen=())
+        return begun.read([register_wh], at, is_named=is_named)

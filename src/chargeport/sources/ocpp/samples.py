@@ -1,0 +1,212 @@
+"""Meter samples of OCPP messages: which sample of a field counts at an instant, and what the energy register shows.
+
+Both versions have the same structure: 1.6 has text values and the unit in the sample, 2.x has numbers and a unit with a power
+of ten beside it. Everything here is lenient: a sample that can't be read costs no other sample of its message.
+"""
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+REGISTER: Final = "Energy.Active.Import.Register"
+"""The energy register: also the measurand of a sample that names none, in both versions."""
+PHASES: Final = ("L1", "L2", "L3")
+PAIRS: Final = ("L1-L2", "L2-L3", "L3-L1")
+
+_LOCATIONS: Final = ("Outlet", "Cable", "EV", "Inlet", "Body", "Upstream")  # of the meter; the first is preferred
+_POWER: Final = "Power.Active.Import"
+_BY_PHASE: Final = ("Current.", "Power.", "Energy.", "Voltage")
+_WHOLE: Final = ("Offered", "Minimum", "Maximum")  # of the station, whatever phase they are given for
+_BEGIN: Final = "Transaction.Begin"
+_SIGNED: Final = "SignedData"
+_SIGNED_PREFIXES: Final = ("OCMF|", "<?xml", "{")  # signed data of stations that do not say that it is signed
+_WH: Final = {"wh": 1.0, "kwh": 1_000.0, "mwh": 1_000_000.0}
+_MAX_MULTIPLIER: Final = 12
+_SECONDS_BELOW: Final = 100_000_000_000  # as milliseconds that is 1973, as seconds the year 5138
+_TOGETHER_MS: Final = 1_000  # meter values of one message that are closer are one reading, split by the station
+_MAX_SHOWN: Final = 60
+
+Short = Annotated[str, Meta(max_length=255)]
+"""A text that is kept: no longer than the longest that OCPP has for a name."""
+
+
+Stamp = Annotated[str, Meta(max_length=255)] | int | float | None
+"""A timestamp. Without a usable one the time of receipt counts."""
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """A sampled value that can be read; `unit` is None where the station names none."""
+
+    value: float
+    unit: str | None = None
+
+    def wh(self) -> float | None:
+        """The value as energy in Wh; None in any other unit."""
+        found = self.value * _WH.get((self.unit or "Wh").casefold(), math.nan)
+        return round(found, 3) if math.isfinite(found) else None
+
+
+class Reading(msgspec.Struct):
+    """What was sampled at one instant: the samples by field (the measurand, with the phase where there is one).
+
+    `begin` are samples of the transaction's begin: stations repeat them in later messages. `unreadable` has a sentence for each
+    field of which no sample can be read. `stamp` is the station's own text for the instant.
+    """
+
+    stamp: object = None
+    at: int | None = None
+    current: dict[str, Sample] = {}
+    begin: dict[str, Sample] = {}
+    unreadable: list[str] = []
+
+    def register_wh(self, *, at_begin: bool = False) -> list[float]:
+        """What the energy register may show, in Wh: the most likely value first; empty where it was not sampled.
+
+        Without a total the phases are added; a station that gives its total for each phase has them all alike.
+        """
+        samples = self.begin if at_begin else self.current
+        if REGISTER in samples:
+            return _known([samples[REGISTER].wh()])
+        for names in (PHASES, PAIRS, ("N",)):
+            found = _known([samples[f"{REGISTER}.{name}"].wh() for name in names if f"{REGISTER}.{name}" in samples])
+            if found:
+                total = round(sum(found), 3)
+                return [total] if len(found) == 1 or len(set(found)) > 1 else [total, found[0]]
+        return []
+
+    def power_w(self) -> float | None:
+        """The power, as the station gives it or as the sum of the phases; None where it was not sampled."""
+        named = [_POWER] if _POWER in self.current else [f"{_POWER}.{name}" for name in (*PHASES, "N")]
+        watts = [
+            sample.value * (1_000 if (sample.unit or "W").casefold() == "kw" else 1)
+            for name in named
+            if (sample := self.current.get(name)) is not None
+        ]
+        return sum(watts) if watts else None
+
+
+def readings(values: object) -> list[Reading]:
+    """The readings in a message's meter values, in the message's order; whatever is not in their form is left out."""
+    found: list[Reading] = []
+    ranks: dict[tuple[str, bool], int] = {}
+    for each in values if isinstance(values, list) else []:
+        if not isinstance(each, dict):
+            continue
+        stamp = each.get("timestamp")
+        at = instant(stamp)
+        last = found[-1] if found else None
+        if last is None or not _is_together(last.at, at):
+            last = Reading(stamp, at, {}, {}, [])
+            ranks = {}
+            found.append(last)
+        elif at is not None and last.at is not None and at > last.at:
+            last.stamp, last.at = stamp, at
+        samples = each.get("sampledValue")
+        _choose(last, samples if isinstance(samples, list) else [samples], ranks)
+    return found
+
+
+def _is_together(one: int | None, other: int | None) -> bool:
+    return one == other or (one is not None and other is not None and abs(one - other) < _TOGETHER_MS)
+
+
+def _choose(reading: Reading, samples: list[object], ranks: dict[tuple[str, bool], int]) -> None:
+    """Add samples to a reading: of several for one field, the one whose meter is closest to the car."""
+    unreadable: dict[str, str] = {}
+    for sample in samples:
+        if not isinstance(sample, dict):
+            continue
+        field = _field(sample)
+        try:
+            value = _read(sample)
+        except (TypeError, ValueError) as error:
+            unreadable[field] = f"{field}: {error}"
+            continue
+        if value is None:
+            continue
+        is_begin = sample.get("context") == _BEGIN
+        rank = _rank(sample)
+        if rank <= ranks.get((field, is_begin), rank):
+            ranks[field, is_begin] = rank
+            (reading.begin if is_begin else reading.current)[field] = value
+    reading.unreadable += [text for field, text in unreadable.items() if field not in reading.current]
+
+
+def _field(sample: Mapping[str, object]) -> str:
+    """The measurand with its phase. Voltages name both lines; any other quantity `L1-N` is that of L1."""
+    measurand, phase = str(sample.get("measurand") or REGISTER), sample.get("phase")
+    if not phase or not measurand.startswith(_BY_PHASE) or measurand.endswith(_WHOLE):
+        return measurand
+    if measurand == "Voltage":
+        return f"Voltage.{phase}-N" if phase in PHASES else f"Voltage.{phase}"
+    return f"{measurand}.{str(phase).removesuffix('-N')}"
+
+
+def _rank(sample: Mapping[str, object]) -> int:
+    location = sample.get("location") or _LOCATIONS[0]
+    return _LOCATIONS.index(location) if location in _LOCATIONS else len(_LOCATIONS)
+
+
+def _read(sample: Mapping[str, object]) -> Sample | None:
+    """The sample; None where it holds no value, or signed data. Raises TypeError, ValueError."""
+    content = sample.get("value")
+    if content is None or content == "" or sample.get("format") == _SIGNED:
+        return None
+    if isinstance(content, str) and content.lstrip().startswith(_SIGNED_PREFIXES):
+        return None
+    if isinstance(content, bool) or not isinstance(content, int | float | str):
+        raise TypeError(f"{content!r:.{_MAX_SHOWN}} is no number")
+    unit, multiplier = _unit(sample)
+    try:
+        value = float(content) if "_" not in str(content) else math.nan
+    except ValueError:
+        value = math.nan
+    value = round(value * 10.0**multiplier, 6) if multiplier and math.isfinite(value) else value
+    if not math.isfinite(value):
+        raise ValueError(f"{content!r:.{_MAX_SHOWN}} is no number")
+    return Sample(value, unit)
+
+
+def _unit(sample: Mapping[str, object]) -> tuple[str | None, int]:
+    """The unit and the power of ten beside it. Raises ValueError."""
+    measure = sample.get("unitOfMeasure")
+    measure = measure if isinstance(measure, dict) else {}
+    unit = measure.get("unit") or sample.get("unit")
+    multiplier = measure.get("multiplier") or 0
+    if not isinstance(multiplier, int) or abs(multiplier) > _MAX_MULTIPLIER:
+        raise ValueError(f"multiplier: {str(multiplier)[:20]} is no power of ten to work with")
+    return None if not unit else str(unit), multiplier
+
+
+def _known(values: list[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
+
+
+def instant(text: object) -> int | None:
+    """Milliseconds since the epoch by the station's clock; None where there is no time. Without a zone it is read as UTC."""
+    if isinstance(text, int | float) and not isinstance(text, bool) and math.isfinite(text):
+        return round(text * 1000 if abs(text) < _SECONDS_BELOW else text)
+    if not isinstance(text, str):
+        return None
+    try:
+        found = datetime.fromisoformat(text.strip().upper())
+        return round((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return None
+
+
+def last_at(found: list[Reading]) -> int | None:
+    """When the last of the readings was sampled, by the station's clock; None where none says so."""
+    return max((reading.at for reading in found if reading.at is not None), default=None)
+
+
+def decoded(raw: msgspec.Raw) -> list[Reading]:
+    """The readings in meter values that are still JSON."""
+    try:
+        return readings(msgspec.json.decode(raw)) if bytes(raw) else []
+    except (msgspec.MsgspecError, RecursionError, ValueError):
+        return []

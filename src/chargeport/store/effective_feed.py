@@ -1,0 +1,61 @@
+"""The feed as readers see it: of all stored changes those that were effective at their moment. Works on any backend."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from chargeport.signals.definition import Signal
+from chargeport.signals.effective import Effective, effective
+from chargeport.signals.flags import has_value
+from chargeport.signals.ranks import DERIVED_FIRST, is_derived
+from chargeport.store.protocols import Store
+from chargeport.store.records import Change, VehicleSeries
+
+MAX_CARS: Final = 100_000  # whose reporting sources are remembered: some 20 MB
+
+
+class EffectiveFeed:
+    """Picks the changes that are events. Of a car that one source reports, nearly every one is."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._reporting: dict[str, frozenset[str]] = {}
+
+    async def events(self, changes: Sequence[Change]) -> list[Change]:
+        """The changes that were effective at the instant at which they were observed. Raises StoreError."""
+        return [change for change in changes if await self._is_alone(change) or await self._is_effective(change)]
+
+    async def _is_alone(self, change: Change) -> bool:
+        """Whether nothing can be preferred to the change, for its source is the only one that reports the car."""
+        known = self._reporting.get(change.vehicle_id)
+        if known is None:
+            found = await self._store.readings.signals(change.vehicle_id)
+            if len(self._reporting) >= MAX_CARS:
+                self._reporting.clear()
+            states = () if found is None else (state for each in found.series.values() for state in each)
+            known = frozenset(str(state.source) for state in states if not is_derived(state.source))
+            self._reporting[change.vehicle_id] = known
+        if is_derived(change.source) or change.signal in DERIVED_FIRST:
+            return not known
+        if change.source not in known:
+            known = self._reporting[change.vehicle_id] = known | {change.source}
+        return len(known) == 1
+
+    async def _is_effective(self, change: Change) -> bool:
+        counts = await self._counted(change.vehicle_id, change.signal, change.observed_at)
+        if counts is None or counts.state.source != change.source:
+            return False
+        if change.absence is not None:
+            return not has_value(counts.state) and counts.state.absence is change.absence
+        return counts.unavailability is None and counts.state.value == change.value
+
+    async def _counted(self, vehicle_id: str, signal: Signal, at: int) -> Effective | None:
+        """What counted of the signal at an instant. While nothing newer is known, the latest states tell."""
+        found = await self._store.readings.signal(vehicle_id, signal)
+        if found is not None and _is_newer(found, at):
+            found = await self._store.history.series_at(vehicle_id, at)
+        return None if found is None else effective(signal, found.series, self._store.readings.ranks, at)
+
+
+def _is_newer(found: VehicleSeries, at: int) -> bool:
+    """Whether anything was reported after an instant."""
+    return any(max(state.observed_at or 0, state.absence_at or 0) > at for each in found.series.values() for state in each)

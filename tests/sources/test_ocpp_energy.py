@@ -1,0 +1,96 @@
+"""A session's energy: which register readings are its own."""
+
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from surroundings import T0
+
+from chargeport.sources.ocpp.energy import SessionMeter
+
+STEP = 60_000
+
+
+def after(start_wh: float, values: Iterable[float], power_w: float | None = 7_000) -> list[float | None]:
+    """The energy after each reading, one a minute."""
+    meter = SessionMeter().begun(start_wh, T0)
+    meter = meter if power_w is None else meter.powered(power_w)
+    found = []
+    for number, value in enumerate(values, 1):
+        meter, _ = meter.read([value], T0 + number * STEP)
+        found.append(meter.total_wh)
+    return found
+
+
+def test_a_register_that_rises_is_the_session_s() -> None:
+    assert after(4_000, [4_100, 4_200, 4_200, 4_350]) == [100, 200, 200, 350]
+
+
+def test_a_register_that_falls_for_a_moment_changes_nothing() -> None:
+    assert after(0, [100, 0, 200, 50, 300]) == [100, 100, 200, 200, 300]
+
+
+def test_a_register_that_is_rounded_in_another_way_loses_nothing() -> None:
+    assert after(4_000, [4_105, 4_100, 4_210]) == [105, 105, 210]
+
+
+@pytest.mark.parametrize("power_w", [3_000, 11_000, None])
+def test_a_register_of_the_lifetime_between_readings_changes_nothing_however_long_it_goes_on(power_w: float | None) -> None:
+    lifetime = [312_400 + number for number in range(600)]
+    mixed = [value for number, other in enumerate(lifetime) for value in (number * 50, other)]
+    assert after(0, mixed, power_w)[-1] == 599 * 50
+
+
+def test_readings_that_count_from_the_session_s_begin_are_taken_as_such() -> None:
+    assert after(4_076_400, [0, 104, 228]) == [None, 104, 228]
+    assert after(4_076_400, [104, 4_076_628]) == [104, 228], "its end may be of the lifetime again"
+
+
+def test_a_start_of_zero_that_is_none_begins_with_the_first_reading() -> None:
+    meter, energy_wh = SessionMeter().begun(0, T0).powered(7_000).read([52_000], T0 + STEP, is_named=True)
+    assert (energy_wh, meter.energy_wh, meter.total_wh) == (0, 0, None)
+    meter, _ = meter.read([52_100], T0 + 2 * STEP, is_named=True)
+    assert meter.total_wh == 100
+
+
+def test_a_register_that_begins_anew_goes_on_from_what_was_there() -> None:
+    assert after(4_000, [4_500, 0, 100, 200, 300])[-1] == 800
+
+
+def test_readings_without_the_transaction_do_not_count_beside_those_with_it() -> None:
+    meter, _ = SessionMeter().begun(0, T0).read([100], T0 + STEP, is_named=True)
+    assert meter.read([150], T0 + 2 * STEP) == (meter, None)
+    assert meter.read([150], T0 + 2 * STEP, is_named=True)[0].total_wh == 150
+
+
+def test_of_the_values_that_a_register_may_show_the_first_that_goes_on_counts() -> None:
+    meter = SessionMeter().begun(5_000, T0).powered(7_000)
+    assert meter.read([15_300, 5_100], T0 + STEP)[0].total_wh == 100
+
+
+def test_readings_that_are_told_once_more_at_the_end_tell_of_their_own_instants() -> None:
+    meter = SessionMeter().begun(4_000, T0)
+    for number, value in enumerate((4_100, 4_200, 4_300, 4_400), 1):
+        meter, _ = meter.read([value], T0 + number * STEP, is_named=True)
+    for number, value in enumerate((4_100, 4_200, 4_300), 1):
+        assert meter.read([value], T0 + number * STEP, is_named=True) == (meter, value - 4_000)
+    assert meter.read([4_500], T0 + STEP, is_named=True) == (meter, None), "not so much so early"
+
+
+def test_without_a_begin_there_is_no_energy() -> None:
+    assert SessionMeter().read([500], T0) == (SessionMeter(), None)
+    assert SessionMeter().begun(500, T0).total_wh is None, "no reading after the begin"
+
+
+@given(st.lists(st.tuples(st.integers(-100, 10_000_000), st.booleans()), max_size=30), st.integers(0, 5_000_000))
+def test_the_energy_never_falls_and_never_grows_faster_than_power_can_flow(
+    readings: list[tuple[int, bool]], start_wh: int
+) -> None:
+    meter, known = SessionMeter().begun(start_wh, T0), 0.0
+    for number, (value, is_named) in enumerate(readings, 1):
+        meter, _ = meter.read([value], T0 + number * STEP, is_named=is_named)
+        assert meter.energy_wh is not None
+        assert known <= meter.energy_wh
+        known = meter.energy_wh
+    assert known <= 400_000 / 60 * len(readings) + 500 * len(readings)
