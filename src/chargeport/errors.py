@@ -53,7 +53,7 @@ def instead_of(given: str, known: Iterable[str]) -> str:
     """
     names = list(known)
     lower = {name.lower(): name for name in names}
-    near = get_close_matches(given.lower(), lower, n=1)
+    near = get_close_matches(given.lower(), lower, n=1, cutoff=0.66)
     return f"the nearest name is {lower[near[0]]}" if near else f"use one of {', '.join(names)}"
 
 

@@ -15,6 +15,7 @@ from typing import Final
 PROGRAM: Final = "chargeport"
 _BY_MAKE: Final = "CHARGEPORT_BY_MAKE"
 _OF_EXTRA: Final = re.compile(r"""^(?P<package>[^;]+?)\s*;.*\bextra\s*==\s*['"](?P<extra>[^'"]+)['"]""")
+_PIPX_MARK: Final = "pipx_metadata.json"
 _IMAGE_MARK: Final = ".image"  # a file that our Dockerfile puts beside the packages
 
 
@@ -53,7 +54,7 @@ def packages_of(extra: str) -> list[str]:
 def _installer() -> str:
     """What installs packages beside this one: pipx, uv, or the interpreter's own pip."""
     prefix = Path(sys.prefix)
-    if prefix.parts[-3:] == ("pipx", "venvs", PROGRAM):
+    if (prefix / _PIPX_MARK).exists():
         return f"pipx inject {PROGRAM}"
     python = _shown(Path(sys.executable))
     if not (prefix / "bin" / "pip").exists() and _is_made_by_uv(prefix):

@@ -127,8 +127,8 @@ def test_the_demo_reads_no_settings(tmp_path: Path) -> None:
         ),
         ("[sources]\nname = 'x'", "sources: there may be several: write [[sources]]."),
         ("[server]\nlog = 'inof'", "server.log: 'inof' is none of its values: the nearest name is info."),
-        ("folder = 'x'", "folder is no setting: use one of server, database,"),
-        ("quux = 1", "quux is no setting: use one of server, database,"),
+        ("folder = 'x'", "folder is no setting: use one of server, limits, database,"),
+        ("quux = 1", "quux is no setting: use one of server, limits, database,"),
     ],
 )
 def test_what_is_no_setting_is_told_with_the_nearest_that_is(text: str, says: str, tmp_path: Path) -> None:

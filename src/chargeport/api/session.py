@@ -103,11 +103,12 @@ async def _counted(request: Request, credential: str, identity: str, attempt: Co
 def _check_origin(request: Request) -> None:
     """Raise Problem (403) where the request may be another site's."""
     site = request.header(b"sec-fetch-site")
-    origin = request.header(b"origin")
-    own = {urlsplit(request.base).netloc, (request.header(b"host") or b"").decode("latin-1")}
-    is_foreign = site not in (None, b"same-origin") or (
-        origin is not None and urlsplit(origin.decode("latin-1")).netloc not in own
-    )
+    origin = (request.header(b"origin") or b"").decode("latin-1")
+    if site is not None:  # the browser's own word, which no page can change
+        is_foreign = site != b"same-origin"
+    else:
+        own = {urlsplit(request.base).netloc, (request.header(b"host") or b"").decode("latin-1")}
+        is_foreign = origin != "" and urlsplit(origin).netloc not in own
     if is_foreign or request.header(MARK) is None:
         raise Problem(ACCESS_DENIED, "Only the page itself may ask for this: programs use POST /oauth2/token.")
 
