@@ -40,7 +40,7 @@ async def opened(database: str | None, *, create: bool = False) -> AsyncIterator
 
     store = SqliteStore.open(file)
     try:
-        preference.prefer(store.readings, config.load())
+        preference.prefer(store.readings, configuration.settings())
         await cadence.follow(store)
         yield store
     finally:

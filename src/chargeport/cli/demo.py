@@ -70,6 +70,6 @@ async def _demo(settings: Settings, count: int, speed: float, as_json: bool) -> 
             if not is_loopback(settings.server.host):
                 facts["sign_in"] = await demo_fleet.guest_link(service)
             say = lambda url: demo_words.announce(url, facts, file, as_json)  # noqa: E731
-            await web.serve(service.app(pages), listening, say, "warning", stopping=service.tail.stop)
+            await web.serve(service.app(pages), listening, say, "warning", stopping=service.tail.stop, limits=settings.limits)
         finally:
             await service.close()

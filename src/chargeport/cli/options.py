@@ -21,6 +21,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Host = Annotated[str | None, typer.Option("--host", help="Address to listen on.", show_default=False)]
 Port = Annotated[int | None, typer.Option("--port", help="Port to listen on; 0 for any that is free.", show_default=False)]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Rewrite = Annotated[
+    bool,
+    typer.Option("--rewrite/--no-rewrite", help="Write the file anew, so that no byte is left; writers wait meanwhile."),
+]
 
 Permissions = Annotated[
     list[Permission] | None,

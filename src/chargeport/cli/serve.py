@@ -61,7 +61,7 @@ async def _serve(settings: Settings, flags: str, *, anew: bool) -> None:
             app, log = service.app(page.handlers()), settings.server.log
             await web.serve(
                 app, listening, lambda url: _announce(url, hints), log, stopping=service.tail.stop,
-                certificate=settings.server.certificate,
+                certificate=settings.server.certificate, limits=settings.limits,
             )  # fmt: skip
         finally:
             await service.close()

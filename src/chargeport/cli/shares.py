@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from chargeport.api.envelope import iso
+from chargeport.wire.envelope import iso
 from chargeport.cli import typed
 from chargeport.cli.ages import ago, long
 from chargeport.cli.database import with_store

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import msgspec
 import typer
 
-from chargeport.cli import configuration, source_record, source_replay, source_stations
+from chargeport.cli import configuration, source_forget, source_record, source_replay, source_stations
 from chargeport.cli.ages import ago, long
 from chargeport.cli.database import opened, resolved, with_store
 from chargeport.cli.options import Database, Json
@@ -31,6 +31,7 @@ CHECK_WITHIN_S: Final = 10.0
 NO_SOURCE: Final = f"There is no source: [[sources]] in {FILE_NAME} names them, or in the file that --config names."
 
 group = typer.Typer(help="Sources: what the server listens to.", no_args_is_help=True)
+group.command("forget")(source_forget.forget)
 group.command("record")(source_record.record)
 group.command("replay")(source_replay.replay)
 

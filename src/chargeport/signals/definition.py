@@ -24,7 +24,6 @@ class Cadence(StrEnum):
 
     LIVE = "live"  # describes this very moment: over when the session is over, stale when the car falls silent
     LASTING = "lasting"  # stays true until something changes it
-    PLUGGED = "plugged"  # stays true until something changes it or the cable is pulled out
 
 
 class Permission(StrEnum):
