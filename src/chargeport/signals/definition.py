@@ -1,7 +1,7 @@
 """What a row of the catalogue says about its signal."""
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -36,6 +36,10 @@ class Permission(StrEnum):
     READ_BATTERY = "read_battery"
     READ_LOCATION = "read_location"
     WRITE_READINGS = "write_readings"
+
+
+READS: Final = frozenset(Permission) - {Permission.WRITE_READINGS}
+"""All permissions to read."""
 
 
 class Dimension(StrEnum):
