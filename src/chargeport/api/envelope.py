@@ -108,6 +108,8 @@ class View:
     def _true(self, state: State) -> str:
         """Status, body and meta of a value that holds."""
         received_at = iso(state.received_at or 0)
+        if state.source is None:
+            return f'{{"value":"SUCCESS"}},"body":{self._body(state)}}},"meta":{{"ingestedAt":"{received_at}"}}'
         return (
             f'{{"value":"SUCCESS"}},"body":{self._body(state)}}},"meta":{{"retrievedAt":"{received_at}",'
             f'"oemUpdatedAt":"{iso(state.observed_at or 0)}","ingestedAt":"{received_at}",'

@@ -83,7 +83,7 @@ class Reads:
         if signal.permission not in permissions:
             raise Problem(PERMISSION, f"Reading {code} needs the permission {signal.permission}.")
         source = source_asked(ask.query) if ask.query else None
-        series = found.series if source is None else of_source(found.series, source)
+        series = found.known_of(signal) if source is None else of_source(found.series, source)
         counts = effective(signal, series, self._store.readings.ranks, self._clock.now() if at is None else at)
         if counts is None:
             raise Problem(SIGNAL_NOT_FOUND, _never(code, at, source))
@@ -96,7 +96,11 @@ class Reads:
         if found is None:
             raise _no_vehicle()
         now = self._clock.now() if at is None else at
-        chosen = list(_chosen(found, ask.query, self._store.readings.ranks, now))
+        chosen = [
+            each
+            for each in _chosen(found, ask.query, self._store.readings.ranks, now)
+            if each.state.source is not None or each.state.signal.permission in permissions  # facts: for who may read them
+        ]
         view = View(found.vehicle, permissions, ask.base)
         path = f"{ask.base}/v3/vehicles/{ask.vehicle_id}/signals"
         page = paging.asked(ask.query, default_size=max(len(chosen), 1), max_size=paging.MAX_SIZE)
@@ -165,7 +169,7 @@ def _chosen(found: VehicleSeries, query: paging.Query, ranks: Ranks, now: int) -
     """What counts of the signals that the filters leave, sorted by code."""
     paging.only_filters(query, "filter[group]", "filter[code]")
     wanted, source = _wanted(dict(query)), source_asked(query)
-    series = found.series if source is None else of_source(found.series, source)
+    series = found.known if source is None else of_source(found.series, source)
     for signal in _BY_CODE_ORDER:
         counts = effective(signal, series, ranks, now) if wanted is None or signal in wanted else None
         if counts is not None:
