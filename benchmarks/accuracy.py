@@ -12,10 +12,12 @@ to complete in minutes and as a share of what the target allows, and of the rate
 car's capacity and DC curve only, "learnt" its efficiency from two sessions before (and the taper in place of the curve).
 
 A poll can't see when charging began and ended, so the check session is polled at many offsets: targets are those of the usual
-one (the median of the absolute errors), "worst" is the unluckiest, and misses them where the interval is long.
+one (the median of the absolute errors), "worst" is the unluckiest, and has none. A target that is missed and does not stand in
+KNOWN_MISSES, or is met and stands there, ends the run with 1.
 """
 
 import math
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
@@ -45,6 +47,8 @@ HIDDEN: Final = frozenset({ENERGY, TIME, RATE})
 
 ENERGY_PERCENT: Final = 3.0
 ENERGY_EVERY_S: Final = 300
+DC_ENERGY_PERCENT: Final = 10.0
+DC_ENERGY_EVERY_S: Final = 900
 TIME_MIN: Final = 5.0
 TIME_SHARE: Final = 0.10
 RATE_PERCENT: Final = 10.0
@@ -186,7 +190,7 @@ CHECK_CAR: Final = CarFacts(capacity_kwh=CHECK_KWH)
 
 def check_course() -> list[tuple[float, float, float]]:
     """Second by second until the limit: volts, amperes, percent. The first minute is a ramp; the mains sways by 2 V."""
-    course = []
+    course: list[tuple[float, float, float]] = []
     soc_percent = CHECK_SOC[0]
     while soc_percent < CHECK_SOC[1]:
         second = len(course)
@@ -288,7 +292,7 @@ def simulated(case: Case, every_s: int, seed: int = 1) -> tuple[list[Report], in
         observed_at = message.observed_at or 0
         twin.advance(observed_at)
         fields = twin.snapshot()
-        values = {each.signal: each.value for each in normalise(message, SIMULATOR, 60).entries if isinstance(each, Reading)}
+        values = {each.signal: each.value for each in normalise(message, SIMULATOR).entries if isinstance(each, Reading)}
         charging = twin.status == "CHARGING"
         truth = Truth(fields.get("energy_added_kwh", 0.0), fields["rate_km_h"] if charging else None)
         reports.append(Report(observed_at, values, truth))
@@ -330,10 +334,17 @@ def simulated_errors(case: Case, every_s: int, car: CarFacts, hidden: Iterable[S
 # The table
 
 
-def misses(errors: Errors, every_s: int) -> list[str]:
-    """Which targets are missed; energy has one up to 5 minutes."""
+KNOWN_MISSES: Final = {
+    ("check session, whole kW, usual", "learnt", 60): "energy",  # 9.6 kW is told as 10, and the share was learnt from V and A
+    ("AC 11 kW, 80 to 100 %", "learnt", 300): "time",  # the taper of the last 5 % is seen in few samples
+}
+
+
+def misses(errors: Errors, every_s: int, *, is_dc: bool = False) -> list[str]:
+    """Which targets are missed. Energy has one up to 5 minutes, on DC a wider one up to 15."""
     missed = []
-    if every_s <= ENERGY_EVERY_S and not abs(errors.energy_end_percent) <= ENERGY_PERCENT:
+    limit = ENERGY_PERCENT if every_s <= ENERGY_EVERY_S else DC_ENERGY_PERCENT
+    if every_s <= (DC_ENERGY_EVERY_S if is_dc else ENERGY_EVERY_S) and not abs(errors.energy_end_percent) <= limit:
         missed.append(f"energy {errors.energy_end_percent:+.1f} %")
     if not abs(errors.time_share) <= 1:
         missed.append(f"time {errors.time_min:+.1f} min")
@@ -361,14 +372,21 @@ def rows(samplings_s: Iterable[int] = SAMPLINGS_S) -> Iterator[tuple[str, str, i
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the table; end with 1 where a target is missed that is not known to be, or met that is."""
     print(f"{'session':<36} {'car':<8} {'every':>6} {'end %':>6} {'energy %':>8} {'min':>6} {'share':>6} {'rate %':>7}  missed")
+    wrong = []
     for name, known, every_s, errors in rows():
+        missed = misses(errors, every_s, is_dc=name.startswith("DC"))
         print(
             f"{name:<36} {known:<8} {every_s:>4} s {errors.energy_end_percent:>+6.1f} {errors.energy_percent:>+8.1f}"
             f" {errors.time_min:>+6.1f} {errors.time_share:>+6.2f} {errors.rate_percent:>+7.1f}"
-            f"  {', '.join(misses(errors, every_s))}"
+            f"  {', '.join(missed)}"
         )
+        expected = [KNOWN_MISSES[name, known, every_s]] if (name, known, every_s) in KNOWN_MISSES else []
+        if not name.endswith("worst") and [each.split()[0] for each in missed] != expected:
+            wrong.append(f"{name}, {known}, every {every_s} s: missed {missed or 'nothing'}, expected {expected or 'nothing'}")
+    if wrong:
+        sys.exit("\n".join(wrong))
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ from chargeport.api.access import hashed
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.store.sqlite.engine import connect
+from chargeport.store.sqlite.keys import slot_of
 from chargeport.store.sqlite.migrations import migrate
-from chargeport.store.sqlite.slot import SIGNAL_BITS
 
 CLIENT, TOKEN = "client_benchmark", "cpt_benchmark_token"
 SIGNALS = [signal for signal in CATALOGUE if signal.group == "Charge"]
@@ -38,7 +38,8 @@ def build(path: Path, count: int, age_s: int = 0) -> list[str]:
     values = [(signal.key, bodies.parse(signal, signal.example)) for signal in SIGNALS]
     permissions = "read_battery read_charge read_charge_locations read_charge_records write_readings"
     with connection:
-        connection.execute("INSERT INTO sources (key, name) VALUES (1, 'benchmark')")
+        connection.execute("INSERT INTO sources (name) VALUES ('benchmark')")
+        source = connection.last_insert_rowid()
         connection.execute("INSERT INTO applications VALUES (?,'b',x'00','t',?,0,?,NULL)", (CLIENT, permissions, now))
         connection.execute("INSERT INTO tokens VALUES (?,?,?)", (hashed(TOKEN), CLIENT, now + 10 * 365 * 86_400_000))
         for start in range(0, count, CHUNK):
@@ -49,9 +50,9 @@ def build(path: Path, count: int, age_s: int = 0) -> list[str]:
             )
             connection.executemany("INSERT INTO vehicle_references VALUES (?,?)", [(name, key) for key, name in part])
             connection.executemany(
-                "INSERT INTO latest VALUES (?,?,?,?,?,1,1,?,NULL,NULL,NULL,NULL,NULL)",
+                "INSERT INTO latest VALUES (?,?,?,?,?,1,?,NULL,NULL,NULL,NULL,NULL)",
                 [
-                    ((key << SIGNAL_BITS) + signal_key, value, now, now, now, now)
+                    (slot_of(key, signal_key, source), value, now, now, now, now)
                     for key, _ in part
                     for signal_key, value in values
                 ],

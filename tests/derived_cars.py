@@ -15,7 +15,8 @@ from chargeport.settings import Settings
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Permission, Signal
-from chargeport.signals.held import derived_of, held
+from chargeport.signals.effective import effective
+from chargeport.signals.held import derived_of
 from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
 from chargeport.signals.state import State
 from chargeport.store.protocols import Store
@@ -85,7 +86,9 @@ class House:
     async def state(self, signal: Signal) -> State | None:
         """The state that speaks for a signal of the car, now."""
         found = await self.store.readings.signals(CAR.id)
-        return None if found is None else held(found.series, signal, self.clock.now())
+        now, ranks = self.clock.now(), self.store.readings.ranks
+        counts = None if found is None else effective(signal, found.series, ranks, now)
+        return None if counts is None else counts.state
 
     async def derived(self, signal: Signal) -> State | None:
         """What was derived of a signal."""

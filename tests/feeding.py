@@ -10,7 +10,7 @@ from chargeport.dialects.table import Dialect
 from chargeport.errors import StoreError
 from chargeport.ingest.pipeline import Pipeline
 from chargeport.signals.catalogue import BY_CODE
-from chargeport.signals.held import held
+from chargeport.signals.effective import effective
 from chargeport.signals.reading import Entry, Issue
 from chargeport.sources.base import Delivery, RawMessage
 from chargeport.store.protocols import Store
@@ -38,12 +38,12 @@ def delivery(payload: object, dialect: str = "generic", vehicle: str | None = CA
 
 
 async def value(store: Store, code: str, vehicle: str = CAR.id) -> Any:
-    """The value of a signal now, and whose word it is."""
+    """The value of a signal that counts now, and its source."""
     signal = BY_CODE[code if code in BY_CODE else f"charge-{code}"]
     found = await store.readings.signal(vehicle, signal)
     assert found is not None
-    state = held(found.series, signal, T0)
-    return None if state is None else (state.value, state.source)
+    counts = effective(signal, found.series, store.readings.ranks, T0)
+    return None if counts is None else (counts.state.value, counts.state.source)
 
 
 class Unwilling:

@@ -31,6 +31,7 @@ class Parser:
 
     def __init__(self) -> None:
         self.last_id: int | None = None
+        self.last_text = ""
         self.events: list[Event] = []
         self.comments: list[str] = []
         self.retry: int | None = None
@@ -57,7 +58,8 @@ class Parser:
     def _dispatch(self) -> None:
         fields, self._fields = self._fields, {}
         if "id" in fields:
-            self.last_id = int(fields["id"])
+            self.last_id = int(fields["id"]) if fields["id"].isdigit() else None
+            self.last_text = fields["id"]
         if "data" in fields:
             self.events.append(Event(fields.get("event", "message"), self.last_id, json.loads(fields["data"])))
 
@@ -65,9 +67,9 @@ class Parser:
 class Listener(Parser):
     """One open stream. `reading` can be cleared: then it takes nothing, as a client whose buffers are full."""
 
-    def __init__(self, app: ASGIApp, headers: Mapping[str, str], query: str = "", last_id: int | None = None) -> None:
+    def __init__(self, app: ASGIApp, headers: Mapping[str, str], query: str = "", last_id: int | str | None = None) -> None:
         super().__init__()
-        self.last_id = last_id
+        self.last_id = last_id if isinstance(last_id, int) else None
         self.reading = asyncio.Event()
         self.reading.set()
         self.status: int | None = None

@@ -215,7 +215,7 @@ def test_what_time_brings_about_is_never_stored() -> None:
         for origin, name in imported(tree_of(module))
         if origin == "chargeport.signals.state"
         and name in {"standing", "stale_at", "LIVE_FOR_MS"}
-        and name_of(module) != "store/sqlite/folding.py"  # an hour's weights are of the day on which it was folded: ADR 0011
+        and name_of(module) != "store/history/folding.py"  # an hour's weights are of the day on which it was folded: ADR 0011
     ]
     assert not knowing, listed(knowing, "ADR 0004: decided when somebody reads")
 

@@ -12,10 +12,11 @@ import httpx
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chargeport.api.app import WebApp
+from chargeport.api.positions import Positions
 from chargeport.clock import ManualClock
 from chargeport.dashboard import page
 from chargeport.service import Service
-from chargeport.settings import DatabaseSettings, IngestSettings, ServerSettings, Settings
+from chargeport.settings import DatabaseSettings, IngestSettings, LimitSettings, ServerSettings, Settings, WebhookSettings
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Permission
@@ -51,6 +52,7 @@ class World:
         self.service = Service.open(settings, self.clock)
         self.store = self.service.store
         self.database = folder / "world.db"
+        self.service.positions = PlainPositions(self.store.notes)
         self.served = self.service.app(page.handlers())
         self.app: ASGIApp = LaneFirst(self.served) if lane else self.served
         self.client = self.client_of(self.app)
@@ -63,11 +65,15 @@ class World:
         lane: bool = True,
         ingest: IngestSettings | None = None,
         server: ServerSettings | None = None,
+        webhooks: WebhookSettings | None = None,
+        limits: LimitSettings | None = None,
     ) -> "World":
         settings = Settings(
             server=server or ServerSettings(),
+            limits=limits or LimitSettings(),
             database=DatabaseSettings(f"sqlite:///{folder / 'world.db'}"),
             ingest=ingest or IngestSettings(),
+            webhooks=webhooks or WebhookSettings(),
         )
         return cls(folder, settings, lane=lane)
 
@@ -121,6 +127,16 @@ class World:
         """The catalogue's own example of every signal."""
         for code, signal in BY_CODE.items():
             await self.report(car, code, signal.example, at)
+
+
+class PlainPositions(Positions):
+    """Positions as they are, so that tests can compare them; `test_positions` has the real ones."""
+
+    def seal(self, position: int, _: str, **__: bool) -> str:
+        return str(position)
+
+    def open(self, text: str, _: str) -> int | None:
+        return int(text) if text.isascii() and text.isdigit() else None
 
 
 class LaneFirst:

@@ -15,6 +15,7 @@ from contextlib import suppress
 
 from chargeport.api.access import Access
 from chargeport.api.app import WebApp, build_app
+from chargeport.api.positions import Positions
 from chargeport.api.reads import Reads
 from chargeport.api.request import AppContext
 from chargeport.api.routes import Handler
@@ -33,6 +34,7 @@ from chargeport.store.protocols import Store
 from chargeport.store.retention import keep
 from chargeport.store.retention_policy import Keep, Policy
 from chargeport.store.sqlite import SqliteStore
+from chargeport.webhooks.service import WebhookService
 
 LAST_CHANGES = 100  # that tell until when the clock has come: a bundle of an import may carry older times
 
@@ -46,12 +48,15 @@ class Service:
         self.clock = clock or SteadyClock()
         self.doorbell = doorbell or Doorbell()
         self.access = Access(store, self.clock, settings.limits.tokens_by_application)
+        self.positions = Positions(store.notes)
         self.tail = Tail(store, self.access, self.clock, self.doorbell)
         self.feeds = Feeds(store, settings, self.clock)
         self.workings = Workings(store, settings, self.clock)
         self.derivation = Derivation(store, self.clock, self.workings.cars, self.workings.ledger, self.doorbell.wait)
         self.policy = Policy({each.group: Keep(*settings.retention.of(each.group)) for each in CATALOGUE})
         self.cadences = Cadences(store, settings.staleness, self.clock)
+        docs = f"{settings.server.base_url or f'http://{settings.server.host}:{settings.server.port}'}/docs/errors"
+        self.webhooks = WebhookService(store, self.clock, settings.webhooks, docs, self.doorbell.wait)
         self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -67,7 +72,17 @@ class Service:
     def app(self, pages: Mapping[str, Handler], *, lane: bool = True) -> WebApp:
         """The application on this service."""
         reads = Reads(self.store, self.access, self.clock)
-        deps = AppContext(self.store, self.access, reads, self.clock, self.settings, self.tail, self.feeds.pipeline)
+        deps = AppContext(
+            self.store,
+            self.access,
+            reads,
+            self.clock,
+            self.settings,
+            self.tail,
+            self.positions,
+            self.feeds.pipeline,
+            self.webhooks,
+        )
         return build_app(deps, pages, lane=lane, sockets=self.feeds.sockets())
 
     async def start(self, sources: Sequence[Source] = ()) -> None:
@@ -83,6 +98,7 @@ class Service:
         if self.policy.is_limited:
             self._tasks.append(asyncio.create_task(keep(self.store.retention, self.policy, self.clock), name="retention"))
         await self.feeds.start(sources)
+        self.webhooks.start()
         if self.settings.derive.enabled:
             self.store.readings.on_written(self.derivation.heard)
             self._tasks.append(asyncio.create_task(self.derivation.run(), name="derivation"))
@@ -95,6 +111,7 @@ class Service:
     async def close(self) -> None:
         """Stop the sources, end the streams and let go of the store."""
         await self.feeds.close()
+        await self.webhooks.close()
         for task in self._tasks:
             task.cancel()
             with suppress(asyncio.CancelledError):

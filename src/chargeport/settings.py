@@ -72,7 +72,7 @@ class LimitSettings(Table, frozen=True):
         Meta(
             ge=1, le=1_000_000,
             description="Wrong secrets of one application from one address; of one address, or of one application, five times"
-            " as many; of wrong tokens of one address, five times as many. Beyond, the answer is 429.",
+            " as many; of different wrong tokens of one address, five times as many. Beyond, the answer is 429.",
         ),
     ] = 10  # fmt: skip
 
@@ -236,9 +236,37 @@ class TariffSettings(Table, frozen=True):
     windows: Annotated[list[PriceSettings], Meta(description="Prices by the time of the week; the first that holds.")] = []
     zone: Annotated[str, Meta(description="Time zone of the windows, such as Europe/Berlin.")] = "UTC"
     series: Annotated[str | None, Meta(description="CSV file `from,price`, instants in ISO 8601; counts first.")] = None
+    series_kind: Annotated[
+        Literal["slots", "changes"] | None,
+        Meta(description="`slots` end with the last one, as day-ahead hours do; `changes` hold on. Default: by how far apart."),
+    ] = None
     session_fee: Annotated[
         Annotated[float, Meta(ge=0, le=10_000)] | None, Meta(description="For each session, beside its energy.")
     ] = None
+
+
+class WebhookSettings(Table, frozen=True):
+    """How events are sent to the webhooks of applications."""
+
+    allow_private_targets: Annotated[
+        bool, Meta(description="Whether receivers may have private addresses, and http instead of https.")
+    ] = False
+    timeout_s: Annotated[float, Meta(gt=0, le=120, description="Of each request.")] = 15
+    retry_delays_s: Annotated[
+        list[Annotated[float, Meta(ge=0, le=604_800)]],
+        Meta(max_length=50, description="How long to wait after each failed attempt before the next one."),
+    ] = msgspec.field(default_factory=lambda: [25, 50, 100])
+    retry_jitter: Annotated[float, Meta(ge=0, le=1, description="Share by which each wait is longer at random, at most.")] = 0.1
+    coalesce_s: Annotated[
+        float, Meta(ge=0, le=3600, description="Changes of a vehicle within this time are one event, which names each trigger.")
+    ] = 0.2
+    disable_after_s: Annotated[
+        float, Meta(gt=0, description="A webhook is disabled after no delivery has succeeded for so long.")
+    ] = 432_000
+    keep_s: Annotated[float, Meta(gt=0, description="How long events that are over are kept for the delivery log.")] = 604_800
+    standard_signature: Annotated[bool, Meta(description="Send the signature of Standard Webhooks beside SC-Signature.")] = (
+        False
+    )
 
 
 class Settings(Table, frozen=True):
@@ -252,6 +280,7 @@ class Settings(Table, frozen=True):
     staleness: StalenessSettings = StalenessSettings()
     smartcar: SmartcarSettings = SmartcarSettings()
     precedence: PrecedenceSettings = PrecedenceSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     derive: DeriveSettings = DeriveSettings()
     vehicles: list[VehicleSettings] = []
     places: list[PlaceSettings] = []

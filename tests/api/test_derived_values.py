@@ -2,11 +2,11 @@
 
 import pytest
 
-from chargeport.api.provenance import shown
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.effective import DERIVED
 from chargeport.signals.reading import AbsenceReason, Reading
 from chargeport.store.records import Selection, Vehicle
+from chargeport.wire.provenance import shown
 from listening import Listener
 from world import T0, Client, World
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from chargeport.ingest.times import iso_instant
 from chargeport.signals.catalogue import BY_KEY, CABLE_CONNECTED, IS_CHARGING
 from chargeport.signals.definition import Signal, Value
 from chargeport.signals.effective import Ranks
+from chargeport.signals.instants import instant_ms
 from chargeport.signals.reading import Reading
 from chargeport.signals.sweep import Report, Reports
 from chargeport.store.records import Vehicle
@@ -150,6 +150,6 @@ async def test_one_source_alone_is_as_if_the_others_had_said_nothing(
 
 
 def minute_of(text: str) -> int:
-    at = iso_instant(text)
+    at = instant_ms(text)
     assert at is not None
     return (at - BEGIN) // MIN

@@ -11,7 +11,7 @@ import pytest
 from answers import typed_error
 from chargeport.api.guesses import MANY, Guesses
 from chargeport.errors import Problem
-from chargeport.settings import ServerSettings
+from chargeport.settings import LimitSettings, ServerSettings
 from world import Client, World
 
 LIMIT = 10
@@ -88,6 +88,12 @@ async def test_wrong_tokens_are_slowed_and_a_good_one_is_taken_all_the_same(worl
     assert f'chargeport_wrong_credentials_total{{credential="token"}} {MANY * LIMIT + 3}.0' in metrics
 
 
+async def test_one_wrong_token_is_one_guess_however_often_it_is_sent(world: World, timer: Timer) -> None:
+    headers = {"Authorization": "Bearer cpt_dead"}
+    sent = [(await world.client.get("/v3/vehicles", headers=headers)).status_code for _ in range(3 * MANY * LIMIT)]
+    assert set(sent) == {401}, "a client that polls with a token that was revoked has to learn that"
+
+
 async def test_no_token_and_an_expired_one_are_no_guesses(world: World, app: Client, timer: Timer) -> None:
     world.clock.move(3601)
     for headers in ({}, app.headers):
@@ -98,10 +104,9 @@ async def test_no_token_and_an_expired_one_are_no_guesses(world: World, app: Cli
 async def test_behind_a_trusted_proxy_the_clients_address_counts(tmp_path: Path) -> None:
     world = World.open(tmp_path, server=ServerSettings(trusted_proxies=["203.0.113.0/24"]))
     world.served.errors.guesses = Guesses(1, Timer())
-    headers = {"Authorization": "Bearer cpt_no"}
-    for forwarded, expected in (("192.0.2.1", 401), ("192.0.2.2", 401), ("192.0.2.1, 203.0.113.4", 401)):
-        given = headers | {"X-Forwarded-For": forwarded}
-        assert (await world.client.get("/v3/vehicles", headers=given)).status_code == expected
+    for number, forwarded in enumerate(("192.0.2.1", "192.0.2.2", "192.0.2.1, 203.0.113.4")):
+        given = {"Authorization": f"Bearer cpt_{number}", "X-Forwarded-For": forwarded}
+        assert (await world.client.get("/v3/vehicles", headers=given)).status_code == 401
     counted = [key for key in world.served.errors.guesses._storage._windows if "192.0.2" in key]
     assert len(counted) == 2
     await world.close()
@@ -119,7 +124,7 @@ def test_counts_are_bounded_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_ipv6_network_counts_as_one_address() -> None:
     guesses = Guesses(1, Timer())
     for number in range(MANY):
-        guesses.failed("token", f"2001:db8:1:2::{number}", "a token")
+        guesses.failed("token", f"2001:db8:1:2::{number}", f"token {number}")
     with pytest.raises(Problem, match="Too many wrong tokens"):
         guesses.check("token", "2001:db8:1:2:ffff::1", "a token")
     guesses.check("token", "2001:db8:1:3::1", "a token")
@@ -128,8 +133,7 @@ def test_an_ipv6_network_counts_as_one_address() -> None:
 @pytest.fixture
 async def small(tmp_path: Path) -> AsyncIterator[World]:
     """A world whose applications have three tokens at most."""
-    opened = World.open(tmp_path)
-    opened.service.access._most_tokens = 3
+    opened = World.open(tmp_path, limits=LimitSettings(tokens_by_application=3))
     yield opened
     await opened.close()
 

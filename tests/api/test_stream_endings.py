@@ -13,7 +13,7 @@ from chargeport.errors import StoreError
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Cadence, Permission
-from chargeport.signals.effective import DERIVED
+from chargeport.signals.effective import DERIVED, Ranks
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.reading import AbsenceReason, Reading
 from chargeport.staleness import expiry as expiry_module
@@ -380,3 +380,31 @@ async def test_nothing_is_watched_when_nobody_listens(world: World, app: Client,
     async with asyncio.timeout(10):
         await tail._task
     assert not tail._endings._cars
+
+
+async def test_where_the_preferred_source_falls_silent_the_value_of_the_next_is_told(
+    world: World, app: Client, car: Vehicle
+) -> None:
+    world.store.readings.set_ranks(Ranks({BY_CODE[POWER]: ["box", "cloud"]}))
+    await confirm(world, car, value=7200)
+    await confirm(world, car, value=6900, source="cloud")
+    async with listening(world, app, f"vehicle={car.id}&signal={POWER}") as stream:
+        world.clock.move(5 * 60)
+        await settled(world)
+        (event,) = stream.events
+        assert (event.kind, event.value) == ("signal", 6900)
+        assert event.data["signal"]["meta"]["source"] == "cloud"
+
+
+async def test_a_yes_gives_way_in_time_to_a_no_that_was_already_there(world: World, app: Client, car: Vehicle) -> None:
+    await confirm(world, car, CHARGING, value=True, source="cloud")
+    world.clock.move(30)
+    await confirm(world, car, CHARGING, value=False)
+    async with listening(world, app, f"vehicle={car.id}&signal={CHARGING}") as stream:
+        world.clock.move(60)
+        await settled(world)
+        assert stream.events == []
+        world.clock.move(30)
+        await settled(world)
+        (event,) = stream.events
+        assert (event.kind, event.value) == ("signal", False)

@@ -107,7 +107,8 @@ def test_the_same_table_a_second_time_changes_nothing(chargeport: CommandLine, c
     first = chargeport(*arguments).json
     before = chargeport("export", "-").out
     again = chargeport(*arguments).json
-    assert again["unchanged"] == sum(first[name] for name in ("accepted", "unchanged", "superseded"))
+    assert first["accepted"] > 0
+    assert (again["accepted"], again["superseded"], again["rejected"]) == (0, 0, 0)
     assert chargeport("export", "-").out == before
 
 
@@ -228,7 +229,7 @@ def test_the_dialect_of_the_docs_reads_teslamates_table_of_charges(chargeport: C
     at, body = stored(chargeport, "charge-energyadded")[0]
     assert (at, body["value"]) == (datetime(2026, 5, 1, 9, 59, 58, 123_000, UTC), 0.5)
     assert set(values(chargeport, "charge-wattage")) == {11_000}
-    assert set(values(chargeport, "charge-voltage")) == {231}
+    assert values(chargeport, "charge-voltage") == [231, "ERROR"], "2 V are none, and the 231 V do not stand for them"
     assert set(values(chargeport, "charge-chargerphases")) == {3}
     assert set(values(chargeport, "charge-isfastchargerpresent")) == {False}
     assert stored(chargeport, "tractionbattery-range")[0][1]["value"] == 250.25

@@ -269,6 +269,44 @@ def test_a_replay_that_can_not_be_is_refused(
     assert told in chargeport("source", "replay", *arguments).refused()
 
 
+def imported(chargeport: CommandLine, source: str, *volts: tuple[str, int]) -> None:
+    lines = [
+        {"vehicle": VIN, "signal": "charge-voltage", "observedAt": at, "body": {"value": value}, "source": source}
+        for at, value in volts
+    ]
+    Path("in.ndjson").write_text("".join(json.dumps(each) + "\n" for each in lines))
+    assert chargeport("import", "in.ndjson", "--create-vehicles", "--json").json["rejected"] == 0
+
+
+def voltages(chargeport: CommandLine) -> list[tuple[str, int]]:
+    assert chargeport("export", "all.ndjson").code == 0
+    rows = [json.loads(line) for line in Path("all.ndjson").read_text().splitlines()]
+    return [(row["source"], row["body"]["value"]) for row in rows]
+
+
+def test_what_a_source_reported_is_erased_and_what_others_reported_stays(chargeport: CommandLine, database: Path) -> None:
+    assert chargeport("migrate").code == 0
+    imported(chargeport, "box", ("2026-05-01T10:00:00Z", 230))
+    imported(chargeport, "wrong", ("2026-05-01T09:00:00Z", 110), ("2026-05-02T10:00:00Z", 120))
+    erased = chargeport("source", "forget", "wrong", "--to", "2026-05-02", "--vehicle", VIN, "--yes", "--json").json
+    assert (erased["source"], erased["erased"]["vehicles"], erased["erased"]["history"]) == ("wrong", 1, 1)
+    assert sorted(voltages(chargeport)) == [("box", 230), ("wrong", 120)]
+    told = chargeport("source", "forget", "wrong", "--yes")
+    assert "What wrong reported is erased, of 1 vehicles: 1 latest values, 1 runs of history" in told.out
+    assert voltages(chargeport) == [("box", 230)]
+
+
+def test_nothing_is_erased_that_nobody_agreed_to_or_that_is_not_there(chargeport: CommandLine) -> None:
+    assert chargeport("migrate").code == 0
+    imported(chargeport, "box", ("2026-05-01T10:00:00Z", 230))
+    assert "say --yes if you mean it" in chargeport("source", "forget", "box").refused()
+    assert "Nothing is stored that 'bux' reported of all vehicles" in chargeport("source", "forget", "bux", "--yes").refused()
+    told = chargeport("source", "forget", "box", "--from", "2026-05-02", "--yes").refused()
+    assert "'box' reported of all vehicles from 2026-05-02 00:00:00 UTC" in told
+    assert "No vehicle is called" in chargeport("source", "forget", "box", "--vehicle", "bob", "--yes").refused()
+    assert voltages(chargeport) == [("box", 230)]
+
+
 def test_what_a_source_says_is_recorded_redacted_and_not_stored(
     chargeport: CommandLine, database: Path, settings: Path
 ) -> None:

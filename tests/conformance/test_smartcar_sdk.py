@@ -30,7 +30,7 @@ from smartcar.smartcar import get_vehicle
 
 def told(request):
     try:
-        got = call()
+        got = request()
         return {"body": got["body"], "headers": dict(got["headers"])}
     except smartcar.SmartcarException as error:
         names = ("status_code", "request_id", "type", "code", "description", "doc_url", "resolution", "retry_after")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from chargeport.derivation.prices import Prices
-from chargeport.derive.sessions.energy import Slot
+from chargeport.derive.sessions.power import Slot
 from chargeport.derive.sessions.session import Session
 from chargeport.errors import SettingError
 from chargeport.settings import PlaceSettings, PriceSettings, TariffSettings

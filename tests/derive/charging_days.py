@@ -39,14 +39,23 @@ class Seen(NamedTuple):
 
 
 def tracks_of(seen: Iterable[Seen], from_at: int | None = None, to_at: int | None = None) -> Tracks:
-    """What a store that was told all this gives of a time: the greater value of each instant, in runs, and the run before."""
-    held: dict[Signal, dict[int, Seen]] = {}
+    """What a store that was told all this gives of a time: of each source the greater value of each instant, in runs, and the
+    run before."""
+    held: dict[Signal, dict[str, dict[int, Seen]]] = {}
     for one in sorted(seen, key=lambda one: (one.at, str(one.value), one.source)):
-        at = held.setdefault(one.signal, {})
+        at = held.setdefault(one.signal, {}).setdefault(one.source, {})
         if one.at not in at or one.value > at[one.at].value:  # type: ignore[operator]
             at[one.at] = one
     return {
-        signal: Track(signal, tuple(_asked(_pieces(list(by_at.values())), from_at, to_at))) for signal, by_at in held.items()
+        signal: Track(
+            signal,
+            tuple(
+                piece
+                for source in sorted(by_source)
+                for piece in _asked(_pieces(list(by_source[source].values())), from_at, to_at)
+            ),
+        )
+        for signal, by_source in held.items()
     }
 
 

@@ -22,9 +22,10 @@ def test_the_check_session_is_the_one_that_was_measured() -> None:
     assert 60 <= len(course) / 60 <= 75
 
 
-def test_the_check_session_is_within_the_targets_at_a_minute_for_a_car_nothing_was_learnt_of() -> None:
-    usual = accuracy.usual(accuracy.check_errors(60, offsets=5))
-    assert accuracy.misses(usual, 60) == [], usual
+@pytest.mark.parametrize("every_s", [60, 300])
+def test_the_check_session_is_within_the_targets_for_a_car_nothing_was_learnt_of(every_s: int) -> None:
+    usual = accuracy.usual(accuracy.check_errors(every_s, offsets=5))
+    assert accuracy.misses(usual, every_s) == [], usual
 
 
 @pytest.mark.parametrize("every_s", [60, 300])
@@ -37,7 +38,7 @@ def test_the_check_session_is_within_the_targets_once_the_efficiency_is_learnt(e
 @pytest.mark.parametrize("case", accuracy.CASES, ids=lambda case: case.name)
 def test_a_simulated_session_is_within_the_targets(case: Any, every_s: int) -> None:
     errors = accuracy.simulated_errors(case, every_s, accuracy.facts(case))
-    assert accuracy.misses(errors, every_s) == [], errors
+    assert accuracy.misses(errors, every_s, is_dc=case.station.kind == "DC") == [], errors
 
 
 @pytest.mark.parametrize("case", accuracy.CASES[2:4], ids=lambda case: case.name)

@@ -8,7 +8,7 @@ from test_record_joining import own
 
 from chargeport.derive.records.edits import Annotate, Edit, Merge, Split, edited, seen
 from chargeport.derive.records.records import records
-from chargeport.derive.sessions.energy import Slot
+from chargeport.derive.sessions.power import Slot
 from chargeport.derive.sessions.stretches import Stretch
 from chargeport.signals.records import Cost, Place
 

@@ -1,11 +1,15 @@
 """Sessions that sources report as records, joined with our own: each once, with the best of both."""
 
+from collections.abc import Sequence
+
 import msgspec
+import pytest
 from charging_days import HOUR, T0
 from test_record_bodies import session
 
-from chargeport.derive.records.joined import RECORDS, joined, reported
+from chargeport.derive.records.joined import joined
 from chargeport.derive.records.records import records, wire_instant
+from chargeport.derive.records.reported import RECORDS, Reported, closed, identified, lists
 from chargeport.derive.sessions.session import Session
 from chargeport.derive.sessions.stretches import Stretch
 from chargeport.derive.tracks import Piece, Track
@@ -76,7 +80,7 @@ def test_every_record_that_was_ever_reported_counts_once_with_its_newest_word() 
         Piece(T0 + 11, T0 + 11, body(500), "chargeport"),
         Piece(T0 + 12, T0 + 12, None, "maker", absence="UNREACHABLE"),
     )
-    found = reported(Track(RECORDS, pieces), ours="chargeport")
+    found = sorted((each.session for each in known(pieces)), key=lambda one: (one.started_at, one.sources))
     assert [((one.started_at - T0) // MINUTE, one.sources, one.energy_added_kwh) for one in found] == [
         (0, ("maker",), 5.0),
         (60, ("evcc",), 5.0),
@@ -84,8 +88,79 @@ def test_every_record_that_was_ever_reported_counts_once_with_its_newest_word() 
         (120, ("maker",), 6.0),
     ]
     assert all(one.is_open for one in found)
-    assert reported(None) == []
+    assert lists(None) == []
+
+
+def known(pieces: Sequence[Piece], before: Sequence[Reported] = ()) -> list[Reported]:
+    """What is known of sessions after lists were reported."""
+    found = {(each.source, each.name): each for each in before}
+    changed = identified(before, lists(Track(RECORDS, tuple(pieces)), ours="chargeport"))
+    return list((found | {(each.source, each.name): each for each in changed}).values())
 
 
 def test_a_record_without_a_start_is_left_out() -> None:
-    assert reported(Track(RECORDS, (Piece(T0, T0, '{"values":[{"id":"x","energyAdded":3}]}', "maker"),))) == []
+    assert known([Piece(T0, T0, '{"values":[{"id":"x","energyAdded":3}]}', "maker")]) == []
+
+
+def listing(at: int, *records: tuple[str | None, int, int | None, float], source: str = "maker") -> Piece:
+    """A list, told so many hours after T0, of (id, start, end, kWh), the times in minutes."""
+    values = [
+        {"id": name, "startTime": wire_instant(T0 + start * MINUTE), "energyAdded": kwh}
+        | ({} if end is None else {"endTime": wire_instant(T0 + end * MINUTE)})
+        for name, start, end, kwh in records
+    ]
+    return Piece(T0 + at * HOUR, T0 + at * HOUR, msgspec.json.encode({"values": values}).decode(), source)
+
+
+def kwhs(found: Sequence[Reported]) -> list[float | None]:
+    return [each.session.energy_added_kwh for each in sorted(found, key=lambda each: each.session.started_at)]
+
+
+@pytest.mark.parametrize("name", ["", "-", "0", "null", "Unknown", "n/a", "00000000-0000-0000-0000-000000000000", "S-7"])
+def test_what_stands_for_several_sessions_is_no_id(name: str) -> None:
+    found = known([listing(99, (name, 0, 60, 5.0), (name, 600, 700, 6.0), (name, 1300, 1350, 7.0))])
+    assert kwhs(found) == [5.0, 6.0, 7.0]
+    assert all(each.session.reported_id is None for each in found)
+
+
+def test_an_id_that_is_used_again_for_another_session_makes_two() -> None:
+    found = known([listing(10, ("last", 0, 60, 5.0))], known([]))
+    found = known([listing(40, ("last", 1500, 1620, 11.0))], found)
+    assert kwhs(found) == [5.0, 11.0]
+
+
+def test_a_source_that_corrects_a_session_makes_no_second_one() -> None:
+    by_id = known([listing(50, ("L1", -420, -300, 20.0))], known([listing(10, ("L1", 0, 120, 20.0))]))
+    assert [each.session.started_at for each in by_id] == [T0 - 420 * MINUTE]
+    moved = known([listing(50, (None, 1, 119, 21.0))], known([listing(10, (None, 0, 120, 20.0))]))
+    assert kwhs(moved) == [21.0]
+    zone = known(
+        [listing(50, (None, -1440, -1400, 3.0), (None, -60, 60, 20.0))],
+        known([listing(10, (None, -1440, -1400, 3.0), (None, 0, 120, 20.0))]),
+    )
+    assert kwhs(zone) == [3.0, 20.0]
+
+
+def test_two_charges_of_the_same_length_and_energy_on_two_days_are_two() -> None:
+    first = known([listing(10, (None, 0, 120, 20.0))])
+    assert kwhs(known([listing(40, (None, 0, 120, 20.0), (None, 1440, 1560, 20.0))], first)) == [20.0, 20.0]
+
+
+def test_a_list_counts_a_session_once_though_it_stands_there_twice() -> None:
+    assert kwhs(known([listing(10, ("1", 0, 120, 6.5), ("5", 0, 120, 6.5))])) == [6.5]
+    assert kwhs(known([listing(10, ("1", 0, 30, 1.2), ("5", 0, 120, 6.5), ("6", 120, 180, 2.0))])) == [6.5, 2.0]
+
+
+def test_an_older_list_that_comes_later_takes_nothing_back() -> None:
+    newer, older = listing(50, (None, 1, 120, 21.0)), listing(10, (None, 0, 120, 20.0), (None, -600, -500, 9.0))
+    assert kwhs(known([older], known([newer]))) == kwhs(known([older, newer])) == [9.0, 21.0]
+
+
+def test_a_session_without_an_end_is_over_once_a_later_one_began_or_nobody_speaks_of_it() -> None:
+    (one,) = (each.session for each in known([listing(2, ("a", 60, None, 3.0))]))
+    assert [each.is_open for each in closed([one], [], T0 + 3 * HOUR)] == [True]
+    assert [each.is_open for each in closed([one], [], T0 + 60 * HOUR)] == [False]
+    (over,) = closed([one], [own(300, 400)], T0 + 8 * HOUR)
+    assert (over.is_open, over.ended_at, over.estimated) == (False, T0 + 2 * HOUR, True)
+    again = known([listing(200, ("a", 60, None, 3.0))], known([listing(2, ("a", 60, None, 3.0))]))
+    assert [each.session.ended_at for each in again] == [T0 + 2 * HOUR]  # nothing new was said of it since

@@ -29,8 +29,7 @@ from hypothesis import strategies as st
 from chargeport.derive.records.records import record_id
 from chargeport.derive.sessions.rules import Rules
 from chargeport.derive.sessions.session import Session, sessions
-from chargeport.derive.sessions.window import Window, recomputed, window
-from chargeport.derive.tracks import Tracks
+from chargeport.derive.sessions.window import Recomputed, Window, first_read, recompute, window
 
 RULES = Rules(capacity_kwh=60.0)
 STATUSES = ("CHARGING", "CHARGING", "DISCONNECTED", "NOT_CHARGING", "SCHEDULED", "FULLY_CHARGED")
@@ -78,8 +77,18 @@ def test_shuffled_and_repeated_reports_make_the_same_sessions(history: list[Seen
     assert sessions(tracks_of(repeated(history, 0.2, seed)), now, RULES) == sessions(tracks_of(history), now, RULES)
 
 
+def recomputed(heard: list[Seen], first: int, last: int, now: int) -> Recomputed:
+    """Reads as far as it is asked to."""
+    read = first_read(first, last)
+    while True:
+        found = recompute(tracks_of(heard, *read), read, (first, last), now, RULES)
+        if isinstance(found, Recomputed):
+            return found
+        read = found
+
+
 @given(histories, st.randoms(use_true_random=False))
-async def test_windows_recomputed_after_each_late_report_come_to_what_everything_at_once_does(
+def test_windows_recomputed_after_each_late_report_come_to_what_everything_at_once_does(
     history: list[Seen], rng: Random
 ) -> None:
     now = max(seen.at for seen in history)
@@ -88,14 +97,11 @@ async def test_windows_recomputed_after_each_late_report_come_to_what_everything
     heard: list[Seen] = []
     stored: dict[int, Session] = {}
 
-    async def read(from_at: int, to_at: int) -> Tracks:
-        return tracks_of(heard, from_at, to_at)
-
     while arriving:
         batch = [arriving.pop() for _ in range(min(len(arriving), rng.choice([1, 1, 1, 3, 20])))]
         heard += batch
         first, last = min(seen.at for seen in batch), max(seen.at for seen in batch)
-        done = await recomputed(read, first, last, now, RULES)
+        done = recomputed(heard, first, last, now)
         assert done.window.from_at <= first <= last < done.window.to_at
         stored = {at: one for at, one in stored.items() if not done.window.from_at <= at < done.window.to_at}
         stored |= {one.started_at: one for one in done.sessions}
@@ -111,7 +117,7 @@ def test_sessions_follow_each_other_and_their_numbers_are_possible(history: list
         assert one.ended_at <= after.started_at
         assert not one.is_open
     for one in found:
-        assert one.ended_at - one.started_at >= RULES.shortest_ms
+        assert one.ended_at - one.started_at > RULES.briefest_ms
         assert one.energy_added_kwh is None or one.energy_added_kwh >= RULES.smallest_kwh
         assert one.energy_drawn_kwh is None or one.energy_drawn_kwh == pytest.approx(sum(slot.kwh for slot in one.slots))
         assert all(before.end <= later.start for before, later in pairwise(one.stretches))
@@ -147,11 +153,11 @@ def test_a_window_of_a_car_with_a_cable_signal_is_small() -> None:
         ]
     ]
     changed_at = T0 + 5 * DAY + 2 * HOUR
-    read = (changed_at - 12 * HOUR, changed_at + 12 * HOUR)
+    read = (changed_at - 30 * HOUR, changed_at + 30 * HOUR)
     found = window(tracks_of(days, *read), read, changed_at, changed_at, RULES)
     assert found is not None
-    assert changed_at - found.from_at < 4 * HOUR
-    assert found.to_at - changed_at < 10 * HOUR
+    assert changed_at - found.from_at < DAY
+    assert found.to_at - changed_at < DAY
 
 
 def test_a_window_that_the_tracks_do_not_reach_around_is_none() -> None:

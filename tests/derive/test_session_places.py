@@ -26,6 +26,13 @@ def test_a_fix_counts_from_shortly_before_the_start_to_the_end(at: int, known: b
     assert (located(ONE, [HOME], [Fix(T0 + at * MINUTE, 52.5, 13.4)]).place is not None) is known
 
 
+def test_a_place_that_is_reported_again_and_again_holds_all_the_time_between() -> None:
+    stays = Fix(T0 - 9 * 24 * HOUR, 52.5, 13.4, until=T0 + 9 * 24 * HOUR)
+    left = Fix(T0 - 9 * 24 * HOUR, 52.5, 13.4, until=T0 - HOUR)
+    assert located(ONE, [HOME], [stays]).place == Place("Home", None, 52.5, 13.4)
+    assert located(ONE, [HOME], [left]).place is None
+
+
 def test_of_two_fences_the_nearer_middle_counts() -> None:
     assert fence_of(Place(latitude=52.5002, longitude=13.4), [MALL, HOME]) == HOME
     assert fence_of(Place(latitude=52.502, longitude=13.4), [MALL, HOME]) == MALL

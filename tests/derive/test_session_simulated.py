@@ -37,7 +37,7 @@ DAYS = 75 if THOROUGH else 7
 SEEDS = range(4) if THOROUGH else range(1)
 
 # The simulator's losses, as a service learns them from sessions of which both sides are known.
-RULES = Rules(capacity_kwh=60.0, ac_efficiency=0.90, dc_efficiency=0.95)
+RULES = Rules(capacity_kwh=60.0, ac_efficiency=0.92, dc_efficiency=0.95)
 WITHIN = 0.03
 WITHIN_OF_FEW = 0.05  # what a DC stop of twenty minutes drew, from four samples of a power that falls
 NIGHT = Timer(type="GLOBAL", schedules=(Schedule(start="23:00:00", end="01:30:00"), Schedule(start="03:00:00", end="06:00:00")))

@@ -5,12 +5,13 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from charging_days import CHARGING, HOUR, MINUTE, POWER, T0, course, steady, tracks_of
+from charging_days import CHARGING, DAY, HOUR, MINUTE, POWER, T0, course, steady, tracks_of
 
 from chargeport.derive.records.records import records, to_body
-from chargeport.derive.records.tariffs import Price, PriceWindow, Tariff, cost, priced
-from chargeport.derive.sessions.energy import Slot
+from chargeport.derive.records.tariffs import Price, PriceWindow, SeriesKind, Tariff, cost, priced, series_of
+from chargeport.derive.sessions.power import Slot
 from chargeport.derive.sessions.session import Session, sessions
+from chargeport.derive.sessions.stretches import Stretch
 from chargeport.signals.records import Cost
 
 FLAT = Tariff(name="home", currency="EUR", price=0.30, session_fee=1.0)
@@ -68,12 +69,57 @@ def test_clocks_that_are_put_forward_move_the_window_with_them() -> None:
 
 
 def test_a_series_holds_from_price_to_price_and_where_it_ends_nothing_is_known() -> None:
-    series = (Price(T0, 0.10), Price(T0 + HOUR, 0.20))
-    tariff = Tariff(name="spot", currency="SEK", series=series, series_until=T0 + 2 * HOUR)
+    tariff = Tariff(name="spot", currency="SEK", series=series_of([Price(T0, 0.10), Price(T0 + HOUR, 0.20)]))
     one = drawing([(T0 + 45 * MINUTE, 5.0), (T0 + HOUR, 5.0)])
     assert cost(one, tariff) == Cost("SEK", 1.5)
     assert cost(drawing([(T0 - 15 * MINUTE, 5.0)]), tariff) is None
     assert cost(drawing([(T0 + 2 * HOUR, 5.0)]), tariff) is None
+
+
+@pytest.mark.parametrize("step", [15 * MINUTE, 30 * MINUTE, HOUR, DAY])
+def test_slots_that_follow_each_other_evenly_end_with_the_last_and_changes_hold_on(step: int) -> None:
+    day_ahead = Tariff(name="spot", currency="EUR", series=series_of([Price(T0 + each * step, 0.1) for each in range(6)]))
+    assert day_ahead.price_at(T0 + 6 * step - 1) == 0.1
+    assert day_ahead.price_at(T0 + 6 * step) is None
+    changes = series_of([Price(T0 + days * DAY, price) for days, price in [(0, 0.3), (31, 0.32), (200, 0.29)]])
+    assert Tariff(name="home", currency="EUR", series=changes).price_at(T0 + 900 * DAY) == 0.29
+
+
+def test_a_slot_that_is_missing_has_no_price_of_its_neighbour() -> None:
+    spot = Tariff(name="spot", currency="EUR", series=series_of([Price(T0 + each * HOUR, 0.1) for each in (0, 1, 2, 5, 6)]))
+    assert [spot.price_at(T0 + each * HOUR + 1) for each in range(7)] == [0.1, 0.1, 0.1, None, None, 0.1, 0.1]
+    from_hours_to_quarters = [
+        *(Price(T0 + each * HOUR, 0.1) for each in range(4)),
+        *(Price(T0 + 4 * HOUR + each * 15 * MINUTE, 0.1) for each in range(9)),
+    ]
+    mixed = Tariff(name="spot", currency="EUR", series=series_of(from_hours_to_quarters))
+    assert all(mixed.price_at(T0 + minute * MINUTE) == 0.1 for minute in range(0, 6 * 60, 5))
+
+
+@pytest.mark.parametrize(("kind", "price"), [("slots", None), ("changes", 0.2), (None, None)])
+def test_the_setting_says_what_a_series_is_and_else_its_spacing(kind: SeriesKind | None, price: float | None) -> None:
+    series = series_of([Price(T0, 0.1), Price(T0 + HOUR, 0.2)], kind)
+    assert Tariff(name="spot", currency="EUR", series=series).price_at(T0 + 3 * HOUR) == price
+
+
+@pytest.mark.parametrize("minute", [1, 7, 14, 16, 59])
+def test_a_price_holds_from_its_minute_on(minute: int) -> None:
+    start = local("2026-05-04 22:00")
+    window = PriceWindow(start=time(22, minute), end=time(23, 30), price=0.10)
+    stretch = (Stretch(start, start + HOUR),)
+    one = msgspec.structs.replace(drawing([(start + each * 15 * MINUTE, 1.5) for each in range(4)]), stretches=stretch)
+    by_clock = Tariff(name="night", currency="EUR", price=0.40, windows=(window,), zone="Europe/Berlin")
+    by_list = Tariff(name="list", currency="EUR", series=(Price(T0, 0.4), Price(start + minute * MINUTE, 0.1)))
+    expected = round(6 * (0.4 * minute + 0.1 * (60 - minute)) / 60, 2)
+    assert cost(one, by_clock) == cost(one, by_list) == Cost("EUR", expected)
+
+
+def test_within_a_quarter_of_an_hour_the_price_is_that_of_the_minutes_that_charged() -> None:
+    window = PriceWindow(start=time(0, 5), end=time(6, 0), price=0.1)
+    night = Tariff(name="night", currency="EUR", price=0.4, windows=(window,))
+    at = local("2026-05-05 00:00", "UTC")
+    late = msgspec.structs.replace(drawing([(at, 2.0)]), stretches=(Stretch(at + 5 * MINUTE, at + 15 * MINUTE),))
+    assert cost(late, night) == Cost("EUR", 0.2)
 
 
 def test_a_cost_below_zero_is_kept_and_not_shown_since_the_wire_has_no_word_for_it() -> None:

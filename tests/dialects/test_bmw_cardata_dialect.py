@@ -2,9 +2,10 @@ import json
 from typing import Any
 
 import pytest
-from recorded import Outcome, run, values
+from recorded import Outcome, run, told, values
 
 from chargeport.dialects.bmw_cardata import BMW_CARDATA
+from chargeport.ingest.memory import CarMemory
 from chargeport.sources.base import Delivery
 
 NOW = 1_777_629_598_000
@@ -152,3 +153,72 @@ def test_parts_that_do_not_charge_are_passed_over_and_a_new_descriptor_of_chargi
     found = heard(container(**{"vehicle.cabin.door.status": "OPEN", "vehicle.trip.segment.end.x": "1", E + "brandNew": "1"}))
     assert found.entries == []
     assert [issue.subject for issue in found.issues] == [E + "brandNew"]
+
+
+def stamped(at: int, **values: Any) -> dict[str, Any]:
+    """What the stream says at an instant, under the short names of descriptors."""
+    return {"timestamp": at, "data": {FIELDS[name]: {"timestamp": at, "value": value} for name, value in values.items()}}
+
+
+FIELDS = {
+    "status": "vehicle.drivetrain.electricEngine.charging.status",
+    "hv": "vehicle.drivetrain.electricEngine.charging.hvStatus",
+    "port": "vehicle.body.chargingPort.status",
+    "connector": "vehicle.drivetrain.electricEngine.charging.connectorStatus",
+    "method": "vehicle.drivetrain.electricEngine.charging.method",
+    "dc": "vehicle.body.chargingPort.dcStatus",
+    "soc": "vehicle.drivetrain.batteryManagement.header",
+    "target": "vehicle.powertrain.electric.battery.stateOfCharge.target",
+    "power": "vehicle.powertrain.electric.battery.charging.power",
+    "amps": "vehicle.drivetrain.electricEngine.charging.acAmpere",
+}
+
+
+def course(*said: dict[str, Any]) -> dict[str, Any]:
+    """What is known at the end, whatever the order in which it came."""
+    memory, known = CarMemory(), {}
+    for each in said:
+        known |= values(told(BMW_CARDATA, each, memory, NOW))
+    return known
+
+
+@pytest.mark.parametrize("late", ["hv", "status"])
+def test_the_newer_descriptor_of_the_state_decides_whether_the_car_charges(late: str) -> None:
+    charging, done = {"hv": "CHARGING", "status": "CHARGINGACTIVE"}, {"hv": "NOT_CHARGING", "status": "NOCHARGING"}
+    other = "status" if late == "hv" else "hv"
+    assert (
+        course(stamped(NOW - 3_600_000, **{other: charging[other]}), stamped(NOW, **{late: done[late]}))["ischarging"] is False
+    )
+    assert (
+        course(stamped(NOW - 3_600_000, **{other: done[other]}), stamped(NOW, **{late: charging[late]}))["ischarging"] is True
+    )
+
+
+@pytest.mark.parametrize("field", ["port", "connector"])
+def test_the_newer_descriptor_of_the_plug_decides_and_unplugged_nothing_charges(field: str) -> None:
+    other = "connector" if field == "port" else "port"
+    before = stamped(NOW - 3_600_000, status="CHARGINGACTIVE", method="DC_CHARGING", **{other: "CONNECTED"})
+    known = course(before, stamped(NOW, **{field: "DISCONNECTED"}))
+    assert (known["ischargingcableconnected"], known["ischarging"]) == (False, False)
+    assert (known["detailedchargingstatus"], known["isfastchargerpresent"]) == ("DISCONNECTED", False)
+    again = course(before, stamped(NOW - 60_000, **{field: "DISCONNECTED"}), stamped(NOW, **{other: "CONNECTED"}))
+    assert again["ischargingcableconnected"] is True
+
+
+def test_the_newer_of_port_and_method_tells_dc() -> None:
+    dc = stamped(NOW - 3_600_000, port="CONNECTED", dc="CONNECTED")
+    assert course(dc, stamped(NOW, method="AC_TYPE2PLUG"))["isfastchargerpresent"] is False
+    assert course(stamped(NOW - 3_600_000, method="AC_TYPE2PLUG"), stamped(NOW, dc="CONNECTED"))["isfastchargerpresent"] is True
+
+
+def test_a_car_at_its_target_is_full_and_a_target_of_0_is_none() -> None:
+    ended = stamped(NOW, status="NOCHARGING", port="CONNECTED", soc=80, target=80)
+    assert course(ended)["detailedchargingstatus"] == "FULLY_CHARGED"
+    assert course(ended | stamped(NOW, status="NOCHARGING", port="CONNECTED", soc=80, target=0)).get("chargelimits") is None
+
+
+@pytest.mark.parametrize(("amps", "watts"), [(4, None), (0, 0), (16, 0)])
+def test_a_power_cut_down_to_0_is_none_while_a_current_flows_that_is_too_small_for_a_kilowatt(
+    amps: float, watts: float | None
+) -> None:
+    assert course(stamped(NOW, status="CHARGINGACTIVE", power=0, amps=amps)).get("wattage") == watts

@@ -5,18 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chargeport.dialects.forms import (
-    MAX_DEPTH,
-    at_ms,
-    by_topic,
-    flag,
-    flattened,
-    items,
-    json_value,
-    number,
-    text_value,
-    vehicle_of,
-)
+from chargeport.dialects.field_values import flag, number
+from chargeport.dialects.forms import MAX_DEPTH, at_ms, by_topic, flattened, items, json_value, text_value, vehicle_of
 from chargeport.dialects.table import Dialect, Unreadable, dialect, row
 from chargeport.sources.base import Delivery
 

@@ -60,7 +60,9 @@ def test_what_is_unavailable_is_nothing(said: str) -> None:
     ],
 )  # fmt: skip
 def test_teslas_states(said: str, says: str, charges: bool) -> None:
-    assert values(heard(event(state("sensor.x_charging", said)))) == {"detailedchargingstatus": says, "ischarging": charges}
+    assert values(heard(event(state("sensor.x_charging", said)))) == {
+        "detailedchargingstatus": says, "ischarging": charges, "ischargingcableconnected": said != "disconnected",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

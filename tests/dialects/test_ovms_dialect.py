@@ -54,12 +54,12 @@ def test_a_word_that_is_not_known_is_one_issue_and_no_reading(metric: str) -> No
         ({"v.c.pilot": "yes"}, True),
         ({"v.c.pilot": "no"}, False),
         ({"v.c.pilot": "no", "v.c.charging": "yes"}, True),
-        ({"v.d.cp": "no"}, False),
+        ({"v.d.cp": "no"}, None),  # nor is a shut one a word that there is none
         ({"v.d.cp": "yes"}, None),  # an open door is no cable
         ({"v.d.cp": "no", "v.c.pilot": "yes"}, True),
     ],
 )
-def test_the_pilot_tells_the_cable_and_a_shut_door_that_there_is_none(metrics: dict[str, str], plugged: bool | None) -> None:
+def test_the_pilot_tells_the_cable_and_the_door_says_nothing_of_it(metrics: dict[str, str], plugged: bool | None) -> None:
     assert values(told(OVMS, metrics)).get("ischargingcableconnected") is plugged
 
 
@@ -78,7 +78,7 @@ def test_the_pilot_tells_the_cable_and_a_shut_door_that_there_is_none(metrics: d
         ({"v.c.type": "None", "v.c.mode": "performance"}, None, None, True),
         ({"v.c.type": "roadster", "v.c.mode": "performance"}, "Tesla Roadster", None, False),
         ({"v.c.mode": "standard"}, None, None, None),
-        ({"v.c.type": "ccs", "v.c.pilot": "no"}, None, "CCS", False),
+        ({"v.c.type": "ccs", "v.c.pilot": "no"}, None, "<NOT_CHARGING>", False),
     ],
 )
 def test_the_type_tells_inlet_standard_and_fast_charger(

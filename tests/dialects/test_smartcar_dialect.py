@@ -3,7 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from recorded import Outcome, run, values
+from recorded import Outcome, run, shown, values
 
 from chargeport.dialects.smartcar import SMARTCAR
 from chargeport.dialects.statuses import REASONS, reason_of
@@ -117,10 +117,10 @@ def test_a_recorded_payload_is_read_without_an_issue(others: Path, name: str) ->
 
 def test_the_recorded_jaguar_says_all_signals_of_which_seven_have_values_and_the_stale_ones_are_held_back(others: Path) -> None:
     found = heard((others / "smartcar" / "jaguar_ipace2_all.json").read_bytes())
-    told = {entry.signal.name: shown for entry, shown in zip(found.entries, values(found).values(), strict=True)}
+    told = {entry.signal.name: shown(entry) for entry in found.entries}
     of_charge = {entry.signal.name for entry in found.entries if entry.signal.group == CHARGE}
     assert len(of_charge) == 21
-    assert sum(shown == "<NOT_CAPABLE>" for shown in told.values()) == 14
+    assert sum(value == "<NOT_CAPABLE>" for value in told.values()) == 14
     assert (told["TimeToComplete"], told["ChargeRate"]) == ("<NOT_CHARGING>", "<NOT_CHARGING>")
     assert (told["DetailedChargingStatus"], told["ChargeLimits"]["activeLimit"]) == ("FULLY_CHARGED", 100)
 

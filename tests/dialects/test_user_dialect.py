@@ -237,7 +237,7 @@ def wrong(**change: Any) -> dict[str, Any]:
         (wrong(row={"signal": "charge-ischarging", "unit": None, "words": {}}), "words: at least one"),
         (
             wrong(row={"signal": "charge-ischarging", "unit": None, "words": {"A": True, "a": False}}),
-            "capitals make no difference",
+            "neither capitals nor",
         ),
         (wrong(row={"color": 1}), "rows[1]: color: is no key here"),
         ({"name": "mybox", "rows": [{"field": "w", "signal": "charge-wattage"}] * 2}, "a field has two rows for one signal"),

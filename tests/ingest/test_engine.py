@@ -4,13 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chargeport.dialects.field_values import is_nothing
 from chargeport.dialects.simulator import SIMULATOR
-from chargeport.dialects.table import Dialect, Gate, dialect, row
+from chargeport.dialects.table import NOT_KNOWN, Decoded, Dialect, Gate, Known, combined, dialect, row, value
 from chargeport.ingest.engine import normalise
-from chargeport.ingest.field_values import is_nothing
 from chargeport.ingest.memory import HELD_MS, CarMemory
-from chargeport.signals.catalogue import CATALOGUE
-from chargeport.signals.reading import Absence, AbsenceReason, Reading
+from chargeport.signals.catalogue import BY_CODE, CATALOGUE
+from chargeport.signals.reading import Absence, AbsenceReason, Issue, Reading
+from chargeport.signals.state import State
 from chargeport.sources.base import RawMessage
 from chargeport.sources.simulator.snapshot import FIELDS
 
@@ -65,11 +66,18 @@ def test_an_ignored_field_is_neither_a_reading_nor_an_issue() -> None:
     assert normalise(message({"heartbeat": 1}, name="quiet"), quiet) == ([], [])
 
 
-@pytest.mark.parametrize("stamp", [NOW + 1, NOW + 400_000, 253_402_300_799_000, 0, 86_400_000])
-def test_a_stamp_ahead_of_our_clock_or_of_a_clock_that_was_never_set_counts_as_of_receipt(stamp: int) -> None:
-    found = normalise(message({"power_w": 1, "phases": 3}, stamp), SIMULATOR)
+@pytest.mark.parametrize("ahead_ms", [1, 280_000, 7_200_000, 10**12])
+def test_a_stamp_ahead_of_our_clock_counts_as_of_receipt_and_outranks_nothing_that_comes_later(ahead_ms: int) -> None:
+    memory = CarMemory()
+    found = normalise(message({"power_w": 1, "phases": 3}, NOW + ahead_ms), SIMULATOR, memory)
     assert {entry.observed_at for entry in found.entries} == {NOW}
     assert found.issues == []
+    [later] = normalise(message({"power_w": 2}, NOW + ahead_ms), SIMULATOR, memory).entries
+    assert later.observed_at > NOW, "of two that are stamped ahead the one that came last holds"
+    [right] = normalise(message({"power_w": 3}, NOW - 3000), SIMULATOR, memory).entries
+    assert right.observed_at > later.observed_at, "a clock that is right is a little behind the time of receipt"
+    [old] = normalise(message({"power_w": 4}, NOW - 3_600_000), SIMULATOR, memory).entries
+    assert old.observed_at == NOW - 3_600_000, "what is late by far is old all the same"
 
 
 json_values = st.recursive(
@@ -132,3 +140,213 @@ def test_of_what_is_heard_in_one_instant_without_a_time_of_its_own_the_last_word
     assert heard(memory, NOW + 2, on=True)["IsCharging"] == (NOW + 4, True)
     assert heard(memory, NOW - 5, on=False)["IsCharging"] == (NOW - 5, False), "late is late"
     assert heard(memory, NOW + 9, on=False)["IsCharging"] == (NOW + 9, False)
+
+
+def power(known: Known) -> Decoded:
+    if "kw" not in known:
+        return NOT_KNOWN
+    return None if known.get("side") == "dc" else {"value": known["kw"], "unit": "kW"}
+
+
+def state(known: Known) -> Decoded:
+    newest = known.newest_first(("new", "old"))
+    return value(known[newest[0]] == "on") if newest else NOT_KNOWN
+
+
+BOX = dialect(
+    "box",
+    combined(("new", "old"), "charge-ischarging", state),
+    row("plug", "charge-ischargingcableconnected"),
+    row("state", "charge-detailedchargingstatus", words={"busy": "CHARGING", "idle": None, "asking": NOT_KNOWN}),
+    combined(("kw", "side"), "charge-wattage", power, gate=Gate.LIVE),
+    row("volts", "charge-voltage", "V", floor=20, gate=Gate.LIVE),
+    row("left", "charge-timetocomplete", "min", gate=Gate.CHARGING),
+    row("kind", "charge-fastchargertype"),
+    row("fast", "charge-isfastchargerpresent"),
+    row("phases", "charge-chargerphases"),
+    row("asked", "charge-amperagerequested", "A"),
+    row("soc", "tractionbattery-stateofcharge", "%"),
+)
+
+
+class Box:
+    """What a box says over time, and what comes of it."""
+
+    def __init__(self, table: Dialect = BOX) -> None:
+        self.table = table
+        self.memory = CarMemory()
+        self.known: dict[str, Any] = {}
+        self.issues: list[Issue] = []
+
+    def says(self, at: int, stamped: bool = True, **fields: Any) -> dict[str, Any]:
+        """Return what is known after it said this: the newest entry of each signal."""
+        received_at, observed_at = (NOW, NOW - 100_000 + at) if stamped else (NOW + at, None)
+        said = RawMessage(
+            source="test", dialect="box", vehicle="car", fields=fields, received_at=received_at, observed_at=observed_at
+        )
+        found = normalise(said, self.table, self.memory)
+        self.issues += found.issues
+        for entry in found.entries:
+            newest = self.known.get(entry.signal.name, (0, None))
+            replaces = entry.observed_at > newest[0] or (entry.observed_at == newest[0] and isinstance(entry, Reading))
+            if replaces:
+                shown = entry.value if isinstance(entry, Reading) else entry.reason
+                self.known[entry.signal.name] = (entry.observed_at, shown)
+        return {name: shown for name, (_, shown) in self.known.items()}
+
+
+@pytest.mark.parametrize("stamped", [True, False])
+def test_a_row_that_stops_saying_anything_takes_back_what_it_said_in_whatever_order_its_fields_come(stamped: bool) -> None:
+    box = Box()
+    assert box.says(0, stamped, new="on", kw=7)["Wattage"] == 7000
+    assert box.says(0, stamped, side="dc")["Wattage"] is AbsenceReason.UNREADABLE
+    assert box.says(stamped, stamped, side="ac")["Wattage"] == 7000
+    other = Box()
+    assert "Wattage" not in other.says(0, stamped, side="dc")
+    assert "Wattage" not in other.says(0, stamped, new="on", kw=7), "nothing was said, so nothing is taken back"
+
+
+def test_a_word_for_nothing_takes_back_and_a_word_for_not_knowing_does_not() -> None:
+    box = Box()
+    box.says(0, state="busy")
+    assert box.says(1, state="asking")["DetailedChargingStatus"] == "CHARGING"
+    assert box.says(2, state=None)["DetailedChargingStatus"] == "CHARGING"
+    assert box.says(3, state="idle")["DetailedChargingStatus"] is AbsenceReason.UNREADABLE
+    assert box.issues == []
+
+
+def test_a_late_message_takes_back_nothing_that_was_said_after_it() -> None:
+    box = Box()
+    box.says(50, state="busy")
+    assert box.says(10, state="idle")["DetailedChargingStatus"] == "CHARGING"
+
+
+def test_what_was_stored_before_a_restart_is_taken_back_too() -> None:
+    box = Box()
+    box.memory.resume([State(BY_CODE["charge-wattage"], 7000, observed_at=NOW - 200_000, source="test")])
+    assert box.says(0, kw=7, side="dc")["Wattage"] is AbsenceReason.UNREADABLE
+
+
+def test_a_live_number_that_the_source_calls_invalid_is_over_and_a_lasting_one_stands() -> None:
+    box = Box()
+    box.says(0, new="on", kw=7, soc=60)
+    known = box.says(1, kw=None, soc=None)
+    assert known["Wattage"] is AbsenceReason.UNREADABLE
+    assert known["StateOfCharge"] == 60
+    idle = Box()
+    idle.says(0, new="off", kw=0)
+    assert idle.says(1, kw=None)["Wattage"] == 0, "that nothing flows is true while the car sleeps, too"
+
+
+@pytest.mark.parametrize(("field", "odd"), [("kw", "much"), ("kw", 10**9), ("state", "dreaming"), ("volts", "high")])
+def test_a_state_or_live_number_that_cannot_be_read_leaves_no_old_one_standing(field: str, odd: Any) -> None:
+    box = Box()
+    box.says(0, new="on", kw=7, state="busy", volts=230, soc=60)
+    [signal] = [each.signal.name for each in BOX.by_field[field] if each.fields[0] == field]
+    assert box.says(1, **{field: odd})[signal] is AbsenceReason.UNREADABLE
+    assert [issue.subject for issue in box.issues] == [field]
+
+
+def test_a_lasting_number_that_cannot_be_read_leaves_the_old_one() -> None:
+    box = Box()
+    box.says(0, soc=60)
+    assert box.says(1, soc=255)["StateOfCharge"] == 60
+    assert [issue.subject for issue in box.issues] == ["soc"]
+
+
+def test_a_field_that_is_at_fault_is_one_issue_and_not_one_with_every_field_beside_it() -> None:
+    box = Box()
+    box.says(0, new="on", kw="much")
+    box.says(1, side="ac")
+    box.says(2, side="dc")
+    assert [issue.subject for issue in box.issues] == ["kw"]
+
+
+@pytest.mark.parametrize("spelling", ["GoingHome", "going_home", "GOING-HOME", "going home"])
+def test_an_unknown_word_is_one_kind_of_issue_however_it_is_spelled(spelling: str) -> None:
+    box = Box()
+    box.says(0, state=spelling)
+    assert box.issues[0].detail.startswith("'goinghome' is none of the words known here: ")
+
+
+def test_a_negative_live_number_is_no_issue_and_ends_the_positive_one() -> None:
+    box = Box()
+    box.says(0, new="on", kw=49, volts=400)
+    known = box.says(1, kw=-1, volts=-3)
+    assert (known["Wattage"], known["Voltage"]) == (AbsenceReason.NOT_CHARGING, AbsenceReason.UNREADABLE)
+    assert box.issues == []
+
+
+@pytest.mark.parametrize("odd", [-12.3, 10**9, "much"])
+def test_what_a_gate_holds_back_is_no_issue_unless_it_is_no_number_at_all(odd: Any) -> None:
+    box = Box()
+    box.says(0, new="off")
+    assert box.says(1, kw=odd)["Wattage"] is AbsenceReason.NOT_CHARGING
+    assert box.issues == []
+
+
+@pytest.mark.parametrize(("volts", "shown"), [(230, 230), (20, 20), (19.9, None), (0, None), (-400, None)])
+def test_what_is_below_the_floor_is_no_value(volts: float, shown: float | None) -> None:
+    assert Box().says(0, new="on", volts=volts).get("Voltage") == shown
+
+
+@pytest.mark.parametrize(("older", "newer", "charging"), [("old", "new", True), ("new", "old", True)])
+def test_of_two_fields_for_one_fact_the_newer_one_decides(older: str, newer: str, charging: bool) -> None:
+    box = Box()
+    assert box.says(0, **{older: "off"})["IsCharging"] is False
+    assert box.says(10, **{newer: "on"})["IsCharging"] is charging
+    assert box.says(20, **{older: "off"})["IsCharging"] is False
+    assert box.says(20, new="on", old="off")["IsCharging"] is True, "of the same instant the better one"
+
+
+@pytest.mark.parametrize("stamped", [True, False])
+def test_what_holds_only_while_plugged_in_ends_with_the_plug(stamped: bool) -> None:
+    box = Box()
+    known = box.says(0, stamped, plug=True, new="on", kw=50, fast=True, kind="CCS", phases=3, asked=16, state="busy")
+    assert (known["IsFastChargerPresent"], known["FastChargerType"], known["ChargerPhases"]) == (True, "CCS", 3)
+    known = box.says(1, stamped, plug=False)
+    assert (known["IsFastChargerPresent"], known["IsCharging"], known["DetailedChargingStatus"]) == (
+        False,
+        False,
+        "DISCONNECTED",
+    )
+    gone = {known[name] for name in ("FastChargerType", "ChargerPhases", "AmperageRequested")}
+    assert gone == {AbsenceReason.NOT_CHARGING}
+    known = box.says(100_001, stamped, plug=True, new="on")
+    assert known["ChargerPhases"] is AbsenceReason.NOT_CHARGING, "the next box may have other ones"
+    assert known["IsFastChargerPresent"] is False
+
+
+def test_what_is_left_in_place_after_the_plug_is_pulled_does_not_count_and_what_comes_just_before_the_next_one_does() -> None:
+    box = Box()
+    assert box.says(0, plug=False, fast=True, kind="CCS", phases=1)["IsFastChargerPresent"] is False
+    assert box.says(70_000, phases=3)["ChargerPhases"] is AbsenceReason.NOT_CHARGING
+    assert box.says(70_010, plug=True)["ChargerPhases"] == 3
+    assert box.known["FastChargerType"][1] is AbsenceReason.NOT_CHARGING
+
+
+def test_a_number_of_an_ended_charge_is_not_read_beside_the_fields_of_the_next_one() -> None:
+    box = Box()
+    box.says(0, new="on", kw=50)
+    box.says(1, plug=False)
+    box.says(99_000, plug=True, new="on")
+    assert box.says(99_001, side="ac")["Wattage"] is not None
+    assert not isinstance(box.known["Wattage"][1], int) or box.known["Wattage"][0] < NOW - 99_000
+
+
+ALARM = dialect("alarm", *BOX.rows, whole_car="error")
+
+
+def test_an_error_that_names_no_signal_is_one_of_every_signal_that_the_source_told() -> None:
+    box = Box(ALARM)
+    box.says(0, new="on", soc=60)
+    known = box.says(1, error="SOURCE_FAILED")
+    assert known == {"IsCharging": AbsenceReason.SOURCE_FAILED, "StateOfCharge": AbsenceReason.SOURCE_FAILED}
+    assert box.issues == []
+
+
+@pytest.mark.parametrize("error", ["SOURCE_FAILED", "it rains"])
+def test_an_error_of_a_car_that_was_never_told_of_is_an_issue(error: str) -> None:
+    box = Box(ALARM)
+    assert box.says(0, error=error) == {}
+    assert [issue.subject for issue in box.issues] == ["error"]

@@ -39,7 +39,7 @@ async def kept(store: Store) -> list[tuple[str, str]]:
 async def test_what_is_understood_and_what_is_not_are_both_on_disk_when_it_returns(store: Store) -> None:
     taken = await pipeline(store).take([said({"wattage": 7200, "voltage": "a lot"}), delivery({"wattage": 7300})])
     assert (taken.stored, len(taken.issues), [each.index for each in taken.rejections]) == (2, 1, [0])
-    assert await value(store, "wattage") == (7300, "generic")
+    assert await value(store, "wattage") == (7200, "car"), "of two sources of one rank and instant the first by name"
     assert [subject for subject, _ in await kept(store)] == ["charge-voltage"]
 
 
@@ -142,6 +142,16 @@ async def test_what_can_not_have_been_received_yet_is_an_issue(store: Store, rec
     taken = await pipeline(store).take([message, said({"wattage": 2})])
     assert [issue.detail for issue in taken.issues] == [f"can't be read: it can't have been received at {received_at}"]
     assert await value(store, "wattage") == (2, "car")
+
+
+async def test_a_stamp_ahead_does_not_outrank_what_is_reported_next(store: Store, clock: ManualClock) -> None:
+    whole = pipeline(store, clock)
+    await whole.take([msgspec.structs.replace(said({"wattage": 0}), observed_at=T0 + 280_000)])
+    assert await value(store, "wattage") == (0, "car")
+    clock.move(2)
+    late = said({"wattage": 7000}, at=T0 + 2_000)
+    await whole.take([msgspec.structs.replace(late, observed_at=T0 - 5_000)])
+    assert await value(store, "wattage") == (7000, "car")
 
 
 async def test_an_unknown_car_is_an_issue_that_says_what_to_do_and_can_be_read_again(store: Store) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chargeport.ingest.times import OLDEST_AT, as_of, observed_at
+from chargeport.ingest.times import OLDEST_AT, AheadTimes, as_of, observed_at
 from chargeport.signals.violation import Rule, Violation
 
 NOW = 1_777_629_598_000  # 2026-05-01T09:59:58Z
@@ -124,6 +124,42 @@ def test_the_violation_names_the_member_as_the_caller_calls_it() -> None:
     with pytest.raises(Violation) as caught:
         observed_at("x", NOW, AHEAD_S, "meta.oemUpdatedAt")
     assert caught.value.path == "meta.oemUpdatedAt"
+
+
+ANN = (None, "garage", "ann")
+
+
+def test_what_is_reported_after_a_time_ahead_counts_after_it() -> None:
+    ahead = AheadTimes()
+    assert ahead.counted_at(ANN, NOW + 280_000, NOW) == NOW
+    assert ahead.counted_at(ANN, NOW - 3_000, NOW + 1_000) == NOW + 1
+    assert ahead.counted_at(ANN, NOW - 2_000, NOW + 2_000) == NOW + 2
+    assert ahead.counted_at(ANN, NOW + 2_500, NOW + 3_000) == NOW + 2_500, "its clock is right by now"
+
+
+@pytest.mark.parametrize(
+    ("by", "stamp", "received_at"),
+    [
+        (ANN, NOW - 280_001, NOW + 1_000),  # told late, and older than what lay ahead can be
+        (ANN, NOW - 3_000, NOW),  # received together with it: their order is not known
+        ((None, "box", "ann"), NOW - 3_000, NOW + 1_000),
+        ((None, "garage", "bob"), NOW - 3_000, NOW + 1_000),
+        (("client_a", "garage", "ann"), NOW - 3_000, NOW + 1_000),
+    ],
+)
+def test_nothing_else_is_moved_by_a_time_ahead(by: Any, stamp: int, received_at: int) -> None:
+    ahead = AheadTimes()
+    ahead.counted_at(ANN, NOW + 280_000, NOW)
+    assert ahead.counted_at(by, stamp, received_at) == stamp
+
+
+@given(st.lists(st.tuples(st.integers(-1000, 1000), st.integers(0, 50)), max_size=20))
+def test_nothing_counts_after_its_receipt_or_before_its_stamp_unless_that_lies_ahead(reports: list[tuple[int, int]]) -> None:
+    ahead, now = AheadTimes(), NOW
+    for offset, later in reports:
+        now += later
+        at = ahead.counted_at(ANN, now + offset, now)
+        assert min(now + offset, now) <= at <= now
 
 
 @given(

@@ -43,6 +43,9 @@ async def test_what_the_file_says_of_a_car_stands_before_what_sources_report(sto
     assert batch.stored == 2
     assert await value(store, CONNECTOR) == ("Type 2", "settings")
     assert await value(store, CONNECTOR, OTHER.id) == ("CCS", "car")
+    await made_known(store, [VehicleSettings(id=CAR.id, capacity_kwh=77)], clock)
+    assert await value(store, CONNECTOR) == ("CCS", "car"), "the file says it no more"
+    assert (await value(store, CAPACITY))[1] == "settings"
 
 
 async def test_a_capacity_is_kept_as_the_vocabulary_has_it(store: Store, clock: ManualClock) -> None:

@@ -210,6 +210,12 @@ def test_a_value_that_came_seconds_before_the_word_that_charging_began_belongs_t
         assert shown(found) == expected
 
 
+def test_a_meter_may_notice_the_power_up_to_two_minutes_before_the_car_says_that_it_charges() -> None:
+    for minutes, expected in ((-5, 7000), (-6, AbsenceReason.NOT_CHARGING)):
+        said = told((WATTAGE, APP, minutes, 7000), (IS_CHARGING, CAR, -3, True))
+        assert shown(found_at(WATTAGE, said)) == expected
+
+
 def test_the_power_of_a_source_that_says_the_car_does_not_charge_there_is_passed_over() -> None:
     said = told(
         (IS_CHARGING, OFFICE, -5, True), (WATTAGE, OFFICE, -4, 11_000), (IS_CHARGING, HOME, -60, False), (WATTAGE, HOME, -1, 0)
@@ -233,6 +239,11 @@ def test_what_follows_from_being_unplugged_stays_while_the_car_sleeps() -> None:
     plugged = told((CABLE_CONNECTED, CAR, -600, True), (IS_CHARGING, CAR, -600, False), (WATTAGE, CAR, -600, 0))
     assert shown(found_at(IS_CHARGING, plugged)) is AbsenceReason.UNREACHABLE, "it may charge by now"
     assert shown(found_at(WATTAGE, plugged)) is AbsenceReason.UNREACHABLE
+
+
+def test_where_it_is_unknown_by_now_whether_the_cable_is_out_nothing_follows_from_it() -> None:
+    said = told((CABLE_CONNECTED, CAR, -600, False), (CABLE_CONNECTED, CAR, -500, GONE), (IS_CHARGING, CAR, -600, False))
+    assert shown(found_at(IS_CHARGING, said)) is AbsenceReason.UNREACHABLE
 
 
 def test_time_to_complete_is_no_fact_of_an_unplugged_car() -> None:

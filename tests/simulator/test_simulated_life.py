@@ -29,7 +29,7 @@ def test_a_session_becomes_a_record_as_the_cable_is_pulled() -> None:
     (record,) = records(plugged)
     assert record.pop("id").startswith("CHG-20260302-")
     energy_kwh = record["energyAdded"]
-    assert energy_kwh == pytest.approx(2 * 16 * 3 * 228.08 * 0.9 / 1000, abs=0.05)
+    assert energy_kwh == pytest.approx(2 * 16 * 3 * 228.08 * 0.92 / 1000, abs=0.05)
     assert record == {
         "startTime": "2026-03-02T12:00:09.000Z",
         "endTime": "2026-03-02T14:00:09.000Z",
@@ -41,7 +41,7 @@ def test_a_session_becomes_a_record_as_the_cable_is_pulled() -> None:
         "location": {"name": "Home", "address": "1 Example Street", "latitude": 52.5, "longitude": 13.4},
         "cost": {
             "currency": "EUR",
-            "energyAmount": pytest.approx(0.3 * energy_kwh / 0.9, abs=0.02),
+            "energyAmount": pytest.approx(0.3 * energy_kwh / 0.92, abs=0.02),
             "otherAmount": 0.0,
         },
     }

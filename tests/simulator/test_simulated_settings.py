@@ -120,7 +120,7 @@ def test_a_schedule_starts_and_stops_charging_across_midnight() -> None:
     assert plugged.status == "CHARGING"
     plugged.advance(at("2026-03-03 01:00:00"))
     assert plugged.status == "SCHEDULED"
-    assert plugged.snapshot()["energy_added_kwh"] == pytest.approx(29.5, abs=0.2)
+    assert plugged.snapshot()["energy_added_kwh"] == pytest.approx(30.2, abs=0.2)
 
 
 def test_a_window_belongs_to_the_weekday_on_which_it_begins() -> None:

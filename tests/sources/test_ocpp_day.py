@@ -123,7 +123,7 @@ def meaning(deliveries: list[Delivery]) -> list[Entry]:
         messages = engine.read(delivery, OCPP)
         assert not isinstance(messages, Issue), messages
         for message in messages:
-            entries, issues = engine.normalise(message, OCPP, 300, memory)
+            entries, issues = engine.normalise(message, OCPP, memory)
             assert issues == []
             found += entries
     return found

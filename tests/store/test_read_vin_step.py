@@ -1,5 +1,6 @@
 """The step of the schema that brings read_vin: who could read everything still can, nobody else gets more."""
 
+from contextlib import closing
 from pathlib import Path
 
 import apsw
@@ -7,8 +8,10 @@ import apsw
 from chargeport.signals.definition import Permission
 from chargeport.store.records import Application, Connection, Page, Vehicle
 from chargeport.store.sqlite import SqliteStore
+from chargeport.store.sqlite.migrations import migrations
 
 CAR = Vehicle(id="6f1d2c3b-0000-4000-8000-000000000001")
+READ_VIN_STEP = 10
 BEFORE = frozenset(Permission) - {Permission.READ_VIN}
 
 
@@ -28,9 +31,9 @@ async def test_who_could_read_everything_can_read_the_vin(tmp_path: Path) -> Non
         )
         await store.access.add_connection(connection)
     await store.close()
-    with apsw.Connection(str(path)) as database:
-        database.execute("PRAGMA user_version = 9")
-    database.close()
+    (step,) = [sql for number, _, sql in migrations() if number == READ_VIN_STEP]
+    with closing(apsw.Connection(str(path))) as database:
+        database.execute(step)
     store = SqliteStore.open(path)
     after = {one.client_id: one.permissions for one in await store.access.applications()}
     connected = {one.client_id: one.permissions for one in (await store.access.connections(Page()))[0]}

@@ -23,6 +23,7 @@ from chargeport.signals.definition import Cadence, Permission, Signal, Value
 from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
 from chargeport.signals.state import LIVE_FOR_MS, standing
 from chargeport.store import retention
+from chargeport.store.effective_history import EffectiveHistory
 from chargeport.store.records import Vehicle
 from chargeport.store.retention_policy import DAY_MS, HOUR_MS, Keep, Policy, Progress
 from chargeport.store.sqlite import SqliteStore
@@ -71,7 +72,7 @@ async def told(store: SqliteStore, car: str, signal: Signal, step_ms: int = HOUR
     cursor = None
     while True:
         asked = Asked(DAY0, None, step_ms, size, cursor)
-        page = await page_of(store.history, car, signal, asked, source="test", allowed=EVERYTHING, now=NOW)
+        page = await page_of(EffectiveHistory(store), car, signal, asked, allowed=EVERYTHING, now=NOW)
         found += [json.loads(element) for element in page.elements]
         cursor = page.next_cursor
         if cursor is None:

@@ -4,7 +4,10 @@ import pytest
 
 from chargeport.errors import NotFoundError
 from chargeport.signals.catalogue import BY_CODE, IS_CHARGING
+from chargeport.signals.flags import flag
+from chargeport.signals.ranks import Ranks
 from chargeport.signals.reading import Reading
+from chargeport.signals.state import LIVE_FOR_MS
 from chargeport.store.protocols import Store
 from chargeport.store.records import DirtyVehicle, KeptSession, ReportedSession, Vehicle
 
@@ -120,23 +123,20 @@ async def test_cars_are_found_by_when_they_were_heard_and_not_by_what_we_derived
 
 
 async def test_the_flag_that_ends_a_live_value_is_the_same_in_both_reads(cars: Store) -> None:
-    """`signal` picks it in SQL, `signals` leaves it to `charging_of`."""
-    from chargeport.signals.held import SILENT_MS, charging_of
-
+    """`signal` reads the flags beside it by their keys, `signals` with all else."""
     steps = [
         Reading(CAR.id, WATTAGE, 1.0, T0, T0, "box"),
         Reading(CAR.id, IS_CHARGING, True, T0, T0, "derived"),
         Reading(CAR.id, IS_CHARGING, True, T0 + 1, T0 + 1, "box"),
-        Reading(CAR.id, IS_CHARGING, False, T0 + 1 + SILENT_MS, T0, "derived"),
-        Reading(CAR.id, IS_CHARGING, True, T0 + 2 + SILENT_MS, T0, "derived"),
-        Reading(CAR.id, IS_CHARGING, False, T0 + 3 + SILENT_MS, T0, "box"),
+        Reading(CAR.id, IS_CHARGING, False, T0 + 1 + LIVE_FOR_MS, T0, "derived"),
+        Reading(CAR.id, IS_CHARGING, True, T0 + 2 + LIVE_FOR_MS, T0, "derived"),
+        Reading(CAR.id, IS_CHARGING, False, T0 + 3 + LIVE_FOR_MS, T0, "box"),
     ]
     for step in steps:
         await cars.readings.write([step])
         one, every = await cars.readings.signal(CAR.id, WATTAGE), await cars.readings.signals(CAR.id)
         assert one is not None
         assert every is not None
-        picked, expected = charging_of(one.series), charging_of(every.series)
-        assert (picked is None) is (expected is None), step
-        if picked is not None and expected is not None:
-            assert (picked.value, picked.changed_at) == (expected.value, expected.changed_at), step
+        picked, expected = (flag(IS_CHARGING, each.series, Ranks(), step.observed_at) for each in (one, every))
+        assert picked == expected, step
+        assert (picked.is_on is None) is (step.signal is WATTAGE), step

@@ -188,7 +188,8 @@ async def _filled(history: EffectiveHistory, vehicle_id: str, filled: Buckets, h
             await _take_hours(history, vehicle_id, filled, grid, at)
         else:
             at = -(-at // grid.step_ms) * grid.step_ms
-    await _take_spans(history, vehicle_id, filled, msgspec.structs.replace(grid, from_at=at))
+    if filled.next_at is None:
+        await _take_spans(history, vehicle_id, filled, msgspec.structs.replace(grid, from_at=at))
     return filled
 
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from chargeport.api import paging
-from chargeport.api.envelope import iso
 from chargeport.api.request import Request
 from chargeport.api.response import Response, answer, json_answer
 from chargeport.errors import CONNECTION_NOT_FOUND, USER_NOT_FOUND, Problem
 from chargeport.store.records import Connection, Page, user_uuid_of
+from chargeport.wire.envelope import iso
 
 # Clients spell the filters in several ways. Those that are not known are passed over, as Smartcar does.
 _FILTERS: Final = {

@@ -8,9 +8,10 @@ from string import Template
 from typing import Any, Final
 
 from chargeport.api.request import Request
-from chargeport.api.response import Header, Response, answer, encode
+from chargeport.api.response import Header, Response, answer
 from chargeport.api.routes import Handler
 from chargeport.errors import ERROR_KINDS, ErrorKind
+from chargeport.wire.encoding import encode
 
 HTML: Final[Header] = (b"content-type", b"text/html; charset=utf-8")
 # A page runs and shows only what it brings along: no script, style, font or frame from elsewhere.

@@ -8,9 +8,10 @@ from starlette.types import Scope
 
 from chargeport.api.guesses import Guesses, WrongCredentialError
 from chargeport.api.links import Links
-from chargeport.api.problems import answer_to, as_problem
+from chargeport.api.problems import answer_to
 from chargeport.api.response import Response, request_ids
 from chargeport.errors import INTERNAL, Problem
+from chargeport.wire.errors import as_problem
 
 _log = logging.getLogger("chargeport.api")
 

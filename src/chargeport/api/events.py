@@ -7,8 +7,7 @@ event for the client (HTML, 9.2.6): so a stream of rare changes does not read ha
 from functools import lru_cache
 from typing import Final
 
-from chargeport.api.envelope import View
-from chargeport.api.response import encode
+from chargeport.derivation.provenance import PROVENANCE
 from chargeport.errors import Problem
 from chargeport.signals.definition import Kind, Permission
 from chargeport.signals.effective import Effective, Unavailability
@@ -16,6 +15,8 @@ from chargeport.signals.freshness import Freshness
 from chargeport.signals.state import State
 from chargeport.staleness.expiry import Expiry
 from chargeport.store.records import Change, Vehicle
+from chargeport.wire.encoding import encode
+from chargeport.wire.envelope import View
 
 RETRY: Final = b"retry: 3000\n"  # milliseconds after which a browser that was cut off comes back
 HEARTBEAT: Final = b": heartbeat\n"
@@ -25,7 +26,7 @@ _NO_PLACES: Final = _EVERYTHING - {Permission.READ_CHARGE_LOCATIONS}
 
 
 def signal_event(change: Change, base: str, freshness: Freshness, *, places: bool) -> bytes:
-    """A change as an event, for a reader who may see its signal; places in it are for those who may see `places`."""
+    """A change as an event without its id, for a reader who may see its signal; places in it are for who may see `places`."""
     # Documents can be large, and the same one is seldom wanted twice: only what is small is remembered.
     write = _event if change.signal.kind is Kind.DOCUMENT else _remembered_event
     return write(change, base, places, freshness.of(change.source, change.signal))
@@ -51,9 +52,14 @@ def ending_data(ending: Expiry, base: str, *, places: bool) -> str:
     return _data(ending.vehicle_id, ending.effective, base, places=places)
 
 
-def place(position: int) -> bytes:
+def place(position: str) -> bytes:
     """Tells the client how far the feed has come, without an event."""
-    return b"id: %d\n\n" % position
+    return identified(position) + b"\n"
+
+
+def identified(position: str) -> bytes:
+    """The line with the position, sealed; it stands in front of an event or alone."""
+    return b"id: %b\n" % position.encode()
 
 
 def end(problem: Problem) -> bytes:
@@ -63,12 +69,12 @@ def end(problem: Problem) -> bytes:
 
 
 def _data(vehicle_id: str, found: Effective, base: str, *, places: bool) -> str:
-    view = View(Vehicle(id=vehicle_id), _EVERYTHING if places else _NO_PLACES, base)
+    view = View(Vehicle(id=vehicle_id), _EVERYTHING if places else _NO_PLACES, base, PROVENANCE)
     return f'{{"vehicle":"{vehicle_id}","signal":{view.element(found)}}}'
 
 
 def _event(change: Change, base: str, places: bool, live_for_ms: int) -> bytes:
-    return f"id: {change.position}\nevent: signal\ndata: {data(change, base, live_for_ms, places=places)}\n\n".encode()
+    return f"event: signal\ndata: {data(change, base, live_for_ms, places=places)}\n\n".encode()
 
 
 _remembered_event: Final = lru_cache(1024)(_event)

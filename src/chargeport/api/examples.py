@@ -7,7 +7,7 @@ import msgspec
 
 from chargeport.api import cursors, values
 from chargeport.api.aggregation import Bucket
-from chargeport.api.envelope import View, vehicle_resource
+from chargeport.derivation.provenance import PROVENANCE
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.definition import Permission, Signal, Value
@@ -16,6 +16,7 @@ from chargeport.signals.reading import AbsenceReason
 from chargeport.signals.state import State
 from chargeport.signals.sweep import Step
 from chargeport.store.records import Place, Vehicle
+from chargeport.wire.envelope import View, vehicle_resource
 
 AT: Final = 1_777_629_598_000
 BASE: Final = "http://127.0.0.1:8080"
@@ -31,7 +32,7 @@ def _document(*states: State) -> dict[str, Any]:
     """The document of the first state's signal, with all of them known."""
     found = effective(states[0].signal, {state.signal.key: (state,) for state in states}, Ranks(), AT + 5_000)
     assert found is not None  # noqa: S101  (a state is given)
-    return msgspec.json.decode(View(VEHICLE, _EVERYTHING, BASE).single(found))  # type: ignore[no-any-return]
+    return msgspec.json.decode(View(VEHICLE, _EVERYTHING, BASE, PROVENANCE).single(found))  # type: ignore[no-any-return]
 
 
 def _single_examples() -> dict[str, Any]:

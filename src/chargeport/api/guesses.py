@@ -51,6 +51,7 @@ class Guesses:
         """How many there were, by the sort of credential."""
         self._storage = _BoundedStorage(now)
         self._limiter = FixedWindowRateLimiter(self._storage)
+        self._tokens: TTLCache[str, None] = TTLCache(MAX_KEYS, WINDOW_S, timer=now)
         self._told: TTLCache[str, None] = TTLCache(MAX_KEYS, TOLD_S, timer=now)
         self._few, self._many = RateLimitItemPerMinute(per_minute), RateLimitItemPerMinute(MANY * per_minute)
         self._known: LRUCache[tuple[str, str], None] = LRUCache(MAX_KEYS)
@@ -73,13 +74,17 @@ class Guesses:
                 self._told[whose] = None
                 many = "%d wrong %ss within a minute from %s, the last for %.80r: slowed down, and told once an hour"
                 _log.warning(many, item.amount, credential, network(address), identity)
+        if credential == TOKEN:
+            self._tokens[identity] = None
 
     def succeeded(self, address: str, identity: str) -> None:
         """Remember that this address knows the secret."""
         self._known[identity[:MAX_NAME], network(address)] = None
 
     def _keys(self, credential: str, address: str, identity: str) -> list[tuple[RateLimitItemPerMinute, tuple[str, ...]]]:
-        """What a try counts for, with how many are taken."""
+        """What a try counts for, with how many are taken. One wrong token, however often it is sent, is one guess."""
+        if identity in self._tokens:
+            return []
         name, place = identity[:MAX_NAME], network(address)
         keys: list[tuple[RateLimitItemPerMinute, tuple[str, ...]]] = [(self._many, (credential, place))]
         if credential != TOKEN:  # a token names nobody

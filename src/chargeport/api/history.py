@@ -7,11 +7,11 @@ import msgspec
 
 from chargeport.api import cursors, instants, paging, values
 from chargeport.api.aggregation import MAX_BUCKETS, Grid, buckets, is_hourly
-from chargeport.api.envelope import iso
 from chargeport.errors import MALFORMED, Problem
 from chargeport.signals.definition import Kind, Permission, Signal
 from chargeport.store.effective_history import EffectiveHistory
 from chargeport.store.records import Place
+from chargeport.wire.envelope import iso
 
 FROM: Final = "from"
 TO: Final = "to"

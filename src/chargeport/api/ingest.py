@@ -3,7 +3,6 @@
 import asyncio
 from typing import Any, Final
 
-from chargeport.api.problems import body as problem_body
 from chargeport.api.request import Request
 from chargeport.api.request_body import read_body
 from chargeport.api.response import Response, json_answer
@@ -14,6 +13,7 @@ from chargeport.ingest.items import ItemChecker
 from chargeport.ingest.pipeline import OFFLOAD_BYTES
 from chargeport.signals.definition import Permission
 from chargeport.signals.violation import Violation
+from chargeport.wire.errors import body as problem_body
 
 SOURCE: Final = "http"  # what `meta.source` says of readings that came this way
 LINES: Final = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
@@ -35,7 +35,9 @@ async def _check(request: Request, body: bytes, batch: Batch) -> None:
         raise Problem(MALFORMED, "The body is empty: send an array of items, one item, or one item a line.")
     settings = request.context.settings.ingest
     kind = (request.header(b"content-type") or b"").split(b";")[0].strip().lower().decode("latin-1")
-    checker = ItemChecker(batch, SOURCE, request.context.clock.now(), settings.max_future_s)
+    ahead = request.context.pipeline.ahead
+    clock = request.context.clock
+    checker = ItemChecker(batch, SOURCE, clock.now(), settings.max_future_s, ahead=ahead, witnessed=clock.witnessed)
     try:
         if len(body) > OFFLOAD_BYTES:
             await asyncio.to_thread(payload.read, body, checker, settings.max_items, lines=kind in LINES)

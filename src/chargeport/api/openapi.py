@@ -8,7 +8,7 @@ from chargeport.api import examples
 from chargeport.api.routes import Parameter, Route
 from chargeport.api.schemas import Schema, ref, schemas
 from chargeport.dialects.all import ALL
-from chargeport.errors import INTERNAL, UNAVAILABLE, ErrorKind
+from chargeport.errors import INTERNAL, OVERLOADED, RATE_LIMITED, UNAUTHORIZED, UNAVAILABLE, ErrorKind
 from chargeport.signals.catalogue import CATALOGUE
 
 _PATH_PARAMETERS: Final[dict[str, Schema]] = {
@@ -18,6 +18,9 @@ _PATH_PARAMETERS: Final[dict[str, Schema]] = {
     },
     "vehicle_id": {"description": "The vehicle's id.", "schema": {"type": "string", "minLength": 1}},
     "connection_id": {"description": "The connection's id.", "schema": {"type": "string", "minLength": 1}},
+    "webhook_id": {"description": "The webhook's id.", "schema": {"type": "string", "minLength": 1}},
+    "subscription_id": {"description": "The subscription's id.", "schema": {"type": "string", "minLength": 1}},
+    "delivery_id": {"description": "The event's id.", "schema": {"type": "string", "minLength": 1}},
     "user_id": {"description": "The id of the user.", "schema": {"type": "string", "minLength": 1}},
     "code": {"description": "The signal's code.", "schema": {"enum": sorted(signal.code for signal in CATALOGUE)}},
 }
@@ -107,7 +110,9 @@ def _responses(route: Route) -> dict[str, Any]:
     if any(parameter.name == "if-none-match" for parameter in route.parameters):
         responses["304"] = {"description": "What the client has still holds."}
     by_status: dict[int, list[ErrorKind]] = {}
-    for kind in (*route.errors, INTERNAL, UNAVAILABLE):
+    # A token or secret that is wrong may be one too many; a body without a token counts against the budget of such.
+    guessed = (RATE_LIMITED,) if UNAUTHORIZED in route.errors else ()
+    for kind in (*route.errors, *guessed, INTERNAL, UNAVAILABLE, OVERLOADED):
         by_status.setdefault(kind.status, []).append(kind)
     for status, kinds in sorted(by_status.items()):
         responses[str(status)] = _error_response(kinds, route)

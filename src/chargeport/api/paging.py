@@ -3,9 +3,9 @@
 from typing import Any, Final
 from urllib.parse import quote
 
-from chargeport.api.response import encode
 from chargeport.errors import MALFORMED, Problem
 from chargeport.store.records import Page
+from chargeport.wire.encoding import encode
 
 NUMBER: Final = "page[number]"
 SIZE: Final = "page[size]"

@@ -1,6 +1,6 @@
 """A request as a route sees it, and what every route needs to answer it."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 from starlette.requests import Request as StarletteRequest
@@ -8,6 +8,7 @@ from starlette.requests import Request as StarletteRequest
 from chargeport.api.access import Access
 from chargeport.api.body_budget import BodyBudget
 from chargeport.api.guesses import Guesses
+from chargeport.api.positions import Positions
 from chargeport.api.reads import Reads
 from chargeport.api.tail import Tail
 from chargeport.clock import Clock
@@ -17,6 +18,45 @@ from chargeport.settings import Settings
 from chargeport.signals.definition import Permission
 from chargeport.store.protocols import Store
 from chargeport.store.records import Grant
+from chargeport.store.webhooks import Webhook
+
+
+class Verification(Protocol):
+    """What came of asking a receiver: an HTTP status, and what is wrong with its answer (None: nothing)."""
+
+    @property
+    def status(self) -> int | None:
+        """The HTTP status; None where there was no answer."""
+        ...
+
+    @property
+    def error(self) -> str | None:
+        """What is wrong; None where the receiver knows the key."""
+        ...
+
+
+class WebhookControl(Protocol):
+    """What routes ask of the webhooks of a service: `webhooks.service.WebhookService`."""
+
+    def verify_soon(self, webhook_id: str) -> None:
+        """Ask the receiver of a webhook for the answer to a challenge, until it is right."""
+        ...
+
+    async def verify(self, webhook: Webhook) -> Verification:
+        """Ask once, now."""
+        ...
+
+    def look_at(self, webhook_id: str) -> None:
+        """Look at all vehicles of a webhook."""
+        ...
+
+    def wake(self) -> None:
+        """Look into the outbox."""
+        ...
+
+    def check_uri(self, uri: str, *, allow_private: bool) -> str | None:
+        """Return what is wrong with the URI of a receiver; None where it may be used."""
+        ...
 
 
 class AppContext(msgspec.Struct, frozen=True):
@@ -28,7 +68,9 @@ class AppContext(msgspec.Struct, frozen=True):
     clock: Clock
     settings: Settings
     tail: Tail
+    positions: Positions
     pipeline: Pipeline
+    webhooks: WebhookControl
 
 
 class Caller(NamedTuple):

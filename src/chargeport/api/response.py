@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
+from chargeport.wire.encoding import encode
+
 Header = tuple[bytes, bytes]
 
 JSON: Final[Header] = (b"content-type", b"application/json")
@@ -25,8 +27,6 @@ _STREAMED: Final[tuple[Header, ...]] = (
     (b"x-accel-buffering", b"no"),
 )
 _BODILESS: Final = (204, 304)  # these say nothing of a body: what stood here would describe another answer's (RFC 9110, 8.6)
-
-encode: Final = msgspec.json.Encoder().encode
 
 
 class Response(msgspec.Struct, frozen=True):

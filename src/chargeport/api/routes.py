@@ -18,21 +18,25 @@ from chargeport.api import (
     instants,
     lane,
     paging,
+    reads,
     signals,
     smartcar,
     stream,
     tokens,
     vehicles,
+    webhooks,
 )
 from chargeport.api.request import Request
 from chargeport.api.response import Response
 from chargeport.errors import (
+    CONFLICT,
     CONNECTION_NOT_FOUND,
     INVALID_PATH,
     MALFORMED,
     NOTHING_ACCEPTED,
     PERMISSION,
     SIGNAL_NOT_FOUND,
+    SUBSCRIPTION_NOT_FOUND,
     TOO_LARGE,
     TOO_SLOW,
     UNAUTHORIZED,
@@ -40,6 +44,7 @@ from chargeport.errors import (
     UNSUPPORTED_MEDIA,
     USER_NOT_FOUND,
     VEHICLE_NOT_FOUND,
+    WEBHOOK_NOT_FOUND,
     ErrorKind,
 )
 from chargeport.signals.catalogue import CATALOGUE
@@ -93,8 +98,8 @@ _VEHICLE: Final = (UNAUTHORIZED, VEHICLE_NOT_FOUND)
 _AT: Final = Parameter(
     instants.AT, "The answer as it was at this time: ISO 8601, or milliseconds since 1970.", "2026-05-01T10:00:00Z"
 )
+_SOURCE: Final = Parameter(reads.SOURCE, "What this source alone reported, whether it counts or not.", "garage")
 _VEHICLE_ID: Final = "0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11"
-_MAX_POSITION: Final = 10**18 - 1
 
 
 def _pages(most: int) -> tuple[Parameter, ...]:
@@ -128,14 +133,15 @@ ROUTES: Final = (
         parameters=(
             Parameter("filter[group]", "Only these groups, separated by commas.", "Charge"),
             Parameter("filter[code]", "Only these codes, separated by commas.", "charge-wattage,charge-voltage"),
-            *_pages(paging.MAX_SIZE), _AT, *_CONDITIONAL,
+            *_pages(paging.MAX_SIZE), _AT, _SOURCE, *_CONDITIONAL,
         ),
     ),
     Route(
         method="GET", path=lane.ONE, name="getSignal", tag="Signals", handler=signals.read_signal, v3=True,
         summary="Read one signal",
         detail="A signal that has no value to show as true is answered with status ERROR and the reason, and the last body.",
-        answer="SignalDocument", parameters=(_AT, *_CONDITIONAL), errors=(MALFORMED, *_VEHICLE, PERMISSION, SIGNAL_NOT_FOUND),
+        answer="SignalDocument", parameters=(_AT, _SOURCE, *_CONDITIONAL),
+        errors=(MALFORMED, *_VEHICLE, PERMISSION, SIGNAL_NOT_FOUND),
     ),
     Route(
         method="GET", path=f"{lane.ONE}/values", name="listValues", tag="Signals", handler=signals.read_values, v3=True,
@@ -154,13 +160,14 @@ ROUTES: Final = (
                 minimum=1, maximum=history.MAX_SIZE,
             ),
             Parameter(cursors.NAME, "Where the page before ended, as links.next has it.", cursors.of_bucket(1_777_629_600_000)),
-            *_CONDITIONAL,
+            _SOURCE, *_CONDITIONAL,
         ),
     ),
     Route(
         method="GET", path="/vehicles/{vehicle_id}/coverage", name="getCoverage", tag="Signals", v3=True,
         handler=vehicles.read_coverage, summary="Read what each signal can tell", answer="Coverage", parameters=(_USER,),
-        detail=f"For all {len(CATALOGUE)} signals: age and source of the value, or the reason why there is none.",
+        detail=f"For all {len(CATALOGUE)} signals: age and source of the value, or the reason why there is none."
+        " Beside it what each source says, and why it does not count.",
         errors=_VEHICLE,
     ),
     Route(
@@ -194,21 +201,102 @@ ROUTES: Final = (
         errors=(UNAUTHORIZED, USER_NOT_FOUND),
     ),
     Route(
+        method="GET", path="/webhooks", name="listWebhooks", tag="Webhooks", v3=True, handler=webhooks.list_webhooks,
+        summary="List the application's webhooks", answer="AnyObject",
+        parameters=(
+            Parameter("filter[name]", "Only those of this name.", "Home"),
+            Parameter("filter[callbackUri]", "Only those with this receiver.", "https://example.org/hook"),
+            Parameter("filter[isEnabled]", "Only those that are enabled, or are not: true or false.", "true"),
+            Parameter("filter[autoSubscribe]", "Only those that are subscribed to every vehicle, or are not.", "true"),
+            *_pages(paging.MAX_SIZE),
+        ),
+        errors=(MALFORMED, UNAUTHORIZED),
+    ),
+    Route(
+        method="POST", path="/webhooks", name="createWebhook", tag="Webhooks", v3=True, handler=webhooks.create_webhook,
+        summary="Make a webhook", answer="AnyObject", body="AnyObject", status=201,
+        detail='The body is {"data": {"attributes": {"name", "callbackUri", "errorCallbackUri", "triggers", "data",'
+        ' "autoSubscribe", "isEnabled"}}}: `triggers` and `data` are codes of signals. Its receiver is sent a VERIFY, and'
+        " nothing else before that is answered.",
+        errors=(MALFORMED, UNAUTHORIZED, CONFLICT, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
+    ),
+    Route(
+        method="GET", path="/webhooks/{webhook_id}", name="getWebhook", tag="Webhooks", v3=True,
+        handler=webhooks.read_webhook, summary="Read one webhook", answer="AnyObject", errors=(UNAUTHORIZED, WEBHOOK_NOT_FOUND),
+    ),
+    Route(
+        method="PATCH", path="/webhooks/{webhook_id}", name="updateWebhook", tag="Webhooks", v3=True,
+        handler=webhooks.update_webhook, summary="Change a webhook", answer="AnyObject", body="AnyObject",
+        errors=(MALFORMED, UNAUTHORIZED, WEBHOOK_NOT_FOUND, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
+    ),
+    Route(
+        method="DELETE", path="/webhooks/{webhook_id}", name="deleteWebhook", tag="Webhooks", v3=True,
+        handler=webhooks.delete_webhook, summary="Remove a webhook", status=204, errors=(UNAUTHORIZED, WEBHOOK_NOT_FOUND),
+    ),
+    Route(
+        method="POST", path="/webhooks/{webhook_id}/verify", name="verifyWebhook", tag="Webhooks", v3=True,
+        handler=webhooks.verify_webhook, summary="Send a VERIFY now", answer="AnyObject",
+        errors=(UNAUTHORIZED, WEBHOOK_NOT_FOUND),
+    ),
+    Route(
+        method="GET", path="/webhooks/{webhook_id}/deliveries", name="listDeliveries", tag="Webhooks", v3=True,
+        handler=webhooks.list_deliveries, summary="List a webhook's events with their attempts", answer="AnyObject",
+        parameters=(
+            Parameter("filter[state]", "Only those that are pending, delivered or dead.", "dead", values=webhooks.STATES),
+            *_pages(paging.MAX_SIZE),
+        ),
+        errors=(MALFORMED, UNAUTHORIZED, WEBHOOK_NOT_FOUND),
+    ),
+    Route(
+        method="POST", path="/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver", name="redeliver", tag="Webhooks",
+        v3=True, handler=webhooks.redeliver, summary="Send an event once more", answer="AnyObject", status=202,
+        errors=(UNAUTHORIZED, WEBHOOK_NOT_FOUND),
+    ),
+    Route(
+        method="GET", path="/subscriptions", name="listSubscriptions", tag="Webhooks", v3=True,
+        handler=webhooks.list_subscriptions, summary="List the subscriptions of the application's webhooks", answer="AnyObject",
+        parameters=(
+            Parameter("filter[webhookId]", "Only of this webhook.", "0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11"),
+            Parameter("filter[vehicleId]", "Only to this vehicle.", "0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11"),
+            Parameter("filter[userId]", "Only of this user's vehicles.", "7d0f5c1e-2a67-4f0b-9f61-0c5d3b1e8a01"),
+            *_pages(paging.MAX_SIZE), _USER,
+        ),
+        errors=(MALFORMED, UNAUTHORIZED),
+    ),
+    Route(
+        method="POST", path="/subscriptions", name="createSubscription", tag="Webhooks", v3=True,
+        handler=webhooks.create_subscription, summary="Subscribe a webhook to a vehicle", answer="AnyObject", body="AnyObject",
+        status=202, detail='The body is {"data": {"attributes": {"webhookId", "userId", "vehicleId"}}}.',
+        errors=(
+            MALFORMED, UNAUTHORIZED, WEBHOOK_NOT_FOUND, VEHICLE_NOT_FOUND, CONFLICT, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA,
+        ),
+    ),
+    Route(
+        method="GET", path="/subscriptions/{subscription_id}", name="getSubscription", tag="Webhooks", v3=True,
+        handler=webhooks.read_subscription, summary="Read one subscription", answer="AnyObject",
+        errors=(UNAUTHORIZED, SUBSCRIPTION_NOT_FOUND),
+    ),
+    Route(
+        method="DELETE", path="/subscriptions/{subscription_id}", name="deleteSubscription", tag="Webhooks", v3=True,
+        handler=webhooks.delete_subscription, summary="End a subscription", status=204,
+        errors=(UNAUTHORIZED, SUBSCRIPTION_NOT_FOUND),
+    ),
+    Route(
         method="GET", path="/stream", name="streamSignals", tag="Signals", handler=stream.stream_signals,
         summary="Follow changes as they are stored", kind=EVENT_STREAM,
-        detail="Server-sent events, for as long as the client listens. `id` is the change's position in the feed; `event` is"
+        detail="Server-sent events, for as long as the client listens. `id` is the change's position, sealed; `event` is"
         " `signal`; `data` is one line of JSON: the vehicle's id, and the signal as in the envelope, as it was reported. A late"
         " reading comes when it is stored, with its own times. A live value whose time runs out while the stream listens is"
         " told as `ended`, with status ERROR, once and without an `id`; if it is confirmed unchanged later, as `signal` without"
         " an `id`. What the application may not see is left out. A stream that the server ends says why in a last event, `end`."
-        " A comment is sent every 15 seconds where there is nothing to tell, with an `id` alone if the feed has moved on.",
+        " A comment is sent every 15 seconds where there is nothing to tell, with an `id` alone.",
         parameters=(
             Parameter("vehicle", "Only these vehicles, by id: repeated or separated by commas.", _VEHICLE_ID),
             Parameter("signal", "Only these codes: repeated or separated by commas.", "charge-wattage,charge-ischarging"),
-            Parameter("lastEventId", "As the header, for clients that can't set one.", "0", minimum=0, maximum=_MAX_POSITION),
+            Parameter("lastEventId", "As the header, for clients that can't set one.", "0"),
             Parameter(
-                "last-event-id", "Resume after this position, without loss or repetition; 0: all there is. Else from now on.",
-                "0", "header", minimum=0, maximum=_MAX_POSITION,
+                "last-event-id", "Resume behind the event with this id, without loss; 0: all there is. Else from now on.",
+                "0", "header",
             ),
             _USER,
         ),

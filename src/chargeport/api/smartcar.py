@@ -18,6 +18,7 @@ from chargeport.api.ingest_dialect import delivery
 from chargeport.api.request import Request
 from chargeport.api.request_body import read_body
 from chargeport.api.response import Response, json_answer
+from chargeport.dialects.smartcar import EVENTS
 from chargeport.errors import INVALID_PATH, MALFORMED, TOO_LARGE, UNAUTHORIZED, ConflictError, Problem
 from chargeport.ingest.batch import Batch
 from chargeport.ingest.issues import issue_of
@@ -30,7 +31,6 @@ SIGNATURE: Final = b"sc-signature"
 MAX_UNSIGNED: Final = 8_192  # bytes of a body without a signature: a VERIFY has 2,000 at the most
 CHALLENGE: Final = re.compile(r"[A-Za-z0-9._~+/=-]{1,1024}")  # no brackets: an event is a JSON object
 VERIFY: Final = "VERIFY"
-EVENTS: Final = ("VEHICLE_STATE", "VEHICLE_ERROR")
 YEARS: Final = range(1900, 2101)
 
 _DIGEST: Final = re.compile(rb"[0-9a-f]{64}")

@@ -14,21 +14,21 @@ import msgspec
 
 from chargeport.api import events
 from chargeport.api.follower import Follower
-from chargeport.api.problems import as_problem
 from chargeport.api.request import AppContext, Request
 from chargeport.api.response import Response, event_answer
 from chargeport.api.tail import HEARTBEAT_MS, Notice
-from chargeport.errors import MALFORMED, PERMISSION, Problem, StoreError
+from chargeport.errors import MALFORMED, PERMISSION, RATE_LIMITED, Problem, StoreError
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Permission, Signal
 from chargeport.signals.state import stale_at
 from chargeport.store.records import Change, Grant
+from chargeport.wire.errors import as_problem
 
 MAX_VEHICLES: Final = 1000  # named in one request
+BEGINNING: Final = "0"  # in place of an id
 PART_BYTES: Final = 65_536  # sent at once: as much as waits in the server for a client that does not read
 
 _POSITION: Final = attrgetter("position")
-_MAX_DIGITS: Final = 18  # of a position: always below 2^63
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -48,21 +48,25 @@ class Wanted(msgspec.Struct, frozen=True):
 async def stream_signals(request: Request) -> Response:
     """The changes that the client may see, one by one. What is wrong with the request is said before the stream begins."""
     grant = await request.grant()
+    most, positions = request.context.settings.limits.streams_by_application, request.context.positions
+    if request.context.tail.streams_of(grant.client_id) >= most:
+        raise _too_many(most)
     wanted = Wanted(_vehicles(request), _signals(request), request.user_id)
     await _check(request, grant, wanted)
+    await positions.load()
     newest = await request.context.store.readings.position()
-    resumed = _resumed_from(request, newest)
+    resumed = _resumed_from(request, newest, grant.client_id)
     position = newest if resumed is None else resumed
     follower = Follower(grant, request.header(b"authorization"), wanted.vehicles, position)
     stream = Stream(request.context, follower, wanted, request.base, newest)
-    greeting = events.RETRY + (events.place(position) if resumed is None else b"")
+    greeting = events.RETRY + (events.place(positions.seal(position, grant.client_id)) if resumed is None else b"")
     return event_answer(stream.parts(greeting), request.request_id)
 
 
 class Stream:
     """What one client is sent."""
 
-    __slots__ = ("_base", "_clock", "_follower", "_newest", "_store", "_tail", "_told", "_wanted")
+    __slots__ = ("_base", "_clock", "_follower", "_most", "_newest", "_positions", "_store", "_tail", "_wanted")
 
     def __init__(self, deps: AppContext, follower: Follower, wanted: Wanted, base: str, newest: int) -> None:
         """`newest` is how far the feed had come when the client asked."""
@@ -73,12 +77,15 @@ class Stream:
         self._wanted = wanted
         self._base = base
         self._newest = newest
-        self._told = follower.position  # the position that the client knows
+        self._positions = deps.positions
+        self._most = deps.settings.limits.streams_by_application
 
     async def parts(self, greeting: bytes) -> AsyncGenerator[bytes, None]:
         """What is sent, in parts; each is asked for when the client has room for it."""
         follower = self._follower
         self._tail.join(follower)
+        if self._tail.streams_of(follower.grant.client_id) > self._most:  # several asked at once
+            follower.end(_too_many(self._most))
         try:
             follower.sent_at = self._clock.now()
             yield greeting
@@ -127,9 +134,10 @@ class Stream:
         # What is told again may be in memory still although the car was erased meanwhile; what is new was just read.
         if change.position <= self._newest and not await self._tail.permits.is_there(change.vehicle_id):
             return None
-        self._told = change.position
         places = Permission.READ_CHARGE_LOCATIONS in permissions
-        return events.signal_event(change, self._base, self._store.readings.freshness, places=places)
+        return self._id(change.position) + events.signal_event(
+            change, self._base, self._store.readings.freshness, places=places
+        )
 
     async def _ending(self, notice: Notice) -> bytes | None:
         """What was noticed as an event; None where the client has no use for it or may not see it."""
@@ -149,11 +157,18 @@ class Stream:
         return permissions if signal.permission in permissions else None
 
     def _heartbeat(self) -> bytes:
-        """A sign of life where it is time for one, with the position if that has moved on meanwhile."""
+        """A sign of life where it is time for one, with the position: always, or it would say that something happened."""
         if self._clock.now() - self._follower.sent_at < HEARTBEAT_MS:
             return b""
-        moved, self._told = self._follower.position > self._told, self._follower.position
-        return events.HEARTBEAT + (events.place(self._told) if moved else b"")
+        return events.HEARTBEAT + self._id(self._follower.position) + b"\n"
+
+    def _id(self, position: int) -> bytes:
+        return events.identified(self._positions.seal(position, self._follower.grant.client_id))
+
+
+def _too_many(most: int) -> Problem:
+    detail = f"The application has {most} streams open, as many as it may (limits.streams_by_application)."
+    return Problem(RATE_LIMITED, detail, retry_after_s=5)
 
 
 def _named(request: Request, parameter: str) -> list[str] | None:
@@ -194,15 +209,19 @@ async def _check(request: Request, grant: Grant, wanted: Wanted) -> None:
             raise Problem(PERMISSION, f"Following {signal.code} needs the permission {signal.permission}.")
 
 
-def _resumed_from(request: Request, newest: int) -> int | None:
+def _resumed_from(request: Request, newest: int, client_id: str) -> int | None:
     """The position that the client has got to; None where it has none. Raises Problem (400)."""
     header = (request.header(b"last-event-id") or b"").decode("latin-1")
     given = header or dict(request.query).get("lastEventId")
     if not given:
         return None
-    if not (given.isascii() and given.isdigit() and len(given) <= _MAX_DIGITS):
-        raise Problem(MALFORMED, f"Last-Event-ID is the id of an event, or 0 for the beginning, not {given[:40]!r}.")
-    if int(given) > newest:
-        hint = "it is of another database. Leave it out to begin now, or send 0 to begin with the first change."
-        raise Problem(MALFORMED, f"Last-Event-ID {given} is ahead of the feed, which is at {newest}: {hint}")
-    return int(given)
+    position = 0 if given == BEGINNING else request.context.positions.open(given, client_id)
+    if position is None:
+        detail = (
+            f"Last-Event-ID is the id of an event that the application was sent, or 0 for the beginning, not {given[:40]!r}."
+        )
+        raise Problem(MALFORMED, detail)
+    if position > newest:
+        hint = "Leave it out to begin now, or send 0 to begin with the first change."
+        raise Problem(MALFORMED, f"Last-Event-ID is ahead of the feed, which was put back to an earlier state. {hint}")
+    return position

@@ -11,7 +11,7 @@ of their own, and are told to those who listen at that moment.
 import asyncio
 import logging
 from bisect import bisect_right
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from contextlib import suppress
 from itertools import islice
@@ -72,6 +72,7 @@ class Tail:
         self._text = 0
         self._followers: dict[str | None, set[Follower]] = {}  # by vehicle; those of all vehicles under None
         self._everyone: set[Follower] = set()
+        self._by_application: Counter[str] = Counter()
         self._endings = ExpiryWatch(store, clock, lambda car: None in self._followers or car in self._followers)
         self._notices: deque[Notice] = deque(maxlen=MAX_NOTICES)
         self._behind = asyncio.Lock()  # one portion a turn of the loop, however many streams have to catch up
@@ -82,6 +83,7 @@ class Tail:
     def join(self, follower: Follower) -> None:
         """Wake this stream from now on."""
         self._everyone.add(follower)
+        self._by_application[follower.grant.client_id] += 1
         follower.noticed, follower.joined_at = self.noticed, self._clock.now()
         if follower.vehicles is not None or None not in self._followers:
             self._endings.watch(follower.vehicles)
@@ -95,11 +97,19 @@ class Tail:
     def leave(self, follower: Follower) -> None:
         """Forget this stream."""
         self._everyone.discard(follower)
+        client_id = follower.grant.client_id
+        self._by_application[client_id] -= 1
+        if not self._by_application[client_id]:
+            del self._by_application[client_id]
         for vehicle_id in follower.vehicles or (None,):
             waiting = self._followers.get(vehicle_id, set())
             waiting.discard(follower)
             if not waiting:
                 self._followers.pop(vehicle_id, None)
+
+    def streams_of(self, client_id: str) -> int:
+        """How many streams an application has open."""
+        return self._by_application[client_id]
 
     async def after(self, position: int) -> tuple[list[Change], int]:
         """Some changes that follow a position, in order, and up to where these are all there are. Raises StoreError."""

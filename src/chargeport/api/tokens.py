@@ -9,11 +9,11 @@ import msgspec
 
 from chargeport.api.access import TOKEN_LIFE_S
 from chargeport.api.guesses import SECRET
-from chargeport.api.problems import body as problem_body
 from chargeport.api.request import Request
 from chargeport.api.request_body import read_body
 from chargeport.api.response import Header, Response, json_answer
 from chargeport.errors import MALFORMED, UNAUTHORIZED, ErrorKind, Problem
+from chargeport.wire.errors import body as problem_body
 
 MAX_BYTES: Final = 16_384
 GRANT_TYPE: Final = "client_credentials"

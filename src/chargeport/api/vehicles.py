@@ -5,9 +5,6 @@ from typing import Any, Final
 import msgspec
 
 from chargeport.api import paging
-from chargeport.api.envelope import body as body_text
-from chargeport.api.envelope import iso, vehicle_resource
-from chargeport.api.provenance import shown
 from chargeport.api.request import Request
 from chargeport.api.response import Response, answer, json_answer
 from chargeport.errors import VEHICLE_NOT_FOUND, Problem
@@ -17,6 +14,9 @@ from chargeport.signals.effective import Ranks, Why, effective
 from chargeport.signals.flags import has_value
 from chargeport.signals.state import State
 from chargeport.store.records import VehicleSeries
+from chargeport.wire.envelope import body as body_text
+from chargeport.wire.envelope import iso, vehicle_resource
+from chargeport.wire.provenance import shown
 from chargeport.wire.status import WORDINGS
 
 DEFAULT_SIZE: Final = 50

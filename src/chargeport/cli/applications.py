@@ -118,7 +118,7 @@ async def names(store: Store) -> dict[str, str]:
 
 def _fields(application: Application) -> dict[str, Any]:
     """What may be told of an application."""
-    from chargeport.api.envelope import iso
+    from chargeport.wire.envelope import iso
 
     return {
         "client_id": application.client_id,

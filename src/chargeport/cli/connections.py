@@ -98,7 +98,7 @@ def remove(
 
 
 def _fields(connection: Connection) -> dict[str, Any]:
-    from chargeport.api.envelope import iso
+    from chargeport.wire.envelope import iso
 
     return {
         "id": connection.id,

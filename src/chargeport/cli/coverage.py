@@ -120,7 +120,7 @@ def _others(counts: Counter[str]) -> str:
 
 
 def _fields(summary: Summary) -> dict[str, Any]:
-    from chargeport.api.envelope import iso
+    from chargeport.wire.envelope import iso
 
     vehicle = summary.vehicle
     return {

@@ -61,6 +61,6 @@ async def _demo(settings: Settings, count: int, speed: float, as_json: bool) -> 
             await service.start([Simulator("simulator", reporters, clock, step_s=speed)])
             pages = page.handlers(lambda: service.access.issue_token(visitor))
             say = lambda url: demo_words.announce(url, facts, as_json)  # noqa: E731
-            await web.serve(service.app(pages), listening, say, "warning", stopping=service.tail.stop)
+            await web.serve(service.app(pages), listening, say, "warning", stopping=service.tail.stop, limits=settings.limits)
         finally:
             await service.close()

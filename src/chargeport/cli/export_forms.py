@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO, Final
 
-from chargeport.api.envelope import iso, quoted
 from chargeport.errors import ChargeportError
 from chargeport.ingest.files import COLUMNS
 from chargeport.ingest.items import STATUSES
 from chargeport.signals import wire
 from chargeport.signals.definition import Kind
 from chargeport.store.records import Sighting
+from chargeport.wire.envelope import iso, quoted
 
 Sink = Callable[[list[Sighting]], None]
 

@@ -7,10 +7,8 @@ import typer
 
 from chargeport.api import values
 from chargeport.api.aggregation import MAX_BUCKETS, Bucket, buckets
-from chargeport.api.envelope import iso
 from chargeport.api.history import RAW, Asked, Page, document, grid_of
 from chargeport.api.instants import duration_ms
-from chargeport.api.provenance import shown
 from chargeport.cli import typed
 from chargeport.cli.ages import long
 from chargeport.cli.database import with_store
@@ -28,6 +26,8 @@ from chargeport.signals.sweep import Step
 from chargeport.store.effective_history import EffectiveHistory
 from chargeport.store.protocols import Store
 from chargeport.store.records import Place, Vehicle
+from chargeport.wire.envelope import iso
+from chargeport.wire.provenance import shown
 from chargeport.wire.status import WORDINGS
 
 MAX_LIMIT: Final = 10_000
@@ -99,7 +99,7 @@ def history(
 
 
 async def _found(store: Store, name: str, signal: Signal, asked: Asked, *, source: str | None, now: int) -> Found:
-    vehicle, history = await vehicle_called(store, name), EffectiveHistory(store, source)
+    vehicle, history = await vehicle_called(store, name), EffectiveHistory(store, now, source)
     steps: list[Step] = []
     filled: list[Bucket] = []
     followed_at, begun_at = None, now

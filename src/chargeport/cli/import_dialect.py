@@ -62,6 +62,7 @@ def form(settings: Settings, named: str, time: str | None, zone: ZoneInfo | None
             raise ChargeportError(f"{error}.") from None
     else:
         raise ChargeportError(f"{named[:40]!r} is no dialect: name a TOML file, or one of {', '.join(sorted(known))}.")
+    dialect = msgspec.structs.replace(dialect, ours=None)  # of a file every column that is not read is told
     own = _own_time(dialect, table)
     return Form(dialect, time or own, time is None or time == own, zone, time_form)
 

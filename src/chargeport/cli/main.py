@@ -27,6 +27,7 @@ from chargeport.cli import (
     users,
     vehicles,
     watch,
+    webhooks,
 )
 from chargeport.cli.output import complain
 from chargeport.errors import ChargeportError
@@ -53,6 +54,7 @@ app.add_typer(vehicles.group, name="vehicle")
 app.add_typer(connections.group, name="connection")
 app.add_typer(users.group, name="user")
 app.add_typer(sources.group, name="source")
+app.add_typer(webhooks.group, name="webhook")
 app.command("signals")(signals.signals)
 app.command("coverage")(coverage.coverage)
 app.command("history")(history.history)

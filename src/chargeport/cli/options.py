@@ -23,6 +23,10 @@ Host = Annotated[str | None, typer.Option("--host", help="Address to listen on."
 Port = Annotated[int | None, typer.Option("--port", help="Port to listen on; 0 for any that is free.", show_default=False)]
 Config = Annotated[Path | None, typer.Option("--config", help="Settings file (TOML).", show_default=False)]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Rewrite = Annotated[
+    bool,
+    typer.Option("--rewrite/--no-rewrite", help="Write the file anew, so that no byte is left; writers wait meanwhile."),
+]
 
 Permissions = Annotated[
     list[Permission] | None,

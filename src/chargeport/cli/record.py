@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 import msgspec
 import typer
 
-from chargeport.cli import typed
+from chargeport.cli import record_adding, typed
 from chargeport.cli.ages import ago
 from chargeport.cli.database import with_store
 from chargeport.cli.options import Database, Json, VehicleName
@@ -13,8 +13,7 @@ from chargeport.cli.output import print_json, print_table, say
 from chargeport.cli.records import made_of
 from chargeport.cli.signals import states_of
 from chargeport.clock import SystemClock
-from chargeport.derivation.sessions import Undo
-from chargeport.derive.records.edits import Annotate, Edit, Merge, Seen, Split, edited, seen
+from chargeport.derive.records.edits import Annotate, Change, Edit, Merge, Remove, Seen, Split, Undo, edited, seen
 from chargeport.derive.records.records import Record
 from chargeport.errors import ChargeportError, NotFoundError
 from chargeport.signals.records import MAX_ENERGY_KWH, Cost
@@ -26,7 +25,11 @@ _TWO: Final = 2
 
 RecordId = Annotated[str, typer.Argument(metavar="RECORD", help="Its id, as records shows it.", show_default=False)]
 
-group = typer.Typer(help="Records: split, merge or annotate charging sessions; the originals stay.", no_args_is_help=True)
+group = typer.Typer(
+    help="Records: add, import, remove, split, merge or annotate charging sessions; the originals stay.", no_args_is_help=True
+)
+group.command("add")(record_adding.add)
+group.command("import")(record_adding.import_list)
 
 
 @group.command("split")
@@ -56,6 +59,13 @@ def merge(
     _add(database, vehicle, records, lambda found: Merge(tuple(found)), as_json)
 
 
+@group.command("remove")
+def remove(*, vehicle: VehicleName, record: RecordId, database: Database = None, as_json: Json = False) -> None:
+    """Hide a record. It is kept, and record undo shows it again."""
+    _add(database, vehicle, [record], lambda found: Remove(found[0]), as_json)
+
+
+@group.command("edit")
 @group.command("annotate")
 def annotate(
     *,
@@ -127,7 +137,7 @@ def undo(
     async def take_back(store: Store) -> int:
         car = (await states_of(store, vehicle)).vehicle
         known = {each.number: each for each in await store.sessions.edits(car.id)}
-        if number not in known or isinstance(msgspec.json.decode(known[number].body, type=Edit | Undo), Undo):
+        if number not in known or isinstance(msgspec.json.decode(known[number].body, type=Change), Undo):
             raise NotFoundError(f"No edit of its records has the number {number}: chargeport record edits lists them.")
         return await store.sessions.add_edit(car.id, SystemClock().now(), msgspec.json.encode(Undo(number)).decode())
 

@@ -90,7 +90,7 @@ async def made_of(store: Store, found: VehicleSeries, settings: Settings | None 
 
 def fields(record: Record, shown: ChargeRecord | None = None, *, evidence: bool = False) -> dict[str, Any]:
     """All that is known of a record; cost and place as they were `shown` where they are not known here."""
-    from chargeport.api.envelope import iso
+    from chargeport.wire.envelope import iso
 
     one = record.session
     place = one.place or (None if shown is None else shown.location)
@@ -109,6 +109,9 @@ def fields(record: Record, shown: ChargeRecord | None = None, *, evidence: bool 
         "end_soc_percent": one.end_soc,
         "charging_type": one.charging_type,
         "max_power_w": one.max_power_w,
+        "odometer_km": one.odometer_km,
+        "meter_start_kwh": one.meter_start_kwh,
+        "meter_end_kwh": one.meter_end_kwh,
         "place": None if place is None else msgspec.to_builtins(place),
         "is_public": is_public,
         "cost": _cost(one.cost or (None if shown is None else shown.cost)),

@@ -2,7 +2,6 @@
 
 from typing import Final, NamedTuple
 
-from chargeport.api.provenance import shown
 from chargeport.cli.ages import ago
 from chargeport.cli.output import NOTHING
 from chargeport.cli.values import in_words
@@ -10,6 +9,7 @@ from chargeport.signals.definition import Signal
 from chargeport.signals.effective import Effective, PassedOver, Ranks, Unavailability, effective
 from chargeport.signals.state import State
 from chargeport.store.records import Vehicle, VehicleSeries
+from chargeport.wire.provenance import shown
 from chargeport.wire.status import WORDINGS
 
 COLUMNS: Final = ("signal", "value", "age", "source", "why not")

@@ -45,7 +45,8 @@ async def _serve(settings: Settings, *, anew: bool) -> None:
         try:
             await service.start()
             app, log = service.app(page.handlers()), settings.server.log
-            await web.serve(app, listening, _announce, log, stopping=service.tail.stop, certificate=settings.server.certificate)
+            certificate, limits = settings.server.certificate, settings.limits
+            await web.serve(app, listening, _announce, log, stopping=service.tail.stop, certificate=certificate, limits=limits)
         finally:
             await service.close()
 

@@ -75,7 +75,7 @@ def named(code: str) -> Signal:
 
 
 def _print_one(signal: Signal, found: rows.Known, now: int) -> None:
-    from chargeport.api.envelope import iso
+    from chargeport.wire.envelope import iso
 
     row = rows.row(signal, found, now)
     counts = found.of(signal, now)

@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from chargeport import config
-from chargeport.cli import source_record, source_replay, source_stations
+from chargeport.cli import source_forget, source_record, source_replay, source_stations
 from chargeport.cli.ages import ago, long
 from chargeport.cli.database import database_of, opened, resolved, with_store
 from chargeport.cli.options import Config, Database, Json
@@ -32,6 +32,7 @@ CHECK_WITHIN_S: Final = 10.0
 NO_SOURCE: Final = "There is no source: [[sources]] in the settings file names them; name the file with --config."
 
 group = typer.Typer(help="Sources: what the server listens to.", no_args_is_help=True)
+group.command("forget")(source_forget.forget)
 group.command("record")(source_record.record)
 group.command("replay")(source_replay.replay)
 

@@ -11,7 +11,7 @@ from chargeport.cli.ages import ago
 from chargeport.cli.applications import names
 from chargeport.cli.database import with_store
 from chargeport.cli.finding import every, vehicle_called
-from chargeport.cli.options import Database, Json, Powertrain, VehicleName, Yes
+from chargeport.cli.options import Database, Json, Powertrain, Rewrite, VehicleName, Yes
 from chargeport.cli.output import confirm, print_facts, print_json, print_table, say
 from chargeport.clock import SystemClock
 from chargeport.errors import ConflictError, StoreError
@@ -23,7 +23,7 @@ ERASED: Final = {
     "connections": "connections", "names": "names", "issues": "issues",
     "hours": "hours of older history",
 }  # fmt: skip
-UNWIPED: Final = "Bytes of it may stay in the file's free space until a vehicle is removed without --no-rewrite."
+UNWIPED: Final = "Bytes of it may stay in the file's free space until something is erased without --no-rewrite."
 TRACES: Final = (
     "Somebody reads an older state of the database: bytes of it stay in the log until that ends and the server stops."
 )
@@ -106,10 +106,7 @@ def remove(
     *,
     vehicle: VehicleName,
     yes: Yes = False,
-    rewrite: Annotated[
-        bool,
-        typer.Option("--rewrite/--no-rewrite", help="Write the file anew, so that no byte is left; writers wait meanwhile."),
-    ] = True,
+    rewrite: Rewrite = True,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
@@ -151,7 +148,7 @@ def recognised(vehicle: Vehicle) -> str:
 
 def fields(vehicle: Vehicle) -> dict[str, Any]:
     """What is known of the vehicle itself."""
-    from chargeport.api.envelope import iso
+    from chargeport.wire.envelope import iso
 
     return {
         "id": vehicle.id, "vin": vehicle.vin, "aliases": list(vehicle.aliases), "make": vehicle.make, "model": vehicle.model,

@@ -8,7 +8,6 @@ from typing import Annotated, Final
 import msgspec
 import typer
 
-from chargeport.api.provenance import shown
 from chargeport.cli.database import with_store
 from chargeport.cli.finding import vehicle_called
 from chargeport.cli.options import Database, VehicleName
@@ -25,6 +24,7 @@ from chargeport.staleness.expiry import Expiry, ExpiryWatch
 from chargeport.store.effective_feed import EffectiveFeed
 from chargeport.store.protocols import Store
 from chargeport.store.records import Change
+from chargeport.wire.provenance import shown
 from chargeport.wire.status import WORDINGS
 
 POLL_S: Final = 0.5  # whoever writes is another process, whose doorbell is not heard here

@@ -8,9 +8,10 @@ from typing import Final
 
 from chargeport.api.docs import HTML
 from chargeport.api.request import Request
-from chargeport.api.response import Header, Response, answer, encode
+from chargeport.api.response import Header, Response, answer
 from chargeport.api.routes import Handler
 from chargeport.signals.catalogue import CATALOGUE
+from chargeport.wire.encoding import encode
 
 TOKEN_MARK: Final = "/*token*/null"  # noqa: S105  (where the token goes)
 

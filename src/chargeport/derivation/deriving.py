@@ -13,8 +13,7 @@ from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
 from chargeport.signals.state import State, stale_at
 from chargeport.store.protocols import Store
 from chargeport.store.records import VehicleSeries
-
-OF: Final = " of "  # between a rule and the codes that a value rests on: `wattage/voltage-amperage@1 of charge-voltage …`
+from chargeport.wire.provenance import OF
 
 _STAYS: Final = frozenset({ENERGY_ADDED})  # it is of the last session as well
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from chargeport.derive.records.geofences import Geofence, fence_of, located
-from chargeport.derive.records.tariffs import WEEKDAYS, Price, PriceWindow, Tariff, priced
+from chargeport.derive.records.tariffs import WEEKDAYS, Price, PriceWindow, Tariff, priced, series_of
 from chargeport.derive.sessions.session import Session
 from chargeport.errors import SettingError
 from chargeport.settings import PlaceSettings, TariffSettings
@@ -66,7 +66,7 @@ def _tariff(settings: TariffSettings, number: int, folder: str) -> Tariff:
                 for each in settings.windows
             ),
             zone=settings.zone,
-            series=() if settings.series is None else tuple(_series(Path(folder) / settings.series)),
+            series=series_of(_series(settings.series, folder), settings.series_kind),
             session_fee=settings.session_fee,
         )
     except OSError as error:
@@ -75,8 +75,12 @@ def _tariff(settings: TariffSettings, number: int, folder: str) -> Tariff:
         raise SettingError(f"A setting is wrong: {where}: {error}.") from error
 
 
-def _series(file: Path) -> Iterable[Price]:
-    """The prices of a file: a header, then lines of instant and price. Raises ValueError that names the line."""
+def _series(name: str | None, folder: str) -> list[Price]:
+    return [] if name is None else list(_lines(Path(folder) / name))
+
+
+def _lines(file: Path) -> Iterable[Price]:
+    """Yield the prices of a file: a header, then lines of instant and price. Raises ValueError that names the line."""
     with file.open(encoding="utf-8", newline="") as lines:
         for number, row in enumerate(csv.reader(lines), 1):
             if number == 1 or not row:

@@ -8,19 +8,18 @@ from typing import Final
 import msgspec
 
 from chargeport.clock import Clock
-from chargeport.derivation import histories
-from chargeport.derivation import reported_sessions as told
-from chargeport.derivation.apart import apart, ask
+from chargeport.derivation import histories, reported_sessions
 from chargeport.derivation.prices import Prices
 from chargeport.derivation.vehicles import CAPACITY, Cars
 from chargeport.derive.records import records as made
-from chargeport.derive.records.edits import Edit, edited
+from chargeport.derive.records.edits import Change, Edit, edited, in_force, withdrawn
 from chargeport.derive.records.geofences import NEAR_MS, Fix, located
-from chargeport.derive.records.joined import RECORDS
+from chargeport.derive.records.joined import all_joined
 from chargeport.derive.records.records import Record
+from chargeport.derive.records.reported import RECORDS, closed
 from chargeport.derive.sessions.session import SIGNALS, Session
-from chargeport.derive.sessions.window import Window, recomputed
-from chargeport.derive.tracks import Tracks
+from chargeport.derive.sessions.window import Recomputed, Window, first_read, recompute
+from chargeport.derive.tracks import Piece
 from chargeport.ingest.batch import Batch
 from chargeport.ingest.pipeline import Pipeline
 from chargeport.signals import bodies
@@ -30,6 +29,7 @@ from chargeport.signals.effective import DERIVED
 from chargeport.signals.held import derived_of, reported_of
 from chargeport.signals.position import PreciseLocation
 from chargeport.signals.reading import Entry, Reading
+from chargeport.signals.records import ChargeRecords
 from chargeport.signals.violation import Violation
 from chargeport.store.protocols import Store
 from chargeport.store.records import KeptEdit, KeptSession, VehicleSeries
@@ -49,12 +49,6 @@ FEWEST_OPEN: Final = 3  # records that are made anew while a session goes on: wh
 APART_MS: Final = 2 * HOUR_MS
 
 _log = logging.getLogger("chargeport.ledger")
-
-
-class Undo(msgspec.Struct, frozen=True, tag=True):
-    """The edit of this number is taken back."""
-
-    number: int
 
 
 class _Settled(msgspec.Struct, frozen=True):
@@ -84,7 +78,7 @@ class Ledger:
         capacity = reported_of(found.series, CAPACITY)
         if capacity is not None and first_at <= (capacity.changed_at or -1) <= last_at:
             first_at, last_at = 0, max(last_at, now)  # all sessions follow from it
-        has_news = await told.take(self._store, vehicle_id, first_at, last_at + 1)
+        has_news = await reported_sessions.take(self._store, vehicle_id, first_at, last_at + 1)
         for span in await self._days(vehicle_id, first_at, last_at):
             has_news |= await self._brought(found, span, now)
         if has_news or settled is None:
@@ -96,19 +90,17 @@ class Ledger:
     async def records(self, found: VehicleSeries, from_at: int = 0) -> list[Record]:
         """The records of a car that started from then on, oldest first, open ones too: priced, placed, with people's edits."""
         vehicle_id = found.vehicle.id
-        own, theirs = (
-            await self._store.sessions.sessions(vehicle_id, from_at, EVER_AT),
-            await told.since(self._store, vehicle_id, from_at),
-        )
-        return await asyncio.to_thread(self._made, vehicle_id, own, theirs, await self._store.sessions.edits(vehicle_id))
+        own = await self._store.sessions.sessions(vehicle_id, from_at, EVER_AT)
+        edits = changes(await self._store.sessions.edits(vehicle_id))
+        theirs = await reported_sessions.since(self._store, vehicle_id, from_at, withdrawn(edits))
+        return await asyncio.to_thread(self._made, vehicle_id, own, theirs, in_force(edits))
 
     async def publish(self, found: VehicleSeries) -> None:
         """Show the records of a car, and its total, where there is more to show than was reported."""
         every = await self.records(found)
         closed = [each for each in every if not each.session.is_open]
-        entries = self._grown(found, every, 0.0)
-        is_more = any(each.session.stretches or each.original_ids or each.note for each in closed)
-        if derived_of(found.series, RECORDS) is not None or (closed and is_more):
+        entries = self._counted(found, every, 0.0)
+        if derived_of(found.series, RECORDS) is not None or not _is_reported(found, closed):
             body = await asyncio.to_thread(_body, closed)
             entries += self._told_anew(found, RECORDS, body, max((each.session.ended_at for each in closed), default=0))
         if entries:
@@ -117,7 +109,7 @@ class Ledger:
 
     async def _count(self, found: VehicleSeries, settled: _Settled) -> None:
         """Show how the total grows while a session goes on, without looking at what is long over."""
-        entries = self._grown(found, await self.records(found, settled.from_at), settled.kwh)
+        entries = self._counted(found, await self.records(found, settled.from_at), settled.kwh)
         if entries:
             await self._pipeline.write(Batch.of(entries))
         self._settled[found.vehicle.id] = settled
@@ -129,10 +121,7 @@ class Ledger:
         if span.to_at < raw_from:  # what this would be worked out from is gone, and what came of it stays
             return False
 
-        async def read(from_at: int, to_at: int) -> Tracks:
-            return await histories.tracks(self._store.history, vehicle_id, SIGNALS, from_at, to_at)
-
-        result = await apart(recomputed(ask, *span, now, await self._cars.rules(found)), read)
+        result = await self._recomputed(found, span, now)
         window, made_anew = result.window, result.sessions
         if window.from_at < raw_from:
             window = Window(raw_from, max(raw_from, window.to_at))
@@ -143,6 +132,19 @@ class Ledger:
         if kept != before:
             await self._store.sessions.replace_sessions(vehicle_id, *window, kept)
         return [each for each in kept if not each.is_open] != [each for each in before if not each.is_open]
+
+    async def _recomputed(self, found: VehicleSeries, span: Window, now: int) -> Recomputed:
+        """Recompute the sessions around a span; read as much history as that takes."""
+        rules = await self._cars.rules(found)
+        capacity = await histories.track(self._store.history, found.vehicle.id, CAPACITY, 0, EVER_AT, every=False)
+        wanted = first_read(*span)
+        while True:
+            tracks = await histories.tracks(self._store.history, found.vehicle.id, SIGNALS, *wanted)
+            tracks = {**tracks, CAPACITY: capacity}
+            result = await asyncio.to_thread(recompute, tracks, wanted, (span.from_at, span.to_at), now, rules)
+            if isinstance(result, Recomputed):
+                return result
+            wanted = result
 
     async def _raw_from(self, vehicle_id: str) -> int:
         """Since when all is there that sessions are worked out from: older history may have grown coarse."""
@@ -166,15 +168,16 @@ class Ledger:
         """Where the car was during the sessions that started in a window, and shortly before."""
         from_at, to_at = window.from_at - NEAR_MS, window.to_at + DAY_MS
         track = await histories.track(self._store.history, vehicle_id, _LOCATION, from_at, to_at, every=False)
-        return [_fix(each.at, str(each.value)) for each in track.samples()]
+        return sorted((_fix(piece) for piece in track.pieces if piece.value is not None), key=lambda fix: fix.at)
 
     def _made(
-        self, vehicle_id: str, own: Sequence[KeptSession], theirs: Sequence[Session], edits: Sequence[KeptEdit]
+        self, vehicle_id: str, own: Sequence[KeptSession], theirs: Sequence[Session], edits: Sequence[Edit]
     ) -> list[Record]:
         """The records of these sessions. Slow where they are many."""
-        every = told.as_one([msgspec.json.decode(each.body, type=Session) for each in own], theirs)
+        mine = [msgspec.json.decode(each.body, type=Session) for each in own]
+        every = all_joined(mine, closed(theirs, mine, self._clock.now()))
         shown = [self._prices.priced(self._prices.placed(each)) for each in every]
-        return edited(made.records(vehicle_id, shown), in_force(edits)).records
+        return edited(made.records(vehicle_id, shown), edits).records
 
     def _settle(self, vehicle_id: str, every: Sequence[Record], edits: Sequence[KeptEdit]) -> None:
         """Remember what the older records came to, up to a time at which nothing charged; with edits, of none."""
@@ -188,16 +191,13 @@ class Ledger:
             self._settled.clear()
         self._settled[vehicle_id] = settled
 
-    def _grown(self, found: VehicleSeries, every: Sequence[Record], settled_kwh: float) -> list[Entry]:
-        """The total, where it has grown; it never falls."""
+    def _counted(self, found: VehicleSeries, every: Sequence[Record], settled_kwh: float) -> list[Entry]:
+        """Return the total, where it changed. It is the sum of the records, so a correction takes back what it takes back."""
         known = derived_of(found.series, _TOTAL)
-        before_kwh = known.value if known is not None and isinstance(known.value, int | float) else 0.0
-        total_kwh = round(settled_kwh + made.total_kwh([each.session for each in every]), 2)
-        is_told = known is not None or not any(_has_energy(each) for each in every)
-        if not every or (is_told and total_kwh <= before_kwh):
+        if known is None and not any(_has_energy(each) for each in every):
             return []
-        value = bodies.parse(_TOTAL, {"value": total_kwh})
-        return self._told_anew(found, _TOTAL, value, max(each.session.ended_at for each in every))
+        value = bodies.parse(_TOTAL, {"value": round(settled_kwh + made.total_kwh([each.session for each in every]), 2)})
+        return self._told_anew(found, _TOTAL, value, max((each.session.ended_at for each in every), default=0))
 
     def _told_anew(self, found: VehicleSeries, signal: Signal, value: Value, at: int) -> list[Entry]:
         """The new derived value, later than the one it replaces: at one instant the greater would hold, not the newer."""
@@ -208,11 +208,9 @@ class Ledger:
         return [Reading(found.vehicle.id, signal, value, at, self._clock.now(), DERIVED, RULE)]
 
 
-def in_force(edits: Sequence[KeptEdit]) -> list[Edit]:
-    """What people changed and did not take back."""
-    decoded = {each.number: msgspec.json.decode(each.body, type=Edit | Undo) for each in edits}
-    undone = {each.number for each in decoded.values() if isinstance(each, Undo)}
-    return [each for number, each in decoded.items() if not isinstance(each, Undo) and number not in undone]
+def changes(edits: Sequence[KeptEdit]) -> dict[int, Change]:
+    """Return what people changed, by number."""
+    return {each.number: msgspec.json.decode(each.body, type=Change) for each in edits}
 
 
 def _body(closed: Sequence[Record]) -> Value:
@@ -221,6 +219,16 @@ def _body(closed: Sequence[Record]) -> Value:
         return bodies.parse(RECORDS, made.to_body(closed))
     except Violation:
         return bodies.parse(RECORDS, made.to_body([each for each in closed if _is_sound(each)]))
+
+
+def _is_reported(found: VehicleSeries, shown: Sequence[Record]) -> bool:
+    """Return whether what a source reports holds these records, and no more."""
+    state = reported_of(found.series, RECORDS)
+    told = [] if state is None or state.value is None else msgspec.json.decode(str(state.value), type=ChargeRecords).values
+    spans = sorted((each.startTime or "", each.endTime) for each in told if each.endTime is not None)
+    return spans == sorted(
+        (made.wire_instant(each.session.started_at), made.wire_instant(each.session.ended_at)) for each in shown
+    )
 
 
 def _has_energy(record: Record) -> bool:
@@ -236,9 +244,9 @@ def _is_sound(record: Record) -> bool:
     return True
 
 
-def _fix(at: int, text: str) -> Fix:
-    where = msgspec.json.decode(text, type=PreciseLocation)
-    return Fix(at, where.latitude, where.longitude)
+def _fix(piece: Piece) -> Fix:
+    where = msgspec.json.decode(str(piece.value), type=PreciseLocation)
+    return Fix(piece.observed_at, where.latitude, where.longitude, piece.last_seen_at)
 
 
 def _kept(vehicle_id: str, session: Session) -> KeptSession:

@@ -36,41 +36,36 @@ class Sample(NamedTuple):
 
 
 class Track(msgspec.Struct, frozen=True):
-    """One signal's pieces by time: those that begin within the time asked for and the one that held before."""
+    """One signal's pieces, of all its sources: those that begin within the time asked for and the ones that held before."""
 
     signal: Signal
     pieces: tuple[Piece, ...]
 
     def samples(self, from_at: int | None = None, to_at: int | None = None) -> list[Sample]:
-        """Every sighting of a value from `from_at` to `to_at`, both included; at one instant the greater value holds."""
-        found: dict[int, Sample] = {}
+        """Return every sighting of a value from `from_at` to `to_at`, both included, by time and then by source.
+
+        Of two values of one source at one instant the greater holds, as in the store (ADR 0003).
+        """
+        found: dict[tuple[int, str], Sample] = {}
         for piece in self.pieces:
             if piece.value is None:
                 continue
             for at in piece.instants():
                 sample = Sample(at, piece.value, piece.source)
-                if at not in found or _holds(sample, found[at]):
-                    found[at] = sample
-        ordered = sorted(found.values(), key=lambda sample: sample.at)
+                key = (at, piece.source)
+                if key not in found or _holds(sample, found[key]):
+                    found[key] = sample
+        ordered = [found[key] for key in sorted(found)]
         start = 0 if from_at is None else bisect_left(ordered, from_at, key=lambda sample: sample.at)
         end = len(ordered) if to_at is None else bisect_right(ordered, to_at, key=lambda sample: sample.at)
         return ordered[start:end]
-
-    def value_at(self, at: int, max_age_ms: int) -> Value | None:
-        """The newest value reported until `at`; None where it is older than `max_age_ms` or there was none since."""
-        newest: tuple[int, Value | None] | None = None
-        for piece in self.pieces:
-            seen = [instant for instant in piece.instants() if at - max_age_ms <= instant <= at]
-            if seen and (newest is None or (seen[-1], piece.value is not None) >= (newest[0], newest[1] is not None)):
-                newest = (seen[-1], piece.value)
-        return None if newest is None else newest[1]
 
 
 Tracks = Mapping[Signal, Track]
 
 
 def _holds(one: Sample, other: Sample) -> bool:
-    """Whether `one` holds where both were reported at the same instant: the greater does, as in the store (ADR 0003)."""
+    """Return whether `one` is the greater value."""
     if isinstance(one.value, str) or isinstance(other.value, str):
         return str(one.value) > str(other.value)
     return one.value > other.value

@@ -3,13 +3,16 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from chargeport.dialects.forms import number
+from chargeport.dialects.field_values import folded, number
 
 LOADED_ABOVE_A: Final = 0.5
-"""Below, a phase carries nothing but noise: sources 15.1."""
+"""Below, a phase carries nothing but noise."""
 
 ALIVE_ABOVE_V: Final = 50
 """Below, a phase is not connected: what is left is induced."""
+
+_LOWEST_SUPPLY_V: Final = 100  # of any country
+_ONE_KILOWATT_W: Final = 1_050  # with what two meters differ by
 
 
 def bare(value: Any) -> Any:
@@ -34,8 +37,18 @@ def amounts(known: Mapping[str, Any], fields: Iterable[str]) -> list[float]:
 
 
 def word(value: Any) -> str:
-    """A word in small letters; empty where there is none."""
-    return "" if value is None else str(bare(value)).strip().casefold()
+    """Return a word in its folded form; empty where there is none."""
+    return "" if value is None else folded(bare(value))
+
+
+def is_cut_to_zero(kilowatts: float, amps: float | None, volts: float | None) -> bool:
+    """Return whether a power of 0 kW is what was left of less than one, while a current flows.
+
+    A current that takes more than a kilowatt is an old one: then nothing flows.
+    """
+    if kilowatts != 0 or amps is None or amps <= LOADED_ABOVE_A:
+        return False
+    return amps * (volts if volts and volts > ALIVE_ABOVE_V else _LOWEST_SUPPLY_V) < _ONE_KILOWATT_W
 
 
 def loaded_phases(currents: Iterable[float]) -> int:

@@ -1,12 +1,27 @@
-"""BMW CarData: descriptors, from the stream or a container, and the charging history (sources 11.2)."""
+"""BMW CarData: descriptors, from the stream or a container, and the charging history."""
 
-from collections.abc import Mapping
+import re
 from typing import Any, Final
 
-from chargeport.dialects.amounts import amount, unit_of, word
+from chargeport.dialects.amounts import amount, is_cut_to_zero, unit_of, word
 from chargeport.dialects.bmw_form import HISTORY, SETTINGS, read, records, timers
-from chargeport.dialects.forms import flag
-from chargeport.dialects.table import Decoded, Gate, battery_range, capacity, combined, dialect, limit, row, value
+from chargeport.dialects.field_values import flag, folded, spelled, unknown_word
+from chargeport.dialects.statuses import full_or
+from chargeport.dialects.table import (
+    NOT_KNOWN,
+    Decoded,
+    Gate,
+    Known,
+    battery_range,
+    capacity,
+    combined,
+    dialect,
+    limit,
+    quantity,
+    row,
+    value,
+)
+from chargeport.signals.violation import Violation
 
 _E: Final = "vehicle.drivetrain.electricEngine.charging"
 _B: Final = "vehicle.powertrain.electric.battery"
@@ -17,132 +32,167 @@ _POSITIONS: Final = ("anyPosition", "frontLeft", "frontMiddle", "frontRight", "r
 _PLUGGED: Final = tuple(f"{_AT}.{position}.isPlugged" for position in _POSITIONS)
 _OPEN: Final = tuple(f"{_AT}.{position}.flap.isOpen" for position in _POSITIONS)
 
-_STATUS: Final = {
+_STATUS: Final = spelled({
     "initialization": "STARTING", "chargingactive": "CHARGING", "chargingpaused": "SUSPENDED_BY_CAR",
-    "chargingended": "STOPPED", "charging_error": "ERROR", "chargingerror": "ERROR", "nocharging": "NOT_CHARGING",
-}  # fmt: skip
-_HV_STATUS: Final = {
+    "chargingended": "STOPPED", "chargingerror": "ERROR", "nocharging": "NOT_CHARGING",
+})  # fmt: skip
+_HV_STATUS: Final = spelled({
     "charging": "CHARGING", "waiting_for_charging": "SCHEDULED", "finished_fully_charged": "FULLY_CHARGED",
     "finished_not_full": "STOPPED", "error": "ERROR", "not_charging": "NOT_CHARGING",
-}  # fmt: skip
+})  # fmt: skip
 _PLUG: Final = {"connected": True, "disconnected": False, "error": None}
 _LATCH: Final = {
     "CHARGING_CABLE_LOCKED": True, "CHARGING_CABLE_NOT_LOCKED": False, "CHARGING_CABLE_LOCKING_ERROR_DETECTED": None,
     "LOCKING_ERROR_DETECTED": None,
 }  # fmt: skip
-_FULL_PERCENT: Final = 100
 
-_STATE: Final = (f"{_E}.status", f"{_E}.hvStatus")
+_FIRST, _SECOND = f"{_E}.status", f"{_E}.hvStatus"
+_STATE: Final = (_FIRST, _SECOND)
 _PLUG_FIELDS: Final = (f"{_PORT}.status", f"{_E}.connectorStatus", f"{_PORT}.combinedStatus", f"{_PORT}.statusClearText")
 _SOC: Final = (f"{_M}.header", f"{_E}.level", f"{_B}.stateOfCharge.displayed")
 _TARGET: Final = f"{_B}.stateOfCharge.target"
+_DC_PORT, _METHOD = f"{_PORT}.dcStatus", f"{_E}.method"
+_POWER, _AMPS, _VOLTS = f"{_B}.charging.power", f"{_E}.acAmpere", f"{_E}.acVoltage"
 
 
-def _state(known: Mapping[str, Any]) -> str | None:
-    """What the two descriptors of the charging state say; the first, unless it only says that the car does not charge."""
-    found: str | None = None
-    for field, words in zip(_STATE, (_STATUS, _HV_STATUS), strict=True):
-        said = word(known.get(field))
-        if said and said not in words:
-            raise ValueError(f"{field}: {said[:40]!r} is none of the words known here: {', '.join(words)}")
-        if found in (None, "NOT_CHARGING"):
-            found = words.get(said, found)
-    return found
+def _state(known: Known) -> str | None:
+    """Return what the two descriptors of the charging state say.
+
+    The newer one decides whether the car charges. If it only says that the car does not, the other may say why.
+    """
+    fields, said = known.newest_first(_STATE), []
+    for field in fields:
+        words = _STATUS if field == _FIRST else _HV_STATUS
+        if word(known[field]) not in words:
+            raise unknown_word(word(known[field]), words, field)
+        said.append(words[word(known[field])])
+    is_tie = len({known.told_at(field) for field in fields}) == 1
+    if said[:1] == ["NOT_CHARGING"] and said[1:] and (is_tie or said[1] not in ("CHARGING", "STARTING")):
+        return said[1]
+    return said[0] if said else None
 
 
-def _is_plugged(known: Mapping[str, Any]) -> bool | None:
-    said = [_PLUG.get(word(known[field])) for field in _PLUG_FIELDS if field in known]
-    said += [flag(word(known[field])) for field in _PLUGGED if field in known]
-    told = [each for each in said if each is not None]
-    return any(told) if told else None
+def _plug(known: Known) -> tuple[bool, int] | None:
+    """Return whether a cable is in and since when that is known: the newest of all descriptors of a port decides.
+
+    Of the same instant, one that says so is enough: a car can have several ports.
+    """
+    told = [(known.told_at(field), _PLUG.get(word(known[field]))) for field in _PLUG_FIELDS if field in known]
+    told += [(known.told_at(field), flag(word(known[field]))) for field in _PLUGGED if field in known]
+    newest = max((at for at, plugged in told if plugged is not None), default=None)
+    return None if newest is None else (any(plugged for at, plugged in told if at == newest), newest)
 
 
-def status(known: Mapping[str, Any]) -> Decoded:
-    """Where in the course of charging the car is: the state, refined by the plug and by how full the battery is."""
-    found = _state(known)
-    if found == "NOT_CHARGING":
-        plugged = _is_plugged(known)
-        found = found if plugged is None else "CONNECTED" if plugged else "DISCONNECTED"
-    if found == "STOPPED" and word(known.get(f"{_E}.hvStatus")) != "finished_not_full":
-        soc = next((amount(known[field]) for field in _SOC if field in known), None)
-        full = amount(known[_TARGET]) if _TARGET in known else _FULL_PERCENT
-        found = "FULLY_CHARGED" if soc is not None and soc >= full else found
-    return None if found is None else value(found)
+def status(known: Known) -> Decoded:
+    """Return where in the course of charging the car is: the state, refined by the plug and by how full the battery is."""
+    found, plug = _state(known), _plug(known)
+    if plug is not None and not plug[0] and (found in (None, "NOT_CHARGING") or plug[1] > _state_at(known)):
+        return value("DISCONNECTED")
+    if found == "NOT_CHARGING" and plug is not None:
+        found = "CONNECTED"
+    if found is None:
+        return NOT_KNOWN
+    if word(known.get(_SECOND)) != folded("finished_not_full"):
+        soc = next((amount(known[field]) for field in known.newest_first(_SOC)), None)
+        found = full_or(found, soc, amount(known[_TARGET]) if _TARGET in known else None)
+    return value(found)
 
 
-def is_charging(known: Mapping[str, Any]) -> Decoded:
-    """Whether the battery receives energy; the row of the status tells a new word."""
-    first, second = (word(known.get(field)) for field in _STATE)
-    if first not in _STATUS and second not in _HV_STATUS:
+def _state_at(known: Known) -> int:
+    return max((known.told_at(field) for field in _STATE if field in known), default=0)
+
+
+def is_charging(known: Known) -> Decoded:
+    """Return whether the battery receives energy; the row of the status tells a new word."""
+    try:
+        found = _state(known)
+    except Violation:
         return None
-    return value(first == "chargingactive" if first in _STATUS and first != "nocharging" else second == "charging")
+    return NOT_KNOWN if found is None else value(found == "CHARGING")
 
 
-def is_plugged(known: Mapping[str, Any]) -> Decoded:
-    """Whether a cable is in, by any descriptor of a port."""
+def is_plugged(known: Known) -> Decoded:
+    """Return whether a cable is in, by any descriptor of a port."""
     for field in _PLUG_FIELDS:
         if field in known and word(known[field]) not in _PLUG:
-            raise ValueError(f"{field}: {word(known[field])[:40]!r} is none of the words known here: {', '.join(_PLUG)}")
-    found = _is_plugged(known)
-    return None if found is None else value(found)
+            raise unknown_word(word(known[field]), _PLUG, field)
+    found = _plug(known)
+    if found is None or _state_at(known) <= found[1]:
+        return NOT_KNOWN if found is None else value(found[0])
+    return value(True) if is_charging(known) == value(True) else NOT_KNOWN
 
 
-def is_open(known: Mapping[str, Any]) -> Decoded:
-    """Whether the door of any port is open."""
+def is_open(known: Known) -> Decoded:
+    """Return whether the door of any port is open."""
     return value(any(flag(word(known[field])) for field in _OPEN if field in known))
 
 
-def minutes(known: Mapping[str, Any]) -> Decoded:
-    """The time to the target, else to a full battery."""
-    field = next(each for each in (f"{_E}.timeRemaining", f"{_E}.timeToFullyCharged") if each in known)
-    return {"value": amount(known[field]), "unit": unit_of(known[field], "min")}
+def minutes(known: Known) -> Decoded:
+    """Return the time to the target, else to a full battery."""
+    field = known.best(f"{_E}.timeRemaining", f"{_E}.timeToFullyCharged")
+    return NOT_KNOWN if field is None else {"value": amount(known[field]), "unit": unit_of(known[field], "min")}
 
 
-def is_dc(known: Mapping[str, Any]) -> bool | None:
-    """Whether a DC plug is in: by the port, else by the method."""
-    port, method = word(known.get(f"{_PORT}.dcStatus")), word(known.get(f"{_E}.method"))
-    if port in ("connected", "disconnected") and not method.startswith("ac"):
-        return port == "connected"
-    return method.startswith("dc") if method.startswith(("ac", "dc")) else None
+def is_dc(known: Known) -> bool | None:
+    """Return whether a DC plug is in: by the port and by the method of charging, of which the newer one decides."""
+    for field in known.newest_first((_METHOD, _DC_PORT)):
+        found = word(known[field])
+        if field == _DC_PORT and found in ("connected", "disconnected"):
+            return found == "connected"
+        if field == _METHOD and found.startswith(("ac", "dc")):
+            return found.startswith("dc")
+    return None
 
 
-def fast(known: Mapping[str, Any]) -> Decoded:
-    """Whether a fast charger is connected."""
-    port = word(known.get(f"{_PORT}.dcStatus"))
-    if port and port not in _PLUG:
-        raise ValueError(f"{port[:40]!r} is none of the words known here: {', '.join(_PLUG)}")
+def fast(known: Known) -> Decoded:
+    """Return whether a fast charger is connected."""
+    if _DC_PORT in known and word(known[_DC_PORT]) not in _PLUG:
+        raise unknown_word(word(known[_DC_PORT]), _PLUG)
     found = is_dc(known)
-    return None if found is None else value(found)
+    return NOT_KNOWN if found is None else value(found)
 
 
-def fast_type(known: Mapping[str, Any]) -> Decoded:
-    """CCS, which is what all cars of the maker that are in CarData have in Europe and America."""
-    return value("CCS") if is_dc(known) else None
+def fast_type(known: Known) -> Decoded:
+    """Return CCS, which is what all cars of the maker that are in CarData have in Europe and America."""
+    found = is_dc(known)
+    return NOT_KNOWN if found is None else value("CCS") if found else None
 
 
 def connector(content: Any) -> Decoded:
-    """The inlet, which the maker tells only while an AC plug is in."""
+    """Return the inlet, which the maker tells only while an AC plug is in."""
     kind = word(content)
-    if not kind.startswith(("ac_", "dc", "nocharging")):
+    if not kind.startswith(("ac", "dc", "nocharging")):
         raise ValueError(f"{kind[:40]!r} is no method of charging known here")
-    found = {"ac_type1plug": "J1772", "ac_type2plug": "Type 2"}.get(kind)
-    return None if found is None else value(found)
+    found = {"actype1plug": "J1772", "actype2plug": "Type 2"}.get(kind)
+    return NOT_KNOWN if found is None else value(found)
+
+
+def power(known: Known) -> Decoded:
+    """Return the power; a whole number of kW that was cut to 0 is none beside a current."""
+    if _POWER not in known:
+        return NOT_KNOWN
+    found = amount(known[_POWER])
+    amps, volts = (amount(known[each]) if each in known else None for each in (_AMPS, _VOLTS))
+    is_cut = is_cut_to_zero(found, amps, volts) and is_charging(known) != value(False)
+    return None if is_cut else quantity(found, unit_of(known[_POWER], "W"))
 
 
 def target(content: Any) -> Decoded:
-    """The limit in force, in percent."""
-    return limit(amount(content)) if amount(content) else None
+    """Return the limit in force, in percent."""
+    return limit(amount(content))
 
 
-def distance(known: Mapping[str, Any]) -> Decoded:
-    """The electric range, as the instrument shows it where it does."""
-    field = next(each for each in _RANGES if each in known)
-    return battery_range(amount(known[field]), unit_of(known[field], "km"))
+def distance(known: Known) -> Decoded:
+    """Return the electric range, as the instrument shows it where it does."""
+    field = known.best(*_RANGES)
+    return NOT_KNOWN if field is None else battery_range(amount(known[field]), unit_of(known[field], "km"))
 
 
-def nominal(known: Mapping[str, Any]) -> Decoded:
-    """The capacity: the battery's size, else the most that it holds now."""
-    field = next(each for each in (f"{_M}.batterySizeMax", f"{_M}.maxEnergy") if each in known)
+def nominal(known: Known) -> Decoded:
+    """Return the capacity: the battery's size, else the most that it holds now."""
+    field = known.best(f"{_M}.batterySizeMax", f"{_M}.maxEnergy")
+    if field is None:
+        return NOT_KNOWN
     return capacity(amount(known[field]), "BMW CarData") | {"unit": unit_of(known[field], "kWh")}
 
 
@@ -155,17 +205,17 @@ BMW_CARDATA: Final = dialect(
     "bmw_cardata",
     combined(_STATE, "charge-ischarging", is_charging),
     combined(
-        (*_STATE, *_PLUG_FIELDS, *_PLUGGED, *_SOC, _TARGET), "charge-detailedchargingstatus", status, note="sources 11.2"
+        (*_STATE, *_PLUG_FIELDS, *_PLUGGED, *_SOC, _TARGET), "charge-detailedchargingstatus", status
     ),
-    combined((*_PLUG_FIELDS, *_PLUGGED), "charge-ischargingcableconnected", is_plugged),
+    combined((*_PLUG_FIELDS, *_PLUGGED, *_STATE), "charge-ischargingcableconnected", is_plugged),
     row(f"{_PORT}.lockedStatus", "charge-ischargingcablelatched", words=_LATCH),
     combined(_OPEN, "charge-ischargingportflapopen", is_open),
-    combined((f"{_PORT}.dcStatus", f"{_E}.method"), "charge-isfastchargerpresent", fast),
-    combined((f"{_PORT}.dcStatus", f"{_E}.method"), "charge-fastchargertype", fast_type),
-    row(f"{_E}.method", "charge-chargingconnectortype", decode=connector),
-    row(f"{_E}.acAmpere", "charge-amperage", "A", gate=Gate.LIVE),
-    row(f"{_E}.acVoltage", "charge-voltage", "V", gate=Gate.LIVE),
-    row(f"{_B}.charging.power", "charge-wattage", "W", gate=Gate.LIVE),
+    combined((_DC_PORT, _METHOD), "charge-isfastchargerpresent", fast),
+    combined((_DC_PORT, _METHOD), "charge-fastchargertype", fast_type),
+    row(_METHOD, "charge-chargingconnectortype", decode=connector),
+    row(_AMPS, "charge-amperage", "A", gate=Gate.LIVE),
+    row(_VOLTS, "charge-voltage", "V", gate=Gate.LIVE),
+    combined((_POWER, _AMPS), "charge-wattage", power, beside=(_VOLTS, *_STATE), gate=Gate.LIVE),
     row(f"{_B}.charging.acLimit.max", "charge-amperagemax", "A"),
     row(f"{_B}.charging.acLimit.selected", "charge-amperagerequested", "A", note="the user's choice"),
     row(_TARGET, "charge-chargelimits", decode=target),
@@ -211,5 +261,6 @@ BMW_CARDATA: Final = dialect(
             "vehicle.drivetrain.electricEngine.trip*", "vehicle.powertrain.tractionBattery.temperature*",
         }
     ),
+    ours=re.compile("charg|battery", re.IGNORECASE),
     read=read,
 )  # fmt: skip

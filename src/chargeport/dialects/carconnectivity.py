@@ -1,21 +1,26 @@
-"""CarConnectivity: its tree of attributes, as MQTT topics in plain text, as {val, upd, uni}, or whole (sources 4).
+"""CarConnectivity: its tree of attributes, as MQTT topics in plain text, as {val, upd, uni}, or whole.
 
 Plain text has no units; then those hold that the library uses unless a locale changes them: kW, km/h, km, kWh, A, %.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
 
 from chargeport.dialects.amounts import amount, bare, unit_of, word
+from chargeport.dialects.field_values import folded, spelled, unknown_word
 from chargeport.dialects.forms import at_ms, by_topic, items, vehicle_of
 from chargeport.dialects.instants import by_instant, minutes_until
 from chargeport.dialects.positions import halves
+from chargeport.dialects.statuses import full_or
 from chargeport.dialects.table import (
+    NOT_KNOWN,
     Decoded,
     Dialect,
     Gate,
+    Known,
     Row,
     Unreadable,
     battery_range,
@@ -33,50 +38,73 @@ _PLUG: Final = "charging/connector/connection_state"
 _SUPPLY: Final = "charging/connector/external_power"
 _POWER: Final = "charging/power"
 _REACHED: Final = "charging/estimated_date_reached"
-_NO_SUPPLY: Final = "no supply"  # the library's "unavailable", which is a value here: anywhere else it means that there is none
+_NO_SUPPLY: Final = "nosupply"  # the library's "unavailable", which is a value here: anywhere else it means that there is none
+_READY: Final = folded("ready_for_charging")
 _WORDS: Final = {
     "charging": "CHARGING",
     "conservation": "CONSERVING",
     "discharging": "DISCHARGING",
     "error": "ERROR",
     "off": "NOT_CHARGING",  # refined by the plug
-    "ready_for_charging": "CONNECTED",
+    _READY: "CONNECTED",
 }
-# What the library writes for "I do not know": it says nothing.
-_NOTHING: Final = {
-    "invalid": None, "unsupported": None, "unknown charging state": None, "unknown charge type": None,
-    "unknown unlock plug state": None, "unknown lock state": None, "unknown external power": None,
-}  # fmt: skip
+# What the library writes for "I do not know".
+_UNKNOWN: Final = (
+    "invalid", "unsupported", "unknown charging state", "unknown charge type", "unknown unlock plug state",
+    "unknown lock state", "unknown external power",
+)  # fmt: skip
+_NOTHING: Final = spelled(dict.fromkeys(_UNKNOWN, NOT_KNOWN))
+_DRIVES: Final = ("primary", "secondary")
+_TARGET: Final = "charging/settings/target_level"
 
 
 def _is_nothing(content: Any) -> bool:
     return word(content) in _NOTHING
 
 
-def status(known: Mapping[str, Any]) -> Decoded:
-    """The state, refined by the plug and by the supply."""
-    state, plug = word(known.get(_STATE)), word(known.get(_PLUG))
-    if not state or state in _NOTHING:
-        return None
+def _state(known: Known) -> str | None:
+    """Return the state; None where it is not known, or older than that the cable is out."""
+    if word(known.get(_PLUG)) == "disconnected" and known.told_at(_PLUG) > known.told_at(_STATE):
+        return "off"
+    found = word(known.get(_STATE))
+    return None if not found or found in _NOTHING else found
+
+
+def status(known: Known) -> Decoded:
+    """Return the state, refined by the plug, by the supply, and by whether the battery has reached its target."""
+    state, plug = _state(known), word(known.get(_PLUG))
+    if state is None:
+        return NOT_KNOWN
     if state not in _WORDS:
-        raise ValueError(f"{state[:40]!r} is none of the states known here: {', '.join(_WORDS)}")
-    if state == "off":
-        return value({"connected": "CONNECTED", "disconnected": "DISCONNECTED"}.get(plug, "NOT_CHARGING"))
-    if state == "ready_for_charging" and word(known.get(_SUPPLY)) == _NO_SUPPLY:
+        raise unknown_word(state, _WORDS)
+    if state == _READY and word(known.get(_SUPPLY)) == _NO_SUPPLY:
         return value("NO_POWER")
-    return value(_WORDS[state])
+    found = _WORDS[state]
+    if state == "off":
+        found = {"connected": "CONNECTED", "disconnected": "DISCONNECTED"}.get(plug, found)
+    if found != "CONNECTED":
+        return value(found)
+    return value(full_or(found, _charge(known), amount(known[_TARGET]) if _TARGET in known else None))
 
 
-def is_charging(known: Mapping[str, Any]) -> Decoded:
-    """Whether the battery receives energy: keeping it at its limit counts only while power flows."""
-    state = word(known.get(_STATE))
+def _charge(known: Known) -> float | None:
+    """Return how full the battery is, by the electric drive."""
+    level = next((f"drives/{each}/level" for each in _DRIVES if word(known.get(f"drives/{each}/type")) == "electric"), "")
+    return amount(known[level]) if level in known else None
+
+
+def is_charging(known: Known) -> Decoded:
+    """Return whether the battery receives energy: keeping it at its limit counts only while power flows."""
+    state = _state(known)
+    if state is None:
+        return NOT_KNOWN
     if state not in _WORDS:
         return None  # the row of the status tells a new word
     return value(state == "charging" or (state == "conservation" and _POWER in known and amount(known[_POWER]) > 0))
 
 
 def target(content: Any) -> Decoded:
-    """The limit in force, in percent."""
+    """Return the limit in force, in percent."""
     return limit(amount(content))
 
 
@@ -85,19 +113,21 @@ def _drive(name: str) -> tuple[Row, ...]:
     kind, level, reach = (f"drives/{name}/{each}" for each in ("type", "level", "range"))
     total, available = (f"drives/{name}/battery/{each}_capacity" for each in ("total", "available"))
 
-    def is_electric(known: Mapping[str, Any]) -> bool:
+    def is_electric(known: Known) -> bool:
         return word(known.get(kind)) == "electric"
 
-    def charge(known: Mapping[str, Any]) -> Decoded:
-        return {"value": amount(known[level]), "unit": "%"} if level in known and is_electric(known) else None
+    def charge(known: Known) -> Decoded:
+        return {"value": amount(known[level]), "unit": "%"} if level in known and is_electric(known) else NOT_KNOWN
 
-    def distance(known: Mapping[str, Any]) -> Decoded:
+    def distance(known: Known) -> Decoded:
         if reach not in known or not is_electric(known):
-            return None
+            return NOT_KNOWN
         return battery_range(amount(known[reach]), unit_of(known[reach], "km"))
 
-    def nominal(known: Mapping[str, Any]) -> Decoded:
-        field = total if total in known else available
+    def nominal(known: Known) -> Decoded:
+        field = known.best(total, available)
+        if field is None:
+            return NOT_KNOWN
         return capacity(amount(known[field]), "CarConnectivity") | {"unit": unit_of(known[field], "kWh")}
 
     return (
@@ -161,8 +191,11 @@ def _leaf(content: Any) -> Any:
 
 CARCONNECTIVITY: Final = dialect(
     "carconnectivity",
-    combined((_STATE, _POWER), "charge-ischarging", is_charging),
-    combined((_STATE, _PLUG, _SUPPLY), "charge-detailedchargingstatus", status, note="sources 4.2"),
+    combined((_STATE, _PLUG, _POWER), "charge-ischarging", is_charging),
+    combined(
+        (_STATE, _PLUG, _SUPPLY, _TARGET, *(f"drives/{each}/{field}" for each in _DRIVES for field in ("level", "type"))),
+        "charge-detailedchargingstatus", status,
+    ),
     row(_PLUG, "charge-ischargingcableconnected", words={"connected": True, "disconnected": False} | _NOTHING),
     row(
         "charging/connector/lock_state",
@@ -173,11 +206,10 @@ CARCONNECTIVITY: Final = dialect(
     row(_POWER, "charge-wattage", "kW", gate=Gate.LIVE),
     row("charging/rate", "charge-chargerate", "km/h", gate=Gate.LIVE),
     row(_REACHED, "charge-timetocomplete", "min", gate=Gate.CHARGING, note="an instant, read as the time until then"),
-    row("charging/settings/target_level", "charge-chargelimits", decode=target),
+    row(_TARGET, "charge-chargelimits", decode=target),
     row("charging/settings/maximum_current", "charge-amperagemax", "A"),
     halves("position/latitude", "position/longitude"),
-    *_drive("primary"),
-    *_drive("secondary"),
+    *(row for name in _DRIVES for row in _drive(name)),
     topics=("carconnectivity/0/garage/{vehicle}/{field...}",),
     ignored=frozenset(
         {
@@ -198,5 +230,6 @@ CARCONNECTIVITY: Final = dialect(
             "drives/total_range*", "drives/primary/*", "drives/secondary/*",
         }
     ),
+    ours=re.compile("^(charging|drives)/"),
     read=read,
 )  # fmt: skip

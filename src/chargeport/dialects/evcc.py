@@ -1,108 +1,122 @@
-"""evcc: what a wallbox controller says of its loadpoints and of the cars that it knows (sources 7).
+"""evcc: what a wallbox controller says of its loadpoints and of the cars that it knows.
 
 A car is named by the place where evcc has it: `loadpoints/1` is whatever charges at the first loadpoint, in MQTT and in
 /api/state alike; what evcc knows of a car itself goes by its name in evcc, and a session by the title that it bears. The place
-is kept because the last word of a session, that the cable is out, is said of the place when the car's name is gone already.
+is kept because the last message of a session, that the cable is out, is of the place when the car's name is gone already.
 """
 
-from collections.abc import Mapping
+import re
 from typing import Any, Final
 
 from chargeport.dialects.amounts import alive_mean, amount, amounts
 from chargeport.dialects.evcc_form import CURRENTS, SESSIONS, VOLTAGES, read, records, timers
-from chargeport.dialects.forms import flag
-from chargeport.dialects.table import Decoded, Gate, battery_range, capacity, combined, dialect, limit, quantity, row, value
+from chargeport.dialects.field_values import flag, folded
+from chargeport.dialects.statuses import full_or
+from chargeport.dialects.table import (
+    NOT_KNOWN,
+    Decoded,
+    Gate,
+    Known,
+    battery_range,
+    capacity,
+    combined,
+    dialect,
+    limit,
+    quantity,
+    row,
+    value,
+)
 
+_WAITS: Final = "chargerStatusReason"  # why the station, not the car, does not charge: it wants a card, or a new plug
 _STATUS: Final = (
-    "charging", "connected", "enabled", "vehicleSoc", "effectiveLimitSoc", "planActive", "effectivePlanTime",
+    "charging", "connected", "enabled", _WAITS, "vehicleSoc", "effectiveLimitSoc", "planActive", "effectivePlanTime",
 )  # fmt: skip
 _NANOSECONDS_ABOVE: Final = 100_000_000  # three years in seconds: releases before 0.130 wrote nanoseconds
 
 
-def status(known: Mapping[str, Any]) -> Decoded:
-    """Where in the course of charging the car is: evcc has no word for it."""
+def status(known: Known) -> Decoded:
+    """Return where in the course of charging the car is: evcc has no word for it, but one for what the station waits for."""
     if "connected" not in known:
-        return None
+        return NOT_KNOWN
     if not flag(known["connected"]):
         return value("DISCONNECTED")
     if "charging" in known and flag(known["charging"]):
         return value("CHARGING")
+    return value("SUSPENDED_BY_STATION" if _WAITS in known and folded(known[_WAITS]) else _pause(known))
+
+
+def _pause(known: Known) -> str:
+    """Return why a car that is connected does not charge, where the station waits for nothing."""
     if "charging" not in known or "enabled" not in known:
-        return value("CONNECTED")
+        return "CONNECTED"
     if flag(known["enabled"]):
-        target = amount(known.get("effectiveLimitSoc", 0)) or 100
-        full = "vehicleSoc" in known and amount(known["vehicleSoc"]) >= target
-        return value("FULLY_CHARGED" if full else "SUSPENDED_BY_CAR")
+        soc, target = (amount(known[each]) if each in known else None for each in ("vehicleSoc", "effectiveLimitSoc"))
+        return full_or("SUSPENDED_BY_CAR", soc, target)
     waits = "effectivePlanTime" in known and not flag(known.get("planActive", False))
-    return value("SCHEDULED" if waits else "SUSPENDED_BY_STATION")
+    return "SCHEDULED" if waits else "SUSPENDED_BY_STATION"
 
 
-def active_limit(known: Mapping[str, Any]) -> Decoded:
-    """The lower of evcc's limit and the car's own; 0 is none."""
-    ours = known.get("effectiveLimitSoc", known.get("limitSoc"))
-    found = [
-        percent for percent in (amount(each) for each in (ours, known.get("vehicleLimitSoc")) if each is not None) if percent
-    ]
-    return limit(min(found)) if found else None
+def active_limit(known: Known) -> Decoded:
+    """Return the lower of evcc's limit and the car's own; 0 is none."""
+    ours = known.best("effectiveLimitSoc", "limitSoc")
+    found = [amount(known[each]) for each in (ours, "vehicleLimitSoc") if each is not None and each in known]
+    return limit(min((percent for percent in found if percent), default=0))
 
 
-def most_of_phases(known: Mapping[str, Any]) -> Decoded:
-    """The current of the phase that carries most."""
-    return quantity(max(amounts(known, CURRENTS)), "A")
+def most_of_phases(known: Known) -> Decoded:
+    """Return the current of the phase that carries most."""
+    currents = amounts(known, CURRENTS)
+    return quantity(max(currents), "A") if currents else NOT_KNOWN
 
 
-def phase_voltage(known: Mapping[str, Any]) -> Decoded:
-    """The mean of the phases that are connected."""
+def phase_voltage(known: Known) -> Decoded:
+    """Return the mean of the phases that are connected."""
     mean = alive_mean(amounts(known, VOLTAGES))
     return None if mean is None else quantity(mean, "V")
 
 
 def power(watts: Any) -> Decoded:
-    """Power to the car; what flows back is no delivery to it, and a meter's offset is nothing."""
+    """Return the power to the car; what flows back is no delivery to it, and a meter's offset is nothing."""
     return quantity(max(amount(watts), 0), "W")
 
 
-def current_max(known: Mapping[str, Any]) -> Decoded:
-    """The current that is allowed now, else what is set."""
-    return quantity(amount(known.get("effectiveMaxCurrent", known.get("maxCurrent"))), "A")
+def current_max(known: Known) -> Decoded:
+    """Return the current that is allowed now, else what is set."""
+    field = known.best("effectiveMaxCurrent", "maxCurrent")
+    return NOT_KNOWN if field is None else quantity(amount(known[field]), "A")
 
 
-def unless_zero(unit: str) -> Any:
-    """A decoder of a number of which evcc writes 0 where it does not know it."""
-
-    def decoded(content: Any) -> Decoded:
-        found = amount(content)
-        return quantity(found, unit) if found else None
-
-    return decoded
+def charge(percent: Any) -> Decoded:
+    """Return how full the battery is; 0 is written while it is not known."""
+    return quantity(found, "%") if (found := amount(percent)) else NOT_KNOWN
 
 
 def phases(content: Any) -> Decoded:
-    """The phases in use; 0 is automatic."""
-    return value(amount(content)) if amount(content) else None
+    """Return the phases in use; 0 is automatic."""
+    return value(found) if (found := amount(content)) else None
 
 
 def remaining(content: Any) -> Decoded:
-    """Time to the limit; 0 is written while it is not known."""
+    """Return the time to the limit; 0 is written while there is none."""
     found = amount(content)
     return quantity(found / 1e9 if found > _NANOSECONDS_ABOVE else found, "s") if found else None
 
 
 def range_km(content: Any) -> Decoded:
-    """The range; 0 is written while it is not known."""
-    return battery_range(amount(content), "km") if amount(content) else None
+    """Return the range; 0 is written while it is not known."""
+    return battery_range(found, "km") if (found := amount(content)) else NOT_KNOWN
 
 
 def capacity_kwh(content: Any) -> Decoded:
-    """The capacity that the user has configured."""
-    return capacity(amount(content), "evcc") if amount(content) else None
+    """Return the capacity that the user has configured."""
+    return capacity(found, "evcc") if (found := amount(content)) else NOT_KNOWN
 
 
 EVCC: Final = dialect(
     "evcc",
     row("charging", "charge-ischarging"),
     row("connected", "charge-ischargingcableconnected"),
-    combined(_STATUS, "charge-detailedchargingstatus", status, note="sources 7"),
+    combined(_STATUS, "charge-detailedchargingstatus", status),
     row("chargePower", "charge-wattage", decode=power, gate=Gate.LIVE),
     combined(CURRENTS, "charge-amperage", most_of_phases, gate=Gate.LIVE),
     combined(VOLTAGES, "charge-voltage", phase_voltage, gate=Gate.LIVE),
@@ -112,7 +126,7 @@ EVCC: Final = dialect(
     row("phasesActive", "charge-chargerphases", decode=phases),
     row("chargedEnergy", "charge-energyadded", "Wh", note="grid side, since the cable was plugged in"),
     row("chargeRemainingDuration", "charge-timetocomplete", decode=remaining, gate=Gate.CHARGING),
-    row("vehicleSoc", "tractionbattery-stateofcharge", decode=unless_zero("%")),
+    row("vehicleSoc", "tractionbattery-stateofcharge", decode=charge),
     row("vehicleRange", "tractionbattery-range", decode=range_km),
     row("vehicle/capacity", "tractionbattery-nominalcapacity", decode=capacity_kwh),
     row("vehicle/repeatingPlans", "charge-chargetimers", decode=timers),
@@ -149,5 +163,7 @@ EVCC: Final = dialect(
             "vehicle/set", "phases/set", "vehicle/limitSoc/set", "vehicle/minSoc/set",
         }
     ),
+    # What a loadpoint or a car measures, and what decides on it, begins so in all releases so far.
+    ours=re.compile(r"^(vehicle/)?(charg|connected|enabled|phases|offered|effective|soc|range|capacity)|^vehicle(?!/)"),
     read=read,
 )  # fmt: skip

@@ -7,7 +7,7 @@ import msgspec
 
 from chargeport.dialects.amounts import amount
 from chargeport.dialects.forms import at_ms, by_topic, items, message, vehicle_of
-from chargeport.dialects.table import Decoded, Dialect, Unreadable
+from chargeport.dialects.table import NOT_KNOWN, Decoded, Dialect, Unreadable
 from chargeport.dialects.topics import TopicPattern
 from chargeport.signals.documents import MAX_ENTRIES
 from chargeport.sources.base import Delivery, RawMessage
@@ -76,7 +76,8 @@ def _phases(fields: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in fields.items():
         if name in ("chargeCurrents", "chargeVoltages") and isinstance(value, list):
-            found.update({f"{name}/l{index}": each for index, each in enumerate(value, 1)})
+            phases = [*value, *[None] * 3][:3]  # those that a shorter list leaves out have nothing to say any more
+            found.update({f"{name}/l{index}": each for index, each in enumerate(phases, 1)})
         elif value != "" and not (isinstance(value, str) and value.startswith(_NO_TIME)):
             found[name] = value
         else:
@@ -157,7 +158,7 @@ def _record(session: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def timers(plans: Any) -> Decoded:
     """Weekly plans as departure timers, in the car's local time. Over MQTT only their number comes in one piece."""
     if not isinstance(plans, list):
-        return None
+        return NOT_KNOWN
     departures = [
         {"time": f"{plan['time']}:00", "days": [_WEEKDAYS[day] for day in plan["weekdays"]]}
         for plan in plans

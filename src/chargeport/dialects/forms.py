@@ -1,12 +1,12 @@
 """The forms in which deliveries come, as far as several dialects share them: JSON, lines of it, topics, single values."""
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from chargeport.dialects.field_values import MEASURED, flag, number
 from chargeport.dialects.table import Dialect, Unreadable
 from chargeport.dialects.topics import TopicPattern
 from chargeport.signals.documents import instant
@@ -17,8 +17,6 @@ MAX_NAME: Final = 128  # of a vehicle, as everywhere
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECONDS_BELOW: Final = 100_000_000_000  # in milliseconds that is 1973, in seconds the year 5138: no instant is both
-_FLAGS: Final = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
-_MEASURED: Final = ({"value"}, {"value", "unit"})
 
 
 def json_value(payload: bytes) -> Any:
@@ -76,32 +74,11 @@ def flattened(content: Mapping[str, Any], separator: str) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     for name, member in content.items():
-        if isinstance(member, dict) and member.keys() not in _MEASURED:
+        if isinstance(member, dict) and member.keys() not in MEASURED:
             inner = flattened(member, separator)
             found.update({f"{name}{separator}{each}": value for each, value in inner.items()})
         else:
             found[name] = member
-    return found
-
-
-def number(value: Any) -> float:
-    """A finite number, also one that was written as text. Raises ValueError or TypeError."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise TypeError(f"{value!r:.40} is no number")
-    try:
-        found = float(value)
-    except ValueError:
-        raise ValueError(f"{value!r:.40} is no number") from None
-    if not math.isfinite(found):
-        raise ValueError(f"{value!r:.40} is no number to work with")
-    return found
-
-
-def flag(value: Any) -> bool:
-    """A flag, also one written as yes or no, true or false, on or off, 1 or 0. Raises ValueError."""
-    found = value if isinstance(value, bool) else _FLAGS.get(str(value).strip().casefold())
-    if found is None:
-        raise ValueError(f"{value!r:.40} is neither true nor false")
     return found
 
 

@@ -1,4 +1,4 @@
-"""The generic form, for anybody's script: signals by their codes (sources 12).
+"""The generic form, for anybody's script: signals by their codes .
 
 `chargeport/{vehicle}/voltage` or `…/charge-voltage`, with a value, a value and its unit, or a whole body; or
 `chargeport/{vehicle}` with an object of such signals. Over HTTP the same objects, also as {vehicle, time, signals}.
@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from chargeport.dialects.forms import at_ms, by_topic, items, message, vehicle_of
-from chargeport.dialects.plain import signal_row
+from chargeport.dialects.plain import beside_currents, signal_row
 from chargeport.dialects.table import Dialect, Unreadable, dialect
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.sources.base import Delivery, RawMessage
@@ -61,7 +61,7 @@ def _in_codes(said: RawMessage) -> RawMessage:
 
 GENERIC: Final = dialect(
     "generic",
-    *(signal_row(signal.code, signal.code) for signal in CATALOGUE),
+    *beside_currents([signal_row(signal.code, signal.code) for signal in CATALOGUE]),
     topics=("chargeport/{vehicle}", "chargeport/{vehicle}/{field}"),
     read=read,
 )

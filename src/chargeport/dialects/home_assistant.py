@@ -1,18 +1,22 @@
-"""Home Assistant: entities of a car's integration, known by how their ids end (sources 6).
+"""Home Assistant: entities of a car's integration, known by how their ids end.
 
 `sensor.model_3_charger_power` is the charger power of the car `model_3`. Presets are here for the integrations of Tesla, Volvo
 and Hyundai/Kia; any other entity gets a row of the user's own, under its whole id. A number counts only with its unit.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
-from chargeport.dialects.amounts import amount, word
+from chargeport.dialects.amounts import LOADED_ABOVE_A, amount, is_cut_to_zero, word
+from chargeport.dialects.field_values import flag
 from chargeport.dialects.home_assistant_form import UNIT_OF, measured_in, read
+from chargeport.dialects.home_assistant_rows import each_of, measure, measured
 from chargeport.dialects.table import (
+    DC_ABOVE_W,
+    NOT_KNOWN,
     Decoded,
-    Decoder,
     Gate,
+    Known,
     Row,
     battery_range,
     capacity,
@@ -23,61 +27,98 @@ from chargeport.dialects.table import (
     row,
     value,
 )
+from chargeport.dialects.tesla_words import (
+    CABLE,
+    FAST_TYPE,
+    LATCH,
+    NO_SUPPLY_V,
+    PLUGGED,
+    STATUS,
+    fast_present,
+    is_charging,
+    is_fast,
+)
+from chargeport.dialects.volvo import CHARGE, VOLVO
+from chargeport.signals.definition import Dimension
 
-_TESLA: Final = {
-    "starting": "STARTING", "charging": "CHARGING", "stopped": "STOPPED", "complete": "FULLY_CHARGED",
-    "disconnected": "DISCONNECTED", "no_power": "NO_POWER", "nopower": "NO_POWER",
-}  # fmt: skip
-_VOLVO: Final = {
-    "charging": "CHARGING", "discharging": "DISCHARGING", "done": "FULLY_CHARGED", "error": "ERROR", "scheduled": "SCHEDULED",
-    "idle": "NOT_CHARGING",
-}  # fmt: skip
-_VOLVO_POWER: Final = {
-    "no_power_available": "NO_POWER", "power_available_but_not_activated": "CONNECTED", "initialization": "STARTING",
-    "providing_power": None, "fault": "ERROR",
-}  # fmt: skip
-_VOLVO_PLUG: Final = {"connected": True, "disconnected": False, "fault": None}
-
-_STATUS: Final = "sensor.charging_status"
-_SUPPLY: Final = "sensor.charging_power_status"
-_PLUG: Final = "sensor.charging_connection_status"
 _AC: Final = "number.ac_charging_limit"
 _DC: Final = "number.dc_charging_limit"
 
-Body = Callable[[float, str], dict[str, Any]]
+_TESLA_STATES: Final = ("sensor.charging", "sensor.charging_state")
+_CABLES: Final = ("binary_sensor.charge_cable", "binary_sensor.conn_charge_cable")
+_CABLE_TYPES: Final = ("sensor.charge_cable", "sensor.charging_cable_type")
+_POWERS: Final = ("sensor.charger_power", "sensor.charging_power", "sensor.ev_charging_power")
+_CURRENTS: Final = ("sensor.charger_current", "sensor.charger_actual_current")
+_VOLTS: Final = "sensor.charger_voltage"
+_PRESENT: Final = "binary_sensor.fast_charger_present"
+_KIND: Final = "sensor.fast_charger_type"
 
 
-def measured(fields: tuple[str, ...], code: str, body: Body = quantity, gate: Gate = Gate.ALWAYS) -> tuple[Row, ...]:
-    """Rows of a number that has its unit with it, or beside it: each change of an entity brings only what changed."""
-
-    def of(field: str) -> Row:
-        def combine(known: Mapping[str, Any]) -> Decoded:
-            if field not in known:
-                return None
-            return body(amount(known[field]), measured_in(known, field))
-
-        return combined((field, field + UNIT_OF), code, combine, gate=gate)
-
-    return tuple(of(field) for field in fields)
+def _largest(known: Known, fields: tuple[str, ...], dimension: Dimension) -> float | None:
+    found = [each for field in fields if (each := measure(known, field, dimension)) is not None]
+    return max(found, default=None)
 
 
-def each_of(fields: tuple[str, ...], code: str, **more: Any) -> tuple[Row, ...]:
-    """A row for each of these fields."""
-    return tuple(row(field, code, **more) for field in fields)
+def _is_dc(known: Known) -> bool | None:
+    """Return whether the car charges with DC: by the fast charger, else by the power; None where neither tells."""
+    found = is_fast(known, _PRESENT, _KIND)
+    watts = _largest(known, _POWERS, Dimension.POWER)
+    return True if found is None and watts is not None and watts > DC_ABOVE_W else found
 
 
-def charging_among(words: Mapping[str, str]) -> Decoder:
-    """A decoder of a state that is one of these words; the row of the status tells of a new one."""
+def power(known: Known, field: str) -> Decoded:
+    """Return the power; a whole number of kW that was cut to 0 is none beside a current."""
+    if field not in known:
+        return NOT_KNOWN
+    found, amps = amount(known[field]), _largest(known, _CURRENTS, Dimension.CURRENT)
+    is_cut = is_cut_to_zero(found, amps, measure(known, _VOLTS, Dimension.VOLTAGE)) and _tesla_charges(known) is not False
+    return None if is_cut else quantity(found, measured_in(known, field))
 
-    def decoded(content: Any) -> Decoded:
-        return value(word(content) == "charging") if word(content) in words else None
 
-    return decoded
+def current(known: Known, field: str) -> Decoded:
+    """Return the current of the line: with DC, and beside a power that needs more, the charger on board reads 0."""
+    if field not in known:
+        return NOT_KNOWN
+    found, watts = amount(known[field]), _largest(known, _POWERS, Dimension.POWER) or 0
+    is_none = _is_dc(known) or (found <= LOADED_ABOVE_A and watts >= 1000)  # noqa: PLR2004  (a kW)
+    return None if is_none and _tesla_charges(known) is not False else quantity(found, measured_in(known, field))
 
 
-def one_limit(percent: float, unit: str) -> dict[str, Any]:
-    """The limit in force, in its unit."""
-    return limit(percent) | {"unit": unit}
+def voltage(known: Known, field: str) -> Decoded:
+    """Return the voltage of the supply; with DC, and with nothing connected, the charger on board reads noise."""
+    if field not in known:
+        return NOT_KNOWN
+    found = amount(known[field])
+    return None if _is_dc(known) or found < NO_SUPPLY_V else quantity(found, measured_in(known, field))
+
+
+def _tesla_charges(known: Known) -> bool | None:
+    states = known.newest_first(_TESLA_STATES)
+    found = is_charging(known[states[0]]) if states else None
+    return found["value"] if isinstance(found, dict) else None
+
+
+def _live(fields: tuple[str, ...], code: str, of: Callable[[Known, str], Decoded]) -> tuple[Row, ...]:
+    """Return a row for each of these fields of the charger, read beside the others of it."""
+    charger = tuple(each for field in (*_POWERS, *_CURRENTS) for each in (field, field + UNIT_OF))
+    beside = (*_TESLA_STATES, _VOLTS, _VOLTS + UNIT_OF)
+
+    def reading(field: str) -> Row:
+        own = tuple(dict.fromkeys((field, field + UNIT_OF, *charger, _PRESENT, _KIND)))
+        return combined(own, code, lambda known: of(known, field), beside=beside, gate=Gate.LIVE)
+
+    return tuple(map(reading, fields))
+
+
+def tesla_cable(known: Known) -> Decoded:
+    """Return whether a cable is in, by the sensor, the kind of cable and the charge state: the newest one decides."""
+    for field in known.newest_first((*_CABLES, *_CABLE_TYPES, *_TESLA_STATES)):
+        if field in _CABLES:
+            return value(flag(known[field]))
+        found = (CABLE if field in _CABLE_TYPES else PLUGGED).get(word(known[field]))
+        if isinstance(found, bool):
+            return value(found)
+    return NOT_KNOWN
 
 
 def nominal(size: float, unit: str) -> dict[str, Any]:
@@ -85,23 +126,7 @@ def nominal(size: float, unit: str) -> dict[str, Any]:
     return capacity(size, "Home Assistant") | {"unit": unit}
 
 
-def volvo_status(known: Mapping[str, Any]) -> Decoded:
-    """Volvo's status; where it is idle, the supply and the plug tell more."""
-    said = word(known.get(_STATUS))
-    if not said:
-        return None
-    if said not in _VOLVO:
-        raise ValueError(f"{said[:40]!r} is none of the words known here: {', '.join(_VOLVO)}")
-    if said != "idle":
-        return value(_VOLVO[said])
-    plugged = _VOLVO_PLUG.get(word(known.get(_PLUG)))
-    if plugged is False:
-        return value("DISCONNECTED")
-    supply = _VOLVO_POWER.get(word(known.get(_SUPPLY)))
-    return value(supply or ("CONNECTED" if plugged else "NOT_CHARGING"))
-
-
-def limits_by_type(known: Mapping[str, Any]) -> Decoded:
+def limits_by_type(known: Known) -> Decoded:
     """The limits for AC and DC (Hyundai/Kia); which one is in force hangs on the plug, so none is said to be."""
     values = [
         {"type": "CHARGING_TYPE", "condition": {"chargingType": kind}, "limit": amount(known[field])}
@@ -111,22 +136,18 @@ def limits_by_type(known: Mapping[str, Any]) -> Decoded:
     return {"values": values, "unit": "percent"}
 
 
-_CHARGING_STATES: Final = ("sensor.charging", "sensor.charging_state")
-_LIVE: Final = Gate.LIVE
-
-HOME_ASSISTANT: Final = dialect(
-    "home_assistant",
+_ROWS: Final = (
     # Tesla: Tesla Fleet, Teslemetry, Tessie.
-    *each_of(_CHARGING_STATES, "charge-detailedchargingstatus", words=_TESLA),
-    *each_of(_CHARGING_STATES, "charge-ischarging", decode=charging_among(_TESLA)),
-    *measured(("sensor.charger_power", "sensor.charging_power", "sensor.ev_charging_power"), "charge-wattage", gate=_LIVE),
-    *measured(("sensor.charger_current", "sensor.charger_actual_current"), "charge-amperage", gate=_LIVE),
-    *measured(("sensor.charger_voltage",), "charge-voltage", gate=_LIVE),
-    *measured(("sensor.charge_rate", "sensor.charging_rate"), "charge-chargerate", gate=_LIVE),
+    *each_of(_TESLA_STATES, "charge-detailedchargingstatus", words=STATUS),
+    *each_of(_TESLA_STATES, "charge-ischarging", decode=is_charging),
+    *_live(_POWERS, "charge-wattage", power),
+    *_live(_CURRENTS, "charge-amperage", current),
+    *_live((_VOLTS,), "charge-voltage", voltage),
+    *measured(("sensor.charge_rate", "sensor.charging_rate"), "charge-chargerate", gate=Gate.LIVE),
     *measured(("sensor.charge_energy_added", "sensor.energy_added"), "charge-energyadded"),
     *measured(("number.charge_current", "number.charge_current_request", "number.charging_amps"), "charge-amperagerequested"),
     *measured(("sensor.charge_current_request_max", "sensor.charging_current_limit"), "charge-amperagemax"),
-    *measured(("number.charge_limit", "number.charge_limit_soc", "sensor.charge_limit_soc"), "charge-chargelimits", one_limit),
+    *measured(("number.charge_limit", "number.charge_limit_soc", "sensor.charge_limit_soc"), "charge-chargelimits", limit),
     *measured(
         (
             "sensor.time_to_full_charge", "sensor.minutes_to_full_charge", "sensor.time_charge_complete",
@@ -136,37 +157,30 @@ HOME_ASSISTANT: Final = dialect(
         "charge-timetocomplete", gate=Gate.CHARGING,
     ),
     *each_of(("sensor.charger_phases", "sensor.charge_phases"), "charge-chargerphases"),
-    *each_of(("sensor.fast_charger_type",), "charge-fastchargertype"),
-    *each_of(("binary_sensor.fast_charger_present",), "charge-isfastchargerpresent"),
-    *each_of(
-        ("binary_sensor.charge_cable", "binary_sensor.conn_charge_cable", "binary_sensor.ev_battery_plug",
-         "binary_sensor.ev_battery_is_plugged_in"),
-        "charge-ischargingcableconnected",
-    ),
+    row(_KIND, "charge-fastchargertype", words=FAST_TYPE),
+    combined((_PRESENT, _KIND), "charge-isfastchargerpresent", lambda known: fast_present(known, _PRESENT, _KIND)),
+    combined((*_CABLES, *_CABLE_TYPES, *_TESLA_STATES), "charge-ischargingcableconnected", tesla_cable),
     *each_of(
         ("lock.charge_cable_lock", "lock.charge_port_latch"), "charge-ischargingcablelatched",
-        words={"locked": True, "unlocked": False, "locking": None, "unlocking": None, "jammed": None},
+        words={"locked": True, "unlocked": False, "locking": NOT_KNOWN, "unlocking": NOT_KNOWN, "jammed": NOT_KNOWN},
     ),
+    row("sensor.charge_port_latch", "charge-ischargingcablelatched", words=LATCH),
     *each_of(
         ("cover.charge_port_door", "cover.charge_port"), "charge-ischargingportflapopen",
-        words={"open": True, "closed": False, "opening": None, "closing": None},
+        words={"open": True, "closed": False, "opening": NOT_KNOWN, "closing": NOT_KNOWN},
     ),
     *each_of(
         ("binary_sensor.charge_port_door", "binary_sensor.ev_charge_port", "binary_sensor.ev_charge_port_door_is_open"),
         "charge-ischargingportflapopen",
     ),
-    # Volvo.
-    combined((_STATUS, _SUPPLY, _PLUG), "charge-detailedchargingstatus", volvo_status, note="sources 6"),
-    row(_STATUS, "charge-ischarging", decode=charging_among(_VOLVO)),
-    *each_of((_PLUG, "sensor.charger_connection_status"), "charge-ischargingcableconnected", words=_VOLVO_PLUG),
-    row("sensor.charging_type", "charge-isfastchargerpresent", words={"dc": True, "ac": False}),
-    *measured(("sensor.target_battery_charge_level",), "charge-chargelimits", one_limit),
+    *VOLVO,
     # Hyundai and Kia.
+    *each_of(("binary_sensor.ev_battery_plug", "binary_sensor.ev_battery_is_plugged_in"), "charge-ischargingcableconnected"),
     *each_of(("binary_sensor.ev_battery_charge", "binary_sensor.ev_battery_is_charging"), "charge-ischarging"),
     combined((_AC, _DC), "charge-chargelimits", limits_by_type),
     # The battery, under the names of each.
     *measured(
-        ("sensor.battery_level", "sensor.battery_charge_level", "sensor.ev_battery_level", "sensor.ev_battery_percentage",
+        ("sensor.battery_level", CHARGE, "sensor.ev_battery_level", "sensor.ev_battery_percentage",
          "sensor.ev_battery"),
         "tractionbattery-stateofcharge",
     ),
@@ -175,6 +189,12 @@ HOME_ASSISTANT: Final = dialect(
         "tractionbattery-range", battery_range,
     ),
     *measured(("sensor.battery_capacity", "sensor.ev_battery_capacity"), "tractionbattery-nominalcapacity", nominal),
+)  # fmt: skip
+
+HOME_ASSISTANT: Final = dialect(
+    "home_assistant",
+    *_ROWS,
+    lasting=frozenset(field for each in _ROWS for field in each.fields if field.endswith(UNIT_OF)),
     topics=("homeassistant/{field...}",),
     read=read,
-)  # fmt: skip
+)

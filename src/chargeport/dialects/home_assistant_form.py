@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 from chargeport.dialects.amounts import bare, unit_of
 from chargeport.dialects.forms import at_ms, items, text_value, vehicle_of
 from chargeport.dialects.instants import by_instant, minutes_until
-from chargeport.dialects.table import Dialect, Unreadable
+from chargeport.dialects.table import Dialect, Row, Unreadable
 from chargeport.sources.base import Delivery, RawMessage
 
 UNIT_OF: Final = "/unit_of_measurement"
@@ -157,16 +157,17 @@ def _told(dialect: Dialect, delivery: Delivery, found: _Found) -> Iterator[tuple
     if state.state is None:
         return
     content = state.state
-    if _is_ahead(dialect, field, state):
+    rows = dialect.by_field[field]
+    row = next((each for each in rows if each.fields[0] == field), rows[0])
+    if _is_ahead(row, state):
         yield state.at, field, minutes_until(content, state.at or delivery.observed_at or delivery.received_at)
-    elif has_unit_field or dialect.by_field[field][0].signal.dimension is None:
+    elif has_unit_field or row.signal.dimension is None:
         yield state.at, field, content
     else:
-        own = dialect.by_field[field][0].unit
-        yield state.at, field, {"value": content, "unit": state.unit or own or _NO_UNIT}
+        yield state.at, field, {"value": content, "unit": state.unit or row.unit or _NO_UNIT}
 
 
-def _is_ahead(dialect: Dialect, field: str, state: State) -> bool:
-    """Whether a time that remains is told by the instant at which it is over."""
-    is_time = dialect.by_field[field][0].signal.code == "charge-timetocomplete"
+def _is_ahead(row: Row, state: State) -> bool:
+    """Return whether a time that remains is told by the instant at which it is over."""
+    is_time = row.signal.code == "charge-timetocomplete"
     return is_time and (state.is_timestamp or (isinstance(state.state, str) and "T" in state.state and ":" in state.state))

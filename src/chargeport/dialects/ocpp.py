@@ -1,6 +1,7 @@
 """OCPP 1.6, 2.0.1 and 2.1: what a charging station says of the car at one of its connectors.
 
-Everything is measured on the grid's side. The field names are the measurands' own, with the phase where there is one.
+Everything is measured on the grid's side. The field names are the measurands' own; the currents, the powers and the voltages of
+one reading are one field each, with the samples by their measurands and phases.
 """
 
 from collections.abc import Callable, Mapping
@@ -8,19 +9,19 @@ from typing import Any, Final
 
 from chargeport.dialects.amounts import alive_mean, amount, amounts, loaded_phases, unit_of, word
 from chargeport.dialects.ocpp_form import (
-    CURRENTS,
+    CURRENT,
     ENERGY,
     FLOW,
     METER_START,
     OUT,
-    POWERS,
+    POWER,
     RECORD,
     UNREADABLE,
-    VOLTAGES,
+    VOLTAGE,
     read,
     record,
 )
-from chargeport.dialects.table import DC_ABOVE_W, Decoded, Gate, combined, dialect, limit, quantity, row, value
+from chargeport.dialects.table import DC_ABOVE_W, NOT_KNOWN, Decoded, Gate, combined, dialect, limit, quantity, row, value
 from chargeport.signals.definition import Dimension
 from chargeport.signals.reading import AbsenceReason
 from chargeport.signals.units import convert
@@ -65,29 +66,29 @@ def status(known: Mapping[str, Any]) -> Decoded:
     if found == "SUSPENDED_BY_CAR" and "SoC" in known:
         full = amount(known["fullSoC"]) if "fullSoC" in known else _FULL_PERCENT
         found = "FULLY_CHARGED" if amount(known["SoC"]) >= full else found
-    return None if found is None else value(found)
+    return NOT_KNOWN if found is None else value(found)
 
 
 def is_charging(known: Mapping[str, Any]) -> Decoded:
     """Whether energy flows."""
     found = _state(known)
-    return None if found is None else value(found == "CHARGING")
+    return NOT_KNOWN if found is None else value(found == "CHARGING")
 
 
 def is_connected(known: Mapping[str, Any]) -> Decoded:
     """Whether a cable is in; a station that is out of order does not say."""
     found = _state(known)
-    return None if found in (None, "ERROR") else value(found != "DISCONNECTED")
+    return NOT_KNOWN if found in (None, "ERROR") else value(found != "DISCONNECTED")
 
 
-def current(known: Mapping[str, Any]) -> Decoded:
+def current(known: Any) -> Decoded:
     """The current of the phase that carries most; without phases, as it is given; else that of the neutral."""
     named = [f"Current.Import.{line}" for line in (*PHASES, *PAIRS)]
     fields = next((each for each in (named, ["Current.Import"], ["Current.Import.N"]) if amounts(known, each)), [])
     return _into_the_car(known, "Current.Export", fields, "A", max)
 
 
-def power(known: Mapping[str, Any]) -> Decoded:
+def power(known: Any) -> Decoded:
     """The power as it is given, else the sum of the phases."""
     named = [f"Power.Active.Import.{line}" for line in (*PHASES, *PAIRS)]
     groups = (["Power.Active.Import"], named, ["Power.Active.Import.N"])
@@ -101,21 +102,21 @@ def _into_the_car(
     """What flows into the car by these fields; a reason where it flows out, nothing where nobody says."""
     present = [field for field in fields if field in known]
     if not present:
-        return AbsenceReason.NOT_CHARGING if any(field.startswith(export) for field in known) else None
+        return AbsenceReason.NOT_CHARGING if any(field.startswith(export) for field in known) else NOT_KNOWN
     found = whole(amounts(known, present))
     return AbsenceReason.NOT_CHARGING if found < 0 else quantity(found, unit_of(known[present[0]], unit))
 
 
-def phases(known: Mapping[str, Any]) -> Decoded:
+def phases(known: Any) -> Decoded:
     """How many phases carry current; a circuit between two lines is one. None says nothing of what the charger has."""
     if any(f"Current.Import.{pair}" in known for pair in PAIRS):
         loaded = loaded_phases(amounts(known, [f"Current.Import.{pair}" for pair in PAIRS]))
-        return value(loaded) if loaded else None
+        return value(loaded) if loaded else NOT_KNOWN
     loaded = loaded_phases(amounts(known, [f"Current.Import.{phase}" for phase in PHASES]))
-    return value(loaded) if loaded else None
+    return value(loaded) if loaded else NOT_KNOWN
 
 
-def voltage(known: Mapping[str, Any]) -> Decoded:
+def voltage(known: Any) -> Decoded:
     """Line to neutral: measured so, or from line to line; without phases, as it is given."""
     measured = alive_mean(amounts(known, _TO_NEUTRAL))
     if measured is None and (between := alive_mean(amounts(known, _BETWEEN))) is not None:
@@ -123,13 +124,13 @@ def voltage(known: Mapping[str, Any]) -> Decoded:
     if measured is not None:
         return quantity(measured, "V")
     field = next((field for field in ("Voltage", "Voltage.N") if field in known), None)
-    return None if field is None else quantity(amount(known[field]), unit_of(known[field], "V"))
+    return NOT_KNOWN if field is None else quantity(amount(known[field]), unit_of(known[field], "V"))
 
 
 def energy(known: Mapping[str, Any]) -> Decoded:
     """What the register has counted since the session began, of a payload that came without its station."""
     if REGISTER not in known or METER_START not in known:
-        return None
+        return NOT_KNOWN
     now, begun = (_wh(known[field]) for field in (REGISTER, METER_START))
     if now < begun:
         raise ValueError(f"the register stands at {now:g} Wh, below the {begun:g} Wh at which the session began")
@@ -151,7 +152,7 @@ def unreadable(content: Any) -> Decoded:
 def fast_by_power(content: Any) -> Decoded:
     """More than any AC station but one offers; less says nothing, for there are slow DC stations."""
     watts = convert(amount(content), Dimension.POWER, unit_of(content, "W")) or 0
-    return value(True) if watts > DC_ABOVE_W else None
+    return value(True) if watts > DC_ABOVE_W else NOT_KNOWN
 
 
 def fast_by_transfer(content: Any) -> Decoded:
@@ -168,19 +169,15 @@ def target(content: Any) -> Decoded:
 
 
 _WHERE: Final = ("status", "chargingState", FLOW)
-_measured: Final[tuple[tuple[tuple[str, ...], str, Callable[[Mapping[str, Any]], Decoded]], ...]] = (
-    (CURRENTS, "charge-amperage", current),
-    (VOLTAGES, "charge-voltage", voltage),
-    (POWERS, "charge-wattage", power),
-)
-
 OCPP: Final = dialect(
     "ocpp",
     combined(_WHERE, "charge-ischarging", is_charging),
     combined(_WHERE, "charge-ischargingcableconnected", is_connected),
     combined((*_WHERE, "SoC", "fullSoC"), "charge-detailedchargingstatus", status),
-    *(combined(fields, code, combine, gate=Gate.LIVE) for fields, code, combine in _measured),
-    combined(tuple(f"Current.Import.{line}" for line in (*PHASES, *PAIRS)), "charge-chargerphases", phases),
+    row(CURRENT, "charge-amperage", decode=current, gate=Gate.LIVE),
+    row(CURRENT, "charge-chargerphases", decode=phases),
+    row(VOLTAGE, "charge-voltage", decode=voltage, gate=Gate.LIVE),
+    row(POWER, "charge-wattage", decode=power, gate=Gate.LIVE),
     row("numberOfPhasesUsed", "charge-chargerphases"),
     row(ENERGY, "charge-energyadded", "Wh", note="grid side; as the transport follows the register of the transaction"),
     row(UNREADABLE, "charge-energyadded", decode=unreadable),

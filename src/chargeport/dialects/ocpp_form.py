@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
-from chargeport.dialects.forms import at_ms, json_value, number, vehicle_of
+from chargeport.dialects.field_values import number
+from chargeport.dialects.forms import at_ms, json_value, vehicle_of
 from chargeport.dialects.instants import by_instant
 from chargeport.dialects.table import Decoded, Dialect, Unreadable
 from chargeport.sources.base import Delivery, RawMessage
@@ -28,18 +29,23 @@ _FREE: Final = ("available", "reserved")
 _LINES: Final = (*PHASES, *PAIRS, "N")
 
 
-def _by_line(*measurands: str) -> tuple[str, ...]:
-    return tuple(field for each in measurands for field in (each, *(f"{each}.{line}" for line in _LINES)))
+def _by_line(*measurands: str) -> frozenset[str]:
+    return frozenset(field for each in measurands for field in (each, *(f"{each}.{line}" for line in _LINES)))
 
 
-CURRENTS: Final = _by_line("Current.Import", "Current.Export")
-POWERS: Final = _by_line("Power.Active.Import", "Power.Active.Export")
-VOLTAGES: Final = ("Voltage", *(f"Voltage.{phase}-N" for phase in PHASES), *(f"Voltage.{pair}" for pair in PAIRS), "Voltage.N")
+CURRENT: Final = "current"
+POWER: Final = "power"
+VOLTAGE: Final = "voltage"
 FLOW: Final = "flow"
 OUT: Final = "out"
 
-_KINDS: Final = (CURRENTS, POWERS, VOLTAGES)
-"""Fields that are one reading: what a reading of the kind leaves out has no value any more."""
+_KINDS: Final = {
+    **dict.fromkeys(_by_line("Current.Import", "Current.Export"), CURRENT),
+    **dict.fromkeys(_by_line("Power.Active.Import", "Power.Active.Export"), POWER),
+    **dict.fromkeys(("Voltage", *(f"Voltage.{line}" for line in PAIRS), *(f"Voltage.{each}-N" for each in PHASES)), VOLTAGE),
+    "Voltage.N": VOLTAGE,
+}
+"""Samples that are one reading, by the field of which they are parts: what a reading leaves out has no value any more."""
 _SPLIT_BELOW_V: Final = 300  # between two lines: three phases have 380 V and more there, a single circuit 208 to 240 V
 _HALF_BELOW_V: Final = 150  # from line to neutral, where cars are connected between two lines
 _NOISE_W: Final = 100  # below, nothing flows: a station's own consumption and what its meter rounds
@@ -117,15 +123,16 @@ class _Call:
         if self._started_at is None or at is None or at <= self._started_at + _BEGIN_MS:
             samples = {**reading.begin, **samples}
         samples = _as_circuit(samples)
-        fields: dict[str, Any] = {field: _content(sample) for field, sample in samples.items()}
-        for kind in _KINDS:
-            if not fields.keys().isdisjoint(kind):
-                fields |= {field: None for field in kind if field not in fields}
-        if (flow := _flow(samples)) is not None:
-            fields[FLOW] = flow or None
-        if self.is_of_station:  # the transport knows which readings are the transaction's
-            fields = {field: content for field, content in fields.items() if not field.startswith(REGISTER)}
-        elif REGISTER not in fields and (register_wh := reading.register_wh()):
+        fields: dict[str, Any] = {}
+        for name, sample in samples.items():
+            kind = _KINDS.get(name)
+            if kind is not None:
+                fields.setdefault(kind, {})[name] = _content(sample)
+            elif not (self.is_of_station and name.startswith(REGISTER)):  # the transport knows which are the transaction's
+                fields[name] = _content(sample)
+        if CURRENT in fields or POWER in fields:
+            fields[FLOW] = _flow(samples)
+        if not self.is_of_station and REGISTER not in fields and (register_wh := reading.register_wh()):
             fields[REGISTER] = _wh(register_wh[0])
         if reading.unreadable:
             fields[UNREADABLE] = "; ".join(reading.unreadable)
@@ -152,19 +159,18 @@ def _as_circuit(samples: dict[str, Sample]) -> dict[str, Sample]:
 
 
 def _flow(samples: Mapping[str, Sample]) -> str | None:
-    """OUT where power flows out of the car, "" where it does not, None where the samples do not say."""
+    """OUT where power flows out of the car; else nothing."""
     for measurand, noise in (("Power.Active", _NOISE_W), ("Current", _NOISE_A)):
         taken, given = (_sum(samples, f"{measurand}.{way}") for way in ("Import", "Export"))
         if taken is not None or given is not None:
-            net = (given or 0) - (taken or 0)
-            return OUT if net > noise else ""
+            return OUT if (given or 0) - (taken or 0) > noise else None
     return None
 
 
 def _sum(samples: Mapping[str, Sample], measurand: str) -> float | None:
     """A quantity in W or A: as it is given, else the sum of its lines."""
-    found = [samples[field] for field in _by_line(measurand) if field in samples]
-    whole = found[:1] if measurand in samples else found
+    names = [measurand] if measurand in samples else [f"{measurand}.{line}" for line in _LINES]
+    whole = [samples[name] for name in names if name in samples]
     amounts = [each.value * (1_000 if (each.unit or "").casefold() == "kw" else 1) for each in whole]
     return sum(amounts) if amounts else None
 

@@ -1,15 +1,20 @@
-"""What the metrics of OVMS v3 mean (sources 2). Topics write a metric's dots as slashes; here they are dots."""
+"""What the metrics of OVMS v3 mean. Topics write a metric's dots as slashes; here they are dots."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Mapping
 from typing import Any, Final
 
-from chargeport.dialects.forms import by_topic, flag, number
+from chargeport.dialects.amounts import is_cut_to_zero
+from chargeport.dialects.field_values import flag, folded, number, unknown_word
+from chargeport.dialects.forms import by_topic
 from chargeport.dialects.positions import halves
+from chargeport.dialects.statuses import full_or
 from chargeport.dialects.table import (
+    NOT_KNOWN,
     Decoded,
-    Decoder,
     Dialect,
     Gate,
+    Known,
     battery_range,
     capacity,
     combined,
@@ -43,10 +48,10 @@ _INLETS: Final = {
     "chademo": "CHAdeMO",
     "teslaus": "NACS",
     "roadster": "Tesla Roadster",
-    "ccs": None,  # 1 or 2 is not told
-    "supercharger": None,  # the inlet differs by region
-    "standard": None,  # a mode that some modules write here
-    "quickcharge": None,
+    "ccs": NOT_KNOWN,  # 1 or 2 is not told
+    "supercharger": NOT_KNOWN,  # the inlet differs by region
+    "standard": NOT_KNOWN,  # a mode that some modules write here
+    "quickcharge": NOT_KNOWN,
 }
 _FAST: Final = {"chademo": "CHADEMO", "ccs": "CCS", "supercharger": "SUPERCHARGER"}
 _FAST_MODES: Final = ("performance", "quickcharge", "chademo")
@@ -60,94 +65,112 @@ def read(dialect: Dialect, delivery: Delivery) -> list[RawMessage]:
 
 
 def _word(known: Mapping[str, Any], name: str) -> str:
-    return str(known.get(name, "")).strip().casefold()
+    return folded(known.get(name, ""))
 
 
 def _flag(known: Mapping[str, Any], name: str) -> bool | None:
-    """A flag beside the row's own field; what is not understood is told by its own row."""
+    """Return a flag beside the row's own field; what is not understood is told by its own row."""
     try:
         return flag(known[name]) if name in known else None
     except ValueError:
         return None
 
 
-def _one_of(words: Iterable[str]) -> Decoder:
-    """A decoder that refuses a word that is not known, and says nothing: the row that looks at several fields does."""
-    known = tuple(words)
-
-    def check(said: Any) -> Decoded:
-        word = str(said).strip().casefold()
-        if word in known:
-            return None
-        raise ValueError(f"{word[:40]!r} is none of the words known here: {', '.join(known)}")
-
-    return check
+def _number(known: Mapping[str, Any], name: str) -> float | None:
+    """Return a number beside the row's own field, as above."""
+    try:
+        return number(known[name]) if name in known else None
+    except (TypeError, ValueError):
+        return None
 
 
-def _status(known: Mapping[str, Any]) -> Decoded:
-    """The state, refined by the substate. A module leaves the last state in place when the plug is pulled: the pilot tells."""
+def _status(known: Known) -> Decoded:
+    """Return the state, refined by the substate. A module leaves the last state in place when the plug is pulled."""
+    for field, words in (("v.c.state", _STATUS), ("v.c.substate", _SUBSTATES)):
+        if field in known and _word(known, field) not in words:
+            raise unknown_word(known[field], words, field)
     found, substate = _STATUS.get(_word(known, "v.c.state")), _word(known, "v.c.substate")
     pilot, charging = _flag(known, "v.c.pilot"), _flag(known, "v.c.charging")
-    if found in _ENERGY_FLOWS:
-        return None if found == "CHARGING" and charging is False else value(found)  # one of the two is on its way
-    if pilot is False and not charging:
+    if found in _ENERGY_FLOWS and not (pilot is False and _is_newer(known, "v.c.pilot", "v.c.state")):
+        return NOT_KNOWN if found == "CHARGING" and charging is False else value(found)  # one of the two is on its way
+    if pilot is False and (not charging or _is_newer(known, "v.c.pilot", "v.c.charging")):
         return value("DISCONNECTED")
     if found in ("STOPPED", "STARTING"):
         found = _REFINED.get(substate, found)
     if found is None and pilot:
         found = "CHARGING" if charging else "CONNECTED"
-    return None if found is None else value(found)
+    return NOT_KNOWN if found is None else value(full_or(found, _number(known, "v.b.soc"), _number(known, "v.c.limit.soc")))
 
 
-def _cable(known: Mapping[str, Any]) -> Decoded:
-    """The pilot signal is the cable's; charging needs one; behind a door that is shut there is none."""
-    if _flag(known, "v.c.charging"):
-        return value(True)
-    pilot = flag(known["v.c.pilot"]) if "v.c.pilot" in known else None
-    if pilot is None and _flag(known, "v.d.cp") is False:
-        pilot = False
-    return None if pilot is None else value(pilot)
+def _is_newer(known: Known, field: str, other: str) -> bool:
+    return known.told_at(field) > known.told_at(other)
 
 
-def _fast_present(known: Mapping[str, Any]) -> Decoded:
-    """By the kind of charger, else by the mode that modules with DC alone have; nothing is there without a plug."""
+def _cable(known: Known) -> Decoded:
+    """Return whether a cable is in. The pilot signal is the cable's, and charging needs one: the newer of the two decides.
+
+    The door of the port says nothing: a module that has just started calls it closed.
+    """
+    for field in known.newest_first(("v.c.charging", "v.c.pilot")):
+        found = flag(known[field]) if field == "v.c.pilot" else _flag(known, field) or None
+        if found is not None:
+            return value(found)
+    return NOT_KNOWN
+
+
+def _fast_present(known: Known) -> Decoded:
+    """Return whether a fast charger is there: by its kind, else by the mode that modules with DC alone have."""
     if _flag(known, "v.c.pilot") is False and not _flag(known, "v.c.charging"):
         return value(False)
     kind, mode = _word(known, "v.c.type"), _word(known, "v.c.mode")
     if kind in _INLETS:
         return value(kind in _FAST or kind == "quickcharge")
-    return value(True) if mode in _FAST_MODES else None
+    return value(True) if mode in _FAST_MODES else NOT_KNOWN
 
 
-def _wattage(known: Mapping[str, Any]) -> Decoded:
-    """The charger's power, else the battery's: out of the battery is positive there, so charging is negative."""
-    if "v.c.power" in known:
-        return quantity(number(known["v.c.power"]), "kW")
-    out = number(known.get("v.b.power", 0))
-    return quantity(-out, "kW") if out < 0 and _flag(known, "v.c.charging") else None
+def _wattage(known: Known) -> Decoded:
+    """Return the charger's power, else the battery's.
+
+    Out of the battery is positive, of its power and of its current; some modules turn one of the two round. While the car
+    charges, either that is negative tells that energy flows in.
+    """
+    current, charging = _number(known, "v.b.current"), _flag(known, "v.c.charging")
+    flows_in = charging and current is not None and current < 0
+    if known.best("v.c.power", "v.b.power") == "v.c.power":
+        power = number(known["v.c.power"])
+        is_cut = is_cut_to_zero(power, _number(known, "v.c.current"), _number(known, "v.c.voltage")) and charging is not False
+        return None if is_cut else quantity(-power if power < 0 and flows_in else power, "kW")
+    if "v.b.power" not in known:
+        return NOT_KNOWN
+    power = number(known["v.b.power"])
+    return quantity(abs(power), "kW") if charging and (power < 0 or flows_in) else None
 
 
-def _remaining(known: Mapping[str, Any]) -> Decoded:
-    """To the limit where one is set, else to full; -1 and 0 are no estimate."""
+def _remaining(known: Known) -> Decoded:
+    """Return the time to the limit where one is set, else to full; -1 and 0 are no estimate."""
     for name in ("v.c.duration.soc", "v.c.duration.full"):
         if name in known and (left := number(known[name])) > 0:
             return quantity(left, "min")
     return None
 
 
-def _positive(body: Any) -> Any:
-    """A decoder that takes a number above 0 only: 0 and less is no setting."""
-    return lambda said: body(found) if (found := number(said)) > 0 else None
+def _capacity(said: Any) -> Decoded:
+    """Return the capacity; 0 is written while it is not known."""
+    return capacity(found, "Usable, by OVMS") if (found := number(said)) > 0 else NOT_KNOWN
+
+
+def _limit(said: Any) -> Decoded:
+    return limit(max(number(said), 0))
 
 
 def _gained(said: Any) -> Decoded:
-    """The range gained an hour; less than none is what driving loses."""
+    """Return the range gained an hour; less than none is what driving loses."""
     return None if (rate := number(said)) < 0 else quantity(rate, "km/h")
 
 
 def _fast_type(said: Any) -> Decoded:
-    """The DC standard; a word that is not known is an issue of the connector's row, once."""
-    found = _FAST.get(str(said).strip().casefold())
+    """Return the DC standard; a word that is not known is an issue of the connector's row, once."""
+    found = _FAST.get(folded(said))
     return None if found is None else value(found)
 
 
@@ -156,24 +179,25 @@ def _timer(said: Any) -> Decoded:
     return {"values": [{"type": "GLOBAL"}] if flag(said) else []}
 
 
-def _range(known: Mapping[str, Any]) -> Decoded:
-    name = "v.b.range.est" if "v.b.range.est" in known else "v.b.range.ideal"
-    if name not in known or number(known[name]) < 0:
-        return None
+def _range(known: Known) -> Decoded:
+    name = known.best("v.b.range.est", "v.b.range.ideal")
+    if name is None or number(known[name]) < 0:
+        return NOT_KNOWN
     return battery_range(number(known[name]), "km")
 
 
 OVMS: Final = dialect(
     "ovms",
-    row("v.c.state", "charge-detailedchargingstatus", decode=_one_of(_STATUS)),
-    row("v.c.substate", "charge-detailedchargingstatus", decode=_one_of(_SUBSTATES)),
-    combined(("v.c.pilot", "v.c.state", "v.c.substate", "v.c.charging"), "charge-detailedchargingstatus", _status),
+    combined(
+        ("v.c.state", "v.c.substate", "v.c.pilot", "v.c.charging", "v.b.soc", "v.c.limit.soc"),
+        "charge-detailedchargingstatus", _status,
+    ),
     row("v.c.charging", "charge-ischarging"),
-    combined(("v.c.pilot", "v.c.charging", "v.d.cp"), "charge-ischargingcableconnected", _cable),
+    combined(("v.c.pilot", "v.c.charging"), "charge-ischargingcableconnected", _cable),
     row("v.d.cp", "charge-ischargingportflapopen", note="a few modules set it from the plug"),
     row("v.c.current", "charge-amperage", "A", gate=Gate.LIVE, note="some modules add up the phases"),
     row("v.c.climit", "charge-amperagemax", "A"),
-    row("v.c.limit.soc", "charge-chargelimits", decode=_positive(limit)),
+    row("v.c.limit.soc", "charge-chargelimits", decode=_limit),
     row("v.b.range.speed", "charge-chargerate", gate=Gate.LIVE, decode=_gained),
     row("v.c.timermode", "charge-chargetimers", decode=_timer),
     row("v.c.type", "charge-chargingconnectortype", words=_INLETS),
@@ -182,9 +206,12 @@ OVMS: Final = dialect(
     combined(("v.c.type", "v.c.mode", "v.c.pilot", "v.c.charging"), "charge-isfastchargerpresent", _fast_present),
     combined(("v.c.duration.soc", "v.c.duration.full"), "charge-timetocomplete", _remaining, gate=Gate.CHARGING),
     row("v.c.voltage", "charge-voltage", "V", gate=Gate.LIVE),
-    combined(("v.c.power", "v.b.power", "v.c.charging"), "charge-wattage", _wattage, gate=Gate.LIVE),
+    combined(
+        ("v.c.power", "v.b.power", "v.b.current", "v.c.current", "v.c.charging"), "charge-wattage", _wattage,
+        beside=("v.c.voltage",), gate=Gate.LIVE,
+    ),
     row("v.b.soc", "tractionbattery-stateofcharge", "%"),
-    row("v.b.capacity", "tractionbattery-nominalcapacity", decode=_positive(lambda kwh: capacity(kwh, "Usable, by OVMS"))),
+    row("v.b.capacity", "tractionbattery-nominalcapacity", decode=_capacity),
     combined(("v.b.range.est", "v.b.range.ideal"), "tractionbattery-range", _range),
     halves("v.p.latitude", "v.p.longitude"),
     ignored=frozenset(
@@ -202,6 +229,7 @@ OVMS: Final = dialect(
             "notify.*", "event", "event.*", "client.*",
         }
     ),
+    ours=re.compile(r"^v\.c\."),
     topics=("ovms/{}/{vehicle}/metric/{field...}",),
     read=read,
 )  # fmt: skip

@@ -1,10 +1,9 @@
 """Where a car is, from the forms in which sources tell it. Without a fix many say 0, 0, which is in the sea off Africa."""
 
-from collections.abc import Mapping
 from typing import Any, Final
 
-from chargeport.dialects.forms import number
-from chargeport.dialects.table import Combiner, Decoded, Row, combined, row
+from chargeport.dialects.field_values import number
+from chargeport.dialects.table import NOT_KNOWN, Combiner, Decoded, Known, Row, combined, row
 
 CODE: Final = "location-preciselocation"
 
@@ -12,7 +11,7 @@ CODE: Final = "location-preciselocation"
 def position(latitude: Any, longitude: Any) -> Decoded:
     """The body of location-preciselocation; nothing where there is no fix."""
     north, east = number(latitude), number(longitude)
-    return {"latitude": north, "longitude": east} if north or east else None
+    return {"latitude": north, "longitude": east} if north or east else NOT_KNOWN
 
 
 def whole(field: str, note: str = "") -> Row:
@@ -26,9 +25,9 @@ def halves(latitude: str, longitude: str, note: str = "") -> Row:
 
 
 def _both(latitude: str, longitude: str) -> Combiner:
-    def combine(known: Mapping[str, Any]) -> Decoded:
+    def combine(known: Known) -> Decoded:
         if latitude not in known or longitude not in known:
-            return None
+            return NOT_KNOWN
         return position(known[latitude], known[longitude])
 
     return combine

@@ -1,33 +1,34 @@
 """Smartcar v3: signals by their own codes, in webhooks and in answers of the API. The codes are ours: nothing is translated.
 
-What has to be seen to is in the values (recorded payloads, sources 10.1): a car that is full still reports minutes and a rate;
+What has to be seen to is in the values, as recorded payloads have them: a car that is full still reports minutes and a rate;
 an error may carry the last good body; a time may be 0, a number, or a text.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from chargeport.dialects.forms import at_ms, json_value, vehicle_of
 from chargeport.dialects.instants import by_instant
 from chargeport.dialects.statuses import reason_of
-from chargeport.dialects.table import Decoded, Dialect, Gate, Row, Unreadable, dialect, row
+from chargeport.dialects.table import NOT_KNOWN, Decoded, Dialect, Gate, Row, Unreadable, dialect, row
 from chargeport.signals.catalogue import CATALOGUE, IS_CHARGING
 from chargeport.signals.definition import Cadence, Signal
 from chargeport.sources.base import Delivery, RawMessage
 
+EVENTS: Final = ("VEHICLE_STATE", "VEHICLE_ERROR")
+WHOLE_CAR: Final = "error"  # the field of an error that names no signals
 _TIMES: Final = ("oemUpdatedAt", "retrievedAt", "ingestedAt")
 
 
 def element(part: dict[str, Any]) -> Decoded:
-    """A signal object: its body, or why there is none. The status comes first: beside an error the body is an old one."""
+    """Return a signal's body, or why there is none."""
     status = part.get("status") or {}
     if status.get("value") == "ERROR":
         error = status.get("error") or {}
         return reason_of(str(error["type"]), error.get("code"))
     body = part.get("body")
-    if not body or ("value" in body and body["value"] is None):
-        return None
-    return dict(body)
+    return dict(body) if body else NOT_KNOWN
 
 
 def _gate(signal: Signal) -> Gate:
@@ -37,7 +38,7 @@ def _gate(signal: Signal) -> Gate:
 
 
 def _row(signal: Signal) -> Row:
-    return row(signal.code, signal.code, decode=element, gate=_gate(signal))
+    return row(signal.code, signal.code, decode=element, gate=_gate(signal), keeps_last=True)
 
 
 def read(_: Dialect, delivery: Delivery) -> list[RawMessage]:
@@ -45,15 +46,18 @@ def read(_: Dialect, delivery: Delivery) -> list[RawMessage]:
     content = json_value(delivery.payload)
     if not isinstance(content, dict):
         raise Unreadable("an event of Smartcar or an answer of its API is an object")
-    if content.get("eventType") == "VERIFY":
+    event = content.get("eventType")
+    if event == "VERIFY":
         return []  # says nothing of a car; whoever received it has answered it
+    if event is not None and event not in EVENTS:
+        raise Unreadable(f"eventType {str(event)[:40]!r} is not known: there are VERIFY, {' and '.join(EVENTS)}")
     told = list(_told(content))
     return by_instant(delivery, vehicle_of(delivery, _vehicle(content)), told)
 
 
 def _told(content: dict[str, Any]) -> Iterator[tuple[int | None, str, Any]]:
     data = content.get("data", content)
-    delivered = at_ms((content.get("meta") or {}).get("deliveredAt"))
+    delivered = _instant((content.get("meta") or {}).get("deliveredAt"))
     if isinstance(data, dict) and "errors" in data:
         for error in data["errors"]:
             yield from ((delivered, code, failed) for code, failed in _failed(error))
@@ -65,31 +69,52 @@ def _told(content: dict[str, Any]) -> Iterator[tuple[int | None, str, Any]]:
     for index, part in enumerate(data):
         found = part | (part.get("attributes") or {}) if isinstance(part, dict) else {}
         if isinstance(code := found.get("code"), str):
-            yield _at(found, delivered), code, {"status": found.get("status"), "body": found.get("body")}
+            yield from ((at, code, each) for at, each in _element(found, delivered))
         else:
             yield delivered, f"signals[{index}]", part  # no field of ours: an issue, and the others are read
 
 
-def _at(found: Mapping[str, Any], delivered: int | None) -> int | None:
-    """When the car said it; what the car never said (an error, a fact about the model) was known when it was sent."""
-    meta = found.get("meta") or {}
-    for name in _TIMES:
-        try:
-            at = at_ms(meta.get(name))
-        except (ValueError, TypeError):  # not a time: the next one is as good as none
-            continue
-        if at:
-            return at
-    return delivered
+def _element(found: Mapping[str, Any], delivered: int | None) -> Iterator[tuple[int | None, dict[str, Any]]]:
+    """Yield what a signal object says, and when.
+
+    The body beside an error is the last good one, as of its own time. The error is as of when it was noticed.
+    """
+    meta, status, body = found.get("meta") or {}, found.get("status"), found.get("body")
+    times = [at for name in _TIMES if (at := _instant(meta.get(name)))]
+    if not isinstance(status, dict) or status.get("value") != "ERROR":
+        yield times[0] if times else delivered, {"status": status, "body": body}
+        return
+    noticed = max([*times[1:], delivered or 0]) or None
+    if body and times and noticed and times[0] < noticed:
+        yield times[0], {"body": body}
+    else:
+        noticed = noticed or (times[0] if times else None)
+    yield noticed, {"status": status}
+
+
+def _instant(said: Any) -> int | None:
+    """Return an instant; None for 0 and for what is none."""
+    try:
+        return at_ms(said) or None
+    except (ValueError, TypeError):
+        return None
 
 
 def _failed(error: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The signals that an error names, each as the signal object that it makes; one that is RESOLVED says nothing."""
+    """Yield the signals that an error names, each as the signal object that it makes; one that is RESOLVED says nothing.
+
+    An error that names no signals is one of the whole car.
+    """
     if error.get("state") == "RESOLVED":
         return
     status = {"value": "ERROR", "error": {"type": error.get("type"), "code": error.get("code")}}
     for signal in error.get("signals") or ():
-        yield _code(signal), {"status": status, "body": None}
+        yield _code(signal), {"status": status}
+    if not error.get("signals"):
+        try:
+            yield WHOLE_CAR, reason_of(str(error.get("type")), error.get("code"))
+        except ValueError as unknown:
+            yield WHOLE_CAR, str(unknown)
 
 
 def _code(signal: Any) -> str:
@@ -112,14 +137,13 @@ SMARTCAR: Final = dialect(
     *(_row(signal) for signal in CATALOGUE if not signal.is_ours),
     ignored=frozenset(
         {
-            # Groups that say nothing of charging.
-            "closure-*", "connectivitysoftware-*", "connectivitystatus-*", "diagnostics-*", "hvac-*",
-            "internalcombustionengine-*", "location-*", "lowvoltagebattery-*", "motion-*", "odometer-*", "service-*",
-            "surveillance-*", "transmission-*", "vehicleidentification-*", "vehicleuseraccount-*", "wheel-*",
             # Of the battery, but neither charge nor range.
             "tractionbattery-isheateractive", "tractionbattery-maxrangechargecounter", "tractionbattery-nominalcapacities",
             "tractionbattery-estimatedrange", "tractionbattery-idealrange", "tractionbattery-ratedrange",
         }
     ),
+    # All other groups say nothing of charging; what is no code of a group is no signal.
+    ours=re.compile(r"^(charge|tractionbattery)-|^[^-]*$|^signals\["),
+    whole_car=WHOLE_CAR,
     read=read,
 )  # fmt: skip

@@ -1,8 +1,18 @@
-"""Smartcar's words for why a signal has no value, as reasons of ours."""
+"""What several dialects say alike: that a car at its target is full; and Smartcar's words for why there is no value."""
 
 from typing import Final
 
 from chargeport.signals.reading import AbsenceReason
+
+_NOT_FULL_YET: Final = ("CONNECTED", "STOPPED", "SUSPENDED_BY_CAR")
+FULL_PERCENT: Final = 100
+
+
+def full_or(status: str, soc: float | None, target: float | None) -> str:
+    """Return FULLY_CHARGED for a car that is plugged in, draws nothing and has reached its target, else the status."""
+    is_full = soc is not None and soc >= (target or FULL_PERCENT)
+    return "FULLY_CHARGED" if is_full and status in _NOT_FULL_YET else status
+
 
 # A code that is not here is told by its type alone.
 REASONS: Final[dict[tuple[str, str | None], AbsenceReason]] = {
@@ -15,12 +25,13 @@ REASONS: Final[dict[tuple[str, str | None], AbsenceReason]] = {
     ("UPSTREAM", None): AbsenceReason.SOURCE_FAILED,
     ("SERVER", None): AbsenceReason.SOURCE_FAILED,
     ("CONNECTED_SERVICES_ACCOUNT", None): AbsenceReason.SOURCE_FAILED,
+    ("AUTHENTICATION", None): AbsenceReason.SOURCE_FAILED,
     ("RATE_LIMIT", None): AbsenceReason.SOURCE_FAILED,
 }
 
 
 def reason_of(kind: str, code: str | None) -> AbsenceReason:
-    """The reason that an error's type and code stand for. Raises ValueError for a type that nobody knows."""
+    """Return the reason that an error's type and code stand for. Raises ValueError for a type that nobody knows."""
     reason = REASONS.get((kind, code)) or REASONS.get((kind, None))
     if reason is None:
         known = ", ".join(sorted({each for each, _ in REASONS}))

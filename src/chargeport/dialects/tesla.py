@@ -1,124 +1,121 @@
-"""What the fields of Tesla's Fleet Telemetry mean (sources 1.3). A field is read by its name, not by the type it came in."""
+"""What the fields of Tesla's Fleet Telemetry mean. A field is read by its name, not by the type it came in."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+import re
+from typing import Final
 
-from chargeport.dialects.forms import flag, number
+from chargeport.dialects.field_values import flag, number
 from chargeport.dialects.positions import whole
-from chargeport.dialects.table import Decoded, Gate, capacity, combined, dialect, limit, quantity, row, value
+from chargeport.dialects.table import (
+    NOT_KNOWN,
+    Decoded,
+    Gate,
+    Known,
+    capacity,
+    combined,
+    dialect,
+    limit,
+    quantity,
+    row,
+    value,
+)
 from chargeport.dialects.tesla_fields import FIELDS
 from chargeport.dialects.tesla_form import read
 from chargeport.dialects.tesla_timers import clock_time, timers
 from chargeport.dialects.tesla_words import (
-    CHARGING,
     FAST_TYPE,
     INLET,
     MODE,
     STATUS,
-    current,
-    fast,
+    Names,
+    amperage,
+    fast_present,
     flag_of,
-    known_number,
+    is_charging,
+    is_fast,
+    is_plugged,
     latched,
     meant,
     minutes,
     phases,
-    plugged,
+    plain_amount,
     ranges,
-    supply,
+    voltage,
 )
 
-
-def _is_dc(known: Mapping[str, Any]) -> bool | None:
-    """Whether a fast charger is connected, by what is known; None where it is not said or not understood."""
-    try:
-        return fast(known.get("FastChargerPresent"), known.get("FastChargerType"))
-    except ValueError:
-        return None
+_STATE, _CABLE, _AC, _DC = "DetailedChargeState", "ChargingCableType", "ACChargingPower", "DCChargingPower"
+_PRESENT, _KIND = "FastChargerPresent", "FastChargerType"
 
 
-def _amperage(known: Mapping[str, Any]) -> Decoded:
-    """AC: of the line. DC: there the field reads 0, so what flows into the pack counts."""
-    return current(known.get("PackCurrent") if _is_dc(known) else known.get("ChargeAmps"), of_pack=bool(_is_dc(known)))
+def _amount(known: Known, field: str) -> float | None:
+    """Return a number; the power is that of the side which charges."""
+    if field == _AC:
+        kilowatts = plain_amount(known, _AC)
+        return kilowatts or plain_amount(known, _DC) or kilowatts
+    return plain_amount(known, field)
 
 
-def _voltage(known: Mapping[str, Any]) -> Decoded:
-    """AC: of the supply. DC: of the pack."""
-    return supply(known.get("PackVoltage" if _is_dc(known) else "ChargerVoltage"))
+_NAMES: Final = Names(
+    amount=_amount, state=_STATE, power=_AC, volts="ChargerVoltage", amps="ChargeAmps", phases="ChargerPhases",
+    present=_PRESENT, kind=_KIND, pack_volts="PackVoltage", pack_amps="PackCurrent",
+)  # fmt: skip
 
 
-def _wattage(known: Mapping[str, Any]) -> Decoded:
-    """The power of the side that charges; where nobody says which, the one that there is."""
-    is_dc = _is_dc(known)
+def _wattage(known: Known) -> Decoded:
+    """Return the power of the side that charges; where nobody says which, of the one that has some."""
+    is_dc, ac = is_fast(known, _PRESENT, _KIND), plain_amount(known, _AC)
     if is_dc is None:
-        ac = known_number(known.get("ACChargingPower"))
-        is_dc = not ac and "DCChargingPower" in known
-    name = "DCChargingPower" if is_dc else "ACChargingPower"
-    return quantity(number(known[name]), "kW") if name in known else None
+        is_dc = not ac and _DC in known
+    name = _DC if is_dc else _AC
+    if name in known:
+        return quantity(number(known[name]), "kW")
+    return None if known.keys() & {_AC, _DC} else NOT_KNOWN
 
 
-def _phases(known: Mapping[str, Any]) -> Decoded:
-    if "ChargerPhases" not in known or _is_dc(known):
-        return None
-    kilowatts, volts, amps = (known_number(known.get(name)) for name in ("ACChargingPower", "ChargerVoltage", "ChargeAmps"))
-    count = phases(known["ChargerPhases"], None if kilowatts is None else kilowatts * 1000, volts, amps)
-    return None if count is None else value(count)
+def _remaining(known: Known) -> Decoded:
+    """Return the time to the charge limit, at which both aim; the newer of the two fields is the finer one."""
+    field = known.best("EstimatedHoursToChargeTermination", "TimeToFullCharge")
+    return NOT_KNOWN if field is None else minutes(known[field])
 
 
-def _fast_present(known: Mapping[str, Any]) -> Decoded:
-    return flag_of(fast(known.get("FastChargerPresent"), known.get("FastChargerType")))
+def _charge(known: Known) -> Decoded:
+    """Return what the app shows; the other counts what the cold keeps back too."""
+    field = known.best("BatteryLevel", "Soc")
+    return NOT_KNOWN if field is None else quantity(number(known[field]), "%")
 
 
-def _cable(known: Mapping[str, Any]) -> Decoded:
-    return flag_of(plugged(known.get("DetailedChargeState"), known.get("ChargingCableType")))
-
-
-def _latched(known: Mapping[str, Any]) -> Decoded:
-    if "ChargePortLatch" not in known:
-        return None
-    return latched(known["ChargePortLatch"], plugged(known.get("DetailedChargeState"), known.get("ChargingCableType")))
-
-
-def _remaining(known: Mapping[str, Any]) -> Decoded:
-    """Both aim at the charge limit; the newer field is the finer one."""
-    hours = known.get("EstimatedHoursToChargeTermination", known.get("TimeToFullCharge"))
-    return None if hours is None else minutes(hours)
-
-
-def _timers(known: Mapping[str, Any]) -> Decoded:
+def _timers(known: Known) -> Decoded:
     """Instants are seconds since 1970 and the car's zone is not told, so they give no time of day; times of day do."""
     if "ScheduledChargingMode" not in known:
-        return None
+        return NOT_KNOWN
     mode = meant(MODE, known["ScheduledChargingMode"])
+    if not isinstance(mode, str):
+        return NOT_KNOWN
     start, departure = (clock_time(known.get(name)) for name in ("ScheduledChargingStartTime", "ScheduledDepartureTime"))
     return timers(mode, start, departure)
 
 
-def _charge(known: Mapping[str, Any]) -> Decoded:
-    """What the app shows; the other counts what the cold keeps back too."""
-    found = known.get("BatteryLevel", known.get("Soc"))
-    return None if found is None else quantity(number(found), "%")
-
-
 _ROWS: Final = (
-    row("DetailedChargeState", "charge-detailedchargingstatus", words=STATUS, note="1.4"),
+    row(_STATE, "charge-detailedchargingstatus", words=STATUS),
     # A word that is not known is an issue of the row above, once.
-    row("DetailedChargeState", "charge-ischarging", decode=lambda said: flag_of(CHARGING.get(str(said).strip().casefold()))),
-    combined(("DetailedChargeState", "ChargingCableType"), "charge-ischargingcableconnected", _cable),
-    combined(("ChargePortLatch", "DetailedChargeState", "ChargingCableType"), "charge-ischargingcablelatched", _latched),
+    row(_STATE, "charge-ischarging", decode=is_charging),
+    combined((_STATE, _CABLE), "charge-ischargingcableconnected", lambda known: flag_of(is_plugged(known, _STATE, _CABLE))),
+    combined(
+        ("ChargePortLatch", _STATE, _CABLE), "charge-ischargingcablelatched",
+        lambda known: latched(known, "ChargePortLatch", _STATE, _CABLE),
+    ),
     whole("Location"),
     row("ChargePortDoorOpen", "charge-ischargingportflapopen", decode=lambda said: value(flag(said))),
     combined(
-        ("ChargeAmps", "FastChargerPresent", "FastChargerType", "PackCurrent"), "charge-amperage", _amperage, gate=Gate.LIVE
+        _NAMES.fields("ChargeAmps", "PackCurrent", _DC), "charge-amperage", lambda known: amperage(known, _NAMES),
+        beside=_NAMES.beside, gate=Gate.LIVE,
     ),
     row("ChargeCurrentRequestMax", "charge-amperagemax", "A"),
     row("ChargeCurrentRequest", "charge-amperagerequested", "A"),
     row("ChargeLimitSoc", "charge-chargelimits", decode=lambda said: limit(number(said))),
     row("ChargeRateMilePerHour", "charge-chargerate", "mi/h", gate=Gate.LIVE),
     combined(
-        ("ChargerPhases", "ACChargingPower", "ChargerVoltage", "ChargeAmps", "FastChargerPresent", "FastChargerType"),
-        "charge-chargerphases",
-        _phases,
+        _NAMES.fields("ChargerPhases", "ChargerVoltage", "ChargeAmps"), "charge-chargerphases",
+        lambda known: phases(known, _NAMES, 0), beside=_NAMES.beside,
     ),
     combined(
         ("ScheduledChargingMode", "ScheduledChargingStartTime", "ScheduledDepartureTime"), "charge-chargetimers", _timers
@@ -126,18 +123,16 @@ _ROWS: Final = (
     row("ChargePort", "charge-chargingconnectortype", words=INLET),
     # Battery side, in sessions with AC and with DC; ACChargingEnergyIn is what the charger took and is not added energy.
     row("DCChargingEnergyIn", "charge-energyadded", "kWh"),
-    row("FastChargerType", "charge-fastchargertype", words=FAST_TYPE),
-    combined(("FastChargerPresent", "FastChargerType"), "charge-isfastchargerpresent", _fast_present),
+    row(_KIND, "charge-fastchargertype", words=FAST_TYPE),
+    combined((_PRESENT, _KIND), "charge-isfastchargerpresent", lambda known: fast_present(known, _PRESENT, _KIND)),
     combined(
         ("EstimatedHoursToChargeTermination", "TimeToFullCharge"), "charge-timetocomplete", _remaining, gate=Gate.CHARGING
     ),
     combined(
-        ("ChargerVoltage", "FastChargerPresent", "FastChargerType", "PackVoltage"), "charge-voltage", _voltage, gate=Gate.LIVE
+        _NAMES.fields("ChargerVoltage", "PackVoltage", _DC), "charge-voltage", lambda known: voltage(known, _NAMES),
+        beside=_NAMES.beside, gate=Gate.LIVE,
     ),
-    combined(
-        ("ACChargingPower", "DCChargingPower", "FastChargerPresent", "FastChargerType"), "charge-wattage", _wattage,
-        gate=Gate.LIVE, note="not set back at the end",
-    ),
+    combined((_AC, _DC, _PRESENT, _KIND), "charge-wattage", _wattage, gate=Gate.LIVE, note="not set back at the end"),
     combined(("BatteryLevel", "Soc"), "tractionbattery-stateofcharge", _charge),
     combined(
         ("RatedRange", "EstBatteryRange", "IdealBatteryRange"), "tractionbattery-range",
@@ -164,6 +159,7 @@ TESLA: Final = dialect(
     # Every other field of the protobuf by its name: driving, climate, doors, media, and the old ChargeState (2), which has
     # words of another list and stays Idle while charging with DC.
     ignored=frozenset(FIELDS) - _MAPPED | _BESIDE,
+    ours=re.compile("charg|battery|pack|soc$|energy", re.IGNORECASE),
     topics=(
         "telemetry/{vehicle}/v/{field}",
         "telemetry/{vehicle}/connectivity",

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
-from chargeport.dialects.forms import at_ms, flag, items, json_value, message, text_value, vehicle_of
+from chargeport.dialects.field_values import flag
+from chargeport.dialects.forms import at_ms, items, json_value, message, text_value, vehicle_of
 from chargeport.dialects.table import Dialect, Unreadable
 from chargeport.dialects.tesla_fields import FIELDS
 from chargeport.sources.base import Delivery, RawMessage

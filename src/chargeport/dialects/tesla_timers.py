@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from chargeport.dialects.forms import number
+from chargeport.dialects.field_values import number
 from chargeport.dialects.table import Decoded
 
 _CLOCK: Final = re.compile(r"(\d\d?):(\d\d)(?::(\d\d))?")
@@ -48,19 +48,17 @@ def days(said: Any) -> list[str] | None:
 
 
 def timers(
-    mode: str | None,
+    mode: str,
     start: str | None,
     departure: str | None,
     *,
     departure_days: list[str] | None = None,
     window: Mapping[str, Any] | None = None,
 ) -> Decoded:
-    """The body of charge-chargetimers: by `mode` (Off, StartAt, DepartBy; None says nothing) with the times that are known.
+    """The body of charge-chargetimers: by `mode` (Off, StartAt, DepartBy) with the times that are known.
 
     `window` is when charging for a departure may run.
     """
-    if mode is None:
-        return None
     if mode == "Off":
         return {"values": []}
     timer: dict[str, Any] = {"type": "GLOBAL"}

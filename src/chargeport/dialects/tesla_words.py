@@ -1,15 +1,15 @@
-"""What Tesla's words mean, for each way in which its values come: telemetry, REST and TeslaMate."""
+"""What Tesla's words and numbers mean, for each way in which they come: telemetry, REST, TeslaMate, Home Assistant."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
 
-from chargeport.dialects.forms import flag, number
-from chargeport.dialects.table import Decoded, battery_range, quantity, value
+from chargeport.dialects.amounts import LOADED_ABOVE_A, is_cut_to_zero
+from chargeport.dialects.field_values import flag, folded, number, unknown_word
+from chargeport.dialects.table import DC_ABOVE_W, NOT_KNOWN, Decoded, Known, battery_range, quantity, value
 
-# Sources 1.4. The number is the protobuf's; nobody has said what Calibrating is, it comes before charging.
+# The number of a word is the protobuf's; nobody has said what Calibrating is, it comes before charging.
 STATES: Final = ("Unknown", "Disconnected", "NoPower", "Starting", "Charging", "Complete", "Stopped", "Calibrating")
 _STATUS: Final = {
-    "Unknown": None,
     "Disconnected": "DISCONNECTED",
     "NoPower": "NO_POWER",
     "Starting": "STARTING",
@@ -34,124 +34,218 @@ _MODES: Final = ("Unknown", "Off", "StartAt", "DepartBy")
 
 
 def words(names: tuple[str, ...], means: Mapping[str, Any], *prefixes: str) -> dict[str, Any]:
-    """What each name of an enum means (None: nothing), by its bare name, its full one and its number, in small letters."""
+    """Return what each name of an enum means, by its bare name, its full one and its number; None: there is none."""
     found: dict[str, Any] = {}
     for index, name in enumerate(names):
         for spelling in (name, str(index), *(prefix + name for prefix in prefixes)):
-            found[spelling.casefold()] = means.get(name)
+            found[folded(spelling)] = NOT_KNOWN if name == "Unknown" else means.get(name)
     return found
 
 
 NO_SUPPLY_V: Final = 20  # below is noise: 1 to 2 V with nothing connected, and in DC sessions
+POWER_STEP_W: Final = 1000  # of the sources that tell the power as a whole number of kW
 
 _STATE_PREFIXES: Final = ("DetailedChargeState", "ChargeState")
 STATUS: Final = words(STATES, _STATUS, *_STATE_PREFIXES)
-CHARGING: Final = words(STATES, {name: name == "Charging" for name in STATES[1:]}, *_STATE_PREFIXES)
-PLUGGED: Final = words(STATES, {name: name != "Disconnected" for name in STATES[1:]}, *_STATE_PREFIXES)
+CHARGING: Final = words(STATES, {name: name == "Charging" for name in STATES}, *_STATE_PREFIXES)
+PLUGGED: Final = words(STATES, {name: name != "Disconnected" for name in STATES}, *_STATE_PREFIXES)
 FAST_TYPE: Final = words((*_FAST, "Tesla"), _FAST_TYPE, "FastCharger")
-FAST_PRESENT: Final = words((*_FAST, "Tesla"), {name: name in _FAST_TYPE for name in (*_FAST[1:], "Tesla")}, "FastCharger")
-CABLE: Final = words(_CABLES, {name: name != "SNA" for name in _CABLES[1:]}, "CableType")
-LATCH: Final = words(_LATCHES, {"Engaged": True, "Disengaged": False, "Blocking": False}, "ChargePortLatch")
+FAST_PRESENT: Final = words((*_FAST, "Tesla"), {name: name in _FAST_TYPE for name in (*_FAST, "Tesla")}, "FastCharger")
+CABLE: Final = words(_CABLES, {name: name != "SNA" for name in _CABLES}, "CableType")
+LATCH: Final = words(_LATCHES, {"Engaged": True, "Disengaged": False, "Blocking": False, "SNA": NOT_KNOWN}, "ChargePortLatch")
 INLET: Final = words(_PORTS, {"US": "NACS", "EU": "Type 2", "GB": "GB/T", "CCS": "CCS2"}, "ChargePort")
-MODE: Final = words(_MODES, {name: name for name in _MODES[1:]}, "ScheduledChargingMode")
+MODE: Final = words(_MODES, {name: name for name in _MODES}, "ScheduledChargingMode")
+
+
+class Names(NamedTuple):
+    """What a source calls the fields that are read beside one another; "" is one that it does not have.
+
+    `amount` reads a number of them in kW, V or A; None where it says none, for its own row tells what is wrong.
+    """
+
+    amount: Callable[[Known, str], float | None]
+    state: str
+    power: str  # of the charger on board, or of the fast charger
+    volts: str
+    amps: str
+    phases: str = ""
+    present: str = ""
+    kind: str = ""
+    pack_volts: str = ""
+    pack_amps: str = ""
+
+    def fields(self, *own: str) -> tuple[str, ...]:
+        """Return the fields of a row that is read by its own ones and by those that tell AC from DC."""
+        return tuple(dict.fromkeys(each for each in (*own, self.power, self.present, self.kind) if each))
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """Return the fields that such rows look at beside theirs."""
+        return tuple(each for each in (self.state, self.phases, self.amps, self.volts) if each)
+
+    def is_charging(self, known: Known) -> bool | None:
+        """Return whether the car charges, by its state; None where that is not known."""
+        found = CHARGING.get(folded(known[self.state])) if self.state in known else None
+        return found if isinstance(found, bool) else None
+
+    def is_dc(self, known: Known) -> bool | None:
+        """Return whether it charges with DC; None where nothing tells.
+
+        A fast charger is present, or the power is more than any charger on board takes, and no phases are told.
+        """
+        found = is_fast(known, self.present, self.kind)
+        if found is not None or self.is_charging(known) is False:
+            return found
+        if self.amount(known, self.phases):
+            return False
+        kilowatts = self.amount(known, self.power)
+        return True if kilowatts is not None and kilowatts * 1000 > DC_ABOVE_W else None
+
+
+def amperage(known: Known, names: Names) -> Decoded:
+    """Return the current: with AC of the line, with DC of the pack, where it is told. The line's reads 0 with DC."""
+    if names.is_dc(known):
+        flowing = names.amount(known, names.pack_amps)
+        return None if flowing is None or flowing <= 0 else quantity(flowing, "A")
+    if names.amps not in known:
+        return NOT_KNOWN
+    amps, kilowatts = names.amount(known, names.amps), names.amount(known, names.power)
+    if amps is None:
+        return quantity(number(known[names.amps]), "A")
+    is_contradicted = amps <= LOADED_ABOVE_A and kilowatts is not None and kilowatts >= 1
+    return None if is_contradicted and names.is_charging(known) is not False else quantity(amps, "A")
+
+
+def voltage(known: Known, names: Names) -> Decoded:
+    """Return the voltage: with AC of the supply, with DC of the pack, where it is told."""
+    field = names.pack_volts if names.is_dc(known) else names.volts
+    if field not in known:
+        return None if names.is_dc(known) else NOT_KNOWN
+    volts = names.amount(known, field)
+    volts = number(known[field]) if volts is None else volts
+    return None if volts < NO_SUPPLY_V else quantity(volts, "V")
+
+
+def whole_kilowatts(known: Known, names: Names) -> Decoded:
+    """Return the power, a whole number of kW: 0 beside a current is what was cut off, and says nothing."""
+    if names.power not in known:
+        return NOT_KNOWN
+    kilowatts, amps, volts = (names.amount(known, field) for field in (names.power, names.amps, names.volts))
+    if kilowatts is None:
+        return quantity(number(known[names.power]), "kW")
+    is_cut = is_cut_to_zero(kilowatts, amps, volts)
+    return None if is_cut and names.is_charging(known) is not False else quantity(kilowatts, "kW")
+
+
+def phases(known: Known, names: Names, step_w: float) -> Decoded:
+    """Return the phases in use; with DC there are none.
+
+    2 is what many cars say on three: then the power decides, and 3 holds where it can't. `step_w`: how far apart the powers
+    that can be told are. Raises ValueError or TypeError.
+    """
+    if names.phases not in known:
+        return NOT_KNOWN
+    count = number(known[names.phases])
+    if count == 0 or names.is_dc(known):
+        return None
+    if not count.is_integer():
+        raise ValueError(f"{count:g} is no number of phases")
+    if count != 2:  # noqa: PLR2004
+        return value(int(count))
+    kilowatts, volts, amps = (names.amount(known, field) for field in (names.power, names.volts, names.amps))
+    if not (kilowatts and volts and amps) or amps < 3 or kilowatts < 0.7:  # noqa: PLR2004  (below, the power factor is low)
+        return value(3)
+    fitting = [
+        each for each in (1, 2, 3) if abs(kilowatts * 1000 - each * volts * amps) <= 0.15 * each * volts * amps + step_w / 2
+    ]
+    return value(fitting[0] if len(fitting) == 1 else 3)
+
+
+def plain_amount(known: Known, field: str) -> float | None:
+    """Return the number that a field says; None where it says none, for its own row tells what is wrong."""
+    try:
+        return number(known[field]) if field in known else None
+    except (TypeError, ValueError):
+        return None
 
 
 def meant(table: Mapping[str, Any], said: Any) -> Any:
-    """What a word means, None where it says nothing. Raises ValueError for a word that is not in the table."""
-    word = str(said).strip().casefold()
-    if word not in table:
-        raise ValueError(f"{said!r:.40} is none of the words known here: {', '.join(table)}"[:400])
-    return table[word]
+    """Return what a word means. Raises Violation for a word that is not in the table."""
+    if folded(said) not in table:
+        raise unknown_word(said, table)
+    return table[folded(said)]
 
 
-def flag_of(found: bool | None) -> Decoded:
-    """The body of a flag; nothing where it is not known."""
-    return None if found is None else value(found)
+def flag_of(found: Any) -> Decoded:
+    """Return the body of a flag; NOT_KNOWN where it is not known."""
+    return value(found) if isinstance(found, bool) else NOT_KNOWN
 
 
-def plugged(state: Any, cable: Any = None) -> bool | None:
-    """Whether a cable is in, by the charge state, else by the kind of cable; None where neither says it.
+def is_charging(state: Any) -> Decoded:
+    """Return whether the car charges. A state that is new says nothing: the row of the status names it."""
+    found = CHARGING.get(folded(state))
+    return value(found) if isinstance(found, bool) else found
+
+
+def is_plugged(known: Known, state: str, cable: str) -> bool | None:
+    """Return whether a cable is in, by the charge state and by the kind of cable: the newer one that says it decides.
 
     A state that is not known says nothing here: the row of the status names it.
     """
-    found = PLUGGED.get(str(state).strip().casefold())
-    return CABLE.get(str(cable).strip().casefold()) if found is None else bool(found)
+    for field in known.newest_first((state, cable)):
+        found = (PLUGGED if field == state else CABLE).get(folded(known[field]))
+        if isinstance(found, bool):
+            return found
+    return None
 
 
-def latched(latch: Any, is_plugged: bool | None) -> Decoded:
-    """Whether the cable is locked: early cars say Engaged with nothing in (sources 1.3). Raises ValueError."""
-    found = meant(LATCH, latch)
-    if found:
-        found = is_plugged
-    return flag_of(found)
+def latched(known: Known, latch: str, state: str, cable: str) -> Decoded:
+    """Return whether the cable is locked: early cars say Engaged with nothing in. Raises Violation."""
+    if latch not in known:
+        return NOT_KNOWN
+    found = meant(LATCH, known[latch])
+    return flag_of(is_plugged(known, state, cable) if found is True else found)
 
 
-def fast(present: Any, kind: Any = None) -> bool | None:
-    """Whether a fast charger is connected: a flag, a word or a number (sources 1.1), else by its kind.
+def is_fast(known: Known, present: str, kind: str) -> bool | None:
+    """Return whether a fast charger is connected: by a flag, a word or a number, and by its kind; the newer one decides.
 
-    Raises ValueError for a flag that is none; a kind that is not known says nothing here, its own row names it.
+    What is not understood says nothing here: its own row names it.
     """
-    if present is not None:
-        word = str(present).strip().casefold()
-        return FAST_PRESENT[word] if word in FAST_PRESENT else flag(present)
-    return FAST_PRESENT.get(str(kind).strip().casefold())
+    for field in known.newest_first((present, kind)):
+        found = FAST_PRESENT.get(folded(known[field]))
+        if field == present and not isinstance(known[field], bool) and folded(known[field]) in ("0", "1"):
+            found = None  # a flag, not the number of a word
+        if field == present and not isinstance(found, bool):
+            try:
+                found = flag(known[field])
+            except ValueError:
+                continue
+        if isinstance(found, bool):
+            return found
+    return None
 
 
-def phases(said: Any, power_w: float | None, volts: float | None, amps: float | None, step_w: float = 0) -> int | None:
-    """The phases in use. 2 is what many cars say on three: then the power decides, and 3 holds where it can't (sources 15.1).
-
-    `step_w`: how far apart the powers that can be told are. Raises ValueError or TypeError.
-    """
-    count = number(said)
-    if count == 0:
-        return None
-    if count != 2 or not (power_w and volts and amps) or amps < 3 or power_w < 700:  # noqa: PLR2004  (sources 15.1)
-        return 3 if count == 2 else _whole(count)  # noqa: PLR2004
-    fitting = [each for each in (1, 2, 3) if abs(power_w - each * volts * amps) <= 0.15 * each * volts * amps + step_w / 2]
-    return fitting[0] if len(fitting) == 1 else 3
-
-
-def _whole(count: float) -> int:
-    if not count.is_integer():
-        raise ValueError(f"{count:g} is no number of phases")
-    return int(count)
-
-
-def known_number(said: Any) -> float | None:
-    """The number that a field beside the row's own says; None where it says none, for its own row tells what is wrong."""
-    try:
-        return None if said is None else number(said)
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
-def current(amps: Any, *, of_pack: bool) -> Decoded:
-    """A current in A, of the line as it is said. Of the pack only what flows into it, and what can't be read is nothing."""
-    if of_pack:
-        flowing = known_number(amps)
-        return None if flowing is None or flowing <= 0 else quantity(flowing, "A")
-    return None if amps is None else quantity(number(amps), "A")
-
-
-def supply(volts: Any) -> Decoded:
-    """A voltage in V; nothing below what a supply has."""
-    said = 0 if volts is None else number(volts)
-    return None if said < NO_SUPPLY_V else quantity(said, "V")
+def fast_present(known: Known, present: str, kind: str) -> Decoded:
+    """Return whether a fast charger is connected. Raises ValueError for a flag that is none."""
+    if present in known and folded(known[present]) not in FAST_PRESENT:
+        flag(known[present])
+    return flag_of(is_fast(known, present, kind))
 
 
 def minutes(hours: Any) -> Decoded:
-    """A time that remains, in whole minutes; less than none says nothing. Raises ValueError or TypeError."""
+    """Return a time that remains, in whole minutes; less than none says nothing. Raises ValueError or TypeError."""
     found = number(hours)
     return None if found < 0 else {"value": round(found * 60), "unit": "min"}
 
 
-def ranges(known: Mapping[str, Any], names: tuple[str, str, str], unit: str) -> Decoded:
-    """The rated range, and beside it the estimated and the ideal one, by the names of their fields. Raises like number."""
+def ranges(known: Known, names: tuple[str, str, str], unit: str) -> Decoded:
+    """Return the rated range, and beside it the estimated and the ideal one, by the names of their fields."""
     rated, estimated, ideal = names
     if rated not in known:
-        return None
+        return NOT_KNOWN
     body = battery_range(number(known[rated]), unit)
     for name, kind in ((estimated, "ESTIMATED"), (ideal, "IDEAL_CONDITIONS")):
-        if (more := known_number(known.get(name))) is not None and more >= 0:
+        if (more := plain_amount(known, name)) is not None and more >= 0:
             body["additionalValues"].append({"type": kind, "value": more})
     return body

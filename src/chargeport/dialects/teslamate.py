@@ -1,58 +1,48 @@
-"""What TeslaMate's topics mean (sources 5). Its cars have numbers of their own, which are aliases to us."""
+"""What TeslaMate's topics mean. Its cars have numbers of their own, which are aliases to us."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+import re
+from typing import Final
 
-from chargeport.dialects.forms import by_topic, flag, number
+from chargeport.dialects.field_values import flag, number
+from chargeport.dialects.forms import by_topic
 from chargeport.dialects.positions import whole
-from chargeport.dialects.table import DC_ABOVE_W, Decoded, Gate, combined, dialect, limit, quantity, row, value
-from chargeport.dialects.tesla_rest import POWER_STEP_W
+from chargeport.dialects.table import Decoded, Gate, Known, combined, dialect, limit, row
 from chargeport.dialects.tesla_words import (
-    CHARGING,
-    NO_SUPPLY_V,
+    POWER_STEP_W,
     STATUS,
+    Names,
+    amperage,
     flag_of,
-    known_number,
+    is_charging,
+    is_plugged,
     minutes,
     phases,
-    plugged,
+    plain_amount,
     ranges,
+    voltage,
+    whole_kilowatts,
 )
 
-
-def _power_w(known: Mapping[str, Any]) -> float | None:
-    power = known_number(known.get("charger_power"))
-    return None if power is None else power * 1000
-
-
-def _is_dc(known: Mapping[str, Any]) -> bool | None:
-    """It is not published: DC is more than any charger on board takes, without phases (sources 5). None: not told."""
-    if not CHARGING.get(str(known.get("charging_state")).strip().casefold()):
-        return False if plugged(known.get("charging_state")) is False else None
-    if known.get("charger_phases"):
-        return False
-    power = _power_w(known)
-    return True if power is not None and power > DC_ABOVE_W else None
+_NAMES: Final = Names(
+    amount=plain_amount, state="charging_state", power="charger_power", volts="charger_voltage",
+    amps="charger_actual_current", phases="charger_phases",
+)  # fmt: skip
 
 
-def _amperage(known: Mapping[str, Any]) -> Decoded:
-    """The current of the line, which reads 0 while charging with DC."""
-    if "charger_actual_current" not in known or _is_dc(known):
-        return None
-    return quantity(number(known["charger_actual_current"]), "A")
+def _fast_present(known: Known) -> Decoded:
+    """It is not published: what the power and the phases tell while the car charges, and nothing once it is unplugged."""
+    if _NAMES.is_charging(known):
+        return flag_of(_NAMES.is_dc(known))
+    return flag_of(False if is_plugged(known, _NAMES.state, "") is False else None)
 
 
-def _phases(known: Mapping[str, Any]) -> Decoded:
-    if "charger_phases" not in known:
-        return None
-    volts, amps = (known_number(known.get(name)) for name in ("charger_voltage", "charger_actual_current"))
-    count = phases(known["charger_phases"], _power_w(known), volts, amps, POWER_STEP_W)
-    return None if count is None else value(count)
-
-
-def _cable(known: Mapping[str, Any]) -> Decoded:
-    """plugged_in is made of latch and door; without it the charge state tells."""
-    return flag_of(flag(known["plugged_in"]) if "plugged_in" in known else plugged(known.get("charging_state")))
+def _cable(known: Known) -> Decoded:
+    """plugged_in is made of latch and door; the charge state tells it, too. The newer one decides."""
+    for field in known.newest_first(("plugged_in", _NAMES.state)):
+        found = flag(known[field]) if field == "plugged_in" else is_plugged(known, _NAMES.state, "")
+        if found is not None:
+            return flag_of(found)
+    return flag_of(None)
 
 
 # The instant of the next start, in UTC: the car's zone is not told, so it gives no time of day; and where none is planned
@@ -70,27 +60,36 @@ _OTHER: Final = """
     center_display_state service_mode sun_roof_state sun_roof_installed sun_roof_percent_open download_perc install_perc
     active_route active_route_destination active_route_latitude active_route_longitude
     """
-_CHARGER: Final = ("charging_state", "charger_phases", "charger_power")
 
 TESLAMATE: Final = dialect(
     "teslamate",
-    row("charging_state", "charge-detailedchargingstatus", words=STATUS, note="1.4"),
+    row("charging_state", "charge-detailedchargingstatus", words=STATUS),
     # A word that is not known is an issue of the row above, once.
-    row("charging_state", "charge-ischarging", decode=lambda said: flag_of(CHARGING.get(str(said).strip().casefold()))),
+    row("charging_state", "charge-ischarging", decode=is_charging),
     combined(("plugged_in", "charging_state"), "charge-ischargingcableconnected", _cable),
     row("charge_port_door_open", "charge-ischargingportflapopen"),
-    combined(("charger_actual_current", *_CHARGER), "charge-amperage", _amperage, gate=Gate.LIVE),
+    combined(
+        _NAMES.fields("charger_actual_current"), "charge-amperage", lambda known: amperage(known, _NAMES),
+        beside=_NAMES.beside, gate=Gate.LIVE,
+    ),
     row("charge_current_request_max", "charge-amperagemax", "A"),
     row("charge_current_request", "charge-amperagerequested", "A"),
     row("charge_limit_soc", "charge-chargelimits", decode=lambda said: limit(number(said))),
     combined(
-        ("charger_phases", "charger_power", "charger_voltage", "charger_actual_current"), "charge-chargerphases", _phases
+        _NAMES.fields("charger_phases", "charger_voltage", "charger_actual_current"), "charge-chargerphases",
+        lambda known: phases(known, _NAMES, POWER_STEP_W), beside=_NAMES.beside,
     ),
     row("charge_energy_added", "charge-energyadded", "kWh"),
-    combined(_CHARGER, "charge-isfastchargerpresent", lambda known: flag_of(_is_dc(known))),
+    combined(("charging_state", "charger_phases", "charger_power"), "charge-isfastchargerpresent", _fast_present),
     row("time_to_full_charge", "charge-timetocomplete", decode=minutes, gate=Gate.CHARGING),
-    row("charger_voltage", "charge-voltage", "V", floor=NO_SUPPLY_V, gate=Gate.LIVE),
-    row("charger_power", "charge-wattage", "kW", gate=Gate.LIVE, note="whole kW"),
+    combined(
+        _NAMES.fields("charger_voltage"), "charge-voltage", lambda known: voltage(known, _NAMES), beside=_NAMES.beside,
+        gate=Gate.LIVE,
+    ),
+    combined(
+        ("charger_power", "charger_actual_current"), "charge-wattage", lambda known: whole_kilowatts(known, _NAMES),
+        beside=_NAMES.beside, gate=Gate.LIVE, note="whole kW",
+    ),
     row("battery_level", "tractionbattery-stateofcharge", "%"),
     combined(
         ("rated_battery_range_km", "est_battery_range_km", "ideal_battery_range_km"), "tractionbattery-range",
@@ -98,6 +97,7 @@ TESLAMATE: Final = dialect(
     ),
     whole("location"),
     ignored=frozenset(f"{_SCHEDULE} {_OTHER}".split()),
+    ours=re.compile("charg|battery|plugged|energy"),
     topics=("teslamate/cars/{vehicle}/{field}", "teslamate/{}/cars/{vehicle}/{field}"),
     read=by_topic,
 )  # fmt: skip

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from chargeport.dialects.all import ALL
-from chargeport.dialects.plain import dimension_of, signal_row, takes_number
+from chargeport.dialects.field_values import folded
+from chargeport.dialects.plain import beside_currents, dimension_of, signal_row, takes_number
 from chargeport.dialects.table import Dialect, Gate, Row, dialect
 from chargeport.dialects.topics import TopicPattern
 from chargeport.dialects.user_form import Form, reader
@@ -63,9 +64,12 @@ def from_table(table: Mapping[str, Any], where: str) -> Dialect:
         return dialect(
             name,
             *_kept(base, rows, ignored),
-            *rows,
+            *beside_currents(rows),
             ignored=_ignored(base, rows, ignored),
             topics=_topics(table, where, base),
+            ours=None if base is None else base.ours,
+            lasting=frozenset() if base is None else base.remembered - base.of_a_plug,
+            whole_car=None if base is None else base.whole_car,
             read=base.read if base is not None and form is None else reader(form or Form("json")),
             not_capable=None if base is None else base.not_capable,
         )
@@ -178,9 +182,8 @@ def _words(table: Mapping[str, Any], signal: Signal, where: str) -> dict[str, An
                 bodies.parse(signal, {"value": value})
         except Violation as error:
             raise DialectError(f"{where}: words.{word}: {error.detail}") from None
-    folded = [word.casefold() for word in found]
-    if not found or len(set(folded)) != len(folded):
-        raise DialectError(f"{where}: words: at least one is wanted, and capitals make no difference between words")
+    if not found or len({folded(word) for word in found}) != len(found):
+        raise DialectError(f"{where}: words: at least one is wanted, and neither capitals nor -, _ and spaces tell words apart")
     return found
 
 

@@ -5,7 +5,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from chargeport.dialects.forms import at_ms, by_topic, items, json_value, message, number, text_value, vehicle_of
+from chargeport.dialects.field_values import number
+from chargeport.dialects.forms import at_ms, by_topic, items, json_value, message, text_value, vehicle_of
 from chargeport.dialects.table import Dialect, Reader, Unreadable
 from chargeport.sources.base import Delivery, RawMessage
 
@@ -82,24 +83,27 @@ def _pointed(item: Any, pointer: str) -> Any:
 
 
 def _members(dialect: Dialect, item: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Every member that the table names, whole; and of all others each value, under its name or its pointer."""
+    """Yield every member that the table names, whole; and of all others each value, under its name or its pointer."""
     for name, value in item.items():
         pointer = "/" + _escaped(name)
-        if name in dialect.by_field or dialect.ignores(name):
+        if name in dialect.by_field:
             yield name, value
         else:
-            yield from _below(dialect, pointer, value, name)
+            yield from _below(dialect, pointer, value, name, is_ignored=dialect.ignores(name))
 
 
-def _below(dialect: Dialect, pointer: str, value: Any, name: str) -> Iterator[tuple[str, Any]]:
-    if pointer in dialect.by_field or dialect.ignores(pointer):
+def _below(dialect: Dialect, pointer: str, value: Any, name: str, *, is_ignored: bool) -> Iterator[tuple[str, Any]]:
+    """Yield what lies at a pointer. Of an ignored member only that which a row names further down."""
+    is_ignored = is_ignored or dialect.ignores(pointer)
+    leads_to_a_row = any(field.startswith(pointer + "/") for field in dialect.by_field)
+    if pointer in dialect.by_field:
         yield pointer, value
-    elif isinstance(value, dict) and value:
+    elif isinstance(value, dict) and value and (leads_to_a_row or not is_ignored):
         for each, inner in value.items():
             below = f"{pointer}/{_escaped(each)}"
-            yield from _below(dialect, below, inner, below)
-    elif isinstance(value, list) and any(field.startswith(pointer + "/") for field in dialect.by_field):
+            yield from _below(dialect, below, inner, below, is_ignored=is_ignored)
+    elif isinstance(value, list) and leads_to_a_row:
         for index, inner in enumerate(value):
-            yield from _below(dialect, f"{pointer}/{index}", inner, f"{pointer}/{index}")
-    else:
+            yield from _below(dialect, f"{pointer}/{index}", inner, f"{pointer}/{index}", is_ignored=is_ignored)
+    elif not is_ignored:
         yield name, value

@@ -8,20 +8,29 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from chargeport.dialects.table import Decoded, Dialect, Gate, Row
-from chargeport.ingest.field_values import is_nothing, said
+from chargeport.dialects.field_values import is_nothing
+from chargeport.dialects.table import NOT_KNOWN, Decoded, Dialect, Gate, Row
 from chargeport.ingest.issues import issue_of
-from chargeport.ingest.memory import CarMemory
+from chargeport.ingest.memory import HELD_MS, CarMemory, Said
 from chargeport.ingest.times import as_of
 from chargeport.signals import bodies
-from chargeport.signals.catalogue import IS_CHARGING
-from chargeport.signals.definition import Cadence
+from chargeport.signals.catalogue import BY_CODE, CABLE_CONNECTED, CATALOGUE, IS_CHARGING
+from chargeport.signals.definition import Cadence, Dimension, Kind, Signal, Value
 from chargeport.signals.reading import Absence, AbsenceReason, Entry, Issue, Reading
 from chargeport.signals.violation import Rule, Violation
 from chargeport.sources.base import REFUSED, Delivery, RawMessage
 
 _UNREADABLE: Final = (
-    ValueError, TypeError, KeyError, AttributeError, IndexError, ArithmeticError, RecursionError, msgspec.MsgspecError,
+    ValueError, TypeError, KeyError, AttributeError, IndexError, ArithmeticError, RecursionError, StopIteration,
+    msgspec.MsgspecError,
+)  # fmt: skip
+_AHEAD_MS: Final = 60_000  # so much older than what was stamped ahead, a message still counts as newer if it comes later
+_FLOWS: Final = (Dimension.POWER, Dimension.CURRENT, Dimension.SPEED)  # of these, less than none flows out of the car
+_PLUGGED: Final = tuple(signal for signal in CATALOGUE if signal.cadence is Cadence.PLUGGED)
+_STATUS: Final = BY_CODE["charge-detailedchargingstatus"]
+_NEEDS_A_CABLE: Final = frozenset(
+    {"CONNECTED", "STARTING", "CHARGING", "CONSERVING", "SCHEDULED", "SUSPENDED_BY_CAR", "SUSPENDED_BY_STATION", "NO_POWER",
+     "DISCHARGING"}
 )  # fmt: skip
 
 
@@ -33,7 +42,7 @@ class Normalised(NamedTuple):
 
 
 def read(delivery: Delivery, dialect: Dialect) -> list[RawMessage] | Issue:
-    """The messages in a delivery; an issue that keeps it whole where it can't be read."""
+    """Return the messages in a delivery; an issue that keeps it whole where it can't be read."""
     try:
         if refused := delivery.headers.get(REFUSED):
             raise ValueError(refused)
@@ -41,20 +50,19 @@ def read(delivery: Delivery, dialect: Dialect) -> list[RawMessage] | Issue:
             raise ValueError(f"{dialect.name} has no form for deliveries")
         return dialect.read(dialect, delivery)
     except _UNREADABLE as error:
-        subject = delivery.topic or "payload"
-        return issue_of(delivery, subject, Rule.BAD_FORMAT, _sentence(error))
+        return issue_of(delivery, delivery.topic or "payload", Rule.BAD_FORMAT, _sentence(error))
 
 
 def normalise(message: RawMessage, dialect: Dialect, memory: CarMemory | None = None) -> Normalised:
-    """What a message says, in our terms. A field that can't be understood is an issue and costs no other.
+    """Return what a message says, in our terms. A field that can't be understood is an issue and costs no other.
 
     `memory` is what this source said of this car before; it is brought up to date.
     """
-    return _Reading(message, dialect, memory or CarMemory()).result()
+    return _Normaliser(message, dialect, memory or CarMemory()).result()
 
 
-class _Reading:
-    """One message on its way."""
+class _Normaliser:
+    """One message, its dialect, and what comes of them."""
 
     def __init__(self, message: RawMessage, dialect: Dialect, memory: CarMemory) -> None:
         self.message = message
@@ -63,26 +71,33 @@ class _Reading:
         self.entries: list[Entry] = []
         self.issues: list[Issue] = []
         self.at = message.received_at
-        self.said: Mapping[str, Any] = {}  # the fields that count, with those that say nothing
+        self.is_stamped = False  # whether `at` is the source's own time
+        self.is_ahead = False  # whether the source has one, but ahead of our clock
+        self.fields: Mapping[str, Any] = {}  # those that count now, with those that say nothing
 
     def result(self) -> Normalised:
+        message, memory, dialect = self.message, self.memory, self.dialect
         try:
-            at = as_of(self.message.observed_at, self.message.received_at)
+            at = as_of(message.observed_at, message.received_at)
         except Violation as found:
-            self._issue(found.path, found.rule, found.detail, self.message.fields)
+            self._issue(found.path, found.rule, found.detail, message.fields)
             return Normalised([], self.issues)
-        fields = self.said = self._believed()
-        self.at = self.memory.in_order(fields, self.message.received_at) if at is None else at
+        fields = self.fields = self._fields_that_count()
+        self.is_stamped = at is not None
+        self.is_ahead = at is None and message.observed_at is not None
+        self.at = memory.in_order(fields, message.received_at) if at is None else at
         told = {field: value for field, value in fields.items() if self._is_told(field, value)}
-        for field in self.dialect.remembered & fields.keys():
-            self.memory.note(field, told.get(field), self.at)
-        self.memory.release(fields)
-        self._read(_rows(self.dialect, told), told)
+        lost = [field for field in dialect.remembered & fields.keys() if field not in told and memory.knows(field)]
+        for field in dialect.remembered & fields.keys():
+            memory.note(field, told.get(field), self.at)
+        memory.release(fields)
+        self._read(told, lost)
+        self._follow_the_plug()
         self._read_held()
         return Normalised(self.entries, self.issues)
 
-    def _believed(self) -> Mapping[str, Any]:
-        """The fields that count now: what is retained waits until the source shows that it is alive.
+    def _fields_that_count(self) -> Mapping[str, Any]:
+        """Return the fields that count now: what is retained waits until the source shows that it is alive.
 
         Nobody knows how old a retained value is; but a source that sends on change and is alive would have replaced it.
         """
@@ -98,16 +113,19 @@ class _Reading:
         return message.fields
 
     def _lasts(self, field: str) -> bool:
-        """Whether nothing but what lasts is made of a field, so that its age does little harm."""
-        return all(
-            row.signal.cadence is not Cadence.LIVE and len(row.fields) == 1 for row in self.dialect.by_field.get(field, ())
-        )
+        """Return whether nothing but what lasts is made of a field itself, so that its age does little harm."""
+        rows = self.dialect.by_field.get(field, ())
+        own = [row for row in rows if row.fields[0] == field]
+        return not rows or (bool(own) and all(row.signal.cadence is not Cadence.LIVE and len(row.fields) == 1 for row in own))
 
     def _is_told(self, field: str, value: Any) -> bool:
-        """Whether a field has something to say; notes what is unknown or not capable on the way."""
+        """Return whether a field has something to say; note what is unknown, not capable or of the whole car on the way."""
         dialect = self.dialect
         if field == dialect.not_capable:
             self._not_capable(field, value)
+            return False
+        if field == dialect.whole_car:
+            self._whole_car(field, value)
             return False
         if field in dialect.by_field:
             return not is_nothing(value)
@@ -122,68 +140,202 @@ class _Reading:
             self._issue(field, Rule.WRONG_TYPE, _sentence(error), {field: names})
             return
         for row in rows:
-            self._absent(row, AbsenceReason.NOT_CAPABLE)
+            self._absent(row.signal, AbsenceReason.NOT_CAPABLE)
 
-    def _read(self, rows: Iterable[Row], told: Mapping[str, Any]) -> None:
-        """Read the rows, those first that say whether the car charges: the gates of the others ask for it."""
-        for row in sorted(rows, key=lambda row: row.signal is not IS_CHARGING):
+    def _whole_car(self, field: str, reason: Any) -> None:
+        """Every signal that the source ever told has no value any more. A car that it never told of gets an issue."""
+        found = next((each for each in AbsenceReason if each == reason), None)
+        if found is None:
+            self._issue(field, Rule.NOT_ALLOWED, str(reason), {field: reason})
+            return
+        known = [row.signal for row in self.dialect.rows if self.memory.said(row.signal) is not None]
+        for signal in dict.fromkeys(known):
+            self._absent(signal, found)
+        if not known:
+            detail = f"an error of the whole car, of which the source told nothing yet: {found}"
+            self._issue(field, Rule.NOT_ALLOWED, detail, {field: reason})
+
+    def _read(self, told: Mapping[str, Any], lost: Iterable[str]) -> None:
+        """Read the rows of what is told, and lasting ones that looked at fields which have nothing to say any more.
+
+        Those come first that say whether the car charges and is plugged in: the gates of the others ask for it.
+        """
+        rows = self._rows(told)
+        rows += [
+            row
+            for row in self._rows(lost)
+            if row.combine is not None and row.signal.cadence is not Cadence.LIVE and not told.keys() & set(row.fields)
+        ]
+        for row in sorted(rows, key=lambda row: (row.signal is not IS_CHARGING, row.signal is not CABLE_CONNECTED)):
             own = {field: told[field] for field in row.fields if field in told}
             try:
-                self._enter(row, self._said(row, told))
+                if row.combine is None:
+                    self._enter(row, row.read(own[row.fields[0]]))
+                else:
+                    fields = (*row.fields, *row.beside)
+                    said = {field: told.get(field) for field in fields if field in self.fields}
+                    self._enter(row, row.combine(self.memory.beside(fields, said, self.at)))
             except Violation as found:
-                self._issue(next(iter(own)), found.rule, found.detail, own)
+                self._unread(row, own, found.path, found.rule, found.detail)
             except _UNREADABLE as error:
-                self._issue(next(iter(own)), Rule.WRONG_TYPE, f"can't be read: {_sentence(error)}", own)
+                self._unread(row, own, "", Rule.WRONG_TYPE, f"can't be read: {_sentence(error)}")
+        for row in self._rows(self.fields):
+            if row.fields[0] in self.fields and row.fields[0] not in told:
+                self._take_back_lost(row)
+
+    def _rows(self, fields: Iterable[str]) -> list[Row]:
+        """Return the rows that look at any of these fields, each once."""
+        found: dict[int, Row] = {}
+        for field in fields:
+            for row in self.dialect.by_field.get(field, ()):
+                found[id(row)] = row
+        return list(found.values())
 
     def _read_held(self) -> None:
-        """The word that the car charges can come after what counts only then: that counts now."""
-        if not any(isinstance(entry, Reading) and entry.signal is IS_CHARGING and entry.value for entry in self.entries):
+        """Enter what was held back because it counts only while charging or plugged in, where the car is so now."""
+        turned = (IS_CHARGING, CABLE_CONNECTED)
+        if not any(isinstance(entry, Reading) and entry.signal in turned and entry.value for entry in self.entries):
             return
         own, latest = {entry.signal for entry in self.entries}, self.at
-        for held_at, (row, content) in self.memory.held(latest):
-            if row.signal not in own:
-                self.at = max(latest, held_at)
+        for held_at, (row, content) in self.memory.take_held(latest):
+            if row.signal in own:
+                continue
+            self.at = max(latest, held_at)
+            try:
                 self._enter(row, content)
+            except Violation as found:
+                self._issue(row.fields[0], found.rule, found.detail, {row.fields[0]: content})
         self.at = latest
 
-    def _said(self, row: Row, told: Mapping[str, Any]) -> Decoded:
-        if row.combine is not None:
-            own = {field: told.get(field) for field in row.fields if field in self.said}
-            return row.combine(self.memory.beside(row.fields, own, self.at))
-        return said(row, told[row.fields[0]])
-
     def _enter(self, row: Row, content: Decoded) -> None:
-        if content is None:
+        """Add what a row came to. Raises Violation for a body that is none."""
+        if content is NOT_KNOWN:
             return
         if isinstance(content, AbsenceReason):
-            self._absent(row, content)
+            self._absent(row.signal, content)
             return
-        value = bodies.parse(row.signal, content)
-        if row.gate is not Gate.ALWAYS and self.memory.charged(self.at) is False and (value or row.gate is Gate.CHARGING):
-            self.memory.hold(row.fields[0], row.signal.key, self.at, (row, content))
-            self._absent(row, AbsenceReason.NOT_CHARGING)
+        if content is None or (row.signal.kind is not Kind.DOCUMENT and is_nothing(content.get("value", content))):
+            self._take_back(row)
             return
-        if row.signal is IS_CHARGING:
-            self.memory.charging_was(self.at, bool(value))
-        message = self.message
-        self.entries.append(Reading(message.vehicle, row.signal, value, self.at, message.received_at, message.source))
+        if self._holds_back(row, content):
+            self._hold_back(row, content)
+            return
+        if _is_negative(row.signal, content):
+            flows_out = row.signal.dimension in _FLOWS
+            self._absent(row.signal, AbsenceReason.NOT_CHARGING if flows_out else AbsenceReason.UNREADABLE)
+            return
+        self._reading(row.signal, bodies.parse(row.signal, content), row.fields[0])
 
-    def _absent(self, row: Row, reason: AbsenceReason) -> None:
-        message = self.message
-        self.entries.append(Absence(message.vehicle, row.signal, reason, self.at, message.received_at, message.source))
+    def _holds_back(self, row: Row, content: dict[str, Any]) -> bool:
+        """Return whether a body is no word on what is now: the car does not charge, or is not plugged in."""
+        weighs = bool(content.get("value", True))
+        if row.signal.cadence is Cadence.PLUGGED and weighs and self.memory.plugged.at(self.at) is False:
+            return True
+        gated = row.gate is Gate.CHARGING or (row.gate is Gate.LIVE and weighs)
+        return gated and self.memory.charging.at(self.at) is False
+
+    def _hold_back(self, row: Row, content: dict[str, Any]) -> None:
+        self.memory.hold(row.fields[0], row.signal, self.at, (row, content))
+        if row.signal.cadence is Cadence.PLUGGED:
+            self._unplugged(row.signal)
+            return
+        said = self.memory.said(row.signal)
+        if row.keeps_last and said is None and not _is_negative(row.signal, content):
+            self._reading(row.signal, bodies.parse(row.signal, content), row.fields[0], self.at - 1)
+        self._absent(row.signal, AbsenceReason.NOT_CHARGING)
+
+    def _take_back(self, row: Row) -> None:
+        """The row has no value any more: what it said before does not hold. A late message takes nothing back."""
+        said = self.memory.said(row.signal)
+        if said is not None and said.value is not None and said.field in ("", row.fields[0]) and said.at <= self.at:
+            lasts = row.signal.cadence is Cadence.LASTING or row.signal is IS_CHARGING
+            is_over = not lasts and self.memory.charging.at(self.at) is False
+            self._absent(row.signal, AbsenceReason.NOT_CHARGING if is_over else AbsenceReason.UNREADABLE)
+
+    def _unread(self, row: Row, own: Mapping[str, Any], named: str, rule: Rule, detail: str) -> None:
+        """What a row says can't be read: an issue of the field that is at fault, once, when it is told.
+
+        A state or a live number is then no longer what it was; a lasting number may well be.
+        """
+        subject = named if named in row.fields else row.fields[0]
+        if own and (subject in own or not self.memory.knows(subject)):
+            self._issue(subject if subject in own else next(iter(own)), rule, detail, own)
+        if row.signal.cadence is not Cadence.LASTING or row.signal.kind in (Kind.TEXT, Kind.FLAG):
+            self._take_back(row)
+
+    def _take_back_lost(self, row: Row) -> None:
+        """The source says that there is no number now: one that flowed no longer does."""
+        said = self.memory.said(row.signal)
+        is_live = row.signal.cadence is Cadence.LIVE and row.signal.kind is Kind.QUANTITY
+        if is_live and said is not None and said.value and row.signal not in {entry.signal for entry in self.entries}:
+            self._take_back(row)
+
+    def _follow_the_plug(self) -> None:
+        """Enter what follows from the cable being out: nothing charges, and what holds only while plugged in is over."""
+        if not any(
+            entry.signal is CABLE_CONNECTED and isinstance(entry, Reading) and not entry.value for entry in self.entries
+        ):
+            return
+        own = {entry.signal for entry in self.entries}
+        if self.memory.charging.at(self.at) and IS_CHARGING not in own:
+            self._reading(IS_CHARGING, False, "")
+        status = self.memory.said(_STATUS)
+        if status is not None and status.value in _NEEDS_A_CABLE and _STATUS not in own:
+            self._reading(_STATUS, "DISCONNECTED", "")
+        for signal in _PLUGGED:
+            said = self.memory.said(signal)
+            if signal not in own and said is not None and said.value and said.at <= self.at:
+                self._unplugged(signal)
+
+    def _unplugged(self, signal: Signal) -> None:
+        """Enter what a signal is while no cable is in."""
+        if signal.kind is Kind.FLAG:
+            self._reading(signal, False, "")
+        else:
+            self._absent(signal, AbsenceReason.NOT_CHARGING)
+
+    def _reading(self, signal: Signal, value: Value, field: str, at: int | None = None) -> None:
+        at = self._entry_at(signal, value) if at is None else at
+        message, memory, dialect = self.message, self.memory, self.dialect
+        if signal is IS_CHARGING and memory.charging.at(at) is not value:
+            memory.forget(dialect.of_a_charge, at - HELD_MS)
+            memory.charging.note(at, bool(value))
+        if (signal is CABLE_CONNECTED or (signal is IS_CHARGING and value)) and memory.plugged.at(at) is not value:
+            memory.forget(dialect.of_a_plug, at - HELD_MS if value else at)
+            memory.plugged.note(at, bool(value))
+        memory.say(signal, Said(at, value, field, self.is_ahead))
+        self.entries.append(Reading(message.vehicle, signal, value, at, message.received_at, message.source))
+
+    def _absent(self, signal: Signal, reason: AbsenceReason) -> None:
+        at = self._entry_at(signal, None)
+        self.memory.say(signal, Said(at, None, "", self.is_ahead))
+        self.entries.append(Absence(self.message.vehicle, signal, reason, at, self.message.received_at, self.message.source))
+
+    def _entry_at(self, signal: Signal, value: Value | None) -> int:
+        """Return when an entry counts: at the message's time, but after what it replaces of the same instant."""
+        said, at = self.memory.said(signal), self.at
+        if said is None:
+            return at
+        if not self.is_stamped and self.memory.is_in_burst(at, said.at):
+            at = said.at
+        if said.is_ahead and at < said.at <= at + _AHEAD_MS:
+            at = said.at  # its true time is not known: what comes after it is newer
+        replaces = value != said.value and (value is None or not self.is_stamped or said.is_ahead)
+        at += at == said.at and replaces
+        if not self.is_stamped:
+            self.memory.lengthen_burst(at)
+        return at
 
     def _issue(self, subject: str, rule: Rule, detail: str, fields: Mapping[str, Any]) -> None:
-        part = msgspec.structs.replace(self.message, fields=fields)
-        self.issues.append(issue_of(part, subject, rule, detail))
+        self.issues.append(issue_of(msgspec.structs.replace(self.message, fields=fields), subject, rule, detail))
 
 
-def _rows(dialect: Dialect, told: Mapping[str, Any]) -> list[Row]:
-    """The rows that fields of a message are read by, each once."""
-    found: dict[int, Row] = {}
-    for field in told:
-        for row in dialect.by_field[field]:
-            found[id(row)] = row
-    return list(found.values())
+def _is_negative(signal: Signal, content: Mapping[str, Any]) -> bool:
+    """Return whether a live number is below 0: nothing is delivered to the car, and the number is no fault."""
+    found = content.get("value")
+    if signal.cadence is not Cadence.LIVE or signal.kind is not Kind.QUANTITY:
+        return False
+    return isinstance(found, int | float) and not isinstance(found, bool) and found < 0
 
 
 def _sentence(error: Exception) -> str:

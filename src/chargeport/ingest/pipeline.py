@@ -7,7 +7,7 @@ understood, is then on disk. Only a StoreError gets out: whatever else goes wron
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -18,9 +18,8 @@ from chargeport.ingest.batch import STORED, Batch
 from chargeport.ingest.engine import normalise, read
 from chargeport.ingest.issues import refusal, refused, unknown_vehicle, unreadable
 from chargeport.ingest.memory import CarMemory, Memory
+from chargeport.ingest.times import AheadTimes
 from chargeport.ingest.vehicle_names import VehicleNames, new_vehicle
-from chargeport.signals.catalogue import IS_CHARGING
-from chargeport.signals.held import reported_of
 from chargeport.signals.reading import Entry, Issue, Reading
 from chargeport.sources.base import Delivery, RawMessage
 from chargeport.store.protocols import Store
@@ -53,6 +52,7 @@ class Pipeline:
         self._max_future_s = max_future_s
         self._auto_register = auto_register
         self._record = record
+        self.ahead = AheadTimes()
         self._memory = Memory()
         self._own: dict[str, Dialect] = {}
 
@@ -128,7 +128,7 @@ class Pipeline:
                 batch.misread(index, unknown_vehicle(message, batch.only_for))
                 return
             memory = await self._remembered(message.source, vehicle_id, batch)
-            ours = msgspec.structs.replace(message, vehicle=vehicle_id)
+            ours = msgspec.structs.replace(message, vehicle=vehicle_id, observed_at=self._stamp(message, vehicle_id, batch))
             result = normalise(ours, self._dialect(message), memory)
             for entry in result.entries:
                 if isinstance(entry, Reading) and isinstance(entry.value, str):
@@ -158,18 +158,26 @@ class Pipeline:
                 return await self.names.find(message.source, message.dialect, name)
         return found
 
+    def _stamp(self, message: RawMessage, vehicle_id: str, batch: Batch) -> Any:
+        """Return a message's stamp, put after one that lay ahead of our clock; one that is ahead itself is left to `as_of`."""
+        stamp = message.observed_at
+        if type(stamp) is not int:
+            return stamp
+        if stamp > message.received_at:
+            self._clock.witnessed(stamp)  # it may be our clock that is behind
+        counted_at = self.ahead.counted_at((batch.client_id, message.source, vehicle_id), stamp, message.received_at)
+        return stamp if stamp > message.received_at else counted_at
+
     async def _remembered(self, source: str, vehicle_id: str, batch: Batch) -> CarMemory:
-        """Return what a source said of a vehicle; of one that it has not spoken of yet, whether it is known to charge.
+        """Return what a source said of a vehicle; of one that it has not spoken of yet, what the store has of it.
 
         What an application says that may write to some vehicles only must not change how other sources are read.
         """
         speaker = source if batch.only_for is None else f"{batch.only_for} {source}"
         is_known = self._memory.knows(speaker, vehicle_id)
         memory = self._memory.of(speaker, vehicle_id)
-        if not is_known and (found := await self._store.readings.signal(vehicle_id, IS_CHARGING)) is not None:
-            charging = reported_of(found.series, IS_CHARGING)
-            if charging is not None and charging.changed_at is not None and charging.value is not None:
-                memory.charging_was(charging.changed_at, bool(charging.value))
+        if not is_known and (found := await self._store.readings.signals(vehicle_id)) is not None:
+            memory.resume(state for series in found.series.values() for state in series if state.source == source)
         if memory.doubted:
             batch.unsaid.setdefault(id(memory), (memory, dict(memory.doubted)))
         return memory

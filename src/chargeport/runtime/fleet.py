@@ -40,7 +40,17 @@ async def make_known(store: Store, pipeline: Pipeline, cars: Sequence[VehicleSet
                 await store.vehicles.update_vehicle(merged)
         except ConflictError as error:
             raise SettingError(f"A setting is wrong: {where}: {error}") from error
-        await pipeline.write(Batch.of(_facts(car, known.id, where, clock.now())))
+        facts = _facts(car, known.id, where, clock.now())
+        await _drop_others(store, known.id, facts)
+        await pipeline.write(Batch.of(facts))
+
+
+async def _drop_others(store: Store, vehicle_id: str, facts: Sequence[Entry]) -> None:
+    """Forget what the file said of a car if there is anything among it that it does not say any more."""
+    found = await store.readings.signals(vehicle_id)
+    states = () if found is None else (state for states in found.series.values() for state in states)
+    if {state.signal for state in states if state.source == SOURCE} - {fact.signal for fact in facts}:
+        await store.readings.forget(SOURCE, vehicle_id)
 
 
 def _check_names(cars: Sequence[VehicleSettings]) -> None:

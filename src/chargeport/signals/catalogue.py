@@ -260,8 +260,8 @@ CATALOGUE: Final[tuple[Signal, ...]] = (
         key=25, code="chargeport-energytotal", name="EnergyTotal", group=OURS, kind=Kind.QUANTITY, cadence=Cadence.LASTING,
         permission=Permission.READ_CHARGE, unit="kWh", dimension=Dimension.ENERGY, minimum=0, maximum=100_000_000,
         is_ours=True,
-        summary="Energy charged in all sessions known here; it only grows.",
-        caution="Ours, not Smartcar's: for energy dashboards, which want a counter. It begins with the first known session.",
+        summary="Energy charged in all sessions known here.",
+        caution="Ours, not Smartcar's: for energy dashboards. It falls only when a correction takes energy back.",
         example={"value": 1234.5, "unit": "kWh"},
     ),
     Signal(
@@ -272,7 +272,16 @@ CATALOGUE: Final[tuple[Signal, ...]] = (
         example={"latitude": 51.5014, "longitude": -0.1419, "heading": 270},
     ),
     Signal(
-        key=27, code="vehicleidentification-vin", name="VIN", group=IDENTIFICATION, kind=Kind.TEXT,
+        key=27, code="chargeport-energyregister", name="EnergyRegister", group=OURS, kind=Kind.QUANTITY,
+        cadence=Cadence.LASTING, permission=Permission.READ_CHARGE, unit="kWh", dimension=Dimension.ENERGY,
+        minimum=0, maximum=10_000_000, is_ours=True,
+        summary="A meter's register, which only grows.",
+        caution="Ours, not Smartcar's. From a car: what went into the battery; from a station: what left the wall. "
+        "Sessions take its differences; it is never shown as energy added.",
+        example={"value": 6211.03, "unit": "kWh"},
+    ),
+    Signal(
+        key=28, code="vehicleidentification-vin", name="VIN", group=IDENTIFICATION, kind=Kind.TEXT,
         cadence=Cadence.LASTING, permission=Permission.READ_VIN,
         summary="The vehicle identification number.",
         caution="What the server knows of the car comes first, with ingestedAt alone in meta; else what a source reported.",

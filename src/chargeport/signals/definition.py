@@ -23,8 +23,8 @@ class Cadence(StrEnum):
     """What a car's silence says about the signal."""
 
     LIVE = "live"  # describes this very moment: over when the session is over, stale when the car falls silent
+    PLUGGED = "plugged"  # holds while the cable is in: over when it is pulled
     LASTING = "lasting"  # stays true until something changes it
-    PLUGGED = "plugged"  # stays true until something changes it or the cable is pulled out
 
 
 class Permission(StrEnum):

@@ -20,7 +20,7 @@ from chargeport.signals.state import State, stale_at
 __all__ = ["DERIVED", "Effective", "PassedOver", "Ranks", "Unavailability", "Why", "effective", "next_change_at"]
 
 TOGETHER_MS: Final = 10_000
-"""A value that was observed so shortly before charging began belongs to it: a source may report one moment in parts."""
+"""A value that was observed so shortly before its source said that charging began belongs to it: reports may come in parts."""
 
 _FLOW: Final = frozenset({Dimension.CURRENT, Dimension.VOLTAGE, Dimension.POWER, Dimension.SPEED})
 _FLAGS: Final = (IS_CHARGING, CABLE_CONNECTED)
@@ -157,8 +157,14 @@ def _session_of(signal: Signal, series: Series, ranks: Ranks, now: int) -> _Sess
     said = (state for state in series.get(tie.key, ()) if state.observed_at is not None)
     own = {state.source: state for state in said if not is_derived(state.source)}
     found = flag(tie, series, ranks, now)
-    is_unplugged = tie is IS_CHARGING and not found.is_on and flag(CABLE_CONNECTED, series, ranks, now).is_on is False
+    is_unplugged = tie is IS_CHARGING and not found.is_on and _is_unplugged(series, ranks, now)
     return _Session(found, own, is_unplugged)
+
+
+def _is_unplugged(series: Series, ranks: Ranks, now: int) -> bool:
+    """Whether the cable is known to be out: said so, and not unknown since."""
+    cable = flag(CABLE_CONNECTED, series, ranks, now)
+    return cable.is_on is False and any(has_value(state) for state in cable.states)
 
 
 def _judged(state: State, session: _Session, now: int) -> _Judged:
@@ -195,7 +201,8 @@ def _ended(state: State, session: _Session) -> tuple[Why, int] | None:
     if own is not None and own.value is False:
         return Why.ELSEWHERE, now_is.received_at
     began_at = now_is.since if own is None else max(now_is.since, own.changed_at or 0)
-    before_ms = 0 if not state.value else LAG_MS if is_derived(state.source) or _is_derived(now_is) else TOGETHER_MS
+    is_of_one_report = own is not None and not _is_derived(now_is)
+    before_ms = 0 if not state.value else TOGETHER_MS if is_of_one_report else LAG_MS
     return (Why.OVER, now_is.received_at) if at < began_at - before_ms else None
 
 
@@ -229,7 +236,7 @@ def _reported_at(state: State) -> int:
 def _effective_flag(signal: Signal, known: Sequence[State], series: Series, ranks: Ranks, now: int) -> Effective:
     """The effective state of one of the two flags. A flag that was derived counts where none was reported."""
     found = flag(signal, series, ranks, now)
-    is_unplugged = signal is IS_CHARGING and not found.is_on and flag(CABLE_CONNECTED, series, ranks, now).is_on is False
+    is_unplugged = signal is IS_CHARGING and not found.is_on and _is_unplugged(series, ranks, now)
     judged = [_judged_flag(state, found, series, ranks, now, is_unplugged=is_unplugged) for state in known]
     shown = {id(state) for state in found.states}
     pool = [each for each in judged if each.against is None]

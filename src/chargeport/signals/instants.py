@@ -11,7 +11,9 @@ MILLISECOND: Final = timedelta(milliseconds=1)
 
 # ISO 8601 beyond RFC 3339, which msgspec reads: no seconds, a comma, an offset of hours and minutes without colon.
 _ISO: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:[Zz]|[+-]\d\d:?\d\d)", re.ASCII)
-_WEEKS: Final = re.compile(r"[Pp](\d{1,4})[Ww]", re.ASCII)
+# Durations in whole numbers: fractions and signs, which msgspec reads too, are of no use here.
+_DURATION: Final = re.compile(r"P[0-9DTHMS]+", re.ASCII)
+_WEEKS: Final = re.compile(r"P([0-9]{1,4})W", re.ASCII)
 
 
 def instant_ms(text: str) -> int | None:
@@ -39,13 +41,15 @@ def ms_of(moment: datetime) -> int:
 
 
 def duration_ms(text: str) -> int | None:
-    """Return a duration in ISO 8601 in milliseconds; None if the text is none, or has years or months.
+    """Return a duration in ISO 8601 in milliseconds; None if the text is none, or has fractions, years or months.
 
     >>> duration_ms("PT15M"), duration_ms("P1W"), duration_ms("15 min"), duration_ms("P1M")
     (900000, 604800000, None, None)
     """
     if weeks := _WEEKS.fullmatch(text):
         text = f"P{int(weeks[1]) * 7}D"
+    if not _DURATION.fullmatch(text):
+        return None
     try:
         return msgspec.convert(text, timedelta) // MILLISECOND
     except (msgspec.ValidationError, ValueError):

@@ -15,15 +15,15 @@ from chargeport.store.records import Place, Run
 from chargeport.store.retention_policy import Horizon, Hour
 
 PIECES: Final = 128  # runs of a series read at once: at a sighting a second they are a month, and 22 MB
-_FOREVER: Final = 1 << 53  # the end of all instants
 _CHANGES: Final = 1_000  # read at once where one source alone reports
 
 
 class EffectiveHistory:
-    """Reads the history of a car's signals. With `only`, as if this source were the only one."""
+    """Reads the history of a car's signals until now. With `only`, as if this source were the only one."""
 
-    def __init__(self, store: Store, only: str | None = None) -> None:
+    def __init__(self, store: Store, now: int, only: str | None = None) -> None:
         self._store = store
+        self._now = now
         self._only = only
 
     async def sources(self, vehicle_id: str, signal: Signal) -> list[str]:
@@ -41,7 +41,7 @@ class EffectiveHistory:
         start = max(after.observed_at + 1 if after is not None else 0, from_at or 0)
         found: list[Step] = []
         last: Content | None = None
-        async for spans in self.spans(vehicle_id, signal, start - 1, _FOREVER if to_at is None else to_at):
+        async for spans in self.spans(vehicle_id, signal, start - 1, await self._until(vehicle_id, signal, to_at)):
             for span in spans:
                 step = step_of(span)
                 if span.start < start:
@@ -87,6 +87,14 @@ class EffectiveHistory:
         if ranks.is_either(signal):
             return max(hours, key=lambda hour: (not is_derived(hour.source), hour.shares.get(True, 0), hour.held_ms))
         return min(hours, key=lambda hour: (not hour.held_ms, is_derived(hour.source), ranks.rank(signal, hour.source)))
+
+    async def _until(self, vehicle_id: str, signal: Signal, to_at: int | None) -> int:
+        """Where history ends: now, or behind the newest report where that is ahead of the clock."""
+        known = await self._store.readings.signal(vehicle_id, signal)
+        series = () if known is None else known.series.values()
+        reported = [max(state.observed_at or 0, state.absence_at or 0) for states in series for state in states]
+        end = max(self._now, *reported, 0) + 1
+        return end if to_at is None else min(to_at, end)
 
     async def first_at(self, vehicle_id: str, signal: Signal) -> int | None:
         """Since when anything is known of the signal at its finest; None where nothing is."""

@@ -16,6 +16,8 @@ from chargeport.store.records import (
     Change,
     DirtyVehicle,
     Erased,
+    ErasedSpan,
+    Forgotten,
     IssueCount,
     KeptEdit,
     KeptMessage,
@@ -31,6 +33,7 @@ from chargeport.store.records import (
     VehicleSeries,
 )
 from chargeport.store.retention_policy import Horizon, Hour, Policy, Progress
+from chargeport.store.webhooks import Webhooks
 
 
 class Readings(Protocol):
@@ -96,6 +99,18 @@ class Readings(Protocol):
 
     async def position(self) -> int:
         """How far the feed has come: whatever is stored later gets a greater position. 0 in a new store."""
+        ...
+
+    async def forget(
+        self, source: str, vehicle_id: str | None = None, from_at: int | None = None, to_at: int | None = None
+    ) -> Forgotten:
+        """Erase what a source reported, of one car or of all, observed from `from_at` on and before `to_at`; say how much.
+
+        With its hours (those that the bounds cut go whole), its reported sessions, its issues, and what was derived in the time
+        in which it reported. Latest values become the newest of what is left. Other sources' series stay as they are: they are
+        what their readings alone would have given. `Sessions.erased_since` tells who works out what follows. Done car by car:
+        after a StoreError do it again. `Vehicles.wipe` sees to what is left in the database's free space.
+        """
         ...
 
     def sightings(self, selection: Selection) -> AsyncIterator[Stretch]:
@@ -283,6 +298,10 @@ class Sessions(Protocol):
         """The ids of cars whose sessions people changed after the edit of this number, with the number of each car's last."""
         ...
 
+    async def erased_since(self, number: int) -> list[ErasedSpan]:
+        """What was erased by `Readings.forget` after the erasure of this number, in order."""
+        ...
+
     async def edits(self, vehicle_id: str) -> list[KeptEdit]:
         """What people changed about a car's sessions, in the order in which they did."""
         ...
@@ -353,6 +372,11 @@ class Store(Protocol):
     @property
     def notes(self) -> KeyValue:
         """Small texts that sources and workers keep over a restart."""
+        ...
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """Webhooks, and the outbox of their events."""
         ...
 
     async def ping(self) -> None:

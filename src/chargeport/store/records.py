@@ -271,6 +271,30 @@ class Stretch(msgspec.Struct, frozen=True):
     share: float
 
 
+class Forgotten(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of a source was erased: of how many vehicles, latest values, runs and hours of history, sessions, issues."""
+
+    vehicles: int = 0
+    latest: int = 0
+    history: int = 0
+    hours: int = 0
+    sessions: int = 0
+    issues: int = 0
+
+    def plus(self, other: "Forgotten") -> "Forgotten":
+        """Both together."""
+        return Forgotten(**{name: getattr(self, name) + getattr(other, name) for name in self.__struct_fields__})
+
+
+class ErasedSpan(msgspec.Struct, frozen=True):
+    """Readings of a vehicle that were observed between two instants, both included, were erased."""
+
+    number: int
+    vehicle_id: str
+    first_at: int
+    last_at: int
+
+
 class Erased(msgspec.Struct, frozen=True, kw_only=True):
     """How much was erased with a car: values that held, runs and hours of history, connections, names, issues about it."""
 

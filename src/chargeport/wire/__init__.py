@@ -1,1 +1,1 @@
-"""Smartcar's JSON from our records: what the API, streams, webhooks and commands write alike."""
+"""Smartcar's JSON: how signals, vehicles, absences and errors are written for clients, whatever way they are sent."""

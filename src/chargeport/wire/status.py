@@ -5,9 +5,8 @@ Types, codes and resolutions are those of live captures (smartcar-v3, section 2.
 
 from typing import Any, Final, NamedTuple
 
-import msgspec
-
 from chargeport.signals.reading import AbsenceReason
+from chargeport.wire.encoding import encode
 
 
 class Wording(NamedTuple):
@@ -65,7 +64,7 @@ MISSING_PERMISSION: Final = Wording(
 
 def status(wording: Wording) -> str:
     """The `status` member as JSON text."""
-    return msgspec.json.encode({"value": "ERROR", "error": wording.error()}).decode()
+    return encode({"value": "ERROR", "error": wording.error()}).decode()
 
 
 STATUSES: Final = {reason: status(wording) for reason, wording in WORDINGS.items()}

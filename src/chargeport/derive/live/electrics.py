@@ -143,17 +143,23 @@ def voltage_dc(view: View) -> float | None:
 
 
 def present_efficiency(view: View) -> float:
-    """What reaches the battery now; AC's where the kind is not known, which DC exceeds by a fortieth."""
-    share, current_a = session_efficiency(view), view.number(AMPERAGE)
-    little = current_a is not None and 0 < current_a < efficiency.LITTLE_A and view.flag(FAST) is not True
-    return share * efficiency.AT_LITTLE if little else share
+    """Return what reaches the battery now; AC's where the kind is not known, which DC exceeds by a fortieth."""
+    current_a = view.number(AMPERAGE)
+    if is_dc(view) is True or current_a is None or view.flag(FAST) is True:
+        return session_efficiency(view)
+    if view.car.ac_efficiency is None:
+        return efficiency.ac_at(current_a)
+    return view.car.ac_efficiency * (efficiency.AT_LITTLE if 0 < current_a < efficiency.LITTLE_A else 1.0)
 
 
 def session_efficiency(view: View) -> float:
-    """What reaches the battery over a session, whose current may change; AC's where the kind is not known."""
+    """Return what reaches the battery over a session; AC's at its usual current where the kind is not known."""
     if is_dc(view) is True:
         return view.car.dc_efficiency or efficiency.DC_EFFICIENCY
-    return view.car.ac_efficiency or efficiency.AC_EFFICIENCY
+    if view.car.ac_efficiency is not None:
+        return view.car.ac_efficiency
+    currents = [sample.value for sample in view.course(AMPERAGE, dated=False) if sample.value > efficiency.LEAST_A]
+    return efficiency.ac_at(median(currents) if currents else None)
 
 
 def power(view: View) -> Sequence[Measured]:

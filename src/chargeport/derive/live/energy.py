@@ -8,6 +8,10 @@ from chargeport.derive.series import Energy, energy
 
 MIN_RISE_PERCENT: Final = 3.0
 """Each end may be off by one percent, so less says too little."""
+MIN_PROOF_PERCENT: Final = 10.0
+PROOF_SHARE: Final = 0.08
+PROOF_PERCENT: Final = 1.0
+"""A rise of so much tells the energy within a share, since a capacity may be nominal, and a percent, since it is rounded."""
 MIN_SOC_PERCENT: Final = 20.0
 """Below, the range that a car shows is too coarse, and often held back, to tell the full range from (sources 15.5)."""
 
@@ -48,7 +52,17 @@ def energy_by_bridged_product(view: View) -> float | None:
 def _stored_kwh(view: View, drawn: Energy | None, *, bridged: bool) -> float | None:
     if drawn is None or drawn.bridged is not bridged:
         return None
-    return drawn.kwh * electrics.session_efficiency(view)
+    stored_kwh = drawn.kwh * electrics.session_efficiency(view)
+    return None if _is_contradicted(view, stored_kwh) else stored_kwh
+
+
+def _is_contradicted(view: View, stored_kwh: float) -> bool:
+    """Whether the state of charge rose by clearly more, so that the power missed a part. An old one rises by less."""
+    soc, capacity_kwh = view.course(SOC, dated=False), view.capacity_kwh()
+    if not soc or capacity_kwh is None or soc[-1].value - soc[0].value < MIN_PROOF_PERCENT:
+        return False
+    risen_kwh = (soc[-1].value - soc[0].value) / 100 * capacity_kwh
+    return risen_kwh - stored_kwh > PROOF_SHARE * risen_kwh + PROOF_PERCENT / 100 * capacity_kwh
 
 
 def _drawn(view: View) -> Energy | None:

@@ -1,17 +1,18 @@
-"""What a person made of the records: splits, merges, notes and corrections, laid over the computed ones, which stay.
+"""What people change about records: laid over the computed ones, which stay.
 
 An edit names records by id. Where a late report has moved a start, and with it the id, the span that the person saw finds the
 record again; so edits hold when everything is computed anew.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
-from chargeport.derive.records.joined import united
+from chargeport.derive.records.joined import over, united
 from chargeport.derive.records.records import Record
-from chargeport.derive.sessions.energy import SLOT_MS, Slot
+from chargeport.derive.records.reported import JOINS_FROM, overlap
+from chargeport.derive.sessions.power import SLOT_MS, Slot
 from chargeport.derive.sessions.session import Session
 from chargeport.derive.sessions.stretches import Stretch
 from chargeport.signals.records import Cost, Place
@@ -49,7 +50,48 @@ class Annotate(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     energy_added_kwh: float | None = None
 
 
-Edit = Split | Merge | Annotate
+class Add(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """A session that a person knows of, under an id of its own, should no other record be the same session."""
+
+    record_id: str
+    session: Session
+    note: str | None = None
+
+
+class Remove(msgspec.Struct, frozen=True, tag=True):
+    """A record is not shown. It is kept, and shown again when this is taken back."""
+
+    record: Seen
+
+
+class Imported(msgspec.Struct, frozen=True, tag=True):
+    """A list of sessions was read in, as of a source, at an instant. Taken back, they count no more."""
+
+    source: str
+    at: int
+    count: int
+
+
+class Undo(msgspec.Struct, frozen=True, tag=True):
+    """The change of this number is taken back."""
+
+    number: int
+
+
+Edit = Split | Merge | Annotate | Add | Remove
+Change = Edit | Imported | Undo
+
+
+def in_force(changes: Mapping[int, Change]) -> list[Edit]:
+    """Return the edits that were not taken back, of changes by number."""
+    undone = {each.number for each in changes.values() if isinstance(each, Undo)}
+    return [each for number, each in changes.items() if not isinstance(each, Undo | Imported) and number not in undone]
+
+
+def withdrawn(changes: Mapping[int, Change]) -> set[tuple[str, int]]:
+    """Return the imports that were taken back: of which source, and when."""
+    undone = {each.number for each in changes.values() if isinstance(each, Undo)}
+    return {(each.source, each.at) for number, each in changes.items() if isinstance(each, Imported) and number in undone}
 
 
 class Edited(NamedTuple):
@@ -77,19 +119,38 @@ def edited(found: Sequence[Record], edits: Sequence[Edit]) -> Edited:
 
 
 def _with(records: list[Record], edit: Edit) -> list[Record] | None:
-    """The records with one edit; None where it does not fit."""
+    """Return the records with one edit; None where it does not fit."""
+    if isinstance(edit, Add):
+        return _added(records, edit)
     named = [_named(records, one) for one in (edit.records if isinstance(edit, Merge) else (edit.record,))]
     meant = [record for index, record in enumerate(named) if record is not None and record not in named[:index]]
     if None in named or not meant:
         return None
     others = [record for record in records if record not in meant]
-    if isinstance(edit, Merge):
-        return [*others, _merged(meant)]
-    if isinstance(edit, Annotate):
-        return [*others, _annotated(meant[0], edit)]
-    if not meant[0].session.started_at < edit.at < meant[0].session.ended_at:
-        return None
-    return [*others, *_split(meant[0], edit.at)]
+    match edit:
+        case Remove():
+            return others
+        case Merge():
+            return [*others, _merged(meant)]
+        case Annotate():
+            return [*others, _annotated(meant[0], edit)]
+    fits = meant[0].session.started_at < edit.at < meant[0].session.ended_at
+    return [*others, *_split(meant[0], edit.at)] if fits else None
+
+
+def _added(records: list[Record], edit: Add) -> list[Record]:
+    """Return the records with one more; where it is the same session as one there is, that with what the person knows."""
+    same = [record for record in records if overlap(record.session, edit.session) > JOINS_FROM]
+    if not same:
+        return [*records, Record(id=edit.record_id, session=edit.session, note=edit.note, original_ids=(edit.record_id,))]
+    base = _merged(same)
+    known = msgspec.structs.replace(
+        base,
+        session=over(edit.session, base.session),
+        note=edit.note or base.note,
+        original_ids=(*base.original_ids, edit.record_id),
+    )
+    return [*(record for record in records if record not in same), known]
 
 
 def _named(records: Sequence[Record], wanted: Seen) -> Record | None:
@@ -163,7 +224,7 @@ def _slots(whole: Session, at: int) -> tuple[list[Slot], list[Slot]]:
     before: list[Slot] = []
     after: list[Slot] = []
     for slot in whole.slots:
-        first_ms, second_ms = _charged_ms(whole, slot.at, at), _charged_ms(whole, max(slot.at, at), slot.at + SLOT_MS)
+        first_ms, second_ms = whole.charged_ms(slot.at, at), whole.charged_ms(max(slot.at, at), slot.at + SLOT_MS)
         share = first_ms / (first_ms + second_ms) if slot.at < at < slot.at + SLOT_MS and first_ms + second_ms else None
         if share is None:
             (before if slot.at < at else after).append(slot)
@@ -173,17 +234,13 @@ def _slots(whole: Session, at: int) -> tuple[list[Slot], list[Slot]]:
     return before, after
 
 
-def _charged_ms(whole: Session, from_at: int, to_at: int) -> int:
-    return sum(max(0, min(one.end, to_at) - max(one.start, from_at)) for one in whole.stretches)
-
-
 def _share_before(whole: Session, before: Sequence[Slot], at: int) -> float:
     drawn = sum(slot.kwh for slot in whole.slots)
     if drawn:
         return sum(slot.kwh for slot in before) / drawn
-    charging_ms = _charged_ms(whole, whole.started_at, whole.ended_at)
+    charging_ms = whole.charged_ms(whole.started_at, whole.ended_at)
     if charging_ms:
-        return _charged_ms(whole, whole.started_at, at) / charging_ms
+        return whole.charged_ms(whole.started_at, at) / charging_ms
     return (at - whole.started_at) / (whole.ended_at - whole.started_at)
 
 

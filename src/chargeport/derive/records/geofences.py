@@ -1,7 +1,7 @@
 """Where sessions took place: places that somebody named, and what is known of them. Without a place nothing is concluded."""
 
 import math
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final
 
@@ -28,11 +28,12 @@ class Geofence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fix(msgspec.Struct, frozen=True):
-    """Where the car was at an instant; degrees, WGS 84."""
+    """Where the car was at an instant, and until when it was seen there and nowhere else between; degrees, WGS 84."""
 
     at: int
     latitude: float
     longitude: float
+    until: int | None = None
 
 
 def distance_m(one: tuple[float, float], other: tuple[float, float]) -> float:
@@ -58,13 +59,18 @@ def fence_of(place: Place | None, fences: Sequence[Geofence]) -> Geofence | None
 
 
 def place_of(session: Session, fixes: Sequence[Fix]) -> Place | None:
-    """Where the car was during a session, or just before; None where no fix tells. `fixes` are by time."""
+    """Return where the car was during a session, or just before; None where no fix tells. `fixes` are by time."""
     first = bisect_left(fixes, session.started_at, key=lambda fix: fix.at)
-    if first == len(fixes) or fixes[first].at > session.ended_at:
-        first = bisect_right(fixes, session.started_at, key=lambda fix: fix.at) - 1
-        if first < 0 or fixes[first].at < session.started_at - NEAR_MS:
-            return None
-    return Place(latitude=fixes[first].latitude, longitude=fixes[first].longitude)
+    before = fixes[first - 1] if first else None
+    if before is not None and (before.until or before.at) >= session.started_at:
+        found = before
+    elif first < len(fixes) and fixes[first].at <= session.ended_at:
+        found = fixes[first]
+    elif before is not None and (before.until or before.at) >= session.started_at - NEAR_MS:
+        found = before
+    else:
+        return None
+    return Place(latitude=found.latitude, longitude=found.longitude)
 
 
 def located(session: Session, fences: Sequence[Geofence], fixes: Sequence[Fix] = ()) -> Session:

@@ -1,69 +1,28 @@
-"""Sessions that sources reported as records, and how they and our own make one list without doubles (sources 15.3, 15.9)."""
+"""Sessions of our own and those that sources reported, as one list without doubles."""
 
 from collections.abc import Sequence
-from typing import Final
 
 import msgspec
 
-from chargeport.derive.sessions.session import Evidence, Fact, Session
-from chargeport.derive.tracks import Track
-from chargeport.signals.catalogue import BY_CODE
-from chargeport.signals.documents import instant
-from chargeport.signals.records import ChargeRecord, ChargeRecords, Cost
-
-RECORDS: Final = BY_CODE["charge-chargerecords"]
-
-JOINS_FROM: Final = 0.5
-"""Two that share more of the shorter one's time are one session."""
+from chargeport.derive.records.reported import JOINS_FROM, in_groups, overlap
+from chargeport.derive.sessions.session import Evidence, Session
+from chargeport.signals.records import Cost
 
 
-def reported(track: Track | None, ours: str | None = None) -> list[Session]:
-    """The sessions that sources reported, by time; of each the newest word. `ours` is the source that we publish under.
-
-    A list that has grown past its source's bound leaves old records out; they are found in its earlier values.
-    """
-    newest: dict[tuple[str, str], tuple[int, Session]] = {}
-    for sample in [] if track is None else track.samples():
-        if sample.source == ours:
-            continue
-        for record in msgspec.json.decode(str(sample.value), type=ChargeRecords).values:
-            session = _session(record, sample.source, sample.at)
-            if session is not None:
-                newest[sample.source, record.id or str(session.started_at)] = (sample.at, session)
-    return sorted((session for _, session in newest.values()), key=lambda one: (one.started_at, one.ended_at, one.sources))
+def all_joined(own: Sequence[Session], theirs: Sequence[Session]) -> list[Session]:
+    """Return all sessions, by time, each once. Only those that lie together in time are compared: the lists may be long."""
+    if not theirs:
+        return sorted(own, key=lambda each: (each.started_at, each.ended_at))
+    reported = {id(each) for each in theirs}
+    found: list[Session] = []
+    for group in in_groups(sorted([*own, *theirs], key=lambda each: (each.started_at, each.ended_at))):
+        found += joined([each for each in group if id(each) not in reported], [each for each in group if id(each) in reported])
+    return found
 
 
-def _session(record: ChargeRecord, source: str, at: int) -> Session | None:
-    """A record as a session; None where it does not say when it began."""
-    if record.startTime is None:
-        return None
-    started_at = _milliseconds(record.startTime)
-    ended_at = started_at if record.endTime is None else _milliseconds(record.endTime)
-    return Session(
-        started_at=started_at,
-        ended_at=ended_at,
-        is_open=record.endTime is None,
-        start_soc=record.startStateOfCharge,
-        end_soc=record.endStateOfCharge,
-        energy_added_kwh=record.energyAdded,
-        energy_method=None if record.energyAdded is None else "reported",
-        charging_type=record.chargingType,
-        place=record.location,
-        is_public=record.isPublicCharger,
-        cost=record.cost,
-        sources=(source,),
-        reported_id=record.id,
-        evidence=Evidence((Fact("reported", (RECORDS.code,), at, at, 1),)),
-    )
-
-
-def _milliseconds(text: str) -> int:
-    return round(instant(text, "startTime").timestamp() * 1000)
-
-
-def joined(own: Sequence[Session], told: Sequence[Session]) -> list[Session]:
-    """Our own sessions and the reported ones, each once, by time: reported numbers win, ours fill in what is missing."""
-    clusters: list[tuple[list[Session], list[Session]]] = [([one], []) for one in own] + [([], [one]) for one in told]
+def joined(own: Sequence[Session], theirs: Sequence[Session]) -> list[Session]:
+    """Return our own sessions and the reported ones, each once, by time: reported numbers win, ours fill in what is missing."""
+    clusters: list[tuple[list[Session], list[Session]]] = [([one], []) for one in own] + [([], [one]) for one in theirs]
     clusters.sort(key=lambda cluster: (_first(cluster).started_at, _first(cluster).ended_at, bool(cluster[1])))
     united: list[tuple[list[Session], list[Session]]] = []
     for cluster in clusters:
@@ -89,15 +48,6 @@ def _are_one(cluster: tuple[list[Session], list[Session]], other: tuple[list[Ses
     )
 
 
-def overlap(one: Session, other: Session) -> float:
-    """Which share of the shorter one's time both have in common; an instant within the other is all of it."""
-    start, end = max(one.started_at, other.started_at), min(one.ended_at, other.ended_at)
-    if end < start:
-        return 0.0
-    shorter_ms = min(one.ended_at - one.started_at, other.ended_at - other.started_at)
-    return 1.0 if not shorter_ms else (end - start) / shorter_ms
-
-
 def _one(mine: list[Session], theirs: list[Session]) -> Session:
     """One session of all that were told of it."""
     base = united(mine) if mine else None
@@ -106,13 +56,13 @@ def _one(mine: list[Session], theirs: list[Session]) -> Session:
         by_source.setdefault(one.sources[0], []).append(one)
     for source in sorted(by_source, reverse=True):  # the first by name wins, since it comes last
         told = united(by_source[source])
-        base = told if base is None else _over(told, base)
+        base = told if base is None else over(told, base)
     assert base is not None, "a cluster has a session"  # noqa: S101
     return base
 
 
-def _over(told: Session, base: Session) -> Session:
-    """What was reported, and from `base` what is missing in it."""
+def over(told: Session, base: Session) -> Session:
+    """Return what was reported, and from `base` what is missing in it."""
     known = {name: getattr(told, name) for name in told.__struct_fields__ if getattr(told, name) not in (None, (), False)}
     known |= {
         "is_open": told.is_open and base.is_open,

@@ -101,8 +101,3 @@ def wire_instant(at: int) -> str:
 def total_kwh(found: Sequence[Session]) -> float:
     """All energy that sessions added; those of which it is not known count as nothing."""
     return sum(one.energy_added_kwh or 0.0 for one in found)
-
-
-def grown(previous_total_kwh: float, found: Sequence[Session]) -> float:
-    """The total of a car after its sessions were made again: it never falls, whatever a late report takes back."""
-    return max(previous_total_kwh, total_kwh(found))

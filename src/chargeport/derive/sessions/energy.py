@@ -1,189 +1,306 @@
-"""The energy of a session: into the battery (added) and out of the grid (drawn), by the best that is known (sources 15.2)."""
+"""The energy of a session: into the battery (added) and out of the grid (drawn).
 
-from collections.abc import Iterable, Mapping, Sequence
+No measure is taken for itself: counters, power over time and the state of charge are checked against each other.
+"""
+
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from chargeport.derive.series import BRIDGED_GAP_MS, HOUR_MS, MAX_GAP_MS, MINUTE_MS, RAMP_MS
-from chargeport.derive.sessions.rises import is_reset, without_glitches
+from chargeport.derive.series import HOUR_MS, MINUTE_MS
+from chargeport.derive.sessions import power
+from chargeport.derive.sessions.counters import Counted, EnergyMethod, Plug, Span, counted
+from chargeport.derive.sessions.power import Drawn, Slot, drawn, scaled
+from chargeport.derive.sessions.reports import POWER
 from chargeport.derive.sessions.rules import Rules
-from chargeport.derive.sessions.stretches import LAG_MS, Stretch
-from chargeport.derive.tracks import Sample, Track, between, by_source, number
-from chargeport.signals.battery import NominalCapacity
+from chargeport.derive.sessions.soc import SOC
+from chargeport.derive.sessions.stretches import Stretch
+from chargeport.derive.tracks import Sample, between, by_source, number
 
-EnergyMethod = Literal["counter", "lifetime", "integral", "state_of_charge", "reported"]
+UNKNOWN_CAPACITY_KWH: Final = 120.0
+"""The largest batteries of cars hold as much; more than that one session doesn't charge where no capacity is known."""
+MOST_OF_CAPACITY: Final = 1.15
+"""What a counter may show beyond the capacity that is known, which is a nominal one."""
 
-SLOT_MS: Final = 15 * MINUTE_MS
-"""Every time zone's clock differs from UTC by a multiple of it, and no tariff changes its price more often."""
-STILL_KWH: Final = 1.0
-"""So much a car may draw to heat itself while its counter of charged energy stands still."""
-LEAST_COVERED: Final = 0.5
-"""With less of the time known, power says too little of the energy."""
-WHOLLY_COVERED: Final = 0.98
+COUNTER_WITHIN: Final = (0.9, 1.1, 0.3)  # of a counter, as shares, and in kWh on top of that
+POWER_WITHIN: Final = (0.85, 1.15, 0.3)
+POOR_POWER_WITHIN: Final = (0.7, 1.4, 0.5)  # sampled seldom, or scaled
+SOC_WITHIN: Final = (0.8, 1.25, 0.0)
+SOC_PERCENT: Final = 1.5  # by which the difference of two states of charge is known
+DISAGREES_KWH: Final = 1.5
+"""Two measures that differ by less do not contradict each other, whatever their shares."""
+DRAWN_WITHIN_KWH: Final = 0.5
+LONGEST_MS: Final = 24 * HOUR_MS
+"""So long before the first report a session may have begun."""
+SETTLED_MS: Final = 45 * MINUTE_MS
+SETTLED_COUNT: Final = 3
+NEAR_END_MS: Final = 15 * MINUTE_MS
+LEAST_ROOM: Final = 0.15
+"""A share of the capacity that charging may bring to a battery that is told to be almost full."""
+MOST_SHARE: Final = 1.03
+LEAST_SHARE: Final = 0.5
+LEAST_SHARE_CONCLUDED: Final = 0.8
+"""What reaches the battery of what is drawn lies between these shares: less where the car heats its battery meanwhile.
+
+Where power is known for a part of the time only, what is concluded for the rest must fit better.
+"""
 
 
-MOST_BEYOND: Final = 0.2
-"""Beyond the last sample the course of power goes on, as on a DC curve, by this share at the most."""
+class Energy(msgspec.Struct, frozen=True):
+    """The energy of a session, how it is known, and by which of the measures it is not."""
 
-Point = tuple[int, float]
-"""An instant, and watts."""
-
-
-class Slot(NamedTuple):
-    """Energy out of the grid within a quarter of an hour, which begins at `at`."""
-
-    at: int
-    kwh: float
-
-
-class Drawn(NamedTuple):
-    """Energy out of the grid, when it was drawn, and from how many samples that is known."""
-
-    kwh: float
-    slots: tuple[Slot, ...]
+    added_kwh: float | None
+    drawn_kwh: float | None
+    method: EnergyMethod | None
     estimated: bool
-    samples: Sequence[Sample]
+    slots: tuple[Slot, ...]
+    used: tuple[tuple[str, str, Sequence[Sample]], ...]
+    """The fact, the signal's code, and its samples."""
+    set_aside: tuple[tuple[str, Sequence[Sample]], ...] = ()
+    register_start: float | None = None
+    register_end: float | None = None
 
 
-class Counted(NamedTuple):
-    """What an energy counter says of a session."""
+class Sources(msgspec.Struct, frozen=True, kw_only=True):
+    """What the energy of a session is worked out from. `counts` by the code of their signal, from before it to the next one.
 
-    kwh: float
-    method: EnergyMethod
-    samples: Sequence[Sample]
-
-
-def capacity_kwh(track: Track | None) -> float | None:
-    """The newest nominal capacity of tractionbattery-nominalcapacity, for `Rules.capacity_kwh`; None without any."""
-    told = [] if track is None else track.samples()
-    if not told:
-        return None
-    return msgspec.json.decode(str(told[-1].value), type=NominalCapacity).capacity or None
-
-
-def drawn(power: Sequence[Sample], stretches: Sequence[Stretch], rules: Rules) -> Drawn | None:
-    """Power over the time of the stretches; None where it is known for less than half of that."""
-    slots: dict[int, float] = {}
-    used: list[Sample] = []
-    covered_ms = 0
-    bridged = False
-    for told in _richest_first(power, stretches):
-        for stretch in stretches:
-            course = _course(between(told, stretch.start, stretch.end), stretch, rules)
-            used += between(told, stretch.start, stretch.end)
-            for (at, one_w), (next_at, other_w) in pairwise(course):
-                if next_at - at > BRIDGED_GAP_MS:
-                    continue
-                bridged = bridged or next_at - at > MAX_GAP_MS
-                covered_ms += next_at - at
-                _add(slots, (at, one_w), (next_at, other_w))
-        break
-    whole_ms = sum(stretch.end - stretch.start for stretch in stretches)
-    if not whole_ms or covered_ms < LEAST_COVERED * whole_ms:
-        return None
-    is_whole = covered_ms >= WHOLLY_COVERED * whole_ms
-    scale = 1.0 if is_whole else whole_ms / covered_ms
-    found = tuple(Slot(at, kwh * scale) for at, kwh in sorted(slots.items()))
-    return Drawn(sum(slot.kwh for slot in found), found, bridged or not is_whole, used)
-
-
-def _richest_first(power: Sequence[Sample], stretches: Sequence[Stretch]) -> Iterable[list[Sample]]:
-    """The samples by source, those of the source with most of them in the stretches first."""
-    told = by_source(power)
-
-    def within(source: str) -> int:
-        return sum(len(between(told[source], stretch.start, stretch.end)) for stretch in stretches)
-
-    return [told[source] for source in sorted(told, key=lambda source: (-within(source), source))]
-
-
-def _course(told: Sequence[Sample], stretch: Stretch, rules: Rules) -> list[Point]:
-    """Instants and watts from end to end of a stretch. Samples on the way up, or of the end, are left out."""
-    points = [(sample.at, number(sample)) for sample in told]
-    if len(points) > 1 and points[0][0] - stretch.start < RAMP_MS <= points[1][0] - points[0][0]:
-        points.pop(0)
-    while points and points[-1][1] <= rules.power_from_w and points[-1][0] == stretch.end:
-        points.pop()
-    if not points:
-        return []
-    second, last_but_one = points[min(1, len(points) - 1)], points[max(0, len(points) - 2)]
-    start, end = _onward(second, points[0], stretch.start), _onward(last_but_one, points[-1], stretch.end)
-    return [start, *points, end]
-
-
-def _onward(far: Point, near: Point, at: int) -> Point:
-    """The line through two points, which lie one behind the other, at an instant beyond the nearer."""
-    if far[0] == near[0] or abs(near[0] - at) > BRIDGED_GAP_MS:
-        return at, near[1]
-    beyond = near[1] + (near[1] - far[1]) * (at - near[0]) / (near[0] - far[0])
-    return at, min(max(beyond, (1 - MOST_BEYOND) * near[1]), (1 + MOST_BEYOND) * near[1])
-
-
-def _add(slots: dict[int, float], one: Point, other: Point) -> None:
-    """Add the energy under the line from one point to the other to the slots that it crosses."""
-    (start, start_w), (end, end_w) = one, other
-    at = start
-    while at < end:
-        slot = at - at % SLOT_MS
-        until = min(end, slot + SLOT_MS)
-        middle = ((at + until) / 2 - start) / (end - start)
-        mean_w = start_w + (end_w - start_w) * middle
-        slots[slot] = slots.get(slot, 0.0) + mean_w / 1000 * (until - at) / HOUR_MS
-        at = until
-
-
-def spread(kwh: float, stretches: Sequence[Stretch]) -> tuple[Slot, ...]:
-    """An energy of which only the sum is known, evenly over the time of the stretches."""
-    slots: dict[int, float] = {}
-    whole_ms = sum(stretch.end - stretch.start for stretch in stretches)
-    if not whole_ms:
-        return ()
-    mean_w = kwh * 1000 * HOUR_MS / whole_ms
-    for stretch in stretches:
-        _add(slots, (stretch.start, mean_w), (stretch.end, mean_w))
-    return tuple(Slot(at, each) for at, each in sorted(slots.items()))
-
-
-def counted(told: Sequence[Sample], start: int, end: int, likely_kwh: float | None) -> Counted | None:
-    """What one source's counter rose by from `start` to `end`. `told` begins before and goes on to the next session.
-
-    A counter of sessions begins anew with each, which may have gone unseen; one that counts on does not. Where both can be, the
-    one that is nearer to what is likely is meant, and else the first, for that is what charge-energyadded means.
+    `idle_at` is the last instant before at which nothing charged; a counter's reading until `base_until` is from before.
+    `registers` are the codes of counters that count on over sessions; `share` is what reaches the battery of what is drawn.
     """
-    told = without_glitches(told)
-    before = [sample for sample in told if sample.at <= start]
-    after = [sample for sample in told if sample.at > start]
-    began_anew = any(is_reset(number(one), number(other)) for one, other in pairwise(before))
-    base = number(before[-1]) if before and not began_anew else None
-    shown, shown_at = base, start
-    for index, sample in enumerate(after):
-        if shown is not None and is_reset(shown, number(sample)):
-            if sample.at > end or shown_at > start + LAG_MS:  # the next session's
-                after = after[:index]
-                break
-            base = None
-        shown, shown_at = number(sample), sample.at
-    if not after:
+
+    stretches: Sequence[Stretch]
+    counts: Mapping[str, Sequence[Sample]]
+    registers: frozenset[str]
+    power: Sequence[Sample]
+    soc: Sequence[Sample]
+    start_soc: float | None
+    end_soc: float | None
+    capacity_kwh: float | None
+    idle_at: int | None
+    base_until: int
+    share: float
+    plug: Plug
+
+
+Name = Literal["car", "station", "power", "soc"]
+
+
+class _Measure(NamedTuple):
+    """One measure of the energy that was added, with what it may be off by."""
+
+    name: Name
+    kwh: float
+    low: float
+    high: float
+
+    def agrees(self, other: "_Measure") -> bool:
+        apart = max(self.low - other.high, other.low - self.high)
+        return apart <= 0 or abs(self.kwh - other.kwh) <= DISAGREES_KWH
+
+
+class _Known(msgspec.Struct, frozen=True):
+    """What there is: the counters of the car and of the station, each with its signal's code, power, and state of charge."""
+
+    by_car: tuple[str, Counted] | None
+    by_grid: tuple[str, Counted] | None
+    drew: Drawn | None
+    risen_kwh: float | None
+
+
+def energy(told: Sources, rules: Rules) -> Energy:
+    """Return the energy by the best of what there is and agrees: a counter, else power over time, else the state of charge."""
+    drew, risen = drawn(told.power, told.stretches, rules), _risen_kwh(told)
+    likely = risen if drew is None else drew.kwh * told.share
+    if likely is not None and risen is not None and likely < risen / 2 and risen - likely > DISAGREES_KWH:
+        likely = risen
+    by_car, by_grid = _counters(told, likely, rules)
+    known = _Known(by_car, by_grid, drew, risen)
+    chosen, set_aside, disagrees = _chosen(_measures(known, told), _most_kwh(told), has_settled=_has_settled(told))
+    return _result(chosen, {each.name for each in set_aside}, known, told, disagrees=disagrees)
+
+
+def _risen_kwh(told: Sources) -> float | None:
+    if told.start_soc is None or told.end_soc is None or told.capacity_kwh is None or told.end_soc < told.start_soc:
         return None
-    return _count(base, number(after[-1]), likely_kwh, [*before[-1:], *after])
+    return (told.end_soc - told.start_soc) / 100 * told.capacity_kwh
 
 
-def _count(base: float | None, last_kwh: float, likely_kwh: float | None, seen: list[Sample]) -> Counted | None:
-    if not base:
-        return Counted(last_kwh, "counter", seen)
-    grown = max(0.0, last_kwh - base)
-    if not grown:  # it stood still, which means something only where nothing else moved much
-        return Counted(0.0, "lifetime", seen) if likely_kwh is not None and likely_kwh < STILL_KWH else None
-    if likely_kwh is not None and abs(last_kwh - likely_kwh) <= abs(grown - likely_kwh):
-        return Counted(last_kwh, "counter", seen)
-    return Counted(grown, "lifetime", seen)
+def _counters(
+    told: Sources, likely: float | None, rules: Rules
+) -> tuple[tuple[str, Counted] | None, tuple[str, Counted] | None]:
+    """Return what the counters of the car and of the station say: of several the one with most reports."""
+    start, end = told.stretches[0].start, told.stretches[-1].end
+    found: dict[bool, list[tuple[int, str, str, Counted]]] = {False: [], True: []}
+    for code, counts in told.counts.items():
+        for source, own in by_source(counts).items():
+            is_grid = source in rules.grid_sources
+            factor = 1.0 if is_grid else told.share
+            span = Span(
+                start,
+                end,
+                told.idle_at,
+                told.base_until,
+                None if likely is None else likely * factor / told.share,
+                _most_before(told, start),
+            )
+
+            def fill(low: int, high: int, factor: float = factor) -> float | None:
+                kwh = power.within(told.power, low, high, rules)
+                return _soc_kwh(told, low, high) if kwh is None else kwh * factor
+
+            count = counted(own, span, told.plug, fill, is_register=code in told.registers)
+            if count is not None:
+                found[is_grid].append((-len(count.samples), source, code, count))
+    best = [min(found[is_grid], key=lambda each: each[:3], default=None) for is_grid in (False, True)]
+    car, grid = (None if each is None else (each[2], each[3]) for each in best)
+    return car, grid
 
 
-def best_counted(found: Mapping[str, Counted]) -> tuple[str, Counted] | None:
-    """Of the sources' counters the one with most reports."""
-    if not found:
+def _most_before(told: Sources, start: int) -> float:
+    """Return the most that a counter of this session can show when it is first seen."""
+    most = told.capacity_kwh or UNKNOWN_CAPACITY_KWH
+    first = next((number(sample) for sample in told.soc if sample.at >= start), told.start_soc)
+    return MOST_OF_CAPACITY * most * (1.0 if first is None or told.capacity_kwh is None else first / 100)
+
+
+def _soc_kwh(told: Sources, low: int, high: int) -> float | None:
+    """Return what the state of charge rose by between two instants."""
+    if told.capacity_kwh is None:
         return None
-    source = min(found, key=lambda name: (-len(found[name].samples), name))
-    return source, found[source]
+    for own in by_source(told.soc).values():
+        before, after = [each for each in own if each.at <= low][-1:], [each for each in own if each.at >= high][:1]
+        if before and after and after[0].at > before[0].at:
+            shared = (high - low) / (after[0].at - before[0].at)
+            return max(0.0, number(after[0]) - number(before[0])) / 100 * told.capacity_kwh * shared
+    return None
+
+
+def _measures(known: _Known, told: Sources) -> list[_Measure]:
+    """Return the measures that there are, the best first."""
+
+    def measure(name: Name, kwh: float, within: tuple[float, float, float]) -> _Measure:
+        return _Measure(name, kwh, kwh * within[0] - within[2], kwh * within[1] + within[2])
+
+    found = []
+    if known.by_car is not None:
+        found.append(measure("car", known.by_car[1].kwh, COUNTER_WITHIN))
+    if known.by_grid is not None:
+        found.append(measure("station", known.by_grid[1].kwh * told.share, COUNTER_WITHIN))
+    if known.drew is not None:
+        within = POOR_POWER_WITHIN if known.drew.estimated else POWER_WITHIN
+        found.append(measure("power", known.drew.kwh * told.share, within))
+    if known.risen_kwh is not None and told.capacity_kwh is not None:
+        slack = SOC_PERCENT / 100 * told.capacity_kwh
+        risen = known.risen_kwh
+        found.append(_Measure("soc", risen, risen * SOC_WITHIN[0] - slack, risen * SOC_WITHIN[1] + slack))
+    return found
+
+
+def _most_kwh(told: Sources) -> float:
+    """Return the most that can have been added: what the battery takes, and what the plug can give since it was idle."""
+    start, end = told.stretches[0].start, told.stretches[-1].end
+    since = start - LONGEST_MS if told.idle_at is None else told.idle_at
+    room = float("inf") if told.capacity_kwh is None else MOST_OF_CAPACITY * told.capacity_kwh
+    if told.capacity_kwh is not None and told.start_soc is not None:
+        room = max(room * (100 - told.start_soc) / 100, LEAST_ROOM * told.capacity_kwh)
+    # What the car uses between two stretches may be charged again in the second.
+    return min(room * len(told.stretches), told.plug.most_kw * (end - min(since, start)) / HOUR_MS + DISAGREES_KWH)
+
+
+def _has_settled(told: Sources) -> bool:
+    """Whether the state of charge rose, and then stood still for long before the end: it is no old one, and nothing came in."""
+    end = told.stretches[-1].end
+    for own in by_source(between(told.soc, told.stretches[0].start, end + NEAR_END_MS)).values():
+        rises = [other.at for one, other in pairwise(own) if number(other) > number(one)]
+        if rises and end - rises[-1] >= SETTLED_MS and len(between(own, rises[-1] + 1, end)) >= SETTLED_COUNT:
+            return True
+    return False
+
+
+def _chosen(
+    measures: Sequence[_Measure], most_kwh: float, *, has_settled: bool
+) -> tuple[_Measure | None, list[_Measure], bool]:
+    """Return the best measure that is possible and not outvoted, those that are set aside, and whether another disagrees."""
+    left = [each for each in measures if each.kwh <= most_kwh]
+    rejected = [each for each in measures if each not in left]
+    while left:
+        best = left[0]
+        against = [other for other in left[1:] if not best.agrees(other)]
+        behind = [other for other in left[1:] if best.agrees(other)]
+        if not against or behind or not _is_outvoted(best, against, has_settled=has_settled):
+            return best, rejected + (against if behind else []), bool(against)
+        left.remove(best)
+        rejected.append(best)
+    return None, rejected, False
+
+
+def _is_outvoted(best: _Measure, against: Sequence[_Measure], *, has_settled: bool) -> bool:
+    """Whether a measure that none supports is wrong: two that agree say so, or the state of charge.
+
+    That by having risen by more; by less only where it `has_settled`, for it may be an old one.
+    """
+    if any(one.agrees(other) for one, other in pairwise(against)):
+        return True
+    soc = next((other for other in against if other.name == "soc"), None)
+    return soc is not None and (soc.low > best.high or (has_settled and soc.high < best.low))
+
+
+def _result(chosen: _Measure | None, set_aside: set[Name], known: _Known, told: Sources, *, disagrees: bool) -> Energy:
+    added = None if chosen is None else chosen.kwh
+    drawn_kwh, slots, used = _drawn(added, set_aside, known, told.stretches)
+    method, estimated = _method(chosen, known)
+    if method in ("counter", "lifetime") and known.by_car is not None and chosen is not None and chosen.name == "car":
+        used = (("energy_added", known.by_car[0], known.by_car[1].samples), *used)
+    counters = {"car": known.by_car, "station": known.by_grid}
+    aside = [(found[0], found[1].samples) for name, found in counters.items() if name in set_aside and found is not None]
+    if "power" in set_aside and known.drew is not None:
+        aside.append((POWER.code, known.drew.samples))
+    if "soc" in set_aside:
+        aside.append((SOC.code, between(told.soc, told.stretches[0].start, told.stretches[-1].end)))
+    read = [each[1] for each in (known.by_grid, known.by_car) if each is not None]
+    meters = [each for each in read if each.register_start is not None]
+    return Energy(
+        added_kwh=added,
+        drawn_kwh=drawn_kwh,
+        method=method,
+        estimated=estimated or disagrees,
+        slots=slots,
+        used=used,
+        set_aside=tuple(each for each in aside if each[1]),
+        register_start=meters[0].register_start if meters else None,
+        register_end=meters[0].register_end if meters else None,
+    )
+
+
+def _method(chosen: _Measure | None, known: _Known) -> tuple[EnergyMethod | None, bool]:
+    """Return how the energy is known, and whether it was concluded and not reported."""
+    if chosen is None:
+        return None, False
+    if chosen.name == "car" and known.by_car is not None:
+        return known.by_car[1].method, known.by_car[1].filled
+    if chosen.name == "station" and known.by_grid is not None:
+        return known.by_grid[1].method, True
+    if chosen.name == "power" and known.drew is not None:
+        return "integral", known.drew.estimated
+    return "state_of_charge", True
+
+
+def _drawn(
+    added: float | None, set_aside: set[Name], known: _Known, stretches: Sequence[Stretch]
+) -> tuple[float | None, tuple[Slot, ...], tuple[tuple[str, str, Sequence[Sample]], ...]]:
+    """Return what was drawn: by the station's counter, else by power; never what does not fit to what was added."""
+    drew = known.drew
+    if known.by_grid is not None and "station" not in set_aside:
+        slots = () if drew is None or "power" in set_aside else drew.slots
+        code, found = known.by_grid
+        return found.kwh, scaled(slots, found.kwh, stretches), (("energy_drawn", code, found.samples),)
+    if drew is None:
+        return None, (), ()
+    least = LEAST_SHARE if drew.covered >= power.WHOLLY_COVERED else LEAST_SHARE_CONCLUDED
+    for kwh in (drew.kwh, drew.measured_kwh):
+        low, high = kwh * least - DRAWN_WITHIN_KWH, kwh * MOST_SHARE + DRAWN_WITHIN_KWH
+        if added is None or low <= added <= high:
+            return kwh, scaled(drew.slots, kwh, stretches), (("energy_drawn", POWER.code, drew.samples),)
+    return None, (), ()

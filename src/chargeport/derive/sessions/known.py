@@ -2,7 +2,8 @@
 
 import msgspec
 
-from chargeport.derive.sessions.energy import EnergyMethod, Slot
+from chargeport.derive.sessions.counters import EnergyMethod
+from chargeport.derive.sessions.power import Slot
 from chargeport.derive.sessions.rules import VERSION
 from chargeport.derive.sessions.stretches import Stretch
 from chargeport.signals.documents import ChargingType
@@ -10,7 +11,10 @@ from chargeport.signals.records import Cost, Place
 
 
 class Fact(msgspec.Struct, frozen=True):
-    """Where a fact of a session is known from: these signals, so many reports of them, from the first to the last."""
+    """Where a fact of a session is known from: these signals, so many reports of them, from the first to the last.
+
+    The fact `set_aside` names a measure of energy that contradicts the others, or what is possible, and does not count.
+    """
 
     fact: str
     signals: tuple[str, ...]
@@ -31,7 +35,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     `started_at` and `ended_at` are the first and the last instant of charging, `stretches` the charging between. Energy is
     added to the battery and drawn from the grid. `estimated` tells that an end or the energy was not reported but concluded. An
-    open session may still go on. `slots` are the drawn energy by quarters of an hour.
+    open session may still go on. `slots` are the drawn energy by quarters of an hour. `meter_start_kwh` and `meter_end_kwh` are
+    the readings of a register before and after.
     """
 
     started_at: int
@@ -47,6 +52,9 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     estimated: bool = False
     charging_type: ChargingType | None = None
     max_power_w: float | None = None
+    odometer_km: float | None = None
+    meter_start_kwh: float | None = None
+    meter_end_kwh: float | None = None
     place: Place | None = None
     is_public: bool | None = None
     cost: Cost | None = None
@@ -55,3 +63,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     evidence: Evidence = Evidence()
     stretches: tuple[Stretch, ...] = ()
     slots: tuple[Slot, ...] = ()
+
+    def charged_ms(self, from_at: int, to_at: int) -> int:
+        """Return for how long it charged between two instants."""
+        return sum(max(0, min(one.end, to_at) - max(one.start, from_at)) for one in self.stretches)

@@ -1,4 +1,4 @@
-"""The numbers by which sessions are told apart (sources 15.2 and 15.3), in one place, with a version for the evidence."""
+"""The numbers by which sessions are told apart, in one place, with a version for the evidence."""
 
 from typing import Final
 
@@ -7,14 +7,15 @@ import msgspec
 from chargeport.derive.efficiency import AC_EFFICIENCY, DC_EFFICIENCY
 from chargeport.derive.series import CHARGING_W, HOUR_MS, MINUTE_MS
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 """Changes with every change of a rule, so that a record tells by which rules it was made."""
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """What a derivation may be told; the defaults are sources 15.2 and 15.3 where a comment says nothing else.
+    """What a derivation may be told; docs/evidence/charging.md tells where the numbers come from.
 
-    `capacity_kwh` is the battery's (None: not known); `grid_sources` are those whose energy counter stands before the charger.
+    `capacity_kwh` is the battery's where no source reports one (None: not known); `grid_sources` are stations, which measure in
+    front of the car's charger.
     """
 
     capacity_kwh: float | None = None
@@ -22,17 +23,26 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     ac_efficiency: float = AC_EFFICIENCY
     dc_efficiency: float = DC_EFFICIENCY
     power_from_w: float = CHARGING_W
-    dc_from_w: float = 23_100.0  # 15.3 says 22 kW; three phases of 32 A at 240 V are 23.04 kW and still AC
+    current_from_a: float = 0.5
+    dc_from_w: float = 23_100.0  # three phases of 32 A at 240 V are 23.04 kW and still AC
+    heating_w: float = 7_000.0  # a car heats itself, or gives to a household, with less
+    most_kw: float = 500.0  # no plug of a car gives more
     pause_ms: int = 30 * MINUTE_MS
-    shortest_ms: int = 2 * MINUTE_MS
+    waiting_ms: int = 15 * MINUTE_MS  # "charging" without power for longer is waiting
+    shortest_ms: int = 2 * MINUTE_MS  # of a session whose energy nobody measured
+    briefest_ms: int = MINUTE_MS  # what is over so soon is a handshake, whatever was measured
     smallest_kwh: float = 0.05
     soc_age_ms: int = 15 * MINUTE_MS
-    state_counts_ms: int = 10 * MINUTE_MS  # how long "not charging" outweighs power: an idle car heats itself, too
+    soc_proof_ms: int = 3 * HOUR_MS  # how far around power a state of charge that rises is looked for
+    soc_proof_percent: float = 1.0  # so much proves charging that the state denies
+    soc_idle_percent: float = 2.0  # so much proves charging that the power denies
+    state_counts_ms: int = 10 * MINUTE_MS  # how long "not charging" outweighs power of another source
     state_bridges_ms: int = 3 * HOUR_MS  # from "charging" to "charging" with silence between
-    state_holds_ms: int = 12 * HOUR_MS  # from a single "charging" to "not charging", of sources that send changes only
+    state_holds_ms: int = 12 * HOUR_MS  # a word of sources that send changes only
     cable_holds_ms: int = 36 * HOUR_MS  # a cable of which nobody has heard for longer is unknown again
-    jump_kwh: float = 0.3  # a counter that is corrected after the end (by 0.1 kWh, sources 15.8) is no session
+    jump_kwh: float = 0.3  # a counter that is corrected after the end (by 0.1 kWh) is no session
     soc_rise_percent: float = 4.0  # less may be a descent or a recalibration
+    soc_step_percent: float = 10.0  # less, between two reports of a cable that is out, may be a recalibration
     soc_plateau_ms: int = 90 * MINUTE_MS  # 1.4 kW into 100 kWh takes 45 minutes a percent
     soc_fall_percent: float = 5.0  # a car that lost so much was driven, whatever became of the report
 

@@ -5,19 +5,18 @@ Everything here is about one part of a car's history: from one unplugged cable t
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from chargeport.derive.series import HOUR_MS, MINUTE_MS
-from chargeport.derive.sessions.marks import GLITCH_MS, Mark
-from chargeport.derive.sessions.rises import Reset, Rise
+from chargeport.derive.sessions.counters import LAG_MS, Reset
+from chargeport.derive.sessions.reports import GLITCH_MS, THROUGH_MS, Mark
 from chargeport.derive.sessions.rules import Rules
-
-LAG_MS: Final = 10 * MINUTE_MS
-"""A counter may show the session before for so long after charging began."""
-
+from chargeport.derive.sessions.soc import Rise
 
 Pace = Callable[[Rise], float | None]
 """How many kWh an hour charging brings around a rise, where that is known."""
+Off = Callable[[str, int, int], Sequence[int]]
+"""When nothing charged, as far as one source's rises go, from one instant to another, both included."""
 
 
 class Stretch(NamedTuple):
@@ -28,31 +27,39 @@ class Stretch(NamedTuple):
     estimated: bool = False
 
 
-def from_marks(on: Sequence[Mark], off: Sequence[int], rules: Rules) -> list[Stretch]:
-    """The stretches that the marks show. `off` are the instants without charging, the cable's end included.
+def from_marks(on: Sequence[Mark], off: Sequence[int], others: Sequence[int], rules: Rules) -> list[Stretch]:
+    """Return the stretches that one source's marks show. `off` are its instants without charging, the cable's end included.
 
-    A single mark right after an end is an echo by a slower clock, and holds for no longer than its instant.
+    `others` are the ends of charging that other sources saw: they count where this one is silent. A single mark right after an
+    end is an echo by a slower clock, and holds for no longer than its instant.
     """
     found: list[Stretch] = []
+    every = sorted({*off, *others})
     index = 0
     while index < len(on):
         last = index
-        while last + 1 < len(on) and _reaches(on[last], on[last + 1], off, rules):
+        while last + 1 < len(on) and _reaches(on[last], on[last + 1], off, others, rules):
             last += 1
         is_echo = last == index and bool(found) and on[index].at - found[-1].end <= GLITCH_MS
-        found.append(Stretch(on[index].at, on[index].at) if is_echo else _ended(on[index : last + 1], off, rules))
+        found.append(Stretch(on[index].at, on[index].at) if is_echo else _ended(on[index : last + 1], every, rules))
         index = last + 1
-    return _united(found)
+    return united(found)
 
 
-def _reaches(one: Mark, other: Mark, off: Sequence[int], rules: Rules) -> bool:
+def _reaches(one: Mark, other: Mark, off: Sequence[int], others: Sequence[int], rules: Rules) -> bool:
     within_ms = rules.state_bridges_ms if one.is_stated and other.is_stated else rules.pause_ms
-    index = bisect_left(off, one.at)
-    return other.at - one.at <= within_ms and (index == len(off) or off[index] > other.at)
+    if other.at - one.at > within_ms or _any_between(off, one.at, other.at):
+        return False
+    return other.at - one.at <= THROUGH_MS or not _any_between(others, one.at + 1, other.at - 1)
+
+
+def _any_between(instants: Sequence[int], start: int, end: int) -> bool:
+    index = bisect_left(instants, start)
+    return index < len(instants) and instants[index] <= end
 
 
 def _ended(run: Sequence[Mark], off: Sequence[int], rules: Rules) -> Stretch:
-    """A run of marks up to the report of its end, where that came in time; else up to the last mark.
+    """Return a run of marks up to the report of its end, where that came in time; else up to the last mark.
 
     The report of the end may be lost, and the next one come much later. A source that sends changes alone says it all with two.
     """
@@ -68,38 +75,45 @@ def _ended(run: Sequence[Mark], off: Sequence[int], rules: Rules) -> Stretch:
     return Stretch(start, off_at if silent_ms <= held_ms else last.at, estimated=silent_ms > rules.pause_ms)
 
 
-def with_rises(known: list[Stretch], rises: Sequence[Rise], off: Sequence[int], pace: Pace, rules: Rules) -> list[Stretch]:
-    """The stretches with those that only a counter shows. Known stretches are kept."""
+def with_rises(known: list[Stretch], rises: Sequence[Rise], off: Off, pace: Pace, rules: Rules) -> list[Stretch]:
+    """Return the stretches with those that only a counter shows. Known stretches are kept."""
     added = []
     for rise in rises:
-        seen_off = bisect_left(off, rise.start) < bisect_right(off, rise.end)
+        seen_off = bool(off(rise.source, rise.start, rise.end))
         if _overlaps(known, rise.start, rise.end):
             continue
         is_long = rise.end - rise.start > rules.pause_ms
         if (seen_off or is_long or _touches(known, rise.start, rise.end)) and rise.amount < rules.jump_kwh:
             continue
         added.append(_placed(known, rise, pace(rise) if seen_off or is_long else None))
-    return _united([*known, *added])
+    return united([*known, *added])
 
 
-def with_soc(known: list[Stretch], climbs: Sequence[Rise], jumps: Sequence[Rise], off: Sequence[int]) -> list[Stretch]:
-    """The stretches with those that only the state of charge shows, unless a report from within says that it did not charge."""
-    added = [
-        Stretch(rise.start, rise.end, estimated=True)
-        for rise in climbs
-        if not _overlaps(known, rise.start, rise.end) and bisect_right(off, rise.start) >= bisect_left(off, rise.end)
-    ]
-    known = _united([*known, *added])
-    jumped = [
-        Stretch(rise.start, rise.end, estimated=True)
-        for rise in jumps
-        if not _overlaps(known, rise.start, rise.end) and bisect_right(off, rise.start) >= bisect_left(off, rise.end)
-    ]
-    return _united([*known, *jumped])
+def with_soc(known: list[Stretch], climbs: Sequence[Rise], jumps: Sequence[Rise], off: Off) -> list[Stretch]:
+    """Return the stretches with those that only the state of charge shows, unless a report from within says that none was."""
+    for rises in (climbs, jumps):
+        added = [
+            Stretch(rise.start, rise.end, estimated=True)
+            for rise in rises
+            if not _overlaps(known, rise.start, rise.end) and not off(rise.source, rise.start + 1, rise.end - 1)
+        ]
+        known = united([*known, *added])
+    return known
+
+
+def without(known: Sequence[Stretch], waiting: Sequence[tuple[int, int]]) -> list[Stretch]:
+    """Return the stretches without the times in which nothing flowed."""
+    whole = list(known)
+    for start, end in waiting:
+        left = [Stretch(one.start, min(one.end, start), estimated=False) for one in whole if one.start < start < one.end]
+        right = [Stretch(max(one.start, end), one.end, one.estimated) for one in whole if one.start < end < one.end]
+        kept = [one for one in whole if one.end <= start or one.start >= end]
+        whole = sorted([*kept, *left, *right])
+    return whole
 
 
 def split_at_resets(known: Sequence[Stretch], found: Sequence[Reset]) -> list[Stretch]:
-    """The stretches, ended where a counter was seen last before it began anew: that was another session."""
+    """Return the stretches, ended where a counter was seen last before it began anew: that was another session."""
     whole = list(known)
     for reset in found:
         for index, one in enumerate(whole):
@@ -113,12 +127,30 @@ def split_at_resets(known: Sequence[Stretch], found: Sequence[Reset]) -> list[St
 
 
 def parts_them(one: Stretch, other: Stretch, found: Sequence[Reset]) -> bool:
-    """Whether a counter began anew between two stretches, so that they are two sessions."""
+    """Return whether a counter began anew between two stretches, so that they are two sessions."""
     return any(one.start + LAG_MS < reset.before and one.end <= reset.at <= other.start + LAG_MS for reset in found)
 
 
+def united(found: Sequence[Stretch]) -> list[Stretch]:
+    """Return the stretches by time; what overlaps or follows at once is one. Its end is known as well as that of the later."""
+    whole: list[Stretch] = []
+    for one in sorted(found):
+        if not whole or one.start > whole[-1].end:
+            whole.append(one)
+            continue
+        last = whole[-1]
+        if one.end == last.end:
+            estimated = one.estimated and last.estimated
+        elif one.start == last.end:
+            estimated = one.estimated or last.estimated
+        else:
+            estimated = one.estimated if one.end > last.end else last.estimated
+        whole[-1] = Stretch(last.start, max(last.end, one.end), estimated)
+    return whole
+
+
 def _placed(known: Sequence[Stretch], rise: Rise, pace: float | None) -> Stretch:
-    """A rise as a stretch: next to the charging that it goes on with, as long as that pace takes; else all of its time."""
+    """Return a rise as a stretch: next to the charging that it goes on with, for as long as that pace takes; else all of it."""
     duration_ms = rise.end - rise.start
     if pace:
         duration_ms = min(duration_ms, round(rise.amount / pace * HOUR_MS))
@@ -136,15 +168,3 @@ def _overlaps(known: Sequence[Stretch], start: int, end: int) -> bool:
 
 def _touches(known: Sequence[Stretch], start: int, end: int) -> bool:
     return any(one.end == start or one.start == end for one in known)
-
-
-def _united(found: Sequence[Stretch]) -> list[Stretch]:
-    """In order of time; what overlaps or follows at once is one."""
-    united: list[Stretch] = []
-    for one in sorted(found):
-        if united and one.start <= united[-1].end:
-            last = united[-1]
-            united[-1] = Stretch(last.start, max(last.end, one.end), last.estimated or one.estimated)
-        else:
-            united.append(one)
-    return united

@@ -174,7 +174,9 @@ def _read(sample: Mapping[str, object]) -> Sample | None:
 def _unit(sample: Mapping[str, object]) -> tuple[str | None, int]:
     """The unit and the power of ten beside it. Raises ValueError."""
     measure = sample.get("unitOfMeasure")
-    measure = measure if isinstance(measure, dict) else {}
+    if not isinstance(measure, dict):
+        unit = sample.get("unit")
+        return None if not unit else str(unit), 0
     unit = measure.get("unit") or sample.get("unit")
     multiplier = measure.get("multiplier") or 0
     if not isinstance(multiplier, int) or abs(multiplier) > _MAX_MULTIPLIER:

@@ -15,11 +15,11 @@ RAMP_S = 20.0
 """On-board chargers and DC stations raise the current over some twenty seconds rather than stepping the load."""
 RAMP_FROM = 0.1
 
-AC_EFFICIENCY = 0.90
-"""Grid to battery; measured sessions lie between 0.85 and 0.95."""
-AC_EFFICIENCY_AT_MINIMUM = 0.85
-AC_EFFICIENT_FROM_A = 8.0
-"""Below this the charger's constant losses (pumps, control units) take a visible share: 0.85 at 6 A."""
+AC_EFFICIENCY = ((MINIMUM_A, 0.85), (8.0, 0.90), (16.0, 0.92), (40.0, 0.945))
+"""Grid to battery by the current per phase. The charger's constant losses (pumps, control units) weigh less the more flows.
+
+Measured sessions lie between 0.85 and 0.95; one at 40 A had 0.943 to 0.953.
+"""
 
 DC_EFFICIENCY = 0.95
 """Inlet to cells, less cooling and heating of the pack; measured sessions lie between 0.92 and 0.98."""
@@ -65,12 +65,7 @@ def ramp(charging_s: float) -> float:
 
 def ac_efficiency(current_a: float) -> float:
     """The share of the grid's power that reaches the cells, at a current per phase."""
-    if current_a >= AC_EFFICIENT_FROM_A:
-        return AC_EFFICIENCY
-    return interpolate(
-        [(MINIMUM_A, AC_EFFICIENCY_AT_MINIMUM), (AC_EFFICIENT_FROM_A, AC_EFFICIENCY)],
-        current_a,
-    )
+    return interpolate(AC_EFFICIENCY, current_a)
 
 
 def available_a(profile: CarProfile, station: Station) -> float:

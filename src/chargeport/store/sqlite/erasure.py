@@ -12,7 +12,7 @@ import apsw
 
 from chargeport.store.records import Erased
 from chargeport.store.sqlite.engine import Connection, connect, fetch, translated
-from chargeport.store.sqlite.slot import OF_VEHICLE
+from chargeport.store.sqlite.keys import OF_VEHICLE
 
 LONG_NAME: Final = 8  # characters from which on a name is looked for anywhere in an issue: a shorter one is in other words, too
 
@@ -27,6 +27,9 @@ _ROWS: Final = {
     "sessions": "vehicle_key = ?1",
     "told_sessions": "vehicle_key = ?1",
     "session_edits": "vehicle_key = ?1",
+    "subscriptions": "vehicle_key = ?1",
+    "webhook_events": "vehicle_key = ?1",
+    "erasures": "vehicle_key = ?1",
     "vehicle_references": "vehicle_key = ?1",
 }
 # What was reported under one of its names (?1), and what names it elsewhere: quoted in a message (?2) or, when ?3, anywhere.
@@ -54,7 +57,9 @@ def erase(connection: Connection, vehicle_id: str) -> Erased | None:
     counts["sessions"] += counts.pop("told_sessions")
     counts["hours"] = counts.pop("hourly")
     counts["connections"] += counts.pop("ended_connections")
-    del counts["horizons"]  # they say no more than how far back the hours go
+    counts["connections"] += counts.pop("subscriptions")
+    del counts["webhook_events"]  # copies of what else is counted
+    del counts["horizons"], counts["erasures"]  # they say no more than how far back what is counted went
     return Erased(**counts, issues=issues)
 
 

@@ -1,17 +1,17 @@
 """Merging entries into the latest values and the history, inside the writer's transaction.
 
 Entries of a commit group are sorted by vehicle and signal before anything is written: rows that lie together cost a third.
-What is newer than all that is known is settled here with the row of `latest` alone; what comes late goes through `late`.
+What is newer than all that is known is settled with the row of `latest` alone: see `store.history`.
 """
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from chargeport.signals.reading import Entry, Reading
+from chargeport.signals.reading import Entry
+from chargeport.store.history.late import place
 from chargeport.store.records import Outcome
 from chargeport.store.sqlite.engine import Connection, Row
-from chargeport.store.sqlite.late import insert_late
-from chargeport.store.sqlite.slot import Slot, SlotTable
+from chargeport.store.sqlite.slot import SlotTable
 
 _ACCEPTED, _UNCHANGED = Outcome.ACCEPTED, Outcome.UNCHANGED
 
@@ -44,7 +44,9 @@ def merge(connection: Connection, batches: Sequence[Batch]) -> list[list[Outcome
             table.load_vehicle(vehicle_key)
         for _, signal_key, source_key, _, number, index, entry in work[start:end]:
             slot = table.slot((vehicle_key, signal_key, source_key))
-            outcomes[number][index] = _place(table, slot, entry)
+            rule = None if entry.rule is None else table.rule_key(entry.rule)
+            table.touch(slot)
+            outcomes[number][index] = place(slot, entry, rule, table)
         start = end
     _tell_overtaken(work, outcomes)
     table.store()
@@ -110,36 +112,3 @@ class _Names:
             rows = self._execute(_WRITING, (client_id, vehicle_key)).fetchall()
             known = self._writable[client_id, vehicle_key] = bool(rows)
         return known
-
-
-def _place(table: SlotTable, slot: Slot, entry: Entry) -> Outcome:
-    """Put one entry where its time of observation says, and say what that meant."""
-    at = entry.observed_at
-    value: Any
-    if type(entry) is Reading:
-        value, absence = entry.value, None
-    else:
-        value, absence = None, entry.reason.value  # type: ignore[union-attr]
-    if at <= slot.newest_at:
-        return insert_late(table, slot, entry, value, absence)
-    if absence is None:
-        if slot.absent or slot.value != value or slot.position == 0:
-            table.start_run(slot, entry, value, None)
-            slot.value, slot.changed_at = value, at
-            outcome = _ACCEPTED
-        else:
-            table.see(slot, entry)
-            outcome = _UNCHANGED
-        slot.observed_at, slot.received_at = at, entry.received_at
-        slot.absent = False
-    else:
-        if slot.absent and slot.absence == absence:
-            outcome = _UNCHANGED
-        else:
-            table.start_run(slot, entry, None, absence)
-            outcome = _ACCEPTED
-        slot.absence, slot.absence_at, slot.absence_received_at = absence, at, entry.received_at
-        slot.absent = True
-    slot.newest_at, slot.rule_key = at, table.rule_key(entry.rule)
-    table.touch(slot)
-    return outcome

@@ -1,6 +1,7 @@
 """The newest value of each signal, the changes that led there, and everything that is stored, in order."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -10,15 +11,18 @@ from chargeport.signals.freshness import Freshness
 from chargeport.signals.ranks import Ranks
 from chargeport.signals.reading import AbsenceReason, Entry
 from chargeport.signals.state import State
-from chargeport.store.records import Change, Outcome, Selection, Stretch, VehicleSeries
+from chargeport.store.history.runs import ALWAYS
+from chargeport.store.records import Change, Forgotten, Outcome, Selection, Stretch, VehicleSeries
 from chargeport.store.sqlite import rows
 from chargeport.store.sqlite.engine import Connection, Row, fetch
+from chargeport.store.sqlite.forgetting import forget
+from chargeport.store.sqlite.keys import MAX_SOURCES, SOURCE_BITS, VEHICLE_SHIFT
 from chargeport.store.sqlite.reader import Reader
 from chargeport.store.sqlite.scans import Scans
 from chargeport.store.sqlite.sightings import sightings
-from chargeport.store.sqlite.slot import MAX_SOURCES, SOURCE_BITS, VEHICLE_SHIFT
 from chargeport.store.sqlite.writer import Writer
 
+_SERIES: Final = (1 << VEHICLE_SHIFT) - 1  # the part of a slot that names a signal and a source
 _STATE: Final = rows.VEHICLE.count(",") + 1  # where a state's columns begin behind a vehicle's
 _SELECT: Final = f"SELECT {rows.VEHICLE}, {rows.STATE} FROM vehicles v LEFT JOIN latest l ON"
 _ALL: Final = (
@@ -133,19 +137,21 @@ class ReadingTables:
         for row in found:
             if row[_STATE] is not None:
                 state = self._state(row)
-                series[state.signal.key] = (*series.get(state.signal.key, ()), state)
+                key = state.signal.key
+                series[key] = (*series[key], state) if key in series else (state,)
         return VehicleSeries(rows.vehicle(found[0]), series)
 
     def _state(self, row: Row) -> State:
         slot, value, observed_at, changed_at, received_at, position, gone, gone_at, gone_received_at, rule = row[_STATE:]
-        series = slot & (1 << VEHICLE_SHIFT) - 1
+        series = slot & _SERIES
         signal_key = series >> SOURCE_BITS
+        signal = BY_KEY[signal_key]
         source = self._reader.source(slot & MAX_SOURCES)
         live_for_ms = self._live_for_ms.get(series)
         if live_for_ms is None:
-            live_for_ms = self._live_for_ms[series] = self._freshness.of(source, BY_KEY[signal_key])
+            live_for_ms = self._live_for_ms[series] = self._freshness.of(source, signal)
         return State(
-            BY_KEY[signal_key],
+            signal,
             rows.value(signal_key, value),
             observed_at,
             changed_at,
@@ -159,6 +165,20 @@ class ReadingTables:
             live_for_ms,
             None if rule is None else self._reader.rule(rule),
         )
+
+    async def forget(
+        self, source: str, vehicle_id: str | None = None, from_at: int | None = None, to_at: int | None = None
+    ) -> Forgotten:
+        """Erase what a source reported. See `store.protocols.Readings`."""
+        bounds = (-ALWAYS if from_at is None else from_at, ALWAYS if to_at is None else to_at)
+        found, after = Forgotten(), 0
+        while True:
+            step = partial(forget, source=source, vehicle_id=vehicle_id, bounds=bounds, after=after)
+            erased, reached = await self._writer.call(step)
+            found = found.plus(erased)
+            if reached is None:
+                return found
+            after = reached
 
     async def changes(self, after: int, limit: int) -> list[Change]:
         """The stored changes after a position, oldest first."""

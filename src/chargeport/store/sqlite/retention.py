@@ -8,14 +8,18 @@ from collections.abc import Sequence
 from typing import Final
 
 from chargeport.signals.catalogue import BY_KEY
-from chargeport.store.retention_policy import DAY_MS, HOUR_MS, Keep, Policy, Progress
+from chargeport.signals.freshness import Freshness
+from chargeport.store.history.folding import Fold, day, due, fold, kept, reach
+from chargeport.store.history.runs import ALWAYS
+from chargeport.store.retention_policy import HOUR_MS, Keep, Policy, Progress
 from chargeport.store.sqlite.engine import Connection, fetch
-from chargeport.store.sqlite.folding import Fold, fold, late
-from chargeport.store.sqlite.series import ALWAYS
-from chargeport.store.sqlite.slot import OF_VEHICLE, SeriesKey
+from chargeport.store.sqlite.hourly import HourTable
+from chargeport.store.sqlite.keys import OF, OF_VEHICLE, SeriesKey
+from chargeport.store.sqlite.readings import ReadingTables
+from chargeport.store.sqlite.series import Series
 from chargeport.store.sqlite.writer import Writer
 
-STEP_SIGHTINGS: Final = 2_000  # folded in one step: about 10 ms
+STEP_SIGHTINGS: Final = 500  # folded in one step: about 10 ms
 STEP_CARS: Final = 8  # looked at in one step: about 10 ms
 STEP_DROPPED: Final = 4_000  # hours dropped in one step
 
@@ -24,10 +28,14 @@ _SERIES: Final = f"SELECT vehicle_key, signal_key, source_key FROM latest WHERE 
 _HORIZON: Final = "SELECT raw_from, position, hours_from FROM horizons WHERE vehicle_key = ? AND signal_group = ?"
 _SET_HORIZON: Final = "INSERT OR REPLACE INTO horizons VALUES (?,?,?,(SELECT value FROM sequences WHERE name = 'position'),?)"
 _SET_HOURS_FROM: Final = "UPDATE horizons SET hours_from = ? WHERE vehicle_key = ? AND signal_group = ?"
-_FIRST: Final = "SELECT min(observed_at) FROM history WHERE vehicle_key = ? AND signal_key = ? AND source_key = ?"
 _SIZES: Final = (
     "SELECT observed_at, coalesce(length(seen), 0) / 4 + 1 FROM history WHERE vehicle_key = ? AND signal_key = ?"
     " AND source_key = ? AND observed_at >= ? AND observed_at < ? ORDER BY observed_at LIMIT ?"
+)
+_DELETE: Final = f"DELETE FROM history WHERE {OF} AND observed_at <= ? AND position NOT IN ({{}})"
+_TRIM: Final = (
+    f"UPDATE history SET seen = NULL, last_seen_at = NULL WHERE {OF} AND observed_at = ? AND position = ?"
+    " AND last_seen_at IS NOT NULL"
 )
 # The newest hour before the bound stays: it says what was known when the bound began.
 _DROP: Final = (
@@ -37,63 +45,52 @@ _DROP: Final = (
 )
 
 
-def step(connection: Connection, now: int, policy: Policy, after: int = 0) -> Progress:
+def step(connection: Connection, now: int, policy: Policy, freshness: Freshness, after: int = 0) -> Progress:
     """Fold and drop a little, from the car behind `after` on. Runs inside a transaction."""
     cars = fetch(connection, _CARS, (after, STEP_CARS))
     for (car,) in cars:
         for group, keep in policy.groups.items():
             if keep.raw_days is None:
                 continue
-            done = _step_of(connection, car, group, keep, now)
+            done = _step_of(connection, car, group, keep, now, freshness=freshness)
             if done is not None:
                 return done
     return Progress(after=cars[-1][0], more=True) if len(cars) == STEP_CARS else Progress()
 
 
-def _step_of(connection: Connection, car: int, group: str, keep: Keep, now: int) -> Progress | None:
+def _step_of(connection: Connection, car: int, group: str, keep: Keep, now: int, *, freshness: Freshness) -> Progress | None:
     """What was done of one group of a car; None when there was nothing to do."""
+    sources: dict[int, str] = dict(fetch(connection, "SELECT key, name FROM sources"))
     series: list[SeriesKey] = [(row[0], row[1], row[2]) for row in fetch(connection, _SERIES, (car,))]
     series = [key for key in series if BY_KEY[key[1]].group == group]
-    what = _due(connection, car, group, series, _day(now, keep.raw_days or 0))
+    parts = {(BY_KEY[key[1]], sources[key[2]]): (Series.whole(connection, key), HourTable(connection, key)) for key in series}
+    what = due(parts, _known(connection, car, group), day(now, keep.raw_days or 0))
     if what is not None:
-        runs, hours = fold(connection, series, what)
+        sizes = (row for key in series for row in fetch(connection, _SIZES, (*key, what.from_at, what.until, STEP_SIGHTINGS)))
+        what = what._replace(until=reach(sizes, what.from_at, what.until, STEP_SIGHTINGS))
+        hours = fold(parts, what, freshness)
+        runs = sum(_delete(connection, key, what.until) for key in series)
         connection.execute(_SET_HORIZON, (car, group, what.until, what.hours_from if what.hours_from > -ALWAYS else None))
         return Progress(runs, hours, 0, car - 1, True)
-    dropped = 0 if keep.hourly_days is None else _drop(connection, car, group, series, _day(now, keep.hourly_days))
+    dropped = 0 if keep.hourly_days is None else _drop(connection, car, group, series, day(now, keep.hourly_days))
     return Progress(0, 0, dropped, car - 1, True) if dropped else None
 
 
-def _day(now: int, days: int) -> int:
-    """The beginning of the UTC day that many days ago: horizons move once a day."""
-    return (now - days * DAY_MS) // DAY_MS * DAY_MS
+def _delete(connection: Connection, key: SeriesKey, folded_until: int) -> int:
+    """Delete the runs that are folded, but for those that something leans on; how many they were."""
+    until, positions, trimmed = kept(Series.whole(connection, key), folded_until)
+    connection.executemany(_TRIM, [(*key, run.observed_at, run.position) for run in trimmed])
+    connection.execute(_DELETE.format(",".join("?" * len(positions))), (*key, until, *positions))
+    return connection.changes()
 
 
-def _due(connection: Connection, car: int, group: str, series: Sequence[SeriesKey], target: int) -> Fold | None:
-    """What one step should fold of a group; None when nothing is due."""
+def _known(connection: Connection, car: int, group: str) -> Fold | None:
+    """What was folded of a group until now; None where nothing was."""
     found = fetch(connection, _HORIZON, (car, group))
-    if found:
-        raw_from, position, hours_from = found[0]
-        what = Fold(car, raw_from, raw_from, position, -ALWAYS if hours_from is None else hours_from)
-        if raw_from >= target:
-            return what if any(late(connection, key, what) for key in series) else None
-    else:
-        firsts = [first for key in series for (first,) in fetch(connection, _FIRST, key) if first is not None]
-        if not firsts or min(firsts) >= target:
-            return None
-        start = min(firsts) // HOUR_MS * HOUR_MS
-        what = Fold(car, start, start, 0, -ALWAYS)
-    return what._replace(until=_reach(connection, series, what.from_at, target))
-
-
-def _reach(connection: Connection, series: Sequence[SeriesKey], from_at: int, target: int) -> int:
-    """How far one step gets: to the hour in which there are enough sightings, but an hour at least."""
-    runs = sorted(row for key in series for row in fetch(connection, _SIZES, (*key, from_at, target, STEP_SIGHTINGS)))
-    total = 0
-    for observed_at, size in runs:
-        total += size
-        if total > STEP_SIGHTINGS:
-            return min(target, max(int(observed_at) // HOUR_MS * HOUR_MS, from_at + HOUR_MS))
-    return target
+    if not found:
+        return None
+    raw_from, position, hours_from = found[0]
+    return Fold(raw_from, raw_from, position, -ALWAYS if hours_from is None else hours_from)
 
 
 def _drop(connection: Connection, car: int, group: str, series: Sequence[SeriesKey], bound: int) -> int:
@@ -114,9 +111,11 @@ def _drop(connection: Connection, car: int, group: str, series: Sequence[SeriesK
 class RetentionTables:
     """`store.protocols.Retention` on SQLite."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, readings: ReadingTables) -> None:
         self._writer = writer
+        self._readings = readings
 
     async def fold(self, policy: Policy, now: int, after: int = 0) -> Progress:
         """Fold a little of what is older than the policy says. See `store.protocols.Retention`."""
-        return await self._writer.call(lambda connection: step(connection, now, policy, after))
+        freshness = self._readings.freshness
+        return await self._writer.call(lambda connection: step(connection, now, policy, freshness, after))

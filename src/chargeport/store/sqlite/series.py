@@ -1,85 +1,80 @@
-"""One series through time: its rows of history, in either direction, with what `latest` still holds of them.
+"""The runs of one series, read from its rows of history: every query is a range of the primary key, read row by row."""
 
-Every query is a range of the primary key, read row by row: whoever has seen enough stops.
-"""
-
-from collections.abc import Iterable, Iterator
-from functools import reduce
-from itertools import groupby
+from collections.abc import Iterator
 from typing import Any, Final
 
+from chargeport.store.history.latest import Latest
+from chargeport.store.history.runs import ALWAYS, Run, holding
 from chargeport.store.sqlite.engine import Connection, fetch
-from chargeport.store.sqlite.late import COLUMNS, Run
-from chargeport.store.sqlite.slot import SeriesKey, slot_of
-
-ALWAYS: Final = 1 << 62
+from chargeport.store.sqlite.keys import COLUMNS, LATEST, OF, SeriesKey, slot_of
 
 # The blob of sightings is often most of a row, and lies on pages of its own: it is read only where it is wanted.
 _LIGHT: Final = COLUMNS.replace(" seen,", " NULL,")
-_OF: Final = "FROM history WHERE vehicle_key = ? AND signal_key = ? AND source_key = ? AND observed_at"
+_OF: Final = f"FROM history WHERE {OF} AND observed_at"
 _FROM: Final = f"{_OF} >= ? ORDER BY observed_at, position"
 _BEFORE: Final = f"{_OF} < ? ORDER BY observed_at DESC, position DESC"
 _AT: Final = f"SELECT {_LIGHT} {_OF} = ? AND position = ?"
+_AROUND: Final = f"SELECT {COLUMNS} {_OF} = (SELECT max(observed_at) {_OF} <= ?)"
 _VALUES_BEFORE: Final = f"SELECT {COLUMNS} {_OF} < ? AND absence IS NULL ORDER BY observed_at DESC, position DESC"
 _ABSENCES_BEFORE: Final = f"SELECT {COLUMNS} {_OF} < ? AND absence IS NOT NULL ORDER BY observed_at DESC, position DESC"
-_LATEST: Final = "SELECT run_at, position, observed_at, seen, absence_at FROM latest WHERE slot = ?"
+_LATEST: Final = f"SELECT {LATEST} FROM latest WHERE slot = ?"
 
 
 class Series:
-    """The history of a series in a snapshot. Of the rows that begin at one instant only the one that holds is given."""
+    """`store.history.runs.Rows` on SQLite. With `latest`, what only that row knows of the newest runs is put to them."""
 
-    def __init__(self, connection: Connection, key: SeriesKey) -> None:
+    def __init__(self, connection: Connection, key: SeriesKey, latest: Latest | None = None) -> None:
         self._connection = connection
         self._key = key
+        self._latest = latest
+
+    @classmethod
+    def whole(cls, connection: Connection, key: SeriesKey) -> "Series":
+        """The series with what its row of `latest` knows."""
         found = fetch(connection, _LATEST, (slot_of(*key),))
-        self._run_at, self._position, self._observed_at, self._tail, self._absent_at = found[0] if found else (None,) * 5
+        return cls(connection, key, Latest(found[0]) if found else None)
 
     def onward(self, from_at: int, *, seen: bool = False) -> Iterator[Run]:
-        """The rows that begin at an instant or later, in order; with their sightings where `seen`."""
-        held: Run | None = None
-        for run in _holding(self._rows(f"SELECT {COLUMNS if seen else _LIGHT} {_FROM}", from_at)):
-            if held is not None:
-                yield held
-            held = run
-        if held is not None:
-            yield self._newest(held)
+        """Those that begin at an instant or later, in order; with their sightings where `seen`."""
+        last: Run | None = None
+        for run in holding(self._rows(f"SELECT {COLUMNS if seen else _LIGHT} {_FROM}", from_at)):
+            if last is not None:
+                yield last
+            last = run
+        if last is not None:
+            yield last if self._latest is None else self._latest.whole_newest(last)
 
     def back(self, before: int, *, seen: bool = False) -> Iterator[Run]:
-        """The rows that begin before an instant, the newest first."""
-        return _holding(self._rows(f"SELECT {COLUMNS if seen else _LIGHT} {_BEFORE}", before))
+        """Those that begin before an instant, the newest first."""
+        return holding(self._rows(f"SELECT {COLUMNS if seen else _LIGHT} {_BEFORE}", before))
 
     def value_before(self, before: int) -> Run | None:
-        """The row of the newest value that begins before an instant, with its sightings."""
-        return next(_holding(self._rows(_VALUES_BEFORE, before)), None)
+        """The newest one of a value that begins before an instant, with its sightings."""
+        return next(holding(self._rows(_VALUES_BEFORE, before)), None)
 
     def absence_before(self, before: int) -> Run | None:
-        """The row of the newest absence that begins before an instant."""
-        return next(_holding(self._rows(_ABSENCES_BEFORE, before)), None)
+        """The newest one of an absence that begins before an instant."""
+        return next(holding(self._rows(_ABSENCES_BEFORE, before)), None)
 
     def at(self, observed_at: int, position: int) -> Run | None:
-        """The row that begins at this instant and has this position, whether it holds or not."""
+        """The one that begins at this instant and has this position, whether it holds or not."""
         return next(self._rows(_AT, observed_at, position), None)
 
+    def around(self, at: int) -> list[Run]:
+        """All that begin at the newest instant until `at` at which any begins, with their sightings."""
+        return list(self._rows(_AROUND, *self._key, at))
+
+    def every(self, start: int, end: int) -> Iterator[Run]:
+        """All that begin before `end`, from the newest on that begins until `start`, in order, whether they hold or not."""
+        first = next(self.back(start + 1), None)
+        gone = self.absence_before(ALWAYS) if self._latest is not None else None
+        for run in self._rows(f"SELECT {COLUMNS} {_FROM}", start if first is None else first.observed_at):
+            if run.observed_at >= end:
+                return
+            is_newest = self._latest is not None and gone is not None and run.position == gone.position
+            yield self._latest.whole_newest(run) if is_newest and self._latest is not None else run
+
     def _rows(self, sql: str, *bindings: Any) -> Iterator[Run]:
-        return (self._whole(Run(*row)) for row in self._connection.execute(sql, (*self._key, *bindings)))
-
-    def _whole(self, run: Run) -> Run:
-        """The row with the sightings that have not been moved to it yet."""
-        if run.position != self._position or run.observed_at != self._run_at:
-            return run
-        return run._replace(last_seen_at=self._observed_at, seen=(run.seen or b"") + (self._tail or b""))
-
-    def _newest(self, run: Run) -> Run:
-        """The last row of all: while an absence holds, `latest` alone knows when it was seen last."""
-        if run.absence is None or self._absent_at is None or self._absent_at <= run.ends_at:
-            return run
-        return run._replace(last_seen_at=self._absent_at)
-
-
-def _holding(runs: Iterable[Run]) -> Iterator[Run]:
-    """Of the rows that begin at one instant, the one that holds."""
-    return (reduce(_greater, ties) for _, ties in groupby(runs, key=lambda run: run.observed_at))
-
-
-def _greater(run: Run, other: Run) -> Run:
-    return other if run.is_less_than(other.value, other.absence) else run
+        found = self._connection.execute(sql, (*self._key, *bindings))
+        latest = self._latest
+        return (Run(*row) if latest is None else latest.whole(Run(*row)) for row in found)

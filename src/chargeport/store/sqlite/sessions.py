@@ -6,11 +6,11 @@ from typing import Final
 from chargeport.errors import NotFoundError
 from chargeport.signals.definition import Signal
 from chargeport.signals.effective import DERIVED
-from chargeport.store.records import DirtyVehicle, KeptEdit, KeptSession, ReportedSession
+from chargeport.store.records import DirtyVehicle, ErasedSpan, KeptEdit, KeptSession, ReportedSession
 from chargeport.store.sqlite.engine import Connection, fetch
+from chargeport.store.sqlite.keys import VEHICLE_SHIFT
 from chargeport.store.sqlite.reader import Reader
 from chargeport.store.sqlite.scans import Scans
-from chargeport.store.sqlite.slot import VEHICLE_SHIFT
 from chargeport.store.sqlite.writer import Writer
 
 _KEY: Final = "(SELECT key FROM vehicles WHERE id = ?1)"
@@ -102,6 +102,15 @@ class SessionTables:
             (number,),
         )
         return [(row[0], row[1]) for row in found]
+
+    async def erased_since(self, number: int) -> list[ErasedSpan]:
+        """What was erased after the erasure of this number. See `store.protocols.Sessions`."""
+        found = self._reader.rows(
+            "SELECT e.number, v.id, e.first_at, e.last_at FROM erasures e JOIN vehicles v ON v.key = e.vehicle_key"
+            " WHERE e.number > ? ORDER BY e.number",
+            (number,),
+        )
+        return [ErasedSpan(*row) for row in found]
 
     async def edits(self, vehicle_id: str) -> list[KeptEdit]:
         """What people changed about a car's sessions, in the order in which they did."""

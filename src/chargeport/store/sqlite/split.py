@@ -6,12 +6,12 @@ the run and becomes one of its own source. Where a source's last runs were folde
 
 from typing import Final, NamedTuple
 
-from chargeport.store.sqlite import hourly
-from chargeport.store.sqlite.engine import Connection, fetch
-from chargeport.store.sqlite.late import COLUMNS, Run
+from chargeport.store.history.runs import ALWAYS, Run
+from chargeport.store.sqlite.engine import Connection, Row, fetch
+from chargeport.store.sqlite.hourly import HourTable
+from chargeport.store.sqlite.keys import COLUMNS, INSERT, SET_SEEN, SeriesKey, slot_of
 from chargeport.store.sqlite.newest import write_newest
-from chargeport.store.sqlite.series import ALWAYS, Series
-from chargeport.store.sqlite.slot import SeriesKey, slot_of
+from chargeport.store.sqlite.series import Series
 
 _LEFT: Final = (
     "SELECT l.vehicle_key, l.signal_key & 127, v.source_key, v.rule_key, l.position, l.run_at, l.observed_at, l.received_at,"
@@ -27,11 +27,10 @@ _SOURCES: Final = (
 _RUN: Final = (
     f"SELECT source_key, {COLUMNS} FROM history WHERE vehicle_key = ? AND signal_key = ? AND observed_at = ? AND position = ?"
 )
-_SET_SEEN: Final = (
-    "UPDATE history SET seen = ?, last_seen_at = ?"
-    " WHERE vehicle_key = ? AND signal_key = ? AND source_key = ? AND observed_at = ? AND position = ?"
+_ABSENCE: Final = (
+    f"SELECT source_key, {COLUMNS} FROM history WHERE vehicle_key = ? AND signal_key = ? AND absence IS NOT NULL"
+    " ORDER BY observed_at DESC, absence DESC LIMIT 1"
 )
-_INSERT: Final = f"INSERT INTO history (vehicle_key, signal_key, source_key, {COLUMNS}) VALUES ({','.join('?' * 12)})"
 _NEXT: Final = "UPDATE sequences SET value = value + 1 WHERE name = 'position' RETURNING value"
 
 
@@ -66,37 +65,48 @@ def split_series(connection: Connection) -> None:
 
 
 def _part_newest(connection: Connection, mixed: _Mixed) -> None:
-    """Give the newest sighting of the run that holds to the source that it came from."""
-    found = fetch(connection, _RUN, (mixed.vehicle_key, mixed.signal_key, mixed.run_at, mixed.position))
-    if not found or mixed.source_key in (None, found[0][0]):
+    """Give the newest sighting of a run, of a value or of an absence, to the source that it came from."""
+    key = (mixed.vehicle_key, mixed.signal_key)
+    if mixed.observed_at is not None and mixed.source_key is not None:
+        found = fetch(connection, _RUN, (*key, mixed.run_at, mixed.position))
+        newest = (mixed.source_key, mixed.rule_key, mixed.observed_at, mixed.received_at or 0)
+        _part(connection, key, found, newest)
+    if mixed.absence_at is not None and mixed.absence_source_key is not None:
+        found = fetch(connection, _ABSENCE, key)
+        newest = (mixed.absence_source_key, None, mixed.absence_at, mixed.absence_received_at or 0)
+        _part(connection, key, found, newest)
+
+
+def _part(connection: Connection, key: tuple[int, int], found: list[Row], newest: tuple[int, int | None, int, int]) -> None:
+    """Make a run of its own of the newest sighting (source, rule, observed and received at), if it is of another source."""
+    source_key, rule_key, observed_at, received_at = newest
+    if not found or found[0][0] == source_key:
         return
-    run, key = Run(*found[0][1:]), (mixed.vehicle_key, mixed.signal_key)
-    sightings = run.sightings()
-    if len(sightings) > 1:
-        sightings = sightings[:-1]
-        last_seen_at = sightings[-1] if len(sightings) > 1 else None
-        where = (*key, found[0][0], run.observed_at, run.position)
-        connection.execute(_SET_SEEN, (run.packed(sightings), last_seen_at, *where))
+    run = Run(*found[0][1:])
+    sightings = [at for at in run.sightings() if at < observed_at]
+    if sightings:
+        left, where = run.seen_at(sightings), (*key, found[0][0], run.observed_at, run.position)
+        connection.execute(SET_SEEN, (left.seen, left.last_seen_at, *where))
     part = run._replace(
-        observed_at=mixed.observed_at or run.ends_at, received_at=mixed.received_at or run.received_at,
-        position=_next(connection), last_seen_at=None, seen=None, continues=1, rule_key=mixed.rule_key,
+        observed_at=observed_at, received_at=received_at, position=_next(connection), last_seen_at=None, seen=None,
+        continues=1, rule=rule_key,
     )  # fmt: skip
-    connection.execute(_INSERT, (*key, mixed.source_key, *part))
+    connection.execute(INSERT, (*key, source_key, *part))
 
 
 def _restore_folded(connection: Connection, key: SeriesKey) -> None:
     """Put back the run of what a source said last, where that is known by its newest hour only."""
-    hour = hourly.newest(connection, key, ALWAYS)
+    hour = HourTable(connection, key).newest(ALWAYS)
     if hour is None or hour.known.newest_at is None:
         return
     known, series = hour.known, Series(connection, key)
     value, gone = series.value_before(ALWAYS), series.absence_before(ALWAYS)
     if known.value_at is not None and (value is None or value.ends_at < known.value_at):
-        run = Run(known.value_at, 0, known.value_at, known.value, None, None, None, 1, known.rule_key)
-        connection.execute(_INSERT, (*key, *run._replace(position=_next(connection))))
+        run = Run(known.value_at, 0, known.value_at, known.value, None, None, None, 1, known.rule)
+        connection.execute(INSERT, (*key, *run._replace(position=_next(connection))))
     if known.absence_at is not None and (gone is None or gone.ends_at < known.absence_at):
-        run = Run(known.absence_at, 0, known.absence_at, None, known.absence, None, None, 1, known.rule_key)
-        connection.execute(_INSERT, (*key, *run._replace(position=_next(connection))))
+        run = Run(known.absence_at, 0, known.absence_at, None, known.absence, None, None, 1, known.rule)
+        connection.execute(INSERT, (*key, *run._replace(position=_next(connection))))
 
 
 def _next(connection: Connection) -> int:

@@ -19,6 +19,7 @@ from chargeport.store.sqlite.retention import RetentionTables
 from chargeport.store.sqlite.scans import Scans
 from chargeport.store.sqlite.sessions import SessionTables
 from chargeport.store.sqlite.vehicles import VehicleTables
+from chargeport.store.sqlite.webhooks import WebhookTables
 from chargeport.store.sqlite.writer import Writer
 
 PROBE_BYTES: Final = 1 << 18
@@ -38,12 +39,13 @@ class SqliteStore:
         self._scans = Scans(path, self._health)
         self.readings = ReadingTables(path, reader, writer, self._scans)
         self.history = HistoryTables(reader, self._scans, self.readings)
-        self.retention = RetentionTables(writer)
+        self.retention = RetentionTables(writer, self.readings)
         self.vehicles = VehicleTables(path, reader, writer)
         self.access = AccessTables(reader, writer, self._scans)
         self.sessions = SessionTables(reader, writer, self._scans)
         self.issues = IssueTable(reader, writer)
         self.notes = NoteTables(reader, writer)
+        self.webhooks = WebhookTables(reader, writer)
 
     @classmethod
     def open(cls, path: Path, ring: Callable[[], None] = lambda: None, *, anew: bool = False) -> "SqliteStore":

@@ -5,29 +5,44 @@ Texts are put together from parts rendered beforehand: a read is answered some t
 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Final
+from typing import Final, Protocol
 
-from chargeport.api.provenance import derived_from, shown
-from chargeport.api.response import encode
 from chargeport.signals import wire
 from chargeport.signals.catalogue import BY_KEY
 from chargeport.signals.definition import Permission, Signal, Value
 from chargeport.signals.effective import Effective, Unavailability
 from chargeport.signals.places import without_places
 from chargeport.signals.state import State, stale_at
-from chargeport.store.records import Vehicle
+from chargeport.wire.encoding import encode
+from chargeport.wire.provenance import Provenance, shown
 from chargeport.wire.status import STATUS_MISSING_PERMISSION, STATUSES, WORDINGS
 
-_DAY_MS: Final = 86_400_000
+
+class Vehicle(Protocol):
+    """What the wire says of a car."""
+
+    @property
+    def id(self) -> str: ...  # noqa: D102
+    @property
+    def make(self) -> str | None: ...  # noqa: D102
+    @property
+    def model(self) -> str | None: ...  # noqa: D102
+    @property
+    def year(self) -> int | None: ...  # noqa: D102
+    @property
+    def powertrain(self) -> str | None: ...  # noqa: D102
+    @property
+    def mode(self) -> str: ...  # noqa: D102
+
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MINUTES: Final = [f"T{minute // 60:02}:{minute % 60:02}:" for minute in range(1440)]
 _SECONDS: Final = [f"{second:02}." for second in range(60)]
 _MILLISECONDS: Final = [f"{millisecond:03}Z" for millisecond in range(1000)]
 
 
-@lru_cache(8192)
-def _date(day: int) -> str:
-    return (_EPOCH + timedelta(days=day)).strftime("%Y-%m-%d")
+@lru_cache(16384)
+def _minute(minute: int) -> str:
+    return (_EPOCH + timedelta(minutes=minute)).strftime("%Y-%m-%dT%H:%M:")
 
 
 def iso(at: int) -> str:
@@ -36,9 +51,8 @@ def iso(at: int) -> str:
     >>> iso(1777629598000)
     '2026-05-01T09:59:58.000Z'
     """
-    day, rest = divmod(at, _DAY_MS)
-    minute, rest = divmod(rest, 60_000)
-    return _date(day) + _MINUTES[minute] + _SECONDS[rest // 1000] + _MILLISECONDS[rest % 1000]
+    rest = at % 60_000
+    return _minute(at // 60_000) + _SECONDS[rest // 1000] + _MILLISECONDS[rest % 1000]
 
 
 @lru_cache(4096)
@@ -78,10 +92,11 @@ def vehicle_resource(vehicle: Vehicle, base: str) -> str:
 class View:
     """One reader's view of a car: which permissions, under which base URL."""
 
-    __slots__ = ("_base", "_path", "_permissions", "_vehicle")
+    __slots__ = ("_base", "_named", "_path", "_permissions", "_vehicle")
 
-    def __init__(self, vehicle: Vehicle, permissions: frozenset[Permission], base: str) -> None:
+    def __init__(self, vehicle: Vehicle, permissions: frozenset[Permission], base: str, provenance: Provenance) -> None:
         self._vehicle = vehicle
+        self._named = provenance.named
         self._permissions = permissions
         self._base = base
         self._path = f"{base}/v3/vehicles/{vehicle.id}/signals"
@@ -110,21 +125,22 @@ class View:
         received_at = iso(state.received_at or 0)
         if state.source is None:
             return f'{{"value":"SUCCESS"}},"body":{self._body(state)}}},"meta":{{"ingestedAt":"{received_at}"}}'
-        return (
-            f'{{"value":"SUCCESS"}},"body":{self._body(state)}}},"meta":{{"retrievedAt":"{received_at}",'
-            f'"oemUpdatedAt":"{iso(state.observed_at or 0)}","ingestedAt":"{received_at}",'
-            f'"source":{quoted(shown(state.source, state.rule))}{derived_from(state.source, state.rule)}{_until(state)}}}'
-        )
+        return f'{{"value":"SUCCESS"}},"body":{self._body(state)}{self._meta(state, received_at, received_at)}'
 
     def _untrue(self, state: State, against: Unavailability) -> str:
         """Status and meta of a value that does not hold, with the last body where that is worth something."""
         status = STATUSES[against.reason]
         if state.value is None or not WORDINGS[against.reason].keeps_body:
             return _bodiless(status, against.since, shown(state.absence_source, state.rule))
+        meta = self._meta(state, iso(state.received_at or 0), iso(against.since))
+        return f'{status},"body":{self._body(state)}{meta}'
+
+    def _meta(self, state: State, received_at: str, ingested_at: str) -> str:
+        until = stale_at(state)
+        stale = "" if until is None else f',"staleAt":"{iso(until)}"'
         return (
-            f'{status},"body":{self._body(state)}}},"meta":{{"retrievedAt":"{iso(state.received_at or 0)}",'
-            f'"oemUpdatedAt":"{iso(state.observed_at or 0)}","ingestedAt":"{iso(against.since)}",'
-            f'"source":{quoted(shown(state.source, state.rule))}{derived_from(state.source, state.rule)}{_until(state)}}}'
+            f'}},"meta":{{"retrievedAt":"{received_at}","oemUpdatedAt":"{iso(state.observed_at or 0)}",'
+            f'"ingestedAt":"{ingested_at}",{self._named(state.source, state.rule)}{stale}}}'
         )
 
     def _body(self, state: State) -> str:
@@ -149,9 +165,3 @@ def _bodiless(status: str, ingested_at: int, source: str | None) -> str:
     """Status and meta of a signal without a body."""
     named = f',"source":{quoted(source)}' if source else ""
     return f'{status}}},"meta":{{"ingestedAt":"{iso(ingested_at)}"{named}}}'
-
-
-def _until(state: State) -> str:
-    """The member of meta that says until when a live value is fresh."""
-    until = stale_at(state)
-    return "" if until is None else f',"staleAt":"{iso(until)}"'

@@ -1,0 +1,323 @@
+"""Webhooks and subscriptions over the API: what Smartcar's management API has, and what its dashboard does beside it."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from chargeport.api import paging
+from chargeport.api.request import Request
+from chargeport.api.request_body import read_body
+from chargeport.api.response import Response, answer, json_answer
+from chargeport.errors import (
+    CONFLICT,
+    MALFORMED,
+    SUBSCRIPTION_NOT_FOUND,
+    VEHICLE_NOT_FOUND,
+    WEBHOOK_NOT_FOUND,
+    Problem,
+)
+from chargeport.signals.catalogue import BY_CODE
+from chargeport.store.records import Page, user_uuid_of
+from chargeport.store.webhooks import Attempt, Event, Subscription, Webhook, WebhookFields
+from chargeport.wire.envelope import iso
+
+MAX_BYTES: Final = 65_536
+MAX_NAME: Final = 128
+MAX_WEBHOOKS: Final = 100  # of an application
+STATES: Final = ("pending", "delivered", "dead")
+_FILTERS: Final = {
+    "filter[webhookId]": "webhook", "filter[webhook.id]": "webhook", "filter[webhook_id]": "webhook",
+    "filter[vehicleId]": "vehicle", "filter[vehicle.id]": "vehicle", "filter[vehicle_id]": "vehicle",
+    "filter[userId]": "user", "filter[user.id]": "user", "filter[user_id]": "user",
+}  # fmt: skip
+
+
+async def list_webhooks(request: Request) -> Response:
+    """A page of the application's webhooks, oldest first."""
+    grant = await request.grant()
+    page = paging.asked(request.query, default_size=50)
+    found = [each for each in await request.context.store.webhooks.webhooks(grant.client_id) if _fits(each, request)]
+    shown = found[page.offset : page.offset + page.size]
+    return _page(request, "webhooks", [resource(each, request.base) for each in shown], page, len(found))
+
+
+async def create_webhook(request: Request) -> Response:
+    """Make a webhook; its receiver is asked to answer a VERIFY before anything else is sent."""
+    grant, now = await request.grant(), request.context.clock.now()
+    fields = await _fields(request, {})
+    if len(await request.context.store.webhooks.webhooks(grant.client_id)) >= MAX_WEBHOOKS:
+        raise Problem(CONFLICT, f"An application has at most {MAX_WEBHOOKS} webhooks.")
+    webhook = Webhook(id=str(uuid.uuid4()), client_id=grant.client_id, fields=fields, created_at=now, updated_at=now)
+    await request.context.store.webhooks.put_webhook(webhook)
+    request.context.webhooks.verify_soon(webhook.id)
+    return json_answer(201, {"data": resource(webhook, request.base)}, request.request_id)
+
+
+async def read_webhook(request: Request) -> Response:
+    """One webhook."""
+    return json_answer(200, {"data": resource(await _owned(request), request.base)}, request.request_id)
+
+
+async def update_webhook(request: Request) -> Response:
+    """Change what is named of a webhook; another receiver is asked to answer a VERIFY first."""
+    webhook = await _owned(request)
+    fields = await _fields(request, msgspec.to_builtins(webhook.fields))
+    is_elsewhere = (fields.callback_uri, fields.error_callback_uri) != (
+        webhook.fields.callback_uri,
+        webhook.fields.error_callback_uri,
+    )
+    is_back = fields.is_enabled and not webhook.fields.is_enabled
+    changed = msgspec.structs.replace(
+        webhook,
+        fields=fields,
+        updated_at=request.context.clock.now(),
+        verified_at=None if is_elsewhere else webhook.verified_at,
+        reason=None if is_back or is_elsewhere else webhook.reason,
+        failing_at=None if is_back or is_elsewhere else webhook.failing_at,
+    )
+    await request.context.store.webhooks.put_webhook(changed)
+    if is_back:  # as Smartcar does: what is so now is told first
+        await request.context.store.webhooks.forget_sent(webhook.id)
+    if changed.verified_at is None:
+        request.context.webhooks.verify_soon(webhook.id)
+    else:
+        request.context.webhooks.look_at(webhook.id)
+    return json_answer(200, {"data": resource(changed, request.base)}, request.request_id)
+
+
+async def delete_webhook(request: Request) -> Response:
+    """Remove a webhook with its subscriptions and events."""
+    webhook = await _owned(request)
+    await request.context.store.webhooks.remove_webhook(webhook.id)
+    return answer(204, b"", request.request_id)
+
+
+async def verify_webhook(request: Request) -> Response:
+    """Send a VERIFY now, and say what came of it."""
+    webhook = await _owned(request)
+    outcome = await request.context.webhooks.verify(webhook)
+    found = await _owned(request)
+    attributes = {"isVerified": outcome.error is None, "status": outcome.status, "error": outcome.error}
+    body = {"data": resource(found, request.base), "meta": {"verification": _without_none(attributes)}}
+    return json_answer(200, body, request.request_id)
+
+
+async def list_deliveries(request: Request) -> Response:
+    """A page of a webhook's events, newest first, each with its attempts."""
+    webhook = await _owned(request)
+    page = paging.asked(request.query, default_size=25)
+    state = dict(request.query).get("filter[state]")
+    if state is not None and state not in STATES:
+        raise Problem(MALFORMED, f"filter[state] is one of {', '.join(STATES)}, not {state[:40]!r}.")
+    found, total = await request.context.store.webhooks.events(webhook.id, page, state)  # type: ignore[arg-type]
+    attempts = await request.context.store.webhooks.attempts([each.id for each in found])
+    data = [delivery(each, [one for one in attempts if one.event_id == each.id]) for each in found]
+    return _page(request, f"webhooks/{webhook.id}/deliveries", data, page, total)
+
+
+async def redeliver(request: Request) -> Response:
+    """Send an event once more, with the same eventId."""
+    webhook = await _owned(request)
+    event_id, now = request.path("delivery_id"), request.context.clock.now()
+    again = await request.context.store.webhooks.redeliver(webhook.id, [event_id], 0, 1 << 53, now)
+    if not again:
+        raise Problem(WEBHOOK_NOT_FOUND, "The webhook has no event with this id.")
+    request.context.webhooks.wake()
+    return json_answer(202, {"meta": {"message": "The event is sent again."}}, request.request_id)
+
+
+async def list_subscriptions(request: Request) -> Response:
+    """A page of the subscriptions of the application's webhooks, oldest first."""
+    grant = await request.grant()
+    page = paging.asked(request.query, default_size=25)
+    given = {_FILTERS[name]: value for name, value in request.query if name in _FILTERS}
+    webhooks = await request.context.store.webhooks.webhooks(grant.client_id)
+    ids = [each.id for each in webhooks if given.get("webhook", each.id) == each.id]
+    user = given.get("user", request.user_id)
+    found, total = await request.context.store.webhooks.subscriptions(
+        page, ids, vehicle_id=given.get("vehicle"), user_uuid=None if user is None else user_uuid_of(user)
+    )
+    return _page(request, "subscriptions", [subscription_resource(each, request.base) for each in found], page, total)
+
+
+async def create_subscription(request: Request) -> Response:
+    """Subscribe a webhook to a vehicle: 202, or 409 where it is subscribed already."""
+    grant = await request.grant()
+    wanted = await _attributes(request)
+    webhook = await request.context.store.webhooks.webhook(_text(wanted, "webhookId"))
+    if webhook is None or webhook.client_id != grant.client_id:
+        raise Problem(WEBHOOK_NOT_FOUND, "The application has no webhook with this id.")
+    vehicle_id, user = _text(wanted, "vehicleId"), wanted.get("userId")
+    if user is not None and not isinstance(user, str):
+        raise Problem(MALFORMED, "data.attributes.userId: the id of a user is wanted.")
+    await request.context.access.permissions(grant, vehicle_id, user)
+    if await request.context.store.vehicles.vehicle(vehicle_id) is None:
+        raise Problem(VEHICLE_NOT_FOUND, "No vehicle with this id is known to this server.")
+    user_uuid = user_uuid_of(user if user is not None else grant.client_id)
+    made = await request.context.store.webhooks.subscribe(webhook.id, vehicle_id, user_uuid, request.context.clock.now())
+    if made is None:
+        raise Problem(CONFLICT, "The webhook is subscribed to this vehicle already.")
+    request.context.webhooks.look_at(webhook.id)
+    meta = {"message": "The webhook is subscribed to the vehicle."}
+    body = {"data": subscription_resource(made, request.base), "meta": meta}
+    return json_answer(202, body, request.request_id)
+
+
+async def read_subscription(request: Request) -> Response:
+    """One subscription."""
+    found = await _owned_subscription(request)
+    return json_answer(200, {"data": subscription_resource(found, request.base)}, request.request_id)
+
+
+async def delete_subscription(request: Request) -> Response:
+    """End a subscription."""
+    found = await _owned_subscription(request)
+    await request.context.store.webhooks.unsubscribe(found.id)
+    return answer(204, b"", request.request_id)
+
+
+def resource(webhook: Webhook, base: str) -> dict[str, Any]:
+    """The webhook as a resource."""
+    attributes = msgspec.to_builtins(webhook.fields) | {
+        "isVerified": webhook.verified_at is not None,
+        "verifiedAt": None if webhook.verified_at is None else iso(webhook.verified_at),
+        "failingSince": None if webhook.failing_at is None else iso(webhook.failing_at),
+        "reason": webhook.reason,
+    }
+    return {
+        "id": webhook.id,
+        "type": "webhook",
+        "attributes": attributes,
+        "meta": {"createdAt": iso(webhook.created_at), "updatedAt": iso(webhook.updated_at)},
+        "links": {"self": f"{base}/v3/webhooks/{webhook.id}"},
+    }
+
+
+def subscription_resource(subscription: Subscription, base: str) -> dict[str, Any]:
+    """The subscription as a resource."""
+    related = {"webhook": subscription.webhook_id, "vehicle": subscription.vehicle.id, "user": subscription.user_uuid}
+    return {
+        "id": subscription.id,
+        "type": "subscription",
+        "attributes": {f"{kind}Id": name for kind, name in related.items()},
+        "relationships": {kind: {"data": {"id": name, "type": kind}} for kind, name in related.items()},
+        "meta": {"createdAt": iso(subscription.created_at)},
+        "links": {"self": f"{base}/v3/subscriptions/{subscription.id}"},
+    }
+
+
+def delivery(event: Event, attempts: Sequence[Attempt]) -> dict[str, Any]:
+    """An event of the delivery log, with its attempts."""
+    return {
+        "id": event.id,
+        "type": "delivery",
+        "attributes": {
+            "eventType": event.kind,
+            "state": event.state,
+            "nextAttemptAt": None if event.due_at is None else iso(event.due_at),
+            "attempts": [
+                _without_none(
+                    {
+                        "deliveryId": each.id,
+                        "attemptedAt": iso(each.started_at),
+                        "durationInMilliseconds": each.duration_ms,
+                        "status": each.status,
+                        "error": each.error,
+                        "response": each.response,
+                    }
+                )
+                for each in attempts
+            ],
+        },
+        "meta": {"createdAt": iso(event.created_at)},
+    }
+
+
+async def _owned(request: Request) -> Webhook:
+    """The webhook of the path, if it is the caller's. Raises Problem (404)."""
+    grant = await request.grant()
+    webhook = await request.context.store.webhooks.webhook(request.path("webhook_id"))
+    if webhook is None or webhook.client_id != grant.client_id:
+        raise Problem(WEBHOOK_NOT_FOUND, "The application has no webhook with this id.")
+    return webhook
+
+
+async def _owned_subscription(request: Request) -> Subscription:
+    grant = await request.grant()
+    found = await request.context.store.webhooks.subscription(request.path("subscription_id"))
+    webhook = None if found is None else await request.context.store.webhooks.webhook(found.webhook_id)
+    if found is None or webhook is None or webhook.client_id != grant.client_id:
+        raise Problem(SUBSCRIPTION_NOT_FOUND, "The application has no subscription with this id.")
+    return found
+
+
+def _fits(webhook: Webhook, request: Request) -> bool:
+    fields, given = webhook.fields, dict(request.query)
+    facts = {
+        "filter[name]": fields.name,
+        "filter[callbackUri]": fields.callback_uri,
+        "filter[isEnabled]": str(fields.is_enabled).lower(),
+        "filter[autoSubscribe]": str(fields.auto_subscribe).lower(),
+    }
+    return all(given.get(name, fact) == fact for name, fact in facts.items())
+
+
+async def _attributes(request: Request) -> dict[str, Any]:
+    """The `data.attributes` of the body. Raises Problem."""
+    body = await read_body(request, MAX_BYTES)
+    try:
+        document = msgspec.json.decode(body)
+        found = document["data"]["attributes"]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError):
+        found = None
+    if not isinstance(found, dict):
+        raise Problem(MALFORMED, 'The body is {"data": {"attributes": {…}}} in JSON.')
+    return found
+
+
+async def _fields(request: Request, known: dict[str, Any]) -> WebhookFields:
+    """The fields of a webhook: those known, with those that the body names. Raises Problem."""
+    given = await _attributes(request)
+    names = {field.encode_name for field in msgspec.structs.fields(WebhookFields)}
+    wanted = known | {name: member for name, member in given.items() if name in names}
+    try:
+        fields = msgspec.convert(wanted, WebhookFields)
+    except msgspec.ValidationError as error:
+        raise Problem(MALFORMED, f"data.attributes: {error}.") from None
+    allow_private = request.context.settings.webhooks.allow_private_targets
+    if not 0 < len(fields.name) <= MAX_NAME:
+        raise Problem(MALFORMED, f"data.attributes.name has 1 to {MAX_NAME} characters.")
+    for name, codes in (("triggers", fields.triggers), ("data", fields.data)):
+        unknown = [code for code in codes if code not in BY_CODE]
+        if unknown or not codes:
+            what = f"{unknown[0][:60]!r} is no signal of this server" if unknown else "at least one signal is wanted"
+            raise Problem(MALFORMED, f"data.attributes.{name}: {what}: /docs lists the codes.")
+    for name, uri in (("callbackUri", fields.callback_uri), ("errorCallbackUri", fields.error_callback_uri)):
+        wrong = None if uri is None else request.context.webhooks.check_uri(uri, allow_private=allow_private)
+        if wrong is not None:
+            raise Problem(MALFORMED, f"data.attributes.{name}: {wrong}.")
+    return msgspec.structs.replace(
+        fields, triggers=tuple(dict.fromkeys(fields.triggers)), data=tuple(dict.fromkeys(fields.data))
+    )
+
+
+def _text(given: dict[str, Any], name: str) -> str:
+    found = given.get(name)
+    if not isinstance(found, str) or not 0 < len(found) <= MAX_NAME:
+        raise Problem(MALFORMED, f"data.attributes.{name}: an id is wanted.")
+    return found
+
+
+def _page(request: Request, path: str, data: list[dict[str, Any]], page: Page, total: int) -> Response:
+    body = {
+        "data": data,
+        "meta": paging.meta(page, total),
+        "links": paging.links(f"{request.base}/v3/{path}", page, total, request.query),
+    }
+    return json_answer(200, body, request.request_id)
+
+
+def _without_none(members: dict[str, Any]) -> dict[str, Any]:
+    return {name: member for name, member in members.items() if member is not None}

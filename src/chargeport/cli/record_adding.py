@@ -1,0 +1,202 @@
+"""`chargeport record add` and `record import`: sessions that no source of the server reported."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+import typer
+
+from chargeport.cli import typed
+from chargeport.cli.database import with_store
+from chargeport.cli.finding import every, vehicle_called
+from chargeport.cli.importing import Zone
+from chargeport.cli.options import Database, Json, VehicleName
+from chargeport.cli.output import print_json, say
+from chargeport.cli.session_lists import COLUMNS, Read, read
+from chargeport.clock import SystemClock
+from chargeport.derivation import reported_sessions
+from chargeport.derive.records.edits import Add, Imported
+from chargeport.derive.records.records import named, wire_instant
+from chargeport.derive.records.reported import RECORDS, Listed, distinct, from_record
+from chargeport.derive.sessions.session import Session
+from chargeport.errors import ChargeportError, StartError
+from chargeport.signals.documents import ChargingType
+from chargeport.signals.records import MAX_ENERGY_KWH, ChargeRecord, Cost, Place
+from chargeport.signals.violation import Violation
+from chargeport.store.protocols import Store
+from chargeport.store.records import Vehicle
+
+BY_HAND: Final = "by hand"
+STDIN: Final = "-"
+SHOWN: Final = 10
+HUNDRED: Final = 100
+
+Percent = Annotated[float | None, typer.Option(min=0, max=HUNDRED, metavar="PERCENT", show_default=False)]
+Kwh = Annotated[float | None, typer.Option(min=0, metavar="KWH", show_default=False)]
+
+
+def add(
+    *,
+    vehicle: VehicleName,
+    start: Annotated[int, typer.Option("--from", parser=typed.instant, metavar="TIME", help="When charging began.")],
+    end: Annotated[int, typer.Option("--to", parser=typed.instant, metavar="TIME", help="When it ended.")],
+    energy: Annotated[
+        float | None,
+        typer.Option("--energy", min=0, max=MAX_ENERGY_KWH, metavar="KWH", help="Energy added.", show_default=False),
+    ] = None,
+    drawn: Kwh = None,
+    start_soc: Percent = None,
+    end_soc: Percent = None,
+    meter_start: Kwh = None,
+    meter_end: Kwh = None,
+    odometer: Annotated[float | None, typer.Option(min=0, metavar="KM", show_default=False)] = None,
+    kind: Annotated[str | None, typer.Option("--type", metavar="AC|DC", help="Of the charger.", show_default=False)] = None,
+    place: Annotated[
+        str | None, typer.Option(parser=typed.label, metavar="NAME", help="What the place is called.", show_default=False)
+    ] = None,
+    public: Annotated[bool | None, typer.Option("--public/--private", help="Whose charger it was.", show_default=False)] = None,
+    cost: Annotated[float | None, typer.Option(min=0, metavar="AMOUNT", help="What it cost.", show_default=False)] = None,
+    currency: Annotated[str | None, typer.Option(metavar="CODE", help="Of the cost: EUR.", show_default=False)] = None,
+    note: Annotated[str | None, typer.Option(parser=typed.label, metavar="TEXT", help="A note.", show_default=False)] = None,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Add a session that no source reported; where a record is of the same time, complete that."""
+    if (cost is None) is not (currency is None):
+        raise typer.BadParameter("--cost and --currency are needed both, or neither.")
+    paid = None if cost is None else Cost(currency, cost)
+    where = None if place is None else Place(name=place)
+    times = (wire_instant(start), wire_instant(end))
+    record = ChargeRecord(*times, start_soc, end_soc, energy, public, _charging_type(kind), paid, where)
+    now = SystemClock().now()
+    session = msgspec.structs.replace(
+        _checked(record, end, now),
+        energy_drawn_kwh=drawn,
+        meter_start_kwh=meter_start,
+        meter_end_kwh=meter_end,
+        odometer_km=odometer,
+    )
+
+    async def keep(store: Store) -> tuple[int, str]:
+        car = await vehicle_called(store, vehicle)
+        record_id = named(f"{car.id} {BY_HAND}", start)
+        edit = Add(record_id=record_id, session=session, note=note)
+        return await store.sessions.add_edit(car.id, now, msgspec.json.encode(edit).decode()), record_id
+
+    number, record_id = with_store(database, keep)
+    if as_json:
+        print_json({"number": number, "id": record_id})
+    else:
+        say(f"Kept as edit {number}, record {record_id}; chargeport record undo takes it back.")
+
+
+def _checked(record: ChargeRecord, end: int, now: int) -> Session:
+    try:
+        record.check(RECORDS.code)
+    except Violation as violation:
+        raise typer.BadParameter(f"{violation.detail}.") from None
+    session = from_record(record, BY_HAND, now)
+    if end > now or session is None:
+        raise typer.BadParameter("it has not ended yet: --to is in the future.")
+    return session
+
+
+def _charging_type(text: str | None) -> ChargingType | None:
+    found = None if text is None else text.upper()
+    if found not in (None, "AC", "DC"):
+        raise typer.BadParameter(f"{typed.quoted(text or '')} is no charging type: write AC or DC.")
+    return found  # type: ignore[return-value]
+
+
+def import_list(
+    *,
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="[VEHICLE] FILE", help="CSV or JSON; - for standard input.", show_default=False),
+    ],
+    source: Annotated[
+        str, typer.Option(parser=typed.label, metavar="NAME", help="What the records say that they are from.")
+    ] = "import",
+    column: Annotated[
+        list[str] | None,
+        typer.Option(metavar="MEMBER=COLUMN", help=f"Which column holds {', '.join(COLUMNS)}.", show_default=False),
+    ] = None,
+    zone: Zone = None,
+    currency: Annotated[str | None, typer.Option(metavar="CODE", help="Of costs that name none.", show_default=False)] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, store nothing.")] = False,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Read in a list of sessions: of `records --csv`, evcc, TeslaFi, TeslaMate, or with columns of your own.
+
+    What is in the database already is not doubled. Exits with 1 when a row was refused.
+    """
+    *vehicles, file = names
+    if len(vehicles) > 1:
+        raise typer.BadParameter("one vehicle and one file are wanted.")
+    now = SystemClock().now()
+    found = read(_text(file), source, now, columns=_columns(column or []), zone=zone, currency=currency)
+
+    async def keep(store: Store) -> int | None:
+        car = await _car(store, vehicles)
+        sessions = distinct(found.sessions)
+        if dry_run or not sessions:
+            return None
+        await reported_sessions.keep(store, car.id, [Listed(source, now, sessions)])
+        edit = Imported(source, now, len(sessions))
+        return await store.sessions.add_edit(car.id, now, msgspec.json.encode(edit).decode())
+
+    _tell(found, with_store(database, keep), as_json)
+    if found.refused:
+        raise typer.Exit(1)
+
+
+async def _car(store: Store, names: list[str]) -> Vehicle:
+    if names:
+        return await vehicle_called(store, names[0])
+    cars = await every(store.vehicles.vehicles)
+    if len(cars) != 1:
+        raise ChargeportError(f"There are {len(cars)} vehicles: say whose sessions these are, before the file.")
+    return cars[0]
+
+
+def _columns(given: list[str]) -> dict[str, str]:
+    found = {}
+    for each in given:
+        member, equals, header = each.partition("=")
+        if not equals or member not in COLUMNS:
+            raise typer.BadParameter(f"--column {typed.quoted(each)}: write MEMBER=COLUMN; members are {', '.join(COLUMNS)}.")
+        found[member] = header
+    return found
+
+
+def _text(file: str) -> str:
+    try:
+        content = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
+        return content.decode("utf-8-sig")
+    except OSError as error:
+        raise StartError(f"{file} can't be read: {error.strerror or error}.") from error
+    except UnicodeDecodeError:
+        raise ChargeportError(f"{file} is not UTF-8.") from None
+
+
+def _tell(found: Read, number: int | None, as_json: bool) -> None:
+    if as_json:
+        document: dict[str, Any] = {
+            "number": number,
+            "sessions": len(found.sessions),
+            "refused": [{"row": each.number, "reason": each.reason} for each in found.refused],
+            "unknown_columns": found.unknown,
+        }
+        print_json(document)
+        return
+    say(f"{len(found.sessions)} sessions, {len(found.refused)} rows refused.")
+    for each in found.refused[:SHOWN]:
+        say(f"row {each.number}: {each.reason}")
+    if len(found.refused) > SHOWN:
+        say(f"and {len(found.refused) - SHOWN} more: --json shows all.")
+    if found.unknown:
+        say(f"Columns that mean nothing here: {', '.join(found.unknown)}.")
+    if number is not None:
+        say(f"Kept as edit {number}; chargeport record undo takes it back.")

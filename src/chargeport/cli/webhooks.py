@@ -1,0 +1,252 @@
+"""`chargeport webhook`: the webhooks of applications, what was delivered, and a receiver to try them with."""
+
+import asyncio
+import json
+import uuid
+from typing import Annotated, Any
+
+import typer
+
+from chargeport import config
+from chargeport.cli import typed
+from chargeport.cli.ages import ago
+from chargeport.cli.applications import names
+from chargeport.cli.database import with_store
+from chargeport.cli.finding import application_with
+from chargeport.cli.options import Config, Database, Json
+from chargeport.cli.output import print_json, print_table, say
+from chargeport.clock import SystemClock
+from chargeport.errors import NotFoundError, SettingError
+from chargeport.signals.catalogue import BY_CODE
+from chargeport.store.protocols import Store
+from chargeport.store.records import Page
+from chargeport.store.webhooks import Attempt, Event, Webhook, WebhookFields
+
+App = Annotated[str, typer.Option("--app", metavar="CLIENT_ID", help="The application.", show_default=False)]
+WebhookId = Annotated[str, typer.Argument(metavar="WEBHOOK", help="Its id, as webhook list shows it.", show_default=False)]
+Code = typer.Option(metavar="CODE", help="A signal's code; may be repeated.", show_default=False)
+
+END_OF_TIME = 1 << 53
+
+group = typer.Typer(help="Webhooks: where applications are told of changes.", no_args_is_help=True)
+
+
+@group.command("add")
+def add(
+    *,
+    app: App,
+    uri: Annotated[str, typer.Argument(metavar="URI", help="Where events are sent to.", show_default=False)],
+    trigger: Annotated[list[str], Code],
+    data: Annotated[list[str] | None, Code] = None,
+    name: Annotated[str, typer.Option("--name", parser=typed.label, help="What it is called.")] = "Webhook",
+    error_uri: Annotated[str | None, typer.Option("--error-uri", help="Where VEHICLE_ERROR is sent to instead.")] = None,
+    every: Annotated[bool, typer.Option("--every/--subscribed", help="Report on every vehicle of the application.")] = True,
+    config_file: Config = None,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Make a webhook. A running server asks its receiver to answer a VERIFY, and then sends events.
+
+    Example: chargeport webhook add --app CLIENT_ID https://example.org/hook --trigger charge-ischarging
+    """
+    from chargeport.webhooks.targets import check_uri
+
+    allow_private = config.load(config_file, flags={("database", "url"): database}).webhooks.allow_private_targets
+    for each in (uri, error_uri):
+        wrong = None if each is None else check_uri(each, allow_private=allow_private)
+        if wrong is not None:
+            raise SettingError(f"{typed.quoted(each or '')} can't be a receiver: {wrong}.")
+    codes = [_known(code) for code in trigger]
+    fields = WebhookFields(
+        name=name, callback_uri=uri, error_callback_uri=error_uri, triggers=tuple(dict.fromkeys(codes)),
+        data=tuple(dict.fromkeys([*codes, *(_known(code) for code in data or ())])), auto_subscribe=every,
+    )  # fmt: skip
+
+    async def make(store: Store) -> Webhook:
+        application, now = await application_with(store, app), SystemClock().now()
+        made = Webhook(id=str(uuid.uuid4()), client_id=application.client_id, fields=fields, created_at=now, updated_at=now)
+        await store.webhooks.put_webhook(made)
+        return made
+
+    made = with_store(database, make)
+    if as_json:
+        print_json(_shown(made))
+    else:
+        say(made.id)
+
+
+@group.command("list")
+def list_webhooks(*, database: Database = None, as_json: Json = False) -> None:
+    """List the webhooks of all applications."""
+
+    async def look(store: Store) -> tuple[list[Webhook], dict[str, str]]:
+        return await store.webhooks.webhooks(), await names(store)
+
+    found, called = with_store(database, look)
+    if as_json:
+        print_json([_shown(each) for each in found])
+        return
+    rows = [(each.id, each.fields.name, called.get(each.client_id), _state(each), each.fields.callback_uri) for each in found]
+    print_table(("id", "name", "application", "state", "receiver"), rows, "There is no webhook yet: chargeport webhook add.")
+
+
+@group.command("verify")
+def verify(*, webhook: WebhookId, config_file: Config = None, database: Database = None, as_json: Json = False) -> None:
+    """Ask the receiver of a webhook now whether it knows the key."""
+    settings = config.load(config_file, flags={("database", "url"): database}).webhooks
+
+    async def ask(store: Store) -> tuple[int | None, str | None]:
+        from chargeport.webhooks.delivery import Deliveries
+
+        deliveries = Deliveries(store, SystemClock(), settings)
+        try:
+            answer = await deliveries.verify(await _called(store, webhook))
+        finally:
+            await deliveries.close()
+        return answer.status, answer.error
+
+    status, error = with_store(database, ask)
+    if as_json:
+        print_json({"id": webhook, "verified": error is None, "status": status, "error": error})
+    else:
+        say("The receiver knows the key." if error is None else f"Not verified: {error}.")
+    if error is not None:
+        raise typer.Exit(1)
+
+
+@group.command("deliveries")
+def deliveries(*, webhook: WebhookId, database: Database = None, as_json: Json = False) -> None:
+    """List the newest events of a webhook, with how their delivery went."""
+
+    async def look(store: Store) -> tuple[list[Event], list[Attempt]]:
+        found, _ = await store.webhooks.events((await _called(store, webhook)).id, Page(size=100))
+        return found, await store.webhooks.attempts([each.id for each in found])
+
+    found, attempts = with_store(database, look)
+    by_event: dict[str, list[Attempt]] = {}
+    for each in attempts:
+        by_event.setdefault(each.event_id, []).append(each)
+    if as_json:
+        print_json([_event(each, by_event.get(each.id, [])) for each in found])
+        return
+    now = SystemClock().now()
+    rows = [
+        (each.id, each.kind, ago(each.created_at, now), each.state, each.attempts, _last(by_event.get(each.id, [])))
+        for each in found
+    ]
+    print_table(("id", "event", "made", "state", "attempts", "last answer"), rows, "No event was made for it yet.")
+
+
+@group.command("redeliver")
+def redeliver(
+    *,
+    webhook: WebhookId,
+    event: Annotated[list[str] | None, typer.Argument(metavar="[EVENT]", help="Ids; else all that were given up.")] = None,
+    start: Annotated[
+        int | None, typer.Option("--from", parser=typed.instant, help="Only those made from then on.", show_default=False)
+    ] = None,
+    end: Annotated[
+        int | None, typer.Option("--to", parser=typed.instant, help="Only those made before then.", show_default=False)
+    ] = None,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Have a running server send events once more."""
+
+    async def again(store: Store) -> int:
+        found = await _called(store, webhook)
+        return await store.webhooks.redeliver(found.id, event or None, start or 0, end or END_OF_TIME, SystemClock().now())
+
+    count = with_store(database, again)
+    if as_json:
+        print_json({"id": webhook, "events": count})
+    else:
+        say(f"{count} events are sent again.")
+
+
+@group.command("listen")
+def listen(
+    *,
+    token: Annotated[
+        str, typer.Option("--management-token", help="The application's, as app create showed it.", show_default=False)
+    ],
+    port: Annotated[int, typer.Option("--port", help="Port on 127.0.0.1.")] = 8090,
+) -> None:
+    """Receive webhooks on this machine: answer VERIFY, check each signature, print each event as a line of JSON.
+
+    Example: chargeport webhook listen --management-token cpm_...
+    The server that sends needs [webhooks] allow_private_targets = true.
+    """
+    asyncio.run(_listen(token, port))
+
+
+async def _listen(token: str, port: int) -> None:
+    from aiohttp import web
+
+    from chargeport.webhooks.signing import SIGNATURE, signature
+
+    async def receive(request: web.Request) -> web.Response:
+        raw = await request.read()
+        try:
+            event: dict[str, Any] = json.loads(raw)
+        except ValueError:
+            return web.Response(status=400)
+        if event.get("eventType") == "VERIFY":
+            say("VERIFY answered")
+            return web.json_response({"challenge": signature(token, event["data"]["challenge"].encode())})
+        if request.headers.get(SIGNATURE) != signature(token, raw):
+            say("An event with a wrong signature was refused.")
+            return web.Response(status=401)
+        print_json(event)
+        return web.Response(status=204)
+
+    application = web.Application()
+    application.router.add_post("/{tail:.*}", receive)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        say(f"Listening at http://127.0.0.1:{port}/ until Ctrl-C")
+        await asyncio.Event().wait()
+    finally:
+        await runner.cleanup()
+
+
+def _known(code: str) -> str:
+    if code not in BY_CODE:
+        raise NotFoundError(f"No signal has the code {typed.quoted(code)}: docs/reference/signals.md lists them.")
+    return code
+
+
+async def _called(store: Store, webhook_id: str) -> Webhook:
+    found = await store.webhooks.webhook(webhook_id)
+    if found is None:
+        raise NotFoundError(f"No webhook has the id {typed.quoted(webhook_id)}: chargeport webhook list shows those there are.")
+    return found
+
+
+def _state(webhook: Webhook) -> str:
+    if not webhook.fields.is_enabled:
+        return f"disabled: {webhook.reason}" if webhook.reason else "disabled"
+    if webhook.verified_at is None:
+        return f"not verified: {webhook.reason}" if webhook.reason else "not verified yet"
+    return "active" if webhook.failing_at is None else "failing"
+
+
+def _last(attempts: list[Attempt]) -> str:
+    if not attempts:
+        return ""
+    last = attempts[-1]
+    return last.error or f"{last.status} in {last.duration_ms} ms"
+
+
+def _shown(webhook: Webhook) -> dict[str, Any]:
+    from chargeport.api.webhooks import resource
+
+    return {"client_id": webhook.client_id, "state": _state(webhook)} | resource(webhook, "")
+
+
+def _event(event: Event, attempts: list[Attempt]) -> dict[str, Any]:
+    from chargeport.api.webhooks import delivery
+
+    return delivery(event, attempts)

@@ -1,0 +1,39 @@
+"""Rows of Home Assistant's entities: numbers that have their unit with them or beside them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from chargeport.dialects.amounts import amount
+from chargeport.dialects.home_assistant_form import UNIT_OF, measured_in
+from chargeport.dialects.table import NOT_KNOWN, Decoded, Gate, Known, Row, combined, quantity, row
+from chargeport.signals.definition import Dimension
+from chargeport.signals.units import convert
+
+Body = Callable[[float, str], dict[str, Any] | None]
+
+
+def measured(fields: tuple[str, ...], code: str, body: Body = quantity, gate: Gate = Gate.ALWAYS) -> tuple[Row, ...]:
+    """Rows of a number that has its unit with it, or beside it: each change of an entity brings only what changed."""
+
+    def of(field: str) -> Row:
+        def combine(known: Known) -> Decoded:
+            if field not in known:
+                return NOT_KNOWN
+            return body(amount(known[field]), measured_in(known, field))
+
+        return combined((field, field + UNIT_OF), code, combine, gate=gate)
+
+    return tuple(of(field) for field in fields)
+
+
+def each_of(fields: tuple[str, ...], code: str, **more: Any) -> tuple[Row, ...]:
+    """A row for each of these fields."""
+    return tuple(row(field, code, **more) for field in fields)
+
+
+def measure(known: Known, field: str, dimension: Dimension) -> float | None:
+    """Return a number beside the row's own, in the wire's unit; None where it says none, for its own row tells why."""
+    try:
+        return convert(amount(known[field]), dimension, measured_in(known, field)) if field in known else None
+    except (TypeError, ValueError):
+        return None

@@ -1,0 +1,24 @@
+"""The keys of series, and the columns of `latest` and `history` in the order in which records have them."""
+
+from typing import Final
+
+# `slot` is the keys of the vehicle, the signal and the source in one integer: see the schema.
+SOURCE_BITS: Final = 20
+VEHICLE_SHIFT: Final = SOURCE_BITS + 8
+MAX_SOURCES: Final = (1 << SOURCE_BITS) - 1
+LATEST: Final = (
+    "value, observed_at, changed_at, received_at, position, run_at, absence, absence_at, absence_received_at, rule_key, seen"
+)
+OF_VEHICLE: Final = f"slot BETWEEN ?1 << {VEHICLE_SHIFT} AND (?1 << {VEHICLE_SHIFT}) + {(1 << VEHICLE_SHIFT) - 1}"
+COLUMNS: Final = "observed_at, position, received_at, value, absence, last_seen_at, seen, continues, rule_key"  # as in Run
+OF: Final = "vehicle_key = ? AND signal_key = ? AND source_key = ?"
+INSERT: Final = f"INSERT INTO history (vehicle_key, signal_key, source_key, {COLUMNS}) VALUES ({','.join('?' * 12)})"
+SET_SEEN: Final = f"UPDATE history SET seen = ?, last_seen_at = ? WHERE {OF} AND observed_at = ? AND position = ?"
+
+SeriesKey = tuple[int, int, int]
+"""The keys of a vehicle, a signal and a source."""
+
+
+def slot_of(vehicle_key: int, signal_key: int, source_key: int) -> int:
+    """The keys of a series in one integer."""
+    return (vehicle_key << VEHICLE_SHIFT) + (signal_key << SOURCE_BITS) + source_key

@@ -1,0 +1,166 @@
+"""What a store keeps of webhooks: the webhooks, which vehicles each reports on, the outbox of events, and the attempts."""
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+from chargeport.store.records import Page, Vehicle
+
+EventState = Literal["pending", "delivered", "dead"]
+
+
+class WebhookFields(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a client may set of a webhook. `triggers` and `data` are codes of signals."""
+
+    name: str
+    callback_uri: str
+    error_callback_uri: str | None = None
+    triggers: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
+    auto_subscribe: bool = False
+    is_enabled: bool = True
+
+
+class Webhook(msgspec.Struct, frozen=True, kw_only=True):
+    """A webhook of an application. `reason` says why it was disabled, where no person did it."""
+
+    id: str
+    client_id: str
+    fields: WebhookFields
+    created_at: int
+    updated_at: int
+    verified_at: int | None = None
+    failing_at: int | None = None
+    reason: str | None = None
+
+
+class Subscription(msgspec.Struct, frozen=True, kw_only=True):
+    """A webhook reports on a vehicle. `sent` is what its newest event told, as JSON; None before the first."""
+
+    id: str
+    webhook_id: str
+    vehicle: Vehicle
+    user_uuid: str
+    created_at: int
+    sent: str | None = None
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """An event in the outbox. `body` is its JSON without the members that differ between attempts."""
+
+    id: str
+    webhook_id: str
+    kind: str
+    body: str
+    created_at: int
+    attempts: int = 0
+    due_at: int | None = None
+    state: EventState = "pending"
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One request to a receiver; without `status` none was answered, and `error` says why."""
+
+    id: str
+    event_id: str
+    webhook_id: str
+    started_at: int
+    duration_ms: int
+    status: int | None = None
+    error: str | None = None
+    response: str | None = None
+
+
+class Webhooks(Protocol):
+    """Webhooks, subscriptions, and the outbox of events."""
+
+    async def put_webhook(self, webhook: Webhook) -> None:
+        """Store a new webhook, or other facts of a known one."""
+        ...
+
+    async def webhook(self, webhook_id: str) -> Webhook | None:
+        """One webhook."""
+        ...
+
+    async def webhooks(self, client_id: str | None = None) -> list[Webhook]:
+        """All webhooks, or those of an application, oldest first."""
+        ...
+
+    async def remove_webhook(self, webhook_id: str) -> bool:
+        """Remove a webhook with all that belongs to it; False when there is none."""
+        ...
+
+    async def subscribe(self, webhook_id: str, vehicle_id: str, user_uuid: str, at: int) -> Subscription | None:
+        """Subscribe a webhook to a vehicle; None when it is already, or there is no such vehicle."""
+        ...
+
+    async def subscription(self, subscription_id: str) -> Subscription | None:
+        """One subscription."""
+        ...
+
+    async def subscriptions(
+        self, page: Page, webhook_ids: Sequence[str], *, vehicle_id: str | None = None, user_uuid: str | None = None
+    ) -> tuple[list[Subscription], int]:
+        """A page of the subscriptions of these webhooks, oldest first, and how many there are."""
+        ...
+
+    async def subscriptions_of(self, vehicle_id: str) -> list[Subscription]:
+        """All subscriptions to a vehicle."""
+        ...
+
+    async def unsubscribe(self, subscription_id: str) -> bool:
+        """End a subscription; False when there is none."""
+        ...
+
+    async def forget_sent(self, webhook_id: str) -> None:
+        """Have the next event of each subscription of a webhook be a first delivery again."""
+        ...
+
+    async def due_vehicles(self, now: int, limit: int) -> list[str]:
+        """The ids of vehicles of which a value may have gone stale by `now`."""
+        ...
+
+    async def next_look_at(self) -> int | None:
+        """When the next value may go stale."""
+        ...
+
+    async def enqueue(self, subscription: Subscription, events: Sequence[Event], sent: str, look_at: int | None) -> None:
+        """Put events into the outbox and note what they told, in one transaction."""
+        ...
+
+    async def due_events(self, now: int, limit: int, *, without: Sequence[str] = ()) -> list[Event]:
+        """The events whose next attempt is due, oldest first, but for those of some webhooks."""
+        ...
+
+    async def next_due_at(self) -> int | None:
+        """When the next attempt is due."""
+        ...
+
+    async def attempted(self, attempt: Attempt, due_at: int | None, state: EventState) -> None:
+        """Note an attempt, and when the next one of the event is due (None: there is none)."""
+        ...
+
+    async def event(self, event_id: str) -> Event | None:
+        """One event."""
+        ...
+
+    async def events(self, webhook_id: str, page: Page, state: EventState | None = None) -> tuple[list[Event], int]:
+        """A page of the events of a webhook, newest first, and how many there are."""
+        ...
+
+    async def attempts(self, event_ids: Sequence[str]) -> list[Attempt]:
+        """All attempts for these events, oldest first."""
+        ...
+
+    async def redeliver(self, webhook_id: str, event_ids: Sequence[str] | None, from_at: int, to_at: int, at: int) -> int:
+        """Make events due again: these, or all that were given up and were created in a time; how many."""
+        ...
+
+    async def prune_events(self, before_at: int, limit: int) -> int:
+        """Remove events that are over and were created before an instant; how many."""
+        ...
+
+    async def pending(self) -> int:
+        """How many events wait for their delivery."""
+        ...

@@ -1,0 +1,80 @@
+"""Which addresses a webhook may be sent to: public ones, unless the settings allow others.
+
+A name is checked where it is resolved, right before the connection is made to that very address. A name that resolves to
+another one between a check and the connection gains nothing.
+"""
+
+import asyncio
+import ipaddress
+import socket
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+
+MAX_URI: Final = 2048
+
+
+class RefusedTargetError(OSError):
+    """The target of a webhook may not be connected to. The text is for the person who made the webhook."""
+
+
+def refusal(address: str) -> str | None:
+    """Return why no connection is made to an IP address; None where it is a public one."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour
+        if inner is None and ip in _NAT64:
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
+        if inner is not None:
+            is_refused = refusal(str(inner)) is not None
+            return f"{address} stands for {inner}, which is not a public address" if is_refused else None
+    if not ip.is_global or ip.is_multicast or ip.is_reserved or ip.is_unspecified:
+        return f"{address} is not a public address; [webhooks] allow_private_targets = true allows it"
+    return None
+
+
+def check_uri(uri: str, *, allow_private: bool) -> str | None:
+    """Return what is wrong with the URI of a receiver; None where it may be used, as far as that can be told without asking."""
+    try:
+        parts = urlsplit(uri)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "it is no URI"
+    if parts.scheme not in ("https", "http") or not host or len(uri) > MAX_URI or parts.username or parts.fragment:
+        return f"an absolute https URI of at most {MAX_URI} characters, without user and fragment, is wanted"
+    if allow_private:
+        return None
+    if parts.scheme != "https":
+        return "https is wanted; [webhooks] allow_private_targets = true allows http"
+    try:
+        return refusal(host)
+    except ValueError:  # a name: checked when it is resolved
+        return None
+
+
+class PublicResolver(AbstractResolver):
+    """Resolves names to public addresses only, unless private ones are allowed."""
+
+    def __init__(self, *, allow_private: bool) -> None:
+        self._allow_private = allow_private
+
+    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
+        """Return the addresses of a name. Raises RefusedTargetError where one of them is not public."""
+        found: list[Any] = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
+        results: list[ResolveResult] = []
+        for kind, _, protocol, _, address in found:
+            refused = None if self._allow_private else refusal(address[0])
+            if refused is not None:
+                raise RefusedTargetError(f"{host} resolves to {refused}")
+            results.append(
+                ResolveResult(
+                    hostname=host, host=address[0], port=port, family=kind, proto=protocol, flags=socket.AI_NUMERICHOST
+                )
+            )
+        return results
+
+    async def close(self) -> None:
+        """Release nothing: the system's resolver is used."""

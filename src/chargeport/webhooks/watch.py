@@ -1,0 +1,277 @@
+"""When there is an event: what a webhook was told last, compared with what is so now, and written into the outbox.
+
+The feed of changes says which vehicles to look at. What is told is the effective state at that moment, so a burst of changes
+within the window is one event that names each trigger. Because `sent` and the events are written in one transaction, a crash
+anywhere repeats a look, which then finds nothing new.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from chargeport.clock import Clock
+from chargeport.errors import StoreError
+from chargeport.signals.catalogue import BY_CODE
+from chargeport.signals.definition import Permission
+from chargeport.signals.effective import Effective, effective, next_change_at
+from chargeport.signals.reading import AbsenceReason, Entry
+from chargeport.store.protocols import Store
+from chargeport.store.records import Page, VehicleSeries, user_uuid_of
+from chargeport.store.webhooks import Event, Subscription, Webhook
+from chargeport.webhooks import payload
+
+BATCH: Final = 1_000  # changes read at a time
+OWNER: Final = "webhooks"  # of the notes in which the cursor is kept
+CURSOR: Final = "cursor"
+LOOK_AGAIN_S: Final = 30.0  # without a ring, which may be lost
+
+# What owners are told of as an error of the vehicle. That it is not charging, or lacks a thing, is a state like any other.
+ERRORS: Final = frozenset(
+    {
+        AbsenceReason.NOT_PERMITTED,
+        AbsenceReason.UNREACHABLE,
+        AbsenceReason.UNREADABLE,
+        AbsenceReason.SOURCE_FAILED,
+    }
+)
+
+# What ends when the same value is reported once more.
+_PASSING: Final = frozenset({AbsenceReason.UNREACHABLE, AbsenceReason.NOT_CHARGING})
+
+_log = logging.getLogger("chargeport.webhooks")
+
+
+class Sent(msgspec.Struct):
+    """What an event told: for each code which change and which reason, and the codes of each error."""
+
+    signals: dict[str, str] = {}
+    errors: dict[str, list[str]] = {}
+
+
+_sent = msgspec.json.Decoder(Sent)
+
+
+class Watch:
+    """Turns changes into events. One for the service."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        docs: str,
+        wait: Callable[[float], Awaitable[bool]],
+        *,
+        coalesce_s: float,
+        queued: Callable[[], None],
+    ) -> None:
+        """`wait` returns when something was stored, `queued` is called when there are new events; `docs` is a URL."""
+        self._store = store
+        self._clock = clock
+        self._docs = docs
+        self._wait = wait
+        self._coalesce_s = coalesce_s
+        self._queued = queued
+        self._turn = asyncio.Lock()
+        self._stale: set[str] = set()  # vehicles with a value that has gone stale, by id
+        self._named: set[str] = set()  # names of vehicles of which something was stored since
+        self._touched: set[str] = set()  # webhooks to be looked at as a whole
+
+    def heard(self, entries: Sequence[Entry]) -> None:
+        """Note what was stored. A value that is confirmed unchanged after it had gone stale is no change in the feed."""
+        if self._stale:
+            self._named.update(entry.vehicle for entry in entries)
+
+    def touch(self, webhook_id: str) -> None:
+        """Look at all vehicles of a webhook: it is new, was verified, or reports on other signals now."""
+        self._touched.add(webhook_id)
+
+    async def run(self) -> None:
+        """Watch until cancelled; log store errors and try again."""
+        while True:
+            try:
+                await self.step()
+                if not self._touched:
+                    await self._wait(await self._pause_s())
+                await self._clock.sleep(self._coalesce_s)
+            except StoreError as error:
+                _log.warning("webhooks: %s", error)
+                await self._clock.sleep(1)
+
+    async def step(self) -> None:
+        """Look once at all that changed, that went stale, and at the webhooks that were touched."""
+        async with self._turn:  # two looks at once would both find the same news
+            await self._step()
+
+    async def _step(self) -> None:
+        webhooks = [each for each in await self._store.webhooks.webhooks() if is_active(each)]
+        cursor = await self._cursor()
+        changes = await self._store.readings.changes(cursor, BATCH)
+        while changes:
+            for vehicle_id in dict.fromkeys(change.vehicle_id for change in changes):
+                await self._look(vehicle_id, webhooks)
+            cursor = changes[-1].position
+            await self._store.notes.remember(OWNER, CURSOR, str(cursor))
+            changes = await self._store.readings.changes(cursor, BATCH)
+        for vehicle_id in await self._store.webhooks.due_vehicles(self._clock.now(), BATCH):
+            await self._look(vehicle_id, webhooks)
+        while self._named:
+            found = await self._store.vehicles.find_vehicle(self._named.pop())
+            if found is not None and found.id in self._stale:
+                await self._look(found.id, webhooks)
+        while self._touched:
+            touched = self._touched.pop()
+            await self._look_at_all([each for each in webhooks if each.id == touched])
+
+    async def _cursor(self) -> int:
+        """Return how far the feed has been read; a first start begins at its end."""
+        known = await self._store.notes.recall(OWNER, CURSOR)
+        if known is not None:
+            return int(known)
+        position = await self._store.readings.position()
+        await self._store.notes.remember(OWNER, CURSOR, str(position))
+        return position
+
+    async def _pause_s(self) -> float:
+        """Return how long nothing changes by itself."""
+        look_at = await self._store.webhooks.next_look_at()
+        if look_at is None:
+            return LOOK_AGAIN_S
+        return min(LOOK_AGAIN_S, max(0.05, (look_at - self._clock.now()) / 1000))
+
+    async def _look_at_all(self, webhooks: list[Webhook]) -> None:
+        for webhook in webhooks:
+            number, seen = 1, 1
+            while seen:
+                found = await self._vehicles(webhook, Page(number, 500))
+                for vehicle_id in found:
+                    await self._look(vehicle_id, [webhook])
+                number, seen = number + 1, len(found)
+
+    async def _vehicles(self, webhook: Webhook, page: Page) -> list[str]:
+        if not webhook.fields.auto_subscribe:
+            subscriptions, _ = await self._store.webhooks.subscriptions(page, [webhook.id])
+            return [each.vehicle.id for each in subscriptions]
+        found = await self._store.access.application(webhook.client_id)
+        connected_to = webhook.client_id if found is not None and found[0].connected_only else None
+        vehicles, _ = await self._store.vehicles.vehicles(page, connected_to)
+        return [vehicle.id for vehicle in vehicles]
+
+    async def _look(self, vehicle_id: str, webhooks: Iterable[Webhook]) -> None:
+        """Compare what each webhook was told of a vehicle with what is so now."""
+        subscriptions = {each.webhook_id: each for each in await self._store.webhooks.subscriptions_of(vehicle_id)}
+        wanted = [each for each in webhooks if each.id in subscriptions or each.fields.auto_subscribe]
+        series = await self._store.readings.signals(vehicle_id) if wanted else None
+        if series is None:
+            return
+        for webhook in wanted:
+            allowed = await self._allowed(webhook, vehicle_id)
+            if allowed is None:
+                continue
+            user, permissions = allowed
+            subscription = subscriptions.get(webhook.id) or await self._store.webhooks.subscribe(
+                webhook.id, vehicle_id, user["id"], self._clock.now()
+            )
+            if subscription is not None:
+                await self._compare(webhook, subscription, series, user, permissions)
+
+    async def _allowed(self, webhook: Webhook, vehicle_id: str) -> tuple[dict[str, str], frozenset[Permission]] | None:
+        """Return whose vehicle it is to the application, and what that may see; None where it may not see it at all."""
+        found = await self._store.access.application(webhook.client_id)
+        if found is None or found[0].revoked_at is not None:
+            return None
+        application = found[0]
+        connection = await self._store.access.connection(application.client_id, vehicle_id)
+        if connection is not None:
+            named = {} if connection.external_id is None else {"externalId": connection.external_id}
+            return {"id": connection.user_uuid, **named}, application.permissions & connection.permissions
+        if application.connected_only or await self._store.access.has_ended(application.client_id, vehicle_id):
+            return None
+        return {"id": user_uuid_of(application.client_id)}, application.permissions
+
+    async def _compare(
+        self,
+        webhook: Webhook,
+        subscription: Subscription,
+        series: VehicleSeries,
+        user: Mapping[str, str],
+        permissions: frozenset[Permission],
+    ) -> None:
+        now = self._clock.now()
+        codes = dict.fromkeys((*webhook.fields.triggers, *webhook.fields.data))
+        known = {
+            code: effective(BY_CODE[code], series.known_of(BY_CODE[code]), self._store.readings.ranks, now) for code in codes
+        }
+        if not any(known.values()):
+            return
+        is_stale = any(each and each.unavailability and each.unavailability.reason in _PASSING for each in known.values())
+        (self._stale.add if is_stale else self._stale.discard)(subscription.vehicle.id)
+        before = None if subscription.sent is None else _sent.decode(subscription.sent)
+        after = Sent({code: _told(found) for code, found in known.items() if found is not None}, _errors(known))
+        triggers = _triggers(webhook, before, after)
+        events = []
+        if triggers:
+            event_id = payload.new_id()
+            body = payload.state(
+                webhook, event_id, subscription.vehicle, user, known=known, permissions=permissions, triggers=triggers
+            )
+            events.append(self._event(event_id, webhook, payload.VEHICLE_STATE, body, now))
+        errors = self._new_errors(before, after)
+        if errors:
+            event_id = payload.new_id()
+            body = payload.error(webhook, event_id, subscription.vehicle, user, errors)
+            events.append(self._event(event_id, webhook, payload.VEHICLE_ERROR, body, now))
+        turns = [at for code in codes if (at := next_change_at(BY_CODE[code], series.series, now)) is not None]
+        await self._store.webhooks.enqueue(subscription, events, msgspec.json.encode(after).decode(), min(turns, default=None))
+        if events:
+            self._queued()
+
+    def _event(self, event_id: str, webhook: Webhook, kind: str, body: bytes, now: int) -> Event:
+        return Event(id=event_id, webhook_id=webhook.id, kind=kind, body=body.decode(), created_at=now, due_at=now)
+
+    def _new_errors(self, before: Sent | None, after: Sent) -> list[dict[str, object]]:
+        known = {} if before is None else before.errors
+        found = []
+        for reason in (each for each in AbsenceReason if each in ERRORS):
+            was, now = set(known.get(reason, ())), set(after.errors.get(reason, ()))
+            for codes, is_over in ((now - was, False), (was - now, True)):
+                if codes and (before is not None or not is_over):
+                    found.append(payload.vehicle_error(reason, sorted(codes), self._docs, is_over=is_over))
+        return found
+
+
+def is_active(webhook: Webhook) -> bool:
+    """Return whether events are sent to a webhook: only after its receiver has answered a VERIFY."""
+    return webhook.fields.is_enabled and webhook.verified_at is not None
+
+
+def _told(found: Effective) -> str:
+    """Return what tells one state from another: which change brought it, from which source, and why it may not be shown."""
+    reason = "" if found.unavailability is None else found.unavailability.reason
+    return f"{found.state.position}:{reason}"
+
+
+def _errors(known: Mapping[str, Effective | None]) -> dict[str, list[str]]:
+    errors: dict[str, list[str]] = {}
+    for code, found in known.items():
+        if found is not None and found.unavailability is not None and found.unavailability.reason in ERRORS:
+            errors.setdefault(found.unavailability.reason, []).append(code)
+    return errors
+
+
+def _triggers(webhook: Webhook, before: Sent | None, after: Sent) -> list[str]:
+    if before is None:
+        return [payload.FIRST_DELIVERY]
+    return [code for code in webhook.fields.triggers if after.signals.get(code) != before.signals.get(code)]
+
+
+async def until(event: asyncio.Event, timeout_s: float) -> None:
+    """Return when the event is set, or after a time; clear it."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            await event.wait()
+    except TimeoutError:
+        return
+    event.clear()

@@ -1,0 +1,103 @@
+"""Connections, tokens and health as types, as `wire.documents` has signals."""
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from chargeport.signals.definition import Permission
+from chargeport.wire.documents import Counts, Document, Instant, PageLinks, SelfLink, VehicleAttributes
+
+
+class User(Document):
+    """A user of the application."""
+
+    id: str
+
+
+class ConnectionAttributes(Document):
+    """What a connection allows."""
+
+    permissions: list[Permission]
+    vehicle: VehicleAttributes
+    user: User
+
+
+class Linkage(Document):
+    """Which resource is meant."""
+
+    id: str
+    type: str
+
+
+class Related(Document):
+    """Where a related resource is read."""
+
+    related: str
+
+
+class Relation(Document):
+    """A related resource."""
+
+    data: Linkage
+    links: Related | UnsetType = UNSET
+
+
+class Relationships(Document):
+    """What a connection joins."""
+
+    vehicle: Relation
+    user: Relation
+
+
+class ConnectionTimes(Document):
+    """Since when a connection stands."""
+
+    created_at: Instant
+    updated_at: Instant
+
+
+class Connection(Document):
+    """An application may read a user's vehicle."""
+
+    id: str
+    type: Literal["connection"]
+    attributes: ConnectionAttributes
+    relationships: Relationships
+    meta: ConnectionTimes
+    links: SelfLink
+
+
+class ConnectionDocument(Document):
+    """One connection."""
+
+    data: Connection
+
+
+class ConnectionList(Document):
+    """A page of the connections."""
+
+    data: list[Connection]
+    meta: Counts
+    links: PageLinks
+
+
+class Token(Struct):
+    """A bearer token."""
+
+    access_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int
+
+
+class TokenRequest(Struct):
+    """Client credentials."""
+
+    grant_type: Literal["client_credentials"]
+    client_id: Annotated[str, Meta(min_length=1)] | UnsetType = UNSET
+    client_secret: Annotated[str, Meta(min_length=1)] | UnsetType = UNSET
+
+
+class Health(Document):
+    """How the server is."""
+
+    status: str

@@ -1,0 +1,90 @@
+"""The one error body: Smartcar's v3 `errors` array, and beside it the v2 members that their SDKs parse."""
+
+from typing import Annotated, Any
+
+from msgspec import Meta, field
+
+from chargeport.errors import INTERNAL, UNAVAILABLE, ErrorKind, Problem, StoreError
+from chargeport.wire.documents import Document, Resolution
+
+MAX_DETAIL = 500
+
+
+class Debug(Document):
+    """What the log has about a request."""
+
+    request_id: str
+
+
+class ErrorMeta(Document):
+    """Where to look for the cause."""
+
+    debug: Debug
+
+
+class ErrorElement(Document):
+    """An error in the form of v3."""
+
+    status: str
+    type: str
+    code: str | None
+    title: str
+    detail: str
+    resolution: Resolution
+    meta: ErrorMeta
+
+
+class Error(Document):
+    """An error: the form of v3, and beside it the members of v2."""
+
+    errors: Annotated[list[ErrorElement], Meta(min_length=1)]
+    type: str
+    code: str | None
+    description: str
+    doc_url: str = field(name="docURL")
+    status_code: int
+    request_id: str
+    resolution: Resolution
+    suggested_user_message: str
+
+
+class OAuthError(Error):
+    """The same, and beside it the members of OAuth 2."""
+
+    error: str
+    error_description: str = field(name="error_description")
+
+
+def body(kind: ErrorKind, detail: str, request_id: str, base_url: str, **more: Any) -> dict[str, Any]:
+    """The body of an error of this kind; `more` are members to stand beside it."""
+    detail = detail[:MAX_DETAIL]
+    resolution = {"type": kind.resolution}
+    error = {
+        "status": str(kind.status),
+        "type": kind.type,
+        "code": kind.code,
+        "title": kind.title,
+        "detail": detail,
+        "resolution": resolution,
+        "meta": {"debug": {"requestId": request_id}},
+    }
+    return more | {
+        "errors": [error],
+        "type": kind.type,
+        "code": kind.code,
+        "description": detail,
+        "docURL": f"{base_url}/docs/errors#{kind.slug}",
+        "statusCode": kind.status,
+        "requestId": request_id,
+        "resolution": resolution,
+        "suggestedUserMessage": f"{kind.title}.",  # a text: null ends the Java SDK with an error of its own
+    }
+
+
+def as_problem(error: Exception) -> Problem:
+    """Any error as a problem: what went wrong inside is logged, not told."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, StoreError):
+        return Problem(UNAVAILABLE, str(error), retry_after_s=5)
+    return Problem(INTERNAL, "Something went wrong on our side. The log has the cause under this request id.")

@@ -1,0 +1,44 @@
+"""Who said so, for `meta.source`, and what a derived value was worked out from, for `meta.derivedFrom`."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from chargeport.signals.effective import DERIVED
+from chargeport.wire.encoding import encode
+
+OF: Final = " of "
+"""Stands between a rule and the codes that a value rests on: `wattage/voltage-amperage@1 of charge-voltage charge-amperage`."""
+
+_MAX_NAMES: Final = 4096  # of sources and rules, remembered as they are written
+
+
+def shown(source: str | None, rule: str | None) -> str | None:
+    """What `meta.source` says: a name, of what was derived with the rule."""
+    return source if rule is None else f"{DERIVED}:{rule.partition(OF)[0]}"
+
+
+class Provenance:
+    """Names the inputs of derived values. `inputs` are those of each rule, for values that do not name theirs."""
+
+    __slots__ = ("_inputs", "_members")
+
+    def __init__(self, inputs: Mapping[str, Iterable[str]]) -> None:
+        self._inputs = {rule: tuple(dict.fromkeys(codes)) for rule, codes in inputs.items()}
+        self._members: dict[tuple[str | None, str | None], str] = {}
+
+    def named(self, source: str | None, rule: str | None) -> str:
+        """The members of meta that name the source and, of what was derived, the inputs; none for a rule that is gone."""
+        members = self._members.get((source, rule))
+        if members is None:
+            if len(self._members) >= _MAX_NAMES:
+                self._members.clear()
+            members = self._members[source, rule] = (
+                f'"source":{encode(shown(source, rule)).decode()}{self._derived(source, rule)}'
+            )
+        return members
+
+    def _derived(self, source: str | None, rule: str | None) -> str:
+        if source != DERIVED:
+            return ""
+        codes = (rule or "").partition(OF)[2].split() or self._inputs.get(rule or "", ())
+        return ',"derivedFrom":[' + ",".join(f'"{code}"' for code in codes) + "]"

@@ -1,0 +1,275 @@
+"""What cars, wallboxes and clouds report wrongly, each kind as a rule: no energy that did not flow, none lost that did."""
+
+import pytest
+from charging_days import (
+    CABLE,
+    CHARGING,
+    DAY,
+    ENERGY,
+    HOUR,
+    MINUTE,
+    POWER,
+    SOC,
+    STATUS,
+    T0,
+    Seen,
+    climbing,
+    course,
+    steady,
+)  # fmt: skip
+from test_session_issues import RULES, made, minutes
+
+from chargeport.derive.sessions.parts import CURRENT, REGISTER
+from chargeport.derive.sessions.session import CAPACITY, Session
+from chargeport.signals import bodies
+
+OUT = {-10: False, 130: False}
+
+
+def charging(end: int = 120, step: int = 5, watts: float = 7_200, source: str = "car") -> list[Seen]:
+    """Plugged in and charging from 0 on, with a state of charge that rises by 12 % an hour (of 60 kWh)."""
+    during = range(0, end, step)
+    return [
+        *course(CABLE, {-10: False, end + 10: False}, source),
+        *steady(CABLE, during, value=True, source=source),
+        *course(CHARGING, {-10: False, end: False}, source),
+        *steady(CHARGING, during, value=True, source=source),
+        *steady(POWER, during, watts, source),
+        *course(POWER, {-10: 0, end: 0}, source),
+    ]
+
+
+def shown(counter: dict[int, float], source: str = "car", signal: object = ENERGY) -> list[Seen]:
+    return course(signal, counter, source)  # type: ignore[arg-type]
+
+
+def aside(one: Session) -> set[str]:
+    return {code for fact in one.evidence.facts if fact.fact == "set_aside" for code in fact.signals}
+
+
+# Counters
+
+
+@pytest.mark.parametrize("wrap", [0.0, 3.0, 40.0, 900.0, 5_000.0])
+def test_a_counter_that_leaps_under_power_neither_parts_the_session_nor_adds_to_it(wrap: float) -> None:
+    counter: dict[int, float] = {-10: 50.0, -5: 50.0}
+    counter |= {minute: 50 + minute / 60 * 6.7 + (wrap - 50 if minute >= 60 else 0) for minute in range(0, 121, 5)}
+    (one,) = made(charging(), shown(counter))
+    assert minutes(one) == (0, 120)
+    assert one.energy_added_kwh == pytest.approx(13.4, rel=0.05)
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+@pytest.mark.parametrize("leak", [0.0, 1_771.6])
+def test_reports_after_which_a_counter_goes_on_as_before_never_were(leak: float, count: int) -> None:
+    counter = {minute: minute / 60 * 6.8 for minute in range(0, 121, 5)}
+    counter |= {60 + 5 * each: leak + each / 10 for each in range(count)}
+    (one,) = made(charging(), shown(counter))
+    assert one.energy_added_kwh == pytest.approx(13.6, rel=0.02)
+
+
+@pytest.mark.parametrize("counter", [{0: 532, 20: 532, 40: 265}, {0: 265, 20: 265, 40: 532}, {0: 532, 20: 5}, {0: 0, 20: 12}])
+def test_a_counter_that_moves_while_nothing_is_plugged_in_is_no_session(counter: dict[int, float]) -> None:
+    idle = [*steady(CABLE, range(0, 61, 20), value=False), *steady(CHARGING, range(0, 61, 20), value=False)]
+    assert made(idle, shown(counter)) == []
+    assert made(idle, shown(counter, signal=REGISTER)) == []
+
+
+@pytest.mark.parametrize("signal", [ENERGY, REGISTER])
+@pytest.mark.parametrize("base", [211.03, 1_950.5])
+def test_a_register_seen_around_a_session_is_what_it_rose_by(base: float, signal: object) -> None:
+    told = [*course(CABLE, {-30: False, 95: False}), *course(CHARGING, {-30: False, 0: True, 70: False})]
+    (one,) = made(told, shown({-60: base, 30: base + 4, 90: base + 12.5}, signal=signal))
+    assert one.energy_added_kwh == pytest.approx(12.5)
+
+
+def test_a_station_s_register_is_what_left_the_wall() -> None:
+    register = {minute: 6_211 + minute / 60 * 7.2 for minute in range(0, 121, 10)}
+    (one,) = made(charging(), shown({-60: 6_211.0} | register, "wallbox", REGISTER))
+    assert one.energy_drawn_kwh == pytest.approx(14.4)
+    assert one.energy_added_kwh == pytest.approx(14.4 * RULES.ac_efficiency)
+    assert one.meter_start_kwh == 6_211.0
+    assert one.meter_end_kwh == pytest.approx(6_225.4)
+
+
+def test_a_register_that_is_first_seen_in_a_session_counts_from_there_and_the_rest_is_concluded() -> None:
+    (one,) = made(charging(), shown({60: 6_211.0, 90: 6_214.4, 119: 6_217.8}, signal=REGISTER))
+    assert one.energy_added_kwh == pytest.approx(13.4, rel=0.05)
+    assert one.estimated
+
+
+@pytest.mark.parametrize("first", [0.0, 3.4, 7.2])
+def test_the_first_reading_of_a_session_counter_loses_nothing_before_it(first: float) -> None:
+    told = [*course(CHARGING, {60: True, 120: True, 180: False}), *course(CABLE, {60: True, 120: True, 180: True, 240: False})]
+    (one,) = made(told, shown({60: first, 120: first + 7.2, 180: first + 14.4, 240: first + 14.4}))
+    assert one.energy_added_kwh == pytest.approx(first + 14.4)
+
+
+def test_a_counter_that_shows_its_lifetime_at_once_is_counted_from_there() -> None:
+    counter = {0: 0.0} | {minute: 937 + minute / 60 * 6.7 for minute in range(10, 121, 10)}
+    (one,) = made(charging(), shown(counter))
+    assert one.energy_added_kwh == pytest.approx(13.4, rel=0.05)
+
+
+def test_a_counter_that_others_contradict_is_set_aside_and_the_evidence_says_so() -> None:
+    stuck = shown({minute: min(0.5, minute / 60) for minute in range(0, 121, 5)})
+    (one,) = made(charging(), stuck, climbing(SOC, range(-5, 126, 5), 40, 12))
+    assert one.energy_added_kwh == pytest.approx(14.4 * RULES.ac_efficiency, rel=0.02)
+    assert aside(one) == {"charge-energyadded"}
+
+
+# Power and state of charge
+
+
+def test_power_that_is_stuck_at_zero_is_set_aside_where_the_battery_fills() -> None:
+    told = [seen for seen in charging() if seen.signal is not POWER]
+    power = [*steady(POWER, range(0, 10, 5), 7_200), *steady(POWER, range(10, 121, 5), 0)]
+    (one,) = made(told, power, climbing(SOC, range(-5, 126, 5), 40, 12))
+    assert minutes(one) == (0, 120)
+    assert one.energy_added_kwh == pytest.approx(14.4, abs=0.8)
+    assert (one.energy_method, one.estimated, one.energy_drawn_kwh) == ("state_of_charge", True, None)
+    assert aside(one) == {"charge-wattage"}
+
+
+def test_power_that_goes_on_being_reported_after_the_battery_is_full_is_set_aside() -> None:
+    soc = [*climbing(SOC, range(-5, 121, 5), 50, 12), *steady(SOC, range(121, 305, 5), 75)]
+    (one,) = made(charging(300), soc)
+    assert one.energy_added_kwh == pytest.approx(14.4, abs=1)
+    assert (one.energy_method, one.energy_drawn_kwh, aside(one)) == ("state_of_charge", None, {"charge-wattage"})
+
+
+def test_a_state_of_charge_that_never_moves_is_an_old_one() -> None:
+    (one,) = made(charging(), steady(SOC, range(-5, 126, 5), 40))
+    assert one.energy_added_kwh == pytest.approx(14.4 * RULES.ac_efficiency)
+
+
+@pytest.mark.parametrize("wrong", [{20: 0}, {20: 0, 30: 0, 40: 0}, {20: 100}, {0: 0}, {10: 2}])
+def test_a_state_of_charge_that_is_gone_and_back_while_unplugged_is_no_charge(wrong: dict[int, float]) -> None:
+    idle = [*steady(CABLE, range(0, 61, 10), value=False), *steady(CHARGING, range(0, 61, 10), value=False)]
+    assert made(idle, course(SOC, {**dict.fromkeys(range(0, 61, 10), 75.0), **wrong})) == []
+
+
+def test_a_recalibration_while_unplugged_is_no_charge() -> None:
+    idle = steady(CABLE, range(0, 301, 60), value=False)
+    assert made(idle, course(SOC, {0: 50, 60: 50, 120: 56, 180: 56})) == []
+
+
+def test_a_zero_at_the_end_is_no_end_value() -> None:
+    (one,) = made(charging(), climbing(SOC, range(-5, 120, 5), 40, 12), course(SOC, {121: 0, 125: 64, 200: 64}))
+    assert (one.start_soc, one.end_soc) == (41, 64)
+    assert minutes(one) == (0, 120)
+
+
+def test_a_battery_that_was_really_empty_charges_from_zero() -> None:
+    (one,) = made(charging(), course(SOC, {-60: 2, -20: 0, -1: 0}), climbing(SOC, range(0, 126, 5), 0, 12))
+    assert one.start_soc == 0
+    assert one.end_soc == pytest.approx(24)
+
+
+def test_what_was_charged_into_the_old_battery_stays() -> None:
+    def capacity(kwh: float) -> str:
+        return str(
+            bodies.parse(CAPACITY, {"capacity": kwh, "source": "USER_SELECTED", "availableCapacities": [], "unit": "kWh"})
+        )
+
+    told = [seen for seen in charging() if seen.signal is not POWER]
+    old = course(CAPACITY, {-100_000: capacity(24)})
+    before = made(told, climbing(SOC, range(-5, 126, 5), 20, 12), old)
+    after = made(told, climbing(SOC, range(-5, 126, 5), 20, 12), old, course(CAPACITY, {100_000: capacity(40)}))
+    assert before == after
+    assert before[0].energy_added_kwh == pytest.approx(5.9, abs=0.2)
+
+
+# Words
+
+
+@pytest.mark.parametrize("word", ["DISCHARGING", "FULLY_CHARGED", "NOT_CHARGING", None])
+@pytest.mark.parametrize("watts", [1_200, 3_500])
+def test_a_word_that_was_said_once_holds_against_power_until_it_is_taken_back(word: str | None, watts: float) -> None:
+    said = course(CHARGING, {-400: False}) if word is None else course(STATUS, {-400: word})
+    flowing = [*steady(POWER, range(0, 90, 5), watts), *course(POWER, {-5: 0, 90: 0})]
+    assert made(said, course(CABLE, {-400: True, 300: False}), flowing, steady(SOC, range(-400, 120, 20), 80)) == []
+    taken_back = course(CHARGING, {-10: True}) if word is None else course(STATUS, {-10: "CHARGING"})
+    assert len(made(said, taken_back, course(CABLE, {-400: True, 300: False}), flowing)) == 1
+
+
+def test_a_car_that_gives_energy_is_emptier_afterwards_and_has_not_charged() -> None:
+    flowing = [*steady(POWER, range(0, 120, 5), 1_200), *course(POWER, {-5: 0, 120: 0})]
+    assert made(flowing, climbing(SOC, range(-10, 131, 10), 80, -2)) == []
+
+
+def test_a_battery_that_fills_shows_that_its_car_has_forgotten_to_say_so() -> None:
+    said = [*course(CHARGING, {-400: False}), *course(CABLE, {-400: True, 300: False})]
+    flowing = [*steady(POWER, range(0, 90, 5), 3_600), *course(POWER, {-5: 0, 90: 0})]
+    (one,) = made(said, flowing, climbing(SOC, range(-10, 101, 5), 40, 6))
+    assert minutes(one) == (0, 90)
+
+
+@pytest.mark.parametrize("signal", [POWER, CURRENT])
+def test_charging_that_is_stated_while_nothing_flows_is_waiting(signal: object) -> None:
+    flows = 7_200 if signal is POWER else 31
+    during = range(0, 600, 20)
+    told = [*steady(CHARGING, during, value=True), *steady(CABLE, during, value=True), *course(CABLE, {-20: False, 700: False})]
+    told += shown({minute: flows if 360 <= minute < 500 else 0 for minute in during}, signal=signal)
+    (one,) = made(told)
+    assert minutes(one) == (360, 500)
+
+
+def test_charging_that_was_only_stated_is_no_session() -> None:
+    during = range(0, 300, 10)
+    told = [*steady(CHARGING, during, value=True), *steady(POWER, during, 0), *steady(SOC, during, 100)]
+    assert made(told, course(CABLE, {-5: True, 400: False})) == []
+
+
+@pytest.mark.parametrize(("lasted_s", "count"), [(50, 0), (90, 1)])
+def test_a_short_session_that_moved_energy_is_a_record(lasted_s: int, count: int) -> None:
+    def seen(signal: object, at_s: int, value: float) -> Seen:
+        return Seen(signal, T0 + at_s * 1000, value, "car")  # type: ignore[arg-type]
+
+    times = range(0, lasted_s, 10)
+    told = [seen(CHARGING, at, value=True) for at in times] + [seen(POWER, at, 50_000) for at in times]
+    told += [seen(CHARGING, lasted_s, value=False), seen(POWER, lasted_s, 0)]
+    assert len(made(told, shown({-10: 0.0, lasted_s // 60 + 1: 1.25}))) == count
+
+
+# Several sources
+
+
+def test_an_idle_second_station_ends_nothing_and_takes_part_in_nothing() -> None:
+    idle = [
+        *steady(CABLE, range(-7, 200, 13), value=False, source="home"),
+        *steady(CHARGING, range(-7, 200, 13), value=False, source="home"),
+        *steady(POWER, range(-7, 200, 13), 0, source="home"),
+    ]
+    (one,) = made(charging(source="office"), idle)
+    assert minutes(one) == (0, 120)
+    assert one.sources == ("office",)
+    by_changes = [
+        *course(CABLE, {-5: True, 130: False}, "office"),
+        *course(CHARGING, {0: True, 120: False}, "office"),
+    ]
+    (other,) = made(by_changes, idle)
+    assert (minutes(other), other.sources) == ((0, 120), ("office",))
+
+
+def test_a_station_that_the_car_left_ends_the_session_there_and_not_the_next_one_elsewhere() -> None:
+    home = [Seen(each.signal, each.at - 3 * HOUR, each.value, "home") for each in charging(source="home")]
+    home += steady(CABLE, range(-50, 200, 20), value=False, source="home")
+    first, second = made(home, charging(source="office"))
+    assert (first.sources, second.sources) == (("home",), ("office",))
+    assert minutes(second) == (0, 120)
+
+
+@pytest.mark.parametrize("skew", [-90, -60, 60, 90])
+def test_a_box_with_a_wrong_clock_draws_no_more_than_its_counter(skew: int) -> None:
+    car = [seen for seen in charging(180) if seen.signal is not POWER]
+    box = [*charging(180, source="box"), *shown({minute: minute / 60 * 7.2 for minute in range(0, 181, 5)}, "box")]
+    box = [Seen(each.signal, each.at + skew * MINUTE, each.value, "box") for each in box]
+    (one,) = made(car, box, climbing(SOC, range(-5, 186, 5), 40, 12))
+    assert one.energy_added_kwh == pytest.approx(21.6, rel=0.1)
+    assert one.energy_drawn_kwh is None or one.energy_drawn_kwh == pytest.approx(21.6, rel=0.05)
+
+
+def test_days_do_not_matter_to_each_other() -> None:
+    again = [Seen(each.signal, each.at + 3 * DAY, each.value, each.source) for each in charging()]
+    assert [one.energy_drawn_kwh for one in made(charging(), again)] == [pytest.approx(14.4), pytest.approx(14.4)]

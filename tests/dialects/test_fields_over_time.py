@@ -1,0 +1,261 @@
+"""What holds in every dialect, in the words of each: the order of fields, numbers that were cut, noise, plugs, limits of 0."""
+
+import itertools
+from typing import Any
+
+import pytest
+from recorded import told, values
+
+from chargeport.dialects.all import ALL
+from chargeport.dialects.user import from_table
+from chargeport.ingest.memory import CarMemory
+
+NOW = 1_777_629_598_000
+
+BOX = from_table(
+    {
+        "name": "box",
+        "rows": [
+            {"field": "on", "signal": "charge-ischarging"},
+            {"field": "kw", "signal": "charge-wattage", "unit": "kW"},
+            {"field": "a", "signal": "charge-amperage", "unit": "A"},
+            {"field": "v", "signal": "charge-voltage", "unit": "V"},
+        ],
+    },
+    "box.toml",
+)
+DIALECTS = ALL | {"box": BOX}
+
+
+def course(name: str, *said: dict[str, Any]) -> dict[str, Any]:
+    """What is known of a car in the end, when a source says one thing after the other, a second apart."""
+    memory, known = CarMemory(), {}
+    for index, fields in enumerate(said):
+        outcome = told(DIALECTS[name], fields, memory, NOW + index * 1000)
+        assert outcome.issues == []
+        known |= values(outcome)
+    return known
+
+
+def ha(end: str, state: str, unit: str | None = None) -> dict[str, Any]:
+    """An entity of the car x in Home Assistant."""
+    domain = "binary_sensor" if end in ("fast_charger_present", "charge_cable") else "sensor"
+    return {f"{domain}.x_{end}": {"state": state, "attributes": {} if unit is None else {"unit_of_measurement": unit}}}
+
+
+HA_CHARGING = ha("charging", "charging")
+CUT: dict[str, tuple[dict[str, Any], ...]] = {
+    "teslamate": (
+        {"charging_state": "Charging"}, {"charger_power": 0}, {"charger_voltage": 120}, {"charger_actual_current": 8},
+    ),
+    "home_assistant": (
+        HA_CHARGING, ha("charger_power", "0", "kW"), ha("charger_voltage", "120", "V"), ha("charger_current", "8", "A"),
+    ),
+    "ovms": ({"v.c.charging": "yes"}, {"v.c.power": 0}, {"v.c.voltage": 120}, {"v.c.current": 8}),
+    "generic": ({"ischarging": True}, {"wattage": {"value": 0, "unit": "kW"}}, {"voltage": 120}, {"amperage": 8}),
+    "box": ({"on": True}, {"kw": 0}, {"v": 120}, {"a": 8}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CUT)
+def test_a_power_cut_down_to_0_is_no_value_beside_a_current_in_whatever_order_they_come(name: str) -> None:
+    for said in itertools.permutations(CUT[name]):
+        known = course(name, *said)
+        assert known.get("wattage") in (None, "<UNREADABLE>")
+        assert known["amperage"] == 8
+
+
+@pytest.mark.parametrize("name", CUT)
+def test_a_power_of_0_is_one_once_no_current_flows(name: str) -> None:
+    *others, current = CUT[name]
+    stopped = {field: {**said, "state": "0"} if isinstance(said, dict) else 0 for field, said in current.items()}
+    assert course(name, *others, current, stopped)["wattage"] == 0
+
+
+def test_a_snapshot_tells_all_of_it_at_once() -> None:
+    cut = {"charging_state": "Charging", "charger_power": 0, "charger_voltage": 120, "charger_actual_current": 8}
+    dc = {"charging_state": "Charging", "charger_power": 96, "charger_voltage": 2, "charger_actual_current": 0}
+    assert "wattage" not in course("tesla_rest", cut)
+    assert not {"voltage", "amperage"} & course("tesla_rest", dc | {"fast_charger_type": "Combo"}).keys()
+    assert not {"voltage", "amperage"} & course("tesla_rest", dc).keys(), "so much power tells it, too"
+
+
+NOISE: dict[str, tuple[dict[str, Any], ...]] = {
+    "tesla": ({"DetailedChargeState": "DetailedChargeStateCharging"}, {"FastChargerPresent": True}, {"ChargeAmps": 0},
+              {"ChargerVoltage": 1.6}, {"DCChargingPower": 96.5}),
+    "teslamate": ({"charging_state": "Charging"}, {"charger_phases": ""}, {"charger_actual_current": 0}, {"charger_voltage": 1},
+                  {"charger_power": 96}),
+    "home_assistant": (HA_CHARGING, ha("fast_charger_present", "on"), ha("charger_current", "0", "A"),
+                       ha("charger_voltage", "2", "V"), ha("charger_power", "96", "kW")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NOISE)
+def test_at_a_fast_charger_the_charger_on_board_says_nothing_in_whatever_order_it_comes(name: str) -> None:
+    for said in itertools.permutations(NOISE[name]):
+        known = course(name, *said)
+        assert known["ischarging"] is True
+        assert 96_000 <= known["wattage"] < 97_000
+        assert {known.get("voltage"), known.get("amperage")} <= {None, "<UNREADABLE>"}
+
+
+@pytest.mark.parametrize(
+    ("name", "charging", "negative"),
+    [
+        ("tesla", {"DetailedChargeState": "Charging", "ACChargingPower": 7}, {"ACChargingPower": -0.4}),
+        ("tesla_rest", {"charging_state": "Charging", "charger_power": 49}, {"charger_power": -1}),
+        ("teslamate", {"charging_state": "Charging", "charger_power": 49}, {"charger_power": -1}),
+        ("carconnectivity", {"charging": {"state": "charging", "power": 7}}, {"charging": {"power": -2}}),
+        ("home_assistant", HA_CHARGING | ha("charger_power", "7", "kW"), ha("charger_power", "-3", "kW")),
+        ("generic", {"ischarging": True, "wattage": 7000}, {"wattage": -500}),
+        ("box", {"on": True, "kw": 7}, {"kw": -3}),
+        ("ovms", {"v.c.charging": "yes", "v.c.power": 7}, {"v.c.power": -3}),
+    ],
+)
+def test_a_negative_power_is_no_issue_and_leaves_no_positive_one(name: str, charging: Any, negative: Any) -> None:
+    assert course(name, charging)["wattage"] > 0
+    assert course(name, charging, negative)["wattage"] == "<NOT_CHARGING>"
+
+
+@pytest.mark.parametrize(
+    ("name", "fast", "unplugged"),
+    [
+        ("tesla", {"DetailedChargeState": "Charging", "FastChargerPresent": True, "FastChargerType": "FastChargerCombo"},
+         {"DetailedChargeState": "Disconnected"}),
+        ("tesla_rest", {"charging_state": "Charging", "fast_charger_present": True, "fast_charger_type": "Combo"},
+         {"charging_state": "Disconnected", "fast_charger_present": True, "fast_charger_type": "Combo"}),
+        ("ovms", {"v.c.charging": "yes", "v.c.pilot": "yes", "v.c.type": "ccs"}, {"v.c.charging": "no", "v.c.pilot": "no"}),
+        ("home_assistant", HA_CHARGING | ha("fast_charger_present", "on") | ha("fast_charger_type", "combo"),
+         ha("charging", "disconnected")),
+        ("home_assistant", HA_CHARGING | ha("fast_charger_present", "on") | ha("fast_charger_type", "combo"),
+         ha("charge_cable", "off")),
+        ("generic", {"ischarging": True, "isfastchargerpresent": True, "fastchargertype": "CCS"},
+         {"ischargingcableconnected": False}),
+    ],
+)  # fmt: skip
+def test_no_fast_charger_is_there_once_the_cable_is_out(name: str, fast: Any, unplugged: Any) -> None:
+    before = course(name, fast)
+    assert (before["isfastchargerpresent"], before["fastchargertype"]) == (True, "CCS")
+    after = course(name, fast, unplugged)
+    assert (after["ischargingcableconnected"], after["isfastchargerpresent"]) == (False, False)
+    assert (after["ischarging"], after["fastchargertype"]) == (False, "<NOT_CHARGING>")
+
+
+@pytest.mark.parametrize(
+    ("name", "limited", "none"),
+    [
+        ("tesla", {"ChargeLimitSoc": 80}, {"ChargeLimitSoc": 0}),
+        ("tesla_rest", {"charge_limit_soc": 80}, {"charge_limit_soc": 0}),
+        ("teslamate", {"charge_limit_soc": 80}, {"charge_limit_soc": 0}),
+        ("ovms", {"v.c.limit.soc": 80}, {"v.c.limit.soc": 0}),
+        ("carconnectivity", {"charging": {"settings": {"target_level": 80}}}, {"charging": {"settings": {"target_level": 0}}}),
+        ("home_assistant", ha("charge_limit_soc", "80", "%"), ha("charge_limit_soc", "0", "%")),
+    ],
+)
+def test_a_limit_of_0_is_none_and_takes_the_limit_back(name: str, limited: Any, none: Any) -> None:
+    assert course(name, limited)["chargelimits"]["activeLimit"] == 80
+    assert "chargelimits" not in course(name, none)
+    assert course(name, limited, none)["chargelimits"] == "<UNREADABLE>"
+
+
+@pytest.mark.parametrize(
+    ("name", "at_target"),
+    [
+        ("carconnectivity", ({"drives": {"secondary": {"type": "electric", "level": 90}}},
+                             {"charging": {"settings": {"target_level": 90}, "connector": {"connection_state": "connected"}}},
+                             {"charging": {"state": "ready_for_charging"}})),
+        ("home_assistant", (ha("battery_charge_level", "91", "%"), ha("target_battery_charge_level", "90", "%"),
+                            ha("charging_connection_status", "connected"), ha("charging_status", "idle"))),
+        ("ovms", ({"v.b.soc": 90.5}, {"v.c.limit.soc": 90}, {"v.c.state": "stopped"}, {"v.c.pilot": "yes"})),
+        ("evcc", ({"vehicleSoc": 90}, {"effectiveLimitSoc": 90}, {"connected": True, "charging": False, "enabled": True})),
+    ],
+)  # fmt: skip
+def test_a_car_that_has_reached_its_target_is_full_in_whatever_order_that_is_told(name: str, at_target: Any) -> None:
+    for said in itertools.permutations(at_target):
+        assert course(name, *said)["detailedchargingstatus"] == "FULLY_CHARGED"
+
+
+@pytest.mark.parametrize("reason", ["waitingforauthorization", "waitingForAuthorization", "disconnectrequired"])
+def test_evccs_car_does_not_pause_while_its_station_waits(reason: str) -> None:
+    said = ({"connected": True}, {"charging": False}, {"enabled": True}, {"chargerStatusReason": reason}, {"vehicleSoc": 50})
+    for order in itertools.permutations(said):
+        assert course("evcc", *order)["detailedchargingstatus"] == "SUSPENDED_BY_STATION"
+    assert course("evcc", *said, {"chargerStatusReason": ""})["detailedchargingstatus"] == "SUSPENDED_BY_CAR"
+    assert course("evcc", *said, {"charging": True})["detailedchargingstatus"] == "CHARGING"
+
+
+def test_a_list_of_fewer_phases_leaves_none_of_the_others_behind() -> None:
+    known = course("evcc", {"charging": True, "chargeCurrents": [6, 7, 16]}, {"chargeCurrents": [6.5]})
+    assert known["amperage"] == 6.5
+
+
+@pytest.mark.parametrize(
+    ("battery", "watts"),
+    [((-3.1, None), 3100), ((3.1, -9.8), 3100), ((-3.1, -9.8), 3100), ((3.1, 9.8), None), ((3.1, None), None)],
+)
+def test_the_sign_of_ovmss_battery_power_is_told_by_its_current(battery: tuple[float, float | None], watts: int | None) -> None:
+    power, current = battery
+    said: list[dict[str, Any]] = [{"v.c.charging": "yes"}, {"v.b.power": power}]
+    said += [] if current is None else [{"v.b.current": current}]
+    for order in itertools.permutations(said):
+        assert course("ovms", *order).get("wattage") in ((watts,) if watts else (None, "<UNREADABLE>"))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"v.c.pilot": "", "v.d.cp": "no"},
+        {"v.d.cp": "no"},
+        {"v.c.pilot": "", "v.c.charging": "no", "v.c.state": "", "v.d.cp": "no"},
+    ],
+)
+def test_what_a_module_of_ovms_does_not_know_after_a_restart_pulls_no_plug(fields: dict[str, Any]) -> None:
+    known = course("ovms", {"v.c.charging": "no", "v.c.pilot": "yes", "v.d.cp": "yes", "v.c.state": "done"}, fields)
+    assert (known["ischargingcableconnected"], known["detailedchargingstatus"]) == (True, "FULLY_CHARGED")
+
+
+@pytest.mark.parametrize(
+    ("kind", "shown"),
+    [
+        ("ACSingleWireCAN", None), ("ac_single_wire_can", None), ("FastChargerACSingleWireCAN", None),
+        ("mc_single_wire_can", None),
+        ("combo", "CCS"), ("Combo", "CCS"), ("chademo", "CHADEMO"), ("gb", "GBT"), ("supercharger", "SUPERCHARGER"),
+        ("tesla", "SUPERCHARGER"), ("other", "OTHER"), ("unknown", None),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["home_assistant", "tesla", "tesla_rest"])
+def test_teslas_words_mean_the_same_in_each_of_its_dialects_and_spellings(name: str, kind: str, shown: str | None) -> None:
+    field = {"tesla": "FastChargerType", "tesla_rest": "fast_charger_type"}.get(name)
+    said = ha("fast_charger_type", kind) if field is None else {field: kind}
+    assert course(name, said).get("fastchargertype") == shown
+
+
+@pytest.mark.parametrize(
+    ("connection", "plugged", "fast"),
+    [
+        ("connected", True, None), ("connection_status_connected_ac", True, False),
+        ("CONNECTION_STATUS_CONNECTED_DC", True, True),
+        ("connection_status_disconnected", False, None), ("connection_status_unspecified", None, None),
+    ],
+)  # fmt: skip
+def test_volvos_words_are_read_with_and_without_the_name_before_them(
+    connection: str, plugged: bool | None, fast: bool | None
+) -> None:
+    known = course("home_assistant", ha("charging_connection_status", connection))
+    assert (known.get("ischargingcableconnected"), known.get("isfastchargerpresent")) == (plugged, fast)
+
+
+@pytest.mark.parametrize("end", ["charging_status", "charging_system_status"])
+@pytest.mark.parametrize(
+    ("word", "charges", "says"),
+    [
+        ("charging", True, "CHARGING"),
+        ("idle", False, "NOT_CHARGING"),
+        ("scheduled", False, "SCHEDULED"),
+        ("fault", False, "ERROR"),
+    ],
+)
+def test_volvos_states_are_read_under_both_names(end: str, word: str, charges: bool, says: str) -> None:
+    for spelled in (word, f"charging_system_{word}", f"CHARGING_SYSTEM_{word.upper()}"):
+        known = course("home_assistant", ha(end, spelled))
+        assert (known["ischarging"], known["detailedchargingstatus"]) == (charges, says)

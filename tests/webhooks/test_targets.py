@@ -1,0 +1,50 @@
+"""To which addresses a webhook may be sent."""
+
+import socket
+
+import pytest
+
+from chargeport.settings import WebhookSettings
+from chargeport.webhooks.delivery import Sender
+from chargeport.webhooks.targets import check_uri, refusal
+
+PRIVATE = [
+    "127.0.0.1", "127.8.8.8", "10.0.0.1", "172.16.5.5", "192.168.1.1", "169.254.169.254", "0.0.0.0", "100.64.0.1", "192.0.2.1",  # noqa: S104
+    "224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1", "ff02::1", "::ffff:127.0.0.1",
+    "::ffff:10.1.2.3", "64:ff9b::7f00:1", "2002:7f00:1::", "2001:db8::1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("address", PRIVATE)
+def test_an_address_that_is_not_public_is_refused(address: str) -> None:
+    assert refusal(address) is not None
+
+
+@pytest.mark.parametrize("address", ["93.184.215.14", "1.1.1.1", "2606:4700:4700::1111", "::ffff:1.1.1.1"])
+def test_a_public_address_is_taken(address: str) -> None:
+    assert refusal(address) is None
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "[::1]", "169.254.169.254", "[::ffff:127.0.0.1]"])
+def test_a_private_address_in_the_uri_is_refused_at_once(address: str) -> None:
+    assert "public" in (check_uri(f"https://{address}/hook", allow_private=False) or "")
+    assert check_uri(f"http://{address}/hook", allow_private=True) is None
+
+
+def test_http_is_refused_unless_private_targets_are_allowed() -> None:
+    assert "https" in (check_uri("http://example.org/hook", allow_private=False) or "")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0x7f000001", "[::1]"])
+async def test_no_connection_is_made_to_a_private_address_whatever_it_is_called(host: str) -> None:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        listening.setblocking(False)
+        sender = Sender(WebhookSettings(timeout_s=2))
+        answer = await sender.post(f"http://{host}:{listening.getsockname()[1]}/hook", b"{}", {})
+        await sender.close()
+        assert answer.status is None
+        assert "public" in (answer.error or ""), answer.error
+        with pytest.raises(BlockingIOError):
+            listening.accept()

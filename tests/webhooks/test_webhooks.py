@@ -1,0 +1,287 @@
+"""Webhooks from end to end: made over the API, verified, told of changes, retried, listed and sent again."""
+
+import hashlib
+import hmac
+import json
+from typing import Any
+
+import pytest
+
+from answers import detail, typed_error
+from chargeport.signals.reading import AbsenceReason
+from chargeport.store.records import Vehicle
+from webhook_receiver import Made, Receiver, pump
+from world import T0, Client, World, bearer
+
+CHARGING = "charge-ischarging"
+VOLTAGE = "charge-voltage"
+
+
+async def charged(world: World, car: Vehicle, at: int = T0, *, charging: bool = True) -> None:
+    await world.report(car, VOLTAGE, {"value": 230}, at)
+    await world.report(car, CHARGING, {"value": charging}, at)
+
+
+async def attributes(world: World, app: Client, webhook_id: str) -> dict[str, Any]:
+    found = await world.client.get(f"/v3/webhooks/{webhook_id}", headers=app.headers)
+    attributes: dict[str, Any] = found.json()["data"]["attributes"]
+    return attributes
+
+
+async def test_the_first_delivery_and_each_change_of_a_trigger_are_told_with_all_signals(
+    world: World, app: Client, car: Vehicle, receiver: Receiver, webhook: Made
+) -> None:
+    await webhook()
+    await charged(world, car, charging=False)
+    await pump(world)
+    (first,) = receiver.events()
+    assert first["triggers"] == [{"type": "FIRST_DELIVERY", "name": "FIRST_DELIVERY"}]
+    await world.report(car, VOLTAGE, {"value": 231}, T0 + 1000)
+    await pump(world)
+    assert len(receiver.events()) == 1, "the voltage is no trigger"
+    await world.report(car, CHARGING, {"value": True}, T0 + 2000)
+    await pump(world)
+    (_, event) = receiver.events()
+    assert [each["signal"]["code"] for each in event["triggers"]] == [CHARGING]
+    assert [each["code"] for each in event["data"]["triggers"]] == [CHARGING]
+    assert [(each["code"], each["body"]["value"]) for each in event["data"]["signals"]] == [(CHARGING, True), (VOLTAGE, 231)]
+    assert event["data"]["signals"][0]["meta"] == {"oemUpdatedAt": T0 + 2000, "retrievedAt": T0 + 2250}
+    assert event["vehicleId"] == event["data"]["vehicle"]["id"] == car.id
+    assert event["meta"].items() >= {"version": "4.0", "mode": "LIVE", "signalCount": 2, "webhookName": "Home"}.items()
+
+
+async def test_what_is_sent_is_signed_to_the_letter(
+    world: World, app: Client, car: Vehicle, receiver: Receiver, webhook: Made
+) -> None:
+    await webhook()
+    await charged(world, car)
+    await pump(world)
+    _, raw, headers = receiver.got[-1]
+    assert headers["SC-Signature"] == hmac.new(receiver.key.encode(), raw, hashlib.sha256).hexdigest()
+    assert raw == json.dumps(json.loads(raw), separators=(",", ":"), ensure_ascii=False).encode()
+
+
+async def test_a_change_of_a_source_that_does_not_count_is_no_event(
+    world: World, app: Client, car: Vehicle, receiver: Receiver, webhook: Made
+) -> None:
+    await webhook(triggers=[VOLTAGE])
+    await charged(world, car, T0)
+    await pump(world)
+    before = len(receiver.events())
+    await world.report(car, VOLTAGE, {"value": 199}, T0 - 60_000)  # older than what is known
+    await pump(world)
+    assert len(receiver.events()) == before
+
+
+async def test_a_burst_is_one_event_that_names_each_trigger(
+    world: World, app: Client, car: Vehicle, receiver: Receiver, webhook: Made
+) -> None:
+    await webhook(triggers=[CHARGING, VOLTAGE])
+    await charged(world, car, T0, charging=False)
+    await pump(world)
+    await charged(world, car, T0 + 1000)
+    await world.report(car, VOLTAGE, {"value": 240}, T0 + 1500)
+    await pump(world)
+    assert {each["signal"]["code"] for each in receiver.events()[-1]["triggers"]} == {CHARGING, VOLTAGE}
+    assert len(receiver.events()) == 2
+
+
+async def test_a_value_that_ends_by_silence_is_an_event_and_an_error(
+    world: World, app: Client, car: Vehicle, receiver: Receiver, webhook: Made
+) -> None:
+    await webhook()
+    await charged(world, car)
+    await pump(world)
+    world.clock.move(2 * 3600)
+    await pump(world)
+    event = receiver.events()[-1]
+    assert event["data"]["signals"][0]["status"]["error"]["code"] == "UNREACHABLE"
+    (error,) = receiver.events("VEHICLE_ERROR")
+    assert [(each["code"], each["state"]) for each in error["data"]["errors"]] == [("UNREACHABLE", "ERROR")]
+    await charged(world, car, T0 + 2 * 3_600_000)
+    await pump(world)
+    resolved = receiver.events("VEHICLE_ERROR")[-1]
+    assert [(each["code"], each["state"]) for each in resolved["data"]["errors"]] == [("UNREACHABLE", "RESOLVED")]
+
+
+async def test_an_absence_is_told_without_a_body(
+    world: World, app: Client, car: Vehicle, receiver: Receiver, webhook: Made
+) -> None:
+    await webhook(data=[CHARGING, "charge-chargerphases", "charge-energyadded"])
+    await charged(world, car)
+    await world.absent(car, "charge-chargerphases", AbsenceReason.NOT_CAPABLE)
+    await pump(world)
+    signals = {each["code"]: each for each in receiver.events()[-1]["data"]["signals"]}
+    phases = signals["charge-chargerphases"]
+    assert phases["status"]["error"]["code"] == "VEHICLE_NOT_CAPABLE"
+    assert "body" not in phases
+    assert signals["charge-energyadded"]["status"]["error"]["code"] == "SIGNAL_NOT_FOUND"
+    assert b"null" not in receiver.got[-1][1]
+
+
+async def test_a_failed_delivery_is_tried_again_with_the_same_event_id(
+    world: World, app: Client, car: Vehicle, receiver: Receiver, webhook: Made
+) -> None:
+    made = await webhook()
+    receiver.statuses = [500, 302]
+    await charged(world, car)
+    await pump(world)
+    for seconds in (1, 2):
+        world.clock.move(seconds)
+        await pump(world)
+    events = receiver.events()
+    assert len({each["eventId"] for each in events}) == 1
+    assert len({each["meta"]["deliveryId"] for each in events}) == 3
+    log = await world.client.get(f"/v3/webhooks/{made['id']}/deliveries", headers=app.headers)
+    (delivery,) = log.json()["data"]
+    assert delivery["attributes"]["state"] == "delivered"
+    assert [each["status"] for each in delivery["attributes"]["attempts"]] == [500, 302, 204]
+
+
+async def test_an_event_that_was_given_up_is_kept_and_can_be_sent_again(
+    world: World, app: Client, car: Vehicle, receiver: Receiver, webhook: Made
+) -> None:
+    made = await webhook()
+    receiver.statuses = [500] * 3
+    await charged(world, car)
+    for _ in range(3):
+        await pump(world)
+        world.clock.move(5)
+    path = f"/v3/webhooks/{made['id']}/deliveries"
+    (dead,) = (await world.client.get(f"{path}?filter[state]=dead", headers=app.headers)).json()["data"]
+    again = await world.client.post(f"{path}/{dead['id']}/redeliver", headers=app.headers)
+    assert again.status_code == 202
+    await pump(world)
+    assert len(receiver.events()) == 4
+    (shown,) = (await world.client.get(path, headers=app.headers)).json()["data"]
+    assert shown["attributes"]["state"] == "delivered"
+
+
+async def test_nothing_but_verify_is_sent_before_it_is_answered(
+    world: World, app: Client, car: Vehicle, receiver: Receiver, webhook: Made
+) -> None:
+    receiver.answers_challenges = False
+    made = await webhook()
+    await charged(world, car)
+    await pump(world)
+    assert {event["eventType"] for event, _, _ in receiver.got} == {"VERIFY"}
+    told = await attributes(world, app, made["id"])
+    assert not told["isVerified"]
+    assert "HMAC-SHA256" in told["reason"]
+    receiver.answers_challenges = True
+    verified = await world.client.post(f"/v3/webhooks/{made['id']}/verify", headers=app.headers)
+    assert verified.json()["meta"]["verification"] == {"isVerified": True, "status": 200}
+    await pump(world)
+    assert receiver.events()[0]["triggers"][0]["type"] == "FIRST_DELIVERY"
+
+
+async def test_a_receiver_that_fails_for_long_is_disabled_with_a_reason_and_has_a_way_back(
+    world: World, app: Client, car: Vehicle, receiver: Receiver, webhook: Made
+) -> None:
+    made = await webhook()
+    receiver.statuses = [410] * 50
+    for hour in range(0, 24 * 7, 12):
+        await charged(world, car, T0 + hour * 3_600_000, charging=hour % 24 == 0)
+        await pump(world)
+        world.clock.move(12 * 3600)
+    app = app._replace(headers=bearer(await world.service.access.issue_token(app.application)))
+    told = await attributes(world, app, made["id"])
+    assert not told["isEnabled"]
+    assert "no delivery has succeeded" in told["reason"]
+    receiver.statuses = []
+    body = {"data": {"attributes": {"isEnabled": True}}}
+    changed = await world.client.patch(f"/v3/webhooks/{made['id']}", json=body, headers=app.headers)
+    assert changed.json()["data"]["attributes"]["isEnabled"]
+    before = len(receiver.events())
+    await pump(world)
+    assert len(receiver.events()) > before
+
+
+async def test_events_survive_a_restart(world: World, app: Client, car: Vehicle, receiver: Receiver, webhook: Made) -> None:
+    await webhook()
+    receiver.statuses = [500]
+    await charged(world, car)
+    await pump(world)
+    assert await world.store.webhooks.pending() == 1
+    due_at = await world.store.webhooks.next_due_at()
+    assert due_at == T0 + 1000
+
+
+async def test_who_may_not_see_a_signal_is_told_that_alone(world: World, car: Vehicle, receiver: Receiver) -> None:
+    from chargeport.signals.definition import Permission
+
+    client = await world.application(frozenset({Permission.READ_CHARGE}))
+    receiver.key = client.application.management_token
+    body = {"data": {"attributes": {
+        "name": "x", "callbackUri": receiver.url, "triggers": [VOLTAGE], "data": [VOLTAGE, "tractionbattery-stateofcharge"],
+        "autoSubscribe": True,
+    }}}  # fmt: skip
+    made = (await world.client.post("/v3/webhooks", json=body, headers=client.headers)).json()["data"]
+    assert made["attributes"]["name"] == "x"
+    await world.service.webhooks.settle()
+    await charged(world, car)
+    await world.report(car, "tractionbattery-stateofcharge", {"value": 55})
+    await pump(world)
+    hidden = receiver.events()[-1]["data"]["signals"][1]
+    assert hidden["status"] == {"value": "ERROR", "error": {"type": "PERMISSION"}}
+    assert b"55" not in receiver.got[-1][1].replace(str(T0).encode(), b"")
+
+
+async def test_subscriptions_are_made_once_listed_and_ended(
+    world: World, app: Client, car: Vehicle, receiver: Receiver, webhook: Made
+) -> None:
+    made = await webhook(autoSubscribe=False)
+    await charged(world, car)
+    await pump(world)
+    assert receiver.events() == []
+    body = {"data": {"attributes": {"webhookId": made["id"], "vehicleId": car.id}}}
+    first = await world.client.post("/v3/subscriptions", json=body, headers=app.headers)
+    assert (first.status_code, "message" in first.json()["meta"]) == (202, True)
+    typed_error(await world.client.post("/v3/subscriptions", json=body, headers=app.headers), 409, "VALIDATION/CONFLICT")
+    (listed,) = (await world.client.get("/v3/subscriptions", headers=app.headers)).json()["data"]
+    assert listed["relationships"]["vehicle"]["data"]["id"] == car.id
+    await pump(world)
+    assert len(receiver.events()) == 1
+    assert (await world.client.delete(f"/v3/subscriptions/{listed['id']}", headers=app.headers)).status_code == 204
+    await charged(world, car, T0 + 5000, charging=False)
+    await pump(world)
+    assert len(receiver.events()) == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+async def test_a_webhook_of_another_application_does_not_exist(world: World, app: Client, webhook: Made, method: str) -> None:
+    made = await webhook()
+    other = await world.application()
+    body = {"data": {"attributes": {"name": "Mine"}}}
+    response = await world.client.request(method, f"/v3/webhooks/{made['id']}", json=body, headers=other.headers)
+    typed_error(response, 404, "RESOURCE_NOT_FOUND/WEBHOOK_NOT_FOUND")
+
+
+@pytest.mark.parametrize(
+    ("attributes", "told"),
+    [
+        ({"callbackUri": "ftp://example.org/x"}, "https"),
+        ({"callbackUri": "https://user@example.org/x"}, "user"),
+        ({"callbackUri": "nowhere"}, "https"),
+        ({"triggers": ["charge-colour"]}, "charge-colour"),
+        ({"triggers": []}, "at least one"),
+        ({"data": "charge-voltage"}, "data"),
+        ({"name": ""}, "name"),
+        ({"isEnabled": "yes"}, "isEnabled"),
+    ],
+)
+async def test_what_is_wrong_with_a_webhook_is_told(world: World, app: Client, attributes: dict[str, Any], told: str) -> None:
+    whole = {"name": "x", "callbackUri": "https://example.org/x", "triggers": [VOLTAGE], "data": [VOLTAGE]}
+    response = await world.client.post("/v3/webhooks", json={"data": {"attributes": whole | attributes}}, headers=app.headers)
+    assert told in detail(response, 400, "VALIDATION/INVALID_INPUT_FORMAT")
+
+
+async def test_limits_and_timers_have_a_condition_in_each_entry(
+    world: World, app: Client, car: Vehicle, receiver: Receiver, webhook: Made
+) -> None:
+    await webhook(triggers=["charge-chargelimits"], data=["charge-chargelimits"])
+    body = {"activeLimit": 80.5, "unit": "percent", "values": [{"type": "GLOBAL", "limit": 80}]}
+    await world.report(car, "charge-chargelimits", body)
+    await pump(world)
+    (shown,) = receiver.events()[-1]["data"]["signals"]
+    assert shown["body"]["values"] == [{"type": "GLOBAL", "limit": 80, "condition": None}]
