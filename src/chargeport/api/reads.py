@@ -13,7 +13,7 @@ from chargeport.api.instants import AT, asked_at
 from chargeport.api.response import Response, answer
 from chargeport.clock import Clock
 from chargeport.derivation.provenance import PROVENANCE
-from chargeport.errors import MALFORMED, PERMISSION, SIGNAL_NOT_FOUND, VEHICLE_NOT_FOUND, Problem
+from chargeport.errors import MALFORMED, MISSING_PARAMETER, PERMISSION, SIGNAL_NOT_FOUND, VEHICLE_NOT_FOUND, Problem
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.definition import Permission, Signal
 from chargeport.signals.effective import DERIVED, Effective, Ranks, effective
@@ -24,6 +24,7 @@ from chargeport.wire.envelope import View, iso
 
 _BY_CODE_ORDER: Final = sorted(CATALOGUE, key=lambda signal: signal.code)
 SOURCE: Final = "source"
+_NO_USER: Final = "The header sc-user-id is missing: name a user of the application, as GET /v3/connections lists them."
 MAX_SOURCE: Final = 128
 _GROUPS: Final = {signal.group.lower(): signal.group for signal in CATALOGUE}
 
@@ -44,15 +45,18 @@ class Ask(msgspec.Struct, frozen=True):
 class Reads:
     """Answers reads of signals from the store."""
 
-    def __init__(self, store: Store, access: Access, clock: Clock) -> None:
+    def __init__(self, store: Store, access: Access, clock: Clock, *, strict: bool = False) -> None:
         self._store = store
         self._access = access
         self._clock = clock
+        self._strict = strict  # as Smartcar: without a user there is no answer
 
     async def answer(self, ask: Ask) -> Response:
         """The answer to a read of one signal or of all. Raises Problem."""
         now = self._clock.now()
         grant = self._access.remembered(ask.authorization, now) or await self._access.grant(ask.authorization)
+        if self._strict and not ask.user_id:
+            raise Problem(MISSING_PARAMETER, _NO_USER)
         if ask.user_id is None and grant.sees_all:
             permissions = grant.permissions
         else:

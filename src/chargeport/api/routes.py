@@ -33,6 +33,7 @@ from chargeport.errors import (
     CONNECTION_NOT_FOUND,
     INVALID_PATH,
     MALFORMED,
+    MISSING_PARAMETER,
     NOTHING_ACCEPTED,
     PERMISSION,
     SIGNAL_NOT_FOUND,
@@ -129,7 +130,7 @@ ROUTES: Final = (
         method="GET", path=lane.ALL, name="listSignals", tag="Signals", handler=signals.read_signals, v3=True,
         summary="Read all signals of a vehicle",
         detail="Every signal that has a value or a known error, sorted by code, on one page unless a page is asked for.",
-        answer="SignalList", errors=(MALFORMED, *_VEHICLE),
+        answer="SignalList", errors=(MALFORMED, MISSING_PARAMETER, *_VEHICLE),
         parameters=(
             Parameter("filter[group]", "Only these groups, separated by commas.", "Charge"),
             Parameter("filter[code]", "Only these codes, separated by commas.", "charge-wattage,charge-voltage"),
