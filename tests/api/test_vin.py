@@ -35,7 +35,10 @@ async def test_the_list_and_coverage_have_it_too(world: World, app: Client) -> N
     assert (await read(world, app, f"/v3/vehicles/{car.id}/signals?filter[group]=vehicleidentification"))["data"] == [one]
     covered = {each["code"]: each for each in (await read(world, app, f"/v3/vehicles/{car.id}/coverage"))["data"]}
     about = {"code": CODE, "name": "VIN", "group": "VehicleIdentification", "status": "SUCCESS"}
-    assert covered[CODE] == about | {"sources": [{"body": {"value": VIN}, "isEffective": True}]}
+    assert covered[CODE] == about | {
+        "source": None,
+        "sources": [{"source": None, "body": {"value": VIN}, "isEffective": True}],
+    }
 
 
 async def test_an_unknown_vin_is_not_found(world: World, app: Client) -> None:

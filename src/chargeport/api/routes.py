@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from chargeport.api import (
+    compatibility,
     connections,
     cursors,
     health,
@@ -195,6 +196,18 @@ ROUTES: Final = (
         method="DELETE", path="/connections/{connection_id}", name="deleteConnection", tag="Connections", v3=True,
         handler=connections.delete_connection, summary="End a connection", status=204,
         errors=(UNAUTHORIZED, CONNECTION_NOT_FOUND),
+    ),
+    Route(
+        method="GET", path="/compatible-vehicles", name="listCompatibleVehicles", tag="Vehicles", v3=True, open=True,
+        handler=compatibility.list_compatible_vehicles, summary="List what can be told of which cars", answer="AnyObject",
+        detail="Which signals the built-in dialects can give, by make and model. Examples: through a station, or a program of"
+        " your own, any car can be read. Model years are left out, for they are not known.",
+        parameters=(
+            Parameter(compatibility.MAKE, "Only this make, in any case.", "TESLA"),
+            Parameter(compatibility.REGION, "Only this region.", "EUROPE", values=compatibility.REGIONS),
+            Parameter(compatibility.POWERTRAIN, "Only this powertrain.", "BEV", values=compatibility.POWERTRAINS),
+        ),
+        errors=(MALFORMED,),
     ),
     Route(
         method="DELETE", path="/users/{user_id}", name="deleteUser", tag="Connections", v3=True,

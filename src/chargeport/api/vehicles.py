@@ -94,9 +94,9 @@ def _series(state: State, why: Why | None, allowed: frozenset[Permission], now: 
 
 
 def _provenance(state: State, now: int) -> dict[str, Any]:
-    """When the last value was observed, how old that is, and who said so; nothing of a fact that the server keeps itself."""
+    """When the last value was observed, how old that is, and who said so: nobody, of a fact that the server keeps."""
     if state.source is None and state.absence_source is None:
-        return {}
+        return {"source": None}
     source = shown(state.source or state.absence_source, state.rule)
     if state.observed_at is None:
         return {"source": source}
