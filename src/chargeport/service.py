@@ -73,7 +73,7 @@ class Service:
 
     def app(self, pages: Mapping[str, Handler], *, lane: bool = True) -> WebApp:
         """The application on this service."""
-        reads = Reads(self.store, self.access, self.clock)
+        reads = Reads(self.store, self.access, self.clock, strict=self.settings.server.strict)
         deps = AppContext(
             self.store,
             self.access,

@@ -13,7 +13,7 @@ from chargeport.api.instants import AT, asked_at
 from chargeport.api.response import Response, answer
 from chargeport.clock import Clock
 from chargeport.derivation.provenance import PROVENANCE
-from chargeport.errors import MALFORMED, PERMISSION, SIGNAL_NOT_FOUND, VEHICLE_NOT_FOUND, Problem
+from chargeport.errors import MALFORMED, MISSING_PARAMETER, PERMISSION, SIGNAL_NOT_FOUND, VEHICLE_NOT_FOUND, Problem
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.definition import Permission, Signal
 from chargeport.signals.effective import DERIVED, Effective, Ranks, effective
@@ -24,6 +24,7 @@ from chargeport.wire.envelope import View, iso
 
 _BY_CODE_ORDER: Final = sorted(CATALOGUE, key=lambda signal: signal.code)
 SOURCE: Final = "source"
+_NO_USER: Final = "The header sc-user-id is missing: name a user of the application, as GET /v3/connections lists them."
 MAX_SOURCE: Final = 128
 _GROUPS: Final = {signal.group.lower(): signal.group for signal in CATALOGUE}
 
@@ -44,15 +45,18 @@ class Ask(msgspec.Struct, frozen=True):
 class Reads:
     """Answers reads of signals from the store."""
 
-    def __init__(self, store: Store, access: Access, clock: Clock) -> None:
+    def __init__(self, store: Store, access: Access, clock: Clock, *, strict: bool = False) -> None:
         self._store = store
         self._access = access
         self._clock = clock
+        self._strict = strict  # as Smartcar: without a user there is no answer
 
     async def answer(self, ask: Ask) -> Response:
         """The answer to a read of one signal or of all. Raises Problem."""
         now = self._clock.now()
         grant = self._access.remembered(ask.authorization, now) or await self._access.grant(ask.authorization)
+        if self._strict and not ask.user_id:
+            raise Problem(MISSING_PARAMETER, _NO_USER)
         if ask.user_id is None and grant.sees_all:
             permissions = grant.permissions
         else:
@@ -91,7 +95,7 @@ class Reads:
         if signal.permission not in permissions:
             raise Problem(PERMISSION, f"Reading {code} needs the permission {signal.permission}.")
         source = source_asked(ask.query) if ask.query else None
-        series = found.series if source is None else of_source(found.series, source)
+        series = found.known_of(signal) if source is None else of_source(found.series, source)
         counts = effective(signal, series, self._store.readings.ranks, now if at is None else at)
         if counts is None:
             raise Problem(SIGNAL_NOT_FOUND, _never(code, at, source))
@@ -103,7 +107,11 @@ class Reads:
         )
         if found is None:
             raise _no_vehicle()
-        chosen = list(_chosen(found, ask.query, self._store.readings.ranks, now if at is None else at))
+        chosen = [
+            each
+            for each in _chosen(found, ask.query, self._store.readings.ranks, now if at is None else at)
+            if each.state.source is not None or each.state.signal.permission in permissions  # facts: for who may read them
+        ]
         view = View(found.vehicle, permissions, ask.base, PROVENANCE)
         path = f"{ask.base}/v3/vehicles/{ask.vehicle_id}/signals"
         page = paging.asked(ask.query, default_size=max(len(chosen), 1), max_size=paging.MAX_SIZE)
@@ -172,7 +180,7 @@ def _chosen(found: VehicleSeries, query: paging.Query, ranks: Ranks, now: int) -
     """What counts of the signals that the filters leave, sorted by code."""
     paging.only_filters(query, "filter[group]", "filter[code]")
     wanted, source = _wanted(dict(query)), source_asked(query)
-    series = found.series if source is None else of_source(found.series, source)
+    series = found.known if source is None else of_source(found.series, source)
     for signal in _BY_CODE_ORDER:
         counts = effective(signal, series, ranks, now) if wanted is None or signal in wanted else None
         if counts is not None:

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from chargeport.api import (
+    compatibility,
     connections,
     cursors,
     health,
@@ -29,12 +30,14 @@ from chargeport.api import (
 )
 from chargeport.api.request import Request
 from chargeport.api.response import Response
+from chargeport.dialects import makes
 from chargeport.errors import (
     ACCESS_DENIED,
     CONFLICT,
     CONNECTION_NOT_FOUND,
     INVALID_PATH,
     MALFORMED,
+    MISSING_PARAMETER,
     NOTHING_ACCEPTED,
     PERMISSION,
     RATE_LIMITED,
@@ -132,7 +135,7 @@ ROUTES: Final = (
         method="GET", path=lane.ALL, name="listSignals", tag="Signals", handler=signals.read_signals, v3=True,
         summary="Read all signals of a vehicle",
         detail="Every signal that has a value or a known error, sorted by code, on one page unless a page is asked for.",
-        answer="SignalList", errors=(MALFORMED, *_VEHICLE),
+        answer="SignalList", errors=(MALFORMED, MISSING_PARAMETER, *_VEHICLE),
         parameters=(
             Parameter("filter[group]", "Only these groups, separated by commas.", "Charge"),
             Parameter("filter[code]", "Only these codes, separated by commas.", "charge-wattage,charge-voltage"),
@@ -197,6 +200,18 @@ ROUTES: Final = (
         method="DELETE", path="/connections/{connection_id}", name="deleteConnection", tag="Connections", v3=True,
         handler=connections.delete_connection, summary="End a connection", status=204,
         errors=(UNAUTHORIZED, CONNECTION_NOT_FOUND),
+    ),
+    Route(
+        method="GET", path="/compatible-vehicles", name="listCompatibleVehicles", tag="Vehicles", v3=True, open=True,
+        handler=compatibility.list_compatible_vehicles, summary="List what can be told of which cars", answer="AnyObject",
+        detail="Which signals the built-in dialects can give, by make and model. Examples: through a station, or a program of"
+        " your own, any car can be read. Model years are left out, for they are not known.",
+        parameters=(
+            Parameter(compatibility.MAKE, "Only this make, in any case.", "TESLA"),
+            Parameter(compatibility.REGION, "Only this region.", "EUROPE", values=makes.REGIONS),
+            Parameter(compatibility.POWERTRAIN, "Only this powertrain.", "BEV", values=makes.POWERTRAINS),
+        ),
+        errors=(MALFORMED,),
     ),
     Route(
         method="DELETE", path="/users/{user_id}", name="deleteUser", tag="Connections", v3=True,

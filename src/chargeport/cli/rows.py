@@ -36,7 +36,7 @@ class Known(NamedTuple):
 
     def of(self, signal: Signal, now: int) -> Effective | None:
         """What counts of a signal at `now`."""
-        return effective(signal, self.found.series, self.ranks, now)
+        return effective(signal, self.found.known_of(signal), self.ranks, now)
 
 
 class Row(NamedTuple):
@@ -55,6 +55,8 @@ def row(signal: Signal, known: Known, now: int) -> Row:
     if counts is None:
         return Row(signal.code, NOTHING, why_not=NEVER)
     state, against = counts.state, counts.unavailability
+    if state.source is None and against is None:
+        return Row(signal.code, _last_value(state), source="the vehicle's facts")
     if against is None:
         return Row(signal.code, _last_value(state), ago(state.observed_at, now), shown(state.source, state.rule))
     is_absent = against.reason is state.absence

@@ -35,6 +35,7 @@ class Permission(StrEnum):
     READ_CHARGE_LOCATIONS = "read_charge_locations"
     READ_BATTERY = "read_battery"
     READ_LOCATION = "read_location"
+    READ_VIN = "read_vin"
     WRITE_READINGS = "write_readings"
 
 

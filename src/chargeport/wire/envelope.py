@@ -123,6 +123,8 @@ class View:
     def _true(self, state: State) -> str:
         """Status, body and meta of a value that holds."""
         received_at = iso(state.received_at or 0)
+        if state.source is None:
+            return f'{{"value":"SUCCESS"}},"body":{self._body(state)}}},"meta":{{"ingestedAt":"{received_at}"}}'
         return f'{{"value":"SUCCESS"}},"body":{self._body(state)}{self._meta(state, received_at, received_at)}'
 
     def _untrue(self, state: State, against: Unavailability) -> str:
