@@ -1,43 +1,19 @@
 import os
-import re
-import select
 import shutil
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
+from running_server import running
 
-PROGRAM = (sys.executable, "-m", "chargeport")
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 # Nothing that a browser does for itself: no updates, no requests of its own, no window.
 ALONE = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-START_WITHIN_S = 20
-STOP_WITHIN_S = 10
-
-
-@contextmanager
-def running(*arguments: str) -> Iterator[str]:
-    """The address of a server of ours."""
-    command = [*PROGRAM, *arguments, "--port", "0"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout
-    try:
-        ready, _, _ = select.select([process.stdout], [], [], START_WITHIN_S)
-        line = process.stdout.readline() if ready else ""
-        found = re.search(r"http://[\w.:]+", line)
-        assert found, f"no address within {START_WITHIN_S} s: {line!r}"
-        yield found[0]
-    finally:
-        process.terminate()
-        process.communicate(timeout=STOP_WITHIN_S)
 
 
 @pytest.fixture(scope="module")

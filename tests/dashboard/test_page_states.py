@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Route, expect
+from running_server import running
 from test_page import Visit, part
 
 from chargeport.api.access import Access
@@ -19,7 +20,6 @@ from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
 from chargeport.store.records import Vehicle
 from chargeport.store.sqlite import SqliteStore
-from conftest import running
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
