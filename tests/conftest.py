@@ -39,4 +39,4 @@ async def app(world: World) -> Client:
 @pytest.fixture
 async def car(world: World) -> Vehicle:
     """A car of which nothing is known yet."""
-    return await world.car("0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11", vin="WVWZZZ00000000001")
+    return await world.car("0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11", aliases=("WVWZZZ00000000001",))

@@ -111,13 +111,32 @@ class Oracle:
         near = [each for each in sources if newest - self.last(signal, each)[1] < within]
         return min(near, key=lambda each: (self.ranks.rank(signal, each), -self.last(signal, each)[1], each))
 
+    def is_out(self) -> bool:
+        """Whether the cable is out, and whoever says so has not become unable to tell."""
+        is_in, _, teller = self.flag(CABLE_CONNECTED)
+        tellers = [teller] if teller else [each for each in self.sources(CABLE_CONNECTED) if each != DERIVED]
+        if not self.ranks.is_either(CABLE_CONNECTED) and not teller and tellers:
+            fresh = [each for each in tellers if self.is_fresh(CABLE_CONNECTED, each)]
+            tellers = (
+                [
+                    self.preferred(
+                        CABLE_CONNECTED, fresh or [each for each in tellers if self.last(CABLE_CONNECTED, each)[1] >= 0]
+                    )
+                ]
+                if is_in is not None
+                else []
+            )
+        return is_in is False and any(
+            self.last(CABLE_CONNECTED, each)[0] is False and self.is_given(CABLE_CONNECTED, each) for each in tellers
+        )
+
     def verdict(self, signal: Signal, source: str) -> str:
         """What is to be said of one source's value by itself: ok, or what is against it."""
         if not self.is_given(signal, source):
             return "absent"
         value, at, _ = self.last(signal, source)
         charges = self.flag(IS_CHARGING)[0]
-        is_pulled = not charges and self.flag(CABLE_CONNECTED)[0] is False
+        is_pulled = not charges and self.is_out()
         if is_pulled and not value and signal in {IS_CHARGING, WATTAGE}:
             return "ok"
         if signal in {IS_CHARGING, CABLE_CONNECTED}:

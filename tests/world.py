@@ -132,7 +132,7 @@ class World:
 class PlainPositions(Positions):
     """Positions as they are, so that tests can compare them; `test_positions` has the real ones."""
 
-    def seal(self, position: int, _: str) -> str:
+    def seal(self, position: int, _: str, **__: bool) -> str:
         return str(position)
 
     def open(self, text: str, _: str) -> int | None:

@@ -28,6 +28,10 @@ class Clock(Protocol):
         """Milliseconds since the epoch, UTC."""
         ...
 
+    def witnessed(self, at: int) -> int:
+        """Compare with an instant that another clock gave just now, and return what time it is."""
+        ...
+
     async def sleep(self, duration_s: float) -> None:
         """Return once this clock has moved on by `duration_s` seconds."""
         ...
@@ -39,6 +43,11 @@ class SystemClock:
     def now(self) -> int:
         """Milliseconds since the epoch, UTC."""
         return time.time_ns() // 1_000_000
+
+    def witnessed(self, at: int) -> int:
+        """Return what time it is: this clock is never in doubt."""
+        del at
+        return self.now()
 
     async def sleep(self, duration_s: float) -> None:
         """Wait in real time."""
@@ -116,14 +125,14 @@ class SteadyClock:
             "ahead with: chargeport repair clock", _text(wall), _text(stored_at),
         )  # fmt: skip
 
-    def witness(self, at: int) -> None:
+    def witnessed(self, at: int) -> int:
         """Compare with an instant that another clock gave just now: one that agrees with ours ends the doubt about it."""
-        if not self._is_held:
-            return
-        wall = self._wall()
-        if wall >= RELEASED_AT and abs(at - wall) <= LEAP_MS:
-            _log.warning("The machine's clock is followed again: the times that sources send agree with it.")
-            self._follow(wall, self._since_boot())
+        if self._is_held:
+            wall = self._wall()
+            if wall >= RELEASED_AT and abs(at - wall) <= LEAP_MS:
+                _log.warning("The times that sources send agree with the machine's clock.")
+                self._follow(wall, self._since_boot())
+        return self.now()
 
     def _is_credible(self, wall: int, expected: int, since_boot: int) -> bool:
         """Return whether a leap is a clock that was set right: one that had never been set, or the first time after boot."""
@@ -168,6 +177,11 @@ class ManualClock:
         """Set the clock forward (or back) by `duration_s` seconds."""
         self._at += round(duration_s * 1000)
 
+    def witnessed(self, at: int) -> int:
+        """Return what time it is: this clock is never in doubt."""
+        del at
+        return self.now()
+
     async def sleep(self, duration_s: float) -> None:
         """Move the clock forward and let other tasks run."""
         self.move(duration_s)
@@ -185,6 +199,11 @@ class ScaledClock:
     def now(self) -> int:
         """Milliseconds since the epoch, UTC, in this clock's own time."""
         return self._at + int((time.monotonic_ns() - self._started_ns) * self._speed) // 1_000_000
+
+    def witnessed(self, at: int) -> int:
+        """Return what time it is: this clock is never in doubt."""
+        del at
+        return self.now()
 
     async def sleep(self, duration_s: float) -> None:
         """Wait until this clock has moved on by `duration_s`."""

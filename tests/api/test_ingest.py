@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from answers import detail, typed_error
 from chargeport.api.ingest import OFFLOAD_BYTES
+from chargeport.clock import RELEASED_AT, SteadyClock
 from chargeport.settings import IngestSettings
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.definition import Permission
 from chargeport.store.records import Vehicle
-from world import EVERYTHING, READING, T0, Client, World, ask, raw_headers
+from world import EVERYTHING, READING, T0, Client, World, ask, bearer, raw_headers
 
 VIN = "WVWZZZ00000000001"
 UUID = "7c1a2f4e-93b1-4a7e-8a3e-0d5f6f1b2c3d"
@@ -488,3 +489,19 @@ async def test_permissions_to_read_do_not_matter_to_a_writer(world: World, car: 
     writer = await world.application(frozenset({Permission.WRITE_READINGS}))
     assert {Permission.WRITE_READINGS} <= EVERYTHING
     assert await taken(world, writer, item(car)) == counts(accepted=1)
+
+
+async def test_an_item_that_agrees_with_a_clock_in_doubt_is_stored_and_ends_the_doubt(
+    world: World, app: Client, car: Vehicle
+) -> None:
+    wall, since_boot = RELEASED_AT + 86_400_000, 3_600_000
+    steady = SteadyClock(lambda: wall, lambda: since_boot)
+    wall += 3 * 86_400_000
+    steady.now()
+    world.clock.witnessed = steady.witnessed  # type: ignore[method-assign]
+    world.clock.now = steady.now  # type: ignore[method-assign]
+    item = {"vehicle": car.id, "signal": "charge-voltage", "body": {"value": 231}, "observedAt": wall - 1000}
+    token = bearer(await world.service.access.issue_token(app.application))
+    answer = await world.client.post("/ingest/readings", json=[item], headers=token)
+    assert answer.json()["accepted"] == 1
+    assert steady.now() == wall

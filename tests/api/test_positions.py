@@ -1,7 +1,9 @@
 """Positions as applications are told them: each can resume by its own, and none learns what others' cars do."""
 
 import re
+from base64 import urlsafe_b64decode
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from hypothesis import given
@@ -84,6 +86,25 @@ async def test_a_sign_of_life_looks_the_same_whatever_other_cars_do(sealed: Worl
             await stream.until(lambda stream=stream: bool(stream.comments))  # type: ignore[misc]
             heard.append(IDS.sub(b"id: ...", stream.body[before:]))
     assert heard[0] == heard[1]
+
+
+async def test_a_page_of_history_ends_at_a_sealed_position_and_keeps_its_etag(sealed: World, app: Client) -> None:
+    car = await sealed.car()
+    for value in range(5):
+        await sealed.report(car, POWER, {"value": value}, sealed.clock.now() + value)
+    client, path = sealed.client_of(sealed.app), f"/v3/vehicles/{car.id}/signals/{POWER}/values?page[size]=2"
+    first = await client.get(path, headers=app.headers)
+    again = await client.get(path, headers=app.headers | {"If-None-Match": first.headers["etag"]})
+    assert again.status_code == 304
+    following = first.json()["links"]["next"]
+    second = await client.get(following, headers=app.headers)
+    assert [each["body"]["value"] for each in second.json()["data"]] == [2, 3]
+    packed = parse_qs(urlsplit(following).query)["page[cursor]"][0]
+    told = urlsafe_b64decode(packed + "=" * (-len(packed) % 4))
+    newest = await sealed.store.readings.position()
+    assert not any(re.search(rb"\b%d\b" % position, told) for position in range(1, newest + 1))
+    other = await sealed.application()
+    assert (await client.get(following, headers=other.headers)).status_code == 400
 
 
 @pytest.mark.parametrize("given", ["1", "999999999", "x", "0" * 32])

@@ -35,7 +35,7 @@ Element = dict[str, Any]
 
 @pytest.fixture
 async def subject(either: World) -> Vehicle:
-    return await either.car("0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11", vin="WVWZZZ00000000001")
+    return await either.car("0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11", aliases=("WVWZZZ00000000001",))
 
 
 async def get(world: World, path: str, headers: dict[str, str] | None = None, **more: Any) -> httpx.Response:

@@ -77,7 +77,8 @@ def test_what_does_not_hold_is_a_dash_with_the_reason_and_the_last_value(chargep
 def test_signals_leaves_out_what_was_never_reported_and_coverage_does_not(chargeport: CommandLine, car: str) -> None:
     known, covered = table(chargeport, "signals", car), table(chargeport, "coverage", car)
     del known["signal"], covered["signal"]
-    assert len(known) == 7
+    assert known["vehicleidentification-vin"][0] == VIN
+    assert len(known) == 8
     assert set(covered) == set(BY_CODE)
     for code in set(covered) - set(known):
         assert covered[code] == ["—", "—", "—", "never reported"]
@@ -115,7 +116,7 @@ def test_a_car_of_which_nothing_is_known_says_so(chargeport: CommandLine) -> Non
 def test_json_has_the_apis_documents(chargeport: CommandLine, car: str) -> None:
     every = chargeport("signals", VIN, "--json").json
     assert [each["id"] for each in every["data"]] == sorted(each["id"] for each in every["data"])
-    assert every["meta"] == {"totalCount": 7, "pageSize": 7, "pageNumber": 1}
+    assert every["meta"] == {"totalCount": 8, "pageSize": 8, "pageNumber": 1}
     one = chargeport("signals", VIN, "energyadded", "--json").json
     assert one["data"]["attributes"]["body"] == {"value": 35.6, "unit": "kWh"}
     assert one["data"] in every["data"]
@@ -128,14 +129,14 @@ def test_json_has_the_apis_documents(chargeport: CommandLine, car: str) -> None:
 def test_coverage_counts_for_every_car(chargeport: CommandLine, car: str) -> None:
     other = chargeport.vehicle()
     by_id = {each["id"]: each for each in chargeport("coverage", "--json").json}
-    unheard = len(CATALOGUE) - 7
+    unheard = len(CATALOGUE) - 8
     assert by_id[car]["counts"] == {
-        "NOT_CAPABLE": 1, "NOT_CHARGING": 2, "NOT_REPORTED": unheard, "SUCCESS": 3, "UNREADABLE": 1
+        "NOT_CAPABLE": 1, "NOT_CHARGING": 2, "NOT_REPORTED": unheard, "SUCCESS": 4, "UNREADABLE": 1
     }  # fmt: skip
     assert by_id[other]["counts"] == {"NOT_REPORTED": len(CATALOGUE)}
     assert by_id[other]["heard_at"] is None
     rows = table(chargeport, "coverage")
-    assert rows[car][:4] == ["ACME One 2026", "3", "1 NOT_CAPABLE, 2 NOT_CHARGING, 1 UNREADABLE", str(unheard)]
+    assert rows[car][:4] == ["ACME One 2026", "4", "1 NOT_CAPABLE, 2 NOT_CHARGING, 1 UNREADABLE", str(unheard)]
     assert rows[other] == ["ACME One 2026", "0", "0", str(len(CATALOGUE)), "—"]
 
 

@@ -241,6 +241,11 @@ def test_what_follows_from_being_unplugged_stays_while_the_car_sleeps() -> None:
     assert shown(found_at(WATTAGE, plugged)) is AbsenceReason.UNREACHABLE
 
 
+def test_where_it_is_unknown_by_now_whether_the_cable_is_out_nothing_follows_from_it() -> None:
+    said = told((CABLE_CONNECTED, CAR, -600, False), (CABLE_CONNECTED, CAR, -500, GONE), (IS_CHARGING, CAR, -600, False))
+    assert shown(found_at(IS_CHARGING, said)) is AbsenceReason.UNREACHABLE
+
+
 def test_time_to_complete_is_no_fact_of_an_unplugged_car() -> None:
     left = BY_CODE["charge-timetocomplete"]
     said = told((CABLE_CONNECTED, CAR, -600, False), (IS_CHARGING, CAR, -600, False), (left, CAR, -601, 0))

@@ -19,6 +19,7 @@ SEED_DOCUMENT = ROOT / "../shared/seed/charge-signals.md"
 COMPANIONS = {"tractionbattery-stateofcharge", "tractionbattery-nominalcapacity", "tractionbattery-range"}
 PERMISSIONS = dict.fromkeys(COMPANIONS, Permission.READ_BATTERY) | {
     "charge-chargerecords": Permission.READ_CHARGE_RECORDS, "location-preciselocation": Permission.READ_LOCATION,
+    "vehicleidentification-vin": Permission.READ_VIN,
 }  # fmt: skip
 
 by_code = pytest.mark.parametrize("fact", SEED, ids=lambda fact: fact["code"])
@@ -28,7 +29,8 @@ def test_the_catalogue_is_the_seed_in_its_order_then_companions_and_what_is_ours
     codes = [signal.code for signal in CATALOGUE]
     assert codes[:21] == [fact["code"] for fact in SEED]
     assert set(codes[21:24]) == COMPANIONS
-    assert codes[24:] == ["chargeport-energytotal", "location-preciselocation", "chargeport-energyregister"]
+    assert codes[24:27] == ["chargeport-energytotal", "location-preciselocation", "chargeport-energyregister"]
+    assert codes[27:] == ["vehicleidentification-vin"]
     assert [signal.code for signal in CATALOGUE if signal.is_ours] == ["chargeport-energytotal", "chargeport-energyregister"]
 
 
@@ -73,7 +75,7 @@ def test_the_data_says_what_the_seed_document_says() -> None:
 
 
 def test_a_key_names_one_signal_forever() -> None:
-    assert [signal.key for signal in CATALOGUE] == list(range(1, 28))
+    assert [signal.key for signal in CATALOGUE] == list(range(1, 29))
     assert len(BY_KEY) == len(CATALOGUE)
     assert all(BY_KEY[signal.key] is signal is BY_CODE[signal.code] for signal in CATALOGUE)
     assert len({hash(signal) for signal in CATALOGUE}) == len(CATALOGUE)

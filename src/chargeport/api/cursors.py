@@ -3,6 +3,7 @@
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error
+from collections.abc import Callable
 from typing import Final
 
 from chargeport.errors import MALFORMED, Problem
@@ -10,8 +11,9 @@ from chargeport.store.records import Place
 
 NAME: Final = "page[cursor]"
 
-_MAX: Final = 64
+_MAX: Final = 96
 _CHANGE: Final = re.compile(r"c([0-9]{1,15})\.([0-9]{1,18})")
+_SEALED: Final = re.compile(r"s([0-9]{1,15})\.([\w=-]{1,48})")
 _BUCKET: Final = re.compile(r"b([0-9]{1,15})")
 
 
@@ -30,6 +32,24 @@ def change(cursor: str) -> Place:
     if found is None:
         raise _unknown(cursor)
     return Place(int(found[1]), int(found[2]))
+
+
+def sealed(cursor: str, seal: Callable[[int], str]) -> str:
+    """The cursor as clients get it: the position of a change is a matter of the server's."""
+    found = _CHANGE.fullmatch(_unpacked(cursor))
+    return cursor if found is None else _packed(f"s{found[1]}.{seal(int(found[2]))}")
+
+
+def opened(cursor: str, unseal: Callable[[str], int | None]) -> str:
+    """The cursor that was sealed so. Raises Problem (400)."""
+    found = _SEALED.fullmatch(_unpacked(cursor))
+    if found is None:
+        bucket(cursor)  # which has no position, or is no cursor
+        return cursor
+    position = unseal(found[2])
+    if position is None:
+        raise _unknown(cursor)
+    return of_change(Place(int(found[1]), position))
 
 
 def of_bucket(start: int) -> str:

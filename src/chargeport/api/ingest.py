@@ -36,7 +36,8 @@ async def _check(request: Request, body: bytes, batch: Batch) -> None:
     settings = request.context.settings.ingest
     kind = (request.header(b"content-type") or b"").split(b";")[0].strip().lower().decode("latin-1")
     ahead = request.context.pipeline.ahead
-    checker = ItemChecker(batch, SOURCE, request.context.clock.now(), settings.max_future_s, ahead=ahead)
+    clock = request.context.clock
+    checker = ItemChecker(batch, SOURCE, clock.now(), settings.max_future_s, ahead=ahead, witnessed=clock.witnessed)
     try:
         if len(body) > OFFLOAD_BYTES:
             await asyncio.to_thread(payload.read, body, checker, settings.max_items, lines=kind in LINES)

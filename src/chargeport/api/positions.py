@@ -38,9 +38,13 @@ class Positions:
                 kept = await self._notes.recall(_OWNER, _KEY)  # what another process may have put down meanwhile
             self._key = bytes.fromhex(kept or "")
 
-    def seal(self, position: int, client_id: str) -> str:
-        """The position as this application is told it."""
-        nonce = secrets.token_bytes(_NONCE)
+    def seal(self, position: int, client_id: str, *, always_alike: bool = False) -> str:
+        """The position as this application is told it.
+
+        `always_alike` is for an answer with an ETag: it tells of two positions whether they are the same, and no more.
+        """
+        given = position.to_bytes(_POSITION) + client_id.encode()
+        nonce = blake2b(given, key=self._key, digest_size=_NONCE).digest() if always_alike else secrets.token_bytes(_NONCE)
         mask = self._mask(nonce, client_id)
         hidden = (position ^ int.from_bytes(mask[:_POSITION])).to_bytes(_POSITION)
         return urlsafe_b64encode(nonce + hidden + self._tag(mask, hidden)).decode()

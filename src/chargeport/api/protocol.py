@@ -34,6 +34,7 @@ _SPECIAL: Final = re.compile(rb"[%?#]")
 # Headers that make a request more than a plain read: it has a body, or wants something of the connection.
 _NOT_PLAIN: Final = frozenset({b"content-length", b"transfer-encoding", b"expect", b"upgrade", b"connection"})
 _ONCE: Final = (b"host", b"authorization")
+_LINE: Final = b": ".join  # name and value of a header
 _VERSIONS: Final = ("1.1", "1.0")
 _NO_VERSION: Final = ("0.0", "0.9")  # behind a request line that names none
 
@@ -159,7 +160,8 @@ class LaneProtocol(HttpToolsProtocol):
             found = error.__context__
             self._refuse(found if isinstance(found, Problem) else Problem(MALFORMED, f"This is not HTTP: {error}."))
         else:
-            self._check_length(data)
+            if self._head_bytes or not self._in_head:
+                self._check_length(data)
 
     def _check_length(self, data: bytes) -> None:
         """Refuse what is too long before it fills the memory."""
@@ -168,7 +170,7 @@ class LaneProtocol(HttpToolsProtocol):
                 self._refuse(_trailers_too_long())
         elif self._head_bytes > MAX_HEAD_BYTES:
             self._refuse(Problem(HEAD_TOO_LARGE, f"Path and headers are more than {MAX_HEAD_BYTES} bytes."))
-        elif data.endswith(b"\n") and self._head_bytes and self.url and self.parser.get_http_version() in _NO_VERSION:
+        elif data.endswith(b"\n") and self.url and self.parser.get_http_version() in _NO_VERSION:
             self._refuse(Problem(MALFORMED, "HTTP/0.9 is not spoken here: use HTTP/1.1."))
 
     def on_message_begin(self) -> None:
@@ -353,8 +355,5 @@ def refusal_bytes(
 
 def _bytes(answer: Response, default_headers: list[tuple[bytes, bytes]]) -> bytes:
     """The answer as it goes over the wire, just as uvicorn would write it."""
-    parts = [STATUS_LINE[answer.status]]
-    for name, value in (*default_headers, *answer.headers):
-        parts += (name, b": ", value, b"\r\n")
-    parts += (b"\r\n", answer.body)
-    return b"".join(parts)
+    lines = b"\r\n".join(map(_LINE, (*default_headers, *answer.headers)))
+    return b"%b%b\r\n\r\n%b" % (STATUS_LINE[answer.status], lines, answer.body)

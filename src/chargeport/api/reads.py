@@ -13,7 +13,7 @@ from chargeport.api.instants import AT, asked_at
 from chargeport.api.response import Response, answer
 from chargeport.clock import Clock
 from chargeport.derivation.provenance import PROVENANCE
-from chargeport.errors import MALFORMED, PERMISSION, SIGNAL_NOT_FOUND, VEHICLE_NOT_FOUND, Problem
+from chargeport.errors import MALFORMED, MISSING_PARAMETER, PERMISSION, SIGNAL_NOT_FOUND, VEHICLE_NOT_FOUND, Problem
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.definition import Permission, Signal
 from chargeport.signals.effective import DERIVED, Effective, Ranks, effective
@@ -24,6 +24,7 @@ from chargeport.wire.envelope import View, iso
 
 _BY_CODE_ORDER: Final = sorted(CATALOGUE, key=lambda signal: signal.code)
 SOURCE: Final = "source"
+_NO_USER: Final = "The header sc-user-id is missing: name a user of the application, as GET /v3/connections lists them."
 MAX_SOURCE: Final = 128
 _GROUPS: Final = {signal.group.lower(): signal.group for signal in CATALOGUE}
 
@@ -44,31 +45,41 @@ class Ask(msgspec.Struct, frozen=True):
 class Reads:
     """Answers reads of signals from the store."""
 
-    def __init__(self, store: Store, access: Access, clock: Clock) -> None:
+    def __init__(self, store: Store, access: Access, clock: Clock, *, strict: bool = False) -> None:
         self._store = store
         self._access = access
         self._clock = clock
+        self._strict = strict  # as Smartcar: without a user there is no answer
 
     async def answer(self, ask: Ask) -> Response:
         """The answer to a read of one signal or of all. Raises Problem."""
-        grant = self._access.remembered(ask.authorization, self._clock.now()) or await self._access.grant(ask.authorization)
+        now = self._clock.now()
+        grant = self._access.remembered(ask.authorization, now) or await self._access.grant(ask.authorization)
+        if self._strict and not ask.user_id:
+            raise Problem(MISSING_PARAMETER, _NO_USER)
         if ask.user_id is None and grant.sees_all:
             permissions = grant.permissions
         else:
             user_id = None if ask.user_id is None else ask.user_id.decode("latin-1")
             permissions = await self._access.permissions(grant, ask.vehicle_id, user_id)
-        return conditional((await self.document(ask, permissions)).encode(), ask)
+        return conditional((await self._document(ask, permissions, now)).encode(), ask)
 
     async def document(self, ask: Ask, permissions: frozenset[Permission]) -> str:
         """The body alone, for a reader with these permissions. Raises Problem."""
-        at = asked_at(ask.query, self._clock.now()) if ask.query else None
+        return await self._document(ask, permissions, self._clock.now())
+
+    async def _document(self, ask: Ask, permissions: frozenset[Permission], now: int) -> str:
+        at = asked_at(ask.query, now) if ask.query else None
         if ask.code is None:
-            return await self._all(ask, permissions, at)
-        vehicle, found = await self.known(ask, permissions, at)
+            return await self._all(ask, permissions, at, now)
+        vehicle, found = await self._known(ask, permissions, at, now)
         return View(vehicle, permissions, ask.base, PROVENANCE).single(found)
 
-    async def known(self, ask: Ask, permissions: frozenset[Permission], at: int | None = None) -> tuple[Vehicle, Effective]:
-        """What counts of the signal that is asked for, now or at an instant. Raises Problem (403, 404)."""
+    async def known(self, ask: Ask, permissions: frozenset[Permission]) -> tuple[Vehicle, Effective]:
+        """What counts now of the signal that is asked for. Raises Problem (403, 404)."""
+        return await self._known(ask, permissions, None, self._clock.now())
+
+    async def _known(self, ask: Ask, permissions: frozenset[Permission], at: int | None, now: int) -> tuple[Vehicle, Effective]:
         code = ask.code or ""
         signal = BY_CODE.get(code)
         if signal is None:
@@ -84,20 +95,23 @@ class Reads:
         if signal.permission not in permissions:
             raise Problem(PERMISSION, f"Reading {code} needs the permission {signal.permission}.")
         source = source_asked(ask.query) if ask.query else None
-        series = found.series if source is None else of_source(found.series, source)
-        counts = effective(signal, series, self._store.readings.ranks, self._clock.now() if at is None else at)
+        series = found.known_of(signal) if source is None else of_source(found.series, source)
+        counts = effective(signal, series, self._store.readings.ranks, now if at is None else at)
         if counts is None:
             raise Problem(SIGNAL_NOT_FOUND, _never(code, at, source))
         return found.vehicle, counts
 
-    async def _all(self, ask: Ask, permissions: frozenset[Permission], at: int | None) -> str:
+    async def _all(self, ask: Ask, permissions: frozenset[Permission], at: int | None, now: int) -> str:
         found = await (
             self._store.readings.signals(ask.vehicle_id) if at is None else self._store.history.series_at(ask.vehicle_id, at)
         )
         if found is None:
             raise _no_vehicle()
-        now = self._clock.now() if at is None else at
-        chosen = list(_chosen(found, ask.query, self._store.readings.ranks, now))
+        chosen = [
+            each
+            for each in _chosen(found, ask.query, self._store.readings.ranks, now if at is None else at)
+            if each.state.source is not None or each.state.signal.permission in permissions  # facts: for who may read them
+        ]
         view = View(found.vehicle, permissions, ask.base, PROVENANCE)
         path = f"{ask.base}/v3/vehicles/{ask.vehicle_id}/signals"
         page = paging.asked(ask.query, default_size=max(len(chosen), 1), max_size=paging.MAX_SIZE)
@@ -166,7 +180,7 @@ def _chosen(found: VehicleSeries, query: paging.Query, ranks: Ranks, now: int) -
     """What counts of the signals that the filters leave, sorted by code."""
     paging.only_filters(query, "filter[group]", "filter[code]")
     wanted, source = _wanted(dict(query)), source_asked(query)
-    series = found.series if source is None else of_source(found.series, source)
+    series = found.known if source is None else of_source(found.series, source)
     for signal in _BY_CODE_ORDER:
         counts = effective(signal, series, ranks, now) if wanted is None or signal in wanted else None
         if counts is not None:

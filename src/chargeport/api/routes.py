@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from chargeport.api import (
+    compatibility,
     connections,
     cursors,
     health,
@@ -19,6 +20,7 @@ from chargeport.api import (
     lane,
     paging,
     reads,
+    session,
     signals,
     smartcar,
     stream,
@@ -28,13 +30,17 @@ from chargeport.api import (
 )
 from chargeport.api.request import Request
 from chargeport.api.response import Response
+from chargeport.dialects import makes
 from chargeport.errors import (
+    ACCESS_DENIED,
     CONFLICT,
     CONNECTION_NOT_FOUND,
     INVALID_PATH,
     MALFORMED,
+    MISSING_PARAMETER,
     NOTHING_ACCEPTED,
     PERMISSION,
+    RATE_LIMITED,
     SIGNAL_NOT_FOUND,
     SUBSCRIPTION_NOT_FOUND,
     TOO_LARGE,
@@ -129,7 +135,7 @@ ROUTES: Final = (
         method="GET", path=lane.ALL, name="listSignals", tag="Signals", handler=signals.read_signals, v3=True,
         summary="Read all signals of a vehicle",
         detail="Every signal that has a value or a known error, sorted by code, on one page unless a page is asked for.",
-        answer="SignalList", errors=(MALFORMED, *_VEHICLE),
+        answer="SignalList", errors=(MALFORMED, MISSING_PARAMETER, *_VEHICLE),
         parameters=(
             Parameter("filter[group]", "Only these groups, separated by commas.", "Charge"),
             Parameter("filter[code]", "Only these codes, separated by commas.", "charge-wattage,charge-voltage"),
@@ -194,6 +200,18 @@ ROUTES: Final = (
         method="DELETE", path="/connections/{connection_id}", name="deleteConnection", tag="Connections", v3=True,
         handler=connections.delete_connection, summary="End a connection", status=204,
         errors=(UNAUTHORIZED, CONNECTION_NOT_FOUND),
+    ),
+    Route(
+        method="GET", path="/compatible-vehicles", name="listCompatibleVehicles", tag="Vehicles", v3=True, open=True,
+        handler=compatibility.list_compatible_vehicles, summary="List what can be told of which cars", answer="AnyObject",
+        detail="Which signals the built-in dialects can give, by make and model. Examples: through a station, or a program of"
+        " your own, any car can be read. Model years are left out, for they are not known.",
+        parameters=(
+            Parameter(compatibility.MAKE, "Only this make, in any case.", "TESLA"),
+            Parameter(compatibility.REGION, "Only this region.", "EUROPE", values=makes.REGIONS),
+            Parameter(compatibility.POWERTRAIN, "Only this powertrain.", "BEV", values=makes.POWERTRAINS),
+        ),
+        errors=(MALFORMED,),
     ),
     Route(
         method="DELETE", path="/users/{user_id}", name="deleteUser", tag="Connections", v3=True,
@@ -324,6 +342,23 @@ ROUTES: Final = (
         errors=(
             MALFORMED, UNAUTHORIZED, PERMISSION, INVALID_PATH, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA, NOTHING_ACCEPTED,
         ),
+    ),
+    Route(
+        method="POST", path="/session", name="signIn", tag="Page", handler=session.sign_in, open=True, answer="AnyObject",
+        body="AnyObject", summary="Sign a person in to the page",
+        detail='`{"link": …}` of a one-time link, or `{"name": …, "password": …}`; sets a cookie. Needs the header'
+        " X-Chargeport-Page and the page's own origin. For browsers: programs use POST /oauth2/token.",
+        errors=(MALFORMED, UNAUTHORIZED, ACCESS_DENIED, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA, RATE_LIMITED),
+    ),
+    Route(
+        method="DELETE", path="/session", name="signOut", tag="Page", handler=session.sign_out, open=True, status=204,
+        summary="Sign out of the page", errors=(ACCESS_DENIED,),
+    ),
+    Route(
+        method="POST", path="/session/token", name="issuePageToken", tag="Page", handler=session.page_token, open=True,
+        answer="AnyObject", body="AnyObject", summary="Get the page a token for its session, or for a share link",
+        detail='`access_token` is null where nobody is signed in. `{"share": …}` of a share link gives one that reads its car.',
+        errors=(MALFORMED, UNAUTHORIZED, ACCESS_DENIED, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA, RATE_LIMITED),
     ),
     Route(
         method="GET", path="/healthz", name="getHealth", tag="Operation", handler=health.healthz, open=True,

@@ -1,5 +1,8 @@
 """The signal reads as ordinary routes: what the lane leaves, such as queries, answered by the same function; and history."""
 
+import msgspec
+
+from chargeport.api import cursors
 from chargeport.api.history import Asked, document, page_of
 from chargeport.api.reads import Ask, conditional, source_asked
 from chargeport.api.request import Request
@@ -25,8 +28,16 @@ async def read_values(request: Request) -> Response:
     _, found = await request.context.reads.known(ask, allowed)
     signal, asked = found.state.signal, Asked.of(request.query)
     now = request.context.clock.now()
+    client_id, positions = (await request.grant()).client_id, request.context.positions
+    await positions.load()
+    if asked.cursor is not None:
+        cursor = cursors.opened(asked.cursor, lambda text: positions.open(text, client_id))
+        asked = msgspec.structs.replace(asked, cursor=cursor)
     history = EffectiveHistory(request.context.store, now, source_asked(request.query))
     page = await page_of(history, ask.vehicle_id, signal, asked, allowed=allowed, now=now)
+    if page.next_cursor is not None:
+        cursor = cursors.sealed(page.next_cursor, lambda position: positions.seal(position, client_id, always_alike=True))
+        page = msgspec.structs.replace(page, next_cursor=cursor)
     path = f"{request.base}/v3/vehicles/{ask.vehicle_id}/signals/{signal.code}/values"
     return conditional(document(page, signal, asked, path, request.query).encode(), ask)
 

@@ -5,8 +5,7 @@ from chargeport.derivation.provenance import PROVENANCE
 from chargeport.signals import wire
 from chargeport.signals.definition import Kind, Permission, Signal, Value
 from chargeport.signals.sweep import Step
-from chargeport.wire.envelope import body, iso, place_free, quoted
-from chargeport.wire.provenance import shown
+from chargeport.wire.envelope import body, iso, place_free
 from chargeport.wire.status import STATUSES
 
 
@@ -19,8 +18,7 @@ def change(signal: Signal, step: Step, permissions: frozenset[Permission]) -> st
         assert step.value is not None  # noqa: S101  (a step has the one or the other)
         told, received_at = f'"body":{body(signal, step.value, permissions)}', state.received_at or 0
     times = f'"oemUpdatedAt":"{iso(step.at)}","retrievedAt":"{iso(received_at)}"'
-    source = f'"source":{quoted(shown(state.source, state.rule))}{PROVENANCE.derived_from(state.source, state.rule)}'
-    return f'{{{told},"meta":{{{times},{source}}}}}'
+    return f'{{{told},"meta":{{{times},{PROVENANCE.named(state.source, state.rule)}}}}}'
 
 
 def bucket(signal: Signal, filled: Bucket, step_ms: int, permissions: frozenset[Permission]) -> str:

@@ -72,7 +72,7 @@ def _covered(signal: Signal, found: VehicleSeries, allowed: frozenset[Permission
     entry: dict[str, Any] = {"code": signal.code, "name": signal.name, "group": signal.group}
     if signal.permission not in allowed:
         return entry | {"status": "NOT_PERMITTED", "reason": f"The permission {signal.permission} is missing."}
-    counts = effective(signal, found.series, ranks, now)
+    counts = effective(signal, found.known_of(signal), ranks, now)
     if counts is None:
         return entry | {"status": "NOT_REPORTED", "reason": "No source has reported it for this vehicle yet."}
     against = counts.unavailability
@@ -94,7 +94,9 @@ def _series(state: State, why: Why | None, allowed: frozenset[Permission], now: 
 
 
 def _provenance(state: State, now: int) -> dict[str, Any]:
-    """When the last value was observed, how old that is, and who said so."""
+    """When the last value was observed, how old that is, and who said so: nobody, of a fact that the server keeps."""
+    if state.source is None and state.absence_source is None:
+        return {"source": None}
     source = shown(state.source or state.absence_source, state.rule)
     if state.observed_at is None:
         return {"source": source}

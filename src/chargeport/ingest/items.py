@@ -3,8 +3,8 @@
 A bad item or a bad signal in a bundle is rejected with its index, the rule and the member; what stands beside it is taken.
 """
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Callable, Iterator
+from typing import Any, Final
 
 import msgspec
 
@@ -17,6 +17,7 @@ from chargeport.signals.reading import Absence, AbsenceReason, Reading
 from chargeport.signals.violation import Rule, Violation
 
 MAX_REFERENCE: Final = 128
+END_OF_TIME: Final = 1 << 53  # milliseconds
 MAX_SOURCE: Final = 128
 MAX_BUNDLE: Final = 100  # four times what there is: each unknown one is answered, and an answer must not outgrow its request
 
@@ -81,8 +82,21 @@ class KeptItem(Item, frozen=True, forbid_unknown_fields=True, rename={"received_
 class ItemChecker:
     """Checks items one after the other; adds their entries and rejections to a batch."""
 
-    def __init__(self, batch: Batch, source: str, now: int, max_future_s: float, *, ahead: AheadTimes | None = None) -> None:
-        """`ahead` are the times of items before these that lay ahead; without it each item is for itself."""
+    def __init__(
+        self,
+        batch: Batch,
+        source: str,
+        now: int,
+        max_future_s: float,
+        *,
+        ahead: AheadTimes | None = None,
+        witnessed: Callable[[int], int] | None = None,
+    ) -> None:
+        """`ahead` are the times of items before these that lay ahead; without it each item is for itself.
+
+        `witnessed` is asked what time it is when an item lies in the future: it may be our clock that is behind.
+        """
+        self._witnessed = witnessed
         self.batch = batch
         self.ahead = ahead or AheadTimes()
         self.source = source
@@ -91,7 +105,7 @@ class ItemChecker:
 
     def check(self, index: int, item: Item) -> None:
         """Check an item of the API: it is received now, from `source`."""
-        self._check(index, item, self.now, self.source)
+        self._check(index, item, None, self.source)
 
     def check_kept(self, index: int, item: KeptItem, vehicle: str | None = None, source: str | None = None) -> None:
         """Check an item of a file; `vehicle` and `source`, where given, count before what it says itself."""
@@ -116,14 +130,25 @@ class ItemChecker:
             raise Violation(Rule.BAD_FORMAT, f"a source has 1 to {MAX_SOURCE} printable characters", "source")
         return received_at, named or self.source
 
-    def _check(self, index: int, item: Item, received_at: int, source: str) -> None:
+    def _stamp(self, given: Any) -> int:
+        """Return when an item was observed, as it is written. Raises Violation."""
+        try:
+            return stamp_of(given, self.now, self.max_future_s)
+        except Violation as found:
+            if found.rule is not Rule.IN_THE_FUTURE or self._witnessed is None:
+                raise
+        self.now = self._witnessed(stamp_of(given, END_OF_TIME, 0))
+        return stamp_of(given, self.now, self.max_future_s)
+
+    def _check(self, index: int, item: Item, received_at: int | None, source: str) -> None:
         batch, vehicle = self.batch, item.vehicle
         try:
-            stamp = stamp_of(item.observed_at, self.now, self.max_future_s)
+            stamp = self._stamp(item.observed_at)
             _check_form(item)
         except Violation as found:
             batch.reject(index, found, item.signal)
             return
+        received_at = self.now if received_at is None else received_at
         at = self.ahead.counted_at((batch.client_id, source, vehicle), stamp, self.now)
         for code, body, path in _parts(item):
             signal = BY_CODE.get(code)

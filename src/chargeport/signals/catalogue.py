@@ -1,4 +1,4 @@
-"""The 21 charge signals, the four companions that the derivations need and what is ours: one row each, in the seed's order.
+"""The 21 charge signals, their companions and what is ours: one row each, in the seed's order.
 
 Everything else about a signal (routes, OpenAPI, checks, units, docs, labels) is derived from its row. Codes, names, units and
 examples are the seed's to the letter; a test holds the two together in both directions.
@@ -19,6 +19,7 @@ CHARGE: Final = "Charge"
 BATTERY: Final = "TractionBattery"
 OURS: Final = "Chargeport"
 LOCATION: Final = "Location"
+IDENTIFICATION: Final = "VehicleIdentification"
 
 # Bounds: 3,000 A, 1,250 V and 3.75 MW are the Megawatt Charging System's (CharIN), the largest there is; the others leave
 # room above anything on sale. Discharging into the grid is not delivery to the car and has no reading here.
@@ -279,6 +280,13 @@ CATALOGUE: Final[tuple[Signal, ...]] = (
         "Sessions take its differences; it is never shown as energy added.",
         example={"value": 6211.03, "unit": "kWh"},
     ),
+    Signal(
+        key=28, code="vehicleidentification-vin", name="VIN", group=IDENTIFICATION, kind=Kind.TEXT,
+        cadence=Cadence.LASTING, permission=Permission.READ_VIN,
+        summary="The vehicle identification number.",
+        caution="What the server knows of the car comes first, with ingestedAt alone in meta; else what a source reported.",
+        example={"value": "WVWZZZE1ZMP010101"},
+    ),
 )  # fmt: skip
 
 BY_CODE: Final = {signal.code: signal for signal in CATALOGUE}
@@ -286,3 +294,4 @@ BY_KEY: Final = {signal.key: signal for signal in CATALOGUE}
 
 IS_CHARGING: Final = BY_CODE["charge-ischarging"]
 CABLE_CONNECTED: Final = BY_CODE["charge-ischargingcableconnected"]
+VIN: Final = BY_CODE["vehicleidentification-vin"]

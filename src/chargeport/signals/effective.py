@@ -157,8 +157,14 @@ def _session_of(signal: Signal, series: Series, ranks: Ranks, now: int) -> _Sess
     said = (state for state in series.get(tie.key, ()) if state.observed_at is not None)
     own = {state.source: state for state in said if not is_derived(state.source)}
     found = flag(tie, series, ranks, now)
-    is_unplugged = tie is IS_CHARGING and not found.is_on and flag(CABLE_CONNECTED, series, ranks, now).is_on is False
+    is_unplugged = tie is IS_CHARGING and not found.is_on and _is_unplugged(series, ranks, now)
     return _Session(found, own, is_unplugged)
+
+
+def _is_unplugged(series: Series, ranks: Ranks, now: int) -> bool:
+    """Whether the cable is known to be out: said so, and not unknown since."""
+    cable = flag(CABLE_CONNECTED, series, ranks, now)
+    return cable.is_on is False and any(has_value(state) for state in cable.states)
 
 
 def _judged(state: State, session: _Session, now: int) -> _Judged:
@@ -230,7 +236,7 @@ def _reported_at(state: State) -> int:
 def _effective_flag(signal: Signal, known: Sequence[State], series: Series, ranks: Ranks, now: int) -> Effective:
     """The effective state of one of the two flags. A flag that was derived counts where none was reported."""
     found = flag(signal, series, ranks, now)
-    is_unplugged = signal is IS_CHARGING and not found.is_on and flag(CABLE_CONNECTED, series, ranks, now).is_on is False
+    is_unplugged = signal is IS_CHARGING and not found.is_on and _is_unplugged(series, ranks, now)
     judged = [_judged_flag(state, found, series, ranks, now, is_unplugged=is_unplugged) for state in known]
     shown = {id(state) for state in found.states}
     pool = [each for each in judged if each.against is None]

@@ -66,8 +66,8 @@ class Ranks:
         self._stations = frozenset(stations)
 
     def rank(self, signal: Signal, source: str | None) -> int:
-        """The place of a reporting source in the order for a signal; 0 is the best after the settings file."""
-        if source == SETTINGS:
+        """The place of a source in the order for a signal; 0 is the best after the settings file and the facts of the car."""
+        if source is None or source == SETTINGS:
             return -1
         order = self._order.get(signal)
         if order is not None:

@@ -17,7 +17,7 @@ class State(msgspec.Struct, frozen=True):
     `changed_at` is when the value was first seen, `observed_at` when it was last confirmed, both by the car's clock; the newer
     of `observed_at` and `absence_at` decides which of the two holds. `position` is the change that brought the value. If it is
     live, it stands for `live_for_ms` after `observed_at`: what is known of its source's cadence when it is read. `rule` is that
-    of the newest reading, where it was derived.
+    of the newest reading, where it was derived. Without a source it is a fact that the server keeps of the car.
     """
 
     signal: Signal

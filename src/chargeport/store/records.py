@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from chargeport.signals.catalogue import VIN
 from chargeport.signals.definition import Permission, Signal, Value
 from chargeport.signals.reading import AbsenceReason, Issue
 from chargeport.signals.state import State
@@ -53,6 +54,18 @@ class VehicleSeries(msgspec.Struct, frozen=True):
 
     vehicle: Vehicle
     series: dict[int, tuple[State, ...]]
+
+    @property
+    def known(self) -> dict[int, tuple[State, ...]]:
+        """The series, and as one more of each signal what the car's own facts say of it: they hold at every time."""
+        vin, at = self.vehicle.vin, self.vehicle.created_at
+        if vin is None:
+            return self.series
+        return {**self.series, VIN.key: (*self.series.get(VIN.key, ()), State(VIN, vin, at, at, at))}
+
+    def known_of(self, signal: Signal) -> dict[int, tuple[State, ...]]:
+        """What decides on a signal: nearly always the series alone."""
+        return self.known if signal is VIN else self.series
 
 
 class Change(msgspec.Struct, frozen=True):

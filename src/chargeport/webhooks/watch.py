@@ -201,7 +201,9 @@ class Watch:
     ) -> None:
         now = self._clock.now()
         codes = dict.fromkeys((*webhook.fields.triggers, *webhook.fields.data))
-        known = {code: effective(BY_CODE[code], series.series, self._store.readings.ranks, now) for code in codes}
+        known = {
+            code: effective(BY_CODE[code], series.known_of(BY_CODE[code]), self._store.readings.ranks, now) for code in codes
+        }
         if not any(known.values()):
             return
         is_stale = any(each and each.unavailability and each.unavailability.reason in _PASSING for each in known.values())

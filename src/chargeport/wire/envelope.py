@@ -35,16 +35,14 @@ class Vehicle(Protocol):
     def mode(self) -> str: ...  # noqa: D102
 
 
-_DAY_MS: Final = 86_400_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MINUTES: Final = [f"T{minute // 60:02}:{minute % 60:02}:" for minute in range(1440)]
 _SECONDS: Final = [f"{second:02}." for second in range(60)]
 _MILLISECONDS: Final = [f"{millisecond:03}Z" for millisecond in range(1000)]
 
 
-@lru_cache(8192)
-def _date(day: int) -> str:
-    return (_EPOCH + timedelta(days=day)).strftime("%Y-%m-%d")
+@lru_cache(16384)
+def _minute(minute: int) -> str:
+    return (_EPOCH + timedelta(minutes=minute)).strftime("%Y-%m-%dT%H:%M:")
 
 
 def iso(at: int) -> str:
@@ -53,9 +51,8 @@ def iso(at: int) -> str:
     >>> iso(1777629598000)
     '2026-05-01T09:59:58.000Z'
     """
-    day, rest = divmod(at, _DAY_MS)
-    minute, rest = divmod(rest, 60_000)
-    return _date(day) + _MINUTES[minute] + _SECONDS[rest // 1000] + _MILLISECONDS[rest % 1000]
+    rest = at % 60_000
+    return _minute(at // 60_000) + _SECONDS[rest // 1000] + _MILLISECONDS[rest % 1000]
 
 
 @lru_cache(4096)
@@ -95,11 +92,11 @@ def vehicle_resource(vehicle: Vehicle, base: str) -> str:
 class View:
     """One reader's view of a car: which permissions, under which base URL."""
 
-    __slots__ = ("_base", "_derived_from", "_path", "_permissions", "_vehicle")
+    __slots__ = ("_base", "_named", "_path", "_permissions", "_vehicle")
 
     def __init__(self, vehicle: Vehicle, permissions: frozenset[Permission], base: str, provenance: Provenance) -> None:
         self._vehicle = vehicle
-        self._derived_from = provenance.derived_from
+        self._named = provenance.named
         self._permissions = permissions
         self._base = base
         self._path = f"{base}/v3/vehicles/{vehicle.id}/signals"
@@ -126,21 +123,24 @@ class View:
     def _true(self, state: State) -> str:
         """Status, body and meta of a value that holds."""
         received_at = iso(state.received_at or 0)
-        return (
-            f'{{"value":"SUCCESS"}},"body":{self._body(state)}}},"meta":{{"retrievedAt":"{received_at}",'
-            f'"oemUpdatedAt":"{iso(state.observed_at or 0)}","ingestedAt":"{received_at}",'
-            f'"source":{quoted(shown(state.source, state.rule))}{self._derived_from(state.source, state.rule)}{_until(state)}}}'
-        )
+        if state.source is None:
+            return f'{{"value":"SUCCESS"}},"body":{self._body(state)}}},"meta":{{"ingestedAt":"{received_at}"}}'
+        return f'{{"value":"SUCCESS"}},"body":{self._body(state)}{self._meta(state, received_at, received_at)}'
 
     def _untrue(self, state: State, against: Unavailability) -> str:
         """Status and meta of a value that does not hold, with the last body where that is worth something."""
         status = STATUSES[against.reason]
         if state.value is None or not WORDINGS[against.reason].keeps_body:
             return _bodiless(status, against.since, shown(state.absence_source, state.rule))
+        meta = self._meta(state, iso(state.received_at or 0), iso(against.since))
+        return f'{status},"body":{self._body(state)}{meta}'
+
+    def _meta(self, state: State, received_at: str, ingested_at: str) -> str:
+        until = stale_at(state)
+        stale = "" if until is None else f',"staleAt":"{iso(until)}"'
         return (
-            f'{status},"body":{self._body(state)}}},"meta":{{"retrievedAt":"{iso(state.received_at or 0)}",'
-            f'"oemUpdatedAt":"{iso(state.observed_at or 0)}","ingestedAt":"{iso(against.since)}",'
-            f'"source":{quoted(shown(state.source, state.rule))}{self._derived_from(state.source, state.rule)}{_until(state)}}}'
+            f'}},"meta":{{"retrievedAt":"{received_at}","oemUpdatedAt":"{iso(state.observed_at or 0)}",'
+            f'"ingestedAt":"{ingested_at}",{self._named(state.source, state.rule)}{stale}}}'
         )
 
     def _body(self, state: State) -> str:
@@ -165,9 +165,3 @@ def _bodiless(status: str, ingested_at: int, source: str | None) -> str:
     """Status and meta of a signal without a body."""
     named = f',"source":{quoted(source)}' if source else ""
     return f'{status}}},"meta":{{"ingestedAt":"{iso(ingested_at)}"{named}}}'
-
-
-def _until(state: State) -> str:
-    """The member of meta that says until when a live value is fresh."""
-    until = stale_at(state)
-    return "" if until is None else f',"staleAt":"{iso(until)}"'

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from chargeport.signals.effective import DERIVED
+from chargeport.wire.encoding import encode
 
 OF: Final = " of "
 """Stands between a rule and the codes that a value rests on: `wattage/voltage-amperage@1 of charge-voltage charge-amperage`."""
 
-_MAX_RULES: Final = 1024  # remembered as they are written: there are some dozens
+_MAX_NAMES: Final = 4096  # of sources and rules, remembered as they are written
 
 
 def shown(source: str | None, rule: str | None) -> str | None:
@@ -23,20 +24,21 @@ class Provenance:
 
     def __init__(self, inputs: Mapping[str, Iterable[str]]) -> None:
         self._inputs = {rule: tuple(dict.fromkeys(codes)) for rule, codes in inputs.items()}
-        self._members: dict[str, str] = {}
+        self._members: dict[tuple[str | None, str | None], str] = {}
 
-    def derived_from(self, source: str | None, rule: str | None) -> str:
-        """The member of meta that names the inputs; nothing for what was reported. A rule that is gone is told by no inputs."""
+    def named(self, source: str | None, rule: str | None) -> str:
+        """The members of meta that name the source and, of what was derived, the inputs; none for a rule that is gone."""
+        members = self._members.get((source, rule))
+        if members is None:
+            if len(self._members) >= _MAX_NAMES:
+                self._members.clear()
+            members = self._members[source, rule] = (
+                f'"source":{encode(shown(source, rule)).decode()}{self._derived(source, rule)}'
+            )
+        return members
+
+    def _derived(self, source: str | None, rule: str | None) -> str:
         if source != DERIVED:
             return ""
-        text = rule or ""
-        member = self._members.get(text)
-        if member is None:
-            if len(self._members) >= _MAX_RULES:
-                self._members.clear()
-            member = self._members[text] = self._member(text)
-        return member
-
-    def _member(self, rule: str) -> str:
-        codes = rule.partition(OF)[2].split() or self._inputs.get(rule, ())
+        codes = (rule or "").partition(OF)[2].split() or self._inputs.get(rule or "", ())
         return ',"derivedFrom":[' + ",".join(f'"{code}"' for code in codes) + "]"

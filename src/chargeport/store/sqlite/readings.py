@@ -22,6 +22,7 @@ from chargeport.store.sqlite.scans import Scans
 from chargeport.store.sqlite.sightings import sightings
 from chargeport.store.sqlite.writer import Writer
 
+_SERIES: Final = (1 << VEHICLE_SHIFT) - 1  # the part of a slot that names a signal and a source
 _STATE: Final = rows.VEHICLE.count(",") + 1  # where a state's columns begin behind a vehicle's
 _SELECT: Final = f"SELECT {rows.VEHICLE}, {rows.STATE} FROM vehicles v LEFT JOIN latest l ON"
 _ALL: Final = (
@@ -136,19 +137,21 @@ class ReadingTables:
         for row in found:
             if row[_STATE] is not None:
                 state = self._state(row)
-                series[state.signal.key] = (*series.get(state.signal.key, ()), state)
+                key = state.signal.key
+                series[key] = (*series[key], state) if key in series else (state,)
         return VehicleSeries(rows.vehicle(found[0]), series)
 
     def _state(self, row: Row) -> State:
         slot, value, observed_at, changed_at, received_at, position, gone, gone_at, gone_received_at, rule = row[_STATE:]
-        series = slot & (1 << VEHICLE_SHIFT) - 1
+        series = slot & _SERIES
         signal_key = series >> SOURCE_BITS
+        signal = BY_KEY[signal_key]
         source = self._reader.source(slot & MAX_SOURCES)
         live_for_ms = self._live_for_ms.get(series)
         if live_for_ms is None:
-            live_for_ms = self._live_for_ms[series] = self._freshness.of(source, BY_KEY[signal_key])
+            live_for_ms = self._live_for_ms[series] = self._freshness.of(source, signal)
         return State(
-            BY_KEY[signal_key],
+            signal,
             rows.value(signal_key, value),
             observed_at,
             changed_at,

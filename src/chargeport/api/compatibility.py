@@ -1,0 +1,79 @@
+"""`GET /v3/compatible-vehicles`: what the built-in dialects can tell of which cars, in Smartcar's form. It needs no token."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import Any, Final
+
+from chargeport.api.request import Request
+from chargeport.api.response import Response, json_answer
+from chargeport.dialects.makes import MAKES, POWERTRAINS, REGIONS, Make
+from chargeport.errors import MALFORMED, Problem
+from chargeport.signals.catalogue import CATALOGUE
+from chargeport.signals.definition import Signal
+
+REGION: Final = "filter[region]"
+MAKE: Final = "filter[make]"
+POWERTRAIN: Final = "filter[powertrainType]"
+
+_WORD: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
+async def list_compatible_vehicles(request: Request) -> Response:
+    """Every model and region that the filters leave, on one page. Filters that are not known are passed over."""
+    query = dict(request.query)
+    region, powertrain = _one_of(query, REGION, REGIONS), _one_of(query, POWERTRAIN, POWERTRAINS)
+    make = None if MAKE not in query else _plain(query[MAKE])
+    data = [
+        entry
+        for each in MAKES
+        if make in (None, _plain(each.name)) and powertrain in (None, each.powertrain)
+        for entry in _entries(each, region)
+    ]
+    link = f"{request.base}/v3/compatible-vehicles" + (f"?{request.raw.url.query}" if request.raw.url.query else "")
+    meta = {"page": 1, "pageSize": len(data), "totalCount": len(data)}
+    return json_answer(200, {"data": data, "meta": meta, "links": {"self": link}}, request.request_id)
+
+
+def _one_of(query: dict[str, str], name: str, known: tuple[str, ...]) -> str | None:
+    given = query.get(name)
+    if given is None:
+        return None
+    if given.upper() not in known:
+        raise Problem(MALFORMED, f"{name}: {given[:60]!r} is not known: use {', '.join(known)}.")
+    return given.upper()
+
+
+def _entries(make: Make, region: str | None) -> Iterator[dict[str, Any]]:
+    told = {row.signal.key for dialect in make.dialects for row in dialect.rows}
+    capabilities = [_capability(signal) for signal in CATALOGUE if signal.key in told and not signal.is_ours]
+    for model in make.models:
+        for sold in make.regions:
+            if region in (None, sold):
+                yield {
+                    "id": f"{make.name.upper()}-{model}-{make.powertrain}-{sold}",
+                    "type": "vehicle-model-capability",
+                    "attributes": {
+                        "make": make.name,
+                        "model": model,
+                        "region": sold,
+                        "powertrainType": make.powertrain,
+                        "capabilities": capabilities,
+                    },
+                }
+
+
+def _capability(signal: Signal) -> dict[str, str]:
+    return {
+        "type": "signal",
+        "name": _WORD.sub(" ", signal.name),
+        "group": signal.group,
+        "code": signal.name,
+        "capability": signal.code,
+        "permission": signal.permission,
+    }
+
+
+def _plain(name: str) -> str:
+    """A make without regard to case and accents: clients write SKODA."""
+    return unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().casefold()
