@@ -108,133 +108,135 @@ def rule(pairs: Sequence[Pair]) -> list[Change]:
 # By example
 
 
-async def test_values_and_absences_come_in_order_with_first_and_last_sighting_time_of_hearing_and_source(store: Store) -> None:
-    car = await new_car(store)
+async def test_values_and_absences_come_in_order_with_first_and_last_sighting_time_of_hearing_and_source(
+    any_store: Store,
+) -> None:
+    car = await new_car(any_store)
     gone = AbsenceReason.UNREADABLE
-    await stored(store, car, [(0, 7), (10, 7), (20, gone), (30, gone), (40, 7), (50, 8)])
-    found = await store.history.history(car, WATTAGE, source="test", limit=10)
+    await stored(any_store, car, [(0, 7), (10, 7), (20, gone), (30, gone), (40, 7), (50, 8)])
+    found = await any_store.history.history(car, WATTAGE, source="test", limit=10)
     assert changes(found) == [(0, 10, 7), (20, 30, gone), (40, 40, 7), (50, 50, 8)]
     assert [(run.received_at - T0, run.source) for run in found] == [(at + 5, "test") for at in (0, 20, 40, 50)]
 
 
-async def test_a_run_of_days_that_is_kept_in_pieces_is_one_change(store: Store) -> None:
-    car = await new_car(store)
-    await stored(store, car, [(minute * MINUTE, 7) for minute in range(3000)])
-    pieces = await store.history.pieces(car, WATTAGE, T0, T0 + 3000 * MINUTE, source="test", limit=100, every=True)
+async def test_a_run_of_days_that_is_kept_in_pieces_is_one_change(any_store: Store) -> None:
+    car = await new_car(any_store)
+    await stored(any_store, car, [(minute * MINUTE, 7) for minute in range(3000)])
+    pieces = await any_store.history.pieces(car, WATTAGE, T0, T0 + 3000 * MINUTE, source="test", limit=100, every=True)
     assert len(pieces) > 1
     assert [at for piece in pieces for at in piece.sightings] == [T0 + minute * MINUTE for minute in range(3000)]
-    assert await told(store, car) == [(0, 2999 * MINUTE, 7)]
+    assert await told(any_store, car) == [(0, 2999 * MINUTE, 7)]
 
 
-async def test_a_run_that_was_split_and_joined_again_is_one_change(store: Store) -> None:
-    car = await new_car(store)
-    await stored(store, car, [(at, 7) for at in range(10)])
-    await stored(store, car, [(4, 3)])  # less than the 7 of the same instant: it never held
-    assert await told(store, car) == [(0, 9, 7)]
-    await stored(store, car, [(4, 8)])
-    assert await told(store, car) == [(0, 3, 7), (4, 4, 8), (5, 9, 7)]
+async def test_a_run_that_was_split_and_joined_again_is_one_change(any_store: Store) -> None:
+    car = await new_car(any_store)
+    await stored(any_store, car, [(at, 7) for at in range(10)])
+    await stored(any_store, car, [(4, 3)])  # less than the 7 of the same instant: it never held
+    assert await told(any_store, car) == [(0, 9, 7)]
+    await stored(any_store, car, [(4, 8)])
+    assert await told(any_store, car) == [(0, 3, 7), (4, 4, 8), (5, 9, 7)]
 
 
-async def test_from_is_inclusive_and_to_is_exclusive_and_what_only_goes_on_is_no_change(store: Store) -> None:
-    car = await new_car(store)
-    await stored(store, car, [(at, at // 10) for at in range(50)])
-    found = await store.history.history(car, WATTAGE, T0 + 10, T0 + 30, source="test", limit=9)
+async def test_from_is_inclusive_and_to_is_exclusive_and_what_only_goes_on_is_no_change(any_store: Store) -> None:
+    car = await new_car(any_store)
+    await stored(any_store, car, [(at, at // 10) for at in range(50)])
+    found = await any_store.history.history(car, WATTAGE, T0 + 10, T0 + 30, source="test", limit=9)
     assert changes(found) == [
         (10, 19, 1),
         (20, 29, 2),
     ]
-    found = await store.history.history(car, WATTAGE, T0 + 11, T0 + 31, source="test", limit=9)
+    found = await any_store.history.history(car, WATTAGE, T0 + 11, T0 + 31, source="test", limit=9)
     assert changes(found) == [
         (20, 29, 2),
         (30, 39, 3),
     ]
-    assert await store.history.history(car, WATTAGE, T0 + 11, T0 + 20, source="test", limit=9) == []
+    assert await any_store.history.history(car, WATTAGE, T0 + 11, T0 + 20, source="test", limit=9) == []
 
 
-async def test_nothing_is_told_of_a_car_or_signal_that_nothing_is_known_of(store: Store) -> None:
-    car = await new_car(store)
-    assert await store.history.history(car, WATTAGE, source="test", limit=9) == []
-    assert await store.history.history("nobody", WATTAGE, source="test", limit=9) == []
-    assert await store.history.pieces("nobody", WATTAGE, T0, T0 + 1, source="test", limit=9, every=True) == []
-    assert await store.history.series_at("nobody", T0) is None
-    found = await store.history.series_at(car, T0)
+async def test_nothing_is_told_of_a_car_or_signal_that_nothing_is_known_of(any_store: Store) -> None:
+    car = await new_car(any_store)
+    assert await any_store.history.history(car, WATTAGE, source="test", limit=9) == []
+    assert await any_store.history.history("nobody", WATTAGE, source="test", limit=9) == []
+    assert await any_store.history.pieces("nobody", WATTAGE, T0, T0 + 1, source="test", limit=9, every=True) == []
+    assert await any_store.history.series_at("nobody", T0) is None
+    found = await any_store.history.series_at(car, T0)
     assert found is not None
     assert found.series == {}
 
 
-async def test_a_page_goes_on_where_the_last_one_ended_whatever_came_late_in_the_meantime(store: Store) -> None:
-    car = await new_car(store)
-    await stored(store, car, [(10, 1), (20, 2), (30, 3), (40, 3), (50, 1)])
-    first = await store.history.history(car, WATTAGE, source="test", limit=2)
+async def test_a_page_goes_on_where_the_last_one_ended_whatever_came_late_in_the_meantime(any_store: Store) -> None:
+    car = await new_car(any_store)
+    await stored(any_store, car, [(10, 1), (20, 2), (30, 3), (40, 3), (50, 1)])
+    first = await any_store.history.history(car, WATTAGE, source="test", limit=2)
     assert changes(first) == [(10, 10, 1), (20, 20, 2)]
-    await stored(store, car, [(5, 9), (15, 9), (35, 4), (60, 6)])
-    rest = await store.history.history(car, WATTAGE, after=place(first), source="test", limit=10)
+    await stored(any_store, car, [(5, 9), (15, 9), (35, 4), (60, 6)])
+    rest = await any_store.history.history(car, WATTAGE, after=place(first), source="test", limit=10)
     assert changes(rest) == [(30, 30, 3), (35, 35, 4), (40, 40, 3), (50, 50, 1), (60, 60, 6)]
 
 
-async def test_a_greater_value_at_the_last_instant_given_is_given_too(store: Store) -> None:
-    car = await new_car(store)
-    await stored(store, car, [(10, 1), (20, 9)])
-    first = await store.history.history(car, WATTAGE, source="test", limit=1)
-    await stored(store, car, [(10, 9)])
-    rest = await store.history.history(car, WATTAGE, after=place(first), source="test", limit=10)
+async def test_a_greater_value_at_the_last_instant_given_is_given_too(any_store: Store) -> None:
+    car = await new_car(any_store)
+    await stored(any_store, car, [(10, 1), (20, 9)])
+    first = await any_store.history.history(car, WATTAGE, source="test", limit=1)
+    await stored(any_store, car, [(10, 9)])
+    rest = await any_store.history.history(car, WATTAGE, after=place(first), source="test", limit=10)
     assert changes(rest) == [(10, 20, 9)], "else the 9 that was there would be left out: it only goes on now"
-    assert await store.history.history(car, WATTAGE, after=place(rest), source="test", limit=10) == []
+    assert await any_store.history.history(car, WATTAGE, after=place(rest), source="test", limit=10) == []
 
 
-async def test_a_place_behind_everything_has_nothing_after_it_and_one_that_is_no_run_starts_there(store: Store) -> None:
-    car = await new_car(store)
-    await stored(store, car, [(10, 1), (20, 2)])
-    assert await store.history.history(car, WATTAGE, after=Place(T0 + 99, 1), source="test", limit=10) == []
-    found = await store.history.history(car, WATTAGE, after=Place(T0 + 11, 99), source="test", limit=10)
+async def test_a_place_behind_everything_has_nothing_after_it_and_one_that_is_no_run_starts_there(any_store: Store) -> None:
+    car = await new_car(any_store)
+    await stored(any_store, car, [(10, 1), (20, 2)])
+    assert await any_store.history.history(car, WATTAGE, after=Place(T0 + 99, 1), source="test", limit=10) == []
+    found = await any_store.history.history(car, WATTAGE, after=Place(T0 + 11, 99), source="test", limit=10)
     assert changes(found) == [(20, 20, 2)]
-    found = await store.history.history(car, WATTAGE, T0 + 15, after=Place(T0, 1), source="test", limit=10)
+    found = await any_store.history.history(car, WATTAGE, T0 + 15, after=Place(T0, 1), source="test", limit=10)
     assert changes(found) == [(20, 20, 2)]
 
 
-async def test_states_of_then_have_the_times_of_then_and_a_standing_of_then(store: Store) -> None:
-    car = await new_car(store)
-    await stored(store, car, [(0, True), (10 * MINUTE, True), (20 * MINUTE, False), (120 * MINUTE, True)], CHARGING)
-    await stored(store, car, [(0, 7), (5 * MINUTE, 7), (15 * MINUTE, 7), (120 * MINUTE, 8)])
-    found = await store.history.series_at(car, T0 + 7 * MINUTE)
+async def test_states_of_then_have_the_times_of_then_and_a_standing_of_then(any_store: Store) -> None:
+    car = await new_car(any_store)
+    await stored(any_store, car, [(0, True), (10 * MINUTE, True), (20 * MINUTE, False), (120 * MINUTE, True)], CHARGING)
+    await stored(any_store, car, [(0, 7), (5 * MINUTE, 7), (15 * MINUTE, 7), (120 * MINUTE, 8)])
+    found = await any_store.history.series_at(car, T0 + 7 * MINUTE)
     assert found is not None
     state, charging = found.series[WATTAGE.key][0], found.series[CHARGING.key][0]
     assert (state.value, state.observed_at, state.changed_at) == (7, T0 + 5 * MINUTE, T0)
     assert state.received_at == state.observed_at, "when it came in was not kept; not before the car had seen it"
     assert standing(state, charging, T0 + 7 * MINUTE) is None
     for minute, reason in ((21, "NOT_CHARGING"), (14, None), (119, "NOT_CHARGING"), (121, None)):
-        found = await store.history.series_at(car, T0 + minute * MINUTE)
+        found = await any_store.history.series_at(car, T0 + minute * MINUTE)
         assert found is not None
         stands = standing(found.series[WATTAGE.key][0], found.series[CHARGING.key][0], T0 + minute * MINUTE)
         assert (stands and stands.reason) == reason
 
 
-async def test_the_states_of_now_are_the_states(store: Store) -> None:
-    car = await new_car(store)
-    await stored(store, car, [(at, at // 3) for at in range(20)])
-    await stored(store, car, [(0, True), (9, AbsenceReason.UNREADABLE)], CHARGING)
-    assert await store.history.series_at(car, T0 + 19) == await store.readings.signals(car)
+async def test_the_states_of_now_are_the_states(any_store: Store) -> None:
+    car = await new_car(any_store)
+    await stored(any_store, car, [(at, at // 3) for at in range(20)])
+    await stored(any_store, car, [(0, True), (9, AbsenceReason.UNREADABLE)], CHARGING)
+    assert await any_store.history.series_at(car, T0 + 19) == await any_store.readings.signals(car)
 
 
-async def test_what_was_erased_has_no_history(store: Store) -> None:
-    car = await new_car(store)
-    await stored(store, car, [(0, 7)])
-    assert await told(store, car) != []
-    await store.vehicles.remove_vehicle(car)
-    assert await told(store, car) == []
-    assert await store.history.series_at(car, T0) is None
+async def test_what_was_erased_has_no_history(any_store: Store) -> None:
+    car = await new_car(any_store)
+    await stored(any_store, car, [(0, 7)])
+    assert await told(any_store, car) != []
+    await any_store.vehicles.remove_vehicle(car)
+    assert await told(any_store, car) == []
+    assert await any_store.history.series_at(car, T0) is None
 
 
-async def test_many_read_at_once_while_others_write(store: Store) -> None:
-    car = await new_car(store)
-    await stored(store, car, [(at, at) for at in range(500)])
+async def test_many_read_at_once_while_others_write(any_store: Store) -> None:
+    car = await new_car(any_store)
+    await stored(any_store, car, [(at, at) for at in range(500)])
 
     async def write() -> None:
         for at in range(500, 600):
-            await stored(store, car, [(at, at)])
+            await stored(any_store, car, [(at, at)])
 
     async def read() -> list[Change]:
-        return await told(store, car, size=50)
+        return await told(any_store, car, size=50)
 
     *found, _ = await asyncio.gather(*(read() for _ in range(12)), write())
     for each in found:
@@ -376,8 +378,40 @@ async def test_what_comes_between_two_pages_neither_repeats_nor_hides_what_was_t
 
 
 @pytest.mark.parametrize("limit", [1, 2, 7])
-async def test_a_page_far_into_a_long_history_is_found_by_its_time(store: Store, limit: int) -> None:
-    car = await new_car(store)
-    await stored(store, car, [(at, at % 7) for at in range(5000)])
-    runs = await store.history.history(car, WATTAGE, T0 + 4000, source="test", limit=limit)
+async def test_a_page_far_into_a_long_history_is_found_by_its_time(any_store: Store, limit: int) -> None:
+    car = await new_car(any_store)
+    await stored(any_store, car, [(at, at % 7) for at in range(5000)])
+    runs = await any_store.history.history(car, WATTAGE, T0 + 4000, source="test", limit=limit)
     assert changes(runs) == [(at, at, at % 7) for at in range(4000, 4000 + limit)]
+
+
+SOURCES = ("box", "car", "app")
+by_source = st.lists(st.tuples(st.sampled_from(SOURCES), st.integers(0, 30), st.integers(0, 2)), min_size=1, max_size=60)
+
+
+@on_one_store
+@given(by_source, arrivals)
+async def test_three_sources_in_any_order_give_the_series_that_each_alone_would_give(
+    new_store: Store, told: list[tuple[str, int, int]], arrival: tuple[int, int]
+) -> None:
+    car, (seed, size) = await new_car(new_store), arrival
+    chance = random.Random(seed)
+    arriving = [*told, *chance.sample(told, len(told) // 2)]
+    chance.shuffle(arriving)
+    for start in range(0, len(arriving), size):
+        part = [
+            Reading(car, WATTAGE, value, T0 + at, T0 + at + 5, source) for source, at, value in arriving[start : start + size]
+        ]
+        await new_store.readings.write(part)
+    found = await new_store.readings.signals(car)
+    assert found is not None
+    states = {state.source: state for state in found.series[WATTAGE.key]}
+    assert sorted(states) == await new_store.history.sources_of(car, WATTAGE) == sorted({source for source, _, _ in told})
+    fed = [change for change in await new_store.readings.changes(0, 1_000_000) if change.vehicle_id == car]
+    for source, state in states.items():
+        expected = rule([(at, value) for each, at, value in told if each == source])
+        assert changes(await new_store.history.history(car, WATTAGE, source=source, limit=100)) == expected
+        last = expected[-1]
+        assert (state.value, state.observed_at, state.changed_at) == (last.said, T0 + last.last_seen_at, T0 + last.observed_at)
+        own = [(change.observed_at - T0, change.value) for change in fed if change.source == source]
+        assert [change[::2] for change in rule(own)] == [change[::2] for change in expected]

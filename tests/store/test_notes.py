@@ -44,8 +44,8 @@ async def test_states_are_those_of_the_last_time(store: Store) -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(notes=st.dictionaries(st.tuples(TEXT, TEXT), TEXT, max_size=6))
-async def test_any_text_comes_back_as_it_was(new_store: Store, notes: dict[tuple[str, str], str]) -> None:
+async def test_any_text_comes_back_as_it_was(store: Store, notes: dict[tuple[str, str], str]) -> None:
     for (owner, key), value in notes.items():
-        await new_store.notes.remember(owner, key, value)
+        await store.notes.remember(owner, key, value)
     for (owner, key), value in notes.items():
-        assert await new_store.notes.recall(owner, key) == value
+        assert await store.notes.recall(owner, key) == value

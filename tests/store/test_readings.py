@@ -28,113 +28,116 @@ def absence(reason: AbsenceReason, at: int) -> Absence:
     return Absence(CAR.id, WATTAGE, reason, at, at + 5, "test")
 
 
-async def test_what_was_written_is_read_back_with_its_times_and_source(store: Store) -> None:
-    await store.vehicles.add_vehicle(CAR)
-    assert await store.readings.write([reading(7200, T0)]) == [Outcome.ACCEPTED]
-    found = await store.readings.signal(CAR.id, WATTAGE)
+async def test_what_was_written_is_read_back_with_its_times_and_source(any_store: Store) -> None:
+    await any_store.vehicles.add_vehicle(CAR)
+    assert await any_store.readings.write([reading(7200, T0)]) == [Outcome.ACCEPTED]
+    found = await any_store.readings.signal(CAR.id, WATTAGE)
     assert found is not None
     assert found.vehicle == CAR
     state = found.series[WATTAGE.key][0]
     assert (state.value, state.observed_at, state.changed_at, state.received_at, state.source) == (7200, T0, T0, T0 + 5, "test")
 
 
-async def test_a_vehicle_is_found_by_each_of_its_names_and_an_unknown_one_is_refused(store: Store) -> None:
-    await store.vehicles.add_vehicle(CAR)
+async def test_a_vehicle_is_found_by_each_of_its_names_and_an_unknown_one_is_refused(any_store: Store) -> None:
+    await any_store.vehicles.add_vehicle(CAR)
     assert CAR.vin
-    outcomes = await store.readings.write([reading(1, T0, vehicle=CAR.vin), reading(2, T0 + 1, vehicle="nobody")])
+    outcomes = await any_store.readings.write([reading(1, T0, vehicle=CAR.vin), reading(2, T0 + 1, vehicle="nobody")])
     assert outcomes == [Outcome.ACCEPTED, Outcome.UNKNOWN_VEHICLE]
 
 
-async def test_an_older_reading_never_overwrites_a_newer_one(store: Store) -> None:
-    await store.vehicles.add_vehicle(CAR)
-    await store.readings.write([reading(2, T0 + 10)])
-    assert await store.readings.write([reading(1, T0)]) == [Outcome.SUPERSEDED]
-    assert await latest(store) == (2, T0 + 10, None)
-    assert await timeline(store) == [(T0, 1), (T0 + 10, 2)]
+async def test_an_older_reading_never_overwrites_a_newer_one(any_store: Store) -> None:
+    await any_store.vehicles.add_vehicle(CAR)
+    await any_store.readings.write([reading(2, T0 + 10)])
+    assert await any_store.readings.write([reading(1, T0)]) == [Outcome.SUPERSEDED]
+    assert await latest(any_store) == (2, T0 + 10, None)
+    assert await timeline(any_store) == [(T0, 1), (T0 + 10, 2)]
 
 
-async def test_sending_again_changes_nothing(store: Store) -> None:
-    await store.vehicles.add_vehicle(CAR)
+async def test_sending_again_changes_nothing(any_store: Store) -> None:
+    await any_store.vehicles.add_vehicle(CAR)
     entries = [reading(value, T0 + value) for value in range(5)]
-    await store.readings.write(entries)
-    before = await store.readings.changes(0, 100)
-    assert await store.readings.write(entries) == [Outcome.UNCHANGED] * 5
-    assert await store.readings.changes(0, 100) == before
+    await any_store.readings.write(entries)
+    before = await any_store.readings.changes(0, 100)
+    assert await any_store.readings.write(entries) == [Outcome.UNCHANGED] * 5
+    assert await any_store.readings.changes(0, 100) == before
 
 
-async def test_an_unchanged_value_adds_no_change_and_moves_its_last_sighting(store: Store) -> None:
-    await store.vehicles.add_vehicle(CAR)
+async def test_an_unchanged_value_adds_no_change_and_moves_its_last_sighting(any_store: Store) -> None:
+    await any_store.vehicles.add_vehicle(CAR)
     for second in range(100):
-        await store.readings.write([reading(7, T0 + second * 1000)])
-    assert len(await store.readings.changes(0, 1000)) == 1
-    assert await latest(store) == (7, T0 + 99_000, None)
+        await any_store.readings.write([reading(7, T0 + second * 1000)])
+    assert len(await any_store.readings.changes(0, 1000)) == 1
+    assert await latest(any_store) == (7, T0 + 99_000, None)
 
 
-async def test_a_late_value_inside_a_long_run_splits_it_at_the_exact_sightings(store: Store) -> None:
-    await store.vehicles.add_vehicle(CAR)
-    await store.readings.write([reading(7, T0 + second * 1000) for second in range(500)])
-    assert await store.readings.write([reading(8, T0 + 250_500)]) == [Outcome.SUPERSEDED]
-    assert await timeline(store) == [(T0, 7), (T0 + 250_500, 8), (T0 + 251_000, 7)]
-    state = (await store.readings.signal(CAR.id, WATTAGE)).series[WATTAGE.key][0]  # type: ignore[union-attr]
+async def test_a_late_value_inside_a_long_run_splits_it_at_the_exact_sightings(any_store: Store) -> None:
+    await any_store.vehicles.add_vehicle(CAR)
+    await any_store.readings.write([reading(7, T0 + second * 1000) for second in range(500)])
+    assert await any_store.readings.write([reading(8, T0 + 250_500)]) == [Outcome.SUPERSEDED]
+    assert await timeline(any_store) == [(T0, 7), (T0 + 250_500, 8), (T0 + 251_000, 7)]
+    state = (await any_store.readings.signal(CAR.id, WATTAGE)).series[WATTAGE.key][0]  # type: ignore[union-attr]
     assert state.changed_at == T0 + 251_000
 
 
-async def test_an_absence_holds_until_a_newer_value_and_keeps_the_last_one(store: Store) -> None:
-    await store.vehicles.add_vehicle(CAR)
-    await store.readings.write([reading(7, T0), absence(AbsenceReason.UNREADABLE, T0 + 10)])
-    assert await latest(store) == (7, T0, AbsenceReason.UNREADABLE)
-    await store.readings.write([reading(8, T0 + 20)])
-    assert await latest(store) == (8, T0 + 20, None)
+async def test_an_absence_holds_until_a_newer_value_and_keeps_the_last_one(any_store: Store) -> None:
+    await any_store.vehicles.add_vehicle(CAR)
+    await any_store.readings.write([reading(7, T0), absence(AbsenceReason.UNREADABLE, T0 + 10)])
+    assert await latest(any_store) == (7, T0, AbsenceReason.UNREADABLE)
+    await any_store.readings.write([reading(8, T0 + 20)])
+    assert await latest(any_store) == (8, T0 + 20, None)
 
 
-async def test_writes_of_one_call_are_in_the_feed_in_order_and_a_position_resumes_it(store: Store) -> None:
-    await store.vehicles.add_vehicle(CAR)
-    await store.readings.write([reading(value, T0 + value) for value in range(10)])
-    feed = await store.readings.changes(0, 100)
+async def test_writes_of_one_call_are_in_the_feed_in_order_and_a_position_resumes_it(any_store: Store) -> None:
+    await any_store.vehicles.add_vehicle(CAR)
+    await any_store.readings.write([reading(value, T0 + value) for value in range(10)])
+    feed = await any_store.readings.changes(0, 100)
     assert [change.value for change in feed] == list(range(10))
-    assert await store.readings.changes(feed[3].position, 3) == feed[4:7]
+    assert await any_store.readings.changes(feed[3].position, 3) == feed[4:7]
 
 
-async def test_series_of_several_sources_do_not_depend_on_each_other(store: Store) -> None:
-    await store.vehicles.add_vehicle(CAR)
+async def test_series_of_several_sources_do_not_depend_on_each_other(any_store: Store) -> None:
+    await any_store.vehicles.add_vehicle(CAR)
     told = [
         reading(1, T0, source="a"),
         reading(2, T0 + 5, source="b"),
         reading(1, T0 + 9, source="a"),
         reading(0, T0, source="c"),
     ]
-    assert await store.readings.write(told) == [Outcome.ACCEPTED, Outcome.ACCEPTED, Outcome.UNCHANGED, Outcome.ACCEPTED]
-    found = await store.readings.signal(CAR.id, WATTAGE)
+    assert await any_store.readings.write(told) == [Outcome.ACCEPTED, Outcome.ACCEPTED, Outcome.UNCHANGED, Outcome.ACCEPTED]
+    found = await any_store.readings.signal(CAR.id, WATTAGE)
     assert found is not None
     states = {(each.source, each.value, each.observed_at, each.changed_at) for each in found.series[WATTAGE.key]}
     assert states == {("a", 1, T0 + 9, T0), ("b", 2, T0 + 5, T0 + 5), ("c", 0, T0, T0)}
-    assert await store.history.sources_of(CAR.id, WATTAGE) == ["a", "b", "c"]
-    runs = await store.history.history(CAR.id, WATTAGE, source="a", limit=9)
+    assert await any_store.history.sources_of(CAR.id, WATTAGE) == ["a", "b", "c"]
+    runs = await any_store.history.history(CAR.id, WATTAGE, source="a", limit=9)
     assert [(run.observed_at, run.last_seen_at, run.source) for run in runs] == [(T0, T0 + 9, "a")]
-    assert await store.history.history(CAR.id, WATTAGE, source="nobody", limit=9) == []
-    assert len(await store.readings.changes(0, 10)) == 3
+    assert await any_store.history.history(CAR.id, WATTAGE, source="nobody", limit=9) == []
+    assert len(await any_store.readings.changes(0, 10)) == 3
 
 
-async def test_a_live_signal_comes_with_charge_ischarging_of_every_source(store: Store) -> None:
-    await store.vehicles.add_vehicle(CAR)
-    await store.readings.write(
+async def test_a_live_signal_comes_with_charge_ischarging_of_every_source(any_store: Store) -> None:
+    await any_store.vehicles.add_vehicle(CAR)
+    await any_store.readings.write(
         [reading(1, T0), reading(True, T0, CHARGING, source="a"), reading(False, T0, CHARGING, source="b")]
     )
-    found = await store.readings.signal(CAR.id, WATTAGE)
+    found = await any_store.readings.signal(CAR.id, WATTAGE)
     assert found is not None
     assert {each.source for each in found.series[CHARGING.key]} == {"a", "b"}
     assert found.series.keys() == {WATTAGE.key, CHARGING.key}
 
 
-async def test_a_derived_value_keeps_its_rule_and_inputs(store: Store) -> None:
-    await store.vehicles.add_vehicle(CAR)
+async def test_a_derived_value_keeps_its_rule_and_inputs(any_store: Store) -> None:
+    await any_store.vehicles.add_vehicle(CAR)
     rule = "wattage/voltage-amperage@1 of charge-voltage charge-amperage"
-    await store.readings.write([Reading(CAR.id, WATTAGE, 5.0, T0, T0, DERIVED, rule), reading(6.0, T0)])
-    found = await store.readings.signal(CAR.id, WATTAGE)
+    await any_store.readings.write([Reading(CAR.id, WATTAGE, 5.0, T0, T0, DERIVED, rule), reading(6.0, T0)])
+    found = await any_store.readings.signal(CAR.id, WATTAGE)
     assert found is not None
     assert {(each.source, each.rule) for each in found.series[WATTAGE.key]} == {(DERIVED, rule), ("test", None)}
-    assert [run.rule for run in await store.history.history(CAR.id, WATTAGE, source=DERIVED, limit=9)] == [rule]
-    assert {(change.source, change.rule) for change in await store.readings.changes(0, 9)} == {(DERIVED, rule), ("test", None)}
+    assert [run.rule for run in await any_store.history.history(CAR.id, WATTAGE, source=DERIVED, limit=9)] == [rule]
+    assert {(change.source, change.rule) for change in await any_store.readings.changes(0, 9)} == {
+        (DERIVED, rule),
+        ("test", None),
+    }
 
 
 entries_of_one_signal = st.lists(
@@ -218,7 +221,7 @@ async def timeline(store: Store) -> list[tuple[int, Value | None]]:
     return sorted((change.observed_at, change.value) for change in await store.readings.changes(0, 10_000))
 
 
-async def test_an_older_reading_behind_a_newer_one_in_the_same_call_is_superseded(store: Store) -> None:
-    await store.vehicles.add_vehicle(CAR)
-    outcomes = await store.readings.write([reading(1, T0 + 5), reading(2, T0 + 9), reading(3, T0 + 7), reading(4, T0 + 11)])
+async def test_an_older_reading_behind_a_newer_one_in_the_same_call_is_superseded(any_store: Store) -> None:
+    await any_store.vehicles.add_vehicle(CAR)
+    outcomes = await any_store.readings.write([reading(1, T0 + 5), reading(2, T0 + 9), reading(3, T0 + 7), reading(4, T0 + 11)])
     assert outcomes == [Outcome.ACCEPTED, Outcome.ACCEPTED, Outcome.SUPERSEDED, Outcome.ACCEPTED]

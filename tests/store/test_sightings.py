@@ -102,60 +102,60 @@ async def test_bounds_cut_runs_at_the_sightings_within(
     assert changes_of(few) == changes_of(within)
 
 
-async def test_only_what_is_kept_of_a_sighting_is_told(store: Store) -> None:
-    await store.vehicles.add_vehicle(Vehicle(id="car"))
+async def test_only_what_is_kept_of_a_sighting_is_told(any_store: Store) -> None:
+    await any_store.vehicles.add_vehicle(Vehicle(id="car"))
     instants = [T0, T0 + 1000, T0 + 2000]
-    await store.readings.write([Reading("car", WATTAGE, 7, at, at + 5, "box") for at in instants])
-    found = await all_of(store, Vehicle(id="car"), every=True)
+    await any_store.readings.write([Reading("car", WATTAGE, 7, at, at + 5, "box") for at in instants])
+    found = await all_of(any_store, Vehicle(id="car"), every=True)
     assert [(each.source, each.received_at) for each in found] == [("box", T0 + 5), ("box", None), ("box", T0 + 2005)]
 
 
-async def test_the_sightings_of_a_signal_come_source_by_source(store: Store) -> None:
-    await store.vehicles.add_vehicle(Vehicle(id="car"))
+async def test_the_sightings_of_a_signal_come_source_by_source(any_store: Store) -> None:
+    await any_store.vehicles.add_vehicle(Vehicle(id="car"))
     told = [Reading("car", WATTAGE, 7, T0 + at, T0 + at, source) for at, source in enumerate(("b", "a", "b", "a"))]
-    await store.readings.write([*told, Reading("car", WATTAGE, 7, T0 + 9, T0 + 9, DERIVED, "rule@1")])
-    found = await all_of(store, Vehicle(id="car"))
+    await any_store.readings.write([*told, Reading("car", WATTAGE, 7, T0 + 9, T0 + 9, DERIVED, "rule@1")])
+    found = await all_of(any_store, Vehicle(id="car"))
     assert [(each.source, each.observed_at - T0) for each in found] == [("a", 1), ("a", 3), ("b", 0), ("b", 2)]
 
 
-async def test_the_last_instant_of_an_absence_outlives_it(store: Store) -> None:
+async def test_the_last_instant_of_an_absence_outlives_it(any_store: Store) -> None:
     car = Vehicle(id="car")
-    await store.vehicles.add_vehicle(car)
+    await any_store.vehicles.add_vehicle(car)
     gone = AbsenceReason.UNREACHABLE
     for said in [(T0, gone), (T0 + 10, gone), (T0 + 20, 7), (T0 + 30, gone), (T0 + 40, 8), (T0 + 50, gone)]:
-        await store.readings.write([entry("car", WATTAGE, *said)])
-    absent = [each.observed_at - T0 for each in await all_of(store, car) if each.absence]
+        await any_store.readings.write([entry("car", WATTAGE, *said)])
+    absent = [each.observed_at - T0 for each in await all_of(any_store, car) if each.absence]
     assert absent == [0, 10, 30, 50]
 
 
 @pytest.mark.parametrize("said", [7, AbsenceReason.NOT_CAPABLE])
-async def test_a_late_sighting_far_behind_the_beginning_of_a_run_is_kept(store: Store, said: Any) -> None:
+async def test_a_late_sighting_far_behind_the_beginning_of_a_run_is_kept(any_store: Store, said: Any) -> None:
     car = Vehicle(id="car")
-    await store.vehicles.add_vehicle(car)
+    await any_store.vehicles.add_vehicle(car)
     month = 31 * 86_400_000
     for at, what in [(0, said), (5, 3), (2, said), (4, 2), (3, said)]:
-        await store.readings.write([entry("car", WATTAGE, T0 + at * month, what)])
-    assert [round((each.observed_at - T0) / month) for each in await all_of(store, car)] in ([0, 3, 4, 5], [0, 2, 3, 4, 5])
+        await any_store.readings.write([entry("car", WATTAGE, T0 + at * month, what)])
+    assert [round((each.observed_at - T0) / month) for each in await all_of(any_store, car)] in ([0, 3, 4, 5], [0, 2, 3, 4, 5])
 
 
-async def test_a_snapshot_does_not_move_while_others_write(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_snapshot_does_not_move_while_others_write(any_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sightings_module, "STRETCH", 2)
-    await store.vehicles.add_vehicle(Vehicle(id="car"))
-    await store.readings.write([entry("car", WATTAGE, T0 + at, at) for at in range(6)])
+    await any_store.vehicles.add_vehicle(Vehicle(id="car"))
+    await any_store.readings.write([entry("car", WATTAGE, T0 + at, at) for at in range(6)])
     read: list[Sighting] = []
-    async for stretch in store.readings.sightings(Selection()):
+    async for stretch in any_store.readings.sightings(Selection()):
         read += stretch.sightings
         assert 0 < stretch.share <= 1
-        await store.readings.write([entry("car", WATTAGE, T0 + 100 + len(read), 100 + len(read))])
+        await any_store.readings.write([entry("car", WATTAGE, T0 + 100 + len(read), 100 + len(read))])
     assert [each.value for each in read] == list(range(6))
 
 
-async def test_only_the_vehicles_and_signals_that_are_wanted_are_read(store: Store) -> None:
+async def test_only_the_vehicles_and_signals_that_are_wanted_are_read(any_store: Store) -> None:
     for car in ("a", "b", "c"):
-        await store.vehicles.add_vehicle(Vehicle(id=car))
-        await store.readings.write([entry(car, WATTAGE, T0, 1), entry(car, CHARGING, T0, True)])
+        await any_store.vehicles.add_vehicle(Vehicle(id=car))
+        await any_store.readings.write([entry(car, WATTAGE, T0, 1), entry(car, CHARGING, T0, True)])
     selection = Selection(vehicle_ids=frozenset({"a", "c"}), signals=frozenset({CHARGING}))
-    found = [each async for stretch in store.readings.sightings(selection) for each in stretch.sightings]
+    found = [each async for stretch in any_store.readings.sightings(selection) for each in stretch.sightings]
     assert [(each.vehicle_id, each.signal, each.value) for each in found] == [("a", CHARGING, True), ("c", CHARGING, True)]
 
 

@@ -85,8 +85,8 @@ class RunLog(Protocol):
         """A new position in the feed."""
         ...
 
-    def begin(self, latest: Latest, run: Run) -> None:
-        """A run begins."""
+    def begin(self, latest: Latest, run: tuple[Any, ...]) -> None:
+        """A run begins: a tuple of the members of `Run`."""
         ...
 
     def extend(self, latest: Latest) -> None:
@@ -135,9 +135,10 @@ def _begin(
     latest: Latest, entry: Entry, value: Any, absence: str | None, rule: Any, *, log: RunLog, continues: int | None = None
 ) -> None:
     """A run begins with this entry; the one before it is finished."""
-    finish(latest, log)
+    if latest.seen or latest.absent:
+        finish(latest, log)
     position = log.next_position()
-    log.begin(latest, Run(entry.observed_at, position, entry.received_at, value, absence, None, None, continues, rule))
+    log.begin(latest, (entry.observed_at, position, entry.received_at, value, absence, None, None, continues, rule))
     if absence is None:
         latest.position, latest.run_at = position, entry.observed_at
 

@@ -84,7 +84,7 @@ def _series(connection: Connection, vehicle_key: int, source_key: int | None) ->
     keys: list[SeriesKey] = [(row[0], row[1], row[2]) for row in fetch(connection, _SERIES, (vehicle_key, source_key))]
     table = SlotTable(connection)
     for key in keys:
-        slot = table.slot(key)
+        slot = table.slot(slot_of(*key))
         table.flush(slot)
         table.touch(slot)
     table.store()

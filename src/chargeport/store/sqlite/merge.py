@@ -11,6 +11,7 @@ from chargeport.signals.reading import Entry
 from chargeport.store.history.late import place
 from chargeport.store.records import Outcome
 from chargeport.store.sqlite.engine import Connection, Row
+from chargeport.store.sqlite.keys import SOURCE_BITS, VEHICLE_SHIFT
 from chargeport.store.sqlite.slot import SlotTable
 
 _ACCEPTED, _UNCHANGED = Outcome.ACCEPTED, Outcome.UNCHANGED
@@ -18,8 +19,8 @@ _ACCEPTED, _UNCHANGED = Outcome.ACCEPTED, Outcome.UNCHANGED
 SCAN_FROM: Final = 4  # entries of one vehicle from which on reading its whole row range is cheaper than key by key
 
 
-# Vehicle key, signal key, source key, observed_at; then which batch, which of its entries, and the entry.
-_Item = tuple[int, int, int, int, int, int, Entry]
+# The series as one integer, observed_at; then which batch, which of its entries, and the entry.
+_Item = tuple[int, int, int, int, Entry]
 
 
 class Batch(NamedTuple):
@@ -36,17 +37,17 @@ def merge(connection: Connection, batches: Sequence[Batch]) -> list[list[Outcome
     work = _sorted_work(connection, table, batches, outcomes)
     start = 0
     while start < len(work):
-        vehicle_key = work[start][0]
-        end = start
-        while end < len(work) and work[end][0] == vehicle_key:
+        vehicle_key = work[start][0] >> VEHICLE_SHIFT
+        end, behind = start, vehicle_key + 1 << VEHICLE_SHIFT
+        while end < len(work) and work[end][0] < behind:
             end += 1
         if end - start >= SCAN_FROM:
             table.load_vehicle(vehicle_key)
-        for _, signal_key, source_key, _, number, index, entry in work[start:end]:
-            slot = table.slot((vehicle_key, signal_key, source_key))
-            rule = None if entry.rule is None else table.rule_key(entry.rule)
+        for number, _, batch, index, entry in work[start:end]:
+            slot = table.slot(number)
             table.touch(slot)
-            outcomes[number][index] = place(slot, entry, rule, table)
+            rule = None if entry.rule is None else table.rule_key(entry.rule)
+            outcomes[batch][index] = place(slot, entry, rule, table)
         start = end
     _tell_overtaken(work, outcomes)
     table.store()
@@ -57,18 +58,18 @@ def _tell_overtaken(work: "list[_Item]", outcomes: list[list[Outcome]]) -> None:
     """Call superseded what came after a newer one in the same group, as if they had come one by one."""
     newer: _Item | None = None  # of this series, the earliest to arrive among those observed later
     for item in reversed(work):
-        if newer is None or newer[:3] != item[:3] or newer[4:6] > item[4:6]:
+        if newer is None or newer[0] != item[0] or newer[2:4] > item[2:4]:
             newer = item
-        elif newer[3] > item[3] and outcomes[item[4]][item[5]] is _ACCEPTED:
-            outcomes[item[4]][item[5]] = Outcome.SUPERSEDED
+        elif newer[1] > item[1] and outcomes[item[2]][item[3]] is _ACCEPTED:
+            outcomes[item[2]][item[3]] = Outcome.SUPERSEDED
 
 
 def _sorted_work(
     connection: Connection, table: SlotTable, batches: Sequence[Batch], outcomes: list[list[Outcome]]
 ) -> "list[_Item]":
     """The entries whose vehicle is known and may be written, by vehicle, signal, source and time of observation."""
-    names = _Names(connection)
-    work = []
+    names, sources = _Names(connection), table.sources
+    work: list[_Item] = []
     for number, (entries, only_for) in enumerate(batches):
         for index, entry in enumerate(entries):
             vehicle_key = names.key(entry.vehicle)
@@ -77,8 +78,11 @@ def _sorted_work(
             if only_for is not None and not names.may_write(only_for, vehicle_key):
                 outcomes[number][index] = Outcome.NOT_PERMITTED
                 continue
-            key = (vehicle_key, entry.signal.key, table.source_key(entry.source))
-            work.append((*key, entry.observed_at, number, index, entry))
+            source_key = sources.get(entry.source)
+            if source_key is None:
+                source_key = table.source_key(entry.source)
+            series = (vehicle_key << VEHICLE_SHIFT) + (entry.signal.key << SOURCE_BITS) + source_key
+            work.append((series, entry.observed_at, number, index, entry))
     work.sort()  # number and index are never twice the same, so entries are not compared
     return work
 

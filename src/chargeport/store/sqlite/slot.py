@@ -8,12 +8,11 @@ from typing import Any, Final
 from chargeport.errors import StoreError
 from chargeport.store.history.late import Edits
 from chargeport.store.history.latest import Latest, finish
-from chargeport.store.history.runs import Run
 from chargeport.store.sqlite.engine import Connection, Row
-from chargeport.store.sqlite.keys import INSERT, LATEST, MAX_SOURCES, OF_VEHICLE, SET_SEEN, SeriesKey, slot_of
+from chargeport.store.sqlite.keys import INSERT, LATEST, MAX_SOURCES, OF_VEHICLE, SET_SEEN, VEHICLE_SHIFT, SeriesKey, key_of
 from chargeport.store.sqlite.series import Series
 
-_SELECT: Final = f"SELECT vehicle_key, signal_key, source_key, {LATEST} FROM latest WHERE"
+_SELECT: Final = f"SELECT slot, {LATEST} FROM latest WHERE"
 _SELECT_VEHICLE: Final = f"{_SELECT} {OF_VEHICLE}"
 _SELECT_ONE: Final = f"{_SELECT} slot = ?"
 _INSERT: Final = f"INSERT INTO latest (slot, {LATEST}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
@@ -37,17 +36,19 @@ _ABSENT_UNTIL: Final = (
 class Slot(Latest):
     """The latest values of a series, with its key, whether they are to be written, and whether they have no row yet."""
 
-    __slots__ = ("dirty", "key", "new")
+    __slots__ = ("dirty", "key", "new", "slot")
 
-    def __init__(self, key: SeriesKey, *row: tuple[Any, ...]) -> None:
-        super().__init__(*row)
-        self.key = key
-        self.dirty = False
-        self.new = self.position == 0 and self.absence_at is None
+    key: SeriesKey
+    slot: int
+    dirty: bool
+    new: bool
 
     def row(self) -> tuple[Any, ...]:
         """The row to write."""
-        return (slot_of(*self.key), *self.columns())
+        return (
+            self.slot, self.value, self.observed_at, self.changed_at, self.received_at, self.position, self.run_at,
+            self.absence, self.absence_at, self.absence_received_at, self.rule, self.seen or None,
+        )  # fmt: skip
 
 
 class SlotTable:
@@ -56,13 +57,13 @@ class SlotTable:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._execute = connection.cursor().execute  # one cursor for all: making one costs as much as stepping it
-        self._slots: dict[SeriesKey, Slot] = {}
+        self._slots: dict[int, Slot] = {}
         self._scanned: set[int] = set()
         self._touched: list[Slot] = []
         self._runs: list[tuple[Any, ...]] = []
         self._sightings: list[tuple[Any, ...]] = []
         self._absent_until: list[tuple[Any, ...]] = []
-        self._sources: dict[str, int] = dict(self.rows("SELECT name, key FROM sources"))
+        self.sources: dict[str, int] = dict(self.rows("SELECT name, key FROM sources"))
         self._rules: dict[str, int] = {}
         self._position: int = self.rows("SELECT value FROM sequences WHERE name = 'position'")[0][0]
         self._first_position = self._position
@@ -79,15 +80,14 @@ class SlotTable:
         """Read all rows of a vehicle at once."""
         self._scanned.add(vehicle_key)
         for row in self.rows(_SELECT_VEHICLE, (vehicle_key,)):
-            key = row[:3]
-            self._slots[key] = Slot(key, row[3:])
+            self._slots[row[0]] = _slot(row[0], row[1:])
 
-    def slot(self, key: SeriesKey) -> Slot:
+    def slot(self, number: int) -> Slot:
         """The slot of a series, read if need be; an empty one where nothing is known yet."""
-        slot = self._slots.get(key)
+        slot = self._slots.get(number)
         if slot is None:
-            rows = () if key[0] in self._scanned else self.rows(_SELECT_ONE, (slot_of(*key),))
-            slot = self._slots[key] = Slot(key, rows[0][3:]) if rows else Slot(key)
+            rows = () if number >> VEHICLE_SHIFT in self._scanned else self.rows(_SELECT_ONE, (number,))
+            slot = self._slots[number] = _slot(number, rows[0][1:] if rows else None)
         return slot
 
     def touch(self, slot: Slot) -> None:
@@ -98,12 +98,12 @@ class SlotTable:
 
     def source_key(self, name: str) -> int:
         """The number of a source, given at its first reading. Raises StoreError when no more can be given."""
-        key = self._sources.get(name)
+        key = self.sources.get(name)
         if key is None:
-            if len(self._sources) >= MAX_SOURCES:
+            if len(self.sources) >= MAX_SOURCES:
                 raise StoreError(f"The database knows {MAX_SOURCES} sources: no other one can be added.")
             self.execute("INSERT INTO sources (name) VALUES (?)", (name,))
-            key = self._sources[name] = self.connection.last_insert_rowid()
+            key = self.sources[name] = self.connection.last_insert_rowid()
         return key
 
     def rule_key(self, text: str) -> int:
@@ -121,9 +121,9 @@ class SlotTable:
         self._position += 1
         return self._position
 
-    def begin(self, latest: Latest, run: Run) -> None:
+    def begin(self, latest: Latest, run: tuple[Any, ...]) -> None:
         """A run begins."""
-        self._runs.append((*_key(latest), *run))
+        self._runs.append(_key(latest) + run)
 
     def extend(self, latest: Latest) -> None:
         """The newest sightings of a value move to its run."""
@@ -172,3 +172,9 @@ class SlotTable:
 def _key(latest: Latest) -> SeriesKey:
     assert isinstance(latest, Slot)  # noqa: S101  (this table makes no others)
     return latest.key
+
+
+def _slot(number: int, row: tuple[Any, ...] | None) -> Slot:
+    slot = Slot() if row is None else Slot(row)
+    slot.slot, slot.key, slot.dirty, slot.new = number, key_of(number), False, row is None
+    return slot

@@ -5,7 +5,7 @@ CREATE TABLE rules (
   key  INTEGER PRIMARY KEY,
   text TEXT NOT NULL UNIQUE
 );
-INSERT OR IGNORE INTO sources (name) VALUES ('derived');
+INSERT OR IGNORE INTO sources (key, name) VALUES (0, 'derived');  -- 0 and 1 take no byte in a row: left for the first source
 INSERT INTO rules (text) SELECT substr(name, 9) FROM sources WHERE name LIKE 'derived:%' ORDER BY key;
 
 CREATE TEMP TABLE series_source AS
