@@ -35,6 +35,29 @@ def logged(database: Path) -> LogFrames:
         return LogFrames((0, 0), 0)
 
 
+def is_whole(database: Path, frames: int) -> bool:
+    """Return whether the checksums of the first `frames` frames of the log are right, so that nothing is dropped of them.
+
+    Takes a third of a millisecond a frame: asked only where SQLite knows of fewer, as it also does while another process
+    begins the log anew.
+    """
+    with Path(f"{database}-wal").open("rb") as file:
+        header = file.read(_HEADER.size)
+        magic, _, page_size, _, *rest = _HEADER.unpack(header)
+        order = _MAGICS.get(magic)
+        if order is None or _checksum(header[:24], order) != tuple(rest[2:]):
+            return False
+        sums = rest[2], rest[3]
+        for _ in range(frames):
+            frame = file.read(_FRAME_HEADER_BYTES + page_size)
+            if len(frame) < _FRAME_HEADER_BYTES + page_size:
+                return False
+            sums = _checksum(frame[:8] + frame[_FRAME_HEADER_BYTES:], order, sums)
+            if sums != struct.unpack(">2I", frame[16:24]):
+                return False
+    return True
+
+
 def _read(file: BinaryIO) -> LogFrames:
     text = file.read(_HEADER.size)
     if len(text) < _HEADER.size:
@@ -61,9 +84,9 @@ def _count(file: BinaryIO, salts: tuple[int, int] | None, page_size: int) -> int
     return committed
 
 
-def _checksum(text: bytes, order: str) -> tuple[int, int]:
-    """Return the log's running checksum of a text whose length is a multiple of 8."""
-    first = second = 0
+def _checksum(text: bytes, order: str, sums: tuple[int, int] = (0, 0)) -> tuple[int, int]:
+    """Return the log's running checksum of a text whose length is a multiple of 8, behind another one's."""
+    first, second = sums
     for left, right in struct.iter_unpack(f"{order}2I", text):
         first = (first + left + second) & 0xFFFF_FFFF
         second = (second + right + first) & 0xFFFF_FFFF

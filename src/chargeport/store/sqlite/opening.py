@@ -8,7 +8,7 @@ import apsw
 from chargeport.errors import StartError
 from chargeport.store.sqlite.engine import Connection, connect, translated
 from chargeport.store.sqlite.files import DatabaseFiles, mark
-from chargeport.store.sqlite.log_frames import logged
+from chargeport.store.sqlite.log_frames import is_whole, logged
 from chargeport.store.sqlite.migrations import migrate
 
 _log = logging.getLogger("chargeport.store")
@@ -20,7 +20,7 @@ def opened(path: Path) -> Connection:
     connection = connect(path, create=True)
     try:
         frames, copied = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-        if before.committed > frames and logged(path).salts == before.salts:
+        if before.committed > frames and logged(path).salts == before.salts and not is_whole(path, before.committed):
             _log.error(
                 "The log of the database %s is damaged: %d of its %d pages were dropped. What was stored last may be missing: "
                 "compare with a backup.", path, before.committed - frames, before.committed,
