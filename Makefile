@@ -33,7 +33,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/.runtime ## Serve simulated cars: prints an address, a token and lines to paste
-	@exec $(BIN)/chargeport demo $(ARGS)
+	@CHARGEPORT_BY_MAKE=1 exec $(BIN)/chargeport demo $(ARGS)
 
 test: $(VENV)/.dev ## Run the tests
 	$(BIN)/pytest -n auto --dist worksteal $(ARGS)

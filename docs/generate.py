@@ -84,7 +84,11 @@ def settings() -> str:
     variables: dict[tuple[str, str], list[str]] = {}
     for name, place in environment_names().items():
         variables.setdefault(place, []).append(name)
-    pages = ["# Settings\n\nFlags come first, then the environment, then `chargeport.toml`.\n"]
+    head = (
+        "# Settings\n\nThe settings of every command: flags come first, then the environment, then the file that `--config`"
+        " names,\nelse `./chargeport.toml`. `serve` says which file it read.\n"
+    )
+    pages = [head]
     pages += [
         f"\n## [{part.name}]\n\n"
         + _keys(part.type, {key: names for (table, key), names in variables.items() if table == part.name})

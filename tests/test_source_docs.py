@@ -327,9 +327,10 @@ def test_the_overview_names_signals_and_sides_that_there_are() -> None:
 def test_what_is_to_be_installed_is_an_extra_of_ours() -> None:
     with (ROOT / "pyproject.toml").open("rb") as file:
         extras = set(tomllib.load(file)["project"]["optional-dependencies"])
-    asked = [found for page in PAGES for found in re.findall(r"chargeport\[([\w,]+)\]", page.read_text("utf-8"))]
-    assert asked
-    asked_for = {extra for found in asked for extra in found.split(",")}
+    named = re.compile(r"extras?\]\(\.\./installation/README\.md#extras\)((?: (?:and )?`\w+`)+)")
+    asked_for = {extra for page in PAGES for found in named.findall(page.read_text("utf-8")) for extra in CODE.findall(found)}
+    asked_for |= {extra for cells in rows_under("Which system gives what") for extra in CODE.findall(cells[-1])}
+    assert len(asked_for) > 1
     assert asked_for <= extras, asked_for - extras
 
 

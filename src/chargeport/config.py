@@ -4,20 +4,26 @@ A setting that is wrong or unknown stops the start with one sentence that names 
 """
 
 import os
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Final, Literal
+from types import UnionType
+from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
 import msgspec
 
-from chargeport.errors import SettingError
+from chargeport.errors import SettingError, instead_of
 from chargeport.settings import Settings, Table
 
 SQLITE: Final = "sqlite:///"
+FILE_NAME: Final = "chargeport.toml"
+"""The settings file that is read from the working directory where no other is named."""
 Role = Literal["all", "api", "ingest", "deliver"]
 
 
+_PREFIX: Final = "CHARGEPORT_"
 # The short names of the environment; every other setting is CHARGEPORT_<TABLE>_<KEY>.
 _SHORT_NAMES: Final = {
     "CHARGEPORT_DATABASE": ("database", "url"),
@@ -39,12 +45,23 @@ def environment_names() -> dict[str, tuple[str, str]]:
     return names | _SHORT_NAMES
 
 
+def settings_file(named: Path | None) -> Path | None:
+    """The settings file: the one that is named, else ./chargeport.toml where there is one."""
+    if named is not None:
+        return named
+    found = Path(FILE_NAME)
+    return found if found.is_file() else None
+
+
 def load(
     file: Path | None = None,
     environ: Mapping[str, str] | None = None,
     flags: Mapping[tuple[str, str], Any] | None = None,
 ) -> Settings:
-    """The settings from the file, overridden by the environment, overridden by flags. Raises SettingError."""
+    """The settings from the file, overridden by the environment, overridden by flags. Raises SettingError.
+
+    Without `file` no file is read: `settings_file` finds the one that is meant.
+    """
     tables = _from_file(file) if file is not None else {}
     if file is not None:
         tables["folder"] = str(file.absolute().parent)
@@ -60,6 +77,15 @@ def load(
     return _checked(tables, str(file or "the settings"), strict=False)
 
 
+def misspelt_variables(environ: Mapping[str, str] | None = None) -> Iterator[tuple[str, str]]:
+    """Each variable that nothing reads and whose name is nearly that of one which is read, with that name."""
+    known = {name.removeprefix(_PREFIX): name for name in environment_names()}
+    for name in os.environ if environ is None else environ:
+        bare = name.removeprefix(_PREFIX)
+        if name.startswith(_PREFIX) and bare not in known:
+            yield from ((name, known[near]) for near in get_close_matches(bare, known, n=1, cutoff=0.7))
+
+
 def _set(tables: dict[str, Any], table: str, key: str, value: Any) -> None:
     if (table, key) == ("server", "trusted_proxies") and isinstance(value, str):
         value = [part.strip() for part in value.split(",") if part.strip()]
@@ -73,6 +99,8 @@ def _from_file(file: Path) -> dict[str, Any]:
         raise SettingError(f"The settings file {file} can't be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingError(f"The settings file {file} is not TOML: {error}.") from error
+    if "folder" in tables:
+        raise SettingError(f"A setting is wrong ({file}): {_not_known('', 'folder')}.")
     _checked(tables, str(file), strict=True)
     return tables
 
@@ -84,8 +112,50 @@ def _checked(tables: dict[str, Any], where: str, *, strict: bool) -> Settings:
     except msgspec.ValidationError as error:
         what, _, path = str(error).partition(" - at `$")
         name = path.rstrip("`").lstrip(".")
-        prefix = f"{name}: " if name else ""
-        raise SettingError(f"A setting is wrong ({where}): {prefix}{what}.") from None
+        raise SettingError(f"A setting is wrong ({where}): {_explained(name, what)}.") from None
+
+
+_UNKNOWN: Final = re.compile("Object contains unknown field `(.*)`", re.DOTALL)
+_NO_CHOICE: Final = re.compile("Invalid enum value '(.*)'", re.DOTALL)
+
+
+def _explained(path: str, what: str) -> str:
+    """What msgspec found wrong at a path, with what to write in its place where that is known."""
+    if unknown := _UNKNOWN.fullmatch(what):
+        return _not_known(path, unknown[1])
+    kind = _kind_at(path)
+    if (wrong := _NO_CHOICE.fullmatch(what)) and get_origin(kind) is Literal:
+        return f"{path}: {wrong[1]!r} is none of its values: {instead_of(wrong[1], get_args(kind))}"
+    if what == "Expected `array`, got `object`" and path.isidentifier():
+        return f"{path}: there may be several: write [[{path}]]"
+    return f"{path}: {what}" if path else what
+
+
+def _not_known(path: str, key: str) -> str:
+    """What to say of a key that no table at this path has; a key of another table is told where it belongs."""
+    shown = f"{path}.{key}" if path else key
+    homes = [name for name, kind in _keys(Settings).items() if not path and key in _keys(kind)]
+    if homes:
+        return f"{shown} is no setting here: it belongs under [{homes[0]}]"
+    known = _keys(_kind_at(path))
+    return f"{shown} is no setting: {instead_of(key, known)}"
+
+
+def _kind_at(path: str) -> Any:
+    """The type of the settings at a path such as `vehicles[0]`."""
+    kind: Any = Settings
+    for name in re.findall(r"[^.\[\]]+(?=$|[.\[])", path):
+        kind = _keys(kind).get(name)
+        while get_origin(kind) in (Annotated, list, UnionType):
+            kind = get_args(kind)[0]
+    return kind
+
+
+def _keys(kind: Any) -> dict[str, Any]:
+    """The keys of a table and their types; none of what is no table. Where the file is, is no key of it."""
+    if not (isinstance(kind, type) and issubclass(kind, Table)):
+        return {}
+    return {field.encode_name: field.type for field in msgspec.structs.fields(kind) if field.name != "folder"}
 
 
 def database_file(url: str) -> Path:

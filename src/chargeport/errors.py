@@ -12,6 +12,8 @@
 A rule that a reading breaks is a `signals.violation.Violation`: it concerns one item, not the request.
 """
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Final
 
 
@@ -41,6 +43,18 @@ class ConflictError(ChargeportError):
 
 class NotFoundError(ChargeportError):
     """A name that a command was given is nobody's."""
+
+
+def instead_of(given: str, known: Iterable[str]) -> str:
+    """What to write in place of a name that is not known: the nearest name, or all of them where none is near.
+
+    >>> instead_of("prot", ["host", "port"]), instead_of("x", ["host", "port"])
+    ('the nearest name is port', 'use one of host, port')
+    """
+    names = list(known)
+    lower = {name.lower(): name for name in names}
+    near = get_close_matches(given.lower(), lower, n=1, cutoff=0.66)
+    return f"the nearest name is {lower[near[0]]}" if near else f"use one of {', '.join(names)}"
 
 
 class ErrorKind:

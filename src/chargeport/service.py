@@ -19,6 +19,7 @@ from chargeport.api.positions import Positions
 from chargeport.api.reads import Reads
 from chargeport.api.request import AppContext
 from chargeport.api.routes import Handler
+from chargeport.api.sign_in import SignIn
 from chargeport.api.tail import Tail
 from chargeport.bus.memory import Doorbell
 from chargeport.clock import Clock, SteadyClock
@@ -48,6 +49,7 @@ class Service:
         self.clock = clock or SteadyClock()
         self.doorbell = doorbell or Doorbell()
         self.access = Access(store, self.clock, settings.limits.tokens_by_application)
+        self.sign_in = SignIn(store, self.access, self.clock)
         self.positions = Positions(store.notes)
         self.tail = Tail(store, self.access, self.clock, self.doorbell)
         self.feeds = Feeds(store, settings, self.clock)
@@ -82,6 +84,7 @@ class Service:
             self.positions,
             self.feeds.pipeline,
             self.webhooks,
+            self.sign_in,
         )
         return build_app(deps, pages, lane=lane, sockets=self.feeds.sockets())
 

@@ -1,6 +1,7 @@
 """The web server around the application: uvicorn on a socket of our own, with limits, stopped cleanly."""
 
 import asyncio
+import errno
 import functools
 import logging
 import os
@@ -22,6 +23,7 @@ from chargeport.api.listener import Listener
 from chargeport.api.protocol import LaneProtocol, refusal_bytes
 from chargeport.api.sockets import watched
 from chargeport.errors import OVERLOADED, Problem, StartError
+from chargeport.installation import with_flag
 from chargeport.settings import LimitSettings
 
 BACKLOG = 2048
@@ -53,7 +55,14 @@ def listen(host: str, port: int) -> socket.socket:
 
 def _no_listening(host: str, port: int, error: OSError) -> StartError:
     why = error.strerror or error
-    return StartError(f"Can't listen on {host} port {port}: {why}; another can be named with --host and --port.")
+    return StartError(f"Can't listen on {host} port {port}: {why}; {_another(error)}.")
+
+
+def _another(error: OSError) -> str:
+    """What to try instead: another port where this one is taken, else another address."""
+    if error.errno in (errno.EADDRINUSE, errno.EACCES):
+        return f"name another port, such as {with_flag('--port 9000')}"
+    return f"name an address of this machine, such as {with_flag('--host 127.0.0.1')}"
 
 
 class Server(uvicorn.Server):

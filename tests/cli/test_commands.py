@@ -25,7 +25,7 @@ PROMISED = {
     "connection add": {"--app", "--user", "--vehicle", "--permission", "--database", "--json"},
     "connection list": {"--database", "--json"},
     "connection remove": {"ID", "--database", "--json"},
-    "signals": {"VEHICLE", "[CODE]", "--database", "--json"},
+    "signals": {"[VEHICLE]", "[CODE]", "--database", "--json"},
     "coverage": {"[VEHICLE]", "--database", "--json"},
     "export": {
         "FILE",

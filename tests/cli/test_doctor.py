@@ -76,7 +76,7 @@ def test_an_old_schema_is_found_and_left_to_migrate(chargeport: CommandLine, doc
     taken = chargeport("migrate", "--json").json
     assert taken["database"] == str(database)
     assert taken["steps"][0].startswith("0001")
-    assert len(taken["steps"]) == taken["schema"]
+    assert taken["steps"][-1].startswith(f"{taken['schema']:04}")
     assert chargeport("migrate", "--json").json == taken | {"steps": []}
     assert "up to date" in chargeport("migrate").out
     assert doctor()["schema"]["status"] == "ok"

@@ -139,7 +139,7 @@ def test_without_its_package_parquet_says_how_to_get_it(
     chargeport: CommandLine, car: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    assert "chargeport[parquet]" in chargeport("export", "cars.parquet").refused()
+    assert "the extra parquet" in chargeport("export", "cars.parquet").refused()
     assert not (tmp_path / "cars.parquet").exists()
 
 

@@ -134,7 +134,7 @@ def test_a_terminal_gets_a_plot_of_a_number_and_a_pipe_does_not(
     ],
 )
 def test_a_plot_goes_from_the_least_to_the_greatest_and_leaves_blank_what_is_not_known(means: list[Any], said: str) -> None:
-    assert plot(means, BY_CODE["tractionbattery-stateofcharge"]) == said
+    assert plot(means, BY_CODE["tractionbattery-stateofcharge"], 80) == said
 
 
 @pytest.mark.parametrize(("length_s", "said"), [(0, "under 1 s"), (0.999, "under 1 s"), (1, "1 s"), (7200, "2 h")])

@@ -155,7 +155,7 @@ def test_a_connected_station_is_not_lost_when_somebody_is_refused_under_its_name
 
 def test_sources_that_run_and_that_never_ran_are_listed(chargeport: CommandLine, database: Path, settings: Path) -> None:
     assert [row[-1] for row in chargeport("source", "list", "--config", str(settings)).rows] == [
-        "not started: chargeport serve --config starts it"
+        "not started: chargeport serve starts it"
     ] * 3
     assert not database.exists(), "to look makes no database"
     written(database, state(condition="connected", messages=1))
@@ -164,7 +164,7 @@ def test_sources_that_run_and_that_never_ran_are_listed(chargeport: CommandLine,
         "garage": "connected", "posts": "not started", "again": "not started",
     }  # fmt: skip
     assert found["garage"]["messages"] == 1
-    assert len(chargeport("source", "list").rows) == 1
+    assert len(chargeport("source", "list").rows) == 3
 
 
 def test_of_a_server_that_does_not_run_it_is_said_so(chargeport: CommandLine, database: Path) -> None:

@@ -69,9 +69,9 @@ def test_each_change_is_a_line_as_a_person_reads_it(chargeport: CommandLine, dat
         store(database, [reading(car, "charge-wattage", {"value": 7.2, "unit": "kW"})])
         store(database, [reading(car, "charge-ischarging", {"value": True})])
         store(database, [absence(car, "charge-voltage", AbsenceReason.NOT_CAPABLE)])
-        assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  Wattage +7200 watts  \(wallbox\)", watch.line())
-        assert re.fullmatch(r"\S+ \S+  IsCharging +yes  \(wallbox\)", watch.line())
-        assert re.fullmatch(r"\S+ \S+  Voltage +— NOT_CAPABLE: The vehicle does not have this\.  \(wallbox\)", watch.line())
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+  Wattage +7200 watts  \(wallbox\)", watch.line())
+        assert re.fullmatch(r"\S+ \S+ \S+  IsCharging +yes  \(wallbox\)", watch.line())
+        assert re.fullmatch(r"\S+ \S+ \S+  Voltage +— NOT_CAPABLE: The vehicle does not have this\.  \(wallbox\)", watch.line())
 
 
 def test_with_json_each_change_is_a_document_and_only_the_named_signals_are_told(
@@ -113,7 +113,7 @@ def test_a_live_value_that_ends_by_silence_is_a_line_too(chargeport: CommandLine
         watch.line()
         store(database, [reading(car, "charge-wattage", {"value": 7200}, ago_s=0)])
         assert "7200 watts  (wallbox)" in watch.line()
-        assert re.fullmatch(r"\S+ \S+  Wattage +— UNREACHABLE: .* Last: 7200 watts\.  \(wallbox\)", watch.line())
+        assert re.fullmatch(r"\S+ \S+ \S+  Wattage +— UNREACHABLE: .* Last: 7200 watts\.  \(wallbox\)", watch.line())
 
 
 def test_ctrl_c_ends_it_without_a_word(chargeport: CommandLine, database: Path) -> None:

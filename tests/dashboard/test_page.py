@@ -91,7 +91,8 @@ async def test_what_is_old_or_unknown_is_never_shown_as_if_it_were_true(demo: st
     await expect(part(asleep, "reason")).to_have_text(re.compile(r"Last heard \d\sh\sago\. The vehicle has fallen silent"))
     await expect(part(asleep, "power")).to_have_text(re.compile(r"kWlast known \d\sh\sago$"))
     parked = visit.card(PARKED)
-    await expect(part(parked, "power")).to_have_text("—Not reported")
+    await expect(part(parked, "power")).to_have_text("0 kW")
+    await expect(part(parked, "stats")).to_contain_text("Voltage—Not reported")
     assert visit.complaints == []
 
 
@@ -138,39 +139,77 @@ async def test_an_outage_is_said_calmly_and_ends_by_itself(demo: str, visit: Vis
     await expect(visit.page.locator("#pulse")).to_have_text("Live")
 
 
-def command(*arguments: str, database: Path) -> Any:
+def command(*arguments: str, database: Path, typed: str = "") -> Any:
     """What a command answers that runs beside the server."""
     done = subprocess.run(
         [sys.executable, "-m", "chargeport", *arguments, "--database", f"sqlite:///{database}", "--json"],
-        capture_output=True, text=True, check=True, timeout=20,
+        input=typed, capture_output=True, text=True, check=True, timeout=20,
     )  # fmt: skip
     return json.loads(done.stdout)
 
 
-async def test_elsewhere_the_page_asks_who_is_there(served: str, database: Path, visit: Visit) -> None:
-    application = command("app", "create", "Page", database=database)
+async def test_elsewhere_people_sign_in_by_a_link_once_and_stay_signed_in(served: str, database: Path, visit: Visit) -> None:
     command("vehicle", "add", "--make", HOSTILE, "--model", "One", "--year", "2026", database=database)
+    link = command("user", "add", "Ada", database=database)["link"]
     page = visit.page
     await page.goto(served)
     await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
-    await page.get_by_label("Client id").fill(application["client_id"])
-    await page.get_by_label("Client secret").fill("not the secret")
-    await page.get_by_role("button", name="Sign in").click()
-    await expect(page.get_by_role("alert")).to_have_text(
-        "The client id or its secret is wrong, or the application was revoked."
-    )
-    await page.get_by_label("Client secret").fill(application["client_secret"])
-    await page.get_by_role("button", name="Sign in").click()
+    assert visit.complaints == []
+    await page.goto(link)
     card = page.get_by_role("article")
     await expect(card.get_by_role("heading")).to_have_text(f"{HOSTILE} One")
     await expect(part(card, "status")).to_have_text("— Not reported")
     await expect(part(card, "soc")).to_have_text("—Not reported")
+    await expect(part(card, "heard")).to_have_text("Nothing heard yet")
+    assert page.url == f"{served}/", "the address bar keeps nothing that signs in"
+    assert await page.evaluate("document.cookie") == "", "no script can see the session"
     await page.reload()
     await expect(card).to_have_count(1)
+    tab = await page.context.new_page()
+    await tab.goto(served)
+    await expect(tab.get_by_role("article")).to_have_count(1)
+    assert visit.complaints == []
     await page.get_by_role("button", name="Sign out").click()
     await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     await expect(card).to_have_count(0)
+    await page.goto(link)
+    await expect(page.get_by_role("alert")).to_contain_text("This link was used already")
+
+
+async def test_a_password_signs_in_and_a_wrong_one_says_so(served: str, database: Path, visit: Visit) -> None:
+    command("user", "add", "Grace", database=database)
+    command("user", "password", "Grace", database=database, typed="correct horse")
+    page = visit.page
+    await page.goto(served)
+    await page.get_by_label("Name").fill("Grace")
+    await page.get_by_label("Password").fill("wrong horse")
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(page.get_by_role("alert")).to_have_text("The name or the password is wrong.")
+    await page.get_by_label("Password").fill("correct horse")
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(page.locator("#pulse")).to_have_text("Live")
+    (session,) = command("user", "sessions", "Grace", database=database)
+    assert command("user", "sessions", "--end", session["id"], database=database) == {"ended": 1}
+    await page.reload()
+    await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     assert [said for said in visit.complaints if "401" not in said] == []
+
+
+async def test_a_share_link_shows_one_car_until_it_is_removed(served: str, database: Path, visit: Visit) -> None:
+    shared = command("vehicle", "add", "--make", "ACME", "--model", "Shared", "--year", "2026", database=database)["id"]
+    command("vehicle", "add", "--make", "ACME", "--model", "Private", "--year", "2026", database=database)
+    share = command("share", "add", shared, database=database)
+    page = visit.page
+    await page.goto(share["link"])
+    await expect(page.get_by_role("article").get_by_role("heading")).to_have_text("ACME Shared")
+    await expect(page.get_by_role("button", name="Sign out")).to_be_hidden()
+    await page.reload()
+    await expect(page.get_by_role("article")).to_have_count(1)
+    assert visit.complaints == []
+    command("share", "remove", share["id"], database=database)
+    await page.reload()
+    await expect(page.get_by_role("status")).to_contain_text("This link does not show anything any more")
+    await expect(page.get_by_role("article")).to_have_count(0)
 
 
 async def test_a_token_that_has_ended_is_replaced_in_the_demo(demo: str, visit: Visit) -> None:

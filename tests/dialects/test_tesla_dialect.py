@@ -211,7 +211,7 @@ def test_without_the_package_a_protobuf_is_one_issue_that_says_what_to_install(m
     outcome = recorded.run(TESLA, [delivery(b"\x0a\x02\x08\x01", headers={"vin": "x"})])
     [issue] = outcome.issues
     assert isinstance(issue, Issue)
-    assert "chargeport[tesla]" in issue.detail
+    assert "the extra tesla" in issue.detail
 
 
 @needs_protobuf

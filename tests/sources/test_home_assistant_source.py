@@ -292,6 +292,6 @@ async def test_a_state_without_a_time_of_its_own_has_none(house: House) -> None:
 async def test_without_the_package_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "hass_client", None)
     given = HomeAssistantSettings(url="http://127.0.0.1:1", token="t", entities={"the-car": ["sensor.a"]})
-    with pytest.raises(SourceError, match=r"pip install 'chargeport\[home_assistant\]'") as found:
+    with pytest.raises(SourceError, match=r"pip install .* \(the extra home_assistant\)") as found:
         await HOME_ASSISTANT.build(given, around()).run(Heard())
     assert found.value.cause is Cause.CONFIGURATION

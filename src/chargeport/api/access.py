@@ -129,10 +129,10 @@ class Access:
         done = await self._store.access.rotate_secret(client_id, hashed(secret), management_token)
         return (secret, management_token) if done else None
 
-    async def issue_token(self, application: Application) -> str:
-        """A new bearer token, good for TOKEN_LIFE_S."""
+    async def issue_token(self, application: Application, life_s: int = TOKEN_LIFE_S) -> str:
+        """A new bearer token, good for so many seconds."""
         token = new_secret("cpt_")
         now = self._clock.now()
-        expires_at = now + TOKEN_LIFE_S * 1000
+        expires_at = now + life_s * 1000
         await self._store.access.add_token(hashed(token), application.client_id, expires_at, now=now, most=self._most_tokens)
         return token

@@ -10,6 +10,7 @@ from chargeport.api.body_budget import BodyBudget
 from chargeport.api.guesses import Guesses
 from chargeport.api.positions import Positions
 from chargeport.api.reads import Reads
+from chargeport.api.sign_in import SignIn
 from chargeport.api.tail import Tail
 from chargeport.clock import Clock
 from chargeport.errors import PERMISSION, Problem
@@ -71,6 +72,7 @@ class AppContext(msgspec.Struct, frozen=True):
     positions: Positions
     pipeline: Pipeline
     webhooks: WebhookControl
+    sign_in: SignIn
 
 
 class Caller(NamedTuple):

@@ -20,6 +20,7 @@ from chargeport.api import (
     lane,
     paging,
     reads,
+    session,
     signals,
     smartcar,
     stream,
@@ -30,6 +31,7 @@ from chargeport.api import (
 from chargeport.api.request import Request
 from chargeport.api.response import Response
 from chargeport.errors import (
+    ACCESS_DENIED,
     CONFLICT,
     CONNECTION_NOT_FOUND,
     INVALID_PATH,
@@ -37,6 +39,7 @@ from chargeport.errors import (
     MISSING_PARAMETER,
     NOTHING_ACCEPTED,
     PERMISSION,
+    RATE_LIMITED,
     SIGNAL_NOT_FOUND,
     SUBSCRIPTION_NOT_FOUND,
     TOO_LARGE,
@@ -338,6 +341,23 @@ ROUTES: Final = (
         errors=(
             MALFORMED, UNAUTHORIZED, PERMISSION, INVALID_PATH, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA, NOTHING_ACCEPTED,
         ),
+    ),
+    Route(
+        method="POST", path="/session", name="signIn", tag="Page", handler=session.sign_in, open=True, answer="AnyObject",
+        body="AnyObject", summary="Sign a person in to the page",
+        detail='`{"link": …}` of a one-time link, or `{"name": …, "password": …}`; sets a cookie. Needs the header'
+        " X-Chargeport-Page and the page's own origin. For browsers: programs use POST /oauth2/token.",
+        errors=(MALFORMED, UNAUTHORIZED, ACCESS_DENIED, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA, RATE_LIMITED),
+    ),
+    Route(
+        method="DELETE", path="/session", name="signOut", tag="Page", handler=session.sign_out, open=True, status=204,
+        summary="Sign out of the page", errors=(ACCESS_DENIED,),
+    ),
+    Route(
+        method="POST", path="/session/token", name="issuePageToken", tag="Page", handler=session.page_token, open=True,
+        answer="AnyObject", body="AnyObject", summary="Get the page a token for its session, or for a share link",
+        detail='`access_token` is null where nobody is signed in. `{"share": …}` of a share link gives one that reads its car.',
+        errors=(MALFORMED, UNAUTHORIZED, ACCESS_DENIED, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA, RATE_LIMITED),
     ),
     Route(
         method="GET", path="/healthz", name="getHealth", tag="Operation", handler=health.healthz, open=True,

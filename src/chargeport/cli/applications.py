@@ -12,11 +12,11 @@ from chargeport.cli.options import ClientId, Database, Json, Label, Permissions
 from chargeport.cli.output import console, print_facts, print_json, print_table, say
 from chargeport.clock import SystemClock
 from chargeport.errors import NotFoundError
-from chargeport.signals.definition import Permission
+from chargeport.signals.definition import READS, Permission
 from chargeport.store.protocols import Store
 from chargeport.store.records import Application
 
-READS: Final = frozenset(Permission) - {Permission.WRITE_READINGS}
+SPARE: Final = ("created", "vehicles", "revoked")
 ONCE: Final = "These secrets are not shown again."
 
 group = typer.Typer(help="Applications: who may use the API.", no_args_is_help=True)
@@ -58,7 +58,7 @@ def list_applications(*, database: Database = None, as_json: Json = False) -> No
          ago(one.created_at, now), ago(one.revoked_at, now) or "no")
         for one in found
     ]  # fmt: skip
-    print_table(columns, rows, "There is no application yet: chargeport app create NAME makes one.")
+    print_table(columns, rows, "There is no application yet: chargeport app create NAME makes one.", spare=SPARE)
 
 
 @group.command("rotate")

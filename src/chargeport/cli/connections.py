@@ -76,7 +76,12 @@ def list_connections(*, database: Database = None, as_json: Json = False) -> Non
          ago(one.created_at, now))
         for one in found
     ]  # fmt: skip
-    print_table(columns, rows, "There is no connection yet: chargeport connection add makes one.")
+    print_table(
+        columns,
+        rows,
+        "There is no connection yet: chargeport connection add makes one.",
+        spare=("created", "permissions", "application"),
+    )
 
 
 @group.command("remove")

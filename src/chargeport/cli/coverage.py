@@ -50,7 +50,7 @@ def coverage(*, vehicle: Maybe = None, database: Database = None, as_json: Json 
         print_json(document(found.found, frozenset(Permission), found.ranks, now))
         return
     say(f"{described(found.vehicle)}  {found.vehicle.id}", "bold")
-    print_table(rows.COLUMNS, (row for signal in CATALOGUE for row in _rows(signal, found, now)))
+    rows.print_rows(row for signal in CATALOGUE for row in _rows(signal, found, now))
     if issues:
         say(f"{_counted(issues)} this vehicle: {SHOWS}")
 
@@ -107,8 +107,8 @@ def _print_all(summaries: list[Summary], as_json: bool) -> None:
          each.counts[rows.NOT_REPORTED], ago(each.heard_at, now))
         for each in summaries
     ]  # fmt: skip
-    columns = ("vehicle", "", "with a value", "without, and why", "never reported", "last heard of")
-    print_table(columns, lines, "There is no vehicle yet: chargeport vehicle add makes one known.")
+    columns = ("vehicle", "", "values", "without, and why", "never", "last heard of")
+    print_table(columns, lines, "There is no vehicle yet: chargeport vehicle add makes one known.", short={"vehicle": 8})
     for each in summaries:
         if each.heard_at is None and each.issues:
             say(f"{described(each.vehicle)} has never reported, and {_counted(each.issues)} it: {SHOWS}")

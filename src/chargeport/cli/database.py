@@ -1,4 +1,4 @@
-"""The database that a command works on: the flag's, else the environment's, else the default."""
+"""The database that a command works on: the flag's, else the environment's, else the settings file's, else the default."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from chargeport import config
+from chargeport.cli import configuration
 from chargeport.errors import StartError
 from chargeport.store.protocols import Store
 
@@ -14,13 +15,8 @@ T = TypeVar("T")
 
 
 def resolved(database: str | None) -> Path:
-    """The file that the flag, the environment or the default names. Raises SettingError."""
-    return config.database_file(config.load(flags={("database", "url"): database}).database.url)
-
-
-def database_of(config_file: Path | None, database: str | None) -> str | None:
-    """The database that the flag names, or the settings file."""
-    return database if database is not None or config_file is None else config.load(config_file).database.url
+    """The file that the flag, the environment, the settings file or the default names. Raises SettingError."""
+    return config.database_file(configuration.settings({("database", "url"): database}).database.url)
 
 
 def existing(database: str | None) -> Path:
@@ -28,7 +24,7 @@ def existing(database: str | None) -> Path:
     file = resolved(database)
     if not file.exists():
         raise StartError(
-            f"The database {file} does not exist: name another with --database or CHARGEPORT_DATABASE, "
+            f"The database {file} does not exist: name another with --database, CHARGEPORT_DATABASE or --config, "
             "or make it with chargeport migrate."
         )
     return file
@@ -44,7 +40,7 @@ async def opened(database: str | None, *, create: bool = False) -> AsyncIterator
 
     store = SqliteStore.open(file)
     try:
-        preference.prefer(store.readings, config.load())
+        preference.prefer(store.readings, configuration.settings())
         await cadence.follow(store)
         yield store
     finally:

@@ -3,15 +3,14 @@
 import http.client
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 import typer
 
 from chargeport import config
-from chargeport.cli import checks
+from chargeport.cli import checks, configuration
 from chargeport.cli.checks import Check, Status
-from chargeport.cli.options import Config, Database, Host, Json, Port
+from chargeport.cli.options import Database, Host, Json, Port
 from chargeport.cli.output import console, print_json, printable
 from chargeport.clock import SystemClock
 from chargeport.errors import SettingError, StartError
@@ -23,7 +22,6 @@ COLOURS: Final = {Status.OK: "green", Status.WARN: "yellow", Status.FAIL: "bold 
 
 def doctor(
     *,
-    config_file: Config = None,
     database: Database = None,
     host: Host = None,
     port: Port = None,
@@ -31,7 +29,7 @@ def doctor(
 ) -> None:
     """Check what the server needs, and say the next step where something is wrong. Changes nothing."""
     flags = {("database", "url"): database, ("server", "host"): host, ("server", "port"): port}
-    found = list(_examine(config_file, flags))
+    found = list(_examine(flags))
     is_well = all(check.status is not Status.FAIL for check in found)
     if as_json:
         print_json({"ok": is_well, "checks": found})
@@ -41,16 +39,18 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _examine(config_file: Path | None, flags: dict[tuple[str, str], str | int | None]) -> Iterator[Check]:
+def _examine(flags: dict[tuple[str, str], str | int | None]) -> Iterator[Check]:
     yield from checks.python()
     try:
-        settings = config.load(config_file, flags=flags)
+        settings = configuration.settings(flags)
         file = config.database_file(settings.database.url)
     except SettingError as error:
         yield Check("settings", Status.FAIL, str(error).removesuffix("."), "correct it; what follows from it is not checked")
         yield from checks.clock(None, SystemClock())
         return
-    yield Check("settings", Status.OK, str(config_file) if config_file else "flags, environment and defaults")
+    read = configuration.file()
+    found = "flags, environment and defaults" if read is None else str(read)
+    yield Check("settings", Status.OK, found)
     yield from checks.database(file)
     yield from checks.folder(file)
     yield from checks.clock(file, SystemClock())

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO, Final
 
+from chargeport import installation
 from chargeport.errors import ChargeportError
 from chargeport.ingest.files import COLUMNS
 from chargeport.ingest.items import STATUSES
@@ -94,7 +95,7 @@ class _Parquet:
             self._arrow: Any = importlib.import_module("pyarrow")
             parquet: Any = importlib.import_module("pyarrow.parquet")
         except ImportError:
-            raise ChargeportError("Parquet needs one more package: pip install 'chargeport[parquet]' brings it.") from None
+            raise ChargeportError(f"Parquet needs one more package: {installation.add_extra('parquet')}.") from None
         arrow = self._arrow
         instant, name = arrow.timestamp("ms", tz="UTC"), arrow.dictionary(arrow.int32(), arrow.string())
         columns = [

@@ -9,17 +9,42 @@ from chargeport.store.protocols import Store
 from chargeport.store.records import Application, Page, Vehicle
 
 PAGE_SIZE: Final = 1000
+LEAST_TYPED: Final = 4  # characters of a name or an id that is not written whole
+SHOWN: Final = 3
 
 T = TypeVar("T")
 
 
 async def vehicle_called(store: Store, name: str) -> Vehicle:
-    """The vehicle with this id, VIN (in small letters, too) or alias. Raises NotFoundError."""
+    """The vehicle with this id, VIN (in small letters, too) or alias, else the only one whose make, model or id begins so.
+
+    Raises NotFoundError.
+    """
     for spelling in dict.fromkeys((name, name.strip().upper(), name.strip().lower())):
         vehicle = await store.vehicles.find_vehicle(spelling)
         if vehicle is not None:
             return vehicle
+    wanted = name.strip().lower()
+    near = [each for each in await every(store.vehicles.vehicles) if _is_meant(each, wanted)]
+    if len(near) == 1:
+        return near[0]
+    if near:
+        those = ", ".join(each.id for each in near[:SHOWN])
+        raise NotFoundError(f"{quoted(name)} may be any of {len(near)} vehicles: {those}: write more of the name, or the id.")
     raise NotFoundError(f"No vehicle is called {quoted(name)}: chargeport vehicle list shows those there are.")
+
+
+def _is_meant(vehicle: Vehicle, wanted: str) -> bool:
+    """Whether a vehicle's make and model, or its id, are meant by what was typed."""
+    if len(wanted) < LEAST_TYPED:
+        return False
+    names = (vehicle.model or "", " ".join(part for part in (vehicle.make, vehicle.model) if part))
+    return vehicle.id.startswith(wanted) or wanted in (each.lower() for each in names)
+
+
+async def fleet(store: Store) -> list[Vehicle]:
+    """All vehicles."""
+    return await every(store.vehicles.vehicles)
 
 
 async def application_with(store: Store, client_id: str) -> Application:

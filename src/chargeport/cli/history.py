@@ -13,6 +13,7 @@ from chargeport.cli import typed
 from chargeport.cli.ages import long
 from chargeport.cli.database import with_store
 from chargeport.cli.finding import vehicle_called
+from chargeport.cli.local_clock import local
 from chargeport.cli.options import Database, Json, VehicleName
 from chargeport.cli.output import NOTHING, console, print_json, print_table, say
 from chargeport.cli.plot import levels, plot
@@ -26,7 +27,6 @@ from chargeport.signals.sweep import Step
 from chargeport.store.effective_history import EffectiveHistory
 from chargeport.store.protocols import Store
 from chargeport.store.records import Place, Vehicle
-from chargeport.wire.envelope import iso
 from chargeport.wire.provenance import shown
 from chargeport.wire.status import WORDINGS
 
@@ -90,12 +90,19 @@ def history(
         return
     say(f"{described(found.vehicle)}  {found.vehicle.id}  {signal.code}", "bold")
     if any(level is not None for level in found.plotted):
-        say(plot(found.plotted, signal))
+        say(plot(found.plotted, signal, console().width))
     empty = "Nothing was reported in that time."
     if resolution is None:
-        print_table(("time", "value", "for", "source", "why not"), _changes(signal, found, now), empty)
+        least = "source" if any(step.absence is not None for step in found.steps) else "why not"
+        columns = ("time", "value", "for", "source", "why not")
+        print_table(columns, _changes(signal, found, now), empty, spare=(least,))
     else:
-        print_table(("from", "changes", *_COLUMNS[signal.kind], "last", "held for"), _stretches(signal, found), empty)
+        print_table(
+            ("from", "changes", *_COLUMNS[signal.kind], "last", "held for"),
+            _stretches(signal, found),
+            empty,
+            spare=("changes",),
+        )
 
 
 async def _found(store: Store, name: str, signal: Signal, asked: Asked, *, source: str | None, now: int) -> Found:
@@ -144,9 +151,19 @@ async def _all(history: EffectiveHistory, vehicle_id: str, signal: Signal, start
 def _changes(signal: Signal, found: Found, now: int) -> list[tuple[str | None, ...]]:
     ends = [*(step.at for step in found.steps[1:]), found.followed_at][: len(found.steps)]
     return [
-        (iso(step.at), _value(signal, step), _for(step.at, end, now), shown(step.state.source, step.state.rule), _why_not(step))
+        (
+            local(step.at),
+            _value(signal, step),
+            _for(step.at, end, now),
+            shown(step.state.source, step.state.rule),
+            _why_not(step),
+        )
         for step, end in zip(found.steps, ends, strict=True)
     ]
+
+
+def _source(step: Step) -> str | None:
+    return shown(step.state.source, step.state.rule)
 
 
 def _value(signal: Signal, step: Step) -> str:
@@ -173,7 +190,7 @@ _COLUMNS: Final[dict[Kind, tuple[str, ...]]] = {
 
 def _stretches(signal: Signal, found: Found) -> list[tuple[Any, ...]]:
     return [
-        (iso(each.start), each.changes, *_told(signal, each), in_words(signal, each.last), long(each.total_ms / 1000))
+        (local(each.start), each.changes, *_told(signal, each), in_words(signal, each.last), long(each.total_ms / 1000))
         for each in found.buckets
     ]
 

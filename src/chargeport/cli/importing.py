@@ -9,12 +9,11 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from chargeport import config
-from chargeport.cli import typed
+from chargeport.cli import configuration, typed
 from chargeport.cli.database import with_store
 from chargeport.cli.finding import vehicle_called
 from chargeport.cli.local_times import zone as zone_called
-from chargeport.cli.options import Config, Database, Json
+from chargeport.cli.options import Database, Json
 from chargeport.cli.output import print_json, say
 from chargeport.cli.progress import progress
 from chargeport.clock import SystemClock
@@ -78,7 +77,6 @@ def import_readings(
     time: TimeColumn = None,
     zone: Zone = None,
     time_format: TimeFormat = None,
-    config_file: Config = None,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
@@ -90,7 +88,7 @@ def import_readings(
     from chargeport.cli.importer import Importer, Plan
     from chargeport.ingest.pipeline import Pipeline
 
-    settings = config.load(config_file)
+    settings = configuration.settings()
     form = _form(settings, dialect, time, zone, time_format)
 
     async def run(store: Store) -> Importer:
@@ -107,8 +105,6 @@ def import_readings(
             )
             await importer.import_all(stream, lambda: show(share()))
         return importer
-
-    database = database if database is not None or config_file is None else settings.database.url
 
     done = with_store(database, run)
     if as_json:

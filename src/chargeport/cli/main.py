@@ -11,6 +11,7 @@ from chargeport import __version__
 from chargeport.cli import (
     applications,
     backup,
+    configuration,
     connections,
     coverage,
     demo,
@@ -22,6 +23,7 @@ from chargeport.cli import (
     record,
     records,
     serve,
+    shares,
     signals,
     sources,
     users,
@@ -47,12 +49,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
 app.add_typer(applications.group, name="app")
 app.add_typer(vehicles.group, name="vehicle")
 app.add_typer(connections.group, name="connection")
 app.add_typer(users.group, name="user")
+app.add_typer(shares.group, name="share")
 app.add_typer(sources.group, name="source")
 app.add_typer(webhooks.group, name="webhook")
 app.command("signals")(signals.signals)
@@ -67,6 +69,8 @@ app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.command("migrate")(migrate.migrate)
 app.command("doctor")(doctor.doctor)
+configuration.add_config_option(app)
+app.command("demo")(demo.demo)  # the one command without settings: it is the same everywhere
 
 
 def _version(wanted: bool) -> None:

@@ -1,6 +1,5 @@
 """Options and arguments that several commands share."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -14,14 +13,13 @@ Database = Annotated[
     typer.Option(
         "--database",
         metavar="URL",
-        help="sqlite:///FILE; else CHARGEPORT_DATABASE, else sqlite:///chargeport.db.",
+        help="sqlite:///FILE; else CHARGEPORT_DATABASE, else the settings file's, else chargeport.db.",
         show_default=False,
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Host = Annotated[str | None, typer.Option("--host", help="Address to listen on.", show_default=False)]
 Port = Annotated[int | None, typer.Option("--port", help="Port to listen on; 0 for any that is free.", show_default=False)]
-Config = Annotated[Path | None, typer.Option("--config", help="Settings file (TOML).", show_default=False)]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Rewrite = Annotated[
     bool,
@@ -43,5 +41,8 @@ ClientId = Annotated[
 ]
 VehicleName = Annotated[
     str, typer.Argument(metavar="VEHICLE", help="Its id, its VIN or one of its aliases.", show_default=False)
+]
+Fleet = Annotated[
+    str | None, typer.Argument(metavar="[VEHICLE]", help="Its id, VIN, alias or name; else all.", show_default=False)
 ]
 Label = Annotated[str, typer.Argument(metavar="NAME", parser=typed.label, help="1 to 128 characters.", show_default=False)]

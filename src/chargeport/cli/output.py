@@ -4,6 +4,7 @@ Rich is loaded when something is printed for people: programs, which ask for JSO
 """
 
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import typer
 
+from chargeport.cli.fitting import GAP, LEAST, cut, fit
 from chargeport.errors import ChargeportError
 
 if TYPE_CHECKING:
@@ -49,26 +51,48 @@ def print_json(value: Any) -> None:
     sys.stdout.flush()
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Iterable[Any]], empty: str = "Nothing there.") -> None:
-    """A table, each column as wide as it needs; `empty` says so where there are no rows."""
-    from rich.table import Column, Table
+def print_table(
+    columns: Sequence[str],
+    rows: Iterable[Iterable[Any]],
+    empty: str = "Nothing there.",
+    *,
+    spare: Sequence[str] = (),
+    short: Mapping[str, int] | None = None,
+) -> None:
+    """A table, a line a row; `empty` says so where there are no rows.
 
-    first, *others = columns  # what names a row is never cut: it is what the next command will want
-    head = [Column(first, no_wrap=True), *(Column(name, overflow="fold") for name in others)]
-    table = Table(*head, box=None, header_style="bold", pad_edge=False)
-    for row in rows:
-        table.add_row(*(shown(cell) for cell in row))
-    if table.row_count:
-        console().print(table)
-    else:
-        say(empty)
+    In a terminal that is too narrow, columns in `short` are cut to so many characters, those in `spare` left out, the first one
+    first, then the widest ones cut. In a pipe all of it is printed.
+    """
+    cells = [[shown(cell) for cell in row] for row in rows]
+    if not cells:
+        console().print(printable(empty))  # over several lines where one is too short
+        return
+    from rich.cells import cell_len
+
+    terminal = console()
+    widths = [max(cell_len(line[index]) for line in [list(columns), *cells]) for index in range(len(columns))]
+    plan = fit(columns, widths, terminal.width, spare, short)
+    for style, line in (("bold", list(columns)), *(("", each) for each in cells)):
+        parts = [
+            (cut(line[index], width, "" if columns[index] in (short or {}) else "…"), width)
+            for index, width in plan.widths.items()
+        ]
+        text = (" " * GAP).join(part + " " * (width - cell_len(part)) for part, width in parts)
+        terminal.print(text.rstrip() if terminal.is_terminal else text, style=style or None, soft_wrap=True)
+    if plan.left_out:
+        console(errors=True).print(f"Not shown for want of room: {', '.join(plan.left_out)}. --json has all.", style="dim")
 
 
 def print_facts(facts: Mapping[str, Any]) -> None:
-    """What is known of one thing, a line each, whole: it may be copied."""
+    """What is known of one thing, a line each, whole: it may be copied. A sentence goes on below where a line is too short."""
     width = max(map(len, facts))
+    room = console().width - width - 2
     for name, value in facts.items():
-        say(f"{name:<{width}}  {shown(value)}")
+        lines = textwrap.wrap(shown(value), max(LEAST, room), break_long_words=False, break_on_hyphens=False) or [NOTHING]
+        say(f"{name:<{width}}  {lines[0]}")
+        for line in lines[1:]:
+            say(f"{'':<{width}}  {line}")
 
 
 def shown(value: Any) -> str:

@@ -21,11 +21,12 @@ async def levels(history: EffectiveHistory, vehicle_id: str, signal: Signal, sta
     return [means.get(number) for number in range(start // step_ms, (end - 1) // step_ms + 1)]
 
 
-def plot(means: Sequence[float | None], signal: Signal) -> str:
-    """Means as blocks from the least to the greatest, a blank where there is none; then both, with the unit."""
+def plot(means: Sequence[float | None], signal: Signal, room: int) -> str:
+    """Means as blocks from the least to the greatest, a blank where there is none; then both, below where room is short."""
     known = [level for level in means if level is not None]
     least, most = min(known), max(known)
     scale = (len(_BLOCKS) - 1) / (most - least) if most > least else 0.0
     blocks = "".join(" " if level is None else _BLOCKS[round((level - least) * scale)] for level in means)
     bounds = [with_unit(round(bound, 3), signal) for bound in (least, most)]
-    return f"{blocks}  {' to '.join(dict.fromkeys(bounds))}"
+    told = " to ".join(dict.fromkeys(bounds))
+    return f"{blocks}  {told}" if len(blocks) + len(told) + 2 <= room else f"{blocks}\n{told}"

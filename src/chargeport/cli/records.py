@@ -10,14 +10,15 @@ from typing import Annotated, Any, Final
 import msgspec
 import typer
 
-from chargeport import config
-from chargeport.cli import typed
+from chargeport.cli import configuration, typed
 from chargeport.cli.ages import long
 from chargeport.cli.database import with_store
-from chargeport.cli.options import Config, Database, Json, VehicleName
+from chargeport.cli.finding import fleet
+from chargeport.cli.local_clock import local
+from chargeport.cli.options import Database, Fleet, Json
 from chargeport.cli.output import print_json, print_table, say
 from chargeport.cli.signals import states_of
-from chargeport.cli.vehicles import described
+from chargeport.cli.vehicles import called, described
 from chargeport.clock import SystemClock
 from chargeport.derivation.workings import Workings
 from chargeport.derive.records.records import Record
@@ -31,9 +32,11 @@ from chargeport.store.records import Vehicle, VehicleSeries
 
 RECORDS: Final = BY_CODE["charge-chargerecords"]
 COLUMNS: Final = (
-    "id", "start", "end", "for", "kWh added", "drawn", "known by", "SoC", "", "W at most", "place", "public", "cost", "sources",
-    "note",
+    "id", "start", "end", "for", "kWh added", "drawn", "known by", "SoC", "type", "W at most", "place", "public", "cost",
+    "sources", "note",
 )  # fmt: skip
+
+SPARE: Final = ("note", "sources", "public", "W at most", "known by", "end", "drawn", "type", "place")
 
 From = Annotated[
     int | None, typer.Option("--from", parser=typed.instant, metavar="TIME", help="Begun then or later.", show_default=False)
@@ -45,7 +48,7 @@ To = Annotated[
 
 def records(
     *,
-    vehicle: VehicleName,
+    vehicle: Fleet = None,
     start: From = None,
     end: To = None,
     only_open: Annotated[bool, typer.Option("--open", help="Only those that may still go on.")] = False,
@@ -54,33 +57,48 @@ def records(
         str | None,
         typer.Option("--csv", metavar="FILE", help="Write them to a file; - for standard output.", show_default=False),
     ] = None,
-    config_file: Config = None,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Show the charging sessions of a vehicle, oldest first: also those that go on, and with people's edits.
+    """Show the charging sessions of a vehicle, or of all, oldest first: also those that go on, and with people's edits.
 
-    Costs and places are those that the server told; with --config, what its places and tariffs say of all.
+    Costs and places are those of the server's records, else what the places and tariffs of the settings say.
     """
-    settings = config.load(config_file)
+    settings = configuration.settings()
 
-    async def look(store: Store) -> tuple[Vehicle, list[dict[str, Any]]]:
-        found = await states_of(store, vehicle)
+    async def of(store: Store, found: VehicleSeries) -> list[dict[str, Any]]:
         made = [each for each in await made_of(store, found, settings) if each.session.is_open or not only_open]
         made = [each for each in made if (start or 0) <= each.session.started_at < (end or each.session.started_at + 1)]
-        shown = _shown(found)
-        return found.vehicle, [fields(each, shown.get(each.id), evidence=evidence) for each in made]
+        shown, of_car = _shown(found), {"vehicle_id": found.vehicle.id}
+        return [fields(each, shown.get(each.id), evidence=evidence) | of_car for each in made]
 
-    car, rows = with_store(database, look)
+    async def look(store: Store) -> tuple[dict[str, Vehicle], list[dict[str, Any]]]:
+        cars = await fleet(store) if vehicle is None else [(await states_of(store, vehicle)).vehicle]
+        rows = [row for car in cars for row in await of(store, await states_of(store, car.id))]
+        return {car.id: car for car in cars}, sorted(rows, key=lambda row: str(row["started_at"]))
+
+    cars, rows = with_store(database, look)
     if file is not None:
         _write(file, rows)
     elif as_json:
         print_json(rows)
     else:
-        say(f"{described(car)}  {car.id}", "bold")
-        print_table(COLUMNS, map(_row, rows), "No charging session is known.")
+        _print(rows, cars, of_fleet=vehicle is None)
         for row in rows if evidence else ():
             say(f"{row['id']}: {'; '.join(_told(fact) for fact in row['evidence'])} (rules {row['rules']})")
+
+
+def _print(rows: list[dict[str, Any]], cars: dict[str, Vehicle], *, of_fleet: bool) -> None:
+    """The records as a table: of one car below its name, of all with each one's."""
+    columns: Sequence[str] = COLUMNS
+    table = [_row(row) for row in rows]
+    if of_fleet:
+        columns = ("id", "vehicle", *COLUMNS[1:])
+        table = [[line[0], called(cars[row["vehicle_id"]]), *line[1:]] for row, line in zip(rows, table, strict=True)]
+    else:
+        car = next(iter(cars.values()))
+        say(f"{described(car)}  {car.id}", "bold")
+    print_table(columns, table, "No charging session is known.", spare=(*SPARE, "SoC", *(("id",) if of_fleet else ())))
 
 
 async def made_of(store: Store, found: VehicleSeries, settings: Settings | None = None) -> list[Record]:
@@ -159,7 +177,7 @@ def _row(row: dict[str, Any]) -> Sequence[Any]:
 def _local(text: str) -> str:
     from datetime import datetime
 
-    return datetime.fromisoformat(text).astimezone().strftime("%Y-%m-%d %H:%M")
+    return local(round(datetime.fromisoformat(text).timestamp() * 1000), seconds=False)
 
 
 def _told(fact: dict[str, Any]) -> str:

@@ -1,9 +1,10 @@
 """A signal of a car as one row of a table: what holds now, how old it is, who said so, and else why there is no value."""
 
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from chargeport.cli.ages import ago
-from chargeport.cli.output import NOTHING
+from chargeport.cli.output import NOTHING, console, print_table
 from chargeport.cli.values import in_words
 from chargeport.signals.definition import Signal
 from chargeport.signals.effective import Effective, PassedOver, Ranks, Unavailability, effective
@@ -13,6 +14,9 @@ from chargeport.wire.provenance import shown
 from chargeport.wire.status import WORDINGS
 
 COLUMNS: Final = ("signal", "value", "age", "source", "why not")
+NARROW: Final = ("signal", "value", "age", "source, why not")
+NEVER: Final = "never reported"
+ROOM_FOR_ALL: Final = 110  # characters a line; below, the reason stands in the source's place
 
 # What a signal can tell, as the API's coverage says it; the others are the reasons of absences.
 SUCCESS: Final = "SUCCESS"
@@ -49,7 +53,7 @@ def row(signal: Signal, known: Known, now: int) -> Row:
     """One signal at `now`. A value that no longer holds stands in the reason, never in the column of values."""
     counts = known.of(signal, now)
     if counts is None:
-        return Row(signal.code, NOTHING, why_not="never reported")
+        return Row(signal.code, NOTHING, why_not=NEVER)
     state, against = counts.state, counts.unavailability
     if state.source is None and against is None:
         return Row(signal.code, _last_value(state), source="the vehicle's facts")
@@ -58,6 +62,15 @@ def row(signal: Signal, known: Known, now: int) -> Row:
     is_absent = against.reason is state.absence
     at, source = (state.absence_at, state.absence_source) if is_absent else (state.observed_at, state.source)
     return Row(signal.code, NOTHING, ago(at, now), shown(source, state.rule), _why_not(state, against))
+
+
+def print_rows(rows: Iterable[Row], empty: str = "Nothing there.") -> None:
+    """The rows as a table that fits the terminal."""
+    if console().width >= ROOM_FOR_ALL:
+        print_table(COLUMNS, rows, empty)
+    else:
+        cells = [(each.code, each.value, each.age, each.why_not if each.why_not.strip() else each.source) for each in rows]
+        print_table(NARROW, cells, empty)
 
 
 def other_rows(signal: Signal, known: Known, now: int) -> list[Row]:

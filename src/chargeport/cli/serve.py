@@ -2,21 +2,29 @@
 
 import asyncio
 import logging
-from typing import Annotated
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from chargeport import config
-from chargeport.cli.options import Config, Database, Host, Port
+from chargeport.cli import configuration, page_address
+from chargeport.cli.options import Database, Host, Port
 from chargeport.cli.output import say
 from chargeport.config import Role
 from chargeport.errors import SettingError
+from chargeport.installation import program
 from chargeport.settings import Settings
+
+if TYPE_CHECKING:
+    from chargeport.service import Service
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 def serve(
     *,
-    config_file: Config = None,
     database: Database = None,
     host: Host = None,
     port: Port = None,
@@ -25,17 +33,19 @@ def serve(
 ) -> None:
     """Serve the API. Settings come from flags, then the environment (CHARGEPORT_*), then the settings file."""
     flags = {("database", "url"): database, ("server", "host"): host, ("server", "port"): port}
-    settings = config.load(config_file, flags=flags)
+    settings = configuration.settings(flags)
     if role != "all":
         raise SettingError(f"--role {role}: this version does everything in one process: leave it out, or say all.")
     logging.basicConfig(level=settings.server.log.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for name, near in config.misspelt_variables():
+        _LOG.warning("%s in the environment is no setting: the nearest name is %s", name, near)
     import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings, anew=create))
+        runner.run(_serve(settings, configuration.flags_to_reach(database), anew=create))
 
 
-async def _serve(settings: Settings, *, anew: bool) -> None:
+async def _serve(settings: Settings, flags: str, *, anew: bool) -> None:
     from chargeport import web
     from chargeport.dashboard import page
     from chargeport.service import Service
@@ -44,12 +54,42 @@ async def _serve(settings: Settings, *, anew: bool) -> None:
         service = Service.open(settings, anew=anew)
         try:
             await service.start()
+            url = web.url_of(listening, secure=settings.server.certificate is not None)
+            address = settings.server.base_url or url
+            await service.store.notes.remember(page_address.OWNER, page_address.KEY, address.rstrip("/"))
+            hints = [*_origins(settings), *[each async for each in _first_steps(service, flags, address.rstrip("/"))]]
             app, log = service.app(page.handlers()), settings.server.log
-            certificate, limits = settings.server.certificate, settings.limits
-            await web.serve(app, listening, _announce, log, stopping=service.tail.stop, certificate=certificate, limits=limits)
+            await web.serve(
+                app, listening, lambda url: _announce(url, hints), log, stopping=service.tail.stop,
+                certificate=settings.server.certificate, limits=settings.limits,
+            )  # fmt: skip
         finally:
             await service.close()
 
 
-def _announce(url: str) -> None:
+def _announce(url: str, hints: list[str]) -> None:
     say(f"Chargeport answers at {url} — documentation at {url}/docs")
+    for each in hints:
+        say(each)
+
+
+def _origins(settings: Settings) -> Iterator[str]:
+    """Where the settings come from, and where the data are."""
+    settings_file = configuration.file()
+    if settings_file is None:
+        yield f"Settings  none from a file: {config.FILE_NAME} in {Path.cwd()} would be read, or what --config names"
+    else:
+        yield f"Settings  {settings_file.absolute()}"
+    yield f"Database  {config.database_file(settings.database.url).absolute()}"
+
+
+async def _first_steps(service: "Service", flags: str, address: str) -> AsyncIterator[str]:
+    """What a new server needs: the first person who looks at its page, and the first program that asks it."""
+    secret = await service.sign_in.first_link()
+    if secret is not None:
+        yield f"Sign in   {page_address.sign_in_url(address, secret)}"
+        yield f"          once, within a day; {program()} user add NAME{flags} lets others in"
+    own = {await service.sign_in.page_application(), *(each.client_id for each in await service.store.sign_in.shares())}
+    if all(each.revoked_at is not None or each.client_id in own for each in await service.store.access.applications()):
+        yield "There is no application yet. This makes one, for a program that reads or sends:"
+        yield f"  {program()} app create NAME{flags}"

@@ -5,11 +5,11 @@ from typing import Annotated, Final
 import msgspec
 import typer
 
-from chargeport.cli import rows
+from chargeport.cli import fleet_signals, rows
 from chargeport.cli.database import with_store
 from chargeport.cli.finding import vehicle_called
-from chargeport.cli.options import Database, Json, VehicleName
-from chargeport.cli.output import print_facts, print_json, print_table, say
+from chargeport.cli.options import Database, Fleet, Json
+from chargeport.cli.output import print_facts, print_json, say
 from chargeport.cli.typed import quoted
 from chargeport.cli.vehicles import described
 from chargeport.clock import SystemClock
@@ -26,8 +26,14 @@ Code = Annotated[
 ]
 
 
-def signals(*, vehicle: VehicleName, code: Code = None, database: Database = None, as_json: Json = False) -> None:
-    """Show the signals of a vehicle that have a value or a known error; with CODE one of them, whole."""
+def signals(*, vehicle: Fleet = None, code: Code = None, database: Database = None, as_json: Json = False) -> None:
+    """Show the signals of a vehicle that have a value or a known error; with CODE one of them, whole.
+
+    Without VEHICLE a line for each vehicle; with a CODE in its place that signal of each.
+    """
+    if vehicle is None or (code is None and is_code(vehicle)):
+        fleet_signals.show(None if vehicle is None else named(vehicle), database, as_json)
+        return
     signal = None if code is None else named(code)
     if as_json:
         print_json(msgspec.Raw(with_store(database, lambda store: _document(store, vehicle, signal)).encode()))
@@ -41,7 +47,7 @@ def signals(*, vehicle: VehicleName, code: Code = None, database: Database = Non
     if known:
         say(f"{described(found.vehicle)}  {found.vehicle.id}", "bold")
     empty = f"Nothing was reported of {described(found.vehicle)} ({found.vehicle.id}) yet."
-    print_table(rows.COLUMNS, (rows.row(each, found, now) for each in known), empty)
+    rows.print_rows((rows.row(each, found, now) for each in known), empty)
 
 
 async def states_of(store: Store, name: str) -> VehicleSeries:
@@ -64,6 +70,11 @@ async def _document(store: Store, name: str, signal: Signal | None) -> str:
     clock = SystemClock()
     ask = Ask(vehicle.id, signal.code if signal else None, base="", request_id="", authorization=None)
     return await Reads(store, Access(store, clock), clock).document(ask, frozenset(Permission))
+
+
+def is_code(text: str) -> bool:
+    """Whether a text is a signal's code, with or without its group."""
+    return text.lower() in BY_CODE or text.lower() in _BY_SHORT_NAME
 
 
 def named(code: str) -> Signal:

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Final
 import msgspec
 import typer
 
-from chargeport import config
-from chargeport.cli.database import database_of, opened
-from chargeport.cli.options import Config, Database, Json
+from chargeport.cli import configuration
+from chargeport.cli.database import opened
+from chargeport.cli.options import Database, Json
 from chargeport.cli.output import print_json, say
 from chargeport.clock import SystemClock
 from chargeport.errors import ChargeportError, NotFoundError
@@ -40,7 +40,6 @@ def record(
     also: Annotated[
         list[str] | None, typer.Option("--name", metavar="TEXT", help="Replace this too, wherever it stands; may be repeated.")
     ] = None,
-    config_file: Config = None,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
@@ -48,10 +47,8 @@ def record(
 
     Nothing of it is stored. Exits with 1 when nothing was heard.
     """
-    settings = config.load(config_file)
-    told = asyncio.run(
-        _recorded(settings, database_of(config_file, database), name, file=file, end=_End(seconds, count), also=also or [])
-    )
+    settings = configuration.settings()
+    told = asyncio.run(_recorded(settings, database, name, file=file, end=_End(seconds, count), also=also or []))
     if as_json:
         print_json(told)
     else:

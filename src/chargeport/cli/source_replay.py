@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import msgspec
 import typer
 
-from chargeport import config
-from chargeport.cli.database import database_of, with_store
+from chargeport.cli import configuration
+from chargeport.cli.database import with_store
 from chargeport.cli.importing import stored_in_words
-from chargeport.cli.options import Config, Database, Json
+from chargeport.cli.options import Database, Json
 from chargeport.cli.output import print_json, say
 from chargeport.clock import SystemClock
 from chargeport.errors import ChargeportError
@@ -46,7 +46,6 @@ def replay(
     vehicle: Annotated[
         str | None, typer.Option(metavar="VEHICLE", help="The car, where the recording names none.", show_default=False)
     ] = None,
-    config_file: Config = None,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
@@ -56,7 +55,7 @@ def replay(
     """
     if (file is None) is not of_issues:
         raise ChargeportError("Name a recording, or say --issues.")
-    settings = config.load(config_file)
+    settings = configuration.settings()
 
     async def run(store: Store) -> Tally:
         from chargeport.runtime.feeds import Feeds
@@ -67,7 +66,7 @@ def replay(
         spoken = next((each.dialect.name for each in feeds.built if each.source.name == source), None)
         return await _recording(feeds.pipeline, _deliveries(file, dialect or spoken, source, vehicle))
 
-    found = with_store(database_of(config_file, database), run).document()
+    found = with_store(database, run).document()
     if as_json:
         print_json(found)
     else:

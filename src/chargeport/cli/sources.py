@@ -2,20 +2,19 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 import typer
 
-from chargeport import config
-from chargeport.cli import source_forget, source_record, source_replay, source_stations
+from chargeport.cli import configuration, source_forget, source_record, source_replay, source_stations
 from chargeport.cli.ages import ago, long
-from chargeport.cli.database import database_of, opened, resolved, with_store
-from chargeport.cli.options import Config, Database, Json
+from chargeport.cli.database import opened, resolved, with_store
+from chargeport.cli.options import Database, Json
 from chargeport.cli.output import print_json, print_table, say
 from chargeport.cli.vehicles import described, recognised
 from chargeport.clock import SystemClock
+from chargeport.config import FILE_NAME
 from chargeport.errors import NotFoundError
 from chargeport.ingest.vehicle_names import VehicleNames
 from chargeport.runtime.source_status import SourceState
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 SILENT_AFTER_MS: Final = 30_000
 """A server writes its sources' states every few seconds: older ones are what was when it stopped."""
 CHECK_WITHIN_S: Final = 10.0
-NO_SOURCE: Final = "There is no source: [[sources]] in the settings file names them; name the file with --config."
+NO_SOURCE: Final = f"There is no source: [[sources]] in {FILE_NAME} names them, or in the file that --config names."
 
 group = typer.Typer(help="Sources: what the server listens to.", no_args_is_help=True)
 group.command("forget")(source_forget.forget)
@@ -38,18 +37,18 @@ group.command("replay")(source_replay.replay)
 
 
 @group.command("list")
-def list_sources(*, config_file: Config = None, database: Database = None, as_json: Json = False) -> None:
-    """Say how each source is, as the running server wrote it down last; with --config, those too that never ran."""
+def list_sources(*, database: Database = None, as_json: Json = False) -> None:
+    """Say how each source is, as the running server wrote it down last; those too that never ran."""
     now = SystemClock().now()
-    tables = config.load(config_file).sources if config_file else []
-    states = _written(config_file, database, none_is_fine=bool(tables))
+    tables = configuration.settings().sources
+    states = _written(database, none_is_fine=bool(tables))
     idle = [_Idle.of(table) for table in tables if table.get("name") not in states]
     running = [(state, now - at <= SILENT_AFTER_MS) for state, at in states.values()]
     if as_json:
         print_json([*(_document(*each) for each in running), *map(msgspec.to_builtins, idle)])
         return
     rows: list[tuple[Any, ...]] = [(each.name, each.type, each.dialect, sentence(each, live, now)) for each, live in running]
-    rows += [(each.name, each.type, each.dialect, "not started: chargeport serve --config starts it") for each in idle]
+    rows += [(each.name, each.type, each.dialect, "not started: chargeport serve starts it") for each in idle]
     print_table(("name", "type", "dialect", "how it is"), rows, NO_SOURCE)
     if stations := source_stations.station_rows((each for each, live in running if live), now):
         print_table(source_stations.COLUMNS, stations)
@@ -91,12 +90,11 @@ def sentence(state: SourceState, live: bool, now: int) -> str:
 def check(
     *,
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="One source; else all.", show_default=False)] = None,
-    config_file: Config = None,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
     """Try to reach each source once, and say what is in the way. Exits with 1 when one can't be reached."""
-    results = asyncio.run(_checked(config_file, database, name))
+    results = asyncio.run(_checked(database, name))
     if as_json:
         print_json(results)
     else:
@@ -109,14 +107,14 @@ def check(
         raise typer.Exit(1)
 
 
-async def _checked(config_file: Path | None, database: str | None, name: str | None) -> list[dict[str, Any]]:
+async def _checked(database: str | None, name: str | None) -> list[dict[str, Any]]:
     from chargeport.runtime.feeds import Feeds
 
-    settings = config.load(config_file)
-    async with opened(database_of(config_file, database), create=True) as store:
+    settings = configuration.settings()
+    async with opened(database, create=True) as store:
         wanted = [each for each in Feeds(store, settings, SystemClock()).built if name in (None, each.source.name)]
         if name is not None and not wanted:
-            raise NotFoundError(f"No source is called {name!r}: chargeport source list --config FILE shows them.")
+            raise NotFoundError(f"No source is called {name!r}: chargeport source list shows them.")
         return [await _result(each) for each in wanted]
 
 
@@ -140,7 +138,6 @@ def issues(
     *,
     raw: Annotated[bool, typer.Option("--raw", help="With the newest message of each, as it came.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 100,
-    config_file: Config = None,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
@@ -151,14 +148,14 @@ def issues(
         vehicles = await _vehicles(store, found)
         return [(each, vehicles.get((each.issue.source, each.issue.vehicle))) for each in found], total
 
-    found, total = with_store(database_of(config_file, database), look)
+    found, total = with_store(database, look)
     now = SystemClock().now()
     if as_json:
         print_json([_issue(*each) for each in found])
         return
     rows = [(*_shown(each, vehicle, now), each.issue.raw) if raw else _shown(each, vehicle, now) for each, vehicle in found]
     columns = ("source", "vehicle", "subject", "what is wrong", "count", "last") + (("message",) if raw else ())
-    print_table(columns, rows, "Everything was understood.")
+    print_table(columns, rows, "Everything was understood.", spare=("message",))
     if total > len(found):
         say(f"and {total - len(found)} more: --limit {total} shows all.")
 
@@ -194,14 +191,13 @@ def _document(state: SourceState, live: bool) -> dict[str, Any]:
     return document if live else document | {"condition": "stopped"}
 
 
-def _written(config_file: Path | None, database: str | None, *, none_is_fine: bool) -> dict[str, tuple[SourceState, int]]:
+def _written(database: str | None, *, none_is_fine: bool) -> dict[str, tuple[SourceState, int]]:
     """The states that a server wrote down, and when; with `none_is_fine` there may be no database yet."""
-    url = database_of(config_file, database)
-    if none_is_fine and not resolved(url).exists():
+    if none_is_fine and not resolved(database).exists():
         return {}
 
     async def look(store: Store) -> dict[str, tuple[SourceState, int]]:
         found = await store.notes.source_states()
         return {name: (msgspec.json.decode(text, type=SourceState), at) for name, (text, at) in sorted(found.items())}
 
-    return with_store(url, look)
+    return with_store(database, look)

@@ -6,6 +6,7 @@ from typing import Final
 
 import typer
 
+from chargeport.cli import local_clock
 from chargeport.ingest.times import observed_at
 from chargeport.signals.definition import Permission
 from chargeport.store.records import is_vin
@@ -71,8 +72,10 @@ def speed(text: str) -> float:
 
 
 def instant(text: str) -> int:
-    """A day (its beginning, UTC), or an instant in ISO 8601 or in milliseconds since 1970; in milliseconds since 1970."""
+    """A day (its beginning, UTC), an instant in ISO 8601, as our tables show it, or in milliseconds since 1970; in the last."""
     given = text.strip()
+    if (local := local_clock.parse(given)) is not None:
+        return local
     day = f"{given}T00:00Z" if _DAY.fullmatch(given) else given
     try:
         return observed_at(int(day) if day.isascii() and day.isdigit() else day, LAST_AT, 0)

@@ -23,6 +23,7 @@ ERASED: Final = {
     "connections": "connections", "names": "names", "issues": "issues",
     "hours": "hours of older history",
 }  # fmt: skip
+SPARE: Final = ("mode", "aliases", "powertrain", "year")  # columns to leave out first in a narrow terminal
 UNWIPED: Final = "Bytes of it may stay in the file's free space until something is erased without --no-rewrite."
 TRACES: Final = (
     "Somebody reads an older state of the database: bytes of it stay in the log until that ends and the server stops."
@@ -78,7 +79,7 @@ def list_vehicles(*, database: Database = None, as_json: Json = False) -> None:
         return
     rows = [(one.id, one.make, one.model, one.year, one.powertrain, one.vin, ", ".join(one.aliases), one.mode) for one in found]
     columns = ("id", "make", "model", "year", "powertrain", "VIN", "aliases", "mode")
-    print_table(columns, rows, "There is no vehicle yet: chargeport vehicle add makes one known.")
+    print_table(columns, rows, "There is no vehicle yet: chargeport vehicle add makes one known.", spare=SPARE)
 
 
 @group.command("show")
@@ -139,6 +140,11 @@ def remove(
 def described(vehicle: Vehicle) -> str:
     """What a person would call it."""
     return " ".join(str(part) for part in (vehicle.make, vehicle.model, vehicle.year) if part) or "a vehicle"
+
+
+def called(vehicle: Vehicle) -> str:
+    """Its name in as few words as there are: make and model, else VIN, else id."""
+    return " ".join(part for part in (vehicle.make, vehicle.model) if part) or vehicle.vin or vehicle.id
 
 
 def recognised(vehicle: Vehicle) -> str:

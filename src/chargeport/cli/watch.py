@@ -2,19 +2,20 @@
 
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Annotated, Final
 
 import msgspec
 import typer
 
 from chargeport.cli.database import with_store
-from chargeport.cli.finding import vehicle_called
-from chargeport.cli.options import Database, VehicleName
-from chargeport.cli.output import NOTHING, print_json, say
+from chargeport.cli.finding import fleet, vehicle_called
+from chargeport.cli.fitting import cut
+from chargeport.cli.local_clock import local
+from chargeport.cli.options import Database, Fleet
+from chargeport.cli.output import NOTHING, console, print_json, say
 from chargeport.cli.signals import named
 from chargeport.cli.values import in_words
-from chargeport.cli.vehicles import described
+from chargeport.cli.vehicles import called, described
 from chargeport.clock import Clock, SystemClock
 from chargeport.signals.definition import Signal
 from chargeport.signals.freshness import Freshness
@@ -28,6 +29,7 @@ from chargeport.wire.provenance import shown
 from chargeport.wire.status import WORDINGS
 
 POLL_S: Final = 0.5  # whoever writes is another process, whose doorbell is not heard here
+CAR: Final = 18  # characters of a car's name, where several are watched
 PORTION: Final = 1000  # changes read at once
 FOLLOW_MS: Final = 60_000  # how often it is looked up what the server has learnt about staleness
 
@@ -38,36 +40,38 @@ Codes = Annotated[
 Lines = Annotated[bool, typer.Option("--json", help="Print one JSON document a change, as /stream sends it.")]
 
 
-def watch(*, vehicle: VehicleName, signal: Codes = None, database: Database = None, as_json: Lines = False) -> None:
-    """Show the changes of a vehicle as they are stored, by whomever: observed when, what, from whom. Ctrl-C ends it."""
+def watch(*, vehicle: Fleet = None, signal: Codes = None, database: Database = None, as_json: Lines = False) -> None:
+    """Show the changes of a vehicle, or of all, as they are stored, by whomever: when, what, from whom. Ctrl-C ends it."""
     signals = frozenset(named(code) for code in signal or ())
     with suppress(KeyboardInterrupt):  # the way to end it, so no failure
         with_store(database, lambda store: _watch(store, vehicle, signals, as_json))
 
 
-async def _watch(store: Store, name: str, signals: frozenset[Signal], as_json: bool) -> None:
+async def _watch(store: Store, name: str | None, signals: frozenset[Signal], as_json: bool) -> None:
     position = await store.readings.position()
-    vehicle = await vehicle_called(store, name)
+    vehicle = None if name is None else await vehicle_called(store, name)
     if not as_json:
-        say(f"{described(vehicle)}  {vehicle.id}: changes from now on; Ctrl-C ends it.", "bold")
+        whose = "All vehicles" if vehicle is None else f"{described(vehicle)}  {vehicle.id}"
+        say(f"{whose}: changes from now on; Ctrl-C ends it.", "bold")
+    names = {each.id: called(each) for each in await fleet(store)} if vehicle is None else {}
     codes = {signal.code for signal in signals}
-    async for step in followed(store, vehicle.id, position, SystemClock()):
+    async for step in followed(store, None if vehicle is None else vehicle.id, position, SystemClock()):
         signal = step.signal if isinstance(step, Change) else step.state.signal
         if not codes or signal.code in codes:
-            _print(step, store.readings.freshness, as_json)
+            _print(step, store.readings.freshness, names, as_json)
 
 
-async def followed(store: Store, vehicle_id: str, position: int, clock: Clock) -> AsyncIterator[Change | Expiry]:
-    """Every change of a car after a position, and the end of every live value when its time runs out, for good."""
-    endings = ExpiryWatch(store, clock, lambda each: each == vehicle_id)
+async def followed(store: Store, vehicle_id: str | None, position: int, clock: Clock) -> AsyncIterator[Change | Expiry]:
+    """Every change of a car, or of all, after a position, and the end of every live value when its time runs out, for good."""
+    endings = ExpiryWatch(store, clock, lambda each: vehicle_id in (None, each))
     feed = EffectiveFeed(store)
     await cadence.follow(store)
-    endings.watch([vehicle_id])
+    endings.watch(None if vehicle_id is None else [vehicle_id])
     looked_at = clock.now()
     while True:
         changes = await store.readings.changes(position, PORTION)
         endings.take(changes)
-        for change in await feed.events([change for change in changes if change.vehicle_id == vehicle_id]):
+        for change in await feed.events([change for change in changes if vehicle_id in (None, change.vehicle_id)]):
             yield change
         position = changes[-1].position if changes else position
         if len(changes) == PORTION:
@@ -80,13 +84,15 @@ async def followed(store: Store, vehicle_id: str, position: int, clock: Clock) -
             looked_at = clock.now()
 
 
-def _print(step: Change | Expiry, freshness: Freshness, as_json: bool) -> None:
+def _print(step: Change | Expiry, freshness: Freshness, names: dict[str, str], as_json: bool) -> None:
+    """Print a change; with the name of its car where all are watched."""
+    car = names.get(step.vehicle_id, step.vehicle_id) if names else None
     if as_json:
         _print_json(step, freshness)
     elif isinstance(step, Change):
-        say(_line(step.observed_at, step.signal, _told(step), shown(step.source, step.rule)))
+        say(_line(step.observed_at, car, step.signal, _told(step), shown(step.source, step.rule)))
     else:
-        say(_line(step.at, step.state.signal, _ended(step), shown(step.state.source, step.state.rule)))
+        say(_line(step.at, car, step.state.signal, _ended(step), shown(step.state.source, step.state.rule)))
 
 
 def _print_json(step: Change | Expiry, freshness: Freshness) -> None:
@@ -99,8 +105,12 @@ def _print_json(step: Change | Expiry, freshness: Freshness) -> None:
     print_json(msgspec.Raw(text.encode()))
 
 
-def _line(at: int, signal: Signal, told: str, source: str | None) -> str:
-    return f"{_local(at)}  {signal.name:<24}  {told}  ({source})"
+def _line(at: int, car: str | None, signal: Signal, told: str, source: str | None) -> str:
+    """A line; in a terminal cut to its width."""
+    line = f"{local(at)}  {signal.name:<24}  {told}  ({source})"
+    if car is not None:
+        line = f"{local(at).partition(' ')[2]}  {cut(car, CAR):<{CAR}}  {signal.name:<16}  {told}  ({source})"
+    return cut(line, console().width) if console().is_terminal else line
 
 
 def _ended(ending: Expiry) -> str:
@@ -117,8 +127,3 @@ def _told(change: Change) -> str:
     if change.absence is not None:
         return f"{NOTHING} {change.absence}: {WORDINGS[change.absence].detail}"
     return NOTHING if change.value is None else in_words(change.signal, change.value)
-
-
-def _local(at: int) -> str:
-    """An instant by the clock on the wall, to the second: cars are seldom more exact."""
-    return datetime.fromtimestamp(at / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")

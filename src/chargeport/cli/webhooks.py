@@ -7,13 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from chargeport import config
-from chargeport.cli import typed
+from chargeport.cli import configuration, typed
 from chargeport.cli.ages import ago
 from chargeport.cli.applications import names
 from chargeport.cli.database import with_store
 from chargeport.cli.finding import application_with
-from chargeport.cli.options import Config, Database, Json
+from chargeport.cli.options import Database, Json
 from chargeport.cli.output import print_json, print_table, say
 from chargeport.clock import SystemClock
 from chargeport.errors import NotFoundError, SettingError
@@ -41,7 +40,6 @@ def add(
     name: Annotated[str, typer.Option("--name", parser=typed.label, help="What it is called.")] = "Webhook",
     error_uri: Annotated[str | None, typer.Option("--error-uri", help="Where VEHICLE_ERROR is sent to instead.")] = None,
     every: Annotated[bool, typer.Option("--every/--subscribed", help="Report on every vehicle of the application.")] = True,
-    config_file: Config = None,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
@@ -51,7 +49,7 @@ def add(
     """
     from chargeport.webhooks.targets import check_uri
 
-    allow_private = config.load(config_file, flags={("database", "url"): database}).webhooks.allow_private_targets
+    allow_private = configuration.settings({("database", "url"): database}).webhooks.allow_private_targets
     for each in (uri, error_uri):
         wrong = None if each is None else check_uri(each, allow_private=allow_private)
         if wrong is not None:
@@ -91,9 +89,9 @@ def list_webhooks(*, database: Database = None, as_json: Json = False) -> None:
 
 
 @group.command("verify")
-def verify(*, webhook: WebhookId, config_file: Config = None, database: Database = None, as_json: Json = False) -> None:
+def verify(*, webhook: WebhookId, database: Database = None, as_json: Json = False) -> None:
     """Ask the receiver of a webhook now whether it knows the key."""
-    settings = config.load(config_file, flags={("database", "url"): database}).webhooks
+    settings = configuration.settings({("database", "url"): database}).webhooks
 
     async def ask(store: Store) -> tuple[int | None, str | None]:
         from chargeport.webhooks.delivery import Deliveries

@@ -10,7 +10,6 @@ const SEARCH_FROM = 9;
 const POINTS = 450;
 const GAP_MS = 20000;
 const OF_THE_SERVER = new Set([401, 429, 502, 503, 504]); // not of one car: the loop deals with them
-const KEPT = "chargeport.token";
 const RELOADED = "chargeport.reloaded";
 
 const byId = (id) => document.getElementById(id);
@@ -41,7 +40,7 @@ const FLAGS = [
 ];
 
 const fleet = { vehicles: [], listedAt: 0, page: 0, cards: new Map(), signals: new Map(), powers: new Map() };
-const session = { token: BROUGHT ?? sessionStorage.getItem(KEPT) };
+const session = { token: BROUGHT, share: null, until: Infinity, renewedAt: 0 };
 const loop = { timer: 0, busy: false, failures: 0, nextAt: 0 };
 const detail = { id: null, rows: new Map() };
 
@@ -72,7 +71,9 @@ function make(tag, className, ...content) {
   return element;
 }
 
+// An instant that nobody told is said so: it has no form as a date.
 function timeAgo(at, before = "") {
+  if (!Number.isFinite(at)) return make("span", "", before ? before.trim() : "at an unknown time");
   const element = make("time");
   element.dateTime = new Date(at).toISOString();
   element.title = new Date(at).toLocaleString("en-GB");
@@ -107,6 +108,9 @@ class Refusal extends Error {
   }
 }
 
+// The server could not be reached, or what came back is no answer of its own.
+class Outage extends Error {}
+
 // An answer that comes after the visitor has left is nobody's.
 class Left extends Error {}
 
@@ -117,21 +121,33 @@ async function refusalOf(response) {
 }
 
 // Without credentials of the browser's own, a 401 opens no dialog of the browser's own.
-function calm() {
-  return { credentials: "omit", signal: AbortSignal.timeout(ANSWER_WITHIN_MS) };
+async function send(path, options) {
+  try {
+    const response = await fetch(path, { credentials: "omit", signal: AbortSignal.timeout(ANSWER_WITHIN_MS), ...options });
+    return { response, body: response.ok && response.status !== 204 ? await response.json() : null };
+  } catch (error) {
+    throw new Outage("The server does not answer.", { cause: error });
+  }
 }
 
 async function ask(path, etag) {
   const { token } = session;
   const headers = { Authorization: `Bearer ${token}` };
   if (etag) headers["If-None-Match"] = etag;
-  const response = await fetch(path, { headers, ...calm() });
+  const { response, body } = await send(path, { headers });
   hearClock(response);
-  const body = response.ok ? await response.json() : null;
   if (session.token !== token) throw new Left();
   if (response.status === 304) return null;
   if (!response.ok) throw await refusalOf(response);
   return { body, etag: response.headers.get("etag") };
+}
+
+// What concerns the session goes with its cookie, and with a header that no other site's page can send.
+async function post(path, body, method = "POST") {
+  const headers = { "Content-Type": "application/json", "X-Chargeport-Page": "1" };
+  const sent = await send(path, { method, headers, credentials: "same-origin", body: body && JSON.stringify(body) });
+  if (!sent.response.ok) throw await refusalOf(sent.response);
+  return sent.body;
 }
 
 async function listVehicles() {
@@ -150,9 +166,13 @@ async function refresh(card) {
     answer = await ask(`v3/vehicles/${encodeURIComponent(card.vehicle.id)}/signals`, known?.etag);
   } catch (error) {
     if (!(error instanceof Refusal) || OF_THE_SERVER.has(error.status)) throw error;
-    return showRefused(card, error.message);
+    return showRefused(card, error);
   }
   card.failures = 0;
+  drawn(card, () => hear(card, answer));
+}
+
+function hear(card, answer) {
   if (answer) {
     const signals = new Map(answer.body.data.map(signalOf).map((signal) => [signal.code, signal]));
     fleet.signals.set(card.vehicle.id, { signals, etag: answer.etag });
@@ -163,11 +183,57 @@ async function refresh(card) {
   showSignals(card);
 }
 
-// Signing in
+// What can't be drawn of one car is said on its card: a fault of this page, not of the server, and not of the other cars.
+function drawn(card, draw) {
+  try {
+    draw();
+  } catch (error) {
+    console.error("a car can't be drawn", card.vehicle.id, error);
+    showBroken(card);
+  }
+}
 
-function endSession() {
+// Signing in. A session is a cookie that scripts can't see; what it is good for are tokens of a few minutes.
+
+const RENEW_BEFORE_MS = 30000;
+
+// A token for the session or the share link; without either there is none.
+async function renew() {
+  let given = { access_token: null, expires_in: 0 };
+  try {
+    given = await post("session/token", session.share ? { share: session.share } : {});
+  } catch (error) {
+    if (error.status !== 401) throw error;
+  }
+  session.token = given.access_token;
+  session.renewedAt = Date.now();
+  session.until = session.renewedAt + given.expires_in * 1000;
+  return session.token !== null;
+}
+
+async function begin() {
+  const [, kind, secret] = /^#(sign-in|share)=([\w-]+)$/.exec(location.hash) ?? [];
+  if (kind === "share") session.share = secret;
+  try {
+    if (kind === "sign-in") {
+      history.replaceState(null, "", location.pathname); // it is used up: neither the address bar nor a bookmark keeps it
+      await post("session", { link: secret });
+    }
+    return await renew() ? start() : showSignedOut();
+  } catch (error) {
+    if (error instanceof Refusal) return showSignedOut(error.message);
+    notice(`${error.message} The page keeps trying.`, "bad");
+    setTimeout(begin, SLOWEST_MS / 12);
+  }
+}
+
+function endSession(error) {
   clearTimeout(loop.timer);
-  if (BROUGHT === null) return showSignIn(session.token ? "The session is over: sign in again." : "");
+  if (BROUGHT === null && Date.now() - session.renewedAt < 10000) return retry(error);
+  if (BROUGHT === null) {
+    session.until = 0;
+    return schedule(0);
+  }
   const last = Number(sessionStorage.getItem(RELOADED));
   if (Date.now() - last < 15000) return notice("The server does not accept the token that it gave this page. Reload the page to try again.", "bad");
   sessionStorage.setItem(RELOADED, Date.now());
@@ -176,7 +242,6 @@ function endSession() {
 
 function forget() {
   clearTimeout(loop.timer);
-  sessionStorage.removeItem(KEPT);
   session.token = null;
   for (const store of [fleet.signals, fleet.powers, fleet.cards]) store.clear();
   Object.assign(fleet, { vehicles: [], listedAt: 0, page: 0 });
@@ -191,25 +256,34 @@ function showSignIn(why = "") {
   pulse("waiting", "Not signed in");
   notice("");
   setText(byId("sign-in-wrong"), why);
-  byId("client-id").focus();
+  byId("name").focus();
+}
+
+function showSignedOut(why = "") {
+  if (session.share === null) return showSignIn(why);
+  forget();
+  byId("fleet").hidden = byId("sign-out").hidden = true;
+  pulse("waiting", "Nothing shared");
+  notice("This link does not show anything any more: ask for a new one.", "bad");
 }
 
 async function signIn(event) {
   event.preventDefault();
   const form = event.target;
-  const body = { grant_type: "client_credentials", ...Object.fromEntries(new FormData(form)) };
   setText(byId("sign-in-wrong"), "");
   try {
-    const headers = { "Content-Type": "application/json" };
-    const response = await fetch("oauth2/token", { method: "POST", headers, body: JSON.stringify(body), ...calm() });
-    if (!response.ok) throw await refusalOf(response);
-    session.token = (await response.json()).access_token;
+    await post("session", Object.fromEntries(new FormData(form)));
+    form.reset();
+    if (await renew()) return start();
+    setText(byId("sign-in-wrong"), "The browser keeps no cookie of this page: allow cookies for it.");
   } catch (error) {
-    return setText(byId("sign-in-wrong"), error instanceof Refusal ? error.message : "The server does not answer.");
+    setText(byId("sign-in-wrong"), error.message);
   }
-  sessionStorage.setItem(KEPT, session.token);
-  form.reset();
-  start();
+}
+
+async function signOut() {
+  await post("session", null, "DELETE").catch(() => null); // the page forgets in any case
+  showSignIn();
 }
 
 // The loop
@@ -224,6 +298,9 @@ async function round() {
   if (document.hidden || loop.busy || !session.token) return;
   loop.busy = true;
   try {
+    if (BROUGHT === null && session.until - Date.now() < RENEW_BEFORE_MS && !(await renew())) {
+      return showSignedOut("The session is over: sign in again.");
+    }
     if (Date.now() - fleet.listedAt > LIST_EVERY_MS) await refreshList();
     const wanted = [...fleet.cards.values()].filter(isDue);
     const done = await Promise.allSettled(wanted.map(refresh));
@@ -245,6 +322,13 @@ function slower(failures) {
   return Math.min(SLOWEST_MS, EVERY_MS * 2 ** failures);
 }
 
+// A fault of this page's own: the cars that are drawn go on, and the server is not blamed.
+function fault(error) {
+  console.error(error);
+  notice("A part of this page can't be shown: a fault of the page. Reload it to try again.", "bad");
+  schedule(2 * EVERY_MS);
+}
+
 function recovered() {
   loop.failures = 0;
   notice("");
@@ -255,11 +339,15 @@ function recovered() {
 
 function failure(error) {
   if (error instanceof Left) return schedule(0);
-  if (error.status === 401) return endSession();
+  if (error.status === 401) return endSession(error);
+  if (!(error instanceof Refusal || error instanceof Outage)) return fault(error);
+  return retry(error);
+}
+
+function retry(error) {
   loop.failures += 1;
   const delay = Math.max(slower(loop.failures), (error.retryAfterS ?? 0) * 1000);
-  const why = error instanceof Refusal ? error.message : "The server does not answer.";
-  notice(`${why} The page keeps trying; until then it shows what it heard last.`, "bad");
+  notice(`${error.message} The page keeps trying; until then it shows what it heard last.`, "bad");
   byId("cards").dataset.state = "lost";
   pulse("lost", "Trying again");
   schedule(delay);
@@ -348,7 +436,7 @@ function newCard(vehicle) {
   const open = part(element, "open");
   open.setAttribute("aria-label", `All signals of ${nameOf(vehicle)}`);
   open.addEventListener("click", () => openDetail(card));
-  if (fleet.signals.has(vehicle.id)) showSignals(card);
+  if (fleet.signals.has(vehicle.id)) drawn(card, () => showSignals(card));
   return card;
 }
 
@@ -358,11 +446,21 @@ function newStat(card, name, code) {
   return make("div", "", make("dt", "", name), value);
 }
 
-function showRefused(card, why) {
+const REFUSED = { 403: "No permission", 404: "Not there any more" };
+
+function showRefused(card, error) {
   card.failures += 1;
   card.notBefore = Date.now() + slower(card.failures);
+  showTrouble(card, REFUSED[error.status] ?? "No answer", error.message);
+}
+
+function showBroken(card) {
+  showTrouble(card, "Can't be shown", "This page can't show what the server says of this car: a fault of the page. The other cars are not affected.");
+}
+
+function showTrouble(card, text, why) {
   card.element.dataset.state = "silent";
-  showStatus(card, { text: "No answer", icon: "unknown", on: false });
+  showStatus(card, { text, icon: "unknown", on: false });
   showReason(part(card.element, "reason"), [why]);
 }
 
@@ -396,7 +494,7 @@ function showReason(element, content) {
 }
 
 function lastHeard(signals) {
-  return Math.max(...[...signals.values()].map((signal) => signal.at || 0));
+  return Math.max(0, ...[...signals.values()].map((signal) => signal.at || 0));
 }
 
 // A value in a line: true now, last known, or a dash with the reason.
@@ -501,7 +599,7 @@ function openDetail(card) {
   setText(byId("detail-id"), card.vehicle.id);
   showReason(byId("detail-reason"), []);
   byId("detail-body").replaceChildren(...sections().map(([title, codes]) => newTable(title, codes)));
-  if (fleet.signals.has(detail.id)) showDetail(card);
+  if (fleet.signals.has(detail.id)) drawn(card, () => showDetail(card));
   byId("detail").showModal();
   schedule(0);
   byId("detail-body").scrollTop = 0;
@@ -565,7 +663,7 @@ function valueOf(code, stands) {
 function start() {
   byId("sign-in").hidden = true;
   byId("fleet").hidden = false;
-  byId("sign-out").hidden = BROUGHT !== null;
+  byId("sign-out").hidden = BROUGHT !== null || session.share !== null;
   fleet.listedAt = 0;
   schedule(0);
 }
@@ -575,11 +673,11 @@ function tickAll() {
   for (const element of document.querySelectorAll("time")) tick(element);
   if (loop.failures === 0 || !session.token) return;
   pulse("lost", `Next try in ${Math.max(0, Math.ceil((loop.nextAt - Date.now()) / 1000))} s`);
-  for (const card of fleet.cards.values()) if (fleet.signals.has(card.vehicle.id)) showSignals(card); // what was current grows old
+  for (const card of fleet.cards.values()) if (fleet.signals.has(card.vehicle.id)) drawn(card, () => showSignals(card)); // what was current grows old
 }
 
 byId("credentials").addEventListener("submit", signIn);
-byId("sign-out").addEventListener("click", () => showSignIn());
+byId("sign-out").addEventListener("click", signOut);
 byId("search").addEventListener("input", () => { fleet.page = 0; showPage(); });
 byId("previous").addEventListener("click", () => turn(-1));
 byId("next").addEventListener("click", () => turn(1));
@@ -588,5 +686,6 @@ byId("detail").addEventListener("close", () => { detail.id = null; });
 byId("detail").addEventListener("click", (event) => { if (event.target === event.currentTarget) event.currentTarget.close(); });
 document.addEventListener("visibilitychange", wake);
 setInterval(tickAll, 1000);
+addEventListener("hashchange", () => location.reload());
 if (session.token) start();
-else showSignIn();
+else begin();

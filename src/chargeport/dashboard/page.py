@@ -1,10 +1,12 @@
-"""The handler of the page. In the demo it brings a token along; elsewhere the page asks for credentials."""
+"""The handler of the page. In the demo it brings a token along for this machine's own visitors; others sign in."""
 
 import hashlib
+import ipaddress
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
 from importlib import resources
 from typing import Final
+from urllib.parse import urlsplit
 
 from chargeport.api.docs import HTML
 from chargeport.api.request import Request
@@ -55,11 +57,37 @@ PAGE: Final = _part("page.html").replace("/*css*/", _STYLE).replace("/*signals*/
 """The page as it is sent, but for the token."""
 
 
+_FORWARDED: Final = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via")
+
+
+def _is_local(request: Request) -> bool:
+    """Whether a browser on this machine asks, for an address of this machine.
+
+    A proxy asks for others. A name that is not a loopback one may be another site's, which had it resolve to here.
+    """
+    client = request.raw.client
+    if client is None or any(request.header(name) is not None for name in _FORWARDED):
+        return False
+    host = urlsplit(f"//{(request.header(b'host') or b'').decode('latin-1')}").hostname or ""
+    return is_loopback(client.host) and is_loopback(host)
+
+
+def is_loopback(text: str) -> bool:
+    """Whether a host is this machine's own, by its address."""
+    if text == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+
+
 def handlers(new_token: Tokens | None = None) -> Mapping[str, Handler]:
-    """The page's handler; `new_token` gives the demo's visitors a token that may read."""
+    """The page's handler; `new_token` gives the demo's visitors on this machine a token that may read."""
 
     async def dashboard(request: Request) -> Response:
-        token = None if new_token is None else await new_token()
+        token = await new_token() if new_token is not None and _is_local(request) else None
         page = PAGE.replace(TOKEN_MARK, encode(token).decode())
         return answer(200, page.encode(), request.request_id, _POLICY, kind=HTML)
 

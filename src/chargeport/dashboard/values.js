@@ -84,18 +84,18 @@ function sentenceStart(text) {
 }
 
 function timers(body) {
-  const count = body.values.length;
-  return { text: count === 0 ? "None set" : count === 1 ? "1 timer" : `${count} timers`, lines: body.values.map(timer) };
+  const set = body.values ?? [];
+  return { text: set.length === 0 ? "None set" : set.length === 1 ? "1 timer" : `${set.length} timers`, lines: set.map(timer) };
 }
 
 const DAY_AND_TIME = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 const TIME = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
 
 function span(start, end) {
-  if (!start && !end) return "Time not told";
-  if (!end) return `From ${DAY_AND_TIME.format(new Date(start))}`;
-  if (!start) return `Until ${DAY_AND_TIME.format(new Date(end))}`;
-  const [from, to] = [new Date(start), new Date(end)];
+  const [from, to] = [start, end].map((text) => (Number.isNaN(Date.parse(text)) ? null : new Date(text)));
+  if (!from && !to) return "Time not told";
+  if (!to) return `From ${DAY_AND_TIME.format(from)}`;
+  if (!from) return `Until ${DAY_AND_TIME.format(to)}`;
   return `${DAY_AND_TIME.format(from)} – ${(from.toDateString() === to.toDateString() ? TIME : DAY_AND_TIME).format(to)}`;
 }
 
@@ -119,10 +119,11 @@ function pastSession(record) {
 }
 
 function records(body) {
-  if (body.values.length === 0) return { text: "None", lines: [] };
-  const energy = body.values.reduce((sum, one) => sum + (one.energyAdded ?? 0), 0);
-  const newest = [...body.values].sort((one, other) => (other.startTime ?? "").localeCompare(one.startTime ?? ""));
-  return { text: `${body.values.length} ${body.values.length === 1 ? "session" : "sessions"}, ${rounded(energy)} kWh`, lines: newest.map(pastSession), folded: true };
+  const all = body.values ?? [];
+  if (all.length === 0) return { text: "None", lines: [] };
+  const energy = all.reduce((sum, one) => sum + (one.energyAdded ?? 0), 0);
+  const newest = [...all].sort((one, other) => (other.startTime ?? "").localeCompare(one.startTime ?? ""));
+  return { text: `${all.length} ${all.length === 1 ? "session" : "sessions"}, ${rounded(energy)} kWh`, lines: newest.map(pastSession), folded: true };
 }
 
 function capacity(body) {
@@ -170,8 +171,8 @@ const OVERDUE = { code: "UNREACHABLE", title: "Unreachable", detail: "No newer r
 // A signal as the API gives it, in the few facts that the page needs.
 function signalOf(resource) {
   const { code, status, body } = resource.attributes;
-  const { oemUpdatedAt, ingestedAt, staleAt, derivedFrom } = resource.meta;
-  const source = derivedFrom ? `derived from ${derivedFrom.map((each) => each.split("-")[1]).join(", ")}` : resource.meta.source;
+  const { oemUpdatedAt, ingestedAt, staleAt, derivedFrom } = resource.meta ?? {};
+  const source = derivedFrom ? `derived from ${derivedFrom.map((each) => each.split("-")[1]).join(", ")}` : resource.meta?.source;
   const error = status.value === "SUCCESS" ? null : (status.error ?? { title: status.value, detail: "" });
   return { code, body, error, source, derived: Boolean(derivedFrom), at: Date.parse(oemUpdatedAt), storedAt: Date.parse(ingestedAt), staleAt: Date.parse(staleAt) };
 }
@@ -202,7 +203,7 @@ function stateOf(signals, now) {
   const charging = standing(signals.get("charge-ischarging"), now);
   const detailed = standing(signals.get("charge-detailedchargingstatus"), now);
   const raw = detailed.body?.value ?? (charging.body === undefined ? null : charging.body.value ? "CHARGING" : "NOT_CHARGING");
-  if (raw === null) return { text: `— ${sentence(detailed.why.title)}`, icon: "unknown", on: false };
+  if (raw === null || raw === undefined) return { text: `— ${sentence(detailed.why?.title ?? "not reported")}`, icon: "unknown", on: false };
   const basis = detailed.body ? detailed : charging;
   if (basis.kind === "old" || silence(signals, now)) return { text: `Last known: ${sentence(raw)}`, icon: "silent", on: false };
   const icon = ICONS.find(([form]) => form.test(raw))?.[1] ?? "unknown";

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from chargeport import installation
 from chargeport.dialects.field_values import flag
 from chargeport.dialects.forms import at_ms, items, json_value, message, text_value, vehicle_of
 from chargeport.dialects.table import Dialect, Unreadable
@@ -13,7 +14,7 @@ from chargeport.dialects.tesla_fields import FIELDS
 from chargeport.sources.base import Delivery, RawMessage
 
 MISSING: Final = (
-    "this is Tesla's protobuf and the package that reads it is not installed: pip install 'chargeport[tesla]', "
+    f"this is Tesla's protobuf and the package that reads it is not installed: {installation.add_extra('tesla')}, "
     "or let fleet-telemetry send JSON with transmit_decoded_records"
 )
 # Records of these types say nothing of charging: whether the car has a connection, its warnings, its own errors.

@@ -12,6 +12,7 @@ from chargeport.dialects.plain import beside_currents, dimension_of, signal_row,
 from chargeport.dialects.table import Dialect, Gate, Row, dialect
 from chargeport.dialects.topics import TopicPattern
 from chargeport.dialects.user_form import Form, reader
+from chargeport.errors import instead_of
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Kind, Signal
@@ -83,7 +84,7 @@ def _check(table: Any, keys: Mapping[str, type], where: str) -> None:
         raise DialectError(f"{where}: a table is wanted, not {str(table)[:40]!r}")
     for key, value in table.items():
         if key not in keys:
-            raise DialectError(f"{where}: {key}: is no key here: known are {', '.join(keys)}")
+            raise DialectError(f"{where}: {key}: is no key here: {instead_of(str(key), keys)}")
         wanted = keys[key]
         fits = isinstance(value, int | float) and not isinstance(value, bool) if wanted is float else isinstance(value, wanted)
         if not fits:
@@ -95,7 +96,7 @@ def _check(table: Any, keys: Mapping[str, type], where: str) -> None:
 def _base(table: Mapping[str, Any], where: str) -> Dialect | None:
     name = table.get("base")
     if name is not None and name not in ALL:
-        raise DialectError(f"{where}: base: {name[:40]!r} is no dialect: there are {', '.join(sorted(ALL))}")
+        raise DialectError(f"{where}: base: {name[:40]!r} is no dialect: {instead_of(name, sorted(ALL))}")
     return None if name is None else ALL[name]
 
 

@@ -116,7 +116,7 @@ class _Normaliser:
         """Return whether nothing but what lasts is made of a field itself, so that its age does little harm."""
         rows = self.dialect.by_field.get(field, ())
         own = [row for row in rows if row.fields[0] == field]
-        return not rows or (bool(own) and all(row.signal.cadence is not Cadence.LIVE and len(row.fields) == 1 for row in own))
+        return not rows or (bool(own) and all(row.signal.cadence is Cadence.LASTING and len(row.fields) == 1 for row in own))
 
     def _is_told(self, field: str, value: Any) -> bool:
         """Return whether a field has something to say; note what is unknown, not capable or of the whole car on the way."""

@@ -11,7 +11,7 @@ from msgspec import Meta
 from chargeport.clock import Clock
 from chargeport.dialects.table import Dialect
 from chargeport.dialects.topics import TopicPattern
-from chargeport.errors import SettingError
+from chargeport.errors import SettingError, instead_of
 from chargeport.ingest.dialects import STATIONS
 from chargeport.runtime.source_status import SourceStatus
 from chargeport.sources.base import Charging, Memory, Source, SourceContext, SourceError, SourceType
@@ -127,8 +127,8 @@ class Builder:
         common, own = _split(table, where)
         kind = built_in(common.type) or plugins().types.get(common.type)
         if kind is None:
-            known = ", ".join(sorted({*_BUILT_IN, *plugins().types}))
-            why = plugins().broken.get(common.type, f"it is no type of source: use one of {known}")
+            known = sorted({*_BUILT_IN, *plugins().types})
+            why = plugins().broken.get(common.type, f"it is no type of source: {instead_of(common.type, known)}")
             raise SettingError(f"A setting is wrong: {where}.type: {common.type!r}: {why}.")
         dialect = self._dialect(common, kind, where)
         settings = _converted(own, kind.settings, f"{where} ({common.name})")
@@ -148,9 +148,10 @@ class Builder:
     def _dialect(self, common: CommonKeys, kind: SourceType, where: str) -> Dialect:
         name = common.dialect or kind.dialect
         if name is None or name not in self._dialects:
-            known = ", ".join(sorted(self._dialects))
             what = "is needed" if name is None else f"{name!r} is no dialect"
-            raise SettingError(f"A setting is wrong: {where}.dialect: {what}: use one of {known}.")
+            raise SettingError(
+                f"A setting is wrong: {where}.dialect: {what}: {instead_of(name or '', sorted(self._dialects))}."
+            )
         dialect = self._dialects[name]
         if not common.topics:
             return dialect
@@ -168,8 +169,9 @@ def _split(table: Mapping[str, Any], where: str) -> tuple[CommonKeys, dict[str, 
 
 def _converted(table: Mapping[str, Any], into: type[msgspec.Struct], where: str) -> Any:
     if unknown := sorted(table.keys() - {field.encode_name for field in msgspec.structs.fields(into)}):
-        known = ", ".join(field.encode_name for field in msgspec.structs.fields(into))
-        raise SettingError(f"A setting is wrong: {where}: {unknown[0]!r} is no key here: {known} are.")
+        known = [field.encode_name for field in msgspec.structs.fields(CommonKeys)] if into is not CommonKeys else []
+        known += [field.encode_name for field in msgspec.structs.fields(into)]
+        raise SettingError(f"A setting is wrong: {where}: {unknown[0]!r} is no key here: {instead_of(unknown[0], known)}.")
     try:
         return msgspec.convert(table, into, strict=True)
     except msgspec.ValidationError as error:

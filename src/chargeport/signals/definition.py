@@ -1,7 +1,7 @@
 """What a row of the catalogue says about its signal."""
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -37,6 +37,10 @@ class Permission(StrEnum):
     READ_LOCATION = "read_location"
     READ_VIN = "read_vin"
     WRITE_READINGS = "write_readings"
+
+
+READS: Final = frozenset(Permission) - {Permission.WRITE_READINGS}
+"""All permissions to read."""
 
 
 class Dimension(StrEnum):

@@ -3,12 +3,13 @@
 import os
 from pathlib import Path
 
+from chargeport import installation
 from chargeport.sources.base import Cause, SourceError
 
 
 def missing(extra: str) -> SourceError:
     """The error of a source whose package is not installed."""
-    return SourceError(Cause.CONFIGURATION, f"A package is missing that this source needs: pip install 'chargeport[{extra}]'.")
+    return SourceError(Cause.CONFIGURATION, f"A package is missing that this source needs: {installation.add_extra(extra)}.")
 
 
 def secret(setting: str, value: str) -> str:

@@ -33,6 +33,7 @@ from chargeport.store.records import (
     VehicleSeries,
 )
 from chargeport.store.retention_policy import Horizon, Hour, Policy, Progress
+from chargeport.store.sign_in import SignIn
 from chargeport.store.webhooks import Webhooks
 
 
@@ -367,6 +368,11 @@ class Store(Protocol):
     @property
     def issues(self) -> Issues:
         """What could not be understood."""
+        ...
+
+    @property
+    def sign_in(self) -> SignIn:
+        """Who may sign in to the page."""
         ...
 
     @property

@@ -1,7 +1,8 @@
 """A car's voice: when it reports, how exactly it measures, what gets lost or late on the way.
 
 A first report says everything; so does one after a change of state and, while idle, one an hour. In between, a charging
-car sends what changes every few seconds. An absent field says nothing about earlier values, but `charging`, `plugged` and
+car sends what changes every few seconds, and an idle one that is awake repeats it every two minutes, so that a car which
+says nothing is asleep or out of reach. An absent field says nothing about earlier values, but `charging`, `plugged` and
 `status` in the same report do. Messages depend on car and seed alone, not on how often `due` is asked.
 """
 
@@ -18,7 +19,9 @@ from chargeport.sources.simulator.snapshot import LIVE_FIELDS
 DIALECT = "simulator"
 
 CHARGING_EVERY_S = 10.0
-IDLE_EVERY_S = 3_600.0
+AWAKE_EVERY_S = 120.0
+"""Live values stand for five minutes at the least: an idle car that is awake may lose a report."""
+WHOLE_EVERY_S = 3_600.0
 
 VOLTAGE_NOISE = 0.002
 CURRENT_NOISE = 0.004
@@ -42,7 +45,7 @@ class Reporter:
         seed: int,
         *,
         charging_every_s: float = CHARGING_EVERY_S,
-        idle_every_s: float = IDLE_EVERY_S,
+        awake_every_s: float = AWAKE_EVERY_S,
         drop_probability: float = 0.0,
         late_probability: float = 0.0,
         noise: bool = True,
@@ -54,12 +57,13 @@ class Reporter:
         self._prelude = prelude
         self._rng = Random(f"{seed}:{car.profile.id}:reports")
         self._charging_every_ms = round(charging_every_s * 1000)
-        self._idle_every_ms = round(idle_every_s * 1000)
+        self._awake_every_ms = round(awake_every_s * 1000)
         self._drop_probability = drop_probability
         self._late_probability = late_probability
         self._noise = noise
         self._changes = 0
         self._next_at = 0
+        self._whole_at = 0
         self._heard_from_at: int | None = None
         self._under_way: list[tuple[int, int, RawMessage]] = []
         self._sent = 0
@@ -103,7 +107,7 @@ class Reporter:
         if not_capable:
             fields["not_capable"] = list(not_capable)
         self._send(fields, observed_at, car.at)
-        self._reported(car)
+        self._reported(car, whole=True)
 
     def _report_is_due(self, car: Car, to_at: int) -> bool:
         """Advance the car to its next report, or to `to_at`; say which."""
@@ -118,21 +122,24 @@ class Reporter:
 
     def _report(self, car: Car) -> None:
         fields = self._measured(car.snapshot())
-        if car.changes == self._changes and car.status == "CHARGING":
+        whole = car.changes != self._changes or (car.status != "CHARGING" and car.at >= self._whole_at)
+        if not whole:
             fields = {name: fields[name] for name in LIVE_FIELDS if name in fields}
         dropped = self._rng.random() < self._drop_probability
         late = self._rng.random() < self._late_probability
         delay_ms = round(self._rng.uniform(*LATE_BY_CADENCES) * self._every_ms(car)) if late else 0
         if not dropped:
             self._send(fields, car.at, car.at + delay_ms)
-        self._reported(car)
+        self._reported(car, whole=whole)
 
-    def _reported(self, car: Car) -> None:
+    def _reported(self, car: Car, *, whole: bool) -> None:
         self._changes = car.changes
         self._next_at = car.at + self._every_ms(car)
+        if whole:
+            self._whole_at = car.at + round(WHOLE_EVERY_S * 1000)
 
     def _every_ms(self, car: Car) -> int:
-        return self._charging_every_ms if car.status == "CHARGING" else self._idle_every_ms
+        return self._charging_every_ms if car.status == "CHARGING" else self._awake_every_ms
 
     def _send(self, fields: dict[str, Any], observed_at: int, arrives_at: int) -> None:
         message = RawMessage(

@@ -1,8 +1,8 @@
 """A car's state in the simulator's own words: one field each, absent where the car has nothing to say.
 
 Units are in the names; the shapes of `limits`, `timers` and `records` are those of the charge-signals reference. Nothing
-live is left over from the past: voltage, current, power, rate and minutes are gone with the cable; 0 A, 0 W and 0 km/h are
-what a car reports that is plugged in and not charging.
+live is left over from the past: voltage and minutes are gone with the cable; 0 A, 0 W and 0 km/h are what a car reports that is
+not charging, with a cable or without.
 """
 
 from typing import Any
@@ -69,7 +69,10 @@ def snapshot(state: CarState) -> dict[str, Any]:
     fields = _lasting(state)
     if state.station is not None:
         fields |= _plugged(state, state.station)
-        fields |= _charging(state, state.station) if state.status == "CHARGING" else _resting(state.station)
+    if state.station is not None and state.status == "CHARGING":
+        fields |= _charging(state, state.station)
+    else:
+        fields |= _resting(state.station)
     return {name: value for name, value in fields.items() if name not in state.profile.not_capable}
 
 
@@ -121,9 +124,9 @@ def _charging(state: CarState, station: Station) -> dict[str, Any]:
     }
 
 
-def _resting(station: Station) -> dict[str, Any]:
+def _resting(station: Station | None) -> dict[str, Any]:
     fields: dict[str, Any] = {"current_a": 0.0, "power_w": 0, "rate_km_h": 0.0}
     # A DC station's contactor is open while nothing flows, and a dead socket has no voltage to measure.
-    if station.kind == "AC" and station.has_power:
+    if station is not None and station.kind == "AC" and station.has_power:
         fields["voltage_v"] = round(station.voltage_v, 1)
     return fields

@@ -18,6 +18,7 @@ LONG_NAME: Final = 8  # characters from which on a name is looked for anywhere i
 
 # Each table that has rows of a car, and which rows those are: ?1 is the vehicle's key.
 _ROWS: Final = {
+    "share_links": "client_id IN (SELECT client_id FROM connections WHERE vehicle_key = ?1)",
     "latest": OF_VEHICLE,
     "history": "vehicle_key = ?1",
     "hourly": "vehicle_key = ?1",
@@ -56,6 +57,7 @@ def erase(connection: Connection, vehicle_id: str) -> Erased | None:
     counts["edits"] = counts.pop("session_edits")
     counts["sessions"] += counts.pop("told_sessions")
     counts["hours"] = counts.pop("hourly")
+    del counts["share_links"]  # their connections are counted
     counts["connections"] += counts.pop("ended_connections")
     counts["connections"] += counts.pop("subscriptions")
     del counts["webhook_events"]  # copies of what else is counted

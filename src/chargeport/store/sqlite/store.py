@@ -18,6 +18,7 @@ from chargeport.store.sqlite.readings import ReadingTables
 from chargeport.store.sqlite.retention import RetentionTables
 from chargeport.store.sqlite.scans import Scans
 from chargeport.store.sqlite.sessions import SessionTables
+from chargeport.store.sqlite.sign_in import SignInTables
 from chargeport.store.sqlite.vehicles import VehicleTables
 from chargeport.store.sqlite.webhooks import WebhookTables
 from chargeport.store.sqlite.writer import Writer
@@ -45,6 +46,7 @@ class SqliteStore:
         self.sessions = SessionTables(reader, writer, self._scans)
         self.issues = IssueTable(reader, writer)
         self.notes = NoteTables(reader, writer)
+        self.sign_in = SignInTables(reader, writer)
         self.webhooks = WebhookTables(reader, writer)
 
     @classmethod

@@ -1,0 +1,195 @@
+"""Signing in to the page: one-time links, passwords, sessions that last, and links that show one car.
+
+A session's cookie is good for one thing: bearer tokens of a few minutes, with which the page reads the API like any client. So
+a request to the API never counts because of a cookie, and a session that is ended ends within these minutes.
+"""
+
+import asyncio
+import secrets
+import uuid
+from typing import Final, NamedTuple
+
+import argon2
+
+from chargeport.api.access import Access, hashed, new_secret
+from chargeport.clock import Clock
+from chargeport.errors import UNAUTHORIZED, ConflictError, NotFoundError, Problem
+from chargeport.signals.definition import READS
+from chargeport.store.protocols import Store
+from chargeport.store.records import Application, Connection, Vehicle
+from chargeport.store.sign_in import PageSession, ShareLink, User
+
+SESSION_MS: Final = 30 * 86_400_000  # from the last use on
+REFRESH_MS: Final = 3_600_000  # a session's use is noted once an hour: a write for each token would be in vain
+LINK_MS: Final = 86_400_000
+TOKEN_LIFE_S: Final = 300
+MIN_PASSWORD: Final = 8
+MAX_PASSWORD: Final = 1024
+FIRST_USER: Final = "owner"
+SHARED_WITH: Final = "share"
+
+_PAGE: Final = "The page, for people who are signed in"
+_OWNER: Final = "page"
+_WRONG: Final = "The name or the password is wrong."
+_LINK_OVER: Final = "This link was used already, or is too old: chargeport user link NAME makes a new one."
+_SHARE_OVER: Final = "This link does not show anything any more: ask for a new one."
+
+
+class Guest(NamedTuple):
+    """Who wants to sign in: what the browser calls itself, and where it is."""
+
+    browser: str
+    address: str
+
+
+class SignIn:
+    """Who is signed in to the page, and how people come to be."""
+
+    def __init__(self, store: Store, access: Access, clock: Clock) -> None:
+        self._store = store
+        self._access = access
+        self._clock = clock
+        self._passwords = argon2.PasswordHasher()
+        self._hashing = asyncio.Semaphore(2)  # each takes 64 MiB and a tenth of a second
+        self._nobody: str | None = None
+
+    # People
+
+    async def add_user(self, name: str) -> User:
+        """Make a user known. Raises ConflictError."""
+        if await self._store.sign_in.user(name) is not None:
+            raise ConflictError(f"There is a user {name!r} already: chargeport user link makes a link for them.")
+        user = User(name, None, self._clock.now())
+        await self._store.sign_in.put_user(user)
+        return user
+
+    async def set_password(self, name: str, password: str) -> None:
+        """Give a user a password; their sessions end. Raises NotFoundError."""
+        user = await self._known(name)
+        await self._store.sign_in.put_user(User(user.name, await self._hash(password), user.created_at))
+        await self._store.sign_in.end_sessions(user=name)
+
+    async def link(self, name: str, life_ms: int = LINK_MS, *, replace: bool = False) -> str:
+        """The secret of a new link that signs a user in once. Raises NotFoundError."""
+        await self._known(name)
+        secret = new_secret("cpl_")
+        await self._store.sign_in.add_link(hashed(secret), name, self._clock.now() + life_ms, replace=replace)
+        return secret
+
+    async def first_link(self) -> str | None:
+        """A link for the first person, as long as nobody has ever signed in or has a password; else None."""
+        users = await self._store.sign_in.users()
+        if any(each.password_hash or each.name != FIRST_USER for each in users) or await self._store.sign_in.sessions():
+            return None
+        if not users:
+            await self.add_user(FIRST_USER)
+        return await self.link(FIRST_USER, replace=True)
+
+    async def _known(self, name: str) -> User:
+        user = await self._store.sign_in.user(name)
+        if user is None:
+            raise NotFoundError(f"No user who signs in is called {name[:80]!r}: chargeport user list shows those there are.")
+        return user
+
+    # Sessions
+
+    async def by_link(self, secret: str, guest: Guest) -> tuple[str, PageSession]:
+        """Sign in by a one-time link: the session's secret, and the session. Raises Problem (401)."""
+        user = await self._store.sign_in.use_link(hashed(secret), self._clock.now())
+        if user is None or await self._store.sign_in.user(user) is None:
+            raise Problem(UNAUTHORIZED, _LINK_OVER)
+        return await self._begin(user, guest)
+
+    async def by_password(self, name: str, password: str, guest: Guest) -> tuple[str, PageSession]:
+        """Sign in by name and password. Takes as long whether the name or the password is wrong. Raises Problem (401)."""
+        user = await self._store.sign_in.user(name)
+        if self._nobody is None:
+            self._nobody = await self._hash(secrets.token_urlsafe())
+        stored = self._nobody if user is None or user.password_hash is None else user.password_hash
+        right = len(password) <= MAX_PASSWORD and await self._verify(stored, password)
+        if user is None or user.password_hash is None or not right:
+            raise Problem(UNAUTHORIZED, _WRONG)
+        return await self._begin(name, guest)
+
+    async def _begin(self, user: str, guest: Guest) -> tuple[str, PageSession]:
+        secret, now = new_secret("cpw_"), self._clock.now()
+        session = PageSession(secrets.token_hex(4), user, guest.browser[:200], guest.address, now, now, now + SESSION_MS)
+        await self._store.sign_in.add_session(hashed(secret), session)
+        return secret, session
+
+    async def session(self, secret: str) -> tuple[PageSession, bool] | None:
+        """The session of a cookie's secret, and whether it was made to last longer just now; None when it is over."""
+        key, now = hashed(secret), self._clock.now()
+        found = await self._store.sign_in.session(key)
+        if found is None or found.expires_at <= now:
+            return None
+        refreshed = now - found.used_at >= REFRESH_MS
+        if refreshed:
+            await self._store.sign_in.use_session(key, now, now + SESSION_MS)
+        return found, refreshed
+
+    async def end(self, secret: str) -> None:
+        """Sign out."""
+        found = await self._store.sign_in.session(hashed(secret))
+        if found is not None:
+            await self._store.sign_in.end_sessions(session_id=found.id)
+
+    # What a session and a share link are good for
+
+    async def page_token(self) -> str:
+        """A token with which the page reads every car, for a few minutes."""
+        return await self._access.issue_token(await self._page(), TOKEN_LIFE_S)
+
+    async def page_application(self) -> str | None:
+        """The id of the application as which the page reads; None until somebody has signed in."""
+        return await self._store.notes.recall(_OWNER, "client_id")
+
+    async def share(self, vehicle: Vehicle, label: str, life_ms: int | None) -> tuple[str, ShareLink]:
+        """The secret of a new link that shows one car, and the link."""
+        application, _ = await self._access.register("A share link", READS, connected_only=True)
+        now, secret = self._clock.now(), new_secret("cpv_")
+        connection = Connection(
+            id=str(uuid.uuid4()), client_id=application.client_id, user_id=SHARED_WITH, vehicle=vehicle, permissions=READS,
+            created_at=now,
+        )  # fmt: skip
+        await self._store.access.add_connection(connection)
+        link = ShareLink(application.client_id, label, now, None if life_ms is None else now + life_ms)
+        await self._store.sign_in.add_share(hashed(secret), link)
+        return secret, link
+
+    async def end_share(self, client_id: str) -> bool:
+        """End a share link and the tokens that were given for it; False when there is none."""
+        if not await self._store.sign_in.remove_share(client_id):
+            return False
+        await self._store.access.revoke_application(client_id, self._clock.now())
+        return True
+
+    async def share_token(self, secret: str) -> str:
+        """A token with which whoever has a share link reads its car, for a few minutes. Raises Problem (401)."""
+        link = await self._store.sign_in.share(hashed(secret))
+        now = self._clock.now()
+        found = None if link is None else await self._store.access.application(link.client_id)
+        if link is None or found is None or found[0].revoked_at is not None or (link.expires_at or now + 1) <= now:
+            raise Problem(UNAUTHORIZED, _SHARE_OVER)
+        return await self._access.issue_token(found[0], TOKEN_LIFE_S)
+
+    async def _page(self) -> Application:
+        """The application as which the page reads, made when it is needed first or was revoked."""
+        client_id = await self.page_application()
+        found = None if client_id is None else await self._store.access.application(client_id)
+        if found is not None and found[0].revoked_at is None:
+            return found[0]
+        application, _ = await self._access.register(_PAGE, READS)
+        await self._store.notes.remember(_OWNER, "client_id", application.client_id)
+        return application
+
+    async def _hash(self, password: str) -> str:
+        async with self._hashing:
+            return await asyncio.to_thread(self._passwords.hash, password)
+
+    async def _verify(self, stored: str, password: str) -> bool:
+        try:
+            async with self._hashing:
+                return await asyncio.to_thread(self._passwords.verify, stored, password)
+        except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+            return False

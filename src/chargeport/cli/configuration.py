@@ -1,0 +1,73 @@
+"""The settings that a command works with: flags, then the environment, then the file of --config, else ./chargeport.toml."""
+
+import inspect
+import os
+import shlex
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from chargeport import config
+from chargeport.settings import Settings
+
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", metavar="FILE", help=f"Settings file (TOML); else ./{config.FILE_NAME}, if there.", show_default=False
+    ),
+]
+_PARAMETER: Final = inspect.Parameter("config_file", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Config)
+_NAMED: Final[ContextVar[Path | None]] = ContextVar("the settings file that --config names", default=None)
+
+
+def file() -> Path | None:
+    """The settings file that the running command reads, if any."""
+    return config.settings_file(_NAMED.get())
+
+
+def settings(flags: Mapping[tuple[str, str], Any] | None = None) -> Settings:
+    """The settings of the running command. Raises SettingError."""
+    return config.load(file(), flags=flags)
+
+
+def flags_to_reach(database: str | None) -> str:
+    """The flags with which another command, run in the same folder by anybody, works on the same database and settings."""
+    named, url = _NAMED.get(), database or os.environ.get("CHARGEPORT_DATABASE")
+    given = (("--config", None if named is None else str(named)), ("--database", url))
+    return "".join(f" {flag} {shlex.quote(value)}" for flag, value in given if value)
+
+
+def add_config_option(group: typer.Typer) -> None:
+    """Give each command of a group, and of the groups in it, the option --config."""
+    for command in group.registered_commands:
+        if command.callback is not None:
+            command.callback = _with_config(command.callback)
+    for each in group.registered_groups:
+        if each.typer_instance is not None:
+            add_config_option(each.typer_instance)
+
+
+def _with_config(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The command with one option more, placed before --database; `settings` and `file` see its value while it runs."""
+    if getattr(command, "takes_config", False):
+        return command  # a group is put together once, however often the program is
+    taken = inspect.signature(command, eval_str=True)
+    parameters = list(taken.parameters.values())
+    index = next((at for at, each in enumerate(parameters) if each.name in ("database", "as_json")), len(parameters))
+    parameters.insert(index, _PARAMETER)
+
+    @wraps(command)
+    def run(config_file: Path | None = None, **given: Any) -> Any:
+        reset = _NAMED.set(config_file)
+        try:
+            return command(**given)
+        finally:
+            _NAMED.reset(reset)
+
+    run.__signature__ = taken.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.takes_config = True  # type: ignore[attr-defined]
+    return run

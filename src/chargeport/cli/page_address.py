@@ -1,0 +1,31 @@
+"""Where the page is, for links that commands print: the server's own word, else what the settings say."""
+
+from typing import Final
+
+from chargeport.cli import configuration
+from chargeport.store.protocols import Store
+
+OWNER: Final = "page"
+KEY: Final = "address"
+ELSEWHERE: Final = "From another device, put this machine's name or address in place of 127.0.0.1, or set server.base_url."
+
+
+async def page_address(store: Store) -> str:
+    """The URL of the page, without a slash at its end."""
+    server = configuration.settings().server
+    if server.base_url is not None:
+        return server.base_url.rstrip("/")
+    noted = await store.notes.recall(OWNER, KEY)
+    everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  (what a setting may say)
+    scheme = "http" if server.certificate is None else "https"
+    return noted or f"{scheme}://{everywhere.get(server.host, server.host)}:{server.port}"
+
+
+def sign_in_url(address: str, secret: str) -> str:
+    """The address of a one-time link. What comes behind # is not sent to any server, and so stands in no log."""
+    return f"{address}/#sign-in={secret}"
+
+
+def share_url(address: str, secret: str) -> str:
+    """The address of a share link."""
+    return f"{address}/#share={secret}"

@@ -1,0 +1,153 @@
+"""`chargeport user add|link|password|sessions`: the people who sign in to the page."""
+
+import getpass
+import sys
+from typing import Annotated, Final
+
+import msgspec
+import typer
+
+from chargeport.api.access import Access
+from chargeport.api.sign_in import MAX_PASSWORD, MIN_PASSWORD, SignIn
+from chargeport.cli import typed
+from chargeport.cli.ages import ago
+from chargeport.cli.database import with_store
+from chargeport.cli.options import Database, Json
+from chargeport.cli.output import print_json, print_table, say
+from chargeport.cli.page_address import ELSEWHERE, page_address, sign_in_url
+from chargeport.clock import SystemClock
+from chargeport.errors import ChargeportError, NotFoundError
+from chargeport.store.protocols import Store
+
+HOUR_MS: Final = 3_600_000
+
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", parser=typed.label, help="Who signs in, in your words.", show_default=False)
+]
+Hours = Annotated[int, typer.Option("--hours", min=1, max=720, help="For how long the link may wait.")]
+
+
+def people(store: Store) -> SignIn:
+    """Who signs in, by what this store knows."""
+    clock = SystemClock()
+    return SignIn(store, Access(store, clock), clock)
+
+
+def add(*, name: Name, hours: Hours = 24, database: Database = None, as_json: Json = False) -> None:
+    """Let a person sign in to the page: prints a link that does so, once. They see every car, and change nothing."""
+
+    async def run(store: Store) -> str:
+        await people(store).add_user(name)
+        return await _link(store, name, hours)
+
+    _print_link(name, with_store(database, run, create=True), hours, as_json)
+
+
+def link(*, name: Name, hours: Hours = 24, database: Database = None, as_json: Json = False) -> None:
+    """Print a link with which a person signs in to the page, once: on a new device, say, or on a tablet on the wall."""
+    _print_link(name, with_store(database, lambda store: _link(store, name, hours)), hours, as_json)
+
+
+def password(*, name: Name, database: Database = None, as_json: Json = False) -> None:
+    """Give a person a password, asked for here or read from standard input. Their sessions end."""
+
+    async def check(store: Store) -> None:
+        if await store.sign_in.user(name) is None:
+            raise NotFoundError(f"No user who signs in is called {typed.quoted(name)}: chargeport user add makes one.")
+
+    with_store(database, check)
+    chosen = _asked()
+    with_store(database, lambda store: people(store).set_password(name, chosen))
+    if as_json:
+        print_json({"user": name, "password": "set"})
+    else:
+        say(f"{name} signs in with this password from now on; sessions that there were have ended.")
+
+
+def sessions(
+    *,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only this person's.", show_default=False)] = None,
+    end: Annotated[
+        list[str] | None,
+        typer.Option("--end", metavar="ID", help="End this one; may be repeated.", show_default=False),
+    ] = None,
+    end_all: Annotated[bool, typer.Option("--end-all", help="End all of them, or all of NAME.")] = False,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """List the browsers that are signed in to the page, used last first, or end them. One that is ended is out in minutes."""
+    if end or end_all:
+        _end(name, end or [], end_all, database, as_json)
+        return
+    found = with_store(database, lambda store: store.sign_in.sessions(name))
+    if as_json:
+        print_json([msgspec.to_builtins(each) for each in found])
+        return
+    now = SystemClock().now()
+    rows = [
+        (each.id, each.user, ago(each.used_at, now), ago(each.created_at, now), each.address, _browser(each.browser))
+        for each in found
+    ]
+    print_table(("id", "user", "used", "signed in", "from", "browser"), rows, "Nobody is signed in.")
+
+
+def _end(name: str | None, ids: list[str], end_all: bool, database: str | None, as_json: bool) -> None:
+    async def run(store: Store) -> int:
+        if end_all:
+            of = [each.id for each in await store.sign_in.sessions(name)]
+        else:
+            known = {each.id for each in await store.sign_in.sessions(name)}
+            of = ids
+            for each in ids:
+                if each not in known:
+                    raise NotFoundError(f"No session has the id {typed.quoted(each)}: chargeport user sessions shows them.")
+        return sum([await store.sign_in.end_sessions(session_id=each) for each in of])
+
+    count = with_store(database, run)
+    if as_json:
+        print_json({"ended": count})
+    else:
+        say(f"{count} {'session' if count == 1 else 'sessions'} ended.")
+
+
+async def _link(store: Store, name: str, hours: int) -> str:
+    secret = await people(store).link(name, hours * HOUR_MS)
+    return sign_in_url(await page_address(store), secret)
+
+
+def _print_link(name: str, url: str, hours: int, as_json: bool) -> None:
+    if as_json:
+        print_json({"user": name, "link": url, "expires_in": hours * 3600})
+        return
+    say(url)
+    sys.stdout.flush()
+    say_aside(f"It signs {name} in once, within {hours} h." + (f" {ELSEWHERE}" if "//127.0.0.1" in url else ""))
+
+
+def say_aside(sentence: str) -> None:
+    """A remark on standard error, so that standard output has the link alone."""
+    from chargeport.cli.output import console
+
+    console(errors=True).print(sentence, style="dim")
+
+
+def _asked() -> str:
+    """A new password: asked for twice in a terminal, else a line of standard input. Raises ChargeportError."""
+    if sys.stdin.isatty():
+        chosen = getpass.getpass(f"New password ({MIN_PASSWORD} characters or more): ")
+        if getpass.getpass("Again: ") != chosen:
+            raise ChargeportError("The two are not the same: nothing was changed.")
+    else:
+        chosen = sys.stdin.readline().rstrip("\r\n")
+    if not MIN_PASSWORD <= len(chosen) <= MAX_PASSWORD:
+        raise ChargeportError(f"A password has {MIN_PASSWORD} to {MAX_PASSWORD} characters: nothing was changed.")
+    return chosen
+
+
+def _browser(agent: str) -> str:
+    """What a browser calls itself, in a word or two."""
+    names = ("Edg", "OPR", "Firefox", "HeadlessChrome", "Chrome", "Safari")
+    found = next((name for name in names if f"{name}/" in agent), agent.partition("/")[0][:20])
+    systems = ("Android", "iPhone", "iPad", "Windows", "Mac OS", "Linux")
+    system = next((name for name in systems if name in agent), "")
+    return f"{ ({'Edg': 'Edge', 'OPR': 'Opera'}.get(found, found)) } {system}".strip()

@@ -1,0 +1,129 @@
+"""The tables of users, sign-in links, sessions of the page and share links."""
+
+from chargeport.store.sign_in import PageSession, ShareLink, User
+from chargeport.store.sqlite.engine import Connection, fetch
+from chargeport.store.sqlite.reader import Reader
+from chargeport.store.sqlite.writer import Writer
+
+
+class SignInTables:
+    """`store.sign_in.SignIn` on SQLite."""
+
+    def __init__(self, reader: Reader, writer: Writer) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def users(self) -> list[User]:
+        """All users, by name."""
+        rows = self._reader.rows("SELECT name, password_hash, created_at FROM users ORDER BY name")
+        return [User(*row) for row in rows]
+
+    async def user(self, name: str) -> User | None:
+        """One user."""
+        row = self._reader.row("SELECT name, password_hash, created_at FROM users WHERE name = ?", (name,))
+        return None if row is None else User(*row)
+
+    async def put_user(self, user: User) -> None:
+        """Make a user known, or give a known one another password."""
+        sql = (
+            "INSERT INTO users VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET"
+            " password_hash = coalesce(excluded.password_hash, password_hash)"
+        )
+        await self._change(sql, (user.name, user.password_hash, user.created_at))
+
+    async def remove_user(self, name: str) -> bool:
+        """Remove a user with links and sessions."""
+
+        def remove(connection: Connection) -> bool:
+            connection.execute("DELETE FROM sign_in_links WHERE user = ?", (name,))
+            connection.execute("DELETE FROM page_sessions WHERE user = ?", (name,))
+            connection.execute("DELETE FROM users WHERE name = ?", (name,))
+            return connection.changes() > 0
+
+        return await self._writer.call(remove)
+
+    async def add_link(self, link_hash: bytes, user: str, expires_at: int, *, replace: bool = False) -> None:
+        """Keep a link that signs a user in once."""
+
+        def add(connection: Connection) -> None:
+            if replace:
+                connection.execute("DELETE FROM sign_in_links WHERE user = ?", (user,))
+            connection.execute("INSERT INTO sign_in_links VALUES (?, ?, ?)", (link_hash, user, expires_at))
+
+        await self._writer.call(add)
+
+    async def use_link(self, link_hash: bytes, now: int) -> str | None:
+        """Use a link up. Of two who open it at once one gets the name."""
+
+        def use(connection: Connection) -> str | None:
+            found = fetch(connection, "DELETE FROM sign_in_links WHERE link_hash = ? RETURNING user, expires_at", (link_hash,))
+            connection.execute("DELETE FROM sign_in_links WHERE expires_at <= ?", (now,))
+            return str(found[0][0]) if found and found[0][1] > now else None
+
+        return await self._writer.call(use)
+
+    async def add_session(self, session_hash: bytes, session: PageSession) -> None:
+        """Keep a session. Those that are over are forgotten."""
+
+        def add(connection: Connection) -> None:
+            connection.execute("DELETE FROM page_sessions WHERE expires_at <= ?", (session.created_at,))
+            values = (
+                session_hash, session.id, session.user, session.browser, session.address, session.created_at, session.used_at,
+                session.expires_at,
+            )  # fmt: skip
+            connection.execute("INSERT INTO page_sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+
+        await self._writer.call(add)
+
+    async def session(self, session_hash: bytes) -> PageSession | None:
+        """The session of a cookie. It may be over."""
+        row = self._reader.row(f"SELECT {_SESSION} FROM page_sessions WHERE session_hash = ?", (session_hash,))
+        return None if row is None else PageSession(*row)
+
+    async def use_session(self, session_hash: bytes, used_at: int, expires_at: int) -> None:
+        """Note that a session was used, and until when it lasts now."""
+        sql = "UPDATE page_sessions SET used_at = ?, expires_at = ? WHERE session_hash = ?"
+        await self._change(sql, (used_at, expires_at, session_hash))
+
+    async def sessions(self, user: str | None = None) -> list[PageSession]:
+        """All sessions, or those of a user, used last first."""
+        sql = f"SELECT {_SESSION} FROM page_sessions WHERE ?1 IS NULL OR user = ?1 ORDER BY used_at DESC, id"
+        return [PageSession(*row) for row in self._reader.rows(sql, (user,))]
+
+    async def end_sessions(self, *, user: str | None = None, session_id: str | None = None) -> int:
+        """End a user's sessions, or one by its id."""
+        if session_id is not None:
+            return await self._change("DELETE FROM page_sessions WHERE id = ?", (session_id,))
+        return await self._change("DELETE FROM page_sessions WHERE user = ?", (user,))
+
+    async def add_share(self, link_hash: bytes, link: ShareLink) -> None:
+        """Keep a link that shows a car."""
+        values = (link_hash, link.client_id, link.label, link.created_at, link.expires_at)
+        await self._change("INSERT INTO share_links VALUES (?, ?, ?, ?, ?)", values)
+
+    async def share(self, link_hash: bytes) -> ShareLink | None:
+        """The share link with this hash. It may be over."""
+        row = self._reader.row(f"SELECT {_SHARE} FROM share_links WHERE link_hash = ?", (link_hash,))
+        return None if row is None else ShareLink(*row)
+
+    async def shares(self) -> list[ShareLink]:
+        """All share links, oldest first."""
+        rows = self._reader.rows(f"SELECT {_SHARE} FROM share_links ORDER BY created_at, client_id")
+        return [ShareLink(*row) for row in rows]
+
+    async def remove_share(self, client_id: str) -> bool:
+        """Forget a share link."""
+        return await self._change("DELETE FROM share_links WHERE client_id = ?", (client_id,)) > 0
+
+    async def _change(self, sql: str, values: tuple[object, ...]) -> int:
+        """Run one statement; how many rows it changed."""
+
+        def change(connection: Connection) -> int:
+            connection.execute(sql, values)
+            return connection.changes()
+
+        return await self._writer.call(change)
+
+
+_SESSION = "id, user, browser, address, created_at, used_at, expires_at"
+_SHARE = "client_id, label, created_at, expires_at"

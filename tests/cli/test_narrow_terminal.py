@@ -1,0 +1,121 @@
+"""What every command prints in a terminal of 80 columns: a line a row, none wider, times with their zone."""
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import termios
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from command_line import PROGRAM, VIN, CommandLine, absence, reading, store
+
+from chargeport.signals.reading import AbsenceReason
+
+COLUMNS = 80
+STYLES = re.compile(r"\x1b\[[0-9;]*m")
+Terminal = Callable[..., list[str]]
+
+
+@pytest.fixture
+def terminal(database: Path) -> Terminal:
+    """Runs a command in a terminal; the lines that it shows, without colours."""
+
+    def run(*arguments: str) -> list[str]:
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, COLUMNS, 0, 0))
+        env = {**os.environ, "TERM": "xterm", "TZ": "Europe/Berlin"}
+        time.tzset()
+        process = subprocess.Popen([*PROGRAM, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=env)
+        os.close(theirs)
+        shown = b""
+        with os.fdopen(ours, "rb", buffering=0) as output:
+            while True:
+                try:
+                    part = output.read(65_536)
+                except OSError:  # how Linux tells that the other side is closed
+                    break
+                if not part:
+                    break
+                shown += part
+        assert process.wait(timeout=30) == 0, shown
+        return STYLES.sub("", shown.decode()).splitlines()
+
+    return run
+
+
+@pytest.fixture
+def car(chargeport: CommandLine, database: Path) -> str:
+    """A car whose names, values and reasons are longer than a line has room for."""
+    found = chargeport.vehicle("--vin", VIN, "--alias", "teslamate:1", "--alias", "an alias that goes on for quite a while")
+    store(
+        database,
+        [
+            reading(found, "charge-voltage", {"value": 231.5}),
+            reading(found, "charge-ischarging", {"value": True}),
+            reading(found, "charge-wattage", {"value": 7200}),
+            reading(found, "location-preciselocation", {"latitude": 48.137, "longitude": 11.575, "heading": 90}),
+        ],
+    )
+    store(database, [absence(found, "charge-chargelimits", AbsenceReason.NOT_CAPABLE)])
+    app = chargeport.app("An application with a name")["client_id"]
+    chargeport("connection", "add", "--app", app, "--user", "somebody@example.org", "--vehicle", found)
+    return found
+
+
+COMMANDS = (
+    "vehicle list", "vehicle show CAR", "signals", "signals CAR", "signals voltage", "coverage", "coverage CAR",
+    "history CAR voltage", "history CAR voltage --resolution PT1H", "history CAR chargelimits", "records", "records CAR",
+    "source issues", "source list", "connection list", "app list", "user list", "user sessions", "share list",
+    "record edits CAR", "signals CAR voltage", "signals CAR chargelimits", "signals CAR location-preciselocation",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_line_is_wider_than_the_terminal(command: str, car: str, terminal: Terminal) -> None:
+    lines = terminal(*(car if word == "CAR" else word for word in command.split()))
+    assert lines
+    assert [line for line in lines if len(line) > COLUMNS] == []
+
+
+def test_a_vehicle_is_a_line_with_its_id_and_vin_whole(car: str, terminal: Terminal) -> None:
+    (line,) = [line for line in terminal("vehicle", "list") if "ACME" in line]
+    assert line.startswith(car)
+    assert VIN in line
+
+
+def test_what_is_left_out_is_said(car: str, terminal: Terminal) -> None:
+    assert any(line.startswith("Not shown for want of room: ") for line in terminal("vehicle", "list"))
+
+
+def test_times_are_those_of_the_wall_with_their_zone(car: str, terminal: Terminal) -> None:
+    lines = terminal("history", car, "voltage")
+    assert any(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (CET|CEST)  231\.5 volts", line) for line in lines)
+
+
+def test_a_place_is_shown_as_coordinates(car: str, terminal: Terminal) -> None:
+    (line,) = [line for line in terminal("signals", car) if line.startswith("location-preciselocation")]
+    assert "48.137, 11.575" in line
+
+
+def test_a_car_is_found_by_its_name_and_by_the_beginning_of_its_id(car: str, chargeport: CommandLine) -> None:
+    for name in ("ACME One", "acme one", car[:8]):
+        assert chargeport("vehicle", "show", name, "--json").json["id"] == car
+    other = chargeport.vehicle()
+    refusal = chargeport("vehicle", "show", "ACME One").refused()
+    assert "may be any of 2 vehicles" in refusal
+    assert other in refusal
+
+
+def test_without_a_vehicle_there_is_a_line_for_each(car: str, chargeport: CommandLine) -> None:
+    other = chargeport.vehicle()
+    assert [row[0] for row in chargeport("signals").rows] == sorted([car, other])
+    assert {row[0]: row[2] for row in chargeport("signals", "voltage").rows} == {car: "231.5 volts", other: "—"}
+    documents = {each["id"]: each["signals"] for each in chargeport("signals", "--json").json}
+    assert documents[other] == []
+    assert "charge-voltage" in [signal["code"] for signal in documents[car]]
+    assert chargeport("records", "--json").json == []

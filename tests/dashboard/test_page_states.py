@@ -1,0 +1,188 @@
+"""The page with a car in every state: each is drawn, none disturbs another, and nothing is blamed on the server."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Route, expect
+from test_page import Visit, part
+
+from chargeport.api.access import Access
+from chargeport.api.sign_in import SignIn
+from chargeport.clock import SystemClock
+from chargeport.signals import bodies
+from chargeport.signals.catalogue import BY_CODE, CATALOGUE
+from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
+from chargeport.store.records import Vehicle
+from chargeport.store.sqlite import SqliteStore
+from conftest import running
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+
+DAY_MS = 86_400_000
+SOON_MS = 15_000
+NEVER, BROKEN = "Never Reported", "Broken Shape"
+PHASES = ("CHARGING", "SCHEDULED", "FULLY_CHARGED", "DISCONNECTED", "CONNECTED", "NO_POWER", "ERROR", "STOPPED", "DISCHARGING")
+
+
+def vehicle(number: int, make: str | None, model: str | None, year: int | None = 2026) -> Vehicle:
+    return Vehicle(id=f"0b0c6b0e-1b5e-4d6e-9b3f-{number:012d}", make=make, model=model, year=year)
+
+
+def value(car: Vehicle, code: str, body: dict[str, Any], at: int) -> Reading:
+    return Reading(car.id, BY_CODE[code], bodies.parse(BY_CODE[code], body), at, at, "box")
+
+
+def everything(car: Vehicle, at: int) -> list[Entry]:
+    """Every signal's own example."""
+    return [Reading(car.id, each, bodies.parse(each, each.example), at, at, "box") for each in CATALOGUE]
+
+
+def states(now: int) -> dict[Vehicle, list[Entry]]:
+    """Cars, each in a state of its own, with what was reported of them."""
+    found: dict[Vehicle, list[Entry]] = {}
+
+    def car(make: str | None, model: str | None, year: int | None = 2026) -> Vehicle:
+        made = vehicle(len(found) + 1, make, model, year)
+        found[made] = []
+        return made
+
+    car("Never", "Reported")
+    car(None, None, None)
+    found[full] = everything(full := car("All", "Signals"), now)
+    found[silent] = everything(silent := car("Long", "Silent"), now - 3 * DAY_MS)
+    found[broken] = everything(broken := car("Broken", "Shape"), now)
+    for reason in AbsenceReason:
+        absent = car("Absent", reason.value)
+        found[absent] = [Absence(absent.id, each, reason, now, now, "box") for each in CATALOGUE]
+        kept = car("Kept", reason.value)
+        found[kept] = [
+            *everything(kept, now - 60_000),
+            *(Absence(kept.id, each, reason, now, now, "box") for each in CATALOGUE),
+        ]
+    for phase in PHASES:
+        one = car("Phase", phase)
+        found[one] = [
+            value(one, "charge-detailedchargingstatus", {"value": phase}, now),
+            value(one, "charge-ischarging", {"value": phase == "CHARGING"}, now),
+        ]
+    empty = car("Empty", "Documents")
+    found[empty] = [
+        value(empty, code, {"values": []}, now)
+        for code in ("charge-chargelimits", "charge-chargetimers", "charge-chargerecords")
+    ]
+    only = car("Only", "Charge")
+    found[only] = [value(only, "tractionbattery-stateofcharge", {"value": 0}, now)]
+    return found
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, list[Vehicle]]:
+    """A database with all of them, a secret that signs in, and the cars."""
+    file = tmp_path_factory.mktemp("states") / "cars.db"
+
+    async def fill() -> tuple[str, list[Vehicle]]:
+        store, clock = SqliteStore.open(file), SystemClock()
+        found = states(clock.now() - 1000)
+        for car, entries in found.items():
+            await store.vehicles.add_vehicle(car)
+            if entries:
+                await store.readings.write(entries)
+        people = SignIn(store, Access(store, clock), clock)
+        await people.add_user("Ada")
+        secret = await people.link("Ada")
+        await store.close()
+        return secret, list(found)
+
+    return file, *asyncio.run(fill())
+
+
+@pytest.fixture(scope="module")
+def address(fleet: tuple[Path, str, list[Vehicle]]) -> Iterator[str]:
+    with running("serve", "--database", f"sqlite:///{fleet[0]}") as url:
+        yield url
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def signed_in(browser: Browser, address: str, fleet: tuple[Path, str, list[Vehicle]]) -> AsyncIterator[Any]:
+    """A browser that has used the link."""
+    context = await browser.new_context(viewport={"width": 1280, "height": 6000})
+    context.set_default_timeout(SOON_MS)
+    expect.set_options(timeout=SOON_MS)
+    page = await context.new_page()
+    await page.goto(f"{address}/#sign-in={fleet[1]}")
+    await expect(page.locator("#pulse")).to_have_text("Live")
+    await page.close()
+    yield context
+    await context.close()
+
+
+async def test_every_car_is_drawn_and_the_console_is_silent(
+    signed_in: Any, address: str, fleet: tuple[Path, str, list[Vehicle]]
+) -> None:
+    visit = Visit(await signed_in.new_page())
+    drawn = 0
+    await visit.page.goto(address)
+    while True:
+        await expect(visit.page.locator("#pulse")).to_have_text("Live")
+        await expect(visit.page.get_by_text("Loading", exact=True)).to_have_count(0)
+        cards = visit.page.get_by_role("article")
+        drawn += await cards.count()
+        for index in range(await cards.count()):
+            await cards.nth(index).get_by_role("button").click()
+            await expect(visit.page.get_by_role("dialog").locator("tr[data-code]")).to_have_count(len(CATALOGUE))
+            await visit.page.keyboard.press("Escape")
+        following = visit.page.get_by_role("button", name="Next")
+        if not await following.is_visible() or await following.is_disabled():
+            break
+        await following.click()
+    assert drawn == len(fleet[2])
+    await expect(visit.page.locator("#notice")).to_be_hidden()
+    assert visit.complaints == []
+    await visit.page.close()
+
+
+async def test_a_car_that_never_reported_says_so_and_the_others_go_on(signed_in: Any, address: str) -> None:
+    visit = Visit(await signed_in.new_page())
+    await visit.page.goto(address)
+    await expect(part(visit.card(NEVER), "heard")).to_have_text("Nothing heard yet")
+    await expect(part(visit.card("All Signals"), "status")).not_to_have_text("Loading")
+    await expect(visit.page.locator("#pulse")).to_have_text("Live")
+    assert visit.complaints == []
+    await visit.page.close()
+
+
+async def test_what_cannot_be_drawn_is_said_on_its_card_and_nobody_else_is_blamed(signed_in: Any, address: str) -> None:
+    visit = Visit(await signed_in.new_page())
+
+    async def mangle(route: Route) -> None:
+        answer = await route.fetch()
+        document = await answer.json()
+        for signal in document["data"]:
+            signal["attributes"]["status"] = None
+        await route.fulfill(response=answer, body=json.dumps(document))
+
+    await visit.page.route(f"**/v3/vehicles/{vehicle(5, None, None).id}/signals", mangle)
+    await visit.page.goto(address)
+    await expect(part(visit.card(BROKEN), "status")).to_have_text("Can't be shown")
+    await expect(part(visit.card("All Signals"), "status")).not_to_have_text("Loading")
+    await expect(visit.page.locator("#pulse")).to_have_text("Live")
+    await expect(visit.page.locator("#notice")).to_be_hidden()
+    await visit.page.close()
+
+
+async def test_what_one_car_is_refused_stays_its_own(signed_in: Any, address: str) -> None:
+    visit = Visit(await signed_in.new_page())
+    refusal = {"errors": [{"detail": "This needs a permission."}]}
+    await visit.page.route(
+        f"**/v3/vehicles/{vehicle(5, None, None).id}/signals", lambda route: route.fulfill(status=403, json=refusal)
+    )
+    await visit.page.goto(address)
+    await expect(part(visit.card(BROKEN), "status")).to_have_text("No permission")
+    await expect(part(visit.card(BROKEN), "reason")).to_have_text("This needs a permission.")
+    await expect(visit.page.locator("#pulse")).to_have_text("Live")
+    await visit.page.close()
