@@ -4,7 +4,6 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from chargeport.wire.envelope import iso
 from chargeport.cli import typed
 from chargeport.cli.ages import ago, long
 from chargeport.cli.database import with_store
@@ -18,6 +17,7 @@ from chargeport.clock import SystemClock
 from chargeport.errors import NotFoundError
 from chargeport.store.protocols import Store
 from chargeport.store.sign_in import ShareLink
+from chargeport.wire.envelope import iso
 
 DAY_MS: Final = 86_400_000
 
