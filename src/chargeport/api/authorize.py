@@ -44,7 +44,10 @@ async def decide(request: Request) -> Response:
 
 async def _answered(request: Request, form: Form | None) -> Response:
     query = dict(request.query)
-    to = await destination(query, request.context.store)
+    try:
+        to = await destination(query, request.context.store)
+    except Problem as problem:  # a person reads it: the application can't be told
+        return _page(request, connect_page.failure(problem.detail), problem.kind.status)
     try:
         wish = wish_of(query, to.application)
         if form is not None and form.get("action") == ["sign-in"]:

@@ -68,7 +68,7 @@ async def destination(query: Mapping[str, str], store: Store) -> Destination:
     if redirect_uri is None or redirect_uri not in registered:
         raise Problem(
             MALFORMED,
-            "redirect_uri is not registered for this application, letter for letter: chargeport app create --redirect URI does that.",
+            "redirect_uri is not registered for this application: chargeport app create --redirect URI does that.",
         )
     state = query.get("state")
     return Destination(found[0], redirect_uri, None if state is None else state[:MAX_TEXT])

@@ -32,6 +32,11 @@ def again() -> str:
     return _document("Connect", '<p><a href="">Go on</a></p>', '<meta http-equiv="refresh" content="0">')
 
 
+def failure(detail: str) -> str:
+    """What is wrong with what the application asked, for a person who can only tell its makers."""
+    return _document("Connect", f"<h1>This application can't be connected</h1>{_alert(detail)}")
+
+
 def sign_in(application: str, wrong: str | None = None) -> str:
     """The form to sign in with."""
     return _document(

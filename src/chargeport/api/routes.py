@@ -151,7 +151,8 @@ ROUTES: Final = (
         method="GET", path="/oauth/authorize", name="showConnect", tag="Access", handler=authorize.show, open=True,
         summary="Let a person choose vehicles for an application", kind="text/html",
         detail="The page to which an application sends a person, and which sends them back with a code, or with the user's id.",
-        parameters=_AUTHORIZE, errors=(MALFORMED,),
+        parameters=_AUTHORIZE,
+        errors=(MALFORMED,),
     ),
     Route(
         method="POST", path="/oauth/authorize", name="answerConnect", tag="Access", handler=authorize.decide, open=True,
