@@ -139,7 +139,7 @@ async def measure(file: Path, reads: int, step_ms: int) -> list[float]:
     connection = connect(file)
     cars = fetch(connection, "SELECT count(*) FROM vehicles")[0][0]
     connection.close()
-    draw, taken, history = random.Random(4), [], EffectiveHistory(store)
+    draw, taken, history = random.Random(4), [], EffectiveHistory(store, DAY0 + 2 * DAYS * DAY_MS)
     for _ in range(reads):
         start = DAY0 + draw.randrange(DAYS) * DAY_MS
         asked = Asked(start, start + DAY_MS, step_ms, 1000, None)

@@ -63,7 +63,7 @@ def assert_fields_agree(fields: dict[str, Any]) -> None:
         assert fields["power_w"] == pytest.approx(voltage_by_current, rel=0.02)
         assert fields["power_w"] > 0
         assert fields["minutes_to_limit"] >= 1
-    assert fields["fast_charger_present"] == ("fast_charger" in fields)
+    assert fields["plugged"] == ("fast_charger" in fields), "with a cable in, a car tells which standard its inlet takes"
 
 
 def assert_records_are_in_order(records: list[dict[str, Any]]) -> None:

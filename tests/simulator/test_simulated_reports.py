@@ -89,18 +89,6 @@ def test_a_car_that_sleeps_as_listening_begins_was_last_heard_of_as_it_fell_asle
     assert message.received_at == MONDAY + DAY
 
 
-def test_a_car_remembers_the_standard_of_its_last_dc_session() -> None:
-    charged = car()
-    charged.plug(FAST)
-    charged.advance(MONDAY + 10 * MINUTE)
-    charged.unplug()
-    charged.advance(MONDAY + HOUR)
-    fact, full = Reporter(charged, 1).due(MONDAY + HOUR)
-    assert fact.fields == {"fast_charger": "CCS"}
-    assert fact.observed_at == MONDAY + 23 * SECOND
-    assert "fast_charger" not in full.fields
-
-
 def test_what_a_car_cannot_report_is_named_once_and_never_reported() -> None:
     not_capable = ("voltage_v", "phases", "fast_charger")
     reporter = Reporter(charging_car(FAST, not_capable=not_capable), 1)

@@ -59,6 +59,8 @@ async def test_reads_answer_as_before(old: SqliteStore) -> None:
                 now, then = await answered(reads, car, code, at), known.get((car, code, at))
                 if at is not None and at < FOLDED_UNTIL:
                     now, then = now and now[:-1], then and then[:-1]
+                if now is not None and then is not None and now[3] == "derived:sessions":
+                    now[5] = then[5] = None  # what records may be made of has grown
                 assert now == then, (car, code, at)
 
 

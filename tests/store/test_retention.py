@@ -72,7 +72,7 @@ async def told(store: SqliteStore, car: str, signal: Signal, step_ms: int = HOUR
     cursor = None
     while True:
         asked = Asked(DAY0, None, step_ms, size, cursor)
-        page = await page_of(EffectiveHistory(store), car, signal, asked, allowed=EVERYTHING, now=NOW)
+        page = await page_of(EffectiveHistory(store, NOW), car, signal, asked, allowed=EVERYTHING, now=NOW)
         found += [json.loads(element) for element in page.elements]
         cursor = page.next_cursor
         if cursor is None:

@@ -32,6 +32,7 @@ from chargeport.api import (
 )
 from chargeport.api.request import Request
 from chargeport.api.response import Response
+from chargeport.dialects import makes
 from chargeport.errors import (
     ACCESS_DENIED,
     CONFLICT,
@@ -245,8 +246,8 @@ ROUTES: Final = (
         " your own, any car can be read. Model years are left out, for they are not known.",
         parameters=(
             Parameter(compatibility.MAKE, "Only this make, in any case.", "TESLA"),
-            Parameter(compatibility.REGION, "Only this region.", "EUROPE", values=compatibility.REGIONS),
-            Parameter(compatibility.POWERTRAIN, "Only this powertrain.", "BEV", values=compatibility.POWERTRAINS),
+            Parameter(compatibility.REGION, "Only this region.", "EUROPE", values=makes.REGIONS),
+            Parameter(compatibility.POWERTRAIN, "Only this powertrain.", "BEV", values=makes.POWERTRAINS),
         ),
         errors=(MALFORMED,),
     ),

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from chargeport.api import events
+from chargeport.api.events import ending_event, signal_event
 from chargeport.api.follower import Follower
 from chargeport.api.request import AppContext, Request
 from chargeport.api.response import Response, event_answer
@@ -22,6 +22,7 @@ from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Permission, Signal
 from chargeport.signals.state import stale_at
 from chargeport.store.records import Change, Grant
+from chargeport.wire import events
 from chargeport.wire.errors import as_problem
 
 MAX_VEHICLES: Final = 1000  # named in one request
@@ -135,9 +136,7 @@ class Stream:
         if change.position <= self._newest and not await self._tail.permits.is_there(change.vehicle_id):
             return None
         places = Permission.READ_CHARGE_LOCATIONS in permissions
-        return self._id(change.position) + events.signal_event(
-            change, self._base, self._store.readings.freshness, places=places
-        )
+        return self._id(change.position) + signal_event(change, self._base, self._store.readings.freshness, places=places)
 
     async def _ending(self, notice: Notice) -> bytes | None:
         """What was noticed as an event; None where the client has no use for it or may not see it."""
@@ -147,7 +146,7 @@ class Stream:
             return None
         if not ending.has_returned and (stale_at(ending.state) or 0) < self._follower.joined_at:
             return None
-        return events.ending_event(ending, self._base, places=Permission.READ_CHARGE_LOCATIONS in permissions)
+        return ending_event(ending, self._base, places=Permission.READ_CHARGE_LOCATIONS in permissions)
 
     async def _permissions(self, vehicle_id: str, signal: Signal) -> frozenset[Permission] | None:
         """What the client may see of the car, if it asked for the signal and may see that."""

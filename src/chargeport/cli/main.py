@@ -22,6 +22,7 @@ from chargeport.cli import (
     migrate,
     record,
     records,
+    repair,
     serve,
     shares,
     signals,
@@ -69,6 +70,7 @@ app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.command("migrate")(migrate.migrate)
 app.command("doctor")(doctor.doctor)
+app.add_typer(repair.group, name="repair")
 configuration.add_config_option(app)
 app.command("demo")(demo.demo)  # the one command without settings: it is the same everywhere
 

@@ -71,11 +71,6 @@ class Car:
         """Since when it has been out of reach, sending nothing; None while awake."""
         return self._state.asleep_at
 
-    @property
-    def fast_charged_at(self) -> int | None:
-        """When it last began to charge by its DC standard."""
-        return self._state.fast_charged_at
-
     def snapshot(self) -> dict[str, Any]:
         """What it would report at this instant, without noise; see `FIELDS`."""
         return words.snapshot(self._state)
@@ -139,8 +134,6 @@ class Car:
         state.status, state.since_at = status, state.at
         if status == "CHARGING" and state.station is not None and state.session is None:
             state.session = Session(state.station, state.at, state.at, state.stored_kwh)
-            if state.station.kind == "DC" and self.profile.fast_charger is not None:
-                state.fast_charged_at = state.at
         state.changed()
 
     def _falls_asleep_at(self) -> int:

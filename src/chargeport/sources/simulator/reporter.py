@@ -101,9 +101,6 @@ class Reporter:
         observed_at = car.at if car.asleep_at is None else car.asleep_at
         fields = self._measured(car.snapshot())
         not_capable = car.profile.not_capable
-        if car.fast_charged_at is not None and not {"fast_charger"} & {*fields, *not_capable}:
-            # The standard outlives its session: the car still knows it, and since when.
-            self._send({"fast_charger": car.profile.fast_charger}, car.fast_charged_at, car.at)
         if not_capable:
             fields["not_capable"] = list(not_capable)
         self._send(fields, observed_at, car.at)

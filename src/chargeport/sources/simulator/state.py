@@ -79,7 +79,6 @@ class CarState:
     segment: Segment | None = None
     session: Session | None = None
     last_session_kwh: float | None = None
-    fast_charged_at: int | None = None
     changes: int = 0
     asleep_at: int | None = None
     held_asleep: bool = False

@@ -1,0 +1,89 @@
+"""`chargeport repair`: put right what a fault of the machine left in the database."""
+
+from collections import Counter
+from typing import Final
+
+import msgspec
+import typer
+
+from chargeport.cli.database import with_store
+from chargeport.cli.finding import every
+from chargeport.cli.options import Database, Json, Yes
+from chargeport.cli.output import confirm, print_json, print_table, say
+from chargeport.cli.vehicles import recognised
+from chargeport.clock import Clock, SystemClock
+from chargeport.signals.instants import EPOCH, MILLISECOND
+from chargeport.store.protocols import Store
+from chargeport.store.records import Vehicle
+
+AHEAD_MS: Final = 300_000  # a source's clock may be ahead by so much
+
+group = typer.Typer(help="Repairs: put right what a fault of the machine left in the database.", no_args_is_help=True)
+
+
+class Ahead(msgspec.Struct, frozen=True):
+    """What a source reported of a vehicle with times ahead of the clock: how many latest values, and up to when."""
+
+    vehicle: Vehicle
+    source: str
+    values: int
+    until_at: int
+
+
+@group.command("clock")
+def clock(*, yes: Yes = False, database: Database = None, as_json: Json = False) -> None:
+    """Find and remove values that were stored with times ahead of the machine's clock, after a leap of it.
+
+    Such a value is the latest of its signal until its time has come. Make sure first that the clock is right now.
+
+    Example: chargeport repair clock
+    """
+    now_of = SystemClock()
+
+    async def run(store: Store) -> tuple[list[Ahead], bool]:
+        found = await ahead(store, now_of)
+        if not found:
+            return [], False
+        if not as_json:
+            _print(found)
+        if not confirm(f"Remove what is ahead of {_text(now_of.now())}?", yes=yes):
+            return found, False
+        for each in found:
+            await store.readings.forget(each.source, each.vehicle.id, now_of.now() + AHEAD_MS)
+        return found, True
+
+    found, removed = with_store(database, run)
+    if as_json:
+        shown = [{"vehicle": each.vehicle.id, "source": each.source, "values": each.values} for each in found]
+        print_json({"ahead": shown, "removed": removed})
+    elif not found:
+        say(f"Nothing is stored with a time ahead of {_text(now_of.now())}.")
+    else:
+        say("It is removed: each signal has the newest of what is left." if removed else "Nothing was removed.")
+    if found and not removed:
+        raise typer.Exit(1)
+
+
+async def ahead(store: Store, clock: Clock) -> list[Ahead]:
+    """Return what each source reported of each vehicle with times ahead of the clock."""
+    limit, found = clock.now() + AHEAD_MS, []
+    for vehicle in await every(store.vehicles.vehicles):
+        known = await store.readings.signals(vehicle.id)
+        values: Counter[str] = Counter()
+        until: dict[str, int] = {}
+        for state in (state for states in (known.series.values() if known else ()) for state in states):
+            at, source = max(state.observed_at or 0, state.absence_at or 0), state.source or state.absence_source
+            if at > limit and source is not None:
+                values[source] += 1
+                until[source] = max(at, until.get(source, 0))
+        found += [Ahead(vehicle, source, values[source], until[source]) for source in sorted(values)]
+    return found
+
+
+def _print(found: list[Ahead]) -> None:
+    rows = [(recognised(each.vehicle), each.source, each.values, _text(each.until_at)) for each in found]
+    print_table(("vehicle", "source", "values ahead", "up to"), rows, "")
+
+
+def _text(at: int) -> str:
+    return f"{EPOCH + at * MILLISECOND:%Y-%m-%d %H:%M:%S} UTC"
