@@ -13,7 +13,8 @@ from starlette.routing import Route as RouterEntry
 from answers import detail, request_id, typed_error
 from chargeport.api.app import WebApp
 from chargeport.api.openapi import document
-from chargeport.api.routes import EVENT_STREAM, ROUTES, Route
+from chargeport.api.route import Route
+from chargeport.api.routes import EVENT_STREAM, ROUTES
 from chargeport.errors import ERROR_KINDS, StoreError
 from chargeport.store.records import Connection, Vehicle, user_uuid_of
 from chargeport.store.webhooks import Event, Webhook, WebhookFields

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from chargeport import __version__
 from chargeport.api import examples
-from chargeport.api.routes import Parameter, Route
+from chargeport.api.route import Parameter, Route
 from chargeport.api.schemas import Schema, ref, schemas
 from chargeport.dialects.all import ALL
 from chargeport.errors import INTERNAL, MALFORMED, OVERLOADED, RATE_LIMITED, UNAUTHORIZED, UNAVAILABLE, ErrorKind

@@ -3,10 +3,7 @@
 Paths of Smartcar's API (`v3`) answer with and without the prefix `/v3`. A path may end in a slash.
 """
 
-from collections.abc import Awaitable, Callable
 from typing import Final
-
-import msgspec
 
 from chargeport.api import (
     authorize,
@@ -30,8 +27,7 @@ from chargeport.api import (
     vehicles,
     webhooks,
 )
-from chargeport.api.request import Request
-from chargeport.api.response import Response
+from chargeport.api.route import Parameter, Route
 from chargeport.dialects import makes
 from chargeport.errors import (
     ACCESS_DENIED,
@@ -53,49 +49,10 @@ from chargeport.errors import (
     USER_NOT_FOUND,
     VEHICLE_NOT_FOUND,
     WEBHOOK_NOT_FOUND,
-    ErrorKind,
 )
 from chargeport.signals.catalogue import CATALOGUE
 
 EVENT_STREAM: Final = "text/event-stream"
-
-Handler = Callable[[Request], Awaitable[Response]]
-
-
-class Parameter(msgspec.Struct, frozen=True):
-    """A parameter in the query or a header. `example` is a value that works."""
-
-    name: str
-    summary: str
-    example: str
-    where: str = "query"
-    minimum: int | None = None
-    maximum: int | None = None
-    values: tuple[str, ...] = ()
-
-
-class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that the server answers.
-
-    `answer` names the schema of the 200 in `api.schemas`; `body` that of the request. `kind` is the answer's media type.
-    """
-
-    method: str
-    path: str
-    name: str
-    tag: str
-    handler: Handler | None = None
-    summary: str
-    detail: str = ""
-    v3: bool = False
-    open: bool = False
-    answer: str | None = None
-    body: str | None = None
-    status: int = 200
-    kind: str = "application/json"
-    parameters: tuple[Parameter, ...] = ()
-    errors: tuple[ErrorKind, ...] = ()
-
 
 _USER: Final = Parameter(
     "sc-user-id", "A user of the application: his connection decides what may be seen.", "owner-1", "header"
