@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 import typer.main
 
-from chargeport.api.routes import ROUTES, Route
+from chargeport.api.route import Route
+from chargeport.api.routes import ROUTES
 from chargeport.cli.main import app
 from chargeport.config import environment_names
 from chargeport.dialects.all import ALL

@@ -15,10 +15,11 @@ from contextlib import suppress
 
 from chargeport.api.access import Access
 from chargeport.api.app import WebApp, build_app
+from chargeport.api.consents import Consents
 from chargeport.api.positions import Positions
 from chargeport.api.reads import Reads
 from chargeport.api.request import AppContext
-from chargeport.api.routes import Handler
+from chargeport.api.route import Handler
 from chargeport.api.sign_in import SignIn
 from chargeport.api.tail import Tail
 from chargeport.bus.memory import Doorbell
@@ -50,6 +51,7 @@ class Service:
         self.doorbell = doorbell or Doorbell()
         self.access = Access(store, self.clock, settings.limits.tokens_by_application)
         self.sign_in = SignIn(store, self.access, self.clock)
+        self.consents = Consents(store, self.access, self.clock)
         self.positions = Positions(store.notes)
         self.tail = Tail(store, self.access, self.clock, self.doorbell)
         self.feeds = Feeds(store, settings, self.clock)
@@ -85,6 +87,7 @@ class Service:
             self.feeds.pipeline,
             self.webhooks,
             self.sign_in,
+            self.consents,
         )
         return build_app(deps, pages, lane=lane, sockets=self.feeds.sockets())
 

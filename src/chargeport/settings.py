@@ -32,7 +32,8 @@ class ServerSettings(Table, frozen=True):
     tls_certificate: Annotated[str | None, Meta(description="PEM file: answer over TLS with this certificate.")] = None
     tls_key: Annotated[str | None, Meta(description="PEM file with the certificate's key.")] = None
     strict: Annotated[
-        bool, Meta(description="Refuse reads of signals without `sc-user-id`, as Smartcar does: for trying out clients.")
+        bool,
+        Meta(description="Refuse reads of signals without `sc-user-id`, as Smartcar does. The page shows no values then."),
     ] = False
     log: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="What is logged, from this level on.")] = (
         "info"

@@ -13,7 +13,8 @@ from starlette.routing import Route as RouterEntry
 from answers import detail, request_id, typed_error
 from chargeport.api.app import WebApp
 from chargeport.api.openapi import document
-from chargeport.api.routes import EVENT_STREAM, ROUTES, Route
+from chargeport.api.route import Route
+from chargeport.api.routes import EVENT_STREAM, ROUTES
 from chargeport.errors import ERROR_KINDS, StoreError
 from chargeport.store.records import Connection, Vehicle, user_uuid_of
 from chargeport.store.webhooks import Event, Webhook, WebhookFields
@@ -24,6 +25,9 @@ UNSIZED = [route for route in ROUTES if route.name == "getMetrics" or route.kind
 READS = [route for route in ROUTES if route.method == "GET"]
 BODIES = {
     "issueToken": {"grant_type": "client_credentials", "client_id": "nobody", "client_secret": "nothing"},
+    "issueTokenByCode": {"grant_type": "authorization_code", "client_id": "nobody", "client_secret": "nothing", "code": "none"},
+    "showConnect": {},
+    "answerConnect": {},
     "createWebhook": {"data": {"attributes": {}}},
     "updateWebhook": {"data": {"attributes": {"name": ""}}},
     "createSubscription": {"data": {"attributes": {}}},
@@ -35,7 +39,10 @@ BODIES = {
     "ingestReadings": [{"vehicle": "nobody", "signal": "charge-voltage", "body": {"value": 1}}],
 }
 # What open routes answer to somebody who brings nothing: the page's own want its header.
-WITHOUT_A_TOKEN = {"issueToken": 401, "ingestSmartcar": 404, "signIn": 403, "signOut": 403, "issuePageToken": 403}
+WITHOUT_A_TOKEN = {
+    "issueToken": 401, "issueTokenByCode": 401, "showConnect": 400, "answerConnect": 400, "ingestSmartcar": 404, "signIn": 403,
+    "signOut": 403, "issuePageToken": 403,
+}  # fmt: skip
 
 
 def named(route: Route) -> str:
@@ -188,7 +195,9 @@ async def test_an_answer_is_of_the_kind_that_the_description_says(
     if response.status_code == 204:
         assert "content-type" not in response.headers
         return
-    assert response.headers["content-type"].startswith(route.kind if response.is_success else "application/json")
+    assert response.headers["content-type"].startswith(
+        route.kind if response.is_success or route.kind == "text/html" else "application/json"
+    )
     if route.kind == "application/json":
         assert response.headers["content-type"] == "application/json"
         assert response.text == json.dumps(response.json(), separators=(",", ":"), ensure_ascii=False), "compact"

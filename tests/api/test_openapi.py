@@ -87,7 +87,7 @@ def test_every_operation_has_an_id_of_its_own_and_says_what_it_does() -> None:
 
 
 # Open routes that answer 401 all the same: they look at something else than a token.
-GUARDED = ("issueToken", "ingestSmartcar", "signIn", "issuePageToken")
+GUARDED = ("issueToken", "issueTokenByCode", "ingestSmartcar", "signIn", "issuePageToken")
 
 
 def test_a_closed_operation_says_that_it_can_answer_401_and_an_open_one_that_it_needs_no_token() -> None:

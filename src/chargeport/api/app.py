@@ -19,7 +19,8 @@ from chargeport.api.links import Links
 from chargeport.api.openapi import document
 from chargeport.api.request import AppContext, Caller, Request
 from chargeport.api.response import Response
-from chargeport.api.routes import ROUTES, Handler, Route
+from chargeport.api.route import Handler, Route
+from chargeport.api.routes import ROUTES
 from chargeport.api.sockets import Connect, socket_routes
 from chargeport.api.streaming import EndlessResponse
 from chargeport.errors import INVALID_PATH, METHOD_NOT_ALLOWED, Problem

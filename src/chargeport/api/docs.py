@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from chargeport.api.request import Request
 from chargeport.api.response import Header, Response, answer
-from chargeport.api.routes import Handler
+from chargeport.api.route import Handler
 from chargeport.errors import ERROR_KINDS, ErrorKind
 from chargeport.wire.encoding import encode
 

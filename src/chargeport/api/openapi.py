@@ -5,10 +5,10 @@ from typing import Any, Final
 
 from chargeport import __version__
 from chargeport.api import examples
-from chargeport.api.routes import Parameter, Route
+from chargeport.api.route import Parameter, Route
 from chargeport.api.schemas import Schema, ref, schemas
 from chargeport.dialects.all import ALL
-from chargeport.errors import INTERNAL, OVERLOADED, RATE_LIMITED, UNAUTHORIZED, UNAVAILABLE, ErrorKind
+from chargeport.errors import INTERNAL, MALFORMED, OVERLOADED, RATE_LIMITED, UNAUTHORIZED, UNAVAILABLE, ErrorKind
 from chargeport.signals.catalogue import CATALOGUE
 
 _PATH_PARAMETERS: Final[dict[str, Schema]] = {
@@ -121,8 +121,8 @@ def _responses(route: Route) -> dict[str, Any]:
 
 def _error_response(kinds: list[ErrorKind], route: Route) -> dict[str, Any]:
     titles = dict.fromkeys(kind.title for kind in kinds)
-    name = "OAuthError" if route.name == "issueToken" and kinds[0].status in (400, 401) else "Error"
-    return {
-        "description": f"{', or '.join(titles)}.",
-        "content": {"application/json": {"schema": ref(name)}},
-    }
+    name = "OAuthError" if route.answer == "Token" and kinds[0].status in (400, 401) else "Error"
+    content: Schema = {"application/json": {"schema": ref(name)}}
+    if route.kind == "text/html" and MALFORMED in kinds:  # what a person is told who was sent here wrongly
+        content["text/html"] = {"schema": {"type": "string"}}
+    return {"description": f"{', or '.join(titles)}.", "content": content}

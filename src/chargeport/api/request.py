@@ -7,6 +7,7 @@ from starlette.requests import Request as StarletteRequest
 
 from chargeport.api.access import Access
 from chargeport.api.body_budget import BodyBudget
+from chargeport.api.consents import Consents
 from chargeport.api.guesses import Guesses
 from chargeport.api.positions import Positions
 from chargeport.api.reads import Reads
@@ -73,6 +74,7 @@ class AppContext(msgspec.Struct, frozen=True):
     pipeline: Pipeline
     webhooks: WebhookControl
     sign_in: SignIn
+    consents: Consents
 
 
 class Caller(NamedTuple):

@@ -3,12 +3,11 @@
 Paths of Smartcar's API (`v3`) answer with and without the prefix `/v3`. A path may end in a slash.
 """
 
-from collections.abc import Awaitable, Callable
 from typing import Final
 
-import msgspec
-
 from chargeport.api import (
+    authorize,
+    authorize_request,
     compatibility,
     connections,
     cursors,
@@ -28,8 +27,7 @@ from chargeport.api import (
     vehicles,
     webhooks,
 )
-from chargeport.api.request import Request
-from chargeport.api.response import Response
+from chargeport.api.route import Parameter, Route
 from chargeport.dialects import makes
 from chargeport.errors import (
     ACCESS_DENIED,
@@ -51,49 +49,10 @@ from chargeport.errors import (
     USER_NOT_FOUND,
     VEHICLE_NOT_FOUND,
     WEBHOOK_NOT_FOUND,
-    ErrorKind,
 )
 from chargeport.signals.catalogue import CATALOGUE
 
 EVENT_STREAM: Final = "text/event-stream"
-
-Handler = Callable[[Request], Awaitable[Response]]
-
-
-class Parameter(msgspec.Struct, frozen=True):
-    """A parameter in the query or a header. `example` is a value that works."""
-
-    name: str
-    summary: str
-    example: str
-    where: str = "query"
-    minimum: int | None = None
-    maximum: int | None = None
-    values: tuple[str, ...] = ()
-
-
-class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that the server answers.
-
-    `answer` names the schema of the 200 in `api.schemas`; `body` that of the request. `kind` is the answer's media type.
-    """
-
-    method: str
-    path: str
-    name: str
-    tag: str
-    handler: Handler | None = None
-    summary: str
-    detail: str = ""
-    v3: bool = False
-    open: bool = False
-    answer: str | None = None
-    body: str | None = None
-    status: int = 200
-    kind: str = "application/json"
-    parameters: tuple[Parameter, ...] = ()
-    errors: tuple[ErrorKind, ...] = ()
-
 
 _USER: Final = Parameter(
     "sc-user-id", "A user of the application: his connection decides what may be seen.", "owner-1", "header"
@@ -106,6 +65,24 @@ _AT: Final = Parameter(
 )
 _SOURCE: Final = Parameter(reads.SOURCE, "What this source alone reported, whether it counts or not.", "garage")
 _VEHICLE_ID: Final = "0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11"
+
+
+_AUTHORIZE: Final = (
+    Parameter("response_type", "What the person is sent back with.", "code", values=authorize_request.RESPONSE_TYPES),
+    Parameter("client_id", "The application; application_id is taken, too.", "client_0a1b"),
+    Parameter(
+        "redirect_uri", "Where the person is sent back to: registered with app create --redirect.", "http://127.0.0.1/back"
+    ),
+    Parameter("scope", "Permissions, separated by spaces; required:read_vin can't be taken away.", "read_charge read_vin"),
+    Parameter("state", "Comes back as it was sent.", "1234"),
+    Parameter("mode", "Only vehicles of this mode.", "live", values=authorize_request.MODES),
+    Parameter("make", "Only vehicles of this make.", "TESLA"),
+    Parameter("single_select", "Whether one vehicle alone can be chosen.", "true"),
+    Parameter("user", "The user whom the vehicles are connected to, by id.", "7d0f5c1e-2a67-4f0b-9f61-0c5d3b1e8a01"),
+    Parameter("external_id", "The user in your own words.", "owner-1"),
+    Parameter("code_challenge", "PKCE: SHA-256 of the verifier, base64url.", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
+    Parameter("code_challenge_method", "S256.", "S256", values=("S256",)),
+)
 
 
 def _pages(most: int) -> tuple[Parameter, ...]:
@@ -121,6 +98,24 @@ ROUTES: Final = (
         summary="Get a bearer token", answer="Token", body="TokenRequest",
         detail="Client credentials as JSON, as a form, or by HTTP Basic with only grant_type in the body.",
         errors=(MALFORMED, UNAUTHORIZED, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
+    ),
+    Route(
+        method="POST", path="/oauth/token", name="issueTokenByCode", tag="Access", handler=tokens.issue_token, open=True,
+        summary="Get a bearer token, as Smartcar's SDKs do", answer="Token", body="TokenRequest",
+        detail="The same as /oauth2/token.",
+        errors=(MALFORMED, UNAUTHORIZED, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
+    ),
+    Route(
+        method="GET", path="/oauth/authorize", name="showConnect", tag="Access", handler=authorize.show, open=True,
+        summary="Let a person choose vehicles for an application", kind="text/html",
+        detail="The page to which an application sends a person, and which sends them back with a code, or with the user's id.",
+        parameters=_AUTHORIZE,
+        errors=(MALFORMED,),
+    ),
+    Route(
+        method="POST", path="/oauth/authorize", name="answerConnect", tag="Access", handler=authorize.decide, open=True,
+        summary="Send the form of the page", kind="text/html",
+        parameters=_AUTHORIZE, errors=(MALFORMED, ACCESS_DENIED, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
     ),
     Route(
         method="GET", path="/vehicles", name="listVehicles", tag="Vehicles", handler=vehicles.list_vehicles, v3=True,

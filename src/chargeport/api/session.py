@@ -45,14 +45,14 @@ async def sign_in(request: Request) -> Response:
     """Begin a session, and set its cookie."""
     _check_origin(request)
     given = await _body(request, Credentials)
-    people, guest = request.context.sign_in, _guest(request)
+    people, guest = request.context.sign_in, guest_of(request)
     if given.link is not None:
-        secret, session = await _counted(request, LINK, "", people.by_link(given.link, guest))
+        secret, session = await counted(request, LINK, "", people.by_link(given.link, guest))
     elif given.name is not None and given.password is not None:
-        secret, session = await _counted(request, PASSWORD, given.name, people.by_password(given.name, given.password, guest))
+        secret, session = await counted(request, PASSWORD, given.name, people.by_password(given.name, given.password, guest))
     else:
         raise Problem(MALFORMED, "Send link, or name and password.")
-    return json_answer(200, {"user": session.user}, request.request_id, [_NO_STORE, _cookie(request, secret)])
+    return json_answer(200, {"user": session.user}, request.request_id, [_NO_STORE, cookie(request, secret)])
 
 
 async def page_token(request: Request) -> Response:
@@ -63,12 +63,12 @@ async def page_token(request: Request) -> Response:
     headers = [_NO_STORE]
     token, user = None, None
     if wish.share is not None:
-        token = await _counted(request, LINK, "", people.share_token(wish.share))
-    elif (secret := _secret(request)) is not None and (found := await people.session(secret)) is not None:
+        token = await counted(request, LINK, "", people.share_token(wish.share))
+    elif (secret := secret_of(request)) is not None and (found := await people.session(secret)) is not None:
         session, is_refreshed = found
         token, user = await people.page_token(), session.user
         if is_refreshed:
-            headers.append(_cookie(request, secret))
+            headers.append(cookie(request, secret))
     body = {"access_token": token, "expires_in": TOKEN_LIFE_S if token else 0, "user": user}
     return json_answer(200, body, request.request_id, headers)
 
@@ -76,13 +76,13 @@ async def page_token(request: Request) -> Response:
 async def sign_out(request: Request) -> Response:
     """End the session of the cookie, and take the cookie back."""
     _check_origin(request)
-    secret = _secret(request)
+    secret = secret_of(request)
     if secret is not None:
         await request.context.sign_in.end(secret)
-    return answer(204, b"", request.request_id, _cookie(request, "", max_age_s=0))
+    return answer(204, b"", request.request_id, cookie(request, "", max_age_s=0))
 
 
-async def _counted(request: Request, credential: str, identity: str, attempt: Coroutine[Any, Any, T]) -> T:
+async def counted(request: Request, credential: str, identity: str, attempt: Coroutine[Any, Any, T]) -> T:
     """What an attempt gives, if its address and name have not failed too often. Raises Problem (401, 429)."""
     address, guesses = request.caller.address, request.caller.guesses
     try:
@@ -121,11 +121,12 @@ async def _body(request: Request, kind: type[T]) -> T:
         raise Problem(MALFORMED, f"The body is not what is wanted here: {error}.") from None
 
 
-def _guest(request: Request) -> Guest:
+def guest_of(request: Request) -> Guest:
+    """Who asks, as a session remembers it."""
     return Guest((request.header(b"user-agent") or b"").decode("latin-1"), request.caller.address)
 
 
-def _secret(request: Request) -> str | None:
+def secret_of(request: Request) -> str | None:
     """The secret in the session's cookie."""
     jar: SimpleCookie = SimpleCookie()
     try:
@@ -135,7 +136,7 @@ def _secret(request: Request) -> str | None:
     return jar[COOKIE].value if COOKIE in jar else None
 
 
-def _cookie(request: Request, secret: str, max_age_s: int = SESSION_MS // 1000) -> Header:
+def cookie(request: Request, secret: str, max_age_s: int = SESSION_MS // 1000) -> Header:
     """The header that sets the cookie: not for scripts, not for requests from other sites, over TLS only where there is TLS."""
     secure = "; Secure" if request.base.startswith("https:") else ""
     text = f"{COOKIE}={secret}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Strict{secure}"

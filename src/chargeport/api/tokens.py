@@ -1,4 +1,7 @@
-"""`POST /oauth2/token`: client credentials in (as JSON, as a form or by HTTP Basic: clients do all three), a token out."""
+"""`POST /oauth2/token` and `/oauth/token`: a client's credentials in (as JSON, as a form or by HTTP Basic), a token out.
+
+With a code or a refresh token, too, which a person's consent led to.
+"""
 
 import base64
 import binascii
@@ -8,15 +11,20 @@ from urllib.parse import parse_qsl, unquote_plus
 import msgspec
 
 from chargeport.api.access import TOKEN_LIFE_S
+from chargeport.api.consents import ConsentError
 from chargeport.api.guesses import SECRET
-from chargeport.api.request import Request
+from chargeport.api.request import AppContext, Request
 from chargeport.api.request_body import read_body
 from chargeport.api.response import Header, Response, json_answer
 from chargeport.errors import MALFORMED, UNAUTHORIZED, ErrorKind, Problem
+from chargeport.store.records import Application
 from chargeport.wire.errors import body as problem_body
 
 MAX_BYTES: Final = 16_384
 GRANT_TYPE: Final = "client_credentials"
+CODE: Final = "authorization_code"
+REFRESH: Final = "refresh_token"
+GRANT_TYPES: Final = (GRANT_TYPE, CODE, REFRESH)
 
 _NO_STORE: Final[Header] = (b"pragma", b"no-cache")
 
@@ -33,9 +41,10 @@ class _RefusedError(Exception):
 
 
 async def issue_token(request: Request) -> Response:
-    """Exchange a client id and its secret for a token that is good for an hour."""
+    """Exchange a client id and its secret, and maybe a code, for a token that is good for an hour."""
     try:
-        client_id, client_secret = await _credentials(request)
+        given = _parameters(await read_body(request, MAX_BYTES), request.header(b"content-type") or b"")
+        client_id, client_secret = _credentials(request, given)
     except _RefusedError as refused:
         return _refusal(request, refused)
     except Problem as problem:  # with the body itself
@@ -53,9 +62,25 @@ async def issue_token(request: Request) -> Response:
         wrong = "The client id or its secret is wrong, or the application was revoked."
         return _refusal(request, _RefusedError(UNAUTHORIZED, "invalid_client", wrong))
     guesses.succeeded(address, client_id)
-    token = await request.context.access.issue_token(application)
-    body = {"access_token": token, "token_type": "Bearer", "expires_in": TOKEN_LIFE_S}
+    try:
+        body = await _issued(request.context, application, given)
+    except ConsentError as error:
+        return _refusal(request, _RefusedError(MALFORMED, "invalid_grant", str(error)))
     return json_answer(200, body, request.request_id, [_NO_STORE])
+
+
+async def _issued(context: AppContext, application: Application, given: dict[str, str]) -> dict[str, str | int]:
+    """The tokens. Raises ConsentError."""
+    about: dict[str, str | int] = {"token_type": "Bearer", "expires_in": TOKEN_LIFE_S}
+    match given["grant_type"]:
+        case "authorization_code":
+            verifier, redirect_uri = given.get("code_verifier"), given.get("redirect_uri")
+            token, refresh = await context.consents.by_code(application, given["code"], redirect_uri, verifier)
+        case "refresh_token":
+            token, refresh = await context.consents.by_refresh_token(application, given["refresh_token"])
+        case _:
+            return {"access_token": await context.access.issue_token(application)} | about
+    return {"access_token": token, "refresh_token": refresh} | about
 
 
 def _refusal(request: Request, refused: _RefusedError) -> Response:
@@ -69,14 +94,16 @@ def _refusal(request: Request, refused: _RefusedError) -> Response:
     return json_answer(refused.kind.status, body, request.request_id, headers)
 
 
-async def _credentials(request: Request) -> tuple[str, str]:
-    """Client id and secret, from Basic or from the body."""
-    given = _parameters(await read_body(request, MAX_BYTES), request.header(b"content-type") or b"")
+def _credentials(request: Request, given: dict[str, str]) -> tuple[str, str]:
+    """Client id and secret, from Basic or from the body, of a request that has what its grant needs."""
     grant_type = given.get("grant_type")
     if grant_type is None:
         raise _RefusedError(MALFORMED, "invalid_request", f"grant_type is missing: send {GRANT_TYPE}.")
-    if grant_type != GRANT_TYPE:
-        raise _RefusedError(MALFORMED, "unsupported_grant_type", f"grant_type is {GRANT_TYPE}, nothing else.")
+    if grant_type not in GRANT_TYPES:
+        raise _RefusedError(MALFORMED, "unsupported_grant_type", f"grant_type is one of {', '.join(GRANT_TYPES)}.")
+    needed = {CODE: "code", REFRESH: "refresh_token"}.get(grant_type)
+    if needed is not None and not given.get(needed):
+        raise _RefusedError(MALFORMED, "invalid_request", f"{needed} is missing.")
     basic = _basic(request.header(b"authorization"))
     if basic is not None:
         return basic

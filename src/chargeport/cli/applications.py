@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from chargeport.api.access import TOKEN_LIFE_S, Access
+from chargeport.cli import typed
 from chargeport.cli.ages import ago
 from chargeport.cli.database import with_store
 from chargeport.cli.finding import application_with
@@ -30,6 +31,16 @@ def create(
     connected_only: Annotated[
         bool, typer.Option("--connected-only", help="Only the vehicles that it gets a connection to; else every vehicle.")
     ] = False,
+    redirects: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--redirect",
+            parser=typed.redirect,
+            metavar="URI",
+            help="May be repeated: where Connect sends people back to.",
+            show_default=False,
+        ),
+    ] = None,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
@@ -39,6 +50,7 @@ def create(
     async def register(store: Store) -> dict[str, str]:
         access = Access(store, SystemClock())
         application, secret = await access.register(name, allowed, connected_only=connected_only)
+        await store.connect.add_redirects(application.client_id, redirects or ())
         return _secrets(application.client_id, secret, application.management_token)
 
     _print_secrets(with_store(database, register, create=True), as_json)

@@ -3,6 +3,7 @@
 import re
 import uuid
 from typing import Final
+from urllib.parse import urlsplit
 
 import typer
 
@@ -18,6 +19,7 @@ MAX_SHOWN: Final = 40  # characters of what was typed, said back in a refusal
 
 LAST_AT: Final = 4_102_444_800_000  # 2100-01-01
 
+_SCRIPTS: Final = frozenset({"javascript", "data", "file", "vbscript", "blob", "about"})
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
@@ -27,6 +29,18 @@ def label(text: str) -> str:
     if not 0 < len(stripped) <= MAX_LABEL or not stripped.isprintable():
         raise typer.BadParameter(f"{quoted(text)} is not 1 to {MAX_LABEL} printable characters.")
     return stripped
+
+
+def redirect(text: str) -> str:
+    """An address to which a browser may be sent: of the web, or of an app by its own scheme; whole, without a fragment."""
+    address = text.strip()
+    parts = urlsplit(address)
+    is_web = parts.scheme in ("http", "https")
+    if not address.isprintable() or " " in address or not parts.scheme or parts.fragment or "#" in address:
+        raise typer.BadParameter(f"{quoted(text)} is no address to send people back to: https://HOST/PATH, or scheme://PATH.")
+    if parts.scheme in _SCRIPTS or (is_web and not parts.hostname):
+        raise typer.BadParameter(f"{quoted(text)} can't be an address to send people back to.")
+    return address
 
 
 def vin(text: str) -> str:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from chargeport.api.docs import HTML
 from chargeport.api.request import Request
 from chargeport.api.response import Header, Response, answer
-from chargeport.api.routes import Handler
+from chargeport.api.route import Handler
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.wire.encoding import encode
 

@@ -12,6 +12,7 @@ from chargeport.signals.freshness import Freshness
 from chargeport.signals.ranks import Ranks
 from chargeport.signals.reading import Entry, Issue
 from chargeport.store.access import Access
+from chargeport.store.connect import Connect
 from chargeport.store.records import (
     Change,
     DirtyVehicle,
@@ -368,6 +369,11 @@ class Store(Protocol):
     @property
     def issues(self) -> Issues:
         """What could not be understood."""
+        ...
+
+    @property
+    def connect(self) -> Connect:
+        """Redirects, codes and refresh tokens of applications."""
         ...
 
     @property

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from chargeport.store.sqlite.access import AccessTables
+from chargeport.store.sqlite.connect import ConnectTables
 from chargeport.store.sqlite.engine import Connection
 from chargeport.store.sqlite.files import DatabaseFiles, refuse_new
 from chargeport.store.sqlite.health import Health
@@ -47,6 +48,7 @@ class SqliteStore:
         self.issues = IssueTable(reader, writer)
         self.notes = NoteTables(reader, writer)
         self.sign_in = SignInTables(reader, writer)
+        self.connect = ConnectTables(reader, writer)
         self.webhooks = WebhookTables(reader, writer)
 
     @classmethod

@@ -1,0 +1,138 @@
+"""`/oauth/authorize`: a person signs in, chooses vehicles and permissions for an application, and is sent back to it."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+from chargeport.api import connect_page
+from chargeport.api.authorize_request import Destination, RefusedError, Wish, destination, wish_of
+from chargeport.api.connect_page import HTML
+from chargeport.api.request import Request
+from chargeport.api.request_body import read_body
+from chargeport.api.response import Header, Response, answer
+from chargeport.api.session import PASSWORD, cookie, counted, guest_of, secret_of
+from chargeport.errors import ACCESS_DENIED, MALFORMED, RATE_LIMITED, UNAUTHORIZED, Problem
+from chargeport.store.records import Connection, Page, Vehicle, user_uuid_of
+
+MAX_BYTES: Final = 65_536
+MAX_CARS: Final = 1000
+_POLICY: Final[Header] = (
+    b"content-security-policy",
+    b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
+)
+_NO_STORE: Final[Header] = (b"pragma", b"no-cache")
+
+Form = dict[str, list[str]]
+
+
+async def show(request: Request) -> Response:
+    """The page: to sign in, or to choose."""
+    return await _answered(request, None)
+
+
+async def decide(request: Request) -> Response:
+    """What the person sent."""
+    _check_origin(request)
+    try:
+        text = (await read_body(request, MAX_BYTES)).decode()
+        form = parse_qs(text, keep_blank_values=True, max_num_fields=2 * MAX_CARS)
+    except ValueError as error:
+        raise Problem(MALFORMED, f"The body is no form: {error}.") from None
+    return await _answered(request, form)
+
+
+async def _answered(request: Request, form: Form | None) -> Response:
+    query = dict(request.query)
+    try:
+        to = await destination(query, request.context.store)
+    except Problem as problem:  # a person reads it: the application can't be told
+        return _page(request, connect_page.failure(problem.detail), problem.kind.status)
+    try:
+        wish = wish_of(query, to.application)
+        if form is not None and form.get("action") == ["sign-in"]:
+            return await _signed_in(request, to, form)
+        user = await _user(request)
+        if user is None:
+            is_from_elsewhere = request.header(b"sec-fetch-site") == b"cross-site"
+            return _page(request, connect_page.again() if is_from_elsewhere else connect_page.sign_in(to.application.name))
+        cars = await _cars(request, wish)
+        if form is None:
+            return _page(request, connect_page.choice(to.application.name, user, wish, cars))
+        return await _decided(request, to, wish, user=user, cars=cars, form=form)
+    except RefusedError as refused:
+        return _redirect(request, to.back(error=refused.error, error_description=refused.description))
+
+
+async def _signed_in(request: Request, to: Destination, form: Form) -> Response:
+    """The same page again, with a session; or the form with what was wrong."""
+    name, password = form.get("name", [""])[0], form.get("password", [""])[0]
+    people = request.context.sign_in
+    try:
+        secret, _ = await counted(request, PASSWORD, name, people.by_password(name, password, guest_of(request)))
+    except Problem as problem:
+        if problem.kind not in (UNAUTHORIZED, RATE_LIMITED):
+            raise
+        return _page(request, connect_page.sign_in(to.application.name, problem.detail), problem.kind.status)
+    return _redirect(request, f"{request.base}/oauth/authorize?{request.raw.url.query}", cookie(request, secret))
+
+
+async def _user(request: Request) -> str | None:
+    """Who is signed in."""
+    secret = secret_of(request)
+    found = None if secret is None else await request.context.sign_in.session(secret)
+    return None if found is None else found[0].user
+
+
+async def _cars(request: Request, wish: Wish) -> list[Vehicle]:
+    found, _ = await request.context.store.vehicles.vehicles(Page(size=MAX_CARS))
+    make = None if wish.make is None else wish.make.casefold()
+    return [each for each in found if wish.mode in (None, each.mode) and (make is None or (each.make or "").casefold() == make)]
+
+
+async def _decided(
+    request: Request, to: Destination, wish: Wish, *, user: str, cars: Sequence[Vehicle], form: Form
+) -> Response:
+    """Connect what was chosen, and send the person back. Raises RefusedError where nothing was."""
+    if form.get("action") != ["allow"]:
+        raise RefusedError("access_denied", "The person did not allow it.")
+    chosen = [each for each in cars if each.id in form.get("vehicle", [])]
+    allowed = frozenset(each for each in wish.permissions if each in wish.required or each in form.get("permission", []))
+    if not chosen or not allowed or (wish.is_single and len(chosen) > 1):
+        wanted = "one vehicle" if wish.is_single else "a vehicle"
+        return _page(
+            request, connect_page.choice(to.application.name, user, wish, cars, f"Choose {wanted} and a permission."), 400
+        )
+    owner = wish.external_id or wish.user or user
+    for car in chosen:
+        connection = Connection(
+            id=str(uuid.uuid4()), client_id=to.application.client_id, user_id=owner, vehicle=car, permissions=allowed,
+            created_at=request.context.clock.now(),
+        )  # fmt: skip
+        await request.context.store.access.add_connection(connection)
+    request.context.access.forget(to.application.client_id)
+    told = {"user_id": user_uuid_of(owner)}
+    if wish.external_id is not None:
+        told["external_id"] = wish.external_id
+    if wish.response_type == "code":
+        told = {"code": await request.context.consents.code(to.application.client_id, to.redirect_uri, wish.challenge)} | told
+    elif wish.response_type == "vehicle_id":
+        told["vehicle_id"] = chosen[0].id
+    return _redirect(request, to.back(**told))
+
+
+def _check_origin(request: Request) -> None:
+    """Raise Problem (403) where another site sent the form. A page without a referrer has the origin `null`."""
+    site, origin = request.header(b"sec-fetch-site"), request.header(b"origin")
+    own = {urlsplit(request.base).netloc, (request.header(b"host") or b"").decode("latin-1")}
+    is_own = origin in (None, b"null") or urlsplit((origin or b"").decode("latin-1")).netloc in own
+    if site not in (None, b"same-origin") or not is_own:
+        raise Problem(ACCESS_DENIED, "Only the page itself may send this form.")
+
+
+def _page(request: Request, text: str, status: int = 200) -> Response:
+    return answer(status, text.encode(), request.request_id, _POLICY, _NO_STORE, kind=HTML)
+
+
+def _redirect(request: Request, address: str, *headers: Header) -> Response:
+    return answer(303, b"", request.request_id, (b"location", address.encode()), _NO_STORE, *headers)

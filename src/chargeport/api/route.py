@@ -1,0 +1,46 @@
+"""What a row of the table of routes says."""
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from chargeport.api.request import Request
+from chargeport.api.response import Response
+from chargeport.errors import ErrorKind
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Parameter(msgspec.Struct, frozen=True):
+    """A parameter in the query or a header. `example` is a value that works."""
+
+    name: str
+    summary: str
+    example: str
+    where: str = "query"
+    minimum: int | None = None
+    maximum: int | None = None
+    values: tuple[str, ...] = ()
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that the server answers.
+
+    `answer` names the schema of the 200 in `api.schemas`; `body` that of the request. `kind` is the answer's media type.
+    """
+
+    method: str
+    path: str
+    name: str
+    tag: str
+    handler: Handler | None = None
+    summary: str
+    detail: str = ""
+    v3: bool = False
+    open: bool = False
+    answer: str | None = None
+    body: str | None = None
+    status: int = 200
+    kind: str = "application/json"
+    parameters: tuple[Parameter, ...] = ()
+    errors: tuple[ErrorKind, ...] = ()

@@ -1,0 +1,71 @@
+"""The tables of redirects, codes and refresh tokens."""
+
+from collections.abc import Sequence
+
+from chargeport.store.connect import Consent
+from chargeport.store.sqlite.engine import Connection, fetch
+from chargeport.store.sqlite.reader import Reader
+from chargeport.store.sqlite.writer import Writer
+
+_CONSENT = "family, client_id, redirect_uri, challenge, expires_at"
+
+
+class ConnectTables:
+    """`store.connect.Connect` on SQLite."""
+
+    def __init__(self, reader: Reader, writer: Writer) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def add_redirects(self, client_id: str, uris: Sequence[str]) -> None:
+        """Let people be sent back to these addresses."""
+
+        def add(connection: Connection) -> None:
+            connection.executemany("INSERT OR IGNORE INTO redirects VALUES (?, ?)", [(client_id, uri) for uri in uris])
+
+        await self._writer.call(add)
+
+    async def redirects(self, client_id: str) -> list[str]:
+        """The addresses that an application registered."""
+        found = self._reader.rows("SELECT uri FROM redirects WHERE client_id = ? ORDER BY uri", (client_id,))
+        return [uri for (uri,) in found]
+
+    async def add_consent(self, secret_hash: bytes, consent: Consent, now: int) -> None:
+        """Keep a code. Those that are over are forgotten."""
+
+        def add(connection: Connection) -> None:
+            connection.execute("DELETE FROM consents WHERE expires_at <= ?", (now,))
+            _insert(connection, secret_hash, consent)
+
+        await self._writer.call(add)
+
+    async def consent(self, secret_hash: bytes) -> Consent | None:
+        """What a code or a refresh token stands for."""
+        row = self._reader.row(f"SELECT {_CONSENT} FROM consents WHERE secret_hash = ?", (secret_hash,))
+        if row is None:
+            return None
+        return Consent(family=row[0], client_id=row[1], redirect_uri=row[2], challenge=row[3], expires_at=row[4])
+
+    async def exchange(self, secret_hash: bytes, token_hash: bytes, refresh_hash: bytes, refresh: Consent) -> bool:
+        """Use a code or refresh token up; a second use ends its family."""
+
+        def use(connection: Connection) -> bool:
+            connection.execute(
+                "UPDATE consents SET token_hash = ? WHERE secret_hash = ? AND token_hash IS NULL", (token_hash, secret_hash)
+            )
+            if connection.changes() == 0:
+                ended = fetch(connection, "DELETE FROM consents WHERE family = ? RETURNING token_hash", (refresh.family,))
+                hashes = [(each,) for (each,) in ended if each is not None]
+                connection.executemany("DELETE FROM tokens WHERE token_hash = ?", [*hashes, (token_hash,)])
+                return False
+            _insert(connection, refresh_hash, refresh)
+            return True
+
+        return await self._writer.call(use)
+
+
+def _insert(connection: Connection, secret_hash: bytes, consent: Consent) -> None:
+    connection.execute(
+        "INSERT INTO consents (secret_hash, family, client_id, redirect_uri, challenge, expires_at) VALUES (?, ?, ?, ?, ?, ?)",
+        (secret_hash, consent.family, consent.client_id, consent.redirect_uri, consent.challenge, consent.expires_at),
+    )

@@ -1,0 +1,95 @@
+"""Connect in a real browser: Smartcar's own Python SDK sends a person there, and exchanges what they come back with."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.async_api import Browser, Route, expect
+
+from serving import served
+from world import World
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+
+BACK = "http://localhost:9/back"  # another site than 127.0.0.1
+NAME, PASSWORD = "ann", "correct horse battery"
+
+# What runs in the SDK's process: it reads its addresses once, when it is imported.
+CALLER = """
+import json, sys
+import smartcar
+told = json.load(sys.stdin)
+client = smartcar.AuthClient(told["id"], told["secret"], told["back"])
+if "code" in told:
+    first = client.exchange_code(told["code"])
+    second = client.exchange_refresh_token(first.refresh_token)
+    signals = smartcar.Vehicle(told["car"], second.access_token).get_signal("vehicleidentification-vin")
+    json.dump({"type": second.token_type, "signal": signals["body"]}, sys.stdout)
+else:
+    json.dump(client.get_auth_url(["required:read_charge", "read_vin"], {"state": "s 1"}), sys.stdout)
+"""
+
+
+async def sdk(url: str, **told: Any) -> Any:
+    origins = {
+        "SMARTCAR_AUTH_ORIGIN": f"{url}/oauth/token",
+        "SMARTCAR_CONNECT_ORIGIN": url,
+        "SMARTCAR_VEHICLE_API_V3_ORIGIN": url,
+        "SMARTCAR_API_ORIGIN": url,
+    }
+    command = [sys.executable, "-c", CALLER]
+    done = await asyncio.to_thread(
+        subprocess.run, command, input=json.dumps(told), env=os.environ | origins, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+async def test_a_person_signs_in_picks_one_of_two_cars_and_the_sdk_reads_it(browser: Browser, tmp_path: Path) -> None:
+    world = World.open(tmp_path)
+    await world.service.sign_in.add_user(NAME)
+    await world.service.sign_in.set_password(NAME, PASSWORD)
+    picked, other = await world.car(model="Volt One", vin="WVWZZZE1ZMP050505"), await world.car(model="Volt Two")
+    client = await world.application(connected_only=True, name="Charts")
+    await world.store.connect.add_redirects(client.id, [BACK])
+    async with served(world.served) as server:
+        url = f"http://127.0.0.1:{server.port}"
+        about = {"id": client.id, "secret": client.secret, "back": BACK}
+        address = await sdk(url, **about)
+        context = await browser.new_context()
+        page = await context.new_page()
+        arrived: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+        async def back(route: Route) -> None:
+            if "/start" in route.request.url:
+                await route.fulfill(content_type="text/html", body=f'<a href="{address.replace("&", "&amp;")}">Connect</a>')
+                return
+            arrived.set_result(route.request.url)
+            await route.fulfill(body="Thank you")
+
+        await context.route("http://localhost:9/**", back)
+        await page.goto("http://localhost:9/start")
+        await page.get_by_role("link", name="Connect").click()
+        await page.get_by_label("Name").fill(NAME)
+        await page.get_by_label("Password").fill(PASSWORD)
+        await page.get_by_role("button", name="Sign in").click()
+        await expect(page.get_by_role("heading", name="Charts")).to_be_visible()
+        await expect(page.get_by_label("ACME Volt Two 2026")).to_be_visible()
+        await page.goto("http://localhost:9/start")  # whoever comes again is signed in already
+        await page.get_by_role("link", name="Connect").click()
+        await page.get_by_label("ACME Volt One 2026").check()
+        await page.get_by_role("button", name="Allow").click()
+        told = {name: value for name, (value,) in parse_qs(urlsplit(await asyncio.wait_for(arrived, 20)).query).items()}
+        assert told["state"] == "s 1"
+        read = await sdk(url, **about, code=told["code"], car=picked.id)
+        assert read["type"] == "Bearer"
+        assert "WVWZZZE1ZMP050505" in json.dumps(read["signal"])
+        assert (await world.store.access.connection(client.id, other.id)) is None
+        await context.close()
+    await world.close()
