@@ -23,7 +23,7 @@ def prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_an_extra_is_named_by_its_packages_which_any_index_has() -> None:
-    assert [each.partition(">")[0] for each in installation.packages_of("ocpp")] == ["ocpp", "websockets"]
+    assert [each.partition(">")[0] for each in installation.packages_of("ocpp")] == ["jsonschema-rs", "ocpp", "websockets"]
     assert installation.packages_of("home_assistant")[0].startswith("hass-client>=")
 
 

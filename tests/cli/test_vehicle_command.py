@@ -9,6 +9,8 @@ from command_line import ACME, VIN, CommandLine, reading, store
 
 from chargeport.cli import finding, output
 
+VIN_CODE = "vehicleidentification-vin"
+
 
 def test_a_vehicle_answers_to_all_its_names(chargeport: CommandLine) -> None:
     given = "0B0C6B0E1B5E4D6E9B3F2F8F5F2A7C11"
@@ -53,7 +55,7 @@ def test_a_vehicle_gets_other_facts_and_names_and_keeps_its_data(chargeport: Com
     ]  # fmt: skip
     assert chargeport("vehicle", "show", "box:2", "--json").json["model"] == "Two"
     assert "is called" in chargeport("vehicle", "show", "garage:1").refused()
-    assert len(chargeport("signals", VIN, "--json").json["data"]) == 1
+    assert [each["id"] for each in chargeport("signals", VIN, "--json").json["data"]] == ["charge-voltage", VIN_CODE]
     assert f"{vehicle_id} is Beta Two 2027 now." in chargeport("vehicle", "edit", VIN, "--make", "Beta").out
 
 
@@ -81,7 +83,7 @@ def test_removing_erases_what_was_stored(chargeport: CommandLine, database: Path
     counts = {"latest": 1, "history": 1, "connections": 0, "names": 2, "issues": 0, "hours": 0, "sessions": 0, "edits": 0}
     assert told == {"id": vehicle_id, "removed": True, "erased": counts, "rewritten": True}
     chargeport.vehicle("--id", vehicle_id, "--vin", VIN)
-    assert chargeport("signals", VIN, "--json").json["data"] == []
+    assert [each["id"] for each in chargeport("signals", VIN, "--json").json["data"]] == [VIN_CODE], "what the car is"
 
 
 @pytest.mark.parametrize(("answer", "left"), [("y", 0), ("n", 1), ("", 1)])

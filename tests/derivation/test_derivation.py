@@ -155,7 +155,7 @@ async def test_a_reported_value_beats_a_derived_one_whenever_it_comes(
 
 
 async def test_a_value_from_before_the_charging_began_gives_way_to_a_derived_one(house: House) -> None:
-    await house.take([said(WATTAGE, 10_700, T0 - MINUTE, "meter"), *volts_and_amperes()])
+    await house.take([said(WATTAGE, 10_700, T0 - 3 * MINUTE, "meter"), *volts_and_amperes()])
     await house.work()
     shown = await house.read(WATTAGE)
     assert (shown["attributes"]["body"]["value"], shown["meta"]["source"].split(":")[0]) == (11_040, "derived")

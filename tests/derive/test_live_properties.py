@@ -37,7 +37,8 @@ def values_of(signal: Signal) -> st.SearchStrategy[Value]:
         case Kind.FLAG:
             return st.booleans()
         case Kind.TEXT:
-            return st.sampled_from(signal.known) | st.text(st.characters(categories=("L", "N")), min_size=1, max_size=20)
+            known = st.sampled_from(signal.known) if signal.known else st.nothing()
+            return known | st.text(st.characters(categories=("L", "N")), min_size=1, max_size=20)
         case Kind.COUNT:
             return st.integers(int(signal.minimum or 0), int(signal.maximum or 0))
         case Kind.QUANTITY:

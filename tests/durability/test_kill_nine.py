@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from kill_nine import READY_WITHIN_S, Crashes, seeds
+from kill_nine import Crashes, seeds
 
 pytestmark = pytest.mark.service
 
@@ -14,4 +14,3 @@ async def test_what_was_acknowledged_survives_a_kill_and_no_request_is_half_ther
     assert found.acknowledged > 100, f"seed {seed}: hardly anything was sent: {found}"
     assert found.unanswered, f"seed {seed}: no kill came in the middle of a request"
     assert (found.lost, found.torn, found.integrity) == ([], [], "ok"), f"seed {seed}"
-    assert sorted(found.ready_s)[2] < READY_WITHIN_S, f"seed {seed}: {found.ready_s}"

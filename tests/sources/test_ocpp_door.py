@@ -205,7 +205,7 @@ def test_a_password_may_be_in_a_file(tmp_path: Path) -> None:
 
 def test_without_the_extra_the_source_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ocpp_source, "find_spec", lambda name: None if name == "ocpp" else name)
-    with pytest.raises(SourceError, match=r"chargeport\[ocpp\]"):
+    with pytest.raises(SourceError, match=r"pip install .*ocpp>=.* \(the extra ocpp\)"):
         OcppSource(SETTINGS, around())
 
 

@@ -215,6 +215,6 @@ async def test_a_car_that_sleeps_is_no_error_and_is_asked_again_in_its_time(rela
 async def test_without_the_package_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "aiohttp", None)
     one = POLLING.build(PollingSettings(urls={"car": "http://127.0.0.1:1/car"}), around())
-    with pytest.raises(SourceError, match=r"pip install 'chargeport\[polling\]'") as found:
+    with pytest.raises(SourceError, match=r"pip install 'aiohttp>=.*\(the extra polling\)") as found:
         await one.run(Heard())
     assert found.value.cause is Cause.CONFIGURATION

@@ -88,7 +88,7 @@ _AUTHORIZE: Final = (
 def _pages(most: int) -> tuple[Parameter, ...]:
     return (
         Parameter(paging.NUMBER, "Which page, from 1.", "1", minimum=1, maximum=paging.MAX_NUMBER),
-        Parameter(paging.SIZE, "Entries on a page.", "10", minimum=1, maximum=most),
+        Parameter(paging.SIZE, f"Entries on a page, {most} at most.", "10", minimum=1, maximum=paging.MAX_NUMBER),
     )
 
 
@@ -157,8 +157,9 @@ ROUTES: Final = (
             Parameter(history.TO, "Observed before this time.", "2026-05-02T00:00:00Z"),
             Parameter(history.RESOLUTION, "raw, or an ISO 8601 duration from PT1M to P31D.", "PT15M"),
             Parameter(
-                paging.SIZE, f"Entries on a page, {history.DEFAULT_SIZE} unless said otherwise.", "100",
-                minimum=1, maximum=history.MAX_SIZE,
+                paging.SIZE,
+                f"Entries on a page, {history.DEFAULT_SIZE} unless said otherwise, {history.MAX_SIZE} at most.",
+                "100", minimum=1, maximum=paging.MAX_NUMBER,
             ),
             Parameter(cursors.NAME, "Where the page before ended, as links.next has it.", cursors.of_bucket(1_777_629_600_000)),
             _SOURCE, *_CONDITIONAL,

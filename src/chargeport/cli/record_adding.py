@@ -32,8 +32,19 @@ STDIN: Final = "-"
 SHOWN: Final = 10
 HUNDRED: Final = 100
 
-Percent = Annotated[float | None, typer.Option(min=0, max=HUNDRED, metavar="PERCENT", show_default=False)]
-Kwh = Annotated[float | None, typer.Option(min=0, metavar="KWH", show_default=False)]
+Drawn = Annotated[float | None, typer.Option(min=0, metavar="KWH", help="Energy drawn from the station.", show_default=False)]
+StartSoc = Annotated[
+    float | None, typer.Option(min=0, max=HUNDRED, metavar="PERCENT", help="State of charge at the start.", show_default=False)
+]
+EndSoc = Annotated[
+    float | None, typer.Option(min=0, max=HUNDRED, metavar="PERCENT", help="State of charge at the end.", show_default=False)
+]
+MeterStart = Annotated[
+    float | None, typer.Option(min=0, metavar="KWH", help="The meter's register at the start.", show_default=False)
+]
+MeterEnd = Annotated[
+    float | None, typer.Option(min=0, metavar="KWH", help="The meter's register at the end.", show_default=False)
+]
 
 
 def add(
@@ -45,12 +56,12 @@ def add(
         float | None,
         typer.Option("--energy", min=0, max=MAX_ENERGY_KWH, metavar="KWH", help="Energy added.", show_default=False),
     ] = None,
-    drawn: Kwh = None,
-    start_soc: Percent = None,
-    end_soc: Percent = None,
-    meter_start: Kwh = None,
-    meter_end: Kwh = None,
-    odometer: Annotated[float | None, typer.Option(min=0, metavar="KM", show_default=False)] = None,
+    drawn: Drawn = None,
+    start_soc: StartSoc = None,
+    end_soc: EndSoc = None,
+    meter_start: MeterStart = None,
+    meter_end: MeterEnd = None,
+    odometer: Annotated[float | None, typer.Option(min=0, metavar="KM", help="The car's odometer.", show_default=False)] = None,
     kind: Annotated[str | None, typer.Option("--type", metavar="AC|DC", help="Of the charger.", show_default=False)] = None,
     place: Annotated[
         str | None, typer.Option(parser=typed.label, metavar="NAME", help="What the place is called.", show_default=False)
