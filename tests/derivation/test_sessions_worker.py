@@ -13,7 +13,9 @@ from chargeport.derive.records.edits import Annotate, Edit, Merge, Split, Undo, 
 from chargeport.derive.records.records import Record
 from chargeport.settings import PlaceSettings, Settings, TariffSettings
 from chargeport.signals.definition import Permission
+from chargeport.signals.effective import DERIVED
 from chargeport.signals.reading import Entry
+from chargeport.signals.state import State
 from chargeport.store.protocols import Store
 from chargeport.store.retention_policy import Keep, Policy
 from derived_cars import (
@@ -391,3 +393,23 @@ async def test_a_process_that_is_killed_at_any_write_leaves_the_same_record(hous
         house.clock.move(3600)
         await house.work()
         assert (await house.records(), await house.total_kwh()) == (expected, total), lives
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_what_is_erased_of_a_source_takes_its_sessions_and_their_energy_along(house: House, restarted: bool) -> None:
+    await lived(house)
+    assert await made(house)
+    sources = {state.source for states in (await known(house)).values() for state in states} - {DERIVED, None}
+    for source in sources:
+        await house.store.readings.forget(str(source))
+    if restarted:
+        house.restart()
+        await house.derivation.begin()
+    await house.work()
+    assert await made(house) == []
+
+
+async def known(house: House) -> dict[int, tuple[State, ...]]:
+    found = await house.store.readings.signals(CAR.id)
+    assert found is not None
+    return found.series

@@ -15,11 +15,12 @@ KNOWN_NAMES: Final = 500_000
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """Worked off is the feed up to `position`, what came in before `heard_at`, and people's edits up to `edit`."""
+    """Worked off is the feed up to `position`, what came in before `heard_at`, edits up to `edit`, erasures up to `erasure`."""
 
     position: int = 0
     heard_at: int = 0
     edit: int = 0
+    erasure: int = 0
 
 
 class Mark(msgspec.Struct):
@@ -41,6 +42,7 @@ class Marks:
 
     def __init__(self) -> None:
         self._by_car: dict[str, Mark] = {}
+        self._erasure = 0  # up to which nothing waits
 
     def add(self, vehicle_id: str, mark: Mark) -> None:
         """Something changed of this car."""
@@ -63,10 +65,13 @@ class Marks:
     def worked_off(self, reached: Progress, under_way: Iterable[Mark] = ()) -> Progress:
         """How far everything is worked off, once the feed and what was heard have been looked through up to `reached`."""
         waiting = [*self._by_car.values(), *under_way]
+        if not waiting:
+            self._erasure = reached.erasure
         return Progress(
             min((each.position for each in waiting), default=reached.position),
             min((each.heard_at for each in waiting), default=reached.heard_at),
             reached.edit,
+            self._erasure,
         )
 
 

@@ -192,6 +192,10 @@ class Derivation:
             self._reached = msgspec.structs.replace(self._reached, position=position)
             if position - before < PORTION:
                 break
+        for span in await self._store.sessions.erased_since(self._reached.erasure):
+            self._values.touched[span.vehicle_id] = None
+            self._marks.add(span.vehicle_id, Mark(span.first_at, span.last_at, self._reached.position, self._reached.heard_at))
+            self._reached = msgspec.structs.replace(self._reached, erasure=span.number)
         self._reached = msgspec.structs.replace(self._reached, heard_at=begun_at)
         for vehicle_id, number in await self._store.sessions.edited_since(self._reached.edit):
             found = await self._store.readings.signals(vehicle_id)
@@ -202,7 +206,7 @@ class Derivation:
     async def _keep(self, now: int) -> None:
         """Write down how far the work has come."""
         progress = self._marks.worked_off(self._reached, self._heard.values())
-        has_moved = self._kept is None or (progress.position, progress.edit) != (self._kept.position, self._kept.edit)
+        has_moved = self._kept is None or msgspec.structs.replace(progress, heard_at=self._kept.heard_at) != self._kept
         if has_moved and (now - self._kept_at >= KEPT_EVERY_MS or not len(self._marks)):
             await self._store.notes.remember(_OWNER, _PROGRESS, msgspec.json.encode(progress).decode())
             self._kept, self._kept_at = progress, now
