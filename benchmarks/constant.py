@@ -6,6 +6,7 @@ python -m benchmarks.constant PORT SIZE
 import asyncio
 import sys
 
+import uvicorn
 import uvloop
 from starlette.types import Receive, Scope, Send
 
@@ -35,4 +36,6 @@ def constant_app(size: int):  # noqa: ANN201  (an ASGI application)
 if __name__ == "__main__":
     listening = web.listen("127.0.0.1", int(sys.argv[1]))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(web.serve(constant_app(int(sys.argv[2])), listening, print, "warning"))
+        app = constant_app(int(sys.argv[2]))
+        plain = uvicorn.Config(app, http="httptools", interface="asgi3", lifespan="off", access_log=False, log_level="warning")
+        runner.run(uvicorn.Server(plain).serve(sockets=[listening]))
