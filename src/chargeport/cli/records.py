@@ -20,7 +20,7 @@ from chargeport.cli.output import print_json, print_table, say
 from chargeport.cli.signals import states_of
 from chargeport.cli.vehicles import called, described
 from chargeport.clock import SystemClock
-from chargeport.derivation.workings import Workings
+from chargeport.derivation.sessions import SessionDeriver
 from chargeport.derive.records.records import Record
 from chargeport.errors import StartError
 from chargeport.settings import Settings
@@ -103,7 +103,7 @@ def _print(rows: list[dict[str, Any]], cars: dict[str, Vehicle], *, of_fleet: bo
 
 async def made_of(store: Store, found: VehicleSeries, settings: Settings | None = None) -> list[Record]:
     """The records of a car as the server makes them."""
-    return await Workings(store, settings or Settings(), SystemClock()).ledger.records(found)
+    return await SessionDeriver(store, settings or Settings(), SystemClock()).records(found)
 
 
 def fields(record: Record, shown: ChargeRecord | None = None, *, evidence: bool = False) -> dict[str, Any]:

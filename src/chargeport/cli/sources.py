@@ -120,7 +120,7 @@ async def _checked(database: str | None, name: str | None) -> list[dict[str, Any
 
 async def _result(built: "Built") -> dict[str, Any]:
     """What came of trying to reach a source."""
-    told: dict[str, Any] = {"name": built.source.name, "type": built.pulse.state.type}
+    told: dict[str, Any] = {"name": built.source.name, "type": built.status.state.type}
     check = getattr(built.source, "check", None)
     if check is None:
         return told | {"ok": True, "detail": "it is heard when it comes: there is nothing to reach"}

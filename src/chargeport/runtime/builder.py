@@ -53,7 +53,7 @@ class Built(msgspec.Struct, frozen=True):
 
     source: Source
     dialect: Dialect
-    pulse: SourceStatus
+    status: SourceStatus
     record: str | None = None
 
 
@@ -132,13 +132,13 @@ class Builder:
             raise SettingError(f"A setting is wrong: {where}.type: {common.type!r}: {why}.")
         dialect = self._dialect(common, kind, where)
         settings = _converted(own, kind.settings, f"{where} ({common.name})")
-        pulse = SourceStatus(common.name, kind.name, dialect.name, self._clock)
-        surroundings = SourceContext(
-            name=common.name, dialect=dialect.name, clock=self._clock, memory=self._memory(common.name), told=pulse,
+        status = SourceStatus(common.name, kind.name, dialect.name, self._clock)
+        context = SourceContext(
+            name=common.name, dialect=dialect.name, clock=self._clock, memory=self._memory(common.name), told=status,
             charging=self._charging, topics=tuple(each.filter for each in dialect.topics), vehicle=common.vehicle,
         )  # fmt: skip
         try:
-            return Built(kind.build(settings, surroundings), dialect, pulse, common.record)
+            return Built(kind.build(settings, context), dialect, status, common.record)
         except SourceError as error:
             raise SettingError(f"A setting is wrong: {where} ({common.name}): {error}") from error
         except Exception as error:

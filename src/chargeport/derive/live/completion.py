@@ -6,7 +6,7 @@ from typing import Final
 
 from chargeport.derive.live import electrics
 from chargeport.derive.live.curves import PowerCurve
-from chargeport.derive.live.taper import SETTLED_AFTER_MS, Course
+from chargeport.derive.live.taper import SETTLED_AFTER_MS, TaperCurve
 from chargeport.derive.live.view import CHARGING, FAST, SOC, WATTAGE, View
 from chargeport.derive.series import CHARGING_W, MINUTE_MS, energy, level
 
@@ -63,14 +63,14 @@ def _delay(soc_percent: float) -> float:
 
 def minutes_ac_learnt(view: View) -> int | None:
     """The same with the taper that the car's own sessions showed."""
-    course = None if view.car.taper is None else view.car.taper.ac
-    if course is None or view.flag(FAST) is True:
+    taper = None if view.car.taper is None else view.car.taper.ac
+    if taper is None or view.flag(FAST) is True:
         return None
     now_w, ends = _level_w(view, AC_LEVEL_MS), _ends(view)
-    if now_w is None or ends is None or not course.covers(*ends):
+    if now_w is None or ends is None or not taper.covers(*ends):
         return None
-    full_w = now_w / course.share(ends[0])
-    return _whole(_minutes(view, ends, lambda soc: full_w * course.share(soc)))
+    full_w = now_w / taper.share(ends[0])
+    return _whole(_minutes(view, ends, lambda soc: full_w * taper.share(soc)))
 
 
 def minutes_dc_curve(view: View) -> int | None:
@@ -80,11 +80,11 @@ def minutes_dc_curve(view: View) -> int | None:
 
 def minutes_dc_learnt(view: View) -> int | None:
     """The same with the curve that the car's own sessions showed."""
-    course: Course | None = None if view.car.taper is None else view.car.taper.dc
-    ends = None if course is None else _ends(view)
-    if course is None or ends is None or not course.covers(*ends):
+    taper: TaperCurve | None = None if view.car.taper is None else view.car.taper.dc
+    ends = None if taper is None else _ends(view)
+    if taper is None or ends is None or not taper.covers(*ends):
         return None
-    return _minutes_dc(view, course.curve())
+    return _minutes_dc(view, taper.curve())
 
 
 def _minutes_dc(view: View, curve: PowerCurve) -> int | None:

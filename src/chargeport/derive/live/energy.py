@@ -58,7 +58,7 @@ def _stored_kwh(view: View, drawn: Energy | None, *, bridged: bool) -> float | N
 
 def _is_contradicted(view: View, stored_kwh: float) -> bool:
     """Whether the state of charge rose by clearly more, so that the power missed a part. An old one rises by less."""
-    soc, capacity_kwh = view.course(SOC, dated=False), view.capacity_kwh()
+    soc, capacity_kwh = view.samples(SOC, dated=False), view.capacity_kwh()
     if not soc or capacity_kwh is None or soc[-1].value - soc[0].value < MIN_PROOF_PERCENT:
         return False
     risen_kwh = (soc[-1].value - soc[0].value) / 100 * capacity_kwh
@@ -67,7 +67,7 @@ def _is_contradicted(view: View, stored_kwh: float) -> bool:
 
 def _drawn(view: View) -> Energy | None:
     session = view.session
-    return None if session is None else energy(view.course(WATTAGE), session.started_at, session.idle_at)
+    return None if session is None else energy(view.samples(WATTAGE), session.started_at, session.idle_at)
 
 
 def _multiplied(view: View) -> Energy | None:
@@ -79,7 +79,7 @@ def _multiplied(view: View) -> Energy | None:
 
 def energy_by_soc(view: View) -> float | None:
     """The rise of the state of charge times what the battery holds."""
-    soc, capacity_kwh = view.course(SOC), view.capacity_kwh()
+    soc, capacity_kwh = view.samples(SOC), view.capacity_kwh()
     if not soc or capacity_kwh is None:
         return None
     risen_percent = soc[-1].value - soc[0].value
