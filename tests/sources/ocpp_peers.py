@@ -213,7 +213,7 @@ async def central(
     **given: Any,
 ) -> AsyncIterator[Central]:
     """A central system as long as it runs; the memory is what it has from one run to the next."""
-    reporter = given.setdefault("told", Listener())
+    reporter = given.setdefault("status", Listener())
     given.setdefault("clock", ManualClock(NOW))
     source = OcppSource(settings, around("boxes", "ocpp", memory=memory or KeptMemory(), **given))
     running = heard or Heard()

@@ -88,7 +88,7 @@ async def never(_vehicle: str) -> bool:
 
 
 def around(name: str = "mine", dialect: str = "tesla", **given: Any) -> SourceContext:
-    usual: dict[str, Any] = {"clock": ManualClock(T0), "memory": KeptMemory(), "told": Listener(), "charging": never}
+    usual: dict[str, Any] = {"clock": ManualClock(T0), "memory": KeptMemory(), "status": Listener(), "charging": never}
     return SourceContext(name=name, dialect=dialect, **usual | given)
 
 

@@ -133,7 +133,7 @@ async def test_every_state_is_handed_on_first_and_then_each_change(house: House)
     first = state("sensor.car_battery", "55", unit_of_measurement="%")
     house.states = {one["entity_id"]: one for one in (first, state("light.bedroom", "on"))}
     heard, told = Heard(), Listener()
-    async with Running(HomeAssistantSource(settings(house), around(dialect="home_assistant", told=told)).run(heard)):
+    async with Running(HomeAssistantSource(settings(house), around(dialect="home_assistant", status=told)).run(heard)):
         (delivery,) = await heard.count(1)
         await house.change(state("sensor.car_power", "7.4", unit_of_measurement="kW"))
         await heard.count(2)

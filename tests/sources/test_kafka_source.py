@@ -64,7 +64,7 @@ async def all_committed(cluster: Cluster, topic: str, number: int) -> bool:
 async def test_a_message_is_handed_on_with_its_topic_key_and_headers_and_then_committed(cluster: Cluster) -> None:
     cluster.say("tesla_V", b"\x00binary", key=VIN, headers={"TxType": "V", "receivedat": b"1777629598000"}, timestamp=5)
     heard, told = Heard(), Listener()
-    source = KafkaSource(cluster.settings("tesla_V"), around(told=told))
+    source = KafkaSource(cluster.settings("tesla_V"), around(status=told))
     async with Running(source.run(heard)):
         (delivery,) = await heard.count(1)
         cluster.say("tesla_V", b"second", key=VIN)
@@ -124,7 +124,7 @@ async def test_two_members_of_a_group_share_the_topic_and_lose_nothing(cluster: 
     async with Running(KafkaSource(settings, around("first")).run(heard)):
         await heard.count(100)
         second = Listener()
-        async with Running(KafkaSource(settings, around("second", told=second)).run(heard)):
+        async with Running(KafkaSource(settings, around("second", status=second)).run(heard)):
             async with asyncio.timeout(WITHIN_S):
                 await second.first.wait()
             for payload in payloads[100:]:

@@ -52,7 +52,7 @@ def settings(server: NatsServer, stream: str, **more: Any) -> NatsSettings:
 async def test_a_message_is_handed_on_with_its_subject_and_headers_and_then_acknowledged(server: NatsServer) -> None:
     await say(server, "one", b"\x00binary", headers={"TxType": "V"})
     heard, told = Heard(), Listener()
-    async with Running(NatsSource(settings(server, "one"), around(told=told, vehicle="the-car")).run(heard)):
+    async with Running(NatsSource(settings(server, "one"), around(status=told, vehicle="the-car")).run(heard)):
         (delivery,) = await heard.count(1)
         assert delivery == Delivery(
             source="mine", dialect="tesla", payload=b"\x00binary", received_at=delivery.received_at, topic="one.car",

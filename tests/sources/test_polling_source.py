@@ -78,7 +78,7 @@ async def test_an_answer_is_handed_on_as_it_came(relay: Relay, tmp_path: Path) -
     (tmp_path / "token").write_text("Bearer of-mine\n")
     heard, told = Heard(), Listener()
     given = settings(relay, headers={"Authorization": f"file:{tmp_path}/token"})
-    async with Running(source(relay, given, told=told).run(heard)):
+    async with Running(source(relay, given, status=told).run(heard)):
         first, *_ = await heard.count(1)
     assert first == Delivery(
         source="mine", dialect="evcc", payload=b'{"soc": 50}', received_at=T0, vehicle="car",

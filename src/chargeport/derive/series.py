@@ -9,12 +9,12 @@ MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 60 * MINUTE_MS
 
 CHARGING_W: Final = 300.0
-"""More than this is charging; less is what a parked car's electronics draw (sources 15.3, 15.6)."""
+"""More than this is charging; less is what a parked car's electronics draw (docs/evidence/charging.md)."""
 
 GAP_CADENCES: Final = 3
 MIN_GAP_MS: Final = 5 * MINUTE_MS
 MAX_GAP_MS: Final = 15 * MINUTE_MS
-"""A longer silence than three usual ones, which count as 5 to 15 minutes, is a gap (sources 15.2)."""
+"""A longer silence than three usual ones, which count as 5 to 15 minutes, is a gap (docs/evidence/charging.md, Energy)."""
 BRIDGED_GAP_MS: Final = 30 * MINUTE_MS
 """So long a gap is bridged where the car charges at both ends, and what comes of it is estimated."""
 

@@ -134,7 +134,7 @@ class Builder:
         settings = _converted(own, kind.settings, f"{where} ({common.name})")
         status = SourceStatus(common.name, kind.name, dialect.name, self._clock)
         context = SourceContext(
-            name=common.name, dialect=dialect.name, clock=self._clock, memory=self._memory(common.name), told=status,
+            name=common.name, dialect=dialect.name, clock=self._clock, memory=self._memory(common.name), status=status,
             charging=self._charging, topics=tuple(each.filter for each in dialect.topics), vehicle=common.vehicle,
         )  # fmt: skip
         try:

@@ -170,7 +170,7 @@ class SourceContext(msgspec.Struct, frozen=True, kw_only=True):
     dialect: str
     clock: Clock
     memory: Memory
-    told: StatusReporter
+    status: StatusReporter
     charging: Charging
     topics: tuple[str, ...] = ()
     vehicle: str | None = None

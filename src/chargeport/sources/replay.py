@@ -85,13 +85,13 @@ class ReplaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 class ReplaySource:
     """A recording, heard again once each time the server starts."""
 
-    def __init__(self, settings: ReplaySettings, around: SourceContext) -> None:
-        self._around = around
+    def __init__(self, settings: ReplaySettings, context: SourceContext) -> None:
+        self._context = context
         self._replay = Replay(
-            around.name,
+            context.name,
             Path(settings.file),
-            around.clock,
-            dialect=around.dialect,
+            context.clock,
+            dialect=context.dialect,
             speed=settings.speed or None,
             now=settings.now,
         )
@@ -99,7 +99,7 @@ class ReplaySource:
     @property
     def name(self) -> str:
         """The name that `meta.source` shows."""
-        return self._around.name
+        return self._context.name
 
     async def check(self, timeout_s: float) -> None:
         """Read all of it once. Raises SourceError."""
@@ -108,13 +108,13 @@ class ReplaySource:
     async def run(self, emit: Emit) -> None:
         """Hand on the recording, then rest: a source that ends is started again. Raises SourceError."""
         await self.check(0)
-        self._around.told.connected()
+        self._context.status.connected()
         await self._replay.run(self._naming(emit))
         await asyncio.Event().wait()
 
     def _naming(self, emit: Emit) -> Emit:
         """An `emit` that names the car of the settings where the recording names none."""
-        vehicle = self._around.vehicle
+        vehicle = self._context.vehicle
         if vehicle is None:
             return emit
 

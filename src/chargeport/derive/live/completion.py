@@ -1,4 +1,4 @@
-"""How many minutes are left until the charge limit (sources 15.4)."""
+"""How many minutes are left until the charge limit (docs/evidence/charging.md, Time to complete)."""
 
 import math
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from chargeport.derive.series import CHARGING_W, MINUTE_MS, energy, level
 
 AC_TAPER_FROM_PERCENT: Final = 95.0
 AC_TAPER_MIN: Final = (10.0, 20.0)
-"""What the last five percent take longer than at full power (sources 15.4)."""
+"""What the last five percent take longer than at full power."""
 AC_TAPER_TO: Final = 0.3
 """Current falls evenly with the state of charge once the voltage is held: to about this share of full power."""
 
@@ -32,7 +32,7 @@ CURVE_FITS: Final = 1.25
 def minutes_ac(view: View) -> int | None:
     """The energy that is missing over the power there is, and some minutes for the last five percent.
 
-    Power of AC's size counts as AC where nobody says what it is (sources 15.3): a slow DC station makes little difference.
+    Power of AC's size counts as AC where nobody says what it is: a slow DC station makes little difference.
     """
     if view.flag(FAST) is True:
         return None

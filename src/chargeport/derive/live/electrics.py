@@ -1,4 +1,7 @@
-"""Voltage, current, power and phases from each other (sources 15.1). On AC they are the grid's side, on DC the pack's."""
+"""Voltage, current, power and phases from each other. On AC they are the grid's side, on DC the pack's.
+
+The evidence is in docs/evidence/charging.md, Power, voltage, current, phases.
+"""
 
 import math
 from collections.abc import Sequence
@@ -52,7 +55,7 @@ def _dc_v(view: View) -> float | None:
 def loaded_phases(view: View) -> int | None:
     """How many phases carry current: what is reported, but not more than the car's own charger can load.
 
-    A Tesla says 2 on three (sources 15.1).
+    A Tesla reports 2 on three.
     """
     reported = view.number(PHASES)
     if reported is None:

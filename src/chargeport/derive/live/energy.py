@@ -1,4 +1,7 @@
-"""The energy that a session brought into the battery, and the range that the present power brings (sources 15.2, 15.5)."""
+"""The energy that a session brought into the battery, and the range that the present power brings.
+
+The evidence is in docs/evidence/charging.md, Energy and Charge rate.
+"""
 
 from typing import Final
 
@@ -13,7 +16,7 @@ PROOF_SHARE: Final = 0.08
 PROOF_PERCENT: Final = 1.0
 """A rise of so much tells the energy within a share, since a capacity may be nominal, and a percent, since it is rounded."""
 MIN_SOC_PERCENT: Final = 20.0
-"""Below, the range that a car shows is too coarse, and often held back, to tell the full range from (sources 15.5)."""
+"""Below, the range that a car shows is too coarse, and often held back, to compute the full range from."""
 
 
 def energy_by_counter(view: View) -> float | None:

@@ -1,4 +1,4 @@
-"""Whether a car charges, has a cable in and is at a fast charger, from what else is known (sources 15.6)."""
+"""Whether a car charges, has a cable in and is at a fast charger, from other signals (docs/evidence/charging.md, Flags)."""
 
 from itertools import pairwise
 from typing import Final

@@ -1,6 +1,6 @@
 """READ FIRST: the table of all rules, and how they are applied. A signal's rules stand in the order of their rank.
 
-There is none for what must not be guessed: colour, latch, flap, limits, timers, the current asked for, cost (sources 15.7).
+There is none for what must not be guessed: colour, latch, flap, limits, timers, the current asked for, cost.
 """
 
 import math
@@ -37,7 +37,7 @@ from chargeport.signals.definition import Dimension, Signal, Value
 from chargeport.signals.state import LIVE_FOR_MS
 
 CLOSE_MS: Final = 2 * MINUTE_MS
-"""How far apart the measurements of one flow may be (sources 15.9)."""
+"""How far apart the measurements of one flow may be: two clocks differ by so much (docs/evidence/charging.md)."""
 PACE_AGE_MS: Final = 20 * MINUTE_MS
 """Rates and times are of the moment; the slowest feeds report every 15 minutes."""
 SOC_AGE_MS: Final = HOUR_MS

@@ -15,7 +15,7 @@ MIN_SESSIONS: Final = 2
 MIN_BINS: Final = 5  # fewer are no taper
 
 SETTLED_AFTER_MS: Final = 2 * MINUTE_MS
-"""The first two minutes of a session are the ramp and the handshake (sources 15.4)."""
+"""The first two minutes of a session are the ramp and the handshake."""
 
 SAME_STATION: Final = 0.8
 """A session whose most is less than this share of the car's most was held down by its station and says little of the car."""
