@@ -12,6 +12,7 @@ from chargeport.installation import with_flag
 from chargeport.service import Service
 from chargeport.signals.definition import READS, Permission
 from chargeport.sources.simulator.profile import CarProfile
+from chargeport.store.protocols import Store
 from chargeport.store.records import Application, Connection, Vehicle
 
 USER: Final = "demo-user"
@@ -26,13 +27,13 @@ class _Credentials(msgspec.Struct, frozen=True):
     client_secret: str
 
 
-async def refuse_other_cars(service: Service, file: Path) -> None:
+async def refuse_other_cars(store: Store, file: Path) -> None:
     """Raise StartError where the database has cars that are not simulated: they are somebody's own."""
-    others = [each for each in await every(service.store.vehicles.vehicles) if each.mode != SIMULATED]
+    others = [each for each in await every(store.vehicles.vehicles) if each.mode != SIMULATED]
     if others:
         cars = "a car that is" if len(others) == 1 else f"{len(others)} cars that are"
         raise StartError(
-            f"The database {file} has {cars} not the demo's, and simulated ones do not belong among them: name a new file"
+            f"The database {file} has {cars} not simulated, and simulated ones do not belong among them: name a new file"
             f" with {with_flag('--database demo.db')}, or leave it out; chargeport serve serves this one."
         )
 
@@ -40,7 +41,7 @@ async def refuse_other_cars(service: Service, file: Path) -> None:
 async def make_known(service: Service, profiles: list[CarProfile]) -> dict[str, Any]:
     """Make the cars and an application known; what a client needs to know of them."""
     application, secret = await _application(service, "Demo", frozenset(Permission))
-    cars = [_vehicle(profile, service.clock.now()) for profile in profiles]
+    cars = [vehicle_of(profile, service.clock.now()) for profile in profiles]
     for car in cars:
         if await service.store.vehicles.vehicle(car.id) is None:
             await service.store.vehicles.add_vehicle(car)
@@ -81,7 +82,7 @@ async def _application(service: Service, name: str, permissions: frozenset[Permi
     return application, secret
 
 
-def _vehicle(profile: CarProfile, now: int) -> Vehicle:
+def vehicle_of(profile: CarProfile, now: int) -> Vehicle:
     """The car as the store knows it."""
     return Vehicle(
         id=profile.id, vin=profile.vin, make=profile.make, model=profile.model, year=profile.year,
