@@ -1,10 +1,10 @@
 """`chargeport simulate`: load from simulated cars, and a check that every acknowledged reading is stored."""
 
 import asyncio
-import time
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from time import perf_counter
 from typing import Annotated, Any, Final, NamedTuple
 from urllib.parse import quote
 
@@ -14,6 +14,7 @@ from chargeport.cli.options import Database, Json
 from chargeport.cli.output import print_json, say
 from chargeport.cli.progress import progress
 from chargeport.cli.simulate_targets import Acknowledged, HttpApi, Report, Target, target_of
+from chargeport.clock import SystemClock
 from chargeport.errors import ChargeportError
 
 STEP_MS: Final = 10_000
@@ -124,9 +125,9 @@ class Load:
             await asyncio.gather(*self._waiting, return_exceptions=True)
 
     async def _run(self, show: Callable[[float], None]) -> float:
-        plan, begun = self._plan, time.perf_counter()
+        plan, begun = self._plan, perf_counter()
         for reports in _batches(plan):
-            elapsed_s = time.perf_counter() - begun
+            elapsed_s = perf_counter() - begun
             if elapsed_s >= plan.seconds:
                 break
             if plan.rate:
@@ -138,7 +139,7 @@ class Load:
             show(min(1.0, elapsed_s / plan.seconds))
         if self._waiting:
             await self._settle(asyncio.ALL_COMPLETED)
-        return time.perf_counter() - begun
+        return perf_counter() - begun
 
     async def _settle(self, when: str) -> None:
         done, self._waiting = await asyncio.wait(self._waiting, return_when=when)
@@ -169,7 +170,7 @@ def _batches(plan: Plan) -> Iterator[list[Report]]:
     """Reports of the fleet in the order of their arrival, from so far back that the load does not reach the present."""
     from chargeport.sources.simulator import demo_fleet
 
-    now = round(time.time() * 1000)
+    now = SystemClock().now()
     reports = plan.rate * plan.seconds or plan.seconds * 10_000
     span_s = min(30 * DAY_S, reports * SPAN_FACTOR / plan.vehicles + 3600)
     at = now - round(span_s * 1000)
@@ -189,7 +190,7 @@ def _batches(plan: Plan) -> Iterator[list[Report]]:
 
 async def missing(ledger: Ledger, api: HttpApi, plan: Plan) -> list[str]:
     """Return what was acknowledged and is not stored, a line each; a broker's server gets time to store it."""
-    ends = time.monotonic() + (0 if plan.url == plan.api else ARRIVAL_S)
+    ends = perf_counter() + (0 if plan.url == plan.api else ARRIVAL_S)
     pending, checked = dict(ledger.series), len(ledger.series) or 1
     with progress("Checking") as show:
         while True:
@@ -206,7 +207,7 @@ async def missing(ledger: Ledger, api: HttpApi, plan: Plan) -> list[str]:
                         failed[key] = pending[key]
                         lines += [f"{key[1]} of {key[0]} at {at}: {pending[key][at]}" for at in wrong]
                 show(1 - (len(pending) - start) / checked)
-            if not failed or time.monotonic() >= ends:
+            if not failed or perf_counter() >= ends:
                 return lines
             pending = failed
             await asyncio.sleep(1)

@@ -1,10 +1,10 @@
 """Where the load of `chargeport simulate` goes: a server's HTTP API, an MQTT broker, or JetStream of NATS."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from time import perf_counter
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Protocol, Self
 from urllib.parse import unquote, urlsplit
@@ -112,12 +112,12 @@ class HttpApi:
     async def send(self, reports: list[Report]) -> Acknowledged:
         """POST reports to /ingest/generic, again while the server is busy."""
         payload = msgspec.json.encode([each.document() for each in reports])
-        begun = time.perf_counter()
+        begun = perf_counter()
         answer = await self._asked("POST", "/ingest/generic", payload)
         rejected = answer.get("rejected") or ()
         if rejected:
             raise ChargeportError(f"The server refused a report: {rejected[0].get('detail', rejected[0])}")
-        return Acknowledged(reports, (time.perf_counter() - begun) * 1000)
+        return Acknowledged(reports, (perf_counter() - begun) * 1000)
 
     async def get(self, path: str) -> dict[str, Any]:
         """Return a document; that of a signal without any value is empty."""
@@ -160,7 +160,7 @@ class _Broker:
 
     async def send(self, reports: list[Report]) -> Acknowledged:
         """Publish reports; return when the broker has acknowledged them."""
-        begun = time.perf_counter()
+        begun = perf_counter()
         futures = []
         for report in reports:
             payload = msgspec.json.encode({"time": report.at, "signals": report.signals})
@@ -168,7 +168,7 @@ class _Broker:
             futures.append(self._acknowledged.setdefault(number, asyncio.get_running_loop().create_future()))
         async with asyncio.timeout(TIMEOUT_S):
             await asyncio.gather(*futures)
-        return Acknowledged(reports, (time.perf_counter() - begun) * 1000)
+        return Acknowledged(reports, (perf_counter() - begun) * 1000)
 
 
 @asynccontextmanager
@@ -218,10 +218,10 @@ class _Stream:
 
     async def send(self, reports: list[Report]) -> Acknowledged:
         """Publish reports; return when the stream has acknowledged them."""
-        begun = time.perf_counter()
+        begun = perf_counter()
         for report in reports:
             await self._jetstream.publish(SUBJECT.format(vehicle=report.vehicle), msgspec.json.encode(report.document()))
-        return Acknowledged(reports, (time.perf_counter() - begun) * 1000)
+        return Acknowledged(reports, (perf_counter() - begun) * 1000)
 
 
 @asynccontextmanager
