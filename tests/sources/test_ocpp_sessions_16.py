@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from ocpp.v16 import call
 from ocpp_peers import NOW, PASSWORD, SAMPLED, SETTINGS, Delivered, answer_to, booted, central, closed_with
-from surroundings import T0, Heard, KeptMemory, Listener
+from source_world import T0, Heard, KeptMemory, Listener
 
 from chargeport.clock import ManualClock
 from chargeport.errors import StoreError

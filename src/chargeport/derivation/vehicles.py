@@ -153,6 +153,6 @@ def _models(settings: Settings) -> Any:
     try:
         return msgspec.json.decode(file.read_bytes())
     except OSError as error:
-        raise SettingError(f"A setting is wrong: derive.models: {file} can't be read: {error.strerror}.") from error
+        raise SettingError(f"derive.models: {file} can't be read: {error.strerror}.") from error
     except msgspec.DecodeError as error:
-        raise SettingError(f"A setting is wrong: derive.models: {file} is not JSON: {error}.") from error
+        raise SettingError(f"derive.models: {file} is not JSON: {error}.") from error

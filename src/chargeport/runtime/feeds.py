@@ -69,9 +69,7 @@ class Feeds:
             if not isinstance(source, Mounted):
                 continue
             if source.path in found:
-                raise SettingError(
-                    f"A setting is wrong: sources: {source.name}: another source listens at {source.path} already."
-                )
+                raise SettingError(f"sources: {source.name}: another source listens at {source.path} already.")
             found[source.path] = source.connect
         return found
 

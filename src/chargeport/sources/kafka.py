@@ -51,11 +51,11 @@ class KafkaSource:
     async def _turn(self, member: Member, emit: Emit) -> None:
         messages = await member.consume()
         received_at = self._context.clock.now()
-        heard = [
+        deliveries = [
             self._delivery(message, payload, received_at) for message in messages if (payload := message.value()) is not None
         ]
-        if heard:
-            await emit(heard)
+        if deliveries:
+            await emit(deliveries)
         if messages:
             await member.commit(messages)
 

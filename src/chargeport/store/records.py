@@ -36,7 +36,7 @@ def is_vin(name: str) -> bool:
 
 
 class Vehicle(msgspec.Struct, frozen=True, kw_only=True):
-    """A car. `id` is what clients call it; `vin` and `aliases` are what sources may call it. What nobody told is None."""
+    """A car. `id` is what clients call it; `vin` and `aliases` are what sources may call it. What is not known is None."""
 
     id: str
     make: str | None = None
