@@ -55,12 +55,13 @@ typed: $(VENV)/.dev
 layered: $(VENV)/.dev
 	@$(BIN)/lint-imports --no-cache
 
-bench: $(VENV)/.dev ## Run the benchmarks (read, ingest and transports, stream, history, accuracy): ratios within one run
+bench: $(VENV)/.dev ## Run the benchmarks (read, ingest and transports, stream, history, accuracy, derivation): ratios within one run
 	$(BIN)/python -m benchmarks.read
 	$(BIN)/python -m benchmarks.ingest
 	$(BIN)/python -m benchmarks.stream
 	$(BIN)/python -m benchmarks.history
 	$(BIN)/python -m benchmarks.accuracy
+	$(BIN)/python -m benchmarks.derivation
 
 docs: $(VENV)/.dev ## Write docs/reference from the code
 	$(BIN)/python docs/generate.py

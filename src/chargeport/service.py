@@ -104,7 +104,7 @@ class Service:
         await self.feeds.start(sources)
         self.webhooks.start()
         if self.settings.derive.enabled:
-            self.store.readings.on_written(self.derivation.heard)
+            self.store.readings.on_written(self.derivation.note)
             self._tasks.append(asyncio.create_task(self.derivation.run(), name="derivation"))
 
     async def _last_received_at(self) -> int:
