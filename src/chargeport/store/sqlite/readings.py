@@ -15,6 +15,7 @@ from chargeport.store.history.runs import ALWAYS
 from chargeport.store.records import Change, Forgotten, Outcome, Selection, Stretch, VehicleSeries
 from chargeport.store.sqlite import rows
 from chargeport.store.sqlite.engine import Connection, Row, fetch
+from chargeport.store.sqlite.feed import Feed
 from chargeport.store.sqlite.forgetting import forget
 from chargeport.store.sqlite.keys import MAX_SOURCES, SOURCE_BITS, VEHICLE_SHIFT
 from chargeport.store.sqlite.reader import Reader
@@ -46,12 +47,6 @@ def _of_signals(first: int, last: int) -> str:
 _ONE: Final = f"{_SELECT} {_of_signal('?2')} WHERE v.id = ?1"
 _FLAGS: Final = sorted((IS_CHARGING.key, CABLE_CONNECTED.key))  # next to each other: one range
 _BESIDE_FLAGS: Final = f"{_SELECT} {_of_signal('?2')} OR {_of_signals(*_FLAGS)} WHERE v.id = ?1"
-_CHANGES: Final = (
-    "SELECT h.position, v.id, h.signal_key, h.observed_at, h.received_at, s.name, h.value, h.absence, r.text"
-    " FROM history h JOIN vehicles v ON v.key = h.vehicle_key JOIN sources s ON s.key = h.source_key"
-    " LEFT JOIN rules r ON r.key = h.rule_key"
-    " WHERE h.position > ? AND h.continues IS NULL ORDER BY h.position LIMIT ?"
-)
 _CARS: Final = "SELECT key FROM vehicles WHERE key > ? ORDER BY key LIMIT ?"
 _LIVE_KEYS: Final = ", ".join(str(key) for key, signal in BY_KEY.items() if signal.cadence is Cadence.LIVE)
 _HEARD_OF: Final = (
@@ -64,11 +59,12 @@ _HEARD_OF: Final = (
 class ReadingTables:
     """`store.protocols.Readings` on SQLite."""
 
-    def __init__(self, path: Path, reader: Reader, writer: Writer, scans: Scans) -> None:
+    def __init__(self, path: Path, reader: Reader, writer: Writer, scans: Scans, feed: Feed) -> None:
         self._path = path
         self._reader = reader
         self._writer = writer
         self._scans = scans
+        self._feed = feed
         self._hearers: list[Callable[[Sequence[Entry]], None]] = []
         self._freshness = Freshness()
         self._ranks = Ranks()
@@ -182,7 +178,7 @@ class ReadingTables:
 
     async def changes(self, after: int, limit: int) -> list[Change]:
         """The stored changes after a position, oldest first."""
-        return [rows.change(row) for row in self._reader.rows(_CHANGES, (after, limit))]
+        return await self._feed.changes(after, limit)
 
     async def position(self) -> int:
         """How far the feed has come."""
