@@ -92,7 +92,7 @@ def in_rows(store: Store) -> list[tuple[str, str]]:
     connection = apsw.Connection(str(store.path))
     found = []
     for kind, name, table, sql in connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema").fetchall():
-        if kind == "view":  # its tables are looked through
+        if kind in {"view", "trigger"}:  # they hold nothing: their tables are looked through
             continue
         assert kind in {"table", "index"}, "something new, that has to be looked through, too"
         if kind == "index" and " WHERE " in (sql or ""):  # a part of the table: SQLite does not walk it for all rows

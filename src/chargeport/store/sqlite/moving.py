@@ -34,17 +34,18 @@ class Mover:
         self._connection = connection
         self._behind: tuple[Any, ...] = _BEGIN  # where the last step ended
         self._runs: int = fetch(connection, "SELECT count(*) FROM recent")[0][0]
-        sequences = dict(fetch(connection, _SEQUENCES))
-        self._position: int = sequences["position"]
-        self._floor: int = sequences["feed"]
+        sequences: dict[str, int] = dict(fetch(connection, _SEQUENCES))
+        self._position, self._floor = sequences["position"], sequences["feed"]
 
     def step(self) -> bool:
         """Do a part of what there is to do, in a transaction of its own; False when there was nothing, or it failed."""
+        has_done = False
         try:
             with self._connection:
-                return self._step()
+                has_done = self._step()
         except apsw.Error:  # the disk is full, or another process writes: the next round tries again
             return False
+        return has_done
 
     def _step(self) -> bool:
         position: int = fetch(self._connection, _POSITION)[0][0]

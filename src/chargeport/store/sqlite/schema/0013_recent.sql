@@ -62,3 +62,12 @@ CREATE VIEW history AS
   SELECT vehicle_key, signal_key, source_key, observed_at, position, observed_at + lag, value, absence,
     observed_at + lasted, continues, rule_key, seen
   FROM settled;
+
+-- Counts what makes a remembered vehicle untrue: whoever remembers one looks here first.
+INSERT INTO sequences VALUES ('vehicle changes', 0);
+CREATE TRIGGER vehicle_changed AFTER UPDATE ON vehicles BEGIN
+  UPDATE sequences SET value = value + 1 WHERE name = 'vehicle changes';
+END;
+CREATE TRIGGER vehicle_removed AFTER DELETE ON vehicles BEGIN
+  UPDATE sequences SET value = value + 1 WHERE name = 'vehicle changes';
+END;
