@@ -92,6 +92,8 @@ def in_rows(store: Store) -> list[tuple[str, str]]:
     connection = apsw.Connection(str(store.path))
     found = []
     for kind, name, table, sql in connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema").fetchall():
+        if kind in {"view", "trigger"}:  # they hold nothing: their tables are looked through
+            continue
         assert kind in {"table", "index"}, "something new, that has to be looked through, too"
         if kind == "index" and " WHERE " in (sql or ""):  # a part of the table: SQLite does not walk it for all rows
             continue
@@ -111,7 +113,7 @@ def in_rows(store: Store) -> list[tuple[str, str]]:
 async def test_everything_is_there_before(filled: Store) -> None:
     assert in_bytes(filled) == set(TRACES)
     assert {name for name, _ in in_rows(filled)} >= {
-        "vehicles", "vehicle_references", "latest", "history", "connections", "issues", "sessions", "told_sessions",
+        "vehicles", "vehicle_references", "latest", "recent", "feed", "connections", "issues", "sessions", "told_sessions",
         "session_edits",
     }  # fmt: skip
 

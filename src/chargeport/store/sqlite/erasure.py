@@ -20,7 +20,9 @@ LONG_NAME: Final = 8  # characters from which on a name is looked for anywhere i
 _ROWS: Final = {
     "share_links": "client_id IN (SELECT client_id FROM connections WHERE vehicle_key = ?1)",
     "latest": OF_VEHICLE,
-    "history": "vehicle_key = ?1",
+    "recent": "vehicle_key = ?1",
+    "settled": "vehicle_key = ?1",
+    "feed": "vehicle_key = ?1",
     "hourly": "vehicle_key = ?1",
     "horizons": "vehicle_key = ?1",
     "connections": "vehicle_key = ?1",
@@ -57,6 +59,8 @@ def erase(connection: Connection, vehicle_id: str) -> Erased | None:
     counts["edits"] = counts.pop("session_edits")
     counts["sessions"] += counts.pop("told_sessions")
     counts["hours"] = counts.pop("hourly")
+    counts["history"] = counts.pop("recent") + counts.pop("settled")
+    del counts["feed"]  # where in history its changes were
     del counts["share_links"]  # their connections are counted
     counts["connections"] += counts.pop("ended_connections")
     counts["connections"] += counts.pop("subscriptions")

@@ -12,8 +12,9 @@ from chargeport.store.history.runs import Run
 from chargeport.store.records import Forgotten
 from chargeport.store.retention_policy import HOUR_MS
 from chargeport.store.sqlite.engine import Connection, fetch
-from chargeport.store.sqlite.keys import COLUMNS, INSERT, OF_VEHICLE, SeriesKey, slot_of
+from chargeport.store.sqlite.keys import COLUMNS, OF_VEHICLE, SeriesKey, slot_of
 from chargeport.store.sqlite.newest import write_newest
+from chargeport.store.sqlite.runs import ONE, change, insert
 from chargeport.store.sqlite.series import Series
 from chargeport.store.sqlite.slot import SlotTable
 
@@ -30,7 +31,7 @@ _RUNS: Final = (
     f"SELECT {COLUMNS} FROM history {_OF} AND coalesce(last_seen_at, observed_at) >= ? AND observed_at < ?"
     " ORDER BY observed_at, position"
 )
-_DELETE: Final = f"DELETE FROM history {_OF} AND observed_at = ? AND position = ?"
+_DELETE: Final = f"DELETE FROM {{}} WHERE {ONE}"
 _DELETE_HOURS: Final = (
     f"DELETE FROM hourly {_OF} AND (hour BETWEEN ? AND ? OR (value_at >= ? AND value_at < ?)"
     " OR (absence_at >= ? AND absence_at < ?))"
@@ -116,9 +117,12 @@ def _forget_series(connection: Connection, key: SeriesKey, bounds: Bounds) -> Fo
 
 def _write(connection: Connection, key: SeriesKey, before: Run, after: Run | None) -> None:
     """Write a run in the place of another one; None: of nothing."""
-    connection.execute(_DELETE, (*key, before.observed_at, before.position))
-    if after is not None:
-        connection.execute(INSERT, (*key, *after))
+    change(connection, _DELETE, [(*key, before.observed_at, before.position)])
+    if after is None:
+        connection.execute("DELETE FROM feed WHERE position = ?", (before.position,))
+    else:
+        insert(connection, [(*key, *after)])
+        connection.execute("UPDATE feed SET observed_at = ? WHERE position = ?", (after.observed_at, after.position))
 
 
 def _renew(connection: Connection, key: SeriesKey) -> int:

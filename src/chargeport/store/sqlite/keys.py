@@ -12,8 +12,6 @@ LATEST: Final = (
 OF_VEHICLE: Final = f"slot BETWEEN ?1 << {VEHICLE_SHIFT} AND (?1 << {VEHICLE_SHIFT}) + {(1 << VEHICLE_SHIFT) - 1}"
 COLUMNS: Final = "observed_at, position, received_at, value, absence, last_seen_at, seen, continues, rule_key"  # as in Run
 OF: Final = "vehicle_key = ? AND signal_key = ? AND source_key = ?"
-INSERT: Final = f"INSERT INTO history (vehicle_key, signal_key, source_key, {COLUMNS}) VALUES ({','.join('?' * 12)})"
-SET_SEEN: Final = f"UPDATE history SET seen = ?, last_seen_at = ? WHERE {OF} AND observed_at = ? AND position = ?"
 
 SeriesKey = tuple[int, int, int]
 """The keys of a vehicle, a signal and a source."""

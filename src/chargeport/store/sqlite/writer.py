@@ -19,6 +19,7 @@ from chargeport.store.sqlite.engine import Connection, is_damage, translated
 from chargeport.store.sqlite.files import DatabaseFiles
 from chargeport.store.sqlite.health import Health
 from chargeport.store.sqlite.merge import Batch, merge
+from chargeport.store.sqlite.moving import Mover
 
 MAX_GROUP_ENTRIES: Final = 20_000  # bounds how long the first of a group waits for the last: about 0.1 s
 CHECKPOINT_PAGES: Final = 8_192  # 32 MiB of log: copied back when nobody waits
@@ -49,6 +50,7 @@ class Writer:
         self._is_missing = False
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._log_pages = 0
+        self._mover = Mover(connection)
         connection.set_wal_hook(self._note_log_size)
         self._thread = threading.Thread(target=self._run, name="chargeport-writer", daemon=True)
         self._thread.start()
@@ -82,7 +84,7 @@ class Writer:
                 return
             group, last = self._gather(job)
             self._settle(*self._commit(group))
-            self._checkpoint()
+            self._tidy()
             if last:
                 return
 
@@ -191,6 +193,12 @@ class Writer:
     def _note_log_size(self, _connection: Connection, _database: str, pages: int) -> int:
         self._log_pages = pages
         return apsw.SQLITE_OK
+
+    def _tidy(self) -> None:
+        """Move history on and copy the log back: as far as there is to do while nobody waits, else a little."""
+        while self._mover.step() and (self._mover.is_late or self._jobs.empty()):
+            self._checkpoint()
+        self._checkpoint()
 
     def _checkpoint(self) -> None:
         idle = self._jobs.empty()

@@ -1,0 +1,53 @@
+"""Writing runs of history, which is read as one and written as two: see `schema/0013_recent.sql`.
+
+A run is in `recent` or, once it was moved, in `settled`. What changes runs looks for them in both.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from chargeport.store.sqlite.engine import Connection
+from chargeport.store.sqlite.keys import OF
+
+TABLES: Final = ("recent", "settled")
+ONE: Final = f"{OF} AND observed_at = ? AND position = ?"
+"""The condition for one run of a series."""
+
+_INSERT: Final = (
+    "INSERT INTO recent (vehicle_key, signal_key, source_key, observed_at, position, lag, value, absence, lasted, seen,"
+    " continues, rule_key) VALUES (?1, ?2, ?3, ?4, ?5, ?6 - ?4, ?7, ?8, ?9 - ?4, ?10, ?11, ?12)"
+)
+_SET_SEEN: Final = f"UPDATE {{}} SET seen = ?, lasted = ? - observed_at WHERE {ONE}"
+
+
+def insert(connection: Connection, runs: Iterable[Sequence[Any]]) -> None:
+    """Add runs: of each the keys of its series, then its members."""
+    connection.executemany(_INSERT, runs)
+
+
+def set_seen(connection: Connection, runs: Iterable[Sequence[Any]]) -> None:
+    """Give runs other sightings: of each `seen`, `last_seen_at`, the keys of its series, `observed_at` and `position`."""
+    change(connection, _SET_SEEN, runs)
+
+
+def change(connection: Connection, statement: str, runs: Iterable[Sequence[Any]]) -> int:
+    """Do an UPDATE or DELETE of one run each, in whichever table that is in; how many there were."""
+    recent, settled = (statement.format(table) for table in TABLES)
+    execute, found = connection.cursor().execute, 0
+    for run in runs:
+        execute(recent, run)
+        changed = connection.changes()
+        if not changed:
+            execute(settled, run)
+            changed = connection.changes()
+        found += changed
+    return found
+
+
+def change_all(connection: Connection, statement: str, bindings: Sequence[Any]) -> int:
+    """Do an UPDATE or DELETE of any number of runs, in both tables; how many there were."""
+    found: int = 0
+    for table in TABLES:
+        connection.execute(statement.format(table), bindings)
+        found += connection.changes()
+    return found
