@@ -38,10 +38,8 @@ class Reader:
                 self._begin()
             return self._execute(sql, bindings).fetchall()
         except apsw.Error as error:
-            failure = translated(error)
-            if is_damage(error):
-                self._health.failed(failure, lasting=True)
-            raise failure from error
+            self._note(error)
+            raise translated(error) from error
 
     def row(self, sql: str, bindings: tuple[Any, ...] = ()) -> Row | None:
         """The first row of a query."""
@@ -85,6 +83,16 @@ class Reader:
             self._execute("BEGIN")
 
     def _end(self) -> None:
-        if self._turn > 1:
+        began, self._turn = self._turn > 1, 0
+        if not began:
+            return
+        try:
             self._execute("COMMIT")
-        self._turn = 0
+        except apsw.Error as error:  # a read that failed fails again here, or has ended the snapshot
+            self._note(error)
+            if self._connection.in_transaction:
+                self._execute("ROLLBACK")
+
+    def _note(self, error: apsw.Error) -> None:
+        if is_damage(error):
+            self._health.failed(translated(error), lasting=True)
