@@ -15,8 +15,8 @@ LEAP_MS: Final = 120_000  # NTP slews what is less, and sources differ by more
 LOOK_EVERY_MS: Final = 1_000
 SETTLING_MS: Final = 15 * 60_000  # after boot, in which boards without a battery get their time from the network
 LONGEST_SETTLING_MS: Final = 400 * 86_400_000  # that such a board may have been off
-LONGEST_AHEAD_MS: Final = 400 * 86_400_000  # of what was stored before, that a clock is believed when a server starts
-LONGEST_BEHIND_MS: Final = 30 * 86_400_000  # that a clock is believed to be behind what was stored before
+LONGEST_AHEAD_MS: Final = 400 * 86_400_000  # that a clock may be ahead of what was stored before, when a server starts
+LONGEST_BEHIND_MS: Final = 30 * 86_400_000  # that a clock may be behind what was stored before
 CONFIRMED: Final = ("clock", "confirmed_at")  # the store's note of when somebody said that the machine's clock is right
 
 _log = logging.getLogger("chargeport.clock")
