@@ -23,7 +23,7 @@ from chargeport.api.route import Handler
 from chargeport.api.sign_in import SignIn
 from chargeport.api.tail import Tail
 from chargeport.bus.memory import Doorbell
-from chargeport.clock import Clock, SteadyClock
+from chargeport.clock import CONFIRMED, Clock, SteadyClock
 from chargeport.config import database_file
 from chargeport.derivation.worker import Derivation
 from chargeport.runtime.feeds import Feeds
@@ -96,7 +96,7 @@ class Service:
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
         if isinstance(self.clock, SteadyClock):
-            self.clock.not_before(await self._last_received_at())
+            self.clock.begin(await self._last_received_at(), int(await self.store.notes.recall(*CONFIRMED) or 0))
         await self.cadences.begin()
         self._tasks.append(asyncio.create_task(self.cadences.run(), name="cadence"))
         if self.policy.is_limited:
