@@ -115,7 +115,9 @@ async def _decided(
     if wish.external_id is not None:
         told["external_id"] = wish.external_id
     if wish.response_type == "code":
-        told = {"code": await request.context.consents.code(to.application.client_id, to.redirect_uri, wish.challenge)} | told
+        consents = request.context.consents
+        code = await consents.code(to.application.client_id, to.redirect_uri, wish.challenge, told["user_id"])
+        told = {"code": code} | told
     elif wish.response_type == "vehicle_id":
         told["vehicle_id"] = chosen[0].id
     return _redirect(request, to.back(**told))

@@ -21,6 +21,7 @@ from chargeport.errors import RATE_LIMITED, UNAUTHORIZED, Problem
 
 TOKEN: Final = "token"  # noqa: S105  (what it is called)
 SECRET: Final = "secret"  # noqa: S105
+SIGNATURE: Final = "signature"
 MANY: Final = 5  # times as many are taken of one address, or of one application
 MAX_KEYS: Final = 20_000  # then the one that was counted longest ago is forgotten
 MAX_NAME: Final = 80
