@@ -288,6 +288,14 @@ class MqttOutSettings(Table, frozen=True):
     ] = "homeassistant"
 
 
+class MetricsSettings(Table, frozen=True):
+    """What `/metrics` says, to whoever asks."""
+
+    vehicle_values: Annotated[
+        bool, Meta(description="Show each vehicle's numbers and flags, too. Nobody needs a token to read them there.")
+    ] = False
+
+
 class Settings(Table, frozen=True):
     """All settings. `sources` and `dialects` are checked by what they name: see `runtime.builder`."""
 
@@ -301,6 +309,7 @@ class Settings(Table, frozen=True):
     precedence: PrecedenceSettings = PrecedenceSettings()
     webhooks: WebhookSettings = WebhookSettings()
     mqtt_out: MqttOutSettings = MqttOutSettings()
+    metrics: MetricsSettings = MetricsSettings()
     derive: DeriveSettings = DeriveSettings()
     vehicles: list[VehicleSettings] = []
     places: list[PlaceSettings] = []

@@ -44,7 +44,7 @@ def test_the_document_has_what_a_device_needs(document: dict[str, Any]) -> None:
     assert document.keys() <= {"device", "origin", "components", "qos"}
     assert document["device"]["identifiers"]
     assert document["device"]["name"] == "ACME Bolt One 2026"
-    assert document["origin"].keys() == {"name", "sw_version", "support_url"}
+    assert document["origin"].keys() == {"name", "sw_version"}
     assert re.fullmatch(r"homeassistant/device/[A-Za-z0-9_-]+/config", discovery_topic("homeassistant", CAR.id))
     ids = [each["unique_id"] for each in document["components"].values()]
     assert len(set(ids)) == len(ids)

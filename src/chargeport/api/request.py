@@ -1,5 +1,6 @@
 """A request as a route sees it, and what every route needs to answer it."""
 
+from collections import Counter
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -39,6 +40,11 @@ class Verification(Protocol):
 
 class WebhookControl(Protocol):
     """What routes ask of the webhooks of a service: `webhooks.service.WebhookService`."""
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Attempts since the start, by what came of them."""
+        ...
 
     def verify_soon(self, webhook_id: str) -> None:
         """Ask the receiver of a webhook for the answer to a challenge, until it is right."""

@@ -13,7 +13,6 @@ from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Kind
 from chargeport.store.records import Vehicle
 
-HOME: Final = "https://github.com/chargeport/chargeport"
 ONLINE: Final = "online"
 OFFLINE: Final = "offline"
 
@@ -94,7 +93,7 @@ def device(vehicle: Vehicle, prefix: str) -> bytes:
     }
     document = {
         "device": _without_none(about),
-        "origin": {"name": "Chargeport", "sw_version": __version__, "support_url": HOME},
+        "origin": {"name": "Chargeport", "sw_version": __version__},
         "qos": 1,
         "components": {code: _component(code, entity, vehicle.id, prefix) for code, entity in ENTITIES.items()},
     }
