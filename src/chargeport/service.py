@@ -12,6 +12,7 @@ import asyncio
 import gc
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from chargeport.api.access import Access
 from chargeport.api.app import WebApp, build_app
@@ -37,6 +38,9 @@ from chargeport.store.retention_policy import Keep, Policy
 from chargeport.store.sqlite import SqliteStore
 from chargeport.webhooks.service import WebhookService
 
+if TYPE_CHECKING:
+    from chargeport.mqtt_out.service import MqttOut
+
 LAST_CHANGES = 100  # that tell until when the clock has come: a bundle of an import may carry older times
 
 
@@ -60,6 +64,7 @@ class Service:
         docs = f"{settings.server.base_url or f'http://{settings.server.host}:{settings.server.port}'}/docs/errors"
         self.webhooks = WebhookService(store, self.clock, settings.webhooks, docs, self.doorbell.wait)
         self._tasks: list[asyncio.Task[None]] = []
+        self._mqtt_out: MqttOut | None = None
 
     @classmethod
     def open(cls, settings: Settings, clock: Clock | None = None, *, anew: bool = False) -> "Service":
@@ -103,6 +108,11 @@ class Service:
             self._tasks.append(asyncio.create_task(keep(self.store.retention, self.policy, self.clock), name="retention"))
         await self.feeds.start(sources)
         self.webhooks.start()
+        if self.settings.mqtt_out.url is not None:
+            from chargeport.mqtt_out.service import MqttOut
+
+            self._mqtt_out = MqttOut(self.store, self.clock, self.settings.mqtt_out, self.doorbell.wait)
+            self._tasks.append(asyncio.create_task(self._mqtt_out.run(), name="mqtt out"))
         if self.settings.derive.enabled:
             self.store.readings.on_written(self.derivation.note)
             self._tasks.append(asyncio.create_task(self.derivation.run(), name="derivation"))
@@ -120,5 +130,7 @@ class Service:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+        if self._mqtt_out is not None:
+            await self._mqtt_out.close()
         await self.tail.close()
         await self.store.close()

@@ -31,6 +31,8 @@ BODIES = {
     "createWebhook": {"data": {"attributes": {}}},
     "updateWebhook": {"data": {"attributes": {"name": ""}}},
     "createSubscription": {"data": {"attributes": {}}},
+    "redeliverGivenUp": {"data": {"attributes": {"from": "soon"}}},
+    "rotateManagementToken": {"data": {"attributes": {"overlapInSeconds": -1}}},
     "ingestSmartcar": {"eventType": "VEHICLE_STATE"},
     "ingestDialect": {"ChargeAmps": 16, "vin": "nobody"},
     "signIn": {"link": "nobody's"},

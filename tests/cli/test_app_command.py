@@ -109,3 +109,21 @@ def test_a_revoked_application_is_connected_to_nothing_new(chargeport: CommandLi
     chargeport("app", "revoke", client_id)
     words = ("connection", "add", "--app", client_id, "--user", "anna", "--vehicle", chargeport.vehicle())
     assert "revoked" in chargeport(*words).refused()
+
+
+def test_where_connect_sends_people_back_to_can_be_changed(chargeport: CommandLine) -> None:
+    client_id = chargeport.app("Charts", "--redirect", "https://example.org/a")["client_id"]
+    more = chargeport("app", "edit", client_id, "--redirect", "scabc://back", "--json").json
+    assert more == {"client_id": client_id, "redirects": ["https://example.org/a", "scabc://back"]}
+    less = chargeport("app", "edit", client_id, "--remove-redirect", "https://example.org/a", "--json").json
+    assert less["redirects"] == ["scabc://back"]
+    refused = chargeport("app", "edit", client_id, "--remove-redirect", "https://example.org/b").refused()
+    assert "is no redirect of it" in refused
+
+
+def test_a_renewed_management_token_leaves_the_rest_as_it_is(chargeport: CommandLine) -> None:
+    made = chargeport.app()
+    renewed = chargeport("webhook", "rotate", "--app", made["client_id"], "--overlap-hours", "1", "--json").json
+    assert renewed["client_id"] == made["client_id"]
+    assert renewed["management_token"] not in (None, made["management_token"])
+    assert renewed["previous_valid_until"].endswith("Z")

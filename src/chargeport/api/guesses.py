@@ -19,6 +19,7 @@ from chargeport.errors import RATE_LIMITED, UNAUTHORIZED, Problem
 
 TOKEN: Final = "token"  # noqa: S105  (what it is called)
 SECRET: Final = "secret"  # noqa: S105
+SIGNATURE: Final = "signature"
 MANY: Final = 5  # times as many are taken of one address, or of one application
 MAX_NAME: Final = 80
 TOLD_S: Final = 3600

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from chargeport.api import paging
+from chargeport.api import instants, paging
 from chargeport.api.request import Request
 from chargeport.api.request_body import read_body
 from chargeport.api.response import Response, answer, json_answer
@@ -14,6 +14,7 @@ from chargeport.errors import (
     CONFLICT,
     MALFORMED,
     SUBSCRIPTION_NOT_FOUND,
+    UNAUTHORIZED,
     VEHICLE_NOT_FOUND,
     WEBHOOK_NOT_FOUND,
     Problem,
@@ -27,6 +28,9 @@ MAX_BYTES: Final = 65_536
 MAX_NAME: Final = 128
 MAX_WEBHOOKS: Final = 100  # of an application
 STATES: Final = ("pending", "delivered", "dead")
+OVERLAP_S: Final = 86_400  # for which the management token before stays valid
+MAX_OVERLAP_S: Final = 30 * 86_400
+_ALWAYS: Final = 1 << 53
 _FILTERS: Final = {
     "filter[webhookId]": "webhook", "filter[webhook.id]": "webhook", "filter[webhook_id]": "webhook",
     "filter[vehicleId]": "vehicle", "filter[vehicle.id]": "vehicle", "filter[vehicle_id]": "vehicle",
@@ -36,7 +40,7 @@ _FILTERS: Final = {
 
 async def list_webhooks(request: Request) -> Response:
     """A page of the application's webhooks, oldest first."""
-    grant = await request.grant()
+    grant = await request.client()
     page = paging.asked(request.query, default_size=50)
     found = [each for each in await request.context.store.webhooks.webhooks(grant.client_id) if _fits(each, request)]
     shown = found[page.offset : page.offset + page.size]
@@ -45,7 +49,7 @@ async def list_webhooks(request: Request) -> Response:
 
 async def create_webhook(request: Request) -> Response:
     """Make a webhook; its receiver is asked to answer a VERIFY before anything else is sent."""
-    grant, now = await request.grant(), request.context.clock.now()
+    grant, now = await request.client(), request.context.clock.now()
     fields = await _fields(request, {})
     if len(await request.context.store.webhooks.webhooks(grant.client_id)) >= MAX_WEBHOOKS:
         raise Problem(CONFLICT, f"An application has at most {MAX_WEBHOOKS} webhooks.")
@@ -121,16 +125,41 @@ async def redeliver(request: Request) -> Response:
     """Send an event once more, with the same eventId."""
     webhook = await _owned(request)
     event_id, now = request.path("delivery_id"), request.context.clock.now()
-    again = await request.context.store.webhooks.redeliver(webhook.id, [event_id], 0, 1 << 53, now)
+    again = await request.context.store.webhooks.redeliver(webhook.id, [event_id], 0, _ALWAYS, now)
     if not again:
         raise Problem(WEBHOOK_NOT_FOUND, "The webhook has no event with this id.")
     request.context.webhooks.wake()
     return json_answer(202, {"meta": {"message": "The event is sent again."}}, request.request_id)
 
 
+async def redeliver_given_up(request: Request) -> Response:
+    """Send the events once more that were given up, of all times or of those made between two instants."""
+    webhook, now = await _owned(request), request.context.clock.now()
+    given = await _attributes(request)
+    start, end = (None if given.get(name) is None else instants.instant(name, str(given[name])) for name in ("from", "to"))
+    count = await request.context.store.webhooks.redeliver(webhook.id, None, start or 0, _ALWAYS if end is None else end, now)
+    request.context.webhooks.wake()
+    body = {"meta": {"message": "The events are sent again.", "totalCount": count}}
+    return json_answer(202, body, request.request_id)
+
+
+async def rotate_key(request: Request) -> Response:
+    """Give the application a new management token; webhooks may be checked with the one before for a while."""
+    grant = await request.client()
+    overlap_s = (await _attributes(request)).get("overlapInSeconds", OVERLAP_S)
+    if type(overlap_s) not in (int, float) or not 0 <= overlap_s <= MAX_OVERLAP_S:
+        raise Problem(MALFORMED, f"data.attributes.overlapInSeconds: a number from 0 to {MAX_OVERLAP_S} is wanted.")
+    renewed = await request.context.access.rotate_management_token(grant.client_id, overlap_s)
+    if renewed is None:
+        raise Problem(UNAUTHORIZED, "The application was revoked.")
+    attributes = {"managementToken": renewed[0], "previousValidUntil": iso(renewed[1])}
+    body = {"data": {"type": "management-token", "attributes": attributes}}
+    return json_answer(201, body, request.request_id, [(b"pragma", b"no-cache")])
+
+
 async def list_subscriptions(request: Request) -> Response:
     """A page of the subscriptions of the application's webhooks, oldest first."""
-    grant = await request.grant()
+    grant = await request.client()
     page = paging.asked(request.query, default_size=25)
     given = {_FILTERS[name]: value for name, value in request.query if name in _FILTERS}
     webhooks = await request.context.store.webhooks.webhooks(grant.client_id)
@@ -144,7 +173,7 @@ async def list_subscriptions(request: Request) -> Response:
 
 async def create_subscription(request: Request) -> Response:
     """Subscribe a webhook to a vehicle: 202, or 409 where it is subscribed already."""
-    grant = await request.grant()
+    grant = await request.client()
     wanted = await _attributes(request)
     webhook = await request.context.store.webhooks.webhook(_text(wanted, "webhookId"))
     if webhook is None or webhook.client_id != grant.client_id:
@@ -237,7 +266,7 @@ def delivery(event: Event, attempts: Sequence[Attempt]) -> dict[str, Any]:
 
 async def _owned(request: Request) -> Webhook:
     """The webhook of the path, if it is the caller's. Raises Problem (404)."""
-    grant = await request.grant()
+    grant = await request.client()
     webhook = await request.context.store.webhooks.webhook(request.path("webhook_id"))
     if webhook is None or webhook.client_id != grant.client_id:
         raise Problem(WEBHOOK_NOT_FOUND, "The application has no webhook with this id.")
@@ -245,7 +274,7 @@ async def _owned(request: Request) -> Webhook:
 
 
 async def _owned_subscription(request: Request) -> Subscription:
-    grant = await request.grant()
+    grant = await request.client()
     found = await request.context.store.webhooks.subscription(request.path("subscription_id"))
     webhook = None if found is None else await request.context.store.webhooks.webhook(found.webhook_id)
     if found is None or webhook is None or webhook.client_id != grant.client_id:
