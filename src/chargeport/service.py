@@ -16,6 +16,7 @@ from contextlib import suppress
 from chargeport.api.access import Access
 from chargeport.api.app import WebApp, build_app
 from chargeport.api.consents import Consents
+from chargeport.api.fleet import Fleet
 from chargeport.api.positions import Positions
 from chargeport.api.reads import Reads
 from chargeport.api.request import AppContext
@@ -88,6 +89,8 @@ class Service:
             self.webhooks,
             self.sign_in,
             self.consents,
+            Fleet(self.store),
+            self.workings.ledger,
         )
         return build_app(deps, pages, lane=lane, sockets=self.feeds.sockets())
 

@@ -21,7 +21,7 @@ from chargeport.store.webhooks import Event, Webhook, WebhookFields
 from world import T0, Client, World, ask, bearer, raw_headers
 
 CLOSED = [route for route in ROUTES if not route.open]
-UNSIZED = [route for route in ROUTES if route.name == "getMetrics" or route.kind == EVENT_STREAM]
+UNSIZED = [route for route in ROUTES if route.name in ("getMetrics", "downloadBackup") or route.kind == EVENT_STREAM]
 READS = [route for route in ROUTES if route.method == "GET"]
 BODIES = {
     "issueToken": {"grant_type": "client_credentials", "client_id": "nobody", "client_secret": "nothing"},
@@ -30,6 +30,8 @@ BODIES = {
     "answerConnect": {},
     "createWebhook": {"data": {"attributes": {}}},
     "updateWebhook": {"data": {"attributes": {"name": ""}}},
+    "changeRecords": {"type": "remove", "record": "none"},
+    "createApplication": {"name": ""},
     "createSubscription": {"data": {"attributes": {}}},
     "ingestSmartcar": {"eventType": "VEHICLE_STATE"},
     "ingestDialect": {"ChargeAmps": 16, "vin": "nobody"},
@@ -60,12 +62,18 @@ async def connection(world: World, app: Client, car: Vehicle) -> Connection:
     made = await world.store.webhooks.subscribe("hook", car.id, user_uuid_of(app.id), T0)
     assert made is not None
     BELOW_WEBHOOKS["subscription_id"] = made.id
+    BELOW_WEBHOOKS["client_id"] = (await world.application(name="Another")).id
     event = Event(id="event", webhook_id="hook", kind="VEHICLE_STATE", body="{", created_at=T0)
     await world.store.webhooks.enqueue(made, [event], "{}", None)
     return await world.connect(app, car)
 
 
-BELOW_WEBHOOKS = {"webhook_id": "hook", "delivery_id": "event", "subscription_id": ""}  # the last one is new in each test
+BELOW_WEBHOOKS = {
+    "webhook_id": "hook",
+    "delivery_id": "event",
+    "subscription_id": "",
+    "client_id": "",
+}  # the last ones are new in each test
 
 
 def hook(client_id: str) -> Webhook:
