@@ -6,7 +6,6 @@ Paths of Smartcar's API (`v3`) answer with and without the prefix `/v3`. A path 
 from typing import Final
 
 from chargeport.api import (
-    administration,
     authorize,
     authorize_request,
     compatibility,
@@ -18,10 +17,8 @@ from chargeport.api import (
     ingest_dialect,
     instants,
     lane,
-    overview,
     paging,
     reads,
-    records,
     session,
     signals,
     smartcar,
@@ -30,8 +27,8 @@ from chargeport.api import (
     vehicles,
     webhooks,
 )
-from chargeport.api.fleet import SORTS, STATES
-from chargeport.api.route import Parameter, Route
+from chargeport.api.operator_routes import OPERATOR_ROUTES
+from chargeport.api.route import VEHICLE_ID, Parameter, Route, pages
 from chargeport.dialects import makes
 from chargeport.errors import (
     ACCESS_DENIED,
@@ -64,12 +61,10 @@ _USER: Final = Parameter(
 _IF_NONE_MATCH: Final = Parameter("if-none-match", "The ETag of an earlier answer: 304 if it still holds.", '"3f0c"', "header")
 _CONDITIONAL: Final = (_USER, _IF_NONE_MATCH)
 _VEHICLE: Final = (UNAUTHORIZED, VEHICLE_NOT_FOUND)
-_MANAGED: Final = (UNAUTHORIZED, PERMISSION)
 _AT: Final = Parameter(
     instants.AT, "The answer as it was at this time: ISO 8601, or milliseconds since 1970.", "2026-05-01T10:00:00Z"
 )
 _SOURCE: Final = Parameter(reads.SOURCE, "What this source alone reported, whether it counts or not.", "garage")
-_VEHICLE_ID: Final = "0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11"
 
 
 _AUTHORIZE: Final = (
@@ -88,13 +83,6 @@ _AUTHORIZE: Final = (
     Parameter("code_challenge", "PKCE: SHA-256 of the verifier, base64url.", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
     Parameter("code_challenge_method", "S256.", "S256", values=("S256",)),
 )
-
-
-def _pages(most: int) -> tuple[Parameter, ...]:
-    return (
-        Parameter(paging.NUMBER, "Which page, from 1.", "1", minimum=1, maximum=paging.MAX_NUMBER),
-        Parameter(paging.SIZE, f"Entries on a page, {most} at most.", "10", minimum=1, maximum=paging.MAX_NUMBER),
-    )
 
 
 ROUTES: Final = (
@@ -124,7 +112,7 @@ ROUTES: Final = (
     ),
     Route(
         method="GET", path="/vehicles", name="listVehicles", tag="Vehicles", handler=vehicles.list_vehicles, v3=True,
-        summary="List the application's vehicles", answer="VehicleList", parameters=_pages(vehicles.MAX_SIZE),
+        summary="List the application's vehicles", answer="VehicleList", parameters=pages(vehicles.MAX_SIZE),
         errors=(MALFORMED, UNAUTHORIZED),
     ),
     Route(
@@ -139,7 +127,7 @@ ROUTES: Final = (
         parameters=(
             Parameter("filter[group]", "Only these groups, separated by commas.", "Charge"),
             Parameter("filter[code]", "Only these codes, separated by commas.", "charge-wattage,charge-voltage"),
-            *_pages(paging.MAX_SIZE), _AT, _SOURCE, *_CONDITIONAL,
+            *pages(paging.MAX_SIZE), _AT, _SOURCE, *_CONDITIONAL,
         ),
     ),
     Route(
@@ -188,7 +176,7 @@ ROUTES: Final = (
             Parameter("filter[user.externalId]", "Only those of the user whom you call so.", "owner-1"),
             Parameter("filter[vehicleId]", "Only to this vehicle.", "0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11"),
             Parameter("filter[vehicle.mode]", "Only vehicles of this mode: live or simulated.", "live"),
-            *_pages(paging.MAX_SIZE), _USER,
+            *pages(paging.MAX_SIZE), _USER,
         ),
         errors=(MALFORMED, UNAUTHORIZED),
     ),
@@ -227,7 +215,7 @@ ROUTES: Final = (
             Parameter("filter[callbackUri]", "Only those with this receiver.", "https://example.org/hook"),
             Parameter("filter[isEnabled]", "Only those that are enabled, or are not: true or false.", "true"),
             Parameter("filter[autoSubscribe]", "Only those that are subscribed to every vehicle, or are not.", "true"),
-            *_pages(paging.MAX_SIZE),
+            *pages(paging.MAX_SIZE),
         ),
         errors=(MALFORMED, UNAUTHORIZED),
     ),
@@ -262,7 +250,7 @@ ROUTES: Final = (
         handler=webhooks.list_deliveries, summary="List a webhook's events with their attempts", answer="AnyObject",
         parameters=(
             Parameter("filter[state]", "Only those that are pending, delivered or dead.", "dead", values=webhooks.STATES),
-            *_pages(paging.MAX_SIZE),
+            *pages(paging.MAX_SIZE),
         ),
         errors=(MALFORMED, UNAUTHORIZED, WEBHOOK_NOT_FOUND),
     ),
@@ -278,7 +266,7 @@ ROUTES: Final = (
             Parameter("filter[webhookId]", "Only of this webhook.", "0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11"),
             Parameter("filter[vehicleId]", "Only to this vehicle.", "0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11"),
             Parameter("filter[userId]", "Only of this user's vehicles.", "7d0f5c1e-2a67-4f0b-9f61-0c5d3b1e8a01"),
-            *_pages(paging.MAX_SIZE), _USER,
+            *pages(paging.MAX_SIZE), _USER,
         ),
         errors=(MALFORMED, UNAUTHORIZED),
     ),
@@ -300,125 +288,7 @@ ROUTES: Final = (
         handler=webhooks.delete_subscription, summary="End a subscription", status=204,
         errors=(UNAUTHORIZED, SUBSCRIPTION_NOT_FOUND),
     ),
-    Route(
-        method="GET", path="/fleet", name="listFleet", tag="Vehicles", handler=overview.list_fleet, answer="AnyObject",
-        summary="List vehicles with what an overview shows",
-        detail="Each vehicle with its state and the signals that describe it, compact: `status` is there where a value does not"
-        " hold. `meta.states` counts the vehicles by state, where all of them had to be looked at.",
-        parameters=(
-            Parameter(overview.TEXT, "Only those with these words in make, model, year, id, VIN or a name of yours.", "bolt"),
-            Parameter(overview.STATE, f"Only those in these states, of {', '.join(STATES)}.", "charging,silent"),
-            Parameter(overview.ID, "Only those with these ids.", _VEHICLE_ID),
-            Parameter(overview.SORT, f"By {', '.join(SORTS)}; with - in front, the reverse.", "-power"),
-            *_pages(overview.MAX_SIZE),
-        ),
-        errors=(MALFORMED, UNAUTHORIZED),
-    ),
-    Route(
-        method="GET", path="/records", name="listRecords", tag="Records", handler=records.list_records, answer="AnyObject",
-        summary="List charging sessions, with totals",
-        detail="Of all vehicles that the application may see, newest first, those that go on too, with people's edits."
-        " `meta.totals` has the sums of all that fit, and by month, vehicle and place.",
-        parameters=(
-            Parameter(records.VEHICLE, "Only of these vehicles.", _VEHICLE_ID),
-            Parameter(records.FROM, "Begun then or later.", "2026-05-01"),
-            Parameter(records.TO, "Begun before that.", "2026-06-01"),
-            Parameter(records.PLACE, "Only at the place of this name.", "Home"),
-            Parameter(records.TYPE, "Only of this charging type.", "AC", values=records.TYPES),
-            Parameter(records.FORM, "As a document, or as a file of all that fit.", "json", values=records.FORMS),
-            Parameter(records.ZONE, "Time zone of the months in the totals.", "Europe/Berlin"),
-            *_pages(records.MAX_SIZE),
-        ),
-        errors=(MALFORMED, UNAUTHORIZED, PERMISSION, VEHICLE_NOT_FOUND),
-    ),
-    Route(
-        method="GET", path="/vehicles/{vehicle_id}/records/edits", name="listRecordEdits", tag="Records",
-        handler=records.list_edits, answer="AnyObject", summary="List what people changed about a vehicle's sessions",
-        errors=(*_VEHICLE, PERMISSION),
-    ),
-    Route(
-        method="POST", path="/vehicles/{vehicle_id}/records/edits", name="changeRecords", tag="Records",
-        handler=records.change_records, answer="AnyObject", body="AnyObject", status=201,
-        summary="Change a vehicle's sessions; the originals stay",
-        detail="`type` says how: `split` (`record`, `at`), `merge` (`records`), `remove` (`record`), `annotate` (`record`,"
-        " `note`, `place`, `isPublic`, `energyAddedKwh`, `cost`), `add` (`startedAt`, `endedAt` and what is known),"
-        " `undo` (`number`).",
-        errors=(MALFORMED, *_VEHICLE, PERMISSION, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
-    ),
-    Route(
-        method="GET", path="/admin/sources", name="listSources", tag="Administration", handler=administration.list_sources,
-        answer="AnyObject", summary="How each source is", errors=_MANAGED,
-    ),
-    Route(
-        method="GET", path="/admin/issues", name="listIssues", tag="Administration", handler=administration.list_issues,
-        answer="AnyObject", summary="What could not be understood", parameters=_pages(paging.MAX_SIZE),
-        errors=(MALFORMED, *_MANAGED),
-    ),
-    Route(
-        method="POST", path="/admin/issues/replay", name="replayIssues", tag="Administration",
-        handler=administration.replay_issues, answer="AnyObject", summary="Read again what could not be understood",
-        errors=_MANAGED,
-    ),
-    Route(
-        method="GET", path="/admin/settings", name="listSettings", tag="Administration", handler=administration.list_settings,
-        answer="AnyObject", summary="The settings in use, without secrets", errors=_MANAGED,
-    ),
-    Route(
-        method="GET", path="/admin/applications", name="listApplications", tag="Administration",
-        handler=administration.list_applications, answer="AnyObject", summary="All applications, without secrets",
-        errors=_MANAGED,
-    ),
-    Route(
-        method="POST", path="/admin/applications", name="createApplication", tag="Administration",
-        handler=administration.create_application, answer="AnyObject", body="AnyObject", status=201,
-        summary="Make an application; its secrets are in the answer, this once",
-        detail='`{"name", "permissions", "connectedOnly"}`; without permissions it may read and send everything.',
-        errors=(MALFORMED, *_MANAGED, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
-    ),
-    Route(
-        method="POST", path="/admin/applications/{client_id}/token", name="issueApplicationToken", tag="Administration",
-        handler=administration.issue_application_token, answer="AnyObject", status=201,
-        summary="Get a bearer token of an application", errors=(*_MANAGED, USER_NOT_FOUND),
-    ),
-    Route(
-        method="DELETE", path="/admin/applications/{client_id}", name="revokeApplication", tag="Administration",
-        handler=administration.revoke_application, status=204, summary="End an application and its tokens",
-        errors=(*_MANAGED, USER_NOT_FOUND, CONFLICT),
-    ),
-    Route(
-        method="GET", path="/admin/connections", name="listAllConnections", tag="Administration",
-        handler=administration.list_all_connections, answer="AnyObject", summary="The connections of all applications",
-        parameters=_pages(paging.MAX_SIZE), errors=(MALFORMED, *_MANAGED),
-    ),
-    Route(
-        method="DELETE", path="/admin/connections/{connection_id}", name="removeConnection", tag="Administration",
-        handler=administration.remove_connection, status=204, summary="End a connection of any application",
-        errors=(*_MANAGED, CONNECTION_NOT_FOUND),
-    ),
-    Route(
-        method="GET", path="/admin/webhooks", name="listAllWebhooks", tag="Administration",
-        handler=administration.list_all_webhooks, answer="AnyObject", summary="The webhooks of all applications",
-        errors=_MANAGED,
-    ),
-    Route(
-        method="GET", path="/admin/webhooks/{webhook_id}/deliveries", name="listAllDeliveries", tag="Administration",
-        handler=administration.list_all_deliveries, answer="AnyObject", summary="The events of any application's webhook",
-        parameters=(
-            Parameter("filter[state]", "Only those that are pending, delivered or dead.", "dead", values=webhooks.STATES),
-            *_pages(paging.MAX_SIZE),
-        ),
-        errors=(MALFORMED, *_MANAGED, WEBHOOK_NOT_FOUND),
-    ),
-    Route(
-        method="POST", path="/admin/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver", name="redeliverAny",
-        tag="Administration", handler=administration.redeliver_any, answer="AnyObject", status=202,
-        summary="Send an event of any application's webhook once more", errors=(*_MANAGED, WEBHOOK_NOT_FOUND),
-    ),
-    Route(
-        method="GET", path="/admin/backup", name="downloadBackup", tag="Administration",
-        handler=administration.download_backup, kind="application/vnd.sqlite3",
-        summary="Download the whole database as it is now", errors=_MANAGED,
-    ),
+    *OPERATOR_ROUTES,
     Route(
         method="GET", path="/stream", name="streamSignals", tag="Signals", handler=stream.stream_signals,
         summary="Follow changes as they are stored", kind=EVENT_STREAM,
@@ -429,7 +299,7 @@ ROUTES: Final = (
         " an `id`. What the application may not see is left out. A stream that the server ends says why in a last event, `end`."
         " A comment is sent every 15 seconds where there is nothing to tell, with an `id` alone.",
         parameters=(
-            Parameter("vehicle", "Only these vehicles, by id: repeated or separated by commas.", _VEHICLE_ID),
+            Parameter("vehicle", "Only these vehicles, by id: repeated or separated by commas.", VEHICLE_ID),
             Parameter("signal", "Only these codes: repeated or separated by commas.", "charge-wattage,charge-ischarging"),
             Parameter(
                 stream.VEHICLES, "Whether to say, too, when a vehicle comes or goes: as `vehicles`, without an `id`.", "true",
@@ -462,7 +332,7 @@ ROUTES: Final = (
         summary="Send what a system says in its own words", answer="IngestResult", body="AnyObject",
         detail="A payload as the system itself writes it: tesla, tesla_rest, ovms, teslamate, evcc, carconnectivity,"
         " home_assistant, bmw_cardata, or a dialect of your own. What is not understood is kept, and told in `rejected`.",
-        parameters=(Parameter(ingest_dialect.VEHICLE, "The car, if the payload names none: id, VIN or alias.", _VEHICLE_ID),),
+        parameters=(Parameter(ingest_dialect.VEHICLE, "The car, if the payload names none: id, VIN or alias.", VEHICLE_ID),),
         errors=(
             MALFORMED, UNAUTHORIZED, PERMISSION, INVALID_PATH, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA, NOTHING_ACCEPTED,
         ),
