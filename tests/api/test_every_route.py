@@ -89,6 +89,7 @@ def target(route: Route, connection: Connection) -> str:
         "user_id": connection.user_uuid,
         "code": "charge-voltage",
         "dialect": "tesla",
+        "module": "app.js",
         **BELOW_WEBHOOKS,
     }
     return route.path.format(**names)

@@ -40,7 +40,7 @@ async def list_fleet(request: Request) -> Response:
     page = paging.asked(request.query, default_size=50, max_size=MAX_SIZE)
     vehicles = _matching(await fleet.vehicles(grant), given, allowed=Permission.READ_VIN in grant.permissions)
     counts: Counter[str] | None = None
-    if states or sort.removeprefix("-") != "name" or len(vehicles) <= page.size:
+    if states or sort.removeprefix("-") != "name" or len(vehicles) <= MAX_SIZE:
         rows = await _rows(fleet, vehicles, grant, permits, now)
         counts = Counter(row.state for row in rows)
         rows = _sorted([row for row in rows if not states or row.state in states], sort)

@@ -278,6 +278,7 @@ def _sum(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
         "losses_kwh": round(sum(row["energy_drawn_kwh"] - row["energy_added_kwh"] for row in both), 2) if both else None,
         "cost": [{"currency": name, "amount": amount} for name, amount in sorted(cost.items())],
         "without_energy": len(rows) - len(added),
+        "without_drawn": len(rows) - len(drawn),
         "without_cost": sum(row["cost"] is None for row in rows),
     }
 

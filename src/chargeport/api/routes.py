@@ -382,4 +382,8 @@ ROUTES: Final = (
         method="GET", path="/", name="getDashboard", tag="Documentation", open=True,
         summary="The cars on a page", kind="text/html",
     ),
+    Route(
+        method="GET", path="/page/{module}", name="getPageModule", tag="Documentation", open=True,
+        summary="A module of the page", kind="text/javascript", errors=(INVALID_PATH,),
+    ),
 )  # fmt: skip
