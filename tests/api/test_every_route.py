@@ -43,7 +43,7 @@ BODIES = {
 # What open routes answer to somebody who brings nothing: the page's own want its header.
 WITHOUT_A_TOKEN = {
     "issueToken": 401, "issueTokenByCode": 401, "showConnect": 400, "answerConnect": 400, "ingestSmartcar": 404, "signIn": 403,
-    "signOut": 403, "issuePageToken": 403,
+    "signOut": 403, "issuePageToken": 403, "getPageModule": 404,
 }  # fmt: skip
 
 

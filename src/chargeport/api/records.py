@@ -188,7 +188,7 @@ async def _kept(request: Request, found: VehicleSeries, wish: Wish) -> int:
     ids = wish.records if isinstance(wish, MergeWish) else (wish.record,)
     if isinstance(wish, MergeWish) and len(set(ids)) < 2:  # noqa: PLR2004  (one is merged with nothing)
         raise ChargeportError("records: name two or more.")
-    of = record_changes.Of(vehicle_id, await request.context.ledger.records(found))
+    of = record_changes.Of(vehicle_id, await request.context.sessions.records(found))
     return await record_changes.keep(store, of, ids, wish.edit, now)
 
 
@@ -218,7 +218,7 @@ async def _rows_of(request: Request, vehicle: Vehicle) -> list[dict[str, Any]]:
     if found is None or Permission.READ_CHARGE_RECORDS not in allowed:
         return []
     shown = shown_of(found)
-    rows = [fields(each, shown.get(each.id), evidence=True) for each in await request.context.ledger.records(found)]
+    rows = [fields(each, shown.get(each.id), evidence=True) for each in await request.context.sessions.records(found)]
     places = {} if Permission.READ_CHARGE_LOCATIONS in allowed else {"place": None}
     return [row | {"vehicle_id": vehicle.id} | places for row in rows]
 

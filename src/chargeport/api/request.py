@@ -15,7 +15,7 @@ from chargeport.api.reads import Reads
 from chargeport.api.sign_in import SignIn
 from chargeport.api.tail import Tail
 from chargeport.clock import Clock
-from chargeport.derivation.sessions import Ledger
+from chargeport.derivation.sessions import SessionDeriver
 from chargeport.errors import PERMISSION, Problem
 from chargeport.ingest.pipeline import Pipeline
 from chargeport.settings import Settings
@@ -78,7 +78,7 @@ class AppContext(msgspec.Struct, frozen=True):
     sign_in: SignIn
     consents: Consents
     fleet: Fleet
-    ledger: Ledger
+    sessions: SessionDeriver
 
 
 class Caller(NamedTuple):

@@ -20,7 +20,7 @@ from chargeport.cli.signals import states_of
 from chargeport.cli.vehicles import called, described
 from chargeport.clock import SystemClock
 from chargeport.derivation.record_fields import fields, flat, shown_of
-from chargeport.derivation.workings import Workings
+from chargeport.derivation.sessions import SessionDeriver
 from chargeport.derive.records.records import Record
 from chargeport.errors import StartError
 from chargeport.settings import Settings
@@ -99,7 +99,7 @@ def _print(rows: list[dict[str, Any]], cars: dict[str, Vehicle], *, of_fleet: bo
 
 async def made_of(store: Store, found: VehicleSeries, settings: Settings | None = None) -> list[Record]:
     """The records of a car as the server makes them."""
-    return await Workings(store, settings or Settings(), SystemClock()).ledger.records(found)
+    return await SessionDeriver(store, settings or Settings(), SystemClock()).records(found)
 
 
 def _row(row: dict[str, Any]) -> Sequence[Any]:

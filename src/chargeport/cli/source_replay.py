@@ -33,7 +33,7 @@ def replay(
     dialect: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="What the recording speaks; else what the settings say of --source.", show_default=False
+            metavar="NAME", help="The dialect of the recording; else that of --source in the settings.", show_default=False
         ),
     ] = None,
     source: Annotated[str | None, typer.Option(metavar="NAME", help="Say that it comes from here.", show_default=False)] = None,
@@ -57,8 +57,8 @@ def replay(
         feeds = Feeds(store, settings, SystemClock(), recording=False)
         if file is None:
             return await again(store, feeds.pipeline)
-        spoken = next((each.dialect.name for each in feeds.built if each.source.name == source), None)
-        return await _recording(feeds.pipeline, _deliveries(file, dialect or spoken, source, vehicle))
+        configured = next((each.dialect.name for each in feeds.built if each.source.name == source), None)
+        return await _recording(feeds.pipeline, _deliveries(file, dialect or configured, source, vehicle))
 
     found = with_store(database, run).document()
     if as_json:
