@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from chargeport.api.access import Access
 from chargeport.api.app import WebApp, build_app
 from chargeport.api.consents import Consents
+from chargeport.api.fleet import Fleet
 from chargeport.api.positions import Positions
 from chargeport.api.reads import Reads
 from chargeport.api.request import AppContext
@@ -26,6 +27,7 @@ from chargeport.api.tail import Tail
 from chargeport.bus.memory import Doorbell
 from chargeport.clock import CONFIRMED, Clock, SteadyClock
 from chargeport.config import database_file
+from chargeport.derivation.sessions import SessionDeriver
 from chargeport.derivation.worker import Derivation
 from chargeport.runtime.feeds import Feeds
 from chargeport.settings import Settings
@@ -91,6 +93,8 @@ class Service:
             self.webhooks,
             self.sign_in,
             self.consents,
+            Fleet(self.store),
+            SessionDeriver(self.store, self.settings, self.clock),
         )
         return build_app(deps, pages, lane=lane, sockets=self.feeds.sockets())
 

@@ -33,7 +33,7 @@ class ServerSettings(Table, frozen=True):
     tls_key: Annotated[str | None, Meta(description="PEM file with the certificate's key.")] = None
     strict: Annotated[
         bool,
-        Meta(description="Refuse reads of signals without `sc-user-id`, as Smartcar does. The page shows no values then."),
+        Meta(description="Refuse reads of signals without `sc-user-id`, as Smartcar does."),
     ] = False
     log: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="What is logged, from this level on.")] = (
         "info"

@@ -9,12 +9,14 @@ from starlette.requests import Request as StarletteRequest
 from chargeport.api.access import Access
 from chargeport.api.body_budget import BodyBudget
 from chargeport.api.consents import Consents
+from chargeport.api.fleet import Fleet
 from chargeport.api.guesses import Guesses
 from chargeport.api.positions import Positions
 from chargeport.api.reads import Reads
 from chargeport.api.sign_in import SignIn
 from chargeport.api.tail import Tail
 from chargeport.clock import Clock
+from chargeport.derivation.sessions import SessionDeriver
 from chargeport.errors import ACCESS_DENIED, PERMISSION, Problem
 from chargeport.ingest.pipeline import Pipeline
 from chargeport.settings import Settings
@@ -81,6 +83,8 @@ class AppContext(msgspec.Struct, frozen=True):
     webhooks: WebhookControl
     sign_in: SignIn
     consents: Consents
+    fleet: Fleet
+    sessions: SessionDeriver
 
 
 class Caller(NamedTuple):

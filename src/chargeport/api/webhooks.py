@@ -44,7 +44,7 @@ async def list_webhooks(request: Request) -> Response:
     page = paging.asked(request.query, default_size=50)
     found = [each for each in await request.context.store.webhooks.webhooks(grant.client_id) if _fits(each, request)]
     shown = found[page.offset : page.offset + page.size]
-    return _page(request, "webhooks", [resource(each, request.base) for each in shown], page, len(found))
+    return _page(request, "v3/webhooks", [resource(each, request.base) for each in shown], page, len(found))
 
 
 async def create_webhook(request: Request) -> Response:
@@ -110,7 +110,11 @@ async def verify_webhook(request: Request) -> Response:
 
 async def list_deliveries(request: Request) -> Response:
     """A page of a webhook's events, newest first, each with its attempts."""
-    webhook = await _owned(request)
+    return await deliveries_of(request, await _owned(request), "v3/webhooks")
+
+
+async def deliveries_of(request: Request, webhook: Webhook, path: str) -> Response:
+    """The same of a webhook that was found already."""
     page = paging.asked(request.query, default_size=25)
     state = dict(request.query).get("filter[state]")
     if state is not None and state not in STATES:
@@ -118,12 +122,16 @@ async def list_deliveries(request: Request) -> Response:
     found, total = await request.context.store.webhooks.events(webhook.id, page, state)  # type: ignore[arg-type]
     attempts = await request.context.store.webhooks.attempts([each.id for each in found])
     data = [delivery(each, [one for one in attempts if one.event_id == each.id]) for each in found]
-    return _page(request, f"webhooks/{webhook.id}/deliveries", data, page, total)
+    return _page(request, f"{path}/{webhook.id}/deliveries", data, page, total)
 
 
 async def redeliver(request: Request) -> Response:
     """Send an event once more, with the same eventId."""
-    webhook = await _owned(request)
+    return await sent_again(request, await _owned(request))
+
+
+async def sent_again(request: Request, webhook: Webhook) -> Response:
+    """The same of a webhook that was found already."""
     event_id, now = request.path("delivery_id"), request.context.clock.now()
     again = await request.context.store.webhooks.redeliver(webhook.id, [event_id], 0, _ALWAYS, now)
     if not again:
@@ -168,7 +176,7 @@ async def list_subscriptions(request: Request) -> Response:
     found, total = await request.context.store.webhooks.subscriptions(
         page, ids, vehicle_id=given.get("vehicle"), user_uuid=None if user is None else user_uuid_of(user)
     )
-    return _page(request, "subscriptions", [subscription_resource(each, request.base) for each in found], page, total)
+    return _page(request, "v3/subscriptions", [subscription_resource(each, request.base) for each in found], page, total)
 
 
 async def create_subscription(request: Request) -> Response:
@@ -267,8 +275,13 @@ def delivery(event: Event, attempts: Sequence[Attempt]) -> dict[str, Any]:
 async def _owned(request: Request) -> Webhook:
     """The webhook of the path, if it is the caller's. Raises Problem (404)."""
     grant = await request.client()
+    return await any_webhook(request, grant.client_id)
+
+
+async def any_webhook(request: Request, client_id: str | None = None) -> Webhook:
+    """The webhook of the path, of this application or (None) of any. Raises Problem (404)."""
     webhook = await request.context.store.webhooks.webhook(request.path("webhook_id"))
-    if webhook is None or webhook.client_id != grant.client_id:
+    if webhook is None or client_id not in (None, webhook.client_id):
         raise Problem(WEBHOOK_NOT_FOUND, "The application has no webhook with this id.")
     return webhook
 
@@ -343,7 +356,7 @@ def _page(request: Request, path: str, data: list[dict[str, Any]], page: Page, t
     body = {
         "data": data,
         "meta": paging.meta(page, total),
-        "links": paging.links(f"{request.base}/v3/{path}", page, total, request.query),
+        "links": paging.links(f"{request.base}/{path}", page, total, request.query),
     }
     return json_answer(200, body, request.request_id)
 

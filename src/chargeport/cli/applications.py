@@ -45,8 +45,8 @@ def create(
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Make an application known and print its secrets, once. Without --permission it may do everything."""
-    allowed = frozenset(permissions or Permission)
+    """Make an application known and print its secrets, once. Without --permission it may read and send everything."""
+    allowed = frozenset(permissions or READS | {Permission.WRITE_READINGS})
 
     async def register(store: Store) -> dict[str, str]:
         access = Access(store, SystemClock())
@@ -153,7 +153,8 @@ def permissions_shown(permissions: frozenset[Permission]) -> str:
     """Permissions in a table."""
     if permissions == frozenset(Permission):
         return "all"
-    return "all reads" if permissions == READS else ", ".join(sorted(permissions))
+    reads = ["all reads"] if permissions >= READS else sorted(permissions & READS)
+    return ", ".join([*reads, *sorted(permissions - READS)])
 
 
 async def names(store: Store) -> dict[str, str]:

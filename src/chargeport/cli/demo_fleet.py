@@ -6,11 +6,12 @@ from typing import Any, Final
 
 import msgspec
 
+from chargeport.api.sign_in import PageToken
 from chargeport.cli.finding import every
 from chargeport.errors import StartError
 from chargeport.installation import with_flag
 from chargeport.service import Service
-from chargeport.signals.definition import READS, Permission
+from chargeport.signals.definition import OPERATOR, READS, Permission
 from chargeport.sources.simulator.profile import CarProfile
 from chargeport.store.protocols import Store
 from chargeport.store.records import Application, Connection, Vehicle
@@ -56,9 +57,14 @@ async def make_known(service: Service, profiles: list[CarProfile]) -> dict[str, 
 
 
 async def visitor(service: Service) -> Application:
-    """The application as which the demo's page asks: it may read, and nothing else."""
-    application, _ = await _application(service, "The demo's page", READS)
+    """The application as which the demo's page asks: it may do what whoever is signed in elsewhere may."""
+    application, _ = await _application(service, "The demo's page", OPERATOR)
     return application
+
+
+async def visitor_token(service: Service, visitor: Application) -> PageToken:
+    """A token for one visit."""
+    return PageToken(await service.access.issue_token(visitor), visitor.client_id)
 
 
 async def guest_link(service: Service) -> str:
@@ -74,7 +80,7 @@ async def _application(service: Service, name: str, permissions: frozenset[Permi
     if kept is not None:
         known = msgspec.json.decode(kept, type=_Credentials)
         found = await service.access.sign_in(known.client_id, known.client_secret)
-        if found is not None:
+        if found is not None and found.permissions >= permissions:
             return found, known.client_secret
     application, secret = await service.access.register(name, permissions)
     remembered = msgspec.json.encode(_Credentials(application.client_id, secret)).decode()
