@@ -61,9 +61,9 @@ async def test_what_was_erased_is_in_no_part_of_the_feed(moved: SqliteStore) -> 
 
 
 async def test_who_follows_from_before_the_feed_hears_of_every_car(moved: SqliteStore) -> None:
-    stirs, reached = await moved.sessions.stirred(0, 2, frozenset({WATTAGE}))
+    stirs, reached = await moved.sessions.changed_since(0, 2, frozenset({WATTAGE}))
     assert {each.vehicle_id for each in stirs} == set(CARS)
-    rest, end = await moved.sessions.stirred(reached, 1000, frozenset({WATTAGE}))
+    rest, end = await moved.sessions.changed_since(reached, 1000, frozenset({WATTAGE}))
     assert end == await moved.readings.position()
     assert rest[-1] == DirtyVehicle(CARS[2], rest[-1].first_at, T0 + RUNS - 1)
 

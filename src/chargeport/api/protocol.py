@@ -11,17 +11,17 @@ pyproject.toml bounds its version above.
 
 import asyncio
 import re
-from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, Final, cast
 
 import httptools
-from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
+from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from chargeport.api.app import WebApp
 from chargeport.api.client_transport import ClientTransport
-from chargeport.api.lane import Head, written
+from chargeport.api.closing_answers import EarlyAnswer, refusal_bytes
+from chargeport.api.lane import Head
 from chargeport.errors import HEAD_TOO_LARGE, MALFORMED, TOO_SLOW, Problem
 
 MAX_HEAD_BYTES: Final = 65_536  # of path and headers together: what proxies allow at most
@@ -333,7 +333,7 @@ class LaneProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
-        super()._start_asgi_task(cycle, _Answering(app, cycle))
+        super()._start_asgi_task(cycle, EarlyAnswer(app, cycle))
 
     def on_response_complete(self) -> None:
         """The answer of the router is given: go on with what waits behind it."""
@@ -390,34 +390,9 @@ class LaneProtocol(HttpToolsProtocol):
         self._refuse(Problem(MALFORMED, msg))
 
 
-class _Answering:
-    """Announces with the answer that the connection closes, where the answer comes before the end of the body."""
-
-    def __init__(self, app: ASGI3Application, cycle: RequestResponseCycle) -> None:
-        self._app = app
-        self._cycle = cycle
-        self._send: ASGISendCallable = cycle.send
-
-    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        self._send = send
-        await self._app(scope, receive, self._begin)
-
-    async def _begin(self, message: ASGISendEvent) -> None:
-        if self._cycle.more_body and message["type"] == "http.response.start":
-            self._cycle.keep_alive = False
-        await self._send(message)
-
-
 # What uvicorn looks at of a request that is over, when the next one or the end of the connection comes.
 _ANSWERED: Final = cast("RequestResponseCycle", SimpleNamespace(response_complete=True, message_event=asyncio.Event()))
 
 
 def _trailers_too_long() -> Problem:
     return Problem(HEAD_TOO_LARGE, f"The trailers of the body are more than {MAX_TRAILER_BYTES} bytes.")
-
-
-def refusal_bytes(
-    app: WebApp, problem: Problem, scheme: str = "http", default_headers: Sequence[tuple[bytes, bytes]] = ()
-) -> bytes:
-    """The answer to what never became a request, after which the connection closes."""
-    return written(app.refusal(problem, scheme), [*default_headers, (b"connection", b"close")])
