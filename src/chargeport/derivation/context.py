@@ -55,7 +55,7 @@ class ContextReader:
         if began_at is None:
             self._sampled.pop(found.vehicle.id, None)
             return None
-        session = await self._session_samples(found.vehicle.id, began_at, now)
+        session = await self._session_samples(found, began_at, now)
         for signal in SAMPLED:
             each = values.get(signal)
             if each is not None and isinstance(each.value, int | float) and each.observed_at >= began_at:
@@ -63,11 +63,12 @@ class ContextReader:
         power, voltage, current, soc = (session.samples.get(signal, []) for signal in (POWER, VOLTAGE, CURRENT, SOC))
         return OpenSession(started_at=began_at, power=power, voltage=voltage, amperage=current, soc=soc)
 
-    async def _session_samples(self, vehicle_id: str, began_at: int, now: int) -> SessionSamples:
+    async def _session_samples(self, found: VehicleSeries, began_at: int, now: int) -> SessionSamples:
+        vehicle_id = found.vehicle.id
         session = self._sampled.get(vehicle_id)
         if session is not None and session.holds(began_at, now):
             return session
-        known = await histories.tracks(self._store.history, vehicle_id, SAMPLED, began_at, now + 1)
+        known = await histories.tracks(self._store.history, found, SAMPLED, began_at, now + 1)
         session = SessionSamples(began_at, now, await asyncio.to_thread(_samples, known, began_at))
         self._sampled.pop(vehicle_id, None)
         self._sampled[vehicle_id] = session

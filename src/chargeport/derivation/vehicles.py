@@ -60,7 +60,7 @@ class FactsReader:
     async def facts(self, found: VehicleSeries, *, has_session: bool = True) -> CarFacts:
         """What is known of a car. What its sessions taught is only of use while it charges."""
         capacity_kwh, model = self._capacity(found)
-        lesson = await self._lesson(found.vehicle.id) if has_session else _NO_LESSON
+        lesson = await self._lesson(found) if has_session else _NO_LESSON
         connector = self._state(found, _CONNECTOR)
         return CarFacts(
             capacity_kwh=capacity_kwh,
@@ -99,25 +99,25 @@ class FactsReader:
             self._known_models[key] = car_model(self._models, car.make, car.model, year=car.year, capacity_kwh=capacity_kwh)
         return self._known_models[key]
 
-    async def _lesson(self, vehicle_id: str) -> _Lesson:
-        now = self._clock.now()
+    async def _lesson(self, found: VehicleSeries) -> _Lesson:
+        now, vehicle_id = self._clock.now(), found.vehicle.id
         known = self._lessons.get(vehicle_id)
         if known is None or now - known.at >= LEARN_EVERY_MS:
             if len(self._lessons) >= MAX_CARS:
                 self._lessons.clear()
-            known = self._lessons[vehicle_id] = await self._learnt(vehicle_id, now)
+            known = self._lessons[vehicle_id] = await self._learnt(found, now)
         return known
 
-    async def _learnt(self, vehicle_id: str, now: int) -> _Lesson:
-        kept = await self._store.sessions.sessions(vehicle_id, now - LEARN_BACK_MS, now + 1)
+    async def _learnt(self, found: VehicleSeries, now: int) -> _Lesson:
+        kept = await self._store.sessions.sessions(found.vehicle.id, now - LEARN_BACK_MS, now + 1)
         finished = [msgspec.json.decode(each.body, type=Session) for each in kept if not each.is_open][-LEARN_FROM:]
-        past = [await self._session_samples(vehicle_id, each) for each in finished if each.charging_type is not None]
+        past = [await self._session_samples(found, each) for each in finished if each.charging_type is not None]
         taper = await asyncio.to_thread(learn, past)
         return _Lesson(now, taper, _efficiency(finished, "AC"), _efficiency(finished, "DC"))
 
-    async def _session_samples(self, vehicle_id: str, session: Session) -> FinishedSession:
+    async def _session_samples(self, found: VehicleSeries, session: Session) -> FinishedSession:
         span = (session.started_at, session.ended_at + 1)
-        tracks = await histories.tracks(self._store.history, vehicle_id, (POWER, SOC), *span)
+        tracks = await histories.tracks(self._store.history, found, (POWER, SOC), *span)
         return FinishedSession(
             kind=session.charging_type or "AC",
             started_at=session.started_at,

@@ -43,9 +43,13 @@ class Wanted(NamedTuple):
     to_at: int
 
 
-def first_read(first_changed_at: int, last_changed_at: int) -> Wanted:
-    """Return the tracks of `sessions.SIGNALS` that a recomputation begins with, with the pieces that held before."""
-    return Wanted(first_changed_at - FIRST_READ_MS, last_changed_at + FIRST_READ_MS)
+def first_read(first_changed_at: int, last_changed_at: int, now: int, back_ms: int = FIRST_READ_MS) -> Wanted:
+    """Return the tracks of `sessions.SIGNALS` that a recomputation begins with, with the pieces that held before.
+
+    `back_ms` is what the last one of the vehicle needed. What lies ahead is read to its end where that is near: it is little.
+    """
+    is_near = last_changed_at + FIRST_READ_MS >= now
+    return Wanted(first_changed_at - back_ms, EVER if is_near else last_changed_at + FIRST_READ_MS)
 
 
 def recompute(tracks: Tracks, read: Wanted, changed: tuple[int, int], now: int, rules: Rules) -> Recomputed | Wanted:
@@ -66,16 +70,6 @@ def recompute(tracks: Tracks, read: Wanted, changed: tuple[int, int], now: int, 
         read.from_at if from_at is not None else first_changed_at - max(2 * back_ms, least_ms),
         read.to_at if to_at is not None else last_changed_at + max(2 * ahead_ms, least_ms),
     )
-
-
-def window(
-    tracks: Tracks, read: tuple[int, int], first_changed_at: int, last_changed_at: int, rules: Rules | None = None
-) -> Window | None:
-    """Return the window around a change within tracks that were read from one instant to another; None where more is needed."""
-    rules = rules or Rules()
-    seen = observed(tracks, rules)
-    from_at, to_at = _left(seen, read[0], first_changed_at, rules), _right(seen, read[1], last_changed_at, rules)
-    return None if from_at is None or to_at is None else Window(from_at, to_at)
 
 
 def _left(seen: Observed, read_from_at: int, first_changed_at: int, rules: Rules) -> int | None:
