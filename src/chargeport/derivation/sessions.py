@@ -127,7 +127,7 @@ class SessionDeriver:
         entries = self._counted(found, every, 0.0)
         if derived_of(found.series, RECORDS) is not None or not _is_reported(found, closed):
             body = await asyncio.to_thread(_body, closed)
-            entries += self._told_anew(found, RECORDS, body, max((each.session.ended_at for each in closed), default=0))
+            entries += self._replacing(found, RECORDS, body, max((each.session.ended_at for each in closed), default=0))
         if entries:
             await self._pipeline.write(Batch.of(entries))
         self._settle(found.vehicle.id, every, await self._store.sessions.edits(found.vehicle.id))
@@ -173,19 +173,19 @@ class SessionDeriver:
             self._reads_back[found.vehicle.id] = span.from_at - wanted.from_at
 
     async def _raw_from(self, vehicle_id: str) -> int:
-        """Since when all is there that sessions are worked out from: older history may have grown coarse."""
+        """Return since when all is there that sessions are computed from: older history may have grown coarse."""
         groups = {signal.group: signal for signal in SIGNALS}
         horizons = [await self._store.history.horizon(vehicle_id, signal) for signal in groups.values()]
         return max((each.raw_from for each in horizons if each is not None), default=0)
 
     async def _behind(self, vehicle_id: str, raw_from: int, found: Sequence[Session]) -> list[Session]:
-        """The sessions that began behind `raw_from`, but for what is the rest of one that began before."""
+        """Return the sessions that began behind `raw_from`, but for what is the rest of one that began before."""
         older = await self._store.sessions.sessions(vehicle_id, raw_from - LONGEST_MS, raw_from)
         ended_at = max((msgspec.json.decode(each.body, type=Session).ended_at for each in older), default=0)
         return [each for each in found if each.started_at >= raw_from and each.started_at > ended_at]
 
     async def _fixes(self, found: VehicleSeries, window: Window) -> list[Fix]:
-        """Where the car was during the sessions that started in a window, and shortly before."""
+        """Return where the car was during the sessions that started in a window, and shortly before."""
         from_at, to_at = window.from_at - NEAR_MS, window.to_at + DAY_MS
         track = await histories.track(self._store.history, found, _LOCATION, from_at, to_at, every=False)
         return sorted((_fix(piece) for piece in track.pieces if piece.value is not None), key=lambda fix: fix.at)
@@ -193,7 +193,7 @@ class SessionDeriver:
     def _made(
         self, vehicle_id: str, own: Sequence[KeptSession], theirs: Sequence[Session], edits: Sequence[Edit]
     ) -> list[Record]:
-        """The records of these sessions. Slow where they are many."""
+        """Return the records of these sessions. Slow where they are many."""
         mine = [msgspec.json.decode(each.body, type=Session) for each in own]
         every = all_joined(mine, closed(theirs, mine, self._clock.now()))
         shown = [self._prices.priced(self._prices.placed(each)) for each in every]
@@ -217,9 +217,9 @@ class SessionDeriver:
         if known is None and not any(_has_energy(each) for each in every):
             return []
         value = bodies.parse(_TOTAL, {"value": round(settled_kwh + made.total_kwh([each.session for each in every]), 2)})
-        return self._told_anew(found, _TOTAL, value, max((each.session.ended_at for each in every), default=0))
+        return self._replacing(found, _TOTAL, value, max((each.session.ended_at for each in every), default=0))
 
-    def _told_anew(self, found: VehicleSeries, signal: Signal, value: Value, at: int) -> list[Entry]:
+    def _replacing(self, found: VehicleSeries, signal: Signal, value: Value, at: int) -> list[Entry]:
         """The new derived value, later than the one it replaces: at one instant the greater would hold, not the newer."""
         derived = derived_of(found.series, signal)
         if derived is not None and derived.value == value:
@@ -244,8 +244,8 @@ def _body(closed: Sequence[Record]) -> Value:
 def _is_reported(found: VehicleSeries, shown: Sequence[Record]) -> bool:
     """Return whether what a source reports holds these records, and no more."""
     state = reported_of(found.series, RECORDS)
-    told = [] if state is None or state.value is None else msgspec.json.decode(str(state.value), type=ChargeRecords).values
-    spans = sorted((each.startTime or "", each.endTime) for each in told if each.endTime is not None)
+    listed = [] if state is None or state.value is None else msgspec.json.decode(str(state.value), type=ChargeRecords).values
+    spans = sorted((each.startTime or "", each.endTime) for each in listed if each.endTime is not None)
     return spans == sorted(
         (made.wire_instant(each.session.started_at), made.wire_instant(each.session.ended_at)) for each in shown
     )

@@ -58,7 +58,7 @@ class FactsReader:
         self._lessons: dict[str, _Lesson] = {}
 
     async def facts(self, found: VehicleSeries, *, has_session: bool = True) -> CarFacts:
-        """What is known of a car. What its sessions taught is only of use while it charges."""
+        """Return what is known of a car. What its sessions show is only of use while it charges."""
         capacity_kwh, model = self._capacity(found)
         lesson = await self._lesson(found) if has_session else _NO_LESSON
         connector = self._state(found, _CONNECTOR)
@@ -74,17 +74,17 @@ class FactsReader:
         )
 
     async def rules(self, found: VehicleSeries) -> Rules:
-        """The rules by which a car's sessions are worked out."""
+        """Return the rules by which the sessions of a vehicle are computed."""
         return Rules(capacity_kwh=self._capacity(found)[0], grid_sources=self._grid_sources)
 
     def _capacity(self, found: VehicleSeries) -> tuple[float | None, CarModel | None]:
-        """What the battery holds, as it was said; else as the model has it."""
+        """Return what the battery holds, as reported; else as the model has it."""
         state = self._state(found, CAPACITY)
-        said_kwh = None
+        reported_kwh = None
         if state is not None and state.value is not None:
-            said_kwh = msgspec.json.decode(str(state.value), type=NominalCapacity).capacity
-        model = self._model(found, said_kwh)
-        return said_kwh if said_kwh is not None or model is None else model.capacity_kwh, model
+            reported_kwh = msgspec.json.decode(str(state.value), type=NominalCapacity).capacity
+        model = self._model(found, reported_kwh)
+        return reported_kwh if reported_kwh is not None or model is None else model.capacity_kwh, model
 
     def _state(self, found: VehicleSeries, signal: Signal) -> State | None:
         counts = effective(signal, found.series, self._store.readings.ranks, self._clock.now())
@@ -145,7 +145,7 @@ def _efficiency(finished: Sequence[Session], kind: str) -> float | None:
 
 
 def _models(settings: Settings) -> Any:
-    """The decoded file of car models, if the settings name one."""
+    """Return the decoded file of car models, if the settings name one."""
     if settings.derive.models is None:
         return None
     file = Path(settings.folder) / settings.derive.models
