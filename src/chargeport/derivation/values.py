@@ -73,8 +73,11 @@ def _withdrawn(found: VehicleSeries, derived: set[Signal], ranks: Ranks, now: in
     """Yield an absence for each derived value that is shown although nothing leads to it now."""
     newest_at = max((state.observed_at or 0 for state in _reported(found)), default=0)
     for signal in DERIVABLE - derived - _STAYS:
-        counts, known = effective(signal, found.series, ranks, now), _derived(found, signal)
-        if counts is None or counts.state is not known or known.observed_at is None or counts.unavailability is not None:
+        known = _derived(found, signal)
+        if known is None or known.observed_at is None:
+            continue
+        counts = effective(signal, found.series, ranks, now)
+        if counts is None or counts.state is not known or counts.unavailability is not None:
             continue
         at = max(known.observed_at + 1, min(newest_at, now) if newest_at > known.observed_at else _silent_since(found, now))
         reason = AbsenceReason.UNREACHABLE

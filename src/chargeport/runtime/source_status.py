@@ -18,8 +18,8 @@ Condition = Literal["connecting", "connected", "waiting", "stopped"]
 class SourceState(msgspec.Struct, frozen=True, kw_only=True):
     """How a source is. Instants are milliseconds since the epoch, by our clock.
 
-    `waiting` is between a failure, with its `cause` and `sentence`, and the next try at `retry_at`. `messages` and what became of
-    them are counted since the server started; `lag` is how many wait on the other side, where it says so. `left`: of a
+    `waiting` is between a failure, with its `cause` and `sentence`, and the next try at `retry_at`. `messages`, and what became
+    of them, are counted since the server started; `lag` is how many wait on the other side, where it says so. `left`: of a
     source with a budget, the requests that it may still make now, by car. `stations`: those that connect to it, or try to.
     """
 
