@@ -49,7 +49,7 @@ class Supervisor:
             self._tasks.append(asyncio.create_task(self._write_states(), name="source states"))
 
     def states(self) -> list[SourceState]:
-        """How the sources are now."""
+        """Return how the sources are now."""
         return [status.state for status in self._statuses.values()]
 
     async def close(self) -> None:
@@ -83,9 +83,9 @@ class Supervisor:
     async def _run(self, source: Source, status: SourceStatus) -> SourceError:
         """Run a source until it ends, and say why it did."""
 
-        async def emit(heard: Sequence[RawMessage | Delivery]) -> None:
-            batch = await self._pipeline.take(heard)
-            status.heard(len(heard), batch.stored, len(batch.issues))
+        async def emit(received: Sequence[RawMessage | Delivery]) -> None:
+            batch = await self._pipeline.take(received)
+            status.received(len(received), batch.stored, len(batch.issues))
 
         try:
             await source.run(emit)
@@ -107,5 +107,5 @@ class Supervisor:
             except StoreError as error:
                 _log.warning("the states of the sources can't be written: %s", error)
             except Exception:  # noqa: BLE001  (a source of somebody else's, again)
-                _log.exception("how the sources are can't be told")
+                _log.exception("the states of the sources can't be read")
             await asyncio.sleep(WRITTEN_EVERY_S)

@@ -102,12 +102,12 @@ class Edited(NamedTuple):
 
 
 def seen(record: Record) -> Seen:
-    """A record as it is now, for an edit of it."""
+    """Return a record as it is now, for an edit of it."""
     return Seen(record.id, record.session.started_at, record.session.ended_at)
 
 
 def edited(found: Sequence[Record], edits: Sequence[Edit]) -> Edited:
-    """The records with all edits, one after the other: a later one may name what an earlier one made."""
+    """Return the records with all edits, one after the other: a later one may name what an earlier one made."""
     records, unused = list(found), []
     for edit in edits:
         changed = _with(records, edit)
@@ -154,7 +154,7 @@ def _added(records: list[Record], edit: Add) -> list[Record]:
 
 
 def _named(records: Sequence[Record], wanted: Seen) -> Record | None:
-    """The record that was meant: of that id, else the one that shares most of the time that it had then."""
+    """Return the record that was meant: of that id, else the one that shares most of the time that it had then."""
     for record in records:
         if record.id == wanted.record_id:
             return record
@@ -210,7 +210,7 @@ def _split(record: Record, at: int) -> list[Record]:
 
 
 def _shared(cost: Cost | None, share: float) -> tuple[Cost | None, Cost | None]:
-    """A cost in two, the first in whole cents and the second what is left of it."""
+    """Return a cost in two, the first in whole cents and the second what is left of it."""
     if cost is None:
         return None, None
     amounts = (cost.energyAmount, cost.otherAmount)

@@ -39,7 +39,7 @@ def _first(cluster: tuple[list[Session], list[Session]]) -> Session:
 
 
 def _are_one(cluster: tuple[list[Session], list[Session]], other: tuple[list[Session], list[Session]]) -> bool:
-    """Whether a reported one of either overlaps with one of the other; our own sessions are separate already."""
+    """Return whether a reported one of either overlaps with one of the other; our own sessions are separate already."""
     return any(
         overlap(one, two) > JOINS_FROM
         for one in cluster[0] + cluster[1]
@@ -112,7 +112,7 @@ def _sum(amounts: Sequence[float | None]) -> float | None:
 
 
 def _costs(costs: Sequence[Cost | None]) -> Cost | None:
-    """The sum of costs in one currency; None where a part is not known."""
+    """Return the sum of costs in one currency; None where a part is not known."""
     known = [cost for cost in costs if cost is not None]
     if len(known) < len(costs) or len({cost.currency for cost in known}) != 1:
         return None
