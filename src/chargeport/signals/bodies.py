@@ -107,9 +107,9 @@ def parse(signal: Signal, body: bytes | msgspec.Raw | dict[str, Any], path: str 
     try:
         if isinstance(body, dict):
             return value_of(signal, msgspec.convert(body, body_type(signal)), path)
-        return value_of(signal, _decoders[signal.kind, signal.document].decode(body), path)
+        return value_of(signal, _decoders[signal.key].decode(body), path)
     except KeyError:
-        _decoders[signal.kind, signal.document] = msgspec.json.Decoder(body_type(signal))
+        _decoders[signal.key] = msgspec.json.Decoder(body_type(signal))
         return parse(signal, body, path)
     except msgspec.ValidationError as error:
         raise violation(error, path) from None
@@ -117,7 +117,7 @@ def parse(signal: Signal, body: bytes | msgspec.Raw | dict[str, Any], path: str 
         raise Violation(Rule.NOT_JSON, f"not JSON: {error}", path) from None
 
 
-_decoders: dict[tuple[Kind, type[msgspec.Struct] | None], msgspec.json.Decoder[Any]] = {}
+_decoders: dict[int, msgspec.json.Decoder[Any]] = {}  # by signal
 
 
 def _quantity(signal: Signal, value: float, unit: str | None, path: str) -> Value:
