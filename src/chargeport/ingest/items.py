@@ -158,15 +158,16 @@ class ItemChecker:
     ) -> None:
         """Add what an item says of each signal to the batch, or reject it: by code, the body."""
         batch, vehicle = self.batch, item.vehicle
+        add = batch.add
         for code, body in parts.items():
             signal = BY_CODE.get(code)
             try:
                 if signal is None:
                     batch.reject(index, _unknown(code, item), code)
                 elif body is None:
-                    batch.add(index, Absence(vehicle, signal, _reason(item), *times, source))
+                    add(index, Absence(vehicle, signal, _reason(item), *times, source))
                 else:
-                    batch.add(index, Reading(vehicle, signal, bodies.parse(signal, body), *times, source))
+                    add(index, Reading(vehicle, signal, bodies.parse(signal, body), *times, source))
             except Violation as found:
                 if item.signals is not None:
                     found.path = f"signals.{code[:60]}" + found.path.removeprefix("body")

@@ -35,12 +35,10 @@ def merge(connection: Connection, batches: Sequence[Batch]) -> list[list[Outcome
     outcomes = [[Outcome.UNKNOWN_VEHICLE] * len(batch.entries) for batch in batches]
     table = SlotTable(connection)
     work = _sorted_work(connection, table, batches, outcomes)
-    table.load(list(dict.fromkeys(item[0] for item in work)))
+    slots = table.open(list(dict.fromkeys([item[0] for item in work])))
     for number, _, batch, index, entry in work:
-        slot = table.slot(number)
-        table.touch(slot)
         rule = None if entry.rule is None else table.rule_key(entry.rule)
-        outcomes[batch][index] = place(slot, entry, rule, table)
+        outcomes[batch][index] = place(slots[number], entry, rule, table)
     _tell_overtaken(work, outcomes)
     table.store()
     return outcomes

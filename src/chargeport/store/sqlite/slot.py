@@ -4,7 +4,7 @@ Writes are gathered and done in bulk at the end of the group; `flush` does them 
 """
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import apsw
@@ -35,16 +35,15 @@ _LASTS_UNTIL: Final = f"UPDATE {{}} SET lasted = ? - observed_at WHERE {ONE}"
 
 
 class Slot(Latest):
-    """The latest values of a series, with its key, whether they are to be written, and whether they have no row yet."""
+    """The latest values of a series, with its key, and whether they have no row yet."""
 
-    __slots__ = ("dirty", "key", "new", "slot")
+    __slots__ = ("key", "new", "slot")
 
     def __init__(self, slot: int, row: tuple[Any, ...] | None = None) -> None:
         """`row` is that of the table; None where there is none."""
         super().__init__(NOTHING if row is None else row)
         self.slot = slot
         self.key = key_of(slot)
-        self.dirty = False
         self.new = row is None
 
     def row(self) -> tuple[Any, ...]:
@@ -62,7 +61,6 @@ class SlotTable:
         self.connection = connection
         self._execute = connection.cursor().execute  # one cursor for all: making one costs as much as stepping it
         self._slots: dict[int, Slot] = {}
-        self._touched: list[Slot] = []
         self._runs: list[tuple[Any, ...]] = []
         self._feed: list[tuple[int, int, int]] = []
         self._sightings: list[tuple[Any, ...]] = []
@@ -80,28 +78,16 @@ class SlotTable:
         """Change the database at once."""
         self.connection.execute(sql, bindings)
 
-    def load(self, numbers: Sequence[int]) -> None:
-        """Read the rows of series, in this order; where nothing is known yet there is an empty slot."""
-        if not numbers:
-            return
+    def open(self, numbers: Sequence[int]) -> Mapping[int, Slot]:
+        """The slots of series, read in this order and to be written at the end; where nothing is known yet an empty one."""
         slots = self._slots
-        for row in self.rows(_SELECT, (apsw.carray(array("q", numbers)),)):
-            slots[row[0]] = Slot(row[0], row[1:])
-        for number in numbers:
-            if number not in slots:
-                slots[number] = Slot(number)
-
-    def slot(self, number: int) -> Slot:
-        """The slot of a series, read if need be."""
-        if number not in self._slots:
-            self.load([number])
-        return self._slots[number]
-
-    def touch(self, slot: Slot) -> None:
-        """Have the slot written at the end of the group."""
-        if not slot.dirty:
-            slot.dirty = True
-            self._touched.append(slot)
+        if numbers:
+            for row in self.rows(_SELECT, (apsw.carray(array("q", numbers)),)):
+                slots[row[0]] = Slot(row[0], row[1:])
+            for number in numbers:
+                if number not in slots:
+                    slots[number] = Slot(number)
+        return slots
 
     def source_key(self, name: str) -> int:
         """The number of a source, given at its first reading. Raises StoreError when no more can be given."""
@@ -165,9 +151,8 @@ class SlotTable:
     def store(self) -> None:
         """Write what the group has gathered."""
         self._write_history()
-        if self._touched:
-            self.connection.executemany(_INSERT, [slot.row() for slot in self._touched if slot.new])
-            self.connection.executemany(_UPDATE, [slot.row() for slot in self._touched if not slot.new])
+        self.connection.executemany(_INSERT, [slot.row() for slot in self._slots.values() if slot.new])
+        self.connection.executemany(_UPDATE, [slot.row() for slot in self._slots.values() if not slot.new])
         if self._position != self._first_position:
             self.execute("UPDATE sequences SET value = ? WHERE name = 'position'", (self._position,))
 
