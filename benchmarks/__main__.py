@@ -25,10 +25,12 @@ BENCHMARKS = {
     "beside": ("", "--rounds 2 --seconds 2"),
     "ingest": ("--runs 1 25", "--runs 1 25 --batches 150 --rounds 1 --seconds 0"),
     "stream": ("", "--streams 300 --seconds 4"),
+    "webhooks": ("", ""),
     "space": ("", "--cars 200 --days 1"),
     "history": ("", "--rows 2000000 --reads 500"),
     "startup": ("", "--rounds 3"),
     "accuracy": ("", ""),
+    "derivation": ("", ""),
 }
 MODULES = {"list": "read"}
 HEAD = """# Results of the benchmarks

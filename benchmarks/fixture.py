@@ -53,7 +53,7 @@ def build(
         connection.execute("INSERT INTO sources (name) VALUES (?)", (source_name,))
         source = connection.last_insert_rowid()
         connection.execute("INSERT INTO applications VALUES (?,'b',x'00','t',?,0,?,NULL)", (CLIENT, permissions, now))
-        connection.execute("INSERT INTO tokens VALUES (?,?,?)", (hashed(TOKEN), CLIENT, now + 10 * 365 * 86_400_000))
+        connection.execute("INSERT INTO tokens VALUES (?,?,?,NULL)", (hashed(TOKEN), CLIENT, now + 10 * 365 * 86_400_000))
         for start in range(0, count, CHUNK):
             part = list(enumerate(ids[start : start + CHUNK], start + 1))
             connection.executemany(

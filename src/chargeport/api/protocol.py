@@ -31,6 +31,8 @@ PORTION: Final = 8_192  # bytes parsed at once: so few requests can be sent ahea
 MAX_WAITING_BYTES: Final = 262_144  # sent ahead and not parsed: one read of the loop
 
 _SPECIAL: Final = re.compile(rb"[%?#]")
+_CODING: Final = b"transfer-encoding"
+_FRAMING: Final = (b"content-length", _CODING)
 
 
 class LaneProtocol(HttpToolsProtocol):
@@ -51,6 +53,8 @@ class LaneProtocol(HttpToolsProtocol):
         self._waiting = b""
         self._repeated = RepeatedHead()
         self._wrong: Problem | None = None  # what is answered last; nothing more is parsed
+        self._framed_by = b""  # the framing headers of a body behind an upgrade that is not made
+        self._is_resuming = False
         self._running: RequestResponseCycle | None = None
 
     # The connection
@@ -160,15 +164,32 @@ class LaneProtocol(HttpToolsProtocol):
             self._framing += len(data)
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
+        except httptools.HttpParserUpgrade as upgrade:
             if self._should_upgrade():
                 self.handle_websocket_upgrade()
+            else:
+                self._pass_over_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             found = error.__context__
             self._refuse(found if isinstance(found, Problem) else Problem(MALFORMED, f"This is not HTTP: {error}."))
         else:
             if self._head_bytes or not self._in_head:
                 self._check_length(data)
+
+    def _pass_over_upgrade(self, rest: bytes) -> None:
+        """Go on in HTTP/1.1 behind a request for a protocol that is not spoken here (h2c, of Java's client and curl).
+
+        The parser takes what follows for that protocol: it skips the body. A new parser learns how the body is framed.
+        """
+        if self._framed_by:
+            framing, self._framed_by = self._framed_by, b""
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+            self._in_head = self._is_resuming = True
+            self.parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n" % framing)
+            self._is_resuming = False
+        if rest:
+            self._parse(rest)
 
     def _check_length(self, data: bytes) -> None:
         """Refuse what is too long before it fills the memory."""
@@ -206,6 +227,8 @@ class LaneProtocol(HttpToolsProtocol):
         """Answer a plain signal read; hand on everything else."""
         self._in_head = False
         self._framing = self._trailer = 0
+        if self._is_resuming:
+            return
         version = self.parser.get_http_version()
         headers = dict(self.headers)
         if len(headers) != len(self.headers) or b"host" not in headers or version != "1.1":
@@ -238,8 +261,14 @@ class LaneProtocol(HttpToolsProtocol):
 
     def _hand_on(self) -> None:
         """Let uvicorn have the request, in the state in which it would have it."""
-        if self.parser.should_upgrade() and self._should_upgrade() and not self._is_idle():
-            raise Problem(MALFORMED, "A websocket can't begin before the request before it is answered.")
+        framing = [each for each in self.headers if each[0] in _FRAMING]
+        if any(name == _CODING and value.lower() != b"chunked" for name, value in framing):
+            raise Problem(MALFORMED, "Transfer-Encoding can only be chunked; a body in gzip says so by Content-Encoding.")
+        if self.parser.should_upgrade():
+            if not self._should_upgrade():
+                self._framed_by = b"".join(b"%b: %b\r\n" % each for each in framing)
+            elif not self._is_idle():
+                raise Problem(MALFORMED, "A websocket can't begin before the request before it is answered.")
         url, headers, expects = self.url, self.headers, self.expect_100_continue
         super().on_message_begin()
         self.url, self.expect_100_continue = url, expects
@@ -253,6 +282,8 @@ class LaneProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """What follows is the head of the next request."""
+        if self._framed_by:
+            return  # the body was skipped: it follows
         self._in_head, self._head_bytes = True, 0
         super().on_message_complete()
 

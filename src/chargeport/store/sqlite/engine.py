@@ -80,5 +80,6 @@ def is_damage(error: apsw.Error) -> bool:
     """Return whether an error means that the file is damaged: trying again does not help."""
     return (
         isinstance(error, apsw.CorruptError | apsw.NotADBError)
+        or (isinstance(error, apsw.SQLError) and str(error).startswith("no such table"))  # written over with another database
         or getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_SHORT_READ
     )

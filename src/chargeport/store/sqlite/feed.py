@@ -39,8 +39,8 @@ _PLACES: Final = (
     "SELECT position, vehicle_key, signal_key, source_key, observed_at FROM history"
     " WHERE position > ? AND position <= ? AND continues IS NULL ORDER BY position LIMIT ?"
 )
-_CHANGED_SINCE: Final = (
-    "SELECT v.id, min(CASE WHEN {relevant} THEN f.observed_at END), max(CASE WHEN {relevant} THEN f.observed_at END)"
+_CHANGED: Final = (
+    "SELECT v.id, min(CASE WHEN {observed} THEN f.observed_at END), max(CASE WHEN {observed} THEN f.observed_at END)"
     " FROM {feed} f JOIN vehicles v ON v.key = f.vehicle_key WHERE f.position > ? AND f.position <= ?"
     f" AND f.source_key != (SELECT key FROM sources WHERE name = '{DERIVED}') GROUP BY f.vehicle_key"
 )
@@ -78,14 +78,14 @@ class Feed:
 
     async def changed_since(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[DirtyVehicle], int]:
         """The cars of which something reported is among the next changes. See `store.protocols.Sessions`."""
-        relevant = f"f.signal_key IN ({', '.join(str(signal.key) for signal in signals)})"
+        observed = f"f.signal_key IN ({', '.join(str(signal.key) for signal in signals)})"
 
         def scan(connection: Connection) -> tuple[list[DirtyVehicle], int]:
             sequences: dict[str, int] = dict(fetch(connection, _SEQUENCES))
             feed, reached = "feed", min(sequences["position"], after + limit)
             if after < sequences["feed"]:  # all that is older at once: each look goes through all of history
                 feed, reached = "history", sequences["feed"]
-            found = fetch(connection, _CHANGED_SINCE.format(relevant=relevant, feed=feed), (after, reached))
+            found = fetch(connection, _CHANGED.format(observed=observed, feed=feed), (after, reached))
             return [DirtyVehicle(*row) for row in found], max(after, reached)
 
         return await self._scans.run(scan)

@@ -42,10 +42,8 @@ class Reader:
                 self._begin()
             return self._execute(sql, bindings).fetchall()
         except apsw.Error as error:
-            failure = translated(error)
-            if is_damage(error):
-                self._health.failed(failure, lasting=True)
-            raise failure from error
+            self._note(error)
+            raise translated(error) from error
 
     def row(self, sql: str, bindings: tuple[Any, ...] = ()) -> Row | None:
         """The first row of a query."""
@@ -102,6 +100,17 @@ class Reader:
             self.snapshot = self._snapshots
 
     def _end(self) -> None:
-        if self._turn > 1:
-            self._execute("COMMIT")
+        began = self._turn > 1
         self._turn = self.snapshot = 0
+        if not began:
+            return
+        try:
+            self._execute("COMMIT")
+        except apsw.Error as error:  # a read that failed fails again here, or has ended the snapshot
+            self._note(error)
+            if self._connection.in_transaction:
+                self._execute("ROLLBACK")
+
+    def _note(self, error: apsw.Error) -> None:
+        if is_damage(error):
+            self._health.failed(translated(error), lasting=True)

@@ -51,7 +51,7 @@ class SqliteStore:
         self.notes = NoteTables(reader, writer)
         self.sign_in = SignInTables(reader, writer)
         self.connect = ConnectTables(reader, writer)
-        self.webhooks = WebhookTables(reader, writer)
+        self.webhooks = WebhookTables(reader, writer, self._scans)
 
     @classmethod
     def open(cls, path: Path, ring: Callable[[], None] = lambda: None, *, anew: bool = False) -> "SqliteStore":

@@ -10,6 +10,7 @@ import msgspec
 from chargeport.store.records import Page
 from chargeport.store.sqlite import engine, rows
 from chargeport.store.sqlite.reader import Reader
+from chargeport.store.sqlite.scans import Scans
 from chargeport.store.sqlite.writer import Writer
 from chargeport.store.webhooks import Attempt, Event, EventState, Subscription, Webhook, WebhookFields
 
@@ -29,9 +30,10 @@ _fields = msgspec.json.Decoder(WebhookFields)
 class WebhookTables:
     """`store.webhooks.Webhooks` on SQLite."""
 
-    def __init__(self, reader: Reader, writer: Writer) -> None:
+    def __init__(self, reader: Reader, writer: Writer, scans: Scans) -> None:
         self._reader = reader
         self._writer = writer
+        self._scans = scans
 
     async def put_webhook(self, webhook: Webhook) -> None:
         """Store a webhook."""
@@ -52,6 +54,25 @@ class WebhookTables:
             f"SELECT {_WEBHOOK} FROM webhooks WHERE ?1 IS NULL OR client_id = ?1 ORDER BY created_at, id", (client_id,)
         )
         return [_webhook(row) for row in found]
+
+    async def set_failing(self, webhook_id: str, at: int | None) -> None:
+        """Note since when a webhook fails."""
+        await self._run("UPDATE webhooks SET failing_at = ? WHERE id = ?", (at, webhook_id))
+
+    async def disable(self, webhook_id: str, reason: str) -> None:
+        """Disable a webhook."""
+        await self._run(
+            "UPDATE webhooks SET document = json_set(document, '$.isEnabled', json('false')), reason = ? WHERE id = ?",
+            (reason, webhook_id),
+        )
+
+    async def verified(self, webhook: Webhook, at: int | None, reason: str | None) -> None:
+        """Note whether the receivers know the key."""
+        await self._run(
+            "UPDATE webhooks SET verified_at = ?, reason = ?, failing_at = NULL WHERE id = ?"
+            " AND json_extract(document, '$.callbackUri') = ? AND json_extract(document, '$.errorCallbackUri') IS ?",
+            (at, reason, webhook.id, webhook.fields.callback_uri, webhook.fields.error_callback_uri),
+        )
 
     async def remove_webhook(self, webhook_id: str) -> bool:
         """Remove a webhook with all that belongs to it."""
@@ -130,18 +151,20 @@ class WebhookTables:
 
         await self._writer.call(write)
 
-    async def due_events(self, now: int, limit: int, *, without: Sequence[str] = ()) -> list[Event]:
+    async def due_webhooks(self) -> dict[str, int]:
+        """When the next attempt is due, by webhook."""
+        found = self._reader.rows(
+            "SELECT id, (SELECT min(due_at) FROM webhook_events WHERE webhook_id = w.id AND due_at IS NOT NULL) FROM webhooks w"
+        )
+        return {row[0]: row[1] for row in found if row[1] is not None}
+
+    async def due_events(self, webhook_id: str, now: int, limit: int) -> list[Event]:
         """Events whose next attempt is due."""
         found = self._reader.rows(
-            f"SELECT {_EVENT} FROM webhook_events WHERE due_at <= ? AND webhook_id NOT IN (SELECT value FROM json_each(?))"
-            " ORDER BY due_at LIMIT ?",
-            (now, json.dumps(list(without)), limit),
+            f"SELECT {_EVENT} FROM webhook_events WHERE webhook_id = ? AND due_at <= ? ORDER BY due_at LIMIT ?",
+            (webhook_id, now, limit),
         )
         return [_event(row) for row in found]
-
-    async def next_due_at(self) -> int | None:
-        """When the next attempt is due."""
-        return self._first("SELECT min(due_at) FROM webhook_events WHERE due_at IS NOT NULL")
 
     async def attempted(self, attempt: Attempt, due_at: int | None, state: EventState) -> None:
         """Note an attempt."""
@@ -206,9 +229,12 @@ class WebhookTables:
 
         return await self._writer.call(prune)
 
-    async def pending(self) -> int:
-        """How many events wait."""
-        return self._reader.count("SELECT count(*) FROM webhook_events WHERE due_at IS NOT NULL")
+    async def pending(self) -> dict[str, tuple[int, int]]:
+        """How many events wait, and since when."""
+        counted = (
+            "SELECT webhook_id, count(*), min(created_at) FROM webhook_events WHERE due_at IS NOT NULL GROUP BY webhook_id"
+        )
+        return {row[0]: (row[1], row[2]) for row in await self._scans.run(lambda database: engine.fetch(database, counted))}
 
     def _first(self, sql: str) -> int | None:
         row = self._reader.row(sql)

@@ -8,6 +8,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from time import perf_counter
 from typing import Any, Final, NamedTuple, TypeVar
 
 import apsw
@@ -24,7 +25,7 @@ from chargeport.store.sqlite.moving import Mover
 MAX_GROUP_ENTRIES: Final = 20_000  # bounds how long the first of a group waits for the last: about 0.1 s
 CHECKPOINT_PAGES: Final = 8_192  # 32 MiB of log: copied back when nobody waits
 CHECKPOINT_NOW_PAGES: Final = 65_536  # 256 MiB: copied back even if somebody does
-LOOK_EVERY_S: Final = 1.0  # at the files, while nothing is written
+LOOK_EVERY_S: Final = 1.0  # at the files
 
 
 T = TypeVar("T")
@@ -74,11 +75,17 @@ class Writer:
         self._connection.close()  # whoever closes last copies the log back and removes it
 
     def _run(self) -> None:
+        look_at_s = 0.0
         while True:
+            came = True
             try:
                 job = self._jobs.get(timeout=LOOK_EVERY_S)
             except queue.Empty:
+                came = False
+            if (now_s := perf_counter()) >= look_at_s:
                 self._look()
+                look_at_s = now_s + LOOK_EVERY_S
+            if not came:
                 continue
             if job is None:
                 return
@@ -143,7 +150,7 @@ class Writer:
         return missing
 
     def _look(self) -> None:
-        """Look at the files while nothing is written."""
+        """Look at the files: also while nothing is written, and however much is."""
         try:
             if self._missing() is None and (damage := self._files.damage(self._connection)) is not None:
                 self._health.failed(damage, lasting=True)
