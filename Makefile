@@ -55,14 +55,8 @@ typed: $(VENV)/.dev
 layered: $(VENV)/.dev
 	@$(BIN)/lint-imports --no-cache
 
-bench: $(VENV)/.dev ## Run the benchmarks (read, ingest and transports, stream, webhooks, history, accuracy, derivation): ratios within one run
-	$(BIN)/python -m benchmarks.read
-	$(BIN)/python -m benchmarks.ingest
-	$(BIN)/python -m benchmarks.stream
-	$(BIN)/python -m benchmarks.webhooks
-	$(BIN)/python -m benchmarks.history
-	$(BIN)/python -m benchmarks.accuracy
-	$(BIN)/python -m benchmarks.derivation
+bench: $(VENV)/.dev ## Run the benchmarks and write benchmarks/RESULTS.md (ARGS="--quick", or --only read)
+	$(BIN)/python -m benchmarks $(ARGS)
 
 docs: $(VENV)/.dev ## Write docs/reference from the code
 	$(BIN)/python docs/generate.py

@@ -84,10 +84,8 @@ def _series(connection: Connection, vehicle_key: int, source_key: int | None) ->
     """The source's series of a car, with all that `latest` knows of them moved to history."""
     keys: list[SeriesKey] = [(row[0], row[1], row[2]) for row in fetch(connection, _SERIES, (vehicle_key, source_key))]
     table = SlotTable(connection)
-    for key in keys:
-        slot = table.slot(slot_of(*key))
+    for slot in table.open([slot_of(*key) for key in keys]).values():
         table.flush(slot)
-        table.touch(slot)
     table.store()
     return keys
 
