@@ -229,9 +229,9 @@ class Deliveries:
         if known:
             self._keys[webhook.id] = known[0]
         elif answer.error is None:
-            got = f"status {answer.status}" if answer.status != 200 else "another answer"  # noqa: PLR2004
+            received = f"status {answer.status}" if answer.status != 200 else "another answer"  # noqa: PLR2004
             wanted = '200 and {"challenge": "<HMAC-SHA256 of the challenge with the management token>"}'
-            answer = msgspec.structs.replace(answer, error=f"{got} instead of {wanted}")
+            answer = msgspec.structs.replace(answer, error=f"{received} instead of {wanted}")
         await self._store.webhooks.attempted(answer.attempt(delivery_id, event_id, webhook.id, at), None, "delivered")
         return answer
 
