@@ -55,7 +55,8 @@ typed: $(VENV)/.dev
 layered: $(VENV)/.dev
 	@$(BIN)/lint-imports --no-cache
 
-bench: $(VENV)/.dev ## Run the benchmarks (read, ingest and transports, stream, webhooks, history, accuracy): ratios within one run
+bench: $(VENV)/.dev ## Run the benchmarks (start, read, ingest and transports, stream, webhooks, history, accuracy): ratios within one run
+	$(BIN)/python -m benchmarks.start
 	$(BIN)/python -m benchmarks.read
 	$(BIN)/python -m benchmarks.ingest
 	$(BIN)/python -m benchmarks.stream

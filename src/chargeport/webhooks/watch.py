@@ -215,7 +215,7 @@ class Watch:
                 continue
             user, permissions = allowed
             subscription = subscriptions.get(webhook.id) or await self._store.webhooks.subscribe(
-                webhook.id, vehicle_id, user["id"], self._clock.now()
+                webhook.id, vehicle_id, user["id"], self._clock.now(), again=False
             )
             if subscription is not None:
                 await self._compare(webhook, subscription, seen, user, permissions)
