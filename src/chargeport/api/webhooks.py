@@ -211,7 +211,7 @@ async def read_subscription(request: Request) -> Response:
 async def delete_subscription(request: Request) -> Response:
     """End a subscription."""
     found = await _owned_subscription(request)
-    await request.context.store.webhooks.unsubscribe(found.id)
+    await request.context.store.webhooks.unsubscribe(found.id, request.context.clock.now())
     return answer(204, b"", request.request_id)
 
 
