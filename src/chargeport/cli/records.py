@@ -113,6 +113,7 @@ def fields(record: Record, shown: ChargeRecord | None = None, *, evidence: bool 
     one = record.session
     place = one.place or (None if shown is None else shown.location)
     is_public = one.is_public if one.is_public is not None or shown is None else shown.isPublicCharger
+    low, high = (one.estimated and one.energy_bounds_kwh) or (None, None)
     document = {
         "id": record.id,
         "started_at": iso(one.started_at),
@@ -123,6 +124,8 @@ def fields(record: Record, shown: ChargeRecord | None = None, *, evidence: bool 
         "energy_drawn_kwh": None if one.energy_drawn_kwh is None else round(one.energy_drawn_kwh, 2),
         "energy_method": one.energy_method,
         "is_estimated": one.estimated,
+        "energy_low_kwh": None if low is None else round(low, 2),
+        "energy_high_kwh": None if high is None else round(high, 2),
         "start_soc_percent": one.start_soc,
         "end_soc_percent": one.end_soc,
         "charging_type": one.charging_type,
@@ -164,6 +167,8 @@ def _cost(cost: Cost | None) -> dict[str, Any] | None:
 def _row(row: dict[str, Any]) -> Sequence[Any]:
     place, cost, socs = row["place"] or {}, row["cost"], (row["start_soc_percent"], row["end_soc_percent"])
     method = row["energy_method"] and row["energy_method"].replace("_", " ") + (", estimated" if row["is_estimated"] else "")
+    if row["energy_low_kwh"] is not None:
+        method = f"{method}: {row['energy_low_kwh']:g} to {row['energy_high_kwh']:g}"
     here = place.get("name") or (f"{place['latitude']}, {place['longitude']}" if place.get("latitude") is not None else None)
     return (
         row["id"], _local(row["started_at"]), "goes on" if row["is_open"] else _local(row["ended_at"]),

@@ -19,6 +19,9 @@ WHOLLY_COVERED: Final = 0.98
 MOST_BEYOND: Final = 0.2
 """Beyond the last sample power goes on, as on a DC curve, by this share at the most."""
 
+MAX_DC_GAP_MS: Final = 5 * MINUTE_MS
+"""Between samples further apart a DC curve may bend: its energy is an estimate."""
+
 Point = tuple[int, float]
 """An instant, and watts."""
 
@@ -55,7 +58,8 @@ def drawn(power: Sequence[Sample], stretches: Sequence[Stretch], rules: Rules) -
             is_edge = min(one_w, next_w) <= rules.power_from_w < max(one_w, next_w)
             if next_at - at > (MAX_GAP_MS if is_edge else BRIDGED_GAP_MS):
                 continue
-            bridged = bridged or next_at - at > MAX_GAP_MS
+            is_dc = max(one_w, next_w) > rules.dc_from_w
+            bridged = bridged or next_at - at > (MAX_DC_GAP_MS if is_dc else MAX_GAP_MS)
             covered_ms += next_at - at
             add(slots, (at, one_w), (next_at, next_w))
     whole_ms = sum(stretch.end - stretch.start for stretch in stretches)
