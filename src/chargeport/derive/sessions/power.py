@@ -137,8 +137,11 @@ def _points(own: Sequence[Sample], stretch: Stretch, rules: Rules) -> list[Point
 
 
 def _onward(far: Point, near: Point, at: int) -> Point:
-    """Return the line through two points, which lie one behind the other, at an instant beyond the nearer."""
-    if far[0] == near[0] or abs(near[0] - at) > BRIDGED_GAP_MS:
+    """Return the line through two points, which lie one behind the other, at an instant beyond the nearer.
+
+    It goes no further beyond them than they are apart: two that are close may be a step.
+    """
+    if far[0] == near[0] or abs(near[0] - at) > min(BRIDGED_GAP_MS, abs(near[0] - far[0])):
         return at, near[1]
     beyond = near[1] + (near[1] - far[1]) * (at - near[0]) / (near[0] - far[0])
     return at, min(max(beyond, (1 - MOST_BEYOND) * near[1]), (1 + MOST_BEYOND) * near[1])
