@@ -132,7 +132,7 @@ class Builder:
         status = SourceStatus(common.name, kind.name, dialect.name, self._clock)
         context = SourceContext(
             name=common.name, dialect=dialect.name, clock=self._clock, memory=self._memory(common.name), status=status,
-            charging=self._charging, topics=tuple(each.filter for each in dialect.topics), vehicle=common.vehicle,
+            charging=self._charging, topics=_filters(dialect), vehicle=common.vehicle,
         )  # fmt: skip
         try:
             return Built(kind.build(settings, context), dialect, status, common.record)
@@ -154,6 +154,11 @@ class Builder:
             return msgspec.structs.replace(dialect, topics=tuple(TopicPattern.parse(each) for each in common.topics))
         except ValueError as error:
             raise SettingError(f"{where}.topics: {error}.") from None
+
+
+def _filters(dialect: Dialect) -> tuple[str, ...]:
+    """The addresses of a dialect as MQTT writes filters."""
+    return tuple(dict.fromkeys(each.filter for each in (*dialect.topics, *dialect.status, *dialect.heartbeats)))
 
 
 def _split(table: Mapping[str, Any], where: str) -> tuple[CommonKeys, dict[str, Any]]:

@@ -18,6 +18,7 @@ LONGEST_WAIT_S: Final = 300.0
 SHAKEN_OFF_AFTER_S: Final = 60.0
 """A source that ran for so long begins with the first wait again."""
 WRITTEN_EVERY_S: Final = 2.0
+CONFIRMED_EVERY_S: Final = 2.0
 """How often the states of the sources are written down for commands to read."""
 
 _log = logging.getLogger("chargeport.sources")
@@ -87,6 +88,7 @@ class Supervisor:
             batch = await self._pipeline.take(received)
             status.received(len(received), batch.stored, len(batch.issues))
 
+        confirming = asyncio.create_task(self._confirm(source.name), name=f"confirming {source.name}")
         try:
             await source.run(emit)
         except SourceError as error:
@@ -96,7 +98,19 @@ class Supervisor:
         except Exception as error:  # noqa: BLE001  (whatever it was: a source of somebody else's, perhaps)
             _log.exception("source %s failed in a way that it did not foresee", source.name)
             return SourceError(Cause.PROTOCOL, f"It failed unexpectedly: {type(error).__name__}: {error}.")
+        finally:
+            confirming.cancel()
+            self._pipeline.lost(source.name)
         return SourceError(Cause.UNREACHABLE, "It came to an end by itself.")
+
+    async def _confirm(self, name: str) -> None:
+        """Confirm for good what a connected source has told, where it says that it is there."""
+        while True:
+            await asyncio.sleep(CONFIRMED_EVERY_S)
+            try:
+                await self._pipeline.confirm(name)
+            except StoreError as error:
+                _log.warning("what the source %s has told is not confirmed: %s", name, error)
 
     async def _write_states(self) -> None:
         while True:

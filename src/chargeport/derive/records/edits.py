@@ -185,7 +185,7 @@ def _annotated(record: Record, edit: Annotate) -> Record:
         place = msgspec.structs.replace(session.place, name=edit.place_name) if session.place else Place(name=edit.place_name)
         session = msgspec.structs.replace(session, place=place)
     if edit.energy_added_kwh is not None:
-        session = msgspec.structs.replace(session, energy_method="reported", estimated=False)
+        session = msgspec.structs.replace(session, energy_method="reported", energy_bounds_kwh=None, estimated=False)
     ids = record.original_ids or (record.id,)
     return msgspec.structs.replace(record, session=session, note=edit.note or record.note, original_ids=ids)
 
@@ -248,9 +248,11 @@ def _half(whole: Session, share: float, stretches: Sequence[Stretch], slots: Seq
     def part(amount: float | None) -> float | None:
         return None if amount is None else amount * share
 
+    bounds = whole.energy_bounds_kwh
     return msgspec.structs.replace(
         whole,
         energy_added_kwh=part(whole.energy_added_kwh),
+        energy_bounds_kwh=None if bounds is None else (bounds[0] * share, bounds[1] * share),
         energy_drawn_kwh=part(whole.energy_drawn_kwh),
         estimated=True,
         stretches=tuple(stretches),

@@ -68,6 +68,7 @@ def over(reported: Session, base: Session) -> Session:
     known |= {
         "is_open": reported.is_open and base.is_open,
         "is_public": base.is_public if reported.is_public is None else reported.is_public,
+        "energy_bounds_kwh": base.energy_bounds_kwh if reported.energy_added_kwh is None else None,
         "estimated": reported.estimated if reported.energy_added_kwh is not None else base.estimated,
         "sources": tuple(sorted({*reported.sources, *base.sources})),
         "evidence": Evidence(base.evidence.facts + reported.evidence.facts),
@@ -95,6 +96,7 @@ def united(found: Sequence[Session]) -> Session:
         end_soc=last.end_soc,
         energy_added_kwh=_sum([one.energy_added_kwh for one in ordered]),
         energy_drawn_kwh=_sum([one.energy_drawn_kwh for one in ordered]),
+        energy_bounds_kwh=_bounds(ordered),
         estimated=any(one.estimated for one in ordered),
         charging_type=first.charging_type if len(kinds) == 1 else None,
         max_power_w=max((one.max_power_w for one in ordered if one.max_power_w is not None), default=None),
@@ -104,6 +106,15 @@ def united(found: Sequence[Session]) -> Session:
         stretches=tuple(sorted(stretch for one in ordered for stretch in one.stretches)),
         slots=tuple(sorted(slot for one in ordered for slot in one.slots)),
     )
+
+
+def _bounds(ordered: Sequence[Session]) -> tuple[float, float] | None:
+    """Between what the sum of the energies lies: one without bounds is what it is."""
+    energies = [one.energy_added_kwh for one in ordered]
+    if None in energies or all(one.energy_bounds_kwh is None for one in ordered):
+        return None
+    bounds = [one.energy_bounds_kwh or (one.energy_added_kwh or 0, one.energy_added_kwh or 0) for one in ordered]
+    return sum(low for low, _ in bounds), sum(high for _, high in bounds)
 
 
 def _sum(amounts: Sequence[float | None]) -> float | None:

@@ -156,6 +156,7 @@ def _session(charge: _Charge, seen: Observed, rules: Rules) -> Session:
         energy_added_kwh=found.added_kwh,
         energy_drawn_kwh=found.drawn_kwh,
         energy_method=found.method,
+        energy_bounds_kwh=found.bounds_kwh,
         estimated=found.estimated or any(stretch.estimated for stretch in group[:-1]),
         charging_type=_type(highest_w, found.added_kwh, charge, rules),
         max_power_w=highest_w,
