@@ -49,7 +49,8 @@ PERSONAL = [
     {"vins": [VIN], "emails": "bob.miller@mail.test", "cities": ["Berlin"], "licencePlates": ["B-AB 1234"]},
 ]
 SECRETS = (
-    VIN, "52.5200", "13.4049", "52520008", "Bob", "Berlin", "Grandma", "B-AB", "04A1", "hunter2", "abcdefgh", "codecode", "refreshr", "wallwall", "linklink", "1492931337",
+    VIN, "52.5200", "13.4049", "52520008", "Bob", "Berlin", "Grandma", "B-AB", "04A1", "hunter2", "abcdefgh",
+    "codecode", "refreshr", "wallwall", "linklink", "1492931337",
     "99887766", "1234567", "AB12345678", "358240051111110", "cf:12", "CF-12", "84.12", "dozjg",
 )  # fmt: skip
 IMPERSONAL = [

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from chargeport.signals.reading import Entry
 from chargeport.store.history.late import place
 from chargeport.store.records import Outcome
+from chargeport.store.sqlite import rows
 from chargeport.store.sqlite.engine import Connection, Row
 from chargeport.store.sqlite.keys import SOURCE_BITS, VEHICLE_SHIFT
 from chargeport.store.sqlite.slot import SlotTable
@@ -88,10 +89,6 @@ def _sorted_work(
 
 
 _KEY_OF: Final = "SELECT vehicle_key FROM vehicle_references WHERE reference = ?"
-_WRITING: Final = (
-    "SELECT 1 FROM connections WHERE client_id = ? AND vehicle_key = ?"
-    " AND ' ' || permissions || ' ' LIKE '% write_readings %' LIMIT 1"
-)
 
 
 class _Names:
@@ -113,6 +110,6 @@ class _Names:
     def may_write(self, client_id: str, vehicle_key: int) -> bool:
         known = self._writable.get((client_id, vehicle_key))
         if known is None:
-            rows = self._execute(_WRITING, (client_id, vehicle_key)).fetchall()
-            known = self._writable[client_id, vehicle_key] = bool(rows)
+            found = self._execute(f"{rows.WRITING} ?", (client_id, vehicle_key)).fetchall()
+            known = self._writable[client_id, vehicle_key] = bool(found)
         return known
