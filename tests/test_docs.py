@@ -139,6 +139,12 @@ def every_test() -> str:
     return "\n".join(file.read_text("utf-8") for file in (ROOT / "tests").rglob("*.py"))
 
 
+def test_every_fault_names_the_command_that_injects_it() -> None:
+    rows = re.findall(r"^\|(.+)\|$", (ROOT / "docs" / "reliability.md").read_text("utf-8"), re.MULTILINE)[2:]
+    commands = [re.findall(r"`make test ARGS=(\S+)`", row.rpartition(" | ")[2]) for row in rows]
+    assert [named for named in commands if len(named) != 1 or not (ROOT / named[0]).exists()] == []
+
+
 def test_every_threat_names_what_it_is_by_a_letter_and_the_test_that_covers_it() -> None:
     rows = re.findall(r"^\| (\S+) \|(.*)\|$", prose(ROOT / "docs" / "security.md"), re.MULTILINE)
     threats = [(kind, cells) for kind, cells in rows if kind != "|"]
