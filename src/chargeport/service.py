@@ -26,7 +26,7 @@ from chargeport.api.sign_in import SignIn
 from chargeport.api.tail import Tail
 from chargeport.bus.memory import Doorbell
 from chargeport.clock import CONFIRMED, Clock, SteadyClock
-from chargeport.config import database_file
+from chargeport.config import database_file, encryption
 from chargeport.derivation.sessions import SessionDeriver
 from chargeport.derivation.worker import Derivation
 from chargeport.runtime.feeds import Feeds
@@ -75,7 +75,9 @@ class Service:
         Raises StartError, SchemaError, SettingError.
         """
         doorbell = Doorbell()
-        store = SqliteStore.open(database_file(settings.database.url), doorbell.ring, anew=anew)
+        store = SqliteStore.open(
+            database_file(settings.database.url), doorbell.ring, anew=anew, encryption=encryption(settings)
+        )
         return cls(store, settings, clock, doorbell)
 
     def app(self, pages: Mapping[str, Handler], *, lane: bool = True) -> WebApp:
@@ -106,6 +108,8 @@ class Service:
         gc.set_threshold(50_000, 20, 50)
         if isinstance(self.clock, SteadyClock):
             self.clock.begin(await self._last_received_at(), int(await self.store.notes.recall(*CONFIRMED) or 0))
+        await self.store.access.encrypt_anew(stale_only=True)
+        await self.store.access.applications()  # without the right key for their secrets nothing starts
         await self.cadences.begin()
         self._tasks.append(asyncio.create_task(self.cadences.run(), name="cadence"))
         if self.policy.is_limited:

@@ -87,6 +87,13 @@ class DatabaseSettings(Table, frozen=True):
     url: Annotated[str, Meta(min_length=1, description="sqlite:///FILE, relative or absolute (four slashes).")] = (
         "sqlite:///chargeport.db"
     )
+    key: Annotated[
+        str | None,
+        Meta(
+            description="Encrypts the secrets that have to be used again (management tokens): `env:NAME` or `file:PATH`; keys"
+            " of 32 characters or more, separated by white space. The first encrypts, all decrypt."
+        ),
+    ] = None
 
 
 class IngestSettings(Table, frozen=True):

@@ -38,9 +38,10 @@ async def opened(database: str | None, *, create: bool = False) -> AsyncIterator
     from chargeport.staleness import cadence
     from chargeport.store.sqlite import SqliteStore
 
-    store = SqliteStore.open(file)
+    settings = configuration.settings()
+    store = SqliteStore.open(file, encryption=config.encryption(settings))
     try:
-        preference.prefer(store.readings, configuration.settings())
+        preference.prefer(store.readings, settings)
         await cadence.follow(store)
         yield store
     finally:

@@ -181,6 +181,8 @@ class Pipeline:
                 return name if new_vehicle(name, 0) is not None else None
             if await self.names.register(name):
                 return await self.names.find(message.source, message.dialect, name)
+        if batch.only_for is not None and not await self._store.access.may_write(batch.only_for, found or name):
+            return None  # of a vehicle of others, nothing is said: not even whether there is one
         return found
 
     def _stamp(self, message: RawMessage, vehicle_id: str, batch: Batch) -> Any:

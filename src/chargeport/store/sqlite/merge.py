@@ -12,6 +12,7 @@ import apsw
 from chargeport.signals.reading import Entry
 from chargeport.store.history.late import place
 from chargeport.store.records import Outcome
+from chargeport.store.sqlite import rows
 from chargeport.store.sqlite.engine import Connection, fetch
 from chargeport.store.sqlite.keys import SOURCE_BITS, VEHICLE_SHIFT
 from chargeport.store.sqlite.slot import SlotTable
@@ -81,10 +82,6 @@ def _sorted_work(
 _KEYS: Final = "SELECT reference, vehicle_key FROM carray(?) CROSS JOIN vehicle_references ON reference = carray.value"
 _KEY: Final = "SELECT reference, vehicle_key FROM vehicle_references WHERE reference = ?"
 _NUL: Final = "\0"  # ends a text in an array, and nowhere else
-_WRITING: Final = (
-    "SELECT 1 FROM connections WHERE client_id = ? AND vehicle_key = ?"
-    " AND ' ' || permissions || ' ' LIKE '% write_readings %' LIMIT 1"
-)
 
 
 class _Names:
@@ -106,6 +103,6 @@ class _Names:
     def may_write(self, client_id: str, vehicle_key: int) -> bool:
         known = self._writable.get((client_id, vehicle_key))
         if known is None:
-            found = fetch(self._connection, _WRITING, (client_id, vehicle_key))
+            found = fetch(self._connection, f"{rows.WRITING} ?", (client_id, vehicle_key))
             known = self._writable[client_id, vehicle_key] = bool(found)
         return known

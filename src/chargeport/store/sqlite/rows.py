@@ -20,6 +20,10 @@ APPLICATION: Final = (
 )
 CONNECTION: Final = f"c.id, c.client_id, c.user_id, c.permissions, c.created_at, {VEHICLE}"
 
+WRITING: Final = (  # of an application and the key of a vehicle
+    "SELECT 1 FROM connections WHERE ' ' || permissions || ' ' LIKE '% write_readings %' AND client_id = ? AND vehicle_key ="
+)
+
 _NO_ALIASES: Final = "[]"
 FLAGS: Final = frozenset(signal.key for signal in BY_KEY.values() if signal.kind is Kind.FLAG)
 
