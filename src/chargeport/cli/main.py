@@ -19,6 +19,7 @@ from chargeport.cli import (
     export,
     history,
     importing,
+    mcp,
     migrate,
     record,
     records,
@@ -70,6 +71,7 @@ app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.command("migrate")(migrate.migrate)
 app.command("doctor")(doctor.doctor)
+app.command("mcp")(mcp.mcp)
 app.add_typer(repair.group, name="repair")
 configuration.add_config_option(app)
 app.command("demo")(demo.demo)  # the one command without settings: it is the same everywhere
