@@ -32,9 +32,14 @@ class Site(StaticFiles):
         return answer
 
 
+def is_built(folder: Path = FOLDER) -> bool:
+    """Whether there is a site to show."""
+    return (folder / "index.html").exists()
+
+
 def routes(folder: Path = FOLDER) -> list[BaseRoute]:
     """The site's routes, or one that says how to build it."""
-    if not (folder / "index.html").exists():
+    if not is_built(folder):
         return [Route(PATH, _not_built)]
     return [Route(PATH, _to_start), Mount(PATH, Site(directory=folder))]
 

@@ -15,6 +15,7 @@ from chargeport.cli import (
     connections,
     coverage,
     demo,
+    dialect,
     doctor,
     export,
     history,
@@ -59,6 +60,7 @@ app.add_typer(users.group, name="user")
 app.add_typer(shares.group, name="share")
 app.add_typer(sources.group, name="source")
 app.add_typer(webhooks.group, name="webhook")
+app.add_typer(dialect.group, name="dialect")
 app.command("signals")(signals.signals)
 app.command("coverage")(coverage.coverage)
 app.command("history")(history.history)
