@@ -43,8 +43,6 @@ def mcp(
     """Serve an assistant over standard input and output: vehicles, signals, history and charging sessions.
 
     It may read what the application may read: app create --permission gives it less.
-
-    Example: chargeport mcp --help
     """
     if token is None and (client_id is None or client_secret is None):
         raise StartError("Name an application: --client-id and --client-secret, as chargeport app create prints them.")

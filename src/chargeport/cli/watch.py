@@ -49,9 +49,10 @@ def watch(
     database: Database = None,
     as_json: Lines = False,
 ) -> None:
-    """Show a vehicle, or all, as they change: in a terminal a view of each with the newest changes below, else a line a change.
+    """Show a vehicle, or all, as they change. Ctrl-C ends it.
 
-    Ctrl-C ends it. Example: chargeport watch --help
+    In a terminal it is a view of each with the newest changes below; else, and with --lines, a line a change: when, what, from
+    whom.
     """
     signals = frozenset(named(code) for code in signal or ())
     with suppress(KeyboardInterrupt):  # the way to end it, so no failure
