@@ -85,8 +85,8 @@ async def callers(world: World, car: Vehicle, theirs: Things) -> dict[str, Calle
     poor = await things(world, await world.application(frozenset(), connected_only=True), car, "own-user", "mine")
     wide = await things(world, await world.application(ORDINARY), car, "own-user", "mine")
     secret, _ = await world.service.sign_in.share(car, "a friend", None)
-    shared = bearer(await world.service.sign_in.share_token(secret))
-    page = bearer(await world.service.sign_in.page_token())
+    shared = bearer((await world.service.sign_in.share_token(secret)).token)
+    page = bearer((await world.service.sign_in.page_token()).token)
     return {
         "an application of another car": Caller(own.client.headers, own.ids),
         "an application without permissions": Caller(poor.client.headers, poor.ids),
