@@ -55,9 +55,10 @@ typed: $(VENV)/.dev
 layered: $(VENV)/.dev
 	@$(BIN)/lint-imports --no-cache
 
-bench: $(VENV)/.dev ## Run the benchmarks (read, ingest and transports, stream, history, accuracy): ratios within one run
+bench: $(VENV)/.dev ## Run the benchmarks (read, ingest and transports, PostgreSQL, stream, history, accuracy): ratios within one run
 	$(BIN)/python -m benchmarks.read
 	$(BIN)/python -m benchmarks.ingest
+	$(BIN)/python -m benchmarks.postgres
 	$(BIN)/python -m benchmarks.stream
 	$(BIN)/python -m benchmarks.history
 	$(BIN)/python -m benchmarks.accuracy

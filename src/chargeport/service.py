@@ -24,7 +24,6 @@ from chargeport.api.sign_in import SignIn
 from chargeport.api.tail import Tail
 from chargeport.bus.memory import Doorbell
 from chargeport.clock import Clock, SteadyClock
-from chargeport.config import database_file
 from chargeport.derivation.worker import Derivation
 from chargeport.derivation.workings import Workings
 from chargeport.runtime.feeds import Feeds
@@ -32,10 +31,10 @@ from chargeport.settings import Settings
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.sources.base import Source
 from chargeport.staleness.cadence import Cadences
+from chargeport.store.backends import open_store
 from chargeport.store.protocols import Store
 from chargeport.store.retention import keep
 from chargeport.store.retention_policy import Keep, Policy
-from chargeport.store.sqlite import SqliteStore
 from chargeport.webhooks.service import WebhookService
 
 LAST_CHANGES = 100  # that tell until when the clock has come: a bundle of an import may carry older times
@@ -65,12 +64,12 @@ class Service:
 
     @classmethod
     def open(cls, settings: Settings, clock: Clock | None = None, *, anew: bool = False) -> "Service":
-        """Open a service on the database that the settings name; `anew` as in `SqliteStore.open`.
+        """Open a service on the database that the settings name; `anew` as in `open_store`.
 
         Raises StartError, SchemaError, SettingError.
         """
         doorbell = Doorbell()
-        store = SqliteStore.open(database_file(settings.database.url), doorbell.ring, anew=anew)
+        store = open_store(settings.database.url, doorbell.ring, anew=anew)
         return cls(store, settings, clock, doorbell)
 
     def app(self, pages: Mapping[str, Handler], *, lane: bool = True) -> WebApp:

@@ -84,9 +84,10 @@ class LimitSettings(Table, frozen=True):
 class DatabaseSettings(Table, frozen=True):
     """Where things are kept."""
 
-    url: Annotated[str, Meta(min_length=1, description="sqlite:///FILE, relative or absolute (four slashes).")] = (
-        "sqlite:///chargeport.db"
-    )
+    url: Annotated[
+        str,
+        Meta(min_length=1, description="sqlite:///FILE, relative or absolute (four slashes), or postgresql://USER@HOST/NAME."),
+    ] = "sqlite:///chargeport.db"
 
 
 class IngestSettings(Table, frozen=True):

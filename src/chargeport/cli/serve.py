@@ -16,6 +16,7 @@ from chargeport.config import Role
 from chargeport.errors import SettingError
 from chargeport.installation import program
 from chargeport.settings import Settings
+from chargeport.store import backends
 
 if TYPE_CHECKING:
     from chargeport.service import Service
@@ -80,7 +81,8 @@ def _origins(settings: Settings) -> Iterator[str]:
         yield f"Settings  none from a file: {config.FILE_NAME} in {Path.cwd()} would be read, or what --config names"
     else:
         yield f"Settings  {settings_file.absolute()}"
-    yield f"Database  {config.database_file(settings.database.url).absolute()}"
+    url = settings.database.url
+    yield f"Database  {backends.shown(url) if backends.is_server(url) else config.database_file(url).absolute()}"
 
 
 async def _first_steps(service: "Service", flags: str, address: str) -> AsyncIterator[str]:

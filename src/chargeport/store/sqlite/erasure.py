@@ -11,7 +11,8 @@ from typing import Final
 import apsw
 
 from chargeport.store.records import Erased
-from chargeport.store.sqlite.engine import Connection, connect, fetch, translated
+from chargeport.store.sql import Connection, fetch
+from chargeport.store.sqlite.engine import connect, translated
 from chargeport.store.sqlite.keys import OF_VEHICLE
 
 LONG_NAME: Final = 8  # characters from which on a name is looked for anywhere in an issue: a shorter one is in other words, too
@@ -35,8 +36,9 @@ _ROWS: Final = {
 }
 # What was reported under one of its names (?1), and what names it elsewhere: quoted in a message (?2) or, when ?3, anywhere.
 _TELLS: Final = (
-    " WHERE vehicle = ?1 OR instr(raw, ?2) OR subject = ?1"
-    " OR (?3 AND (instr(raw, ?1) OR instr(subject, ?1) OR instr(detail, ?1) OR instr(vehicle, ?1)))"
+    " WHERE vehicle = ?1 OR instr(raw, ?2) > 0 OR subject = ?1"
+    " OR (?3 AND (instr(raw, ?1) > 0 OR instr(subject, ?1) > 0"
+    " OR instr(detail, ?1) > 0 OR instr(vehicle, ?1) > 0))"
 )
 
 
@@ -45,14 +47,12 @@ def erase(connection: Connection, vehicle_id: str) -> Erased | None:
     found = fetch(connection, "SELECT key FROM vehicles WHERE id = ?", (vehicle_id,))
     if not found:
         return None
-    connection.execute("PRAGMA secure_delete = ON").fetchall()  # so that little is left even if nobody wipes
-    try:
+    connection.lock_vehicles([found[0][0]])
+    with connection.erasing():
         names = fetch(connection, "SELECT reference FROM vehicle_references WHERE vehicle_key = ?", found[0])
         issues = sum(_delete_issues(connection, name) for (name,) in names)
         counts = {table: _deleted(connection, f"DELETE FROM {table} WHERE {which}", found[0]) for table, which in _ROWS.items()}
         connection.execute("DELETE FROM vehicles WHERE id = ?", (vehicle_id,))
-    finally:
-        connection.execute("PRAGMA secure_delete = OFF").fetchall()
     counts["names"] = counts.pop("vehicle_references")
     counts["edits"] = counts.pop("session_edits")
     counts["sessions"] += counts.pop("told_sessions")

@@ -5,14 +5,14 @@ What is newer than all that is known is settled with the row of `latest` alone: 
 """
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from chargeport.signals.reading import Entry
-from chargeport.store.history.late import place
+from chargeport.store.history.late import Editor, place
+from chargeport.store.history.latest import Latest
 from chargeport.store.records import Outcome
 from chargeport.store.sqlite.engine import Connection, Row
 from chargeport.store.sqlite.keys import SOURCE_BITS, VEHICLE_SHIFT
-from chargeport.store.sqlite.slot import SlotTable
 
 _ACCEPTED, _UNCHANGED = Outcome.ACCEPTED, Outcome.UNCHANGED
 
@@ -30,11 +30,57 @@ class Batch(NamedTuple):
     only_for: str | None
 
 
-def merge(connection: Connection, batches: Sequence[Batch]) -> list[list[Outcome]]:
+class Naming(Protocol):
+    """Which vehicle a name stands for, and who may write to it."""
+
+    def key(self, reference: str) -> int | None:
+        """The key of the vehicle; None when there is none."""
+        ...
+
+    def may_write(self, client_id: str, vehicle_key: int) -> bool:
+        """Whether an application has a connection with the vehicle that allows it to write."""
+        ...
+
+
+class Table(Editor, Protocol):
+    """The rows of `latest` of a commit group, and what it writes."""
+
+    sources: dict[str, int]
+
+    def prepare(self, numbers: Sequence[int]) -> None:
+        """Make ready the series that the group is about, each as one integer."""
+        ...
+
+    def load_vehicle(self, vehicle_key: int) -> None:
+        """Read all rows of a vehicle, of which several are wanted."""
+        ...
+
+    def slot(self, number: int) -> Latest:
+        """The row of a series."""
+        ...
+
+    def touch(self, slot: Any) -> None:
+        """Have the row written at the end."""
+        ...
+
+    def source_key(self, name: str) -> int:
+        """The number of a source."""
+        ...
+
+    def rule_key(self, text: str) -> int:
+        """The number of a rule."""
+        ...
+
+    def store(self) -> None:
+        """Write what the group has gathered."""
+        ...
+
+
+def merge(table: Table, names: Naming, batches: Sequence[Batch]) -> list[list[Outcome]]:
     """Store the entries of all batches and say what became of each, batch by batch in their order."""
     outcomes = [[Outcome.UNKNOWN_VEHICLE] * len(batch.entries) for batch in batches]
-    table = SlotTable(connection)
-    work = _sorted_work(connection, table, batches, outcomes)
+    work = _sorted_work(table, names, batches, outcomes)
+    table.prepare([item[0] for item in work])
     start = 0
     while start < len(work):
         vehicle_key = work[start][0] >> VEHICLE_SHIFT
@@ -64,11 +110,9 @@ def _tell_overtaken(work: "list[_Item]", outcomes: list[list[Outcome]]) -> None:
             outcomes[item[2]][item[3]] = Outcome.SUPERSEDED
 
 
-def _sorted_work(
-    connection: Connection, table: SlotTable, batches: Sequence[Batch], outcomes: list[list[Outcome]]
-) -> "list[_Item]":
+def _sorted_work(table: Table, names: Naming, batches: Sequence[Batch], outcomes: list[list[Outcome]]) -> "list[_Item]":
     """The entries whose vehicle is known and may be written, by vehicle, signal, source and time of observation."""
-    names, sources = _Names(connection), table.sources
+    sources = table.sources
     work: list[_Item] = []
     for number, (entries, only_for) in enumerate(batches):
         for index, entry in enumerate(entries):
@@ -94,7 +138,7 @@ _WRITING: Final = (
 )
 
 
-class _Names:
+class Names:
     """Which vehicle a name stands for, looked up once a group."""
 
     def __init__(self, connection: Connection) -> None:
@@ -103,6 +147,7 @@ class _Names:
         self._writable: dict[tuple[str, int], bool] = {}
 
     def key(self, reference: str) -> int | None:
+        """The key of the vehicle; None when there is none."""
         if reference in self._keys:
             return self._keys[reference]
         rows: list[Row] = self._execute(_KEY_OF, (reference,)).fetchall()
@@ -111,6 +156,7 @@ class _Names:
         return found
 
     def may_write(self, client_id: str, vehicle_key: int) -> bool:
+        """Whether an application has a connection with the vehicle that allows it to write."""
         known = self._writable.get((client_id, vehicle_key))
         if known is None:
             rows = self._execute(_WRITING, (client_id, vehicle_key)).fetchall()

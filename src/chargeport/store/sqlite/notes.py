@@ -2,9 +2,7 @@
 
 from collections.abc import Mapping
 
-from chargeport.store.sqlite.engine import Connection
-from chargeport.store.sqlite.reader import Reader
-from chargeport.store.sqlite.writer import Writer
+from chargeport.store.sql import Connection, Reader, Writer
 
 
 class NoteTables:
@@ -16,7 +14,7 @@ class NoteTables:
 
     async def recall(self, owner: str, key: str) -> str | None:
         """What was put down last."""
-        row = self._reader.row("SELECT value FROM remembered WHERE owner = ? AND key = ?", (owner, key))
+        row = await self._reader.select_row("SELECT value FROM remembered WHERE owner = ? AND key = ?", (owner, key))
         return None if row is None else str(row[0])
 
     async def remember(self, owner: str, key: str, value: str | None) -> None:
@@ -29,14 +27,19 @@ class NoteTables:
 
     async def source_states(self) -> dict[str, tuple[str, int]]:
         """How the sources were, and when that was put down, by name."""
-        return {row[0]: (row[1], row[2]) for row in self._reader.rows("SELECT name, state, written_at FROM source_states")}
+        return {
+            row[0]: (row[1], row[2]) for row in await self._reader.select("SELECT name, state, written_at FROM source_states")
+        }
 
 
 def _remember(connection: Connection, owner: str, key: str, value: str | None) -> None:
     if value is None:
         connection.execute("DELETE FROM remembered WHERE owner = ? AND key = ?", (owner, key))
     else:
-        connection.execute("INSERT OR REPLACE INTO remembered VALUES (?, ?, ?)", (owner, key, value))
+        connection.execute(
+            "INSERT INTO remembered VALUES (?, ?, ?) ON CONFLICT (owner, key) DO UPDATE SET value = excluded.value",
+            (owner, key, value),
+        )
 
 
 def _write_states(connection: Connection, states: Mapping[str, str], at: int) -> None:

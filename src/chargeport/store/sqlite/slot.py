@@ -3,6 +3,7 @@
 Writes are gathered and done in bulk at the end of the group; `flush` does them early where something must be read back.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from chargeport.errors import StoreError
@@ -75,6 +76,24 @@ class SlotTable:
     def execute(self, sql: str, bindings: tuple[Any, ...]) -> None:
         """Change the database at once."""
         self.connection.execute(sql, bindings)
+
+    @property
+    def position(self) -> int:
+        """The greatest position that was given."""
+        return self._position
+
+    def take(self, number: int) -> None:
+        """Move all that only the row of a series knows to history."""
+        slot = self.slot(number)
+        self.flush(slot)
+        self.touch(slot)
+
+    def put(self, number: int, latest: Latest) -> None:
+        """Write the row of a series that has none."""
+        self.connection.execute(_INSERT, (number, *latest.columns()))
+
+    def prepare(self, numbers: Sequence[int]) -> None:
+        """Nothing to do: rows are read as they are met."""
 
     def load_vehicle(self, vehicle_key: int) -> None:
         """Read all rows of a vehicle at once."""
