@@ -25,7 +25,6 @@ from chargeport.api.tail import Tail
 from chargeport.bus.memory import Doorbell
 from chargeport.clock import Clock, SteadyClock
 from chargeport.derivation.worker import Derivation
-from chargeport.derivation.workings import Workings
 from chargeport.runtime.feeds import Feeds
 from chargeport.settings import Settings
 from chargeport.signals.catalogue import CATALOGUE
@@ -54,8 +53,7 @@ class Service:
         self.positions = Positions(store.notes)
         self.tail = Tail(store, self.access, self.clock, self.doorbell)
         self.feeds = Feeds(store, settings, self.clock)
-        self.workings = Workings(store, settings, self.clock)
-        self.derivation = Derivation(store, self.clock, self.workings.cars, self.workings.ledger, self.doorbell.wait)
+        self.derivation = Derivation(store, settings, self.clock, self.doorbell.wait)
         self.policy = Policy({each.group: Keep(*settings.retention.of(each.group)) for each in CATALOGUE})
         self.cadences = Cadences(store, settings.staleness, self.clock)
         docs = f"{settings.server.base_url or f'http://{settings.server.host}:{settings.server.port}'}/docs/errors"

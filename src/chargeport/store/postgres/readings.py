@@ -32,7 +32,7 @@ _REACHED: Final = (
     "SELECT max(position) FROM ("
     "SELECT position FROM history WHERE position > ?1 AND position < ?2 ORDER BY position LIMIT ?3) n"
 )
-_STIRRED: Final = (
+_CHANGED: Final = (
     "SELECT v.id, min(CASE WHEN {telling} THEN h.observed_at END), max(CASE WHEN {telling} THEN h.observed_at END)"
     " FROM history h JOIN vehicles v ON v.key = h.vehicle_key WHERE h.position > ? AND h.position <= ?"
     f" AND h.source_key != (SELECT key FROM sources WHERE name = '{DERIVED}') GROUP BY v.id"
@@ -75,7 +75,7 @@ class PostgresReadings(ReadingTables):
         """How far the feed is complete. See `store.protocols.Readings`."""
         return await self._reader.select_count(f"{NEWEST} WHERE position < {END}")
 
-    async def stirred(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[DirtyVehicle], int]:
+    async def changed_since(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[DirtyVehicle], int]:
         """The cars of which something reported is among the next changes. See `store.protocols.Sessions`."""
         telling = f"h.signal_key IN ({', '.join(str(signal.key) for signal in signals)})"
 
@@ -84,7 +84,7 @@ class PostgresReadings(ReadingTables):
             reached = connection.execute(_REACHED, (after, end, limit)).fetchall()[0][0]
             if reached is None:
                 return [], after
-            found = connection.execute(_STIRRED.format(telling=telling), (after, reached)).fetchall()
+            found = connection.execute(_CHANGED.format(telling=telling), (after, reached)).fetchall()
             return [DirtyVehicle(*row) for row in found], reached
 
         return await self._scans.run(scan)

@@ -69,9 +69,9 @@ class PostgresSessions(SessionTables):
         super().__init__(reader, writer, scans)
         self._readings = readings
 
-    async def stirred(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[DirtyVehicle], int]:
+    async def changed_since(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[DirtyVehicle], int]:
         """The cars of which something reported is among the next changes. See `store.protocols.Sessions`."""
-        return await self._readings.stirred(after, limit, signals)
+        return await self._readings.changed_since(after, limit, signals)
 
 
 class PostgresStore:
