@@ -94,7 +94,7 @@ async def _bare(url: str, vehicles: int, groups: int) -> float:
             position += 1
             key = (car + 1, signal.key, 1)
             latest.append((key[0], slot_of(*key), str(value), at, at, at, position, at, None, None, None, None, None))
-            runs.append((*key, at, position, at, str(value), None, None, None, None, None))
+            runs.append((*key, at, position, at, str(value), None, None, None))
         start_s = time.perf_counter()
         async with raw.transaction():
             await raw.execute(group.ADD_RUNS, *zip(*runs, strict=True))

@@ -90,6 +90,18 @@ class DatabaseSettings(Table, frozen=True):
     ] = "sqlite:///chargeport.db"
 
 
+class BusSettings(Table, frozen=True):
+    """How processes on one database wake each other when something was stored."""
+
+    url: Annotated[
+        str,
+        Meta(
+            pattern=r"^((nats|tls)://.+)?$",
+            description="nats://HOST:PORT. Else PostgreSQL's own notifications do it; without any, each looks every second.",
+        ),
+    ] = ""
+
+
 class IngestSettings(Table, frozen=True):
     """What is taken in, and how much of it at once."""
 
@@ -280,6 +292,7 @@ class Settings(Table, frozen=True):
     server: ServerSettings = ServerSettings()
     limits: LimitSettings = LimitSettings()
     database: DatabaseSettings = DatabaseSettings()
+    bus: BusSettings = BusSettings()
     ingest: IngestSettings = IngestSettings()
     retention: RetentionSettings = RetentionSettings()
     staleness: StalenessSettings = StalenessSettings()

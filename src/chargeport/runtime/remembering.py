@@ -1,6 +1,6 @@
 """What a source remembers over a restart, kept in the store under the source's name."""
 
-from chargeport.store.protocols import KeyValue
+from chargeport.store.notes import KeyValue
 
 
 class SourceMemory:

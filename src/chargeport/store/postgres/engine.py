@@ -86,7 +86,7 @@ class Pool:
         async with self._opening:
             if self._pool is None:
                 self._pool = await asyncpg.create_pool(
-                    self._url, min_size=1, max_size=CONNECTIONS, init=prepare, reset=_keep, command_timeout=TIMEOUT_S,
+                    self._url, min_size=0, max_size=CONNECTIONS, init=prepare, reset=_keep, command_timeout=TIMEOUT_S,
                     timeout=TIMEOUT_S, server_settings={"application_name": "chargeport"},
                 )  # fmt: skip
 
@@ -113,6 +113,12 @@ def translated() -> Iterator[None]:
         OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError,
         asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.TooManyConnectionsError,
     ) as error:  # fmt: skip
-        raise StoreError(f"The database can't be reached: {str(error).rstrip('.') or type(error).__name__}.") from error
+        raise StoreError(f"The database can't be reached: {_told(error)}.") from error
     except asyncpg.PostgresError as error:
-        raise StoreError(f"The database failed: {str(error).rstrip('.')}.") from error
+        raise StoreError(f"The database failed: {_told(error)}.") from error
+
+
+def _told(error: BaseException) -> str:
+    """Return the first line of what an error says."""
+    said = str(error).partition("\n")[0].rstrip(".")
+    return said or type(error).__name__

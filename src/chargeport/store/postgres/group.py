@@ -12,7 +12,7 @@ from chargeport.store.history.late import Edits
 from chargeport.store.history.latest import Latest, finish
 from chargeport.store.postgres.connection import Connection
 from chargeport.store.postgres.positions import FIRST
-from chargeport.store.sqlite.keys import COLUMNS, INSERT, LATEST, SET_SEEN, VEHICLE_SHIFT, SeriesKey, key_of
+from chargeport.store.sqlite.keys import INSERT, LATEST, SET_SEEN, VEHICLE_SHIFT, SeriesKey, key_of
 from chargeport.store.sqlite.series import Series
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -32,11 +32,13 @@ def _unnest(types: str, at: int = 1) -> str:
     return f"unnest({', '.join(f'${at + index}::{kind}[]' for index, kind in enumerate(types.split()))})"
 
 
-_RUN_NAMES: Final = f"vehicle_key, signal_key, source_key, {COLUMNS}"
-_RUN_TYPES: Final = "bigint smallint integer bigint bigint bigint text text bigint bytea smallint bigint"
+_RUN_NAMES: Final = (
+    "vehicle_key, signal_key, source_key, observed_at, position, received_at, value, absence, continues, rule_key"
+)
+_RUN_TYPES: Final = "bigint smallint integer bigint bigint bigint text text smallint bigint"
 ADD_RUNS: Final = (
     f"INSERT INTO history ({_RUN_NAMES}) SELECT vehicle_key, signal_key, source_key, observed_at, position, received_at,"
-    f" value::json, absence, last_seen_at, seen, continues, rule_key FROM {_unnest(_RUN_TYPES)} AS n ({_RUN_NAMES})"
+    f" value::json, absence, continues, rule_key FROM {_unnest(_RUN_TYPES)} AS n ({_RUN_NAMES})"
 )
 _SLOT_NAMES: Final = f"vehicle_key, slot, {LATEST}"
 _SLOT_TYPES: Final = "bigint bigint text bigint bigint bigint bigint bigint text bigint bigint bigint bytea"
@@ -191,12 +193,14 @@ class Group:
         """Write what the group has gathered."""
         self._write_history()
         if self._touched:
-            rows = [(slot.key[0], slot.slot, *_with_json(slot.columns(), 0)) for slot in self._touched]
-            self.connection.fetch(STORE, *zip(*rows, strict=True))
+            keys, slots = [slot.key[0] for slot in self._touched], [slot.slot for slot in self._touched]
+            values, *others = zip(*(slot.columns() for slot in self._touched), strict=True)
+            self.connection.fetch(STORE, keys, slots, _as_json(values), *others)
 
     def _write_history(self) -> None:
         if self._runs:
-            self.connection.fetch(ADD_RUNS, *zip(*(_with_json(run, 6) for run in self._runs), strict=True))
+            *before, values, absences, _, _, continues, rules = zip(*self._runs, strict=True)  # seen once: they begin
+            self.connection.fetch(ADD_RUNS, *before, _as_json(values), absences, continues, rules)
             self._runs = []
         if self._sightings:
             rows = [(*run, *seen) for run, seen in self._sightings.items()]
@@ -218,7 +222,6 @@ def _slot(number: int, row: tuple[Any, ...] | None) -> Slot:
     return slot
 
 
-def _with_json(row: tuple[Any, ...], at: int) -> tuple[Any, ...]:
-    """The row with the value at this index as JSON text."""
-    value = row[at]
-    return row if value is None else (*row[:at], _encode(value).decode(), *row[at + 1 :])
+def _as_json(values: Sequence[Any]) -> list[str | None]:
+    """A column of values as JSON texts."""
+    return [None if value is None else _encode(value).decode() for value in values]

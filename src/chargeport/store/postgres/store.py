@@ -50,7 +50,7 @@ class PostgresVehicles(VehicleTables):
 
 
 class PostgresNotes(NoteTables):
-    """`store.protocols.KeyValue` on PostgreSQL, of any texts."""
+    """`store.notes.KeyValue` on PostgreSQL, of any texts."""
 
     async def recall(self, owner: str, key: str) -> str | None:
         """What was put down last."""

@@ -1,12 +1,20 @@
 """The tables of what sources remember, and of how they are."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from chargeport.store.sql import Connection, Reader, Writer
 
+LEASES: Final = "leases"  # the owner of the notes that are leases: when each ends, with twenty digits, and whose it is
+_TAKE: Final = (
+    "INSERT INTO remembered VALUES (?1, ?2, ?3) ON CONFLICT (owner, key) DO UPDATE SET value = excluded.value"
+    " WHERE remembered.value < ?4 OR substr(remembered.value, 22) = ?5"
+)
+_END: Final = "DELETE FROM remembered WHERE owner = ?1 AND key = ?2 AND substr(value, 22) = ?3"
+
 
 class NoteTables:
-    """`store.protocols.KeyValue` on SQLite."""
+    """`store.notes.KeyValue` on SQLite."""
 
     def __init__(self, reader: Reader, writer: Writer) -> None:
         self._reader = reader
@@ -20,6 +28,21 @@ class NoteTables:
     async def remember(self, owner: str, key: str, value: str | None) -> None:
         """Put something down; None takes it away."""
         await self._writer.call(lambda connection: _remember(connection, owner, key, value))
+
+    async def take_lease(self, name: str, holder: str, now: int, until: int) -> bool:
+        """Give a lease to a holder, if it is free. See `store.notes.KeyValue`."""
+        values = (LEASES, name, f"{until:020d} {holder}", f"{now:020d}", holder)
+
+        def take(connection: Connection) -> bool:
+            connection.execute(_TAKE, values)
+            return connection.changes() > 0
+
+        return await self._writer.call(take)
+
+    async def end_lease(self, name: str, holder: str) -> None:
+        """Have a lease be free, if it is the holder's."""
+        values = (LEASES, name, holder)
+        await self._writer.call(lambda connection: connection.execute(_END, values))
 
     async def write_source_states(self, states: Mapping[str, str], at: int) -> None:
         """Put down how sources are; those that are not named any more go."""
