@@ -55,13 +55,15 @@ typed: $(VENV)/.dev
 layered: $(VENV)/.dev
 	@$(BIN)/lint-imports --no-cache
 
-bench: $(VENV)/.dev ## Run the benchmarks (read, ingest and transports, PostgreSQL, stream, history, accuracy): ratios within one run
+bench: $(VENV)/.dev ## Run the benchmarks (read, ingest and transports, PostgreSQL, stream, webhooks, history, accuracy, derivation): ratios within one run
 	$(BIN)/python -m benchmarks.read
 	$(BIN)/python -m benchmarks.ingest
 	$(BIN)/python -m benchmarks.postgres
 	$(BIN)/python -m benchmarks.stream
+	$(BIN)/python -m benchmarks.webhooks
 	$(BIN)/python -m benchmarks.history
 	$(BIN)/python -m benchmarks.accuracy
+	$(BIN)/python -m benchmarks.derivation
 
 docs: $(VENV)/.dev ## Write docs/reference from the code
 	$(BIN)/python docs/generate.py

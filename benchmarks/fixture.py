@@ -1,6 +1,7 @@
 """Databases to measure on: many vehicles with a value for each of the 21 charge signals, made in bulk.
 
-The rows are those that ingest would have written; only `latest` is filled, since a read touches nothing else.
+The rows are those that ingest would have written. A read touches `latest` only; with `runs` each series has a history, as it is
+in steady state.
 """
 
 import random
@@ -18,6 +19,8 @@ from chargeport.store.sqlite.migrations import migrate
 CLIENT, TOKEN = "client_benchmark", "cpt_benchmark_token"
 SIGNALS = [signal for signal in CATALOGUE if signal.group == "Charge"]
 CHUNK = 2_000
+MAX_SIGNALS = 32
+MINUTE_MS = 60_000
 
 
 def vehicle_ids(count: int, seed: int = 1) -> list[str]:
@@ -26,8 +29,11 @@ def vehicle_ids(count: int, seed: int = 1) -> list[str]:
     return sorted(str(uuid.UUID(int=draw.getrandbits(128), version=4)) for _ in range(count))
 
 
-def build(path: Path, count: int, age_s: int = 0) -> list[str]:
-    """Make a database of `count` vehicles, whose values are `age_s` old, unless it is there already; the vehicles' ids."""
+def build(path: Path, count: int, age_s: int = 0, *, source_name: str = "benchmark", runs: int = 1) -> list[str]:
+    """Make a database of `count` vehicles, whose values are `age_s` old, unless it is there already; the vehicles' ids.
+
+    With more than one run a series changed every minute until then; so many of its runs are in history.
+    """
     ids = vehicle_ids(count)
     if path.exists():
         return ids
@@ -38,10 +44,10 @@ def build(path: Path, count: int, age_s: int = 0) -> list[str]:
     values = [(signal.key, bodies.parse(signal, signal.example)) for signal in SIGNALS]
     permissions = "read_battery read_charge read_charge_locations read_charge_records write_readings"
     with connection:
-        connection.execute("INSERT INTO sources (name) VALUES ('benchmark')")
+        connection.execute("INSERT INTO sources (name) VALUES (?)", (source_name,))
         source = connection.last_insert_rowid()
         connection.execute("INSERT INTO applications VALUES (?,'b',x'00','t',?,0,?,NULL)", (CLIENT, permissions, now))
-        connection.execute("INSERT INTO tokens VALUES (?,?,?)", (hashed(TOKEN), CLIENT, now + 10 * 365 * 86_400_000))
+        connection.execute("INSERT INTO tokens VALUES (?,?,?,NULL)", (hashed(TOKEN), CLIENT, now + 10 * 365 * 86_400_000))
         for start in range(0, count, CHUNK):
             part = list(enumerate(ids[start : start + CHUNK], start + 1))
             connection.executemany(
@@ -50,14 +56,34 @@ def build(path: Path, count: int, age_s: int = 0) -> list[str]:
             )
             connection.executemany("INSERT INTO vehicle_references VALUES (?,?)", [(name, key) for key, name in part])
             connection.executemany(
-                "INSERT INTO latest VALUES (?,?,?,?,?,1,?,NULL,NULL,NULL,NULL,NULL)",
+                "INSERT INTO latest VALUES (?,?,?,?,?,?,?,NULL,NULL,NULL,NULL,NULL)",
                 [
-                    (slot_of(key, signal_key, source), value, now, now, now, now)
+                    (slot_of(key, signal_key, source), value, now, now, now, _position(key, signal_key, runs - 1, count), now)
                     for key, _ in part
                     for signal_key, value in values
                 ],
             )
-        connection.execute("UPDATE sequences SET value = ? WHERE name = 'vehicle'", (count,))
+            if runs > 1:
+                connection.executemany(
+                    "INSERT INTO settled (vehicle_key, signal_key, source_key, observed_at, position, lag, value)"
+                    " VALUES (?,?,?,?,?,400,?)",
+                    (
+                        (key, signal_key, source, now - (runs - 1 - run) * MINUTE_MS, _position(key, signal_key, run, count),
+                         value if run == runs - 1 else run)
+                        for key, _ in part
+                        for signal_key, value in values
+                        for run in range(runs)
+                    ),
+                )  # fmt: skip
+        last = _position(count, MAX_SIGNALS, runs - 1, count)
+        connection.executemany(
+            "UPDATE sequences SET value = ? WHERE name = ?", [(count, "vehicle"), (last, "position"), (last, "feed")]
+        )
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     connection.close()
     return ids
+
+
+def _position(vehicle_key: int, signal_key: int, run: int, vehicles: int) -> int:
+    """Where in the feed a run is: all series changed one after the other, then all of them again."""
+    return (run * vehicles + vehicle_key - 1) * MAX_SIGNALS + signal_key

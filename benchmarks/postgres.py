@@ -85,7 +85,7 @@ async def _store(url: str, vehicles: int, groups: int) -> tuple[float, float]:
 async def _bare(url: str, vehicles: int, groups: int) -> float:
     await PostgresStore.open(url).close()
     raw = await asyncpg.connect(url)
-    await raw.execute("CREATE TABLE history_2026 PARTITION OF history FOR VALUES FROM (0) TO (9000000000000)")
+    await raw.execute("CREATE TABLE runs_2026 PARTITION OF runs FOR VALUES FROM (0) TO (9000000000000)")
     position = 1
     took_s = 0.0
     for part in _groups(vehicles, groups):

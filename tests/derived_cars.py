@@ -51,6 +51,16 @@ async def nothing(_: float) -> None:
     """Rest without resting."""
 
 
+async def catch_up(derivation: Derivation) -> None:
+    """Derive all that changed until now, whatever was derived a moment ago."""
+    await derivation._intake.take_in()
+    for job in sorted(derivation._queue._jobs.values(), key=lambda job: job.reason):
+        job.not_before = 0
+        if job.dirt is not None:
+            derivation._queue._push(job, 0)
+    await derivation.work()
+
+
 class House:
     """A store with what works things out on it."""
 
@@ -76,10 +86,10 @@ class House:
         """Store them in one go."""
         told = list(entries)
         await self.store.readings.write(told)
-        self.derivation.heard(told)
+        self.derivation.note(told)
 
     async def work(self) -> None:
-        await self.derivation.catch_up()
+        await catch_up(self.derivation)
 
     async def state(self, signal: Signal) -> State | None:
         """The state that speaks for a signal of the car, now."""

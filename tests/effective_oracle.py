@@ -150,7 +150,10 @@ class Oracle:
                 return "over"
             is_own = own is not None and teller != DERIVED
             grace = 0 if not value else 10 * S if is_own else 2 * MIN
-            if charges and (own is False or at < max(since, own_since) - grace):
+            is_in, _, in_since = self.last(CABLE_CONNECTED, source)
+            is_of_plug = tie is IS_CHARGING and is_in is True and source != DERIVED
+            begins_at = max(max(since, own_since) - grace, in_since - 2 * MIN if is_of_plug else 0)
+            if charges and (own is False or at < begins_at):
                 return "over"
         return "ok" if self.is_fresh(signal, source) else "silent"
 

@@ -107,7 +107,7 @@ def test_an_instant_ahead_says_nothing_while_the_clock_is_not_in_doubt() -> None
 def test_time_does_not_begin_before_what_was_stored_last() -> None:
     machine = Machine(wall=NOW - 2 * DAY)
     clock = machine.clock()
-    clock.not_before(NOW)
+    clock.begin(NOW)
     machine.run(5_000)
     assert clock.now() == NOW + 5_000
     machine.wall = NOW + 8_000
@@ -118,7 +118,7 @@ def test_time_does_not_begin_before_what_was_stored_last() -> None:
 def test_a_clock_that_was_reset_to_1970_goes_on_from_what_was_stored_last() -> None:
     machine = Machine(wall=0)
     clock = machine.clock()
-    clock.not_before(NOW - 200 * DAY)
+    clock.begin(NOW - 200 * DAY)
     assert clock.now() == NOW - 200 * DAY
 
 
@@ -126,6 +126,32 @@ def test_what_was_stored_decades_ahead_does_not_set_the_clock(caplog: pytest.Log
     machine = Machine()
     clock = machine.clock()
     with caplog.at_level(logging.ERROR):
-        clock.not_before(NOW + 20 * 365 * DAY)
+        clock.begin(NOW + 20 * 365 * DAY)
     assert clock.now() == NOW
     assert "chargeport repair clock" in caplog.text
+
+
+@pytest.mark.parametrize("years", [2, 20])
+def test_a_clock_that_is_years_ahead_of_all_that_is_stored_is_not_believed(years: int) -> None:
+    machine = Machine(wall=NOW + years * 365 * DAY)
+    clock = machine.clock()
+    clock.begin(NOW)
+    machine.run(5_000)
+    assert clock.now() == NOW + 5_000
+    clock.witnessed(machine.wall)
+    assert clock.now() == machine.wall, "a source's own time agrees with it"
+
+
+def test_a_clock_that_somebody_said_is_right_is_believed() -> None:
+    machine = Machine(wall=NOW + 3 * 365 * DAY)
+    clock = machine.clock()
+    clock.begin(NOW, confirmed_at=machine.wall - DAY)
+    assert clock.now() == machine.wall
+
+
+@pytest.mark.parametrize("stored_at", [0, NOW - 300 * DAY])
+def test_a_server_that_was_off_for_months_or_has_nothing_stored_follows_its_clock(stored_at: int) -> None:
+    machine = Machine(wall=NOW + DAY)
+    clock = machine.clock()
+    clock.begin(stored_at)
+    assert clock.now() == machine.wall

@@ -1,5 +1,6 @@
 """A receiver of webhooks on loopback, and a pump that has every event sent that is due."""
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -21,7 +22,9 @@ class Receiver:
         self.got: list[tuple[dict[str, Any], bytes, dict[str, str]]] = []
         self.statuses: list[int] = []  # of the next events; then 204
         self.answers_challenges = True
+        self.checks_signatures = False
         self.url = ""
+        self.arrived = asyncio.Event()
         self.headers: dict[str, str] = {}
 
     async def answer(self, request: web.Request) -> web.Response:
@@ -32,6 +35,10 @@ class Receiver:
             key = self.key if self.answers_challenges else "another key"
             challenge = hmac.new(key.encode(), event["data"]["challenge"].encode(), hashlib.sha256).hexdigest()
             return web.json_response({"challenge": challenge})
+        signed = hmac.new(self.key.encode(), raw, hashlib.sha256).hexdigest()
+        if self.checks_signatures and request.headers.get("SC-Signature") != signed:
+            return web.Response(status=401)
+        self.arrived.set()
         status = self.statuses.pop(0) if self.statuses else 204
         return web.Response(status=status, headers=self.headers)
 

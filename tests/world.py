@@ -12,6 +12,7 @@ import httpx
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chargeport.api.app import WebApp
+from chargeport.api.lane import Head
 from chargeport.api.positions import Positions
 from chargeport.clock import ManualClock
 from chargeport.dashboard import page
@@ -149,12 +150,16 @@ class LaneFirst:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer = None
         if scope["type"] == "http" and scope["method"] == "GET" and not scope["query_string"]:
-            answer = self._lane.answer(scope["path"], dict(scope["headers"]), scope["scheme"], scope["client"][0])
+            head = Head.of(dict(scope["headers"]), self._app.errors.links, scope["scheme"], scope["client"][0])
+            answer = self._lane.answer(scope["path"], head)
         if answer is None:
             await self._app(scope, receive, send)
             return
-        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
-        await send({"type": "http.response.body", "body": answer.body})
+        first, _, body = answer.partition(b"\r\n\r\n")
+        status, *lines = first.split(b"\r\n")
+        headers = [tuple(line.split(b": ", 1)) for line in lines]
+        await send({"type": "http.response.start", "status": int(status.split()[1]), "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
 
 def bearer(token: str) -> Headers:

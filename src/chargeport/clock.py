@@ -15,8 +15,9 @@ LEAP_MS: Final = 120_000  # NTP slews what is less, and sources differ by more
 LOOK_EVERY_MS: Final = 1_000
 SETTLING_MS: Final = 15 * 60_000  # after boot, in which boards without a battery get their time from the network
 LONGEST_SETTLING_MS: Final = 400 * 86_400_000  # that such a board may have been off
+LONGEST_AHEAD_MS: Final = 400 * 86_400_000  # that a clock may be ahead of what was stored before, when a server starts
 LONGEST_BEHIND_MS: Final = 30 * 86_400_000  # that a clock may be behind what was stored before
-
+CONFIRMED: Final = ("clock", "confirmed_at")  # the store's note of when somebody said that the machine's clock is right
 
 _log = logging.getLogger("chargeport.clock")
 
@@ -106,10 +107,21 @@ class SteadyClock:
         """Wait in real time."""
         await asyncio.sleep(duration_s)
 
-    def not_before(self, stored_at: int) -> None:
-        """Take into account when the newest stored values were received: the time can't be earlier than that."""
+    def begin(self, stored_at: int, confirmed_at: int = 0) -> None:
+        """Take into account when the newest stored values were received: the time is later, but hardly by years.
+
+        Nothing was stored where `stored_at` is 0. Somebody said at `confirmed_at` that the machine's clock is right.
+        """
         wall = self._wall()
         behind = stored_at - wall
+        if stored_at >= RELEASED_AT and wall - max(stored_at, confirmed_at) > LONGEST_AHEAD_MS:
+            self._hold(stored_at, self._since_boot())
+            _log.error(
+                "The machine's clock (%s) is years ahead of the newest stored values. Chargeport counts on from %s until the "
+                "times that sources send agree with the clock. If the clock is right, say so with chargeport repair clock, and "
+                "restart Chargeport.", _text(wall), _text(stored_at),
+            )  # fmt: skip
+            return
         if behind <= LEAP_MS:
             return
         if wall >= RELEASED_AT and behind > LONGEST_BEHIND_MS:

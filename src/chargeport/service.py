@@ -12,10 +12,12 @@ import asyncio
 import gc
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from chargeport.api.access import Access
 from chargeport.api.app import WebApp, build_app
 from chargeport.api.consents import Consents
+from chargeport.api.fleet import Fleet
 from chargeport.api.positions import Positions
 from chargeport.api.reads import Reads
 from chargeport.api.request import AppContext
@@ -24,8 +26,9 @@ from chargeport.api.sign_in import SignIn
 from chargeport.api.tail import Tail
 from chargeport.bus.memory import Doorbell
 from chargeport.bus.shared import SharedDoorbell
-from chargeport.clock import Clock, SteadyClock
+from chargeport.clock import CONFIRMED, Clock, SteadyClock
 from chargeport.config import Role
+from chargeport.derivation.sessions import SessionDeriver
 from chargeport.derivation.worker import Derivation
 from chargeport.runtime.feeds import Feeds
 from chargeport.runtime.leases import Leases, Work
@@ -38,6 +41,9 @@ from chargeport.store.protocols import Store
 from chargeport.store.retention import keep
 from chargeport.store.retention_policy import Keep, Policy
 from chargeport.webhooks.service import WebhookService
+
+if TYPE_CHECKING:
+    from chargeport.mqtt_out.service import MqttOut
 
 LAST_CHANGES = 100  # that tell until when the clock has come: a bundle of an import may carry older times
 
@@ -63,6 +69,7 @@ class Service:
         self.webhooks = WebhookService(store, self.clock, settings.webhooks, docs, self.doorbell.wait)
         self.leases: Leases | None = None  # where this is the only process, it does everything
         self._tasks: list[asyncio.Future[None]] = []
+        self._mqtt_out: MqttOut | None = None
 
     @classmethod
     def open(cls, settings: Settings, clock: Clock | None = None, *, anew: bool = False) -> "Service":
@@ -90,6 +97,8 @@ class Service:
             self.webhooks,
             self.sign_in,
             self.consents,
+            Fleet(self.store),
+            SessionDeriver(self.store, self.settings, self.clock),
         )
         return build_app(deps, pages, lane=lane, sockets=self.feeds.sockets())
 
@@ -104,7 +113,7 @@ class Service:
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
         if isinstance(self.clock, SteadyClock):
-            self.clock.not_before(await self._last_received_at())
+            self.clock.begin(await self._last_received_at(), int(await self.store.notes.recall(*CONFIRMED) or 0))
         await self.cadences.begin()
         self._tasks.append(asyncio.create_task(self.cadences.run(), name="cadence"))
         if isinstance(self.doorbell, SharedDoorbell):
@@ -126,8 +135,13 @@ class Service:
             self.webhooks.start()
         else:
             self._once("webhooks", self._deliver)
+        if self.settings.mqtt_out.url is not None:
+            from chargeport.mqtt_out.service import MqttOut
+
+            self._mqtt_out = MqttOut(self.store, self.clock, self.settings.mqtt_out, self.doorbell.wait)
+            self._once("mqtt out", self._mqtt_out.run)
         if self.settings.derive.enabled:
-            self.store.readings.on_written(self.derivation.heard)
+            self.store.readings.on_written(self.derivation.note)
             self._once("derivation", self.derivation.run)
 
     def _once(self, name: str, work: Work) -> None:
@@ -157,6 +171,8 @@ class Service:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+        if self._mqtt_out is not None:
+            await self._mqtt_out.close()
         await self.tail.close()
         await self.store.close()
 

@@ -33,7 +33,7 @@ class ServerSettings(Table, frozen=True):
     tls_key: Annotated[str | None, Meta(description="PEM file with the certificate's key.")] = None
     strict: Annotated[
         bool,
-        Meta(description="Refuse reads of signals without `sc-user-id`, as Smartcar does. The page shows no values then."),
+        Meta(description="Refuse reads of signals without `sc-user-id`, as Smartcar does."),
     ] = False
     log: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="What is logged, from this level on.")] = (
         "info"
@@ -286,6 +286,29 @@ class WebhookSettings(Table, frozen=True):
     )
 
 
+class MqttOutSettings(Table, frozen=True):
+    """Signals out to an MQTT broker, with Home Assistant's discovery. Off unless `url` is set."""
+
+    url: Annotated[str | None, Meta(description="mqtt://HOST[:1883] or, with TLS, mqtts://HOST[:8883].")] = None
+    username: Annotated[str | None, Meta(description="Who we are to the broker.")] = None
+    password: Annotated[str | None, Meta(description="Its password, or env:NAME or file:PATH where it is kept.")] = None
+    ca_file: Annotated[str | None, Meta(description="Who signed the broker's certificate (PEM), if not a public one.")] = None
+    prefix: Annotated[
+        str, Meta(pattern=r"^[^+#\x00]{1,100}$", description="What topics begin with; another one for each server at a broker.")
+    ] = "chargeport"
+    discovery_prefix: Annotated[
+        str, Meta(pattern=r"^[^+#\x00]{0,100}$", description="Home Assistant's; empty for no discovery.")
+    ] = "homeassistant"
+
+
+class MetricsSettings(Table, frozen=True):
+    """What `/metrics` says, to whoever asks."""
+
+    vehicle_values: Annotated[
+        bool, Meta(description="Show each vehicle's numbers and flags, too. Nobody needs a token to read them there.")
+    ] = False
+
+
 class Settings(Table, frozen=True):
     """All settings. `sources` and `dialects` are checked by what they name: see `runtime.builder`."""
 
@@ -299,6 +322,8 @@ class Settings(Table, frozen=True):
     smartcar: SmartcarSettings = SmartcarSettings()
     precedence: PrecedenceSettings = PrecedenceSettings()
     webhooks: WebhookSettings = WebhookSettings()
+    mqtt_out: MqttOutSettings = MqttOutSettings()
+    metrics: MetricsSettings = MetricsSettings()
     derive: DeriveSettings = DeriveSettings()
     vehicles: list[VehicleSettings] = []
     places: list[PlaceSettings] = []

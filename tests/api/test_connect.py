@@ -229,3 +229,29 @@ async def test_only_vehicles_that_fit_can_be_chosen(world: World, asking: Client
     assert 'type="radio"' in page
     again = await sent(world, asked, action="allow", vehicle=other.id, permission="read_charge")
     assert (again.status_code, "Choose one vehicle" in again.text) == (400, True)
+
+
+async def test_a_persons_token_shows_that_persons_vehicles_and_manages_nothing(world: World, asking: Client) -> None:
+    mine, others = await world.car(model="Mine"), await world.car(model="Another's")
+    every = await world.application(name="Sees every car")
+    await world.store.connect.add_redirects(every.id, [BACK])
+    theirs = await world.connect(every, others, "bob")
+    code = await code_for(world, every, mine)
+    tokens = await exchange(world, every, grant_type="authorization_code", code=code)
+    renewed = await exchange(world, every, grant_type="refresh_token", refresh_token=tokens["refresh_token"])
+    for token in (tokens, renewed):
+        headers = {"Authorization": f"Bearer {token['access_token']}"}
+
+        async def ask(path: str, headers: dict[str, str] = headers, **more: str) -> httpx.Response:
+            return await world.client.get(f"/v3{path}", headers=headers | more)
+
+        assert [each["id"] for each in (await ask("/vehicles")).json()["data"]] == [mine.id]
+        (connection,) = (await ask("/connections")).json()["data"]
+        assert connection["relationships"]["vehicle"]["data"]["id"] == mine.id
+        assert (await ask("/connections?filter[user.externalId]=bob")).json()["data"] == []
+        assert (await ask(f"/vehicles/{others.id}/signals")).status_code == 404
+        assert (await ask(f"/vehicles/{others.id}", **{"sc-user-id": theirs.user_uuid})).status_code == 404
+        assert (await ask(f"/connections/{theirs.id}")).status_code == 404
+        assert (await ask("/webhooks")).status_code == 403
+        write = await world.client.post("/ingest/readings", headers=headers, json={"vehicle": mine.id, "signals": {}})
+        assert write.status_code == 403

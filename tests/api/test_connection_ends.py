@@ -170,6 +170,35 @@ async def test_a_request_line_without_a_version_is_refused_at_once(connect: Conn
     assert await (await (await connect()).send(HEADS["no version"])).statuses() == [400]
 
 
+BODY = b'[{"vehicle":"nobody","signal":"charge-voltage","body":{"value":231}}]'
+OTHER_PROTOCOL = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+FRAMED = {
+    "a length": b"Content-Length: %d\r\n\r\n%b" % (len(BODY), BODY),
+    "chunks": b"Transfer-Encoding: chunked\r\n\r\n5\r\n%b\r\n%x\r\n%b\r\n0\r\n\r\n" % (BODY[:5], len(BODY) - 5, BODY[5:]),
+    "a length of zero": b"Content-Length: 0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("piece", [1, 7, 10_000], ids=["byte by byte", "in pieces", "at once"])
+@pytest.mark.parametrize("framing", FRAMED)
+async def test_an_offer_of_another_protocol_changes_nothing(connect: Connect, app: Client, framing: str, piece: int) -> None:
+    answers = []
+    for offer in (b"", OTHER_PROTOCOL):
+        head = b"POST /ingest/readings HTTP/1.1\r\n" + HOST + authorized(app) + offer
+        last = ALIVE.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+        sent = head + FRAMED[framing] + READY.replace(b"\r\n\r\n", b"\r\n" + offer + b"\r\n") + last
+        peer = await (await connect()).send(*(sent[at : at + piece] for at in range(0, len(sent), piece)))
+        answers.append(re.sub(rb"[0-9a-f-]{36}", b"ID", await peer.rest()))
+    assert answers[0] == answers[1]
+    assert re.findall(rb"HTTP/1\.1 (\d+)", answers[1])[1:] == [b"200", b"200"], "nothing behind it is lost"
+
+
+@pytest.mark.parametrize("coding", [b"gzip, chunked", b"gzip\r\nTransfer-Encoding: chunked", b"identity, chunked"])
+async def test_a_transfer_coding_that_is_not_decoded_is_refused(connect: Connect, app: Client, coding: bytes) -> None:
+    request = (IN_CHUNKS % authorized(app)).replace(b": chunked", b": " + coding)
+    assert await (await (await connect()).send(request + b"2\r\n[]\r\n0\r\n\r\n")).statuses() == [400]
+
+
 async def test_a_host_is_not_demanded_of_an_old_client(connect: Connect) -> None:
     assert await (await (await connect()).send(b"GET /healthz HTTP/1.0\r\n\r\n")).statuses() == [200]
 

@@ -21,7 +21,7 @@ from chargeport.store.webhooks import Event, Webhook, WebhookFields
 from world import T0, Client, World, ask, bearer, raw_headers
 
 CLOSED = [route for route in ROUTES if not route.open]
-UNSIZED = [route for route in ROUTES if route.name == "getMetrics" or route.kind == EVENT_STREAM]
+UNSIZED = [route for route in ROUTES if route.name in ("getMetrics", "downloadBackup") or route.kind == EVENT_STREAM]
 READS = [route for route in ROUTES if route.method == "GET"]
 BODIES = {
     "issueToken": {"grant_type": "client_credentials", "client_id": "nobody", "client_secret": "nothing"},
@@ -30,7 +30,11 @@ BODIES = {
     "answerConnect": {},
     "createWebhook": {"data": {"attributes": {}}},
     "updateWebhook": {"data": {"attributes": {"name": ""}}},
+    "changeRecords": {"type": "remove", "record": "none"},
+    "createApplication": {"name": ""},
     "createSubscription": {"data": {"attributes": {}}},
+    "redeliverGivenUp": {"data": {"attributes": {"from": "soon"}}},
+    "rotateManagementToken": {"data": {"attributes": {"overlapInSeconds": -1}}},
     "ingestSmartcar": {"eventType": "VEHICLE_STATE"},
     "ingestDialect": {"ChargeAmps": 16, "vin": "nobody"},
     "signIn": {"link": "nobody's"},
@@ -41,7 +45,7 @@ BODIES = {
 # What open routes answer to somebody who brings nothing: the page's own want its header.
 WITHOUT_A_TOKEN = {
     "issueToken": 401, "issueTokenByCode": 401, "showConnect": 400, "answerConnect": 400, "ingestSmartcar": 404, "signIn": 403,
-    "signOut": 403, "issuePageToken": 403,
+    "signOut": 403, "issuePageToken": 403, "getPageModule": 404,
 }  # fmt: skip
 
 
@@ -60,12 +64,18 @@ async def connection(world: World, app: Client, car: Vehicle) -> Connection:
     made = await world.store.webhooks.subscribe("hook", car.id, user_uuid_of(app.id), T0)
     assert made is not None
     BELOW_WEBHOOKS["subscription_id"] = made.id
+    BELOW_WEBHOOKS["client_id"] = (await world.application(name="Another")).id
     event = Event(id="event", webhook_id="hook", kind="VEHICLE_STATE", body="{", created_at=T0)
     await world.store.webhooks.enqueue(made, [event], "{}", None)
     return await world.connect(app, car)
 
 
-BELOW_WEBHOOKS = {"webhook_id": "hook", "delivery_id": "event", "subscription_id": ""}  # the last one is new in each test
+BELOW_WEBHOOKS = {
+    "webhook_id": "hook",
+    "delivery_id": "event",
+    "subscription_id": "",
+    "client_id": "",
+}  # the last ones are new in each test
 
 
 def hook(client_id: str) -> Webhook:
@@ -81,6 +91,7 @@ def target(route: Route, connection: Connection) -> str:
         "user_id": connection.user_uuid,
         "code": "charge-voltage",
         "dialect": "tesla",
+        "module": "app.js",
         **BELOW_WEBHOOKS,
     }
     return route.path.format(**names)

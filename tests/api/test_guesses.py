@@ -113,7 +113,8 @@ async def test_behind_a_trusted_proxy_the_clients_address_counts(tmp_path: Path)
 
 
 def test_counts_are_bounded_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chargeport.api.guesses.MAX_KEYS", 100)
+    for module in ("api.guesses", "attempts"):
+        monkeypatch.setattr(f"chargeport.{module}.MAX_KEYS", 100)
     guesses = Guesses(LIMIT, Timer())
     for number in range(1000):
         guesses.failed("secret", f"192.0.{number // 250}.{number % 250}", f"client_{number}" * 100)

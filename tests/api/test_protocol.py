@@ -1,6 +1,8 @@
 """The way of a request down at the socket: the lane and the router answer alike, whatever is sent."""
 
 import asyncio
+import contextlib
+import random
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -35,6 +37,7 @@ def get(path: str, more: str = "", method: str = "GET", version: str = "1.1") ->
 
 
 KEEP_ALIVE_S = 5
+IDS = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}(?=\"|\r\n)")
 
 REQUESTS = {
     "one signal": get(ONE),
@@ -99,7 +102,7 @@ async def exchange(port: int, *sent: bytes) -> bytes:
                 break
             received += part
     writer.close()
-    return re.sub(rb"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}(?=\"|\r\n)", b"ID", received)
+    return IDS.sub(b"ID", received)
 
 
 def is_whole(received: bytes, sent: bytes) -> bool:
@@ -123,6 +126,52 @@ async def test_with_the_lane_and_without_it_the_same_bytes_are_answered(service:
     with_lane, without = service.app(page.handlers()), service.app(page.handlers(), lane=False)
     async with served(with_lane) as quick, served(without) as plain:
         assert await exchange(quick.port, REQUESTS[name]) == await exchange(plain.port, REQUESTS[name])
+
+
+SAME_HEAD = [  # sent between plain reads, from whose heads they differ in little or nothing
+    *(get(path) for path in (ONE, ONE, ALL, ONE + "/", "/" + ONE, "x" + ONE, ONE + "\x7f", "/healthz", ALL + "?page[size]=1")),
+    *(get(f"{ALL}/{code}") for code in ("charge-ischarging", "charge-nonsense", "charge%2Dwattage", "charge-wattage x")),
+    *(get(ONE, more) for more in ("If-None-Match: *\r\n", "sc-user-id: somebody\r\n", "Connection: close\r\n")),
+    *(get(ONE).replace(*pair) for pair in ((b"cpt", b"x"), (b"car.test", b"b"), (b"\r\n", b"\n"), (b" H", b"  H"))),
+    get(ONE, version="1.0"), get(ONE, method="HEAD"), get(ONE) + get(ALL), get(ONE)[1:], b"\r\n" + get(ONE), get(ONE)[:-2],
+    get(ONE, "Content-Length: 2\r\n") + b"{}", get(ONE, "Content-Length: 2\r\n"),
+]  # fmt: skip
+
+
+async def conversation(port: int, requests: list[bytes]) -> list[bytes]:
+    """What comes after each request; the next one is sent once that was answered, or nothing comes for a while."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    heard = []
+    for request in requests:
+        writer.write(request)
+        received = b""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                while not is_whole(received, request) and (part := await reader.read(65536)):
+                    received += part
+        heard.append(IDS.sub(b"ID", received))
+    writer.close()
+    return heard
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_requests_with_the_head_of_the_one_before_are_answered_as_any_other(service: Service, seed: int) -> None:
+    draw = random.Random(seed)
+    requests = [request for _ in range(8) for request in (get(ONE), draw.choice(SAME_HEAD))]
+    with_lane, without = service.app(page.handlers()), service.app(page.handlers(), lane=False)
+    async with served(with_lane) as quick, served(without) as plain:
+        heard, expected = await asyncio.gather(conversation(quick.port, requests), conversation(plain.port, requests))
+    assert heard == expected
+
+
+async def test_a_head_that_is_repeated_is_not_parsed_again(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed = []
+    parse = LaneProtocol._parse
+    monkeypatch.setattr(LaneProtocol, "_parse", lambda self, data: (parsed.append(data), parse(self, data))[1])
+    async with served(service.app(page.handlers())) as quick:
+        heard = await conversation(quick.port, [get(ONE), get(ALL), get(ONE), get(ONE, "X-Other: 1\r\n"), get(ONE)])
+    assert all(answer.startswith(b"HTTP/1.1 200") for answer in heard)
+    assert parsed == [get(ONE), get(ONE, "X-Other: 1\r\n"), get(ONE)]
 
 
 @pytest.mark.parametrize("cut", [1, 10, 40, 90, -3, -1])

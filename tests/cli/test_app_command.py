@@ -5,17 +5,17 @@ import json
 import pytest
 from command_line import VIN, CommandLine
 
-from chargeport.signals.definition import Permission
+from chargeport.signals.definition import READS, Permission
 
 
-def test_a_new_application_gets_its_secrets_and_may_do_everything(chargeport: CommandLine) -> None:
+def test_a_new_application_gets_its_secrets_and_may_read_and_send_everything(chargeport: CommandLine) -> None:
     made = chargeport.app("Fleet board")
     assert set(made) == {"client_id", "client_secret", "management_token"}
     assert len(set(made.values())) == 3
     (listed,) = chargeport("app", "list", "--json").json
     assert listed["client_id"] == made["client_id"]
     assert listed["name"] == "Fleet board"
-    assert listed["permissions"] == sorted(Permission)
+    assert listed["permissions"] == sorted(READS | {Permission.WRITE_READINGS})
     assert listed["connected_only"] is False
     assert listed["revoked_at"] is None
 
@@ -82,7 +82,8 @@ def test_connections_come_and_go(chargeport: CommandLine) -> None:
     vehicle_id = chargeport.vehicle("--vin", VIN)
     made = chargeport("connection", "add", "--app", client_id, "--user", " anna ", "--vehicle", VIN.lower(), "--json").json
     assert made | {"id": "", "created_at": ""} == {
-        "id": "", "client_id": client_id, "user_id": "anna", "vehicle_id": vehicle_id, "permissions": sorted(Permission),
+        "id": "", "client_id": client_id, "user_id": "anna", "vehicle_id": vehicle_id,
+        "permissions": sorted(READS | {Permission.WRITE_READINGS}),
         "created_at": "",
     }  # fmt: skip
     assert chargeport("connection", "list", "--json").json == [made]
@@ -109,3 +110,21 @@ def test_a_revoked_application_is_connected_to_nothing_new(chargeport: CommandLi
     chargeport("app", "revoke", client_id)
     words = ("connection", "add", "--app", client_id, "--user", "anna", "--vehicle", chargeport.vehicle())
     assert "revoked" in chargeport(*words).refused()
+
+
+def test_where_connect_sends_people_back_to_can_be_changed(chargeport: CommandLine) -> None:
+    client_id = chargeport.app("Charts", "--redirect", "https://example.org/a")["client_id"]
+    more = chargeport("app", "edit", client_id, "--redirect", "scabc://back", "--json").json
+    assert more == {"client_id": client_id, "redirects": ["https://example.org/a", "scabc://back"]}
+    less = chargeport("app", "edit", client_id, "--remove-redirect", "https://example.org/a", "--json").json
+    assert less["redirects"] == ["scabc://back"]
+    refused = chargeport("app", "edit", client_id, "--remove-redirect", "https://example.org/b").refused()
+    assert "is no redirect of it" in refused
+
+
+def test_a_renewed_management_token_leaves_the_rest_as_it_is(chargeport: CommandLine) -> None:
+    made = chargeport.app()
+    renewed = chargeport("webhook", "rotate", "--app", made["client_id"], "--overlap-hours", "1", "--json").json
+    assert renewed["client_id"] == made["client_id"]
+    assert renewed["management_token"] not in (None, made["management_token"])
+    assert renewed["previous_valid_until"].endswith("Z")

@@ -37,7 +37,7 @@ def token_of(page: str) -> str | None:
 def test_a_database_with_somebodys_own_car_is_refused_and_left_as_it_is(chargeport: CommandLine, database: Path) -> None:
     car = chargeport.vehicle()
     refusal = in_a_process("demo", "--port", "0", "--database", str(database)).refused()
-    assert "has a car that is not the demo's" in refusal
+    assert "has a car that is not simulated" in refusal
     assert [each["id"] for each in chargeport("vehicle", "list", "--json").json] == [car]
     assert chargeport("app", "list", "--json").json == []
 

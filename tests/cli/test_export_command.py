@@ -218,9 +218,9 @@ def fill(database: Path) -> None:
     """Many values of one signal, all different from the one before."""
     with apsw.Connection(str(database)) as connection:
         connection.execute(
-            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) INSERT INTO history"
-            " (vehicle_key, signal_key, source_key, observed_at, position, received_at, value)"
-            " SELECT 1, 21, s.key, ?2 + i * 1000, 1000 + i, ?2 + i * 1000 + 5, i % 1000 FROM n, sources s"
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) INSERT INTO settled"
+            " (vehicle_key, signal_key, source_key, observed_at, position, lag, value)"
+            " SELECT 1, 21, s.key, ?2 + i * 1000, 1000 + i, 5, i % 1000 FROM n, sources s"
             " WHERE s.name = 'wallbox'",
             (MANY, T0 - 10**9),
         )

@@ -34,8 +34,8 @@ def work_out(database: Path, readings: list[Reading]) -> None:
         store = SqliteStore.open(database)
         await store.readings.write(readings)
         derivation = Derivation(store, Settings(), SystemClock(), nothing, rest=nothing)
-        await derivation.begin()
-        await derivation.catch_up()
+        await derivation.resume()
+        await derivation.work()
         await store.close()
 
     asyncio.run(run())

@@ -25,8 +25,8 @@ def demo() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def many() -> Iterator[str]:
-    """The address of a demo with more cars than a page shows."""
-    with running("demo", "--json", "--vehicles", "60") as url:
+    """The address of a demo with more cars than are in sight."""
+    with running("demo", "--json", "--vehicles", "300") as url:
         yield url
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 PROGRAM = (sys.executable, "-m", "chargeport")
 START_WITHIN_S = 20
@@ -13,10 +14,10 @@ STOP_WITHIN_S = 10
 
 
 @contextmanager
-def running(*arguments: str) -> Iterator[str]:
-    """The address of a server of ours."""
-    command = [*PROGRAM, *arguments, "--port", "0"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def running(*arguments: str, port: str = "0", folder: Path | None = None) -> Iterator[str]:
+    """The address of a server of ours, which finds its settings in a folder."""
+    command = [*PROGRAM, *arguments, "--port", port]
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout
     try:
         ready, _, _ = select.select([process.stdout], [], [], START_WITHIN_S)

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Route, expect
 from running_server import running
-from test_page import Visit, part
+from test_page import Visit
 
 from chargeport.api.access import Access
 from chargeport.api.sign_in import SignIn
@@ -110,7 +110,7 @@ def address(fleet: tuple[Path, str, list[Vehicle]]) -> Iterator[str]:
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def signed_in(browser: Browser, address: str, fleet: tuple[Path, str, list[Vehicle]]) -> AsyncIterator[Any]:
     """A browser that has used the link."""
-    context = await browser.new_context(viewport={"width": 1280, "height": 6000})
+    context = await browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
     context.set_default_timeout(SOON_MS)
     expect.set_options(timeout=SOON_MS)
     page = await context.new_page()
@@ -125,22 +125,15 @@ async def test_every_car_is_drawn_and_the_console_is_silent(
     signed_in: Any, address: str, fleet: tuple[Path, str, list[Vehicle]]
 ) -> None:
     visit = Visit(await signed_in.new_page())
-    drawn = 0
-    await visit.page.goto(address)
-    while True:
-        await expect(visit.page.locator("#pulse")).to_have_text("Live")
-        await expect(visit.page.get_by_text("Loading", exact=True)).to_have_count(0)
-        cards = visit.page.get_by_role("article")
-        drawn += await cards.count()
-        for index in range(await cards.count()):
-            await cards.nth(index).get_by_role("button").click()
-            await expect(visit.page.get_by_role("dialog").locator("tr[data-code]")).to_have_count(len(CATALOGUE))
-            await visit.page.keyboard.press("Escape")
-        following = visit.page.get_by_role("button", name="Next")
-        if not await following.is_visible() or await following.is_disabled():
-            break
-        await following.click()
-    assert drawn == len(fleet[2])
+    await visit.page.goto(f"{address}/#/?view=cards")
+    await visit.is_live()
+    await visit.page.get_by_role("button", name="Show more").click()
+    await expect(visit.page.get_by_role("article")).to_have_count(len(fleet[2]))
+    for car in fleet[2]:
+        await visit.page.goto(f"{address}/#/cars/{car.id}")
+        await expect(visit.page.locator("tr[data-code]")).to_have_count(len(CATALOGUE))
+        await expect(visit.page.locator("main")).not_to_contain_text("undefined")
+        await expect(visit.page.locator("main")).not_to_contain_text("NaN")
     await expect(visit.page.locator("#notice")).to_be_hidden()
     assert visit.complaints == []
     await visit.page.close()
@@ -148,10 +141,10 @@ async def test_every_car_is_drawn_and_the_console_is_silent(
 
 async def test_a_car_that_never_reported_says_so_and_the_others_go_on(signed_in: Any, address: str) -> None:
     visit = Visit(await signed_in.new_page())
-    await visit.page.goto(address)
-    await expect(part(visit.card(NEVER), "heard")).to_have_text("Nothing heard yet")
-    await expect(part(visit.card("All Signals"), "status")).not_to_have_text("Loading")
-    await expect(visit.page.locator("#pulse")).to_have_text("Live")
+    await visit.page.goto(f"{address}/#/?view=cards")
+    await expect(visit.card(NEVER).locator("footer")).to_have_text("Nothing heard yet")
+    await expect(visit.card("All Signals").locator(".status")).to_have_text("Charging")
+    await visit.is_live()
     assert visit.complaints == []
     await visit.page.close()
 
@@ -162,27 +155,25 @@ async def test_what_cannot_be_drawn_is_said_on_its_card_and_nobody_else_is_blame
     async def mangle(route: Route) -> None:
         answer = await route.fetch()
         document = await answer.json()
-        for signal in document["data"]:
-            signal["attributes"]["status"] = None
+        for row in document["data"]:
+            if row["id"] == vehicle(5, None, None).id:
+                row["signals"] = None
         await route.fulfill(response=answer, body=json.dumps(document))
 
-    await visit.page.route(f"**/v3/vehicles/{vehicle(5, None, None).id}/signals", mangle)
-    await visit.page.goto(address)
-    await expect(part(visit.card(BROKEN), "status")).to_have_text("Can't be shown")
-    await expect(part(visit.card("All Signals"), "status")).not_to_have_text("Loading")
-    await expect(visit.page.locator("#pulse")).to_have_text("Live")
+    await visit.page.route("**/fleet?*", mangle)
+    await visit.page.goto(f"{address}/#/?view=cards")
+    await expect(visit.card(BROKEN).locator(".status")).to_have_text("Can't be shown: a fault of the page")
+    await expect(visit.card("All Signals").locator(".status")).to_have_text("Charging")
+    await visit.is_live()
     await expect(visit.page.locator("#notice")).to_be_hidden()
     await visit.page.close()
 
 
-async def test_what_one_car_is_refused_stays_its_own(signed_in: Any, address: str) -> None:
+async def test_a_view_that_is_refused_says_why_and_the_way_back(signed_in: Any, address: str) -> None:
     visit = Visit(await signed_in.new_page())
-    refusal = {"errors": [{"detail": "This needs a permission."}]}
-    await visit.page.route(
-        f"**/v3/vehicles/{vehicle(5, None, None).id}/signals", lambda route: route.fulfill(status=403, json=refusal)
-    )
-    await visit.page.goto(address)
-    await expect(part(visit.card(BROKEN), "status")).to_have_text("No permission")
-    await expect(part(visit.card(BROKEN), "reason")).to_have_text("This needs a permission.")
-    await expect(visit.page.locator("#pulse")).to_have_text("Live")
+    await visit.page.goto(f"{address}/#/cars/nobody")
+    await expect(visit.page.get_by_role("heading", name="This can't be shown")).to_be_visible()
+    await expect(visit.page.get_by_text("No vehicle with this id")).to_be_visible()
+    await visit.page.get_by_role("link", name="Cars").click()
+    await visit.is_live()
     await visit.page.close()

@@ -12,7 +12,6 @@ import pytest
 
 from chargeport.clock import ManualClock
 from chargeport.derivation.context import DERIVABLE
-from chargeport.derivation.throttle import Throttle
 from chargeport.errors import StoreError
 from chargeport.service import Service
 from chargeport.settings import DatabaseSettings, Settings
@@ -40,7 +39,6 @@ from derived_cars import (
     House,
     absent,
     night,
-    nothing,
     said,
 )  # fmt: skip
 
@@ -102,24 +100,23 @@ async def test_the_phases_are_enough_to_tell_a_mains_voltage(house: House) -> No
 
 async def test_a_car_of_which_only_old_values_were_known_is_not_kept_waiting(house: House) -> None:
     await house.take([said(WATTAGE, 5000, T0 - 5 * HOUR)])
-    await house.derivation.begin()
-    throttle = Throttle(nothing)
-    await house.derivation._values.work(throttle)
+    await house.derivation.resume()
+    await house.derivation.work()
     house.clock.move(2)
     await house.take([said(VOLTAGE, 230, T0), said(AMPERAGE, 10, T0), said(PHASES, 1, T0)])
-    await house.derivation._values.work(throttle)
+    await house.derivation.work()
     assert (await house.read(WATTAGE))["attributes"]["body"]["value"] == 2300
 
 
 async def test_what_comes_a_few_seconds_later_is_worked_out_a_few_seconds_later(house: House) -> None:
-    told, throttle = night(), Throttle(nothing)
+    told = night()
     house.clock.move(24 * 3600)
     await house.take([each for each in told if each.observed_at <= T0 + HOUR])
-    await house.derivation.work_out_sessions(throttle)
+    await house.derivation.work()
     assert await house.records() == []  # the cable is in, for all that is known
     house.clock.move(3)
     await house.take([each for each in told if each.observed_at > T0 + HOUR])
-    await house.derivation.work_out_sessions(throttle)
+    await house.derivation.work()
     (record,) = await house.records()
     assert record["endTime"] == "2026-05-01T12:00:00.000Z"
 
@@ -251,18 +248,18 @@ async def test_what_a_source_says_it_can_t_tell_is_derived_all_the_same(house: H
     assert (await house.read(WATTAGE))["attributes"]["body"]["value"] == 11_040
 
 
-async def test_a_car_that_reports_everything_costs_no_derivation(house: House) -> None:
+async def test_a_car_that_reports_everything_costs_no_derivation(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     everything = [said(signal, signal.example["value"], T0) for signal in DERIVABLE]
     await house.take(everything)
     await house.work()
     found = await house.store.readings.signals(CAR.id)
     assert found is not None
     assert not [state for states in found.series.values() for state in states if state.source == DERIVED]
-    house.derivation.heard(everything)
+    house.derivation.note(everything)
     house.clock.move(30)
-    before = house.derivation._values.touched.copy()
-    await house.derivation._values.work(Throttle(nothing))
-    assert house.derivation._values.touched == before, "it is not looked at again for a minute"
+    with monkeypatch.context() as patch:
+        patch.setattr("chargeport.derivation.values.ValueDeriver.of", None)
+        assert not await house.derivation.work(), "it is not looked at again for a minute"
 
 
 async def test_energy_and_time_of_a_whole_session_are_worked_out_as_it_goes(house: House) -> None:
@@ -304,7 +301,7 @@ async def test_a_running_service_derives_and_keeps_records_by_itself(tmp_path: P
         await service.close()
 
 
-@pytest.mark.parametrize("broken", ["deriving.derive", "sessions.recompute"])
+@pytest.mark.parametrize("broken", ["values.derive", "sessions.recompute"])
 async def test_a_car_that_can_t_be_worked_out_holds_up_no_other(
     house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, broken: str
 ) -> None:
@@ -324,7 +321,7 @@ async def test_a_car_that_can_t_be_worked_out_holds_up_no_other(
     await house.take([*readings, *(msgspec.structs.replace(each, vehicle=other.id) for each in readings)])  # type: ignore[type-var]
     await house.work()
     assert len(calls) >= 2
-    assert f"of a car can't be {'derived' if name == 'derive' else 'worked out'}" in caplog.text
+    assert f"the {'values' if name == 'derive' else 'sessions'} of vehicle " in caplog.text
     states = [await house.store.readings.signals(each.id) for each in (CAR, other)]
     signal = WATTAGE if name == "derive" else RECORDS
     assert [derived_of(found.series, signal) is not None for found in states if found is not None] == [False, True]
@@ -342,7 +339,7 @@ async def test_a_store_that_fails_loses_no_work(house: House, monkeypatch: pytes
 
         with monkeypatch.context() as patch:
             patch.setattr(getattr(house.store, part), name, fail)
-            assert not await house.derivation._tried(house.work)
+            assert await house.derivation._tried(house.derivation.work) is None
     await house.work()
     assert (await house.read(WATTAGE))["attributes"]["body"]["value"] == 11_040
     assert len(await house.records()) == 1

@@ -1,14 +1,13 @@
 """Sessions become records: whatever the order of arrival, however often all is made anew, and wherever a process was killed."""
 
 import random
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import pytest
 
-from chargeport.derivation.progress import Mark
+from chargeport.derivation.queue import Dirt, Progress
 from chargeport.derivation.sessions import SessionDeriver
 from chargeport.derive.records.edits import Annotate, Edit, Merge, Split, Undo, seen
 from chargeport.derive.records.records import Record
@@ -17,7 +16,6 @@ from chargeport.signals.definition import Permission
 from chargeport.signals.effective import DERIVED
 from chargeport.signals.reading import Entry
 from chargeport.signals.state import State
-from chargeport.store.protocols import Store
 from chargeport.store.retention_policy import Keep, Policy
 from derived_cars import (
     CAPACITY,
@@ -34,6 +32,7 @@ from derived_cars import (
     night,
     said,
 )  # fmt: skip
+from mortal_store import KilledError, Mortal
 
 DAY = 24 * HOUR
 CHARGES = ((CHARGING, True), (WATTAGE, 7400))
@@ -145,7 +144,7 @@ async def test_edits_hold_when_everything_is_made_anew_and_can_be_taken_back(hou
     assert (await house.records())[0]["energyAdded"] == 12.5
     assert len(await house.records()) == 3
     house.restart()
-    await house.derivation.begin()
+    await house.derivation.resume()
     await house.take([msgspec.structs.replace(each, observed_at=each.observed_at + 1) for each in told])  # type: ignore[type-var]
     await house.work()
     assert [record.note for record in await made(house)][:1] == ["at my aunt's"]
@@ -210,7 +209,7 @@ async def test_a_mere_confirmation_counts_even_if_the_process_died_right_after_i
         await house.store.readings.write([msgspec.structs.replace(each, received_at=house.clock.now()) for each in late])
     ) == {"unchanged"}
     house.restart()
-    await house.derivation.begin()
+    await house.derivation.resume()
     await house.work()
     (record,) = await made(house)
     assert record.session.ended_at == T0 + 2 * HOUR
@@ -234,7 +233,7 @@ async def test_sessions_outlive_the_history_that_they_were_worked_out_from(house
         after, more = step.after, step.more
     assert await house.store.history.horizon(CAR.id, CHARGING) is not None
     await house.take([said(CAPACITY, {"capacity": 61}, T0 + 5 * DAY)])
-    house.derivation._marks.add(CAR.id, Mark(0, house.clock.now(), 0, 0))
+    house.derivation._queue.mark(CAR.id, "sessions", Dirt(Progress(), 0, house.clock.now()))
     house.clock.move(60)
     await house.work()
     assert await house.records() == before
@@ -294,54 +293,13 @@ async def test_a_shuffled_month_leaves_the_same_records(house: House, seed: int)
         await house.take(portion)
         if rng.random() < 0.3:
             house.restart()
-            await house.derivation.begin()
+            await house.derivation.resume()
         await house.work()
     assert await house.records() == expected
     assert await house.total_kwh() >= total  # type: ignore[operator]
 
 
 # Killed between any two writes.
-
-
-class KilledError(BaseException):
-    """The process is gone."""
-
-
-class Mortal:
-    """A store whose process is killed before, or right after, the n-th of its writes."""
-
-    WRITES = ("write", "replace_sessions", "keep_reported", "remember", "add_edit")
-
-    def __init__(self, store: Store, lives: int, *, after: bool) -> None:
-        self._store = store
-        self._lives = lives
-        self._after = after
-        self.writes = 0
-
-    def __getattr__(self, name: str) -> Any:
-        return MortalPart(self, getattr(self._store, name))
-
-    async def killed_around(self, write: Callable[..., Any], *args: Any) -> Any:
-        self.writes += 1
-        is_last = self.writes == self._lives
-        if is_last and not self._after:
-            raise KilledError
-        result = await write(*args)
-        if is_last:
-            raise KilledError
-        return result
-
-
-class MortalPart:
-    """A part of such a store."""
-
-    def __init__(self, whole: Mortal, part: Any) -> None:
-        self._whole = whole
-        self._part = part
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._part, name)
-        return partial(self._whole.killed_around, found) if name in Mortal.WRITES else found
 
 
 def life() -> list[list[Entry]]:
@@ -358,7 +316,7 @@ async def live(house: House, store: Any, portions: Sequence[list[Entry]]) -> int
     """Go through the life; how many portions were acknowledged before the end."""
     house.restart(store)
     try:
-        await house.derivation.begin()
+        await house.derivation.resume()
         for number, portion in enumerate(portions):
             newest = max(each.observed_at for each in portion)
             house.clock.move(max(0, newest + 1000 - house.clock.now()) / 1000)
@@ -366,7 +324,7 @@ async def live(house: House, store: Any, portions: Sequence[list[Entry]]) -> int
                 await store.readings.write(portion)
             except KilledError:
                 return number
-            house.derivation.heard(portion)
+            house.derivation.note(portion)
             try:
                 await house.work()
             except KilledError:
@@ -405,7 +363,7 @@ async def test_what_is_erased_of_a_source_takes_its_sessions_and_their_energy_al
         await house.store.readings.forget(str(source))
     if restarted:
         house.restart()
-        await house.derivation.begin()
+        await house.derivation.resume()
     await house.work()
     assert await made(house) == []
 

@@ -259,3 +259,97 @@ def test_volvos_states_are_read_under_both_names(end: str, word: str, charges: b
     for spelled in (word, f"charging_system_{word}", f"CHARGING_SYSTEM_{word.upper()}"):
         known = course("home_assistant", ha(end, spelled))
         assert (known["ischarging"], known["detailedchargingstatus"]) == (charges, says)
+
+
+SESSIONS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
+    "teslamate": (
+        {"charging_state": "Charging", "charger_power": 11, "charger_actual_current": 16, "charger_voltage": 230},
+        {"charging_state": "Stopped"}, {"charging_state": "Charging"},
+    ),
+    "ovms": (
+        {"v.c.charging": "yes", "v.c.state": "charging", "v.c.power": 7.2, "v.c.current": 31, "v.c.voltage": 232},
+        {"v.c.charging": "no", "v.c.state": "done"}, {"v.c.charging": "yes", "v.c.state": "charging"},
+    ),
+    "home_assistant": (HA_CHARGING | ha("charger_power", "7", "kW") | ha("charger_voltage", "231", "V"),
+                       ha("charging", "stopped"), HA_CHARGING),
+    "box": ({"on": True, "kw": 7, "v": 229}, {"on": False}, {"on": True}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SESSIONS)
+def test_what_flowed_in_one_charge_is_no_value_of_the_next_though_it_begins_a_second_later(name: str) -> None:
+    known = course(name, *SESSIONS[name])
+    assert known["ischarging"] is True
+    assert {known["wattage"], known["voltage"]} == {"<NOT_CHARGING>"}
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "said", "nothing"),
+    [
+        ("tesla_rest", "fastchargertype", {"charging_state": "Charging", "fast_charger_type": "Combo"},
+         {"fast_charger_type": "<invalid>"}),
+        ("tesla_rest", "amperagerequested", {"charging_state": "Charging", "charge_current_request": 16},
+         {"charge_current_request": None}),
+        ("teslamate", "chargerphases", {"charging_state": "Charging", "charger_phases": 3}, {"charger_phases": ""}),
+        ("evcc", "amperagerequested", {"loadpoints": [{"connected": True, "charging": True, "offeredCurrent": 10}]},
+         {"loadpoints": [{"connected": True, "charging": True, "offeredCurrent": None}]}),
+    ],
+)  # fmt: skip
+def test_a_fact_of_the_plug_that_its_source_calls_nothing_is_taken_back(name: str, code: str, said: Any, nothing: Any) -> None:
+    assert course(name, said)[code]
+    assert course(name, said, nothing)[code] == "<UNREADABLE>"
+
+
+MINUTE = 60_000
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "later"),
+    [
+        ("teslamate", {"charging_state": "Charging", "charger_power": 11}, {"battery_level": 60}),
+        ("ovms", {"v.c.charging": "yes", "v.c.state": "charging", "v.c.power": 11}, {"v.b.soc": 60}),
+        ("tesla", {"DetailedChargeState": "Charging", "ACChargingPower": 11}, {"Soc": 60}),
+    ],
+)
+def test_a_source_that_tells_fields_as_they_change_confirms_what_it_does_not_take_back(
+    name: str, said: Any, later: Any
+) -> None:
+    memory = CarMemory()
+    told(DIALECTS[name], said, memory, NOW)
+    after = values(told(DIALECTS[name], later, memory, NOW + 10 * MINUTE))
+    assert (after["ischarging"], after["wattage"]) == (True, 11_000)
+    soon = values(told(DIALECTS[name], later, memory, NOW + 10 * MINUTE + 1_000))
+    assert "wattage" not in soon, "it is not entered again with every message"
+    assert "wattage" not in values(told(DIALECTS[name], later, memory, NOW + 70 * MINUTE)), "what went stale stays so"
+
+
+def test_a_source_that_tells_all_of_it_at_once_confirms_nothing_that_it_leaves_out() -> None:
+    memory = CarMemory()
+    told(ALL["tesla_rest"], {"charging_state": "Charging", "charger_power": 11}, memory, NOW)
+    assert "wattage" not in values(told(ALL["tesla_rest"], {"battery_level": 60}, memory, NOW + 10 * MINUTE))
+
+
+def test_a_charge_that_is_over_is_not_confirmed() -> None:
+    memory = CarMemory()
+    told(ALL["teslamate"], {"charging_state": "Charging", "charger_power": 11}, memory, NOW)
+    told(ALL["teslamate"], {"charging_state": "Complete"}, memory, NOW + MINUTE)
+    after = values(told(ALL["teslamate"], {"battery_level": 80}, memory, NOW + 9 * MINUTE))
+    assert (after["ischarging"], after.get("wattage")) == (False, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "wrong"),
+    [
+        ("tesla_rest", "battery_level", [130, 140.5, 999]),
+        ("tesla_rest", "charge_energy_added", ["1 kWh", "2 kWh"]),
+        ("teslamate", "charger_power", ["many", "few"]),
+        ("teslamate", "charger_phases", [1.5, 2.5]),
+        ("ovms", "v.c.charging", ["perhaps", "maybe"]),
+        ("ovms", "v.c.pilot", ["perhaps", "maybe"]),
+    ],
+)
+def test_numbers_and_flags_that_are_wrong_in_one_way_are_one_issue_whatever_they_are(name: str, field: str, wrong: Any) -> None:
+    issues = [issue for each in wrong for issue in told(ALL[name], {"charging_state": "Charging", field: each}).issues]
+    assert {issue.subject for issue in issues} == {field}
+    assert len({issue.detail for issue in issues}) == 1
+    assert all(str(each) in issue.raw for each, issue in zip(wrong, issues, strict=True)), "the message keeps the value"

@@ -264,7 +264,7 @@ def test_a_sample_that_cannot_be_read_is_an_issue_and_costs_no_other() -> None:
     found = metered(*broken, sample("Current.Import", 16, phase="L1"), sample("Power.Active.Import", 3700))
     assert values(found) == {"amperage": 16, "chargerphases": 1, "wattage": 3700}
     (issue,) = found.issues
-    assert issue.detail == "can't be read: Current.Import.L2: 'x' is no number"
+    assert issue.detail == "can't be read: Current.Import.L2: is no number"
 
 
 def test_a_heartbeat_confirms_what_the_transport_knows() -> None:
@@ -288,3 +288,19 @@ def test_an_end_without_a_status_ends_charging_and_a_free_plug_stays_free() -> N
     assert (told["ischargingcableconnected"], told["detailedchargingstatus"]) == (False, "DISCONNECTED")
     again = status("Charging", "2026-05-01T09:52:00Z")
     assert values(run(OCPP, [status("Charging"), ends(station="box", is_current="yes"), again]))["ischarging"] is True
+
+
+def test_a_current_without_phases_takes_back_how_many_there_were() -> None:
+    phased = event(1, *(sample("Current.Import", 16, phase=phase) for phase in ("L1", "L2", "L3")))
+    assert values(run(OCPP, [phased]))["chargerphases"] == 3
+    assert values(run(OCPP, [phased, event(2, sample("Current.Import", 6))]))["chargerphases"] == "<UNREADABLE>"
+
+
+def test_a_car_that_fed_power_back_charges_again_once_power_flows_into_it() -> None:
+    out = event(1, sample("Power.Active.Import", 0), sample("Power.Active.Export", 4_800))
+    again = [sample("Power.Active.Import", 6_000), sample("Power.Active.Export", 0)]
+    content = {"connectorId": 1, "meterValue": [{"timestamp": "2026-05-01T09:50:02Z", "sampledValue": again}]}
+    back = call("MeterValues", content)
+    assert values(run(OCPP, [out]))["ischarging"] is False
+    known = values(run(OCPP, [out, back]))
+    assert (known["ischarging"], known["detailedchargingstatus"], known["wattage"]) == (True, "CHARGING", 6_000)

@@ -4,6 +4,7 @@ import pytest
 
 from chargeport.clock import ManualClock
 from chargeport.errors import SettingError
+from chargeport.ingest.dialects import stations
 from chargeport.runtime import preference
 from chargeport.settings import PlaceSettings, PrecedenceSettings, Settings
 from chargeport.signals.catalogue import BY_CODE
@@ -52,6 +53,6 @@ async def test_a_changed_order_shows_at_once_and_stores_nothing(store: Store) ->
 
 
 def test_sources_of_stations_dialects_and_at_places_are_on_the_stations_side() -> None:
-    found = preference.stations(settings())
+    found = stations(settings())
     assert {"garage", "office", "ocpp"} <= found
     assert "car" not in found

@@ -192,6 +192,14 @@ def test_a_live_value_of_an_ended_session_stays_ended_when_the_next_one_starts()
     assert shown(found_at(WATTAGE, told(*again, (WATTAGE, CAR, -2, 50_000)))) == 50_000, "what the new session reports is shown"
 
 
+def test_a_live_value_from_before_the_cable_was_plugged_in_again_is_over_though_nobody_reported_the_end_of_charging() -> None:
+    said = [(IS_CHARGING, CAR, -25, True), (CABLE_CONNECTED, CAR, -25, True), (WATTAGE, CAR, -24, 50_000)]
+    unplugged = [*said, (CABLE_CONNECTED, CAR, -20, False), (CABLE_CONNECTED, CAR, -5, True), (IS_CHARGING, CAR, -5, True)]
+    assert shown(found_at(WATTAGE, told(*said, (IS_CHARGING, CAR, -5, True)))) == 50_000
+    assert shown(found_at(WATTAGE, told(*unplugged))) is AbsenceReason.NOT_CHARGING
+    assert shown(found_at(WATTAGE, told(*unplugged, (WATTAGE, CAR, -6, 7000)))) == 7000, "the cable may be reported a bit later"
+
+
 def test_a_zero_of_the_pause_is_not_the_power_of_the_session_that_begins() -> None:
     said = told((IS_CHARGING, CAR, -9, False), (WATTAGE, CAR, -3, 0), (IS_CHARGING, CAR, -3, True))
     assert shown(found_at(WATTAGE, said)) == 0, "reported with it"

@@ -15,6 +15,7 @@ from source_world import Heard, source_context
 
 from chargeport.sources.base import REFUSED, Cause, SourceError
 from chargeport.sources.ocpp import source as ocpp_source
+from chargeport.sources.ocpp.admission import Admission
 from chargeport.sources.ocpp.settings import OcppSettings, StationSettings
 from chargeport.sources.ocpp.source import TYPE, OcppSource
 
@@ -112,6 +113,27 @@ async def test_who_guesses_passwords_has_to_wait_and_nobody_else(caplog: pytest.
     assert "'box'" in logged[0]
     assert "from 127.0.0.1" in logged[0]
     assert not any("guess" in each.getMessage() for each in caplog.records)
+
+
+async def test_who_guesses_from_many_addresses_has_to_wait_but_not_where_the_station_is_at_home() -> None:
+    admission = Admission(OcppSettings(stations={"box": StationSettings(password=PASSWORD)}))
+
+    def status(address: str, password: str) -> int:
+        refusal = admission.refusal("box", basic("box", password)["Authorization"], address, over_tls=False)
+        return 101 if refusal is None else refusal.status
+
+    assert status("192.0.2.1", PASSWORD) == 101
+    guessed = [status(f"198.51.100.{number}", f"guess {number}") for number in range(30)]
+    assert guessed == [401] * 25 + [429] * 5
+    assert status("203.0.113.1", PASSWORD) == 429, "nothing is checked now, or guessing would go on"
+    assert status("192.0.2.1", PASSWORD) == 101
+
+
+async def test_addresses_of_one_ipv6_network_count_as_one() -> None:
+    admission = Admission(OcppSettings(stations={"box": StationSettings(password=PASSWORD)}))
+    header = basic("box", "wrong")["Authorization"]
+    refusals = [admission.refusal("box", header, f"2001:db8::{number:x}", over_tls=False) for number in range(7)]
+    assert [each and each.status for each in refusals] == [401] * 5 + [429] * 2
 
 
 async def test_who_tries_many_identities_has_to_wait_with_all_of_them() -> None:

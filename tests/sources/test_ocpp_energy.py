@@ -64,6 +64,11 @@ def test_readings_without_the_transaction_do_not_count_beside_those_with_it() ->
     assert meter.read([150], T0 + 2 * STEP, is_named=True)[0].total_wh == 150
 
 
+def test_a_named_message_without_a_reading_leaves_those_without_the_transaction_in_force() -> None:
+    meter, _ = SessionMeter().begun(1_000, T0).read([], T0, is_named=True)
+    assert meter.read([1_800], T0 + STEP)[0].total_wh == 800
+
+
 def test_of_the_values_that_a_register_may_show_the_first_that_goes_on_counts() -> None:
     meter = SessionMeter().begun(5_000, T0).powered(7_000)
     assert meter.read([15_300, 5_100], T0 + STEP)[0].total_wh == 100

@@ -131,7 +131,7 @@ def test_a_sample_that_cannot_be_read_is_named_and_costs_no_other() -> None:
     broken: list[Any] = [None, 5, {"sampledValue": 5}, {"timestamp": 5, "sampledValue": [7, {"value": [1]}]}]
     found = readings([*broken, *values({"value": "x", "measurand": "SoC"}, {"value": 3})])
     assert found[-1].register_wh() == [3]
-    assert found[-1].unreadable == ["SoC: 'x' is no number"]
+    assert found[-1].unreadable == ["SoC: is no number"]
     assert readings("none") == readings(None) == []
 
 

@@ -42,6 +42,23 @@ async def served(app: WebApp) -> AsyncIterator[str]:
             asyncio.get_running_loop().remove_signal_handler(number)
 
 
+async def test_refused_stations_do_not_fill_the_log(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    source = OcppSource(SETTINGS, source_context("boxes", "ocpp"))
+    with caplog.at_level("INFO"):
+        async with Running(source.run(Heard())), served(with_stations(world, source)) as url:
+            for number in range(20):
+                with pytest.raises(websockets.InvalidStatus):
+                    await websockets.connect(
+                        f"{url.replace('http', 'ws')}/ocpp/box",
+                        subprotocols=["ocpp1.6"],
+                        additional_headers=basic("box", f"guess {number}"),
+                        proxy=None,
+                    )
+    assert [each for each in caplog.records if each.name == "uvicorn.error" and "box" in each.getMessage()] == []
+    assert not [each for each in caplog.records if each.levelname == "ERROR"], "who is refused is no error of ours"
+    assert len([each for each in caplog.records if each.name == "chargeport.sources.ocpp"]) == 2, "each reason once"
+
+
 def with_stations(world: World, source: OcppSource) -> WebApp:
     """The application with stations beside it."""
     stations = Starlette(routes=[WebSocketRoute(PATH, source.connect)])

@@ -44,11 +44,13 @@ PERSONAL = [
     {VIN: {"soc": 50}},
     {"note": "sent with cpt_5UOMxL9Zq8TKcabcdefghR1oI6 and cps_abcdefghij-kl_mn", "body": "cpm_abcdefghijkl"},
     {"url": "http://server.test/stream?access=cpt_5UOMxL9Zq8TKcabcdefghR1oI6"},
+    {"body": "by cpc_codecodecode, cpr_refreshrefresh or cpw_wallwallwall of cpl_linklinklink"},
     {"refresh_tokens": ["abcdefgh"], "clientSecrets": {"a": "abcdefghij"}, "passwords": "hunter2", "apiKeys": ["abcdefghi"]},
     {"vins": [VIN], "emails": "bob.miller@mail.test", "cities": ["Berlin"], "licencePlates": ["B-AB 1234"]},
 ]
 SECRETS = (
-    VIN, "52.5200", "13.4049", "52520008", "Bob", "Berlin", "Grandma", "B-AB", "04A1", "hunter2", "abcdefgh", "1492931337",
+    VIN, "52.5200", "13.4049", "52520008", "Bob", "Berlin", "Grandma", "B-AB", "04A1", "hunter2", "abcdefgh", "codecode",
+    "refreshr", "wallwall", "linklink", "1492931337",
     "99887766", "1234567", "AB12345678", "358240051111110", "cf:12", "CF-12", "84.12", "dozjg",
 )  # fmt: skip
 IMPERSONAL = [

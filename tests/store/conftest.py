@@ -6,16 +6,16 @@ import pytest
 from memory_store import MemoryStore
 
 from chargeport.store.protocols import Store
-from chargeport.store.sqlite import SqliteStore
+from chargeport.store.sqlite import SqliteStore, feed, moving
 from postgres_server import PostgresServer
 
 WHOLE = ["sqlite", "postgres"]  # kinds of stores with all their parts
-KINDS = [*WHOLE, "memory"]  # of stores that keep readings and their history
+KINDS = [*WHOLE, "moved", "memory"]  # that keep readings and their history; "moved": runs move on after each write
 
 
 def opened(kind: str, folder: Path, request: pytest.FixtureRequest) -> Store:
     """A new, empty store of a kind. Of the store in memory the parts about readings are there."""
-    if kind == "sqlite":
+    if kind in ("sqlite", "moved"):
         return SqliteStore.open(folder / "chargeport.db")
     if kind == "postgres":
         server: PostgresServer = request.getfixturevalue("postgres")
@@ -25,11 +25,14 @@ def opened(kind: str, folder: Path, request: pytest.FixtureRequest) -> Store:
     return MemoryStore()  # type: ignore[return-value]
 
 
-def reopened(store: Store) -> Store:
-    """Another store on the same database."""
-    if isinstance(store, SqliteStore):
-        return SqliteStore.open(store.path)
-    return type(store).open(store.url)  # type: ignore[attr-defined,no-any-return]
+@pytest.fixture
+def _bounds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few runs, and few positions of the feed, where a store moves them on; so it does all the time."""
+    if "moved" in request.node.name:
+        monkeypatch.setattr(moving, "MAX_RECENT", 2)
+        monkeypatch.setattr(moving, "STEP_RUNS", 3)
+        monkeypatch.setattr(moving, "FEED_CHANGES", 4)
+        monkeypatch.setattr(feed, "OLD_PLACES", 5)
 
 
 @pytest.fixture(params=WHOLE)
@@ -41,7 +44,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 
 @pytest.fixture(params=KINDS)
-async def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+async def any_store(request: pytest.FixtureRequest, tmp_path: Path, _bounds: None) -> AsyncIterator[Store]:
     """A new, empty store of each kind that keeps readings."""
     made = opened(request.param, tmp_path, request)
     yield made
@@ -49,7 +52,7 @@ async def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIter
 
 
 @pytest.fixture(params=KINDS)
-async def new_store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+async def new_store(request: pytest.FixtureRequest, _bounds: None) -> AsyncIterator[Store]:
     """The same, shared by all examples of one property: each uses a vehicle of its own."""
     with tempfile.TemporaryDirectory() as folder:
         made = opened(request.param, Path(folder), request)

@@ -1,4 +1,4 @@
-"""The rows of a store's tables as they are, whichever database they are in."""
+"""The rows of a store's tables as they are, and another store on them, whichever database they are in."""
 
 import json
 from typing import Any
@@ -23,3 +23,10 @@ def table(store: Store, name: str) -> list[Any]:
     order = f" ORDER BY {ORDER[name]}" if name in ORDER else ""
     found = asked(store.url, f"SELECT coalesce(json_agg(n), '[]') FROM (SELECT * FROM {name}{order}) n")  # type: ignore[attr-defined]
     return [tuple(row.values()) for row in json.loads(found)]
+
+
+def reopened(store: Store) -> Store:
+    """Another store on the same database."""
+    if isinstance(store, SqliteStore):
+        return SqliteStore.open(store.path)
+    return type(store).open(store.url)  # type: ignore[attr-defined,no-any-return]

@@ -1,5 +1,7 @@
 """A database file that is removed, replaced, cut off or damaged, under an open store and before it is opened."""
 
+import asyncio
+import contextlib
 import logging
 import os
 import shutil
@@ -7,6 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import apsw
 import pytest
 
 from chargeport.errors import StartError, StoreError
@@ -76,6 +79,11 @@ def replace(path: Path, other: Path) -> bytes:
 
 def contents(file: Path) -> bytes:
     return file.read_bytes()
+
+
+def write_over(file: Path, data: bytes) -> None:
+    """Change the file itself, without a new one in its place."""
+    file.write_bytes(data)
 
 
 def move(source: Path, target: Path) -> None:
@@ -230,3 +238,66 @@ async def test_a_failed_write_is_remembered_until_as_much_can_be_written_again(s
         await store.ping()
     connection.execute("PRAGMA max_page_count = 1000000").fetchall()
     await store.ping()
+
+
+async def test_a_file_that_is_written_over_with_another_database_is_noticed(store: Store, path: Path, tmp_path: Path) -> None:
+    await store.close()
+    again = SqliteStore.open(path)  # the log is copied back, so that the file itself says what it is
+    await again.ping()
+    write_over(path, contents(another_programs(tmp_path / "other.db")))
+    assert "restore" in await until_not_ready(again)
+    with pytest.raises(StoreError):
+        await again.readings.write([reading(5)])
+    await again.close()
+
+
+async def test_a_database_whose_tables_are_gone_is_not_ready(store: Store, path: Path) -> None:
+    connection = apsw.Connection(str(path))
+    connection.execute("DROP TABLE share_links").fetchall()
+    connection.close()
+    with pytest.raises(StoreError, match="no such table"):
+        await store.sign_in.shares()
+    with pytest.raises(StoreError, match="chargeport restore"):
+        await store.ping()
+
+
+@pytest.mark.parametrize("is_marked", [True, False])
+async def test_another_programs_database_is_not_opened_and_left_as_it_is(path: Path, *, is_marked: bool) -> None:
+    before = contents(another_programs(path))
+    if is_marked:
+        write_over(Path(f"{path}{MARKER}"), b"")
+    with pytest.raises(StartError, match="another program's"):
+        SqliteStore.open(path)
+    connection = apsw.Connection(str(path))
+    assert connection.execute("SELECT name FROM sqlite_schema").fetchall() == [("notes",)]
+    connection.close()
+    assert len(contents(path)) == len(before)
+
+
+async def test_a_damaged_file_ends_no_read_in_a_traceback(store: Store, path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for number in range(1, 300):
+        await store.readings.write([reading(number)])
+    reader = SqliteStore.open(path)
+    write_over(Path(f"{path}-wal"), b"")
+    write_over(path, contents(path)[:4096] + os.urandom(len(contents(path)) - 4096))
+    for _ in range(3):
+        with contextlib.suppress(StoreError):
+            await reader.vehicles.vehicle(CAR.id)
+            await reader.readings.signals(CAR.id)
+            await reader.vehicles.vehicles(0, 10)
+        await asyncio.sleep(0)
+    await reader.close()
+    assert not [each for each in caplog.records if each.name == "asyncio"]
+
+
+def test_a_log_that_is_no_file_is_told_in_a_sentence(path: Path) -> None:
+    Path(f"{path}-wal").mkdir()
+    with pytest.raises(StartError, match=r"its log .* can't be read"):
+        SqliteStore.open(path)
+
+
+def another_programs(path: Path) -> Path:
+    connection = apsw.Connection(str(path))
+    connection.execute("CREATE TABLE notes (text); INSERT INTO notes VALUES ('mine')").fetchall()
+    connection.close()
+    return path

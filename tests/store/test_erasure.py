@@ -118,6 +118,8 @@ def in_rows_of_file(path: Path) -> list[tuple[str, str]]:
     connection = apsw.Connection(str(path))
     found = []
     for kind, name, table, sql in connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema").fetchall():
+        if kind in {"view", "trigger"}:  # they hold nothing: their tables are looked through
+            continue
         assert kind in {"table", "index"}, "something new, that has to be looked through, too"
         if kind == "index" and " WHERE " in (sql or ""):  # a part of the table: SQLite does not walk it for all rows
             continue
@@ -136,9 +138,10 @@ def in_rows_of_file(path: Path) -> list[tuple[str, str]]:
 
 async def test_everything_is_there_before(filled: Store) -> None:
     assert in_bytes(filled) == set(TRACES)
+    runs = {"recent", "feed"} if isinstance(filled, SqliteStore) else {"runs"}
     assert {name for name, _ in in_rows(filled)} >= {
-        "vehicles", "vehicle_references", "latest", "history", "connections", "issues", "sessions", "told_sessions",
-        "session_edits",
+        "vehicles", "vehicle_references", "latest", "connections", "issues", "sessions", "told_sessions",
+        "session_edits", *runs,
     }  # fmt: skip
 
 

@@ -188,7 +188,7 @@ async def test_positions_go_on_behind_those_that_were_brought_from_elsewhere(pos
     await store.vehicles.add_vehicle(Vehicle(id="a"))
     await store.readings.write([Reading("a", SOC, 1.0, T0, T0, "box")])
     await store.close()
-    asked(url, "UPDATE history SET position = 1::bigint << 50")  # of a server that has done more
+    asked(url, "UPDATE runs SET position = 1::bigint << 50")  # of a server that has done more
     store = PostgresStore.open(url)
     before = await store.readings.position()
     await store.readings.write([Reading("a", SOC, 2.0, T0 + 1, T0, "box")])

@@ -1,11 +1,14 @@
 """One suite over every store: what is written, in whatever order and however often, comes back right."""
 
+import asyncio
 import random
 import uuid
 from collections.abc import Iterable
 
+import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from raw_tables import reopened
 
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Signal, Value
@@ -225,3 +228,25 @@ async def test_an_older_reading_behind_a_newer_one_in_the_same_call_is_supersede
     await any_store.vehicles.add_vehicle(CAR)
     outcomes = await any_store.readings.write([reading(1, T0 + 5), reading(2, T0 + 9), reading(3, T0 + 7), reading(4, T0 + 11)])
     assert outcomes == [Outcome.ACCEPTED, Outcome.ACCEPTED, Outcome.SUPERSEDED, Outcome.ACCEPTED]
+
+
+async def test_a_vehicle_that_another_connection_changes_or_removes_is_read_anew(store: Store) -> None:
+    other = reopened(store)
+    car = Vehicle(id="0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c99", make="ACME")
+    await store.vehicles.add_vehicle(car)
+    for make in ("ACME", "Other", None):
+        await other.vehicles.update_vehicle(msgspec.structs.replace(car, make=make))
+        await asyncio.sleep(0)  # the snapshot of this turn of the loop ends
+        found = await store.readings.signal(car.id, WATTAGE)
+        assert found is not None
+        assert found.vehicle.make == make
+    await other.vehicles.remove_vehicle(car.id)
+    await asyncio.sleep(0)
+    assert await store.readings.signal(car.id, WATTAGE) is None
+    await other.vehicles.add_vehicle(car)
+    await other.readings.write([Reading(car.id, WATTAGE, 5, 1_777_629_598_000, 1_777_629_598_000, "box")])
+    await asyncio.sleep(0)
+    found = await store.readings.signal(car.id, WATTAGE)
+    assert found is not None
+    assert [state.value for state in found.series[WATTAGE.key]] == [5]
+    await other.close()

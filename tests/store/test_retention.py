@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from raw_tables import table
+from raw_tables import reopened, table
 
 from chargeport import config
 from chargeport.api.history import Asked, page_of
@@ -28,7 +28,6 @@ from chargeport.store.protocols import Store
 from chargeport.store.records import Vehicle
 from chargeport.store.retention_policy import DAY_MS, HOUR_MS, Keep, Policy, Progress
 from chargeport.store.sqlite import retention as steps
-from conftest import reopened
 
 DAY0 = 1_777_593_600_000  # 2026-05-01T00:00:00Z
 NOW = DAY0 + 10 * DAY_MS

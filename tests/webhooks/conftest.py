@@ -28,10 +28,14 @@ async def receiver(app: Client) -> AsyncIterator[Receiver]:
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    """A service that may send to loopback, and retries twice: after one second and after two."""
-    settings = WebhookSettings(allow_private_targets=True, retry_delays_s=[1, 2], retry_jitter=0)
-    opened = World.open(tmp_path, webhooks=settings)
+def webhook_settings() -> WebhookSettings:
+    """Receivers may be on loopback, and there are two retries: after one second and after two."""
+    return WebhookSettings(allow_private_targets=True, retry_delays_s=[1, 2], retry_jitter=0)
+
+
+@pytest.fixture
+async def world(tmp_path: Path, webhook_settings: WebhookSettings) -> AsyncIterator[World]:
+    opened = World.open(tmp_path, webhooks=webhook_settings)
     yield opened
     await opened.service.webhooks.deliveries.drain()
     await opened.close()

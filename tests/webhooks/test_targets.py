@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from chargeport.settings import WebhookSettings
-from chargeport.webhooks.delivery import Sender
+from chargeport.webhooks.sender import Sender
 from chargeport.webhooks.targets import check_uri, refusal
 
 PRIVATE = [

@@ -87,11 +87,13 @@ class Access:
         """What the application may do with a car. Raises Problem (404) where it may not know that there is one.
 
         An application for every vehicle needs no connection, unless it names a user other than its own: then the user's
-        connection decides.
+        connection decides. So it does for a token that came of that user's consent.
         """
         if user_id is None and grant.sees_all:
             return grant.permissions
-        user = None if user_id is None else user_uuid_of(user_id)
+        user = grant.user_uuid if user_id is None else user_uuid_of(user_id)
+        if grant.user_uuid not in (None, user):
+            raise Problem(VEHICLE_NOT_FOUND, "The token came of another user's consent than the one in sc-user-id.")
         if not grant.connected_only and user in (None, user_uuid_of(grant.client_id)):
             if not grant.has_ended or not await self._store.access.has_ended(grant.client_id, vehicle_id):
                 return grant.permissions
@@ -129,10 +131,20 @@ class Access:
         done = await self._store.access.rotate_secret(client_id, hashed(secret), management_token)
         return (secret, management_token) if done else None
 
-    async def issue_token(self, application: Application, life_s: int = TOKEN_LIFE_S) -> str:
-        """A new bearer token, good for so many seconds."""
+    async def rotate_management_token(self, client_id: str, overlap_s: float) -> tuple[str, int] | None:
+        """A new management token, and until when webhooks may still be checked with the one before; None as `rotate`."""
+        token, until = new_secret("cpm_"), self._clock.now() + round(overlap_s * 1000)
+        done = await self._store.access.rotate_management_token(client_id, token, until)
+        return (token, until) if done else None
+
+    async def issue_token(
+        self, application: Application, life_s: int = TOKEN_LIFE_S, *, user_uuid: str | None = None
+    ) -> str:  # fmt: skip
+        """A new bearer token, good for so many seconds; with `user_uuid` for this user's vehicles alone."""
         token = new_secret("cpt_")
         now = self._clock.now()
         expires_at = now + life_s * 1000
-        await self._store.access.add_token(hashed(token), application.client_id, expires_at, now=now, most=self._most_tokens)
+        await self._store.access.add_token(
+            hashed(token), application.client_id, expires_at, user_uuid=user_uuid, now=now, most=self._most_tokens
+        )
         return token

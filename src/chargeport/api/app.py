@@ -10,7 +10,7 @@ from starlette.routing import Match
 from starlette.routing import Route as StarletteRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from chargeport.api import docs, health
+from chargeport.api import docs, health, metrics
 from chargeport.api.body_budget import BodyBudget
 from chargeport.api.error_boundary import ErrorBoundary
 from chargeport.api.guesses import Guesses
@@ -40,10 +40,10 @@ def build_app(
     bodies = BodyBudget(context.settings.limits.unauthenticated_body_bytes)
     described = document(ROUTES)
 
-    async def metrics(request: Request) -> Response:
-        return await health.metrics(request, errors)
+    async def counted(request: Request) -> Response:
+        return await metrics.metrics(request, errors)
 
-    own = {"getMetrics": metrics, "getReadiness": health.Readiness().answer, **docs.handlers(described)}
+    own = {"getMetrics": counted, "getReadiness": health.Readiness().answer, **docs.handlers(described)}
     routes = [route for each in ROUTES for route in _routes(each, _handler(each, {**own, **pages}), context, errors, bodies)]
     router = Starlette(
         routes=[*routes, *socket_routes(sockets or {}, errors.links)], exception_handlers={HTTPException: _unrouted(errors)}

@@ -115,9 +115,9 @@ async def _decided(
     if wish.external_id is not None:
         parameters["external_id"] = wish.external_id
     if wish.response_type == "code":
-        parameters = {
-            "code": await request.context.consents.code(to.application.client_id, to.redirect_uri, wish.challenge)
-        } | parameters
+        consents = request.context.consents
+        code = await consents.code(to.application.client_id, to.redirect_uri, wish.challenge, parameters["user_id"])
+        parameters = {"code": code} | parameters
     elif wish.response_type == "vehicle_id":
         parameters["vehicle_id"] = chosen[0].id
     return _redirect(request, to.back(**parameters))

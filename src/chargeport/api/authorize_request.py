@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from chargeport.api.consents import CHALLENGE
 from chargeport.errors import MALFORMED, Problem
-from chargeport.signals.definition import Permission
+from chargeport.signals.definition import READS, Permission
 from chargeport.store.protocols import Store
 from chargeport.store.records import Application
 
@@ -14,7 +14,7 @@ RESPONSE_TYPES: Final = ("code", "none", "vehicle_id")
 MODES: Final = ("live", "simulated")
 MAX_TEXT: Final = 1024
 _REQUIRED: Final = "required:"
-_READS: Final = tuple(each for each in Permission if each is not Permission.WRITE_READINGS)
+_READS: Final = tuple(each for each in Permission if each in READS)
 
 
 class RefusedError(Exception):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from chargeport.api.clients import network
+from chargeport.attempts import network
 from chargeport.errors import OVERLOADED, Problem
 
 SHARE: Final = 4  # one address may have a quarter of it

@@ -5,35 +5,17 @@ that has not finished what it asks, the longest-standing first. Connections in u
 there are only such, the newcomer is refused.
 """
 
-import ipaddress
 import logging
 from collections.abc import Callable, Iterable
 from typing import Final
 
 from chargeport.api.client_transport import ClientTransport
+from chargeport.attempts import network
 
 SAID_AGAIN_S: Final = 60.0  # how often the log says that a limit is met
 AT_ONCE: Final = 64  # a full server looks through its connections once for so many newcomers
-_IPV6_NETWORK: Final = 64  # bits: what one customer gets
 
 _log = logging.getLogger("chargeport.api")
-
-
-def network(address: str) -> str:
-    """What counts as one address: of IPv6 the network that one customer gets.
-
-    >>> network("203.0.113.9"), network("::ffff:203.0.113.9"), network("2001:db8::1:2:3:4")
-    ('203.0.113.9', '203.0.113.9', '2001:db8::')
-    """
-    if ":" not in address:
-        return address
-    try:
-        parsed = ipaddress.IPv6Address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(ipaddress.ip_network((parsed, _IPV6_NETWORK), strict=False).network_address)
 
 
 class Clients:

@@ -24,10 +24,11 @@ async def list_connections(request: Request) -> Response:
     page = paging.asked(request.query)
     given = {_FILTERS[name]: value for name, value in request.query if name in _FILTERS}
     user = given.get("user", given.get("external", request.user_id))
+    user_uuid = grant.user_uuid if user is None else user_uuid_of(user)
     found, total = await request.context.store.access.connections(
         page,
         grant.client_id,
-        user_uuid=None if user is None else user_uuid_of(user),
+        user_uuid=user_uuid if grant.user_uuid in (None, user_uuid) else "",  # of another user there are none
         vehicle_id=given.get("vehicle"),
         mode=given["mode"].lower() if "mode" in given else None,
         every=None if grant.connected_only else grant.permissions,
@@ -55,7 +56,7 @@ async def delete_connection(request: Request) -> Response:
 
 async def delete_user(request: Request) -> Response:
     """End all connections of a user with the application."""
-    grant = await request.grant()
+    grant = await request.client()
     user, access = user_uuid_of(request.path("user_id")), request.context.store.access
     ended = 0
     if not grant.connected_only and user == user_uuid_of(grant.client_id):
@@ -83,7 +84,8 @@ async def _owned(request: Request) -> Connection:
     grant = await request.grant()
     access, wanted = request.context.store.access, request.path("connection_id")
     connection = await access.connection_by_id(wanted)
-    if connection is not None and connection.client_id == grant.client_id:
+    is_own = connection is not None and grant.user_uuid in (None, connection.user_uuid)
+    if connection is not None and is_own and connection.client_id == grant.client_id:
         return connection
     if not grant.connected_only:  # of its own, such a connection has the vehicle's id
         found, _ = await access.connections(Page(), grant.client_id, vehicle_id=wanted, every=grant.permissions)

@@ -7,6 +7,8 @@ import re
 import uuid
 from typing import Final
 
+import msgspec
+
 from chargeport.api.access import Access, hashed, new_secret
 from chargeport.clock import Clock
 from chargeport.store.connect import Consent
@@ -31,8 +33,8 @@ class Consents:
         self._access = access
         self._clock = clock
 
-    async def code(self, client_id: str, redirect_uri: str, challenge: str | None) -> str:
-        """A new code that is good once, for ten minutes."""
+    async def code(self, client_id: str, redirect_uri: str, challenge: str | None, user_uuid: str) -> str:
+        """A new code that is good once, for ten minutes, and leads to this user's vehicles alone."""
         secret, now = new_secret("cpc_"), self._clock.now()
         consent = Consent(
             family=str(uuid.uuid4()),
@@ -40,6 +42,7 @@ class Consents:
             redirect_uri=redirect_uri,
             challenge=challenge,
             expires_at=now + CODE_MS,
+            user_uuid=user_uuid,
         )
         await self._store.connect.add_consent(hashed(secret), consent, now)
         return secret
@@ -70,8 +73,9 @@ class Consents:
         return consent
 
     async def _exchanged(self, application: Application, secret: str, consent: Consent) -> tuple[str, str]:
-        token, refresh_token = await self._access.issue_token(application), new_secret("cpr_")
-        refresh = Consent(family=consent.family, client_id=consent.client_id, expires_at=self._clock.now() + REFRESH_MS)
+        token = await self._access.issue_token(application, user_uuid=consent.user_uuid)
+        refresh_token, expires_at = new_secret("cpr_"), self._clock.now() + REFRESH_MS
+        refresh = msgspec.structs.replace(consent, redirect_uri=None, challenge=None, expires_at=expires_at)
         if not await self._store.connect.exchange(hashed(secret), hashed(token), hashed(refresh_token), refresh):
             self._access.forget(application.client_id)
             raise ConsentError(

@@ -12,7 +12,10 @@ class Follower:
     Whoever is `idle` has seen all that it wants of what the tail has read so far. Belongs to one event loop.
     """
 
-    __slots__ = ("_woken", "authorization", "ended", "grant", "idle", "joined_at", "noticed", "position", "sent_at", "vehicles")
+    __slots__ = (
+        "_woken", "authorization", "ended", "grant", "idle", "joined_at", "noticed", "position", "sent_at", "vehicle_lists",
+        "vehicles",
+    )  # fmt: skip
 
     def __init__(self, grant: Grant, authorization: bytes | None, vehicles: frozenset[str] | None, position: int) -> None:
         self.grant = grant
@@ -21,6 +24,8 @@ class Follower:
         """Whose changes it wants; None for those of all."""
         self.position = position
         """All that it wants up to here was handed to its client."""
+        self.vehicle_lists: int | None = None
+        """The number of the list of vehicles that its client knows of; None where it does not ask."""
         self.joined_at = 0
         """Since when it listens; what ended before is none of its business."""
         self.noticed = 0

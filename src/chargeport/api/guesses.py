@@ -5,26 +5,23 @@ up, nothing is checked for the rest of the minute: the answer is 429. An applica
 in before, so that nobody can shut it out from elsewhere. A token that is good is always taken, whatever else its address sends.
 """
 
-import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from typing import Final
 
 from cachetools import LRUCache, TTLCache
 from limits import RateLimitItemPerMinute
-from limits.storage import Storage
 from limits.strategies import FixedWindowRateLimiter
 
-from chargeport.api.clients import network
+from chargeport.attempts import MAX_KEYS, WINDOW_S, BoundedStorage, loop_time, network
 from chargeport.errors import RATE_LIMITED, UNAUTHORIZED, Problem
 
 TOKEN: Final = "token"  # noqa: S105  (what it is called)
 SECRET: Final = "secret"  # noqa: S105
+SIGNATURE: Final = "signature"
 MANY: Final = 5  # times as many are taken of one address, or of one application
-MAX_KEYS: Final = 20_000  # then the one that was counted longest ago is forgotten
 MAX_NAME: Final = 80
-WINDOW_S: Final = 60
 TOLD_S: Final = 3600
 
 _log = logging.getLogger("chargeport.api")
@@ -39,17 +36,13 @@ class WrongCredentialError(Problem):
         self.identity = identity
 
 
-def _loop_time() -> float:
-    return asyncio.get_running_loop().time()
-
-
 class Guesses:
     """Counts wrong credentials. The time is the event loop's: a wall clock that leaps would shut somebody out for years."""
 
-    def __init__(self, per_minute: int, now: Callable[[], float] = _loop_time) -> None:
+    def __init__(self, per_minute: int, now: Callable[[], float] = loop_time) -> None:
         self.failures: Counter[str] = Counter()
         """How many there were, by the sort of credential."""
-        self._storage = _BoundedStorage(now)
+        self._storage = BoundedStorage(now)
         self._limiter = FixedWindowRateLimiter(self._storage)
         self._tokens: TTLCache[str, None] = TTLCache(MAX_KEYS, WINDOW_S, timer=now)
         self._told: TTLCache[str, None] = TTLCache(MAX_KEYS, TOLD_S, timer=now)
@@ -92,54 +85,3 @@ class Guesses:
             if (name, place) not in self._known:
                 keys.append((self._many, (credential, "", name)))
         return keys
-
-
-class _Window:
-    """How many there were in a window."""
-
-    __slots__ = ("count", "ends_at")
-
-    def __init__(self, ends_at: float) -> None:
-        self.count = 0
-        self.ends_at = ends_at
-
-
-class _BoundedStorage(Storage):
-    """Counts in memory, bounded, by a clock that only goes forward; that of `limits` is neither."""
-
-    STORAGE_SCHEME = None
-
-    def __init__(self, now: Callable[[], float]) -> None:
-        super().__init__()
-        self.now = now
-        self._windows: MutableMapping[str, _Window] = TTLCache(MAX_KEYS, WINDOW_S, timer=now)
-
-    @property
-    def base_exceptions(self) -> type[Exception]:
-        return KeyError
-
-    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        window = self._windows.get(key)
-        if window is None:
-            window = self._windows[key] = _Window(self.now() + expiry)
-        window.count += amount
-        return window.count
-
-    def get(self, key: str) -> int:
-        window = self._windows.get(key)
-        return 0 if window is None else window.count
-
-    def get_expiry(self, key: str) -> float:
-        window = self._windows.get(key)
-        return self.now() if window is None else window.ends_at
-
-    def check(self) -> bool:
-        return True
-
-    def reset(self) -> int:
-        count = len(self._windows)
-        self._windows.clear()
-        return count
-
-    def clear(self, key: str) -> None:
-        self._windows.pop(key, None)

@@ -1,19 +1,12 @@
-"""Whether the server is alive, whether it can do its work, and its counters."""
+"""Whether the server is alive, and whether it can do its work."""
 
 import asyncio
 from typing import Final
 
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily
-from prometheus_client.registry import Collector
-
-from chargeport.api.error_boundary import ErrorBoundary
 from chargeport.api.request import Request
-from chargeport.api.response import Header, Response, answer, json_answer
+from chargeport.api.response import Response, json_answer
 
 TRY_AGAIN_MS: Final = 1000  # anybody may ask, and each try writes a page
-
-_TEXT: Header = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 
 
 async def healthz(request: Request) -> Response:
@@ -44,27 +37,3 @@ def _heard(tried: asyncio.Task[None]) -> None:
     """Take note of the outcome: whoever asked may be gone by then."""
     if not tried.cancelled():
         tried.exception()
-
-
-class Requests(Collector):
-    """The gate's counts in Prometheus' form, worked out when asked: counting itself stays one dictionary entry."""
-
-    def __init__(self, gate: ErrorBoundary) -> None:
-        self._gate = gate
-
-    def collect(self) -> list[CounterMetricFamily]:
-        """Two counters: answers by route and status, wrong credentials by what they are."""
-        family = CounterMetricFamily("chargeport_requests", "Answers, by route and status.", labels=["route", "status"])
-        for (route, status), count in sorted(self._gate.answered.items()):
-            family.add_metric([route, str(status)], count)
-        wrong = CounterMetricFamily("chargeport_wrong_credentials", "Wrong tokens and secrets.", labels=["credential"])
-        for credential, count in sorted(self._gate.guesses.failures.items()):
-            wrong.add_metric([credential], count)
-        return [family, wrong]
-
-
-async def metrics(request: Request, gate: ErrorBoundary) -> Response:
-    """Counters in Prometheus' text form."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(Requests(gate))
-    return answer(200, generate_latest(registry), request.request_id, kind=_TEXT)

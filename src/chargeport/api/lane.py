@@ -1,18 +1,49 @@
-"""The second way to answer a read: plain signal reads, answered by the protocol as soon as their head is parsed.
+"""The second way to answer a read: plain signal reads, answered by the protocol as soon as their head is known.
 
 It takes exactly the plain requests (GET, no query) for `[/v3]/vehicles/{id}/signals[/{code}]`. The router has the same routes
-and answers them from the same function; `tests/api/test_lane_equals_router.py` holds the two equal, byte for byte.
+and answers them from the same functions; `tests/api/test_lane_equals_router.py` holds the two equal, byte for byte. What most
+clients ask (one signal, for a reader of every vehicle whose token was looked up a moment ago) is answered without a coroutine,
+and its head is one template. It is the most frequent request by far: what costs a microsecond here is a twentieth of a read.
 """
 
-from collections.abc import Coroutine
-from typing import Any, Final
+from collections.abc import Coroutine, Sequence
+from typing import Any, Final, NamedTuple, Self, TypeVar
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from chargeport.api.error_boundary import ErrorBoundary
-from chargeport.api.reads import Ask, Reads
-from chargeport.api.response import Response
+from chargeport.api.links import Links
+from chargeport.api.reads import Ask, Reads, etag
+from chargeport.api.response import Header, Response, answer
+from chargeport.errors import ChargeportError
+from chargeport.signals.catalogue import BY_CODE
 
 ONE: Final = "/vehicles/{vehicle_id}/signals/{code}"
 ALL: Final = "/vehicles/{vehicle_id}/signals"
+
+_OK: Final = (ONE, 200)
+_LINE: Final = b": ".join  # name and value of a header
+_MARK: Final = b"\0"  # in no header
+
+T = TypeVar("T")
+
+
+class Head(NamedTuple):
+    """What matters of the head of a request besides its path."""
+
+    base: str
+    authorization: bytes | None
+    user_id: bytes | None
+    if_none_match: bytes | None
+    headers: dict[bytes, bytes]
+    client: str | None
+
+    @classmethod
+    def of(cls, headers: dict[bytes, bytes], links: Links, scheme: str, client: str | None) -> Self:
+        """What matters of these headers, on a connection of this client."""
+        base = links.quick(scheme, headers.get(b"host", b"")) or links.base(scheme, client, [*headers.items()])
+        authorization, user_id = headers.get(b"authorization"), headers.get(b"sc-user-id")
+        return cls(base, authorization, user_id, headers.get(b"if-none-match"), headers, client)
 
 
 class Lane:
@@ -22,29 +53,49 @@ class Lane:
         self._reads = reads
         self._errors = errors
         self._is_immediate = True  # whether the store answers without waiting, as far as is known
+        self._defaults: Sequence[Header] = ()
+        self._template = _template(())
 
-    def answer(self, path: str, headers: dict[bytes, bytes], scheme: str, client: str | None) -> Response | None:
-        """The answer to a GET of a path without a query; None where the router has to give it."""
+    def answer(self, path: str, head: Head, defaults: Sequence[Header] = ()) -> bytes | None:
+        """The whole answer to a GET of a path without a query; None where the router has to give it.
+
+        `defaults` are the headers that the web server puts before ours.
+        """
         found = target(path) if self._is_immediate else None
         if found is None:
             return None
-        errors, (vehicle_id, code) = self._errors, found
-        base = errors.links.quick(scheme, headers.get(b"host", b"")) or errors.links.base(scheme, client, [*headers.items()])
-        request_id = next(errors.request_ids)
-        authorization, user_id = headers.get(b"authorization"), headers.get(b"sc-user-id")
-        ask = Ask(vehicle_id, code, base, request_id, authorization, user_id, headers.get(b"if-none-match"))
-        answer = _at_once(
-            errors.guarded(
-                ONE if code else ALL,
-                self._reads.answer(ask),
-                request_id,
-                base,
-                lambda: errors.links.client(client, [*headers.items()]),
-            )
-        )
-        if answer is None:  # a store behind a socket: to ask it twice would cost more than the lane saves
+        vehicle_id, code = found
+        request_id = next(self._errors.request_ids)
+        if code is not None and head.user_id is None and head.if_none_match is None and code in BY_CODE:
+            body = self._plain(vehicle_id, code, head)
+            if body is not None:
+                self._errors.answered[_OK] += 1
+                if defaults is not self._defaults:
+                    self._defaults, self._template = defaults, _template(defaults)
+                return self._template % (len(body), request_id.encode(), etag(body), body)
+        ask = Ask(vehicle_id, code, head.base, request_id, head.authorization, head.user_id, head.if_none_match)
+        given = _at_once(self._guarded(ask, head))
+        if given is None:  # a store behind a socket: to ask it twice would cost more than the lane saves
             self._is_immediate = False
-        return answer
+            return None
+        return written(given, defaults)
+
+    def _plain(self, vehicle_id: str, code: str, head: Head) -> bytes | None:
+        """The body of the usual read; None where anything is out of the ordinary, errors included."""
+        try:
+            return _at_once(self._reads.usual(vehicle_id, BY_CODE[code], head.base, head.authorization))
+        except ChargeportError:
+            return None
+
+    def _guarded(self, ask: Ask, head: Head) -> Coroutine[Any, Any, Response]:
+        errors = self._errors
+        return errors.guarded(
+            ONE if ask.code else ALL,
+            self._reads.answer(ask),
+            ask.request_id,
+            ask.base,
+            lambda: errors.links.client(head.client, [*head.headers.items()]),
+        )
 
 
 def target(path: str) -> tuple[str, str | None] | None:
@@ -61,7 +112,20 @@ def target(path: str) -> tuple[str, str | None] | None:
     return parts[start + 1], parts[start + 3] if rest == 4 else None  # noqa: PLR2004
 
 
-def _at_once(work: Coroutine[Any, Any, Response]) -> Response | None:
+def written(answer: Response, defaults: Sequence[Header]) -> bytes:
+    """An answer as it goes over the wire, just as uvicorn would write it."""
+    lines = b"\r\n".join(map(_LINE, (*defaults, *answer.headers)))
+    return b"%b%b\r\n\r\n%b" % (STATUS_LINE[answer.status], lines, answer.body)
+
+
+def _template(defaults: Sequence[Header]) -> bytes:
+    """An answer with room for the length of its body, the request's id, the ETag and the body."""
+    mark = _MARK.decode()
+    whole = written(answer(200, b"", mark, (b"etag", _MARK)), defaults).replace(b"%", b"%%")
+    return whole.replace(b"content-length: 0", b"content-length: %d").replace(_MARK, b"%b") + b"%b"
+
+
+def _at_once(work: Coroutine[Any, Any, T]) -> T | None:
     """The result of a coroutine that need not wait for anything; None if it does."""
     try:
         work.send(None)

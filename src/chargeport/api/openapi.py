@@ -17,6 +17,8 @@ _PATH_PARAMETERS: Final[dict[str, Schema]] = {
         "schema": {"enum": sorted(name for name, each in ALL.items() if each.read is not None)},
     },
     "vehicle_id": {"description": "The vehicle's id.", "schema": {"type": "string", "minLength": 1}},
+    "module": {"description": "Its name.", "schema": {"type": "string", "minLength": 1}},
+    "client_id": {"description": "The application's id.", "schema": {"type": "string", "minLength": 1}},
     "connection_id": {"description": "The connection's id.", "schema": {"type": "string", "minLength": 1}},
     "webhook_id": {"description": "The webhook's id.", "schema": {"type": "string", "minLength": 1}},
     "subscription_id": {"description": "The subscription's id.", "schema": {"type": "string", "minLength": 1}},

@@ -17,7 +17,7 @@ class Permits:
     def __init__(self, access: Access, store: Store) -> None:
         self._access = access
         self._store = store
-        self._known: dict[tuple[str, str, str | None], frozenset[Permission]] = {}
+        self._known: dict[tuple[str, str | None, str, str | None], frozenset[Permission]] = {}
         self._there: dict[str, bool] = {}
 
     def forget(self) -> None:
@@ -36,7 +36,7 @@ class Permits:
         """What the application (for this user) may do with the car; nothing where it may not know that there is one."""
         if user_id is None and grant.sees_all:
             return grant.permissions
-        key = (grant.client_id, vehicle_id, user_id)
+        key = (grant.client_id, grant.user_uuid, vehicle_id, user_id)
         found = self._known.get(key)
         if found is None:
             try:

@@ -17,11 +17,11 @@ from typing import Any, Final, cast
 
 import httptools
 from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from chargeport.api.app import WebApp
 from chargeport.api.client_transport import ClientTransport
-from chargeport.api.response import Response
+from chargeport.api.lane import Head, written
 from chargeport.errors import HEAD_TOO_LARGE, MALFORMED, TOO_SLOW, Problem
 
 MAX_HEAD_BYTES: Final = 65_536  # of path and headers together: what proxies allow at most
@@ -31,10 +31,13 @@ PORTION: Final = 8_192  # bytes parsed at once: so few requests can be sent ahea
 MAX_WAITING_BYTES: Final = 262_144  # sent ahead and not parsed: one read of the loop
 
 _SPECIAL: Final = re.compile(rb"[%?#]")
+_PLAIN_LINE: Final = re.compile(rb"GET (/[!-~]*) HTTP/1\.1")
+_NO_REST: Final = b""  # follows no line that begins a request
 # Headers that make a request more than a plain read: it has a body, or wants something of the connection.
 _NOT_PLAIN: Final = frozenset({b"content-length", b"transfer-encoding", b"expect", b"upgrade", b"connection"})
+_CODING: Final = b"transfer-encoding"
+_FRAMING: Final = (b"content-length", _CODING)
 _ONCE: Final = (b"host", b"authorization")
-_LINE: Final = b": ".join  # name and value of a header
 _VERSIONS: Final = ("1.1", "1.0")
 _NO_VERSION: Final = ("0.0", "0.9")  # behind a request line that names none
 
@@ -55,7 +58,12 @@ class LaneProtocol(HttpToolsProtocol):
         self._framing = 0  # bytes of a body in chunks that are not the body, since its last piece
         self._trailer = 0
         self._waiting = b""
+        self._begun = 0  # requests, in what is parsed just now
+        self._head: Head | None = None  # of the last request, if it was a plain read; what followed its first line
+        self._rest = _NO_REST
         self._wrong: Problem | None = None  # what is answered last; nothing more is parsed
+        self._framed_by = b""  # the framing headers of a body behind an upgrade that is not made
+        self._is_resuming = False
         self._running: RequestResponseCycle | None = None
 
     # The connection
@@ -119,10 +127,38 @@ class LaneProtocol(HttpToolsProtocol):
         if self._waiting:
             self._keep_waiting(data)
         elif len(data) <= PORTION:
-            self._parse(data)
+            if not self._repeats(data):
+                self._parse_whole(data)
         else:
             self._waiting = data
             self._parse_waiting()
+
+    def _repeats(self, data: bytes) -> bool:
+        """Answer a request whose head is that of the last plain read but for its path: its headers need no parsing.
+
+        The parser has no state between two requests, so it need not know of those that are answered here.
+        """
+        line, _, rest = data.partition(b"\r\n")
+        if rest != self._rest or self._head_bytes or not self._in_head:
+            return False
+        path = _PLAIN_LINE.fullmatch(line)
+        if path is None or self._head is None or not self._answered(path[1], self._head):
+            return False
+        self._since = self.loop.time()
+        return True
+
+    def _forget_head(self) -> None:
+        self._head, self._rest, self._begun = None, _NO_REST, 0
+
+    def _parse_whole(self, data: bytes) -> None:
+        """Parse what came; note the headers where it is the whole head of one plain read."""
+        is_begin = self._in_head and not self._head_bytes
+        self._forget_head()
+        self._parse(data)
+        if is_begin and self._head is not None and self._begun == 1:
+            line, _, rest = data.partition(b"\r\n")
+            if rest.find(b"\r\n\r\n") == len(rest) - 4 and _PLAIN_LINE.fullmatch(line):
+                self._rest = rest
 
     def _keep_waiting(self, data: bytes) -> None:
         if len(self._waiting) + len(data) > MAX_WAITING_BYTES:
@@ -153,15 +189,32 @@ class LaneProtocol(HttpToolsProtocol):
             self._framing += len(data)
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
+        except httptools.HttpParserUpgrade as upgrade:
             if self._should_upgrade():
                 self.handle_websocket_upgrade()
+            else:
+                self._pass_over_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             found = error.__context__
             self._refuse(found if isinstance(found, Problem) else Problem(MALFORMED, f"This is not HTTP: {error}."))
         else:
             if self._head_bytes or not self._in_head:
                 self._check_length(data)
+
+    def _pass_over_upgrade(self, rest: bytes) -> None:
+        """Go on in HTTP/1.1 behind a request for a protocol that is not spoken here (h2c, of Java's client and curl).
+
+        The parser takes what follows for that protocol: it skips the body. A new parser learns how the body is framed.
+        """
+        if self._framed_by:
+            framing, self._framed_by = self._framed_by, b""
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+            self._in_head = self._is_resuming = True
+            self.parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n" % framing)
+            self._is_resuming = False
+        if rest:
+            self._parse(rest)
 
     def _check_length(self, data: bytes) -> None:
         """Refuse what is too long before it fills the memory."""
@@ -175,6 +228,7 @@ class LaneProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Begin a request; the scope that a plain read does without is made in `_hand_on`."""
+        self._begun += 1
         self.url = b""
         self.expect_100_continue = False
         self.headers = []
@@ -199,11 +253,20 @@ class LaneProtocol(HttpToolsProtocol):
         """Answer a plain signal read; hand on everything else."""
         self._in_head = False
         self._framing = self._trailer = 0
+        if self._is_resuming:
+            return
         version = self.parser.get_http_version()
         headers = dict(self.headers)
         if len(headers) != len(self.headers) or b"host" not in headers or version != "1.1":
             self._check_head(headers, version)
-        if self._has_more or version != "1.1" or not self._answered(headers):
+        app = self.app
+        if self._has_more or version != "1.1" or self.parser.get_method() != b"GET" or not isinstance(app, WebApp):
+            self._hand_on()
+            return
+        head = Head.of(headers, app.errors.links, self.scheme or "http", self.client[0] if self.client else None)
+        if self._answered(self.url, head):
+            self._head = head
+        else:
             self._hand_on()
 
     def _check_head(self, headers: dict[bytes, bytes], version: str) -> None:
@@ -217,27 +280,32 @@ class LaneProtocol(HttpToolsProtocol):
         if b"host" not in headers and version == "1.1":
             raise Problem(MALFORMED, "The header Host is missing: HTTP/1.1 demands it.")
 
-    def _answered(self, headers: dict[bytes, bytes]) -> bool:
-        """Write the lane's answer, if it is a GET with nothing else under way, and the lane has one."""
-        app, url = self.app, self.url
+    def _answered(self, url: bytes, head: Head) -> bool:
+        """Write the lane's answer to a GET, if nothing else is under way, and the lane has one."""
+        app = self.app
         if (
-            self.parser.get_method() != b"GET" or not self._is_idle() or self.flow.write_paused
+            not self._is_idle() or self.flow.write_paused
             or not isinstance(app, WebApp) or app.lane is None or not url.isascii() or _SPECIAL.search(url)
         ):  # fmt: skip
             return False
-        client = self.client[0] if self.client else None
-        answer = app.lane.answer(url.decode(), headers, self.scheme or "http", client)
+        answer = app.lane.answer(url.decode(), head, self.server_state.default_headers)
         if answer is None:
             return False
         self.cycle = _ANSWERED
-        self.transport.write(_bytes(answer, self.server_state.default_headers))
+        self.transport.write(answer)
         self.server_state.total_requests += 1
         return True
 
     def _hand_on(self) -> None:
         """Let uvicorn have the request, in the state in which it would have it."""
-        if self.parser.should_upgrade() and self._should_upgrade() and not self._is_idle():
-            raise Problem(MALFORMED, "A websocket can't begin before the request before it is answered.")
+        framing = [each for each in self.headers if each[0] in _FRAMING]
+        if any(name == _CODING and value.lower() != b"chunked" for name, value in framing):
+            raise Problem(MALFORMED, "Transfer-Encoding can only be chunked; a body in gzip says so by Content-Encoding.")
+        if self.parser.should_upgrade():
+            if not self._should_upgrade():
+                self._framed_by = b"".join(b"%b: %b\r\n" % each for each in framing)
+            elif not self._is_idle():
+                raise Problem(MALFORMED, "A websocket can't begin before the request before it is answered.")
         url, headers, expects = self.url, self.headers, self.expect_100_continue
         super().on_message_begin()
         self.url, self.expect_100_continue = url, expects
@@ -251,6 +319,8 @@ class LaneProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """What follows is the head of the next request."""
+        if self._framed_by:
+            return  # the body was skipped: it follows
         self._in_head, self._head_bytes = True, 0
         super().on_message_complete()
 
@@ -350,10 +420,4 @@ def refusal_bytes(
     app: WebApp, problem: Problem, scheme: str = "http", default_headers: Sequence[tuple[bytes, bytes]] = ()
 ) -> bytes:
     """The answer to what never became a request, after which the connection closes."""
-    return _bytes(app.refusal(problem, scheme), [*default_headers, (b"connection", b"close")])
-
-
-def _bytes(answer: Response, default_headers: list[tuple[bytes, bytes]]) -> bytes:
-    """The answer as it goes over the wire, just as uvicorn would write it."""
-    lines = b"\r\n".join(map(_LINE, (*default_headers, *answer.headers)))
-    return b"%b%b\r\n\r\n%b" % (STATUS_LINE[answer.status], lines, answer.body)
+    return written(app.refusal(problem, scheme), [*default_headers, (b"connection", b"close")])

@@ -1,5 +1,6 @@
 """A request as a route sees it, and what every route needs to answer it."""
 
+from collections import Counter
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -8,13 +9,15 @@ from starlette.requests import Request as StarletteRequest
 from chargeport.api.access import Access
 from chargeport.api.body_budget import BodyBudget
 from chargeport.api.consents import Consents
+from chargeport.api.fleet import Fleet
 from chargeport.api.guesses import Guesses
 from chargeport.api.positions import Positions
 from chargeport.api.reads import Reads
 from chargeport.api.sign_in import SignIn
 from chargeport.api.tail import Tail
 from chargeport.clock import Clock
-from chargeport.errors import PERMISSION, Problem
+from chargeport.derivation.sessions import SessionDeriver
+from chargeport.errors import ACCESS_DENIED, PERMISSION, Problem
 from chargeport.ingest.pipeline import Pipeline
 from chargeport.settings import Settings
 from chargeport.signals.definition import Permission
@@ -39,6 +42,11 @@ class Verification(Protocol):
 
 class WebhookControl(Protocol):
     """What routes ask of the webhooks of a service: `webhooks.service.WebhookService`."""
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Attempts since the start, by what came of them."""
+        ...
 
     def verify_soon(self, webhook_id: str) -> None:
         """Ask the receiver of a webhook for the answer to a challenge, until it is right."""
@@ -75,6 +83,8 @@ class AppContext(msgspec.Struct, frozen=True):
     webhooks: WebhookControl
     sign_in: SignIn
     consents: Consents
+    fleet: Fleet
+    sessions: SessionDeriver
 
 
 class Caller(NamedTuple):
@@ -126,9 +136,18 @@ class Request:
         self.is_authorized = True
         return grant
 
+    async def client(self) -> Grant:
+        """Who asks, by a token of its own and not of a person's consent. Raises Problem (401, 403)."""
+        grant = await self.grant()
+        if grant.user_uuid is not None:
+            raise Problem(
+                ACCESS_DENIED, "A token that came of a person's consent reads that person's vehicles and nothing else."
+            )
+        return grant
+
     async def allowed(self, permission: Permission) -> Grant:
         """Who asks, if the application has this permission. Raises Problem (401, 403)."""
-        grant = await self.grant()
+        grant = await self.client()
         if permission not in grant.permissions:
             raise Problem(PERMISSION, f"This needs the permission {permission}, which the application does not have.")
         return grant

@@ -1,8 +1,11 @@
 """What is sent back: status, headers and body, the same for every way a request can come in."""
 
 import itertools
+import re
 import uuid
+import zlib
 from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
 from typing import Any, Final
 
 import msgspec
@@ -29,6 +32,12 @@ _STREAMED: Final[tuple[Header, ...]] = (
 _BODILESS: Final = (204, 304)  # these say nothing of a body: what stood here would describe another answer's (RFC 9110, 8.6)
 
 
+_GZIP: Final = re.compile(rb"(?:^|[\s,])(?:x-)?gzip(?!\s*;\s*q=0(?:\.0*)?(?:[\s,]|$))")
+_WORTH_IT: Final = 1024  # bytes: less fits into one packet anyway
+_GZIP_FORM: Final = 16 + zlib.MAX_WBITS
+_SMALL_GZIP_FORM: Final = 16 + 12  # a window of 4 kB: 32 kB of memory for each stream
+
+
 class Response(msgspec.Struct, frozen=True):
     """A whole response; or, where there are `parts`, the beginning of one that goes on until they end."""
 
@@ -51,11 +60,47 @@ def answer(status: int, body: bytes, request_id: str, *headers: Header, kind: He
     return Response(status, [*about, (b"sc-request-id", request_id.encode()), *_ALWAYS, *headers], body)
 
 
+def takes_gzip(accepted: bytes | None) -> bool:
+    """Whether a client that sent this Accept-Encoding reads gzip.
+
+    >>> takes_gzip(b"gzip, deflate, br"), takes_gzip(b"br;q=1, gzip;q=0"), takes_gzip(None)
+    (True, False, False)
+    """
+    return accepted is not None and _GZIP.search(accepted.lower()) is not None
+
+
+def gzipped(body: bytes) -> bytes:
+    """The body as gzip."""
+    packing = zlib.compressobj(6, zlib.DEFLATED, _GZIP_FORM)
+    return packing.compress(body) + packing.flush()
+
+
+def packed_answer(accepted: bytes | None, body: bytes, request_id: str, *headers: Header, kind: Header = JSON) -> Response:
+    """A response that is compressed for a client that sent this Accept-Encoding, where it is long."""
+    if len(body) >= _WORTH_IT:
+        headers = (*headers, (b"vary", b"accept-encoding"))
+        if takes_gzip(accepted):
+            headers, body = (*headers, (b"content-encoding", b"gzip")), gzipped(body)
+    return answer(200, body, request_id, *headers, kind=kind)
+
+
 def json_answer(status: int, body: Any, request_id: str, headers: Iterable[Header] = ()) -> Response:
     """A response with a JSON body (builtins or structs)."""
     return answer(status, encode(body), request_id, *headers)
 
 
-def event_answer(parts: AsyncGenerator[bytes, None], request_id: str) -> Response:
-    """A stream of server-sent events."""
-    return Response(200, [(b"sc-request-id", request_id.encode()), *_STREAMED], parts=parts)
+def event_answer(parts: AsyncGenerator[bytes, None], request_id: str, accepted: bytes | None = None) -> Response:
+    """A stream of server-sent events, compressed for a client that sent this Accept-Encoding."""
+    headers = [(b"sc-request-id", request_id.encode()), *_STREAMED, (b"vary", b"accept-encoding")]
+    if not takes_gzip(accepted):
+        return Response(200, headers, parts=parts)
+    return Response(200, [*headers, (b"content-encoding", b"gzip")], parts=_gzipped_parts(parts))
+
+
+async def _gzipped_parts(parts: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """Each part compressed so that it can be read at once. Events resemble each other: they take a tenth."""
+    packing = zlib.compressobj(6, zlib.DEFLATED, _SMALL_GZIP_FORM, 5)
+    async with aclosing(parts):
+        async for part in parts:
+            yield packing.compress(part) + packing.flush(zlib.Z_SYNC_FLUSH)
+    yield packing.flush()

@@ -1,12 +1,17 @@
 """What a row of the table of routes says."""
 
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 import msgspec
 
+from chargeport.api import paging
 from chargeport.api.request import Request
 from chargeport.api.response import Response
 from chargeport.errors import ErrorKind
+
+VEHICLE_ID: Final = "0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11"
+"""An example of one."""
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -44,3 +49,11 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     kind: str = "application/json"
     parameters: tuple[Parameter, ...] = ()
     errors: tuple[ErrorKind, ...] = ()
+
+
+def pages(most: int) -> tuple[Parameter, ...]:
+    """The parameters of a list that comes in pages."""
+    return (
+        Parameter(paging.NUMBER, "Which page, from 1.", "1", minimum=1, maximum=paging.MAX_NUMBER),
+        Parameter(paging.SIZE, f"Entries on a page, {most} at most.", "10", minimum=1, maximum=paging.MAX_NUMBER),
+    )

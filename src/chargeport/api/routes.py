@@ -27,7 +27,8 @@ from chargeport.api import (
     vehicles,
     webhooks,
 )
-from chargeport.api.route import Parameter, Route
+from chargeport.api.operator_routes import OPERATOR_ROUTES
+from chargeport.api.route import VEHICLE_ID, Parameter, Route, pages
 from chargeport.dialects import makes
 from chargeport.errors import (
     ACCESS_DENIED,
@@ -64,7 +65,6 @@ _AT: Final = Parameter(
     instants.AT, "The answer as it was at this time: ISO 8601, or milliseconds since 1970.", "2026-05-01T10:00:00Z"
 )
 _SOURCE: Final = Parameter(reads.SOURCE, "What this source alone reported, whether it counts or not.", "garage")
-_VEHICLE_ID: Final = "0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11"
 
 
 _AUTHORIZE: Final = (
@@ -83,13 +83,6 @@ _AUTHORIZE: Final = (
     Parameter("code_challenge", "PKCE: SHA-256 of the verifier, base64url.", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
     Parameter("code_challenge_method", "S256.", "S256", values=("S256",)),
 )
-
-
-def _pages(most: int) -> tuple[Parameter, ...]:
-    return (
-        Parameter(paging.NUMBER, "Which page, from 1.", "1", minimum=1, maximum=paging.MAX_NUMBER),
-        Parameter(paging.SIZE, f"Entries on a page, {most} at most.", "10", minimum=1, maximum=paging.MAX_NUMBER),
-    )
 
 
 ROUTES: Final = (
@@ -119,7 +112,7 @@ ROUTES: Final = (
     ),
     Route(
         method="GET", path="/vehicles", name="listVehicles", tag="Vehicles", handler=vehicles.list_vehicles, v3=True,
-        summary="List the application's vehicles", answer="VehicleList", parameters=_pages(vehicles.MAX_SIZE),
+        summary="List the application's vehicles", answer="VehicleList", parameters=pages(vehicles.MAX_SIZE),
         errors=(MALFORMED, UNAUTHORIZED),
     ),
     Route(
@@ -134,7 +127,7 @@ ROUTES: Final = (
         parameters=(
             Parameter("filter[group]", "Only these groups, separated by commas.", "Charge"),
             Parameter("filter[code]", "Only these codes, separated by commas.", "charge-wattage,charge-voltage"),
-            *_pages(paging.MAX_SIZE), _AT, _SOURCE, *_CONDITIONAL,
+            *pages(paging.MAX_SIZE), _AT, _SOURCE, *_CONDITIONAL,
         ),
     ),
     Route(
@@ -183,7 +176,7 @@ ROUTES: Final = (
             Parameter("filter[user.externalId]", "Only those of the user whom you call so.", "owner-1"),
             Parameter("filter[vehicleId]", "Only to this vehicle.", "0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11"),
             Parameter("filter[vehicle.mode]", "Only vehicles of this mode: live or simulated.", "live"),
-            *_pages(paging.MAX_SIZE), _USER,
+            *pages(paging.MAX_SIZE), _USER,
         ),
         errors=(MALFORMED, UNAUTHORIZED),
     ),
@@ -222,7 +215,7 @@ ROUTES: Final = (
             Parameter("filter[callbackUri]", "Only those with this receiver.", "https://example.org/hook"),
             Parameter("filter[isEnabled]", "Only those that are enabled, or are not: true or false.", "true"),
             Parameter("filter[autoSubscribe]", "Only those that are subscribed to every vehicle, or are not.", "true"),
-            *_pages(paging.MAX_SIZE),
+            *pages(paging.MAX_SIZE),
         ),
         errors=(MALFORMED, UNAUTHORIZED),
     ),
@@ -257,7 +250,7 @@ ROUTES: Final = (
         handler=webhooks.list_deliveries, summary="List a webhook's events with their attempts", answer="AnyObject",
         parameters=(
             Parameter("filter[state]", "Only those that are pending, delivered or dead.", "dead", values=webhooks.STATES),
-            *_pages(paging.MAX_SIZE),
+            *pages(paging.MAX_SIZE),
         ),
         errors=(MALFORMED, UNAUTHORIZED, WEBHOOK_NOT_FOUND),
     ),
@@ -267,13 +260,26 @@ ROUTES: Final = (
         errors=(UNAUTHORIZED, WEBHOOK_NOT_FOUND),
     ),
     Route(
+        method="POST", path="/webhooks/{webhook_id}/redeliver", name="redeliverGivenUp", tag="Webhooks", v3=True,
+        handler=webhooks.redeliver_given_up, summary="Send the events that were given up once more", answer="AnyObject",
+        body="AnyObject", status=202, detail='{"data": {"attributes": {"from", "to"}}}: those made between these instants.',
+        errors=(MALFORMED, UNAUTHORIZED, WEBHOOK_NOT_FOUND, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
+    ),
+    Route(
+        method="POST", path="/management-token", name="rotateManagementToken", tag="Webhooks", v3=True,
+        handler=webhooks.rotate_key, summary="Renew the token that webhooks are signed with", answer="AnyObject",
+        body="AnyObject", status=201, detail='The body is {"data": {"attributes": {"overlapInSeconds"}}}: the one before stays'
+        " valid for so long, by default a day. Who refuses a signature with 401 or 403 is sent the other one at once.",
+        errors=(MALFORMED, UNAUTHORIZED, ACCESS_DENIED, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
+    ),
+    Route(
         method="GET", path="/subscriptions", name="listSubscriptions", tag="Webhooks", v3=True,
         handler=webhooks.list_subscriptions, summary="List the subscriptions of the application's webhooks", answer="AnyObject",
         parameters=(
             Parameter("filter[webhookId]", "Only of this webhook.", "0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11"),
             Parameter("filter[vehicleId]", "Only to this vehicle.", "0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11"),
             Parameter("filter[userId]", "Only of this user's vehicles.", "7d0f5c1e-2a67-4f0b-9f61-0c5d3b1e8a01"),
-            *_pages(paging.MAX_SIZE), _USER,
+            *pages(paging.MAX_SIZE), _USER,
         ),
         errors=(MALFORMED, UNAUTHORIZED),
     ),
@@ -295,6 +301,7 @@ ROUTES: Final = (
         handler=webhooks.delete_subscription, summary="End a subscription", status=204,
         errors=(UNAUTHORIZED, SUBSCRIPTION_NOT_FOUND),
     ),
+    *OPERATOR_ROUTES,
     Route(
         method="GET", path="/stream", name="streamSignals", tag="Signals", handler=stream.stream_signals,
         summary="Follow changes as they are stored", kind=EVENT_STREAM,
@@ -305,8 +312,12 @@ ROUTES: Final = (
         " an `id`. What the application may not see is left out. A stream that the server ends says why in a last event, `end`."
         " A comment is sent every 15 seconds where there is nothing to tell, with an `id` alone.",
         parameters=(
-            Parameter("vehicle", "Only these vehicles, by id: repeated or separated by commas.", _VEHICLE_ID),
+            Parameter("vehicle", "Only these vehicles, by id: repeated or separated by commas.", VEHICLE_ID),
             Parameter("signal", "Only these codes: repeated or separated by commas.", "charge-wattage,charge-ischarging"),
+            Parameter(
+                stream.VEHICLES, "Whether to say, too, when a vehicle comes or goes: as `vehicles`, without an `id`.", "true",
+                values=("true", "false"),
+            ),
             Parameter("lastEventId", "As the header, for clients that can't set one.", "0"),
             Parameter(
                 "last-event-id", "Resume behind the event with this id, without loss; 0: all there is. Else from now on.",
@@ -334,7 +345,7 @@ ROUTES: Final = (
         summary="Send what a system says in its own words", answer="IngestResult", body="AnyObject",
         detail="A payload as the system itself writes it: tesla, tesla_rest, ovms, teslamate, evcc, carconnectivity,"
         " home_assistant, bmw_cardata, or a dialect of your own. What is not understood is kept, and listed in `rejected`.",
-        parameters=(Parameter(ingest_dialect.VEHICLE, "The car, if the payload names none: id, VIN or alias.", _VEHICLE_ID),),
+        parameters=(Parameter(ingest_dialect.VEHICLE, "The car, if the payload names none: id, VIN or alias.", VEHICLE_ID),),
         errors=(
             MALFORMED, UNAUTHORIZED, PERMISSION, INVALID_PATH, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA, NOTHING_ACCEPTED,
         ),
@@ -383,5 +394,9 @@ ROUTES: Final = (
     Route(
         method="GET", path="/", name="getDashboard", tag="Documentation", open=True,
         summary="The cars on a page", kind="text/html",
+    ),
+    Route(
+        method="GET", path="/page/{module}", name="getPageModule", tag="Documentation", open=True,
+        summary="A module of the page", kind="text/javascript", errors=(INVALID_PATH,),
     ),
 )  # fmt: skip

@@ -61,15 +61,16 @@ async def page_token(request: Request) -> Response:
     wish = await _body(request, TokenWish)
     people = request.context.sign_in
     headers = [_NO_STORE]
-    token, user = None, None
+    issued, user = None, None
     if wish.share is not None:
-        token = await counted(request, LINK, "", people.share_token(wish.share))
+        issued = await counted(request, LINK, "", people.share_token(wish.share))
     elif (secret := secret_of(request)) is not None and (found := await people.session(secret)) is not None:
         session, is_refreshed = found
-        token, user = await people.page_token(), session.user
+        issued, user = await people.page_token(), session.user
         if is_refreshed:
             headers.append(cookie(request, secret))
-    body = {"access_token": token, "expires_in": TOKEN_LIFE_S if token else 0, "user": user}
+    token, user_id = issued or (None, None)
+    body = {"access_token": token, "expires_in": TOKEN_LIFE_S if token else 0, "user": user, "user_id": user_id}
     return json_answer(200, body, request.request_id, headers)
 
 

@@ -14,7 +14,7 @@ import argon2
 from chargeport.api.access import Access, hashed, new_secret
 from chargeport.clock import Clock
 from chargeport.errors import UNAUTHORIZED, ConflictError, NotFoundError, Problem
-from chargeport.signals.definition import READS
+from chargeport.signals.definition import OPERATOR, READS
 from chargeport.store.protocols import Store
 from chargeport.store.records import Application, Connection, Vehicle
 from chargeport.store.sign_in import PageSession, ShareLink, User
@@ -40,6 +40,13 @@ class Guest(NamedTuple):
 
     browser: str
     address: str
+
+
+class PageToken(NamedTuple):
+    """A token for the page, and the user whose connections it reads by: what `sc-user-id` is to name."""
+
+    token: str
+    user_id: str
 
 
 class SignIn:
@@ -136,9 +143,10 @@ class SignIn:
 
     # What a session and a share link are good for
 
-    async def page_token(self) -> str:
-        """A token with which the page reads every car, for a few minutes."""
-        return await self._access.issue_token(await self._page(), TOKEN_LIFE_S)
+    async def page_token(self) -> PageToken:
+        """A token with which the page reads every car and manages the server, for a few minutes."""
+        page = await self._page()
+        return PageToken(await self._access.issue_token(page, TOKEN_LIFE_S), page.client_id)
 
     async def page_application(self) -> str | None:
         """The id of the application as which the page reads; None until somebody has signed in."""
@@ -164,22 +172,24 @@ class SignIn:
         await self._store.access.revoke_application(client_id, self._clock.now())
         return True
 
-    async def share_token(self, secret: str) -> str:
+    async def share_token(self, secret: str) -> PageToken:
         """A token with which whoever has a share link reads its car, for a few minutes. Raises Problem (401)."""
         link = await self._store.sign_in.share(hashed(secret))
         now = self._clock.now()
         found = None if link is None else await self._store.access.application(link.client_id)
         if link is None or found is None or found[0].revoked_at is not None or (link.expires_at or now + 1) <= now:
             raise Problem(UNAUTHORIZED, _SHARE_OVER)
-        return await self._access.issue_token(found[0], TOKEN_LIFE_S)
+        return PageToken(await self._access.issue_token(found[0], TOKEN_LIFE_S), SHARED_WITH)
 
     async def _page(self) -> Application:
         """The application as which the page reads, made when it is needed first or was revoked."""
         client_id = await self.page_application()
         found = None if client_id is None else await self._store.access.application(client_id)
-        if found is not None and found[0].revoked_at is None:
+        if found is not None and found[0].revoked_at is None and found[0].permissions >= OPERATOR:
             return found[0]
-        application, _ = await self._access.register(_PAGE, READS)
+        if client_id is not None:  # one of an earlier version may do less
+            await self._store.access.revoke_application(client_id, self._clock.now())
+        application, _ = await self._access.register(_PAGE, OPERATOR)
         await self._store.notes.remember(_OWNER, "client_id", application.client_id)
         return application
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
+from chargeport.api.guesses import SIGNATURE
 from chargeport.api.ingest import answer
 from chargeport.api.ingest_dialect import delivery
 from chargeport.api.request import Request
@@ -27,7 +28,6 @@ from chargeport.signals.violation import Rule
 from chargeport.store.protocols import Store
 
 DIALECT: Final = "smartcar"
-SIGNATURE: Final = b"sc-signature"
 MAX_UNSIGNED: Final = 8_192  # bytes of a body without a signature: a VERIFY has 2,000 at the most
 CHALLENGE: Final = re.compile(r"[A-Za-z0-9._~+/=-]{1,1024}")  # no brackets: an event is a JSON object
 VERIFY: Final = "VERIFY"
@@ -56,12 +56,15 @@ async def ingest_smartcar(request: Request) -> Response:
     key = request.context.settings.smartcar.management_token
     if not key:
         raise Problem(INVALID_PATH, "Smartcar's webhooks are not taken here: set [smartcar] management_token.")
+    request.caller.guesses.check(SIGNATURE, request.caller.address, DIALECT)
     body, is_signed = await _read(request, key)
     event = _event(body) if is_signed or len(body) <= MAX_UNSIGNED else None
     if event is not None and event.is_verify:
         return _verified(request, key, _member(event.data, "challenge") or _member(event.payload, "challenge"))
     if not is_signed:
+        request.caller.guesses.failed(SIGNATURE, request.caller.address, DIALECT)
         raise _unsigned()
+    request.caller.guesses.succeeded(request.caller.address, DIALECT)
     if event is None:
         raise Problem(MALFORMED, "The body is no webhook of Smartcar's: a JSON object is wanted.")
     if str(_member(event.meta, "mode")).upper() == "TEST":  # made up by Smartcar: understood, and not stored
@@ -72,7 +75,7 @@ async def ingest_smartcar(request: Request) -> Response:
 
 async def _read(request: Request, key: str) -> tuple[bytes, bool]:
     """Return the body, and whether its signature is right. Raises Problem."""
-    given = (request.header(SIGNATURE) or b"").strip().lower()
+    given = (request.header(b"sc-signature") or b"").strip().lower()
     max_bytes = request.context.settings.ingest.max_bytes
     try:
         body = await read_body(request, max_bytes if _DIGEST.fullmatch(given) else min(max_bytes, MAX_UNSIGNED))

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Protocol
 
 from starlette.routing import WebSocketRoute
@@ -40,7 +40,10 @@ def watched(kind: Any) -> Any:
 
 
 class _Watched(asyncio.Protocol):
-    """What the protocol for websockets gets in front: it says when its connection is gone, and logs no query and no header."""
+    """What the protocol for websockets gets in front: it says when its connection is gone, and logs no query and no header.
+
+    A handshake that was refused counts as complete: else the protocol logs each refusal as an error of ours.
+    """
 
     transport: ClientTransport
     logger: Any
@@ -51,6 +54,12 @@ class _Watched(asyncio.Protocol):
         self.logger = _WithoutQuery(self.logger)
         self.conn.debug = False  # at that level the library logs every header, passwords too
 
+    async def send(self, message: MutableMapping[str, Any]) -> None:
+        """Send a message of the application's."""
+        await super().send(message)  # type: ignore[misc]  # the protocol behind has it
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
+            self.handshake_complete = True
+
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
         super().connection_lost(exc)
@@ -58,7 +67,7 @@ class _Watched(asyncio.Protocol):
 
 
 class _WithoutQuery(logging.LoggerAdapter[logging.Logger]):
-    """Logs paths without their query: tokens stand there."""
+    """Logs paths without their query, where tokens stand; and single connections, as of HTTP, at the level debug only."""
 
     @property
     def level(self) -> int:
@@ -67,4 +76,5 @@ class _WithoutQuery(logging.LoggerAdapter[logging.Logger]):
 
     def log(self, level: int, msg: object, *args: object, **more: Any) -> None:
         """Log a line."""
+        level = logging.DEBUG if level == logging.INFO else level
         super().log(level, msg, *(each.partition("?")[0] if isinstance(each, str) else each for each in args), **more)

@@ -26,6 +26,7 @@ from chargeport.wire import events
 from chargeport.wire.errors import as_problem
 
 MAX_VEHICLES: Final = 1000  # named in one request
+VEHICLES: Final = "vehicles"
 BEGINNING: Final = "0"  # in place of an id
 PART_BYTES: Final = 65_536  # sent at once: as much as waits in the server for a client that does not read
 
@@ -33,11 +34,15 @@ _POSITION: Final = attrgetter("position")
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """What a client asked for: None stands for all that it may see. `user_id` narrows it to a user's connections."""
+    """What a client asked for: None stands for all that it may see.
+
+    `user_id` narrows it to a user's connections; `vehicle_list`: whether to say when the list of vehicles changes.
+    """
 
     vehicles: frozenset[str] | None
     signals: frozenset[str] | None
     user_id: str | None
+    vehicle_list: bool = False
 
     def has(self, vehicle_id: str, signal: Signal) -> bool:
         """Whether it asked for this signal of this car, however we know it: reported or derived."""
@@ -52,16 +57,17 @@ async def stream_signals(request: Request) -> Response:
     most, positions = request.context.settings.limits.streams_by_application, request.context.positions
     if request.context.tail.streams_of(grant.client_id) >= most:
         raise _too_many(most)
-    wanted = Wanted(_vehicles(request), _signals(request), request.user_id)
+    wanted = Wanted(_vehicles(request), _signals(request), request.user_id, _wants_vehicle_list(request))
     await _check(request, grant, wanted)
     await positions.load()
     newest = await request.context.store.readings.position()
     resumed = _resumed_from(request, newest, grant.client_id)
     position = newest if resumed is None else resumed
     follower = Follower(grant, request.header(b"authorization"), wanted.vehicles, position)
+    follower.vehicle_lists = 0 if wanted.vehicle_list else None
     stream = Stream(request.context, follower, wanted, request.base, newest)
     greeting = events.RETRY + (events.place(positions.seal(position, grant.client_id)) if resumed is None else b"")
-    return event_answer(stream.parts(greeting), request.request_id)
+    return event_answer(stream.parts(greeting), request.request_id, request.header(b"accept-encoding"))
 
 
 class Stream:
@@ -91,7 +97,7 @@ class Stream:
             follower.sent_at = self._clock.now()
             yield greeting
             while follower.ended is None:
-                part = await self._events() or self._heartbeat()
+                part = self._vehicle_list() + await self._events() or self._heartbeat()
                 if part:
                     follower.sent_at = self._clock.now()
                     yield part
@@ -155,6 +161,14 @@ class Stream:
         permissions = await self._tail.permits.of(self._follower.grant, vehicle_id, self._wanted.user_id)
         return permissions if signal.permission in permissions else None
 
+    def _vehicle_list(self) -> bytes:
+        """That the list of vehicles is another than when the client was told last; nothing to who did not ask for it."""
+        known, newest = self._follower.vehicle_lists, self._tail.vehicle_lists
+        if known is None or known == newest:
+            return b""
+        self._follower.vehicle_lists = newest
+        return events.block(events.VEHICLES, "{}") if known else b""
+
     def _heartbeat(self) -> bytes:
         """A sign of life where it is time for one, with the position: always, or it would say that something happened."""
         if self._clock.now() - self._follower.sent_at < HEARTBEAT_MS:
@@ -183,6 +197,13 @@ def _vehicles(request: Request) -> frozenset[str] | None:
     if len(named) > MAX_VEHICLES:
         raise Problem(MALFORMED, f"{len(named)} vehicles are more than the {MAX_VEHICLES} that one stream can name.")
     return frozenset(named)
+
+
+def _wants_vehicle_list(request: Request) -> bool:
+    given = dict(request.query).get(VEHICLES, "false")
+    if given not in ("true", "false"):
+        raise Problem(MALFORMED, f"{VEHICLES} is true or false, not {given[:40]!r}.")
+    return given == "true"
 
 
 def _signals(request: Request) -> frozenset[str] | None:

@@ -29,7 +29,7 @@ from chargeport.errors import UNAVAILABLE, Problem, StoreError
 from chargeport.staleness.expiry import Expiry, ExpiryWatch
 from chargeport.store.effective_feed import EffectiveFeed
 from chargeport.store.protocols import Store
-from chargeport.store.records import Change
+from chargeport.store.records import Change, Page
 
 POLL_S: Final = 1.0  # how late the changes that another process wrote may be noticed
 PORTION: Final = 200  # changes read at once: about a millisecond, in which nobody else is served
@@ -62,6 +62,9 @@ class Tail:
         """How far it has read the feed."""
         self.noticed = 0
         """The number of the newest notice."""
+        self.vehicle_lists = 1
+        """Counts the lists of vehicles that there have been while somebody followed them."""
+        self._vehicles: int | None = None
         self._store = store
         self._feed = EffectiveFeed(store)
         self._access = access
@@ -136,7 +139,8 @@ class Tail:
 
     def has_more(self, follower: Follower) -> bool:
         """Whether there is anything that this stream has not looked at."""
-        return follower.position < self.position or follower.noticed < self.noticed
+        lists = follower.vehicle_lists
+        return follower.position < self.position or follower.noticed < self.noticed or lists not in (None, self.vehicle_lists)
 
     def stop(self) -> None:
         """End all streams, politely: the server is about to go."""
@@ -245,6 +249,21 @@ class Tail:
                 follower.end(problem)
             if now - follower.sent_at >= HEARTBEAT_MS:
                 follower.wake(self.position, self.noticed)
+        await self._look_at_vehicles()
+
+    async def _look_at_vehicles(self) -> None:
+        """Wake those who follow the list of vehicles, where there are more or fewer than before."""
+        following = [each for each in self._everyone if each.vehicle_lists is not None]
+        if not following:
+            self._vehicles = None
+            return
+        _, count = await self._store.vehicles.vehicles(Page(1, 1))
+        if self._vehicles is not None and self._vehicles != count:
+            self.vehicle_lists += 1
+        self._vehicles = count
+        for follower in following:
+            if follower.vehicle_lists != self.vehicle_lists:
+                follower.wake(follower.position, follower.noticed)
 
 
 def _text(change: Change) -> int:

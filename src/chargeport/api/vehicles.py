@@ -31,6 +31,7 @@ async def list_vehicles(request: Request) -> Response:
     found, total = await request.context.store.vehicles.vehicles(
         page,
         connected_to=grant.client_id if grant.connected_only else None,
+        user_uuid=grant.user_uuid,
         not_ended_by=grant.client_id if grant.has_ended else None,
     )
     data = ",".join(vehicle_resource(vehicle, request.base) for vehicle in found)

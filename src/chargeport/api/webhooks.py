@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from chargeport.api import paging
+from chargeport.api import instants, paging
 from chargeport.api.request import Request
 from chargeport.api.request_body import read_body
 from chargeport.api.response import Response, answer, json_answer
@@ -14,6 +14,7 @@ from chargeport.errors import (
     CONFLICT,
     MALFORMED,
     SUBSCRIPTION_NOT_FOUND,
+    UNAUTHORIZED,
     VEHICLE_NOT_FOUND,
     WEBHOOK_NOT_FOUND,
     Problem,
@@ -27,6 +28,9 @@ MAX_BYTES: Final = 65_536
 MAX_NAME: Final = 128
 MAX_WEBHOOKS: Final = 100  # of an application
 STATES: Final = ("pending", "delivered", "dead")
+OVERLAP_S: Final = 86_400  # for which the management token before stays valid
+MAX_OVERLAP_S: Final = 30 * 86_400
+_ALWAYS: Final = 1 << 53
 _FILTERS: Final = {
     "filter[webhookId]": "webhook", "filter[webhook.id]": "webhook", "filter[webhook_id]": "webhook",
     "filter[vehicleId]": "vehicle", "filter[vehicle.id]": "vehicle", "filter[vehicle_id]": "vehicle",
@@ -36,16 +40,16 @@ _FILTERS: Final = {
 
 async def list_webhooks(request: Request) -> Response:
     """A page of the application's webhooks, oldest first."""
-    grant = await request.grant()
+    grant = await request.client()
     page = paging.asked(request.query, default_size=50)
     found = [each for each in await request.context.store.webhooks.webhooks(grant.client_id) if _fits(each, request)]
     shown = found[page.offset : page.offset + page.size]
-    return _page(request, "webhooks", [resource(each, request.base) for each in shown], page, len(found))
+    return _page(request, "v3/webhooks", [resource(each, request.base) for each in shown], page, len(found))
 
 
 async def create_webhook(request: Request) -> Response:
     """Make a webhook; its receiver is asked to answer a VERIFY before anything else is sent."""
-    grant, now = await request.grant(), request.context.clock.now()
+    grant, now = await request.client(), request.context.clock.now()
     fields = await _fields(request, {})
     if len(await request.context.store.webhooks.webhooks(grant.client_id)) >= MAX_WEBHOOKS:
         raise Problem(CONFLICT, f"An application has at most {MAX_WEBHOOKS} webhooks.")
@@ -106,7 +110,11 @@ async def verify_webhook(request: Request) -> Response:
 
 async def list_deliveries(request: Request) -> Response:
     """A page of a webhook's events, newest first, each with its attempts."""
-    webhook = await _owned(request)
+    return await deliveries_of(request, await _owned(request), "v3/webhooks")
+
+
+async def deliveries_of(request: Request, webhook: Webhook, path: str) -> Response:
+    """The same of a webhook that was found already."""
     page = paging.asked(request.query, default_size=25)
     state = dict(request.query).get("filter[state]")
     if state is not None and state not in STATES:
@@ -114,23 +122,52 @@ async def list_deliveries(request: Request) -> Response:
     found, total = await request.context.store.webhooks.events(webhook.id, page, state)  # type: ignore[arg-type]
     attempts = await request.context.store.webhooks.attempts([each.id for each in found])
     data = [delivery(each, [one for one in attempts if one.event_id == each.id]) for each in found]
-    return _page(request, f"webhooks/{webhook.id}/deliveries", data, page, total)
+    return _page(request, f"{path}/{webhook.id}/deliveries", data, page, total)
 
 
 async def redeliver(request: Request) -> Response:
     """Send an event once more, with the same eventId."""
-    webhook = await _owned(request)
+    return await sent_again(request, await _owned(request))
+
+
+async def sent_again(request: Request, webhook: Webhook) -> Response:
+    """The same of a webhook that was found already."""
     event_id, now = request.path("delivery_id"), request.context.clock.now()
-    again = await request.context.store.webhooks.redeliver(webhook.id, [event_id], 0, 1 << 53, now)
+    again = await request.context.store.webhooks.redeliver(webhook.id, [event_id], 0, _ALWAYS, now)
     if not again:
         raise Problem(WEBHOOK_NOT_FOUND, "The webhook has no event with this id.")
     request.context.webhooks.wake()
     return json_answer(202, {"meta": {"message": "The event is sent again."}}, request.request_id)
 
 
+async def redeliver_given_up(request: Request) -> Response:
+    """Send the events once more that were given up, of all times or of those made between two instants."""
+    webhook, now = await _owned(request), request.context.clock.now()
+    given = await _attributes(request)
+    start, end = (None if given.get(name) is None else instants.instant(name, str(given[name])) for name in ("from", "to"))
+    count = await request.context.store.webhooks.redeliver(webhook.id, None, start or 0, _ALWAYS if end is None else end, now)
+    request.context.webhooks.wake()
+    body = {"meta": {"message": "The events are sent again.", "totalCount": count}}
+    return json_answer(202, body, request.request_id)
+
+
+async def rotate_key(request: Request) -> Response:
+    """Give the application a new management token; webhooks may be checked with the one before for a while."""
+    grant = await request.client()
+    overlap_s = (await _attributes(request)).get("overlapInSeconds", OVERLAP_S)
+    if type(overlap_s) not in (int, float) or not 0 <= overlap_s <= MAX_OVERLAP_S:
+        raise Problem(MALFORMED, f"data.attributes.overlapInSeconds: a number from 0 to {MAX_OVERLAP_S} is wanted.")
+    renewed = await request.context.access.rotate_management_token(grant.client_id, overlap_s)
+    if renewed is None:
+        raise Problem(UNAUTHORIZED, "The application was revoked.")
+    attributes = {"managementToken": renewed[0], "previousValidUntil": iso(renewed[1])}
+    body = {"data": {"type": "management-token", "attributes": attributes}}
+    return json_answer(201, body, request.request_id, [(b"pragma", b"no-cache")])
+
+
 async def list_subscriptions(request: Request) -> Response:
     """A page of the subscriptions of the application's webhooks, oldest first."""
-    grant = await request.grant()
+    grant = await request.client()
     page = paging.asked(request.query, default_size=25)
     given = {_FILTERS[name]: value for name, value in request.query if name in _FILTERS}
     webhooks = await request.context.store.webhooks.webhooks(grant.client_id)
@@ -139,12 +176,12 @@ async def list_subscriptions(request: Request) -> Response:
     found, total = await request.context.store.webhooks.subscriptions(
         page, ids, vehicle_id=given.get("vehicle"), user_uuid=None if user is None else user_uuid_of(user)
     )
-    return _page(request, "subscriptions", [subscription_resource(each, request.base) for each in found], page, total)
+    return _page(request, "v3/subscriptions", [subscription_resource(each, request.base) for each in found], page, total)
 
 
 async def create_subscription(request: Request) -> Response:
     """Subscribe a webhook to a vehicle: 202, or 409 where it is subscribed already."""
-    grant = await request.grant()
+    grant = await request.client()
     wanted = await _attributes(request)
     webhook = await request.context.store.webhooks.webhook(_text(wanted, "webhookId"))
     if webhook is None or webhook.client_id != grant.client_id:
@@ -237,15 +274,20 @@ def delivery(event: Event, attempts: Sequence[Attempt]) -> dict[str, Any]:
 
 async def _owned(request: Request) -> Webhook:
     """The webhook of the path, if it is the caller's. Raises Problem (404)."""
-    grant = await request.grant()
+    grant = await request.client()
+    return await any_webhook(request, grant.client_id)
+
+
+async def any_webhook(request: Request, client_id: str | None = None) -> Webhook:
+    """The webhook of the path, of this application or (None) of any. Raises Problem (404)."""
     webhook = await request.context.store.webhooks.webhook(request.path("webhook_id"))
-    if webhook is None or webhook.client_id != grant.client_id:
+    if webhook is None or client_id not in (None, webhook.client_id):
         raise Problem(WEBHOOK_NOT_FOUND, "The application has no webhook with this id.")
     return webhook
 
 
 async def _owned_subscription(request: Request) -> Subscription:
-    grant = await request.grant()
+    grant = await request.client()
     found = await request.context.store.webhooks.subscription(request.path("subscription_id"))
     webhook = None if found is None else await request.context.store.webhooks.webhook(found.webhook_id)
     if found is None or webhook is None or webhook.client_id != grant.client_id:
@@ -314,7 +356,7 @@ def _page(request: Request, path: str, data: list[dict[str, Any]], page: Page, t
     body = {
         "data": data,
         "meta": paging.meta(page, total),
-        "links": paging.links(f"{request.base}/v3/{path}", page, total, request.query),
+        "links": paging.links(f"{request.base}/{path}", page, total, request.query),
     }
     return json_answer(200, body, request.request_id)
 

@@ -17,6 +17,16 @@ from chargeport.signals.definition import READS, Permission
 from chargeport.store.protocols import Store
 from chargeport.store.records import Application
 
+Redirects = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--redirect",
+        parser=typed.redirect,
+        metavar="URI",
+        help="May be repeated: where Connect sends people back to.",
+        show_default=False,
+    ),
+]
 SPARE: Final = ("created", "vehicles", "revoked")
 ONCE: Final = "These secrets are not shown again."
 
@@ -31,21 +41,12 @@ def create(
     connected_only: Annotated[
         bool, typer.Option("--connected-only", help="Only the vehicles that it gets a connection to; else every vehicle.")
     ] = False,
-    redirects: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--redirect",
-            parser=typed.redirect,
-            metavar="URI",
-            help="May be repeated: where Connect sends people back to.",
-            show_default=False,
-        ),
-    ] = None,
+    redirects: Redirects = None,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Make an application known and print its secrets, once. Without --permission it may do everything."""
-    allowed = frozenset(permissions or Permission)
+    """Make an application known and print its secrets, once. Without --permission it may read and send everything."""
+    allowed = frozenset(permissions or READS | {Permission.WRITE_READINGS})
 
     async def register(store: Store) -> dict[str, str]:
         access = Access(store, SystemClock())
@@ -54,6 +55,38 @@ def create(
         return _secrets(application.client_id, secret, application.management_token)
 
     _print_secrets(with_store(database, register, create=True), as_json)
+
+
+@group.command("edit")
+def edit(
+    *,
+    client_id: ClientId,
+    redirects: Redirects = None,
+    removed: Annotated[
+        list[str] | None,
+        typer.Option("--remove-redirect", metavar="URI", help="May be repeated: no longer.", show_default=False),
+    ] = None,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Change where Connect may send people back to, and show it."""
+
+    async def change(store: Store) -> list[str]:
+        await application_with(store, client_id)
+        unknown = set(removed or ()) - set(await store.connect.redirects(client_id))
+        if unknown:
+            raise NotFoundError(
+                f"{typed.quoted(min(unknown))} is no redirect of it: chargeport app edit {client_id} lists them."
+            )
+        await store.connect.remove_redirects(client_id, removed or ())
+        await store.connect.add_redirects(client_id, redirects or ())
+        return await store.connect.redirects(client_id)
+
+    found = with_store(database, change)
+    if as_json:
+        print_json({"client_id": client_id, "redirects": found})
+    else:
+        print_table(("redirect",), [(each,) for each in found], "It has no redirect: --redirect URI adds one.")
 
 
 @group.command("list")
@@ -120,7 +153,8 @@ def permissions_shown(permissions: frozenset[Permission]) -> str:
     """Permissions in a table."""
     if permissions == frozenset(Permission):
         return "all"
-    return "all reads" if permissions == READS else ", ".join(sorted(permissions))
+    reads = ["all reads"] if permissions >= READS else sorted(permissions & READS)
+    return ", ".join([*reads, *sorted(permissions - READS)])
 
 
 async def names(store: Store) -> dict[str, str]:

@@ -60,12 +60,12 @@ async def _demo(settings: Settings, count: int, speed: float, as_json: bool) -> 
         clock = SystemClock() if speed == 1 else ScaledClock(speed)
         service = Service.open(settings, clock, anew=True)
         try:
-            await demo_fleet.refuse_other_cars(service, config.database_file(settings.database.url))
+            await demo_fleet.refuse_other_cars(service.store, str(config.database_file(settings.database.url)))
             reporters = fleet(clock.now(), count=count)
             facts = await demo_fleet.make_known(service, [reporter.profile for reporter in reporters])
             visitor = await demo_fleet.visitor(service)
             await service.start([Simulator("simulator", reporters, clock, step_s=min(speed, LONGEST_STEP_S))])
-            pages = page.handlers(lambda: service.access.issue_token(visitor))
+            pages = page.handlers(lambda: demo_fleet.visitor_token(service, visitor))
             file = config.database_file(settings.database.url)
             if not is_loopback(settings.server.host):
                 facts["sign_in"] = await demo_fleet.guest_link(service)

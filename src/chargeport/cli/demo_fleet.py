@@ -1,17 +1,18 @@
 """What the demo puts into its database: the cars, and who may ask for them. A database that is kept has both already."""
 
 import uuid
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
+from chargeport.api.sign_in import PageToken
 from chargeport.cli.finding import every
 from chargeport.errors import StartError
 from chargeport.installation import with_flag
 from chargeport.service import Service
-from chargeport.signals.definition import READS, Permission
+from chargeport.signals.definition import OPERATOR, READS, Permission
 from chargeport.sources.simulator.profile import CarProfile
+from chargeport.store.protocols import Store
 from chargeport.store.records import Application, Connection, Vehicle
 
 USER: Final = "demo-user"
@@ -26,13 +27,13 @@ class _Credentials(msgspec.Struct, frozen=True):
     client_secret: str
 
 
-async def refuse_other_cars(service: Service, file: Path) -> None:
+async def refuse_other_cars(store: Store, database: str) -> None:
     """Raise StartError where the database has cars that are not simulated: they are somebody's own."""
-    others = [each for each in await every(service.store.vehicles.vehicles) if each.mode != SIMULATED]
+    others = [each for each in await every(store.vehicles.vehicles) if each.mode != SIMULATED]
     if others:
         cars = "a car that is" if len(others) == 1 else f"{len(others)} cars that are"
         raise StartError(
-            f"The database {file} has {cars} not the demo's, and simulated ones do not belong among them: name a new file"
+            f"The database {database} has {cars} not simulated, and simulated ones do not belong among them: name a new file"
             f" with {with_flag('--database demo.db')}, or leave it out; chargeport serve serves this one."
         )
 
@@ -40,7 +41,7 @@ async def refuse_other_cars(service: Service, file: Path) -> None:
 async def make_known(service: Service, profiles: list[CarProfile]) -> dict[str, Any]:
     """Make the cars and an application known; what a client needs to know of them."""
     application, secret = await _application(service, "Demo", frozenset(Permission))
-    cars = [_vehicle(profile, service.clock.now()) for profile in profiles]
+    cars = [vehicle_of(profile, service.clock.now()) for profile in profiles]
     for car in cars:
         if await service.store.vehicles.vehicle(car.id) is None:
             await service.store.vehicles.add_vehicle(car)
@@ -55,9 +56,14 @@ async def make_known(service: Service, profiles: list[CarProfile]) -> dict[str, 
 
 
 async def visitor(service: Service) -> Application:
-    """The application as which the demo's page asks: it may read, and nothing else."""
-    application, _ = await _application(service, "The demo's page", READS)
+    """The application as which the demo's page asks: it may do what whoever is signed in elsewhere may."""
+    application, _ = await _application(service, "The demo's page", OPERATOR)
     return application
+
+
+async def visitor_token(service: Service, visitor: Application) -> PageToken:
+    """A token for one visit."""
+    return PageToken(await service.access.issue_token(visitor), visitor.client_id)
 
 
 async def guest_link(service: Service) -> str:
@@ -73,7 +79,7 @@ async def _application(service: Service, name: str, permissions: frozenset[Permi
     if kept is not None:
         known = msgspec.json.decode(kept, type=_Credentials)
         found = await service.access.sign_in(known.client_id, known.client_secret)
-        if found is not None:
+        if found is not None and found.permissions >= permissions:
             return found, known.client_secret
     application, secret = await service.access.register(name, permissions)
     remembered = msgspec.json.encode(_Credentials(application.client_id, secret)).decode()
@@ -81,7 +87,7 @@ async def _application(service: Service, name: str, permissions: frozenset[Permi
     return application, secret
 
 
-def _vehicle(profile: CarProfile, now: int) -> Vehicle:
+def vehicle_of(profile: CarProfile, now: int) -> Vehicle:
     """The car as the store knows it."""
     return Vehicle(
         id=profile.id, vin=profile.vin, make=profile.make, model=profile.model, year=profile.year,

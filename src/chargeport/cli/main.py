@@ -26,6 +26,7 @@ from chargeport.cli import (
     serve,
     shares,
     signals,
+    simulate,
     sources,
     users,
     vehicles,
@@ -70,6 +71,7 @@ app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.command("migrate")(migrate.migrate)
 app.command("doctor")(doctor.doctor)
+app.command("simulate")(simulate.simulate)
 app.add_typer(repair.group, name="repair")
 configuration.add_config_option(app)
 app.command("demo")(demo.demo)  # the one command without settings: it is the same everywhere

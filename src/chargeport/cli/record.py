@@ -1,6 +1,7 @@
 """`chargeport record`: what a person knows better of a charging session. Originals stay, and every edit can be taken back."""
 
-from typing import Annotated, Any, Final
+from collections.abc import Callable
+from typing import Annotated, Final
 
 import msgspec
 import typer
@@ -13,9 +14,8 @@ from chargeport.cli.output import print_json, print_table, say
 from chargeport.cli.records import made_of
 from chargeport.cli.signals import states_of
 from chargeport.clock import SystemClock
-from chargeport.derive.records.edits import Annotate, Change, Edit, Merge, Remove, Seen, Split, Undo, edited, seen
-from chargeport.derive.records.records import Record
-from chargeport.errors import ChargeportError, NotFoundError
+from chargeport.derivation import record_changes
+from chargeport.derive.records.edits import Annotate, Edit, Merge, Remove, Seen, Split
 from chargeport.signals.records import MAX_ENERGY_KWH, Cost
 from chargeport.signals.violation import Violation
 from chargeport.store.protocols import Store
@@ -134,34 +134,22 @@ def undo(
 ) -> None:
     """Take an edit back."""
 
-    async def take_back(store: Store) -> int:
+    async def undone(store: Store) -> int:
         car = (await states_of(store, vehicle)).vehicle
-        known = {each.number: each for each in await store.sessions.edits(car.id)}
-        if number not in known or isinstance(msgspec.json.decode(known[number].body, type=Change), Undo):
-            raise NotFoundError(f"No edit of its records has the number {number}: chargeport record edits lists them.")
-        return await store.sessions.add_edit(car.id, SystemClock().now(), msgspec.json.encode(Undo(number)).decode())
+        return await record_changes.take_back(store, car.id, number, SystemClock().now())
 
-    _told(with_store(database, take_back), as_json)
+    _told(with_store(database, undone), as_json)
 
 
-def _add(database: str | None, name: str, ids: list[str], change: Any, as_json: bool) -> None:
+def _add(database: str | None, name: str, ids: list[str], change: Callable[[list[Seen]], Edit], as_json: bool) -> None:
     """Keep an edit of these records, if it fits. A server that runs shows it within seconds."""
 
     async def add(store: Store) -> int:
         found = await states_of(store, name)
-        made = {each.id: each for each in await made_of(store, found)}
-        wanted: Edit = change([_seen(made, each) for each in ids])
-        if edited(list(made.values()), [wanted]).unused:
-            raise ChargeportError("A split lies between the start and the end of its record: chargeport records shows them.")
-        return await store.sessions.add_edit(found.vehicle.id, SystemClock().now(), msgspec.json.encode(wanted).decode())
+        of = record_changes.Of(found.vehicle.id, await made_of(store, found))
+        return await record_changes.keep(store, of, ids, change, SystemClock().now())
 
     _told(with_store(database, add), as_json)
-
-
-def _seen(made: dict[str, Record], record_id: str) -> Seen:
-    if record_id not in made:
-        raise NotFoundError(f"No record has the id {typed.quoted(record_id)}: chargeport records shows those there are.")
-    return seen(made[record_id])
 
 
 def _told(number: int, as_json: bool) -> None:

@@ -15,19 +15,16 @@ from chargeport.cli.options import Database, Json, VehicleName
 from chargeport.cli.output import print_json, say
 from chargeport.cli.session_lists import COLUMNS, Read, read
 from chargeport.clock import SystemClock
-from chargeport.derivation import reported_sessions
-from chargeport.derive.records.edits import Add, Imported
-from chargeport.derive.records.records import named, wire_instant
-from chargeport.derive.records.reported import RECORDS, Listed, distinct, from_record
-from chargeport.derive.sessions.session import Session
+from chargeport.derivation import record_changes, reported_sessions
+from chargeport.derive.records.edits import Imported
+from chargeport.derive.records.records import wire_instant
+from chargeport.derive.records.reported import Listed, distinct
 from chargeport.errors import ChargeportError, StartError
 from chargeport.signals.documents import ChargingType
 from chargeport.signals.records import MAX_ENERGY_KWH, ChargeRecord, Cost, Place
-from chargeport.signals.violation import Violation
 from chargeport.store.protocols import Store
 from chargeport.store.records import Vehicle
 
-BY_HAND: Final = "by hand"
 STDIN: Final = "-"
 SHOWN: Final = 10
 HUNDRED: Final = 100
@@ -81,36 +78,23 @@ def add(
     times = (wire_instant(start), wire_instant(end))
     record = ChargeRecord(*times, start_soc, end_soc, energy, public, _charging_type(kind), paid, where)
     now = SystemClock().now()
-    session = msgspec.structs.replace(
-        _checked(record, end, now),
-        energy_drawn_kwh=drawn,
-        meter_start_kwh=meter_start,
-        meter_end_kwh=meter_end,
-        odometer_km=odometer,
-    )
+    more = {
+        "energy_drawn_kwh": drawn, "meter_start_kwh": meter_start, "meter_end_kwh": meter_end, "odometer_km": odometer,
+    }  # fmt: skip
 
     async def keep(store: Store) -> tuple[int, str]:
         car = await vehicle_called(store, vehicle)
-        record_id = named(f"{car.id} {BY_HAND}", start)
-        edit = Add(record_id=record_id, session=session, note=note)
-        return await store.sessions.add_edit(car.id, now, msgspec.json.encode(edit).decode()), record_id
+        try:
+            edit = record_changes.by_hand(car.id, record, start, now, note, **more)
+        except ChargeportError as error:
+            raise typer.BadParameter(str(error)) from None
+        return await store.sessions.add_edit(car.id, now, msgspec.json.encode(edit).decode()), edit.record_id
 
     number, record_id = with_store(database, keep)
     if as_json:
         print_json({"number": number, "id": record_id})
     else:
         say(f"Kept as edit {number}, record {record_id}; chargeport record undo takes it back.")
-
-
-def _checked(record: ChargeRecord, end: int, now: int) -> Session:
-    try:
-        record.check(RECORDS.code)
-    except Violation as violation:
-        raise typer.BadParameter(f"{violation.detail}.") from None
-    session = from_record(record, BY_HAND, now)
-    if end > now or session is None:
-        raise typer.BadParameter("it has not ended yet: --to is in the future.")
-    return session
 
 
 def _charging_type(text: str | None) -> ChargingType | None:

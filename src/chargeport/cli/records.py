@@ -7,7 +7,6 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-import msgspec
 import typer
 
 from chargeport.cli import configuration, typed
@@ -20,17 +19,14 @@ from chargeport.cli.output import print_json, print_table, say
 from chargeport.cli.signals import states_of
 from chargeport.cli.vehicles import called, described
 from chargeport.clock import SystemClock
+from chargeport.derivation.record_fields import fields, flat, shown_of
 from chargeport.derivation.sessions import SessionDeriver
 from chargeport.derive.records.records import Record
 from chargeport.errors import StartError
 from chargeport.settings import Settings
-from chargeport.signals.catalogue import BY_CODE
-from chargeport.signals.held import derived_of
-from chargeport.signals.records import ChargeRecord, ChargeRecords, Cost
 from chargeport.store.protocols import Store
 from chargeport.store.records import Vehicle, VehicleSeries
 
-RECORDS: Final = BY_CODE["charge-chargerecords"]
 COLUMNS: Final = (
     "id", "start", "end", "for", "kWh added", "drawn", "known by", "SoC", "type", "W at most", "place", "public", "cost",
     "sources", "note",
@@ -69,7 +65,7 @@ def records(
     async def of(store: Store, found: VehicleSeries) -> list[dict[str, Any]]:
         made = [each for each in await made_of(store, found, settings) if each.session.is_open or not only_open]
         made = [each for each in made if (start or 0) <= each.session.started_at < (end or each.session.started_at + 1)]
-        shown, of_car = _shown(found), {"vehicle_id": found.vehicle.id}
+        shown, of_car = shown_of(found), {"vehicle_id": found.vehicle.id}
         return [fields(each, shown.get(each.id), evidence=evidence) | of_car for each in made]
 
     async def look(store: Store) -> tuple[dict[str, Vehicle], list[dict[str, Any]]]:
@@ -106,61 +102,6 @@ async def made_of(store: Store, found: VehicleSeries, settings: Settings | None 
     return await SessionDeriver(store, settings or Settings(), SystemClock()).records(found)
 
 
-def fields(record: Record, shown: ChargeRecord | None = None, *, evidence: bool = False) -> dict[str, Any]:
-    """All that is known of a record; cost and place as they were `shown` where they are not known here."""
-    from chargeport.wire.envelope import iso
-
-    one = record.session
-    place = one.place or (None if shown is None else shown.location)
-    is_public = one.is_public if one.is_public is not None or shown is None else shown.isPublicCharger
-    document = {
-        "id": record.id,
-        "started_at": iso(one.started_at),
-        "ended_at": None if one.is_open else iso(one.ended_at),
-        "is_open": one.is_open,
-        "duration_s": (one.ended_at - one.started_at) // 1000,
-        "energy_added_kwh": None if one.energy_added_kwh is None else round(one.energy_added_kwh, 2),
-        "energy_drawn_kwh": None if one.energy_drawn_kwh is None else round(one.energy_drawn_kwh, 2),
-        "energy_method": one.energy_method,
-        "is_estimated": one.estimated,
-        "start_soc_percent": one.start_soc,
-        "end_soc_percent": one.end_soc,
-        "charging_type": one.charging_type,
-        "max_power_w": one.max_power_w,
-        "odometer_km": one.odometer_km,
-        "meter_start_kwh": one.meter_start_kwh,
-        "meter_end_kwh": one.meter_end_kwh,
-        "place": None if place is None else msgspec.to_builtins(place),
-        "is_public": is_public,
-        "cost": _cost(one.cost or (None if shown is None else shown.cost)),
-        "sources": list(one.sources),
-        "note": record.note,
-        "made_of": list(record.original_ids),
-    }
-    if evidence:
-        document["rules"] = one.evidence.rule_version
-        document["evidence"] = [
-            {"fact": fact.fact, "signals": list(fact.signals), "from": iso(fact.first_at), "to": iso(fact.last_at),
-             "sightings": fact.sightings}
-            for fact in one.evidence.facts
-        ]  # fmt: skip
-    return document
-
-
-def _shown(found: VehicleSeries) -> dict[str, ChargeRecord]:
-    """The records that the server shows, by id."""
-    derived = derived_of(found.series, RECORDS)
-    if derived is None or derived.value is None:
-        return {}
-    return {each.id: each for each in msgspec.json.decode(str(derived.value), type=ChargeRecords).values if each.id is not None}
-
-
-def _cost(cost: Cost | None) -> dict[str, Any] | None:
-    if cost is None or cost.currency is None:
-        return None
-    return {"currency": cost.currency, "amount": round((cost.energyAmount or 0) + (cost.otherAmount or 0), 2)}
-
-
 def _row(row: dict[str, Any]) -> Sequence[Any]:
     place, cost, socs = row["place"] or {}, row["cost"], (row["start_soc_percent"], row["end_soc_percent"])
     method = row["energy_method"] and row["energy_method"].replace("_", " ") + (", estimated" if row["is_estimated"] else "")
@@ -186,20 +127,12 @@ def _told(fact: dict[str, Any]) -> str:
 
 def _write(file: str, rows: Iterable[dict[str, Any]]) -> None:
     """The records as a table, one a line, members of members with a dot."""
-    flat = [_flat(row) for row in rows]
-    names = list(dict.fromkeys(name for row in flat for name in row))
+    lines = [flat(row) for row in rows]
+    names = list(dict.fromkeys(name for line in lines for name in line))
     try:
         with nullcontext(sys.stdout) if file == "-" else Path(file).open("w", encoding="utf-8", newline="") as output:
             writer = csv.DictWriter(output, names)
             writer.writeheader()
-            writer.writerows(flat)
+            writer.writerows(lines)
     except OSError as error:
         raise StartError(f"{file} can't be written: {error.strerror or error}.") from error
-
-
-def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    place, cost = row["place"] or {}, row["cost"] or {}
-    lists = {name: " ".join(row[name]) for name in ("sources", "made_of")}
-    rest = {name: value for name, value in row.items() if name not in {"place", "cost", "evidence", *lists}}
-    named = {f"place_{name}": place.get(name) for name in ("name", "address", "latitude", "longitude")}
-    return rest | named | {f"cost_{name}": cost.get(name) for name in ("amount", "currency")} | lists

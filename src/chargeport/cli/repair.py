@@ -11,7 +11,7 @@ from chargeport.cli.finding import every
 from chargeport.cli.options import Database, Json, Yes
 from chargeport.cli.output import confirm, print_json, print_table, say
 from chargeport.cli.vehicles import recognised
-from chargeport.clock import Clock, SystemClock
+from chargeport.clock import CONFIRMED, Clock, SystemClock
 from chargeport.signals.instants import EPOCH, MILLISECOND
 from chargeport.store.protocols import Store
 from chargeport.store.records import Vehicle
@@ -34,7 +34,8 @@ class Ahead(msgspec.Struct, frozen=True):
 def clock(*, yes: Yes = False, database: Database = None, as_json: Json = False) -> None:
     """Find and remove values that were stored with times ahead of the machine's clock, after a leap of it.
 
-    Such a value is the latest of its signal until its time has come. Make sure first that the clock is right now.
+    Such a value is the latest of its signal until its time has come. Make sure first that the clock is right now: a
+    server that starts doubts a clock that is years ahead of all that is stored, unless this was run since.
 
     Example: chargeport repair clock
     """
@@ -43,6 +44,7 @@ def clock(*, yes: Yes = False, database: Database = None, as_json: Json = False)
     async def run(store: Store) -> tuple[list[Ahead], bool]:
         found = await ahead(store, now_of)
         if not found:
+            await store.notes.remember(*CONFIRMED, str(now_of.now()))
             return [], False
         if not as_json:
             _print(found)
@@ -50,6 +52,7 @@ def clock(*, yes: Yes = False, database: Database = None, as_json: Json = False)
             return found, False
         for each in found:
             await store.readings.forget(each.source, each.vehicle.id, now_of.now() + AHEAD_MS)
+        await store.notes.remember(*CONFIRMED, str(now_of.now()))
         return found, True
 
     found, removed = with_store(database, run)

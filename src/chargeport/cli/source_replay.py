@@ -1,8 +1,6 @@
 """`chargeport source replay`: recordings, and what could not be understood before, through today's tables once more."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -17,18 +15,14 @@ from chargeport.cli.options import Database, Json
 from chargeport.cli.output import print_json, say
 from chargeport.clock import SystemClock
 from chargeport.errors import ChargeportError
-from chargeport.signals.reading import Issue
-from chargeport.sources.base import Delivery, RawMessage, SourceError
+from chargeport.runtime.replaying import BATCH, Tally, again
+from chargeport.sources.base import Delivery, SourceError
 from chargeport.sources.recording import read_recording
 from chargeport.store.protocols import Store
-from chargeport.store.records import KeptMessage, Outcome
 
 if TYPE_CHECKING:
-    from chargeport.ingest.batch import Batch
     from chargeport.ingest.pipeline import Pipeline
 
-BATCH: Final = 500
-SHOWN: Final = 10
 SOURCE: Final = "recording"  # whose word it is, where nobody says
 
 
@@ -62,7 +56,7 @@ def replay(
 
         feeds = Feeds(store, settings, SystemClock(), recording=False)
         if file is None:
-            return await _issues(store, feeds.pipeline)
+            return await again(store, feeds.pipeline)
         configured = next((each.dialect.name for each in feeds.built if each.source.name == source), None)
         return await _recording(feeds.pipeline, _deliveries(file, dialect or configured, source, vehicle))
 
@@ -86,36 +80,6 @@ def _deliveries(file: Path, dialect: str | None, source: str | None, vehicle: st
         raise ChargeportError(str(error)) from error
 
 
-class Tally:
-    """What became of all messages that were read."""
-
-    def __init__(self) -> None:
-        self.messages = 0
-        self.rejected = 0
-        self.outcomes: Counter[Outcome] = Counter()
-        self.kinds: Counter[tuple[str, str]] = Counter()
-
-    def add(self, batch: "Batch") -> None:
-        """Count what became of a batch."""
-        self.outcomes.update(batch.outcomes)
-        self.kinds.update((issue.subject, issue.detail) for issue in batch.issues)
-
-    def document(self) -> dict[str, Any]:
-        """Return the counts as they are printed; nothing has been outranked since every source has its own series."""
-        from chargeport.ingest.batch import STORED
-
-        return {
-            "messages": self.messages,
-            **{outcome.value: self.outcomes[outcome] for outcome in STORED},
-            "outranked": 0,
-            "rejected": self.rejected,
-            "issues": [
-                {"subject": subject, "detail": detail, "count": number}
-                for (subject, detail), number in self.kinds.most_common(SHOWN)
-            ],
-        }
-
-
 async def _recording(pipeline: "Pipeline", deliveries: Iterable[Delivery]) -> Tally:
     tally = Tally()
     waiting = iter(deliveries)
@@ -127,52 +91,6 @@ async def _recording(pipeline: "Pipeline", deliveries: Iterable[Delivery]) -> Ta
         tally.rejected += len(batch.issues)
         tally.add(batch)
     return tally
-
-
-async def _issues(store: Store, pipeline: "Pipeline") -> Tally:
-    """Read the kept messages again. One that is understood is kept no more, one that fails in another way under that issue.
-
-    So `source issues` counts afterwards what is counted here as rejected.
-    """
-    tally, after = Tally(), 0
-    others: list[tuple[str | None, Issue]] = []
-    while part := await store.issues.issue_messages(after, BATCH):
-        after = part[-1].id
-        for message in part:
-            batch = await _again(pipeline, message)
-            tally.messages += 1
-            tally.add(batch)
-            kind = message.issue.subject, message.issue.detail
-            if kind in {(issue.subject, issue.detail) for issue in batch.issues}:
-                tally.rejected += 1
-                continue
-            await store.issues.settle(message)
-            others += [(message.client_id, issue) for issue in batch.issues]
-            tally.rejected += len(batch.issues)
-    for client_id, issue in others:
-        await store.issues.add_issues([issue], client_id)
-    return tally
-
-
-async def _again(pipeline: "Pipeline", message: KeptMessage) -> "Batch":
-    """Read a kept message again; what can't be read keeps its issue."""
-    from chargeport.ingest.batch import Batch
-
-    batch = Batch(keep_issues=False)
-    part = _kept(message.issue.raw)
-    if part is None or part.dialect not in pipeline.dialects:
-        batch.misread(0, message.issue)
-        return batch
-    return await pipeline.take([part], batch)
-
-
-def _kept(raw: str) -> Delivery | RawMessage | None:
-    """Return a message as `ingest.issues.kept` wrote it; None when it could not be written so."""
-    with suppress(msgspec.DecodeError):
-        return msgspec.json.decode(raw, type=Delivery)
-    with suppress(msgspec.DecodeError):
-        return msgspec.json.decode(raw, type=RawMessage)
-    return None
 
 
 def _print(found: dict[str, Any]) -> None:

@@ -7,19 +7,21 @@ from typing import Annotated, Any
 
 import typer
 
+from chargeport.api.access import Access
 from chargeport.cli import configuration, typed
 from chargeport.cli.ages import ago
 from chargeport.cli.applications import names
 from chargeport.cli.database import with_store
 from chargeport.cli.finding import application_with
 from chargeport.cli.options import Database, Json
-from chargeport.cli.output import print_json, print_table, say
+from chargeport.cli.output import print_facts, print_json, print_table, say
 from chargeport.clock import SystemClock
 from chargeport.errors import NotFoundError
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.store.protocols import Store
 from chargeport.store.records import Page
 from chargeport.store.webhooks import Attempt, Event, Webhook, WebhookFields
+from chargeport.wire.envelope import iso
 
 App = Annotated[str, typer.Option("--app", metavar="CLIENT_ID", help="The application.", show_default=False)]
 WebhookId = Annotated[str, typer.Argument(metavar="WEBHOOK", help="Its id, as webhook list shows it.", show_default=False)]
@@ -160,6 +162,32 @@ def redeliver(
         print_json({"id": webhook, "events": count})
     else:
         say(f"{count} events are sent again.")
+
+
+@group.command("rotate")
+def rotate(
+    *,
+    app: App,
+    overlap_h: Annotated[
+        float, typer.Option("--overlap-hours", min=0, max=720, help="For how long the token before stays valid.")
+    ] = 24,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Give an application a new management token, which its webhooks are signed with, and print it, once."""
+
+    async def renew(store: Store) -> dict[str, Any]:
+        application = await application_with(store, app)
+        renewed = await Access(store, SystemClock()).rotate_management_token(application.client_id, overlap_h * 3600)
+        if renewed is None:
+            raise NotFoundError(f"The application {app} was revoked just now.")
+        return {"client_id": app, "management_token": renewed[0], "previous_valid_until": iso(renewed[1])}
+
+    renewed = with_store(database, renew)
+    if as_json:
+        print_json(renewed)
+    else:
+        print_facts(renewed)
 
 
 @group.command("listen")

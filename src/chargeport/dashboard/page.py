@@ -1,7 +1,11 @@
-"""The handler of the page. In the demo it brings a token along for this machine's own visitors; others sign in."""
+"""The page: a shell that is sent whole, and the modules that it loads.
+
+In the demo it brings a token along for this machine's own visitors; others sign in.
+"""
 
 import hashlib
 import ipaddress
+import re
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
 from importlib import resources
@@ -10,14 +14,20 @@ from urllib.parse import urlsplit
 
 from chargeport.api.docs import HTML
 from chargeport.api.request import Request
-from chargeport.api.response import Header, Response, answer
+from chargeport.api.response import Header, Response, answer, gzipped, packed_answer, takes_gzip
 from chargeport.api.route import Handler
+from chargeport.api.sign_in import PageToken
+from chargeport.errors import INVALID_PATH, Problem
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.wire.encoding import encode
 
 TOKEN_MARK: Final = "/*token*/null"  # noqa: S105  (where the token goes)
+FIRST_MODULES: Final = ("app", "fleet", "api", "live", "dom", "prefs", "words")
+"""What the view of all cars needs: the browser is told at once, and need not find it out module by module."""
 
-Tokens = Callable[[], Awaitable[str]]
+Tokens = Callable[[], Awaitable[PageToken]]
+_SCRIPT: Final[Header] = (b"content-type", b"text/javascript; charset=utf-8")
+_SPACE: Final = re.compile(r"\s*([{};:,>])\s*|/\*.*?\*/|\s+", re.DOTALL)
 
 
 def _part(name: str) -> str:
@@ -26,21 +36,24 @@ def _part(name: str) -> str:
 
 def _signals() -> str:
     """The catalogue's rows as the page needs them, as JSON that can't end the element it stands in."""
-    rows = [{"code": signal.code, "name": signal.name, "summary": signal.summary} for signal in CATALOGUE]
+    rows = [
+        {"code": signal.code, "name": signal.name, "summary": signal.summary, "kind": signal.kind, "unit": signal.unit}
+        for signal in CATALOGUE
+    ]
     return encode(rows).decode().replace("<", "\\u003c")
 
 
 def _hash(text: str) -> str:
-    """What a policy calls an inline script or style that may stand in the page."""
+    """What a policy calls an inline style that may stand in the page."""
     return f"'sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def _policy(style: str, script: str) -> Header:
-    """The page runs what it was made of, not what may find its way into it, and requests from its own server only."""
+def _policy(style: str) -> Header:
+    """The page runs its own modules, not what may find its way into it, and requests from its own server only."""
     rules = (
         "default-src 'none'",
         f"style-src {_hash(style)}",
-        f"script-src {_hash(script)}",
+        "script-src 'self'",
         "connect-src 'self'",
         "img-src data:",
         "frame-ancestors 'none'",
@@ -50,12 +63,26 @@ def _policy(style: str, script: str) -> Header:
     return (b"content-security-policy", "; ".join(rules).encode())
 
 
-_STYLE: Final = _part("page.css")
-_SCRIPT: Final = _part("values.js") + _part("page.js")
-_POLICY: Final = _policy(_STYLE, _SCRIPT)
-PAGE: Final = _part("page.html").replace("/*css*/", _STYLE).replace("/*signals*/null", _signals()).replace("/*js*/", _SCRIPT)
+def _modules() -> dict[str, str]:
+    """The page's modules by name."""
+    folder = resources.files("chargeport.dashboard")
+    files = [*folder.iterdir(), *folder.joinpath("vendored").iterdir()]
+    return {each.name.removesuffix(".js"): each.read_text("utf-8") for each in files if each.name.endswith(".js")}
+
+
+_STYLE: Final = _SPACE.sub(
+    lambda found: found[1] or (" " if found[0].isspace() else ""), _part("page.css") + _part("vendored/uplot.css")
+)
+_POLICY: Final = _policy(_STYLE)
+_PRELOADS: Final = "".join(f'<link rel="modulepreload" href="page/{name}.js">' for name in FIRST_MODULES)
+PAGE: Final = (
+    _part("page.html").replace("/*css*/", _STYLE).replace("<!--modules-->", _PRELOADS).replace("/*signals*/null", _signals())
+)
 """The page as it is sent, but for the token."""
 
+MODULES: Final = _modules()
+_PACKED: Final = {name: gzipped(text.encode()) for name, text in MODULES.items()}
+_TAGS: Final = {name: b'"%s"' % hashlib.sha256(text.encode()).hexdigest()[:20].encode() for name, text in MODULES.items()}
 
 _FORWARDED: Final = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via")
 
@@ -84,11 +111,27 @@ def is_loopback(text: str) -> bool:
 
 
 def handlers(new_token: Tokens | None = None) -> Mapping[str, Handler]:
-    """The page's handler; `new_token` gives the demo's visitors on this machine a token that may read."""
+    """The page's handlers; `new_token` gives the demo's visitors on this machine a token."""
 
     async def dashboard(request: Request) -> Response:
-        token = await new_token() if new_token is not None and _is_local(request) else None
+        given = await new_token() if new_token is not None and _is_local(request) else None
+        token = None if given is None else {"token": given.token, "userId": given.user_id}
         page = PAGE.replace(TOKEN_MARK, encode(token).decode())
-        return answer(200, page.encode(), request.request_id, _POLICY, kind=HTML)
+        accepted = request.header(b"accept-encoding")
+        return packed_answer(accepted, page.encode(), request.request_id, _POLICY, kind=HTML)
 
-    return {"getDashboard": dashboard}
+    return {"getDashboard": dashboard, "getPageModule": page_module}
+
+
+async def page_module(request: Request) -> Response:
+    """A module of the page, or that the browser has it already."""
+    name = request.path("module").removesuffix(".js")
+    if name not in MODULES:
+        raise Problem(INVALID_PATH, f"The page has no module {name[:40]!r}.")
+    tag = _TAGS[name]
+    headers: list[Header] = [(b"etag", tag), (b"vary", b"accept-encoding")]
+    if request.header(b"if-none-match") == tag:
+        return answer(304, b"", request.request_id, *headers)
+    if takes_gzip(request.header(b"accept-encoding")):
+        return answer(200, _PACKED[name], request.request_id, *headers, (b"content-encoding", b"gzip"), kind=_SCRIPT)
+    return answer(200, MODULES[name].encode(), request.request_id, *headers, kind=_SCRIPT)

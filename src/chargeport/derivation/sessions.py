@@ -10,6 +10,7 @@ import msgspec
 from chargeport.clock import Clock
 from chargeport.derivation import histories, reported_sessions
 from chargeport.derivation.prices import Prices
+from chargeport.derivation.queue import EVER_AT, Dirt, Job
 from chargeport.derivation.vehicles import CAPACITY, FactsReader
 from chargeport.derive.records import records as made
 from chargeport.derive.records.edits import Change, Edit, edited, in_force, withdrawn
@@ -43,7 +44,6 @@ _LOCATION: Final = BY_CODE["location-preciselocation"]
 RELEVANT: Final = frozenset({*SIGNALS, RECORDS, CAPACITY, _LOCATION})
 """A change of these may change records."""
 
-EVER_AT: Final = 1 << 62
 LONGEST_MS: Final = 30 * DAY_MS  # that a session is looked at for whether it goes on
 MAX_SETTLED: Final = 50_000  # cars
 FEWEST_OPEN: Final = 3  # records that are made anew while a session goes on: what is older stays as it is
@@ -71,23 +71,43 @@ class SessionDeriver:
         self._prices = Prices(settings.places, settings.tariffs, settings.folder)
         self._settled: dict[str, _Settled] = {}
 
-    async def bring_up_to_date(self, vehicle_id: str, first_at: int, last_at: int, now: int) -> bool:
-        """Work out anew what changed between two instants, and show it; whether a session may still go on."""
-        found = await self._store.readings.signals(vehicle_id)
-        settled = self._settled.pop(vehicle_id, None)  # until all is done: what fails half way is shown anew next time
+    async def step(self, job: Job, dirt: Dirt, now: int) -> bool | None:
+        """Recompute the next window of what changed of a vehicle; after the last one publish its records and total.
+
+        Return None while there is another window, then whether a session may still go on. Raises StoreError: do it again then.
+        """
+        found = await self._store.readings.signals(job.vehicle_id)
         if found is None:
             return False
-        capacity = reported_of(found.series, CAPACITY)
-        if capacity is not None and first_at <= (capacity.changed_at or -1) <= last_at:
-            first_at, last_at = 0, max(last_at, now)  # all sessions follow from it
-        has_news = await reported_sessions.take(self._store, vehicle_id, first_at, last_at + 1)
-        for span in await self._days(vehicle_id, first_at, last_at):
-            has_news |= await self._brought(found, span, now)
-        if has_news or settled is None:
+        if job.windows is None:
+            job.windows = await self._windows(found, dirt, now)
+        if job.windows:
+            await self._recompute(found, job.windows[-1], now)
+            job.windows.pop()
+        if job.windows:
+            return None
+        settled = None if dirt.is_edited else self._settled.get(job.vehicle_id)
+        if settled is None:
             await self.publish(found)
         else:
             await self._count(found, settled)
-        return any(each.is_open for each in await self._store.sessions.sessions(vehicle_id, now - LONGEST_MS, EVER_AT))
+        open_from = now - LONGEST_MS
+        return any(each.is_open for each in await self._store.sessions.sessions(job.vehicle_id, open_from, EVER_AT))
+
+    async def _windows(self, found: VehicleSeries, dirt: Dirt, now: int) -> list[Window]:
+        """Keep the sessions that sources reported; return the days in which ours may be others now, the newest first."""
+        vehicle_id, first_at, last_at = found.vehicle.id, dirt.first_at, dirt.last_at
+        if first_at > last_at:
+            return []
+        capacity = reported_of(found.series, CAPACITY)
+        if capacity is not None and first_at <= (capacity.changed_at or -1) <= last_at:
+            first_at, last_at = 0, max(last_at, now)  # all sessions follow from it
+        if await reported_sessions.take(self._store, vehicle_id, first_at, last_at + 1):
+            self._settled.pop(vehicle_id, None)
+        if last_at - first_at > DAY_MS:
+            firsts = [await histories.first_at(self._store.history, vehicle_id, signal) for signal in SIGNALS]
+            first_at = max(first_at, min((each for each in firsts if each is not None), default=last_at))
+        return [Window(at, min(at + DAY_MS - 1, last_at)) for at in range(first_at, last_at + 1, DAY_MS)][::-1]
 
     async def records(self, found: VehicleSeries, from_at: int = 0) -> list[Record]:
         """The records of a car that started from then on, oldest first, open ones too: priced, placed, with people's edits."""
@@ -116,13 +136,12 @@ class SessionDeriver:
             await self._pipeline.write(Batch.of(entries))
         self._settled[found.vehicle.id] = settled
 
-    async def _brought(self, found: VehicleSeries, span: Window, now: int) -> bool:
-        """Work out anew what changed in a time; whether any session that is over is another than was known."""
+    async def _recompute(self, found: VehicleSeries, span: Window, now: int) -> None:
+        """Recompute and store the sessions around a span. Where one that is over is another now, records are published anew."""
         vehicle_id = found.vehicle.id
         raw_from = await self._raw_from(vehicle_id)
-        if span.to_at < raw_from:  # what this would be worked out from is gone, and what came of it stays
-            return False
-
+        if span.to_at < raw_from:  # what this would be computed from is gone, and what came of it stays
+            return
         result = await self._recomputed(found, span, now)
         window, made_anew = result.window, result.sessions
         if window.from_at < raw_from:
@@ -131,9 +150,10 @@ class SessionDeriver:
         fixes = await self._fixes(vehicle_id, window) if made_anew else []
         kept = [_kept(vehicle_id, located(each, (), fixes)) for each in made_anew]
         before = await self._store.sessions.sessions(vehicle_id, *window)
+        if [each for each in kept if not each.is_open] != [each for each in before if not each.is_open]:
+            self._settled.pop(vehicle_id, None)
         if kept != before:
             await self._store.sessions.replace_sessions(vehicle_id, *window, kept)
-        return [each for each in kept if not each.is_open] != [each for each in before if not each.is_open]
 
     async def _recomputed(self, found: VehicleSeries, span: Window, now: int) -> Recomputed:
         """Recompute the sessions around a span; read as much history as that takes."""
@@ -158,13 +178,6 @@ class SessionDeriver:
         older = await self._store.sessions.sessions(vehicle_id, raw_from - LONGEST_MS, raw_from)
         ended_at = max((msgspec.json.decode(each.body, type=Session).ended_at for each in older), default=0)
         return [each for each in found if each.started_at >= raw_from and each.started_at > ended_at]
-
-    async def _days(self, vehicle_id: str, first_at: int, last_at: int) -> list[Window]:
-        """The time between two instants, a day at a time: what is imported may be years."""
-        if last_at - first_at > DAY_MS:
-            firsts = [await histories.first_at(self._store.history, vehicle_id, signal) for signal in SIGNALS]
-            first_at = max(first_at, min((each for each in firsts if each is not None), default=last_at))
-        return [Window(at, min(at + DAY_MS - 1, last_at)) for at in range(first_at, last_at + 1, DAY_MS)]
 
     async def _fixes(self, vehicle_id: str, window: Window) -> list[Fix]:
         """Where the car was during the sessions that started in a window, and shortly before."""

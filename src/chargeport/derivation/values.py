@@ -1,78 +1,108 @@
-"""Whose values are to be worked out, and when: cars that were heard of, each a while after the last time, and silent ones."""
+"""What follows at this moment from what was reported of a vehicle: values that nobody reports, and withdrawals of old ones."""
 
-import logging
-from heapq import heappop, heappush
+from collections.abc import Iterator
 from typing import Final
 
-from chargeport.clock import Clock
-from chargeport.derivation.deriving import ValueDeriver
-from chargeport.derivation.progress import Names
-from chargeport.derivation.throttle import Throttle
-from chargeport.errors import StoreError
-from chargeport.ingest.batch import Batch
-from chargeport.ingest.pipeline import Pipeline
-from chargeport.signals.reading import Entry
+import msgspec
+
+from chargeport.derivation.context import DERIVABLE, ContextReader, reported
+from chargeport.derive.live.rule import Derived
+from chargeport.derive.live.rules import derive
+from chargeport.derive.live.view import ENERGY_ADDED
+from chargeport.signals.definition import Signal
+from chargeport.signals.effective import DERIVED, Ranks, effective
+from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
+from chargeport.signals.state import State, stale_at
 from chargeport.store.protocols import Store
+from chargeport.store.records import VehicleSeries
+from chargeport.wire.provenance import OF
 
-WRITTEN: Final = 200  # derived values written at once
-MAX_TOUCHED: Final = 200_000  # cars that wait; of more, the feed still tells what changed
-VALUES_EVERY_MS: Final = 1_000
-FULL_EVERY_MS: Final = 60_000  # of a car that reports all by itself
-
-_log = logging.getLogger("chargeport.derivation")
+_STAYS: Final = frozenset({ENERGY_ADDED})  # it is of the last session as well
 
 
-class Values:
-    """Works out the values of cars, one after the other; `touched` are those that wait, by any of their names."""
+class Values(msgspec.Struct, frozen=True):
+    """What is to be written of a vehicle; when its silence matters next; and whether it reports all that could be derived."""
 
-    def __init__(self, store: Store, clock: Clock, deriver: ValueDeriver, names: Names) -> None:
-        self._pipeline = Pipeline(store, clock)
-        self._clock = clock
-        self._deriver = deriver
-        self._names = names
-        self.touched: dict[str, None] = {}
-        self.not_before: dict[str, int] = {}
-        """When a car may be looked at again."""
-        self._silences: list[tuple[int, str]] = []  # when a car's silence matters, the first first
+    entries: list[Entry] = []
+    silent_at: int | None = None
+    is_complete: bool = False
 
-    async def work(self, throttle: Throttle) -> None:
-        """Derive the values of the cars that were heard of, or have been silent for too long."""
-        now = self._clock.now()
-        while self._silences and self._silences[0][0] <= now:
-            self.touched[heappop(self._silences)[1]] = None
-        gathered: list[Entry] = []
-        try:
-            for name in list(self.touched):
-                now = self._clock.now()
-                if self.not_before.get(name, now) > now:
-                    continue
-                throttle.begin()
-                gathered += await self._value(name, now)
-                del self.touched[name]
-                await throttle.end()
-                if len(gathered) >= WRITTEN:
-                    await self._pipeline.write(Batch.of(gathered))
-                    gathered = []
-            if gathered:
-                await self._pipeline.write(Batch.of(gathered))
-        except StoreError:
-            self.touched |= {each.vehicle: None for each in gathered}
-            raise
-        if len(self.not_before) > MAX_TOUCHED:
-            self.not_before.clear()
 
-    async def _value(self, name: str, now: int) -> list[Entry]:
-        vehicle_id = await self._names.id_of(name)
-        if vehicle_id is None:
-            return []
-        try:
-            entries, silent_at, is_wanting = await self._deriver.of(vehicle_id, now)
-        except StoreError:
-            raise
-        except Exception:  # noqa: BLE001  (a rule that fails must not end all others)
-            _log.exception("the values of a car can't be derived")
-            return []
-        self.not_before[name] = now + (VALUES_EVERY_MS if is_wanting else FULL_EVERY_MS)
-        if silent_at is not None and len(self._silences) < MAX_TOUCHED:
-            heappush(self._silences, (silent_at, vehicle_id))
-        return entries
+class ValueDeriver:
+    """Derives the values of a vehicle."""
+
+    def __init__(self, store: Store, contexts: ContextReader) -> None:
+        self._store = store
+        self._contexts = contexts
+
+    async def of(self, vehicle_id: str, now: int) -> Values:
+        """Return what follows at `now` from what was reported of a vehicle. Raises StoreError."""
+        found = await self._store.readings.signals(vehicle_id)
+        if found is None:
+            return Values()
+        ranks = self._store.readings.ranks
+        context = await self._contexts.of(found, now)
+        is_complete = context is None and reported(found, ranks, now).keys() >= DERIVABLE
+        if context is None and not any(each.source == DERIVED for states in found.series.values() for each in states):
+            return Values(is_complete=is_complete)
+        derived = [] if context is None else derive(context, now)
+        entries: list[Entry] = [reading for each in derived if (reading := _news(found, each, now)) is not None]
+        entries += _withdrawn(found, {each.signal for each in derived}, ranks, now)
+        return Values(entries, _next_silence(found, now) if derived else None, is_complete)
+
+
+def _news(found: VehicleSeries, derived: Derived, now: int) -> Reading | None:
+    """Return a derived value as a reading; None where the store has it.
+
+    One that replaces another is later than that: at one instant the greater would hold, not the newer.
+    """
+    known, at = _derived(found, derived.signal), derived.observed_at
+    if known is not None and known.observed_at is not None:
+        is_absent = known.absence_at is not None and known.absence_at > known.observed_at
+        if not is_absent and derived.value == known.value and at <= known.observed_at:
+            return None
+        if is_absent or derived.value != known.value:
+            at = max(at, known.observed_at + 1, (known.absence_at or 0) + 1)
+    # The rule with what it went by this time: of the inputs that a rule may use, not all need be there.
+    codes = " ".join(signal.code for signal in derived.inputs)
+    rule = derived.rule + (OF + codes if codes else "")
+    return Reading(found.vehicle.id, derived.signal, derived.value, at, now, DERIVED, rule)
+
+
+def _withdrawn(found: VehicleSeries, derived: set[Signal], ranks: Ranks, now: int) -> Iterator[Absence]:
+    """Yield an absence for each derived value that is shown although nothing leads to it now."""
+    heard_at = max((state.observed_at or 0 for state in _reported(found)), default=0)
+    for signal in DERIVABLE - derived - _STAYS:
+        counts, known = effective(signal, found.series, ranks, now), _derived(found, signal)
+        if counts is None or counts.state is not known or known.observed_at is None or counts.unavailability is not None:
+            continue
+        at = max(known.observed_at + 1, min(heard_at, now) if heard_at > known.observed_at else _silent_since(found, now))
+        reason = AbsenceReason.UNREACHABLE
+        yield Absence(found.vehicle.id, signal, reason, at, now, DERIVED, known.rule)
+
+
+def _derived(found: VehicleSeries, signal: Signal) -> State | None:
+    """What was derived of a signal last."""
+    return next((each for each in found.series.get(signal.key, ()) if each.source == DERIVED), None)
+
+
+def _reported(found: VehicleSeries) -> Iterator[State]:
+    return (each for states in found.series.values() for each in states if each.source != DERIVED)
+
+
+def _live(found: VehicleSeries) -> Iterator[int]:
+    """When each reported live value stops being fresh."""
+    for state in _reported(found):
+        ends_at = stale_at(state)
+        if ends_at is not None:
+            yield ends_at
+
+
+def _silent_since(found: VehicleSeries, now: int) -> int:
+    """The newest instant at which a reported live value went stale; now, where none has."""
+    return max((ends_at for ends_at in _live(found) if ends_at <= now), default=now)
+
+
+def _next_silence(found: VehicleSeries, now: int) -> int | None:
+    """When the next reported live value will go stale, unless it is heard again."""
+    return min((ends_at for ends_at in _live(found) if ends_at > now), default=None)

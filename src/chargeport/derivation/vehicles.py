@@ -18,7 +18,7 @@ from chargeport.derive.sessions.rules import Rules
 from chargeport.derive.sessions.session import Session
 from chargeport.derive.tracks import Track, samples
 from chargeport.errors import SettingError
-from chargeport.ingest.dialects import STATIONS
+from chargeport.ingest.dialects import stations
 from chargeport.settings import Settings
 from chargeport.signals.battery import NominalCapacity
 from chargeport.signals.catalogue import BY_CODE
@@ -53,8 +53,7 @@ class FactsReader:
         self._store = store
         self._clock = clock
         self._models = _models(settings)
-        stations = {str(each.get("name")) for each in settings.sources if each.get("dialect", each.get("type")) in STATIONS}
-        self._grid_sources = frozenset(stations | STATIONS)  # they measure in front of the car's charger
+        self._grid_sources = stations(settings)  # they measure in front of the car's charger
         self._known_models: dict[tuple[str, str, int | None, float | None], CarModel | None] = {}
         self._lessons: dict[str, _Lesson] = {}
 

@@ -1,212 +1,154 @@
-"""Derives what sources leave out: listens to what is stored, and works out cars in which something happened.
+"""Derives what sources leave out: one worker over one queue of vehicles.
 
-Two kinds of work, side by side. *Values*: what the reported ones say of signals that nobody reports; they are stored as a
-source of their own. *Sessions*: worked out from history around what changed. Both are functions of what is stored, so work
-that is lost in a crash is done again: how far everything is worked off is kept, and what came behind that is looked at anew.
+Two kinds of work. *Values*: what reported signals say of signals that nobody reports, stored as a source of their own.
+*Sessions*: computed from history around what changed. Both are functions of what is stored, so work that is lost in a crash is
+done again. `run` decides what is derived next; nothing else does.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from time import perf_counter
 from typing import Final
-
-import msgspec
 
 from chargeport.clock import Clock
 from chargeport.derivation.context import ContextReader
-from chargeport.derivation.deriving import ValueDeriver
-from chargeport.derivation.progress import Mark, Marks, Names, Progress
-from chargeport.derivation.sessions import RELEVANT, SessionDeriver
-from chargeport.derivation.throttle import Rest, Throttle
-from chargeport.derivation.values import MAX_TOUCHED, Values
+from chargeport.derivation.intake import Intake
+from chargeport.derivation.queue import Dirt, Job, Queue
+from chargeport.derivation.sessions import SessionDeriver
+from chargeport.derivation.values import ValueDeriver
 from chargeport.derivation.vehicles import FactsReader
 from chargeport.errors import StoreError
+from chargeport.ingest.batch import Batch
+from chargeport.ingest.pipeline import Pipeline
 from chargeport.settings import Settings
-from chargeport.signals.effective import DERIVED
 from chargeport.signals.reading import Entry
 from chargeport.store.protocols import Store
 
-PORTION: Final = 2_000  # changes of the feed looked through at once
-SWEPT: Final = 2_000  # cars looked through at once after a start
 WAIT_S: Final = 1.0
-SOON_MS: Final = 2_000  # how often a car is worked out while few others wait; with each that does, it is so much more seldom:
-EACH_MS: Final = 100
 BREATH_S: Final = 0.2  # between two rounds at the least, however often something is stored
-OPEN_EVERY_MS: Final = 15_000  # how often the session of a car that charges is worked out, at the most
-OTHERS_EVERY_MS: Final = 60_000  # the same of a car that does not; and how often an open session is looked at in silence
-KEPT_EVERY_MS: Final = 5_000  # how often it is written down how far the work has come
-MARGIN_MS: Final = 60_000  # received so shortly before that may have been stored after it
+ROUND_MS: Final = 500  # after which what changed meanwhile is queued, too
+WRITTEN: Final = 200  # derived values written at once
+PIECE_S: Final = 0.002  # less work than this is not worth a pause of its own
+SHARE: Final = 3  # of so many parts of the time, work takes one
 
-_OWNER, _PROGRESS = "derivation", "progress"
-_KEYS: Final = frozenset(signal.key for signal in RELEVANT)
+VALUES_EVERY_MS: Final = 1_000
+COMPLETE_EVERY_MS: Final = 60_000  # of a vehicle that reports all by itself
+OPEN_EVERY_MS: Final = 15_000  # how often the sessions of a vehicle that charges are computed, at the most
+OTHERS_EVERY_MS: Final = 60_000  # the same of one that does not; and how often an open session is looked at in silence
+SOON_MS: Final = 2_000  # how often they are while few others wait; with each that does, it is so much more seldom:
+EACH_MS: Final = 100
 
 _log = logging.getLogger("chargeport.derivation")
 
 Wait = Callable[[float], Awaitable[object]]
+"""Returns after so many seconds, or earlier."""
 
 
 class Derivation:
-    """Works out cars, one after the other, in a share of the server's time."""
+    """Derives the values and sessions of vehicles, one step after the other, in a share of the server's time."""
 
-    def __init__(self, store: Store, settings: Settings, clock: Clock, wait: Wait, *, rest: Rest = asyncio.sleep) -> None:
+    def __init__(self, store: Store, settings: Settings, clock: Clock, wait: Wait, *, rest: Wait = asyncio.sleep) -> None:
         """`wait` returns when something was stored, or after so many seconds; `rest` after so many. Raises SettingError."""
-        self._store = store
-        self._clock = clock
         facts = FactsReader(store, settings, clock)
-        self._sessions = SessionDeriver(store, settings, clock, facts)
+        self._clock = clock
         self._wait = wait
         self._rest = rest
-        self._reached = Progress()
-        self._kept: Progress | None = None
-        self._kept_at = 0
-        self._heard: dict[str, Mark] = {}  # by what the source calls the car
-        self._names = Names(store.vehicles)
-        self._values = Values(store, clock, ValueDeriver(store, ContextReader(store, facts)), self._names)
-        self._marks = Marks()
-        self._worked_at: dict[str, int] = {}
-        self._open: dict[str, int] = {}  # cars with a session that may go on, and when to look at it again
+        self._pipeline = Pipeline(store, clock)
+        self._queue = Queue()
+        self._intake = Intake(store, clock, self._queue)
+        self._values = ValueDeriver(store, ContextReader(store, facts))
+        self._sessions = SessionDeriver(store, settings, clock, facts)
+        self._unwritten: list[Entry] = []
+        self._owed_s = 0.0
 
-    def heard(self, entries: Sequence[Entry]) -> None:
-        """Something was stored. It may only confirm what was known, which the feed does not tell."""
-        touched, marks, position = self._values.touched, self._heard, self._reached.position
-        if len(touched) >= MAX_TOUCHED:
-            return
-        for entry in entries:
-            signal, name, at = entry.signal, entry.vehicle, entry.observed_at
-            if entry.source == DERIVED:
-                continue
-            touched[name] = None
-            if signal.key in _KEYS:
-                known = marks.get(name)
-                if known is None:
-                    marks[name] = Mark(at, at, position, entry.received_at)
-                elif at < known.first_at:
-                    known.first_at = at
-                elif at > known.last_at:
-                    known.last_at = at
+    def note(self, entries: Sequence[Entry]) -> None:
+        """Note what was stored: it may only confirm what was known, which the feed does not tell."""
+        self._intake.note(entries)
 
     async def run(self) -> None:
-        """Work for good. What fails is tried again."""
-        while not await self._tried(self.begin):
+        """Derive until cancelled; log what fails and try it again."""
+        while await self._tried(self.resume) is None:
             await self._rest(WAIT_S)
-        async with asyncio.TaskGroup() as both:
-            both.create_task(self._go_on(self._values.work))
-            both.create_task(self._go_on(self.work_out_sessions))
-
-    async def _go_on(self, work: Callable[[Throttle], Awaitable[object]]) -> None:
-        throttle = Throttle(self._rest)
         while True:
-            await self._tried(lambda: work(throttle))
-            await self._wait(WAIT_S)
+            is_more = await self._tried(self.work)
+            if is_more is None:
+                await self._rest(WAIT_S)
+            elif not is_more:
+                next_at = self._queue.next_due_at()
+                wait_s = WAIT_S if next_at is None else (next_at - self._clock.now()) / 1000
+                await self._wait(min(WAIT_S, max(0.0, wait_s)))
             await self._rest(BREATH_S)
 
-    async def _tried(self, work: Callable[[], Awaitable[object]]) -> bool:
+    async def resume(self) -> bool:
+        """Go on where the work was left."""
+        await self._intake.resume()
+        return True
+
+    async def work(self) -> bool:
+        """Queue what changed and derive what is due, for a while; return whether there is more. Raises StoreError."""
+        await self._write()
+        await self._intake.take_in()
+        until = self._clock.now() + ROUND_MS
+        while (job := self._queue.due(self._clock.now())) is not None:
+            await self._step(job)
+            if len(self._unwritten) >= WRITTEN:
+                await self._write()
+            if self._clock.now() >= until:
+                break
+        await self._write()
+        await self._intake.keep()
+        next_at = self._queue.next_due_at()
+        return next_at is not None and next_at <= self._clock.now()
+
+    async def _tried(self, work: Callable[[], Awaitable[bool]]) -> bool | None:
         try:
-            await work()
+            return await work()
         except StoreError as error:
             _log.warning("derivation waits: %s", error)
-        except Exception:  # noqa: BLE001  (a rule that fails must not end all others)
-            _log.exception("a derivation failed")
-        else:
-            return True
-        return False
+        except Exception:  # noqa: BLE001  (whatever it was, it must not end all derivation)
+            _log.exception("derivation failed")
+        return None
 
-    async def begin(self) -> None:
-        """Go on where the work was left. A new database with old readings is worked through from its beginning."""
-        kept = await self._store.notes.recall(_OWNER, _PROGRESS)
-        if kept is not None:
-            self._reached = msgspec.json.decode(kept, type=Progress)
-        position = self._reached.position
-        for vehicle_id, started_at in await self._store.sessions.cars_with_open_sessions():
-            self._open[vehicle_id] = 0
-            self._values.touched[vehicle_id] = None
-            self._marks.add(vehicle_id, Mark(started_at, self._clock.now(), position, self._reached.heard_at))
-        after: int | None = 0 if kept is not None else None
-        while after is not None:
-            dirty, after = await self._store.sessions.received_since(self._reached.heard_at - MARGIN_MS, after, SWEPT)
-            for each in dirty:
-                self._values.touched[each.vehicle_id] = None
-                if each.first_at is not None and each.last_at is not None:
-                    self._marks.add(each.vehicle_id, Mark(each.first_at, each.last_at, position, self._reached.heard_at))
-
-    async def catch_up(self) -> None:
-        """Work off everything that happened until now, what was looked at a moment ago too."""
-        self._worked_at.clear()
-        self._values.not_before.clear()
-        throttle = Throttle(self._rest)
-        await self.work_out_sessions(throttle)
-        await self._values.work(throttle)
-
-    async def work_out_sessions(self, throttle: Throttle) -> None:
-        """Work out the sessions around what changed; a car that goes on changing waits a little between two times."""
-        await self._listen()
-        await self._follow()
-        now = self._clock.now()
-        for vehicle_id, look_at in list(self._open.items()):
-            if look_at <= now:
-                self._marks.add(vehicle_id, Mark(now, now, self._reached.position, now))
-        for vehicle_id in self._marks:
-            every_ms = OPEN_EVERY_MS if vehicle_id in self._open else OTHERS_EVERY_MS
-            every_ms = min(every_ms, SOON_MS + EACH_MS * len(self._marks))
-            if now - self._worked_at.get(vehicle_id, -every_ms) >= every_ms:
-                throttle.begin()
-                await self._session(vehicle_id, self._clock.now())
-                await throttle.end()
-        self._worked_at = {each: at for each, at in self._worked_at.items() if now - at < OTHERS_EVERY_MS}
-        await self._keep(now)
-
-    async def _session(self, vehicle_id: str, now: int) -> None:
-        mark = self._marks.remove(vehicle_id)
-        if mark is None:
-            return
+    async def _step(self, job: Job) -> None:
+        """Do a job, or a part of it, and rest for as long as that took times what the others are due."""
+        now, began_s = self._clock.now(), perf_counter()
+        dirt = self._queue.begin(job, Dirt(self._intake.reached, now, now))
         try:
-            is_open = await self._sessions.bring_up_to_date(vehicle_id, mark.first_at, mark.last_at, now)
+            if job.reason == "values":
+                await self._derive_values(job, now)
+            else:
+                await self._derive_sessions(job, dirt, now)
         except (StoreError, asyncio.CancelledError):
-            self._marks.add(vehicle_id, mark)
+            self._queue.later(job, now)
             raise
-        except Exception:  # noqa: BLE001  (a car whose sessions fail must not hold up all others)
-            _log.exception("the sessions of a car can't be worked out")
+        except Exception:  # noqa: BLE001  (a vehicle whose rules fail must not hold up all others)
+            _log.exception("the %s of vehicle %s can't be derived", job.reason, job.vehicle_id)
+            self._queue.done(job, now + OTHERS_EVERY_MS)
+        self._owed_s += perf_counter() - began_s
+        if self._owed_s >= PIECE_S:
+            owed_s, self._owed_s = self._owed_s, 0.0
+            await self._rest(owed_s * (SHARE - 1))
+
+    async def _derive_values(self, job: Job, now: int) -> None:
+        derived = await self._values.of(job.vehicle_id, now)
+        self._unwritten += derived.entries
+        every_ms = COMPLETE_EVERY_MS if derived.is_complete else VALUES_EVERY_MS
+        self._queue.done(job, now + every_ms, derived.silent_at)
+
+    async def _derive_sessions(self, job: Job, dirt: Dirt, now: int) -> None:
+        """Recompute a window of a vehicle's sessions. Others come between two windows: what is imported may be years."""
+        is_open = await self._sessions.step(job, dirt, now)
+        if is_open is None:
+            self._queue.later(job, self._clock.now())
             return
-        self._worked_at[vehicle_id] = now
-        self._open.pop(vehicle_id, None)
-        if is_open:
-            self._open[vehicle_id] = now + OTHERS_EVERY_MS
+        every_ms = min(
+            OPEN_EVERY_MS if is_open else OTHERS_EVERY_MS, SOON_MS + EACH_MS * self._queue.waiting("sessions")
+        )  # fmt: skip
+        self._queue.done(job, now + every_ms, now + OTHERS_EVERY_MS if is_open else None)
 
-    async def _listen(self) -> None:
-        """Take in what was heard."""
-        heard, self._heard = self._heard, {}
-        for name, mark in heard.items():
-            vehicle_id = await self._names.id_of(name)
-            if vehicle_id is not None:
-                self._marks.add(vehicle_id, mark)
-
-    async def _follow(self) -> None:
-        """Take in the feed, and people's edits, from where they were left."""
-        while True:
-            begun_at, before = self._clock.now(), self._reached.position
-            dirty, position = await self._store.sessions.changed_since(before, PORTION, RELEVANT)
-            for each in dirty:
-                self._values.touched[each.vehicle_id] = None
-                if each.first_at is not None and each.last_at is not None:
-                    self._marks.add(each.vehicle_id, Mark(each.first_at, each.last_at, before, self._reached.heard_at))
-            self._reached = msgspec.structs.replace(self._reached, position=position)
-            if position - before < PORTION:
-                break
-        for span in await self._store.sessions.erased_since(self._reached.erasure):
-            self._values.touched[span.vehicle_id] = None
-            self._marks.add(span.vehicle_id, Mark(span.first_at, span.last_at, self._reached.position, self._reached.heard_at))
-            self._reached = msgspec.structs.replace(self._reached, erasure=span.number)
-        self._reached = msgspec.structs.replace(self._reached, heard_at=begun_at)
-        for vehicle_id, number in await self._store.sessions.edited_since(self._reached.edit):
-            found = await self._store.readings.signals(vehicle_id)
-            if found is not None:
-                await self._sessions.publish(found)
-            self._reached = msgspec.structs.replace(self._reached, edit=max(self._reached.edit, number))
-
-    async def _keep(self, now: int) -> None:
-        """Write down how far the work has come."""
-        progress = self._marks.worked_off(self._reached, self._heard.values())
-        has_moved = self._kept is None or msgspec.structs.replace(progress, heard_at=self._kept.heard_at) != self._kept
-        if has_moved and (now - self._kept_at >= KEPT_EVERY_MS or not len(self._marks)):
-            await self._store.notes.remember(_OWNER, _PROGRESS, msgspec.json.encode(progress).decode())
-            self._kept, self._kept_at = progress, now
+    async def _write(self) -> None:
+        """Write the derived values. What fails is written next time, before progress is."""
+        if self._unwritten:
+            await self._pipeline.write(Batch.of(self._unwritten))
+            self._unwritten.clear()

@@ -55,23 +55,21 @@ def unknown_word(word: Any, known: Iterable[str], field: str = "value") -> Viola
 
 
 def flag(value: Any) -> bool:
-    """Return a flag, also one written as yes or no, true or false, on or off, 1 or 0. Raises ValueError."""
+    """Return a flag, also one written as yes or no, true or false, on or off, 1 or 0. Raises Violation."""
     found = value if isinstance(value, bool) else FLAGS.get(folded(value))
     if found is None:
-        raise ValueError(f"{value!r:.40} is neither true nor false")
+        raise Violation(Rule.WRONG_TYPE, "is neither true nor false", "value", given=f"{value!r:.40}")
     return found
 
 
 def number(value: Any) -> float:
-    """Return a finite number, also one that was written as text. Raises ValueError or TypeError."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise TypeError(f"{value!r:.40} is no number")
-    if isinstance(value, str) and "_" in value:  # Python's own way of writing, nobody else's
-        raise ValueError(f"{value!r:.40} is no number")
+    """Return a finite number, also one that was written as text. Raises Violation."""
+    is_one = isinstance(value, int | float | str) and not isinstance(value, bool)
     try:
-        found = float(value)
+        found = float(value) if is_one and "_" not in str(value) else None  # 1_000 is Python's own way of writing
     except ValueError:
-        raise ValueError(f"{value!r:.40} is no number") from None
-    if not math.isfinite(found):
-        raise ValueError(f"{value!r:.40} is no number to work with")
+        found = None
+    if found is None or not math.isfinite(found):
+        detail = "is no number" if found is None else "is no number to work with"
+        raise Violation(Rule.WRONG_TYPE, detail, "value", given=f"{value!r:.40}")
     return found

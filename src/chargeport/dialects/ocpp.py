@@ -7,7 +7,7 @@ one reading are one field each, with the samples by their measurands and phases.
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from chargeport.dialects.amounts import alive_mean, amount, amounts, loaded_phases, unit_of, word
+from chargeport.dialects.amounts import LOADED_ABOVE_A, alive_mean, amount, amounts, loaded_phases, unit_of, word
 from chargeport.dialects.ocpp_form import (
     CURRENT,
     ENERGY,
@@ -108,11 +108,17 @@ def _into_the_car(
 
 
 def phases(known: Any) -> Decoded:
-    """How many phases carry current; a circuit between two lines is one. None says nothing of what the charger has."""
+    """How many phases carry current; a circuit between two lines is one. None says nothing of what the charger has.
+
+    A current without phases takes back how many there were: the station may have changed their number.
+    """
     if any(f"Current.Import.{pair}" in known for pair in PAIRS):
         loaded = loaded_phases(amounts(known, [f"Current.Import.{pair}" for pair in PAIRS]))
         return value(loaded) if loaded else NOT_KNOWN
-    loaded = loaded_phases(amounts(known, [f"Current.Import.{phase}" for phase in PHASES]))
+    currents = amounts(known, [f"Current.Import.{phase}" for phase in PHASES])
+    if not currents and any(current > LOADED_ABOVE_A for current in amounts(known, ["Current.Import"])):
+        return None
+    loaded = loaded_phases(currents)
     return value(loaded) if loaded else NOT_KNOWN
 
 
@@ -133,7 +139,7 @@ def energy(known: Mapping[str, Any]) -> Decoded:
         return NOT_KNOWN
     now, begun = (_wh(known[field]) for field in (REGISTER, METER_START))
     if now < begun:
-        raise ValueError(f"the register stands at {now:g} Wh, below the {begun:g} Wh at which the session began")
+        raise ValueError("the register stands below where it stood when the session began")
     return quantity(round(now - begun, 3), "Wh")
 
 

@@ -140,7 +140,7 @@ def _number(value: Any) -> Any:
     try:
         number = float(text.replace("_", "?"))  # 1_000 is Python's own way of writing, nobody else's
     except ValueError:
-        raise Violation(Rule.WRONG_TYPE, f"{text[:40]!r} is no number", "value") from None
+        raise Violation(Rule.WRONG_TYPE, "is no number", "value", given=f"{text[:40]!r}") from None
     return int(number) if number.is_integer() else number
 
 

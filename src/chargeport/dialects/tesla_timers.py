@@ -33,7 +33,7 @@ def after_midnight(minutes: Any) -> str | None:
         return None
     count = number(minutes)
     if not (0 <= count < _DAY_MIN and count.is_integer()):
-        raise ValueError(f"{count:g} is no count of minutes after midnight")
+        raise ValueError("a count of minutes after midnight is wanted")
     return f"{int(count) // 60:02}:{int(count) % 60:02}:00"
 
 

@@ -149,7 +149,7 @@ def phases(known: Known, names: Names, step_w: float) -> Decoded:
     if count == 0 or names.is_dc(known):
         return None
     if not count.is_integer():
-        raise ValueError(f"{count:g} is no number of phases")
+        raise ValueError("a whole number of phases is wanted")
     if count != 2:  # noqa: PLR2004
         return value(int(count))
     kilowatts, volts, amps = (names.amount(known, field) for field in (names.power, names.volts, names.amps))

@@ -8,6 +8,7 @@ from chargeport.dialects import user
 from chargeport.dialects.all import ALL
 from chargeport.dialects.table import Dialect
 from chargeport.errors import SettingError
+from chargeport.settings import Settings
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Signal
 
@@ -39,3 +40,12 @@ def ordered(order: Mapping[str, Sequence[str]], sources: Container[str]) -> dict
             if name not in sources:
                 raise SettingError(f"precedence.order: {code}: no source is called {name!r}.")
     return {BY_CODE[code]: names for code, names in order.items()}
+
+
+def stations(settings: Settings) -> frozenset[str]:
+    """Return the names of the sources on the charger's side: by their dialect, or because they stand at a place."""
+    at_places = {name for place in settings.places for name in place.sources}
+    by_dialect = {
+        str(each["name"]) for each in settings.sources if each.get("dialect", each.get("type")) in STATIONS and "name" in each
+    }
+    return STATIONS | at_places | by_dialect

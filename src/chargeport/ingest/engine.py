@@ -12,10 +12,11 @@ from chargeport.dialects.field_values import is_nothing
 from chargeport.dialects.table import NOT_KNOWN, Decoded, Dialect, Gate, Row
 from chargeport.ingest.issues import issue_of
 from chargeport.ingest.memory import HELD_MS, CarMemory, Said
-from chargeport.ingest.times import as_of
+from chargeport.ingest.times import UNSURE_MS, as_of
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE, CABLE_CONNECTED, CATALOGUE, IS_CHARGING
 from chargeport.signals.definition import Cadence, Dimension, Kind, Signal, Value
+from chargeport.signals.freshness import Freshness
 from chargeport.signals.reading import Absence, AbsenceReason, Entry, Issue, Reading
 from chargeport.signals.violation import Rule, Violation
 from chargeport.sources.base import REFUSED, Delivery, RawMessage
@@ -24,8 +25,10 @@ _UNREADABLE: Final = (
     ValueError, TypeError, KeyError, AttributeError, IndexError, ArithmeticError, RecursionError, StopIteration,
     msgspec.MsgspecError,
 )  # fmt: skip
-_AHEAD_MS: Final = 60_000  # so much older than what was stamped ahead, a message still counts as newer if it comes later
 _FLOWS: Final = (Dimension.POWER, Dimension.CURRENT, Dimension.SPEED)  # of these, less than none flows out of the car
+_USUAL: Final = Freshness()
+_CONFIRMED_PARTS: Final = 8  # of the time for which a value stands: after one of them it is confirmed
+_LIVE: Final = tuple(signal for signal in CATALOGUE if signal.cadence is Cadence.LIVE)
 _PLUGGED: Final = tuple(signal for signal in CATALOGUE if signal.cadence is Cadence.PLUGGED)
 _STATUS: Final = BY_CODE["charge-detailedchargingstatus"]
 _NEEDS_A_CABLE: Final = frozenset(
@@ -53,26 +56,30 @@ def read(delivery: Delivery, dialect: Dialect) -> list[RawMessage] | Issue:
         return issue_of(delivery, delivery.topic or "payload", Rule.BAD_FORMAT, _sentence(error))
 
 
-def normalise(message: RawMessage, dialect: Dialect, memory: CarMemory | None = None) -> Normalised:
+def normalise(
+    message: RawMessage, dialect: Dialect, memory: CarMemory | None = None, freshness: Freshness = _USUAL
+) -> Normalised:
     """Return what a message says, in our terms. A field that can't be understood is an issue and costs no other.
 
-    `memory` is what this source said of this car before; it is brought up to date.
+    `memory` is what this source said of this car before; it is brought up to date. `freshness` is for how long values stand.
     """
-    return _Normaliser(message, dialect, memory or CarMemory()).result()
+    return _Normaliser(message, dialect, memory or CarMemory(), freshness).result()
 
 
 class _Normaliser:
     """One message, its dialect, and what comes of them."""
 
-    def __init__(self, message: RawMessage, dialect: Dialect, memory: CarMemory) -> None:
+    def __init__(self, message: RawMessage, dialect: Dialect, memory: CarMemory, freshness: Freshness) -> None:
         self.message = message
         self.dialect = dialect
         self.memory = memory
+        self.freshness = freshness
         self.entries: list[Entry] = []
         self.issues: list[Issue] = []
         self.at = message.received_at
         self.is_stamped = False  # whether `at` is the source's own time
         self.is_ahead = False  # whether the source has one, but ahead of our clock
+        self.has_ended = False  # whether the car has stopped charging by this message
         self.fields: Mapping[str, Any] = {}  # those that count now, with those that say nothing
 
     def result(self) -> Normalised:
@@ -80,7 +87,7 @@ class _Normaliser:
         try:
             at = as_of(message.observed_at, message.received_at)
         except Violation as found:
-            self._issue(found.path, found.rule, found.detail, message.fields)
+            self._issue(found.path, found.rule, found.kind, message.fields)
             return Normalised([], self.issues)
         fields = self.fields = self._fields_that_count()
         self.is_stamped = at is not None
@@ -93,7 +100,9 @@ class _Normaliser:
         memory.release(fields)
         self._read(told, lost)
         self._follow_the_plug()
+        self._follow_the_charge()
         self._read_held()
+        self._confirm(told)
         return Normalised(self.entries, self.issues)
 
     def _fields_that_count(self) -> Mapping[str, Any]:
@@ -164,7 +173,9 @@ class _Normaliser:
         rows += [
             row
             for row in self._rows(lost)
-            if row.combine is not None and row.signal.cadence is not Cadence.LIVE and not told.keys() & set(row.fields)
+            if row.combine is not None
+            and (row.signal.cadence is not Cadence.LIVE or row.signal is IS_CHARGING)
+            and not told.keys() & set(row.fields)
         ]
         for row in sorted(rows, key=lambda row: (row.signal is not IS_CHARGING, row.signal is not CABLE_CONNECTED)):
             own = {field: told[field] for field in row.fields if field in told}
@@ -176,7 +187,7 @@ class _Normaliser:
                     said = {field: told.get(field) for field in fields if field in self.fields}
                     self._enter(row, row.combine(self.memory.beside(fields, said, self.at)))
             except Violation as found:
-                self._unread(row, own, found.path, found.rule, found.detail)
+                self._unread(row, own, found.path, found.rule, found.kind)
             except _UNREADABLE as error:
                 self._unread(row, own, "", Rule.WRONG_TYPE, f"can't be read: {_sentence(error)}")
         for row in self._rows(self.fields):
@@ -204,7 +215,7 @@ class _Normaliser:
             try:
                 self._enter(row, content)
             except Violation as found:
-                self._issue(row.fields[0], found.rule, found.detail, {row.fields[0]: content})
+                self._issue(row.fields[0], found.rule, found.kind, {row.fields[0]: content})
         self.at = latest
 
     def _enter(self, row: Row, content: Decoded) -> None:
@@ -264,9 +275,10 @@ class _Normaliser:
             self._take_back(row)
 
     def _take_back_lost(self, row: Row) -> None:
-        """The source says that there is no number now: one that flowed no longer does."""
+        """The source says that there is nothing now: what flowed, or held while plugged in, no longer does."""
         said = self.memory.said(row.signal)
         is_live = row.signal.cadence is Cadence.LIVE and row.signal.kind is Kind.QUANTITY
+        is_live = is_live or (row.signal.cadence is Cadence.PLUGGED and row.signal.kind is not Kind.FLAG)
         if is_live and said is not None and said.value and row.signal not in {entry.signal for entry in self.entries}:
             self._take_back(row)
 
@@ -287,6 +299,33 @@ class _Normaliser:
             if signal not in own and said is not None and said.value and said.at <= self.at:
                 self._unplugged(signal)
 
+    def _follow_the_charge(self) -> None:
+        """Enter what follows from the end of a charge: what flowed flows no more, and does not come back with the next one."""
+        if not self.has_ended:
+            return
+        own = {entry.signal for entry in self.entries}
+        for signal in _LIVE:
+            said = self.memory.said(signal)
+            if signal is not IS_CHARGING and signal not in own and said is not None and said.value and said.at <= self.at:
+                self._absent(signal, AbsenceReason.NOT_CHARGING)
+
+    def _confirm(self, told: Mapping[str, Any]) -> None:
+        """Enter again what was said before: a source that tells fields as they change is alive, and would have taken it back.
+
+        What has gone stale is not confirmed, nor what is only known from before a restart: a change may have been missed.
+        """
+        if not self.dialect.topics or self.message.retained or not told:
+            return
+        own, charges = {entry.signal for entry in self.entries}, self.memory.charging.at(self.at)
+        for signal in _LIVE:
+            said = self.memory.said(signal)
+            if said is None or said.value is None or not said.field or signal in own:
+                continue
+            is_over = charges is False and said.value and signal is not IS_CHARGING
+            live_for_ms = self.freshness.of(self.message.source, signal)
+            if not is_over and live_for_ms // _CONFIRMED_PARTS <= self.at - said.at < live_for_ms:
+                self._reading(signal, said.value, said.field)
+
     def _unplugged(self, signal: Signal) -> None:
         """Enter what a signal is while no cable is in."""
         if signal.kind is Kind.FLAG:
@@ -297,8 +336,9 @@ class _Normaliser:
     def _reading(self, signal: Signal, value: Value, field: str, at: int | None = None) -> None:
         at = self._entry_at(signal, value) if at is None else at
         message, memory, dialect = self.message, self.memory, self.dialect
-        if signal is IS_CHARGING and memory.charging.at(at) is not value:
-            memory.forget(dialect.of_a_charge, at - HELD_MS)
+        if signal is IS_CHARGING and (before := memory.charging.at(at)) is not value:
+            self.has_ended = before is True
+            memory.forget(dialect.of_a_charge, at - HELD_MS if value else at)
             memory.charging.note(at, bool(value))
         if (signal is CABLE_CONNECTED or (signal is IS_CHARGING and value)) and memory.plugged.at(at) is not value:
             memory.forget(dialect.of_a_plug, at - HELD_MS if value else at)
@@ -318,7 +358,7 @@ class _Normaliser:
             return at
         if not self.is_stamped and self.memory.is_in_burst(at, said.at):
             at = said.at
-        if said.is_ahead and at < said.at <= at + _AHEAD_MS:
+        if said.is_ahead and at < said.at <= at + UNSURE_MS:
             at = said.at  # its true time is not known: what comes after it is newer
         replaces = value != said.value and (value is None or not self.is_stamped or said.is_ahead)
         at += at == said.at and replaces

@@ -129,7 +129,7 @@ class Pipeline:
                 return
             memory = await self._remembered(message.source, vehicle_id, batch)
             ours = msgspec.structs.replace(message, vehicle=vehicle_id, observed_at=self._stamp(message, vehicle_id, batch))
-            result = normalise(ours, self._dialect(message), memory)
+            result = normalise(ours, self._dialect(message), memory, self._store.readings.freshness)
             for entry in result.entries:
                 if isinstance(entry, Reading) and isinstance(entry.value, str):
                     entry.value.encode()  # half a character can't be stored

@@ -15,6 +15,8 @@ from chargeport.signals.violation import Rule, Violation
 
 # The first car that could report its charge over the air is younger than this. What lies before is a clock that was never set.
 OLDEST_AT: Final = 946_684_800_000  # 2000-01-01
+UNSURE_MS: Final = 5 * 60_000
+"""What comes after a time that lay ahead is the newer one, though its own time be so much older than that receipt."""
 MAX_AHEAD: Final = 10_000  # reporters are remembered whose times lay ahead last
 
 Reporter = tuple[str | None, str, str]
@@ -54,8 +56,9 @@ def as_of(stamp: Any, received_at: int) -> int | None:
 class AheadTimes:
     """Remembers times that lay ahead of our clock and were counted as of receipt: what is reported next counts after them.
 
-    A time that lay ahead by d was of an instant up to d before its receipt, as far as anybody knows. The next report of the
-    same source on the same vehicle, observed within that stretch, is the newer one all the same.
+    A time that lay ahead by d was of an instant up to d before its receipt, as far as anybody knows, and a clock that is ahead
+    may have been set since. The next report of the same source on the same vehicle, observed within that stretch or within
+    UNSURE_MS, is the newer one all the same.
     """
 
     def __init__(self) -> None:
@@ -64,7 +67,7 @@ class AheadTimes:
     def counted_at(self, by: Reporter, stamp: int, received_at: int) -> int:
         """Return when a report counts that is stamped so: its stamp, unless that lies ahead or follows one that did."""
         if stamp > received_at:
-            self._last[by] = 2 * received_at - stamp, received_at
+            self._last[by] = received_at - max(stamp - received_at, UNSURE_MS), received_at
             return received_at
         if not self._last or (last := self._last.get(by)) is None:
             return stamp
@@ -81,9 +84,9 @@ def _instant(given: Any, path: str) -> int:
     if isinstance(given, str):
         at = instant_ms(given)
         if at is None:
-            raise Violation(Rule.BAD_FORMAT, f"{given[:40]!r} is no instant: write 2026-05-01T09:59:58.000Z", path)
+            raise Violation(Rule.BAD_FORMAT, "is no instant: write 2026-05-01T09:59:58.000Z", path, given=f"{given[:40]!r}")
         return at
     if isinstance(given, float) and given.is_integer():
         return int(given)
-    detail = f"{given!r:.40} is no instant: write ISO 8601 with an offset, or whole milliseconds since 1970"
-    raise Violation(Rule.WRONG_TYPE, detail, path)
+    detail = "is no instant: write ISO 8601 with an offset, or whole milliseconds since 1970"
+    raise Violation(Rule.WRONG_TYPE, detail, path, given=f"{given!r:.40}")

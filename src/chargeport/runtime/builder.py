@@ -12,7 +12,6 @@ from chargeport.clock import Clock
 from chargeport.dialects.table import Dialect
 from chargeport.dialects.topics import TopicPattern
 from chargeport.errors import SettingError, instead_of
-from chargeport.ingest.dialects import STATIONS
 from chargeport.runtime.source_status import SourceStatus
 from chargeport.sources.base import Charging, Memory, Source, SourceContext, SourceError, SourceType
 
@@ -174,8 +173,3 @@ def _converted(table: Mapping[str, Any], into: type[msgspec.Struct], where: str)
         what, _, path = str(error).partition(" - at `$")
         name = path.rstrip("`")
         raise SettingError(f"{where}{name}: {what}.") from None
-
-
-def stations(built: Sequence[Built]) -> frozenset[str]:
-    """The names of the sources that stand on the charger's side."""
-    return frozenset(each.source.name for each in built if each.dialect.name in STATIONS) | STATIONS

@@ -13,13 +13,30 @@ from chargeport.ingest.pipeline import Pipeline
 from chargeport.ingest.recorders import Recorders
 from chargeport.runtime import fleet, preference
 from chargeport.runtime.builder import Builder
-from chargeport.runtime.charging import ChargingNow
-from chargeport.runtime.remembering import SourceMemory
 from chargeport.runtime.source_status import SourceState, SourceStatus
 from chargeport.runtime.supervisor import Hold, Supervisor
 from chargeport.settings import Settings
+from chargeport.signals.catalogue import IS_CHARGING
+from chargeport.signals.effective import effective
 from chargeport.sources.base import Mounted, Source
+from chargeport.store.notes import KeyValue
 from chargeport.store.protocols import Store
+
+
+class SourceMemory:
+    """`sources.base.Memory` on the store: what a source remembers over a restart, under the source's name."""
+
+    def __init__(self, notes: KeyValue, source: str) -> None:
+        self._notes = notes
+        self._owner = f"source:{source}"
+
+    async def get(self, key: str) -> str | None:
+        """Return what was put last; None when nothing was."""
+        return await self._notes.recall(self._owner, key)
+
+    async def put(self, key: str, value: str | None) -> None:
+        """Remember, or forget with None."""
+        await self._notes.remember(self._owner, key, value)
 
 
 class Feeds:
@@ -33,7 +50,7 @@ class Feeds:
         known = dialects(settings.dialects, settings.folder)
         preference.prefer(store.readings, settings)
         self._dialects = frozenset(known)
-        self.builder = Builder(known, clock, lambda name: SourceMemory(store.notes, name), ChargingNow(store, clock).of)
+        self.builder = Builder(known, clock, lambda name: SourceMemory(store.notes, name), self._is_charging)
         self.built = self.builder.build(settings.sources)
         self._recorders = Recorders(clock, self._folders(known) if recording else {}, fleet.names(settings.vehicles))
         self.pipeline = Pipeline(
@@ -85,6 +102,14 @@ class Feeds:
         wanted = {} if pushed is None else dict.fromkeys(dialects, pushed)
         wanted |= {each.source.name: each.record for each in self.built if each.record is not None}
         return {name: Path(self._settings.folder) / folder for name, folder in wanted.items()}
+
+    async def _is_charging(self, name: str) -> bool:
+        """Return whether the vehicle of this name is known to charge now: sources ask more often while it does."""
+        vehicle = await self._store.vehicles.find_vehicle(name)
+        readings = self._store.readings
+        found = None if vehicle is None else await readings.signal(vehicle.id, IS_CHARGING)
+        counts = None if found is None else effective(IS_CHARGING, found.series, readings.ranks, self._clock.now())
+        return counts is not None and counts.unavailability is None and counts.state.value is True
 
     async def _write_states(self, states: Sequence[SourceState]) -> None:
         texts = {state.name: msgspec.json.encode(state).decode() for state in states}

@@ -1,9 +1,9 @@
-"""Which sources the settings prefer: told to the store, whose readers weigh what each source said by it."""
+"""Which sources the settings prefer: readers of the store rank what each source reported by it."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final
 
-from chargeport.ingest.dialects import STATIONS, ordered
+from chargeport.ingest.dialects import ordered, stations
 from chargeport.runtime.fleet import SOURCE
 from chargeport.settings import Settings
 from chargeport.signals.ranks import Ranks
@@ -25,15 +25,5 @@ def prefer(readings: Readings, settings: Settings) -> None:
     readings.set_ranks(Ranks(ordered(settings.precedence.order, named), stations(settings)))
 
 
-def stations(settings: Settings) -> frozenset[str]:
-    """The names of the sources on the charger's side: by their dialect, or because they stand at a place."""
-    at_places = {name for place in settings.places for name in place.sources}
-    return STATIONS | at_places | {str(each["name"]) for each in settings.sources if "name" in each and _is_station(each)}
-
-
 def _names(settings: Settings) -> set[str]:
     return {str(each["name"]) for each in settings.sources if "name" in each}
-
-
-def _is_station(source: Mapping[str, Any]) -> bool:
-    return source.get("dialect", source.get("type")) in STATIONS

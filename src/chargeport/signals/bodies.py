@@ -139,18 +139,18 @@ def _count(signal: Signal, value: float, unit: str | None, path: str) -> Value:
     if unit is not None:
         raise Violation(Rule.UNKNOWN_UNIT, f"{signal.code} is a count and has no unit: leave it out", f"{path}.unit")
     if math.isfinite(value) and not value.is_integer():
-        raise Violation(Rule.WRONG_TYPE, f"{value:.15g} is no whole number", f"{path}.value")
+        raise Violation(Rule.WRONG_TYPE, "is no whole number", f"{path}.value", given=f"{value:.15g}")
     return _bounded(signal, value, path)
 
 
 def _bounded(signal: Signal, value: float, path: str) -> Value:
     if not math.isfinite(value):
-        raise Violation(Rule.NOT_FINITE, f"{value} is no number to work with", f"{path}.value")
+        raise Violation(Rule.NOT_FINITE, "is no number to work with", f"{path}.value", given=str(value))
     assert signal.minimum is not None and signal.maximum is not None  # noqa: S101, PT018
     if not signal.minimum <= value <= signal.maximum:
         unit = f" {signal.unit}" if signal.unit else ""
-        detail = f"{value:.15g}{unit} is not within {signal.minimum:g} to {signal.maximum:g}{unit}"
-        raise Violation(Rule.OUT_OF_BOUNDS, detail, f"{path}.value")
+        detail = f"is not within {signal.minimum:g} to {signal.maximum:g}{unit}"
+        raise Violation(Rule.OUT_OF_BOUNDS, detail, f"{path}.value", given=f"{value:.15g}{unit}")
     return wire.canonical(value)
 
 

@@ -28,7 +28,7 @@ class Cadence(StrEnum):
 
 
 class Permission(StrEnum):
-    """What an application may be allowed to do. The names are Smartcar's, but for `write_readings`."""
+    """What an application may be allowed to do. The names are Smartcar's, but for `write_readings` and `manage`."""
 
     READ_CHARGE = "read_charge"
     READ_CHARGE_RECORDS = "read_charge_records"
@@ -37,10 +37,14 @@ class Permission(StrEnum):
     READ_LOCATION = "read_location"
     READ_VIN = "read_vin"
     WRITE_READINGS = "write_readings"
+    MANAGE = "manage"
 
 
-READS: Final = frozenset(Permission) - {Permission.WRITE_READINGS}
+READS: Final = frozenset(Permission) - {Permission.WRITE_READINGS, Permission.MANAGE}
 """All permissions to read."""
+
+OPERATOR: Final = READS | {Permission.MANAGE}
+"""What a person may do who is signed in to the page: read everything, and manage the server."""
 
 
 class Dimension(StrEnum):

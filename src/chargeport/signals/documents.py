@@ -39,7 +39,7 @@ class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
 def within(value: float | None, low: float, high: float, path: str) -> None:
     """The value, where there is one, lies within the bounds, which are inclusive."""
     if value is not None and not low <= value <= high:
-        raise Violation(Rule.OUT_OF_BOUNDS, f"{value:.15g} is not within {low} to {high}", path)
+        raise Violation(Rule.OUT_OF_BOUNDS, f"is not within {low} to {high}", path, given=f"{value:.15g}")
 
 
 def in_wire_unit(value: float, dimension: Dimension, unit: str | None, path: str) -> float:
@@ -82,7 +82,8 @@ def position(latitude: float | None, longitude: float | None, path: str) -> None
 def clock_time(value: str | None, path: str) -> None:
     """The text, where there is one, is a time of day HH:MM:SS."""
     if value is not None and not _CLOCK_TIME.fullmatch(value):
-        raise Violation(Rule.BAD_FORMAT, f"{value[:40]!r} is no time of day: write HH:MM:SS, 00:00:00 to 23:59:59", path)
+        detail = "is no time of day: write HH:MM:SS, 00:00:00 to 23:59:59"
+        raise Violation(Rule.BAD_FORMAT, detail, path, given=f"{value[:40]!r}")
 
 
 def distinct(days: list[Weekday] | None, path: str) -> None:
@@ -98,7 +99,7 @@ def instant(value: str, path: str) -> datetime:
     except ValueError:
         parsed = None
     if parsed is None or parsed.tzinfo is None:
-        raise Violation(Rule.BAD_FORMAT, f"{value[:40]!r} is no instant: write 2026-05-01T09:59:58.000Z", path)
+        raise Violation(Rule.BAD_FORMAT, "is no instant: write 2026-05-01T09:59:58.000Z", path, given=f"{value[:40]!r}")
     try:
         return parsed.astimezone(UTC)
     except OverflowError:

@@ -140,14 +140,19 @@ def _turns(signal: Signal, series: Series, now: int) -> Iterator[int]:
 
 
 class _Session(NamedTuple):
-    """What the values of a signal are tied to: the flag, each source's own word on it, and whether the car is unplugged."""
+    """What the values of a signal are tied to: the flag, what each source itself reports of it, and the cable.
+
+    `plugged_at` is since when the cable is in, by source: the car may have been unplugged while its source did not report that
+    charging had ended.
+    """
 
     flag: Flag
     own: dict[str | None, State]
     is_unplugged: bool
+    plugged_at: dict[str | None, int]
 
 
-_TIMELESS: Final = _Session(UNKNOWN, {}, False)
+_TIMELESS: Final = _Session(UNKNOWN, {}, False, {})
 
 
 def _session_of(signal: Signal, series: Series, ranks: Ranks, now: int) -> _Session:
@@ -158,7 +163,11 @@ def _session_of(signal: Signal, series: Series, ranks: Ranks, now: int) -> _Sess
     own = {state.source: state for state in said if not is_derived(state.source)}
     found = flag(tie, series, ranks, now)
     is_unplugged = tie is IS_CHARGING and not found.is_on and _is_unplugged(series, ranks, now)
-    return _Session(found, own, is_unplugged)
+    cables = series.get(CABLE_CONNECTED.key, ()) if tie is IS_CHARGING else ()
+    plugged_at = {
+        state.source: state.changed_at or 0 for state in cables if state.value is True and not is_derived(state.source)
+    }
+    return _Session(found, own, is_unplugged, plugged_at)
 
 
 def _is_unplugged(series: Series, ranks: Ranks, now: int) -> bool:
@@ -203,7 +212,8 @@ def _ended(state: State, session: _Session) -> tuple[Why, int] | None:
     began_at = now_is.since if own is None else max(now_is.since, own.changed_at or 0)
     is_of_one_report = own is not None and not _is_derived(now_is)
     before_ms = 0 if not state.value else TOGETHER_MS if is_of_one_report else LAG_MS
-    return (Why.OVER, now_is.received_at) if at < began_at - before_ms else None
+    began_at = max(began_at - before_ms, session.plugged_at.get(state.source, 0) - LAG_MS)
+    return (Why.OVER, now_is.received_at) if at < began_at else None
 
 
 def _is_derived(found: Flag) -> bool:

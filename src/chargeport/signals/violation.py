@@ -25,10 +25,14 @@ class Rule(StrEnum):
 
 
 class Violation(ValueError):  # noqa: N818  (it is what was found, not a failure of ours)
-    """A value breaks a rule: `rule` names it, `path` the member (`body.value`), `detail` says the way out."""
+    """A value breaks a rule: `rule` names it, `path` the member (`body.value`), `detail` says the way out.
 
-    def __init__(self, rule: Rule, detail: str, path: str) -> None:
-        super().__init__(detail)
+    `given` is the value as `detail` begins with it. `kind` is the same for all values that break the rule in this way.
+    """
+
+    def __init__(self, rule: Rule, detail: str, path: str, *, given: str = "") -> None:
         self.rule = rule
-        self.detail = detail
+        self.kind = detail
+        self.detail = f"{given} {detail}" if given else detail
         self.path = path
+        super().__init__(self.detail)

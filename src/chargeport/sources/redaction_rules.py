@@ -123,8 +123,8 @@ PATTERNS: Final = (
     (Kind.SECRET, re.compile(r"(?i)(?<=\bbasic )[\w+/=]{8,}")),
     (
         Kind.SECRET,
-        re.compile(r"(?<![A-Za-z0-9])cp[tsm]_[\w-]{8,}", re.ASCII),
-    ),  # our own: token, client secret, management token
+        re.compile(r"(?<![A-Za-z0-9])cp[a-z]_[\w-]{8,}", re.ASCII),
+    ),  # our own: tokens, secrets, codes, links
     (
         Kind.SECRET,
         re.compile(

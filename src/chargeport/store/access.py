@@ -26,14 +26,28 @@ class Access(Protocol):
         """Give an application new secrets and end its tokens; False when it is unknown or revoked."""
         ...
 
+    async def rotate_management_token(self, client_id: str, management_token: str, previous_until: int) -> bool:
+        """Give an application a new management token; the one before stays valid until then. False as `rotate_secret`."""
+        ...
+
     async def revoke_application(self, client_id: str, at: int) -> bool:
         """End an application and its tokens; False when it is unknown or revoked already."""
         ...
 
     async def add_token(
-        self, token_hash: bytes, client_id: str, expires_at: int, *, now: int | None = None, most: int | None = None
+        self,
+        token_hash: bytes,
+        client_id: str,
+        expires_at: int,
+        *,
+        user_uuid: str | None = None,
+        now: int | None = None,
+        most: int | None = None,
     ) -> None:
-        """Keep a token by its hash, and of its application the newest `most`; tokens that expired an hour before `now` go."""
+        """Keep a token by its hash, and of its application the newest `most`; tokens that expired an hour before `now` go.
+
+        With `user_uuid` it is good for this user's vehicles alone.
+        """
         ...
 
     async def grant(self, token_hash: bytes) -> Grant | None:

@@ -12,6 +12,7 @@ class Consent(msgspec.Struct, frozen=True, kw_only=True):
     family: str
     client_id: str
     expires_at: int
+    user_uuid: str | None = None
     redirect_uri: str | None = None
     challenge: str | None = None
 
@@ -21,6 +22,10 @@ class Connect(Protocol):
 
     async def add_redirects(self, client_id: str, uris: Sequence[str]) -> None:
         """Let people be sent back to these addresses."""
+        ...
+
+    async def remove_redirects(self, client_id: str, uris: Sequence[str]) -> None:
+        """Let nobody be sent back to these addresses any more."""
         ...
 
     async def redirects(self, client_id: str) -> list[str]:

@@ -217,7 +217,7 @@ class Vehicles(Protocol):
         ...
 
     async def vehicles(
-        self, page: Page, connected_to: str | None = None, *, not_ended_by: str | None = None
+        self, page: Page, connected_to: str | None = None, *, user_uuid: str | None = None, not_ended_by: str | None = None
     ) -> tuple[list[Vehicle], int]:
         """A page of the cars, by id, and how many there are; with `connected_to`, of this application's connections.
 

@@ -116,12 +116,20 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
     management_token: str = ""
     created_at: int = 0
     revoked_at: int | None = None
+    previous_token: str | None = None  # the management token before, good until `previous_until`
+    previous_until: int = 0
+
+    def signing_keys(self, now: int) -> tuple[str, ...]:
+        """The management tokens that are valid, the one that receivers have known longer first."""
+        is_valid = self.previous_token is not None and now < self.previous_until
+        return (self.previous_token, self.management_token) if is_valid else (self.management_token,)  # type: ignore[return-value]
 
 
 class Grant(msgspec.Struct, frozen=True):
     """What a bearer token stands for, until when.
 
-    `has_ended` tells that the application sees every vehicle but those with which it ended its connection.
+    `has_ended` tells that the application sees every vehicle but those with which it ended its connection. A token that came of
+    a person's consent is good for the connections of `user_uuid` alone.
     """
 
     client_id: str
@@ -129,6 +137,7 @@ class Grant(msgspec.Struct, frozen=True):
     connected_only: bool
     expires_at: int
     has_ended: bool = False
+    user_uuid: str | None = None
 
     @property
     def sees_all(self) -> bool:

@@ -28,6 +28,16 @@ class Cursor(Protocol):
 class Connection(Protocol):
     """A connection inside a transaction. Used in a thread, or where nothing is waited for."""
 
+    @property
+    def run_tables(self) -> tuple[str, ...]:
+        """The tables that `history` consists of; new runs go to the first."""
+        ...
+
+    @property
+    def has_places(self) -> bool:
+        """Whether the feed is a table beside history."""
+        ...
+
     def lock_vehicles(self, keys: Sequence[int], /) -> None:
         """Have nobody else change series of these vehicles until the transaction ends. Called before anything is changed."""
         ...

@@ -87,6 +87,18 @@ class Webhooks(Protocol):
         """All webhooks, or those of an application, oldest first."""
         ...
 
+    async def set_failing(self, webhook_id: str, at: int | None) -> None:
+        """Note since when no delivery to a webhook succeeds; None: the last one did."""
+        ...
+
+    async def disable(self, webhook_id: str, reason: str) -> None:
+        """Disable a webhook, for a reason that is shown."""
+        ...
+
+    async def verified(self, webhook: Webhook, at: int | None, reason: str | None) -> None:
+        """Note when the receivers of a webhook showed that they know the key, or why not; not where it has others by now."""
+        ...
+
     async def remove_webhook(self, webhook_id: str) -> bool:
         """Remove a webhook with all that belongs to it; False when there is none."""
         ...
@@ -129,12 +141,12 @@ class Webhooks(Protocol):
         """Put events into the outbox and note what they told, in one transaction."""
         ...
 
-    async def due_events(self, now: int, limit: int, *, without: Sequence[str] = ()) -> list[Event]:
-        """The events whose next attempt is due, oldest first, but for those of some webhooks."""
+    async def due_webhooks(self) -> dict[str, int]:
+        """When the next attempt is due, by webhook. Those with nothing to send are left out."""
         ...
 
-    async def next_due_at(self) -> int | None:
-        """When the next attempt is due."""
+    async def due_events(self, webhook_id: str, now: int, limit: int) -> list[Event]:
+        """The events of a webhook whose next attempt is due, the longest due first."""
         ...
 
     async def attempted(self, attempt: Attempt, due_at: int | None, state: EventState) -> None:
@@ -161,6 +173,6 @@ class Webhooks(Protocol):
         """Remove events that are over and were created before an instant; how many."""
         ...
 
-    async def pending(self) -> int:
-        """How many events wait for their delivery."""
+    async def pending(self) -> dict[str, tuple[int, int]]:
+        """How many events wait for their delivery, and when the oldest of them was made, by webhook."""
         ...

@@ -1,23 +1,18 @@
 """How events reach their receivers: attempts, retries, and what is noted of each.
 
 At least once: an event leaves the outbox only after an attempt was answered with 2xx, or after the last one has failed.
-Events are not ordered. A receiver has a few requests of its own at a time, so that a dead one delays nobody else.
+Events are not ordered. A receiver has a few requests of its own at a time, and one that fails a single one, so that a dead one
+delays nobody else.
 """
 
 import asyncio
-import ipaddress
-import json
 import logging
 import random
 import secrets
-import time
-from collections import Counter
-from collections.abc import Mapping
-from contextlib import suppress
-from typing import Final
-from urllib.parse import urlsplit
+from collections import Counter, deque
+from collections.abc import Sequence
+from typing import Final, Protocol
 
-import aiohttp
 import msgspec
 
 from chargeport import __version__
@@ -25,103 +20,50 @@ from chargeport.clock import Clock
 from chargeport.errors import StoreError
 from chargeport.settings import WebhookSettings
 from chargeport.store.protocols import Store
-from chargeport.store.webhooks import Attempt, Event, EventState, Webhook
+from chargeport.store.webhooks import Event, EventState, Webhook
 from chargeport.webhooks import payload
+from chargeport.webhooks.answer import REFUSED, Answer
 from chargeport.webhooks.signing import SIGNATURE, is_answered, signature, standard_headers
-from chargeport.webhooks.targets import PublicResolver, RefusedTargetError, refusal
 from chargeport.webhooks.watch import is_active, until
 
 AT_ONCE: Final = 8  # requests to one receiver
 ALL_AT_ONCE: Final = 256
-MOST_OF_RESPONSE: Final = 1_024  # bytes that are read and kept
-LONGEST_RETRY_AFTER_S: Final = 86_400
+READ_AT_ONCE: Final = 256  # events of one receiver, from the outbox into memory
+MOST_IN_MEMORY: Final = 8_192  # events of all receivers that wait for one of their requests to end
+LOOK_AGAIN_S: Final = 30.0
 USER_AGENT: Final = f"Chargeport/{__version__}"
 
 _log = logging.getLogger("chargeport.webhooks")
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """What a receiver answered, or why there is no answer."""
-
-    duration_ms: int
-    status: int | None = None
-    error: str | None = None
-    response: str = ""
-    retry_after_s: float | None = None
-
-    @property
-    def is_success(self) -> bool:
-        """Whether the receiver has taken the event: any 2xx."""
-        return self.status is not None and 200 <= self.status < 300  # noqa: PLR2004
-
-
-class Sender:
-    """Makes the requests. Proxies and redirects are not followed, and private addresses are refused unless allowed."""
-
-    def __init__(self, settings: WebhookSettings) -> None:
-        self._settings = settings
-        self._session: aiohttp.ClientSession | None = None
+class Post(Protocol):
+    """What makes the requests: `sender.Sender`."""
 
     async def post(self, uri: str, body: bytes, headers: dict[str, str]) -> Answer:
         """Send one request."""
-        began = time.perf_counter()
-
-        def took() -> int:
-            return round((time.perf_counter() - began) * 1000)
-
-        try:
-            self._check(uri)
-            async with self._opened().post(uri, data=body, headers=headers, allow_redirects=False) as response:
-                head = await response.content.read(MOST_OF_RESPONSE)
-                error = "redirects are not followed" if 300 <= response.status < 400 else None  # noqa: PLR2004
-                return Answer(took(), response.status, error, head.decode("utf-8", "replace"), _retry_after_s(response.headers))
-        except TimeoutError:
-            return Answer(took(), error=f"no answer within {self._settings.timeout_s:g} s")
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            return Answer(took(), error=_reason(error))
+        ...
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
-
-    def _check(self, uri: str) -> None:
-        """Refuse a private address that stands in the URI itself: it is not resolved. Raises RefusedTargetError."""
-        host = urlsplit(uri).hostname or ""
-        with suppress(ValueError):
-            ipaddress.ip_address(host)
-            refused = None if self._settings.allow_private_targets else refusal(host)
-            if refused is not None:
-                raise RefusedTargetError(refused)
-
-    def _opened(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            resolver = PublicResolver(allow_private=self._settings.allow_private_targets)
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    resolver=resolver, use_dns_cache=False, limit=ALL_AT_ONCE, limit_per_host=AT_ONCE
-                ),
-                timeout=aiohttp.ClientTimeout(total=self._settings.timeout_s),
-                trust_env=False,
-                auto_decompress=False,
-                cookie_jar=aiohttp.DummyCookieJar(),
-            )
-        return self._session
+        ...
 
 
 class Deliveries:
     """Delivers what is in the outbox, and asks new receivers whether they know the key. One for the service."""
 
-    def __init__(self, store: Store, clock: Clock, settings: WebhookSettings, sender: Sender | None = None) -> None:
+    def __init__(self, store: Store, clock: Clock, settings: WebhookSettings, sender: Post | None = None) -> None:
         self.counts: Counter[str] = Counter()
+        """Attempts by what came of them: `delivered`, `failed`, `dead`."""
         self._store = store
         self._clock = clock
         self._settings = settings
-        self._sender = sender or Sender(settings)
+        self._sender = sender
         self._woken = asyncio.Event()
         self._flying: dict[str, asyncio.Task[None]] = {}
         self._busy: Counter[str] = Counter()
+        self._queues: dict[str, deque[Event]] = {}  # read from the outbox, by webhook
+        self._failing: set[str] = set()
+        self._keys: dict[str, str] = {}  # by webhook, which of two valid keys its receiver took last
 
     def wake(self) -> None:
         """Look into the outbox: there is something new."""
@@ -132,8 +74,9 @@ class Deliveries:
         try:
             while True:
                 try:
-                    await self.step()
-                    await until(self._woken, await self._pause_s())
+                    due_at = await self.step()
+                    left_s = LOOK_AGAIN_S if due_at is None else (due_at - self._clock.now()) / 1000
+                    await until(self._woken, min(LOOK_AGAIN_S, max(0.05, left_s)))
                 except StoreError as error:
                     _log.warning("webhooks: %s", error)
                     await asyncio.sleep(1)
@@ -146,69 +89,94 @@ class Deliveries:
         for task in flying:
             task.cancel()
         await asyncio.gather(*flying, return_exceptions=True)
-        await self._sender.close()
+        if self._sender is not None:
+            await self._sender.close()
 
-    async def step(self) -> None:
-        """Begin an attempt for each event that is due, as far as its receiver has room."""
-        webhooks = {each.id: each for each in await self._store.webhooks.webhooks()}
-        closed = [each.id for each in webhooks.values() if not is_active(each)]
-        while len(self._flying) < ALL_AT_ONCE:
-            full = [webhook_id for webhook_id, count in self._busy.items() if count >= AT_ONCE]
-            now, room = self._clock.now(), ALL_AT_ONCE - len(self._flying)
-            due = await self._store.webhooks.due_events(now, ALL_AT_ONCE, without=[*closed, *full])
-            fresh = [each for each in due if each.id not in self._flying and each.webhook_id in webhooks][:room]
-            begun = sum(self._begin(each, webhooks[each.webhook_id]) for each in fresh)
-            if not begun:
-                return
+    async def step(self) -> int | None:
+        """Begin an attempt for each event that is due, as far as its receiver has room; return when others will be due."""
+        webhooks = {each.id: each for each in await self._store.webhooks.webhooks() if is_active(each)}
+        self._queues = {name: queue for name, queue in self._queues.items() if name in webhooks and queue}
+        self._failing = {each.id for each in webhooks.values() if each.failing_at is not None}
+        now = self._clock.now()
+        due = {name: at for name, at in (await self._store.webhooks.due_webhooks()).items() if name in webhooks}
+        for name in (name for name, at in due.items() if at <= now):
+            is_full = sum(map(len, self._queues.values())) >= MOST_IN_MEMORY
+            if not self._queues.get(name) and self._has_room(name) and not is_full:
+                found = await self._store.webhooks.due_events(name, now, READ_AT_ONCE)
+                self._queues[name] = deque(each for each in found if each.id not in self._flying)
+            self._fill(name)
+        return min((at for at in due.values() if at > now), default=None)
 
     async def drain(self) -> None:
         """Return when no request is under way. For tests and a clean stop."""
         while self._flying:
             await asyncio.gather(*self._flying.values(), return_exceptions=True)
 
-    def _begin(self, event: Event, webhook: Webhook) -> bool:
-        if self._busy[webhook.id] >= AT_ONCE:
-            return False
-        self._busy[webhook.id] += 1
-        task = asyncio.create_task(self._deliver(event, webhook), name="webhook")
-        self._flying[event.id] = task
-        task.add_done_callback(lambda _: self._landed(event, webhook))
-        return True
+    def _has_room(self, webhook_id: str) -> bool:
+        most = 1 if webhook_id in self._failing else AT_ONCE
+        return self._busy[webhook_id] < most and len(self._flying) < ALL_AT_ONCE
 
-    def _landed(self, event: Event, webhook: Webhook) -> None:
+    def _fill(self, webhook_id: str) -> None:
+        """Begin attempts for what was read from the outbox, as far as there is room."""
+        queue = self._queues.get(webhook_id)
+        while queue and self._has_room(webhook_id):
+            event = queue.popleft()
+            self._busy[webhook_id] += 1
+            task = asyncio.create_task(self._deliver(event), name="webhook")
+            self._flying[event.id] = task
+            task.add_done_callback(lambda ended, event=event: self._landed(event, ended))  # type: ignore[misc]
+
+    def _landed(self, event: Event, ended: "asyncio.Task[None]") -> None:
         del self._flying[event.id]
-        self._busy[webhook.id] -= 1
-        if not self._busy[webhook.id]:
-            del self._busy[webhook.id]
-        self.wake()
+        self._busy[event.webhook_id] -= 1
+        if not self._busy[event.webhook_id]:
+            del self._busy[event.webhook_id]
+        if ended.cancelled():
+            return
+        error = ended.exception()
+        if error is not None:
+            _log.error("webhook %s: an attempt could not be noted: %s", event.webhook_id, error, exc_info=error)
+        self._fill(event.webhook_id)
+        if not self._queues.get(event.webhook_id) or len(self._flying) == ALL_AT_ONCE - 1:  # others may have waited for it
+            self.wake()
 
-    async def _pause_s(self) -> float:
-        due_at = await self._store.webhooks.next_due_at()
-        if due_at is None:
-            return 30.0
-        return min(30.0, max(0.05, (due_at - self._clock.now()) / 1000))
-
-    async def _deliver(self, event: Event, webhook: Webhook) -> None:
+    async def _deliver(self, event: Event) -> None:
         """Attempt to deliver an event once, and note the outcome."""
-        found = await self._store.access.application(webhook.client_id)
-        if found is None:
+        webhook = await self._store.webhooks.webhook(event.webhook_id)
+        found = None if webhook is None else await self._store.access.application(webhook.client_id)
+        if webhook is None or found is None or not is_active(webhook):
             return
         delivery_id, started_at = payload.new_id(), self._clock.now()
         body = payload.finished(event.body.encode(), delivery_id, started_at)
         uri = webhook.fields.callback_uri
         if event.kind == payload.VEHICLE_ERROR and webhook.fields.error_callback_uri is not None:
             uri = webhook.fields.error_callback_uri
-        answer = await self._sender.post(uri, body, self._headers(found[0].management_token, event.id, started_at, body))
-        self.counts["delivered" if answer.is_success else "failed"] += 1
+        answer = await self._signed(webhook.id, uri, body, found[0].signing_keys(started_at), standard=(event.id, started_at))
         due_at, state = self._next(event, answer)
-        await self._store.webhooks.attempted(_attempt(delivery_id, event.id, webhook.id, started_at, answer), due_at, state)
-        await self._note(webhook.id, answer)
+        self.counts["failed" if state == "pending" else state] += 1
+        await self._store.webhooks.attempted(answer.attempt(delivery_id, event.id, webhook.id, started_at), due_at, state)
+        await self._note(webhook, answer)
 
-    def _headers(self, key: str, event_id: str, at: int, body: bytes) -> dict[str, str]:
-        headers = {"Content-Type": "application/json", "User-Agent": USER_AGENT, SIGNATURE: signature(key, body)}
-        if self._settings.standard_signature:
-            headers |= standard_headers(key, event_id, at, body)
-        return headers
+    async def _signed(
+        self, webhook_id: str, uri: str, body: bytes, keys: Sequence[str], *, standard: tuple[str, int]
+    ) -> Answer:  # fmt: skip
+        """Send a body with its signature. While two keys are valid, with the other one where the first is refused."""
+        more = standard_headers(keys, *standard, body) if self._settings.standard_signature else {}
+        for key in sorted(keys, key=lambda key: key != self._keys.get(webhook_id)):
+            headers = {"Content-Type": "application/json", "User-Agent": USER_AGENT, SIGNATURE: signature(key, body)} | more
+            answer = await self._post(uri, body, headers)
+            if answer.status not in REFUSED:
+                break
+        if answer.is_success:
+            self._keys[webhook_id] = key
+        return answer
+
+    async def _post(self, uri: str, body: bytes, headers: dict[str, str]) -> Answer:
+        if self._sender is None:
+            from chargeport.webhooks.sender import Sender
+
+            self._sender = Sender(self._settings)
+        return await self._sender.post(uri, body, headers)
 
     def _next(self, event: Event, answer: Answer) -> tuple[int | None, EventState]:
         """Return when the next attempt is due, and what the event is now."""
@@ -222,23 +190,21 @@ class Deliveries:
             delay_s = max(delay_s, answer.retry_after_s)
         return self._clock.now() + round(delay_s * 1000), "pending"
 
-    async def _note(self, webhook_id: str, answer: Answer) -> None:
+    async def _note(self, webhook: Webhook, answer: Answer) -> None:
         """Note since when a receiver fails; disable it when that has been so for too long."""
-        webhook = await self._store.webhooks.webhook(webhook_id)
-        if webhook is None:
-            return
-        now = self._clock.now()
         if answer.is_success:
             if webhook.failing_at is not None:
-                await self._store.webhooks.put_webhook(msgspec.structs.replace(webhook, failing_at=None))
-        elif webhook.failing_at is None:
-            await self._store.webhooks.put_webhook(msgspec.structs.replace(webhook, failing_at=now))
-        elif webhook.fields.is_enabled and now - webhook.failing_at > self._settings.disable_after_s * 1000:
+                self._failing.discard(webhook.id)
+                await self._store.webhooks.set_failing(webhook.id, None)
+            return
+        self._failing.add(webhook.id)
+        if webhook.failing_at is None:
+            await self._store.webhooks.set_failing(webhook.id, self._clock.now())
+        elif self._clock.now() - webhook.failing_at > self._settings.disable_after_s * 1000:
             reason = (
                 f"no delivery has succeeded for {self._settings.disable_after_s / 3600:g} h: {answer.error or answer.status}"
             )
-            fields = msgspec.structs.replace(webhook.fields, is_enabled=False)
-            await self._store.webhooks.put_webhook(msgspec.structs.replace(webhook, fields=fields, reason=reason))
+            await self._store.webhooks.disable(webhook.id, reason)
             _log.error("webhook %s is disabled: %s", webhook.id, reason)
 
     async def verify(self, webhook: Webhook) -> Answer:
@@ -247,28 +213,26 @@ class Deliveries:
         uris = [webhook.fields.callback_uri, webhook.fields.error_callback_uri]
         answer = Answer(0, error="its application is not known")
         for uri in dict.fromkeys(each for each in uris if each is not None and found is not None):
-            answer = await self._challenge(webhook, uri, found[0].management_token if found else "")
+            answer = await self._challenge(webhook, uri, found[0].signing_keys(self._clock.now()) if found else ())
             if answer.error is not None:
                 break
-        known = await self._store.webhooks.webhook(webhook.id)
-        if known is not None:
-            at = self._clock.now() if answer.error is None else None
-            reason = None if answer.error is None else f"VERIFY: {answer.error}"
-            await self._store.webhooks.put_webhook(
-                msgspec.structs.replace(known, verified_at=at, reason=reason, failing_at=None)
-            )
+        at = self._clock.now() if answer.error is None else None
+        await self._store.webhooks.verified(webhook, at, None if answer.error is None else f"VERIFY: {answer.error}")
         return answer
 
-    async def _challenge(self, webhook: Webhook, uri: str, key: str) -> Answer:
+    async def _challenge(self, webhook: Webhook, uri: str, keys: tuple[str, ...]) -> Answer:
         event_id, delivery_id, challenge = payload.new_id(), payload.new_id(), secrets.token_hex(16)
         at = self._clock.now()
         body = payload.finished(payload.verify(webhook, event_id, challenge), delivery_id, at)
-        answer = await self._sender.post(uri, body, {"Content-Type": "application/json", "User-Agent": USER_AGENT})
-        if answer.error is None and not (answer.status == 200 and is_answered(key, challenge, _challenge_in(answer))):  # noqa: PLR2004
+        answer = await self._post(uri, body, {"Content-Type": "application/json", "User-Agent": USER_AGENT})
+        known = [key for key in keys if answer.status == 200 and is_answered(key, challenge, answer.challenge)]  # noqa: PLR2004
+        if known:
+            self._keys[webhook.id] = known[0]
+        elif answer.error is None:
             received = f"status {answer.status}" if answer.status != 200 else "another answer"  # noqa: PLR2004
             wanted = '200 and {"challenge": "<HMAC-SHA256 of the challenge with the management token>"}'
             answer = msgspec.structs.replace(answer, error=f"{received} instead of {wanted}")
-        await self._store.webhooks.attempted(_attempt(delivery_id, event_id, webhook.id, at, answer), None, "delivered")
+        await self._store.webhooks.attempted(answer.attempt(delivery_id, event_id, webhook.id, at), None, "delivered")
         return answer
 
     async def prune(self) -> None:
@@ -277,35 +241,3 @@ class Deliveries:
         removed = 1
         while removed:
             removed = await self._store.webhooks.prune_events(before_at, 1_000)
-
-
-def _attempt(delivery_id: str, event_id: str, webhook_id: str, started_at: int, answer: Answer) -> Attempt:
-    return Attempt(
-        id=delivery_id, event_id=event_id, webhook_id=webhook_id, started_at=started_at, duration_ms=answer.duration_ms,
-        status=answer.status, error=answer.error, response=answer.response or None,
-    )  # fmt: skip
-
-
-def _challenge_in(answer: Answer) -> object:
-    try:
-        found = json.loads(answer.response)
-    except ValueError:
-        return None
-    return found.get("challenge") if isinstance(found, dict) else None
-
-
-def _retry_after_s(headers: Mapping[str, str]) -> float | None:
-    text = headers.get("Retry-After")
-    if text is not None and text.isascii() and text.isdigit():
-        return min(float(text), LONGEST_RETRY_AFTER_S)
-    return None
-
-
-def _reason(error: Exception) -> str:
-    """Return in a few words why a request failed."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, RefusedTargetError):
-            return str(cause)
-        cause = cause.__cause__ or cause.__context__
-    return str(error) or type(error).__name__

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
@@ -11,7 +12,8 @@ from chargeport.errors import StoreError
 from chargeport.settings import WebhookSettings
 from chargeport.store.protocols import Store
 from chargeport.store.webhooks import Webhook
-from chargeport.webhooks.delivery import Answer, Deliveries
+from chargeport.webhooks.answer import Answer
+from chargeport.webhooks.delivery import Deliveries
 from chargeport.webhooks.targets import check_uri
 from chargeport.webhooks.watch import Watch, is_active
 
@@ -36,6 +38,11 @@ class WebhookService:
         self.elsewhere = False  # whether another process watches and delivers
         self._tasks: set[asyncio.Task[None]] = set()
         store.readings.on_written(self.watch.heard)
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Attempts since the start, by what came of them."""
+        return self.deliveries.counts
 
     def start(self) -> None:
         """Begin to watch and to deliver."""

@@ -1,8 +1,12 @@
-"""Signatures: Smartcar's, and on request that of Standard Webhooks beside it. The key is the application's management token."""
+"""Signatures: Smartcar's, and on request that of Standard Webhooks beside it. The key is the application's management token.
+
+After a rotation two keys are valid for a time. Standard Webhooks has a signature of each; Smartcar's header has room for one.
+"""
 
 import base64
 import hashlib
 import hmac
+from collections.abc import Sequence
 
 SIGNATURE = "SC-Signature"
 
@@ -19,14 +23,13 @@ def is_answered(management_token: str, challenge: str, answer: object) -> bool:
     )
 
 
-def standard_headers(management_token: str, event_id: str, sent_at: int, body: bytes) -> dict[str, str]:
+def standard_headers(management_tokens: Sequence[str], event_id: str, sent_at: int, body: bytes) -> dict[str, str]:
     """Return the headers of Standard Webhooks. Receivers use `whsec_` and the base64 of the management token as secret."""
     seconds = str(sent_at // 1000)
-    digest = hmac.new(
-        management_token.encode(), b".".join((event_id.encode(), seconds.encode(), body)), hashlib.sha256
-    ).digest()
+    message = b".".join((event_id.encode(), seconds.encode(), body))
+    digests = (hmac.new(token.encode(), message, hashlib.sha256).digest() for token in management_tokens)
     return {
         "webhook-id": event_id,
         "webhook-timestamp": seconds,
-        "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
+        "webhook-signature": " ".join(f"v1,{base64.b64encode(digest).decode()}" for digest in digests),
     }

@@ -1,16 +1,12 @@
 """Which addresses a webhook may be sent to: public ones, unless the settings allow others.
 
-A name is checked where it is resolved, right before the connection is made to that very address. A name that resolves to
-another one between a check and the connection gains nothing.
+A name is checked where it is resolved (`sender`), right before the connection is made to that very address. A name that
+resolves to another one between a check and the connection gains nothing.
 """
 
-import asyncio
 import ipaddress
-import socket
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
-
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 
@@ -53,28 +49,3 @@ def check_uri(uri: str, *, allow_private: bool) -> str | None:
         return refusal(host)
     except ValueError:  # a name: checked when it is resolved
         return None
-
-
-class PublicResolver(AbstractResolver):
-    """Resolves names to public addresses only, unless private ones are allowed."""
-
-    def __init__(self, *, allow_private: bool) -> None:
-        self._allow_private = allow_private
-
-    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
-        """Return the addresses of a name. Raises RefusedTargetError where one of them is not public."""
-        found: list[Any] = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
-        results: list[ResolveResult] = []
-        for kind, _, protocol, _, address in found:
-            refused = None if self._allow_private else refusal(address[0])
-            if refused is not None:
-                raise RefusedTargetError(f"{host} resolves to {refused}")
-            results.append(
-                ResolveResult(
-                    hostname=host, host=address[0], port=port, family=kind, proto=protocol, flags=socket.AI_NUMERICHOST
-                )
-            )
-        return results
-
-    async def close(self) -> None:
-        """Release nothing: the system's resolver is used."""

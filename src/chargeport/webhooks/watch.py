@@ -1,14 +1,15 @@
 """Compare what a webhook was last sent with the present state; write each difference into the outbox.
 
-The feed of changes says which vehicles to look at. What is sent is the effective state at that moment, so a burst of changes
-within the window is one event that names each trigger. Because `sent` and the events are written in one transaction, a crash
+The feed of changes says which vehicles to look at. The changes of a vehicle within the window are a burst, and one event that
+names each trigger with the effective state behind them. A backlog, such as after a crash, is sent burst by burst, too:
+what was stored while nobody looked is not passed over. Because `sent` and the events are written in one transaction, a crash
 anywhere repeats a look, which then finds nothing new.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -19,7 +20,7 @@ from chargeport.signals.definition import Permission
 from chargeport.signals.effective import Effective, effective, next_change_at
 from chargeport.signals.reading import AbsenceReason, Entry
 from chargeport.store.protocols import Store
-from chargeport.store.records import Page, VehicleSeries, user_uuid_of
+from chargeport.store.records import Change, Page, VehicleSeries, user_uuid_of
 from chargeport.store.webhooks import Event, Subscription, Webhook
 from chargeport.webhooks import payload
 
@@ -45,13 +46,35 @@ _log = logging.getLogger("chargeport.webhooks")
 
 
 class Sent(msgspec.Struct):
-    """What an event said: for each code which change and which reason, and the codes of each error."""
+    """What an event said: for each code which change and which reason, and the codes of each error.
+
+    `position` is the change of the feed up to which all was sent, `observed_at` when the newest value was observed.
+    """
 
     signals: dict[str, str] = {}
     errors: dict[str, list[str]] = {}
+    position: int = 0
+    observed_at: int = 0
 
 
 _sent = msgspec.json.Decoder(Sent)
+
+
+class Burst(NamedTuple):
+    """Changes of a vehicle that are told together: up to which position of the feed, and when the newest was observed."""
+
+    position: int
+    observed_at: int
+
+
+class _Seen(NamedTuple):
+    """A vehicle at an instant: up to which change, when the newest value was observed, and whether more is known by now."""
+
+    series: VehicleSeries
+    at: int
+    position: int
+    observed_at: int
+    is_past: bool = False
 
 
 class Watch:
@@ -110,9 +133,9 @@ class Watch:
         cursor = await self._cursor()
         changes = await self._store.readings.changes(cursor, BATCH)
         while changes:
-            for vehicle_id in dict.fromkeys(change.vehicle_id for change in changes):
-                await self._look(vehicle_id, webhooks)
             cursor = changes[-1].position
+            for vehicle_id, bursts in bursts_of(changes, round(self._coalesce_s * 1000)).items():
+                await self._look(vehicle_id, webhooks, bursts, cursor)
             await self._store.notes.remember(OWNER, CURSOR, str(cursor))
             changes = await self._store.readings.changes(cursor, BATCH)
         for vehicle_id in await self._store.webhooks.due_vehicles(self._clock.now(), BATCH):
@@ -159,14 +182,34 @@ class Watch:
         vehicles, _ = await self._store.vehicles.vehicles(page, connected_to)
         return [vehicle.id for vehicle in vehicles]
 
-    async def _look(self, vehicle_id: str, webhooks: Iterable[Webhook]) -> None:
-        """Compare what each webhook was last sent of a vehicle with the present state."""
+    async def _look(
+        self, vehicle_id: str, webhooks: Iterable[Webhook], bursts: Sequence[Burst] = (), cursor: int = 0
+    ) -> None:  # fmt: skip
+        """Compare what each webhook was last sent of a vehicle with the state behind each burst, and with the present one.
+
+        `cursor` is how far the feed was read. The present state is sent with the last burst, unless more was stored since.
+        """
         subscriptions = {each.webhook_id: each for each in await self._store.webhooks.subscriptions_of(vehicle_id)}
         wanted = [each for each in webhooks if each.id in subscriptions or each.fields.auto_subscribe]
         series = await self._store.readings.signals(vehicle_id) if wanted else None
         if series is None:
             return
-        for webhook in wanted:
+        states = [state for each in series.series.values() for state in each]
+        newest = max((state.position for state in states), default=0)
+        is_behind = bool(bursts) and newest > cursor
+        for position, at in bursts if is_behind else bursts[:-1]:
+            then = await self._store.history.series_at(vehicle_id, at)
+            if then is not None:
+                await self._tell(wanted, _Seen(then, at, position, at, is_past=True))
+        if not is_behind:
+            observed_at = max((state.observed_at or 0 for state in states), default=0)
+            await self._tell(wanted, _Seen(series, self._clock.now(), newest, observed_at))
+
+    async def _tell(self, webhooks: Iterable[Webhook], seen: _Seen) -> None:
+        """Tell each webhook what it was not told yet of a vehicle."""
+        vehicle_id = seen.series.vehicle.id
+        subscriptions = {each.webhook_id: each for each in await self._store.webhooks.subscriptions_of(vehicle_id)}
+        for webhook in webhooks:
             allowed = await self._allowed(webhook, vehicle_id)
             if allowed is None:
                 continue
@@ -175,7 +218,7 @@ class Watch:
                 webhook.id, vehicle_id, user["id"], self._clock.now()
             )
             if subscription is not None:
-                await self._compare(webhook, subscription, series, user, permissions)
+                await self._compare(webhook, subscription, seen, user, permissions)
 
     async def _allowed(self, webhook: Webhook, vehicle_id: str) -> tuple[dict[str, str], frozenset[Permission]] | None:
         """Return whose vehicle it is to the application, and what that may see; None where it may not see it at all."""
@@ -195,21 +238,24 @@ class Watch:
         self,
         webhook: Webhook,
         subscription: Subscription,
-        series: VehicleSeries,
+        seen: _Seen,
         user: Mapping[str, str],
         permissions: frozenset[Permission],
     ) -> None:
-        now = self._clock.now()
+        before = None if subscription.sent is None else _sent.decode(subscription.sent)
+        if before is not None and seen.is_past and (seen.position <= before.position or seen.at < before.observed_at):
+            return  # told before a crash, or overtaken
+        series, at, now = seen.series, seen.at, self._clock.now()
         codes = dict.fromkeys((*webhook.fields.triggers, *webhook.fields.data))
         known = {
-            code: effective(BY_CODE[code], series.known_of(BY_CODE[code]), self._store.readings.ranks, now) for code in codes
+            code: effective(BY_CODE[code], series.known_of(BY_CODE[code]), self._store.readings.ranks, at) for code in codes
         }
         if not any(known.values()):
             return
         is_stale = any(each and each.unavailability and each.unavailability.reason in _PASSING for each in known.values())
         (self._stale.add if is_stale else self._stale.discard)(subscription.vehicle.id)
-        before = None if subscription.sent is None else _sent.decode(subscription.sent)
-        after = Sent({code: _told(found) for code, found in known.items() if found is not None}, _errors(known))
+        told = {code: _told(found) for code, found in known.items() if found is not None}
+        after = Sent(told, _errors(known), seen.position, seen.observed_at)
         triggers = _triggers(webhook, before, after)
         events = []
         if triggers:
@@ -223,7 +269,7 @@ class Watch:
             event_id = payload.new_id()
             body = payload.error(webhook, event_id, subscription.vehicle, user, errors)
             events.append(self._event(event_id, webhook, payload.VEHICLE_ERROR, body, now))
-        turns = [at for code in codes if (at := next_change_at(BY_CODE[code], series.series, now)) is not None]
+        turns = [turn for code in codes if (turn := next_change_at(BY_CODE[code], series.series, at)) is not None]
         await self._store.webhooks.enqueue(subscription, events, msgspec.json.encode(after).decode(), min(turns, default=None))
         if events:
             self._queued()
@@ -240,6 +286,24 @@ class Watch:
                 if codes and (before is not None or not is_over):
                     found.append(payload.vehicle_error(reason, sorted(codes), self._docs, is_over=is_over))
         return found
+
+
+def bursts_of(changes: Iterable[Change], window_ms: int) -> dict[str, list[Burst]]:
+    """The bursts of each vehicle: what was received within a window that its first change opens.
+
+    A change that was observed before others of the vehicle leaves the instant as it is: it is told with them.
+    """
+    found: dict[str, list[Burst]] = {}
+    opened: dict[str, int] = {}
+    for change in changes:
+        bursts = found.setdefault(change.vehicle_id, [])
+        burst = Burst(change.position, max([change.observed_at, *(each.observed_at for each in bursts[-1:])]))
+        if bursts and 0 <= change.received_at - opened[change.vehicle_id] <= window_ms:
+            bursts[-1] = burst
+        else:
+            opened[change.vehicle_id] = change.received_at
+            bursts.append(burst)
+    return found
 
 
 def is_active(webhook: Webhook) -> bool:

@@ -16,8 +16,8 @@ from chargeport.wire.provenance import Provenance
 RETRY: Final = b"retry: 3000\n"  # milliseconds after which a browser that was cut off comes back
 HEARTBEAT: Final = b": heartbeat\n"
 
-SIGNAL, ENDED = "signal", "ended"
-"""The kinds of events: something changed; a value's time has run out."""
+SIGNAL, ENDED, VEHICLES = "signal", "ended", "vehicles"
+"""The kinds of events: something changed; a value's time has run out; the list of vehicles is another one."""
 
 _EVERYTHING: Final = frozenset(Permission)
 _NO_PLACES: Final = _EVERYTHING - {Permission.READ_CHARGE_LOCATIONS}

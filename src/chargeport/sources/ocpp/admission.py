@@ -1,6 +1,7 @@
 """Who may connect: known stations, with their password, over TLS where that is wanted (OCPP security profiles 0, 1, 2).
 
-Attempts that fail are counted by address and identity: a password can't be guessed by trying.
+Attempts that fail are counted by address and identity, and by identity alone: a password can't be guessed by trying, nor from
+many addresses.
 """
 
 import base64
@@ -10,10 +11,11 @@ import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from cachetools import LRUCache
 from limits import RateLimitItem, RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
+from limits.strategies import FixedWindowRateLimiter
 
+from chargeport.attempts import MAX_KEYS, BoundedStorage, loop_time, network
 from chargeport.sources.base import Cause, SourceError
 from chargeport.sources.extras import secret
 from chargeport.sources.ocpp.settings import OcppSettings, StationSettings
@@ -22,7 +24,10 @@ BY_STATION: Final = RateLimitItemPerMinute(5)
 """So many attempts may fail under one identity from one address; a station retries every ten seconds or more seldom."""
 BY_ADDRESS: Final = RateLimitItemPerMinute(60)
 """So many may fail from one address under whatever identities: stations behind a router or proxy share one."""
+ANYWHERE: Final = RateLimitItemPerMinute(25)
+"""So many may fail under one identity from anywhere else than where that station has connected from before."""
 
+_MAX_IDENTITY: Final = 64  # that is counted; OCPP has 48
 _CHALLENGE: Final = {"WWW-Authenticate": 'Basic realm="ocpp"'}
 _HEX_KEY: Final = re.compile(r"(?:[0-9A-Fa-f]{2}){16,20}")
 _OPEN_NETWORK: Final = "or security_profile = 0 in a network that you trust"
@@ -52,7 +57,8 @@ class Admission:
         self._settings = settings
         self._common = _password("password", settings.password)
         self._own = {name: _password(f"stations.{name}.password", one.password) for name, one in settings.stations.items()}
-        self._failures = MovingWindowRateLimiter(MemoryStorage())
+        self._failures = FixedWindowRateLimiter(BoundedStorage(loop_time))
+        self._known: LRUCache[tuple[str, str], None] = LRUCache(MAX_KEYS)
         self._check()
 
     def identity(self, path: str) -> str:
@@ -67,13 +73,18 @@ class Admission:
 
     def refusal(self, station: str, authorization: str, address: str, *, over_tls: bool) -> Refusal | None:
         """Say why this station may not connect in this way; None when it may."""
-        keys: list[tuple[RateLimitItem, str]] = [(BY_STATION, f"{address} {station}"), (BY_ADDRESS, address)]
-        if not all(self._failures.test(limit, key) for limit, key in keys):
+        place, name = network(address), station[:_MAX_IDENTITY]
+        keys: list[tuple[RateLimitItem, tuple[str, ...]]] = [(BY_STATION, (place, name)), (BY_ADDRESS, (place,))]
+        if (name, place) not in self._known:
+            keys.append((ANYWHERE, ("", name)))
+        if not all(self._failures.test(limit, *key) for limit, key in keys):
             return _TOO_OFTEN
         found = self._refusal(station, authorization, over_tls=over_tls)
-        if found is not None:
+        if found is None:
+            self._known[name, place] = None
+        else:
             for limit, key in keys:
-                self._failures.hit(limit, key)
+                self._failures.hit(limit, *key)
         return found
 
     def _refusal(self, station: str, authorization: str, *, over_tls: bool) -> Refusal | None:

@@ -63,7 +63,7 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
         """
         if self.start_wh is None or self.energy_wh is None or (self.is_named and not is_named):
             return self, None
-        known = msgspec.structs.replace(self, is_named=True) if is_named else self
+        known = msgspec.structs.replace(self, is_named=True) if is_named and candidates else self
         if self.other_wh is not None:
             candidates = [value for value in candidates if value < self.other_wh]
         is_late, allowed_wh = at < (self.read_at or at), self._allowed_wh(at)

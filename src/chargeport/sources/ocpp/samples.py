@@ -28,7 +28,6 @@ _WH: Final = {"wh": 1.0, "kwh": 1_000.0, "mwh": 1_000_000.0}
 _MAX_MULTIPLIER: Final = 12
 _SECONDS_BELOW: Final = 100_000_000_000  # as milliseconds that is 1973, as seconds the year 5138
 _TOGETHER_MS: Final = 1_000  # meter values of one message that are closer are one reading, split by the station
-_MAX_SHOWN: Final = 60
 
 Short = Annotated[str, Meta(max_length=255)]
 """A text that is kept: no longer than the longest that OCPP has for a name."""
@@ -159,7 +158,7 @@ def _read(sample: Mapping[str, object]) -> Sample | None:
     if isinstance(content, str) and content.lstrip().startswith(_SIGNED_PREFIXES):
         return None
     if isinstance(content, bool) or not isinstance(content, int | float | str):
-        raise TypeError(f"{content!r:.{_MAX_SHOWN}} is no number")
+        raise TypeError("is no number")
     unit, multiplier = _unit(sample)
     try:
         value = float(content) if "_" not in str(content) else math.nan
@@ -167,7 +166,7 @@ def _read(sample: Mapping[str, object]) -> Sample | None:
         value = math.nan
     value = round(value * 10.0**multiplier, 6) if multiplier and math.isfinite(value) else value
     if not math.isfinite(value):
-        raise ValueError(f"{content!r:.{_MAX_SHOWN}} is no number")
+        raise ValueError("is no number")
     return Sample(value, unit)
 
 

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
-from typing import Any, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 from chargeport.store.postgres.engine import CONNECTIONS, SCAN_TIMEOUT_S, Pool, Raw, numbered, translated
 
@@ -28,6 +28,9 @@ _threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="chargeport-postgr
 
 class Connection:
     """`store.sql.Connection` on PostgreSQL."""
+
+    run_tables: ClassVar = ("runs",)
+    has_places: ClassVar = False
 
     def __init__(self, raw: Raw, loop: asyncio.AbstractEventLoop, *, alone: bool = False) -> None:
         """`alone`: lock all vehicles wherever some are to be locked."""

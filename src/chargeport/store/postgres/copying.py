@@ -33,6 +33,11 @@ NUMBERS: Final = {
     "message": "SELECT max(id) FROM issue_messages",
 }  # fmt: skip
 
+# Where the rows of a table are in SQLite, if that has no table of this name.
+_SOURCES: Final = {
+    "runs": "(SELECT vehicle_key, signal_key, source_key, observed_at, position, received_at - observed_at AS lag, value,"
+    " absence, last_seen_at - observed_at AS lasted, continues, rule_key, seen FROM history)"
+}
 _PROGRESS: Final = (
     "CREATE TABLE IF NOT EXISTS copying (name text PRIMARY KEY, source text NOT NULL, last text, rows bigint NOT NULL)"
 )
@@ -58,6 +63,11 @@ class Table(NamedTuple):
     name: str
     columns: dict[str, str]
     key: tuple[str, ...]
+
+    @property
+    def source(self) -> str:
+        """What it is read from in SQLite."""
+        return _SOURCES.get(self.name, self.name)
 
 
 async def copy(file: Path, url: str, progress: Callable[[float], None]) -> dict[str, int]:
@@ -94,7 +104,7 @@ class _Copy:
         """Copy and compare."""
         tables = [self._table(row[0]) for row in self._target.fetch(_TABLES) if row[0] not in NOT_COPIED]
         self._begin(tables)
-        counts = {each.name: fetch(self._source, f"SELECT count(*) FROM {each.name}")[0][0] for each in tables}
+        counts = {each.name: fetch(self._source, f"SELECT count(*) FROM {each.source}")[0][0] for each in tables}
         newest = fetch(self._source, "SELECT max(observed_at) FROM history")[0][0]
         Partitions().ensure(self._target, newest or 0)
         done, total = 0, max(sum(counts.values()), 1)
@@ -138,7 +148,7 @@ class _Copy:
         while True:
             where = "" if last is None else f" WHERE ({key}) > ({', '.join('?' for _ in table.key)})"
             values = () if last is None else tuple(_unpacked(last))
-            found = fetch(self._source, f"SELECT {names} FROM {table.name}{where} ORDER BY {key} LIMIT {PART}", values)
+            found = fetch(self._source, f"SELECT {names} FROM {table.source}{where} ORDER BY {key} LIMIT {PART}", values)
             if not found:
                 return
             last = _packed([found[-1][index] for index in indices])
@@ -176,7 +186,7 @@ class _Copy:
         """Compare counts, sums of numbers and lengths of texts. Raises StoreError."""
         theirs = ", ".join(_sum_of(name, kind) for name, kind in table.columns.items())
         ours = ", ".join(_source_sum_of(name, kind) for name, kind in table.columns.items())
-        here = fetch(self._source, f"SELECT count(*), {ours} FROM {table.name}")[0]
+        here = fetch(self._source, f"SELECT count(*), {ours} FROM {table.source}")[0]
         there = self._target.fetch(f"SELECT count(*), {theirs} FROM {table.name}")[0]
         for name, before, after in zip(("rows", *table.columns), here, there, strict=True):
             if abs((before or 0) - float(after or 0)) > 1e-9 * abs(before or 0):

@@ -24,15 +24,24 @@ _PARAMETER: Final = re.compile(r"\?(\d*)")
 
 @lru_cache(maxsize=1024)
 def numbered(sql: str) -> str:
-    """Write the parameters of a statement as PostgreSQL does.
+    """Write the parameters of a statement as PostgreSQL does; one without a number follows the greatest, as in SQLite.
 
     >>> numbered("SELECT a FROM b WHERE c = ? AND d = ?")
     'SELECT a FROM b WHERE c = $1 AND d = $2'
     >>> numbered("SELECT a FROM b WHERE c = ?2 OR d = ?1 OR e = ?2")
     'SELECT a FROM b WHERE c = $2 OR d = $1 OR e = $2'
+    >>> numbered("SELECT a FROM b WHERE c = ?2 OR d = ?1 LIMIT ?")
+    'SELECT a FROM b WHERE c = $2 OR d = $1 LIMIT $3'
     """
-    counted = iter(range(1, 1000))
-    return _PARAMETER.sub(lambda found: f"${found[1] or next(counted)}", sql)
+    greatest = 0
+
+    def number(found: re.Match[str]) -> str:
+        nonlocal greatest
+        this = int(found[1] or greatest + 1)
+        greatest = max(greatest, this)
+        return f"${this}"
+
+    return _PARAMETER.sub(number, sql)
 
 
 def escaped(text: str) -> str:

@@ -12,7 +12,8 @@ from chargeport.store.history.late import Edits
 from chargeport.store.history.latest import Latest, finish
 from chargeport.store.postgres.connection import Connection
 from chargeport.store.postgres.positions import FIRST
-from chargeport.store.sqlite.keys import INSERT, LATEST, SET_SEEN, VEHICLE_SHIFT, SeriesKey, key_of
+from chargeport.store.sqlite.keys import LATEST, VEHICLE_SHIFT, SeriesKey, key_of
+from chargeport.store.sqlite.runs import insert, set_seen
 from chargeport.store.sqlite.series import Series
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -32,12 +33,10 @@ def _unnest(types: str, at: int = 1) -> str:
     return f"unnest({', '.join(f'${at + index}::{kind}[]' for index, kind in enumerate(types.split()))})"
 
 
-_RUN_NAMES: Final = (
-    "vehicle_key, signal_key, source_key, observed_at, position, received_at, value, absence, continues, rule_key"
-)
+_RUN_NAMES: Final = "vehicle_key, signal_key, source_key, observed_at, position, lag, value, absence, continues, rule_key"
 _RUN_TYPES: Final = "bigint smallint integer bigint bigint bigint text text smallint bigint"
 ADD_RUNS: Final = (
-    f"INSERT INTO history ({_RUN_NAMES}) SELECT vehicle_key, signal_key, source_key, observed_at, position, received_at,"
+    f"INSERT INTO runs ({_RUN_NAMES}) SELECT vehicle_key, signal_key, source_key, observed_at, position, lag - observed_at,"
     f" value::json, absence, continues, rule_key FROM {_unnest(_RUN_TYPES)} AS n ({_RUN_NAMES})"
 )
 _SLOT_NAMES: Final = f"vehicle_key, slot, {LATEST}"
@@ -49,7 +48,7 @@ STORE: Final = (
     + ", ".join(f"{column.strip()} = excluded.{column.strip()}" for column in LATEST.split(","))
 )
 _EXTEND: Final = (
-    "UPDATE history h SET seen = coalesce(h.seen, ''::bytea) || n.seen, last_seen_at = n.last_seen_at"
+    "UPDATE runs h SET seen = coalesce(h.seen, ''::bytea) || n.seen, lasted = n.last_seen_at - h.observed_at"
     f" FROM {_unnest('bigint smallint integer bigint bigint bytea bigint')}"
     " AS n (vehicle_key, signal_key, source_key, observed_at, position, seen, last_seen_at)"
     " WHERE h.vehicle_key = n.vehicle_key AND h.signal_key = n.signal_key AND h.source_key = n.source_key"
@@ -57,8 +56,8 @@ _EXTEND: Final = (
 )
 # While an absence holds, the last time of it is kept in `latest` only.
 _ABSENT_UNTIL: Final = (
-    "UPDATE history SET last_seen_at = ?1 WHERE vehicle_key = ?2 AND signal_key = ?3 AND source_key = ?4"
-    " AND absence IS NOT NULL AND observed_at < ?1 AND position = (SELECT position FROM history WHERE vehicle_key = ?2"
+    "UPDATE runs SET lasted = ?1 - observed_at WHERE vehicle_key = ?2 AND signal_key = ?3 AND source_key = ?4"
+    " AND absence IS NOT NULL AND observed_at < ?1 AND position = (SELECT position FROM runs WHERE vehicle_key = ?2"
     " AND signal_key = ?3 AND source_key = ?4 AND absence IS NOT NULL AND observed_at <= ?1"
     " ORDER BY observed_at DESC, absence DESC LIMIT 1)"
 )
@@ -186,8 +185,8 @@ class Group:
         changed = [
             (after.seen, after.last_seen_at, *key, before.observed_at, before.position) for before, after in edits.changed
         ]
-        self.connection.executemany(SET_SEEN, changed)
-        self.connection.executemany(INSERT, [(*key, *run) for run in edits.added])
+        set_seen(self.connection, changed)
+        insert(self.connection, [(*key, *run) for run in edits.added])
 
     def store(self) -> None:
         """Write what the group has gathered."""

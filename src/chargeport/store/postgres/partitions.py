@@ -14,10 +14,10 @@ from chargeport.store.postgres.connection import LOCKS, Connection
 FIRST_YEAR: Final = 2020  # what is older is one partition
 LAST_YEAR: Final = 2100  # what is newer is one, too
 
-_MAKE: Final = "CREATE TABLE IF NOT EXISTS {name} (LIKE history INCLUDING ALL)"
-_ATTACH: Final = "ALTER TABLE history ATTACH PARTITION {name} FOR VALUES FROM ({start}) TO ({end})"
+_MAKE: Final = "CREATE TABLE IF NOT EXISTS {name} (LIKE runs INCLUDING ALL)"
+_ATTACH: Final = "ALTER TABLE runs ATTACH PARTITION {name} FOR VALUES FROM ({start}) TO ({end})"
 _ATTACHED: Final = (
-    "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'history'::regclass"
+    "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'runs'::regclass"
 )
 _LOCK: Final = "SELECT pg_advisory_xact_lock($1::bigint)"
 
@@ -48,9 +48,9 @@ def _partitions(newest_at: int) -> Iterator[tuple[str, str, str, int]]:
     """Name, bounds as SQL has them, and end, from the first partition to that of an instant."""
     starts = [(year, quarter) for year in range(FIRST_YEAR, LAST_YEAR + 1) for quarter in range(4)]
     bounds = [int(datetime(year, 3 * quarter + 1, 1, tzinfo=UTC).timestamp() * 1000) for year, quarter in starts]
-    yield "history_before", "MINVALUE", str(bounds[0]), bounds[0]
+    yield "runs_before", "MINVALUE", str(bounds[0]), bounds[0]
     for (year, quarter), start, end in zip(starts, bounds, bounds[1:], strict=False):
         if start > newest_at:
             return
-        yield f"history_{year}_q{quarter + 1}", str(start), str(end), end
-    yield "history_behind", str(bounds[-1]), "MAXVALUE", 1 << 62
+        yield f"runs_{year}_q{quarter + 1}", str(start), str(end), end
+    yield "runs_behind", str(bounds[-1]), "MAXVALUE", 1 << 62

@@ -14,7 +14,7 @@ class Reader:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._sources: dict[int, str] = {}
+        self.sources: dict[int, str] = {}
         self._rules: dict[int, str] = {}
 
     async def select(self, sql: str, bindings: tuple[Any, ...] = ()) -> list[Any]:
@@ -37,14 +37,14 @@ class Reader:
 
     async def know(self, sources: set[int], rules: set[int]) -> None:
         """Have the names of these sources and rules. A key is never given to another one, so what is known stays true."""
-        if not sources <= self._sources.keys():
-            self._sources = dict(await self.select(_SOURCES))
+        if not sources <= self.sources.keys():
+            self.sources = dict(await self.select(_SOURCES))
         if not rules <= self._rules.keys():
             self._rules = dict(await self.select(_RULES))
 
     def source(self, key: int) -> str:
         """The name of a source that is known."""
-        name = self._sources.get(key)
+        name = self.sources.get(key)
         if name is None:
             raise StoreError(f"The database names no source {key}: it is damaged.")
         return name

@@ -55,17 +55,19 @@ class PostgresReadings(ReadingTables):
         """The car with the series of one signal and of the flags that it depends on."""
         beside = signal.cadence is not Cadence.LASTING or signal is CABLE_CONNECTED
         flags = [IS_CHARGING.key, CABLE_CONNECTED.key] if beside else []
-        return await self._known(await self._reader.select(_SOME, (vehicle_id, [signal.key, *flags])))
+        return await self._with_series(await self._reader.select(_SOME, (vehicle_id, [signal.key, *flags])))
 
     async def signals(self, vehicle_id: str) -> VehicleSeries | None:
         """The car with all its series."""
-        return await self._known(await self._reader.select(_ALL.format(""), (vehicle_id,)))
+        return await self._with_series(await self._reader.select(_ALL.format(""), (vehicle_id,)))
 
-    async def _known(self, found: Sequence[Any]) -> VehicleSeries | None:
-        """The car and its states, once the names in them are known."""
-        states = [row for row in found if row[_STATE] is not None]
-        await self._reader.know({row[_STATE] & MAX_SOURCES for row in states}, {row[-1] for row in states} - {None})
-        return self._found(found)
+    async def _with_series(self, found: Sequence[Any]) -> VehicleSeries | None:
+        """The car and its states, once the names in them are known; no states for a new car, of which nothing is known."""
+        if not found:
+            return None
+        states = [tuple(row)[_STATE:] for row in found if row[_STATE] is not None]
+        await self._reader.know({row[0] & MAX_SOURCES for row in states}, {row[-1] for row in states} - {None})
+        return VehicleSeries(rows.vehicle(found[0]), self._series(states))
 
     async def changes(self, after: int, limit: int) -> list[Change]:
         """The stored changes after a position, oldest first, as far as the feed is complete."""

@@ -29,7 +29,7 @@ from chargeport.store.sqlite.webhooks import WebhookTables
 
 _NO_FILE: Final = Path()
 _OF_VEHICLES: Final = (
-    "vehicles, vehicle_references, latest, history, hourly, horizons, sessions, told_sessions, session_edits, erasures,"
+    "vehicles, vehicle_references, latest, runs, hourly, horizons, sessions, told_sessions, session_edits, erasures,"
     " connections, ended_connections, share_links, subscriptions, webhook_events, webhook_attempts, issues, issue_messages"
 )
 
@@ -66,7 +66,7 @@ class PostgresSessions(SessionTables):
     """`store.protocols.Sessions` on PostgreSQL."""
 
     def __init__(self, reader: Reader, writer: Writer, scans: Scans, readings: PostgresReadings) -> None:
-        super().__init__(reader, writer, scans)
+        super().__init__(reader, writer, scans, readings)  # type: ignore[arg-type]
         self._readings = readings
 
     async def changed_since(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[DirtyVehicle], int]:
@@ -84,7 +84,7 @@ class PostgresStore:
         self._writer = writer = Writer(pool, ring, Health())
         self._reader = reader = Reader(pool)
         scans: Any = Scans(pool)
-        self.readings = PostgresReadings(_NO_FILE, reader, writer, scans)  # type: ignore[arg-type]
+        self.readings = PostgresReadings(_NO_FILE, reader, writer, scans, None)  # type: ignore[arg-type]
         self.history = HistoryTables(reader, scans, self.readings)
         self.retention = RetentionTables(writer, self.readings, Group)
         self.vehicles = PostgresVehicles(pool, reader, writer)
@@ -94,7 +94,7 @@ class PostgresStore:
         self.notes = PostgresNotes(reader, writer)
         self.sign_in = SignInTables(reader, writer)
         self.connect = ConnectTables(reader, writer)
-        self.webhooks = WebhookTables(reader, writer)
+        self.webhooks = WebhookTables(reader, writer, scans)
 
     @classmethod
     def open(cls, url: str, ring: Callable[[], None] = lambda: None, *, create: bool = True) -> "PostgresStore":

@@ -13,8 +13,8 @@ from chargeport.store.sqlite import rows
 EXPIRED_MS: Final = 3_600_000
 
 _GRANT: Final = (
-    "SELECT t.client_id, a.permissions, a.connected_only, t.expires_at,"
-    " EXISTS (SELECT 1 FROM ended_connections e WHERE e.client_id = t.client_id) FROM tokens t"
+    "SELECT t.client_id, a.permissions, a.connected_only OR t.user_uuid IS NOT NULL, t.expires_at,"
+    " EXISTS (SELECT 1 FROM ended_connections e WHERE e.client_id = t.client_id), t.user_uuid FROM tokens t"
     " JOIN applications a ON a.client_id = t.client_id WHERE t.token_hash = ? AND a.revoked_at IS NULL"
 )
 _CONNECTIONS: Final = "FROM connections c JOIN vehicles v ON v.key = c.vehicle_key"
@@ -76,21 +76,46 @@ class AccessTables:
             )
         )
 
+    async def rotate_management_token(self, client_id: str, management_token: str, previous_until: int) -> bool:
+        """Give an application a new management token; the one before stays valid for a time."""
+
+        def rotate(connection: sql.Connection) -> bool:
+            connection.execute(
+                "INSERT INTO previous_management_tokens SELECT client_id, management_token, ? FROM applications"
+                " WHERE client_id = ? AND revoked_at IS NULL ON CONFLICT (client_id) DO UPDATE SET token = excluded.token,"
+                " valid_until = excluded.valid_until",
+                (previous_until, client_id),
+            )
+            connection.execute(
+                "UPDATE applications SET management_token = ? WHERE client_id = ? AND revoked_at IS NULL",
+                (management_token, client_id),
+            )
+            return connection.changes() > 0
+
+        return await self._writer.call(rotate)
+
     async def revoke_application(self, client_id: str, at: int) -> bool:
         """End an application; the tokens end."""
         return await self._writer.call(lambda connection: _change_application(connection, client_id, "revoked_at = ?", (at,)))
 
     async def add_token(
-        self, token_hash: bytes, client_id: str, expires_at: int, *, now: int | None = None, most: int | None = None
+        self,
+        token_hash: bytes,
+        client_id: str,
+        expires_at: int,
+        *,
+        user_uuid: str | None = None,
+        now: int | None = None,
+        most: int | None = None,
     ) -> None:
         """Keep a token; those that are over go, and the oldest of its application beyond `most`."""
-        token = (token_hash, client_id, expires_at)
+        token = (token_hash, client_id, expires_at, user_uuid)
         await self._writer.call(lambda connection: _insert_token(connection, token, now, most))
 
     async def grant(self, token_hash: bytes) -> Grant | None:
         """What a token stands for."""
         row = await self._reader.select_row(_GRANT, (token_hash,))
-        return None if row is None else Grant(row[0], rows.permissions(row[1]), bool(row[2]), row[3], bool(row[4]))
+        return None if row is None else Grant(row[0], rows.permissions(row[1]), bool(row[2]), row[3], bool(row[4]), row[5])
 
     async def add_connection(self, connection: Connection) -> Connection:
         """Connect, or give an existing connection other permissions."""
@@ -149,10 +174,13 @@ def _change_application(connection: sql.Connection, client_id: str, change: str,
     if connection.changes() == 0:
         return False
     connection.execute("DELETE FROM tokens WHERE client_id = ?", (client_id,))
+    connection.execute("DELETE FROM previous_management_tokens WHERE client_id = ?", (client_id,))
     return True
 
 
-def _insert_token(connection: sql.Connection, token: tuple[bytes, str, int], now: int | None, most: int | None) -> None:
+def _insert_token(
+    connection: sql.Connection, token: tuple[bytes, str, int, str | None], now: int | None, most: int | None
+) -> None:
     if now is not None:  # for an hour it is said that a token has expired; after that it is not known
         connection.execute(
             "DELETE FROM tokens WHERE client_id IN (SELECT client_id FROM applications) AND expires_at < ?", (now - EXPIRED_MS,)
@@ -164,8 +192,8 @@ def _insert_token(connection: sql.Connection, token: tuple[bytes, str, int], now
             (token[1], most - 1),
         )
     connection.execute(
-        "INSERT INTO tokens (token_hash, client_id, expires_at) VALUES (?, ?, ?) ON CONFLICT (token_hash) DO UPDATE SET"
-        " client_id = excluded.client_id, expires_at = excluded.expires_at",
+        "INSERT INTO tokens (token_hash, client_id, expires_at, user_uuid) VALUES (?, ?, ?, ?) ON CONFLICT (token_hash)"
+        " DO UPDATE SET client_id = excluded.client_id, expires_at = excluded.expires_at, user_uuid = excluded.user_uuid",
         token,
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from chargeport.store.connect import Consent
 from chargeport.store.sql import Connection, Reader, Writer, fetch
 
-_CONSENT = "family, client_id, redirect_uri, challenge, expires_at"
+_CONSENT = "family, client_id, redirect_uri, challenge, expires_at, user_uuid"
 
 
 class ConnectTables:
@@ -24,6 +24,14 @@ class ConnectTables:
             )
 
         await self._writer.call(add)
+
+    async def remove_redirects(self, client_id: str, uris: Sequence[str]) -> None:
+        """Let nobody be sent back to these addresses any more."""
+
+        def remove(connection: Connection) -> None:
+            connection.executemany("DELETE FROM redirects WHERE client_id = ? AND uri = ?", [(client_id, uri) for uri in uris])
+
+        await self._writer.call(remove)
 
     async def redirects(self, client_id: str) -> list[str]:
         """The addresses that an application registered."""
@@ -44,7 +52,9 @@ class ConnectTables:
         row = await self._reader.select_row(f"SELECT {_CONSENT} FROM consents WHERE secret_hash = ?", (secret_hash,))
         if row is None:
             return None
-        return Consent(family=row[0], client_id=row[1], redirect_uri=row[2], challenge=row[3], expires_at=row[4])
+        return Consent(
+            family=row[0], client_id=row[1], redirect_uri=row[2], challenge=row[3], expires_at=row[4], user_uuid=row[5]
+        )
 
     async def exchange(self, secret_hash: bytes, token_hash: bytes, refresh_hash: bytes, refresh: Consent) -> bool:
         """Use a code or refresh token up; a second use ends its family."""
@@ -65,7 +75,7 @@ class ConnectTables:
 
 
 def _insert(connection: Connection, secret_hash: bytes, consent: Consent) -> None:
-    connection.execute(
-        "INSERT INTO consents (secret_hash, family, client_id, redirect_uri, challenge, expires_at) VALUES (?, ?, ?, ?, ?, ?)",
-        (secret_hash, consent.family, consent.client_id, consent.redirect_uri, consent.challenge, consent.expires_at),
-    )
+    row = (
+        consent.family, consent.client_id, consent.redirect_uri, consent.challenge, consent.expires_at, consent.user_uuid,
+    )  # fmt: skip
+    connection.execute(f"INSERT INTO consents (secret_hash, {_CONSENT}) VALUES (?, ?, ?, ?, ?, ?, ?)", (secret_hash, *row))

@@ -71,7 +71,7 @@ def examined(connection: Connection, name: Path) -> Contents:
             raise StoreError(f"{name} is damaged: {first.rstrip('.')[:120]}.")
         schema = version(connection)
         newest = migrations()[-1][0]
-        tables = {table for (table,) in fetch(connection, "SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        tables = {table for (table,) in fetch(connection, "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')")}
         if schema == 0 or not tables.issuperset(_COUNTED):
             raise StoreError(f"{name} is not a database of Chargeport's.")
         if schema > newest:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import apsw
 
@@ -21,6 +21,9 @@ Row = tuple[Any, ...]
 
 class Connection(apsw.Connection):
     """A connection to a file. See `store.sql.Connection`."""
+
+    run_tables: ClassVar = ("recent", "settled")
+    has_places: ClassVar = True
 
     def lock_vehicles(self, keys: Sequence[int], /) -> None:
         """Nothing to do: there is one writer."""
@@ -97,5 +100,6 @@ def is_damage(error: apsw.Error) -> bool:
     """Return whether an error means that the file is damaged: trying again does not help."""
     return (
         isinstance(error, apsw.CorruptError | apsw.NotADBError)
+        or (isinstance(error, apsw.SQLError) and str(error).startswith("no such table"))  # written over with another database
         or getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_SHORT_READ
     )

@@ -21,7 +21,6 @@ LONG_NAME: Final = 8  # characters from which on a name is looked for anywhere i
 _ROWS: Final = {
     "share_links": "client_id IN (SELECT client_id FROM connections WHERE vehicle_key = ?1)",
     "latest": OF_VEHICLE,
-    "history": "vehicle_key = ?1",
     "hourly": "vehicle_key = ?1",
     "horizons": "vehicle_key = ?1",
     "connections": "vehicle_key = ?1",
@@ -52,6 +51,11 @@ def erase(connection: Connection, vehicle_id: str) -> Erased | None:
         names = fetch(connection, "SELECT reference FROM vehicle_references WHERE vehicle_key = ?", found[0])
         issues = sum(_delete_issues(connection, name) for (name,) in names)
         counts = {table: _deleted(connection, f"DELETE FROM {table} WHERE {which}", found[0]) for table, which in _ROWS.items()}
+        runs = sum(
+            _deleted(connection, f"DELETE FROM {table} WHERE vehicle_key = ?1", found[0]) for table in connection.run_tables
+        )
+        if connection.has_places:
+            connection.execute("DELETE FROM feed WHERE vehicle_key = ?1", found[0])
         connection.execute("DELETE FROM vehicles WHERE id = ?", (vehicle_id,))
     counts["names"] = counts.pop("vehicle_references")
     counts["edits"] = counts.pop("session_edits")
@@ -62,7 +66,7 @@ def erase(connection: Connection, vehicle_id: str) -> Erased | None:
     counts["connections"] += counts.pop("subscriptions")
     del counts["webhook_events"]  # copies of what else is counted
     del counts["horizons"], counts["erasures"]  # they say no more than how far back what is counted went
-    return Erased(**counts, issues=issues)
+    return Erased(**counts, history=runs, issues=issues)
 
 
 def wipe(path: Path) -> bool:

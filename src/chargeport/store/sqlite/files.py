@@ -17,6 +17,7 @@ PARTS: Final = ("", "-wal", "-shm")
 
 _MAGIC: Final = b"SQLite format 3\0"
 _HEADER_BYTES: Final = 100
+_VERSION_AT: Final = 60  # where the header has PRAGMA user_version
 _LARGEST_PAGE: Final = 65_536  # written as 1
 _WAY_OUT: Final = "stop Chargeport and bring back a backup with chargeport restore"
 
@@ -30,6 +31,7 @@ class DatabaseFiles:
         """Remember the files. A connection has the database open in WAL mode and has read it."""
         self._paths = [f"{path}{part}" for part in PARTS]
         self._opened = [_identity(part) for part in self._paths]
+        self._version = 0  # of the schema, as the header had it last: it only grows
 
     def missing(self) -> StoreError | None:
         """Return the error that tells which file was removed or replaced; None when all are those that were opened."""
@@ -44,7 +46,7 @@ class DatabaseFiles:
         return None
 
     def damage(self, connection: Connection) -> StoreError | None:
-        """Return the error that tells how the pages' file is damaged: cut off, or with a header that is none.
+        """Return the error that tells how the pages' file is damaged: cut off, written over, or with a header that is none.
 
         Must not run beside a checkpoint of this process, which writes the header first and then lets the file grow.
         """
@@ -57,6 +59,10 @@ class DatabaseFiles:
         size = Path(path).stat().st_size
         if size < expected:
             return StoreError(f"The database file {path} was cut off: it has {size} of {expected} bytes; {_WAY_OUT}.")
+        (version,) = struct.unpack_from(">I", header, _VERSION_AT)
+        if version < self._version:
+            return StoreError(f"The database file {path} was written over with another database: {_WAY_OUT}.")
+        self._version = version
         return None
 
 

@@ -12,8 +12,9 @@ from chargeport.store.history.runs import Run
 from chargeport.store.records import Forgotten
 from chargeport.store.retention_policy import HOUR_MS
 from chargeport.store.sql import Connection, Slots, SlotsOf, fetch
-from chargeport.store.sqlite.keys import COLUMNS, INSERT, OF_VEHICLE, ONE, SeriesKey, slot_of
+from chargeport.store.sqlite.keys import COLUMNS, OF_SLOT, OF_VEHICLE, SeriesKey, slot_of
 from chargeport.store.sqlite.newest import write_newest
+from chargeport.store.sqlite.runs import ONE, change, insert, move_place
 from chargeport.store.sqlite.series import Series
 
 STEP_CARS: Final = 50  # in one transaction
@@ -29,7 +30,7 @@ _RUNS: Final = (
     f"SELECT {COLUMNS} FROM history {_OF} AND coalesce(last_seen_at, observed_at) >= ? AND observed_at < ?"
     " ORDER BY observed_at, position"
 )
-_DELETE: Final = f"DELETE FROM history {_OF} AND observed_at = ? AND position = ?"
+_DELETE: Final = f"DELETE FROM {{}} WHERE {ONE}"
 _DELETE_HOURS: Final = (
     f"DELETE FROM hourly {_OF} AND (hour BETWEEN ? AND ? OR (value_at >= ? AND value_at < ?)"
     " OR (absence_at >= ? AND absence_at < ?))"
@@ -115,23 +116,25 @@ def _forget_series(slots: Slots, key: SeriesKey, bounds: Bounds) -> Forgotten:
 
 def _write(connection: Connection, key: SeriesKey, before: Run, after: Run | None) -> None:
     """Write a run in the place of another one; None: of nothing."""
-    connection.execute(_DELETE, (*key, before.observed_at, before.position))
+    change(connection, _DELETE, [(*key, before.observed_at, before.position)])
     if after is not None:
-        connection.execute(INSERT, (*key, *after))
+        insert(connection, [(*key, *after)])
+    if connection.has_places:
+        move_place(connection, before.position, None if after is None else after.observed_at)
 
 
 def _renew(slots: Slots, key: SeriesKey) -> int:
     """Write the latest values of a series anew; 1 if they are others now. What was received when stays where it is the same."""
     connection, one = slots.connection, (key[0], slot_of(*key))
     columns = "value, observed_at, absence, absence_at, received_at, absence_received_at"
-    before = fetch(connection, f"SELECT {columns} FROM latest WHERE {ONE}", one)
+    before = fetch(connection, f"SELECT {columns} FROM latest WHERE {OF_SLOT}", one)
     if not write_newest(slots, key):
         return len(before)
-    after = fetch(connection, f"SELECT {columns} FROM latest WHERE {ONE}", one)
+    after = fetch(connection, f"SELECT {columns} FROM latest WHERE {OF_SLOT}", one)
     if before and before[0][:2] == after[0][:2]:
-        connection.execute(f"UPDATE latest SET received_at = ? WHERE {ONE}", (before[0][4], *one))
+        connection.execute(f"UPDATE latest SET received_at = ? WHERE {OF_SLOT}", (before[0][4], *one))
     if before and before[0][2:4] == after[0][2:4]:
-        connection.execute(f"UPDATE latest SET absence_received_at = ? WHERE {ONE}", (before[0][5], *one))
+        connection.execute(f"UPDATE latest SET absence_received_at = ? WHERE {OF_SLOT}", (before[0][5], *one))
     return int(not before or before[0][:4] != after[0][:4])
 
 

@@ -11,12 +11,10 @@ LATEST: Final = (
 )
 _FIRST: Final = f"CAST(?1 AS BIGINT) << {VEHICLE_SHIFT}"
 OF_VEHICLE: Final = f"vehicle_key = ?1 AND slot BETWEEN {_FIRST} AND ({_FIRST}) + {(1 << VEHICLE_SHIFT) - 1}"
-ONE: Final = "vehicle_key = ? AND slot = ?"
+OF_SLOT: Final = "vehicle_key = ? AND slot = ?"
 """The row of a series in `latest`."""
 COLUMNS: Final = "observed_at, position, received_at, value, absence, last_seen_at, seen, continues, rule_key"  # as in Run
 OF: Final = "vehicle_key = ? AND signal_key = ? AND source_key = ?"
-INSERT: Final = f"INSERT INTO history (vehicle_key, signal_key, source_key, {COLUMNS}) VALUES ({','.join('?' * 12)})"
-SET_SEEN: Final = f"UPDATE history SET seen = ?, last_seen_at = ? WHERE {OF} AND observed_at = ? AND position = ?"
 
 SeriesKey = tuple[int, int, int]
 """The keys of a vehicle, a signal and a source."""

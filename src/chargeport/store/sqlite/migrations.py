@@ -37,6 +37,8 @@ def migrate(connection: Connection, path: Path) -> list[str]:
         with connection:  # a transaction: BEGIN IMMEDIATE below would nest, so processes meet at the first write
             steps = migrations()
             current = version(connection)
+            if current == 0 and fetch(connection, "SELECT 1 FROM sqlite_schema LIMIT 1"):
+                raise StartError(f"The database {path} is another program's: name a file of Chargeport's own.")
             if current > steps[-1][0]:
                 raise SchemaError(
                     f"The database {path} has schema {current}, but this Chargeport knows {steps[-1][0]} at the most: "

@@ -4,10 +4,10 @@ from typing import Final
 
 from chargeport.store.history.late import newest
 from chargeport.store.sql import Slots
-from chargeport.store.sqlite.keys import ONE, SeriesKey, slot_of
+from chargeport.store.sqlite.keys import OF_SLOT, SeriesKey, slot_of
 from chargeport.store.sqlite.series import Series
 
-_DELETE: Final = f"DELETE FROM latest WHERE {ONE}"
+_DELETE: Final = f"DELETE FROM latest WHERE {OF_SLOT}"
 
 
 def write_newest(slots: Slots, key: SeriesKey) -> bool:

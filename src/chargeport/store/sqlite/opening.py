@@ -16,7 +16,12 @@ _log = logging.getLogger("chargeport.store")
 
 def opened(path: Path) -> Connection:
     """Open the file for writing; make it if it is not there, migrate it if it is old. Raises StartError, SchemaError."""
-    before = logged(path)
+    try:
+        before = logged(path)
+    except OSError as error:
+        raise StartError(
+            f"The database {path} can't be opened: its log {path}-wal can't be read ({error.strerror})."
+        ) from error
     connection = connect(path, create=True)
     try:
         frames, copied = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)

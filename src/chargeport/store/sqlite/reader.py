@@ -27,9 +27,13 @@ class Reader:
         self._health = health
         self._connection.execute("PRAGMA query_only = ON").fetchall()
         self._execute = self._connection.cursor().execute
-        self._sources: dict[int, str] = {}
+        self.sources: dict[int, str] = {}
+        """The names of sources that are known so far, by key: see `source`."""
         self._rules: dict[int, str] = {}
         self._turn = 0  # reads of this turn of the loop; the second one opens the snapshot that the others share
+        self._snapshots = 0
+        self.snapshot = 0
+        """The number of the snapshot that is shared; 0 where none is."""
 
     def rows(self, sql: str, bindings: tuple[Any, ...] = ()) -> list[Row]:
         """All rows of a query."""
@@ -38,10 +42,8 @@ class Reader:
                 self._begin()
             return self._execute(sql, bindings).fetchall()
         except apsw.Error as error:
-            failure = translated(error)
-            if is_damage(error):
-                self._health.failed(failure, lasting=True)
-            raise failure from error
+            self._note(error)
+            raise translated(error) from error
 
     def row(self, sql: str, bindings: tuple[Any, ...] = ()) -> Row | None:
         """The first row of a query."""
@@ -66,10 +68,10 @@ class Reader:
 
     def source(self, key: int) -> str:
         """The name of a source. A key is never given to another one, so what is known stays true."""
-        name = self._sources.get(key)
+        name = self.sources.get(key)
         if name is None:
-            self._sources = dict(self.rows(_SOURCES))
-            name = self._sources.get(key)
+            self.sources = dict(self.rows(_SOURCES))
+            name = self.sources.get(key)
             if name is None:
                 raise StoreError(f"The database names no source {key}: it is damaged.")
         return name
@@ -86,8 +88,19 @@ class Reader:
 
     def close(self) -> None:
         """Let go of the file."""
-        self._turn = 0
+        self._turn = self.snapshot = 0
         self._connection.close()
+
+    def share(self) -> int:
+        """Open the snapshot of this turn, for who needs several reads that agree; its number. Raises StoreError."""
+        if not self.snapshot:
+            try:
+                self._begin()
+                if not self.snapshot:
+                    self._begin()
+            except apsw.Error as error:
+                raise translated(error) from error
+        return self.snapshot
 
     def _begin(self) -> None:
         self._turn += 1
@@ -95,8 +108,21 @@ class Reader:
             asyncio.get_running_loop().call_soon(self._end)
         else:
             self._execute("BEGIN")
+            self._snapshots += 1
+            self.snapshot = self._snapshots
 
     def _end(self) -> None:
-        if self._turn > 1:
+        began = self._turn > 1
+        self._turn = self.snapshot = 0
+        if not began:
+            return
+        try:
             self._execute("COMMIT")
-        self._turn = 0
+        except apsw.Error as error:  # a read that failed fails again here, or has ended the snapshot
+            self._note(error)
+            if self._connection.in_transaction:
+                self._execute("ROLLBACK")
+
+    def _note(self, error: apsw.Error) -> None:
+        if is_damage(error):
+            self._health.failed(translated(error), lasting=True)

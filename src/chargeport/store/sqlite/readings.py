@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from chargeport.signals.catalogue import BY_KEY, CABLE_CONNECTED, IS_CHARGING
-from chargeport.signals.definition import Cadence, Signal
+from chargeport.signals.definition import Cadence, Kind, Signal
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.ranks import Ranks
 from chargeport.signals.reading import AbsenceReason, Entry
@@ -16,8 +16,10 @@ from chargeport.store.records import Change, Forgotten, Outcome, Selection, Stre
 from chargeport.store.sql import SlotsOf
 from chargeport.store.sqlite import rows
 from chargeport.store.sqlite.engine import Connection, Row, fetch
+from chargeport.store.sqlite.feed import Feed
 from chargeport.store.sqlite.forgetting import forget
 from chargeport.store.sqlite.keys import MAX_SOURCES, SOURCE_BITS, VEHICLE_SHIFT
+from chargeport.store.sqlite.known_vehicles import KnownVehicles
 from chargeport.store.sqlite.reader import Reader
 from chargeport.store.sqlite.scans import Scans
 from chargeport.store.sqlite.sightings import sightings
@@ -25,35 +27,12 @@ from chargeport.store.sqlite.slot import SlotTable
 from chargeport.store.sqlite.writer import Writer
 
 _SERIES: Final = (1 << VEHICLE_SHIFT) - 1  # the part of a slot that names a signal and a source
-_STATE: Final = rows.VEHICLE.count(",") + 1  # where a state's columns begin behind a vehicle's
-_SELECT: Final = f"SELECT {rows.VEHICLE}, {rows.STATE} FROM vehicles v LEFT JOIN latest l ON"
-_ALL: Final = (
-    f"{_SELECT} l.slot BETWEEN v.key << {VEHICLE_SHIFT} AND (v.key << {VEHICLE_SHIFT}) + {(1 << VEHICLE_SHIFT) - 1}"
-    " WHERE v.id = ?1"
-)
-
-
-def _of_signal(key: str) -> str:
-    """The condition for the series of a signal."""
-    first = f"(v.key << {VEHICLE_SHIFT}) + ({key} << {SOURCE_BITS})"
-    return f"l.slot BETWEEN {first} AND {first} + {MAX_SOURCES}"
-
-
-def _of_signals(first: int, last: int) -> str:
-    """The condition for the series of the signals from one key to another."""
-    car = f"(v.key << {VEHICLE_SHIFT})"
-    return f"l.slot BETWEEN {car} + ({first} << {SOURCE_BITS}) AND {car} + ({last} << {SOURCE_BITS}) + {MAX_SOURCES}"
-
-
-_ONE: Final = f"{_SELECT} {_of_signal('?2')} WHERE v.id = ?1"
 _FLAGS: Final = sorted((IS_CHARGING.key, CABLE_CONNECTED.key))  # next to each other: one range
-_BESIDE_FLAGS: Final = f"{_SELECT} {_of_signal('?2')} OR {_of_signals(*_FLAGS)} WHERE v.id = ?1"
-_CHANGES: Final = (
-    "SELECT h.position, v.id, h.signal_key, h.observed_at, h.received_at, s.name, h.value, h.absence, r.text"
-    " FROM history h JOIN vehicles v ON v.key = h.vehicle_key JOIN sources s ON s.key = h.source_key"
-    " LEFT JOIN rules r ON r.key = h.rule_key"
-    " WHERE h.position > ? AND h.continues IS NULL ORDER BY h.position LIMIT ?"
-)
+_FIRST_FLAG: Final = _FLAGS[0] << SOURCE_BITS
+_LAST_FLAG: Final = (_FLAGS[-1] << SOURCE_BITS) + MAX_SOURCES
+# Short: the text of a statement is compared at each call.
+_RANGE: Final = f"SELECT {rows.STATE} FROM latest l WHERE slot BETWEEN ? AND ?"
+_TWO_RANGES: Final = f"{_RANGE} OR slot BETWEEN ? AND ?"
 _CARS: Final = "SELECT key FROM vehicles WHERE key > ? ORDER BY key LIMIT ?"
 _LIVE_KEYS: Final = ", ".join(str(key) for key, signal in BY_KEY.items() if signal.cadence is Cadence.LIVE)
 _HEARD_OF: Final = (
@@ -68,11 +47,13 @@ class ReadingTables:
 
     slots_of: SlotsOf = SlotTable
 
-    def __init__(self, path: Path, reader: Reader, writer: Writer, scans: Scans) -> None:
+    def __init__(self, path: Path, reader: Reader, writer: Writer, scans: Scans, feed: Feed) -> None:
         self._path = path
         self._reader = reader
         self._writer = writer
         self._scans = scans
+        self._feed = feed
+        self._known = KnownVehicles(reader)
         self._hearers: list[Callable[[Sequence[Entry]], None]] = []
         self._freshness = Freshness()
         self._ranks = Ranks()
@@ -126,49 +107,55 @@ class ReadingTables:
 
     async def signal(self, vehicle_id: str, signal: Signal) -> VehicleSeries | None:
         """The car with the series of one signal and of the flags that it depends on."""
-        beside = signal.cadence is not Cadence.LASTING or signal is CABLE_CONNECTED
-        return self._found(self._reader.rows(_BESIDE_FLAGS if beside else _ONE, (vehicle_id, signal.key)))
+        found = self._known.find(vehicle_id)
+        if found is None:
+            return None
+        car = found[0] << VEHICLE_SHIFT
+        first = car + (signal.key << SOURCE_BITS)
+        if signal.cadence is Cadence.LASTING and signal is not CABLE_CONNECTED:
+            ranges = self._reader.rows(_RANGE, (first, first + MAX_SOURCES))
+        elif signal.key in _FLAGS:
+            ranges = self._reader.rows(_RANGE, (car + _FIRST_FLAG, car + _LAST_FLAG))
+        else:
+            ranges = self._reader.rows(_TWO_RANGES, (first, first + MAX_SOURCES, car + _FIRST_FLAG, car + _LAST_FLAG))
+        return VehicleSeries(found[1], self._series(ranges))
 
     async def signals(self, vehicle_id: str) -> VehicleSeries | None:
         """The car with all its series."""
-        return self._found(self._reader.rows(_ALL, (vehicle_id,)))
-
-    def _found(self, found: Sequence[Row]) -> VehicleSeries | None:
-        """The car and the states that stand behind it in each row; none for a new car, of which nothing is known."""
-        if not found:
+        found = self._known.find(vehicle_id)
+        if found is None:
             return None
-        series: dict[int, tuple[State, ...]] = {}
-        for row in found:
-            if row[_STATE] is not None:
-                state = self._state(row)
-                key = state.signal.key
-                series[key] = (*series[key], state) if key in series else (state,)
-        return VehicleSeries(rows.vehicle(found[0]), series)
+        car = found[0] << VEHICLE_SHIFT
+        return VehicleSeries(found[1], self._series(self._reader.rows(_RANGE, (car, car + _SERIES))))
 
-    def _state(self, row: Row) -> State:
-        slot, value, observed_at, changed_at, received_at, position, gone, gone_at, gone_received_at, rule = row[_STATE:]
-        series = slot & _SERIES
-        signal_key = series >> SOURCE_BITS
-        signal = BY_KEY[signal_key]
-        source = self._reader.source(slot & MAX_SOURCES)
-        live_for_ms = self._live_for_ms.get(series)
-        if live_for_ms is None:
-            live_for_ms = self._live_for_ms[series] = self._freshness.of(source, signal)
-        return State(
-            signal,
-            rows.value(signal_key, value),
-            observed_at,
-            changed_at,
-            received_at,
-            source,
-            position,
-            None if gone is None else AbsenceReason(gone),
-            gone_at,
-            gone_received_at,
-            None if gone is None else source,
-            live_for_ms,
-            None if rule is None else self._reader.rule(rule),
-        )
+    def _series(self, found: Sequence[Row]) -> dict[int, tuple[State, ...]]:
+        """The states of rows, by signal."""
+        series: dict[int, tuple[State, ...]] = {}
+        sources, live_for = self._reader.sources, self._live_for_ms
+        for slot, value, observed_at, changed_at, received_at, position, gone, gone_at, gone_received_at, rule in found:
+            key = slot >> SOURCE_BITS & 255
+            signal = BY_KEY[key]
+            source = sources.get(slot & MAX_SOURCES) or self._reader.source(slot & MAX_SOURCES)
+            live_for_ms = live_for.get(slot & _SERIES)
+            if live_for_ms is None:
+                live_for_ms = live_for[slot & _SERIES] = self._freshness.of(source, signal)
+            state = State(
+                signal,
+                value if value is None or signal.kind is not Kind.FLAG else value == 1,
+                observed_at,
+                changed_at,
+                received_at,
+                source,
+                position,
+                None if gone is None else AbsenceReason(gone),
+                gone_at,
+                gone_received_at,
+                None if gone is None else source,
+                live_for_ms,
+                None if rule is None else self._reader.rule(rule),
+            )
+            series[key] = (*series[key], state) if key in series else (state,)
+        return series
 
     async def forget(
         self, source: str, vehicle_id: str | None = None, from_at: int | None = None, to_at: int | None = None
@@ -186,7 +173,7 @@ class ReadingTables:
 
     async def changes(self, after: int, limit: int) -> list[Change]:
         """The stored changes after a position, oldest first."""
-        return [rows.change(row) for row in self._reader.rows(_CHANGES, (after, limit))]
+        return await self._feed.changes(after, limit)
 
     async def position(self) -> int:
         """How far the feed has come."""

@@ -16,6 +16,7 @@ from chargeport.store.sql import Connection, SlotsOf, Writer, fetch
 from chargeport.store.sqlite.hourly import HourTable
 from chargeport.store.sqlite.keys import OF, OF_VEHICLE, SeriesKey
 from chargeport.store.sqlite.readings import ReadingTables
+from chargeport.store.sqlite.runs import ONE, change, change_all
 from chargeport.store.sqlite.series import Series
 from chargeport.store.sqlite.slot import SlotTable
 
@@ -35,11 +36,8 @@ _SIZES: Final = (
     "SELECT observed_at, coalesce(length(seen), 0) / 4 + 1 FROM history WHERE vehicle_key = ? AND signal_key = ?"
     " AND source_key = ? AND observed_at >= ? AND observed_at < ? ORDER BY observed_at LIMIT ?"
 )
-_DELETE: Final = f"DELETE FROM history WHERE {OF} AND observed_at <= ? AND position NOT IN (0{{}})"
-_TRIM: Final = (
-    f"UPDATE history SET seen = NULL, last_seen_at = NULL WHERE {OF} AND observed_at = ? AND position = ?"
-    " AND last_seen_at IS NOT NULL"
-)
+_DELETE: Final = f"DELETE FROM {{table}} WHERE {OF} AND observed_at <= ? AND position NOT IN (0{{positions}})"
+_TRIM: Final = f"UPDATE {{}} SET seen = NULL, lasted = NULL WHERE {ONE} AND lasted IS NOT NULL"
 # The newest hour before the bound stays: it says what was known when the bound began.
 _DROP: Final = (
     "DELETE FROM hourly WHERE vehicle_key = ?1 AND signal_key = ?2 AND source_key = ?3 AND hour IN (SELECT hour FROM hourly"
@@ -89,9 +87,9 @@ def _step_of(
 def _delete(connection: Connection, key: SeriesKey, folded_until: int) -> int:
     """Delete the runs that are folded, but for those that something leans on; how many they were."""
     until, positions, trimmed = kept(Series.whole(connection, key), folded_until)
-    connection.executemany(_TRIM, [(*key, run.observed_at, run.position) for run in trimmed])
-    connection.execute(_DELETE.format(",?" * len(positions)), (*key, until, *positions))
-    return connection.changes()
+    change(connection, _TRIM, [(*key, run.observed_at, run.position) for run in trimmed])
+    delete = _DELETE.format(table="{}", positions=",?" * len(positions))
+    return change_all(connection, delete, (*key, until, *positions))
 
 
 def _known(connection: Connection, car: int, group: str) -> Fold | None:

@@ -13,7 +13,11 @@ STATE: Final = (
     "l.slot, l.value, l.observed_at, l.changed_at, l.received_at, l.position, l.absence, l.absence_at,"
     " l.absence_received_at, l.rule_key"
 )
-APPLICATION: Final = "client_id, name, permissions, connected_only, management_token, created_at, revoked_at"
+_PREVIOUS: Final = "FROM previous_management_tokens p WHERE p.client_id = applications.client_id"
+APPLICATION: Final = (
+    "client_id, name, permissions, connected_only, management_token, created_at, revoked_at,"
+    f" (SELECT token {_PREVIOUS}), (SELECT valid_until {_PREVIOUS})"
+)
 CONNECTION: Final = f"c.id, c.client_id, c.user_id, c.permissions, c.created_at, {VEHICLE}"
 
 _NO_ALIASES: Final = "[]"
@@ -65,7 +69,7 @@ def application(row: tuple[Any, ...]) -> Application:
     """An application from the columns of APPLICATION."""
     return Application(
         client_id=row[0], name=row[1], permissions=permissions(row[2]), connected_only=bool(row[3]),
-        management_token=row[4], created_at=row[5], revoked_at=row[6],
+        management_token=row[4], created_at=row[5], revoked_at=row[6], previous_token=row[7], previous_until=row[8] or 0,
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 from chargeport.store.history.latest import Latest
 from chargeport.store.history.runs import ALWAYS, Run, holding
 from chargeport.store.sql import Connection, fetch
-from chargeport.store.sqlite.keys import COLUMNS, LATEST, OF, ONE, SeriesKey, slot_of
+from chargeport.store.sqlite.keys import COLUMNS, LATEST, OF, OF_SLOT, SeriesKey, slot_of
 
 # The blob of sightings is often most of a row, and lies on pages of its own: it is read only where it is wanted.
 _LIGHT: Final = COLUMNS.replace(" seen,", " NULL,")
@@ -14,10 +14,10 @@ _OF: Final = f"FROM history WHERE {OF} AND observed_at"
 _FROM: Final = f"{_OF} >= ? ORDER BY observed_at, position"
 _BEFORE: Final = f"{_OF} < ? ORDER BY observed_at DESC, position DESC"
 _AT: Final = f"SELECT {_LIGHT} {_OF} = ? AND position = ?"
-_AROUND: Final = f"SELECT {COLUMNS} {_OF} = (SELECT max(observed_at) {_OF} <= ?)"
+_AROUND: Final = f"SELECT {COLUMNS} {_OF} = (SELECT observed_at {_OF} <= ? ORDER BY observed_at DESC LIMIT 1)"
 _VALUES_BEFORE: Final = f"SELECT {COLUMNS} {_OF} < ? AND absence IS NULL ORDER BY observed_at DESC, position DESC"
 _ABSENCES_BEFORE: Final = f"SELECT {COLUMNS} {_OF} < ? AND absence IS NOT NULL ORDER BY observed_at DESC, position DESC"
-_LATEST: Final = f"SELECT {LATEST} FROM latest WHERE {ONE}"
+_LATEST: Final = f"SELECT {LATEST} FROM latest WHERE {OF_SLOT}"
 
 
 class Series:

@@ -8,6 +8,7 @@ from chargeport.signals.definition import Signal
 from chargeport.signals.effective import DERIVED
 from chargeport.store.records import DirtyVehicle, ErasedSpan, KeptEdit, KeptSession, ReportedSession
 from chargeport.store.sql import Connection, Reader, Scans, Writer, fetch
+from chargeport.store.sqlite.feed import Feed
 from chargeport.store.sqlite.keys import VEHICLE_SHIFT
 
 _KEY: Final = "(SELECT key FROM vehicles WHERE id = ?1)"
@@ -24,10 +25,11 @@ _HEARD_FROM: Final = (
 class SessionTables:
     """`store.protocols.Sessions` on SQLite."""
 
-    def __init__(self, reader: Reader, writer: Writer, scans: Scans) -> None:
+    def __init__(self, reader: Reader, writer: Writer, scans: Scans, feed: Feed) -> None:
         self._reader = reader
         self._writer = writer
         self._scans = scans
+        self._feed = feed
 
     async def replace_sessions(self, vehicle_id: str, from_at: int, to_at: int, sessions: Sequence[KeptSession]) -> None:
         """These sessions in place of all that started in the window, in one transaction."""
@@ -65,19 +67,7 @@ class SessionTables:
 
     async def changed_since(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[DirtyVehicle], int]:
         """The cars of which something reported is among the next changes. See `store.protocols.Sessions`."""
-        relevant = ", ".join(str(signal.key) for signal in signals)
-        observed = f"CASE WHEN h.signal_key IN ({relevant}) THEN h.observed_at END"
-        sql = (
-            f"SELECT v.id, min({observed}), max({observed}) FROM history h JOIN vehicles v ON v.key = h.vehicle_key"
-            f" WHERE h.position > ? AND h.position <= ? AND h.source_key != {_DERIVED} GROUP BY h.vehicle_key"
-        )
-
-        def scan(connection: Connection) -> tuple[list[DirtyVehicle], int]:
-            newest = int(fetch(connection, "SELECT value FROM sequences WHERE name = 'position'")[0][0])
-            reached = min(newest, after + limit)
-            return [DirtyVehicle(*row) for row in fetch(connection, sql, (after, reached))], max(after, reached)
-
-        return await self._scans.run(scan)
+        return await self._feed.changed_since(after, limit, signals)
 
     async def received_since(self, since_at: int, after: int, limit: int) -> tuple[list[DirtyVehicle], int | None]:
         """The cars of which anything was received since then. See `store.protocols.Sessions`."""

@@ -10,7 +10,8 @@ from chargeport.errors import StoreError
 from chargeport.store.history.late import Edits
 from chargeport.store.history.latest import Latest, finish
 from chargeport.store.sqlite.engine import Connection, Row
-from chargeport.store.sqlite.keys import INSERT, LATEST, MAX_SOURCES, OF_VEHICLE, SET_SEEN, VEHICLE_SHIFT, SeriesKey, key_of
+from chargeport.store.sqlite.keys import LATEST, MAX_SOURCES, OF, OF_VEHICLE, VEHICLE_SHIFT, SeriesKey, key_of
+from chargeport.store.sqlite.runs import ONE, change, insert, set_seen
 from chargeport.store.sqlite.series import Series
 
 _SELECT: Final = f"SELECT slot, {LATEST} FROM latest WHERE"
@@ -21,17 +22,14 @@ _UPDATE: Final = (
     "UPDATE latest SET value = ?2, observed_at = ?3, changed_at = ?4, received_at = ?5, position = ?6, run_at = ?7,"
     " absence = ?8, absence_at = ?9, absence_received_at = ?10, rule_key = ?11, seen = ?12 WHERE slot = ?1"
 )
-_APPEND_SEEN: Final = (
-    "UPDATE history SET seen = CAST(coalesce(seen, x'') || ? AS BLOB), last_seen_at = ?"
-    " WHERE vehicle_key = ? AND signal_key = ? AND source_key = ? AND observed_at = ? AND position = ?"
-)
+_INSERT_FEED: Final = "INSERT INTO feed (position, slot, observed_at) VALUES (?,?,?)"
+_APPEND_SEEN: Final = f"UPDATE {{}} SET seen = CAST(coalesce(seen, x'') || ? AS BLOB), lasted = ? - observed_at WHERE {ONE}"
 # While an absence holds, the last time of it is kept in `latest` only.
-_ABSENT_UNTIL: Final = (
-    "UPDATE history SET last_seen_at = ?1 WHERE vehicle_key = ?2 AND signal_key = ?3 AND source_key = ?4"
-    " AND absence IS NOT NULL AND observed_at < ?1 AND position = (SELECT position FROM history WHERE vehicle_key = ?2"
-    " AND signal_key = ?3 AND source_key = ?4 AND absence IS NOT NULL AND observed_at <= ?1"
-    " ORDER BY observed_at DESC, absence DESC LIMIT 1)"
+_NEWEST_ABSENCE: Final = (
+    f"SELECT observed_at, position FROM history WHERE {OF} AND absence IS NOT NULL AND observed_at <= ?"
+    " ORDER BY observed_at DESC, absence DESC LIMIT 1"
 )
+_LASTS_UNTIL: Final = f"UPDATE {{}} SET lasted = ? - observed_at WHERE {ONE}"
 
 
 class Slot(Latest):
@@ -62,8 +60,9 @@ class SlotTable:
         self._scanned: set[int] = set()
         self._touched: list[Slot] = []
         self._runs: list[tuple[Any, ...]] = []
+        self._feed: list[tuple[int, int, int]] = []
         self._sightings: list[tuple[Any, ...]] = []
-        self._absent_until: list[tuple[Any, ...]] = []
+        self._absent_until: list[tuple[SeriesKey, int]] = []
         self.sources: dict[str, int] = dict(self.rows("SELECT name, key FROM sources"))
         self._rules: dict[str, int] = {}
         self._position: int = self.rows("SELECT value FROM sequences WHERE name = 'position'")[0][0]
@@ -142,7 +141,9 @@ class SlotTable:
 
     def begin(self, latest: Latest, run: tuple[Any, ...]) -> None:
         """A run begins."""
-        self._runs.append(_key(latest) + run)
+        assert isinstance(latest, Slot)  # noqa: S101  (this table makes no others)
+        self._runs.append(latest.key + run)
+        self._feed.append((run[1], latest.slot, run[0]))
 
     def extend(self, latest: Latest) -> None:
         """The newest sightings of a value move to its run."""
@@ -150,22 +151,27 @@ class SlotTable:
 
     def extend_absence(self, latest: Latest) -> None:
         """The newest absence was seen last at this instant."""
-        self._absent_until.append((latest.absence_at, *_key(latest)))
+        if latest.absence_at is not None:
+            self._absent_until.append((_key(latest), latest.absence_at))
 
     def flush(self, latest: Latest) -> Series:
         """Have everything about the slot in history, and read it from there."""
         finish(latest, self)
         self._write_history()
         if latest.absence_at is not None:
-            self.execute(_ABSENT_UNTIL, (latest.absence_at, *_key(latest)))
+            self._extend_absence(_key(latest), latest.absence_at)
         return Series(self.connection, _key(latest))
 
     def edit(self, latest: Latest, edits: Edits) -> None:
         """Change runs at once."""
-        for before, after in edits.changed:
-            where = (*_key(latest), before.observed_at, before.position)
-            self.connection.execute(SET_SEEN, (after.seen, after.last_seen_at, *where))
-        self.connection.executemany(INSERT, [(*_key(latest), *run) for run in edits.added])
+        key = _key(latest)
+        set_seen(
+            self.connection,
+            [(after.seen, after.last_seen_at, *key, before.observed_at, before.position) for before, after in edits.changed],
+        )
+        for run in edits.added:
+            self.begin(latest, tuple(run))
+        self._write_history()
 
     def store(self) -> None:
         """Write what the group has gathered."""
@@ -178,14 +184,21 @@ class SlotTable:
 
     def _write_history(self) -> None:
         if self._runs:
-            self.connection.executemany(INSERT, self._runs)
-            self._runs = []
+            insert(self.connection, self._runs)
+            self.connection.executemany(_INSERT_FEED, self._feed)
+            self._runs, self._feed = [], []
         if self._sightings:
-            self.connection.executemany(_APPEND_SEEN, self._sightings)
+            change(self.connection, _APPEND_SEEN, self._sightings)
             self._sightings = []
-        if self._absent_until:
-            self.connection.executemany(_ABSENT_UNTIL, self._absent_until)
-            self._absent_until = []
+        for key, at in self._absent_until:
+            self._extend_absence(key, at)
+        self._absent_until = []
+
+    def _extend_absence(self, key: SeriesKey, at: int) -> None:
+        """The newest absence of a series that began until an instant was seen last then."""
+        for began_at, position in self.rows(_NEWEST_ABSENCE, (*key, at)):
+            if began_at < at:
+                change(self.connection, _LASTS_UNTIL, [(at, *key, began_at, position)])
 
 
 def _key(latest: Latest) -> SeriesKey:

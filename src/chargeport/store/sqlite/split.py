@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from chargeport.store.history.runs import ALWAYS, Run
 from chargeport.store.sqlite.engine import Connection, Row, fetch
 from chargeport.store.sqlite.hourly import HourTable
-from chargeport.store.sqlite.keys import COLUMNS, INSERT, SET_SEEN, SeriesKey, slot_of
+from chargeport.store.sqlite.keys import COLUMNS, OF, SeriesKey, slot_of
 from chargeport.store.sqlite.newest import write_newest
 from chargeport.store.sqlite.series import Series
 from chargeport.store.sqlite.slot import SlotTable
@@ -32,6 +32,9 @@ _ABSENCE: Final = (
     f"SELECT source_key, {COLUMNS} FROM history WHERE vehicle_key = ? AND signal_key = ? AND absence IS NOT NULL"
     " ORDER BY observed_at DESC, absence DESC LIMIT 1"
 )
+# Then `history` was one table, with instants in it.
+_INSERT: Final = f"INSERT INTO history (vehicle_key, signal_key, source_key, {COLUMNS}) VALUES ({','.join('?' * 12)})"
+_SET_SEEN: Final = f"UPDATE history SET seen = ?, last_seen_at = ? WHERE {OF} AND observed_at = ? AND position = ?"
 _NEXT: Final = "UPDATE sequences SET value = value + 1 WHERE name = 'position' RETURNING value"
 
 
@@ -87,12 +90,12 @@ def _part(connection: Connection, key: tuple[int, int], found: list[Row], newest
     sightings = [at for at in run.sightings() if at < observed_at]
     if sightings:
         left, where = run.seen_at(sightings), (*key, found[0][0], run.observed_at, run.position)
-        connection.execute(SET_SEEN, (left.seen, left.last_seen_at, *where))
+        connection.execute(_SET_SEEN, (left.seen, left.last_seen_at, *where))
     part = run._replace(
         observed_at=observed_at, received_at=received_at, position=_next(connection), last_seen_at=None, seen=None,
         continues=1, rule=rule_key,
     )  # fmt: skip
-    connection.execute(INSERT, (*key, source_key, *part))
+    connection.execute(_INSERT, (*key, source_key, *part))
 
 
 def _restore_folded(connection: Connection, key: SeriesKey) -> None:
@@ -104,10 +107,10 @@ def _restore_folded(connection: Connection, key: SeriesKey) -> None:
     value, gone = series.value_before(ALWAYS), series.absence_before(ALWAYS)
     if known.value_at is not None and (value is None or value.ends_at < known.value_at):
         run = Run(known.value_at, 0, known.value_at, known.value, None, None, None, 1, known.rule)
-        connection.execute(INSERT, (*key, *run._replace(position=_next(connection))))
+        connection.execute(_INSERT, (*key, *run._replace(position=_next(connection))))
     if known.absence_at is not None and (gone is None or gone.ends_at < known.absence_at):
         run = Run(known.absence_at, 0, known.absence_at, None, known.absence, None, None, 1, known.rule)
-        connection.execute(INSERT, (*key, *run._replace(position=_next(connection))))
+        connection.execute(_INSERT, (*key, *run._replace(position=_next(connection))))
 
 
 def _next(connection: Connection) -> int:

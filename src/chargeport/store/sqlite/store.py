@@ -8,6 +8,7 @@ from typing import Final
 from chargeport.store.sqlite.access import AccessTables
 from chargeport.store.sqlite.connect import ConnectTables
 from chargeport.store.sqlite.engine import Connection
+from chargeport.store.sqlite.feed import Feed
 from chargeport.store.sqlite.files import DatabaseFiles, refuse_new
 from chargeport.store.sqlite.health import Health
 from chargeport.store.sqlite.history import HistoryTables
@@ -39,17 +40,18 @@ class SqliteStore:
         self._writer = writer = Writer(connection, ring, DatabaseFiles(path), self._health)
         self._reader = reader = Reader(path, self._health)
         self._scans = Scans(path, self._health)
-        self.readings = ReadingTables(path, reader, writer, self._scans)
+        feed = Feed(reader, self._scans)
+        self.readings = ReadingTables(path, reader, writer, self._scans, feed)
         self.history = HistoryTables(reader, self._scans, self.readings)
         self.retention = RetentionTables(writer, self.readings)
         self.vehicles = VehicleTables(path, reader, writer)
         self.access = AccessTables(reader, writer, self._scans)
-        self.sessions = SessionTables(reader, writer, self._scans)
+        self.sessions = SessionTables(reader, writer, self._scans, feed)
         self.issues = IssueTable(reader, writer)
         self.notes = NoteTables(reader, writer)
         self.sign_in = SignInTables(reader, writer)
         self.connect = ConnectTables(reader, writer)
-        self.webhooks = WebhookTables(reader, writer)
+        self.webhooks = WebhookTables(reader, writer, self._scans)
 
     @classmethod
     def open(cls, path: Path, ring: Callable[[], None] = lambda: None, *, anew: bool = False) -> "SqliteStore":

@@ -15,7 +15,9 @@ _BY_ID: Final = f"SELECT {rows.VEHICLE} FROM vehicles v WHERE v.id = ?"
 _BY_REFERENCE: Final = (
     f"SELECT {rows.VEHICLE} FROM vehicle_references r JOIN vehicles v ON v.key = r.vehicle_key WHERE r.reference = ?"
 )
-_CONNECTED: Final = "WHERE v.key IN (SELECT vehicle_key FROM connections WHERE client_id = ?)"
+_CONNECTED: Final = (
+    "WHERE v.key IN (SELECT vehicle_key FROM connections WHERE client_id = ?1 AND (CAST(?2 AS TEXT) IS NULL OR user_uuid = ?2))"
+)
 
 _NOT_ENDED: Final = "WHERE v.key NOT IN (SELECT vehicle_key FROM ended_connections WHERE client_id = ?)"
 
@@ -47,10 +49,10 @@ class VehicleTables:
         return None if row is None else rows.vehicle(row)
 
     async def vehicles(
-        self, page: Page, connected_to: str | None = None, *, not_ended_by: str | None = None
+        self, page: Page, connected_to: str | None = None, *, user_uuid: str | None = None, not_ended_by: str | None = None
     ) -> tuple[list[Vehicle], int]:
         """A page of cars by id, and how many there are."""
-        where, bindings = _chosen(connected_to, not_ended_by)
+        where, bindings = _chosen(connected_to, user_uuid, not_ended_by)
         total = await self._reader.select_count(f"SELECT count(*) FROM vehicles v {where}", bindings)
         found = await self._reader.select(
             f"SELECT {rows.VEHICLE} FROM vehicles v {where} ORDER BY v.id LIMIT ? OFFSET ?",
@@ -67,10 +69,10 @@ class VehicleTables:
         return await asyncio.to_thread(wipe, self._path)
 
 
-def _chosen(connected_to: str | None, not_ended_by: str | None) -> tuple[str, tuple[str, ...]]:
+def _chosen(connected_to: str | None, user_uuid: str | None, not_ended_by: str | None) -> tuple[str, tuple[str | None, ...]]:
     """Return the condition on the cars of a list, and what is bound in it."""
     if connected_to is not None:
-        return _CONNECTED, (connected_to,)
+        return _CONNECTED, (connected_to, user_uuid)
     return ("", ()) if not_ended_by is None else (_NOT_ENDED, (not_ended_by,))
 
 

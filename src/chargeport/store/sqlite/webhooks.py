@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from chargeport.store.records import Page
-from chargeport.store.sql import Connection, Reader, Row, Writer, fetch
+from chargeport.store.sql import Connection, Reader, Row, Scans, Writer, fetch
 from chargeport.store.sqlite import rows
 from chargeport.store.webhooks import Attempt, Event, EventState, Subscription, Webhook, WebhookFields
 
@@ -34,9 +34,10 @@ _fields = msgspec.json.Decoder(WebhookFields)
 class WebhookTables:
     """`store.webhooks.Webhooks` on SQLite."""
 
-    def __init__(self, reader: Reader, writer: Writer) -> None:
+    def __init__(self, reader: Reader, writer: Writer, scans: Scans) -> None:
         self._reader = reader
         self._writer = writer
+        self._scans = scans
 
     async def put_webhook(self, webhook: Webhook) -> None:
         """Store a webhook."""
@@ -58,6 +59,27 @@ class WebhookTables:
             (client_id,),
         )
         return [_webhook(row) for row in found]
+
+    async def set_failing(self, webhook_id: str, at: int | None) -> None:
+        """Note since when a webhook fails."""
+        await self._run("UPDATE webhooks SET failing_at = ? WHERE id = ?", (at, webhook_id))
+
+    async def disable(self, webhook_id: str, reason: str) -> None:
+        """Disable a webhook."""
+        await self._run(
+            "UPDATE webhooks SET reason = ?, document = replace(document, '\"isEnabled\":true', '\"isEnabled\":false')"
+            " WHERE id = ?",
+            (reason, webhook_id),
+        )
+
+    async def verified(self, webhook: Webhook, at: int | None, reason: str | None) -> None:
+        """Note whether the receivers know the key."""
+        await self._run(
+            "UPDATE webhooks SET verified_at = ?, reason = ?, failing_at = NULL WHERE id = ?"
+            " AND json_extract(document, '$.callbackUri') = ?"
+            " AND json_extract(document, '$.errorCallbackUri') IS NOT DISTINCT FROM CAST(? AS TEXT)",
+            (at, reason, webhook.id, webhook.fields.callback_uri, webhook.fields.error_callback_uri),
+        )
 
     async def remove_webhook(self, webhook_id: str) -> bool:
         """Remove a webhook with all that belongs to it."""
@@ -139,18 +161,20 @@ class WebhookTables:
 
         await self._writer.call(write)
 
-    async def due_events(self, now: int, limit: int, *, without: Sequence[str] = ()) -> list[Event]:
+    async def due_webhooks(self) -> dict[str, int]:
+        """When the next attempt is due, by webhook."""
+        found = await self._reader.select(
+            "SELECT id, (SELECT min(due_at) FROM webhook_events WHERE webhook_id = w.id AND due_at IS NOT NULL) FROM webhooks w"
+        )
+        return {row[0]: row[1] for row in found if row[1] is not None}
+
+    async def due_events(self, webhook_id: str, now: int, limit: int) -> list[Event]:
         """Events whose next attempt is due."""
         found = await self._reader.select(
-            f"SELECT {_EVENT} FROM webhook_events WHERE due_at <= ?"
-            " AND webhook_id NOT IN (SELECT value FROM json_each(CAST(? AS TEXT))) ORDER BY due_at LIMIT ?",
-            (now, json.dumps(list(without)), limit),
+            f"SELECT {_EVENT} FROM webhook_events WHERE webhook_id = ? AND due_at <= ? ORDER BY due_at LIMIT ?",
+            (webhook_id, now, limit),
         )
         return [_event(row) for row in found]
-
-    async def next_due_at(self) -> int | None:
-        """When the next attempt is due."""
-        return await self._first("SELECT min(due_at) FROM webhook_events WHERE due_at IS NOT NULL")
 
     async def attempted(self, attempt: Attempt, due_at: int | None, state: EventState) -> None:
         """Note an attempt."""
@@ -215,9 +239,12 @@ class WebhookTables:
 
         return await self._writer.call(prune)
 
-    async def pending(self) -> int:
-        """How many events wait."""
-        return await self._reader.select_count("SELECT count(*) FROM webhook_events WHERE due_at IS NOT NULL")
+    async def pending(self) -> dict[str, tuple[int, int]]:
+        """How many events wait, and since when."""
+        counted = (
+            "SELECT webhook_id, count(*), min(created_at) FROM webhook_events WHERE due_at IS NOT NULL GROUP BY webhook_id"
+        )
+        return {row[0]: (row[1], row[2]) for row in await self._scans.run(lambda database: fetch(database, counted))}
 
     async def _first(self, sql: str) -> int | None:
         row = await self._reader.select_row(sql)

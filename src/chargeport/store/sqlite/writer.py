@@ -8,6 +8,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from time import perf_counter
 from typing import Any, Final, NamedTuple, TypeVar
 
 import apsw
@@ -19,12 +20,13 @@ from chargeport.store.sqlite.engine import Connection, is_damage, translated
 from chargeport.store.sqlite.files import DatabaseFiles
 from chargeport.store.sqlite.health import Health
 from chargeport.store.sqlite.merge import Batch, Names, merge
+from chargeport.store.sqlite.moving import Mover
 from chargeport.store.sqlite.slot import SlotTable
 
 MAX_GROUP_ENTRIES: Final = 20_000  # bounds how long the first of a group waits for the last: about 0.1 s
 CHECKPOINT_PAGES: Final = 8_192  # 32 MiB of log: copied back when nobody waits
 CHECKPOINT_NOW_PAGES: Final = 65_536  # 256 MiB: copied back even if somebody does
-LOOK_EVERY_S: Final = 1.0  # at the files, while nothing is written
+LOOK_EVERY_S: Final = 1.0  # at the files
 
 
 T = TypeVar("T")
@@ -50,6 +52,7 @@ class Writer:
         self._is_missing = False
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._log_pages = 0
+        self._mover = Mover(connection)
         connection.set_wal_hook(self._note_log_size)
         self._thread = threading.Thread(target=self._run, name="chargeport-writer", daemon=True)
         self._thread.start()
@@ -73,17 +76,23 @@ class Writer:
         self._connection.close()  # whoever closes last copies the log back and removes it
 
     def _run(self) -> None:
+        look_at_s = 0.0
         while True:
+            came = True
             try:
                 job = self._jobs.get(timeout=LOOK_EVERY_S)
             except queue.Empty:
+                came = False
+            if (now_s := perf_counter()) >= look_at_s:
                 self._look()
+                look_at_s = now_s + LOOK_EVERY_S
+            if not came:
                 continue
             if job is None:
                 return
             group, last = self._gather(job)
             self._settle(*self._commit(group))
-            self._checkpoint()
+            self._tidy()
             if last:
                 return
 
@@ -142,7 +151,7 @@ class Writer:
         return missing
 
     def _look(self) -> None:
-        """Look at the files while nothing is written."""
+        """Look at the files: also while nothing is written, and however much is."""
         try:
             if self._missing() is None and (damage := self._files.damage(self._connection)) is not None:
                 self._health.failed(damage, lasting=True)
@@ -192,6 +201,12 @@ class Writer:
     def _note_log_size(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
         self._log_pages = pages
         return apsw.SQLITE_OK
+
+    def _tidy(self) -> None:
+        """Move history on and copy the log back: as far as there is to do while nobody waits, else a little."""
+        while self._mover.step() and (self._mover.is_late or self._jobs.empty()):
+            self._checkpoint()
+        self._checkpoint()
 
     def _checkpoint(self) -> None:
         idle = self._jobs.empty()

@@ -8,6 +8,9 @@ CREATE FUNCTION instr(haystack text, needle text) RETURNS integer LANGUAGE sql I
 CREATE FUNCTION json_each(list text) RETURNS TABLE (value text) LANGUAGE sql IMMUTABLE PARALLEL SAFE
   RETURN json_array_elements_text(list::json);
 
+CREATE FUNCTION json_extract(document text, path text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+  RETURN document::json ->> substr(path, 3);
+
 -- Numbers that are given in the order of commits: whoever takes one holds the row until the transaction ends. For what people do,
 -- not for readings. `epoch` is added to the numbers of transactions, from which positions are made: see `positions.py`.
 CREATE TABLE sequences (
@@ -68,24 +71,27 @@ CREATE TABLE latest (
 ) WITH (fillfactor = 50);
 
 -- A partition a quarter of a year, made by `partitions.py` before anything is written into it.
-CREATE TABLE history (
-  vehicle_key  bigint NOT NULL,
-  signal_key   smallint NOT NULL,
-  source_key   integer NOT NULL,
-  observed_at  bigint NOT NULL,
-  position     bigint NOT NULL,
-  received_at  bigint NOT NULL,
-  value        json,
-  absence      text,
-  last_seen_at bigint,
-  continues    smallint,
-  rule_key     bigint,
-  seen         bytea,
+CREATE TABLE runs (
+  vehicle_key bigint NOT NULL,
+  signal_key  smallint NOT NULL,
+  source_key  integer NOT NULL,
+  observed_at bigint NOT NULL,
+  position    bigint NOT NULL,
+  lag         bigint NOT NULL,
+  value       json,
+  absence     text,
+  lasted      bigint,
+  continues   smallint,
+  rule_key    bigint,
+  seen        bytea,
   PRIMARY KEY (vehicle_key, signal_key, source_key, observed_at, position)
 ) PARTITION BY RANGE (observed_at);
-
 -- The feed is history by position. Not unique: a distributed table can't have that without its column.
-CREATE INDEX history_by_position ON history (position);
+CREATE INDEX runs_by_position ON runs (position);
+CREATE VIEW history AS
+  SELECT vehicle_key, signal_key, source_key, observed_at, position, observed_at + lag AS received_at, value, absence,
+    observed_at + lasted AS last_seen_at, continues, rule_key, seen
+  FROM runs;
 
 CREATE TABLE hourly (
   vehicle_key bigint NOT NULL,
@@ -160,10 +166,16 @@ CREATE TABLE applications (
   created_at       bigint NOT NULL,
   revoked_at       bigint
 );
+CREATE TABLE previous_management_tokens (
+  client_id   text PRIMARY KEY,
+  token       text NOT NULL,
+  valid_until bigint NOT NULL
+);
 CREATE TABLE tokens (
   token_hash bytea PRIMARY KEY,
   client_id  text NOT NULL,
-  expires_at bigint NOT NULL
+  expires_at bigint NOT NULL,
+  user_uuid  text
 );
 CREATE INDEX tokens_by_application ON tokens (client_id, expires_at);
 CREATE TABLE connections (
@@ -198,7 +210,8 @@ CREATE TABLE consents (
   redirect_uri text,
   challenge    text,
   token_hash   bytea,
-  expires_at   bigint NOT NULL
+  expires_at   bigint NOT NULL,
+  user_uuid    text
 );
 CREATE INDEX consents_by_family ON consents (family);
 
@@ -307,7 +320,7 @@ CREATE TABLE webhook_events (
   PRIMARY KEY (vehicle_key, id)
 );
 CREATE INDEX webhook_events_by_id ON webhook_events (id);
-CREATE INDEX webhook_events_due ON webhook_events (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX webhook_events_due ON webhook_events (webhook_id, due_at, created_at) WHERE due_at IS NOT NULL;
 CREATE INDEX webhook_events_by_webhook ON webhook_events (webhook_id, created_at);
 CREATE TABLE webhook_attempts (
   id          text PRIMARY KEY,

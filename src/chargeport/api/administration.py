@@ -1,0 +1,258 @@
+"""What whoever runs the server asks and does over the API: sources, issues, webhooks, applications, settings, backup.
+
+All of it needs the permission `manage`, which the page has for people who are signed in, and is about the whole server.
+"""
+
+import asyncio
+import re
+import tempfile
+from collections.abc import AsyncGenerator, Mapping
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
+
+from chargeport import __version__, config
+from chargeport.api import paging, webhooks
+from chargeport.api.request import Request
+from chargeport.api.request_body import read_body
+from chargeport.api.response import Header, Response, answer, json_answer, packed_answer
+from chargeport.errors import CONFLICT, CONNECTION_NOT_FOUND, MALFORMED, USER_NOT_FOUND, Problem
+from chargeport.runtime.replaying import again
+from chargeport.runtime.source_status import SourceState
+from chargeport.settings import Settings
+from chargeport.signals.definition import READS, Permission
+from chargeport.store.backends import is_server
+from chargeport.store.records import Application, IssueCount
+from chargeport.store.sqlite.backup import back_up
+from chargeport.wire.encoding import encode
+from chargeport.wire.envelope import iso
+
+SILENT_AFTER_MS: Final = 30_000
+"""A server writes its sources' states every few seconds: older ones are what was when it stopped."""
+MAX_BYTES: Final = 8192
+MAX_NAME: Final = 128
+PART_BYTES: Final = 1 << 16
+HIDDEN: Final = "(not shown)"
+_SECRET: Final = re.compile(r"password|secret|token|(?:^|_)key$|credential", re.IGNORECASE)
+_DATABASE: Final[Header] = (b"content-type", b"application/vnd.sqlite3")
+
+
+async def list_sources(request: Request) -> Response:
+    """How each source is, as the running server wrote it down last, and those of the settings that never ran."""
+    await request.allowed(Permission.MANAGE)
+    now, written = request.context.clock.now(), await request.context.store.notes.source_states()
+    data = []
+    for name, (text, at) in sorted(written.items()):
+        state = msgspec.json.decode(text, type=SourceState)
+        running = now - at <= SILENT_AFTER_MS
+        data.append(msgspec.to_builtins(state) | {"is_running": running, "written_at": at, "name": name})
+    tables = [each for each in request.context.settings.sources if each.get("name") not in written]
+    data += [{name: each.get(name) for name in ("name", "type", "dialect")} | {"is_running": False} for each in tables]
+    recorded = {str(each.get("name")): each.get("record") for each in request.context.settings.sources}
+    return _packed(request, {"data": [each | {"record": recorded.get(str(each["name"]))} for each in data]})
+
+
+async def list_issues(request: Request) -> Response:
+    """A page of what could not be understood, newest first."""
+    await request.allowed(Permission.MANAGE)
+    page = paging.asked(request.query, default_size=50)
+    found, total = await request.context.store.issues.issues(page)
+    links = paging.links(f"{request.base}/admin/issues", page, total, request.query)
+    return _packed(request, {"data": [_issue(each) for each in found], "meta": paging.meta(page, total), "links": links})
+
+
+async def replay_issues(request: Request) -> Response:
+    """Read again what could not be understood, through today's tables."""
+    await request.allowed(Permission.MANAGE)
+    tally = await again(request.context.store, request.context.pipeline)
+    return json_answer(200, {"data": tally.document()}, request.request_id)
+
+
+async def list_settings(request: Request) -> Response:
+    """The settings in use, without what is secret, and which of them are as if nobody had said anything."""
+    await request.allowed(Permission.MANAGE)
+    settings, usual = msgspec.to_builtins(request.context.settings), msgspec.to_builtins(Settings())
+    data = [
+        {"name": f"{table}.{key}" if isinstance(values, dict) else table, "value": _open(key, value),
+         "isDefault": value == (usual[table].get(key) if isinstance(usual[table], dict) else usual[table])}
+        for table, values in settings.items()
+        for key, value in (values.items() if isinstance(values, dict) else [(table, values)])
+    ]  # fmt: skip
+    return _packed(request, {"data": data, "meta": {"version": __version__}})
+
+
+async def list_applications(request: Request) -> Response:
+    """All applications without their secrets, and all connections' number."""
+    await request.allowed(Permission.MANAGE)
+    own = {await request.context.sign_in.page_application()}
+    own |= {each.client_id for each in await request.context.store.sign_in.shares()}
+    found = await request.context.store.access.applications()
+    return _packed(request, {"data": [_application(each) | {"isOfThePage": each.client_id in own} for each in found]})
+
+
+class ApplicationWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """The application that is wanted."""
+
+    name: str
+    permissions: tuple[Permission, ...] = (*sorted(READS), Permission.WRITE_READINGS)
+    connected_only: bool = False
+
+
+async def create_application(request: Request) -> Response:
+    """Make an application; its secrets are told this once."""
+    await request.allowed(Permission.MANAGE)
+    try:
+        wish = msgspec.json.decode(await read_body(request, MAX_BYTES), type=ApplicationWish)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Problem(MALFORMED, f"The body is not what is wanted here: {error}.") from None
+    if not 0 < len(wish.name.strip()) <= MAX_NAME:
+        raise Problem(MALFORMED, f"name: an application's name has 1 to {MAX_NAME} characters.")
+    access = request.context.access
+    made, secret = await access.register(wish.name.strip(), frozenset(wish.permissions), connected_only=wish.connected_only)
+    secrets = {"client_secret": secret, "management_token": made.management_token}
+    return json_answer(201, {"data": _application(made) | secrets}, request.request_id)
+
+
+async def issue_application_token(request: Request) -> Response:
+    """A bearer token of an application, good for an hour."""
+    await request.allowed(Permission.MANAGE)
+    application = await _known(request)
+    token = await request.context.access.issue_token(application)
+    return json_answer(201, {"data": {"access_token": token, "token_type": "Bearer"}}, request.request_id)
+
+
+async def revoke_application(request: Request) -> Response:
+    """End an application, its tokens and webhooks."""
+    grant = await request.allowed(Permission.MANAGE)
+    application = await _known(request)
+    if application.client_id in (grant.client_id, await request.context.sign_in.page_application()):
+        raise Problem(CONFLICT, "This application is what you look with: end another one, or sign out.")
+    await request.context.store.access.revoke_application(application.client_id, request.context.clock.now())
+    request.context.access.forget(application.client_id)
+    return answer(204, b"", request.request_id)
+
+
+async def list_all_connections(request: Request) -> Response:
+    """A page of the connections of all applications, newest first."""
+    await request.allowed(Permission.MANAGE)
+    page = paging.asked(request.query, default_size=50)
+    found, total = await request.context.store.access.connections(page)
+    data = [
+        {"id": each.id, "client_id": each.client_id, "user": each.user_id, "vehicle_id": each.vehicle.id,
+         "permissions": sorted(each.permissions), "createdAt": iso(each.created_at)}
+        for each in found
+    ]  # fmt: skip
+    links = paging.links(f"{request.base}/admin/connections", page, total, request.query)
+    return _packed(request, {"data": data, "meta": paging.meta(page, total), "links": links})
+
+
+async def remove_connection(request: Request) -> Response:
+    """End a connection of any application."""
+    await request.allowed(Permission.MANAGE)
+    connection = await request.context.store.access.connection_by_id(request.path("connection_id"))
+    if connection is None or not await request.context.store.access.remove_connection(connection.id):
+        raise Problem(CONNECTION_NOT_FOUND, "No connection with this id is known to this server.")
+    request.context.access.forget(connection.client_id)
+    return answer(204, b"", request.request_id)
+
+
+async def list_all_webhooks(request: Request) -> Response:
+    """The webhooks of all applications."""
+    await request.allowed(Permission.MANAGE)
+    found = await request.context.store.webhooks.webhooks()
+    data = [webhooks.resource(each, request.base) | {"client_id": each.client_id, "reason": each.reason} for each in found]
+    return _packed(request, {"data": data})
+
+
+async def list_all_deliveries(request: Request) -> Response:
+    """A page of a webhook's events, newest first, each with its attempts."""
+    await request.allowed(Permission.MANAGE)
+    return await webhooks.deliveries_of(request, await webhooks.any_webhook(request), "admin/webhooks")
+
+
+async def redeliver_any(request: Request) -> Response:
+    """Send an event of any application's webhook once more."""
+    await request.allowed(Permission.MANAGE)
+    return await webhooks.sent_again(request, await webhooks.any_webhook(request))
+
+
+async def download_backup(request: Request) -> Response:
+    """The whole database as it is now, as a file."""
+    await request.allowed(Permission.MANAGE)
+    named = b'attachment; filename="chargeport-%s.db"' % iso(request.context.clock.now())[:10].encode()
+    about = answer(200, b"", request.request_id, (b"content-disposition", named), kind=_DATABASE)
+    if request.raw.method == "HEAD":
+        return about
+    if is_server(request.context.settings.database.url):
+        raise Problem(CONFLICT, "The database is on a PostgreSQL server: back it up with pg_dump.")
+    file = config.database_file(request.context.settings.database.url)
+    folder = tempfile.TemporaryDirectory(prefix="chargeport-backup-")
+    copy = Path(folder.name) / "chargeport.db"
+    try:
+        await asyncio.to_thread(back_up, file, copy, lambda _: None)
+    except BaseException:
+        folder.cleanup()
+        raise
+    headers = [each for each in about.headers if each[0] != b"content-length"]
+    return Response(200, [*headers, (b"content-length", b"%d" % copy.stat().st_size)], parts=_parts(copy, folder))
+
+
+async def _parts(file: Path, folder: "tempfile.TemporaryDirectory[str]") -> AsyncGenerator[bytes, None]:
+    with folder, file.open("rb") as content:
+        while part := content.read(PART_BYTES):
+            yield part
+
+
+async def _known(request: Request) -> Application:
+    found = await request.context.store.access.application(request.path("client_id"))
+    if found is None or found[0].revoked_at is not None:
+        raise Problem(USER_NOT_FOUND, "No application with this id may use the server: GET /admin/applications lists them.")
+    return found[0]
+
+
+def _application(each: Application) -> dict[str, Any]:
+    return {
+        "client_id": each.client_id,
+        "name": each.name,
+        "permissions": sorted(each.permissions),
+        "connectedOnly": each.connected_only,
+        "createdAt": iso(each.created_at),
+        "revokedAt": None if each.revoked_at is None else iso(each.revoked_at),
+    }
+
+
+def _issue(each: IssueCount) -> dict[str, Any]:
+    issue = each.issue
+    return {
+        "source": issue.source, "vehicle": issue.vehicle, "subject": issue.subject, "detail": issue.detail,
+        "count": each.count, "firstAt": iso(each.first_at), "lastAt": iso(issue.received_at), "message": issue.raw,
+        "application": each.client_id,
+    }  # fmt: skip
+
+
+def _open(key: str, value: Any) -> Any:
+    """A setting's value without what is secret in it."""
+    if _SECRET.search(key) and value is not None:
+        return HIDDEN
+    if isinstance(value, Mapping):
+        return {name: _open(str(name), each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_open(key, each) for each in value]
+    return _without_password(value) if isinstance(value, str) else value
+
+
+def _without_password(text: str) -> str:
+    """A URL without the password in it; other texts as they are."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return text
+    if not parts.password:
+        return text
+    return urlunsplit(parts._replace(netloc=f"{parts.username}:{HIDDEN}@{parts.netloc.rpartition('@')[2]}"))
+
+
+def _packed(request: Request, document: dict[str, Any]) -> Response:
+    return packed_answer(request.header(b"accept-encoding"), encode(document), request.request_id)

@@ -1,0 +1,165 @@
+"""All vehicles that an application may see, with what an overview shows of them. What took long to find is kept for a while."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from chargeport.api.permission_cache import Permits
+from chargeport.signals.catalogue import BY_CODE
+from chargeport.signals.definition import Cadence, Permission
+from chargeport.signals.effective import Effective, effective
+from chargeport.signals.reading import AbsenceReason
+from chargeport.store.protocols import Store
+from chargeport.store.records import Grant, Page, Vehicle
+
+CODES: Final = (
+    "tractionbattery-stateofcharge", "tractionbattery-range", "charge-ischarging", "charge-detailedchargingstatus",
+    "charge-ischargingcableconnected", "charge-wattage", "charge-timetocomplete", "charge-chargelimits", "charge-energyadded",
+)  # fmt: skip
+STATES: Final = ("charging", "scheduled", "full", "plugged", "idle", "error", "silent", "unknown")
+SORTS: Final = ("name", "state", "soc", "power", "finish", "heard")
+QUICK_S: Final = 0.05  # what is made as fast is made each time
+KEPT_FOR: Final = 20  # times as long as it took to make
+KEPT_LISTS: Final = 8
+PORTION: Final = 1000
+_AT_ONCE: Final = 50  # vehicles that are looked at before others have their turn
+
+_SORTED_BY: Final = {
+    "soc": "tractionbattery-stateofcharge",
+    "power": "charge-wattage",
+    "finish": "charge-timetocomplete",
+}
+_SIGNALS: Final = [BY_CODE[code] for code in CODES]
+_BY_STATUS: Final = (("ERROR", "error"), ("FAULT", "error"), ("NO_POWER", "error"), ("SCHEDUL", "scheduled"), ("FULL", "full"))
+
+
+class Row(NamedTuple):
+    """A vehicle with what counts of its signals now, by code."""
+
+    vehicle: Vehicle
+    found: dict[str, Effective]
+
+    @property
+    def state(self) -> str:
+        """One of `STATES`."""
+        live = [each for each in self.found.values() if each.state.signal.cadence is Cadence.LIVE]
+        silent = [each for each in live if _reason(each) is AbsenceReason.UNREACHABLE]
+        if silent and all(each.unavailability is not None for each in live):
+            return "silent"
+        if self.value("charge-ischarging") is True:
+            return "charging"
+        status = str(self.value("charge-detailedchargingstatus") or "")
+        named = next((state for word, state in _BY_STATUS if word in status), None)
+        if named is not None:
+            return named
+        if self.value("charge-ischargingcableconnected") is True:
+            return "plugged"
+        return "unknown" if all(self.value(code) is None for code in CODES[2:5]) else "idle"
+
+    def value(self, code: str) -> Any:
+        """The value that holds; None where none does."""
+        found = self.found.get(code)
+        return None if found is None or found.unavailability is not None else found.state.value
+
+    @property
+    def heard_at(self) -> int:
+        """When the newest value was observed; 0 where none was."""
+        return max((each.state.observed_at or 0 for each in self.found.values()), default=0)
+
+    def key(self, sort: str) -> tuple[bool, Any]:
+        """What rows are ordered by; those that have no value come last."""
+        match sort:
+            case "state":
+                value: Any = STATES.index(self.state)
+            case "heard":
+                value = self.heard_at or None
+            case _:
+                value = self.value(_SORTED_BY[sort])
+        return value is None, value
+
+
+class _List(NamedTuple):
+    rows: list[Row]
+    good_until: float
+
+
+class Fleet:
+    """The lists that were made last. Nothing in them is older than some times as long as it took to make them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._vehicles: dict[str | None, tuple[list[Vehicle], float]] = {}
+        self._lists: dict[tuple[str, frozenset[Permission]], _List] = {}
+        self._making = asyncio.Lock()
+
+    async def vehicles(self, grant: Grant) -> list[Vehicle]:
+        """All vehicles that an application may see, by name."""
+        scope = None if grant.sees_all else grant.client_id
+        clock = asyncio.get_running_loop().time
+        known = self._vehicles.get(scope)
+        if known is not None and known[1] > clock():
+            return known[0]
+        began, found, page = clock(), list[Vehicle](), Page(1, PORTION)
+        while True:
+            part, total = await self._store.vehicles.vehicles(
+                page,
+                connected_to=grant.client_id if grant.connected_only else None,
+                not_ended_by=grant.client_id if grant.has_ended else None,
+            )
+            found += part
+            if not part or len(found) >= total:
+                break
+            page = Page(page.number + 1, PORTION)
+            await asyncio.sleep(0)
+        found.sort(key=lambda one: (name_of(one).casefold(), one.id))
+        if len(self._vehicles) >= KEPT_LISTS:
+            self._vehicles.clear()
+        self._vehicles[scope] = found, _good_until(began, clock())
+        return found
+
+    async def rows(self, grant: Grant, permits: Permits, now: int) -> list[Row]:
+        """All of them with what counts of their signals."""
+        key, clock = (grant.client_id, grant.permissions), asyncio.get_running_loop().time
+        async with self._making:
+            known = self._lists.get(key)
+            if known is not None and known.good_until > clock():
+                return known.rows
+            began = clock()
+            rows = await self.of(await self.vehicles(grant), grant, permits, now)
+            if len(self._lists) >= KEPT_LISTS:
+                self._lists.clear()
+            self._lists[key] = _List(rows, _good_until(began, clock()))
+            return rows
+
+    async def of(self, vehicles: Sequence[Vehicle], grant: Grant, permits: Permits, now: int) -> list[Row]:
+        """These vehicles with what counts of their signals, as far as the application may read it."""
+        rows = []
+        for index, vehicle in enumerate(vehicles):
+            if index % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+            allowed = await permits.of(grant, vehicle.id, None)
+            series = await self._store.readings.signals(vehicle.id)
+            wanted = [] if series is None else [each for each in _SIGNALS if each.permission in allowed]
+            found = {
+                each.code: counts
+                for each in wanted
+                if series is not None
+                and (counts := effective(each, series.series, self._store.readings.ranks, now)) is not None
+            }
+            rows.append(Row(vehicle, found))
+        return rows
+
+
+def _good_until(began: float, ended: float) -> float:
+    took_s = ended - began
+    return ended + KEPT_FOR * took_s if took_s > QUICK_S else began
+
+
+def name_of(vehicle: Vehicle) -> str:
+    """What a person calls a vehicle: the first name that somebody gave it, else make and model."""
+    given = [alias for alias in vehicle.aliases if ":" not in alias]
+    return given[0] if given else " ".join(filter(None, (vehicle.make, vehicle.model))) or "Unnamed car"
+
+
+def _reason(found: Effective) -> AbsenceReason | None:
+    return None if found.unavailability is None else found.unavailability.reason

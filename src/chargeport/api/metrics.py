@@ -1,0 +1,94 @@
+"""`/metrics`: counters and gauges in Prometheus' text form, worked out when asked."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from chargeport.api.error_boundary import ErrorBoundary
+from chargeport.api.request import AppContext, Request
+from chargeport.api.response import Header, Response, answer
+from chargeport.signals.catalogue import CATALOGUE
+from chargeport.signals.definition import Kind
+from chargeport.signals.effective import effective
+from chargeport.store.records import Page
+
+PAGE: Final = 500
+_NUMBERS: Final = (Kind.QUANTITY, Kind.COUNT, Kind.FLAG)
+_TEXT: Header = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
+
+
+class _Found(Collector):
+    """What was put together for one answer."""
+
+    def __init__(self, families: list[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> list[Metric]:
+        """All of it."""
+        return self._families
+
+
+async def metrics(request: Request, gate: ErrorBoundary) -> Response:
+    """Requests, wrong credentials, webhooks, and the vehicles' values where the settings ask for them."""
+    families: list[Metric] = [*_requests(gate), *await _webhooks(request.context)]
+    if request.context.settings.metrics.vehicle_values:
+        families.append(await _values(request.context))
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Found(families))
+    return answer(200, generate_latest(registry), request.request_id, kind=_TEXT)
+
+
+def _requests(gate: ErrorBoundary) -> Iterator[Metric]:
+    family = CounterMetricFamily("chargeport_requests", "Answers, by route and status.", labels=["route", "status"])
+    for (route, status), count in sorted(gate.answered.items()):
+        family.add_metric([route, str(status)], count)
+    wrong = CounterMetricFamily("chargeport_wrong_credentials", "Wrong tokens and secrets.", labels=["credential"])
+    for credential, count in sorted(gate.guesses.failures.items()):
+        wrong.add_metric([credential], count)
+    yield from (family, wrong)
+
+
+async def _webhooks(context: AppContext) -> list[Metric]:
+    attempts = CounterMetricFamily(
+        "chargeport_webhook_attempts",
+        "Attempts to deliver an event since the start: delivered, failed (made again later), dead (the last one).",
+        labels=["outcome"],
+    )
+    for outcome in ("delivered", "failed", "dead"):
+        attempts.add_metric([outcome], context.webhooks.counts[outcome])
+    pending = GaugeMetricFamily("chargeport_webhook_pending", "Events that wait for their delivery.", labels=["webhook"])
+    lag = GaugeMetricFamily("chargeport_webhook_lag_seconds", "Age of the oldest event that waits.", labels=["webhook"])
+    failing = GaugeMetricFamily(
+        "chargeport_webhook_failing_seconds", "For how long no delivery has succeeded.", labels=["webhook"]
+    )
+    disabled = GaugeMetricFamily(
+        "chargeport_webhook_disabled", "1 where a webhook was disabled because its receiver failed.", labels=["webhook"]
+    )
+    now, queues = context.clock.now(), await context.store.webhooks.pending()
+    for webhook in await context.store.webhooks.webhooks():
+        count, oldest_at = queues.get(webhook.id, (0, now))
+        pending.add_metric([webhook.id], count)
+        lag.add_metric([webhook.id], max(0, now - oldest_at) / 1000)
+        failing.add_metric([webhook.id], 0 if webhook.failing_at is None else max(0, now - webhook.failing_at) / 1000)
+        disabled.add_metric([webhook.id], int(webhook.reason is not None and not webhook.fields.is_enabled))
+    return [attempts, pending, lag, failing, disabled]
+
+
+async def _values(context: AppContext) -> Metric:
+    """The numbers and flags that count now. What has no value to show as true has no sample."""
+    family = GaugeMetricFamily(
+        "chargeport_signal_value", "A signal's value in its unit; of a flag 0 or 1.", labels=["vehicle", "signal", "unit"]
+    )
+    store, now, page = context.store, context.clock.now(), 1
+    while found := (await store.vehicles.vehicles(Page(page, PAGE)))[0]:
+        page += 1
+        for vehicle in found:
+            known = await store.readings.signals(vehicle.id)
+            for signal in (each for each in CATALOGUE if each.kind in _NUMBERS and known is not None):
+                counts = None if known is None else effective(signal, known.series, store.readings.ranks, now)
+                if counts is not None and counts.unavailability is None and counts.state.value is not None:
+                    family.add_metric([vehicle.id, signal.code, signal.unit or ""], float(counts.state.value))
+    return family

@@ -1,0 +1,144 @@
+"""The routes that people use who look at many vehicles, at charging sessions, and after the server: a part of the table."""
+
+from typing import Final
+
+from chargeport.api import administration, overview, paging, records, webhooks
+from chargeport.api.fleet import SORTS, STATES
+from chargeport.api.route import VEHICLE_ID, Parameter, Route, pages
+from chargeport.errors import (
+    CONFLICT,
+    CONNECTION_NOT_FOUND,
+    MALFORMED,
+    PERMISSION,
+    TOO_LARGE,
+    TOO_SLOW,
+    UNAUTHORIZED,
+    UNSUPPORTED_MEDIA,
+    USER_NOT_FOUND,
+    VEHICLE_NOT_FOUND,
+    WEBHOOK_NOT_FOUND,
+)
+
+_MANAGED: Final = (UNAUTHORIZED, PERMISSION)
+
+OPERATOR_ROUTES: Final = (
+    Route(
+        method="GET", path="/fleet", name="listFleet", tag="Vehicles", handler=overview.list_fleet, answer="AnyObject",
+        summary="List vehicles with what an overview shows",
+        detail="Each vehicle with its state and the signals that describe it, compact: `status` is there where a value does not"
+        " hold. `meta.states` counts the vehicles by state, where all of them had to be looked at.",
+        parameters=(
+            Parameter(overview.TEXT, "Only those with these words in make, model, year, id, VIN or a name of yours.", "bolt"),
+            Parameter(overview.STATE, f"Only those in these states, of {', '.join(STATES)}.", "charging,silent"),
+            Parameter(overview.ID, "Only those with these ids.", VEHICLE_ID),
+            Parameter(overview.SORT, f"By {', '.join(SORTS)}; with - in front, the reverse.", "-power"),
+            *pages(overview.MAX_SIZE),
+        ),
+        errors=(MALFORMED, UNAUTHORIZED),
+    ),
+    Route(
+        method="GET", path="/records", name="listRecords", tag="Records", handler=records.list_records, answer="AnyObject",
+        summary="List charging sessions, with totals",
+        detail="Of all vehicles that the application may see, newest first, those that go on too, with people's edits."
+        " `meta.totals` has the sums of all that fit, and by month, vehicle and place.",
+        parameters=(
+            Parameter(records.VEHICLE, "Only of these vehicles.", VEHICLE_ID),
+            Parameter(records.FROM, "Begun then or later.", "2026-05-01"),
+            Parameter(records.TO, "Begun before that.", "2026-06-01"),
+            Parameter(records.PLACE, "Only at the place of this name.", "Home"),
+            Parameter(records.TYPE, "Only of this charging type.", "AC", values=records.TYPES),
+            Parameter(records.FORM, "As a document, or as a file of all that fit.", "json", values=records.FORMS),
+            Parameter(records.ZONE, "Time zone of the months in the totals.", "Europe/Berlin"),
+            *pages(records.MAX_SIZE),
+        ),
+        errors=(MALFORMED, UNAUTHORIZED, PERMISSION, VEHICLE_NOT_FOUND),
+    ),
+    Route(
+        method="GET", path="/vehicles/{vehicle_id}/records/edits", name="listRecordEdits", tag="Records",
+        handler=records.list_edits, answer="AnyObject", summary="List what people changed about a vehicle's sessions",
+        errors=(UNAUTHORIZED, VEHICLE_NOT_FOUND, PERMISSION),
+    ),
+    Route(
+        method="POST", path="/vehicles/{vehicle_id}/records/edits", name="changeRecords", tag="Records",
+        handler=records.change_records, answer="AnyObject", body="AnyObject", status=201,
+        summary="Change a vehicle's sessions; the originals stay",
+        detail="`type` says how: `split` (`record`, `at`), `merge` (`records`), `remove` (`record`), `annotate` (`record`,"
+        " `note`, `place`, `isPublic`, `energyAddedKwh`, `cost`), `add` (`startedAt`, `endedAt` and what is known),"
+        " `undo` (`number`).",
+        errors=(MALFORMED, UNAUTHORIZED, VEHICLE_NOT_FOUND, PERMISSION, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
+    ),
+    Route(
+        method="GET", path="/admin/sources", name="listSources", tag="Administration", handler=administration.list_sources,
+        answer="AnyObject", summary="How each source is", errors=_MANAGED,
+    ),
+    Route(
+        method="GET", path="/admin/issues", name="listIssues", tag="Administration", handler=administration.list_issues,
+        answer="AnyObject", summary="What could not be understood", parameters=pages(paging.MAX_SIZE),
+        errors=(MALFORMED, *_MANAGED),
+    ),
+    Route(
+        method="POST", path="/admin/issues/replay", name="replayIssues", tag="Administration",
+        handler=administration.replay_issues, answer="AnyObject", summary="Read again what could not be understood",
+        errors=_MANAGED,
+    ),
+    Route(
+        method="GET", path="/admin/settings", name="listSettings", tag="Administration", handler=administration.list_settings,
+        answer="AnyObject", summary="The settings in use, without secrets", errors=_MANAGED,
+    ),
+    Route(
+        method="GET", path="/admin/applications", name="listApplications", tag="Administration",
+        handler=administration.list_applications, answer="AnyObject", summary="All applications, without secrets",
+        errors=_MANAGED,
+    ),
+    Route(
+        method="POST", path="/admin/applications", name="createApplication", tag="Administration",
+        handler=administration.create_application, answer="AnyObject", body="AnyObject", status=201,
+        summary="Make an application; its secrets are in the answer, this once",
+        detail='`{"name", "permissions", "connectedOnly"}`; without permissions it may read and send everything.',
+        errors=(MALFORMED, *_MANAGED, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
+    ),
+    Route(
+        method="POST", path="/admin/applications/{client_id}/token", name="issueApplicationToken", tag="Administration",
+        handler=administration.issue_application_token, answer="AnyObject", status=201,
+        summary="Get a bearer token of an application", errors=(*_MANAGED, USER_NOT_FOUND),
+    ),
+    Route(
+        method="DELETE", path="/admin/applications/{client_id}", name="revokeApplication", tag="Administration",
+        handler=administration.revoke_application, status=204, summary="End an application and its tokens",
+        errors=(*_MANAGED, USER_NOT_FOUND, CONFLICT),
+    ),
+    Route(
+        method="GET", path="/admin/connections", name="listAllConnections", tag="Administration",
+        handler=administration.list_all_connections, answer="AnyObject", summary="The connections of all applications",
+        parameters=pages(paging.MAX_SIZE), errors=(MALFORMED, *_MANAGED),
+    ),
+    Route(
+        method="DELETE", path="/admin/connections/{connection_id}", name="removeConnection", tag="Administration",
+        handler=administration.remove_connection, status=204, summary="End a connection of any application",
+        errors=(*_MANAGED, CONNECTION_NOT_FOUND),
+    ),
+    Route(
+        method="GET", path="/admin/webhooks", name="listAllWebhooks", tag="Administration",
+        handler=administration.list_all_webhooks, answer="AnyObject", summary="The webhooks of all applications",
+        errors=_MANAGED,
+    ),
+    Route(
+        method="GET", path="/admin/webhooks/{webhook_id}/deliveries", name="listAllDeliveries", tag="Administration",
+        handler=administration.list_all_deliveries, answer="AnyObject", summary="The events of any application's webhook",
+        parameters=(
+            Parameter("filter[state]", "Only those that are pending, delivered or dead.", "dead", values=webhooks.STATES),
+            *pages(paging.MAX_SIZE),
+        ),
+        errors=(MALFORMED, *_MANAGED, WEBHOOK_NOT_FOUND),
+    ),
+    Route(
+        method="POST", path="/admin/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver", name="redeliverAny",
+        tag="Administration", handler=administration.redeliver_any, answer="AnyObject", status=202,
+        summary="Send an event of any application's webhook once more", errors=(*_MANAGED, WEBHOOK_NOT_FOUND),
+    ),
+    Route(
+        method="GET", path="/admin/backup", name="downloadBackup", tag="Administration",
+        handler=administration.download_backup, kind="application/vnd.sqlite3",
+        summary="Download the whole database as it is now", errors=_MANAGED,
+    ),
+)  # fmt: skip

@@ -1,0 +1,303 @@
+"""Charging sessions over the API: all that is known of each, totals, files, and what people change about them."""
+
+import csv
+import importlib
+import io
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from chargeport.api import instants, paging
+from chargeport.api.request import Request
+from chargeport.api.request_body import read_body
+from chargeport.api.response import Header, Response, answer, json_answer, packed_answer
+from chargeport.derivation import record_changes
+from chargeport.derivation.record_fields import fields, flat, shown_of
+from chargeport.derive.records.edits import Annotate, Edit, Merge, Remove, Seen, Split
+from chargeport.errors import MALFORMED, VEHICLE_NOT_FOUND, ChargeportError, NotFoundError, Problem
+from chargeport.installation import add_extra
+from chargeport.signals.definition import Permission
+from chargeport.signals.documents import ChargingType
+from chargeport.signals.records import ChargeRecord, Cost, Place
+from chargeport.store.records import Vehicle, VehicleSeries
+from chargeport.wire.encoding import encode
+from chargeport.wire.envelope import iso
+
+VEHICLE, FROM, TO, PLACE, TYPE = "filter[vehicleId]", "filter[from]", "filter[to]", "filter[place]", "filter[type]"
+FORM, ZONE = "format", "zone"
+FORMS: Final = ("json", "csv", "parquet")
+TYPES: Final = ("AC", "DC")
+MAX_SIZE: Final = 500
+MAX_VEHICLES: Final = 500
+MAX_BYTES: Final = 65_536
+_CSV: Final[Header] = (b"content-type", b"text/csv; charset=utf-8")
+_PARQUET: Final[Header] = (b"content-type", b"application/vnd.apache.parquet")
+
+
+async def list_records(request: Request) -> Response:
+    """The sessions of the application's vehicles, newest first, with totals of all that fit."""
+    grant = await request.allowed(Permission.READ_CHARGE_RECORDS)
+    paging.only_filters(request.query, VEHICLE, FROM, TO, PLACE, TYPE)
+    given = dict(request.query)
+    form, zone = given.get(FORM, "json"), _zone(given.get(ZONE, "UTC"))
+    if form not in FORMS:
+        raise Problem(MALFORMED, f"{FORM} is one of {', '.join(FORMS)}, not {form[:40]!r}.")
+    vehicles = await request.context.fleet.vehicles(grant)
+    if (wanted := given.get(VEHICLE)) is not None:
+        named = set(wanted.split(","))
+        vehicles = [each for each in vehicles if each.id in named]
+        if len(vehicles) < len(named):
+            raise Problem(VEHICLE_NOT_FOUND, f"{VEHICLE}: no vehicle with this id is connected to the application.")
+    if len(vehicles) > MAX_VEHICLES:
+        raise Problem(MALFORMED, f"{len(vehicles)} vehicles are more than {MAX_VEHICLES}: name those you want in {VEHICLE}.")
+    rows = [row for car in vehicles for row in await _rows_of(request, car)]
+    rows = sorted((row for row in rows if _fits(row, given)), key=lambda row: str(row["started_at"]), reverse=True)
+    if form != "json":
+        return _file(request, form, rows)
+    page = paging.asked(request.query, default_size=100, max_size=MAX_SIZE)
+    meta = paging.meta(page, len(rows)) | {"totals": _totals(rows, zone)}
+    links = paging.links(f"{request.base}/records", page, len(rows), request.query)
+    body = encode({"data": rows[page.offset : page.offset + page.size], "meta": meta, "links": links})
+    return packed_answer(request.header(b"accept-encoding"), body, request.request_id)
+
+
+async def list_edits(request: Request) -> Response:
+    """What people changed about a vehicle's sessions, oldest first."""
+    found = await _of_path(request, Permission.READ_CHARGE_RECORDS)
+    edits = await request.context.store.sessions.edits(found.vehicle.id)
+    data = [{"number": each.number, "madeAt": iso(each.made_at), "edit": msgspec.Raw(each.body.encode())} for each in edits]
+    return json_answer(200, {"data": data}, request.request_id)
+
+
+async def change_records(request: Request) -> Response:
+    """Keep a person's change of a vehicle's sessions."""
+    found = await _of_path(request, Permission.MANAGE)
+    raw = await read_body(request, MAX_BYTES)
+    try:
+        wish = msgspec.json.decode(raw, type=Wish)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Problem(MALFORMED, f"The body is no change of a session: {error}.") from None
+    try:
+        number = await _kept(request, found, wish)
+    except (ChargeportError, NotFoundError) as error:
+        raise Problem(MALFORMED, str(error)) from None
+    return json_answer(201, {"data": {"number": number}}, request.request_id)
+
+
+class Paid(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a session cost."""
+
+    amount: float
+    currency: str
+
+
+class _Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename="camel"):
+    """A change as the API takes it; `type` says which."""
+
+
+class SplitWish(_Wish, frozen=True, tag="split"):
+    """Make two of a record: the second begins then."""
+
+    record: str
+    at: datetime
+
+    def edit(self, found: list[Seen]) -> Edit:
+        """The edit of what was found."""
+        return Split(found[0], _at(self.at))
+
+
+class MergeWish(_Wish, frozen=True, tag="merge"):
+    """Make one of several records."""
+
+    records: tuple[str, ...]
+
+    def edit(self, found: list[Seen]) -> Edit:
+        """The edit of what was found."""
+        return Merge(tuple(found))
+
+
+class RemoveWish(_Wish, frozen=True, tag="remove"):
+    """Hide a record."""
+
+    record: str
+
+    def edit(self, found: list[Seen]) -> Edit:
+        """The edit of what was found."""
+        return Remove(found[0])
+
+
+class AnnotateWish(_Wish, frozen=True, tag="annotate"):
+    """Say what is known better of a record; what is left out stays as it was."""
+
+    record: str
+    note: str | None = None
+    place: str | None = None
+    is_public: bool | None = None
+    energy_added_kwh: float | None = None
+    cost: Paid | None = None
+
+    def edit(self, found: list[Seen]) -> Edit:
+        """The edit of what was found."""
+        return Annotate(
+            record=found[0], note=self.note, place_name=self.place, is_public=self.is_public, cost=_cost(self.cost),
+            energy_added_kwh=self.energy_added_kwh,
+        )  # fmt: skip
+
+
+class AddWish(_Wish, frozen=True, tag="add"):
+    """Add a session that no source reported."""
+
+    started_at: datetime
+    ended_at: datetime
+    energy_added_kwh: float | None = None
+    energy_drawn_kwh: float | None = None
+    start_soc_percent: float | None = None
+    end_soc_percent: float | None = None
+    charging_type: ChargingType | None = None
+    place: str | None = None
+    is_public: bool | None = None
+    cost: Paid | None = None
+    note: str | None = None
+
+
+class UndoWish(_Wish, frozen=True, tag="undo"):
+    """Take the change of this number back."""
+
+    number: int
+
+
+Wish = SplitWish | MergeWish | RemoveWish | AnnotateWish | AddWish | UndoWish
+
+
+async def _kept(request: Request, found: VehicleSeries, wish: Wish) -> int:
+    store, now, vehicle_id = request.context.store, request.context.clock.now(), found.vehicle.id
+    if isinstance(wish, UndoWish):
+        return await record_changes.take_back(store, vehicle_id, wish.number, now)
+    if isinstance(wish, AddWish):
+        place = None if wish.place is None else Place(name=wish.place)
+        record = ChargeRecord(
+            iso(_at(wish.started_at)), iso(_at(wish.ended_at)), wish.start_soc_percent, wish.end_soc_percent,
+            wish.energy_added_kwh, wish.is_public, wish.charging_type, _cost(wish.cost), place,
+        )  # fmt: skip
+        more = {"energy_drawn_kwh": wish.energy_drawn_kwh}
+        edit = record_changes.by_hand(vehicle_id, record, _at(wish.started_at), now, wish.note, **more)
+        return await store.sessions.add_edit(vehicle_id, now, msgspec.json.encode(edit).decode())
+    ids = wish.records if isinstance(wish, MergeWish) else (wish.record,)
+    if isinstance(wish, MergeWish) and len(set(ids)) < 2:  # noqa: PLR2004  (one is merged with nothing)
+        raise ChargeportError("records: name two or more.")
+    of = record_changes.Of(vehicle_id, await request.context.sessions.records(found))
+    return await record_changes.keep(store, of, ids, wish.edit, now)
+
+
+def _cost(paid: Paid | None) -> Cost | None:
+    return None if paid is None else Cost(paid.currency, paid.amount)
+
+
+def _at(instant: datetime) -> int:
+    if instant.tzinfo is None:
+        raise ChargeportError("An instant names its zone, as in 2026-05-01T10:00:00Z.")
+    return round(instant.timestamp() * 1000)
+
+
+async def _of_path(request: Request, permission: Permission) -> VehicleSeries:
+    grant = await request.allowed(permission)
+    await request.context.access.permissions(grant, request.path("vehicle_id"), request.user_id)
+    found = await request.context.store.readings.signals(request.path("vehicle_id"))
+    if found is None:
+        raise Problem(VEHICLE_NOT_FOUND, "No vehicle with this id is known to this server.")
+    return found
+
+
+async def _rows_of(request: Request, vehicle: Vehicle) -> list[dict[str, Any]]:
+    """The sessions of a car, as far as the caller may see their places."""
+    allowed = await request.context.tail.permits.of(await request.grant(), vehicle.id, request.user_id)
+    found = await request.context.store.readings.signals(vehicle.id)
+    if found is None or Permission.READ_CHARGE_RECORDS not in allowed:
+        return []
+    shown = shown_of(found)
+    rows = [fields(each, shown.get(each.id), evidence=True) for each in await request.context.sessions.records(found)]
+    places = {} if Permission.READ_CHARGE_LOCATIONS in allowed else {"place": None}
+    return [row | {"vehicle_id": vehicle.id} | places for row in rows]
+
+
+def _fits(row: dict[str, Any], given: dict[str, str]) -> bool:
+    started = row["started_at"]
+    if FROM in given and started < iso(instants.instant(FROM, given[FROM])):
+        return False
+    if TO in given and started >= iso(instants.instant(TO, given[TO])):
+        return False
+    place = (row["place"] or {}).get("name") or ""
+    return given.get(PLACE, place) == place and given.get(TYPE, row["charging_type"]) == row["charging_type"]
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError):
+        raise Problem(MALFORMED, f"{ZONE}: {name[:60]!r} is no time zone: write one such as Europe/Berlin.") from None
+
+
+def _totals(rows: list[dict[str, Any]], zone: ZoneInfo) -> dict[str, Any]:
+    """Sums of all rows, and by month, vehicle and place."""
+
+    def month(row: dict[str, Any]) -> str:
+        return datetime.fromisoformat(row["started_at"]).replace(tzinfo=UTC).astimezone(zone).strftime("%Y-%m")
+
+    def grouped(key: Any) -> list[dict[str, Any]]:
+        groups: dict[Any, list[dict[str, Any]]] = {}
+        for row in rows:
+            groups.setdefault(key(row), []).append(row)
+        return [{"key": name, **_sum(part)} for name, part in groups.items()]
+
+    return {
+        "all": _sum(rows),
+        "byMonth": grouped(month),
+        "byVehicle": grouped(lambda row: row["vehicle_id"]),
+        "byPlace": grouped(lambda row: (row["place"] or {}).get("name")),
+    }
+
+
+def _sum(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """How many sessions, their energy, losses and cost; what is not known of a session counts in no sum, and is counted."""
+    rows = list(rows)
+    added = [row["energy_added_kwh"] for row in rows if row["energy_added_kwh"] is not None]
+    drawn = [row["energy_drawn_kwh"] for row in rows if row["energy_drawn_kwh"] is not None]
+    both = [row for row in rows if row["energy_added_kwh"] is not None and row["energy_drawn_kwh"] is not None]
+    cost: dict[str, float] = {}
+    for row in rows:
+        if row["cost"] is not None:
+            cost[row["cost"]["currency"]] = round(cost.get(row["cost"]["currency"], 0.0) + row["cost"]["amount"], 2)
+    return {
+        "sessions": len(rows),
+        "duration_s": sum(row["duration_s"] for row in rows),
+        "energy_added_kwh": round(sum(added), 2) if added else None,
+        "energy_drawn_kwh": round(sum(drawn), 2) if drawn else None,
+        "losses_kwh": round(sum(row["energy_drawn_kwh"] - row["energy_added_kwh"] for row in both), 2) if both else None,
+        "cost": [{"currency": name, "amount": amount} for name, amount in sorted(cost.items())],
+        "without_energy": len(rows) - len(added),
+        "without_drawn": len(rows) - len(drawn),
+        "without_cost": sum(row["cost"] is None for row in rows),
+    }
+
+
+def _file(request: Request, form: str, rows: list[dict[str, Any]]) -> Response:
+    """The rows as a file to keep."""
+    lines = [flat(row) for row in rows]
+    named: Header = (b"content-disposition", f'attachment; filename="charging-sessions.{form}"'.encode())
+    if form == "csv":
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, list(dict.fromkeys(name for line in lines for name in line)))
+        writer.writeheader()
+        writer.writerows(lines)
+        return answer(200, text.getvalue().encode(), request.request_id, named, kind=_CSV)
+    try:
+        arrow: Any = importlib.import_module("pyarrow")
+        parquet: Any = importlib.import_module("pyarrow.parquet")
+    except ImportError:
+        raise Problem(MALFORMED, f"Parquet needs one more package on the server: {add_extra('parquet')}.") from None
+    output = io.BytesIO()
+    parquet.write_table(arrow.Table.from_pylist(lines), output, compression="zstd")
+    return answer(200, output.getvalue(), request.request_id, named, kind=_PARQUET)

@@ -1,0 +1,93 @@
+"""Counting attempts that failed: what counts as one address, and counts that are bounded and that no clock upsets."""
+
+import asyncio
+import ipaddress
+from collections.abc import Callable, MutableMapping
+from typing import Final
+
+from cachetools import TTLCache
+from limits.storage import Storage
+
+MAX_KEYS: Final = 20_000  # then the one that was counted longest ago is forgotten
+WINDOW_S: Final = 60
+_IPV6_NETWORK: Final = 64  # bits: what one customer gets
+
+
+def loop_time() -> float:
+    """Return the event loop's time: by a wall clock that leaps somebody would be shut out for years."""
+    return asyncio.get_running_loop().time()
+
+
+def network(address: str) -> str:
+    """What counts as one address: of IPv6 the network that one customer gets.
+
+    >>> network("203.0.113.9"), network("::ffff:203.0.113.9"), network("2001:db8::1:2:3:4")
+    ('203.0.113.9', '203.0.113.9', '2001:db8::')
+    """
+    if ":" not in address:
+        return address
+    try:
+        parsed = ipaddress.IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, _IPV6_NETWORK), strict=False).network_address)
+
+
+class _Window:
+    """How many there were in a window."""
+
+    __slots__ = ("count", "ends_at")
+
+    def __init__(self, ends_at: float) -> None:
+        self.count = 0
+        self.ends_at = ends_at
+
+
+class BoundedStorage(Storage):
+    """Counts in memory, bounded, by a clock that only goes forward; that of `limits` is neither."""
+
+    STORAGE_SCHEME = None
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        super().__init__()
+        self.now = now
+        self._windows: MutableMapping[str, _Window] = TTLCache(MAX_KEYS, WINDOW_S, timer=now)
+
+    @property
+    def base_exceptions(self) -> type[Exception]:
+        """What it raises of its own."""
+        return KeyError
+
+    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+        """Count so many more within a window that ends after `expiry` seconds; how many there are."""
+        window = self._windows.get(key)
+        if window is None:
+            window = self._windows[key] = _Window(self.now() + expiry)
+        window.count += amount
+        return window.count
+
+    def get(self, key: str) -> int:
+        """How many there are."""
+        window = self._windows.get(key)
+        return 0 if window is None else window.count
+
+    def get_expiry(self, key: str) -> float:
+        """When the window ends."""
+        window = self._windows.get(key)
+        return self.now() if window is None else window.ends_at
+
+    def check(self) -> bool:
+        """Whether it works."""
+        return True
+
+    def reset(self) -> int:
+        """Forget everything; how many windows there were."""
+        count = len(self._windows)
+        self._windows.clear()
+        return count
+
+    def clear(self, key: str) -> None:
+        """Forget a window."""
+        self._windows.pop(key, None)

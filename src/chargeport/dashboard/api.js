@@ -1,0 +1,129 @@
+// The API, and the session with which the page asks it.
+
+export class Refusal extends Error {
+  constructor(status, detail, retryAfterS) {
+    super(detail);
+    this.status = status;
+    this.retryAfterS = retryAfterS;
+  }
+}
+
+/** The server could not be reached, or what came back is no answer of its own. */
+export class Outage extends Error {}
+
+const ANSWER_WITHIN_MS = 30000;
+const RENEW_BEFORE_MS = 30000;
+const BROUGHT = JSON.parse(document.getElementById("token").textContent);
+
+export const session = {
+  token: BROUGHT?.token ?? null,
+  userId: BROUGHT?.userId ?? null,
+  until: BROUGHT ? Infinity : 0,
+  share: null,
+  isBrought: BROUGHT !== null,
+  get manages() {
+    return this.token !== null && this.share === null;
+  },
+};
+
+// Ages are told by the server's clock, which may differ from ours and, in a simulation, run faster.
+const clock = { offset: 0, newest: 0 };
+export const now = () => Math.max(Date.now() + clock.offset, clock.newest);
+
+export function hearInstant(text) {
+  const at = Date.parse(text);
+  if (at > clock.newest) clock.newest = at;
+}
+
+function hearClock(response) {
+  const offset = Date.parse(response.headers.get("date")) - Date.now();
+  clock.offset = Math.abs(offset) > 2000 ? offset : 0;
+}
+
+async function refusalOf(response) {
+  const body = await response.json().catch(() => ({}));
+  const detail = body.errors?.[0]?.detail ?? body.error_description ?? `HTTP ${response.status}`;
+  return new Refusal(response.status, detail, Number(response.headers.get("retry-after")) || 0);
+}
+
+async function send(path, options) {
+  try {
+    return await fetch(path, { cache: "no-store", ...options, signal: options.signal ?? AbortSignal.timeout(ANSWER_WITHIN_MS) });
+  } catch (error) {
+    if (options.signal?.aborted) throw error;
+    throw new Outage("The server does not answer.");
+  }
+}
+
+// What concerns the session goes with its cookie, and with a header that no other site's page can send.
+async function ofSession(path, body, method = "POST") {
+  const headers = { "Content-Type": "application/json", "X-Chargeport-Page": "1" };
+  const response = await send(path, { method, headers, credentials: "same-origin", body: body && JSON.stringify(body) });
+  if (!response.ok) throw await refusalOf(response);
+  return response.status === 204 ? null : response.json();
+}
+
+export const signInWith = (credentials) => ofSession("session", credentials);
+export const signOutHere = () => ofSession("session", null, "DELETE");
+
+/** Get a token for the session or the share link; false where there is none. */
+export async function renew() {
+  let given = { access_token: null, expires_in: 0, user_id: null };
+  try {
+    given = await ofSession("session/token", session.share ? { share: session.share } : {});
+  } catch (error) {
+    if (error.status !== 401) throw error;
+  }
+  session.token = given.access_token;
+  session.userId = given.user_id;
+  session.until = Date.now() + given.expires_in * 1000;
+  return session.token !== null;
+}
+
+/** Called where nobody is signed in any more. */
+export const leave = { now: () => null };
+
+async function authorized() {
+  if (session.until - Date.now() < RENEW_BEFORE_MS && !(await renew())) {
+    leave.now("The session is over: sign in again.");
+    throw new Refusal(401, "The session is over: sign in again.", 0);
+  }
+  const headers = { Authorization: `Bearer ${session.token}` };
+  if (session.userId) headers["sc-user-id"] = session.userId;
+  return headers;
+}
+
+/** The answer to a request; asked once more with a new token where the old one has ended. */
+export async function request(path, options = {}, again = true) {
+  const response = await send(path, { ...options, headers: { ...(await authorized()), ...options.headers } });
+  hearClock(response);
+  if (response.status === 401 && again && !session.isBrought) {
+    session.until = 0;
+    return request(path, options, false);
+  }
+  if (response.status === 401 && session.isBrought) reloadOnce();
+  if (!response.ok) throw await refusalOf(response);
+  return response;
+}
+
+// The demo's token ends after an hour: the page brings a new one when it is loaded again.
+function reloadOnce() {
+  const key = "chargeport.reloaded";
+  if (Date.now() - Number(sessionStorage.getItem(key)) < 15000) return;
+  sessionStorage.setItem(key, Date.now());
+  location.reload();
+}
+
+export async function get(path) {
+  return (await request(path)).json();
+}
+
+export async function change(method, path, body) {
+  const sent = body === undefined ? {} : { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
+  const response = await request(path, { method, ...sent });
+  return response.status === 204 ? null : response.json();
+}
+
+export const query = (values) => Object.entries(values)
+  .filter(([, value]) => value !== null && value !== undefined && value !== "")
+  .map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`).join("&");

@@ -1,0 +1,57 @@
+"""How a person's change of a record is checked and kept, whichever way it comes in. Originals stay."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from chargeport.derive.records.edits import Add, Change, Edit, Seen, Undo, edited, seen
+from chargeport.derive.records.records import Record, named
+from chargeport.derive.records.reported import RECORDS, from_record
+from chargeport.errors import ChargeportError, NotFoundError
+from chargeport.signals.records import ChargeRecord
+from chargeport.signals.violation import Violation
+from chargeport.store.protocols import Store
+
+BY_HAND: Final = "by hand"
+
+
+class Of(NamedTuple):
+    """A vehicle, and its records as they are shown now."""
+
+    vehicle_id: str
+    records: Sequence[Record]
+
+
+async def keep(store: Store, of: Of, ids: Sequence[str], change: Callable[[list[Seen]], Edit], now: int) -> int:
+    """Keep an edit of the records with these ids, if it fits; its number. Raises NotFoundError, ChargeportError."""
+    made = of.records
+    known = {each.id: each for each in made}
+    missing = next((each for each in ids if each not in known), None)
+    if missing is not None:
+        raise NotFoundError(f"No record has the id {missing[:80]!r}: chargeport records shows those there are.")
+    wanted = change([seen(known[each]) for each in ids])
+    if edited(made, [wanted]).unused:
+        raise ChargeportError("A split lies between the start and the end of its record: chargeport records shows them.")
+    return await store.sessions.add_edit(of.vehicle_id, now, msgspec.json.encode(wanted).decode())
+
+
+async def take_back(store: Store, vehicle_id: str, number: int, now: int) -> int:
+    """Take the edit of this number back; the number of that. Raises NotFoundError."""
+    known = {each.number: each for each in await store.sessions.edits(vehicle_id)}
+    if number not in known or isinstance(msgspec.json.decode(known[number].body, type=Change), Undo):
+        raise NotFoundError(f"No edit of its records has the number {number}: chargeport record edits lists them.")
+    return await store.sessions.add_edit(vehicle_id, now, msgspec.json.encode(Undo(number)).decode())
+
+
+def by_hand(vehicle_id: str, record: ChargeRecord, started_at: int, now: int, note: str | None = None, **more: Any) -> Add:
+    """Return the edit that adds a session that no source reported, with `more` of its members. Raises ChargeportError."""
+    try:
+        record.check(RECORDS.code)
+    except Violation as violation:
+        raise ChargeportError(f"{violation.detail}.") from None
+    session = from_record(record, BY_HAND, now)
+    if session is None or session.ended_at > now:
+        raise ChargeportError("The session has not ended yet: its end is in the future.")
+    session = msgspec.structs.replace(session, **more)
+    return Add(record_id=named(f"{vehicle_id} {BY_HAND}", started_at), session=session, note=note)

@@ -1,0 +1,49 @@
+"""The vehicles that were asked for last, with their keys: nearly every read is of one that is known already.
+
+No value is remembered. What is remembered holds as long as the database's count of changes to vehicles stays the same; it is
+looked at once for each snapshot that is read.
+"""
+
+from typing import Final
+
+from chargeport.store.records import Vehicle
+from chargeport.store.sqlite import rows
+from chargeport.store.sqlite.reader import Reader
+
+MAX_VEHICLES: Final = 100_000  # some 60 MB
+
+_CHANGES: Final = "SELECT value FROM sequences WHERE name = 'vehicle changes'"
+_VEHICLE: Final = f"SELECT {rows.VEHICLE}, v.key FROM vehicles v WHERE v.id = ?"
+
+
+class KnownVehicles:
+    """Finds vehicles by id. Belongs to the reader's event loop."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._known: dict[str, tuple[int, Vehicle]] = {}
+        self._changes = -1
+        self._snapshot = -1  # in which the count was looked at last
+
+    def find(self, vehicle_id: str) -> tuple[int, Vehicle] | None:
+        """The key of a vehicle and what is known of it; None when there is none."""
+        snapshot = self._reader.snapshot or self._reader.share()
+        if snapshot != self._snapshot:
+            self._look(snapshot)
+        found = self._known.get(vehicle_id)
+        if found is None:
+            row = self._reader.row(_VEHICLE, (vehicle_id,))
+            if row is None:
+                return None
+            if len(self._known) >= MAX_VEHICLES:
+                self._known.clear()
+            found = self._known[vehicle_id] = row[-1], rows.vehicle(row)
+        return found
+
+    def _look(self, snapshot: int) -> None:
+        """Forget everything where a vehicle was changed or removed since."""
+        changes = self._reader.count(_CHANGES)
+        if changes != self._changes:
+            self._known.clear()
+            self._changes = changes
+        self._snapshot = snapshot

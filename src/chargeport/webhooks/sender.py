@@ -1,0 +1,118 @@
+"""One request to a receiver: made to a public address unless others are allowed, without redirects, within a time.
+
+Loaded with the first request: a server without webhooks does not need the HTTP client.
+"""
+
+import asyncio
+import ipaddress
+import socket
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from chargeport.settings import WebhookSettings
+from chargeport.webhooks.answer import Answer
+from chargeport.webhooks.targets import RefusedTargetError, refusal
+
+MOST_OF_RESPONSE: Final = 1_024  # bytes that are read and kept
+LONGEST_RETRY_AFTER_S: Final = 86_400
+
+
+class Sender:
+    """Makes the requests. Proxies and redirects are not followed, and private addresses are refused unless allowed."""
+
+    def __init__(self, settings: WebhookSettings) -> None:
+        self._settings = settings
+        self._session: aiohttp.ClientSession | None = None
+
+    async def post(self, uri: str, body: bytes, headers: dict[str, str]) -> Answer:
+        """Send one request."""
+        began = time.perf_counter()
+
+        def took() -> int:
+            return round((time.perf_counter() - began) * 1000)
+
+        try:
+            self._check(uri)
+            async with self._opened().post(uri, data=body, headers=headers, allow_redirects=False) as response:
+                head = await response.content.read(MOST_OF_RESPONSE)
+                error = "redirects are not followed" if 300 <= response.status < 400 else None  # noqa: PLR2004
+                return Answer(took(), response.status, error, head.decode("utf-8", "replace"), _retry_after_s(response.headers))
+        except TimeoutError:
+            return Answer(took(), error=f"no answer within {self._settings.timeout_s:g} s")
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return Answer(took(), error=_reason(error))
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _check(self, uri: str) -> None:
+        """Refuse a private address that stands in the URI itself: it is not resolved. Raises RefusedTargetError."""
+        host = urlsplit(uri).hostname or ""
+        with suppress(ValueError):
+            ipaddress.ip_address(host)
+            refused = None if self._settings.allow_private_targets else refusal(host)
+            if refused is not None:
+                raise RefusedTargetError(refused)
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            resolver = PublicResolver(allow_private=self._settings.allow_private_targets)
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False, limit=0),  # `Deliveries` bounds them
+                timeout=aiohttp.ClientTimeout(total=self._settings.timeout_s),
+                trust_env=False,
+                auto_decompress=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        return self._session
+
+
+class PublicResolver(AbstractResolver):
+    """Resolves names to public addresses only, unless private ones are allowed."""
+
+    def __init__(self, *, allow_private: bool) -> None:
+        self._allow_private = allow_private
+
+    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
+        """Return the addresses of a name. Raises RefusedTargetError where one of them is not public."""
+        found: list[Any] = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
+        results: list[ResolveResult] = []
+        for kind, _, protocol, _, address in found:
+            refused = None if self._allow_private else refusal(address[0])
+            if refused is not None:
+                raise RefusedTargetError(f"{host} resolves to {refused}")
+            results.append(
+                ResolveResult(
+                    hostname=host, host=address[0], port=port, family=kind, proto=protocol, flags=socket.AI_NUMERICHOST
+                )
+            )
+        return results
+
+    async def close(self) -> None:
+        """Release nothing: the system's resolver is used."""
+
+
+def _retry_after_s(headers: Mapping[str, str]) -> float | None:
+    text = headers.get("Retry-After")
+    if text is not None and text.isascii() and text.isdigit():
+        return min(float(text), LONGEST_RETRY_AFTER_S)
+    return None
+
+
+def _reason(error: Exception) -> str:
+    """Return in a few words why a request failed."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, RefusedTargetError):
+            return str(cause)
+        cause = cause.__cause__ or cause.__context__
+    return str(error) or type(error).__name__

@@ -1,0 +1,107 @@
+"""`GET /fleet`: every vehicle that an application may see, searched, filtered and sorted by what counts now."""
+
+from typing import Any
+
+import pytest
+
+from answers import detail
+from chargeport.signals.definition import READS
+from chargeport.signals.reading import AbsenceReason
+from world import T0, Client, World
+
+SOC, POWER, CHARGING = "tractionbattery-stateofcharge", "charge-wattage", "charge-ischarging"
+
+
+@pytest.fixture
+async def cars(world: World) -> dict[str, str]:
+    """Five vehicles, each in a state of its own, by name."""
+    made = {}
+    for model in ("Amber", "Birch", "Cedar", "Daisy", "Elder"):
+        car = await world.car(make="Flora", model=model, aliases=("B-XY 42",) if model == "Cedar" else ("teslamate:1",)
+                              if model == "Daisy" else ())  # fmt: skip
+        made[model] = car
+    await world.report(made["Amber"], SOC, {"value": 40})
+    await world.report(made["Amber"], CHARGING, {"value": True})
+    await world.report(made["Amber"], POWER, {"value": 7200})
+    await world.report(made["Birch"], SOC, {"value": 80})
+    await world.report(made["Birch"], CHARGING, {"value": False})
+    await world.report(made["Cedar"], "charge-ischargingcableconnected", {"value": True})
+    await world.report(made["Daisy"], CHARGING, {"value": True}, T0 - 86_400_000)
+    return {name: car.id for name, car in made.items()}
+
+
+async def fleet(world: World, app: Client, **query: Any) -> Any:
+    response = await world.client.get("/fleet", params=query, headers=app.headers)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+async def models(world: World, app: Client, **query: Any) -> list[str]:
+    return [row["model"] for row in (await fleet(world, app, **query))["data"]]
+
+
+async def test_each_vehicle_comes_with_its_state_and_the_signals_of_an_overview(
+    world: World, app: Client, cars: dict[str, str]
+) -> None:
+    found = await fleet(world, app)
+    assert {row["model"]: row["state"] for row in found["data"]} == {
+        "Amber": "charging", "Birch": "idle", "Cedar": "plugged", "Daisy": "silent", "Elder": "unknown",
+    }  # fmt: skip
+    assert found["meta"]["states"] == {"charging": 1, "idle": 1, "plugged": 1, "silent": 1, "unknown": 1}
+    amber = next(row for row in found["data"] if row["id"] == cars["Amber"])
+    assert amber["signals"][POWER]["body"] == {"value": 7200, "unit": "watts"}
+    assert "status" not in amber["signals"][POWER]
+    daisy = next(row for row in found["data"] if row["id"] == cars["Daisy"])
+    assert daisy["signals"][CHARGING]["status"] == AbsenceReason.UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({"filter[text]": "flora ced"}, ["Cedar"]),
+        ({"filter[text]": "b-xy"}, ["Cedar"]),
+        ({"filter[text]": "nobody"}, []),
+        ({"filter[state]": "charging,idle"}, ["Amber", "Birch"]),
+        ({"sort": "soc"}, ["Amber", "Birch", "Cedar", "Daisy", "Elder"]),
+        ({"sort": "-soc"}, ["Birch", "Amber", "Cedar", "Daisy", "Elder"]),
+        ({"sort": "-name", "page[size]": 2}, ["Elder", "Daisy"]),
+        ({"sort": "state", "page[size]": 2, "page[number]": 2}, ["Birch", "Daisy"]),
+    ],
+)
+async def test_it_is_searched_filtered_sorted_and_paged(
+    world: World, app: Client, cars: dict[str, str], query: dict[str, Any], expected: list[str]
+) -> None:
+    found = await models(world, app, **query)
+    if query.get("sort", "").endswith("name"):  # a name of one's own comes before make and model
+        assert found == expected
+    elif "sort" in query and "soc" in query["sort"]:
+        assert found[:2] == expected[:2]
+        assert sorted(found) == sorted(expected)
+    else:
+        assert sorted(found) == sorted(expected)
+
+
+async def test_a_vin_is_found_by_who_may_read_it_and_by_nobody_else(world: World, app: Client) -> None:
+    await world.car(model="Marked", vin="WVWZZZE1ZMP050505")
+    blind = await world.application(READS - {next(each for each in READS if each == "read_vin")})
+    assert await models(world, app, **{"filter[text]": "e1zmp"}) == ["Marked"]
+    assert await models(world, blind, **{"filter[text]": "e1zmp"}) == []
+
+
+async def test_an_application_sees_the_vehicles_that_it_is_connected_to(world: World, cars: dict[str, str]) -> None:
+    narrow = await world.application(connected_only=True)
+    assert await models(world, narrow) == []
+    vehicle = await world.store.vehicles.vehicle(cars["Birch"])
+    assert vehicle is not None
+    await world.connect(narrow, vehicle)
+    assert await models(world, narrow, sort="soc") == ["Birch"]
+
+
+async def test_a_wrong_order_or_state_is_refused_by_name(world: World, app: Client) -> None:
+    for query, words in (
+        ({"sort": "colour"}, "no order"),
+        ({"filter[state]": "flying"}, "no state"),
+        ({"filter[x]": "1"}, "no filter"),
+    ):
+        response = await world.client.get("/fleet", params=query, headers=app.headers)
+        assert words in detail(response, 400)

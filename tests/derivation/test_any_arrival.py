@@ -1,0 +1,157 @@
+"""Readings in any order, cut anywhere, repeated, with restarts and kills between writes leave what one go leaves."""
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import msgspec
+import pytest
+
+from chargeport.derivation.context import DERIVABLE
+from chargeport.signals.effective import effective
+from chargeport.signals.reading import Entry
+from derived_cars import (
+    AMPERAGE,
+    CABLE,
+    CAPACITY,
+    CAR,
+    CHARGING,
+    HOUR,
+    MINUTE,
+    PHASES,
+    RECORDS,
+    SOC,
+    STATUS,
+    T0,
+    VOLTAGE,
+    House,
+    night,
+    said,
+)  # fmt: skip
+from mortal_store import KilledError, Mortal
+
+DAY = 24 * HOUR
+EVER = 1 << 62
+
+
+def life_of(rng: random.Random) -> list[Entry]:
+    """Some days of a car and a wallbox: nights of charging, a status only, a climb of the state of charge, a list."""
+    entries: list[Entry] = [said(CAPACITY, {"capacity": rng.choice([40, 60, 77])}, T0 - DAY)]
+    for day in range(rng.randint(1, 3)):
+        start = T0 + day * DAY
+        kinds = rng.sample(["box", "car", "status", "climb", "list"], rng.randint(1, 3))
+        hours = rng.choice([0.5, 1, 2])
+        if "box" in kinds:
+            entries += night(start, hours=hours, every_s=900)
+        if "car" in kinds:
+            entries += night(start + 2 * MINUTE, hours=hours, every_s=1200, source="car")
+        if "status" in kinds:
+            entries += [
+                said(STATUS, "CHARGING", start + 8 * HOUR, "app"),
+                said(STATUS, "DISCONNECTED", start + 9 * HOUR, "app"),
+            ]
+        if "climb" in kinds:
+            entries += [said(SOC, 20 + 5 * step, start + 14 * HOUR + step * 10 * MINUTE, "car") for step in range(7)]
+        if "list" in kinds:
+            own = {"startTime": f"2026-04-{20 + day}T10:00:00.000Z", "endTime": f"2026-04-{20 + day}T11:00:00.000Z"}
+            entries.append(said(RECORDS, {"values": [own | {"energyAdded": 5.0 + day, "id": f"e{day}"}]}, start + HOUR, "evcc"))
+    last = max(each.observed_at for each in entries) + HOUR
+    entries += [said(CABLE, True, last), said(CHARGING, True, last), said(PHASES, 3, last)]
+    entries += [said(VOLTAGE, 230, last + MINUTE), said(AMPERAGE, 16, last + MINUTE), said(SOC, 60, last + MINUTE)]
+    return entries
+
+
+async def outcome(house: House) -> dict[str, Any]:
+    """Sessions, records, total and the derived values that are shown."""
+    found = await house.store.readings.signals(CAR.id)
+    assert found is not None
+    shown = {}
+    for signal in DERIVABLE:
+        each = effective(signal, found.series, house.store.readings.ranks, house.clock.now())
+        if each is not None and each.unavailability is None:
+            shown[signal.code] = (each.state.value, each.state.source)
+    sessions = [
+        (each.started_at, msgspec.json.decode(each.body)) for each in await house.store.sessions.sessions(CAR.id, 0, EVER)
+    ]
+    return {"sessions": sessions, "records": await house.records(), "total": await house.total_kwh(), "values": shown}
+
+
+async def settled(house: House, entries: Sequence[Entry]) -> dict[str, Any]:
+    """What is known a while after the last report, once all is derived."""
+    house.clock.move(max(0, max(each.observed_at for each in entries) + 2 * MINUTE - house.clock.now()) / 1000)
+    for _ in range(2):  # a value may follow from a session that was found only now
+        house.clock.move(61)
+        await house.work()
+    return await outcome(house)
+
+
+async def killed_at_times(house: House, portions: Sequence[Sequence[Entry]], rng: random.Random) -> None:
+    """Hand on the portions; the process is killed at some of its writes, or ends. What was not acknowledged comes again."""
+    index = 0
+    while index < len(portions):
+        house.restart(Mortal(house.store, rng.randint(1, 40), after=rng.random() < 0.5))
+        try:
+            await house.derivation.resume()
+            while index < len(portions):
+                now = house.clock.now()
+                await house.take(msgspec.structs.replace(each, received_at=now) for each in portions[index])  # type: ignore[type-var]
+                index += 1
+                if rng.random() < 0.7:
+                    await house.work()
+                if rng.random() < 0.1:
+                    break
+        except KilledError:
+            continue
+    house.restart()
+    await house.derivation.resume()
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_any_arrival_leaves_what_one_go_leaves(seed: int) -> None:
+    rng = random.Random(seed)
+    life = life_of(rng)
+    with TemporaryDirectory() as one, TemporaryDirectory() as other:
+        at = max(each.observed_at for each in life) + MINUTE
+        whole, torn = await House.open(Path(one), at=at), await House.open(Path(other), at=at)
+        try:
+            await whole.take(life)
+            expected = await settled(whole, life)
+            again = [*life, *rng.sample(life, len(life) // 4)]
+            rng.shuffle(again)
+            cuts = sorted(rng.sample(range(1, len(again)), min(len(again) - 1, rng.randint(1, 12))))
+            portions = [again[start:end] for start, end in zip([0, *cuts], [*cuts, len(again)], strict=True)]
+            await killed_at_times(torn, portions, rng)
+            assert await settled(torn, life) == expected
+        finally:
+            await whole.store.close()
+            await torn.store.close()
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_life_as_it_happens_leaves_what_one_go_leaves(tmp_path: Path, seed: int) -> None:
+    """Reported as it is observed, with restarts, and derived all the time."""
+    rng = random.Random(seed)
+    life: list[Entry] = [said(CAPACITY, {"capacity": 60}, T0 - DAY), *night(hours=1, every_s=300)]
+    life = sorted([*life, *night(T0 + 6 * HOUR, hours=2, every_s=300, source="car")], key=lambda each: each.observed_at)
+    for folder in ("whole", "lived"):
+        (tmp_path / folder).mkdir()
+    whole = await House.open(tmp_path / "whole", at=max(each.observed_at for each in life) + MINUTE)
+    await whole.take(life)
+    expected = await settled(whole, life)
+    lived = await House.open(tmp_path / "lived", at=T0 - DAY)
+    for entry in life:
+        lived.clock.move(max(0, entry.observed_at + 300 - lived.clock.now()) / 1000)
+        await lived.take([entry])
+        if rng.random() < 0.2:
+            lived.restart()
+            await lived.derivation.resume()
+        if rng.random() < 0.6:
+            await lived.work()
+    found = await settled(lived, life)
+    assert {name: found[name] for name in ("sessions", "records", "total")} == {
+        name: expected[name] for name in ("sessions", "records", "total")
+    }
+    for house in (whole, lived):
+        await house.store.close()
