@@ -25,7 +25,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
-.PHONY: help demo test unit check formatted linted typed layered bench docs lock format clean
+.PHONY: help demo test unit check formatted linted typed layered bench docs site lock format clean
 
 help: ## Show this list
 	@echo "make TARGET [ARGS=\"...\"] [PYTHON=python3.12]"
@@ -55,15 +55,11 @@ typed: $(VENV)/.dev
 layered: $(VENV)/.dev
 	@$(BIN)/lint-imports --no-cache
 
-bench: $(VENV)/.dev ## Run the benchmarks (read, ingest and transports, PostgreSQL, stream, webhooks, history, accuracy, derivation): ratios within one run
-	$(BIN)/python -m benchmarks.read
-	$(BIN)/python -m benchmarks.ingest
-	$(BIN)/python -m benchmarks.postgres
-	$(BIN)/python -m benchmarks.stream
-	$(BIN)/python -m benchmarks.webhooks
-	$(BIN)/python -m benchmarks.history
-	$(BIN)/python -m benchmarks.accuracy
-	$(BIN)/python -m benchmarks.derivation
+bench: $(VENV)/.dev ## Run the benchmarks and write benchmarks/RESULTS.md (ARGS="--quick", or --only read)
+	$(BIN)/python -m benchmarks $(ARGS)
+
+site: $(VENV)/.dev ## Build the documentation into the package: the server shows it at /docs/guide
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir src/chargeport/site
 
 docs: $(VENV)/.dev ## Write docs/reference from the code
 	$(BIN)/python docs/generate.py
@@ -78,7 +74,7 @@ lock: $(VENV)/.made ## Pin all packages again, with hashes (ARGS=--upgrade for n
 	$(LOCK) $(ARGS) --output-file requirements/dev.txt pyproject.toml requirements/build.in requirements/dev.in
 
 clean: ## Remove .venv and all that the tools left behind
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+	rm -rf $(VENV) build dist src/chargeport/site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
 	find src tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Scripts in .venv name the folder they were installed in, so a checkout that was moved or copied gets a new one; so does one

@@ -12,6 +12,7 @@ from pathlib import Path
 from chargeport.api.access import hashed
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import CATALOGUE
+from chargeport.signals.state import LIVE_FOR_MS
 from chargeport.store.sqlite.engine import connect
 from chargeport.store.sqlite.keys import slot_of
 from chargeport.store.sqlite.migrations import migrate
@@ -29,14 +30,19 @@ def vehicle_ids(count: int, seed: int = 1) -> list[str]:
     return sorted(str(uuid.UUID(int=draw.getrandbits(128), version=4)) for _ in range(count))
 
 
-def build(path: Path, count: int, age_s: int = 0, *, source_name: str = "benchmark", runs: int = 1) -> list[str]:
+def build(
+    path: Path, count: int, age_s: int = 0, *, source_name: str = "benchmark", runs: int = 1, fresh_s: float | None = None
+) -> list[str]:
     """Make a database of `count` vehicles, whose values are `age_s` old, unless it is there already; the vehicles' ids.
 
-    With more than one run a series changed every minute until then; so many of its runs are in history.
+    One whose values stand for less than `fresh_s` is made anew. With more than one run a series changed every minute before; so
+    many of its runs are in history.
     """
     ids = vehicle_ids(count)
-    if path.exists():
+    if path.exists() and (fresh_s is None or _age_s(path) < LIVE_FOR_MS / 1000 - fresh_s):
         return ids
+    for part in ("", "-wal", "-shm"):
+        Path(f"{path}{part}").unlink(missing_ok=True)
     connection = connect(path, create=True)
     migrate(connection, path)
     connection.execute("PRAGMA synchronous = OFF")
@@ -87,3 +93,11 @@ def build(path: Path, count: int, age_s: int = 0, *, source_name: str = "benchma
 def _position(vehicle_key: int, signal_key: int, run: int, vehicles: int) -> int:
     """Where in the feed a run is: all series changed one after the other, then all of them again."""
     return (run * vehicles + vehicle_key - 1) * MAX_SIGNALS + signal_key
+
+
+def _age_s(path: Path) -> float:
+    """How old the values of a database are that was built."""
+    connection = connect(path)
+    made_at: int = connection.execute("SELECT max(created_at) FROM applications").fetchall()[0][0]
+    connection.close()
+    return time.time() - made_at / 1000

@@ -51,7 +51,7 @@ async def learnt(
 ) -> int:
     """For how long the power of a source stands, in milliseconds, after these entries were stored."""
     cadences = Cadences(store, options or StalenessSettings(), ManualClock(T0))
-    cadences.heard(entries)
+    cadences.note(entries)
     await cadences.keep()
     return store.readings.freshness.of(source, POWER)
 
@@ -111,7 +111,7 @@ def test_repetitions_and_a_shuffled_delivery_teach_no_shorter_time(seed: int, co
         heard_at = T0 + (delivery + 1) * 15 * MINUTE
         pieces = [Reading(CAR, POWER, 7200.0, heard_at - back * 10 * S, heard_at, "box") for back in range(90)] * copies
         rng.shuffle(pieces)
-        cadences.heard(pieces)
+        cadences.note(pieces)
     stands_ms = cadences._learnt()["box"]["charge-wattage"]
     assert 45 * MINUTE <= stands_ms <= 52 * MINUTE
 
@@ -197,7 +197,7 @@ async def test_memory_stays_within_bounds_and_a_car_that_fell_silent_makes_room(
     cadences = Cadences(store, StalenessSettings(), clock)
     for source in "abcd":
         for number in range(10):
-            cadences.heard(list(feed(10 * S, 3, car=f"car{number}", source=source)))
+            cadences.note(list(feed(10 * S, 3, car=f"car{number}", source=source)))
     assert {source: len(cars) for source, cars in cadences._sources.items()} == {"a": 3, "b": 3}
     clock.move(86_400)
     await cadences.keep()

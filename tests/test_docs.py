@@ -128,11 +128,28 @@ def test_records_are_numbered_in_order() -> None:
     assert [int(record.stem[:4]) for record in RECORDS] == list(range(len(RECORDS)))
 
 
-@of_every_record
-def test_every_test_that_a_record_names_exists(record: Path) -> None:
-    everything = "\n".join(file.read_text("utf-8") for file in (ROOT / "tests").rglob("*.py"))
-    named = re.findall(r"`(test_\w+)`", prose(record))
-    assert not [name for name in named if f"def {name}(" not in everything]
+@of_every_page
+def test_every_test_that_a_page_names_exists(page: Path) -> None:
+    named = re.findall(r"`(test_\w+)`", prose(page))
+    assert not [name for name in named if f"def {name}(" not in every_test()]
+
+
+@cache
+def every_test() -> str:
+    return "\n".join(file.read_text("utf-8") for file in (ROOT / "tests").rglob("*.py"))
+
+
+def test_every_fault_names_the_command_that_injects_it() -> None:
+    rows = re.findall(r"^\|(.+)\|$", (ROOT / "docs" / "reliability.md").read_text("utf-8"), re.MULTILINE)[2:]
+    commands = [re.findall(r"`make test ARGS=(\S+)`", row.rpartition(" | ")[2]) for row in rows]
+    assert [named for named in commands if len(named) != 1 or not (ROOT / named[0]).exists()] == []
+
+
+def test_every_threat_names_what_it_is_by_a_letter_and_the_test_that_covers_it() -> None:
+    rows = re.findall(r"^\| (\S+) \|(.*)\|$", prose(ROOT / "docs" / "security.md"), re.MULTILINE)
+    threats = [(kind, cells) for kind, cells in rows if kind != "|"]
+    assert {kind for kind, _ in threats} <= set("STRIDE")
+    assert not [cells for _, cells in threats if "`test_" not in cells]
 
 
 def test_the_changelog_has_a_place_for_what_comes_next() -> None:

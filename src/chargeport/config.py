@@ -16,6 +16,9 @@ import msgspec
 
 from chargeport.errors import SettingError, instead_of
 from chargeport.settings import Settings, Table
+from chargeport.sources.base import SourceError
+from chargeport.sources.extras import secret
+from chargeport.store.encryption import Encryption
 
 SQLITE: Final = "sqlite:///"
 FILE_NAME: Final = "chargeport.toml"
@@ -156,6 +159,19 @@ def _keys(kind: Any) -> dict[str, Any]:
     if not (isinstance(kind, type) and issubclass(kind, Table)):
         return {}
     return {field.encode_name: field.type for field in msgspec.structs.fields(kind) if field.name != "folder"}
+
+
+def encryption(settings: Settings) -> Encryption:
+    """What encrypts secrets at rest, with the keys as they are whenever it asks. Raises SettingError."""
+    named = settings.database.key
+
+    def keys() -> str | None:
+        try:
+            return None if named is None else secret("database.key", named)
+        except SourceError as error:
+            raise SettingError(str(error)) from error
+
+    return Encryption(keys)
 
 
 def database_file(url: str) -> Path:

@@ -27,7 +27,7 @@ from chargeport.api.tail import Tail
 from chargeport.bus.memory import Doorbell
 from chargeport.bus.shared import SharedDoorbell
 from chargeport.clock import CONFIRMED, Clock, SteadyClock
-from chargeport.config import Role
+from chargeport.config import Role, encryption
 from chargeport.derivation.sessions import SessionDeriver
 from chargeport.derivation.worker import Derivation
 from chargeport.runtime.feeds import Feeds
@@ -79,7 +79,7 @@ class Service:
         """
         clock = clock or SteadyClock()
         doorbell = doorbell_of(settings, clock)
-        store = open_store(settings.database.url, doorbell.ring, anew=anew)
+        store = open_store(settings.database.url, doorbell.ring, anew=anew, encryption=encryption(settings))
         return cls(store, settings, clock, doorbell)
 
     def app(self, pages: Mapping[str, Handler], *, lane: bool = True) -> WebApp:
@@ -114,6 +114,8 @@ class Service:
         gc.set_threshold(50_000, 20, 50)
         if isinstance(self.clock, SteadyClock):
             self.clock.begin(await self._last_received_at(), int(await self.store.notes.recall(*CONFIRMED) or 0))
+        await self.store.access.encrypt_anew(stale_only=True)
+        await self.store.access.applications()  # without the right key for their secrets nothing starts
         await self.cadences.begin()
         self._tasks.append(asyncio.create_task(self.cadences.run(), name="cadence"))
         if isinstance(self.doorbell, SharedDoorbell):

@@ -88,6 +88,13 @@ class DatabaseSettings(Table, frozen=True):
         str,
         Meta(min_length=1, description="sqlite:///FILE, relative or absolute (four slashes), or postgresql://USER@HOST/NAME."),
     ] = "sqlite:///chargeport.db"
+    key: Annotated[
+        str | None,
+        Meta(
+            description="Encrypts the secrets that have to be used again (management tokens): `env:NAME` or `file:PATH`; keys"
+            " of 32 characters or more, separated by white space. The first encrypts, all decrypt."
+        ),
+    ] = None
 
 
 class BusSettings(Table, frozen=True):

@@ -19,8 +19,9 @@ import uvicorn
 from chargeport.api.app import WebApp
 from chargeport.api.client_transport import ClientTransport
 from chargeport.api.clients import Clients
+from chargeport.api.closing_answers import refusal_bytes
 from chargeport.api.listener import Listener
-from chargeport.api.protocol import LaneProtocol, refusal_bytes
+from chargeport.api.protocol import LaneProtocol
 from chargeport.api.sockets import watched
 from chargeport.errors import OVERLOADED, Problem, StartError
 from chargeport.installation import with_flag

@@ -14,7 +14,7 @@ import trustme
 
 from chargeport.api import client_transport
 from chargeport.api.client_transport import IDLE_S, LINGER_S, TAKEN_WITHIN_S, UNREAD_S, ClientTransport
-from chargeport.api.protocol import MAX_TRAILER_BYTES
+from chargeport.api.head_rules import MAX_TRAILER_BYTES
 from chargeport.settings import LimitSettings
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.reading import Reading

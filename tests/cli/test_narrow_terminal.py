@@ -1,4 +1,4 @@
-"""What every command prints in a terminal of 80 columns: a line a row, none wider, times with their zone."""
+"""What every command prints in a terminal of 80 and of 120 columns: no line is wider, no cell is cut, times have their zone."""
 
 import fcntl
 import os
@@ -16,7 +16,7 @@ from command_line import PROGRAM, VIN, CommandLine, absence, reading, store
 
 from chargeport.signals.reading import AbsenceReason
 
-COLUMNS = 80
+COLUMNS, WIDE = 80, 120
 STYLES = re.compile(r"\x1b\[[0-9;]*m")
 Terminal = Callable[..., list[str]]
 
@@ -25,9 +25,9 @@ Terminal = Callable[..., list[str]]
 def terminal(database: Path) -> Terminal:
     """Runs a command in a terminal; the lines that it shows, without colours."""
 
-    def run(*arguments: str) -> list[str]:
+    def run(*arguments: str, columns: int = COLUMNS) -> list[str]:
         ours, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, COLUMNS, 0, 0))
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         env = {**os.environ, "TERM": "xterm", "TZ": "Europe/Berlin"}
         time.tzset()
         process = subprocess.Popen([*PROGRAM, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=env)
@@ -75,11 +75,23 @@ COMMANDS = (
 )  # fmt: skip
 
 
+@pytest.mark.parametrize("columns", [COLUMNS, WIDE])
 @pytest.mark.parametrize("command", COMMANDS)
-def test_no_line_is_wider_than_the_terminal(command: str, car: str, terminal: Terminal) -> None:
-    lines = terminal(*(car if word == "CAR" else word for word in command.split()))
+def test_no_line_is_wider_than_the_terminal_and_no_cell_is_cut(
+    command: str, columns: int, car: str, terminal: Terminal
+) -> None:
+    lines = terminal(*(car if word == "CAR" else word for word in command.split()), columns=columns)
     assert lines
-    assert [line for line in lines if len(line) > COLUMNS] == []
+    assert [line for line in lines if len(line) > columns] == []
+    assert [line for line in lines if "…" in line] == []
+
+
+def test_a_long_cell_goes_on_below_its_beginning(car: str, terminal: Terminal) -> None:
+    lines = terminal("signals", car)
+    start = next(index for index, line in enumerate(lines) if line.startswith("charge-chargelimits"))
+    column = lines[start].index("—")
+    told = " ".join(line[column:].strip() for line in [lines[start], *lines[start + 1 : start + 4]])
+    assert "The vehicle does not have this." in " ".join(told.split())
 
 
 def test_a_vehicle_is_a_line_with_its_id_and_vin_whole(car: str, terminal: Terminal) -> None:

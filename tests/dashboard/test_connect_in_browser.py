@@ -1,10 +1,11 @@
-"""Connect in a real browser: Smartcar's own Python SDK sends a person there, and exchanges what they come back with."""
+"""Connect in a real browser: Smartcar's SDKs for Python and Node send a person there, and exchange what comes back."""
 
 import asyncio
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -12,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.async_api import Browser, Route, expect
 
+from node_packages import run_node
 from serving import served
 from world import World
 
@@ -36,6 +38,26 @@ else:
 """
 
 
+# The same exchange by the Node SDK.
+NODE_CALLER = """
+const smartcar = require("smartcar");
+const told = JSON.parse(require("fs").readFileSync(0, "utf8"));
+const client = new smartcar.AuthClient({ clientId: told.id, clientSecret: told.secret, redirectUri: told.back });
+(async () => {
+  if (!told.code) return console.log(JSON.stringify(client.getAuthUrl(["required:read_charge", "read_vin"], { state: "s 1" })));
+  const first = await client.exchangeCode(told.code);
+  const second = await client.exchangeRefreshToken(first.refreshToken);
+  const signal = await new smartcar.Vehicle(told.car, second.accessToken).getSignal("vehicleidentification-vin");
+  console.log(JSON.stringify({ type: second.tokenType || "Bearer", signal: signal.body }));
+})();
+"""
+
+
+async def node_sdk(url: str, **told: Any) -> Any:
+    variables = {"SMARTCAR_AUTH_ORIGIN": url, "SMARTCAR_API_ORIGIN": url, "SMARTCAR_API_V3_ORIGIN": url}
+    return await asyncio.to_thread(run_node, "smartcar@10.4.0", NODE_CALLER, told, **variables)
+
+
 async def sdk(url: str, **told: Any) -> Any:
     origins = {
         "SMARTCAR_AUTH_ORIGIN": f"{url}/oauth/token",
@@ -51,7 +73,10 @@ async def sdk(url: str, **told: Any) -> Any:
     return json.loads(done.stdout)
 
 
-async def test_a_person_signs_in_picks_one_of_two_cars_and_the_sdk_reads_it(browser: Browser, tmp_path: Path) -> None:
+@pytest.mark.parametrize("sdk", [sdk, node_sdk])
+async def test_a_person_signs_in_picks_one_of_two_cars_and_the_sdk_reads_it(
+    browser: Browser, tmp_path: Path, sdk: Callable[..., Any]
+) -> None:
     world = World.open(tmp_path)
     await world.service.sign_in.add_user(NAME)
     await world.service.sign_in.set_password(NAME, PASSWORD)

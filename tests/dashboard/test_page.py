@@ -408,6 +408,20 @@ async def test_the_page_goes_on_when_the_server_was_started_again(browser: Brows
     await context.close()
 
 
+async def test_the_api_is_tried_on_its_own_page_with_the_readers_session(
+    member: BrowserContext, house: tuple[str, Path, str]
+) -> None:
+    visit = Visit(await member.new_page())
+    await visit.page.goto(f"{house[0]}/docs")
+    section = visit.page.locator("#listVehicles")
+    await section.get_by_text("Try it").click()
+    await section.get_by_label("page[size]").fill("2")
+    await section.get_by_role("button", name="Send").click()
+    await expect(section.locator(".try pre")).to_contain_text(re.compile('^200 OK.*"pageSize": 2', re.DOTALL))
+    assert visit.complaints == []
+    await visit.page.close()
+
+
 # Who may look
 
 

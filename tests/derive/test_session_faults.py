@@ -273,3 +273,51 @@ def test_a_box_with_a_wrong_clock_draws_no_more_than_its_counter(skew: int) -> N
 def test_days_do_not_matter_to_each_other() -> None:
     again = [Seen(each.signal, each.at + 3 * DAY, each.value, each.source) for each in charging()]
     assert [one.energy_drawn_kwh for one in made(charging(), again)] == [pytest.approx(14.4), pytest.approx(14.4)]
+
+
+# Waiting and estimates
+
+
+def test_charging_without_any_current_is_waiting_though_power_is_told_only_once_it_flows() -> None:
+    during = range(0, 360, 15)
+    told = [
+        *steady(CHARGING, during, value=True),
+        *course(CABLE, {-10: False, 0: True, 400: False}),
+        *course(CHARGING, {360: False}),
+    ]
+    told += [*steady(CURRENT, range(0, 300, 15), 0), *steady(CURRENT, range(300, 360, 15), 16)]
+    told += [*steady(POWER, range(300, 360, 5), 3_680), *course(POWER, {360: 0})]
+    (one,) = made(told, climbing(SOC, range(300, 361, 5), 40, 5.5))
+    assert minutes(one) == (300, 360)
+
+
+def dc(every: int, watts: dict[int, float], end: int, kwh_an_hour: float) -> list[list[Seen]]:
+    """A charge with DC of a battery of 60 kWh, told every so many minutes."""
+    told = [*course(CHARGING, {-5: False, end: False}), *steady(CHARGING, range(0, end, every), value=True)]
+    return [told, course(POWER, watts), climbing(SOC, range(0, end + 1, every), 20, kwh_an_hour / 0.6)]
+
+
+def test_power_that_is_sampled_seldom_yields_to_a_state_of_charge_that_rises_to_the_end() -> None:
+    (one,) = made(*dc(15, {15: 75_000, 30: 65_000}, 45, 38.0))
+    assert one.energy_added_kwh == pytest.approx(28.5, rel=0.1), "the car had to wait for power in between"
+    assert one.energy_method == "state_of_charge"
+
+
+def test_an_estimated_energy_lies_within_its_bounds_and_so_does_the_truth() -> None:
+    (one,) = made(*dc(15, {15: 50_000, 30: 40_000}, 45, 38.0))
+    assert one.estimated
+    assert one.energy_bounds_kwh is not None
+    low, high = one.energy_bounds_kwh
+    assert low < one.energy_added_kwh < high  # type: ignore[operator]
+    assert low < 28.5 < high
+    assert high - low < 28.5
+
+
+def test_measures_that_disagree_are_both_within_the_bounds() -> None:
+    counter = {minute: minute / 60 * 12 for minute in range(0, 121, 5)}
+    (one,) = made(charging(), shown(counter))
+    assert one.estimated
+    assert one.energy_bounds_kwh is not None
+    low, high = one.energy_bounds_kwh
+    assert low < 13.4, "by power"
+    assert high >= 24.0, "by the counter"

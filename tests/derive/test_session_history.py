@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 from chargeport.derive.records.records import record_id
 from chargeport.derive.sessions.rules import Rules
 from chargeport.derive.sessions.session import Session, sessions
-from chargeport.derive.sessions.window import Recomputed, Window, first_read, recompute, window
+from chargeport.derive.sessions.window import FIRST_READ_MS, Recomputed, Wanted, Window, first_read, recompute
 
 RULES = Rules(capacity_kwh=60.0)
 STATUSES = ("CHARGING", "CHARGING", "DISCONNECTED", "NOT_CHARGING", "SCHEDULED", "FULLY_CHARGED")
@@ -77,9 +77,15 @@ def test_shuffled_and_repeated_reports_make_the_same_sessions(history: list[Seen
     assert sessions(tracks_of(repeated(history, 0.2, seed)), now, RULES) == sessions(tracks_of(history), now, RULES)
 
 
-def recomputed(heard: list[Seen], first: int, last: int, now: int) -> Recomputed:
+def window(heard: list[Seen], read: Wanted, at: int) -> Window | None:
+    """The window around a change, of what was read."""
+    found = recompute(tracks_of(heard, *read), read, (at, at), at, RULES)
+    return found.window if isinstance(found, Recomputed) else None
+
+
+def recomputed(heard: list[Seen], first: int, last: int, now: int, back_ms: int = FIRST_READ_MS) -> Recomputed:
     """Reads as far as it is asked to."""
-    read = first_read(first, last)
+    read = first_read(first, last, now, back_ms)
     while True:
         found = recompute(tracks_of(heard, *read), read, (first, last), now, RULES)
         if isinstance(found, Recomputed):
@@ -101,7 +107,7 @@ def test_windows_recomputed_after_each_late_report_come_to_what_everything_at_on
         batch = [arriving.pop() for _ in range(min(len(arriving), rng.choice([1, 1, 1, 3, 20])))]
         heard += batch
         first, last = min(seen.at for seen in batch), max(seen.at for seen in batch)
-        done = recomputed(heard, first, last, now)
+        done = recomputed(heard, first, last, now, rng.choice([HOUR // 2, FIRST_READ_MS, 20 * FIRST_READ_MS]))
         assert done.window.from_at <= first <= last < done.window.to_at
         stored = {at: one for at, one in stored.items() if not done.window.from_at <= at < done.window.to_at}
         stored |= {one.started_at: one for one in done.sessions}
@@ -153,8 +159,8 @@ def test_a_window_of_a_car_with_a_cable_signal_is_small() -> None:
         ]
     ]
     changed_at = T0 + 5 * DAY + 2 * HOUR
-    read = (changed_at - 30 * HOUR, changed_at + 30 * HOUR)
-    found = window(tracks_of(days, *read), read, changed_at, changed_at, RULES)
+    read = Wanted(changed_at - 30 * HOUR, changed_at + 30 * HOUR)
+    found = window(days, read, changed_at)
     assert found is not None
     assert changed_at - found.from_at < DAY
     assert found.to_at - changed_at < DAY
@@ -163,10 +169,10 @@ def test_a_window_of_a_car_with_a_cable_signal_is_small() -> None:
 def test_a_window_that_the_tracks_do_not_reach_around_is_none() -> None:
     history = [*steady(CABLE, range(0, 10_000, 60), value=True), *steady(CHARGING, range(0, 10_000, 30), value=True)]
     at = T0 + 5_000 * MINUTE
-    read = (at - 12 * HOUR, at + 12 * HOUR)
-    assert window(tracks_of(history, *read), read, at, at, RULES) is None
-    wide = (at - 20 * DAY, at + 20 * DAY)
-    found = window(tracks_of(history, *wide), wide, at, at, RULES)
+    read = Wanted(at - 12 * HOUR, at + 12 * HOUR)
+    assert window(history, read, at) is None
+    wide = Wanted(at - 20 * DAY, at + 20 * DAY)
+    found = window(history, wide, at)
     assert found is not None
     assert found.from_at < T0 < T0 + 10_000 * MINUTE < found.to_at
     assert isinstance(found, Window)

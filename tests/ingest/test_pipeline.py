@@ -16,6 +16,7 @@ from chargeport.dialects.table import Dialect, dialect, row
 from chargeport.errors import StoreError
 from chargeport.ingest import pipeline as pipeline_module
 from chargeport.ingest.batch import Batch
+from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Permission
 from chargeport.signals.violation import Rule
 from chargeport.sources.base import Delivery, RawMessage
@@ -253,3 +254,63 @@ async def test_no_bytes_and_no_json_stop_a_source(name: str, folder: Path) -> No
 
     await asyncio.to_thread(tried)
     await store.close()
+
+
+def mqtt(topic: str, payload: str, at: int, *, retained: bool = False) -> Delivery:
+    return Delivery(
+        source="evcc", dialect="evcc", payload=payload.encode(), received_at=at, topic=f"evcc/{topic}", retained=retained,
+        vehicle="ann" if topic.startswith("loadpoints") else None,
+    )  # fmt: skip
+
+
+async def evcc_waits(store: Store, clock: ManualClock) -> pipeline_module.Pipeline:
+    """A car that waits at a loadpoint, as evcc has told it once."""
+    whole = pipeline_module.Pipeline(store, clock, ALL)
+    told = [("loadpoints/1/connected", "true"), ("loadpoints/1/charging", "false")]
+    await whole.take([mqtt(topic, payload, T0) for topic, payload in told])
+    return whole
+
+
+async def seen_at(store: Store) -> int:
+    found = await store.readings.signals(CAR.id)
+    assert found is not None
+    (state,) = found.series[BY_CODE["charge-ischarging"].key]
+    return state.observed_at or 0
+
+
+TEN_MIN = 600_000
+
+
+async def test_a_status_confirms_what_its_source_told_until_it_says_otherwise_or_is_lost(store: Store) -> None:
+    clock = ManualClock(T0)
+    whole = await evcc_waits(store, clock)
+    await whole.take([mqtt("status", "online", T0, retained=True)])
+    clock.move(600)
+    await whole.confirm("evcc")
+    assert await seen_at(store) == T0 + TEN_MIN
+    clock.move(600)
+    await whole.take([mqtt("status", "offline", T0 + 2 * TEN_MIN)])
+    await whole.confirm("evcc")
+    await whole.take([mqtt("status", "online", T0 + 2 * TEN_MIN)])
+    assert await seen_at(store) == T0 + 2 * TEN_MIN
+    whole.lost("evcc")
+    clock.move(600)
+    await whole.confirm("evcc")
+    assert await seen_at(store) == T0 + 2 * TEN_MIN
+
+
+async def test_a_heartbeat_confirms_what_its_source_told_and_an_old_one_does_not(store: Store) -> None:
+    clock = ManualClock(T0 + 2 * TEN_MIN)
+    whole = await evcc_waits(store, clock)
+    await whole.take([mqtt("updated", "1777629598", T0 + TEN_MIN, retained=True)])
+    assert await seen_at(store) == T0, "nobody knows how old it is"
+    await whole.take([mqtt("updated", "1777629598", T0 + TEN_MIN)])
+    assert await seen_at(store) == T0 + TEN_MIN
+
+
+async def test_what_a_broker_has_kept_counts_once_a_status_shows_that_its_source_is_there(store: Store) -> None:
+    whole = pipeline_module.Pipeline(store, ManualClock(T0), ALL)
+    await whole.take([mqtt("loadpoints/1/charging", "true", T0, retained=True)])
+    assert await value(store, "ischarging") is None
+    await whole.take([mqtt("status", "online", T0, retained=True)])
+    assert await value(store, "ischarging") == (True, "evcc")

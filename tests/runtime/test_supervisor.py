@@ -168,11 +168,11 @@ async def test_what_a_source_heard_is_counted_and_what_is_left_of_its_budget_is_
 def test_a_rate_is_of_the_last_minute() -> None:
     clock = ManualClock(T0)
     of = SourceStatus("car", "mqtt", "generic", clock)
-    of.heard(120, 1, 0)
+    of.received(120, 1, 0)
     assert of.state.per_second == 2
     clock.move(60)
     assert of.state.per_second == 0
-    of.heard(0, 0, 0)
+    of.received(0, 0, 0)
     assert of.state.last_message_at == T0
 
 

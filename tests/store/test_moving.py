@@ -62,9 +62,9 @@ async def test_what_was_erased_is_in_no_part_of_the_feed(moved: SqliteStore) -> 
     assert len(found) == 2 * RUNS
 
 
-async def test_who_follows_from_before_the_feed_hears_of_every_car(moved: SqliteStore) -> None:
-    stirs, reached = await moved.sessions.changed_since(0, 2, frozenset({WATTAGE}))
-    assert {each.vehicle_id for each in stirs} == set(CARS)
+async def test_who_follows_from_before_the_feed_is_told_of_every_vehicle(moved: SqliteStore) -> None:
+    changed, reached = await moved.sessions.changed_since(0, 2, frozenset({WATTAGE}))
+    assert {each.vehicle_id for each in changed} == set(CARS)
     rest, end = await moved.sessions.changed_since(reached, 1000, frozenset({WATTAGE}))
     assert end == await moved.readings.position()
     assert rest[-1] == DirtyVehicle(CARS[2], rest[-1].first_at, T0 + RUNS - 1)

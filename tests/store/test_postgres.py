@@ -20,6 +20,10 @@ from postgres_server import PostgresServer, asked, postgres_server
 WATTAGE, SOC = BY_CODE["charge-wattage"], BY_CODE["tractionbattery-stateofcharge"]
 T0 = 1_777_593_600_000
 PROCESSES = 3
+MANY_CARS = """
+    INSERT INTO vehicles (id, key, mode, aliases, created_at)
+      SELECT 'car-' || n, n, 'live', '[]', 0 FROM generate_series(1, 3000) n;
+    INSERT INTO vehicle_references SELECT 'car-' || n, n FROM generate_series(1, 3000) n"""
 UNIQUE = """
     SELECT c.relname, (
       SELECT string_agg(a.attname, ',' ORDER BY k.place) FROM unnest(i.indkey) WITH ORDINALITY AS k (num, place)
@@ -142,11 +146,11 @@ async def test_of_two_writes_of_one_car_the_later_has_the_greater_position(store
 
 async def test_more_cars_than_the_server_has_locks_for_are_written_in_one_call() -> None:
     with postgres_server("max_locks_per_transaction=10", "max_connections=20") as server:
-        store = PostgresStore.open(server.database())
-        cars = [Vehicle(id=f"car-{number}") for number in range(3_000)]
-        await asyncio.gather(*(store.vehicles.add_vehicle(car) for car in cars))
-        found = await store.readings.write([Reading(car.id, SOC, 50.0, T0, T0, "box") for car in cars])
-        assert found == [Outcome.ACCEPTED] * len(cars)
+        url = server.database()
+        store = PostgresStore.open(url)
+        asked(url, MANY_CARS)
+        found = await store.readings.write([Reading(f"car-{number}", SOC, 50.0, T0, T0, "box") for number in range(1, 3_001)])
+        assert found == [Outcome.ACCEPTED] * 3_000
         await store.close()
 
 

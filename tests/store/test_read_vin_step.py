@@ -47,3 +47,7 @@ async def test_who_could_read_everything_can_read_the_vin(tmp_path: Path) -> Non
             "client_reads": (BEFORE | {Permission.READ_VIN}) - {Permission.WRITE_READINGS},
         }
     )
+
+
+def test_every_step_has_a_number_of_its_own() -> None:
+    assert [number for number, _, _ in migrations()] == list(range(1, len(migrations()) + 1))

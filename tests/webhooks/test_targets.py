@@ -1,12 +1,13 @@
 """To which addresses a webhook may be sent."""
 
+import asyncio
 import socket
 
 import pytest
 
 from chargeport.settings import WebhookSettings
-from chargeport.webhooks.sender import Sender
-from chargeport.webhooks.targets import check_uri, refusal
+from chargeport.webhooks.sender import PublicResolver, Sender
+from chargeport.webhooks.targets import RefusedTargetError, check_uri, refusal
 
 PRIVATE = [
     "127.0.0.1", "127.8.8.8", "10.0.0.1", "172.16.5.5", "192.168.1.1", "169.254.169.254", "0.0.0.0", "100.64.0.1", "192.0.2.1",  # noqa: S104
@@ -48,3 +49,20 @@ async def test_no_connection_is_made_to_a_private_address_whatever_it_is_called(
         assert "public" in (answer.error or ""), answer.error
         with pytest.raises(BlockingIOError):
             listening.accept()
+
+
+async def test_a_name_is_refused_where_one_of_its_addresses_is_private_when_it_is_connected_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What the name resolved to before does not count: it is resolved once, for the connection that is made."""
+    answers = [["93.184.215.14"], ["93.184.215.14", "10.0.0.1"], ["::ffff:169.254.169.254"]]
+
+    async def resolved(*_: object, **__: object) -> list[tuple[object, ...]]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 443)) for address in answers.pop(0)]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolved)
+    resolver = PublicResolver(allow_private=False)
+    assert [each["host"] for each in await resolver.resolve("rebinds.example", 443)] == ["93.184.215.14"]
+    for _ in range(2):
+        with pytest.raises(RefusedTargetError, match="resolves to"):
+            await resolver.resolve("rebinds.example", 443)

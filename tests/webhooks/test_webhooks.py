@@ -302,3 +302,28 @@ async def test_limits_and_timers_have_a_condition_in_each_entry(
     await pump(world)
     (shown,) = receiver.events()[-1]["data"]["signals"]
     assert shown["body"]["values"] == [{"type": "GLOBAL", "limit": 80, "condition": None}]
+
+
+async def test_a_subscription_that_was_ended_stays_so_until_it_is_asked_for_again(
+    world: World, app: Client, car: Vehicle, receiver: Receiver, webhook: Made
+) -> None:
+    made = await webhook()
+    await charged(world, car)
+    await pump(world)
+    (listed,) = (await world.client.get("/v3/subscriptions", headers=app.headers)).json()["data"]
+    ended = await world.client.delete(f"/v3/subscriptions/{listed['id']}", headers=app.headers)
+    assert ended.status_code == 204
+    before = len(receiver.events())
+    await charged(world, car, T0 + 60_000, charging=False)
+    await pump(world)
+    assert len(receiver.events()) == before
+    assert (await world.client.get("/v3/subscriptions", headers=app.headers)).json()["data"] == []
+    typed_error(
+        await world.client.delete(f"/v3/subscriptions/{listed['id']}", headers=app.headers),
+        404,
+        "RESOURCE_NOT_FOUND/SUBSCRIPTION_NOT_FOUND",
+    )
+    body = {"data": {"attributes": {"webhookId": made["id"], "vehicleId": car.id}}}
+    assert (await world.client.post("/v3/subscriptions", json=body, headers=app.headers)).status_code == 202
+    await pump(world)
+    assert receiver.events()[-1]["triggers"][0]["type"] == "FIRST_DELIVERY"

@@ -10,7 +10,7 @@ from starlette.routing import Match
 from starlette.routing import Route as StarletteRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from chargeport.api import docs, health, metrics
+from chargeport.api import docs, guide, health, metrics
 from chargeport.api.body_budget import BodyBudget
 from chargeport.api.error_boundary import ErrorBoundary
 from chargeport.api.guesses import Guesses
@@ -46,7 +46,8 @@ def build_app(
     own = {"getMetrics": counted, "getReadiness": health.Readiness().answer, **docs.handlers(described)}
     routes = [route for each in ROUTES for route in _routes(each, _handler(each, {**own, **pages}), context, errors, bodies)]
     router = Starlette(
-        routes=[*routes, *socket_routes(sockets or {}, errors.links)], exception_handlers={HTTPException: _unrouted(errors)}
+        routes=[*routes, *guide.routes(), *socket_routes(sockets or {}, errors.links)],
+        exception_handlers={HTTPException: _unrouted(errors)},
     )
     router.router.redirect_slashes = False
     return WebApp(router, errors, bodies, Lane(context.reads, errors) if lane else None)

@@ -7,6 +7,7 @@ from importlib import resources
 from string import Template
 from typing import Any, Final
 
+from chargeport.api import guide
 from chargeport.api.request import Request
 from chargeport.api.response import Header, Response, answer
 from chargeport.api.route import Handler
@@ -15,13 +16,25 @@ from chargeport.wire.encoding import encode
 
 HTML: Final[Header] = (b"content-type", b"text/html; charset=utf-8")
 # A page runs and shows only what it brings along: no script, style, font or frame from elsewhere.
-_POLICY: Final[Header] = (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+_POLICY: Final[Header] = (
+    b"content-security-policy",
+    (
+        b"default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; connect-src 'self'; frame-ancestors 'none';"
+        b" base-uri 'none'"
+    ),
+)
+_GUIDE: Final = '<a href="/docs/guide/index.html">Guide</a>'
+_TRY: Final = '<script type="module" src="/page/tryit.js"></script>'
+_TRIED_AS: Final = (
+    "<p><label>A token, for Try it below; without one your session on the page is used: "
+    '<input id="try-token" autocomplete="off"></label></p>'
+)
 
 
 def handlers(described: dict[str, Any]) -> Mapping[str, Handler]:
     """The handlers of the documentation's routes, with their pages made once."""
     as_json = encode(described)
-    reference = _page("The API", _operations(described)).encode()
+    reference = _page("The API", _TRIED_AS + _operations(described), _TRY).encode()
     errors = _page("Errors", "".join(map(_error, ERROR_KINDS))).encode()
 
     async def openapi(request: Request) -> Response:
@@ -36,9 +49,11 @@ def handlers(described: dict[str, Any]) -> Mapping[str, Handler]:
     return {"getOpenApi": openapi, "getDocs": docs, "getErrorDocs": error_docs}
 
 
-def _page(title: str, content: str) -> str:
+def _page(title: str, content: str, script: str = "") -> str:
     template = resources.files("chargeport.api").joinpath("docs.html").read_text("utf-8")
-    return Template(template).substitute(title=escape(title), content=content)
+    return Template(template).substitute(
+        title=escape(title), content=content, script=script, guide=_GUIDE if guide.is_built() else ""
+    )
 
 
 def _operations(described: dict[str, Any]) -> str:

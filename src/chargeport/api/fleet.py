@@ -7,10 +7,10 @@ from typing import Any, Final, NamedTuple
 from chargeport.api.permission_cache import Permits
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Cadence, Permission
-from chargeport.signals.effective import Effective, effective
+from chargeport.signals.effective import Effective, Ranks, effective
 from chargeport.signals.reading import AbsenceReason
 from chargeport.store.protocols import Store
-from chargeport.store.records import Grant, Page, Vehicle
+from chargeport.store.records import Grant, Page, Vehicle, VehicleSeries
 
 CODES: Final = (
     "tractionbattery-stateofcharge", "tractionbattery-range", "charge-ischarging", "charge-detailedchargingstatus",
@@ -139,15 +139,15 @@ class Fleet:
                 await asyncio.sleep(0)
             allowed = await permits.of(grant, vehicle.id, None)
             series = await self._store.readings.signals(vehicle.id)
-            wanted = [] if series is None else [each for each in _SIGNALS if each.permission in allowed]
-            found = {
-                each.code: counts
-                for each in wanted
-                if series is not None
-                and (counts := effective(each, series.series, self._store.readings.ranks, now)) is not None
-            }
-            rows.append(Row(vehicle, found))
+            rows.append(Row(vehicle, {}) if series is None else row_of(series, allowed, self._store.readings.ranks, now))
         return rows
+
+
+def row_of(found: VehicleSeries, allowed: frozenset[Permission], ranks: Ranks, now: int) -> Row:
+    """A vehicle with what counts now of the signals that an overview shows and a reader with these permissions may see."""
+    wanted = [each for each in _SIGNALS if each.permission in allowed]
+    known = {each.code: effective(each, found.series, ranks, now) for each in wanted}
+    return Row(found.vehicle, {code: counts for code, counts in known.items() if counts is not None})
 
 
 def _good_until(began: float, ended: float) -> float:

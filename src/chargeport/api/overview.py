@@ -4,6 +4,7 @@ A page that is sorted by name reads the signals of its own vehicles only. One th
 needs those of all of them.
 """
 
+import asyncio
 from collections import Counter
 from typing import Any, Final
 
@@ -38,12 +39,14 @@ async def list_fleet(request: Request) -> Response:
     if sort.removeprefix("-") not in SORTS:
         raise Problem(MALFORMED, f"{SORT}: {sort[:40]!r} is no order: use one of {', '.join(SORTS)}, with - for the reverse.")
     page = paging.asked(request.query, default_size=50, max_size=MAX_SIZE)
-    vehicles = _matching(await fleet.vehicles(grant), given, allowed=Permission.READ_VIN in grant.permissions)
+    # Of a hundred thousand vehicles these take half a second, in which others are served.
+    sees_vin = Permission.READ_VIN in grant.permissions
+    vehicles = await asyncio.to_thread(_matching, await fleet.vehicles(grant), given, allowed=sees_vin)
     counts: Counter[str] | None = None
     if states or sort.removeprefix("-") != "name" or len(vehicles) <= MAX_SIZE:
         rows = await _rows(fleet, vehicles, grant, permits, now)
         counts = Counter(row.state for row in rows)
-        rows = _sorted([row for row in rows if not states or row.state in states], sort)
+        rows = await asyncio.to_thread(_sorted, [row for row in rows if not states or row.state in states], sort)
         total, shown_rows = len(rows), rows[page.offset : page.offset + page.size]
     else:
         ordered = vehicles[::-1] if sort.startswith("-") else vehicles

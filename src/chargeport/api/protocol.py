@@ -11,35 +11,28 @@ pyproject.toml bounds its version above.
 
 import asyncio
 import re
-from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, Final, cast
 
 import httptools
-from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
+from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from chargeport.api.app import WebApp
 from chargeport.api.client_transport import ClientTransport
-from chargeport.api.lane import Head, written
-from chargeport.errors import HEAD_TOO_LARGE, MALFORMED, TOO_SLOW, Problem
+from chargeport.api.closing_answers import EarlyAnswer, refusal_bytes
+from chargeport.api.head_rules import NOT_PLAIN, check_head, check_trailer, check_unfinished
+from chargeport.api.lane import Head
+from chargeport.api.repeated_head import RepeatedHead
+from chargeport.errors import MALFORMED, TOO_SLOW, Problem
 
-MAX_HEAD_BYTES: Final = 65_536  # of path and headers together: what proxies allow at most
-MAX_TRAILER_BYTES: Final = 8_192  # of trailers; and between two pieces of a body in chunks
 HEAD_WITHIN_S: Final = 10
 PORTION: Final = 8_192  # bytes parsed at once: so few requests can be sent ahead of their answers as objects
 MAX_WAITING_BYTES: Final = 262_144  # sent ahead and not parsed: one read of the loop
 
 _SPECIAL: Final = re.compile(rb"[%?#]")
-_PLAIN_LINE: Final = re.compile(rb"GET (/[!-~]*) HTTP/1\.1")
-_NO_REST: Final = b""  # follows no line that begins a request
-# Headers that make a request more than a plain read: it has a body, or wants something of the connection.
-_NOT_PLAIN: Final = frozenset({b"content-length", b"transfer-encoding", b"expect", b"upgrade", b"connection"})
 _CODING: Final = b"transfer-encoding"
 _FRAMING: Final = (b"content-length", _CODING)
-_ONCE: Final = (b"host", b"authorization")
-_VERSIONS: Final = ("1.1", "1.0")
-_NO_VERSION: Final = ("0.0", "0.9")  # behind a request line that names none
 
 
 class LaneProtocol(HttpToolsProtocol):
@@ -58,9 +51,7 @@ class LaneProtocol(HttpToolsProtocol):
         self._framing = 0  # bytes of a body in chunks that are not the body, since its last piece
         self._trailer = 0
         self._waiting = b""
-        self._begun = 0  # requests, in what is parsed just now
-        self._head: Head | None = None  # of the last request, if it was a plain read; what followed its first line
-        self._rest = _NO_REST
+        self._repeated = RepeatedHead()
         self._wrong: Problem | None = None  # what is answered last; nothing more is parsed
         self._framed_by = b""  # the framing headers of a body behind an upgrade that is not made
         self._is_resuming = False
@@ -127,38 +118,22 @@ class LaneProtocol(HttpToolsProtocol):
         if self._waiting:
             self._keep_waiting(data)
         elif len(data) <= PORTION:
-            if not self._repeats(data):
-                self._parse_whole(data)
+            self._take(data)
         else:
             self._waiting = data
             self._parse_waiting()
 
-    def _repeats(self, data: bytes) -> bool:
-        """Answer a request whose head is that of the last plain read but for its path: its headers need no parsing.
-
-        The parser has no state between two requests, so it need not know of those that are answered here.
-        """
-        line, _, rest = data.partition(b"\r\n")
-        if rest != self._rest or self._head_bytes or not self._in_head:
-            return False
-        path = _PLAIN_LINE.fullmatch(line)
-        if path is None or self._head is None or not self._answered(path[1], self._head):
-            return False
-        self._since = self.loop.time()
-        return True
-
-    def _forget_head(self) -> None:
-        self._head, self._rest, self._begun = None, _NO_REST, 0
-
-    def _parse_whole(self, data: bytes) -> None:
-        """Parse what came; note the headers where it is the whole head of one plain read."""
+    def _take(self, data: bytes) -> None:
+        """Answer a plain read with the head of the one before; parse everything else."""
         is_begin = self._in_head and not self._head_bytes
-        self._forget_head()
+        known = self._repeated.found(data) if is_begin else None
+        if known is not None and self._answered(*known):
+            self._since = self.loop.time()
+            return
+        self._repeated.forget()
         self._parse(data)
-        if is_begin and self._head is not None and self._begun == 1:
-            line, _, rest = data.partition(b"\r\n")
-            if rest.find(b"\r\n\r\n") == len(rest) - 4 and _PLAIN_LINE.fullmatch(line):
-                self._rest = rest
+        if is_begin:
+            self._repeated.note(data)
 
     def _keep_waiting(self, data: bytes) -> None:
         if len(self._waiting) + len(data) > MAX_WAITING_BYTES:
@@ -218,17 +193,19 @@ class LaneProtocol(HttpToolsProtocol):
 
     def _check_length(self, data: bytes) -> None:
         """Refuse what is too long before it fills the memory."""
-        if not self._in_head:
-            if self._framing > MAX_TRAILER_BYTES:
-                self._refuse(_trailers_too_long())
-        elif self._head_bytes > MAX_HEAD_BYTES:
-            self._refuse(Problem(HEAD_TOO_LARGE, f"Path and headers are more than {MAX_HEAD_BYTES} bytes."))
-        elif data.endswith(b"\n") and self.url and self.parser.get_http_version() in _NO_VERSION:
-            self._refuse(Problem(MALFORMED, "HTTP/0.9 is not supported: use HTTP/1.1."))
+        try:
+            if not self._in_head:
+                check_trailer(b"", self._framing)
+            else:
+                check_unfinished(
+                    self._head_bytes, self.parser.get_http_version() if data.endswith(b"\n") and self.url else None
+                )
+        except Problem as problem:
+            self._refuse(problem)
 
     def on_message_begin(self) -> None:
         """Begin a request; the scope that a plain read does without is made in `_hand_on`."""
-        self._begun += 1
+        self._repeated.begins()
         self.url = b""
         self.expect_100_continue = False
         self.headers = []
@@ -238,13 +215,10 @@ class LaneProtocol(HttpToolsProtocol):
         """Note a header, and whether it makes the request more than a plain read. Trailers are counted, no more."""
         if not self._in_head:
             self._trailer += len(name) + len(value) + 4  # colon, space and the end of the line
-            if self._trailer > MAX_TRAILER_BYTES:
-                raise _trailers_too_long()
-            if name.lower() in _NOT_PLAIN:  # the parser would obey it
-                raise Problem(MALFORMED, f"{name.decode('latin-1')} can't be a trailer.")
+            check_trailer(name, self._trailer)
             return
         name = name.lower()
-        if name in _NOT_PLAIN:
+        if name in NOT_PLAIN:
             self._has_more = True
             self.expect_100_continue |= name == b"expect" and value.lower() == b"100-continue"
         self.headers.append((name, value))
@@ -258,27 +232,16 @@ class LaneProtocol(HttpToolsProtocol):
         version = self.parser.get_http_version()
         headers = dict(self.headers)
         if len(headers) != len(self.headers) or b"host" not in headers or version != "1.1":
-            self._check_head(headers, version)
+            check_head(self.headers, version)
         app = self.app
         if self._has_more or version != "1.1" or self.parser.get_method() != b"GET" or not isinstance(app, WebApp):
             self._hand_on()
             return
         head = Head.of(headers, app.errors.links, self.scheme or "http", self.client[0] if self.client else None)
         if self._answered(self.url, head):
-            self._head = head
+            self._repeated.was_answered(head)
         else:
             self._hand_on()
-
-    def _check_head(self, headers: dict[bytes, bytes], version: str) -> None:
-        """Refuse a head that two servers could read in two ways. Raises Problem."""
-        if version not in _VERSIONS:
-            raise Problem(MALFORMED, f"HTTP/{version} is not supported: use HTTP/1.1.")
-        names = [name for name, _ in self.headers]
-        for name in _ONCE:
-            if names.count(name) > 1:
-                raise Problem(MALFORMED, f"The header {name.decode().capitalize()} stands there more than once.")
-        if b"host" not in headers and version == "1.1":
-            raise Problem(MALFORMED, "The header Host is missing: HTTP/1.1 demands it.")
 
     def _answered(self, url: bytes, head: Head) -> bool:
         """Write the lane's answer to a GET, if nothing else is under way, and the lane has one."""
@@ -333,7 +296,7 @@ class LaneProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
-        super()._start_asgi_task(cycle, _Answering(app, cycle))
+        super()._start_asgi_task(cycle, EarlyAnswer(app, cycle))
 
     def on_response_complete(self) -> None:
         """The answer of the router is given: go on with what waits behind it."""
@@ -390,34 +353,5 @@ class LaneProtocol(HttpToolsProtocol):
         self._refuse(Problem(MALFORMED, msg))
 
 
-class _Answering:
-    """Announces with the answer that the connection closes, where the answer comes before the end of the body."""
-
-    def __init__(self, app: ASGI3Application, cycle: RequestResponseCycle) -> None:
-        self._app = app
-        self._cycle = cycle
-        self._send: ASGISendCallable = cycle.send
-
-    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        self._send = send
-        await self._app(scope, receive, self._begin)
-
-    async def _begin(self, message: ASGISendEvent) -> None:
-        if self._cycle.more_body and message["type"] == "http.response.start":
-            self._cycle.keep_alive = False
-        await self._send(message)
-
-
 # What uvicorn looks at of a request that is over, when the next one or the end of the connection comes.
 _ANSWERED: Final = cast("RequestResponseCycle", SimpleNamespace(response_complete=True, message_event=asyncio.Event()))
-
-
-def _trailers_too_long() -> Problem:
-    return Problem(HEAD_TOO_LARGE, f"The trailers of the body are more than {MAX_TRAILER_BYTES} bytes.")
-
-
-def refusal_bytes(
-    app: WebApp, problem: Problem, scheme: str = "http", default_headers: Sequence[tuple[bytes, bytes]] = ()
-) -> bytes:
-    """The answer to what never became a request, after which the connection closes."""
-    return written(app.refusal(problem, scheme), [*default_headers, (b"connection", b"close")])

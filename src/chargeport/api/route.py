@@ -51,6 +51,11 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     errors: tuple[ErrorKind, ...] = ()
 
 
+USER: Final = Parameter(
+    "sc-user-id", "A user of the application: his connection decides what may be seen.", "owner-1", "header"
+)
+
+
 def pages(most: int) -> tuple[Parameter, ...]:
     """The parameters of a list that comes in pages."""
     return (

@@ -25,14 +25,13 @@ from chargeport.api import (
     stream,
     tokens,
     vehicles,
-    webhooks,
 )
 from chargeport.api.operator_routes import OPERATOR_ROUTES
-from chargeport.api.route import VEHICLE_ID, Parameter, Route, pages
+from chargeport.api.route import USER, VEHICLE_ID, Parameter, Route, pages
+from chargeport.api.webhook_routes import WEBHOOK_ROUTES
 from chargeport.dialects import makes
 from chargeport.errors import (
     ACCESS_DENIED,
-    CONFLICT,
     CONNECTION_NOT_FOUND,
     INVALID_PATH,
     MALFORMED,
@@ -41,7 +40,6 @@ from chargeport.errors import (
     PERMISSION,
     RATE_LIMITED,
     SIGNAL_NOT_FOUND,
-    SUBSCRIPTION_NOT_FOUND,
     TOO_LARGE,
     TOO_SLOW,
     UNAUTHORIZED,
@@ -49,17 +47,13 @@ from chargeport.errors import (
     UNSUPPORTED_MEDIA,
     USER_NOT_FOUND,
     VEHICLE_NOT_FOUND,
-    WEBHOOK_NOT_FOUND,
 )
 from chargeport.signals.catalogue import CATALOGUE
 
 EVENT_STREAM: Final = "text/event-stream"
 
-_USER: Final = Parameter(
-    "sc-user-id", "A user of the application: his connection decides what may be seen.", "owner-1", "header"
-)
 _IF_NONE_MATCH: Final = Parameter("if-none-match", "The ETag of an earlier answer: 304 if it still holds.", '"3f0c"', "header")
-_CONDITIONAL: Final = (_USER, _IF_NONE_MATCH)
+_CONDITIONAL: Final = (USER, _IF_NONE_MATCH)
 _VEHICLE: Final = (UNAUTHORIZED, VEHICLE_NOT_FOUND)
 _AT: Final = Parameter(
     instants.AT, "The answer as it was at this time: ISO 8601, or milliseconds since 1970.", "2026-05-01T10:00:00Z"
@@ -117,7 +111,7 @@ ROUTES: Final = (
     ),
     Route(
         method="GET", path="/vehicles/{vehicle_id}", name="getVehicle", tag="Vehicles", handler=vehicles.read_vehicle,
-        v3=True, summary="Read one vehicle", answer="VehicleDocument", parameters=(_USER,), errors=_VEHICLE,
+        v3=True, summary="Read one vehicle", answer="VehicleDocument", parameters=(USER,), errors=_VEHICLE,
     ),
     Route(
         method="GET", path=lane.ALL, name="listSignals", tag="Signals", handler=signals.read_signals, v3=True,
@@ -160,7 +154,7 @@ ROUTES: Final = (
     ),
     Route(
         method="GET", path="/vehicles/{vehicle_id}/coverage", name="getCoverage", tag="Signals", v3=True,
-        handler=vehicles.read_coverage, summary="Read what each signal can tell", answer="Coverage", parameters=(_USER,),
+        handler=vehicles.read_coverage, summary="Read what each signal can tell", answer="Coverage", parameters=(USER,),
         detail=f"For all {len(CATALOGUE)} signals: age and source of the value, or the reason why there is none."
         " Beside it what each source says, and why it does not count.",
         errors=_VEHICLE,
@@ -176,7 +170,7 @@ ROUTES: Final = (
             Parameter("filter[user.externalId]", "Only those of the user whom you call so.", "owner-1"),
             Parameter("filter[vehicleId]", "Only to this vehicle.", "0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11"),
             Parameter("filter[vehicle.mode]", "Only vehicles of this mode: live or simulated.", "live"),
-            *pages(paging.MAX_SIZE), _USER,
+            *pages(paging.MAX_SIZE), USER,
         ),
         errors=(MALFORMED, UNAUTHORIZED),
     ),
@@ -207,100 +201,7 @@ ROUTES: Final = (
         handler=connections.delete_user, summary="End all connections of a user", status=204,
         errors=(UNAUTHORIZED, USER_NOT_FOUND),
     ),
-    Route(
-        method="GET", path="/webhooks", name="listWebhooks", tag="Webhooks", v3=True, handler=webhooks.list_webhooks,
-        summary="List the application's webhooks", answer="AnyObject",
-        parameters=(
-            Parameter("filter[name]", "Only those of this name.", "Home"),
-            Parameter("filter[callbackUri]", "Only those with this receiver.", "https://example.org/hook"),
-            Parameter("filter[isEnabled]", "Only those that are enabled, or are not: true or false.", "true"),
-            Parameter("filter[autoSubscribe]", "Only those that are subscribed to every vehicle, or are not.", "true"),
-            *pages(paging.MAX_SIZE),
-        ),
-        errors=(MALFORMED, UNAUTHORIZED),
-    ),
-    Route(
-        method="POST", path="/webhooks", name="createWebhook", tag="Webhooks", v3=True, handler=webhooks.create_webhook,
-        summary="Make a webhook", answer="AnyObject", body="AnyObject", status=201,
-        detail='The body is {"data": {"attributes": {"name", "callbackUri", "errorCallbackUri", "triggers", "data",'
-        ' "autoSubscribe", "isEnabled"}}}: `triggers` and `data` are codes of signals. Its receiver is sent a VERIFY, and'
-        " nothing else before that is answered.",
-        errors=(MALFORMED, UNAUTHORIZED, CONFLICT, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
-    ),
-    Route(
-        method="GET", path="/webhooks/{webhook_id}", name="getWebhook", tag="Webhooks", v3=True,
-        handler=webhooks.read_webhook, summary="Read one webhook", answer="AnyObject", errors=(UNAUTHORIZED, WEBHOOK_NOT_FOUND),
-    ),
-    Route(
-        method="PATCH", path="/webhooks/{webhook_id}", name="updateWebhook", tag="Webhooks", v3=True,
-        handler=webhooks.update_webhook, summary="Change a webhook", answer="AnyObject", body="AnyObject",
-        errors=(MALFORMED, UNAUTHORIZED, WEBHOOK_NOT_FOUND, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
-    ),
-    Route(
-        method="DELETE", path="/webhooks/{webhook_id}", name="deleteWebhook", tag="Webhooks", v3=True,
-        handler=webhooks.delete_webhook, summary="Remove a webhook", status=204, errors=(UNAUTHORIZED, WEBHOOK_NOT_FOUND),
-    ),
-    Route(
-        method="POST", path="/webhooks/{webhook_id}/verify", name="verifyWebhook", tag="Webhooks", v3=True,
-        handler=webhooks.verify_webhook, summary="Send a VERIFY now", answer="AnyObject",
-        errors=(UNAUTHORIZED, WEBHOOK_NOT_FOUND),
-    ),
-    Route(
-        method="GET", path="/webhooks/{webhook_id}/deliveries", name="listDeliveries", tag="Webhooks", v3=True,
-        handler=webhooks.list_deliveries, summary="List a webhook's events with their attempts", answer="AnyObject",
-        parameters=(
-            Parameter("filter[state]", "Only those that are pending, delivered or dead.", "dead", values=webhooks.STATES),
-            *pages(paging.MAX_SIZE),
-        ),
-        errors=(MALFORMED, UNAUTHORIZED, WEBHOOK_NOT_FOUND),
-    ),
-    Route(
-        method="POST", path="/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver", name="redeliver", tag="Webhooks",
-        v3=True, handler=webhooks.redeliver, summary="Send an event once more", answer="AnyObject", status=202,
-        errors=(UNAUTHORIZED, WEBHOOK_NOT_FOUND),
-    ),
-    Route(
-        method="POST", path="/webhooks/{webhook_id}/redeliver", name="redeliverGivenUp", tag="Webhooks", v3=True,
-        handler=webhooks.redeliver_given_up, summary="Send the events that were given up once more", answer="AnyObject",
-        body="AnyObject", status=202, detail='{"data": {"attributes": {"from", "to"}}}: those made between these instants.',
-        errors=(MALFORMED, UNAUTHORIZED, WEBHOOK_NOT_FOUND, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
-    ),
-    Route(
-        method="POST", path="/management-token", name="rotateManagementToken", tag="Webhooks", v3=True,
-        handler=webhooks.rotate_key, summary="Renew the token that webhooks are signed with", answer="AnyObject",
-        body="AnyObject", status=201, detail='The body is {"data": {"attributes": {"overlapInSeconds"}}}: the one before stays'
-        " valid for so long, by default a day. Who refuses a signature with 401 or 403 is sent the other one at once.",
-        errors=(MALFORMED, UNAUTHORIZED, ACCESS_DENIED, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
-    ),
-    Route(
-        method="GET", path="/subscriptions", name="listSubscriptions", tag="Webhooks", v3=True,
-        handler=webhooks.list_subscriptions, summary="List the subscriptions of the application's webhooks", answer="AnyObject",
-        parameters=(
-            Parameter("filter[webhookId]", "Only of this webhook.", "0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11"),
-            Parameter("filter[vehicleId]", "Only to this vehicle.", "0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11"),
-            Parameter("filter[userId]", "Only of this user's vehicles.", "7d0f5c1e-2a67-4f0b-9f61-0c5d3b1e8a01"),
-            *pages(paging.MAX_SIZE), _USER,
-        ),
-        errors=(MALFORMED, UNAUTHORIZED),
-    ),
-    Route(
-        method="POST", path="/subscriptions", name="createSubscription", tag="Webhooks", v3=True,
-        handler=webhooks.create_subscription, summary="Subscribe a webhook to a vehicle", answer="AnyObject", body="AnyObject",
-        status=202, detail='The body is {"data": {"attributes": {"webhookId", "userId", "vehicleId"}}}.',
-        errors=(
-            MALFORMED, UNAUTHORIZED, WEBHOOK_NOT_FOUND, VEHICLE_NOT_FOUND, CONFLICT, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA,
-        ),
-    ),
-    Route(
-        method="GET", path="/subscriptions/{subscription_id}", name="getSubscription", tag="Webhooks", v3=True,
-        handler=webhooks.read_subscription, summary="Read one subscription", answer="AnyObject",
-        errors=(UNAUTHORIZED, SUBSCRIPTION_NOT_FOUND),
-    ),
-    Route(
-        method="DELETE", path="/subscriptions/{subscription_id}", name="deleteSubscription", tag="Webhooks", v3=True,
-        handler=webhooks.delete_subscription, summary="End a subscription", status=204,
-        errors=(UNAUTHORIZED, SUBSCRIPTION_NOT_FOUND),
-    ),
+    *WEBHOOK_ROUTES,
     *OPERATOR_ROUTES,
     Route(
         method="GET", path="/stream", name="streamSignals", tag="Signals", handler=stream.stream_signals,
@@ -323,7 +224,7 @@ ROUTES: Final = (
                 "last-event-id", "Resume behind the event with this id, without loss; 0: all there is. Else from now on.",
                 "0", "header",
             ),
-            _USER,
+            USER,
         ),
         errors=(MALFORMED, *_VEHICLE, PERMISSION),
     ),

@@ -135,6 +135,21 @@ def revoke(*, client_id: ClientId, database: Database = None, as_json: Json = Fa
         say(f"{client_id} is revoked; its tokens end within a second.")
 
 
+@group.command("encrypt")
+def encrypt(*, database: Database = None, as_json: Json = False) -> None:
+    """Encrypt the management tokens anew with the first key of database.key, also while a server runs.
+
+    To replace a key: put the new one in front of the old one in its file, run this, then take the old one away.
+    """
+    count = with_store(database, lambda store: store.access.encrypt_anew())
+    if as_json:
+        print_json({"encrypted": count})
+    elif count:
+        say(f"{count} management tokens are encrypted with the first key.")
+    else:
+        say("Nothing was encrypted: there is no application yet, or database.key names no key.")
+
+
 @group.command("token")
 def token(*, client_id: ClientId, database: Database = None, as_json: Json = False) -> None:
     """Print a bearer token, good for an hour: for whoever may read the database anyway."""

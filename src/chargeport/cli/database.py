@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from chargeport import config
 from chargeport.cli import configuration
 from chargeport.store import backends
 from chargeport.store.protocols import Store
@@ -37,9 +38,10 @@ async def opened(database: str | None, *, create: bool = False) -> AsyncIterator
     from chargeport.runtime import preference
     from chargeport.staleness import cadence
 
-    store = backends.open_store(resolved(database), create=create)
+    settings = configuration.settings()
+    store = backends.open_store(resolved(database), create=create, encryption=config.encryption(settings))
     try:
-        preference.prefer(store.readings, configuration.settings())
+        preference.prefer(store.readings, settings)
         await cadence.follow(store)
         yield store
     finally:

@@ -1,5 +1,6 @@
-"""How a table is made to fit a terminal: one line a row, whatever its width. Cells are cut only after columns are left out."""
+"""How a table is made to fit a terminal: columns are left out first, then long cells go on below."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -18,7 +19,7 @@ class Plan(NamedTuple):
 def fit(
     columns: Sequence[str], widths: Sequence[int], room: int, spare: Sequence[str] = (), short: Mapping[str, int] | None = None
 ) -> Plan:
-    """What fits into so much room: columns in `short` are cut first, then those in `spare` left out, then the widest ones cut.
+    """What fits into so much room: columns in `short` are cut first, then those in `spare` left out, then the widest narrowed.
 
     The first column is what the next command will want, so it is cut only where `short` says how much of it is enough.
 
@@ -59,6 +60,16 @@ def cut(text: str, width: int, end: str = "…") -> str:
     """
     line = " ".join(text.split("\n"))
     return line if len(line) <= width else line[: max(0, width - len(end))] + end
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """The text in lines of this width; a word that is longer goes on in the next one.
+
+    >>> wrapped("a long sentence", 8), wrapped("short", 8), wrapped("455f1614-34aa", 8)
+    (['a long', 'sentence'], ['short'], ['455f1614', '-34aa'])
+    """
+    line = " ".join(text.split("\n"))
+    return [line] if len(line) <= width else textwrap.wrap(line, width, break_on_hyphens=False)
 
 
 def _excess(shown: Mapping[int, int], room: int) -> int:

@@ -1,38 +1,14 @@
 """`chargeport`: the commands, put together. An error of ours is one sentence and a non-zero exit, never a traceback."""
 
+import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import typer
 
 from chargeport import __version__
-from chargeport.cli import (
-    applications,
-    backup,
-    configuration,
-    connections,
-    coverage,
-    demo,
-    doctor,
-    export,
-    history,
-    importing,
-    migrate,
-    record,
-    records,
-    repair,
-    serve,
-    shares,
-    signals,
-    simulate,
-    sources,
-    users,
-    vehicles,
-    watch,
-    webhooks,
-)
 from chargeport.cli.output import complain
 from chargeport.errors import ChargeportError
 
@@ -44,37 +20,112 @@ INTERRUPTED: Final = 130  # as shells say it: 128 and SIGINT
 # Typer keeps the name of what it raises for a wrong command line to itself; BadParameter is the public one of its kind.
 _Misuse: Final = typer.BadParameter.__mro__[1]
 
-app = typer.Typer(
-    name=NAME,
-    help="The open, self-hosted charge-signals server.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("serve")(serve.serve)
-app.add_typer(applications.group, name="app")
-app.add_typer(vehicles.group, name="vehicle")
-app.add_typer(connections.group, name="connection")
-app.add_typer(users.group, name="user")
-app.add_typer(shares.group, name="share")
-app.add_typer(sources.group, name="source")
-app.add_typer(webhooks.group, name="webhook")
-app.command("signals")(signals.signals)
-app.command("coverage")(coverage.coverage)
-app.command("history")(history.history)
-app.command("records")(records.records)
-app.add_typer(record.group, name="record")
-app.command("watch")(watch.watch)
-app.command("export")(export.export)
-app.command("import")(importing.import_readings)
-app.command("backup")(backup.backup)
-app.command("restore")(backup.restore)
-app.command("migrate")(migrate.migrate)
-app.command("doctor")(doctor.doctor)
-app.command("simulate")(simulate.simulate)
-app.add_typer(repair.group, name="repair")
-configuration.add_config_option(app)
-app.command("demo")(demo.demo)  # the one command without settings: it is the same everywhere
+
+class Entry(NamedTuple):
+    """A command or a group of commands: where it is, and its summary, so that the list of all needs none of them."""
+
+    name: str
+    module: str
+    attribute: str
+    summary: str
+
+
+COMMANDS: Final = (
+    Entry("serve", "serve", "serve", "Serve the API."),
+    Entry("app", "applications", "group", "Applications: who may use the API."),
+    Entry("vehicle", "vehicles", "group", "Vehicles: the cars that the server knows."),
+    Entry("connection", "connections", "group", "Connections: which application may read which user's vehicle."),
+    Entry("user", "users", "group", "Users: the people who sign in to the page, and those whose vehicles are connected."),
+    Entry("share", "shares", "group", "Share links: one car on the page, read-only, for whoever has the link."),
+    Entry("source", "sources", "group", "Sources: what the server listens to."),
+    Entry("webhook", "webhooks", "group", "Webhooks: where changes are sent to applications."),
+    Entry("dialect", "dialect", "group", "Dialects: what the messages of a system mean."),
+    Entry(
+        "signals", "signals", "signals",
+        "Show the signals of a vehicle that have a value or a known error; with CODE one of them, whole.",
+    ),
+    Entry(
+        "coverage", "coverage", "coverage",
+        "Show which signals a vehicle has, and why not the others; without VEHICLE, how many each one has.",
+    ),
+    Entry(
+        "history", "history", "history",
+        "Show what a signal was: its changes, newest last; with --resolution, what stretches of time were like.",
+    ),
+    Entry(
+        "records", "records", "records",
+        "Show the charging sessions of a vehicle, or of all, oldest first: also those that go on, and with people's edits.",
+    ),
+    Entry(
+        "record", "record", "group",
+        "Records: add, import, remove, split, merge or annotate charging sessions; the originals stay.",
+    ),
+    Entry("watch", "watch", "watch", "Show a vehicle, or all, as they change."),
+    Entry(
+        "export", "export", "export",
+        "Write what is stored to a file: every change of every signal, by vehicle, signal and time.",
+    ),
+    Entry("import", "importing", "import_readings", "Import readings from a file."),
+    Entry(
+        "backup", "backup", "backup",
+        "Copy the whole database into one file, while a server goes on writing, and look through the copy.",
+    ),
+    Entry("restore", "backup", "restore", "Put a backup in the database's place, once it was found whole."),
+    Entry("migrate", "migrate", "migrate", "Bring the database's schema up to date, or make a new database."),
+    Entry("doctor", "doctor", "doctor", "Check what the server needs, and say the next step where something is wrong."),
+    Entry(
+        "simulate", "simulate", "simulate",
+        "Send reports of simulated cars to a running server, then check that each acknowledged reading is stored.",
+    ),
+    Entry(
+        "mcp", "mcp", "mcp",
+        "Serve an assistant over standard input and output: vehicles, signals, history and charging sessions.",
+    ),
+    Entry("repair", "repair", "group", "Repairs: put right what a fault of the machine left in the database."),
+    Entry(
+        "demo", "demo", "demo",
+        "Serve simulated cars: home AC at night, DC on the road, idle, scheduled, not capable, asleep.",
+    ),
+)  # fmt: skip
+WITHOUT_SETTINGS: Final = frozenset({"demo"})  # the same everywhere
+
+
+def build(wanted: str | None = None) -> typer.Typer:
+    """The command line: with every command, or with the one that is `wanted` and the names of the others."""
+    made = typer.Typer(
+        name=NAME,
+        help="The open, self-hosted charge-signals server.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # what draws frames around help takes as long to load as all the rest
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    made.callback()(main)
+    for entry in COMMANDS:
+        if wanted in (None, entry.name):
+            _add(made, entry)
+        else:
+            made.command(entry.name, help=entry.summary)(_never_run)
+    return made
+
+
+def _add(made: typer.Typer, entry: Entry) -> None:
+    from chargeport.cli import configuration
+
+    part = typer.Typer()
+    found = getattr(importlib.import_module(f"chargeport.cli.{entry.module}"), entry.attribute)
+    if isinstance(found, typer.Typer):
+        part.add_typer(found, name=entry.name)
+    else:
+        part.command(entry.name)(found)
+    if entry.name not in WITHOUT_SETTINGS:
+        configuration.add_config_option(part)
+    made.registered_commands += part.registered_commands
+    made.registered_groups += part.registered_groups
+
+
+def _never_run() -> None:
+    raise AssertionError("a command whose name alone is known is not run")
 
 
 def _version(wanted: bool) -> None:
@@ -83,7 +134,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def main(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version and stop."),
 ) -> None:
@@ -98,9 +148,24 @@ def run(arguments: Sequence[str] | None = None) -> None:
     sys.exit(_exit_code(arguments))
 
 
+def _wanted(arguments: Sequence[str] | None) -> str | None:
+    """The command that is named; "" where only names are wanted; None where all may be."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if f"_{NAME.upper()}_COMPLETE" in os.environ:
+        return None
+    return given[0] if given and given[0] in {entry.name for entry in COMMANDS} else ""
+
+
+def __getattr__(name: str) -> typer.Typer:
+    """`app`: the command line with every command."""
+    if name != "app":
+        raise AttributeError(name)
+    return build()
+
+
 def _exit_code(arguments: Sequence[str] | None) -> int:
     try:
-        code = app(arguments, prog_name=NAME, standalone_mode=False)
+        code = build(_wanted(arguments))(arguments, prog_name=NAME, standalone_mode=False)
         sys.stdout.flush()
     except ChargeportError as error:
         complain(str(error))

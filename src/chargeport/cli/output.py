@@ -7,12 +7,13 @@ import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import typer
 
-from chargeport.cli.fitting import GAP, LEAST, cut, fit
+from chargeport.cli.fitting import GAP, LEAST, cut, fit, wrapped
 from chargeport.errors import ChargeportError
 
 if TYPE_CHECKING:
@@ -59,10 +60,10 @@ def print_table(
     spare: Sequence[str] = (),
     short: Mapping[str, int] | None = None,
 ) -> None:
-    """A table, a line a row; `empty` says so where there are no rows.
+    """A table; `empty` says so where there are no rows.
 
     In a terminal that is too narrow, columns in `short` are cut to so many characters, those in `spare` left out, the first one
-    first, then the widest ones cut. In a pipe all of it is printed.
+    first, then long cells of the widest ones go on below. In a pipe a row is a line, and all of it is printed.
     """
     cells = [[shown(cell) for cell in row] for row in rows]
     if not cells:
@@ -73,13 +74,15 @@ def print_table(
     terminal = console()
     widths = [max(cell_len(line[index]) for line in [list(columns), *cells]) for index in range(len(columns))]
     plan = fit(columns, widths, terminal.width, spare, short)
+    widths = list(plan.widths.values())
     for style, line in (("bold", list(columns)), *(("", each) for each in cells)):
         parts = [
-            (cut(line[index], width, "" if columns[index] in (short or {}) else "…"), width)
+            [cut(line[index], width, "")] if columns[index] in (short or {}) else wrapped(line[index], width)
             for index, width in plan.widths.items()
         ]
-        text = (" " * GAP).join(part + " " * (width - cell_len(part)) for part, width in parts)
-        terminal.print(text.rstrip() if terminal.is_terminal else text, style=style or None, soft_wrap=True)
+        for each in zip_longest(*parts, fillvalue=""):
+            text = (" " * GAP).join(part + " " * (width - cell_len(part)) for part, width in zip(each, widths, strict=True))
+            terminal.print(text.rstrip() if terminal.is_terminal else text, style=style or None, soft_wrap=True)
     if plan.left_out:
         console(errors=True).print(f"Not shown for want of room: {', '.join(plan.left_out)}. --json has all.", style="dim")
 

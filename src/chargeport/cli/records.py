@@ -105,6 +105,8 @@ async def made_of(store: Store, found: VehicleSeries, settings: Settings | None 
 def _row(row: dict[str, Any]) -> Sequence[Any]:
     place, cost, socs = row["place"] or {}, row["cost"], (row["start_soc_percent"], row["end_soc_percent"])
     method = row["energy_method"] and row["energy_method"].replace("_", " ") + (", estimated" if row["is_estimated"] else "")
+    if row["energy_low_kwh"] is not None:
+        method = f"{method}: {row['energy_low_kwh']:g} to {row['energy_high_kwh']:g}"
     here = place.get("name") or (f"{place['latitude']}, {place['longitude']}" if place.get("latitude") is not None else None)
     return (
         row["id"], _local(row["started_at"]), "goes on" if row["is_open"] else _local(row["ended_at"]),

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 import msgspec
 import typer
 
+from chargeport.cli import live_view
 from chargeport.cli.database import with_store
 from chargeport.cli.finding import fleet, vehicle_called
 from chargeport.cli.fitting import cut
@@ -40,11 +41,39 @@ Codes = Annotated[
 Lines = Annotated[bool, typer.Option("--json", help="Print one JSON document a change, as /stream sends it.")]
 
 
-def watch(*, vehicle: Fleet = None, signal: Codes = None, database: Database = None, as_json: Lines = False) -> None:
-    """Show the changes of a vehicle, or of all, as they are stored, by whomever: when, what, from whom. Ctrl-C ends it."""
+def watch(
+    *,
+    vehicle: Fleet = None,
+    signal: Codes = None,
+    plain: Annotated[bool, typer.Option("--lines", help="A line for each change, in a terminal too.")] = False,
+    database: Database = None,
+    as_json: Lines = False,
+) -> None:
+    """Show a vehicle, or all, as they change. Ctrl-C ends it.
+
+    In a terminal it is a view of each with the newest changes below; else, and with --lines, a line a change: when, what, from
+    whom.
+    """
     signals = frozenset(named(code) for code in signal or ())
     with suppress(KeyboardInterrupt):  # the way to end it, so no failure
-        with_store(database, lambda store: _watch(store, vehicle, signals, as_json))
+        if console().is_terminal and not (plain or as_json):
+            with_store(database, lambda store: _view(store, vehicle, signals))
+        else:
+            with_store(database, lambda store: _watch(store, vehicle, signals, as_json))
+
+
+async def _view(store: Store, name: str | None, signals: frozenset[Signal]) -> None:
+    vehicles = await fleet(store) if name is None else [await vehicle_called(store, name)]
+    names = {each.id: called(each) for each in vehicles} if name is None else {}
+    codes, position, clock = {signal.code for signal in signals}, await store.readings.position(), SystemClock()
+
+    async def lines() -> AsyncIterator[str]:
+        async for step in followed(store, None if name is None else vehicles[0].id, position, clock):
+            signal = step.signal if isinstance(step, Change) else step.state.signal
+            if not codes or signal.code in codes:
+                yield _text(step, names.get(step.vehicle_id, step.vehicle_id) if names else None)
+
+    await live_view.show(store, vehicles, lines(), clock)
 
 
 async def _watch(store: Store, name: str | None, signals: frozenset[Signal], as_json: bool) -> None:
@@ -86,13 +115,17 @@ async def followed(store: Store, vehicle_id: str | None, position: int, clock: C
 
 def _print(step: Change | Expiry, freshness: Freshness, names: dict[str, str], as_json: bool) -> None:
     """Print a change; with the name of its car where all are watched."""
-    car = names.get(step.vehicle_id, step.vehicle_id) if names else None
     if as_json:
         _print_json(step, freshness)
-    elif isinstance(step, Change):
-        say(_line(step.observed_at, car, step.signal, _told(step), shown(step.source, step.rule)))
     else:
-        say(_line(step.at, car, step.state.signal, _ended(step), shown(step.state.source, step.state.rule)))
+        say(_text(step, names.get(step.vehicle_id, step.vehicle_id) if names else None))
+
+
+def _text(step: Change | Expiry, car: str | None) -> str:
+    """A change as a line."""
+    if isinstance(step, Change):
+        return _line(step.observed_at, car, step.signal, _told(step), shown(step.source, step.rule))
+    return _line(step.at, car, step.state.signal, _ended(step), shown(step.state.source, step.state.rule))
 
 
 def _print_json(step: Change | Expiry, freshness: Freshness) -> None:

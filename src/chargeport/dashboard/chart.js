@@ -12,15 +12,29 @@ function iso(at) {
   return new Date(at).toISOString();
 }
 
+// A signal that was never reported has no history: asking for it would be refused, and stand in the console as an error.
+const KNOWN_FOR_MS = 60000;
+const known = new Map();
+
+async function isReported(vehicle, code) {
+  const found = known.get(vehicle);
+  if (!found || Date.now() - found.at > KNOWN_FOR_MS) {
+    const codes = get(`v3/vehicles/${encodeURIComponent(vehicle)}/coverage`).then(({ data }) => new Set(data.filter((one) => one.status !== "NOT_REPORTED" && one.status !== "NOT_PERMITTED").map((one) => one.code)));
+    known.set(vehicle, { at: Date.now(), codes });
+  }
+  return (await known.get(vehicle).codes).has(code);
+}
+
 /** The mean of a signal in steps between two instants: `[[seconds], [values]]`, null where nothing is known. */
 export async function history(vehicle, code, from, to) {
+  if (!(await isReported(vehicle, code))) return [[], []];
   const step = STEPS_MIN.find((one) => (to - from) / one / 60000 <= POINTS) ?? 1440;
   const duration = step < 60 ? `PT${step}M` : step < 1440 ? `PT${step / 60}H` : "P1D";
   const path = `v3/vehicles/${encodeURIComponent(vehicle)}/signals/${code}/values`;
   const found = [];
   let next = `${path}?${query({ from: iso(from), to: iso(to), resolution: duration, "page[size]": 1000 })}`;
   while (next) {
-    const { data, links } = await get(next).catch((error) => (error.status === 404 ? { data: [], links: {} } : Promise.reject(error)));
+    const { data, links } = await get(next);
     found.push(...data);
     next = links.next ? `${path}?${links.next.split("?")[1]}` : null;
   }
@@ -41,9 +55,9 @@ export async function history(vehicle, code, from, to) {
 
 /** Every change of a signal between two instants, newest first, and whether there were more. */
 export async function changes(vehicle, code, from, to, size = 200) {
+  if (!(await isReported(vehicle, code))) return { changes: [], isCut: false };
   const path = `v3/vehicles/${encodeURIComponent(vehicle)}/signals/${code}/values`;
-  const { data, links } = await get(`${path}?${query({ from: iso(from), to: iso(to), "page[size]": size })}`)
-    .catch((error) => (error.status === 404 ? { data: [], links: {} } : Promise.reject(error)));
+  const { data, links } = await get(`${path}?${query({ from: iso(from), to: iso(to), "page[size]": size })}`);
   return { changes: data.reverse(), isCut: Boolean(links.next) };
 }
 

@@ -340,11 +340,12 @@ function drawn(part, draw) {
   }
 }
 
+const ago = (row) => age(now() - Date.parse(row.heardAt));
 const carLink = (id) => `#/cars/${encodeURIComponent(id)}`;
 const facts = (row) => [row.name === [row.make, row.model].filter(Boolean).join(" ") ? "" : [row.make, row.model].filter(Boolean).join(" "), row.year, row.powertrainType].filter(Boolean).join(" · ");
 
 function heard(row) {
-  return row.heardAt ? age(now() - Date.parse(row.heardAt)) : t("nothing yet");
+  return row.heardAt ? ago(row) : t("nothing yet");
 }
 
 function socText(row) {
@@ -386,11 +387,11 @@ function newRow(row) {
   const element = h("tr", { data: { vehicle: row.id } }, h("th", { scope: "row", className: "car" }, name, sub), Object.values(cells));
   let shownIcon = "";
   return { element, status, show(one) {
-    const stands = stateInWords(one, now());
-    element.dataset.state = one.state;
     setText(name, one.name);
     name.title = one.name;
     setText(sub, facts(one));
+    const stands = stateInWords(one, now());
+    element.dataset.state = one.state;
     setText(status, stands.text);
     if (shownIcon !== stands.icon) sign.replaceChildren(icon(shownIcon = stands.icon));
     setText(soc, socText(one).text);
@@ -422,15 +423,15 @@ function newCard(row) {
     why, h("div", { className: "charge" }, soc, beside, level.element), h("div", { className: "power" }, power, until, spark), foot);
   let shownIcon = "";
   return { element, status, show(one, powers) {
-    const stands = stateInWords(one, now());
-    element.dataset.state = one.state;
     setText(name, one.name);
     name.title = one.name;
     setText(sub, facts(one));
+    const stands = stateInWords(one, now());
+    element.dataset.state = one.state;
     setText(status, stands.text);
     if (shownIcon !== stands.icon) sign.replaceChildren(icon(shownIcon = stands.icon));
     why.hidden = one.state !== "silent";
-    setText(why, one.state === "silent" ? t("Last heard {age}. Values are those of then.", { age: heard(one) }) : "");
+    setText(why, one.state !== "silent" ? "" : one.heardAt ? t("Last heard {age}. Values are those of then.", { age: ago(one) }) : t("Nothing heard yet"));
     const { soc: charge, text } = socText(one), limit = limitOf(one), range = standing(one.signals[RANGE], now());
     soc.dataset.kind = charge.kind;
     setText(soc, text);

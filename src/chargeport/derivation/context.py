@@ -22,7 +22,7 @@ MAX_SESSIONS: Final = 2_000  # remembered at once, of some 30 kB each; who has m
 
 
 def reported(found: VehicleSeries, ranks: Ranks, now: int) -> dict[Signal, Observed]:
-    """The effective values of now that were reported."""
+    """Return the effective values of now that were reported."""
     counts = (effective(BY_KEY[key], found.series, ranks, now) for key in found.series)
     states = [each.state for each in counts if each is not None and each.unavailability is None]
     return {
@@ -33,7 +33,7 @@ def reported(found: VehicleSeries, ranks: Ranks, now: int) -> dict[Signal, Obser
 
 
 class ContextReader:
-    """Makes contexts. What it read of sessions that go on is remembered for a while."""
+    """Reads contexts from the store. The samples of sessions that go on are kept for a while."""
 
     def __init__(self, store: Store, facts: FactsReader) -> None:
         self._store = store
@@ -41,7 +41,7 @@ class ContextReader:
         self._sampled: dict[str, SessionSamples] = {}
 
     async def of(self, found: VehicleSeries, now: int) -> Context | None:
-        """The context of a car; None where every signal that could be derived was reported, or nothing was."""
+        """Return the context of a car; None where every signal that could be derived was reported, or nothing was."""
         ranks = self._store.readings.ranks
         values = reported(found, ranks, now)
         if not values or values.keys() >= DERIVABLE:
@@ -50,12 +50,12 @@ class ContextReader:
         return Context(values, session, await self._facts.facts(found, has_session=session is not None))
 
     async def _session(self, found: VehicleSeries, values: dict[Signal, Observed], now: int) -> OpenSession | None:
-        """What was measured since charging began; None where nothing says that the car charges."""
+        """Return what was measured since charging began; None where nothing says that the car charges."""
         began_at = await self._began_at(found, now)
         if began_at is None:
             self._sampled.pop(found.vehicle.id, None)
             return None
-        session = await self._session_samples(found.vehicle.id, began_at, now)
+        session = await self._session_samples(found, began_at, now)
         for signal in SAMPLED:
             each = values.get(signal)
             if each is not None and isinstance(each.value, int | float) and each.observed_at >= began_at:
@@ -63,11 +63,12 @@ class ContextReader:
         power, voltage, current, soc = (session.samples.get(signal, []) for signal in (POWER, VOLTAGE, CURRENT, SOC))
         return OpenSession(started_at=began_at, power=power, voltage=voltage, amperage=current, soc=soc)
 
-    async def _session_samples(self, vehicle_id: str, began_at: int, now: int) -> SessionSamples:
+    async def _session_samples(self, found: VehicleSeries, began_at: int, now: int) -> SessionSamples:
+        vehicle_id = found.vehicle.id
         session = self._sampled.get(vehicle_id)
         if session is not None and session.holds(began_at, now):
             return session
-        known = await histories.tracks(self._store.history, vehicle_id, SAMPLED, began_at, now + 1)
+        known = await histories.tracks(self._store.history, found, SAMPLED, began_at, now + 1)
         session = SessionSamples(began_at, now, await asyncio.to_thread(_samples, known, began_at))
         self._sampled.pop(vehicle_id, None)
         self._sampled[vehicle_id] = session
@@ -76,7 +77,7 @@ class ContextReader:
         return session
 
     async def _began_at(self, found: VehicleSeries, now: int) -> int | None:
-        """When the session that goes on began: as the sessions know it, or as charging turned true."""
+        """Return when the session that goes on began: as the sessions know it, or as charging turned true."""
         counts = effective(IS_CHARGING, found.series, self._store.readings.ranks, now)
         is_charging = None if counts is None else counts.state
         if is_charging is not None and is_charging.value is False:
@@ -90,7 +91,7 @@ class ContextReader:
 
 
 def _samples(known: Tracks, began_at: int) -> dict[Signal, list[Sample]]:
-    """The samples of a session, by signal. Slow where they are many."""
+    """Return the samples of a session, by signal. Slow where they are many."""
     return {
         signal: thinned(
             signal,

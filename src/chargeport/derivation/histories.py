@@ -7,32 +7,38 @@ from chargeport.derive.tracks import Piece, Track, Tracks
 from chargeport.signals.definition import Signal
 from chargeport.signals.effective import DERIVED
 from chargeport.store.protocols import History
-from chargeport.store.records import Run
+from chargeport.store.records import Run, VehicleSeries
 
 PORTION: Final = 500  # runs read at once
 
 
-async def tracks(history: History, vehicle_id: str, signals: Iterable[Signal], from_at: int, to_at: int) -> Tracks:
-    """The tracks of these signals between two instants, each with the piece that held before."""
-    found = {signal: await track(history, vehicle_id, signal, from_at, to_at) for signal in signals}
-    return {signal: each for signal, each in found.items() if each.pieces}
+async def tracks(history: History, found: VehicleSeries, signals: Iterable[Signal], from_at: int, to_at: int) -> Tracks:
+    """Return the tracks of these signals between two instants, each with the piece that held before."""
+    read = {signal: await track(history, found, signal, from_at, to_at) for signal in signals}
+    return {signal: each for signal, each in read.items() if each.pieces}
 
 
-async def track(history: History, vehicle_id: str, signal: Signal, from_at: int, to_at: int, *, every: bool = True) -> Track:
-    """What all sources reported of a signal; `every`: with all sightings, else the first and the last of each piece."""
-    found: list[Run] = []
-    for source in await history.sources_of(vehicle_id, signal):
-        if source != DERIVED:
-            found += await _runs(history, vehicle_id, signal, from_at, to_at, source=source, every=every)
-    found.sort(key=lambda run: (run.observed_at, run.position))
-    return Track(signal, tuple(map(_piece, found)))
+async def track(
+    history: History, found: VehicleSeries, signal: Signal, from_at: int, to_at: int, *, every: bool = True
+) -> Track:
+    """Return what all sources reported of a signal; `every`: with all sightings, else the first and the last of each piece."""
+    runs: list[Run] = []
+    for source in _sources(found, signal):
+        runs += await _runs(history, found.vehicle.id, signal, from_at, to_at, source=source, every=every)
+    runs.sort(key=lambda run: (run.observed_at, run.position))
+    return Track(signal, tuple(map(_piece, runs)))
 
 
-async def first_at(history: History, vehicle_id: str, signal: Signal) -> int | None:
-    """When a signal was reported first; None where nothing of it is kept."""
-    sources = [source for source in await history.sources_of(vehicle_id, signal) if source != DERIVED]
-    firsts = [await history.history(vehicle_id, signal, source=source, limit=1) for source in sources]
+async def first_at(history: History, found: VehicleSeries, signal: Signal) -> int | None:
+    """Return when a signal was reported first; None where nothing of it is kept."""
+    firsts = [await history.history(found.vehicle.id, signal, source=source, limit=1) for source in _sources(found, signal)]
     return min((first[0].observed_at for first in firsts if first), default=None)
+
+
+def _sources(found: VehicleSeries, signal: Signal) -> list[str]:
+    """Return the sources that have a series of a signal, but for what was derived."""
+    names = {state.source for state in found.series.get(signal.key, ()) if state.source is not None}
+    return sorted(names - {DERIVED})
 
 
 async def _runs(

@@ -36,7 +36,7 @@ class Prices:
         ]  # fmt: skip
 
     def placed(self, session: Session) -> Session:
-        """The session with its place, where it is known: told, or where a source of it stands."""
+        """Return the session with its place, where that is known: as reported, or where a source of it stands."""
         if session.place is None:
             here = next((each for each in self._places if set(each.sources) & set(session.sources)), None)
             if here is not None:
@@ -45,7 +45,7 @@ class Prices:
         return located(session, self._fences)
 
     def priced(self, session: Session) -> Session:
-        """The session with its cost by the tariff of its place; without a place that names one there is none."""
+        """Return the session with its cost by the tariff of its place; without a place that names one there is none."""
         fence = fence_of(session.place, self._fences)
         if fence is None or fence.tariff is None:
             return session

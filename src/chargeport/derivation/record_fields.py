@@ -17,7 +17,8 @@ def fields(record: Record, shown: ChargeRecord | None = None, *, evidence: bool 
     one = record.session
     place = one.place or (None if shown is None else shown.location)
     is_public = one.is_public if one.is_public is not None or shown is None else shown.isPublicCharger
-    told = {
+    low, high = (one.estimated and one.energy_bounds_kwh) or (None, None)
+    document = {
         "id": record.id,
         "started_at": iso(one.started_at),
         "ended_at": None if one.is_open else iso(one.ended_at),
@@ -27,6 +28,8 @@ def fields(record: Record, shown: ChargeRecord | None = None, *, evidence: bool 
         "energy_drawn_kwh": None if one.energy_drawn_kwh is None else round(one.energy_drawn_kwh, 2),
         "energy_method": one.energy_method,
         "is_estimated": one.estimated,
+        "energy_low_kwh": None if low is None else round(low, 2),
+        "energy_high_kwh": None if high is None else round(high, 2),
         "start_soc_percent": one.start_soc,
         "end_soc_percent": one.end_soc,
         "charging_type": one.charging_type,
@@ -42,13 +45,13 @@ def fields(record: Record, shown: ChargeRecord | None = None, *, evidence: bool 
         "made_of": list(record.original_ids),
     }
     if evidence:
-        told["rules"] = one.evidence.rule_version
-        told["evidence"] = [
+        document["rules"] = one.evidence.rule_version
+        document["evidence"] = [
             {"fact": fact.fact, "signals": list(fact.signals), "from": iso(fact.first_at), "to": iso(fact.last_at),
              "sightings": fact.sightings}
             for fact in one.evidence.facts
         ]  # fmt: skip
-    return told
+    return document
 
 
 def shown_of(found: VehicleSeries) -> dict[str, ChargeRecord]:

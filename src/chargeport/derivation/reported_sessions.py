@@ -8,13 +8,13 @@ from chargeport.derivation import histories
 from chargeport.derive.records.reported import RECORDS, Listed, Reported, identified, lists
 from chargeport.derive.sessions.session import Evidence, Session
 from chargeport.store.protocols import Store
-from chargeport.store.records import ReportedSession
+from chargeport.store.records import ReportedSession, VehicleSeries
 
 
-async def take(store: Store, vehicle_id: str, from_at: int, to_at: int) -> bool:
+async def take(store: Store, vehicle: VehicleSeries, from_at: int, to_at: int) -> bool:
     """Keep what the lists that were observed between two instants report; return whether any of it is news."""
-    found = lists(await histories.track(store.history, vehicle_id, RECORDS, from_at, to_at, every=False))
-    return await keep(store, vehicle_id, found)
+    found = lists(await histories.track(store.history, vehicle, RECORDS, from_at, to_at, every=False))
+    return await keep(store, vehicle.vehicle.id, found)
 
 
 async def keep(store: Store, vehicle_id: str, found: Sequence[Listed]) -> bool:

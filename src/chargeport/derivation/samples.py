@@ -30,7 +30,7 @@ class SessionSamples(msgspec.Struct):
     samples: dict[Signal, list[Sample]]
 
     def holds(self, began_at: int, now: int) -> bool:
-        """Whether it is of this session and needs not be read again yet."""
+        """Return whether it is of this session and needs not be read again yet."""
         return self.began_at == began_at and now - self.read_at < max(REREAD_MS, (now - began_at) // REREAD_SHARE)
 
     def add(self, signal: Signal, sample: Sample) -> None:
@@ -41,7 +41,7 @@ class SessionSamples(msgspec.Struct):
 
 
 def thinned(signal: Signal, found: Sequence[Sample]) -> list[Sample]:
-    """The samples, by time, with those far from both ends put together: their mean, of a state of charge the last.
+    """Return the samples, by time, with those far from both ends put together: their mean, of a state of charge the last.
 
     What charges is never put together with what does not, so that pauses keep their edges and power its energy.
     """

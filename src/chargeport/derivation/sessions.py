@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
+from cachetools import TTLCache
 
 from chargeport.clock import Clock
 from chargeport.derivation import histories, reported_sessions
@@ -19,7 +20,7 @@ from chargeport.derive.records.joined import all_joined
 from chargeport.derive.records.records import Record
 from chargeport.derive.records.reported import RECORDS, closed
 from chargeport.derive.sessions.session import SIGNALS, Session
-from chargeport.derive.sessions.window import Recomputed, Window, first_read, recompute
+from chargeport.derive.sessions.window import FIRST_READ_MS, Recomputed, Window, first_read, recompute
 from chargeport.derive.tracks import Piece
 from chargeport.ingest.batch import Batch
 from chargeport.ingest.pipeline import Pipeline
@@ -46,6 +47,7 @@ RELEVANT: Final = frozenset({*SIGNALS, RECORDS, CAPACITY, _LOCATION})
 
 LONGEST_MS: Final = 30 * DAY_MS  # that a session is looked at for whether it goes on
 MAX_SETTLED: Final = 50_000  # cars
+READ_WIDELY_MS: Final = 15 * 60_000  # how long a vehicle is read back for as long as it needed once
 FEWEST_OPEN: Final = 3  # records that are made anew while a session goes on: what is older stays as it is
 APART_MS: Final = 2 * HOUR_MS
 
@@ -70,6 +72,7 @@ class SessionDeriver:
         self._facts = facts or FactsReader(store, settings, clock)
         self._prices = Prices(settings.places, settings.tariffs, settings.folder)
         self._settled: dict[str, _Settled] = {}
+        self._reads_back: TTLCache[str, int] = TTLCache(MAX_SETTLED, READ_WIDELY_MS, clock.now)
 
     async def step(self, job: Job, dirt: Dirt, now: int) -> bool | None:
         """Recompute the next window of what changed of a vehicle; after the last one publish its records and total.
@@ -102,10 +105,10 @@ class SessionDeriver:
         capacity = reported_of(found.series, CAPACITY)
         if capacity is not None and first_at <= (capacity.changed_at or -1) <= last_at:
             first_at, last_at = 0, max(last_at, now)  # all sessions follow from it
-        if await reported_sessions.take(self._store, vehicle_id, first_at, last_at + 1):
+        if await reported_sessions.take(self._store, found, first_at, last_at + 1):
             self._settled.pop(vehicle_id, None)
         if last_at - first_at > DAY_MS:
-            firsts = [await histories.first_at(self._store.history, vehicle_id, signal) for signal in SIGNALS]
+            firsts = [await histories.first_at(self._store.history, found, signal) for signal in SIGNALS]
             first_at = max(first_at, min((each for each in firsts if each is not None), default=last_at))
         return [Window(at, min(at + DAY_MS - 1, last_at)) for at in range(first_at, last_at + 1, DAY_MS)][::-1]
 
@@ -124,7 +127,7 @@ class SessionDeriver:
         entries = self._counted(found, every, 0.0)
         if derived_of(found.series, RECORDS) is not None or not _is_reported(found, closed):
             body = await asyncio.to_thread(_body, closed)
-            entries += self._told_anew(found, RECORDS, body, max((each.session.ended_at for each in closed), default=0))
+            entries += self._replacing(found, RECORDS, body, max((each.session.ended_at for each in closed), default=0))
         if entries:
             await self._pipeline.write(Batch.of(entries))
         self._settle(found.vehicle.id, every, await self._store.sessions.edits(found.vehicle.id))
@@ -147,7 +150,7 @@ class SessionDeriver:
         if window.from_at < raw_from:
             window = Window(raw_from, max(raw_from, window.to_at))
             made_anew = await self._behind(vehicle_id, raw_from, made_anew)
-        fixes = await self._fixes(vehicle_id, window) if made_anew else []
+        fixes = await self._fixes(found, window) if made_anew else []
         kept = [_kept(vehicle_id, located(each, (), fixes)) for each in made_anew]
         before = await self._store.sessions.sessions(vehicle_id, *window)
         if [each for each in kept if not each.is_open] != [each for each in before if not each.is_open]:
@@ -158,37 +161,39 @@ class SessionDeriver:
     async def _recomputed(self, found: VehicleSeries, span: Window, now: int) -> Recomputed:
         """Recompute the sessions around a span; read as much history as that takes."""
         rules = await self._facts.rules(found)
-        capacity = await histories.track(self._store.history, found.vehicle.id, CAPACITY, 0, EVER_AT, every=False)
-        wanted = first_read(*span)
+        capacity = await histories.track(self._store.history, found, CAPACITY, 0, EVER_AT, every=False)
+        wanted = first_read(*span, now, self._reads_back.get(found.vehicle.id, FIRST_READ_MS))
         while True:
-            tracks = await histories.tracks(self._store.history, found.vehicle.id, SIGNALS, *wanted)
+            tracks = await histories.tracks(self._store.history, found, SIGNALS, *wanted)
             tracks = {**tracks, CAPACITY: capacity}
             result = await asyncio.to_thread(recompute, tracks, wanted, (span.from_at, span.to_at), now, rules)
             if isinstance(result, Recomputed):
                 return result
             wanted = result
+            self._reads_back[found.vehicle.id] = span.from_at - wanted.from_at
 
     async def _raw_from(self, vehicle_id: str) -> int:
-        """Since when all is there that sessions are worked out from: older history may have grown coarse."""
-        horizons = [await self._store.history.horizon(vehicle_id, signal) for signal in SIGNALS]
+        """Return since when all is there that sessions are computed from: older history may have grown coarse."""
+        groups = {signal.group: signal for signal in SIGNALS}
+        horizons = [await self._store.history.horizon(vehicle_id, signal) for signal in groups.values()]
         return max((each.raw_from for each in horizons if each is not None), default=0)
 
     async def _behind(self, vehicle_id: str, raw_from: int, found: Sequence[Session]) -> list[Session]:
-        """The sessions that began behind `raw_from`, but for what is the rest of one that began before."""
+        """Return the sessions that began behind `raw_from`, but for what is the rest of one that began before."""
         older = await self._store.sessions.sessions(vehicle_id, raw_from - LONGEST_MS, raw_from)
         ended_at = max((msgspec.json.decode(each.body, type=Session).ended_at for each in older), default=0)
         return [each for each in found if each.started_at >= raw_from and each.started_at > ended_at]
 
-    async def _fixes(self, vehicle_id: str, window: Window) -> list[Fix]:
-        """Where the car was during the sessions that started in a window, and shortly before."""
+    async def _fixes(self, found: VehicleSeries, window: Window) -> list[Fix]:
+        """Return where the car was during the sessions that started in a window, and shortly before."""
         from_at, to_at = window.from_at - NEAR_MS, window.to_at + DAY_MS
-        track = await histories.track(self._store.history, vehicle_id, _LOCATION, from_at, to_at, every=False)
+        track = await histories.track(self._store.history, found, _LOCATION, from_at, to_at, every=False)
         return sorted((_fix(piece) for piece in track.pieces if piece.value is not None), key=lambda fix: fix.at)
 
     def _made(
         self, vehicle_id: str, own: Sequence[KeptSession], theirs: Sequence[Session], edits: Sequence[Edit]
     ) -> list[Record]:
-        """The records of these sessions. Slow where they are many."""
+        """Return the records of these sessions. Slow where they are many."""
         mine = [msgspec.json.decode(each.body, type=Session) for each in own]
         every = all_joined(mine, closed(theirs, mine, self._clock.now()))
         shown = [self._prices.priced(self._prices.placed(each)) for each in every]
@@ -212,9 +217,9 @@ class SessionDeriver:
         if known is None and not any(_has_energy(each) for each in every):
             return []
         value = bodies.parse(_TOTAL, {"value": round(settled_kwh + made.total_kwh([each.session for each in every]), 2)})
-        return self._told_anew(found, _TOTAL, value, max((each.session.ended_at for each in every), default=0))
+        return self._replacing(found, _TOTAL, value, max((each.session.ended_at for each in every), default=0))
 
-    def _told_anew(self, found: VehicleSeries, signal: Signal, value: Value, at: int) -> list[Entry]:
+    def _replacing(self, found: VehicleSeries, signal: Signal, value: Value, at: int) -> list[Entry]:
         """The new derived value, later than the one it replaces: at one instant the greater would hold, not the newer."""
         derived = derived_of(found.series, signal)
         if derived is not None and derived.value == value:
@@ -239,8 +244,8 @@ def _body(closed: Sequence[Record]) -> Value:
 def _is_reported(found: VehicleSeries, shown: Sequence[Record]) -> bool:
     """Return whether what a source reports holds these records, and no more."""
     state = reported_of(found.series, RECORDS)
-    told = [] if state is None or state.value is None else msgspec.json.decode(str(state.value), type=ChargeRecords).values
-    spans = sorted((each.startTime or "", each.endTime) for each in told if each.endTime is not None)
+    listed = [] if state is None or state.value is None else msgspec.json.decode(str(state.value), type=ChargeRecords).values
+    spans = sorted((each.startTime or "", each.endTime) for each in listed if each.endTime is not None)
     return spans == sorted(
         (made.wire_instant(each.session.started_at), made.wire_instant(each.session.ended_at)) for each in shown
     )

@@ -71,18 +71,21 @@ def _news(found: VehicleSeries, derived: Derived, now: int) -> Reading | None:
 
 def _withdrawn(found: VehicleSeries, derived: set[Signal], ranks: Ranks, now: int) -> Iterator[Absence]:
     """Yield an absence for each derived value that is shown although nothing leads to it now."""
-    heard_at = max((state.observed_at or 0 for state in _reported(found)), default=0)
+    newest_at = max((state.observed_at or 0 for state in _reported(found)), default=0)
     for signal in DERIVABLE - derived - _STAYS:
-        counts, known = effective(signal, found.series, ranks, now), _derived(found, signal)
-        if counts is None or counts.state is not known or known.observed_at is None or counts.unavailability is not None:
+        known = _derived(found, signal)
+        if known is None or known.observed_at is None:
             continue
-        at = max(known.observed_at + 1, min(heard_at, now) if heard_at > known.observed_at else _silent_since(found, now))
+        counts = effective(signal, found.series, ranks, now)
+        if counts is None or counts.state is not known or counts.unavailability is not None:
+            continue
+        at = max(known.observed_at + 1, min(newest_at, now) if newest_at > known.observed_at else _silent_since(found, now))
         reason = AbsenceReason.UNREACHABLE
         yield Absence(found.vehicle.id, signal, reason, at, now, DERIVED, known.rule)
 
 
 def _derived(found: VehicleSeries, signal: Signal) -> State | None:
-    """What was derived of a signal last."""
+    """Return what was derived of a signal last."""
     return next((each for each in found.series.get(signal.key, ()) if each.source == DERIVED), None)
 
 
@@ -91,7 +94,7 @@ def _reported(found: VehicleSeries) -> Iterator[State]:
 
 
 def _live(found: VehicleSeries) -> Iterator[int]:
-    """When each reported live value stops being fresh."""
+    """Yield when each reported live value stops being fresh."""
     for state in _reported(found):
         ends_at = stale_at(state)
         if ends_at is not None:
@@ -99,10 +102,10 @@ def _live(found: VehicleSeries) -> Iterator[int]:
 
 
 def _silent_since(found: VehicleSeries, now: int) -> int:
-    """The newest instant at which a reported live value went stale; now, where none has."""
+    """Return the newest instant at which a reported live value went stale; now, where none has."""
     return max((ends_at for ends_at in _live(found) if ends_at <= now), default=now)
 
 
 def _next_silence(found: VehicleSeries, now: int) -> int | None:
-    """When the next reported live value will go stale, unless it is heard again."""
+    """Return when the next reported live value will go stale, unless it is reported again."""
     return min((ends_at for ends_at in _live(found) if ends_at > now), default=None)

@@ -58,9 +58,9 @@ class FactsReader:
         self._lessons: dict[str, _Lesson] = {}
 
     async def facts(self, found: VehicleSeries, *, has_session: bool = True) -> CarFacts:
-        """What is known of a car. What its sessions taught is only of use while it charges."""
+        """Return what is known of a car. What its sessions show is only of use while it charges."""
         capacity_kwh, model = self._capacity(found)
-        lesson = await self._lesson(found.vehicle.id) if has_session else _NO_LESSON
+        lesson = await self._lesson(found) if has_session else _NO_LESSON
         connector = self._state(found, _CONNECTOR)
         return CarFacts(
             capacity_kwh=capacity_kwh,
@@ -74,17 +74,17 @@ class FactsReader:
         )
 
     async def rules(self, found: VehicleSeries) -> Rules:
-        """The rules by which a car's sessions are worked out."""
+        """Return the rules by which the sessions of a vehicle are computed."""
         return Rules(capacity_kwh=self._capacity(found)[0], grid_sources=self._grid_sources)
 
     def _capacity(self, found: VehicleSeries) -> tuple[float | None, CarModel | None]:
-        """What the battery holds, as it was said; else as the model has it."""
+        """Return what the battery holds, as reported; else as the model has it."""
         state = self._state(found, CAPACITY)
-        said_kwh = None
+        reported_kwh = None
         if state is not None and state.value is not None:
-            said_kwh = msgspec.json.decode(str(state.value), type=NominalCapacity).capacity
-        model = self._model(found, said_kwh)
-        return said_kwh if said_kwh is not None or model is None else model.capacity_kwh, model
+            reported_kwh = msgspec.json.decode(str(state.value), type=NominalCapacity).capacity
+        model = self._model(found, reported_kwh)
+        return reported_kwh if reported_kwh is not None or model is None else model.capacity_kwh, model
 
     def _state(self, found: VehicleSeries, signal: Signal) -> State | None:
         counts = effective(signal, found.series, self._store.readings.ranks, self._clock.now())
@@ -99,25 +99,25 @@ class FactsReader:
             self._known_models[key] = car_model(self._models, car.make, car.model, year=car.year, capacity_kwh=capacity_kwh)
         return self._known_models[key]
 
-    async def _lesson(self, vehicle_id: str) -> _Lesson:
-        now = self._clock.now()
+    async def _lesson(self, found: VehicleSeries) -> _Lesson:
+        now, vehicle_id = self._clock.now(), found.vehicle.id
         known = self._lessons.get(vehicle_id)
         if known is None or now - known.at >= LEARN_EVERY_MS:
             if len(self._lessons) >= MAX_CARS:
                 self._lessons.clear()
-            known = self._lessons[vehicle_id] = await self._learnt(vehicle_id, now)
+            known = self._lessons[vehicle_id] = await self._learnt(found, now)
         return known
 
-    async def _learnt(self, vehicle_id: str, now: int) -> _Lesson:
-        kept = await self._store.sessions.sessions(vehicle_id, now - LEARN_BACK_MS, now + 1)
+    async def _learnt(self, found: VehicleSeries, now: int) -> _Lesson:
+        kept = await self._store.sessions.sessions(found.vehicle.id, now - LEARN_BACK_MS, now + 1)
         finished = [msgspec.json.decode(each.body, type=Session) for each in kept if not each.is_open][-LEARN_FROM:]
-        past = [await self._session_samples(vehicle_id, each) for each in finished if each.charging_type is not None]
+        past = [await self._session_samples(found, each) for each in finished if each.charging_type is not None]
         taper = await asyncio.to_thread(learn, past)
         return _Lesson(now, taper, _efficiency(finished, "AC"), _efficiency(finished, "DC"))
 
-    async def _session_samples(self, vehicle_id: str, session: Session) -> FinishedSession:
+    async def _session_samples(self, found: VehicleSeries, session: Session) -> FinishedSession:
         span = (session.started_at, session.ended_at + 1)
-        tracks = await histories.tracks(self._store.history, vehicle_id, (POWER, SOC), *span)
+        tracks = await histories.tracks(self._store.history, found, (POWER, SOC), *span)
         return FinishedSession(
             kind=session.charging_type or "AC",
             started_at=session.started_at,
@@ -145,7 +145,7 @@ def _efficiency(finished: Sequence[Session], kind: str) -> float | None:
 
 
 def _models(settings: Settings) -> Any:
-    """The decoded file of car models, if the settings name one."""
+    """Return the decoded file of car models, if the settings name one."""
     if settings.derive.models is None:
         return None
     file = Path(settings.folder) / settings.derive.models

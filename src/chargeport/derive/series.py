@@ -30,12 +30,12 @@ class Measured(Protocol):
 
     @property
     def at(self) -> int:
-        """The instant."""
+        """Return the instant."""
         ...
 
     @property
     def value(self) -> float:
-        """The number."""
+        """Return the number."""
         ...
 
 
@@ -54,7 +54,7 @@ class Energy(NamedTuple):
 
 
 def energy(power: Sequence[Measured], started_at: int, idle_at: int | None = None) -> Energy | None:
-    """The energy of a session by trapezoids over its samples of W; None without two, or across too long a gap.
+    """Return the energy of a session by trapezoids over its samples of W; None without two, or across too long a gap.
 
     Where charging begins or ends between two reports that were due anyway, half of that time counts; `idle_at` is such a
     report before the first sample. A first sample within the ramp is followed by the level of the next one.
@@ -73,7 +73,7 @@ def energy(power: Sequence[Measured], started_at: int, idle_at: int | None = Non
 
 
 def _part(one: Point, other: Point, cadence_ms: float) -> Energy | None:
-    """What lies between two samples, in W x ms; None where the car charged at both ends of too long a gap."""
+    """Return what lies between two samples, in W x ms; None where the car charged at both ends of too long a gap."""
     long_ms = other.at - one.at
     area_wms = (one.value + other.value) / 2 * long_ms
     gap = long_ms > min(MAX_GAP_MS, max(MIN_GAP_MS, GAP_CADENCES * cadence_ms))
@@ -92,7 +92,7 @@ def _part(one: Point, other: Point, cadence_ms: float) -> Energy | None:
 
 
 def _from_the_start(power: Sequence[Measured], started_at: int, idle_at: int | None) -> list[Point]:
-    """The samples, led in by what is known of the time before the first, with each ramp replaced by what followed it."""
+    """Return the samples, led in by what is known of the time before the first, with each ramp replaced by what followed it."""
     points = [Point(sample.at, sample.value) for sample in power]
     if not points:
         return []
@@ -106,7 +106,7 @@ def _from_the_start(power: Sequence[Measured], started_at: int, idle_at: int | N
 
 
 def _without_ramps(points: list[Point], cadence_ms: float) -> list[Point]:
-    """The points with the level that follows a ramp put right behind it.
+    """Return the points with the level that follows a ramp put right behind it.
 
     A ramp is what is reported out of turn as charging begins, and rises until the next sample, which comes much later.
     """
@@ -150,7 +150,7 @@ def paired(ones: Sequence[Measured], others: Sequence[Measured], within_ms: int)
 
 
 def interpolated(samples: Sequence[Measured], at: int) -> float | None:
-    """The value at an instant on the line between two samples; None before the first and after the last."""
+    """Return the value at an instant on the line between two samples; None before the first and after the last."""
     for one, other in pairwise(samples):
         if one.at <= at <= other.at:
             share = (at - one.at) / (other.at - one.at) if other.at > one.at else 0.0

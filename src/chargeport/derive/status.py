@@ -30,7 +30,7 @@ SILENT_ABOUT_CABLE: Final = frozenset({"NOT_CHARGING"})
 
 
 def is_charging(status: str, power_w: float | None) -> bool | None:
-    """Whether the battery receives energy; None where the status does not say."""
+    """Return whether the battery receives energy; None where the status does not say."""
     status = status.upper()
     if status in CHARGING_WITH_POWER:
         return None if power_w is None else power_w > 0
@@ -40,7 +40,7 @@ def is_charging(status: str, power_w: float | None) -> bool | None:
 
 
 def is_cable_connected(status: str) -> bool | None:
-    """Whether a cable is in the port; None where the status does not say."""
+    """Return whether a cable is in the port; None where the status does not say."""
     status = status.upper()
     if status in UNPLUGGED:
         return False

@@ -72,7 +72,7 @@ def _holds(one: Sample, other: Sample) -> bool:
 
 
 def samples(tracks: Tracks, signal: Signal) -> list[Sample]:
-    """The sightings of a signal; none where there is no track of it."""
+    """Return the sightings of a signal; none where there is no track of it."""
     track = tracks.get(signal)
     return [] if track is None else track.samples()
 
@@ -84,7 +84,7 @@ def between(found: Sequence[Sample], from_at: int, to_at: int) -> Sequence[Sampl
 
 
 def by_source(found: Sequence[Sample]) -> dict[str, list[Sample]]:
-    """The samples of each source, by its name."""
+    """Return the samples of each source, by its name."""
     grouped: dict[str, list[Sample]] = {}
     for sample in found:
         grouped.setdefault(sample.source, []).append(sample)
@@ -92,6 +92,6 @@ def by_source(found: Sequence[Sample]) -> dict[str, list[Sample]]:
 
 
 def number(sample: Sample) -> float:
-    """The value of a sample of a quantity."""
+    """Return the value of a sample of a quantity."""
     assert isinstance(sample.value, int | float), f"{sample.value!r} is no number"  # noqa: S101
     return sample.value

@@ -132,6 +132,8 @@ EVCC: Final = dialect(
     row("vehicle/repeatingPlans", "charge-chargetimers", decode=timers),
     row(SESSIONS, "charge-chargerecords", decode=records),
     topics=("evcc/loadpoints/{vehicle}/{field...}", "evcc/vehicles/{vehicle}/{field...}"),
+    status=("evcc/status",),
+    heartbeats=("evcc/updated",),
     ignored=frozenset(
         {
             # The sum over the phases is no current and no voltage of any.

@@ -231,5 +231,7 @@ OVMS: Final = dialect(
     ),
     ours=re.compile(r"^v\.c\."),
     topics=("ovms/{}/{vehicle}/metric/{field...}",),
+    status=("ovms/{}/{vehicle}/metric/s/v3/connected",),
+    heartbeats=("ovms/{}/{vehicle}/metric/m/time/utc",),
     read=read,
 )  # fmt: skip

@@ -151,6 +151,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     fields that speak of charging: one of these without a row is an issue, any other is passed over as `ignored` ones are.
     `not_capable` names the field, if the source has one, that lists the fields which the car can't report; `whole_car` the
     field that says why there is no value of any signal. `read` takes deliveries apart; `topics` are the addresses it knows.
+    At those of `status` the source says whether it is connected, and the broker says it if it is lost; at those of `heartbeats`
+    it shows now and then that it is there: for the car that the address names, else for all its cars.
     """
 
     name: str
@@ -165,6 +167,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     not_capable: str | None = None
     whole_car: str | None = None
     topics: tuple[TopicPattern, ...] = ()
+    status: tuple[TopicPattern, ...] = ()
+    heartbeats: tuple[TopicPattern, ...] = ()
     read: Reader | None = None
 
     def ignores(self, field: str) -> bool:
@@ -237,6 +241,8 @@ def dialect(
     not_capable: str | None = None,
     whole_car: str | None = None,
     topics: tuple[str, ...] = (),
+    status: tuple[str, ...] = (),
+    heartbeats: tuple[str, ...] = (),
     read: Reader | None = None,
 ) -> Dialect:
     """A dialect of these rows; refuses a signal that is made of one field twice, and an ignored field that has a row.
@@ -266,6 +272,8 @@ def dialect(
         not_capable=not_capable,
         whole_car=whole_car,
         topics=tuple(TopicPattern.parse(each) for each in topics),
+        status=tuple(TopicPattern.parse(each) for each in status),
+        heartbeats=tuple(TopicPattern.parse(each) for each in heartbeats),
         read=read,
     )
 

@@ -99,5 +99,6 @@ TESLAMATE: Final = dialect(
     ignored=frozenset(f"{_SCHEDULE} {_OTHER}".split()),
     ours=re.compile("charg|battery|plugged|energy"),
     topics=("teslamate/cars/{vehicle}/{field}", "teslamate/{}/cars/{vehicle}/{field}"),
+    heartbeats=("teslamate/cars/{vehicle}/healthy", "teslamate/{}/cars/{vehicle}/healthy"),
     read=by_topic,
 )  # fmt: skip

@@ -68,6 +68,8 @@ def from_table(table: Mapping[str, Any], where: str) -> Dialect:
             *beside_currents(rows),
             ignored=_ignored(base, rows, ignored),
             topics=_topics(table, where, base),
+            status=() if base is None else tuple(pattern.text for pattern in base.status),
+            heartbeats=() if base is None else tuple(pattern.text for pattern in base.heartbeats),
             ours=None if base is None else base.ours,
             lasting=frozenset() if base is None else base.remembered - base.of_a_plug,
             whole_car=None if base is None else base.whole_car,

@@ -12,6 +12,7 @@ from chargeport.dialects.field_values import is_nothing
 from chargeport.dialects.table import NOT_KNOWN, Decoded, Dialect, Gate, Row
 from chargeport.ingest.issues import issue_of
 from chargeport.ingest.memory import HELD_MS, CarMemory, Said
+from chargeport.ingest.signs_of_life import ALIVE, Sign, signs_of_life
 from chargeport.ingest.times import UNSURE_MS, as_of
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE, CABLE_CONNECTED, CATALOGUE, IS_CHARGING
@@ -49,6 +50,8 @@ def read(delivery: Delivery, dialect: Dialect) -> list[RawMessage] | Issue:
     try:
         if refused := delivery.headers.get(REFUSED):
             raise ValueError(refused)
+        if (signs := signs_of_life(delivery, dialect)) is not None:
+            return signs
         if dialect.read is None:
             raise ValueError(f"{dialect.name} has no form for deliveries")
         return dialect.read(dialect, delivery)
@@ -89,6 +92,9 @@ class _Normaliser:
         except Violation as found:
             self._issue(found.path, found.rule, found.kind, message.fields)
             return Normalised([], self.issues)
+        sign = message.fields.get(ALIVE)
+        if sign == Sign.GONE:
+            return Normalised([], [])
         fields = self.fields = self._fields_that_count()
         self.is_stamped = at is not None
         self.is_ahead = at is None and message.observed_at is not None
@@ -102,7 +108,8 @@ class _Normaliser:
         self._follow_the_plug()
         self._follow_the_charge()
         self._read_held()
-        self._confirm(told)
+        if told or sign:
+            self._confirm()
         return Normalised(self.entries, self.issues)
 
     def _fields_that_count(self) -> Mapping[str, Any]:
@@ -111,6 +118,9 @@ class _Normaliser:
         Nobody knows how old a retained value is; but a source that sends on change and is alive would have replaced it.
         """
         message, memory = self.message, self.memory
+        if ALIVE in message.fields:
+            doubted, memory.doubted = memory.doubted, {}
+            return doubted
         if message.retained and message.observed_at is None:
             lasting = {field for field in message.fields if self._lasts(field)}
             memory.doubted |= {field: value for field, value in message.fields.items() if field not in lasting}
@@ -309,12 +319,12 @@ class _Normaliser:
             if signal is not IS_CHARGING and signal not in own and said is not None and said.value and said.at <= self.at:
                 self._absent(signal, AbsenceReason.NOT_CHARGING)
 
-    def _confirm(self, told: Mapping[str, Any]) -> None:
+    def _confirm(self) -> None:
         """Enter again what was said before: a source that tells fields as they change is alive, and would have taken it back.
 
         What has gone stale is not confirmed, nor what is only known from before a restart: a change may have been missed.
         """
-        if not self.dialect.topics or self.message.retained or not told:
+        if not self.dialect.topics or self.message.retained:
             return
         own, charges = {entry.signal for entry in self.entries}, self.memory.charging.at(self.at)
         for signal in _LIVE:

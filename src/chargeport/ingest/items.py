@@ -3,7 +3,7 @@
 A bad item or a bad signal in a bundle is rejected with its index, the rule and the member; what stands beside it is taken.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -150,20 +150,33 @@ class ItemChecker:
             return
         received_at = self.now if received_at is None else received_at
         at = self.ahead.counted_at((batch.client_id, source, vehicle), stamp, self.now)
-        for code, body, path in _parts(item):
+        parts = {item.signal or "": item.body} if item.signals is None else item.signals
+        self._add(index, item, parts, (at, received_at), source)
+
+    def _add(
+        self, index: int, item: Item, parts: Mapping[str, msgspec.Raw | None], times: tuple[int, int], source: str
+    ) -> None:
+        """Add what an item says of each signal to the batch, or reject it: by code, the body."""
+        batch, vehicle = self.batch, item.vehicle
+        add = batch.add
+        for code, body in parts.items():
             signal = BY_CODE.get(code)
-            if signal is None:
-                where = "signal" if item.signals is None else path
-                unknown = Violation(Rule.UNKNOWN_SIGNAL, f"{code[:60]!r} is no signal of this server: see /docs", where)
-                batch.reject(index, unknown, code)
-                continue
             try:
-                if body is None:
-                    batch.add(index, Absence(vehicle, signal, _reason(item), at, received_at, source))
+                if signal is None:
+                    batch.reject(index, _unknown(code, item), code)
+                elif body is None:
+                    add(index, Absence(vehicle, signal, _reason(item), *times, source))
                 else:
-                    batch.add(index, Reading(vehicle, signal, bodies.parse(signal, body, path), at, received_at, source))
+                    add(index, Reading(vehicle, signal, bodies.parse(signal, body), *times, source))
             except Violation as found:
+                if item.signals is not None:
+                    found.path = f"signals.{code[:60]}" + found.path.removeprefix("body")
                 batch.reject(index, found, code)
+
+
+def _unknown(code: str, item: Item) -> Violation:
+    where = "signal" if item.signals is None else f"signals.{code[:60]}"
+    return Violation(Rule.UNKNOWN_SIGNAL, f"{code[:60]!r} is no signal of this server: see /docs", where)
 
 
 def _check_form(item: Item) -> None:
@@ -182,15 +195,6 @@ def _check_form(item: Item) -> None:
         raise Violation(Rule.MISSING, "an item has signal and body, or signals", "signal")
     elif (item.body is None) == (item.status is None):
         raise Violation(Rule.MISSING, "a signal has either a body or a status", "body")
-
-
-def _parts(item: Item) -> Iterator[tuple[str, msgspec.Raw | None, str]]:
-    """Each signal of the item: its code, its body, and the body's path."""
-    if item.signals is None:
-        yield item.signal or "", item.body, "body"
-    else:
-        for code, body in item.signals.items():
-            yield code, body, f"signals.{code[:60]}"
 
 
 def _reason(item: Item) -> AbsenceReason:

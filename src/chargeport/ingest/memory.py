@@ -175,6 +175,10 @@ class Memory:
         """Return whether anything of the car is remembered."""
         return (source, vehicle) in self._cars
 
+    def cars(self, source: str) -> list[str]:
+        """Return the cars of which a source has told."""
+        return [vehicle for name, vehicle in self._cars if name == source]
+
     def of(self, source: str, vehicle: str) -> CarMemory:
         """Return what is remembered of a car; an empty memory for a new one."""
         key = (source, vehicle)

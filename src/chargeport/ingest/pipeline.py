@@ -18,6 +18,7 @@ from chargeport.ingest.batch import STORED, Batch
 from chargeport.ingest.engine import normalise, read
 from chargeport.ingest.issues import refusal, refused, unknown_vehicle, unreadable
 from chargeport.ingest.memory import CarMemory, Memory
+from chargeport.ingest.signs_of_life import ALIVE, EVERY_CAR, Sign
 from chargeport.ingest.times import AheadTimes
 from chargeport.ingest.vehicle_names import VehicleNames, new_vehicle
 from chargeport.signals.reading import Entry, Issue, Reading
@@ -55,6 +56,7 @@ class Pipeline:
         self.ahead = AheadTimes()
         self._memory = Memory()
         self._own: dict[str, Dialect] = {}
+        self._there: dict[str, dict[str, RawMessage]] = {}  # by source and car, that it is there until it says otherwise
 
     def speaks(self, source: str, dialect: Dialect) -> None:
         """Read what a source says in this dialect by this form of it: one with topics of its own, say."""
@@ -89,6 +91,9 @@ class Pipeline:
                 batch.parts += 1
                 continue
             for message in found:
+                if ALIVE in message.fields:
+                    await self._alive(message, batch)
+                    continue
                 batch.messages[batch.parts] = message
                 await self._normalise(batch.parts, message, batch)
                 batch.parts += 1
@@ -101,6 +106,26 @@ class Pipeline:
         if batch.issues and batch.keep_issues:
             await self._store.issues.add_issues(batch.issues, batch.client_id)
         return batch
+
+    async def confirm(self, source: str) -> None:
+        """Confirm what a connected source has told, for the cars for which it says that it is there. Raises StoreError."""
+        now, there = self._clock.now(), self._there.get(source, {})
+        await self.take([msgspec.structs.replace(message, received_at=now) for message in there.values()])
+
+    def lost(self, source: str) -> None:
+        """Note that a source is not connected any more: whether it is there is not known."""
+        self._there.pop(source, None)
+
+    async def _alive(self, message: RawMessage, batch: Batch) -> None:
+        """Add what follows from a source being there, for the car that it names or for all of which it has told."""
+        there = self._there.setdefault(message.source, {})
+        if message.fields[ALIVE] == Sign.THERE:
+            there[message.vehicle] = message
+        elif message.fields[ALIVE] == Sign.GONE:
+            there.pop(message.vehicle, None)
+        for vehicle in self._memory.cars(message.source) if message.vehicle == EVERY_CAR else [message.vehicle]:
+            await self._normalise(batch.parts, msgspec.structs.replace(message, vehicle=vehicle), batch)
+            batch.parts += 1
 
     async def _messages(self, delivery: Delivery) -> list[RawMessage] | Issue:
         try:
@@ -156,6 +181,8 @@ class Pipeline:
                 return name if new_vehicle(name, 0) is not None else None
             if await self.names.register(name):
                 return await self.names.find(message.source, message.dialect, name)
+        if batch.only_for is not None and not await self._store.access.may_write(batch.only_for, found or name):
+            return None  # of a vehicle of others, nothing is said: not even whether there is one
         return found
 
     def _stamp(self, message: RawMessage, vehicle_id: str, batch: Batch) -> Any:

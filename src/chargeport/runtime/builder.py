@@ -36,7 +36,7 @@ class CommonKeys(msgspec.Struct, frozen=True, kw_only=True):
     name: Annotated[
         str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="What `meta.source` shows; letters, digits, - _ .")
     ]
-    type: Annotated[str, Meta(description="What it is heard through.")]
+    type: Annotated[str, Meta(description="What it receives through.")]
     dialect: Annotated[str | None, Meta(description="What it speaks; most types have one of their own.")] = None
     topics: Annotated[
         list[str], Meta(description="Instead of the dialect's: `home/{vehicle}/{field}`; `{field...}` is all that is left.")
@@ -64,7 +64,7 @@ class Plugins(msgspec.Struct, frozen=True):
 
 
 def built_in(name: str) -> SourceType | None:
-    """The type of ours that has this name."""
+    """Return the type of ours that has this name."""
     if name not in _BUILT_IN:
         return None
     module, constant = _BUILT_IN[name]
@@ -74,7 +74,7 @@ def built_in(name: str) -> SourceType | None:
 
 @cache
 def plugins() -> Plugins:
-    """What installed packages offer. One that is broken is in nobody's way who does not name it."""
+    """Return what installed packages offer. One that is broken is in nobody's way who does not name it."""
     found = Plugins({}, {})
     for entry in metadata.entry_points(group=GROUP):
         package = entry.dist.name if entry.dist is not None else "another package"
@@ -93,7 +93,7 @@ def plugins() -> Plugins:
 
 
 def source_types() -> dict[str, SourceType]:
-    """All types of ours by name."""
+    """Return all types of ours by name."""
     return {name: kind for name in _BUILT_IN if (kind := built_in(name)) is not None}
 
 
@@ -110,7 +110,7 @@ class Builder:
         self._charging = charging
 
     def build(self, tables: Sequence[Mapping[str, Any]]) -> list[Built]:
-        """The sources of all tables, in their order. Raises SettingError."""
+        """Return the sources of all tables, in their order. Raises SettingError."""
         built: list[Built] = []
         for number, table in enumerate(tables):
             where = f"sources[{number}]"
@@ -132,7 +132,7 @@ class Builder:
         status = SourceStatus(common.name, kind.name, dialect.name, self._clock)
         context = SourceContext(
             name=common.name, dialect=dialect.name, clock=self._clock, memory=self._memory(common.name), status=status,
-            charging=self._charging, topics=tuple(each.filter for each in dialect.topics), vehicle=common.vehicle,
+            charging=self._charging, topics=_filters(dialect), vehicle=common.vehicle,
         )  # fmt: skip
         try:
             return Built(kind.build(settings, context), dialect, status, common.record)
@@ -154,6 +154,11 @@ class Builder:
             return msgspec.structs.replace(dialect, topics=tuple(TopicPattern.parse(each) for each in common.topics))
         except ValueError as error:
             raise SettingError(f"{where}.topics: {error}.") from None
+
+
+def _filters(dialect: Dialect) -> tuple[str, ...]:
+    """The addresses of a dialect as MQTT writes filters."""
+    return tuple(dict.fromkeys(each.filter for each in (*dialect.topics, *dialect.status, *dialect.heartbeats)))
 
 
 def _split(table: Mapping[str, Any], where: str) -> tuple[CommonKeys, dict[str, Any]]:

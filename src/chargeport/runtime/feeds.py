@@ -43,7 +43,7 @@ class Feeds:
     """The feeding side of a service. Raises SettingError where a setting of it is wrong."""
 
     def __init__(self, store: Store, settings: Settings, clock: Clock, *, recording: bool = True) -> None:
-        """Without `recording` nothing that is heard is recorded, whatever the settings say."""
+        """Without `recording` nothing that is received is recorded, whatever the settings say."""
         self._store = store
         self._settings = settings
         self._clock = clock
@@ -77,7 +77,7 @@ class Feeds:
             self._supervisor.start([*((built.source, built.status) for built in self.built), *others], hold)
 
     def states(self) -> list[SourceState]:
-        """How the running sources are."""
+        """Return how the running sources are."""
         return self._supervisor.states()
 
     def sockets(self) -> dict[str, Any]:
@@ -97,7 +97,7 @@ class Feeds:
         self._recorders.close()
 
     def _folders(self, dialects: Iterable[str]) -> dict[str, Path]:
-        """Where what is heard is recorded, by source; pushes are named after their dialect."""
+        """Return where what is received is recorded, by source; deliveries over HTTP are named after their dialect."""
         pushed = self._settings.ingest.record
         wanted = {} if pushed is None else dict.fromkeys(dialects, pushed)
         wanted |= {each.source.name: each.record for each in self.built if each.record is not None}

@@ -1,4 +1,4 @@
-"""The cars of the settings file: made known at each start, with what the file says that no source can tell."""
+"""The cars of the settings file: made known at each start, with what the file says that no source reports."""
 
 import uuid
 from collections.abc import Sequence
@@ -63,7 +63,7 @@ def _check_names(cars: Sequence[VehicleSettings]) -> None:
 
 
 def names(cars: Sequence[VehicleSettings]) -> set[str]:
-    """What the file calls cars: whole, and without the source in front."""
+    """Return what the file calls cars: whole, and without the source in front."""
     return {name for car in cars for alias in car.aliases for name in (alias, alias.rpartition(":")[2])}
 
 
@@ -84,7 +84,7 @@ def _vehicle(car: VehicleSettings, where: str, now: int) -> Vehicle:
 
 
 async def _called(store: Store, car: VehicleSettings) -> Vehicle | None:
-    """The car that goes by one of the file's names already."""
+    """Return the car that goes by one of the file's names already."""
     for name in (car.vin, *car.aliases):
         if name is not None and (found := await store.vehicles.find_vehicle(name)) is not None:
             return found
@@ -92,7 +92,7 @@ async def _called(store: Store, car: VehicleSettings) -> Vehicle | None:
 
 
 def _merged(known: Vehicle, wanted: Vehicle) -> Vehicle:
-    """What is known, with what the file says instead where it says something; names only become more."""
+    """Return what is known, with what the file says instead where it says something; names only become more."""
     return msgspec.structs.replace(
         known,
         vin=wanted.vin or known.vin,
@@ -105,7 +105,7 @@ def _merged(known: Vehicle, wanted: Vehicle) -> Vehicle:
 
 
 def _facts(car: VehicleSettings, vehicle_id: str, where: str, now: int) -> list[Entry]:
-    """What the file says of the car, as readings."""
+    """Return what the file says of the car, as readings."""
     said = {
         "tractionbattery-nominalcapacity": None if car.capacity_kwh is None else capacity(car.capacity_kwh, "Settings"),
         "charge-chargingconnectortype": None if car.connector is None else value(car.connector),

@@ -14,7 +14,7 @@ PUSHED: Final = ("http", SOURCE)
 
 
 async def check(readings: Readings, settings: Settings, dialects: Iterable[str]) -> None:
-    """Refuse an order that names a source that nobody has heard of: it would be a slip. Raises SettingError, StoreError."""
+    """Refuse an order that names a source that never reported: it would be a slip. Raises SettingError, StoreError."""
     names = {*PUSHED, *dialects, *_names(settings), *await readings.sources()}
     ordered(settings.precedence.order, names)
 

@@ -18,8 +18,8 @@ Condition = Literal["connecting", "connected", "waiting", "stopped"]
 class SourceState(msgspec.Struct, frozen=True, kw_only=True):
     """How a source is. Instants are milliseconds since the epoch, by our clock.
 
-    `waiting` is between a failure, told by `cause` and `sentence`, and the next try at `retry_at`. `messages` and what became
-    of them are counted since the server started; `lag` is how many wait on the other side, where it says so. `left`: of a
+    `waiting` is between a failure, with its `cause` and `sentence`, and the next try at `retry_at`. `messages`, and what became
+    of them, are counted since the server started; `lag` is how many wait on the other side, where it says so. `left`: of a
     source with a budget, the requests that it may still make now, by car. `stations`: those that connect to it, or try to.
     """
 
@@ -46,7 +46,7 @@ class Budgeted(Protocol):
     """A source that asks, and may not ask as often as it likes."""
 
     async def left(self) -> Mapping[str, int | None]:
-        """The requests that may be made now, by car; None: any number."""
+        """Return the requests that may be made now, by car; None: any number."""
         ...
 
 
@@ -56,15 +56,15 @@ class SourceStatus:
     def __init__(self, name: str, kind: str, dialect: str, clock: Clock) -> None:
         self._clock = clock
         self._state = SourceState(name=name, type=kind, dialect=dialect, since_at=clock.now())
-        self._heard: deque[tuple[int, int]] = deque()  # when, how many
+        self._received: deque[tuple[int, int]] = deque()  # when, how many
 
     @property
     def state(self) -> SourceState:
-        """How the source is now."""
+        """Return how the source is now."""
         now = self._clock.now()
-        while self._heard and self._heard[0][0] <= now - RATE_OVER_MS:
-            self._heard.popleft()
-        rate = sum(count for _, count in self._heard) * 1000 / RATE_OVER_MS
+        while self._received and self._received[0][0] <= now - RATE_OVER_MS:
+            self._received.popleft()
+        rate = sum(count for _, count in self._received) * 1000 / RATE_OVER_MS
         return msgspec.structs.replace(self._state, per_second=round(rate, 2))
 
     def connected(self) -> None:
@@ -95,12 +95,12 @@ class SourceStatus:
         limited = {vehicle: count for vehicle, count in requests.items() if count is not None}
         self._state = msgspec.structs.replace(self._state, left=limited)
 
-    def heard(self, count: int, stored: int, rejected: int) -> None:
+    def received(self, count: int, stored: int, rejected: int) -> None:
         """So many messages came, and so many readings of them are stored or not understood."""
         if not count:
             return
         now = self._clock.now()
-        self._heard.append((now, count))
+        self._received.append((now, count))
         if self._state.condition != "connected":  # it hears, so it is
             self._become("connected")
         known = self._state

@@ -19,6 +19,7 @@ LONGEST_WAIT_S: Final = 300.0
 SHAKEN_OFF_AFTER_S: Final = 60.0
 """A source that ran for so long begins with the first wait again."""
 WRITTEN_EVERY_S: Final = 2.0
+CONFIRMED_EVERY_S: Final = 2.0
 """How often the states of the sources are written down for commands to read."""
 
 _log = logging.getLogger("chargeport.sources")
@@ -55,7 +56,7 @@ class Supervisor:
             self._tasks.append(asyncio.create_task(self._write_states(), name="source states"))
 
     def states(self) -> list[SourceState]:
-        """How the sources are now."""
+        """Return how the sources are now."""
         return [status.state for status in self._statuses.values()]
 
     async def close(self) -> None:
@@ -89,10 +90,11 @@ class Supervisor:
     async def _run(self, source: Source, status: SourceStatus) -> SourceError:
         """Run a source until it ends, and say why it did."""
 
-        async def emit(heard: Sequence[RawMessage | Delivery]) -> None:
-            batch = await self._pipeline.take(heard)
-            status.heard(len(heard), batch.stored, len(batch.issues))
+        async def emit(received: Sequence[RawMessage | Delivery]) -> None:
+            batch = await self._pipeline.take(received)
+            status.received(len(received), batch.stored, len(batch.issues))
 
+        confirming = asyncio.create_task(self._confirm(source.name), name=f"confirming {source.name}")
         try:
             await source.run(emit)
         except SourceError as error:
@@ -102,7 +104,19 @@ class Supervisor:
         except Exception as error:  # noqa: BLE001  (whatever it was: a source of somebody else's, perhaps)
             _log.exception("source %s failed in a way that it did not foresee", source.name)
             return SourceError(Cause.PROTOCOL, f"It failed unexpectedly: {type(error).__name__}: {error}.")
+        finally:
+            confirming.cancel()
+            self._pipeline.lost(source.name)
         return SourceError(Cause.UNREACHABLE, "It came to an end by itself.")
+
+    async def _confirm(self, name: str) -> None:
+        """Confirm for good what a connected source has told, where it says that it is there."""
+        while True:
+            await asyncio.sleep(CONFIRMED_EVERY_S)
+            try:
+                await self._pipeline.confirm(name)
+            except StoreError as error:
+                _log.warning("what the source %s has told is not confirmed: %s", name, error)
 
     async def _write_states(self) -> None:
         while True:
@@ -113,5 +127,5 @@ class Supervisor:
             except StoreError as error:
                 _log.warning("the states of the sources can't be written: %s", error)
             except Exception:  # noqa: BLE001  (a source of somebody else's, again)
-                _log.exception("how the sources are can't be told")
+                _log.exception("the states of the sources can't be read")
             await asyncio.sleep(WRITTEN_EVERY_S)

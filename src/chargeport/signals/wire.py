@@ -12,6 +12,7 @@ import msgspec
 from chargeport.signals.definition import Kind, Signal, Value
 
 _encode = msgspec.json.Encoder().encode
+_QUANTITY, _COUNT, _FLAG, _TEXT = Kind.QUANTITY, Kind.COUNT, Kind.FLAG, Kind.TEXT  # looked up once
 
 # ECMA-262, Number::toString: plain digits from 1e-6 up to 1e21, an exponent outside.
 _EXACT_BELOW = 1e16  # from here on the shortest digits that tell a float are fewer than its integer's
@@ -72,15 +73,12 @@ def body(signal: Signal, value: Value) -> str:
 
 def text(signal: Signal, value: Value) -> str:
     """The value alone as JSON text, to be put between the halves of `frame`."""
-    match signal.kind:
-        case Kind.FLAG:
-            return "true" if value else "false"
-        case Kind.TEXT:
-            return _encode(value).decode()
-        case Kind.DOCUMENT:
-            return str(value)
-        case _:
-            return number(value)  # type: ignore[arg-type]
+    kind = signal.kind
+    if kind is _QUANTITY or kind is _COUNT:
+        return number(value)  # type: ignore[arg-type]
+    if kind is _FLAG:
+        return "true" if value else "false"
+    return _encode(value).decode() if kind is _TEXT else str(value)
 
 
 def frame(signal: Signal) -> tuple[str, str]:

@@ -34,7 +34,7 @@ WORTH: Final = 0.1  # a smaller change is none
 
 _OWNER, _TABLE = "cadence", "table"
 
-_log = logging.getLogger("chargeport.cadence")
+_log = logging.getLogger("chargeport.staleness")
 
 
 class Cadences:
@@ -48,7 +48,7 @@ class Cadences:
         self._sources: dict[str, dict[str, CarGaps]] = {}
         self._pause_ms = settings.max_s * 1000  # no value stands for longer, so what is longer says no more
 
-    def heard(self, entries: Sequence[Entry]) -> None:
+    def note(self, entries: Sequence[Entry]) -> None:
         """Something was stored. Costs a fraction of a microsecond for a car that is not listened to."""
         sources, pause_ms = self._sources, self._pause_ms
         for entry in entries:
@@ -68,7 +68,7 @@ class Cadences:
         """Make hold what was learnt before, and listen. Raises StoreError."""
         await self.keep()
         if self._settings.learn:
-            self._store.readings.on_written(self.heard)
+            self._store.readings.on_written(self.note)
 
     async def run(self, wait: Callable[[float], Awaitable[object]] = asyncio.sleep) -> None:
         """Learn for good. `wait` returns after so many seconds of real time."""
@@ -101,14 +101,14 @@ class Cadences:
         before = self._clock.now() - self._pause_ms
         for source, cars in self._sources.items():
             if len(cars) >= MAX_CARS:
-                self._sources[source] = {name: car for name, car in cars.items() if car.heard_at >= before}
+                self._sources[source] = {name: car for name, car in cars.items() if car.received_at >= before}
 
     def _learnt(self) -> dict[str, dict[str, int]]:
         found = {source: dict(self._of(cars.values())) for source, cars in self._sources.items()}
         return {source: codes for source, codes in found.items() if codes}
 
     def _of(self, cars: Iterable[CarGaps]) -> Iterator[tuple[str, int]]:
-        """By code, for how long the values of a source stand, where enough was heard."""
+        """By code, for how long the values of a source stand, where enough was received."""
         by_signal: dict[int, list[Sequence[int]]] = {}
         for car in cars:
             for key, gaps in car.gaps():
@@ -124,7 +124,7 @@ class Cadences:
 
 
 def configured(settings: StalenessSettings) -> Freshness:
-    """What the settings say before anything was learnt. Raises SettingError."""
+    """Return what the settings say before anything was learnt. Raises SettingError."""
     if settings.min_s > settings.max_s:
         raise SettingError(f"staleness: min_s ({settings.min_s}) is more than max_s ({settings.max_s}).")
     for code in settings.signals:
@@ -135,7 +135,7 @@ def configured(settings: StalenessSettings) -> Freshness:
 
 
 async def recalled(store: Store) -> Freshness | None:
-    """What was put down last; None where nothing was, or nothing that can be read."""
+    """Return what was put down last; None where nothing was, or nothing that can be read."""
     kept = await store.notes.recall(_OWNER, _TABLE)
     try:
         return None if kept is None else msgspec.json.decode(kept, type=Freshness)
@@ -157,7 +157,7 @@ def _set(store: Store, freshness: Freshness) -> None:
 
 
 def _merged(known: dict[str, dict[str, int]], news: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
-    """What was known, with the news that differ enough."""
+    """Return what was known, with the news that differ enough."""
     merged = {source: dict(codes) for source, codes in known.items()}
     for source, codes in news.items():
         if source not in merged and len(merged) >= MAX_SOURCES:

@@ -1,4 +1,4 @@
-"""When the time of live values runs out: nothing is stored then, so whoever follows must be told by the clock.
+"""When live values go stale: nothing is stored then, so whoever follows the feed must learn it by the clock.
 
 Holds a car and the first instant at which one of its values may end, no values. When that comes it looks at the store: a
 value that was confirmed meanwhile has more time. What is over because the session is over needs nothing of its own: the change
@@ -37,7 +37,7 @@ _LIVE: Final = tuple(signal for signal in CATALOGUE if signal.cadence is Cadence
 _BITS: Final = {signal.code: 1 << place for place, signal in enumerate(_LIVE)}
 _NONE: Final[Mapping[str, tuple[str | None, int | None]]] = {}
 
-_log = logging.getLogger("chargeport.endings")
+_log = logging.getLogger("chargeport.staleness")
 
 
 class Expiry(msgspec.Struct, frozen=True):
@@ -54,12 +54,12 @@ class Expiry(msgspec.Struct, frozen=True):
 
     @property
     def state(self) -> State:
-        """The effective state at that moment."""
+        """Return the effective state at that moment."""
         return self.effective.state
 
 
 class _Watch:
-    """A car: when to look at it, which signals' values held, and which were told to have ended."""
+    """A car: when to look at it, which signals' values held, and of which the end was reported."""
 
     __slots__ = ("due_at", "ended", "holding", "looked_at", "since_at")
 
@@ -81,8 +81,8 @@ class _Watch:
             self.ended = {each: value for each, value in self.ended.items() if each != code} or _NONE
         return before
 
-    def told(self, signal: Signal, found: VehicleSeries, ranks: Ranks, now: int) -> Expiry | None:
-        """What is to be told of a signal at `now`, which is noted."""
+    def expiry(self, signal: Signal, found: VehicleSeries, ranks: Ranks, now: int) -> Expiry | None:
+        """Return what expired or returned of a signal at `now`, and note it."""
         code, counts = signal.code, effective(signal, found.series, ranks, now)
         if counts is None or (ends_at := stale_at(counts.state)) is None:
             return None
@@ -92,15 +92,15 @@ class _Watch:
         if against is None:
             self.hold(code)
             is_same = self.return_of(code) == (state.source, state.changed_at)
-            is_told = is_same or self._has_taken_over(counts, found, ranks)
-            return Expiry(found.vehicle.id, counts, now, has_returned=True) if is_told else None
+            is_new = is_same or self._has_taken_over(counts, found, ranks)
+            return Expiry(found.vehicle.id, counts, now, has_returned=True) if is_new else None
         if not was_holding or against.reason is not AbsenceReason.UNREACHABLE or not has_value(state):
             return None
         self.ended = {**self.ended, code: (state.source, state.changed_at)}
         return Expiry(found.vehicle.id, counts, now)
 
     def _has_taken_over(self, counts: Effective, found: VehicleSeries, ranks: Ranks) -> bool:
-        """Whether the value is that of another source than at the last look, only because time has passed."""
+        """Return whether the value is that of another source than at the last look, only because time has passed."""
         state = counts.state
         if not counts.passed_over or (state.observed_at or 0) > self.looked_at:
             return False
@@ -111,7 +111,7 @@ class _Watch:
         )  # fmt: skip
 
     def next_look(self, found: VehicleSeries, now: int) -> int | None:
-        """When something may be to tell again, after all signals were looked at; None when there is nothing to wait for."""
+        """Return when to look again, after all signals were looked at; None when there is nothing to wait for."""
         states = [state for each in found.series.values() for state in each]
         fresh = [stale_at(state) for state in states if self.holding & _BITS.get(state.signal.code, 0)]
         waits = [each for each in fresh if each is not None and each > now]
@@ -119,9 +119,9 @@ class _Watch:
             turn = next_change_at(IS_CHARGING, found.series, now)
             waits += [] if turn is None else [turn]
         if self.ended:
-            heard_at = max((state.observed_at or 0 for state in states), default=0)
-            if now - heard_at < FORGET_MS:
-                waits.append(now + min(max((now - heard_at) // 4, AGAIN_MS), SELDOM_MS))
+            newest_at = max((state.observed_at or 0 for state in states), default=0)
+            if now - newest_at < FORGET_MS:
+                waits.append(now + min(max((now - newest_at) // 4, AGAIN_MS), SELDOM_MS))
         return min(waits, default=None)
 
 
@@ -141,7 +141,7 @@ class ExpiryWatch:
         self._is_full = False
 
     def watch(self, vehicle_ids: Iterable[str] | None) -> None:
-        """Tell of what ends from now on, of these cars too, or of all (None)."""
+        """Report what ends from now on, of these vehicles too, or of all (None)."""
         now = self._clock.now()
         if vehicle_ids is None:
             self._sweep = 0, now
@@ -160,7 +160,7 @@ class ExpiryWatch:
                 continue
             car = self._cars.get(change.vehicle_id)
             if car is not None:
-                car.return_of(change.signal.code)  # whatever it is now, the feed has told it
+                car.return_of(change.signal.code)  # whatever it is now, the feed tells it
             due_at = change.observed_at + freshness.of(change.source, change.signal)
             if change.value is None or due_at <= now or not self._wants(change.vehicle_id):
                 continue
@@ -171,16 +171,16 @@ class ExpiryWatch:
 
     @property
     def is_behind(self) -> bool:
-        """Whether there is more to look at than one go has done."""
+        """Return whether there is more to look at than one go has done."""
         return bool(self._first) or self._sweep is not None or self._is_due(self._clock.now())
 
     async def look(self) -> list[Expiry]:
-        """What has ended until now, as far as one go gets. Raises StoreError; nothing is lost by that."""
+        """Return what has ended until now, as far as one go gets. Raises StoreError; nothing is lost by that."""
         if self._freshness is not self._store.readings.freshness:  # times have moved
             self._freshness = self._store.readings.freshness
             self._first |= dict.fromkeys(self._cars, self._clock.now())
         await self._go_on_sweeping()
-        told: list[Expiry] = []
+        expired: list[Expiry] = []
         for number in range(LOOKS):
             next_one = self._next_one()
             if next_one is None:
@@ -188,14 +188,14 @@ class ExpiryWatch:
             try:
                 found = await self._store.readings.signals(next_one[0])
             except StoreError:
-                if told:
+                if expired:
                     break  # the car is still on its list
                 raise
             self._first.pop(next_one[0], None)
-            told += self._looked(found, *next_one)
+            expired += self._looked(found, *next_one)
             if number % TURN == 0:
                 await asyncio.sleep(0)
-        return told
+        return expired
 
     async def _go_on_sweeping(self) -> None:
         if self._sweep is None or len(self._first) >= LOOKS:
@@ -212,14 +212,14 @@ class ExpiryWatch:
         self._first |= dict.fromkeys(islice(new, room), since_at)
 
     def _next_one(self) -> tuple[str, int] | None:
-        """A car to look at, and since when that is wanted. It stays on its list until it was looked at."""
+        """Return a car to look at, and since when that is wanted. It stays on its list until it was looked at."""
         for one in self._first.items():
             return one
         now = self._clock.now()
         return (self._due[0][1], now) if self._is_due(now) else None
 
     def _is_due(self, now: int) -> bool:
-        """Whether a car is due; lets go of what was put off or forgotten meanwhile."""
+        """Return whether a car is due; lets go of what was put off or forgotten meanwhile."""
         while self._due:
             due_at, vehicle_id = self._due[0]
             car = self._cars.get(vehicle_id)
@@ -229,7 +229,7 @@ class ExpiryWatch:
         return False
 
     def _looked(self, found: VehicleSeries | None, vehicle_id: str, since_at: int) -> list[Expiry]:
-        """What is told of a car, which is watched on if there is anything to wait for."""
+        """Return what expired or returned of a car; watch it on if there is anything to wait for."""
         now = self._clock.now()
         if found is None or not self._wants(vehicle_id):
             self._cars.pop(vehicle_id, None)
@@ -238,7 +238,7 @@ class ExpiryWatch:
         if car is None:
             return []
         ranks = self._store.readings.ranks
-        told = [ending for signal in _LIVE if (ending := car.told(signal, found, ranks, now)) is not None]
+        found_ones = [each for signal in _LIVE if (each := car.expiry(signal, found, ranks, now)) is not None]
         car.since_at, car.looked_at = None, now
         due_at = car.next_look(found, now)
         if due_at is None:
@@ -246,12 +246,12 @@ class ExpiryWatch:
         else:
             car.due_at = None
             self._look_at(vehicle_id, car, due_at)
-        return told
+        return found_ones
 
     def _add(self, vehicle_id: str, since_at: int) -> _Watch | None:
         if len(self._cars) >= MAX_CARS:
             if not self._is_full:
-                _log.warning("more than %d cars have fresh values: streams are not told when those of others end", MAX_CARS)
+                _log.warning("more than %d cars have fresh values: streams do not learn when those of others end", MAX_CARS)
             self._is_full = True
             return None
         car = self._cars[vehicle_id] = _Watch(since_at)

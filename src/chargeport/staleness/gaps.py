@@ -1,6 +1,6 @@
 """How old a live value gets before its source sends the next one: the gaps between sightings of a car while it charges.
 
-A gap reaches from the instant at which a value was observed to the moment at which the next one is heard. So it holds what the
+A gap reaches from the instant at which a value was observed to that at which the next one is received. So it holds what the
 delivery takes too, and is what the value must stand for to be fresh all the time.
 """
 
@@ -14,8 +14,8 @@ from chargeport.signals.definition import Cadence
 from chargeport.signals.reading import Reading
 
 LIVE_KEYS: Final = frozenset(signal.key for signal in BY_CODE.values() if signal.cadence is Cadence.LIVE)
-LAG_MS: Final = 120_000  # what is heard later than this was kept back or imported, and says nothing of the cadence
-TOGETHER_MS: Final = 500  # what is heard within so much came with the one before, however far apart the two were observed
+LAG_MS: Final = 120_000  # what is received later than this was kept back or imported, and says nothing of the cadence
+TOGETHER_MS: Final = 500  # what is received within so much came with the one before, however far apart the two were observed
 MAX_GAPS: Final = 64  # of a car and signal: the newest
 PART: Final = 0.95
 CONFIRMS: Final = 0.05  # of all gaps end with the value of before: the source says again what has not changed
@@ -26,22 +26,22 @@ _FLOWING: Final = frozenset({BY_CODE["charge-wattage"].key, BY_CODE["charge-ampe
 class CarGaps:
     """What is noted of one car of one source. Knows whether it charges from what this source says itself."""
 
-    __slots__ = ("_charges", "_gaps", "_last", "_observed_at", "heard_at")
+    __slots__ = ("_charges", "_gaps", "_last", "_observed_at", "received_at")
 
     def __init__(self) -> None:
-        self.heard_at = 0
-        """When something was heard of it last, by our clock."""
+        self.received_at = 0
+        """When something of it was received last, by our clock."""
         self._charges = False
         self._observed_at = 0
         self._last: dict[int, Reading] = {}
         self._gaps: dict[int, deque[int]] = {}  # in milliseconds; below zero where the value was the same again
 
     def take(self, reading: Reading, pause_ms: int) -> None:
-        """Note a reading of a live signal that was heard live. A car that was silent for `pause_ms` begins anew."""
-        if reading.received_at - self.heard_at > pause_ms:
+        """Note a reading of a live signal that was received live. A car that was silent for `pause_ms` begins anew."""
+        if reading.received_at - self.received_at > pause_ms:
             self._last.clear()
             self._charges = False
-        self.heard_at = max(self.heard_at, reading.received_at)
+        self.received_at = max(self.received_at, reading.received_at)
         charges = says_charging(reading)
         if charges:
             self._charges = True
@@ -73,7 +73,7 @@ class CarGaps:
 
 
 def says_charging(reading: Reading) -> bool | None:
-    """Whether the car charges, if this reading alone says so."""
+    """Return whether the car charges, if this reading alone says so."""
     if reading.signal is IS_CHARGING:
         return reading.value is True
     if reading.signal.key in _FLOWING and isinstance(reading.value, int | float):
@@ -82,7 +82,7 @@ def says_charging(reading: Reading) -> bool | None:
 
 
 def longest_usual(gaps: Sequence[int]) -> int:
-    """The gap that all but a twentieth stay below, in milliseconds; there is one at least.
+    """Return the gap that all but a twentieth stay below, in milliseconds; there is one at least.
 
     Of a source that says again what has not changed, a twentieth of the gaps: each is as good as another. One that tells
     changes only is silent for long where nothing changes, seldom but most of the time: there it is a twentieth of the time.

@@ -30,6 +30,10 @@ class Access(Protocol):
         """Give an application a new management token; the one before stays valid until then. False as `rotate_secret`."""
         ...
 
+    async def encrypt_anew(self, *, stale_only: bool = False) -> int:
+        """Encrypt the management tokens with the first key; with `stale_only`, those that no key encrypts yet. How many."""
+        ...
+
     async def revoke_application(self, client_id: str, at: int) -> bool:
         """End an application and its tokens; False when it is unknown or revoked already."""
         ...
@@ -60,6 +64,10 @@ class Access(Protocol):
 
     async def connection(self, client_id: str, vehicle_id: str, user_uuid: str | None = None) -> Connection | None:
         """The connection of an application to a car; the oldest, unless a user is named by UUID."""
+        ...
+
+    async def may_write(self, client_id: str, vehicle_id: str) -> bool:
+        """Return whether the application has a writing connection to a vehicle."""
         ...
 
     async def connections(

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from chargeport.config import database_file
 from chargeport.errors import StartError
+from chargeport.store.encryption import Encryption
 from chargeport.store.protocols import Store
 
 _SCHEMES: Final = ("postgresql://", "postgres://")
@@ -29,8 +30,15 @@ def shown(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def open_store(url: str, ring: Callable[[], None] = lambda: None, *, anew: bool = False, create: bool = True) -> Store:
-    """Open the database of a URL, brought up to date. `ring` is called after each commit.
+def open_store(
+    url: str,
+    ring: Callable[[], None] = lambda: None,
+    *,
+    anew: bool = False,
+    create: bool = True,
+    encryption: Encryption | None = None,
+) -> Store:
+    """Open the database of a URL, brought up to date. `ring` is called after each commit; `encryption` hides secrets.
 
     Where there was a file once, an empty one is made only `anew`; without `create` none is made at all. Raises StartError,
     SchemaError, SettingError.
@@ -39,12 +47,12 @@ def open_store(url: str, ring: Callable[[], None] = lambda: None, *, anew: bool 
         require_driver()
         from chargeport.store.postgres import PostgresStore
 
-        return PostgresStore.open(url, ring, create=create)
+        return PostgresStore.open(url, ring, create=create, encryption=encryption)
     if not create and is_missing(url):
         raise missing(url)
     from chargeport.store.sqlite import SqliteStore
 
-    return SqliteStore.open(database_file(url), ring, anew=anew)
+    return SqliteStore.open(database_file(url), ring, anew=anew, encryption=encryption)
 
 
 def is_missing(url: str) -> bool:

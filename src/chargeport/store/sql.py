@@ -72,8 +72,8 @@ class Slots(Protocol):
         """What is stored later, by any transaction that has these vehicles, gets a greater position."""
         ...
 
-    def take(self, number: int) -> None:
-        """Move all that only the row of this series knows to history."""
+    def take(self, numbers: Sequence[int]) -> None:
+        """Move all that only the rows of these series know to history."""
         ...
 
     def store(self) -> None:

@@ -103,8 +103,13 @@ class Webhooks(Protocol):
         """Remove a webhook with all that belongs to it; False when there is none."""
         ...
 
-    async def subscribe(self, webhook_id: str, vehicle_id: str, user_uuid: str, at: int) -> Subscription | None:
-        """Subscribe a webhook to a vehicle; None when it is already, or there is no such vehicle."""
+    async def subscribe(
+        self, webhook_id: str, vehicle_id: str, user_uuid: str, at: int, *, again: bool = True
+    ) -> Subscription | None:  # fmt: skip
+        """Subscribe a webhook to a vehicle; None when it is already, or there is no such vehicle.
+
+        None as well where the subscription was ended, unless `again`.
+        """
         ...
 
     async def subscription(self, subscription_id: str) -> Subscription | None:
@@ -121,7 +126,7 @@ class Webhooks(Protocol):
         """All subscriptions to a vehicle."""
         ...
 
-    async def unsubscribe(self, subscription_id: str) -> bool:
+    async def unsubscribe(self, subscription_id: str, at: int) -> bool:
         """End a subscription; False when there is none."""
         ...
 

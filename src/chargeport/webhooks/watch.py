@@ -1,7 +1,7 @@
 """Compare what a webhook was last sent with the present state; write each difference into the outbox.
 
 The feed of changes says which vehicles to look at. The changes of a vehicle within the window are a burst, and one event that
-names each trigger with the effective state behind them. A backlog, such as after a crash, is sent burst by burst, too:
+names each trigger and carries the effective state behind them. A backlog, such as after a crash, is sent burst by burst, too:
 what was stored while nobody looked is not passed over. Because `sent` and the events are written in one transaction, a crash
 anywhere repeats a look, which then finds nothing new.
 """
@@ -61,7 +61,7 @@ _sent = msgspec.json.Decoder(Sent)
 
 
 class Burst(NamedTuple):
-    """Changes of a vehicle that are told together: up to which position of the feed, and when the newest was observed."""
+    """Changes of a vehicle that are one event: up to which position of the feed, and when the newest was observed."""
 
     position: int
     observed_at: int
@@ -187,7 +187,7 @@ class Watch:
     ) -> None:  # fmt: skip
         """Compare what each webhook was last sent of a vehicle with the state behind each burst, and with the present one.
 
-        `cursor` is how far the feed was read. The present state is sent with the last burst, unless more was stored since.
+        `cursor` is how far the feed was read. The present state is that of the last burst, unless more was stored since.
         """
         subscriptions = {each.webhook_id: each for each in await self._store.webhooks.subscriptions_of(vehicle_id)}
         wanted = [each for each in webhooks if each.id in subscriptions or each.fields.auto_subscribe]
@@ -200,13 +200,13 @@ class Watch:
         for position, at in bursts if is_behind else bursts[:-1]:
             then = await self._store.history.series_at(vehicle_id, at)
             if then is not None:
-                await self._tell(wanted, _Seen(then, at, position, at, is_past=True))
+                await self._send(wanted, _Seen(then, at, position, at, is_past=True))
         if not is_behind:
             observed_at = max((state.observed_at or 0 for state in states), default=0)
-            await self._tell(wanted, _Seen(series, self._clock.now(), newest, observed_at))
+            await self._send(wanted, _Seen(series, self._clock.now(), newest, observed_at))
 
-    async def _tell(self, webhooks: Iterable[Webhook], seen: _Seen) -> None:
-        """Tell each webhook what it was not told yet of a vehicle."""
+    async def _send(self, webhooks: Iterable[Webhook], seen: _Seen) -> None:
+        """Write for each webhook what it was not sent yet of a vehicle."""
         vehicle_id = seen.series.vehicle.id
         subscriptions = {each.webhook_id: each for each in await self._store.webhooks.subscriptions_of(vehicle_id)}
         for webhook in webhooks:
@@ -215,7 +215,7 @@ class Watch:
                 continue
             user, permissions = allowed
             subscription = subscriptions.get(webhook.id) or await self._store.webhooks.subscribe(
-                webhook.id, vehicle_id, user["id"], self._clock.now()
+                webhook.id, vehicle_id, user["id"], self._clock.now(), again=False
             )
             if subscription is not None:
                 await self._compare(webhook, subscription, seen, user, permissions)
@@ -244,7 +244,7 @@ class Watch:
     ) -> None:
         before = None if subscription.sent is None else _sent.decode(subscription.sent)
         if before is not None and seen.is_past and (seen.position <= before.position or seen.at < before.observed_at):
-            return  # told before a crash, or overtaken
+            return  # sent before a crash, or overtaken
         series, at, now = seen.series, seen.at, self._clock.now()
         codes = dict.fromkeys((*webhook.fields.triggers, *webhook.fields.data))
         known = {
@@ -254,8 +254,8 @@ class Watch:
             return
         is_stale = any(each and each.unavailability and each.unavailability.reason in _PASSING for each in known.values())
         (self._stale.add if is_stale else self._stale.discard)(subscription.vehicle.id)
-        told = {code: _told(found) for code, found in known.items() if found is not None}
-        after = Sent(told, _errors(known), seen.position, seen.observed_at)
+        marks = {code: _mark(found) for code, found in known.items() if found is not None}
+        after = Sent(marks, _errors(known), seen.position, seen.observed_at)
         triggers = _triggers(webhook, before, after)
         events = []
         if triggers:
@@ -291,7 +291,7 @@ class Watch:
 def bursts_of(changes: Iterable[Change], window_ms: int) -> dict[str, list[Burst]]:
     """The bursts of each vehicle: what was received within a window that its first change opens.
 
-    A change that was observed before others of the vehicle leaves the instant as it is: it is told with them.
+    A change that was observed before others of the vehicle leaves the instant as it is: it is sent with them.
     """
     found: dict[str, list[Burst]] = {}
     opened: dict[str, int] = {}
@@ -311,7 +311,7 @@ def is_active(webhook: Webhook) -> bool:
     return webhook.fields.is_enabled and webhook.verified_at is not None
 
 
-def _told(found: Effective) -> str:
+def _mark(found: Effective) -> str:
     """Return what tells one state from another: which change brought it, from which source, and why it may not be shown."""
     reason = "" if found.unavailability is None else found.unavailability.reason
     return f"{found.state.position}:{reason}"

@@ -30,7 +30,7 @@ CURVE_FITS: Final = 1.25
 
 
 def minutes_ac(view: View) -> int | None:
-    """The energy that is missing over the power there is, and some minutes for the last five percent.
+    """Return the energy that is missing over the power there is, and some minutes for the last five percent.
 
     Power of AC's size counts as AC where nobody says what it is: a slow DC station makes little difference.
     """
@@ -48,21 +48,21 @@ def minutes_ac(view: View) -> int | None:
 
 
 def _taper_min(ends: tuple[float, float], even_min: float) -> float:
-    """What the taper adds between two states of charge, where the whole of it takes `even_min` at full power."""
+    """Return what the taper adds between two states of charge, where the whole of it takes `even_min` at full power."""
     whole = _delay(100.0)
     added_min = min(AC_TAPER_MIN[1], max(AC_TAPER_MIN[0], whole * even_min))
     return added_min * (_delay(ends[1]) - _delay(ends[0])) / whole
 
 
 def _delay(soc_percent: float) -> float:
-    """The integral of 1/share - 1 over the taper up to a state of charge, its whole length being 1."""
+    """Return the integral of 1/share - 1 over the taper up to a state of charge, its whole length being 1."""
     done = max(0.0, soc_percent - AC_TAPER_FROM_PERCENT) / (100 - AC_TAPER_FROM_PERCENT)
     fall = 1 - AC_TAPER_TO
     return -math.log(1 - fall * done) / fall - done
 
 
 def minutes_ac_learnt(view: View) -> int | None:
-    """The same with the taper that the car's own sessions showed."""
+    """Return the same with the taper that the car's own sessions showed."""
     taper = None if view.car.taper is None else view.car.taper.ac
     if taper is None or view.flag(FAST) is True:
         return None
@@ -74,12 +74,12 @@ def minutes_ac_learnt(view: View) -> int | None:
 
 
 def minutes_dc_curve(view: View) -> int | None:
-    """Percent by percent, at what the model's curve and the station allow."""
+    """Sum the minutes percent by percent, at what the model's curve and the station allow."""
     return None if view.car.curve is None else _minutes_dc(view, view.car.curve)
 
 
 def minutes_dc_learnt(view: View) -> int | None:
-    """The same with the curve that the car's own sessions showed."""
+    """Return the same with the curve that the car's own sessions showed."""
     taper: TaperCurve | None = None if view.car.taper is None else view.car.taper.dc
     ends = None if taper is None else _ends(view)
     if taper is None or ends is None or not taper.covers(*ends):
@@ -106,7 +106,7 @@ def _whole(minutes: float | None) -> int | None:
 
 
 def _level_w(view: View, within_ms: int) -> float | None:
-    """The power of late, once the ramp is over; None where it is too little to be charging."""
+    """Return the power of late, once the ramp is over; None where it is too little to be charging."""
     if view.session is None or view.number(WATTAGE) is None:
         return None
     now_w = level(electrics.power(view), view.session.started_at + SETTLED_AFTER_MS, within_ms)
@@ -114,7 +114,7 @@ def _level_w(view: View, within_ms: int) -> float | None:
 
 
 def _ends(view: View) -> tuple[float, float] | None:
-    """The state of charge at the instant of the power, and the limit; None while not charging."""
+    """Return the state of charge at the instant of the power, and the limit; None while not charging."""
     limit_percent, soc_percent = view.limit_percent(), _present_soc(view)
     if limit_percent is None or soc_percent is None or view.flag(CHARGING) is not True:
         return None
@@ -122,7 +122,7 @@ def _ends(view: View) -> tuple[float, float] | None:
 
 
 def _present_soc(view: View) -> float | None:
-    """The state of charge, carried on by the energy since it was reported."""
+    """Return the state of charge, carried on by the energy since it was reported."""
     soc_percent, soc_at, power_at = view.number(SOC), view.at(SOC), view.at(WATTAGE)
     if soc_percent is None or soc_at is None or power_at is None:
         return None
@@ -135,7 +135,7 @@ def _present_soc(view: View) -> float | None:
 
 
 def _minutes(view: View, ends: tuple[float, float], power_w: Callable[[float], float]) -> float | None:
-    """The minutes between two states of charge, summed percent by percent at the power of each middle."""
+    """Return the minutes between two states of charge, summed percent by percent at the power of each middle."""
     capacity_kwh, share = view.capacity_kwh(), electrics.present_efficiency(view)
     if capacity_kwh is None:
         return None

@@ -20,7 +20,7 @@ class PowerCurve(msgspec.Struct, frozen=True):
     points: tuple[tuple[float, float], ...]
 
     def power_w(self, soc_percent: float) -> float:
-        """The power at a state of charge: on the line between two points, level beyond the ends."""
+        """Return the power at a state of charge: on the line between two points, level beyond the ends."""
         index = bisect_right(self.points, soc_percent, key=lambda point: point[0])
         if index in (0, len(self.points)):
             return self.points[min(index, len(self.points) - 1)][1]
@@ -29,7 +29,7 @@ class PowerCurve(msgspec.Struct, frozen=True):
 
 
 def curve(points: Iterable[tuple[float, float]]) -> PowerCurve:
-    """A curve through points of (percent, W), in any order.
+    """Return a curve through points of (percent, W), in any order.
 
     Raises ValueError for fewer than two states of charge, a percentage outside 0 to 100, or a power that is none.
 
@@ -86,7 +86,7 @@ class _File(msgspec.Struct, frozen=True):
 def car_model(
     data: object, make: str, model: str, *, year: int | None = None, capacity_kwh: float | None = None
 ) -> CarModel | None:
-    """The model in decoded open-ev-data JSON; None where it is not there, or where several fit and differ.
+    """Return the model in decoded open-ev-data JSON; None where it is not there, or where several fit and differ.
 
     `model` may name the variant behind the model. Of several years the newest that is not after `year` counts; of several
     batteries the one of `capacity_kwh`. An entry that can't be read counts as not there. Raises ValueError when the whole is
@@ -139,7 +139,7 @@ def _model(entry: _Entry) -> CarModel:
 
 
 def _measured(dc: _Dc | None) -> PowerCurve | None:
-    """The curve that somebody measured; one that the data marks as its default is no knowledge of this car."""
+    """Return the curve that somebody measured; one that the data marks as its default is no knowledge of this car."""
     if dc is None or dc.is_default_charging_curve:
         return None
     try:

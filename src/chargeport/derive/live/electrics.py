@@ -30,7 +30,7 @@ SINGLE_PHASE_INLETS: Final = frozenset({"j1772", "ccs1", "nacs"})
 
 
 def phase_v(voltage_v: float) -> float | None:
-    """The voltage of one phase; None where it is no mains voltage."""
+    """Return the voltage of one phase; None where it is no mains voltage."""
     low, high = LINE_TO_LINE_V
     if low <= voltage_v <= high:
         return voltage_v / math.sqrt(3)
@@ -53,7 +53,7 @@ def _dc_v(view: View) -> float | None:
 
 
 def loaded_phases(view: View) -> int | None:
-    """How many phases carry current: what is reported, but not more than the car's own charger can load.
+    """Return how many phases carry current: what is reported, but not more than the car's own charger can load.
 
     A Tesla reports 2 on three.
     """
@@ -67,7 +67,7 @@ def loaded_phases(view: View) -> int | None:
 
 
 def is_dc(view: View) -> bool | None:
-    """Whether this session is one of DC: as the flag says, else by its voltage, which is gone once it stops."""
+    """Return whether this session is one of DC: as the flag says, else by its voltage, which is gone once it stops."""
     fast = view.flag(FAST)
     if fast is not None:
         return fast
@@ -79,7 +79,7 @@ def is_dc(view: View) -> bool | None:
 
 
 def phases_by_make(view: View) -> int | None:
-    """One phase where inlet or charger of the car have no more."""
+    """Return one phase where inlet or charger of the car have no more."""
     if view.flag(CABLE) is not True or is_dc(view) is not False:
         return None
     inlet = view.car.connector or view.text(CONNECTOR) or ""
@@ -87,7 +87,7 @@ def phases_by_make(view: View) -> int | None:
 
 
 def phases_by_power(view: View) -> int | None:
-    """P ÷ (V x I), the median over the session's samples: a single one is useless where power comes in whole kW."""
+    """Compute P ÷ (V x I), the median over the session's samples: a single one is useless where power comes in whole kW."""
     if is_dc(view) is not False:
         return None
     voltage, amperage = view.samples(VOLTAGE), view.samples(AMPERAGE)
@@ -106,31 +106,31 @@ def phases_by_power(view: View) -> int | None:
 
 
 def wattage_ac(view: View) -> float | None:
-    """V x I x phases."""
+    """Compute V x I x phases."""
     volts, current_a, count = _ac_v(view), view.number(AMPERAGE), loaded_phases(view)
     return None if volts is None or current_a is None or count is None else volts * current_a * count
 
 
 def wattage_dc(view: View) -> float | None:
-    """V x I."""
+    """Compute V x I."""
     volts, current_a = _dc_v(view), view.number(AMPERAGE)
     return None if volts is None or current_a is None else volts * current_a
 
 
 def amperage_ac(view: View) -> float | None:
-    """P ÷ (V x phases): current per phase."""
+    """Compute P ÷ (V x phases): current per phase."""
     volts, power_w, count = _ac_v(view), view.number(WATTAGE), loaded_phases(view)
     return None if volts is None or power_w is None or count is None else power_w / (volts * count)
 
 
 def amperage_dc(view: View) -> float | None:
-    """P ÷ V."""
+    """Compute P ÷ V."""
     volts, power_w = _dc_v(view), view.number(WATTAGE)
     return None if volts is None or power_w is None else power_w / volts
 
 
 def voltage_ac(view: View) -> float | None:
-    """P ÷ (I x phases), where that is a mains voltage: no pack has one, so the phases are enough to tell AC."""
+    """Compute P ÷ (I x phases), where that is a mains voltage: no pack has one, so the phases are enough to tell AC."""
     power_w, current_a, count = view.number(WATTAGE), view.number(AMPERAGE), loaded_phases(view)
     if power_w is None or current_a is None or count is None or current_a < MIN_A or view.flag(FAST) is True:
         return None
@@ -138,7 +138,7 @@ def voltage_ac(view: View) -> float | None:
 
 
 def voltage_dc(view: View) -> float | None:
-    """P ÷ I, where that is a battery's voltage."""
+    """Compute P ÷ I, where that is a battery's voltage."""
     power_w, current_a = view.number(WATTAGE), view.number(AMPERAGE)
     if power_w is None or current_a is None or current_a < MIN_A or view.flag(FAST) is not True:
         return None
@@ -166,12 +166,12 @@ def session_efficiency(view: View) -> float:
 
 
 def power(view: View) -> Sequence[Measured]:
-    """Power over time in W: as reported, else voltage times current."""
+    """Return power over time in W: as reported, else voltage times current."""
     return view.samples(WATTAGE) or power_product(view)
 
 
 def power_product(view: View) -> Sequence[Measured]:
-    """Voltage times current over this session, on as many phases as are loaded; nothing where those are not known."""
+    """Compute voltage times current over this session, on as many phases as are loaded; nothing where those are not known."""
     voltage, amperage = view.samples(VOLTAGE), view.samples(AMPERAGE)
     dc = is_dc(view) is True
     count = 1 if dc else loaded_phases(view)

@@ -20,7 +20,7 @@ MIN_SOC_PERCENT: Final = 20.0
 
 
 def energy_by_counter(view: View) -> float | None:
-    """A counter that never falls, less what it showed at the start; nothing after it was reset."""
+    """Return what a counter that never falls has risen by since the start; None after it was reset."""
     session = view.session
     if session is None or session.counter is None or session.energy_at_start_kwh is None:
         return None
@@ -33,22 +33,22 @@ def energy_by_counter(view: View) -> float | None:
 
 
 def energy_by_integral(view: View) -> float | None:
-    """Power over time, as long as no gap was in it."""
+    """Integrate power over time, as long as no gap was in it."""
     return _stored_kwh(view, _drawn(view), bridged=False)
 
 
 def energy_by_bridged_integral(view: View) -> float | None:
-    """Power over time, with gaps: estimated."""
+    """Integrate power over time, with gaps: estimated."""
     return _stored_kwh(view, _drawn(view), bridged=True)
 
 
 def energy_by_product(view: View) -> float | None:
-    """Voltage times current over time, as long as no gap was in it."""
+    """Integrate voltage times current over time, as long as no gap was in it."""
     return _stored_kwh(view, _multiplied(view), bridged=False)
 
 
 def energy_by_bridged_product(view: View) -> float | None:
-    """Voltage times current over time, with gaps: estimated."""
+    """Integrate voltage times current over time, with gaps: estimated."""
     return _stored_kwh(view, _multiplied(view), bridged=True)
 
 
@@ -60,7 +60,7 @@ def _stored_kwh(view: View, drawn: Energy | None, *, bridged: bool) -> float | N
 
 
 def _is_contradicted(view: View, stored_kwh: float) -> bool:
-    """Whether the state of charge rose by clearly more, so that the power missed a part. An old one rises by less."""
+    """Return whether the state of charge rose by clearly more, so that the power missed a part. An old one rises by less."""
     soc, capacity_kwh = view.samples(SOC, dated=False), view.capacity_kwh()
     if not soc or capacity_kwh is None or soc[-1].value - soc[0].value < MIN_PROOF_PERCENT:
         return False
@@ -81,7 +81,7 @@ def _multiplied(view: View) -> Energy | None:
 
 
 def energy_by_soc(view: View) -> float | None:
-    """The rise of the state of charge times what the battery holds."""
+    """Return the rise of the state of charge times what the battery holds."""
     soc, capacity_kwh = view.samples(SOC), view.capacity_kwh()
     if not soc or capacity_kwh is None:
         return None
@@ -90,7 +90,7 @@ def energy_by_soc(view: View) -> float | None:
 
 
 def charge_rate(view: View) -> float | None:
-    """Power into the battery over consumption, which is what the battery holds over the full range."""
+    """Return power into the battery over consumption, which is what the battery holds over the full range."""
     soc_percent, range_km, capacity_kwh = view.number(SOC), view.range_km(), view.capacity_kwh()
     power_w, share = view.number(WATTAGE), electrics.present_efficiency(view)
     if soc_percent is None or soc_percent < MIN_SOC_PERCENT or not range_km:

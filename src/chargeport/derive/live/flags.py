@@ -24,7 +24,7 @@ EXPECTED_RISE_PERCENT: Final = 3.0
 
 
 def charging_by_status(view: View) -> bool | None:
-    """What the detailed status says."""
+    """Return what the detailed status says."""
     text = view.text(STATUS)
     if text is None:
         return None
@@ -33,7 +33,7 @@ def charging_by_status(view: View) -> bool | None:
 
 
 def charging_by_power(view: View) -> bool | None:
-    """True with power while plugged, False without; nothing where the power may heat the car and not fill it."""
+    """Return True with power while plugged, False without; None where the power may heat the car and not fill it."""
     power_w = view.number(WATTAGE)
     if power_w is None or view.flag(CABLE) is not True:
         return None
@@ -51,7 +51,7 @@ def _is_full(view: View) -> bool:
 
 
 def _stands_still(view: View) -> bool:
-    """Whether the state of charge has not risen over energy that must have shown."""
+    """Return whether the state of charge has not risen over energy that must have shown."""
     soc, capacity_kwh = view.samples(SOC), view.capacity_kwh()
     if view.session is None or len(soc) < 2 or capacity_kwh is None or soc[-1].value > soc[0].value:  # noqa: PLR2004
         return False
@@ -60,7 +60,7 @@ def _stands_still(view: View) -> bool:
 
 
 def charging_by_soc(view: View) -> bool | None:
-    """True where the battery fills while a cable is in: without one a car on its way down a hill does so too."""
+    """Return True where the battery fills while a cable is in: without one a car on its way down a hill does so too."""
     soc = view.samples(SOC)
     if view.flag(CABLE) is not True or not soc:
         return None
@@ -73,28 +73,28 @@ def charging_by_soc(view: View) -> bool | None:
 
 
 def cable_by_status(view: View) -> bool | None:
-    """What the detailed status says."""
+    """Return what the detailed status says."""
     text = view.text(STATUS)
     return None if text is None else status.is_cable_connected(text)
 
 
 def cable_by_charging(view: View) -> bool | None:
-    """A car that charges has a cable in; one that does not may have one or not."""
+    """Return True for a car that charges; one that does not may have a cable in or not."""
     return True if view.flag(CHARGING) is True else None
 
 
 def cable_by_fast_charger(view: View) -> bool | None:
-    """A car at a fast charger has a cable in."""
+    """Return True for a car at a fast charger."""
     return True if view.flag(FAST) is True else None
 
 
 def fast_by_cable(view: View) -> bool | None:
-    """Without a cable there is no fast charger."""
+    """Return False without a cable: there is no fast charger then."""
     return False if view.flag(CABLE) is False else None
 
 
 def fast_by_voltage(view: View) -> bool | None:
-    """False at a mains voltage, True above all that AC has; nothing between, where packs and three-phase AC meet."""
+    """Return False at a mains voltage, True above all that AC has; None between, where packs and three-phase AC meet."""
     voltage_v = view.number(VOLTAGE)
     if voltage_v is None:
         return None
@@ -109,13 +109,13 @@ def fast_by_voltage(view: View) -> bool | None:
 
 
 def fast_by_amperage(view: View) -> bool | None:
-    """No car takes so much current per phase."""
+    """Return True at a current that no car takes per phase."""
     current_a = view.number(AMPERAGE)
     return True if current_a is not None and current_a > AC_MOST_A and view.flag(CABLE) is True else None
 
 
 def fast_by_wattage(view: View) -> bool | None:
-    """More power than AC has; less says nothing, for DC may be slow."""
+    """Return True at more power than AC has; less says nothing, for DC may be slow."""
     power_w = view.number(WATTAGE)
     if power_w is None or view.flag(CABLE) is not True or power_w <= AC_MOST_W:
         return None

@@ -172,7 +172,7 @@ _ORDER: Final = {signal: index for index, signal in enumerate(CATALOGUE)}
 
 
 def derive(context: Context, now: int) -> list[Derived]:
-    """What follows from a context at `now`: signals that have no reported value standing, each once, by its best rule.
+    """Return what follows from a context at `now`: signals that have no reported value standing, each once, by its best rule.
 
     A derived value may be an input again, until nothing new follows.
     """
@@ -214,7 +214,7 @@ def _apply(rule: Rule, known: Mapping[Signal, Known], context: Context, now: int
 
 
 def _visible(rule: Rule, known: Mapping[Signal, Known], now: int) -> dict[Signal, Known] | None:
-    """The inputs that a rule may see; None where one that it needs is missing, too old or too far from the others."""
+    """Return the inputs that a rule may see; None where one that it needs is missing, too old or too far from the others."""
     visible: dict[Signal, Known] = {}
     instants: list[int] = []
     for each in rule.inputs:
@@ -243,7 +243,7 @@ def _instants(wanted: Input, found: Known) -> list[int]:
 
 
 def _bounded(signal: Signal, value: Value | None) -> Value | None:
-    """The value as the wire has it; None outside what the signal can be."""
+    """Return the value as the wire has it; None outside what the signal can be."""
     if value is None or isinstance(value, bool | str):
         return value
     if not math.isfinite(value):

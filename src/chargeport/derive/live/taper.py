@@ -30,15 +30,15 @@ class TaperCurve(msgspec.Struct, frozen=True):
     peak_w: float
 
     def share(self, soc_percent: float) -> float:
-        """The share of the most that flows at a state of charge."""
+        """Return the share of the most that flows at a state of charge."""
         return PowerCurve(self.shares).power_w(soc_percent)
 
     def covers(self, from_percent: float, to_percent: float) -> bool:
-        """Whether sessions have shown what happens between two states of charge."""
+        """Return whether sessions have shown what happens between two states of charge."""
         return self.shares[0][0] - CLOSE_PERCENT <= from_percent and to_percent <= self.shares[-1][0] + CLOSE_PERCENT
 
     def curve(self) -> PowerCurve:
-        """The taper in W."""
+        """Return the taper in W."""
         return PowerCurve(tuple((soc, share * self.peak_w) for soc, share in self.shares))
 
 
@@ -59,7 +59,7 @@ class FinishedSession(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def learn(sessions: Iterable[FinishedSession]) -> Taper | None:
-    """What the sessions show; None where there are fewer than two of a kind that agree on the most."""
+    """Return what the sessions show; None where there are fewer than two of a kind that agree on the most."""
     found: dict[str, list[list[tuple[float, float]]]] = defaultdict(list)
     for session in sessions:
         if points := _points(session):
@@ -96,7 +96,7 @@ def _taper_curve(sessions: list[list[tuple[float, float]]]) -> TaperCurve | None
 
 
 def _binned(points: list[tuple[float, float]], peak_w: float) -> dict[float, float]:
-    """The median share of each bin, by the bin's middle."""
+    """Return the median share of each bin, by the bin's middle."""
     bins: dict[float, list[float]] = defaultdict(list)
     for soc_percent, power_w in points:
         low = min(100 - BIN_PERCENT, soc_percent // BIN_PERCENT * BIN_PERCENT)

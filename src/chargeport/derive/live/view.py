@@ -56,7 +56,7 @@ class View:
 
     @property
     def session(self) -> OpenSession | None:
-        """The open session, for its times; its samples are read through `samples`."""
+        """Return the open session, for its times; its samples are read through `samples`."""
         return self._session
 
     def _value(self, signal: Signal) -> Value | None:
@@ -66,22 +66,22 @@ class View:
         return known.value
 
     def number(self, signal: Signal) -> float | None:
-        """The value of a quantity or count; None where it is unknown."""
+        """Return the value of a quantity or count; None where it is unknown."""
         value = self._value(signal)
         return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
     def flag(self, signal: Signal) -> bool | None:
-        """The value of a flag; None where it is unknown."""
+        """Return the value of a flag; None where it is unknown."""
         value = self._value(signal)
         return value if isinstance(value, bool) else None
 
     def text(self, signal: Signal) -> str | None:
-        """The value of a text; None where it is unknown."""
+        """Return the value of a text; None where it is unknown."""
         value = self._value(signal)
         return value if isinstance(value, str) else None
 
     def at(self, signal: Signal) -> int | None:
-        """The newest instant behind a value."""
+        """Return the newest instant behind a value."""
         known = self._values.get(signal)
         return None if known is None else known.newest_at
 
@@ -96,7 +96,7 @@ class View:
         return found
 
     def capacity_kwh(self) -> float | None:
-        """What the battery holds: as configured, else as it was new; None where neither is known."""
+        """Return what the battery holds: as configured, else as it was new; None where neither is known."""
         if self.car.capacity_kwh is not None:
             self._value(CAPACITY)  # a reported capacity is among the facts of the car, too
             return self.car.capacity_kwh if self.car.capacity_kwh > 0 else None
@@ -104,12 +104,12 @@ class View:
         return document.capacity if document is not None and document.capacity > 0 else None
 
     def range_km(self) -> float | None:
-        """How far the car gets on what it holds."""
+        """Return how far the car gets on what it holds."""
         document = self._document(RANGE, Range)
         return None if document is None else document.value
 
     def limit_percent(self) -> float | None:
-        """Where charging stops: the limit in force, the only one there is, or the one that the owner states."""
+        """Return where charging stops: the limit in force, the only one there is, or the one that the owner states."""
         document = self._document(LIMITS, ChargeLimits)
         if document is None:
             return self.car.limit_percent

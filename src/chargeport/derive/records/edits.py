@@ -102,12 +102,12 @@ class Edited(NamedTuple):
 
 
 def seen(record: Record) -> Seen:
-    """A record as it is now, for an edit of it."""
+    """Return a record as it is now, for an edit of it."""
     return Seen(record.id, record.session.started_at, record.session.ended_at)
 
 
 def edited(found: Sequence[Record], edits: Sequence[Edit]) -> Edited:
-    """The records with all edits, one after the other: a later one may name what an earlier one made."""
+    """Return the records with all edits, one after the other: a later one may name what an earlier one made."""
     records, unused = list(found), []
     for edit in edits:
         changed = _with(records, edit)
@@ -154,7 +154,7 @@ def _added(records: list[Record], edit: Add) -> list[Record]:
 
 
 def _named(records: Sequence[Record], wanted: Seen) -> Record | None:
-    """The record that was meant: of that id, else the one that shares most of the time that it had then."""
+    """Return the record that was meant: of that id, else the one that shares most of the time that it had then."""
     for record in records:
         if record.id == wanted.record_id:
             return record
@@ -185,7 +185,7 @@ def _annotated(record: Record, edit: Annotate) -> Record:
         place = msgspec.structs.replace(session.place, name=edit.place_name) if session.place else Place(name=edit.place_name)
         session = msgspec.structs.replace(session, place=place)
     if edit.energy_added_kwh is not None:
-        session = msgspec.structs.replace(session, energy_method="reported", estimated=False)
+        session = msgspec.structs.replace(session, energy_method="reported", energy_bounds_kwh=None, estimated=False)
     ids = record.original_ids or (record.id,)
     return msgspec.structs.replace(record, session=session, note=edit.note or record.note, original_ids=ids)
 
@@ -210,7 +210,7 @@ def _split(record: Record, at: int) -> list[Record]:
 
 
 def _shared(cost: Cost | None, share: float) -> tuple[Cost | None, Cost | None]:
-    """A cost in two, the first in whole cents and the second what is left of it."""
+    """Return a cost in two, the first in whole cents and the second what is left of it."""
     if cost is None:
         return None, None
     amounts = (cost.energyAmount, cost.otherAmount)
@@ -248,9 +248,11 @@ def _half(whole: Session, share: float, stretches: Sequence[Stretch], slots: Seq
     def part(amount: float | None) -> float | None:
         return None if amount is None else amount * share
 
+    bounds = whole.energy_bounds_kwh
     return msgspec.structs.replace(
         whole,
         energy_added_kwh=part(whole.energy_added_kwh),
+        energy_bounds_kwh=None if bounds is None else (bounds[0] * share, bounds[1] * share),
         energy_drawn_kwh=part(whole.energy_drawn_kwh),
         estimated=True,
         stretches=tuple(stretches),

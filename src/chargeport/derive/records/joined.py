@@ -39,7 +39,7 @@ def _first(cluster: tuple[list[Session], list[Session]]) -> Session:
 
 
 def _are_one(cluster: tuple[list[Session], list[Session]], other: tuple[list[Session], list[Session]]) -> bool:
-    """Whether a reported one of either overlaps with one of the other; our own sessions are separate already."""
+    """Return whether a reported one of either overlaps with one of the other; our own sessions are separate already."""
     return any(
         overlap(one, two) > JOINS_FROM
         for one in cluster[0] + cluster[1]
@@ -68,6 +68,7 @@ def over(reported: Session, base: Session) -> Session:
     known |= {
         "is_open": reported.is_open and base.is_open,
         "is_public": base.is_public if reported.is_public is None else reported.is_public,
+        "energy_bounds_kwh": base.energy_bounds_kwh if reported.energy_added_kwh is None else None,
         "estimated": reported.estimated if reported.energy_added_kwh is not None else base.estimated,
         "sources": tuple(sorted({*reported.sources, *base.sources})),
         "evidence": Evidence(base.evidence.facts + reported.evidence.facts),
@@ -95,6 +96,7 @@ def united(found: Sequence[Session]) -> Session:
         end_soc=last.end_soc,
         energy_added_kwh=_sum([one.energy_added_kwh for one in ordered]),
         energy_drawn_kwh=_sum([one.energy_drawn_kwh for one in ordered]),
+        energy_bounds_kwh=_bounds(ordered),
         estimated=any(one.estimated for one in ordered),
         charging_type=first.charging_type if len(kinds) == 1 else None,
         max_power_w=max((one.max_power_w for one in ordered if one.max_power_w is not None), default=None),
@@ -106,13 +108,22 @@ def united(found: Sequence[Session]) -> Session:
     )
 
 
+def _bounds(ordered: Sequence[Session]) -> tuple[float, float] | None:
+    """Between what the sum of the energies lies: one without bounds is what it is."""
+    energies = [one.energy_added_kwh for one in ordered]
+    if None in energies or all(one.energy_bounds_kwh is None for one in ordered):
+        return None
+    bounds = [one.energy_bounds_kwh or (one.energy_added_kwh or 0, one.energy_added_kwh or 0) for one in ordered]
+    return sum(low for low, _ in bounds), sum(high for _, high in bounds)
+
+
 def _sum(amounts: Sequence[float | None]) -> float | None:
     known = [amount for amount in amounts if amount is not None]
     return sum(known) if len(known) == len(amounts) else None
 
 
 def _costs(costs: Sequence[Cost | None]) -> Cost | None:
-    """The sum of costs in one currency; None where a part is not known."""
+    """Return the sum of costs in one currency; None where a part is not known."""
     known = [cost for cost in costs if cost is not None]
     if len(known) < len(costs) or len({cost.currency for cost in known}) != 1:
         return None

@@ -35,7 +35,7 @@ def record_id(vehicle_id: str, session: Session) -> str:
 
 
 def named(vehicle_id: str, started_at: int) -> str:
-    """The id of what began at an instant: its day in UTC, for people, and a hash."""
+    """Return the id of what began at an instant: its day in UTC, for people, and a hash."""
     day = datetime.fromtimestamp(started_at / 1000, UTC).strftime("%Y%m%d")
     return f"CHG-{day}-{hashlib.sha256(f'{vehicle_id} {started_at}'.encode()).hexdigest()[:12].upper()}"
 
@@ -52,7 +52,7 @@ def records(vehicle_id: str, found: Sequence[Session]) -> list[Record]:
 
 
 def to_body(found: Sequence[Record]) -> dict[str, Any]:
-    """The body of charge-chargerecords: the newest records, the newest last. One that is still open has no end."""
+    """Return the body of charge-chargerecords: the newest records, the newest last. One that is still open has no end."""
     newest = sorted(found, key=lambda record: (record.session.started_at, record.id))[-NEWEST:]
     values = [msgspec.to_builtins(_shown(record)) for record in newest]
     return {"values": [{name: _rounded(name, each) for name, each in one.items() if each is not None} for one in values]}
@@ -75,7 +75,7 @@ def _shown(record: Record) -> ChargeRecord:
 
 
 def _cost(cost: Cost | None) -> Cost | None:
-    """What was paid. The wire has no word for being paid, as happens with prices below zero."""
+    """Return what was paid. The wire has no word for being paid, as happens with prices below zero."""
     if cost is None or cost == Cost() or min(cost.energyAmount or 0, cost.otherAmount or 0) < 0:
         return None
     return cost
@@ -90,7 +90,7 @@ def _rounded(name: str, value: Any) -> Any:
 
 
 def wire_instant(at: int) -> str:
-    """An instant as records write it.
+    """Return an instant as records write it.
 
     >>> wire_instant(1697398200000)
     '2023-10-15T19:30:00.000Z'
@@ -99,5 +99,5 @@ def wire_instant(at: int) -> str:
 
 
 def total_kwh(found: Sequence[Session]) -> float:
-    """All energy that sessions added; those of which it is not known count as nothing."""
+    """Return all energy that sessions added; those of which it is not known count as nothing."""
     return sum(one.energy_added_kwh or 0.0 for one in found)

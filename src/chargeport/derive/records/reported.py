@@ -116,7 +116,7 @@ def _has_id(one: Session, other: Session) -> bool:
 
 
 def _is_same(one: Session, other: Session) -> bool:
-    """Whether two reports of one source are of the same session."""
+    """Return whether two reports of one source are of the same session."""
     if overlap(one, other) > JOINS_FROM:
         return True
     if not _has_id(one, other):

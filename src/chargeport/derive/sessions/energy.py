@@ -27,6 +27,7 @@ MOST_OF_CAPACITY: Final = 1.15
 COUNTER_WITHIN: Final = (0.9, 1.1, 0.3)  # of a counter, as shares, and in kWh on top of that
 POWER_WITHIN: Final = (0.85, 1.15, 0.3)
 POOR_POWER_WITHIN: Final = (0.7, 1.4, 0.5)  # sampled seldom, or scaled
+POOR_SHARE: Final = 0.1  # by which such power may differ from a state of charge that is no old one
 SOC_WITHIN: Final = (0.8, 1.25, 0.0)
 SOC_PERCENT: Final = 1.5  # by which the difference of two states of charge is known
 DISAGREES_KWH: Final = 1.5
@@ -55,6 +56,8 @@ class Energy(msgspec.Struct, frozen=True):
     drawn_kwh: float | None
     method: EnergyMethod | None
     estimated: bool
+    bounds_kwh: tuple[float, float] | None
+    """What was added lies between these."""
     slots: tuple[Slot, ...]
     used: tuple[tuple[str, str, Sequence[Sample]], ...]
     """The fact, the signal's code, and its samples."""
@@ -88,12 +91,13 @@ Name = Literal["car", "station", "power", "soc"]
 
 
 class _Measure(NamedTuple):
-    """One measure of the energy that was added, with what it may be off by."""
+    """One measure of the energy that was added, with what it may be off by; a poor one is sampled seldom, or scaled."""
 
     name: Name
     kwh: float
     low: float
     high: float
+    is_poor: bool = False
 
     def agrees(self, other: "_Measure") -> bool:
         apart = max(self.low - other.high, other.low - self.high)
@@ -117,8 +121,8 @@ def energy(inputs: Inputs, rules: Rules) -> Energy:
         likely = risen
     by_car, by_grid = _counters(inputs, likely, rules)
     known = _Known(by_car, by_grid, drew, risen)
-    chosen, set_aside, disagrees = _chosen(_measures(known, inputs), _most_kwh(inputs), has_settled=_has_settled(inputs))
-    return _result(chosen, {each.name for each in set_aside}, known, inputs, disagrees=disagrees)
+    choice = _chosen(_measures(known, inputs), _most_kwh(inputs), _soc_course(inputs))
+    return _result(choice, known, inputs)
 
 
 def _risen_kwh(inputs: Inputs) -> float | None:
@@ -190,7 +194,8 @@ def _measures(known: _Known, inputs: Inputs) -> list[_Measure]:
         found.append(measure("station", known.by_grid[1].kwh * inputs.share, COUNTER_WITHIN))
     if known.drew is not None:
         within = POOR_POWER_WITHIN if known.drew.estimated else POWER_WITHIN
-        found.append(measure("power", known.drew.kwh * inputs.share, within))
+        by_power = measure("power", known.drew.kwh * inputs.share, within)
+        found.append(by_power._replace(is_poor=known.drew.estimated))
     if known.risen_kwh is not None and inputs.capacity_kwh is not None:
         slack = SOC_PERCENT / 100 * inputs.capacity_kwh
         risen = known.risen_kwh
@@ -209,45 +214,70 @@ def _most_kwh(inputs: Inputs) -> float:
     return min(room * len(inputs.stretches), inputs.plug.most_kw * (end - min(since, start)) / HOUR_MS + DISAGREES_KWH)
 
 
-def _has_settled(inputs: Inputs) -> bool:
-    """Whether the state of charge rose, and then stood still for long before the end: it is no old one, and nothing came in."""
+def _soc_course(inputs: Inputs) -> Literal["settled", "rising"] | None:
+    """Return how the state of charge went: it rose up to the end, or rose and stood still for long before it.
+
+    In either case it is no old one. None where neither is known.
+    """
     end = inputs.stretches[-1].end
     for own in by_source(between(inputs.soc, inputs.stretches[0].start, end + NEAR_END_MS)).values():
         rises = [other.at for one, other in pairwise(own) if number(other) > number(one)]
         if rises and end - rises[-1] >= SETTLED_MS and len(between(own, rises[-1] + 1, end)) >= SETTLED_COUNT:
-            return True
-    return False
+            return "settled"
+        if len(rises) >= SETTLED_COUNT and end - rises[-1] <= NEAR_END_MS:
+            return "rising"
+    return None
 
 
-def _chosen(
-    measures: Sequence[_Measure], most_kwh: float, *, has_settled: bool
-) -> tuple[_Measure | None, list[_Measure], bool]:
-    """Return the best measure that is possible and not outvoted, those that are set aside, and whether another disagrees."""
+class _Choice(NamedTuple):
+    """The measure that counts, its bounds, those that are set aside, and whether others disagree."""
+
+    best: _Measure | None
+    bounds_kwh: tuple[float, float] | None
+    set_aside: list[_Measure]
+    disagrees: bool
+
+
+def _chosen(measures: Sequence[_Measure], most_kwh: float, course: Literal["settled", "rising"] | None) -> _Choice:
+    """Choose the best measure that is possible and not outvoted."""
     left = [each for each in measures if each.kwh <= most_kwh]
+    soc = next((each for each in left if each.name == "soc" and course is not None), None)
+    if soc is not None:  # power that was sampled seldom is no match for it
+        left = [each for each in left if not (each.is_poor and abs(each.kwh - soc.kwh) > POOR_SHARE * soc.kwh + DISAGREES_KWH)]
     rejected = [each for each in measures if each not in left]
     while left:
         best = left[0]
         against = [other for other in left[1:] if not best.agrees(other)]
         behind = [other for other in left[1:] if best.agrees(other)]
-        if not against or behind or not _is_outvoted(best, against, has_settled=has_settled):
-            return best, rejected + (against if behind else []), bool(against)
+        if not against or behind or not _is_outvoted(best, against, course):
+            unsettled = [] if behind else against
+            set_aside = rejected + (against if behind else [])
+            return _Choice(best, _bounds(best, behind, unsettled, most_kwh), set_aside, bool(against))
         left.remove(best)
         rejected.append(best)
-    return None, rejected, False
+    return _Choice(None, None, rejected, False)
 
 
-def _is_outvoted(best: _Measure, against: Sequence[_Measure], *, has_settled: bool) -> bool:
+def _bounds(best: _Measure, behind: Sequence[_Measure], unsettled: Sequence[_Measure], most_kwh: float) -> tuple[float, float]:
+    """Return between what the energy lies: within the bounds of all that agree, and as far as any that disagrees says."""
+    low, high = max(each.low for each in (best, *behind)), min(each.high for each in (best, *behind))
+    said = [best.kwh, *(each.kwh for each in unsettled)]
+    return max(0.0, min(low, *said)), min(max(high, *said), most_kwh)
+
+
+def _is_outvoted(best: _Measure, against: Sequence[_Measure], course: Literal["settled", "rising"] | None) -> bool:
     """Whether a measure that none supports is wrong: two that agree say so, or the state of charge.
 
-    That by having risen by more; by less only where it `has_settled`, for it may be an old one.
+    That by having risen by more; by less only where it has settled, for it may be an old one.
     """
     if any(one.agrees(other) for one, other in pairwise(against)):
         return True
     soc = next((other for other in against if other.name == "soc"), None)
-    return soc is not None and (soc.low > best.high or (has_settled and soc.high < best.low))
+    return soc is not None and (soc.low > best.high or (course == "settled" and soc.high < best.low))
 
 
-def _result(chosen: _Measure | None, set_aside: set[Name], known: _Known, inputs: Inputs, *, disagrees: bool) -> Energy:
+def _result(choice: _Choice, known: _Known, inputs: Inputs) -> Energy:
+    chosen, set_aside = choice.best, {each.name for each in choice.set_aside}
     added = None if chosen is None else chosen.kwh
     drawn_kwh, slots, used = _drawn(added, set_aside, known, inputs.stretches)
     method, estimated = _method(chosen, known)
@@ -265,7 +295,8 @@ def _result(chosen: _Measure | None, set_aside: set[Name], known: _Known, inputs
         added_kwh=added,
         drawn_kwh=drawn_kwh,
         method=method,
-        estimated=estimated or disagrees,
+        estimated=estimated or choice.disagrees,
+        bounds_kwh=choice.bounds_kwh,
         slots=slots,
         used=used,
         set_aside=tuple(each for each in aside if each[1]),

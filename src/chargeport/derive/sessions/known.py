@@ -34,7 +34,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     """One charging session. Instants in ms, energy in kWh, states of charge in percent; what is not known is None.
 
     `started_at` and `ended_at` are the first and the last instant of charging, `stretches` the charging between. Energy is
-    added to the battery and drawn from the grid. `estimated` tells that an end or the energy was not reported but concluded. An
+    added to the battery and drawn from the grid. `estimated` tells that an end or the energy was not reported but concluded:
+    what was added then lies within `energy_bounds_kwh`. An
     open session may still go on. `slots` are the drawn energy by quarters of an hour. `meter_start_kwh` and `meter_end_kwh` are
     the readings of a register before and after.
     """
@@ -49,6 +50,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     energy_added_kwh: float | None = None
     energy_drawn_kwh: float | None = None
     energy_method: EnergyMethod | None = None
+    energy_bounds_kwh: tuple[float, float] | None = None
     estimated: bool = False
     charging_type: ChargingType | None = None
     max_power_w: float | None = None

@@ -200,16 +200,20 @@ def _waiting(part: Part, known: Sequence[Stretch], rules: Rules) -> list[tuple[i
 
 def _without_flow(measured: Measured, one: Stretch, rules: Rules) -> list[tuple[int, int]]:
     """Return when no source measured any flow, from the first report of that to the first that says otherwise."""
-    flows: list[tuple[int, str, bool]] = []
-    for each_signal, least in ((measured.power, rules.power_from_w), (measured.current, rules.current_from_a)):
-        within = between(each_signal, one.start, one.end)
-        flows = flows or [(each.at, each.source, number(each) > least) for each in within]
+    flows = [
+        (each.at, each.source, signal.code, number(each) > least)
+        for signal, of_all, least in (
+            (POWER, measured.power, rules.power_from_w),
+            (CURRENT, measured.current, rules.current_from_a),
+        )
+        for each in between(of_all, one.start, one.end)
+    ]
     flows.sort()
     found: list[tuple[int, int]] = []
-    now: dict[str, bool] = {}
+    now: dict[tuple[str, str], bool] = {}
     since: int | None = None
-    for at, source, is_flowing in flows:
-        now[source] = is_flowing
+    for at, source, code, is_flowing in flows:
+        now[source, code] = is_flowing
         if any(now.values()):
             if since is not None:
                 found.append((since, at))

@@ -19,6 +19,9 @@ WHOLLY_COVERED: Final = 0.98
 MOST_BEYOND: Final = 0.2
 """Beyond the last sample power goes on, as on a DC curve, by this share at the most."""
 
+MAX_DC_GAP_MS: Final = 5 * MINUTE_MS
+"""Between samples further apart a DC curve may bend: its energy is an estimate."""
+
 Point = tuple[int, float]
 """An instant, and watts."""
 
@@ -55,7 +58,8 @@ def drawn(power: Sequence[Sample], stretches: Sequence[Stretch], rules: Rules) -
             is_edge = min(one_w, next_w) <= rules.power_from_w < max(one_w, next_w)
             if next_at - at > (MAX_GAP_MS if is_edge else BRIDGED_GAP_MS):
                 continue
-            bridged = bridged or next_at - at > MAX_GAP_MS
+            is_dc = max(one_w, next_w) > rules.dc_from_w
+            bridged = bridged or next_at - at > (MAX_DC_GAP_MS if is_dc else MAX_GAP_MS)
             covered_ms += next_at - at
             add(slots, (at, one_w), (next_at, next_w))
     whole_ms = sum(stretch.end - stretch.start for stretch in stretches)
@@ -133,8 +137,11 @@ def _points(own: Sequence[Sample], stretch: Stretch, rules: Rules) -> list[Point
 
 
 def _onward(far: Point, near: Point, at: int) -> Point:
-    """Return the line through two points, which lie one behind the other, at an instant beyond the nearer."""
-    if far[0] == near[0] or abs(near[0] - at) > BRIDGED_GAP_MS:
+    """Return the line through two points, which lie one behind the other, at an instant beyond the nearer.
+
+    It goes no further beyond them than they are apart: two that are close may be a step.
+    """
+    if far[0] == near[0] or abs(near[0] - at) > min(BRIDGED_GAP_MS, abs(near[0] - far[0])):
         return at, near[1]
     beyond = near[1] + (near[1] - far[1]) * (at - near[0]) / (near[0] - far[0])
     return at, min(max(beyond, (1 - MOST_BEYOND) * near[1]), (1 + MOST_BEYOND) * near[1])

@@ -78,12 +78,14 @@ class _Charge(msgspec.Struct, frozen=True):
         return self.stretches[-1].end
 
 
-def from_observed(seen: Observed, tracks: Tracks, now: int, rules: Rules) -> list[Session]:
-    """Return the same from what the tracks say, which was read already."""
+def from_observed(
+    seen: Observed, tracks: Tracks, now: int, rules: Rules, known_parts: Sequence[Part] | None = None
+) -> list[Session]:
+    """Return the same from what the tracks say, which was read already; `known_parts` are its parts, where those are known."""
     fast, capacities = samples(tracks, FAST), _capacities(tracks.get(CAPACITY))
     found: list[Session] = []
     ended_at = -EVER
-    for part in parts(seen, rules):
+    for part in parts(seen, rules) if known_parts is None else known_parts:
         grouped = groups(part, rules)
         for index, group in enumerate(grouped):
             before = grouped[index - 1][-1].end if index else part.start
@@ -154,6 +156,7 @@ def _session(charge: _Charge, seen: Observed, rules: Rules) -> Session:
         energy_added_kwh=found.added_kwh,
         energy_drawn_kwh=found.drawn_kwh,
         energy_method=found.method,
+        energy_bounds_kwh=found.bounds_kwh,
         estimated=found.estimated or any(stretch.estimated for stretch in group[:-1]),
         charging_type=_type(highest_w, found.added_kwh, charge, rules),
         max_power_w=highest_w,

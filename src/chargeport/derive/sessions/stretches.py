@@ -5,7 +5,8 @@ Everything here is about one part of a car's history: from one unplugged cable t
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from itertools import pairwise
+from typing import Final, NamedTuple
 
 from chargeport.derive.series import HOUR_MS, MINUTE_MS
 from chargeport.derive.sessions.counters import LAG_MS, Reset
@@ -17,6 +18,10 @@ Pace = Callable[[Rise], float | None]
 """How many kWh an hour charging brings around a rise, where that is known."""
 Off = Callable[[str, int, int], Sequence[int]]
 """When nothing charged, as far as one source's rises go, from one instant to another, both included."""
+
+
+USUAL_MARKS: Final = 4
+"""The gaps between so many last reports show how often a source speaks: one that tells changes speaks irregularly."""
 
 
 class Stretch(NamedTuple):
@@ -69,7 +74,8 @@ def _ended(run: Sequence[Mark], off: Sequence[int], rules: Rules) -> Stretch:
         return Stretch(start, last.at, estimated=True)
     off_at, silent_ms = off[index], off[index] - last.at
     if len(run) > 1:
-        in_time = silent_ms <= max(2 * (last.at - run[-2].at), MINUTE_MS)
+        usual_ms = max(after.at - before.at for before, after in pairwise(run[-USUAL_MARKS:]))
+        in_time = silent_ms <= max(2 * usual_ms, MINUTE_MS)
         return Stretch(start, off_at if in_time else last.at, estimated=not in_time)
     held_ms = rules.state_holds_ms if last.is_stated else rules.pause_ms
     return Stretch(start, off_at if silent_ms <= held_ms else last.at, estimated=silent_ms > rules.pause_ms)

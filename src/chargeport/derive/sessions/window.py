@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from chargeport.derive.series import HOUR_MS
-from chargeport.derive.sessions.parts import EVER, Observed, observed, parts
+from chargeport.derive.sessions.parts import EVER, Observed, Part, observed, parts
 from chargeport.derive.sessions.rules import PAST_A_CABLE_MS, Rules
 from chargeport.derive.sessions.session import Session, from_observed
 from chargeport.derive.tracks import Tracks
@@ -20,6 +20,10 @@ FIRST_READ_MS: Final = 30 * HOUR_MS
 
 TWICE: Final = 2
 """A sighting decides what another one means that lies in its reach, and that one has a reach of its own."""
+
+
+Span = tuple[int, int]
+"""From one instant to another."""
 
 
 class Window(NamedTuple):
@@ -43,9 +47,13 @@ class Wanted(NamedTuple):
     to_at: int
 
 
-def first_read(first_changed_at: int, last_changed_at: int) -> Wanted:
-    """Return the tracks of `sessions.SIGNALS` that a recomputation begins with, with the pieces that held before."""
-    return Wanted(first_changed_at - FIRST_READ_MS, last_changed_at + FIRST_READ_MS)
+def first_read(first_changed_at: int, last_changed_at: int, now: int, back_ms: int = FIRST_READ_MS) -> Wanted:
+    """Return the tracks of `sessions.SIGNALS` that a recomputation begins with, with the pieces that held before.
+
+    `back_ms` is what the last one of the vehicle needed. What lies ahead is read to its end where that is near: it is little.
+    """
+    is_near = last_changed_at + FIRST_READ_MS >= now
+    return Wanted(first_changed_at - back_ms, EVER if is_near else last_changed_at + FIRST_READ_MS)
 
 
 def recompute(tracks: Tracks, read: Wanted, changed: tuple[int, int], now: int, rules: Rules) -> Recomputed | Wanted:
@@ -55,10 +63,12 @@ def recompute(tracks: Tracks, read: Wanted, changed: tuple[int, int], now: int, 
     """
     first_changed_at, last_changed_at = changed
     seen = observed(tracks, rules)
-    from_at = _left(seen, read.from_at, first_changed_at, rules)
-    to_at = _right(seen, read.to_at, last_changed_at, rules)
+    known_parts = parts(seen, rules)
+    busy = _busy(seen, known_parts, rules)
+    from_at = _left(seen, busy, read.from_at, first_changed_at, rules)
+    to_at = _right(seen, busy, read.to_at, last_changed_at, rules)
     if from_at is not None and to_at is not None:
-        found = from_observed(seen, tracks, now, rules)
+        found = from_observed(seen, tracks, now, rules, known_parts)
         return Recomputed(Window(from_at, to_at), [one for one in found if from_at <= one.started_at < to_at])
     least_ms = 2 * TWICE * rules.reach_ms + HOUR_MS
     back_ms, ahead_ms = first_changed_at - read.from_at, read.to_at - last_changed_at
@@ -68,50 +78,44 @@ def recompute(tracks: Tracks, read: Wanted, changed: tuple[int, int], now: int, 
     )
 
 
-def window(
-    tracks: Tracks, read: tuple[int, int], first_changed_at: int, last_changed_at: int, rules: Rules | None = None
-) -> Window | None:
-    """Return the window around a change within tracks that were read from one instant to another; None where more is needed."""
-    rules = rules or Rules()
-    seen = observed(tracks, rules)
-    from_at, to_at = _left(seen, read[0], first_changed_at, rules), _right(seen, read[1], last_changed_at, rules)
-    return None if from_at is None or to_at is None else Window(from_at, to_at)
-
-
-def _left(seen: Observed, read_from_at: int, first_changed_at: int, rules: Rules) -> int | None:
+def _left(seen: Observed, busy: Sequence[Span], read_from_at: int, first_changed_at: int, rules: Rules) -> int | None:
     """Return the latest place before the change that nothing reaches across."""
     low, high = read_from_at + rules.state_holds_ms + PAST_A_CABLE_MS, first_changed_at - rules.soc_proof_ms - PAST_A_CABLE_MS
     cables = [at for at in seen.reports.unplugged if low <= at <= high]
     if cables:
         return cables[-1]
     far_ms = TWICE * rules.reach_ms
-    rests = list(_rests(seen, read_from_at + far_ms, first_changed_at - far_ms, rules))
+    rests = list(_rests(busy, read_from_at + far_ms, first_changed_at - far_ms))
     return rests[-1][1] if rests else None
 
 
-def _right(seen: Observed, read_to_at: int, last_changed_at: int, rules: Rules) -> int | None:
+def _right(seen: Observed, busy: Sequence[Span], read_to_at: int, last_changed_at: int, rules: Rules) -> int | None:
     """Return the earliest place after the change that nothing reaches across."""
     low, high = last_changed_at + rules.state_holds_ms + PAST_A_CABLE_MS, read_to_at - rules.soc_proof_ms - PAST_A_CABLE_MS
     cables = [at for at in seen.reports.unplugged if low <= at <= high]
     if cables:
         return cables[0]
     far_ms = TWICE * rules.reach_ms
-    rests = list(_rests(seen, last_changed_at + far_ms, read_to_at - far_ms, rules))
+    rests = list(_rests(busy, last_changed_at + far_ms, read_to_at - far_ms))
     return rests[0][0] if rests else None
 
 
-def _rests(seen: Observed, from_at: int, to_at: int, rules: Rules) -> Iterator[tuple[int, int]]:
-    """Yield the times between two instants in which nothing charges, did or will within a pause, and no cable is known in."""
-    busy = [(one.start - rules.pause_ms, one.end + rules.pause_ms) for part in parts(seen, rules) for one in part.stretches]
-    busy += _plugged(seen, rules)
+def _busy(seen: Observed, known_parts: Sequence[Part], rules: Rules) -> list[Span]:
+    """Return the times in which something charges, did or will within a pause, or a cable is known to be in; in order."""
+    charging = [(one.start - rules.pause_ms, one.end + rules.pause_ms) for part in known_parts for one in part.stretches]
+    return sorted([*charging, *_plugged(seen, rules)])
+
+
+def _rests(busy: Sequence[Span], from_at: int, to_at: int) -> Iterator[Span]:
+    """Yield the times between two instants that are not busy."""
     at = from_at
-    for start, end in [*sorted(busy), (to_at + 1, to_at + 1)]:
+    for start, end in [*busy, (to_at + 1, to_at + 1)]:
         if at < start - 1 and at <= to_at:
             yield at, min(start - 1, to_at)
         at = max(at, end + 1)
 
 
-def _plugged(seen: Observed, rules: Rules) -> Sequence[tuple[int, int]]:
+def _plugged(seen: Observed, rules: Rules) -> Sequence[Span]:
     """Return when the cable is known to be in: from each report of it to the next, or to that of its end, but not for ever."""
     ends = sorted(
         [*((mark.at, True) for mark in seen.reports.plugged), *((at, False) for at in seen.reports.unplugged), (EVER, False)]

@@ -12,7 +12,7 @@ TAIL_BYTES: Final = 4 * 32
 _ACCEPTED, _UNCHANGED = Outcome.ACCEPTED, Outcome.UNCHANGED
 
 
-_NOTHING: Final = (None, None, None, None, 0, 0, None, None, None, None, None)
+NOTHING: Final = (None, None, None, None, 0, 0, None, None, None, None, None)
 
 
 class Latest:
@@ -28,7 +28,7 @@ class Latest:
         "received_at", "rule", "run_at", "seen", "value",
     )  # fmt: skip
 
-    def __init__(self, row: tuple[Any, ...] = _NOTHING) -> None:
+    def __init__(self, row: tuple[Any, ...] = NOTHING) -> None:
         """`row` has what `columns` gives: values and times, the run that they belong to, the absence, the rule, `seen`."""
         self.value: Any
         self.observed_at: int | None

@@ -3,7 +3,7 @@
 What `sqlite/slot.py` is there. All series of a group are read by one query, once their vehicles are locked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -24,7 +24,6 @@ _LOAD: Final = (
     f"SELECT l.slot, {_LATEST_COLUMNS} FROM unnest($1::bigint[], $2::bigint[]) AS n (vehicle_key, slot)"
     " JOIN latest l ON l.vehicle_key = n.vehicle_key AND l.slot = n.slot"
 )
-_LOAD_ONE: Final = f"SELECT {LATEST} FROM latest WHERE vehicle_key = $1 AND slot = $2"
 _PUT: Final = f"INSERT INTO latest (vehicle_key, slot, {LATEST}) VALUES ({','.join(f'${n + 1}' for n in range(13))})"
 
 
@@ -68,13 +67,12 @@ class VehicleGoneError(Exception):
 
 
 class Slot(Latest):
-    """The latest values of a series, with its key, and whether they are to be written."""
+    """The latest values of a series, with its key."""
 
-    __slots__ = ("dirty", "key", "slot")
+    __slots__ = ("key", "slot")
 
     key: SeriesKey
     slot: int
-    dirty: bool
 
 
 class Group:
@@ -88,7 +86,6 @@ class Group:
         self.sources = sources or {}
         self._rules = rules or {}
         self._slots: dict[int, Slot] = {}
-        self._touched: list[Slot] = []
         self._runs: list[tuple[Any, ...]] = []
         self._sightings: dict[tuple[int, ...], tuple[bytes, int | None]] = {}
         self._absent_until: list[tuple[Any, ...]] = []
@@ -101,44 +98,29 @@ class Group:
             self._position = self.connection.fetch(f"SELECT {FIRST}")[0][0]
         return self._position
 
-    def prepare(self, numbers: Sequence[int]) -> None:
-        """Lock the vehicles of these series, then read the series. Raises VehicleGoneError."""
-        if not numbers:
-            return
-        wanted = list(dict.fromkeys(numbers))
-        keys = list(dict.fromkeys(number >> VEHICLE_SHIFT for number in wanted))
-        self.connection.lock_vehicles(keys)
-        ((self._position, found),) = self.connection.fetch(_VEHICLES, keys)
-        if len(found) < len(keys):
-            raise VehicleGoneError
-        for row in self.connection.fetch(_LOAD, [number >> VEHICLE_SHIFT for number in wanted], wanted):
-            self._slots[row[0]] = _slot(row[0], tuple(row)[1:])
-        for number in wanted:
-            if number not in self._slots:
-                self._slots[number] = _slot(number, None)
+    def open(self, numbers: Sequence[int]) -> Mapping[int, Slot]:
+        """Lock the vehicles of these series, then read the series, which are written at the end. Raises VehicleGoneError."""
+        if numbers:
+            keys = list(dict.fromkeys(number >> VEHICLE_SHIFT for number in numbers))
+            self.connection.lock_vehicles(keys)
+            ((self._position, found),) = self.connection.fetch(_VEHICLES, keys)
+            if len(found) < len(keys):
+                raise VehicleGoneError
+            self._slots |= self._read(numbers)
+        return self._slots
 
-    def load_vehicle(self, vehicle_key: int) -> None:
-        """Nothing to do: everything is read."""
+    def take(self, numbers: Sequence[int]) -> None:
+        """Move all that only the rows of these series know to history. Their vehicle is locked."""
+        read = self._read(numbers) if numbers else {}
+        self._slots |= read
+        for slot in read.values():
+            self.flush(slot)
 
-    def slot(self, number: int) -> Slot:
-        """The row of a series; an empty one where nothing is known yet."""
-        slot = self._slots.get(number)
-        if slot is None:
-            rows = self.connection.fetch(_LOAD_ONE, number >> VEHICLE_SHIFT, number)
-            slot = self._slots[number] = _slot(number, tuple(rows[0]) if rows else None)
-        return slot
-
-    def touch(self, slot: Slot) -> None:
-        """Have the row written at the end."""
-        if not slot.dirty:
-            slot.dirty = True
-            self._touched.append(slot)
-
-    def take(self, number: int) -> None:
-        """Move all that only the row of a series knows to history."""
-        slot = self.slot(number)
-        self.flush(slot)
-        self.touch(slot)
+    def _read(self, numbers: Sequence[int]) -> dict[int, Slot]:
+        """The rows of series; an empty one where nothing is known yet."""
+        rows = self.connection.fetch(_LOAD, [number >> VEHICLE_SHIFT for number in numbers], list(numbers))
+        known = {row[0]: tuple(row)[1:] for row in rows}
+        return {number: _slot(number, known.get(number)) for number in numbers}
 
     def put(self, number: int, latest: Latest) -> None:
         """Write the row of a series that has none."""
@@ -191,9 +173,9 @@ class Group:
     def store(self) -> None:
         """Write what the group has gathered."""
         self._write_history()
-        if self._touched:
-            keys, slots = [slot.key[0] for slot in self._touched], [slot.slot for slot in self._touched]
-            values, *others = zip(*(slot.columns() for slot in self._touched), strict=True)
+        if self._slots:
+            keys, slots = [slot.key[0] for slot in self._slots.values()], [slot.slot for slot in self._slots.values()]
+            values, *others = zip(*(slot.columns() for slot in self._slots.values()), strict=True)
             self.connection.fetch(STORE, keys, slots, _as_json(values), *others)
 
     def _write_history(self) -> None:
@@ -217,7 +199,7 @@ def _key(latest: Latest) -> SeriesKey:
 
 def _slot(number: int, row: tuple[Any, ...] | None) -> Slot:
     slot = Slot() if row is None else Slot(row)
-    slot.slot, slot.key, slot.dirty = number, key_of(number), False
+    slot.slot, slot.key = number, key_of(number)
     return slot
 
 

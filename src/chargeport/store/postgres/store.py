@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from chargeport.signals.definition import Signal
+from chargeport.store.encryption import Encryption
 from chargeport.store.postgres.connection import Scans
 from chargeport.store.postgres.engine import Pool, escaped, translated, unescaped
 from chargeport.store.postgres.group import Group
@@ -77,7 +78,7 @@ class PostgresSessions(SessionTables):
 class PostgresStore:
     """The store on PostgreSQL. Open it with `PostgresStore.open`; it belongs to the event loop it is first used on."""
 
-    def __init__(self, url: str, ring: Callable[[], None]) -> None:
+    def __init__(self, url: str, ring: Callable[[], None], encryption: Encryption | None = None) -> None:
         """The database is up to date."""
         self.url = url
         self._pool = pool = Pool(url)
@@ -88,7 +89,7 @@ class PostgresStore:
         self.history = HistoryTables(reader, scans, self.readings)
         self.retention = RetentionTables(writer, self.readings, Group)
         self.vehicles = PostgresVehicles(pool, reader, writer)
-        self.access = AccessTables(reader, writer, scans)
+        self.access = AccessTables(reader, writer, scans, encryption or Encryption())
         self.sessions = PostgresSessions(reader, writer, scans, self.readings)
         self.issues = IssueTable(reader, writer)
         self.notes = PostgresNotes(reader, writer)
@@ -97,10 +98,12 @@ class PostgresStore:
         self.webhooks = WebhookTables(reader, writer, scans)
 
     @classmethod
-    def open(cls, url: str, ring: Callable[[], None] = lambda: None, *, create: bool = True) -> "PostgresStore":
+    def open(
+        cls, url: str, ring: Callable[[], None] = lambda: None, *, create: bool = True, encryption: Encryption | None = None
+    ) -> "PostgresStore":
         """Open the database, brought up to date; see `open_store`. Raises StartError, SchemaError."""
         brought_up_to_date(url, create=create)
-        return cls(url, ring)
+        return cls(url, ring, encryption)
 
     async def ping(self) -> None:
         """Read a row and write one. Raises StoreError."""

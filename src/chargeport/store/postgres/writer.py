@@ -5,7 +5,7 @@ A group has all that waits when it begins. While the server works on one, the ot
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final, NamedTuple, TypeVar
 
 import asyncpg  # type: ignore[import-untyped]
@@ -45,9 +45,9 @@ class Names:
         keys = list(set(self._keys.values()))
         self._writable = {tuple(row) for row in connection.fetch(_WRITING, clients, keys)} if clients else set()
 
-    def key(self, reference: str) -> int | None:
-        """The key of the vehicle; None when there is none."""
-        return self._keys.get(reference)
+    def keys(self, references: Collection[str]) -> dict[str, int]:  # noqa: ARG002  (all that the group names)
+        """The keys of the vehicles that the names stand for; none for a name that nobody has."""
+        return self._keys
 
     def may_write(self, client_id: str, vehicle_key: int) -> bool:
         """Whether an application has a connection with the vehicle that allows it to write."""
@@ -147,7 +147,8 @@ class Writer:
 
     def _store(self, connection: Connection, batches: Sequence[Batch]) -> list[list[Outcome]]:
         names = Names(connection, batches)
-        entries = [entry for batch in batches for entry in batch.entries if names.key(entry.vehicle) is not None]
+        keys = names.keys(())
+        entries = [entry for batch in batches for entry in batch.entries if entry.vehicle in keys]
         if not entries:
             return [[Outcome.UNKNOWN_VEHICLE] * len(batch.entries) for batch in batches]
         self._sources.learn(connection, {entry.source for entry in entries})

@@ -4,8 +4,11 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
+import msgspec
+
 from chargeport.signals.definition import Permission
 from chargeport.store import sql
+from chargeport.store.encryption import Encryption
 from chargeport.store.records import Application, Connection, Grant, Page, user_uuid_of
 from chargeport.store.sql import Reader, Scans, Writer
 from chargeport.store.sqlite import rows
@@ -37,11 +40,14 @@ _OWN: Final = (
     "coalesce(c.id, v.id), ?1, coalesce(c.user_id, ?1), coalesce(c.permissions, ?6), coalesce(c.created_at, v.created_at)"
 )
 
+_TOKEN_COLUMNS: Final = (("applications", "management_token"), ("previous_management_tokens", "token"))
+
 
 class AccessTables:
     """`store.access.Access` on SQLite."""
 
-    def __init__(self, reader: Reader, writer: Writer, scans: Scans) -> None:
+    def __init__(self, reader: Reader, writer: Writer, scans: Scans, encryption: Encryption) -> None:
+        self._encryption = encryption
         self._reader = reader
         self._writer = writer
         self._scans = scans
@@ -49,7 +55,7 @@ class AccessTables:
     async def add_application(self, application: Application, secret_hash: bytes) -> None:
         """Make an application known."""
         row = (
-            application.client_id, application.name, secret_hash, application.management_token,
+            application.client_id, application.name, secret_hash, self._encryption.encrypt(application.management_token),
             rows.permissions_text(application.permissions), application.connected_only, application.created_at,
         )  # fmt: skip
         await self._writer.call(
@@ -61,18 +67,42 @@ class AccessTables:
         row = await self._reader.select_row(
             f"SELECT {rows.APPLICATION}, secret_hash FROM applications WHERE client_id = ?", (client_id,)
         )
-        return None if row is None else (rows.application(row), row[-1])
+        return None if row is None else (self._application(row), row[-1])
 
     async def applications(self) -> list[Application]:
         """All applications, oldest first."""
         found = await self._reader.select(f"SELECT {rows.APPLICATION} FROM applications ORDER BY created_at, client_id")
-        return [rows.application(row) for row in found]
+        return [self._application(row) for row in found]
+
+    def _application(self, row: Any) -> Application:
+        found, decrypt = rows.application(row), self._encryption.decrypt
+        previous = None if found.previous_token is None else decrypt(found.previous_token)
+        return msgspec.structs.replace(found, management_token=decrypt(found.management_token), previous_token=previous)
+
+    async def encrypt_anew(self, *, stale_only: bool = False) -> int:
+        """Encrypt the management tokens with the first key; with `stale_only`, those that no key encrypts yet."""
+
+        def encrypt(connection: sql.Connection) -> int:
+            with connection.erasing():
+                return sum(self._encrypted_anew(connection, *each, stale_only=stale_only) for each in _TOKEN_COLUMNS)
+
+        return await self._writer.call(encrypt) if self._encryption.is_on else 0
+
+    def _encrypted_anew(self, connection: sql.Connection, table: str, column: str, *, stale_only: bool) -> int:
+        kept = sql.fetch(connection, f"SELECT {column}, client_id FROM {table}")
+        stale = [row for row in kept if not (stale_only and self._encryption.is_encrypted(row[0]))]
+        renewed = [(self._encryption.encrypt(self._encryption.decrypt(text)), client_id) for text, client_id in stale]
+        connection.executemany(f"UPDATE {table} SET {column} = ? WHERE client_id = ?", renewed)
+        return len(renewed)
 
     async def rotate_secret(self, client_id: str, secret_hash: bytes, management_token: str) -> bool:
         """New secrets; the tokens end."""
         return await self._writer.call(
             lambda connection: _change_application(
-                connection, client_id, "secret_hash = ?, management_token = ?", (secret_hash, management_token)
+                connection,
+                client_id,
+                "secret_hash = ?, management_token = ?",
+                (secret_hash, self._encryption.encrypt(management_token)),
             )
         )
 
@@ -88,7 +118,7 @@ class AccessTables:
             )
             connection.execute(
                 "UPDATE applications SET management_token = ? WHERE client_id = ? AND revoked_at IS NULL",
-                (management_token, client_id),
+                (self._encryption.encrypt(management_token), client_id),
             )
             return connection.changes() > 0
 
@@ -125,6 +155,13 @@ class AccessTables:
         """The oldest connection of an application to a car (of a user)."""
         row = await self._reader.select_row(_OF_CAR, (client_id, vehicle_id, user_uuid))
         return None if row is None else rows.connection(row)
+
+    async def may_write(self, client_id: str, vehicle_id: str) -> bool:
+        """Whether there is a writing connection."""
+        return (
+            await self._reader.select_row(f"{rows.WRITING} (SELECT key FROM vehicles WHERE id = ?)", (client_id, vehicle_id))
+            is not None
+        )
 
     async def connections(
         self,

@@ -84,8 +84,7 @@ def _forget_car(
 def _series(slots: Slots, vehicle_key: int, source_key: int | None) -> list[SeriesKey]:
     """The source's series of a car, with all that `latest` knows of them moved to history."""
     keys: list[SeriesKey] = [(row[0], row[1], row[2]) for row in fetch(slots.connection, _SERIES, (vehicle_key, source_key))]
-    for key in keys:
-        slots.take(slot_of(*key))
+    slots.take([slot_of(*key) for key in keys])
     slots.store()
     return keys
 

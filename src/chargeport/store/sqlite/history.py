@@ -106,8 +106,9 @@ class HistoryTables:
             key = _key(connection, vehicle_id, signal, source)
             if key is None:
                 return []
-            rules = _rules(connection)
-            return [_record(signal, source, row, rules, every=every) for row in scan(Series.whole(connection, key))]
+            found = scan(Series.whole(connection, key))
+            rules = _rules(connection) if any(run.rule is not None for run in found) else {}
+            return [_record(signal, source, run, rules, every=every) for run in found]
 
         return await self._scans.run(run)
 

@@ -4,19 +4,20 @@ Entries of a commit group are sorted by vehicle and signal before anything is wr
 What is newer than all that is known is settled with the row of `latest` alone: see `store.history`.
 """
 
-from collections.abc import Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final, NamedTuple, Protocol
+
+import apsw
 
 from chargeport.signals.reading import Entry
 from chargeport.store.history.late import Editor, place
 from chargeport.store.history.latest import Latest
 from chargeport.store.records import Outcome
-from chargeport.store.sqlite.engine import Connection, Row
+from chargeport.store.sqlite import rows
+from chargeport.store.sqlite.engine import Connection, fetch
 from chargeport.store.sqlite.keys import SOURCE_BITS, VEHICLE_SHIFT
 
 _ACCEPTED, _UNCHANGED = Outcome.ACCEPTED, Outcome.UNCHANGED
-
-SCAN_FROM: Final = 4  # entries of one vehicle from which on reading its whole row range is cheaper than key by key
 
 
 # The series as one integer, observed_at; then which batch, which of its entries, and the entry.
@@ -33,8 +34,8 @@ class Batch(NamedTuple):
 class Naming(Protocol):
     """Which vehicle a name stands for, and who may write to it."""
 
-    def key(self, reference: str) -> int | None:
-        """The key of the vehicle; None when there is none."""
+    def keys(self, references: Collection[str]) -> dict[str, int]:
+        """The keys of the vehicles that these names stand for; none for a name that nobody has."""
         ...
 
     def may_write(self, client_id: str, vehicle_key: int) -> bool:
@@ -47,20 +48,8 @@ class Table(Editor, Protocol):
 
     sources: dict[str, int]
 
-    def prepare(self, numbers: Sequence[int]) -> None:
-        """Make ready the series that the group is about, each as one integer."""
-        ...
-
-    def load_vehicle(self, vehicle_key: int) -> None:
-        """Read all rows of a vehicle, of which several are wanted."""
-        ...
-
-    def slot(self, number: int) -> Latest:
-        """The row of a series."""
-        ...
-
-    def touch(self, slot: Any) -> None:
-        """Have the row written at the end."""
+    def open(self, numbers: Sequence[int]) -> Mapping[int, Latest]:
+        """The rows of series, read in this order and to be written at the end."""
         ...
 
     def source_key(self, name: str) -> int:
@@ -80,21 +69,10 @@ def merge(table: Table, names: Naming, batches: Sequence[Batch]) -> list[list[Ou
     """Store the entries of all batches and say what became of each, batch by batch in their order."""
     outcomes = [[Outcome.UNKNOWN_VEHICLE] * len(batch.entries) for batch in batches]
     work = _sorted_work(table, names, batches, outcomes)
-    table.prepare([item[0] for item in work])
-    start = 0
-    while start < len(work):
-        vehicle_key = work[start][0] >> VEHICLE_SHIFT
-        end, behind = start, vehicle_key + 1 << VEHICLE_SHIFT
-        while end < len(work) and work[end][0] < behind:
-            end += 1
-        if end - start >= SCAN_FROM:
-            table.load_vehicle(vehicle_key)
-        for number, _, batch, index, entry in work[start:end]:
-            slot = table.slot(number)
-            table.touch(slot)
-            rule = None if entry.rule is None else table.rule_key(entry.rule)
-            outcomes[batch][index] = place(slot, entry, rule, table)
-        start = end
+    slots = table.open(list(dict.fromkeys([item[0] for item in work])))
+    for number, _, batch, index, entry in work:
+        rule = None if entry.rule is None else table.rule_key(entry.rule)
+        outcomes[batch][index] = place(slots[number], entry, rule, table)
     _tell_overtaken(work, outcomes)
     table.store()
     return outcomes
@@ -113,10 +91,11 @@ def _tell_overtaken(work: "list[_Item]", outcomes: list[list[Outcome]]) -> None:
 def _sorted_work(table: Table, names: Naming, batches: Sequence[Batch], outcomes: list[list[Outcome]]) -> "list[_Item]":
     """The entries whose vehicle is known and may be written, by vehicle, signal, source and time of observation."""
     sources = table.sources
+    keys = names.keys({entry.vehicle for entries, _ in batches for entry in entries})
     work: list[_Item] = []
     for number, (entries, only_for) in enumerate(batches):
         for index, entry in enumerate(entries):
-            vehicle_key = names.key(entry.vehicle)
+            vehicle_key = keys.get(entry.vehicle)
             if vehicle_key is None:
                 continue
             if only_for is not None and not names.may_write(only_for, vehicle_key):
@@ -131,34 +110,31 @@ def _sorted_work(table: Table, names: Naming, batches: Sequence[Batch], outcomes
     return work
 
 
-_KEY_OF: Final = "SELECT vehicle_key FROM vehicle_references WHERE reference = ?"
-_WRITING: Final = (
-    "SELECT 1 FROM connections WHERE client_id = ? AND vehicle_key = ?"
-    " AND ' ' || permissions || ' ' LIKE '% write_readings %' LIMIT 1"
-)
+_KEYS: Final = "SELECT reference, vehicle_key FROM carray(?) CROSS JOIN vehicle_references ON reference = carray.value"
+_KEY: Final = "SELECT reference, vehicle_key FROM vehicle_references WHERE reference = ?"
+_NUL: Final = "\0"  # ends a text in an array, and nowhere else
 
 
 class Names:
     """Which vehicle a name stands for, looked up once a group."""
 
     def __init__(self, connection: Connection) -> None:
-        self._execute = connection.cursor().execute
-        self._keys: dict[str, int | None] = {}
+        self._connection = connection
         self._writable: dict[tuple[str, int], bool] = {}
 
-    def key(self, reference: str) -> int | None:
-        """The key of the vehicle; None when there is none."""
-        if reference in self._keys:
-            return self._keys[reference]
-        rows: list[Row] = self._execute(_KEY_OF, (reference,)).fetchall()
-        found: int | None = rows[0][0] if rows else None
-        self._keys[reference] = found
-        return found
+    def keys(self, references: Collection[str]) -> dict[str, int]:
+        """The keys of the vehicles that these names stand for; none for a name that nobody has."""
+        plain = tuple(sorted(name for name in references if _NUL not in name))
+        found = fetch(self._connection, _KEYS, (apsw.carray(plain),)) if plain else []
+        for name in references:
+            if _NUL in name:
+                found += fetch(self._connection, _KEY, (name,))
+        return dict(found)
 
     def may_write(self, client_id: str, vehicle_key: int) -> bool:
         """Whether an application has a connection with the vehicle that allows it to write."""
         known = self._writable.get((client_id, vehicle_key))
         if known is None:
-            rows = self._execute(_WRITING, (client_id, vehicle_key)).fetchall()
-            known = self._writable[client_id, vehicle_key] = bool(rows)
+            found = fetch(self._connection, f"{rows.WRITING} ?", (client_id, vehicle_key))
+            known = self._writable[client_id, vehicle_key] = bool(found)
         return known

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from chargeport.signals.catalogue import BY_KEY, CABLE_CONNECTED, IS_CHARGING
-from chargeport.signals.definition import Cadence, Kind, Signal
+from chargeport.signals.definition import Cadence, Signal
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.ranks import Ranks
 from chargeport.signals.reading import AbsenceReason, Entry
@@ -141,7 +141,7 @@ class ReadingTables:
                 live_for_ms = live_for[slot & _SERIES] = self._freshness.of(source, signal)
             state = State(
                 signal,
-                value if value is None or signal.kind is not Kind.FLAG else value == 1,
+                value if value is None or key not in rows.FLAGS else value == 1,
                 observed_at,
                 changed_at,
                 received_at,

@@ -20,8 +20,12 @@ APPLICATION: Final = (
 )
 CONNECTION: Final = f"c.id, c.client_id, c.user_id, c.permissions, c.created_at, {VEHICLE}"
 
+WRITING: Final = (  # of an application and the key of a vehicle
+    "SELECT 1 FROM connections WHERE ' ' || permissions || ' ' LIKE '% write_readings %' AND client_id = ? AND vehicle_key ="
+)
+
 _NO_ALIASES: Final = "[]"
-_FLAGS: Final = frozenset(signal.key for signal in BY_KEY.values() if signal.kind is Kind.FLAG)
+FLAGS: Final = frozenset(signal.key for signal in BY_KEY.values() if signal.kind is Kind.FLAG)
 
 
 def vehicle(row: tuple[Any, ...]) -> Vehicle:
@@ -35,7 +39,7 @@ def vehicle(row: tuple[Any, ...]) -> Vehicle:
 
 def value(signal_key: int, stored: Any) -> Value | None:
     """A value as it was before SQLite, which has no booleans."""
-    if signal_key in _FLAGS and stored is not None:
+    if signal_key in FLAGS and stored is not None:
         return bool(stored)
     return stored  # type: ignore[no-any-return]
 

@@ -3,20 +3,22 @@
 Writes are gathered and done in bulk at the end of the group; `flush` does them early where something must be read back.
 """
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
+
+import apsw
 
 from chargeport.errors import StoreError
 from chargeport.store.history.late import Edits
-from chargeport.store.history.latest import Latest, finish
+from chargeport.store.history.latest import NOTHING, Latest, finish
 from chargeport.store.sqlite.engine import Connection, Row
-from chargeport.store.sqlite.keys import LATEST, MAX_SOURCES, OF, OF_VEHICLE, VEHICLE_SHIFT, SeriesKey, key_of
+from chargeport.store.sqlite.keys import LATEST, MAX_SOURCES, OF, SeriesKey, key_of
 from chargeport.store.sqlite.runs import ONE, change, insert, set_seen
 from chargeport.store.sqlite.series import Series
 
-_SELECT: Final = f"SELECT slot, {LATEST} FROM latest WHERE"
-_SELECT_VEHICLE: Final = f"{_SELECT} {OF_VEHICLE}"
-_SELECT_ONE: Final = f"{_SELECT} slot = ?"
+_COLUMNS: Final = ", ".join(f"latest.{column}" for column in LATEST.split(", "))
+_SELECT: Final = f"SELECT slot, {_COLUMNS} FROM carray(?) CROSS JOIN latest ON slot = carray.value"
 _INSERT: Final = f"INSERT INTO latest (slot, {LATEST}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
 _UPDATE: Final = (
     "UPDATE latest SET value = ?2, observed_at = ?3, changed_at = ?4, received_at = ?5, position = ?6, run_at = ?7,"
@@ -33,14 +35,16 @@ _LASTS_UNTIL: Final = f"UPDATE {{}} SET lasted = ? - observed_at WHERE {ONE}"
 
 
 class Slot(Latest):
-    """The latest values of a series, with its key, whether they are to be written, and whether they have no row yet."""
+    """The latest values of a series, with its key, and whether they have no row yet."""
 
-    __slots__ = ("dirty", "key", "new", "slot")
+    __slots__ = ("key", "new", "slot")
 
-    key: SeriesKey
-    slot: int
-    dirty: bool
-    new: bool
+    def __init__(self, slot: int, row: tuple[Any, ...] | None = None) -> None:
+        """`row` is that of the table; None where there is none."""
+        super().__init__(NOTHING if row is None else row)
+        self.slot = slot
+        self.key = key_of(slot)
+        self.new = row is None
 
     def row(self) -> tuple[Any, ...]:
         """The row to write."""
@@ -57,8 +61,6 @@ class SlotTable:
         self.connection = connection
         self._execute = connection.cursor().execute  # one cursor for all: making one costs as much as stepping it
         self._slots: dict[int, Slot] = {}
-        self._scanned: set[int] = set()
-        self._touched: list[Slot] = []
         self._runs: list[tuple[Any, ...]] = []
         self._feed: list[tuple[int, int, int]] = []
         self._sightings: list[tuple[Any, ...]] = []
@@ -81,38 +83,25 @@ class SlotTable:
         """The greatest position that was given."""
         return self._position
 
-    def take(self, number: int) -> None:
-        """Move all that only the row of a series knows to history."""
-        slot = self.slot(number)
-        self.flush(slot)
-        self.touch(slot)
+    def take(self, numbers: Sequence[int]) -> None:
+        """Move all that only the rows of these series know to history."""
+        for slot in self.open(numbers).values():
+            self.flush(slot)
 
     def put(self, number: int, latest: Latest) -> None:
         """Write the row of a series that has none."""
         self.connection.execute(_INSERT, (number, *latest.columns()))
 
-    def prepare(self, numbers: Sequence[int]) -> None:
-        """Nothing to do: rows are read as they are met."""
-
-    def load_vehicle(self, vehicle_key: int) -> None:
-        """Read all rows of a vehicle at once."""
-        self._scanned.add(vehicle_key)
-        for row in self.rows(_SELECT_VEHICLE, (vehicle_key,)):
-            self._slots[row[0]] = _slot(row[0], row[1:])
-
-    def slot(self, number: int) -> Slot:
-        """The slot of a series, read if need be; an empty one where nothing is known yet."""
-        slot = self._slots.get(number)
-        if slot is None:
-            rows = () if number >> VEHICLE_SHIFT in self._scanned else self.rows(_SELECT_ONE, (number,))
-            slot = self._slots[number] = _slot(number, rows[0][1:] if rows else None)
-        return slot
-
-    def touch(self, slot: Slot) -> None:
-        """Have the slot written at the end of the group."""
-        if not slot.dirty:
-            slot.dirty = True
-            self._touched.append(slot)
+    def open(self, numbers: Sequence[int]) -> Mapping[int, Slot]:
+        """The slots of series, read in this order and to be written at the end; where nothing is known yet an empty one."""
+        slots = self._slots
+        if numbers:
+            for row in self.rows(_SELECT, (apsw.carray(array("q", numbers)),)):
+                slots[row[0]] = Slot(row[0], row[1:])
+            for number in numbers:
+                if number not in slots:
+                    slots[number] = Slot(number)
+        return slots
 
     def source_key(self, name: str) -> int:
         """The number of a source, given at its first reading. Raises StoreError when no more can be given."""
@@ -176,9 +165,8 @@ class SlotTable:
     def store(self) -> None:
         """Write what the group has gathered."""
         self._write_history()
-        if self._touched:
-            self.connection.executemany(_INSERT, [slot.row() for slot in self._touched if slot.new])
-            self.connection.executemany(_UPDATE, [slot.row() for slot in self._touched if not slot.new])
+        self.connection.executemany(_INSERT, [slot.row() for slot in self._slots.values() if slot.new])
+        self.connection.executemany(_UPDATE, [slot.row() for slot in self._slots.values() if not slot.new])
         if self._position != self._first_position:
             self.execute("UPDATE sequences SET value = ? WHERE name = 'position'", (self._position,))
 
@@ -204,9 +192,3 @@ class SlotTable:
 def _key(latest: Latest) -> SeriesKey:
     assert isinstance(latest, Slot)  # noqa: S101  (this table makes no others)
     return latest.key
-
-
-def _slot(number: int, row: tuple[Any, ...] | None) -> Slot:
-    slot = Slot() if row is None else Slot(row)
-    slot.slot, slot.key, slot.dirty, slot.new = number, key_of(number), False, row is None
-    return slot

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from chargeport.store.encryption import Encryption
 from chargeport.store.sqlite.access import AccessTables
 from chargeport.store.sqlite.connect import ConnectTables
 from chargeport.store.sqlite.engine import Connection
@@ -33,7 +34,7 @@ _PROBED: Final = "DELETE FROM remembered WHERE owner = 'chargeport' AND key = 'p
 class SqliteStore:
     """The store on SQLite. Open it with `SqliteStore.open`; it belongs to the event loop it is used on."""
 
-    def __init__(self, path: Path, connection: Connection, ring: Callable[[], None]) -> None:
+    def __init__(self, path: Path, connection: Connection, ring: Callable[[], None], encryption: Encryption) -> None:
         """`connection` is the writing one, of a database that is up to date."""
         self.path = path
         self._health = Health()
@@ -45,7 +46,7 @@ class SqliteStore:
         self.history = HistoryTables(reader, self._scans, self.readings)
         self.retention = RetentionTables(writer, self.readings)
         self.vehicles = VehicleTables(path, reader, writer)
-        self.access = AccessTables(reader, writer, self._scans)
+        self.access = AccessTables(reader, writer, self._scans, encryption)
         self.sessions = SessionTables(reader, writer, self._scans, feed)
         self.issues = IssueTable(reader, writer)
         self.notes = NoteTables(reader, writer)
@@ -54,15 +55,17 @@ class SqliteStore:
         self.webhooks = WebhookTables(reader, writer, self._scans)
 
     @classmethod
-    def open(cls, path: Path, ring: Callable[[], None] = lambda: None, *, anew: bool = False) -> "SqliteStore":
+    def open(
+        cls, path: Path, ring: Callable[[], None] = lambda: None, *, anew: bool = False, encryption: Encryption | None = None
+    ) -> "SqliteStore":
         """Open the file, made if there was none and brought up to date if it is old.
 
-        `ring` is called after each commit. Where there was a database once, an empty one is made only `anew`. Raises StartError
-        or SchemaError with one sentence.
+        `ring` is called after each commit; `encryption` hides secrets. Where there was a database once, an empty one is made
+        only `anew`. Raises StartError or SchemaError with one sentence.
         """
         if not anew:
             refuse_new(path)
-        return cls(path, opened(path), ring)
+        return cls(path, opened(path), ring, encryption or Encryption())
 
     @classmethod
     def temporary(cls, ring: Callable[[], None] = lambda: None) -> "SqliteStore":

@@ -19,9 +19,10 @@ _PUT: Final = (
     " reason = excluded.reason, created_at = excluded.created_at, updated_at = excluded.updated_at"
 )
 _SUBSCRIPTION: Final = f"s.id, s.webhook_id, s.user_uuid, s.created_at, s.sent, {rows.VEHICLE}"
-_OF: Final = "FROM subscriptions s JOIN vehicles v ON v.key = s.vehicle_key"
+_OF: Final = "FROM subscriptions s JOIN vehicles v ON v.key = s.vehicle_key AND s.ended_at IS NULL"
 _EVENT: Final = "id, webhook_id, kind, document, created_at, attempts, due_at, state"
 _ATTEMPT: Final = "id, event_id, webhook_id, started_at, duration_ms, status, error, response"
+_ENQUEUED: Final = "UPDATE subscriptions SET sent = ?, look_at = ? WHERE id = ?"
 _KEY: Final = "(SELECT key FROM vehicles WHERE id = ?)"
 _CHOSEN: Final = (
     "s.webhook_id IN (SELECT value FROM json_each(CAST(?1 AS TEXT)))"
@@ -92,13 +93,17 @@ class WebhookTables:
 
         return await self._writer.call(remove)
 
-    async def subscribe(self, webhook_id: str, vehicle_id: str, user_uuid: str, at: int) -> Subscription | None:
+    async def subscribe(
+        self, webhook_id: str, vehicle_id: str, user_uuid: str, at: int, *, again: bool = True
+    ) -> Subscription | None:  # fmt: skip
         """Subscribe a webhook to a vehicle."""
         subscription_id = str(uuid.uuid4())
         made = await self._run(
             "INSERT INTO subscriptions (vehicle_key, webhook_id, id, user_uuid, created_at)"
-            " SELECT key, ?, ?, ?, ? FROM vehicles WHERE id = ? ON CONFLICT DO NOTHING",
-            (webhook_id, subscription_id, user_uuid, at, vehicle_id),
+            " SELECT key, ?1, ?2, ?3, ?4 FROM vehicles WHERE id = ?5 ON CONFLICT (vehicle_key, webhook_id)"
+            " DO UPDATE SET id = ?2, user_uuid = ?3, created_at = ?4, sent = NULL, ended_at = NULL"
+            " WHERE subscriptions.ended_at IS NOT NULL AND ?6",
+            (webhook_id, subscription_id, user_uuid, at, vehicle_id, again),
         )
         return await self.subscription(subscription_id) if made else None
 
@@ -126,9 +131,10 @@ class WebhookTables:
             for row in await self._reader.select(f"SELECT {_SUBSCRIPTION} {_OF} WHERE v.id = ?", (vehicle_id,))
         ]
 
-    async def unsubscribe(self, subscription_id: str) -> bool:
+    async def unsubscribe(self, subscription_id: str, at: int) -> bool:
         """End a subscription."""
-        return await self._run("DELETE FROM subscriptions WHERE id = ?", (subscription_id,)) > 0
+        ended = "UPDATE subscriptions SET ended_at = ?, look_at = NULL, sent = NULL WHERE id = ? AND ended_at IS NULL"
+        return await self._run(ended, (at, subscription_id)) > 0
 
     async def forget_sent(self, webhook_id: str) -> None:
         """Have the next event of each subscription be a first delivery."""
@@ -147,7 +153,7 @@ class WebhookTables:
         """Put events into the outbox and note what they told."""
 
         def write(connection: Connection) -> None:
-            connection.execute("UPDATE subscriptions SET sent = ?, look_at = ? WHERE id = ?", (sent, look_at, subscription.id))
+            connection.execute(f"{_ENQUEUED} AND ended_at IS NULL", (sent, look_at, subscription.id))
             if connection.changes() == 0:  # ended in the meantime
                 return
             connection.executemany(

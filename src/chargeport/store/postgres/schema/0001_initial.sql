@@ -302,6 +302,7 @@ CREATE TABLE subscriptions (
   sent        text,
   look_at     bigint,
   created_at  bigint NOT NULL,
+  ended_at    bigint,
   PRIMARY KEY (vehicle_key, webhook_id)
 );
 CREATE INDEX subscriptions_by_webhook ON subscriptions (webhook_id, created_at);

@@ -9,6 +9,9 @@ CREATE TABLE previous_management_tokens (
 ALTER TABLE tokens ADD COLUMN user_uuid TEXT;
 ALTER TABLE consents ADD COLUMN user_uuid TEXT;
 
+-- A subscription that was ended stays known, so that a webhook that subscribes itself to every vehicle does not make it again.
+ALTER TABLE subscriptions ADD COLUMN ended_at INTEGER;
+
 -- The outbox is read receiver by receiver: one that is dead, and has a million events, costs the others nothing.
 DROP INDEX webhook_events_due;
 CREATE INDEX webhook_events_due ON webhook_events (webhook_id, due_at, created_at) WHERE due_at IS NOT NULL;

@@ -1,0 +1,52 @@
+"""`/docs/guide`: the documentation as a site, where it was built into the package (`make site`)."""
+
+from pathlib import Path
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+FOLDER: Final = Path(__file__).parent.parent / "site"
+PATH: Final = "/docs/guide"
+# The site's own scripts and styles stand in its pages; nothing is fetched from another host.
+POLICY: Final = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline'; worker-src 'self' blob:; style-src 'self' 'unsafe-inline';"
+    " img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+_NOT_BUILT: Final = "The documentation was not built into this installation: make site builds it. /docs describes the API.\n"
+
+
+class Site(StaticFiles):
+    """The files of the site, with what every answer of the server says beside them."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """A file, for browsers to keep as long as it stays the same."""
+        answer = await super().get_response(path, scope)
+        answer.headers.update(
+            {"content-security-policy": POLICY, "x-content-type-options": "nosniff", "cache-control": "no-cache",
+             "referrer-policy": "no-referrer"}
+        )  # fmt: skip
+        return answer
+
+
+def is_built(folder: Path = FOLDER) -> bool:
+    """Whether there is a site to show."""
+    return (folder / "index.html").exists()
+
+
+def routes(folder: Path = FOLDER) -> list[BaseRoute]:
+    """The site's routes, or one that says how to build it."""
+    if not is_built(folder):
+        return [Route(PATH, _not_built)]
+    return [Route(PATH, _to_start), Mount(PATH, Site(directory=folder))]
+
+
+async def _to_start(_: Request) -> Response:
+    return RedirectResponse("guide/index.html")  # relative: a proxy may show the server below a path of its own
+
+
+async def _not_built(_: Request) -> Response:
+    return PlainTextResponse(_NOT_BUILT, 404)

@@ -1,0 +1,122 @@
+"""The view of `watch` in a terminal: vehicles with state, charge, power and its course, and below them the newest changes."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from chargeport.api.fleet import Row, name_of, row_of
+from chargeport.cli.ages import ago
+from chargeport.cli.fitting import cut
+from chargeport.cli.output import NOTHING, console, printable
+from chargeport.clock import Clock
+from chargeport.signals.definition import Permission
+from chargeport.store.protocols import Store
+from chargeport.store.records import Vehicle
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+REFRESH_S: Final = 1.0
+MOST: Final = 20  # vehicles that are shown: those that charge first
+LINES: Final = 8
+POINTS: Final = 24
+NAME: Final = 24
+BAR: Final = 10
+_BLOCKS: Final = "▁▂▃▄▅▆▇█"
+_STYLES: Final = {"charging": "green", "silent": "yellow", "error": "red"}
+_ORDER: Final = ("charging", "error", "scheduled", "plugged", "full", "idle", "silent", "unknown")
+_POWER, _SOC, _LEFT = "charge-wattage", "tractionbattery-stateofcharge", "charge-timetocomplete"
+_EVERYTHING: Final = frozenset(Permission)
+
+
+async def show(store: Store, vehicles: list[Vehicle], lines: AsyncIterator[str], clock: Clock) -> None:
+    """Show these vehicles and the lines as they come, until cancelled."""
+    from rich.live import Live
+
+    newest: deque[str] = deque(maxlen=LINES)
+    courses: dict[str, deque[float]] = {}
+
+    async def listen() -> None:
+        async for line in lines:
+            newest.append(line)
+
+    listening = asyncio.create_task(listen())
+    try:
+        with Live(console=console(), auto_refresh=False, transient=False) as live:
+            while True:
+                rows = await _rows(store, vehicles, clock.now())
+                _note(rows, courses)
+                live.update(view(rows, courses, newest, clock.now()), refresh=True)
+                await clock.sleep(REFRESH_S)
+    finally:
+        listening.cancel()
+        with suppress(asyncio.CancelledError):
+            await listening
+
+
+async def _rows(store: Store, vehicles: Iterable[Vehicle], now: int) -> list[Row]:
+    found = [await store.readings.signals(each.id) for each in vehicles]
+    rows = [row_of(each, _EVERYTHING, store.readings.ranks, now) for each in found if each is not None]
+    return sorted(rows, key=lambda row: (_ORDER.index(row.state), -row.heard_at))[:MOST]
+
+
+def _note(rows: Iterable[Row], courses: dict[str, deque[float]]) -> None:
+    for row in rows:
+        power = row.value(_POWER)
+        if isinstance(power, int | float):
+            courses.setdefault(row.vehicle.id, deque(maxlen=POINTS)).append(float(power))
+
+
+def view(rows: list[Row], courses: dict[str, deque[float]], newest: Iterable[str], now: int) -> "RenderableType":
+    """What is shown at one moment."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, expand=False)
+    for name in ("vehicle", "state", "charge", "power", "course", "left", "heard"):
+        table.add_column(name, no_wrap=True, justify="right" if name in ("power", "left") else "left")
+    for row in rows:
+        style = _STYLES.get(row.state, "")
+        name, drawn = cut(printable(name_of(row.vehicle)), NAME), course(courses.get(row.vehicle.id, ()))
+        heard = ago(row.heard_at or None, now) or NOTHING
+        cells = (name, row.state, charge(row), power(row), drawn, left(row), heard)
+        table.add_row(*(Text(cell, style=style if index == 1 else "") for index, cell in enumerate(cells)))
+    room = console().width
+    return Group(
+        table, Text(""), *(Text(cut(line, room), style="dim") for line in newest), Text("Ctrl-C ends it.", style="dim")
+    )
+
+
+def charge(row: Row) -> str:
+    """The state of charge as a bar and a number."""
+    soc = row.value(_SOC)
+    if not isinstance(soc, int | float):
+        return NOTHING
+    full = round(soc / 100 * BAR)
+    return f"{'█' * full}{'░' * (BAR - full)} {soc:3.0f} %"
+
+
+def power(row: Row) -> str:
+    """The power in kW."""
+    value = row.value(_POWER)
+    return f"{value / 1000:.2f} kW" if isinstance(value, int | float) else NOTHING
+
+
+def left(row: Row) -> str:
+    """The time to complete."""
+    minutes = row.value(_LEFT)
+    return f"{int(minutes) // 60}:{int(minutes) % 60:02} h" if isinstance(minutes, int | float) and minutes else NOTHING
+
+
+def course(points: Iterable[float]) -> str:
+    """The power since the view was opened, as blocks.
+
+    >>> course([0, 3500, 7000])
+    '▁▄█'
+    """
+    values = list(points)
+    most = max([*values, 1.0])
+    return "".join(_BLOCKS[int(max(0.0, each) / most * (len(_BLOCKS) - 1))] for each in values)
