@@ -1,17 +1,25 @@
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from chargeport.store.records import Vehicle
+from postgres_server import PostgresServer, postgres_server
 from world import Client, World
 
 # How long an example takes says something of the machine, not of the code. HYPOTHESIS=thorough looks ten times as hard.
 settings.register_profile("quick", deadline=None, max_examples=40)
 settings.register_profile("thorough", deadline=None, max_examples=400)
 settings.load_profile(os.environ.get("HYPOTHESIS", "quick"))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server for all tests of this process."""
+    with postgres_server() as server:
+        yield server
 
 
 @pytest.fixture

@@ -179,7 +179,9 @@ def database_file(url: str) -> Path:
     if url.startswith(SQLITE):
         path = url.removeprefix(SQLITE)
     elif "://" in url:
-        raise SettingError(f"database.url: {url.split('://', maxsplit=1)[0]}:// is not supported: use sqlite:///FILE.")
+        raise SettingError(
+            f"database.url: {url.split('://', maxsplit=1)[0]}:// is not supported: use sqlite:///FILE or postgresql://HOST/NAME."
+        )
     else:
         path = url
     if not path or path.startswith(":"):

@@ -25,19 +25,21 @@ from chargeport.api.route import Handler
 from chargeport.api.sign_in import SignIn
 from chargeport.api.tail import Tail
 from chargeport.bus.memory import Doorbell
+from chargeport.bus.shared import SharedDoorbell
 from chargeport.clock import CONFIRMED, Clock, SteadyClock
-from chargeport.config import database_file, encryption
+from chargeport.config import Role, encryption
 from chargeport.derivation.sessions import SessionDeriver
 from chargeport.derivation.worker import Derivation
 from chargeport.runtime.feeds import Feeds
+from chargeport.runtime.leases import Leases, Work
 from chargeport.settings import Settings
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.sources.base import Source
 from chargeport.staleness.cadence import Cadences
+from chargeport.store.backends import is_server, open_store, require_driver
 from chargeport.store.protocols import Store
 from chargeport.store.retention import keep
 from chargeport.store.retention_policy import Keep, Policy
-from chargeport.store.sqlite import SqliteStore
 from chargeport.webhooks.service import WebhookService
 
 if TYPE_CHECKING:
@@ -65,19 +67,19 @@ class Service:
         self.cadences = Cadences(store, settings.staleness, self.clock)
         docs = f"{settings.server.base_url or f'http://{settings.server.host}:{settings.server.port}'}/docs/errors"
         self.webhooks = WebhookService(store, self.clock, settings.webhooks, docs, self.doorbell.wait)
-        self._tasks: list[asyncio.Task[None]] = []
+        self.leases: Leases | None = None  # where this is the only process, it does everything
+        self._tasks: list[asyncio.Future[None]] = []
         self._mqtt_out: MqttOut | None = None
 
     @classmethod
     def open(cls, settings: Settings, clock: Clock | None = None, *, anew: bool = False) -> "Service":
-        """Open a service on the database that the settings name; `anew` as in `SqliteStore.open`.
+        """Open a service on the database that the settings name; `anew` as in `open_store`.
 
         Raises StartError, SchemaError, SettingError.
         """
-        doorbell = Doorbell()
-        store = SqliteStore.open(
-            database_file(settings.database.url), doorbell.ring, anew=anew, encryption=encryption(settings)
-        )
+        clock = clock or SteadyClock()
+        doorbell = doorbell_of(settings, clock)
+        store = open_store(settings.database.url, doorbell.ring, anew=anew, encryption=encryption(settings))
         return cls(store, settings, clock, doorbell)
 
     def app(self, pages: Mapping[str, Handler], *, lane: bool = True) -> WebApp:
@@ -100,8 +102,12 @@ class Service:
         )
         return build_app(deps, pages, lane=lane, sockets=self.feeds.sockets())
 
-    async def start(self, sources: Sequence[Source] = ()) -> None:
-        """Make the settings' cars known and begin to listen: to the settings' sources, and to these."""
+    async def start(self, sources: Sequence[Source] = (), role: Role = "all") -> None:
+        """Make the settings' cars known and begin to listen: to the settings' sources, and to these.
+
+        Every process answers the API; `role` says what it does beside that. Where there may be several processes, what must be
+        done once is done by whichever holds its lease.
+        """
         # What is loaded by now stays for good: the collector need not look at it again, nor run at every 700th object.
         gc.collect()
         gc.freeze()
@@ -112,18 +118,47 @@ class Service:
         await self.store.access.applications()  # without the right key for their secrets nothing starts
         await self.cadences.begin()
         self._tasks.append(asyncio.create_task(self.cadences.run(), name="cadence"))
+        if isinstance(self.doorbell, SharedDoorbell):
+            self._tasks.append(asyncio.create_task(self.doorbell.run(), name="doorbell"))
+        if role != "all" or is_server(self.settings.database.url):
+            self.leases = Leases(self.store.notes, self.clock)
+        await self.feeds.start(
+            sources, hold=None if self.leases is None else self.leases.hold, running=role in ("all", "ingest")
+        )
+        self.webhooks.elsewhere = self.leases is not None
+        if role in ("all", "deliver"):
+            self._work_once()
+
+    def _work_once(self) -> None:
+        """Begin with what one process does for all."""
         if self.policy.is_limited:
-            self._tasks.append(asyncio.create_task(keep(self.store.retention, self.policy, self.clock), name="retention"))
-        await self.feeds.start(sources)
-        self.webhooks.start()
+            self._once("retention", lambda: keep(self.store.retention, self.policy, self.clock))
+        if self.leases is None:
+            self.webhooks.start()
+        else:
+            self._once("webhooks", self._deliver)
         if self.settings.mqtt_out.url is not None:
             from chargeport.mqtt_out.service import MqttOut
 
             self._mqtt_out = MqttOut(self.store, self.clock, self.settings.mqtt_out, self.doorbell.wait)
-            self._tasks.append(asyncio.create_task(self._mqtt_out.run(), name="mqtt out"))
+            self._once("mqtt out", self._mqtt_out.run)
         if self.settings.derive.enabled:
             self.store.readings.on_written(self.derivation.note)
-            self._tasks.append(asyncio.create_task(self.derivation.run(), name="derivation"))
+            self._once("derivation", self.derivation.run)
+
+    def _once(self, name: str, work: Work) -> None:
+        doing = work() if self.leases is None else self.leases.hold(name, work)
+        self._tasks.append(asyncio.ensure_future(doing))
+
+    async def _deliver(self) -> None:
+        """Watch and deliver until cancelled."""
+        self.webhooks.elsewhere = False
+        self.webhooks.start()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.webhooks.elsewhere = True
+            await self.webhooks.close()
 
     async def _last_received_at(self) -> int:
         """When the newest of the last stored changes was received; 0 where there is none."""
@@ -142,3 +177,17 @@ class Service:
             await self._mqtt_out.close()
         await self.tail.close()
         await self.store.close()
+
+
+def doorbell_of(settings: Settings, clock: Clock) -> Doorbell:
+    """Return the doorbell that the settings name: over NATS, else over PostgreSQL, else of this process alone."""
+    if settings.bus.url:
+        from chargeport.bus.nats import NatsLine
+
+        return SharedDoorbell(NatsLine(settings.bus.url), clock)
+    if is_server(settings.database.url):
+        require_driver()
+        from chargeport.bus.postgres import PostgresLine
+
+        return SharedDoorbell(PostgresLine(settings.database.url), clock)
+    return Doorbell()

@@ -84,9 +84,10 @@ class LimitSettings(Table, frozen=True):
 class DatabaseSettings(Table, frozen=True):
     """Where things are kept."""
 
-    url: Annotated[str, Meta(min_length=1, description="sqlite:///FILE, relative or absolute (four slashes).")] = (
-        "sqlite:///chargeport.db"
-    )
+    url: Annotated[
+        str,
+        Meta(min_length=1, description="sqlite:///FILE, relative or absolute (four slashes), or postgresql://USER@HOST/NAME."),
+    ] = "sqlite:///chargeport.db"
     key: Annotated[
         str | None,
         Meta(
@@ -94,6 +95,18 @@ class DatabaseSettings(Table, frozen=True):
             " of 32 characters or more, separated by white space. The first encrypts, all decrypt."
         ),
     ] = None
+
+
+class BusSettings(Table, frozen=True):
+    """How processes on one database wake each other when something was stored."""
+
+    url: Annotated[
+        str,
+        Meta(
+            pattern=r"^((nats|tls)://.+)?$",
+            description="nats://HOST:PORT. Else PostgreSQL's own notifications do it; without any, each looks every second.",
+        ),
+    ] = ""
 
 
 class IngestSettings(Table, frozen=True):
@@ -309,6 +322,7 @@ class Settings(Table, frozen=True):
     server: ServerSettings = ServerSettings()
     limits: LimitSettings = LimitSettings()
     database: DatabaseSettings = DatabaseSettings()
+    bus: BusSettings = BusSettings()
     ingest: IngestSettings = IngestSettings()
     retention: RetentionSettings = RetentionSettings()
     staleness: StalenessSettings = StalenessSettings()

@@ -7,13 +7,22 @@ from memory_store import MemoryStore
 
 from chargeport.store.protocols import Store
 from chargeport.store.sqlite import SqliteStore, feed, moving
+from postgres_server import PostgresServer
 
-KINDS = ["sqlite", "moved", "memory"]  # of stores that keep readings and their history; "moved": runs move on after each write
+WHOLE = ["sqlite", "postgres"]  # kinds of stores with all their parts
+KINDS = [*WHOLE, "moved", "memory"]  # that keep readings and their history; "moved": runs move on after each write
 
 
-def opened(kind: str, folder: Path) -> Store:
+def opened(kind: str, folder: Path, request: pytest.FixtureRequest) -> Store:
     """A new, empty store of a kind. Of the store in memory the parts about readings are there."""
-    return MemoryStore() if kind == "memory" else SqliteStore.open(folder / "chargeport.db")  # type: ignore[return-value]
+    if kind in ("sqlite", "moved"):
+        return SqliteStore.open(folder / "chargeport.db")
+    if kind == "postgres":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        from chargeport.store.postgres import PostgresStore
+
+        return PostgresStore.open(server.database())
+    return MemoryStore()  # type: ignore[return-value]
 
 
 @pytest.fixture
@@ -26,10 +35,10 @@ def _bounds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr(feed, "OLD_PLACES", 5)
 
 
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+@pytest.fixture(params=WHOLE)
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
     """A new, empty store with all its parts."""
-    made = SqliteStore.open(tmp_path / "chargeport.db")
+    made = opened(request.param, tmp_path, request)
     yield made
     await made.close()
 
@@ -37,7 +46,7 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
 @pytest.fixture(params=KINDS)
 async def any_store(request: pytest.FixtureRequest, tmp_path: Path, _bounds: None) -> AsyncIterator[Store]:
     """A new, empty store of each kind that keeps readings."""
-    made = opened(request.param, tmp_path)
+    made = opened(request.param, tmp_path, request)
     yield made
     await made.close()
 
@@ -46,6 +55,6 @@ async def any_store(request: pytest.FixtureRequest, tmp_path: Path, _bounds: Non
 async def new_store(request: pytest.FixtureRequest, _bounds: None) -> AsyncIterator[Store]:
     """The same, shared by all examples of one property: each uses a vehicle of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        made = opened(request.param, Path(folder))
+        made = opened(request.param, Path(folder), request)
         yield made
         await made.close()

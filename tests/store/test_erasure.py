@@ -15,6 +15,7 @@ from chargeport.signals.reading import Absence, AbsenceReason, Issue, Reading
 from chargeport.store.protocols import Store
 from chargeport.store.records import Application, Connection, Erased, KeptSession, ReportedSession, Vehicle
 from chargeport.store.sqlite import SqliteStore
+from postgres_server import asked
 
 T0 = 1_777_629_598_000
 CAR = Vehicle(
@@ -25,6 +26,8 @@ PLACE = "Secret Cottage No"
 STATUS, RECORDS, LIMITS = (
     BY_CODE[code] for code in ("charge-detailedchargingstatus", "charge-chargerecords", "charge-chargelimits")
 )
+OID = "SELECT oid FROM pg_database WHERE datname = current_database()"
+TABLES = "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace"
 TRACES = [CAR.id, CAR.vin, "geheim", PLACE, "TELLTALE", "owner-of-the-secret"]
 
 
@@ -76,8 +79,15 @@ async def filled(store: Store) -> Store:
 
 
 def files(store: Store) -> list[Path]:
-    assert isinstance(store, SqliteStore)
-    return [file for file in sorted(store.path.parent.iterdir()) if file.name.startswith(store.path.name)]
+    if isinstance(store, SqliteStore):
+        return [file for file in sorted(store.path.parent.iterdir()) if file.name.startswith(store.path.name)]
+    url: str = store.url  # type: ignore[attr-defined]
+    asked(url, "CHECKPOINT")
+    folder, oid = (
+        asked(url, "SHOW data_directory"),
+        asked(url, "SELECT oid FROM pg_database WHERE datname = current_database()"),
+    )
+    return sorted((Path(folder) / "base" / oid).iterdir())
 
 
 def in_bytes(store: Store) -> set[str]:
@@ -88,8 +98,24 @@ def in_bytes(store: Store) -> set[str]:
 
 def in_rows(store: Store) -> list[tuple[str, str]]:
     """Which tables and indices have a trace in any row, or a row of the car's key."""
-    assert isinstance(store, SqliteStore)
-    connection = apsw.Connection(str(store.path))
+    return in_rows_of_file(store.path) if isinstance(store, SqliteStore) else in_rows_of_server(store)
+
+
+def in_rows_of_server(store: Store) -> list[tuple[str, str]]:
+    url: str = store.url  # type: ignore[attr-defined]
+    found = []
+    for name in asked(
+        url, "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace"
+    ).split():
+        told = asked(url, f"SELECT n.* FROM {name} n")
+        found += [(name, trace) for trace in TRACES if trace and trace in told]
+        if asked(url, f"SELECT 1 FROM pg_attribute WHERE attrelid = '{name}'::regclass AND attname = 'vehicle_key'"):
+            found += [(name, "key")] * int(asked(url, f"SELECT count(*) FROM {name} WHERE vehicle_key = 1"))
+    return found
+
+
+def in_rows_of_file(path: Path) -> list[tuple[str, str]]:
+    connection = apsw.Connection(str(path))
     found = []
     for kind, name, table, sql in connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema").fetchall():
         if kind in {"view", "trigger"}:  # they hold nothing: their tables are looked through
@@ -112,9 +138,10 @@ def in_rows(store: Store) -> list[tuple[str, str]]:
 
 async def test_everything_is_there_before(filled: Store) -> None:
     assert in_bytes(filled) == set(TRACES)
+    runs = {"recent", "feed"} if isinstance(filled, SqliteStore) else {"runs"}
     assert {name for name, _ in in_rows(filled)} >= {
-        "vehicles", "vehicle_references", "latest", "recent", "feed", "connections", "issues", "sessions", "told_sessions",
-        "session_edits",
+        "vehicles", "vehicle_references", "latest", "connections", "issues", "sessions", "told_sessions",
+        "session_edits", *runs,
     }  # fmt: skip
 
 
@@ -133,6 +160,7 @@ async def test_no_table_and_no_byte_of_the_file_has_anything_left(filled: Store)
     assert (await filled.readings.write([Reading(OTHER.id, STATUS, "OPEN 9", T0 * 2, T0 * 2, "box")]))[0] == "accepted"
 
 
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 async def test_a_reader_of_an_older_state_is_told_of(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     from chargeport.store.sqlite import engine
 

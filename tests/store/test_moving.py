@@ -13,6 +13,8 @@ CARS = [f"0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c1{number}" for number in range(3)]
 WATTAGE = BY_CODE["charge-wattage"]
 RUNS = 12  # of each car
 
+pytestmark = pytest.mark.parametrize("store", ["sqlite"], indirect=True)  # the other databases have one table
+
 
 @pytest.fixture
 async def moved(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> SqliteStore:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from raw_tables import reopened
 
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Signal, Value
@@ -15,7 +16,6 @@ from chargeport.signals.effective import DERIVED
 from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
 from chargeport.store.protocols import Store
 from chargeport.store.records import Outcome, Vehicle
-from chargeport.store.sqlite import SqliteStore
 
 WATTAGE = BY_CODE["charge-wattage"]
 CHARGING = BY_CODE["charge-ischarging"]
@@ -230,8 +230,8 @@ async def test_an_older_reading_behind_a_newer_one_in_the_same_call_is_supersede
     assert outcomes == [Outcome.ACCEPTED, Outcome.ACCEPTED, Outcome.SUPERSEDED, Outcome.ACCEPTED]
 
 
-async def test_a_vehicle_that_another_connection_changes_or_removes_is_read_anew(store: SqliteStore) -> None:
-    other = SqliteStore.open(store.path)
+async def test_a_vehicle_that_another_connection_changes_or_removes_is_read_anew(store: Store) -> None:
+    other = reopened(store)
     car = Vehicle(id="0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c99", make="ACME")
     await store.vehicles.add_vehicle(car)
     for make in ("ACME", "Other", None):

@@ -7,11 +7,11 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-import apsw
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from raw_tables import reopened, table
 
 from chargeport import config
 from chargeport.api.history import Asked, page_of
@@ -24,9 +24,9 @@ from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
 from chargeport.signals.state import LIVE_FOR_MS, standing
 from chargeport.store import retention
 from chargeport.store.effective_history import EffectiveHistory
+from chargeport.store.protocols import Store
 from chargeport.store.records import Vehicle
 from chargeport.store.retention_policy import DAY_MS, HOUR_MS, Keep, Policy, Progress
-from chargeport.store.sqlite import SqliteStore
 from chargeport.store.sqlite import retention as steps
 
 DAY0 = 1_777_593_600_000  # 2026-05-01T00:00:00Z
@@ -50,7 +50,7 @@ def policy(raw_days: int | None, hourly_days: int | None = None) -> Policy:
     return Policy({group: Keep(raw_days, hourly_days) for group in GROUPS})
 
 
-async def new_car(store: SqliteStore) -> str:
+async def new_car(store: Store) -> str:
     car = str(uuid.uuid4())
     await store.vehicles.add_vehicle(Vehicle(id=car, make="ACME", model="One", year=2026))
     return car
@@ -62,11 +62,11 @@ def said(car: str, signal: Signal, at: int, value: Value | AbsenceReason) -> Ent
     return Reading(car, signal, value, at, at + 5, "test")
 
 
-async def folded(store: SqliteStore, now: int = NOW, days: int = 1, hourly_days: int | None = None) -> Progress:
+async def folded(store: Store, now: int = NOW, days: int = 1, hourly_days: int | None = None) -> Progress:
     return await retention.go_round(store.retention, policy(days, hourly_days), ManualClock(now))
 
 
-async def told(store: SqliteStore, car: str, signal: Signal, step_ms: int = HOUR_MS, size: int = 1000) -> list[Any]:
+async def told(store: Store, car: str, signal: Signal, step_ms: int = HOUR_MS, size: int = 1000) -> list[Any]:
     """All stretches, page by page, as they stand on the wire."""
     found: list[Any] = []
     cursor = None
@@ -77,14 +77,6 @@ async def told(store: SqliteStore, car: str, signal: Signal, step_ms: int = HOUR
         cursor = page.next_cursor
         if cursor is None:
             return found
-
-
-def table(store: SqliteStore, name: str) -> list[Any]:
-    connection = apsw.Connection(str(store.path))
-    try:
-        return connection.execute(f"SELECT * FROM {name}").fetchall()
-    finally:
-        connection.close()
 
 
 def scattered(car: str, signal: Signal, chance: random.Random, days: float = 3) -> list[Entry]:
@@ -104,7 +96,7 @@ def scattered(car: str, signal: Signal, chance: random.Random, days: float = 3) 
     return entries + entries[:5]
 
 
-async def stored(store: SqliteStore, entries: Sequence[Entry]) -> None:
+async def stored(store: Store, entries: Sequence[Entry]) -> None:
     for at in range(0, len(entries), 9):
         await store.readings.write(entries[at : at + 9])
 
@@ -115,7 +107,7 @@ quickly = settings(max_examples=30, deadline=None, suppress_health_check=[Health
 
 @of_any_signal
 @quickly
-async def test_hours_say_what_buckets_of_an_hour_said_before(new_store: SqliteStore, code: str, seed: int) -> None:
+async def test_hours_say_what_buckets_of_an_hour_said_before(new_store: Store, code: str, seed: int) -> None:
     signal, chance, car = BY_CODE[code], random.Random(seed), await new_car(new_store)
     await stored(new_store, scattered(car, signal, chance))
     before, by_day = await told(new_store, car, signal), await told(new_store, car, signal, DAY_MS)
@@ -129,7 +121,7 @@ async def test_hours_say_what_buckets_of_an_hour_said_before(new_store: SqliteSt
 
 @of_any_signal
 @quickly
-async def test_the_past_is_answered_as_before_or_not_at_all(new_store: SqliteStore, code: str, seed: int) -> None:
+async def test_the_past_is_answered_as_before_or_not_at_all(new_store: Store, code: str, seed: int) -> None:
     signal, chance, car = BY_CODE[code], random.Random(seed), await new_car(new_store)
     await stored(new_store, scattered(car, signal, chance))
     instants = [DAY0 + chance.randrange(4 * DAY_MS) for _ in range(40)] + [DAY0 + hour * HOUR_MS - 1 for hour in range(1, 80)]
@@ -145,7 +137,7 @@ async def test_the_past_is_answered_as_before_or_not_at_all(new_store: SqliteSto
     assert latest.series[signal.key][0].changed_at == await became(new_store, car, signal)
 
 
-async def looked(store: SqliteStore, car: str, signal: Signal, at: int) -> Any:
+async def looked(store: Store, car: str, signal: Signal, at: int) -> Any:
     """Value, why it does not stand, and since when it is so and was seen last."""
     found = await store.history.series_at(car, at)
     assert found is not None
@@ -156,7 +148,7 @@ async def looked(store: SqliteStore, car: str, signal: Signal, at: int) -> Any:
     return state.value, state.observed_at, state.changed_at, over and over.reason, state.absence_at
 
 
-async def became(store: SqliteStore, car: str, signal: Signal) -> int | None:
+async def became(store: Store, car: str, signal: Signal) -> int | None:
     """Since when the latest value has held, as a late reading makes the store work it out again."""
     found = await store.readings.signals(car)
     assert found is not None
@@ -171,7 +163,7 @@ async def became(store: SqliteStore, car: str, signal: Signal) -> int | None:
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_steps_of_any_size_and_rounds_of_any_number_lead_to_the_same_hours(
-    store: SqliteStore, monkeypatch: pytest.MonkeyPatch, seed: int
+    store: Store, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     chance = random.Random(seed)
     cars = [await new_car(store) for _ in range(2)]
@@ -196,9 +188,7 @@ def _rest(entry: Entry) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("seed", range(6))
-async def test_a_time_of_which_nothing_was_known_is_filled_late_as_if_it_had_come_in_time(
-    store: SqliteStore, seed: int
-) -> None:
+async def test_a_time_of_which_nothing_was_known_is_filled_late_as_if_it_had_come_in_time(store: Store, seed: int) -> None:
     chance = random.Random(seed)
     signal = BY_CODE[sorted(VALUES)[seed]]
     cars = [await new_car(store) for _ in range(2)]
@@ -219,7 +209,7 @@ async def test_a_time_of_which_nothing_was_known_is_filled_late_as_if_it_had_com
     assert rows[0] == rows[1]
 
 
-async def test_what_comes_late_into_a_known_hour_widens_it_and_sent_again_changes_nothing(store: SqliteStore) -> None:
+async def test_what_comes_late_into_a_known_hour_widens_it_and_sent_again_changes_nothing(store: Store) -> None:
     car = await new_car(store)
     entries = [said(car, WATTAGE, DAY0 + minute * MINUTE, 1000 + minute % 2) for minute in range(60)]
     await store.readings.write(entries)
@@ -236,7 +226,7 @@ async def test_what_comes_late_into_a_known_hour_widens_it_and_sent_again_change
         assert (await told(store, car, WATTAGE))[0] == after
 
 
-async def test_a_silent_car_that_sends_what_it_had_kept_has_it_in_its_hours(store: SqliteStore) -> None:
+async def test_a_silent_car_that_sends_what_it_had_kept_has_it_in_its_hours(store: Store) -> None:
     car = await new_car(store)
     await store.readings.write([said(car, WATTAGE, DAY0, 7200)])
     await folded(store)
@@ -246,7 +236,7 @@ async def test_a_silent_car_that_sends_what_it_had_kept_has_it_in_its_hours(stor
     assert found == {"00": 1800, "05": 49 * 60}
 
 
-async def test_the_present_is_not_touched_and_only_what_it_leans_on_stays(store: SqliteStore) -> None:
+async def test_the_present_is_not_touched_and_only_what_it_leans_on_stays(store: Store) -> None:
     car = await new_car(store)
     await store.readings.write([said(car, SOC, DAY0 + minute * MINUTE, 40 + minute // 3000) for minute in range(0, 9000, 3)])
     await store.readings.write([said(car, WATTAGE, DAY0 + minute * MINUTE, minute) for minute in range(500)])
@@ -258,7 +248,7 @@ async def test_the_present_is_not_touched_and_only_what_it_leans_on_stays(store:
     assert [row[0] for row in table(store, "horizons")] == [1, 1]
 
 
-async def test_the_feed_goes_on_behind_positions_that_are_gone(store: SqliteStore) -> None:
+async def test_the_feed_goes_on_behind_positions_that_are_gone(store: Store) -> None:
     car = await new_car(store)
     await store.readings.write([said(car, WATTAGE, DAY0 + minute * MINUTE, minute) for minute in range(300)])
     position = await store.readings.position()
@@ -272,9 +262,7 @@ async def test_the_feed_goes_on_behind_positions_that_are_gone(store: SqliteStor
     assert [change.value for change in await store.readings.changes(position, 1000)] == [5]
 
 
-async def test_hours_that_are_too_old_are_dropped_but_for_what_held_then(
-    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_hours_that_are_too_old_are_dropped_but_for_what_held_then(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steps, "STEP_DROPPED", 3)
     car = await new_car(store)
     await store.readings.write([said(car, SOC, DAY0 + hour * HOUR_MS, 10 + hour) for hour in range(60)])
@@ -289,7 +277,7 @@ async def test_hours_that_are_too_old_are_dropped_but_for_what_held_then(
     assert await folded(store, days=2, hourly_days=8) == Progress()
 
 
-async def test_groups_have_horizons_of_their_own_and_what_is_not_limited_is_kept(store: SqliteStore) -> None:
+async def test_groups_have_horizons_of_their_own_and_what_is_not_limited_is_kept(store: Store) -> None:
     car = await new_car(store)
     await store.readings.write(
         [said(car, signal, DAY0 + minute * MINUTE, minute % 7) for minute in range(99) for signal in (SOC, WATTAGE)]
@@ -320,7 +308,7 @@ def test_the_settings_name_every_group() -> None:
 # In between
 
 
-async def test_a_step_that_fails_leaves_everything_as_it_was(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_step_that_fails_leaves_everything_as_it_was(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     car = await new_car(store)
     await stored(store, scattered(car, WATTAGE, random.Random(3)))
     before = [table(store, name) for name in ("history", "hourly", "horizons", "latest")]
@@ -330,16 +318,14 @@ async def test_a_step_that_fails_leaves_everything_as_it_was(store: SqliteStore,
     assert [table(store, name) for name in ("history", "hourly", "horizons", "latest")] == before
 
 
-async def test_a_round_that_is_killed_after_any_step_is_gone_on_with(
-    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_round_that_is_killed_after_any_step_is_gone_on_with(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steps, "STEP_SIGHTINGS", 8)
     car = await new_car(store)
     await stored(store, scattered(car, WATTAGE, random.Random(5)))
     before = await told(store, car, WATTAGE)
     count, more = 0, True
     while more:
-        opened = SqliteStore.open(store.path)  # remembers nothing of the step before
+        opened = reopened(store)  # remembers nothing of the step before
         progress = await opened.retention.fold(policy(1), NOW)
         assert await told(opened, car, WATTAGE) == before
         await opened.close()
@@ -347,7 +333,7 @@ async def test_a_round_that_is_killed_after_any_step_is_gone_on_with(
     assert count > 3
 
 
-async def test_reads_and_writes_go_on_while_history_is_folded(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_reads_and_writes_go_on_while_history_is_folded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steps, "STEP_SIGHTINGS", 1)
     car = await new_car(store)
     await store.readings.write([said(car, WATTAGE, DAY0 + number * 25 * MINUTE, number % 7 // 2) for number in range(120)])
@@ -387,7 +373,7 @@ async def test_the_loop_waits_an_hour_between_rounds_and_outlives_a_store_that_f
     await retention.keep(Broken(), policy(None), ManualClock(NOW))  # nothing to do, ever
 
 
-async def test_a_removed_car_takes_its_hours_along(store: SqliteStore) -> None:
+async def test_a_removed_car_takes_its_hours_along(store: Store) -> None:
     car, other = await new_car(store), await new_car(store)
     for each in (car, other):
         await store.readings.write([said(each, WATTAGE, DAY0 + minute * MINUTE, minute) for minute in range(180)])
@@ -398,7 +384,7 @@ async def test_a_removed_car_takes_its_hours_along(store: SqliteStore) -> None:
     assert {row[0] for name in ("hourly", "horizons", "history") for row in table(store, name)} == {2}
 
 
-async def test_a_car_with_an_hour_takes_its_place_in_a_later_round(store: SqliteStore) -> None:
+async def test_a_car_with_an_hour_takes_its_place_in_a_later_round(store: Store) -> None:
     """A reading just behind the horizon belongs to raw history, one just before it to its hour."""
     car = await new_car(store)
     edge = NOW - DAY_MS

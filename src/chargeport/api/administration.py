@@ -23,6 +23,7 @@ from chargeport.runtime.replaying import again
 from chargeport.runtime.source_status import SourceState
 from chargeport.settings import Settings
 from chargeport.signals.definition import READS, Permission
+from chargeport.store.backends import is_server
 from chargeport.store.records import Application, IssueCount
 from chargeport.store.sqlite.backup import back_up
 from chargeport.wire.encoding import encode
@@ -184,6 +185,8 @@ async def download_backup(request: Request) -> Response:
     about = answer(200, b"", request.request_id, (b"content-disposition", named), kind=_DATABASE)
     if request.raw.method == "HEAD":
         return about
+    if is_server(request.context.settings.database.url):
+        raise Problem(CONFLICT, "The database is on a PostgreSQL server: back it up with pg_dump.")
     file = config.database_file(request.context.settings.database.url)
     folder = tempfile.TemporaryDirectory(prefix="chargeport-backup-")
     copy = Path(folder.name) / "chargeport.db"

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from hmac import compare_digest
 from typing import Final
 
-from chargeport.store.protocols import KeyValue
+from chargeport.store.notes import KeyValue
 
 _OWNER: Final = "api"
 _KEY: Final = "key of positions"

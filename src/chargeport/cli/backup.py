@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from chargeport.cli.database import existing, resolved
+from chargeport.cli.database import existing, file_for
 from chargeport.cli.options import Database, Json
 from chargeport.cli.output import print_json, say
 from chargeport.cli.progress import progress
@@ -25,7 +25,7 @@ def backup(
 
     It has all that was acknowledged before, secrets included: only its owner may read it.
     """
-    source = existing(database)
+    source = existing("backup", database, "use pg_dump")
     from chargeport.store.sqlite.backup import back_up
 
     with progress("Backing up") as show:
@@ -47,7 +47,7 @@ def restore(
 
     The database is the old one or the new one at every instant, never half of both.
     """
-    target = resolved(database)
+    target = file_for("restore", database, "use pg_restore")
     from chargeport.store.sqlite.restore import restore as put_back
 
     with progress("Restoring") as show:

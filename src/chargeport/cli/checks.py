@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from chargeport.clock import Clock
+from chargeport.store import backends
 
 FIRST_DAY: Final = 1_735_689_600_000  # 2025-01-01: before that, no Chargeport was there to run
 LAST_DAY: Final = 4_102_444_800_000  # 2100-01-01
@@ -82,6 +83,38 @@ def database(file: Path) -> Iterator[Check]:
         yield from asyncio.run(_opened(file))
     except Exception as error:  # noqa: BLE001  (a doctor reports whatever is found)
         yield Check("database", Status.FAIL, str(error).removesuffix("."), "name another with --database, or mend it")
+
+
+def server(url: str) -> Iterator[Check]:
+    """Whether a database server answers, has our schema, and takes writes."""
+    try:
+        backends.require_driver()
+        yield from asyncio.run(_asked(url))
+    except Exception as error:  # noqa: BLE001  (a doctor reports whatever is found)
+        yield Check("database", Status.FAIL, str(error).removesuffix("."), "name another with --database, or mend it")
+
+
+async def _asked(url: str) -> list[Check]:
+    from chargeport.store.postgres import PostgresStore, migrations
+
+    raw = await migrations.connected(url)
+    try:
+        has, knows = await migrations.version(raw), migrations.migrations()[-1][0]
+        server = raw.get_server_version().major
+    finally:
+        await raw.close()
+    if has < knows:
+        found = "no tables yet" if has == 0 else f"{has}, older than this program's {knows}"
+        return [Check("schema", Status.WARN, found, "chargeport migrate")]
+    store = PostgresStore(url, lambda: None)
+    try:
+        await store.ping()
+    finally:
+        await store.close()
+    return [
+        Check("database", Status.OK, f"{backends.shown(url)} (PostgreSQL {server}) can be read and written"),
+        Check("schema", Status.OK, f"{has}, up to date"),
+    ]
 
 
 async def _opened(file: Path) -> list[Check]:

@@ -13,6 +13,7 @@ import typer
 
 from chargeport import config
 from chargeport.settings import Settings
+from chargeport.store.backends import is_server, shown
 
 Config = Annotated[
     Path | None,
@@ -37,6 +38,8 @@ def settings(flags: Mapping[tuple[str, str], Any] | None = None) -> Settings:
 def flags_to_reach(database: str | None) -> str:
     """The flags with which another command, run in the same folder by anybody, works on the same database and settings."""
     named, url = _NAMED.get(), database or os.environ.get("CHARGEPORT_DATABASE")
+    if url is not None and is_server(url):
+        url = shown(url)  # a password is nobody's business
     given = (("--config", None if named is None else str(named)), ("--database", url))
     return "".join(f" {flag} {shlex.quote(value)}" for flag, value in given if value)
 

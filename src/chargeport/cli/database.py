@@ -8,38 +8,38 @@ from typing import TypeVar
 
 from chargeport import config
 from chargeport.cli import configuration
-from chargeport.errors import StartError
+from chargeport.store import backends
 from chargeport.store.protocols import Store
 
 T = TypeVar("T")
 
 
-def resolved(database: str | None) -> Path:
-    """The file that the flag, the environment, the settings file or the default names. Raises SettingError."""
-    return config.database_file(configuration.settings({("database", "url"): database}).database.url)
+def resolved(database: str | None) -> str:
+    """The URL that the flag, the environment, the settings file or the default names. Raises SettingError."""
+    return configuration.settings({("database", "url"): database}).database.url
 
 
-def existing(database: str | None) -> Path:
-    """The same, if it is there. Raises SettingError, StartError."""
-    file = resolved(database)
+def file_for(command: str, database: str | None, instead: str) -> Path:
+    """The file that a command works on, which can't work on a server. Raises SettingError, StartError."""
+    return backends.file_of(resolved(database), f"chargeport {command}", instead)
+
+
+def existing(command: str, database: str | None, instead: str) -> Path:
+    """The same, if it is there."""
+    file = file_for(command, database, instead)
     if not file.exists():
-        raise StartError(
-            f"The database {file} does not exist: name another with --database, CHARGEPORT_DATABASE or --config, "
-            "or make it with chargeport migrate."
-        )
+        raise backends.missing(str(file))
     return file
 
 
 @asynccontextmanager
 async def opened(database: str | None, *, create: bool = False) -> AsyncIterator[Store]:
     """The store, closed at the end. Without `create`, one that is not there is not made. Raises StartError."""
-    file = resolved(database) if create else existing(database)
     from chargeport.runtime import preference
     from chargeport.staleness import cadence
-    from chargeport.store.sqlite import SqliteStore
 
     settings = configuration.settings()
-    store = SqliteStore.open(file, encryption=config.encryption(settings))
+    store = backends.open_store(resolved(database), create=create, encryption=config.encryption(settings))
     try:
         preference.prefer(store.readings, settings)
         await cadence.follow(store)

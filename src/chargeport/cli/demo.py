@@ -60,7 +60,7 @@ async def _demo(settings: Settings, count: int, speed: float, as_json: bool) -> 
         clock = SystemClock() if speed == 1 else ScaledClock(speed)
         service = Service.open(settings, clock, anew=True)
         try:
-            await demo_fleet.refuse_other_cars(service.store, config.database_file(settings.database.url))
+            await demo_fleet.refuse_other_cars(service.store, str(config.database_file(settings.database.url)))
             reporters = fleet(clock.now(), count=count)
             facts = await demo_fleet.make_known(service, [reporter.profile for reporter in reporters])
             visitor = await demo_fleet.visitor(service)

@@ -1,7 +1,6 @@
 """What the demo puts into its database: the cars, and who may ask for them. A database that is kept has both already."""
 
 import uuid
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -28,13 +27,13 @@ class _Credentials(msgspec.Struct, frozen=True):
     client_secret: str
 
 
-async def refuse_other_cars(store: Store, file: Path) -> None:
+async def refuse_other_cars(store: Store, database: str) -> None:
     """Raise StartError where the database has cars that are not simulated: they are somebody's own."""
     others = [each for each in await every(store.vehicles.vehicles) if each.mode != SIMULATED]
     if others:
         cars = "a car that is" if len(others) == 1 else f"{len(others)} cars that are"
         raise StartError(
-            f"The database {file} has {cars} not simulated, and simulated ones do not belong among them: name a new file"
+            f"The database {database} has {cars} not simulated, and simulated ones do not belong among them: name a new file"
             f" with {with_flag('--database demo.db')}, or leave it out; chargeport serve serves this one."
         )
 

@@ -15,6 +15,7 @@ from chargeport.cli.output import console, print_json, printable
 from chargeport.clock import SystemClock
 from chargeport.errors import SettingError, StartError
 from chargeport.settings import ServerSettings, Settings
+from chargeport.store import backends
 
 ANSWER_WITHIN_S: Final = 2
 COLOURS: Final = {Status.OK: "green", Status.WARN: "yellow", Status.FAIL: "bold red"}
@@ -43,7 +44,7 @@ def _examine(flags: dict[tuple[str, str], str | int | None]) -> Iterator[Check]:
     yield from checks.python()
     try:
         settings = configuration.settings(flags)
-        file = config.database_file(settings.database.url)
+        file = None if backends.is_server(settings.database.url) else config.database_file(settings.database.url)
     except SettingError as error:
         yield Check("settings", Status.FAIL, str(error).removesuffix("."), "correct it; what follows from it is not checked")
         yield from checks.clock(None, SystemClock())
@@ -51,8 +52,11 @@ def _examine(flags: dict[tuple[str, str], str | int | None]) -> Iterator[Check]:
     read = configuration.file()
     found = "flags, environment and defaults" if read is None else str(read)
     yield Check("settings", Status.OK, found)
-    yield from checks.database(file)
-    yield from checks.folder(file)
+    if file is None:
+        yield from checks.server(settings.database.url)
+    else:
+        yield from checks.database(file)
+        yield from checks.folder(file)
     yield from checks.clock(file, SystemClock())
     yield _port(settings)
 

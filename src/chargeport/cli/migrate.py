@@ -1,24 +1,88 @@
-"""`chargeport migrate`: the database brought up to date."""
+"""`chargeport migrate`: a database brought up to date, copied to a server, or spread over several."""
+
+from typing import Annotated, Any
+
+import typer
 
 from chargeport.cli.database import resolved
 from chargeport.cli.options import Database, Json
 from chargeport.cli.output import print_json, say
+from chargeport.cli.progress import progress
+from chargeport.errors import SettingError
+from chargeport.store import backends
 
 
-def migrate(*, database: Database = None, as_json: Json = False) -> None:
-    """Bring the database's schema up to date, or make a new database. The server does the same when it starts."""
+def migrate(
+    *,
+    source: Annotated[str | None, typer.Option("--from", metavar="URL", help="Copy all of this SQLite database.")] = None,
+    target: Annotated[str | None, typer.Option("--to", metavar="URL", help="Copy it to this PostgreSQL database.")] = None,
+    distribute: Annotated[bool, typer.Option("--distribute", help="Spread the tables over a Citus cluster's workers.")] = False,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Bring the database's schema up to date, or make a new database. The server does the same when it starts.
+
+    With --from and --to, copy a database as well. A copy that was interrupted goes on; at the end both are compared.
+    """
+    if (source is None) != (target is None):
+        raise SettingError("--from and --to belong together: name the SQLite database and the PostgreSQL database.")
+    url = target or resolved(database)
+    if (distribute or target) and not backends.is_server(url):
+        raise SettingError(
+            f"{'--distribute' if distribute else '--to'} needs a PostgreSQL database, such as postgresql://HOST/NAME."
+        )
+    taken, schema = _brought_up_to_date(url)
+    said: dict[str, Any] = {"database": backends.shown(url), "schema": schema, "steps": taken}
+    if distribute:
+        said |= {"distributed": _distributed(url)}
+    if source is not None:
+        said |= {"from": backends.shown(source), "rows": _copied(source, url)}
+    if as_json:
+        print_json(said)
+    elif source is not None:
+        rows = sum(said["rows"].values())
+        say(f"{said['database']} has all of {said['from']}: {rows} rows, the same counts and sums.")
+    elif distribute:
+        say(f"The tables of {said['database']} are distributed: {', '.join(said['distributed'])}.")
+    elif taken:
+        say(f"The database {said['database']} has schema {schema} now; steps taken: {', '.join(taken)}.")
+    else:
+        say(f"The database {said['database']} is up to date: it has schema {schema}.")
+
+
+def _brought_up_to_date(url: str) -> tuple[list[str], int]:
+    if backends.is_server(url):
+        backends.require_driver()
+        from chargeport.store.postgres.store import brought_up_to_date
+
+        return brought_up_to_date(url)
+    from chargeport.config import database_file
     from chargeport.store.sqlite import engine, migrations
 
-    file = resolved(database)
+    file = database_file(url)
     connection = engine.connect(file, create=True)
     try:
-        taken = migrations.migrate(connection, file)
-        schema = migrations.version(connection)
+        return migrations.migrate(connection, file), migrations.version(connection)
     finally:
         connection.close()
-    if as_json:
-        print_json({"database": str(file), "schema": schema, "steps": taken})
-    elif taken:
-        say(f"The database {file} has schema {schema} now; steps taken: {', '.join(taken)}.")
-    else:
-        say(f"The database {file} is up to date: it has schema {schema}.")
+
+
+def _copied(source: str, target: str) -> dict[str, int]:
+    """Copy a database; how many rows each table has."""
+    import asyncio
+
+    if backends.is_missing(source):
+        raise backends.missing(source)
+    file = backends.file_of(source, "--from", "name a file, such as sqlite:///chargeport.db")
+    from chargeport.store.postgres.copying import copy
+
+    with progress("Copying") as show:
+        return asyncio.run(copy(file, target, show))
+
+
+def _distributed(url: str) -> list[str]:
+    import asyncio
+
+    from chargeport.store.postgres.distribution import distribute
+
+    return asyncio.run(distribute(url))

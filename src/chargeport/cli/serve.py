@@ -13,9 +13,9 @@ from chargeport.cli import configuration, page_address
 from chargeport.cli.options import Database, Host, Port
 from chargeport.cli.output import say
 from chargeport.config import Role
-from chargeport.errors import StartError
 from chargeport.installation import program
 from chargeport.settings import Settings
+from chargeport.store import backends
 
 if TYPE_CHECKING:
     from chargeport.service import Service
@@ -29,23 +29,23 @@ def serve(
     host: Host = None,
     port: Port = None,
     create: Annotated[bool, typer.Option("--create", help="Make an empty database where one is gone.")] = False,
-    role: Annotated[Role, typer.Option("--role", help="What this process does; on one machine: all.")] = "all",
+    role: Annotated[
+        Role, typer.Option("--role", help="What this process does beside answering: nothing, hear sources, deliver, or all.")
+    ] = "all",
 ) -> None:
     """Serve the API. Settings come from flags, then the environment (CHARGEPORT_*), then the settings file."""
     flags = {("database", "url"): database, ("server", "host"): host, ("server", "port"): port}
     settings = configuration.settings(flags)
-    if role != "all":
-        raise StartError(f"--role {role}: this version does everything in one process: leave it out, or say all.")
     logging.basicConfig(level=settings.server.log.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for name, near in config.misspelt_variables():
         _LOG.warning("%s in the environment is no setting: the nearest name is %s", name, near)
     import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings, configuration.flags_to_reach(database), anew=create))
+        runner.run(_serve(settings, configuration.flags_to_reach(database), role, anew=create))
 
 
-async def _serve(settings: Settings, flags: str, *, anew: bool) -> None:
+async def _serve(settings: Settings, flags: str, role: Role, *, anew: bool) -> None:
     from chargeport import web
     from chargeport.dashboard import page
     from chargeport.service import Service
@@ -53,7 +53,7 @@ async def _serve(settings: Settings, flags: str, *, anew: bool) -> None:
     with web.listen(settings.server.host, settings.server.port) as listening:
         service = Service.open(settings, anew=anew)
         try:
-            await service.start()
+            await service.start(role=role)
             url = web.url_of(listening, secure=settings.server.certificate is not None)
             address = settings.server.base_url or url
             await service.store.notes.remember(page_address.OWNER, page_address.KEY, address.rstrip("/"))
@@ -80,7 +80,8 @@ def _origins(settings: Settings) -> Iterator[str]:
         yield f"Settings  none from a file: {config.FILE_NAME} in {Path.cwd()} would be read, or what --config names"
     else:
         yield f"Settings  {settings_file.absolute()}"
-    yield f"Database  {config.database_file(settings.database.url).absolute()}"
+    url = settings.database.url
+    yield f"Database  {backends.shown(url) if backends.is_server(url) else config.database_file(url).absolute()}"
 
 
 async def _first_steps(service: "Service", flags: str, address: str) -> AsyncIterator[str]:

@@ -11,6 +11,7 @@ from chargeport.cli.finding import every
 from chargeport.clock import SystemClock
 from chargeport.signals.definition import Permission
 from chargeport.sources.simulator import demo_fleet as fleet
+from chargeport.store.backends import shown
 
 T = TypeVar("T")
 
@@ -23,7 +24,7 @@ def with_access(database: str | None, seed: int, vehicles: int, work: Callable[[
 
     async def job() -> T:
         async with opened(database) as store:
-            await demo_fleet.refuse_other_cars(store, resolved(database))
+            await demo_fleet.refuse_other_cars(store, shown(resolved(database)))
             clock = SystemClock()
             known = {each.id for each in await every(store.vehicles.vehicles)}
             profiles = [each.profile for each in fleet(clock.now(), seed, vehicles)]

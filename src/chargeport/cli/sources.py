@@ -19,6 +19,7 @@ from chargeport.errors import NotFoundError
 from chargeport.ingest.vehicle_names import VehicleNames
 from chargeport.runtime.source_status import SourceState
 from chargeport.sources.base import Cause, SourceError
+from chargeport.store.backends import is_missing
 from chargeport.store.protocols import Store
 from chargeport.store.records import IssueCount, Page, Vehicle
 
@@ -193,7 +194,7 @@ def _document(state: SourceState, live: bool) -> dict[str, Any]:
 
 def _written(database: str | None, *, none_is_fine: bool) -> dict[str, tuple[SourceState, int]]:
     """The states that a server wrote down, and when; with `none_is_fine` there may be no database yet."""
-    if none_is_fine and not resolved(database).exists():
+    if none_is_fine and is_missing(resolved(database)):
         return {}
 
     async def look(store: Store) -> dict[str, tuple[SourceState, int]]:

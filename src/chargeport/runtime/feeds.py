@@ -14,12 +14,13 @@ from chargeport.ingest.recorders import Recorders
 from chargeport.runtime import fleet, preference
 from chargeport.runtime.builder import Builder
 from chargeport.runtime.source_status import SourceState, SourceStatus
-from chargeport.runtime.supervisor import Supervisor
+from chargeport.runtime.supervisor import Hold, Supervisor
 from chargeport.settings import Settings
 from chargeport.signals.catalogue import IS_CHARGING
 from chargeport.signals.effective import effective
 from chargeport.sources.base import Mounted, Source
-from chargeport.store.protocols import KeyValue, Store
+from chargeport.store.notes import KeyValue
+from chargeport.store.protocols import Store
 
 
 class SourceMemory:
@@ -64,15 +65,16 @@ class Feeds:
             self.pipeline.speaks(built.source.name, built.dialect)
         self._supervisor = Supervisor(self.pipeline, clock, self._write_states)
 
-    async def start(self, given: Sequence[Source] = ()) -> None:
-        """Make the settings' cars known and begin to listen: to the settings' sources, and to those given.
+    async def start(self, given: Sequence[Source] = (), *, hold: Hold | None = None, running: bool = True) -> None:
+        """Make the settings' cars known and, if `running`, begin to listen: to the settings' sources, and to those given.
 
-        Raises SettingError.
+        `hold` has a source run in one process of several. Raises SettingError.
         """
         await preference.check(self._store.readings, self._settings, self._dialects)
         await fleet.make_known(self._store, self.pipeline, self._settings.vehicles, self._clock)
         others = [(source, SourceStatus(source.name, source.name, source.name, self._clock)) for source in given]
-        self._supervisor.start([*((built.source, built.status) for built in self.built), *others])
+        if running:
+            self._supervisor.start([*((built.source, built.status) for built in self.built), *others], hold)
 
     def states(self) -> list[SourceState]:
         """Return how the running sources are."""

@@ -3,15 +3,16 @@
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from chargeport.clock import Clock
 from chargeport.errors import StoreError
 from chargeport.ingest.pipeline import Pipeline
 from chargeport.runtime.source_status import Budgeted, SourceState, SourceStatus
-from chargeport.sources.base import Cause, Delivery, RawMessage, Source, SourceError
+from chargeport.sources.base import Cause, Delivery, Mounted, RawMessage, Source, SourceError
 
 FIRST_WAIT_S: Final = 1.0
 LONGEST_WAIT_S: Final = 300.0
@@ -24,6 +25,8 @@ CONFIRMED_EVERY_S: Final = 2.0
 _log = logging.getLogger("chargeport.sources")
 
 Write = Callable[[Sequence[SourceState]], Awaitable[None]]
+Hold = Callable[[str, Callable[[], Coroutine[Any, Any, None]]], Coroutine[Any, Any, None]]
+"""Does work under a name, in one process of several."""
 
 
 class Supervisor:
@@ -39,13 +42,16 @@ class Supervisor:
         self._budgeted: dict[str, Budgeted] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
-    def start(self, sources: Sequence[tuple[Source, SourceStatus]]) -> None:
-        """Run sources, each in a task of its own."""
+    def start(self, sources: Sequence[tuple[Source, SourceStatus]], hold: Hold | None = None) -> None:
+        """Run sources, each in a task of its own; with `hold`, those whose work can't be shared in one process of several."""
         for source, status in sources:
             self._statuses[source.name] = status
             if isinstance(source, Budgeted):
                 self._budgeted[source.name] = source
-            self._tasks.append(asyncio.create_task(self._keep_running(source, status), name=f"source {source.name}"))
+            running = partial(self._keep_running, source, status)
+            is_alone = hold is None or isinstance(source, Mounted) or getattr(source, "shares_work", False)
+            doing = running() if hold is None or is_alone else hold(f"source {source.name}", running)
+            self._tasks.append(asyncio.create_task(doing, name=f"source {source.name}"))
         if self._statuses:
             self._tasks.append(asyncio.create_task(self._write_states(), name="source states"))
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 class KafkaSource:
     """Hears Kafka topics as a member of a consumer group."""
 
+    shares_work = True  # the broker gives each message to one process
+
     def __init__(self, settings: KafkaSettings, context: SourceContext) -> None:
         self._settings = settings
         self._context = context

@@ -24,6 +24,8 @@ REPEAT_S: Final = 1.0  # after which a message that could not be stored may be h
 class NatsSource:
     """Hears a JetStream stream as one of a durable's consumers."""
 
+    shares_work = True  # the broker gives each message to one process
+
     def __init__(self, settings: NatsSettings, context: SourceContext) -> None:
         self._settings = settings
         self._context = context

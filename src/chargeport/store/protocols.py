@@ -4,7 +4,7 @@ Every method is a coroutine so that a database behind a socket can implement it;
 Lists are paged by number, changes by position. Instants are milliseconds since the epoch.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
 
 from chargeport.signals.definition import Signal
@@ -13,6 +13,7 @@ from chargeport.signals.ranks import Ranks
 from chargeport.signals.reading import Entry, Issue
 from chargeport.store.access import Access
 from chargeport.store.connect import Connect
+from chargeport.store.notes import KeyValue
 from chargeport.store.records import (
     Change,
     DirtyVehicle,
@@ -310,26 +311,6 @@ class Sessions(Protocol):
 
     async def add_edit(self, vehicle_id: str, made_at: int, body: str) -> int:
         """Keep a change; its number. Raises NotFoundError."""
-        ...
-
-
-class KeyValue(Protocol):
-    """What sources remember over a restart, and how they are. The texts' form is not the store's business."""
-
-    async def recall(self, owner: str, key: str) -> str | None:
-        """What was put down last; None when nothing was."""
-        ...
-
-    async def remember(self, owner: str, key: str, value: str | None) -> None:
-        """Put something down; None takes it away. Returns when it is on disk."""
-        ...
-
-    async def write_source_states(self, states: Mapping[str, str], at: int) -> None:
-        """Put down how all sources are, by name; what was put down before goes."""
-        ...
-
-    async def source_states(self) -> dict[str, tuple[str, int]]:
-        """How the sources were, and when that was put down, by name."""
         ...
 
 

@@ -35,6 +35,7 @@ class WebhookService:
         self._settings = settings
         self.deliveries = Deliveries(store, clock, settings)
         self.watch = Watch(store, clock, docs, wait, coalesce_s=settings.coalesce_s, queued=self.deliveries.wake)
+        self.elsewhere = False  # whether another process watches and delivers
         self._tasks: set[asyncio.Task[None]] = set()
         store.readings.on_written(self.watch.heard)
 
@@ -75,7 +76,9 @@ class WebhookService:
         return answer
 
     def look_at(self, webhook_id: str) -> None:
-        """Look at all vehicles of a webhook."""
+        """Look at all vehicles of a webhook. Where another process delivers, that one notices."""
+        if self.elsewhere:
+            return
         self.watch.touch(webhook_id)
         self._run(self._step(), "webhook look")
 

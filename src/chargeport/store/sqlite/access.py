@@ -7,12 +7,11 @@ from typing import Any, Final
 import msgspec
 
 from chargeport.signals.definition import Permission
+from chargeport.store import sql
 from chargeport.store.encryption import Encryption
 from chargeport.store.records import Application, Connection, Grant, Page, user_uuid_of
-from chargeport.store.sqlite import engine, rows
-from chargeport.store.sqlite.reader import Reader
-from chargeport.store.sqlite.scans import Scans
-from chargeport.store.sqlite.writer import Writer
+from chargeport.store.sql import Reader, Scans, Writer
+from chargeport.store.sqlite import rows
 
 EXPIRED_MS: Final = 3_600_000
 
@@ -23,18 +22,19 @@ _GRANT: Final = (
 )
 _CONNECTIONS: Final = "FROM connections c JOIN vehicles v ON v.key = c.vehicle_key"
 _FITTING: Final = (
-    f"{_CONNECTIONS} WHERE (?1 IS NULL OR c.client_id = ?1) AND (?2 IS NULL OR c.user_uuid = ?2)"
-    " AND (?3 IS NULL OR v.id = ?3) AND (?4 IS NULL OR v.mode = ?4)"
+    f"{_CONNECTIONS} WHERE (CAST(?1 AS TEXT) IS NULL OR c.client_id = ?1) AND (CAST(?2 AS TEXT) IS NULL OR c.user_uuid = ?2)"
+    " AND (CAST(?3 AS TEXT) IS NULL OR v.id = ?3) AND (CAST(?4 AS TEXT) IS NULL OR v.mode = ?4)"
 )
 _OF_CAR: Final = (
-    f"SELECT {rows.CONNECTION} {_CONNECTIONS} WHERE v.id = ?2 AND c.client_id = ?1 AND (?3 IS NULL OR c.user_uuid = ?3)"
-    " ORDER BY c.created_at, c.id LIMIT 1"
+    f"SELECT {rows.CONNECTION} {_CONNECTIONS} WHERE v.id = ?2 AND c.client_id = ?1"
+    " AND (CAST(?3 AS TEXT) IS NULL OR c.user_uuid = ?3) ORDER BY c.created_at, c.id LIMIT 1"
 )
 
 _EVERY: Final = (
     "FROM vehicles v LEFT JOIN connections c ON c.vehicle_key = v.key AND c.client_id = ?1"
     " WHERE (c.id IS NOT NULL OR v.key NOT IN (SELECT vehicle_key FROM ended_connections WHERE client_id = ?1))"
-    " AND (?2 IS NULL OR coalesce(c.user_uuid, ?5) = ?2) AND (?3 IS NULL OR v.id = ?3) AND (?4 IS NULL OR v.mode = ?4)"
+    " AND (CAST(?2 AS TEXT) IS NULL OR coalesce(c.user_uuid, ?5) = ?2) AND (CAST(?3 AS TEXT) IS NULL OR v.id = ?3)"
+    " AND (CAST(?4 AS TEXT) IS NULL OR v.mode = ?4)"
 )
 _OWN: Final = (
     "coalesce(c.id, v.id), ?1, coalesce(c.user_id, ?1), coalesce(c.permissions, ?6), coalesce(c.created_at, v.created_at)"
@@ -56,7 +56,7 @@ class AccessTables:
         """Make an application known."""
         row = (
             application.client_id, application.name, secret_hash, self._encryption.encrypt(application.management_token),
-            rows.permissions_text(application.permissions), int(application.connected_only), application.created_at,
+            rows.permissions_text(application.permissions), application.connected_only, application.created_at,
         )  # fmt: skip
         await self._writer.call(
             lambda connection: connection.execute("INSERT INTO applications VALUES (?,?,?,?,?,?,?,NULL)", row)
@@ -64,15 +64,17 @@ class AccessTables:
 
     async def application(self, client_id: str) -> tuple[Application, bytes] | None:
         """An application with the hash of its secret."""
-        row = self._reader.row(f"SELECT {rows.APPLICATION}, secret_hash FROM applications WHERE client_id = ?", (client_id,))
+        row = await self._reader.select_row(
+            f"SELECT {rows.APPLICATION}, secret_hash FROM applications WHERE client_id = ?", (client_id,)
+        )
         return None if row is None else (self._application(row), row[-1])
 
     async def applications(self) -> list[Application]:
         """All applications, oldest first."""
-        found = self._reader.rows(f"SELECT {rows.APPLICATION} FROM applications ORDER BY created_at, client_id")
+        found = await self._reader.select(f"SELECT {rows.APPLICATION} FROM applications ORDER BY created_at, client_id")
         return [self._application(row) for row in found]
 
-    def _application(self, row: engine.Row) -> Application:
+    def _application(self, row: Any) -> Application:
         found, decrypt = rows.application(row), self._encryption.decrypt
         previous = None if found.previous_token is None else decrypt(found.previous_token)
         return msgspec.structs.replace(found, management_token=decrypt(found.management_token), previous_token=previous)
@@ -80,16 +82,14 @@ class AccessTables:
     async def encrypt_anew(self, *, stale_only: bool = False) -> int:
         """Encrypt the management tokens with the first key; with `stale_only`, those that no key encrypts yet."""
 
-        def encrypt(connection: engine.Connection) -> int:
-            connection.execute("PRAGMA secure_delete = ON").fetchall()  # nothing of the old text stays in the page
-            count = sum(self._encrypted_anew(connection, *each, stale_only=stale_only) for each in _TOKEN_COLUMNS)
-            connection.execute("PRAGMA secure_delete = OFF").fetchall()
-            return count
+        def encrypt(connection: sql.Connection) -> int:
+            with connection.erasing():
+                return sum(self._encrypted_anew(connection, *each, stale_only=stale_only) for each in _TOKEN_COLUMNS)
 
         return await self._writer.call(encrypt) if self._encryption.is_on else 0
 
-    def _encrypted_anew(self, connection: engine.Connection, table: str, column: str, *, stale_only: bool) -> int:
-        kept = engine.fetch(connection, f"SELECT {column}, client_id FROM {table}")
+    def _encrypted_anew(self, connection: sql.Connection, table: str, column: str, *, stale_only: bool) -> int:
+        kept = sql.fetch(connection, f"SELECT {column}, client_id FROM {table}")
         stale = [row for row in kept if not (stale_only and self._encryption.is_encrypted(row[0]))]
         renewed = [(self._encryption.encrypt(self._encryption.decrypt(text)), client_id) for text, client_id in stale]
         connection.executemany(f"UPDATE {table} SET {column} = ? WHERE client_id = ?", renewed)
@@ -109,10 +109,11 @@ class AccessTables:
     async def rotate_management_token(self, client_id: str, management_token: str, previous_until: int) -> bool:
         """Give an application a new management token; the one before stays valid for a time."""
 
-        def rotate(connection: engine.Connection) -> bool:
+        def rotate(connection: sql.Connection) -> bool:
             connection.execute(
-                "INSERT OR REPLACE INTO previous_management_tokens SELECT client_id, management_token, ? FROM applications"
-                " WHERE client_id = ? AND revoked_at IS NULL",
+                "INSERT INTO previous_management_tokens SELECT client_id, management_token, ? FROM applications"
+                " WHERE client_id = ? AND revoked_at IS NULL ON CONFLICT (client_id) DO UPDATE SET token = excluded.token,"
+                " valid_until = excluded.valid_until",
                 (previous_until, client_id),
             )
             connection.execute(
@@ -143,7 +144,7 @@ class AccessTables:
 
     async def grant(self, token_hash: bytes) -> Grant | None:
         """What a token stands for."""
-        row = self._reader.row(_GRANT, (token_hash,))
+        row = await self._reader.select_row(_GRANT, (token_hash,))
         return None if row is None else Grant(row[0], rows.permissions(row[1]), bool(row[2]), row[3], bool(row[4]), row[5])
 
     async def add_connection(self, connection: Connection) -> Connection:
@@ -152,12 +153,15 @@ class AccessTables:
 
     async def connection(self, client_id: str, vehicle_id: str, user_uuid: str | None = None) -> Connection | None:
         """The oldest connection of an application to a car (of a user)."""
-        row = self._reader.row(_OF_CAR, (client_id, vehicle_id, user_uuid))
+        row = await self._reader.select_row(_OF_CAR, (client_id, vehicle_id, user_uuid))
         return None if row is None else rows.connection(row)
 
     async def may_write(self, client_id: str, vehicle_id: str) -> bool:
         """Whether there is a writing connection."""
-        return self._reader.row(f"{rows.WRITING} (SELECT key FROM vehicles WHERE id = ?)", (client_id, vehicle_id)) is not None
+        return (
+            await self._reader.select_row(f"{rows.WRITING} (SELECT key FROM vehicles WHERE id = ?)", (client_id, vehicle_id))
+            is not None
+        )
 
     async def connections(
         self,
@@ -174,8 +178,8 @@ class AccessTables:
             wanted = (client_id, user_uuid, vehicle_id, mode, user_uuid_of(client_id))
             return await self._scans.run(lambda database: _with_every(database, wanted, every, page))
         bindings = (client_id, user_uuid, vehicle_id, mode)
-        total = self._reader.count(f"SELECT count(*) {_FITTING}", bindings)
-        found = self._reader.rows(
+        total = await self._reader.select_count(f"SELECT count(*) {_FITTING}", bindings)
+        found = await self._reader.select(
             f"SELECT {rows.CONNECTION} {_FITTING} ORDER BY c.created_at DESC, c.id DESC LIMIT ?5 OFFSET ?6",
             (*bindings, page.size, page.offset),
         )
@@ -183,7 +187,7 @@ class AccessTables:
 
     async def connection_by_id(self, connection_id: str) -> Connection | None:
         """One connection."""
-        row = self._reader.row(f"SELECT {rows.CONNECTION} {_CONNECTIONS} WHERE c.id = ?", (connection_id,))
+        row = await self._reader.select_row(f"SELECT {rows.CONNECTION} {_CONNECTIONS} WHERE c.id = ?", (connection_id,))
         return None if row is None else rows.connection(row)
 
     async def end_connections(self, client_id: str, vehicle_ids: Sequence[str] | None, at: int) -> int:
@@ -192,14 +196,14 @@ class AccessTables:
 
     async def has_ended(self, client_id: str, vehicle_id: str) -> bool:
         """Return whether the application ended its own connection with a vehicle."""
-        return self._reader.row(_ENDED, (client_id, vehicle_id)) is not None
+        return await self._reader.select_row(_ENDED, (client_id, vehicle_id)) is not None
 
     async def remove_connection(self, connection_id: str) -> bool:
         """End a connection."""
         return await self._writer.call(lambda database: _delete_connection(database, connection_id))
 
 
-def _change_application(connection: engine.Connection, client_id: str, change: str, values: tuple[Any, ...]) -> bool:
+def _change_application(connection: sql.Connection, client_id: str, change: str, values: tuple[Any, ...]) -> bool:
     connection.execute(
         f"UPDATE applications SET {change} WHERE client_id = ? AND revoked_at IS NULL",
         (*values, client_id),
@@ -212,7 +216,7 @@ def _change_application(connection: engine.Connection, client_id: str, change: s
 
 
 def _insert_token(
-    connection: engine.Connection, token: tuple[bytes, str, int, str | None], now: int | None, most: int | None
+    connection: sql.Connection, token: tuple[bytes, str, int, str | None], now: int | None, most: int | None
 ) -> None:
     if now is not None:  # for an hour it is said that a token has expired; after that it is not known
         connection.execute(
@@ -221,15 +225,17 @@ def _insert_token(
     if most is not None:
         connection.execute(
             "DELETE FROM tokens WHERE token_hash IN"
-            " (SELECT token_hash FROM tokens WHERE client_id = ? ORDER BY expires_at DESC LIMIT -1 OFFSET ?)",
+            " (SELECT token_hash FROM tokens WHERE client_id = ? ORDER BY expires_at DESC LIMIT 9223372036854775807 OFFSET ?)",
             (token[1], most - 1),
         )
     connection.execute(
-        "INSERT OR REPLACE INTO tokens (token_hash, client_id, expires_at, user_uuid) VALUES (?, ?, ?, ?)", token
+        "INSERT INTO tokens (token_hash, client_id, expires_at, user_uuid) VALUES (?, ?, ?, ?) ON CONFLICT (token_hash)"
+        " DO UPDATE SET client_id = excluded.client_id, expires_at = excluded.expires_at, user_uuid = excluded.user_uuid",
+        token,
     )
 
 
-def _upsert_connection(database: engine.Connection, connection: Connection) -> Connection:
+def _upsert_connection(database: sql.Connection, connection: Connection) -> Connection:
     database.execute(
         "INSERT INTO connections (id, client_id, user_id, vehicle_key, permissions, created_at, user_uuid)"
         " SELECT ?, ?, ?, key, ?, ?, ? FROM vehicles WHERE id = ?"
@@ -251,10 +257,10 @@ _ENDED: Final = "SELECT 1 FROM ended_connections WHERE client_id = ? AND vehicle
 
 
 def _with_every(
-    database: engine.Connection, wanted: tuple[str | None, ...], every: frozenset[Permission], page: Page
+    database: sql.Connection, wanted: tuple[str | None, ...], every: frozenset[Permission], page: Page
 ) -> tuple[list[Connection], int]:
-    total = engine.fetch(database, f"SELECT count(*) {_EVERY}", wanted)[0][0]
-    found = engine.fetch(
+    total = sql.fetch(database, f"SELECT count(*) {_EVERY}", wanted)[0][0]
+    found = sql.fetch(
         database,
         f"SELECT {_OWN}, {rows.VEHICLE} {_EVERY} ORDER BY coalesce(c.created_at, v.created_at) DESC, coalesce(c.id, v.id) DESC"
         " LIMIT ?7 OFFSET ?8",
@@ -263,20 +269,22 @@ def _with_every(
     return [rows.connection(row) for row in found], int(total)
 
 
-def _end(database: engine.Connection, client_id: str, vehicle_ids: Sequence[str] | None, at: int) -> int:
-    chosen = "" if vehicle_ids is None else "AND id IN (SELECT value FROM json_each(?3))"
+def _end(database: sql.Connection, client_id: str, vehicle_ids: Sequence[str] | None, at: int) -> int:
+    chosen = "" if vehicle_ids is None else "AND id IN (SELECT value FROM json_each(CAST(?3 AS TEXT)))"
     given = (client_id, at) if vehicle_ids is None else (client_id, at, json.dumps(list(vehicle_ids)))
-    database.execute(f"INSERT OR IGNORE INTO ended_connections SELECT ?1, key, ?2 FROM vehicles WHERE true {chosen}", given)
+    database.execute(
+        f"INSERT INTO ended_connections SELECT ?1, key, ?2 FROM vehicles WHERE true {chosen} ON CONFLICT DO NOTHING", given
+    )
     return database.changes()
 
 
-def _delete_connection(database: engine.Connection, connection_id: str) -> bool:
+def _delete_connection(database: sql.Connection, connection_id: str) -> bool:
     database.execute("DELETE FROM connections WHERE id = ?", (connection_id,))
     return database.changes() > 0
 
 
-def name_users(database: engine.Connection) -> None:
+def name_users(database: sql.Connection) -> None:
     """Give the users of older connections their UUIDs."""
-    names = engine.fetch(database, "SELECT DISTINCT user_id FROM connections")
+    names = sql.fetch(database, "SELECT DISTINCT user_id FROM connections")
     given = [(user_uuid_of(name), name) for (name,) in names]
     database.executemany("UPDATE connections SET user_uuid = ? WHERE user_id = ?", given)

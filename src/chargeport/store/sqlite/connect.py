@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 
 from chargeport.store.connect import Consent
-from chargeport.store.sqlite.engine import Connection, fetch
-from chargeport.store.sqlite.reader import Reader
-from chargeport.store.sqlite.writer import Writer
+from chargeport.store.sql import Connection, Reader, Writer, fetch
 
 _CONSENT = "family, client_id, redirect_uri, challenge, expires_at, user_uuid"
 
@@ -21,7 +19,9 @@ class ConnectTables:
         """Let people be sent back to these addresses."""
 
         def add(connection: Connection) -> None:
-            connection.executemany("INSERT OR IGNORE INTO redirects VALUES (?, ?)", [(client_id, uri) for uri in uris])
+            connection.executemany(
+                "INSERT INTO redirects VALUES (?, ?) ON CONFLICT DO NOTHING", [(client_id, uri) for uri in uris]
+            )
 
         await self._writer.call(add)
 
@@ -35,7 +35,7 @@ class ConnectTables:
 
     async def redirects(self, client_id: str) -> list[str]:
         """The addresses that an application registered."""
-        found = self._reader.rows("SELECT uri FROM redirects WHERE client_id = ? ORDER BY uri", (client_id,))
+        found = await self._reader.select("SELECT uri FROM redirects WHERE client_id = ? ORDER BY uri", (client_id,))
         return [uri for (uri,) in found]
 
     async def add_consent(self, secret_hash: bytes, consent: Consent, now: int) -> None:
@@ -49,7 +49,7 @@ class ConnectTables:
 
     async def consent(self, secret_hash: bytes) -> Consent | None:
         """What a code or a refresh token stands for."""
-        row = self._reader.row(f"SELECT {_CONSENT} FROM consents WHERE secret_hash = ?", (secret_hash,))
+        row = await self._reader.select_row(f"SELECT {_CONSENT} FROM consents WHERE secret_hash = ?", (secret_hash,))
         if row is None:
             return None
         return Consent(

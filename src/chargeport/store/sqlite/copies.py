@@ -45,7 +45,7 @@ def copy_pages(source: Connection, target: Path, progress: Callable[[float], Non
 
     The source is held at one instant: else every write of somebody else would make SQLite begin anew.
     """
-    copy = apsw.Connection(str(target))
+    copy = Connection(str(target))
     try:
         copy.execute("PRAGMA synchronous = OFF").fetchall()  # synced once, as a whole, when it is complete
         source.execute("BEGIN")

@@ -4,8 +4,10 @@ One sentence for each way in which opening can fail. Imports no table's module.
 """
 
 import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import apsw
 
@@ -14,11 +16,29 @@ from chargeport.errors import StartError, StoreError
 BUSY_TIMEOUT_MS: Final = 10_000  # another process (a command, a backup) may hold the write lock for a moment
 CACHE_KIB: Final = 262_144
 
-Connection = apsw.Connection
 Row = tuple[Any, ...]
 
 
-def fetch(connection: Connection, sql: str, bindings: tuple[Any, ...] = ()) -> list[Row]:
+class Connection(apsw.Connection):
+    """A connection to a file. See `store.sql.Connection`."""
+
+    run_tables: ClassVar = ("recent", "settled")
+    has_places: ClassVar = True
+
+    def lock_vehicles(self, keys: Sequence[int], /) -> None:
+        """Nothing to do: there is one writer."""
+
+    @contextmanager
+    def erasing(self) -> Iterator[None]:
+        """Overwrite what is deleted meanwhile, so that little is left even if nobody wipes."""
+        self.execute("PRAGMA secure_delete = ON").fetchall()
+        try:
+            yield
+        finally:
+            self.execute("PRAGMA secure_delete = OFF").fetchall()
+
+
+def fetch(connection: apsw.Connection, sql: str, bindings: tuple[Any, ...] = ()) -> list[Row]:
     """All rows of a query. None is left open: an open one would keep the log from being copied back."""
     return connection.execute(sql, bindings).fetchall()
 
@@ -29,7 +49,7 @@ def connect(path: Path, *, create: bool = False) -> Connection:
     try:
         if create:
             _create_private(path)
-        connection = apsw.Connection(str(path), flags=flags)
+        connection = Connection(str(path), flags=flags)
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
         # The file is not mapped into memory: a mapped file that somebody truncates ends the process (SIGBUS), and beside a busy
         # writer mapped reads cost twice as much.

@@ -11,7 +11,8 @@ from typing import Final
 import apsw
 
 from chargeport.store.records import Erased
-from chargeport.store.sqlite.engine import Connection, connect, fetch, translated
+from chargeport.store.sql import Connection, fetch
+from chargeport.store.sqlite.engine import connect, translated
 from chargeport.store.sqlite.keys import OF_VEHICLE
 
 LONG_NAME: Final = 8  # characters from which on a name is looked for anywhere in an issue: a shorter one is in other words, too
@@ -20,9 +21,6 @@ LONG_NAME: Final = 8  # characters from which on a name is looked for anywhere i
 _ROWS: Final = {
     "share_links": "client_id IN (SELECT client_id FROM connections WHERE vehicle_key = ?1)",
     "latest": OF_VEHICLE,
-    "recent": "vehicle_key = ?1",
-    "settled": "vehicle_key = ?1",
-    "feed": "vehicle_key = ?1",
     "hourly": "vehicle_key = ?1",
     "horizons": "vehicle_key = ?1",
     "connections": "vehicle_key = ?1",
@@ -37,8 +35,9 @@ _ROWS: Final = {
 }
 # What was reported under one of its names (?1), and what names it elsewhere: quoted in a message (?2) or, when ?3, anywhere.
 _TELLS: Final = (
-    " WHERE vehicle = ?1 OR instr(raw, ?2) OR subject = ?1"
-    " OR (?3 AND (instr(raw, ?1) OR instr(subject, ?1) OR instr(detail, ?1) OR instr(vehicle, ?1)))"
+    " WHERE vehicle = ?1 OR instr(raw, ?2) > 0 OR subject = ?1"
+    " OR (?3 AND (instr(raw, ?1) > 0 OR instr(subject, ?1) > 0"
+    " OR instr(detail, ?1) > 0 OR instr(vehicle, ?1) > 0))"
 )
 
 
@@ -47,26 +46,27 @@ def erase(connection: Connection, vehicle_id: str) -> Erased | None:
     found = fetch(connection, "SELECT key FROM vehicles WHERE id = ?", (vehicle_id,))
     if not found:
         return None
-    connection.execute("PRAGMA secure_delete = ON").fetchall()  # so that little is left even if nobody wipes
-    try:
+    connection.lock_vehicles([found[0][0]])
+    with connection.erasing():
         names = fetch(connection, "SELECT reference FROM vehicle_references WHERE vehicle_key = ?", found[0])
         issues = sum(_delete_issues(connection, name) for (name,) in names)
         counts = {table: _deleted(connection, f"DELETE FROM {table} WHERE {which}", found[0]) for table, which in _ROWS.items()}
+        runs = sum(
+            _deleted(connection, f"DELETE FROM {table} WHERE vehicle_key = ?1", found[0]) for table in connection.run_tables
+        )
+        if connection.has_places:
+            connection.execute("DELETE FROM feed WHERE vehicle_key = ?1", found[0])
         connection.execute("DELETE FROM vehicles WHERE id = ?", (vehicle_id,))
-    finally:
-        connection.execute("PRAGMA secure_delete = OFF").fetchall()
     counts["names"] = counts.pop("vehicle_references")
     counts["edits"] = counts.pop("session_edits")
     counts["sessions"] += counts.pop("told_sessions")
     counts["hours"] = counts.pop("hourly")
-    counts["history"] = counts.pop("recent") + counts.pop("settled")
-    del counts["feed"]  # where in history its changes were
     del counts["share_links"]  # their connections are counted
     counts["connections"] += counts.pop("ended_connections")
     counts["connections"] += counts.pop("subscriptions")
     del counts["webhook_events"]  # copies of what else is counted
     del counts["horizons"], counts["erasures"]  # they say no more than how far back what is counted went
-    return Erased(**counts, issues=issues)
+    return Erased(**counts, history=runs, issues=issues)
 
 
 def wipe(path: Path) -> bool:

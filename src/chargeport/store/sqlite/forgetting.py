@@ -11,12 +11,11 @@ from chargeport.store.history.late import without
 from chargeport.store.history.runs import Run
 from chargeport.store.records import Forgotten
 from chargeport.store.retention_policy import HOUR_MS
-from chargeport.store.sqlite.engine import Connection, fetch
-from chargeport.store.sqlite.keys import COLUMNS, OF_VEHICLE, SeriesKey, slot_of
+from chargeport.store.sql import Connection, Slots, SlotsOf, fetch
+from chargeport.store.sqlite.keys import COLUMNS, OF_SLOT, OF_VEHICLE, SeriesKey, slot_of
 from chargeport.store.sqlite.newest import write_newest
-from chargeport.store.sqlite.runs import ONE, change, insert
+from chargeport.store.sqlite.runs import ONE, change, insert, move_place
 from chargeport.store.sqlite.series import Series
-from chargeport.store.sqlite.slot import SlotTable
 
 STEP_CARS: Final = 50  # in one transaction
 
@@ -39,54 +38,54 @@ _DELETE_HOURS: Final = (
 
 
 def forget(
-    connection: Connection, *, source: str, vehicle_id: str | None, bounds: Bounds, after: int
+    connection: Connection, slots_of: SlotsOf, *, source: str, vehicle_id: str | None, bounds: Bounds, after: int
 ) -> tuple[Forgotten, int | None]:
     """Erase some cars' part, those behind `after`, and say where the next step begins; None: that was all."""
     sources: dict[str, int] = dict(fetch(connection, "SELECT name, key FROM sources"))
-    where, bindings = ("id = ?", (vehicle_id,)) if vehicle_id is not None else ("1", ())
+    where, bindings = ("id = ?", (vehicle_id,)) if vehicle_id is not None else ("true", ())
     cars = fetch(
         connection, f"SELECT key, id FROM vehicles WHERE key > ? AND {where} ORDER BY key LIMIT {STEP_CARS}", (after, *bindings)
     )
-    connection.execute("PRAGMA secure_delete = ON").fetchall()  # so that little is left even if nobody wipes
-    try:
+    connection.lock_vehicles([key for key, _ in cars])
+    with connection.erasing():
         found = Forgotten()
         for key, car in cars:
-            found = found.plus(_forget_car(connection, key, (sources.get(source), sources[DERIVED]), bounds))
+            found = found.plus(_forget_car(connection, slots_of, key, (sources.get(source), sources[DERIVED]), bounds))
             found = found.plus(_forget_beside(connection, key, car, source, bounds))
         if vehicle_id is None and len(cars) < STEP_CARS:  # of cars that nobody knows
             found = found.plus(Forgotten(issues=_delete_issues(connection, source, None, bounds)))
-    finally:
-        connection.execute("PRAGMA secure_delete = OFF").fetchall()
     return found, cars[-1][0] if len(cars) == STEP_CARS else None
 
 
-def _forget_car(connection: Connection, vehicle_key: int, sources: tuple[int | None, int], bounds: Bounds) -> Forgotten:
+def _forget_car(
+    connection: Connection, slots_of: SlotsOf, vehicle_key: int, sources: tuple[int | None, int], bounds: Bounds
+) -> Forgotten:
     """Erase the source's series of a car, and what was derived meanwhile."""
     source_key, derived_key = sources
-    series = _series(connection, vehicle_key, source_key)
+    slots = slots_of(connection)
+    series = _series(slots, vehicle_key, source_key)
     spans = [span for key in series if (span := _span(connection, key, bounds)) is not None]
     if not spans:
         return Forgotten()
     first_at, last_at = min(span[0] for span in spans), max(span[1] for span in spans)
     found = Forgotten(vehicles=1)
     for key in series:
-        found = found.plus(_forget_series(connection, key, bounds))
+        found = found.plus(_forget_series(slots, key, bounds))
     if source_key != derived_key:
-        for key in _series(connection, vehicle_key, derived_key):
-            _forget_series(connection, key, (first_at, last_at + 1))
+        slots = slots_of(connection)  # anew: it would write the rows that it knows from before
+        for key in _series(slots, vehicle_key, derived_key):
+            _forget_series(slots, key, (first_at, last_at + 1))
     connection.execute(
         "INSERT INTO erasures (vehicle_key, first_at, last_at) VALUES (?, ?, ?)", (vehicle_key, first_at, last_at)
     )
     return found
 
 
-def _series(connection: Connection, vehicle_key: int, source_key: int | None) -> list[SeriesKey]:
+def _series(slots: Slots, vehicle_key: int, source_key: int | None) -> list[SeriesKey]:
     """The source's series of a car, with all that `latest` knows of them moved to history."""
-    keys: list[SeriesKey] = [(row[0], row[1], row[2]) for row in fetch(connection, _SERIES, (vehicle_key, source_key))]
-    table = SlotTable(connection)
-    for slot in table.open([slot_of(*key) for key in keys]).values():
-        table.flush(slot)
-    table.store()
+    keys: list[SeriesKey] = [(row[0], row[1], row[2]) for row in fetch(slots.connection, _SERIES, (vehicle_key, source_key))]
+    slots.take([slot_of(*key) for key in keys])
+    slots.store()
     return keys
 
 
@@ -101,39 +100,40 @@ def _span(connection: Connection, key: SeriesKey, bounds: Bounds) -> Bounds | No
     return (first_at, last_at) if first_at <= last_at else None
 
 
-def _forget_series(connection: Connection, key: SeriesKey, bounds: Bounds) -> Forgotten:
+def _forget_series(slots: Slots, key: SeriesKey, bounds: Bounds) -> Forgotten:
     """Erase the sightings of a series within the bounds, and the hours that they touch."""
     start, end = bounds
+    connection = slots.connection
     seen_within = [Run(*row) for row in fetch(connection, _RUNS, (*key, start, end))]
     seen_within = [run for run in seen_within if any(start <= at < end for at in run.sightings())]
     for before, after in without(Series(connection, key), seen_within, start, end):
         _write(connection, key, before, after)
     connection.execute(_DELETE_HOURS, (*key, start // HOUR_MS, (end - 1) // HOUR_MS, start, end, start, end))
     hours = connection.changes()
-    return Forgotten(latest=_renew(connection, key), history=len(seen_within), hours=hours)
+    return Forgotten(latest=_renew(slots, key), history=len(seen_within), hours=hours)
 
 
 def _write(connection: Connection, key: SeriesKey, before: Run, after: Run | None) -> None:
     """Write a run in the place of another one; None: of nothing."""
     change(connection, _DELETE, [(*key, before.observed_at, before.position)])
-    if after is None:
-        connection.execute("DELETE FROM feed WHERE position = ?", (before.position,))
-    else:
+    if after is not None:
         insert(connection, [(*key, *after)])
-        connection.execute("UPDATE feed SET observed_at = ? WHERE position = ?", (after.observed_at, after.position))
+    if connection.has_places:
+        move_place(connection, before.position, None if after is None else after.observed_at)
 
 
-def _renew(connection: Connection, key: SeriesKey) -> int:
+def _renew(slots: Slots, key: SeriesKey) -> int:
     """Write the latest values of a series anew; 1 if they are others now. What was received when stays where it is the same."""
+    connection, one = slots.connection, (key[0], slot_of(*key))
     columns = "value, observed_at, absence, absence_at, received_at, absence_received_at"
-    before = fetch(connection, f"SELECT {columns} FROM latest WHERE slot = ?", (slot_of(*key),))
-    if not write_newest(connection, key):
+    before = fetch(connection, f"SELECT {columns} FROM latest WHERE {OF_SLOT}", one)
+    if not write_newest(slots, key):
         return len(before)
-    after = fetch(connection, f"SELECT {columns} FROM latest WHERE slot = ?", (slot_of(*key),))
+    after = fetch(connection, f"SELECT {columns} FROM latest WHERE {OF_SLOT}", one)
     if before and before[0][:2] == after[0][:2]:
-        connection.execute("UPDATE latest SET received_at = ? WHERE slot = ?", (before[0][4], slot_of(*key)))
+        connection.execute(f"UPDATE latest SET received_at = ? WHERE {OF_SLOT}", (before[0][4], *one))
     if before and before[0][2:4] == after[0][2:4]:
-        connection.execute("UPDATE latest SET absence_received_at = ? WHERE slot = ?", (before[0][5], slot_of(*key)))
+        connection.execute(f"UPDATE latest SET absence_received_at = ? WHERE {OF_SLOT}", (before[0][5], *one))
     return int(not before or before[0][:4] != after[0][:4])
 
 
@@ -153,11 +153,13 @@ def _delete_issues(connection: Connection, source: str, vehicle: str | None, bou
     """Delete the source's issues about a vehicle, or about any, that were met last within the bounds."""
     bindings = (source, vehicle, *bounds)
     connection.execute(
-        "DELETE FROM issue_messages WHERE source = ?1 AND (?2 IS NULL OR vehicle = ?2)"
+        "DELETE FROM issue_messages WHERE source = ?1 AND (CAST(?2 AS TEXT) IS NULL OR vehicle = ?2)"
         " AND received_at >= ?3 AND received_at < ?4",
         bindings,
     )
     connection.execute(
-        "DELETE FROM issues WHERE source = ?1 AND (?2 IS NULL OR vehicle = ?2) AND last_at >= ?3 AND last_at < ?4", bindings
+        "DELETE FROM issues WHERE source = ?1 AND (CAST(?2 AS TEXT) IS NULL OR vehicle = ?2)"
+        " AND last_at >= ?3 AND last_at < ?4",
+        bindings,
     )
     return connection.changes()

@@ -11,13 +11,11 @@ from chargeport.store.history.reading import changes, pieces, states_at
 from chargeport.store.history.runs import Run as StoredRun
 from chargeport.store.records import Place, Run, VehicleSeries
 from chargeport.store.retention_policy import HOUR_MS, Horizon, Hour
+from chargeport.store.sql import Connection, Reader, Scans, fetch
 from chargeport.store.sqlite import rows
-from chargeport.store.sqlite.engine import Connection, fetch
 from chargeport.store.sqlite.hourly import HourTable
 from chargeport.store.sqlite.keys import MAX_SOURCES, SOURCE_BITS, VEHICLE_SHIFT, SeriesKey
-from chargeport.store.sqlite.reader import Reader
 from chargeport.store.sqlite.readings import ReadingTables
-from chargeport.store.sqlite.scans import Scans
 from chargeport.store.sqlite.series import Series
 
 _HORIZON_OF: Final = (
@@ -26,10 +24,10 @@ _HORIZON_OF: Final = (
 )
 _KEYS: Final = "SELECT v.key, s.key FROM vehicles v, sources s WHERE v.id = ? AND s.name = ?"
 _SOURCES_OF: Final = (
-    "SELECT l.source_key FROM vehicles v JOIN latest l ON l.slot BETWEEN"
+    "SELECT s.name FROM vehicles v JOIN latest l ON l.vehicle_key = v.key AND l.slot BETWEEN"
     f" (v.key << {VEHICLE_SHIFT}) + (?2 << {SOURCE_BITS})"
     f" AND (v.key << {VEHICLE_SHIFT}) + (?2 << {SOURCE_BITS}) + {MAX_SOURCES}"
-    " WHERE v.id = ?1"
+    " JOIN sources s ON s.key = l.source_key WHERE v.id = ?1"
 )
 
 
@@ -65,8 +63,8 @@ class HistoryTables:
 
     async def sources_of(self, vehicle_id: str, signal: Signal) -> list[str]:
         """The sources that have a series of the signal, by name. See `store.protocols.History`."""
-        found = self._reader.rows(_SOURCES_OF, (vehicle_id, signal.key))
-        return sorted(self._reader.source(key) for (key,) in found)
+        found = await self._reader.select(_SOURCES_OF, (vehicle_id, signal.key))
+        return sorted(name for (name,) in found)
 
     async def series_at(self, vehicle_id: str, at: int) -> VehicleSeries | None:
         """The car with what was known of it at an instant. See `store.protocols.History`."""
@@ -82,7 +80,7 @@ class HistoryTables:
 
     async def horizon(self, vehicle_id: str, signal: Signal) -> Horizon | None:
         """Since when the signal's runs are whole. See `store.protocols.History`."""
-        row = self._reader.row(_HORIZON_OF, (vehicle_id, signal.group))
+        row = await self._reader.select_row(_HORIZON_OF, (vehicle_id, signal.group))
         return None if row is None else Horizon(*row)
 
     async def hours(self, vehicle_id: str, signal: Signal, from_at: int, to_at: int, *, source: str, limit: int) -> list[Hour]:

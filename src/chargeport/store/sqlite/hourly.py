@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from chargeport.store.history.hours import HourRow, Known
-from chargeport.store.sqlite.engine import Connection, Row, fetch
+from chargeport.store.sql import Connection, Row, fetch
 from chargeport.store.sqlite.keys import SeriesKey
 
 _COLUMNS: Final = "hour, changes, held_ms, least, most, mean, shares, value, value_at, since_at, rule_key, absence, absence_at"
@@ -12,7 +12,9 @@ _OF: Final = f"SELECT {_COLUMNS} FROM hourly WHERE vehicle_key = ? AND signal_ke
 _BEFORE: Final = f"{_OF} <= ? ORDER BY hour DESC LIMIT 1"
 _FROM: Final = f"{_OF} >= ? AND hour < ? ORDER BY hour LIMIT ?"
 _REPLACE: Final = (
-    f"INSERT OR REPLACE INTO hourly (vehicle_key, signal_key, source_key, {_COLUMNS}) VALUES ({','.join('?' * 16)})"
+    f"INSERT INTO hourly (vehicle_key, signal_key, source_key, {_COLUMNS}) VALUES ({','.join('?' * 16)})"
+    " ON CONFLICT (vehicle_key, signal_key, source_key, hour) DO UPDATE SET "
+    + ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS.split(", ")[1:])
 )
 
 

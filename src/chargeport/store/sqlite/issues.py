@@ -5,9 +5,7 @@ from typing import Final
 
 from chargeport.signals.reading import Issue
 from chargeport.store.records import IssueCount, KeptMessage, Page
-from chargeport.store.sqlite.engine import Connection, Row
-from chargeport.store.sqlite.reader import Reader
-from chargeport.store.sqlite.writer import Writer
+from chargeport.store.sql import Connection, Reader, Row, Writer, fetch
 
 # A broken source must not fill the disk: beyond these the oldest go, in all a gigabyte at the very most. Each application has
 # room of its own, so that what one sends pushes out nothing of others.
@@ -21,12 +19,13 @@ TRIMMED_EVERY: Final = 500  # messages of our own sources, on average, all of th
 
 _KIND: Final = "client_id = ?1 AND source = ?2 AND vehicle = ?3 AND subject = ?4 AND detail = ?5"
 _UPSERT: Final = (
-    "INSERT INTO issues VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?7) ON CONFLICT DO UPDATE"
-    " SET count = count + 1, raw = excluded.raw, last_at = excluded.last_at"
+    "INSERT INTO issues VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?7) ON CONFLICT (client_id, source, vehicle, subject, detail)"
+    " DO UPDATE SET count = issues.count + 1, raw = excluded.raw, last_at = excluded.last_at"
 )
 _TRIM: Final = (
     "DELETE FROM issues WHERE client_id = ?1 AND (source, vehicle, subject, detail) IN"
-    " (SELECT source, vehicle, subject, detail FROM issues WHERE client_id = ?1 ORDER BY last_at DESC LIMIT -1 OFFSET ?2)"
+    " (SELECT source, vehicle, subject, detail FROM issues WHERE client_id = ?1 ORDER BY last_at DESC"
+    " LIMIT 9223372036854775807 OFFSET ?2)"
 )
 _KEEP: Final = (
     "INSERT INTO issue_messages (client_id, source, vehicle, subject, detail, raw, received_at)"
@@ -65,17 +64,17 @@ class IssueTable:
 
     async def issues(self, page: Page) -> tuple[list[IssueCount], int]:
         """A page of issues, newest first, and how many kinds there are."""
-        found = self._reader.rows(
+        found = await self._reader.select(
             "SELECT source, subject, detail, raw, last_at, vehicle, count, first_at, client_id FROM issues"
             " ORDER BY last_at DESC, source, vehicle, subject, detail, client_id LIMIT ? OFFSET ?",
             (page.size, page.offset),
         )
         counts = [IssueCount(_issue(row), row[6], row[7], row[8] or None) for row in found]
-        return counts, self._reader.count("SELECT count(*) FROM issues")
+        return counts, await self._reader.select_count("SELECT count(*) FROM issues")
 
     async def issue_messages(self, after: int, limit: int) -> list[KeptMessage]:
         """The messages behind the issues, in the order in which they came, those after the one with this number."""
-        found = self._reader.rows(
+        found = await self._reader.select(
             "SELECT id, source, vehicle, subject, detail, raw, received_at, client_id FROM issue_messages"
             " WHERE id > ? ORDER BY id LIMIT ?",
             (after, limit),
@@ -94,11 +93,15 @@ def _add(connection: Connection, sender: str, bindings: Sequence[tuple[str | int
     whole = [binding for binding in bindings if len(str(binding[5])) <= MAX_RAW]
     connection.executemany(_KEEP, whole)
     connection.executemany(_OLDEST_GO, {binding[:5] for binding in whole})
-    if whole and (sender or connection.last_insert_rowid() % TRIMMED_EVERY < len(whole)):
+    if whole and (sender or _newest(connection, sender) % TRIMMED_EVERY < len(whole)):
         connection.execute(_OLDEST_OF_ALL_GO, (sender, MAX_SENT if sender else MAX_ALL))
     connection.execute(_TRIM, (sender, MAX_SENT_KINDS if sender else MAX_KINDS))
     if connection.changes():
         connection.execute(_ORPHANS_GO, (sender,))
+
+
+def _newest(connection: Connection, sender: str) -> int:
+    return int(fetch(connection, "SELECT max(id) FROM issue_messages WHERE client_id = ?", (sender,))[0][0])
 
 
 def _settle(connection: Connection, message: KeptMessage) -> None:
@@ -106,7 +109,7 @@ def _settle(connection: Connection, message: KeptMessage) -> None:
     kind = (message.client_id or "", issue.source, issue.vehicle or "", issue.subject, issue.detail)
     connection.execute("DELETE FROM issue_messages WHERE id = ?", (message.id,))
     if connection.changes():
-        connection.execute(f"UPDATE issues SET count = max(1, count - 1) WHERE {_KIND}", kind)
+        connection.execute(f"UPDATE issues SET count = CASE WHEN count > 1 THEN count - 1 ELSE 1 END WHERE {_KIND}", kind)
     connection.execute(f"DELETE FROM issues WHERE {_KIND} AND NOT EXISTS (SELECT 1 FROM issue_messages WHERE {_KIND})", kind)
 
 

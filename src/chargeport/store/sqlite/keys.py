@@ -9,7 +9,10 @@ MAX_SOURCES: Final = (1 << SOURCE_BITS) - 1
 LATEST: Final = (
     "value, observed_at, changed_at, received_at, position, run_at, absence, absence_at, absence_received_at, rule_key, seen"
 )
-OF_VEHICLE: Final = f"slot BETWEEN ?1 << {VEHICLE_SHIFT} AND (?1 << {VEHICLE_SHIFT}) + {(1 << VEHICLE_SHIFT) - 1}"
+_FIRST: Final = f"CAST(?1 AS BIGINT) << {VEHICLE_SHIFT}"
+OF_VEHICLE: Final = f"vehicle_key = ?1 AND slot BETWEEN {_FIRST} AND ({_FIRST}) + {(1 << VEHICLE_SHIFT) - 1}"
+OF_SLOT: Final = "vehicle_key = ? AND slot = ?"
+"""The row of a series in `latest`."""
 COLUMNS: Final = "observed_at, position, received_at, value, absence, last_seen_at, seen, continues, rule_key"  # as in Run
 OF: Final = "vehicle_key = ? AND signal_key = ? AND source_key = ?"
 

@@ -4,18 +4,18 @@ Entries of a commit group are sorted by vehicle and signal before anything is wr
 What is newer than all that is known is settled with the row of `latest` alone: see `store.history`.
 """
 
-from collections.abc import Collection, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final, NamedTuple, Protocol
 
 import apsw
 
 from chargeport.signals.reading import Entry
-from chargeport.store.history.late import place
+from chargeport.store.history.late import Editor, place
+from chargeport.store.history.latest import Latest
 from chargeport.store.records import Outcome
 from chargeport.store.sqlite import rows
 from chargeport.store.sqlite.engine import Connection, fetch
 from chargeport.store.sqlite.keys import SOURCE_BITS, VEHICLE_SHIFT
-from chargeport.store.sqlite.slot import SlotTable
 
 _ACCEPTED, _UNCHANGED = Outcome.ACCEPTED, Outcome.UNCHANGED
 
@@ -31,11 +31,44 @@ class Batch(NamedTuple):
     only_for: str | None
 
 
-def merge(connection: Connection, batches: Sequence[Batch]) -> list[list[Outcome]]:
+class Naming(Protocol):
+    """Which vehicle a name stands for, and who may write to it."""
+
+    def keys(self, references: Collection[str]) -> dict[str, int]:
+        """The keys of the vehicles that these names stand for; none for a name that nobody has."""
+        ...
+
+    def may_write(self, client_id: str, vehicle_key: int) -> bool:
+        """Whether an application has a connection with the vehicle that allows it to write."""
+        ...
+
+
+class Table(Editor, Protocol):
+    """The rows of `latest` of a commit group, and what it writes."""
+
+    sources: dict[str, int]
+
+    def open(self, numbers: Sequence[int]) -> Mapping[int, Latest]:
+        """The rows of series, read in this order and to be written at the end."""
+        ...
+
+    def source_key(self, name: str) -> int:
+        """The number of a source."""
+        ...
+
+    def rule_key(self, text: str) -> int:
+        """The number of a rule."""
+        ...
+
+    def store(self) -> None:
+        """Write what the group has gathered."""
+        ...
+
+
+def merge(table: Table, names: Naming, batches: Sequence[Batch]) -> list[list[Outcome]]:
     """Store the entries of all batches and say what became of each, batch by batch in their order."""
     outcomes = [[Outcome.UNKNOWN_VEHICLE] * len(batch.entries) for batch in batches]
-    table = SlotTable(connection)
-    work = _sorted_work(connection, table, batches, outcomes)
+    work = _sorted_work(table, names, batches, outcomes)
     slots = table.open(list(dict.fromkeys([item[0] for item in work])))
     for number, _, batch, index, entry in work:
         rule = None if entry.rule is None else table.rule_key(entry.rule)
@@ -55,11 +88,9 @@ def _tell_overtaken(work: "list[_Item]", outcomes: list[list[Outcome]]) -> None:
             outcomes[item[2]][item[3]] = Outcome.SUPERSEDED
 
 
-def _sorted_work(
-    connection: Connection, table: SlotTable, batches: Sequence[Batch], outcomes: list[list[Outcome]]
-) -> "list[_Item]":
+def _sorted_work(table: Table, names: Naming, batches: Sequence[Batch], outcomes: list[list[Outcome]]) -> "list[_Item]":
     """The entries whose vehicle is known and may be written, by vehicle, signal, source and time of observation."""
-    names, sources = _Names(connection), table.sources
+    sources = table.sources
     keys = names.keys({entry.vehicle for entries, _ in batches for entry in entries})
     work: list[_Item] = []
     for number, (entries, only_for) in enumerate(batches):
@@ -84,7 +115,7 @@ _KEY: Final = "SELECT reference, vehicle_key FROM vehicle_references WHERE refer
 _NUL: Final = "\0"  # ends a text in an array, and nowhere else
 
 
-class _Names:
+class Names:
     """Which vehicle a name stands for, looked up once a group."""
 
     def __init__(self, connection: Connection) -> None:
@@ -101,6 +132,7 @@ class _Names:
         return dict(found)
 
     def may_write(self, client_id: str, vehicle_key: int) -> bool:
+        """Whether an application has a connection with the vehicle that allows it to write."""
         known = self._writable.get((client_id, vehicle_key))
         if known is None:
             found = fetch(self._connection, f"{rows.WRITING} ?", (client_id, vehicle_key))

@@ -3,19 +3,18 @@
 from typing import Final
 
 from chargeport.store.history.late import newest
-from chargeport.store.sqlite.engine import Connection
-from chargeport.store.sqlite.keys import LATEST, SeriesKey, slot_of
+from chargeport.store.sql import Slots
+from chargeport.store.sqlite.keys import OF_SLOT, SeriesKey, slot_of
 from chargeport.store.sqlite.series import Series
 
-_INSERT: Final = f"INSERT INTO latest (slot, {LATEST}) VALUES ({','.join('?' * 12)})"
+_DELETE: Final = f"DELETE FROM latest WHERE {OF_SLOT}"
 
 
-def write_newest(connection: Connection, key: SeriesKey) -> bool:
+def write_newest(slots: Slots, key: SeriesKey) -> bool:
     """Write the row of a series anew; False when its history is empty, so that there is none."""
-    slot = slot_of(*key)
-    connection.execute("DELETE FROM latest WHERE slot = ?", (slot,))
-    latest = newest(Series(connection, key))
+    slots.connection.execute(_DELETE, (key[0], slot_of(*key)))
+    latest = newest(Series(slots.connection, key))
     if latest is None:
         return False
-    connection.execute(_INSERT, (slot, *latest.columns()))
+    slots.put(slot_of(*key), latest)
     return True

@@ -54,6 +54,18 @@ class Reader:
         """The one number that a query answers."""
         return int(self.rows(sql, bindings)[0][0])
 
+    async def select(self, sql: str, bindings: tuple[Any, ...] = ()) -> list[Row]:
+        """All rows of a query, for modules that know no SQLite: see `store.sql`."""
+        return self.rows(sql, bindings)
+
+    async def select_row(self, sql: str, bindings: tuple[Any, ...] = ()) -> Row | None:
+        """The first row of a query."""
+        return self.row(sql, bindings)
+
+    async def select_count(self, sql: str, bindings: tuple[Any, ...] = ()) -> int:
+        """The one number that a query answers."""
+        return self.count(sql, bindings)
+
     def source(self, key: int) -> str:
         """The name of a source. A key is never given to another one, so what is known stays true."""
         name = self.sources.get(key)

@@ -13,6 +13,7 @@ from chargeport.signals.reading import AbsenceReason, Entry
 from chargeport.signals.state import State
 from chargeport.store.history.runs import ALWAYS
 from chargeport.store.records import Change, Forgotten, Outcome, Selection, Stretch, VehicleSeries
+from chargeport.store.sql import SlotsOf
 from chargeport.store.sqlite import rows
 from chargeport.store.sqlite.engine import Connection, Row, fetch
 from chargeport.store.sqlite.feed import Feed
@@ -22,6 +23,7 @@ from chargeport.store.sqlite.known_vehicles import KnownVehicles
 from chargeport.store.sqlite.reader import Reader
 from chargeport.store.sqlite.scans import Scans
 from chargeport.store.sqlite.sightings import sightings
+from chargeport.store.sqlite.slot import SlotTable
 from chargeport.store.sqlite.writer import Writer
 
 _SERIES: Final = (1 << VEHICLE_SHIFT) - 1  # the part of a slot that names a signal and a source
@@ -42,6 +44,8 @@ _HEARD_OF: Final = (
 
 class ReadingTables:
     """`store.protocols.Readings` on SQLite."""
+
+    slots_of: SlotsOf = SlotTable
 
     def __init__(self, path: Path, reader: Reader, writer: Writer, scans: Scans, feed: Feed) -> None:
         self._path = path
@@ -160,7 +164,7 @@ class ReadingTables:
         bounds = (-ALWAYS if from_at is None else from_at, ALWAYS if to_at is None else to_at)
         found, after = Forgotten(), 0
         while True:
-            step = partial(forget, source=source, vehicle_id=vehicle_id, bounds=bounds, after=after)
+            step = partial(forget, slots_of=self.slots_of, source=source, vehicle_id=vehicle_id, bounds=bounds, after=after)
             erased, reached = await self._writer.call(step)
             found = found.plus(erased)
             if reached is None:

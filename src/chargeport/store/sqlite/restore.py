@@ -63,7 +63,7 @@ def _opened(backup: Path) -> Iterator[Connection]:
     log = Path(f"{backup}-wal")
     alone = "" if log.exists() else "&immutable=1"
     flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
-    connection = apsw.Connection(f"{backup.absolute().as_uri()}?mode=ro{alone}", flags=flags)
+    connection = Connection(f"{backup.absolute().as_uri()}?mode=ro{alone}", flags=flags)
     try:
         yield connection
     finally:
@@ -93,7 +93,7 @@ def _alone(database: Path) -> Iterator[None]:
     if not database.exists():
         yield
         return
-    connection = apsw.Connection(str(database))
+    connection = Connection(str(database))
     try:
         connection.set_busy_timeout(PATIENCE_MS)
         try:

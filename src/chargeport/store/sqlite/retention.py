@@ -12,13 +12,13 @@ from chargeport.signals.freshness import Freshness
 from chargeport.store.history.folding import Fold, day, due, fold, kept, reach
 from chargeport.store.history.runs import ALWAYS
 from chargeport.store.retention_policy import HOUR_MS, Keep, Policy, Progress
-from chargeport.store.sqlite.engine import Connection, fetch
+from chargeport.store.sql import Connection, SlotsOf, Writer, fetch
 from chargeport.store.sqlite.hourly import HourTable
 from chargeport.store.sqlite.keys import OF, OF_VEHICLE, SeriesKey
 from chargeport.store.sqlite.readings import ReadingTables
 from chargeport.store.sqlite.runs import ONE, change, change_all
 from chargeport.store.sqlite.series import Series
-from chargeport.store.sqlite.writer import Writer
+from chargeport.store.sqlite.slot import SlotTable
 
 STEP_SIGHTINGS: Final = 500  # folded in one step: about 10 ms
 STEP_CARS: Final = 8  # looked at in one step: about 10 ms
@@ -27,13 +27,16 @@ STEP_DROPPED: Final = 4_000  # hours dropped in one step
 _CARS: Final = "SELECT key FROM vehicles WHERE key > ? ORDER BY key LIMIT ?"
 _SERIES: Final = f"SELECT vehicle_key, signal_key, source_key FROM latest WHERE {OF_VEHICLE}"
 _HORIZON: Final = "SELECT raw_from, position, hours_from FROM horizons WHERE vehicle_key = ? AND signal_group = ?"
-_SET_HORIZON: Final = "INSERT OR REPLACE INTO horizons VALUES (?,?,?,(SELECT value FROM sequences WHERE name = 'position'),?)"
+_SET_HORIZON: Final = (
+    "INSERT INTO horizons VALUES (?,?,?,?,?) ON CONFLICT (vehicle_key, signal_group) DO UPDATE SET"
+    " raw_from = excluded.raw_from, position = excluded.position, hours_from = excluded.hours_from"
+)
 _SET_HOURS_FROM: Final = "UPDATE horizons SET hours_from = ? WHERE vehicle_key = ? AND signal_group = ?"
 _SIZES: Final = (
     "SELECT observed_at, coalesce(length(seen), 0) / 4 + 1 FROM history WHERE vehicle_key = ? AND signal_key = ?"
     " AND source_key = ? AND observed_at >= ? AND observed_at < ? ORDER BY observed_at LIMIT ?"
 )
-_DELETE: Final = f"DELETE FROM {{table}} WHERE {OF} AND observed_at <= ? AND position NOT IN ({{positions}})"
+_DELETE: Final = f"DELETE FROM {{table}} WHERE {OF} AND observed_at <= ? AND position NOT IN (0{{positions}})"
 _TRIM: Final = f"UPDATE {{}} SET seen = NULL, lasted = NULL WHERE {ONE} AND lasted IS NOT NULL"
 # The newest hour before the bound stays: it says what was known when the bound began.
 _DROP: Final = (
@@ -43,21 +46,27 @@ _DROP: Final = (
 )
 
 
-def step(connection: Connection, now: int, policy: Policy, freshness: Freshness, after: int = 0) -> Progress:
+def step(
+    connection: Connection, now: int, policy: Policy, freshness: Freshness, after: int = 0, *, slots_of: SlotsOf
+) -> Progress:
     """Fold and drop a little, from the car behind `after` on. Runs inside a transaction."""
     cars = fetch(connection, _CARS, (after, STEP_CARS))
+    connection.lock_vehicles([car for (car,) in cars])
     for (car,) in cars:
         for group, keep in policy.groups.items():
             if keep.raw_days is None:
                 continue
-            done = _step_of(connection, car, group, keep, now, freshness=freshness)
+            done = _step_of(slots_of, connection, car, (group, keep), now, freshness=freshness)
             if done is not None:
                 return done
     return Progress(after=cars[-1][0], more=True) if len(cars) == STEP_CARS else Progress()
 
 
-def _step_of(connection: Connection, car: int, group: str, keep: Keep, now: int, *, freshness: Freshness) -> Progress | None:
+def _step_of(
+    slots_of: SlotsOf, connection: Connection, car: int, what_of: tuple[str, Keep], now: int, *, freshness: Freshness
+) -> Progress | None:
     """What was done of one group of a car; None when there was nothing to do."""
+    group, keep = what_of
     sources: dict[int, str] = dict(fetch(connection, "SELECT key, name FROM sources"))
     series: list[SeriesKey] = [(row[0], row[1], row[2]) for row in fetch(connection, _SERIES, (car,))]
     series = [key for key in series if BY_KEY[key[1]].group == group]
@@ -68,7 +77,8 @@ def _step_of(connection: Connection, car: int, group: str, keep: Keep, now: int,
         what = what._replace(until=reach(sizes, what.from_at, what.until, STEP_SIGHTINGS))
         hours = fold(parts, what, freshness)
         runs = sum(_delete(connection, key, what.until) for key in series)
-        connection.execute(_SET_HORIZON, (car, group, what.until, what.hours_from if what.hours_from > -ALWAYS else None))
+        hours_from = what.hours_from if what.hours_from > -ALWAYS else None
+        connection.execute(_SET_HORIZON, (car, group, what.until, slots_of(connection).position, hours_from))
         return Progress(runs, hours, 0, car - 1, True)
     dropped = 0 if keep.hourly_days is None else _drop(connection, car, group, series, day(now, keep.hourly_days))
     return Progress(0, 0, dropped, car - 1, True) if dropped else None
@@ -78,7 +88,7 @@ def _delete(connection: Connection, key: SeriesKey, folded_until: int) -> int:
     """Delete the runs that are folded, but for those that something leans on; how many they were."""
     until, positions, trimmed = kept(Series.whole(connection, key), folded_until)
     change(connection, _TRIM, [(*key, run.observed_at, run.position) for run in trimmed])
-    delete = _DELETE.format(table="{}", positions=",".join("?" * len(positions)))
+    delete = _DELETE.format(table="{}", positions=",?" * len(positions))
     return change_all(connection, delete, (*key, until, *positions))
 
 
@@ -109,11 +119,12 @@ def _drop(connection: Connection, car: int, group: str, series: Sequence[SeriesK
 class RetentionTables:
     """`store.protocols.Retention` on SQLite."""
 
-    def __init__(self, writer: Writer, readings: ReadingTables) -> None:
+    def __init__(self, writer: Writer, readings: ReadingTables, slots_of: SlotsOf = SlotTable) -> None:
         self._writer = writer
         self._readings = readings
+        self._slots_of = slots_of
 
     async def fold(self, policy: Policy, now: int, after: int = 0) -> Progress:
         """Fold a little of what is older than the policy says. See `store.protocols.Retention`."""
-        freshness = self._readings.freshness
-        return await self._writer.call(lambda connection: step(connection, now, policy, freshness, after))
+        freshness, slots_of = self._readings.freshness, self._slots_of
+        return await self._writer.call(lambda connection: step(connection, now, policy, freshness, after, slots_of=slots_of))

@@ -6,23 +6,23 @@ A run is in `recent` or, once it was moved, in `settled`. What changes runs look
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from chargeport.store.sqlite.engine import Connection
+from chargeport.store.sql import Connection
 from chargeport.store.sqlite.keys import OF
 
-TABLES: Final = ("recent", "settled")
 ONE: Final = f"{OF} AND observed_at = ? AND position = ?"
 """The condition for one run of a series."""
 
 _INSERT: Final = (
-    "INSERT INTO recent (vehicle_key, signal_key, source_key, observed_at, position, lag, value, absence, lasted, seen,"
-    " continues, rule_key) VALUES (?1, ?2, ?3, ?4, ?5, ?6 - ?4, ?7, ?8, ?9 - ?4, ?10, ?11, ?12)"
+    "INSERT INTO {} (vehicle_key, signal_key, source_key, observed_at, position, lag, value, absence, lasted, seen, continues,"
+    " rule_key) VALUES (?1, ?2, ?3, ?4, ?5, CAST(?6 AS BIGINT) - CAST(?4 AS BIGINT), ?7, ?8,"
+    " CAST(?9 AS BIGINT) - CAST(?4 AS BIGINT), ?10, ?11, ?12)"
 )
 _SET_SEEN: Final = f"UPDATE {{}} SET seen = ?, lasted = ? - observed_at WHERE {ONE}"
 
 
 def insert(connection: Connection, runs: Iterable[Sequence[Any]]) -> None:
     """Add runs: of each the keys of its series, then its members."""
-    connection.executemany(_INSERT, runs)
+    connection.executemany(_INSERT.format(connection.run_tables[0]), runs)
 
 
 def set_seen(connection: Connection, runs: Iterable[Sequence[Any]]) -> None:
@@ -32,13 +32,13 @@ def set_seen(connection: Connection, runs: Iterable[Sequence[Any]]) -> None:
 
 def change(connection: Connection, statement: str, runs: Iterable[Sequence[Any]]) -> int:
     """Do an UPDATE or DELETE of one run each, in whichever table that is in; how many there were."""
-    recent, settled = (statement.format(table) for table in TABLES)
-    execute, found = connection.cursor().execute, 0
+    first, *others = (statement.format(table) for table in connection.run_tables)
+    found = 0
     for run in runs:
-        execute(recent, run)
+        connection.execute(first, run)
         changed = connection.changes()
-        if not changed:
-            execute(settled, run)
+        for other in others if not changed else ():
+            connection.execute(other, run)
             changed = connection.changes()
         found += changed
     return found
@@ -47,7 +47,15 @@ def change(connection: Connection, statement: str, runs: Iterable[Sequence[Any]]
 def change_all(connection: Connection, statement: str, bindings: Sequence[Any]) -> int:
     """Do an UPDATE or DELETE of any number of runs, in both tables; how many there were."""
     found: int = 0
-    for table in TABLES:
+    for table in connection.run_tables:
         connection.execute(statement.format(table), bindings)
         found += connection.changes()
     return found
+
+
+def move_place(connection: Connection, position: int, observed_at: int | None) -> None:
+    """Note in the feed that a run begins at another instant; None: that it is gone."""
+    if observed_at is None:
+        connection.execute("DELETE FROM feed WHERE position = ?", (position,))
+    else:
+        connection.execute("UPDATE feed SET observed_at = ? WHERE position = ?", (observed_at, position))

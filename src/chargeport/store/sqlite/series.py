@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from chargeport.store.history.latest import Latest
 from chargeport.store.history.runs import ALWAYS, Run, holding
-from chargeport.store.sqlite.engine import Connection, fetch
-from chargeport.store.sqlite.keys import COLUMNS, LATEST, OF, SeriesKey, slot_of
+from chargeport.store.sql import Connection, fetch
+from chargeport.store.sqlite.keys import COLUMNS, LATEST, OF, OF_SLOT, SeriesKey, slot_of
 
 # The blob of sightings is often most of a row, and lies on pages of its own: it is read only where it is wanted.
 _LIGHT: Final = COLUMNS.replace(" seen,", " NULL,")
@@ -17,7 +17,7 @@ _AT: Final = f"SELECT {_LIGHT} {_OF} = ? AND position = ?"
 _AROUND: Final = f"SELECT {COLUMNS} {_OF} = (SELECT observed_at {_OF} <= ? ORDER BY observed_at DESC LIMIT 1)"
 _VALUES_BEFORE: Final = f"SELECT {COLUMNS} {_OF} < ? AND absence IS NULL ORDER BY observed_at DESC, position DESC"
 _ABSENCES_BEFORE: Final = f"SELECT {COLUMNS} {_OF} < ? AND absence IS NOT NULL ORDER BY observed_at DESC, position DESC"
-_LATEST: Final = f"SELECT {LATEST} FROM latest WHERE slot = ?"
+_LATEST: Final = f"SELECT {LATEST} FROM latest WHERE {OF_SLOT}"
 
 
 class Series:
@@ -31,7 +31,7 @@ class Series:
     @classmethod
     def whole(cls, connection: Connection, key: SeriesKey) -> "Series":
         """The series with what its row of `latest` knows."""
-        found = fetch(connection, _LATEST, (slot_of(*key),))
+        found = fetch(connection, _LATEST, (key[0], slot_of(*key)))
         return cls(connection, key, Latest(found[0]) if found else None)
 
     def onward(self, from_at: int, *, seen: bool = False) -> Iterator[Run]:

@@ -7,12 +7,9 @@ from chargeport.errors import NotFoundError
 from chargeport.signals.definition import Signal
 from chargeport.signals.effective import DERIVED
 from chargeport.store.records import DirtyVehicle, ErasedSpan, KeptEdit, KeptSession, ReportedSession
-from chargeport.store.sqlite.engine import Connection, fetch
+from chargeport.store.sql import Connection, Reader, Scans, Writer, fetch
 from chargeport.store.sqlite.feed import Feed
 from chargeport.store.sqlite.keys import VEHICLE_SHIFT
-from chargeport.store.sqlite.reader import Reader
-from chargeport.store.sqlite.scans import Scans
-from chargeport.store.sqlite.writer import Writer
 
 _KEY: Final = "(SELECT key FROM vehicles WHERE id = ?1)"
 _DERIVED: Final = f"(SELECT key FROM sources WHERE name = '{DERIVED}')"
@@ -20,7 +17,7 @@ _CARS: Final = "SELECT key FROM vehicles WHERE key > ? ORDER BY key LIMIT ?"
 _HEARD_FROM: Final = (
     "SELECT v.id, min(l.observed_at), max(l.observed_at) FROM vehicles v JOIN latest l ON l.slot BETWEEN v.key <<"
     f" {VEHICLE_SHIFT} AND (v.key << {VEHICLE_SHIFT}) + {(1 << VEHICLE_SHIFT) - 1}"
-    f" WHERE v.key > ?1 AND v.key <= ?2 AND l.received_at >= ?3 AND l.source_key != {_DERIVED}"
+    f" AND l.vehicle_key = v.key WHERE v.key > ?1 AND v.key <= ?2 AND l.received_at >= ?3 AND l.source_key != {_DERIVED}"
     " GROUP BY v.id"
 )
 
@@ -40,7 +37,7 @@ class SessionTables:
 
     async def sessions(self, vehicle_id: str, from_at: int, to_at: int) -> list[KeptSession]:
         """What started from `from_at` on and before `to_at`, oldest first."""
-        found = self._reader.rows(
+        found = await self._reader.select(
             f"SELECT started_at, id, is_open, document FROM sessions WHERE vehicle_key = {_KEY}"
             " AND started_at >= ?2 AND started_at < ?3 ORDER BY started_at, id",
             (vehicle_id, from_at, to_at),
@@ -49,7 +46,7 @@ class SessionTables:
 
     async def cars_with_open_sessions(self) -> list[tuple[str, int]]:
         """The ids of cars with a session that may still go on, and when that began."""
-        found = self._reader.rows(
+        found = await self._reader.select(
             "SELECT v.id, min(s.started_at) FROM sessions s JOIN vehicles v ON v.key = s.vehicle_key"
             " WHERE s.is_open GROUP BY v.id"
         )
@@ -61,7 +58,7 @@ class SessionTables:
 
     async def reported_sessions(self, vehicle_id: str, from_at: int) -> list[ReportedSession]:
         """What sources reported of sessions that started from `from_at` on, oldest first."""
-        found = self._reader.rows(
+        found = await self._reader.select(
             f"SELECT source, name, told_at, started_at, document FROM told_sessions WHERE vehicle_key = {_KEY}"
             " AND started_at >= ?2 ORDER BY started_at, source, name",
             (vehicle_id, from_at),
@@ -86,16 +83,16 @@ class SessionTables:
 
     async def edited_since(self, number: int) -> list[tuple[str, int]]:
         """The ids of cars with newer edits, and the number of each car's last."""
-        found = self._reader.rows(
+        found = await self._reader.select(
             "SELECT v.id, max(e.number) FROM session_edits e JOIN vehicles v ON v.key = e.vehicle_key"
-            " WHERE e.number > ? GROUP BY v.id",
+            " WHERE e.number > ? GROUP BY v.id ORDER BY max(e.number)",
             (number,),
         )
         return [(row[0], row[1]) for row in found]
 
     async def erased_since(self, number: int) -> list[ErasedSpan]:
         """What was erased after the erasure of this number. See `store.protocols.Sessions`."""
-        found = self._reader.rows(
+        found = await self._reader.select(
             "SELECT e.number, v.id, e.first_at, e.last_at FROM erasures e JOIN vehicles v ON v.key = e.vehicle_key"
             " WHERE e.number > ? ORDER BY e.number",
             (number,),
@@ -104,7 +101,7 @@ class SessionTables:
 
     async def edits(self, vehicle_id: str) -> list[KeptEdit]:
         """What people changed about a car's sessions, in the order in which they did."""
-        found = self._reader.rows(
+        found = await self._reader.select(
             f"SELECT number, made_at, document FROM session_edits WHERE vehicle_key = {_KEY} ORDER BY number", (vehicle_id,)
         )
         return [KeptEdit(*row) for row in found]
@@ -125,8 +122,9 @@ def _replace(connection: Connection, vehicle_id: str, window: tuple[int, int], s
         return
     connection.execute("DELETE FROM sessions WHERE vehicle_key = ? AND started_at >= ? AND started_at < ?", (key, *window))
     connection.executemany(
-        "INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?)",
-        [(key, each.started_at, each.id, int(each.is_open), each.body) for each in sessions],
+        "INSERT INTO sessions VALUES (?, ?, ?, ?, ?) ON CONFLICT (vehicle_key, started_at, id) DO UPDATE SET"
+        " is_open = excluded.is_open, document = excluded.document",
+        [(key, each.started_at, each.id, each.is_open, each.body) for each in sessions],
     )
 
 
@@ -134,8 +132,9 @@ def _keep_reported(connection: Connection, vehicle_id: str, sessions: Sequence[R
     key = _key_of(connection, vehicle_id)
     if key is not None:
         connection.executemany(
-            "INSERT INTO told_sessions VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET told_at = excluded.told_at,"
-            " started_at = excluded.started_at, document = excluded.document WHERE excluded.told_at >= told_at",
+            "INSERT INTO told_sessions VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (vehicle_key, source, name) DO UPDATE SET"
+            " told_at = excluded.told_at,"
+            " started_at = excluded.started_at, document = excluded.document WHERE excluded.told_at >= told_sessions.told_at",
             [(key, each.source, each.name, each.reported_at, each.started_at, each.body) for each in sessions],
         )
 
@@ -144,5 +143,5 @@ def _add_edit(connection: Connection, vehicle_id: str, made_at: int, body: str) 
     key = _key_of(connection, vehicle_id)
     if key is None:
         raise NotFoundError(f"No vehicle has the id {vehicle_id}.")
-    connection.execute("INSERT INTO session_edits (vehicle_key, made_at, document) VALUES (?, ?, ?)", (key, made_at, body))
-    return int(connection.last_insert_rowid())
+    insert = "INSERT INTO session_edits (vehicle_key, made_at, document) VALUES (?, ?, ?) RETURNING number"
+    return int(fetch(connection, insert, (key, made_at, body))[0][0])

@@ -15,8 +15,9 @@ from chargeport.store.history.reading import Seen
 from chargeport.store.history.reading import sightings as seen_in
 from chargeport.store.history.runs import ALWAYS
 from chargeport.store.records import Selection, Sighting, Stretch
+from chargeport.store.sql import Connection, fetch
 from chargeport.store.sqlite import rows
-from chargeport.store.sqlite.engine import Connection, connect, fetch, translated
+from chargeport.store.sqlite.engine import connect, translated
 from chargeport.store.sqlite.keys import LATEST, OF_VEHICLE
 from chargeport.store.sqlite.series import Series
 
@@ -32,7 +33,7 @@ async def sightings(path: Path, selection: Selection) -> AsyncIterator[Stretch]:
     try:
         connection.execute(f"PRAGMA query_only = ON; PRAGMA cache_size = -{CACHE_KIB}").fetchall()
         connection.execute("BEGIN")
-        for stretch in _Pass(connection, selection).stretches():
+        for stretch in Pass(connection, selection).stretches():
             yield stretch
     except apsw.Error as error:
         raise translated(error) from error
@@ -40,7 +41,7 @@ async def sightings(path: Path, selection: Selection) -> AsyncIterator[Stretch]:
         connection.close()
 
 
-class _Pass:
+class Pass:
     """One pass over a snapshot."""
 
     def __init__(self, connection: Connection, selection: Selection) -> None:

@@ -1,9 +1,7 @@
 """The tables of users, sign-in links, sessions of the page and share links."""
 
 from chargeport.store.sign_in import PageSession, ShareLink, User
-from chargeport.store.sqlite.engine import Connection, fetch
-from chargeport.store.sqlite.reader import Reader
-from chargeport.store.sqlite.writer import Writer
+from chargeport.store.sql import Connection, Reader, Writer, fetch
 
 
 class SignInTables:
@@ -15,19 +13,19 @@ class SignInTables:
 
     async def users(self) -> list[User]:
         """All users, by name."""
-        rows = self._reader.rows("SELECT name, password_hash, created_at FROM users ORDER BY name")
+        rows = await self._reader.select("SELECT name, password_hash, created_at FROM users ORDER BY name")
         return [User(*row) for row in rows]
 
     async def user(self, name: str) -> User | None:
         """One user."""
-        row = self._reader.row("SELECT name, password_hash, created_at FROM users WHERE name = ?", (name,))
+        row = await self._reader.select_row("SELECT name, password_hash, created_at FROM users WHERE name = ?", (name,))
         return None if row is None else User(*row)
 
     async def put_user(self, user: User) -> None:
         """Make a user known, or give a known one another password."""
         sql = (
             "INSERT INTO users VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET"
-            " password_hash = coalesce(excluded.password_hash, password_hash)"
+            " password_hash = coalesce(excluded.password_hash, users.password_hash)"
         )
         await self._change(sql, (user.name, user.password_hash, user.created_at))
 
@@ -35,8 +33,8 @@ class SignInTables:
         """Remove a user with links and sessions."""
 
         def remove(connection: Connection) -> bool:
-            connection.execute("DELETE FROM sign_in_links WHERE user = ?", (name,))
-            connection.execute("DELETE FROM page_sessions WHERE user = ?", (name,))
+            connection.execute('DELETE FROM sign_in_links WHERE "user" = ?', (name,))
+            connection.execute('DELETE FROM page_sessions WHERE "user" = ?', (name,))
             connection.execute("DELETE FROM users WHERE name = ?", (name,))
             return connection.changes() > 0
 
@@ -47,7 +45,7 @@ class SignInTables:
 
         def add(connection: Connection) -> None:
             if replace:
-                connection.execute("DELETE FROM sign_in_links WHERE user = ?", (user,))
+                connection.execute('DELETE FROM sign_in_links WHERE "user" = ?', (user,))
             connection.execute("INSERT INTO sign_in_links VALUES (?, ?, ?)", (link_hash, user, expires_at))
 
         await self._writer.call(add)
@@ -56,7 +54,9 @@ class SignInTables:
         """Use a link up. Of two who open it at once one gets the name."""
 
         def use(connection: Connection) -> str | None:
-            found = fetch(connection, "DELETE FROM sign_in_links WHERE link_hash = ? RETURNING user, expires_at", (link_hash,))
+            found = fetch(
+                connection, 'DELETE FROM sign_in_links WHERE link_hash = ? RETURNING "user", expires_at', (link_hash,)
+            )
             connection.execute("DELETE FROM sign_in_links WHERE expires_at <= ?", (now,))
             return str(found[0][0]) if found and found[0][1] > now else None
 
@@ -77,7 +77,7 @@ class SignInTables:
 
     async def session(self, session_hash: bytes) -> PageSession | None:
         """The session of a cookie. It may be over."""
-        row = self._reader.row(f"SELECT {_SESSION} FROM page_sessions WHERE session_hash = ?", (session_hash,))
+        row = await self._reader.select_row(f"SELECT {_SESSION} FROM page_sessions WHERE session_hash = ?", (session_hash,))
         return None if row is None else PageSession(*row)
 
     async def use_session(self, session_hash: bytes, used_at: int, expires_at: int) -> None:
@@ -87,14 +87,14 @@ class SignInTables:
 
     async def sessions(self, user: str | None = None) -> list[PageSession]:
         """All sessions, or those of a user, used last first."""
-        sql = f"SELECT {_SESSION} FROM page_sessions WHERE ?1 IS NULL OR user = ?1 ORDER BY used_at DESC, id"
-        return [PageSession(*row) for row in self._reader.rows(sql, (user,))]
+        sql = f'SELECT {_SESSION} FROM page_sessions WHERE CAST(?1 AS TEXT) IS NULL OR "user" = ?1 ORDER BY used_at DESC, id'
+        return [PageSession(*row) for row in await self._reader.select(sql, (user,))]
 
     async def end_sessions(self, *, user: str | None = None, session_id: str | None = None) -> int:
         """End a user's sessions, or one by its id."""
         if session_id is not None:
             return await self._change("DELETE FROM page_sessions WHERE id = ?", (session_id,))
-        return await self._change("DELETE FROM page_sessions WHERE user = ?", (user,))
+        return await self._change('DELETE FROM page_sessions WHERE "user" = ?', (user,))
 
     async def add_share(self, link_hash: bytes, link: ShareLink) -> None:
         """Keep a link that shows a car."""
@@ -103,12 +103,12 @@ class SignInTables:
 
     async def share(self, link_hash: bytes) -> ShareLink | None:
         """The share link with this hash. It may be over."""
-        row = self._reader.row(f"SELECT {_SHARE} FROM share_links WHERE link_hash = ?", (link_hash,))
+        row = await self._reader.select_row(f"SELECT {_SHARE} FROM share_links WHERE link_hash = ?", (link_hash,))
         return None if row is None else ShareLink(*row)
 
     async def shares(self) -> list[ShareLink]:
         """All share links, oldest first."""
-        rows = self._reader.rows(f"SELECT {_SHARE} FROM share_links ORDER BY created_at, client_id")
+        rows = await self._reader.select(f"SELECT {_SHARE} FROM share_links ORDER BY created_at, client_id")
         return [ShareLink(*row) for row in rows]
 
     async def remove_share(self, client_id: str) -> bool:
@@ -125,5 +125,5 @@ class SignInTables:
         return await self._writer.call(change)
 
 
-_SESSION = "id, user, browser, address, created_at, used_at, expires_at"
+_SESSION = 'id, "user", browser, address, created_at, used_at, expires_at'
 _SHARE = "client_id, label, created_at, expires_at"

@@ -78,6 +78,20 @@ class SlotTable:
         """Change the database at once."""
         self.connection.execute(sql, bindings)
 
+    @property
+    def position(self) -> int:
+        """The greatest position that was given."""
+        return self._position
+
+    def take(self, numbers: Sequence[int]) -> None:
+        """Move all that only the rows of these series know to history."""
+        for slot in self.open(numbers).values():
+            self.flush(slot)
+
+    def put(self, number: int, latest: Latest) -> None:
+        """Write the row of a series that has none."""
+        self.connection.execute(_INSERT, (number, *latest.columns()))
+
     def open(self, numbers: Sequence[int]) -> Mapping[int, Slot]:
         """The slots of series, read in this order and to be written at the end; where nothing is known yet an empty one."""
         slots = self._slots

@@ -12,6 +12,7 @@ from chargeport.store.sqlite.hourly import HourTable
 from chargeport.store.sqlite.keys import COLUMNS, OF, SeriesKey, slot_of
 from chargeport.store.sqlite.newest import write_newest
 from chargeport.store.sqlite.series import Series
+from chargeport.store.sqlite.slot import SlotTable
 
 _LEFT: Final = (
     "SELECT l.vehicle_key, l.signal_key & 127, v.source_key, v.rule_key, l.position, l.run_at, l.observed_at, l.received_at,"
@@ -61,7 +62,7 @@ def split_series(connection: Connection) -> None:
         for (source_key,) in fetch(connection, _SOURCES, (mixed.vehicle_key, mixed.signal_key)):
             key = (mixed.vehicle_key, mixed.signal_key, source_key)
             _restore_folded(connection, key)
-            write_newest(connection, key)
+            write_newest(SlotTable(connection), key)
             _set_received(connection, key, mixed)
     connection.execute("DROP TABLE latest_by_signal")
     connection.execute("DROP TABLE temp.series_source")

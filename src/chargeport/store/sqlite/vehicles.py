@@ -5,22 +5,18 @@ import json
 from pathlib import Path
 from typing import Final
 
-import apsw
-
 from chargeport.errors import ConflictError, NotFoundError
 from chargeport.store.records import Erased, Page, Vehicle
+from chargeport.store.sql import Connection, Reader, Writer, fetch
 from chargeport.store.sqlite import rows
-from chargeport.store.sqlite.engine import Connection, fetch
 from chargeport.store.sqlite.erasure import erase, wipe
-from chargeport.store.sqlite.reader import Reader
-from chargeport.store.sqlite.writer import Writer
 
 _BY_ID: Final = f"SELECT {rows.VEHICLE} FROM vehicles v WHERE v.id = ?"
 _BY_REFERENCE: Final = (
     f"SELECT {rows.VEHICLE} FROM vehicle_references r JOIN vehicles v ON v.key = r.vehicle_key WHERE r.reference = ?"
 )
 _CONNECTED: Final = (
-    "WHERE v.key IN (SELECT vehicle_key FROM connections WHERE client_id = ?1 AND (?2 IS NULL OR user_uuid = ?2))"
+    "WHERE v.key IN (SELECT vehicle_key FROM connections WHERE client_id = ?1 AND (CAST(?2 AS TEXT) IS NULL OR user_uuid = ?2))"
 )
 
 _NOT_ENDED: Final = "WHERE v.key NOT IN (SELECT vehicle_key FROM ended_connections WHERE client_id = ?)"
@@ -44,12 +40,12 @@ class VehicleTables:
 
     async def vehicle(self, vehicle_id: str) -> Vehicle | None:
         """One car by its id."""
-        row = self._reader.row(_BY_ID, (vehicle_id,))
+        row = await self._reader.select_row(_BY_ID, (vehicle_id,))
         return None if row is None else rows.vehicle(row)
 
     async def find_vehicle(self, reference: str) -> Vehicle | None:
         """One car by any of its names."""
-        row = self._reader.row(_BY_REFERENCE, (reference,))
+        row = await self._reader.select_row(_BY_REFERENCE, (reference,))
         return None if row is None else rows.vehicle(row)
 
     async def vehicles(
@@ -57,8 +53,8 @@ class VehicleTables:
     ) -> tuple[list[Vehicle], int]:
         """A page of cars by id, and how many there are."""
         where, bindings = _chosen(connected_to, user_uuid, not_ended_by)
-        total = self._reader.count(f"SELECT count(*) FROM vehicles v {where}", bindings)
-        found = self._reader.rows(
+        total = await self._reader.select_count(f"SELECT count(*) FROM vehicles v {where}", bindings)
+        found = await self._reader.select(
             f"SELECT {rows.VEHICLE} FROM vehicles v {where} ORDER BY v.id LIMIT ? OFFSET ?",
             (*bindings, page.size, page.offset),
         )
@@ -109,7 +105,6 @@ def _update(connection: Connection, vehicle: Vehicle) -> None:
 
 def _name(connection: Connection, key: int, vehicle: Vehicle) -> None:
     for reference in dict.fromkeys(name for name in (vehicle.id, vehicle.vin, *vehicle.aliases) if name):
-        try:
-            connection.execute("INSERT INTO vehicle_references VALUES (?, ?)", (reference, key))
-        except apsw.ConstraintError:
-            raise ConflictError(f"A vehicle called {reference!r} exists already.") from None
+        connection.execute("INSERT INTO vehicle_references VALUES (?, ?) ON CONFLICT DO NOTHING", (reference, key))
+        if connection.changes() == 0:
+            raise ConflictError(f"A vehicle called {reference!r} exists already.")

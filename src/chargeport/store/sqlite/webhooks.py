@@ -8,13 +8,16 @@ from typing import Any, Final
 import msgspec
 
 from chargeport.store.records import Page
-from chargeport.store.sqlite import engine, rows
-from chargeport.store.sqlite.reader import Reader
-from chargeport.store.sqlite.scans import Scans
-from chargeport.store.sqlite.writer import Writer
+from chargeport.store.sql import Connection, Reader, Row, Scans, Writer, fetch
+from chargeport.store.sqlite import rows
 from chargeport.store.webhooks import Attempt, Event, EventState, Subscription, Webhook, WebhookFields
 
 _WEBHOOK: Final = "id, client_id, document, verified_at, failing_at, reason, created_at, updated_at"
+_PUT: Final = (
+    f"INSERT INTO webhooks ({_WEBHOOK}) VALUES (?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET client_id = excluded.client_id,"
+    " document = excluded.document, verified_at = excluded.verified_at, failing_at = excluded.failing_at,"
+    " reason = excluded.reason, created_at = excluded.created_at, updated_at = excluded.updated_at"
+)
 _SUBSCRIPTION: Final = f"s.id, s.webhook_id, s.user_uuid, s.created_at, s.sent, {rows.VEHICLE}"
 _OF: Final = "FROM subscriptions s JOIN vehicles v ON v.key = s.vehicle_key AND s.ended_at IS NULL"
 _EVENT: Final = "id, webhook_id, kind, document, created_at, attempts, due_at, state"
@@ -22,7 +25,8 @@ _ATTEMPT: Final = "id, event_id, webhook_id, started_at, duration_ms, status, er
 _ENQUEUED: Final = "UPDATE subscriptions SET sent = ?, look_at = ? WHERE id = ?"
 _KEY: Final = "(SELECT key FROM vehicles WHERE id = ?)"
 _CHOSEN: Final = (
-    "s.webhook_id IN (SELECT value FROM json_each(?1)) AND (?2 IS NULL OR v.id = ?2) AND (?3 IS NULL OR s.user_uuid = ?3)"
+    "s.webhook_id IN (SELECT value FROM json_each(CAST(?1 AS TEXT)))"
+    " AND (CAST(?2 AS TEXT) IS NULL OR v.id = ?2) AND (CAST(?3 AS TEXT) IS NULL OR s.user_uuid = ?3)"
 )
 
 _fields = msgspec.json.Decoder(WebhookFields)
@@ -42,17 +46,18 @@ class WebhookTables:
             webhook.id, webhook.client_id, msgspec.json.encode(webhook.fields).decode(), webhook.verified_at,
             webhook.failing_at, webhook.reason, webhook.created_at, webhook.updated_at,
         )  # fmt: skip
-        await self._run(f"INSERT OR REPLACE INTO webhooks ({_WEBHOOK}) VALUES (?,?,?,?,?,?,?,?)", row)
+        await self._run(_PUT, row)
 
     async def webhook(self, webhook_id: str) -> Webhook | None:
         """One webhook."""
-        row = self._reader.row(f"SELECT {_WEBHOOK} FROM webhooks WHERE id = ?", (webhook_id,))
+        row = await self._reader.select_row(f"SELECT {_WEBHOOK} FROM webhooks WHERE id = ?", (webhook_id,))
         return None if row is None else _webhook(row)
 
     async def webhooks(self, client_id: str | None = None) -> list[Webhook]:
         """All webhooks, or those of an application."""
-        found = self._reader.rows(
-            f"SELECT {_WEBHOOK} FROM webhooks WHERE ?1 IS NULL OR client_id = ?1 ORDER BY created_at, id", (client_id,)
+        found = await self._reader.select(
+            f"SELECT {_WEBHOOK} FROM webhooks WHERE CAST(?1 AS TEXT) IS NULL OR client_id = ?1 ORDER BY created_at, id",
+            (client_id,),
         )
         return [_webhook(row) for row in found]
 
@@ -63,7 +68,8 @@ class WebhookTables:
     async def disable(self, webhook_id: str, reason: str) -> None:
         """Disable a webhook."""
         await self._run(
-            "UPDATE webhooks SET document = json_set(document, '$.isEnabled', json('false')), reason = ? WHERE id = ?",
+            "UPDATE webhooks SET reason = ?, document = replace(document, '\"isEnabled\":true', '\"isEnabled\":false')"
+            " WHERE id = ?",
             (reason, webhook_id),
         )
 
@@ -71,14 +77,15 @@ class WebhookTables:
         """Note whether the receivers know the key."""
         await self._run(
             "UPDATE webhooks SET verified_at = ?, reason = ?, failing_at = NULL WHERE id = ?"
-            " AND json_extract(document, '$.callbackUri') = ? AND json_extract(document, '$.errorCallbackUri') IS ?",
+            " AND json_extract(document, '$.callbackUri') = ?"
+            " AND json_extract(document, '$.errorCallbackUri') IS NOT DISTINCT FROM CAST(? AS TEXT)",
             (at, reason, webhook.id, webhook.fields.callback_uri, webhook.fields.error_callback_uri),
         )
 
     async def remove_webhook(self, webhook_id: str) -> bool:
         """Remove a webhook with all that belongs to it."""
 
-        def remove(connection: engine.Connection) -> bool:
+        def remove(connection: Connection) -> bool:
             for table in ("subscriptions", "webhook_events", "webhook_attempts"):
                 connection.execute(f"DELETE FROM {table} WHERE webhook_id = ?", (webhook_id,))
             connection.execute("DELETE FROM webhooks WHERE id = ?", (webhook_id,))
@@ -93,16 +100,16 @@ class WebhookTables:
         subscription_id = str(uuid.uuid4())
         made = await self._run(
             "INSERT INTO subscriptions (vehicle_key, webhook_id, id, user_uuid, created_at)"
-            " SELECT key, ?1, ?2, ?3, ?4 FROM vehicles WHERE id = ?5"
-            " ON CONFLICT DO UPDATE SET id = ?2, user_uuid = ?3, created_at = ?4, sent = NULL, ended_at = NULL"
-            " WHERE ended_at IS NOT NULL AND ?6",
+            " SELECT key, ?1, ?2, ?3, ?4 FROM vehicles WHERE id = ?5 ON CONFLICT (vehicle_key, webhook_id)"
+            " DO UPDATE SET id = ?2, user_uuid = ?3, created_at = ?4, sent = NULL, ended_at = NULL"
+            " WHERE subscriptions.ended_at IS NOT NULL AND ?6",
             (webhook_id, subscription_id, user_uuid, at, vehicle_id, again),
         )
         return await self.subscription(subscription_id) if made else None
 
     async def subscription(self, subscription_id: str) -> Subscription | None:
         """One subscription."""
-        row = self._reader.row(f"SELECT {_SUBSCRIPTION} {_OF} WHERE s.id = ?", (subscription_id,))
+        row = await self._reader.select_row(f"SELECT {_SUBSCRIPTION} {_OF} WHERE s.id = ?", (subscription_id,))
         return None if row is None else _subscription(row)
 
     async def subscriptions(
@@ -110,8 +117,8 @@ class WebhookTables:
     ) -> tuple[list[Subscription], int]:
         """A page of subscriptions."""
         bindings = (json.dumps(list(webhook_ids)), vehicle_id, user_uuid)
-        total = self._reader.count(f"SELECT count(*) {_OF} WHERE {_CHOSEN}", bindings)
-        found = self._reader.rows(
+        total = await self._reader.select_count(f"SELECT count(*) {_OF} WHERE {_CHOSEN}", bindings)
+        found = await self._reader.select(
             f"SELECT {_SUBSCRIPTION} {_OF} WHERE {_CHOSEN} ORDER BY s.created_at, s.id LIMIT ?4 OFFSET ?5",
             (*bindings, page.size, page.offset),
         )
@@ -119,7 +126,10 @@ class WebhookTables:
 
     async def subscriptions_of(self, vehicle_id: str) -> list[Subscription]:
         """All subscriptions to a vehicle."""
-        return [_subscription(row) for row in self._reader.rows(f"SELECT {_SUBSCRIPTION} {_OF} WHERE v.id = ?", (vehicle_id,))]
+        return [
+            _subscription(row)
+            for row in await self._reader.select(f"SELECT {_SUBSCRIPTION} {_OF} WHERE v.id = ?", (vehicle_id,))
+        ]
 
     async def unsubscribe(self, subscription_id: str, at: int) -> bool:
         """End a subscription."""
@@ -132,17 +142,17 @@ class WebhookTables:
 
     async def due_vehicles(self, now: int, limit: int) -> list[str]:
         """Vehicles of which a value may have gone stale."""
-        found = self._reader.rows(f"SELECT DISTINCT v.id {_OF} WHERE s.look_at <= ? LIMIT ?", (now, limit))
+        found = await self._reader.select(f"SELECT DISTINCT v.id {_OF} WHERE s.look_at <= ? LIMIT ?", (now, limit))
         return [row[0] for row in found]
 
     async def next_look_at(self) -> int | None:
         """When the next value may go stale."""
-        return self._first("SELECT min(look_at) FROM subscriptions WHERE look_at IS NOT NULL")
+        return await self._first("SELECT min(look_at) FROM subscriptions WHERE look_at IS NOT NULL")
 
     async def enqueue(self, subscription: Subscription, events: Sequence[Event], sent: str, look_at: int | None) -> None:
         """Put events into the outbox and note what they told."""
 
-        def write(connection: engine.Connection) -> None:
+        def write(connection: Connection) -> None:
             connection.execute(f"{_ENQUEUED} AND ended_at IS NULL", (sent, look_at, subscription.id))
             if connection.changes() == 0:  # ended in the meantime
                 return
@@ -159,14 +169,14 @@ class WebhookTables:
 
     async def due_webhooks(self) -> dict[str, int]:
         """When the next attempt is due, by webhook."""
-        found = self._reader.rows(
+        found = await self._reader.select(
             "SELECT id, (SELECT min(due_at) FROM webhook_events WHERE webhook_id = w.id AND due_at IS NOT NULL) FROM webhooks w"
         )
         return {row[0]: row[1] for row in found if row[1] is not None}
 
     async def due_events(self, webhook_id: str, now: int, limit: int) -> list[Event]:
         """Events whose next attempt is due."""
-        found = self._reader.rows(
+        found = await self._reader.select(
             f"SELECT {_EVENT} FROM webhook_events WHERE webhook_id = ? AND due_at <= ? ORDER BY due_at LIMIT ?",
             (webhook_id, now, limit),
         )
@@ -175,7 +185,7 @@ class WebhookTables:
     async def attempted(self, attempt: Attempt, due_at: int | None, state: EventState) -> None:
         """Note an attempt."""
 
-        def write(connection: engine.Connection) -> None:
+        def write(connection: Connection) -> None:
             connection.execute(
                 f"INSERT INTO webhook_attempts ({_ATTEMPT}) VALUES (?,?,?,?,?,?,?,?)", msgspec.structs.astuple(attempt)
             )
@@ -188,14 +198,14 @@ class WebhookTables:
 
     async def event(self, event_id: str) -> Event | None:
         """One event."""
-        row = self._reader.row(f"SELECT {_EVENT} FROM webhook_events WHERE id = ?", (event_id,))
+        row = await self._reader.select_row(f"SELECT {_EVENT} FROM webhook_events WHERE id = ?", (event_id,))
         return None if row is None else _event(row)
 
     async def events(self, webhook_id: str, page: Page, state: EventState | None = None) -> tuple[list[Event], int]:
         """A page of the events of a webhook."""
-        chosen, bindings = "WHERE webhook_id = ?1 AND (?2 IS NULL OR state = ?2)", (webhook_id, state)
-        total = self._reader.count(f"SELECT count(*) FROM webhook_events {chosen}", bindings)
-        found = self._reader.rows(
+        chosen, bindings = "WHERE webhook_id = ?1 AND (CAST(?2 AS TEXT) IS NULL OR state = ?2)", (webhook_id, state)
+        total = await self._reader.select_count(f"SELECT count(*) FROM webhook_events {chosen}", bindings)
+        found = await self._reader.select(
             f"SELECT {_EVENT} FROM webhook_events {chosen} ORDER BY created_at DESC, id LIMIT ?3 OFFSET ?4",
             (*bindings, page.size, page.offset),
         )
@@ -203,8 +213,8 @@ class WebhookTables:
 
     async def attempts(self, event_ids: Sequence[str]) -> list[Attempt]:
         """All attempts for these events."""
-        found = self._reader.rows(
-            f"SELECT {_ATTEMPT} FROM webhook_attempts WHERE event_id IN (SELECT value FROM json_each(?))"
+        found = await self._reader.select(
+            f"SELECT {_ATTEMPT} FROM webhook_attempts WHERE event_id IN (SELECT value FROM json_each(CAST(? AS TEXT)))"
             " ORDER BY started_at, id",
             (json.dumps(list(event_ids)),),
         )
@@ -212,7 +222,7 @@ class WebhookTables:
 
     async def redeliver(self, webhook_id: str, event_ids: Sequence[str] | None, from_at: int, to_at: int, at: int) -> int:
         """Make events due again."""
-        chosen = "state = 'dead'" if event_ids is None else "id IN (SELECT value FROM json_each(?5))"
+        chosen = "state = 'dead'" if event_ids is None else "id IN (SELECT value FROM json_each(CAST(?5 AS TEXT)))"
         given: tuple[Any, ...] = (at, webhook_id, from_at, to_at)
         return await self._run(
             "UPDATE webhook_events SET due_at = ?1, state = 'pending', attempts = 0"
@@ -223,8 +233,8 @@ class WebhookTables:
     async def prune_events(self, before_at: int, limit: int) -> int:
         """Remove events that are over."""
 
-        def prune(connection: engine.Connection) -> int:
-            found = engine.fetch(
+        def prune(connection: Connection) -> int:
+            found = fetch(
                 connection,
                 "SELECT id FROM webhook_events WHERE due_at IS NULL AND created_at < ? ORDER BY created_at LIMIT ?",
                 (before_at, limit),
@@ -240,34 +250,34 @@ class WebhookTables:
         counted = (
             "SELECT webhook_id, count(*), min(created_at) FROM webhook_events WHERE due_at IS NOT NULL GROUP BY webhook_id"
         )
-        return {row[0]: (row[1], row[2]) for row in await self._scans.run(lambda database: engine.fetch(database, counted))}
+        return {row[0]: (row[1], row[2]) for row in await self._scans.run(lambda database: fetch(database, counted))}
 
-    def _first(self, sql: str) -> int | None:
-        row = self._reader.row(sql)
+    async def _first(self, sql: str) -> int | None:
+        row = await self._reader.select_row(sql)
         return None if row is None or row[0] is None else int(row[0])
 
     async def _run(self, sql: str, bindings: tuple[Any, ...]) -> int:
-        def run(connection: engine.Connection) -> int:
+        def run(connection: Connection) -> int:
             connection.execute(sql, bindings)
             return connection.changes()
 
         return await self._writer.call(run)
 
 
-def _webhook(row: engine.Row) -> Webhook:
+def _webhook(row: Row) -> Webhook:
     return Webhook(
         id=row[0], client_id=row[1], fields=_fields.decode(row[2]), verified_at=row[3], failing_at=row[4], reason=row[5],
         created_at=row[6], updated_at=row[7],
     )  # fmt: skip
 
 
-def _subscription(row: engine.Row) -> Subscription:
+def _subscription(row: Any) -> Subscription:
     return Subscription(
         id=row[0], webhook_id=row[1], user_uuid=row[2], created_at=row[3], sent=row[4], vehicle=rows.vehicle(row[5:])
     )
 
 
-def _event(row: engine.Row) -> Event:
+def _event(row: Row) -> Event:
     return Event(
         id=row[0], webhook_id=row[1], kind=row[2], body=row[3], created_at=row[4], attempts=row[5], due_at=row[6], state=row[7]
     )

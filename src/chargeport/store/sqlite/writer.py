@@ -19,8 +19,9 @@ from chargeport.store.records import Outcome
 from chargeport.store.sqlite.engine import Connection, is_damage, translated
 from chargeport.store.sqlite.files import DatabaseFiles
 from chargeport.store.sqlite.health import Health
-from chargeport.store.sqlite.merge import Batch, merge
+from chargeport.store.sqlite.merge import Batch, Names, merge
 from chargeport.store.sqlite.moving import Mover
+from chargeport.store.sqlite.slot import SlotTable
 
 MAX_GROUP_ENTRIES: Final = 20_000  # bounds how long the first of a group waits for the last: about 0.1 s
 CHECKPOINT_PAGES: Final = 8_192  # 32 MiB of log: copied back when nobody waits
@@ -162,7 +163,7 @@ class Writer:
         results: list[Any] = [None] * len(group)
         batches = [(index, job.batch) for index, job in enumerate(group) if job.batch is not None]
         if batches:
-            merged = merge(self._connection, [batch for _, batch in batches])
+            merged = merge(SlotTable(self._connection), Names(self._connection), [batch for _, batch in batches])
             for (index, _), outcomes in zip(batches, merged, strict=True):
                 results[index] = outcomes
         for index, job in enumerate(group):
@@ -197,7 +198,7 @@ class Writer:
                 answer.set_result(result)
         self._ring()
 
-    def _note_log_size(self, _connection: Connection, _database: str, pages: int) -> int:
+    def _note_log_size(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
         self._log_pages = pages
         return apsw.SQLITE_OK
 

@@ -1,0 +1,75 @@
+"""The line of a NATS server: a subject of core NATS, which keeps nothing. The payload says who rang."""
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from chargeport.bus.shared import LineError
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+    from nats.aio.msg import Msg
+
+SUBJECT: Final = "chargeport.doorbell"
+TIMEOUT_S: Final = 10
+
+
+class NatsLine:
+    """`Line` over NATS."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._own = uuid.uuid4().bytes
+        self._client: Client | None = None
+
+    async def listen(self, heard: Callable[[], None]) -> None:
+        """Listen until the connection is lost."""
+        import nats
+        from nats.errors import Error
+
+        is_lost = asyncio.Event()
+
+        async def lost() -> None:
+            is_lost.set()
+
+        async def ring(message: "Msg") -> None:
+            if message.data != self._own:
+                heard()
+
+        async def failed(_error: Exception) -> None:
+            """Leave it to `lost`."""
+
+        try:
+            client = await nats.connect(
+                self._url,
+                allow_reconnect=False,
+                connect_timeout=TIMEOUT_S,
+                disconnected_cb=lost,
+                closed_cb=lost,
+                error_cb=failed,
+            )
+        except (OSError, TimeoutError, Error) as error:
+            raise LineError(str(error) or type(error).__name__) from error
+        try:
+            await client.subscribe(SUBJECT, cb=ring)
+            self._client = client
+            heard()
+            await is_lost.wait()
+        except (OSError, TimeoutError, Error) as error:
+            raise LineError(str(error)) from error
+        finally:
+            self._client = None
+            await client.close()
+        raise LineError("the connection was lost")
+
+    async def ring(self) -> None:
+        """Publish."""
+        from nats.errors import Error
+
+        if self._client is not None:
+            try:
+                await self._client.publish(SUBJECT, self._own)
+                await self._client.flush(TIMEOUT_S)
+            except (OSError, TimeoutError, Error) as error:
+                raise LineError(str(error)) from error

@@ -1,0 +1,69 @@
+"""The doorbell between processes: what one stores wakes the others, over a line that may break."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final, Protocol
+
+from chargeport.bus.memory import Doorbell
+from chargeport.clock import Clock
+
+PAUSE_S: Final = 0.01  # between two rings: many commits are one ring
+AGAIN_S: Final = 2.0  # before a broken line is tried again; until then everybody looks by themselves every second
+
+_log = logging.getLogger("chargeport.bus")
+
+
+class LineError(Exception):
+    """The line is broken; the text says why."""
+
+
+class Line(Protocol):
+    """What carries rings between processes. It carries no data."""
+
+    async def listen(self, heard: Callable[[], None]) -> None:
+        """Connect, then call `heard` for each ring of another process, until the line breaks. Raises LineError."""
+        ...
+
+    async def ring(self) -> None:
+        """Ring at the other processes; nothing is done while the line is broken. Raises LineError."""
+        ...
+
+
+class SharedDoorbell(Doorbell):
+    """A doorbell that rings in other processes, too. Those who wait here are woken at once, whatever the line does."""
+
+    def __init__(self, line: Line, clock: Clock) -> None:
+        super().__init__()
+        self._line = line
+        self._clock = clock
+        self._has_rung = asyncio.Event()
+
+    def ring(self) -> None:
+        """Wake everybody who waits now, here and elsewhere."""
+        super().ring()
+        self._has_rung.set()
+
+    async def run(self) -> None:
+        """Carry rings to and fro until cancelled."""
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._hear())
+            both.create_task(self._tell())
+
+    async def _hear(self) -> None:
+        while True:
+            try:
+                await self._line.listen(super().ring)
+            except LineError as error:
+                _log.warning("the doorbell between processes is broken, changes of others show later: %s", error)
+            super().ring()  # what was missed
+            await self._clock.sleep(AGAIN_S)
+
+    async def _tell(self) -> None:
+        while True:
+            await self._has_rung.wait()
+            self._has_rung.clear()
+            with suppress(LineError):  # told where it is listened to
+                await self._line.ring()
+            await self._clock.sleep(PAUSE_S)

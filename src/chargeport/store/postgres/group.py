@@ -1,0 +1,208 @@
+"""The rows of `latest` that a transaction works on, and the writes that it has gathered: read and written in bulk, by arrays.
+
+What `sqlite/slot.py` is there. All series of a group are read by one query, once their vehicles are locked.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from chargeport.store.history.late import Edits
+from chargeport.store.history.latest import Latest, finish
+from chargeport.store.postgres.connection import Connection
+from chargeport.store.postgres.positions import FIRST
+from chargeport.store.sqlite.keys import LATEST, VEHICLE_SHIFT, SeriesKey, key_of
+from chargeport.store.sqlite.runs import insert, set_seen
+from chargeport.store.sqlite.series import Series
+
+_encode: Final = msgspec.json.Encoder().encode
+
+_VEHICLES: Final = f"SELECT {FIRST}, ARRAY(SELECT key FROM vehicles WHERE key = ANY($1::bigint[]))"
+_LATEST_COLUMNS: Final = ", ".join(f"l.{column.strip()}" for column in LATEST.split(","))
+_LOAD: Final = (
+    f"SELECT l.slot, {_LATEST_COLUMNS} FROM unnest($1::bigint[], $2::bigint[]) AS n (vehicle_key, slot)"
+    " JOIN latest l ON l.vehicle_key = n.vehicle_key AND l.slot = n.slot"
+)
+_PUT: Final = f"INSERT INTO latest (vehicle_key, slot, {LATEST}) VALUES ({','.join(f'${n + 1}' for n in range(13))})"
+
+
+def _unnest(types: str, at: int = 1) -> str:
+    """The arrays of columns, of these types, as rows."""
+    return f"unnest({', '.join(f'${at + index}::{kind}[]' for index, kind in enumerate(types.split()))})"
+
+
+_RUN_NAMES: Final = "vehicle_key, signal_key, source_key, observed_at, position, lag, value, absence, continues, rule_key"
+_RUN_TYPES: Final = "bigint smallint integer bigint bigint bigint text text smallint bigint"
+ADD_RUNS: Final = (
+    f"INSERT INTO runs ({_RUN_NAMES}) SELECT vehicle_key, signal_key, source_key, observed_at, position, lag - observed_at,"
+    f" value::json, absence, continues, rule_key FROM {_unnest(_RUN_TYPES)} AS n ({_RUN_NAMES})"
+)
+_SLOT_NAMES: Final = f"vehicle_key, slot, {LATEST}"
+_SLOT_TYPES: Final = "bigint bigint text bigint bigint bigint bigint bigint text bigint bigint bigint bytea"
+STORE: Final = (
+    f"INSERT INTO latest ({_SLOT_NAMES}) SELECT vehicle_key, slot, value::json,"
+    f" {LATEST.partition(', ')[2]} FROM {_unnest(_SLOT_TYPES)} AS n ({_SLOT_NAMES})"
+    " ON CONFLICT (vehicle_key, slot) DO UPDATE SET "
+    + ", ".join(f"{column.strip()} = excluded.{column.strip()}" for column in LATEST.split(","))
+)
+_EXTEND: Final = (
+    "UPDATE runs h SET seen = coalesce(h.seen, ''::bytea) || n.seen, lasted = n.last_seen_at - h.observed_at"
+    f" FROM {_unnest('bigint smallint integer bigint bigint bytea bigint')}"
+    " AS n (vehicle_key, signal_key, source_key, observed_at, position, seen, last_seen_at)"
+    " WHERE h.vehicle_key = n.vehicle_key AND h.signal_key = n.signal_key AND h.source_key = n.source_key"
+    " AND h.observed_at = n.observed_at AND h.position = n.position"
+)
+# While an absence holds, the last time of it is kept in `latest` only.
+_ABSENT_UNTIL: Final = (
+    "UPDATE runs SET lasted = ?1 - observed_at WHERE vehicle_key = ?2 AND signal_key = ?3 AND source_key = ?4"
+    " AND absence IS NOT NULL AND observed_at < ?1 AND position = (SELECT position FROM runs WHERE vehicle_key = ?2"
+    " AND signal_key = ?3 AND source_key = ?4 AND absence IS NOT NULL AND observed_at <= ?1"
+    " ORDER BY observed_at DESC, absence DESC LIMIT 1)"
+)
+
+
+class VehicleGoneError(Exception):
+    """A vehicle was removed after its name was looked up: the group begins anew."""
+
+
+class Slot(Latest):
+    """The latest values of a series, with its key."""
+
+    __slots__ = ("key", "slot")
+
+    key: SeriesKey
+    slot: int
+
+
+class Group:
+    """`store.history.late.Editor` and `store.sql.Slots` on PostgreSQL. Belongs to one transaction."""
+
+    def __init__(
+        self, connection: Connection, sources: dict[str, int] | None = None, rules: dict[str, int] | None = None
+    ) -> None:
+        """`sources` and `rules` have the keys of all that the entries name."""
+        self.connection = connection
+        self.sources = sources or {}
+        self._rules = rules or {}
+        self._slots: dict[int, Slot] = {}
+        self._runs: list[tuple[Any, ...]] = []
+        self._sightings: dict[tuple[int, ...], tuple[bytes, int | None]] = {}
+        self._absent_until: list[tuple[Any, ...]] = []
+        self._position = -1
+
+    @property
+    def position(self) -> int:
+        """The greatest position that was given. The vehicles are locked."""
+        if self._position < 0:
+            self._position = self.connection.fetch(f"SELECT {FIRST}")[0][0]
+        return self._position
+
+    def open(self, numbers: Sequence[int]) -> Mapping[int, Slot]:
+        """Lock the vehicles of these series, then read the series, which are written at the end. Raises VehicleGoneError."""
+        if numbers:
+            keys = list(dict.fromkeys(number >> VEHICLE_SHIFT for number in numbers))
+            self.connection.lock_vehicles(keys)
+            ((self._position, found),) = self.connection.fetch(_VEHICLES, keys)
+            if len(found) < len(keys):
+                raise VehicleGoneError
+            self._slots |= self._read(numbers)
+        return self._slots
+
+    def take(self, numbers: Sequence[int]) -> None:
+        """Move all that only the rows of these series know to history. Their vehicle is locked."""
+        read = self._read(numbers) if numbers else {}
+        self._slots |= read
+        for slot in read.values():
+            self.flush(slot)
+
+    def _read(self, numbers: Sequence[int]) -> dict[int, Slot]:
+        """The rows of series; an empty one where nothing is known yet."""
+        rows = self.connection.fetch(_LOAD, [number >> VEHICLE_SHIFT for number in numbers], list(numbers))
+        known = {row[0]: tuple(row)[1:] for row in rows}
+        return {number: _slot(number, known.get(number)) for number in numbers}
+
+    def put(self, number: int, latest: Latest) -> None:
+        """Write the row of a series that has none."""
+        self.connection.fetch(_PUT, number >> VEHICLE_SHIFT, number, *latest.columns())
+
+    def source_key(self, name: str) -> int:
+        """The number of a source."""
+        return self.sources[name]
+
+    def rule_key(self, text: str) -> int:
+        """The number of a rule of derivation."""
+        return self._rules[text]
+
+    def next_position(self) -> int:
+        """A new place in the feed of changes."""
+        self._position = self.position + 1
+        return self._position
+
+    def begin(self, latest: Latest, run: tuple[Any, ...]) -> None:
+        """A run begins."""
+        self._runs.append(_key(latest) + run)
+
+    def extend(self, latest: Latest) -> None:
+        """The newest sightings of a value move to its run."""
+        run = (*_key(latest), latest.run_at, latest.position)
+        before = self._sightings.get(run, (b"", None))[0]
+        self._sightings[run] = before + latest.seen, latest.observed_at
+
+    def extend_absence(self, latest: Latest) -> None:
+        """The newest absence was seen last at this instant."""
+        self._absent_until.append((latest.absence_at, *_key(latest)))
+
+    def flush(self, latest: Latest) -> Series:
+        """Have everything about the series in history, and read it from there."""
+        finish(latest, self)
+        if latest.absence_at is not None:
+            self.extend_absence(latest)
+        self._write_history()
+        return Series(self.connection, _key(latest))
+
+    def edit(self, latest: Latest, edits: Edits) -> None:
+        """Change runs at once."""
+        key = _key(latest)
+        changed = [
+            (after.seen, after.last_seen_at, *key, before.observed_at, before.position) for before, after in edits.changed
+        ]
+        set_seen(self.connection, changed)
+        insert(self.connection, [(*key, *run) for run in edits.added])
+
+    def store(self) -> None:
+        """Write what the group has gathered."""
+        self._write_history()
+        if self._slots:
+            keys, slots = [slot.key[0] for slot in self._slots.values()], [slot.slot for slot in self._slots.values()]
+            values, *others = zip(*(slot.columns() for slot in self._slots.values()), strict=True)
+            self.connection.fetch(STORE, keys, slots, _as_json(values), *others)
+
+    def _write_history(self) -> None:
+        if self._runs:
+            *before, values, absences, _, _, continues, rules = zip(*self._runs, strict=True)  # seen once: they begin
+            self.connection.fetch(ADD_RUNS, *before, _as_json(values), absences, continues, rules)
+            self._runs = []
+        if self._sightings:
+            rows = [(*run, *seen) for run, seen in self._sightings.items()]
+            self.connection.fetch(_EXTEND, *zip(*rows, strict=True))
+            self._sightings = {}
+        if self._absent_until:
+            self.connection.executemany(_ABSENT_UNTIL, self._absent_until)
+            self._absent_until = []
+
+
+def _key(latest: Latest) -> SeriesKey:
+    assert isinstance(latest, Slot)  # noqa: S101  (a group makes no others)
+    return latest.key
+
+
+def _slot(number: int, row: tuple[Any, ...] | None) -> Slot:
+    slot = Slot() if row is None else Slot(row)
+    slot.slot, slot.key = number, key_of(number)
+    return slot
+
+
+def _as_json(values: Sequence[Any]) -> list[str | None]:
+    """A column of values as JSON texts."""
+    return [None if value is None else _encode(value).decode() for value in values]

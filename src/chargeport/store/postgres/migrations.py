@@ -1,0 +1,86 @@
+"""Numbered steps of the schema, each in a transaction of its own; two processes that start at once take each step once."""
+
+from importlib import resources
+from typing import Any, Final
+
+import asyncpg  # type: ignore[import-untyped]
+
+from chargeport.errors import SchemaError, StartError, StoreError
+from chargeport.store.backends import missing, shown
+from chargeport.store.postgres.connection import LOCKS
+from chargeport.store.postgres.engine import TIMEOUT_S, prepare, translated
+from chargeport.store.postgres.positions import shift
+
+OLDEST_SERVER: Final = 16
+_VERSION_TABLE: Final = "CREATE TABLE IF NOT EXISTS schema_version (version bigint NOT NULL)"
+_LOCK: Final = "SELECT pg_advisory_lock($1::bigint)"
+
+
+def migrations() -> list[tuple[int, str, str]]:
+    """Every step of the schema: number, name, SQL."""
+    folder = resources.files("chargeport.store.postgres") / "schema"
+    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
+    return [(int(name[:4]), name.removesuffix(".sql"), (folder / name).read_text("utf-8")) for name in names]
+
+
+async def connected(url: str) -> Any:
+    """A connection of its own, to be closed. Raises StartError."""
+    try:
+        with translated():
+            raw = await asyncpg.connect(url, timeout=TIMEOUT_S)
+            await prepare(raw)
+    except StoreError as error:
+        raise StartError(f"{shown(url)}: {error}") from error
+    except ValueError as error:
+        raise StartError(f"The database URL {shown(url)} can't be read: {error}.") from error
+    return raw
+
+
+async def version(raw: Any) -> int:
+    """The number of the newest step that the database has."""
+    if await raw.fetchval("SELECT to_regclass('schema_version')") is None:
+        return 0
+    return int(await raw.fetchval("SELECT coalesce(max(version), 0) FROM schema_version"))
+
+
+async def migrate(url: str, *, create: bool = True) -> tuple[list[str], int]:
+    """Bring the schema up to date; the names of the steps that were taken, and the number of the newest one.
+
+    Without `create`, a database that has none of our tables gets none.
+    Raises StartError, and SchemaError when the database is newer than this program.
+    """
+    raw = await connected(url)
+    try:
+        with translated():
+            return await _migrated(raw, url, create=create)
+    except SchemaError:
+        raise
+    except StoreError as error:
+        raise StartError(f"{shown(url)}: {error}") from error
+    finally:
+        await raw.close()
+
+
+async def _migrated(raw: Any, url: str, *, create: bool) -> tuple[list[str], int]:
+    server, steps = raw.get_server_version().major, migrations()
+    if server < OLDEST_SERVER:
+        raise StartError(f"{shown(url)} is PostgreSQL {server}: PostgreSQL {OLDEST_SERVER} or newer is needed.")
+    await raw.execute(_LOCK, LOCKS - 2)  # until the connection is closed
+    current = await version(raw)
+    if current == 0 and not create:
+        raise missing(url)
+    if current > steps[-1][0]:
+        raise SchemaError(
+            f"The database {shown(url)} has schema {current}, but this Chargeport knows {steps[-1][0]} at the most: "
+            "use the newer Chargeport that wrote it."
+        )
+    taken = []
+    for number, name, sql in steps:
+        if number > current:
+            async with raw.transaction():
+                await raw.execute(_VERSION_TABLE)
+                await raw.execute(sql)
+                await raw.execute("INSERT INTO schema_version VALUES ($1)", number)
+            taken.append(name)
+    await shift(raw)
+    return taken, steps[-1][0]

@@ -1,0 +1,31 @@
+"""Positions in the feed: the number of the transaction that stored a change, and the number of the change in it.
+
+A sequence would not do: a transaction that took its numbers early may commit late, when a reader is past them. Of transactions
+PostgreSQL knows which are still under way. What is before the oldest of these is complete, and nothing will be added to it:
+there the feed ends. A number that counts inside one transaction needs no lock and no key that all vehicles share.
+"""
+
+from typing import Any, Final
+
+CHANGES_BITS: Final = 20  # of one transaction; three for each entry of a group at the most
+
+_EPOCH: Final = "(SELECT value FROM sequences WHERE name = 'epoch')"
+FIRST: Final = f"((pg_current_xact_id()::text::bigint + {_EPOCH}) << {CHANGES_BITS})"
+"""Less than every position of this transaction, which has a number from now on."""
+END: Final = f"((pg_snapshot_xmin(pg_current_snapshot())::text::bigint + {_EPOCH}) << {CHANGES_BITS})"
+"""Whatever is stored later has a greater position; all that have less are there."""
+
+# A server that this database was brought to by a dump counts its transactions anew, and a migration brings positions of another
+# database. Then `epoch` closes the gap.
+NEWEST: Final = "SELECT coalesce(max(position), 0) FROM history"
+_SHIFT: Final = (
+    "UPDATE sequences SET value = greatest(value,"
+    f" ($1::bigint >> {CHANGES_BITS}) + 1 - pg_snapshot_xmin(pg_current_snapshot())::text::bigint) WHERE name = 'epoch'"
+)
+
+
+async def shift(raw: Any) -> None:
+    """Have new positions be greater than all that are stored."""
+    newest = await raw.fetchval(NEWEST)
+    if newest >= await raw.fetchval(f"SELECT {END}"):
+        await raw.execute(_SHIFT, newest)

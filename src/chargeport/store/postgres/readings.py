@@ -1,0 +1,102 @@
+"""The newest value of each signal, and the feed. What is worked out from the rows is the other backend's code."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Final
+
+from chargeport.signals.catalogue import CABLE_CONNECTED, IS_CHARGING
+from chargeport.signals.definition import Cadence, Signal
+from chargeport.signals.effective import DERIVED
+from chargeport.store.postgres.connection import Connection, Scans, in_thread
+from chargeport.store.postgres.group import Group
+from chargeport.store.postgres.positions import END, NEWEST
+from chargeport.store.postgres.reader import Reader
+from chargeport.store.records import Change, DirtyVehicle, Selection, Stretch, VehicleSeries
+from chargeport.store.sql import SlotsOf
+from chargeport.store.sqlite import rows
+from chargeport.store.sqlite.keys import MAX_SOURCES
+from chargeport.store.sqlite.readings import ReadingTables
+from chargeport.store.sqlite.sightings import Pass
+
+_STATE: Final = rows.VEHICLE.count(",") + 1  # where a state's columns begin behind a vehicle's
+_ALL: Final = (
+    f"SELECT {rows.VEHICLE}, {rows.STATE} FROM vehicles v LEFT JOIN latest l ON l.vehicle_key = v.key{{}} WHERE v.id = $1"
+)
+_SOME: Final = _ALL.format(" AND l.signal_key = ANY($2::smallint[])")
+_CHANGES: Final = (
+    "SELECT h.position, v.id, h.signal_key, h.observed_at, h.received_at, s.name, h.value, h.absence, r.text"
+    " FROM history h JOIN vehicles v ON v.key = h.vehicle_key JOIN sources s ON s.key = h.source_key"
+    " LEFT JOIN rules r ON r.key = h.rule_key"
+    f" WHERE h.position > $1 AND h.position < {END} AND h.continues IS NULL ORDER BY h.position LIMIT $2"
+)
+_REACHED: Final = (
+    "SELECT max(position) FROM ("
+    "SELECT position FROM history WHERE position > ?1 AND position < ?2 ORDER BY position LIMIT ?3) n"
+)
+_CHANGED: Final = (
+    "SELECT v.id, min(CASE WHEN {telling} THEN h.observed_at END), max(CASE WHEN {telling} THEN h.observed_at END)"
+    " FROM history h JOIN vehicles v ON v.key = h.vehicle_key WHERE h.position > ? AND h.position <= ?"
+    f" AND h.source_key != (SELECT key FROM sources WHERE name = '{DERIVED}') GROUP BY v.id"
+)
+
+
+class PostgresReadings(ReadingTables):
+    """`store.protocols.Readings` on PostgreSQL."""
+
+    slots_of: SlotsOf = Group
+
+    _reader: Reader  # type: ignore[assignment]
+    _scans: Scans  # type: ignore[assignment]
+
+    async def sources(self) -> list[str]:
+        """The names of all sources that ever reported. See `store.protocols.Readings`."""
+        return sorted(name for (name,) in await self._reader.select("SELECT name FROM sources"))
+
+    async def signal(self, vehicle_id: str, signal: Signal) -> VehicleSeries | None:
+        """The car with the series of one signal and of the flags that it depends on."""
+        beside = signal.cadence is not Cadence.LASTING or signal is CABLE_CONNECTED
+        flags = [IS_CHARGING.key, CABLE_CONNECTED.key] if beside else []
+        return await self._with_series(await self._reader.select(_SOME, (vehicle_id, [signal.key, *flags])))
+
+    async def signals(self, vehicle_id: str) -> VehicleSeries | None:
+        """The car with all its series."""
+        return await self._with_series(await self._reader.select(_ALL.format(""), (vehicle_id,)))
+
+    async def _with_series(self, found: Sequence[Any]) -> VehicleSeries | None:
+        """The car and its states, once the names in them are known; no states for a new car, of which nothing is known."""
+        if not found:
+            return None
+        states = [tuple(row)[_STATE:] for row in found if row[_STATE] is not None]
+        await self._reader.know({row[0] & MAX_SOURCES for row in states}, {row[-1] for row in states} - {None})
+        return VehicleSeries(rows.vehicle(found[0]), self._series(states))
+
+    async def changes(self, after: int, limit: int) -> list[Change]:
+        """The stored changes after a position, oldest first, as far as the feed is complete."""
+        return [rows.change(row) for row in await self._reader.select(_CHANGES, (after, limit))]
+
+    async def position(self) -> int:
+        """How far the feed is complete. See `store.protocols.Readings`."""
+        return await self._reader.select_count(f"{NEWEST} WHERE position < {END}")
+
+    async def changed_since(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[DirtyVehicle], int]:
+        """The cars of which something reported is among the next changes. See `store.protocols.Sessions`."""
+        telling = f"h.signal_key IN ({', '.join(str(signal.key) for signal in signals)})"
+
+        def scan(connection: Connection) -> tuple[list[DirtyVehicle], int]:
+            end = connection.execute(f"SELECT {END}").fetchall()[0][0]
+            reached = connection.execute(_REACHED, (after, end, limit)).fetchall()[0][0]
+            if reached is None:
+                return [], after
+            found = connection.execute(_CHANGED.format(telling=telling), (after, reached)).fetchall()
+            return [DirtyVehicle(*row) for row in found], reached
+
+        return await self._scans.run(scan)
+
+    async def sightings(self, selection: Selection) -> AsyncIterator[Stretch]:
+        """What is stored, in order. See `store.protocols.Readings`."""
+        async with self._scans.snapshot() as raw:
+            stretches = await in_thread(raw, lambda connection: Pass(connection, selection).stretches())
+            while True:
+                stretch = await in_thread(raw, lambda _: next(stretches, None))
+                if stretch is None:
+                    return
+                yield stretch

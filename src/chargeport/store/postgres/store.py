@@ -1,0 +1,137 @@
+"""PostgresStore: the whole store on one database, put together from its parts. Most modules of tables are SQLite's."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from chargeport.signals.definition import Signal
+from chargeport.store.encryption import Encryption
+from chargeport.store.postgres.connection import Scans
+from chargeport.store.postgres.engine import Pool, escaped, translated, unescaped
+from chargeport.store.postgres.group import Group
+from chargeport.store.postgres.migrations import migrate
+from chargeport.store.postgres.reader import Reader
+from chargeport.store.postgres.readings import PostgresReadings
+from chargeport.store.postgres.writer import Writer
+from chargeport.store.records import DirtyVehicle
+from chargeport.store.sqlite.access import AccessTables
+from chargeport.store.sqlite.connect import ConnectTables
+from chargeport.store.sqlite.health import Health
+from chargeport.store.sqlite.history import HistoryTables
+from chargeport.store.sqlite.issues import IssueTable
+from chargeport.store.sqlite.notes import NoteTables
+from chargeport.store.sqlite.retention import RetentionTables
+from chargeport.store.sqlite.sessions import SessionTables
+from chargeport.store.sqlite.sign_in import SignInTables
+from chargeport.store.sqlite.vehicles import VehicleTables
+from chargeport.store.sqlite.webhooks import WebhookTables
+
+_NO_FILE: Final = Path()
+_OF_VEHICLES: Final = (
+    "vehicles, vehicle_references, latest, runs, hourly, horizons, sessions, told_sessions, session_edits, erasures,"
+    " connections, ended_connections, share_links, subscriptions, webhook_events, webhook_attempts, issues, issue_messages"
+)
+
+
+class PostgresVehicles(VehicleTables):
+    """`store.protocols.Vehicles` on PostgreSQL."""
+
+    def __init__(self, pool: Pool, reader: Reader, writer: Writer) -> None:
+        super().__init__(_NO_FILE, reader, writer)
+        self._pool = pool
+
+    async def wipe(self) -> bool:
+        """Write the tables that tell of cars anew. Whoever uses one of them waits meanwhile. Raises StoreError."""
+        async with self._pool.connection() as raw:
+            with translated():
+                await raw.execute(f"VACUUM FULL {_OF_VEHICLES}", timeout=None)
+        return True
+
+
+class PostgresNotes(NoteTables):
+    """`store.notes.KeyValue` on PostgreSQL, of any texts."""
+
+    async def recall(self, owner: str, key: str) -> str | None:
+        """What was put down last."""
+        found = await super().recall(escaped(owner), escaped(key))
+        return None if found is None else unescaped(found)
+
+    async def remember(self, owner: str, key: str, value: str | None) -> None:
+        """Put something down; None takes it away."""
+        await super().remember(escaped(owner), escaped(key), None if value is None else escaped(value))
+
+
+class PostgresSessions(SessionTables):
+    """`store.protocols.Sessions` on PostgreSQL."""
+
+    def __init__(self, reader: Reader, writer: Writer, scans: Scans, readings: PostgresReadings) -> None:
+        super().__init__(reader, writer, scans, readings)  # type: ignore[arg-type]
+        self._readings = readings
+
+    async def changed_since(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[DirtyVehicle], int]:
+        """The cars of which something reported is among the next changes. See `store.protocols.Sessions`."""
+        return await self._readings.changed_since(after, limit, signals)
+
+
+class PostgresStore:
+    """The store on PostgreSQL. Open it with `PostgresStore.open`; it belongs to the event loop it is first used on."""
+
+    def __init__(self, url: str, ring: Callable[[], None], encryption: Encryption | None = None) -> None:
+        """The database is up to date."""
+        self.url = url
+        self._pool = pool = Pool(url)
+        self._writer = writer = Writer(pool, ring, Health())
+        self._reader = reader = Reader(pool)
+        scans: Any = Scans(pool)
+        self.readings = PostgresReadings(_NO_FILE, reader, writer, scans, None)  # type: ignore[arg-type]
+        self.history = HistoryTables(reader, scans, self.readings)
+        self.retention = RetentionTables(writer, self.readings, Group)
+        self.vehicles = PostgresVehicles(pool, reader, writer)
+        self.access = AccessTables(reader, writer, scans, encryption or Encryption())
+        self.sessions = PostgresSessions(reader, writer, scans, self.readings)
+        self.issues = IssueTable(reader, writer)
+        self.notes = PostgresNotes(reader, writer)
+        self.sign_in = SignInTables(reader, writer)
+        self.connect = ConnectTables(reader, writer)
+        self.webhooks = WebhookTables(reader, writer, scans)
+
+    @classmethod
+    def open(
+        cls, url: str, ring: Callable[[], None] = lambda: None, *, create: bool = True, encryption: Encryption | None = None
+    ) -> "PostgresStore":
+        """Open the database, brought up to date; see `open_store`. Raises StartError, SchemaError."""
+        brought_up_to_date(url, create=create)
+        return cls(url, ring, encryption)
+
+    async def ping(self) -> None:
+        """Read a row and write one. Raises StoreError."""
+        await self._reader.select_row("SELECT 1")
+        await self._writer.call(
+            lambda connection: connection.execute("UPDATE sequences SET value = value WHERE name = 'vehicle'")
+        )
+
+    async def close(self) -> None:
+        """Finish what waits and let go of the connections."""
+        await self._writer.close()
+        await self._pool.close()
+
+
+def brought_up_to_date(url: str, *, create: bool = True) -> tuple[list[str], int]:
+    """Migrate the database, also where an event loop runs; the steps that were taken, and the schema."""
+    found: list[tuple[list[str], int]] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            found.append(asyncio.run(migrate(url, create=create)))
+        except BaseException as error:  # noqa: BLE001  (raised below, on the caller's thread)
+            failed.append(error)
+
+    thread = threading.Thread(target=run, name="postgres-migration")
+    thread.start()
+    thread.join()
+    if failed:
+        raise failed[0]
+    return found[0]

@@ -1,0 +1,126 @@
+"""What the modules of tables need of a database. They are written once, in the SQL that SQLite and PostgreSQL share.
+
+Parameters are written `?` or `?1`. A parameter that is only compared with NULL is cast, for PostgreSQL asks for its type.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, TypeVar
+
+from chargeport.store.history.latest import Latest
+
+Row = Sequence[Any]
+T = TypeVar("T")
+
+
+class Cursor(Protocol):
+    """The rows of a statement, read as they are wanted."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """One row after the other."""
+        ...
+
+    def fetchall(self) -> list[Any]:
+        """All that are left."""
+        ...
+
+
+class Connection(Protocol):
+    """A connection inside a transaction. Used in a thread, or where nothing is waited for."""
+
+    @property
+    def run_tables(self) -> tuple[str, ...]:
+        """The tables that `history` consists of; new runs go to the first."""
+        ...
+
+    @property
+    def has_places(self) -> bool:
+        """Whether the feed is a table beside history."""
+        ...
+
+    def lock_vehicles(self, keys: Sequence[int], /) -> None:
+        """Have nobody else change series of these vehicles until the transaction ends. Called before anything is changed."""
+        ...
+
+    def erasing(self) -> AbstractContextManager[None]:
+        """Have as little as possible left of what is deleted meanwhile."""
+        ...
+
+    def execute(self, sql: str, bindings: Sequence[Any] = (), /) -> Cursor:
+        """Run a statement."""
+        ...
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> Any:
+        """Run a statement for each row of values."""
+        ...
+
+    def changes(self) -> int:
+        """How many rows the last statement changed."""
+        ...
+
+
+class Slots(Protocol):
+    """The rows of `latest` that a transaction works on."""
+
+    @property
+    def connection(self) -> Connection:
+        """The connection that has the transaction."""
+        ...
+
+    @property
+    def position(self) -> int:
+        """What is stored later, by any transaction that has these vehicles, gets a greater position."""
+        ...
+
+    def take(self, numbers: Sequence[int]) -> None:
+        """Move all that only the rows of these series know to history."""
+        ...
+
+    def store(self) -> None:
+        """Write what was gathered."""
+        ...
+
+    def put(self, number: int, latest: Latest) -> None:
+        """Write the row of a series that has none."""
+        ...
+
+
+SlotsOf = Callable[[Any], Slots]
+"""Begins to work on the rows of `latest`, on a connection of the backend's own."""
+
+
+class Reader(Protocol):
+    """Short reads, each of its own snapshot."""
+
+    async def select(self, sql: str, bindings: tuple[Any, ...] = ()) -> Sequence[Any]:
+        """All rows of a query."""
+        ...
+
+    async def select_row(self, sql: str, bindings: tuple[Any, ...] = ()) -> Any:
+        """The first row of a query; None when there is none."""
+        ...
+
+    async def select_count(self, sql: str, bindings: tuple[Any, ...] = ()) -> int:
+        """The one number that a query answers."""
+        ...
+
+
+class Writer(Protocol):
+    """Runs functions inside transactions."""
+
+    async def call(self, function: Callable[[Connection], T]) -> T:
+        """Run `function` inside a transaction; returns when that is on disk. If it raises, what it did is undone."""
+        ...
+
+
+class Scans(Protocol):
+    """Runs long reads."""
+
+    async def run(self, scan: Callable[[Connection], T]) -> T:
+        """What `scan` makes of a snapshot."""
+        ...
+
+
+def fetch(connection: Connection, sql: str, bindings: Sequence[Any] = ()) -> list[Any]:
+    """All rows of a query. None is left open: an open one would keep SQLite's log from being copied back."""
+    return connection.execute(sql, bindings).fetchall()

@@ -1,0 +1,69 @@
+"""The doorbell between processes: a ring of one wakes the others, over PostgreSQL or NATS, also after the line was broken."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from chargeport.bus import shared
+from chargeport.bus.nats import NatsLine
+from chargeport.bus.postgres import PostgresLine
+from chargeport.bus.shared import Line, SharedDoorbell
+from chargeport.clock import SystemClock
+from nats_server import nats_server
+from postgres_server import postgres_server
+
+PATIENCE_S = 20
+
+
+class Server(Protocol):
+    def kill(self) -> None: ...
+
+    def start(self) -> None: ...
+
+
+@contextmanager
+def line(kind: str, folder: Path) -> Iterator[tuple[Callable[[], Line], Server]]:
+    """How to make a line of a kind, and the server behind it."""
+    if kind == "nats":
+        with nats_server(folder) as nats:
+            yield lambda: NatsLine(nats.url), nats
+    else:
+        with postgres_server() as postgres:
+            yield lambda: PostgresLine(postgres.url()), postgres
+
+
+@pytest.mark.parametrize("kind", ["postgres", "nats"])
+async def test_a_ring_wakes_other_processes_also_after_the_line_was_broken(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared, "AGAIN_S", 0.05)
+    with line(kind, tmp_path) as (made, server):
+        one, other = (SharedDoorbell(made(), SystemClock()) for _ in range(2))
+        running = [asyncio.create_task(each.run()) for each in (one, other)]
+        await rung(one, other)
+        server.kill()
+        waiting = asyncio.create_task(one.wait(PATIENCE_S))
+        await asyncio.sleep(0)
+        one.ring()
+        assert await waiting  # those at home are woken without a line
+        server.start()
+        await rung(one, other)
+        await rung(other, one)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+async def rung(one: SharedDoorbell, other: SharedDoorbell) -> None:
+    """Return once what `one` rings wakes `other` while nobody else does."""
+    async with asyncio.timeout(PATIENCE_S):
+        while await other.wait(0.3):  # rings of the beginning
+            pass
+        while True:
+            one.ring()
+            if await other.wait(0.3):
+                return
