@@ -547,3 +547,24 @@ def test_the_description_says_that_it_is_a_stream_of_events(tmp_path: Path) -> N
     assert described["responses"]["200"]["content"].keys() == {"text/event-stream"}
     assert {"400", "401", "403", "404"} <= described["responses"].keys()
     assert {each["name"] for each in described["parameters"]} >= {"vehicle", "signal", "last-event-id", "lastEventId"}
+
+
+async def test_a_stream_that_asks_for_it_says_when_a_vehicle_comes_or_goes(world: World, app: Client) -> None:
+    from chargeport.api.follower import Follower
+
+    grant = await world.service.access.grant(app.headers["Authorization"].encode())
+    tail, follower = world.service.tail, Follower(grant, None, None, 0)
+    follower.vehicle_lists = 0
+    tail._everyone.add(follower)
+    seen = []
+    for act in (None, "add", None, "remove"):
+        if act == "add":
+            made = await world.car()
+        elif act == "remove":
+            await world.store.vehicles.remove_vehicle(made.id)
+        await tail._look_at_vehicles()
+        seen.append(tail.vehicle_lists)
+    tail._everyone.discard(follower)
+    assert seen[1] > seen[0]
+    assert seen[2] == seen[1], "nothing came or went"
+    assert seen[3] > seen[2]

@@ -120,9 +120,12 @@ def test_a_clock_behind_the_databases_last_change_is_a_failure(chargeport: Comma
 
 
 def test_a_part_that_does_not_load_is_named(doctor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def without_uvloop(name: str) -> None:
+    load = importlib.import_module
+
+    def without_uvloop(name: str, package: str | None = None) -> Any:
         if name == "uvloop":
             raise ImportError
+        return load(name, package)
 
     monkeypatch.setattr(importlib, "import_module", without_uvloop)
     assert doctor()["parts"]["found"].startswith("uvloop")

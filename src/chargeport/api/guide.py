@@ -1,11 +1,10 @@
-"""`/docs/guide`: the documentation as a site, where it was built into the package (`make site`)."""
+"""`/docs/guide/index.html`: the documentation as a site, where it was built into the package (`make site`)."""
 
 from pathlib import Path
 from typing import Final
 
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -16,7 +15,6 @@ POLICY: Final = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; worker-src 'self' blob:; style-src 'self' 'unsafe-inline';"
     " img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
-_NOT_BUILT: Final = "The documentation was not built into this installation: make site builds it. /docs describes the API.\n"
 
 
 class Site(StaticFiles):
@@ -38,15 +36,5 @@ def is_built(folder: Path = FOLDER) -> bool:
 
 
 def routes(folder: Path = FOLDER) -> list[BaseRoute]:
-    """The site's routes, or one that says how to build it."""
-    if not is_built(folder):
-        return [Route(PATH, _not_built)]
-    return [Route(PATH, _to_start), Mount(PATH, Site(directory=folder))]
-
-
-async def _to_start(_: Request) -> Response:
-    return RedirectResponse("guide/index.html")  # relative: a proxy may show the server below a path of its own
-
-
-async def _not_built(_: Request) -> Response:
-    return PlainTextResponse(_NOT_BUILT, 404)
+    """The site's files; nothing where it was not built."""
+    return [Mount(PATH, Site(directory=folder))] if is_built(folder) else []

@@ -258,7 +258,7 @@ class Tail:
             self._vehicles = None
             return
         _, count = await self._store.vehicles.vehicles(Page(1, 1))
-        if self._vehicles is not None and self._vehicles != count:
+        if self._vehicles != count:  # also where nobody followed for a moment: what happened meanwhile is not known
             self.vehicle_lists += 1
         self._vehicles = count
         for follower in following:

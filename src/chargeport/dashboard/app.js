@@ -54,21 +54,23 @@ async function route() {
   for (const link of document.querySelectorAll("#pages a")) link.toggleAttribute("aria-current", link.dataset.page === place);
   for (const link of document.querySelectorAll("#pages a[aria-current]")) link.setAttribute("aria-current", "page");
   pulse("waiting", t("Connecting"));
+  const root = h("div"); // of this view alone: one that is left and still works writes into nothing
+  byId("view").replaceChildren(root);
   try {
     const show = await load();
     if (turn !== shown) return;
     document.title = `${t(place)} · Chargeport`;
-    closeView = (await show(byId("view"), new URLSearchParams(search), { rest, go, state: streamState, idle: () => pulse("live", t("Up to date")) })) ?? (() => null);
+    closeView = (await show(root, new URLSearchParams(search), { rest, go, state: streamState, idle: () => pulse("live", t("Up to date")) })) ?? (() => null);
     if (turn !== shown) closeView();
   } catch (error) {
-    if (turn === shown) showFailure(error);
+    if (turn === shown) showFailure(root, error);
   }
 }
 
-function showFailure(error) {
+function showFailure(root, error) {
   if (!(error instanceof Refusal)) console.error(error);
   pulse("lost", t("Can't be shown"));
-  byId("view").replaceChildren(h("h1", {}, t("This can't be shown")), h("p", { className: "empty" }, t(error.message)),
+  root.replaceChildren(h("h1", {}, t("This can't be shown")), h("p", { className: "empty" }, t(error.message)),
     h("p", {}, h("button", { type: "button", on: { click: route } }, t("Try again"))));
 }
 
