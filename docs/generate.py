@@ -26,6 +26,7 @@ from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.definition import Dimension, Signal
 from chargeport.signals.units import WIRE_UNIT, spellings
 from chargeport.signals.violation import Rule
+from chargeport.simulation.actions import ACTIONS, Action, members
 from chargeport.wire.status import MISSING_PERMISSION, WORDINGS
 
 FOLDER = Path(__file__).parent / "reference"
@@ -208,6 +209,21 @@ def _describe(command: Any, name: str, pages: list[str]) -> None:
     pages.append(f"\n## {usage}\n\n{command.help}\n" + (f"\n{table(('option', 'meaning'), rows)}" if rows else ""))
 
 
+def simulator() -> str:
+    """What can be done to a simulated car."""
+    return (
+        "# Actions of simulated cars\n\n`POST /simulator/vehicles/{id}/{action}`, and options of `chargeport simulator`;"
+        " [the simulator](../simulator.md) explains the rest.\n" + "".join(map(_action, ACTIONS.items()))
+    )
+
+
+def _action(named: tuple[str, type[Action]]) -> str:
+    name, action = named
+    rows = [(code(each.name), each.summary, code(each.default) if each.default else "") for each in members(action)]
+    body = table(("member", "meaning", "default"), rows) if rows else "No body.\n"
+    return f"\n## {name}\n\n{action.summary}\n\n{body}"
+
+
 PAGES = {
     "signals.md": signals,
     "units.md": units,
@@ -216,6 +232,7 @@ PAGES = {
     "errors.md": errors,
     "commands.md": commands,
     "coverage.md": coverage,
+    "simulator.md": simulator,
 }
 
 

@@ -23,14 +23,16 @@ from chargeport.api.route import Handler
 from chargeport.api.sign_in import SignIn
 from chargeport.api.tail import Tail
 from chargeport.bus.memory import Doorbell
-from chargeport.clock import Clock, SteadyClock
+from chargeport.clock import Clock, SimulatedClock, SteadyClock
 from chargeport.config import database_file
 from chargeport.derivation.worker import Derivation
 from chargeport.derivation.workings import Workings
 from chargeport.runtime.feeds import Feeds
 from chargeport.settings import Settings
 from chargeport.signals.catalogue import CATALOGUE
+from chargeport.simulation.control import Simulation
 from chargeport.sources.base import Source
+from chargeport.sources.simulator import Simulator
 from chargeport.staleness.cadence import Cadences
 from chargeport.store.protocols import Store
 from chargeport.store.retention import keep
@@ -38,6 +40,7 @@ from chargeport.store.retention_policy import Keep, Policy
 from chargeport.store.sqlite import SqliteStore
 from chargeport.webhooks.service import WebhookService
 
+STIRRED_S = 30.0  # after which it is looked again, for a ring may be lost
 LAST_CHANGES = 100  # that tell until when the clock has come: a bundle of an import may carry older times
 
 
@@ -56,12 +59,17 @@ class Service:
         self.tail = Tail(store, self.access, self.clock, self.doorbell)
         self.feeds = Feeds(store, settings, self.clock)
         self.workings = Workings(store, settings, self.clock)
-        self.derivation = Derivation(store, self.clock, self.workings.cars, self.workings.ledger, self.doorbell.wait)
+        self.derivation = Derivation(
+            store, self.clock, self.workings.cars, self.workings.ledger, self.doorbell.wait, rest=self._rest
+        )
         self.policy = Policy({each.group: Keep(*settings.retention.of(each.group)) for each in CATALOGUE})
         self.cadences = Cadences(store, settings.staleness, self.clock)
         docs = f"{settings.server.base_url or f'http://{settings.server.host}:{settings.server.port}'}/docs/errors"
         self.webhooks = WebhookService(store, self.clock, settings.webhooks, docs, self.doorbell.wait)
+        self.simulation: Simulation | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._deriving: asyncio.Task[None] | None = None
+        self._is_paused = False
 
     @classmethod
     def open(cls, settings: Settings, clock: Clock | None = None, *, anew: bool = False) -> "Service":
@@ -88,6 +96,7 @@ class Service:
             self.webhooks,
             self.sign_in,
             self.consents,
+            self.simulation,
         )
         return build_app(deps, pages, lane=lane, sockets=self.feeds.sockets())
 
@@ -98,26 +107,80 @@ class Service:
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
         if isinstance(self.clock, SteadyClock):
-            self.clock.not_before(await self._last_received_at())
+            self.clock.not_before(await self.last_received_at())
         await self.cadences.begin()
         self._tasks.append(asyncio.create_task(self.cadences.run(), name="cadence"))
         if self.policy.is_limited:
             self._tasks.append(asyncio.create_task(keep(self.store.retention, self.policy, self.clock), name="retention"))
-        await self.feeds.start(sources)
-        self.webhooks.start()
         if self.settings.derive.enabled:
             self.store.readings.on_written(self.derivation.heard)
-            self._tasks.append(asyncio.create_task(self.derivation.run(), name="derivation"))
+        self.resume()
+        await self.feeds.start(sources)
 
-    async def _last_received_at(self) -> int:
+    async def simulate(self, simulator: Simulator, clock: SimulatedClock) -> None:
+        """Begin to listen to simulated cars, too, under a control that may stop the clock."""
+        self.simulation = Simulation(clock, simulator, self)
+        await self.start([simulator])
+        await self.simulation.begin()
+
+    # What works by itself, so that a simulation can decide when. See `simulation.control.Background`.
+
+    def resume(self) -> None:
+        """Begin to derive and to send webhooks."""
+        self._is_paused = False
+        self.webhooks.start()
+        if self.settings.derive.enabled:
+            self._deriving = asyncio.create_task(self.derivation.run(), name="derivation")
+
+    async def pause(self) -> None:
+        """Stop deriving and sending webhooks."""
+        self._is_paused = True
+        await self.webhooks.close()
+        if self._deriving is not None:
+            self._deriving.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._deriving
+            self._deriving = None
+            await self.derivation.begin()
+
+    async def settle(self) -> None:
+        """Derive and send all that is due at this instant."""
+        if self.settings.derive.enabled:
+            await self.derivation.catch_up()
+        await self.webhooks.catch_up()
+
+    async def next_at(self) -> int | None:
+        """When a webhook is due by time alone."""
+        return await self.webhooks.next_at()
+
+    async def is_followed(self) -> bool:
+        """Whether a webhook wants each change."""
+        return await self.webhooks.is_active()
+
+    async def stirred(self) -> None:
+        """Return when something was stored, or is to be sent by a webhook."""
+        waits = [asyncio.ensure_future(each) for each in (self.doorbell.wait(STIRRED_S), self.webhooks.woken())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waits:
+                each.cancel()
+
+    async def _rest(self, duration_s: float) -> None:
+        """Leave time to those who wait for an answer; while the work is paused, nobody else has any."""
+        await asyncio.sleep(0 if self._is_paused else duration_s)
+
+    async def last_received_at(self) -> int:
         """When the newest of the last stored changes was received; 0 where there is none."""
         last = await self.store.readings.changes(max(0, await self.store.readings.position() - LAST_CHANGES), LAST_CHANGES)
         return max((change.received_at for change in last), default=0)
 
     async def close(self) -> None:
         """Stop the sources, end the streams and let go of the store."""
+        if self.simulation is not None:
+            await self.simulation.close()
         await self.feeds.close()
-        await self.webhooks.close()
+        await self.pause()
         for task in self._tasks:
             task.cancel()
             with suppress(asyncio.CancelledError):

@@ -136,6 +136,8 @@ async def test_every_answer_fits_its_schema(world: World, app: Client, full: Veh
         "/v3/subscriptions": ["/v3/subscriptions"],
         "/v3/subscriptions/{subscription_id}": ["/v3/subscriptions/nobody"],
         "/v3/compatible-vehicles": ["/v3/compatible-vehicles", "/v3/compatible-vehicles?filter[region]=x"],
+        "/simulator": ["/simulator"],
+        "/simulator/vehicles/{vehicle_id}": ["/simulator/vehicles/nobody"],
         "/healthz": ["/healthz"],
         "/readyz": ["/readyz"],
         "/openapi.json": ["/openapi.json"],

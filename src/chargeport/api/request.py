@@ -18,6 +18,7 @@ from chargeport.errors import PERMISSION, Problem
 from chargeport.ingest.pipeline import Pipeline
 from chargeport.settings import Settings
 from chargeport.signals.definition import Permission
+from chargeport.simulation.control import Simulation
 from chargeport.store.protocols import Store
 from chargeport.store.records import Grant
 from chargeport.store.webhooks import Webhook
@@ -75,6 +76,7 @@ class AppContext(msgspec.Struct, frozen=True):
     webhooks: WebhookControl
     sign_in: SignIn
     consents: Consents
+    simulation: Simulation | None = None
 
 
 class Caller(NamedTuple):

@@ -27,6 +27,7 @@ from chargeport.api import (
     vehicles,
     webhooks,
 )
+from chargeport.api.control_routes import CONTROL_ROUTES
 from chargeport.api.route import Parameter, Route
 from chargeport.dialects import makes
 from chargeport.errors import (
@@ -339,6 +340,7 @@ ROUTES: Final = (
             MALFORMED, UNAUTHORIZED, PERMISSION, INVALID_PATH, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA, NOTHING_ACCEPTED,
         ),
     ),
+    *CONTROL_ROUTES,
     Route(
         method="POST", path="/session", name="signIn", tag="Page", handler=session.sign_in, open=True, answer="AnyObject",
         body="AnyObject", summary="Sign a person in to the page",

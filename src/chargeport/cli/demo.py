@@ -5,17 +5,20 @@ import logging
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from chargeport import config
-from chargeport.cli import typed
+from chargeport.cli import page_address, typed
+from chargeport.cli.finding import every
 from chargeport.cli.options import Json
+from chargeport.errors import StartError
+from chargeport.installation import with_flag
 from chargeport.settings import Settings
 
-LONGEST_STEP_S: Final = 30.0
-"""Of the demo's clock between two looks at the cars: less than a car that is awake is silent for, at any speed."""
+if TYPE_CHECKING:
+    from chargeport.service import Service
 
 
 def demo(
@@ -28,6 +31,7 @@ def demo(
     ] = None,
     vehicles: Annotated[int, typer.Option(min=1, max=5000, help="How many cars.")] = 6,
     speed: Annotated[float, typer.Option(parser=typed.speed, metavar="X", help="How many times faster than life.")] = 1.0,
+    frozen: Annotated[bool, typer.Option("--frozen", help="Let the clock stand still until it is set forward.")] = False,
     as_json: Json = False,
 ) -> None:
     """Serve simulated cars: home AC at night, DC on the road, idle, scheduled, not capable, asleep."""
@@ -40,16 +44,17 @@ def demo(
         import uvloop
 
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_demo(settings, vehicles, speed, as_json))
+            runner.run(_demo(settings, vehicles, 0 if frozen else speed, as_json))
     finally:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
 async def _demo(settings: Settings, count: int, speed: float, as_json: bool) -> None:
+    from chargeport import demo as hosted
     from chargeport import web
-    from chargeport.cli import demo_fleet, demo_words
-    from chargeport.clock import ScaledClock, SystemClock
+    from chargeport.cli import demo_words
+    from chargeport.clock import SimulatedClock
     from chargeport.dashboard import page
     from chargeport.dashboard.page import is_loopback
     from chargeport.service import Service
@@ -57,19 +62,32 @@ async def _demo(settings: Settings, count: int, speed: float, as_json: bool) -> 
     from chargeport.sources.simulator import demo_fleet as fleet
 
     with web.listen(settings.server.host, settings.server.port) as listening:
-        clock = SystemClock() if speed == 1 else ScaledClock(speed)
+        clock = SimulatedClock(speed)
         service = Service.open(settings, clock, anew=True)
         try:
-            await demo_fleet.refuse_other_cars(service, config.database_file(settings.database.url))
+            await _refuse_other_cars(service, config.database_file(settings.database.url))
+            clock.set(await service.last_received_at())
             reporters = fleet(clock.now(), count=count)
-            facts = await demo_fleet.make_known(service, [reporter.profile for reporter in reporters])
-            visitor = await demo_fleet.visitor(service)
-            await service.start([Simulator("simulator", reporters, clock, step_s=min(speed, LONGEST_STEP_S))])
+            facts = await hosted.make_known(service, [reporter.profile for reporter in reporters])
+            visitor = await hosted.visitor(service)
+            await service.store.notes.remember(page_address.OWNER, page_address.KEY, web.url_of(listening))
+            await service.simulate(Simulator("simulator", reporters, clock), clock)
             pages = page.handlers(lambda: service.access.issue_token(visitor))
             file = config.database_file(settings.database.url)
             if not is_loopback(settings.server.host):
-                facts["sign_in"] = await demo_fleet.guest_link(service)
+                facts["sign_in"] = await hosted.guest_link(service)
             say = lambda url: demo_words.announce(url, facts, file, as_json)  # noqa: E731
             await web.serve(service.app(pages), listening, say, "warning", stopping=service.tail.stop, limits=settings.limits)
         finally:
             await service.close()
+
+
+async def _refuse_other_cars(service: "Service", file: Path) -> None:
+    """Raise StartError where the database has cars that are not simulated: they are somebody's own."""
+    others = [each for each in await every(service.store.vehicles.vehicles) if each.mode != "simulated"]
+    if others:
+        cars = "a car that is" if len(others) == 1 else f"{len(others)} cars that are"
+        raise StartError(
+            f"The database {file} has {cars} not the demo's, and simulated ones do not belong among them: name a new file"
+            f" with {with_flag('--database demo.db')}, or leave it out; chargeport serve serves this one."
+        )

@@ -26,6 +26,7 @@ from chargeport.cli import (
     serve,
     shares,
     signals,
+    simulator,
     sources,
     users,
     vehicles,
@@ -58,6 +59,7 @@ app.add_typer(users.group, name="user")
 app.add_typer(shares.group, name="share")
 app.add_typer(sources.group, name="source")
 app.add_typer(webhooks.group, name="webhook")
+app.add_typer(simulator.group, name="simulator")
 app.command("signals")(signals.signals)
 app.command("coverage")(coverage.coverage)
 app.command("history")(history.history)

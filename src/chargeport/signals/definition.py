@@ -28,7 +28,7 @@ class Cadence(StrEnum):
 
 
 class Permission(StrEnum):
-    """What an application may be allowed to do. The names are Smartcar's, but for `write_readings`."""
+    """What an application may be allowed to do. The names are Smartcar's, but for the last two."""
 
     READ_CHARGE = "read_charge"
     READ_CHARGE_RECORDS = "read_charge_records"
@@ -36,11 +36,16 @@ class Permission(StrEnum):
     READ_BATTERY = "read_battery"
     READ_LOCATION = "read_location"
     READ_VIN = "read_vin"
+    CONTROL_CHARGE = "control_charge"
     WRITE_READINGS = "write_readings"
+    CONTROL_SIMULATOR = "control_simulator"
 
 
-READS: Final = frozenset(Permission) - {Permission.WRITE_READINGS}
+READS: Final = frozenset(each for each in Permission if each.startswith("read_"))
 """All permissions to read."""
+
+USUAL: Final = READS | {Permission.WRITE_READINGS}
+"""What an application may do unless its permissions are named."""
 
 
 class Dimension(StrEnum):

@@ -119,13 +119,13 @@ class Deliveries:
         self._clock = clock
         self._settings = settings
         self._sender = sender or Sender(settings)
-        self._woken = asyncio.Event()
+        self.woken = asyncio.Event()
         self._flying: dict[str, asyncio.Task[None]] = {}
         self._busy: Counter[str] = Counter()
 
     def wake(self) -> None:
         """Look into the outbox: there is something new."""
-        self._woken.set()
+        self.woken.set()
 
     async def run(self) -> None:
         """Deliver until cancelled; log store errors and try again."""
@@ -133,7 +133,7 @@ class Deliveries:
             while True:
                 try:
                     await self.step()
-                    await until(self._woken, await self._pause_s())
+                    await until(self.woken, await self._pause_s())
                 except StoreError as error:
                     _log.warning("webhooks: %s", error)
                     await asyncio.sleep(1)
@@ -160,6 +160,13 @@ class Deliveries:
             begun = sum(self._begin(each, webhooks[each.webhook_id]) for each in fresh)
             if not begun:
                 return
+
+    async def catch_up(self) -> None:
+        """Make all attempts that are due at this instant."""
+        await self.step()
+        while self._flying:
+            await self.drain()
+            await self.step()
 
     async def drain(self) -> None:
         """Return when no request is under way. For tests and a clean stop."""

@@ -1,5 +1,6 @@
 """The simulator as a source: a fleet of simulated cars, heard as any other car would be."""
 
+import asyncio
 from collections.abc import Iterable
 
 from chargeport.clock import Clock
@@ -11,33 +12,65 @@ BATCH = 500
 
 
 class Simulator:
-    """Runs reporters by a clock, at whatever speed that clock has."""
+    """Runs reporters by a clock, at whatever speed that clock has.
+
+    Whoever controls the cars or the clock holds `turn` meanwhile. What was due and could not be stored is handed on again.
+    """
 
     def __init__(self, name: str, reporters: Iterable[Reporter], clock: Clock, step_s: float = 1.0) -> None:
         self._name = name
         self._clock = clock
-        self._step_s = step_s
-        self.reporters = list(reporters)
-        for reporter in self.reporters:
-            reporter.source = name
+        self._emit: Emit | None = None
+        self._running = asyncio.Event()
+        self._arrived: list[RawMessage] = []
+        self.step_s = step_s
+        self.turn = asyncio.Lock()
+        self.reporters: list[Reporter] = []
+        self.add(reporters)
 
     @property
     def name(self) -> str:
         """The name that `meta.source` shows."""
         return self._name
 
+    def add(self, reporters: Iterable[Reporter]) -> None:
+        """Run these, too."""
+        for reporter in reporters:
+            reporter.source = self._name
+            self.reporters.append(reporter)
+
     async def run(self, emit: Emit) -> None:
         """Hand on what is due, at once to begin with and then every `step_s` of the clock, until cancelled."""
+        self._emit = emit
+        self._running.set()
         while True:
-            await self._emit_due(self._clock.now(), emit)
-            await self._clock.sleep(self._step_s)
+            async with self.turn:
+                await self.report(self._clock.now())
+            await self._clock.sleep(self.step_s)
 
-    async def _emit_due(self, to_at: int, emit: Emit) -> None:
-        batch: list[RawMessage] = []
+    def due(self, to_at: int) -> list[RawMessage]:
+        """Advance the cars to `to_at`; return what has arrived by then and was not handed on, in order of arrival."""
         for reporter in self.reporters:
-            batch += reporter.due(to_at)
-            if len(batch) >= BATCH:
-                await emit(batch)
-                batch = []
-        if batch:
-            await emit(batch)
+            self._arrived += reporter.due(to_at)
+        self._arrived.sort(key=lambda message: message.received_at)
+        return self._arrived
+
+    def put(self, message: RawMessage) -> None:
+        """Hand on this message, too."""
+        self._arrived.append(message)
+
+    async def hand_on(self, count: int) -> None:
+        """Hand on the next messages; return when what they mean is on disk."""
+        await self._running.wait()
+        if self._emit is not None:
+            await self._emit(self._arrived[:count])
+        del self._arrived[:count]
+
+    async def report(self, to_at: int) -> None:
+        """Hand on all that has arrived by `to_at`."""
+        for reporter in list(self.reporters):
+            self._arrived += reporter.due(to_at)
+            if len(self._arrived) >= BATCH:
+                await self.hand_on(len(self._arrived))
+        if self._arrived:
+            await self.hand_on(len(self._arrived))

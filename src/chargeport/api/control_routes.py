@@ -1,0 +1,50 @@
+"""The routes by which something is done rather than read: part of the table in `api.routes`."""
+
+from typing import Final
+
+from chargeport.api import simulator
+from chargeport.api.route import Route
+from chargeport.errors import (
+    INVALID_PATH,
+    MALFORMED,
+    PERMISSION,
+    TOO_LARGE,
+    TOO_SLOW,
+    UNAUTHORIZED,
+    UNSUPPORTED_MEDIA,
+    VEHICLE_NOT_FOUND,
+)
+from chargeport.simulation.actions import ACTIONS
+
+_SIMULATOR: Final = (UNAUTHORIZED, PERMISSION, INVALID_PATH)
+_BODY: Final = (MALFORMED, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA)
+_CAR: Final = (*_SIMULATOR, VEHICLE_NOT_FOUND)
+
+CONTROL_ROUTES: Final = (
+    Route(
+        method="GET", path="/simulator", name="getSimulator", tag="Simulator", handler=simulator.read_simulator,
+        summary="Read the clock, the simulated cars, and what can be done to them", answer="AnyObject", errors=_SIMULATOR,
+        detail="Only where a simulator runs, and with the permission control_simulator; so are all paths below it.",
+    ),
+    Route(
+        method="POST", path="/simulator/clock", name="setSimulatorClock", tag="Simulator", handler=simulator.set_clock,
+        summary="Set the clock forward, stop it, or let it run", answer="AnyObject", body="AnyObject",
+        detail='`{"advanceSeconds": 3600}` or `{"at": "2026-05-01T06:00:00Z"}` lives through all that happens until then,'
+        ' instant by instant, and is answered when it is stored. `{"speed": 60}` runs that fast from then on, 0 or'
+        ' `{"isFrozen": true}` stands still: nothing happens then but by requests.',
+        errors=(*_SIMULATOR, *_BODY),
+    ),
+    Route(
+        method="GET", path="/simulator/vehicles/{vehicle_id}", name="getSimulatedVehicle", tag="Simulator",
+        handler=simulator.read_simulated_vehicle, summary="Read how a simulated car is, apart from what it reports",
+        answer="AnyObject", errors=_CAR,
+    ),
+    Route(
+        method="POST", path="/simulator/vehicles/{vehicle_id}/{action}", name="controlSimulatedVehicle", tag="Simulator",
+        handler=simulator.control_vehicle, summary="Do something to a simulated car", answer="AnyObject", body="AnyObject",
+        detail="Answered when what the car reports of it is stored. The members of the body, all optional unless said"
+        " otherwise, are on the page about the simulator; an empty body will do for most: "
+        + ", ".join(ACTIONS) + ".",
+        errors=(*_CAR, *_BODY),
+    ),
+)  # fmt: skip
