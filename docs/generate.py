@@ -18,7 +18,6 @@ from chargeport.config import environment_names
 from chargeport.dialects.all import ALL
 from chargeport.dialects.simulator import SIMULATOR
 from chargeport.dialects.table import Dialect, Gate
-from chargeport.errors import ERROR_KINDS
 from chargeport.runtime.builder import CommonKeys, source_types
 from chargeport.settings import PlaceSettings, PriceSettings, Settings, Table, TariffSettings, VehicleSettings
 from chargeport.signals.bodies import PLACEHOLDERS
@@ -27,6 +26,7 @@ from chargeport.signals.definition import Dimension, Signal
 from chargeport.signals.units import WIRE_UNIT, spellings
 from chargeport.signals.violation import Rule
 from chargeport.simulation.actions import ACTIONS, Action, members
+from chargeport.taxonomy import DOCUMENTED
 from chargeport.wire.status import MISSING_PERMISSION, WORDINGS
 
 FOLDER = Path(__file__).parent / "reference"
@@ -147,7 +147,7 @@ def _path(route: Route) -> str:
 
 def errors() -> str:
     """Errors of requests, reasons of absences, rules of readings."""
-    kinds = ((each.status, code(each.type), code(each.code), each.title, each.resolution or "") for each in ERROR_KINDS)
+    kinds = ((each.status, code(each.type), code(each.code), each.title, each.resolution or "") for each in DOCUMENTED)
     wordings = [*((reason.value, each) for reason, each in WORDINGS.items()), ("(no permission)", MISSING_PERMISSION)]
     reasons = (
         (reason, code(each.type), code(each.code), each.detail, "kept" if each.keeps_body else "none")

@@ -83,7 +83,8 @@ class Service:
 
     def app(self, pages: Mapping[str, Handler], *, lane: bool = True) -> WebApp:
         """The application on this service."""
-        reads = Reads(self.store, self.access, self.clock, strict=self.settings.server.strict)
+        faults = None if self.simulation is None else self.simulation.faults
+        reads = Reads(self.store, self.access, self.clock, strict=self.settings.server.strict, faults=faults)
         deps = AppContext(
             self.store,
             self.access,
@@ -120,6 +121,7 @@ class Service:
     async def simulate(self, simulator: Simulator, clock: SimulatedClock) -> None:
         """Begin to listen to simulated cars, too, under a control that may stop the clock."""
         self.simulation = Simulation(clock, simulator, self)
+        self.webhooks.deliveries.faults = self.simulation.faults
         await self.start([simulator])
         await self.simulation.begin()
 

@@ -137,6 +137,7 @@ async def test_every_answer_fits_its_schema(world: World, app: Client, full: Veh
         "/v3/subscriptions/{subscription_id}": ["/v3/subscriptions/nobody"],
         "/v3/compatible-vehicles": ["/v3/compatible-vehicles", "/v3/compatible-vehicles?filter[region]=x"],
         "/simulator": ["/simulator"],
+        "/simulator/faults": ["/simulator/faults"],
         "/simulator/vehicles/{vehicle_id}": ["/simulator/vehicles/nobody"],
         "/healthz": ["/healthz"],
         "/readyz": ["/readyz"],

@@ -31,3 +31,15 @@ def test_without_a_demo_it_says_how_to_name_a_server(chargeport: CommandLine, da
     chargeport("migrate")
     assert "--url" in chargeport("simulator", "show").refused()
     assert "--token" in chargeport("simulator", "show", "--url", "http://127.0.0.1:1").refused()
+
+
+def test_something_goes_wrong_until_it_is_taken_back(chargeport: CommandLine, database: Path) -> None:
+    with demo("--frozen", "--vehicles", "1", "--database", str(database)) as facts:
+        car = facts["vehicles"][0]["id"]
+        (fault,) = chargeport(
+            "simulator", "fault", "--type", "VEHICLE_STATE", "--code", "ASLEEP", "--vehicle", "grand", "--json"
+        ).json
+        assert (fault["type"], fault["code"], fault["vehicle"], fault["hits"]) == ("VEHICLE_STATE", "ASLEEP", car, 0)
+        assert "VEHICLE_STATE/ASLEEP" in chargeport("simulator", "fault").out
+        assert "nearest name is SERVER" in chargeport("simulator", "fault", "--type", "SERVERS").refused()
+        assert chargeport("simulator", "fault", "--clear", "--json").json == []

@@ -47,4 +47,29 @@ CONTROL_ROUTES: Final = (
         + ", ".join(ACTIONS) + ".",
         errors=(*_CAR, *_BODY),
     ),
+    Route(
+        method="GET", path="/simulator/faults", name="listFaults", tag="Simulator", handler=simulator.list_faults,
+        summary="List the faults, with how often each happened", answer="AnyObject", errors=_SIMULATOR,
+    ),
+    Route(
+        method="POST", path="/simulator/faults", name="addFault", tag="Simulator", handler=simulator.add_fault,
+        summary="Let something go wrong", answer="AnyObject", body="AnyObject", status=201,
+        detail='`{"type": "VEHICLE_STATE", "code": "ASLEEP", "vehicle": …, "signal": …, "rate": 0.5, "times": 1}` makes answers'
+        ' errors, `{"webhook": "DROP"}` lets events of webhooks get lost; REPEAT, DELAY and REORDER do what they say. It holds'
+        " until it has happened so many times, or is taken back.",
+        errors=(*_SIMULATOR, *_BODY),
+    ),
+    Route(
+        method="DELETE", path="/simulator/faults", name="clearFaults", tag="Simulator", handler=simulator.clear_faults,
+        summary="Take all faults back", status=204, errors=_SIMULATOR,
+    ),
+    Route(
+        method="DELETE", path="/simulator/faults/{fault_id}", name="removeFault", tag="Simulator",
+        handler=simulator.remove_fault, summary="Take a fault back", status=204, errors=_SIMULATOR,
+    ),
+    Route(
+        method="POST", path="/simulator/tokens/expire", name="expireTokens", tag="Simulator", handler=simulator.expire_tokens,
+        summary="Let tokens expire now", answer="AnyObject", body="AnyObject",
+        detail='Those of `{"clientId": …}`, or all there are: the caller\'s too.', errors=(*_SIMULATOR, *_BODY),
+    ),
 )  # fmt: skip

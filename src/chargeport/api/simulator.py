@@ -7,7 +7,7 @@ import msgspec
 from chargeport.api.instants import instant
 from chargeport.api.request import Request
 from chargeport.api.request_body import read_body
-from chargeport.api.response import Response, json_answer
+from chargeport.api.response import Response, answer, json_answer
 from chargeport.errors import INVALID_PATH, MALFORMED, Problem
 from chargeport.signals.definition import Permission
 from chargeport.simulation.control import Simulation
@@ -25,8 +25,14 @@ class ClockWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=
     is_frozen: bool | None = None
 
 
+class TokenWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """Whose tokens are to end."""
+
+    client_id: str | None = None
+
+
 async def read_simulator(request: Request) -> Response:
-    """The clock, the cars, and what can be done to them."""
+    """The clock, the faults, the cars, and what can be done to them."""
     return json_answer(200, (await simulation(request)).state(), request.request_id)
 
 
@@ -59,6 +65,38 @@ async def control_vehicle(request: Request) -> Response:
     body = await body_of(request, dict[str, Any])
     state = await controlled.act(request.path("vehicle_id"), request.path("action"), body)
     return json_answer(200, state, request.request_id)
+
+
+async def list_faults(request: Request) -> Response:
+    """The faults, with how often each happened."""
+    return json_answer(200, {"data": (await simulation(request)).faults.state()}, request.request_id)
+
+
+async def add_fault(request: Request) -> Response:
+    """Begin a fault."""
+    controlled = await simulation(request)
+    return json_answer(201, controlled.faults.add(await body_of(request, dict[str, Any])), request.request_id)
+
+
+async def clear_faults(request: Request) -> Response:
+    """Take all faults back."""
+    (await simulation(request)).faults.clear()
+    return answer(204, b"", request.request_id)
+
+
+async def remove_fault(request: Request) -> Response:
+    """Take one fault back."""
+    if not (await simulation(request)).faults.remove(request.path("fault_id")):
+        raise Problem(INVALID_PATH, "There is no fault with this id: GET /simulator/faults lists them.")
+    return answer(204, b"", request.request_id)
+
+
+async def expire_tokens(request: Request) -> Response:
+    """End the tokens of one application, or of all, the caller's too."""
+    await simulation(request)
+    wish = await body_of(request, TokenWish)
+    ended = await request.context.access.expire_tokens(wish.client_id)
+    return json_answer(200, {"expired": ended}, request.request_id)
 
 
 async def simulation(request: Request) -> Simulation:

@@ -92,6 +92,51 @@ def clock(
         print_facts(_clock_facts(state))
 
 
+@group.command("fault")
+def fault(
+    *,
+    type_: Annotated[
+        str | None, typer.Option("--type", metavar="TYPE", help="The error's type, such as VEHICLE_STATE.", show_default=False)
+    ] = None,
+    code: Annotated[
+        str | None, typer.Option("--code", metavar="CODE", help="Its code; else the usual one.", show_default=False)
+    ] = None,
+    webhook: Annotated[
+        str | None, typer.Option("--webhook", help="Instead: DROP, REPEAT, DELAY or REORDER events.", show_default=False)
+    ] = None,
+    vehicle: Annotated[str | None, typer.Option("--vehicle", help="Only of this car.", show_default=False)] = None,
+    signal: Annotated[
+        str | None, typer.Option("--signal", metavar="CODE", help="Only of this signal.", show_default=False)
+    ] = None,
+    rate: Annotated[float, typer.Option("--rate", help="Share of the requests or events that it hits.")] = 1.0,
+    times: Annotated[int | None, typer.Option("--times", help="How often; else until --clear.", show_default=False)] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Take all faults back first.")] = False,
+    url: Url = None,
+    token: Token = None,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Let something go wrong, or show what does: an error of any type and code, or webhooks that go astray."""
+    client = connected(url, token, database)
+    if clear:
+        client.send("DELETE", "/simulator/faults")
+    wish = {
+        "type": type_, "code": code, "webhook": webhook, "signal": signal, "rate": rate, "times": times,
+        "vehicle": None if vehicle is None else _found(client, vehicle),
+    }  # fmt: skip
+    if type_ is not None or webhook is not None:
+        client.post("/simulator/faults", {name: value for name, value in wish.items() if value is not None})
+    faults = client.get("/simulator/faults")["data"]
+    if as_json:
+        print_json(faults)
+        return
+    rows = []
+    for each in faults:
+        what = each.get("webhook") or f"{each['type']}/{each.get('code')}"
+        rows.append((each["id"], what, each.get("vehicle"), each.get("signal"), each["hits"]))
+    print_table(("ID", "FAULT", "VEHICLE", "SIGNAL", "HITS"), rows, "Nothing goes wrong.")
+
+
 def _clock_facts(state: dict[str, Any]) -> dict[str, str]:
     return {"Now": state["now"], "Speed": "stands still" if state["isFrozen"] else f"{state['speed']:g}"}
 

@@ -17,6 +17,7 @@ import msgspec
 from chargeport.clock import SimulatedClock
 from chargeport.errors import MALFORMED, VEHICLE_NOT_FOUND, Problem, instead_of
 from chargeport.simulation.actions import ACTIONS
+from chargeport.simulation.faults import Faults
 from chargeport.sources.simulator import Reporter, Simulator
 from chargeport.sources.simulator.session import wire_instant
 from chargeport.sources.simulator.simulator import BATCH
@@ -63,6 +64,7 @@ class Simulation:
     def __init__(self, clock: SimulatedClock, simulator: Simulator, background: Background) -> None:
         self.clock = clock
         self.simulator = simulator
+        self.faults = Faults()
         self.script: list[tuple[int, Callable[[], None]]] = []  # what is to happen, in order of time
         self._background = background
         self._settler: asyncio.Task[None] | None = None
@@ -218,9 +220,10 @@ class Simulation:
     # What is so now
 
     def state(self) -> dict[str, Any]:
-        """The clock and the cars."""
+        """The clock, the faults and the cars."""
         return {
             "clock": self.clock_state(),
+            "faults": self.faults.state(),
             "vehicles": [self.vehicle(reporter.profile.id) for reporter in self.simulator.reporters],
             "actions": {name: action.summary for name, action in ACTIONS.items()},
         }

@@ -36,6 +36,10 @@ class Access(Protocol):
         """Keep a token by its hash, and of its application the newest `most`; tokens that expired an hour before `now` go."""
         ...
 
+    async def expire_tokens(self, at: int, client_id: str | None = None) -> int:
+        """Let the tokens of an application (None: of all) expire at this instant; how many that were."""
+        ...
+
     async def grant(self, token_hash: bytes) -> Grant | None:
         """What a token stands for; None when it is unknown or its application revoked. It may have expired."""
         ...

@@ -24,6 +24,7 @@ from chargeport import __version__
 from chargeport.clock import Clock
 from chargeport.errors import StoreError
 from chargeport.settings import WebhookSettings
+from chargeport.simulation.faults import Fault, Faults
 from chargeport.store.protocols import Store
 from chargeport.store.webhooks import Attempt, Event, EventState, Webhook
 from chargeport.webhooks import payload
@@ -120,6 +121,9 @@ class Deliveries:
         self._settings = settings
         self._sender = sender or Sender(settings)
         self.woken = asyncio.Event()
+        self.faults: Faults | None = None  # of a simulator
+        self._held: dict[str, list[Event]] = {}  # by webhook: events that a newer one is to overtake
+        self._late: set[str] = set()  # events that were held back already
         self._flying: dict[str, asyncio.Task[None]] = {}
         self._busy: Counter[str] = Counter()
 
@@ -196,7 +200,36 @@ class Deliveries:
         return min(30.0, max(0.05, (due_at - self._clock.now()) / 1000))
 
     async def _deliver(self, event: Event, webhook: Webhook) -> None:
-        """Attempt to deliver an event once, and note the outcome."""
+        """Attempt to deliver an event once, unless a fault is to befall it, and note the outcome."""
+        fault = self._fault(event)
+        if fault is not None and fault.webhook != "REPEAT":
+            await self._mislay(event, webhook, fault)
+            return
+        for _ in range(1 if fault is None else 2):
+            await self._attempt(event, webhook)
+        for held in self._held.pop(webhook.id, []):
+            if held.id != event.id:  # nothing newer came in time
+                await self._attempt(held, webhook)
+
+    def _fault(self, event: Event) -> Fault | None:
+        """What is to go wrong with an event that nothing went wrong with yet."""
+        if self.faults is None or event.id in self._late:
+            return None
+        return self.faults.of_event(json.loads(event.body + "}}")["data"]["vehicle"]["id"])
+
+    async def _mislay(self, event: Event, webhook: Webhook, fault: Fault) -> None:
+        """Drop an event, or hold it back: for a time, or until a newer one was sent."""
+        now = self._clock.now()
+        answer, is_lost = Answer(0, error=f"simulated fault: {fault.webhook}"), fault.webhook == "DROP"
+        due_at = None if is_lost else now + round(fault.delay_seconds * 1000)
+        self._late.add(event.id)
+        if fault.webhook == "REORDER":
+            self._held.setdefault(webhook.id, []).append(event)
+        await self._store.webhooks.attempted(
+            _attempt(payload.new_id(), event.id, webhook.id, now, answer), due_at, "dead" if is_lost else "pending"
+        )
+
+    async def _attempt(self, event: Event, webhook: Webhook) -> None:
         found = await self._store.access.application(webhook.client_id)
         if found is None:
             return
