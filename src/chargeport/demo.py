@@ -4,13 +4,19 @@ A database that is kept has the cars and the applications already.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from chargeport.clock import SimulatedClock
+from chargeport.settings import DatabaseSettings, Settings, StalenessSettings, WebhookSettings
 from chargeport.signals.definition import READS, Permission
-from chargeport.sources.simulator.profile import CarProfile
+from chargeport.simulation.scenario import Scenario, named
+from chargeport.sources.simulator import CarProfile, Simulator, demo_fleet
 from chargeport.store.protocols import Store
 from chargeport.store.records import Application, Connection, Vehicle
 
@@ -32,20 +38,60 @@ class _Credentials(msgspec.Struct, frozen=True):
     client_secret: str
 
 
+async def begin(service: "Service", clock: SimulatedClock, scenario: Scenario | None = None, count: int = 0) -> dict[str, Any]:
+    """Simulate the cars of a scenario, or so many of the demo's; return what a client needs to know. Raises Problem."""
+    clock.set(await service.last_received_at())
+    reporters = demo_fleet(clock.now(), count=count)
+    facts = await make_known(service, [reporter.profile for reporter in reporters])
+    simulator = Simulator("simulator", reporters, clock)
+    simulation = await service.simulate(simulator, clock, lambda profiles: add_vehicles(service, profiles))
+    if scenario is not None:
+        await simulation.play(scenario)
+        facts["vehicles"] = [_facts(reporter.profile) for reporter in simulator.reporters]
+    return facts
+
+
+@asynccontextmanager
+async def answering(file: Path, scenario: str, at: datetime) -> AsyncIterator[dict[str, Any]]:
+    """Serve a ready scenario, or a file's, on loopback while the block runs, by a clock that stands still; for tests."""
+    from chargeport import web
+    from chargeport.dashboard import page
+    from chargeport.service import Service
+
+    settings = Settings(
+        database=DatabaseSettings(f"sqlite:///{file}"),
+        staleness=StalenessSettings(learn=False),  # what is learnt would depend on what was tested before
+        webhooks=WebhookSettings(allow_private_targets=True, retry_jitter=0),
+    )
+    clock = SimulatedClock(0, round(at.timestamp() * 1000))
+    with web.listen("127.0.0.1", 0) as listening:
+        service = Service.open(settings, clock, anew=True)
+        try:
+            facts = await begin(service, clock, named(scenario))
+            async with web.answering(service.app(page.handlers()), listening, service.tail.stop) as url:
+                yield {"url": url, **facts}
+        finally:
+            await service.close()
+
+
 async def make_known(service: "Service", profiles: list[CarProfile]) -> dict[str, Any]:
     """Make the cars and an application known; return what a client needs to know of them."""
     application, secret = await _application(service, _APPLICATION, frozenset(Permission))
-    cars = await add_vehicles(service, profiles)
+    await add_vehicles(service, profiles)
     return {
         "token": await service.access.issue_token(application, _TOKEN_LIFE_S),
         "client_id": application.client_id,
         "client_secret": secret,
         "management_token": application.management_token,
-        "vehicles": [{"id": car.id, "make": car.make, "model": car.model, "year": car.year} for car in cars],
+        "vehicles": [_facts(profile) for profile in profiles],
     }
 
 
-async def add_vehicles(service: "Service", profiles: Sequence[CarProfile]) -> list[Vehicle]:
+def _facts(profile: CarProfile) -> dict[str, Any]:
+    return {"id": profile.id, "make": profile.make, "model": profile.model, "year": profile.year}
+
+
+async def add_vehicles(service: "Service", profiles: Sequence[CarProfile]) -> None:
     """Make these cars known, and connected to the demo's application."""
     application, _ = await _application(service, _APPLICATION, frozenset(Permission))
     cars = [_vehicle(profile, service.clock.now()) for profile in profiles]
@@ -53,7 +99,6 @@ async def add_vehicles(service: "Service", profiles: Sequence[CarProfile]) -> li
         if await service.store.vehicles.vehicle(car.id) is None:
             await service.store.vehicles.add_vehicle(car)
         await service.store.access.add_connection(_connection(application, car))
-    return cars
 
 
 async def visitor(service: "Service") -> Application:

@@ -30,7 +30,7 @@ from chargeport.derivation.workings import Workings
 from chargeport.runtime.feeds import Feeds
 from chargeport.settings import Settings
 from chargeport.signals.catalogue import CATALOGUE
-from chargeport.simulation.control import Simulation
+from chargeport.simulation.control import Register, Simulation
 from chargeport.sources.base import Source
 from chargeport.sources.simulator import Simulator
 from chargeport.staleness.cadence import Cadences
@@ -40,6 +40,7 @@ from chargeport.store.retention_policy import Keep, Policy
 from chargeport.store.sqlite import SqliteStore
 from chargeport.webhooks.service import WebhookService
 
+DERIVED_EVERY_MS = 3_600_000  # while a simulation lives through hours at once: a session costs the more the longer it is
 STIRRED_S = 30.0  # after which it is looked again, for a ring may be lost
 LAST_CHANGES = 100  # that tell until when the clock has come: a bundle of an import may carry older times
 
@@ -70,6 +71,7 @@ class Service:
         self._tasks: list[asyncio.Task[None]] = []
         self._deriving: asyncio.Task[None] | None = None
         self._is_paused = False
+        self._derived_at = 0
 
     @classmethod
     def open(cls, settings: Settings, clock: Clock | None = None, *, anew: bool = False) -> "Service":
@@ -118,12 +120,13 @@ class Service:
         self.resume()
         await self.feeds.start(sources)
 
-    async def simulate(self, simulator: Simulator, clock: SimulatedClock) -> None:
-        """Begin to listen to simulated cars, too, under a control that may stop the clock."""
-        self.simulation = Simulation(clock, simulator, self)
-        self.webhooks.deliveries.faults = self.simulation.faults
+    async def simulate(self, simulator: Simulator, clock: SimulatedClock, register: Register | None = None) -> Simulation:
+        """Begin to listen to simulated cars, too, under a control that may stop the clock; `register` makes cars known."""
+        simulation = self.simulation = Simulation(clock, simulator, self, register)
+        self.webhooks.deliveries.faults = simulation.faults
         await self.start([simulator])
-        await self.simulation.begin()
+        await simulation.begin()
+        return simulation
 
     # What works by itself, so that a simulation can decide when. See `simulation.control.Background`.
 
@@ -145,9 +148,11 @@ class Service:
             self._deriving = None
             await self.derivation.begin()
 
-    async def settle(self) -> None:
-        """Derive and send all that is due at this instant."""
-        if self.settings.derive.enabled:
+    async def settle(self, *, wholly: bool = True) -> None:
+        """Send all that is due at this instant; before that derive what can be, if `wholly` or some time has passed."""
+        now = self.clock.now()
+        if self.settings.derive.enabled and (wholly or now - self._derived_at >= DERIVED_EVERY_MS):
+            self._derived_at = now
             await self.derivation.catch_up()
         await self.webhooks.catch_up()
 

@@ -23,7 +23,7 @@ async def test_a_night_of_charging_is_lived_through_at_once(simulation: Simulate
     await simulation.control.advance(8 * 3600)
     assert await simulation.value(STATUS) == "FULLY_CHARGED"
     assert await simulation.value(SOC) == 80
-    assert simulation.control.clock.now() == T0 + 2 * MINUTE + 8 * HOUR
+    assert simulation.control.clock.now() == T0 + 1 + 2 * MINUTE + 8 * HOUR
 
 
 async def test_two_runs_store_the_same_history(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ async def test_while_the_clock_stands_still_nothing_happens(simulation: Simulate
     position = await simulation.service.store.readings.position()
     for _ in range(50):
         await asyncio.sleep(0)
-    assert simulation.control.clock.now() == T0
+    assert simulation.control.clock.now() == T0 + 1
     assert await simulation.service.store.readings.position() == position
 
 

@@ -30,7 +30,7 @@ async def test_what_was_done_is_what_is_read_next(simulation: Simulated, body: b
     path = f"/v3/vehicles/{CAR.id}/signals/charge-ischargingcableconnected"
     answer = (await simulation.client.get(path)).json()["data"]
     assert answer["attributes"]["body"] == {"value": True}
-    assert answer["meta"]["oemUpdatedAt"] == "2026-05-01T09:59:58.000Z"
+    assert answer["meta"]["oemUpdatedAt"] == "2026-05-01T09:59:58.001Z"
 
 
 @pytest.mark.parametrize(

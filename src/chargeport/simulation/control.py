@@ -7,7 +7,7 @@ clock is set forward, instant by instant, so that the same steps give the same r
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import groupby
 from typing import Any, Final, Protocol
@@ -17,8 +17,9 @@ import msgspec
 from chargeport.clock import SimulatedClock
 from chargeport.errors import MALFORMED, VEHICLE_NOT_FOUND, Problem, instead_of
 from chargeport.simulation.actions import ACTIONS
-from chargeport.simulation.faults import Faults
-from chargeport.sources.simulator import Reporter, Simulator
+from chargeport.simulation.faults import Faults, checked
+from chargeport.simulation.scenario import Begun, EventPart, Scenario
+from chargeport.sources.simulator import CarProfile, Reporter, Simulator
 from chargeport.sources.simulator.session import wire_instant
 from chargeport.sources.simulator.simulator import BATCH
 
@@ -28,6 +29,9 @@ MAX_ADVANCE_S: Final = 31 * 86_400
 MAX_SPEED: Final = 3_600.0
 
 _log = logging.getLogger("chargeport.simulation")
+
+
+Register = Callable[[Sequence[CarProfile]], Awaitable[object]]
 
 
 class Background(Protocol):
@@ -41,8 +45,8 @@ class Background(Protocol):
         """Go on doing it."""
         ...
 
-    async def settle(self) -> None:
-        """Do all of it that is due at this instant."""
+    async def settle(self, *, wholly: bool = True) -> None:
+        """Do all of it that is due at this instant; what costs most may wait, unless `wholly`."""
         ...
 
     async def next_at(self) -> int | None:
@@ -61,12 +65,15 @@ class Background(Protocol):
 class Simulation:
     """Controls the cars of a simulator and the clock that they live by."""
 
-    def __init__(self, clock: SimulatedClock, simulator: Simulator, background: Background) -> None:
+    def __init__(
+        self, clock: SimulatedClock, simulator: Simulator, background: Background, register: Register | None = None
+    ) -> None:
+        """`register` makes the cars of a scenario known."""
         self.clock = clock
         self.simulator = simulator
         self.faults = Faults()
-        self.script: list[tuple[int, Callable[[], None]]] = []  # what is to happen, in order of time
         self._background = background
+        self._register = register or _registered
         self._settler: asyncio.Task[None] | None = None
 
     async def begin(self) -> None:
@@ -103,12 +110,15 @@ class Simulation:
             days = MAX_ADVANCE_S // 86_400
             raise Problem(MALFORMED, f"The clock can be set forward, by {days} days at once; it is {wire_instant(now)}.")
         async with self.simulator.turn:
-            speed = self.clock.speed
-            await self._set_speed(0)
-            try:
-                await self._live_until(at)
-            finally:
-                await self._set_speed(speed)
+            await self._forward(at)
+
+    async def _forward(self, at: int) -> None:
+        speed = self.clock.speed
+        await self._set_speed(0)
+        try:
+            await self._live_until(at)
+        finally:
+            await self._set_speed(speed)
 
     async def _set_speed(self, speed: float) -> None:
         self.clock.run(speed)
@@ -136,15 +146,16 @@ class Simulation:
                 stirred.cancel()
 
     async def _live_until(self, at: int) -> None:
-        """Live through everything until `at`, each thing at its instant."""
+        """Live through everything until `at`, each thing at its instant; what a car reports of an event is one report."""
         while True:
-            until_at = min([at, *(due_at for due_at, _ in self.script[:1])])
-            for count, instant in await self._portions(until_at):
+            event_at = min((due_at for due_at, _ in self.simulator.script[:1]), default=at + 1)
+            until_at = min(at, event_at)
+            for count, instant in await self._portions(until_at - (event_at <= at)):
                 await self._wait_until(instant)
                 await self.simulator.hand_on(count)
-                await self._background.settle()
+                await self._background.settle(wholly=False)
             await self._wait_until(until_at)
-            if not self._play(until_at) and until_at == at:
+            if not self.simulator.act(until_at) and until_at == at:
                 break
         await self._background.settle()
 
@@ -163,22 +174,49 @@ class Simulation:
         """Let time pass until then, and what is due by time alone happen on the way."""
         while (due_at := await self._background.next_at()) is not None and self.clock.now() < due_at < at:
             self.clock.set(due_at)
-            await self._background.settle()
+            await self._background.settle(wholly=False)
         self.clock.set(at)
-
-    def _play(self, at: int) -> bool:
-        """Do what the script has for this instant; whether that was anything."""
-        due = [act for due_at, act in self.script if due_at <= at]
-        self.script = self.script[len(due) :]
-        for act in due:
-            act()
-        return bool(due)
 
     async def _report(self) -> None:
         """Hand on what the cars say of a change, and do what follows from it."""
         await self.simulator.report(self.clock.now())
         if self.clock.speed == 0:
             await self._background.settle()
+
+    # Scenarios
+
+    async def play(self, scenario: Scenario) -> Begun:
+        """Begin a scenario: its cars join those there are, and what is to happen happens as time goes on. Raises Problem."""
+        async with self.simulator.turn:
+            start_at = scenario.start_at(self.clock.now())
+            reporters = scenario.reporters(start_at)
+            begun = Begun(scenario, start_at, {name: each.profile.id for name, each in reporters.items()})
+            script = [(begun.instant(event), self._act(begun, event, reporters)) for event in scenario.events]
+            if start_at > self.clock.now():
+                await self._forward(start_at)
+            await self._register([each.profile for each in reporters.values()])
+            self.simulator.replace(reporters.values())
+            self.simulator.script = sorted([*self.simulator.script, *script], key=lambda each: each[0])
+            await self._report()
+        return begun
+
+    def _act(self, begun: Begun, event: EventPart, reporters: Mapping[str, Reporter]) -> Callable[[], None]:
+        """What an event does, checked. Raises Problem."""
+        if event.do is not None:
+            apply = self.prepared(reporters[event.car or next(iter(reporters))], event.do, event.body)
+
+            def act() -> None:
+                try:
+                    apply()
+                except Problem as problem:  # such as DC for a car that has no inlet for it
+                    _log.warning("the scenario can't go on as written: %s", problem)
+
+            return act
+        if event.fault is None:
+            return self.faults.clear
+        fault = event.fault if event.car is None else {"vehicle": begun.car(event.car), **event.fault}
+        checked(fault)
+        return lambda: _ignored(self.faults.add(fault))
 
     # The cars
 
@@ -190,10 +228,17 @@ class Simulation:
         raise Problem(VEHICLE_NOT_FOUND, "No simulated car has this id: GET /simulator lists them.")
 
     async def act(self, vehicle_id: str, name: str, body: Any) -> dict[str, Any]:
-        """Do something to a car; return how it is then. Raises Problem."""
-        apply = self.prepared(self.reporter(vehicle_id), name, body)
+        """Do something to a car; return how it is then. Raises Problem.
+
+        A car that has reported at this very instant is changed a millisecond later: an instant has one report of a car.
+        """
+        reporter = self.reporter(vehicle_id)
+        apply = self.prepared(reporter, name, body)
         async with self.simulator.turn:
             await self.simulator.report(self.clock.now())
+            if reporter.reported_at >= self.clock.now():
+                self.clock.set(self.clock.now() + 1)
+                await self.simulator.report(self.clock.now())
             apply()
             await self._report()
         return self.vehicle(vehicle_id)
@@ -252,6 +297,14 @@ class Simulation:
             "silentUntil": wire_instant(link.silent_until_at) if silent_ms > 0 else None,
             "reports": dict(_link(reporter)),
         }
+
+
+async def _registered(profiles: Sequence[CarProfile]) -> None:
+    """The cars are known already."""
+
+
+def _ignored(_: object) -> None:
+    """Drop a result."""
 
 
 def _link(reporter: Reporter) -> Iterator[tuple[str, float]]:

@@ -152,13 +152,13 @@ class Deliveries:
         await asyncio.gather(*flying, return_exceptions=True)
         await self._sender.close()
 
-    async def step(self) -> None:
+    async def step(self, at_once: int = ALL_AT_ONCE) -> None:
         """Begin an attempt for each event that is due, as far as its receiver has room."""
         webhooks = {each.id: each for each in await self._store.webhooks.webhooks()}
         closed = [each.id for each in webhooks.values() if not is_active(each)]
-        while len(self._flying) < ALL_AT_ONCE:
+        while len(self._flying) < at_once:
             full = [webhook_id for webhook_id, count in self._busy.items() if count >= AT_ONCE]
-            now, room = self._clock.now(), ALL_AT_ONCE - len(self._flying)
+            now, room = self._clock.now(), at_once - len(self._flying)
             due = await self._store.webhooks.due_events(now, ALL_AT_ONCE, without=[*closed, *full])
             fresh = [each for each in due if each.id not in self._flying and each.webhook_id in webhooks][:room]
             begun = sum(self._begin(each, webhooks[each.webhook_id]) for each in fresh)
@@ -166,11 +166,11 @@ class Deliveries:
                 return
 
     async def catch_up(self) -> None:
-        """Make all attempts that are due at this instant."""
-        await self.step()
+        """Make all attempts that are due at this instant, one after the other: in the same order at every run."""
+        await self.step(at_once=1)
         while self._flying:
             await self.drain()
-            await self.step()
+            await self.step(at_once=1)
 
     async def drain(self) -> None:
         """Return when no request is under way. For tests and a clean stop."""

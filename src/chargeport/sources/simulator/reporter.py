@@ -76,6 +76,7 @@ class Reporter:
         self.link = Link(drop_probability, late_probability)
         self._noise = noise
         self._changes = 0
+        self.reported_at = -1
         self._next_at = 0
         self._whole_at = 0
         self._heard_from_at: int | None = None
@@ -149,6 +150,7 @@ class Reporter:
 
     def _reported(self, car: Car, *, whole: bool) -> None:
         self._changes = car.changes
+        self.reported_at = car.at
         self._next_at = car.at + self._every_ms(car)
         if whole:
             self._whole_at = car.at + round(WHOLE_EVERY_S * 1000)

@@ -1,7 +1,7 @@
 """The simulator as a source: a fleet of simulated cars, heard as any other car would be."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from chargeport.clock import Clock
 from chargeport.sources.base import Emit, RawMessage
@@ -24,6 +24,8 @@ class Simulator:
         self._running = asyncio.Event()
         self._arrived: list[RawMessage] = []
         self.step_s = step_s
+        self.script: list[tuple[int, Callable[[], None]]] = []
+        """What is to happen to the cars, in order of time."""
         self.turn = asyncio.Lock()
         self.reporters: list[Reporter] = []
         self.add(reporters)
@@ -39,14 +41,39 @@ class Simulator:
             reporter.source = self._name
             self.reporters.append(reporter)
 
+    def replace(self, reporters: Iterable[Reporter]) -> None:
+        """Run these, in place of those of the same cars."""
+        given = list(reporters)
+        ids = {reporter.profile.id for reporter in given}
+        self.reporters = [reporter for reporter in self.reporters if reporter.profile.id not in ids]
+        self.add(given)
+
     async def run(self, emit: Emit) -> None:
         """Hand on what is due, at once to begin with and then every `step_s` of the clock, until cancelled."""
         self._emit = emit
         self._running.set()
         while True:
             async with self.turn:
-                await self.report(self._clock.now())
+                await self._play(self._clock.now())
             await self._clock.sleep(self.step_s)
+
+    def act(self, at: int) -> bool:
+        """Advance the cars to what the script has for then, and do it; whether that was anything."""
+        due = [act for due_at, act in self.script if due_at <= at]
+        for reporter in self.reporters if due else ():
+            reporter.car.advance(at)
+        self.script = self.script[len(due) :]
+        for act in due:
+            act()
+        return bool(due)
+
+    async def _play(self, to_at: int) -> None:
+        """Let everything happen that is due, with the script's events at their instants."""
+        while self.script and self.script[0][0] <= to_at:
+            at = self.script[0][0]
+            await self.report(at - 1)
+            self.act(at)
+        await self.report(to_at)
 
     def due(self, to_at: int) -> list[RawMessage]:
         """Advance the cars to `to_at`; return what has arrived by then and was not handed on, in order of arrival."""

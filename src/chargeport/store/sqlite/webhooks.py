@@ -134,7 +134,7 @@ class WebhookTables:
         """Events whose next attempt is due."""
         found = self._reader.rows(
             f"SELECT {_EVENT} FROM webhook_events WHERE due_at <= ? AND webhook_id NOT IN (SELECT value FROM json_each(?))"
-            " ORDER BY due_at LIMIT ?",
+            " ORDER BY due_at, created_at, vehicle_key, kind LIMIT ?",
             (now, json.dumps(list(without)), limit),
         )
         return [_event(row) for row in found]
