@@ -27,11 +27,12 @@ from chargeport.clock import Clock, SimulatedClock, SteadyClock
 from chargeport.config import database_file
 from chargeport.derivation.worker import Derivation
 from chargeport.derivation.workings import Workings
+from chargeport.runtime.commands import Commands
 from chargeport.runtime.feeds import Feeds
 from chargeport.settings import Settings
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.simulation.control import Register, Simulation
-from chargeport.sources.base import Source
+from chargeport.sources.base import Commandable, Source
 from chargeport.sources.simulator import Simulator
 from chargeport.staleness.cadence import Cadences
 from chargeport.store.protocols import Store
@@ -99,9 +100,15 @@ class Service:
             self.webhooks,
             self.sign_in,
             self.consents,
+            Commands(self.store, self.clock, self._commandable()),
             self.simulation,
         )
         return build_app(deps, pages, lane=lane, sockets=self.feeds.sockets())
+
+    def _commandable(self) -> list[Commandable]:
+        """What can have cars do something: the simulation, then the sources of the settings in their order."""
+        sources = [each.source for each in self.feeds.built if isinstance(each.source, Commandable)]
+        return [*([] if self.simulation is None else [self.simulation]), *sources]
 
     async def start(self, sources: Sequence[Source] = ()) -> None:
         """Make the settings' cars known and begin to listen: to the settings' sources, and to these."""

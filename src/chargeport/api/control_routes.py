@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from chargeport.api import simulator
-from chargeport.api.route import Route
+from chargeport.api import commands, simulator
+from chargeport.api.route import Handler, Parameter, Route
 from chargeport.errors import (
     INVALID_PATH,
     MALFORMED,
@@ -15,12 +15,62 @@ from chargeport.errors import (
     VEHICLE_NOT_FOUND,
 )
 from chargeport.simulation.actions import ACTIONS
+from chargeport.taxonomy import SMARTCAR_KINDS
 
+USER: Final = Parameter(
+    "sc-user-id", "A user of the application: his connection decides what may be seen.", "owner-1", "header"
+)
 _SIMULATOR: Final = (UNAUTHORIZED, PERMISSION, INVALID_PATH)
 _BODY: Final = (MALFORMED, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA)
 _CAR: Final = (*_SIMULATOR, VEHICLE_NOT_FOUND)
 
+_COMMAND: Final = (
+    MALFORMED, UNAUTHORIZED, PERMISSION, VEHICLE_NOT_FOUND, SMARTCAR_KINDS["RESOURCE_NOT_FOUND", "PATH"],
+    SMARTCAR_KINDS["VEHICLE_STATE", "UNREACHABLE"], SMARTCAR_KINDS["COMPATIBILITY", "VEHICLE_NOT_CAPABLE"],
+    SMARTCAR_KINDS["UPSTREAM", "NO_RESPONSE"], TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA,
+)  # fmt: skip
+_OUTCOME: Final = "The outcome stands in `status.value`: SUCCESS, or with 202 PENDING, where the other side has promised it."
+
+
+def _command(path: str, name: str, handler: Handler, summary: str, body: str = "") -> Route:
+    return Route(
+        method="POST", path=f"/vehicles/{{vehicle_id}}/{path}", name=name, tag="Commands", handler=handler, v3=True,
+        summary=summary, detail=f"{body} {_OUTCOME} Needs the permission control_charge.".strip(), answer="AnyObject",
+        body="AnyObject" if body else None, errors=_COMMAND, parameters=(USER,),
+    )  # fmt: skip
+
+
+_LOCATION: Final = '"location": {"latitude", "longitude"}'
+_WINDOW: Final = '{"startTime": "22:00", "stopTime": "06:00"}'
+_COMMANDS: Final = (
+    _command("commands/charge/start", "startCharge", commands.start_charge, "Start charging"),
+    _command("commands/charge/stop", "stopCharge", commands.stop_charge, "Stop charging"),
+    _command(
+        "commands/charge/set-limit", "setChargeLimit", commands.set_limit, "Set the charge limit",
+        '`{"data": {"attributes": {"percent": 80}}}`, from 50 to 100.',
+    ),
+    _command(
+        "charge-schedules/daily", "createDailySchedule", commands.create_daily, "Charge in a window of every day",
+        f'`{{"data": {{"attributes": {{{_LOCATION}, "startTime": "22:00", "stopTime": "06:00"}}}}}}`.',
+    ),
+    _command(
+        "charge-schedules/weekly", "createWeeklySchedule", commands.create_weekly, "Charge in windows by weekday",
+        f'`{{"data": {{"attributes": {{{_LOCATION}, "days": {{"monday": {_WINDOW}}}}}}}}}`.',
+    ),
+    _command(
+        "charge-schedules/workweek", "createWorkweekSchedule", commands.create_workweek,
+        "Charge in a window of the working days, and one of the weekend",
+        f'`{{"data": {{"attributes": {{{_LOCATION}, "weekdays": {_WINDOW}, "weekends": {_WINDOW}}}}}}}`.',
+    ),
+    Route(
+        method="DELETE", path="/vehicles/{vehicle_id}/charge-schedules/{schedule_id}", name="deleteSchedule", tag="Commands",
+        handler=commands.delete_schedule, v3=True, summary="Remove a charge schedule", detail=_OUTCOME, answer="AnyObject",
+        errors=_COMMAND, parameters=(USER,),
+    ),
+)  # fmt: skip
+
 CONTROL_ROUTES: Final = (
+    *_COMMANDS,
     Route(
         method="GET", path="/simulator", name="getSimulator", tag="Simulator", handler=simulator.read_simulator,
         summary="Read the clock, the simulated cars, and what can be done to them", answer="AnyObject", errors=_SIMULATOR,

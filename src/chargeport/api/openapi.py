@@ -23,6 +23,7 @@ _PATH_PARAMETERS: Final[dict[str, Schema]] = {
     "subscription_id": {"description": "The subscription's id.", "schema": {"type": "string", "minLength": 1}},
     "delivery_id": {"description": "The event's id.", "schema": {"type": "string", "minLength": 1}},
     "user_id": {"description": "The id of the user.", "schema": {"type": "string", "minLength": 1}},
+    "schedule_id": {"description": "The schedule's id.", "schema": {"type": "string", "minLength": 1}},
     "fault_id": {"description": "The fault's id.", "schema": {"type": "string", "minLength": 1}},
     "action": {"description": "What to do.", "schema": {"enum": list(ACTIONS)}},
     "code": {"description": "The signal's code.", "schema": {"enum": sorted(signal.code for signal in CATALOGUE)}},

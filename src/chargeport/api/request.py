@@ -16,6 +16,7 @@ from chargeport.api.tail import Tail
 from chargeport.clock import Clock
 from chargeport.errors import PERMISSION, Problem
 from chargeport.ingest.pipeline import Pipeline
+from chargeport.runtime.commands import Commands
 from chargeport.settings import Settings
 from chargeport.signals.definition import Permission
 from chargeport.simulation.control import Simulation
@@ -76,6 +77,7 @@ class AppContext(msgspec.Struct, frozen=True):
     webhooks: WebhookControl
     sign_in: SignIn
     consents: Consents
+    commands: Commands
     simulation: Simulation | None = None
 
 

@@ -28,6 +28,7 @@ from chargeport.api import (
     webhooks,
 )
 from chargeport.api.control_routes import CONTROL_ROUTES
+from chargeport.api.control_routes import USER as _USER
 from chargeport.api.route import Parameter, Route
 from chargeport.dialects import makes
 from chargeport.errors import (
@@ -55,9 +56,6 @@ from chargeport.signals.catalogue import CATALOGUE
 
 EVENT_STREAM: Final = "text/event-stream"
 
-_USER: Final = Parameter(
-    "sc-user-id", "A user of the application: his connection decides what may be seen.", "owner-1", "header"
-)
 _IF_NONE_MATCH: Final = Parameter("if-none-match", "The ETag of an earlier answer: 304 if it still holds.", '"3f0c"', "header")
 _CONDITIONAL: Final = (_USER, _IF_NONE_MATCH)
 _VEHICLE: Final = (UNAUTHORIZED, VEHICLE_NOT_FOUND)

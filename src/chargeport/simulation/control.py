@@ -16,9 +16,11 @@ import msgspec
 
 from chargeport.clock import SimulatedClock
 from chargeport.errors import MALFORMED, VEHICLE_NOT_FOUND, Problem, instead_of
+from chargeport.simulation import driver
 from chargeport.simulation.actions import ACTIONS
 from chargeport.simulation.faults import Faults, checked
 from chargeport.simulation.scenario import Begun, EventPart, Scenario
+from chargeport.sources.base import Command, CommandError, Done
 from chargeport.sources.simulator import CarProfile, Reporter, Simulator
 from chargeport.sources.simulator.session import wire_instant
 from chargeport.sources.simulator.simulator import BATCH
@@ -242,6 +244,18 @@ class Simulation:
             apply()
             await self._report()
         return self.vehicle(vehicle_id)
+
+    async def command(self, command: Command) -> Done | None:
+        """Have a simulated car do something; None where it is not simulated. Raises CommandError."""
+        reporter = next((each for each in self.simulator.reporters if each.profile.id in command.names), None)
+        if reporter is None:
+            return None
+        name, body = driver.action(command, reporter, self.clock.now())
+        try:
+            await self.act(reporter.profile.id, name, body)
+        except Problem as problem:
+            raise CommandError("VALIDATION", "INVALID_INPUT_FORMAT", str(problem)) from None
+        return Done.OBEYED
 
     def prepared(self, reporter: Reporter, name: str, body: Any) -> Callable[[], None]:
         """An action that was checked, ready to be done. Raises Problem."""

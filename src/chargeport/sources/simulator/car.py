@@ -20,7 +20,7 @@ from chargeport.sources.simulator.session import Session
 from chargeport.sources.simulator.state import CarState, Status
 from chargeport.sources.simulator.station import Station
 from chargeport.sources.simulator.status import next_status, status_ends_at
-from chargeport.sources.simulator.timers import FOREVER, timers_from_the_wire
+from chargeport.sources.simulator.timers import FOREVER, Timer, timers_from_the_wire
 
 
 class Car:
@@ -60,6 +60,11 @@ class Car:
     def station(self) -> Station | None:
         """What it is plugged into."""
         return self._state.station
+
+    @property
+    def timers(self) -> tuple[Timer, ...]:
+        """Its charge timers."""
+        return self._state.timers
 
     @property
     def changes(self) -> int:
