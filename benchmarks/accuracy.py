@@ -25,7 +25,7 @@ from msgspec.structs import replace
 
 from chargeport.derive import efficiency
 from chargeport.derive.live import curves, taper
-from chargeport.derive.live.inputs import CarFacts, Observed, OpenSession, Sample, Scene
+from chargeport.derive.live.inputs import CarFacts, Context, Observed, OpenSession, Sample
 from chargeport.derive.live.rules import derive
 from chargeport.dialects.simulator import SIMULATOR
 from chargeport.ingest.engine import normalise
@@ -127,9 +127,9 @@ class Listener:
                 if self.started_at is not None and signal in self.courses:
                     self.courses[signal].append(Sample(report.at, float(value)))
 
-    def scene(self) -> Scene:
+    def context(self) -> Context:
         """What the rules are given now."""
-        return Scene(self.values, self.session(), self.car)
+        return Context(self.values, self.session(), self.car)
 
     def session(self) -> OpenSession | None:
         """The session so far."""
@@ -149,7 +149,7 @@ def play(reports: Iterable[Report], ends_at: int, car: CarFacts, hidden: Iterabl
     whole_kwh = reports[-1].truth.energy_kwh
     for report in reports:
         listener.hear(report)
-        found = {each.signal: each for each in derive(listener.scene(), report.at)}
+        found = {each.signal: each for each in derive(listener.context(), report.at)}
         rules |= {each.rule for each in found.values() if each.signal in HIDDEN}
         if ENERGY in found and report.truth.energy_kwh > whole_kwh / 10:
             energies.append(_percent(found[ENERGY].value, report.truth.energy_kwh))
@@ -235,7 +235,7 @@ def check_learnt() -> CarFacts:
         listener = Listener(CarFacts(ac_efficiency=1.0), HIDDEN)
         for report in check_reports(60, offset_s):
             listener.hear(report)
-        drawn = {each.signal: each.value for each in derive(listener.scene(), report.at)}
+        drawn = {each.signal: each.value for each in derive(listener.context(), report.at)}
         pairs.append((round(report.truth.energy_kwh, 1), float(drawn[ENERGY])))
     return replace(CHECK_CAR, ac_efficiency=efficiency.learnt(pairs))
 
@@ -318,7 +318,7 @@ def learnt_facts(case: Case, every_s: int) -> CarFacts:
         past.append(
             taper.FinishedSession(kind=case.station.kind, started_at=session.started_at, power=session.power, soc=session.soc)
         )
-        drawn = {each.signal: each.value for each in derive(listener.scene(), reports[-1].at)}
+        drawn = {each.signal: each.value for each in derive(listener.context(), reports[-1].at)}
         pairs.append((reports[-1].truth.energy_kwh, float(drawn[ENERGY])))
     share = efficiency.learnt(pairs)
     known = CarFacts(capacity_kwh=case.model.capacity_kwh, taper=taper.learn(past))

@@ -10,7 +10,6 @@ from chargeport.api.access import Access
 from chargeport.api.reads import Ask, Reads
 from chargeport.clock import ManualClock
 from chargeport.derivation.worker import Derivation
-from chargeport.derivation.workings import Workings
 from chargeport.settings import Settings
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE
@@ -71,8 +70,7 @@ class House:
     def restart(self, store: Store | None = None) -> None:
         """What works things out has forgotten all that it had in memory."""
         of = store or self.store
-        self.workings = Workings(of, self.settings, self.clock)
-        self.derivation = Derivation(of, self.clock, self.workings.cars, self.workings.ledger, nothing, rest=nothing)
+        self.derivation = Derivation(of, self.settings, self.clock, nothing, rest=nothing)
 
     async def take(self, entries: Iterable[Entry]) -> None:
         """Store them in one go."""

@@ -16,7 +16,7 @@ LEAP_MS: Final = 120_000  # NTP slews what is less, and sources differ by more
 LOOK_EVERY_MS: Final = 1_000
 SETTLING_MS: Final = 15 * 60_000  # after boot, in which boards without a battery get their time from the network
 LONGEST_SETTLING_MS: Final = 400 * 86_400_000  # that such a board may have been off
-LONGEST_BEHIND_MS: Final = 30 * 86_400_000  # that a clock is believed to be behind what was stored before
+LONGEST_BEHIND_MS: Final = 30 * 86_400_000  # that a clock may be behind what was stored before
 
 
 _log = logging.getLogger("chargeport.clock")

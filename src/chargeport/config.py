@@ -96,11 +96,11 @@ def _from_file(file: Path) -> dict[str, Any]:
     try:
         tables = tomllib.loads(file.read_text("utf-8"))
     except OSError as error:
-        raise SettingError(f"The settings file {file} can't be read: {error.strerror}.") from error
+        raise SettingError(f"the file can't be read: {error.strerror}.", str(file)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingError(f"The settings file {file} is not TOML: {error}.") from error
+        raise SettingError(f"the file is not TOML: {error}.", str(file)) from error
     if "folder" in tables:
-        raise SettingError(f"A setting is wrong ({file}): {_not_known('', 'folder')}.")
+        raise SettingError(f"{_not_known('', 'folder')}.", str(file))
     _checked(tables, str(file), strict=True)
     return tables
 
@@ -112,7 +112,7 @@ def _checked(tables: dict[str, Any], where: str, *, strict: bool) -> Settings:
     except msgspec.ValidationError as error:
         what, _, path = str(error).partition(" - at `$")
         name = path.rstrip("`").lstrip(".")
-        raise SettingError(f"A setting is wrong ({where}): {_explained(name, what)}.") from None
+        raise SettingError(f"{_explained(name, what)}.", where) from None
 
 
 _UNKNOWN: Final = re.compile("Object contains unknown field `(.*)`", re.DOTALL)
@@ -132,7 +132,7 @@ def _explained(path: str, what: str) -> str:
 
 
 def _not_known(path: str, key: str) -> str:
-    """What to say of a key that no table at this path has; a key of another table is told where it belongs."""
+    """What to say of a key that no table at this path has; for a key of another table, where it belongs."""
     shown = f"{path}.{key}" if path else key
     homes = [name for name, kind in _keys(Settings).items() if not path and key in _keys(kind)]
     if homes:
@@ -163,11 +163,9 @@ def database_file(url: str) -> Path:
     if url.startswith(SQLITE):
         path = url.removeprefix(SQLITE)
     elif "://" in url:
-        raise SettingError(
-            f"A setting is wrong: database.url: {url.split('://', maxsplit=1)[0]}:// is not supported: use sqlite:///FILE."
-        )
+        raise SettingError(f"database.url: {url.split('://', maxsplit=1)[0]}:// is not supported: use sqlite:///FILE.")
     else:
         path = url
     if not path or path.startswith(":"):
-        raise SettingError("A setting is wrong: database.url: a file is wanted, such as sqlite:///chargeport.db.")
+        raise SettingError("database.url: a file is wanted, such as sqlite:///chargeport.db.")
     return Path(path)

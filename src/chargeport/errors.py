@@ -22,7 +22,10 @@ class ChargeportError(Exception):
 
 
 class SettingError(ChargeportError):
-    """A setting is wrong."""
+    """A setting is wrong: `what` begins with its name, as in `server.port: ...`; `where` is its file, if that is known."""
+
+    def __init__(self, what: str, where: str | None = None) -> None:
+        super().__init__(f"A setting is wrong{f' ({where})' if where else ''}: {what}")
 
 
 class StartError(ChargeportError):

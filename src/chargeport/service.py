@@ -26,7 +26,6 @@ from chargeport.bus.memory import Doorbell
 from chargeport.clock import Clock, SimulatedClock, SteadyClock
 from chargeport.config import database_file
 from chargeport.derivation.worker import Derivation
-from chargeport.derivation.workings import Workings
 from chargeport.runtime.commands import Commands
 from chargeport.runtime.feeds import Feeds
 from chargeport.settings import Settings
@@ -60,10 +59,7 @@ class Service:
         self.positions = Positions(store.notes)
         self.tail = Tail(store, self.access, self.clock, self.doorbell)
         self.feeds = Feeds(store, settings, self.clock)
-        self.workings = Workings(store, settings, self.clock)
-        self.derivation = Derivation(
-            store, self.clock, self.workings.cars, self.workings.ledger, self.doorbell.wait, rest=self._rest
-        )
+        self.derivation = Derivation(store, settings, self.clock, self.doorbell.wait, rest=self._rest)
         self.policy = Policy({each.group: Keep(*settings.retention.of(each.group)) for each in CATALOGUE})
         self.cadences = Cadences(store, settings.staleness, self.clock)
         docs = f"{settings.server.base_url or f'http://{settings.server.host}:{settings.server.port}'}/docs/errors"

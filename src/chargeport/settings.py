@@ -27,7 +27,7 @@ class ServerSettings(Table, frozen=True):
     ] = None
     trusted_proxies: Annotated[
         list[str],
-        Meta(description="Addresses or networks of reverse proxies whose X-Forwarded-Proto and -Host are believed."),
+        Meta(description="Addresses or networks of reverse proxies whose X-Forwarded-Proto and -Host are trusted."),
     ] = []
     tls_certificate: Annotated[str | None, Meta(description="PEM file: answer over TLS with this certificate.")] = None
     tls_key: Annotated[str | None, Meta(description="PEM file with the certificate's key.")] = None
@@ -43,7 +43,7 @@ class ServerSettings(Table, frozen=True):
     def certificate(self) -> tuple[str, str] | None:
         """The files of the certificate and its key. Raises SettingError where only one is named."""
         if (self.tls_certificate is None) is not (self.tls_key is None):
-            raise SettingError("A setting is wrong: server: tls_certificate and tls_key are needed both, or neither.")
+            raise SettingError("server: tls_certificate and tls_key are needed both, or neither.")
         return None if self.tls_certificate is None or self.tls_key is None else (self.tls_certificate, self.tls_key)
 
 
@@ -117,7 +117,7 @@ class SmartcarSettings(Table, frozen=True):
 
 
 class PrecedenceSettings(Table, frozen=True):
-    """Which source is believed where several tell of one car."""
+    """Which source counts where several report one car."""
 
     order: Annotated[
         dict[str, list[str]],
@@ -178,7 +178,7 @@ class RetentionSettings(Table, frozen=True):
         hourly_days = self.hourly_days if given[1] is None else given[1]
         if hourly_days and (not raw_days or hourly_days < raw_days):
             raise SettingError(
-                f"A setting is wrong: retention: hourly_days ({hourly_days}) of {group} counts from now, like raw_days"
+                f"retention: hourly_days ({hourly_days}) of {group} counts from now, like raw_days"
                 f" ({raw_days or 'for good'}): make it as much at least, or set raw_days."
             )
         return raw_days or None, hourly_days or None
@@ -209,7 +209,7 @@ class DeriveSettings(Table, frozen=True):
 
 
 class PlaceSettings(Table, frozen=True):
-    """A place that sessions are told to have happened at: a circle, or where sources stand."""
+    """A place that is shown for sessions: a circle, or where sources stand."""
 
     name: Annotated[str, Meta(min_length=1, max_length=128, description="What records call it.")]
     latitude: Annotated[float, Meta(ge=-90, le=90, description="Of its middle, in degrees.")]

@@ -193,7 +193,7 @@ def configuration(app: WebApp, log: str = "info", certificate: tuple[str, str] |
         date_header=True,
         ssl_certfile=None if certificate is None else certificate[0],
         ssl_keyfile=None if certificate is None else certificate[1],
-        proxy_headers=False,  # api.links believes trusted proxies only
+        proxy_headers=False,  # api.links reads them from trusted proxies only
         timeout_graceful_shutdown=STOP_WITHIN_S,
         **more,
     )

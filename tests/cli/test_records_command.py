@@ -11,7 +11,6 @@ from command_line import CommandLine
 
 from chargeport.clock import SystemClock
 from chargeport.derivation.worker import Derivation
-from chargeport.derivation.workings import Workings
 from chargeport.settings import Settings
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE
@@ -34,8 +33,7 @@ def work_out(database: Path, readings: list[Reading]) -> None:
     async def run() -> None:
         store = SqliteStore.open(database)
         await store.readings.write(readings)
-        workings = Workings(store, Settings(), SystemClock())
-        derivation = Derivation(store, SystemClock(), workings.cars, workings.ledger, nothing, rest=nothing)
+        derivation = Derivation(store, Settings(), SystemClock(), nothing, rest=nothing)
         await derivation.begin()
         await derivation.catch_up()
         await store.close()

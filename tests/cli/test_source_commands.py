@@ -170,7 +170,7 @@ def test_sources_that_run_and_that_never_ran_are_listed(chargeport: CommandLine,
 def test_of_a_server_that_does_not_run_it_is_said_so(chargeport: CommandLine, database: Path) -> None:
     written(database, state(condition="connected", messages=7), age_s=60)
     assert chargeport("source", "list", "--json").json[0]["condition"] == "stopped"
-    assert "the server does not run; it was connected, heard 7 messages" in chargeport("source", "list").out
+    assert "the server does not run; it was connected, with 7 messages" in chargeport("source", "list").out
 
 
 def test_where_there_is_no_source_that_is_said(chargeport: CommandLine, database: Path) -> None:
@@ -292,7 +292,7 @@ def test_what_a_source_reported_is_erased_and_what_others_reported_stays(chargep
     assert (erased["source"], erased["erased"]["vehicles"], erased["erased"]["history"]) == ("wrong", 1, 1)
     assert sorted(voltages(chargeport)) == [("box", 230), ("wrong", 120)]
     told = chargeport("source", "forget", "wrong", "--yes")
-    assert "What wrong reported is erased, of 1 vehicles: 1 latest values, 1 runs of history" in told.out
+    assert "The readings of wrong are erased, of 1 vehicles: 1 latest values, 1 runs of history" in told.out
     assert voltages(chargeport) == [("box", 230)]
 
 

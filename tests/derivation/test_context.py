@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from chargeport.derivation import histories
-from chargeport.derivation.context import Scenes
+from chargeport.derivation.context import ContextReader
 from chargeport.derivation.samples import POINTS, thinned
+from chargeport.derivation.vehicles import FactsReader
 from chargeport.derive.live.inputs import Sample
 from chargeport.derive.series import energy
 from derived_cars import CAR, CHARGING, HOUR, MINUTE, SOC, T0, WATTAGE, House, said
@@ -71,7 +72,7 @@ async def test_a_session_that_goes_on_is_read_seldom_and_known_to_its_newest_rep
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads = await counting(house, monkeypatch)
-    scenes = Scenes(house.store, house.workings.cars)
+    contexts = ContextReader(house.store, FactsReader(house.store, house.settings, house.clock))
     await house.store.readings.write([said(CHARGING, True, T0), said(WATTAGE, 7000, T0)])
     for second in range(5, 3600, 5):
         at = T0 + second * 1000
@@ -79,25 +80,25 @@ async def test_a_session_that_goes_on_is_read_seldom_and_known_to_its_newest_rep
         await house.store.readings.write([said(CHARGING, True, at), said(WATTAGE, 7000 + second % 7, at)])
         found = await house.store.readings.signals(CAR.id)
         assert found is not None
-        scene = await scenes.of(found, house.clock.now())
-        assert scene is not None
-        assert scene.session is not None
-        assert scene.session.started_at == T0
-        assert scene.session.power[-1] == Sample(at, 7000 + second % 7)
+        context = await contexts.of(found, house.clock.now())
+        assert context is not None
+        assert context.session is not None
+        assert context.session.started_at == T0
+        assert context.session.power[-1] == Sample(at, 7000 + second % 7)
     assert reads() < 160, "of 720 looks"
-    assert len(scene.session.power) < 1000  # type: ignore[union-attr]
+    assert len(context.session.power) < 1000  # type: ignore[union-attr]
 
 
 async def test_a_new_session_has_nothing_of_the_one_before(house: House) -> None:
-    scenes = Scenes(house.store, house.workings.cars)
+    contexts = ContextReader(house.store, FactsReader(house.store, house.settings, house.clock))
 
     async def course(at: int) -> list[float] | None:
         house.clock.move((at - house.clock.now()) / 1000)
         found = await house.store.readings.signals(CAR.id)
         assert found is not None
-        scene = await scenes.of(found, at)
-        assert scene is not None
-        return None if scene.session is None else [sample.value for sample in scene.session.power]
+        context = await contexts.of(found, at)
+        assert context is not None
+        return None if context.session is None else [sample.value for sample in context.session.power]
 
     await house.store.readings.write([said(CHARGING, True, T0), said(WATTAGE, 7000, T0)])
     assert await course(T0 + 1000) == [7000]

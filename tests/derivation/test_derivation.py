@@ -12,7 +12,7 @@ import pytest
 
 from chargeport.clock import ManualClock
 from chargeport.derivation.context import DERIVABLE
-from chargeport.derivation.throttle import Turns
+from chargeport.derivation.throttle import Throttle
 from chargeport.errors import StoreError
 from chargeport.service import Service
 from chargeport.settings import DatabaseSettings, Settings
@@ -103,23 +103,23 @@ async def test_the_phases_are_enough_to_tell_a_mains_voltage(house: House) -> No
 async def test_a_car_of_which_only_old_values_were_known_is_not_kept_waiting(house: House) -> None:
     await house.take([said(WATTAGE, 5000, T0 - 5 * HOUR)])
     await house.derivation.begin()
-    turns = Turns(nothing)
-    await house.derivation._values.work(turns)
+    throttle = Throttle(nothing)
+    await house.derivation._values.work(throttle)
     house.clock.move(2)
     await house.take([said(VOLTAGE, 230, T0), said(AMPERAGE, 10, T0), said(PHASES, 1, T0)])
-    await house.derivation._values.work(turns)
+    await house.derivation._values.work(throttle)
     assert (await house.read(WATTAGE))["attributes"]["body"]["value"] == 2300
 
 
 async def test_what_comes_a_few_seconds_later_is_worked_out_a_few_seconds_later(house: House) -> None:
-    told, turns = night(), Turns(nothing)
+    told, throttle = night(), Throttle(nothing)
     house.clock.move(24 * 3600)
     await house.take([each for each in told if each.observed_at <= T0 + HOUR])
-    await house.derivation.work_out_sessions(turns)
+    await house.derivation.work_out_sessions(throttle)
     assert await house.records() == []  # the cable is in, for all that is known
     house.clock.move(3)
     await house.take([each for each in told if each.observed_at > T0 + HOUR])
-    await house.derivation.work_out_sessions(turns)
+    await house.derivation.work_out_sessions(throttle)
     (record,) = await house.records()
     assert record["endTime"] == "2026-05-01T12:00:00.000Z"
 
@@ -261,7 +261,7 @@ async def test_a_car_that_reports_everything_costs_no_derivation(house: House) -
     house.derivation.heard(everything)
     house.clock.move(30)
     before = house.derivation._values.touched.copy()
-    await house.derivation._values.work(Turns(nothing))
+    await house.derivation._values.work(Throttle(nothing))
     assert house.derivation._values.touched == before, "it is not looked at again for a minute"
 
 
@@ -333,7 +333,7 @@ async def test_a_car_that_can_t_be_worked_out_holds_up_no_other(
 async def test_a_store_that_fails_loses_no_work(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     await house.take([*night(T0 - DAY), *volts_and_amperes()])
     for part, name in (
-        ("sessions", "stirred"), ("readings", "signals"), ("sessions", "replace_sessions"), ("readings", "write"),
+        ("sessions", "changed_since"), ("readings", "signals"), ("sessions", "replace_sessions"), ("readings", "write"),
         ("notes", "remember"),
     ):  # fmt: skip
 

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from chargeport.derivation.progress import Mark
+from chargeport.derivation.sessions import SessionDeriver
 from chargeport.derive.records.edits import Annotate, Edit, Merge, Split, Undo, seen
 from chargeport.derive.records.records import Record
 from chargeport.settings import PlaceSettings, Settings, TariffSettings
@@ -52,7 +53,7 @@ async def lived(house: House, days: int = 1) -> list[Entry]:
 async def made(house: House) -> list[Record]:
     found = await house.store.readings.signals(CAR.id)
     assert found is not None
-    return await house.workings.ledger.records(found)
+    return await SessionDeriver(house.store, house.settings, house.clock).records(found)
 
 
 async def edit(house: House, change: Edit | Undo) -> int:

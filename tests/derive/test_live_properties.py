@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chargeport.derive.live import curves
-from chargeport.derive.live.inputs import CarFacts, Observed, OpenSession, Sample, Scene
+from chargeport.derive.live.inputs import CarFacts, Context, Observed, OpenSession, Sample
 from chargeport.derive.live.rules import RULES, derive
-from chargeport.derive.live.taper import Course, Taper
+from chargeport.derive.live.taper import Taper, TaperCurve
 from chargeport.signals import bodies, wire
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.definition import Kind, Signal, Value
@@ -87,7 +87,7 @@ cars = st.builds(
     limit_percent=st.none() | percent,
 )
 scattered = st.builds(
-    Scene,
+    Context,
     st.fixed_dictionaries({}, optional={signal: observed(signal) for signal in CATALOGUE}),
     st.none() | sessions,
     cars,
@@ -95,7 +95,7 @@ scattered = st.builds(
 
 
 @st.composite
-def charging(draw: st.DrawFn) -> Scene:
+def charging(draw: st.DrawFn) -> Context:
     """A car in the middle of a session, all of it fresh, with some of its signals missing."""
     codes = ["charge-chargelimits", "charge-chargerphases", "charge-isfastchargerpresent", "tractionbattery-range"]
     drawn = {BY_CODE[code]: draw(values_of(BY_CODE[code])) for code in codes if draw(st.integers(0, 4))}
@@ -113,45 +113,45 @@ def charging(draw: st.DrawFn) -> Scene:
         soc=[Sample(at, max(0.0, soc_percent - (T0 - at) / 600_000)) for at in instants],
     )
     car = msgspec.structs.replace(draw(cars), taper=draw(st.sampled_from([None, TAPER])))
-    return Scene({signal: Observed(value, T0, "box") for signal, value in kept.items()}, session, car)
+    return Context({signal: Observed(value, T0, "box") for signal, value in kept.items()}, session, car)
 
 
-COURSE = Course(((1.0, 1.0), (50.0, 0.8), (99.0, 0.1)), 200_000.0)
+COURSE = TaperCurve(((1.0, 1.0), (50.0, 0.8), (99.0, 0.1)), 200_000.0)
 TAPER = Taper(ac=COURSE, dc=COURSE)
-scenes = scattered | charging()
+contexts = scattered | charging()
 
 
-@given(scenes)
-def test_whatever_is_reported_each_missing_signal_is_derived_once_or_not_at_all(scene: Scene) -> None:
-    found = derive(scene, T0)
+@given(contexts)
+def test_whatever_is_reported_each_missing_signal_is_derived_once_or_not_at_all(context: Context) -> None:
+    found = derive(context, T0)
     signals = [each.signal for each in found]
     assert len(set(signals)) == len(signals)
-    assert not set(signals) & scene.values.keys()
+    assert not set(signals) & context.values.keys()
 
 
-@given(scenes)
-def test_every_derived_value_is_one_that_the_signal_can_have_and_says_where_it_comes_from(scene: Scene) -> None:
+@given(contexts)
+def test_every_derived_value_is_one_that_the_signal_can_have_and_says_where_it_comes_from(context: Context) -> None:
     sampled = {
         BY_CODE[code] for code in ("charge-wattage", "charge-voltage", "charge-amperage", "tractionbattery-stateofcharge")
     }
     labels = {rule.label: rule.signal for rule in RULES}
-    for each in derive(scene, T0):
+    for each in derive(context, T0):
         assert bodies.parse(each.signal, wire.body(each.signal, each.value).encode()) == each.value
         assert labels[each.rule] == each.signal
-        assert set(each.inputs) <= scene.values.keys() | sampled
+        assert set(each.inputs) <= context.values.keys() | sampled
         assert each.inputs or each.rule == "energyadded/counter@1"
 
 
-@given(scenes)
-def test_the_same_scene_gives_the_same_whatever_the_order_of_its_values(scene: Scene) -> None:
-    backwards = msgspec.structs.replace(scene, values=dict(reversed(scene.values.items())))
-    assert derive(backwards, T0) == derive(scene, T0)
+@given(contexts)
+def test_the_same_scene_gives_the_same_whatever_the_order_of_its_values(context: Context) -> None:
+    backwards = msgspec.structs.replace(context, values=dict(reversed(context.values.items())))
+    assert derive(backwards, T0) == derive(context, T0)
 
 
-@given(scenes)
-def test_nothing_measured_a_day_ago_makes_a_live_value(scene: Scene) -> None:
-    old = {signal: Observed(each.value, T0 - DAY, each.source) for signal, each in scene.values.items()}
-    live = {each.signal for each in derive(Scene(old, None, scene.car), T0)} & {*FLOW, BY_CODE["charge-ischarging"]}
+@given(contexts)
+def test_nothing_measured_a_day_ago_makes_a_live_value(context: Context) -> None:
+    old = {signal: Observed(each.value, T0 - DAY, each.source) for signal, each in context.values.items()}
+    live = {each.signal for each in derive(Context(old, None, context.car), T0)} & {*FLOW, BY_CODE["charge-ischarging"]}
     assert not live
 
 
@@ -173,7 +173,7 @@ def test_power_is_voltage_times_current_times_phases_whichever_of_them_is_derive
     whole: dict[Signal, Value] = dict(zip(FLOW, (voltage_v, current_a, voltage_v * current_a * count), strict=True))
     whole |= {BY_CODE["charge-isfastchargerpresent"]: dc, BY_CODE["charge-chargerphases"]: phases if dc else count}
     values = {signal: Observed(value, T0, "box") for signal, value in whole.items() if signal is not hidden}
-    found = {each.signal: each.value for each in derive(Scene(values), T0)}
+    found = {each.signal: each.value for each in derive(Context(values), T0)}
     volts, amperes, watts = (float((whole | found)[signal]) for signal in FLOW)
     assert hidden in found
     assert watts == pytest.approx(volts * amperes * count, rel=0.005, abs=1)
@@ -187,6 +187,6 @@ def test_a_voltage_and_a_current_of_different_times_make_no_power(apart_ms: int,
         BY_CODE["charge-isfastchargerpresent"]: Observed(False, T0, "box"),
         BY_CODE["charge-chargerphases"]: Observed(3, T0, "box"),
     }
-    assert FLOW[2] in {each.signal for each in derive(Scene(values), T0)}
+    assert FLOW[2] in {each.signal for each in derive(Context(values), T0)}
     values[older] = msgspec.structs.replace(values[older], observed_at=T0 - apart_ms)
-    assert FLOW[2] not in {each.signal for each in derive(Scene(values), T0)}
+    assert FLOW[2] not in {each.signal for each in derive(Context(values), T0)}

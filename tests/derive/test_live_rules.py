@@ -7,7 +7,7 @@ import pytest
 
 from chargeport.derive import status
 from chargeport.derive.live import curves
-from chargeport.derive.live.inputs import CarFacts, Observed, OpenSession, Sample, Scene
+from chargeport.derive.live.inputs import CarFacts, Context, Observed, OpenSession, Sample
 from chargeport.derive.live.rule import Derived
 from chargeport.derive.live.rules import RULES, derive
 from chargeport.signals import bodies
@@ -39,17 +39,17 @@ def full_range(km: float) -> dict[str, Value]:
     return {"tractionbattery-range": bodies.parse(BY_CODE["tractionbattery-range"], {"value": km})}
 
 
-def scene(
+def context(
     values: Mapping[str, Value], session: OpenSession | None = None, *, ages_ms: Mapping[str, int] | None = None, **car: Any
-) -> Scene:
+) -> Context:
     """Values reported at T0, or as much earlier as `ages_ms` says."""
     ages = ages_ms or {}
     observed = {BY_CODE[code]: Observed(value, T0 - ages.get(code, 0), "box") for code, value in values.items()}
-    return Scene(observed, session, CarFacts(**car))
+    return Context(observed, session, CarFacts(**car))
 
 
 def derived(*args: Any, now: int = T0, **kwargs: Any) -> dict[str, Derived]:
-    return {each.signal.code: each for each in derive(scene(*args, **kwargs), now)}
+    return {each.signal.code: each for each in derive(context(*args, **kwargs), now)}
 
 
 def course(value: float, minutes: int, every_min: float = 1, end_at: int = T0) -> list[Sample]:

@@ -64,7 +64,7 @@ def supervisor(store: Store, clock: ManualClock) -> Watched:
     return watched
 
 
-def pulse(source: Scripted, clock: ManualClock) -> tuple[Scripted, SourceStatus]:
+def status(source: Scripted, clock: ManualClock) -> tuple[Scripted, SourceStatus]:
     return source, SourceStatus(source.name, "scripted", "generic", clock)
 
 
@@ -80,7 +80,7 @@ async def test_a_failing_source_waits_longer_each_time_and_disturbs_nobody(store
     failing = Scripted("bad", *(SourceError(Cause.UNREACHABLE, "Nobody there.") for _ in range(12)), clock=clock)
     good = Scripted("good")
     watched = supervisor(store, clock)
-    watched.start([pulse(failing, clock), pulse(good, clock)])
+    watched.start([status(failing, clock), status(good, clock)])
     await rested(failing, good)
     waits = [(after - before) / 1000 for before, after in pairwise(failing.starts)]
     assert FIRST_WAIT_S * 0.8 <= waits[0] <= FIRST_WAIT_S * 1.2
@@ -95,7 +95,7 @@ async def test_a_source_that_ran_for_long_begins_with_the_first_wait_again(store
     clock = ManualClock(T0)
     failing = Scripted("bad", *(SourceError(Cause.UNREACHABLE, "Gone.") for _ in range(5)), clock=clock, runs_s=61)
     watched = supervisor(store, clock)
-    watched.start([pulse(failing, clock)])
+    watched.start([status(failing, clock)])
     await rested(failing)
     waits = [(after - before) / 1000 - 61 for before, after in pairwise(failing.starts)]
     assert all(wait <= FIRST_WAIT_S * 1.2 for wait in waits)
@@ -106,7 +106,7 @@ async def test_a_source_is_left_alone_for_as_long_as_the_other_side_asks(store: 
     clock = ManualClock(T0)
     failing = Scripted("bad", SourceError(Cause.QUOTA, "Enough.", 900), clock=clock)
     watched = supervisor(store, clock)
-    watched.start([pulse(failing, clock)])
+    watched.start([status(failing, clock)])
     await rested(failing)
     assert failing.starts[1] - failing.starts[0] == 900_000
     await watched.close()
@@ -124,7 +124,7 @@ async def test_it_is_known_why_a_source_waits(store: Store, failure: Exception |
     source = Scripted("bad", failure)
     clock = Stopped(T0)
     watched = supervisor(store, clock)
-    watched.start([pulse(source, clock)])
+    watched.start([status(source, clock)])
     async with asyncio.timeout(10):
         await clock.asked.wait()
     (state,) = watched.states()
@@ -140,7 +140,7 @@ async def test_a_store_that_fails_stops_the_source_which_then_is_started_again(s
     clock = Stopped(T0)
     source = Scripted("car")
     watched = Supervisor(pipeline(unwilling), clock, _ignored)  # type: ignore[arg-type]
-    watched.start([pulse(source, clock)])
+    watched.start([status(source, clock)])
     async with asyncio.timeout(10):
         await clock.asked.wait()
     (state,) = watched.states()
@@ -157,7 +157,7 @@ async def test_what_a_source_heard_is_counted_and_what_is_left_of_its_budget_is_
     clock = ManualClock(T0)
     source = Budgeted("car")
     watched = supervisor(store, clock)
-    watched.start([pulse(source, clock)])
+    watched.start([status(source, clock)])
     await rested(source)
     await watched.close()
     state = watched.written[-1][0]

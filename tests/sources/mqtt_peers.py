@@ -54,7 +54,7 @@ class TestedSource(MqttSource):
 def source(url: str, *filters: str, **settings: Any) -> TestedSource:
     told = StatusReporter()
     around = SourceContext(
-        name="garage", dialect="plain", clock=ManualClock(NOW), memory=NoMemory(), told=told, charging=never_charges,
+        name="garage", dialect="plain", clock=ManualClock(NOW), memory=NoMemory(), status=told, charging=never_charges,
         topics=filters or ("cars/#",), vehicle="leaf",
     )  # fmt: skip
     made = TestedSource(MqttSettings(url=url, **{"username": USER, "password": PASSWORD, **settings}), around)

@@ -18,9 +18,9 @@ from ocpp.v16 import call_result as result16
 from ocpp.v201 import ChargePoint as ChargePoint201
 from ocpp.v201 import call_result as result201
 from ocpp.v201.datatypes import ComponentType, GetVariableResultType, SetVariableResultType, VariableType
+from source_world import T0, WITHIN_S, Heard, KeptMemory, Listener, Running, source_context
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
-from surroundings import T0, WITHIN_S, Heard, KeptMemory, Listener, Running, around
 from websockets.asyncio.client import ClientConnection
 
 from chargeport.clock import ManualClock
@@ -214,9 +214,9 @@ async def central(
     **given: Any,
 ) -> AsyncIterator[Central]:
     """A central system as long as it runs; the memory is what it has from one run to the next."""
-    reporter = given.setdefault("told", Listener())
+    reporter = given.setdefault("status", Listener())
     given.setdefault("clock", ManualClock(NOW))
-    source = OcppSource(settings, around("boxes", "ocpp", memory=memory or KeptMemory(), **given))
+    source = OcppSource(settings, source_context("boxes", "ocpp", memory=memory or KeptMemory(), **given))
     running = heard or Heard()
     async with listening(source, over_tls=over_tls) as url, Running(source.run(running)):
         await asyncio.sleep(0)

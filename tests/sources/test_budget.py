@@ -2,7 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from surroundings import T0, KeptMemory
+from source_world import T0, KeptMemory
 
 from chargeport.clock import ManualClock
 from chargeport.sources.budget import DAY_MS, HOUR_MS, Budget

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from surroundings import T0, Heard, Listener, Running, around
+from source_world import T0, Heard, Listener, Running, source_context
 
 from chargeport.sources.base import Cause, Delivery, RawMessage, SourceContext, SourceError
 from chargeport.sources.home_assistant import HOME_ASSISTANT, HomeAssistantSource
@@ -133,7 +133,7 @@ async def test_every_state_is_handed_on_first_and_then_each_change(house: House)
     first = state("sensor.car_battery", "55", unit_of_measurement="%")
     house.states = {one["entity_id"]: one for one in (first, state("light.bedroom", "on"))}
     heard, told = Heard(), Listener()
-    async with Running(HomeAssistantSource(settings(house), around(dialect="home_assistant", told=told)).run(heard)):
+    async with Running(HomeAssistantSource(settings(house), source_context(dialect="home_assistant", status=told)).run(heard)):
         (delivery,) = await heard.count(1)
         await house.change(state("sensor.car_power", "7.4", unit_of_measurement="kW"))
         await heard.count(2)
@@ -150,7 +150,7 @@ async def test_every_state_is_handed_on_first_and_then_each_change(house: House)
 async def test_nothing_of_the_house_but_the_cars_entities_is_handed_on(house: House) -> None:
     house.states = {one: state(one, "on") for one in ("person.me", "sensor.carport", "sensor.car_a", "binary_sensor.plug")}
     heard = Heard()
-    async with Running(HomeAssistantSource(settings(house, "sensor.car_*", "binary_sensor.plug"), around()).run(heard)):
+    async with Running(HomeAssistantSource(settings(house, "sensor.car_*", "binary_sensor.plug"), source_context()).run(heard)):
         await heard.count(2)
         for one in ("person.me", "sensor.carport", "lock.front_door", "binary_sensor.plug2"):
             await house.change(state(one, "off"))
@@ -166,7 +166,7 @@ def test_the_most_exact_name_decides_which_car_an_entity_belongs_to() -> None:
         token="t",
         entities={"one": ["sensor.car_*"], "two": ["sensor.car_two_*"], "three": ["sensor.car_two_soc"]},
     )
-    source = HomeAssistantSource(given, around())
+    source = HomeAssistantSource(given, source_context())
     names = ("sensor.car_soc", "sensor.car_two_power", "sensor.car_two_soc", "sensor.other")
     assert [source.vehicle_of({"entity_id": one}) for one in names] == ["one", "two", "three", None]
 
@@ -174,7 +174,7 @@ def test_the_most_exact_name_decides_which_car_an_entity_belongs_to() -> None:
 async def test_after_an_outage_it_asks_for_every_state_again(house: House) -> None:
     house.states = {"sensor.car_a": state("sensor.car_a", "1")}
     heard = Heard()
-    source = HomeAssistantSource(settings(house), around())
+    source = HomeAssistantSource(settings(house), source_context())
     task = asyncio.create_task(source.run(heard))
     await heard.count(1)
     await house.hang_up()
@@ -188,35 +188,35 @@ async def test_after_an_outage_it_asks_for_every_state_again(house: House) -> No
 
 
 async def test_a_rejected_token_is_said_to_be_one(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = HomeAssistantSource(settings(house, token="wrong"), around())
+    source = HomeAssistantSource(settings(house, token="wrong"), source_context())
     for attempt in (source.run(Heard()), source.check(5)):
         with pytest.raises(SourceError, match="does not take the token") as found:
             await attempt
         assert found.value.cause is Cause.AUTHENTICATION
     monkeypatch.setenv("HA_TOKEN", TOKEN)
     house.states = {"sensor.car_a": state("sensor.car_a", "1")}
-    await HomeAssistantSource(settings(house, token="env:HA_TOKEN"), around()).check(5)
+    await HomeAssistantSource(settings(house, token="env:HA_TOKEN"), source_context()).check(5)
 
 
 async def test_check_names_entities_that_are_not_there(house: House) -> None:
     house.states = {"sensor.car_a": state("sensor.car_a", "1")}
     with pytest.raises(SourceError, match=r"none that is sensor\.cra_\*\.") as found:
-        await HomeAssistantSource(settings(house, "sensor.car_*", "sensor.cra_*"), around()).check(5)
+        await HomeAssistantSource(settings(house, "sensor.car_*", "sensor.cra_*"), source_context()).check(5)
     assert found.value.cause is Cause.CONFIGURATION
 
 
 async def test_who_is_not_there_is_unreachable_and_who_is_no_home_assistant_is_told_so(house: House) -> None:
     gone = HomeAssistantSettings(url="http://127.0.0.1:1", token="t", entities={"the-car": ["sensor.a"]})
     with pytest.raises(SourceError) as found:
-        await HomeAssistantSource(gone, around()).check(5)
+        await HomeAssistantSource(gone, source_context()).check(5)
     assert found.value.cause is Cause.UNREACHABLE
     other = HomeAssistantSettings(url=f"{house.url}/elsewhere", token="t", entities={"the-car": ["sensor.a"]})
     with pytest.raises(SourceError, match="404") as found:
-        await HomeAssistantSource(other, around()).check(5)
+        await HomeAssistantSource(other, source_context()).check(5)
     assert found.value.cause is Cause.PROTOCOL
     house.first = {"hello": "world"}
     with pytest.raises(SourceError) as found:
-        await HomeAssistantSource(settings(house), around()).check(5)
+        await HomeAssistantSource(settings(house), source_context()).check(5)
     assert found.value.cause is Cause.PROTOCOL
 
 
@@ -224,16 +224,16 @@ async def test_who_is_not_there_is_unreachable_and_who_is_no_home_assistant_is_t
 async def test_states_in_another_form_are_another_protocol(house: House, answer: Any) -> None:
     house.answer_states = answer
     with pytest.raises(SourceError) as found:
-        await HomeAssistantSource(settings(house), around()).run(Heard())
+        await HomeAssistantSource(settings(house), source_context()).run(Heard())
     assert found.value.cause is Cause.PROTOCOL
 
 
 async def test_a_refused_command_and_what_is_no_json_end_it_with_their_cause(house: House) -> None:
     house.refuse = {"subscribe_events"}
     with pytest.raises(SourceError, match="Unauthorized"):
-        await HomeAssistantSource(settings(house), around()).run(Heard())
+        await HomeAssistantSource(settings(house), source_context()).run(Heard())
     house.refuse = set()
-    task = asyncio.create_task(HomeAssistantSource(settings(house), around()).run(Heard()))
+    task = asyncio.create_task(HomeAssistantSource(settings(house), source_context()).run(Heard()))
     await house.subscribed.wait()
     await house.say("not json")
     with pytest.raises(SourceError) as found:
@@ -244,8 +244,8 @@ async def test_a_refused_command_and_what_is_no_json_end_it_with_their_cause(hou
 class Looking(HomeAssistantSource):
     """Says when it has looked at so many states."""
 
-    def __init__(self, settings: HomeAssistantSettings, around: SourceContext, number: int) -> None:
-        super().__init__(settings, around)
+    def __init__(self, settings: HomeAssistantSettings, source_context: SourceContext, number: int) -> None:
+        super().__init__(settings, source_context)
         self._left = number
         self.all_looked_at = asyncio.Event()
 
@@ -267,7 +267,7 @@ async def test_a_house_that_is_faster_than_the_disk_is_asked_for_every_state_aga
         storing.set()
         await stored.wait()
 
-    source = Looking(settings(house), around(), 1 + 9)
+    source = Looking(settings(house), source_context(), 1 + 9)
     task = asyncio.create_task(source.run(emit))
     await storing.wait()
     for number in range(9):
@@ -285,7 +285,7 @@ async def test_a_house_that_is_faster_than_the_disk_is_asked_for_every_state_aga
 async def test_a_state_without_a_time_of_its_own_has_none(house: House) -> None:
     house.states = {"sensor.car_a": state("sensor.car_a", "1", at="yesterday"), "sensor.car_b": {"entity_id": "sensor.car_b"}}
     heard = Heard()
-    async with Running(HomeAssistantSource(settings(house), around()).run(heard)):
+    async with Running(HomeAssistantSource(settings(house), source_context()).run(heard)):
         assert [one.observed_at for one in await heard.count(2)] == [None, None]
 
 
@@ -293,5 +293,5 @@ async def test_without_the_package_it_says_how_to_install_it(monkeypatch: pytest
     monkeypatch.setitem(sys.modules, "hass_client", None)
     given = HomeAssistantSettings(url="http://127.0.0.1:1", token="t", entities={"the-car": ["sensor.a"]})
     with pytest.raises(SourceError, match=r"pip install .* \(the extra home_assistant\)") as found:
-        await HOME_ASSISTANT.build(given, around()).run(Heard())
+        await HOME_ASSISTANT.build(given, source_context()).run(Heard())
     assert found.value.cause is Cause.CONFIGURATION

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from surroundings import WITHIN_S, Heard, Listener, Running, around, eventually
+from source_world import WITHIN_S, Heard, Listener, Running, eventually, source_context
 
 from chargeport.errors import StoreError
 from chargeport.sources.base import Cause, Delivery, RawMessage, SourceError
@@ -64,7 +64,7 @@ async def all_committed(cluster: Cluster, topic: str, number: int) -> bool:
 async def test_a_message_is_handed_on_with_its_topic_key_and_headers_and_then_committed(cluster: Cluster) -> None:
     cluster.say("tesla_V", b"\x00binary", key=VIN, headers={"TxType": "V", "receivedat": b"1777629598000"}, timestamp=5)
     heard, told = Heard(), Listener()
-    source = KafkaSource(cluster.settings("tesla_V"), around(told=told))
+    source = KafkaSource(cluster.settings("tesla_V"), source_context(status=told))
     async with Running(source.run(heard)):
         (delivery,) = await heard.count(1)
         cluster.say("tesla_V", b"second", key=VIN)
@@ -85,10 +85,10 @@ async def test_what_was_not_stored_is_heard_again_and_nothing_is_lost(cluster: C
     failing = Heard()
     failing.failing = StoreError("The disk is full.")
     with pytest.raises(StoreError):
-        await KafkaSource(settings, around()).run(failing)
+        await KafkaSource(settings, source_context()).run(failing)
     assert committed(cluster, "unstored") == 0
     heard = Heard()
-    async with Running(KafkaSource(settings, around()).run(heard)):
+    async with Running(KafkaSource(settings, source_context()).run(heard)):
         await heard.count(50)
     assert sorted(heard.payloads, key=int) == payloads
 
@@ -105,12 +105,12 @@ async def test_a_consumer_that_dies_between_storing_and_committing_repeats_what_
         await asyncio.Event().wait()  # stored, but it never comes to know
 
     settings = cluster.settings("dying", batch=5)
-    async with Running(KafkaSource(settings, around()).run(emit)):
+    async with Running(KafkaSource(settings, source_context()).run(emit)):
         async with asyncio.timeout(WITHIN_S):
             await storing.wait()
     assert stored
     heard = Heard()
-    async with Running(KafkaSource(settings, around()).run(heard)):
+    async with Running(KafkaSource(settings, source_context()).run(heard)):
         await heard.count(20)
     assert set(stored) <= set(heard.payloads)
     assert sorted(heard.payloads, key=int) == payloads
@@ -121,10 +121,10 @@ async def test_two_members_of_a_group_share_the_topic_and_lose_nothing(cluster: 
     settings = cluster.settings("shared")
     payloads = [str(number).encode() for number in range(200)]
     cluster.say("shared", *payloads[:100])
-    async with Running(KafkaSource(settings, around("first")).run(heard)):
+    async with Running(KafkaSource(settings, source_context("first")).run(heard)):
         await heard.count(100)
         second = Listener()
-        async with Running(KafkaSource(settings, around("second", told=second)).run(heard)):
+        async with Running(KafkaSource(settings, source_context("second", status=second)).run(heard)):
             async with asyncio.timeout(WITHIN_S):
                 await second.first.wait()
             for payload in payloads[100:]:
@@ -141,7 +141,7 @@ async def test_a_regular_expression_names_topics_and_a_message_without_a_value_s
         bootstrap_servers=cluster.address, subscribe=["^fleet_.*"], group="by-pattern", observed_from_timestamp=True
     )
     heard = Heard()
-    async with Running(KafkaSource(settings, around(vehicle="the-car")).run(heard)):
+    async with Running(KafkaSource(settings, source_context(vehicle="the-car")).run(heard)):
         await heard.count(2)
     assert {(one.topic, one.payload, one.vehicle) for one in heard.deliveries} == {
         ("fleet_V", b"1", "the-car"),
@@ -153,7 +153,7 @@ async def test_a_regular_expression_names_topics_and_a_message_without_a_value_s
 async def test_it_ends_within_a_second_and_a_half_when_it_is_cancelled(cluster: Cluster) -> None:
     heard = Heard()
     cluster.say("ending", b"1")
-    task = asyncio.create_task(KafkaSource(cluster.settings("ending"), around()).run(heard))
+    task = asyncio.create_task(KafkaSource(cluster.settings("ending"), source_context()).run(heard))
     await heard.count(1)
     task.cancel()
     done, _ = await asyncio.wait({task}, timeout=1.5)
@@ -161,9 +161,11 @@ async def test_it_ends_within_a_second_and_a_half_when_it_is_cancelled(cluster: 
 
 
 async def test_check_says_what_is_wrong(cluster: Cluster) -> None:
-    await KafkaSource(cluster.settings("tesla_V"), around()).check(WITHIN_S)
+    await KafkaSource(cluster.settings("tesla_V"), source_context()).check(WITHIN_S)
     with pytest.raises(SourceError, match="no topic nowhere") as found:
-        await KafkaSource(cluster.settings("nowhere", properties={"allow.auto.create.topics": False}), around()).check(WITHIN_S)
+        await KafkaSource(cluster.settings("nowhere", properties={"allow.auto.create.topics": False}), source_context()).check(
+            WITHIN_S
+        )
     assert found.value.cause is Cause.CONFIGURATION
 
 
@@ -171,18 +173,18 @@ async def test_check_says_what_is_wrong(cluster: Cluster) -> None:
 async def test_a_cluster_that_nobody_reaches_is_unreachable(port: int) -> None:
     settings = KafkaSettings(bootstrap_servers=f"127.0.0.1:{port}", subscribe=["any"])
     with pytest.raises(SourceError) as found:
-        await KafkaSource(settings, around()).check(2)
+        await KafkaSource(settings, source_context()).check(2)
     assert found.value.cause is Cause.UNREACHABLE
     with pytest.raises(SourceError) as found:
         async with asyncio.timeout(WITHIN_S):
-            await KafkaSource(settings, around()).run(Heard())
+            await KafkaSource(settings, source_context()).run(Heard())
     assert found.value.cause is Cause.UNREACHABLE
 
 
 async def test_a_property_that_the_client_does_not_know_is_a_setting_to_mend() -> None:
     settings = KafkaSettings(bootstrap_servers="127.0.0.1:1", subscribe=["any"], properties={"no.such": "thing"})
     with pytest.raises(SourceError, match=r"no\.such") as found:
-        await KafkaSource(settings, around()).run(Heard())
+        await KafkaSource(settings, source_context()).run(Heard())
     assert found.value.cause is Cause.CONFIGURATION
 
 
@@ -191,7 +193,7 @@ async def test_a_password_comes_from_a_file(tmp_path: Path) -> None:
         bootstrap_servers="127.0.0.1:1", subscribe=["any"], properties={"sasl.password": f"file:{tmp_path}/none"}
     )
     with pytest.raises(SourceError, match=r"properties\.sasl\.password: the file .* can't be read") as found:
-        await KafkaSource(settings, around()).check(1)
+        await KafkaSource(settings, source_context()).check(1)
     assert found.value.cause is Cause.CONFIGURATION
 
 
@@ -204,7 +206,7 @@ async def test_without_the_package_it_says_how_to_install_it(monkeypatch: pytest
         return load(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    source = KAFKA.build(KafkaSettings(bootstrap_servers="127.0.0.1:1", subscribe=["any"]), around())
+    source = KAFKA.build(KafkaSettings(bootstrap_servers="127.0.0.1:1", subscribe=["any"]), source_context())
     with pytest.raises(SourceError, match=r"pip install .* \(the extra kafka\)") as found:
         await source.run(Heard())
     assert found.value.cause is Cause.CONFIGURATION

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from surroundings import WITHIN_S, Heard, Listener, Running, around, eventually
+from source_world import WITHIN_S, Heard, Listener, Running, eventually, source_context
 
 from chargeport.errors import StoreError
 from chargeport.sources.base import Cause, Delivery, RawMessage, SourceError
@@ -52,7 +52,7 @@ def settings(server: NatsServer, stream: str, **more: Any) -> NatsSettings:
 async def test_a_message_is_handed_on_with_its_subject_and_headers_and_then_acknowledged(server: NatsServer) -> None:
     await say(server, "one", b"\x00binary", headers={"TxType": "V"})
     heard, told = Heard(), Listener()
-    async with Running(NatsSource(settings(server, "one"), around(told=told, vehicle="the-car")).run(heard)):
+    async with Running(NatsSource(settings(server, "one"), source_context(status=told, vehicle="the-car")).run(heard)):
         (delivery,) = await heard.count(1)
         assert delivery == Delivery(
             source="mine", dialect="tesla", payload=b"\x00binary", received_at=delivery.received_at, topic="one.car",
@@ -72,9 +72,9 @@ async def test_what_was_not_stored_is_heard_again_and_nothing_is_lost(server: Na
     failing = Heard()
     failing.failing = StoreError("The disk is full.")
     with pytest.raises(StoreError):
-        await NatsSource(settings(server, "unstored", batch=10), around()).run(failing)
+        await NatsSource(settings(server, "unstored", batch=10), source_context()).run(failing)
     heard = Heard()
-    async with Running(NatsSource(settings(server, "unstored", batch=10), around()).run(heard)):
+    async with Running(NatsSource(settings(server, "unstored", batch=10), source_context()).run(heard)):
         await heard.until(lambda all_: {one.payload for one in all_} == set(payloads))
 
 
@@ -88,11 +88,11 @@ async def test_a_consumer_that_dies_between_storing_and_acknowledging_repeats_wh
         await asyncio.Event().wait()  # stored, but it never comes to know
 
     mine = settings(server, "dying", batch=5, ack_wait_s=1)
-    async with Running(NatsSource(mine, around()).run(emit)):
+    async with Running(NatsSource(mine, source_context()).run(emit)):
         async with asyncio.timeout(WITHIN_S):
             await storing.wait()
     heard = Heard()
-    async with Running(NatsSource(mine, around()).run(heard)):
+    async with Running(NatsSource(mine, source_context()).run(heard)):
         await heard.until(lambda all_: {one.payload for one in all_} == set(payloads))
 
 
@@ -102,8 +102,8 @@ async def test_two_consumers_of_one_durable_share_its_messages(server: NatsServe
     mine = settings(server, "shared", batch=2, max_ack_pending=20)
     payloads = [str(number).encode() for number in range(400)]
     async with (
-        Running(NatsSource(mine, around("first")).run(first)),
-        Running(NatsSource(mine, around("second")).run(second)),
+        Running(NatsSource(mine, source_context("first")).run(first)),
+        Running(NatsSource(mine, source_context("second")).run(second)),
     ):
         await say(server, "shared", *payloads)
         await eventually(lambda: all_acknowledged(server, "shared"))
@@ -118,7 +118,7 @@ async def test_only_the_named_subjects_are_heard(server: NatsServer) -> None:
     await client.jetstream().publish("many.wallbox", b"2")
     await client.close()
     heard = Heard()
-    async with Running(NatsSource(settings(server, "many", subjects=["many.wallbox"]), around()).run(heard)):
+    async with Running(NatsSource(settings(server, "many", subjects=["many.wallbox"]), source_context()).run(heard)):
         await heard.count(1)
     assert heard.payloads == [b"2"]
 
@@ -127,7 +127,7 @@ async def test_a_server_that_goes_is_unreachable_at_once_and_loses_nothing(tmp_p
     with nats_server(tmp_path / "kept") as server:
         await say(server, "kept", b"1")
         heard = Heard()
-        source = NatsSource(settings(server, "kept"), around())
+        source = NatsSource(settings(server, "kept"), source_context())
         task = asyncio.create_task(source.run(heard))
         await heard.count(1)
         await say(server, "kept", b"2")
@@ -149,27 +149,27 @@ async def test_a_server_that_goes_is_unreachable_at_once_and_loses_nothing(tmp_p
 async def test_a_wrong_password_is_said_to_be_one(tmp_path: Path) -> None:
     with nats_server(tmp_path / "closed", "--user", "gate", "--pass", "right") as server:
         wrong = settings(server, "any", user="gate", password="wrong")
-        for attempt in (NatsSource(wrong, around()).check(5), NatsSource(wrong, around()).run(Heard())):
+        for attempt in (NatsSource(wrong, source_context()).check(5), NatsSource(wrong, source_context()).run(Heard())):
             with pytest.raises(SourceError) as found:
                 await attempt
             assert found.value.cause is Cause.AUTHENTICATION
         (tmp_path / "password").write_text("right\n")
         right = settings(server, "any", user="gate", password=f"file:{tmp_path}/password")
         with pytest.raises(SourceError, match="no JetStream stream any"):
-            await NatsSource(right, around()).check(5)
+            await NatsSource(right, source_context()).check(5)
 
 
 async def test_a_stream_that_is_not_there_is_a_setting_to_mend(server: NatsServer) -> None:
     with pytest.raises(SourceError, match=r"stream: .* has no JetStream stream nowhere") as found:
-        await NatsSource(settings(server, "nowhere"), around()).run(Heard())
+        await NatsSource(settings(server, "nowhere"), source_context()).run(Heard())
     assert found.value.cause is Cause.CONFIGURATION
     await say(server, "somewhere")
-    await NatsSource(settings(server, "somewhere"), around()).check(5)
+    await NatsSource(settings(server, "somewhere"), source_context()).check(5)
 
 
 async def test_without_the_package_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "nats.aio.client", None)
-    source = NATS.build(NatsSettings(stream="any"), around())
+    source = NATS.build(NatsSettings(stream="any"), source_context())
     with pytest.raises(SourceError, match=r"pip install .* \(the extra nats\)") as found:
         await source.run(Heard())
     assert found.value.cause is Cause.CONFIGURATION

@@ -1,7 +1,7 @@
 """A station's clock: what its timestamps prove about it, and what they mean by ours."""
 
 import pytest
-from surroundings import T0
+from source_world import T0
 
 from chargeport.sources.ocpp.clock import StationClock
 

@@ -12,7 +12,7 @@ from ocpp.v16 import call_result as result16
 from ocpp.v201 import call as call201
 from ocpp.v201 import call_result as result201
 from ocpp_peers import PASSWORD, Central, Station16, Station201, booted, central
-from surroundings import T0
+from source_world import T0
 
 from chargeport.sources.base import Command, CommandError, Done
 from chargeport.sources.ocpp import commanding, session

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 from ocpp.v16 import call
 from ocpp_peers import PASSWORD, Central, Station16, central
-from surroundings import T0
+from source_world import T0
 
 from chargeport.clock import ManualClock
 from chargeport.dialects.ocpp import OCPP

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 import websockets
 from ocpp_peers import PASSWORD, SETTINGS, Central, answer_to, basic, central, closed_with, listening
-from surroundings import Heard, around
+from source_world import Heard, source_context
 
 from chargeport.sources.base import REFUSED, Cause, SourceError
 from chargeport.sources.ocpp import source as ocpp_source
@@ -160,7 +160,7 @@ async def test_profile_2_believes_who_mounts_it_that_a_proxy_had_tls() -> None:
 
 
 async def test_a_source_that_does_not_run_sends_stations_away_for_a_while() -> None:
-    source = OcppSource(SETTINGS, around("boxes", "ocpp"))
+    source = OcppSource(SETTINGS, source_context("boxes", "ocpp"))
     async with listening(source) as url:
         assert await refusal(Central(url, Heard(), source)) == (503, "The central system is not running; try again later.")
 
@@ -192,22 +192,22 @@ async def test_unknown_stations_come_in_with_the_common_password() -> None:
 )
 def test_a_setting_that_lets_nobody_in_or_everybody_stops_the_source(settings: OcppSettings, sentence: str) -> None:
     with pytest.raises(SourceError, match=sentence) as found:
-        TYPE.build(settings, around("boxes", "ocpp"))
+        TYPE.build(settings, source_context("boxes", "ocpp"))
     assert found.value.cause is Cause.CONFIGURATION
 
 
 def test_a_password_may_be_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "password").write_text("\n")
     with pytest.raises(SourceError, match="empty"):
-        OcppSource(OcppSettings(password=f"file:{tmp_path}/password"), around())
+        OcppSource(OcppSettings(password=f"file:{tmp_path}/password"), source_context())
     (tmp_path / "password").write_text("secret\n")
-    OcppSource(OcppSettings(password=f"file:{tmp_path}/password", accept_unknown_stations=True), around())
+    OcppSource(OcppSettings(password=f"file:{tmp_path}/password", accept_unknown_stations=True), source_context())
 
 
 def test_without_the_extra_the_source_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ocpp_source, "find_spec", lambda name: None if name == "ocpp" else name)
     with pytest.raises(SourceError, match=r"pip install .*ocpp>=.* \(the extra ocpp\)"):
-        OcppSource(SETTINGS, around())
+        OcppSource(SETTINGS, source_context())
 
 
 def test_settings_refuse_what_is_no_connector() -> None:

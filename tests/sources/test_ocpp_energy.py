@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from surroundings import T0
+from source_world import T0
 
 from chargeport.sources.ocpp.energy import SessionMeter
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ocpp.messages import MessageType, get_validator
-from surroundings import T0, KeptMemory
+from source_world import T0, KeptMemory
 
 from chargeport.clock import ManualClock
 from chargeport.sources.ocpp import ocpp16, ocpp201

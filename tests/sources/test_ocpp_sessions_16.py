@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from ocpp.v16 import call
 from ocpp_peers import NOW, PASSWORD, SAMPLED, SETTINGS, Delivered, answer_to, booted, central, closed_with
-from surroundings import T0, Heard, KeptMemory, Listener
+from source_world import T0, Heard, KeptMemory, Listener
 
 from chargeport.clock import ManualClock
 from chargeport.errors import StoreError
@@ -57,7 +57,7 @@ def meter(second: int, transaction: int | None = None, connector: int = 1) -> ca
 
 async def test_a_whole_session_is_handed_on_word_for_word() -> None:
     told = Listener()
-    async with central(told=told) as system, system.station() as station:
+    async with central(status=told) as system, system.station() as station:
         boot = await booted(station, BOOT)
         assert (boot.status, boot.interval, boot.current_time) == ("Accepted", 300, "2026-05-01T10:01:58.000Z")
         await station.call(status("Preparing", 1))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ocpp.v201 import call
 from ocpp_peers import PASSWORD, Delivered, Station201, answer_to, booted, central
-from surroundings import T0, KeptMemory
+from source_world import T0, KeptMemory
 
 from chargeport.sources.ocpp.settings import OcppSettings, StationSettings
 from chargeport.sources.ocpp.station import iso

@@ -14,9 +14,9 @@ import pytest
 import websockets
 from ocpp.v16 import call
 from ocpp_peers import PASSWORD, SETTINGS, Station16, basic, booted
+from source_world import WITHIN_S, Heard, Running, source_context
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
-from surroundings import WITHIN_S, Heard, Running, around
 
 from chargeport import web
 from chargeport.api.app import WebApp
@@ -53,7 +53,7 @@ def with_stations(world: World, source: OcppSource) -> WebApp:
 
 
 async def test_a_station_reaches_the_central_system_through_the_web_server(world: World) -> None:
-    source, heard = OcppSource(SETTINGS, around("boxes", "ocpp")), Heard()
+    source, heard = OcppSource(SETTINGS, source_context("boxes", "ocpp")), Heard()
     async with Running(source.run(heard)), served(with_stations(world, source)) as url:
         with pytest.raises(websockets.InvalidStatus) as refused:
             await websockets.connect(f"{url.replace('http', 'ws')}/ocpp/other", subprotocols=["ocpp1.6"], proxy=None)
@@ -85,7 +85,7 @@ async def test_a_connection_that_is_silent_is_not_taken_for_an_idle_http_one(
         original(protocol, now + 3600)
 
     monkeypatch.setattr(LaneProtocol, "look", look)
-    source = OcppSource(SETTINGS, around("boxes", "ocpp"))
+    source = OcppSource(SETTINGS, source_context("boxes", "ocpp"))
     async with Running(source.run(Heard())), served(with_stations(world, source)) as url:
         async with websockets.connect(
             f"{url.replace('http', 'ws')}/ocpp/box",

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from surroundings import T0, Heard, KeptMemory, Listener, Running, around
+from source_world import T0, Heard, KeptMemory, Listener, Running, source_context
 
 from chargeport.clock import ManualClock
 from chargeport.sources.base import Cause, Delivery, SourceError
@@ -71,14 +71,14 @@ def settings(relay: Relay, *cars: str, **more: Any) -> PollingSettings:
 
 
 def source(relay: Relay, given: PollingSettings, **more: Any) -> PollingSource:
-    return PollingSource(given, around(dialect="evcc", clock=relay.clock, **more))
+    return PollingSource(given, source_context(dialect="evcc", clock=relay.clock, **more))
 
 
 async def test_an_answer_is_handed_on_as_it_came(relay: Relay, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("Bearer of-mine\n")
     heard, told = Heard(), Listener()
     given = settings(relay, headers={"Authorization": f"file:{tmp_path}/token"})
-    async with Running(source(relay, given, told=told).run(heard)):
+    async with Running(source(relay, given, status=told).run(heard)):
         first, *_ = await heard.count(1)
     assert first == Delivery(
         source="mine", dialect="evcc", payload=b'{"soc": 50}', received_at=T0, vehicle="car",
@@ -187,7 +187,7 @@ async def test_an_answer_that_is_none_tells_its_cause_and_no_secret(relay: Relay
 async def test_nobody_there_is_unreachable() -> None:
     given = PollingSettings(urls={"car": "http://127.0.0.1:1/car"})
     with pytest.raises(SourceError) as found:
-        await PollingSource(given, around()).check(5)
+        await PollingSource(given, source_context()).check(5)
     assert found.value.cause is Cause.UNREACHABLE
 
 
@@ -214,7 +214,7 @@ async def test_a_car_that_sleeps_is_no_error_and_is_asked_again_in_its_time(rela
 
 async def test_without_the_package_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "aiohttp", None)
-    one = POLLING.build(PollingSettings(urls={"car": "http://127.0.0.1:1/car"}), around())
+    one = POLLING.build(PollingSettings(urls={"car": "http://127.0.0.1:1/car"}), source_context())
     with pytest.raises(SourceError, match=r"pip install 'aiohttp>=.*\(the extra polling\)") as found:
         await one.run(Heard())
     assert found.value.cause is Cause.CONFIGURATION

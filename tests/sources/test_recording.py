@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from surroundings import T0, Heard
+from source_world import T0, Heard
 
 from chargeport.clock import ManualClock
 from chargeport.errors import StoreError

@@ -84,25 +84,25 @@ async def test_what_stirred_is_told_by_car_with_the_time_of_what_matters(cars: S
         Reading(CAR.id, STATUS, "CHARGING", T0 + 99, T0 + 99, "box"), Reading(OTHER.id, STATUS, "CHARGING", T0, T0, "box"),
         Reading(OTHER.id, IS_CHARGING, True, T0 + 7, T0 + 7, "derived"),
     ])  # fmt: skip
-    stirs, reached = await cars.sessions.stirred(0, 100, frozenset({WATTAGE}))
-    assert sorted(stirs, key=lambda each: each.vehicle_id) == [
+    dirty, reached = await cars.sessions.changed_since(0, 100, frozenset({WATTAGE}))
+    assert sorted(dirty, key=lambda each: each.vehicle_id) == [
         DirtyVehicle(CAR.id, T0 + 3, T0 + 5),
         DirtyVehicle(OTHER.id, None, None),
     ]
     assert reached == await cars.readings.position()
-    assert await cars.sessions.stirred(reached, 100, frozenset({WATTAGE})) == ([], reached)
+    assert await cars.sessions.changed_since(reached, 100, frozenset({WATTAGE})) == ([], reached)
     await cars.readings.write([Reading(OTHER.id, IS_CHARGING, False, T0 + 8, T0 + 8, "derived")])
-    assert (await cars.sessions.stirred(reached, 100, frozenset({WATTAGE})))[0] == [], "what we derive ourselves stirs nothing"
+    assert (await cars.sessions.changed_since(reached, 100, frozenset({WATTAGE})))[0] == [], "derived values are left out"
 
 
 async def test_the_feed_is_gone_through_in_portions_without_a_gap(cars: Store) -> None:
     await cars.readings.write([Reading(CAR.id, WATTAGE, float(number), T0 + number, T0, "box") for number in range(10)])
     position, seen = 0, []
     while True:
-        stirs, reached = await cars.sessions.stirred(position, 3, frozenset({WATTAGE}))
+        dirty, reached = await cars.sessions.changed_since(position, 3, frozenset({WATTAGE}))
         if reached == position:
             break
-        seen += [(each.first_at, each.last_at) for each in stirs]
+        seen += [(each.first_at, each.last_at) for each in dirty]
         position = reached
     assert seen == [(T0, T0 + 2), (T0 + 3, T0 + 5), (T0 + 6, T0 + 8), (T0 + 9, T0 + 9)]
 
@@ -113,13 +113,13 @@ async def test_cars_are_found_by_when_they_were_heard_and_not_by_what_we_derived
         Reading(OTHER.id, STATUS, "CHARGING", T0 - 1, T0 - 1, "box"),
         Reading(OTHER.id, IS_CHARGING, True, T0 - 1, T0 + 5, "derived"),
     ])  # fmt: skip
-    assert await cars.sessions.heard_from(T0, 0, 10) == ([DirtyVehicle(CAR.id, T0 - 900, T0 - 500)], None)
-    found, after = await cars.sessions.heard_from(T0 - 1, 0, 1)
+    assert await cars.sessions.received_since(T0, 0, 10) == ([DirtyVehicle(CAR.id, T0 - 900, T0 - 500)], None)
+    found, after = await cars.sessions.received_since(T0 - 1, 0, 1)
     assert [each.vehicle_id for each in found] == [CAR.id]
     assert after is not None
-    found, after = await cars.sessions.heard_from(T0 - 1, after, 1)
+    found, after = await cars.sessions.received_since(T0 - 1, after, 1)
     assert [each.vehicle_id for each in found] == [OTHER.id]
-    assert after is None or await cars.sessions.heard_from(T0 - 1, after, 1) == ([], None)
+    assert after is None or await cars.sessions.received_since(T0 - 1, after, 1) == ([], None)
 
 
 async def test_the_flag_that_ends_a_live_value_is_the_same_in_both_reads(cars: Store) -> None:

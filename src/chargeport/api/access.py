@@ -15,7 +15,7 @@ from chargeport.store.protocols import Store
 from chargeport.store.records import Application, Grant, user_uuid_of
 
 TOKEN_LIFE_S: Final = 3600
-TRUST_MS: Final = 1000  # how long a token is believed without a look into the store: a revoked one ends within a second
+TRUST_MS: Final = 1000  # how long a checked token is cached: a revoked one ends within a second
 MAX_REMEMBERED: Final = 10_000
 MAX_TOKEN: Final = 512
 

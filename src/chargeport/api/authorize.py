@@ -46,7 +46,7 @@ async def _answered(request: Request, form: Form | None) -> Response:
     query = dict(request.query)
     try:
         to = await destination(query, request.context.store)
-    except Problem as problem:  # a person reads it: the application can't be told
+    except Problem as problem:  # a person reads it: there is no valid redirect
         return _page(request, connect_page.failure(problem.detail), problem.kind.status)
     try:
         wish = wish_of(query, to.application)
@@ -111,14 +111,16 @@ async def _decided(
         )  # fmt: skip
         await request.context.store.access.add_connection(connection)
     request.context.access.forget(to.application.client_id)
-    told = {"user_id": user_uuid_of(owner)}
+    parameters = {"user_id": user_uuid_of(owner)}
     if wish.external_id is not None:
-        told["external_id"] = wish.external_id
+        parameters["external_id"] = wish.external_id
     if wish.response_type == "code":
-        told = {"code": await request.context.consents.code(to.application.client_id, to.redirect_uri, wish.challenge)} | told
+        parameters = {
+            "code": await request.context.consents.code(to.application.client_id, to.redirect_uri, wish.challenge)
+        } | parameters
     elif wish.response_type == "vehicle_id":
-        told["vehicle_id"] = chosen[0].id
-    return _redirect(request, to.back(**told))
+        parameters["vehicle_id"] = chosen[0].id
+    return _redirect(request, to.back(**parameters))
 
 
 def _check_origin(request: Request) -> None:

@@ -18,7 +18,7 @@ _OFFERED: Final = tuple(each for each in Permission if each in READS or each is 
 
 
 class RefusedError(Exception):
-    """An error that the application is told of (RFC 6749, 4.1.2.1)."""
+    """An error that is sent to the application (RFC 6749, 4.1.2.1)."""
 
     def __init__(self, error: str, description: str) -> None:
         super().__init__(description)
@@ -33,10 +33,10 @@ class Destination(NamedTuple):
     redirect_uri: str
     state: str | None
 
-    def back(self, **told: str) -> str:
-        """The address with what is told to the application."""
+    def back(self, **parameters: str) -> str:
+        """Return the redirect address with these parameters."""
         parts = urlsplit(self.redirect_uri)
-        members = [*parse_qsl(parts.query, keep_blank_values=True), *told.items()]
+        members = [*parse_qsl(parts.query, keep_blank_values=True), *parameters.items()]
         members += [] if self.state is None else [("state", self.state)]
         return urlunsplit(parts._replace(query=urlencode(members)))
 

@@ -202,7 +202,7 @@ _NOT_YET: Final = _NotYet()
 
 
 class _Discard(asyncio.Protocol):
-    """Hears of a lingering connection: what comes is discarded, its end is told to the protocol that it had before."""
+    """Receive for a lingering connection: discard its bytes, and report its end to its former protocol."""
 
     def __init__(self, client: ClientTransport) -> None:
         self._client = client

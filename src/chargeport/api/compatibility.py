@@ -45,8 +45,8 @@ def _one_of(query: dict[str, str], name: str, known: tuple[str, ...]) -> str | N
 
 
 def _entries(make: Make, region: str | None) -> Iterator[dict[str, Any]]:
-    told = {row.signal.key for dialect in make.dialects for row in dialect.rows}
-    capabilities = [_capability(signal) for signal in CATALOGUE if signal.key in told and not signal.is_ours]
+    readable = {row.signal.key for dialect in make.dialects for row in dialect.rows}
+    capabilities = [_capability(signal) for signal in CATALOGUE if signal.key in readable and not signal.is_ours]
     for model in make.models:
         for sold in make.regions:
             if region in (None, sold):

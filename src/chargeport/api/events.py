@@ -22,7 +22,7 @@ def signal_event(change: Change, base: str, freshness: Freshness, *, places: boo
 
 def data(change: Change, base: str, live_for_ms: int, *, places: bool) -> str:
     """A change as JSON on one line, as it was reported. If it is a live value, it stands for `live_for_ms`."""
-    # Told as of its own instant: when a value's time has run out since, that is an event of its own.
+    # As of its own instant: when a value's time has run out since, that is an event of its own.
     return events.data(Vehicle(id=change.vehicle_id), _of_change(change, live_for_ms), base, PROVENANCE, places=places)
 
 

@@ -72,7 +72,7 @@ class Guesses:
             whose = item.key_for(*key)
             if not self._limiter.test(item, *key) and whose not in self._told:
                 self._told[whose] = None
-                many = "%d wrong %ss within a minute from %s, the last for %.80r: slowed down, and told once an hour"
+                many = "%d wrong %ss within a minute from %s, the last for %.80r: slowed down; logged once an hour"
                 _log.warning(many, item.amount, credential, network(address), identity)
         if credential == TOKEN:
             self._tokens[identity] = None

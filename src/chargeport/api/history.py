@@ -90,7 +90,7 @@ async def page_of(
         page = await _changes(history, vehicle_id, signal, asked, allowed)
     else:
         page = await _stretches(history, vehicle_id, signal, asked, allowed, now=now)
-    horizon = await history.horizon(vehicle_id, signal)  # last, so that what was folded while it was read is told of
+    horizon = await history.horizon(vehicle_id, signal)  # last, so that what was folded meanwhile is included
     if horizon is not None and (asked.from_at is None or asked.from_at < horizon.raw_from):
         page = msgspec.structs.replace(page, raw_from=horizon.raw_from)
     return page

@@ -87,7 +87,7 @@ def _checked(base_url: str | None) -> str | None:
     scheme, _, rest = base_url.rstrip("/").partition("://")
     host, _, path = rest.partition("/")
     if scheme not in ("http", "https") or not _HOST.fullmatch(host) or re.search(r"[^\w./~-]", path):
-        raise SettingError(f"A setting is wrong: server.base_url: {base_url!r} is no URL like https://cars.example.org.")
+        raise SettingError(f"server.base_url: {base_url!r} is no URL like https://cars.example.org.")
     return base_url.rstrip("/")
 
 
@@ -95,4 +95,4 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     try:
         return ipaddress.ip_network(text, strict=False)
     except ValueError:
-        raise SettingError(f"A setting is wrong: server.trusted_proxies: {text!r} is no address or network.") from None
+        raise SettingError(f"server.trusted_proxies: {text!r} is no address or network.") from None

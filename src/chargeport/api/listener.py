@@ -94,7 +94,7 @@ class Listener:
     async def _open(self, accepted: socket.socket, client: ClientTransport) -> None:
         try:
             await self._connect(accepted, client)
-        except (OSError, asyncio.CancelledError):  # no TLS was spoken, or not in time; given up
+        except (OSError, asyncio.CancelledError):  # no TLS handshake, or not in time
             accepted.close()
             client.lost()
         finally:

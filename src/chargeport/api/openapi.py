@@ -14,7 +14,7 @@ from chargeport.simulation.actions import ACTIONS
 
 _PATH_PARAMETERS: Final[dict[str, Schema]] = {
     "dialect": {
-        "description": "What the payload speaks; dialects of your own stand beside these.",
+        "description": "The dialect of the payload; your own dialects can be used, too.",
         "schema": {"enum": sorted(name for name, each in ALL.items() if each.read is not None)},
     },
     "vehicle_id": {"description": "The vehicle's id.", "schema": {"type": "string", "minLength": 1}},
@@ -127,6 +127,6 @@ def _error_response(kinds: list[ErrorKind], route: Route) -> dict[str, Any]:
     titles = dict.fromkeys(kind.title for kind in kinds)
     name = "OAuthError" if route.answer == "Token" and kinds[0].status in (400, 401) else "Error"
     content: Schema = {"application/json": {"schema": ref(name)}}
-    if route.kind == "text/html" and MALFORMED in kinds:  # what a person is told who was sent here wrongly
+    if route.kind == "text/html" and MALFORMED in kinds:  # shown to a person whose request is wrong
         content["text/html"] = {"schema": {"type": "string"}}
     return {"description": f"{', or '.join(titles)}.", "content": content}

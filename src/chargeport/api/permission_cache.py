@@ -12,7 +12,7 @@ _NOTHING: Final[frozenset[Permission]] = frozenset()
 
 
 class Permits:
-    """Permissions on cars as of the newest commit that was heard of: whoever hears of one calls `forget`."""
+    """Permissions on cars as of the newest known commit: a commit calls `forget`."""
 
     def __init__(self, access: Access, store: Store) -> None:
         self._access = access

@@ -1,7 +1,7 @@
 """Positions of the feed as clients see them: sealed, so that they say nothing of what other applications' cars do.
 
-The feed numbers the changes of all cars. Told as they are, two positions would say how much happened in between, and a position
-that moved on that something did. Sealed, the same position looks different each time, and only the application that it was told
+The feed numbers the changes of all cars. As plain numbers, two positions would say how much happened in between, and a position
+that moved on that something did. Sealed, the same position looks different each time, and only the application that it was sent
 to can hand it back. The key is made once for a database and kept there: streams resume after a restart, and at every process.
 """
 
@@ -39,7 +39,7 @@ class Positions:
             self._key = bytes.fromhex(kept or "")
 
     def seal(self, position: int, client_id: str, *, always_alike: bool = False) -> str:
-        """The position as this application is told it.
+        """Seal a position for this application.
 
         `always_alike` is for an answer with an ETag: it tells of two positions whether they are the same, and no more.
         """
@@ -50,7 +50,7 @@ class Positions:
         return urlsafe_b64encode(nonce + hidden + self._tag(mask, hidden)).decode()
 
     def open(self, text: str, client_id: str) -> int | None:
-        """The position that was told so to this application; None where none was."""
+        """Return the position that was sealed for this application; None where none was."""
         if len(text) != _LENGTH:
             return None
         try:

@@ -171,7 +171,7 @@ class LaneProtocol(HttpToolsProtocol):
         elif self._head_bytes > MAX_HEAD_BYTES:
             self._refuse(Problem(HEAD_TOO_LARGE, f"Path and headers are more than {MAX_HEAD_BYTES} bytes."))
         elif data.endswith(b"\n") and self.url and self.parser.get_http_version() in _NO_VERSION:
-            self._refuse(Problem(MALFORMED, "HTTP/0.9 is not spoken here: use HTTP/1.1."))
+            self._refuse(Problem(MALFORMED, "HTTP/0.9 is not supported: use HTTP/1.1."))
 
     def on_message_begin(self) -> None:
         """Begin a request; the scope that a plain read does without is made in `_hand_on`."""
@@ -209,7 +209,7 @@ class LaneProtocol(HttpToolsProtocol):
     def _check_head(self, headers: dict[bytes, bytes], version: str) -> None:
         """Refuse a head that two servers could read in two ways. Raises Problem."""
         if version not in _VERSIONS:
-            raise Problem(MALFORMED, f"HTTP/{version} is not spoken here: use HTTP/1.1.")
+            raise Problem(MALFORMED, f"HTTP/{version} is not supported: use HTTP/1.1.")
         names = [name for name, _ in self.headers]
         for name in _ONCE:
             if names.count(name) > 1:

@@ -198,7 +198,7 @@ ROUTES: Final = (
     ),
     Route(
         method="GET", path="/compatible-vehicles", name="listCompatibleVehicles", tag="Vehicles", v3=True, open=True,
-        handler=compatibility.list_compatible_vehicles, summary="List what can be told of which cars", answer="AnyObject",
+        handler=compatibility.list_compatible_vehicles, summary="List which signals which cars have", answer="AnyObject",
         detail="Which signals the built-in dialects can give, by make and model. Examples: through a station, or a program of"
         " your own, any car can be read. Model years are left out, for they are not known.",
         parameters=(
@@ -300,7 +300,7 @@ ROUTES: Final = (
         detail="Server-sent events, for as long as the client listens. `id` is the change's position, sealed; `event` is"
         " `signal`; `data` is one line of JSON: the vehicle's id, and the signal as in the envelope, as it was reported. A late"
         " reading comes when it is stored, with its own times. A live value whose time runs out while the stream listens is"
-        " told as `ended`, with status ERROR, once and without an `id`; if it is confirmed unchanged later, as `signal` without"
+        " sent as `ended`, with status ERROR, once and without an `id`; if it is confirmed unchanged later, as `signal` without"
         " an `id`. What the application may not see is left out. A stream that the server ends says why in a last event, `end`."
         " A comment is sent every 15 seconds where there is nothing to tell, with an `id` alone.",
         parameters=(
@@ -332,7 +332,7 @@ ROUTES: Final = (
         method="POST", path="/ingest/{dialect}", name="ingestDialect", tag="Ingest", handler=ingest_dialect.ingest_dialect,
         summary="Send what a system says in its own words", answer="IngestResult", body="AnyObject",
         detail="A payload as the system itself writes it: tesla, tesla_rest, ovms, teslamate, evcc, carconnectivity,"
-        " home_assistant, bmw_cardata, or a dialect of your own. What is not understood is kept, and told in `rejected`.",
+        " home_assistant, bmw_cardata, or a dialect of your own. What is not understood is kept, and listed in `rejected`.",
         parameters=(Parameter(ingest_dialect.VEHICLE, "The car, if the payload names none: id, VIN or alias.", _VEHICLE_ID),),
         errors=(
             MALFORMED, UNAUTHORIZED, PERMISSION, INVALID_PATH, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA, NOTHING_ACCEPTED,

@@ -1,7 +1,7 @@
 """`GET /stream`: changes as server-sent events, from now on or from a position, for as long as the client listens.
 
 Each stream remembers its place in the feed and nothing else. The next events are made when the client has taken the last ones.
-A live value that ends while it listens, because its car fell silent, is told between the changes, without a place of its own.
+A live value that ends while it listens, because its car fell silent, is sent between the changes, without a position.
 """
 
 import asyncio
@@ -132,7 +132,7 @@ class Stream:
         permissions = await self._permissions(change.vehicle_id, change.signal)
         if permissions is None:
             return None
-        # What is told again may be in memory still although the car was erased meanwhile; what is new was just read.
+        # What is sent again may be in memory still although the car was erased meanwhile; what is new was just read.
         if change.position <= self._newest and not await self._tail.permits.is_there(change.vehicle_id):
             return None
         places = Permission.READ_CHARGE_LOCATIONS in permissions

@@ -21,7 +21,7 @@ class EndlessResponse(StarletteResponse):
         if scope["method"] != "HEAD":
             try:
                 await self._send_parts(receive, send)
-            except TimeoutError:  # made by `_hang_up`: nobody is there to be told anything
+            except TimeoutError:  # made by `_hang_up`: there is nobody to answer
                 return
         await send({"type": "http.response.body", "body": b""})
 

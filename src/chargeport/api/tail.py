@@ -5,7 +5,7 @@
 It hears the doorbell, and looks by itself every second, for another process does not ring here. The newest changes stay in
 memory, within bounds, so that a thousand streams read the store once. Who is further behind reads the store itself, in small
 portions. Beside the feed go *notices* of live values whose time has run out: nothing is stored then, so they have no position
-of their own, and are told to those who listen at that moment.
+of their own, and are sent to those who listen at that moment.
 """
 
 import asyncio
@@ -163,7 +163,7 @@ class Tail:
                     started = True
                 await self._look_after()
                 await self._notice()
-                await self._read()  # last: what rings from here on is heard by the wait
+                await self._read()  # last: a write from here on ends the wait
                 is_behind = self._endings.is_behind
             except StoreError as error:
                 _log.warning("streams wait: %s", error)
@@ -208,7 +208,7 @@ class Tail:
         except StoreError:
             raise
         except Exception:  # noqa: BLE001  (whatever it was: the feed goes on)
-            _log.exception("endings of live values can't be told; it is tried again")
+            _log.exception("ends of live values can't be sent; the next attempt follows")
             return
         before = self.noticed
         for ending in endings:
@@ -233,7 +233,7 @@ class Tail:
             follower.wake(seen, noticed)
 
     async def _look_after(self) -> None:
-        """End streams whose token is good no more, and wake those whose client has not heard of us for long."""
+        """End streams whose token is good no more, and wake those whose client has got nothing for long."""
         now = self._clock.now()
         if 0 <= now - self._looked_at < LOOK_MS:
             return

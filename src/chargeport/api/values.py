@@ -13,12 +13,12 @@ def change(signal: Signal, step: Step, permissions: frozenset[Permission]) -> st
     """A change: from when on the value was so, or there was none."""
     state = step.state
     if step.absence is not None:
-        told, received_at = f'"status":{STATUSES[step.absence]}', state.absence_received_at or 0
+        content, received_at = f'"status":{STATUSES[step.absence]}', state.absence_received_at or 0
     else:
         assert step.value is not None  # noqa: S101  (a step has the one or the other)
-        told, received_at = f'"body":{body(signal, step.value, permissions)}', state.received_at or 0
+        content, received_at = f'"body":{body(signal, step.value, permissions)}', state.received_at or 0
     times = f'"oemUpdatedAt":"{iso(step.at)}","retrievedAt":"{iso(received_at)}"'
-    return f'{{{told},"meta":{{{times},{PROVENANCE.named(state.source, state.rule)}}}}}'
+    return f'{{{content},"meta":{{{times},{PROVENANCE.named(state.source, state.rule)}}}}}'
 
 
 def bucket(signal: Signal, filled: Bucket, step_ms: int, permissions: frozenset[Permission]) -> str:
@@ -26,11 +26,11 @@ def bucket(signal: Signal, filled: Bucket, step_ms: int, permissions: frozenset[
     bounds = f'"from":"{iso(filled.start)}","to":"{iso(filled.start + step_ms)}"'
     counted = f'"count":{filled.changes},"heldSeconds":{wire.number(filled.total_ms / 1000)}'
     last = place_free(signal, wire.text(signal, filled.last), permissions)
-    told = [bounds, counted, *_told(signal, filled), f'"last":{last}']
-    return "{" + ",".join(told) + "}"
+    members = [bounds, counted, *_aggregates(signal, filled), f'"last":{last}']
+    return "{" + ",".join(members) + "}"
 
 
-def _told(signal: Signal, filled: Bucket) -> list[str]:
+def _aggregates(signal: Signal, filled: Bucket) -> list[str]:
     """What the values were: of numbers the extremes and the mean, of flags and texts the fraction of time of each."""
     match signal.kind:
         case Kind.DOCUMENT:

@@ -76,21 +76,21 @@ def _covered(signal: Signal, found: VehicleSeries, allowed: frozenset[Permission
     if counts is None:
         return entry | {"status": "NOT_REPORTED", "reason": "No source has reported it for this vehicle yet."}
     against = counts.unavailability
-    told = {"status": "SUCCESS"} if against is None else {"status": against.reason, "reason": WORDINGS[against.reason].detail}
+    status = {"status": "SUCCESS"} if against is None else {"status": against.reason, "reason": WORDINGS[against.reason].detail}
     sources = [_series(counts.state, None, allowed, now)]
     sources += [_series(each.state, each.why, allowed, now) for each in counts.passed_over]
-    return entry | told | _provenance(counts.state, now) | {"sources": sources}
+    return entry | status | _provenance(counts.state, now) | {"sources": sources}
 
 
 def _series(state: State, why: Why | None, allowed: frozenset[Permission], now: int) -> dict[str, Any]:
     """What one source says, and whether that is the effective value."""
-    told: dict[str, Any] = _provenance(state, now)
+    entry: dict[str, Any] = _provenance(state, now)
     if has_value(state) and state.value is not None:
-        told["body"] = msgspec.Raw(body_text(state.signal, state.value, allowed).encode())
+        entry["body"] = msgspec.Raw(body_text(state.signal, state.value, allowed).encode())
     elif state.absence is not None:
-        told["status"] = state.absence
-    told["isEffective"] = why is None
-    return told if why is None else told | {"why": why, "reason": why.sentence}
+        entry["status"] = state.absence
+    entry["isEffective"] = why is None
+    return entry if why is None else entry | {"why": why, "reason": why.sentence}
 
 
 def _provenance(state: State, now: int) -> dict[str, Any]:

@@ -78,7 +78,7 @@ async def update_webhook(request: Request) -> Response:
         failing_at=None if is_back or is_elsewhere else webhook.failing_at,
     )
     await request.context.store.webhooks.put_webhook(changed)
-    if is_back:  # as Smartcar does: what is so now is told first
+    if is_back:  # as Smartcar does: the present state is sent first
         await request.context.store.webhooks.forget_sent(webhook.id)
     if changed.verified_at is None:
         request.context.webhooks.verify_soon(webhook.id)

@@ -131,7 +131,7 @@ async def names(store: Store) -> dict[str, str]:
 
 
 def _fields(application: Application) -> dict[str, Any]:
-    """What may be told of an application."""
+    """Return what may be shown of an application."""
     from chargeport.wire.envelope import iso
 
     return {

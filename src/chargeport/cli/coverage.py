@@ -29,7 +29,7 @@ SHOWS: Final = "chargeport source issues shows them."
 
 
 class Summary(NamedTuple):
-    """How much is known of a car: signals by what they can tell now, when it was last heard of, how many issues name it."""
+    """How much is known of a car: signals by their present state, the last receipt, the number of issues that name it."""
 
     vehicle: Vehicle
     counts: Counter[str]
@@ -93,8 +93,8 @@ async def _summaries(store: Store) -> list[Summary]:
 def _summary(known: rows.Known, issues: int, now: int) -> Summary:
     found = known.found
     counts = Counter(rows.status(known.of(signal, now)) for signal in CATALOGUE)
-    heard = [state.received_at for states in found.series.values() for state in states if state.received_at is not None]
-    return Summary(found.vehicle, counts, max(heard, default=None), issues)
+    received = [state.received_at for states in found.series.values() for state in states if state.received_at is not None]
+    return Summary(found.vehicle, counts, max(received, default=None), issues)
 
 
 def _print_all(summaries: list[Summary], as_json: bool) -> None:
@@ -107,7 +107,7 @@ def _print_all(summaries: list[Summary], as_json: bool) -> None:
          each.counts[rows.NOT_REPORTED], ago(each.heard_at, now))
         for each in summaries
     ]  # fmt: skip
-    columns = ("vehicle", "", "values", "without, and why", "never", "last heard of")
+    columns = ("vehicle", "", "values", "without, and why", "never", "last received")
     print_table(columns, lines, "There is no vehicle yet: chargeport vehicle add makes one known.", short={"vehicle": 8})
     for each in summaries:
         if each.heard_at is None and each.issues:
@@ -115,8 +115,8 @@ def _print_all(summaries: list[Summary], as_json: bool) -> None:
 
 
 def _others(counts: Counter[str]) -> str:
-    told = sorted((why, count) for why, count in counts.items() if why not in (rows.SUCCESS, rows.NOT_REPORTED))
-    return ", ".join(f"{count} {why}" for why, count in told) or "0"
+    reasons = sorted((why, count) for why, count in counts.items() if why not in (rows.SUCCESS, rows.NOT_REPORTED))
+    return ", ".join(f"{count} {why}" for why, count in reasons) or "0"
 
 
 def _fields(summary: Summary) -> dict[str, Any]:

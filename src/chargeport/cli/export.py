@@ -92,14 +92,14 @@ def _form(file: str, form: Format | None) -> tuple[Format, bool]:
     """The form that is meant, and whether it is to be compressed."""
     packed = file.endswith(".gz")
     name = file.removesuffix(".gz")
-    told = form or ("ndjson" if file == STDOUT else SUFFIXES.get(Path(name).suffix.lower()))
-    if told is None:
+    chosen = form or ("ndjson" if file == STDOUT else SUFFIXES.get(Path(name).suffix.lower()))
+    if chosen is None:
         raise typer.BadParameter(
             f"{typed.quoted(file)} does not say which form is wanted: use --format ndjson, csv or parquet."
         )
-    if packed and told == "parquet":
+    if packed and chosen == "parquet":
         raise typer.BadParameter("Parquet is compressed already: leave .gz out.")
-    return told, packed
+    return chosen, packed
 
 
 @contextmanager

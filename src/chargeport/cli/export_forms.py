@@ -41,11 +41,11 @@ def opened(form: str, output: BinaryIO, *, bare: bool = False) -> Iterator[Sink]
 
 
 def line(seen: Sighting, *, bare: bool) -> str:
-    """A sighting as an item. `bare`: as the API takes it, without when and from whom it was heard."""
-    heard = ""
+    """A sighting as an item. `bare`: as the API takes it, without receipt and source."""
+    receipt = ""
     if not bare:
         received = "" if seen.received_at is None else f'"receivedAt":"{iso(seen.received_at)}",'
-        heard = received + f'"source":{quoted(seen.source)},'
+        receipt = received + f'"source":{quoted(seen.source)},'
     if seen.absence is not None:
         said = _STATUS[seen.absence]
     else:
@@ -53,7 +53,7 @@ def line(seen: Sighting, *, bare: bool) -> str:
         said = f'"body":{wire.body(seen.signal, seen.value)}'
     return (
         f'{{"vehicle":{quoted(seen.vehicle_id)},"signal":"{seen.signal.code}","observedAt":"{iso(seen.observed_at)}",'
-        f"{heard}{said}}}\n"
+        f"{receipt}{said}}}\n"
     )
 
 

@@ -29,7 +29,7 @@ def show(signal: Signal | None, database: str | None, as_json: bool) -> None:
         print_json([_fields(each, signal, now) for each in found])
     elif signal is None:
         table = [(each.vehicle.id, called(each.vehicle), *_overview(each, now), _heard(each, now)) for each in found]
-        columns = ("vehicle", "name", *SHOWN, "last heard of")
+        columns = ("vehicle", "name", *SHOWN, "last received")
         print_table(columns, table, NO_VEHICLE, spare=("range", "vehicle"), short={"vehicle": SHORT_ID})
     else:
         lines = [(each.vehicle.id, called(each.vehicle), rows.row(signal, each, now)) for each in found]

@@ -33,7 +33,7 @@ from chargeport.signals.violation import Rule, Violation
 from chargeport.sources.base import Delivery, RawMessage
 
 TESLAFI_TIME: Final = "Date"  # TeslaFi's column, local time without its zone
-MOST_UNKNOWN: Final = 1000  # names of fields that are told; each once, for every row has them
+MOST_UNKNOWN: Final = 1000  # names of unknown fields that are listed; each once, for every row has them
 
 
 class Form(msgspec.Struct, frozen=True):
@@ -62,7 +62,7 @@ def form(settings: Settings, named: str, time: str | None, zone: ZoneInfo | None
             raise ChargeportError(f"{error}.") from None
     else:
         raise ChargeportError(f"{named[:40]!r} is no dialect: name a TOML file, or one of {', '.join(sorted(known))}.")
-    dialect = msgspec.structs.replace(dialect, ours=None)  # of a file every column that is not read is told
+    dialect = msgspec.structs.replace(dialect, ours=None)  # every column of a file that is not read is listed
     own = _own_time(dialect, table)
     return Form(dialect, time or own, time is None or time == own, zone, time_form)
 
@@ -155,10 +155,10 @@ class DialectImporter(Importer):
         if isinstance(at, Violation):
             raise at
         now = self.clock.now()
-        told = {name: value for name, value in fields.items() if name not in self.unknown}
-        given = self._own_instant(told, at)
+        known = {name: value for name, value in fields.items() if name not in self.unknown}
+        given = self._own_instant(known, at)
         delivery = Delivery(
-            source=self._source, dialect=self._form.dialect.name, payload=msgspec.json.encode(told),
+            source=self._source, dialect=self._form.dialect.name, payload=msgspec.json.encode(known),
             received_at=now, vehicle=self.plan.vehicle,
         )  # fmt: skip
         found = read(delivery, self._form.dialect)
@@ -172,18 +172,18 @@ class DialectImporter(Importer):
         times = [observed_at(each.observed_at, now, self.plan.max_future_s) for each in messages]
         return [msgspec.structs.replace(each, observed_at=time) for each, time in zip(messages, times, strict=True)]
 
-    def _own_instant(self, told: dict[str, Any], at: int | None) -> int | None:
-        """Return the instant of the column of --time, which is none of the dialect's; where it is, it is told with its zone."""
+    def _own_instant(self, fields: dict[str, Any], at: int | None) -> int | None:
+        """Return the instant of the column of --time; write it with its zone where the dialect reads that column."""
         column = self._form.time
         if column is None:
             return None
         if self._form.time_is_own:
             if at is not None:
-                told[column] = datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds")
+                fields[column] = datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds")
             return None
-        said = told.pop(column, None)
+        text = fields.pop(column, None)
         try:
-            given = at if at is not None else at_ms(said)
+            given = at if at is not None else at_ms(text)
         except (ValueError, TypeError) as error:
             raise Violation(Rule.BAD_FORMAT, str(error), column) from None
         if given is None:

@@ -108,8 +108,8 @@ class Table:
         width = len(self._names)
         if len(cells) < width or any(cells[width:]):
             raise Violation(Rule.BAD_FORMAT, f"the row has {len(cells)} cells, the header {width}", "row")
-        told = zip(self._names, cells, strict=False)
-        return {name: None if cell.strip() in NOTHING else cell for name, cell in told if name}
+        pairs = zip(self._names, cells, strict=False)
+        return {name: None if cell.strip() in NOTHING else cell for name, cell in pairs if name}
 
     def _cells(self, text: bytes) -> list[str]:
         try:

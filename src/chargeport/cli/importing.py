@@ -80,7 +80,7 @@ def import_readings(
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Import readings from a file. What is wrong with a row is told and costs no other; a second time changes nothing.
+    """Import readings from a file. A row that is wrong is listed and costs no other; importing a file again changes nothing.
 
     Exits with 1 when a row was rejected, or when nothing in the file was known to the dialect.
     """

@@ -49,7 +49,7 @@ def written(text: str, form: str | None = None) -> datetime | Violation | None:
     text = text.strip()
     try:
         if form is not None:
-            return datetime.strptime(text, form)  # noqa: DTZ007  (the zone is told apart)
+            return datetime.strptime(text, form)  # noqa: DTZ007  (the zone is given separately)
         found = _WRITTEN.fullmatch(text)
         return None if found is None else datetime.fromisoformat(f"{found[1]}T{found[2]}{found[3] or ''}")
     except ValueError:

@@ -28,5 +28,5 @@ def plot(means: Sequence[float | None], signal: Signal, room: int) -> str:
     scale = (len(_BLOCKS) - 1) / (most - least) if most > least else 0.0
     blocks = "".join(" " if level is None else _BLOCKS[round((level - least) * scale)] for level in means)
     bounds = [with_unit(round(bound, 3), signal) for bound in (least, most)]
-    told = " to ".join(dict.fromkeys(bounds))
-    return f"{blocks}  {told}" if len(blocks) + len(told) + 2 <= room else f"{blocks}\n{told}"
+    label = " to ".join(dict.fromkeys(bounds))
+    return f"{blocks}  {label}" if len(blocks) + len(label) + 2 <= room else f"{blocks}\n{label}"

@@ -20,7 +20,7 @@ from chargeport.cli.output import print_json, print_table, say
 from chargeport.cli.signals import states_of
 from chargeport.cli.vehicles import called, described
 from chargeport.clock import SystemClock
-from chargeport.derivation.workings import Workings
+from chargeport.derivation.sessions import SessionDeriver
 from chargeport.derive.records.records import Record
 from chargeport.errors import StartError
 from chargeport.settings import Settings
@@ -103,7 +103,7 @@ def _print(rows: list[dict[str, Any]], cars: dict[str, Vehicle], *, of_fleet: bo
 
 async def made_of(store: Store, found: VehicleSeries, settings: Settings | None = None) -> list[Record]:
     """The records of a car as the server makes them."""
-    return await Workings(store, settings or Settings(), SystemClock()).ledger.records(found)
+    return await SessionDeriver(store, settings or Settings(), SystemClock()).records(found)
 
 
 def fields(record: Record, shown: ChargeRecord | None = None, *, evidence: bool = False) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def fields(record: Record, shown: ChargeRecord | None = None, *, evidence: bool 
     one = record.session
     place = one.place or (None if shown is None else shown.location)
     is_public = one.is_public if one.is_public is not None or shown is None else shown.isPublicCharger
-    told = {
+    document = {
         "id": record.id,
         "started_at": iso(one.started_at),
         "ended_at": None if one.is_open else iso(one.ended_at),
@@ -138,13 +138,13 @@ def fields(record: Record, shown: ChargeRecord | None = None, *, evidence: bool 
         "made_of": list(record.original_ids),
     }
     if evidence:
-        told["rules"] = one.evidence.rule_version
-        told["evidence"] = [
+        document["rules"] = one.evidence.rule_version
+        document["evidence"] = [
             {"fact": fact.fact, "signals": list(fact.signals), "from": iso(fact.first_at), "to": iso(fact.last_at),
              "sightings": fact.sightings}
             for fact in one.evidence.facts
         ]  # fmt: skip
-    return told
+    return document
 
 
 def _shown(found: VehicleSeries) -> dict[str, ChargeRecord]:

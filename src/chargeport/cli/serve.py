@@ -13,7 +13,7 @@ from chargeport.cli import configuration, page_address
 from chargeport.cli.options import Database, Host, Port
 from chargeport.cli.output import say
 from chargeport.config import Role
-from chargeport.errors import SettingError
+from chargeport.errors import StartError
 from chargeport.installation import program
 from chargeport.settings import Settings
 
@@ -35,7 +35,7 @@ def serve(
     flags = {("database", "url"): database, ("server", "host"): host, ("server", "port"): port}
     settings = configuration.settings(flags)
     if role != "all":
-        raise SettingError(f"--role {role}: this version does everything in one process: leave it out, or say all.")
+        raise StartError(f"--role {role}: this version does everything in one process: leave it out, or say all.")
     logging.basicConfig(level=settings.server.log.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for name, near in config.misspelt_variables():
         _LOG.warning("%s in the environment is no setting: the nearest name is %s", name, near)

@@ -1,4 +1,4 @@
-"""`chargeport source forget`: erase what a source reported, where an import was wrong or a box told of the wrong car."""
+"""`chargeport source forget`: erase what a source reported, where an import was wrong or a box reported the wrong car."""
 
 from typing import Annotated, Final
 
@@ -68,8 +68,9 @@ def forget(
     if as_json:
         print_json({"source": name, "erased": counts, "rewritten": wiped})
         return
-    told = ", ".join(f"{counts[kind]} {what}" for kind, what in FORGOTTEN.items())
-    say(f"What {name} reported is erased, of {counts['vehicles']} vehicles: {told}. A running server works out records anew.")
+    counted = ", ".join(f"{counts[kind]} {what}" for kind, what in FORGOTTEN.items())
+    say(f"The readings of {name} are erased, of {counts['vehicles']} vehicles: {counted}.")
+    say("A running server computes the records again.")
     if not wiped:
         say(TRACES if rewrite else UNWIPED)
 

@@ -45,16 +45,16 @@ def record(
 ) -> None:
     """Record what a source says, redacted: VINs, places, accounts, tokens, plates. Look at it before you share it.
 
-    Nothing of it is stored. Exits with 1 when nothing was heard.
+    Nothing of it is stored. Exits with 1 when nothing was received.
     """
     settings = configuration.settings()
-    told = asyncio.run(_recorded(settings, database, name, file=file, end=_End(seconds, count), also=also or []))
+    result = asyncio.run(_recorded(settings, database, name, file=file, end=_End(seconds, count), also=also or []))
     if as_json:
-        print_json(told)
+        print_json(result)
     else:
-        full = ", the file is full" if told["full"] else ""
-        say(f"{told['written']} messages in {file}, {told['left_out']} left out{full}.")
-    if not told["written"]:
+        full = ", the file is full" if result["full"] else ""
+        say(f"{result['written']} messages in {file}, {result['left_out']} left out{full}.")
+    if not result["written"]:
         raise typer.Exit(1)
 
 
@@ -124,9 +124,9 @@ async def _aliases(store: Store) -> list[str]:
 async def _listen(source: Source, recorder: Recorder, end: _End) -> None:
     """Run the source until it is time. Raises SourceError."""
 
-    async def emit(heard: Sequence[RawMessage | Delivery]) -> None:
+    async def emit(messages: Sequence[RawMessage | Delivery]) -> None:
         room = None if end.count is None else end.count - recorder.written
-        recorder.write([each for each in heard if isinstance(each, Delivery)][:room])
+        recorder.write([each for each in messages if isinstance(each, Delivery)][:room])
         if recorder.full or (end.count is not None and recorder.written >= end.count):
             end.reached.set()
 

@@ -39,7 +39,7 @@ def replay(
     dialect: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="What the recording speaks; else what the settings say of --source.", show_default=False
+            metavar="NAME", help="The dialect of the recording; else that of --source in the settings.", show_default=False
         ),
     ] = None,
     source: Annotated[str | None, typer.Option(metavar="NAME", help="Say that it comes from here.", show_default=False)] = None,
@@ -63,8 +63,8 @@ def replay(
         feeds = Feeds(store, settings, SystemClock(), recording=False)
         if file is None:
             return await _issues(store, feeds.pipeline)
-        spoken = next((each.dialect.name for each in feeds.built if each.source.name == source), None)
-        return await _recording(feeds.pipeline, _deliveries(file, dialect or spoken, source, vehicle))
+        configured = next((each.dialect.name for each in feeds.built if each.source.name == source), None)
+        return await _recording(feeds.pipeline, _deliveries(file, dialect or configured, source, vehicle))
 
     found = with_store(database, run).document()
     if as_json:
@@ -132,7 +132,7 @@ async def _recording(pipeline: "Pipeline", deliveries: Iterable[Delivery]) -> Ta
 async def _issues(store: Store, pipeline: "Pipeline") -> Tally:
     """Read the kept messages again. One that is understood is kept no more, one that fails in another way under that issue.
 
-    So `source issues` counts afterwards what is told here as rejected.
+    So `source issues` counts afterwards what is counted here as rejected.
     """
     tally, after = Tally(), 0
     others: list[tuple[str | None, Issue]] = []

@@ -71,19 +71,19 @@ class _Idle(msgspec.Struct, frozen=True):
 def sentence(state: SourceState, live: bool, now: int) -> str:
     """One line that a person can act on."""
     if not live:
-        return f"the server does not run; it was {state.condition}, heard {state.messages} messages"
-    heard = f"{state.messages} messages, {state.per_second:g}/s, last {ago(state.last_message_at, now) or 'never'}"
-    heard += f", {state.rejected} not understood (chargeport source issues)" if state.rejected else ""
-    heard += f", {state.lag} waiting there" if state.lag else ""
+        return f"the server does not run; it was {state.condition}, with {state.messages} messages"
+    traffic = f"{state.messages} messages, {state.per_second:g}/s, last {ago(state.last_message_at, now) or 'never'}"
+    traffic += f", {state.rejected} not understood (chargeport source issues)" if state.rejected else ""
+    traffic += f", {state.lag} waiting there" if state.lag else ""
     if state.left:
         vehicle, count = min(state.left.items(), key=lambda each: each[1])
-        heard += f", {count} requests left" + (f" for {vehicle}" if len(state.left) > 1 else "")
+        traffic += f", {count} requests left" + (f" for {vehicle}" if len(state.left) > 1 else "")
     if state.condition == "waiting":
         retry = long(max(0, (state.retry_at or now) - now) / 1000)
-        return f"{state.cause}: {state.sentence} Next try in {retry}. {heard}"
+        return f"{state.cause}: {state.sentence} Next try in {retry}. {traffic}"
     since = long((now - state.since_at) / 1000)
     why = f" ({state.cause}: {state.sentence})" if state.condition == "connecting" and state.cause else ""
-    return f"{state.condition} since {since}{why}: {heard}"
+    return f"{state.condition} since {since}{why}: {traffic}"
 
 
 @group.command("check")
@@ -120,17 +120,17 @@ async def _checked(database: str | None, name: str | None) -> list[dict[str, Any
 
 async def _result(built: "Built") -> dict[str, Any]:
     """What came of trying to reach a source."""
-    told: dict[str, Any] = {"name": built.source.name, "type": built.pulse.state.type}
+    result: dict[str, Any] = {"name": built.source.name, "type": built.status.state.type}
     check = getattr(built.source, "check", None)
     if check is None:
-        return told | {"ok": True, "detail": "it is heard when it comes: there is nothing to reach"}
+        return result | {"ok": True, "detail": "it waits for connections: there is nothing to reach"}
     try:
         await check(CHECK_WITHIN_S)
     except SourceError as error:
-        return told | {"ok": False, "cause": error.cause.value, "detail": str(error)}
+        return result | {"ok": False, "cause": error.cause.value, "detail": str(error)}
     except Exception as error:  # noqa: BLE001  (a source of somebody else's, perhaps)
-        return told | {"ok": False, "cause": Cause.PROTOCOL.value, "detail": f"{type(error).__name__}: {error}"}
-    return told | {"ok": True, "detail": "reached"}
+        return result | {"ok": False, "cause": Cause.PROTOCOL.value, "detail": f"{type(error).__name__}: {error}"}
+    return result | {"ok": True, "detail": "reached"}
 
 
 @group.command("issues")

@@ -113,8 +113,8 @@ async def _is_alone(store: Store, vehicle_id: str, user: str) -> bool:
 def _tell(user: str, connections: list[Connection], erased: dict[str, Erased], wiped: bool, *, as_json: bool) -> None:
     counts = {vehicle_id: msgspec.structs.asdict(each) for vehicle_id, each in erased.items()}
     if as_json:
-        told: dict[str, Any] = {"user_id": user, "connections": len(connections), "vehicles": counts, "rewritten": wiped}
-        print_json(told)
+        summary: dict[str, Any] = {"user_id": user, "connections": len(connections), "vehicles": counts, "rewritten": wiped}
+        print_json(summary)
         return
     say(f"{user} is gone: {len(connections)} connections.")
     for vehicle_id, each in counts.items():

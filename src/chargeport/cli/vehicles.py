@@ -131,8 +131,8 @@ def remove(
     if as_json:
         print_json({"id": vehicle_id, "removed": True, "erased": counts, "rewritten": wiped})
         return
-    told = ", ".join(f"{count} {ERASED[kind]}" for kind, count in counts.items())
-    say(f"{vehicle_id} is gone, and all that was stored of it: {told}.")
+    counted = ", ".join(f"{count} {ERASED[kind]}" for kind, count in counts.items())
+    say(f"{vehicle_id} is gone, and all that was stored of it: {counted}.")
     if not wiped:
         say(TRACES if rewrite else UNWIPED)
 

@@ -28,7 +28,7 @@ from chargeport.store.records import Change
 from chargeport.wire.provenance import shown
 from chargeport.wire.status import WORDINGS
 
-POLL_S: Final = 0.5  # whoever writes is another process, whose doorbell is not heard here
+POLL_S: Final = 0.5  # whoever writes is another process, which can't wake this one
 CAR: Final = 18  # characters of a car's name, where several are watched
 PORTION: Final = 1000  # changes read at once
 FOLLOW_MS: Final = 60_000  # how often it is looked up what the server has learnt about staleness
@@ -105,11 +105,11 @@ def _print_json(step: Change | Expiry, freshness: Freshness) -> None:
     print_json(msgspec.Raw(text.encode()))
 
 
-def _line(at: int, car: str | None, signal: Signal, told: str, source: str | None) -> str:
+def _line(at: int, car: str | None, signal: Signal, value: str, source: str | None) -> str:
     """A line; in a terminal cut to its width."""
-    line = f"{local(at)}  {signal.name:<24}  {told}  ({source})"
+    line = f"{local(at)}  {signal.name:<24}  {value}  ({source})"
     if car is not None:
-        line = f"{local(at).partition(' ')[2]}  {cut(car, CAR):<{CAR}}  {signal.name:<16}  {told}  ({source})"
+        line = f"{local(at).partition(' ')[2]}  {cut(car, CAR):<{CAR}}  {signal.name:<16}  {value}  ({source})"
     return cut(line, console().width) if console().is_terminal else line
 
 

@@ -15,7 +15,7 @@ from chargeport.cli.finding import application_with
 from chargeport.cli.options import Database, Json
 from chargeport.cli.output import print_json, print_table, say
 from chargeport.clock import SystemClock
-from chargeport.errors import NotFoundError, SettingError
+from chargeport.errors import NotFoundError
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.store.protocols import Store
 from chargeport.store.records import Page
@@ -27,7 +27,7 @@ Code = typer.Option(metavar="CODE", help="A signal's code; may be repeated.", sh
 
 END_OF_TIME = 1 << 53
 
-group = typer.Typer(help="Webhooks: where applications are told of changes.", no_args_is_help=True)
+group = typer.Typer(help="Webhooks: where changes are sent to applications.", no_args_is_help=True)
 
 
 @group.command("add")
@@ -53,7 +53,7 @@ def add(
     for each in (uri, error_uri):
         wrong = None if each is None else check_uri(each, allow_private=allow_private)
         if wrong is not None:
-            raise SettingError(f"{typed.quoted(each or '')} can't be a receiver: {wrong}.")
+            raise typer.BadParameter(f"{typed.quoted(each or '')} can't be a receiver: {wrong}.")
     codes = [_known(code) for code in trigger]
     fields = WebhookFields(
         name=name, callback_uri=uri, error_callback_uri=error_uri, triggers=tuple(dict.fromkeys(codes)),

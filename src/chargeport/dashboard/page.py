@@ -36,7 +36,7 @@ def _hash(text: str) -> str:
 
 
 def _policy(style: str, script: str) -> Header:
-    """The page runs what it was made of, not what may find its way into it, and speaks to its own server only."""
+    """The page runs what it was made of, not what may find its way into it, and requests from its own server only."""
     rules = (
         "default-src 'none'",
         f"style-src {_hash(style)}",

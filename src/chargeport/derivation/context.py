@@ -4,9 +4,9 @@ import asyncio
 from typing import Final
 
 from chargeport.derivation import histories
-from chargeport.derivation.samples import COURSES, CURRENT, POWER, SOC, VOLTAGE, Course, thinned
-from chargeport.derivation.vehicles import Cars
-from chargeport.derive.live.inputs import Observed, OpenSession, Sample, Scene
+from chargeport.derivation.samples import CURRENT, POWER, SAMPLED, SOC, VOLTAGE, SessionSamples, thinned
+from chargeport.derivation.vehicles import FactsReader
+from chargeport.derive.live.inputs import Context, Observed, OpenSession, Sample
 from chargeport.derive.live.rules import RULES
 from chargeport.derive.tracks import Tracks, samples
 from chargeport.signals.catalogue import BY_KEY, IS_CHARGING
@@ -18,7 +18,7 @@ from chargeport.store.records import VehicleSeries
 
 DERIVABLE: Final = frozenset(rule.signal for rule in RULES)
 LONGEST_MS: Final = 3 * 24 * 3_600_000  # of a session that is looked back on
-MAX_COURSES: Final = 2_000  # remembered at once, of some 30 kB each; who has more cars charging reads more often
+MAX_SESSIONS: Final = 2_000  # remembered at once, of some 30 kB each; who has more cars charging reads more often
 
 
 def reported(found: VehicleSeries, ranks: Ranks, now: int) -> dict[Signal, Observed]:
@@ -32,48 +32,48 @@ def reported(found: VehicleSeries, ranks: Ranks, now: int) -> dict[Signal, Obser
     }
 
 
-class Scenes:
-    """Makes scenes. What it read of sessions that go on is remembered for a while."""
+class ContextReader:
+    """Makes contexts. What it read of sessions that go on is remembered for a while."""
 
-    def __init__(self, store: Store, cars: Cars) -> None:
+    def __init__(self, store: Store, facts: FactsReader) -> None:
         self._store = store
-        self._cars = cars
-        self._courses: dict[str, Course] = {}
+        self._facts = facts
+        self._sampled: dict[str, SessionSamples] = {}
 
-    async def of(self, found: VehicleSeries, now: int) -> Scene | None:
-        """The scene of a car; None where every signal that could be derived was reported, or nothing was."""
+    async def of(self, found: VehicleSeries, now: int) -> Context | None:
+        """The context of a car; None where every signal that could be derived was reported, or nothing was."""
         ranks = self._store.readings.ranks
         values = reported(found, ranks, now)
         if not values or values.keys() >= DERIVABLE:
             return None
         session = await self._session(found, values, now)
-        return Scene(values, session, await self._cars.facts(found, has_session=session is not None))
+        return Context(values, session, await self._facts.facts(found, has_session=session is not None))
 
     async def _session(self, found: VehicleSeries, values: dict[Signal, Observed], now: int) -> OpenSession | None:
         """What was measured since charging began; None where nothing says that the car charges."""
         began_at = await self._began_at(found, now)
         if began_at is None:
-            self._courses.pop(found.vehicle.id, None)
+            self._sampled.pop(found.vehicle.id, None)
             return None
-        course = await self._course(found.vehicle.id, began_at, now)
-        for signal in COURSES:
+        session = await self._session_samples(found.vehicle.id, began_at, now)
+        for signal in SAMPLED:
             each = values.get(signal)
             if each is not None and isinstance(each.value, int | float) and each.observed_at >= began_at:
-                course.add(signal, Sample(each.observed_at, each.value))
-        power, voltage, current, soc = (course.samples.get(signal, []) for signal in (POWER, VOLTAGE, CURRENT, SOC))
+                session.add(signal, Sample(each.observed_at, each.value))
+        power, voltage, current, soc = (session.samples.get(signal, []) for signal in (POWER, VOLTAGE, CURRENT, SOC))
         return OpenSession(started_at=began_at, power=power, voltage=voltage, amperage=current, soc=soc)
 
-    async def _course(self, vehicle_id: str, began_at: int, now: int) -> Course:
-        course = self._courses.get(vehicle_id)
-        if course is not None and course.holds(began_at, now):
-            return course
-        known = await histories.tracks(self._store.history, vehicle_id, COURSES, began_at, now + 1)
-        course = Course(began_at, now, await asyncio.to_thread(_samples, known, began_at))
-        self._courses.pop(vehicle_id, None)
-        self._courses[vehicle_id] = course
-        if len(self._courses) > MAX_COURSES:
-            del self._courses[next(iter(self._courses))]
-        return course
+    async def _session_samples(self, vehicle_id: str, began_at: int, now: int) -> SessionSamples:
+        session = self._sampled.get(vehicle_id)
+        if session is not None and session.holds(began_at, now):
+            return session
+        known = await histories.tracks(self._store.history, vehicle_id, SAMPLED, began_at, now + 1)
+        session = SessionSamples(began_at, now, await asyncio.to_thread(_samples, known, began_at))
+        self._sampled.pop(vehicle_id, None)
+        self._sampled[vehicle_id] = session
+        if len(self._sampled) > MAX_SESSIONS:
+            del self._sampled[next(iter(self._sampled))]
+        return session
 
     async def _began_at(self, found: VehicleSeries, now: int) -> int | None:
         """When the session that goes on began: as the sessions know it, or as charging turned true."""
@@ -100,5 +100,5 @@ def _samples(known: Tracks, began_at: int) -> dict[Signal, list[Sample]]:
                 if each.at >= began_at and isinstance(each.value, int | float)
             ],
         )
-        for signal in COURSES
+        for signal in SAMPLED
     }

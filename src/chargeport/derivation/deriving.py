@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from chargeport.derivation.context import DERIVABLE, Scenes, reported
+from chargeport.derivation.context import DERIVABLE, ContextReader, reported
 from chargeport.derive.live.rule import Derived
 from chargeport.derive.live.rules import derive
 from chargeport.derive.live.view import ENERGY_ADDED
@@ -18,24 +18,24 @@ from chargeport.wire.provenance import OF
 _STAYS: Final = frozenset({ENERGY_ADDED})  # it is of the last session as well
 
 
-class Deriver:
+class ValueDeriver:
     """Works out the values of one car."""
 
-    def __init__(self, store: Store, scenes: Scenes) -> None:
+    def __init__(self, store: Store, contexts: ContextReader) -> None:
         self._store = store
-        self._scenes = scenes
+        self._contexts = contexts
 
     async def of(self, vehicle_id: str, now: int) -> tuple[list[Entry], int | None, bool]:
         """What is to be written of a car; when its silence will next matter; and whether it leaves anything to derive."""
         found = await self._store.readings.signals(vehicle_id)
-        scene = None if found is None else await self._scenes.of(found, now)
+        context = None if found is None else await self._contexts.of(found, now)
         if found is None:
             return [], None, False
         ranks = self._store.readings.ranks
-        is_wanting = scene is not None or not reported(found, ranks, now).keys() >= DERIVABLE
-        if scene is None and not any(each.source == DERIVED for states in found.series.values() for each in states):
+        is_wanting = context is not None or not reported(found, ranks, now).keys() >= DERIVABLE
+        if context is None and not any(each.source == DERIVED for states in found.series.values() for each in states):
             return [], None, is_wanting
-        derived = [] if scene is None else derive(scene, now)
+        derived = [] if context is None else derive(context, now)
         entries: list[Entry] = [_reading(vehicle_id, each, now) for each in derived if _is_news(found, each)]
         entries += _withdrawn(found, {each.signal for each in derived}, ranks, now)
         return entries, _next_silence(found, now) if derived else None, is_wanting

@@ -25,7 +25,7 @@ class Prices:
         names = {each.name for each in self._tariffs}
         for number, place in enumerate(places):
             if place.tariff is not None and place.tariff not in names:
-                raise SettingError(f"A setting is wrong: places[{number}].tariff: there is no tariff {place.tariff!r}.")
+                raise SettingError(f"places[{number}].tariff: there is no tariff {place.tariff!r}.")
         self._places = list(places)
         self._fences = [
             Geofence(
@@ -70,9 +70,9 @@ def _tariff(settings: TariffSettings, number: int, folder: str) -> Tariff:
             session_fee=settings.session_fee,
         )
     except OSError as error:
-        raise SettingError(f"A setting is wrong: {where}.series: {settings.series} can't be read: {error.strerror}.") from error
+        raise SettingError(f"{where}.series: {settings.series} can't be read: {error.strerror}.") from error
     except ValueError as error:
-        raise SettingError(f"A setting is wrong: {where}: {error}.") from error
+        raise SettingError(f"{where}: {error}.") from error
 
 
 def _series(name: str | None, folder: str) -> list[Price]:

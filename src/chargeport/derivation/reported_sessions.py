@@ -32,7 +32,7 @@ async def keep(store: Store, vehicle_id: str, found: Sequence[Listed]) -> bool:
 async def since(store: Store, vehicle_id: str, from_at: int, without: Container[tuple[str, int]] = ()) -> list[Session]:
     """Return what was reported of sessions that started from then on, `without` that of a source at an instant."""
     kept = await store.sessions.reported_sessions(vehicle_id, from_at)
-    return [_reported(each).session for each in kept if (each.source, each.told_at) not in without]
+    return [_reported(each).session for each in kept if (each.source, each.reported_at) not in without]
 
 
 def _content(each: Reported) -> Session:
@@ -45,4 +45,4 @@ def _kept(each: Reported) -> ReportedSession:
 
 
 def _reported(each: ReportedSession) -> Reported:
-    return Reported(each.source, each.name, each.told_at, msgspec.json.decode(each.body, type=Session))
+    return Reported(each.source, each.name, each.reported_at, msgspec.json.decode(each.body, type=Session))

@@ -1,4 +1,4 @@
-"""The course of a long session in few samples, and for how long one that was read will do."""
+"""The samples of a long session, thinned, and for how long what was read can be reused."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
@@ -14,15 +14,15 @@ from chargeport.signals.definition import Signal
 POWER, VOLTAGE, CURRENT, SOC = (
     BY_CODE[code] for code in ("charge-wattage", "charge-voltage", "charge-amperage", "tractionbattery-stateofcharge")
 )
-COURSES: Final = (POWER, VOLTAGE, CURRENT, SOC)
+SAMPLED: Final = (POWER, VOLTAGE, CURRENT, SOC)
 
 POINTS: Final = 240  # of the part that is thinned: every two minutes of a night
 WHOLE_MS: Final = 5 * MINUTE_MS  # at both ends, where ramps and the latest level are read from
-AGAIN_MS: Final = 10_000  # the course of a session is read again so often, at the most
-AGAIN_SHARE: Final = 50  # and not before a fiftieth of its length is over: reading it costs by its length
+REREAD_MS: Final = 10_000  # how often the samples of a session are read again, at the most
+REREAD_SHARE: Final = 50  # and not before a fiftieth of its length is over: reading it costs by its length
 
 
-class Course(msgspec.Struct):
+class SessionSamples(msgspec.Struct):
     """What was measured since charging began, as it was read last, and what has been reported since."""
 
     began_at: int
@@ -31,7 +31,7 @@ class Course(msgspec.Struct):
 
     def holds(self, began_at: int, now: int) -> bool:
         """Whether it is of this session and needs not be read again yet."""
-        return self.began_at == began_at and now - self.read_at < max(AGAIN_MS, (now - began_at) // AGAIN_SHARE)
+        return self.began_at == began_at and now - self.read_at < max(REREAD_MS, (now - began_at) // REREAD_SHARE)
 
     def add(self, signal: Signal, sample: Sample) -> None:
         """The newest report of a signal."""

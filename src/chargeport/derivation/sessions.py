@@ -1,4 +1,4 @@
-"""The ledger of charging: sessions from history, what sources reported of them, prices and places, and people's edits."""
+"""Sessions from history, joined with what sources reported, with prices, places and people's edits: the charge records."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ import msgspec
 from chargeport.clock import Clock
 from chargeport.derivation import histories, reported_sessions
 from chargeport.derivation.prices import Prices
-from chargeport.derivation.vehicles import CAPACITY, Cars
+from chargeport.derivation.vehicles import CAPACITY, FactsReader
 from chargeport.derive.records import records as made
 from chargeport.derive.records.edits import Change, Edit, edited, in_force, withdrawn
 from chargeport.derive.records.geofences import NEAR_MS, Fix, located
@@ -22,6 +22,7 @@ from chargeport.derive.sessions.window import Recomputed, Window, first_read, re
 from chargeport.derive.tracks import Piece
 from chargeport.ingest.batch import Batch
 from chargeport.ingest.pipeline import Pipeline
+from chargeport.settings import Settings
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Signal, Value
@@ -39,7 +40,7 @@ RULE: Final = "sessions"  # of records and totals that were worked out here
 
 _TOTAL: Final = BY_CODE["chargeport-energytotal"]
 _LOCATION: Final = BY_CODE["location-preciselocation"]
-TELLING: Final = frozenset({*SIGNALS, RECORDS, CAPACITY, _LOCATION})
+RELEVANT: Final = frozenset({*SIGNALS, RECORDS, CAPACITY, _LOCATION})
 """A change of these may change records."""
 
 EVER_AT: Final = 1 << 62
@@ -48,7 +49,7 @@ MAX_SETTLED: Final = 50_000  # cars
 FEWEST_OPEN: Final = 3  # records that are made anew while a session goes on: what is older stays as it is
 APART_MS: Final = 2 * HOUR_MS
 
-_log = logging.getLogger("chargeport.ledger")
+_log = logging.getLogger("chargeport.derivation")
 
 
 class _Settled(msgspec.Struct, frozen=True):
@@ -58,15 +59,16 @@ class _Settled(msgspec.Struct, frozen=True):
     kwh: float
 
 
-class Ledger:
-    """Keeps the sessions of cars, and what is shown of them."""
+class SessionDeriver:
+    """Computes and stores the sessions of vehicles, and publishes their records and totals."""
 
-    def __init__(self, store: Store, clock: Clock, cars: Cars, prices: Prices) -> None:
+    def __init__(self, store: Store, settings: Settings, clock: Clock, facts: FactsReader | None = None) -> None:
+        """Raises SettingError where a place, a tariff or the file of car models is wrong."""
         self._store = store
         self._pipeline = Pipeline(store, clock)
         self._clock = clock
-        self._cars = cars
-        self._prices = prices
+        self._facts = facts or FactsReader(store, settings, clock)
+        self._prices = Prices(settings.places, settings.tariffs, settings.folder)
         self._settled: dict[str, _Settled] = {}
 
     async def bring_up_to_date(self, vehicle_id: str, first_at: int, last_at: int, now: int) -> bool:
@@ -135,7 +137,7 @@ class Ledger:
 
     async def _recomputed(self, found: VehicleSeries, span: Window, now: int) -> Recomputed:
         """Recompute the sessions around a span; read as much history as that takes."""
-        rules = await self._cars.rules(found)
+        rules = await self._facts.rules(found)
         capacity = await histories.track(self._store.history, found.vehicle.id, CAPACITY, 0, EVER_AT, every=False)
         wanted = first_read(*span)
         while True:

@@ -12,7 +12,7 @@ Rest = Callable[[float], Awaitable[object]]
 """Returns after so many seconds of real time."""
 
 
-class Turns:
+class Throttle:
     """Keeps one worker to its share of the time."""
 
     def __init__(self, rest: Rest = asyncio.sleep) -> None:

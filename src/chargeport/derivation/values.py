@@ -5,9 +5,9 @@ from heapq import heappop, heappush
 from typing import Final
 
 from chargeport.clock import Clock
-from chargeport.derivation.deriving import Deriver
+from chargeport.derivation.deriving import ValueDeriver
 from chargeport.derivation.progress import Names
-from chargeport.derivation.throttle import Turns
+from chargeport.derivation.throttle import Throttle
 from chargeport.errors import StoreError
 from chargeport.ingest.batch import Batch
 from chargeport.ingest.pipeline import Pipeline
@@ -25,7 +25,7 @@ _log = logging.getLogger("chargeport.derivation")
 class Values:
     """Works out the values of cars, one after the other; `touched` are those that wait, by any of their names."""
 
-    def __init__(self, store: Store, clock: Clock, deriver: Deriver, names: Names) -> None:
+    def __init__(self, store: Store, clock: Clock, deriver: ValueDeriver, names: Names) -> None:
         self._pipeline = Pipeline(store, clock)
         self._clock = clock
         self._deriver = deriver
@@ -35,7 +35,7 @@ class Values:
         """When a car may be looked at again."""
         self._silences: list[tuple[int, str]] = []  # when a car's silence matters, the first first
 
-    async def work(self, turns: Turns) -> None:
+    async def work(self, throttle: Throttle) -> None:
         """Derive the values of the cars that were heard of, or have been silent for too long."""
         now = self._clock.now()
         while self._silences and self._silences[0][0] <= now:
@@ -46,10 +46,10 @@ class Values:
                 now = self._clock.now()
                 if self.not_before.get(name, now) > now:
                     continue
-                turns.begin()
+                throttle.begin()
                 gathered += await self._value(name, now)
                 del self.touched[name]
-                await turns.end()
+                await throttle.end()
                 if len(gathered) >= WRITTEN:
                     await self._pipeline.write(Batch.of(gathered))
                     gathered = []

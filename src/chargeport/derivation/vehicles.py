@@ -1,8 +1,9 @@
-"""What derivations are told of a car beside its reports: facts of its model, and what its own sessions have taught."""
+"""What rules need to know of a vehicle besides its reports: facts of its model, and what its own sessions show."""
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 import msgspec
 
@@ -16,6 +17,9 @@ from chargeport.derive.live.taper import FinishedSession, Taper, learn
 from chargeport.derive.sessions.rules import Rules
 from chargeport.derive.sessions.session import Session
 from chargeport.derive.tracks import Track, samples
+from chargeport.errors import SettingError
+from chargeport.ingest.dialects import STATIONS
+from chargeport.settings import Settings
 from chargeport.signals.battery import NominalCapacity
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Signal
@@ -42,14 +46,15 @@ class _Lesson(msgspec.Struct, frozen=True):
 _NO_LESSON: Final = _Lesson(0, None, None, None)
 
 
-class Cars:
-    """Knows cars. `models` is decoded open-ev-data JSON; `grid_sources` measure in front of the car's charger."""
+class FactsReader:
+    """Reads the facts of vehicles that rules need. Raises SettingError where the file of car models is wrong."""
 
-    def __init__(self, store: Store, clock: Clock, models: object | None, grid_sources: frozenset[str]) -> None:
+    def __init__(self, store: Store, settings: Settings, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._models = models
-        self._grid_sources = grid_sources
+        self._models = _models(settings)
+        stations = {str(each.get("name")) for each in settings.sources if each.get("dialect", each.get("type")) in STATIONS}
+        self._grid_sources = frozenset(stations | STATIONS)  # they measure in front of the car's charger
         self._known_models: dict[tuple[str, str, int | None, float | None], CarModel | None] = {}
         self._lessons: dict[str, _Lesson] = {}
 
@@ -107,11 +112,11 @@ class Cars:
     async def _learnt(self, vehicle_id: str, now: int) -> _Lesson:
         kept = await self._store.sessions.sessions(vehicle_id, now - LEARN_BACK_MS, now + 1)
         finished = [msgspec.json.decode(each.body, type=Session) for each in kept if not each.is_open][-LEARN_FROM:]
-        courses = [await self._course(vehicle_id, each) for each in finished if each.charging_type is not None]
-        taper = await asyncio.to_thread(learn, courses)
+        past = [await self._session_samples(vehicle_id, each) for each in finished if each.charging_type is not None]
+        taper = await asyncio.to_thread(learn, past)
         return _Lesson(now, taper, _efficiency(finished, "AC"), _efficiency(finished, "DC"))
 
-    async def _course(self, vehicle_id: str, session: Session) -> FinishedSession:
+    async def _session_samples(self, vehicle_id: str, session: Session) -> FinishedSession:
         span = (session.started_at, session.ended_at + 1)
         tracks = await histories.tracks(self._store.history, vehicle_id, (POWER, SOC), *span)
         return FinishedSession(
@@ -138,3 +143,16 @@ def _efficiency(finished: Sequence[Session], kind: str) -> float | None:
         and each.energy_added_kwh is not None
         and each.energy_drawn_kwh is not None
     )
+
+
+def _models(settings: Settings) -> Any:
+    """The decoded file of car models, if the settings name one."""
+    if settings.derive.models is None:
+        return None
+    file = Path(settings.folder) / settings.derive.models
+    try:
+        return msgspec.json.decode(file.read_bytes())
+    except OSError as error:
+        raise SettingError(f"derive.models: {file} can't be read: {error.strerror}.") from error
+    except msgspec.DecodeError as error:
+        raise SettingError(f"derive.models: {file} is not JSON: {error}.") from error

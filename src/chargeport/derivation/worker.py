@@ -13,14 +13,15 @@ from typing import Final
 import msgspec
 
 from chargeport.clock import Clock
-from chargeport.derivation.context import Scenes
-from chargeport.derivation.deriving import Deriver
+from chargeport.derivation.context import ContextReader
+from chargeport.derivation.deriving import ValueDeriver
 from chargeport.derivation.progress import Mark, Marks, Names, Progress
-from chargeport.derivation.sessions import TELLING, Ledger
-from chargeport.derivation.throttle import Rest, Turns
+from chargeport.derivation.sessions import RELEVANT, SessionDeriver
+from chargeport.derivation.throttle import Rest, Throttle
 from chargeport.derivation.values import MAX_TOUCHED, Values
-from chargeport.derivation.vehicles import Cars
+from chargeport.derivation.vehicles import FactsReader
 from chargeport.errors import StoreError
+from chargeport.settings import Settings
 from chargeport.signals.effective import DERIVED
 from chargeport.signals.reading import Entry
 from chargeport.store.protocols import Store
@@ -37,7 +38,7 @@ KEPT_EVERY_MS: Final = 5_000  # how often it is written down how far the work ha
 MARGIN_MS: Final = 60_000  # received so shortly before that may have been stored after it
 
 _OWNER, _PROGRESS = "derivation", "progress"
-_KEYS: Final = frozenset(signal.key for signal in TELLING)
+_KEYS: Final = frozenset(signal.key for signal in RELEVANT)
 
 _log = logging.getLogger("chargeport.derivation")
 
@@ -47,13 +48,12 @@ Wait = Callable[[float], Awaitable[object]]
 class Derivation:
     """Works out cars, one after the other, in a share of the server's time."""
 
-    def __init__(
-        self, store: Store, clock: Clock, cars: Cars, ledger: Ledger, wait: Wait, *, rest: Rest = asyncio.sleep
-    ) -> None:
-        """`wait` returns when something was stored, or after so many seconds; `rest` after so many."""
+    def __init__(self, store: Store, settings: Settings, clock: Clock, wait: Wait, *, rest: Rest = asyncio.sleep) -> None:
+        """`wait` returns when something was stored, or after so many seconds; `rest` after so many. Raises SettingError."""
         self._store = store
         self._clock = clock
-        self._ledger = ledger
+        facts = FactsReader(store, settings, clock)
+        self._sessions = SessionDeriver(store, settings, clock, facts)
         self._wait = wait
         self._rest = rest
         self._reached = Progress()
@@ -61,7 +61,7 @@ class Derivation:
         self._kept_at = 0
         self._heard: dict[str, Mark] = {}  # by what the source calls the car
         self._names = Names(store.vehicles)
-        self._values = Values(store, clock, Deriver(store, Scenes(store, cars)), self._names)
+        self._values = Values(store, clock, ValueDeriver(store, ContextReader(store, facts)), self._names)
         self._marks = Marks()
         self._worked_at: dict[str, int] = {}
         self._open: dict[str, int] = {}  # cars with a session that may go on, and when to look at it again
@@ -93,10 +93,10 @@ class Derivation:
             both.create_task(self._go_on(self._values.work))
             both.create_task(self._go_on(self.work_out_sessions))
 
-    async def _go_on(self, work: Callable[[Turns], Awaitable[object]]) -> None:
-        turns = Turns(self._rest)
+    async def _go_on(self, work: Callable[[Throttle], Awaitable[object]]) -> None:
+        throttle = Throttle(self._rest)
         while True:
-            await self._tried(lambda: work(turns))
+            await self._tried(lambda: work(throttle))
             await self._wait(WAIT_S)
             await self._rest(BREATH_S)
 
@@ -123,21 +123,21 @@ class Derivation:
             self._marks.add(vehicle_id, Mark(started_at, self._clock.now(), position, self._reached.heard_at))
         after: int | None = 0 if kept is not None else None
         while after is not None:
-            stirs, after = await self._store.sessions.heard_from(self._reached.heard_at - MARGIN_MS, after, SWEPT)
-            for stir in stirs:
-                self._values.touched[stir.vehicle_id] = None
-                if stir.first_at is not None and stir.last_at is not None:
-                    self._marks.add(stir.vehicle_id, Mark(stir.first_at, stir.last_at, position, self._reached.heard_at))
+            dirty, after = await self._store.sessions.received_since(self._reached.heard_at - MARGIN_MS, after, SWEPT)
+            for each in dirty:
+                self._values.touched[each.vehicle_id] = None
+                if each.first_at is not None and each.last_at is not None:
+                    self._marks.add(each.vehicle_id, Mark(each.first_at, each.last_at, position, self._reached.heard_at))
 
     async def catch_up(self) -> None:
         """Work off everything that happened until now, what was looked at a moment ago too."""
         self._worked_at.clear()
         self._values.not_before.clear()
-        turns = Turns(self._rest)
-        await self.work_out_sessions(turns)
-        await self._values.work(turns)
+        throttle = Throttle(self._rest)
+        await self.work_out_sessions(throttle)
+        await self._values.work(throttle)
 
-    async def work_out_sessions(self, turns: Turns) -> None:
+    async def work_out_sessions(self, throttle: Throttle) -> None:
         """Work out the sessions around what changed; a car that goes on changing waits a little between two times."""
         await self._listen()
         await self._follow()
@@ -149,9 +149,9 @@ class Derivation:
             every_ms = OPEN_EVERY_MS if vehicle_id in self._open else OTHERS_EVERY_MS
             every_ms = min(every_ms, SOON_MS + EACH_MS * len(self._marks))
             if now - self._worked_at.get(vehicle_id, -every_ms) >= every_ms:
-                turns.begin()
+                throttle.begin()
                 await self._session(vehicle_id, self._clock.now())
-                await turns.end()
+                await throttle.end()
         self._worked_at = {each: at for each, at in self._worked_at.items() if now - at < OTHERS_EVERY_MS}
         await self._keep(now)
 
@@ -160,7 +160,7 @@ class Derivation:
         if mark is None:
             return
         try:
-            is_open = await self._ledger.bring_up_to_date(vehicle_id, mark.first_at, mark.last_at, now)
+            is_open = await self._sessions.bring_up_to_date(vehicle_id, mark.first_at, mark.last_at, now)
         except (StoreError, asyncio.CancelledError):
             self._marks.add(vehicle_id, mark)
             raise
@@ -184,11 +184,11 @@ class Derivation:
         """Take in the feed, and people's edits, from where they were left."""
         while True:
             begun_at, before = self._clock.now(), self._reached.position
-            stirs, position = await self._store.sessions.stirred(before, PORTION, TELLING)
-            for stir in stirs:
-                self._values.touched[stir.vehicle_id] = None
-                if stir.first_at is not None and stir.last_at is not None:
-                    self._marks.add(stir.vehicle_id, Mark(stir.first_at, stir.last_at, before, self._reached.heard_at))
+            dirty, position = await self._store.sessions.changed_since(before, PORTION, RELEVANT)
+            for each in dirty:
+                self._values.touched[each.vehicle_id] = None
+                if each.first_at is not None and each.last_at is not None:
+                    self._marks.add(each.vehicle_id, Mark(each.first_at, each.last_at, before, self._reached.heard_at))
             self._reached = msgspec.structs.replace(self._reached, position=position)
             if position - before < PORTION:
                 break
@@ -200,7 +200,7 @@ class Derivation:
         for vehicle_id, number in await self._store.sessions.edited_since(self._reached.edit):
             found = await self._store.readings.signals(vehicle_id)
             if found is not None:
-                await self._ledger.publish(found)
+                await self._sessions.publish(found)
             self._reached = msgspec.structs.replace(self._reached, edit=max(self._reached.edit, number))
 
     async def _keep(self, now: int) -> None:

@@ -1,4 +1,4 @@
-"""Measured series: the energy under a course of power, its latest level, and values that belong together."""
+"""Measured series: the energy of power over time, its latest level, and values that belong together."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -9,12 +9,12 @@ MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 60 * MINUTE_MS
 
 CHARGING_W: Final = 300.0
-"""More than this is charging; less is what a parked car's electronics draw (sources 15.3, 15.6)."""
+"""More than this is charging; less is what a parked car's electronics draw (docs/evidence/charging.md)."""
 
 GAP_CADENCES: Final = 3
 MIN_GAP_MS: Final = 5 * MINUTE_MS
 MAX_GAP_MS: Final = 15 * MINUTE_MS
-"""A longer silence than three usual ones, which count as 5 to 15 minutes, is a gap (sources 15.2)."""
+"""A longer silence than three usual ones, which count as 5 to 15 minutes, is a gap (docs/evidence/charging.md, Energy)."""
 BRIDGED_GAP_MS: Final = 30 * MINUTE_MS
 """So long a gap is bridged where the car charges at both ends, and what comes of it is estimated."""
 
@@ -47,7 +47,7 @@ class Point(NamedTuple):
 
 
 class Energy(NamedTuple):
-    """The energy under a course of power; `bridged` where a gap in it was bridged or left out."""
+    """The energy of power over time; `bridged` where a gap in it was bridged or left out."""
 
     kwh: float
     bridged: bool
@@ -59,12 +59,12 @@ def energy(power: Sequence[Measured], started_at: int, idle_at: int | None = Non
     Where charging begins or ends between two reports that were due anyway, half of that time counts; `idle_at` is such a
     report before the first sample. A first sample within the ramp is followed by the level of the next one.
     """
-    course = _from_the_start(power, started_at, idle_at)
-    if len(course) < 2:  # noqa: PLR2004  (a line)
+    points = _from_the_start(power, started_at, idle_at)
+    if len(points) < 2:  # noqa: PLR2004  (a line)
         return None
-    cadence_ms = _cadence_ms(power if len(power) > 1 else course)
+    cadence_ms = _cadence_ms(power if len(power) > 1 else points)
     total_wms, bridged = 0.0, False
-    for one, other in pairwise(course):
+    for one, other in pairwise(points):
         part = _part(one, other, cadence_ms)
         if part is None:
             return None
@@ -93,27 +93,27 @@ def _part(one: Point, other: Point, cadence_ms: float) -> Energy | None:
 
 def _from_the_start(power: Sequence[Measured], started_at: int, idle_at: int | None) -> list[Point]:
     """The samples, led in by what is known of the time before the first, with each ramp replaced by what followed it."""
-    course = [Point(sample.at, sample.value) for sample in power]
-    if not course:
+    points = [Point(sample.at, sample.value) for sample in power]
+    if not points:
         return []
-    first = course[0]
-    cadence_ms = _cadence_ms(course) if len(course) > 1 else 0.0
+    first = points[0]
+    cadence_ms = _cadence_ms(points) if len(points) > 1 else 0.0
     if idle_at is not None and idle_at < first.at:
-        course.insert(0, Point(idle_at, 0.0))
+        points.insert(0, Point(idle_at, 0.0))
     elif started_at < first.at:
-        course.insert(0, Point(started_at, first.value))
-    return _without_ramps(course, cadence_ms)
+        points.insert(0, Point(started_at, first.value))
+    return _without_ramps(points, cadence_ms)
 
 
-def _without_ramps(course: list[Point], cadence_ms: float) -> list[Point]:
-    """The course with the level that follows a ramp put right behind it.
+def _without_ramps(points: list[Point], cadence_ms: float) -> list[Point]:
+    """The points with the level that follows a ramp put right behind it.
 
     A ramp is what is reported out of turn as charging begins, and rises until the next sample, which comes much later.
     """
     levelled: list[Point] = []
     idle: Point | None = None
-    ramp_until = course[0].at + RAMP_MS if course[0].value > CHARGING_W else 0
-    for here, after in pairwise([*course, course[-1]]):
+    ramp_until = points[0].at + RAMP_MS if points[0].value > CHARGING_W else 0
+    for here, after in pairwise([*points, points[-1]]):
         levelled.append(here)
         if here.value <= CHARGING_W:
             idle = here
@@ -126,8 +126,8 @@ def _without_ramps(course: list[Point], cadence_ms: float) -> list[Point]:
     return levelled
 
 
-def _cadence_ms(course: Sequence[Measured]) -> float:
-    return median(other.at - one.at for one, other in pairwise(course))
+def _cadence_ms(points: Sequence[Measured]) -> float:
+    return median(other.at - one.at for one, other in pairwise(points))
 
 
 def level(power: Sequence[Measured], after_at: int, within_ms: int) -> float | None:

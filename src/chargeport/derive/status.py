@@ -1,4 +1,7 @@
-"""What a detailed charging status says about charging and the cable (sources 0.3); texts outside the list say nothing."""
+"""What a detailed charging status says about charging and the cable; texts outside the list say nothing.
+
+The evidence is in docs/evidence/charging.md, Flags.
+"""
 
 from typing import Final
 

@@ -85,10 +85,10 @@ def between(found: Sequence[Sample], from_at: int, to_at: int) -> Sequence[Sampl
 
 def by_source(found: Sequence[Sample]) -> dict[str, list[Sample]]:
     """The samples of each source, by its name."""
-    told: dict[str, list[Sample]] = {}
+    grouped: dict[str, list[Sample]] = {}
     for sample in found:
-        told.setdefault(sample.source, []).append(sample)
-    return dict(sorted(told.items()))
+        grouped.setdefault(sample.source, []).append(sample)
+    return dict(sorted(grouped.items()))
 
 
 def number(sample: Sample) -> float:

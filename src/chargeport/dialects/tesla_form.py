@@ -1,4 +1,4 @@
-"""The forms of Tesla's Fleet Telemetry (sources 1.1): a topic for each field, decoded JSON, a flat object, and protobuf."""
+"""The forms of Tesla's Fleet Telemetry: a topic for each field, decoded JSON, a flat object, and protobuf."""
 
 import importlib
 from collections.abc import Mapping
@@ -118,7 +118,7 @@ def _name(key: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """A value without its type: {"stringValue": "62"} says 62 and {"invalid": true} nothing (sources 1.1)."""
+    """A value without its type: {"stringValue": "62"} says 62 and {"invalid": true} nothing."""
     if isinstance(value, dict):
         if "invalid" in value:
             return None

@@ -23,9 +23,9 @@ def dialects(own: Iterable[Mapping[str, Any] | str], folder: str) -> dict[str, D
         try:
             each = user.from_file(Path(folder) / table) if isinstance(table, str) else user.from_table(table, where)
         except ValueError as error:
-            raise SettingError(f"A setting is wrong: {error}") from error
+            raise SettingError(f"{error}") from error
         if each.name in known:
-            raise SettingError(f"A setting is wrong: {where}: there is a dialect {each.name!r} already: choose another name.")
+            raise SettingError(f"{where}: there is a dialect {each.name!r} already: choose another name.")
         known[each.name] = each
     return known
 
@@ -34,8 +34,8 @@ def ordered(order: Mapping[str, Sequence[str]], sources: Container[str]) -> dict
     """The settings' precedence by signal, of these `sources`. Raises SettingError."""
     for code, names in order.items():
         if code not in BY_CODE:
-            raise SettingError(f"A setting is wrong: precedence.order: {code!r} is no signal: see docs/reference/signals.md.")
+            raise SettingError(f"precedence.order: {code!r} is no signal: see docs/reference/signals.md.")
         for name in names:
             if name not in sources:
-                raise SettingError(f"A setting is wrong: precedence.order: {code}: no source is called {name!r}.")
+                raise SettingError(f"precedence.order: {code}: no source is called {name!r}.")
     return {BY_CODE[code]: names for code, names in order.items()}

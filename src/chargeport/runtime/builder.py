@@ -53,7 +53,7 @@ class Built(msgspec.Struct, frozen=True):
 
     source: Source
     dialect: Dialect
-    pulse: SourceStatus
+    status: SourceStatus
     record: str | None = None
 
 
@@ -117,9 +117,7 @@ class Builder:
             where = f"sources[{number}]"
             one = self._one(table, where)
             if any(one.source.name == other.source.name for other in built):
-                raise SettingError(
-                    f"A setting is wrong: {where}.name: {one.source.name!r} is the name of another source already."
-                )
+                raise SettingError(f"{where}.name: {one.source.name!r} is the name of another source already.")
             built.append(one)
         return built
 
@@ -129,36 +127,34 @@ class Builder:
         if kind is None:
             known = sorted({*_BUILT_IN, *plugins().types})
             why = plugins().broken.get(common.type, f"it is no type of source: {instead_of(common.type, known)}")
-            raise SettingError(f"A setting is wrong: {where}.type: {common.type!r}: {why}.")
+            raise SettingError(f"{where}.type: {common.type!r}: {why}.")
         dialect = self._dialect(common, kind, where)
         settings = _converted(own, kind.settings, f"{where} ({common.name})")
-        pulse = SourceStatus(common.name, kind.name, dialect.name, self._clock)
-        surroundings = SourceContext(
-            name=common.name, dialect=dialect.name, clock=self._clock, memory=self._memory(common.name), told=pulse,
+        status = SourceStatus(common.name, kind.name, dialect.name, self._clock)
+        context = SourceContext(
+            name=common.name, dialect=dialect.name, clock=self._clock, memory=self._memory(common.name), status=status,
             charging=self._charging, topics=tuple(each.filter for each in dialect.topics), vehicle=common.vehicle,
         )  # fmt: skip
         try:
-            return Built(kind.build(settings, surroundings), dialect, pulse, common.record)
+            return Built(kind.build(settings, context), dialect, status, common.record)
         except SourceError as error:
-            raise SettingError(f"A setting is wrong: {where} ({common.name}): {error}") from error
+            raise SettingError(f"{where} ({common.name}): {error}") from error
         except Exception as error:
             what = f"{type(error).__name__}: {error}"
-            raise SettingError(f"A setting is wrong: {where} ({common.name}): {kind.name} can't be made: {what}.") from error
+            raise SettingError(f"{where} ({common.name}): {kind.name} can't be made: {what}.") from error
 
     def _dialect(self, common: CommonKeys, kind: SourceType, where: str) -> Dialect:
         name = common.dialect or kind.dialect
         if name is None or name not in self._dialects:
             what = "is needed" if name is None else f"{name!r} is no dialect"
-            raise SettingError(
-                f"A setting is wrong: {where}.dialect: {what}: {instead_of(name or '', sorted(self._dialects))}."
-            )
+            raise SettingError(f"{where}.dialect: {what}: {instead_of(name or '', sorted(self._dialects))}.")
         dialect = self._dialects[name]
         if not common.topics:
             return dialect
         try:
             return msgspec.structs.replace(dialect, topics=tuple(TopicPattern.parse(each) for each in common.topics))
         except ValueError as error:
-            raise SettingError(f"A setting is wrong: {where}.topics: {error}.") from None
+            raise SettingError(f"{where}.topics: {error}.") from None
 
 
 def _split(table: Mapping[str, Any], where: str) -> tuple[CommonKeys, dict[str, Any]]:
@@ -171,13 +167,13 @@ def _converted(table: Mapping[str, Any], into: type[msgspec.Struct], where: str)
     if unknown := sorted(table.keys() - {field.encode_name for field in msgspec.structs.fields(into)}):
         known = [field.encode_name for field in msgspec.structs.fields(CommonKeys)] if into is not CommonKeys else []
         known += [field.encode_name for field in msgspec.structs.fields(into)]
-        raise SettingError(f"A setting is wrong: {where}: {unknown[0]!r} is no key here: {instead_of(unknown[0], known)}.")
+        raise SettingError(f"{where}: {unknown[0]!r} is no key here: {instead_of(unknown[0], known)}.")
     try:
         return msgspec.convert(table, into, strict=True)
     except msgspec.ValidationError as error:
         what, _, path = str(error).partition(" - at `$")
         name = path.rstrip("`")
-        raise SettingError(f"A setting is wrong: {where}{name}: {what}.") from None
+        raise SettingError(f"{where}{name}: {what}.") from None
 
 
 def stations(built: Sequence[Built]) -> frozenset[str]:

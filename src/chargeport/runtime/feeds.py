@@ -56,7 +56,7 @@ class Feeds:
         await preference.check(self._store.readings, self._settings, self._dialects)
         await fleet.make_known(self._store, self.pipeline, self._settings.vehicles, self._clock)
         others = [(source, SourceStatus(source.name, source.name, source.name, self._clock)) for source in given]
-        self._supervisor.start([*((built.source, built.pulse) for built in self.built), *others])
+        self._supervisor.start([*((built.source, built.status) for built in self.built), *others])
 
     def states(self) -> list[SourceState]:
         """How the running sources are."""
@@ -69,9 +69,7 @@ class Feeds:
             if not isinstance(source, Mounted):
                 continue
             if source.path in found:
-                raise SettingError(
-                    f"A setting is wrong: sources: {source.name}: another source listens at {source.path} already."
-                )
+                raise SettingError(f"sources: {source.name}: another source listens at {source.path} already.")
             found[source.path] = source.connect
         return found
 

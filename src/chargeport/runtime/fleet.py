@@ -35,11 +35,11 @@ async def make_known(store: Store, pipeline: Pipeline, cars: Sequence[VehicleSet
                 known = wanted
                 await store.vehicles.add_vehicle(wanted)
             elif car.id is not None and known.id != wanted.id:
-                raise SettingError(f"A setting is wrong: {where}.id: this car is known as {known.id} already: write that.")
+                raise SettingError(f"{where}.id: this car is known as {known.id} already: write that.")
             elif (merged := _merged(known, wanted)) != known:
                 await store.vehicles.update_vehicle(merged)
         except ConflictError as error:
-            raise SettingError(f"A setting is wrong: {where}: {error}") from error
+            raise SettingError(f"{where}: {error}") from error
         facts = _facts(car, known.id, where, clock.now())
         await _drop_others(store, known.id, facts)
         await pipeline.write(Batch.of(facts))
@@ -59,7 +59,7 @@ def _check_names(cars: Sequence[VehicleSettings]) -> None:
     for number, car in enumerate(cars):
         for name in {each for each in (car.id, car.vin, *car.aliases) if each is not None}:
             if (other := known.setdefault(name, number)) != number:
-                raise SettingError(f"A setting is wrong: vehicles[{number}]: {name!r} names vehicles[{other}] already.")
+                raise SettingError(f"vehicles[{number}]: {name!r} names vehicles[{other}] already.")
 
 
 def names(cars: Sequence[VehicleSettings]) -> set[str]:
@@ -69,14 +69,14 @@ def names(cars: Sequence[VehicleSettings]) -> set[str]:
 
 def _vehicle(car: VehicleSettings, where: str, now: int) -> Vehicle:
     if car.vin is not None and not is_vin(car.vin):
-        raise SettingError(f"A setting is wrong: {where}.vin: 17 letters and digits are wanted, without I, O and Q.")
+        raise SettingError(f"{where}.vin: 17 letters and digits are wanted, without I, O and Q.")
     name = car.vin or next(iter(car.aliases), None)
     if car.id is None and name is None:
-        raise SettingError(f"A setting is wrong: {where}: a car needs an id, a vin or an alias.")
+        raise SettingError(f"{where}: a car needs an id, a vin or an alias.")
     try:
         vehicle_id = str(uuid.UUID(car.id)) if car.id is not None else str(uuid.uuid5(NAMESPACE, str(name)))
     except ValueError:
-        raise SettingError(f"A setting is wrong: {where}.id: {str(car.id)[:40]!r} is no UUID.") from None
+        raise SettingError(f"{where}.id: {str(car.id)[:40]!r} is no UUID.") from None
     return Vehicle(
         id=vehicle_id, vin=car.vin, aliases=tuple(dict.fromkeys(car.aliases)), make=car.make, model=car.model, year=car.year,
         powertrain=car.powertrain, created_at=now,
@@ -117,5 +117,5 @@ def _facts(car: VehicleSettings, vehicle_id: str, where: str, now: int) -> list[
             try:
                 entries.append(Reading(vehicle_id, signal, bodies.parse(signal, body), now, now, SOURCE))
             except Violation as found:
-                raise SettingError(f"A setting is wrong: {where}: {code}: {found.detail}.") from None
+                raise SettingError(f"{where}: {code}: {found.detail}.") from None
     return entries

@@ -34,23 +34,23 @@ class Supervisor:
         self._clock = clock
         self._write = write
         self._jitter = jitter or random.Random()  # noqa: S311  (spreads retries, keeps no secret)
-        self._pulses: dict[str, SourceStatus] = {}
+        self._statuses: dict[str, SourceStatus] = {}
         self._budgeted: dict[str, Budgeted] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self, sources: Sequence[tuple[Source, SourceStatus]]) -> None:
         """Run sources, each in a task of its own."""
-        for source, pulse in sources:
-            self._pulses[source.name] = pulse
+        for source, status in sources:
+            self._statuses[source.name] = status
             if isinstance(source, Budgeted):
                 self._budgeted[source.name] = source
-            self._tasks.append(asyncio.create_task(self._keep_running(source, pulse), name=f"source {source.name}"))
-        if self._pulses:
+            self._tasks.append(asyncio.create_task(self._keep_running(source, status), name=f"source {source.name}"))
+        if self._statuses:
             self._tasks.append(asyncio.create_task(self._write_states(), name="source states"))
 
     def states(self) -> list[SourceState]:
         """How the sources are now."""
-        return [pulse.state for pulse in self._pulses.values()]
+        return [status.state for status in self._statuses.values()]
 
     async def close(self) -> None:
         """End all sources."""
@@ -59,33 +59,33 @@ class Supervisor:
         for task in self._tasks:
             with suppress(asyncio.CancelledError):
                 await task
-        for pulse in self._pulses.values():
-            pulse.stopped()
+        for status in self._statuses.values():
+            status.stopped()
         if self._tasks:
             with suppress(StoreError):
                 await self._write(self.states())
         self._tasks.clear()
 
-    async def _keep_running(self, source: Source, pulse: SourceStatus) -> None:
+    async def _keep_running(self, source: Source, status: SourceStatus) -> None:
         wait_s = FIRST_WAIT_S
         while True:
             began_at = self._clock.now()
-            error = await self._run(source, pulse)
+            error = await self._run(source, status)
             if self._clock.now() - began_at > SHAKEN_OFF_AFTER_S * 1000:
                 wait_s = FIRST_WAIT_S
             pause_s = error.retry_after_s or wait_s * self._jitter.uniform(0.8, 1.2)
             _log.warning("source %s: %s: %s It is started again in %.0f s.", source.name, error.cause.value, error, pause_s)
-            pulse.failed(error, self._clock.now() + round(pause_s * 1000))
+            status.failed(error, self._clock.now() + round(pause_s * 1000))
             await self._clock.sleep(pause_s)
             wait_s = min(wait_s * 2, LONGEST_WAIT_S)
-            pulse.trying()
+            status.trying()
 
-    async def _run(self, source: Source, pulse: SourceStatus) -> SourceError:
+    async def _run(self, source: Source, status: SourceStatus) -> SourceError:
         """Run a source until it ends, and say why it did."""
 
         async def emit(heard: Sequence[RawMessage | Delivery]) -> None:
             batch = await self._pipeline.take(heard)
-            pulse.heard(len(heard), batch.stored, len(batch.issues))
+            status.heard(len(heard), batch.stored, len(batch.issues))
 
         try:
             await source.run(emit)
@@ -102,7 +102,7 @@ class Supervisor:
         while True:
             try:
                 for name, source in self._budgeted.items():
-                    self._pulses[name].left(await source.left())
+                    self._statuses[name].left(await source.left())
                 await self._write(self.states())
             except StoreError as error:
                 _log.warning("the states of the sources can't be written: %s", error)

@@ -91,5 +91,5 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     is_ours: bool = False
 
     def __hash__(self) -> int:
-        """Rows are told apart by their key."""
+        """Compare rows by their key."""
         return self.key

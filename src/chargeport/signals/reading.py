@@ -9,7 +9,7 @@ from chargeport.signals.violation import Rule
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """A signal had `value` at `observed_at` (the car's clock); we heard of it at `received_at`.
+    """A signal had `value` at `observed_at` (the car's clock); it was received at `received_at`.
 
     `vehicle` is whatever the source calls the car: an id, a VIN or an alias. Instants are milliseconds since the epoch. `rule`
     is set where the value was derived: the rule and the codes that it went by (`wattage/voltage-amperage@1 of charge-voltage
@@ -26,7 +26,7 @@ class Reading(msgspec.Struct, frozen=True):
 
 
 class AbsenceReason(StrEnum):
-    """Why a source gives no value. Each is told apart on the wire; none is ever a value."""
+    """Why a source gives no value. Each is distinct on the wire; none is ever a value."""
 
     NOT_CAPABLE = "NOT_CAPABLE"  # the car has no such thing
     NOT_PERMITTED = "NOT_PERMITTED"  # the owner did not allow the source to see it

@@ -1,6 +1,6 @@
 """What every source has in common: what it hands over, how it fails, and the protocol it runs by.
 
-A source knows no signal. It hands over what it heard, in the words it heard; a dialect gives it meaning. A transport hands
+A source knows no signal. It hands over what it received, unchanged; a dialect gives it meaning. A transport hands
 over a `Delivery`, bytes and an address; a source that knows fields already (the simulator) hands over a `RawMessage`.
 """
 
@@ -54,7 +54,7 @@ class RawMessage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Emit = Callable[[Sequence[RawMessage | Delivery]], Awaitable[None]]
-"""Hands on what was heard; returns when what it means is on disk, so a source may then acknowledge.
+"""Passes on what was received; returns when what it means is on disk, so a source may then acknowledge.
 
 Raises StoreError when it could not be stored: then it must not be acknowledged."""
 
@@ -66,7 +66,7 @@ class Cause(StrEnum):
     AUTHENTICATION = "authentication"  # the other side does not take who we say we are
     QUOTA = "quota"  # the other side has had enough requests for now
     UNREACHABLE = "unreachable"  # nobody answers there
-    PROTOCOL = "protocol changed"  # what answers there speaks in another way than we know
+    PROTOCOL = "protocol changed"  # the answers there have an unknown form
 
 
 class SourceError(Exception):
@@ -181,11 +181,11 @@ class StatusReporter(Protocol):
     """Where a running source says how it is, for `source list`."""
 
     def connected(self) -> None:
-        """The other side has taken us in; what follows is heard."""
+        """The connection is up; what follows is received."""
         ...
 
     def lag(self, behind: int) -> None:
-        """So many messages wait on the other side to be heard."""
+        """Report how many messages wait on the other side."""
         ...
 
     def station(self, status: StationStatus) -> None:
@@ -208,7 +208,7 @@ class SourceContext(msgspec.Struct, frozen=True, kw_only=True):
     dialect: str
     clock: Clock
     memory: Memory
-    told: StatusReporter
+    status: StatusReporter
     charging: Charging
     topics: tuple[str, ...] = ()
     vehicle: str | None = None
@@ -218,7 +218,7 @@ class SourceType(msgspec.Struct, frozen=True, kw_only=True):
     """A kind of source that settings can name: `type = "mqtt"`. What the entry-point group `chargeport.sources` holds.
 
     `settings` is the table that it takes beside name, type, dialect, topics and vehicle; `build` makes a source of it and may
-    raise SourceError. `dialect` is what it speaks unless the settings say so.
+    raise SourceError. `dialect` is the one that is used unless the settings name another.
     """
 
     name: str

@@ -21,15 +21,15 @@ MAX_WAITING: Final = 10_000  # changes that may wait to be stored; past that, al
 class HomeAssistantSource:
     """Hears the entities of cars in a Home Assistant."""
 
-    def __init__(self, settings: HomeAssistantSettings, around: SourceContext) -> None:
+    def __init__(self, settings: HomeAssistantSettings, context: SourceContext) -> None:
         self._settings = settings
-        self._around = around
+        self._context = context
         self._vehicles = {entity: vehicle for vehicle, entities in settings.entities.items() for entity in entities}
 
     @property
     def name(self) -> str:
         """The name that `meta.source` shows."""
-        return self._around.name
+        return self._context.name
 
     async def run(self, emit: Emit) -> None:
         """Hand on every state that there is, and then each change, until cancelled. Raises SourceError."""
@@ -37,7 +37,7 @@ class HomeAssistantSource:
             changes: asyncio.Queue[State] = asyncio.Queue(MAX_WAITING)
             await house.subscribe(lambda state: self._keep(state, changes))
             states = await house.states()
-            self._around.told.connected()
+            self._context.status.connected()
             await self._hand_on(states, emit)
             while not changes.full():
                 batch = [await house.alive(changes.get())]
@@ -65,11 +65,11 @@ class HomeAssistantSource:
             changes.put_nowait(state)
 
     async def _hand_on(self, states: list[State], emit: Emit) -> None:
-        received_at = self._around.clock.now()
+        received_at = self._context.clock.now()
         deliveries = [
             Delivery(
-                source=self._around.name,
-                dialect=self._around.dialect,
+                source=self._context.name,
+                dialect=self._context.dialect,
                 payload=msgspec.json.encode(state),
                 received_at=received_at,
                 topic=str(state["entity_id"]),

@@ -62,12 +62,12 @@ class House:
     async def subscribe(self, changed: Callable[[State], None]) -> None:
         """Have `changed` called with the new state of each entity that changes. Raises SourceError."""
 
-        def heard(event: Mapping[str, Any]) -> None:
+        def received(event: Mapping[str, Any]) -> None:
             state = event.get("data", {}).get("new_state")
             if isinstance(state, dict):  # null: the entity was taken away
                 changed(state)
 
-        await self.alive(self._client.subscribe_events(heard, "state_changed"), self._timeout_s)
+        await self.alive(self._client.subscribe_events(received, "state_changed"), self._timeout_s)
 
     async def states(self) -> list[State]:
         """The state of every entity. Raises SourceError."""

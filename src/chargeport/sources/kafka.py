@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 class KafkaSource:
     """Hears Kafka topics as a member of a consumer group."""
 
-    def __init__(self, settings: KafkaSettings, around: SourceContext) -> None:
+    def __init__(self, settings: KafkaSettings, context: SourceContext) -> None:
         self._settings = settings
-        self._around = around
+        self._context = context
 
     @property
     def name(self) -> str:
         """The name that `meta.source` shows."""
-        return self._around.name
+        return self._context.name
 
     async def run(self, emit: Emit) -> None:
         """Hand on what is new to the group, and commit it once it is stored, until cancelled. Raises SourceError."""
-        member = Member(self._settings, self._around)
+        member = Member(self._settings, self._context)
         try:
             await member.join()
             while True:
@@ -39,7 +39,7 @@ class KafkaSource:
 
     async def check(self, timeout_s: float) -> None:
         """Ask the cluster once for its topics. Raises SourceError."""
-        member = Member(self._settings, self._around)
+        member = Member(self._settings, self._context)
         try:
             known = await member.topics(timeout_s)
         finally:
@@ -50,24 +50,24 @@ class KafkaSource:
 
     async def _turn(self, member: Member, emit: Emit) -> None:
         messages = await member.consume()
-        received_at = self._around.clock.now()
-        heard = [
+        received_at = self._context.clock.now()
+        deliveries = [
             self._delivery(message, payload, received_at) for message in messages if (payload := message.value()) is not None
         ]
-        if heard:
-            await emit(heard)
+        if deliveries:
+            await emit(deliveries)
         if messages:
             await member.commit(messages)
 
     def _delivery(self, message: "Message", payload: bytes, received_at: int) -> Delivery:
         vehicle = _text(message.key()) if self._settings.vehicle_from_key else None
         return Delivery(
-            source=self._around.name,
-            dialect=self._around.dialect,
+            source=self._context.name,
+            dialect=self._context.dialect,
             payload=payload,
             received_at=received_at,
             topic=message.topic() or "",
-            vehicle=vehicle or self._around.vehicle,
+            vehicle=vehicle or self._context.vehicle,
             observed_at=_timestamp(message) if self._settings.observed_from_timestamp else None,
             headers=_headers(message),
         )

@@ -26,10 +26,10 @@ _log = logging.getLogger("chargeport.sources.kafka")
 class Member:
     """One membership in the group: the client, and the only thread that calls it."""
 
-    def __init__(self, settings: KafkaSettings, around: SourceContext) -> None:
+    def __init__(self, settings: KafkaSettings, context: SourceContext) -> None:
         self._settings = settings
-        self._around = around
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"kafka-{around.name}")
+        self._context = context
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"kafka-{context.name}")
         self._loop = asyncio.get_running_loop()
         self._errors: deque[KafkaError] = deque(maxlen=100)
         self._next: dict[Partition, int] = {}  # of the partitions that are ours, what was committed
@@ -64,7 +64,7 @@ class Member:
                 max(0, consumer.get_watermark_offsets(_offset(*at), cached=True)[1] - at[1]) for at in self._next.items()
             )
 
-        self._around.told.lag(await self._call(commit))
+        self._context.status.lag(await self._call(commit))
 
     async def topics(self, timeout_s: float) -> set[str]:
         """The topics that the cluster shows us. Raises SourceError."""
@@ -125,7 +125,7 @@ class Member:
             raise SourceError(cause, f"Kafka at {self._settings.bootstrap_servers}: {error.str()}.")
 
     def _assigned(self, _consumer: "Consumer", _partitions: "list[TopicPartition]") -> None:
-        self._loop.call_soon_threadsafe(self._around.told.connected)
+        self._loop.call_soon_threadsafe(self._context.status.connected)
 
     def _revoked(self, _consumer: "Consumer", partitions: "list[TopicPartition]") -> None:
         for one in partitions:

@@ -24,26 +24,26 @@ REPEAT_S: Final = 1.0  # after which a message that could not be stored may be h
 class NatsSource:
     """Hears a JetStream stream as one of a durable's consumers."""
 
-    def __init__(self, settings: NatsSettings, around: SourceContext) -> None:
+    def __init__(self, settings: NatsSettings, context: SourceContext) -> None:
         self._settings = settings
-        self._around = around
+        self._context = context
 
     @property
     def name(self) -> str:
         """The name that `meta.source` shows."""
-        return self._around.name
+        return self._context.name
 
     async def run(self, emit: Emit) -> None:
         """Hand on what the durable has not acknowledged, and acknowledge it, until cancelled. Raises SourceError."""
         link = Link(self._settings)
         try:
             subscription = await link.subscribed(CONNECT_S)
-            self._around.told.connected()
+            self._context.status.connected()
             while True:
                 if messages := await link.alive(_fetched(subscription, self._settings.batch)):
                     await self._store(messages, emit)
                     await link.alive(_acknowledged(link.client, messages))
-                    self._around.told.lag(messages[-1].metadata.num_pending)
+                    self._context.status.lag(messages[-1].metadata.num_pending)
         finally:
             await link.close()
 
@@ -56,7 +56,7 @@ class NatsSource:
             await link.close()
 
     async def _store(self, messages: "list[Msg]", emit: Emit) -> None:
-        received_at = self._around.clock.now()
+        received_at = self._context.clock.now()
         try:
             await emit([self._delivery(message, received_at) for message in messages])
         except Exception:
@@ -65,12 +65,12 @@ class NatsSource:
 
     def _delivery(self, message: "Msg", received_at: int) -> Delivery:
         return Delivery(
-            source=self._around.name,
-            dialect=self._around.dialect,
+            source=self._context.name,
+            dialect=self._context.dialect,
             payload=message.data,
             received_at=received_at,
             topic=message.subject,
-            vehicle=self._around.vehicle,
+            vehicle=self._context.vehicle,
             headers={name.lower(): value for name, value in (message.headers or {}).items()},
         )
 

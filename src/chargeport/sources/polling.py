@@ -56,13 +56,13 @@ class PollingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 class PollingSource:
     """Asks for the state of cars over HTTP."""
 
-    def __init__(self, settings: PollingSettings, around: SourceContext) -> None:
+    def __init__(self, settings: PollingSettings, context: SourceContext) -> None:
         self._settings = settings
-        self._around = around
+        self._context = context
         self._budgets = {
             vehicle: Budget(
-                around.memory,
-                around.clock,
+                context.memory,
+                context.clock,
                 f"budget/{vehicle}",
                 per_hour=settings.per_hour,
                 per_day=settings.per_day,
@@ -74,7 +74,7 @@ class PollingSource:
     @property
     def name(self) -> str:
         """The name that `meta.source` shows."""
-        return self._around.name
+        return self._context.name
 
     async def left(self) -> dict[str, int | None]:
         """The requests that are left now for each car; None: any number."""
@@ -85,14 +85,14 @@ class PollingSource:
         async with self._session() as session:
             while True:
                 await self._round(session, emit)
-                await self._around.clock.sleep(await self._pause_s())
+                await self._context.clock.sleep(await self._pause_s())
 
     async def check(self, timeout_s: float) -> None:
         """Ask once for the first car, at the cost of one request. Raises SourceError."""
         vehicle = next(iter(self._settings.urls))
         async with self._session() as session:
             if not await self._budgets[vehicle].spend():
-                wait_s = (await self._budgets[vehicle].next_at() - self._around.clock.now()) / 1000
+                wait_s = (await self._budgets[vehicle].next_at() - self._context.clock.now()) / 1000
                 raise SourceError(
                     Cause.QUOTA, f"The budget for {vehicle} is spent; the next request is in {wait_s:.0f} s.", wait_s
                 )
@@ -102,7 +102,7 @@ class PollingSource:
         """Ask for every car that is due. One that fails does not keep the others from their turn."""
         failure: SourceError | None = None
         for vehicle in self._settings.urls:
-            if await self._due_at(vehicle) > self._around.clock.now() or not await self._budgets[vehicle].spend():
+            if await self._due_at(vehicle) > self._context.clock.now() or not await self._budgets[vehicle].spend():
                 continue
             try:
                 delivery = await self._answer(session, vehicle, self._settings.timeout_s)
@@ -111,9 +111,9 @@ class PollingSource:
                     raise
                 failure = failure or error
                 continue
-            self._asked[vehicle] = self._around.clock.now()
+            self._asked[vehicle] = self._context.clock.now()
             if failure is None:
-                self._around.told.connected()
+                self._context.status.connected()
             if delivery is not None:
                 await emit([delivery])
         if failure is not None:
@@ -123,14 +123,14 @@ class PollingSource:
         """When to ask for a car again, as far as is known now; whether it charges may change that."""
         if vehicle not in self._asked:
             return 0
-        charging = vehicle != ANY_CAR and await self._around.charging(vehicle)
+        charging = vehicle != ANY_CAR and await self._context.charging(vehicle)
         every_s = min(self._settings.every_s, self._settings.every_charging_s)
         interval_s = every_s if charging else self._budgets[vehicle].idle_interval_s(self._settings.every_s)
         return self._asked[vehicle] + round(interval_s * 1000)
 
     async def _pause_s(self) -> float:
         """Until the next car is due or may be asked for, and no longer than it takes to notice that one charges."""
-        now = self._around.clock.now()
+        now = self._context.clock.now()
         due = [max(await self._due_at(vehicle), await budget.next_at()) for vehicle, budget in self._budgets.items()]
         return min(max((min(due) - now) / 1000, 1.0), self._settings.every_charging_s)
 
@@ -154,7 +154,7 @@ class PollingSource:
 
     async def _refuse(self, response: "ClientResponse", place: str) -> None:
         status = response.status
-        wait_s = _wait_s(response.headers.get("Retry-After"), self._around.clock.now())
+        wait_s = _wait_s(response.headers.get("Retry-After"), self._context.clock.now())
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             wait_s = SILENCE_S if wait_s is None else wait_s
             for budget in self._budgets.values():  # said to the account, most probably
@@ -187,11 +187,11 @@ class PollingSource:
     def _delivery(self, body: bytes, vehicle: str, headers: Mapping[str, str]) -> Delivery:
         kind = headers.get("Content-Type")
         return Delivery(
-            source=self._around.name,
-            dialect=self._around.dialect,
+            source=self._context.name,
+            dialect=self._context.dialect,
             payload=body,
-            received_at=self._around.clock.now(),
-            vehicle=self._around.vehicle if vehicle == ANY_CAR else vehicle,
+            received_at=self._context.clock.now(),
+            vehicle=self._context.vehicle if vehicle == ANY_CAR else vehicle,
             headers={"content-type": kind} if kind else {},
         )
 

@@ -1,4 +1,4 @@
-"""Recordings: what a transport heard, as JSON Lines, so that it can be looked at, shared and heard again.
+"""Recordings: what a transport received, as JSON Lines, so that it can be viewed, shared and replayed.
 
 A line is {"at": ms, "topic", "payload": text or JSON, or "payload_base64": bytes, "vehicle", "retained", "headers",
 "observed_at"}; only `at` and one of the payloads must be there. What is written is redacted.
@@ -48,7 +48,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 def read_recording(path: Path, *, dialect: str, source: str = "recording") -> Iterator[Delivery]:
-    """What a recording holds, line for line, as if heard by `source`. Raises SourceError that names file and line."""
+    """What a recording holds, line for line, as if received by `source`. Raises SourceError that names file and line."""
     try:
         with path.open("rb") as lines:
             for number, line in enumerate(lines, 1):

@@ -1,4 +1,4 @@
-"""Replay: a recording as a source, heard again as it was heard."""
+"""Replay: a recording as a source; its messages are received again."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ BATCH: Final = 500  # messages that are handed on at once, at most
 
 
 class Replay:
-    """A source that hands on a recording: at the pace it was heard, `speed` times as fast, or (None) without any delay.
+    """A source that emits a recording: at its own pace, `speed` times as fast, or (None) without any delay.
 
     With `now`, instants are moved so that it begins now, or, without delays, so that it ends now; times inside payloads are
     not. Returns when the recording ends.
@@ -75,23 +75,25 @@ class Replay:
 
 
 class ReplaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which recording is heard again, and how."""
+    """Which recording is replayed, and how."""
 
     file: Annotated[str, Meta(min_length=1, description="The recording; chargeport source record writes one.")]
-    speed: Annotated[float, Meta(ge=0, le=1_000_000, description="How many times as fast as it was heard; 0: all at once.")] = 1
-    now: Annotated[bool, Meta(description="As if it were heard now; false: at the instants of the recording.")] = True
+    speed: Annotated[
+        float, Meta(ge=0, le=1_000_000, description="How many times as fast as it was received; 0: all at once.")
+    ] = 1
+    now: Annotated[bool, Meta(description="As if it were received now; false: at the instants of the recording.")] = True
 
 
 class ReplaySource:
-    """A recording, heard again once each time the server starts."""
+    """Replays a recording once each time the server starts."""
 
-    def __init__(self, settings: ReplaySettings, around: SourceContext) -> None:
-        self._around = around
+    def __init__(self, settings: ReplaySettings, context: SourceContext) -> None:
+        self._context = context
         self._replay = Replay(
-            around.name,
+            context.name,
             Path(settings.file),
-            around.clock,
-            dialect=around.dialect,
+            context.clock,
+            dialect=context.dialect,
             speed=settings.speed or None,
             now=settings.now,
         )
@@ -99,7 +101,7 @@ class ReplaySource:
     @property
     def name(self) -> str:
         """The name that `meta.source` shows."""
-        return self._around.name
+        return self._context.name
 
     async def check(self, timeout_s: float) -> None:
         """Read all of it once. Raises SourceError."""
@@ -108,13 +110,13 @@ class ReplaySource:
     async def run(self, emit: Emit) -> None:
         """Hand on the recording, then rest: a source that ends is started again. Raises SourceError."""
         await self.check(0)
-        self._around.told.connected()
+        self._context.status.connected()
         await self._replay.run(self._naming(emit))
         await asyncio.Event().wait()
 
     def _naming(self, emit: Emit) -> Emit:
         """An `emit` that names the car of the settings where the recording names none."""
-        vehicle = self._around.vehicle
+        vehicle = self._context.vehicle
         if vehicle is None:
             return emit
 
@@ -124,4 +126,4 @@ class ReplaySource:
         return named
 
 
-RECORDING: Final = SourceType(name="recording", summary="A recording, heard again", settings=ReplaySettings, build=ReplaySource)
+RECORDING: Final = SourceType(name="recording", summary="A recording, replayed", settings=ReplaySettings, build=ReplaySource)

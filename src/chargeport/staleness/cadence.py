@@ -126,11 +126,11 @@ class Cadences:
 def configured(settings: StalenessSettings) -> Freshness:
     """What the settings say before anything was learnt. Raises SettingError."""
     if settings.min_s > settings.max_s:
-        raise SettingError(f"A setting is wrong: staleness: min_s ({settings.min_s}) is more than max_s ({settings.max_s}).")
+        raise SettingError(f"staleness: min_s ({settings.min_s}) is more than max_s ({settings.max_s}).")
     for code in settings.signals:
         if code not in BY_CODE or BY_CODE[code].cadence is not Cadence.LIVE:
             live = ", ".join(sorted(BY_KEY[key].code for key in LIVE_KEYS))
-            raise SettingError(f"A setting is wrong: staleness.signals: {code[:80]!r} does not go stale: use {live}.")
+            raise SettingError(f"staleness.signals: {code[:80]!r} does not go stale: use {live}.")
     return Freshness(settings.default_s * 1000, {code: each * 1000 for code, each in settings.signals.items()})
 
 

@@ -1,1 +1,1 @@
-"""Storage: the database is the truth. Readings are on disk before anybody is told that they are."""
+"""Storage: the database is the truth. Readings are on disk before they are acknowledged."""

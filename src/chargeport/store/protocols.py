@@ -274,22 +274,22 @@ class Sessions(Protocol):
         """The ids of cars with a session that may still go on, and when that began."""
         ...
 
-    async def keep_reported(self, vehicle_id: str, told: Sequence[ReportedSession]) -> None:
-        """Keep what sources told, each in place of what was told before, and not later, under its name."""
+    async def keep_reported(self, vehicle_id: str, sessions: Sequence[ReportedSession]) -> None:
+        """Keep what sources reported, each in place of what was reported before, and not later, under its name."""
         ...
 
     async def reported_sessions(self, vehicle_id: str, from_at: int) -> list[ReportedSession]:
-        """What sources told of sessions that started from `from_at` on, oldest first."""
+        """What sources reported of sessions that started from `from_at` on, oldest first."""
         ...
 
-    async def stirred(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[DirtyVehicle], int]:
+    async def changed_since(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[DirtyVehicle], int]:
         """The cars of which something reported is among the `limit` changes after a position; and up to where that goes.
 
         The instants are those of the changes of these signals.
         """
         ...
 
-    async def heard_from(self, since_at: int, after: int, limit: int) -> tuple[list[DirtyVehicle], int | None]:
+    async def received_since(self, since_at: int, after: int, limit: int) -> tuple[list[DirtyVehicle], int | None]:
         """The cars of which anything was received since then, with the oldest and newest time of observation of that.
 
         Looks through `limit` cars behind the place `after`, as `cars_heard_of` does.

@@ -36,7 +36,7 @@ def is_vin(name: str) -> bool:
 
 
 class Vehicle(msgspec.Struct, frozen=True, kw_only=True):
-    """A car. `id` is what clients call it; `vin` and `aliases` are what sources may call it. What nobody told is None."""
+    """A car. `id` is what clients call it; `vin` and `aliases` are what sources may call it. What is not known is None."""
 
     id: str
     make: str | None = None
@@ -191,11 +191,11 @@ class KeptSession(msgspec.Struct, frozen=True):
 
 
 class ReportedSession(msgspec.Struct, frozen=True):
-    """A session that a source told of under this name, as it did last, at `told_at`; `body` is JSON."""
+    """A session that a source reported under this name, last at `reported_at`; `body` is JSON."""
 
     source: str
     name: str
-    told_at: int
+    reported_at: int
     started_at: int
     body: str
 

@@ -35,7 +35,7 @@ class Hour(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Horizon(msgspec.Struct, frozen=True):
-    """How far back a signal's history goes: runs from `raw_from` on, before that hours; since `hours_from`, if that is told."""
+    """How far back a signal's history goes: runs from `raw_from` on, before that hours; since `hours_from`, if given."""
 
     raw_from: int
     hours_from: int | None = None

@@ -305,9 +305,9 @@ class Deliveries:
         body = payload.finished(payload.verify(webhook, event_id, challenge), delivery_id, at)
         answer = await self._sender.post(uri, body, {"Content-Type": "application/json", "User-Agent": USER_AGENT})
         if answer.error is None and not (answer.status == 200 and is_answered(key, challenge, _challenge_in(answer))):  # noqa: PLR2004
-            told = f"status {answer.status}" if answer.status != 200 else "another answer"  # noqa: PLR2004
+            received = f"status {answer.status}" if answer.status != 200 else "another answer"  # noqa: PLR2004
             wanted = '200 and {"challenge": "<HMAC-SHA256 of the challenge with the management token>"}'
-            answer = msgspec.structs.replace(answer, error=f"{told} instead of {wanted}")
+            answer = msgspec.structs.replace(answer, error=f"{received} instead of {wanted}")
         await self._store.webhooks.attempted(_attempt(delivery_id, event_id, webhook.id, at, answer), None, "delivered")
         return answer
 

@@ -37,7 +37,7 @@ def refusal(address: str) -> str | None:
 
 
 def check_uri(uri: str, *, allow_private: bool) -> str | None:
-    """Return what is wrong with the URI of a receiver; None where it may be used, as far as that can be told without asking."""
+    """Return what is wrong with the URI of a receiver; None where it may be used, before DNS is asked."""
     try:
         parts = urlsplit(uri)
         host, _ = parts.hostname, parts.port

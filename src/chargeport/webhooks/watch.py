@@ -1,6 +1,6 @@
-"""When there is an event: what a webhook was told last, compared with what is so now, and written into the outbox.
+"""Compare what a webhook was last sent with the present state; write each difference into the outbox.
 
-The feed of changes says which vehicles to look at. What is told is the effective state at that moment, so a burst of changes
+The feed of changes says which vehicles to look at. What is sent is the effective state at that moment, so a burst of changes
 within the window is one event that names each trigger. Because `sent` and the events are written in one transaction, a crash
 anywhere repeats a look, which then finds nothing new.
 """
@@ -28,7 +28,7 @@ OWNER: Final = "webhooks"  # of the notes in which the cursor is kept
 CURSOR: Final = "cursor"
 LOOK_AGAIN_S: Final = 30.0  # without a ring, which may be lost
 
-# What owners are told of as an error of the vehicle. That it is not charging, or lacks a thing, is a state like any other.
+# What is sent to owners as an error of the vehicle. That it is not charging, or lacks a thing, is a state like any other.
 ERRORS: Final = frozenset(
     {
         AbsenceReason.NOT_PERMITTED,
@@ -45,7 +45,7 @@ _log = logging.getLogger("chargeport.webhooks")
 
 
 class Sent(msgspec.Struct):
-    """What an event told: for each code which change and which reason, and the codes of each error."""
+    """What an event said: for each code which change and which reason, and the codes of each error."""
 
     signals: dict[str, str] = {}
     errors: dict[str, list[str]] = {}
@@ -160,7 +160,7 @@ class Watch:
         return [vehicle.id for vehicle in vehicles]
 
     async def _look(self, vehicle_id: str, webhooks: Iterable[Webhook]) -> None:
-        """Compare what each webhook was told of a vehicle with what is so now."""
+        """Compare what each webhook was last sent of a vehicle with the present state."""
         subscriptions = {each.webhook_id: each for each in await self._store.webhooks.subscriptions_of(vehicle_id)}
         wanted = [each for each in webhooks if each.id in subscriptions or each.fields.auto_subscribe]
         series = await self._store.readings.signals(vehicle_id) if wanted else None

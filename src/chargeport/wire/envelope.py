@@ -114,13 +114,13 @@ class View:
         state, against = found.state, found.unavailability
         signal = state.signal
         if signal.permission not in self._permissions:
-            told = f'{STATUS_MISSING_PERMISSION}}},"meta":{{}}'  # when something was heard is not to be seen either
+            content = f'{STATUS_MISSING_PERMISSION}}},"meta":{{}}'  # the time of receipt is not visible either
         elif fault is not None:
-            told = self._with_error(state, status(fault), fault, state.received_at or 0)
+            content = self._with_error(state, status(fault), fault, state.received_at or 0)
         else:
-            told = self._true(state) if against is None else self._untrue(state, against)
+            content = self._true(state) if against is None else self._untrue(state, against)
         path = f"{self._path}/{signal.code}"
-        return f'{_HEADS[signal.key]}{told},"links":{{"self":"{path}","values":"{path}/values"}}}}'
+        return f'{_HEADS[signal.key]}{content},"links":{{"self":"{path}","values":"{path}/values"}}}}'
 
     def _true(self, state: State) -> str:
         """Status, body and meta of a value that holds."""

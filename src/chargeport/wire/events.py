@@ -1,6 +1,6 @@
 """Server-sent events: how a change, a heartbeat and the end of a stream are written.
 
-A client that was told a position (`id:`) may resume from it. A block with an id and no data moves that position on and is no
+A client that was sent a position (`id:`) may resume from it. A block with an id and no data moves that position on and is no
 event for the client (HTML, 9.2.6): so a stream of rare changes does not read half the feed again when it resumes.
 """
 

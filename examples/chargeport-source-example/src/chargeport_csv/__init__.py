@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from chargeport.sources.base import Cause, Delivery, Emit, SourceContext, SourceError, SourceType
 
-PLACE: Final = "place"  # under which the memory has how many bytes of the file are stored
+OFFSET: Final = "offset"  # under which the memory has how many bytes of the file are stored
 BATCH_BYTES: Final = 1_000_000
 
 
@@ -23,42 +23,42 @@ class CsvSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class CsvSource:
-    """Hears the rows of a file: those that are there, and those that are added."""
+    """Reads the rows of a file: those that are there, and those that are added."""
 
-    def __init__(self, settings: CsvSettings, around: SourceContext) -> None:
+    def __init__(self, settings: CsvSettings, context: SourceContext) -> None:
         self._file = Path(settings.file)
         self._every_s = settings.every_s
-        self._around = around
+        self._context = context
 
     @property
     def name(self) -> str:
         """The name that `meta.source` shows."""
-        return self._around.name
+        return self._context.name
 
     async def check(self, timeout_s: float) -> None:  # noqa: ARG002  (a file answers at once)
         """Read the first line. Raises SourceError."""
         self._read(0)
 
     async def run(self, emit: Emit) -> None:
-        """Hand on rows until cancelled. Raises SourceError."""
-        place = int(await self._around.memory.get(PLACE) or 0)
+        """Emit rows until cancelled. Raises SourceError."""
+        offset = int(await self._context.memory.get(OFFSET) or 0)
         while True:
-            columns, lines, place = self._read(place)
-            self._around.told.connected()
+            columns, lines, offset = self._read(offset)
+            self._context.status.connected()
             if lines:
                 await emit(list(self._deliveries(columns, lines)))
-                place += sum(map(len, lines))
-                await self._around.memory.put(PLACE, str(place))  # after it is stored: a crash repeats rows, and loses none
+                offset += sum(map(len, lines))
+                await self._context.memory.put(OFFSET, str(offset))  # after it is stored: a crash repeats rows, and loses none
             else:
-                await self._around.clock.sleep(self._every_s)
+                await self._context.clock.sleep(self._every_s)
 
-    def _read(self, place: int) -> tuple[list[str], list[bytes], int]:
-        """The columns, the whole lines behind a place, and that place; the first row's, where the file has begun anew."""
+    def _read(self, offset: int) -> tuple[list[str], list[bytes], int]:
+        """The columns, the whole lines behind an offset, and that offset; the first row's, where the file has begun anew."""
         try:
             with self._file.open("rb") as file:
                 head = file.readline()
                 size = file.seek(0, 2)
-                start = place if len(head) <= place <= size else len(head)
+                start = offset if len(head) <= offset <= size else len(head)
                 file.seek(start)
                 lines = file.readlines(BATCH_BYTES)
         except OSError as error:
@@ -75,11 +75,11 @@ class CsvSource:
             if cells:
                 row = dict(zip(columns, cells, strict=False))
                 yield Delivery(
-                    source=self._around.name,
-                    dialect=self._around.dialect,
+                    source=self._context.name,
+                    dialect=self._context.dialect,
                     payload=json.dumps(row).encode(),
-                    received_at=self._around.clock.now(),
-                    vehicle=self._around.vehicle,
+                    received_at=self._context.clock.now(),
+                    vehicle=self._context.vehicle,
                 )
 
 

@@ -1,4 +1,4 @@
-"""How many minutes are left until the charge limit (sources 15.4)."""
+"""How many minutes are left until the charge limit (docs/evidence/charging.md, Time to complete)."""
 
 import math
 from collections.abc import Callable
@@ -6,13 +6,13 @@ from typing import Final
 
 from chargeport.derive.live import electrics
 from chargeport.derive.live.curves import PowerCurve
-from chargeport.derive.live.taper import SETTLED_AFTER_MS, Course
+from chargeport.derive.live.taper import SETTLED_AFTER_MS, TaperCurve
 from chargeport.derive.live.view import CHARGING, FAST, SOC, WATTAGE, View
 from chargeport.derive.series import CHARGING_W, MINUTE_MS, energy, level
 
 AC_TAPER_FROM_PERCENT: Final = 95.0
 AC_TAPER_MIN: Final = (10.0, 20.0)
-"""What the last five percent take longer than at full power (sources 15.4)."""
+"""What the last five percent take longer than at full power."""
 AC_TAPER_TO: Final = 0.3
 """Current falls evenly with the state of charge once the voltage is held: to about this share of full power."""
 
@@ -32,7 +32,7 @@ CURVE_FITS: Final = 1.25
 def minutes_ac(view: View) -> int | None:
     """The energy that is missing over the power there is, and some minutes for the last five percent.
 
-    Power of AC's size counts as AC where nobody says what it is (sources 15.3): a slow DC station makes little difference.
+    Power of AC's size counts as AC where nobody says what it is: a slow DC station makes little difference.
     """
     if view.flag(FAST) is True:
         return None
@@ -63,14 +63,14 @@ def _delay(soc_percent: float) -> float:
 
 def minutes_ac_learnt(view: View) -> int | None:
     """The same with the taper that the car's own sessions showed."""
-    course = None if view.car.taper is None else view.car.taper.ac
-    if course is None or view.flag(FAST) is True:
+    taper = None if view.car.taper is None else view.car.taper.ac
+    if taper is None or view.flag(FAST) is True:
         return None
     now_w, ends = _level_w(view, AC_LEVEL_MS), _ends(view)
-    if now_w is None or ends is None or not course.covers(*ends):
+    if now_w is None or ends is None or not taper.covers(*ends):
         return None
-    full_w = now_w / course.share(ends[0])
-    return _whole(_minutes(view, ends, lambda soc: full_w * course.share(soc)))
+    full_w = now_w / taper.share(ends[0])
+    return _whole(_minutes(view, ends, lambda soc: full_w * taper.share(soc)))
 
 
 def minutes_dc_curve(view: View) -> int | None:
@@ -80,11 +80,11 @@ def minutes_dc_curve(view: View) -> int | None:
 
 def minutes_dc_learnt(view: View) -> int | None:
     """The same with the curve that the car's own sessions showed."""
-    course: Course | None = None if view.car.taper is None else view.car.taper.dc
-    ends = None if course is None else _ends(view)
-    if course is None or ends is None or not course.covers(*ends):
+    taper: TaperCurve | None = None if view.car.taper is None else view.car.taper.dc
+    ends = None if taper is None else _ends(view)
+    if taper is None or ends is None or not taper.covers(*ends):
         return None
-    return _minutes_dc(view, course.curve())
+    return _minutes_dc(view, taper.curve())
 
 
 def _minutes_dc(view: View, curve: PowerCurve) -> int | None:

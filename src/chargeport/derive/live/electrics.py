@@ -1,4 +1,7 @@
-"""Voltage, current, power and phases from each other (sources 15.1). On AC they are the grid's side, on DC the pack's."""
+"""Voltage, current, power and phases from each other. On AC they are the grid's side, on DC the pack's.
+
+The evidence is in docs/evidence/charging.md, Power, voltage, current, phases.
+"""
 
 import math
 from collections.abc import Sequence
@@ -52,13 +55,13 @@ def _dc_v(view: View) -> float | None:
 def loaded_phases(view: View) -> int | None:
     """How many phases carry current: what is reported, but not more than the car's own charger can load.
 
-    A Tesla says 2 on three (sources 15.1).
+    A Tesla reports 2 on three.
     """
-    told = view.number(PHASES)
-    if told is None:
+    reported = view.number(PHASES)
+    if reported is None:
         return None
     tesla = view.car.make is not None and view.car.make.casefold() == "tesla"
-    count = 3 if tesla and told == 2 else round(told)  # noqa: PLR2004
+    count = 3 if tesla and reported == 2 else round(reported)  # noqa: PLR2004
     count = min(count, view.car.phases or MAX_PHASES)
     return count if 1 <= count <= MAX_PHASES else None
 
@@ -68,7 +71,7 @@ def is_dc(view: View) -> bool | None:
     fast = view.flag(FAST)
     if fast is not None:
         return fast
-    volts = [sample.value for sample in view.course(VOLTAGE, dated=False) if sample.value >= AC_V[0]]
+    volts = [sample.value for sample in view.samples(VOLTAGE, dated=False) if sample.value >= AC_V[0]]
     if not volts:
         return None
     middle_v = median(volts)
@@ -87,8 +90,8 @@ def phases_by_power(view: View) -> int | None:
     """P ÷ (V x I), the median over the session's samples: a single one is useless where power comes in whole kW."""
     if is_dc(view) is not False:
         return None
-    voltage, amperage = view.course(VOLTAGE), view.course(AMPERAGE)
-    power = view.course(WATTAGE)
+    voltage, amperage = view.samples(VOLTAGE), view.samples(AMPERAGE)
+    power = view.samples(WATTAGE)
     with_v = {at: volts for at, _, volts in paired(power, voltage, SAMPLE_SPREAD_MS)}
     ratios = []
     for at, power_w, current_a in paired(power, amperage, SAMPLE_SPREAD_MS):
@@ -158,18 +161,18 @@ def session_efficiency(view: View) -> float:
         return view.car.dc_efficiency or efficiency.DC_EFFICIENCY
     if view.car.ac_efficiency is not None:
         return view.car.ac_efficiency
-    currents = [sample.value for sample in view.course(AMPERAGE, dated=False) if sample.value > efficiency.LEAST_A]
+    currents = [sample.value for sample in view.samples(AMPERAGE, dated=False) if sample.value > efficiency.LEAST_A]
     return efficiency.ac_at(median(currents) if currents else None)
 
 
 def power(view: View) -> Sequence[Measured]:
-    """The course of power in W: as reported, else voltage times current."""
-    return view.course(WATTAGE) or power_product(view)
+    """Power over time in W: as reported, else voltage times current."""
+    return view.samples(WATTAGE) or power_product(view)
 
 
 def power_product(view: View) -> Sequence[Measured]:
     """Voltage times current over this session, on as many phases as are loaded; nothing where those are not known."""
-    voltage, amperage = view.course(VOLTAGE), view.course(AMPERAGE)
+    voltage, amperage = view.samples(VOLTAGE), view.samples(AMPERAGE)
     dc = is_dc(view) is True
     count = 1 if dc else loaded_phases(view)
     if count is None:

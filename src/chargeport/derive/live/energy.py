@@ -1,4 +1,7 @@
-"""The energy that a session brought into the battery, and the range that the present power brings (sources 15.2, 15.5)."""
+"""The energy that a session brought into the battery, and the range that the present power brings.
+
+The evidence is in docs/evidence/charging.md, Energy and Charge rate.
+"""
 
 from typing import Final
 
@@ -13,7 +16,7 @@ PROOF_SHARE: Final = 0.08
 PROOF_PERCENT: Final = 1.0
 """A rise of so much tells the energy within a share, since a capacity may be nominal, and a percent, since it is rounded."""
 MIN_SOC_PERCENT: Final = 20.0
-"""Below, the range that a car shows is too coarse, and often held back, to tell the full range from (sources 15.5)."""
+"""Below, the range that a car shows is too coarse, and often held back, to compute the full range from."""
 
 
 def energy_by_counter(view: View) -> float | None:
@@ -58,7 +61,7 @@ def _stored_kwh(view: View, drawn: Energy | None, *, bridged: bool) -> float | N
 
 def _is_contradicted(view: View, stored_kwh: float) -> bool:
     """Whether the state of charge rose by clearly more, so that the power missed a part. An old one rises by less."""
-    soc, capacity_kwh = view.course(SOC, dated=False), view.capacity_kwh()
+    soc, capacity_kwh = view.samples(SOC, dated=False), view.capacity_kwh()
     if not soc or capacity_kwh is None or soc[-1].value - soc[0].value < MIN_PROOF_PERCENT:
         return False
     risen_kwh = (soc[-1].value - soc[0].value) / 100 * capacity_kwh
@@ -67,7 +70,7 @@ def _is_contradicted(view: View, stored_kwh: float) -> bool:
 
 def _drawn(view: View) -> Energy | None:
     session = view.session
-    return None if session is None else energy(view.course(WATTAGE), session.started_at, session.idle_at)
+    return None if session is None else energy(view.samples(WATTAGE), session.started_at, session.idle_at)
 
 
 def _multiplied(view: View) -> Energy | None:
@@ -79,7 +82,7 @@ def _multiplied(view: View) -> Energy | None:
 
 def energy_by_soc(view: View) -> float | None:
     """The rise of the state of charge times what the battery holds."""
-    soc, capacity_kwh = view.course(SOC), view.capacity_kwh()
+    soc, capacity_kwh = view.samples(SOC), view.capacity_kwh()
     if not soc or capacity_kwh is None:
         return None
     risen_percent = soc[-1].value - soc[0].value

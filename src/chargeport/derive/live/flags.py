@@ -1,4 +1,4 @@
-"""Whether a car charges, has a cable in and is at a fast charger, from what else is known (sources 15.6)."""
+"""Whether a car charges, has a cable in and is at a fast charger, from other signals (docs/evidence/charging.md, Flags)."""
 
 from itertools import pairwise
 from typing import Final
@@ -52,16 +52,16 @@ def _is_full(view: View) -> bool:
 
 def _stands_still(view: View) -> bool:
     """Whether the state of charge has not risen over energy that must have shown."""
-    soc, capacity_kwh = view.course(SOC), view.capacity_kwh()
+    soc, capacity_kwh = view.samples(SOC), view.capacity_kwh()
     if view.session is None or len(soc) < 2 or capacity_kwh is None or soc[-1].value > soc[0].value:  # noqa: PLR2004
         return False
-    drawn = energy([one for one in view.course(WATTAGE) if soc[0].at <= one.at <= soc[-1].at], soc[0].at)
+    drawn = energy([one for one in view.samples(WATTAGE) if soc[0].at <= one.at <= soc[-1].at], soc[0].at)
     return drawn is not None and drawn.kwh / capacity_kwh * 100 >= EXPECTED_RISE_PERCENT
 
 
 def charging_by_soc(view: View) -> bool | None:
     """True where the battery fills while a cable is in: without one a car on its way down a hill does so too."""
-    soc = view.course(SOC)
+    soc = view.samples(SOC)
     if view.flag(CABLE) is not True or not soc:
         return None
     recent = [one for one in soc if soc[-1].at - one.at <= RISE_WITHIN_MS]

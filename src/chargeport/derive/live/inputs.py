@@ -63,7 +63,7 @@ class OpenSession(msgspec.Struct, frozen=True, kw_only=True):
     counter_side: Literal["grid", "battery"] = "grid"
 
 
-class Scene(msgspec.Struct, frozen=True):
+class Context(msgspec.Struct, frozen=True):
     """All that a derivation may look at. `values` are the reported ones that stand, companions included."""
 
     values: Mapping[Signal, Observed]

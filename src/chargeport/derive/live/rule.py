@@ -22,7 +22,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One way to a signal's value, in the signal's unit.
 
     All `inputs` are needed and those with an age lie within `max_spread_ms` of each other. `optional` ones are heeded where
-    they fulfil the same, `series` are courses of this session. A changed computation is a new `version`.
+    they fulfil the same, `series` are signals whose samples of this session are read. A changed computation is a new `version`.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Derived(msgspec.Struct, frozen=True):
     """A value that follows from others. `rule` is the rule's label, `inputs` the reported signals behind it.
 
     `observed_at` is the newest instant of the measured inputs; of the lasting ones where there is no other. `inputs` is empty
-    where a counter told, which is no signal.
+    for a counter, which is no signal.
     """
 
     signal: Signal

@@ -1,6 +1,6 @@
 """READ FIRST: the table of all rules, and how they are applied. A signal's rules stand in the order of their rank.
 
-There is none for what must not be guessed: colour, latch, flap, limits, timers, the current asked for, cost (sources 15.7).
+There is none for what must not be guessed: colour, latch, flap, limits, timers, the current asked for, cost.
 """
 
 import math
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from chargeport.derive.live import completion, electrics, energy, flags
-from chargeport.derive.live.inputs import Scene
+from chargeport.derive.live.inputs import Context
 from chargeport.derive.live.rule import Compute, Derived, Input, Rule
 from chargeport.derive.live.view import (
     AMPERAGE,
@@ -37,7 +37,7 @@ from chargeport.signals.definition import Dimension, Signal, Value
 from chargeport.signals.state import LIVE_FOR_MS
 
 CLOSE_MS: Final = 2 * MINUTE_MS
-"""How far apart the measurements of one flow may be (sources 15.9)."""
+"""How far apart the measurements of one flow may be: two clocks differ by so much (docs/evidence/charging.md)."""
 PACE_AGE_MS: Final = 20 * MINUTE_MS
 """Rates and times are of the moment; the slowest feeds report every 15 minutes."""
 SOC_AGE_MS: Final = HOUR_MS
@@ -171,28 +171,30 @@ _DIGITS: Final = {Dimension.CURRENT: 2, Dimension.VOLTAGE: 1, Dimension.ENERGY: 
 _ORDER: Final = {signal: index for index, signal in enumerate(CATALOGUE)}
 
 
-def derive(scene: Scene, now: int) -> list[Derived]:
-    """What follows from a scene at `now`: signals that have no reported value standing, each once, by its best rule.
+def derive(context: Context, now: int) -> list[Derived]:
+    """What follows from a context at `now`: signals that have no reported value standing, each once, by its best rule.
 
     A derived value may be an input again, until nothing new follows.
     """
-    known = {signal: Known(each.value, each.observed_at, each.observed_at, (signal,)) for signal, each in scene.values.items()}
+    known = {
+        signal: Known(each.value, each.observed_at, each.observed_at, (signal,)) for signal, each in context.values.items()
+    }
     found: list[Derived] = []
     while True:
         before = len(found)
         for rule in RULES:
-            if rule.signal not in known and (made := _apply(rule, known, scene, now)) is not None:
+            if rule.signal not in known and (made := _apply(rule, known, context, now)) is not None:
                 known[rule.signal], derived = made
                 found.append(derived)
         if len(found) == before:
             return found
 
 
-def _apply(rule: Rule, known: Mapping[Signal, Known], scene: Scene, now: int) -> tuple[Known, Derived] | None:
+def _apply(rule: Rule, known: Mapping[Signal, Known], context: Context, now: int) -> tuple[Known, Derived] | None:
     visible = _visible(rule, known, now)
     if visible is None:
         return None
-    view = View(visible, scene.session, scene.car)
+    view = View(visible, context.session, context.car)
     value = _bounded(rule.signal, rule.compute(view))
     if value is None:
         return None

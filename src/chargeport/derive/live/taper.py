@@ -12,18 +12,18 @@ from chargeport.derive.series import CHARGING_W, MINUTE_MS, Measured, interpolat
 
 BIN_PERCENT: Final = 2
 MIN_SESSIONS: Final = 2
-MIN_BINS: Final = 5  # fewer are no course
+MIN_BINS: Final = 5  # fewer are no taper
 
 SETTLED_AFTER_MS: Final = 2 * MINUTE_MS
-"""The first two minutes of a session are the ramp and the handshake (sources 15.4)."""
+"""The first two minutes of a session are the ramp and the handshake."""
 
 SAME_STATION: Final = 0.8
 """A session whose most is less than this share of the car's most was held down by its station and says little of the car."""
 
-CLOSE_PERCENT: Final = 5.0  # how far from the outermost bin the course still counts
+CLOSE_PERCENT: Final = 5.0  # how far from the outermost bin the taper still counts
 
 
-class Course(msgspec.Struct, frozen=True):
+class TaperCurve(msgspec.Struct, frozen=True):
     """Points of (percent, share of the most); `peak_w` is that most, the median of the sessions' own."""
 
     shares: tuple[tuple[float, float], ...]
@@ -38,15 +38,15 @@ class Course(msgspec.Struct, frozen=True):
         return self.shares[0][0] - CLOSE_PERCENT <= from_percent and to_percent <= self.shares[-1][0] + CLOSE_PERCENT
 
     def curve(self) -> PowerCurve:
-        """The course in W."""
+        """The taper in W."""
         return PowerCurve(tuple((soc, share * self.peak_w) for soc, share in self.shares))
 
 
 class Taper(msgspec.Struct, frozen=True):
-    """The learnt course on AC and on DC, each where there were sessions enough."""
+    """The learnt taper on AC and on DC, each where there were sessions enough."""
 
-    ac: Course | None = None
-    dc: Course | None = None
+    ac: TaperCurve | None = None
+    dc: TaperCurve | None = None
 
 
 class FinishedSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,11 +60,11 @@ class FinishedSession(msgspec.Struct, frozen=True, kw_only=True):
 
 def learn(sessions: Iterable[FinishedSession]) -> Taper | None:
     """What the sessions show; None where there are fewer than two of a kind that agree on the most."""
-    courses: dict[str, list[list[tuple[float, float]]]] = defaultdict(list)
+    found: dict[str, list[list[tuple[float, float]]]] = defaultdict(list)
     for session in sessions:
         if points := _points(session):
-            courses[session.kind].append(points)
-    taper = Taper(ac=_course(courses["AC"]), dc=_course(courses["DC"]))
+            found[session.kind].append(points)
+    taper = Taper(ac=_taper_curve(found["AC"]), dc=_taper_curve(found["DC"]))
     return None if taper == Taper() else taper
 
 
@@ -80,7 +80,7 @@ def _points(session: FinishedSession) -> list[tuple[float, float]]:
     return points
 
 
-def _course(sessions: list[list[tuple[float, float]]]) -> Course | None:
+def _taper_curve(sessions: list[list[tuple[float, float]]]) -> TaperCurve | None:
     most_w = max((max(power_w for _, power_w in points) for points in sessions), default=0.0)
     peaks, shares = [], defaultdict(list)
     for points in sessions:
@@ -92,7 +92,7 @@ def _course(sessions: list[list[tuple[float, float]]]) -> Course | None:
             shares[middle].append(share)
     if len(peaks) < MIN_SESSIONS or len(shares) < MIN_BINS:
         return None
-    return Course(tuple((middle, median(found)) for middle, found in sorted(shares.items())), median(peaks))
+    return TaperCurve(tuple((middle, median(found)) for middle, found in sorted(shares.items())), median(peaks))
 
 
 def _binned(points: list[tuple[float, float]], peak_w: float) -> dict[float, float]:

@@ -1,4 +1,4 @@
-"""What one rule sees of a scene: its own inputs and nothing else, with a note of what it looked at."""
+"""What one rule sees of a context: its own inputs and nothing else, with a note of what it looked at."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple, TypeVar
@@ -43,7 +43,7 @@ class Known(NamedTuple):
 
 
 class View:
-    """The inputs of a rule by signal, and the course of some of them. What is read of them is noted in `used`."""
+    """The inputs of a rule by signal, and the samples of some of them. What is read of them is noted in `used`."""
 
     def __init__(self, values: Mapping[Signal, Known], session: OpenSession | None, car: CarFacts) -> None:
         self._values = values
@@ -51,12 +51,12 @@ class View:
         self.car = car
         self.used: set[Signal] = set()
         self.sampled: dict[Signal, int] = {}
-        """The instant of the last sample of each course that was read."""
+        """The instant of the last sample of each signal whose samples were read."""
         self.counted_at: int | None = None
 
     @property
     def session(self) -> OpenSession | None:
-        """The open session, for its times; its samples are read through `course`."""
+        """The open session, for its times; its samples are read through `samples`."""
         return self._session
 
     def _value(self, signal: Signal) -> Value | None:
@@ -85,20 +85,20 @@ class View:
         known = self._values.get(signal)
         return None if known is None else known.newest_at
 
-    def course(self, signal: Signal, *, dated: bool = True) -> Sequence[Sample]:
+    def samples(self, signal: Signal, *, dated: bool = True) -> Sequence[Sample]:
         """The samples of this session; none where no session is open. What follows from them is as old as they (`dated`)."""
         session = self._session or _EMPTY
-        course = {WATTAGE: session.power, VOLTAGE: session.voltage, AMPERAGE: session.amperage, SOC: session.soc}[signal]
-        if course:
+        found = {WATTAGE: session.power, VOLTAGE: session.voltage, AMPERAGE: session.amperage, SOC: session.soc}[signal]
+        if found:
             self.used.add(signal)
             if dated:
-                self.sampled[signal] = course[-1].at
-        return course
+                self.sampled[signal] = found[-1].at
+        return found
 
     def capacity_kwh(self) -> float | None:
         """What the battery holds: as configured, else as it was new; None where neither is known."""
         if self.car.capacity_kwh is not None:
-            self._value(CAPACITY)  # a capacity that was told is among the facts of the car, too
+            self._value(CAPACITY)  # a reported capacity is among the facts of the car, too
             return self.car.capacity_kwh if self.car.capacity_kwh > 0 else None
         document = self._document(CAPACITY, NominalCapacity)
         return document.capacity if document is not None and document.capacity > 0 else None

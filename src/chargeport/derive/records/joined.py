@@ -39,7 +39,7 @@ def _first(cluster: tuple[list[Session], list[Session]]) -> Session:
 
 
 def _are_one(cluster: tuple[list[Session], list[Session]], other: tuple[list[Session], list[Session]]) -> bool:
-    """Whether a reported one of either overlaps with one of the other; our own sessions are told apart already."""
+    """Whether a reported one of either overlaps with one of the other; our own sessions are separate already."""
     return any(
         overlap(one, two) > JOINS_FROM
         for one in cluster[0] + cluster[1]
@@ -49,29 +49,30 @@ def _are_one(cluster: tuple[list[Session], list[Session]], other: tuple[list[Ses
 
 
 def _one(mine: list[Session], theirs: list[Session]) -> Session:
-    """One session of all that were told of it."""
+    """One session from all reports of it."""
     base = united(mine) if mine else None
     by_source: dict[str, list[Session]] = {}
     for one in theirs:
         by_source.setdefault(one.sources[0], []).append(one)
     for source in sorted(by_source, reverse=True):  # the first by name wins, since it comes last
-        told = united(by_source[source])
-        base = told if base is None else over(told, base)
+        reported = united(by_source[source])
+        base = reported if base is None else over(reported, base)
     assert base is not None, "a cluster has a session"  # noqa: S101
     return base
 
 
-def over(told: Session, base: Session) -> Session:
+def over(reported: Session, base: Session) -> Session:
     """Return what was reported, and from `base` what is missing in it."""
-    known = {name: getattr(told, name) for name in told.__struct_fields__ if getattr(told, name) not in (None, (), False)}
+    values = ((name, getattr(reported, name)) for name in reported.__struct_fields__)
+    known = {name: value for name, value in values if value not in (None, (), False)}
     known |= {
-        "is_open": told.is_open and base.is_open,
-        "is_public": base.is_public if told.is_public is None else told.is_public,
-        "estimated": told.estimated if told.energy_added_kwh is not None else base.estimated,
-        "sources": tuple(sorted({*told.sources, *base.sources})),
-        "evidence": Evidence(base.evidence.facts + told.evidence.facts),
+        "is_open": reported.is_open and base.is_open,
+        "is_public": base.is_public if reported.is_public is None else reported.is_public,
+        "estimated": reported.estimated if reported.energy_added_kwh is not None else base.estimated,
+        "sources": tuple(sorted({*reported.sources, *base.sources})),
+        "evidence": Evidence(base.evidence.facts + reported.evidence.facts),
     }
-    if told.is_open:  # it tells of no end
+    if reported.is_open:  # its end is not known
         known["ended_at"] = base.ended_at
     return msgspec.structs.replace(base, **known)
 

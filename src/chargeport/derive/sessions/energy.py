@@ -38,7 +38,7 @@ SETTLED_MS: Final = 45 * MINUTE_MS
 SETTLED_COUNT: Final = 3
 NEAR_END_MS: Final = 15 * MINUTE_MS
 LEAST_ROOM: Final = 0.15
-"""A share of the capacity that charging may bring to a battery that is told to be almost full."""
+"""A share of the capacity that charging may bring to a battery that is said to be almost full."""
 MOST_SHARE: Final = 1.03
 LEAST_SHARE: Final = 0.5
 LEAST_SHARE_CONCLUDED: Final = 0.8
@@ -63,7 +63,7 @@ class Energy(msgspec.Struct, frozen=True):
     register_end: float | None = None
 
 
-class Sources(msgspec.Struct, frozen=True, kw_only=True):
+class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     """What the energy of a session is worked out from. `counts` by the code of their signal, from before it to the next one.
 
     `idle_at` is the last instant before at which nothing charged; a counter's reading until `base_until` is from before.
@@ -109,48 +109,48 @@ class _Known(msgspec.Struct, frozen=True):
     risen_kwh: float | None
 
 
-def energy(told: Sources, rules: Rules) -> Energy:
+def energy(inputs: Inputs, rules: Rules) -> Energy:
     """Return the energy by the best of what there is and agrees: a counter, else power over time, else the state of charge."""
-    drew, risen = drawn(told.power, told.stretches, rules), _risen_kwh(told)
-    likely = risen if drew is None else drew.kwh * told.share
+    drew, risen = drawn(inputs.power, inputs.stretches, rules), _risen_kwh(inputs)
+    likely = risen if drew is None else drew.kwh * inputs.share
     if likely is not None and risen is not None and likely < risen / 2 and risen - likely > DISAGREES_KWH:
         likely = risen
-    by_car, by_grid = _counters(told, likely, rules)
+    by_car, by_grid = _counters(inputs, likely, rules)
     known = _Known(by_car, by_grid, drew, risen)
-    chosen, set_aside, disagrees = _chosen(_measures(known, told), _most_kwh(told), has_settled=_has_settled(told))
-    return _result(chosen, {each.name for each in set_aside}, known, told, disagrees=disagrees)
+    chosen, set_aside, disagrees = _chosen(_measures(known, inputs), _most_kwh(inputs), has_settled=_has_settled(inputs))
+    return _result(chosen, {each.name for each in set_aside}, known, inputs, disagrees=disagrees)
 
 
-def _risen_kwh(told: Sources) -> float | None:
-    if told.start_soc is None or told.end_soc is None or told.capacity_kwh is None or told.end_soc < told.start_soc:
+def _risen_kwh(inputs: Inputs) -> float | None:
+    if inputs.start_soc is None or inputs.end_soc is None or inputs.capacity_kwh is None or inputs.end_soc < inputs.start_soc:
         return None
-    return (told.end_soc - told.start_soc) / 100 * told.capacity_kwh
+    return (inputs.end_soc - inputs.start_soc) / 100 * inputs.capacity_kwh
 
 
 def _counters(
-    told: Sources, likely: float | None, rules: Rules
+    inputs: Inputs, likely: float | None, rules: Rules
 ) -> tuple[tuple[str, Counted] | None, tuple[str, Counted] | None]:
     """Return what the counters of the car and of the station say: of several the one with most reports."""
-    start, end = told.stretches[0].start, told.stretches[-1].end
+    start, end = inputs.stretches[0].start, inputs.stretches[-1].end
     found: dict[bool, list[tuple[int, str, str, Counted]]] = {False: [], True: []}
-    for code, counts in told.counts.items():
+    for code, counts in inputs.counts.items():
         for source, own in by_source(counts).items():
             is_grid = source in rules.grid_sources
-            factor = 1.0 if is_grid else told.share
+            factor = 1.0 if is_grid else inputs.share
             span = Span(
                 start,
                 end,
-                told.idle_at,
-                told.base_until,
-                None if likely is None else likely * factor / told.share,
-                _most_before(told, start),
+                inputs.idle_at,
+                inputs.base_until,
+                None if likely is None else likely * factor / inputs.share,
+                _most_before(inputs, start),
             )
 
             def fill(low: int, high: int, factor: float = factor) -> float | None:
-                kwh = power.within(told.power, low, high, rules)
-                return _soc_kwh(told, low, high) if kwh is None else kwh * factor
+                kwh = power.within(inputs.power, low, high, rules)
+                return _soc_kwh(inputs, low, high) if kwh is None else kwh * factor
 
-            count = counted(own, span, told.plug, fill, is_register=code in told.registers)
+            count = counted(own, span, inputs.plug, fill, is_register=code in inputs.registers)
             if count is not None:
                 found[is_grid].append((-len(count.samples), source, code, count))
     best = [min(found[is_grid], key=lambda each: each[:3], default=None) for is_grid in (False, True)]
@@ -158,26 +158,26 @@ def _counters(
     return car, grid
 
 
-def _most_before(told: Sources, start: int) -> float:
+def _most_before(inputs: Inputs, start: int) -> float:
     """Return the most that a counter of this session can show when it is first seen."""
-    most = told.capacity_kwh or UNKNOWN_CAPACITY_KWH
-    first = next((number(sample) for sample in told.soc if sample.at >= start), told.start_soc)
-    return MOST_OF_CAPACITY * most * (1.0 if first is None or told.capacity_kwh is None else first / 100)
+    most = inputs.capacity_kwh or UNKNOWN_CAPACITY_KWH
+    first = next((number(sample) for sample in inputs.soc if sample.at >= start), inputs.start_soc)
+    return MOST_OF_CAPACITY * most * (1.0 if first is None or inputs.capacity_kwh is None else first / 100)
 
 
-def _soc_kwh(told: Sources, low: int, high: int) -> float | None:
+def _soc_kwh(inputs: Inputs, low: int, high: int) -> float | None:
     """Return what the state of charge rose by between two instants."""
-    if told.capacity_kwh is None:
+    if inputs.capacity_kwh is None:
         return None
-    for own in by_source(told.soc).values():
+    for own in by_source(inputs.soc).values():
         before, after = [each for each in own if each.at <= low][-1:], [each for each in own if each.at >= high][:1]
         if before and after and after[0].at > before[0].at:
             shared = (high - low) / (after[0].at - before[0].at)
-            return max(0.0, number(after[0]) - number(before[0])) / 100 * told.capacity_kwh * shared
+            return max(0.0, number(after[0]) - number(before[0])) / 100 * inputs.capacity_kwh * shared
     return None
 
 
-def _measures(known: _Known, told: Sources) -> list[_Measure]:
+def _measures(known: _Known, inputs: Inputs) -> list[_Measure]:
     """Return the measures that there are, the best first."""
 
     def measure(name: Name, kwh: float, within: tuple[float, float, float]) -> _Measure:
@@ -187,32 +187,32 @@ def _measures(known: _Known, told: Sources) -> list[_Measure]:
     if known.by_car is not None:
         found.append(measure("car", known.by_car[1].kwh, COUNTER_WITHIN))
     if known.by_grid is not None:
-        found.append(measure("station", known.by_grid[1].kwh * told.share, COUNTER_WITHIN))
+        found.append(measure("station", known.by_grid[1].kwh * inputs.share, COUNTER_WITHIN))
     if known.drew is not None:
         within = POOR_POWER_WITHIN if known.drew.estimated else POWER_WITHIN
-        found.append(measure("power", known.drew.kwh * told.share, within))
-    if known.risen_kwh is not None and told.capacity_kwh is not None:
-        slack = SOC_PERCENT / 100 * told.capacity_kwh
+        found.append(measure("power", known.drew.kwh * inputs.share, within))
+    if known.risen_kwh is not None and inputs.capacity_kwh is not None:
+        slack = SOC_PERCENT / 100 * inputs.capacity_kwh
         risen = known.risen_kwh
         found.append(_Measure("soc", risen, risen * SOC_WITHIN[0] - slack, risen * SOC_WITHIN[1] + slack))
     return found
 
 
-def _most_kwh(told: Sources) -> float:
+def _most_kwh(inputs: Inputs) -> float:
     """Return the most that can have been added: what the battery takes, and what the plug can give since it was idle."""
-    start, end = told.stretches[0].start, told.stretches[-1].end
-    since = start - LONGEST_MS if told.idle_at is None else told.idle_at
-    room = float("inf") if told.capacity_kwh is None else MOST_OF_CAPACITY * told.capacity_kwh
-    if told.capacity_kwh is not None and told.start_soc is not None:
-        room = max(room * (100 - told.start_soc) / 100, LEAST_ROOM * told.capacity_kwh)
+    start, end = inputs.stretches[0].start, inputs.stretches[-1].end
+    since = start - LONGEST_MS if inputs.idle_at is None else inputs.idle_at
+    room = float("inf") if inputs.capacity_kwh is None else MOST_OF_CAPACITY * inputs.capacity_kwh
+    if inputs.capacity_kwh is not None and inputs.start_soc is not None:
+        room = max(room * (100 - inputs.start_soc) / 100, LEAST_ROOM * inputs.capacity_kwh)
     # What the car uses between two stretches may be charged again in the second.
-    return min(room * len(told.stretches), told.plug.most_kw * (end - min(since, start)) / HOUR_MS + DISAGREES_KWH)
+    return min(room * len(inputs.stretches), inputs.plug.most_kw * (end - min(since, start)) / HOUR_MS + DISAGREES_KWH)
 
 
-def _has_settled(told: Sources) -> bool:
+def _has_settled(inputs: Inputs) -> bool:
     """Whether the state of charge rose, and then stood still for long before the end: it is no old one, and nothing came in."""
-    end = told.stretches[-1].end
-    for own in by_source(between(told.soc, told.stretches[0].start, end + NEAR_END_MS)).values():
+    end = inputs.stretches[-1].end
+    for own in by_source(between(inputs.soc, inputs.stretches[0].start, end + NEAR_END_MS)).values():
         rises = [other.at for one, other in pairwise(own) if number(other) > number(one)]
         if rises and end - rises[-1] >= SETTLED_MS and len(between(own, rises[-1] + 1, end)) >= SETTLED_COUNT:
             return True
@@ -247,9 +247,9 @@ def _is_outvoted(best: _Measure, against: Sequence[_Measure], *, has_settled: bo
     return soc is not None and (soc.low > best.high or (has_settled and soc.high < best.low))
 
 
-def _result(chosen: _Measure | None, set_aside: set[Name], known: _Known, told: Sources, *, disagrees: bool) -> Energy:
+def _result(chosen: _Measure | None, set_aside: set[Name], known: _Known, inputs: Inputs, *, disagrees: bool) -> Energy:
     added = None if chosen is None else chosen.kwh
-    drawn_kwh, slots, used = _drawn(added, set_aside, known, told.stretches)
+    drawn_kwh, slots, used = _drawn(added, set_aside, known, inputs.stretches)
     method, estimated = _method(chosen, known)
     if method in ("counter", "lifetime") and known.by_car is not None and chosen is not None and chosen.name == "car":
         used = (("energy_added", known.by_car[0], known.by_car[1].samples), *used)
@@ -258,7 +258,7 @@ def _result(chosen: _Measure | None, set_aside: set[Name], known: _Known, told: 
     if "power" in set_aside and known.drew is not None:
         aside.append((POWER.code, known.drew.samples))
     if "soc" in set_aside:
-        aside.append((SOC.code, between(told.soc, told.stretches[0].start, told.stretches[-1].end)))
+        aside.append((SOC.code, between(inputs.soc, inputs.stretches[0].start, inputs.stretches[-1].end)))
     read = [each[1] for each in (known.by_grid, known.by_car) if each is not None]
     meters = [each for each in read if each.register_start is not None]
     return Energy(

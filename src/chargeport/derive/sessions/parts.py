@@ -1,6 +1,6 @@
 """A car's history in parts, each from one unplugged cable to the next, and the stretches of charging in each.
 
-What happens in a part can be told from it alone, but for states of charge: this is what lets a late report concern its own
+What happens in a part follows from it alone, but for states of charge: this is what lets a late report concern its own
 surroundings only. Each source's marks make stretches of their own; those that overlap are one.
 """
 
@@ -75,14 +75,14 @@ class Part(msgspec.Struct, frozen=True):
 def observed(tracks: Tracks, rules: Rules) -> Observed:
     """Return what the tracks say."""
     power, charge = samples(tracks, POWER), soc.plausible(samples(tracks, SOC))
-    told = reports.Samples(
+    inputs = reports.Samples(
         by_source(samples(tracks, IS_CHARGING)),
         by_source(samples(tracks, STATUS)),
         by_source(samples(tracks, CABLE)),
         by_source(power),
         charge,
     )
-    said = reports.read(told, rules)
+    said = reports.read(inputs, rules)
 
     def flows(found: Sequence[Sample]) -> list[Sample]:
         return [each for each in found if not said.is_idle(each.source, each.at, rules)]

@@ -1,4 +1,4 @@
-"""The energy under a course of power, by quarters of an hour."""
+"""The energy of power over time, by quarters of an hour."""
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -17,7 +17,7 @@ LEAST_COVERED: Final = 0.5
 """With less of the time known, power says too little of the energy."""
 WHOLLY_COVERED: Final = 0.98
 MOST_BEYOND: Final = 0.2
-"""Beyond the last sample the course of power goes on, as on a DC curve, by this share at the most."""
+"""Beyond the last sample power goes on, as on a DC curve, by this share at the most."""
 
 Point = tuple[int, float]
 """An instant, and watts."""
@@ -43,15 +43,15 @@ class Drawn(msgspec.Struct, frozen=True):
 
 def drawn(power: Sequence[Sample], stretches: Sequence[Stretch], rules: Rules) -> Drawn | None:
     """Return power over the time of the stretches by the source that tells most of it; None where that is less than half."""
-    told = next(iter(_richest_first(power, stretches)), [])
+    own = next(iter(_richest_first(power, stretches)), [])
     slots: dict[int, float] = {}
     used: list[Sample] = []
     covered_ms = 0
     bridged = False
     for stretch in stretches:
-        course = _course(between(told, stretch.start, stretch.end), stretch, rules)
-        used += between(told, stretch.start, stretch.end)
-        for (at, one_w), (next_at, next_w) in pairwise(course):
+        points = _points(between(own, stretch.start, stretch.end), stretch, rules)
+        used += between(own, stretch.start, stretch.end)
+        for (at, one_w), (next_at, next_w) in pairwise(points):
             is_edge = min(one_w, next_w) <= rules.power_from_w < max(one_w, next_w)
             if next_at - at > (MAX_GAP_MS if is_edge else BRIDGED_GAP_MS):
                 continue
@@ -110,17 +110,17 @@ def add(slots: dict[int, float], one: Point, other: Point) -> None:
 
 def _richest_first(power: Sequence[Sample], stretches: Sequence[Stretch]) -> Iterable[list[Sample]]:
     """Return the samples by source, those of the source with most of them in the stretches first."""
-    told = by_source(power)
+    own = by_source(power)
 
     def count(source: str) -> int:
-        return sum(len(between(told[source], stretch.start, stretch.end)) for stretch in stretches)
+        return sum(len(between(own[source], stretch.start, stretch.end)) for stretch in stretches)
 
-    return [told[source] for source in sorted(told, key=lambda source: (-count(source), source))]
+    return [own[source] for source in sorted(own, key=lambda source: (-count(source), source))]
 
 
-def _course(told: Sequence[Sample], stretch: Stretch, rules: Rules) -> list[Point]:
+def _points(own: Sequence[Sample], stretch: Stretch, rules: Rules) -> list[Point]:
     """Return instants and watts from end to end of a stretch. Samples on the way up, or of the end, are left out."""
-    points = [(sample.at, number(sample)) for sample in told]
+    points = [(sample.at, number(sample)) for sample in own]
     if len(points) > 1 and points[0][0] - stretch.start < RAMP_MS <= points[1][0] - points[0][0]:
         points.pop(0)
     while points and points[-1][1] <= rules.power_from_w and points[-1][0] == stretch.end:

@@ -156,9 +156,9 @@ def _source_reports(source: str, samples: Samples, said: Mapping[str, _Said], ru
     off = [each.at for each in own if not each.is_on]
     by_power, without = _by_power(source, samples, said, rules)
     on, off = sorted([*on, *by_power]), sorted({*off, *without})
-    cable, told = samples.cable.get(source, []), samples.status.get(source, [])
+    cable, statuses = samples.cable.get(source, []), samples.status.get(source, [])
     plugged = [Mark(each.at, source, code=CABLE.code) for each in cable if each.value is True]
-    plugged += [Mark(each.at, source, code=STATUS.code) for each in told if str(each.value).upper() in PLUGGED]
+    plugged += [Mark(each.at, source, code=STATUS.code) for each in statuses if str(each.value).upper() in PLUGGED]
     return SourceReports(on, off, _ends(on, off, rules), sorted(plugged), said[source].unplugged)
 
 

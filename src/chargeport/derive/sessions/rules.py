@@ -1,4 +1,4 @@
-"""The numbers by which sessions are told apart, in one place, with a version for the evidence."""
+"""The numbers that tell sessions apart, in one place, with a version for the evidence."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ VERSION: Final = "2"
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """What a derivation may be told; docs/evidence/charging.md tells where the numbers come from.
+    """The parameters of a derivation; docs/evidence/charging.md gives the source of each number.
 
     `capacity_kwh` is the battery's where no source reports one (None: not known); `grid_sources` are stations, which measure in
     front of the car's charger.

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from chargeport.derive.series import HOUR_MS
-from chargeport.derive.sessions.energy import Sources, energy
+from chargeport.derive.sessions.energy import Inputs, energy
 from chargeport.derive.sessions.known import Evidence, Fact, Session
 from chargeport.derive.sessions.parts import (
     CURRENT,
@@ -88,8 +88,8 @@ def from_observed(seen: Observed, tracks: Tracks, now: int, rules: Rules) -> lis
         for index, group in enumerate(grouped):
             before = grouped[index - 1][-1].end if index else part.start
             after = grouped[index + 1][0].start if index + 1 < len(grouped) else part.end
-            told = between(fast, max(part.start, before, group[0].start - rules.reach_ms), group[-1].end - 1)
-            charge = _Charge(part, group, before, after, ended_at, told)
+            fast_reports = between(fast, max(part.start, before, group[0].start - rules.reach_ms), group[-1].end - 1)
+            charge = _Charge(part, group, before, after, ended_at, fast_reports)
             capacity = _capacity_at(capacities, group[-1].end)
             known = rules if capacity is None else msgspec.structs.replace(rules, capacity_kwh=capacity)
             one = _session(charge, seen, known)
@@ -101,14 +101,14 @@ def from_observed(seen: Observed, tracks: Tracks, now: int, rules: Rules) -> lis
 
 def _capacities(track: Track | None) -> list[tuple[int, float]]:
     """Return the nominal capacities that were reported, each with the instant from which it holds."""
-    told = [] if track is None else track.samples()
-    found = [(each.at, msgspec.json.decode(str(each.value), type=NominalCapacity).capacity) for each in told]
+    reports = [] if track is None else track.samples()
+    found = [(each.at, msgspec.json.decode(str(each.value), type=NominalCapacity).capacity) for each in reports]
     return [(at, kwh) for at, kwh in found if kwh]
 
 
 def _capacity_at(capacities: Sequence[tuple[int, float]], at: int) -> float | None:
     """Return the capacity that held at an instant; before the first report the one that this tells."""
-    before = [kwh for told_at, kwh in capacities if told_at <= at]
+    before = [kwh for reported_at, kwh in capacities if reported_at <= at]
     return before[-1] if before else capacities[0][1] if capacities else None
 
 
@@ -136,7 +136,7 @@ def _session(charge: _Charge, seen: Observed, rules: Rules) -> Session:
     within = part.measured.between(start, end)
     highest_w = max((number(each) for each in within.power), default=0.0) or None
     is_dc = _type(highest_w, None, charge, rules) == "DC"
-    found = energy(_sources(charge, seen, (start_soc, end_soc), rules, is_dc=is_dc), rules)
+    found = energy(_inputs(charge, seen, (start_soc, end_soc), rules, is_dc=is_dc), rules)
     marks = [mark for mark in part.on if start <= mark.at <= end]
     facts = _fact("charging", sorted({mark.code for mark in marks}), [mark.at for mark in marks])
     for fact, code, used in found.used:
@@ -210,7 +210,7 @@ def _soc_after(soc: Sequence[Sample], at: int, rules: Rules) -> float | None:
     return number(known[0]) if known else None
 
 
-def _sources(charge: _Charge, seen: Observed, socs: tuple[float | None, float | None], rules: Rules, *, is_dc: bool) -> Sources:
+def _inputs(charge: _Charge, seen: Observed, socs: tuple[float | None, float | None], rules: Rules, *, is_dc: bool) -> Inputs:
     """Return what the energy is worked out from. A counter's last word may come a little after the cable was out."""
     part, start, end = charge.part, charge.start, charge.end
     until = min(charge.after + GLITCH_MS if charge.after == part.end else charge.after, end + rules.reach_ms)
@@ -219,7 +219,7 @@ def _sources(charge: _Charge, seen: Observed, socs: tuple[float | None, float | 
     counts_since = max(charge.last_ended_at, min(since, start - rules.state_holds_ms))
     idle = seen.reports.off(None, since, start - 1, rules.state_holds_ms)
     counts = {ENERGY.code: seen.measured.energy, REGISTER.code: seen.measured.register}
-    return Sources(
+    return Inputs(
         stretches=charge.stretches,
         counts={code: between(each, counts_since, until) for code, each in counts.items()},
         registers=frozenset({REGISTER.code}),

@@ -1,4 +1,4 @@
-"""Why an MQTT broker can't be heard: its codes and the network's errors in words, and what kind of thing to do."""
+"""Why an MQTT broker can't be used: its codes and the network's errors in words, and what kind of thing to do."""
 
 import socket
 import ssl

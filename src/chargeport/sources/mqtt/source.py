@@ -9,34 +9,34 @@ from chargeport.sources.mqtt.settings import MqttSettings, checked_filter
 
 
 class MqttSource:
-    """Subscribes to the topics of its surroundings. Raises SourceError where there are none, or one is no filter."""
+    """Subscribes to the topics of its context. Raises SourceError where there are none, or one is no filter."""
 
-    def __init__(self, settings: MqttSettings, around: SourceContext) -> None:
+    def __init__(self, settings: MqttSettings, context: SourceContext) -> None:
         self._settings = settings
-        self._around = around
-        self._client_id = settings.client_id or f"chargeport-{around.name}"
-        if not around.topics:
+        self._context = context
+        self._client_id = settings.client_id or f"chargeport-{context.name}"
+        if not context.topics:
             raise SourceError(
-                Cause.CONFIGURATION, f"The dialect {around.dialect} has no topics of its own: topics must name some."
+                Cause.CONFIGURATION, f"The dialect {context.dialect} has no topics of its own: topics must name some."
             )
         try:
-            self._filters = tuple(dict.fromkeys(checked_filter(text) for text in around.topics))
+            self._filters = tuple(dict.fromkeys(checked_filter(text) for text in context.topics))
         except ValueError as error:
             raise SourceError(Cause.CONFIGURATION, f"topics: {error}.") from None
 
     @property
     def name(self) -> str:
         """The name that `meta.source` shows."""
-        return self._around.name
+        return self._context.name
 
     async def run(self, emit: Emit) -> None:
         """Hear until cancelled; a message is acknowledged once `emit` has returned, and comes again where it raised.
 
         Raises SourceError when the connection can't be made or ends, and whatever `emit` raises.
         """
-        link = await linked(self._settings, self._client_id, self._settings.session_expiry_s, self._around.clock)
+        link = await linked(self._settings, self._client_id, self._settings.session_expiry_s, self._context.clock)
         try:
-            link.subscribe(self._filters, granted=self._around.told.connected)
+            link.subscribe(self._filters, granted=self._context.status.connected)
             while True:
                 arrivals = await link.arrivals()
                 await emit([self._delivery(arrival) for arrival in arrivals])
@@ -52,7 +52,7 @@ class MqttSource:
         link: Link | None = None
         try:
             async with asyncio.timeout(timeout_s):
-                link = await linked(self._settings, f"{self._client_id}-check", 0, self._around.clock)
+                link = await linked(self._settings, f"{self._client_id}-check", 0, self._context.clock)
                 granted = asyncio.Event()
                 link.subscribe(self._filters, granted.set)
                 await link.disregard(until=granted)
@@ -70,12 +70,12 @@ class MqttSource:
         if arrival.size > at_most:
             headers = {REFUSED: f"the payload has {arrival.size:,} bytes, at most {at_most:,} are taken (max_message_bytes)"}
         return Delivery(
-            source=self._around.name,
-            dialect=self._around.dialect,
+            source=self._context.name,
+            dialect=self._context.dialect,
             payload=arrival.payload,
             received_at=arrival.at,
             topic=arrival.topic,
-            vehicle=self._around.vehicle,
+            vehicle=self._context.vehicle,
             retained=arrival.retained,
             headers=headers,
         )

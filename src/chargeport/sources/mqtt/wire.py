@@ -114,7 +114,7 @@ class Wire:
         return self._reading and (self.progress or (isinstance(sock, ssl.SSLSocket) and sock.pending() > 0))
 
     def _speaks_mqtt(self, sock: Any) -> bool:
-        """Whether an answer begins as MQTT's: looked at before paho believes its length, which could take forever to come."""
+        """Whether an answer begins as MQTT's: looked at before paho waits for its length, which could take forever to come."""
         if self._begun or isinstance(sock, ssl.SSLSocket):
             return True
         try:

@@ -55,7 +55,7 @@ class Central:
                 await older.close(POLICY, "this station has connected anew")
             async with station.turn:
                 await station.connected(version)
-            self._context.told.connected()
+            self._context.status.connected()
             await self._talk(station, session, version)
         finally:
             if station.session is session:

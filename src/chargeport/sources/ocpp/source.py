@@ -116,7 +116,7 @@ class OcppSource:
         status = StationStatus(
             name=shown, refusals=count, refused_at=self._context.clock.now(), refused_because=refusal.way_out
         )
-        self._context.told.station(status)
+        self._context.status.station(status)
         if self._told.hit(_ISSUES_PER_STATION, key) and self._told.hit(_ISSUES, "all"):
             await central.keep(f"station {shown}", sentence)
 

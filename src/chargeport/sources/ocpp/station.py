@@ -104,7 +104,7 @@ class Station:
             since_at=self._connected_at if is_connected else self.now(),
             clock_offset_ms=self.clock.offset_ms,
         )
-        self._context.told.station(status)
+        self._context.status.station(status)
 
     async def booted(self) -> None:
         """Note that the station has started; one that does so again and again becomes an issue."""

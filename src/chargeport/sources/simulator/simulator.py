@@ -1,4 +1,4 @@
-"""The simulator as a source: a fleet of simulated cars, heard as any other car would be."""
+"""The simulator as a source: a fleet of simulated cars, received as any other car would be."""
 
 import asyncio
 from collections.abc import Callable, Iterable

@@ -37,7 +37,7 @@ class Known(NamedTuple):
 
     @property
     def newest_at(self) -> int | None:
-        """When anything was heard last."""
+        """Return when anything was last received."""
         return self.value_at if self.absence_at is None else self.absence_at
 
     def after(self, seen: Seen) -> "Known":

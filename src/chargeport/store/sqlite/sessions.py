@@ -53,12 +53,12 @@ class SessionTables:
         )
         return [(row[0], row[1]) for row in found]
 
-    async def keep_reported(self, vehicle_id: str, told: Sequence[ReportedSession]) -> None:
-        """Keep what sources told, where nothing newer is known."""
-        await self._writer.call(lambda connection: _keep_told(connection, vehicle_id, told))
+    async def keep_reported(self, vehicle_id: str, sessions: Sequence[ReportedSession]) -> None:
+        """Keep what sources reported, where nothing newer is known."""
+        await self._writer.call(lambda connection: _keep_reported(connection, vehicle_id, sessions))
 
     async def reported_sessions(self, vehicle_id: str, from_at: int) -> list[ReportedSession]:
-        """What sources told of sessions that started from `from_at` on, oldest first."""
+        """What sources reported of sessions that started from `from_at` on, oldest first."""
         found = self._reader.rows(
             f"SELECT source, name, told_at, started_at, document FROM told_sessions WHERE vehicle_key = {_KEY}"
             " AND started_at >= ?2 ORDER BY started_at, source, name",
@@ -66,10 +66,10 @@ class SessionTables:
         )
         return [ReportedSession(*row) for row in found]
 
-    async def stirred(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[DirtyVehicle], int]:
+    async def changed_since(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[DirtyVehicle], int]:
         """The cars of which something reported is among the next changes. See `store.protocols.Sessions`."""
-        telling = ", ".join(str(signal.key) for signal in signals)
-        observed = f"CASE WHEN h.signal_key IN ({telling}) THEN h.observed_at END"
+        relevant = ", ".join(str(signal.key) for signal in signals)
+        observed = f"CASE WHEN h.signal_key IN ({relevant}) THEN h.observed_at END"
         sql = (
             f"SELECT v.id, min({observed}), max({observed}) FROM history h JOIN vehicles v ON v.key = h.vehicle_key"
             f" WHERE h.position > ? AND h.position <= ? AND h.source_key != {_DERIVED} GROUP BY h.vehicle_key"
@@ -82,7 +82,7 @@ class SessionTables:
 
         return await self._scans.run(scan)
 
-    async def heard_from(self, since_at: int, after: int, limit: int) -> tuple[list[DirtyVehicle], int | None]:
+    async def received_since(self, since_at: int, after: int, limit: int) -> tuple[list[DirtyVehicle], int | None]:
         """The cars of which anything was received since then. See `store.protocols.Sessions`."""
 
         def scan(connection: Connection) -> tuple[list[DirtyVehicle], int | None]:
@@ -140,13 +140,13 @@ def _replace(connection: Connection, vehicle_id: str, window: tuple[int, int], s
     )
 
 
-def _keep_told(connection: Connection, vehicle_id: str, told: Sequence[ReportedSession]) -> None:
+def _keep_reported(connection: Connection, vehicle_id: str, sessions: Sequence[ReportedSession]) -> None:
     key = _key_of(connection, vehicle_id)
     if key is not None:
         connection.executemany(
             "INSERT INTO told_sessions VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET told_at = excluded.told_at,"
             " started_at = excluded.started_at, document = excluded.document WHERE excluded.told_at >= told_at",
-            [(key, each.source, each.name, each.told_at, each.started_at, each.body) for each in told],
+            [(key, each.source, each.name, each.reported_at, each.started_at, each.body) for each in sessions],
         )
 
 

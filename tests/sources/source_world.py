@@ -87,8 +87,8 @@ async def never(_vehicle: str) -> bool:
     return False
 
 
-def around(name: str = "mine", dialect: str = "tesla", **given: Any) -> SourceContext:
-    usual: dict[str, Any] = {"clock": ManualClock(T0), "memory": KeptMemory(), "told": Listener(), "charging": never}
+def source_context(name: str = "mine", dialect: str = "tesla", **given: Any) -> SourceContext:
+    usual: dict[str, Any] = {"clock": ManualClock(T0), "memory": KeptMemory(), "status": Listener(), "charging": never}
     return SourceContext(name=name, dialect=dialect, **usual | given)
 
 
