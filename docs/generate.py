@@ -26,6 +26,7 @@ from chargeport.signals.definition import Dimension, Signal
 from chargeport.signals.units import WIRE_UNIT, spellings
 from chargeport.signals.violation import Rule
 from chargeport.simulation.actions import ACTIONS, Action, members
+from chargeport.simulation.scenario import Scenario, library
 from chargeport.taxonomy import DOCUMENTED
 from chargeport.wire.status import MISSING_PERMISSION, WORDINGS
 
@@ -224,6 +225,25 @@ def _action(named: tuple[str, type[Action]]) -> str:
     return f"\n## {name}\n\n{action.summary}\n\n{body}"
 
 
+def scenarios() -> str:
+    """The ready scenarios: what happens, and what a client sees."""
+    return (
+        "# Ready scenarios\n\n`chargeport demo --scenario NAME`, or `POST /simulator/scenarios`. What a client sees is tested;"
+        " [the simulator](../simulator.md#scenarios) says how to write one.\n" + "".join(map(_scenario, library().values()))
+    )
+
+
+def _scenario(scenario: Scenario) -> str:
+    happens = [(each.at or each.after, code(each.do or each.fault or "no faults any more")) for each in scenario.events]
+    sees = [(each.at or each.after, code(each.signal), each.text) for each in scenario.sees]
+    start = f" It begins at {scenario.start}." if scenario.start else ""
+    return (
+        f"\n## {scenario.name}\n\n{scenario.summary}{start}\n\n"
+        + (table(("when", "what happens"), happens) + "\n" if happens else "")
+        + table(("when", "signal", "what a client sees"), sees)
+    )
+
+
 PAGES = {
     "signals.md": signals,
     "units.md": units,
@@ -233,6 +253,7 @@ PAGES = {
     "commands.md": commands,
     "coverage.md": coverage,
     "simulator.md": simulator,
+    "scenarios.md": scenarios,
 }
 
 

@@ -138,6 +138,7 @@ async def test_every_answer_fits_its_schema(world: World, app: Client, full: Veh
         "/v3/compatible-vehicles": ["/v3/compatible-vehicles", "/v3/compatible-vehicles?filter[region]=x"],
         "/simulator": ["/simulator"],
         "/simulator/faults": ["/simulator/faults"],
+        "/simulator/scenarios": ["/simulator/scenarios"],
         "/simulator/vehicles/{vehicle_id}": ["/simulator/vehicles/nobody"],
         "/healthz": ["/healthz"],
         "/readyz": ["/readyz"],

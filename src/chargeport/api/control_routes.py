@@ -118,6 +118,17 @@ CONTROL_ROUTES: Final = (
         handler=simulator.remove_fault, summary="Take a fault back", status=204, errors=_SIMULATOR,
     ),
     Route(
+        method="GET", path="/simulator/scenarios", name="listScenarios", tag="Simulator", handler=simulator.list_scenarios,
+        summary="List the ready scenarios", answer="AnyObject", errors=_SIMULATOR,
+    ),
+    Route(
+        method="POST", path="/simulator/scenarios", name="playScenario", tag="Simulator", handler=simulator.play_scenario,
+        summary="Begin a scenario", answer="AnyObject", body="AnyObject", status=201,
+        detail='`{"name": "night-at-home"}` of the ready ones, or `{"toml": …}`. Its cars join those there are; a clock that is'
+        " set for it to begin is set forward.",
+        errors=(*_SIMULATOR, *_BODY),
+    ),
+    Route(
         method="POST", path="/simulator/tokens/expire", name="expireTokens", tag="Simulator", handler=simulator.expire_tokens,
         summary="Let tokens expire now", answer="AnyObject", body="AnyObject",
         detail='Those of `{"clientId": …}`, or all there are: the caller\'s too.', errors=(*_SIMULATOR, *_BODY),

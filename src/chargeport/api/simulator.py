@@ -11,6 +11,8 @@ from chargeport.api.response import Response, answer, json_answer
 from chargeport.errors import INVALID_PATH, MALFORMED, Problem
 from chargeport.signals.definition import Permission
 from chargeport.simulation.control import Simulation
+from chargeport.simulation.scenario import library, parsed, ready
+from chargeport.wire.envelope import iso
 
 MAX_BYTES: Final = 262_144
 _NOWHERE: Final = "No simulator runs here: chargeport demo starts a server that has one."
@@ -23,6 +25,13 @@ class ClockWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=
     advance_seconds: float | None = None
     speed: float | None = None
     is_frozen: bool | None = None
+
+
+class ScenarioWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A scenario: the name of a ready one, or the text of a TOML file."""
+
+    name: str | None = None
+    toml: str | None = None
 
 
 class TokenWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -89,6 +98,24 @@ async def remove_fault(request: Request) -> Response:
     if not (await simulation(request)).faults.remove(request.path("fault_id")):
         raise Problem(INVALID_PATH, "There is no fault with this id: GET /simulator/faults lists them.")
     return answer(204, b"", request.request_id)
+
+
+async def list_scenarios(request: Request) -> Response:
+    """The ready scenarios."""
+    await simulation(request)
+    data = [{"name": each.name, "summary": each.summary} for each in library().values()]
+    return json_answer(200, {"data": data}, request.request_id)
+
+
+async def play_scenario(request: Request) -> Response:
+    """Begin a ready scenario, or one that the body brings along."""
+    controlled = await simulation(request)
+    wish = await body_of(request, ScenarioWish)
+    if (wish.name is None) == (wish.toml is None):
+        raise Problem(MALFORMED, "Name a ready scenario (name), or send one (toml): one of the two.")
+    begun = await controlled.play(parsed(wish.toml) if wish.toml is not None else ready(wish.name or ""))
+    body = {"name": begun.scenario.name, "startedAt": iso(begun.start_at), "vehicles": begun.ids}
+    return json_answer(201, body, request.request_id)
 
 
 async def expire_tokens(request: Request) -> Response:

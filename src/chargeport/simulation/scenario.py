@@ -6,7 +6,7 @@ show it. The ready ones lie in `scenarios/`; what their `[[sees]]` promise is te
 
 import tomllib
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -186,12 +186,17 @@ def library() -> Mapping[str, Scenario]:
     return {scenario.name: scenario for scenario in found}
 
 
+def ready(name: str) -> Scenario:
+    """A ready scenario by its name. Raises Problem."""
+    if name not in library():
+        raise Problem(MALFORMED, f"There is no scenario {name[:60]!r}: {instead_of(name, library())}.")
+    return library()[name]
+
+
 def named(name: str) -> Scenario:
     """A ready scenario by its name, or that of a file by its path. Raises Problem."""
-    if name in library():
-        return library()[name]
     if not name.endswith(".toml"):
-        raise Problem(MALFORMED, f"There is no scenario {name[:60]!r}: name a file that ends in .toml, or {_near(name)}.")
+        return ready(name)
     try:
         return parsed(Path(name).read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
@@ -205,10 +210,6 @@ def next_at(at: int, local_time: str, utc_offset_min: int) -> int:
     return at + (wanted_ms - at) % DAY_MS
 
 
-def _near(name: str) -> str:
-    return instead_of(name, library())
-
-
 def _field(code: str) -> str:
     if code not in _FIELDS:
         raise ValueError(f"not_capable: {code!r} is no signal of a simulated car: {instead_of(code, _FIELDS)}")
@@ -217,8 +218,3 @@ def _field(code: str) -> str:
 
 def _seed(text: str) -> int:
     return uuid.uuid5(uuid.NAMESPACE_URL, text).int & 0xFFFF_FFFF
-
-
-def names(scenarios: Sequence[Scenario]) -> list[dict[str, str]]:
-    """What there is, for a list."""
-    return [{"name": each.name, "summary": each.summary} for each in scenarios]
