@@ -278,7 +278,8 @@ async def test_a_wrong_method_is_told_every_right_one(world: World, app: Client,
     for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"} - right:
         response = await ask(world.app, path, raw_headers(app.headers), method=method)
         typed_error(response, 405, "VALIDATION/METHOD_NOT_ALLOWED")
-        assert set(response.headers["allow"].split(", ")) == right
+        own = {each.method for each in ROUTES if each.path == route.path}
+        assert set(response.headers["allow"].split(", ")) - {"HEAD"} == own
 
 
 @pytest.mark.parametrize("route", READS, ids=named)
