@@ -130,6 +130,6 @@ def _unrouted(errors: ErrorBoundary) -> Callable[[StarletteRequest, Exception], 
 
 
 def _methods(request: StarletteRequest) -> set[str]:
-    """The methods of all routes of the request's path, as it is described; the router itself knows those of the first one only."""
+    """The methods of all routes of the request's path, as described; the router itself knows those of the first one."""
     found = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
     return {method for route in found if route.path == found[0].path for method in route.methods}
