@@ -18,7 +18,6 @@ from chargeport.config import environment_names
 from chargeport.dialects.all import ALL
 from chargeport.dialects.simulator import SIMULATOR
 from chargeport.dialects.table import Dialect, Gate
-from chargeport.errors import ERROR_KINDS
 from chargeport.runtime.builder import CommonKeys, source_types
 from chargeport.settings import PlaceSettings, PriceSettings, Settings, Table, TariffSettings, VehicleSettings
 from chargeport.signals.bodies import PLACEHOLDERS
@@ -26,6 +25,9 @@ from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.definition import Dimension, Signal
 from chargeport.signals.units import WIRE_UNIT, spellings
 from chargeport.signals.violation import Rule
+from chargeport.simulation.actions import ACTIONS, Action, members
+from chargeport.simulation.scenario import Scenario, library
+from chargeport.taxonomy import DOCUMENTED
 from chargeport.wire.status import MISSING_PERMISSION, WORDINGS
 
 FOLDER = Path(__file__).parent / "reference"
@@ -146,7 +148,7 @@ def _path(route: Route) -> str:
 
 def errors() -> str:
     """Errors of requests, reasons of absences, rules of readings."""
-    kinds = ((each.status, code(each.type), code(each.code), each.title, each.resolution or "") for each in ERROR_KINDS)
+    kinds = ((each.status, code(each.type), code(each.code), each.title, each.resolution or "") for each in DOCUMENTED)
     wordings = [*((reason.value, each) for reason, each in WORDINGS.items()), ("(no permission)", MISSING_PERMISSION)]
     reasons = (
         (reason, code(each.type), code(each.code), each.detail, "kept" if each.keeps_body else "none")
@@ -208,6 +210,40 @@ def _describe(command: Any, name: str, pages: list[str]) -> None:
     pages.append(f"\n## {usage}\n\n{command.help}\n" + (f"\n{table(('option', 'meaning'), rows)}" if rows else ""))
 
 
+def simulator() -> str:
+    """What can be done to a simulated car."""
+    return (
+        "# Actions of simulated cars\n\n`POST /simulator/vehicles/{id}/{action}`, and options of `chargeport simulator`;"
+        " [the simulator](../simulator.md) explains the rest.\n" + "".join(map(_action, ACTIONS.items()))
+    )
+
+
+def _action(named: tuple[str, type[Action]]) -> str:
+    name, action = named
+    rows = [(code(each.name), each.summary, code(each.default) if each.default else "") for each in members(action)]
+    body = table(("member", "meaning", "default"), rows) if rows else "No body.\n"
+    return f"\n## {name}\n\n{action.summary}\n\n{body}"
+
+
+def scenarios() -> str:
+    """The ready scenarios: what happens, and what a client sees."""
+    return (
+        "# Ready scenarios\n\n`chargeport demo --scenario NAME`, or `POST /simulator/scenarios`. What a client sees is tested;"
+        " [the simulator](../simulator.md#scenarios) says how to write one.\n" + "".join(map(_scenario, library().values()))
+    )
+
+
+def _scenario(scenario: Scenario) -> str:
+    happens = [(each.at or each.after, code(each.do or each.fault or "no faults any more")) for each in scenario.events]
+    sees = [(each.at or each.after, code(each.signal), each.text) for each in scenario.sees]
+    start = f" It begins at {scenario.start}." if scenario.start else ""
+    return (
+        f"\n## {scenario.name}\n\n{scenario.summary}{start}\n\n"
+        + (table(("when", "what happens"), happens) + "\n" if happens else "")
+        + table(("when", "signal", "what a client sees"), sees)
+    )
+
+
 PAGES = {
     "signals.md": signals,
     "units.md": units,
@@ -216,6 +252,8 @@ PAGES = {
     "errors.md": errors,
     "commands.md": commands,
     "coverage.md": coverage,
+    "simulator.md": simulator,
+    "scenarios.md": scenarios,
 }
 
 

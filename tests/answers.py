@@ -5,10 +5,10 @@ from typing import Any
 
 import httpx
 
-from chargeport.errors import ERROR_KINDS
+from chargeport.taxonomy import DOCUMENTED
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_KINDS = {(kind.status, kind.type, kind.code) for kind in ERROR_KINDS}
+_KINDS = {(kind.status, kind.type, kind.code) for kind in DOCUMENTED}
 _V3 = {"status", "type", "code", "title", "detail", "resolution", "meta"}
 _V2 = {"type", "code", "description", "docURL", "statusCode", "requestId", "resolution", "suggestedUserMessage"}
 

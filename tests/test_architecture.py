@@ -44,7 +44,7 @@ NAMESPACES: Final = ("http://www.w3.org/",)
 PAGE_SUFFIXES: Final = frozenset({".css", ".html", ".js", ".json", ".svg", ".webmanifest"})
 
 # What belongs to the project, as against what tools leave in a checkout.
-COMMITTED: Final = (".ci", ".github", "benchmarks", "docs", "examples", "requirements", "src", "tests")
+COMMITTED: Final = (".ci", ".github", "benchmarks", "docs", "examples", "packages", "requirements", "src", "tests")
 LEFT_BY_TOOLS: Final = frozenset({"__pycache__", "data", "node_modules"})
 
 # Written so that this file does not contain what it looks for.

@@ -1,6 +1,6 @@
 import asyncio
 
-from chargeport.clock import ManualClock, ScaledClock, SystemClock
+from chargeport.clock import ManualClock, SimulatedClock, SystemClock
 
 
 async def test_a_manual_clock_moves_only_when_told_and_when_somebody_sleeps() -> None:
@@ -12,10 +12,36 @@ async def test_a_manual_clock_moves_only_when_told_and_when_somebody_sleeps() ->
     assert clock.now() == 3_603_500
 
 
-async def test_a_scaled_clock_sleeps_shorter_the_faster_it_runs() -> None:
-    clock = ScaledClock(3600, at=5_000)
+async def test_a_simulated_clock_sleeps_shorter_the_faster_it_runs() -> None:
+    clock = SimulatedClock(3600, at=5_000)
     await asyncio.wait_for(clock.sleep(36), 1)
     assert clock.now() - 5_000 >= 36_000
+
+
+async def test_a_simulated_clock_at_speed_0_moves_only_when_it_is_set() -> None:
+    clock = SimulatedClock(0, at=5_000)
+    sleeper = asyncio.create_task(clock.sleep(60))
+    await asyncio.sleep(0)
+    clock.set(64_999)
+    await asyncio.sleep(0)
+    assert clock.now() == 64_999
+    assert not sleeper.done()
+    clock.set(65_000)
+    await asyncio.wait_for(sleeper, 1)
+    clock.set(1_000)
+    assert clock.now() == 65_000, "it is never set back"
+
+
+async def test_a_simulated_clock_goes_on_from_where_it_stood() -> None:
+    clock = SimulatedClock(0, at=5_000)
+    sleeper = asyncio.create_task(clock.sleep(36))
+    await asyncio.sleep(0)
+    clock.run(3600)
+    await asyncio.wait_for(sleeper, 1)
+    clock.run(0)
+    stopped_at = clock.now()
+    assert stopped_at >= 41_000
+    assert clock.now() == stopped_at
 
 
 async def test_the_system_clock_sleeps_by_its_own_time() -> None:

@@ -13,7 +13,10 @@ from chargeport.signals.reading import AbsenceReason
 
 ROOT: Final = Path(__file__).parent.parent
 PAGES: Final = sorted(
-    [*ROOT.glob("*.md"), *(page for folder in ("docs", "examples", "benchmarks") for page in (ROOT / folder).rglob("*.md"))]
+    [
+        *ROOT.glob("*.md"),
+        *(page for folder in ("docs", "examples", "packages", "benchmarks") for page in (ROOT / folder).rglob("*.md")),
+    ]
 )
 RECORDS: Final = sorted((ROOT / "docs" / "adr").glob("[0-9]*.md"))
 RECORD_HEADINGS: Final = ["Context", "Decision", "Consequences", "What enforces this"]

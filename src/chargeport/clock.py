@@ -7,6 +7,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
@@ -200,17 +201,34 @@ class ManualClock:
         await asyncio.sleep(0)
 
 
-class ScaledClock:
-    """A clock that starts at `at` (now, unless given) and runs `speed` times as fast as the machine's."""
+class SimulatedClock:
+    """A clock that runs `speed` times as fast as the machine's, stands still at speed 0, and can be set forward.
 
-    def __init__(self, speed: float, at: int | None = None) -> None:
+    It starts at `at` (now, unless given). Belongs to one event loop; any thread may read it.
+    """
+
+    def __init__(self, speed: float = 1.0, at: int | None = None) -> None:
         self._speed = speed
-        self._started_ns = time.monotonic_ns()
+        self._base_ns = time.monotonic_ns()
         self._at = SystemClock().now() if at is None else at
+        self._moved = asyncio.Event()
+
+    @property
+    def speed(self) -> float:
+        """How many times as fast as the machine's clock it runs; 0 while it stands still."""
+        return self._speed
 
     def now(self) -> int:
         """Milliseconds since the epoch, UTC, in this clock's own time."""
-        return self._at + int((time.monotonic_ns() - self._started_ns) * self._speed) // 1_000_000
+        return self._at + int((time.monotonic_ns() - self._base_ns) * self._speed) // 1_000_000
+
+    def run(self, speed: float) -> None:
+        """Go on from the present instant at this speed; 0 stops it."""
+        self._rebase(self.now(), speed)
+
+    def set(self, at: int) -> None:
+        """Set it forward to this instant; one in the past changes nothing."""
+        self._rebase(max(at, self.now()), self._speed)
 
     def witnessed(self, at: int) -> int:
         """Return what time it is: this clock is never in doubt."""
@@ -218,8 +236,18 @@ class ScaledClock:
         return self.now()
 
     async def sleep(self, duration_s: float) -> None:
-        """Wait until this clock has moved on by `duration_s`."""
-        await asyncio.sleep(duration_s / self._speed)
+        """Wait until this clock has moved on by `duration_s`, however it is set meanwhile."""
+        until_at = self.now() + round(duration_s * 1000)
+        await asyncio.sleep(0)
+        while (left_ms := until_at - self.now()) > 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left_ms / 1000 / self._speed if self._speed else None):
+                    await self._moved.wait()
+
+    def _rebase(self, at: int, speed: float) -> None:
+        self._at, self._base_ns, self._speed = at, time.monotonic_ns(), speed
+        self._moved.set()
+        self._moved = asyncio.Event()
 
 
 def _why(expected: int) -> str:

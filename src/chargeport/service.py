@@ -26,15 +26,18 @@ from chargeport.api.sign_in import SignIn
 from chargeport.api.tail import Tail
 from chargeport.bus.memory import Doorbell
 from chargeport.bus.shared import SharedDoorbell
-from chargeport.clock import CONFIRMED, Clock, SteadyClock
+from chargeport.clock import CONFIRMED, Clock, SimulatedClock, SteadyClock
 from chargeport.config import Role, encryption
 from chargeport.derivation.sessions import SessionDeriver
 from chargeport.derivation.worker import Derivation
+from chargeport.runtime.commands import Commands
 from chargeport.runtime.feeds import Feeds
 from chargeport.runtime.leases import Leases, Work
 from chargeport.settings import Settings
 from chargeport.signals.catalogue import CATALOGUE
-from chargeport.sources.base import Source
+from chargeport.simulation.control import Register, Simulation
+from chargeport.sources.base import Commandable, Source
+from chargeport.sources.simulator import Simulator
 from chargeport.staleness.cadence import Cadences
 from chargeport.store.backends import is_server, open_store, require_driver
 from chargeport.store.protocols import Store
@@ -45,6 +48,8 @@ from chargeport.webhooks.service import WebhookService
 if TYPE_CHECKING:
     from chargeport.mqtt_out.service import MqttOut
 
+DERIVED_EVERY_MS = 3_600_000  # while a simulation lives through hours at once: a session costs the more the longer it is
+STIRRED_S = 30.0  # after which it is looked again, for a ring may be lost
 LAST_CHANGES = 100  # that tell until when the clock has come: a bundle of an import may carry older times
 
 
@@ -62,14 +67,18 @@ class Service:
         self.positions = Positions(store.notes)
         self.tail = Tail(store, self.access, self.clock, self.doorbell)
         self.feeds = Feeds(store, settings, self.clock)
-        self.derivation = Derivation(store, settings, self.clock, self.doorbell.wait)
+        self.derivation = Derivation(store, settings, self.clock, self.doorbell.wait, rest=self._rest)
         self.policy = Policy({each.group: Keep(*settings.retention.of(each.group)) for each in CATALOGUE})
         self.cadences = Cadences(store, settings.staleness, self.clock)
         docs = f"{settings.server.base_url or f'http://{settings.server.host}:{settings.server.port}'}/docs/errors"
         self.webhooks = WebhookService(store, self.clock, settings.webhooks, docs, self.doorbell.wait)
         self.leases: Leases | None = None  # where this is the only process, it does everything
+        self.simulation: Simulation | None = None
         self._tasks: list[asyncio.Future[None]] = []
         self._mqtt_out: MqttOut | None = None
+        self._deriving: asyncio.Task[None] | None = None
+        self._is_paused = False
+        self._derived_at = 0
 
     @classmethod
     def open(cls, settings: Settings, clock: Clock | None = None, *, anew: bool = False) -> "Service":
@@ -84,7 +93,8 @@ class Service:
 
     def app(self, pages: Mapping[str, Handler], *, lane: bool = True) -> WebApp:
         """The application on this service."""
-        reads = Reads(self.store, self.access, self.clock, strict=self.settings.server.strict)
+        faults = None if self.simulation is None else self.simulation.faults
+        reads = Reads(self.store, self.access, self.clock, strict=self.settings.server.strict, faults=faults)
         deps = AppContext(
             self.store,
             self.access,
@@ -99,8 +109,15 @@ class Service:
             self.consents,
             Fleet(self.store),
             SessionDeriver(self.store, self.settings, self.clock),
+            Commands(self.store, self.clock, self._commandable()),
+            self.simulation,
         )
         return build_app(deps, pages, lane=lane, sockets=self.feeds.sockets())
+
+    def _commandable(self) -> list[Commandable]:
+        """What can have cars do something: the simulation, then the sources of the settings in their order."""
+        sources = [each.source for each in self.feeds.built if isinstance(each.source, Commandable)]
+        return [*([] if self.simulation is None else [self.simulation]), *sources]
 
     async def start(self, sources: Sequence[Source] = (), role: Role = "all") -> None:
         """Make the settings' cars known and begin to listen: to the settings' sources, and to these.
@@ -113,7 +130,7 @@ class Service:
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
         if isinstance(self.clock, SteadyClock):
-            self.clock.begin(await self._last_received_at(), int(await self.store.notes.recall(*CONFIRMED) or 0))
+            self.clock.begin(await self.last_received_at(), int(await self.store.notes.recall(*CONFIRMED) or 0))
         await self.store.access.encrypt_anew(stale_only=True)
         await self.store.access.applications()  # without the right key for their secrets nothing starts
         await self.cadences.begin()
@@ -133,10 +150,6 @@ class Service:
         """Begin with what one process does for all."""
         if self.policy.is_limited:
             self._once("retention", lambda: keep(self.store.retention, self.policy, self.clock))
-        if self.leases is None:
-            self.webhooks.start()
-        else:
-            self._once("webhooks", self._deliver)
         if self.settings.mqtt_out.url is not None:
             from chargeport.mqtt_out.service import MqttOut
 
@@ -144,6 +157,11 @@ class Service:
             self._once("mqtt out", self._mqtt_out.run)
         if self.settings.derive.enabled:
             self.store.readings.on_written(self.derivation.note)
+        if self.leases is None:
+            self.resume()
+            return
+        self._once("webhooks", self._deliver)
+        if self.settings.derive.enabled:
             self._once("derivation", self.derivation.run)
 
     def _once(self, name: str, work: Work) -> None:
@@ -160,15 +178,74 @@ class Service:
             self.webhooks.elsewhere = True
             await self.webhooks.close()
 
-    async def _last_received_at(self) -> int:
+    async def simulate(self, simulator: Simulator, clock: SimulatedClock, register: Register | None = None) -> Simulation:
+        """Begin to listen to simulated cars, too, under a control that may stop the clock; `register` makes cars known."""
+        simulation = self.simulation = Simulation(clock, simulator, self, register)
+        self.webhooks.deliveries.faults = simulation.faults
+        await self.start([simulator])
+        await simulation.begin()
+        return simulation
+
+    # What works by itself, so that a simulation can decide when. See `simulation.control.Background`.
+
+    def resume(self) -> None:
+        """Begin to derive and to send webhooks."""
+        self._is_paused = False
+        self.webhooks.start()
+        if self.settings.derive.enabled:
+            self._deriving = asyncio.create_task(self.derivation.run(), name="derivation")
+
+    async def pause(self) -> None:
+        """Stop deriving and sending webhooks."""
+        self._is_paused = True
+        await self.webhooks.close()
+        if self._deriving is not None:
+            self._deriving.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._deriving
+            self._deriving = None
+            await self.derivation.resume()  # `catch_up` goes on from there
+
+    async def settle(self, *, wholly: bool = True) -> None:
+        """Send all that is due at this instant; before that derive what can be, if `wholly` or some time has passed."""
+        now = self.clock.now()
+        if self.settings.derive.enabled and (wholly or now - self._derived_at >= DERIVED_EVERY_MS):
+            self._derived_at = now
+            await self.derivation.catch_up()
+        await self.webhooks.catch_up()
+
+    async def next_at(self) -> int | None:
+        """When a webhook is due by time alone."""
+        return await self.webhooks.next_at()
+
+    async def is_followed(self) -> bool:
+        """Whether a webhook wants each change."""
+        return await self.webhooks.is_active()
+
+    async def stirred(self) -> None:
+        """Return when something was stored, or is to be sent by a webhook."""
+        waits = [asyncio.ensure_future(each) for each in (self.doorbell.wait(STIRRED_S), self.webhooks.woken())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waits:
+                each.cancel()
+
+    async def _rest(self, duration_s: float) -> None:
+        """Leave time to those who wait for an answer; while the work is paused, nobody else has any."""
+        await asyncio.sleep(0 if self._is_paused else duration_s)
+
+    async def last_received_at(self) -> int:
         """When the newest of the last stored changes was received; 0 where there is none."""
         last = await self.store.readings.changes(max(0, await self.store.readings.position() - LAST_CHANGES), LAST_CHANGES)
         return max((change.received_at for change in last), default=0)
 
     async def close(self) -> None:
         """Stop the sources, end the streams and let go of the store."""
+        if self.simulation is not None:
+            await self.simulation.close()
         await self.feeds.close()
-        await self.webhooks.close()
+        await self.pause()
         for task in self._tasks:
             task.cancel()
             with suppress(asyncio.CancelledError):

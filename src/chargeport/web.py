@@ -9,8 +9,8 @@ import resource
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +161,20 @@ async def serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
     await server.serve(sockets=[listening])
+
+
+@asynccontextmanager
+async def answering(app: WebApp, listening: socket.socket, stopping: Callable[[], None]) -> AsyncIterator[str]:
+    """Answer requests while the block runs, without heed to signals; the value is the URL."""
+    config = configuration(app, "warning")
+    server = Server(config, app, LimitSettings())
+    server.lifespan = config.lifespan_class(config)
+    server.stopping = stopping
+    await server.startup(sockets=[listening])
+    try:
+        yield url_of(listening)
+    finally:
+        await server.shutdown(sockets=[listening])
 
 
 def configuration(app: WebApp, log: str = "info", certificate: tuple[str, str] | None = None, **more: Any) -> uvicorn.Config:

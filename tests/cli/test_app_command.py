@@ -5,17 +5,17 @@ import json
 import pytest
 from command_line import VIN, CommandLine
 
-from chargeport.signals.definition import READS, Permission
+from chargeport.signals.definition import USUAL
 
 
-def test_a_new_application_gets_its_secrets_and_may_read_and_send_everything(chargeport: CommandLine) -> None:
+def test_a_new_application_gets_its_secrets_and_may_read_and_send_readings(chargeport: CommandLine) -> None:
     made = chargeport.app("Fleet board")
     assert set(made) == {"client_id", "client_secret", "management_token"}
     assert len(set(made.values())) == 3
     (listed,) = chargeport("app", "list", "--json").json
     assert listed["client_id"] == made["client_id"]
     assert listed["name"] == "Fleet board"
-    assert listed["permissions"] == sorted(READS | {Permission.WRITE_READINGS})
+    assert listed["permissions"] == sorted(USUAL)
     assert listed["connected_only"] is False
     assert listed["revoked_at"] is None
 
@@ -82,8 +82,7 @@ def test_connections_come_and_go(chargeport: CommandLine) -> None:
     vehicle_id = chargeport.vehicle("--vin", VIN)
     made = chargeport("connection", "add", "--app", client_id, "--user", " anna ", "--vehicle", VIN.lower(), "--json").json
     assert made | {"id": "", "created_at": ""} == {
-        "id": "", "client_id": client_id, "user_id": "anna", "vehicle_id": vehicle_id,
-        "permissions": sorted(READS | {Permission.WRITE_READINGS}),
+        "id": "", "client_id": client_id, "user_id": "anna", "vehicle_id": vehicle_id, "permissions": sorted(USUAL),
         "created_at": "",
     }  # fmt: skip
     assert chargeport("connection", "list", "--json").json == [made]

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from chargeport.api.reads import Ask
-from chargeport.cli.demo_fleet import make_known
 from chargeport.clock import ManualClock
+from chargeport.demo import make_known
 from chargeport.service import Service
 from chargeport.settings import DatabaseSettings, Settings
 from chargeport.signals.definition import Permission

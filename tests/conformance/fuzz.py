@@ -25,6 +25,7 @@ from chargeport.store.records import Connection
 from chargeport.store.sqlite import SqliteStore
 from servers import Server
 
+CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 PHASES = "examples,coverage,fuzzing,stateful"
 # What Schemathesis takes for a fault and is none: what fits the description may still be wrong, such as an id that is nobody's.
 LEFT_OUT = "positive_data_acceptance"
@@ -59,7 +60,8 @@ def fuzz(folder: Path, *options: str, seconds: int | None = None) -> subprocess.
     token = asyncio.run(populate(database))
     server = Server(database)
     command = [
-        str(Path(sys.executable).parent / "schemathesis"), "run", f"{server.url}/openapi.json",
+        str(Path(sys.executable).parent / "schemathesis"), "--config-file", str(CONFIGURATION), "run",
+        f"{server.url}/openapi.json",
         "--header", f"Authorization: Bearer {token}",
         "--phases", PHASES, "--checks", "all", "--exclude-checks", LEFT_OUT, "--exclude-operation-id", ENDLESS,
         "--no-color", *options,

@@ -158,8 +158,9 @@ async def listening(source: OcppSource, *, over_tls: bool | None = None) -> Asyn
 class Central:
     """A source that runs, and what was heard of it."""
 
-    def __init__(self, url: str, heard: Heard, reporter: Listener | None = None) -> None:
+    def __init__(self, url: str, heard: Heard, source: OcppSource, reporter: Listener | None = None) -> None:
         self.url = url
+        self.source = source
         self.heard = heard
         self.reporter = reporter or Listener()
 
@@ -185,7 +186,7 @@ class Central:
     @contextlib.asynccontextmanager
     async def station(self, kind: Any = Station16, name: str = "box") -> AsyncIterator[Any]:
         """A station that is connected, and listens to what it is asked."""
-        protocol = "ocpp1.6" if kind is Station16 else "ocpp2.0.1"
+        protocol = "ocpp1.6" if issubclass(kind, Station16) else "ocpp2.0.1"
         async with self.connect(name, protocols=(protocol,)) as connection:
             station = kind(name, connection)
             listens = asyncio.create_task(station.start())
@@ -219,7 +220,7 @@ async def central(
     running = heard or Heard()
     async with listening(source, over_tls=over_tls) as url, Running(source.run(running)):
         await asyncio.sleep(0)
-        yield Central(url, running, reporter)
+        yield Central(url, running, source, reporter)
 
 
 async def booted(station: Any, request: Any) -> Any:

@@ -182,8 +182,9 @@ async def test_profile_2_believes_who_mounts_it_that_a_proxy_had_tls() -> None:
 
 
 async def test_a_source_that_does_not_run_sends_stations_away_for_a_while() -> None:
-    async with listening(OcppSource(SETTINGS, source_context("boxes", "ocpp"))) as url:
-        assert await refusal(Central(url, Heard())) == (503, "The central system is not running; try again later.")
+    source = OcppSource(SETTINGS, source_context("boxes", "ocpp"))
+    async with listening(source) as url:
+        assert await refusal(Central(url, Heard(), source)) == (503, "The central system is not running; try again later.")
 
 
 async def test_profile_0_asks_for_no_password() -> None:

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import apsw
 
-from chargeport.signals.definition import Permission
+from chargeport.signals.definition import USUAL, Permission
 from chargeport.store.records import Application, Connection, Page, Vehicle
 from chargeport.store.sqlite import SqliteStore
 from chargeport.store.sqlite.migrations import migrations
 
 CAR = Vehicle(id="6f1d2c3b-0000-4000-8000-000000000001")
 READ_VIN_STEP = 10
-BEFORE = frozenset(Permission) - {Permission.READ_VIN, Permission.MANAGE}
+BEFORE = USUAL - {Permission.READ_VIN}
 
 
 async def test_who_could_read_everything_can_read_the_vin(tmp_path: Path) -> None:
@@ -43,8 +43,8 @@ async def test_who_could_read_everything_can_read_the_vin(tmp_path: Path) -> Non
         == connected
         == held
         | {
-            "client_every": BEFORE | {Permission.READ_VIN},
-            "client_reads": (BEFORE | {Permission.READ_VIN}) - {Permission.WRITE_READINGS},
+            "client_every": USUAL,
+            "client_reads": USUAL - {Permission.WRITE_READINGS},
         }
     )
 

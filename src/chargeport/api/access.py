@@ -83,6 +83,11 @@ class Access:
         for header in [header for header, (grant, _) in self._remembered.items() if grant.client_id == client_id]:
             del self._remembered[header]
 
+    async def expire_tokens(self, client_id: str | None = None) -> int:
+        """End the tokens of an application (None: of all) now; how many that were."""
+        self._remembered.clear()
+        return await self._store.access.expire_tokens(self._clock.now(), client_id)
+
     async def permissions(self, grant: Grant, vehicle_id: str, user_id: str | None) -> frozenset[Permission]:
         """What the application may do with a car. Raises Problem (404) where it may not know that there is one.
 

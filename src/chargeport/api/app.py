@@ -14,7 +14,7 @@ from chargeport.api import docs, guide, health, metrics
 from chargeport.api.body_budget import BodyBudget
 from chargeport.api.error_boundary import ErrorBoundary
 from chargeport.api.guesses import Guesses
-from chargeport.api.lane import Lane
+from chargeport.api.lane import ALL, ONE, Lane
 from chargeport.api.links import Links
 from chargeport.api.openapi import document
 from chargeport.api.request import AppContext, Caller, Request
@@ -44,7 +44,8 @@ def build_app(
         return await metrics.metrics(request, errors)
 
     own = {"getMetrics": counted, "getReadiness": health.Readiness().answer, **docs.handlers(described)}
-    routes = [route for each in ROUTES for route in _routes(each, _handler(each, {**own, **pages}), context, errors, bodies)]
+    handlers = {**own, **pages}
+    routes = [route for each in ROUTES for route in _routes(each, _handler(each, handlers, context), context, errors, bodies)]
     router = Starlette(
         routes=[*routes, *guide.routes(), *socket_routes(sockets or {}, errors.links)],
         exception_handlers={HTTPException: _unrouted(errors)},
@@ -75,8 +76,19 @@ class WebApp:
         return answer
 
 
-def _handler(route: Route, others: Mapping[str, Handler]) -> Handler:
-    return route.handler or others[route.name]
+def _handler(route: Route, others: Mapping[str, Handler], context: AppContext) -> Handler:
+    """The handler of a route; where cars are simulated, one that may meet a fault instead."""
+    handler, simulation = route.handler or others[route.name], context.simulation
+    if simulation is None or not route.v3 or route.open or route.path in (ONE, ALL):  # signal reads see to it themselves
+        return handler
+
+    async def faulty(request: Request) -> Response:
+        await request.grant()
+        names = request.raw.path_params
+        simulation.faults.check(names.get("vehicle_id"), names.get("code"))
+        return await handler(request)
+
+    return faulty
 
 
 def _routes(
@@ -119,6 +131,6 @@ def _unrouted(errors: ErrorBoundary) -> Callable[[StarletteRequest, Exception], 
 
 
 def _methods(request: StarletteRequest) -> set[str]:
-    """The methods of all routes at the request's path; the router itself knows those of the first one only."""
+    """The methods of all routes of the request's path, as described; the router itself knows those of the first one."""
     found = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
-    return {method for route in found for method in route.methods}
+    return {method for route in found if route.path == found[0].path for method in route.methods}

@@ -14,7 +14,7 @@ RESPONSE_TYPES: Final = ("code", "none", "vehicle_id")
 MODES: Final = ("live", "simulated")
 MAX_TEXT: Final = 1024
 _REQUIRED: Final = "required:"
-_READS: Final = tuple(each for each in Permission if each in READS)
+_OFFERED: Final = tuple(each for each in Permission if each in READS or each is Permission.CONTROL_CHARGE)
 
 
 class RefusedError(Exception):
@@ -101,10 +101,10 @@ def wish_of(query: Mapping[str, str], application: Application) -> Wish:
 
 def _scope(scope: str | None, application: Application) -> tuple[tuple[Permission, ...], frozenset[Permission]]:
     """The permissions that are asked for, and those of them that are required. Names that are not known are passed over."""
-    words = [f"{each}" for each in _READS] if not scope else scope.split()
+    words = sorted(READS) if not scope else scope.split()
     named = {word.removeprefix(_REQUIRED) for word in words}
     required = {word.removeprefix(_REQUIRED) for word in words if word.startswith(_REQUIRED)}
-    permissions = tuple(each for each in _READS if each in named and each in application.permissions)
+    permissions = tuple(each for each in _OFFERED if each in named and each in application.permissions)
     if not permissions:
-        raise RefusedError("invalid_scope", f"The application has none of these permissions; there are {', '.join(_READS)}.")
+        raise RefusedError("invalid_scope", f"The application has none of these permissions; there are {', '.join(_OFFERED)}.")
     return permissions, frozenset(each for each in permissions if each in required)

@@ -18,6 +18,7 @@ _MEANING: Final = {
     Permission.READ_BATTERY: "How full the battery is, and its range",
     Permission.READ_LOCATION: "Where the vehicle is",
     Permission.READ_VIN: "The vehicle identification number",
+    Permission.CONTROL_CHARGE: "Starting, stopping and limiting its charging",
 }
 _STYLE: Final = (
     ":root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:2rem auto;padding:0 1rem}"

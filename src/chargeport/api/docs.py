@@ -11,7 +11,8 @@ from chargeport.api import guide
 from chargeport.api.request import Request
 from chargeport.api.response import Header, Response, answer
 from chargeport.api.route import Handler
-from chargeport.errors import ERROR_KINDS, ErrorKind
+from chargeport.errors import ErrorKind
+from chargeport.taxonomy import DOCUMENTED
 from chargeport.wire.encoding import encode
 
 HTML: Final[Header] = (b"content-type", b"text/html; charset=utf-8")
@@ -35,7 +36,7 @@ def handlers(described: dict[str, Any]) -> Mapping[str, Handler]:
     """The handlers of the documentation's routes, with their pages made once."""
     as_json = encode(described)
     reference = _page("The API", _TRIED_AS + _operations(described), _TRY).encode()
-    errors = _page("Errors", "".join(map(_error, ERROR_KINDS))).encode()
+    errors = _page("Errors", "".join(map(_error, DOCUMENTED))).encode()
 
     async def openapi(request: Request) -> Response:
         return answer(200, as_json, request.request_id)

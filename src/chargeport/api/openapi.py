@@ -10,6 +10,7 @@ from chargeport.api.schemas import Schema, ref, schemas
 from chargeport.dialects.all import ALL
 from chargeport.errors import INTERNAL, MALFORMED, OVERLOADED, RATE_LIMITED, UNAUTHORIZED, UNAVAILABLE, ErrorKind
 from chargeport.signals.catalogue import CATALOGUE
+from chargeport.simulation.actions import ACTIONS
 
 _PATH_PARAMETERS: Final[dict[str, Schema]] = {
     "dialect": {
@@ -24,6 +25,9 @@ _PATH_PARAMETERS: Final[dict[str, Schema]] = {
     "subscription_id": {"description": "The subscription's id.", "schema": {"type": "string", "minLength": 1}},
     "delivery_id": {"description": "The event's id.", "schema": {"type": "string", "minLength": 1}},
     "user_id": {"description": "The id of the user.", "schema": {"type": "string", "minLength": 1}},
+    "schedule_id": {"description": "The schedule's id.", "schema": {"type": "string", "minLength": 1}},
+    "fault_id": {"description": "The fault's id.", "schema": {"type": "string", "minLength": 1}},
+    "action": {"description": "What to do.", "schema": {"enum": list(ACTIONS)}},
     "code": {"description": "The signal's code.", "schema": {"enum": sorted(signal.code for signal in CATALOGUE)}},
 }
 _FORM: Final = "application/x-www-form-urlencoded"

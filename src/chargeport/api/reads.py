@@ -18,6 +18,7 @@ from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.definition import Permission, Signal
 from chargeport.signals.effective import DERIVED, Effective, Ranks, effective
 from chargeport.signals.ranks import of_source
+from chargeport.simulation.faults import Faults
 from chargeport.store.protocols import Store
 from chargeport.store.records import Vehicle, VehicleSeries
 from chargeport.wire.envelope import View, iso
@@ -45,10 +46,13 @@ class Ask(msgspec.Struct, frozen=True):
 class Reads:
     """Answers reads of signals from the store."""
 
-    def __init__(self, store: Store, access: Access, clock: Clock, *, strict: bool = False) -> None:
+    def __init__(
+        self, store: Store, access: Access, clock: Clock, *, strict: bool = False, faults: Faults | None = None
+    ) -> None:
         self._store = store
         self._access = access
         self._clock = clock
+        self._faults = faults  # of a simulator
         self._strict = strict  # as Smartcar: without a user there is no answer
 
     async def answer(self, ask: Ask) -> Response:
@@ -62,6 +66,8 @@ class Reads:
         else:
             user_id = None if ask.user_id is None else ask.user_id.decode("latin-1")
             permissions = await self._access.permissions(grant, ask.vehicle_id, user_id)
+        if self._faults is not None:
+            self._faults.check(ask.vehicle_id, ask.code)
         return conditional((await self._document(ask, permissions, now)).encode(), ask)
 
     async def usual(self, vehicle_id: str, signal: Signal, base: str, authorization: bytes | None) -> bytes | None:
@@ -71,7 +77,13 @@ class Reads:
         """
         now = self._clock.now()
         grant = self._access.remembered(authorization, now)
-        if grant is None or self._strict or not grant.sees_all or signal.permission not in grant.permissions:
+        if (
+            grant is None
+            or self._strict
+            or self._faults is not None
+            or not grant.sees_all
+            or signal.permission not in grant.permissions
+        ):
             return None
         found = await self._store.readings.signal(vehicle_id, signal)
         counts = None if found is None else effective(signal, found.known_of(signal), self._store.readings.ranks, now)
@@ -135,7 +147,13 @@ class Reads:
             meta, links = paging.meta(page, len(chosen)), paging.links(path, page, len(chosen), ask.query)
         else:
             meta, links = paging.whole(len(chosen)), {"self": path + _of_then(ask.query, at)}
-        data = ",".join([view.element(each) for each in shown])
+        faults = self._faults
+        data = ",".join(
+            [
+                view.element(each, None if faults is None else faults.of_element(ask.vehicle_id, each.state.signal.code))
+                for each in shown
+            ]
+        )
         return f'{{"data":[{data}],"meta":{paging.text(meta)},"links":{paging.text(links)},"included":{view.included()}}}'
 
     async def vehicle(self, vehicle_id: str) -> Vehicle:

@@ -19,8 +19,10 @@ from chargeport.clock import Clock
 from chargeport.derivation.sessions import SessionDeriver
 from chargeport.errors import ACCESS_DENIED, PERMISSION, Problem
 from chargeport.ingest.pipeline import Pipeline
+from chargeport.runtime.commands import Commands
 from chargeport.settings import Settings
 from chargeport.signals.definition import Permission
+from chargeport.simulation.control import Simulation
 from chargeport.store.protocols import Store
 from chargeport.store.records import Grant
 from chargeport.store.webhooks import Webhook
@@ -85,6 +87,8 @@ class AppContext(msgspec.Struct, frozen=True):
     consents: Consents
     fleet: Fleet
     sessions: SessionDeriver
+    commands: Commands
+    simulation: Simulation | None = None
 
 
 class Caller(NamedTuple):

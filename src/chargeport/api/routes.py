@@ -26,6 +26,7 @@ from chargeport.api import (
     tokens,
     vehicles,
 )
+from chargeport.api.control_routes import CONTROL_ROUTES
 from chargeport.api.operator_routes import OPERATOR_ROUTES
 from chargeport.api.route import USER, VEHICLE_ID, Parameter, Route, pages
 from chargeport.api.webhook_routes import WEBHOOK_ROUTES
@@ -251,6 +252,7 @@ ROUTES: Final = (
             MALFORMED, UNAUTHORIZED, PERMISSION, INVALID_PATH, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA, NOTHING_ACCEPTED,
         ),
     ),
+    *CONTROL_ROUTES,
     Route(
         method="POST", path="/session", name="signIn", tag="Page", handler=session.sign_in, open=True, answer="AnyObject",
         body="AnyObject", summary="Sign a person in to the page",

@@ -13,7 +13,7 @@ from chargeport.cli.options import ClientId, Database, Json, Label, Permissions
 from chargeport.cli.output import console, print_facts, print_json, print_table, say
 from chargeport.clock import SystemClock
 from chargeport.errors import NotFoundError
-from chargeport.signals.definition import READS, Permission
+from chargeport.signals.definition import READS, USUAL, Permission
 from chargeport.store.protocols import Store
 from chargeport.store.records import Application
 
@@ -45,8 +45,8 @@ def create(
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Make an application known and print its secrets, once. Without --permission it may read and send everything."""
-    allowed = frozenset(permissions or READS | {Permission.WRITE_READINGS})
+    """Make an application known and print its secrets, once. Without --permission it may read everything and send readings."""
+    allowed = frozenset(permissions or USUAL)
 
     async def register(store: Store) -> dict[str, str]:
         access = Access(store, SystemClock())
@@ -168,6 +168,8 @@ def permissions_shown(permissions: frozenset[Permission]) -> str:
     """Permissions in a table."""
     if permissions == frozenset(Permission):
         return "all"
+    if permissions == USUAL:
+        return "all reads, write_readings"
     reads = ["all reads"] if permissions >= READS else sorted(permissions & READS)
     return ", ".join([*reads, *sorted(permissions - READS)])
 

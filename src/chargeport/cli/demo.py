@@ -5,17 +5,22 @@ import logging
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from chargeport import config
-from chargeport.cli import typed
+from chargeport.cli import page_address, typed
+from chargeport.cli.finding import every
 from chargeport.cli.options import Json
+from chargeport.errors import StartError
+from chargeport.installation import with_flag
 from chargeport.settings import Settings
+from chargeport.store.protocols import Store
 
-LONGEST_STEP_S: Final = 30.0
-"""Of the demo's clock between two looks at the cars: less than a car that is awake is silent for, at any speed."""
+if TYPE_CHECKING:
+    from chargeport.clock import SimulatedClock
+    from chargeport.simulation.scenario import Scenario
 
 
 def demo(
@@ -28,48 +33,76 @@ def demo(
     ] = None,
     vehicles: Annotated[int, typer.Option(min=1, max=5000, help="How many cars.")] = 6,
     speed: Annotated[float, typer.Option(parser=typed.speed, metavar="X", help="How many times faster than life.")] = 1.0,
+    scenario: Annotated[
+        str | None,
+        typer.Option("--scenario", metavar="NAME|FILE", help="A ready scenario, or one of yours (TOML).", show_default=False),
+    ] = None,
+    at: Annotated[
+        int | None,
+        typer.Option(
+            "--at", parser=typed.instant, metavar="TIME", help="What the clock shows to begin with.", show_default=False
+        ),
+    ] = None,
+    frozen: Annotated[bool, typer.Option("--frozen", help="Let the clock stand still until it is set forward.")] = False,
     as_json: Json = False,
 ) -> None:
     """Serve simulated cars: home AC at night, DC on the road, idle, scheduled, not capable, asleep."""
+    from chargeport.clock import SimulatedClock
+    from chargeport.dashboard.page import is_loopback
+    from chargeport.simulation.scenario import named
+
+    chosen = None if scenario is None else named(scenario)
     folder = None if database else Path(tempfile.mkdtemp(prefix="chargeport-demo-"))
     try:
         url = database or f"sqlite:///{folder}/demo.db"
         flags = {("database", "url"): url, ("server", "host"): host, ("server", "port"): port}
+        # Webhooks of a demo that only this machine can ask may go to this machine.
+        flags |= {("webhooks", "allow_private_targets"): is_loopback(host)}
+        if frozen:  # the same at every run
+            flags |= {("staleness", "learn"): False, ("webhooks", "retry_jitter"): 0}
         settings = config.load(environ={}, flags=flags)
         logging.basicConfig(level="WARNING", format="%(levelname)s %(name)s: %(message)s")
         import uvloop
 
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_demo(settings, vehicles, speed, as_json))
+            runner.run(_demo(settings, SimulatedClock(0 if frozen else speed, at), vehicles, chosen, as_json))
     finally:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _demo(settings: Settings, count: int, speed: float, as_json: bool) -> None:
+async def _demo(settings: Settings, clock: "SimulatedClock", count: int, scenario: "Scenario | None", as_json: bool) -> None:
+    from chargeport import demo as hosted
     from chargeport import web
-    from chargeport.cli import demo_fleet, demo_words
-    from chargeport.clock import ScaledClock, SystemClock
+    from chargeport.cli import demo_words
     from chargeport.dashboard import page
-    from chargeport.dashboard.page import is_loopback
     from chargeport.service import Service
-    from chargeport.sources.simulator import Simulator
-    from chargeport.sources.simulator import demo_fleet as fleet
 
     with web.listen(settings.server.host, settings.server.port) as listening:
-        clock = SystemClock() if speed == 1 else ScaledClock(speed)
         service = Service.open(settings, clock, anew=True)
         try:
-            await demo_fleet.refuse_other_cars(service.store, str(config.database_file(settings.database.url)))
-            reporters = fleet(clock.now(), count=count)
-            facts = await demo_fleet.make_known(service, [reporter.profile for reporter in reporters])
-            visitor = await demo_fleet.visitor(service)
-            await service.start([Simulator("simulator", reporters, clock, step_s=min(speed, LONGEST_STEP_S))])
-            pages = page.handlers(lambda: demo_fleet.visitor_token(service, visitor))
             file = config.database_file(settings.database.url)
-            if not is_loopback(settings.server.host):
-                facts["sign_in"] = await demo_fleet.guest_link(service)
+            await refuse_other_cars(service.store, str(file))
+            await service.store.notes.remember(page_address.OWNER, page_address.KEY, web.url_of(listening))
+            facts = await hosted.begin(service, clock, scenario, 0 if scenario is not None else count)
+            visitor = await hosted.visitor(service)
+            pages = page.handlers(lambda: hosted.visitor_token(service, visitor))
+            if not page.is_loopback(settings.server.host):
+                facts["sign_in"] = await hosted.guest_link(service)
             say = lambda url: demo_words.announce(url, facts, file, as_json)  # noqa: E731
             await web.serve(service.app(pages), listening, say, "warning", stopping=service.tail.stop, limits=settings.limits)
         finally:
             await service.close()
+
+
+async def refuse_other_cars(store: Store, database: str) -> None:
+    """Raise StartError where the database has cars that are not simulated: they are somebody's own."""
+    from chargeport import demo as hosted
+
+    others = [each for each in await every(store.vehicles.vehicles) if each.mode != hosted.SIMULATED]
+    if others:
+        cars = "a car that is" if len(others) == 1 else f"{len(others)} cars that are"
+        raise StartError(
+            f"The database {database} has {cars} not simulated, and simulated ones do not belong among them: name a new file"
+            f" with {with_flag('--database demo.db')}, or leave it out; chargeport serve serves this one."
+        )

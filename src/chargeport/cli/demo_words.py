@@ -49,6 +49,7 @@ def _commands(first: str, database: Path) -> tuple[str, ...]:
         f"{us} history {first} wattage",
         f"{us} records {first}",
         f"{us} watch {first}",
+        f"{us} simulator unplug {first}",
     )
 
 

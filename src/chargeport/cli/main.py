@@ -39,6 +39,7 @@ COMMANDS: Final = (
     Entry("share", "shares", "group", "Share links: one car on the page, read-only, for whoever has the link."),
     Entry("source", "sources", "group", "Sources: what the server listens to."),
     Entry("webhook", "webhooks", "group", "Webhooks: where changes are sent to applications."),
+    Entry("simulator", "simulator", "group", "Simulated cars: plug in, drive, fall silent; and the clock they live by."),
     Entry("dialect", "dialect", "group", "Dialects: what the messages of a system mean."),
     Entry(
         "signals", "signals", "signals",

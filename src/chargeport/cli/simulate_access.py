@@ -5,10 +5,11 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 from chargeport.api.access import Access
-from chargeport.cli import demo_fleet
 from chargeport.cli.database import opened, resolved
+from chargeport.cli.demo import refuse_other_cars
 from chargeport.cli.finding import every
 from chargeport.clock import SystemClock
+from chargeport.demo import vehicle_of
 from chargeport.signals.definition import Permission
 from chargeport.sources.simulator import demo_fleet as fleet
 from chargeport.store.backends import shown
@@ -24,11 +25,11 @@ def with_access(database: str | None, seed: int, vehicles: int, work: Callable[[
 
     async def job() -> T:
         async with opened(database) as store:
-            await demo_fleet.refuse_other_cars(store, shown(resolved(database)))
+            await refuse_other_cars(store, shown(resolved(database)))
             clock = SystemClock()
             known = {each.id for each in await every(store.vehicles.vehicles)}
             profiles = [each.profile for each in fleet(clock.now(), seed, vehicles)]
-            new = [demo_fleet.vehicle_of(each, clock.now()) for each in profiles if each.id not in known]
+            new = [vehicle_of(each, clock.now()) for each in profiles if each.id not in known]
             for start in range(0, len(new), AT_ONCE):
                 await asyncio.gather(*map(store.vehicles.add_vehicle, new[start : start + AT_ONCE]))
             access = Access(store, clock)

@@ -9,6 +9,7 @@ import typer
 
 from chargeport.cli import local_clock
 from chargeport.ingest.times import observed_at
+from chargeport.signals import instants
 from chargeport.signals.definition import Permission
 from chargeport.store.records import is_vin
 
@@ -95,6 +96,14 @@ def instant(text: str) -> int:
         return observed_at(int(day) if day.isascii() and day.isdigit() else day, LAST_AT, 0)
     except ValueError:
         raise typer.BadParameter(f"{quoted(text)} is no time: write 2026-05-01 or 2026-05-01T09:59:58Z.") from None
+
+
+def seconds(name: str, text: str) -> float:
+    """A duration in ISO 8601, in seconds."""
+    length_ms = instants.duration_ms(text.strip().upper())
+    if length_ms is None:
+        raise typer.BadParameter(f"{name}: {quoted(text)} is no duration: write PT90S, PT30M, PT8H or P1D.")
+    return length_ms / 1000
 
 
 def quoted(text: str) -> str:

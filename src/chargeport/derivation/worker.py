@@ -51,6 +51,7 @@ class Derivation:
     def __init__(self, store: Store, settings: Settings, clock: Clock, wait: Wait, *, rest: Wait = asyncio.sleep) -> None:
         """`wait` returns when something was stored, or after so many seconds; `rest` after so many. Raises SettingError."""
         facts = FactsReader(store, settings, clock)
+        self._store = store
         self._clock = clock
         self._wait = wait
         self._rest = rest
@@ -84,6 +85,12 @@ class Derivation:
         """Go on where the work was left."""
         await self._intake.resume()
         return True
+
+    async def catch_up(self) -> None:
+        """Derive all that is due at this instant. Raises StoreError."""
+        position = await self._store.readings.position()
+        while await self.work() or self._intake.reached.position < position:
+            pass
 
     async def work(self) -> bool:
         """Queue what changed and derive what is due, for a while; return whether there is more. Raises StoreError."""

@@ -28,7 +28,7 @@ class Cadence(StrEnum):
 
 
 class Permission(StrEnum):
-    """What an application may be allowed to do. The names are Smartcar's, but for `write_readings` and `manage`."""
+    """What an application may be allowed to do. The names are Smartcar's, but for the last three."""
 
     READ_CHARGE = "read_charge"
     READ_CHARGE_RECORDS = "read_charge_records"
@@ -36,12 +36,17 @@ class Permission(StrEnum):
     READ_BATTERY = "read_battery"
     READ_LOCATION = "read_location"
     READ_VIN = "read_vin"
+    CONTROL_CHARGE = "control_charge"
     WRITE_READINGS = "write_readings"
+    CONTROL_SIMULATOR = "control_simulator"
     MANAGE = "manage"
 
 
-READS: Final = frozenset(Permission) - {Permission.WRITE_READINGS, Permission.MANAGE}
+READS: Final = frozenset(each for each in Permission if each.startswith("read_"))
 """All permissions to read."""
+
+USUAL: Final = READS | {Permission.WRITE_READINGS}
+"""What an application may do unless its permissions are named."""
 
 OPERATOR: Final = READS | {Permission.MANAGE}
 """What a person may do who is signed in to the page: read everything, and manage the server."""

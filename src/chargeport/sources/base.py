@@ -111,6 +111,44 @@ class Mounted(Protocol):
         ...
 
 
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """What a car or its station is to do. `kind` is Smartcar's word for it, such as charge-start.
+
+    `names` are all that the car goes by: its id, VIN and aliases. `parameters` are as they were sent; `seconds_left` is how
+    long charging takes until the limit that is to be set, where that can be told.
+    """
+
+    kind: str
+    names: frozenset[str]
+    parameters: Mapping[str, Any] = {}
+    seconds_left: float | None = None
+
+
+class CommandError(Exception):
+    """A command was not obeyed: a type and code of Smartcar's errors, and one sentence."""
+
+    def __init__(self, type_: str, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.type = type_
+        self.code = code
+
+
+class Done(StrEnum):
+    """What came of a command that was taken."""
+
+    OBEYED = "SUCCESS"  # it is so now
+    TAKEN = "PENDING"  # the other side has promised it; whether it happens, the signals tell
+
+
+@runtime_checkable
+class Commandable(Protocol):
+    """A source that can have a car, or the station it is at, do something."""
+
+    async def command(self, command: Command) -> Done | None:
+        """Have it done; None where this source can't do it to this car. Raises CommandError where it is not obeyed."""
+        ...
+
+
 class Memory(Protocol):
     """What a source has to remember over a restart: small texts by key, on disk when `put` returns."""
 

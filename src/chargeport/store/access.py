@@ -54,6 +54,10 @@ class Access(Protocol):
         """
         ...
 
+    async def expire_tokens(self, at: int, client_id: str | None = None) -> int:
+        """Let the tokens of an application (None: of all) expire at this instant; how many that were."""
+        ...
+
     async def grant(self, token_hash: bytes) -> Grant | None:
         """What a token stands for; None when it is unknown or its application revoked. It may have expired."""
         ...

@@ -19,6 +19,7 @@ from chargeport import __version__
 from chargeport.clock import Clock
 from chargeport.errors import StoreError
 from chargeport.settings import WebhookSettings
+from chargeport.simulation.faults import Fault, Faults
 from chargeport.store.protocols import Store
 from chargeport.store.webhooks import Event, EventState, Webhook
 from chargeport.webhooks import payload
@@ -58,7 +59,11 @@ class Deliveries:
         self._clock = clock
         self._settings = settings
         self._sender = sender
-        self._woken = asyncio.Event()
+        self.woken = asyncio.Event()
+        self.faults: Faults | None = None  # of a simulator
+        self._held: dict[str, list[Event]] = {}  # by webhook: events that a newer one is to overtake
+        self._late: set[str] = set()  # events that were held back already
+        self._most_at_once = ALL_AT_ONCE
         self._flying: dict[str, asyncio.Task[None]] = {}
         self._busy: Counter[str] = Counter()
         self._queues: dict[str, deque[Event]] = {}  # read from the outbox, by webhook
@@ -67,7 +72,7 @@ class Deliveries:
 
     def wake(self) -> None:
         """Look into the outbox: there is something new."""
-        self._woken.set()
+        self.woken.set()
 
     async def run(self) -> None:
         """Deliver until cancelled; log store errors and try again."""
@@ -76,7 +81,7 @@ class Deliveries:
                 try:
                     due_at = await self.step()
                     left_s = LOOK_AGAIN_S if due_at is None else (due_at - self._clock.now()) / 1000
-                    await until(self._woken, min(LOOK_AGAIN_S, max(0.05, left_s)))
+                    await until(self.woken, min(LOOK_AGAIN_S, max(0.05, left_s)))
                 except StoreError as error:
                     _log.warning("webhooks: %s", error)
                     await asyncio.sleep(1)
@@ -107,6 +112,17 @@ class Deliveries:
             self._fill(name)
         return min((at for at in due.values() if at > now), default=None)
 
+    async def catch_up(self) -> None:
+        """Make all attempts that are due at this instant, one after the other: in the same order at every run."""
+        self._most_at_once = 1
+        try:
+            await self.step()
+            while self._flying:
+                await self.drain()
+                await self.step()
+        finally:
+            self._most_at_once = ALL_AT_ONCE
+
     async def drain(self) -> None:
         """Return when no request is under way. For tests and a clean stop."""
         while self._flying:
@@ -114,7 +130,7 @@ class Deliveries:
 
     def _has_room(self, webhook_id: str) -> bool:
         most = 1 if webhook_id in self._failing else AT_ONCE
-        return self._busy[webhook_id] < most and len(self._flying) < ALL_AT_ONCE
+        return self._busy[webhook_id] < most and len(self._flying) < self._most_at_once
 
     def _fill(self, webhook_id: str) -> None:
         """Begin attempts for what was read from the outbox, as far as there is room."""
@@ -137,11 +153,41 @@ class Deliveries:
         if error is not None:
             _log.error("webhook %s: an attempt could not be noted: %s", event.webhook_id, error, exc_info=error)
         self._fill(event.webhook_id)
-        if not self._queues.get(event.webhook_id) or len(self._flying) == ALL_AT_ONCE - 1:  # others may have waited for it
+        if (
+            not self._queues.get(event.webhook_id) or len(self._flying) == self._most_at_once - 1
+        ):  # others may have waited for it
             self.wake()
 
     async def _deliver(self, event: Event) -> None:
-        """Attempt to deliver an event once, and note the outcome."""
+        """Attempt to deliver an event once, unless a fault is to befall it, and note the outcome."""
+        fault = self._fault(event)
+        if fault is not None and fault.webhook != "REPEAT":
+            await self._mislay(event, fault)
+            return
+        for _ in range(1 if fault is None else 2):
+            await self._attempt(event)
+        for held in self._held.pop(event.webhook_id, []):
+            if held.id != event.id:  # nothing newer came in time
+                await self._attempt(held)
+
+    def _fault(self, event: Event) -> Fault | None:
+        """What is to go wrong with an event that nothing went wrong with yet."""
+        if self.faults is None or event.id in self._late:
+            return None
+        return self.faults.of_event(msgspec.json.decode(event.body + "}}")["data"]["vehicle"]["id"])
+
+    async def _mislay(self, event: Event, fault: Fault) -> None:
+        """Drop an event, or hold it back: for a time, or until a newer one was sent."""
+        now = self._clock.now()
+        answer, is_lost = Answer(0, error=f"simulated fault: {fault.webhook}"), fault.webhook == "DROP"
+        due_at = None if is_lost else now + round(fault.delay_seconds * 1000)
+        self._late.add(event.id)
+        if fault.webhook == "REORDER":
+            self._held.setdefault(event.webhook_id, []).append(event)
+        attempt = answer.attempt(payload.new_id(), event.id, event.webhook_id, now)
+        await self._store.webhooks.attempted(attempt, due_at, "dead" if is_lost else "pending")
+
+    async def _attempt(self, event: Event) -> None:
         webhook = await self._store.webhooks.webhook(event.webhook_id)
         found = None if webhook is None else await self._store.access.application(webhook.client_id)
         if webhook is None or found is None or not is_active(webhook):

@@ -15,7 +15,7 @@ from chargeport.store.webhooks import Webhook
 from chargeport.webhooks.answer import Answer
 from chargeport.webhooks.delivery import Deliveries
 from chargeport.webhooks.targets import check_uri
-from chargeport.webhooks.watch import Watch, is_active
+from chargeport.webhooks.watch import Watch, is_active, until
 
 PRUNE_EVERY_S: Final = 3_600
 NOTICE_EVERY_S: Final = 2
@@ -63,6 +63,26 @@ class WebhookService:
         """Return when what routes have asked for is done."""
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def catch_up(self) -> None:
+        """Look and send all that is due at this instant."""
+        await self.watch.step()
+        await self.deliveries.catch_up()
+
+    async def next_at(self) -> int | None:
+        """When something is due by time alone: a value that goes stale, a further attempt."""
+        active = {each.id for each in await self._store.webhooks.webhooks() if is_active(each)}
+        attempts = [at for name, at in (await self._store.webhooks.due_webhooks()).items() if name in active]
+        look_at = await self._store.webhooks.next_look_at()
+        return min([*attempts, *([] if look_at is None else [look_at])], default=None)
+
+    async def is_active(self) -> bool:
+        """Whether there is a webhook to which events are sent."""
+        return any(is_active(each) for each in await self._store.webhooks.webhooks())
+
+    async def woken(self) -> None:
+        """Return when there is something new in the outbox."""
+        await until(self.deliveries.woken, PRUNE_EVERY_S)
 
     def verify_soon(self, webhook_id: str) -> None:
         """Ask the receiver of a webhook for the answer to a challenge, and again after each delay until it is right."""

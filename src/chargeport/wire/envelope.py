@@ -15,7 +15,7 @@ from chargeport.signals.places import without_places
 from chargeport.signals.state import State, stale_at
 from chargeport.wire.encoding import encode
 from chargeport.wire.provenance import Provenance, shown
-from chargeport.wire.status import STATUS_MISSING_PERMISSION, STATUSES, WORDINGS
+from chargeport.wire.status import STATUS_MISSING_PERMISSION, STATUSES, WORDINGS, Wording, status
 
 
 class Vehicle(Protocol):
@@ -109,12 +109,14 @@ class View:
         """The vehicle beside the signals."""
         return f'{{"vehicle":{vehicle_resource(self._vehicle, self._base)}}}'
 
-    def element(self, found: Effective) -> str:
-        """One signal as a resource."""
+    def element(self, found: Effective, fault: Wording | None = None) -> str:
+        """One signal as a resource; with a fault, the error stands in place of what is known."""
         state, against = found.state, found.unavailability
         signal = state.signal
         if signal.permission not in self._permissions:
             content = f'{STATUS_MISSING_PERMISSION}}},"meta":{{}}'  # the time of receipt is not visible either
+        elif fault is not None:
+            content = self._with_error(state, status(fault), fault, state.received_at or 0)
         else:
             content = self._true(state) if against is None else self._untrue(state, against)
         path = f"{self._path}/{signal.code}"
@@ -129,11 +131,13 @@ class View:
 
     def _untrue(self, state: State, against: Unavailability) -> str:
         """Status and meta of a value that does not hold, with the last body where that is worth something."""
-        status = STATUSES[against.reason]
-        if state.value is None or not WORDINGS[against.reason].keeps_body:
-            return _bodiless(status, against.since, shown(state.absence_source, state.rule))
-        meta = self._meta(state, iso(state.received_at or 0), iso(against.since))
-        return f'{status},"body":{self._body(state)}{meta}'
+        return self._with_error(state, STATUSES[against.reason], WORDINGS[against.reason], against.since)
+
+    def _with_error(self, state: State, text: str, wording: Wording, since: int) -> str:
+        if state.value is None or not wording.keeps_body:
+            return _bodiless(text, since, shown(state.absence_source, state.rule))
+        meta = self._meta(state, iso(state.received_at or 0), iso(since))
+        return f'{text},"body":{self._body(state)}{meta}'
 
     def _meta(self, state: State, received_at: str, ingested_at: str) -> str:
         until = stale_at(state)

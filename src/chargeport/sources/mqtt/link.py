@@ -82,6 +82,7 @@ class Link:
         )
         self._wire = Wire(self._client, settings.keepalive_s, self._no_mqtt)
         self._changed = asyncio.Event()
+        self._published: dict[int, asyncio.Event] = {}
         self._failure: SourceError | None = None
         self._taken_in = False
         self._filters: Sequence[str] = ()
@@ -128,6 +129,23 @@ class Link:
             self._client.ack(each.mid, each.qos)
         self._release(arrivals)
 
+    async def publish(self, topic: str, payload: str) -> bool:
+        """Publish once; whether the broker has taken it."""
+        sent = self._client.publish(topic, payload, qos=1)
+        taken = self._published.setdefault(sent.mid, asyncio.Event())
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                await taken.wait()
+        except TimeoutError:
+            return False
+        else:
+            return self._failure is None
+        finally:
+            self._published.pop(sent.mid, None)
+
+    def _on_publish(self, _client: Any, _data: Any, mid: int, _code: ReasonCode, _about: Any) -> None:
+        self._published.setdefault(mid, asyncio.Event()).set()
+
     async def close(self) -> None:
         """Say goodbye and hang up; the broker keeps the session. What was not acknowledged it sends again."""
         self._fail(SourceError(Cause.UNREACHABLE, f"The connection to {self.place} is closed."))
@@ -150,6 +168,7 @@ class Link:
             client.tls_set_context(context)
         client.on_connect, client.on_subscribe = self._on_connect, self._on_subscribe
         client.on_message, client.on_disconnect = self._on_message, self._on_disconnect
+        client.on_publish = self._on_publish
         if not self._newest:
             client.connect(*settings.address, settings.keepalive_s)
             return

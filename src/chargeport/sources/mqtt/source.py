@@ -3,7 +3,19 @@
 import asyncio
 from typing import Final
 
-from chargeport.sources.base import REFUSED, Cause, Delivery, Emit, SourceContext, SourceError, SourceType
+from chargeport.sources.base import (
+    REFUSED,
+    Cause,
+    Command,
+    CommandError,
+    Delivery,
+    Done,
+    Emit,
+    SourceContext,
+    SourceError,
+    SourceType,
+)
+from chargeport.sources.mqtt.commanding import wish
 from chargeport.sources.mqtt.link import Arrival, Link, linked
 from chargeport.sources.mqtt.settings import MqttSettings, checked_filter
 
@@ -14,6 +26,7 @@ class MqttSource:
     def __init__(self, settings: MqttSettings, context: SourceContext) -> None:
         self._settings = settings
         self._context = context
+        self._link: Link | None = None
         self._client_id = settings.client_id or f"chargeport-{context.name}"
         if not context.topics:
             raise SourceError(
@@ -29,12 +42,23 @@ class MqttSource:
         """The name that `meta.source` shows."""
         return self._context.name
 
+    async def command(self, command: Command) -> Done | None:
+        """Publish what evcc is to do; whether it does, its own topics tell. Raises CommandError."""
+        wanted = wish(command, self._context.dialect, self._filters)
+        if wanted is None:
+            return None
+        if self._link is None or not await self._link.publish(*wanted):
+            host = self._settings.address[0]
+            raise CommandError("UPSTREAM", "NO_RESPONSE", f"The broker {host} is not connected, or did not take the message.")
+        return Done.TAKEN
+
     async def run(self, emit: Emit) -> None:
         """Hear until cancelled; a message is acknowledged once `emit` has returned, and comes again where it raised.
 
         Raises SourceError when the connection can't be made or ends, and whatever `emit` raises.
         """
         link = await linked(self._settings, self._client_id, self._settings.session_expiry_s, self._context.clock)
+        self._link = link
         try:
             link.subscribe(self._filters, granted=self._context.status.connected)
             while True:
@@ -42,6 +66,7 @@ class MqttSource:
                 await emit([self._delivery(arrival) for arrival in arrivals])
                 link.acknowledge(arrivals)
         finally:
+            self._link = None
             await link.close()
 
     async def check(self, timeout_s: float) -> None:

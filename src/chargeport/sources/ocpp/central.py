@@ -7,7 +7,8 @@ from typing import Final, Protocol
 from starlette.websockets import WebSocket
 
 from chargeport.errors import StoreError
-from chargeport.sources.base import REFUSED, Delivery, Emit, SourceContext
+from chargeport.sources.base import REFUSED, Command, Delivery, Done, Emit, SourceContext
+from chargeport.sources.ocpp.commanding import command
 from chargeport.sources.ocpp.frames import Call, Payload, Refused
 from chargeport.sources.ocpp.ocpp16 import Ocpp16
 from chargeport.sources.ocpp.ocpp201 import Ocpp201
@@ -89,6 +90,10 @@ class Central:
             asking.cancel()
             with suppress(asyncio.CancelledError):
                 await asking
+
+    async def command(self, wanted: Command) -> Done | None:
+        """Have the station that a car is at do something; None where it is at none of ours. Raises CommandError."""
+        return await command(self._stations.values(), self._settings, self._context.vehicle, wanted)
 
     async def keep(self, subject: str, sentence: str) -> None:
         """Keep an issue about somebody who could not connect; a store that fails now loses it."""

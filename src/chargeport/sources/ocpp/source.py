@@ -15,7 +15,7 @@ from limits.strategies import MovingWindowRateLimiter
 from starlette.responses import PlainTextResponse
 from starlette.websockets import WebSocket
 
-from chargeport.sources.base import Emit, SourceContext, SourceType, StationStatus
+from chargeport.sources.base import Command, Done, Emit, SourceContext, SourceType, StationStatus
 from chargeport.sources.extras import missing
 from chargeport.sources.ocpp.admission import Admission, Refusal
 from chargeport.sources.ocpp.settings import OcppSettings
@@ -70,6 +70,10 @@ class OcppSource:
         finally:
             self._central = None
             await central.close()
+
+    async def command(self, command: Command) -> Done | None:
+        """Have the station that a car is at do something. Raises CommandError."""
+        return None if self._central is None else await self._central.command(command)
 
     async def connect(self, websocket: WebSocket, *, over_tls: bool | None = None) -> None:
         """Serve a station's connection until it ends.

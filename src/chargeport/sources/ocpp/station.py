@@ -68,6 +68,7 @@ class Station:
         self.turn = asyncio.Lock()
         """Held while a message is taken: a newer connection does not overtake the older one."""
         self._tags = {tag.casefold(): car for tag, car in (settings.id_tags | own.id_tags).items()}
+        self._cards = [*(settings.id_tags | own.id_tags).items()]
         self._context = context
         self._emit = emit
         self._is_loaded = False
@@ -162,6 +163,14 @@ class Station:
     def car_of(self, id_tag: str | None) -> str | None:
         """Whose card it is; in all versions capitals do not matter."""
         return None if id_tag is None else self._tags.get(id_tag.casefold())
+
+    def card_of(self, names: frozenset[str]) -> str | None:
+        """A card of the car that goes by these names."""
+        return next((tag for tag, car in self._cards if car in names), None)
+
+    def known_connectors(self) -> set[int]:
+        """The connectors that were spoken of in this connection, or have a transaction."""
+        return {*self._conditions, *(each.connector for each in self.memory.open if each.connector is not None)}
 
     def admits(self, id_tag: str) -> bool:
         """Whether somebody with this card may charge."""

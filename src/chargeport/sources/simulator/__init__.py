@@ -7,7 +7,7 @@ from chargeport.sources.simulator.itinerary import Drive, Event, PlugIn, Unplug,
 from chargeport.sources.simulator.limits import Limit
 from chargeport.sources.simulator.place import Place, Tariff
 from chargeport.sources.simulator.profile import CarProfile, Habits
-from chargeport.sources.simulator.reporter import Reporter
+from chargeport.sources.simulator.reporter import Link, Reporter
 from chargeport.sources.simulator.simulator import Simulator
 from chargeport.sources.simulator.snapshot import FIELDS, LIVE_FIELDS
 from chargeport.sources.simulator.station import Station, home_station
@@ -24,6 +24,7 @@ __all__ = [
     "Event",
     "Habits",
     "Limit",
+    "Link",
     "Place",
     "PlugIn",
     "Reporter",

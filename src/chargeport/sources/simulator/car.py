@@ -20,7 +20,7 @@ from chargeport.sources.simulator.session import Session
 from chargeport.sources.simulator.state import CarState, Status
 from chargeport.sources.simulator.station import Station
 from chargeport.sources.simulator.status import next_status, status_ends_at
-from chargeport.sources.simulator.timers import FOREVER, timers_from_the_wire
+from chargeport.sources.simulator.timers import FOREVER, Timer, timers_from_the_wire
 
 
 class Car:
@@ -60,6 +60,11 @@ class Car:
     def station(self) -> Station | None:
         """What it is plugged into."""
         return self._state.station
+
+    @property
+    def timers(self) -> tuple[Timer, ...]:
+        """Its charge timers."""
+        return self._state.timers
 
     @property
     def changes(self) -> int:
@@ -190,6 +195,27 @@ class Car:
         if not amps >= 0:
             raise ValueError(f"A car cannot draw {amps} A.")
         self._set("requested_a", min(float(amps), self.profile.onboard_a))
+
+    def start(self) -> None:
+        """Charge at once, whatever the timers say, until the plug is pulled or `stop` is called."""
+        self._set("wish", "START")
+
+    def stop(self) -> None:
+        """Stop charging, until the plug is pulled or `start` is called."""
+        self._set("wish", "STOP")
+
+    def set_soc(self, percent: float) -> None:
+        """Put the battery to a state of charge. Energy that was added so far stays what it was."""
+        state = self._state
+        if state.driving or not 0 <= percent <= 100:  # noqa: PLR2004  (percent)
+            why = "while it drives" if state.driving else f"to {percent} %"
+            raise ValueError(f"A battery can't be set {why}.")
+        state.close_segment()
+        stored_kwh = percent / 100 * self.profile.capacity_kwh
+        if state.session is not None:
+            state.session.start_kwh = max(0.0, state.session.start_kwh + stored_kwh - state.parked_kwh)
+        state.parked_kwh = stored_kwh
+        self._touch()
 
     def fault(self, present: bool) -> None:
         """Inject a fault into the charge port, or clear it."""

@@ -40,7 +40,7 @@ def halt(state: CarState) -> None:
 def plug(state: CarState, station: Station) -> None:
     """Open the flap and plug into a station, out of any other; the car stands where the station does."""
     halt(state)
-    state.station, state.plugged_at = station, state.at
+    state.station, state.plugged_at, state.wish = station, state.at, None
     state.place = station.place or state.place
     state.changed()
 

@@ -7,6 +7,7 @@ says nothing is asleep or out of reach. An absent field says nothing about earli
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from heapq import heappop, heappush
 from random import Random
 from typing import Any
@@ -30,6 +31,20 @@ WIDEST_NOISE = 3.0
 
 LATE_BY_CADENCES = (1.5, 6.0)
 """A late report comes after at least one newer one, and before anyone has forgotten it."""
+
+
+@dataclass(slots=True)
+class Link:
+    """What becomes of a car's reports on their way: each number may be changed at any time.
+
+    A report that is late comes behind newer ones. Before `silent_until_at` none gets through; what is lost stays lost.
+    """
+
+    drop_probability: float = 0.0
+    late_probability: float = 0.0
+    repeat_probability: float = 0.0
+    latency_ms: int = 0
+    silent_until_at: int = 0
 
 
 class Reporter:
@@ -58,10 +73,10 @@ class Reporter:
         self._rng = Random(f"{seed}:{car.profile.id}:reports")
         self._charging_every_ms = round(charging_every_s * 1000)
         self._awake_every_ms = round(awake_every_s * 1000)
-        self._drop_probability = drop_probability
-        self._late_probability = late_probability
+        self.link = Link(drop_probability, late_probability)
         self._noise = noise
         self._changes = 0
+        self.reported_at = -1
         self._next_at = 0
         self._whole_at = 0
         self._heard_from_at: int | None = None
@@ -122,15 +137,20 @@ class Reporter:
         whole = car.changes != self._changes or (car.status != "CHARGING" and car.at >= self._whole_at)
         if not whole:
             fields = {name: fields[name] for name in LIVE_FIELDS if name in fields}
-        dropped = self._rng.random() < self._drop_probability
-        late = self._rng.random() < self._late_probability
+        link = self.link
+        dropped = self._rng.random() < link.drop_probability or car.at < link.silent_until_at
+        late = self._rng.random() < link.late_probability
         delay_ms = round(self._rng.uniform(*LATE_BY_CADENCES) * self._every_ms(car)) if late else 0
+        repeated = link.repeat_probability > 0 and self._rng.random() < link.repeat_probability
         if not dropped:
-            self._send(fields, car.at, car.at + delay_ms)
+            self._send(fields, car.at, car.at + delay_ms + link.latency_ms)
+            if repeated:
+                self._send(fields, car.at, car.at + delay_ms + link.latency_ms + 1_000)
         self._reported(car, whole=whole)
 
     def _reported(self, car: Car, *, whole: bool) -> None:
         self._changes = car.changes
+        self.reported_at = car.at
         self._next_at = car.at + self._every_ms(car)
         if whole:
             self._whole_at = car.at + round(WHOLE_EVERY_S * 1000)

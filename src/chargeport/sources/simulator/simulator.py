@@ -1,6 +1,7 @@
 """The simulator as a source: a fleet of simulated cars, received as any other car would be."""
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Callable, Iterable
 
 from chargeport.clock import Clock
 from chargeport.sources.base import Emit, RawMessage
@@ -11,33 +12,92 @@ BATCH = 500
 
 
 class Simulator:
-    """Runs reporters by a clock, at whatever speed that clock has."""
+    """Runs reporters by a clock, at whatever speed that clock has.
+
+    Whoever controls the cars or the clock holds `turn` meanwhile. What was due and could not be stored is handed on again.
+    """
 
     def __init__(self, name: str, reporters: Iterable[Reporter], clock: Clock, step_s: float = 1.0) -> None:
         self._name = name
         self._clock = clock
-        self._step_s = step_s
-        self.reporters = list(reporters)
-        for reporter in self.reporters:
-            reporter.source = name
+        self._emit: Emit | None = None
+        self._running = asyncio.Event()
+        self._arrived: list[RawMessage] = []
+        self.step_s = step_s
+        self.script: list[tuple[int, Callable[[], None]]] = []
+        """What is to happen to the cars, in order of time."""
+        self.turn = asyncio.Lock()
+        self.reporters: list[Reporter] = []
+        self.add(reporters)
 
     @property
     def name(self) -> str:
         """The name that `meta.source` shows."""
         return self._name
 
+    def add(self, reporters: Iterable[Reporter]) -> None:
+        """Run these, too."""
+        for reporter in reporters:
+            reporter.source = self._name
+            self.reporters.append(reporter)
+
+    def replace(self, reporters: Iterable[Reporter]) -> None:
+        """Run these, in place of those of the same cars."""
+        given = list(reporters)
+        ids = {reporter.profile.id for reporter in given}
+        self.reporters = [reporter for reporter in self.reporters if reporter.profile.id not in ids]
+        self.add(given)
+
     async def run(self, emit: Emit) -> None:
         """Hand on what is due, at once to begin with and then every `step_s` of the clock, until cancelled."""
+        self._emit = emit
+        self._running.set()
         while True:
-            await self._emit_due(self._clock.now(), emit)
-            await self._clock.sleep(self._step_s)
+            async with self.turn:
+                await self._play(self._clock.now())
+            await self._clock.sleep(self.step_s)
 
-    async def _emit_due(self, to_at: int, emit: Emit) -> None:
-        batch: list[RawMessage] = []
+    def act(self, at: int) -> bool:
+        """Advance the cars to what the script has for then, and do it; whether that was anything."""
+        due = [act for due_at, act in self.script if due_at <= at]
+        for reporter in self.reporters if due else ():
+            reporter.car.advance(at)
+        self.script = self.script[len(due) :]
+        for act in due:
+            act()
+        return bool(due)
+
+    async def _play(self, to_at: int) -> None:
+        """Let everything happen that is due, with the script's events at their instants."""
+        while self.script and self.script[0][0] <= to_at:
+            at = self.script[0][0]
+            await self.report(at - 1)
+            self.act(at)
+        await self.report(to_at)
+
+    def due(self, to_at: int) -> list[RawMessage]:
+        """Advance the cars to `to_at`; return what has arrived by then and was not handed on, in order of arrival."""
         for reporter in self.reporters:
-            batch += reporter.due(to_at)
-            if len(batch) >= BATCH:
-                await emit(batch)
-                batch = []
-        if batch:
-            await emit(batch)
+            self._arrived += reporter.due(to_at)
+        self._arrived.sort(key=lambda message: message.received_at)
+        return self._arrived
+
+    def put(self, message: RawMessage) -> None:
+        """Hand on this message, too."""
+        self._arrived.append(message)
+
+    async def hand_on(self, count: int) -> None:
+        """Hand on the next messages; return when what they mean is on disk."""
+        await self._running.wait()
+        if self._emit is not None:
+            await self._emit(self._arrived[:count])
+        del self._arrived[:count]
+
+    async def report(self, to_at: int) -> None:
+        """Hand on all that has arrived by `to_at`."""
+        for reporter in list(self.reporters):
+            self._arrived += reporter.due(to_at)
+            if len(self._arrived) >= BATCH:
+                await self.hand_on(len(self._arrived))
+        if self._arrived:
+            await self.hand_on(len(self._arrived))

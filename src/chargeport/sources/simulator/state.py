@@ -57,6 +57,7 @@ class Segment:
 class CarState:
     """Everything about a car that changes.
 
+    `wish` is a driver's order to charge at once, whatever the timers, or not to charge; it ends with the plug.
     `parked_kwh` is what the battery held when the running segment began; `since_at` is when the status began, `active_at`
     when anything last changed; `changes` counts what a real car would report at once.
     """
@@ -74,6 +75,7 @@ class CarState:
     station: Station | None = None
     plugged_at: int = 0
     fault: bool = False
+    wish: Literal["START", "STOP"] | None = None
     driving: bool = False
     destination: Place | None = None
     segment: Segment | None = None

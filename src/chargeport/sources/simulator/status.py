@@ -40,9 +40,9 @@ def _obstacle(state: CarState, station: Station, gate: Gate) -> Status | None:
         return "NO_POWER"
     if state.stored_kwh >= state.limit_kwh:
         return "FULLY_CHARGED"
-    if station.kind == "AC" and state.requested_a < MINIMUM_A:
+    if state.wish == "STOP" or (station.kind == "AC" and state.requested_a < MINIMUM_A):
         return "STOPPED"
-    return None if gate.is_open else "SCHEDULED"
+    return None if gate.is_open or state.wish == "START" else "SCHEDULED"
 
 
 def _progress(state: CarState, station: Station) -> Status:

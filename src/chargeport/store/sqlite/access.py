@@ -142,6 +142,17 @@ class AccessTables:
         token = (token_hash, client_id, expires_at, user_uuid)
         await self._writer.call(lambda connection: _insert_token(connection, token, now, most))
 
+    async def expire_tokens(self, at: int, client_id: str | None = None) -> int:
+        """Let tokens expire."""
+
+        def write(connection: sql.Connection) -> int:
+            connection.execute(
+                "UPDATE tokens SET expires_at = ?1 WHERE expires_at > ?1 AND (?2 IS NULL OR client_id = ?2)", (at, client_id)
+            )
+            return connection.changes()
+
+        return await self._writer.call(write)
+
     async def grant(self, token_hash: bytes) -> Grant | None:
         """What a token stands for."""
         row = await self._reader.select_row(_GRANT, (token_hash,))

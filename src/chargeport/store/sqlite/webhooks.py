@@ -177,7 +177,8 @@ class WebhookTables:
     async def due_events(self, webhook_id: str, now: int, limit: int) -> list[Event]:
         """Events whose next attempt is due."""
         found = await self._reader.select(
-            f"SELECT {_EVENT} FROM webhook_events WHERE webhook_id = ? AND due_at <= ? ORDER BY due_at LIMIT ?",
+            f"SELECT {_EVENT} FROM webhook_events WHERE webhook_id = ? AND due_at <= ?"
+            " ORDER BY due_at, created_at, vehicle_key, kind LIMIT ?",
             (webhook_id, now, limit),
         )
         return [_event(row) for row in found]

@@ -1,0 +1,158 @@
+/**
+ * A Chargeport for tests: a server with simulated cars, by a clock that stands still until it is set forward.
+ * Everything goes over the HTTP API of docs/simulator.md; no package but Node is needed.
+ */
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+
+/** An error that the server answered with: its status, type and code, and the body. */
+export class AnswerError extends Error {
+  constructor(status, body) {
+    super(body?.description ?? `The server answered with status ${status}.`);
+    Object.assign(this, { name: 'AnswerError', status, type: body?.type ?? null, code: body?.code ?? null, body });
+  }
+}
+
+/** Start a server of its own; `command` runs chargeport, from the wheel that is installed. */
+export async function start({ command = ['chargeport'], scenario = 'parked', at = '2026-03-02T18:00:00Z' } = {}) {
+  const options = ['demo', '--json', '--port', '0', '--frozen', '--scenario', scenario, '--at', at];
+  const child = spawn(command[0], [...command.slice(1), ...options], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let complaint = '';
+  child.stderr.on('data', (text) => (complaint += text));
+  const failed = once(child, 'error').then(([error]) => Promise.reject(error));
+  const ended = once(child, 'exit').then(() => Promise.reject(new Error(`The server did not start: ${complaint.trim()}`)));
+  const lines = createInterface({ input: child.stdout });
+  const [line] = await Promise.race([once(lines, 'line'), failed, ended]);
+  ended.catch(() => {});
+  failed.catch(() => {});
+  return new Server(JSON.parse(line), async () => {
+    const gone = child.exitCode === null ? once(child, 'exit') : null;
+    child.kill('SIGTERM');
+    await gone;
+  });
+}
+
+/** Use a server that runs already: its URL, and a token that may control the simulator. */
+export async function connect({ url, token }) {
+  const server = new Server({ url: url.replace(/\/$/, ''), token, vehicles: [] }, async () => {});
+  server.cars = (await server.get('/simulator')).vehicles.map((each) => new Car(server, each.id));
+  return server;
+}
+
+/** A running Chargeport. */
+export class Server {
+  #stop;
+
+  constructor(facts, stop) {
+    this.url = facts.url;
+    this.token = facts.token;
+    this.clientId = facts.client_id;
+    this.clientSecret = facts.client_secret;
+    this.managementToken = facts.management_token;
+    this.cars = facts.vehicles.map((each) => new Car(this, each.id));
+    this.clock = new Clock(this);
+    this.faults = new Faults(this);
+    this.#stop = stop;
+  }
+
+  /** The first car. */
+  get car() {
+    return this.cars[0];
+  }
+
+  get(path) {
+    return this.send('GET', path);
+  }
+
+  post(path, body = {}) {
+    return this.send('POST', path, body);
+  }
+
+  /** Send a request as the demo's application. Throws AnswerError. */
+  async send(method, path, body) {
+    const headers = { Authorization: `Bearer ${this.token}`, 'Content-Type': 'application/json' };
+    const response = await fetch(this.url + path, { method, headers, body: body && JSON.stringify(body) });
+    const text = await response.text();
+    const answer = text ? JSON.parse(text) : null;
+    if (!response.ok) throw new AnswerError(response.status, answer);
+    return answer;
+  }
+
+  /** Stop a server that was started here. */
+  stop() {
+    return this.#stop();
+  }
+}
+
+/** The server's clock. */
+export class Clock {
+  #server;
+
+  constructor(server) {
+    this.#server = server;
+  }
+
+  /** Live through a stretch of time at once; the promise is of the time that it is then. */
+  async advance({ hours = 0, minutes = 0, seconds = 0 }) {
+    const advanceSeconds = hours * 3600 + minutes * 60 + seconds;
+    return new Date((await this.#server.post('/simulator/clock', { advanceSeconds })).now);
+  }
+
+  async now() {
+    return new Date((await this.#server.get('/simulator')).clock.now);
+  }
+}
+
+/** A simulated car. */
+export class Car {
+  #server;
+
+  constructor(server, id) {
+    this.id = id;
+    this.#server = server;
+  }
+
+  /** Do any action of docs/reference/simulator.md: plug, unplug, limit, soc, drive, sleep, wake, silence, … */
+  do(action, body = {}) {
+    return this.#server.post(`/simulator/vehicles/${this.id}/${action}`, body);
+  }
+
+  plug(body) {
+    return this.do('plug', body);
+  }
+
+  unplug() {
+    return this.do('unplug');
+  }
+
+  /** Read a signal as an application does: its attributes. */
+  async signal(code) {
+    return (await this.#server.get(`/v3/vehicles/${this.id}/signals/${code}`)).data.attributes;
+  }
+
+  /** The value of a signal; null where its status is an error. */
+  async value(code) {
+    const { status, body } = await this.signal(code);
+    return status.value === 'SUCCESS' ? body.value : null;
+  }
+}
+
+/** What goes wrong on demand. */
+export class Faults {
+  #server;
+
+  constructor(server) {
+    this.#server = server;
+  }
+
+  /** Begin a fault, such as { type: 'VEHICLE_STATE', code: 'ASLEEP', times: 1 } or { webhook: 'DROP' }. */
+  add(fault) {
+    return this.#server.post('/simulator/faults', fault);
+  }
+
+  clear() {
+    return this.#server.send('DELETE', '/simulator/faults');
+  }
+}

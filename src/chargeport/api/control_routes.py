@@ -1,0 +1,136 @@
+"""The routes by which something is done rather than read: part of the table in `api.routes`."""
+
+from typing import Final
+
+from chargeport.api import commands, simulator
+from chargeport.api.route import Handler, Parameter, Route
+from chargeport.errors import (
+    INVALID_PATH,
+    MALFORMED,
+    PERMISSION,
+    TOO_LARGE,
+    TOO_SLOW,
+    UNAUTHORIZED,
+    UNSUPPORTED_MEDIA,
+    VEHICLE_NOT_FOUND,
+)
+from chargeport.simulation.actions import ACTIONS
+from chargeport.taxonomy import SMARTCAR_KINDS
+
+USER: Final = Parameter(
+    "sc-user-id", "A user of the application: his connection decides what may be seen.", "owner-1", "header"
+)
+_SIMULATOR: Final = (UNAUTHORIZED, PERMISSION, INVALID_PATH)
+_BODY: Final = (MALFORMED, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA)
+_CAR: Final = (*_SIMULATOR, VEHICLE_NOT_FOUND)
+
+_COMMAND: Final = (
+    MALFORMED, UNAUTHORIZED, PERMISSION, VEHICLE_NOT_FOUND, SMARTCAR_KINDS["RESOURCE_NOT_FOUND", "PATH"],
+    SMARTCAR_KINDS["VEHICLE_STATE", "UNREACHABLE"], SMARTCAR_KINDS["COMPATIBILITY", "VEHICLE_NOT_CAPABLE"],
+    SMARTCAR_KINDS["UPSTREAM", "NO_RESPONSE"], TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA,
+)  # fmt: skip
+_OUTCOME: Final = "The outcome stands in `status.value`: SUCCESS, or with 202 PENDING, where the other side has promised it."
+
+
+def _command(path: str, name: str, handler: Handler, summary: str, body: str = "") -> Route:
+    return Route(
+        method="POST", path=f"/vehicles/{{vehicle_id}}/{path}", name=name, tag="Commands", handler=handler, v3=True,
+        summary=summary, detail=f"{body} {_OUTCOME} Needs the permission control_charge.".strip(), answer="AnyObject",
+        body="AnyObject" if body else None, errors=_COMMAND, parameters=(USER,),
+    )  # fmt: skip
+
+
+_LOCATION: Final = '"location": {"latitude", "longitude"}'
+_WINDOW: Final = '{"startTime": "22:00", "stopTime": "06:00"}'
+_COMMANDS: Final = (
+    _command("commands/charge/start", "startCharge", commands.start_charge, "Start charging"),
+    _command("commands/charge/stop", "stopCharge", commands.stop_charge, "Stop charging"),
+    _command(
+        "commands/charge/set-limit", "setChargeLimit", commands.set_limit, "Set the charge limit",
+        '`{"data": {"attributes": {"percent": 80}}}`, from 50 to 100.',
+    ),
+    _command(
+        "charge-schedules/daily", "createDailySchedule", commands.create_daily, "Charge in a window of every day",
+        f'`{{"data": {{"attributes": {{{_LOCATION}, "startTime": "22:00", "stopTime": "06:00"}}}}}}`.',
+    ),
+    _command(
+        "charge-schedules/weekly", "createWeeklySchedule", commands.create_weekly, "Charge in windows by weekday",
+        f'`{{"data": {{"attributes": {{{_LOCATION}, "days": {{"monday": {_WINDOW}}}}}}}}}`.',
+    ),
+    _command(
+        "charge-schedules/workweek", "createWorkweekSchedule", commands.create_workweek,
+        "Charge in a window of the working days, and one of the weekend",
+        f'`{{"data": {{"attributes": {{{_LOCATION}, "weekdays": {_WINDOW}, "weekends": {_WINDOW}}}}}}}`.',
+    ),
+    Route(
+        method="DELETE", path="/vehicles/{vehicle_id}/charge-schedules/{schedule_id}", name="deleteSchedule", tag="Commands",
+        handler=commands.delete_schedule, v3=True, summary="Remove a charge schedule", detail=_OUTCOME, answer="AnyObject",
+        errors=_COMMAND, parameters=(USER,),
+    ),
+)  # fmt: skip
+
+CONTROL_ROUTES: Final = (
+    *_COMMANDS,
+    Route(
+        method="GET", path="/simulator", name="getSimulator", tag="Simulator", handler=simulator.read_simulator,
+        summary="Read the clock, the simulated cars, and what can be done to them", answer="AnyObject", errors=_SIMULATOR,
+        detail="Only where a simulator runs, and with the permission control_simulator; so are all paths below it.",
+    ),
+    Route(
+        method="POST", path="/simulator/clock", name="setSimulatorClock", tag="Simulator", handler=simulator.set_clock,
+        summary="Set the clock forward, stop it, or let it run", answer="AnyObject", body="AnyObject",
+        detail='`{"advanceSeconds": 3600}` or `{"at": "2026-05-01T06:00:00Z"}` lives through all that happens until then,'
+        ' instant by instant, and is answered when it is stored. `{"speed": 60}` runs that fast from then on, 0 or'
+        ' `{"isFrozen": true}` stands still: nothing happens then but by requests.',
+        errors=(*_SIMULATOR, *_BODY),
+    ),
+    Route(
+        method="GET", path="/simulator/vehicles/{vehicle_id}", name="getSimulatedVehicle", tag="Simulator",
+        handler=simulator.read_simulated_vehicle, summary="Read how a simulated car is, apart from what it reports",
+        answer="AnyObject", errors=_CAR,
+    ),
+    Route(
+        method="POST", path="/simulator/vehicles/{vehicle_id}/{action}", name="controlSimulatedVehicle", tag="Simulator",
+        handler=simulator.control_vehicle, summary="Do something to a simulated car", answer="AnyObject", body="AnyObject",
+        detail="Answered when what the car reports of it is stored. The members of the body, all optional unless said"
+        " otherwise, are on the page about the simulator; an empty body will do for most: "
+        + ", ".join(ACTIONS) + ".",
+        errors=(*_CAR, *_BODY),
+    ),
+    Route(
+        method="GET", path="/simulator/faults", name="listFaults", tag="Simulator", handler=simulator.list_faults,
+        summary="List the faults, with how often each happened", answer="AnyObject", errors=_SIMULATOR,
+    ),
+    Route(
+        method="POST", path="/simulator/faults", name="addFault", tag="Simulator", handler=simulator.add_fault,
+        summary="Let something go wrong", answer="AnyObject", body="AnyObject", status=201,
+        detail='`{"type": "VEHICLE_STATE", "code": "ASLEEP", "vehicle": …, "signal": …, "rate": 0.5, "times": 1}` makes answers'
+        ' errors, `{"webhook": "DROP"}` lets events of webhooks get lost; REPEAT, DELAY and REORDER do what they say. It holds'
+        " until it has happened so many times, or is taken back.",
+        errors=(*_SIMULATOR, *_BODY),
+    ),
+    Route(
+        method="DELETE", path="/simulator/faults", name="clearFaults", tag="Simulator", handler=simulator.clear_faults,
+        summary="Take all faults back", status=204, errors=_SIMULATOR,
+    ),
+    Route(
+        method="DELETE", path="/simulator/faults/{fault_id}", name="removeFault", tag="Simulator",
+        handler=simulator.remove_fault, summary="Take a fault back", status=204, errors=_SIMULATOR,
+    ),
+    Route(
+        method="GET", path="/simulator/scenarios", name="listScenarios", tag="Simulator", handler=simulator.list_scenarios,
+        summary="List the ready scenarios", answer="AnyObject", errors=_SIMULATOR,
+    ),
+    Route(
+        method="POST", path="/simulator/scenarios", name="playScenario", tag="Simulator", handler=simulator.play_scenario,
+        summary="Begin a scenario", answer="AnyObject", body="AnyObject", status=201,
+        detail='`{"name": "night-at-home"}` of the ready ones, or `{"toml": …}`. Its cars join those there are; a clock that is'
+        " set for it to begin is set forward.",
+        errors=(*_SIMULATOR, *_BODY),
+    ),
+    Route(
+        method="POST", path="/simulator/tokens/expire", name="expireTokens", tag="Simulator", handler=simulator.expire_tokens,
+        summary="Let tokens expire now", answer="AnyObject", body="AnyObject",
+        detail='Those of `{"clientId": …}`, or all there are: the caller\'s too.', errors=(*_SIMULATOR, *_BODY),
+    ),
+)  # fmt: skip

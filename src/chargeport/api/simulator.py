@@ -1,0 +1,143 @@
+"""`/simulator/…`: the control of simulated cars and of the clock that they live by, where a simulator runs."""
+
+from typing import Any, Final
+
+import msgspec
+
+from chargeport.api.instants import instant
+from chargeport.api.request import Request
+from chargeport.api.request_body import read_body
+from chargeport.api.response import Response, answer, json_answer
+from chargeport.errors import INVALID_PATH, MALFORMED, Problem
+from chargeport.signals.definition import Permission
+from chargeport.simulation.control import Simulation
+from chargeport.simulation.scenario import library, parsed, ready
+from chargeport.wire.envelope import iso
+
+MAX_BYTES: Final = 262_144
+_NOWHERE: Final = "No simulator runs here: chargeport demo starts a server that has one."
+
+
+class ClockWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """What the clock is to do: be set forward (to an instant, or by seconds), run at a speed, or stand still."""
+
+    at: str | int | None = None
+    advance_seconds: float | None = None
+    speed: float | None = None
+    is_frozen: bool | None = None
+
+
+class ScenarioWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A scenario: the name of a ready one, or the text of a TOML file."""
+
+    name: str | None = None
+    toml: str | None = None
+
+
+class TokenWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """Whose tokens are to end."""
+
+    client_id: str | None = None
+
+
+async def read_simulator(request: Request) -> Response:
+    """The clock, the faults, the cars, and what can be done to them."""
+    return json_answer(200, (await simulation(request)).state(), request.request_id)
+
+
+async def set_clock(request: Request) -> Response:
+    """Set the clock forward, then let it run or stand still; the answer comes when all that happens until then is stored."""
+    controlled = await simulation(request)
+    wish = await body_of(request, ClockWish)
+    if wish.speed is not None and wish.is_frozen is not None:
+        raise Problem(MALFORMED, "Name speed or isFrozen, not both: speed 0 stands still, isFrozen false is speed 1.")
+    if wish.at is not None and wish.advance_seconds is not None:
+        raise Problem(MALFORMED, "Name at or advanceSeconds, not both.")
+    if wish.at is not None:
+        await controlled.set(instant("at", str(wish.at)))
+    elif wish.advance_seconds is not None:
+        await controlled.advance(wish.advance_seconds)
+    speed = wish.speed if wish.is_frozen is None else float(not wish.is_frozen)
+    if speed is not None:
+        await controlled.run(speed)
+    return json_answer(200, controlled.clock_state(), request.request_id)
+
+
+async def read_simulated_vehicle(request: Request) -> Response:
+    """How a simulated car is."""
+    return json_answer(200, (await simulation(request)).vehicle(request.path("vehicle_id")), request.request_id)
+
+
+async def control_vehicle(request: Request) -> Response:
+    """Do something to a simulated car; the answer comes when what it reports of it is stored."""
+    controlled = await simulation(request)
+    body = await body_of(request, dict[str, Any])
+    state = await controlled.act(request.path("vehicle_id"), request.path("action"), body)
+    return json_answer(200, state, request.request_id)
+
+
+async def list_faults(request: Request) -> Response:
+    """The faults, with how often each happened."""
+    return json_answer(200, {"data": (await simulation(request)).faults.state()}, request.request_id)
+
+
+async def add_fault(request: Request) -> Response:
+    """Begin a fault."""
+    controlled = await simulation(request)
+    return json_answer(201, controlled.faults.add(await body_of(request, dict[str, Any])), request.request_id)
+
+
+async def clear_faults(request: Request) -> Response:
+    """Take all faults back."""
+    (await simulation(request)).faults.clear()
+    return answer(204, b"", request.request_id)
+
+
+async def remove_fault(request: Request) -> Response:
+    """Take one fault back."""
+    if not (await simulation(request)).faults.remove(request.path("fault_id")):
+        raise Problem(INVALID_PATH, "There is no fault with this id: GET /simulator/faults lists them.")
+    return answer(204, b"", request.request_id)
+
+
+async def list_scenarios(request: Request) -> Response:
+    """The ready scenarios."""
+    await simulation(request)
+    data = [{"name": each.name, "summary": each.summary} for each in library().values()]
+    return json_answer(200, {"data": data}, request.request_id)
+
+
+async def play_scenario(request: Request) -> Response:
+    """Begin a ready scenario, or one that the body brings along."""
+    controlled = await simulation(request)
+    wish = await body_of(request, ScenarioWish)
+    if (wish.name is None) == (wish.toml is None):
+        raise Problem(MALFORMED, "Name a ready scenario (name), or send one (toml): one of the two.")
+    begun = await controlled.play(parsed(wish.toml) if wish.toml is not None else ready(wish.name or ""))
+    body = {"name": begun.scenario.name, "startedAt": iso(begun.start_at), "vehicles": begun.ids}
+    return json_answer(201, body, request.request_id)
+
+
+async def expire_tokens(request: Request) -> Response:
+    """End the tokens of one application, or of all, the caller's too."""
+    await simulation(request)
+    wish = await body_of(request, TokenWish)
+    ended = await request.context.access.expire_tokens(wish.client_id)
+    return json_answer(200, {"expired": ended}, request.request_id)
+
+
+async def simulation(request: Request) -> Simulation:
+    """The simulation that runs here, for who may control it. Raises Problem (401, 403, 404)."""
+    await request.grant()
+    if request.context.simulation is None:
+        raise Problem(INVALID_PATH, _NOWHERE)
+    await request.allowed(Permission.CONTROL_SIMULATOR)
+    return request.context.simulation
+
+
+async def body_of(request: Request, kind: Any) -> Any:
+    """The body as JSON of this kind; an empty one is an object without members. Raises Problem (400, 413)."""
+    try:
+        return msgspec.json.decode(await read_body(request, MAX_BYTES) or b"{}", type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Problem(MALFORMED, f"The body is not what is wanted here: {error}.") from None

@@ -1,0 +1,200 @@
+"""`chargeport simulator`: control of the simulated cars of a running server and of their clock, over its HTTP API."""
+
+import inspect
+import json
+from collections.abc import Callable
+from typing import Annotated, Any, Final, Literal, get_origin
+
+import typer
+
+from chargeport.cli import typed
+from chargeport.cli.database import with_store
+from chargeport.cli.options import Database, Json
+from chargeport.cli.output import print_facts, print_json, print_table
+from chargeport.cli.page_address import page_address
+from chargeport.demo import credentials
+from chargeport.errors import NotFoundError, StartError
+from chargeport.simulation.actions import ACTIONS, Action, Member, members
+from chargeport.simulation.client import Client
+
+Url = Annotated[
+    str | None,
+    typer.Option("--url", envvar="CHARGEPORT_URL", help="The server; else the demo on the database.", show_default=False),
+]
+Token = Annotated[
+    str | None,
+    typer.Option("--token", envvar="CHARGEPORT_TOKEN", help="A bearer token; else the demo's own.", show_default=False),
+]
+Car = Annotated[
+    str, typer.Argument(metavar="VEHICLE", help="Its id, or the beginning of it, of its make or model.", show_default=False)
+]
+_CONNECTION: Final = {"url": Url, "token": Token, "database": Database, "as_json": Json}
+
+group = typer.Typer(help="Simulated cars: plug in, drive, fall silent; and the clock they live by.", no_args_is_help=True)
+
+
+def connected(url: str | None, token: str | None, database: str | None) -> Client:
+    """A client of the server that the options name. Raises StartError."""
+    if url is not None:
+        if token is None:
+            raise StartError("A server at --url needs a token: give --token, or CHARGEPORT_TOKEN.")
+        return Client(url, token)
+    address = with_store(database, page_address)
+    known = with_store(database, credentials)
+    if token is None and known is None:
+        raise StartError("No demo was started on this database: name a server with --url and --token.")
+    return Client(address, token or "", known)
+
+
+@group.command("show")
+def show(*, url: Url = None, token: Token = None, database: Database = None, as_json: Json = False) -> None:
+    """Show the clock and how each car is."""
+    state = connected(url, token, database).get("/simulator")
+    if as_json:
+        print_json(state)
+        return
+    print_facts(_clock_facts(state["clock"]))
+    columns = ("ID", "MAKE", "MODEL", "STATUS", "SOC", "PLACE")
+    rows = [
+        (car["id"], car["make"], car["model"], car["status"], f"{car['stateOfCharge']:g} %", car["place"])
+        for car in state["vehicles"]
+    ]
+    print_table(columns, rows, "No car is simulated.", spare=("PLACE",))
+
+
+@group.command("clock")
+def clock(
+    *,
+    advance: Annotated[
+        str | None,
+        typer.Option("--advance", metavar="DURATION", help="Set it forward: PT90S, PT30M, PT8H, P1D.", show_default=False),
+    ] = None,
+    at: Annotated[str | None, typer.Option("--at", metavar="TIME", help="Set it forward to then.", show_default=False)] = None,
+    speed: Annotated[
+        float | None, typer.Option("--speed", help="Times as fast as life; 0 stands still.", show_default=False)
+    ] = None,
+    url: Url = None,
+    token: Token = None,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Show the clock, after setting it forward, stopping it or letting it run where options say so."""
+    wish = {
+        "advanceSeconds": None if advance is None else typed.seconds("--advance", advance),
+        "at": None if at is None else typed.instant(at),
+        "speed": speed,
+    }
+    given = {name: value for name, value in wish.items() if value is not None}
+    state = connected(url, token, database).post("/simulator/clock", given)
+    if as_json:
+        print_json(state)
+    else:
+        print_facts(_clock_facts(state))
+
+
+@group.command("fault")
+def fault(
+    *,
+    type_: Annotated[
+        str | None, typer.Option("--type", metavar="TYPE", help="The error's type, such as VEHICLE_STATE.", show_default=False)
+    ] = None,
+    code: Annotated[
+        str | None, typer.Option("--code", metavar="CODE", help="Its code; else the usual one.", show_default=False)
+    ] = None,
+    webhook: Annotated[
+        str | None, typer.Option("--webhook", help="Instead: DROP, REPEAT, DELAY or REORDER events.", show_default=False)
+    ] = None,
+    vehicle: Annotated[str | None, typer.Option("--vehicle", help="Only of this car.", show_default=False)] = None,
+    signal: Annotated[
+        str | None, typer.Option("--signal", metavar="CODE", help="Only of this signal.", show_default=False)
+    ] = None,
+    rate: Annotated[float, typer.Option("--rate", help="Share of the requests or events that it hits.")] = 1.0,
+    times: Annotated[int | None, typer.Option("--times", help="How often; else until --clear.", show_default=False)] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Take all faults back first.")] = False,
+    url: Url = None,
+    token: Token = None,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Let something go wrong, or show what does: an error of any type and code, or webhooks that go astray."""
+    client = connected(url, token, database)
+    if clear:
+        client.send("DELETE", "/simulator/faults")
+    wish = {
+        "type": type_, "code": code, "webhook": webhook, "signal": signal, "rate": rate, "times": times,
+        "vehicle": None if vehicle is None else _found(client, vehicle),
+    }  # fmt: skip
+    if type_ is not None or webhook is not None:
+        client.post("/simulator/faults", {name: value for name, value in wish.items() if value is not None})
+    faults = client.get("/simulator/faults")["data"]
+    if as_json:
+        print_json(faults)
+        return
+    rows = []
+    for each in faults:
+        what = each.get("webhook") or f"{each['type']}/{each.get('code')}"
+        rows.append((each["id"], what, each.get("vehicle"), each.get("signal"), each["hits"]))
+    print_table(("ID", "FAULT", "VEHICLE", "SIGNAL", "HITS"), rows, "Nothing goes wrong.")
+
+
+def _clock_facts(state: dict[str, Any]) -> dict[str, str]:
+    return {"Now": state["now"], "Speed": "stands still" if state["isFrozen"] else f"{state['speed']:g}"}
+
+
+def _found(client: Client, name: str) -> str:
+    """The id of the simulated car that is meant. Raises NotFoundError."""
+    cars, wanted = client.get("/simulator")["vehicles"], name.strip().lower()
+    near = [
+        car["id"]
+        for car in cars
+        if car["id"].startswith(wanted) or wanted in (f"{car['make']} {car['model']}".lower(), str(car["model"]).lower())
+    ]
+    if len(near) != 1:
+        those = ", ".join(car["id"] for car in cars)
+        raise NotFoundError(f"{typed.quoted(name)} is {'no' if not near else 'not the only'} simulated car: there are {those}.")
+    return str(near[0])
+
+
+def _command(name: str, action: type[Action]) -> Callable[..., None]:
+    """A command that does an action, with an option for each member of its body."""
+    described = members(action)
+
+    def run(vehicle: str, **given: Any) -> None:
+        client = connected(given.pop("url"), given.pop("token"), given.pop("database"))
+        as_json = bool(given.pop("as_json"))
+        body = {each.name: given[each.field] for each in described if given[each.field] is not None}
+        state = client.post(f"/simulator/vehicles/{_found(client, vehicle)}/{name}", body)
+        if as_json:
+            print_json(state)
+        else:
+            print_facts({"Status": state["status"], "SoC": f"{state['stateOfCharge']:g} %", "Place": state["place"]})
+
+    keyword, first = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
+    run.__signature__ = inspect.Signature([  # type: ignore[attr-defined]
+        inspect.Parameter("vehicle", first, annotation=Car),
+        *(inspect.Parameter(each.field, keyword, default=None, annotation=_option(each)) for each in described),
+        *(inspect.Parameter(each, keyword, default=None, annotation=kind) for each, kind in _CONNECTION.items()),
+    ])  # fmt: skip
+    run.__doc__ = action.summary
+    return run
+
+
+def _option(member: Member) -> Any:
+    """The option for a member of a body: numbers, texts and choices as they are, anything else as JSON."""
+    name = f"--{member.field.replace('_', '-')}"
+    name += name.replace("--", "/--no-", 1) if member.kinds == (bool,) else ""
+    help_ = member.summary + ("" if member.default is None else f" [default: {member.default}]")
+    if len(member.kinds) == 1 and (member.kinds[0] in (bool, int, float, str) or get_origin(member.kinds[0]) is Literal):
+        return Annotated[member.kinds[0] | None, typer.Option(name, help=help_, show_default=False)]
+    return Annotated[Any, typer.Option(name, help=help_, parser=_json, metavar="JSON", show_default=False)]
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+for _name, _action in ACTIONS.items():
+    group.command(_name)(_command(_name, _action))

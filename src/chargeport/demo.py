@@ -1,0 +1,164 @@
+"""A server of simulated cars: who may ask for them, and what it is told to begin with. `chargeport demo` and tests run it.
+
+A database that is kept has the cars and the applications already.
+"""
+
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from chargeport.clock import SimulatedClock
+from chargeport.settings import DatabaseSettings, Settings, StalenessSettings, WebhookSettings
+from chargeport.signals.definition import OPERATOR, READS, Permission
+from chargeport.simulation.scenario import Scenario, named
+from chargeport.sources.simulator import CarProfile, Simulator, demo_fleet
+from chargeport.store.protocols import Store
+from chargeport.store.records import Application, Connection, Vehicle
+
+if TYPE_CHECKING:
+    from chargeport.api.sign_in import PageToken
+    from chargeport.service import Service
+
+USER: Final = "demo-user"
+SIMULATED: Final = "simulated"  # the mode of the demo's cars, and of no others
+_OWNER: Final = "demo"
+_APPLICATION: Final = "Demo"
+_TOKEN_LIFE_S: Final = 365 * 86_400  # of a clock that can be set forward by days
+_CONTROLS: Final = frozenset({Permission.CONTROL_CHARGE, Permission.CONTROL_SIMULATOR})
+
+
+class _Credentials(msgspec.Struct, frozen=True):
+    """What the demo remembers of an application of its own, so that it is the same the next time."""
+
+    client_id: str
+    client_secret: str
+
+
+async def begin(service: "Service", clock: SimulatedClock, scenario: Scenario | None = None, count: int = 0) -> dict[str, Any]:
+    """Simulate the cars of a scenario, or so many of the demo's; return what a client needs to know. Raises Problem."""
+    clock.set(await service.last_received_at())
+    reporters = demo_fleet(clock.now(), count=count)
+    facts = await make_known(service, [reporter.profile for reporter in reporters])
+    simulator = Simulator("simulator", reporters, clock)
+    simulation = await service.simulate(simulator, clock, lambda profiles: add_vehicles(service, profiles))
+    if scenario is not None:
+        await simulation.play(scenario)
+        facts["vehicles"] = [_facts(reporter.profile) for reporter in simulator.reporters]
+    return facts
+
+
+@asynccontextmanager
+async def answering(file: Path, scenario: str, at: datetime) -> AsyncIterator[dict[str, Any]]:
+    """Serve a ready scenario, or a file's, on loopback while the block runs, by a clock that stands still; for tests."""
+    from chargeport import web
+    from chargeport.dashboard import page
+    from chargeport.service import Service
+
+    settings = Settings(
+        database=DatabaseSettings(f"sqlite:///{file}"),
+        staleness=StalenessSettings(learn=False),  # what is learnt would depend on what was tested before
+        webhooks=WebhookSettings(allow_private_targets=True, retry_jitter=0),
+    )
+    clock = SimulatedClock(0, round(at.timestamp() * 1000))
+    with web.listen("127.0.0.1", 0) as listening:
+        service = Service.open(settings, clock, anew=True)
+        try:
+            facts = await begin(service, clock, named(scenario))
+            async with web.answering(service.app(page.handlers()), listening, service.tail.stop) as url:
+                yield {"url": url, **facts}
+        finally:
+            await service.close()
+
+
+async def make_known(service: "Service", profiles: list[CarProfile]) -> dict[str, Any]:
+    """Make the cars and an application known; return what a client needs to know of them."""
+    application, secret = await _application(service, _APPLICATION, frozenset(Permission))
+    await add_vehicles(service, profiles)
+    return {
+        "token": await service.access.issue_token(application, _TOKEN_LIFE_S),
+        "client_id": application.client_id,
+        "client_secret": secret,
+        "management_token": application.management_token,
+        "vehicles": [_facts(profile) for profile in profiles],
+    }
+
+
+def _facts(profile: CarProfile) -> dict[str, Any]:
+    return {"id": profile.id, "make": profile.make, "model": profile.model, "year": profile.year}
+
+
+async def add_vehicles(service: "Service", profiles: Sequence[CarProfile]) -> None:
+    """Make these cars known, and connected to the demo's application."""
+    application, _ = await _application(service, _APPLICATION, frozenset(Permission))
+    cars = [vehicle_of(profile, service.clock.now()) for profile in profiles]
+    for car in cars:
+        if await service.store.vehicles.vehicle(car.id) is None:
+            await service.store.vehicles.add_vehicle(car)
+        await service.store.access.add_connection(_connection(application, car))
+
+
+async def visitor(service: "Service") -> Application:
+    """The application as which the demo's page asks: it may read, manage, and control what is simulated."""
+    application, _ = await _application(service, "The demo's page", OPERATOR | _CONTROLS)
+    return application
+
+
+async def visitor_token(service: "Service", visitor: Application) -> "PageToken":
+    """A token for one visit."""
+    from chargeport.api.sign_in import PageToken
+
+    return PageToken(await service.access.issue_token(visitor), visitor.client_id)
+
+
+async def guest_link(service: "Service") -> str:
+    """The secret of a link that signs a visitor from another device in, once."""
+    if await service.store.sign_in.user(USER) is None:
+        await service.sign_in.add_user(USER)
+    return await service.sign_in.link(USER, replace=True)
+
+
+async def credentials(store: Store) -> tuple[str, str] | None:
+    """The id and the secret of the demo's application on a database; None where there was no demo."""
+    kept = await store.notes.recall(_OWNER, _APPLICATION)
+    if kept is None:
+        return None
+    known = msgspec.json.decode(kept, type=_Credentials)
+    return known.client_id, known.client_secret
+
+
+async def _application(service: "Service", name: str, permissions: frozenset[Permission]) -> tuple[Application, str]:
+    """The demo's application of this name with its secret: that of the last time, or a new one."""
+    kept = await service.store.notes.recall(_OWNER, name)
+    if kept is not None:
+        known = msgspec.json.decode(kept, type=_Credentials)
+        found = await service.access.sign_in(known.client_id, known.client_secret)
+        if found is not None and found.permissions >= permissions:
+            return found, known.client_secret
+    application, secret = await service.access.register(name, permissions)
+    remembered = msgspec.json.encode(_Credentials(application.client_id, secret)).decode()
+    await service.store.notes.remember(_OWNER, name, remembered)
+    return application, secret
+
+
+def vehicle_of(profile: CarProfile, now: int) -> Vehicle:
+    """The car as the store knows it."""
+    return Vehicle(
+        id=profile.id, vin=profile.vin, make=profile.make, model=profile.model, year=profile.year,
+        powertrain=profile.powertrain, mode=SIMULATED, created_at=now,
+    )  # fmt: skip
+
+
+def _connection(application: Application, car: Vehicle) -> Connection:
+    return Connection(
+        id=str(uuid.uuid4()),
+        client_id=application.client_id,
+        user_id=USER,
+        vehicle=car,
+        permissions=READS | {Permission.CONTROL_CHARGE},
+        created_at=application.created_at,
+    )

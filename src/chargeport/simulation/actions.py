@@ -1,0 +1,276 @@
+"""What can be done to a simulated car, written once: the HTTP API, the command line, scenarios and tests are made from this.
+
+An action is a body with its effect. `ACTIONS` gives them their names. An effect raises ValueError where the car can't do it.
+"""
+
+from types import NoneType, UnionType
+from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, Union, get_args, get_origin
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from chargeport.sources.base import RawMessage
+from chargeport.sources.simulator import Place, Reporter, Station, home_station, roadside_station
+from chargeport.sources.simulator.reporter import DIALECT
+
+MAX_SILENCE_S: Final = 31 * 86_400
+
+Rate = Annotated[float, Meta(ge=0, le=1)]
+Percent = Annotated[float, Meta(ge=0, le=100)]
+Seconds = Annotated[float, Meta(ge=0, le=MAX_SILENCE_S)]
+
+
+class Action(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """The body of an action, and what it does. `says` may return messages of other sources."""
+
+    summary: ClassVar[str]
+
+    def apply(self, reporter: Reporter) -> RawMessage | None:
+        """Do it to a car that was advanced to the present. Raises ValueError."""
+        raise NotImplementedError
+
+
+class Plug(Action, frozen=True, kw_only=True):
+    """Plug into a station: the wallbox at home, unless the body describes another."""
+
+    summary = "Plug in: at home, unless another station is described."
+    kind: Annotated[Literal["AC", "DC"], Meta(description="AC or DC.")] = "AC"
+    power_kw: Annotated[float | None, Meta(description="What a DC station gives, in kW.")] = None
+    amps: Annotated[float | None, Meta(description="What the station gives per phase, in A; below 6 it has no power.")] = None
+    phases: Annotated[int | None, Meta(description="Phases of an AC station.")] = None
+    place: Annotated[Place | None, Meta(description="Where the station is, if not where the car is.")] = None
+
+    def apply(self, reporter: Reporter) -> None:
+        """Plug in."""
+        profile = reporter.profile
+        station: Station = roadside_station(profile) if self.kind == "DC" else home_station(profile)
+        given: dict[str, Any] = {
+            "power_w": None if self.power_kw is None else self.power_kw * 1000,
+            "limit_a": self.amps,
+            "phases": self.phases,
+            "place": self.place,
+        }
+        changes = {name: value for name, value in given.items() if value is not None}
+        reporter.car.plug(msgspec.structs.replace(station, **changes))
+
+
+class Unplug(Action, frozen=True, kw_only=True):
+    """Pull the cable."""
+
+    summary = "Pull the cable."
+
+    def apply(self, reporter: Reporter) -> None:
+        """Unplug."""
+        reporter.car.unplug()
+
+
+class SetLimit(Action, frozen=True, kw_only=True):
+    """Set the charge limit that applies where the car is."""
+
+    summary = "Set the charge limit that applies where the car is."
+    percent: Annotated[Percent, Meta(description="State of charge at which charging ends.")]
+
+    def apply(self, reporter: Reporter) -> None:
+        """Set the limit."""
+        reporter.car.set_limit(self.percent)
+
+
+class SetTimers(Action, frozen=True, kw_only=True):
+    """Replace the charge timers."""
+
+    summary = "Replace the charge timers by these, in the form of charge-chargetimers; [] removes all."
+    values: Annotated[list[dict[str, Any]], Meta(description="Entries as in the body of charge-chargetimers.")]
+
+    def apply(self, reporter: Reporter) -> None:
+        """Set the timers."""
+        reporter.car.set_timers(self.values)
+
+
+class SetAmps(Action, frozen=True, kw_only=True):
+    """Set the current that the car asks for on AC."""
+
+    summary = "Set the current per phase that the car draws on AC; below 6 A it stops."
+    amps: Annotated[float, Meta(ge=0, le=500, description="Amperes.")]
+
+    def apply(self, reporter: Reporter) -> None:
+        """Set the current."""
+        reporter.car.set_requested_a(self.amps)
+
+
+class SetSoc(Action, frozen=True, kw_only=True):
+    """Put the battery to a state of charge."""
+
+    summary = "Put the battery to a state of charge."
+    percent: Annotated[Percent, Meta(description="State of charge.")]
+
+    def apply(self, reporter: Reporter) -> None:
+        """Set the state of charge."""
+        reporter.car.set_soc(self.percent)
+
+
+class Start(Action, frozen=True, kw_only=True):
+    """Charge now, whatever the timers say."""
+
+    summary = "Charge now, whatever the timers say, until it is unplugged."
+
+    def apply(self, reporter: Reporter) -> None:
+        """Start."""
+        reporter.car.start()
+
+
+class Stop(Action, frozen=True, kw_only=True):
+    """Stop charging."""
+
+    summary = "Stop charging, until it is started or plugged in again."
+
+    def apply(self, reporter: Reporter) -> None:
+        """Stop."""
+        reporter.car.stop()
+
+
+class Drive(Action, frozen=True, kw_only=True):
+    """Drive away."""
+
+    summary = "Drive away, unplugging first."
+    km: Annotated[float, Meta(ge=0, le=2000, description="How far.")] = 20.0
+    to: Annotated[Literal["home"] | Place | None, Meta(description="home, or a place; nowhere in particular if not given.")] = (
+        None
+    )
+
+    def apply(self, reporter: Reporter) -> None:
+        """Set out."""
+        reporter.car.drive(self.km, reporter.profile.home if self.to == "home" else self.to)
+
+
+class Sleep(Action, frozen=True, kw_only=True):
+    """Fall asleep: the car is out of reach and reports nothing."""
+
+    summary = "Fall asleep: out of reach, whatever the car is doing, until it is woken or controlled."
+
+    def apply(self, reporter: Reporter) -> None:
+        """Fall asleep."""
+        reporter.car.sleep()
+
+
+class Wake(Action, frozen=True, kw_only=True):
+    """Wake up and report."""
+
+    summary = "Wake up and report everything."
+
+    def apply(self, reporter: Reporter) -> None:
+        """Wake."""
+        reporter.car.wake()
+
+
+class Silence(Action, frozen=True, kw_only=True):
+    """Lose all reports for a time while the car goes on."""
+
+    summary = "Lose all reports for a time, while the car goes on as before; 0 ends a silence."
+    seconds: Annotated[Seconds, Meta(description="How long.")] = 3600.0
+
+    def apply(self, reporter: Reporter) -> None:
+        """Fall silent."""
+        reporter.link.silent_until_at = reporter.car.at + round(self.seconds * 1000)
+
+
+class Reports(Action, frozen=True, kw_only=True):
+    """Set what becomes of reports on their way."""
+
+    summary = "Set how reports get lost, late, repeated or out of order on their way; what is not named stays."
+    drop_rate: Annotated[Rate | UnsetType, Meta(description="Share of the reports that are lost, 0 to 1.")] = UNSET
+    repeat_rate: Annotated[Rate | UnsetType, Meta(description="Share that arrive twice, 0 to 1.")] = UNSET
+    reorder_rate: Annotated[Rate | UnsetType, Meta(description="Share that arrive behind newer ones, 0 to 1.")] = UNSET
+    latency_seconds: Annotated[Seconds | UnsetType, Meta(description="How long each one is on its way.")] = UNSET
+
+    def apply(self, reporter: Reporter) -> None:
+        """Set the link."""
+        link = reporter.link
+        link.drop_probability = _given(self.drop_rate, link.drop_probability)
+        link.repeat_probability = _given(self.repeat_rate, link.repeat_probability)
+        link.late_probability = _given(self.reorder_rate, link.late_probability)
+        link.latency_ms = round(_given(self.latency_seconds, link.latency_ms / 1000) * 1000)
+
+
+class Break(Action, frozen=True, kw_only=True):
+    """Break the charge port, or repair it."""
+
+    summary = "Break the charge port, or repair it."
+    present: Annotated[bool, Meta(description="Whether there is a fault.")] = True
+
+    def apply(self, reporter: Reporter) -> None:
+        """Set the fault."""
+        reporter.car.fault(self.present)
+
+
+class Say(Action, frozen=True, kw_only=True):
+    """Report something about the car as another source."""
+
+    summary = "Have another source report something about the car, in the simulator's fields."
+    source: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="What `meta.source` shows.")]
+    fields: Annotated[dict[str, Any], Meta(description='Such as {"charging": false, "power_w": 0}.')]
+
+    def apply(self, reporter: Reporter) -> RawMessage:
+        """Return the message."""
+        return RawMessage(
+            source=self.source, dialect=DIALECT, vehicle=reporter.profile.id, fields=self.fields,
+            received_at=reporter.car.at, observed_at=reporter.car.at,
+        )  # fmt: skip
+
+
+def _given(value: float | UnsetType, before: float) -> float:
+    return before if isinstance(value, UnsetType) else value
+
+
+ACTIONS: Final[dict[str, type[Action]]] = {
+    "plug": Plug,
+    "unplug": Unplug,
+    "limit": SetLimit,
+    "timers": SetTimers,
+    "amps": SetAmps,
+    "soc": SetSoc,
+    "start": Start,
+    "stop": Stop,
+    "drive": Drive,
+    "sleep": Sleep,
+    "wake": Wake,
+    "report": Wake,
+    "silence": Silence,
+    "reports": Reports,
+    "break": Break,
+    "say": Say,
+}
+"""Every action by its name."""
+
+
+class Member(NamedTuple):
+    """A member of an action's body: its name on the wire and in Python, the types it may have, and its default's text."""
+
+    name: str
+    field: str
+    kinds: tuple[Any, ...]
+    summary: str
+    default: str | None
+
+
+def members(action: type[msgspec.Struct]) -> list[Member]:
+    """The members of an action's body, in their order."""
+    found = []
+    for field in msgspec.structs.fields(action):
+        kinds, summary = _taken_apart(field.type)
+        default = (
+            None if field.required or field.default in (None, UNSET) else msgspec.json.encode(field.default).decode().strip('"')
+        )
+        found.append(Member(field.encode_name, field.name, kinds, summary, default))
+    return found
+
+
+def _taken_apart(kind: Any) -> tuple[tuple[Any, ...], str]:
+    """The types that a member may have, without None, and what is said of it."""
+    if get_origin(kind) is Annotated:
+        kinds, summary = _taken_apart(kind.__origin__)
+        said = [each.description for each in kind.__metadata__ if each.description]
+        return kinds, said[0] if said else summary
+    if get_origin(kind) not in (Union, UnionType):
+        return (kind,), ""
+    parts = [_taken_apart(each)[0] for each in get_args(kind) if each not in (NoneType, UnsetType)]
+    return tuple(each for part in parts for each in part), ""

@@ -1,0 +1,74 @@
+"""What a simulated car makes of a command: the action that it is, or why it can't."""
+
+from typing import Any, Final
+
+from chargeport.sources.base import Command, CommandError
+from chargeport.sources.simulator import Reporter
+from chargeport.sources.simulator.timers import timers_on_the_wire
+
+_WORKDAYS: Final = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY")
+_WEEKEND: Final = ("SATURDAY", "SUNDAY")
+
+
+def action(command: Command, reporter: Reporter, now: int) -> tuple[str, dict[str, Any]]:
+    """The name and the body of the action. Raises CommandError."""
+    car = reporter.car
+    if car.asleep_at is not None or reporter.link.silent_until_at > now:
+        raise CommandError("VEHICLE_STATE", "UNREACHABLE", "The vehicle is out of reach.")
+    match command.kind:
+        case "charge-start":
+            _check_start(reporter)
+            return "start", {}
+        case "charge-stop":
+            if car.status not in ("CHARGING", "STARTING"):
+                raise CommandError("VEHICLE_STATE", "NOT_CHARGING", "The vehicle is not charging.")
+            return "stop", {}
+        case "charge-set-limit":
+            return "limit", {"percent": command.parameters["percent"]}
+        case "charge-schedule-create":
+            return "timers", {"values": [*_timers(reporter), _timer(command.parameters)]}
+        case "charge-schedule-delete":
+            kept = [each for each in _timers(reporter) if each.get("scheduleId") != command.parameters["scheduleId"]]
+            if len(kept) == len(_timers(reporter)):
+                raise CommandError("RESOURCE_NOT_FOUND", "PATH", "The vehicle has no schedule with this id.")
+            return "timers", {"values": kept}
+    raise CommandError("COMPATIBILITY", "VEHICLE_NOT_CAPABLE", f"The vehicle can't do {command.kind}.")
+
+
+def _check_start(reporter: Reporter) -> None:
+    reasons = {
+        "DISCONNECTED": ("CHARGING_PLUG_NOT_CONNECTED", "No cable is plugged in."),
+        "CHARGING": ("CHARGING_IN_PROGRESS", "The vehicle is charging already."),
+        "FULLY_CHARGED": ("FULLY_CHARGED", "The charge limit is reached."),
+        "ERROR": ("CHARGE_FAULT", "The charge port has a fault."),
+    }
+    if (found := reasons.get(reporter.car.status)) is not None:
+        raise CommandError("VEHICLE_STATE", *found)
+
+
+def _timers(reporter: Reporter) -> list[dict[str, Any]]:
+    values: list[dict[str, Any]] = timers_on_the_wire(reporter.car.timers)["values"]
+    return values
+
+
+def _timer(parameters: Any) -> dict[str, Any]:
+    """A schedule as an entry of the charge timers."""
+    kind = parameters["scheduleType"]
+    if kind == "daily":
+        schedules = [_window(parameters, ())]
+    elif kind == "weekly":
+        schedules = [_window(window, (day.upper(),)) for day, window in parameters["days"].items()]
+    else:
+        parts = ((parameters.get("weekdays"), _WORKDAYS), (parameters.get("weekends"), _WEEKEND))
+        schedules = [_window(window, days) for window, days in parts if window is not None]
+    return {
+        "type": "LOCATION",
+        "condition": parameters["location"],
+        "schedules": schedules,
+        "scheduleId": parameters["scheduleId"],
+        "scheduleType": kind.upper(),
+    }
+
+
+def _window(window: Any, days: tuple[str, ...]) -> dict[str, Any]:
+    return {"start": f"{window['startTime']}:00", "end": f"{window['stopTime']}:00", "days": list(days)}

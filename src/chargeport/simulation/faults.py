@@ -1,0 +1,161 @@
+"""Faults on demand: which answer is an error, and which webhook goes astray, by car, signal, rate and number of times.
+
+A fault holds until it is taken back, or has happened as often as it was to. What a rate picks depends on the fault's number
+alone, so the same requests meet the same faults at every run.
+"""
+
+from collections.abc import Iterable
+from random import Random
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from chargeport.errors import MALFORMED, ErrorKind, Problem, instead_of
+from chargeport.taxonomy import SMARTCAR_KINDS
+from chargeport.wire.status import Wording
+
+RETRY_AFTER_S: Final = 60
+MAX_FAULTS: Final = 1_000
+_KEPT: Final = frozenset({"VEHICLE_STATE", "UPSTREAM", "SERVER"})
+"""Types beside which the last body is shown, with its old times."""
+
+_Count = Annotated[int, Meta(ge=1)]
+_Seconds = Annotated[int, Meta(ge=0, le=86_400)]
+_Text = Annotated[str, Meta(min_length=1, max_length=500)]
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
+    """What goes wrong: an error of `type` and `code`, or a webhook's event that is dropped, repeated, late or out of order."""
+
+    type: Annotated[str | None, Meta(description="The error's type, such as VEHICLE_STATE.")] = None
+    code: Annotated[str | UnsetType | None, Meta(description="Its code; the usual one of the type if not given.")] = UNSET
+    webhook: Annotated[
+        Literal["DROP", "REPEAT", "DELAY", "REORDER"] | None, Meta(description="What becomes of a webhook's event instead.")
+    ] = None
+    vehicle: Annotated[str | None, Meta(description="Only of this vehicle, by id.")] = None
+    signal: Annotated[
+        str | None, Meta(description="Only of this signal: its own read fails, in lists it stands with the error.")
+    ] = None
+    rate: Annotated[float, Meta(gt=0, le=1, description="Share of the requests or events that it hits.")] = 1.0
+    times: Annotated[_Count | None, Meta(description="How often it happens; else until it is taken back.")] = None
+    retry_after_seconds: Annotated[_Seconds | None, Meta(description="Retry-After of the answer.")] = None
+    delay_seconds: Annotated[float, Meta(ge=0, le=86_400, description="How late a delayed event is.")] = 60.0
+    detail: Annotated[_Text | None, Meta(description="The sentence of the error.")] = None
+
+    @property
+    def kind(self) -> ErrorKind | None:
+        """The kind of the error; None for a webhook's fault."""
+        if self.type is None:
+            return None
+        if not isinstance(self.code, UnsetType):
+            return SMARTCAR_KINDS[self.type, self.code]
+        return next(kind for (type_, _), kind in SMARTCAR_KINDS.items() if type_ == self.type)
+
+
+class _Active:
+    """A fault with what is left of it."""
+
+    def __init__(self, fault: Fault, number: int) -> None:
+        self.fault = fault
+        self.left = fault.times
+        self.hits = 0
+        self._rng = Random(number)  # noqa: S311  (a simulation, not a secret)
+
+    def hits_now(self) -> bool:
+        """Whether it happens this time, which is counted."""
+        if self.left == 0 or self._rng.random() >= self.fault.rate:
+            return False
+        self.left = None if self.left is None else self.left - 1
+        self.hits += 1
+        return True
+
+
+class Faults:
+    """The faults that hold now."""
+
+    def __init__(self) -> None:
+        self._active: dict[str, _Active] = {}
+        self._count = 0
+
+    def add(self, body: Any) -> dict[str, Any]:
+        """Begin a fault; return it with its id. Raises Problem."""
+        fault = checked(body)
+        if len(self._active) >= MAX_FAULTS:
+            raise Problem(MALFORMED, f"There are {MAX_FAULTS} faults already: DELETE /simulator/faults takes them back.")
+        self._count += 1
+        self._active[f"{self._count}"] = _Active(fault, self._count)
+        return self.state()[-1]
+
+    def remove(self, fault_id: str) -> bool:
+        """Take a fault back; whether there was one."""
+        return self._active.pop(fault_id, None) is not None
+
+    def clear(self) -> None:
+        """Take all faults back."""
+        self._active.clear()
+
+    def state(self) -> list[dict[str, Any]]:
+        """The faults with how often they happened; those that are over are among them until they are taken back."""
+        return [
+            {"id": each, **msgspec.to_builtins(active.fault), "hits": active.hits, "isOver": active.left == 0}
+            for each, active in self._active.items()
+        ]
+
+    def check(self, vehicle_id: str | None, signal: str | None = None) -> None:
+        """Raise Problem where a fault makes the answer to a request about a vehicle (and one signal) an error."""
+        for active in self._of(vehicle_id, {None, signal}):
+            kind = active.fault.kind
+            if kind is not None and active.hits_now():
+                retry_after_s = active.fault.retry_after_seconds
+                if retry_after_s is None and kind.type == "RATE_LIMIT":
+                    retry_after_s = RETRY_AFTER_S
+                raise Problem(kind, _detail(active.fault, kind), retry_after_s=retry_after_s)
+
+    def of_element(self, vehicle_id: str, signal: str) -> Wording | None:
+        """What stands in place of a signal in a list; None where nothing is wrong."""
+        for active in self._of(vehicle_id, {signal}):
+            kind = active.fault.kind
+            if kind is not None and active.hits_now():
+                code = kind.code or ("UNKNOWN" if kind.type == "PERMISSION" else None)
+                resolution = kind.resolution or "UNKNOWN_RESOLUTION_TYPE"
+                return Wording(
+                    kind.type, code, kind.title, _detail(active.fault, kind), resolution, keeps_body=kind.type in _KEPT
+                )
+        return None
+
+    def of_event(self, vehicle_id: str | None) -> Fault | None:
+        """What goes wrong with a webhook's event about a vehicle; None where nothing does."""
+        for active in self._of(vehicle_id, {None}):
+            if active.fault.webhook is not None and active.hits_now():
+                return active.fault
+        return None
+
+    def _of(self, vehicle_id: str | None, signals: set[str | None]) -> Iterable[_Active]:
+        return [
+            each for each in self._active.values() if each.fault.vehicle in (None, vehicle_id) and each.fault.signal in signals
+        ]
+
+
+def checked(body: Any) -> Fault:
+    """The body as a fault. Raises Problem (400)."""
+    try:
+        fault = msgspec.convert(body, Fault)
+    except msgspec.ValidationError as error:
+        raise Problem(MALFORMED, f"fault: {error}.") from None
+    if (fault.type is None) == (fault.webhook is None):
+        raise Problem(MALFORMED, "fault: name a type (and a code) of an error, or webhook: one of the two.")
+    if fault.type is not None:
+        codes = [code for type_, code in SMARTCAR_KINDS if type_ == fault.type]
+        if not codes:
+            types = dict.fromkeys(type_ for type_, _ in SMARTCAR_KINDS)
+            raise Problem(MALFORMED, f"type: {fault.type[:40]!r} is no type of error: {instead_of(fault.type, types)}.")
+        if not isinstance(fault.code, UnsetType) and fault.code not in codes:
+            known = [code for code in codes if code is not None]
+            near = instead_of(fault.code or "null", known)
+            raise Problem(MALFORMED, f"code: {fault.type} has no code {str(fault.code)[:40]!r}: {near}.")
+    return fault
+
+
+def _detail(fault: Fault, kind: ErrorKind) -> str:
+    return fault.detail or f"{kind.title}: the simulator was asked for this error."

@@ -1,0 +1,220 @@
+"""Scenarios: TOML files that say which cars there are, what happens to them when, and what a client then sees.
+
+Times count from the start: `after = "PT2H"`, or `at = "22:30"` by the clocks of the first car's home, the next time that they
+show it. The ready ones lie in `scenarios/`; what their `[[sees]]` promise is tested.
+"""
+
+import tomllib
+import uuid
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, NamedTuple
+
+import msgspec
+from msgspec import Meta
+from msgspec.structs import replace
+
+from chargeport.dialects.simulator import SIMULATOR
+from chargeport.errors import MALFORMED, Problem, instead_of
+from chargeport.signals import instants
+from chargeport.sources.simulator import Car, CarProfile, Limit, Place, Reporter, Tariff, models
+from chargeport.sources.simulator.fleet import vin
+from chargeport.sources.simulator.timers import timers_from_the_wire
+
+MINUTE_MS: Final = 60_000
+DAY_MS: Final = 86_400_000
+MAX_CARS: Final = 1_000
+_MODELS: Final[Mapping[str, CarProfile]] = {
+    "grand": models.GRAND, "tourer": models.TOURER_800, "runabout": models.RUNABOUT, "frontier": models.FRONTIER,
+    "piccola": models.PICCOLA, "fjord": models.FJORD,
+}  # fmt: skip
+_HOME: Final = Place(name="Home", address="1 Example Street, Lisbon", latitude=38.72, longitude=-9.14)
+_FIELDS: Final = {row.signal.code: row.fields[0] for row in SIMULATOR.rows}
+
+_Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][\w.-]{0,63}$")]
+_Percent = Annotated[float, Meta(ge=0, le=100)]
+_LocalTime = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the file."""
+
+
+class CarPart(_Part, frozen=True, kw_only=True):
+    """A car as it is at the start."""
+
+    name: _Name
+    id: str | None = None
+    model: Literal["grand", "tourer", "runabout", "frontier", "piccola", "fjord"] = "runabout"
+    soc: _Percent = 50.0
+    home: str | None = None
+    limit: _Percent | None = None
+    timers: list[dict[str, Any]] = []
+    tariff: Tariff | None = None
+    not_capable: list[str] = []
+    report_every_s: Annotated[float, Meta(ge=1, le=3600)] = 60.0
+    sleep_after_min: Annotated[float, Meta(gt=0)] | None = None
+    utc_offset_min: Annotated[int, Meta(ge=-840, le=840)] = 0
+
+
+class _Timed(_Part, frozen=True, kw_only=True):
+    """Something at a time, about a car: the first one if none is named."""
+
+    after: str | None = None
+    at: _LocalTime | None = None
+    car: str | None = None
+
+    def instant(self, start_at: int, utc_offset_min: int) -> int:
+        """When that is. Raises Problem."""
+        if (self.after is None) == (self.at is None):
+            raise Problem(MALFORMED, 'scenario: give after = "PT2H" or at = "22:30", one of the two.')
+        if self.at is not None:
+            return next_at(start_at, self.at, utc_offset_min)
+        length_ms = instants.duration_ms(self.after or "")
+        if length_ms is None:
+            raise Problem(MALFORMED, f"scenario: after: {str(self.after)[:40]!r} is no duration: write PT90S, PT30M or PT2H.")
+        return start_at + length_ms
+
+
+class EventPart(_Timed, frozen=True, kw_only=True):
+    """What happens: an action (`do`, `with`) of a car, a `fault`, or all faults taken back."""
+
+    do: str | None = None
+    body: dict[str, Any] = msgspec.field(default_factory=dict, name="with")
+    fault: dict[str, Any] | None = None
+    clear_faults: bool = False
+
+
+class SightPart(_Timed, frozen=True, kw_only=True):
+    """What a client sees then: the value of a signal (or at least, at most), or an error, as `TYPE/CODE`."""
+
+    signal: str
+    text: str
+    value: bool | float | str | None = None
+    least: float | None = None
+    most: float | None = None
+    error: str | None = None
+
+
+class Scenario(_Part, frozen=True, kw_only=True):
+    """A whole file."""
+
+    name: _Name
+    summary: str
+    cars: Annotated[list[CarPart], Meta(min_length=1, max_length=MAX_CARS)]
+    start: _LocalTime | None = None
+    places: dict[str, Place] = {}
+    events: list[EventPart] = []
+    sees: list[SightPart] = []
+
+    def start_at(self, now: int) -> int:
+        """When it begins: now, or the next time that the clocks at the first car's home show `start`."""
+        return now if self.start is None else next_at(now, self.start, self.cars[0].utc_offset_min)
+
+    def reporters(self, at: int) -> dict[str, Reporter]:
+        """The cars as they are at the start, by name. Raises Problem."""
+        return {car.name: self._reporter(index, car, at) for index, car in enumerate(self.cars)}
+
+    def _reporter(self, index: int, car: CarPart, at: int) -> Reporter:
+        if car.home is not None and car.home not in self.places:
+            raise Problem(
+                MALFORMED, f"scenario: {car.name}: there is no place {car.home!r}: {instead_of(car.home, self.places)}."
+            )
+        origin = f"chargeport:{self.name}:{car.name}"
+        try:
+            profile = replace(
+                _MODELS[car.model],
+                id=str(uuid.UUID(car.id) if car.id else uuid.uuid5(uuid.NAMESPACE_URL, origin)),
+                vin=vin(_seed(self.name), index),
+                home=_HOME if car.home is None else self.places[car.home],
+                tariff=car.tariff,
+                start_soc_percent=car.soc,
+                limits=() if car.limit is None else (Limit(type="GLOBAL", limit=car.limit),),
+                timers=timers_from_the_wire(car.timers),
+                not_capable=tuple(_field(code) for code in car.not_capable),
+                sleep_after_min=car.sleep_after_min,
+                utc_offset_min=car.utc_offset_min,
+            )
+        except ValueError as error:
+            raise Problem(MALFORMED, f"scenario: {car.name}: {error}") from None
+        seed = _seed(origin)
+        return Reporter(Car(profile, seed, at), seed, charging_every_s=car.report_every_s)
+
+
+class Begun(NamedTuple):
+    """A scenario under way: when it began, and its cars' ids by name."""
+
+    scenario: Scenario
+    start_at: int
+    ids: dict[str, str]
+
+    def car(self, name: str | None) -> str:
+        """The id of a car by its name; the first one where none is named."""
+        return self.ids[name] if name is not None else next(iter(self.ids.values()))
+
+    def instant(self, timed: EventPart | SightPart) -> int:
+        """When something happens or is seen."""
+        return timed.instant(self.start_at, self.scenario.cars[0].utc_offset_min)
+
+
+def parsed(text: str) -> Scenario:
+    """The scenario in a TOML text. Raises Problem."""
+    try:
+        scenario = msgspec.convert(tomllib.loads(text), Scenario)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise Problem(MALFORMED, f"scenario: {error}.") from None
+    names = [car.name for car in scenario.cars]
+    if len(set(names)) < len(names):
+        raise Problem(MALFORMED, "scenario: two cars have one name.")
+    for part in (*scenario.events, *scenario.sees):
+        part.instant(0, 0)
+        if part.car is not None and part.car not in names:
+            raise Problem(MALFORMED, f"scenario: there is no car {part.car!r}: {instead_of(part.car, names)}.")
+    for event in scenario.events:
+        if (event.do is not None) + (event.fault is not None) + event.clear_faults != 1:
+            raise Problem(MALFORMED, "scenario: an event has do, fault or clear_faults = true: one of the three.")
+    return scenario
+
+
+@cache
+def library() -> Mapping[str, Scenario]:
+    """The ready scenarios by name."""
+    files = [each for each in resources.files(__package__).joinpath("scenarios").iterdir() if each.name.endswith(".toml")]
+    found = [parsed(each.read_text("utf-8")) for each in sorted(files, key=lambda file: file.name)]
+    return {scenario.name: scenario for scenario in found}
+
+
+def ready(name: str) -> Scenario:
+    """A ready scenario by its name. Raises Problem."""
+    if name not in library():
+        raise Problem(MALFORMED, f"There is no scenario {name[:60]!r}: {instead_of(name, library())}.")
+    return library()[name]
+
+
+def named(name: str) -> Scenario:
+    """A ready scenario by its name, or that of a file by its path. Raises Problem."""
+    if not name.endswith(".toml"):
+        return ready(name)
+    try:
+        return parsed(Path(name).read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise Problem(MALFORMED, f"The scenario {name} can't be read: {error}.") from None
+
+
+def next_at(at: int, local_time: str, utc_offset_min: int) -> int:
+    """The first instant from `at` on at which clocks with this offset show a time."""
+    hours, minutes = local_time.split(":")
+    wanted_ms = (int(hours) * 60 + int(minutes) - utc_offset_min) * MINUTE_MS
+    return at + (wanted_ms - at) % DAY_MS
+
+
+def _field(code: str) -> str:
+    if code not in _FIELDS:
+        raise ValueError(f"not_capable: {code!r} is no signal of a simulated car: {instead_of(code, _FIELDS)}")
+    return _FIELDS[code]
+
+
+def _seed(text: str) -> int:
+    return uuid.uuid5(uuid.NAMESPACE_URL, text).int & 0xFFFF_FFFF

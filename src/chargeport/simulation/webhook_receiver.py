@@ -1,0 +1,85 @@
+"""A receiver of webhooks on loopback: it answers challenges, checks signatures and keeps what it gets."""
+
+import hashlib
+import hmac
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from chargeport.errors import ChargeportError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+SIGNATURE: Final = "SC-Signature"
+
+
+class Receiver:
+    """Receives the webhooks of an application, whose management token signs them.
+
+    `events` are the bodies of all but VERIFY, in order of arrival. `statuses` are the answers to the next ones; 200 after that.
+    """
+
+    def __init__(self, management_token: str) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.statuses: list[int] = []
+        self._key = management_token.encode()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/"
+
+    def __enter__(self) -> Self:
+        """Begin to receive."""
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), name="webhook receiver", daemon=True).start()
+        return self
+
+    def __exit__(self, kind: "type[BaseException] | None", error: BaseException | None, trace: "TracebackType | None") -> None:
+        """Stop."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def of_type(self, event_type: str) -> list[dict[str, Any]]:
+        """The events of this type: VEHICLE_STATE or VEHICLE_ERROR."""
+        return [event for event in self.events if event["eventType"] == event_type]
+
+    def values(self, code: str) -> list[Any]:
+        """What each VEHICLE_STATE says of a signal, in order; None where it has no value."""
+        signals = [{each["code"]: each for each in event["data"]["signals"]} for event in self.of_type("VEHICLE_STATE")]
+        return [each.get(code, {}).get("body", {}).get("value") for each in signals]
+
+    def taken(self, raw: bytes, signature: str) -> tuple[int, dict[str, Any]]:
+        """Take a request in; return the status and the body of the answer."""
+        event = json.loads(raw)
+        if event["eventType"] == "VERIFY":
+            return 200, {"challenge": self._signed(event["data"]["challenge"].encode())}
+        if not hmac.compare_digest(self._signed(raw), signature):
+            raise ChargeportError("The signature of a webhook is wrong.")
+        self.events.append(event)
+        return self.statuses.pop(0) if self.statuses else 200, {}
+
+    def _signed(self, message: bytes) -> str:
+        return hmac.new(self._key, message, hashlib.sha256).hexdigest()
+
+
+def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            try:
+                status, body = receiver.taken(raw, self.headers.get(SIGNATURE) or "")
+            except ChargeportError:
+                status, body = 401, {}
+            answer = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (the base class's word)
+            """Print nothing."""
+
+    return Handler

@@ -1,0 +1,325 @@
+"""A Chargeport for the tests of other programs: a server with simulated cars, a clock that stands still, and faults on demand.
+
+Installing Chargeport brings the pytest fixture `chargeport_server`. Without pytest, `Server` is a context manager.
+
+    def test_my_app(chargeport_server):
+        car = chargeport_server.car
+        car.plug()
+        chargeport_server.clock.advance(hours=2)
+        assert my_app.charge_of(chargeport_server.url, chargeport_server.token, car.id) > 50
+
+A server runs in a thread of the test's own process, or as a process of its own (`in_process=False`). Everything goes over HTTP.
+"""
+
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
+
+from chargeport.errors import StartError
+from chargeport.simulation.client import AnswerError, Client
+from chargeport.simulation.webhook_receiver import Receiver
+
+try:
+    import pytest
+except ImportError:  # used without pytest
+    pytest = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+__all__ = ["AnswerError", "Car", "Clock", "Faults", "Receiver", "Server", "server"]
+
+EVENING: Final = "2026-03-02T18:00:00Z"  # a Monday, on which no clock is changed
+STOP_S: Final = 20.0
+_MEMORY: Final = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  (where writing waits for no disk)
+
+
+class Clock:
+    """The server's clock."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def now(self) -> datetime:
+        """What time it is there."""
+        return _instant(self._client.get("/simulator")["clock"]["now"])
+
+    def advance(self, *, hours: float = 0, minutes: float = 0, seconds: float = 0) -> datetime:
+        """Live through a stretch of time at once; return what time it is then."""
+        length = timedelta(hours=hours, minutes=minutes, seconds=seconds)
+        return _instant(self._client.post("/simulator/clock", {"advanceSeconds": length.total_seconds()})["now"])
+
+    def set(self, at: datetime | str) -> datetime:
+        """Live through all that happens until then."""
+        text = at.isoformat() if isinstance(at, datetime) else at
+        return _instant(self._client.post("/simulator/clock", {"at": text})["now"])
+
+    def run(self, speed: float = 1) -> None:
+        """Let it run, so many times as fast as life."""
+        self._client.post("/simulator/clock", {"speed": speed})
+
+    def freeze(self) -> None:
+        """Let it stand still."""
+        self._client.post("/simulator/clock", {"isFrozen": True})
+
+
+class Car:
+    """A simulated car. Each method returns when what the car reports of it is stored."""
+
+    def __init__(self, client: Client, vehicle_id: str) -> None:
+        self.id = vehicle_id
+        self._client = client
+
+    def __repr__(self) -> str:
+        """The car by its id."""
+        return f"Car({self.id!r})"
+
+    def do(self, action: str, **body: Any) -> dict[str, Any]:
+        """Do any action of docs/reference/simulator.md; return how the car is then."""
+        state: dict[str, Any] = self._client.post(f"/simulator/vehicles/{self.id}/{action}", body)
+        return state
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """How it is, apart from what it reports: status, stateOfCharge, isPluggedIn, isCharging, isAsleep, place."""
+        state: dict[str, Any] = self._client.get(f"/simulator/vehicles/{self.id}")
+        return state
+
+    def plug(self, kind: Literal["AC", "DC"] = "AC", *, power_kw: float | None = None, amps: float | None = None) -> None:
+        """Plug in: at home, or at a DC station."""
+        self.do("plug", kind=kind, powerKw=power_kw, amps=amps)
+
+    def unplug(self) -> None:
+        """Pull the cable."""
+        self.do("unplug")
+
+    def set_limit(self, percent: float) -> None:
+        """Set the charge limit."""
+        self.do("limit", percent=percent)
+
+    def set_soc(self, percent: float) -> None:
+        """Put the battery to a state of charge."""
+        self.do("soc", percent=percent)
+
+    def set_timers(self, values: list[dict[str, Any]]) -> None:
+        """Replace the charge timers, in the form of charge-chargetimers."""
+        self.do("timers", values=values)
+
+    def start(self) -> None:
+        """Charge now, whatever the timers say."""
+        self.do("start")
+
+    def stop(self) -> None:
+        """Stop charging."""
+        self.do("stop")
+
+    def drive(self, km: float = 20, to: str | None = None) -> None:
+        """Drive away, home or nowhere in particular."""
+        self.do("drive", km=km, to=to)
+
+    def sleep(self) -> None:
+        """Fall asleep."""
+        self.do("sleep")
+
+    def wake(self) -> None:
+        """Wake up and report."""
+        self.do("wake")
+
+    def report(self) -> None:
+        """Report everything now."""
+        self.do("report")
+
+    def silence(self, *, hours: float = 0, minutes: float = 0, seconds: float = 0) -> None:
+        """Lose all reports for a time while the car goes on."""
+        self.do("silence", seconds=timedelta(hours=hours, minutes=minutes, seconds=seconds).total_seconds())
+
+    def signal(self, code: str) -> dict[str, Any]:
+        """Read a signal as an application does: the `attributes`. Raises AnswerError."""
+        attributes: dict[str, Any] = self._client.get(f"/v3/vehicles/{self.id}/signals/{code}")["data"]["attributes"]
+        return attributes
+
+    def value(self, code: str) -> Any:
+        """The value of a signal that has one; None where its status is an error. Raises AnswerError."""
+        attributes = self.signal(code)
+        return attributes["body"]["value"] if attributes["status"]["value"] == "SUCCESS" else None
+
+
+class Fault:
+    """A fault that holds until it has happened as often as it was to, or is taken back."""
+
+    def __init__(self, client: Client, fault_id: str) -> None:
+        self.id = fault_id
+        self._client = client
+
+    def remove(self) -> None:
+        """Take it back."""
+        self._client.send("DELETE", f"/simulator/faults/{self.id}")
+
+
+class Faults:
+    """What goes wrong on demand."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def add(self, type: str, code: str | None = None, **more: Any) -> Fault:  # noqa: A002  (the wire's word)
+        """Answer with an error of this type (and code): of a `vehicle`, a `signal`, at a `rate`, so many `times`."""
+        named = {} if code is None else {"code": code}
+        return self._begun({"type": type, **named, **more})
+
+    def add_webhook(self, effect: Literal["DROP", "REPEAT", "DELAY", "REORDER"], **more: Any) -> Fault:
+        """Let events of webhooks go astray."""
+        return self._begun({"webhook": effect, **more})
+
+    def clear(self) -> None:
+        """Take all faults back."""
+        self._client.send("DELETE", "/simulator/faults")
+
+    def expire_tokens(self) -> None:
+        """Let all tokens expire now."""
+        self._client.post("/simulator/tokens/expire")
+
+    def _begun(self, body: dict[str, Any]) -> Fault:
+        return Fault(self._client, self._client.post("/simulator/faults", body)["id"])
+
+
+class Server:
+    """A running Chargeport with the cars of a scenario: a ready one by its name, or a TOML file."""
+
+    def __init__(self, scenario: str = "parked", *, in_process: bool = True, at: str = EVENING) -> None:
+        self._scenario = scenario
+        self._is_in_process = in_process
+        self._at = at
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Start it; return when it answers and every car was heard of."""
+        started = _Thread(self._scenario, self._at) if self._is_in_process else _Process(self._scenario, self._at)
+        facts = self._stack.enter_context(started)
+        self.url: str = facts["url"]
+        self.token: str = facts["token"]
+        self.client_id: str = facts["client_id"]
+        self.client_secret: str = facts["client_secret"]
+        self.management_token: str = facts["management_token"]
+        self.client = Client(self.url, self.token, (self.client_id, self.client_secret))
+        self.cars = [Car(self.client, each["id"]) for each in facts["vehicles"]]
+        self.clock = Clock(self.client)
+        self.faults = Faults(self.client)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
+    ) -> bool | None:
+        """Stop it."""
+        return self._stack.__exit__(kind, error, trace)
+
+    @property
+    def car(self) -> Car:
+        """The first car."""
+        return self.cars[0]
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The header that makes a request the demo application's."""
+        return {"Authorization": f"Bearer {self.token}"}
+
+    def webhook(self, triggers: list[str], data: list[str] | None = None, *, name: str = "Test") -> Receiver:
+        """Make a webhook on all cars with a receiver of its own; return that when the webhook is verified."""
+        receiver = self._stack.enter_context(Receiver(self.management_token))
+        attributes = {
+            "name": name, "callbackUri": receiver.url, "triggers": triggers, "data": data or triggers, "autoSubscribe": True,
+            "isEnabled": True,
+        }  # fmt: skip
+        made = self.client.post("/v3/webhooks", {"data": {"attributes": attributes}})
+        self.client.post(f"/v3/webhooks/{made['data']['id']}/verify")
+        self.clock.advance()
+        return receiver
+
+
+class _Thread:
+    """A server in a thread of this process."""
+
+    def __init__(self, scenario: str, at: str) -> None:
+        self._scenario = scenario
+        self._at = at
+        self._is_ready = threading.Event()
+        self._facts: dict[str, Any] = {}
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="chargeport", daemon=True)
+
+    def __enter__(self) -> dict[str, Any]:
+        self._thread.start()
+        self._is_ready.wait()
+        if self._error is not None:
+            raise self._error
+        return self._facts
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._stopped.set)
+        self._thread.join(STOP_S)
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:  # noqa: BLE001  (told where the server is waited for)
+            self._error = error
+        finally:
+            self._is_ready.set()
+
+    async def _serve(self) -> None:
+        from chargeport import demo
+
+        self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
+        with tempfile.TemporaryDirectory(prefix="chargeport-", dir=_MEMORY) as folder:
+            async with demo.answering(Path(folder) / "test.db", self._scenario, _instant(self._at)) as self._facts:
+                self._is_ready.set()
+                await self._stopped.wait()
+
+
+class _Process:
+    """A server as a process of its own."""
+
+    def __init__(self, scenario: str, at: str) -> None:
+        options = ["--json", "--port", "0", "--frozen", "--scenario", scenario, "--at", at]
+        self._command = [sys.executable, "-m", "chargeport", "demo", *options]
+
+    def __enter__(self) -> dict[str, Any]:
+        self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # noqa: S603
+        assert self._process.stdout is not None  # noqa: S101  (a pipe was asked for)
+        line = self._process.stdout.readline()
+        if not line:
+            _, complaint = self._process.communicate()
+            raise StartError(f"The server did not start: {complaint.strip()}")
+        facts: dict[str, Any] = json.loads(line)
+        return facts
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.communicate(timeout=STOP_S)
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+if pytest is not None:
+
+    def pytest_configure(config: "pytest.Config") -> None:
+        """Make the marker known."""
+        line = "chargeport(scenario='parked', in_process=True, at='2026-03-02T18:00:00Z'): how chargeport_server is started."
+        config.addinivalue_line("markers", line)
+
+    @pytest.fixture(name="chargeport_server")
+    def server(request: "pytest.FixtureRequest") -> Iterator[Server]:
+        """A running Chargeport with a simulated car; the marker `chargeport` says otherwise."""
+        marker = request.node.get_closest_marker("chargeport")
+        with Server(*(marker.args if marker else ()), **(marker.kwargs if marker else {})) as started:
+            yield started

@@ -1,0 +1,141 @@
+"""Faults on demand: every type and code, where they were asked for and nowhere else."""
+
+from typing import Any
+
+import httpx
+import pytest
+from simulated_server import CAR, Simulated
+
+from answers import detail, typed_error
+from chargeport.errors import Problem
+from chargeport.simulation.faults import Faults
+from chargeport.taxonomy import SMARTCAR_KINDS
+from world import bearer
+
+SIGNALS = f"/v3/vehicles/{CAR.id}/signals"
+VOLTAGE, SOC = "charge-voltage", "tractionbattery-stateofcharge"
+
+
+async def begin(simulation: Simulated, **fault: Any) -> str:
+    answer = await simulation.client.post("/simulator/faults", json=fault)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+async def element(simulation: Simulated, code: str) -> dict[str, Any]:
+    listed = (await simulation.client.get(SIGNALS)).json()["data"]
+    found: dict[str, Any] = next(each["attributes"] for each in listed if each["id"] == code)
+    return found
+
+
+@pytest.mark.parametrize("kind", SMARTCAR_KINDS.values(), ids=lambda kind: f"{kind.type}/{kind.code}")
+async def test_every_type_and_code_is_answered_once_and_then_no_more(simulation: Simulated, kind: Any) -> None:
+    await begin(simulation, type=kind.type, code=kind.code, times=1)
+    body = typed_error(await simulation.client.get(SIGNALS), kind.status, f"{kind.type}/{kind.code}")
+    assert body["resolution"] == {"type": kind.resolution}
+    assert (await simulation.client.get(SIGNALS)).status_code == 200
+
+
+async def test_a_fault_of_one_car_leaves_others_alone_and_ends_when_it_is_taken_back(simulation: Simulated) -> None:
+    fault = await begin(simulation, type="VEHICLE_STATE", code="UNREACHABLE", vehicle="another")
+    assert (await simulation.client.get(SIGNALS)).status_code == 200
+    own = await begin(simulation, type="VEHICLE_STATE", code="UNREACHABLE", vehicle=CAR.id)
+    typed_error(await simulation.client.get(f"/v3/vehicles/{CAR.id}"), 409, "VEHICLE_STATE/UNREACHABLE")
+    assert (await simulation.client.get("/v3/vehicles")).status_code == 200
+    for each in (fault, own):
+        assert (await simulation.client.delete(f"/simulator/faults/{each}")).status_code == 204
+    assert (await simulation.client.get(f"/v3/vehicles/{CAR.id}")).status_code == 200
+    assert detail(await simulation.client.delete(f"/simulator/faults/{own}"), 404)
+
+
+async def test_a_fault_of_one_signal_fails_its_own_read_and_stands_in_the_list(simulation: Simulated) -> None:
+    await begin(simulation, type="PERMISSION", signal=SOC)
+    typed_error(await simulation.client.get(f"{SIGNALS}/{SOC}"), 403, "PERMISSION/None")
+    typed_error(await simulation.client.get(f"{SIGNALS}/{SOC}/values"), 403, "PERMISSION/None")
+    found = await element(simulation, SOC)
+    assert found["status"]["value"] == "ERROR"
+    assert (found["status"]["error"]["type"], found["status"]["error"]["code"]) == ("PERMISSION", "UNKNOWN")
+    assert "body" not in found
+    assert (await element(simulation, "charge-ischarging"))["status"] == {"value": "SUCCESS"}
+
+
+async def test_beside_a_state_of_the_car_the_last_body_stays(simulation: Simulated) -> None:
+    await begin(simulation, type="VEHICLE_STATE", code="ASLEEP", signal=SOC)
+    found = await element(simulation, SOC)
+    assert (found["status"]["error"]["code"], found["body"]) == ("ASLEEP", {"value": 40, "unit": "percent"})
+
+
+@pytest.mark.parametrize(("fault", "seconds"), [({}, "60"), ({"retryAfterSeconds": 7}, "7")])
+async def test_too_many_requests_say_when_to_come_again(simulation: Simulated, fault: dict[str, Any], seconds: str) -> None:
+    await begin(simulation, type="RATE_LIMIT", code="VEHICLE", **fault)
+    answer = await simulation.client.get(SIGNALS)
+    typed_error(answer, 429, "RATE_LIMIT/VEHICLE")
+    assert answer.headers["retry-after"] == seconds
+
+
+async def test_a_rate_hits_the_same_requests_at_every_run(simulation: Simulated) -> None:
+    await begin(simulation, type="UPSTREAM", rate=0.3)
+    statuses = [(await simulation.client.get(SIGNALS)).status_code for _ in range(60)]
+    again = Faults()
+    again.add({"type": "UPSTREAM", "rate": 0.3})
+    expected = []
+    for _ in range(60):
+        try:
+            again.check(CAR.id)
+        except Problem:
+            expected.append(502)
+        else:
+            expected.append(200)
+    assert statuses == expected
+    assert 6 < statuses.count(502) < 30
+
+
+async def test_what_happened_is_counted_and_all_can_be_taken_back(simulation: Simulated) -> None:
+    await begin(simulation, type="SERVER", times=2, detail="Out of order.")
+    assert detail(await simulation.client.get(SIGNALS), 500) == "Out of order."
+    (fault,) = (await simulation.client.get("/simulator/faults")).json()["data"]
+    assert (fault["hits"], fault["isOver"]) == (1, False)
+    assert (await simulation.client.delete("/simulator/faults")).status_code == 204
+    assert (await simulation.client.get("/simulator/faults")).json() == {"data": []}
+    assert (await simulation.client.get(SIGNALS)).status_code == 200
+
+
+async def test_who_shows_no_token_meets_no_fault(simulation: Simulated) -> None:
+    await begin(simulation, type="BILLING")
+    for path in (SIGNALS, f"/v3/vehicles/{CAR.id}"):
+        answer = await simulation.client.get(path, headers={"Authorization": ""})
+        typed_error(answer, 401, "AUTHENTICATION/UNAUTHORIZED")
+    assert (await simulation.client.get("/healthz")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ({}, "type"),
+        ({"type": "VEHICLE_STAT"}, "nearest name is VEHICLE_STATE"),
+        ({"type": "VEHICLE_STATE", "code": "ASLEP"}, "nearest name is ASLEEP"),
+        ({"type": "SERVER", "webhook": "DROP"}, "one of the two"),
+        ({"webhook": "EAT"}, "webhook"),
+        ({"type": "SERVER", "rate": 0}, "rate"),
+        ({"type": "SERVER", "times": 0}, "times"),
+        ({"type": "SERVER", "car": "x"}, "car"),
+    ],
+)
+async def test_a_fault_that_is_none_is_refused_by_name(simulation: Simulated, fault: dict[str, Any], told: str) -> None:
+    assert told in detail(await simulation.client.post("/simulator/faults", json=fault), 400)
+
+
+async def test_tokens_expire_on_demand_and_new_ones_are_good(simulation: Simulated) -> None:
+    application, secret = await simulation.service.access.register("App", frozenset({"read_battery"}))  # type: ignore[arg-type]
+    theirs = bearer(await simulation.service.access.issue_token(application))
+    assert (await simulation.client.get(SIGNALS, headers=theirs)).status_code == 200
+    ended = await simulation.client.post("/simulator/tokens/expire", json={"clientId": application.client_id})
+    assert ended.json() == {"expired": 1}
+    assert "expired" in detail(await simulation.client.get(SIGNALS, headers=theirs), 401)
+    assert (await simulation.client.get(SIGNALS)).status_code == 200
+    wanted = {"grant_type": "client_credentials", "client_id": application.client_id, "client_secret": secret}
+    token = (await simulation.client.post("/oauth2/token", json=wanted)).json()["access_token"]
+    assert (await simulation.client.get(SIGNALS, headers=bearer(token))).status_code == 200
+    await simulation.client.post("/simulator/tokens/expire")
+    answers: list[httpx.Response] = [await simulation.client.get(SIGNALS, headers=each) for each in ({}, bearer(token))]
+    assert [answer.status_code for answer in answers] == [401, 401]

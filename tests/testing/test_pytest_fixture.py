@@ -1,0 +1,123 @@
+"""What Chargeport brings to other people's tests, used as they use it."""
+
+import re
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chargeport.testing import AnswerError, Server
+
+DOCS = Path(__file__).parents[2] / "docs" / "testing.md"
+SOC, POWER = "tractionbattery-stateofcharge", "charge-wattage"
+
+
+def night(server: Server) -> list[Any]:
+    """A night of charging with a permission that is lost for a while, and an hour of silence: what an app sees of it."""
+    car, clock = server.car, server.clock
+    received = server.webhook(["charge-ischarging"], ["charge-ischarging", SOC])
+    seen: list[Any] = []
+
+    def look() -> None:
+        try:
+            seen.append((car.value(SOC), car.value(POWER), car.signal(POWER)["status"]))
+        except AnswerError as error:
+            seen.append((error.status, error.type, error.code))
+
+    car.plug()
+    clock.advance(hours=1)
+    look()
+    fault = server.faults.add("PERMISSION", signal=SOC)
+    look()
+    fault.remove()
+    car.silence(hours=1)
+    clock.advance(minutes=55)
+    look()
+    clock.advance(hours=6)
+    look()
+    events = [
+        (event["eventType"], event["data"].get("signals") or [(each["type"], each["code"]) for each in event["data"]["errors"]])
+        for event in received.events
+    ]
+    return [*seen, events]
+
+
+def test_a_night_with_a_permission_error_and_a_silence_takes_less_than_two_seconds() -> None:
+    with Server() as server:
+        began = time.process_time()
+        charging, denied, silent, full, events = night(server)
+        took_s = time.process_time() - began
+    assert charging[0] > 45
+    assert charging[1] > 10_000
+    assert denied == (403, "PERMISSION", None)
+    assert silent[1] is None
+    assert silent[2]["error"]["code"] == "UNREACHABLE"
+    assert full[0] == 80
+    assert ("VEHICLE_ERROR", [("VEHICLE_STATE", "UNREACHABLE")]) in events
+    assert took_s < 2, "of computing; how long that takes is the machine's business"
+
+
+def test_the_night_is_the_same_at_every_run() -> None:
+    runs = []
+    for _ in range(2):
+        with Server() as server:
+            runs.append(night(server))
+    assert runs[0] == runs[1]
+
+
+@pytest.mark.service
+def test_a_server_of_its_own_process_sees_the_same_night() -> None:
+    with Server() as server, Server(in_process=False) as other:
+        assert night(server) == night(other)
+
+
+def test_the_tests_of_the_docs_pass(tmp_path: Path) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", DOCS.read_text("utf-8"), re.DOTALL)
+    (tmp_path / "test_docs.py").write_text("\n\n".join(blocks), "utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-W", "ignore", "-p", "no:cacheprovider", "test_docs.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert re.search(r"^3 passed", done.stdout, re.MULTILINE), done.stdout + done.stderr
+
+
+def test_the_fixture_gives_a_car_a_clock_and_a_token(chargeport_server: Server) -> None:
+    assert chargeport_server.clock.now() == datetime(2026, 3, 2, 18, tzinfo=UTC)
+    assert chargeport_server.clock.set("2026-03-02T22:00:00Z") == datetime(2026, 3, 2, 22, tzinfo=UTC)
+    (listed,) = chargeport_server.client.get("/v3/vehicles")["data"]
+    assert listed["id"] == chargeport_server.car.id
+    chargeport_server.car.set_soc(15)
+    assert chargeport_server.car.value(SOC) == 15
+    assert chargeport_server.car.state["isPluggedIn"] is False
+    assert chargeport_server.headers == {"Authorization": f"Bearer {chargeport_server.token}"}
+
+
+@pytest.mark.chargeport(at="2026-07-01T06:00:00Z")
+def test_the_marker_says_when(chargeport_server: Server) -> None:
+    assert chargeport_server.clock.now().month == 7
+
+
+def test_the_handle_outlives_tokens_that_expire(chargeport_server: Server) -> None:
+    chargeport_server.faults.expire_tokens()
+    assert chargeport_server.car.value("charge-ischarging") is False
+    assert chargeport_server.client.token != chargeport_server.token
+
+
+def test_a_lost_webhook_is_lost_and_a_repeated_one_comes_twice(chargeport_server: Server) -> None:
+    received = chargeport_server.webhook(["charge-ischargingcableconnected"])
+    chargeport_server.faults.add_webhook("DROP", times=1)
+    chargeport_server.car.plug()
+    chargeport_server.clock.advance(minutes=1)
+    chargeport_server.faults.add_webhook("REPEAT", times=1)
+    chargeport_server.car.unplug()
+    chargeport_server.clock.advance(minutes=1)
+    assert received.values("charge-ischargingcableconnected") == [False, False, False]
+
+
+def test_an_unknown_scenario_is_named() -> None:
+    with pytest.raises(Exception, match="nearest name is parked"), Server("parkd"):
+        pass
+    with pytest.raises(Exception, match="nearest name is parked"), Server("parkd", in_process=False):
+        pass
