@@ -38,7 +38,7 @@ async def test_a_dropped_event_never_comes(
     assert told(receiver) == []
     await charging(world, car, False)
     assert told(receiver) == [False]
-    assert await world.store.webhooks.next_due_at() is None
+    assert await world.store.webhooks.due_webhooks() == {}
 
 
 async def test_a_repeated_event_comes_twice_with_one_id(

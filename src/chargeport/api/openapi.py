@@ -112,6 +112,8 @@ def _responses(route: Route) -> dict[str, Any]:
         good["content"] = {route.kind: {"schema": ref(route.answer), "examples": examples.of(route.answer)}}
     elif route.status == 200:  # noqa: PLR2004
         good["content"] = {route.kind: {"schema": {"type": "string"}}}
+    for kind in route.files:
+        good["content"][kind] = {"schema": {"type": "string", "format": "binary"}}
     responses = {str(route.status): good}
     if any(parameter.name == "if-none-match" for parameter in route.parameters):
         responses["304"] = {"description": "What the client has still holds."}

@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -33,8 +33,9 @@ TYPES: Final = ("AC", "DC")
 MAX_SIZE: Final = 500
 MAX_VEHICLES: Final = 500
 MAX_BYTES: Final = 65_536
-_CSV: Final[Header] = (b"content-type", b"text/csv; charset=utf-8")
-_PARQUET: Final[Header] = (b"content-type", b"application/vnd.apache.parquet")
+CSV, PARQUET = "text/csv", "application/vnd.apache.parquet"
+_CSV: Final[Header] = (b"content-type", f"{CSV}; charset=utf-8".encode())
+_PARQUET: Final[Header] = (b"content-type", PARQUET.encode())
 
 
 async def list_records(request: Request) -> Response:
@@ -45,6 +46,8 @@ async def list_records(request: Request) -> Response:
     form, zone = given.get(FORM, "json"), _zone(given.get(ZONE, "UTC"))
     if form not in FORMS:
         raise Problem(MALFORMED, f"{FORM} is one of {', '.join(FORMS)}, not {form[:40]!r}.")
+    if (kind := given.get(TYPE)) is not None and kind not in TYPES:
+        raise Problem(MALFORMED, f"{TYPE} is one of {', '.join(TYPES)}, not {kind[:40]!r}.")
     vehicles = await request.context.fleet.vehicles(grant)
     if (wanted := given.get(VEHICLE)) is not None:
         named = set(wanted.split(","))
@@ -236,7 +239,7 @@ def _fits(row: dict[str, Any], given: dict[str, str]) -> bool:
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
-    except (OSError, ValueError):
+    except (ZoneInfoNotFoundError, OSError, ValueError):
         raise Problem(MALFORMED, f"{ZONE}: {name[:60]!r} is no time zone: write one such as Europe/Berlin.") from None
 
 
