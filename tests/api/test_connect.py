@@ -253,5 +253,7 @@ async def test_a_persons_token_shows_that_persons_vehicles_and_manages_nothing(w
         assert (await ask(f"/vehicles/{others.id}", **{"sc-user-id": theirs.user_uuid})).status_code == 404
         assert (await ask(f"/connections/{theirs.id}")).status_code == 404
         assert (await ask("/webhooks")).status_code == 403
+        fleet = (await world.client.get("/fleet", headers=headers)).json()["data"]
+        assert [each["id"] for each in fleet] == [mine.id]
         write = await world.client.post("/ingest/readings", headers=headers, json={"vehicle": mine.id, "signals": {}})
         assert write.status_code == 403

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from answers import detail
-from chargeport.signals.definition import READS
+from chargeport.signals.definition import READS, Permission
 from chargeport.store.records import Vehicle
 from world import T0, Client, World
 
@@ -117,3 +117,12 @@ async def test_who_may_only_read_changes_nothing(world: World, car: Vehicle) -> 
     reader = await world.application(READS)
     response = await world.client.post(f"/vehicles/{car.id}/records/edits", json={}, headers=reader.headers)
     assert "manage" in detail(response, 403)
+
+
+async def test_changes_are_shown_only_where_the_connection_shows_sessions(world: World, app: Client, car: Vehicle) -> None:
+    await change(world, app, car, added(T0 - 24 * HOUR_MS, 10))
+    reader = await world.application(READS, connected_only=True)
+    for permissions, status in ((READS, 200), (READS - {Permission.READ_CHARGE_RECORDS}, 403)):
+        await world.connect(reader, car, "ann", permissions)
+        response = await world.client.get(f"/vehicles/{car.id}/records/edits", headers=reader.headers)
+        assert response.status_code == status

@@ -168,6 +168,9 @@ async def test_a_share_link_reads_its_car_alone_until_it_ends(world: World, peop
     assert (await world.client.get(f"/v3/vehicles/{private.id}/signals", headers=headers)).status_code == 404
     item = {"vehicle": shared.id, "signal": "charge-voltage", "body": {"value": 1}}
     assert (await world.client.post("/ingest/readings", json=[item], headers=headers)).status_code == 403
+    assert (await world.client.get("/records", headers=headers)).status_code == 200
+    for path in ("/v3/webhooks", "/v3/management-token"):
+        assert (await world.client.post(path, json={"data": {"attributes": {}}}, headers=headers)).status_code == 403
     assert await people.end_share(link.client_id)
     world.clock.move(2)
     assert (await world.client.get("/v3/vehicles", headers=headers)).status_code == 401

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from chargeport.api import smartcar
+from chargeport.runtime.replaying import again
 from chargeport.settings import DatabaseSettings, Settings, SmartcarSettings
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.sources.base import Delivery
@@ -150,10 +151,7 @@ async def test_an_event_about_an_unknown_car_is_kept_and_can_be_read_again(world
     assert answer.status_code == 200, "sent again it would only be kept again"
     assert {each["code"] for each in answer.json()["rejected"]} == {"UNKNOWN_VEHICLE"}
     await world.car(CAR_ID)
-    for message in await world.store.issues.issue_messages(0, 10):
-        from chargeport.cli.source_replay import _again
-
-        assert not (await _again(world.service.feeds.pipeline, message)).issues
+    assert (await again(world.store, world.service.feeds.pipeline)).rejected == 0
     assert await voltage(world) == (231, T0 - 5000, "smartcar")
 
 

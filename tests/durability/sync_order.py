@@ -1,7 +1,8 @@
 """Is an answer sent only after what it acknowledges is on the disk, not merely handed to the system?
 
 `kill -9` can't tell: what the system has, it keeps. So the server runs under strace, readings are sent one request at a time,
-and for each answer the trace must show the write to the database's log, then a sync of it that has returned, then the answer.
+and for each answer the trace must show the write of its reading to the database's log, then a sync of the log that has
+returned, then the answer. Each reading has a mark by which its write is known: the server writes on its own account, too.
 
     python tests/durability/sync_order.py --requests 1000
 
@@ -32,10 +33,12 @@ from servers import Server
 
 CALLS = "fdatasync,fsync,write,pwrite64,sendto,sendmsg,writev"
 COMPLETE_S = 10  # for strace to write down the last calls
+SHOWN_BYTES = 5_000  # of each call: a page of the database
 
 _LINE = re.compile(r"(?P<thread>\d+) +(?:<\.\.\. (?P<resumed>\w+) resumed>|(?P<call>\w+)\((?P<arguments>.*))")
 _LOG = re.compile(r"\d+<[^>]*-wal>")
-_SENT = re.compile(r'"HTTP/1\.1 200')
+_MARK = re.compile(r"mark-(\d{6})")
+_SENT = re.compile(r'"HTTP/1\.1 200.*accepted')
 
 
 class Early(msgspec.Struct):
@@ -53,8 +56,13 @@ def obstacle() -> str | None:
     return None if tried.returncode == 0 else f"strace may not trace here: {tried.stderr.strip()[:100]}"
 
 
+def mark(number: int) -> str:
+    """What the reading of this number says."""
+    return f"mark-{number:06}"
+
+
 def events(lines: Iterable[str]) -> Iterator[str]:
-    """What happened, in order: `write` (to the log, begun), `synced` (the log, returned), `answer` (begun)."""
+    """What happened, in order: `000001` (this mark is written to the log), `synced` (the log, returned), `answer` (begun)."""
     syncing: set[str] = set()
     for line in lines:
         found = _LINE.match(line)
@@ -71,25 +79,24 @@ def events(lines: Iterable[str]) -> Iterator[str]:
             else:
                 yield "synced" if arguments.rstrip().endswith("= 0") else "sync failed"
         elif call == "pwrite64" and _LOG.match(arguments):
-            yield "write"
+            yield from _MARK.findall(arguments)
         elif call is not None and _SENT.search(arguments):
             yield "answer"
 
 
 def early(happened: Iterable[str]) -> tuple[int, list[Early]]:
-    """How many answers there were, and those that came too early. Each must have its own write and sync before it."""
-    written = synced = False
+    """How many answers there were, and those that came too early: before the first, mark 1 must be written and synced."""
+    written, synced = set[int](), set[int]()
     answers, found = 0, []
     for event in happened:
-        if event == "write":
-            written, synced = True, False
+        if event.isdecimal():
+            written.add(int(event))
         elif event == "synced":
-            synced = written
+            synced |= written
         elif event == "answer":
             answers += 1
-            if not synced:
-                found.append(Early(answers, "not synced" if written else "not even written"))
-            written = synced = False
+            if answers not in synced:
+                found.append(Early(answers, "not synced" if answers in written else "not even written"))
     return answers, found
 
 
@@ -102,19 +109,18 @@ async def traced(folder: Path, requests: int) -> tuple[int, list[Early]]:
     headers = {"Authorization": f"Bearer {await access.issue_token(application)}"}
     await store.vehicles.add_vehicle(Vehicle(id="car"))
     await store.close()
-    server = Server(database, ["strace", "-f", "-y", "-s", "32", "-e", f"trace={CALLS}", "-o", str(trace)])
+    server = Server(database, ["strace", "-f", "-y", "-s", str(SHOWN_BYTES), "-e", f"trace={CALLS}", "-o", str(trace)])
     try:
         server.start()
-        before = len([event for event in events(lines_of(trace)) if event == "answer"])
         async with httpx.AsyncClient(base_url=server.url, headers=headers, trust_env=False) as client:
-            for number in range(requests):
-                item = {"vehicle": "car", "signal": "charge-wattage", "body": {"value": number}}
+            for number in range(1, requests + 1):
+                item = {"vehicle": "car", "signal": "charge-chargingconnectortype", "body": {"value": mark(number)}}
                 answer = await client.post("/ingest/readings", json=item)
                 assert answer.json()["accepted"] == 1, answer.text
-        happened = await _complete(trace, before + requests)
+        happened = await _complete(trace, requests)
     finally:
         server.stop()
-    return early(_after(happened, before))
+    return early(happened)
 
 
 def lines_of(trace: Path) -> list[str]:
@@ -130,15 +136,6 @@ async def _complete(trace: Path, answers: int) -> list[str]:
             return happened
         assert time.monotonic() < until, f"the trace shows {happened.count('answer')} answers of {answers}"
         await asyncio.sleep(0.05)
-
-
-def _after(happened: list[str], answers: int) -> Iterator[str]:
-    """The events that follow the first answers: those said that the server was ready."""
-    seen = 0
-    for event in happened:
-        if seen >= answers:
-            yield event
-        seen += event == "answer"
 
 
 def main() -> int:

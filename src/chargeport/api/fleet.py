@@ -88,13 +88,13 @@ class Fleet:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._vehicles: dict[str | None, tuple[list[Vehicle], float]] = {}
-        self._lists: dict[tuple[str, frozenset[Permission]], _List] = {}
+        self._vehicles: dict[tuple[str, str | None] | None, tuple[list[Vehicle], float]] = {}
+        self._lists: dict[tuple[str, str | None, frozenset[Permission]], _List] = {}
         self._making = asyncio.Lock()
 
     async def vehicles(self, grant: Grant) -> list[Vehicle]:
-        """All vehicles that an application may see, by name."""
-        scope = None if grant.sees_all else grant.client_id
+        """All vehicles that a token shows, by name."""
+        scope = None if grant.sees_all else (grant.client_id, grant.user_uuid)
         clock = asyncio.get_running_loop().time
         known = self._vehicles.get(scope)
         if known is not None and known[1] > clock():
@@ -104,6 +104,7 @@ class Fleet:
             part, total = await self._store.vehicles.vehicles(
                 page,
                 connected_to=grant.client_id if grant.connected_only else None,
+                user_uuid=grant.user_uuid,
                 not_ended_by=grant.client_id if grant.has_ended else None,
             )
             found += part
@@ -119,7 +120,7 @@ class Fleet:
 
     async def rows(self, grant: Grant, permits: Permits, now: int) -> list[Row]:
         """All of them with what counts of their signals."""
-        key, clock = (grant.client_id, grant.permissions), asyncio.get_running_loop().time
+        key, clock = (grant.client_id, grant.user_uuid, grant.permissions), asyncio.get_running_loop().time
         async with self._making:
             known = self._lists.get(key)
             if known is not None and known.good_until > clock():

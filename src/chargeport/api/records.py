@@ -17,9 +17,9 @@ from chargeport.api.response import Header, Response, answer, json_answer, packe
 from chargeport.derivation import record_changes
 from chargeport.derivation.record_fields import fields, flat, shown_of
 from chargeport.derive.records.edits import Annotate, Edit, Merge, Remove, Seen, Split
-from chargeport.errors import MALFORMED, VEHICLE_NOT_FOUND, ChargeportError, NotFoundError, Problem
+from chargeport.errors import MALFORMED, PERMISSION, VEHICLE_NOT_FOUND, ChargeportError, NotFoundError, Problem
 from chargeport.installation import add_extra
-from chargeport.signals.definition import Permission
+from chargeport.signals.definition import READS, Permission
 from chargeport.signals.documents import ChargingType
 from chargeport.signals.records import ChargeRecord, Cost, Place
 from chargeport.store.records import Vehicle, VehicleSeries
@@ -207,7 +207,11 @@ def _at(instant: datetime) -> int:
 
 async def _of_path(request: Request, permission: Permission) -> VehicleSeries:
     grant = await request.allowed(permission)
-    await request.context.access.permissions(grant, request.path("vehicle_id"), request.user_id)
+    allowed = await request.context.access.permissions(grant, request.path("vehicle_id"), request.user_id)
+    if permission in READS and permission not in allowed:
+        raise Problem(
+            PERMISSION, f"This needs the permission {permission}, which the connection with the vehicle does not have."
+        )
     found = await request.context.store.readings.signals(request.path("vehicle_id"))
     if found is None:
         raise Problem(VEHICLE_NOT_FOUND, "No vehicle with this id is known to this server.")

@@ -21,7 +21,7 @@ from chargeport.errors import ACCESS_DENIED, PERMISSION, Problem
 from chargeport.ingest.pipeline import Pipeline
 from chargeport.runtime.commands import Commands
 from chargeport.settings import Settings
-from chargeport.signals.definition import Permission
+from chargeport.signals.definition import READS, Permission
 from chargeport.simulation.control import Simulation
 from chargeport.store.protocols import Store
 from chargeport.store.records import Grant
@@ -141,17 +141,17 @@ class Request:
         return grant
 
     async def client(self) -> Grant:
-        """Who asks, by a token of its own and not of a person's consent. Raises Problem (401, 403)."""
+        """Who asks, by a token of its own and not of a person's consent or a share link. Raises Problem (401, 403)."""
         grant = await self.grant()
         if grant.user_uuid is not None:
             raise Problem(
-                ACCESS_DENIED, "A token that came of a person's consent reads that person's vehicles and nothing else."
+                ACCESS_DENIED, "A token that came of a person's consent or a share link reads its vehicles and nothing else."
             )
         return grant
 
     async def allowed(self, permission: Permission) -> Grant:
-        """Who asks, if the application has this permission. Raises Problem (401, 403)."""
-        grant = await self.client()
+        """Who asks, if the application has this permission; a person's token only to read. Raises Problem (401, 403)."""
+        grant = await (self.grant() if permission in READS else self.client())
         if permission not in grant.permissions:
             raise Problem(PERMISSION, f"This needs the permission {permission}, which the application does not have.")
         return grant

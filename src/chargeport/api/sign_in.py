@@ -16,7 +16,7 @@ from chargeport.clock import Clock
 from chargeport.errors import UNAUTHORIZED, ConflictError, NotFoundError, Problem
 from chargeport.signals.definition import OPERATOR, READS
 from chargeport.store.protocols import Store
-from chargeport.store.records import Application, Connection, Vehicle
+from chargeport.store.records import Application, Connection, Vehicle, user_uuid_of
 from chargeport.store.sign_in import PageSession, ShareLink, User
 
 SESSION_MS: Final = 30 * 86_400_000  # from the last use on
@@ -173,13 +173,17 @@ class SignIn:
         return True
 
     async def share_token(self, secret: str) -> PageToken:
-        """A token with which whoever has a share link reads its car, for a few minutes. Raises Problem (401)."""
+        """A token with which whoever has a share link reads its car, and does nothing else, for a few minutes.
+
+        Raises Problem (401).
+        """
         link = await self._store.sign_in.share(hashed(secret))
         now = self._clock.now()
         found = None if link is None else await self._store.access.application(link.client_id)
         if link is None or found is None or found[0].revoked_at is not None or (link.expires_at or now + 1) <= now:
             raise Problem(UNAUTHORIZED, _SHARE_OVER)
-        return PageToken(await self._access.issue_token(found[0], TOKEN_LIFE_S), SHARED_WITH)
+        token = await self._access.issue_token(found[0], TOKEN_LIFE_S, user_uuid=user_uuid_of(SHARED_WITH))
+        return PageToken(token, SHARED_WITH)
 
     async def _page(self) -> Application:
         """The application as which the page reads, made when it is needed first or was revoked."""

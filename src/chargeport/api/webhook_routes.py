@@ -28,7 +28,7 @@ WEBHOOK_ROUTES: Final = (
             Parameter("filter[autoSubscribe]", "Only those that are subscribed to every vehicle, or are not.", "true"),
             *pages(paging.MAX_SIZE),
         ),
-        errors=(MALFORMED, UNAUTHORIZED),
+        errors=(MALFORMED, UNAUTHORIZED, ACCESS_DENIED),
     ),
     Route(
         method="POST", path="/webhooks", name="createWebhook", tag="Webhooks", v3=True, handler=webhooks.create_webhook,
@@ -36,25 +36,27 @@ WEBHOOK_ROUTES: Final = (
         detail='The body is {"data": {"attributes": {"name", "callbackUri", "errorCallbackUri", "triggers", "data",'
         ' "autoSubscribe", "isEnabled"}}}: `triggers` and `data` are codes of signals. Its receiver is sent a VERIFY, and'
         " nothing else before that is answered.",
-        errors=(MALFORMED, UNAUTHORIZED, CONFLICT, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
+        errors=(MALFORMED, UNAUTHORIZED, ACCESS_DENIED, CONFLICT, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
     ),
     Route(
         method="GET", path="/webhooks/{webhook_id}", name="getWebhook", tag="Webhooks", v3=True,
-        handler=webhooks.read_webhook, summary="Read one webhook", answer="AnyObject", errors=(UNAUTHORIZED, WEBHOOK_NOT_FOUND),
+        handler=webhooks.read_webhook, summary="Read one webhook", answer="AnyObject",
+        errors=(UNAUTHORIZED, ACCESS_DENIED, WEBHOOK_NOT_FOUND),
     ),
     Route(
         method="PATCH", path="/webhooks/{webhook_id}", name="updateWebhook", tag="Webhooks", v3=True,
         handler=webhooks.update_webhook, summary="Change a webhook", answer="AnyObject", body="AnyObject",
-        errors=(MALFORMED, UNAUTHORIZED, WEBHOOK_NOT_FOUND, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
+        errors=(MALFORMED, UNAUTHORIZED, ACCESS_DENIED, WEBHOOK_NOT_FOUND, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
     ),
     Route(
         method="DELETE", path="/webhooks/{webhook_id}", name="deleteWebhook", tag="Webhooks", v3=True,
-        handler=webhooks.delete_webhook, summary="Remove a webhook", status=204, errors=(UNAUTHORIZED, WEBHOOK_NOT_FOUND),
+        handler=webhooks.delete_webhook, summary="Remove a webhook", status=204,
+        errors=(UNAUTHORIZED, ACCESS_DENIED, WEBHOOK_NOT_FOUND),
     ),
     Route(
         method="POST", path="/webhooks/{webhook_id}/verify", name="verifyWebhook", tag="Webhooks", v3=True,
         handler=webhooks.verify_webhook, summary="Send a VERIFY now", answer="AnyObject",
-        errors=(UNAUTHORIZED, WEBHOOK_NOT_FOUND),
+        errors=(UNAUTHORIZED, ACCESS_DENIED, WEBHOOK_NOT_FOUND),
     ),
     Route(
         method="GET", path="/webhooks/{webhook_id}/deliveries", name="listDeliveries", tag="Webhooks", v3=True,
@@ -63,18 +65,18 @@ WEBHOOK_ROUTES: Final = (
             Parameter("filter[state]", "Only those that are pending, delivered or dead.", "dead", values=webhooks.STATES),
             *pages(paging.MAX_SIZE),
         ),
-        errors=(MALFORMED, UNAUTHORIZED, WEBHOOK_NOT_FOUND),
+        errors=(MALFORMED, UNAUTHORIZED, ACCESS_DENIED, WEBHOOK_NOT_FOUND),
     ),
     Route(
         method="POST", path="/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver", name="redeliver", tag="Webhooks",
         v3=True, handler=webhooks.redeliver, summary="Send an event once more", answer="AnyObject", status=202,
-        errors=(UNAUTHORIZED, WEBHOOK_NOT_FOUND),
+        errors=(UNAUTHORIZED, ACCESS_DENIED, WEBHOOK_NOT_FOUND),
     ),
     Route(
         method="POST", path="/webhooks/{webhook_id}/redeliver", name="redeliverGivenUp", tag="Webhooks", v3=True,
         handler=webhooks.redeliver_given_up, summary="Send the events that were given up once more", answer="AnyObject",
         body="AnyObject", status=202, detail='{"data": {"attributes": {"from", "to"}}}: those made between these instants.',
-        errors=(MALFORMED, UNAUTHORIZED, WEBHOOK_NOT_FOUND, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
+        errors=(MALFORMED, UNAUTHORIZED, ACCESS_DENIED, WEBHOOK_NOT_FOUND, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
     ),
     Route(
         method="POST", path="/management-token", name="rotateManagementToken", tag="Webhooks", v3=True,
@@ -92,24 +94,25 @@ WEBHOOK_ROUTES: Final = (
             Parameter("filter[userId]", "Only of this user's vehicles.", "7d0f5c1e-2a67-4f0b-9f61-0c5d3b1e8a01"),
             *pages(paging.MAX_SIZE), USER,
         ),
-        errors=(MALFORMED, UNAUTHORIZED),
+        errors=(MALFORMED, UNAUTHORIZED, ACCESS_DENIED),
     ),
     Route(
         method="POST", path="/subscriptions", name="createSubscription", tag="Webhooks", v3=True,
         handler=webhooks.create_subscription, summary="Subscribe a webhook to a vehicle", answer="AnyObject", body="AnyObject",
         status=202, detail='The body is {"data": {"attributes": {"webhookId", "userId", "vehicleId"}}}.',
         errors=(
-            MALFORMED, UNAUTHORIZED, WEBHOOK_NOT_FOUND, VEHICLE_NOT_FOUND, CONFLICT, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA,
+            MALFORMED, UNAUTHORIZED, ACCESS_DENIED, WEBHOOK_NOT_FOUND, VEHICLE_NOT_FOUND, CONFLICT, TOO_SLOW, TOO_LARGE,
+            UNSUPPORTED_MEDIA,
         ),
     ),
     Route(
         method="GET", path="/subscriptions/{subscription_id}", name="getSubscription", tag="Webhooks", v3=True,
         handler=webhooks.read_subscription, summary="Read one subscription", answer="AnyObject",
-        errors=(UNAUTHORIZED, SUBSCRIPTION_NOT_FOUND),
+        errors=(UNAUTHORIZED, ACCESS_DENIED, SUBSCRIPTION_NOT_FOUND),
     ),
     Route(
         method="DELETE", path="/subscriptions/{subscription_id}", name="deleteSubscription", tag="Webhooks", v3=True,
         handler=webhooks.delete_subscription, summary="End a subscription", status=204,
-        errors=(UNAUTHORIZED, SUBSCRIPTION_NOT_FOUND),
+        errors=(UNAUTHORIZED, ACCESS_DENIED, SUBSCRIPTION_NOT_FOUND),
     ),
 )  # fmt: skip
