@@ -1,4 +1,4 @@
-"""Whether the server can do its work: asked as often as anybody likes, tried once a second."""
+"""Whether the server can do its work: asked as often as anybody likes, read each time, written once a second."""
 
 import asyncio
 from typing import Any
@@ -9,16 +9,21 @@ from chargeport.errors import StoreError
 from world import World
 
 
+class GoneError(StoreError):
+    """The store can't even be read."""
+
+
 @pytest.fixture
 def tries(world: World, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """One entry for each write that a question about readiness made; those that are errors are raised."""
     tried: list[Any] = []
     outcomes: list[Any] = [None]
 
-    async def ping() -> None:
-        tried.append(outcomes[0])
+    async def ping(*, writes: bool = True) -> None:
+        if writes:
+            tried.append(outcomes[0])
         await asyncio.sleep(0)
-        if outcomes[0] is not None:
+        if outcomes[0] is not None and (writes or isinstance(outcomes[0], GoneError)):
             raise outcomes[0]
 
     monkeypatch.setattr(world.store, "ping", ping)
@@ -46,3 +51,12 @@ async def test_a_store_that_fails_is_told_within_a_second_and_one_that_works_aga
         assert [answer.status_code for answer in answers] == [status, status]
         tries[1][0] = outcome
         world.clock.move(1)
+
+
+async def test_a_store_that_is_gone_is_told_at_once_and_one_that_is_back_too(world: World, tries: list[Any]) -> None:
+    assert (await world.client.get("/readyz")).status_code == 200
+    for outcome, status in ((GoneError("The database can't be reached."), 503), (None, 200)):
+        tries[1][0] = outcome
+        answers = await asyncio.gather(*(world.client.get("/readyz") for _ in range(10)))
+        assert {answer.status_code for answer in answers} == {status}
+    assert len(tries[0]) == 1

@@ -1,7 +1,8 @@
 """Whether the server is alive, and whether it can do its work."""
 
 import asyncio
-from typing import Final
+from collections.abc import Coroutine
+from typing import Any, Final
 
 from chargeport.api.request import Request
 from chargeport.api.response import Response, json_answer
@@ -15,22 +16,32 @@ async def healthz(request: Request) -> Response:
 
 
 class Readiness:
-    """Whether the store can be read and written, tried once a second at most, however often it is asked."""
+    """Whether the store can be read and written: read for each answer, written once a second at most."""
 
     def __init__(self) -> None:
-        self._trying: asyncio.Task[None] | None = None
-        self._tried_at = 0
+        self._writing: asyncio.Task[None] | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._written_at = 0
 
     async def answer(self, request: Request) -> Response:
         """The store can be read and written; 503 says why not."""
-        now = request.context.clock.now()
-        is_recent = 0 <= now - self._tried_at < TRY_AGAIN_MS
-        if self._trying is None or (self._trying.done() and not is_recent):
-            self._tried_at = now
-            self._trying = asyncio.create_task(request.context.store.ping(), name="readiness")
-            self._trying.add_done_callback(_heard)
-        await asyncio.shield(self._trying)
+        store, now = request.context.store, request.context.clock.now()
+        is_recent = 0 <= now - self._written_at < TRY_AGAIN_MS
+        if self._writing is None or (self._writing.done() and not is_recent):
+            self._written_at = now
+            self._writing, self._reading = _begun(store.ping()), None
+        elif self._writing.done() and (self._reading is None or self._reading.done()):
+            self._reading = _begun(store.ping(writes=False))
+        for tried in filter(None, (self._writing, self._reading)):
+            await asyncio.shield(tried)
         return json_answer(200, {"status": "ready"}, request.request_id)
+
+
+def _begun(ping: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """Begin a try that all who ask meanwhile share."""
+    trying = asyncio.create_task(ping, name="readiness")
+    trying.add_done_callback(_heard)
+    return trying
 
 
 def _heard(tried: asyncio.Task[None]) -> None:

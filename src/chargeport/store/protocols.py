@@ -372,8 +372,8 @@ class Store(Protocol):
         """Webhooks, and the outbox of their events."""
         ...
 
-    async def ping(self) -> None:
-        """Return when the store answers reads and takes writes; raises StoreError otherwise."""
+    async def ping(self, *, writes: bool = True) -> None:
+        """Return when the store answers reads and, where asked, takes writes; raises StoreError otherwise."""
         ...
 
     async def close(self) -> None:

@@ -105,9 +105,11 @@ class PostgresStore:
         brought_up_to_date(url, create=create)
         return cls(url, ring, encryption)
 
-    async def ping(self) -> None:
+    async def ping(self, *, writes: bool = True) -> None:
         """Read a row and write one. Raises StoreError."""
         await self._reader.select_row("SELECT 1")
+        if not writes:
+            return
         await self._writer.call(
             lambda connection: connection.execute("UPDATE sequences SET value = value WHERE name = 'vehicle'")
         )

@@ -72,9 +72,11 @@ class SqliteStore:
         """A store in a new file in a folder of its own, which the caller removes."""
         return cls.open(Path(tempfile.mkdtemp(prefix="chargeport-")) / "chargeport.db", ring)
 
-    async def ping(self) -> None:
+    async def ping(self, *, writes: bool = True) -> None:
         """Read a row and write a page; after a failure write as much as a batch does. Raises StoreError."""
         self._reader.row("SELECT 1")
+        if not writes:
+            return
         if self._health.failure is not None:
             await self._writer.call(lambda connection: connection.execute(_PROBE, (PROBE_BYTES,)))
             await self._writer.call(lambda connection: connection.execute(_PROBED))
