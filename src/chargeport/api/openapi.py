@@ -106,6 +106,7 @@ def _responses(route: Route) -> dict[str, Any]:
     good: dict[str, Any] = {"description": "Done." if route.status != 200 else "The answer."}  # noqa: PLR2004
     if route.answer is not None:
         good["content"] = {route.kind: {"schema": ref(route.answer), "examples": examples.of(route.answer)}}
+        good["content"] |= {kind: {"schema": {"type": "string", "format": "binary"}} for kind in route.files}
     elif route.status == 200:  # noqa: PLR2004
         good["content"] = {route.kind: {"schema": {"type": "string"}}}
     responses = {str(route.status): good}

@@ -51,7 +51,7 @@ OPERATOR_ROUTES: Final = (
             Parameter(records.ZONE, "Time zone of the months in the totals.", "Europe/Berlin"),
             *pages(records.MAX_SIZE),
         ),
-        errors=(MALFORMED, UNAUTHORIZED, PERMISSION, VEHICLE_NOT_FOUND),
+        files=records.FILES, errors=(MALFORMED, UNAUTHORIZED, PERMISSION, VEHICLE_NOT_FOUND),
     ),
     Route(
         method="GET", path="/vehicles/{vehicle_id}/records/edits", name="listRecordEdits", tag="Records",

@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -33,8 +33,9 @@ TYPES: Final = ("AC", "DC")
 MAX_SIZE: Final = 500
 MAX_VEHICLES: Final = 500
 MAX_BYTES: Final = 65_536
-_CSV: Final[Header] = (b"content-type", b"text/csv; charset=utf-8")
-_PARQUET: Final[Header] = (b"content-type", b"application/vnd.apache.parquet")
+FILES: Final = ("text/csv", "application/vnd.apache.parquet")
+_CSV: Final[Header] = (b"content-type", f"{FILES[0]}; charset=utf-8".encode())
+_PARQUET: Final[Header] = (b"content-type", FILES[1].encode())
 
 
 async def list_records(request: Request) -> Response:
@@ -240,7 +241,7 @@ def _fits(row: dict[str, Any], given: dict[str, str]) -> bool:
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
-    except (OSError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):
         raise Problem(MALFORMED, f"{ZONE}: {name[:60]!r} is no time zone: write one such as Europe/Berlin.") from None
 
 

@@ -31,7 +31,8 @@ class Parameter(msgspec.Struct, frozen=True):
 class Route(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that the server answers.
 
-    `answer` names the schema of the 200 in `api.schemas`; `body` that of the request. `kind` is the answer's media type.
+    `answer` names the schema of the 200 in `api.schemas`; `body` that of the request. `kind` is the answer's media type;
+    `files` are those of the files that may be asked for instead.
     """
 
     method: str
@@ -47,6 +48,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     body: str | None = None
     status: int = 200
     kind: str = "application/json"
+    files: tuple[str, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     errors: tuple[ErrorKind, ...] = ()
 
