@@ -126,3 +126,10 @@ async def test_changes_are_shown_only_where_the_connection_shows_sessions(world:
         await world.connect(reader, car, "ann", permissions)
         response = await world.client.get(f"/vehicles/{car.id}/records/edits", headers=reader.headers)
         assert response.status_code == status
+
+
+async def test_a_zone_that_does_not_exist_is_refused(world: World, app: Client) -> None:
+    for zone in ("Mars/Olympus", "", "../etc", "Europe", "\x13Ø"):
+        response = await world.client.get("/records", params={"zone": zone}, headers=app.headers)
+        assert response.status_code == 400, zone
+        assert "is no time zone" in detail(response)

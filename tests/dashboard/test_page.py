@@ -127,7 +127,7 @@ async def test_what_is_old_or_unknown_is_never_shown_as_if_it_were_true(demo: st
     await visit.page.goto(demo)
     asleep = visit.card(ASLEEP)
     await expect(asleep.locator(".status")).to_have_text("Last known: Charging")
-    await expect(asleep.locator(".reason")).to_have_text(re.compile(r"Last heard \d\sh\sago\. Values are those of then\."))
+    await expect(asleep.locator(".reason")).to_have_text(re.compile(r"Last reported \d\sh\sago\. Values are those of then\."))
     await expect(asleep.locator(".power .big")).to_have_attribute("data-kind", "old")
     await expect(visit.card(PARKED).locator(".power .big")).to_have_text("0 kW")
     assert visit.complaints == []
@@ -436,7 +436,7 @@ async def test_elsewhere_people_sign_in_by_a_link_once_and_stay_signed_in(served
     card = page.get_by_role("article")
     await expect(card.get_by_role("heading")).to_have_text(f"{HOSTILE} One")
     await expect(card.locator(".status")).to_have_text("— Not reported")
-    await expect(card.locator("footer")).to_have_text("Nothing heard yet")
+    await expect(card.locator("footer")).to_have_text("Nothing reported yet")
     assert "sign-in" not in page.url
     await page.reload()
     await expect(card).to_have_count(1)

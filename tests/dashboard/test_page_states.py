@@ -26,6 +26,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 DAY_MS = 86_400_000
 SOON_MS = 15_000
 NEVER, BROKEN = "Never Reported", "Broken Shape"
+LETTERS = {
+    "vehicleidentification-vin": "WVWZZZABCDEFGHJKL",
+    "charge-chargingconnectortype": "NACS",
+    "charge-fastchargertype": "CHADEMO",
+}
 PHASES = ("CHARGING", "SCHEDULED", "FULLY_CHARGED", "DISCONNECTED", "CONNECTED", "NO_POWER", "ERROR", "STOPPED", "DISCHARGING")
 
 
@@ -77,6 +82,8 @@ def states(now: int) -> dict[Vehicle, list[Entry]]:
     ]
     only = car("Only", "Charge")
     found[only] = [value(only, "tractionbattery-stateofcharge", {"value": 0}, now)]
+    capitals = car("Only", "Capitals")
+    found[capitals] = [value(capitals, code, {"value": text}, now) for code, text in LETTERS.items()]
     return found
 
 
@@ -142,10 +149,21 @@ async def test_every_car_is_drawn_and_the_console_is_silent(
 async def test_a_car_that_never_reported_says_so_and_the_others_go_on(signed_in: Any, address: str) -> None:
     visit = Visit(await signed_in.new_page())
     await visit.page.goto(f"{address}/#/?view=cards")
-    await expect(visit.card(NEVER).locator("footer")).to_have_text("Nothing heard yet")
+    await expect(visit.card(NEVER).locator("footer")).to_have_text("Nothing reported yet")
     await expect(visit.card("All Signals").locator(".status")).to_have_text("Charging")
     await visit.is_live()
     assert visit.complaints == []
+    await visit.page.close()
+
+
+async def test_a_text_in_capitals_that_is_no_state_stays_as_it_was_reported(
+    signed_in: Any, address: str, fleet: tuple[Path, str, list[Vehicle]]
+) -> None:
+    visit = Visit(await signed_in.new_page())
+    await visit.page.goto(f"{address}/#/cars/{fleet[2][-1].id}")
+    for code, text in LETTERS.items():
+        await expect(visit.page.locator(f'tr[data-code="{code}"] td.value')).to_have_text(text)
+    await expect(visit.page.get_by_role("row", name="VIN vehicleidentification-vin")).to_be_visible()
     await visit.page.close()
 
 

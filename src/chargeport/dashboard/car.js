@@ -162,7 +162,7 @@ class CarView {
       this.status.replaceChildren(icon(stands.icon), stands.text);
     }
     this.why.hidden = this.car.state !== "silent";
-    if (!this.why.hidden) setText(this.why, this.car.heardAt ? t("Last heard {age}. Values are those of then.", { age: age(now() - Date.parse(this.car.heardAt)) }) : t("Nothing heard yet"));
+    if (!this.why.hidden) setText(this.why, this.car.heardAt ? t("Last reported {age}. Values are those of then.", { age: age(now() - Date.parse(this.car.heardAt)) }) : t("Nothing reported yet"));
     this.showTiles();
     for (const [code, parts] of this.rows) this.showSignal(code, parts);
     this.showWeek();

@@ -57,7 +57,7 @@ class FleetView {
     this.count = h("span", { className: "count" });
     this.search = h("input", { type: "search", id: "search", value: this.text, placeholder: t("Name, make, model, VIN, plate"), on: { input: () => this.later(() => this.changed({ text: this.search.value })) } });
     this.order = h("select", { id: "sort", on: { change: () => this.changed({ sort: this.order.value }) } },
-      [["name", "Name"], ["state", "State"], ["-soc", "Charge, most first"], ["soc", "Charge, least first"], ["-power", "Power"], ["finish", "Ready first"], ["-heard", "Heard last"], ["heard", "Silent longest"]]
+      [["name", "Name"], ["state", "State"], ["-soc", "Charge, most first"], ["soc", "Charge, least first"], ["-power", "Power"], ["finish", "Ready first"], ["-heard", "Reported last"], ["heard", "Silent longest"]]
         .map(([value, text]) => h("option", { value, selected: value === this.sort }, t(text))));
     this.toggle = h("button", { type: "button", className: "quiet", on: { click: () => this.changed({ choice: this.isTable() ? "cards" : "table" }) } });
     this.chips = h("div", { className: "chips", role: "group", "aria-label": t("States") });
@@ -195,7 +195,7 @@ class FleetView {
 
   drawTable() {
     if (this.shape !== "table") {
-      const heads = [["car", t("Car")], ["state", t("State")], ["soc", t("Charge")], ["power", t("Power")], ["finish", t("Ready")], ["range", t("Range")], ["heard", t("Heard")]];
+      const heads = [["car", t("Car")], ["state", t("State")], ["soc", t("Charge")], ["power", t("Power")], ["finish", t("Ready")], ["range", t("Range")], ["heard", t("Reported")]];
       this.before = h("tr", { className: "spacer", "aria-hidden": "true" }, h("td"));
       this.after = h("tr", { className: "spacer", "aria-hidden": "true" }, h("td"));
       const body = h("tbody", {}, this.before, this.after);
@@ -431,7 +431,7 @@ function newCard(row) {
     setText(status, stands.text);
     if (shownIcon !== stands.icon) sign.replaceChildren(icon(shownIcon = stands.icon));
     why.hidden = one.state !== "silent";
-    setText(why, one.state !== "silent" ? "" : one.heardAt ? t("Last heard {age}. Values are those of then.", { age: ago(one) }) : t("Nothing heard yet"));
+    setText(why, one.state !== "silent" ? "" : one.heardAt ? t("Last reported {age}. Values are those of then.", { age: ago(one) }) : t("Nothing reported yet"));
     const { soc: charge, text } = socText(one), limit = limitOf(one), range = standing(one.signals[RANGE], now());
     soc.dataset.kind = charge.kind;
     setText(soc, text);
@@ -444,7 +444,7 @@ function newCard(row) {
     setText(until, flow.body ? parts.filter(Boolean).join(" · ") : flow.why.title);
     spark.toggleAttribute("hidden", one.state !== "charging" || !powers || powers.length < 2);
     if (!spark.hasAttribute("hidden")) drawSpark(line, area, powers);
-    setText(foot, one.heardAt ? t("Heard {age}", { age: heard(one) }) : t("Nothing heard yet"));
+    setText(foot, one.heardAt ? t("Reported {age}", { age: heard(one) }) : t("Nothing reported yet"));
   } };
 }
 

@@ -30,9 +30,11 @@ export function sentence(text) {
   return t(plain.charAt(0).toUpperCase() + plain.slice(1).toLowerCase());
 }
 
-// IsChargingCableConnected -> Charging cable connected
+// IsChargingCableConnected -> Charging cable connected; VIN stays
 export function label(name) {
-  return sentence(name.replace(/^Is(?=[A-Z])/, "").replace(/([a-z])([A-Z])/g, "$1 $2"));
+  const words = name.replace(/^Is(?=[A-Z])/, "").replace(/([a-z])([A-Z])/g, "$1 $2").split(" ");
+  const plain = words.map((one) => (/^[A-Z]{2,}$/.test(one) ? one : one.toLowerCase())).join(" ");
+  return t(plain.charAt(0).toUpperCase() + plain.slice(1));
 }
 
 export const DAYS = ["MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY"];
@@ -128,7 +130,7 @@ function measured(body) {
   if (value === true) return t("Yes");
   if (value === false) return t("No");
   if (typeof value === "number") return unit ? `${number(value)} ${UNITS[unit] ?? unit}` : number(value);
-  if (value !== undefined) return /^[A-Z]+(?:_[A-Z_]+)?$/.test(value) && value.length > 3 ? sentence(value) : String(value);
+  if (value !== undefined) return String(value);
   return Object.entries(body).map(([name, each]) => `${label(name)}: ${String(each)}`).join(", ");
 }
 
@@ -138,6 +140,7 @@ const BODIES = {
   "charge-chargerecords": records,
   "charge-chargerate": (body) => ({ text: `${distance(body.value)} ${distanceUnit()}/h` }),
   "charge-timetocomplete": (body) => ({ text: duration(body.value) }),
+  "charge-detailedchargingstatus": (body) => ({ text: sentence(body.value) }),
   "charge-wattage": (body) => ({ text: kilowatts(body.value) }),
   "tractionbattery-nominalcapacity": capacity,
   "tractionbattery-range": range,
