@@ -133,3 +133,12 @@ async def test_a_zone_that_does_not_exist_is_refused(world: World, app: Client) 
         response = await world.client.get("/records", params={"zone": zone}, headers=app.headers)
         assert response.status_code == 400, zone
         assert "is no time zone" in detail(response)
+
+
+@pytest.mark.parametrize(("name", "value"), [("filter[type]", "null"), ("filter[from]", "soon"), ("format", "xlsx")])
+async def test_a_filter_that_nothing_can_fit_is_refused_where_there_are_no_sessions_either(
+    world: World, app: Client, name: str, value: str
+) -> None:
+    response = await world.client.get("/records", params={name: value}, headers=app.headers)
+    assert response.status_code == 400
+    assert name in detail(response)

@@ -38,7 +38,7 @@ OPERATOR_ROUTES: Final = (
     ),
     Route(
         method="GET", path="/records", name="listRecords", tag="Records", handler=records.list_records, answer="AnyObject",
-        files=(records.CSV, records.PARQUET),
+        files=records.FILES,
         summary="List charging sessions, with totals",
         detail="Of all vehicles that the application may see, newest first, those that go on too, with people's edits."
         " `meta.totals` has the sums of all that fit, and by month, vehicle and place.",

@@ -33,21 +33,16 @@ TYPES: Final = ("AC", "DC")
 MAX_SIZE: Final = 500
 MAX_VEHICLES: Final = 500
 MAX_BYTES: Final = 65_536
-CSV, PARQUET = "text/csv", "application/vnd.apache.parquet"
-_CSV: Final[Header] = (b"content-type", f"{CSV}; charset=utf-8".encode())
-_PARQUET: Final[Header] = (b"content-type", PARQUET.encode())
+FILES: Final = ("text/csv", "application/vnd.apache.parquet")
+_CSV: Final[Header] = (b"content-type", f"{FILES[0]}; charset=utf-8".encode())
+_PARQUET: Final[Header] = (b"content-type", FILES[1].encode())
 
 
 async def list_records(request: Request) -> Response:
     """The sessions of the application's vehicles, newest first, with totals of all that fit."""
     grant = await request.allowed(Permission.READ_CHARGE_RECORDS)
-    paging.only_filters(request.query, VEHICLE, FROM, TO, PLACE, TYPE)
-    given = dict(request.query)
+    given = _given(request)
     form, zone = given.get(FORM, "json"), _zone(given.get(ZONE, "UTC"))
-    if form not in FORMS:
-        raise Problem(MALFORMED, f"{FORM} is one of {', '.join(FORMS)}, not {form[:40]!r}.")
-    if (kind := given.get(TYPE)) is not None and kind not in TYPES:
-        raise Problem(MALFORMED, f"{TYPE} is one of {', '.join(TYPES)}, not {kind[:40]!r}.")
     vehicles = await request.context.fleet.vehicles(grant)
     if (wanted := given.get(VEHICLE)) is not None:
         named = set(wanted.split(","))
@@ -230,11 +225,21 @@ async def _rows_of(request: Request, vehicle: Vehicle) -> list[dict[str, Any]]:
     return [row | {"vehicle_id": vehicle.id} | places for row in rows]
 
 
+def _given(request: Request) -> dict[str, str]:
+    """The query, with its instants as the wire writes them. Raises Problem (400)."""
+    paging.only_filters(request.query, VEHICLE, FROM, TO, PLACE, TYPE)
+    given = dict(request.query)
+    for name, values in ((FORM, FORMS), (TYPE, TYPES)):
+        if name in given and given[name] not in values:
+            raise Problem(MALFORMED, f"{name} is one of {', '.join(values)}, not {given[name][:40]!r}.")
+    return given | {name: iso(instants.instant(name, given[name])) for name in (FROM, TO) if name in given}
+
+
 def _fits(row: dict[str, Any], given: dict[str, str]) -> bool:
     started = row["started_at"]
-    if FROM in given and started < iso(instants.instant(FROM, given[FROM])):
+    if FROM in given and started < given[FROM]:
         return False
-    if TO in given and started >= iso(instants.instant(TO, given[TO])):
+    if TO in given and started >= given[TO]:
         return False
     place = (row["place"] or {}).get("name") or ""
     return given.get(PLACE, place) == place and given.get(TYPE, row["charging_type"]) == row["charging_type"]
@@ -243,7 +248,7 @@ def _fits(row: dict[str, Any], given: dict[str, str]) -> bool:
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, OSError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):
         raise Problem(MALFORMED, f"{ZONE}: {name[:60]!r} is no time zone: write one such as Europe/Berlin.") from None
 
 
