@@ -21,7 +21,8 @@ from chargeport.store.webhooks import Event, Webhook, WebhookFields
 from world import T0, Client, World, ask, bearer, raw_headers
 
 ORDINARY = frozenset(each for each in Permission if each.value.startswith(("read_", "write_readings", "control_")))
-NO_THINGS = {"code", "dialect", "module"}  # parts of paths that name nothing of anybody's
+# Parts of paths that name nothing of anybody's: a schedule and a fault are a simulated car's, whose id stands beside them.
+NO_THINGS = {"code", "dialect", "module", "action", "fault_id", "schedule_id"}
 UNKNOWN = {"client_id": "client_11111111-2222-4333-8444-555555555555"}
 NOBODYS = "11111111-2222-4333-8444-555555555555"
 # The members of bodies that name things, by route.
