@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from chargeport.signals.catalogue import BY_CODE
+from chargeport.store.records import Page
 from chargeport.store.sqlite import SqliteStore
 from histories import all_runs
 from servers import CHARGEPORT, environment
@@ -69,7 +70,7 @@ def test_rows_are_heard_once_over_restarts(installed: Path, settings: Path) -> N
 
 
 def served(site: Path, settings: Path, wanted: int) -> list[float]:
-    """The history of power, once a server has heard so many values."""
+    """The history of power, once a server has stored so many values, and the issues of their rows."""
     server = subprocess.Popen(
         [CHARGEPORT, "serve", "--config", str(settings), "--port", "0"],
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment() | {"PYTHONPATH": str(site)},
@@ -91,7 +92,8 @@ async def history(database: Path, wanted: int) -> list[float]:
             while True:
                 car = await store.vehicles.find_vehicle("5YJ3E1EA7KF000000")
                 runs = [] if car is None else await all_runs(store, car.id, BY_CODE["charge-wattage"])
-                if len(runs) >= wanted:
+                issues, _ = await store.issues.issues(Page(1, 10))  # written behind the readings of the same rows
+                if len(runs) >= wanted and sum(each.count for each in issues) >= wanted:
                     return [float(run.value or 0) for run in runs]
                 await asyncio.sleep(0.05)  # another process writes
     finally:

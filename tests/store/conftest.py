@@ -66,7 +66,7 @@ FEW: int = 10  # examples of a property on PostgreSQL: each costs some hundred r
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Try fewer examples on PostgreSQL, unless all are asked for (--hypothesis-profile thorough)."""
+    """Try fewer examples on PostgreSQL, unless all are asked for (HYPOTHESIS=thorough)."""
     test = getattr(item, "obj", None)
     test = getattr(test, "__func__", test)
     chosen = getattr(test, "_hypothesis_internal_use_settings", None)
