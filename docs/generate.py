@@ -222,7 +222,7 @@ def _action(named: tuple[str, type[Action]]) -> str:
     name, action = named
     rows = [(code(each.name), each.summary, code(each.default) if each.default else "") for each in members(action)]
     body = table(("member", "meaning", "default"), rows) if rows else "No body.\n"
-    return f"\n## {name}\n\n{action.summary}\n\n{body}"
+    return f"\n## {name}\n\n{action.summary()}\n\n{body}"
 
 
 def scenarios() -> str:

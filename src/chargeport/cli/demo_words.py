@@ -28,7 +28,7 @@ def announce(url: str, facts: dict[str, Any], database: Path, as_json: bool) -> 
         say(f"  {car['id']}  {car['make']} {car['model']} {car['year']}")
     if len(cars) > LISTED:
         say(f"  and {len(cars) - LISTED} more")
-    say(f"\nToken (good for an hour): {facts['token']}")
+    say(f"\nToken: {facts['token']}")
     say(f"client_id {facts['client_id']}  client_secret {facts['client_secret']}")
     say("\nIn another terminal, on the command line:", "bold")
     for line in _commands(facts["vehicles"][0]["id"], database):

@@ -1,4 +1,4 @@
-"""The view of `watch` in a terminal: vehicles with state, charge, power and its course, and below them the newest changes."""
+"""The view of `watch` in a terminal: vehicles with state, charge, power and a sparkline, and below the newest changes."""
 
 import asyncio
 from collections import deque
@@ -36,7 +36,7 @@ async def show(store: Store, vehicles: list[Vehicle], lines: AsyncIterator[str],
     from rich.live import Live
 
     newest: deque[str] = deque(maxlen=LINES)
-    courses: dict[str, deque[float]] = {}
+    samples: dict[str, deque[float]] = {}
 
     async def listen() -> None:
         async for line in lines:
@@ -47,8 +47,8 @@ async def show(store: Store, vehicles: list[Vehicle], lines: AsyncIterator[str],
         with Live(console=console(), auto_refresh=False, transient=False) as live:
             while True:
                 rows = await _rows(store, vehicles, clock.now())
-                _note(rows, courses)
-                live.update(view(rows, courses, newest, clock.now()), refresh=True)
+                _note(rows, samples)
+                live.update(view(rows, samples, newest, clock.now()), refresh=True)
                 await clock.sleep(REFRESH_S)
     finally:
         listening.cancel()
@@ -62,25 +62,25 @@ async def _rows(store: Store, vehicles: Iterable[Vehicle], now: int) -> list[Row
     return sorted(rows, key=lambda row: (_ORDER.index(row.state), -row.heard_at))[:MOST]
 
 
-def _note(rows: Iterable[Row], courses: dict[str, deque[float]]) -> None:
+def _note(rows: Iterable[Row], samples: dict[str, deque[float]]) -> None:
     for row in rows:
         power = row.value(_POWER)
         if isinstance(power, int | float):
-            courses.setdefault(row.vehicle.id, deque(maxlen=POINTS)).append(float(power))
+            samples.setdefault(row.vehicle.id, deque(maxlen=POINTS)).append(float(power))
 
 
-def view(rows: list[Row], courses: dict[str, deque[float]], newest: Iterable[str], now: int) -> "RenderableType":
+def view(rows: list[Row], samples: dict[str, deque[float]], newest: Iterable[str], now: int) -> "RenderableType":
     """What is shown at one moment."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, expand=False)
-    for name in ("vehicle", "state", "charge", "power", "course", "left", "heard"):
+    for name in ("vehicle", "state", "charge", "power", "sparkline", "left", "heard"):
         table.add_column(name, no_wrap=True, justify="right" if name in ("power", "left") else "left")
     for row in rows:
         style = _STYLES.get(row.state, "")
-        name, drawn = cut(printable(name_of(row.vehicle)), NAME), course(courses.get(row.vehicle.id, ()))
+        name, drawn = cut(printable(name_of(row.vehicle)), NAME), sparkline(samples.get(row.vehicle.id, ()))
         heard = ago(row.heard_at or None, now) or NOTHING
         cells = (name, row.state, charge(row), power(row), drawn, left(row), heard)
         table.add_row(*(Text(cell, style=style if index == 1 else "") for index, cell in enumerate(cells)))
@@ -111,10 +111,10 @@ def left(row: Row) -> str:
     return f"{int(minutes) // 60}:{int(minutes) % 60:02} h" if isinstance(minutes, int | float) and minutes else NOTHING
 
 
-def course(points: Iterable[float]) -> str:
+def sparkline(points: Iterable[float]) -> str:
     """The power since the view was opened, as blocks.
 
-    >>> course([0, 3500, 7000])
+    >>> sparkline([0, 3500, 7000])
     '▁▄█'
     """
     values = list(points)

@@ -175,7 +175,7 @@ def _command(name: str, action: type[Action]) -> Callable[..., None]:
         *(inspect.Parameter(each.field, keyword, default=None, annotation=_option(each)) for each in described),
         *(inspect.Parameter(each, keyword, default=None, annotation=kind) for each, kind in _CONNECTION.items()),
     ])  # fmt: skip
-    run.__doc__ = action.summary
+    run.__doc__ = action.summary()
     return run
 
 

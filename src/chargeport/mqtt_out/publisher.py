@@ -23,6 +23,7 @@ from chargeport.signals.definition import Signal, Value
 from chargeport.signals.effective import effective, next_change_at
 from chargeport.signals.reading import AbsenceReason, Entry
 from chargeport.store.effective_feed import EffectiveFeed
+from chargeport.store.feed_cursor import FeedCursor
 from chargeport.store.protocols import Store
 from chargeport.store.records import Change, Page, Vehicle
 from chargeport.wire.envelope import iso
@@ -32,7 +33,6 @@ BATCH: Final = 200
 PAGE: Final = 500
 LOOK_AGAIN_S: Final = 30.0
 OWNER: Final = "mqtt_out"  # of the notes in which the cursor and the announced vehicles are kept
-CURSOR: Final = "cursor"
 ANNOUNCED: Final = "vehicles"
 
 _log = logging.getLogger("chargeport.mqtt_out")
@@ -54,6 +54,7 @@ class Publisher:
     ) -> None:
         """`wait` returns when something was stored, or after so many seconds."""
         self._store = store
+        self._cursor = FeedCursor(store, OWNER)
         self._clock = clock
         self._settings = settings
         self._broker = broker
@@ -108,7 +109,7 @@ class Publisher:
     async def _changes(self) -> set[str]:
         """Publish each effective change since the cursor; return the vehicles of which anything was stored."""
         touched: set[str] = set()
-        cursor = await self._cursor()
+        cursor = await self._cursor.position()
         while changes := await self._store.readings.changes(cursor, BATCH):
             for change in await self._feed.events(changes):
                 await self._announce_one(change.vehicle_id)
@@ -119,17 +120,8 @@ class Publisher:
             touched.update(change.vehicle_id for change in changes)
             cursor = changes[-1].position
             await self._acknowledged()
-            await self._store.notes.remember(OWNER, CURSOR, str(cursor))
+            await self._cursor.keep(cursor)
         return touched
-
-    async def _cursor(self) -> int:
-        """Return how far the feed was published; a first start begins at its end."""
-        known = await self._store.notes.recall(OWNER, CURSOR)
-        if known is not None:
-            return int(known)
-        position = await self._store.readings.position()
-        await self._store.notes.remember(OWNER, CURSOR, str(position))
-        return position
 
     async def _vehicles(self) -> set[str]:
         """Announce vehicles that are new, withdraw those that are gone; return those that were not looked at yet."""

@@ -3,11 +3,13 @@
 An action is a body with its effect. `ACTIONS` gives them their names. An effect raises ValueError where the car can't do it.
 """
 
+import inspect
+from abc import ABCMeta, abstractmethod
 from types import NoneType, UnionType
-from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, NamedTuple, Union, get_args, get_origin
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, StructMeta, UnsetType
 
 from chargeport.sources.base import RawMessage
 from chargeport.sources.simulator import Place, Reporter, Station, home_station, roadside_station
@@ -20,20 +22,28 @@ Percent = Annotated[float, Meta(ge=0, le=100)]
 Seconds = Annotated[float, Meta(ge=0, le=MAX_SILENCE_S)]
 
 
-class Action(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """The body of an action, and what it does. `says` may return messages of other sources."""
+class _AbstractStruct(StructMeta, ABCMeta):
+    """Of structs with methods that each kind has to have."""
 
-    summary: ClassVar[str]
 
+class Action(
+    msgspec.Struct, metaclass=_AbstractStruct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True
+):  # fmt: skip
+    """The body of an action, and what it does. The docstring of each is its summary, wherever actions are listed."""
+
+    @classmethod
+    def summary(cls) -> str:
+        """What the action does, in a sentence."""
+        return inspect.getdoc(cls) or ""
+
+    @abstractmethod
     def apply(self, reporter: Reporter) -> RawMessage | None:
-        """Do it to a car that was advanced to the present. Raises ValueError."""
-        raise NotImplementedError
+        """Do it to a car that was advanced to the present; return what another source says of it. Raises ValueError."""
 
 
 class Plug(Action, frozen=True, kw_only=True):
-    """Plug into a station: the wallbox at home, unless the body describes another."""
+    """Plug in: at home, unless another station is described."""
 
-    summary = "Plug in: at home, unless another station is described."
     kind: Annotated[Literal["AC", "DC"], Meta(description="AC or DC.")] = "AC"
     power_kw: Annotated[float | None, Meta(description="What a DC station gives, in kW.")] = None
     amps: Annotated[float | None, Meta(description="What the station gives per phase, in A; below 6 it has no power.")] = None
@@ -57,8 +67,6 @@ class Plug(Action, frozen=True, kw_only=True):
 class Unplug(Action, frozen=True, kw_only=True):
     """Pull the cable."""
 
-    summary = "Pull the cable."
-
     def apply(self, reporter: Reporter) -> None:
         """Unplug."""
         reporter.car.unplug()
@@ -67,7 +75,6 @@ class Unplug(Action, frozen=True, kw_only=True):
 class SetLimit(Action, frozen=True, kw_only=True):
     """Set the charge limit that applies where the car is."""
 
-    summary = "Set the charge limit that applies where the car is."
     percent: Annotated[Percent, Meta(description="State of charge at which charging ends.")]
 
     def apply(self, reporter: Reporter) -> None:
@@ -76,9 +83,8 @@ class SetLimit(Action, frozen=True, kw_only=True):
 
 
 class SetTimers(Action, frozen=True, kw_only=True):
-    """Replace the charge timers."""
+    """Replace the charge timers by these, in the form of charge-chargetimers; [] removes all."""
 
-    summary = "Replace the charge timers by these, in the form of charge-chargetimers; [] removes all."
     values: Annotated[list[dict[str, Any]], Meta(description="Entries as in the body of charge-chargetimers.")]
 
     def apply(self, reporter: Reporter) -> None:
@@ -87,9 +93,8 @@ class SetTimers(Action, frozen=True, kw_only=True):
 
 
 class SetAmps(Action, frozen=True, kw_only=True):
-    """Set the current that the car asks for on AC."""
+    """Set the current per phase that the car draws on AC; below 6 A it stops."""
 
-    summary = "Set the current per phase that the car draws on AC; below 6 A it stops."
     amps: Annotated[float, Meta(ge=0, le=500, description="Amperes.")]
 
     def apply(self, reporter: Reporter) -> None:
@@ -100,7 +105,6 @@ class SetAmps(Action, frozen=True, kw_only=True):
 class SetSoc(Action, frozen=True, kw_only=True):
     """Put the battery to a state of charge."""
 
-    summary = "Put the battery to a state of charge."
     percent: Annotated[Percent, Meta(description="State of charge.")]
 
     def apply(self, reporter: Reporter) -> None:
@@ -109,9 +113,7 @@ class SetSoc(Action, frozen=True, kw_only=True):
 
 
 class Start(Action, frozen=True, kw_only=True):
-    """Charge now, whatever the timers say."""
-
-    summary = "Charge now, whatever the timers say, until it is unplugged."
+    """Charge now, whatever the timers say, until it is unplugged."""
 
     def apply(self, reporter: Reporter) -> None:
         """Start."""
@@ -119,9 +121,7 @@ class Start(Action, frozen=True, kw_only=True):
 
 
 class Stop(Action, frozen=True, kw_only=True):
-    """Stop charging."""
-
-    summary = "Stop charging, until it is started or plugged in again."
+    """Stop charging, until it is started or plugged in again."""
 
     def apply(self, reporter: Reporter) -> None:
         """Stop."""
@@ -129,9 +129,8 @@ class Stop(Action, frozen=True, kw_only=True):
 
 
 class Drive(Action, frozen=True, kw_only=True):
-    """Drive away."""
+    """Drive away, unplugging first."""
 
-    summary = "Drive away, unplugging first."
     km: Annotated[float, Meta(ge=0, le=2000, description="How far.")] = 20.0
     to: Annotated[Literal["home"] | Place | None, Meta(description="home, or a place; nowhere in particular if not given.")] = (
         None
@@ -143,9 +142,7 @@ class Drive(Action, frozen=True, kw_only=True):
 
 
 class Sleep(Action, frozen=True, kw_only=True):
-    """Fall asleep: the car is out of reach and reports nothing."""
-
-    summary = "Fall asleep: out of reach, whatever the car is doing, until it is woken or controlled."
+    """Fall asleep: out of reach, whatever the car is doing, until it is woken or controlled."""
 
     def apply(self, reporter: Reporter) -> None:
         """Fall asleep."""
@@ -153,9 +150,7 @@ class Sleep(Action, frozen=True, kw_only=True):
 
 
 class Wake(Action, frozen=True, kw_only=True):
-    """Wake up and report."""
-
-    summary = "Wake up and report everything."
+    """Wake up and report everything."""
 
     def apply(self, reporter: Reporter) -> None:
         """Wake."""
@@ -163,9 +158,8 @@ class Wake(Action, frozen=True, kw_only=True):
 
 
 class Silence(Action, frozen=True, kw_only=True):
-    """Lose all reports for a time while the car goes on."""
+    """Lose all reports for a time, while the car goes on as before; 0 ends a silence."""
 
-    summary = "Lose all reports for a time, while the car goes on as before; 0 ends a silence."
     seconds: Annotated[Seconds, Meta(description="How long.")] = 3600.0
 
     def apply(self, reporter: Reporter) -> None:
@@ -174,9 +168,8 @@ class Silence(Action, frozen=True, kw_only=True):
 
 
 class Reports(Action, frozen=True, kw_only=True):
-    """Set what becomes of reports on their way."""
+    """Set how reports get lost, late, repeated or out of order on their way; what is not named stays."""
 
-    summary = "Set how reports get lost, late, repeated or out of order on their way; what is not named stays."
     drop_rate: Annotated[Rate | UnsetType, Meta(description="Share of the reports that are lost, 0 to 1.")] = UNSET
     repeat_rate: Annotated[Rate | UnsetType, Meta(description="Share that arrive twice, 0 to 1.")] = UNSET
     reorder_rate: Annotated[Rate | UnsetType, Meta(description="Share that arrive behind newer ones, 0 to 1.")] = UNSET
@@ -194,7 +187,6 @@ class Reports(Action, frozen=True, kw_only=True):
 class Break(Action, frozen=True, kw_only=True):
     """Break the charge port, or repair it."""
 
-    summary = "Break the charge port, or repair it."
     present: Annotated[bool, Meta(description="Whether there is a fault.")] = True
 
     def apply(self, reporter: Reporter) -> None:
@@ -203,9 +195,8 @@ class Break(Action, frozen=True, kw_only=True):
 
 
 class Say(Action, frozen=True, kw_only=True):
-    """Report something about the car as another source."""
+    """Have another source report something about the car, in the simulator's fields."""
 
-    summary = "Have another source report something about the car, in the simulator's fields."
     source: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="What `meta.source` shows.")]
     fields: Annotated[dict[str, Any], Meta(description='Such as {"charging": false, "power_w": 0}.')]
 

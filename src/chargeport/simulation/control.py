@@ -284,7 +284,7 @@ class Simulation:
             "clock": self.clock_state(),
             "faults": self.faults.state(),
             "vehicles": [self.vehicle(reporter.profile.id) for reporter in self.simulator.reporters],
-            "actions": {name: action.summary for name, action in ACTIONS.items()},
+            "actions": {name: action.summary() for name, action in ACTIONS.items()},
         }
 
     def clock_state(self) -> dict[str, Any]:

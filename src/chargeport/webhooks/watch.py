@@ -19,6 +19,7 @@ from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Permission
 from chargeport.signals.effective import Effective, effective, next_change_at
 from chargeport.signals.reading import AbsenceReason, Entry
+from chargeport.store.feed_cursor import FeedCursor
 from chargeport.store.protocols import Store
 from chargeport.store.records import Change, Page, VehicleSeries, user_uuid_of
 from chargeport.store.webhooks import Event, Subscription, Webhook
@@ -26,7 +27,6 @@ from chargeport.webhooks import payload
 
 BATCH: Final = 1_000  # changes read at a time
 OWNER: Final = "webhooks"  # of the notes in which the cursor is kept
-CURSOR: Final = "cursor"
 LOOK_AGAIN_S: Final = 30.0  # without a ring, which may be lost
 
 # What is sent to owners as an error of the vehicle. That it is not charging, or lacks a thing, is a state like any other.
@@ -92,6 +92,7 @@ class Watch:
     ) -> None:
         """`wait` returns when something was stored, `queued` is called when there are new events; `docs` is a URL."""
         self._store = store
+        self._cursor = FeedCursor(store, OWNER)
         self._clock = clock
         self._docs = docs
         self._wait = wait
@@ -130,13 +131,13 @@ class Watch:
 
     async def _step(self) -> None:
         webhooks = [each for each in await self._store.webhooks.webhooks() if is_active(each)]
-        cursor = await self._cursor()
+        cursor = await self._cursor.position()
         changes = await self._store.readings.changes(cursor, BATCH)
         while changes:
             cursor = changes[-1].position
             for vehicle_id, bursts in bursts_of(changes, round(self._coalesce_s * 1000)).items():
                 await self._look(vehicle_id, webhooks, bursts, cursor)
-            await self._store.notes.remember(OWNER, CURSOR, str(cursor))
+            await self._cursor.keep(cursor)
             changes = await self._store.readings.changes(cursor, BATCH)
         for vehicle_id in await self._store.webhooks.due_vehicles(self._clock.now(), BATCH):
             await self._look(vehicle_id, webhooks)
@@ -147,15 +148,6 @@ class Watch:
         while self._touched:
             touched = self._touched.pop()
             await self._look_at_all([each for each in webhooks if each.id == touched])
-
-    async def _cursor(self) -> int:
-        """Return how far the feed has been read; a first start begins at its end."""
-        known = await self._store.notes.recall(OWNER, CURSOR)
-        if known is not None:
-            return int(known)
-        position = await self._store.readings.position()
-        await self._store.notes.remember(OWNER, CURSOR, str(position))
-        return position
 
     async def _pause_s(self) -> float:
         """Return how long nothing changes by itself."""

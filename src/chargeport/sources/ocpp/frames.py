@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import msgspec
+from ocpp import exceptions  # type: ignore[import-untyped]
 from ocpp.exceptions import (  # type: ignore[import-untyped]
     FormationViolationError,
     FormatViolationError,
     InternalError,
-    NotImplementedError,  # noqa: A004  (OCPP's name for it)
     NotSupportedError,
     OccurenceConstraintViolationError,
     OCPPError,
@@ -79,7 +79,7 @@ MISPLACED: Final = {"1.6": FormationViolationError, "2.0.1": FormatViolationErro
 MISSING: Final = OccurenceConstraintViolationError
 MISTYPED: Final = TypeConstraintViolationError
 IMPOSSIBLE: Final = PropertyConstraintViolationError
-UNKNOWN: Final = NotImplementedError
+UNKNOWN: Final = exceptions.NotImplementedError
 NOT_FOR_US: Final = NotSupportedError
 FAILED: Final = InternalError
 

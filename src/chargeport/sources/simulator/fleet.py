@@ -6,8 +6,8 @@ from uuid import NAMESPACE_URL, uuid5
 from msgspec.structs import replace
 
 from chargeport.sources.simulator.car import Car
+from chargeport.sources.simulator.demo_cars import DEMO_CARS
 from chargeport.sources.simulator.reporter import Reporter
-from chargeport.sources.simulator.scenes import SCENES
 
 PAST_DAYS = 8
 """Long enough for a week's records in the first car of each kind."""
@@ -22,12 +22,12 @@ VIN_ALPHABET = "0123456789ABCDEFGHJKLMNPRSTUVWXYZ"
 def demo_fleet(
     now_at: int,
     seed: int = 1,
-    count: int = len(SCENES),
+    count: int = len(DEMO_CARS),
     *,
     drop_probability: float = 0.0,
     late_probability: float = 0.0,
 ) -> list[Reporter]:
-    """Reporters of `count` cars as they are at `now_at`, in the order of `SCENES`, over and over.
+    """Reporters of `count` cars as they are at `now_at`, in the order of `DEMO_CARS`, over and over.
 
     Ids and VINs depend on seed and position alone. Pasts are lived through when a reporter is first asked what is due.
     """
@@ -49,14 +49,14 @@ def vin(seed: int, index: int) -> str:
 
 
 def _reporter(now_at: int, seed: int, index: int, *, drop_probability: float, late_probability: float) -> Reporter:
-    days = PAST_DAYS if index < len(SCENES) else CROWD_PAST_DAYS
-    scene = SCENES[index % len(SCENES)](now_at, days, Random(f"{seed}:{index}:scene"))
-    profile = replace(scene.profile, id=vehicle_id(seed, index), vin=vin(seed, index))
+    days = PAST_DAYS if index < len(DEMO_CARS) else CROWD_PAST_DAYS
+    demo_car = DEMO_CARS[index % len(DEMO_CARS)](now_at, days, Random(f"{seed}:{index}:scene"))
+    profile = replace(demo_car.profile, id=vehicle_id(seed, index), vin=vin(seed, index))
     car_seed = Random(f"{seed}:{index}:car").getrandbits(32)
     return Reporter(
-        Car(profile, car_seed, scene.started_at),
+        Car(profile, car_seed, demo_car.started_at),
         car_seed,
         drop_probability=drop_probability,
         late_probability=late_probability,
-        prelude=scene.prelude,
+        prelude=demo_car.prelude,
     )

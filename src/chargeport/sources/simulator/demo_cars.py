@@ -1,4 +1,4 @@
-"""The demo fleet's scenes: on the road, parked, waiting, silent, lost, and the night at home of `night.py`.
+"""The demo fleet's cars: on the road, parked, waiting, silent, lost, and the night at home of `night.py`.
 
 Cars that are handed back to their itinerary drive on by themselves from there; the parked one with the lost one stays as it
 is until somebody controls it.
@@ -12,16 +12,16 @@ from msgspec.structs import replace
 from chargeport.sources.simulator import cities, models
 from chargeport.sources.simulator.car import Car
 from chargeport.sources.simulator.conditions import Condition
+from chargeport.sources.simulator.demo_car import MINUTE_MS, DemoCar, days_before, drive_down_to, owned
 from chargeport.sources.simulator.itinerary import Drive, PlugIn, Unplug, drive_ms, roadside_station
 from chargeport.sources.simulator.limits import Limit
 from chargeport.sources.simulator.night import charging_at_home_by_night
-from chargeport.sources.simulator.scene import MINUTE_MS, Scene, days_before, drive_down_to, owned
 from chargeport.sources.simulator.session import MILLISECONDS_PER_HOUR
 from chargeport.sources.simulator.station import home_station
 from chargeport.sources.simulator.timers import Schedule, Timer
 
 
-def fast_charging_on_the_road(now_at: int, days: int, rng: Random) -> Scene:
+def fast_charging_on_the_road(now_at: int, days: int, rng: Random) -> DemoCar:
     """800 V at a 300 kW station, some minutes in; drives home and plugs in there afterwards."""
     city = rng.choice(cities.THREE_PHASE_CITIES)
     profile = replace(
@@ -49,10 +49,10 @@ def fast_charging_on_the_road(now_at: int, days: int, rng: Random) -> Scene:
         car.follow(onwards)
         car.advance(now_at)
 
-    return Scene(profile=profile, started_at=days_before(now_at, days), prelude=prelude)
+    return DemoCar(profile=profile, started_at=days_before(now_at, days), prelude=prelude)
 
 
-def idle_at_home(now_at: int, days: int, rng: Random) -> Scene:
+def idle_at_home(now_at: int, days: int, rng: Random) -> DemoCar:
     """Parked at home with no cable in, awake, and staying so."""
     bought = owned(models.RUNABOUT, rng.choice(cities.THREE_PHASE_CITIES), rng)
     profile = replace(bought, limits=(Limit(type="GLOBAL", limit=80.0),), sleep_after_min=None)
@@ -62,10 +62,10 @@ def idle_at_home(now_at: int, days: int, rng: Random) -> Scene:
         car.drive(12.0, profile.home)
         car.advance(now_at)
 
-    return Scene(profile=profile, started_at=days_before(now_at, days), prelude=prelude)
+    return DemoCar(profile=profile, started_at=days_before(now_at, days), prelude=prelude)
 
 
-def waiting_for_its_timer(now_at: int, days: int, rng: Random) -> Scene:
+def waiting_for_its_timer(now_at: int, days: int, rng: Random) -> DemoCar:
     """On North America's split phase, plugged in at home hours before its schedule lets it charge."""
     city = rng.choice(cities.SPLIT_PHASE_CITIES)
     by_day = 7 * 60 <= city.local_minute(now_at) < 20 * 60
@@ -85,17 +85,17 @@ def waiting_for_its_timer(now_at: int, days: int, rng: Random) -> Scene:
         car.follow()
         car.advance(now_at)
 
-    return Scene(profile=profile, started_at=days_before(now_at, days), prelude=prelude)
+    return DemoCar(profile=profile, started_at=days_before(now_at, days), prelude=prelude)
 
 
-def small_and_silent(now_at: int, days: int, rng: Random) -> Scene:
+def small_and_silent(now_at: int, days: int, rng: Random) -> DemoCar:
     """An older small car that lives its usual days and cannot report half of the fields."""
     bought = owned(models.PICCOLA, rng.choice(cities.THREE_PHASE_CITIES), rng)
     profile = replace(bought, sleep_after_min=None)
-    return Scene(profile=profile, started_at=days_before(now_at, days), prelude=lambda car: car.advance(now_at))
+    return DemoCar(profile=profile, started_at=days_before(now_at, days), prelude=lambda car: car.advance(now_at))
 
 
-def lost_while_charging(now_at: int, days: int, rng: Random) -> Scene:
+def lost_while_charging(now_at: int, days: int, rng: Random) -> DemoCar:
     """Out of reach for three hours, last heard of while it was charging at home."""
     bought = owned(models.FJORD, rng.choice(cities.THREE_PHASE_CITIES), rng)
     profile = replace(bought, limits=(Limit(type="GLOBAL", limit=80.0),))
@@ -108,10 +108,10 @@ def lost_while_charging(now_at: int, days: int, rng: Random) -> Scene:
         car.advance(now_at - 3 * MILLISECONDS_PER_HOUR)
         car.sleep()
 
-    return Scene(profile=profile, started_at=days_before(now_at, days), prelude=prelude)
+    return DemoCar(profile=profile, started_at=days_before(now_at, days), prelude=prelude)
 
 
-SCENES: tuple[Callable[[int, int, Random], Scene], ...] = (
+DEMO_CARS: tuple[Callable[[int, int, Random], DemoCar], ...] = (
     charging_at_home_by_night,
     fast_charging_on_the_road,
     idle_at_home,

@@ -1,4 +1,4 @@
-"""What scenes are made of: a car somebody owns, with a past that ends in a certain situation.
+"""What demo cars are made of: a car somebody owns, with a past that ends in a certain situation.
 
 A past is the usual days of the owner, then a last stretch told by controls.
 """
@@ -18,7 +18,7 @@ from chargeport.sources.simulator.session import MILLISECONDS_PER_HOUR
 MINUTE_MS = 60_000
 
 
-class Scene(msgspec.Struct, frozen=True, kw_only=True):
+class DemoCar(msgspec.Struct, frozen=True, kw_only=True):
     """A car to be, with the instant its simulated past begins at and what it lives through until now."""
 
     profile: CarProfile
