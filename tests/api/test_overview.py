@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from answers import detail
+from chargeport.api import fleet as module
 from chargeport.signals.definition import READS
 from chargeport.signals.reading import AbsenceReason
 from world import T0, Client, World
@@ -95,6 +96,21 @@ async def test_an_application_sees_the_vehicles_that_it_is_connected_to(world: W
     assert vehicle is not None
     await world.connect(narrow, vehicle)
     assert await models(world, narrow, sort="soc") == ["Birch"]
+
+
+async def test_a_list_that_is_kept_shows_at_once_that_a_vehicle_came_or_went(
+    world: World, app: Client, cars: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "QUICK_S", 0)  # so that any list is kept, and for long
+    monkeypatch.setattr(module, "KEPT_FOR", 1_000_000)
+    before = {order: await models(world, app, sort=order) for order in ("name", "soc")}
+    await world.report((await world.car(make="Flora", model="Fern")), SOC, {"value": 99})
+    assert {order: sorted(await models(world, app, sort=order)) for order in before} == {
+        order: sorted([*shown, "Fern"]) for order, shown in before.items()
+    }
+    await world.store.vehicles.remove_vehicle(cars["Birch"])
+    for order in before:
+        assert "Birch" not in await models(world, app, sort=order)
 
 
 async def test_a_wrong_order_or_state_is_refused_by_name(world: World, app: Client) -> None:

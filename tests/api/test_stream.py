@@ -46,6 +46,20 @@ async def refusal(world: World, headers: dict[str, str], query: str, status: int
     return str(typed_error(response, status, kind)["description"])
 
 
+async def test_who_follows_the_list_of_vehicles_need_not_know_which_are_gone(world: World, app: Client, car: Vehicle) -> None:
+    other = await world.car(vin="WVWZZZ00000000002")
+    connected = await world.application(connected_only=True)
+    await world.connect(connected, car)
+    await world.store.vehicles.remove_vehicle((gone := await world.car(vin="WVWZZZ00000000003")).id)
+    named = f"vehicle={car.id},{gone.id},{other.id}&vehicles=true"
+    async with Listener(world.app, connected.headers, named) as stream:
+        assert stream.status == 200
+        await world.report(other, POWER, {"value": 1})  # which it may not see
+        await world.report(car, POWER, {"value": 2})
+        found = [event for event in await stream.events_of(2) if event.kind == "signal"]
+    assert values(found) == [2]
+
+
 # What is told
 
 

@@ -79,12 +79,16 @@ class Row(NamedTuple):
 
 
 class _List(NamedTuple):
+    vehicles: list[Vehicle]
     rows: list[Row]
     good_until: float
 
 
 class Fleet:
-    """The lists that were made last. Nothing in them is older than some times as long as it took to make them."""
+    """The lists that were made last. Nothing in them is older than some times as long as it took to make them.
+
+    A list is made anew at once where there are more or fewer vehicles: one that was removed must not show again.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -97,16 +101,11 @@ class Fleet:
         scope = None if grant.sees_all else (grant.client_id, grant.user_uuid)
         clock = asyncio.get_running_loop().time
         known = self._vehicles.get(scope)
-        if known is not None and known[1] > clock():
+        if known is not None and known[1] > clock() and (await self._page(grant, Page(1, 1)))[1] == len(known[0]):
             return known[0]
         began, found, page = clock(), list[Vehicle](), Page(1, PORTION)
         while True:
-            part, total = await self._store.vehicles.vehicles(
-                page,
-                connected_to=grant.client_id if grant.connected_only else None,
-                user_uuid=grant.user_uuid,
-                not_ended_by=grant.client_id if grant.has_ended else None,
-            )
+            part, total = await self._page(grant, page)
             found += part
             if not part or len(found) >= total:
                 break
@@ -118,18 +117,27 @@ class Fleet:
         self._vehicles[scope] = found, _good_until(began, clock())
         return found
 
+    async def _page(self, grant: Grant, page: Page) -> tuple[list[Vehicle], int]:
+        """A page of the vehicles, and how many there are in all."""
+        return await self._store.vehicles.vehicles(
+            page,
+            connected_to=grant.client_id if grant.connected_only else None,
+            user_uuid=grant.user_uuid,
+            not_ended_by=grant.client_id if grant.has_ended else None,
+        )
+
     async def rows(self, grant: Grant, permits: Permits, now: int) -> list[Row]:
         """All of them with what counts of their signals."""
         key, clock = (grant.client_id, grant.user_uuid, grant.permissions), asyncio.get_running_loop().time
         async with self._making:
-            known = self._lists.get(key)
-            if known is not None and known.good_until > clock():
+            known, began = self._lists.get(key), clock()
+            vehicles = await self.vehicles(grant)
+            if known is not None and known.good_until > clock() and known.vehicles == vehicles:
                 return known.rows
-            began = clock()
-            rows = await self.of(await self.vehicles(grant), grant, permits, now)
+            rows = await self.of(vehicles, grant, permits, now)
             if len(self._lists) >= KEPT_LISTS:
                 self._lists.clear()
-            self._lists[key] = _List(rows, _good_until(began, clock()))
+            self._lists[key] = _List(vehicles, rows, _good_until(began, clock()))
             return rows
 
     async def of(self, vehicles: Sequence[Vehicle], grant: Grant, permits: Permits, now: int) -> list[Row]:

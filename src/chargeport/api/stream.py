@@ -17,7 +17,7 @@ from chargeport.api.follower import Follower
 from chargeport.api.request import AppContext, Request
 from chargeport.api.response import Response, event_answer
 from chargeport.api.tail import HEARTBEAT_MS, Notice
-from chargeport.errors import MALFORMED, PERMISSION, RATE_LIMITED, Problem, StoreError
+from chargeport.errors import MALFORMED, PERMISSION, RATE_LIMITED, VEHICLE_NOT_FOUND, Problem, StoreError
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Permission, Signal
 from chargeport.signals.state import stale_at
@@ -217,13 +217,20 @@ def _signals(request: Request) -> frozenset[str] | None:
 
 
 async def _check(request: Request, grant: Grant, wanted: Wanted) -> None:
-    """Refuse a stream of what the client may not see. Raises Problem (403, 404)."""
+    """Refuse a stream of what the client may not see. Raises Problem (403, 404).
+
+    A client that follows the list of vehicles is told of one that went by that list: there such a vehicle is left out.
+    """
     granted = [grant.permissions]
     if wanted.vehicles is not None:
         granted = []
         for vehicle_id in sorted(wanted.vehicles):
-            granted.append(await request.context.access.permissions(grant, vehicle_id, wanted.user_id))
-            await request.context.reads.vehicle(vehicle_id)
+            try:
+                granted.append(await request.context.access.permissions(grant, vehicle_id, wanted.user_id))
+                await request.context.reads.vehicle(vehicle_id)
+            except Problem as problem:
+                if problem.kind is not VEHICLE_NOT_FOUND or not wanted.vehicle_list:
+                    raise
     for signal in (BY_CODE[code] for code in wanted.signals or ()):
         if any(signal.permission not in permissions for permissions in granted):
             raise Problem(PERMISSION, f"Following {signal.code} needs the permission {signal.permission}.")
