@@ -217,8 +217,9 @@ ROUTES: Final = (
             Parameter("vehicle", "Only these vehicles, by id: repeated or separated by commas.", VEHICLE_ID),
             Parameter("signal", "Only these codes: repeated or separated by commas.", "charge-wattage,charge-ischarging"),
             Parameter(
-                stream.VEHICLES, "Whether to say, too, when a vehicle comes or goes: as `vehicles`, without an `id`. Those named that are not known"
-                " are then left out.",
+                stream.VEHICLES,
+                "Whether to say, too, when a vehicle comes or goes: as `vehicles`, without an `id`. Those named that are not"
+                " known are then left out.",
                 "true",
                 values=("true", "false"),
             ),
