@@ -89,7 +89,7 @@ def build(
         connection.executemany(
             "UPDATE sequences SET value = ? WHERE name = ?", [(count, "vehicle"), (last, "position"), (last, "feed")]
         )
-        # As derivation leaves a database: a server would work for minutes on what it takes for new, and that is not measured here.
+        # As derivation leaves it: a server would work for minutes on what it takes for new, and that is not measured here.
         derived = msgspec.json.encode(Progress(last, now + DERIVED_MS)).decode()
         connection.execute("INSERT INTO remembered VALUES ('derivation','progress',?)", (derived,))
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
