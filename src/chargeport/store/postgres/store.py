@@ -30,7 +30,7 @@ from chargeport.store.sqlite.webhooks import WebhookTables
 
 _NO_FILE: Final = Path()
 _OF_VEHICLES: Final = (
-    "vehicles, vehicle_references, latest, runs, hourly, horizons, sessions, told_sessions, session_edits, erasures,"
+    "vehicles, vehicle_references, latest, runs, hourly, horizons, sessions, reported_sessions, session_edits, erasures,"
     " connections, ended_connections, share_links, subscriptions, webhook_events, webhook_attempts, issues, issue_messages"
 )
 

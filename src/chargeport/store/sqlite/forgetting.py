@@ -140,7 +140,7 @@ def _renew(slots: Slots, key: SeriesKey) -> int:
 def _forget_beside(connection: Connection, vehicle_key: int, car: str, source: str, bounds: Bounds) -> Forgotten:
     """Erase the sessions that the source reported of a car, and its issues about it."""
     connection.execute(
-        "DELETE FROM told_sessions WHERE vehicle_key = ? AND source = ? AND started_at >= ? AND started_at < ?",
+        "DELETE FROM reported_sessions WHERE vehicle_key = ? AND source = ? AND started_at >= ? AND started_at < ?",
         (vehicle_key, source, *bounds),
     )
     sessions = connection.changes()

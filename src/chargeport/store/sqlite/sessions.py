@@ -59,7 +59,7 @@ class SessionTables:
     async def reported_sessions(self, vehicle_id: str, from_at: int) -> list[ReportedSession]:
         """What sources reported of sessions that started from `from_at` on, oldest first."""
         found = await self._reader.select(
-            f"SELECT source, name, told_at, started_at, document FROM told_sessions WHERE vehicle_key = {_KEY}"
+            f"SELECT source, name, reported_at, started_at, document FROM reported_sessions WHERE vehicle_key = {_KEY}"
             " AND started_at >= ?2 ORDER BY started_at, source, name",
             (vehicle_id, from_at),
         )
@@ -132,9 +132,9 @@ def _keep_reported(connection: Connection, vehicle_id: str, sessions: Sequence[R
     key = _key_of(connection, vehicle_id)
     if key is not None:
         connection.executemany(
-            "INSERT INTO told_sessions VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (vehicle_key, source, name) DO UPDATE SET"
-            " told_at = excluded.told_at,"
-            " started_at = excluded.started_at, document = excluded.document WHERE excluded.told_at >= told_sessions.told_at",
+            "INSERT INTO reported_sessions VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (vehicle_key, source, name) DO UPDATE SET"
+            " reported_at = excluded.reported_at, started_at = excluded.started_at, document = excluded.document"
+            " WHERE excluded.reported_at >= reported_sessions.reported_at",
             [(key, each.source, each.name, each.reported_at, each.started_at, each.body) for each in sessions],
         )
 
