@@ -5,7 +5,7 @@ Lists are paged by number, changes by position. Instants are milliseconds since 
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from chargeport.signals.definition import Signal
 from chargeport.signals.freshness import Freshness
@@ -37,6 +37,15 @@ from chargeport.store.records import (
 from chargeport.store.retention_policy import Horizon, Hour, Policy, Progress
 from chargeport.store.sign_in import SignIn
 from chargeport.store.webhooks import Webhooks
+
+
+@runtime_checkable
+class Immediate(Protocol):
+    """Readings that are at hand without waiting: those of a database in this process."""
+
+    def signal_at_once(self, vehicle_id: str, signal: Signal) -> VehicleSeries | None:
+        """Return what `Readings.signal` returns."""
+        ...
 
 
 class Readings(Protocol):

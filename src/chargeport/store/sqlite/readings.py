@@ -106,6 +106,10 @@ class ReadingTables:
         return await self._scans.run(scan)
 
     async def signal(self, vehicle_id: str, signal: Signal) -> VehicleSeries | None:
+        """The car with the series of one signal. See `store.protocols.Readings`."""
+        return self.signal_at_once(vehicle_id, signal)
+
+    def signal_at_once(self, vehicle_id: str, signal: Signal) -> VehicleSeries | None:
         """Return the car with the series of one signal and of the flags that it depends on."""
         found = self._known.find(vehicle_id)
         if found is None:
