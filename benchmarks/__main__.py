@@ -31,6 +31,8 @@ BENCHMARKS = {
     "startup": ("", "--rounds 3"),
     "accuracy": ("", ""),
     "derivation": ("", ""),
+    "postgres": ("", "--vehicles 2000 --groups 30 --rounds 2"),
+    "plan": ("", "--days 10"),
 }
 MODULES = {"list": "read"}
 HEAD = """# Results of the benchmarks
