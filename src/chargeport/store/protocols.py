@@ -225,6 +225,22 @@ class Vehicles(Protocol):
         """
         ...
 
+    async def vehicles_after(
+        self,
+        after: str,
+        limit: int,
+        connected_to: str | None = None,
+        *,
+        user_uuid: str | None = None,
+        not_ended_by: str | None = None,
+    ) -> list[Vehicle]:
+        """The next cars behind an id ("" for the first), by id, of those that `vehicles` lists with the same arguments.
+
+        So any number of them is gone through at the same cost a part, and none comes twice or is left out, whatever comes or
+        goes meanwhile.
+        """
+        ...
+
     async def remove_vehicle(self, vehicle_id: str) -> Erased | None:
         """Erase a car with everything that was ever stored of it, and say how much that was; None when there is none."""
         ...

@@ -60,6 +60,23 @@ class VehicleTables:
         )
         return [rows.vehicle(row) for row in found], total
 
+    async def vehicles_after(
+        self,
+        after: str,
+        limit: int,
+        connected_to: str | None = None,
+        *,
+        user_uuid: str | None = None,
+        not_ended_by: str | None = None,
+    ) -> list[Vehicle]:
+        """The next cars behind an id, by id."""
+        where, bindings = _chosen(connected_to, user_uuid, not_ended_by)
+        behind = f"{where} AND v.id > ?" if where else "WHERE v.id > ?"
+        found = await self._reader.select(
+            f"SELECT {rows.VEHICLE} FROM vehicles v {behind} ORDER BY v.id LIMIT ?", (*bindings, after, limit)
+        )
+        return [rows.vehicle(row) for row in found]
+
     async def remove_vehicle(self, vehicle_id: str) -> Erased | None:
         """Erase a car and everything of it; `wipe` sees to what that leaves behind in the file."""
         return await self._writer.call(lambda connection: erase(connection, vehicle_id))
