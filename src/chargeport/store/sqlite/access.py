@@ -147,7 +147,8 @@ class AccessTables:
 
         def write(connection: sql.Connection) -> int:
             connection.execute(
-                "UPDATE tokens SET expires_at = ?1 WHERE expires_at > ?1 AND (?2 IS NULL OR client_id = ?2)", (at, client_id)
+                "UPDATE tokens SET expires_at = ?1 WHERE expires_at > ?1 AND (CAST(?2 AS TEXT) IS NULL OR client_id = ?2)",
+                (at, client_id),
             )
             return connection.changes()
 
