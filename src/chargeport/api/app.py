@@ -24,6 +24,7 @@ from chargeport.api.routes import ROUTES
 from chargeport.api.sockets import Connect, socket_routes
 from chargeport.api.streaming import EndlessResponse
 from chargeport.errors import INVALID_PATH, METHOD_NOT_ALLOWED, Problem
+from chargeport.store.audit import UNKNOWN, Actor, acting
 
 _NOT_FOUND = 404
 
@@ -36,7 +37,8 @@ def build_app(
     Without `lane` the router answers everything: the two must not differ, and a test holds them together.
     """
     links = Links(context.settings.server.base_url, context.settings.server.trusted_proxies)
-    errors = ErrorBoundary(links, Guesses(context.settings.limits.wrong_credentials_per_minute))
+    counts = context.access.counts
+    errors = ErrorBoundary(links, Guesses(context.settings.limits.wrong_credentials_per_minute, refused=counts.refused))
     bodies = BodyBudget(context.settings.limits.unauthenticated_body_bytes)
     described = document(ROUTES)
 
@@ -98,8 +100,10 @@ def _routes(
 
     async def endpoint(raw: StarletteRequest) -> StarletteResponse:
         base, request_id = errors.base(raw.scope), next(errors.request_ids)
-        request = Request(raw, context, request_id, base, Caller(errors.address(raw.scope), errors.guesses, bodies))
-        return _response(await errors.guarded(route.path, handler(request), request_id, base, lambda: request.caller.address))
+        address = errors.address(raw.scope)
+        request = Request(raw, context, request_id, base, Caller(address, errors.guesses, bodies))
+        with acting(Actor(UNKNOWN, address, context.clock.now)):
+            return _response(await errors.guarded(route.path, handler(request), request_id, base, lambda: address))
 
     paths = [f"/v3{route.path}", route.path] if route.v3 else [route.path]
     return [StarletteRoute(path, endpoint, methods=[route.method]) for path in paths]

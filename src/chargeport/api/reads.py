@@ -51,6 +51,7 @@ class Reads:
     ) -> None:
         self._store = store
         self._access = access
+        self._requests = access.counts.requests
         self._clock = clock
         self._faults = faults  # of a simulator
         self._strict = strict  # as Smartcar: without a user there is no answer
@@ -59,6 +60,7 @@ class Reads:
         """The answer to a read of one signal or of all. Raises Problem."""
         now = self._clock.now()
         grant = self._access.remembered(ask.authorization, now) or await self._access.grant(ask.authorization)
+        self._requests[grant.client_id] += 1
         if self._strict and not ask.user_id:
             raise Problem(MISSING_PARAMETER, _NO_USER)
         if ask.user_id is None and grant.sees_all:
@@ -89,6 +91,7 @@ class Reads:
         counts = None if found is None else effective(signal, found.known_of(signal), self._store.readings.ranks, now)
         if found is None or counts is None:
             return None
+        self._requests[grant.client_id] += 1
         return View(found.vehicle, grant.permissions, base, PROVENANCE).single(counts).encode()
 
     async def document(self, ask: Ask, permissions: frozenset[Permission]) -> str:

@@ -23,6 +23,7 @@ from chargeport.runtime.commands import Commands
 from chargeport.settings import Settings
 from chargeport.signals.definition import READS, Permission
 from chargeport.simulation.control import Simulation
+from chargeport.store.audit import Actor, act_as
 from chargeport.store.protocols import Store
 from chargeport.store.records import Grant
 from chargeport.store.webhooks import Webhook
@@ -137,7 +138,11 @@ class Request:
     async def grant(self) -> Grant:
         """Who asks. Raises Problem (401)."""
         grant = await self.context.access.grant(self.header(b"authorization"))
-        self.is_authorized = True
+        if not self.is_authorized:
+            self.is_authorized = True
+            self.context.access.counts.requests[grant.client_id] += 1
+            who = grant.client_id if grant.person is None else f"user:{grant.person}"
+            act_as(Actor(who, self.caller.address, self.context.clock.now))
         return grant
 
     async def client(self) -> Grant:
