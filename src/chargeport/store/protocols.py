@@ -12,6 +12,7 @@ from chargeport.signals.freshness import Freshness
 from chargeport.signals.ranks import Ranks
 from chargeport.signals.reading import Entry, Issue
 from chargeport.store.access import Access
+from chargeport.store.audit import Audit
 from chargeport.store.connect import Connect
 from chargeport.store.notes import KeyValue
 from chargeport.store.records import (
@@ -381,6 +382,11 @@ class Store(Protocol):
     @property
     def notes(self) -> KeyValue:
         """Small texts that sources and workers keep over a restart."""
+        ...
+
+    @property
+    def audit(self) -> Audit:
+        """Who did what."""
         ...
 
     @property

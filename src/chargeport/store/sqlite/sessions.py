@@ -1,11 +1,13 @@
 """The tables of charging sessions, and of what people changed about them; and of whom there is something to work out."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from chargeport.errors import NotFoundError
 from chargeport.signals.definition import Signal
 from chargeport.signals.effective import DERIVED
+from chargeport.store.audit import Act, recorded
 from chargeport.store.records import DirtyVehicle, ErasedSpan, KeptEdit, KeptSession, ReportedSession
 from chargeport.store.sql import Connection, Reader, Scans, Writer, fetch
 from chargeport.store.sqlite.feed import Feed
@@ -108,7 +110,8 @@ class SessionTables:
 
     async def add_edit(self, vehicle_id: str, made_at: int, body: str) -> int:
         """Keep a change; its number. Raises NotFoundError."""
-        return await self._writer.call(lambda connection: _add_edit(connection, vehicle_id, made_at, body))
+        do = partial(_add_edit, vehicle_id=vehicle_id, made_at=made_at, body=body)
+        return await self._writer.call(recorded(Act.RECORD_EDITED, vehicle_id, do, "edit {}".format))
 
 
 def _key_of(connection: Connection, vehicle_id: str) -> int | None:
