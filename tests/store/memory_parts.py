@@ -29,7 +29,7 @@ Kind = tuple[str | None, str, str | None, str, str]
 
 
 class MemorySessions:
-    """`store.protocols.Sessions`. What was stored of readings is asked of the part that has them."""
+    """`store.sessions.Sessions`. What was stored of readings is asked of the part that has them."""
 
     def __init__(
         self,

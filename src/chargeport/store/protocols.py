@@ -17,18 +17,13 @@ from chargeport.store.connect import Connect
 from chargeport.store.notes import KeyValue
 from chargeport.store.records import (
     Change,
-    DirtyVehicle,
     Erased,
-    ErasedSpan,
     Forgotten,
     IssueCount,
-    KeptEdit,
     KeptMessage,
-    KeptSession,
     Outcome,
     Page,
     Place,
-    ReportedSession,
     Run,
     Selection,
     Stretch,
@@ -36,6 +31,7 @@ from chargeport.store.records import (
     VehicleSeries,
 )
 from chargeport.store.retention_policy import Horizon, Hour, Policy, Progress
+from chargeport.store.sessions import Sessions
 from chargeport.store.sign_in import SignIn
 from chargeport.store.webhooks import Webhooks
 
@@ -274,60 +270,6 @@ class Issues(Protocol):
 
     async def settle(self, message: KeptMessage) -> None:
         """Forget a message that is understood by now, and count it no more; its issue goes with the last one of its kind."""
-        ...
-
-
-class Sessions(Protocol):
-    """Charging sessions as they were worked out last, and what people changed about them."""
-
-    async def replace_sessions(self, vehicle_id: str, from_at: int, to_at: int, sessions: Sequence[KeptSession]) -> None:
-        """Replace all sessions that started in [from_at, to_at) by these: all of it, or nothing."""
-        ...
-
-    async def sessions(self, vehicle_id: str, from_at: int, to_at: int) -> list[KeptSession]:
-        """Return what started from `from_at` on and before `to_at`, oldest first."""
-        ...
-
-    async def cars_with_open_sessions(self) -> list[tuple[str, int]]:
-        """Return the ids of cars with a session that may still go on, and when that began."""
-        ...
-
-    async def keep_reported(self, vehicle_id: str, sessions: Sequence[ReportedSession]) -> None:
-        """Keep what sources reported, each in place of what was reported before, and not later, under its name."""
-        ...
-
-    async def reported_sessions(self, vehicle_id: str, from_at: int) -> list[ReportedSession]:
-        """Return what sources reported of sessions that started from `from_at` on, oldest first."""
-        ...
-
-    async def changed_since(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[DirtyVehicle], int]:
-        """Return the cars of which something reported is among the `limit` changes after a position; and up to where that goes.
-
-        The instants are those of the changes of these signals.
-        """
-        ...
-
-    async def received_since(self, since_at: int, after: int, limit: int) -> tuple[list[DirtyVehicle], int | None]:
-        """Return the cars of which anything was received since then, with the oldest and newest time of observation of that.
-
-        Looks through `limit` cars behind the place `after`, as `cars_heard_of` does.
-        """
-        ...
-
-    async def edited_since(self, number: int) -> list[tuple[str, int]]:
-        """Return the ids of cars with edits after the one of this number, and the number of each car's last."""
-        ...
-
-    async def erased_since(self, number: int) -> list[ErasedSpan]:
-        """Return what was erased by `Readings.forget` after the erasure of this number, in order."""
-        ...
-
-    async def edits(self, vehicle_id: str) -> list[KeptEdit]:
-        """Return what people changed about a car's sessions, in the order in which they did."""
-        ...
-
-    async def add_edit(self, vehicle_id: str, made_at: int, body: str) -> int:
-        """Keep a change; its number. Raises NotFoundError."""
         ...
 
 

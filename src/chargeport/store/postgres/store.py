@@ -66,14 +66,14 @@ class PostgresNotes(NoteTables):
 
 
 class PostgresSessions(SessionTables):
-    """`store.protocols.Sessions` on PostgreSQL."""
+    """`store.sessions.Sessions` on PostgreSQL."""
 
     def __init__(self, reader: Reader, writer: Writer, scans: Scans, readings: PostgresReadings) -> None:
         super().__init__(reader, writer, scans, readings)  # type: ignore[arg-type]
         self._readings = readings
 
     async def changed_since(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[DirtyVehicle], int]:
-        """Return the cars of which something reported is among the next changes. See `store.protocols.Sessions`."""
+        """Return the cars of which something reported is among the next changes. See `store.sessions.Sessions`."""
         return await self._readings.changed_since(after, limit, signals)
 
 

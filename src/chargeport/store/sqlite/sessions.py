@@ -25,7 +25,7 @@ _HEARD_FROM: Final = (
 
 
 class SessionTables:
-    """`store.protocols.Sessions` on SQLite."""
+    """`store.sessions.Sessions` on SQLite."""
 
     def __init__(self, reader: Reader, writer: Writer, scans: Scans, feed: Feed) -> None:
         self._reader = reader
@@ -68,11 +68,11 @@ class SessionTables:
         return [ReportedSession(*row) for row in found]
 
     async def changed_since(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[DirtyVehicle], int]:
-        """Return the cars of which something reported is among the next changes. See `store.protocols.Sessions`."""
+        """Return the cars of which something reported is among the next changes. See `store.sessions.Sessions`."""
         return await self._feed.changed_since(after, limit, signals)
 
     async def received_since(self, since_at: int, after: int, limit: int) -> tuple[list[DirtyVehicle], int | None]:
-        """Return the cars of which anything was received since then. See `store.protocols.Sessions`."""
+        """Return the cars of which anything was received since then. See `store.sessions.Sessions`."""
 
         def scan(connection: Connection) -> tuple[list[DirtyVehicle], int | None]:
             keys = [key for (key,) in fetch(connection, _CARS, (after, limit))]
@@ -93,7 +93,7 @@ class SessionTables:
         return [(row[0], row[1]) for row in found]
 
     async def erased_since(self, number: int) -> list[ErasedSpan]:
-        """Return what was erased after the erasure of this number. See `store.protocols.Sessions`."""
+        """Return what was erased after the erasure of this number. See `store.sessions.Sessions`."""
         found = await self._reader.select(
             "SELECT e.number, v.id, e.first_at, e.last_at FROM erasures e JOIN vehicles v ON v.key = e.vehicle_key"
             " WHERE e.number > ? ORDER BY e.number",
