@@ -153,6 +153,8 @@ class MemoryStore:
 class Parts:
     """The methods of all parts that there are."""
 
+    is_immediate = True
+
     def __init__(self) -> None:
         self.freshness, self.ranks = Freshness(), Ranks()
         self._series: dict[Key, Series] = {}

@@ -1,5 +1,6 @@
 """What sources remember over a restart, and how they are."""
 
+import asyncio
 from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
@@ -49,3 +50,10 @@ async def test_any_text_comes_back_as_it_was(store: Store, notes: dict[tuple[str
         await store.notes.remember(owner, key, value)
     for (owner, key), value in notes.items():
         assert await store.notes.recall(owner, key) == value
+
+
+async def test_of_many_that_put_something_down_first_one_does_and_all_are_given_its_text(store: Store) -> None:
+    given = await asyncio.gather(*(store.notes.remember_first("api", "key", f"text {number}") for number in range(8)))
+    assert len(set(given)) == 1
+    assert await store.notes.recall("api", "key") == given[0]
+    assert await store.notes.remember_first("api", "key", "later") == given[0]

@@ -54,6 +54,7 @@ class Reads:
         self._clock = clock
         self._faults = faults  # of a simulator
         self._strict = strict  # as Smartcar: without a user there is no answer
+        self.are_immediate = store.readings.is_immediate
 
     async def answer(self, ask: Ask) -> Response:
         """The answer to a read of one signal or of all. Raises Problem."""
