@@ -197,6 +197,9 @@ class MemoryNotes:
         if value is not None:
             self._texts[owner, key] = value
 
+    async def remember_first(self, owner: str, key: str, value: str) -> str:
+        return self._texts.setdefault((owner, key), value)
+
     async def take_lease(self, name: str, holder: str, now: int, until: int) -> bool:
         known, ends_at = self._leases.get(name, (holder, 0))
         if known == holder or ends_at < now:

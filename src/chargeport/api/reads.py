@@ -57,6 +57,7 @@ class Reads:
         self._clock = clock
         self._faults = faults  # of a simulator
         self._strict = strict  # as Smartcar: without a user there is no answer
+        self.are_immediate = store.readings.is_immediate
 
     async def answer(self, ask: Ask, allowance: Allowance | None = None) -> Response:
         """The answer to a read of one signal or of all; takes of the allowance, if that is still to be done. Raises Problem."""

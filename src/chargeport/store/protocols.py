@@ -39,6 +39,11 @@ from chargeport.store.webhooks import Webhooks
 class Readings(Protocol):
     """Signals in, latest values out."""
 
+    @property
+    def is_immediate(self) -> bool:
+        """Whether a short read is done without waiting, so that it needs no task of the event loop."""
+        ...
+
     def on_written(self, hear: Callable[[Sequence[Entry]], None]) -> None:
         """Have a function called with the entries of each call to `write` of this process, once they are on disk."""
         ...

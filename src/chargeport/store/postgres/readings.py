@@ -43,6 +43,7 @@ class PostgresReadings(ReadingTables):
     """`store.protocols.Readings` on PostgreSQL."""
 
     slots_of: SlotsOf = Group
+    is_immediate = False
 
     _reader: Reader  # type: ignore[assignment]
     _scans: Scans  # type: ignore[assignment]

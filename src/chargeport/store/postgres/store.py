@@ -64,6 +64,10 @@ class PostgresNotes(NoteTables):
         """Put something down; None takes it away."""
         await super().remember(escaped(owner), escaped(key), None if value is None else escaped(value))
 
+    async def remember_first(self, owner: str, key: str, value: str) -> str:
+        """Put something down unless there is something already. See `store.notes.KeyValue`."""
+        return unescaped(await super().remember_first(escaped(owner), escaped(key), escaped(value)))
+
 
 class PostgresSessions(SessionTables):
     """`store.sessions.Sessions` on PostgreSQL."""

@@ -47,6 +47,7 @@ class ReadingTables:
     """`store.protocols.Readings` on SQLite."""
 
     slots_of: SlotsOf = SlotTable
+    is_immediate = True
 
     def __init__(self, path: Path, reader: Reader, writer: Writer, scans: Scans, feed: Feed) -> None:
         self._path = path
