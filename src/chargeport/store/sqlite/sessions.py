@@ -16,11 +16,10 @@ from chargeport.store.sqlite.keys import VEHICLE_SHIFT
 _KEY: Final = "(SELECT key FROM vehicles WHERE id = ?1)"
 _DERIVED: Final = f"(SELECT key FROM sources WHERE name = '{DERIVED}')"
 _CARS: Final = "SELECT key FROM vehicles WHERE key > ? ORDER BY key LIMIT ?"
-_HEARD_FROM: Final = (
-    "SELECT v.id, min(l.observed_at), max(l.observed_at) FROM vehicles v JOIN latest l ON l.slot BETWEEN v.key <<"
-    f" {VEHICLE_SHIFT} AND (v.key << {VEHICLE_SHIFT}) + {(1 << VEHICLE_SHIFT) - 1}"
-    f" AND l.vehicle_key = v.key WHERE v.key > ?1 AND v.key <= ?2 AND l.received_at >= ?3 AND l.source_key != {_DERIVED}"
-    " GROUP BY v.id"
+HEARD_FROM: Final = (  # by the range of slots: joined from the vehicles' side, SQLite reads the whole table for each portion
+    "SELECT v.id, min(l.observed_at), max(l.observed_at) FROM latest l JOIN vehicles v ON v.key = l.vehicle_key"
+    " WHERE l.vehicle_key > ?1 AND l.vehicle_key <= ?2 AND l.slot BETWEEN ?3 AND ?4 AND l.received_at >= ?5"
+    f" AND l.source_key != {_DERIVED} GROUP BY v.id"
 )
 
 
@@ -78,7 +77,8 @@ class SessionTables:
             keys = [key for (key,) in fetch(connection, _CARS, (after, limit))]
             if not keys:
                 return [], None
-            found = [DirtyVehicle(*row) for row in fetch(connection, _HEARD_FROM, (after, keys[-1], since_at))]
+            slots = (after + 1) << VEHICLE_SHIFT, ((keys[-1] + 1) << VEHICLE_SHIFT) - 1
+            found = [DirtyVehicle(*row) for row in fetch(connection, HEARD_FROM, (after, keys[-1], *slots, since_at))]
             return found, keys[-1] if len(keys) == limit else None
 
         return await self._scans.run(scan)
