@@ -92,7 +92,7 @@ class Service:
         return cls(store, settings, clock, doorbell)
 
     def app(self, pages: Mapping[str, Handler], *, lane: bool = True) -> WebApp:
-        """The application on this service."""
+        """Return the application on this service."""
         faults = None if self.simulation is None else self.simulation.faults
         reads = Reads(self.store, self.access, self.clock, strict=self.settings.server.strict, faults=faults)
         deps = AppContext(
@@ -115,7 +115,7 @@ class Service:
         return build_app(deps, pages, lane=lane, sockets=self.feeds.sockets())
 
     def _commandable(self) -> list[Commandable]:
-        """What can have cars do something: the simulation, then the sources of the settings in their order."""
+        """Return what can have cars do something: the simulation, then the sources of the settings in their order."""
         sources = [each.source for each in self.feeds.built if isinstance(each.source, Commandable)]
         return [*([] if self.simulation is None else [self.simulation]), *sources]
 
@@ -215,11 +215,11 @@ class Service:
         await self.webhooks.catch_up()
 
     async def next_at(self) -> int | None:
-        """When a webhook is due by time alone."""
+        """Return when a webhook is due by time alone."""
         return await self.webhooks.next_at()
 
     async def is_followed(self) -> bool:
-        """Whether a webhook wants each change."""
+        """Return whether a webhook wants each change."""
         return await self.webhooks.is_active()
 
     async def stirred(self) -> None:
@@ -236,7 +236,7 @@ class Service:
         await asyncio.sleep(0 if self._is_paused else duration_s)
 
     async def last_received_at(self) -> int:
-        """When the newest of the last stored changes was received; 0 where there is none."""
+        """Return when the newest of the last stored changes was received; 0 where there is none."""
         last = await self.store.readings.changes(max(0, await self.store.readings.position() - LAST_CHANGES), LAST_CHANGES)
         return max((change.received_at for change in last), default=0)
 
