@@ -1,29 +1,36 @@
 """The tables of charging sessions, and of what people changed about them; and of whom there is something to work out."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from chargeport.errors import NotFoundError
 from chargeport.signals.definition import Signal
 from chargeport.signals.effective import DERIVED
 from chargeport.store.records import DirtyVehicle, ErasedSpan, KeptEdit, KeptSession, ReportedSession
 from chargeport.store.sql import Connection, Reader, Scans, Writer, fetch
-from chargeport.store.sqlite.feed import Feed
-from chargeport.store.sqlite.keys import VEHICLE_SHIFT
+from chargeport.store.tables.keys import SERIES, VEHICLE_SHIFT
 
 _KEY: Final = "(SELECT key FROM vehicles WHERE id = ?1)"
 _DERIVED: Final = f"(SELECT key FROM sources WHERE name = '{DERIVED}')"
 _CARS: Final = "SELECT key FROM vehicles WHERE key > ? ORDER BY key LIMIT ?"
 _HEARD_FROM: Final = (
     "SELECT v.id, min(l.observed_at), max(l.observed_at) FROM vehicles v JOIN latest l ON l.slot BETWEEN v.key <<"
-    f" {VEHICLE_SHIFT} AND (v.key << {VEHICLE_SHIFT}) + {(1 << VEHICLE_SHIFT) - 1}"
+    f" {VEHICLE_SHIFT} AND (v.key << {VEHICLE_SHIFT}) + {SERIES}"
     f" AND l.vehicle_key = v.key WHERE v.key > ?1 AND v.key <= ?2 AND l.received_at >= ?3 AND l.source_key != {_DERIVED}"
     " GROUP BY v.id"
 )
 
 
+class Feed(Protocol):
+    """What knows the order of all changes."""
+
+    async def changed_since(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[DirtyVehicle], int]:
+        """Return the cars of which something reported is among the next changes. See `store.protocols.Sessions`."""
+        ...
+
+
 class SessionTables:
-    """`store.protocols.Sessions` on SQLite."""
+    """`store.protocols.Sessions`."""
 
     def __init__(self, reader: Reader, writer: Writer, scans: Scans, feed: Feed) -> None:
         self._reader = reader
