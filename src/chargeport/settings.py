@@ -59,6 +59,20 @@ class LimitSettings(Table, frozen=True):
     streams_by_application: Annotated[
         int, Meta(ge=1, le=1_000_000, description="Streams that one application may hold open.")
     ] = 2500
+    requests_per_minute: Annotated[
+        int,
+        Meta(
+            ge=0, le=1_000_000_000,
+            description="Requests of one application a minute, apart from ingest and streams; 0: any number. Beyond, the answer"
+            " is 429. Each process counts for itself.",
+        ),
+    ] = 0  # fmt: skip
+    ingest_per_minute: Annotated[
+        int, Meta(ge=0, le=1_000_000_000, description="Requests of one application to /ingest a minute; 0: any number.")
+    ] = 0
+    streams_per_minute: Annotated[
+        int, Meta(ge=0, le=1_000_000_000, description="Streams that one application may open a minute; 0: any number.")
+    ] = 0
     tokens_by_application: Annotated[
         int,
         Meta(ge=1, le=1_000_000, description="Tokens of one application at once; the oldest ends for a new one."),

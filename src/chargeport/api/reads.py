@@ -10,6 +10,7 @@ import msgspec
 from chargeport.api import paging
 from chargeport.api.access import Access
 from chargeport.api.instants import AT, asked_at
+from chargeport.api.rate_limits import Allowance
 from chargeport.api.response import Response, answer
 from chargeport.clock import Clock
 from chargeport.derivation.provenance import PROVENANCE
@@ -55,10 +56,12 @@ class Reads:
         self._faults = faults  # of a simulator
         self._strict = strict  # as Smartcar: without a user there is no answer
 
-    async def answer(self, ask: Ask) -> Response:
-        """The answer to a read of one signal or of all. Raises Problem."""
+    async def answer(self, ask: Ask, allowance: Allowance | None = None) -> Response:
+        """The answer to a read of one signal or of all; takes of the allowance, if that is still to be done. Raises Problem."""
         now = self._clock.now()
         grant = self._access.remembered(ask.authorization, now) or await self._access.grant(ask.authorization)
+        if allowance is not None:
+            allowance.take(grant.client_id)
         if self._strict and not ask.user_id:
             raise Problem(MISSING_PARAMETER, _NO_USER)
         if ask.user_id is None and grant.sees_all:

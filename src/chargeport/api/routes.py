@@ -28,6 +28,7 @@ from chargeport.api import (
 )
 from chargeport.api.control_routes import CONTROL_ROUTES
 from chargeport.api.operator_routes import OPERATOR_ROUTES
+from chargeport.api.rate_limits import INGEST, STREAMS
 from chargeport.api.route import USER, VEHICLE_ID, Parameter, Route, pages
 from chargeport.api.webhook_routes import WEBHOOK_ROUTES
 from chargeport.dialects import makes
@@ -205,7 +206,7 @@ ROUTES: Final = (
     *WEBHOOK_ROUTES,
     *OPERATOR_ROUTES,
     Route(
-        method="GET", path="/stream", name="streamSignals", tag="Signals", handler=stream.stream_signals,
+        method="GET", path="/stream", name="streamSignals", tag="Signals", handler=stream.stream_signals, limit=STREAMS,
         summary="Follow changes as they are stored", kind=EVENT_STREAM,
         detail="Server-sent events, for as long as the client listens. `id` is the change's position, sealed; `event` is"
         " `signal`; `data` is one line of JSON: the vehicle's id, and the signal as in the envelope, as it was reported. A late"
@@ -234,6 +235,7 @@ ROUTES: Final = (
     ),
     Route(
         method="POST", path="/ingest/readings", name="ingestReadings", tag="Ingest", handler=ingest.ingest_readings,
+        limit=INGEST,
         summary="Send readings", answer="IngestResult", body="Readings",
         detail="An array, one object, or one object a line; gzip is taken. Answered once everything accepted is on disk.",
         errors=(MALFORMED, UNAUTHORIZED, PERMISSION, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA, NOTHING_ACCEPTED),
@@ -247,6 +249,7 @@ ROUTES: Final = (
     ),
     Route(
         method="POST", path="/ingest/{dialect}", name="ingestDialect", tag="Ingest", handler=ingest_dialect.ingest_dialect,
+        limit=INGEST,
         summary="Send what a system says in its own words", answer="IngestResult", body="AnyObject",
         detail="A payload as the system itself writes it: tesla, tesla_rest, ovms, teslamate, evcc, carconnectivity,"
         " home_assistant, bmw_cardata, or a dialect of your own. What is not understood is kept, and listed in `rejected`.",
