@@ -8,7 +8,7 @@ from chargeport.store.sql import Connection, Reader, Writer, fetch
 
 
 class SignInTables:
-    """`store.sign_in.SignIn` on SQLite."""
+    """`store.sign_in.SignIn`."""
 
     def __init__(self, reader: Reader, writer: Writer) -> None:
         self._reader = reader

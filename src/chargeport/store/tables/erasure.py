@@ -1,20 +1,12 @@
-"""Erasing a car: every row that is its own or tells of it, then every byte of those rows.
-
-A deleted row's bytes stay in the file: on the page it stood on, on pages it was moved from as they grew full, in the log. Only
-a file that is written anew holds nothing but what its tables hold; so that is what `wipe` does.
-"""
+"""Erasing a car: every row that is its own or tells of it. `Vehicles.wipe` sees to the bytes that these leave behind."""
 
 import json
-from pathlib import Path
 from typing import Final
-
-import apsw
 
 from chargeport.store.audit import forget_subject
 from chargeport.store.records import Erased
 from chargeport.store.sql import Connection, fetch
-from chargeport.store.sqlite.engine import connect, translated
-from chargeport.store.sqlite.keys import OF_VEHICLE
+from chargeport.store.tables.keys import OF_VEHICLE
 
 LONG_NAME: Final = 8  # characters from which on a name is looked for anywhere in an issue: a shorter one is in other words, too
 
@@ -71,26 +63,6 @@ def erase(connection: Connection, vehicle_id: str) -> Erased | None:
     del counts["webhook_attempts"]  # of these events
     del counts["horizons"], counts["erasures"]  # they say no more than how far back what is counted went
     return Erased(**counts, history=runs, issues=issues)
-
-
-def wipe(path: Path) -> bool:
-    """Write the file anew and empty its log; False when the log can't be emptied, because somebody reads an older state.
-
-    Needs room for two more copies, in the temporary folder and in the log. Readers go on; writers wait. Raises StoreError.
-    """
-    connection = connect(path)
-    try:
-        connection.execute("PRAGMA temp_store = FILE").fetchall()  # the copy is as large as the database
-        connection.execute("VACUUM").fetchall()
-        try:
-            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-        except apsw.BusyError:
-            return False
-    except apsw.Error as error:
-        raise translated(error) from error
-    finally:
-        connection.close()
-    return True
 
 
 def _delete_issues(connection: Connection, name: str) -> int:
