@@ -96,7 +96,7 @@ class Service:
         return cls(store, settings, clock, doorbell)
 
     def app(self, pages: Mapping[str, Handler], *, lane: bool = True, reports: WorkerReports | None = None) -> WebApp:
-        """The application on this service; `reports` are those of the server's workers, which it tells how it is."""
+        """Return the application on this service; `reports` are those of the server's workers, which it tells how it is."""
         faults = None if self.simulation is None else self.simulation.faults
         reads = Reads(self.store, self.access, self.clock, strict=self.settings.server.strict, faults=faults)
         deps = AppContext(
@@ -123,7 +123,7 @@ class Service:
         return app
 
     def _commandable(self) -> list[Commandable]:
-        """What can have cars do something: the simulation, then the sources of the settings in their order."""
+        """Return what can have cars do something: the simulation, then the sources of the settings in their order."""
         sources = [each.source for each in self.feeds.built if isinstance(each.source, Commandable)]
         return [*([] if self.simulation is None else [self.simulation]), *sources]
 
@@ -223,11 +223,11 @@ class Service:
         await self.webhooks.catch_up()
 
     async def next_at(self) -> int | None:
-        """When a webhook is due by time alone."""
+        """Return when a webhook is due by time alone."""
         return await self.webhooks.next_at()
 
     async def is_followed(self) -> bool:
-        """Whether a webhook wants each change."""
+        """Return whether a webhook wants each change."""
         return await self.webhooks.is_active()
 
     async def stirred(self) -> None:
@@ -244,7 +244,7 @@ class Service:
         await asyncio.sleep(0 if self._is_paused else duration_s)
 
     async def last_received_at(self) -> int:
-        """When the newest of the last stored changes was received; 0 where there is none."""
+        """Return when the newest of the last stored changes was received; 0 where there is none."""
         last = await self.store.readings.changes(max(0, await self.store.readings.position() - LAST_CHANGES), LAST_CHANGES)
         return max((change.received_at for change in last), default=0)
 

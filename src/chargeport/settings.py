@@ -206,7 +206,7 @@ class RetentionSettings(Table, frozen=True):
     ] = None
 
     def of(self, group: str) -> tuple[int | None, int | None]:
-        """For how many days a signal group's runs and hours are kept; None: for good. Raises SettingError."""
+        """Return for how many days a signal group's runs and hours are kept; None: for good. Raises SettingError."""
         given = [getattr(self, f"{group.lower()}_{key}", None) for key in ("raw_days", "hourly_days")]
         raw_days = self.raw_days if given[0] is None else given[0]
         hourly_days = self.hourly_days if given[1] is None else given[1]

@@ -166,4 +166,4 @@ class Workers:
 
 
 def _note(_number: int, _frame: object) -> None:
-    """A signal came: the descriptor tells which."""
+    """Ignore a signal: the descriptor tells which one came."""

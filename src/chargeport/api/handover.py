@@ -26,7 +26,7 @@ class Handover:
         self._channel = channel
 
     def takes(self, data: bytes) -> bool:
-        """Whether a request that begins so is for the other process."""
+        """Return whether a request that begins so is for the other process."""
         return not data.startswith(READING) or UPGRADE in data
 
     def give(self, connection: int, data: bytes) -> bool:

@@ -45,7 +45,7 @@ class Report(msgspec.Struct):
 
     @property
     def tally(self) -> Tally:
-        """What it has counted."""
+        """Return what it has counted."""
         answered = Counter({(route, status): count for route, status, count in self.answered})
         return Tally(answered, Counter(self.wrong), Counter(self.attempts))
 
@@ -74,11 +74,11 @@ class WorkerReports:
         os.replace(partial, self._file(self.number))  # noqa: PTH105  (whole or not at all)
 
     def whole(self, tally: Tally) -> Tally:
-        """What all have counted; this one by now."""
+        """Return what all have counted; this one by now."""
         return sum((each.tally for each in self._others().values() if each is not None), self._before + tally)
 
     def statuses(self, own: str = READY) -> dict[int, str]:
-        """How each worker is, by number."""
+        """Return how each worker is, by number."""
         found = {self.number: own}
         for number, report in self._others().items():
             is_gone = report is None or self._now_s() - report.at_s > GONE_S

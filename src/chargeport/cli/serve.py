@@ -118,7 +118,7 @@ async def _serve(
 
 
 def _handover(worker: "Worker | None", settings: Settings) -> "Handover | socket | None":
-    """Where connections go on which more than reads is asked, or come from: to the one worker that writes to SQLite."""
+    """Return where connections go on which more than reads is asked, or come from: to the one worker that writes to SQLite."""
     from chargeport.api.handover import Handover
 
     if worker is None or backends.is_server(settings.database.url):
@@ -127,7 +127,7 @@ def _handover(worker: "Worker | None", settings: Settings) -> "Handover | socket
 
 
 async def _hints(service: "Service", settings: Settings, reach: str, listening: socket) -> list[str]:
-    """What is printed below the address, which is remembered for commands."""
+    """Return what is printed below the address, which is remembered for commands."""
     from chargeport import web
 
     address = (settings.server.base_url or web.url_of(listening, secure=settings.server.certificate is not None)).rstrip("/")
@@ -142,7 +142,7 @@ def _announce(url: str, hints: list[str]) -> None:
 
 
 def _origins(settings: Settings) -> Iterator[str]:
-    """Where the settings come from, and where the data are."""
+    """Give where the settings come from, and where the data are."""
     settings_file = configuration.file()
     if settings_file is None:
         yield f"Settings  none from a file: {config.FILE_NAME} in {Path.cwd()} would be read, or what --config names"
@@ -153,7 +153,7 @@ def _origins(settings: Settings) -> Iterator[str]:
 
 
 async def _first_steps(service: "Service", flags: str, address: str) -> AsyncIterator[str]:
-    """What a new server needs: the first person who looks at its page, and the first program that asks it."""
+    """Give what a new server needs: the first person who looks at its page, and the first program that asks it."""
     secret = await service.sign_in.first_link()
     if secret is not None:
         yield f"Sign in   {page_address.sign_in_url(address, secret)}"

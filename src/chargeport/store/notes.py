@@ -8,7 +8,7 @@ class KeyValue(Protocol):
     """What sources remember over a restart, and how they are. The texts' form is not the store's business."""
 
     async def recall(self, owner: str, key: str) -> str | None:
-        """What was put down last; None when nothing was."""
+        """Return what was put down last; None when nothing was."""
         ...
 
     async def remember(self, owner: str, key: str, value: str | None) -> None:
@@ -28,5 +28,5 @@ class KeyValue(Protocol):
         ...
 
     async def source_states(self) -> dict[str, tuple[str, int]]:
-        """How the sources were, and when that was put down, by name."""
+        """Return how the sources were, and when that was put down, by name."""
         ...

@@ -52,7 +52,7 @@ class Readings(Protocol):
         ...
 
     def set_freshness(self, freshness: Freshness) -> None:
-        """From now on states stand for as long as this says. Nothing that is stored changes."""
+        """Have states stand for as long as this says from now on. Nothing that is stored changes."""
         ...
 
     @property
@@ -61,11 +61,11 @@ class Readings(Protocol):
         ...
 
     def set_ranks(self, ranks: Ranks) -> None:
-        """From now on readers prefer sources as this says. Nothing that is stored changes."""
+        """Have readers prefer sources as this says from now on. Nothing that is stored changes."""
         ...
 
     async def sources(self) -> list[str]:
-        """The names of all sources that ever reported, the derived values' too, by name."""
+        """Return the names of all sources that ever reported, the derived values' too, by name."""
         ...
 
     async def write(self, entries: Sequence[Entry], only_for: str | None = None) -> list[Outcome]:
@@ -79,29 +79,29 @@ class Readings(Protocol):
         ...
 
     async def signal(self, vehicle_id: str, signal: Signal) -> VehicleSeries | None:
-        """The car with the series of one signal and, unless it lasts whatever happens, those of charging and of the cable.
+        """Return the car with the series of one signal and, unless that always lasts, those of charging and of the cable.
 
         None when there is no such car. A source that never reported the signal has no state.
         """
         ...
 
     async def signals(self, vehicle_id: str) -> VehicleSeries | None:
-        """The car with all its series; None when there is no such car."""
+        """Return the car with all its series; None when there is no such car."""
         ...
 
     async def cars_heard_of(self, since_at: int, after: int, limit: int) -> tuple[list[str], int | None]:
-        """The ids of cars of which a live value was observed since then, and where the next part begins; None: that was all.
+        """Return the ids of cars with a live value observed since then, and where the next part begins; None: that was all.
 
         Looks through `limit` cars behind the place `after`; the first part begins behind 0.
         """
         ...
 
     async def changes(self, after: int, limit: int) -> list[Change]:
-        """The stored changes that follow a position, oldest first. The feed that streams and webhooks resume from."""
+        """Return the stored changes that follow a position, oldest first. The feed that streams and webhooks resume from."""
         ...
 
     async def position(self) -> int:
-        """How far the feed has come: whatever is stored later gets a greater position. 0 in a new store."""
+        """Return how far the feed has come: whatever is stored later gets a greater position. 0 in a new store."""
         ...
 
     async def forget(
@@ -117,7 +117,7 @@ class Readings(Protocol):
         ...
 
     def sightings(self, selection: Selection) -> AsyncIterator[Stretch]:
-        """What was reported, as it is at one instant, by vehicle id, signal code, source and time.
+        """Return what was reported, as it is at one instant, by vehicle id, signal code, source and time.
 
         Of a series, what holds at an instant comes first. Derived values are left out: they follow from the others. Writing all
         that is given into an empty store leads to the same latest values and the same changes.
@@ -142,7 +142,7 @@ class History(Protocol):
         after: Place | None = None,
         limit: int,
     ) -> list[Run]:
-        """The changes of a series observed from `from_at` on and before `to_at`, oldest first, each whole up to the next.
+        """Return the changes of a series observed in [from_at, to_at), oldest first, each whole up to the next.
 
         `after` goes on behind a run that was given before: none that was there already comes twice or is left out, whatever
         was stored in the meantime.
@@ -152,18 +152,18 @@ class History(Protocol):
     async def pieces(
         self, vehicle_id: str, signal: Signal, from_at: int, to_at: int, *, source: str, limit: int, every: bool
     ) -> list[Run]:
-        """The run that held just before `from_at`, then up to `limit` that begin in [from_at, to_at), as they are stored.
+        """Return the run that held just before `from_at`, then up to `limit` that begin in [from_at, to_at), as stored.
 
         A run that lasts is stored in several pieces, one behind the other. `every`: with all their sightings.
         """
         ...
 
     async def sources_of(self, vehicle_id: str, signal: Signal) -> list[str]:
-        """The names of the sources that have a series of the signal; none when there is no such car."""
+        """Return the names of the sources that have a series of the signal; none when there is no such car."""
         ...
 
     async def series_at(self, vehicle_id: str, at: int) -> VehicleSeries | None:
-        """The car with what each source had said of its signals by an instant, by their clocks.
+        """Return the car with what each source had said of its signals by an instant, by their clocks.
 
         A value has the time of its last sighting until then, and is said not to have been received before that. An absence
         that a value had overtaken is left out. None when there is no such car. Where only hours are kept,
@@ -172,14 +172,14 @@ class History(Protocol):
         ...
 
     async def horizon(self, vehicle_id: str, signal: Signal) -> Horizon | None:
-        """Since when the signal's runs are whole; None when nothing of it was folded into hours, or there is no such car.
+        """Return since when the signal's runs are whole; None when nothing was folded into hours, or there is no such car.
 
         `history`, `pieces` and `sightings` may still give single runs that are older, and each of them is true.
         """
         ...
 
     async def hours(self, vehicle_id: str, signal: Signal, from_at: int, to_at: int, *, source: str, limit: int) -> list[Hour]:
-        """Of a series, the newest hour that began before that of `from_at`, then up to `limit` that begin before `to_at`.
+        """Return a series' newest hour that began before that of `from_at`, then up to `limit` that begin before `to_at`.
 
         An hour in which nothing was reported and no live value stood is left out: what was known before goes on.
         """
@@ -209,17 +209,17 @@ class Vehicles(Protocol):
         ...
 
     async def vehicle(self, vehicle_id: str) -> Vehicle | None:
-        """One car by its id."""
+        """Return one car by its id."""
         ...
 
     async def find_vehicle(self, reference: str) -> Vehicle | None:
-        """One car by any of its names: id, VIN or alias."""
+        """Return one car by any of its names: id, VIN or alias."""
         ...
 
     async def vehicles(
         self, page: Page, connected_to: str | None = None, *, user_uuid: str | None = None, not_ended_by: str | None = None
     ) -> tuple[list[Vehicle], int]:
-        """A page of the cars, by id, and how many there are; with `connected_to`, of this application's connections.
+        """Return a page of the cars, by id, and how many there are; with `connected_to`, of this application's connections.
 
         `not_ended_by` leaves out those with which this application ended its own connection.
         """
@@ -261,11 +261,11 @@ class Issues(Protocol):
         ...
 
     async def issues(self, page: Page) -> tuple[list[IssueCount], int]:
-        """A page of the issues, newest first, and how many different ones there are."""
+        """Return a page of the issues, newest first, and how many different ones there are."""
         ...
 
     async def issue_messages(self, after: int, limit: int) -> list[KeptMessage]:
-        """The messages behind the issues, in the order in which they came, those after the one with this number.
+        """Return the messages behind the issues, in the order in which they came, those after the one with this number.
 
         Of each issue the newest are kept, as many as an implementation says.
         """
@@ -280,15 +280,15 @@ class Sessions(Protocol):
     """Charging sessions as they were worked out last, and what people changed about them."""
 
     async def replace_sessions(self, vehicle_id: str, from_at: int, to_at: int, sessions: Sequence[KeptSession]) -> None:
-        """These sessions in place of all that started from `from_at` on and before `to_at`: all of it, or nothing."""
+        """Replace all sessions that started in [from_at, to_at) by these: all of it, or nothing."""
         ...
 
     async def sessions(self, vehicle_id: str, from_at: int, to_at: int) -> list[KeptSession]:
-        """What started from `from_at` on and before `to_at`, oldest first."""
+        """Return what started from `from_at` on and before `to_at`, oldest first."""
         ...
 
     async def cars_with_open_sessions(self) -> list[tuple[str, int]]:
-        """The ids of cars with a session that may still go on, and when that began."""
+        """Return the ids of cars with a session that may still go on, and when that began."""
         ...
 
     async def keep_reported(self, vehicle_id: str, sessions: Sequence[ReportedSession]) -> None:
@@ -296,33 +296,33 @@ class Sessions(Protocol):
         ...
 
     async def reported_sessions(self, vehicle_id: str, from_at: int) -> list[ReportedSession]:
-        """What sources reported of sessions that started from `from_at` on, oldest first."""
+        """Return what sources reported of sessions that started from `from_at` on, oldest first."""
         ...
 
     async def changed_since(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[DirtyVehicle], int]:
-        """The cars of which something reported is among the `limit` changes after a position; and up to where that goes.
+        """Return the cars of which something reported is among the `limit` changes after a position; and up to where that goes.
 
         The instants are those of the changes of these signals.
         """
         ...
 
     async def received_since(self, since_at: int, after: int, limit: int) -> tuple[list[DirtyVehicle], int | None]:
-        """The cars of which anything was received since then, with the oldest and newest time of observation of that.
+        """Return the cars of which anything was received since then, with the oldest and newest time of observation of that.
 
         Looks through `limit` cars behind the place `after`, as `cars_heard_of` does.
         """
         ...
 
     async def edited_since(self, number: int) -> list[tuple[str, int]]:
-        """The ids of cars whose sessions people changed after the edit of this number, with the number of each car's last."""
+        """Return the ids of cars with edits after the one of this number, and the number of each car's last."""
         ...
 
     async def erased_since(self, number: int) -> list[ErasedSpan]:
-        """What was erased by `Readings.forget` after the erasure of this number, in order."""
+        """Return what was erased by `Readings.forget` after the erasure of this number, in order."""
         ...
 
     async def edits(self, vehicle_id: str) -> list[KeptEdit]:
-        """What people changed about a car's sessions, in the order in which they did."""
+        """Return what people changed about a car's sessions, in the order in which they did."""
         ...
 
     async def add_edit(self, vehicle_id: str, made_at: int, body: str) -> int:

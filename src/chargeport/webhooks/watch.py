@@ -281,7 +281,7 @@ class Watch:
 
 
 def bursts_of(changes: Iterable[Change], window_ms: int) -> dict[str, list[Burst]]:
-    """The bursts of each vehicle: what was received within a window that its first change opens.
+    """Return the bursts of each vehicle: what was received within a window that its first change opens.
 
     A change that was observed before others of the vehicle leaves the instant as it is: it is sent with them.
     """

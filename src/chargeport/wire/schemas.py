@@ -29,6 +29,6 @@ ALL: Final[tuple[type[Struct], ...]] = (
 
 
 def schemas(*more: type[Struct]) -> dict[str, Any]:
-    """The JSON Schemas of all documents and of these types, by name."""
+    """Return the JSON Schemas of all documents and of these types, by name."""
     _, components = msgspec.json.schema_components([*ALL, *more], ref_template=REF + "{name}")
     return components

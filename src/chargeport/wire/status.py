@@ -20,7 +20,7 @@ class Wording(NamedTuple):
     keeps_body: bool
 
     def error(self) -> dict[str, Any]:
-        """The `error` member of the status object."""
+        """Return the `error` member of the status object."""
         return {
             "type": self.type,
             "code": self.code,
@@ -63,7 +63,7 @@ MISSING_PERMISSION: Final = Wording(
 
 
 def status(wording: Wording) -> str:
-    """The `status` member as JSON text."""
+    """Return the `status` member as JSON text."""
     return encode({"value": "ERROR", "error": wording.error()}).decode()
 
 

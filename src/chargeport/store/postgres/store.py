@@ -30,7 +30,7 @@ from chargeport.store.sqlite.webhooks import WebhookTables
 
 _NO_FILE: Final = Path()
 _OF_VEHICLES: Final = (
-    "vehicles, vehicle_references, latest, runs, hourly, horizons, sessions, told_sessions, session_edits, erasures,"
+    "vehicles, vehicle_references, latest, runs, hourly, horizons, sessions, reported_sessions, session_edits, erasures,"
     " connections, ended_connections, share_links, subscriptions, webhook_events, webhook_attempts, issues, issue_messages"
 )
 
@@ -54,7 +54,7 @@ class PostgresNotes(NoteTables):
     """`store.notes.KeyValue` on PostgreSQL, of any texts."""
 
     async def recall(self, owner: str, key: str) -> str | None:
-        """What was put down last."""
+        """Return what was put down last."""
         found = await super().recall(escaped(owner), escaped(key))
         return None if found is None else unescaped(found)
 
@@ -71,7 +71,7 @@ class PostgresSessions(SessionTables):
         self._readings = readings
 
     async def changed_since(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[DirtyVehicle], int]:
-        """The cars of which something reported is among the next changes. See `store.protocols.Sessions`."""
+        """Return the cars of which something reported is among the next changes. See `store.protocols.Sessions`."""
         return await self._readings.changed_since(after, limit, signals)
 
 
@@ -79,7 +79,7 @@ class PostgresStore:
     """The store on PostgreSQL. Open it with `PostgresStore.open`; it belongs to the event loop it is first used on."""
 
     def __init__(self, url: str, ring: Callable[[], None], encryption: Encryption | None = None) -> None:
-        """The database is up to date."""
+        """Use a database that is up to date."""
         self.url = url
         self._pool = pool = Pool(url)
         self._writer = writer = Writer(pool, ring, Health())

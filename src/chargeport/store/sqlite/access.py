@@ -63,14 +63,14 @@ class AccessTables:
         )
 
     async def application(self, client_id: str) -> tuple[Application, bytes] | None:
-        """An application with the hash of its secret."""
+        """Return an application with the hash of its secret."""
         row = await self._reader.select_row(
             f"SELECT {rows.APPLICATION}, secret_hash FROM applications WHERE client_id = ?", (client_id,)
         )
         return None if row is None else (self._application(row), row[-1])
 
     async def applications(self) -> list[Application]:
-        """All applications, oldest first."""
+        """Return all applications, oldest first."""
         found = await self._reader.select(f"SELECT {rows.APPLICATION} FROM applications ORDER BY created_at, client_id")
         return [self._application(row) for row in found]
 
@@ -96,7 +96,7 @@ class AccessTables:
         return len(renewed)
 
     async def rotate_secret(self, client_id: str, secret_hash: bytes, management_token: str) -> bool:
-        """New secrets; the tokens end."""
+        """Give an application new secrets and end its tokens."""
         return await self._writer.call(
             lambda connection: _change_application(
                 connection,
@@ -154,7 +154,7 @@ class AccessTables:
         return await self._writer.call(write)
 
     async def grant(self, token_hash: bytes) -> Grant | None:
-        """What a token stands for."""
+        """Return what a token stands for."""
         row = await self._reader.select_row(_GRANT, (token_hash,))
         return None if row is None else Grant(row[0], rows.permissions(row[1]), bool(row[2]), row[3], bool(row[4]), row[5])
 
@@ -163,12 +163,12 @@ class AccessTables:
         return await self._writer.call(lambda database: _upsert_connection(database, connection))
 
     async def connection(self, client_id: str, vehicle_id: str, user_uuid: str | None = None) -> Connection | None:
-        """The oldest connection of an application to a car (of a user)."""
+        """Return the oldest connection of an application to a car (of a user)."""
         row = await self._reader.select_row(_OF_CAR, (client_id, vehicle_id, user_uuid))
         return None if row is None else rows.connection(row)
 
     async def may_write(self, client_id: str, vehicle_id: str) -> bool:
-        """Whether there is a writing connection."""
+        """Return whether there is a writing connection."""
         return (
             await self._reader.select_row(f"{rows.WRITING} (SELECT key FROM vehicles WHERE id = ?)", (client_id, vehicle_id))
             is not None
@@ -184,7 +184,7 @@ class AccessTables:
         mode: str | None = None,
         every: frozenset[Permission] | None = None,
     ) -> tuple[list[Connection], int]:
-        """A page of connections, newest first, and how many fit."""
+        """Return a page of connections, newest first, and how many fit."""
         if client_id is not None and every is not None:
             wanted = (client_id, user_uuid, vehicle_id, mode, user_uuid_of(client_id))
             return await self._scans.run(lambda database: _with_every(database, wanted, every, page))
@@ -197,7 +197,7 @@ class AccessTables:
         return [rows.connection(row) for row in found], total
 
     async def connection_by_id(self, connection_id: str) -> Connection | None:
-        """One connection."""
+        """Return one connection."""
         row = await self._reader.select_row(f"SELECT {rows.CONNECTION} {_CONNECTIONS} WHERE c.id = ?", (connection_id,))
         return None if row is None else rows.connection(row)
 

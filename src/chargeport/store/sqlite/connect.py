@@ -34,7 +34,7 @@ class ConnectTables:
         await self._writer.call(remove)
 
     async def redirects(self, client_id: str) -> list[str]:
-        """The addresses that an application registered."""
+        """Return the addresses that an application registered."""
         found = await self._reader.select("SELECT uri FROM redirects WHERE client_id = ? ORDER BY uri", (client_id,))
         return [uri for (uri,) in found]
 
@@ -48,7 +48,7 @@ class ConnectTables:
         await self._writer.call(add)
 
     async def consent(self, secret_hash: bytes) -> Consent | None:
-        """What a code or a refresh token stands for."""
+        """Return what a code or a refresh token stands for."""
         row = await self._reader.select_row(f"SELECT {_CONSENT} FROM consents WHERE secret_hash = ?", (secret_hash,))
         if row is None:
             return None

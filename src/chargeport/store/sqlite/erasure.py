@@ -26,7 +26,7 @@ _ROWS: Final = {
     "connections": "vehicle_key = ?1",
     "ended_connections": "vehicle_key = ?1",
     "sessions": "vehicle_key = ?1",
-    "told_sessions": "vehicle_key = ?1",
+    "reported_sessions": "vehicle_key = ?1",
     "session_edits": "vehicle_key = ?1",
     "subscriptions": "vehicle_key = ?1",
     "webhook_events": "vehicle_key = ?1",
@@ -59,7 +59,7 @@ def erase(connection: Connection, vehicle_id: str) -> Erased | None:
         connection.execute("DELETE FROM vehicles WHERE id = ?", (vehicle_id,))
     counts["names"] = counts.pop("vehicle_references")
     counts["edits"] = counts.pop("session_edits")
-    counts["sessions"] += counts.pop("told_sessions")
+    counts["sessions"] += counts.pop("reported_sessions")
     counts["hours"] = counts.pop("hourly")
     del counts["share_links"]  # their connections are counted
     counts["connections"] += counts.pop("ended_connections")

@@ -21,7 +21,7 @@ class NoteTables:
         self._writer = writer
 
     async def recall(self, owner: str, key: str) -> str | None:
-        """What was put down last."""
+        """Return what was put down last."""
         row = await self._reader.select_row("SELECT value FROM remembered WHERE owner = ? AND key = ?", (owner, key))
         return None if row is None else str(row[0])
 
@@ -49,7 +49,7 @@ class NoteTables:
         await self._writer.call(lambda connection: _write_states(connection, states, at))
 
     async def source_states(self) -> dict[str, tuple[str, int]]:
-        """How the sources were, and when that was put down, by name."""
+        """Return how the sources were, and when that was put down, by name."""
         return {
             row[0]: (row[1], row[2]) for row in await self._reader.select("SELECT name, state, written_at FROM source_states")
         }

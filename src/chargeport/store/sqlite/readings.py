@@ -76,7 +76,7 @@ class ReadingTables:
         return self._freshness
 
     def set_freshness(self, freshness: Freshness) -> None:
-        """From now on states stand for as long as this says."""
+        """Have states stand for as long as this says from now on."""
         self._freshness = freshness
         self._live_for_ms = {}
 
@@ -86,15 +86,15 @@ class ReadingTables:
         return self._ranks
 
     def set_ranks(self, ranks: Ranks) -> None:
-        """From now on readers prefer sources as this says."""
+        """Have readers prefer sources as this says from now on."""
         self._ranks = ranks
 
     async def sources(self) -> list[str]:
-        """The names of all sources that ever reported. See `store.protocols.Readings`."""
+        """Return the names of all sources that ever reported. See `store.protocols.Readings`."""
         return [name for (name,) in self._reader.rows("SELECT name FROM sources ORDER BY name", ())]
 
     async def cars_heard_of(self, since_at: int, after: int, limit: int) -> tuple[list[str], int | None]:
-        """The ids of cars of which a live value was observed since. See `store.protocols.Readings`."""
+        """Return the ids of cars of which a live value was observed since. See `store.protocols.Readings`."""
 
         def scan(connection: Connection) -> tuple[list[str], int | None]:
             keys = [key for (key,) in fetch(connection, _CARS, (after, limit))]
@@ -106,7 +106,7 @@ class ReadingTables:
         return await self._scans.run(scan)
 
     async def signal(self, vehicle_id: str, signal: Signal) -> VehicleSeries | None:
-        """The car with the series of one signal and of the flags that it depends on."""
+        """Return the car with the series of one signal and of the flags that it depends on."""
         found = self._known.find(vehicle_id)
         if found is None:
             return None
@@ -121,7 +121,7 @@ class ReadingTables:
         return VehicleSeries(found[1], self._series(ranges))
 
     async def signals(self, vehicle_id: str) -> VehicleSeries | None:
-        """The car with all its series."""
+        """Return the car with all its series."""
         found = self._known.find(vehicle_id)
         if found is None:
             return None
@@ -129,7 +129,7 @@ class ReadingTables:
         return VehicleSeries(found[1], self._series(self._reader.rows(_RANGE, (car, car + _SERIES))))
 
     def _series(self, found: Sequence[Row]) -> dict[int, tuple[State, ...]]:
-        """The states of rows, by signal."""
+        """Return the states of rows, by signal."""
         series: dict[int, tuple[State, ...]] = {}
         sources, live_for = self._reader.sources, self._live_for_ms
         for slot, value, observed_at, changed_at, received_at, position, gone, gone_at, gone_received_at, rule in found:
@@ -172,13 +172,13 @@ class ReadingTables:
             after = reached
 
     async def changes(self, after: int, limit: int) -> list[Change]:
-        """The stored changes after a position, oldest first."""
+        """Return the stored changes after a position, oldest first."""
         return await self._feed.changes(after, limit)
 
     async def position(self) -> int:
-        """How far the feed has come."""
+        """Return how far the feed has come."""
         return self._reader.count("SELECT value FROM sequences WHERE name = 'position'")
 
     def sightings(self, selection: Selection) -> AsyncIterator[Stretch]:
-        """What is stored, in order. See `store.protocols.Readings`."""
+        """Return what is stored, in order. See `store.protocols.Readings`."""
         return sightings(self._path, selection)

@@ -12,12 +12,12 @@ class SignInTables:
         self._writer = writer
 
     async def users(self) -> list[User]:
-        """All users, by name."""
+        """Return all users, by name."""
         rows = await self._reader.select("SELECT name, password_hash, created_at FROM users ORDER BY name")
         return [User(*row) for row in rows]
 
     async def user(self, name: str) -> User | None:
-        """One user."""
+        """Return one user."""
         row = await self._reader.select_row("SELECT name, password_hash, created_at FROM users WHERE name = ?", (name,))
         return None if row is None else User(*row)
 
@@ -76,7 +76,7 @@ class SignInTables:
         await self._writer.call(add)
 
     async def session(self, session_hash: bytes) -> PageSession | None:
-        """The session of a cookie. It may be over."""
+        """Return the session of a cookie. It may be over."""
         row = await self._reader.select_row(f"SELECT {_SESSION} FROM page_sessions WHERE session_hash = ?", (session_hash,))
         return None if row is None else PageSession(*row)
 
@@ -86,7 +86,7 @@ class SignInTables:
         await self._change(sql, (used_at, expires_at, session_hash))
 
     async def sessions(self, user: str | None = None) -> list[PageSession]:
-        """All sessions, or those of a user, used last first."""
+        """Return all sessions, or those of a user, used last first."""
         sql = f'SELECT {_SESSION} FROM page_sessions WHERE CAST(?1 AS TEXT) IS NULL OR "user" = ?1 ORDER BY used_at DESC, id'
         return [PageSession(*row) for row in await self._reader.select(sql, (user,))]
 
@@ -102,12 +102,12 @@ class SignInTables:
         await self._change("INSERT INTO share_links VALUES (?, ?, ?, ?, ?)", values)
 
     async def share(self, link_hash: bytes) -> ShareLink | None:
-        """The share link with this hash. It may be over."""
+        """Return the share link with this hash. It may be over."""
         row = await self._reader.select_row(f"SELECT {_SHARE} FROM share_links WHERE link_hash = ?", (link_hash,))
         return None if row is None else ShareLink(*row)
 
     async def shares(self) -> list[ShareLink]:
-        """All share links, oldest first."""
+        """Return all share links, oldest first."""
         rows = await self._reader.select(f"SELECT {_SHARE} FROM share_links ORDER BY created_at, client_id")
         return [ShareLink(*row) for row in rows]
 

@@ -35,7 +35,7 @@ class SqliteStore:
     """The store on SQLite. Open it with `SqliteStore.open`; it belongs to the event loop it is used on."""
 
     def __init__(self, path: Path, connection: Connection, ring: Callable[[], None], encryption: Encryption) -> None:
-        """`connection` is the writing one, of a database that is up to date."""
+        """Use the writing `connection` of a database that is up to date."""
         self.path = path
         self._health = Health()
         self._writer = writer = Writer(connection, ring, DatabaseFiles(path), self._health)
@@ -69,7 +69,7 @@ class SqliteStore:
 
     @classmethod
     def temporary(cls, ring: Callable[[], None] = lambda: None) -> "SqliteStore":
-        """A store in a new file in a folder of its own, which the caller removes."""
+        """Return a store in a new file in a folder of its own, which the caller removes."""
         return cls.open(Path(tempfile.mkdtemp(prefix="chargeport-")) / "chargeport.db", ring)
 
     async def ping(self, *, writes: bool = True) -> None:

@@ -39,19 +39,19 @@ class VehicleTables:
         await self._writer.call(lambda connection: _update(connection, vehicle))
 
     async def vehicle(self, vehicle_id: str) -> Vehicle | None:
-        """One car by its id."""
+        """Return one car by its id."""
         row = await self._reader.select_row(_BY_ID, (vehicle_id,))
         return None if row is None else rows.vehicle(row)
 
     async def find_vehicle(self, reference: str) -> Vehicle | None:
-        """One car by any of its names."""
+        """Return one car by any of its names."""
         row = await self._reader.select_row(_BY_REFERENCE, (reference,))
         return None if row is None else rows.vehicle(row)
 
     async def vehicles(
         self, page: Page, connected_to: str | None = None, *, user_uuid: str | None = None, not_ended_by: str | None = None
     ) -> tuple[list[Vehicle], int]:
-        """A page of cars by id, and how many there are."""
+        """Return a page of cars by id, and how many there are."""
         where, bindings = _chosen(connected_to, user_uuid, not_ended_by)
         total = await self._reader.select_count(f"SELECT count(*) FROM vehicles v {where}", bindings)
         found = await self._reader.select(

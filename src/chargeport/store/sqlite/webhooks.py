@@ -49,12 +49,12 @@ class WebhookTables:
         await self._run(_PUT, row)
 
     async def webhook(self, webhook_id: str) -> Webhook | None:
-        """One webhook."""
+        """Return one webhook."""
         row = await self._reader.select_row(f"SELECT {_WEBHOOK} FROM webhooks WHERE id = ?", (webhook_id,))
         return None if row is None else _webhook(row)
 
     async def webhooks(self, client_id: str | None = None) -> list[Webhook]:
-        """All webhooks, or those of an application."""
+        """Return all webhooks, or those of an application."""
         found = await self._reader.select(
             f"SELECT {_WEBHOOK} FROM webhooks WHERE CAST(?1 AS TEXT) IS NULL OR client_id = ?1 ORDER BY created_at, id",
             (client_id,),
@@ -108,14 +108,14 @@ class WebhookTables:
         return await self.subscription(subscription_id) if made else None
 
     async def subscription(self, subscription_id: str) -> Subscription | None:
-        """One subscription."""
+        """Return one subscription."""
         row = await self._reader.select_row(f"SELECT {_SUBSCRIPTION} {_OF} WHERE s.id = ?", (subscription_id,))
         return None if row is None else _subscription(row)
 
     async def subscriptions(
         self, page: Page, webhook_ids: Sequence[str], *, vehicle_id: str | None = None, user_uuid: str | None = None
     ) -> tuple[list[Subscription], int]:
-        """A page of subscriptions."""
+        """Return a page of subscriptions."""
         bindings = (json.dumps(list(webhook_ids)), vehicle_id, user_uuid)
         total = await self._reader.select_count(f"SELECT count(*) {_OF} WHERE {_CHOSEN}", bindings)
         found = await self._reader.select(
@@ -125,7 +125,7 @@ class WebhookTables:
         return [_subscription(row) for row in found], total
 
     async def subscriptions_of(self, vehicle_id: str) -> list[Subscription]:
-        """All subscriptions to a vehicle."""
+        """Return all subscriptions to a vehicle."""
         return [
             _subscription(row)
             for row in await self._reader.select(f"SELECT {_SUBSCRIPTION} {_OF} WHERE v.id = ?", (vehicle_id,))
@@ -146,7 +146,7 @@ class WebhookTables:
         return [row[0] for row in found]
 
     async def next_look_at(self) -> int | None:
-        """When the next value may go stale."""
+        """Return when the next value may go stale."""
         return await self._first("SELECT min(look_at) FROM subscriptions WHERE look_at IS NOT NULL")
 
     async def enqueue(self, subscription: Subscription, events: Sequence[Event], sent: str, look_at: int | None) -> None:
@@ -168,7 +168,7 @@ class WebhookTables:
         await self._writer.call(write)
 
     async def due_webhooks(self) -> dict[str, int]:
-        """When the next attempt is due, by webhook."""
+        """Return when the next attempt is due, by webhook."""
         found = await self._reader.select(
             "SELECT id, (SELECT min(due_at) FROM webhook_events WHERE webhook_id = w.id AND due_at IS NOT NULL) FROM webhooks w"
         )
@@ -198,12 +198,12 @@ class WebhookTables:
         await self._writer.call(write)
 
     async def event(self, event_id: str) -> Event | None:
-        """One event."""
+        """Return one event."""
         row = await self._reader.select_row(f"SELECT {_EVENT} FROM webhook_events WHERE id = ?", (event_id,))
         return None if row is None else _event(row)
 
     async def events(self, webhook_id: str, page: Page, state: EventState | None = None) -> tuple[list[Event], int]:
-        """A page of the events of a webhook."""
+        """Return a page of the events of a webhook."""
         chosen, bindings = "WHERE webhook_id = ?1 AND (CAST(?2 AS TEXT) IS NULL OR state = ?2)", (webhook_id, state)
         total = await self._reader.select_count(f"SELECT count(*) FROM webhook_events {chosen}", bindings)
         found = await self._reader.select(
@@ -213,7 +213,7 @@ class WebhookTables:
         return [_event(row) for row in found], total
 
     async def attempts(self, event_ids: Sequence[str]) -> list[Attempt]:
-        """All attempts for these events."""
+        """Return all attempts for these events."""
         found = await self._reader.select(
             f"SELECT {_ATTEMPT} FROM webhook_attempts WHERE event_id IN (SELECT value FROM json_each(CAST(? AS TEXT)))"
             " ORDER BY started_at, id",
@@ -247,7 +247,7 @@ class WebhookTables:
         return await self._writer.call(prune)
 
     async def pending(self) -> dict[str, tuple[int, int]]:
-        """How many events wait, and since when."""
+        """Return how many events wait, and since when."""
         counted = (
             "SELECT webhook_id, count(*), min(created_at) FROM webhook_events WHERE due_at IS NOT NULL GROUP BY webhook_id"
         )
