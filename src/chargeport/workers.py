@@ -12,10 +12,10 @@ import signal
 import socket
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from time import perf_counter
 from typing import Final, NamedTuple
 
 AGAIN_S: Final = 0.1  # before a worker is started again; longer each time that it does not live
@@ -97,7 +97,7 @@ class Workers:
     def _start(self, number: int) -> None:
         pid = os.fork()
         if pid:
-            self._pids[pid] = number, time.monotonic()
+            self._pids[pid] = number, perf_counter()
             return
         code = 1
         try:
@@ -127,7 +127,7 @@ class Workers:
         return any(each in numbers for each in (signal.SIGTERM, signal.SIGINT))
 
     def _until_due(self) -> float | None:
-        return max(0.0, min(self._due.values()) - time.monotonic()) if self._due else None
+        return max(0.0, min(self._due.values()) - perf_counter()) if self._due else None
 
     def _reap(self) -> dict[int, int]:
         """Note who has ended, to be started again after a while; the exit codes by number."""
@@ -136,14 +136,14 @@ class Workers:
             while (found := os.waitpid(-1, os.WNOHANG))[0]:
                 number, since = self._pids.pop(found[0])
                 ended[number] = os.waitstatus_to_exitcode(found[1])
-                lived = time.monotonic() - since >= LIVED_S
+                lived = perf_counter() - since >= LIVED_S
                 self._failures[number] = 0 if lived else self._failures.get(number, 0) + 1
                 wait_s = min(LONGEST_AGAIN_S, AGAIN_S * 2 ** max(0, self._failures[number] - 1))
-                self._due[number] = time.monotonic() + wait_s
+                self._due[number] = perf_counter() + wait_s
         return ended
 
     def _start_due(self) -> None:
-        now = time.monotonic()
+        now = perf_counter()
         for number in [number for number, at in self._due.items() if at <= now]:
             del self._due[number]
             self._start(number)
@@ -153,11 +153,11 @@ class Workers:
         for pid in self._pids:
             os.kill(pid, signal.SIGTERM)
         codes: list[int] = []
-        last = time.monotonic() + STOP_S
-        while self._pids and time.monotonic() < last:
+        last = perf_counter() + STOP_S
+        while self._pids and perf_counter() < last:
             codes += self._reap().values()
             if self._pids:
-                self._is_to_stop(max(0.0, last - time.monotonic()))
+                self._is_to_stop(max(0.0, last - perf_counter()))
         for pid in self._pids:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)

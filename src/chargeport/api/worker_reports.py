@@ -6,10 +6,10 @@ counts, so that no sum ever falls.
 
 import asyncio
 import os
-import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from time import perf_counter
 from typing import Final
 
 import msgspec
@@ -35,7 +35,7 @@ class Tally(msgspec.Struct):
 
 
 class Report(msgspec.Struct):
-    """How a worker was at an instant of the machine's monotonic clock, and its tally since the server's start."""
+    """How a worker was at an instant of the machine's performance counter, and its tally since the server's start."""
 
     at_s: float
     status: str
@@ -56,7 +56,7 @@ _decoder: Final = msgspec.json.Decoder(Report)
 class WorkerReports:
     """The reports of a server's workers, as one of them writes and reads them."""
 
-    def __init__(self, folder: Path, number: int, count: int, now_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, folder: Path, number: int, count: int, now_s: Callable[[], float] = perf_counter) -> None:
         self.number = number
         self._folder = folder
         self._count = count
