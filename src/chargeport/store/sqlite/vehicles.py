@@ -3,7 +3,7 @@
 import asyncio
 import json
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -12,7 +12,7 @@ from chargeport.store.audit import Act, recorded
 from chargeport.store.records import Erased, Page, Vehicle
 from chargeport.store.sql import Connection, Reader, Writer, fetch
 from chargeport.store.sqlite import rows
-from chargeport.store.sqlite.erasure import erase, wipe
+from chargeport.store.sqlite.erasure import erase, rows_of, wipe
 
 _BY_ID: Final = f"SELECT {rows.VEHICLE} FROM vehicles v WHERE v.id = ?"
 _BY_REFERENCE: Final = (
@@ -67,6 +67,10 @@ class VehicleTables:
         """Erase a car and everything of it; `wipe` sees to what that leaves behind in the file."""
         do = recorded(Act.VEHICLE_ERASED, "", lambda connection: erase(connection, vehicle_id), _told, is_done=bool)
         return await self._writer.call(do)
+
+    async def rows_of(self, vehicle_id: str) -> dict[str, list[dict[str, Any]]]:
+        """What is stored of a car beside its readings, row by row."""
+        return await self._writer.call(lambda connection: rows_of(connection, vehicle_id))
 
     async def wipe(self) -> bool:
         """Rewrite the file without its free space. Raises StoreError when the disk has no room for that."""
