@@ -1,7 +1,7 @@
 """The vehicles' tables."""
 
 import json
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -10,7 +10,7 @@ from chargeport.store.audit import Act, recorded
 from chargeport.store.records import Erased, Page, Vehicle
 from chargeport.store.sql import Connection, Reader, Writer, fetch
 from chargeport.store.tables import rows
-from chargeport.store.tables.erasure import erase
+from chargeport.store.tables.erasure import erase, rows_of
 
 _BY_ID: Final = f"SELECT {rows.VEHICLE} FROM vehicles v WHERE v.id = ?"
 _BY_REFERENCE: Final = (
@@ -81,6 +81,10 @@ class VehicleTables:
         """Erase a car and everything of it; `wipe` sees to what that leaves behind."""
         do = recorded(Act.VEHICLE_ERASED, "", lambda connection: erase(connection, vehicle_id), _told, is_done=bool)
         return await self._writer.call(do)
+
+    async def rows_of(self, vehicle_id: str) -> dict[str, list[dict[str, Any]]]:
+        """Return what is stored of a car beside its readings, row by row."""
+        return await self._writer.call(lambda connection: rows_of(connection, vehicle_id))
 
 
 def _told(erased: Erased | None) -> str:
