@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from chargeport.derivation.queue import Dirt, Progress
+from chargeport.derivation.queue import Changed, Progress
 from chargeport.derivation.sessions import SessionDeriver
 from chargeport.derive.records.edits import Annotate, Edit, Merge, Split, Undo, seen
 from chargeport.derive.records.records import Record
@@ -233,7 +233,7 @@ async def test_sessions_outlive_the_history_that_they_were_worked_out_from(house
         after, more = step.after, step.more
     assert await house.store.history.horizon(CAR.id, CHARGING) is not None
     await house.take([said(CAPACITY, {"capacity": 61}, T0 + 5 * DAY)])
-    house.derivation._queue.mark(CAR.id, "sessions", Dirt(Progress(), 0, house.clock.now()))
+    house.derivation._queue.mark(CAR.id, "sessions", Changed(Progress(), 0, house.clock.now()))
     house.clock.move(60)
     await house.work()
     assert await house.records() == before
