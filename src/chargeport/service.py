@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from chargeport import __version__
 from chargeport.api.access import Access
 from chargeport.api.app import WebApp, build_app
 from chargeport.api.consents import Consents
@@ -32,6 +33,7 @@ from chargeport.clock import CONFIRMED, Clock, SimulatedClock, SteadyClock
 from chargeport.config import Role, encryption
 from chargeport.derivation.sessions import SessionDeriver
 from chargeport.derivation.worker import Derivation
+from chargeport.errors import StoreError
 from chargeport.runtime.commands import Commands
 from chargeport.runtime.feeds import Feeds
 from chargeport.runtime.leases import Leases, Work
@@ -41,9 +43,10 @@ from chargeport.simulation.control import Register, Simulation
 from chargeport.sources.base import Commandable, Source
 from chargeport.sources.simulator import Simulator
 from chargeport.staleness.cadence import Cadences
+from chargeport.store.audit import SERVER, Act, Actor, act_as
 from chargeport.store.backends import is_server, open_store, require_driver
 from chargeport.store.protocols import Store
-from chargeport.store.retention import keep
+from chargeport.store.retention import keep, keep_audit
 from chargeport.store.retention_policy import Keep, Policy
 from chargeport.webhooks.service import WebhookService
 
@@ -139,10 +142,13 @@ class Service:
         gc.set_threshold(50_000, 20, 50)
         if isinstance(self.clock, SteadyClock):
             self.clock.begin(await self.last_received_at(), int(await self.store.notes.recall(*CONFIRMED) or 0))
+        act_as(Actor(SERVER, now=self.clock.now))
         await self.store.access.encrypt_anew(stale_only=True)
         await self.store.access.applications()  # without the right key for their secrets nothing starts
+        await self.store.audit.add(Act.SERVER_STARTED, detail=f"version {__version__}, role {role}")
         await self.cadences.begin()
         self._tasks.append(asyncio.create_task(self.cadences.run(), name="cadence"))
+        self._tasks.append(asyncio.create_task(self.access.counts.run(), name="audit counts"))
         if isinstance(self.doorbell, SharedDoorbell):
             self._tasks.append(asyncio.create_task(self.doorbell.run(), name="doorbell"))
         if role != "all" or is_server(self.settings.database.url):
@@ -157,6 +163,7 @@ class Service:
 
     def _work_once(self) -> None:
         """Begin with what one process does for all."""
+        self._once("audit", lambda: keep_audit(self.store.audit, self.settings.retention.audit_days, self.clock))
         if self.policy.is_limited:
             self._once("retention", lambda: keep(self.store.retention, self.policy, self.clock))
         if self.settings.mqtt_out.url is not None:
@@ -262,6 +269,8 @@ class Service:
         if self._mqtt_out is not None:
             await self._mqtt_out.close()
         await self.tail.close()
+        with suppress(StoreError):  # what was counted in the last minute is lost then
+            await self.access.counts.write()
         await self.store.close()
 
 

@@ -141,7 +141,7 @@ async def test_every_answer_fits_its_schema(world: World, app: Client, full: Veh
         "/records": ["/records", "/records?filter[vehicleId]=nobody", "/records?zone=x"],
         "/vehicles/{vehicle_id}/records/edits": [f"/vehicles/{full.id}/records/edits", "/vehicles/nobody/records/edits"],
         **{f"/admin/{name}": [f"/admin/{name}"] for name in ("sources", "settings", "applications", "webhooks")},
-        **{f"/admin/{name}": [f"/admin/{name}", f"/admin/{name}?page[size]=0"] for name in ("issues", "connections")},
+        **{f"/admin/{name}": [f"/admin/{name}", f"/admin/{name}?page[size]=0"] for name in ("issues", "connections", "audit")},
         "/admin/webhooks/{webhook_id}/deliveries": ["/admin/webhooks/nobody/deliveries"],
         "/simulator": ["/simulator"],
         "/simulator/faults": ["/simulator/faults"],

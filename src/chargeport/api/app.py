@@ -26,6 +26,7 @@ from chargeport.api.sockets import Connect, socket_routes
 from chargeport.api.streaming import EndlessResponse
 from chargeport.api.worker_reports import WorkerReports
 from chargeport.errors import INVALID_PATH, METHOD_NOT_ALLOWED, Problem
+from chargeport.store.audit import UNKNOWN, Actor, acting
 
 _NOT_FOUND = 404
 
@@ -44,8 +45,9 @@ def build_app(
     differ, and a test holds them together.
     """
     links = Links(context.settings.server.base_url, context.settings.server.trusted_proxies)
-    limits = context.settings.limits
-    errors = ErrorBoundary(links, Guesses(limits.wrong_credentials_per_minute), RateLimits(limits))
+    limits, counts = context.settings.limits, context.access.counts
+    guesses = Guesses(limits.wrong_credentials_per_minute, refused=counts.refused)
+    errors = ErrorBoundary(links, guesses, RateLimits(limits))
     bodies = BodyBudget(limits.unauthenticated_body_bytes)
     described = document(ROUTES)
 
@@ -107,10 +109,11 @@ def _routes(
 
     async def endpoint(raw: StarletteRequest) -> StarletteResponse:
         base, request_id = errors.base(raw.scope), next(errors.request_ids)
-        allowance = errors.rate_limits.allowance(route.limit)
-        caller = Caller(errors.address(raw.scope), errors.guesses, bodies, allowance)
-        work = handler(Request(raw, context, request_id, base, caller))
-        return _response(await errors.guarded(route.path, work, request_id, base, lambda: caller.address, allowance=allowance))
+        address, allowance = errors.address(raw.scope), errors.rate_limits.allowance(route.limit)
+        request = Request(raw, context, request_id, base, Caller(address, errors.guesses, bodies, allowance))
+        with acting(Actor(UNKNOWN, address, context.clock.now)):
+            work = handler(request)
+            return _response(await errors.guarded(route.path, work, request_id, base, lambda: address, allowance=allowance))
 
     paths = [f"/v3{route.path}", route.path] if route.v3 else [route.path]
     return [StarletteRoute(path, endpoint, methods=[route.method]) for path in paths]

@@ -53,14 +53,17 @@ class Reads:
     ) -> None:
         self._store = store
         self._access = access
+        self._requests = access.counts.requests
         self._clock = clock
         self._faults = faults  # of a simulator
         self._strict = strict  # as Smartcar: without a user there is no answer
+        self.are_immediate = store.readings.is_immediate
 
     async def answer(self, ask: Ask, allowance: Allowance | None = None) -> Response:
         """The answer to a read of one signal or of all; takes of the allowance, if that is still to be done. Raises Problem."""
         now = self._clock.now()
         grant = self._access.remembered(ask.authorization, now) or await self._access.grant(ask.authorization)
+        self._requests[grant.client_id] += 1
         if allowance is not None:
             allowance.take(grant.client_id)
         self.check_user(ask.user_id)
@@ -92,6 +95,7 @@ class Reads:
         counts = None if found is None else effective(signal, found.known_of(signal), self._store.readings.ranks, now)
         if found is None or counts is None:
             return None
+        self._requests[grant.client_id] += 1
         return View(found.vehicle, grant.permissions, base, PROVENANCE).single(counts).encode()
 
     async def document(self, ask: Ask, permissions: frozenset[Permission]) -> str:

@@ -11,6 +11,7 @@ from chargeport.signals.freshness import Freshness
 from chargeport.signals.ranks import Ranks
 from chargeport.signals.reading import AbsenceReason, Entry
 from chargeport.signals.state import State
+from chargeport.store.audit import Act, recorded
 from chargeport.store.history.runs import ALWAYS
 from chargeport.store.records import Change, Forgotten, Outcome, Selection, Stretch, VehicleSeries
 from chargeport.store.sql import SlotsOf
@@ -46,6 +47,7 @@ class ReadingTables:
     """`store.protocols.Readings` on SQLite."""
 
     slots_of: SlotsOf = SlotTable
+    is_immediate = True
 
     def __init__(self, path: Path, reader: Reader, writer: Writer, scans: Scans, feed: Feed) -> None:
         self._path = path
@@ -165,7 +167,9 @@ class ReadingTables:
         found, after = Forgotten(), 0
         while True:
             step = partial(forget, slots_of=self.slots_of, source=source, vehicle_id=vehicle_id, bounds=bounds, after=after)
-            erased, reached = await self._writer.call(step)
+            is_first = after == 0
+            do = recorded(Act.SOURCE_FORGOTTEN, vehicle_id or "", step, source) if is_first else step
+            erased, reached = await self._writer.call(do)
             found = found.plus(erased)
             if reached is None:
                 return found

@@ -7,6 +7,7 @@ from typing import Final
 
 from chargeport.store.encryption import Encryption
 from chargeport.store.sqlite.access import AccessTables
+from chargeport.store.sqlite.audit import AuditTable
 from chargeport.store.sqlite.connect import ConnectTables
 from chargeport.store.sqlite.engine import Connection
 from chargeport.store.sqlite.feed import Feed
@@ -52,6 +53,7 @@ class SqliteStore:
         self.notes = NoteTables(reader, writer)
         self.sign_in = SignInTables(reader, writer)
         self.connect = ConnectTables(reader, writer)
+        self.audit = AuditTable(reader, writer)
         self.webhooks = WebhookTables(reader, writer, self._scans)
 
     @classmethod

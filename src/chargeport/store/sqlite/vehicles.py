@@ -5,7 +5,10 @@ import json
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from chargeport.errors import ConflictError, NotFoundError
+from chargeport.store.audit import Act, recorded
 from chargeport.store.records import Erased, Page, Vehicle
 from chargeport.store.sql import Connection, Reader, Writer, fetch
 from chargeport.store.sqlite import rows
@@ -32,11 +35,11 @@ class VehicleTables:
 
     async def add_vehicle(self, vehicle: Vehicle) -> None:
         """Make a car known under all its names."""
-        await self._writer.call(lambda connection: _insert(connection, vehicle))
+        await self._writer.call(recorded(Act.VEHICLE_ADDED, vehicle.id, lambda connection: _insert(connection, vehicle)))
 
     async def update_vehicle(self, vehicle: Vehicle) -> None:
         """Other facts and names for a known car."""
-        await self._writer.call(lambda connection: _update(connection, vehicle))
+        await self._writer.call(recorded(Act.VEHICLE_EDITED, vehicle.id, lambda connection: _update(connection, vehicle)))
 
     async def vehicle(self, vehicle_id: str) -> Vehicle | None:
         """Return one car by its id."""
@@ -79,11 +82,18 @@ class VehicleTables:
 
     async def remove_vehicle(self, vehicle_id: str) -> Erased | None:
         """Erase a car and everything of it; `wipe` sees to what that leaves behind in the file."""
-        return await self._writer.call(lambda connection: erase(connection, vehicle_id))
+        do = recorded(Act.VEHICLE_ERASED, "", lambda connection: erase(connection, vehicle_id), _told, is_done=bool)
+        return await self._writer.call(do)
 
     async def wipe(self) -> bool:
         """Rewrite the file without its free space. Raises StoreError when the disk has no room for that."""
         return await asyncio.to_thread(wipe, self._path)
+
+
+def _told(erased: Erased | None) -> str:
+    """Return what the log says of an erasure."""
+    counts = msgspec.structs.asdict(erased) if erased is not None else {}
+    return ", ".join(f"{name} {count}" for name, count in counts.items() if count)
 
 
 def _chosen(connected_to: str | None, user_uuid: str | None, not_ended_by: str | None) -> tuple[str, tuple[str | None, ...]]:
