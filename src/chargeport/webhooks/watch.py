@@ -9,6 +9,7 @@ anywhere repeats a look, which then finds nothing new.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Final, NamedTuple
 
 import msgspec
@@ -26,6 +27,7 @@ from chargeport.store.webhooks import Event, Subscription, Webhook
 from chargeport.webhooks import payload
 
 BATCH: Final = 1_000  # changes read at a time
+LOOKED_AT: Final = 200  # vehicles with stale values that are looked at in a step, for what other processes have stored
 OWNER: Final = "webhooks"  # of the notes in which the cursor is kept
 LOOK_AGAIN_S: Final = 30.0  # without a ring, which may be lost
 
@@ -98,8 +100,11 @@ class Watch:
         self._wait = wait
         self._coalesce_s = coalesce_s
         self._queued = queued
+        self.hears_others = False  # whether other processes store, too
         self._turn = asyncio.Lock()
-        self._stale: set[str] = set()  # vehicles with a value that has gone stale, by id
+        self._stale: dict[
+            str, int
+        ] = {}  # vehicles with a value that has gone stale, by id, and when was received what is known
         self._named: set[str] = set()  # names of vehicles of which something was stored since
         self._touched: set[str] = set()  # webhooks to be looked at as a whole
 
@@ -108,14 +113,42 @@ class Watch:
         if self._stale:
             self._named.update(entry.vehicle for entry in entries)
 
+    async def recall(self) -> None:
+        """Find the vehicles whose subscribers were sent last that a value had gone stale, as it was before a start."""
+        webhooks = [each.id for each in await self._store.webhooks.webhooks() if is_active(each)]
+        number, total = 1, 1
+        while webhooks and (number - 1) * BATCH < total:
+            found, total = await self._store.webhooks.subscriptions(Page(number, BATCH), webhooks)
+            number += 1
+            for each in found:
+                if each.sent is not None and any(f":{reason}" in each.sent for reason in _PASSING):
+                    self._stale.setdefault(each.vehicle.id, 0)
+
+    async def look_for_confirmed(self) -> None:
+        """Note the vehicles that something was received of since a value of theirs went stale: some of them, in turn.
+
+        What another process stores is not heard here, and a confirmed value is no change in the feed.
+        """
+        for vehicle_id in list(islice(self._stale, LOOKED_AT)):
+            known_at = self._stale.pop(vehicle_id)
+            series = await self._store.readings.signals(vehicle_id)
+            if series is not None:
+                received_at = self._stale[vehicle_id] = _received_at(series)  # last in turn now
+                if received_at > known_at:
+                    self._named.add(vehicle_id)
+
     def touch(self, webhook_id: str) -> None:
         """Look at all vehicles of a webhook: it is new, was verified, or reports on other signals now."""
         self._touched.add(webhook_id)
 
     async def run(self) -> None:
         """Watch until cancelled; log store errors and try again."""
+        is_recalled = False
         while True:
             try:
+                if not is_recalled:
+                    await self.recall()
+                    is_recalled = True
                 await self.step()
                 if not self._touched:
                     await self._wait(await self._pause_s())
@@ -144,6 +177,8 @@ class Watch:
             changes = await self._store.readings.changes(cursor, BATCH)
         for vehicle_id in await self._store.webhooks.due_vehicles(self._clock.now(), BATCH):
             await self._look(vehicle_id, webhooks)
+        if self.hears_others:
+            await self.look_for_confirmed()
         while self._named:
             found = await self._store.vehicles.find_vehicle(self._named.pop())
             if found is not None and found.id in self._stale:
@@ -248,7 +283,9 @@ class Watch:
         if not any(known.values()):
             return
         is_stale = any(each and each.unavailability and each.unavailability.reason in _PASSING for each in known.values())
-        (self._stale.add if is_stale else self._stale.discard)(subscription.vehicle.id)
+        self._stale.pop(subscription.vehicle.id, None)
+        if is_stale:
+            self._stale[subscription.vehicle.id] = _received_at(series)
         marks = {code: _mark(found) for code, found in known.items() if found is not None}
         after = Sent(marks, _errors(known), seen.position, seen.observed_at)
         triggers = _triggers(webhook, before, after)
@@ -304,6 +341,11 @@ def bursts_of(changes: Iterable[Change], window_ms: int) -> dict[str, list[Burst
 def is_active(webhook: Webhook) -> bool:
     """Return whether events are sent to a webhook: only after its receiver has answered a VERIFY."""
     return webhook.fields.is_enabled and webhook.verified_at is not None
+
+
+def _received_at(series: VehicleSeries) -> int:
+    """Return when was received what was received last of a vehicle."""
+    return max((state.received_at or 0 for states in series.series.values() for state in states), default=0)
 
 
 def _mark(found: Effective) -> str:
