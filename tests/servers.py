@@ -94,8 +94,12 @@ class Server:
 
     def start(self) -> float:
         """Start it; the seconds until it answered that it is ready."""
-        started = time.monotonic()
         self.launch()
+        return self.wait_until_ready()
+
+    def wait_until_ready(self) -> float:
+        """Return once it answers that it is ready; the seconds that it took."""
+        started = time.monotonic()
         while time.monotonic() < started + READY_S:
             if self.is_ready():
                 return time.monotonic() - started
