@@ -305,7 +305,7 @@ class ErasedSpan(msgspec.Struct, frozen=True):
 
 
 class Erased(msgspec.Struct, frozen=True, kw_only=True):
-    """How much was erased with a car: values that held, runs and hours of history, connections, names, issues about it."""
+    """How much was erased with a car: values, runs and hours of history, connections, names, issues, commands."""
 
     latest: int
     history: int
@@ -315,3 +315,4 @@ class Erased(msgspec.Struct, frozen=True, kw_only=True):
     hours: int = 0
     sessions: int = 0
     edits: int = 0
+    commands: int = 0

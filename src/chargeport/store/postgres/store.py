@@ -17,6 +17,7 @@ from chargeport.store.postgres.readings import PostgresReadings
 from chargeport.store.postgres.writer import Writer
 from chargeport.store.records import DirtyVehicle
 from chargeport.store.sqlite.access import AccessTables
+from chargeport.store.sqlite.command_log import CommandTable
 from chargeport.store.sqlite.connect import ConnectTables
 from chargeport.store.sqlite.health import Health
 from chargeport.store.sqlite.history import HistoryTables
@@ -31,7 +32,8 @@ from chargeport.store.sqlite.webhooks import WebhookTables
 _NO_FILE: Final = Path()
 _OF_VEHICLES: Final = (
     "vehicles, vehicle_references, latest, runs, hourly, horizons, sessions, told_sessions, session_edits, erasures,"
-    " connections, ended_connections, share_links, subscriptions, webhook_events, webhook_attempts, issues, issue_messages"
+    " connections, ended_connections, share_links, subscriptions, webhook_events, webhook_attempts, commands, issues,"
+    " issue_messages"
 )
 
 
@@ -91,6 +93,7 @@ class PostgresStore:
         self.vehicles = PostgresVehicles(pool, reader, writer)
         self.access = AccessTables(reader, writer, scans, encryption or Encryption())
         self.sessions = PostgresSessions(reader, writer, scans, self.readings)
+        self.commands = CommandTable(reader, writer)
         self.issues = IssueTable(reader, writer)
         self.notes = PostgresNotes(reader, writer)
         self.sign_in = SignInTables(reader, writer)

@@ -30,6 +30,7 @@ _ROWS: Final = {
     "session_edits": "vehicle_key = ?1",
     "subscriptions": "vehicle_key = ?1",
     "webhook_events": "vehicle_key = ?1",
+    "commands": "vehicle_key = ?1",
     "erasures": "vehicle_key = ?1",
     "vehicle_references": "vehicle_key = ?1",
 }

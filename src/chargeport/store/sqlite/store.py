@@ -7,6 +7,7 @@ from typing import Final
 
 from chargeport.store.encryption import Encryption
 from chargeport.store.sqlite.access import AccessTables
+from chargeport.store.sqlite.command_log import CommandTable
 from chargeport.store.sqlite.connect import ConnectTables
 from chargeport.store.sqlite.engine import Connection
 from chargeport.store.sqlite.feed import Feed
@@ -48,6 +49,7 @@ class SqliteStore:
         self.vehicles = VehicleTables(path, reader, writer)
         self.access = AccessTables(reader, writer, self._scans, encryption)
         self.sessions = SessionTables(reader, writer, self._scans, feed)
+        self.commands = CommandTable(reader, writer)
         self.issues = IssueTable(reader, writer)
         self.notes = NoteTables(reader, writer)
         self.sign_in = SignInTables(reader, writer)
