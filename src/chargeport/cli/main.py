@@ -38,6 +38,7 @@ COMMANDS: Final = (
     Entry("user", "users", "group", "Users: the people who sign in to the page, and those whose vehicles are connected."),
     Entry("share", "shares", "group", "Share links: one car on the page, read-only, for whoever has the link."),
     Entry("source", "sources", "group", "Sources: what the server listens to."),
+    Entry("command", "commands", "group", "Commands: what vehicles were made to do, and what came of it."),
     Entry("webhook", "webhooks", "group", "Webhooks: where changes are sent to applications."),
     Entry("simulator", "simulator", "group", "Simulated cars: plug in, drive, fall silent; and the clock they live by."),
     Entry("dialect", "dialect", "group", "Dialects: what the messages of a system mean."),

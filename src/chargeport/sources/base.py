@@ -144,6 +144,11 @@ class Done(StrEnum):
 class Commandable(Protocol):
     """A source that can have a car, or the station it is at, do something."""
 
+    @property
+    def name(self) -> str:
+        """The name that `meta.source` shows."""
+        ...
+
     async def command(self, command: Command) -> Done | None:
         """Have it done; None where this source can't do it to this car. Raises CommandError where it is not obeyed."""
         ...

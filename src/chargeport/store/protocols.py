@@ -13,6 +13,7 @@ from chargeport.signals.ranks import Ranks
 from chargeport.signals.reading import Entry, Issue
 from chargeport.store.access import Access
 from chargeport.store.audit import Audit
+from chargeport.store.command_log import CommandLog
 from chargeport.store.connect import Connect
 from chargeport.store.notes import KeyValue
 from chargeport.store.records import (
@@ -313,6 +314,11 @@ class Store(Protocol):
     @property
     def sessions(self) -> Sessions:
         """Charging sessions, and what people changed about them."""
+        ...
+
+    @property
+    def commands(self) -> CommandLog:
+        """The commands to vehicles, with what came of them."""
         ...
 
     @property
