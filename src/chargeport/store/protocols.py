@@ -42,7 +42,7 @@ from chargeport.store.webhooks import Webhooks
 class Readings(Protocol):
     """Signals in, latest values out."""
 
-    def on_written(self, hear: Callable[[Sequence[Entry]], None]) -> None:
+    def on_written(self, listener: Callable[[Sequence[Entry]], None]) -> None:
         """Have a function called with the entries of each call to `write` of this process, once they are on disk."""
         ...
 
@@ -89,7 +89,7 @@ class Readings(Protocol):
         """Return the car with all its series; None when there is no such car."""
         ...
 
-    async def cars_heard_of(self, since_at: int, after: int, limit: int) -> tuple[list[str], int | None]:
+    async def cars_observed_since(self, since_at: int, after: int, limit: int) -> tuple[list[str], int | None]:
         """Return the ids of cars with a live value observed since then, and where the next part begins; None: that was all.
 
         Looks through `limit` cars behind the place `after`; the first part begins behind 0.
@@ -293,7 +293,7 @@ class Sessions(Protocol):
     async def received_since(self, since_at: int, after: int, limit: int) -> tuple[list[DirtyVehicle], int | None]:
         """Return the cars of which anything was received since then, with the oldest and newest time of observation of that.
 
-        Looks through `limit` cars behind the place `after`, as `cars_heard_of` does.
+        Looks through `limit` cars behind the place `after`, as `cars_observed_since` does.
         """
         ...
 
