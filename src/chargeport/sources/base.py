@@ -82,7 +82,7 @@ class SourceError(Exception):
 
 
 class Source(Protocol):
-    """Something that hears about cars until it is cancelled."""
+    """Something that receives messages about cars until it is cancelled."""
 
     @property
     def name(self) -> str:

@@ -45,7 +45,7 @@ class Readings(Protocol):
         """Whether a short read is done without waiting, so that it needs no task of the event loop."""
         ...
 
-    def on_written(self, hear: Callable[[Sequence[Entry]], None]) -> None:
+    def on_written(self, listener: Callable[[Sequence[Entry]], None]) -> None:
         """Have a function called with the entries of each call to `write` of this process, once they are on disk."""
         ...
 
@@ -92,7 +92,7 @@ class Readings(Protocol):
         """Return the car with all its series; None when there is no such car."""
         ...
 
-    async def cars_heard_of(self, since_at: int, after: int, limit: int) -> tuple[list[str], int | None]:
+    async def cars_observed_since(self, since_at: int, after: int, limit: int) -> tuple[list[str], int | None]:
         """Return the ids of cars with a live value observed since then, and where the next part begins; None: that was all.
 
         Looks through `limit` cars behind the place `after`; the first part begins behind 0.

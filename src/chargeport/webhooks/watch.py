@@ -108,7 +108,7 @@ class Watch:
         self._named: set[str] = set()  # names of vehicles of which something was stored since
         self._touched: set[str] = set()  # webhooks to be looked at as a whole
 
-    def heard(self, entries: Sequence[Entry]) -> None:
+    def note(self, entries: Sequence[Entry]) -> None:
         """Note what was stored. A value that is confirmed unchanged after it had gone stale is no change in the feed."""
         if self._stale:
             self._named.update(entry.vehicle for entry in entries)
