@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from chargeport import __version__
 from chargeport.api.access import Access
 from chargeport.api.app import WebApp, build_app
 from chargeport.api.consents import Consents
@@ -30,6 +31,7 @@ from chargeport.clock import CONFIRMED, Clock, SimulatedClock, SteadyClock
 from chargeport.config import Role, encryption
 from chargeport.derivation.sessions import SessionDeriver
 from chargeport.derivation.worker import Derivation
+from chargeport.errors import StoreError
 from chargeport.runtime.commands import Commands
 from chargeport.runtime.feeds import Feeds
 from chargeport.runtime.leases import Leases, Work
@@ -39,9 +41,10 @@ from chargeport.simulation.control import Register, Simulation
 from chargeport.sources.base import Commandable, Source
 from chargeport.sources.simulator import Simulator
 from chargeport.staleness.cadence import Cadences
+from chargeport.store.audit import SERVER, Act, Actor, act_as
 from chargeport.store.backends import is_server, open_store, require_driver
 from chargeport.store.protocols import Store
-from chargeport.store.retention import keep
+from chargeport.store.retention import keep, keep_audit
 from chargeport.store.retention_policy import Keep, Policy
 from chargeport.webhooks.service import WebhookService
 
@@ -92,7 +95,7 @@ class Service:
         return cls(store, settings, clock, doorbell)
 
     def app(self, pages: Mapping[str, Handler], *, lane: bool = True) -> WebApp:
-        """The application on this service."""
+        """Return the application on this service."""
         faults = None if self.simulation is None else self.simulation.faults
         reads = Reads(self.store, self.access, self.clock, strict=self.settings.server.strict, faults=faults)
         deps = AppContext(
@@ -115,7 +118,7 @@ class Service:
         return build_app(deps, pages, lane=lane, sockets=self.feeds.sockets())
 
     def _commandable(self) -> list[Commandable]:
-        """What can have cars do something: the simulation, then the sources of the settings in their order."""
+        """Return what can have cars do something: the simulation, then the sources of the settings in their order."""
         sources = [each.source for each in self.feeds.built if isinstance(each.source, Commandable)]
         return [*([] if self.simulation is None else [self.simulation]), *sources]
 
@@ -131,10 +134,13 @@ class Service:
         gc.set_threshold(50_000, 20, 50)
         if isinstance(self.clock, SteadyClock):
             self.clock.begin(await self.last_received_at(), int(await self.store.notes.recall(*CONFIRMED) or 0))
+        act_as(Actor(SERVER, now=self.clock.now))
         await self.store.access.encrypt_anew(stale_only=True)
         await self.store.access.applications()  # without the right key for their secrets nothing starts
+        await self.store.audit.add(Act.SERVER_STARTED, detail=f"version {__version__}, role {role}")
         await self.cadences.begin()
         self._tasks.append(asyncio.create_task(self.cadences.run(), name="cadence"))
+        self._tasks.append(asyncio.create_task(self.access.counts.run(), name="audit counts"))
         if isinstance(self.doorbell, SharedDoorbell):
             self._tasks.append(asyncio.create_task(self.doorbell.run(), name="doorbell"))
         if role != "all" or is_server(self.settings.database.url):
@@ -148,6 +154,7 @@ class Service:
 
     def _work_once(self) -> None:
         """Begin with what one process does for all."""
+        self._once("audit", lambda: keep_audit(self.store.audit, self.settings.retention.audit_days, self.clock))
         if self.policy.is_limited:
             self._once("retention", lambda: keep(self.store.retention, self.policy, self.clock))
         if self.settings.mqtt_out.url is not None:
@@ -215,11 +222,11 @@ class Service:
         await self.webhooks.catch_up()
 
     async def next_at(self) -> int | None:
-        """When a webhook is due by time alone."""
+        """Return when a webhook is due by time alone."""
         return await self.webhooks.next_at()
 
     async def is_followed(self) -> bool:
-        """Whether a webhook wants each change."""
+        """Return whether a webhook wants each change."""
         return await self.webhooks.is_active()
 
     async def stirred(self) -> None:
@@ -236,7 +243,7 @@ class Service:
         await asyncio.sleep(0 if self._is_paused else duration_s)
 
     async def last_received_at(self) -> int:
-        """When the newest of the last stored changes was received; 0 where there is none."""
+        """Return when the newest of the last stored changes was received; 0 where there is none."""
         last = await self.store.readings.changes(max(0, await self.store.readings.position() - LAST_CHANGES), LAST_CHANGES)
         return max((change.received_at for change in last), default=0)
 
@@ -253,6 +260,8 @@ class Service:
         if self._mqtt_out is not None:
             await self._mqtt_out.close()
         await self.tail.close()
+        with suppress(StoreError):  # what was counted in the last minute is lost then
+            await self.access.counts.write()
         await self.store.close()
 
 

@@ -38,7 +38,7 @@ _log = logging.getLogger("chargeport.api")
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises StartError with one sentence."""
+    """Return a listening socket. Raises StartError with one sentence."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         listening = socket.socket(family, kind, protocol)
@@ -60,7 +60,7 @@ def _no_listening(host: str, port: int, error: OSError) -> StartError:
 
 
 def _another(error: OSError) -> str:
-    """What to try instead: another port where this one is taken, else another address."""
+    """Return what to try instead: another port where this one is taken, else another address."""
     if error.errno in (errno.EADDRINUSE, errno.EACCES):
         return f"name another port, such as {with_flag('--port 9000')}"
     return f"name an address of this machine, such as {with_flag('--host 127.0.0.1')}"
@@ -122,7 +122,7 @@ class Server(uvicorn.Server):
 
 
 def _most(wanted: int) -> int:
-    """How many connections there can be, with as many open files as the system allows."""
+    """Return how many connections there can be, with as many open files as the system allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     folder = Path("/proc/self/fd")
     used = len(os.listdir(folder)) if folder.is_dir() else 2 * RESERVED_FILES  # noqa: PTH208  (as quick as it gets)
@@ -178,7 +178,7 @@ async def answering(app: WebApp, listening: socket.socket, stopping: Callable[[]
 
 
 def configuration(app: WebApp, log: str = "info", certificate: tuple[str, str] | None = None, **more: Any) -> uvicorn.Config:
-    """What uvicorn is to do. Raises StartError where the certificate is none."""
+    """Return what uvicorn is to do. Raises StartError where the certificate is none."""
     config = uvicorn.Config(
         app,
         loop="uvloop",
@@ -207,7 +207,7 @@ def configuration(app: WebApp, log: str = "info", certificate: tuple[str, str] |
 
 
 def url_of(listening: socket.socket, *, secure: bool = False) -> str:
-    """The URL of a listening socket, as a browser on this machine would write it."""
+    """Return the URL of a listening socket, as a browser on this machine would write it."""
     host, port = listening.getsockname()[:2]
     if host in ("0.0.0.0", "::"):  # noqa: S104  (what it listens on, not what we choose)
         host = "127.0.0.1"

@@ -9,6 +9,8 @@ from chargeport.store.sqlite import issues as table
 
 AT = 1_777_629_598_000
 
+pytestmark = pytest.mark.parametrize("store", ["sqlite", "postgres", "memory"], indirect=True)
+
 
 def issue(number: int = 0, *, subject: str = "soc", raw: str | None = None, vehicle: str | None = "ann") -> Issue:
     return Issue("box", subject, "is odd", raw or f'{{"number":{number}}}', AT + number, vehicle)

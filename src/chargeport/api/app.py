@@ -17,6 +17,7 @@ from chargeport.api.guesses import Guesses
 from chargeport.api.lane import ALL, ONE, Lane
 from chargeport.api.links import Links
 from chargeport.api.openapi import document
+from chargeport.api.rate_limits import RateLimits
 from chargeport.api.request import AppContext, Caller, Request
 from chargeport.api.response import Response
 from chargeport.api.route import Handler, Route
@@ -24,6 +25,7 @@ from chargeport.api.routes import ROUTES
 from chargeport.api.sockets import Connect, socket_routes
 from chargeport.api.streaming import EndlessResponse
 from chargeport.errors import INVALID_PATH, METHOD_NOT_ALLOWED, Problem
+from chargeport.store.audit import UNKNOWN, Actor, acting
 
 _NOT_FOUND = 404
 
@@ -36,8 +38,10 @@ def build_app(
     Without `lane` the router answers everything: the two must not differ, and a test holds them together.
     """
     links = Links(context.settings.server.base_url, context.settings.server.trusted_proxies)
-    errors = ErrorBoundary(links, Guesses(context.settings.limits.wrong_credentials_per_minute))
-    bodies = BodyBudget(context.settings.limits.unauthenticated_body_bytes)
+    limits, counts = context.settings.limits, context.access.counts
+    guesses = Guesses(limits.wrong_credentials_per_minute, refused=counts.refused)
+    errors = ErrorBoundary(links, guesses, RateLimits(limits))
+    bodies = BodyBudget(limits.unauthenticated_body_bytes)
     described = document(ROUTES)
 
     async def counted(request: Request) -> Response:
@@ -98,8 +102,11 @@ def _routes(
 
     async def endpoint(raw: StarletteRequest) -> StarletteResponse:
         base, request_id = errors.base(raw.scope), next(errors.request_ids)
-        request = Request(raw, context, request_id, base, Caller(errors.address(raw.scope), errors.guesses, bodies))
-        return _response(await errors.guarded(route.path, handler(request), request_id, base, lambda: request.caller.address))
+        address, allowance = errors.address(raw.scope), errors.rate_limits.allowance(route.limit)
+        request = Request(raw, context, request_id, base, Caller(address, errors.guesses, bodies, allowance))
+        with acting(Actor(UNKNOWN, address, context.clock.now)):
+            work = handler(request)
+            return _response(await errors.guarded(route.path, work, request_id, base, lambda: address, allowance=allowance))
 
     paths = [f"/v3{route.path}", route.path] if route.v3 else [route.path]
     return [StarletteRoute(path, endpoint, methods=[route.method]) for path in paths]

@@ -19,6 +19,7 @@ from chargeport.errors import MALFORMED, PERMISSION, VEHICLE_NOT_FOUND, NotFound
 from chargeport.runtime.commands import SET_LIMIT
 from chargeport.signals.definition import Permission
 from chargeport.sources.base import CommandError, Done
+from chargeport.store.audit import Act
 from chargeport.store.command_log import KeptCommand
 from chargeport.taxonomy import SMARTCAR_KINDS
 from chargeport.wire.envelope import iso
@@ -189,6 +190,7 @@ async def _executed(request: Request, kind: str, parameters: Mapping[str, Any]) 
     """What came of a command. Raises Problem."""
     await _allowed(request)
     vehicle = await request.context.reads.vehicle(request.path("vehicle_id"))
+    await request.context.store.audit.add(Act.COMMAND_SENT, vehicle.id, kind)
     try:
         return await request.context.commands.execute(await request.grant(), vehicle, kind, parameters)
     except CommandError as error:

@@ -83,6 +83,7 @@ COMMANDS: Final = (
         "mcp", "mcp", "mcp",
         "Serve an assistant over standard input and output: vehicles, signals, history and charging sessions.",
     ),
+    Entry("audit", "audit", "audit", "Show who did what, when and from where, newest first."),
     Entry("repair", "repair", "group", "Repairs: put right what a fault of the machine left in the database."),
     Entry(
         "demo", "demo", "demo",

@@ -162,7 +162,7 @@ class _Normaliser:
             self._absent(row.signal, AbsenceReason.NOT_CAPABLE)
 
     def _whole_car(self, field: str, reason: Any) -> None:
-        """Every signal that the source ever told has no value any more. A car that it never told of gets an issue."""
+        """Take back every signal that the source ever reported. A car of which it never reported anything gets an issue."""
         found = next((each for each in AbsenceReason if each == reason), None)
         if found is None:
             self._issue(field, Rule.NOT_ALLOWED, str(reason), {field: reason})
@@ -266,7 +266,7 @@ class _Normaliser:
         self._absent(row.signal, AbsenceReason.NOT_CHARGING)
 
     def _take_back(self, row: Row) -> None:
-        """The row has no value any more: what it said before does not hold. A late message takes nothing back."""
+        """Enter an absence where the row had a value before. A late message takes nothing back."""
         said = self.memory.said(row.signal)
         if said is not None and said.value is not None and said.field in ("", row.fields[0]) and said.at <= self.at:
             lasts = row.signal.cadence is Cadence.LASTING or row.signal is IS_CHARGING
@@ -274,7 +274,7 @@ class _Normaliser:
             self._absent(row.signal, AbsenceReason.NOT_CHARGING if is_over else AbsenceReason.UNREADABLE)
 
     def _unread(self, row: Row, own: Mapping[str, Any], named: str, rule: Rule, detail: str) -> None:
-        """What a row says can't be read: an issue of the field that is at fault, once, when it is told.
+        """Add an issue of the field because of which a row can't be read, once, when that field is reported.
 
         A state or a live number is then no longer what it was; a lasting number may well be.
         """
@@ -285,7 +285,7 @@ class _Normaliser:
             self._take_back(row)
 
     def _take_back_lost(self, row: Row) -> None:
-        """The source says that there is nothing now: what flowed, or held while plugged in, no longer does."""
+        """Take back what flowed, or held while plugged in: the source says that there is nothing now."""
         said = self.memory.said(row.signal)
         is_live = row.signal.cadence is Cadence.LIVE and row.signal.kind is Kind.QUANTITY
         is_live = is_live or (row.signal.cadence is Cadence.PLUGGED and row.signal.kind is not Kind.FLAG)

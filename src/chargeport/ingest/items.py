@@ -180,7 +180,7 @@ def _unknown(code: str, item: Item) -> Violation:
 
 
 def _check_form(item: Item) -> None:
-    """An item names a vehicle, and is either one signal (with a body or a status) or a bundle. Raises Violation."""
+    """Check that an item names a vehicle, and is one signal (with a body or a status) or a bundle. Raises Violation."""
     if not 0 < len(item.vehicle) <= MAX_REFERENCE:
         raise Violation(Rule.OUT_OF_BOUNDS, f"a vehicle is named by 1 to {MAX_REFERENCE} characters", "vehicle")
     if item.signals is not None:
@@ -198,7 +198,7 @@ def _check_form(item: Item) -> None:
 
 
 def _reason(item: Item) -> AbsenceReason:
-    """What the item's status means."""
+    """Return what the item's status means."""
     status = item.status
     if status is None or status.value != "ERROR" or status.error is None:
         raise Violation(Rule.NOT_ALLOWED, "a status says ERROR and has an error; a value is sent as a body", "status.value")

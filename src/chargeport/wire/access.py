@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from chargeport.signals.definition import Permission
-from chargeport.wire.documents import Counts, Document, Instant, PageLinks, SelfLink, VehicleAttributes
+from chargeport.wire.documents import Counts, Document, Instant, Linkage, PageLinks, SelfLink, VehicleAttributes
 
 
 class User(Document):
@@ -20,13 +20,6 @@ class ConnectionAttributes(Document):
     permissions: list[Permission]
     vehicle: VehicleAttributes
     user: User
-
-
-class Linkage(Document):
-    """Which resource is meant."""
-
-    id: str
-    type: str
 
 
 class Related(Document):

@@ -30,7 +30,7 @@ NOT_COPIED: Final = frozenset({"sequences", "schema_version", "copying"})
 NUMBERS: Final = {
     "vehicle": "SELECT max(key) FROM vehicles", "source": "SELECT max(key) FROM sources", "rule": "SELECT max(key) FROM rules",
     "edit": "SELECT max(number) FROM session_edits", "erasure": "SELECT max(number) FROM erasures",
-    "message": "SELECT max(id) FROM issue_messages",
+    "message": "SELECT max(id) FROM issue_messages", "audit": "SELECT max(number) FROM audit",
 }  # fmt: skip
 
 # Where the rows of a table are in SQLite, if that has no table of this name.
@@ -162,7 +162,7 @@ class _Copy:
             yield copied
 
     def _converted(self, table: Table, row: Sequence[Any]) -> list[Any]:
-        """A row with the types of PostgreSQL."""
+        """Return a row with the types of PostgreSQL."""
         values = dict(zip(table.columns, row, strict=True))
         for name, kind in table.columns.items():
             if kind == "bool":
@@ -197,7 +197,7 @@ class _Copy:
 
 
 def _sum_of(name: str, kind: str) -> str:
-    """What is compared of a column in PostgreSQL."""
+    """Return what is compared of a column in PostgreSQL."""
     name = f'"{name}"'
     if kind == "json":
         number = f"CASE json_typeof({name}) WHEN 'number' THEN ({name} #>> '{{}}')::float8 "
@@ -209,7 +209,7 @@ def _sum_of(name: str, kind: str) -> str:
 
 
 def _source_sum_of(name: str, kind: str) -> str:
-    """The same in SQLite."""
+    """Return the same in SQLite."""
     name = f'"{name}"'
     if kind == "json":
         return f"total(CASE typeof({name}) WHEN 'text' THEN length({name}) ELSE {name} END)"

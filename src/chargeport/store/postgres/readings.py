@@ -43,26 +43,27 @@ class PostgresReadings(ReadingTables):
     """`store.protocols.Readings` on PostgreSQL."""
 
     slots_of: SlotsOf = Group
+    is_immediate = False
 
     _reader: Reader  # type: ignore[assignment]
     _scans: Scans  # type: ignore[assignment]
 
     async def sources(self) -> list[str]:
-        """The names of all sources that ever reported. See `store.protocols.Readings`."""
+        """Return the names of all sources that ever reported. See `store.protocols.Readings`."""
         return sorted(name for (name,) in await self._reader.select("SELECT name FROM sources"))
 
     async def signal(self, vehicle_id: str, signal: Signal) -> VehicleSeries | None:
-        """The car with the series of one signal and of the flags that it depends on."""
+        """Return the car with the series of one signal and of the flags that it depends on."""
         beside = signal.cadence is not Cadence.LASTING or signal is CABLE_CONNECTED
         flags = [IS_CHARGING.key, CABLE_CONNECTED.key] if beside else []
         return await self._with_series(await self._reader.select(_SOME, (vehicle_id, [signal.key, *flags])))
 
     async def signals(self, vehicle_id: str) -> VehicleSeries | None:
-        """The car with all its series."""
+        """Return the car with all its series."""
         return await self._with_series(await self._reader.select(_ALL.format(""), (vehicle_id,)))
 
     async def _with_series(self, found: Sequence[Any]) -> VehicleSeries | None:
-        """The car and its states, once the names in them are known; no states for a new car, of which nothing is known."""
+        """Return the car and its states, once the names in them are known; no states for a new car."""
         if not found:
             return None
         states = [tuple(row)[_STATE:] for row in found if row[_STATE] is not None]
@@ -70,15 +71,15 @@ class PostgresReadings(ReadingTables):
         return VehicleSeries(rows.vehicle(found[0]), self._series(states))
 
     async def changes(self, after: int, limit: int) -> list[Change]:
-        """The stored changes after a position, oldest first, as far as the feed is complete."""
+        """Return the stored changes after a position, oldest first, as far as the feed is complete."""
         return [rows.change(row) for row in await self._reader.select(_CHANGES, (after, limit))]
 
     async def position(self) -> int:
-        """How far the feed is complete. See `store.protocols.Readings`."""
+        """Return how far the feed is complete. See `store.protocols.Readings`."""
         return await self._reader.select_count(f"{NEWEST} WHERE position < {END}")
 
     async def changed_since(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[DirtyVehicle], int]:
-        """The cars of which something reported is among the next changes. See `store.protocols.Sessions`."""
+        """Return the cars of which something reported is among the next changes. See `store.sessions.Sessions`."""
         telling = f"h.signal_key IN ({', '.join(str(signal.key) for signal in signals)})"
 
         def scan(connection: Connection) -> tuple[list[DirtyVehicle], int]:
@@ -92,7 +93,7 @@ class PostgresReadings(ReadingTables):
         return await self._scans.run(scan)
 
     async def sightings(self, selection: Selection) -> AsyncIterator[Stretch]:
-        """What is stored, in order. See `store.protocols.Readings`."""
+        """Yield what is stored, in order. See `store.protocols.Readings`."""
         async with self._scans.snapshot() as raw:
             stretches = await in_thread(raw, lambda connection: Pass(connection, selection).stretches())
             while True:

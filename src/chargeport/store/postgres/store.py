@@ -17,6 +17,7 @@ from chargeport.store.postgres.readings import PostgresReadings
 from chargeport.store.postgres.writer import Writer
 from chargeport.store.records import DirtyVehicle
 from chargeport.store.sqlite.access import AccessTables
+from chargeport.store.sqlite.audit import AuditTable
 from chargeport.store.sqlite.command_log import CommandTable
 from chargeport.store.sqlite.connect import ConnectTables
 from chargeport.store.sqlite.health import Health
@@ -31,9 +32,9 @@ from chargeport.store.sqlite.webhooks import WebhookTables
 
 _NO_FILE: Final = Path()
 _OF_VEHICLES: Final = (
-    "vehicles, vehicle_references, latest, runs, hourly, horizons, sessions, told_sessions, session_edits, erasures,"
-    " connections, ended_connections, share_links, subscriptions, webhook_events, webhook_attempts, commands, issues,"
-    " issue_messages"
+    "vehicles, vehicle_references, latest, runs, hourly, horizons, sessions, reported_sessions, session_edits, erasures,"
+    " connections, ended_connections, share_links, subscriptions, webhook_events, webhook_attempts, issues, issue_messages,"
+    " audit, commands"
 )
 
 
@@ -56,7 +57,7 @@ class PostgresNotes(NoteTables):
     """`store.notes.KeyValue` on PostgreSQL, of any texts."""
 
     async def recall(self, owner: str, key: str) -> str | None:
-        """What was put down last."""
+        """Return what was put down last."""
         found = await super().recall(escaped(owner), escaped(key))
         return None if found is None else unescaped(found)
 
@@ -64,16 +65,20 @@ class PostgresNotes(NoteTables):
         """Put something down; None takes it away."""
         await super().remember(escaped(owner), escaped(key), None if value is None else escaped(value))
 
+    async def remember_first(self, owner: str, key: str, value: str) -> str:
+        """Put something down unless there is something already. See `store.notes.KeyValue`."""
+        return unescaped(await super().remember_first(escaped(owner), escaped(key), escaped(value)))
+
 
 class PostgresSessions(SessionTables):
-    """`store.protocols.Sessions` on PostgreSQL."""
+    """`store.sessions.Sessions` on PostgreSQL."""
 
     def __init__(self, reader: Reader, writer: Writer, scans: Scans, readings: PostgresReadings) -> None:
         super().__init__(reader, writer, scans, readings)  # type: ignore[arg-type]
         self._readings = readings
 
     async def changed_since(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[DirtyVehicle], int]:
-        """The cars of which something reported is among the next changes. See `store.protocols.Sessions`."""
+        """Return the cars of which something reported is among the next changes. See `store.sessions.Sessions`."""
         return await self._readings.changed_since(after, limit, signals)
 
 
@@ -81,7 +86,7 @@ class PostgresStore:
     """The store on PostgreSQL. Open it with `PostgresStore.open`; it belongs to the event loop it is first used on."""
 
     def __init__(self, url: str, ring: Callable[[], None], encryption: Encryption | None = None) -> None:
-        """The database is up to date."""
+        """Use a database that is up to date."""
         self.url = url
         self._pool = pool = Pool(url)
         self._writer = writer = Writer(pool, ring, Health())
@@ -98,6 +103,7 @@ class PostgresStore:
         self.notes = PostgresNotes(reader, writer)
         self.sign_in = SignInTables(reader, writer)
         self.connect = ConnectTables(reader, writer)
+        self.audit = AuditTable(reader, writer)
         self.webhooks = WebhookTables(reader, writer, scans)
 
     @classmethod

@@ -46,11 +46,11 @@ class Names:
         self._writable = {tuple(row) for row in connection.fetch(_WRITING, clients, keys)} if clients else set()
 
     def keys(self, references: Collection[str]) -> dict[str, int]:  # noqa: ARG002  (all that the group names)
-        """The keys of the vehicles that the names stand for; none for a name that nobody has."""
+        """Return the keys of the vehicles that the names stand for; none for a name that nobody has."""
         return self._keys
 
     def may_write(self, client_id: str, vehicle_key: int) -> bool:
-        """Whether an application has a connection with the vehicle that allows it to write."""
+        """Return whether an application has a connection with the vehicle that allows it to write."""
         return (client_id, vehicle_key) in self._writable
 
 
@@ -158,7 +158,7 @@ class Writer:
             return merge(Group(connection, self._sources.known, self._rules.known), names, batches)
 
     async def _attempted(self, run: Callable[[Connection], T]) -> T:
-        """What `run` gives, tried again where the server undid it because others were in its way. Raises StoreError."""
+        """Return what `run` gives, tried again where the server undid it because others were in its way. Raises StoreError."""
         alone = False
         for attempt in range(ATTEMPTS):
             try:

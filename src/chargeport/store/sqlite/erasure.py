@@ -10,6 +10,7 @@ from typing import Final
 
 import apsw
 
+from chargeport.store.audit import forget_subject
 from chargeport.store.records import Erased
 from chargeport.store.sql import Connection, fetch
 from chargeport.store.sqlite.engine import connect, translated
@@ -26,9 +27,10 @@ _ROWS: Final = {
     "connections": "vehicle_key = ?1",
     "ended_connections": "vehicle_key = ?1",
     "sessions": "vehicle_key = ?1",
-    "told_sessions": "vehicle_key = ?1",
+    "reported_sessions": "vehicle_key = ?1",
     "session_edits": "vehicle_key = ?1",
     "subscriptions": "vehicle_key = ?1",
+    "webhook_attempts": "event_id IN (SELECT id FROM webhook_events WHERE vehicle_key = ?1)",
     "webhook_events": "vehicle_key = ?1",
     "commands": "vehicle_key = ?1",
     "erasures": "vehicle_key = ?1",
@@ -57,15 +59,17 @@ def erase(connection: Connection, vehicle_id: str) -> Erased | None:
         )
         if connection.has_places:
             connection.execute("DELETE FROM feed WHERE vehicle_key = ?1", found[0])
+        counts["audited"] = forget_subject(connection, vehicle_id)
         connection.execute("DELETE FROM vehicles WHERE id = ?", (vehicle_id,))
     counts["names"] = counts.pop("vehicle_references")
     counts["edits"] = counts.pop("session_edits")
-    counts["sessions"] += counts.pop("told_sessions")
+    counts["sessions"] += counts.pop("reported_sessions")
     counts["hours"] = counts.pop("hourly")
     del counts["share_links"]  # their connections are counted
     counts["connections"] += counts.pop("ended_connections")
     counts["connections"] += counts.pop("subscriptions")
-    del counts["webhook_events"]  # copies of what else is counted
+    counts["events"] = counts.pop("webhook_events")
+    del counts["webhook_attempts"]  # of these events
     del counts["horizons"], counts["erasures"]  # they say no more than how far back what is counted went
     return Erased(**counts, history=runs, issues=issues)
 

@@ -82,7 +82,7 @@ def _forget_car(
 
 
 def _series(slots: Slots, vehicle_key: int, source_key: int | None) -> list[SeriesKey]:
-    """The source's series of a car, with all that `latest` knows of them moved to history."""
+    """Return the source's series of a car, with all that `latest` knows of them moved to history."""
     keys: list[SeriesKey] = [(row[0], row[1], row[2]) for row in fetch(slots.connection, _SERIES, (vehicle_key, source_key))]
     slots.take([slot_of(*key) for key in keys])
     slots.store()
@@ -90,7 +90,7 @@ def _series(slots: Slots, vehicle_key: int, source_key: int | None) -> list[Seri
 
 
 def _span(connection: Connection, key: SeriesKey, bounds: Bounds) -> Bounds | None:
-    """Of what is to be erased, the first and the last instant; None where there is nothing."""
+    """Return the first and the last instant of what is to be erased; None where there is nothing."""
     (first_at, last_at), (hour, last_hour) = fetch(connection, _SPAN, key)[0], fetch(connection, _HOURS_SPAN, key)[0]
     spans = [] if first_at is None else [(first_at, last_at)]
     spans += [] if hour is None else [(hour * HOUR_MS, (last_hour + 1) * HOUR_MS - 1)]
@@ -140,7 +140,7 @@ def _renew(slots: Slots, key: SeriesKey) -> int:
 def _forget_beside(connection: Connection, vehicle_key: int, car: str, source: str, bounds: Bounds) -> Forgotten:
     """Erase the sessions that the source reported of a car, and its issues about it."""
     connection.execute(
-        "DELETE FROM told_sessions WHERE vehicle_key = ? AND source = ? AND started_at >= ? AND started_at < ?",
+        "DELETE FROM reported_sessions WHERE vehicle_key = ? AND source = ? AND started_at >= ? AND started_at < ?",
         (vehicle_key, source, *bounds),
     )
     sessions = connection.changes()

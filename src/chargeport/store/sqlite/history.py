@@ -50,24 +50,24 @@ class HistoryTables:
         after: Place | None = None,
         limit: int,
     ) -> list[Run]:
-        """The changes of a series, oldest first. See `store.protocols.History`."""
+        """Return the changes of a series, oldest first. See `store.protocols.History`."""
         return await self._series_scan(vehicle_id, signal, source, lambda rows: changes(rows, from_at, to_at, after, limit))
 
     async def pieces(
         self, vehicle_id: str, signal: Signal, from_at: int, to_at: int, *, source: str, limit: int, every: bool
     ) -> list[Run]:
-        """The runs as they are stored. See `store.protocols.History`."""
+        """Return the runs as they are stored. See `store.protocols.History`."""
         return await self._series_scan(
             vehicle_id, signal, source, lambda rows: pieces(rows, from_at, to_at, limit=limit, every=every), every=every
         )
 
     async def sources_of(self, vehicle_id: str, signal: Signal) -> list[str]:
-        """The sources that have a series of the signal, by name. See `store.protocols.History`."""
+        """Return the sources that have a series of the signal, by name. See `store.protocols.History`."""
         found = await self._reader.select(_SOURCES_OF, (vehicle_id, signal.key))
         return sorted(name for (name,) in found)
 
     async def series_at(self, vehicle_id: str, at: int) -> VehicleSeries | None:
-        """The car with what was known of it at an instant. See `store.protocols.History`."""
+        """Return the car with what was known of it at an instant. See `store.protocols.History`."""
         present = await self._readings.signals(vehicle_id)
         if present is None:
             return None
@@ -79,12 +79,12 @@ class HistoryTables:
         return VehicleSeries(present.vehicle, series)
 
     async def horizon(self, vehicle_id: str, signal: Signal) -> Horizon | None:
-        """Since when the signal's runs are whole. See `store.protocols.History`."""
+        """Return since when the signal's runs are whole. See `store.protocols.History`."""
         row = await self._reader.select_row(_HORIZON_OF, (vehicle_id, signal.group))
         return None if row is None else Horizon(*row)
 
     async def hours(self, vehicle_id: str, signal: Signal, from_at: int, to_at: int, *, source: str, limit: int) -> list[Hour]:
-        """The hours that are kept. See `store.protocols.History`."""
+        """Return the hours that are kept. See `store.protocols.History`."""
 
         def scan(connection: Connection) -> list[Hour]:
             key = _key(connection, vehicle_id, signal, source)
@@ -100,7 +100,7 @@ class HistoryTables:
     async def _series_scan(
         self, vehicle_id: str, signal: Signal, source: str, scan: Callable[[Series], list[StoredRun]], *, every: bool = False
     ) -> list[Run]:
-        """The rows that `scan` finds in a series, as records; none when there is no such series."""
+        """Return the rows that `scan` finds in a series, as records; none when there is no such series."""
 
         def run(connection: Connection) -> list[Run]:
             key = _key(connection, vehicle_id, signal, source)
@@ -114,7 +114,7 @@ class HistoryTables:
 
 
 def _key(connection: Connection, vehicle_id: str, signal: Signal, source: str) -> SeriesKey | None:
-    """The key of a series; None when there is no such car or source."""
+    """Return the key of a series; None when there is no such car or source."""
     found = fetch(connection, _KEYS, (vehicle_id, source))
     return (found[0][0], signal.key, found[0][1]) if found else None
 
@@ -144,25 +144,25 @@ class _Past:
         self._rules = _rules(connection)
 
     def rows(self, signal: Signal, source: str) -> Series:
-        """The runs of a series."""
+        """Return the runs of a series."""
         return Series.whole(self._connection, self._key(signal, source))
 
     def horizon(self, signal: Signal) -> Horizon | None:
-        """Since when the runs of a signal are whole."""
+        """Return since when the runs of a signal are whole."""
         found = fetch(self._connection, _HORIZON_OF, (self._vehicle_id, signal.group))
         return Horizon(*found[0]) if found else None
 
     def hour_before(self, signal: Signal, source: str, at: int) -> Hour | None:
-        """The newest hour of a series until that of an instant."""
+        """Return the newest hour of a series until that of an instant."""
         row = HourTable(self._connection, self._key(signal, source)).newest(at // HOUR_MS)
         return None if row is None else _hour(signal, row, source, self._rules)
 
     def value(self, signal: Signal, value: Any) -> Value | None:
-        """A value as it was before SQLite."""
+        """Return a value as it was before SQLite."""
         return rows.value(signal.key, value)
 
     def rule(self, rule: Any) -> str | None:
-        """The text of a rule."""
+        """Return the text of a rule."""
         return self._rules.get(rule)
 
     def _key(self, signal: Signal, source: str) -> SeriesKey:

@@ -26,12 +26,12 @@ class HourTable:
         self._key = key
 
     def newest(self, hour: int) -> HourRow | None:
-        """The newest row of this hour or an earlier one."""
+        """Return the newest row of this hour or an earlier one."""
         found = fetch(self._connection, _BEFORE, (*self._key, hour))
         return _row(found[0]) if found else None
 
     def between(self, first: int, end: int, limit: int) -> list[HourRow]:
-        """Up to `limit` rows from an hour on and before another, in order."""
+        """Return up to `limit` rows from an hour on and before another, in order."""
         return [_row(row) for row in fetch(self._connection, _FROM, (*self._key, first, end, limit))]
 
     def write(self, hours: Sequence[HourRow]) -> None:

@@ -63,7 +63,7 @@ class IssueTable:
         await self._writer.call(lambda connection: _add(connection, sender, bindings))
 
     async def issues(self, page: Page) -> tuple[list[IssueCount], int]:
-        """A page of issues, newest first, and how many kinds there are."""
+        """Return a page of issues, newest first, and how many kinds there are."""
         found = await self._reader.select(
             "SELECT source, subject, detail, raw, last_at, vehicle, count, first_at, client_id FROM issues"
             " ORDER BY last_at DESC, source, vehicle, subject, detail, client_id LIMIT ? OFFSET ?",
@@ -73,7 +73,7 @@ class IssueTable:
         return counts, await self._reader.select_count("SELECT count(*) FROM issues")
 
     async def issue_messages(self, after: int, limit: int) -> list[KeptMessage]:
-        """The messages behind the issues, in the order in which they came, those after the one with this number."""
+        """Return the messages behind the issues, in the order in which they came, those after the one with this number."""
         found = await self._reader.select(
             "SELECT id, source, vehicle, subject, detail, raw, received_at, client_id FROM issue_messages"
             " WHERE id > ? ORDER BY id LIMIT ?",

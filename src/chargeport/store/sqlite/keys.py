@@ -21,10 +21,10 @@ SeriesKey = tuple[int, int, int]
 
 
 def slot_of(vehicle_key: int, signal_key: int, source_key: int) -> int:
-    """The keys of a series in one integer."""
+    """Return the keys of a series in one integer."""
     return (vehicle_key << VEHICLE_SHIFT) + (signal_key << SOURCE_BITS) + source_key
 
 
 def key_of(slot: int) -> SeriesKey:
-    """The keys of a series, from one integer."""
+    """Return the keys of a series, from one integer."""
     return slot >> VEHICLE_SHIFT, slot >> SOURCE_BITS & 255, slot & MAX_SOURCES

@@ -35,11 +35,11 @@ class Naming(Protocol):
     """Which vehicle a name stands for, and who may write to it."""
 
     def keys(self, references: Collection[str]) -> dict[str, int]:
-        """The keys of the vehicles that these names stand for; none for a name that nobody has."""
+        """Return the keys of the vehicles that these names stand for; none for a name that nobody has."""
         ...
 
     def may_write(self, client_id: str, vehicle_key: int) -> bool:
-        """Whether an application has a connection with the vehicle that allows it to write."""
+        """Return whether an application has a connection with the vehicle that allows it to write."""
         ...
 
 
@@ -49,15 +49,15 @@ class Table(Editor, Protocol):
     sources: dict[str, int]
 
     def open(self, numbers: Sequence[int]) -> Mapping[int, Latest]:
-        """The rows of series, read in this order and to be written at the end."""
+        """Return the rows of series, read in this order and to be written at the end."""
         ...
 
     def source_key(self, name: str) -> int:
-        """The number of a source."""
+        """Return the number of a source."""
         ...
 
     def rule_key(self, text: str) -> int:
-        """The number of a rule."""
+        """Return the number of a rule."""
         ...
 
     def store(self) -> None:
@@ -89,7 +89,7 @@ def _tell_overtaken(work: "list[_Item]", outcomes: list[list[Outcome]]) -> None:
 
 
 def _sorted_work(table: Table, names: Naming, batches: Sequence[Batch], outcomes: list[list[Outcome]]) -> "list[_Item]":
-    """The entries whose vehicle is known and may be written, by vehicle, signal, source and time of observation."""
+    """Return the entries whose vehicle is known and may be written, by vehicle, signal, source and time of observation."""
     sources = table.sources
     keys = names.keys({entry.vehicle for entries, _ in batches for entry in entries})
     work: list[_Item] = []
@@ -123,7 +123,7 @@ class Names:
         self._writable: dict[tuple[str, int], bool] = {}
 
     def keys(self, references: Collection[str]) -> dict[str, int]:
-        """The keys of the vehicles that these names stand for; none for a name that nobody has."""
+        """Return the keys of the vehicles that these names stand for; none for a name that nobody has."""
         plain = tuple(sorted(name for name in references if _NUL not in name))
         found = fetch(self._connection, _KEYS, (apsw.carray(plain),)) if plain else []
         for name in references:
@@ -132,7 +132,7 @@ class Names:
         return dict(found)
 
     def may_write(self, client_id: str, vehicle_key: int) -> bool:
-        """Whether an application has a connection with the vehicle that allows it to write."""
+        """Return whether an application has a connection with the vehicle that allows it to write."""
         known = self._writable.get((client_id, vehicle_key))
         if known is None:
             found = fetch(self._connection, f"{rows.WRITING} ?", (client_id, vehicle_key))

@@ -16,14 +16,14 @@ _AFTER: Final[dict[int, Callable[[Connection], None]]] = {5: split_series, 7: na
 
 
 def migrations() -> list[tuple[int, str, str]]:
-    """Every step of the schema: number, name, SQL."""
+    """Return every step of the schema: number, name, SQL."""
     folder = resources.files("chargeport.store.sqlite") / "schema"
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
     return [(int(name[:4]), name.removesuffix(".sql"), (folder / name).read_text("utf-8")) for name in names]
 
 
 def version(connection: Connection) -> int:
-    """The number of the newest step that the database has."""
+    """Return the number of the newest step that the database has."""
     return int(fetch(connection, "PRAGMA user_version")[0][0])
 
 

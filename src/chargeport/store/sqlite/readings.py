@@ -11,6 +11,7 @@ from chargeport.signals.freshness import Freshness
 from chargeport.signals.ranks import Ranks
 from chargeport.signals.reading import AbsenceReason, Entry
 from chargeport.signals.state import State
+from chargeport.store.audit import Act, recorded
 from chargeport.store.history.runs import ALWAYS
 from chargeport.store.records import Change, Forgotten, Outcome, Selection, Stretch, VehicleSeries
 from chargeport.store.sql import SlotsOf
@@ -46,6 +47,7 @@ class ReadingTables:
     """`store.protocols.Readings` on SQLite."""
 
     slots_of: SlotsOf = SlotTable
+    is_immediate = True
 
     def __init__(self, path: Path, reader: Reader, writer: Writer, scans: Scans, feed: Feed) -> None:
         self._path = path
@@ -76,7 +78,7 @@ class ReadingTables:
         return self._freshness
 
     def set_freshness(self, freshness: Freshness) -> None:
-        """From now on states stand for as long as this says."""
+        """Have states stand for as long as this says from now on."""
         self._freshness = freshness
         self._live_for_ms = {}
 
@@ -86,15 +88,15 @@ class ReadingTables:
         return self._ranks
 
     def set_ranks(self, ranks: Ranks) -> None:
-        """From now on readers prefer sources as this says."""
+        """Have readers prefer sources as this says from now on."""
         self._ranks = ranks
 
     async def sources(self) -> list[str]:
-        """The names of all sources that ever reported. See `store.protocols.Readings`."""
+        """Return the names of all sources that ever reported. See `store.protocols.Readings`."""
         return [name for (name,) in self._reader.rows("SELECT name FROM sources ORDER BY name", ())]
 
     async def cars_heard_of(self, since_at: int, after: int, limit: int) -> tuple[list[str], int | None]:
-        """The ids of cars of which a live value was observed since. See `store.protocols.Readings`."""
+        """Return the ids of cars of which a live value was observed since. See `store.protocols.Readings`."""
 
         def scan(connection: Connection) -> tuple[list[str], int | None]:
             keys = [key for (key,) in fetch(connection, _CARS, (after, limit))]
@@ -106,7 +108,7 @@ class ReadingTables:
         return await self._scans.run(scan)
 
     async def signal(self, vehicle_id: str, signal: Signal) -> VehicleSeries | None:
-        """The car with the series of one signal and of the flags that it depends on."""
+        """Return the car with the series of one signal and of the flags that it depends on."""
         found = self._known.find(vehicle_id)
         if found is None:
             return None
@@ -121,7 +123,7 @@ class ReadingTables:
         return VehicleSeries(found[1], self._series(ranges))
 
     async def signals(self, vehicle_id: str) -> VehicleSeries | None:
-        """The car with all its series."""
+        """Return the car with all its series."""
         found = self._known.find(vehicle_id)
         if found is None:
             return None
@@ -129,7 +131,7 @@ class ReadingTables:
         return VehicleSeries(found[1], self._series(self._reader.rows(_RANGE, (car, car + _SERIES))))
 
     def _series(self, found: Sequence[Row]) -> dict[int, tuple[State, ...]]:
-        """The states of rows, by signal."""
+        """Return the states of rows, by signal."""
         series: dict[int, tuple[State, ...]] = {}
         sources, live_for = self._reader.sources, self._live_for_ms
         for slot, value, observed_at, changed_at, received_at, position, gone, gone_at, gone_received_at, rule in found:
@@ -165,20 +167,22 @@ class ReadingTables:
         found, after = Forgotten(), 0
         while True:
             step = partial(forget, slots_of=self.slots_of, source=source, vehicle_id=vehicle_id, bounds=bounds, after=after)
-            erased, reached = await self._writer.call(step)
+            is_first = after == 0
+            do = recorded(Act.SOURCE_FORGOTTEN, vehicle_id or "", step, source) if is_first else step
+            erased, reached = await self._writer.call(do)
             found = found.plus(erased)
             if reached is None:
                 return found
             after = reached
 
     async def changes(self, after: int, limit: int) -> list[Change]:
-        """The stored changes after a position, oldest first."""
+        """Return the stored changes after a position, oldest first."""
         return await self._feed.changes(after, limit)
 
     async def position(self) -> int:
-        """How far the feed has come."""
+        """Return how far the feed has come."""
         return self._reader.count("SELECT value FROM sequences WHERE name = 'position'")
 
     def sightings(self, selection: Selection) -> AsyncIterator[Stretch]:
-        """What is stored, in order. See `store.protocols.Readings`."""
+        """Return what is stored, in order. See `store.protocols.Readings`."""
         return sightings(self._path, selection)

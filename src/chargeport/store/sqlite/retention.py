@@ -65,7 +65,7 @@ def step(
 def _step_of(
     slots_of: SlotsOf, connection: Connection, car: int, what_of: tuple[str, Keep], now: int, *, freshness: Freshness
 ) -> Progress | None:
-    """What was done of one group of a car; None when there was nothing to do."""
+    """Return what was done of one group of a car; None when there was nothing to do."""
     group, keep = what_of
     sources: dict[int, str] = dict(fetch(connection, "SELECT key, name FROM sources"))
     series: list[SeriesKey] = [(row[0], row[1], row[2]) for row in fetch(connection, _SERIES, (car,))]
@@ -93,7 +93,7 @@ def _delete(connection: Connection, key: SeriesKey, folded_until: int) -> int:
 
 
 def _known(connection: Connection, car: int, group: str) -> Fold | None:
-    """What was folded of a group until now; None where nothing was."""
+    """Return what was folded of a group until now; None where nothing was."""
     found = fetch(connection, _HORIZON, (car, group))
     if not found:
         return None

@@ -29,7 +29,7 @@ FLAGS: Final = frozenset(signal.key for signal in BY_KEY.values() if signal.kind
 
 
 def vehicle(row: tuple[Any, ...]) -> Vehicle:
-    """A vehicle from the columns of VEHICLE."""
+    """Return a vehicle from the columns of VEHICLE."""
     aliases = () if row[7] == _NO_ALIASES else tuple(json.loads(row[7]))
     return Vehicle(
         id=row[0], make=row[1], model=row[2], year=row[3], vin=row[4], powertrain=row[5], mode=row[6],
@@ -38,14 +38,14 @@ def vehicle(row: tuple[Any, ...]) -> Vehicle:
 
 
 def value(signal_key: int, stored: Any) -> Value | None:
-    """A value as it was before SQLite, which has no booleans."""
+    """Return a value as it was before SQLite, which has no booleans."""
     if signal_key in FLAGS and stored is not None:
         return bool(stored)
     return stored  # type: ignore[no-any-return]
 
 
 def change(row: tuple[Any, ...]) -> Change:
-    """A change from position, vehicle id, signal key, observed_at, received_at, source name, value, absence, rule."""
+    """Return a change from position, vehicle id, signal key, observed_at, received_at, source name, value, absence, rule."""
     return Change(
         position=row[0],
         vehicle_id=row[1],
@@ -60,17 +60,17 @@ def change(row: tuple[Any, ...]) -> Change:
 
 
 def permissions(text: str) -> frozenset[Permission]:
-    """Permissions from their column: names separated by spaces."""
+    """Return permissions from their column: names separated by spaces."""
     return frozenset(Permission(name) for name in text.split())
 
 
 def permissions_text(granted: frozenset[Permission]) -> str:
-    """Permissions as their column has them."""
+    """Return permissions as their column has them."""
     return " ".join(sorted(granted))
 
 
 def application(row: tuple[Any, ...]) -> Application:
-    """An application from the columns of APPLICATION."""
+    """Return an application from the columns of APPLICATION."""
     return Application(
         client_id=row[0], name=row[1], permissions=permissions(row[2]), connected_only=bool(row[3]),
         management_token=row[4], created_at=row[5], revoked_at=row[6], previous_token=row[7], previous_until=row[8] or 0,
@@ -78,7 +78,7 @@ def application(row: tuple[Any, ...]) -> Application:
 
 
 def connection(row: tuple[Any, ...]) -> Connection:
-    """A connection from the columns of CONNECTION."""
+    """Return a connection from the columns of CONNECTION."""
     return Connection(
         id=row[0], client_id=row[1], user_id=row[2], permissions=permissions(row[3]), created_at=row[4],
         vehicle=vehicle(row[5:]),

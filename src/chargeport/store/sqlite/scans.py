@@ -30,7 +30,7 @@ class Scans:
         self._closed = False
 
     async def run(self, scan: Callable[[Connection], T]) -> T:
-        """What `scan` makes of a snapshot. Raises StoreError."""
+        """Return what `scan` makes of a snapshot. Raises StoreError."""
         async with self._room:
             return await asyncio.to_thread(self._run, scan)
 

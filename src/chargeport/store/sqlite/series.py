@@ -30,12 +30,12 @@ class Series:
 
     @classmethod
     def whole(cls, connection: Connection, key: SeriesKey) -> "Series":
-        """The series with what its row of `latest` knows."""
+        """Return the series with what its row of `latest` knows."""
         found = fetch(connection, _LATEST, (key[0], slot_of(*key)))
         return cls(connection, key, Latest(found[0]) if found else None)
 
     def onward(self, from_at: int, *, seen: bool = False) -> Iterator[Run]:
-        """Those that begin at an instant or later, in order; with their sightings where `seen`."""
+        """Yield those that begin at an instant or later, in order; with their sightings where `seen`."""
         last: Run | None = None
         for run in holding(self._rows(f"SELECT {COLUMNS if seen else _LIGHT} {_FROM}", from_at)):
             if last is not None:
@@ -45,27 +45,27 @@ class Series:
             yield last if self._latest is None else self._latest.whole_newest(last)
 
     def back(self, before: int, *, seen: bool = False) -> Iterator[Run]:
-        """Those that begin before an instant, the newest first."""
+        """Return those that begin before an instant, the newest first."""
         return holding(self._rows(f"SELECT {COLUMNS if seen else _LIGHT} {_BEFORE}", before))
 
     def value_before(self, before: int) -> Run | None:
-        """The newest one of a value that begins before an instant, with its sightings."""
+        """Return the newest one of a value that begins before an instant, with its sightings."""
         return next(holding(self._rows(_VALUES_BEFORE, before)), None)
 
     def absence_before(self, before: int) -> Run | None:
-        """The newest one of an absence that begins before an instant."""
+        """Return the newest one of an absence that begins before an instant."""
         return next(holding(self._rows(_ABSENCES_BEFORE, before)), None)
 
     def at(self, observed_at: int, position: int) -> Run | None:
-        """The one that begins at this instant and has this position, whether it holds or not."""
+        """Return the one that begins at this instant and has this position, whether it holds or not."""
         return next(self._rows(_AT, observed_at, position), None)
 
     def around(self, at: int) -> list[Run]:
-        """All that begin at the newest instant until `at` at which any begins, with their sightings."""
+        """Return all that begin at the newest instant until `at` at which any begins, with their sightings."""
         return list(self._rows(_AROUND, *self._key, at))
 
     def every(self, start: int, end: int) -> Iterator[Run]:
-        """All that begin before `end`, from the newest on that begins until `start`, in order, whether they hold or not."""
+        """Return all that begin before `end`, from the newest on that begins until `start`, whether they hold or not."""
         first = next(self.back(start + 1), None)
         gone = self.absence_before(ALWAYS) if self._latest is not None else None
         for run in self._rows(f"SELECT {COLUMNS} {_FROM}", start if first is None else first.observed_at):

@@ -1,11 +1,13 @@
 """The tables of charging sessions, and of what people changed about them; and of whom there is something to work out."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from chargeport.errors import NotFoundError
 from chargeport.signals.definition import Signal
 from chargeport.signals.effective import DERIVED
+from chargeport.store.audit import Act, recorded
 from chargeport.store.records import DirtyVehicle, ErasedSpan, KeptEdit, KeptSession, ReportedSession
 from chargeport.store.sql import Connection, Reader, Scans, Writer, fetch
 from chargeport.store.sqlite.feed import Feed
@@ -14,16 +16,15 @@ from chargeport.store.sqlite.keys import VEHICLE_SHIFT
 _KEY: Final = "(SELECT key FROM vehicles WHERE id = ?1)"
 _DERIVED: Final = f"(SELECT key FROM sources WHERE name = '{DERIVED}')"
 _CARS: Final = "SELECT key FROM vehicles WHERE key > ? ORDER BY key LIMIT ?"
-_HEARD_FROM: Final = (
-    "SELECT v.id, min(l.observed_at), max(l.observed_at) FROM vehicles v JOIN latest l ON l.slot BETWEEN v.key <<"
-    f" {VEHICLE_SHIFT} AND (v.key << {VEHICLE_SHIFT}) + {(1 << VEHICLE_SHIFT) - 1}"
-    f" AND l.vehicle_key = v.key WHERE v.key > ?1 AND v.key <= ?2 AND l.received_at >= ?3 AND l.source_key != {_DERIVED}"
-    " GROUP BY v.id"
+HEARD_FROM: Final = (  # by the range of slots: joined from the vehicles' side, SQLite reads the whole table for each portion
+    "SELECT v.id, min(l.observed_at), max(l.observed_at) FROM latest l JOIN vehicles v ON v.key = l.vehicle_key"
+    " WHERE l.vehicle_key > ?1 AND l.vehicle_key <= ?2 AND l.slot BETWEEN ?3 AND ?4 AND l.received_at >= ?5"
+    f" AND l.source_key != {_DERIVED} GROUP BY v.id"
 )
 
 
 class SessionTables:
-    """`store.protocols.Sessions` on SQLite."""
+    """`store.sessions.Sessions` on SQLite."""
 
     def __init__(self, reader: Reader, writer: Writer, scans: Scans, feed: Feed) -> None:
         self._reader = reader
@@ -32,11 +33,11 @@ class SessionTables:
         self._feed = feed
 
     async def replace_sessions(self, vehicle_id: str, from_at: int, to_at: int, sessions: Sequence[KeptSession]) -> None:
-        """These sessions in place of all that started in the window, in one transaction."""
+        """Replace all sessions that started in the window by these, in one transaction."""
         await self._writer.call(lambda connection: _replace(connection, vehicle_id, (from_at, to_at), sessions))
 
     async def sessions(self, vehicle_id: str, from_at: int, to_at: int) -> list[KeptSession]:
-        """What started from `from_at` on and before `to_at`, oldest first."""
+        """Return what started from `from_at` on and before `to_at`, oldest first."""
         found = await self._reader.select(
             f"SELECT started_at, id, is_open, document FROM sessions WHERE vehicle_key = {_KEY}"
             " AND started_at >= ?2 AND started_at < ?3 ORDER BY started_at, id",
@@ -45,7 +46,7 @@ class SessionTables:
         return [KeptSession(row[0], row[1], bool(row[2]), row[3]) for row in found]
 
     async def cars_with_open_sessions(self) -> list[tuple[str, int]]:
-        """The ids of cars with a session that may still go on, and when that began."""
+        """Return the ids of cars with a session that may still go on, and when that began."""
         found = await self._reader.select(
             "SELECT v.id, min(s.started_at) FROM sessions s JOIN vehicles v ON v.key = s.vehicle_key"
             " WHERE s.is_open GROUP BY v.id"
@@ -57,32 +58,33 @@ class SessionTables:
         await self._writer.call(lambda connection: _keep_reported(connection, vehicle_id, sessions))
 
     async def reported_sessions(self, vehicle_id: str, from_at: int) -> list[ReportedSession]:
-        """What sources reported of sessions that started from `from_at` on, oldest first."""
+        """Return what sources reported of sessions that started from `from_at` on, oldest first."""
         found = await self._reader.select(
-            f"SELECT source, name, told_at, started_at, document FROM told_sessions WHERE vehicle_key = {_KEY}"
+            f"SELECT source, name, reported_at, started_at, document FROM reported_sessions WHERE vehicle_key = {_KEY}"
             " AND started_at >= ?2 ORDER BY started_at, source, name",
             (vehicle_id, from_at),
         )
         return [ReportedSession(*row) for row in found]
 
     async def changed_since(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[DirtyVehicle], int]:
-        """The cars of which something reported is among the next changes. See `store.protocols.Sessions`."""
+        """Return the cars of which something reported is among the next changes. See `store.sessions.Sessions`."""
         return await self._feed.changed_since(after, limit, signals)
 
     async def received_since(self, since_at: int, after: int, limit: int) -> tuple[list[DirtyVehicle], int | None]:
-        """The cars of which anything was received since then. See `store.protocols.Sessions`."""
+        """Return the cars of which anything was received since then. See `store.sessions.Sessions`."""
 
         def scan(connection: Connection) -> tuple[list[DirtyVehicle], int | None]:
             keys = [key for (key,) in fetch(connection, _CARS, (after, limit))]
             if not keys:
                 return [], None
-            found = [DirtyVehicle(*row) for row in fetch(connection, _HEARD_FROM, (after, keys[-1], since_at))]
+            slots = (after + 1) << VEHICLE_SHIFT, ((keys[-1] + 1) << VEHICLE_SHIFT) - 1
+            found = [DirtyVehicle(*row) for row in fetch(connection, HEARD_FROM, (after, keys[-1], *slots, since_at))]
             return found, keys[-1] if len(keys) == limit else None
 
         return await self._scans.run(scan)
 
     async def edited_since(self, number: int) -> list[tuple[str, int]]:
-        """The ids of cars with newer edits, and the number of each car's last."""
+        """Return the ids of cars with newer edits, and the number of each car's last."""
         found = await self._reader.select(
             "SELECT v.id, max(e.number) FROM session_edits e JOIN vehicles v ON v.key = e.vehicle_key"
             " WHERE e.number > ? GROUP BY v.id ORDER BY max(e.number)",
@@ -91,7 +93,7 @@ class SessionTables:
         return [(row[0], row[1]) for row in found]
 
     async def erased_since(self, number: int) -> list[ErasedSpan]:
-        """What was erased after the erasure of this number. See `store.protocols.Sessions`."""
+        """Return what was erased after the erasure of this number. See `store.sessions.Sessions`."""
         found = await self._reader.select(
             "SELECT e.number, v.id, e.first_at, e.last_at FROM erasures e JOIN vehicles v ON v.key = e.vehicle_key"
             " WHERE e.number > ? ORDER BY e.number",
@@ -100,7 +102,7 @@ class SessionTables:
         return [ErasedSpan(*row) for row in found]
 
     async def edits(self, vehicle_id: str) -> list[KeptEdit]:
-        """What people changed about a car's sessions, in the order in which they did."""
+        """Return what people changed about a car's sessions, in the order in which they did."""
         found = await self._reader.select(
             f"SELECT number, made_at, document FROM session_edits WHERE vehicle_key = {_KEY} ORDER BY number", (vehicle_id,)
         )
@@ -108,7 +110,8 @@ class SessionTables:
 
     async def add_edit(self, vehicle_id: str, made_at: int, body: str) -> int:
         """Keep a change; its number. Raises NotFoundError."""
-        return await self._writer.call(lambda connection: _add_edit(connection, vehicle_id, made_at, body))
+        do = partial(_add_edit, vehicle_id=vehicle_id, made_at=made_at, body=body)
+        return await self._writer.call(recorded(Act.RECORD_EDITED, vehicle_id, do, "edit {}".format))
 
 
 def _key_of(connection: Connection, vehicle_id: str) -> int | None:
@@ -132,9 +135,9 @@ def _keep_reported(connection: Connection, vehicle_id: str, sessions: Sequence[R
     key = _key_of(connection, vehicle_id)
     if key is not None:
         connection.executemany(
-            "INSERT INTO told_sessions VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (vehicle_key, source, name) DO UPDATE SET"
-            " told_at = excluded.told_at,"
-            " started_at = excluded.started_at, document = excluded.document WHERE excluded.told_at >= told_sessions.told_at",
+            "INSERT INTO reported_sessions VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (vehicle_key, source, name) DO UPDATE SET"
+            " reported_at = excluded.reported_at, started_at = excluded.started_at, document = excluded.document"
+            " WHERE excluded.reported_at >= reported_sessions.reported_at",
             [(key, each.source, each.name, each.reported_at, each.started_at, each.body) for each in sessions],
         )
 

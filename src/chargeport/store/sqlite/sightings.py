@@ -28,7 +28,7 @@ _LATEST: Final = f"SELECT signal_key, source_key, {LATEST} FROM latest WHERE {OF
 
 
 async def sightings(path: Path, selection: Selection) -> AsyncIterator[Stretch]:
-    """What is stored, as it is when the first stretch is asked for. See `store.protocols.Readings`."""
+    """Yield what is stored, as it is when the first stretch is asked for. See `store.protocols.Readings`."""
     connection = connect(path)
     try:
         connection.execute(f"PRAGMA query_only = ON; PRAGMA cache_size = -{CACHE_KIB}").fetchall()
@@ -52,7 +52,7 @@ class Pass:
         self._sources: dict[int, str] = dict(fetch(connection, "SELECT key, name FROM sources"))
 
     def stretches(self) -> Iterator[Stretch]:
-        """All sightings, some at a time; nothing when there is none."""
+        """Yield all sightings, some at a time; nothing when there is none."""
         wanted = self._selection.vehicle_ids
         cars = fetch(self._connection, "SELECT id, key FROM vehicles ORDER BY id")
         cars = [car for car in cars if wanted is None or car[0] in wanted]
@@ -71,7 +71,7 @@ class Pass:
             yield Stretch(gathered, 1.0)
 
     def _series(self, vehicle_key: int) -> list[tuple[Signal, str, int, Latest]]:
-        """The wanted series of a car, by code and source; not what was derived: it follows from what is written."""
+        """Return the wanted series of a car, by code and source; not what was derived: it follows from what is written."""
         known = fetch(self._connection, _LATEST, (vehicle_key,))
         found = [(BY_KEY[row[0]], self._sources[row[1]], row[1], Latest(row[2:])) for row in known]
         wanted = self._selection.signals

@@ -118,7 +118,7 @@ def _next(connection: Connection) -> int:
 
 
 def _set_received(connection: Connection, key: SeriesKey, mixed: _Mixed) -> None:
-    """When the newest of all was received is known."""
+    """Set when the newest entry of all was received."""
     slot = slot_of(*key)
     if key[2] == mixed.source_key:
         connection.execute(

@@ -7,6 +7,7 @@ from typing import Final
 
 from chargeport.store.encryption import Encryption
 from chargeport.store.sqlite.access import AccessTables
+from chargeport.store.sqlite.audit import AuditTable
 from chargeport.store.sqlite.command_log import CommandTable
 from chargeport.store.sqlite.connect import ConnectTables
 from chargeport.store.sqlite.engine import Connection
@@ -36,7 +37,7 @@ class SqliteStore:
     """The store on SQLite. Open it with `SqliteStore.open`; it belongs to the event loop it is used on."""
 
     def __init__(self, path: Path, connection: Connection, ring: Callable[[], None], encryption: Encryption) -> None:
-        """`connection` is the writing one, of a database that is up to date."""
+        """Use the writing `connection` of a database that is up to date."""
         self.path = path
         self._health = Health()
         self._writer = writer = Writer(connection, ring, DatabaseFiles(path), self._health)
@@ -54,6 +55,7 @@ class SqliteStore:
         self.notes = NoteTables(reader, writer)
         self.sign_in = SignInTables(reader, writer)
         self.connect = ConnectTables(reader, writer)
+        self.audit = AuditTable(reader, writer)
         self.webhooks = WebhookTables(reader, writer, self._scans)
 
     @classmethod
@@ -71,7 +73,7 @@ class SqliteStore:
 
     @classmethod
     def temporary(cls, ring: Callable[[], None] = lambda: None) -> "SqliteStore":
-        """A store in a new file in a folder of its own, which the caller removes."""
+        """Return a store in a new file in a folder of its own, which the caller removes."""
         return cls.open(Path(tempfile.mkdtemp(prefix="chargeport-")) / "chargeport.db", ring)
 
     async def ping(self, *, writes: bool = True) -> None:

@@ -5,7 +5,10 @@ import json
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from chargeport.errors import ConflictError, NotFoundError
+from chargeport.store.audit import Act, recorded
 from chargeport.store.records import Erased, Page, Vehicle
 from chargeport.store.sql import Connection, Reader, Writer, fetch
 from chargeport.store.sqlite import rows
@@ -32,26 +35,26 @@ class VehicleTables:
 
     async def add_vehicle(self, vehicle: Vehicle) -> None:
         """Make a car known under all its names."""
-        await self._writer.call(lambda connection: _insert(connection, vehicle))
+        await self._writer.call(recorded(Act.VEHICLE_ADDED, vehicle.id, lambda connection: _insert(connection, vehicle)))
 
     async def update_vehicle(self, vehicle: Vehicle) -> None:
         """Other facts and names for a known car."""
-        await self._writer.call(lambda connection: _update(connection, vehicle))
+        await self._writer.call(recorded(Act.VEHICLE_EDITED, vehicle.id, lambda connection: _update(connection, vehicle)))
 
     async def vehicle(self, vehicle_id: str) -> Vehicle | None:
-        """One car by its id."""
+        """Return one car by its id."""
         row = await self._reader.select_row(_BY_ID, (vehicle_id,))
         return None if row is None else rows.vehicle(row)
 
     async def find_vehicle(self, reference: str) -> Vehicle | None:
-        """One car by any of its names."""
+        """Return one car by any of its names."""
         row = await self._reader.select_row(_BY_REFERENCE, (reference,))
         return None if row is None else rows.vehicle(row)
 
     async def vehicles(
         self, page: Page, connected_to: str | None = None, *, user_uuid: str | None = None, not_ended_by: str | None = None
     ) -> tuple[list[Vehicle], int]:
-        """A page of cars by id, and how many there are."""
+        """Return a page of cars by id, and how many there are."""
         where, bindings = _chosen(connected_to, user_uuid, not_ended_by)
         total = await self._reader.select_count(f"SELECT count(*) FROM vehicles v {where}", bindings)
         found = await self._reader.select(
@@ -60,13 +63,37 @@ class VehicleTables:
         )
         return [rows.vehicle(row) for row in found], total
 
+    async def vehicles_after(
+        self,
+        after: str,
+        limit: int,
+        connected_to: str | None = None,
+        *,
+        user_uuid: str | None = None,
+        not_ended_by: str | None = None,
+    ) -> list[Vehicle]:
+        """The next cars behind an id, by id."""
+        where, bindings = _chosen(connected_to, user_uuid, not_ended_by)
+        behind = f"{where} AND v.id > ?" if where else "WHERE v.id > ?"
+        found = await self._reader.select(
+            f"SELECT {rows.VEHICLE} FROM vehicles v {behind} ORDER BY v.id LIMIT ?", (*bindings, after, limit)
+        )
+        return [rows.vehicle(row) for row in found]
+
     async def remove_vehicle(self, vehicle_id: str) -> Erased | None:
         """Erase a car and everything of it; `wipe` sees to what that leaves behind in the file."""
-        return await self._writer.call(lambda connection: erase(connection, vehicle_id))
+        do = recorded(Act.VEHICLE_ERASED, "", lambda connection: erase(connection, vehicle_id), _told, is_done=bool)
+        return await self._writer.call(do)
 
     async def wipe(self) -> bool:
         """Rewrite the file without its free space. Raises StoreError when the disk has no room for that."""
         return await asyncio.to_thread(wipe, self._path)
+
+
+def _told(erased: Erased | None) -> str:
+    """Return what the log says of an erasure."""
+    counts = msgspec.structs.asdict(erased) if erased is not None else {}
+    return ", ".join(f"{name} {count}" for name, count in counts.items() if count)
 
 
 def _chosen(connected_to: str | None, user_uuid: str | None, not_ended_by: str | None) -> tuple[str, tuple[str | None, ...]]:

@@ -2,11 +2,12 @@
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
 
+from chargeport.store.audit import Act, recorded
 from chargeport.store.records import Page
 from chargeport.store.sql import Connection, Reader, Row, Scans, Writer, fetch
 from chargeport.store.sqlite import rows
@@ -46,15 +47,15 @@ class WebhookTables:
             webhook.id, webhook.client_id, msgspec.json.encode(webhook.fields).decode(), webhook.verified_at,
             webhook.failing_at, webhook.reason, webhook.created_at, webhook.updated_at,
         )  # fmt: skip
-        await self._run(_PUT, row)
+        await self._writer.call(recorded(Act.WEBHOOK_SET, webhook.id, _change(_PUT, row)))
 
     async def webhook(self, webhook_id: str) -> Webhook | None:
-        """One webhook."""
+        """Return one webhook."""
         row = await self._reader.select_row(f"SELECT {_WEBHOOK} FROM webhooks WHERE id = ?", (webhook_id,))
         return None if row is None else _webhook(row)
 
     async def webhooks(self, client_id: str | None = None) -> list[Webhook]:
-        """All webhooks, or those of an application."""
+        """Return all webhooks, or those of an application."""
         found = await self._reader.select(
             f"SELECT {_WEBHOOK} FROM webhooks WHERE CAST(?1 AS TEXT) IS NULL OR client_id = ?1 ORDER BY created_at, id",
             (client_id,),
@@ -91,31 +92,33 @@ class WebhookTables:
             connection.execute("DELETE FROM webhooks WHERE id = ?", (webhook_id,))
             return connection.changes() > 0
 
-        return await self._writer.call(remove)
+        return await self._writer.call(recorded(Act.WEBHOOK_REMOVED, webhook_id, remove))
 
     async def subscribe(
         self, webhook_id: str, vehicle_id: str, user_uuid: str, at: int, *, again: bool = True
     ) -> Subscription | None:  # fmt: skip
         """Subscribe a webhook to a vehicle."""
         subscription_id = str(uuid.uuid4())
-        made = await self._run(
+        do = _change(
             "INSERT INTO subscriptions (vehicle_key, webhook_id, id, user_uuid, created_at)"
             " SELECT key, ?1, ?2, ?3, ?4 FROM vehicles WHERE id = ?5 ON CONFLICT (vehicle_key, webhook_id)"
             " DO UPDATE SET id = ?2, user_uuid = ?3, created_at = ?4, sent = NULL, ended_at = NULL"
             " WHERE subscriptions.ended_at IS NOT NULL AND ?6",
             (webhook_id, subscription_id, user_uuid, at, vehicle_id, again),
         )
-        return await self.subscription(subscription_id) if made else None
+        if again:  # somebody asked for it
+            do = recorded(Act.SUBSCRIBED, vehicle_id, do, f"webhook {webhook_id}")
+        return await self.subscription(subscription_id) if await self._writer.call(do) else None
 
     async def subscription(self, subscription_id: str) -> Subscription | None:
-        """One subscription."""
+        """Return one subscription."""
         row = await self._reader.select_row(f"SELECT {_SUBSCRIPTION} {_OF} WHERE s.id = ?", (subscription_id,))
         return None if row is None else _subscription(row)
 
     async def subscriptions(
         self, page: Page, webhook_ids: Sequence[str], *, vehicle_id: str | None = None, user_uuid: str | None = None
     ) -> tuple[list[Subscription], int]:
-        """A page of subscriptions."""
+        """Return a page of subscriptions."""
         bindings = (json.dumps(list(webhook_ids)), vehicle_id, user_uuid)
         total = await self._reader.select_count(f"SELECT count(*) {_OF} WHERE {_CHOSEN}", bindings)
         found = await self._reader.select(
@@ -125,7 +128,7 @@ class WebhookTables:
         return [_subscription(row) for row in found], total
 
     async def subscriptions_of(self, vehicle_id: str) -> list[Subscription]:
-        """All subscriptions to a vehicle."""
+        """Return all subscriptions to a vehicle."""
         return [
             _subscription(row)
             for row in await self._reader.select(f"SELECT {_SUBSCRIPTION} {_OF} WHERE v.id = ?", (vehicle_id,))
@@ -134,7 +137,8 @@ class WebhookTables:
     async def unsubscribe(self, subscription_id: str, at: int) -> bool:
         """End a subscription."""
         ended = "UPDATE subscriptions SET ended_at = ?, look_at = NULL, sent = NULL WHERE id = ? AND ended_at IS NULL"
-        return await self._run(ended, (at, subscription_id)) > 0
+        do = _change(ended, (at, subscription_id))
+        return await self._writer.call(recorded(Act.UNSUBSCRIBED, subscription_id, do)) > 0
 
     async def forget_sent(self, webhook_id: str) -> None:
         """Have the next event of each subscription be a first delivery."""
@@ -146,7 +150,7 @@ class WebhookTables:
         return [row[0] for row in found]
 
     async def next_look_at(self) -> int | None:
-        """When the next value may go stale."""
+        """Return when the next value may go stale."""
         return await self._first("SELECT min(look_at) FROM subscriptions WHERE look_at IS NOT NULL")
 
     async def enqueue(self, subscription: Subscription, events: Sequence[Event], sent: str, look_at: int | None) -> None:
@@ -168,7 +172,7 @@ class WebhookTables:
         await self._writer.call(write)
 
     async def due_webhooks(self) -> dict[str, int]:
-        """When the next attempt is due, by webhook."""
+        """Return when the next attempt is due, by webhook."""
         found = await self._reader.select(
             "SELECT id, (SELECT min(due_at) FROM webhook_events WHERE webhook_id = w.id AND due_at IS NOT NULL) FROM webhooks w"
         )
@@ -198,12 +202,12 @@ class WebhookTables:
         await self._writer.call(write)
 
     async def event(self, event_id: str) -> Event | None:
-        """One event."""
+        """Return one event."""
         row = await self._reader.select_row(f"SELECT {_EVENT} FROM webhook_events WHERE id = ?", (event_id,))
         return None if row is None else _event(row)
 
     async def events(self, webhook_id: str, page: Page, state: EventState | None = None) -> tuple[list[Event], int]:
-        """A page of the events of a webhook."""
+        """Return a page of the events of a webhook."""
         chosen, bindings = "WHERE webhook_id = ?1 AND (CAST(?2 AS TEXT) IS NULL OR state = ?2)", (webhook_id, state)
         total = await self._reader.select_count(f"SELECT count(*) FROM webhook_events {chosen}", bindings)
         found = await self._reader.select(
@@ -213,7 +217,7 @@ class WebhookTables:
         return [_event(row) for row in found], total
 
     async def attempts(self, event_ids: Sequence[str]) -> list[Attempt]:
-        """All attempts for these events."""
+        """Return all attempts for these events."""
         found = await self._reader.select(
             f"SELECT {_ATTEMPT} FROM webhook_attempts WHERE event_id IN (SELECT value FROM json_each(CAST(? AS TEXT)))"
             " ORDER BY started_at, id",
@@ -225,11 +229,12 @@ class WebhookTables:
         """Make events due again."""
         chosen = "state = 'dead'" if event_ids is None else "id IN (SELECT value FROM json_each(CAST(?5 AS TEXT)))"
         given: tuple[Any, ...] = (at, webhook_id, from_at, to_at)
-        return await self._run(
+        do = _change(
             "UPDATE webhook_events SET due_at = ?1, state = 'pending', attempts = 0"
             f" WHERE webhook_id = ?2 AND created_at >= ?3 AND created_at < ?4 AND {chosen}",
             given if event_ids is None else (*given, json.dumps(list(event_ids))),
         )
+        return await self._writer.call(recorded(Act.REDELIVERED, webhook_id, do, "{} events".format))
 
     async def prune_events(self, before_at: int, limit: int) -> int:
         """Remove events that are over."""
@@ -247,7 +252,7 @@ class WebhookTables:
         return await self._writer.call(prune)
 
     async def pending(self) -> dict[str, tuple[int, int]]:
-        """How many events wait, and since when."""
+        """Return how many events wait, and since when."""
         counted = (
             "SELECT webhook_id, count(*), min(created_at) FROM webhook_events WHERE due_at IS NOT NULL GROUP BY webhook_id"
         )
@@ -258,11 +263,17 @@ class WebhookTables:
         return None if row is None or row[0] is None else int(row[0])
 
     async def _run(self, sql: str, bindings: tuple[Any, ...]) -> int:
-        def run(connection: Connection) -> int:
-            connection.execute(sql, bindings)
-            return connection.changes()
+        return await self._writer.call(_change(sql, bindings))
 
-        return await self._writer.call(run)
+
+def _change(sql: str, bindings: tuple[Any, ...]) -> Callable[[Connection], int]:
+    """Return a function that runs one statement and says how many rows it changed."""
+
+    def change(connection: Connection) -> int:
+        connection.execute(sql, bindings)
+        return connection.changes()
+
+    return change
 
 
 def _webhook(row: Row) -> Webhook:

@@ -97,7 +97,7 @@ class Writer:
                 return
 
     def _gather(self, job: _Job) -> tuple[list[_Job], bool]:
-        """The job and all that wait behind it, up to a bound; and whether the end was among them."""
+        """Return the job and all that wait behind it, up to a bound; and whether the end was among them."""
         group, entries = [job], len(job.batch.entries) if job.batch else 0
         while entries < MAX_GROUP_ENTRIES:
             try:
@@ -159,7 +159,7 @@ class Writer:
             return
 
     def _do(self, group: list[_Job]) -> list[Any]:
-        """Every job's result, in order: entries of all batches are merged together, then the functions run."""
+        """Return every job's result, in order: entries of all batches are merged together, then the functions run."""
         results: list[Any] = [None] * len(group)
         batches = [(index, job.batch) for index, job in enumerate(group) if job.batch is not None]
         if batches:
@@ -172,7 +172,7 @@ class Writer:
         return results
 
     def _call(self, function: Callable[[Connection], Any]) -> Any:
-        """The function's result, or the error of ours that it raised, with what it did undone."""
+        """Return the function's result, or the error of ours that it raised, with what it did undone."""
         try:
             with self._connection:  # a savepoint
                 return function(self._connection)
