@@ -306,9 +306,10 @@ class ErasedSpan(msgspec.Struct, frozen=True):
 
 
 class Erased(msgspec.Struct, frozen=True, kw_only=True):
-    """How much was erased with a car: values that held, runs and hours of history, connections, names, issues, commands.
+    """How much was erased with a car: values that held, runs and hours of history, connections, names, issues about it.
 
-    `events` are those for webhooks, `audited` the entries of the audit log and `notes` the notes of sources that named it.
+    `commands` are those to it, `events` those for webhooks, `audited` the entries of the audit log that named it, `notes` those
+    of sources that did.
     """
 
     latest: int
