@@ -2,13 +2,11 @@
 
 import asyncio
 import errno
-import functools
 import logging
 import os
 import resource
 import signal
 import socket
-import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -26,6 +24,7 @@ from chargeport.api.sockets import watched
 from chargeport.errors import OVERLOADED, Problem, StartError
 from chargeport.installation import with_flag
 from chargeport.settings import LimitSettings
+from chargeport.tls import Certificate, TlsFiles
 
 BACKLOG = 2048
 MAX_WS_MESSAGE_BYTES = 1 << 24
@@ -69,10 +68,13 @@ def _another(error: OSError) -> str:
 class Server(uvicorn.Server):
     """uvicorn's server with a listener of ours. Signals are left to us: it would end the process before the store is closed."""
 
-    def __init__(self, config: uvicorn.Config, app: WebApp, limits: LimitSettings) -> None:
+    def __init__(self, config: uvicorn.Config, app: WebApp, limits: LimitSettings, tls: TlsFiles | None = None) -> None:
+        """Raises StartError where the files for TLS are no good."""
         super().__init__(config)
         loop = asyncio.get_running_loop()
+        self._certificate = None if tls is None else Certificate(tls, loop.time)
         self.clients = Clients(_most(limits.connections), limits.connections_by_address, loop.time, app.errors.links.trusts)
+        app.share(self.clients.most)
         self.ready: Callable[[], None] = lambda: None
         self.stopping: Callable[[], None] = lambda: None
         self._app = app
@@ -82,22 +84,22 @@ class Server(uvicorn.Server):
         """Accept connections."""
         self.servers = []
         await self.lifespan.startup()
-        tls = self.config.ssl
-        refusal = (
-            b"" if tls else refusal_bytes(self._app, Problem(OVERLOADED, "Too many connections are open.", retry_after_s=5))
-        )
+        refusal = b""  # before a handshake nothing can be said over TLS
+        if self._certificate is None:
+            refusal = refusal_bytes(self._app, Problem(OVERLOADED, "Too many connections are open.", retry_after_s=5))
         for listening in sockets or ():
-            self._listeners.append(Listener(listening, self.clients, functools.partial(self._connect, tls=tls), refusal))
+            self._listeners.append(Listener(listening, self.clients, self._connect, refusal))
             self._listeners[-1].start()
         self.started = True
         self.ready()
 
-    async def _connect(self, accepted: socket.socket, client: ClientTransport, tls: ssl.SSLContext | None) -> None:
+    async def _connect(self, accepted: socket.socket, client: ClientTransport) -> None:
         loop = asyncio.get_running_loop()
 
         def protocol() -> asyncio.Protocol:
             return LaneProtocol(self.config, self.server_state, self.lifespan.state, loop, client=client)
 
+        tls = None if self._certificate is None else self._certificate.context
         within = HANDSHAKE_WITHIN_S if tls else None
         await loop.connect_accepted_socket(protocol, accepted, ssl=tls, ssl_handshake_timeout=within)
 
@@ -105,6 +107,8 @@ class Server(uvicorn.Server):
         """Look after the connections once a second."""
         if counter % 10 == 0:
             self.clients.sweep(asyncio.get_running_loop().time())
+            if self._certificate is not None:
+                self._certificate.look()
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -146,16 +150,16 @@ async def serve(
     log: str = "info",
     *,
     stopping: Callable[[], None] = lambda: None,
-    certificate: tuple[str, str] | None = None,
+    tls: TlsFiles | None = None,
     limits: LimitSettings = LimitSettings(),  # noqa: B008  (frozen)
 ) -> None:
     """Answer requests until SIGINT or SIGTERM.
 
-    `ready` is called with the URL once they are answered, `stopping` when no more are taken. `certificate` names the PEM files
-    of a certificate and its key, for TLS. Raises StartError where they are no such files.
+    `ready` is called with the URL once they are answered, `stopping` when no more are taken. Raises StartError where
+    the files for TLS are no good.
     """
-    server = Server(configuration(app, log, certificate), app, limits)
-    server.ready = lambda: ready(url_of(listening, secure=certificate is not None))
+    server = Server(configuration(app, log), app, limits, tls)
+    server.ready = lambda: ready(url_of(listening, secure=tls is not None))
     server.stopping = stopping
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -177,8 +181,8 @@ async def answering(app: WebApp, listening: socket.socket, stopping: Callable[[]
         await server.shutdown(sockets=[listening])
 
 
-def configuration(app: WebApp, log: str = "info", certificate: tuple[str, str] | None = None, **more: Any) -> uvicorn.Config:
-    """What uvicorn is to do. Raises StartError where the certificate is none."""
+def configuration(app: WebApp, log: str = "info", **more: Any) -> uvicorn.Config:
+    """What uvicorn is to do. TLS is not its business: see `chargeport.tls`."""
     config = uvicorn.Config(
         app,
         loop="uvloop",
@@ -192,16 +196,11 @@ def configuration(app: WebApp, log: str = "info", certificate: tuple[str, str] |
         log_config=None,
         server_header=False,
         date_header=True,
-        ssl_certfile=None if certificate is None else certificate[0],
-        ssl_keyfile=None if certificate is None else certificate[1],
         proxy_headers=False,  # api.links reads them from trusted proxies only
         timeout_graceful_shutdown=STOP_WITHIN_S,
         **more,
     )
-    try:
-        config.load()
-    except OSError as error:  # ssl.SSLError is one
-        raise StartError(f"Can't answer over TLS with {' and '.join(certificate or ())}: {error}.") from error
+    config.load()
     config.ws_protocol_class = watched(config.ws_protocol_class)
     return config
 

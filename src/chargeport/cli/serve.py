@@ -13,6 +13,7 @@ from chargeport.cli import configuration, page_address
 from chargeport.cli.options import Database, Host, Port
 from chargeport.cli.output import say
 from chargeport.config import Role
+from chargeport.errors import SettingError
 from chargeport.installation import program
 from chargeport.settings import Settings
 from chargeport.store import backends
@@ -36,6 +37,8 @@ def serve(
     """Serve the API. Settings come from flags, then the environment (CHARGEPORT_*), then the settings file."""
     flags = {("database", "url"): database, ("server", "host"): host, ("server", "port"): port}
     settings = configuration.settings(flags)
+    if settings.ingest.client_certificate and settings.server.tls_client_ca is None:
+        raise SettingError("ingest.client_certificate needs server.tls_client_ca: without it no client can show a certificate.")
     logging.basicConfig(level=settings.server.log.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for name, near in config.misspelt_variables():
         _LOG.warning("%s in the environment is no setting: the nearest name is %s", name, near)
@@ -54,14 +57,14 @@ async def _serve(settings: Settings, flags: str, role: Role, *, anew: bool) -> N
         service = Service.open(settings, anew=anew)
         try:
             await service.start(role=role)
-            url = web.url_of(listening, secure=settings.server.certificate is not None)
+            url = web.url_of(listening, secure=settings.server.tls is not None)
             address = settings.server.base_url or url
             await service.store.notes.remember(page_address.OWNER, page_address.KEY, address.rstrip("/"))
             hints = [*_origins(settings), *[each async for each in _first_steps(service, flags, address.rstrip("/"))]]
             app, log = service.app(page.handlers()), settings.server.log
             await web.serve(
                 app, listening, lambda url: _announce(url, hints), log, stopping=service.tail.stop,
-                certificate=settings.server.certificate, limits=settings.limits,
+                tls=settings.server.tls, limits=settings.limits,
             )  # fmt: skip
         finally:
             await service.close()
