@@ -19,7 +19,7 @@ def loop_time() -> float:
 
 
 def network(address: str) -> str:
-    """What counts as one address: of IPv6 the network that one customer gets.
+    """Return what counts as one address: of IPv6 the network that one customer gets.
 
     >>> network("203.0.113.9"), network("::ffff:203.0.113.9"), network("2001:db8::1:2:3:4")
     ('203.0.113.9', '203.0.113.9', '2001:db8::')
@@ -69,17 +69,17 @@ class BoundedStorage(Storage):
         return window.count
 
     def get(self, key: str) -> int:
-        """How many there are."""
+        """Return how many there are."""
         window = self._windows.get(key)
         return 0 if window is None else window.count
 
     def get_expiry(self, key: str) -> float:
-        """When the window ends."""
+        """Return when the window ends."""
         window = self._windows.get(key)
         return self.now() if window is None else window.ends_at
 
     def check(self) -> bool:
-        """Whether it works."""
+        """Return whether it works."""
         return True
 
     def reset(self) -> int:

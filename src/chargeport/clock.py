@@ -27,7 +27,7 @@ class Clock(Protocol):
     """What time it is, and how to wait for a later one."""
 
     def now(self) -> int:
-        """Milliseconds since the epoch, UTC."""
+        """Return milliseconds since the epoch, UTC."""
         ...
 
     def witnessed(self, at: int) -> int:
@@ -43,7 +43,7 @@ class SystemClock:
     """The machine's own clock."""
 
     def now(self) -> int:
-        """Milliseconds since the epoch, UTC."""
+        """Return milliseconds since the epoch, UTC."""
         return time.time_ns() // 1_000_000
 
     def witnessed(self, at: int) -> int:
@@ -61,7 +61,7 @@ def _wall_ms() -> int:
 
 
 def _since_boot_ms() -> int:
-    """Milliseconds since boot, those in which the machine slept included where the system counts them."""
+    """Return milliseconds since boot, those in which the machine slept included where the system counts them."""
     return time.clock_gettime_ns(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)) // 1_000_000
 
 
@@ -82,7 +82,7 @@ class SteadyClock:
         self._is_held = False
 
     def now(self) -> int:
-        """Milliseconds since the epoch, UTC."""
+        """Return milliseconds since the epoch, UTC."""
         wall = self._wall()
         if self._looked_at <= wall < self._look_again_at:
             return wall
@@ -183,7 +183,7 @@ class ManualClock:
         self._at = at
 
     def now(self) -> int:
-        """Milliseconds since the epoch, UTC."""
+        """Return milliseconds since the epoch, UTC."""
         return self._at
 
     def move(self, duration_s: float) -> None:
@@ -219,7 +219,7 @@ class SimulatedClock:
         return self._speed
 
     def now(self) -> int:
-        """Milliseconds since the epoch, UTC, in this clock's own time."""
+        """Return milliseconds since the epoch, UTC, in this clock's own time."""
         return self._at + int((time.monotonic_ns() - self._base_ns) * self._speed) // 1_000_000
 
     def run(self, speed: float) -> None:

@@ -37,7 +37,7 @@ _SHORT_NAMES: Final = {
 
 
 def environment_names() -> dict[str, tuple[str, str]]:
-    """Each variable that is read, and the table and key that it sets."""
+    """Return each variable that is read, and the table and key that it sets."""
     names = {
         f"CHARGEPORT_{table}_{key}".upper(): (table, key)
         for table, settings in msgspec.structs.asdict(Settings()).items()
@@ -49,7 +49,7 @@ def environment_names() -> dict[str, tuple[str, str]]:
 
 
 def settings_file(named: Path | None) -> Path | None:
-    """The settings file: the one that is named, else ./chargeport.toml where there is one."""
+    """Return the settings file: the one that is named, else ./chargeport.toml where there is one."""
     if named is not None:
         return named
     found = Path(FILE_NAME)
@@ -61,7 +61,7 @@ def load(
     environ: Mapping[str, str] | None = None,
     flags: Mapping[tuple[str, str], Any] | None = None,
 ) -> Settings:
-    """The settings from the file, overridden by the environment, overridden by flags. Raises SettingError.
+    """Return the settings from the file, overridden by the environment, overridden by flags. Raises SettingError.
 
     Without `file` no file is read: `settings_file` finds the one that is meant.
     """
@@ -81,7 +81,7 @@ def load(
 
 
 def misspelt_variables(environ: Mapping[str, str] | None = None) -> Iterator[tuple[str, str]]:
-    """Each variable that nothing reads and whose name is nearly that of one which is read, with that name."""
+    """Yield each variable that nothing reads and whose name is nearly that of one which is read, with that name."""
     known = {name.removeprefix(_PREFIX): name for name in environment_names()}
     for name in os.environ if environ is None else environ:
         bare = name.removeprefix(_PREFIX)
@@ -109,7 +109,7 @@ def _from_file(file: Path) -> dict[str, Any]:
 
 
 def _checked(tables: dict[str, Any], where: str, *, strict: bool) -> Settings:
-    """The settings, if they are right; else one sentence that names the setting and the rule."""
+    """Return the settings, if they are right; else one sentence that names the setting and the rule."""
     try:
         return msgspec.convert(tables, Settings, strict=strict)
     except msgspec.ValidationError as error:
@@ -123,7 +123,7 @@ _NO_CHOICE: Final = re.compile("Invalid enum value '(.*)'", re.DOTALL)
 
 
 def _explained(path: str, what: str) -> str:
-    """What msgspec found wrong at a path, with what to write in its place where that is known."""
+    """Return what msgspec found wrong at a path, with what to write in its place where that is known."""
     if unknown := _UNKNOWN.fullmatch(what):
         return _not_known(path, unknown[1])
     kind = _kind_at(path)
@@ -135,7 +135,7 @@ def _explained(path: str, what: str) -> str:
 
 
 def _not_known(path: str, key: str) -> str:
-    """What to say of a key that no table at this path has; for a key of another table, where it belongs."""
+    """Return what to say of a key that no table at this path has; for a key of another table, where it belongs."""
     shown = f"{path}.{key}" if path else key
     homes = [name for name, kind in _keys(Settings).items() if not path and key in _keys(kind)]
     if homes:
@@ -145,7 +145,7 @@ def _not_known(path: str, key: str) -> str:
 
 
 def _kind_at(path: str) -> Any:
-    """The type of the settings at a path such as `vehicles[0]`."""
+    """Return the type of the settings at a path such as `vehicles[0]`."""
     kind: Any = Settings
     for name in re.findall(r"[^.\[\]]+(?=$|[.\[])", path):
         kind = _keys(kind).get(name)
@@ -155,14 +155,14 @@ def _kind_at(path: str) -> Any:
 
 
 def _keys(kind: Any) -> dict[str, Any]:
-    """The keys of a table and their types; none of what is no table. Where the file is, is no key of it."""
+    """Return the keys of a table and their types; none of what is no table. Where the file is, is no key of it."""
     if not (isinstance(kind, type) and issubclass(kind, Table)):
         return {}
     return {field.encode_name: field.type for field in msgspec.structs.fields(kind) if field.name != "folder"}
 
 
 def encryption(settings: Settings) -> Encryption:
-    """What encrypts secrets at rest, with the keys as they are whenever it asks. Raises SettingError."""
+    """Return what encrypts secrets at rest, with the keys as they are whenever it asks. Raises SettingError."""
     named = settings.database.key
 
     def keys() -> str | None:
@@ -175,7 +175,7 @@ def encryption(settings: Settings) -> Encryption:
 
 
 def database_file(url: str) -> Path:
-    """The file that a database URL names; a plain path is taken as one. Raises SettingError."""
+    """Return the file that a database URL names; a plain path is taken as one. Raises SettingError."""
     if url.startswith(SQLITE):
         path = url.removeprefix(SQLITE)
     elif "://" in url:

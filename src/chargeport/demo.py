@@ -103,27 +103,27 @@ async def add_vehicles(service: "Service", profiles: Sequence[CarProfile]) -> No
 
 
 async def visitor(service: "Service") -> Application:
-    """The application as which the demo's page asks: it may read, manage, and control what is simulated."""
+    """Return the application as which the demo's page asks: it may read, manage, and control what is simulated."""
     application, _ = await _application(service, "The demo's page", OPERATOR | _CONTROLS)
     return application
 
 
 async def visitor_token(service: "Service", visitor: Application) -> "PageToken":
-    """A token for one visit."""
+    """Return a token for one visit."""
     from chargeport.api.sign_in import PageToken
 
     return PageToken(await service.access.issue_token(visitor), visitor.client_id)
 
 
 async def guest_link(service: "Service") -> str:
-    """The secret of a link that signs a visitor from another device in, once."""
+    """Return the secret of a link that signs a visitor from another device in, once."""
     if await service.store.sign_in.user(USER) is None:
         await service.sign_in.add_user(USER)
     return await service.sign_in.link(USER, replace=True)
 
 
 async def credentials(store: Store) -> tuple[str, str] | None:
-    """The id and the secret of the demo's application on a database; None where there was no demo."""
+    """Return the id and the secret of the demo's application on a database; None where there was no demo."""
     kept = await store.notes.recall(_OWNER, _APPLICATION)
     if kept is None:
         return None
@@ -132,7 +132,7 @@ async def credentials(store: Store) -> tuple[str, str] | None:
 
 
 async def _application(service: "Service", name: str, permissions: frozenset[Permission]) -> tuple[Application, str]:
-    """The demo's application of this name with its secret: that of the last time, or a new one."""
+    """Return the demo's application of this name with its secret: that of the last time, or a new one."""
     kept = await service.store.notes.recall(_OWNER, name)
     if kept is not None:
         known = msgspec.json.decode(kept, type=_Credentials)
@@ -146,7 +146,7 @@ async def _application(service: "Service", name: str, permissions: frozenset[Per
 
 
 def vehicle_of(profile: CarProfile, now: int) -> Vehicle:
-    """The car as the store knows it."""
+    """Return the car as the store knows it."""
     return Vehicle(
         id=profile.id, vin=profile.vin, make=profile.make, model=profile.model, year=profile.year,
         powertrain=profile.powertrain, mode=SIMULATED, created_at=now,

@@ -49,7 +49,7 @@ class NotFoundError(ChargeportError):
 
 
 def instead_of(given: str, known: Iterable[str]) -> str:
-    """What to write in place of a name that is not known: the nearest name, or all of them where none is near.
+    """Return what to write in place of a name that is not known: the nearest name, or all of them where none is near.
 
     >>> instead_of("prot", ["host", "port"]), instead_of("x", ["host", "port"])
     ('the nearest name is port', 'use one of host, port')

@@ -20,7 +20,7 @@ _IMAGE_MARK: Final = ".image"  # a file that our Dockerfile puts beside the pack
 
 
 def program() -> str:
-    """What runs this program again from the reader's shell.
+    """Return what runs this program again from the reader's shell.
 
     The bare name where the PATH leads to it; else the path as it was typed; else the interpreter with -m.
     """
@@ -32,12 +32,12 @@ def program() -> str:
 
 
 def with_flag(flags: str) -> str:
-    """The flags as the reader passes them on: as they are, or through make's ARGS where a Makefile's target runs us."""
+    """Return the flags as the reader passes them on: as they are, or through make's ARGS where a Makefile's target runs us."""
     return f'ARGS="{flags}"' if os.environ.get(_BY_MAKE) else flags
 
 
 def add_extra(extra: str) -> str:
-    """The command that brings the packages of an extra into this installation, with the extra's name."""
+    """Return the command that brings the packages of an extra into this installation, with the extra's name."""
     if (Path(sys.prefix) / _IMAGE_MARK).exists():
         return f"docker build --build-arg EXTRAS={extra} --tag {PROGRAM} . (in the checkout that the image was made from)"
     packages = " ".join(shlex.quote(each) for each in packages_of(extra))
@@ -45,14 +45,14 @@ def add_extra(extra: str) -> str:
 
 
 def packages_of(extra: str) -> list[str]:
-    """What an extra consists of, such as `nats-py>=2.9`; the extra itself where nothing says."""
+    """Return what an extra consists of, such as `nats-py>=2.9`; the extra itself where nothing says."""
     named = extra.replace("_", "-")
     found = (_OF_EXTRA.match(each) for each in metadata.requires(PROGRAM) or ())
     return [each["package"] for each in found if each and each["extra"].replace("_", "-") == named] or [f"{PROGRAM}[{extra}]"]
 
 
 def _installer() -> str:
-    """What installs packages beside this one: pipx, uv, or the interpreter's own pip."""
+    """Return what installs packages beside this one: pipx, uv, or the interpreter's own pip."""
     prefix = Path(sys.prefix)
     if (prefix / _PIPX_MARK).exists():
         return f"pipx inject {PROGRAM}"
@@ -70,7 +70,7 @@ def _is_made_by_uv(prefix: Path) -> bool:
 
 
 def _shown(path: Path) -> str:
-    """The path as short as it works from here, fit for a shell."""
+    """Return the path as short as it works from here, fit for a shell."""
     try:
         near = path.absolute().relative_to(Path.cwd())
     except (OSError, ValueError):

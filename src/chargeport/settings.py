@@ -70,6 +70,20 @@ class LimitSettings(Table, frozen=True):
     streams_by_application: Annotated[
         int, Meta(ge=1, le=1_000_000, description="Streams that one application may hold open.")
     ] = 2500
+    requests_per_minute: Annotated[
+        int,
+        Meta(
+            ge=0, le=1_000_000_000,
+            description="Requests of one application a minute, apart from ingest and streams; 0: any number. Beyond, the answer"
+            " is 429. Each process counts for itself.",
+        ),
+    ] = 0  # fmt: skip
+    ingest_per_minute: Annotated[
+        int, Meta(ge=0, le=1_000_000_000, description="Requests of one application to /ingest a minute; 0: any number.")
+    ] = 0
+    streams_per_minute: Annotated[
+        int, Meta(ge=0, le=1_000_000_000, description="Streams that one application may open a minute; 0: any number.")
+    ] = 0
     tokens_by_application: Annotated[
         int,
         Meta(ge=1, le=1_000_000, description="Tokens of one application at once; the oldest ends for a new one."),
@@ -210,7 +224,7 @@ class RetentionSettings(Table, frozen=True):
     ] = 365
 
     def of(self, group: str) -> tuple[int | None, int | None]:
-        """For how many days a signal group's runs and hours are kept; None: for good. Raises SettingError."""
+        """Return for how many days a signal group's runs and hours are kept; None: for good. Raises SettingError."""
         given = [getattr(self, f"{group.lower()}_{key}", None) for key in ("raw_days", "hourly_days")]
         raw_days = self.raw_days if given[0] is None else given[0]
         hourly_days = self.hourly_days if given[1] is None else given[1]

@@ -49,7 +49,7 @@ class Clock:
         self._client = client
 
     def now(self) -> datetime:
-        """What time it is there."""
+        """Return what time it is there."""
         return _instant(self._client.get("/simulator")["clock"]["now"])
 
     def advance(self, *, hours: float = 0, minutes: float = 0, seconds: float = 0) -> datetime:
@@ -79,7 +79,7 @@ class Car:
         self._client = client
 
     def __repr__(self) -> str:
-        """The car by its id."""
+        """Return the car by its id."""
         return f"Car({self.id!r})"
 
     def do(self, action: str, **body: Any) -> dict[str, Any]:
@@ -147,7 +147,7 @@ class Car:
         return attributes
 
     def value(self, code: str) -> Any:
-        """The value of a signal that has one; None where its status is an error. Raises AnswerError."""
+        """Return the value of a signal that has one; None where its status is an error. Raises AnswerError."""
         attributes = self.signal(code)
         return attributes["body"]["value"] if attributes["status"]["value"] == "SUCCESS" else None
 
@@ -319,7 +319,7 @@ if pytest is not None:
 
     @pytest.fixture(name="chargeport_server")
     def server(request: "pytest.FixtureRequest") -> Iterator[Server]:
-        """A running Chargeport with a simulated car; the marker `chargeport` says otherwise."""
+        """Yield a running Chargeport with a simulated car; the marker `chargeport` says otherwise."""
         marker = request.node.get_closest_marker("chargeport")
         with Server(*(marker.args if marker else ()), **(marker.kwargs if marker else {})) as started:
             yield started

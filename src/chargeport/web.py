@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -18,6 +19,7 @@ from chargeport.api.app import WebApp
 from chargeport.api.client_transport import ClientTransport
 from chargeport.api.clients import Clients
 from chargeport.api.closing_answers import refusal_bytes
+from chargeport.api.handover import Handover, Receiver
 from chargeport.api.listener import Listener
 from chargeport.api.protocol import LaneProtocol
 from chargeport.api.sockets import watched
@@ -36,8 +38,17 @@ RESERVED_FILES = 16  # for the database's files and what is opened for a moment
 _log = logging.getLogger("chargeport.api")
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises StartError with one sentence."""
+def listen_shared(host: str, port: int, count: int) -> list[socket.socket]:
+    """Return listening sockets of one address, one for each process: the kernel divides connections. Raises StartError."""
+    if not hasattr(socket, "SO_REUSEPORT") or sys.platform == "darwin":  # which gives all to the last one
+        return [listen(host, port)] * count
+    listen(host, port).close()  # another server would share its port with us unnoticed
+    first = listen(host, port, is_shared=True)
+    return [first, *(listen(host, first.getsockname()[1], is_shared=True) for _ in range(1, count))]
+
+
+def listen(host: str, port: int, *, is_shared: bool = False) -> socket.socket:
+    """Return a listening socket; others may listen at its address if it is shared. Raises StartError with one sentence."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         listening = socket.socket(family, kind, protocol)
@@ -45,6 +56,8 @@ def listen(host: str, port: int) -> socket.socket:
         raise _no_listening(host, port, error) from error
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if is_shared:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listening.bind(address)
         listening.listen(BACKLOG)
     except OSError as error:
@@ -59,7 +72,7 @@ def _no_listening(host: str, port: int, error: OSError) -> StartError:
 
 
 def _another(error: OSError) -> str:
-    """What to try instead: another port where this one is taken, else another address."""
+    """Return what to try instead: another port where this one is taken, else another address."""
     if error.errno in (errno.EADDRINUSE, errno.EACCES):
         return f"name another port, such as {with_flag('--port 9000')}"
     return f"name an address of this machine, such as {with_flag('--host 127.0.0.1')}"
@@ -68,8 +81,18 @@ def _another(error: OSError) -> str:
 class Server(uvicorn.Server):
     """uvicorn's server with a listener of ours. Signals are left to us: it would end the process before the store is closed."""
 
-    def __init__(self, config: uvicorn.Config, app: WebApp, limits: LimitSettings, tls: TlsFiles | None = None) -> None:
-        """Raises StartError where the files for TLS are no good."""
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        app: WebApp,
+        limits: LimitSettings,
+        tls: TlsFiles | None = None,
+        handover: Handover | socket.socket | None = None,
+    ) -> None:
+        """`handover` takes the connections on which more than reads is asked, or is the channel on which such arrive.
+
+        Raises StartError where the files for TLS are no good.
+        """
         super().__init__(config)
         loop = asyncio.get_running_loop()
         self._certificate = None if tls is None else Certificate(tls, loop.time)
@@ -79,6 +102,8 @@ class Server(uvicorn.Server):
         self.stopping: Callable[[], None] = lambda: None
         self._app = app
         self._listeners: list[Listener] = []
+        self._handover = handover if isinstance(handover, Handover) else None
+        self._receiver = Receiver(handover, self._received) if isinstance(handover, socket.socket) else None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept connections."""
@@ -90,14 +115,28 @@ class Server(uvicorn.Server):
         for listening in sockets or ():
             self._listeners.append(Listener(listening, self.clients, self._connect, refusal))
             self._listeners[-1].start()
+        if self._receiver is not None:
+            self._receiver.start()
         self.started = True
         self.ready()
 
-    async def _connect(self, accepted: socket.socket, client: ClientTransport) -> None:
+    def _received(self, accepted: socket.socket, already: bytes) -> None:
+        """Take a connection that another worker has accepted."""
+        try:
+            address = str(accepted.getpeername()[0])
+        except OSError:  # gone meanwhile
+            accepted.close()
+            return
+        self._listeners[0].take(accepted, address, already)
+
+    async def _connect(self, accepted: socket.socket, client: ClientTransport, already: bytes) -> None:
         loop = asyncio.get_running_loop()
 
         def protocol() -> asyncio.Protocol:
-            return LaneProtocol(self.config, self.server_state, self.lifespan.state, loop, client=client)
+            return LaneProtocol(
+                self.config, self.server_state, self.lifespan.state, loop,
+                client=client, handover=self._handover, already=already,
+            )  # fmt: skip
 
         tls = None if self._certificate is None else self._certificate.context
         within = HANDSHAKE_WITHIN_S if tls else None
@@ -113,6 +152,8 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Have the answers that would never end come to an end; wait for the others."""
+        if self._receiver is not None:
+            self._receiver.stop()
         for listener in self._listeners:
             listener.stop()
         self.stopping()
@@ -126,7 +167,7 @@ class Server(uvicorn.Server):
 
 
 def _most(wanted: int) -> int:
-    """How many connections there can be, with as many open files as the system allows."""
+    """Return how many connections there can be, with as many open files as the system allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     folder = Path("/proc/self/fd")
     used = len(os.listdir(folder)) if folder.is_dir() else 2 * RESERVED_FILES  # noqa: PTH208  (as quick as it gets)
@@ -152,19 +193,29 @@ async def serve(
     stopping: Callable[[], None] = lambda: None,
     tls: TlsFiles | None = None,
     limits: LimitSettings = LimitSettings(),  # noqa: B008  (frozen)
+    handover: Handover | socket.socket | None = None,
+    ends: int | None = None,
 ) -> None:
     """Answer requests until SIGINT or SIGTERM.
 
-    `ready` is called with the URL once they are answered, `stopping` when no more are taken. Raises StartError where
-    the files for TLS are no good.
+    `ready` is called with the URL once they are answered, `stopping` when no more are taken. It ends, too, when nothing can
+    come any more from the descriptor `ends`. Raises StartError where the files for TLS are no good.
     """
-    server = Server(configuration(app, log), app, limits, tls)
+    server = Server(configuration(app, log), app, limits, tls, handover)
     server.ready = lambda: ready(url_of(listening, secure=tls is not None))
     server.stopping = stopping
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
+    if ends is not None:
+        loop.add_reader(ends, _end, server, ends)
     await server.serve(sockets=[listening])
+
+
+def _end(server: Server, ends: int) -> None:
+    """Have the server end: nobody is left who would do it."""
+    asyncio.get_running_loop().remove_reader(ends)
+    server.should_exit = True
 
 
 @asynccontextmanager
@@ -182,7 +233,7 @@ async def answering(app: WebApp, listening: socket.socket, stopping: Callable[[]
 
 
 def configuration(app: WebApp, log: str = "info", **more: Any) -> uvicorn.Config:
-    """What uvicorn is to do. TLS is not its business: see `chargeport.tls`."""
+    """Return what uvicorn is to do. TLS is not its business: see `chargeport.tls`."""
     config = uvicorn.Config(
         app,
         loop="uvloop",
@@ -206,7 +257,7 @@ def configuration(app: WebApp, log: str = "info", **more: Any) -> uvicorn.Config
 
 
 def url_of(listening: socket.socket, *, secure: bool = False) -> str:
-    """The URL of a listening socket, as a browser on this machine would write it."""
+    """Return the URL of a listening socket, as a browser on this machine would write it."""
     host, port = listening.getsockname()[:2]
     if host in ("0.0.0.0", "::"):  # noqa: S104  (what it listens on, not what we choose)
         host = "127.0.0.1"

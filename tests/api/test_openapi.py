@@ -136,6 +136,7 @@ async def test_every_answer_fits_its_schema(world: World, app: Client, full: Veh
         "/v3/subscriptions": ["/v3/subscriptions"],
         "/v3/subscriptions/{subscription_id}": ["/v3/subscriptions/nobody"],
         "/v3/compatible-vehicles": ["/v3/compatible-vehicles", "/v3/compatible-vehicles?filter[region]=x"],
+        "/v3/signals": ["/v3/signals?page[size]=1", "/v3/signals?page[cursor]=x"],
         "/fleet": ["/fleet", "/fleet?sort=-soc&filter[state]=idle", "/fleet?sort=x"],
         "/records": ["/records", "/records?filter[vehicleId]=nobody", "/records?zone=x"],
         "/vehicles/{vehicle_id}/records/edits": [f"/vehicles/{full.id}/records/edits", "/vehicles/nobody/records/edits"],

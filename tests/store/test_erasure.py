@@ -140,7 +140,7 @@ async def test_everything_is_there_before(filled: Store) -> None:
     assert in_bytes(filled) == set(TRACES)
     runs = {"recent", "feed"} if isinstance(filled, SqliteStore) else {"runs"}
     assert {name for name, _ in in_rows(filled)} >= {
-        "vehicles", "vehicle_references", "latest", "connections", "issues", "sessions", "told_sessions",
+        "vehicles", "vehicle_references", "latest", "connections", "issues", "sessions", "reported_sessions",
         "session_edits", *runs,
     }  # fmt: skip
 

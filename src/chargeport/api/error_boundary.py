@@ -9,6 +9,7 @@ from starlette.types import Scope
 from chargeport.api.guesses import Guesses, WrongCredentialError
 from chargeport.api.links import Links
 from chargeport.api.problems import answer_to
+from chargeport.api.rate_limits import Allowance, RateLimits
 from chargeport.api.response import Response, request_ids
 from chargeport.errors import INTERNAL, Problem
 from chargeport.wire.errors import as_problem
@@ -19,12 +20,13 @@ _log = logging.getLogger("chargeport.api")
 class ErrorBoundary:
     """Shared by the lane and the router, so that both turn errors into the same answers."""
 
-    def __init__(self, links: Links, guesses: Guesses) -> None:
+    def __init__(self, links: Links, guesses: Guesses, rate_limits: RateLimits) -> None:
         self.request_ids = request_ids()
         self.answered: Counter[tuple[str, int]] = Counter()
         """How many answers, by route and status."""
         self.links = links
         self.guesses = guesses
+        self.rate_limits = rate_limits
 
     def base(self, scope: Scope) -> str:
         """The base URL of a request."""
@@ -37,9 +39,19 @@ class ErrorBoundary:
         return self.links.client(client[0] if client else None, scope["headers"])
 
     async def guarded(
-        self, route: str, work: Awaitable[Response], request_id: str, base: str, address: Callable[[], str]
+        self,
+        route: str,
+        work: Awaitable[Response],
+        request_id: str,
+        base: str,
+        address: Callable[[], str],
+        *,
+        allowance: Allowance,
     ) -> Response:
-        """The answer that `work` gives, or the answer to the error that it ends in; `address` says whose error it is."""
+        """The answer that `work` gives, or the answer to the error that it ends in; `address` says whose error it is.
+
+        `allowance` is what the work takes of its application's rate limit.
+        """
         try:
             answer = await work
         except WrongCredentialError as wrong:
@@ -47,6 +59,7 @@ class ErrorBoundary:
         except Exception as error:  # noqa: BLE001  (the edge: nothing may leave as a traceback)
             answer = self.refusal(error, request_id, base)
         self.answered[route, answer.status] += 1
+        answer.headers.extend(allowance.headers)
         return answer
 
     def _counted(self, wrong: WrongCredentialError, address: str) -> Problem:

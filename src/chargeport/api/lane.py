@@ -13,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from chargeport.api.error_boundary import ErrorBoundary
 from chargeport.api.links import Links
+from chargeport.api.rate_limits import REQUESTS
 from chargeport.api.reads import Ask, Reads, etag
 from chargeport.api.response import Header, Response, answer
 from chargeport.signals.catalogue import BY_CODE
@@ -51,7 +52,7 @@ class Lane:
     def __init__(self, reads: Reads, errors: ErrorBoundary) -> None:
         self._reads = reads
         self._errors = errors
-        self._is_immediate = True  # whether the store answers without waiting, as far as is known
+        self._is_usual = not errors.rate_limits.has(REQUESTS)  # else each answer says what is left, which no template has
         self._defaults: Sequence[Header] = ()
         self._template = _template(())
 
@@ -60,12 +61,12 @@ class Lane:
 
         `defaults` are the headers that the web server puts before ours.
         """
-        found = target(path) if self._is_immediate else None
+        found = target(path) if self._reads.are_immediate else None
         if found is None:
             return None
         vehicle_id, code = found
         request_id = next(self._errors.request_ids)
-        if code is not None and head.user_id is None and head.if_none_match is None and code in BY_CODE:
+        if code is not None and self._is_usual and head.user_id is None and head.if_none_match is None and code in BY_CODE:
             body = self._plain(vehicle_id, code, head)
             if body is not None:
                 self._errors.answered[_OK] += 1
@@ -74,10 +75,7 @@ class Lane:
                 return self._template % (len(body), request_id.encode(), etag(body), body)
         ask = Ask(vehicle_id, code, head.base, request_id, head.authorization, head.user_id, head.if_none_match)
         given = _at_once(self._guarded(ask, head))
-        if given is None:  # a store behind a socket: to ask it twice would cost more than the lane saves
-            self._is_immediate = False
-            return None
-        return written(given, defaults)
+        return None if given is None else written(given, defaults)
 
     def _plain(self, vehicle_id: str, code: str, head: Head) -> bytes | None:
         """The body of the usual read; None where anything is out of the ordinary, errors included."""
@@ -87,13 +85,14 @@ class Lane:
             return None
 
     def _guarded(self, ask: Ask, head: Head) -> Coroutine[Any, Any, Response]:
-        errors = self._errors
+        errors, allowance = self._errors, self._errors.rate_limits.allowance(REQUESTS)
         return errors.guarded(
             ONE if ask.code else ALL,
-            self._reads.answer(ask),
+            self._reads.answer(ask, allowance),
             ask.request_id,
             ask.base,
             lambda: errors.links.client(head.client, [*head.headers.items()]),
+            allowance=allowance,
         )
 
 

@@ -32,6 +32,14 @@ _PATH_PARAMETERS: Final[dict[str, Schema]] = {
 }
 _FORM: Final = "application/x-www-form-urlencoded"
 _LINES: Final = "application/x-ndjson"
+_RATE_HEADERS: Final = {
+    name: {"description": summary, "schema": {"type": kind}}
+    for name, summary, kind in (
+        ("Retry-After", "After how many seconds to ask again.", "integer"),
+        ("RateLimit-Policy", "The application's limit, where it is one: `q` requests within `w` seconds.", "string"),
+        ("RateLimit", "How many requests are left now (`r`), and in how many seconds all are again (`t`).", "string"),
+    )
+}
 
 
 def document(routes: Iterable[Route]) -> dict[str, Any]:
@@ -133,4 +141,7 @@ def _error_response(kinds: list[ErrorKind], route: Route) -> dict[str, Any]:
     content: Schema = {"application/json": {"schema": ref(name)}}
     if route.kind == "text/html" and MALFORMED in kinds:  # shown to a person whose request is wrong
         content["text/html"] = {"schema": {"type": "string"}}
-    return {"description": f"{', or '.join(titles)}.", "content": content}
+    answer: dict[str, Any] = {"description": f"{', or '.join(titles)}.", "content": content}
+    if RATE_LIMITED in kinds:
+        answer["headers"] = _RATE_HEADERS
+    return answer

@@ -12,6 +12,7 @@ from chargeport.api.consents import Consents
 from chargeport.api.fleet import Fleet
 from chargeport.api.guesses import Guesses
 from chargeport.api.positions import Positions
+from chargeport.api.rate_limits import Allowance
 from chargeport.api.reads import Reads
 from chargeport.api.sign_in import SignIn
 from chargeport.api.tail import Tail
@@ -94,11 +95,12 @@ class AppContext(msgspec.Struct, frozen=True):
 
 
 class Caller(NamedTuple):
-    """Who asks, before anything was shown: an address, and the count of what was wrong."""
+    """Who asks, before anything was shown: an address, the count of what was wrong, and what the request may take."""
 
     address: str
     guesses: Guesses
     bodies: BodyBudget
+    allowance: Allowance
 
 
 class Request:
@@ -137,13 +139,14 @@ class Request:
         return None if value is None else value.decode("latin-1")
 
     async def grant(self) -> Grant:
-        """Who asks. Raises Problem (401)."""
+        """Who asks. The first call counts for the application's rate limit. Raises Problem (401, 429)."""
         grant = await self.context.access.grant(self.header(b"authorization"))
         if not self.is_authorized:
             self.is_authorized = True
             self.context.access.counts.requests[grant.client_id] += 1
             who = grant.client_id if grant.person is None else f"user:{grant.person}"
             act_as(Actor(who, self.caller.address, self.context.clock.now))
+            self.caller.allowance.take(grant.client_id)
         return grant
 
     async def client(self) -> Grant:

@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from chargeport.api import paging
+from chargeport.api.rate_limits import REQUESTS, Sort
 from chargeport.api.request import Request
 from chargeport.api.response import Response
 from chargeport.errors import ErrorKind
@@ -32,7 +33,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that the server answers.
 
     `answer` names the schema of the 200 in `api.schemas`; `body` that of the request. `kind` is the media type, `files` are
-    those of the same answer as a file.
+    those of the same answer as a file. `limit` says which of an application's rate limits it counts for.
     """
 
     method: str
@@ -49,6 +50,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     status: int = 200
     kind: str = "application/json"
     files: tuple[str, ...] = ()
+    limit: Sort = REQUESTS
     parameters: tuple[Parameter, ...] = ()
     errors: tuple[ErrorKind, ...] = ()
 

@@ -11,6 +11,7 @@ from chargeport.api import (
     compatibility,
     connections,
     cursors,
+    fleet_signals,
     health,
     history,
     ingest,
@@ -28,6 +29,7 @@ from chargeport.api import (
 )
 from chargeport.api.control_routes import CONTROL_ROUTES
 from chargeport.api.operator_routes import OPERATOR_ROUTES
+from chargeport.api.rate_limits import INGEST, STREAMS
 from chargeport.api.route import USER, VEHICLE_ID, Parameter, Route, pages
 from chargeport.api.webhook_routes import WEBHOOK_ROUTES
 from chargeport.dialects import makes
@@ -120,10 +122,28 @@ ROUTES: Final = (
         detail="Every signal that has a value or a known error, sorted by code, on one page unless a page is asked for.",
         answer="SignalList", errors=(MALFORMED, MISSING_PARAMETER, *_VEHICLE),
         parameters=(
-            Parameter("filter[group]", "Only these groups, separated by commas.", "Charge"),
-            Parameter("filter[code]", "Only these codes, separated by commas.", "charge-wattage,charge-voltage"),
+            Parameter(reads.GROUP, "Only these groups, separated by commas.", "Charge"),
+            Parameter(reads.CODE, "Only these codes, separated by commas.", "charge-wattage,charge-voltage"),
             *pages(paging.MAX_SIZE), _AT, _SOURCE, *_CONDITIONAL,
         ),
+    ),
+    Route(
+        method="GET", path="/signals", name="listFleetSignals", tag="Signals", v3=True,
+        handler=fleet_signals.list_fleet_signals, summary="Read the signals of all vehicles", answer="FleetSignals",
+        detail="What counts now of each vehicle that the application may see, by vehicle id and code, in pages of vehicles:"
+        " follow `links.next` until it is null. A vehicle without any of the signals is passed over; a page may be short.",
+        parameters=(
+            Parameter(reads.GROUP, "Only these groups, separated by commas.", "Charge"),
+            Parameter(reads.CODE, "Only these codes, separated by commas.", "charge-wattage,charge-voltage"),
+            Parameter(
+                paging.SIZE,
+                f"Vehicles on a page, {fleet_signals.DEFAULT_SIZE} unless said otherwise, {fleet_signals.MAX_SIZE} at most.",
+                "100", minimum=1, maximum=paging.MAX_NUMBER,
+            ),
+            Parameter(cursors.NAME, "Where the page before ended, as links.next has it.", cursors.of_vehicle(VEHICLE_ID)),
+            _SOURCE, USER,
+        ),
+        errors=(MALFORMED, MISSING_PARAMETER, UNAUTHORIZED),
     ),
     Route(
         method="GET", path=lane.ONE, name="getSignal", tag="Signals", handler=signals.read_signal, v3=True,
@@ -205,7 +225,7 @@ ROUTES: Final = (
     *WEBHOOK_ROUTES,
     *OPERATOR_ROUTES,
     Route(
-        method="GET", path="/stream", name="streamSignals", tag="Signals", handler=stream.stream_signals,
+        method="GET", path="/stream", name="streamSignals", tag="Signals", handler=stream.stream_signals, limit=STREAMS,
         summary="Follow changes as they are stored", kind=EVENT_STREAM,
         detail="Server-sent events, for as long as the client listens. `id` is the change's position, sealed; `event` is"
         " `signal`; `data` is one line of JSON: the vehicle's id, and the signal as in the envelope, as it was reported. A late"
@@ -234,6 +254,7 @@ ROUTES: Final = (
     ),
     Route(
         method="POST", path="/ingest/readings", name="ingestReadings", tag="Ingest", handler=ingest.ingest_readings,
+        limit=INGEST,
         summary="Send readings", answer="IngestResult", body="Readings",
         detail="An array, one object, or one object a line; gzip is taken. Answered once everything accepted is on disk.",
         errors=(MALFORMED, UNAUTHORIZED, PERMISSION, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA, NOTHING_ACCEPTED),
@@ -247,6 +268,7 @@ ROUTES: Final = (
     ),
     Route(
         method="POST", path="/ingest/{dialect}", name="ingestDialect", tag="Ingest", handler=ingest_dialect.ingest_dialect,
+        limit=INGEST,
         summary="Send what a system says in its own words", answer="IngestResult", body="AnyObject",
         detail="A payload as the system itself writes it: tesla, tesla_rest, ovms, teslamate, evcc, carconnectivity,"
         " home_assistant, bmw_cardata, or a dialect of your own. What is not understood is kept, and listed in `rejected`.",

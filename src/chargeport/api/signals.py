@@ -13,11 +13,13 @@ from chargeport.store.effective_history import EffectiveHistory
 
 async def read_signals(request: Request) -> Response:
     """All signals of a vehicle that have a value or a known error, sorted by code."""
+    await request.grant()
     return await request.context.reads.answer(_ask(request, None))
 
 
 async def read_signal(request: Request) -> Response:
     """One signal of a vehicle."""
+    await request.grant()
     return await request.context.reads.answer(_ask(request, request.path("code")))
 
 

@@ -30,7 +30,7 @@ ABOUT: Final = {
     "hourly.json": "Older history by the hour, where retention has folded it: changes, least, most, mean, held_ms, value.",
     "horizons.json": "Since when history is whole, by group of signals.",
     "sessions.json": "The charging sessions as they were computed (document).",
-    "told_sessions.json": "Charging sessions that sources reported as such (document).",
+    "reported_sessions.json": "Charging sessions that sources reported as such (document).",
     "session_edits.json": "What people changed about charging sessions (document), and when (made_at).",
     "share_links.json": "Links that show the vehicle on the page: label, when made, until when. The links are not kept.",
     "ended_connections.json": "Applications that ended their own connection, and when.",

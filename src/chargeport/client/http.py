@@ -27,7 +27,7 @@ class ServerError(Exception):
 
     @classmethod
     def of(cls, response: httpx.Response) -> "ServerError":
-        """The error that an answer tells."""
+        """Return the error that an answer tells."""
         try:
             first = response.json()["errors"][0]
         except (ValueError, KeyError, IndexError, TypeError):
@@ -79,23 +79,29 @@ class Client:
     # Reads
 
     def vehicles(self) -> Iterator[Vehicle]:
-        """Every vehicle that the application may see."""
+        """Yield every vehicle that the application may see."""
         for one in self._pages("/v3/vehicles", {"page[size]": 100}):
             yield msgspec.convert({"id": one["id"], **one["attributes"]}, Vehicle)
 
     def signals(self, vehicle: str) -> dict[str, Signal]:
-        """All signals of a vehicle that have a value or a known reason for none, by code."""
+        """Return all signals of a vehicle that have a value or a known reason for none, by code."""
         found = self.get(f"/v3/vehicles/{vehicle}/signals")
         return {one.code: one for one in map(Signal.of, found["data"])}
 
+    def fleet_signals(self, codes: Sequence[str] = ()) -> Iterator[tuple[str, Signal]]:
+        """The signals (or those with these codes) of every vehicle that the application may see, with the vehicle's id."""
+        query: dict[str, Any] = {"page[size]": 500} | ({"filter[code]": ",".join(codes)} if codes else {})
+        for one in self._pages("/v3/signals", query):
+            yield one["relationships"]["vehicle"]["data"]["id"], Signal.of(one)
+
     def signal(self, vehicle: str, code: str) -> Signal:
-        """One signal. Raises ServerError (404) where it was never reported."""
+        """Return one signal. Raises ServerError (404) where it was never reported."""
         return Signal.of(self.get(f"/v3/vehicles/{vehicle}/signals/{code}")["data"])
 
     def history(
         self, vehicle: str, code: str, *, start: datetime | None = None, end: datetime | None = None, source: str | None = None
     ) -> Iterator[Point]:
-        """Every change of a signal, oldest first."""
+        """Yield every change of a signal, oldest first."""
         query = _query(start, end) | ({} if source is None else {"source": source})
         for one in self._pages(f"/v3/vehicles/{vehicle}/signals/{code}/values", query | {"page[size]": 1000}):
             meta = one["meta"]
@@ -106,7 +112,7 @@ class Client:
     def buckets(
         self, vehicle: str, code: str, resolution: str, *, start: datetime | None = None, end: datetime | None = None
     ) -> Iterator[Bucket]:
-        """A signal in stretches of one length (`PT15M`, `PT1H`, `P1D`), oldest first."""
+        """Yield a signal in stretches of one length (`PT15M`, `PT1H`, `P1D`), oldest first."""
         query = _query(start, end) | {"resolution": resolution, "page[size]": 1000}
         for one in self._pages(f"/v3/vehicles/{vehicle}/signals/{code}/values", query):
             yield msgspec.convert(one | {"start": one["from"], "end": one["to"]}, Bucket)
@@ -124,7 +130,7 @@ class Client:
     def stream(
         self, vehicles: Sequence[str] = (), signals: Sequence[str] = (), *, last_event_id: str | None = None
     ) -> Iterator[Event]:
-        """What changes from now on, or behind an event that was read before. Comes back by itself where it breaks."""
+        """Yield what changes from now on, or behind an event that was read before. Comes back by itself where it breaks."""
         query = {name: ",".join(values) for name, values in (("vehicle", vehicles), ("signal", signals)) if values}
         place, failures = last_event_id, 0
         while True:
@@ -164,11 +170,11 @@ class Client:
     # The request itself
 
     def get(self, path: str, query: Mapping[str, Any] | None = None) -> Any:
-        """The JSON answer to a request that reads. Raises ServerError, httpx.TransportError."""
+        """Return the JSON answer to a request that reads. Raises ServerError, httpx.TransportError."""
         return self.request("GET", path, params=query).json()
 
     def request(self, method: str, path: str, *, fine: Iterable[int] = (), **more: Any) -> httpx.Response:
-        """The answer to a request, tried again where that may help. Raises ServerError, httpx.TransportError."""
+        """Return the answer to a request, tried again where that may help. Raises ServerError, httpx.TransportError."""
         headers = dict(more.pop("headers", {}))
         for attempt in range(RETRIES + 1):
             try:
@@ -228,7 +234,7 @@ def _wait_of(answer: httpx.Response, attempt: int) -> float:
 
 
 def _blocks(lines: Iterable[str]) -> Iterator[tuple[str | None, Any, str | None]]:
-    """The blocks of a stream: kind, data and id of each."""
+    """Yield the blocks of a stream: kind, data and id of each."""
     kind, data, event_id = None, None, None
     for line in lines:
         name, _, value = line.partition(": ")

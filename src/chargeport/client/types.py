@@ -33,7 +33,7 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, resource: dict[str, Any]) -> "Signal":
-        """The signal of a resource as the API writes it."""
+        """Return the signal of a resource as the API writes it."""
         attributes, meta = resource["attributes"], resource.get("meta") or {}
         status = attributes["status"]
         error = status.get("error") or {}
@@ -94,5 +94,5 @@ class Event(msgspec.Struct, frozen=True):
 
 
 def instant(text: str | None) -> datetime | None:
-    """An instant as the API writes it."""
+    """Return an instant as the API writes it."""
     return None if text is None else datetime.fromisoformat(text)

@@ -20,7 +20,7 @@ class Prices:
     """Places and tariffs."""
 
     def __init__(self, places: Sequence[PlaceSettings], tariffs: Sequence[TariffSettings], folder: str) -> None:
-        """Raises SettingError where a place names a tariff that is not there, or a tariff can't be read."""
+        """Raise SettingError where a place names a tariff that is not there, or a tariff can't be read."""
         self._tariffs = [_tariff(each, number, folder) for number, each in enumerate(tariffs)]
         names = {each.name for each in self._tariffs}
         for number, place in enumerate(places):

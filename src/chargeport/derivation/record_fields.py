@@ -13,7 +13,7 @@ from chargeport.wire.envelope import iso
 
 
 def fields(record: Record, shown: ChargeRecord | None = None, *, evidence: bool = False) -> dict[str, Any]:
-    """All that is known of a record; cost and place as they were `shown` where they are not known here."""
+    """Return all that is known of a record; cost and place as they were `shown` where they are not known here."""
     one = record.session
     place = one.place or (None if shown is None else shown.location)
     is_public = one.is_public if one.is_public is not None or shown is None else shown.isPublicCharger
@@ -55,7 +55,7 @@ def fields(record: Record, shown: ChargeRecord | None = None, *, evidence: bool 
 
 
 def shown_of(found: VehicleSeries) -> dict[str, ChargeRecord]:
-    """The records that the server shows, by id."""
+    """Return the records that the server shows, by id."""
     derived = derived_of(found.series, RECORDS)
     if derived is None or derived.value is None:
         return {}
@@ -69,7 +69,7 @@ def _cost(cost: Cost | None) -> dict[str, Any] | None:
 
 
 def flat(row: dict[str, Any]) -> dict[str, Any]:
-    """The fields on one level: members of members with a name of both, lists as one text."""
+    """Return the fields on one level: members of members with a name of both, lists as one text."""
     place, cost = row["place"] or {}, row["cost"] or {}
     lists = {name: " ".join(row[name]) for name in ("sources", "made_of")}
     rest = {name: value for name, value in row.items() if name not in {"place", "cost", "evidence", *lists}}

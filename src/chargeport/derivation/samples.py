@@ -34,7 +34,7 @@ class SessionSamples(msgspec.Struct):
         return self.began_at == began_at and now - self.read_at < max(REREAD_MS, (now - began_at) // REREAD_SHARE)
 
     def add(self, signal: Signal, sample: Sample) -> None:
-        """The newest report of a signal."""
+        """Add the newest report of a signal."""
         known = self.samples.setdefault(signal, [])
         if not known or known[-1].at < sample.at:
             known.append(sample)

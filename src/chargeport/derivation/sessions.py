@@ -65,7 +65,7 @@ class SessionDeriver:
     """Computes and stores the sessions of vehicles, and publishes their records and totals."""
 
     def __init__(self, store: Store, settings: Settings, clock: Clock, facts: FactsReader | None = None) -> None:
-        """Raises SettingError where a place, a tariff or the file of car models is wrong."""
+        """Raise SettingError where a place, a tariff or the file of car models is wrong."""
         self._store = store
         self._pipeline = Pipeline(store, clock)
         self._clock = clock
@@ -113,7 +113,7 @@ class SessionDeriver:
         return [Window(at, min(at + DAY_MS - 1, last_at)) for at in range(first_at, last_at + 1, DAY_MS)][::-1]
 
     async def records(self, found: VehicleSeries, from_at: int = 0) -> list[Record]:
-        """The records of a car that started from then on, oldest first, open ones too: priced, placed, with people's edits."""
+        """Return the records of a car that started from then on, oldest first, open ones too: priced, placed, edited."""
         vehicle_id = found.vehicle.id
         own = await self._store.sessions.sessions(vehicle_id, from_at, EVER_AT)
         edits = changes(await self._store.sessions.edits(vehicle_id))
@@ -220,7 +220,7 @@ class SessionDeriver:
         return self._replacing(found, _TOTAL, value, max((each.session.ended_at for each in every), default=0))
 
     def _replacing(self, found: VehicleSeries, signal: Signal, value: Value, at: int) -> list[Entry]:
-        """The new derived value, later than the one it replaces: at one instant the greater would hold, not the newer."""
+        """Return the new derived value, later than what it replaces: at one instant the greater would hold, not the newer."""
         derived = derived_of(found.series, signal)
         if derived is not None and derived.value == value:
             return []
@@ -234,7 +234,7 @@ def changes(edits: Sequence[KeptEdit]) -> dict[int, Change]:
 
 
 def _body(closed: Sequence[Record]) -> Value:
-    """The body of the records. One that breaks a rule of the wire, as an edit may make it, is left out and hides no other."""
+    """Return the body of the records without those that break a rule of the wire, as an edit may make them."""
     try:
         return bodies.parse(RECORDS, made.to_body(closed))
     except Violation:

@@ -37,7 +37,7 @@ def ac_at(current_a: float | None) -> float:
 
 
 def learnt(sessions: Iterable[tuple[float, float]]) -> float | None:
-    """The median of (battery kWh, grid kWh) of finished sessions of one kind; None with fewer than two that can be believed."""
+    """Return the median of battery kWh by grid kWh of finished sessions; None with fewer than two that are plausible."""
     low, high = PLAUSIBLE
     shares = [
         battery_kwh / grid_kwh

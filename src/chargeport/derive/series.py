@@ -131,14 +131,14 @@ def _cadence_ms(points: Sequence[Measured]) -> float:
 
 
 def level(power: Sequence[Measured], after_at: int, within_ms: int) -> float | None:
-    """The median of the last three samples later than `after_at`, those not more than `within_ms` before the last; or None."""
+    """Return the median of the last three samples from `after_at` on and within `within_ms` of the last; None without any."""
     settled = [sample for sample in power[-3:] if sample.at >= after_at]
     recent = [sample.value for sample in settled if settled[-1].at - sample.at <= within_ms]
     return median(recent) if recent else None
 
 
 def paired(ones: Sequence[Measured], others: Sequence[Measured], within_ms: int) -> list[tuple[int, float, float]]:
-    """Each of `ones` with the latest of `others` until then, where it is not more than `within_ms` older: (at, one, other)."""
+    """Pair each of `ones` with the latest of `others` until then, where it is not more than `within_ms` older."""
     pairs: list[tuple[int, float, float]] = []
     index = -1
     for one in ones:

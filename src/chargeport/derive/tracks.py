@@ -23,7 +23,7 @@ class Piece(msgspec.Struct, frozen=True):
     absence: str | None = None
 
     def instants(self) -> Sequence[int]:
-        """Every instant at which it is known to have been reported."""
+        """Return every instant at which it is known to have been reported."""
         return self.sightings or sorted({self.observed_at, self.last_seen_at})
 
 
@@ -78,7 +78,7 @@ def samples(tracks: Tracks, signal: Signal) -> list[Sample]:
 
 
 def between(found: Sequence[Sample], from_at: int, to_at: int) -> Sequence[Sample]:
-    """Those of the samples, which are by time, that lie from `from_at` to `to_at`, both included."""
+    """Return those of the samples, which are by time, that lie from `from_at` to `to_at`, both included."""
     start = bisect_left(found, from_at, key=lambda sample: sample.at)
     return found[start : bisect_right(found, to_at, start, key=lambda sample: sample.at)]
 

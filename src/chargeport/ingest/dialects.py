@@ -17,7 +17,7 @@ STATIONS: Final = frozenset({"evcc", "ocpp"})
 
 
 def dialects(own: Iterable[Mapping[str, Any] | str], folder: str) -> dict[str, Dialect]:
-    """All dialects by name; the settings' own are tables, or files named from `folder`. Raises SettingError."""
+    """Return all dialects by name; the settings' own are tables, or files named from `folder`. Raises SettingError."""
     known = dict(ALL)
     for number, table in enumerate(own):
         where = f"dialects[{number}]"
@@ -32,7 +32,7 @@ def dialects(own: Iterable[Mapping[str, Any] | str], folder: str) -> dict[str, D
 
 
 def ordered(order: Mapping[str, Sequence[str]], sources: Container[str]) -> dict[Signal, Sequence[str]]:
-    """The settings' precedence by signal, of these `sources`. Raises SettingError."""
+    """Return the settings' precedence by signal, of these `sources`. Raises SettingError."""
     for code, names in order.items():
         if code not in BY_CODE:
             raise SettingError(f"precedence.order: {code!r} is no signal: see docs/reference/signals.md.")

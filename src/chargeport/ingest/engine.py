@@ -16,9 +16,9 @@ from chargeport.ingest.signs_of_life import ALIVE, Sign, signs_of_life
 from chargeport.ingest.times import UNSURE_MS, as_of
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE, CABLE_CONNECTED, CATALOGUE, IS_CHARGING
-from chargeport.signals.definition import Cadence, Dimension, Kind, Signal, Value
+from chargeport.signals.definition import Cadence, Kind, Signal, Value
 from chargeport.signals.freshness import Freshness
-from chargeport.signals.reading import Absence, AbsenceReason, Entry, Issue, Reading
+from chargeport.signals.reading import Absence, AbsenceReason, Entry, Issue, Reading, reason_below_zero
 from chargeport.signals.violation import Rule, Violation
 from chargeport.sources.base import REFUSED, Delivery, RawMessage
 
@@ -26,7 +26,6 @@ _UNREADABLE: Final = (
     ValueError, TypeError, KeyError, AttributeError, IndexError, ArithmeticError, RecursionError, StopIteration,
     msgspec.MsgspecError,
 )  # fmt: skip
-_FLOWS: Final = (Dimension.POWER, Dimension.CURRENT, Dimension.SPEED)  # of these, less than none flows out of the car
 _USUAL: Final = Freshness()
 _CONFIRMED_PARTS: Final = 8  # of the time for which a value stands: after one of them it is confirmed
 _LIVE: Final = tuple(signal for signal in CATALOGUE if signal.cadence is Cadence.LIVE)
@@ -162,7 +161,7 @@ class _Normaliser:
             self._absent(row.signal, AbsenceReason.NOT_CAPABLE)
 
     def _whole_car(self, field: str, reason: Any) -> None:
-        """Every signal that the source ever told has no value any more. A car that it never told of gets an issue."""
+        """Take back every signal that the source ever reported. A car of which it never reported anything gets an issue."""
         found = next((each for each in AbsenceReason if each == reason), None)
         if found is None:
             self._issue(field, Rule.NOT_ALLOWED, str(reason), {field: reason})
@@ -241,9 +240,8 @@ class _Normaliser:
         if self._holds_back(row, content):
             self._hold_back(row, content)
             return
-        if _is_negative(row.signal, content):
-            flows_out = row.signal.dimension in _FLOWS
-            self._absent(row.signal, AbsenceReason.NOT_CHARGING if flows_out else AbsenceReason.UNREADABLE)
+        if (reason := reason_below_zero(row.signal, content.get("value"))) is not None:
+            self._absent(row.signal, reason)
             return
         self._reading(row.signal, bodies.parse(row.signal, content), row.fields[0])
 
@@ -261,12 +259,12 @@ class _Normaliser:
             self._unplugged(row.signal)
             return
         said = self.memory.said(row.signal)
-        if row.keeps_last and said is None and not _is_negative(row.signal, content):
+        if row.keeps_last and said is None and reason_below_zero(row.signal, content.get("value")) is None:
             self._reading(row.signal, bodies.parse(row.signal, content), row.fields[0], self.at - 1)
         self._absent(row.signal, AbsenceReason.NOT_CHARGING)
 
     def _take_back(self, row: Row) -> None:
-        """The row has no value any more: what it said before does not hold. A late message takes nothing back."""
+        """Enter an absence where the row had a value before. A late message takes nothing back."""
         said = self.memory.said(row.signal)
         if said is not None and said.value is not None and said.field in ("", row.fields[0]) and said.at <= self.at:
             lasts = row.signal.cadence is Cadence.LASTING or row.signal is IS_CHARGING
@@ -274,7 +272,7 @@ class _Normaliser:
             self._absent(row.signal, AbsenceReason.NOT_CHARGING if is_over else AbsenceReason.UNREADABLE)
 
     def _unread(self, row: Row, own: Mapping[str, Any], named: str, rule: Rule, detail: str) -> None:
-        """What a row says can't be read: an issue of the field that is at fault, once, when it is told.
+        """Add an issue of the field because of which a row can't be read, once, when that field is reported.
 
         A state or a live number is then no longer what it was; a lasting number may well be.
         """
@@ -285,7 +283,7 @@ class _Normaliser:
             self._take_back(row)
 
     def _take_back_lost(self, row: Row) -> None:
-        """The source says that there is nothing now: what flowed, or held while plugged in, no longer does."""
+        """Take back what flowed, or held while plugged in: the source says that there is nothing now."""
         said = self.memory.said(row.signal)
         is_live = row.signal.cadence is Cadence.LIVE and row.signal.kind is Kind.QUANTITY
         is_live = is_live or (row.signal.cadence is Cadence.PLUGGED and row.signal.kind is not Kind.FLAG)
@@ -378,14 +376,6 @@ class _Normaliser:
 
     def _issue(self, subject: str, rule: Rule, detail: str, fields: Mapping[str, Any]) -> None:
         self.issues.append(issue_of(msgspec.structs.replace(self.message, fields=fields), subject, rule, detail))
-
-
-def _is_negative(signal: Signal, content: Mapping[str, Any]) -> bool:
-    """Return whether a live number is below 0: nothing is delivered to the car, and the number is no fault."""
-    found = content.get("value")
-    if signal.cadence is not Cadence.LIVE or signal.kind is not Kind.QUANTITY:
-        return False
-    return isinstance(found, int | float) and not isinstance(found, bool) and found < 0
 
 
 def _sentence(error: Exception) -> str:

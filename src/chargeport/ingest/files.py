@@ -144,7 +144,7 @@ class Columns:
     """The columns of one table."""
 
     def __init__(self, header: bytes) -> None:
-        """Raises Violation when the line names columns that are not ours, or lacks those that are needed."""
+        """Raise Violation where the line names columns that are not ours, or lacks those that are needed."""
         csv.field_size_limit(MAX_CELL)
         self._names = [name.strip() for name in _cells(header)]
         strange = [name for name in self._names if name not in COLUMNS]

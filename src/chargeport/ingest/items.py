@@ -13,7 +13,8 @@ from chargeport.ingest.batch import Batch
 from chargeport.ingest.times import AheadTimes, observed_at, stamp_of
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE
-from chargeport.signals.reading import Absence, AbsenceReason, Reading
+from chargeport.signals.definition import Kind, Signal
+from chargeport.signals.reading import Absence, AbsenceReason, Reading, reason_below_zero
 from chargeport.signals.violation import Rule, Violation
 
 MAX_REFERENCE: Final = 128
@@ -172,6 +173,15 @@ class ItemChecker:
                 if item.signals is not None:
                     found.path = f"signals.{code[:60]}" + found.path.removeprefix("body")
                 batch.reject(index, found, code)
+                if signal is not None and (reason := _below_zero(signal, body, found)) is not None:
+                    batch.taken_back.append(Absence(vehicle, signal, reason, *times, source))
+
+
+def _below_zero(signal: Signal, body: msgspec.Raw | None, found: Violation) -> AbsenceReason | None:
+    """Return why there is no value any more where a body was rejected for a live number below 0."""
+    if body is None or signal.kind is not Kind.QUANTITY or found.rule is not Rule.OUT_OF_BOUNDS:
+        return None
+    return reason_below_zero(signal, msgspec.json.decode(body, type=bodies.QuantityBody).value)
 
 
 def _unknown(code: str, item: Item) -> Violation:
@@ -180,7 +190,7 @@ def _unknown(code: str, item: Item) -> Violation:
 
 
 def _check_form(item: Item) -> None:
-    """An item names a vehicle, and is either one signal (with a body or a status) or a bundle. Raises Violation."""
+    """Check that an item names a vehicle, and is one signal (with a body or a status) or a bundle. Raises Violation."""
     if not 0 < len(item.vehicle) <= MAX_REFERENCE:
         raise Violation(Rule.OUT_OF_BOUNDS, f"a vehicle is named by 1 to {MAX_REFERENCE} characters", "vehicle")
     if item.signals is not None:
@@ -198,7 +208,7 @@ def _check_form(item: Item) -> None:
 
 
 def _reason(item: Item) -> AbsenceReason:
-    """What the item's status means."""
+    """Return what the item's status means."""
     status = item.status
     if status is None or status.value != "ERROR" or status.error is None:
         raise Violation(Rule.NOT_ALLOWED, "a status says ERROR and has an error; a value is sent as a body", "status.value")

@@ -64,7 +64,7 @@ def _each(raws: Sequence[bytes | msgspec.Raw], checker: ItemChecker, max_items: 
 
 
 def decoded(raw: bytes | msgspec.Raw, decoder: msgspec.json.Decoder[T]) -> T:
-    """An item, whatever its text. Raises Violation."""
+    """Return an item, whatever its text. Raises Violation."""
     try:
         return decoder.decode(raw)
     except msgspec.ValidationError as error:
@@ -79,7 +79,7 @@ def decoded(raw: bytes | msgspec.Raw, decoder: msgspec.json.Decoder[T]) -> T:
 
 
 def _parts(payload: bytes) -> Sequence[bytes | msgspec.Raw]:
-    """The items of an array, each as it stands."""
+    """Return the items of an array, each as it stands."""
     try:
         return _raws.decode(payload)
     except msgspec.ValidationError:
@@ -89,7 +89,7 @@ def _parts(payload: bytes) -> Sequence[bytes | msgspec.Raw]:
 
 
 def _cut(array: bytes, otherwise: str) -> list[bytes]:
-    """An array cut at its commas, whatever stands between them. Raises Violation where its brackets do not close."""
+    """Return an array cut at its commas, whatever stands between them. Raises Violation where its brackets do not close."""
     parts: list[bytes] = []
     depth, start = 0, 1
     for token in _TOKEN.finditer(array):

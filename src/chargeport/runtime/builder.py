@@ -157,7 +157,7 @@ class Builder:
 
 
 def _filters(dialect: Dialect) -> tuple[str, ...]:
-    """The addresses of a dialect as MQTT writes filters."""
+    """Return the addresses of a dialect as MQTT writes filters."""
     return tuple(dict.fromkeys(each.filter for each in (*dialect.topics, *dialect.status, *dialect.heartbeats)))
 
 

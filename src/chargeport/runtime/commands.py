@@ -52,7 +52,7 @@ class Commands:
         )
 
     async def _seconds_to(self, vehicle_id: str, percent: float) -> float | None:
-        """How long charging to a state of charge takes at the present power; None where something of it is not known."""
+        """Return how long charging to a state of charge takes at the present power; None where something of it is not known."""
         found = await self._store.readings.signals(vehicle_id)
         if found is None:
             return None
@@ -69,13 +69,13 @@ class Commands:
 
 
 def _names(vehicle: Vehicle) -> frozenset[str]:
-    """All that a car goes by: an alias whole, and without the source in front."""
+    """Return all that a car goes by: an alias whole, and without the source in front."""
     aliases = [name for alias in vehicle.aliases for name in (alias, alias.rpartition(":")[2])]
     return frozenset([vehicle.id, *aliases, *([] if vehicle.vin is None else [vehicle.vin])])
 
 
 def _number(value: Any) -> float | None:
-    """A number; that of a document about a capacity, too."""
+    """Return a number; that of a document about a capacity, too."""
     if isinstance(value, str):
         value = msgspec.json.decode(value).get("capacity")
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

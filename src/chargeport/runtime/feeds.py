@@ -81,7 +81,7 @@ class Feeds:
         return self._supervisor.states()
 
     def sockets(self) -> dict[str, Any]:
-        """The websockets that sources offer on the server's own port, by path. Raises SettingError where two want one."""
+        """Return the websockets that sources offer on the server's port, by path. Raises SettingError where two want one."""
         found: dict[str, Any] = {}
         for source in (built.source for built in self.built):
             if not isinstance(source, Mounted):

@@ -54,7 +54,7 @@ async def _drop_others(store: Store, vehicle_id: str, facts: Sequence[Entry]) ->
 
 
 def _check_names(cars: Sequence[VehicleSettings]) -> None:
-    """No two tables are of one car, and no name is two cars'. Raises SettingError."""
+    """Check that no two tables are of one car, and no name is two cars'. Raises SettingError."""
     known: dict[str, int] = {}
     for number, car in enumerate(cars):
         for name in {each for each in (car.id, car.vin, *car.aliases) if each is not None}:

@@ -68,7 +68,7 @@ class SourceStatus:
         return msgspec.structs.replace(self._state, per_second=round(rate, 2))
 
     def connected(self) -> None:
-        """The other side has taken us in."""
+        """Note that the other side has accepted us."""
         self._become("connected")
 
     def lag(self, behind: int) -> None:
@@ -76,7 +76,7 @@ class SourceStatus:
         self._state = msgspec.structs.replace(self._state, lag=behind)
 
     def station(self, status: StationStatus) -> None:
-        """A station that connects to the source is like this now; the refused ones make room for others first.
+        """Note how a station of the source is now; refused ones make room for others first.
 
         Somebody who is refused under the identity of a connected station does not disconnect it.
         """
@@ -113,16 +113,16 @@ class SourceStatus:
         )
 
     def failed(self, error: SourceError, retry_at: int) -> None:
-        """It could not go on, and is started again then."""
+        """Note that it could not go on, and when it is started again."""
         self._become("waiting", cause=error.cause.value, sentence=str(error), retry_at=retry_at)
 
     def trying(self) -> None:
-        """It is started (again); why it failed before stays known until it is connected."""
+        """Note that it is started (again); why it failed before stays known until it is connected."""
         known = self._state
         self._become("connecting", cause=known.cause, sentence=known.sentence)
 
     def stopped(self) -> None:
-        """It has ended with the server."""
+        """Note that it has ended with the server."""
         self._become("stopped")
 
     def _become(

@@ -19,7 +19,7 @@ class RangeValue(Document, frozen=True):
     value: Number
 
     def check(self, path: str) -> None:
-        """The range is a car's."""
+        """Check that the range is a car's."""
         within(self.value, 0, MAX_RANGE_KM, f"{path}.value")
 
 
@@ -32,12 +32,12 @@ class Range(Document, frozen=True):
     unit: str | None = None
 
     def check(self, path: str) -> None:
-        """Every range is a car's."""
+        """Check that every range is a car's."""
         within(self.value, 0, MAX_RANGE_KM, f"{path}.value")
         each(self.additionalValues, f"{path}.additionalValues")
 
     def in_wire_form(self, path: str) -> "Range":
-        """The same ranges in km."""
+        """Return the same ranges in km."""
 
         def in_km(value: float) -> float:
             return in_wire_unit(value, Dimension.DISTANCE, self.unit, path)
@@ -58,7 +58,7 @@ class AvailableCapacity(Document, frozen=True):
     description: str | None = None
 
     def check(self, path: str) -> None:
-        """The capacity is a car's and the description short."""
+        """Check that the capacity is a car's and the description short."""
         within(self.capacity, 0, MAX_ENERGY_KWH, f"{path}.capacity")
         short(self.description, f"{path}.description")
 
@@ -72,12 +72,12 @@ class NominalCapacity(Document, frozen=True):
     unit: str | None = None
 
     def check(self, path: str) -> None:
-        """Every capacity is a car's."""
+        """Check that every capacity is a car's."""
         within(self.capacity, 0, MAX_ENERGY_KWH, f"{path}.capacity")
         each(self.availableCapacities, f"{path}.availableCapacities")
 
     def in_wire_form(self, path: str) -> "NominalCapacity":
-        """The same capacities in kWh."""
+        """Return the same capacities in kWh."""
 
         def in_kwh(value: float) -> float:
             return in_wire_unit(value, Dimension.ENERGY, self.unit, path)

@@ -72,7 +72,7 @@ _BODY_TYPES: Final[dict[Kind, type[msgspec.Struct]]] = {
 
 
 def body_type(signal: Signal) -> type[msgspec.Struct]:
-    """The struct that a body of this signal is decoded with."""
+    """Return the struct that a body of this signal is decoded with."""
     if signal.kind is Kind.DOCUMENT:
         assert signal.document is not None, f"{signal.code} is a document without a type"  # noqa: S101
         return signal.document
@@ -80,7 +80,7 @@ def body_type(signal: Signal) -> type[msgspec.Struct]:
 
 
 def value_of(signal: Signal, body: Any, path: str = "body") -> Value:
-    """The canonical value of a decoded body (the struct of `body_type`).
+    """Return the canonical value of a decoded body (the struct of `body_type`).
 
     Raises Violation when it breaks a rule; `path` is how the caller calls the body.
     """
@@ -102,7 +102,7 @@ def value_of(signal: Signal, body: Any, path: str = "body") -> Value:
 
 
 def parse(signal: Signal, body: bytes | msgspec.Raw | dict[str, Any], path: str = "body") -> Value:
-    """The canonical value of a body given as JSON text or as builtins. Raises Violation."""
+    """Return the canonical value of a body given as JSON text or as builtins. Raises Violation."""
     try:
         if isinstance(body, dict):
             return value_of(signal, msgspec.convert(body, body_type(signal)), path)

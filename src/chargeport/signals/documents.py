@@ -32,12 +32,12 @@ class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
         """Raise a Violation for the first rule that this part breaks; `path` is where it stands."""
 
     def in_wire_form(self, path: str) -> Self:  # noqa: ARG002  (the overriding ones name members)
-        """The same in the wire's units and spellings."""
+        """Return the same in the wire's units and spellings."""
         return self
 
 
 def within(value: float | None, low: float, high: float, path: str) -> None:
-    """The value, where there is one, lies within the bounds, which are inclusive."""
+    """Check that a value, where there is one, lies within the bounds, which are inclusive."""
     if value is not None and not low <= value <= high:
         raise Violation(Rule.OUT_OF_BOUNDS, f"is not within {low} to {high}", path, given=f"{value:.15g}")
 
@@ -52,26 +52,26 @@ def in_wire_unit(value: float, dimension: Dimension, unit: str | None, path: str
 
 
 def short(value: str | None, path: str) -> None:
-    """The text, where there is one, has 1 to MAX_TEXT characters."""
+    """Check that a text, where there is one, has 1 to MAX_TEXT characters."""
     if value is not None and not 0 < len(value) <= MAX_TEXT:
         raise Violation(Rule.OUT_OF_BOUNDS, f"a text of 1 to {MAX_TEXT} characters is wanted, got {len(value)}", path)
 
 
 def few(values: Sequence[object] | None, path: str) -> None:
-    """The list, where there is one, has at most MAX_ENTRIES entries."""
+    """Check that a list, where there is one, has at most MAX_ENTRIES entries."""
     if values is not None and len(values) > MAX_ENTRIES:
         raise Violation(Rule.OUT_OF_BOUNDS, f"at most {MAX_ENTRIES} entries, got {len(values)}", path)
 
 
 def each(parts: Sequence[Document] | None, path: str) -> None:
-    """Every part of a list is in order."""
+    """Check every part of a list."""
     few(parts, path)
     for index, part in enumerate(parts or ()):
         part.check(f"{path}[{index}]")
 
 
 def position(latitude: float | None, longitude: float | None, path: str) -> None:
-    """Coordinates are on Earth and come in pairs."""
+    """Check that coordinates are on Earth and come in pairs."""
     within(latitude, -90, 90, f"{path}.latitude")
     within(longitude, -180, 180, f"{path}.longitude")
     if (latitude is None) != (longitude is None):
@@ -80,20 +80,20 @@ def position(latitude: float | None, longitude: float | None, path: str) -> None
 
 
 def clock_time(value: str | None, path: str) -> None:
-    """The text, where there is one, is a time of day HH:MM:SS."""
+    """Check that a text, where there is one, is a time of day HH:MM:SS."""
     if value is not None and not _CLOCK_TIME.fullmatch(value):
         detail = "is no time of day: write HH:MM:SS, 00:00:00 to 23:59:59"
         raise Violation(Rule.BAD_FORMAT, detail, path, given=f"{value[:40]!r}")
 
 
 def distinct(days: list[Weekday] | None, path: str) -> None:
-    """No weekday stands twice."""
+    """Check that no weekday stands twice."""
     if days is not None and len(set(days)) != len(days):
         raise Violation(Rule.NOT_ALLOWED, "a weekday stands here twice", path)
 
 
 def instant(value: str, path: str) -> datetime:
-    """An ISO 8601 instant with its offset from UTC."""
+    """Return an ISO 8601 instant with its offset from UTC."""
     try:
         parsed = datetime.fromisoformat(value)
     except ValueError:
@@ -116,18 +116,18 @@ class Condition(Document, frozen=True):
     chargingType: ChargingType | None = None  # noqa: N815  (wire name)
 
     def check(self, path: str) -> None:
-        """Texts are short and coordinates are on Earth."""
+        """Check that texts are short and coordinates are on Earth."""
         short(self.name, f"{path}.name")
         short(self.address, f"{path}.address")
         position(self.latitude, self.longitude, path)
 
     def names_place(self) -> bool:
-        """Whether it says where."""
+        """Return whether it says where."""
         return self.latitude is not None or self.name is not None or self.address is not None
 
 
 def check_condition(kind: ConditionType, condition: Condition | None, path: str) -> None:
-    """The condition says what the type promises: a place for LOCATION, AC or DC for CHARGING_TYPE, nothing for GLOBAL."""
+    """Check that a condition fits its type: a place for LOCATION, AC or DC for CHARGING_TYPE, nothing for GLOBAL."""
     if condition is not None:
         condition.check(f"{path}.condition")
     if kind == "LOCATION" and (condition is None or not condition.names_place()):

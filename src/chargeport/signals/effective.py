@@ -90,7 +90,7 @@ class _Judged(NamedTuple):
 
 
 def effective(signal: Signal, series: Series, ranks: Ranks, now: int) -> Effective | None:
-    """The effective state of a signal at `now`; None where nothing was ever reported of it.
+    """Return the effective state of a signal at `now`; None where nothing was ever reported of it.
 
     `series` holds what there is of this signal, of charge-ischarging and of charge-ischargingcableconnected.
     """
@@ -108,7 +108,7 @@ def effective(signal: Signal, series: Series, ranks: Ranks, now: int) -> Effecti
 
 
 def _counts_anyway(state: State, series: Series, now: int) -> bool:
-    """Whether nothing can be against the value of the only series: a quick answer for what most reads ask."""
+    """Return whether nothing can be against the value of the only series: a quick answer for what most reads ask."""
     at = state.observed_at
     if at is None or (state.absence_at is not None and state.absence_at > at):
         return False
@@ -125,7 +125,7 @@ def _counts_anyway(state: State, series: Series, now: int) -> bool:
 
 
 def next_change_at(signal: Signal, series: Series, now: int) -> int | None:
-    """The next instant at which the effective state may change though nothing is reported; None where there is none."""
+    """Return the next instant at which the effective state may change though nothing is reported; None where there is none."""
     return min(_turns(signal, series, now), default=None)
 
 
@@ -171,13 +171,13 @@ def _session_of(signal: Signal, series: Series, ranks: Ranks, now: int) -> _Sess
 
 
 def _is_unplugged(series: Series, ranks: Ranks, now: int) -> bool:
-    """Whether the cable is known to be out: said so, and not unknown since."""
+    """Return whether the cable is known to be out: said so, and not unknown since."""
     cable = flag(CABLE_CONNECTED, series, ranks, now)
     return cable.is_on is False and any(has_value(state) for state in cable.states)
 
 
 def _judged(state: State, session: _Session, now: int) -> _Judged:
-    """What is against the value of a series by itself."""
+    """Return what is against the value of a series by itself."""
     heard_at = state.received_at or 0
     if not has_value(state):
         reason = state.absence or AbsenceReason.UNREADABLE
@@ -199,7 +199,7 @@ def _silent(state: State, now: int) -> _Judged:
 
 
 def _ended(state: State, session: _Session) -> tuple[Why, int] | None:
-    """Whether the charging, or the time plugged in, that a value belongs to is over; and since when, by our clock."""
+    """Return whether the charging, or the time plugged in, that a value belongs to is over; and since when, by our clock."""
     now_is, own, at = session.flag, session.own.get(state.source), state.observed_at or 0
     if state.value is False or now_is.is_on is None:
         return None  # that there is no fast charger stays true
@@ -221,12 +221,12 @@ def _is_derived(found: Flag) -> bool:
 
 
 def _is_at_rest(state: State) -> bool:
-    """Whether a value is what follows from a cable that is not in: it does not charge, and nothing flows."""
+    """Return whether a value is what follows from a cable that is not in: it does not charge, and nothing flows."""
     return not state.value and (state.signal is IS_CHARGING or state.signal.dimension in _FLOW)
 
 
 def _best(pool: Sequence[_Judged], ranks: Ranks) -> _Judged:
-    """The preferred one of several series that all may be shown, or none of which may."""
+    """Return the preferred one of several series that all may be shown, or none of which may."""
     reported = [each for each in pool if not is_derived(each.state.source)]
     is_derived_first = pool[0].state.signal in DERIVED_FIRST
     if len(reported) < len(pool) and (is_derived_first or not reported):
@@ -244,7 +244,7 @@ def _reported_at(state: State) -> int:
 
 
 def _effective_flag(signal: Signal, known: Sequence[State], series: Series, ranks: Ranks, now: int) -> Effective:
-    """The effective state of one of the two flags. A flag that was derived counts where none was reported."""
+    """Return the effective state of one of the two flags. A flag that was derived counts where none was reported."""
     found = flag(signal, series, ranks, now)
     is_unplugged = signal is IS_CHARGING and not found.is_on and _is_unplugged(series, ranks, now)
     judged = [_judged_flag(state, found, series, ranks, now, is_unplugged=is_unplugged) for state in known]
@@ -281,7 +281,7 @@ def _chosen(best: _Judged, judged: Sequence[_Judged], ranks: Ranks) -> Effective
 
 
 def _why(each: _Judged, best: _Judged, ranks: Ranks) -> Why:
-    """Why this one is not the best one."""
+    """Return why this one is not the best one."""
     if each.why is not None:
         return each.why
     state, chosen = each.state, best.state

@@ -35,12 +35,12 @@ UNKNOWN: Final = Flag()
 
 
 def has_value(state: State) -> bool:
-    """Whether the newest report of a series is a value."""
+    """Return whether the newest report of a series is a value."""
     return state.observed_at is not None and (state.absence_at is None or state.absence_at <= state.observed_at)
 
 
 def is_fresh(state: State, now: int) -> bool:
-    """Whether the newest report is a value that has not gone stale."""
+    """Return whether the newest report is a value that has not gone stale."""
     until = stale_at(state)
     return has_value(state) and (until is None or now < until)
 
@@ -58,12 +58,12 @@ def flag(signal: Signal, series: Series, ranks: Ranks, now: int) -> Flag:
 
 
 def denied_at(state: State, series: Series, ranks: Ranks) -> int | None:
-    """When the "yes" of a series is taken back by what sources reported after it; None where nothing did."""
+    """Return when the "yes" of a series is taken back by what sources reported after it; None where nothing did."""
     return min(_denials(state, series, ranks), default=None)
 
 
 def _either(signal: Signal, reported: Sequence[State], series: Series, ranks: Ranks, now: int) -> Flag:
-    """The flag where one source that says so is enough."""
+    """Return the flag where one source that says so is enough."""
     ends: list[tuple[int, int]] = []
     on, off = [], []
     for state in reported:
@@ -88,7 +88,7 @@ def _either(signal: Signal, reported: Sequence[State], series: Series, ranks: Ra
 
 
 def _ranked(reported: Sequence[State], ranks: Ranks, now: int) -> Flag:
-    """The flag where the settings name an order of sources."""
+    """Return the flag where the settings name an order of sources."""
     fresh = [state for state in reported if is_fresh(state, now)]
     newest = max((state.observed_at or 0 for state in reported), default=0)
     pool = [state for state in fresh or reported if within(state, newest, ranks)]
@@ -101,13 +101,13 @@ def _ranked(reported: Sequence[State], ranks: Ranks, now: int) -> Flag:
 
 
 def within(state: State, newest: int, ranks: Ranks) -> bool:
-    """Whether a series was reported recently enough, beside the newest of its signal, to be preferred to it."""
+    """Return whether a series was reported recently enough, beside the newest of its signal, to be preferred to it."""
     preferred_for_ms = ranks.preferred_for_ms(state)
     return preferred_for_ms is None or (state.observed_at or 0) + preferred_for_ms > newest or state.observed_at == newest
 
 
 def _derived(known: Sequence[State], reported: Sequence[State], now: int) -> Flag | None:
-    """The derived flag, where it is newer than all that was reported."""
+    """Return the derived flag, where it is newer than all that was reported."""
     newest = max((state.observed_at or 0 for state in reported), default=-1)
     for state in known:
         is_newer = is_derived(state.source) and (state.observed_at or 0) > newest
@@ -117,7 +117,7 @@ def _derived(known: Sequence[State], reported: Sequence[State], now: int) -> Fla
 
 
 def _denials(state: State, series: Series, ranks: Ranks) -> Iterator[int]:
-    """The instants from which on what another series says ends the "yes" of this one."""
+    """Yield the instants from which on what another series says ends the "yes" of this one."""
     source, said_at = state.source, state.observed_at or 0
     if state.signal is CABLE_CONNECTED:
         said_at = max((said_at, *(each.observed_at or 0 for each in series.get(IS_CHARGING.key, ()) if _charges(each, source))))

@@ -17,7 +17,7 @@ class Freshness(msgspec.Struct, frozen=True):
     learnt: dict[str, dict[str, int]] = {}
 
     def of(self, source: str | None, signal: Signal) -> int:
-        """For how long a live value of this source stands, in milliseconds. Without a source: what is configured."""
+        """Return for how long a live value of this source stands, in milliseconds. Without a source: what is configured."""
         fixed = self.by_signal.get(signal.code)
         if fixed is not None:
             return fixed

@@ -7,12 +7,12 @@ from chargeport.signals.state import State
 
 
 def reported_of(series: Series, signal: Signal) -> State | None:
-    """The series of a signal that was reported last; None where none was reported."""
+    """Return the series of a signal that was reported last; None where none was reported."""
     return max((each for each in series.get(signal.key, ()) if not is_derived(each.source)), key=_newest_at, default=None)
 
 
 def derived_of(series: Series, signal: Signal) -> State | None:
-    """The derived series of a signal; None where nothing was derived."""
+    """Return the derived series of a signal; None where nothing was derived."""
     return next((each for each in series.get(signal.key, ()) if is_derived(each.source)), None)
 
 

@@ -22,7 +22,7 @@ class ChargeLimit(Document, frozen=True):
     condition: Condition | None = None
 
     def check(self, path: str) -> None:
-        """The limit is a percentage and the condition fits the type."""
+        """Check that the limit is a percentage and the condition fits the type."""
         within(self.limit, 0, 100, f"{path}.limit")
         check_condition(self.type, self.condition, path)
 
@@ -42,7 +42,7 @@ class ChargeLimits(Document, frozen=True):
         each(self.values, f"{path}.values")
 
     def in_wire_form(self, path: str) -> "ChargeLimits":
-        """The same limits in percent; a fraction (v2's form) is multiplied by 100."""
+        """Return the same limits in percent; a fraction (v2's form) is multiplied by 100."""
 
         def in_percent(value: float) -> float:
             return in_wire_unit(value, Dimension.RATIO, self.unit, path)

@@ -9,7 +9,7 @@ _HOLDERS: Final = frozenset({"condition", "location"})
 
 
 def without_places(text: str) -> str:
-    """The document with every name, address and coordinate taken out; what is not a place stays.
+    """Return the document with every name, address and coordinate taken out; what is not a place stays.
 
     >>> without_places('{"values":[{"type":"LOCATION","limit":72,"condition":{"name":"Home"}}]}')
     '{"values":[{"type":"LOCATION","limit":72}]}'

@@ -16,7 +16,7 @@ class PreciseLocation(Document, frozen=True):
     locationType: str | None = None  # noqa: N815  (wire name; a recorded one says LAST_PARKED)
 
     def check(self, path: str) -> None:
-        """It is on Earth."""
+        """Check that it is on Earth."""
         position(self.latitude, self.longitude, path)
         within(self.heading, 0, FULL_TURN, f"{path}.heading")
         short(self.locationType, f"{path}.locationType")

@@ -42,13 +42,13 @@ _EITHER: Final = frozenset({IS_CHARGING, CABLE_CONNECTED})
 
 
 def of_source(series: Mapping[int, Sequence[State]], source: str) -> dict[int, tuple[State, ...]]:
-    """The series of one source alone."""
+    """Return the series of one source alone."""
     found = {key: tuple(state for state in states if state.source == source) for key, states in series.items()}
     return {key: states for key, states in found.items() if states}
 
 
 def is_derived(source: str | None) -> bool:
-    """Whether a source is Chargeport itself."""
+    """Return whether a source is Chargeport itself."""
     return source == DERIVED
 
 
@@ -66,7 +66,7 @@ class Ranks:
         self._stations = frozenset(stations)
 
     def rank(self, signal: Signal, source: str | None) -> int:
-        """The place of a source in the order for a signal; 0 is the best after the settings file and the facts of the car."""
+        """Return the index of a source in the order for a signal; 0 is the best after the settings file and the car's facts."""
         if source is None or source == SETTINGS:
             return -1
         order = self._order.get(signal)
@@ -76,15 +76,15 @@ class Ranks:
         return 0 if side is None or self.is_station(source) is side else 1
 
     def is_station(self, source: str | None) -> bool:
-        """Whether a source is on the charger's side."""
+        """Return whether a source is on the charger's side."""
         return source in self._stations
 
     def is_either(self, signal: Signal) -> bool:
-        """Whether a signal is true as soon as one source says so; not where the settings name an order for it."""
+        """Return whether a signal is true as soon as one source says so; not where the settings name an order for it."""
         return signal in _EITHER and signal not in self._order
 
     def preferred_for_ms(self, state: State) -> int | None:
-        """For how long after its last report a series is preferred to a newer one of a lesser source; None: for good."""
+        """Return for how long after its last report a series is preferred to a newer one of a lesser source; None: for good."""
         if state.source == SETTINGS:
             return None
         if state.signal.cadence is not Cadence.LIVE and (state.signal in self._order or state.signal in _SETTINGS_OF_CAR):

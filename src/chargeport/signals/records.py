@@ -31,7 +31,7 @@ class Cost(Document, frozen=True):
     otherAmount: Number | None = None  # noqa: N815  (wire name)
 
     def check(self, path: str) -> None:
-        """The currency is an ISO 4217 code; amounts have one."""
+        """Check that the currency is an ISO 4217 code, and that amounts have one."""
         if self.currency is not None and not _CURRENCY.fullmatch(self.currency):
             raise Violation(Rule.BAD_FORMAT, "a currency is three capital letters, like EUR", f"{path}.currency")
         within(self.energyAmount, 0, MAX_AMOUNT, f"{path}.energyAmount")
@@ -47,7 +47,7 @@ class Place(Document, frozen=True):
     longitude: Number | None = None
 
     def check(self, path: str) -> None:
-        """Texts are short and coordinates are on Earth."""
+        """Check that texts are short and coordinates are on Earth."""
         short(self.name, f"{path}.name")
         short(self.address, f"{path}.address")
         position(self.latitude, self.longitude, path)
@@ -68,7 +68,7 @@ class ChargeRecord(Document, frozen=True):
     id: str | None = None
 
     def check(self, path: str) -> None:
-        """It starts before it ends, and every part is in order."""
+        """Check that it starts before it ends, and every part."""
         started = None if self.startTime is None else instant(self.startTime, f"{path}.startTime")
         ended = None if self.endTime is None else instant(self.endTime, f"{path}.endTime")
         if started and ended and started >= ended:
@@ -89,11 +89,11 @@ class ChargeRecords(Document, frozen=True):
     values: list[ChargeRecord]
 
     def check(self, path: str) -> None:
-        """Every record is in order."""
+        """Check every record."""
         each(self.values, f"{path}.values")
 
     def in_wire_form(self, path: str) -> "ChargeRecords":
-        """The same records with every time in UTC, to the millisecond."""
+        """Return the same records with every time in UTC, to the millisecond."""
         return ChargeRecords([_in_utc(one, f"{path}.values[{index}]") for index, one in enumerate(self.values)])
 
 

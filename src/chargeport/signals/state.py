@@ -43,14 +43,14 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 def stale_at(state: State) -> int | None:
-    """When the value stops being fresh; None for what lasts until something changes it."""
+    """Return when the value stops being fresh; None for what lasts until something changes it."""
     if state.signal.cadence is not Cadence.LIVE or state.observed_at is None:
         return None
     return state.observed_at + state.live_for_ms
 
 
 def standing(state: State, charging: State | None, now: int) -> Standing | None:
-    """Why the state's value does not hold at `now`; None when it does. The state has a value or an absence.
+    """Return why the state's value does not hold at `now`; None when it does. The state has a value or an absence.
 
     A live value is over when the session is: when `charging` (the state of charge-ischarging) turned false after it was
     observed. It is stale when the car fell silent. What lasts is neither.
@@ -67,7 +67,7 @@ def standing(state: State, charging: State | None, now: int) -> Standing | None:
 
 
 def _ended_after(state: State, charging: State) -> bool:
-    """Whether charging stopped after the value was observed, so that the source sent no fresh one."""
+    """Return whether charging stopped after the value was observed, so that the source sent no fresh one."""
     if charging.value is not False or charging.signal is state.signal:
         return False
     return charging.changed_at is not None and charging.changed_at > (state.observed_at or 0)

@@ -68,7 +68,7 @@ class Sweep:
         self._known: dict[int, Sequence[State]] = {key: tuple(states.values()) for key, states in self._series.items()}
 
     def take(self, reports: Reports, until: int) -> Iterator[Span]:
-        """The spans until then. The reports are all those that were observed meanwhile."""
+        """Yield the spans until then. The reports are all those that were observed meanwhile."""
         for at, together in groupby(_in_order(reports), key=itemgetter(0)):
             if at >= until:
                 break
@@ -80,7 +80,7 @@ class Sweep:
         yield from self._go_on(until)
 
     def _go_on(self, until: int) -> Iterator[Span]:
-        """The spans in which nothing is reported: time alone may change what is effective."""
+        """Yield the spans in which nothing is reported: time alone may change what is effective."""
         while self._at < until:
             turn = next_change_at(self._signal, self._known, self._at)
             end = until if turn is None else min(turn, until)
@@ -89,7 +89,7 @@ class Sweep:
 
 
 def steps(spans: Iterable[Span]) -> Iterator[Step]:
-    """The changes of the effective value: what grows stale, or is over with its session, is no change."""
+    """Yield the changes of the effective value: what grows stale, or is over with its session, is no change."""
     last: Content | None = None
     for span in spans:
         step = step_of(span)
@@ -99,7 +99,7 @@ def steps(spans: Iterable[Span]) -> Iterator[Step]:
 
 
 def step_of(span: Span) -> Step | None:
-    """What a span shows; None where it shows nothing that anybody reported as true then."""
+    """Return what a span shows; None where it shows nothing that anybody reported as true then."""
     found = span.effective
     if found is None or (found.unavailability is not None and has_value(found.state)):
         return None
@@ -109,7 +109,7 @@ def step_of(span: Span) -> Step | None:
 
 
 def said_before(span: Span) -> Content | None:
-    """What was shown last in a span or before it, as far as the states tell: where nothing holds, what ended."""
+    """Return what was shown last in a span or before it, as far as the states tell: where nothing holds, what ended."""
     found = span.effective
     if found is None:
         return None
@@ -117,7 +117,7 @@ def said_before(span: Span) -> Content | None:
 
 
 def reported(before: State | None, signal: Signal, source: str, report: Report, freshness: Freshness) -> State:
-    """The state of a series after one more report, which is the newest."""
+    """Return the state of a series after one more report, which is the newest."""
     at, received_at, value, absence, rule = report
     known = before or State(signal, source=source, live_for_ms=freshness.of(source, signal))
     if absence is not None:

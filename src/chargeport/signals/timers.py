@@ -41,7 +41,7 @@ class DepartureTimer(Document, frozen=True):
     days: list[Weekday] | None = None
 
     def check(self, path: str) -> None:
-        """The time is written HH:MM:SS."""
+        """Check that the time is written HH:MM:SS."""
         clock_time(self.time, f"{path}.time")
         distinct(self.days, f"{path}.days")
 
@@ -58,7 +58,7 @@ class ChargeTimer(Document, frozen=True):
     scheduleType: ScheduleType | None = None  # noqa: N815  (wire name)
 
     def check(self, path: str) -> None:
-        """The condition fits the type; every window and timer is in order."""
+        """Check that the condition fits the type, and every window and timer."""
         check_condition(self.type, self.condition, path)
         each(self.schedules, f"{path}.schedules")
         each(self.departureTimers, f"{path}.departureTimers")
@@ -71,5 +71,5 @@ class ChargeTimers(Document, frozen=True):
     values: list[ChargeTimer]
 
     def check(self, path: str) -> None:
-        """Every timer is in order."""
+        """Check every timer."""
         each(self.values, f"{path}.values")

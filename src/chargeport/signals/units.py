@@ -67,7 +67,7 @@ _SPELLINGS: Final[dict[Dimension, dict[float, tuple[str, ...]]]] = {
 
 
 def _factors(dimension: Dimension) -> dict[str, float]:
-    """Every spelling of the dimension, and in lower case those that stay unambiguous."""
+    """Return every spelling of the dimension, and in lower case those that stay unambiguous."""
     exact = {name: factor for factor, names in _SPELLINGS[dimension].items() for name in names}
     folded: dict[str, set[float]] = {}
     for name, factor in exact.items():
@@ -82,7 +82,7 @@ _FACTORS: Final = {dimension: _factors(dimension) for dimension in Dimension}
 
 
 def factor_to_wire(dimension: Dimension, unit: str) -> float | None:
-    """What one `unit` is in the dimension's wire unit; None when the spelling is unknown.
+    """Return what one `unit` is in the dimension's wire unit; None when the spelling is unknown.
 
     >>> factor_to_wire(Dimension.POWER, "kW")
     1000
@@ -108,5 +108,5 @@ def convert(value: float, dimension: Dimension, unit: str) -> float | None:
 
 
 def spellings(dimension: Dimension) -> tuple[str, ...]:
-    """The spellings that are taken, the wire's own first."""
+    """Return the spellings that are taken, the wire's own first."""
     return tuple(name for names in _SPELLINGS[dimension].values() for name in names)

@@ -21,7 +21,7 @@ _LARGEST_PLAIN = 1e21
 
 
 def number(value: int | float) -> str:
-    """A finite number as JavaScript's JSON.stringify writes it.
+    """Return a finite number as JavaScript's JSON.stringify writes it.
 
     >>> number(80.0), number(10.7), number(0.00005), number(1e-7)
     ('80', '10.7', '0.00005', '1e-7')
@@ -41,7 +41,7 @@ def number(value: int | float) -> str:
 
 
 def canonical(value: int | float) -> int | float:
-    """A number in the one form that equal numbers share: an int where it is whole.
+    """Return a number in the one form that equal numbers share: an int where it is whole.
 
     >>> canonical(33.0), canonical(-0.0), canonical(10.7)
     (33, 0, 10.7)
@@ -50,7 +50,7 @@ def canonical(value: int | float) -> int | float:
 
 
 def plain(document: Any) -> Any:
-    """A decoded document, ready to be encoded: numbers as JavaScript writes them; members that are null are left out."""
+    """Return a decoded document, ready to be encoded: numbers as JavaScript writes them; members that are null are left out."""
     if isinstance(document, dict):
         return {name: plain(member) for name, member in document.items() if member is not None}
     if isinstance(document, list):
@@ -61,18 +61,18 @@ def plain(document: Any) -> Any:
 
 
 def document_text(document: Any) -> str:
-    """The canonical JSON text of a document (a struct or builtins)."""
+    """Return the canonical JSON text of a document (a struct or builtins)."""
     return _encode(plain(msgspec.to_builtins(document))).decode()
 
 
 def body(signal: Signal, value: Value) -> str:
-    """The signal's body as it stands on the wire."""
+    """Return the signal's body as it stands on the wire."""
     before, after = frame(signal)
     return before + text(signal, value) + after
 
 
 def text(signal: Signal, value: Value) -> str:
-    """The value alone as JSON text, to be put between the halves of `frame`."""
+    """Return the value alone as JSON text, to be put between the halves of `frame`."""
     kind = signal.kind
     if kind is _QUANTITY or kind is _COUNT:
         return number(value)  # type: ignore[arg-type]
@@ -82,7 +82,7 @@ def text(signal: Signal, value: Value) -> str:
 
 
 def frame(signal: Signal) -> tuple[str, str]:
-    """What stands before and after the value in the signal's body."""
+    """Return what stands before and after the value in the signal's body."""
     if signal.kind is Kind.DOCUMENT:
         return "", ""
     return '{"value":', f',"unit":"{signal.unit}"}}' if signal.unit else "}"

@@ -10,7 +10,8 @@ from typing import Final
 
 import msgspec
 
-from chargeport.sources.base import Cause, Delivery, Emit, SourceContext, SourceError, SourceType
+from chargeport.sources.base import Cause, Command, Delivery, Done, Emit, SourceContext, SourceError, SourceType
+from chargeport.sources.home_assistant_commanding import Commanding
 from chargeport.sources.home_assistant_link import House, State
 from chargeport.sources.home_assistant_settings import HomeAssistantSettings
 
@@ -24,6 +25,7 @@ class HomeAssistantSource:
     def __init__(self, settings: HomeAssistantSettings, context: SourceContext) -> None:
         self._settings = settings
         self._context = context
+        self._commanding = Commanding(settings)
         self._vehicles = {entity: vehicle for vehicle, entities in settings.entities.items() for entity in entities}
 
     @property
@@ -38,20 +40,29 @@ class HomeAssistantSource:
             await house.subscribe(lambda state: self._keep(state, changes))
             states = await house.states()
             self._context.status.connected()
-            await self._hand_on(states, emit)
-            while not changes.full():
-                batch = [await house.alive(changes.get())]
-                batch += [changes.get_nowait() for _ in range(changes.qsize())]
-                await self._hand_on(batch, emit)
+            self._commanding.connected(house, states)
+            try:
+                await self._hand_on(states, emit)
+                while not changes.full():
+                    batch = [await house.alive(changes.get())]
+                    batch += [changes.get_nowait() for _ in range(changes.qsize())]
+                    await self._hand_on(batch, emit)
+            finally:
+                self._commanding.disconnected()
         raise SourceError(Cause.UNREACHABLE, f"{self._settings.url}: changes came faster than they could be stored.")
+
+    async def command(self, command: Command) -> Done | None:
+        """Have the house start or stop charging, or set the limit. Raises CommandError."""
+        return await self._commanding.command(command)
 
     async def check(self, timeout_s: float) -> None:
         """Connect once, and see that each entity of the settings is there. Raises SourceError."""
         async with House(self._settings, timeout_s) as house:
             known = [str(state.get("entity_id", "")) for state in await house.states()]
-        absent = [entity for entity in self._vehicles if not any(_covers(entity, one) for one in known)]
-        if absent:
-            raise SourceError(Cause.CONFIGURATION, f"entities: {self._settings.url} has none that is {', '.join(absent)}.")
+        for name, entities in (("entities", list(self._vehicles)), ("commands", sorted(self._commanding.entities))):
+            absent = [entity for entity in entities if not any(_covers(entity, one) for one in known)]
+            if absent:
+                raise SourceError(Cause.CONFIGURATION, f"{name}: {self._settings.url} has none that is {', '.join(absent)}.")
 
     def vehicle_of(self, state: State) -> str | None:
         """The car that an entity belongs to, by the most exact of the settings' names; None: to no car."""
@@ -61,6 +72,7 @@ class HomeAssistantSource:
 
     def _keep(self, state: State, changes: asyncio.Queue[State]) -> None:
         """Keep what concerns a car; a queue that was full once is given up."""
+        self._commanding.note(state)
         if self.vehicle_of(state) is not None and not changes.full():
             changes.put_nowait(state)
 

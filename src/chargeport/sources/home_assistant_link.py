@@ -76,6 +76,13 @@ class House:
             raise SourceError(Cause.PROTOCOL, f"{self._settings.url} does not answer get_states with a list of states.")
         return states
 
+    async def call_service(
+        self, domain: str, service: str, entity: str, data: Mapping[str, Any], timeout_s: float
+    ) -> None:  # fmt: skip
+        """Call a service for an entity; return when it has. Raises SourceError."""
+        target = {"entity_id": entity}
+        await self.alive(self._client.call_service(domain, service, dict(data), target), timeout_s)
+
     async def alive(self, doing: Awaitable[T], timeout_s: float | None = None) -> T:
         """What it gives, unless the connection ends before. Raises SourceError."""
         task = asyncio.ensure_future(doing)

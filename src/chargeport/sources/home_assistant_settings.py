@@ -5,6 +5,21 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+_Control = Annotated[str, Meta(pattern=r"^(switch|input_boolean|button|input_button|script)\.[a-z0-9_]+$")]
+
+
+class Controls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which entities have a car charge. What is not named can't be commanded."""
+
+    start: Annotated[
+        _Control | None, Meta(description="Starts: a switch or input_boolean (on), a button, input_button or script.")
+    ] = None
+    stop: Annotated[_Control | None, Meta(description="Stops: a switch or input_boolean (off), a button or script.")] = None
+    limit: Annotated[
+        Annotated[str, Meta(pattern=r"^(number|input_number|script)\.[a-z0-9_]+$")] | None,
+        Meta(description="The limit in percent: a number or input_number, or a script with the variable percent."),
+    ] = None
+
 
 class HomeAssistantSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A Home Assistant, and which of its entities belong to which car."""
@@ -21,3 +36,6 @@ class HomeAssistantSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_un
         ),
     ]
     ca_file: Annotated[str | None, Meta(description="Certificates that its own is checked against, as PEM.")] = None
+    commands: Annotated[
+        dict[str, Controls], Meta(description="By vehicle: the entities `start`, `stop` and `limit` that commands go to.")
+    ] = {}

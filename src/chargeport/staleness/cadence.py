@@ -97,7 +97,7 @@ class Cadences:
         return car
 
     def _make_room(self) -> None:
-        """Where a source has more cars than are listened to, let others have the place of those that fell silent."""
+        """Replace cars that fell silent by others, where a source has more cars than are listened to."""
         before = self._clock.now() - self._pause_ms
         for source, cars in self._sources.items():
             if len(cars) >= MAX_CARS:

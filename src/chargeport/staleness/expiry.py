@@ -71,11 +71,11 @@ class _Watch:
         self.ended = _NONE  # by code, the value: its source, and since when it was the same
 
     def hold(self, code: str) -> None:
-        """A value of the signal holds."""
+        """Note that a value of the signal holds."""
         self.holding |= _BITS[code]
 
     def return_of(self, code: str) -> tuple[str | None, int | None] | None:
-        """Something newer is known of the signal; the value that had ended before."""
+        """Forget that the signal's value had ended, as something newer is known; return that value."""
         before = self.ended.get(code)
         if before is not None:
             self.ended = {each: value for each, value in self.ended.items() if each != code} or _NONE
@@ -149,11 +149,11 @@ class ExpiryWatch:
             self._look_first(vehicle_ids, now)
 
     def stop(self) -> None:
-        """Nobody wants anything any more."""
+        """Forget all vehicles: nobody wants anything any more."""
         self._cars, self._due, self._first, self._sweep = {}, [], {}, None
 
     def take(self, changes: Iterable[Change]) -> None:
-        """What changed, as the feed tells it: live values among it are watched from now on."""
+        """Watch the live values among these changes of the feed."""
         now, freshness = self._clock.now(), self._store.readings.freshness
         for change in changes:
             if change.signal.cadence is not Cadence.LIVE:

@@ -54,7 +54,7 @@ class CarGaps:
         self._observed_at = max(self._observed_at, reading.observed_at)
 
     def gaps(self) -> Iterable[tuple[int, Sequence[int]]]:
-        """By signal key, the newest gaps."""
+        """Return the newest gaps by signal key."""
         return self._gaps.items()
 
     def _note(self, reading: Reading, pause_ms: int) -> None:

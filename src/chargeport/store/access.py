@@ -15,11 +15,11 @@ class Access(Protocol):
         ...
 
     async def application(self, client_id: str) -> tuple[Application, bytes] | None:
-        """An application with the hash of its secret."""
+        """Return an application with the hash of its secret."""
         ...
 
     async def applications(self) -> list[Application]:
-        """All applications, the revoked ones too, oldest first."""
+        """Return all applications, the revoked ones too, oldest first."""
         ...
 
     async def rotate_secret(self, client_id: str, secret_hash: bytes, management_token: str) -> bool:
@@ -60,7 +60,7 @@ class Access(Protocol):
         ...
 
     async def grant(self, token_hash: bytes) -> Grant | None:
-        """What a token stands for; None when it is unknown or its application revoked. It may have expired."""
+        """Return what a token stands for; None when it is unknown or its application revoked. It may have expired."""
         ...
 
     async def add_connection(self, connection: Connection) -> Connection:
@@ -68,7 +68,7 @@ class Access(Protocol):
         ...
 
     async def connection(self, client_id: str, vehicle_id: str, user_uuid: str | None = None) -> Connection | None:
-        """The connection of an application to a car; the oldest, unless a user is named by UUID."""
+        """Return the connection of an application to a car; the oldest, unless a user is named by UUID."""
         ...
 
     async def may_write(self, client_id: str, vehicle_id: str) -> bool:
@@ -85,7 +85,7 @@ class Access(Protocol):
         mode: str | None = None,
         every: frozenset[Permission] | None = None,
     ) -> tuple[list[Connection], int]:
-        """A page of the connections that fit, newest first, and how many there are.
+        """Return a page of the connections that fit, newest first, and how many there are.
 
         With `every`, the application has a connection of its own with each vehicle that it has none with otherwise, except
         where it ended that: `user_id` is then the client id, `id` the vehicle's, and `every` the permissions.
@@ -101,7 +101,7 @@ class Access(Protocol):
         ...
 
     async def connection_by_id(self, connection_id: str) -> Connection | None:
-        """One connection."""
+        """Return one connection."""
         ...
 
     async def remove_connection(self, connection_id: str) -> bool:

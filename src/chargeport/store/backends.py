@@ -14,7 +14,7 @@ _SCHEMES: Final = ("postgresql://", "postgres://")
 
 
 def is_server(url: str) -> bool:
-    """Whether a URL names a PostgreSQL database."""
+    """Return whether a URL names a PostgreSQL database."""
     return url.startswith(_SCHEMES)
 
 
@@ -56,7 +56,7 @@ def open_store(
 
 
 def is_missing(url: str) -> bool:
-    """Whether a URL names a file that is not there."""
+    """Return whether a URL names a file that is not there."""
     return not is_server(url) and not database_file(url).exists()
 
 

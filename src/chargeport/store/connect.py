@@ -29,7 +29,7 @@ class Connect(Protocol):
         ...
 
     async def redirects(self, client_id: str) -> list[str]:
-        """The addresses that an application registered."""
+        """Return the addresses that an application registered."""
         ...
 
     async def add_consent(self, secret_hash: bytes, consent: Consent, now: int) -> None:
@@ -37,7 +37,7 @@ class Connect(Protocol):
         ...
 
     async def consent(self, secret_hash: bytes) -> Consent | None:
-        """What a code or a refresh token stands for. It may be over, or used."""
+        """Return what a code or a refresh token stands for. It may be over, or used."""
         ...
 
     async def exchange(self, secret_hash: bytes, token_hash: bytes, refresh_hash: bytes, refresh: Consent) -> bool:

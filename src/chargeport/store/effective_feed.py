@@ -21,11 +21,11 @@ class EffectiveFeed:
         self._reporting: dict[str, frozenset[str]] = {}
 
     async def events(self, changes: Sequence[Change]) -> list[Change]:
-        """The changes that were effective at the instant at which they were observed. Raises StoreError."""
+        """Return the changes that were effective at the instant at which they were observed. Raises StoreError."""
         return [change for change in changes if await self._is_alone(change) or await self._is_effective(change)]
 
     async def _is_alone(self, change: Change) -> bool:
-        """Whether nothing can be preferred to the change, for its source is the only one that reports the car."""
+        """Return whether nothing can be preferred to the change, for its source is the only one that reports the car."""
         known = self._reporting.get(change.vehicle_id)
         if known is None:
             found = await self._store.readings.signals(change.vehicle_id)
@@ -49,7 +49,7 @@ class EffectiveFeed:
         return counts.unavailability is None and counts.state.value == change.value
 
     async def _counted(self, vehicle_id: str, signal: Signal, at: int) -> Effective | None:
-        """What counted of the signal at an instant. While nothing newer is known, the latest states tell."""
+        """Return what counted of the signal at an instant. While nothing newer is known, the latest states tell."""
         found = await self._store.readings.signal(vehicle_id, signal)
         if found is not None and _is_newer(found, at):
             found = await self._store.history.series_at(vehicle_id, at)
@@ -57,5 +57,5 @@ class EffectiveFeed:
 
 
 def _is_newer(found: VehicleSeries, at: int) -> bool:
-    """Whether anything was reported after an instant."""
+    """Return whether anything was reported after an instant."""
     return any(max(state.observed_at or 0, state.absence_at or 0) > at for each in found.series.values() for state in each)

@@ -27,14 +27,14 @@ class EffectiveHistory:
         self._only = only
 
     async def sources(self, vehicle_id: str, signal: Signal) -> list[str]:
-        """The sources that reported the signal, the derived values last."""
+        """Return the sources that reported the signal, the derived values last."""
         found = await self._store.history.sources_of(vehicle_id, signal)
         return sorted((each for each in found if self._only in (None, each)), key=lambda each: (is_derived(each), each))
 
     async def steps(
         self, vehicle_id: str, signal: Signal, from_at: int | None, to_at: int | None, *, after: Place | None = None, limit: int
     ) -> list[Step]:
-        """Up to `limit` changes of the effective value from `from_at` on, or behind `after`, and before `to_at`."""
+        """Return up to `limit` changes of the effective value from `from_at` on, or behind `after`, and before `to_at`."""
         alone = await self._alone(vehicle_id, signal)
         if alone is not None:
             return await self._changes(vehicle_id, signal, from_at, to_at, alone, after=after, limit=limit)
@@ -54,7 +54,7 @@ class EffectiveHistory:
         return found
 
     async def spans(self, vehicle_id: str, signal: Signal, start: int, until: int) -> AsyncIterator[list[Span]]:
-        """The spans between two instants, in parts. What was known at the first one is the beginning of the first span."""
+        """Yield the spans between two instants, in parts. The first begins with what was known at the first instant."""
         signals = [signal] if signal.cadence is Cadence.LASTING and signal is not CABLE_CONNECTED else _with_flags(signal)
         series = [(each, source) for each in signals for source in await self.sources(vehicle_id, each)]
         readings = self._store.readings
@@ -66,11 +66,11 @@ class EffectiveHistory:
             at = upto
 
     async def horizon(self, vehicle_id: str, signal: Signal) -> Horizon | None:
-        """Since when more than hours is kept. See `store.protocols.History`."""
+        """Return since when more than hours is kept. See `store.protocols.History`."""
         return await self._store.history.horizon(vehicle_id, signal)
 
     async def hours(self, vehicle_id: str, signal: Signal, from_at: int, to_at: int, *, limit: int) -> list[Hour]:
-        """The hours that are kept. Of several sources' the preferred one's; of a flag the one in which it was true longest."""
+        """Return the kept hours: of several sources' the preferred one's; of a flag the one in which it was true longest."""
         found: dict[int, list[Hour]] = {}
         cut_at = None
         for source in await self.sources(vehicle_id, signal):
@@ -89,7 +89,7 @@ class EffectiveHistory:
         return min(hours, key=lambda hour: (not hour.held_ms, is_derived(hour.source), ranks.rank(signal, hour.source)))
 
     async def _until(self, vehicle_id: str, signal: Signal, to_at: int | None) -> int:
-        """Where history ends: now, or behind the newest report where that is ahead of the clock."""
+        """Return where history ends: now, or behind the newest report where that is ahead of the clock."""
         known = await self._store.readings.signal(vehicle_id, signal)
         series = () if known is None else known.series.values()
         reported = [max(state.observed_at or 0, state.absence_at or 0) for states in series for state in states]
@@ -97,7 +97,7 @@ class EffectiveHistory:
         return end if to_at is None else min(to_at, end)
 
     async def first_at(self, vehicle_id: str, signal: Signal) -> int | None:
-        """Since when anything is known of the signal at its finest; None where nothing is."""
+        """Return since when anything is known of the signal at its finest; None where nothing is."""
         found = [
             run.observed_at
             for source in await self.sources(vehicle_id, signal)
@@ -106,7 +106,7 @@ class EffectiveHistory:
         return min(found, default=None)
 
     async def _alone(self, vehicle_id: str, signal: Signal) -> str | None:
-        """The one source that reported the signal, where no other one says anything of the flags."""
+        """Return the one source that reported the signal, where no other one says anything of the flags."""
         sources = await self.sources(vehicle_id, signal)
         if len(sources) != 1:
             return None
@@ -150,7 +150,7 @@ class EffectiveHistory:
     async def _reports(
         self, vehicle_id: str, series: Sequence[tuple[Signal, str]], at: int, until: int
     ) -> tuple[int, Reports]:  # fmt: skip
-        """What the series say from `at` on, as far as one go gets, and up to where that is."""
+        """Return what the series say from `at` on, as far as one go gets, and up to where that is."""
         found: list[tuple[Signal, str, list[Run]]] = []
         counts = {signal: sum(1 for each, _ in series if each is signal) for signal, _ in series}
         for signal, source in series:
@@ -176,7 +176,7 @@ def _taken(sweep: Sweep, reports: Reports, until: int) -> list[Span]:
 
 
 def _seen(run: Run) -> Iterable[Report]:
-    """The reports of a run; without its sightings the first one will do."""
+    """Yield the reports of a run; without its sightings the first one will do."""
     for at in run.sightings or (run.observed_at,):
         yield Report(at, run.received_at, run.value, run.absence, run.rule)
 

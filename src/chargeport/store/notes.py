@@ -8,11 +8,15 @@ class KeyValue(Protocol):
     """What sources remember over a restart, and how they are. The texts' form is not the store's business."""
 
     async def recall(self, owner: str, key: str) -> str | None:
-        """What was put down last; None when nothing was."""
+        """Return what was put down last; None when nothing was."""
         ...
 
     async def remember(self, owner: str, key: str, value: str | None) -> None:
         """Put something down; None takes it away. Returns when it is on disk."""
+        ...
+
+    async def remember_first(self, owner: str, key: str, value: str) -> str:
+        """Put something down unless there is something already; return what is there then, the same in every process."""
         ...
 
     async def take_lease(self, name: str, holder: str, now: int, until: int) -> bool:
@@ -28,5 +32,5 @@ class KeyValue(Protocol):
         ...
 
     async def source_states(self) -> dict[str, tuple[str, int]]:
-        """How the sources were, and when that was put down, by name."""
+        """Return how the sources were, and when that was put down, by name."""
         ...

@@ -17,18 +17,13 @@ from chargeport.store.connect import Connect
 from chargeport.store.notes import KeyValue
 from chargeport.store.records import (
     Change,
-    DirtyVehicle,
     Erased,
-    ErasedSpan,
     Forgotten,
     IssueCount,
-    KeptEdit,
     KeptMessage,
-    KeptSession,
     Outcome,
     Page,
     Place,
-    ReportedSession,
     Run,
     Selection,
     Stretch,
@@ -36,12 +31,18 @@ from chargeport.store.records import (
     VehicleSeries,
 )
 from chargeport.store.retention_policy import Horizon, Hour, Policy, Progress
+from chargeport.store.sessions import Sessions
 from chargeport.store.sign_in import SignIn
 from chargeport.store.webhooks import Webhooks
 
 
 class Readings(Protocol):
     """Signals in, latest values out."""
+
+    @property
+    def is_immediate(self) -> bool:
+        """Whether a short read is done without waiting, so that it needs no task of the event loop."""
+        ...
 
     def on_written(self, hear: Callable[[Sequence[Entry]], None]) -> None:
         """Have a function called with the entries of each call to `write` of this process, once they are on disk."""
@@ -53,7 +54,7 @@ class Readings(Protocol):
         ...
 
     def set_freshness(self, freshness: Freshness) -> None:
-        """From now on states stand for as long as this says. Nothing that is stored changes."""
+        """Have states stand for as long as this says from now on. Nothing that is stored changes."""
         ...
 
     @property
@@ -62,11 +63,11 @@ class Readings(Protocol):
         ...
 
     def set_ranks(self, ranks: Ranks) -> None:
-        """From now on readers prefer sources as this says. Nothing that is stored changes."""
+        """Have readers prefer sources as this says from now on. Nothing that is stored changes."""
         ...
 
     async def sources(self) -> list[str]:
-        """The names of all sources that ever reported, the derived values' too, by name."""
+        """Return the names of all sources that ever reported, the derived values' too, by name."""
         ...
 
     async def write(self, entries: Sequence[Entry], only_for: str | None = None) -> list[Outcome]:
@@ -80,29 +81,29 @@ class Readings(Protocol):
         ...
 
     async def signal(self, vehicle_id: str, signal: Signal) -> VehicleSeries | None:
-        """The car with the series of one signal and, unless it lasts whatever happens, those of charging and of the cable.
+        """Return the car with the series of one signal and, unless that always lasts, those of charging and of the cable.
 
         None when there is no such car. A source that never reported the signal has no state.
         """
         ...
 
     async def signals(self, vehicle_id: str) -> VehicleSeries | None:
-        """The car with all its series; None when there is no such car."""
+        """Return the car with all its series; None when there is no such car."""
         ...
 
     async def cars_heard_of(self, since_at: int, after: int, limit: int) -> tuple[list[str], int | None]:
-        """The ids of cars of which a live value was observed since then, and where the next part begins; None: that was all.
+        """Return the ids of cars with a live value observed since then, and where the next part begins; None: that was all.
 
         Looks through `limit` cars behind the place `after`; the first part begins behind 0.
         """
         ...
 
     async def changes(self, after: int, limit: int) -> list[Change]:
-        """The stored changes that follow a position, oldest first. The feed that streams and webhooks resume from."""
+        """Return the stored changes that follow a position, oldest first. The feed that streams and webhooks resume from."""
         ...
 
     async def position(self) -> int:
-        """How far the feed has come: whatever is stored later gets a greater position. 0 in a new store."""
+        """Return how far the feed has come: whatever is stored later gets a greater position. 0 in a new store."""
         ...
 
     async def forget(
@@ -118,7 +119,7 @@ class Readings(Protocol):
         ...
 
     def sightings(self, selection: Selection) -> AsyncIterator[Stretch]:
-        """What was reported, as it is at one instant, by vehicle id, signal code, source and time.
+        """Return what was reported, as it is at one instant, by vehicle id, signal code, source and time.
 
         Of a series, what holds at an instant comes first. Derived values are left out: they follow from the others. Writing all
         that is given into an empty store leads to the same latest values and the same changes.
@@ -143,7 +144,7 @@ class History(Protocol):
         after: Place | None = None,
         limit: int,
     ) -> list[Run]:
-        """The changes of a series observed from `from_at` on and before `to_at`, oldest first, each whole up to the next.
+        """Return the changes of a series observed in [from_at, to_at), oldest first, each whole up to the next.
 
         `after` goes on behind a run that was given before: none that was there already comes twice or is left out, whatever
         was stored in the meantime.
@@ -153,18 +154,18 @@ class History(Protocol):
     async def pieces(
         self, vehicle_id: str, signal: Signal, from_at: int, to_at: int, *, source: str, limit: int, every: bool
     ) -> list[Run]:
-        """The run that held just before `from_at`, then up to `limit` that begin in [from_at, to_at), as they are stored.
+        """Return the run that held just before `from_at`, then up to `limit` that begin in [from_at, to_at), as stored.
 
         A run that lasts is stored in several pieces, one behind the other. `every`: with all their sightings.
         """
         ...
 
     async def sources_of(self, vehicle_id: str, signal: Signal) -> list[str]:
-        """The names of the sources that have a series of the signal; none when there is no such car."""
+        """Return the names of the sources that have a series of the signal; none when there is no such car."""
         ...
 
     async def series_at(self, vehicle_id: str, at: int) -> VehicleSeries | None:
-        """The car with what each source had said of its signals by an instant, by their clocks.
+        """Return the car with what each source had said of its signals by an instant, by their clocks.
 
         A value has the time of its last sighting until then, and is said not to have been received before that. An absence
         that a value had overtaken is left out. None when there is no such car. Where only hours are kept,
@@ -173,14 +174,14 @@ class History(Protocol):
         ...
 
     async def horizon(self, vehicle_id: str, signal: Signal) -> Horizon | None:
-        """Since when the signal's runs are whole; None when nothing of it was folded into hours, or there is no such car.
+        """Return since when the signal's runs are whole; None when nothing was folded into hours, or there is no such car.
 
         `history`, `pieces` and `sightings` may still give single runs that are older, and each of them is true.
         """
         ...
 
     async def hours(self, vehicle_id: str, signal: Signal, from_at: int, to_at: int, *, source: str, limit: int) -> list[Hour]:
-        """Of a series, the newest hour that began before that of `from_at`, then up to `limit` that begin before `to_at`.
+        """Return a series' newest hour that began before that of `from_at`, then up to `limit` that begin before `to_at`.
 
         An hour in which nothing was reported and no live value stood is left out: what was known before goes on.
         """
@@ -210,19 +211,35 @@ class Vehicles(Protocol):
         ...
 
     async def vehicle(self, vehicle_id: str) -> Vehicle | None:
-        """One car by its id."""
+        """Return one car by its id."""
         ...
 
     async def find_vehicle(self, reference: str) -> Vehicle | None:
-        """One car by any of its names: id, VIN or alias."""
+        """Return one car by any of its names: id, VIN or alias."""
         ...
 
     async def vehicles(
         self, page: Page, connected_to: str | None = None, *, user_uuid: str | None = None, not_ended_by: str | None = None
     ) -> tuple[list[Vehicle], int]:
-        """A page of the cars, by id, and how many there are; with `connected_to`, of this application's connections.
+        """Return a page of the cars, by id, and how many there are; with `connected_to`, of this application's connections.
 
         `not_ended_by` leaves out those with which this application ended its own connection.
+        """
+        ...
+
+    async def vehicles_after(
+        self,
+        after: str,
+        limit: int,
+        connected_to: str | None = None,
+        *,
+        user_uuid: str | None = None,
+        not_ended_by: str | None = None,
+    ) -> list[Vehicle]:
+        """The next cars behind an id ("" for the first), by id, of those that `vehicles` lists with the same arguments.
+
+        So any number of them is gone through at the same cost a part, and none comes twice or is left out, whatever comes or
+        goes meanwhile.
         """
         ...
 
@@ -250,11 +267,11 @@ class Issues(Protocol):
         ...
 
     async def issues(self, page: Page) -> tuple[list[IssueCount], int]:
-        """A page of the issues, newest first, and how many different ones there are."""
+        """Return a page of the issues, newest first, and how many different ones there are."""
         ...
 
     async def issue_messages(self, after: int, limit: int) -> list[KeptMessage]:
-        """The messages behind the issues, in the order in which they came, those after the one with this number.
+        """Return the messages behind the issues, in the order in which they came, those after the one with this number.
 
         Of each issue the newest are kept, as many as an implementation says.
         """
@@ -262,60 +279,6 @@ class Issues(Protocol):
 
     async def settle(self, message: KeptMessage) -> None:
         """Forget a message that is understood by now, and count it no more; its issue goes with the last one of its kind."""
-        ...
-
-
-class Sessions(Protocol):
-    """Charging sessions as they were worked out last, and what people changed about them."""
-
-    async def replace_sessions(self, vehicle_id: str, from_at: int, to_at: int, sessions: Sequence[KeptSession]) -> None:
-        """These sessions in place of all that started from `from_at` on and before `to_at`: all of it, or nothing."""
-        ...
-
-    async def sessions(self, vehicle_id: str, from_at: int, to_at: int) -> list[KeptSession]:
-        """What started from `from_at` on and before `to_at`, oldest first."""
-        ...
-
-    async def cars_with_open_sessions(self) -> list[tuple[str, int]]:
-        """The ids of cars with a session that may still go on, and when that began."""
-        ...
-
-    async def keep_reported(self, vehicle_id: str, sessions: Sequence[ReportedSession]) -> None:
-        """Keep what sources reported, each in place of what was reported before, and not later, under its name."""
-        ...
-
-    async def reported_sessions(self, vehicle_id: str, from_at: int) -> list[ReportedSession]:
-        """What sources reported of sessions that started from `from_at` on, oldest first."""
-        ...
-
-    async def changed_since(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[DirtyVehicle], int]:
-        """The cars of which something reported is among the `limit` changes after a position; and up to where that goes.
-
-        The instants are those of the changes of these signals.
-        """
-        ...
-
-    async def received_since(self, since_at: int, after: int, limit: int) -> tuple[list[DirtyVehicle], int | None]:
-        """The cars of which anything was received since then, with the oldest and newest time of observation of that.
-
-        Looks through `limit` cars behind the place `after`, as `cars_heard_of` does.
-        """
-        ...
-
-    async def edited_since(self, number: int) -> list[tuple[str, int]]:
-        """The ids of cars whose sessions people changed after the edit of this number, with the number of each car's last."""
-        ...
-
-    async def erased_since(self, number: int) -> list[ErasedSpan]:
-        """What was erased by `Readings.forget` after the erasure of this number, in order."""
-        ...
-
-    async def edits(self, vehicle_id: str) -> list[KeptEdit]:
-        """What people changed about a car's sessions, in the order in which they did."""
-        ...
-
-    async def add_edit(self, vehicle_id: str, made_at: int, body: str) -> int:
-        """Keep a change; its number. Raises NotFoundError."""
         ...
 
 

@@ -31,7 +31,7 @@ _VIN: Final = re.compile(r"[A-HJ-NPR-Z0-9]{17}")  # ISO 3779: no I, O, Q
 
 
 def is_vin(name: str) -> bool:
-    """Whether a name has the form of a vehicle identification number, in capitals."""
+    """Return whether a name has the form of a vehicle identification number, in capitals."""
     return _VIN.fullmatch(name) is not None
 
 
@@ -64,7 +64,7 @@ class VehicleSeries(msgspec.Struct, frozen=True):
         return {**self.series, VIN.key: (*self.series.get(VIN.key, ()), State(VIN, vin, at, at, at))}
 
     def known_of(self, signal: Signal) -> dict[int, tuple[State, ...]]:
-        """What decides on a signal: nearly always the series alone."""
+        """Return what decides on a signal: nearly always the series alone."""
         return self.known if signal is VIN else self.series
 
 
@@ -120,7 +120,7 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
     previous_until: int = 0
 
     def signing_keys(self, now: int) -> tuple[str, ...]:
-        """The management tokens that are valid, the one that receivers have known longer first."""
+        """Return the management tokens that are valid, the one that receivers have known longer first."""
         is_valid = self.previous_token is not None and now < self.previous_until
         return (self.previous_token, self.management_token) if is_valid else (self.management_token,)  # type: ignore[return-value]
 
@@ -292,7 +292,7 @@ class Forgotten(msgspec.Struct, frozen=True, kw_only=True):
     issues: int = 0
 
     def plus(self, other: "Forgotten") -> "Forgotten":
-        """Both together."""
+        """Return both together."""
         return Forgotten(**{name: getattr(self, name) + getattr(other, name) for name in self.__struct_fields__})
 
 

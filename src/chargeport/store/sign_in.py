@@ -38,11 +38,11 @@ class SignIn(Protocol):
     """Users, their sign-in links and sessions, and share links."""
 
     async def users(self) -> list[User]:
-        """All users, by name."""
+        """Return all users, by name."""
         ...
 
     async def user(self, name: str) -> User | None:
-        """One user."""
+        """Return one user."""
         ...
 
     async def put_user(self, user: User) -> None:
@@ -66,7 +66,7 @@ class SignIn(Protocol):
         ...
 
     async def session(self, session_hash: bytes) -> PageSession | None:
-        """The session of a cookie. It may be over."""
+        """Return the session of a cookie. It may be over."""
         ...
 
     async def use_session(self, session_hash: bytes, used_at: int, expires_at: int) -> None:
@@ -74,7 +74,7 @@ class SignIn(Protocol):
         ...
 
     async def sessions(self, user: str | None = None) -> list[PageSession]:
-        """All sessions, or those of a user, used last first."""
+        """Return all sessions, or those of a user, used last first."""
         ...
 
     async def end_sessions(self, *, user: str | None = None, session_id: str | None = None) -> int:
@@ -86,11 +86,11 @@ class SignIn(Protocol):
         ...
 
     async def share(self, link_hash: bytes) -> ShareLink | None:
-        """The share link with this hash. It may be over."""
+        """Return the share link with this hash. It may be over."""
         ...
 
     async def shares(self) -> list[ShareLink]:
-        """All share links, oldest first."""
+        """Return all share links, oldest first."""
         ...
 
     async def remove_share(self, client_id: str) -> bool:

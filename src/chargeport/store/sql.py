@@ -17,11 +17,11 @@ class Cursor(Protocol):
     """The rows of a statement, read as they are wanted."""
 
     def __iter__(self) -> Iterator[Any]:
-        """One row after the other."""
+        """Return one row after the other."""
         ...
 
     def fetchall(self) -> list[Any]:
-        """All that are left."""
+        """Return all that are left."""
         ...
 
 
@@ -59,7 +59,7 @@ class Connection(Protocol):
         ...
 
     def changes(self) -> int:
-        """How many rows the last statement changed."""
+        """Return how many rows the last statement changed."""
         ...
 
 
@@ -97,15 +97,15 @@ class Reader(Protocol):
     """Short reads, each of its own snapshot."""
 
     async def select(self, sql: str, bindings: tuple[Any, ...] = ()) -> Sequence[Any]:
-        """All rows of a query."""
+        """Return all rows of a query."""
         ...
 
     async def select_row(self, sql: str, bindings: tuple[Any, ...] = ()) -> Any:
-        """The first row of a query; None when there is none."""
+        """Return the first row of a query; None when there is none."""
         ...
 
     async def select_count(self, sql: str, bindings: tuple[Any, ...] = ()) -> int:
-        """The one number that a query answers."""
+        """Return the one number that a query answers."""
         ...
 
 
@@ -121,10 +121,10 @@ class Scans(Protocol):
     """Runs long reads."""
 
     async def run(self, scan: Callable[[Connection], T]) -> T:
-        """What `scan` makes of a snapshot."""
+        """Return what `scan` makes of a snapshot."""
         ...
 
 
 def fetch(connection: Connection, sql: str, bindings: Sequence[Any] = ()) -> list[Any]:
-    """All rows of a query. None is left open: an open one would keep SQLite's log from being copied back."""
+    """Return all rows of a query. None is left open: an open one would keep SQLite's log from being copied back."""
     return connection.execute(sql, bindings).fetchall()

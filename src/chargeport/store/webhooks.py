@@ -80,11 +80,11 @@ class Webhooks(Protocol):
         ...
 
     async def webhook(self, webhook_id: str) -> Webhook | None:
-        """One webhook."""
+        """Return one webhook."""
         ...
 
     async def webhooks(self, client_id: str | None = None) -> list[Webhook]:
-        """All webhooks, or those of an application, oldest first."""
+        """Return all webhooks, or those of an application, oldest first."""
         ...
 
     async def set_failing(self, webhook_id: str, at: int | None) -> None:
@@ -113,17 +113,17 @@ class Webhooks(Protocol):
         ...
 
     async def subscription(self, subscription_id: str) -> Subscription | None:
-        """One subscription."""
+        """Return one subscription."""
         ...
 
     async def subscriptions(
         self, page: Page, webhook_ids: Sequence[str], *, vehicle_id: str | None = None, user_uuid: str | None = None
     ) -> tuple[list[Subscription], int]:
-        """A page of the subscriptions of these webhooks, oldest first, and how many there are."""
+        """Return a page of the subscriptions of these webhooks, oldest first, and how many there are."""
         ...
 
     async def subscriptions_of(self, vehicle_id: str) -> list[Subscription]:
-        """All subscriptions to a vehicle."""
+        """Return all subscriptions to a vehicle."""
         ...
 
     async def unsubscribe(self, subscription_id: str, at: int) -> bool:
@@ -135,11 +135,11 @@ class Webhooks(Protocol):
         ...
 
     async def due_vehicles(self, now: int, limit: int) -> list[str]:
-        """The ids of vehicles of which a value may have gone stale by `now`."""
+        """Return the ids of vehicles of which a value may have gone stale by `now`."""
         ...
 
     async def next_look_at(self) -> int | None:
-        """When the next value may go stale."""
+        """Return when the next value may go stale."""
         ...
 
     async def enqueue(self, subscription: Subscription, events: Sequence[Event], sent: str, look_at: int | None) -> None:
@@ -147,11 +147,11 @@ class Webhooks(Protocol):
         ...
 
     async def due_webhooks(self) -> dict[str, int]:
-        """When the next attempt is due, by webhook. Those with nothing to send are left out."""
+        """Return when the next attempt is due, by webhook. Those with nothing to send are left out."""
         ...
 
     async def due_events(self, webhook_id: str, now: int, limit: int) -> list[Event]:
-        """The events of a webhook whose next attempt is due, the longest due first."""
+        """Return the events of a webhook whose next attempt is due, the longest due first."""
         ...
 
     async def attempted(self, attempt: Attempt, due_at: int | None, state: EventState) -> None:
@@ -159,15 +159,15 @@ class Webhooks(Protocol):
         ...
 
     async def event(self, event_id: str) -> Event | None:
-        """One event."""
+        """Return one event."""
         ...
 
     async def events(self, webhook_id: str, page: Page, state: EventState | None = None) -> tuple[list[Event], int]:
-        """A page of the events of a webhook, newest first, and how many there are."""
+        """Return a page of the events of a webhook, newest first, and how many there are."""
         ...
 
     async def attempts(self, event_ids: Sequence[str]) -> list[Attempt]:
-        """All attempts for these events, oldest first."""
+        """Return all attempts for these events, oldest first."""
         ...
 
     async def redeliver(self, webhook_id: str, event_ids: Sequence[str] | None, from_at: int, to_at: int, at: int) -> int:
@@ -179,5 +179,5 @@ class Webhooks(Protocol):
         ...
 
     async def pending(self) -> dict[str, tuple[int, int]]:
-        """How many events wait for their delivery, and when the oldest of them was made, by webhook."""
+        """Return how many events wait for their delivery, and when the oldest of them was made, by webhook."""
         ...

@@ -171,7 +171,7 @@ class Deliveries:
                 await self._attempt(held)
 
     def _fault(self, event: Event) -> Fault | None:
-        """What is to go wrong with an event that nothing went wrong with yet."""
+        """Return what is to go wrong with an event that nothing went wrong with yet."""
         if self.faults is None or event.id in self._late:
             return None
         return self.faults.of_event(msgspec.json.decode(event.body + "}}")["data"]["vehicle"]["id"])

@@ -70,14 +70,14 @@ class WebhookService:
         await self.deliveries.catch_up()
 
     async def next_at(self) -> int | None:
-        """When something is due by time alone: a value that goes stale, a further attempt."""
+        """Return when something is due by time alone: a value that goes stale, a further attempt."""
         active = {each.id for each in await self._store.webhooks.webhooks() if is_active(each)}
         attempts = [at for name, at in (await self._store.webhooks.due_webhooks()).items() if name in active]
         look_at = await self._store.webhooks.next_look_at()
         return min([*attempts, *([] if look_at is None else [look_at])], default=None)
 
     async def is_active(self) -> bool:
-        """Whether there is a webhook to which events are sent."""
+        """Return whether there is a webhook to which events are sent."""
         return any(is_active(each) for each in await self._store.webhooks.webhooks())
 
     async def woken(self) -> None:

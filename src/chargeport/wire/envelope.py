@@ -46,7 +46,7 @@ def _minute(minute: int) -> str:
 
 
 def iso(at: int) -> str:
-    """An instant in ISO 8601, UTC, with milliseconds.
+    """Return an instant in ISO 8601, UTC, with milliseconds.
 
     >>> iso(1777629598000)
     '2026-05-01T09:59:58.000Z'
@@ -57,7 +57,7 @@ def iso(at: int) -> str:
 
 @lru_cache(4096)
 def quoted(text: str | int | None) -> str:
-    """A text of few different ones (a make, a source) as JSON."""
+    """Return a text of few different ones (a make, a source) as JSON."""
     return encode(text).decode()
 
 
@@ -81,12 +81,17 @@ def _attributes(make: str | None, model: str | None, year: int | None, powertrai
 
 
 def vehicle_resource(vehicle: Vehicle, base: str) -> str:
-    """The vehicle as a resource. Its id is a UUID, so it needs no quoting."""
+    """Return the vehicle as a resource. Its id is a UUID, so it needs no quoting."""
     attributes = _attributes(vehicle.make, vehicle.model, vehicle.year, vehicle.powertrain, vehicle.mode)
     return (
         f'{{"id":"{vehicle.id}","type":"vehicle","attributes":{attributes},'
         f'"links":{{"self":"{base}/v3/vehicles/{vehicle.id}"}}}}'
     )
+
+
+def with_vehicle(element: str, vehicle_id: str) -> str:
+    """The element of a list that has signals of several vehicles: it names its own."""
+    return f'{element[:-1]},"relationships":{{"vehicle":{{"data":{{"id":"{vehicle_id}","type":"vehicle"}}}}}}}}'
 
 
 class View:
@@ -102,15 +107,15 @@ class View:
         self._path = f"{base}/v3/vehicles/{vehicle.id}/signals"
 
     def single(self, found: Effective) -> str:
-        """The document of one signal."""
+        """Return the document of one signal."""
         return f'{{"data":{self.element(found)},"included":{{"vehicle":{vehicle_resource(self._vehicle, self._base)}}}}}'
 
     def included(self) -> str:
-        """The vehicle beside the signals."""
+        """Return the vehicle beside the signals."""
         return f'{{"vehicle":{vehicle_resource(self._vehicle, self._base)}}}'
 
     def element(self, found: Effective, fault: Wording | None = None) -> str:
-        """One signal as a resource; with a fault, the error stands in place of what is known."""
+        """Return one signal as a resource; with a fault, the error stands in place of what is known."""
         state, against = found.state, found.unavailability
         signal = state.signal
         if signal.permission not in self._permissions:
@@ -123,14 +128,14 @@ class View:
         return f'{_HEADS[signal.key]}{content},"links":{{"self":"{path}","values":"{path}/values"}}}}'
 
     def _true(self, state: State) -> str:
-        """Status, body and meta of a value that holds."""
+        """Return status, body and meta of a value that holds."""
         received_at = iso(state.received_at or 0)
         if state.source is None:
             return f'{{"value":"SUCCESS"}},"body":{self._body(state)}}},"meta":{{"ingestedAt":"{received_at}"}}'
         return f'{{"value":"SUCCESS"}},"body":{self._body(state)}{self._meta(state, received_at, received_at)}'
 
     def _untrue(self, state: State, against: Unavailability) -> str:
-        """Status and meta of a value that does not hold, with the last body where that is worth something."""
+        """Return status and meta of a value that does not hold, with the last body where that is worth something."""
         return self._with_error(state, STATUSES[against.reason], WORDINGS[against.reason], against.since)
 
     def _with_error(self, state: State, text: str, wording: Wording, since: int) -> str:
@@ -153,19 +158,19 @@ class View:
 
 
 def body(signal: Signal, value: Value, permissions: frozenset[Permission]) -> str:
-    """The signal's body, as a reader with these permissions may see it."""
+    """Return the signal's body, as a reader with these permissions may see it."""
     before, after = _FRAMES[signal.key]
     return f"{before}{place_free(signal, wire.text(signal, value), permissions)}{after}"
 
 
 def place_free(signal: Signal, text: str, permissions: frozenset[Permission]) -> str:
-    """The value's text; without its places for a reader who may not see them."""
+    """Return the value's text; without its places for a reader who may not see them."""
     if signal.has_places and Permission.READ_CHARGE_LOCATIONS not in permissions:
         return without_places(text)
     return text
 
 
 def _bodiless(status: str, ingested_at: int, source: str | None) -> str:
-    """Status and meta of a signal without a body."""
+    """Return status and meta of a signal without a body."""
     named = f',"source":{quoted(source)}' if source else ""
     return f'{status}}},"meta":{{"ingestedAt":"{iso(ingested_at)}"{named}}}'

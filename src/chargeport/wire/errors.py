@@ -56,7 +56,7 @@ class OAuthError(Error):
 
 
 def body(kind: ErrorKind, detail: str, request_id: str, base_url: str, **more: Any) -> dict[str, Any]:
-    """The body of an error of this kind; `more` are members to stand beside it."""
+    """Return the body of an error of this kind; `more` are members to stand beside it."""
     detail = detail[:MAX_DETAIL]
     resolution = {"type": kind.resolution}
     error = {

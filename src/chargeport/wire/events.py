@@ -30,7 +30,7 @@ def data(vehicle: Vehicle, found: Effective, base: str, provenance: Provenance, 
 
 
 def block(kind: str, data_line: str) -> bytes:
-    """An event, to be sent behind its position. What time alone brought about has none, for it is no change."""
+    """Return an event, to be sent behind its position. What time alone brought about has none, for it is no change."""
     return f"event: {kind}\ndata: {data_line}\n\n".encode()
 
 
@@ -40,11 +40,11 @@ def place(position: str) -> bytes:
 
 
 def identified(position: str) -> bytes:
-    """The line with the position, sealed; it stands in front of an event or alone."""
+    """Return the line with the position, sealed; it stands in front of an event or alone."""
     return b"id: %b\n" % position.encode()
 
 
 def end(problem: Problem) -> bytes:
-    """The last event of a stream, with the reason."""
+    """Return the last event of a stream, with the reason."""
     why = {"reason": problem.kind.code or problem.kind.type, "detail": problem.detail}
     return b"event: end\ndata: " + encode(why) + b"\n\n"

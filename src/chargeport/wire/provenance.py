@@ -13,7 +13,7 @@ _MAX_NAMES: Final = 4096  # of sources and rules, remembered as they are written
 
 
 def shown(source: str | None, rule: str | None) -> str | None:
-    """What `meta.source` says: a name, of what was derived with the rule."""
+    """Return what `meta.source` says: a name, of what was derived with the rule."""
     return source if rule is None else f"{DERIVED}:{rule.partition(OF)[0]}"
 
 
@@ -27,7 +27,7 @@ class Provenance:
         self._members: dict[tuple[str | None, str | None], str] = {}
 
     def named(self, source: str | None, rule: str | None) -> str:
-        """The members of meta that name the source and, of what was derived, the inputs; none for a rule that is gone."""
+        """Return the members of meta that name the source and, of what was derived, its inputs; none for an unknown rule."""
         members = self._members.get((source, rule))
         if members is None:
             if len(self._members) >= _MAX_NAMES:

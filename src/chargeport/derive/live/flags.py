@@ -45,7 +45,7 @@ def charging_by_power(view: View) -> bool | None:
 
 
 def _is_full(view: View) -> bool:
-    """At the limit power is preconditioning as likely as a last kilowatt-hour."""
+    """Return whether the car is at its limit: there power is preconditioning as likely as a last kilowatt-hour."""
     soc_percent, limit_percent = view.number(SOC), view.limit_percent()
     return soc_percent is not None and soc_percent >= (100.0 if limit_percent is None else limit_percent)
 

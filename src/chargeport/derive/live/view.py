@@ -86,7 +86,7 @@ class View:
         return None if known is None else known.newest_at
 
     def samples(self, signal: Signal, *, dated: bool = True) -> Sequence[Sample]:
-        """The samples of this session; none where no session is open. What follows from them is as old as they (`dated`)."""
+        """Return the samples of this session; none where none is open. What follows from them is as old as they (`dated`)."""
         session = self._session or _EMPTY
         found = {WATTAGE: session.power, VOLTAGE: session.voltage, AMPERAGE: session.amperage, SOC: session.soc}[signal]
         if found:

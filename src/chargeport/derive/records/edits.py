@@ -168,7 +168,7 @@ def _shared_ms(session: Session, wanted: Seen) -> int:
 
 
 def _merged(meant: Sequence[Record]) -> Record:
-    """One record under the first one's id."""
+    """Return one record under the first one's id."""
     ordered = sorted(meant, key=lambda record: record.session.started_at)
     notes = "; ".join(record.note for record in ordered if record.note)
     ids = tuple(name for record in ordered for name in record.original_ids or (record.id,))
@@ -191,7 +191,7 @@ def _annotated(record: Record, edit: Annotate) -> Record:
 
 
 def _split(record: Record, at: int) -> list[Record]:
-    """The two halves. Energy goes by when it was drawn, else by time, and so does cost; together they are what there was."""
+    """Return the two halves. Energy and cost go by when it was drawn, else by time; together they are what there was."""
     whole = record.session
     before, after = _slots(whole, at)
     share = _share_before(whole, before, at)
@@ -220,7 +220,7 @@ def _shared(cost: Cost | None, share: float) -> tuple[Cost | None, Cost | None]:
 
 
 def _slots(whole: Session, at: int) -> tuple[list[Slot], list[Slot]]:
-    """The energy of each quarter of an hour before an instant and from it on; that of its own goes by the time of charging."""
+    """Return the energy of each quarter of an hour before an instant and from it on; its own is divided by charging time."""
     before: list[Slot] = []
     after: list[Slot] = []
     for slot in whole.slots:

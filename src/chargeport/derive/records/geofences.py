@@ -37,7 +37,7 @@ class Fix(msgspec.Struct, frozen=True):
 
 
 def distance_m(one: tuple[float, float], other: tuple[float, float]) -> float:
-    """Metres along the ground between two points (latitude, longitude).
+    """Return metres along the ground between two points (latitude, longitude).
 
     >>> round(distance_m((50.0, 8.0), (50.001, 8.0)))
     111
@@ -49,7 +49,7 @@ def distance_m(one: tuple[float, float], other: tuple[float, float]) -> float:
 
 
 def fence_of(place: Place | None, fences: Sequence[Geofence]) -> Geofence | None:
-    """The fence that a place lies in, of several the one with the nearest middle; None without one or without coordinates."""
+    """Return the fence that a place lies in, of several the nearest; None without one or without coordinates."""
     if place is None or place.latitude is None or place.longitude is None:
         return None
     here = (place.latitude, place.longitude)
@@ -74,7 +74,7 @@ def place_of(session: Session, fixes: Sequence[Fix]) -> Place | None:
 
 
 def located(session: Session, fences: Sequence[Geofence], fixes: Sequence[Fix] = ()) -> Session:
-    """The session with its place, that place's name, and whether it was public, as far as each is known and was not before."""
+    """Return the session with its place, that place's name, and whether it was public, where these were not known yet."""
     place = session.place or place_of(session, fixes)
     fence = fence_of(place, fences)
     if place is None or fence is None:

@@ -49,7 +49,7 @@ def _are_one(cluster: tuple[list[Session], list[Session]], other: tuple[list[Ses
 
 
 def _one(mine: list[Session], theirs: list[Session]) -> Session:
-    """One session from all reports of it."""
+    """Return one session from all reports of it."""
     base = united(mine) if mine else None
     by_source: dict[str, list[Session]] = {}
     for one in theirs:
@@ -79,7 +79,7 @@ def over(reported: Session, base: Session) -> Session:
 
 
 def united(found: Sequence[Session]) -> Session:
-    """Sessions that follow each other as a single one, from the first start to the last end; what one does not know, none does.
+    """Return sessions that follow each other as one, from the first start to the last end; what one lacks, it lacks.
 
     The energy of a sum with an unknown part is not known either.
     """

@@ -25,7 +25,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def record_id(vehicle_id: str, session: Session) -> str:
-    """The id of a session: of its car and its start alone, so it is the same however far it has come and how often it is made.
+    """Return the id of a session. It is made of car and start alone, so it stays the same while the session goes on.
 
     A reported session that has an id keeps that.
     """
@@ -41,7 +41,7 @@ def named(vehicle_id: str, started_at: int) -> str:
 
 
 def records(vehicle_id: str, found: Sequence[Session]) -> list[Record]:
-    """The sessions of a car as records, by time. Of two with one id, as sources may give them, the later gets another."""
+    """Return the sessions of a car as records, by time. Of two with one id, as sources may give, the later gets another."""
     made: dict[str, Record] = {}
     for session in sorted(found, key=lambda one: (one.started_at, one.ended_at)):
         name = record_id(vehicle_id, session)

@@ -266,7 +266,7 @@ def _bounds(best: _Measure, behind: Sequence[_Measure], unsettled: Sequence[_Mea
 
 
 def _is_outvoted(best: _Measure, against: Sequence[_Measure], course: Literal["settled", "rising"] | None) -> bool:
-    """Whether a measure that none supports is wrong: two that agree say so, or the state of charge.
+    """Return whether a measure that none supports is wrong: two that agree say so, or the state of charge.
 
     That by having risen by more; by less only where it has settled, for it may be an old one.
     """

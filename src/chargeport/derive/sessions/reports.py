@@ -199,7 +199,7 @@ def _by_power(source: str, samples: Samples, said: Mapping[str, _Said], rules: R
 
 
 def _is_fresh(said: _Said, at: int, rules: Rules, *, is_own: bool) -> bool:
-    """Whether a source stated shortly before whether it charges; another source than that of the power with its cable in."""
+    """Return whether a source other than the power's, with its cable in, stated shortly before whether it charges."""
     last = said.last(at)
     if last is None or at - last.at > rules.state_counts_ms:
         return False
@@ -207,7 +207,7 @@ def _is_fresh(said: _Said, at: int, rules: Rules, *, is_own: bool) -> bool:
 
 
 def _is_ruled_out(index: int, power: Sequence[Sample], soc: Sequence[Sample], said: _Said, rules: Rules) -> bool:
-    """Whether power is heating or a discharge: its source said "not charging", "full" or "discharging" and took nothing back.
+    """Return whether power is heating or a discharge: its source said so, or "full", and took nothing back.
 
     A state of charge that rises meanwhile, or more power than heating takes, shows that the source has forgotten to.
     """
@@ -224,7 +224,7 @@ def _is_ruled_out(index: int, power: Sequence[Sample], soc: Sequence[Sample], sa
 
 
 def _run(power: Sequence[Sample], index: int, rules: Rules) -> tuple[int, int]:
-    """From when to when power flowed around a sample, no further away than `soc_proof_ms`."""
+    """Return from when to when power flowed around a sample, no further away than `soc_proof_ms`."""
     at = power[index].at
     low = high = index
     while low and number(power[low - 1]) > rules.power_from_w and at - power[low - 1].at <= rules.soc_proof_ms:
@@ -237,7 +237,7 @@ def _run(power: Sequence[Sample], index: int, rules: Rules) -> tuple[int, int]:
 
 
 def _is_more_than_a_blip(power: Sequence[Sample], index: int, rules: Rules) -> bool:
-    """Whether the sample before or after says so, too, or the next one came late enough for it to have lasted."""
+    """Return whether the sample before or after says so, too, or the next one came late enough for it to have lasted."""
     at = power[index].at
     before = power[index - 1] if index else None
     after = power[index + 1] if index + 1 < len(power) else None
@@ -249,7 +249,7 @@ def _is_more_than_a_blip(power: Sequence[Sample], index: int, rules: Rules) -> b
 
 
 def _ends(on: Sequence[Mark], off: Sequence[int], rules: Rules) -> list[int]:
-    """Those of `off` that follow a mark of charging and no other of `off`, while that mark holds."""
+    """Return those of `off` that follow a mark of charging and no other of `off`, while that mark holds."""
     found = set()
     for mark in on:
         index = bisect_left(off, mark.at)
@@ -283,7 +283,7 @@ def _uncontradicted(
 
 
 def _is_between(instants: Sequence[int], at: int, within_ms: int) -> bool:
-    """Whether one of the instants, which are by time, is `at`, or the two around it are no further apart than `within_ms`."""
+    """Return whether `at` is one of the ordered instants, or lies between two no further apart than `within_ms`."""
     index = bisect_left(instants, at)
     if index == len(instants):
         return False

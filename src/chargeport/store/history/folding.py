@@ -49,11 +49,11 @@ class Hours(Protocol):
     """The hours of one series."""
 
     def newest(self, hour: int) -> HourRow | None:
-        """The newest one until this hour."""
+        """Return the newest one until this hour."""
         ...
 
     def between(self, first: int, end: int, limit: int) -> list[HourRow]:
-        """Up to `limit` from an hour on and before another, in order."""
+        """Return up to `limit` from an hour on and before another, in order."""
         ...
 
     def write(self, hours: Sequence[HourRow]) -> None:
@@ -82,7 +82,7 @@ def fold(series: Parts, what: Fold, freshness: Freshness) -> int:
 
 
 def due(series: Parts, known: Fold | None, target: int) -> Fold | None:
-    """What is to be folded up to `target`, of which `until` may be less far; None where nothing is.
+    """Return what is to be folded up to `target`, of which `until` may be less far; None where nothing is.
 
     `known` is what was folded until now: nothing (None), or all until its `until`.
     """
@@ -110,12 +110,12 @@ def _fold_source(series: Mapping[Signal, tuple[Rows, Hours]], what: Fold, freshn
 
 
 def day(now: int, days: int) -> int:
-    """The beginning of the UTC day that many days ago: horizons move once a day."""
+    """Return the beginning of the UTC day that many days ago: horizons move once a day."""
     return (now - days * DAY_MS) // DAY_MS * DAY_MS
 
 
 def reach(sizes: Iterable[tuple[int, int]], from_at: int, target: int, limit: int) -> int:
-    """How far one step gets: to the hour in which there are `limit` sightings, but an hour at least.
+    """Return how far one step gets: to the hour in which there are `limit` sightings, but an hour at least.
 
     `sizes` are the first instants of runs from `from_at` on, each with how many sightings it has.
     """
@@ -128,7 +128,7 @@ def reach(sizes: Iterable[tuple[int, int]], from_at: int, target: int, limit: in
 
 
 def _seen(runs: Iterable[Run], since_at: int | None = None, before: Run | None = None) -> Iterator[Seen]:
-    """All sightings of runs that follow each other, in order."""
+    """Yield all sightings of runs that follow each other, in order."""
     for run in runs:
         if since_at is None or before is None or not before.says(run.value, run.absence):
             since_at = run.observed_at
@@ -138,7 +138,7 @@ def _seen(runs: Iterable[Run], since_at: int | None = None, before: Run | None =
 
 
 def _known(rows: Rows, at: int) -> Known:
-    """What was known just before an instant, from the runs."""
+    """Return what was known just before an instant, from the runs."""
     known, holding = Known(), next(rows.back(at, seen=True), None)
     value = rows.value_before(at) if holding is not None and holding.absence is not None else None
     for run in (value, holding):
@@ -158,7 +158,7 @@ class _SeriesFold:
         self._freshness = freshness
 
     def hours(self, rows: Rows, what: Fold) -> Iterator[HourRow]:
-        """The hours in [from_at, until) of which there is something to say."""
+        """Yield the hours in [from_at, until) of which there is something to say."""
         held = next(rows.back(what.from_at, seen=True), None)
         runs = chain([] if held is None else [held], _until(rows.onward(what.from_at, seen=True), what.until))
         since_at = None if held is None else head(rows, held)[0].observed_at
@@ -188,7 +188,7 @@ class _SeriesFold:
         return written
 
     def _between(self, known: Known, seen: Sequence[Seen], first: int, end: int) -> Iterator[HourRow]:
-        """The rows of the hours from `first` on and before `end`: those in which something was seen, or a tied value stood."""
+        """Return the rows of hours in [first, end) in which something was seen, or a tied value stood."""
         stood = self._stood(known, seen, first * HOUR_MS, end * HOUR_MS)
         groups = {group[0].at // HOUR_MS: group for group in _by_hour(seen)}
         for hour in sorted(groups.keys() | (stood.keys() if self._signal.cadence is not Cadence.LASTING else set())):
@@ -197,7 +197,7 @@ class _SeriesFold:
             yield row
 
     def _stood(self, known: Known, seen: Sequence[Seen], start: int, until: int) -> dict[int, dict[Any, int]]:
-        """By hour, for how many milliseconds each value stood."""
+        """Return by hour for how many milliseconds each value stood."""
         states = {self._signal.key: self._state(self._signal, known)}
         reports: dict[int, dict[str, list[Report]]] = {self._signal.key: {_SOURCE: _reports(self._signal, seen)}}
         for flag, rows in self._flags.items() if self._is_tied else ():
@@ -223,18 +223,18 @@ class _SeriesFold:
 
 
 def _is_carried(row: HourRow) -> bool:
-    """Whether nothing was seen in an hour: what was known before goes on in it."""
+    """Return whether nothing was seen in an hour: what was known before goes on in it."""
     return row.known.newest_at is None or row.known.newest_at < row.hour * HOUR_MS
 
 
 def _is_free(hours: Hours, hour: int) -> bool:
-    """Whether nothing was seen in an hour."""
+    """Return whether nothing was seen in an hour."""
     row = hours.newest(hour)
     return row is None or row.hour != hour or _is_carried(row)
 
 
 def _emptied(signal: Signal, hours: Hours, written: set[int], first: int, end: int) -> list[HourRow]:
-    """The hours in which a value stood that does not stand any more, since another one came between."""
+    """Return the hours in which a value stood that does not stand any more, since another one came between."""
     found = hours.between(first, end, end - first)
     return [hour_of(signal, row.known, (), {}, row.hour) for row in found if row.hour not in written]
 
@@ -256,7 +256,7 @@ def _reports(signal: Signal, seen: Iterable[Seen]) -> list[Report]:
 
 
 def _value(signal: Signal, value: Any) -> Value | None:
-    """A value as it was before a database that has no flags."""
+    """Return a value as it was before a database that has no flags."""
     return bool(value) if signal.kind is Kind.FLAG and value is not None else value
 
 
@@ -268,7 +268,7 @@ def _until(runs: Iterator[Run], until: int) -> Iterator[Run]:
 
 
 def late(rows: Rows, hours: Hours, what: Fold) -> list[Seen]:
-    """What came when its hour was folded already, in order."""
+    """Return what came when its hour was folded already, in order."""
     runs = list(_until(rows.onward(-ALWAYS, seen=True), what.from_at))
     found = ((run, each) for run, each in _seen_of(runs) if what.hours_from <= each.at < what.from_at)
     known_at: dict[int, int] = {}  # by hour, the newest instant that it knows of
@@ -285,7 +285,7 @@ def _seen_of(runs: Sequence[Run]) -> Iterator[tuple[Run, Seen]]:
 
 
 def _is_new(hours: Hours, at: int, known_at: dict[int, int]) -> bool:
-    """Whether a sighting of a run that stayed behind is not in its hour: a silent car sent what it had kept."""
+    """Return whether a sighting of a run that stayed behind is not in its hour: a silent car sent what it had kept."""
     hour = at // HOUR_MS
     if hour not in known_at:
         row = hours.newest(hour)
@@ -298,7 +298,7 @@ def _by_hour(seen: Iterable[Seen]) -> Iterator[list[Seen]]:
 
 
 def kept(rows: Rows, folded_until: int) -> Kept:
-    """What stays of the runs of a series that is folded until an instant: those that something leans on."""
+    """Return what stays of the runs of a series that is folded until an instant: those that something leans on."""
     until = folded_until - LIVE_FOR_MS
     holder = next(rows.back(until + 1), None)
     value = holder if holder is None or holder.absence is None else rows.value_before(until + 1)

@@ -41,7 +41,7 @@ class Known(NamedTuple):
         return self.value_at if self.absence_at is None else self.absence_at
 
     def after(self, seen: Seen) -> "Known":
-        """What is known with one more, newer sighting."""
+        """Return what is known with one more, newer sighting."""
         if seen.absence is not None:
             return self._replace(absence=seen.absence, absence_at=seen.at)
         return Known(seen.value, seen.at, seen.since_at, seen.rule)
@@ -61,7 +61,7 @@ class HourRow(NamedTuple):
 
 
 def hour_of(signal: Signal, known: Known, seen: Sequence[Seen], stood_ms: dict[Any, int], hour: int) -> HourRow:
-    """The row of an hour: `known` is what was known at its beginning, `seen` what was seen in it, in order.
+    """Return the row of an hour: `known` is what was known at its beginning, `seen` what was seen in it, in order.
 
     `stood_ms` are the milliseconds for which each value stood in it.
     """
@@ -85,7 +85,7 @@ def _told(signal: Signal, stood_ms: dict[Any, int]) -> tuple[Any, Any, float | N
 
 
 def with_late(signal: Signal, row: HourRow, seen: Sequence[Seen]) -> HourRow:
-    """The row with sightings that came after the hour was folded: they widen its bounds and may be its last.
+    """Return the row with sightings that came after the hour was folded: they widen its bounds and may be its last.
 
     For how long they stood is not known any more, so they weigh nothing. Put in again they change nothing.
     """
@@ -123,7 +123,7 @@ def _shares(row: HourRow) -> dict[Any, int]:
 
 
 def hour(signal: Signal, row: HourRow, source: str, value_of: Callable[[Any], Value | None], rule: str | None) -> Hour:
-    """The row as readers see it; `value_of` makes a value of one of the backend's."""
+    """Return the row as readers see it; `value_of` makes a value of one of the backend's."""
     known, is_number = row.known, signal.kind in (Kind.QUANTITY, Kind.COUNT)
     bounds = (known.value, known.value) if row.least is None else (row.least, row.most)
     least, most = bounds if is_number and row.held_ms else (None, None)

@@ -52,7 +52,7 @@ class Edits(NamedTuple):
 def late(
     around: Sequence[Run], entry: Entry, value: Any, absence: str | None, rule: Any, *, next_position: Callable[[], int]
 ) -> Edits | None:
-    """What a late entry changes; None where nothing. `around` are the runs of `Rows.around` its instant."""
+    """Return what a late entry changes; None where nothing. `around` are the runs of `Rows.around` its instant."""
     at = entry.observed_at
     if any(run.says(value, absence) and run.was_seen(at) for run in around):
         return None
@@ -69,7 +69,7 @@ def late(
 
 
 def _split(run: Run, at: int, next_position: Callable[[], int], *, yields: bool) -> Edits:
-    """Another entry came at an instant within the run: it ends before, and begins again after.
+    """Divide the run at an instant within it: it ends before, and begins again after.
 
     At the very instant of a sighting the greater of the two holds. If the run `yields`, its sighting stays as a run of its own;
     if not, the second part begins there, and a run that starts at that instant is left whole.
@@ -111,7 +111,7 @@ def renew(latest: Latest, rows: Rows, entry: Entry, rule: Any) -> bool:
 
 
 def newest(rows: Rows) -> Latest | None:
-    """The latest values of a series, from its history alone; None where that is empty.
+    """Return the latest values of a series, from its history alone; None where that is empty.
 
     When a later sighting came in is not kept in history; it was not before it was observed.
     """
@@ -136,7 +136,7 @@ def _received_at(run: Run) -> int:
 
 
 def without(rows: Rows, seen_within: Sequence[Run], start: int, end: int) -> list[tuple[Run, Run | None]]:
-    """What changes where the sightings in [start, end) are erased: each run as it was, and as it is to be (None: gone).
+    """Return what changes where the sightings in [start, end) are erased: each run as it was, and as it is to be (None: gone).
 
     `seen_within` are the runs with sightings there, in order. A run may begin later than before, but keeps its position.
     """
@@ -158,7 +158,7 @@ def without(rows: Rows, seen_within: Sequence[Run], start: int, end: int) -> lis
 
 
 def _cut(run: Run, start: int, end: int) -> Run | None:
-    """A run without its sightings in [start, end); None where none is left. It may begin later than before."""
+    """Return a run without its sightings in [start, end); None where none is left. It may begin later than before."""
     left = [at for at in run.sightings() if not start <= at < end]
     if not left:
         return None

@@ -52,7 +52,7 @@ class Latest:
             self.settle()
 
     def columns(self) -> tuple[Any, ...]:
-        """What a backend keeps of it, in the order in which `row` has it."""
+        """Return what a backend keeps of it, in the order in which `row` has it."""
         return (
             self.value, self.observed_at, self.changed_at, self.received_at, self.position, self.run_at, self.absence,
             self.absence_at, self.absence_received_at, self.rule, self.seen or None,
@@ -66,13 +66,13 @@ class Latest:
         self.newest_at = max(absence_at, observed_at)
 
     def whole(self, run: Run) -> Run:
-        """A run with the sightings that have not been moved to it yet."""
+        """Return a run with the sightings that have not been moved to it yet."""
         if run.position != self.position or run.observed_at != self.run_at or run.absence is not None:
             return run
         return run._replace(last_seen_at=self.observed_at, seen=(run.seen or b"") + self.seen)
 
     def whole_newest(self, run: Run) -> Run:
-        """The newest run of all with the instant at which it was seen last."""
+        """Return the newest run of all with the instant at which it was seen last."""
         if run.absence is None or self.absence_at is None or self.absence_at <= run.ends_at:
             return run
         return run._replace(last_seen_at=self.absence_at)
@@ -82,19 +82,19 @@ class RunLog(Protocol):
     """Takes down what happens to the runs of series, one call for each change."""
 
     def next_position(self) -> int:
-        """A new position in the feed."""
+        """Return a new position in the feed."""
         ...
 
     def begin(self, latest: Latest, run: tuple[Any, ...]) -> None:
-        """A run begins: a tuple of the members of `Run`."""
+        """Begin a run: a tuple of the members of `Run`."""
         ...
 
     def extend(self, latest: Latest) -> None:
-        """The sightings in `latest.seen` move to the run of the newest value, which was seen last at `observed_at`."""
+        """Move the sightings in `latest.seen` to the run of the newest value, which was seen last at `observed_at`."""
         ...
 
     def extend_absence(self, latest: Latest) -> None:
-        """The newest absence that began until `absence_at` was seen last then."""
+        """Note that the newest absence that began until `absence_at` was seen last then."""
         ...
 
 
@@ -134,7 +134,7 @@ def finish(latest: Latest, log: RunLog) -> None:
 def _begin(
     latest: Latest, entry: Entry, value: Any, absence: str | None, rule: Any, *, log: RunLog, continues: int | None = None
 ) -> None:
-    """A run begins with this entry; the one before it is finished."""
+    """Begin a run with this entry and finish the one before it."""
     if latest.seen or latest.absent:
         finish(latest, log)
     position = log.next_position()
@@ -144,7 +144,7 @@ def _begin(
 
 
 def _see(latest: Latest, entry: Entry, rule: Any, log: RunLog) -> None:
-    """The value of the newest run was seen once more, later than ever before."""
+    """Note that the value of the newest run was seen once more, later than ever before."""
     offset = entry.observed_at - latest.run_at
     if offset > MAX_OFFSET_MS or (offset > RUN_MS and len(latest.seen) >= TAIL_BYTES):
         _begin(latest, entry, latest.value, None, rule, log=log, continues=1)

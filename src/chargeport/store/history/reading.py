@@ -19,7 +19,7 @@ from chargeport.store.retention_policy import HOUR_MS, Horizon, Hour
 
 
 def changes(rows: Rows, from_at: int | None, to_at: int | None, after: Place | None, limit: int) -> list[Run]:
-    """The changes in [from_at, to_at), those behind `after`, each with the time when it was seen last before the next."""
+    """Return the changes in [from_at, to_at) behind `after`, each with when it was seen last before the next."""
     start, end = -ALWAYS if from_at is None else from_at, ALWAYS if to_at is None else to_at
     if after is None or after.observed_at < start:
         before = next(rows.back(start), None)
@@ -38,7 +38,7 @@ def changes(rows: Rows, from_at: int | None, to_at: int | None, after: Place | N
 
 
 def pieces(rows: Rows, from_at: int, to_at: int, *, limit: int, every: bool) -> list[Run]:
-    """The run that held just before an instant, then up to `limit` that begin in [from_at, to_at)."""
+    """Return the run that held just before an instant, then up to `limit` that begin in [from_at, to_at)."""
     before = list(islice(rows.back(from_at, seen=every), 1))
     return before + [run for run in islice(rows.onward(from_at, seen=every), limit) if run.observed_at < to_at]
 
@@ -47,28 +47,28 @@ class Past(Protocol):
     """What is kept of the series of a car, as it is at one instant."""
 
     def rows(self, signal: Signal, source: str) -> Rows:
-        """The runs of a series."""
+        """Return the runs of a series."""
         ...
 
     def horizon(self, signal: Signal) -> Horizon | None:
-        """Since when the runs of a signal are whole; None where nothing was folded."""
+        """Return since when the runs of a signal are whole; None where nothing was folded."""
         ...
 
     def hour_before(self, signal: Signal, source: str, at: int) -> Hour | None:
-        """The newest hour of a series until that of an instant."""
+        """Return the newest hour of a series until that of an instant."""
         ...
 
     def value(self, signal: Signal, value: Any) -> Value | None:
-        """A value of a run as readers know it."""
+        """Return a value of a run as readers know it."""
         ...
 
     def rule(self, rule: Any) -> str | None:
-        """A run's rule as readers know it."""
+        """Return a run's rule as readers know it."""
         ...
 
 
 def states_at(present: Iterable[State], past: Past, at: int, freshness: Freshness) -> dict[int, tuple[State, ...]]:
-    """What was known at an instant, by signal key, of the series that have these states now.
+    """Return what was known at an instant, by signal key, of the series that have these states now.
 
     Where only hours are kept, what changed in the hour of the instant after it is left out: what it was just then is unknown.
     If that is charge-ischarging, so are the live values of the same source: nobody knows which of its sessions were over.
@@ -89,7 +89,7 @@ def states_at(present: Iterable[State], past: Past, at: int, freshness: Freshnes
 
 
 def _then(present: State, past: Past, at: int) -> State | None:
-    """What was known of a series at an instant before its newest entry."""
+    """Return what was known of a series at an instant before its newest entry."""
     signal, source = present.signal, present.source or ""
     horizon = past.horizon(signal)
     if horizon is not None and at < horizon.raw_from:
@@ -102,7 +102,7 @@ def _then(present: State, past: Past, at: int) -> State | None:
 
 
 def _is_lost(present: State, past: Past, at: int) -> bool:
-    """Whether something of a series was known at an instant, but not what."""
+    """Return whether something of a series was known at an instant, but not what."""
     horizon = past.horizon(present.signal)
     if horizon is None or at >= horizon.raw_from:
         return False
@@ -111,7 +111,7 @@ def _is_lost(present: State, past: Past, at: int) -> bool:
 
 
 def _state_at(rows: Rows, present: State, at: int) -> State | None:
-    """What was known of a series at an instant; the value and the rule are the backend's. None when nothing was."""
+    """Return what was known of a series at an instant; the value and the rule are the backend's. None when nothing was."""
     holding = next(rows.back(at + 1), None)
     if holding is None:
         return None
@@ -126,7 +126,7 @@ def _state_at(rows: Rows, present: State, at: int) -> State | None:
 
 
 def _value_at(rows: Rows, present: State, at: int) -> State | None:
-    """The newest value until an instant, with the times that it had then; None when there was none."""
+    """Return the newest value until an instant, with the times that it had then; None when there was none."""
     run = rows.value_before(at + 1)
     if run is None:
         return None
@@ -146,7 +146,7 @@ def _absent(state: State, reason: str, at: int, received_at: int | None) -> Stat
 
 
 def _is_behind(hour: Hour, at: int) -> bool:
-    """Whether something came later than an instant in its hour, so that nobody knows what was so just then."""
+    """Return whether something came later than an instant in its hour, so that nobody knows what was so just then."""
     newest_at = hour.value_at if hour.absence_at is None else hour.absence_at
     return at < hour.start + HOUR_MS and (newest_at is None or at < newest_at)
 
@@ -168,12 +168,12 @@ class Seen(NamedTuple):
     received_at: int | None = None
 
     def rank(self) -> tuple[Any, ...]:
-        """How it compares with another of the same instant: the greater holds, and a value is greater than an absence."""
+        """Return how it compares at one instant: the greater holds, and a value is greater than an absence."""
         return (0, self.absence) if self.absence is not None else (1, self.value)
 
 
 def sightings(runs: Iterable[Run], latest: Latest, start: int, end: int, *, every: bool) -> Iterator[Seen]:
-    """The sightings in [start, end) of runs in the order of their first instants; at one instant what holds first.
+    """Yield the sightings in [start, end) of runs in the order of their first instants; at one instant what holds first.
 
     Of each run the first and the last within the bounds, or every one. `runs` are all that begin before `end`, from the newest
     on that begins until `start`, each with all that `latest` knows of it.
@@ -188,7 +188,7 @@ def sightings(runs: Iterable[Run], latest: Latest, start: int, end: int, *, ever
 
 
 def _seen(run: Run, latest: Latest, start: int, end: int, *, every: bool) -> list[Seen]:
-    """The sightings of a run that are wanted. When it was received is known of the first, and of the newest of all."""
+    """Return the sightings of a run that are wanted. When it was received is known of the first, and of the newest of all."""
     first = Seen(run.observed_at, run.value, run.absence, run.received_at)
     known = {run.observed_at: first}
     if run.position == latest.position and run.absence is None and latest.observed_at is not None:
@@ -202,7 +202,7 @@ def _seen(run: Run, latest: Latest, start: int, end: int, *, every: bool) -> lis
 
 
 def _sorted(found: list[Seen]) -> list[Seen]:
-    """By time; at one instant what holds first, so that whoever stores them in this order never has to go back."""
+    """Order by time; at one instant what holds first, so that whoever stores them in this order never has to go back."""
     if len(found) > 1:
         found.sort(key=Seen.rank, reverse=True)
         found.sort(key=lambda seen: seen.at)

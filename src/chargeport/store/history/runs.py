@@ -39,26 +39,26 @@ class Run(NamedTuple):
         return self.observed_at if self.last_seen_at is None else self.last_seen_at
 
     def sightings(self) -> list[int]:
-        """Every instant at which it was seen, in order; of an absence only the first and the last are kept."""
+        """Return every instant at which it was seen, in order; of an absence only the first and the last are kept."""
         offsets = array("I", self.seen or b"")
         return sorted({self.observed_at, self.ends_at, *(self.observed_at + offset for offset in offsets)})
 
     def was_seen(self, at: int) -> bool:
-        """Whether the same at this instant says nothing new."""
+        """Return whether the same at this instant says nothing new."""
         return at <= self.ends_at if self.absence is not None else at in self.sightings()
 
     def is_less_than(self, value: Any, absence: str | None) -> bool:
-        """Whether, of two entries at one instant, the other one holds."""
+        """Return whether, of two entries at one instant, the other one holds."""
         if self.absence is not None or absence is not None:
             return absence is None or (self.absence is not None and self.absence < absence)
         return bool(self.value < value)
 
     def says(self, value: Any, absence: str | None) -> bool:
-        """Whether it is of this value or absence."""
+        """Return whether it is of this value or absence."""
         return self.absence == absence and self.value == value
 
     def seen_at(self, sightings: Sequence[int]) -> "Run":
-        """The run with these sightings, from the first on. Of an absence, which may last for years, only two are kept."""
+        """Return the run with these sightings, from the first on. Of an absence, which may last years, only two are kept."""
         last_seen_at = sightings[-1] if len(sightings) > 1 else None
         if self.absence is not None:
             return self._replace(observed_at=sightings[0], last_seen_at=last_seen_at, seen=None)
@@ -73,37 +73,37 @@ class Rows(Protocol):
     """
 
     def onward(self, from_at: int, *, seen: bool = False) -> Iterator[Run]:
-        """Those that begin at an instant or later, in order; with their sightings where `seen`."""
+        """Return those that begin at an instant or later, in order; with their sightings where `seen`."""
         ...
 
     def back(self, before: int, *, seen: bool = False) -> Iterator[Run]:
-        """Those that begin before an instant, the newest first."""
+        """Return those that begin before an instant, the newest first."""
         ...
 
     def value_before(self, before: int) -> Run | None:
-        """The newest one of a value that begins before an instant, with its sightings."""
+        """Return the newest one of a value that begins before an instant, with its sightings."""
         ...
 
     def absence_before(self, before: int) -> Run | None:
-        """The newest one of an absence that begins before an instant."""
+        """Return the newest one of an absence that begins before an instant."""
         ...
 
     def at(self, observed_at: int, position: int) -> Run | None:
-        """The one that begins at this instant and has this position, whether it holds or not."""
+        """Return the one that begins at this instant and has this position, whether it holds or not."""
         ...
 
     def around(self, at: int) -> list[Run]:
-        """All that begin at the newest instant until `at` at which any begins, with their sightings."""
+        """Return all that begin at the newest instant until `at` at which any begins, with their sightings."""
         ...
 
 
 def held(runs: Iterable[Run]) -> Run | None:
-    """Of runs that begin at one instant, the one that holds; None of none."""
+    """Return of runs that begin at one instant the one that holds; None of none."""
     return reduce(_greater, runs, None)
 
 
 def holding(runs: Iterable[Run]) -> Iterator[Run]:
-    """Of each group of runs that begin at one instant, the one that holds."""
+    """Yield of each group of runs that begin at one instant the one that holds."""
     return (reduce(_greater, ties) for _, ties in groupby(runs, key=lambda run: run.observed_at))
 
 
@@ -112,7 +112,7 @@ def _greater(run: Run | None, other: Run) -> Run:
 
 
 def head(rows: Rows, run: Run) -> tuple[Run, Run | None]:
-    """The first of the runs that say the same up to this one, and the one before it."""
+    """Return the first of the runs that say the same up to this one, and the one before it."""
     first = run
     for before in rows.back(run.observed_at):
         if not before.says(run.value, run.absence):

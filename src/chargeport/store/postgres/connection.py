@@ -61,11 +61,11 @@ class Connection:
             self.wait(self._raw.executemany(numbered(sql), values))
 
     def changes(self) -> int:
-        """How many rows the last statement changed."""
+        """Return how many rows the last statement changed."""
         return self._changes
 
     def fetch(self, sql: str, *values: Any) -> list[Any]:
-        """All rows of a statement in PostgreSQL's own form; values are not looked at."""
+        """Return all rows of a statement in PostgreSQL's own form; values are not looked at."""
         found: list[Any] = self.wait(self._raw.fetch(sql, *values))
         return found
 
@@ -85,7 +85,7 @@ class Connection:
             self.fetch(_LOCK, sorted(set(keys)), LOCKS)
 
     def erasing(self) -> AbstractContextManager[None]:
-        """Nothing to do: `Vehicles.wipe` writes the tables anew."""
+        """Do nothing: `Vehicles.wipe` writes the tables anew."""
         return nullcontext()
 
     @contextmanager
@@ -101,7 +101,7 @@ class Connection:
         self.wait(transaction.commit())
 
     async def all(self, sql: str, bindings: tuple[Any, ...]) -> list[Any]:
-        """All rows of a query."""
+        """Return all rows of a query."""
         return await self._raw.fetch(sql, *bindings, timeout=SCAN_TIMEOUT_S)  # type: ignore[no-any-return]
 
     async def begin(self, sql: str, bindings: tuple[Any, ...]) -> Any:
@@ -134,7 +134,7 @@ class Cursor:
         self._found = self._connection.wait(self._connection.change(self._sql, self._bindings))
 
     def fetchall(self) -> list[Any]:
-        """All rows."""
+        """Return all rows."""
         if self._found is None:
             self._found = self._connection.wait(self._connection.all(self._sql, self._bindings))
         return self._found
@@ -155,12 +155,12 @@ class Cursor:
 
 
 def _storable(value: Any) -> Any:
-    """The value as PostgreSQL can hold it: a text there has no NUL. The sign for one takes its place."""
+    """Return the value as PostgreSQL can hold it: a text there has no NUL. The sign for one takes its place."""
     return value.replace("\0", "\u2400") if type(value) is str and "\0" in value else value
 
 
 async def in_thread(raw: Raw, function: Callable[[Connection], T], *, alone: bool = False) -> T:
-    """What a function makes of a connection. Whoever is cancelled waits for its end, for it has the connection till then."""
+    """Run a function on a connection. A caller that is cancelled waits for its end: it has the connection until then."""
     loop = asyncio.get_running_loop()
     running = loop.run_in_executor(_threads, function, Connection(raw, loop, alone=alone))
     with translated():
@@ -178,13 +178,13 @@ class Scans:
         self._pool = pool
 
     async def run(self, scan: Callable[[Connection], T]) -> T:
-        """What `scan` makes of a snapshot. Raises StoreError."""
+        """Return what `scan` makes of a snapshot. Raises StoreError."""
         async with self.snapshot() as raw:
             return await in_thread(raw, scan)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Raw]:
-        """A connection on which everything is as it was at one instant."""
+        """Lend a connection on which everything is as it was at one instant."""
         async with self._pool.connection() as raw:
             with translated():
                 async with raw.transaction(isolation="repeatable_read", readonly=True):

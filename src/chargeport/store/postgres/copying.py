@@ -20,10 +20,10 @@ from chargeport.store.postgres.engine import translated
 from chargeport.store.postgres.migrations import connected
 from chargeport.store.postgres.partitions import Partitions
 from chargeport.store.postgres.positions import shift
-from chargeport.store.sqlite import rows
 from chargeport.store.sqlite.engine import Connection as Source
 from chargeport.store.sqlite.engine import connect, fetch
 from chargeport.store.sqlite.migrations import migrate
+from chargeport.store.tables import rows
 
 PART: Final = 5_000  # rows in one transaction
 NOT_COPIED: Final = frozenset({"sequences", "schema_version", "copying"})
@@ -162,7 +162,7 @@ class _Copy:
             yield copied
 
     def _converted(self, table: Table, row: Sequence[Any]) -> list[Any]:
-        """A row with the types of PostgreSQL."""
+        """Return a row with the types of PostgreSQL."""
         values = dict(zip(table.columns, row, strict=True))
         for name, kind in table.columns.items():
             if kind == "bool":
@@ -197,7 +197,7 @@ class _Copy:
 
 
 def _sum_of(name: str, kind: str) -> str:
-    """What is compared of a column in PostgreSQL."""
+    """Return what is compared of a column in PostgreSQL."""
     name = f'"{name}"'
     if kind == "json":
         number = f"CASE json_typeof({name}) WHEN 'number' THEN ({name} #>> '{{}}')::float8 "
@@ -209,7 +209,7 @@ def _sum_of(name: str, kind: str) -> str:
 
 
 def _source_sum_of(name: str, kind: str) -> str:
-    """The same in SQLite."""
+    """Return the same in SQLite."""
     name = f'"{name}"'
     if kind == "json":
         return f"total(CASE typeof({name}) WHEN 'text' THEN length({name}) ELSE {name} END)"

@@ -9,7 +9,7 @@ from chargeport.store.postgres.migrations import connected
 
 COLUMN: Final = "vehicle_key"
 DISTRIBUTED: Final = (
-    "latest", "runs", "hourly", "horizons", "sessions", "told_sessions", "session_edits", "erasures", "subscriptions",
+    "latest", "runs", "hourly", "horizons", "sessions", "reported_sessions", "session_edits", "erasures", "subscriptions",
     "webhook_events",
 )  # fmt: skip
 EVERYWHERE: Final = ("vehicles", "vehicle_references", "sources", "rules", "connections", "ended_connections")

@@ -79,7 +79,7 @@ class Pool:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Raw]:
-        """A connection that nobody else uses in the meantime. Raises StoreError."""
+        """Lend a connection that nobody else uses in the meantime. Raises StoreError."""
         if self._pool is None:
             with translated():
                 await self._open()

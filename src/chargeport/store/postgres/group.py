@@ -12,9 +12,9 @@ from chargeport.store.history.late import Edits
 from chargeport.store.history.latest import Latest, finish
 from chargeport.store.postgres.connection import Connection
 from chargeport.store.postgres.positions import FIRST
-from chargeport.store.sqlite.keys import LATEST, VEHICLE_SHIFT, SeriesKey, key_of
-from chargeport.store.sqlite.runs import insert, set_seen
-from chargeport.store.sqlite.series import Series
+from chargeport.store.tables.keys import LATEST, VEHICLE_SHIFT, SeriesKey, key_of
+from chargeport.store.tables.runs import insert, set_seen
+from chargeport.store.tables.series import Series
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -28,7 +28,7 @@ _PUT: Final = f"INSERT INTO latest (vehicle_key, slot, {LATEST}) VALUES ({','.jo
 
 
 def _unnest(types: str, at: int = 1) -> str:
-    """The arrays of columns, of these types, as rows."""
+    """Return the arrays of columns, of these types, as rows."""
     return f"unnest({', '.join(f'${at + index}::{kind}[]' for index, kind in enumerate(types.split()))})"
 
 
@@ -81,7 +81,7 @@ class Group:
     def __init__(
         self, connection: Connection, sources: dict[str, int] | None = None, rules: dict[str, int] | None = None
     ) -> None:
-        """`sources` and `rules` have the keys of all that the entries name."""
+        """Begin a group; `sources` and `rules` have the keys of all that the entries name."""
         self.connection = connection
         self.sources = sources or {}
         self._rules = rules or {}
@@ -117,7 +117,7 @@ class Group:
             self.flush(slot)
 
     def _read(self, numbers: Sequence[int]) -> dict[int, Slot]:
-        """The rows of series; an empty one where nothing is known yet."""
+        """Return the rows of series; an empty one where nothing is known yet."""
         rows = self.connection.fetch(_LOAD, [number >> VEHICLE_SHIFT for number in numbers], list(numbers))
         known = {row[0]: tuple(row)[1:] for row in rows}
         return {number: _slot(number, known.get(number)) for number in numbers}
@@ -127,30 +127,30 @@ class Group:
         self.connection.fetch(_PUT, number >> VEHICLE_SHIFT, number, *latest.columns())
 
     def source_key(self, name: str) -> int:
-        """The number of a source."""
+        """Return the number of a source."""
         return self.sources[name]
 
     def rule_key(self, text: str) -> int:
-        """The number of a rule of derivation."""
+        """Return the number of a rule of derivation."""
         return self._rules[text]
 
     def next_position(self) -> int:
-        """A new place in the feed of changes."""
+        """Return a new place in the feed of changes."""
         self._position = self.position + 1
         return self._position
 
     def begin(self, latest: Latest, run: tuple[Any, ...]) -> None:
-        """A run begins."""
+        """Begin a run."""
         self._runs.append(_key(latest) + run)
 
     def extend(self, latest: Latest) -> None:
-        """The newest sightings of a value move to its run."""
+        """Move the newest sightings of a value to its run."""
         run = (*_key(latest), latest.run_at, latest.position)
         before = self._sightings.get(run, (b"", None))[0]
         self._sightings[run] = before + latest.seen, latest.observed_at
 
     def extend_absence(self, latest: Latest) -> None:
-        """The newest absence was seen last at this instant."""
+        """Note that the newest absence was seen last at this instant."""
         self._absent_until.append((latest.absence_at, *_key(latest)))
 
     def flush(self, latest: Latest) -> Series:
@@ -204,5 +204,5 @@ def _slot(number: int, row: tuple[Any, ...] | None) -> Slot:
 
 
 def _as_json(values: Sequence[Any]) -> list[str | None]:
-    """A column of values as JSON texts."""
+    """Return a column of values as JSON texts."""
     return [None if value is None else _encode(value).decode() for value in values]

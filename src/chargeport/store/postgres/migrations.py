@@ -17,14 +17,14 @@ _LOCK: Final = "SELECT pg_advisory_lock($1::bigint)"
 
 
 def migrations() -> list[tuple[int, str, str]]:
-    """Every step of the schema: number, name, SQL."""
+    """Return every step of the schema: number, name, SQL."""
     folder = resources.files("chargeport.store.postgres") / "schema"
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
     return [(int(name[:4]), name.removesuffix(".sql"), (folder / name).read_text("utf-8")) for name in names]
 
 
 async def connected(url: str) -> Any:
-    """A connection of its own, to be closed. Raises StartError."""
+    """Return a connection of its own, to be closed. Raises StartError."""
     try:
         with translated():
             raw = await asyncpg.connect(url, timeout=TIMEOUT_S)
@@ -37,7 +37,7 @@ async def connected(url: str) -> Any:
 
 
 async def version(raw: Any) -> int:
-    """The number of the newest step that the database has."""
+    """Return the number of the newest step that the database has."""
     if await raw.fetchval("SELECT to_regclass('schema_version')") is None:
         return 0
     return int(await raw.fetchval("SELECT coalesce(max(version), 0) FROM schema_version"))

@@ -18,7 +18,7 @@ class Reader:
         self._rules: dict[int, str] = {}
 
     async def select(self, sql: str, bindings: tuple[Any, ...] = ()) -> list[Any]:
-        """All rows of a query."""
+        """Return all rows of a query."""
         if any(type(value) is str and "\0" in value for value in bindings):
             return []  # no text in the database has a NUL
         async with self._pool.connection() as raw:
@@ -26,12 +26,12 @@ class Reader:
                 return await raw.fetch(numbered(sql), *bindings)  # type: ignore[no-any-return]
 
     async def select_row(self, sql: str, bindings: tuple[Any, ...] = ()) -> Any:
-        """The first row of a query; None when there is none."""
+        """Return the first row of a query; None when there is none."""
         found = await self.select(sql, bindings)
         return found[0] if found else None
 
     async def select_count(self, sql: str, bindings: tuple[Any, ...] = ()) -> int:
-        """The one number that a query answers."""
+        """Return the one number that a query answers."""
         found = await self.select(sql, bindings)
         return int(found[0][0]) if found else 0
 
@@ -43,14 +43,14 @@ class Reader:
             self._rules = dict(await self.select(_RULES))
 
     def source(self, key: int) -> str:
-        """The name of a source that is known."""
+        """Return the name of a source that is known."""
         name = self.sources.get(key)
         if name is None:
             raise StoreError(f"The database names no source {key}: it is damaged.")
         return name
 
     def rule(self, key: int) -> str:
-        """The text of a rule that is known."""
+        """Return the text of a rule that is known."""
         text = self._rules.get(key)
         if text is None:
             raise StoreError(f"The database has no rule {key}: it is damaged.")

@@ -1,4 +1,4 @@
-"""The newest value of each signal, and the feed. What is worked out from the rows is the other backend's code."""
+"""The newest value of each signal on PostgreSQL, and the feed."""
 
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
@@ -12,10 +12,10 @@ from chargeport.store.postgres.positions import END, NEWEST
 from chargeport.store.postgres.reader import Reader
 from chargeport.store.records import Change, DirtyVehicle, Selection, Stretch, VehicleSeries
 from chargeport.store.sql import SlotsOf
-from chargeport.store.sqlite import rows
-from chargeport.store.sqlite.keys import MAX_SOURCES
-from chargeport.store.sqlite.readings import ReadingTables
-from chargeport.store.sqlite.sightings import Pass
+from chargeport.store.tables import rows
+from chargeport.store.tables.keys import MAX_SOURCES
+from chargeport.store.tables.readings import ReadingTables
+from chargeport.store.tables.sightings import Pass
 
 _STATE: Final = rows.VEHICLE.count(",") + 1  # where a state's columns begin behind a vehicle's
 _ALL: Final = (
@@ -43,26 +43,27 @@ class PostgresReadings(ReadingTables):
     """`store.protocols.Readings` on PostgreSQL."""
 
     slots_of: SlotsOf = Group
+    is_immediate = False
 
-    _reader: Reader  # type: ignore[assignment]
-    _scans: Scans  # type: ignore[assignment]
+    _reader: Reader
+    _scans: Scans
 
     async def sources(self) -> list[str]:
-        """The names of all sources that ever reported. See `store.protocols.Readings`."""
+        """Return the names of all sources that ever reported. See `store.protocols.Readings`."""
         return sorted(name for (name,) in await self._reader.select("SELECT name FROM sources"))
 
     async def signal(self, vehicle_id: str, signal: Signal) -> VehicleSeries | None:
-        """The car with the series of one signal and of the flags that it depends on."""
+        """Return the car with the series of one signal and of the flags that it depends on."""
         beside = signal.cadence is not Cadence.LASTING or signal is CABLE_CONNECTED
         flags = [IS_CHARGING.key, CABLE_CONNECTED.key] if beside else []
         return await self._with_series(await self._reader.select(_SOME, (vehicle_id, [signal.key, *flags])))
 
     async def signals(self, vehicle_id: str) -> VehicleSeries | None:
-        """The car with all its series."""
+        """Return the car with all its series."""
         return await self._with_series(await self._reader.select(_ALL.format(""), (vehicle_id,)))
 
     async def _with_series(self, found: Sequence[Any]) -> VehicleSeries | None:
-        """The car and its states, once the names in them are known; no states for a new car, of which nothing is known."""
+        """Return the car and its states, once the names in them are known; no states for a new car."""
         if not found:
             return None
         states = [tuple(row)[_STATE:] for row in found if row[_STATE] is not None]
@@ -70,15 +71,15 @@ class PostgresReadings(ReadingTables):
         return VehicleSeries(rows.vehicle(found[0]), self._series(states))
 
     async def changes(self, after: int, limit: int) -> list[Change]:
-        """The stored changes after a position, oldest first, as far as the feed is complete."""
+        """Return the stored changes after a position, oldest first, as far as the feed is complete."""
         return [rows.change(row) for row in await self._reader.select(_CHANGES, (after, limit))]
 
     async def position(self) -> int:
-        """How far the feed is complete. See `store.protocols.Readings`."""
+        """Return how far the feed is complete. See `store.protocols.Readings`."""
         return await self._reader.select_count(f"{NEWEST} WHERE position < {END}")
 
     async def changed_since(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[DirtyVehicle], int]:
-        """The cars of which something reported is among the next changes. See `store.protocols.Sessions`."""
+        """Return the cars of which something reported is among the next changes. See `store.sessions.Sessions`."""
         telling = f"h.signal_key IN ({', '.join(str(signal.key) for signal in signals)})"
 
         def scan(connection: Connection) -> tuple[list[DirtyVehicle], int]:
@@ -92,7 +93,7 @@ class PostgresReadings(ReadingTables):
         return await self._scans.run(scan)
 
     async def sightings(self, selection: Selection) -> AsyncIterator[Stretch]:
-        """What is stored, in order. See `store.protocols.Readings`."""
+        """Yield what is stored, in order. See `store.protocols.Readings`."""
         async with self._scans.snapshot() as raw:
             stretches = await in_thread(raw, lambda connection: Pass(connection, selection).stretches())
             while True:

@@ -12,13 +12,13 @@ import asyncpg  # type: ignore[import-untyped]
 
 from chargeport.errors import ChargeportError, StoreError
 from chargeport.signals.reading import Entry
+from chargeport.store.health import Health
 from chargeport.store.postgres.connection import Connection, in_thread
 from chargeport.store.postgres.engine import Pool
 from chargeport.store.postgres.group import Group, VehicleGoneError
 from chargeport.store.postgres.partitions import Partitions
 from chargeport.store.records import Outcome
-from chargeport.store.sqlite.health import Health
-from chargeport.store.sqlite.merge import Batch, merge
+from chargeport.store.tables.merge import Batch, merge
 
 GROUPS: Final = 2  # at once
 MAX_GROUP_ENTRIES: Final = 10_000
@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 
 class Names:
-    """`store.sqlite.merge.Naming`: all that a group asks, looked up before."""
+    """`store.tables.merge.Naming`: all that a group asks, looked up before."""
 
     def __init__(self, connection: Connection, batches: Sequence[Batch]) -> None:
         references = {entry.vehicle for batch in batches for entry in batch.entries}
@@ -46,11 +46,11 @@ class Names:
         self._writable = {tuple(row) for row in connection.fetch(_WRITING, clients, keys)} if clients else set()
 
     def keys(self, references: Collection[str]) -> dict[str, int]:  # noqa: ARG002  (all that the group names)
-        """The keys of the vehicles that the names stand for; none for a name that nobody has."""
+        """Return the keys of the vehicles that the names stand for; none for a name that nobody has."""
         return self._keys
 
     def may_write(self, client_id: str, vehicle_key: int) -> bool:
-        """Whether an application has a connection with the vehicle that allows it to write."""
+        """Return whether an application has a connection with the vehicle that allows it to write."""
         return (client_id, vehicle_key) in self._writable
 
 
@@ -158,7 +158,7 @@ class Writer:
             return merge(Group(connection, self._sources.known, self._rules.known), names, batches)
 
     async def _attempted(self, run: Callable[[Connection], T]) -> T:
-        """What `run` gives, tried again where the server undid it because others were in its way. Raises StoreError."""
+        """Return what `run` gives, tried again where the server undid it because others were in its way. Raises StoreError."""
         alone = False
         for attempt in range(ATTEMPTS):
             try:

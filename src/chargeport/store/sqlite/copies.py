@@ -30,7 +30,7 @@ class Contents(msgspec.Struct, frozen=True):
 
 @contextmanager
 def beside(target: Path) -> Iterator[Path]:
-    """A new, empty file in the target's folder that only its owner may read; gone at the end unless it was renamed."""
+    """Make an empty file in the target's folder that only its owner may read; remove it at the end unless it was renamed."""
     handle, name = tempfile.mkstemp(dir=target.absolute().parent, prefix=f".{target.name}.", suffix=".partial")
     os.close(handle)
     file = Path(name)
@@ -63,7 +63,7 @@ def copy_pages(source: Connection, target: Path, progress: Callable[[float], Non
 
 
 def examined(connection: Connection, name: Path) -> Contents:
-    """What a database holds, once it was found whole and ours. Raises StoreError, SchemaError."""
+    """Return what a database holds, once it was found whole and ours. Raises StoreError, SchemaError."""
     try:
         (found,) = fetch(connection, "PRAGMA integrity_check(1)")[0]
         if found != "ok":

@@ -30,7 +30,7 @@ class Connection(apsw.Connection):
         return [str(row[1]) for row in self.execute(f"PRAGMA table_info({table})").fetchall()]
 
     def lock_vehicles(self, keys: Sequence[int], /) -> None:
-        """Nothing to do: there is one writer."""
+        """Do nothing: there is one writer."""
 
     @contextmanager
     def erasing(self) -> Iterator[None]:
@@ -43,12 +43,12 @@ class Connection(apsw.Connection):
 
 
 def fetch(connection: apsw.Connection, sql: str, bindings: tuple[Any, ...] = ()) -> list[Row]:
-    """All rows of a query. None is left open: an open one would keep the log from being copied back."""
+    """Return all rows of a query. None is left open: an open one would keep the log from being copied back."""
     return connection.execute(sql, bindings).fetchall()
 
 
 def connect(path: Path, *, create: bool = False) -> Connection:
-    """A connection with the pragmas that every one has. Raises StartError with one sentence."""
+    """Return a connection with the pragmas that every one has. Raises StartError with one sentence."""
     flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if create else 0)
     try:
         if create:
@@ -73,7 +73,7 @@ def _create_private(path: Path) -> None:
 
 
 def reason(path: Path, error: Exception) -> str:
-    """Why a database can't be opened, in a few words."""
+    """Return why a database can't be opened, in a few words."""
     if not path.parent.is_dir():
         return f"the folder {path.parent} does not exist"
     if isinstance(error, apsw.NotADBError):
@@ -88,7 +88,7 @@ def reason(path: Path, error: Exception) -> str:
 
 
 def translated(error: apsw.Error) -> StoreError:
-    """An error of SQLite's as one of ours."""
+    """Return an error of SQLite's as one of ours."""
     if isinstance(error, apsw.FullError):
         return StoreError("The disk is full: nothing can be stored until there is room.")
     if isinstance(error, apsw.BusyError):

@@ -10,10 +10,10 @@ from typing import Final
 from chargeport.signals.definition import Signal
 from chargeport.signals.effective import DERIVED
 from chargeport.store.records import Change, DirtyVehicle
-from chargeport.store.sqlite import rows
 from chargeport.store.sqlite.engine import Connection, Row, fetch
 from chargeport.store.sqlite.reader import Reader
 from chargeport.store.sqlite.scans import Scans
+from chargeport.store.tables import rows
 
 OLD_PLACES: Final = 10_000  # found at once
 
@@ -58,7 +58,7 @@ class Feed:
         self._old: list[tuple[int, ...]] = []  # the places of the changes that follow that position
 
     async def changes(self, after: int, limit: int) -> list[Change]:
-        """The stored changes after a position, oldest first."""
+        """Return the stored changes after a position, oldest first."""
         found: list[Row] = []
         while after < (floor := self._reader.count(_FLOOR)) and len(found) < limit:
             places = await self._old_places(after, limit - len(found), floor)
@@ -69,7 +69,7 @@ class Feed:
         return [rows.change(row) for row in found]
 
     async def _old_places(self, after: int, limit: int, floor: int) -> list[tuple[int, ...]]:
-        """The places of the changes behind a position that are too old for the table; none where there is no other one."""
+        """Return the places of the changes behind a position that are too old for the table; none where there are no others."""
         if not self._old or not self._old_after <= after < self._old[-1][0]:
             bindings = (after, floor, OLD_PLACES)
             self._old = await self._scans.run(lambda connection: fetch(connection, _PLACES, bindings))
@@ -77,7 +77,7 @@ class Feed:
         return [place for place in self._old if place[0] > after][:limit]
 
     async def changed_since(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[DirtyVehicle], int]:
-        """The cars of which something reported is among the next changes. See `store.protocols.Sessions`."""
+        """Return the cars of which something reported is among the next changes. See `store.sessions.Sessions`."""
         observed = f"f.signal_key IN ({', '.join(str(signal.key) for signal in signals)})"
 
         def scan(connection: Connection) -> tuple[list[DirtyVehicle], int]:

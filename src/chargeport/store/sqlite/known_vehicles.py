@@ -7,8 +7,8 @@ looked at once for each snapshot that is read.
 from typing import Final
 
 from chargeport.store.records import Vehicle
-from chargeport.store.sqlite import rows
 from chargeport.store.sqlite.reader import Reader
+from chargeport.store.tables import rows
 
 MAX_VEHICLES: Final = 100_000  # some 60 MB
 
@@ -26,7 +26,7 @@ class KnownVehicles:
         self._snapshot = -1  # in which the count was looked at last
 
     def find(self, vehicle_id: str) -> tuple[int, Vehicle] | None:
-        """The key of a vehicle and what is known of it; None when there is none."""
+        """Return the key of a vehicle and what is known of it; None when there is none."""
         snapshot = self._reader.snapshot or self._reader.share()
         if snapshot != self._snapshot:
             self._look(snapshot)

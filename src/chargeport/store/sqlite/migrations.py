@@ -8,22 +8,22 @@ from typing import Final
 import apsw
 
 from chargeport.errors import SchemaError, StartError
-from chargeport.store.sqlite.access import name_users
 from chargeport.store.sqlite.engine import Connection, fetch, reason
 from chargeport.store.sqlite.split import split_series
+from chargeport.store.tables.access import name_users
 
 _AFTER: Final[dict[int, Callable[[Connection], None]]] = {5: split_series, 7: name_users}
 
 
 def migrations() -> list[tuple[int, str, str]]:
-    """Every step of the schema: number, name, SQL."""
+    """Return every step of the schema: number, name, SQL."""
     folder = resources.files("chargeport.store.sqlite") / "schema"
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
     return [(int(name[:4]), name.removesuffix(".sql"), (folder / name).read_text("utf-8")) for name in names]
 
 
 def version(connection: Connection) -> int:
-    """The number of the newest step that the database has."""
+    """Return the number of the newest step that the database has."""
     return int(fetch(connection, "PRAGMA user_version")[0][0])
 
 

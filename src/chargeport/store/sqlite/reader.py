@@ -12,8 +12,8 @@ from typing import Any, Final
 import apsw
 
 from chargeport.errors import StoreError
+from chargeport.store.health import Health
 from chargeport.store.sqlite.engine import Row, connect, is_damage, translated
-from chargeport.store.sqlite.health import Health
 
 _SOURCES: Final = "SELECT key, name FROM sources"
 _RULES: Final = "SELECT key, text FROM rules"
@@ -36,7 +36,7 @@ class Reader:
         """The number of the snapshot that is shared; 0 where none is."""
 
     def rows(self, sql: str, bindings: tuple[Any, ...] = ()) -> list[Row]:
-        """All rows of a query."""
+        """Return all rows of a query."""
         try:
             if self._turn < 2:  # noqa: PLR2004
                 self._begin()
@@ -46,28 +46,28 @@ class Reader:
             raise translated(error) from error
 
     def row(self, sql: str, bindings: tuple[Any, ...] = ()) -> Row | None:
-        """The first row of a query."""
+        """Return the first row of a query."""
         rows = self.rows(sql, bindings)
         return rows[0] if rows else None
 
     def count(self, sql: str, bindings: tuple[Any, ...] = ()) -> int:
-        """The one number that a query answers."""
+        """Return the one number that a query answers."""
         return int(self.rows(sql, bindings)[0][0])
 
     async def select(self, sql: str, bindings: tuple[Any, ...] = ()) -> list[Row]:
-        """All rows of a query, for modules that know no SQLite: see `store.sql`."""
+        """Return all rows of a query, for modules that know no SQLite: see `store.sql`."""
         return self.rows(sql, bindings)
 
     async def select_row(self, sql: str, bindings: tuple[Any, ...] = ()) -> Row | None:
-        """The first row of a query."""
+        """Return the first row of a query."""
         return self.row(sql, bindings)
 
     async def select_count(self, sql: str, bindings: tuple[Any, ...] = ()) -> int:
-        """The one number that a query answers."""
+        """Return the one number that a query answers."""
         return self.count(sql, bindings)
 
     def source(self, key: int) -> str:
-        """The name of a source. A key is never given to another one, so what is known stays true."""
+        """Return the name of a source. A key is never given to another one, so what is known stays true."""
         name = self.sources.get(key)
         if name is None:
             self.sources = dict(self.rows(_SOURCES))
@@ -77,7 +77,7 @@ class Reader:
         return name
 
     def rule(self, key: int) -> str:
-        """The text of a rule; what is known stays true here, too."""
+        """Return the text of a rule; what is known stays true here, too."""
         text = self._rules.get(key)
         if text is None:
             self._rules = dict(self.rows(_RULES))

@@ -55,7 +55,7 @@ def restore(
 
 @contextmanager
 def _opened(backup: Path) -> Iterator[Connection]:
-    """The backup, to be read only. Without a log beside it nobody writes to it, so that nothing is made beside it either."""
+    """Open the backup to be read only. Without a log beside it nobody writes to it, so nothing is made beside it."""
     if not backup.is_file():
         raise StartError(f"The backup {backup} does not exist.")
     if is_broken(backup):
@@ -136,7 +136,7 @@ def _put_aside(database: Path, kept: Path | None) -> None:
 
 
 def _put_back(database: Path, kept: Path | None) -> None:
-    """The swap did not happen: what was moved aside goes back."""
+    """Move back what was moved aside, where the swap did not happen."""
     if kept is None:
         return
     for companion in COMPANIONS:

@@ -24,7 +24,7 @@ def seal(file: Path) -> None:
 
 
 def is_broken(file: Path) -> bool:
-    """Whether the file bears a seal that does not fit it. What bears none (a copy made otherwise) breaks none."""
+    """Return whether the file bears a seal that does not fit it. What bears none (a copy made otherwise) breaks none."""
     before = file.stat().st_size - _LENGTH
     if before <= 0:
         return False
@@ -35,7 +35,7 @@ def is_broken(file: Path) -> bool:
 
 
 def _digest(file: Path, size: int) -> bytes:
-    """Of the first `size` bytes, in hexadecimal."""
+    """Return the hash of the first `size` bytes, in hexadecimal."""
     digest = hashlib.sha256()
     with file.open("rb") as opened:
         while size > 0:

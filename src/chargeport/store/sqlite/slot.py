@@ -13,9 +13,9 @@ from chargeport.errors import StoreError
 from chargeport.store.history.late import Edits
 from chargeport.store.history.latest import NOTHING, Latest, finish
 from chargeport.store.sqlite.engine import Connection, Row
-from chargeport.store.sqlite.keys import LATEST, MAX_SOURCES, OF, SeriesKey, key_of
-from chargeport.store.sqlite.runs import ONE, change, insert, set_seen
-from chargeport.store.sqlite.series import Series
+from chargeport.store.tables.keys import LATEST, MAX_SOURCES, OF, SeriesKey, key_of
+from chargeport.store.tables.runs import ONE, change, insert, set_seen
+from chargeport.store.tables.series import Series
 
 _COLUMNS: Final = ", ".join(f"latest.{column}" for column in LATEST.split(", "))
 _SELECT: Final = f"SELECT slot, {_COLUMNS} FROM carray(?) CROSS JOIN latest ON slot = carray.value"
@@ -47,7 +47,7 @@ class Slot(Latest):
         self.new = row is None
 
     def row(self) -> tuple[Any, ...]:
-        """The row to write."""
+        """Return the row to write."""
         return (
             self.slot, self.value, self.observed_at, self.changed_at, self.received_at, self.position, self.run_at,
             self.absence, self.absence_at, self.absence_received_at, self.rule, self.seen or None,
@@ -71,7 +71,7 @@ class SlotTable:
         self._first_position = self._position
 
     def rows(self, sql: str, bindings: tuple[Any, ...] = ()) -> list[Row]:
-        """What a query finds."""
+        """Return what a query finds."""
         return self._execute(sql, bindings).fetchall()
 
     def execute(self, sql: str, bindings: tuple[Any, ...]) -> None:
@@ -93,7 +93,7 @@ class SlotTable:
         self.connection.execute(_INSERT, (number, *latest.columns()))
 
     def open(self, numbers: Sequence[int]) -> Mapping[int, Slot]:
-        """The slots of series, read in this order and to be written at the end; where nothing is known yet an empty one."""
+        """Return the slots of series, read in this order and to be written at the end; an empty one where nothing is known."""
         slots = self._slots
         if numbers:
             for row in self.rows(_SELECT, (apsw.carray(array("q", numbers)),)):
@@ -104,7 +104,7 @@ class SlotTable:
         return slots
 
     def source_key(self, name: str) -> int:
-        """The number of a source, given at its first reading. Raises StoreError when no more can be given."""
+        """Return the number of a source, given at its first reading. Raises StoreError when no more can be given."""
         key = self.sources.get(name)
         if key is None:
             if len(self.sources) >= MAX_SOURCES:
@@ -114,7 +114,7 @@ class SlotTable:
         return key
 
     def rule_key(self, text: str) -> int:
-        """The number of a rule of derivation, given at its first value."""
+        """Return the number of a rule of derivation, given at its first value."""
         if not self._rules:
             self._rules = dict(self.rows("SELECT text, key FROM rules"))
         key = self._rules.get(text)
@@ -124,22 +124,22 @@ class SlotTable:
         return key
 
     def next_position(self) -> int:
-        """A new place in the feed of changes."""
+        """Return a new place in the feed of changes."""
         self._position += 1
         return self._position
 
     def begin(self, latest: Latest, run: tuple[Any, ...]) -> None:
-        """A run begins."""
+        """Begin a run."""
         assert isinstance(latest, Slot)  # noqa: S101  (this table makes no others)
         self._runs.append(latest.key + run)
         self._feed.append((run[1], latest.slot, run[0]))
 
     def extend(self, latest: Latest) -> None:
-        """The newest sightings of a value move to its run."""
+        """Move the newest sightings of a value to its run."""
         self._sightings.append((latest.seen, latest.observed_at, *_key(latest), latest.run_at, latest.position))
 
     def extend_absence(self, latest: Latest) -> None:
-        """The newest absence was seen last at this instant."""
+        """Note that the newest absence was seen last at this instant."""
         if latest.absence_at is not None:
             self._absent_until.append((_key(latest), latest.absence_at))
 
@@ -183,7 +183,7 @@ class SlotTable:
         self._absent_until = []
 
     def _extend_absence(self, key: SeriesKey, at: int) -> None:
-        """The newest absence of a series that began until an instant was seen last then."""
+        """Note that the newest absence of a series that began until an instant was seen last then."""
         for began_at, position in self.rows(_NEWEST_ABSENCE, (*key, at)):
             if began_at < at:
                 change(self.connection, _LASTS_UNTIL, [(at, *key, began_at, position)])

@@ -15,13 +15,14 @@ import apsw
 
 from chargeport.errors import ChargeportError, StoreError
 from chargeport.signals.reading import Entry
+from chargeport.store.health import Health
 from chargeport.store.records import Outcome
 from chargeport.store.sqlite.engine import Connection, is_damage, translated
 from chargeport.store.sqlite.files import DatabaseFiles
-from chargeport.store.sqlite.health import Health
-from chargeport.store.sqlite.merge import Batch, Names, merge
 from chargeport.store.sqlite.moving import Mover
+from chargeport.store.sqlite.names import Names
 from chargeport.store.sqlite.slot import SlotTable
+from chargeport.store.tables.merge import Batch, merge
 
 MAX_GROUP_ENTRIES: Final = 20_000  # bounds how long the first of a group waits for the last: about 0.1 s
 CHECKPOINT_PAGES: Final = 8_192  # 32 MiB of log: copied back when nobody waits
@@ -97,7 +98,7 @@ class Writer:
                 return
 
     def _gather(self, job: _Job) -> tuple[list[_Job], bool]:
-        """The job and all that wait behind it, up to a bound; and whether the end was among them."""
+        """Return the job and all that wait behind it, up to a bound; and whether the end was among them."""
         group, entries = [job], len(job.batch.entries) if job.batch else 0
         while entries < MAX_GROUP_ENTRIES:
             try:
@@ -159,7 +160,7 @@ class Writer:
             return
 
     def _do(self, group: list[_Job]) -> list[Any]:
-        """Every job's result, in order: entries of all batches are merged together, then the functions run."""
+        """Return every job's result, in order: entries of all batches are merged together, then the functions run."""
         results: list[Any] = [None] * len(group)
         batches = [(index, job.batch) for index, job in enumerate(group) if job.batch is not None]
         if batches:
@@ -172,7 +173,7 @@ class Writer:
         return results
 
     def _call(self, function: Callable[[Connection], Any]) -> Any:
-        """The function's result, or the error of ours that it raised, with what it did undone."""
+        """Return the function's result, or the error of ours that it raised, with what it did undone."""
         try:
             with self._connection:  # a savepoint
                 return function(self._connection)
