@@ -26,6 +26,7 @@ from chargeport.api.head_rules import NOT_PLAIN, check_head, check_trailer, chec
 from chargeport.api.lane import Head
 from chargeport.api.repeated_head import RepeatedHead
 from chargeport.errors import MALFORMED, TOO_SLOW, Problem
+from chargeport.tls import tell_client
 
 HEAD_WITHIN_S: Final = 10
 PORTION: Final = 8_192  # bytes parsed at once: so few requests can be sent ahead of their answers as objects
@@ -293,6 +294,8 @@ class LaneProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self.url, self.expect_100_continue = url, expects
         self.headers += headers
+        if self._client.is_secure:
+            tell_client(self.scope, self._client.get_extra_info("ssl_object"))
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
