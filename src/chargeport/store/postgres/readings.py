@@ -43,7 +43,6 @@ class PostgresReadings(ReadingTables):
     """`store.protocols.Readings` on PostgreSQL."""
 
     slots_of: SlotsOf = Group
-    is_immediate = False
 
     _reader: Reader
     _scans: Scans
