@@ -81,13 +81,13 @@ class Server:
         self._database_url = f"sqlite:///{database}" if isinstance(database, Path) else database
         self._wrapper = wrapper
         self._options = options
-        self._log = log
+        self.log = log
         self._process: subprocess.Popen[str] | None = None
 
     def launch(self) -> None:
         """Start it, without waiting for it to answer."""
         command = [*self._wrapper, CHARGEPORT, "serve", "--database", self._database_url, "--port", str(self.port)]
-        with self._log.open("a") as log:
+        with self.log.open("a") as log:
             self._process = subprocess.Popen(
                 [*command, *self._options], stdout=log, stderr=log, text=True, env=environment(), start_new_session=True
             )
