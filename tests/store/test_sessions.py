@@ -17,6 +17,8 @@ OTHER = Vehicle(id="0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c12")
 WATTAGE, STATUS = BY_CODE["charge-wattage"], BY_CODE["charge-detailedchargingstatus"]
 EVER = 1 << 62
 
+pytestmark = pytest.mark.parametrize("store", ["sqlite", "postgres", "memory"], indirect=True)
+
 
 @pytest.fixture
 async def cars(store: Store) -> Store:
