@@ -114,7 +114,7 @@ def build(wanted: str | None = None) -> typer.Typer:
 
 
 def _add(made: typer.Typer, entry: Entry) -> None:
-    from chargeport.cli import configuration
+    from chargeport.cli import configuration, examples
 
     part = typer.Typer()
     found = getattr(importlib.import_module(f"chargeport.cli.{entry.module}"), entry.attribute)
@@ -124,6 +124,7 @@ def _add(made: typer.Typer, entry: Entry) -> None:
         part.command(entry.name)(found)
     if entry.name not in WITHOUT_SETTINGS:
         configuration.add_config_option(part)
+    examples.add(part)
     made.registered_commands += part.registered_commands
     made.registered_groups += part.registered_groups
 
