@@ -5,7 +5,7 @@ Lists are paged by number, changes by position. Instants are milliseconds since 
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from chargeport.signals.definition import Signal
 from chargeport.signals.freshness import Freshness
@@ -245,6 +245,10 @@ class Vehicles(Protocol):
 
     async def remove_vehicle(self, vehicle_id: str) -> Erased | None:
         """Erase a car with everything that was ever stored of it, and say how much that was; None when there is none."""
+        ...
+
+    async def rows_of(self, vehicle_id: str) -> dict[str, list[dict[str, Any]]]:
+        """All rows that `remove_vehicle` would erase, by table, but for readings, names, connections and hashes of secrets."""
         ...
 
     async def wipe(self) -> bool:

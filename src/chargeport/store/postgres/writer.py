@@ -12,13 +12,13 @@ import asyncpg  # type: ignore[import-untyped]
 
 from chargeport.errors import ChargeportError, StoreError
 from chargeport.signals.reading import Entry
+from chargeport.store.health import Health
 from chargeport.store.postgres.connection import Connection, in_thread
 from chargeport.store.postgres.engine import Pool
 from chargeport.store.postgres.group import Group, VehicleGoneError
 from chargeport.store.postgres.partitions import Partitions
 from chargeport.store.records import Outcome
-from chargeport.store.sqlite.health import Health
-from chargeport.store.sqlite.merge import Batch, merge
+from chargeport.store.tables.merge import Batch, merge
 
 GROUPS: Final = 2  # at once
 MAX_GROUP_ENTRIES: Final = 10_000
@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 
 class Names:
-    """`store.sqlite.merge.Naming`: all that a group asks, looked up before."""
+    """`store.tables.merge.Naming`: all that a group asks, looked up before."""
 
     def __init__(self, connection: Connection, batches: Sequence[Batch]) -> None:
         references = {entry.vehicle for batch in batches for entry in batch.entries}

@@ -15,13 +15,14 @@ import apsw
 
 from chargeport.errors import ChargeportError, StoreError
 from chargeport.signals.reading import Entry
+from chargeport.store.health import Health
 from chargeport.store.records import Outcome
 from chargeport.store.sqlite.engine import Connection, is_damage, translated
 from chargeport.store.sqlite.files import DatabaseFiles
-from chargeport.store.sqlite.health import Health
-from chargeport.store.sqlite.merge import Batch, Names, merge
 from chargeport.store.sqlite.moving import Mover
+from chargeport.store.sqlite.names import Names
 from chargeport.store.sqlite.slot import SlotTable
+from chargeport.store.tables.merge import Batch, merge
 
 MAX_GROUP_ENTRIES: Final = 20_000  # bounds how long the first of a group waits for the last: about 0.1 s
 CHECKPOINT_PAGES: Final = 8_192  # 32 MiB of log: copied back when nobody waits

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 from chargeport.errors import NotFoundError
 from chargeport.signals.definition import Signal
@@ -10,8 +10,7 @@ from chargeport.signals.effective import DERIVED
 from chargeport.store.audit import Act, recorded
 from chargeport.store.records import DirtyVehicle, ErasedSpan, KeptEdit, KeptSession, ReportedSession
 from chargeport.store.sql import Connection, Reader, Scans, Writer, fetch
-from chargeport.store.sqlite.feed import Feed
-from chargeport.store.sqlite.keys import VEHICLE_SHIFT
+from chargeport.store.tables.keys import VEHICLE_SHIFT
 
 _KEY: Final = "(SELECT key FROM vehicles WHERE id = ?1)"
 _DERIVED: Final = f"(SELECT key FROM sources WHERE name = '{DERIVED}')"
@@ -23,8 +22,16 @@ HEARD_FROM: Final = (  # by the range of slots: joined from the vehicles' side, 
 )
 
 
+class Feed(Protocol):
+    """What knows the order of all changes."""
+
+    async def changed_since(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[DirtyVehicle], int]:
+        """Return the cars of which something reported is among the next changes. See `store.sessions.Sessions`."""
+        ...
+
+
 class SessionTables:
-    """`store.sessions.Sessions` on SQLite."""
+    """`store.sessions.Sessions`."""
 
     def __init__(self, reader: Reader, writer: Writer, scans: Scans, feed: Feed) -> None:
         self._reader = reader

@@ -6,7 +6,7 @@ from typing import Any, Final
 from chargeport.store.history.latest import Latest
 from chargeport.store.history.runs import ALWAYS, Run, holding
 from chargeport.store.sql import Connection, fetch
-from chargeport.store.sqlite.keys import COLUMNS, LATEST, OF, OF_SLOT, SeriesKey, slot_of
+from chargeport.store.tables.keys import COLUMNS, LATEST, OF, OF_SLOT, SeriesKey, slot_of
 
 # The blob of sightings is often most of a row, and lies on pages of its own: it is read only where it is wanted.
 _LIGHT: Final = COLUMNS.replace(" seen,", " NULL,")

@@ -15,7 +15,7 @@ _ALWAYS: Final = 1 << 53
 
 
 class AuditTable:
-    """`store.audit.Audit` on SQLite."""
+    """`store.audit.Audit`."""
 
     def __init__(self, reader: Reader, writer: Writer) -> None:
         self._reader = reader

@@ -13,7 +13,7 @@ from chargeport.store.audit import Act, recorded
 from chargeport.store.encryption import Encryption
 from chargeport.store.records import Application, Connection, Grant, Page, user_uuid_of
 from chargeport.store.sql import Reader, Scans, Writer
-from chargeport.store.sqlite import rows
+from chargeport.store.tables import rows
 
 EXPIRED_MS: Final = 3_600_000
 
@@ -46,7 +46,7 @@ _TOKEN_COLUMNS: Final = (("applications", "management_token"), ("previous_manage
 
 
 class AccessTables:
-    """`store.access.Access` on SQLite."""
+    """`store.access.Access`."""
 
     def __init__(self, reader: Reader, writer: Writer, scans: Scans, encryption: Encryption) -> None:
         self._encryption = encryption

@@ -1,10 +1,7 @@
 """Everything that was reported, in order: read row by row in one snapshot, so that size costs no memory."""
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Final
-
-import apsw
 
 from chargeport.signals.catalogue import BY_KEY
 from chargeport.signals.definition import Signal
@@ -16,29 +13,13 @@ from chargeport.store.history.reading import sightings as seen_in
 from chargeport.store.history.runs import ALWAYS
 from chargeport.store.records import Selection, Sighting, Stretch
 from chargeport.store.sql import Connection, fetch
-from chargeport.store.sqlite import rows
-from chargeport.store.sqlite.engine import connect, translated
-from chargeport.store.sqlite.keys import LATEST, OF_VEHICLE
-from chargeport.store.sqlite.series import Series
+from chargeport.store.tables import rows
+from chargeport.store.tables.keys import LATEST, OF_VEHICLE
+from chargeport.store.tables.series import Series
 
 STRETCH: Final = 1000  # sightings handed over at once
-CACHE_KIB: Final = 16_384  # each page is read once: a greater cache would only be filled
 
 _LATEST: Final = f"SELECT signal_key, source_key, {LATEST} FROM latest WHERE {OF_VEHICLE}"
-
-
-async def sightings(path: Path, selection: Selection) -> AsyncIterator[Stretch]:
-    """Yield what is stored, as it is when the first stretch is asked for. See `store.protocols.Readings`."""
-    connection = connect(path)
-    try:
-        connection.execute(f"PRAGMA query_only = ON; PRAGMA cache_size = -{CACHE_KIB}").fetchall()
-        connection.execute("BEGIN")
-        for stretch in Pass(connection, selection).stretches():
-            yield stretch
-    except apsw.Error as error:
-        raise translated(error) from error
-    finally:
-        connection.close()
 
 
 class Pass:

@@ -10,7 +10,7 @@ import msgspec
 from chargeport.store.audit import Act, recorded
 from chargeport.store.records import Page
 from chargeport.store.sql import Connection, Reader, Row, Scans, Writer, fetch
-from chargeport.store.sqlite import rows
+from chargeport.store.tables import rows
 from chargeport.store.webhooks import Attempt, Event, EventState, Subscription, Webhook, WebhookFields
 
 _WEBHOOK: Final = "id, client_id, document, verified_at, failing_at, reason, created_at, updated_at"
@@ -34,7 +34,7 @@ _fields = msgspec.json.Decoder(WebhookFields)
 
 
 class WebhookTables:
-    """`store.webhooks.Webhooks` on SQLite."""
+    """`store.webhooks.Webhooks`."""
 
     def __init__(self, reader: Reader, writer: Writer, scans: Scans) -> None:
         self._reader = reader

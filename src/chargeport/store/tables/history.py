@@ -1,4 +1,4 @@
-"""`store.protocols.History` on SQLite: changes by time, sightings by time, and what was known at an instant."""
+"""`store.protocols.History` on tables: changes by time, sightings by time, and what was known at an instant."""
 
 from array import array
 from collections.abc import Callable
@@ -9,14 +9,14 @@ from chargeport.signals.reading import AbsenceReason
 from chargeport.store.history.hours import HourRow, hour
 from chargeport.store.history.reading import changes, pieces, states_at
 from chargeport.store.history.runs import Run as StoredRun
+from chargeport.store.protocols import Readings
 from chargeport.store.records import Place, Run, VehicleSeries
 from chargeport.store.retention_policy import HOUR_MS, Horizon, Hour
 from chargeport.store.sql import Connection, Reader, Scans, fetch
-from chargeport.store.sqlite import rows
-from chargeport.store.sqlite.hourly import HourTable
-from chargeport.store.sqlite.keys import MAX_SOURCES, SOURCE_BITS, VEHICLE_SHIFT, SeriesKey
-from chargeport.store.sqlite.readings import ReadingTables
-from chargeport.store.sqlite.series import Series
+from chargeport.store.tables import rows
+from chargeport.store.tables.hourly import HourTable
+from chargeport.store.tables.keys import MAX_SOURCES, SOURCE_BITS, VEHICLE_SHIFT, SeriesKey
+from chargeport.store.tables.series import Series
 
 _HORIZON_OF: Final = (
     "SELECT h.raw_from, h.hours_from FROM vehicles v JOIN horizons h ON h.vehicle_key = v.key"
@@ -32,9 +32,9 @@ _SOURCES_OF: Final = (
 
 
 class HistoryTables:
-    """`store.protocols.History` on SQLite."""
+    """`store.protocols.History`."""
 
-    def __init__(self, reader: Reader, scans: Scans, readings: ReadingTables) -> None:
+    def __init__(self, reader: Reader, scans: Scans, readings: Readings) -> None:
         self._reader = reader
         self._scans = scans
         self._readings = readings
@@ -158,7 +158,7 @@ class _Past:
         return None if row is None else _hour(signal, row, source, self._rules)
 
     def value(self, signal: Signal, value: Any) -> Value | None:
-        """Return a value as it was before SQLite."""
+        """Return a value as it was before the database."""
         return rows.value(signal.key, value)
 
     def rule(self, rule: Any) -> str | None:

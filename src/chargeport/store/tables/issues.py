@@ -47,7 +47,7 @@ _ORPHANS_GO: Final = (
 
 
 class IssueTable:
-    """`store.protocols.Issues` on SQLite."""
+    """`store.protocols.Issues`."""
 
     def __init__(self, reader: Reader, writer: Writer) -> None:
         self._reader = reader

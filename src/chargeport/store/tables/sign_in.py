@@ -3,12 +3,13 @@
 from collections.abc import Callable
 
 from chargeport.store.audit import Act, actor, forget_subject, recorded
+from chargeport.store.records import user_uuid_of
 from chargeport.store.sign_in import PageSession, ShareLink, User
 from chargeport.store.sql import Connection, Reader, Writer, fetch
 
 
 class SignInTables:
-    """`store.sign_in.SignIn` on SQLite."""
+    """`store.sign_in.SignIn`."""
 
     def __init__(self, reader: Reader, writer: Writer) -> None:
         self._reader = reader
@@ -36,17 +37,23 @@ class SignInTables:
 
     async def remove_user(self, name: str) -> bool:
         """Remove a user with links and sessions."""
+        uuid = user_uuid_of(name)
+        rows = {
+            "sign_in_links": ('"user" = ?', name), "page_sessions": ('"user" = ?', name), "users": ("name = ?", name),
+            "tokens": ("person = ?", name), "consents": ("user_uuid = ?", uuid), "subscriptions": ("user_uuid = ?", uuid),
+        }  # fmt: skip
 
-        def remove(connection: Connection) -> bool:
-            connection.execute('DELETE FROM sign_in_links WHERE "user" = ?', (name,))
-            connection.execute('DELETE FROM page_sessions WHERE "user" = ?', (name,))
+        def remove(connection: Connection) -> int:
             connection.execute("UPDATE audit SET actor = 'user:' WHERE actor = ?", (f"user:{name}",))
-            forget_subject(connection, name)
-            connection.execute("DELETE FROM users WHERE name = ?", (name,))
-            return connection.changes() > 0
+            removed = connection.changes() + forget_subject(connection, name)
+            connection.execute("DELETE FROM tokens WHERE user_uuid = ?", (uuid,))
+            for table, (which, value) in rows.items():
+                connection.execute(f"DELETE FROM {table} WHERE {which}", (value,))
+                removed += connection.changes()
+            return removed
 
         own = actor().name == f"user:{name}"
-        return await self._writer.call(recorded(Act.USER_ERASED, "", remove, by="user:" if own else None))
+        return await self._writer.call(recorded(Act.USER_ERASED, "", remove, by="user:" if own else None)) > 0
 
     async def add_link(self, link_hash: bytes, user: str, expires_at: int, *, replace: bool = False) -> None:
         """Keep a link that signs a user in once."""

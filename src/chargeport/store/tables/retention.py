@@ -11,14 +11,13 @@ from chargeport.signals.catalogue import BY_KEY
 from chargeport.signals.freshness import Freshness
 from chargeport.store.history.folding import Fold, day, due, fold, kept, reach
 from chargeport.store.history.runs import ALWAYS
+from chargeport.store.protocols import Readings
 from chargeport.store.retention_policy import HOUR_MS, Keep, Policy, Progress
 from chargeport.store.sql import Connection, SlotsOf, Writer, fetch
-from chargeport.store.sqlite.hourly import HourTable
-from chargeport.store.sqlite.keys import OF, OF_VEHICLE, SeriesKey
-from chargeport.store.sqlite.readings import ReadingTables
-from chargeport.store.sqlite.runs import ONE, change, change_all
-from chargeport.store.sqlite.series import Series
-from chargeport.store.sqlite.slot import SlotTable
+from chargeport.store.tables.hourly import HourTable
+from chargeport.store.tables.keys import OF, OF_VEHICLE, SeriesKey
+from chargeport.store.tables.runs import ONE, change, change_all
+from chargeport.store.tables.series import Series
 
 STEP_SIGHTINGS: Final = 500  # folded in one step: about 10 ms
 STEP_CARS: Final = 8  # looked at in one step: about 10 ms
@@ -117,9 +116,9 @@ def _drop(connection: Connection, car: int, group: str, series: Sequence[SeriesK
 
 
 class RetentionTables:
-    """`store.protocols.Retention` on SQLite."""
+    """`store.protocols.Retention`."""
 
-    def __init__(self, writer: Writer, readings: ReadingTables, slots_of: SlotsOf = SlotTable) -> None:
+    def __init__(self, writer: Writer, readings: Readings, slots_of: SlotsOf) -> None:
         self._writer = writer
         self._readings = readings
         self._slots_of = slots_of

@@ -10,7 +10,7 @@ _CONSENT = "family, client_id, redirect_uri, challenge, expires_at, user_uuid"
 
 
 class ConnectTables:
-    """`store.connect.Connect` on SQLite."""
+    """`store.connect.Connect`."""
 
     def __init__(self, reader: Reader, writer: Writer) -> None:
         self._reader = reader

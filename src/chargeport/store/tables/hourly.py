@@ -5,7 +5,7 @@ from typing import Final
 
 from chargeport.store.history.hours import HourRow, Known
 from chargeport.store.sql import Connection, Row, fetch
-from chargeport.store.sqlite.keys import SeriesKey
+from chargeport.store.tables.keys import SeriesKey
 
 _COLUMNS: Final = "hour, changes, held_ms, least, most, mean, shares, value, value_at, since_at, rule_key, absence, absence_at"
 _OF: Final = f"SELECT {_COLUMNS} FROM hourly WHERE vehicle_key = ? AND signal_key = ? AND source_key = ? AND hour"

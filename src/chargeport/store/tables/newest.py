@@ -4,8 +4,8 @@ from typing import Final
 
 from chargeport.store.history.late import newest
 from chargeport.store.sql import Slots
-from chargeport.store.sqlite.keys import OF_SLOT, SeriesKey, slot_of
-from chargeport.store.sqlite.series import Series
+from chargeport.store.tables.keys import OF_SLOT, SeriesKey, slot_of
+from chargeport.store.tables.series import Series
 
 _DELETE: Final = f"DELETE FROM latest WHERE {OF_SLOT}"
 

@@ -15,7 +15,7 @@ _END: Final = "DELETE FROM remembered WHERE owner = ?1 AND key = ?2 AND substr(v
 
 
 class NoteTables:
-    """`store.notes.KeyValue` on SQLite."""
+    """`store.notes.KeyValue`."""
 
     def __init__(self, reader: Reader, writer: Writer) -> None:
         self._reader = reader

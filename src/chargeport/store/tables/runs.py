@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from chargeport.store.sql import Connection
-from chargeport.store.sqlite.keys import OF
+from chargeport.store.tables.keys import OF
 
 ONE: Final = f"{OF} AND observed_at = ? AND position = ?"
 """The condition for one run of a series."""

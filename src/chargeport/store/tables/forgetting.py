@@ -12,10 +12,10 @@ from chargeport.store.history.runs import Run
 from chargeport.store.records import Forgotten
 from chargeport.store.retention_policy import HOUR_MS
 from chargeport.store.sql import Connection, Slots, SlotsOf, fetch
-from chargeport.store.sqlite.keys import COLUMNS, OF_SLOT, OF_VEHICLE, SeriesKey, slot_of
-from chargeport.store.sqlite.newest import write_newest
-from chargeport.store.sqlite.runs import ONE, change, insert, move_place
-from chargeport.store.sqlite.series import Series
+from chargeport.store.tables.keys import COLUMNS, OF_SLOT, OF_VEHICLE, SeriesKey, slot_of
+from chargeport.store.tables.newest import write_newest
+from chargeport.store.tables.runs import ONE, change, insert, move_place
+from chargeport.store.tables.series import Series
 
 STEP_CARS: Final = 50  # in one transaction
 

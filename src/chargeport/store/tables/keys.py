@@ -6,11 +6,13 @@ from typing import Final
 SOURCE_BITS: Final = 20
 VEHICLE_SHIFT: Final = SOURCE_BITS + 8
 MAX_SOURCES: Final = (1 << SOURCE_BITS) - 1
+SERIES: Final = (1 << VEHICLE_SHIFT) - 1
+"""The part of a slot that names a signal and a source."""
 LATEST: Final = (
     "value, observed_at, changed_at, received_at, position, run_at, absence, absence_at, absence_received_at, rule_key, seen"
 )
 _FIRST: Final = f"CAST(?1 AS BIGINT) << {VEHICLE_SHIFT}"
-OF_VEHICLE: Final = f"vehicle_key = ?1 AND slot BETWEEN {_FIRST} AND ({_FIRST}) + {(1 << VEHICLE_SHIFT) - 1}"
+OF_VEHICLE: Final = f"vehicle_key = ?1 AND slot BETWEEN {_FIRST} AND ({_FIRST}) + {SERIES}"
 OF_SLOT: Final = "vehicle_key = ? AND slot = ?"
 """The row of a series in `latest`."""
 COLUMNS: Final = "observed_at, position, received_at, value, absence, last_seen_at, seen, continues, rule_key"  # as in Run

@@ -5,17 +5,13 @@ What is newer than all that is known is settled with the row of `latest` alone: 
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final, NamedTuple, Protocol
-
-import apsw
+from typing import NamedTuple, Protocol
 
 from chargeport.signals.reading import Entry
 from chargeport.store.history.late import Editor, place
 from chargeport.store.history.latest import Latest
 from chargeport.store.records import Outcome
-from chargeport.store.sqlite import rows
-from chargeport.store.sqlite.engine import Connection, fetch
-from chargeport.store.sqlite.keys import SOURCE_BITS, VEHICLE_SHIFT
+from chargeport.store.tables.keys import SOURCE_BITS, VEHICLE_SHIFT
 
 _ACCEPTED, _UNCHANGED = Outcome.ACCEPTED, Outcome.UNCHANGED
 
@@ -108,33 +104,3 @@ def _sorted_work(table: Table, names: Naming, batches: Sequence[Batch], outcomes
             work.append((series, entry.observed_at, number, index, entry))
     work.sort()  # number and index are never twice the same, so entries are not compared
     return work
-
-
-_KEYS: Final = "SELECT reference, vehicle_key FROM carray(?) CROSS JOIN vehicle_references ON reference = carray.value"
-_KEY: Final = "SELECT reference, vehicle_key FROM vehicle_references WHERE reference = ?"
-_NUL: Final = "\0"  # ends a text in an array, and nowhere else
-
-
-class Names:
-    """Which vehicle a name stands for, looked up once a group."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._writable: dict[tuple[str, int], bool] = {}
-
-    def keys(self, references: Collection[str]) -> dict[str, int]:
-        """Return the keys of the vehicles that these names stand for; none for a name that nobody has."""
-        plain = tuple(sorted(name for name in references if _NUL not in name))
-        found = fetch(self._connection, _KEYS, (apsw.carray(plain),)) if plain else []
-        for name in references:
-            if _NUL in name:
-                found += fetch(self._connection, _KEY, (name,))
-        return dict(found)
-
-    def may_write(self, client_id: str, vehicle_key: int) -> bool:
-        """Return whether an application has a connection with the vehicle that allows it to write."""
-        known = self._writable.get((client_id, vehicle_key))
-        if known is None:
-            found = fetch(self._connection, f"{rows.WRITING} ?", (client_id, vehicle_key))
-            known = self._writable[client_id, vehicle_key] = bool(found)
-        return known
