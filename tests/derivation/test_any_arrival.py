@@ -155,3 +155,32 @@ async def test_a_life_as_it_happens_leaves_what_one_go_leaves(tmp_path: Path, se
     }
     for house in (whole, lived):
         await house.store.close()
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_forgetting_any_one_source_leaves_what_the_others_alone_would_have_given(tmp_path: Path, seed: int) -> None:
+    """Sessions, records, the total and derived values too, whether or not they were derived before."""
+    rng = random.Random(seed)
+    life = life_of(rng)
+    gone = rng.choice(sorted({each.source for each in life if each.signal is not CAPACITY}))
+    rest = [each for each in life if each.source != gone]
+    for folder in ("all", "rest"):
+        (tmp_path / folder).mkdir()
+    at = max(each.observed_at for each in life) + MINUTE
+    whole, others = await House.open(tmp_path / "all", at=at), await House.open(tmp_path / "rest", at=at)
+    try:
+        rng.shuffle(life)
+        for start in range(0, len(life), 40):
+            await whole.take(life[start : start + 40])
+            if rng.random() < 0.5:
+                await whole.work()
+        forgotten = await whole.store.readings.forget(gone)
+        assert forgotten.history > 0
+        if rng.random() < 0.5:
+            whole.restart()
+            await whole.derivation.resume()
+        await others.take(rest)
+        assert await settled(whole, life) == await settled(others, life)
+    finally:
+        await whole.store.close()
+        await others.store.close()

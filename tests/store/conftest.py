@@ -15,7 +15,7 @@ KINDS = [*WHOLE, "moved", "memory"]  # that keep readings and their history; "mo
 
 
 def opened(kind: str, folder: Path, request: pytest.FixtureRequest) -> Store:
-    """A new, empty store of a kind. Of the store in memory the parts about readings are there."""
+    """A new, empty store of a kind."""
     if kind in ("sqlite", "moved"):
         return SqliteStore.open(folder / "chargeport.db")
     if kind == "postgres":

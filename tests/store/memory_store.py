@@ -1,12 +1,14 @@
 """Readings, history and retention in memory: what a backend has to do beside `store.history`, in plain Python.
 
-The parts that know no series (applications, sessions, issues, notes) it lacks.
+The parts that know no series are in `memory_access` and `memory_parts`. Sign-in, Connect and webhooks it lacks.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
-from chargeport.errors import ConflictError
+from memory_access import MemoryAccess, MemoryVehicles
+from memory_parts import MemoryIssues, MemoryNotes, MemorySessions
+
 from chargeport.signals.catalogue import BY_KEY, CABLE_CONNECTED, IS_CHARGING
 from chargeport.signals.definition import Cadence, Signal
 from chargeport.signals.effective import DERIVED
@@ -144,21 +146,30 @@ class MemoryStore:
     """Parts of `store.protocols.Store`."""
 
     def __init__(self) -> None:
-        self.readings = self.history = self.retention = self.vehicles = Parts()
+        self.vehicles = cars = MemoryVehicles()
+        self.readings = self.history = self.retention = parts = Parts(cars)
+        self.access = MemoryAccess(cars)
+        self.sessions = MemorySessions(cars, parts.changes, parts.states)
+        self.issues, self.notes = MemoryIssues(cars), MemoryNotes()
 
     async def close(self) -> None:
         """Nothing to let go of."""
 
 
 class Parts:
-    """The methods of all parts that there are."""
+    """The methods of all parts that know series."""
 
-    def __init__(self) -> None:
+    def __init__(self, cars: MemoryVehicles) -> None:
         self.freshness, self.ranks = Freshness(), Ranks()
+        self._vehicles, self._cars = cars, cars.cars
         self._series: dict[Key, Series] = {}
-        self._cars: dict[str, records.Vehicle] = {}
         self._horizons: dict[tuple[str, str], folding.Fold] = {}
         self._position = 0
+        cars.erasers.append(self._erase)
+
+    def _erase(self, car: records.Vehicle) -> dict[str, int]:
+        gone = [self._series.pop(key) for key in list(self._series) if key[0] == car.id]
+        return {"latest": len(gone), "history": sum(len(one.runs) for one in gone)}
 
     def _next(self) -> int:
         self._position += 1
@@ -170,18 +181,22 @@ class Parts:
     def _one(self, *key: Any) -> Series:
         return self._series.get(key) or Series(key, self._next)
 
-    async def write(self, entries: Sequence[Entry]) -> list[records.Outcome]:
-        return [self._placed(entry, await self.find_vehicle(entry.vehicle)) for entry in entries]
+    async def write(self, entries: Sequence[Entry], only_for: str | None = None) -> list[records.Outcome]:
+        return [await self._placed(entry, self._vehicles.named(entry.vehicle), only_for) for entry in entries]
 
-    def _placed(self, entry: Entry, car: records.Vehicle | None) -> records.Outcome:
+    async def _placed(self, entry: Entry, car: records.Vehicle | None, only_for: str | None) -> records.Outcome:
+        if car is not None and only_for is not None and not await self._vehicles.access.may_write(only_for, car.id):
+            return records.Outcome.NOT_PERMITTED
         key = ("" if car is None else car.id, entry.signal, entry.source)
         series = self._series.setdefault(key, Series(key, self._next))
         return records.Outcome.UNKNOWN_VEHICLE if car is None else place(series.latest, entry, entry.rule, series)
 
+    def states(self, vehicle_id: str) -> list[State]:
+        return [each.state(self.freshness.of(each.key[2], each.key[1])) for each in self._of(vehicle_id)]
+
     async def signals(self, vehicle_id: str) -> records.VehicleSeries | None:
         found: dict[int, tuple[State, ...]] = {}
-        for each in self._of(vehicle_id):
-            state = each.state(self.freshness.of(each.key[2], each.key[1]))
+        for state in self.states(vehicle_id):
             found[state.signal.key] = (*found.get(state.signal.key, ()), state)
         return records.VehicleSeries(self._cars[vehicle_id], found) if vehicle_id in self._cars else None
 
@@ -266,21 +281,6 @@ class Parts:
                     each.runs = [run._replace(seen=None, last_seen_at=None) if run.position in trims else run for run in left]
                     runs += before - len(each.runs)
         return Progress(runs, written)
-
-    async def add_vehicle(self, vehicle: records.Vehicle) -> None:
-        for name in {vehicle.id, vehicle.vin, *vehicle.aliases} - {None}:
-            if await self.find_vehicle(str(name)) is not None:
-                raise ConflictError(f"A vehicle called {name!r} exists already.")
-        self._cars[vehicle.id] = vehicle
-
-    async def find_vehicle(self, reference: str) -> records.Vehicle | None:
-        return next((car for car in self._cars.values() if reference in (car.id, car.vin, *car.aliases)), None)
-
-    async def remove_vehicle(self, vehicle_id: str) -> records.Erased | None:
-        if self._cars.pop(vehicle_id, None) is None:
-            return None
-        gone = [self._series.pop(key) for key in list(self._series) if key[0] == vehicle_id]
-        return records.Erased(latest=len(gone), history=sum(len(one.runs) for one in gone), connections=0, names=1, issues=0)
 
 
 class Past:

@@ -27,7 +27,7 @@ from chargeport.store.effective_history import EffectiveHistory
 from chargeport.store.protocols import Store
 from chargeport.store.records import Vehicle
 from chargeport.store.retention_policy import DAY_MS, HOUR_MS, Keep, Policy, Progress
-from chargeport.store.sqlite import retention as steps
+from chargeport.store.tables import retention as steps
 
 DAY0 = 1_777_593_600_000  # 2026-05-01T00:00:00Z
 NOW = DAY0 + 10 * DAY_MS
@@ -302,7 +302,8 @@ def test_a_live_value_reaches_no_further_than_into_the_next_hour() -> None:
 def test_the_settings_name_every_group() -> None:
     groups = {group.lower() for group in GROUPS if group != VIN.group}  # what the car is has no history to fold
     fields = set(RetentionSettings.__struct_fields__)
-    assert fields == {f"{group}_{key}".removeprefix("_") for group in {"", *groups} for key in ("raw_days", "hourly_days")}
+    of_groups = {f"{group}_{key}".removeprefix("_") for group in {"", *groups} for key in ("raw_days", "hourly_days")}
+    assert fields == {*of_groups, "audit_days"}
 
 
 # In between

@@ -1,7 +1,5 @@
 """The store of charging sessions: windows replaced whole, what was told last, edits in order, and of whom something came in."""
 
-from pathlib import Path
-
 import pytest
 
 from chargeport.errors import NotFoundError
@@ -12,16 +10,14 @@ from chargeport.signals.reading import Reading
 from chargeport.signals.state import LIVE_FOR_MS
 from chargeport.store.protocols import Store
 from chargeport.store.records import DirtyVehicle, KeptSession, ReportedSession, Vehicle
-from chargeport.store.sql import fetch
-from chargeport.store.sqlite import SqliteStore
-from chargeport.store.sqlite.engine import connect
-from chargeport.store.sqlite.sessions import HEARD_FROM
 
 T0 = 1_777_629_598_000
 CAR = Vehicle(id="0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11", aliases=("one",))
 OTHER = Vehicle(id="0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c12")
 WATTAGE, STATUS = BY_CODE["charge-wattage"], BY_CODE["charge-detailedchargingstatus"]
 EVER = 1 << 62
+
+pytestmark = pytest.mark.parametrize("store", ["sqlite", "postgres", "memory"], indirect=True)
 
 
 @pytest.fixture
@@ -126,15 +122,6 @@ async def test_cars_are_found_by_when_they_were_heard_and_not_by_what_we_derived
     found, after = await cars.sessions.received_since(T0 - 1, after, 1)
     assert [each.vehicle_id for each in found] == [OTHER.id]
     assert after is None or await cars.sessions.received_since(T0 - 1, after, 1) == ([], None)
-
-
-async def test_a_portion_of_cars_is_looked_through_without_reading_the_others(tmp_path: Path) -> None:
-    await SqliteStore.open(tmp_path / "cars.db").close()
-    connection = connect(tmp_path / "cars.db")
-    plan = [row[3] for row in fetch(connection, f"EXPLAIN QUERY PLAN {HEARD_FROM}", (0, 10, 0, 10, T0))]
-    connection.close()
-    assert plan[0].startswith("SEARCH l USING INTEGER PRIMARY KEY")
-    assert not [step for step in plan if "SCAN l" in step or "AUTOMATIC" in step]
 
 
 async def test_the_flag_that_ends_a_live_value_is_the_same_in_both_reads(cars: Store) -> None:

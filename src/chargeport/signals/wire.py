@@ -72,7 +72,7 @@ def body(signal: Signal, value: Value) -> str:
 
 
 def text(signal: Signal, value: Value) -> str:
-    """The value alone as JSON text, to be put between the halves of `frame`."""
+    """Return the value alone as JSON text, to be put between the halves of `frame`."""
     return writer(signal)(value)
 
 

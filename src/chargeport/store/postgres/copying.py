@@ -20,17 +20,17 @@ from chargeport.store.postgres.engine import translated
 from chargeport.store.postgres.migrations import connected
 from chargeport.store.postgres.partitions import Partitions
 from chargeport.store.postgres.positions import shift
-from chargeport.store.sqlite import rows
 from chargeport.store.sqlite.engine import Connection as Source
 from chargeport.store.sqlite.engine import connect, fetch
 from chargeport.store.sqlite.migrations import migrate
+from chargeport.store.tables import rows
 
 PART: Final = 5_000  # rows in one transaction
 NOT_COPIED: Final = frozenset({"sequences", "schema_version", "copying"})
 NUMBERS: Final = {
     "vehicle": "SELECT max(key) FROM vehicles", "source": "SELECT max(key) FROM sources", "rule": "SELECT max(key) FROM rules",
     "edit": "SELECT max(number) FROM session_edits", "erasure": "SELECT max(number) FROM erasures",
-    "message": "SELECT max(id) FROM issue_messages",
+    "message": "SELECT max(id) FROM issue_messages", "audit": "SELECT max(number) FROM audit",
 }  # fmt: skip
 
 # Where the rows of a table are in SQLite, if that has no table of this name.
