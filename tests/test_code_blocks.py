@@ -122,6 +122,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str,
 
     secrets = ours("app", "create", "Docs", "--redirect", "https://charts.example.org/back")
     car = ours("vehicle", "add", "--vin", CAR, "--make", "ACME", "--model", "One", "--year", "2026", "--alias", "leaf")["id"]
+    ours("connection", "add", "--app", secrets["client_id"], "--user", "ada", "--vehicle", car)
     token = ours("app", "token", secrets["client_id"])["access_token"]
     (folder / "notebook.csv").write_text("vehicle,signal,observedAt,value\nleaf,charge-voltage,2026-05-01T10:00:00Z,231\n")
     server = subprocess.Popen(

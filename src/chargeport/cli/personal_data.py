@@ -46,8 +46,6 @@ def export(
     """Write everything that is stored of a vehicle, or of a person and the vehicles that are theirs alone, to one archive.
 
     It has JSON files and a README.md that explains them. Secrets and their hashes are left out.
-
-    Example: chargeport data export --vehicle WVWZZZ00000000001 everything.zip
     """
     _check_one(vehicle, user)
     from chargeport.cli.subject_archive import Archive
@@ -97,8 +95,6 @@ def erase(
     Readings, history, charging sessions, edits, issues, events for webhooks, notes, connections, sign-in and the names in the
     audit log go; then the database is written anew and its files are searched for the names. Stop the server first where a
     source reports the vehicle: else it is told of it again. Exits with 1 when a trace is left.
-
-    Example: chargeport data erase --vehicle WVWZZZ00000000001 --recordings
     """
     _check_one(vehicle, user)
     settings = configuration.settings()
