@@ -25,7 +25,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
-.PHONY: help demo test unit check formatted linted typed layered bench docs site lock format clean
+.PHONY: help demo test unit check formatted linted typed layered bench docs site pictures lock format clean
 
 help: ## Show this list
 	@echo "make TARGET [ARGS=\"...\"] [PYTHON=python3.12]"
@@ -63,6 +63,9 @@ site: $(VENV)/.dev ## Build the documentation into the package: the server shows
 
 docs: $(VENV)/.dev ## Write docs/reference from the code
 	$(BIN)/python docs/generate.py
+
+pictures: $(VENV)/.dev ## Take the pictures of the page in docs/pictures again (ARGS="--all FOLDER": every view, size and scheme)
+	$(BIN)/python tests/dashboard/take_pictures.py $(ARGS)
 
 format: $(VENV)/.dev ## Put the code into the project's format, mend what can be mended
 	$(BIN)/ruff check --fix-only --quiet .

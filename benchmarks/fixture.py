@@ -9,7 +9,10 @@ import time
 import uuid
 from pathlib import Path
 
+import msgspec
+
 from chargeport.api.access import hashed
+from chargeport.derivation.queue import Progress
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.state import LIVE_FOR_MS
@@ -22,6 +25,7 @@ SIGNALS = [signal for signal in CATALOGUE if signal.group == "Charge"]
 CHUNK = 2_000
 MAX_SIGNALS = 32
 MINUTE_MS = 60_000
+DERIVED_MS = 120_000  # the least age of a value: at a start derivation looks a minute further back than where it was
 
 
 def vehicle_ids(count: int, seed: int = 1) -> list[str]:
@@ -46,7 +50,7 @@ def build(
     connection = connect(path, create=True)
     migrate(connection, path)
     connection.execute("PRAGMA synchronous = OFF")
-    now = int((time.time() - age_s) * 1000)
+    now = int((time.time() - age_s) * 1000) - DERIVED_MS
     values = [(signal.key, bodies.parse(signal, signal.example)) for signal in SIGNALS]
     permissions = "read_battery read_charge read_charge_locations read_charge_records write_readings"
     with connection:
@@ -85,6 +89,9 @@ def build(
         connection.executemany(
             "UPDATE sequences SET value = ? WHERE name = ?", [(count, "vehicle"), (last, "position"), (last, "feed")]
         )
+        # As derivation leaves it: a server would work for minutes on what it takes for new, and that is not measured here.
+        derived = msgspec.json.encode(Progress(last, now + DERIVED_MS)).decode()
+        connection.execute("INSERT INTO remembered VALUES ('derivation','progress',?)", (derived,))
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     connection.close()
     return ids

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -48,6 +49,10 @@ class NatsServer:
                     return
             time.sleep(0.02)
         raise AssertionError(f"the NATS server was not ready within {READY_S} s")
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        os.kill(self.pid, number)
 
     def kill(self) -> None:
         """End it at once, in the middle of whatever it does."""

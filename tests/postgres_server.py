@@ -112,13 +112,17 @@ class PostgresServer:
         """What psql prints for a statement."""
         return asked(self.url(database), sql)
 
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send a signal to it and to all its processes."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        for pid in [self.pid, *map(int, children)]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
     def kill(self) -> None:
         """End it and all its processes at once, in the middle of whatever they do."""
         if self._process is not None:
-            children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
-            for pid in [str(self._process.pid), *children]:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(pid), signal.SIGKILL)
+            self.send_signal(signal.SIGKILL)
             self._process.wait(STOP_S)
             self._process = None
             (self.folder / "data" / "postmaster.pid").unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 """Chargeport as a process of its own, as a user starts it: on a free port of this machine, ended when the test ends."""
 
 import contextlib
+import http.client
 import json
 import os
 import selectors
@@ -12,8 +13,6 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
-
-import httpx
 
 CHARGEPORT = Path(sys.executable).parent / "chargeport"
 READY_S = 20  # for a process to come up on a busy machine
@@ -70,42 +69,62 @@ def demo(*options: str) -> Iterator[dict[str, Any]]:
 class Server:
     """`chargeport serve` on a database, started and ended as often as need be.
 
-    `wrapper` goes before the command, `options` behind it.
+    `database` is SQLite's file or a URL. `wrapper` goes before the command, `options` behind it; `log` is what it prints to.
     """
 
-    def __init__(self, database: Path, wrapper: Sequence[str] = (), options: Sequence[str] = ()) -> None:
-        self.database = database
+    def __init__(
+        self, database: Path | str, wrapper: Sequence[str] = (), options: Sequence[str] = (), log: Path = Path(os.devnull)
+    ) -> None:
+        self.database = Path(database)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self._database_url = f"sqlite:///{database}" if isinstance(database, Path) else database
         self._wrapper = wrapper
         self._options = options
+        self._log = log
         self._process: subprocess.Popen[str] | None = None
+
+    def launch(self) -> None:
+        """Start it, without waiting for it to answer."""
+        command = [*self._wrapper, CHARGEPORT, "serve", "--database", self._database_url, "--port", str(self.port)]
+        with self._log.open("a") as log:
+            self._process = subprocess.Popen(
+                [*command, *self._options], stdout=log, stderr=log, text=True, env=environment(), start_new_session=True
+            )
 
     def start(self) -> float:
         """Start it; the seconds until it answered that it is ready."""
         started = time.monotonic()
-        command = [*self._wrapper, CHARGEPORT, "serve", "--database", f"sqlite:///{self.database}", "--port", str(self.port)]
-        self._process = subprocess.Popen(
-            [*command, *self._options],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True, env=environment(), start_new_session=True,
-        )  # fmt: skip
+        self.launch()
         while time.monotonic() < started + READY_S:
-            assert self._process.poll() is None, f"the server ended: {self._process.returncode}"
-            with contextlib.suppress(httpx.TransportError):
-                if httpx.get(f"{self.url}/readyz", timeout=2).status_code == 200:
-                    return time.monotonic() - started
+            if self.is_ready():
+                return time.monotonic() - started
             time.sleep(0.02)
         raise AssertionError(f"the server was not ready within {READY_S} s")
+
+    def is_ready(self) -> bool:
+        """Whether it answers that it is ready. Fails where it has ended."""
+        assert self._process
+        assert self._process.poll() is None, f"the server ended: {self._process.returncode}"
+        asking = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+        with contextlib.suppress(OSError, http.client.HTTPException), contextlib.closing(asking):
+            asking.request("GET", "/readyz")
+            return asking.getresponse().status == 200
+        return False
 
     @property
     def pid(self) -> int:
         assert self._process
         return self._process.pid
 
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send a signal to it and whatever wraps it."""
+        os.killpg(self.pid, number)
+
     def kill(self) -> None:
         """End it as a crash would: at once, in the middle of whatever it does."""
         assert self._process
-        os.killpg(self._process.pid, signal.SIGKILL)
+        self.send_signal(signal.SIGKILL)
         self._process.wait(STOP_S)
 
     def stop(self) -> None:

@@ -14,22 +14,26 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from chargeport import __version__
 from chargeport.api.access import Access
 from chargeport.api.app import WebApp, build_app
 from chargeport.api.consents import Consents
 from chargeport.api.fleet import Fleet
+from chargeport.api.metrics import tally
 from chargeport.api.positions import Positions
 from chargeport.api.reads import Reads
 from chargeport.api.request import AppContext
 from chargeport.api.route import Handler
 from chargeport.api.sign_in import SignIn
 from chargeport.api.tail import Tail
+from chargeport.api.worker_reports import WorkerReports
 from chargeport.bus.memory import Doorbell
-from chargeport.bus.shared import SharedDoorbell
+from chargeport.bus.shared import Line, SharedDoorbell
 from chargeport.clock import CONFIRMED, Clock, SimulatedClock, SteadyClock
 from chargeport.config import Role, encryption
 from chargeport.derivation.sessions import SessionDeriver
 from chargeport.derivation.worker import Derivation
+from chargeport.errors import StoreError
 from chargeport.runtime.commands import Commands
 from chargeport.runtime.feeds import Feeds
 from chargeport.runtime.leases import Leases, Work
@@ -39,9 +43,10 @@ from chargeport.simulation.control import Register, Simulation
 from chargeport.sources.base import Commandable, Source
 from chargeport.sources.simulator import Simulator
 from chargeport.staleness.cadence import Cadences
+from chargeport.store.audit import SERVER, Act, Actor, act_as
 from chargeport.store.backends import is_server, open_store, require_driver
 from chargeport.store.protocols import Store
-from chargeport.store.retention import keep
+from chargeport.store.retention import keep, keep_audit
 from chargeport.store.retention_policy import Keep, Policy
 from chargeport.webhooks.service import WebhookService
 
@@ -81,18 +86,20 @@ class Service:
         self._derived_at = 0
 
     @classmethod
-    def open(cls, settings: Settings, clock: Clock | None = None, *, anew: bool = False) -> "Service":
+    def open(cls, settings: Settings, clock: Clock | None = None, *, anew: bool = False, line: Line | None = None) -> "Service":
         """Open a service on the database that the settings name; `anew` as in `open_store`.
+
+        `line` carries rings between workers where the settings and the database have nothing that does.
 
         Raises StartError, SchemaError, SettingError.
         """
         clock = clock or SteadyClock()
-        doorbell = doorbell_of(settings, clock)
+        doorbell = doorbell_of(settings, clock, line)
         store = open_store(settings.database.url, doorbell.ring, anew=anew, encryption=encryption(settings))
         return cls(store, settings, clock, doorbell)
 
-    def app(self, pages: Mapping[str, Handler], *, lane: bool = True) -> WebApp:
-        """Return the application on this service."""
+    def app(self, pages: Mapping[str, Handler], *, lane: bool = True, reports: WorkerReports | None = None) -> WebApp:
+        """Return the application on this service; `reports` are those of the server's workers, which it tells how it is."""
         faults = None if self.simulation is None else self.simulation.faults
         reads = Reads(self.store, self.access, self.clock, strict=self.settings.server.strict, faults=faults)
         deps = AppContext(
@@ -112,7 +119,11 @@ class Service:
             Commands(self.store, self.clock, self._commandable()),
             self.simulation,
         )
-        return build_app(deps, pages, lane=lane, sockets=self.feeds.sockets())
+        app = build_app(deps, pages, lane=lane, sockets=self.feeds.sockets(), reports=reports)
+        if reports is not None:
+            telling = reports.run(lambda: tally(app.errors, self.webhooks), lambda: self.store.ping(writes=False))
+            self._tasks.append(asyncio.create_task(telling, name="worker reports"))
+        return app
 
     def _commandable(self) -> list[Commandable]:
         """Return what can have cars do something: the simulation, then the sources of the settings in their order."""
@@ -131,10 +142,13 @@ class Service:
         gc.set_threshold(50_000, 20, 50)
         if isinstance(self.clock, SteadyClock):
             self.clock.begin(await self.last_received_at(), int(await self.store.notes.recall(*CONFIRMED) or 0))
+        act_as(Actor(SERVER, now=self.clock.now))
         await self.store.access.encrypt_anew(stale_only=True)
         await self.store.access.applications()  # without the right key for their secrets nothing starts
+        await self.store.audit.add(Act.SERVER_STARTED, detail=f"version {__version__}, role {role}")
         await self.cadences.begin()
         self._tasks.append(asyncio.create_task(self.cadences.run(), name="cadence"))
+        self._tasks.append(asyncio.create_task(self.access.counts.run(), name="audit counts"))
         if isinstance(self.doorbell, SharedDoorbell):
             self._tasks.append(asyncio.create_task(self.doorbell.run(), name="doorbell"))
         if role != "all" or is_server(self.settings.database.url):
@@ -148,6 +162,7 @@ class Service:
 
     def _work_once(self) -> None:
         """Begin with what one process does for all."""
+        self._once("audit", lambda: keep_audit(self.store.audit, self.settings.retention.audit_days, self.clock))
         if self.policy.is_limited:
             self._once("retention", lambda: keep(self.store.retention, self.policy, self.clock))
         if self.settings.mqtt_out.url is not None:
@@ -253,11 +268,13 @@ class Service:
         if self._mqtt_out is not None:
             await self._mqtt_out.close()
         await self.tail.close()
+        with suppress(StoreError):  # what was counted in the last minute is lost then
+            await self.access.counts.write()
         await self.store.close()
 
 
-def doorbell_of(settings: Settings, clock: Clock) -> Doorbell:
-    """Return the doorbell that the settings name: over NATS, else over PostgreSQL, else of this process alone."""
+def doorbell_of(settings: Settings, clock: Clock, line: Line | None = None) -> Doorbell:
+    """Return the doorbell that the settings name: over NATS, else over PostgreSQL, else over this line, if there is one."""
     if settings.bus.url:
         from chargeport.bus.nats import NatsLine
 
@@ -267,4 +284,4 @@ def doorbell_of(settings: Settings, clock: Clock) -> Doorbell:
         from chargeport.bus.postgres import PostgresLine
 
         return SharedDoorbell(PostgresLine(settings.database.url), clock)
-    return Doorbell()
+    return Doorbell() if line is None else SharedDoorbell(line, clock)

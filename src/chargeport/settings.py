@@ -205,6 +205,10 @@ class RetentionSettings(Table, frozen=True):
         _Days | None, Meta(description="hourly_days of the group TractionBattery, if it is another.")
     ] = None
 
+    audit_days: Annotated[
+        int, Meta(ge=1, le=_MOST_DAYS, description="The audit log is kept for so many days, at most a million entries of it.")
+    ] = 365
+
     def of(self, group: str) -> tuple[int | None, int | None]:
         """Return for how many days a signal group's runs and hours are kept; None: for good. Raises SettingError."""
         given = [getattr(self, f"{group.lower()}_{key}", None) for key in ("raw_days", "hourly_days")]

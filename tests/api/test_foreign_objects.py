@@ -87,7 +87,7 @@ async def callers(world: World, car: Vehicle, theirs: Things) -> dict[str, Calle
     wide = await things(world, await world.application(ORDINARY), car, "own-user", "mine")
     secret, _ = await world.service.sign_in.share(car, "a friend", None)
     shared = bearer((await world.service.sign_in.share_token(secret)).token)
-    page = bearer((await world.service.sign_in.page_token()).token)
+    page = bearer((await world.service.sign_in.page_token("anna")).token)
     return {
         "an application of another car": Caller(own.client.headers, own.ids),
         "an application without permissions": Caller(poor.client.headers, poor.ids),

@@ -46,7 +46,7 @@ def test_each_change_has_its_time_its_value_how_long_it_held_and_its_source_newe
 
 def test_an_absence_is_a_dash_with_its_reason_and_what_nothing_followed_holds_so_far(chargeport: CommandLine, car: str) -> None:
     last = table(chargeport, VIN, "charge-wattage")[-1]
-    assert last[1:] == ["—", "10 min so far", "wallbox", "UNREADABLE: The source calls its own value invalid."]
+    assert last[1:] == ["—", "10 min so far", "wallbox", "UNREADABLE: The source reported an invalid value."]
 
 
 def test_limit_shows_the_newest_and_a_bound_on_time_those_in_it(chargeport: CommandLine, car: str) -> None:

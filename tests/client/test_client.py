@@ -11,6 +11,8 @@ import httpx
 import pytest
 
 from chargeport.client import Client, ServerError, Spool
+from chargeport.signals.catalogue import BY_CODE
+from chargeport.signals.reading import Reading
 from serving import served
 from world import T0, World
 
@@ -78,6 +80,18 @@ async def test_vehicles_signals_and_history_come_as_types(world: World) -> None:
     assert [point.body["value"] for point in history] == [229, 230, 231]
     assert history[0].at == datetime.fromtimestamp((T0 - 600_000) / 1000, UTC)
     assert (buckets[0].min, buckets[-1].max) == (229, 231)
+
+
+async def test_the_signals_of_all_vehicles_come_with_the_vehicle_page_after_page(world: World) -> None:
+    cars = sorted([(await world.car()).id for _ in range(502)])
+    for car in (cars[0], cars[-1]):
+        await world.store.readings.write([Reading(car, BY_CODE[CODE], 231, T0, T0, "box")])
+        await world.store.readings.write([Reading(car, BY_CODE["charge-amperage"], 16, T0, T0, "box")])
+    all_of_them, some = await with_client(
+        world, lambda client: (list(client.fleet_signals()), list(client.fleet_signals([CODE])))
+    )
+    assert [(car, one.code) for car, one in some] == [(cars[0], CODE), (cars[-1], CODE)]
+    assert len(all_of_them) == 4
 
 
 async def test_a_value_that_does_not_hold_is_no_value_and_says_why(world: World) -> None:

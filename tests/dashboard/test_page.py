@@ -127,7 +127,7 @@ async def test_what_is_old_or_unknown_is_never_shown_as_if_it_were_true(demo: st
     await visit.page.goto(demo)
     asleep = visit.card(ASLEEP)
     await expect(asleep.locator(".status")).to_have_text("Last known: Charging")
-    await expect(asleep.locator(".reason")).to_have_text(re.compile(r"Last reported \d\sh\sago\. Values are those of then\."))
+    await expect(asleep.locator(".reason")).to_have_text(re.compile(r"Last reported \d\sh\sago\. Values are from that time\."))
     await expect(asleep.locator(".power .big")).to_have_attribute("data-kind", "old")
     await expect(visit.card(PARKED).locator(".power .big")).to_have_text("0 kW")
     assert visit.complaints == []
@@ -155,6 +155,11 @@ async def test_cars_are_searched_filtered_sorted_and_shown_as_a_table(
     rows = page.locator("tr[data-vehicle]")
     await expect(rows).to_have_count(6)
     await expect(rows.first).to_contain_text("100 %")
+    head = page.get_by_role("columnheader", name="Charge")
+    await expect(head).to_have_attribute("aria-sort", "descending")
+    await head.get_by_role("button").click()
+    await expect(head).to_have_attribute("aria-sort", "ascending")
+    await expect(rows.first).to_contain_text("18 %")
     assert visit.complaints == []
     await page.close()
 
@@ -235,11 +240,29 @@ async def test_power_and_charge_are_drawn_with_sessions_and_moved_by_keys(
     await chart.focus()
     async with visit.page.expect_request(re.compile("charge-wattage/values.*resolution")):
         await visit.page.keyboard.press("ArrowLeft")
+    async with visit.page.expect_request(re.compile("charge-wattage/values.*resolution")):
+        await visit.page.get_by_role("button", name="Zoom in").click()
     await visit.page.get_by_role("combobox", name=re.compile("^Signal")).select_option("charge-ischarging")
+    await visit.page.get_by_role("combobox", name=re.compile("^Compare with")).select_option("charge-wattage")
     await visit.page.get_by_role("button", name="Show", exact=True).click()
     await expect(visit.page.get_by_role("region", name="Changes")).to_contain_text("Yes")
+    await expect(visit.page.get_by_role("img", name="Chart of the signal").locator("canvas")).to_be_visible()
     assert visit.complaints == []
     await visit.page.close()
+
+
+async def test_a_car_is_found_among_many_by_what_is_typed(many: str, visit: Visit) -> None:
+    page = visit.page
+    await page.goto(f"{many}/#/sessions")
+    await expect(page.get_by_role("heading", name="Sessions", level=1)).to_be_visible()
+    chosen = page.get_by_role("combobox", name="Car")
+    async with page.expect_response(re.compile("fleet.*filter%5Btext%5D=Fjord")) as answer:
+        await chosen.fill("Fjord")
+    found = (await (await answer.value).json())["data"][0]
+    await page.locator("datalist option").first.wait_for(state="attached")
+    await chosen.press("Tab")
+    await expect(page).to_have_url(re.compile(f"car={found['id']}"))
+    assert visit.complaints == []
 
 
 # Sessions and the rest
@@ -265,7 +288,7 @@ async def test_sessions_are_summed_up_edited_hidden_and_brought_back(
     await page.get_by_role("button", name="Hide").click()
     await page.get_by_role("dialog", name="Hide the session?").get_by_role("button", name="Hide").click()
     await expect(sessions).to_have_count(count - 1)
-    await page.locator("summary", has_text="Changes by people").click()
+    await page.locator("summary", has_text="Edits").click()
     await page.get_by_role("row", name=re.compile("Hidden")).get_by_role("button", name="Take back").click()
     await expect(sessions).to_have_count(count)
     async with page.expect_download() as download:
@@ -283,17 +306,17 @@ async def test_whoever_runs_the_server_sees_what_is_wrong_and_the_way_out(
     visit = Visit(await member.new_page())
     page = visit.page
     await page.goto(f"{house[0]}/#/sources")
-    await expect(page.get_by_role("region", name="Not understood")).to_contain_text("MeterValues.Temperature")
-    await page.get_by_role("button", name="Read again").click()
-    await expect(page.locator("#replayed")).to_have_text("1 messages read, 1 still not understood.")
+    await expect(page.get_by_role("region", name="Issues")).to_contain_text("MeterValues.Temperature")
+    await page.get_by_role("button", name="Replay").click()
+    await expect(page.locator("#replayed")).to_have_text("1 messages replayed, 1 still with issues.")
     await page.goto(f"{house[0]}/#/webhooks")
     await expect(page.get_by_role("region", name="Deliveries")).to_contain_text("connection refused")
     await page.get_by_role("button", name="Redeliver").click()
     await expect(page.get_by_role("region", name="Deliveries")).to_contain_text("Pending")
     await page.goto(f"{house[0]}/#/applications")
-    await page.get_by_role("button", name="Make an application").click()
+    await page.get_by_role("button", name="Create an application").click()
     await page.get_by_role("dialog").get_by_label("Name").fill("Charts")
-    await page.get_by_role("button", name="Make", exact=True).click()
+    await page.get_by_role("button", name="Create", exact=True).click()
     await expect(page.locator(".secret").nth(1)).to_have_text(re.compile("^cps_"))
     await page.goto(f"{house[0]}/#/settings")
     await expect(page.get_by_role("region", name="Settings")).to_contain_text("database.url")
@@ -484,7 +507,7 @@ async def test_a_share_link_shows_one_car_and_nothing_to_manage(served: str, dat
     assert visit.complaints == []
     command("share", "remove", share["id"], database=database)
     await page.reload()
-    await expect(page.get_by_role("status")).to_contain_text("This link does not show anything any more")
+    await expect(page.get_by_role("status")).to_contain_text("This link has ended")
     await expect(page.get_by_role("article")).to_have_count(0)
 
 

@@ -190,8 +190,11 @@ async def test_what_cannot_be_drawn_is_said_on_its_card_and_nobody_else_is_blame
 async def test_a_view_that_is_refused_says_why_and_the_way_back(signed_in: Any, address: str) -> None:
     visit = Visit(await signed_in.new_page())
     await visit.page.goto(f"{address}/#/cars/nobody")
-    await expect(visit.page.get_by_role("heading", name="This can't be shown")).to_be_visible()
+    await expect(visit.page.get_by_role("heading", name="Vehicle not found")).to_be_visible()
     await expect(visit.page.get_by_text("No vehicle with this id")).to_be_visible()
-    await visit.page.get_by_role("link", name="Cars").click()
+    await expect(visit.page.get_by_role("link", name="About this error, with an example")).to_have_attribute(
+        "href", "docs/errors#resource-not-found-vehicle-not-found"
+    )
+    await visit.page.get_by_role("link", name="All cars").click()
     await visit.is_live()
     await visit.page.close()

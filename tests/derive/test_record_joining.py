@@ -127,6 +127,8 @@ def test_an_id_that_is_used_again_for_another_session_makes_two() -> None:
     found = known([listing(10, ("last", 0, 60, 5.0))], known([]))
     found = known([listing(40, ("last", 1500, 1620, 11.0))], found)
     assert kwhs(found) == [5.0, 11.0]
+    found = known([listing(70, ("last", 3000, 3120, 14.0))], found)  # as long as the one before, on another day
+    assert kwhs(found) == [5.0, 11.0, 14.0]
 
 
 def test_a_source_that_corrects_a_session_makes_no_second_one() -> None:

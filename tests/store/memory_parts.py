@@ -29,7 +29,7 @@ Kind = tuple[str | None, str, str | None, str, str]
 
 
 class MemorySessions:
-    """`store.protocols.Sessions`. What was stored of readings is asked of the part that has them."""
+    """`store.sessions.Sessions`. What was stored of readings is asked of the part that has them."""
 
     def __init__(
         self,
@@ -196,6 +196,9 @@ class MemoryNotes:
         self._texts.pop((owner, key), None)
         if value is not None:
             self._texts[owner, key] = value
+
+    async def remember_first(self, owner: str, key: str, value: str) -> str:
+        return self._texts.setdefault((owner, key), value)
 
     async def take_lease(self, name: str, holder: str, now: int, until: int) -> bool:
         known, ends_at = self._leases.get(name, (holder, 0))

@@ -149,8 +149,9 @@ async def test_no_table_and_no_byte_of_the_file_has_anything_left(filled: Store)
     before = await filled.readings.signals(OTHER.id)
     erased = await filled.vehicles.remove_vehicle(CAR.id)
     assert erased == Erased(
-        latest=3, history=erased.history if erased else 0, connections=1, names=3, issues=4, sessions=3, edits=1
-    )
+        latest=3, history=erased.history if erased else 0, connections=1, names=3, issues=4, sessions=3, edits=1,
+        audited=3,
+    )  # fmt: skip
     assert erased.history > 700
     assert in_rows(filled) == []
     assert await filled.vehicles.wipe()

@@ -1,5 +1,6 @@
 """What sources remember over a restart, and how they are."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,11 @@ async def test_a_lease_is_its_holders_until_it_ends_or_is_over(store: Store) -> 
     assert not await store.notes.take_lease("derivation", "one", 302, 500), "nobody ends the lease of another"
     await store.notes.end_lease("derivation", "other")
     assert await store.notes.take_lease("derivation", "one", 303, 500)
+
+
+@each
+async def test_of_many_that_put_something_down_first_one_does_and_all_are_given_its_text(store: Store) -> None:
+    given = await asyncio.gather(*(store.notes.remember_first("api", "key", f"text {number}") for number in range(8)))
+    assert len(set(given)) == 1
+    assert await store.notes.recall("api", "key") == given[0]
+    assert await store.notes.remember_first("api", "key", "later") == given[0]

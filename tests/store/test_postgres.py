@@ -132,6 +132,22 @@ async def test_the_feed_waits_for_a_transaction_that_began_earlier_and_is_still_
     assert [change.vehicle_id for change in await reader.readings.changes(before, 10)] == ["fast"]
 
 
+async def test_the_feed_waits_for_it_also_when_another_process_starts_meanwhile(stores: list[PostgresStore]) -> None:
+    early, late, reader = stores
+    await early.vehicles.add_vehicle(Vehicle(id="fast"))
+    before = await reader.readings.position()
+    raw = await asyncpg.connect(early.url)
+    held = raw.transaction()
+    await held.start()
+    await raw.execute("UPDATE sequences SET value = value WHERE name = 'message'")
+    await late.readings.write([Reading("fast", WATTAGE, 1.0, T0, T0, "box")])
+    await PostgresStore.open(early.url).close()
+    assert await reader.readings.changes(before, 10) == []
+    await held.commit()
+    await raw.close()
+    assert [change.vehicle_id for change in await reader.readings.changes(before, 10)] == ["fast"]
+
+
 async def test_of_two_writes_of_one_car_the_later_has_the_greater_position(stores: list[PostgresStore]) -> None:
     await stores[0].vehicles.add_vehicle(Vehicle(id="a"))
     writes = [

@@ -41,6 +41,20 @@ async def test_what_was_written_is_read_back_with_its_times_and_source(any_store
     assert (state.value, state.observed_at, state.changed_at, state.received_at, state.source) == (7200, T0, T0, T0 + 5, "test")
 
 
+async def test_vehicles_are_gone_through_by_id_though_some_come_and_go(store: Store) -> None:
+    cars = [Vehicle(id=str(uuid.UUID(int=number)), created_at=T0) for number in range(7)]
+    for car in random.sample(cars, len(cars)):
+        await store.vehicles.add_vehicle(car)
+    assert await store.vehicles.vehicles_after("", 3) == cars[:3]
+    await store.vehicles.remove_vehicle(cars[2].id)
+    await store.vehicles.remove_vehicle(cars[3].id)
+    assert await store.vehicles.vehicles_after(cars[2].id, 2) == cars[4:6]
+    assert await store.vehicles.vehicles_after(cars[5].id, 5) == cars[6:]
+    assert await store.vehicles.vehicles_after(cars[6].id, 5) == []
+    assert await store.vehicles.vehicles_after("", 5, connected_to="nobody") == []
+    assert await store.vehicles.vehicles_after("", 2, not_ended_by="nobody") == cars[:2]
+
+
 async def test_a_vehicle_is_found_by_each_of_its_names_and_an_unknown_one_is_refused(any_store: Store) -> None:
     await any_store.vehicles.add_vehicle(CAR)
     assert CAR.vin

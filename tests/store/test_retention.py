@@ -302,7 +302,8 @@ def test_a_live_value_reaches_no_further_than_into_the_next_hour() -> None:
 def test_the_settings_name_every_group() -> None:
     groups = {group.lower() for group in GROUPS if group != VIN.group}  # what the car is has no history to fold
     fields = set(RetentionSettings.__struct_fields__)
-    assert fields == {f"{group}_{key}".removeprefix("_") for group in {"", *groups} for key in ("raw_days", "hourly_days")}
+    of_groups = {f"{group}_{key}".removeprefix("_") for group in {"", *groups} for key in ("raw_days", "hourly_days")}
+    assert fields == {*of_groups, "audit_days"}
 
 
 # In between

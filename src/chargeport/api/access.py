@@ -6,6 +6,7 @@ import secrets
 import uuid
 from typing import Final
 
+from chargeport.api.access_counts import AccessCounts
 from chargeport.api.guesses import TOKEN, WrongCredentialError
 from chargeport.clock import Clock
 from chargeport.errors import UNAUTHORIZED, VEHICLE_NOT_FOUND, Problem
@@ -41,6 +42,7 @@ class Access:
         self._most_tokens = most_tokens
         self._clock = clock
         self._remembered: dict[bytes | None, tuple[Grant, int]] = {}
+        self.counts = AccessCounts(store, clock)
 
     def remembered(self, authorization: bytes | None, now: int) -> Grant | None:
         """The grant of an Authorization header that was looked up a moment ago; None where it has to be looked up."""
@@ -143,13 +145,22 @@ class Access:
         return (token, until) if done else None
 
     async def issue_token(
-        self, application: Application, life_s: int = TOKEN_LIFE_S, *, user_uuid: str | None = None
-    ) -> str:  # fmt: skip
-        """A new bearer token, good for so many seconds; with `user_uuid` for this user's vehicles alone."""
+        self,
+        application: Application,
+        life_s: int = TOKEN_LIFE_S,
+        *,
+        user_uuid: str | None = None,
+        person: str | None = None,
+    ) -> str:
+        """A new bearer token, good for so many seconds; with `user_uuid` for this user's vehicles alone.
+
+        `person` is who is signed in to the page that asks for it.
+        """
         token = new_secret("cpt_")
         now = self._clock.now()
         expires_at = now + life_s * 1000
         await self._store.access.add_token(
-            hashed(token), application.client_id, expires_at, user_uuid=user_uuid, now=now, most=self._most_tokens
-        )
+            hashed(token), application.client_id, expires_at,
+            user_uuid=user_uuid, person=person, now=now, most=self._most_tokens,
+        )  # fmt: skip
         return token

@@ -15,14 +15,16 @@ import msgspec
 
 from chargeport import __version__, config
 from chargeport.api import paging, webhooks
+from chargeport.api.instants import instant
 from chargeport.api.request import Request
 from chargeport.api.request_body import read_body
 from chargeport.api.response import Header, Response, answer, json_answer, packed_answer
-from chargeport.errors import CONFLICT, CONNECTION_NOT_FOUND, MALFORMED, USER_NOT_FOUND, Problem
+from chargeport.errors import CONFLICT, CONNECTION_NOT_FOUND, MALFORMED, USER_NOT_FOUND, Problem, instead_of
 from chargeport.runtime.replaying import again
 from chargeport.runtime.source_status import SourceState
 from chargeport.settings import Settings
 from chargeport.signals.definition import READS, Permission
+from chargeport.store.audit import Act, Deed, Wanted
 from chargeport.store.backends import is_server
 from chargeport.store.records import Application, IssueCount
 from chargeport.store.sqlite.backup import back_up
@@ -35,6 +37,11 @@ MAX_BYTES: Final = 8192
 MAX_NAME: Final = 128
 PART_BYTES: Final = 1 << 16
 HIDDEN: Final = "(not shown)"
+ACT: Final = "filter[act]"
+ACTOR: Final = "filter[actor]"
+SUBJECT: Final = "filter[subject]"
+FROM: Final = "from"
+TO: Final = "to"
 _SECRET: Final = re.compile(r"password|secret|token|(?:^|_)key$|credential", re.IGNORECASE)
 _DATABASE: Final[Header] = (b"content-type", b"application/vnd.sqlite3")
 
@@ -67,7 +74,22 @@ async def replay_issues(request: Request) -> Response:
     """Read again what could not be understood, through today's tables."""
     await request.allowed(Permission.MANAGE)
     tally = await again(request.context.store, request.context.pipeline)
+    await request.context.store.audit.add(Act.ISSUES_REPLAYED)
     return json_answer(200, {"data": tally.document()}, request.request_id)
+
+
+async def list_audit(request: Request) -> Response:
+    """A page of the audit log, newest first."""
+    await request.allowed(Permission.MANAGE)
+    page, query = paging.asked(request.query, default_size=50), dict(request.query)
+    times = [query.get(name) for name in (FROM, TO)]
+    from_at, to_at = (None if each is None else instant(name, each) for name, each in zip((FROM, TO), times, strict=True))
+    wanted = Wanted(query.get(ACT), query.get(ACTOR), query.get(SUBJECT), from_at, to_at)
+    if wanted.act is not None and wanted.act not in set(Act):
+        raise Problem(MALFORMED, f"{ACT}: nothing is called so in the log: {instead_of(wanted.act, list(Act))}.")
+    found, total = await request.context.store.audit.deeds(wanted, page)
+    links = paging.links(f"{request.base}/admin/audit", page, total, request.query)
+    return _packed(request, {"data": [_deed(each) for each in found], "meta": paging.meta(page, total), "links": links})
 
 
 async def list_settings(request: Request) -> Response:
@@ -195,6 +217,7 @@ async def download_backup(request: Request) -> Response:
     except BaseException:
         folder.cleanup()
         raise
+    await request.context.store.audit.add(Act.EXPORTED, detail="backup of the whole database")
     headers = [each for each in about.headers if each[0] != b"content-length"]
     return Response(200, [*headers, (b"content-length", b"%d" % copy.stat().st_size)], parts=_parts(copy, folder))
 
@@ -229,6 +252,13 @@ def _issue(each: IssueCount) -> dict[str, Any]:
         "source": issue.source, "vehicle": issue.vehicle, "subject": issue.subject, "detail": issue.detail,
         "count": each.count, "firstAt": iso(each.first_at), "lastAt": iso(issue.received_at), "message": issue.raw,
         "application": each.client_id,
+    }  # fmt: skip
+
+
+def _deed(each: Deed) -> dict[str, Any]:
+    return {
+        "number": each.number, "act": each.act, "actor": each.actor, "address": each.address, "subject": each.subject,
+        "detail": each.detail, "count": each.count, "at": iso(each.at), "lastAt": iso(each.last_at),
     }  # fmt: skip
 
 

@@ -24,28 +24,37 @@ from chargeport.api.route import Handler, Route
 from chargeport.api.routes import ROUTES
 from chargeport.api.sockets import Connect, socket_routes
 from chargeport.api.streaming import EndlessResponse
+from chargeport.api.worker_reports import WorkerReports
 from chargeport.errors import INVALID_PATH, METHOD_NOT_ALLOWED, Problem
+from chargeport.store.audit import UNKNOWN, Actor, acting
 
 _NOT_FOUND = 404
 
 
 def build_app(
-    context: AppContext, pages: Mapping[str, Handler], *, lane: bool = True, sockets: Mapping[str, Connect] | None = None
+    context: AppContext,
+    pages: Mapping[str, Handler],
+    *,
+    lane: bool = True,
+    sockets: Mapping[str, Connect] | None = None,
+    reports: WorkerReports | None = None,
 ) -> "WebApp":
     """The application. `pages` are the handlers of routes that are not the API's own, by name; `sockets` websockets, by path.
 
-    Without `lane` the router answers everything: the two must not differ, and a test holds them together.
+    `reports` are those of the workers, where there are several. Without `lane` the router answers everything: the two must not
+    differ, and a test holds them together.
     """
     links = Links(context.settings.server.base_url, context.settings.server.trusted_proxies)
-    limits = context.settings.limits
-    errors = ErrorBoundary(links, Guesses(limits.wrong_credentials_per_minute), RateLimits(limits))
+    limits, counts = context.settings.limits, context.access.counts
+    guesses = Guesses(limits.wrong_credentials_per_minute, refused=counts.refused)
+    errors = ErrorBoundary(links, guesses, RateLimits(limits))
     bodies = BodyBudget(limits.unauthenticated_body_bytes)
     described = document(ROUTES)
 
     async def counted(request: Request) -> Response:
-        return await metrics.metrics(request, errors)
+        return await metrics.metrics(request, errors, reports)
 
-    own = {"getMetrics": counted, "getReadiness": health.Readiness().answer, **docs.handlers(described)}
+    own = {"getMetrics": counted, "getReadiness": health.Readiness(reports).answer, **docs.handlers(described)}
     handlers = {**own, **pages}
     routes = [route for each in ROUTES for route in _routes(each, _handler(each, handlers, context), context, errors, bodies)]
     router = Starlette(
@@ -100,10 +109,11 @@ def _routes(
 
     async def endpoint(raw: StarletteRequest) -> StarletteResponse:
         base, request_id = errors.base(raw.scope), next(errors.request_ids)
-        allowance = errors.rate_limits.allowance(route.limit)
-        caller = Caller(errors.address(raw.scope), errors.guesses, bodies, allowance)
-        work = handler(Request(raw, context, request_id, base, caller))
-        return _response(await errors.guarded(route.path, work, request_id, base, lambda: caller.address, allowance=allowance))
+        address, allowance = errors.address(raw.scope), errors.rate_limits.allowance(route.limit)
+        request = Request(raw, context, request_id, base, Caller(address, errors.guesses, bodies, allowance))
+        with acting(Actor(UNKNOWN, address, context.clock.now)):
+            work = handler(request)
+            return _response(await errors.guarded(route.path, work, request_id, base, lambda: address, allowance=allowance))
 
     paths = [f"/v3{route.path}", route.path] if route.v3 else [route.path]
     return [StarletteRoute(path, endpoint, methods=[route.method]) for path in paths]

@@ -18,6 +18,7 @@ from chargeport.errors import MALFORMED, PERMISSION, Problem
 from chargeport.runtime.commands import SET_LIMIT
 from chargeport.signals.definition import Permission
 from chargeport.sources.base import CommandError, Done
+from chargeport.store.audit import Act
 from chargeport.taxonomy import SMARTCAR_KINDS
 from chargeport.wire.envelope import iso
 
@@ -148,6 +149,7 @@ async def _executed(request: Request, kind: str, parameters: Mapping[str, Any]) 
     context = request.context
     vehicle = await context.reads.vehicle(request.path("vehicle_id"))
     began_at, client_id = context.clock.now(), (await request.grant()).client_id
+    await context.store.audit.add(Act.COMMAND_SENT, vehicle.id, kind)
     try:
         done = await context.commands.execute(client_id, vehicle, kind, parameters)
     except CommandError as error:

@@ -1,4 +1,4 @@
-"""Cursors: where a page of history ended, as an opaque text. They stay good whatever is stored in the meantime."""
+"""Cursors: where a page of a list ended, as an opaque text. They stay good whatever is stored in the meantime."""
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -15,6 +15,7 @@ _MAX: Final = 96
 _CHANGE: Final = re.compile(r"c([0-9]{1,15})\.([0-9]{1,18})")
 _SEALED: Final = re.compile(r"s([0-9]{1,15})\.([\w=-]{1,48})")
 _BUCKET: Final = re.compile(r"b([0-9]{1,15})")
+_VEHICLE: Final = re.compile(r"v([!-~]{1,64})")
 
 
 def of_change(place: Place) -> str:
@@ -63,6 +64,19 @@ def bucket(cursor: str) -> int:
     if found is None:
         raise _unknown(cursor)
     return int(found[1])
+
+
+def of_vehicle(vehicle_id: str) -> str:
+    """The cursor behind a vehicle in the order of ids."""
+    return _packed(f"v{vehicle_id}")
+
+
+def vehicle(cursor: str) -> str:
+    """The id that the cursor stands behind. Raises Problem (400)."""
+    found = _VEHICLE.fullmatch(_unpacked(cursor))
+    if found is None:
+        raise _unknown(cursor)
+    return found[1]
 
 
 def _packed(text: str) -> str:

@@ -57,6 +57,19 @@ def _list_example() -> dict[str, Any]:
     }
 
 
+def _fleet_example() -> dict[str, Any]:
+    """A page of one vehicle, of two signals."""
+    documents = [_document(_state(BY_CODE[code])) for code in ("charge-ischarging", "charge-wattage")]
+    path = f"{BASE}/v3/signals?filter%5Bcode%5D=charge-ischarging%2Ccharge-wattage"
+    relation = {"relationships": {"vehicle": {"data": {"id": VEHICLE.id, "type": "vehicle"}}}}
+    return {
+        "data": [document["data"] | relation for document in documents],
+        "meta": {"count": 2, "pageSize": 100},
+        "links": {"self": path, "next": f"{path}&page%5Bcursor%5D={cursors.of_vehicle(VEHICLE.id)}"},
+        "included": {"vehicles": [documents[0]["included"]["vehicle"]]},
+    }
+
+
 def _history_examples() -> dict[str, Any]:
     """Changes of a number, one of them an absence; then buckets of a number and of a flag."""
     power, charging = BY_CODE["charge-wattage"], BY_CODE["charge-ischarging"]
@@ -122,6 +135,7 @@ def _token_request() -> dict[str, Any]:
 _OF: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "SignalDocument": _single_examples,
     "SignalList": lambda: {"all": {"value": _list_example()}},
+    "FleetSignals": lambda: {"page": {"value": _fleet_example()}},
     "ValueList": _history_examples,
     "VehicleDocument": lambda: {"one": {"value": {"data": msgspec.json.decode(vehicle_resource(VEHICLE, BASE))}}},
     "Readings": _readings,

@@ -39,7 +39,11 @@ class WrongCredentialError(Problem):
 class Guesses:
     """Counts wrong credentials. The time is the event loop's: a wall clock that leaps would shut somebody out for years."""
 
-    def __init__(self, per_minute: int, now: Callable[[], float] = loop_time) -> None:
+    def __init__(
+        self, per_minute: int, now: Callable[[], float] = loop_time, refused: Callable[[str, str, str], None] = lambda *_: None
+    ) -> None:
+        """`refused` is called with the sort of credential, the address and the identity of each wrong one."""
+        self._refused = refused
         self.failures: Counter[str] = Counter()
         """How many there were, by the sort of credential."""
         self._storage = BoundedStorage(now)
@@ -60,6 +64,7 @@ class Guesses:
     def failed(self, credential: str, address: str, identity: str) -> None:
         """Count a wrong one; the log says so, once an hour, when there are too many."""
         self.failures[credential] += 1
+        self._refused(credential, address, identity)
         for item, key in self._keys(credential, address, identity):
             self._limiter.hit(item, *key)
             whose = item.key_for(*key)

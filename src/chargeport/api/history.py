@@ -65,17 +65,18 @@ def document(page: Page, signal: Signal, asked: Asked, path: str, query: paging.
     meta: dict[str, Any] = {"count": len(page.elements), "pageSize": asked.size}
     if asked.step_ms is not None and signal.unit is not None and signal.kind is not Kind.DOCUMENT:
         meta["unit"] = signal.unit
-    follow = None if page.next_cursor is None else _url(path, query, page.next_cursor)
-    links = {"self": _url(path, query), "next": follow}
+    follow = None if page.next_cursor is None else url(path, query, page.next_cursor)
+    links = {"self": url(path, query), "next": follow}
     if page.raw_from is not None:
         meta["rawFrom"] = iso(page.raw_from)
         if asked.step_ms is None or not is_hourly(asked.step_ms):
             of_hours = tuple((name, value) for name, value in query if name not in _NOT_OF_HOURS)
-            links[HOURLY] = _url(path, (*of_hours, _BY_THE_HOUR))
+            links[HOURLY] = url(path, (*of_hours, _BY_THE_HOUR))
     return f'{{"data":[{",".join(page.elements)}],"meta":{paging.text(meta)},"links":{paging.text(links)}}}'
 
 
-def _url(path: str, query: paging.Query, cursor: str | None = None) -> str:
+def url(path: str, query: paging.Query, cursor: str | None = None) -> str:
+    """The address of a list with this query; with a cursor, of its next page."""
     kept = [(name, value) for name, value in query if cursor is None or name != cursors.NAME]
     if cursor is not None:
         kept.append((cursors.NAME, cursor))

@@ -53,7 +53,6 @@ class Lane:
         self._reads = reads
         self._errors = errors
         self._is_usual = not errors.rate_limits.has(REQUESTS)  # else each answer says what is left, which no template has
-        self._is_immediate = True  # whether the store answers without waiting, as far as is known
         self._defaults: Sequence[Header] = ()
         self._template = _template(())
 
@@ -62,7 +61,7 @@ class Lane:
 
         `defaults` are the headers that the web server puts before ours.
         """
-        found = target(path) if self._is_immediate else None
+        found = target(path) if self._reads.are_immediate else None
         if found is None:
             return None
         vehicle_id, code = found
@@ -76,10 +75,7 @@ class Lane:
                 return self._template % (len(body), request_id.encode(), etag(body), body)
         ask = Ask(vehicle_id, code, head.base, request_id, head.authorization, head.user_id, head.if_none_match)
         given = _at_once(self._guarded(ask, head))
-        if given is None:  # a store behind a socket: to ask it twice would cost more than the lane saves
-            self._is_immediate = False
-            return None
-        return written(given, defaults)
+        return None if given is None else written(given, defaults)
 
     def _plain(self, vehicle_id: str, code: str, head: Head) -> bytes | None:
         """The body of the usual read; None where anything is out of the ordinary, errors included."""

@@ -18,6 +18,7 @@ from chargeport.errors import (
     VEHICLE_NOT_FOUND,
     WEBHOOK_NOT_FOUND,
 )
+from chargeport.store.audit import Act
 
 _MANAGED: Final = (UNAUTHORIZED, PERMISSION)
 
@@ -81,6 +82,20 @@ OPERATOR_ROUTES: Final = (
         method="POST", path="/admin/issues/replay", name="replayIssues", tag="Administration",
         handler=administration.replay_issues, answer="AnyObject", summary="Read again what could not be understood",
         errors=_MANAGED,
+    ),
+    Route(
+        method="GET", path="/admin/audit", name="listAudit", tag="Administration", handler=administration.list_audit,
+        answer="AnyObject", summary="The audit log: who did what, when and from where, newest first",
+        detail="Requests, tokens and wrong credentials are counted by day: `count`, from `at` to `lastAt`.",
+        parameters=(
+            Parameter(administration.ACT, "Only this.", "vehicle.erased", values=tuple(Act)),
+            Parameter(administration.ACTOR, "Only of this one: a client id, user:NAME, shell:NAME or server.", "user:owner"),
+            Parameter(administration.SUBJECT, "Only what was done to this.", VEHICLE_ID),
+            Parameter(administration.FROM, "Done then or later.", "2026-05-01"),
+            Parameter(administration.TO, "Done before that.", "2026-06-01"),
+            *pages(paging.MAX_SIZE),
+        ),
+        errors=(MALFORMED, *_MANAGED),
     ),
     Route(
         method="GET", path="/admin/settings", name="listSettings", tag="Administration", handler=administration.list_settings,

@@ -31,12 +31,9 @@ class Positions:
 
     async def load(self) -> None:
         """Have the key. Raises StoreError."""
-        while not self._key:
+        if not self._key:
             kept = await self._notes.recall(_OWNER, _KEY)
-            if kept is None:
-                await self._notes.remember(_OWNER, _KEY, secrets.token_hex(32))
-                kept = await self._notes.recall(_OWNER, _KEY)  # what another process may have put down meanwhile
-            self._key = bytes.fromhex(kept or "")
+            self._key = bytes.fromhex(kept or await self._notes.remember_first(_OWNER, _KEY, secrets.token_hex(32)))
 
     def seal(self, position: int, client_id: str, *, always_alike: bool = False) -> str:
         """Seal a position for this application.

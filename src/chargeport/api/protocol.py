@@ -21,6 +21,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from chargeport.api.app import WebApp
 from chargeport.api.client_transport import ClientTransport
 from chargeport.api.closing_answers import EarlyAnswer, refusal_bytes
+from chargeport.api.handover import Handover
 from chargeport.api.head_rules import NOT_PLAIN, check_head, check_trailer, check_unfinished
 from chargeport.api.lane import Head
 from chargeport.api.repeated_head import RepeatedHead
@@ -40,9 +41,14 @@ class LaneProtocol(HttpToolsProtocol):
 
     transport: ClientTransport
 
-    def __init__(self, *args: Any, client: ClientTransport, **more: Any) -> None:
+    def __init__(
+        self, *args: Any, client: ClientTransport, handover: Handover | None = None, already: bytes = b"", **more: Any
+    ) -> None:
+        """`handover` takes what this process does not answer; `already` was read of the connection elsewhere."""
         super().__init__(*args, **more)
         self._client = client
+        self._handover = handover
+        self._already = already
         self.url = b""
         self._has_more = False
         self._in_head = True
@@ -64,6 +70,8 @@ class LaneProtocol(HttpToolsProtocol):
         self._client.attach(cast("asyncio.Transport", transport))
         self._client.watched = self
         super().connection_made(self._client)
+        if self._already:
+            self.data_received(self._already)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End a connection, and whatever still answers on it."""
@@ -117,11 +125,23 @@ class LaneProtocol(HttpToolsProtocol):
             return
         if self._waiting:
             self._keep_waiting(data)
+        elif self._handover is not None and self._handover.takes(data) and self._is_given_away(self._handover, data):
+            return
         elif len(data) <= PORTION:
             self._take(data)
         else:
             self._waiting = data
             self._parse_waiting()
+
+    def _is_given_away(self, handover: Handover, data: bytes) -> bool:
+        """Give the connection away where a request begins here and all before it are answered; whether it is gone."""
+        if not self._in_head or self._head_bytes or not self._is_idle():
+            return False
+        connection = self.transport.get_extra_info("socket")
+        if self._client.is_secure or connection is None or not handover.give(connection.fileno(), data):
+            return False
+        self._client.abort()  # the other process has the connection open still: nothing is sent
+        return True
 
     def _take(self, data: bytes) -> None:
         """Answer a plain read with the head of the one before; parse everything else."""

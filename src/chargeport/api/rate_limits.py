@@ -1,18 +1,17 @@
-"""How many requests an application may make: a token bucket for each application and sort of request.
+"""How many requests an application may make: a bucket of tokens for each application and sort of request.
 
-A bucket is full at first and is refilled evenly, by a clock that only goes forward. `limits`, which counts wrong credentials,
-has windows and no buckets: at a window's edge it lets twice as many pass. Each process counts for itself. Answers carry the
-headers of draft-ietf-httpapi-ratelimit-headers: `q` requests within `w` seconds, `r` left now, all again in `t` seconds.
+A bucket is full at first and is refilled evenly, by a clock that only goes forward. Each process counts for itself. Answers
+carry the headers of draft-ietf-httpapi-ratelimit-headers: `q` requests within `w` seconds, `r` left now, all again in `t`
+seconds.
 """
 
 import math
-from collections.abc import Callable
 from typing import Final, Literal
 
-from cachetools import LRUCache
+from throttled import MemoryStore, RateLimiterType, Throttled, per_min
 
 from chargeport.api.response import Header
-from chargeport.attempts import MAX_KEYS, WINDOW_S, loop_time
+from chargeport.attempts import MAX_KEYS, WINDOW_S
 from chargeport.errors import RATE_LIMITED, Problem
 from chargeport.settings import LimitSettings
 
@@ -25,29 +24,26 @@ STREAMS: Final = "streams"
 class TokenBuckets:
     """A bucket for each application: it holds `quota` tokens and gets as many within a window."""
 
-    def __init__(self, sort: Sort, quota: int, now: Callable[[], float]) -> None:
+    def __init__(self, sort: Sort, quota: int) -> None:
         self._sort = sort
         self._quota = quota
-        self._token_s = WINDOW_S / quota
-        self._now = now
-        self._full_at: LRUCache[str, float] = LRUCache(MAX_KEYS)  # who was forgotten has a full one
+        self._throttled = Throttled(
+            using=RateLimiterType.GCRA.value,  # a token bucket that keeps one number, when the bucket is full again
+            quota=per_min(quota, burst=quota),
+            store=MemoryStore(options={"MAX_SIZE": MAX_KEYS}),  # who was forgotten has a full one
+        )
         self._policy: Header = (b"ratelimit-policy", f'"{sort}";q={quota};w={WINDOW_S}'.encode())
 
     def take(self, client_id: str, headers: list[Header]) -> None:
         """Take a token, and add to the headers what is left. Raises Problem (429) where there is none."""
-        now = self._now()
-        missing_s = max(0.0, self._full_at.get(client_id, now) - now)
-        wait_s = missing_s + self._token_s - WINDOW_S
-        is_empty = wait_s > self._token_s * 1e-6  # sums of seconds are not exact
-        if not is_empty:
-            missing_s += self._token_s
-            self._full_at[client_id] = now + missing_s
-        left = max(0, math.floor((WINDOW_S - missing_s) / self._token_s + 1e-6))
-        headers += self._policy, (b"ratelimit", f'"{self._sort}";r={left};t={math.ceil(missing_s)}'.encode())
-        if is_empty:
+        result = self._throttled.limit(client_id)
+        state = result.state
+        left = f'"{self._sort}";r={state.remaining};t={math.ceil(state.reset_after)}'
+        headers += self._policy, (b"ratelimit", left.encode())
+        if result.limited:
             setting = f"limits.{self._sort}_per_minute"
             detail = f"The application may make {self._quota} of these requests a minute ({setting}): try again later."
-            raise Problem(RATE_LIMITED, detail, retry_after_s=math.ceil(wait_s))
+            raise Problem(RATE_LIMITED, detail, retry_after_s=max(1, math.ceil(state.retry_after)))
 
 
 class Allowance:
@@ -68,16 +64,16 @@ class Allowance:
 class RateLimits:
     """The buckets of all applications."""
 
-    def __init__(self, settings: LimitSettings, now: Callable[[], float] = loop_time) -> None:
+    def __init__(self, settings: LimitSettings) -> None:
         quotas: dict[Sort, int] = {
             REQUESTS: settings.requests_per_minute, INGEST: settings.ingest_per_minute, STREAMS: settings.streams_per_minute,
         }  # fmt: skip
-        self._buckets = {sort: TokenBuckets(sort, quota, now) for sort, quota in quotas.items() if quota}
+        self._buckets = {sort: TokenBuckets(sort, quota) for sort, quota in quotas.items() if quota}
 
     def has(self, sort: Sort) -> bool:
-        """Whether there is a limit for this sort of request."""
+        """Return whether there is a limit for this sort of request."""
         return sort in self._buckets
 
     def allowance(self, sort: Sort) -> Allowance:
-        """What a request of this sort may take."""
+        """Return what a request of this sort may take."""
         return Allowance(self._buckets.get(sort))

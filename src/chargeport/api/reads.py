@@ -26,6 +26,7 @@ from chargeport.wire.envelope import View, iso
 
 _BY_CODE_ORDER: Final = sorted(CATALOGUE, key=lambda signal: signal.code)
 SOURCE: Final = "source"
+GROUP, CODE = "filter[group]", "filter[code]"
 _NO_USER: Final = "The header sc-user-id is missing: name a user of the application, as GET /v3/connections lists them."
 MAX_SOURCE: Final = 128
 _GROUPS: Final = {signal.group.lower(): signal.group for signal in CATALOGUE}
@@ -52,18 +53,20 @@ class Reads:
     ) -> None:
         self._store = store
         self._access = access
+        self._requests = access.counts.requests
         self._clock = clock
         self._faults = faults  # of a simulator
         self._strict = strict  # as Smartcar: without a user there is no answer
+        self.are_immediate = store.readings.is_immediate
 
     async def answer(self, ask: Ask, allowance: Allowance | None = None) -> Response:
         """The answer to a read of one signal or of all; takes of the allowance, if that is still to be done. Raises Problem."""
         now = self._clock.now()
         grant = self._access.remembered(ask.authorization, now) or await self._access.grant(ask.authorization)
+        self._requests[grant.client_id] += 1
         if allowance is not None:
             allowance.take(grant.client_id)
-        if self._strict and not ask.user_id:
-            raise Problem(MISSING_PARAMETER, _NO_USER)
+        self.check_user(ask.user_id)
         if ask.user_id is None and grant.sees_all:
             permissions = grant.permissions
         else:
@@ -92,6 +95,7 @@ class Reads:
         counts = None if found is None else effective(signal, found.known_of(signal), self._store.readings.ranks, now)
         if found is None or counts is None:
             return None
+        self._requests[grant.client_id] += 1
         return View(found.vehicle, grant.permissions, base, PROVENANCE).single(counts).encode()
 
     async def document(self, ask: Ask, permissions: frozenset[Permission]) -> str:
@@ -137,11 +141,7 @@ class Reads:
         )
         if found is None:
             raise _no_vehicle()
-        chosen = [
-            each
-            for each in _chosen(found, ask.query, self._store.readings.ranks, now if at is None else at)
-            if each.state.source is not None or each.state.signal.permission in permissions  # facts: for who may read them
-        ]
+        chosen = self.chosen(found, ask.query, permissions, now if at is None else at)
         view = View(found.vehicle, permissions, ask.base, PROVENANCE)
         path = f"{ask.base}/v3/vehicles/{ask.vehicle_id}/signals"
         page = paging.asked(ask.query, default_size=max(len(chosen), 1), max_size=paging.MAX_SIZE)
@@ -150,14 +150,26 @@ class Reads:
             meta, links = paging.meta(page, len(chosen)), paging.links(path, page, len(chosen), ask.query)
         else:
             meta, links = paging.whole(len(chosen)), {"self": path + _of_then(ask.query, at)}
-        faults = self._faults
-        data = ",".join(
-            [
-                view.element(each, None if faults is None else faults.of_element(ask.vehicle_id, each.state.signal.code))
-                for each in shown
-            ]
-        )
+        data = ",".join([self.element(view, ask.vehicle_id, each) for each in shown])
         return f'{{"data":[{data}],"meta":{paging.text(meta)},"links":{paging.text(links)},"included":{view.included()}}}'
+
+    def chosen(self, found: VehicleSeries, query: paging.Query, permissions: frozenset[Permission], at: int) -> list[Effective]:
+        """What counts at an instant of the signals that the query's filters leave, sorted by code. Raises Problem (400)."""
+        return [
+            each
+            for each in _chosen(found, query, self._store.readings.ranks, at)
+            if each.state.source is not None or each.state.signal.permission in permissions  # facts: for who may read them
+        ]
+
+    def element(self, view: View, vehicle_id: str, found: Effective) -> str:
+        """A signal as an element of a list."""
+        fault = None if self._faults is None else self._faults.of_element(vehicle_id, found.state.signal.code)
+        return view.element(found, fault)
+
+    def check_user(self, user_id: str | bytes | None) -> None:
+        """Refuse a read that names no user, where the settings want one. Raises Problem (400)."""
+        if self._strict and not user_id:
+            raise Problem(MISSING_PARAMETER, _NO_USER)
 
     async def vehicle(self, vehicle_id: str) -> Vehicle:
         """The vehicle. Raises Problem (404)."""
@@ -219,7 +231,7 @@ def _no_vehicle() -> Problem:
 
 def _chosen(found: VehicleSeries, query: paging.Query, ranks: Ranks, now: int) -> Iterator[Effective]:
     """What counts of the signals that the filters leave, sorted by code."""
-    paging.only_filters(query, "filter[group]", "filter[code]")
+    paging.only_filters(query, GROUP, CODE)
     wanted, source = _wanted(dict(query)), source_asked(query)
     series = found.known if source is None else of_source(found.series, source)
     for signal in _BY_CODE_ORDER:
@@ -228,17 +240,24 @@ def _chosen(found: VehicleSeries, query: paging.Query, ranks: Ranks, now: int) -
             yield counts
 
 
+def check_filters(query: paging.Query) -> None:
+    """Refuse filters that make no sense, whether there is anything to filter or not. Raises Problem (400)."""
+    paging.only_filters(query, GROUP, CODE)
+    _wanted(dict(query))
+    source_asked(query)
+
+
 def _wanted(query: dict[str, str]) -> set[Signal] | None:
     """The signals that `filter[group]` and `filter[code]` name; None when there is no filter."""
-    groups, codes = query.get("filter[group]"), query.get("filter[code]")
+    groups, codes = query.get(GROUP), query.get(CODE)
     if groups is None and codes is None:
         return None
     wanted: set[Signal] = set(CATALOGUE)
     if groups is not None:
-        named = {_named(_GROUPS, name.strip().lower(), "filter[group]") for name in groups.split(",")}
+        named = {_named(_GROUPS, name.strip().lower(), GROUP) for name in groups.split(",")}
         wanted &= {signal for signal in CATALOGUE if signal.group in named}
     if codes is not None:
-        wanted &= {_named(BY_CODE, name.strip(), "filter[code]") for name in codes.split(",")}
+        wanted &= {_named(BY_CODE, name.strip(), CODE) for name in codes.split(",")}
     return wanted
 
 

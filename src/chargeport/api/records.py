@@ -22,6 +22,7 @@ from chargeport.installation import add_extra
 from chargeport.signals.definition import READS, Permission
 from chargeport.signals.documents import ChargingType
 from chargeport.signals.records import ChargeRecord, Cost, Place
+from chargeport.store.audit import Act
 from chargeport.store.records import Vehicle, VehicleSeries
 from chargeport.wire.encoding import encode
 from chargeport.wire.envelope import iso
@@ -54,6 +55,8 @@ async def list_records(request: Request) -> Response:
     rows = [row for car in vehicles for row in await _rows_of(request, car)]
     rows = sorted((row for row in rows if _fits(row, given)), key=lambda row: str(row["started_at"]), reverse=True)
     if form != "json":
+        whose = vehicles[0].id if len(vehicles) == 1 else ""
+        await request.context.store.audit.add(Act.EXPORTED, whose, f"{len(rows)} records as {form}")
         return _file(request, form, rows)
     page = paging.asked(request.query, default_size=100, max_size=MAX_SIZE)
     meta = paging.meta(page, len(rows)) | {"totals": _totals(rows, zone)}

@@ -24,6 +24,7 @@ from chargeport.runtime.commands import Commands
 from chargeport.settings import Settings
 from chargeport.signals.definition import READS, Permission
 from chargeport.simulation.control import Simulation
+from chargeport.store.audit import Actor, act_as
 from chargeport.store.protocols import Store
 from chargeport.store.records import Grant
 from chargeport.store.webhooks import Webhook
@@ -141,6 +142,9 @@ class Request:
         grant = await self.context.access.grant(self.header(b"authorization"))
         if not self.is_authorized:
             self.is_authorized = True
+            self.context.access.counts.requests[grant.client_id] += 1
+            who = grant.client_id if grant.person is None else f"user:{grant.person}"
+            act_as(Actor(who, self.caller.address, self.context.clock.now))
             self.caller.allowance.take(grant.client_id)
         return grant
 

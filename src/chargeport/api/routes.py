@@ -11,6 +11,7 @@ from chargeport.api import (
     compatibility,
     connections,
     cursors,
+    fleet_signals,
     health,
     history,
     ingest,
@@ -121,10 +122,28 @@ ROUTES: Final = (
         detail="Every signal that has a value or a known error, sorted by code, on one page unless a page is asked for.",
         answer="SignalList", errors=(MALFORMED, MISSING_PARAMETER, *_VEHICLE),
         parameters=(
-            Parameter("filter[group]", "Only these groups, separated by commas.", "Charge"),
-            Parameter("filter[code]", "Only these codes, separated by commas.", "charge-wattage,charge-voltage"),
+            Parameter(reads.GROUP, "Only these groups, separated by commas.", "Charge"),
+            Parameter(reads.CODE, "Only these codes, separated by commas.", "charge-wattage,charge-voltage"),
             *pages(paging.MAX_SIZE), _AT, _SOURCE, *_CONDITIONAL,
         ),
+    ),
+    Route(
+        method="GET", path="/signals", name="listFleetSignals", tag="Signals", v3=True,
+        handler=fleet_signals.list_fleet_signals, summary="Read the signals of all vehicles", answer="FleetSignals",
+        detail="What counts now of each vehicle that the application may see, by vehicle id and code, in pages of vehicles:"
+        " follow `links.next` until it is null. A vehicle without any of the signals is passed over; a page may be short.",
+        parameters=(
+            Parameter(reads.GROUP, "Only these groups, separated by commas.", "Charge"),
+            Parameter(reads.CODE, "Only these codes, separated by commas.", "charge-wattage,charge-voltage"),
+            Parameter(
+                paging.SIZE,
+                f"Vehicles on a page, {fleet_signals.DEFAULT_SIZE} unless said otherwise, {fleet_signals.MAX_SIZE} at most.",
+                "100", minimum=1, maximum=paging.MAX_NUMBER,
+            ),
+            Parameter(cursors.NAME, "Where the page before ended, as links.next has it.", cursors.of_vehicle(VEHICLE_ID)),
+            _SOURCE, USER,
+        ),
+        errors=(MALFORMED, MISSING_PARAMETER, UNAUTHORIZED),
     ),
     Route(
         method="GET", path=lane.ONE, name="getSignal", tag="Signals", handler=signals.read_signal, v3=True,

@@ -66,7 +66,7 @@ async def page_token(request: Request) -> Response:
         issued = await counted(request, LINK, "", people.share_token(wish.share))
     elif (secret := secret_of(request)) is not None and (found := await people.session(secret)) is not None:
         session, is_refreshed = found
-        issued, user = await people.page_token(), session.user
+        issued, user = await people.page_token(session.user), session.user
         if is_refreshed:
             headers.append(cookie(request, secret))
     token, user_id = issued or (None, None)

@@ -143,10 +143,10 @@ class SignIn:
 
     # What a session and a share link are good for
 
-    async def page_token(self) -> PageToken:
+    async def page_token(self, person: str) -> PageToken:
         """A token with which the page reads every car and manages the server, for a few minutes."""
         page = await self._page()
-        return PageToken(await self._access.issue_token(page, TOKEN_LIFE_S), page.client_id)
+        return PageToken(await self._access.issue_token(page, TOKEN_LIFE_S, person=person), page.client_id)
 
     async def page_application(self) -> str | None:
         """The id of the application as which the page reads; None until somebody has signed in."""

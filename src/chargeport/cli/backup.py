@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from chargeport.cli.database import existing, file_for
+from chargeport.cli.database import audit_in, existing, file_for
 from chargeport.cli.options import Database, Json
 from chargeport.cli.output import print_json, say
 from chargeport.cli.progress import progress
+from chargeport.store.audit import Act
 
 if TYPE_CHECKING:
     from chargeport.store.sqlite.copies import Contents
@@ -30,6 +31,7 @@ def backup(
 
     with progress("Backing up") as show:
         contents = back_up(source, file, show, force=force)
+    audit_in(source, Act.EXPORTED, "backup of the whole database")
     if as_json:
         print_json(_fields(contents) | {"file": str(file)})
     else:
@@ -52,6 +54,7 @@ def restore(
 
     with progress("Restoring") as show:
         contents, kept = put_back(file, target, show, keep=keep)
+    audit_in(target, Act.RESTORED, f"from a backup with schema {contents.schema}")
     if as_json:
         print_json(_fields(contents) | {"database": str(target), "kept": None if kept is None else str(kept)})
         return

@@ -1,6 +1,8 @@
 """The database that a command works on: the flag's, else the environment's, else the settings file's, else the default."""
 
 import asyncio
+import getpass
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import TypeVar
 from chargeport import config
 from chargeport.cli import configuration
 from chargeport.store import backends
+from chargeport.store.audit import Act, Actor, act_as, record
 from chargeport.store.protocols import Store
 
 T = TypeVar("T")
@@ -39,6 +42,7 @@ async def opened(database: str | None, *, create: bool = False) -> AsyncIterator
     from chargeport.staleness import cadence
 
     settings = configuration.settings()
+    act_as(person())
     store = backends.open_store(resolved(database), create=create, encryption=config.encryption(settings))
     try:
         preference.prefer(store.readings, settings)
@@ -46,6 +50,27 @@ async def opened(database: str | None, *, create: bool = False) -> AsyncIterator
         yield store
     finally:
         await store.close()
+
+
+def person() -> Actor:
+    """Return who runs this command: the system's name of the account."""
+    try:
+        return Actor(f"shell:{getpass.getuser()}")
+    except (OSError, KeyError):  # an account without a name
+        return Actor(f"shell:{os.getuid()}")
+
+
+def audit_in(file: Path, act: Act, detail: str) -> None:
+    """Record a deed in a database file that is not opened as a store, unless its schema is older than the log."""
+    from chargeport.store.sqlite.engine import connect, fetch
+
+    connection = connect(file)
+    try:
+        if fetch(connection, "SELECT 1 FROM sqlite_schema WHERE name = 'audit'"):
+            with connection:
+                record(connection, act, "", detail, who=person())
+    finally:
+        connection.close()
 
 
 def with_store(database: str | None, work: Callable[[Store], Awaitable[T]], *, create: bool = False) -> T:

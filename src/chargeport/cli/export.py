@@ -16,6 +16,7 @@ from chargeport.cli.output import print_json, say
 from chargeport.cli.progress import progress
 from chargeport.cli.signals import named
 from chargeport.errors import ChargeportError, StartError
+from chargeport.store.audit import Act
 from chargeport.store.protocols import Store
 from chargeport.store.records import Selection
 
@@ -66,7 +67,9 @@ def export(
         cars = frozenset([(await vehicle_called(store, name)).id for name in vehicles or ()]) or None
         selection = Selection(vehicle_ids=cars, signals=wanted, start=start, end=end, every=sightings)
         with _output(file, packed=packed) as output:
-            return await _export(store, selection, output, form, bare)
+            count = await _export(store, selection, output, form, bare)
+        await store.audit.add(Act.EXPORTED, next(iter(cars)) if cars and len(cars) == 1 else "", f"{count} readings as {form}")
+        return count
 
     count = with_store(database, run)
     if as_json and file != STDOUT:

@@ -82,6 +82,8 @@ COMMANDS: Final = (
         "mcp", "mcp", "mcp",
         "Serve an assistant over standard input and output: vehicles, signals, history and charging sessions.",
     ),
+    Entry("data", "personal_data", "group", "Personal data: all of one vehicle or one person, to hand over or to erase."),
+    Entry("audit", "audit", "audit", "Show who did what, when and from where, newest first."),
     Entry("repair", "repair", "group", "Repairs: put right what a fault of the machine left in the database."),
     Entry(
         "demo", "demo", "demo",

@@ -13,6 +13,7 @@ from chargeport.cli.output import confirm, print_json, print_table, say
 from chargeport.cli.vehicles import recognised
 from chargeport.clock import CONFIRMED, Clock, SystemClock
 from chargeport.signals.instants import EPOCH, MILLISECOND
+from chargeport.store.audit import Act
 from chargeport.store.protocols import Store
 from chargeport.store.records import Vehicle
 
@@ -53,6 +54,7 @@ def clock(*, yes: Yes = False, database: Database = None, as_json: Json = False)
         for each in found:
             await store.readings.forget(each.source, each.vehicle.id, now_of.now() + AHEAD_MS)
         await store.notes.remember(*CONFIRMED, str(now_of.now()))
+        await store.audit.add(Act.CLOCK_REPAIRED, detail=f"{len(found)} series")
         return found, True
 
     found, removed = with_store(database, run)

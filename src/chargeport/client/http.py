@@ -88,6 +88,12 @@ class Client:
         found = self.get(f"/v3/vehicles/{vehicle}/signals")
         return {one.code: one for one in map(Signal.of, found["data"])}
 
+    def fleet_signals(self, codes: Sequence[str] = ()) -> Iterator[tuple[str, Signal]]:
+        """The signals (or those with these codes) of every vehicle that the application may see, with the vehicle's id."""
+        query: dict[str, Any] = {"page[size]": 500} | ({"filter[code]": ",".join(codes)} if codes else {})
+        for one in self._pages("/v3/signals", query):
+            yield one["relationships"]["vehicle"]["data"]["id"], Signal.of(one)
+
     def signal(self, vehicle: str, code: str) -> Signal:
         """Return one signal. Raises ServerError (404) where it was never reported."""
         return Signal.of(self.get(f"/v3/vehicles/{vehicle}/signals/{code}")["data"])

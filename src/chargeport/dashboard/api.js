@@ -1,10 +1,10 @@
 // The API, and the session with which the page asks it.
 
+/** The server's answer that something can't be done: what is wrong, and where its page has an example and the way out. */
 export class Refusal extends Error {
-  constructor(status, detail, retryAfterS) {
+  constructor(status, detail, more = {}) {
     super(detail);
-    this.status = status;
-    this.retryAfterS = retryAfterS;
+    Object.assign(this, { status, ...more });
   }
 }
 
@@ -43,7 +43,8 @@ function hearClock(response) {
 async function refusalOf(response) {
   const body = await response.json().catch(() => ({}));
   const detail = body.errors?.[0]?.detail ?? body.error_description ?? `HTTP ${response.status}`;
-  return new Refusal(response.status, detail, Number(response.headers.get("retry-after")) || 0);
+  const docs = body.docURL && `docs/errors#${body.docURL.split("#")[1]}`; // by this address, whatever the server calls itself
+  return new Refusal(response.status, detail, { title: body.errors?.[0]?.title, resolution: body.resolution?.type, docs, retryAfterS: Number(response.headers.get("retry-after")) || 0 });
 }
 
 async function send(path, options) {
@@ -86,7 +87,7 @@ export const leave = { now: () => null };
 async function authorized() {
   if (session.until - Date.now() < RENEW_BEFORE_MS && !(await renew())) {
     leave.now("The session is over: sign in again.");
-    throw new Refusal(401, "The session is over: sign in again.", 0);
+    throw new Refusal(401, "The session is over: sign in again.");
   }
   const headers = { Authorization: `Bearer ${session.token}` };
   if (session.userId) headers["sc-user-id"] = session.userId;

@@ -1,9 +1,9 @@
 // The frame of the page: signing in, where one is, and what is chosen.
 
 import { leave, renew, session, signInWith, signOutHere, Refusal } from "./api.js";
-import { byId, choice, askFor, h, setText } from "./dom.js";
+import { askFor, button, byId, choice, h, notice, setText } from "./dom.js";
 import { showFleet } from "./fleet.js";
-import { applyTheme, loadWords, notice, prefs, save, t } from "./prefs.js";
+import { applyTheme, loadWords, prefs, save, t } from "./prefs.js";
 
 const AGAIN_MS = 5000;
 // Each view is loaded when it is looked at first.
@@ -16,6 +16,12 @@ const VIEWS = {
   webhooks: [async () => (await import("./operations.js")).showWebhooks, "Webhooks"],
   applications: [async () => (await import("./operations.js")).showApplications, "Applications"],
   settings: [async () => (await import("./operations.js")).showSettings, "Settings"],
+};
+
+const WAYS_OUT = {
+  REAUTHENTICATE: "Sign in again, or sign in as somebody who may see this.",
+  RETRY_LATER: "Try again in a moment.",
+  CONTACT_SUPPORT: "The server's log has the cause.",
 };
 
 let closeView = () => null;
@@ -35,7 +41,7 @@ function streamState(state, waitMs = 0, error = null) {
     notice("");
     pulse("live", t("Live"));
   } else if (state === "lost") {
-    notice(`${t(error?.message ?? "The server does not answer.")} ${t("The page keeps trying; until then it shows what it heard last.")}`, "bad");
+    notice(`${t(error?.message ?? "The server does not answer.")} ${t("The page keeps trying. Values are the last ones received.")}`, "bad");
   }
 }
 
@@ -70,8 +76,10 @@ async function route() {
 function showFailure(root, error) {
   if (!(error instanceof Refusal)) console.error(error);
   pulse("lost", t("Can't be shown"));
-  root.replaceChildren(h("h1", {}, t("This can't be shown")), h("p", { className: "empty" }, t(error.message)),
-    h("p", {}, h("button", { type: "button", on: { click: route } }, t("Try again"))));
+  const wayOut = error.resolution && WAYS_OUT[error.resolution];
+  root.replaceChildren(h("h1", {}, error.title ? t(error.title) : t("This can't be shown")), h("p", { className: "notice", role: "alert" }, t(error.message)),
+    h("p", { className: "lead" }, wayOut ? t(wayOut) : "", error.docs ? [" ", h("a", { href: error.docs }, t("About this error, with an example"))] : ""),
+    h("div", { className: "buttons" }, button(t("Try again"), route), h("a", { href: "#/" }, t("All cars"))));
 }
 
 function go(hash) {
@@ -115,7 +123,7 @@ function showSignedOut(why = "") {
   byId("view").hidden = byId("sign-out").hidden = byId("pages").hidden = true;
   if (session.share !== null) {
     pulse("waiting", t("Nothing shared"));
-    return notice(t("This link does not show anything any more: ask for a new one."), "bad");
+    return notice(t("This link has ended: ask for a new one."), "bad");
   }
   notice("");
   pulse("waiting", t("Not signed in"));
@@ -132,7 +140,7 @@ async function signIn(event) {
     await signInWith(Object.fromEntries(new FormData(form)));
     form.reset();
     if (await renew()) return start();
-    setText(byId("sign-in-wrong"), t("The browser keeps no cookie of this page: allow cookies for it."));
+    setText(byId("sign-in-wrong"), t("The browser blocks this page's cookie: allow cookies for it."));
   } catch (error) {
     setText(byId("sign-in-wrong"), t(error.message));
   }

@@ -81,7 +81,7 @@ class CarView {
     this.week = h("div", { className: "two" });
     this.root.replaceChildren(
       session.share ? "" : h("p", { className: "crumb" }, h("a", { href: "#/" }, `← ${t("Cars")}`)),
-      h("div", { className: "car-head" }, h("div", {}, h("h1", {}, this.car.name), h("p", { className: "sub" }, sub), h("p", { className: "sub" }, [this.car.vin, ...this.car.aliases, this.car.id].filter(Boolean).join(" · "))), this.status),
+      h("div", { className: "car-head" }, h("div", {}, h("h1", {}, this.car.name), h("p", { className: "sub" }, sub), h("p", { className: "sub" }, [this.car.vin, ...this.car.aliases.filter((one) => one !== this.car.name), this.car.id].filter(Boolean).join(" · "))), this.status),
       this.why, this.tiles, this.chartPanel(), this.week, h("section", { className: "panel" }, h("h2", {}, t("All signals")), this.signalTables()), this.anySignal());
     this.ticking = setInterval(() => document.hidden || this.show(), 1000);
     this.show();
@@ -95,14 +95,14 @@ class CarView {
       const [power, soc, bands, before] = await Promise.all(wanted);
       const series = [{ label: t("Power"), unit: "watts", colour: "green", data: power }, { label: t("State of charge"), unit: "percent", colour: "blue", data: soc }];
       legend.lastChild.hidden = !before;
-      if (before) series.push({ label: t("Power before"), unit: "watts", colour: "amber", dash: [5, 4], data: [before[0].map((at) => at + (to - from) / 1000), before[1]] });
+      if (before) series.push({ label: t("Power in the period before"), unit: "watts", colour: "amber", dash: [5, 4], data: [before[0].map((at) => at + (to - from) / 1000), before[1]] });
       return { series, bands };
     }, { spans: [["24 h", DAY], [t("7 days"), 7 * DAY], [t("30 days"), 30 * DAY]], span: DAY, label: t("Power and state of charge over time") });
     this.chart.clock = now;
     this.charts.push(this.chart);
-    const legend = h("p", { className: "legend" }, [["power", t("Power")], ["soc", t("State of charge")], ["compared", t("Power before")]].map(([name, text]) => h("span", { className: name }, h("i"), text)));
+    const legend = h("p", { className: "legend" }, [["power", t("Power")], ["soc", t("State of charge")], ["compared", t("Power in the period before")]].map(([name, text]) => h("span", { className: name }, h("i"), text)));
     this.chart.fit().catch((error) => setText(this.chart.read, t(error.message)));
-    return h("section", { className: "panel" }, h("div", { className: "head" }, h("h2", {}, t("Power and state of charge")), this.chart.tools), h("div", { className: "head" }, legend, h("label", {}, compare, " ", t("Compare with the time before"))), this.chart.area, this.chart.read);
+    return h("section", { className: "panel" }, h("div", { className: "head" }, h("h2", {}, t("Power and state of charge")), this.chart.tools), h("div", { className: "head" }, legend, h("label", {}, compare, " ", t("Compare with the period before"))), this.chart.area, this.chart.read);
   }
 
   async sessionsBetween(from, to) {
@@ -111,28 +111,31 @@ class CarView {
   }
 
   anySignal() {
-    const numeric = (code) => ["quantity", "count", "flag"].includes(CATALOGUE.find((one) => one.code === code).kind);
+    const signal = (wanted) => CATALOGUE.find((one) => one.code === wanted);
+    const isNumeric = (wanted) => ["quantity", "count", "flag"].includes(signal(wanted).kind);
+    const series = (wanted, colour) => async (one, other) => ({ label: label(signal(wanted).name), unit: signal(wanted).unit ?? "", colour, data: await history(this.id, wanted, one, other) });
     const local = (at) => new Date(at - new Date(at).getTimezoneOffset() * 60000).toISOString().slice(0, 16);
     const code = choice(t("Signal"), "code", CATALOGUE.map((one) => [one.code, label(one.name)]), "charge-voltage");
+    const beside = choice(t("Compare with"), "beside", [["", "—"], ...CATALOGUE.filter((one) => isNumeric(one.code)).map((one) => [one.code, label(one.name)])], "");
     const from = field(t("From"), "from", { type: "datetime-local", value: local(now() - DAY) }), to = field(t("To"), "to", { type: "datetime-local", value: local(now()) });
     const result = h("div");
     const show = async () => {
-      const wanted = code.querySelector("select").value, [start, end] = [from, to].map((one) => new Date(one.querySelector("input").value).getTime());
-      if (!(start < end)) return result.replaceChildren(h("p", { className: "wrong" }, t("The beginning lies before the end.")));
+      const wanted = code.querySelector("select").value, other = beside.querySelector("select").value, [start, end] = [from, to].map((one) => new Date(one.querySelector("input").value).getTime());
+      if (!(start < end)) return result.replaceChildren(h("p", { className: "wrong" }, t("The end must be after the start.")));
       this.any?.close();
       const found = await changes(this.id, wanted, start, end);
       const list = table(t("Changes"), [t("Time"), t("Value"), t("Source")], found.changes.map((one) => [sameYear(Date.parse(one.meta.oemUpdatedAt ?? one.meta.ingestedAt)), one.body ? inWords(wanted, one.body).text : reason(one.status?.error?.code ?? "NOT_REPORTED").title, sourceInWords(one.meta.source, one.meta.derivedFrom)]), t("Nothing was reported in this time."));
       result.replaceChildren();
-      if (numeric(wanted)) {
-        const unit = CATALOGUE.find((one) => one.code === wanted).unit;
-        this.any = new Browser(async (one, other) => ({ series: [{ label: label(CATALOGUE.find((each) => each.code === wanted).name), unit: unit ?? "", colour: "green", data: await history(this.id, wanted, one, other) }] }), { spans: [], span: end - start, label: t("Chart of the signal") });
+      if (isNumeric(wanted)) {
+        const drawn = [series(wanted, "green"), ...(other && other !== wanted ? [series(other, "blue")] : [])];
+        this.any = new Browser(async (from_, to_) => ({ series: await Promise.all(drawn.map((each) => each(from_, to_))) }), { spans: [], span: end - start, label: t("Chart of the signal") });
         this.charts.push(this.any);
-        result.append(this.any.area, this.any.read);
+        result.append(h("div", { className: "head" }, h("p", { className: "legend" }, h("span", { className: "power" }, h("i"), label(signal(wanted).name)), drawn[1] ? h("span", { className: "soc" }, h("i"), label(signal(other).name)) : ""), this.any.tools), this.any.area, this.any.read);
         this.any.between(start, end);
       }
       result.append(list, found.isCut ? h("p", { className: "hint" }, t("The first {count} changes; choose a shorter time for more.", { count: 200 })) : "");
     };
-    const form = h("form", { className: "filters", on: { submit: (event) => { event.preventDefault(); show().catch((error) => result.replaceChildren(h("p", { className: "wrong" }, t(error.message)))); } } }, code, from, to, h("button", {}, t("Show")));
+    const form = h("form", { className: "filters", on: { submit: (event) => { event.preventDefault(); show().catch((error) => result.replaceChildren(h("p", { className: "wrong" }, t(error.message)))); } } }, code, beside, from, to, h("button", {}, t("Show")));
     return h("section", { className: "panel" }, h("h2", {}, t("Any signal over any time")), form, result);
   }
 
@@ -158,11 +161,11 @@ class CarView {
     const key = JSON.stringify(stands);
     if (this.statusKey !== key) {
       this.statusKey = key;
-      this.status.parentElement.dataset.state = this.car.state;
+      this.status.parentElement.dataset.state = this.tiles.dataset.state = this.car.state;
       this.status.replaceChildren(icon(stands.icon), stands.text);
     }
     this.why.hidden = this.car.state !== "silent";
-    if (!this.why.hidden) setText(this.why, this.car.heardAt ? t("Last reported {age}. Values are those of then.", { age: age(now() - Date.parse(this.car.heardAt)) }) : t("Nothing reported yet"));
+    if (!this.why.hidden) setText(this.why, this.car.heardAt ? t("Last reported {age}. Values are from that time.", { age: age(now() - Date.parse(this.car.heardAt)) }) : t("Nothing reported yet"));
     this.showTiles();
     for (const [code, parts] of this.rows) this.showSignal(code, parts);
     this.showWeek();
@@ -182,7 +185,7 @@ class CarView {
     const key = JSON.stringify(tiles.map(([, text, beside, stands]) => [text, beside, stands.kind]));
     if (this.tilesKey === key) return;
     this.tilesKey = key;
-    this.tiles.replaceChildren(...tiles.map(([name, text, beside, stands]) => h("div", { className: "tile" }, h("dt", {}, name), h("dd", { className: "big", data: { kind: stands.kind } }, text), h("dd", { className: "beside" }, stands.kind === "old" ? t("last known") : beside))));
+    this.tiles.replaceChildren(...tiles.map(([name, text, beside, stands]) => h("div", { className: "tile" }, h("dt", {}, name), h("dd", { className: "big", data: { kind: stands.kind } }, text), h("dd", { className: "beside" }, stands.kind === "old" && text !== "—" ? t("last known") : beside))));
   }
 
   showSignal(code, { row, value, old, source }) {
@@ -215,7 +218,7 @@ class CarView {
   whoSaid(code, stands) {
     const codes = this.signals.get(code)?.derivedFrom ?? [];
     if (codes.length > 3) return [h("details", {}, h("summary", {}, t("derived from {count} signals", { count: codes.length })), h("ul", { className: "sources-of" }, codes.map((one) => h("li", {}, one))))];
-    return [stands.source || (stands.kind === "current" ? t("known of the vehicle") : "—")];
+    return [stands.source || (stands.kind === "current" ? t("entered for the vehicle") : "—")];
   }
 
   otherWords(code, others) {

@@ -132,12 +132,14 @@ export class Browser {
     Object.assign(this, { load, from: Date.now() - span, to: Date.now(), span, turn: 0, clear: () => null });
     this.area = h("div", { className: "chart", tabIndex: 0, role: "img", "aria-label": label, on: { keydown: (event) => this.key(event), dblclick: () => this.show(this.span) } });
     this.read = h("p", { className: "hint" });
-    const told = t("Draw over a part to zoom in, double-click to go back; arrow keys move.");
+    const told = t("Drag over a part to zoom in; double-click resets. Keys: arrows, + and −.");
     this.read.textContent = told;
     this.area.addEventListener("read", (event) => { this.read.textContent = event.detail || told; });
     this.spans = h("div", { className: "segmented", role: "group", "aria-label": t("Time") }, spans.map(([text, ms]) => h("button", { type: "button", "aria-pressed": String(ms === span), data: { ms }, on: { click: () => this.show(ms) } }, text)));
     const move = (text, name, by) => h("button", { type: "button", className: "quiet", "aria-label": name, on: { click: () => this.move(by) } }, text);
     this.tools = h("div", { className: "tools" }, move("←", t("Earlier"), -0.5), this.spans, move("→", t("Later"), 0.5));
+    const zoom = (text, name, by) => h("button", { type: "button", className: "quiet", "aria-label": name, on: { click: () => this.scale(by) } }, text);
+    this.tools.append(zoom("−", t("Zoom out"), 2), zoom("+", t("Zoom in"), 0.5));
   }
 
   show(span) {
@@ -186,7 +188,7 @@ export class Browser {
     this.area.replaceChildren();
     if (given.series.every((one) => one.data[1].every((value) => value === null))) {
       this.clear = () => null;
-      this.area.append(h("p", { className: "empty" }, t("Nothing is known of this time: {from} – {to}", { from: sameYear(from), to: sameYear(to) })));
+      this.area.append(h("p", { className: "empty" }, t("No values from {from} to {to}", { from: sameYear(from), to: sameYear(to) })));
       return;
     }
     this.clear = draw(this.area, { ...given, from, to, zoomed: (one, other) => this.between(one, other) });

@@ -1,5 +1,7 @@
 // The document. Data reaches it as text only.
 
+import { t } from "./prefs.js";
+
 export const byId = (id) => document.getElementById(id);
 
 /** An element: properties, `data` as its dataset, `on` as listeners, everything with a dash as an attribute. */
@@ -31,18 +33,39 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** A table with a caption for who listens to it; a cell is text or nodes, `{cell, ...props}` where it is more. */
+/**
+ * A table with a caption for screen readers; a cell is text or nodes, `{cell, ...props}` where it is more.
+ * On a narrow screen each row is shown as a list: every cell has the name of its column, and an empty one is left out.
+ */
 export function table(caption, heads, rows, empty) {
   if (rows.length === 0 && empty) return h("p", { className: "empty" }, empty);
-  const cell = (one) => (one && typeof one === "object" && !(one instanceof Node) && !Array.isArray(one) ? h("td", { ...one, cell: null }, one.cell) : h("td", {}, one ?? "—"));
+  const isPlain = (one) => one && typeof one === "object" && !(one instanceof Node) && !Array.isArray(one);
+  const cell = (one, index) => {
+    const { cell: content, ...props } = isPlain(one) ? one : { cell: one };
+    return h("td", { ...props, data: { head: heads[index], ...(["", "—", null, undefined].includes(content) && { empty: "" }) } }, content ?? "—");
+  };
   return h("div", { className: "wide", tabIndex: 0, role: "region", "aria-label": caption },
     h("table", {}, h("caption", { className: "unseen" }, caption),
-      h("thead", {}, h("tr", {}, heads.map((text, index) => h("th", { scope: "col", className: rows[0]?.[index]?.className ?? "" }, text || h("span", { className: "unseen" }, "…"))))),
+      h("thead", {}, h("tr", {}, heads.map((text, index) => h("th", { scope: "col", className: isPlain(rows[0]?.[index]) ? rows[0][index].className : "" }, text || h("span", { className: "unseen" }, "…"))))),
       h("tbody", {}, rows.map((cells) => h("tr", {}, cells.map(cell))))));
 }
 
-export function button(text, onclick, props = {}) {
-  return h("button", { type: "button", on: { click: onclick }, ...props }, text);
+/** A button; while it works it can't be pressed again, and what it could not do is said beside it. */
+export function button(text, act, props = {}) {
+  const wrong = h("span", { className: "wrong", role: "alert" });
+  const element = h("button", { type: "button", ...props, on: { click: async () => {
+    wrong.remove();
+    element.disabled = true;
+    try {
+      await act();
+    } catch (error) {
+      element.after(wrong);
+      setText(wrong, t(error.message));
+    } finally {
+      element.disabled = Boolean(props.disabled);
+    }
+  } } }, text);
+  return element;
 }
 
 /** A form in a dialog: `fields` are nodes with names; the answer are their values, or null. */
@@ -67,6 +90,14 @@ export function field(label, name, props = {}) {
 export function choice(label, name, options, value, props = {}) {
   return h("label", { className: "field" }, h("span", {}, label),
     h("select", { name, ...props }, options.map(([key, text]) => h("option", { value: key, selected: key === value }, text))));
+}
+
+/** Say something above everything, or no more. */
+export function notice(text, tone = "") {
+  const element = byId("notice");
+  setText(element, text);
+  element.dataset.tone = tone;
+  element.hidden = text === "";
 }
 
 /** Offer a file that was fetched. */

@@ -10,10 +10,11 @@ const SOC = "tractionbattery-stateofcharge", RANGE = "tractionbattery-range", PO
 const LIMITS = "charge-chargelimits", ADDED = "charge-energyadded", CABLE = "charge-ischargingcableconnected";
 const CODES = [SOC, RANGE, "charge-ischarging", "charge-detailedchargingstatus", CABLE, POWER, FINISH, LIMITS, ADDED];
 const DECIDING = new Set(["charge-ischarging", "charge-detailedchargingstatus", CABLE]);
+const SORTS_OF = { car: ["name"], state: ["state"], soc: ["-soc", "soc"], power: ["-power"], finish: ["finish"], heard: ["-heard", "heard"] };
 const PAGE = 100;
 const AS_CARDS = 12; // so many are shown as cards, unless the reader chose otherwise
 const FIRST_CARDS = 24;
-const ROW_PX = 52;
+const ROW_PX = 36;
 const MARGIN_ROWS = 8;
 const SPARK = 120;
 
@@ -200,8 +201,9 @@ class FleetView {
       this.after = h("tr", { className: "spacer", "aria-hidden": "true" }, h("td"));
       const body = h("tbody", {}, this.before, this.after);
       this.begin("table", h("table", { className: "fleet" }, h("caption", { className: "unseen" }, t("Cars")),
-        h("thead", {}, h("tr", { "aria-rowindex": 1 }, heads.map(([name, text]) => h("th", { scope: "col", className: name }, text)))), body), body);
+        h("thead", {}, h("tr", { "aria-rowindex": 1 }, heads.map((each) => this.headOf(...each)))), body), body);
     }
+    for (const head of this.element.tHead.querySelectorAll("th[data-sorts]")) head.setAttribute("aria-sort", head.dataset.sorts.split(",").includes(this.sort) ? (this.sort.startsWith("-") ? "descending" : "ascending") : "none");
     this.element.setAttribute("aria-rowcount", this.total + 1);
     const top = this.element.getBoundingClientRect().top + this.element.tHead.offsetHeight;
     const first = Math.max(0, Math.min(this.total - 1, Math.floor(-top / ROW_PX) - MARGIN_ROWS));
@@ -221,6 +223,17 @@ class FleetView {
     [this.first, this.last] = [first, last];
     this.later(() => this.need(Math.max(0, first), Math.max(0, last)).catch(() => null));
     if (moved && this.total > PAGE) this.later2();
+  }
+
+  // A column's head orders the rows by it; pressed again, the other way where there is one.
+  headOf(name, text) {
+    const sorts = SORTS_OF[name];
+    if (!sorts) return h("th", { scope: "col", className: name }, text);
+    const press = () => {
+      this.order.value = this.sort === sorts[0] ? sorts.at(-1) : sorts[0];
+      this.changed({ sort: this.order.value });
+    };
+    return h("th", { scope: "col", className: name, data: { sorts: sorts.join(",") } }, h("button", { type: "button", className: "head-button", on: { click: press } }, text));
   }
 
   begin(shape, element, body = element) {
@@ -407,7 +420,7 @@ function newRow(row) {
 
 function newCard(row) {
   const name = h("a", { href: carLink(row.id) }), sub = h("p", { className: "sub" }), status = h("span"), sign = h("span");
-  const soc = h("p", { className: "big" }), beside = h("p", { className: "beside" }), power = h("p", { className: "big" }), until = h("p", { className: "beside" });
+  const soc = h("p", { className: "big" }), beside = h("p", { className: "beside" }), power = h("p", { className: "big" }), until = h("p", { className: "beside" }), gained = h("p", { className: "beside" });
   const space = "http://www.w3.org/2000/svg";
   const spark = document.createElementNS(space, "svg"), line = document.createElementNS(space, "path"), area = document.createElementNS(space, "path");
   spark.setAttribute("viewBox", "0 0 100 28");
@@ -420,7 +433,7 @@ function newCard(row) {
   const level = battery(), foot = h("footer"), why = h("p", { className: "reason" });
   const element = h("article", { className: "card", data: { vehicle: row.id } },
     h("header", {}, h("div", { className: "named" }, h("h2", {}, name), sub), h("p", { className: "status" }, sign, status)),
-    why, h("div", { className: "charge" }, soc, beside, level.element), h("div", { className: "power" }, power, until, spark), foot);
+    why, h("div", { className: "charge" }, soc, beside, level.element), h("div", { className: "power" }, power, until, gained, spark), foot);
   let shownIcon = "";
   return { element, status, show(one, powers) {
     setText(name, one.name);
@@ -431,7 +444,7 @@ function newCard(row) {
     setText(status, stands.text);
     if (shownIcon !== stands.icon) sign.replaceChildren(icon(shownIcon = stands.icon));
     why.hidden = one.state !== "silent";
-    setText(why, one.state !== "silent" ? "" : one.heardAt ? t("Last reported {age}. Values are those of then.", { age: ago(one) }) : t("Nothing reported yet"));
+    setText(why, one.state !== "silent" ? "" : one.heardAt ? t("Last reported {age}. Values are from that time.", { age: ago(one) }) : t("Nothing reported yet"));
     const { soc: charge, text } = socText(one), limit = limitOf(one), range = standing(one.signals[RANGE], now());
     soc.dataset.kind = charge.kind;
     setText(soc, text);
@@ -440,10 +453,13 @@ function newCard(row) {
     const flow = standing(one.signals[POWER], now()), added = standing(one.signals[ADDED], now()), ready = finish(one);
     power.dataset.kind = flow.kind;
     setText(power, flow.body ? kilowatts(flow.body.value) : "—");
-    const parts = flow.kind === "old" && one.state !== "silent" ? [t("last known")] : [ready ? t("ready {time} ({left})", { time: ready.text, left: ready.left }) : "", added.kind === "current" && added.body.value > 0 ? t("{energy} kWh added", { energy: rounded(added.body.value) }) : ""];
-    setText(until, flow.body ? parts.filter(Boolean).join(" · ") : flow.why.title);
+    setText(until, !flow.body ? flow.why.title : flow.kind === "old" && one.state !== "silent" ? t("last known") : ready ? t("ready {time} ({left})", { time: ready.text, left: ready.left }) : "");
+    const energy = flow.kind === "current" && added.kind === "current" && added.body.value > 0 ? t("{energy} kWh added", { energy: rounded(added.body.value) }) : "";
+    setText(gained, energy);
+    gained.hidden = energy === "";
     spark.toggleAttribute("hidden", one.state !== "charging" || !powers || powers.length < 2);
     if (!spark.hasAttribute("hidden")) drawSpark(line, area, powers);
+    foot.hidden = !why.hidden;
     setText(foot, one.heardAt ? t("Reported {age}", { age: heard(one) }) : t("Nothing reported yet"));
   } };
 }

@@ -1,6 +1,7 @@
 // What whoever runs the server looks after: sources and what could not be understood, webhooks, applications, settings.
 
 import { change, get, now, request } from "./api.js";
+import { addNames } from "./cars.js";
 import { askFor, button, choice, field, h, offer, table } from "./dom.js";
 import { number, sameYear, t } from "./prefs.js";
 import { age, duration, sentence } from "./words.js";
@@ -25,15 +26,15 @@ export async function showSources(root, params, { idle }) {
   const loop = repeated(async () => {
     const [sources, issues] = await Promise.all([get("admin/sources"), get("admin/issues?page[size]=50")]);
     const result = h("p", { role: "status" });
-    const replay = button(t("Read again"), async () => {
+    const replay = button(t("Replay"), async () => {
       const { data } = await change("POST", "admin/issues/replay");
       await loop.again();
-      root.querySelector("#replayed").textContent = t("{messages} messages read, {rejected} still not understood.", data);
+      root.querySelector("#replayed").textContent = t("{messages} messages replayed, {rejected} still with issues.", data);
     });
-    root.replaceChildren(h("div", { className: "head" }, h("h1", {}, t("Sources")), button(t("Look again"), () => loop.again(), { className: "quiet" })),
-      table(t("Sources"), [t("Name"), t("Type"), t("Dialect"), t("How it is"), t("Messages"), t("Not understood"), t("Recording")], sources.data.map(sourceRow), t("There is no source: [[sources]] in chargeport.toml names them. Programs may send to POST /ingest/readings.")),
-      stations(sources.data), h("section", {}, h("div", { className: "head" }, h("h2", {}, t("Not understood")), issues.data.length ? replay : ""), Object.assign(result, { id: "replayed" }),
-        table(t("Not understood"), [t("Source"), t("Vehicle"), t("Subject"), t("What is wrong"), t("Count"), t("Last"), t("Message")], issues.data.map((one) => [one.source, one.vehicle, h("code", {}, one.subject), one.detail, { cell: number(one.count, 0), className: "number" }, since(Date.parse(one.lastAt)), h("details", {}, h("summary", {}, t("as it came")), h("code", { className: "raw", tabIndex: 0 }, one.message))]), t("Everything was understood."))));
+    root.replaceChildren(h("div", { className: "head" }, h("h1", {}, t("Sources")), button(t("Refresh"), () => loop.again(), { className: "quiet" })),
+      table(t("Sources"), [t("Name"), t("Type"), t("Dialect"), t("Status"), t("Messages"), t("Issues"), t("Recording")], sources.data.map(sourceRow), t("There is no source: [[sources]] in chargeport.toml names them. Programs may send to POST /ingest/readings.")),
+      stations(sources.data), h("section", {}, h("div", { className: "head" }, h("h2", {}, t("Issues")), issues.data.length ? replay : ""), Object.assign(result, { id: "replayed" }),
+        table(t("Issues"), [t("Source"), t("Vehicle"), t("Subject"), t("Problem"), t("Count"), t("Last"), t("Message")], issues.data.map((one) => [one.source, one.vehicle, h("code", {}, one.subject), one.detail, { cell: number(one.count, 0), className: "number" }, since(Date.parse(one.lastAt)), h("details", {}, h("summary", {}, t("show")), h("code", { className: "raw", tabIndex: 0 }, one.message))]), t("There are no issues."))));
     idle();
   });
   await loop.first();
@@ -43,9 +44,11 @@ export async function showSources(root, params, { idle }) {
 function sourceRow(one) {
   const tone = !one.is_running ? "" : one.condition === "connected" ? "good" : one.condition === "waiting" ? "bad" : "warn";
   const words = [];
-  if (!one.is_running) words.push(condition(tone, one.condition ? t("the server does not run it") : t("not started")));
+  const isAlone = one.type === "ocpp" && one.condition === "connecting"; // stations connect to it, not it to them
+  if (isAlone && one.is_running) words.push(condition("warn", t("no station has connected yet")));
+  else if (!one.is_running) words.push(condition(tone, one.condition ? t("the server does not run it") : t("not started")));
   else if (one.condition === "waiting") words.push(condition(tone, sentence(one.cause)), h("br"), h("small", {}, `${one.sentence} ${t("Next try in {time}.", { time: duration(Math.max(0, (one.retry_at - now()) / 60000)) })}`));
-  else words.push(condition(tone, t("{condition} since {time}", { condition: sentence(one.condition), time: duration((now() - one.since_at) / 60000) })), one.sentence ? h("small", {}, ` ${one.sentence}`) : "");
+  else words.push(condition(tone, t("{condition} for {time}", { condition: sentence(one.condition), time: duration((now() - one.since_at) / 60000) })), one.sentence ? h("small", {}, ` ${one.sentence}`) : "");
   const heard = one.messages === undefined ? "—" : `${number(one.messages, 0)}${one.last_message_at ? `, ${since(one.last_message_at)}` : ""}`;
   return [h("b", {}, one.name), one.type, one.dialect, h("div", {}, words), heard, { cell: number(one.rejected ?? 0, 0), className: "number" }, one.record ?? t("no")];
 }
@@ -53,7 +56,7 @@ function sourceRow(one) {
 function stations(sources) {
   const found = sources.flatMap((one) => (one.stations ?? []).map((station) => [one, station]));
   if (found.length === 0) return "";
-  return h("section", {}, h("h2", {}, t("Stations")), table(t("Stations"), [t("Source"), t("Station"), t("How it is"), t("Clock")], found.map(([one, station]) => [one.name, station.name,
+  return h("section", {}, h("h2", {}, t("Stations")), table(t("Stations"), [t("Source"), t("Station"), t("Status"), t("Clock")], found.map(([one, station]) => [one.name, station.name,
     h("div", {}, condition(station.is_connected ? "good" : station.refused_because ? "bad" : "", station.is_connected ? t("connected, OCPP {version}", { version: station.version ?? "?" }) : t("not connected")), station.refused_because ? h("small", {}, ` ${t("refused {count} times: {why}", { count: station.refusals, why: station.refused_because })}`) : ""), clockOffset(station.clock_offset_ms)])));
 }
 
@@ -69,8 +72,8 @@ export async function showWebhooks(root, params, { idle }) {
   const [hooks, applications] = await Promise.all([get("admin/webhooks"), get("admin/applications")]);
   const names = new Map(applications.data.map((one) => [one.client_id, one.name]));
   const log = h("section", { id: "log" });
-  root.replaceChildren(h("h1", {}, t("Webhooks")), h("p", { className: "lead" }, t("Applications are told of changes at these addresses. POST /v3/webhooks, or chargeport webhook add, makes one.")),
-    table(t("Webhooks"), [t("Name"), t("Application"), t("Receiver"), t("How it is"), t("Signals"), ""], hooks.data.map((one) => {
+  root.replaceChildren(h("h1", {}, t("Webhooks")), h("p", { className: "lead" }, t("Applications receive changes at these addresses. Create one with POST /v3/webhooks or chargeport webhook add.")),
+    table(t("Webhooks"), [t("Name"), t("Application"), t("Receiver"), t("Status"), t("Signals"), ""], hooks.data.map((one) => {
       const { name, callbackUri, triggers, isEnabled, isVerified } = one.attributes;
       const [tone, words] = !isEnabled ? ["bad", t("disabled")] : !isVerified ? ["warn", t("not verified")] : one.attributes.failingSince ? ["bad", t("failing")] : ["good", t("active")];
       return [h("b", {}, name), names.get(one.client_id) ?? one.client_id, h("code", {}, callbackUri), h("div", {}, condition(tone, words), one.reason ? h("small", {}, ` ${one.reason}`) : ""), triggers.join(", "), button(t("Log"), () => showLog(log, one))];
@@ -85,34 +88,35 @@ async function showLog(root, hook) {
   const rows = data.map((one) => {
     const { eventType, state, attempts } = one.attributes, last = attempts.at(-1);
     const tone = { delivered: "good", dead: "bad" }[state] ?? "warn";
-    return [eventType, sameYear(Date.parse(one.meta.createdAt)), condition(tone, sentence(state)), number(attempts.length, 0), last ? last.error ?? `${last.status} · ${last.durationInMilliseconds} ms` : "—",
-      button(t("Redeliver"), async (event) => { event.target.disabled = true; await change("POST", `${path}/${encodeURIComponent(one.id)}/redeliver`); await showLog(root, hook); })];
+    return [eventType, sameYear(Date.parse(one.meta.createdAt)), condition(tone, state === "dead" ? t("Given up") : sentence(state)), number(attempts.length, 0), last ? last.error ?? `${last.status} · ${last.durationInMilliseconds} ms` : "—",
+      button(t("Redeliver"), async () => { await change("POST", `${path}/${encodeURIComponent(one.id)}/redeliver`); await showLog(root, hook); })];
   });
-  root.replaceChildren(h("div", { className: "head" }, h("h2", {}, t("Log of {name}", { name: hook.attributes.name })), button(t("Look again"), () => showLog(root, hook), { className: "quiet" })), table(t("Deliveries"), [t("Event"), t("Made"), t("State"), t("Attempts"), t("Last answer"), ""], rows, t("No event was made for it yet.")));
+  root.replaceChildren(h("div", { className: "head" }, h("h2", {}, t("Log of {name}", { name: hook.attributes.name })), button(t("Refresh"), () => showLog(root, hook), { className: "quiet" })), table(t("Deliveries"), [t("Event"), t("Created"), t("State"), t("Attempts"), t("Last answer"), ""], rows, t("There is no event yet.")));
 }
 
 // Applications, connections, tokens
 
 export async function showApplications(root, params, { idle }) {
-  const [applications, connections, fleet] = await Promise.all([get("admin/applications"), get("admin/connections?page[size]=100"), get("fleet?page[size]=200")]);
-  const names = new Map(applications.data.map((one) => [one.client_id, one.name])), cars = new Map(fleet.data.map((one) => [one.id, one.name]));
+  const [applications, connections] = await Promise.all([get("admin/applications"), get("admin/connections?page[size]=100")]);
+  const names = new Map(applications.data.map((one) => [one.client_id, one.name])), cars = new Map();
+  await addNames(cars, connections.data.map((one) => one.vehicle_id));
   const again = () => showApplications(root, params, { idle });
   const told = h("div", { role: "status" });
   const active = applications.data.filter((one) => one.revokedAt === null);
-  root.replaceChildren(h("div", { className: "head" }, h("h1", {}, t("Applications")), button(t("Make an application"), () => makeApplication(told).then((done) => done && again().then(() => root.children[0].after(told))))), told,
-    table(t("Applications"), [t("Name"), "client_id", t("Permissions"), t("Vehicles"), t("Made"), ""], active.map((one) => [h("b", {}, one.name), h("code", {}, one.client_id), one.permissions.join(", "), one.connectedOnly ? t("connected ones") : t("every one"), sameYear(Date.parse(one.createdAt)),
-      one.isOfThePage ? t("this page's own") : h("div", { className: "buttons" }, button(t("Token"), () => showToken(told, one)), button(t("End"), () => endApplication(one).then((done) => done && again()), { className: "danger" }))])),
-    h("section", {}, h("h2", {}, t("Connections")), table(t("Connections"), [t("Application"), t("User"), t("Car"), t("Permissions"), t("Made"), ""], connections.data.map((one) => [names.get(one.client_id) ?? one.client_id, one.user, cars.get(one.vehicle_id) ?? one.vehicle_id, one.permissions.join(", "), sameYear(Date.parse(one.createdAt)),
-      button(t("End"), async () => { if (await askFor(t("End the connection?"), [], t("End"), t("Cancel"))) { await change("DELETE", `admin/connections/${encodeURIComponent(one.id)}`); again(); } }, { className: "danger" })]), t("There is no connection."))));
+  root.replaceChildren(h("div", { className: "head" }, h("h1", {}, t("Applications")), button(t("Create an application"), () => makeApplication(told).then((done) => done && again().then(() => root.children[0].after(told))))), told,
+    table(t("Applications"), [t("Name"), "client_id", t("Permissions"), t("Vehicles"), t("Created"), ""], active.map((one) => [h("b", {}, one.name), h("code", {}, one.client_id), one.permissions.join(", "), one.connectedOnly ? t("connected vehicles only") : t("all vehicles"), sameYear(Date.parse(one.createdAt)),
+      one.isOfThePage ? t("used by this page") : h("div", { className: "buttons" }, button(t("Token"), () => showToken(told, one)), button(t("Revoke"), () => endApplication(one).then((done) => done && again()), { className: "danger" }))])),
+    h("section", {}, h("h2", {}, t("Connections")), table(t("Connections"), [t("Application"), t("User"), t("Car"), t("Permissions"), t("Created"), ""], connections.data.map((one) => [names.get(one.client_id) ?? one.client_id, one.user, cars.get(one.vehicle_id) ?? one.vehicle_id, one.permissions.join(", "), sameYear(Date.parse(one.createdAt)),
+      button(t("Remove"), async () => { if (await askFor(t("Remove the connection?"), [], t("Remove"), t("Cancel"))) { await change("DELETE", `admin/connections/${encodeURIComponent(one.id)}`); again(); } }, { className: "danger" })]), t("There is no connection."))));
   idle();
 }
 
 async function makeApplication(told) {
-  const given = await askFor(t("Make an application"), [field(t("Name"), "name", { required: true, maxLength: 128 }), choice(t("Vehicles"), "scope", [["all", t("every one")], ["connected", t("connected ones")]], "all"), choice(t("May"), "may", [["both", t("read and send")], ["read", t("read only")]], "both")], t("Make"), t("Cancel"));
+  const given = await askFor(t("Create an application"), [field(t("Name"), "name", { required: true, maxLength: 128 }), choice(t("Vehicles"), "scope", [["all", t("all vehicles")], ["connected", t("connected vehicles only")]], "all"), choice(t("Access"), "may", [["both", t("read and send")], ["read", t("read only")]], "both")], t("Create"), t("Cancel"));
   if (!given) return false;
   const reads = ["read_battery", "read_charge", "read_charge_locations", "read_charge_records", "read_location", "read_vin"];
   const { data } = await change("POST", "admin/applications", { name: given.name, connectedOnly: given.scope === "connected", ...(given.may === "read" ? { permissions: reads } : {}) });
-  told.replaceChildren(h("p", { className: "notice" }, t("These secrets are not shown again."), h("dl", { className: "facts" }, ["client_id", "client_secret", "management_token"].map((name) => [h("dt", {}, name), h("dd", {}, h("code", { className: "secret" }, data[name]))]))));
+  told.replaceChildren(h("p", { className: "notice" }, t("Copy these secrets now: they are not shown again."), h("dl", { className: "facts" }, ["client_id", "client_secret", "management_token"].map((name) => [h("dt", {}, name), h("dd", {}, h("code", { className: "secret" }, data[name]))]))));
   return true;
 }
 
@@ -122,7 +126,7 @@ async function showToken(told, one) {
 }
 
 async function endApplication(one) {
-  if (!(await askFor(t("End {name}?", { name: one.name }), [h("p", {}, t("Its tokens end at once, and it can't be brought back."))], t("End"), t("Cancel")))) return false;
+  if (!(await askFor(t("Revoke {name}?", { name: one.name }), [h("p", {}, t("Its tokens end at once. This can't be undone."))], t("Revoke"), t("Cancel")))) return false;
   await change("DELETE", `admin/applications/${encodeURIComponent(one.client_id)}`);
   return true;
 }
@@ -136,18 +140,16 @@ export async function showSettings(root, params, { idle }) {
   const rest = data.filter((one) => !["places", "tariffs", "sources", "vehicles"].includes(one.name));
   const all = h("input", { type: "checkbox" });
   const list = h("div");
-  const show = () => list.replaceChildren(table(t("Settings"), [t("Setting"), t("Value"), t("From")], rest.filter((one) => all.checked || !one.isDefault).map((one) => [h("code", {}, one.name), h("code", {}, value(one.value)), one.isDefault ? t("as usual") : t("set")]), t("Everything is as usual: no setting was given.")));
+  const show = () => list.replaceChildren(table(t("Settings"), [t("Setting"), t("Value"), t("From")], rest.filter((one) => all.checked || !one.isDefault).map((one) => [h("code", {}, one.name), h("code", {}, value(one.value)), one.isDefault ? t("default") : t("set")]), t("Every setting has its default value.")));
   all.addEventListener("change", show);
   show();
-  const backup = button(t("Download a backup"), async (event) => {
-    event.target.disabled = true;
+  const backup = button(t("Download a backup"), async () => {
     const response = await request("admin/backup", { signal: AbortSignal.timeout(600000) });
     offer(await response.blob(), `chargeport-${new Date().toISOString().slice(0, 10)}.db`);
-    event.target.disabled = false;
   });
   root.replaceChildren(h("div", { className: "head" }, h("h1", {}, t("Settings")), backup), h("p", { className: "lead" }, t("Chargeport {version}. Settings come from flags, the environment and chargeport.toml; they are changed there. Secrets are not shown.", meta)),
-    h("p", {}, h("label", {}, all, " ", t("Show those too that are as usual"))), list,
-    h("section", {}, h("h2", {}, t("Places")), table(t("Places"), [t("Name"), t("Where"), t("Reaches"), t("Charger"), t("Tariff")], part("places").map((one) => [one.name, `${number(one.latitude, 4)}°, ${number(one.longitude, 4)}°`, `${number(one.radius_m, 0)} m`, one.is_public === null ? t("unknown") : one.is_public ? t("public") : t("private"), one.tariff]), t("There is no place: [[places]] in chargeport.toml names them."))),
+    h("p", {}, h("label", {}, all, " ", t("Show defaults, too"))), list,
+    h("section", {}, h("h2", {}, t("Places")), table(t("Places"), [t("Name"), t("Where"), t("Radius"), t("Charger"), t("Tariff")], part("places").map((one) => [one.name, `${number(one.latitude, 4)}°, ${number(one.longitude, 4)}°`, `${number(one.radius_m, 0)} m`, one.is_public === null ? t("unknown") : one.is_public ? t("public") : t("private"), one.tariff]), t("There is no place: [[places]] in chargeport.toml names them."))),
     h("section", {}, h("h2", {}, t("Tariffs")), table(t("Tariffs"), [t("Name"), t("Flat price"), t("Windows"), t("Prices over time"), t("For each session")], part("tariffs").map((one) => [one.name, one.price === null ? "—" : `${number(one.price, 4)} ${one.currency}`, one.windows.map((each) => `${each.start}–${each.end} ${number(each.price, 4)}`).join(", ") || "—", one.series ?? "—", one.session_fee === null ? "—" : number(one.session_fee)]), t("There is no tariff: [[tariffs]] in chargeport.toml names them."))));
   idle();
 }

@@ -1,7 +1,5 @@
 // What the reader chose: language, units, clock, colours. Kept in this browser only.
 
-import { byId } from "./dom.js";
-
 const KEY = "chargeport.preferences";
 const USUAL = { language: "auto", distance: "km", clock: "auto", theme: "auto" };
 
@@ -81,11 +79,4 @@ export const distance = (km, digits = 0) => number(prefs.distance === "mi" ? km 
 export function weekdays() {
   const name = new Intl.DateTimeFormat(region, { weekday: "short" });
   return Array.from({ length: 7 }, (_, index) => name.format(new Date(2024, 0, 1 + index)));
-}
-
-export function notice(text, tone = "") {
-  const element = byId("notice");
-  if (element.textContent !== text) element.textContent = text;
-  element.dataset.tone = tone;
-  element.hidden = text === "";
 }

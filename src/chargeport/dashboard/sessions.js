@@ -2,6 +2,7 @@
 
 import { change, get, now, query, request } from "./api.js";
 import { Browser, history as signalHistory } from "./chart.js";
+import { addNames, carField, firstCars } from "./cars.js";
 import { askFor, button, choice, field, h, offer, setText, table } from "./dom.js";
 import { money, month, number, sameYear, t, zone } from "./prefs.js";
 import { duration, kilowatts, place, rounded, sentence, span } from "./words.js";
@@ -11,17 +12,13 @@ const kwh = (value) => (value === null || value === undefined ? "—" : `${round
 const costs = (list) => list.map((one) => money(one.amount, one.currency)).join(", ") || "—";
 const right = (cell) => ({ cell, className: "number" });
 
-async function carNames() {
-  const { data } = await get("fleet?page[size]=200");
-  return new Map(data.map((one) => [one.id, one.name]));
-}
-
 export async function showSessions(root, params, { go, idle }) {
-  const names = await carNames();
+  const cars = await firstCars(), { names } = cars;
   const chosen = Object.fromEntries(["car", "from", "to", "place", "type", "group"].map((name) => [name, params.get(name) ?? ""]));
   const asked = (more = {}) => `records?${query({ "filter[vehicleId]": chosen.car, "filter[from]": chosen.from, "filter[to]": chosen.to, "filter[place]": chosen.place, "filter[type]": chosen.type, zone, ...more })}`;
   const found = await get(asked({ "page[size]": PAGE, "page[number]": params.get("page") ?? 1 }));
   const { totals } = found.meta;
+  await addNames(names, [chosen.car, ...found.data.map((one) => one.vehicle_id), ...totals.byVehicle.map((one) => one.key)].filter(Boolean));
   const refresh = (values) => {
     const next = query({ ...chosen, ...values });
     go(`#/sessions${next ? `?${next}` : ""}`);
@@ -29,23 +26,17 @@ export async function showSessions(root, params, { go, idle }) {
   const again = () => showSessions(root, params, { go, idle });
   const places = [...new Set([...totals.byPlace.map((one) => one.key).filter(Boolean), chosen.place].filter(Boolean))];
   const form = h("form", { className: "filters no-print", on: { change: () => refresh({ ...Object.fromEntries(new FormData(form)), page: "" }), submit: (event) => event.preventDefault() } },
-    choice(t("Car"), "car", [["", t("All")], ...names], chosen.car), field(t("From"), "from", { type: "date", value: chosen.from }), field(t("Before"), "to", { type: "date", value: chosen.to }),
+    carField(cars, chosen.car, { all: true }), field(t("From"), "from", { type: "date", value: chosen.from }), field(t("Before"), "to", { type: "date", value: chosen.to }),
     choice(t("Place"), "place", [["", t("All")], ...places.map((one) => [one, one])], chosen.place), choice(t("Type"), "type", [["", t("All")], ["AC", "AC"], ["DC", "DC"]], chosen.type));
-  const file = (form) => button(form === "csv" ? "CSV" : "Parquet", async (event) => {
-    try {
-      offer(await (await request(asked({ format: form }))).blob(), `charging-sessions.${form}`);
-    } catch (error) {
-      event.target.after(h("span", { className: "wrong", role: "alert" }, t(error.message)));
-    }
-  });
-  const actions = h("div", { className: "buttons" }, button(t("Add a session"), () => addSession(names, chosen.car).then((done) => done && again())),
-    button(t("Merge chosen"), () => mergeChosen(root, found.data).then((done) => done && again()), { id: "merge" }), file("csv"), file("parquet"),
-    h("a", { href: `#/statement?${query({ car: chosen.car || [...names.keys()][0], month: new Date().toISOString().slice(0, 7) })}` }, t("Monthly statement")));
+  const file = (form) => button(form === "csv" ? "CSV" : "Parquet", async () => offer(await (await request(asked({ format: form }))).blob(), `charging-sessions.${form}`));
+  const actions = h("div", { className: "buttons" }, button(t("Add a session"), () => addSession(cars, chosen.car).then((done) => done && again())),
+    button(t("Merge selected"), () => mergeChosen(root, found.data).then((done) => done && again()), { id: "merge" }), file("csv"), file("parquet"),
+    h("a", { href: `#/statement?${query({ car: chosen.car || found.data[0]?.vehicle_id, month: (found.data[0]?.started_at ?? new Date().toISOString()).slice(0, 7) })}` }, t("Monthly statement")));
   root.replaceChildren(h("div", { className: "head" }, h("h1", {}, t("Sessions"), " ", h("span", { className: "count" }, number(found.meta.totalCount, 0))), actions), form,
     totalTiles(totals.all), totalsTable(totals, names, chosen, refresh), h("h2", {}, t("Each session")),
-    h("div", { className: "close-set" }, table(t("Sessions"), ["", t("When"), t("Car"), t("For"), t("Added"), t("Drawn"), t("Losses"), t("Charge"), t("Type"), t("Place"), t("Cost"), t("Note")],
-      found.data.map((one) => sessionRow(one, names, again)), t("No session fits. Sessions appear here once a car has charged."))),
-    pager(found.meta, (page) => refresh({ page })), await editList(chosen.car, names, again));
+    h("div", { className: "close-set" }, table(t("Sessions"), [t("When"), t("Car"), t("Duration"), t("Added"), t("Drawn"), t("Losses"), t("Charge"), t("Type"), t("Place"), t("Cost"), t("Note")],
+      found.data.map((one) => sessionRow(one, names, again)), t("No session matches. Sessions appear here once a car has charged."))),
+    pager(found.meta, (page) => refresh({ page })), await editList(chosen.car ? [chosen.car] : [...new Set([...found.data.map((one) => one.vehicle_id), ...names.keys()])].slice(0, 20), names, again));
   idle();
 }
 
@@ -63,7 +54,7 @@ function totalsTable(totals, names, chosen, refresh) {
   const called = (one) => (group === "month" ? month(one.key) : group === "car" ? names.get(one.key) ?? one.key : one.key ?? t("No place"));
   const shown = h("div", { className: "segmented", role: "group", "aria-label": t("Totals by") }, [["month", "Month"], ["car", "Car"], ["place", "Place"]].map(([key, text]) => button(t(text), () => refresh({ group: key }), { "aria-pressed": String(key === group) })));
   const rows = given.map((one) => [called(one), right(number(one.sessions, 0)), right(kwh(one.energy_added_kwh)), right(kwh(one.energy_drawn_kwh)), right(kwh(one.losses_kwh)), right(costs(one.cost))]);
-  return h("section", { className: "panel" }, h("div", { className: "head" }, h("h2", {}, t("Totals by")), shown), table(t("Totals by"), [t({ month: "Month", car: "Car", place: "Place" }[group]), t("Sessions"), t("Added"), t("Drawn"), t("Losses"), t("Cost")], rows, t("Nothing to sum up.")));
+  return h("section", { className: "panel close-set" }, h("div", { className: "head" }, h("h2", {}, t("Totals by")), shown), table(t("Totals by"), [t({ month: "Month", car: "Car", place: "Place" }[group]), t("Sessions"), t("Added"), t("Drawn"), t("Losses"), t("Cost")], rows, t("Nothing to sum up.")));
 }
 
 function charge(one) {
@@ -76,9 +67,9 @@ function losses(one) {
 }
 
 function sessionRow(one, names, again) {
-  const pick = h("input", { type: "checkbox", name: "picked", value: one.id, "aria-label": t("Choose the session of {time}", { time: sameYear(Date.parse(one.started_at)) }) });
-  const open = h("button", { type: "button", className: "link", on: { click: () => showSession(one, names, again) } }, one.is_open ? t("{time}, goes on", { time: sameYear(Date.parse(one.started_at)) }) : span(one.started_at, one.ended_at));
-  return [pick, open, { cell: names.get(one.vehicle_id) ?? one.vehicle_id, className: "long" }, duration(one.duration_s / 60), right(kwh(one.energy_added_kwh)), right(kwh(one.energy_drawn_kwh)), right(losses(one)), charge(one), one.charging_type, { cell: place(one.place) || "—", className: "long" }, right(one.cost ? money(one.cost.amount, one.cost.currency) : "—"), { cell: one.note ?? "", className: "long" }];
+  const pick = h("input", { type: "checkbox", name: "picked", value: one.id, "aria-label": t("Select the session of {time}", { time: sameYear(Date.parse(one.started_at)) }) });
+  const open = h("button", { type: "button", className: "link", on: { click: () => showSession(one, names, again) } }, one.is_open ? t("{time}, in progress", { time: sameYear(Date.parse(one.started_at)) }) : span(one.started_at, one.ended_at));
+  return [h("div", { className: "picked" }, pick, open), { cell: names.get(one.vehicle_id) ?? one.vehicle_id, className: "long" }, duration(one.duration_s / 60), right(kwh(one.energy_added_kwh)), right(kwh(one.energy_drawn_kwh)), right(losses(one)), charge(one), one.charging_type, { cell: place(one.place) || "—", className: "long" }, right(one.cost ? money(one.cost.amount, one.cost.currency) : "—"), { cell: one.note ?? "", className: "long" }];
 }
 
 function pager(meta, to) {
@@ -97,9 +88,9 @@ function showSession(one, names, again) {
     return { series: [{ label: t("Power"), unit: "watts", colour: "green", data: power }, { label: t("State of charge"), unit: "percent", colour: "blue", data: soc }], bands: [[start, end]] };
   }, { spans: [], span: end - start, label: t("Power and state of charge over time") });
   const facts = [
-    [t("When"), one.is_open ? t("{time}, goes on", { time: sameYear(start) }) : span(one.started_at, one.ended_at)], [t("Energy added"), `${kwh(one.energy_added_kwh)}${one.is_estimated ? ` (${t("estimated")})` : ""}`],
-    [t("Energy drawn"), kwh(one.energy_drawn_kwh)], [t("Losses"), losses(one)], [t("Known by"), one.energy_method ? sentence(one.energy_method) : "—"], [t("Charge"), charge(one)],
-    [t("Most power"), one.max_power_w === null ? "—" : kilowatts(one.max_power_w)], [t("Type"), one.charging_type ?? "—"], [t("Place"), place(one.place) || "—"],
+    [t("When"), one.is_open ? t("{time}, in progress", { time: sameYear(start) }) : span(one.started_at, one.ended_at)], [t("Energy added"), `${kwh(one.energy_added_kwh)}${one.is_estimated ? ` (${t("estimated")})` : ""}`],
+    [t("Energy drawn"), kwh(one.energy_drawn_kwh)], [t("Losses"), losses(one)], [t("Energy from"), one.energy_method ? sentence(one.energy_method) : "—"], [t("Charge"), charge(one)],
+    [t("Highest power"), one.max_power_w === null ? "—" : kilowatts(one.max_power_w)], [t("Type"), one.charging_type ?? "—"], [t("Place"), place(one.place) || "—"],
     [t("Charger"), one.is_public === null ? t("unknown") : one.is_public ? t("public") : t("private")], [t("Cost"), one.cost ? money(one.cost.amount, one.cost.currency) : "—"],
     [t("Sources"), one.sources.join(", ") || "—"], [t("Evidence"), (one.evidence ?? []).map((fact) => t("{fact} by {count} of {codes}", { fact: sentence(fact.fact), count: fact.sightings, codes: fact.signals.join(", ") })).join("; ") || "—"],
     [t("Note"), one.note ?? "—"], [t("Id"), one.id],
@@ -163,7 +154,7 @@ async function hideSession(one) {
 async function mergeChosen(root, rows) {
   const ids = [...root.querySelectorAll('input[name="picked"]:checked')].map((one) => one.value);
   const picked = rows.filter((one) => ids.includes(one.id)), cars = new Set(picked.map((one) => one.vehicle_id));
-  const why = picked.length < 2 ? t("Choose two sessions or more in the list first.") : cars.size > 1 ? t("These are sessions of different cars.") : "";
+  const why = picked.length < 2 ? t("Select two or more sessions in the list first.") : cars.size > 1 ? t("These are sessions of different cars.") : "";
   if (why) {
     await askFor(t("Merge sessions"), [h("p", {}, why)], t("Close"), t("Cancel"));
     return false;
@@ -173,9 +164,9 @@ async function mergeChosen(root, rows) {
   return true;
 }
 
-async function addSession(names, car) {
+async function addSession(cars, car) {
   const given = await askFor(t("Add a session"), [
-    choice(t("Car"), "car", [...names], car), field(t("From"), "start", { type: "datetime-local", required: true }), field(t("To"), "end", { type: "datetime-local", required: true }),
+    carField(cars, car || [...cars.names.keys()][0]), field(t("From"), "start", { type: "datetime-local", required: true }), field(t("To"), "end", { type: "datetime-local", required: true }),
     field(t("Energy added (kWh)"), "energy", { type: "number", min: 0, step: "any" }), field(t("Energy drawn (kWh)"), "drawn", { type: "number", min: 0, step: "any" }),
     choice(t("Type"), "kind", [["", t("unknown")], ["AC", "AC"], ["DC", "DC"]], ""), field(t("Place"), "place"), field(t("Cost"), "cost", { type: "number", min: 0, step: "any" }), field(t("Currency"), "currency", { value: "EUR", pattern: "[A-Za-z]{3}" }), field(t("Note"), "note"),
   ], t("Add"), t("Cancel"));
@@ -194,35 +185,36 @@ async function addSession(names, car) {
 
 const EDITS = { Split: "Split", Merge: "Merged", Annotate: "Edited", Add: "Added", Remove: "Hidden", Imported: "Imported", Undo: "Taken back" };
 
-async function editList(car, names, again) {
-  const cars = car ? [car] : [...names.keys()].slice(0, 20);
+async function editList(cars, names, again) {
   const lists = await Promise.all(cars.map((id) => get(edits(id)).then(({ data }) => data.map((one) => ({ ...one, car: id })), () => [])));
   const found = lists.flat().sort((one, other) => other.number - one.number).slice(0, 50);
   const undone = new Set(found.filter((one) => one.edit.type === "Undo").map((one) => one.edit.number));
-  return h("details", { className: "apart" }, h("summary", {}, t("Changes by people")), table(t("Changes by people"), [t("When"), t("Car"), t("Change"), t("Session"), ""], found.filter((one) => one.edit.type !== "Undo").map((one) => [
+  return h("details", { className: "apart" }, h("summary", {}, t("Edits")), table(t("Edits"), [t("When"), t("Car"), t("Change"), t("Session"), ""], found.filter((one) => one.edit.type !== "Undo").map((one) => [
     sameYear(Date.parse(one.madeAt)), names.get(one.car) ?? one.car, t(EDITS[one.edit.type]), (one.edit.records ?? [one.edit.record]).map((each) => each?.record_id ?? one.edit.record_id ?? "").join(", "),
     undone.has(one.number) ? t("taken back") : button(t("Take back"), async () => { await change("POST", edits(one.car), { type: "undo", number: one.number }); again(); }, { className: "quiet" }),
-  ]), t("Nobody has changed a session.")));
+  ]), t("No session was edited.")));
 }
 
 // A statement to print
 
 export async function showStatement(root, params, { go, idle }) {
-  const names = await carNames();
-  const car = params.get("car") ?? [...names.keys()][0] ?? "";
-  const chosen = params.get("month") ?? new Date().toISOString().slice(0, 7);
+  const cars = await firstCars(), { names } = cars;
+  const newest = params.get("car") ? null : (await get(`records?${query({ zone, "page[size]": 1 })}`)).data[0];
+  const car = params.get("car") ?? newest?.vehicle_id ?? [...names.keys()][0] ?? "";
+  const chosen = params.get("month") || (newest?.started_at ?? new Date().toISOString()).slice(0, 7);
+  await addNames(names, [car].filter(Boolean));
   const [year, number_] = chosen.split("-").map(Number);
   const [from, to] = [new Date(year, number_ - 1, 1), new Date(year, number_, 1)];
   const found = car ? await get(`records?${query({ "filter[vehicleId]": car, "filter[from]": from.toISOString(), "filter[to]": to.toISOString(), zone, "page[size]": 500 })}`) : null;
   const form = h("form", { className: "filters no-print", on: { change: () => go(`#/statement?${query(Object.fromEntries(new FormData(form)))}`), submit: (event) => event.preventDefault() } },
-    choice(t("Car"), "car", [...names], car), field(t("Month"), "month", { type: "month", value: chosen }), button(t("Print"), () => print(), { className: "primary" }), h("a", { href: "#/sessions" }, t("All sessions")));
+    carField(cars, car), field(t("Month"), "month", { type: "month", value: chosen }), button(t("Print"), () => print(), { className: "primary" }), h("a", { href: "#/sessions" }, t("All sessions")));
   root.replaceChildren(form);
   idle();
   if (!found) return root.append(h("p", { className: "empty" }, t("No cars yet. Each car appears here as soon as a source reports it or somebody adds it.")));
   const { all } = found.meta.totals;
   const rows = found.data.toReversed().map((one) => [span(one.started_at, one.ended_at), place(one.place) || "—", one.charging_type, right(kwh(one.energy_added_kwh)), right(kwh(one.energy_drawn_kwh)), right(one.cost ? money(one.cost.amount, one.cost.currency) : "—")]);
-  rows.push([h("b", {}, t("Together")), "", "", right(kwh(all.energy_added_kwh)), right(kwh(all.energy_drawn_kwh)), right(costs(all.cost))]);
+  if (rows.length) rows.push([h("b", {}, t("Total")), "", "", right(kwh(all.energy_added_kwh)), right(kwh(all.energy_drawn_kwh)), right(costs(all.cost))]);
   const missing = [all.without_energy ? t("{count} without energy", { count: all.without_energy }) : "", all.without_cost ? t("{count} without cost", { count: all.without_cost }) : ""].filter(Boolean).join(", ");
   root.append(h("h1", {}, t("Charging of {car} in {month}", { car: names.get(car) ?? car, month: month(chosen) })), h("p", { className: "lead" }, t("{count} sessions. Times are those of {zone}.", { count: all.sessions, zone }), missing ? ` ${missing}.` : ""),
-    table(t("Sessions"), [t("When"), t("Place"), t("Type"), t("Added"), t("Drawn"), t("Cost")], rows));
+    h("div", { className: "close-set" }, table(t("Sessions"), [t("When"), t("Place"), t("Type"), t("Added"), t("Drawn"), t("Cost")], rows, t("No session in this month."))));
 }

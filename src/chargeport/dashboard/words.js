@@ -154,12 +154,12 @@ export function inWords(code, body) {
 
 const REASONS = {
   NOT_REPORTED: ["Not reported", "No source has reported it for this vehicle yet."],
-  UNREACHABLE: ["Unreachable", "The vehicle has fallen silent: its last word is too old to be true now."],
-  NOT_CHARGING: ["Not charging", "The charging session is over, and nothing newer was reported."],
+  UNREACHABLE: ["Unreachable", "The vehicle does not report: its last value is too old."],
+  NOT_CHARGING: ["Not charging", "The charging session has ended, and nothing newer was reported."],
   NOT_CAPABLE: ["Vehicle not capable", "The vehicle does not have this."],
-  NOT_PERMITTED: ["Not permitted", "The owner did not let the source see this."],
-  UNREADABLE: ["Invalid data", "The source calls its own value invalid."],
-  SOURCE_FAILED: ["Source failed", "The source had an error of its own."],
+  NOT_PERMITTED: ["Not permitted", "The source has no permission to read this."],
+  UNREADABLE: ["Invalid data", "The source reported an invalid value."],
+  SOURCE_FAILED: ["Source failed", "The source failed to read this."],
 };
 
 /** Why there is no value that holds: a title and a sentence. */
@@ -188,6 +188,9 @@ export function standing(signal, now) {
 const ICONS = { charging: "bolt", scheduled: "clock", full: "check", plugged: "plug", idle: "pause", error: "alert", silent: "silent", unknown: "unknown" };
 const STATES = { charging: "Charging", scheduled: "Scheduled", full: "Fully charged", plugged: "Plugged in", idle: "Not charging", error: "Fault", silent: "Silent", unknown: "Not reported" };
 
+// What the state says already: the list, the filter and the car then use the same words.
+const SAID_BY_STATE = new Set(["CONNECTED", "FULLY_CHARGED", "SCHEDULED", "ERROR"]);
+
 /** The state of a car in a word, with an icon. A silent one says what it did last. */
 export function stateInWords(row, now) {
   const detailed = standing(row.signals["charge-detailedchargingstatus"], now);
@@ -195,8 +198,8 @@ export function stateInWords(row, now) {
   const last = detailed.body?.value ?? (charging.body === undefined ? null : charging.body.value ? "CHARGING" : "NOT_CHARGING");
   if (row.state === "silent") return { icon: "silent", text: last ? t("Last known: {state}", { state: sentence(last) }) : t("Silent") };
   if (row.state === "unknown") return { icon: "unknown", text: `— ${t("Not reported")}` };
-  const own = detailed.kind === "current" && row.state !== "charging" ? sentence(detailed.body.value) : t(STATES[row.state]);
-  return { icon: ICONS[row.state], text: own };
+  const own = detailed.kind === "current" ? detailed.body.value : null;
+  return { icon: ICONS[row.state], text: own === null || row.state === "charging" || SAID_BY_STATE.has(own) ? t(STATES[row.state]) : sentence(own) };
 }
 
 export const stateName = (state) => t(STATES[state]);

@@ -103,6 +103,7 @@ class Pipeline:
     async def write(self, batch: Batch) -> Batch:
         """Write a batch; return it with what became of its entries, once they and its issues are on disk. Raises StoreError."""
         await self._write_entries(batch)
+        await self._outcomes(batch.taken_back, batch)
         if batch.issues and batch.keep_issues:
             await self._store.issues.add_issues(batch.issues, batch.client_id)
         return batch

@@ -45,12 +45,13 @@ class Access(Protocol):
         expires_at: int,
         *,
         user_uuid: str | None = None,
+        person: str | None = None,
         now: int | None = None,
         most: int | None = None,
     ) -> None:
         """Keep a token by its hash, and of its application the newest `most`; tokens that expired an hour before `now` go.
 
-        With `user_uuid` it is good for this user's vehicles alone.
+        With `user_uuid` it is good for this user's vehicles alone. `person` is who uses it, where that is known.
         """
         ...
 

@@ -15,6 +15,10 @@ class KeyValue(Protocol):
         """Put something down; None takes it away. Returns when it is on disk."""
         ...
 
+    async def remember_first(self, owner: str, key: str, value: str) -> str:
+        """Put something down unless there is something already; return what is there then, the same in every process."""
+        ...
+
     async def take_lease(self, name: str, holder: str, now: int, until: int) -> bool:
         """Give a lease to `holder` until then, if it is free or the holder's already; whether it is the holder's."""
         ...

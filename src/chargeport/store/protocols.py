@@ -5,29 +5,25 @@ Lists are paged by number, changes by position. Instants are milliseconds since 
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from chargeport.signals.definition import Signal
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.ranks import Ranks
 from chargeport.signals.reading import Entry, Issue
 from chargeport.store.access import Access
+from chargeport.store.audit import Audit
 from chargeport.store.connect import Connect
 from chargeport.store.notes import KeyValue
 from chargeport.store.records import (
     Change,
-    DirtyVehicle,
     Erased,
-    ErasedSpan,
     Forgotten,
     IssueCount,
-    KeptEdit,
     KeptMessage,
-    KeptSession,
     Outcome,
     Page,
     Place,
-    ReportedSession,
     Run,
     Selection,
     Stretch,
@@ -35,12 +31,18 @@ from chargeport.store.records import (
     VehicleSeries,
 )
 from chargeport.store.retention_policy import Horizon, Hour, Policy, Progress
+from chargeport.store.sessions import Sessions
 from chargeport.store.sign_in import SignIn
 from chargeport.store.webhooks import Webhooks
 
 
 class Readings(Protocol):
     """Signals in, latest values out."""
+
+    @property
+    def is_immediate(self) -> bool:
+        """Whether a short read is done without waiting, so that it needs no task of the event loop."""
+        ...
 
     def on_written(self, listener: Callable[[Sequence[Entry]], None]) -> None:
         """Have a function called with the entries of each call to `write` of this process, once they are on disk."""
@@ -225,8 +227,28 @@ class Vehicles(Protocol):
         """
         ...
 
+    async def vehicles_after(
+        self,
+        after: str,
+        limit: int,
+        connected_to: str | None = None,
+        *,
+        user_uuid: str | None = None,
+        not_ended_by: str | None = None,
+    ) -> list[Vehicle]:
+        """The next cars behind an id ("" for the first), by id, of those that `vehicles` lists with the same arguments.
+
+        So any number of them is gone through at the same cost a part, and none comes twice or is left out, whatever comes or
+        goes meanwhile.
+        """
+        ...
+
     async def remove_vehicle(self, vehicle_id: str) -> Erased | None:
         """Erase a car with everything that was ever stored of it, and say how much that was; None when there is none."""
+        ...
+
+    async def rows_of(self, vehicle_id: str) -> dict[str, list[dict[str, Any]]]:
+        """All rows that `remove_vehicle` would erase, by table, but for readings, names, connections and hashes of secrets."""
         ...
 
     async def wipe(self) -> bool:
@@ -257,60 +279,6 @@ class Issues(Protocol):
 
     async def settle(self, message: KeptMessage) -> None:
         """Forget a message that is understood by now, and count it no more; its issue goes with the last one of its kind."""
-        ...
-
-
-class Sessions(Protocol):
-    """Charging sessions as they were worked out last, and what people changed about them."""
-
-    async def replace_sessions(self, vehicle_id: str, from_at: int, to_at: int, sessions: Sequence[KeptSession]) -> None:
-        """Replace all sessions that started in [from_at, to_at) by these: all of it, or nothing."""
-        ...
-
-    async def sessions(self, vehicle_id: str, from_at: int, to_at: int) -> list[KeptSession]:
-        """Return what started from `from_at` on and before `to_at`, oldest first."""
-        ...
-
-    async def cars_with_open_sessions(self) -> list[tuple[str, int]]:
-        """Return the ids of cars with a session that may still go on, and when that began."""
-        ...
-
-    async def keep_reported(self, vehicle_id: str, sessions: Sequence[ReportedSession]) -> None:
-        """Keep what sources reported, each in place of what was reported before, and not later, under its name."""
-        ...
-
-    async def reported_sessions(self, vehicle_id: str, from_at: int) -> list[ReportedSession]:
-        """Return what sources reported of sessions that started from `from_at` on, oldest first."""
-        ...
-
-    async def changed_since(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[DirtyVehicle], int]:
-        """Return the cars of which something reported is among the `limit` changes after a position; and up to where that goes.
-
-        The instants are those of the changes of these signals.
-        """
-        ...
-
-    async def received_since(self, since_at: int, after: int, limit: int) -> tuple[list[DirtyVehicle], int | None]:
-        """Return the cars of which anything was received since then, with the oldest and newest time of observation of that.
-
-        Looks through `limit` cars behind the place `after`, as `cars_observed_since` does.
-        """
-        ...
-
-    async def edited_since(self, number: int) -> list[tuple[str, int]]:
-        """Return the ids of cars with edits after the one of this number, and the number of each car's last."""
-        ...
-
-    async def erased_since(self, number: int) -> list[ErasedSpan]:
-        """Return what was erased by `Readings.forget` after the erasure of this number, in order."""
-        ...
-
-    async def edits(self, vehicle_id: str) -> list[KeptEdit]:
-        """Return what people changed about a car's sessions, in the order in which they did."""
-        ...
-
-    async def add_edit(self, vehicle_id: str, made_at: int, body: str) -> int:
-        """Keep a change; its number. Raises NotFoundError."""
         ...
 
 
@@ -365,6 +333,11 @@ class Store(Protocol):
     @property
     def notes(self) -> KeyValue:
         """Small texts that sources and workers keep over a restart."""
+        ...
+
+    @property
+    def audit(self) -> Audit:
+        """Who did what."""
         ...
 
     @property

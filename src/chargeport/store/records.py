@@ -138,6 +138,7 @@ class Grant(msgspec.Struct, frozen=True):
     expires_at: int
     has_ended: bool = False
     user_uuid: str | None = None
+    person: str | None = None  # who is signed in to the page that uses it
 
     @property
     def sees_all(self) -> bool:
@@ -305,7 +306,10 @@ class ErasedSpan(msgspec.Struct, frozen=True):
 
 
 class Erased(msgspec.Struct, frozen=True, kw_only=True):
-    """How much was erased with a car: values that held, runs and hours of history, connections, names, issues about it."""
+    """How much was erased with a car: values that held, runs and hours of history, connections, names, issues about it.
+
+    `events` are those for webhooks, `audited` the entries of the audit log and `notes` the notes of sources that named it.
+    """
 
     latest: int
     history: int
@@ -315,3 +319,6 @@ class Erased(msgspec.Struct, frozen=True, kw_only=True):
     hours: int = 0
     sessions: int = 0
     edits: int = 0
+    events: int = 0
+    audited: int = 0
+    notes: int = 0

@@ -1,13 +1,15 @@
-"""The loop that makes history coarse as it grows old, on any store: a round every hour, in small steps with pauses between."""
+"""The loops that make history coarse as it grows old and prune the audit log, on any store: a round every hour."""
 
 import logging
 from typing import Final
 
 from chargeport.clock import Clock
 from chargeport.errors import StoreError
+from chargeport.store.audit import DAY_MS, Audit
 from chargeport.store.protocols import Retention
 from chargeport.store.retention_policy import Policy, Progress
 
+MAX_DEEDS: Final = 1_000_000  # entries of the audit log: some 200 MB
 PAUSE_S: Final = 0.05  # between steps: more than a step takes, so that others have the writer most of the time
 ROUND_S: Final = 3600.0  # between rounds: horizons move once a day, but what comes late should not wait for long
 
@@ -23,6 +25,16 @@ async def keep(store: Retention, policy: Policy, clock: Clock) -> None:
                 _log.info("%d runs became %d hours; %d hours were dropped", done.runs, done.hours, done.dropped)
         except StoreError as error:
             _log.warning("history is not made coarse for now: %s", error)
+        await clock.sleep(ROUND_S)
+
+
+async def keep_audit(store: Audit, days: int, clock: Clock) -> None:
+    """Prune the audit log every hour until cancelled; log store errors and retry."""
+    while True:
+        try:
+            await store.prune(clock.now() - days * DAY_MS, MAX_DEEDS)
+        except StoreError as error:
+            _log.warning("the audit log is not pruned for now: %s", error)
         await clock.sleep(ROUND_S)
 
 

@@ -15,7 +15,7 @@ import msgspec
 
 from chargeport.clock import Clock
 from chargeport.errors import StoreError
-from chargeport.signals.catalogue import BY_CODE
+from chargeport.signals.catalogue import BY_CODE, CABLE_CONNECTED, IS_CHARGING
 from chargeport.signals.definition import Permission
 from chargeport.signals.effective import Effective, effective, next_change_at
 from chargeport.signals.reading import AbsenceReason, Entry
@@ -131,11 +131,14 @@ class Watch:
 
     async def _step(self) -> None:
         webhooks = [each for each in await self._store.webhooks.webhooks() if is_active(each)]
+        codes = {code for each in webhooks for code in (*each.fields.triggers, *each.fields.data)}
+        deciding = {BY_CODE[code] for code in codes} | {IS_CHARGING, CABLE_CONNECTED}  # live values depend on these two
         cursor = await self._cursor.position()
         changes = await self._store.readings.changes(cursor, BATCH)
         while changes:
             cursor = changes[-1].position
-            for vehicle_id, bursts in bursts_of(changes, round(self._coalesce_s * 1000)).items():
+            wanted = (each for each in changes if each.signal in deciding)
+            for vehicle_id, bursts in bursts_of(wanted, round(self._coalesce_s * 1000)).items():
                 await self._look(vehicle_id, webhooks, bursts, cursor)
             await self._cursor.keep(cursor)
             changes = await self._store.readings.changes(cursor, BATCH)

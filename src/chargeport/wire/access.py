@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from chargeport.signals.definition import Permission
-from chargeport.wire.documents import Counts, Document, Instant, PageLinks, SelfLink, VehicleAttributes
+from chargeport.wire.documents import Counts, Document, Instant, Linkage, PageLinks, SelfLink, VehicleAttributes
 
 
 class User(Document):
@@ -20,13 +20,6 @@ class ConnectionAttributes(Document):
     permissions: list[Permission]
     vehicle: VehicleAttributes
     user: User
-
-
-class Linkage(Document):
-    """Which resource is meant."""
-
-    id: str
-    type: str
 
 
 class Related(Document):
@@ -97,7 +90,15 @@ class TokenRequest(Struct):
     client_secret: Annotated[str, Meta(min_length=1)] | UnsetType = UNSET
 
 
+class WorkerHealth(Document):
+    """How one of the server's processes is: ready, gone, or what it lacks."""
+
+    number: int
+    status: str
+
+
 class Health(Document):
-    """How the server is."""
+    """How the server is, and each of its workers where there are several."""
 
     status: str
+    workers: list[WorkerHealth] | UnsetType = UNSET

@@ -163,6 +163,60 @@ class SignalList(Document):
     included: Included
 
 
+class Linkage(Document):
+    """Which resource is meant."""
+
+    id: str
+    type: str
+
+
+class OfVehicle(Document):
+    """The vehicle as a relation."""
+
+    data: Linkage
+
+
+class SignalRelations(Document):
+    """Whose a signal is."""
+
+    vehicle: OfVehicle
+
+
+class FleetSignal(Signal):
+    """A signal among those of several vehicles."""
+
+    relationships: SignalRelations
+
+
+class CursorMeta(Document):
+    """How many elements a page has, and how many vehicles it may have."""
+
+    count: int
+    page_size: int
+
+
+class CursorLinks(Document):
+    """This page and the next one; null behind the last."""
+
+    self: str
+    next: str | None
+
+
+class IncludedVehicles(Document):
+    """The vehicles beside their signals."""
+
+    vehicles: list[Vehicle]
+
+
+class FleetSignals(Document):
+    """Signals of many vehicles: a page of them."""
+
+    data: list[FleetSignal]
+    meta: CursorMeta
+    links: CursorLinks
+    included: IncludedVehicles
+
+
 class VehicleDocument(Document):
     """One vehicle."""
 

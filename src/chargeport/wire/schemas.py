@@ -9,6 +9,7 @@ from chargeport.wire.access import ConnectionDocument, ConnectionList, Health, T
 from chargeport.wire.documents import (
     REF,
     Coverage,
+    FleetSignals,
     SignalDocument,
     SignalList,
     Stretch,
@@ -22,8 +23,8 @@ from chargeport.wire.errors import Error, OAuthError
 from chargeport.wire.items import IngestResult, Item
 
 ALL: Final[tuple[type[Struct], ...]] = (
-    SignalDocument, SignalList, VehicleDocument, VehicleList, ValueList, ValueChange, ValueAbsence, Stretch, Coverage,
-    ConnectionDocument, ConnectionList, Error, OAuthError, Health, IngestResult, Item, Token, TokenRequest,
+    SignalDocument, SignalList, FleetSignals, VehicleDocument, VehicleList, ValueList, ValueChange, ValueAbsence, Stretch,
+    Coverage, ConnectionDocument, ConnectionList, Error, OAuthError, Health, IngestResult, Item, Token, TokenRequest,
 )  # fmt: skip
 
 

@@ -38,21 +38,21 @@ WORDINGS: Final = {
         "COMPATIBILITY", "VEHICLE_NOT_CAPABLE", "Vehicle Not Capable", "The vehicle does not have this.", _NO_WAY, False
     ),
     AbsenceReason.NOT_PERMITTED: Wording(
-        "PERMISSION", "UNKNOWN", "Not Permitted", "The owner did not let the source see this.", "REAUTHENTICATE", False
+        "PERMISSION", "UNKNOWN", "Not Permitted", "The source has no permission to read this.", "REAUTHENTICATE", False
     ),
     AbsenceReason.NOT_CHARGING: Wording(
         "VEHICLE_STATE", "NOT_CHARGING", "Not Charging",
-        "The charging session is over, and nothing newer was reported.", _NO_WAY, True,
+        "The charging session has ended, and nothing newer was reported.", _NO_WAY, True,
     ),
     AbsenceReason.UNREACHABLE: Wording(
         "VEHICLE_STATE", "UNREACHABLE", "Unreachable",
-        "The vehicle has fallen silent: its last word is too old to be true now.", "RETRY_LATER", True,
+        "The vehicle does not report: its last value is too old.", "RETRY_LATER", True,
     ),
     AbsenceReason.UNREADABLE: Wording(
-        "UPSTREAM", "INVALID_DATA", "Invalid Data", "The source calls its own value invalid.", "RETRY_LATER", True
+        "UPSTREAM", "INVALID_DATA", "Invalid Data", "The source reported an invalid value.", "RETRY_LATER", True
     ),
     AbsenceReason.SOURCE_FAILED: Wording(
-        "SERVER", "INTERNAL", "Source Failed", "The source had an error of its own.", "RETRY_LATER", True
+        "SERVER", "INTERNAL", "Source Failed", "The source failed to read this.", "RETRY_LATER", True
     ),
 }  # fmt: skip
 

@@ -123,6 +123,8 @@ def _is_same(one: Session, other: Session) -> bool:
         return False
     if len(one.reported_id or "") >= UNIQUE_LENGTH or one.is_open or other.is_open or overlap(one, other):
         return True
+    if abs(one.started_at - other.started_at) > ZONES_MS:
+        return False  # the number of a line, or of the last session
     return _has_energy_of(one, other) or _is_as_long(one, other)
 
 

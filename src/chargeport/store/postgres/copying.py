@@ -30,7 +30,7 @@ NOT_COPIED: Final = frozenset({"sequences", "schema_version", "copying"})
 NUMBERS: Final = {
     "vehicle": "SELECT max(key) FROM vehicles", "source": "SELECT max(key) FROM sources", "rule": "SELECT max(key) FROM rules",
     "edit": "SELECT max(number) FROM session_edits", "erasure": "SELECT max(number) FROM erasures",
-    "message": "SELECT max(id) FROM issue_messages",
+    "message": "SELECT max(id) FROM issue_messages", "audit": "SELECT max(number) FROM audit",
 }  # fmt: skip
 
 # Where the rows of a table are in SQLite, if that has no table of this name.

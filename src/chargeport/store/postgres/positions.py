@@ -18,6 +18,7 @@ END: Final = f"((pg_snapshot_xmin(pg_current_snapshot())::text::bigint + {_EPOCH
 # A server that this database was brought to by a dump counts its transactions anew, and a migration brings positions of another
 # database. Then `epoch` closes the gap.
 NEWEST: Final = "SELECT coalesce(max(position), 0) FROM history"
+_NEXT: Final = f"((pg_snapshot_xmax(pg_current_snapshot())::text::bigint + {_EPOCH}) << {CHANGES_BITS})"
 _SHIFT: Final = (
     "UPDATE sequences SET value = greatest(value,"
     f" ($1::bigint >> {CHANGES_BITS}) + 1 - pg_snapshot_xmin(pg_current_snapshot())::text::bigint) WHERE name = 'epoch'"
@@ -25,7 +26,11 @@ _SHIFT: Final = (
 
 
 async def shift(raw: Any) -> None:
-    """Have new positions be greater than all that are stored."""
+    """Have new positions be greater than all that are stored.
+
+    On the server that stored them they are. There `epoch` must stay as it is: with another one the feed would end behind
+    transactions that have their number and are still under way.
+    """
     newest = await raw.fetchval(NEWEST)
-    if newest >= await raw.fetchval(f"SELECT {END}"):
+    if newest >= await raw.fetchval(f"SELECT {_NEXT}"):
         await raw.execute(_SHIFT, newest)

@@ -43,6 +43,7 @@ class PostgresReadings(ReadingTables):
     """`store.protocols.Readings` on PostgreSQL."""
 
     slots_of: SlotsOf = Group
+    is_immediate = False
 
     _reader: Reader
     _scans: Scans
@@ -78,7 +79,7 @@ class PostgresReadings(ReadingTables):
         return await self._reader.select_count(f"{NEWEST} WHERE position < {END}")
 
     async def changed_since(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[DirtyVehicle], int]:
-        """Return the cars of which something reported is among the next changes. See `store.protocols.Sessions`."""
+        """Return the cars of which something reported is among the next changes. See `store.sessions.Sessions`."""
         telling = f"h.signal_key IN ({', '.join(str(signal.key) for signal in signals)})"
 
         def scan(connection: Connection) -> tuple[list[DirtyVehicle], int]:

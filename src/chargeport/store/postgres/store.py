@@ -15,6 +15,7 @@ from chargeport.store.postgres.reader import Reader
 from chargeport.store.postgres.readings import PostgresReadings
 from chargeport.store.postgres.writer import Writer
 from chargeport.store.tables.access import AccessTables
+from chargeport.store.tables.audit import AuditTable
 from chargeport.store.tables.connect import ConnectTables
 from chargeport.store.tables.history import HistoryTables
 from chargeport.store.tables.issues import IssueTable
@@ -27,7 +28,8 @@ from chargeport.store.tables.webhooks import WebhookTables
 
 _OF_VEHICLES: Final = (
     "vehicles, vehicle_references, latest, runs, hourly, horizons, sessions, reported_sessions, session_edits, erasures,"
-    " connections, ended_connections, share_links, subscriptions, webhook_events, webhook_attempts, issues, issue_messages"
+    " connections, ended_connections, share_links, subscriptions, webhook_events, webhook_attempts, issues, issue_messages,"
+    " audit"
 )
 
 
@@ -58,6 +60,10 @@ class PostgresNotes(NoteTables):
         """Put something down; None takes it away."""
         await super().remember(escaped(owner), escaped(key), None if value is None else escaped(value))
 
+    async def remember_first(self, owner: str, key: str, value: str) -> str:
+        """Put something down unless there is something already. See `store.notes.KeyValue`."""
+        return unescaped(await super().remember_first(escaped(owner), escaped(key), escaped(value)))
+
 
 class PostgresStore:
     """The store on PostgreSQL. Open it with `PostgresStore.open`; it belongs to the event loop it is first used on."""
@@ -79,6 +85,7 @@ class PostgresStore:
         self.notes = PostgresNotes(reader, writer)
         self.sign_in = SignInTables(reader, writer)
         self.connect = ConnectTables(reader, writer)
+        self.audit = AuditTable(reader, writer)
         self.webhooks = WebhookTables(reader, writer, scans)
 
     @classmethod

@@ -35,6 +35,7 @@ class SqliteReadings(ReadingTables):
     """`store.protocols.Readings` on SQLite."""
 
     slots_of: SlotsOf = SlotTable
+    is_immediate = True
 
     _reader: Reader
 

@@ -18,6 +18,7 @@ from chargeport.store.sqlite.slot import SlotTable
 from chargeport.store.sqlite.vehicles import SqliteVehicles
 from chargeport.store.sqlite.writer import Writer
 from chargeport.store.tables.access import AccessTables
+from chargeport.store.tables.audit import AuditTable
 from chargeport.store.tables.connect import ConnectTables
 from chargeport.store.tables.history import HistoryTables
 from chargeport.store.tables.issues import IssueTable
@@ -53,6 +54,7 @@ class SqliteStore:
         self.notes = NoteTables(reader, writer)
         self.sign_in = SignInTables(reader, writer)
         self.connect = ConnectTables(reader, writer)
+        self.audit = AuditTable(reader, writer)
         self.webhooks = WebhookTables(reader, writer, self._scans)
 
     @classmethod

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
 from chargeport.signals.definition import Permission
 from chargeport.store import sql
+from chargeport.store.audit import Act, recorded
 from chargeport.store.encryption import Encryption
 from chargeport.store.records import Application, Connection, Grant, Page, user_uuid_of
 from chargeport.store.sql import Reader, Scans, Writer
@@ -17,7 +19,7 @@ EXPIRED_MS: Final = 3_600_000
 
 _GRANT: Final = (
     "SELECT t.client_id, a.permissions, a.connected_only OR t.user_uuid IS NOT NULL, t.expires_at,"
-    " EXISTS (SELECT 1 FROM ended_connections e WHERE e.client_id = t.client_id), t.user_uuid FROM tokens t"
+    " EXISTS (SELECT 1 FROM ended_connections e WHERE e.client_id = t.client_id), t.user_uuid, t.person FROM tokens t"
     " JOIN applications a ON a.client_id = t.client_id WHERE t.token_hash = ? AND a.revoked_at IS NULL"
 )
 _CONNECTIONS: Final = "FROM connections c JOIN vehicles v ON v.key = c.vehicle_key"
@@ -58,9 +60,12 @@ class AccessTables:
             application.client_id, application.name, secret_hash, self._encryption.encrypt(application.management_token),
             rows.permissions_text(application.permissions), application.connected_only, application.created_at,
         )  # fmt: skip
-        await self._writer.call(
-            lambda connection: connection.execute("INSERT INTO applications VALUES (?,?,?,?,?,?,?,NULL)", row)
-        )
+
+        def add(connection: sql.Connection) -> None:
+            connection.execute("INSERT INTO applications VALUES (?,?,?,?,?,?,?,NULL)", row)
+
+        allowed = rows.permissions_text(application.permissions)
+        await self._writer.call(recorded(Act.APPLICATION_CREATED, application.client_id, add, allowed))
 
     async def application(self, client_id: str) -> tuple[Application, bytes] | None:
         """Return an application with the hash of its secret."""
@@ -86,7 +91,9 @@ class AccessTables:
             with connection.erasing():
                 return sum(self._encrypted_anew(connection, *each, stale_only=stale_only) for each in _TOKEN_COLUMNS)
 
-        return await self._writer.call(encrypt) if self._encryption.is_on else 0
+        if not self._encryption.is_on:
+            return 0
+        return await self._writer.call(recorded(Act.SECRETS_ENCRYPTED, "", encrypt, "{} management tokens".format))
 
     def _encrypted_anew(self, connection: sql.Connection, table: str, column: str, *, stale_only: bool) -> int:
         kept = sql.fetch(connection, f"SELECT {column}, client_id FROM {table}")
@@ -97,14 +104,12 @@ class AccessTables:
 
     async def rotate_secret(self, client_id: str, secret_hash: bytes, management_token: str) -> bool:
         """Give an application new secrets and end its tokens."""
-        return await self._writer.call(
-            lambda connection: _change_application(
-                connection,
-                client_id,
-                "secret_hash = ?, management_token = ?",
-                (secret_hash, self._encryption.encrypt(management_token)),
-            )
-        )
+        secrets = (secret_hash, self._encryption.encrypt(management_token))
+
+        def renew(connection: sql.Connection) -> bool:
+            return _change_application(connection, client_id, "secret_hash = ?, management_token = ?", secrets)
+
+        return await self._writer.call(recorded(Act.SECRETS_RENEWED, client_id, renew))
 
     async def rotate_management_token(self, client_id: str, management_token: str, previous_until: int) -> bool:
         """Give an application a new management token; the one before stays valid for a time."""
@@ -122,11 +127,15 @@ class AccessTables:
             )
             return connection.changes() > 0
 
-        return await self._writer.call(rotate)
+        return await self._writer.call(recorded(Act.SECRETS_RENEWED, client_id, rotate, "management token"))
 
     async def revoke_application(self, client_id: str, at: int) -> bool:
         """End an application; the tokens end."""
-        return await self._writer.call(lambda connection: _change_application(connection, client_id, "revoked_at = ?", (at,)))
+
+        def revoke(connection: sql.Connection) -> bool:
+            return _change_application(connection, client_id, "revoked_at = ?", (at,))
+
+        return await self._writer.call(recorded(Act.APPLICATION_REVOKED, client_id, revoke))
 
     async def add_token(
         self,
@@ -135,12 +144,17 @@ class AccessTables:
         expires_at: int,
         *,
         user_uuid: str | None = None,
+        person: str | None = None,
         now: int | None = None,
         most: int | None = None,
     ) -> None:
         """Keep a token; those that are over go, and the oldest of its application beyond `most`."""
-        token = (token_hash, client_id, expires_at, user_uuid)
-        await self._writer.call(lambda connection: _insert_token(connection, token, now, most))
+        token = (token_hash, client_id, expires_at, user_uuid, person)
+
+        def add(connection: sql.Connection) -> None:
+            _insert_token(connection, token, now, most)
+
+        await self._writer.call(recorded(Act.TOKEN_ISSUED, client_id, add, by=_named(client_id, person)))
 
     async def expire_tokens(self, at: int, client_id: str | None = None) -> int:
         """Let tokens expire."""
@@ -152,16 +166,20 @@ class AccessTables:
             )
             return connection.changes()
 
-        return await self._writer.call(write)
+        return await self._writer.call(recorded(Act.TOKENS_ENDED, client_id or "", write, "{} tokens".format))
 
     async def grant(self, token_hash: bytes) -> Grant | None:
         """Return what a token stands for."""
         row = await self._reader.select_row(_GRANT, (token_hash,))
-        return None if row is None else Grant(row[0], rows.permissions(row[1]), bool(row[2]), row[3], bool(row[4]), row[5])
+        return (
+            None if row is None else Grant(row[0], rows.permissions(row[1]), bool(row[2]), row[3], bool(row[4]), row[5], row[6])
+        )
 
     async def add_connection(self, connection: Connection) -> Connection:
         """Connect, or give an existing connection other permissions."""
-        return await self._writer.call(lambda database: _upsert_connection(database, connection))
+        allowed, vehicle_id = rows.permissions_text(connection.permissions), connection.vehicle.id
+        do = recorded(Act.CONNECTION_SET, vehicle_id, lambda database: _upsert_connection(database, connection), allowed)
+        return await self._writer.call(do)
 
     async def connection(self, client_id: str, vehicle_id: str, user_uuid: str | None = None) -> Connection | None:
         """Return the oldest connection of an application to a car (of a user)."""
@@ -204,7 +222,8 @@ class AccessTables:
 
     async def end_connections(self, client_id: str, vehicle_ids: Sequence[str] | None, at: int) -> int:
         """End the application's own connections."""
-        return await self._writer.call(lambda database: _end(database, client_id, vehicle_ids, at))
+        do = partial(_end, client_id=client_id, vehicle_ids=vehicle_ids, at=at)
+        return await self._writer.call(recorded(Act.CONNECTION_ENDED, client_id, do, "{} of its own".format))
 
     async def has_ended(self, client_id: str, vehicle_id: str) -> bool:
         """Return whether the application ended its own connection with a vehicle."""
@@ -212,7 +231,13 @@ class AccessTables:
 
     async def remove_connection(self, connection_id: str) -> bool:
         """End a connection."""
-        return await self._writer.call(lambda database: _delete_connection(database, connection_id))
+        do = partial(_delete_connection, connection_id=connection_id)
+        return await self._writer.call(recorded(Act.CONNECTION_ENDED, connection_id, do))
+
+
+def _named(client_id: str, person: str | None) -> str:
+    """Return who gets a token."""
+    return client_id if person is None else f"user:{person}"
 
 
 def _change_application(connection: sql.Connection, client_id: str, change: str, values: tuple[Any, ...]) -> bool:
@@ -228,7 +253,7 @@ def _change_application(connection: sql.Connection, client_id: str, change: str,
 
 
 def _insert_token(
-    connection: sql.Connection, token: tuple[bytes, str, int, str | None], now: int | None, most: int | None
+    connection: sql.Connection, token: tuple[bytes, str, int, str | None, str | None], now: int | None, most: int | None
 ) -> None:
     if now is not None:  # for an hour it is said that a token has expired; after that it is not known
         connection.execute(
@@ -241,8 +266,9 @@ def _insert_token(
             (token[1], most - 1),
         )
     connection.execute(
-        "INSERT INTO tokens (token_hash, client_id, expires_at, user_uuid) VALUES (?, ?, ?, ?) ON CONFLICT (token_hash)"
-        " DO UPDATE SET client_id = excluded.client_id, expires_at = excluded.expires_at, user_uuid = excluded.user_uuid",
+        "INSERT INTO tokens (token_hash, client_id, expires_at, user_uuid, person) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (token_hash) DO UPDATE SET client_id = excluded.client_id, expires_at = excluded.expires_at,"
+        " user_uuid = excluded.user_uuid, person = excluded.person",
         token,
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from chargeport.store.audit import Act, recorded
 from chargeport.store.connect import Consent
 from chargeport.store.sql import Connection, Reader, Writer, fetch
 
@@ -18,20 +19,22 @@ class ConnectTables:
     async def add_redirects(self, client_id: str, uris: Sequence[str]) -> None:
         """Let people be sent back to these addresses."""
 
-        def add(connection: Connection) -> None:
+        def add(connection: Connection) -> int:
             connection.executemany(
                 "INSERT INTO redirects VALUES (?, ?) ON CONFLICT DO NOTHING", [(client_id, uri) for uri in uris]
             )
+            return len(uris)
 
-        await self._writer.call(add)
+        await self._writer.call(recorded(Act.APPLICATION_EDITED, client_id, add, "{} redirects added".format))
 
     async def remove_redirects(self, client_id: str, uris: Sequence[str]) -> None:
         """Let nobody be sent back to these addresses any more."""
 
-        def remove(connection: Connection) -> None:
+        def remove(connection: Connection) -> int:
             connection.executemany("DELETE FROM redirects WHERE client_id = ? AND uri = ?", [(client_id, uri) for uri in uris])
+            return len(uris)
 
-        await self._writer.call(remove)
+        await self._writer.call(recorded(Act.APPLICATION_EDITED, client_id, remove, "{} redirects removed".format))
 
     async def redirects(self, client_id: str) -> list[str]:
         """Return the addresses that an application registered."""
@@ -45,7 +48,7 @@ class ConnectTables:
             connection.execute("DELETE FROM consents WHERE expires_at <= ?", (now,))
             _insert(connection, secret_hash, consent)
 
-        await self._writer.call(add)
+        await self._writer.call(recorded(Act.CONSENT_GIVEN, consent.client_id, add))
 
     async def consent(self, secret_hash: bytes) -> Consent | None:
         """Return what a code or a refresh token stands for."""

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Final
 
-from chargeport.store.sql import Connection, Reader, Writer
+from chargeport.store.sql import Connection, Reader, Writer, fetch
 
 LEASES: Final = "leases"  # the owner of the notes that are leases: when each ends, with twenty digits, and whose it is
+_RECALL: Final = "SELECT value FROM remembered WHERE owner = ? AND key = ?"
 _TAKE: Final = (
     "INSERT INTO remembered VALUES (?1, ?2, ?3) ON CONFLICT (owner, key) DO UPDATE SET value = excluded.value"
     " WHERE remembered.value < ?4 OR substr(remembered.value, 22) = ?5"
@@ -22,12 +23,21 @@ class NoteTables:
 
     async def recall(self, owner: str, key: str) -> str | None:
         """Return what was put down last."""
-        row = await self._reader.select_row("SELECT value FROM remembered WHERE owner = ? AND key = ?", (owner, key))
+        row = await self._reader.select_row(_RECALL, (owner, key))
         return None if row is None else str(row[0])
 
     async def remember(self, owner: str, key: str, value: str | None) -> None:
         """Put something down; None takes it away."""
         await self._writer.call(lambda connection: _remember(connection, owner, key, value))
+
+    async def remember_first(self, owner: str, key: str, value: str) -> str:
+        """Put something down unless there is something already. See `store.notes.KeyValue`."""
+
+        def first(connection: Connection) -> str:
+            connection.execute("INSERT INTO remembered VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (owner, key, value))
+            return str(fetch(connection, _RECALL, (owner, key))[0][0])
+
+        return await self._writer.call(first)
 
     async def take_lease(self, name: str, holder: str, now: int, until: int) -> bool:
         """Give a lease to a holder, if it is free. See `store.notes.KeyValue`."""

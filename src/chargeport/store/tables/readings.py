@@ -10,6 +10,7 @@ from chargeport.signals.freshness import Freshness
 from chargeport.signals.ranks import Ranks
 from chargeport.signals.reading import AbsenceReason, Entry
 from chargeport.signals.state import State
+from chargeport.store.audit import Act, recorded
 from chargeport.store.history.runs import ALWAYS
 from chargeport.store.records import Forgotten, Outcome
 from chargeport.store.sql import Connection, Row, Scans, SlotsOf, Writer, fetch
@@ -144,7 +145,8 @@ class ReadingTables:
         found, after = Forgotten(), 0
         while True:
             step = partial(forget, slots_of=self.slots_of, source=source, vehicle_id=vehicle_id, bounds=bounds, after=after)
-            erased, reached = await self._writer.call(step)
+            do = recorded(Act.SOURCE_FORGOTTEN, vehicle_id or "", step, source) if after == 0 else step
+            erased, reached = await self._writer.call(do)
             found = found.plus(erased)
             if reached is None:
                 return found

@@ -1,23 +1,24 @@
 """The tables of charging sessions, and of what people changed about them; and of whom there is something to work out."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final, Protocol
 
 from chargeport.errors import NotFoundError
 from chargeport.signals.definition import Signal
 from chargeport.signals.effective import DERIVED
+from chargeport.store.audit import Act, recorded
 from chargeport.store.records import DirtyVehicle, ErasedSpan, KeptEdit, KeptSession, ReportedSession
 from chargeport.store.sql import Connection, Reader, Scans, Writer, fetch
-from chargeport.store.tables.keys import SERIES, VEHICLE_SHIFT
+from chargeport.store.tables.keys import VEHICLE_SHIFT
 
 _KEY: Final = "(SELECT key FROM vehicles WHERE id = ?1)"
 _DERIVED: Final = f"(SELECT key FROM sources WHERE name = '{DERIVED}')"
 _CARS: Final = "SELECT key FROM vehicles WHERE key > ? ORDER BY key LIMIT ?"
-_HEARD_FROM: Final = (
-    "SELECT v.id, min(l.observed_at), max(l.observed_at) FROM vehicles v JOIN latest l ON l.slot BETWEEN v.key <<"
-    f" {VEHICLE_SHIFT} AND (v.key << {VEHICLE_SHIFT}) + {SERIES}"
-    f" AND l.vehicle_key = v.key WHERE v.key > ?1 AND v.key <= ?2 AND l.received_at >= ?3 AND l.source_key != {_DERIVED}"
-    " GROUP BY v.id"
+HEARD_FROM: Final = (  # by the range of slots: joined from the vehicles' side, SQLite reads the whole table for each portion
+    "SELECT v.id, min(l.observed_at), max(l.observed_at) FROM latest l JOIN vehicles v ON v.key = l.vehicle_key"
+    " WHERE l.vehicle_key > ?1 AND l.vehicle_key <= ?2 AND l.slot BETWEEN ?3 AND ?4 AND l.received_at >= ?5"
+    f" AND l.source_key != {_DERIVED} GROUP BY v.id"
 )
 
 
@@ -25,12 +26,12 @@ class Feed(Protocol):
     """What knows the order of all changes."""
 
     async def changed_since(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[DirtyVehicle], int]:
-        """Return the cars of which something reported is among the next changes. See `store.protocols.Sessions`."""
+        """Return the cars of which something reported is among the next changes. See `store.sessions.Sessions`."""
         ...
 
 
 class SessionTables:
-    """`store.protocols.Sessions`."""
+    """`store.sessions.Sessions`."""
 
     def __init__(self, reader: Reader, writer: Writer, scans: Scans, feed: Feed) -> None:
         self._reader = reader
@@ -73,17 +74,18 @@ class SessionTables:
         return [ReportedSession(*row) for row in found]
 
     async def changed_since(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[DirtyVehicle], int]:
-        """Return the cars of which something reported is among the next changes. See `store.protocols.Sessions`."""
+        """Return the cars of which something reported is among the next changes. See `store.sessions.Sessions`."""
         return await self._feed.changed_since(after, limit, signals)
 
     async def received_since(self, since_at: int, after: int, limit: int) -> tuple[list[DirtyVehicle], int | None]:
-        """Return the cars of which anything was received since then. See `store.protocols.Sessions`."""
+        """Return the cars of which anything was received since then. See `store.sessions.Sessions`."""
 
         def scan(connection: Connection) -> tuple[list[DirtyVehicle], int | None]:
             keys = [key for (key,) in fetch(connection, _CARS, (after, limit))]
             if not keys:
                 return [], None
-            found = [DirtyVehicle(*row) for row in fetch(connection, _HEARD_FROM, (after, keys[-1], since_at))]
+            slots = (after + 1) << VEHICLE_SHIFT, ((keys[-1] + 1) << VEHICLE_SHIFT) - 1
+            found = [DirtyVehicle(*row) for row in fetch(connection, HEARD_FROM, (after, keys[-1], *slots, since_at))]
             return found, keys[-1] if len(keys) == limit else None
 
         return await self._scans.run(scan)
@@ -98,7 +100,7 @@ class SessionTables:
         return [(row[0], row[1]) for row in found]
 
     async def erased_since(self, number: int) -> list[ErasedSpan]:
-        """Return what was erased after the erasure of this number. See `store.protocols.Sessions`."""
+        """Return what was erased after the erasure of this number. See `store.sessions.Sessions`."""
         found = await self._reader.select(
             "SELECT e.number, v.id, e.first_at, e.last_at FROM erasures e JOIN vehicles v ON v.key = e.vehicle_key"
             " WHERE e.number > ? ORDER BY e.number",
@@ -115,7 +117,8 @@ class SessionTables:
 
     async def add_edit(self, vehicle_id: str, made_at: int, body: str) -> int:
         """Keep a change; its number. Raises NotFoundError."""
-        return await self._writer.call(lambda connection: _add_edit(connection, vehicle_id, made_at, body))
+        do = partial(_add_edit, vehicle_id=vehicle_id, made_at=made_at, body=body)
+        return await self._writer.call(recorded(Act.RECORD_EDITED, vehicle_id, do, "edit {}".format))
 
 
 def _key_of(connection: Connection, vehicle_id: str) -> int | None:

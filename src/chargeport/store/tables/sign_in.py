@@ -1,5 +1,9 @@
 """The tables of users, sign-in links, sessions of the page and share links."""
 
+from collections.abc import Callable
+
+from chargeport.store.audit import Act, actor, forget_subject, recorded
+from chargeport.store.records import user_uuid_of
 from chargeport.store.sign_in import PageSession, ShareLink, User
 from chargeport.store.sql import Connection, Reader, Writer, fetch
 
@@ -27,18 +31,29 @@ class SignInTables:
             "INSERT INTO users VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET"
             " password_hash = coalesce(excluded.password_hash, users.password_hash)"
         )
-        await self._change(sql, (user.name, user.password_hash, user.created_at))
+        given = "" if user.password_hash is None else "password"
+        do = _change(sql, (user.name, user.password_hash, user.created_at))
+        await self._writer.call(recorded(Act.USER_SET, user.name, do, given))
 
     async def remove_user(self, name: str) -> bool:
         """Remove a user with links and sessions."""
+        uuid = user_uuid_of(name)
+        rows = {
+            "sign_in_links": ('"user" = ?', name), "page_sessions": ('"user" = ?', name), "users": ("name = ?", name),
+            "tokens": ("person = ?", name), "consents": ("user_uuid = ?", uuid), "subscriptions": ("user_uuid = ?", uuid),
+        }  # fmt: skip
 
-        def remove(connection: Connection) -> bool:
-            connection.execute('DELETE FROM sign_in_links WHERE "user" = ?', (name,))
-            connection.execute('DELETE FROM page_sessions WHERE "user" = ?', (name,))
-            connection.execute("DELETE FROM users WHERE name = ?", (name,))
-            return connection.changes() > 0
+        def remove(connection: Connection) -> int:
+            connection.execute("UPDATE audit SET actor = 'user:' WHERE actor = ?", (f"user:{name}",))
+            removed = connection.changes() + forget_subject(connection, name)
+            connection.execute("DELETE FROM tokens WHERE user_uuid = ?", (uuid,))
+            for table, (which, value) in rows.items():
+                connection.execute(f"DELETE FROM {table} WHERE {which}", (value,))
+                removed += connection.changes()
+            return removed
 
-        return await self._writer.call(remove)
+        own = actor().name == f"user:{name}"
+        return await self._writer.call(recorded(Act.USER_ERASED, "", remove, by="user:" if own else None)) > 0
 
     async def add_link(self, link_hash: bytes, user: str, expires_at: int, *, replace: bool = False) -> None:
         """Keep a link that signs a user in once."""
@@ -48,7 +63,7 @@ class SignInTables:
                 connection.execute('DELETE FROM sign_in_links WHERE "user" = ?', (user,))
             connection.execute("INSERT INTO sign_in_links VALUES (?, ?, ?)", (link_hash, user, expires_at))
 
-        await self._writer.call(add)
+        await self._writer.call(recorded(Act.LINK_MADE, user, add))
 
     async def use_link(self, link_hash: bytes, now: int) -> str | None:
         """Use a link up. Of two who open it at once one gets the name."""
@@ -73,7 +88,8 @@ class SignInTables:
             )  # fmt: skip
             connection.execute("INSERT INTO page_sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
 
-        await self._writer.call(add)
+        who = f"user:{session.user}"
+        await self._writer.call(recorded(Act.SIGNED_IN, session.id, add, by=who))
 
     async def session(self, session_hash: bytes) -> PageSession | None:
         """Return the session of a cookie. It may be over."""
@@ -83,7 +99,7 @@ class SignInTables:
     async def use_session(self, session_hash: bytes, used_at: int, expires_at: int) -> None:
         """Note that a session was used, and until when it lasts now."""
         sql = "UPDATE page_sessions SET used_at = ?, expires_at = ? WHERE session_hash = ?"
-        await self._change(sql, (used_at, expires_at, session_hash))
+        await self._writer.call(_change(sql, (used_at, expires_at, session_hash)))
 
     async def sessions(self, user: str | None = None) -> list[PageSession]:
         """Return all sessions, or those of a user, used last first."""
@@ -93,13 +109,16 @@ class SignInTables:
     async def end_sessions(self, *, user: str | None = None, session_id: str | None = None) -> int:
         """End a user's sessions, or one by its id."""
         if session_id is not None:
-            return await self._change("DELETE FROM page_sessions WHERE id = ?", (session_id,))
-        return await self._change('DELETE FROM page_sessions WHERE "user" = ?', (user,))
+            do = _change("DELETE FROM page_sessions WHERE id = ?", (session_id,))
+        else:
+            do = _change('DELETE FROM page_sessions WHERE "user" = ?', (user,))
+        return await self._writer.call(recorded(Act.SESSIONS_ENDED, session_id or user or "", do))
 
     async def add_share(self, link_hash: bytes, link: ShareLink) -> None:
         """Keep a link that shows a car."""
         values = (link_hash, link.client_id, link.label, link.created_at, link.expires_at)
-        await self._change("INSERT INTO share_links VALUES (?, ?, ?, ?, ?)", values)
+        do = _change("INSERT INTO share_links VALUES (?, ?, ?, ?, ?)", values)
+        await self._writer.call(recorded(Act.SHARE_CREATED, link.client_id, do))
 
     async def share(self, link_hash: bytes) -> ShareLink | None:
         """Return the share link with this hash. It may be over."""
@@ -113,16 +132,18 @@ class SignInTables:
 
     async def remove_share(self, client_id: str) -> bool:
         """Forget a share link."""
-        return await self._change("DELETE FROM share_links WHERE client_id = ?", (client_id,)) > 0
+        do = _change("DELETE FROM share_links WHERE client_id = ?", (client_id,))
+        return await self._writer.call(recorded(Act.SHARE_ENDED, client_id, do)) > 0
 
-    async def _change(self, sql: str, values: tuple[object, ...]) -> int:
-        """Run one statement; how many rows it changed."""
 
-        def change(connection: Connection) -> int:
-            connection.execute(sql, values)
-            return connection.changes()
+def _change(sql: str, values: tuple[object, ...]) -> Callable[[Connection], int]:
+    """Return a function that runs one statement and says how many rows it changed."""
 
-        return await self._writer.call(change)
+    def change(connection: Connection) -> int:
+        connection.execute(sql, values)
+        return connection.changes()
+
+    return change
 
 
 _SESSION = 'id, "user", browser, address, created_at, used_at, expires_at'

@@ -1,13 +1,16 @@
 """The vehicles' tables."""
 
 import json
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from chargeport.errors import ConflictError, NotFoundError
+from chargeport.store.audit import Act, recorded
 from chargeport.store.records import Erased, Page, Vehicle
 from chargeport.store.sql import Connection, Reader, Writer, fetch
 from chargeport.store.tables import rows
-from chargeport.store.tables.erasure import erase
+from chargeport.store.tables.erasure import erase, rows_of
 
 _BY_ID: Final = f"SELECT {rows.VEHICLE} FROM vehicles v WHERE v.id = ?"
 _BY_REFERENCE: Final = (
@@ -29,11 +32,11 @@ class VehicleTables:
 
     async def add_vehicle(self, vehicle: Vehicle) -> None:
         """Make a car known under all its names."""
-        await self._writer.call(lambda connection: _insert(connection, vehicle))
+        await self._writer.call(recorded(Act.VEHICLE_ADDED, vehicle.id, lambda connection: _insert(connection, vehicle)))
 
     async def update_vehicle(self, vehicle: Vehicle) -> None:
         """Other facts and names for a known car."""
-        await self._writer.call(lambda connection: _update(connection, vehicle))
+        await self._writer.call(recorded(Act.VEHICLE_EDITED, vehicle.id, lambda connection: _update(connection, vehicle)))
 
     async def vehicle(self, vehicle_id: str) -> Vehicle | None:
         """Return one car by its id."""
@@ -57,9 +60,37 @@ class VehicleTables:
         )
         return [rows.vehicle(row) for row in found], total
 
+    async def vehicles_after(
+        self,
+        after: str,
+        limit: int,
+        connected_to: str | None = None,
+        *,
+        user_uuid: str | None = None,
+        not_ended_by: str | None = None,
+    ) -> list[Vehicle]:
+        """The next cars behind an id, by id."""
+        where, bindings = _chosen(connected_to, user_uuid, not_ended_by)
+        behind = f"{where} AND v.id > ?" if where else "WHERE v.id > ?"
+        found = await self._reader.select(
+            f"SELECT {rows.VEHICLE} FROM vehicles v {behind} ORDER BY v.id LIMIT ?", (*bindings, after, limit)
+        )
+        return [rows.vehicle(row) for row in found]
+
     async def remove_vehicle(self, vehicle_id: str) -> Erased | None:
         """Erase a car and everything of it; `wipe` sees to what that leaves behind."""
-        return await self._writer.call(lambda connection: erase(connection, vehicle_id))
+        do = recorded(Act.VEHICLE_ERASED, "", lambda connection: erase(connection, vehicle_id), _told, is_done=bool)
+        return await self._writer.call(do)
+
+    async def rows_of(self, vehicle_id: str) -> dict[str, list[dict[str, Any]]]:
+        """Return what is stored of a car beside its readings, row by row."""
+        return await self._writer.call(lambda connection: rows_of(connection, vehicle_id))
+
+
+def _told(erased: Erased | None) -> str:
+    """Return what the log says of an erasure."""
+    counts = msgspec.structs.asdict(erased) if erased is not None else {}
+    return ", ".join(f"{name} {count}" for name, count in counts.items() if count)
 
 
 def _chosen(connected_to: str | None, user_uuid: str | None, not_ended_by: str | None) -> tuple[str, tuple[str | None, ...]]:

@@ -2,11 +2,12 @@
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
 
+from chargeport.store.audit import Act, recorded
 from chargeport.store.records import Page
 from chargeport.store.sql import Connection, Reader, Row, Scans, Writer, fetch
 from chargeport.store.tables import rows
@@ -46,7 +47,7 @@ class WebhookTables:
             webhook.id, webhook.client_id, msgspec.json.encode(webhook.fields).decode(), webhook.verified_at,
             webhook.failing_at, webhook.reason, webhook.created_at, webhook.updated_at,
         )  # fmt: skip
-        await self._run(_PUT, row)
+        await self._writer.call(recorded(Act.WEBHOOK_SET, webhook.id, _change(_PUT, row)))
 
     async def webhook(self, webhook_id: str) -> Webhook | None:
         """Return one webhook."""
@@ -91,21 +92,23 @@ class WebhookTables:
             connection.execute("DELETE FROM webhooks WHERE id = ?", (webhook_id,))
             return connection.changes() > 0
 
-        return await self._writer.call(remove)
+        return await self._writer.call(recorded(Act.WEBHOOK_REMOVED, webhook_id, remove))
 
     async def subscribe(
         self, webhook_id: str, vehicle_id: str, user_uuid: str, at: int, *, again: bool = True
     ) -> Subscription | None:  # fmt: skip
         """Subscribe a webhook to a vehicle."""
         subscription_id = str(uuid.uuid4())
-        made = await self._run(
+        do = _change(
             "INSERT INTO subscriptions (vehicle_key, webhook_id, id, user_uuid, created_at)"
             " SELECT key, ?1, ?2, ?3, ?4 FROM vehicles WHERE id = ?5 ON CONFLICT (vehicle_key, webhook_id)"
             " DO UPDATE SET id = ?2, user_uuid = ?3, created_at = ?4, sent = NULL, ended_at = NULL"
             " WHERE subscriptions.ended_at IS NOT NULL AND ?6",
             (webhook_id, subscription_id, user_uuid, at, vehicle_id, again),
         )
-        return await self.subscription(subscription_id) if made else None
+        if again:  # somebody asked for it
+            do = recorded(Act.SUBSCRIBED, vehicle_id, do, f"webhook {webhook_id}")
+        return await self.subscription(subscription_id) if await self._writer.call(do) else None
 
     async def subscription(self, subscription_id: str) -> Subscription | None:
         """Return one subscription."""
@@ -134,7 +137,8 @@ class WebhookTables:
     async def unsubscribe(self, subscription_id: str, at: int) -> bool:
         """End a subscription."""
         ended = "UPDATE subscriptions SET ended_at = ?, look_at = NULL, sent = NULL WHERE id = ? AND ended_at IS NULL"
-        return await self._run(ended, (at, subscription_id)) > 0
+        do = _change(ended, (at, subscription_id))
+        return await self._writer.call(recorded(Act.UNSUBSCRIBED, subscription_id, do)) > 0
 
     async def forget_sent(self, webhook_id: str) -> None:
         """Have the next event of each subscription be a first delivery."""
@@ -225,11 +229,12 @@ class WebhookTables:
         """Make events due again."""
         chosen = "state = 'dead'" if event_ids is None else "id IN (SELECT value FROM json_each(CAST(?5 AS TEXT)))"
         given: tuple[Any, ...] = (at, webhook_id, from_at, to_at)
-        return await self._run(
+        do = _change(
             "UPDATE webhook_events SET due_at = ?1, state = 'pending', attempts = 0"
             f" WHERE webhook_id = ?2 AND created_at >= ?3 AND created_at < ?4 AND {chosen}",
             given if event_ids is None else (*given, json.dumps(list(event_ids))),
         )
+        return await self._writer.call(recorded(Act.REDELIVERED, webhook_id, do, "{} events".format))
 
     async def prune_events(self, before_at: int, limit: int) -> int:
         """Remove events that are over."""
@@ -258,11 +263,17 @@ class WebhookTables:
         return None if row is None or row[0] is None else int(row[0])
 
     async def _run(self, sql: str, bindings: tuple[Any, ...]) -> int:
-        def run(connection: Connection) -> int:
-            connection.execute(sql, bindings)
-            return connection.changes()
+        return await self._writer.call(_change(sql, bindings))
 
-        return await self._writer.call(run)
+
+def _change(sql: str, bindings: tuple[Any, ...]) -> Callable[[Connection], int]:
+    """Return a function that runs one statement and says how many rows it changed."""
+
+    def change(connection: Connection) -> int:
+        connection.execute(sql, bindings)
+        return connection.changes()
+
+    return change
 
 
 def _webhook(row: Row) -> Webhook:

@@ -1,0 +1,66 @@
+"""What the audit log counts by day: requests by application, and credentials that were wrong.
+
+Counted in memory, so that a read costs no write; written every minute and at the end. A server that is killed loses the
+counts of its last minute.
+"""
+
+import logging
+from collections import Counter
+from typing import Final
+
+from chargeport.clock import Clock
+from chargeport.errors import StoreError
+from chargeport.store.audit import UNKNOWN, Act, Actor
+from chargeport.store.protocols import Store
+
+WRITE_EVERY_S: Final = 60.0
+MAX_REFUSED: Final = 1000  # different ones in a minute; the rest of that minute is counted as one
+
+_log = logging.getLogger("chargeport.api")
+
+
+class AccessCounts:
+    """Counts of a process that are not in the audit log yet."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self.requests: Counter[str] = Counter()
+        """Requests that were answered, by application."""
+        self._refused: Counter[tuple[str, str, str]] = Counter()
+
+    def refused(self, credential: str, address: str, identity: str) -> None:
+        """Count a wrong credential."""
+        key = (credential, address, identity)
+        self._refused[key if key in self._refused or len(self._refused) < MAX_REFUSED else (credential, "", "")] += 1
+
+    async def run(self) -> None:
+        """Write the counts every minute until cancelled."""
+        while True:
+            await self._clock.sleep(WRITE_EVERY_S)
+            try:
+                await self.write()
+            except StoreError as error:
+                _log.warning("the audit log can't be written for now: %s", error)
+
+    async def write(self) -> None:
+        """Add what was counted to the log. Raises StoreError, and keeps the counts then."""
+        requests, refused = self.requests.copy(), self._refused.copy()
+        deeds: Counter[tuple[Act, Actor, str]] = Counter()
+        for client_id, count in requests.items():
+            deeds[Act.REQUESTS, Actor(client_id, "", self._clock.now), ""] += count
+        for (credential, address, identity), count in refused.items():
+            who = Actor(await self._known(identity), address, self._clock.now)
+            deeds[Act.CREDENTIAL_REFUSED, who, credential] += count
+        if deeds:
+            await self._store.audit.count(deeds)
+        self.requests.subtract(requests)
+        self.requests += Counter()  # without those that are zero now
+        self._refused.subtract(refused)
+        self._refused += Counter()
+
+    async def _known(self, identity: str) -> str:
+        """Return the application or user of this name. Any other text may be a secret that was typed in the wrong field."""
+        if await self._store.access.application(identity) is not None:
+            return identity
+        return UNKNOWN if await self._store.sign_in.user(identity) is None else f"user:{identity}"

@@ -1,0 +1,68 @@
+"""`GET /signals`: what counts now of the signals of all vehicles that an application may see, a page of vehicles at a time.
+
+A page goes on behind the id of a vehicle, so the last of a hundred thousand vehicles costs as much as the first.
+"""
+
+from contextlib import aclosing
+from typing import Final, NamedTuple
+
+from chargeport.api import cursors, paging, visible
+from chargeport.api.history import url
+from chargeport.api.reads import check_filters
+from chargeport.api.request import Request
+from chargeport.api.response import Response, packed_answer
+from chargeport.derivation.provenance import PROVENANCE
+from chargeport.errors import MALFORMED, Problem
+from chargeport.wire.envelope import View, vehicle_resource, with_vehicle
+
+DEFAULT_SIZE: Final = 100
+MAX_SIZE: Final = 1000
+MAX_TEXT: Final = 2_097_152  # characters on a page: it ends behind the vehicle that passes this
+MAX_LOOKED_AT: Final = 5_000  # vehicles for one page, where few have what is asked for
+
+
+class _Page(NamedTuple):
+    """Elements and vehicles as JSON text, and the cursor of the next page."""
+
+    elements: list[str]
+    vehicles: list[str]
+    next_cursor: str | None
+
+
+async def list_fleet_signals(request: Request) -> Response:
+    """Return a page of the vehicles' signals, by vehicle id and code; vehicles without any are passed over."""
+    await request.grant()
+    request.context.reads.check_user(request.user_id)
+    query, given = request.query, dict(request.query)
+    if paging.NUMBER in given:
+        raise Problem(MALFORMED, f"{paging.NUMBER}: this list has no numbered pages: follow links.next.")
+    check_filters(query)
+    size = paging.asked(query, default_size=DEFAULT_SIZE, max_size=MAX_SIZE).size
+    found = await _gathered(request, cursors.vehicle(given[cursors.NAME]) if cursors.NAME in given else "", size)
+    path = f"{request.base}/v3/signals"
+    links = {"self": url(path, query), "next": None if found.next_cursor is None else url(path, query, found.next_cursor)}
+    body = (
+        f'{{"data":[{",".join(found.elements)}],"meta":{paging.text({"count": len(found.elements), "pageSize": size})},'
+        f'"links":{paging.text(links)},"included":{{"vehicles":[{",".join(found.vehicles)}]}}}}'
+    )
+    return packed_answer(request.header(b"accept-encoding"), body.encode(), request.request_id)
+
+
+async def _gathered(request: Request, after: str, size: int) -> _Page:
+    """Return what counts now of the vehicles behind an id."""
+    store, reads, now = request.context.store, request.context.reads, request.context.clock.now()
+    elements, shown, text, looked_at = list[str](), list[str](), 0, 0
+    async with aclosing(visible.vehicles(request, after)) as vehicles:
+        async for vehicle, allowed in vehicles:
+            found = await store.readings.signals(vehicle.id)
+            chosen = [] if found is None else reads.chosen(found, request.query, allowed, now)
+            if looked_at == MAX_LOOKED_AT or (chosen and (len(shown) == size or text >= MAX_TEXT)):
+                return _Page(elements, shown, cursors.of_vehicle(after))
+            after, looked_at = vehicle.id, looked_at + 1
+            if chosen:
+                view = View(vehicle, allowed, request.base, PROVENANCE)
+                own = [with_vehicle(reads.element(view, vehicle.id, each), vehicle.id) for each in chosen]
+                elements += own
+                shown.append(vehicle_resource(vehicle, request.base))
+                text += sum(map(len, own))
+    return _Page(elements, shown, None)

@@ -1,0 +1,195 @@
+"""The audit log: who did what, when and from where. A deed that changes the database is recorded in its own transaction.
+
+No entry holds a secret, a VIN or a place: vehicles are named by their ids. What happens all the time (tokens, requests, wrong
+secrets) is one entry for each day, with a count. Whoever does something is a context variable, set where requests and commands
+come in, so that no caller of the store can forget to say it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from enum import StrEnum
+from typing import Final, NamedTuple, Protocol, TypeVar
+
+import msgspec
+
+from chargeport.clock import SystemClock
+from chargeport.store.records import Page
+from chargeport.store.sql import Connection
+
+DAY_MS: Final = 86_400_000
+MAX_DETAIL: Final = 200
+SERVER: Final = "server"
+UNKNOWN: Final = "unknown"
+
+T = TypeVar("T")
+
+
+class Act(StrEnum):
+    """What was done."""
+
+    APPLICATION_CREATED = "application.created"
+    APPLICATION_EDITED = "application.edited"
+    APPLICATION_REVOKED = "application.revoked"
+    SECRETS_RENEWED = "application.secrets_renewed"
+    SECRETS_ENCRYPTED = "secrets.encrypted"
+    TOKEN_ISSUED = "token.issued"  # noqa: S105  (what it is called)
+    TOKENS_ENDED = "token.ended"
+    REQUESTS = "requests"
+    CONNECTION_SET = "connection.set"
+    CONNECTION_ENDED = "connection.ended"
+    CONSENT_GIVEN = "consent.given"
+    USER_SET = "user.set"
+    USER_ERASED = "user.erased"
+    LINK_MADE = "user.link_made"
+    SIGNED_IN = "session.begun"
+    SESSIONS_ENDED = "session.ended"
+    CREDENTIAL_REFUSED = "credential.refused"
+    SHARE_CREATED = "share.created"
+    SHARE_ENDED = "share.ended"
+    VEHICLE_ADDED = "vehicle.added"
+    VEHICLE_EDITED = "vehicle.edited"
+    VEHICLE_ERASED = "vehicle.erased"
+    SOURCE_FORGOTTEN = "source.forgotten"
+    RECORD_EDITED = "record.edited"
+    ISSUES_REPLAYED = "issues.replayed"
+    WEBHOOK_SET = "webhook.set"
+    WEBHOOK_REMOVED = "webhook.removed"
+    SUBSCRIBED = "webhook.subscribed"
+    UNSUBSCRIBED = "webhook.unsubscribed"
+    REDELIVERED = "webhook.redelivered"
+    COMMAND_SENT = "vehicle.command"
+    EXPORTED = "data.exported"
+    RESTORED = "database.restored"
+    CLOCK_REPAIRED = "clock.repaired"
+    SERVER_STARTED = "server.started"
+
+
+BY_DAY: Final = frozenset({Act.TOKEN_ISSUED, Act.REQUESTS, Act.CREDENTIAL_REFUSED})
+"""What is counted by day instead of being listed one by one."""
+
+
+class Actor(NamedTuple):
+    """Who does something: `client_…`, `user:NAME`, `shell:NAME` or `server`; from where; and by which clock."""
+
+    name: str
+    address: str = ""
+    now: Callable[[], int] = SystemClock().now
+
+
+_ACTING: Final[ContextVar[Actor]] = ContextVar("acting")
+_SERVER: Final = Actor(SERVER)
+
+
+def act_as(actor: Actor) -> None:
+    """From now on, in this task, it is this one who does what is done."""
+    _ACTING.set(actor)
+
+
+@contextmanager
+def acting(actor: Actor) -> Iterator[None]:
+    """Meanwhile it is this one who does what is done."""
+    token = _ACTING.set(actor)
+    try:
+        yield
+    finally:
+        _ACTING.reset(token)
+
+
+def actor() -> Actor:
+    """Return who does what is done now."""
+    return _ACTING.get(_SERVER)
+
+
+class Deed(msgspec.Struct, frozen=True):
+    """An entry of the log. `count` is 1 but for what is counted by day; then `at` is the first time and `last_at` the last."""
+
+    act: Act
+    actor: str
+    address: str
+    subject: str  # the id or name of what it was done to
+    detail: str
+    at: int
+    last_at: int
+    count: int = 1
+    number: int = 0
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """Which entries are wanted: all that fit every member that is given."""
+
+    act: str | None = None
+    actor: str | None = None
+    subject: str | None = None
+    from_at: int | None = None
+    to_at: int | None = None
+
+
+class Audit(Protocol):
+    """The audit log."""
+
+    async def add(self, act: Act, subject: str = "", detail: str = "") -> None:
+        """Record what the actor does outside of the database's tables: a file that was written, a command that was sent."""
+        ...
+
+    async def count(self, deeds: Mapping[tuple[Act, Actor, str], int]) -> None:
+        """Add to the counts of the day, by act, actor and subject."""
+        ...
+
+    async def deeds(self, wanted: Wanted, page: Page) -> tuple[list[Deed], int]:
+        """A page of the entries, newest first, and how many fit."""
+        ...
+
+    async def prune(self, before_at: int, most: int) -> int:
+        """Remove the entries from before an instant, and the oldest beyond so many; how many that were."""
+        ...
+
+
+def recorded(
+    act: Act,
+    subject: str,
+    do: Callable[[Connection], T],
+    detail: str | Callable[[T], str] = "",
+    *,
+    by: str | None = None,
+    is_done: Callable[[T], bool] = lambda result: result is not False and result != 0,
+) -> Callable[[Connection], T]:
+    """Return a function that does something and records it in the same transaction, if by its result it is done.
+
+    `detail` may follow from the result. `by` names who does it where the context does not know it yet.
+    """
+    who = actor()
+
+    def do_and_record(connection: Connection) -> T:
+        result = do(connection)
+        if is_done(result):
+            record(connection, act, subject, detail if isinstance(detail, str) else detail(result), who=who, by=by)
+        return result
+
+    return do_and_record
+
+
+def record(
+    connection: Connection, act: Act, subject: str, detail: str = "", *, who: Actor, by: str | None = None, count: int = 1
+) -> None:
+    """Write an entry inside a transaction."""
+    at = who.now()
+    row = (act, by or who.name, who.address, subject, detail[:MAX_DETAIL])
+    if act in BY_DAY:
+        connection.execute(
+            "UPDATE audit SET count = count + ?, last_at = ? WHERE act = ? AND actor = ? AND address = ? AND subject = ?"
+            " AND detail = ? AND at >= ?",
+            (count, at, *row, at - at % DAY_MS),
+        )
+        if connection.changes() > 0:
+            return
+    connection.execute(
+        "INSERT INTO audit (act, actor, address, subject, detail, count, at, last_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (*row, count, at, at),
+    )
+
+
+def forget_subject(connection: Connection, subject: str) -> int:
+    """Take the name of what is erased out of the log; in how many entries it stood."""
+    connection.execute("UPDATE audit SET subject = '' WHERE subject = ?", (subject,))
+    return connection.changes()

@@ -1,0 +1,61 @@
+"""Charging sessions as the rest sees them in the store: what was worked out, what was reported, and what people changed."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from chargeport.signals.definition import Signal
+from chargeport.store.records import DirtyVehicle, ErasedSpan, KeptEdit, KeptSession, ReportedSession
+
+
+class Sessions(Protocol):
+    """Charging sessions as they were worked out last, and what people changed about them."""
+
+    async def replace_sessions(self, vehicle_id: str, from_at: int, to_at: int, sessions: Sequence[KeptSession]) -> None:
+        """Replace all sessions that started in [from_at, to_at) by these: all of it, or nothing."""
+        ...
+
+    async def sessions(self, vehicle_id: str, from_at: int, to_at: int) -> list[KeptSession]:
+        """Return what started from `from_at` on and before `to_at`, oldest first."""
+        ...
+
+    async def cars_with_open_sessions(self) -> list[tuple[str, int]]:
+        """Return the ids of cars with a session that may still go on, and when that began."""
+        ...
+
+    async def keep_reported(self, vehicle_id: str, sessions: Sequence[ReportedSession]) -> None:
+        """Keep what sources reported, each in place of what was reported before, and not later, under its name."""
+        ...
+
+    async def reported_sessions(self, vehicle_id: str, from_at: int) -> list[ReportedSession]:
+        """Return what sources reported of sessions that started from `from_at` on, oldest first."""
+        ...
+
+    async def changed_since(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[DirtyVehicle], int]:
+        """Return the cars of which something reported is among the `limit` changes after a position; and up to where that goes.
+
+        The instants are those of the changes of these signals.
+        """
+        ...
+
+    async def received_since(self, since_at: int, after: int, limit: int) -> tuple[list[DirtyVehicle], int | None]:
+        """Return the cars of which anything was received since then, with the oldest and newest time of observation of that.
+
+        Looks through `limit` cars behind the place `after`, as `cars_observed_since` does.
+        """
+        ...
+
+    async def edited_since(self, number: int) -> list[tuple[str, int]]:
+        """Return the ids of cars with edits after the one of this number, and the number of each car's last."""
+        ...
+
+    async def erased_since(self, number: int) -> list[ErasedSpan]:
+        """Return what was erased by `Readings.forget` after the erasure of this number, in order."""
+        ...
+
+    async def edits(self, vehicle_id: str) -> list[KeptEdit]:
+        """Return what people changed about a car's sessions, in the order in which they did."""
+        ...
+
+    async def add_edit(self, vehicle_id: str, made_at: int, body: str) -> int:
+        """Keep a change; its number. Raises NotFoundError."""
+        ...

@@ -1,0 +1,49 @@
+"""Reads of signals over HTTP where the database is a server: every answer has to be waited for."""
+
+import asyncio
+
+import httpx
+
+from chargeport.api.lane import Head
+from chargeport.clock import ManualClock
+from chargeport.dashboard import page
+from chargeport.service import Service
+from chargeport.settings import DatabaseSettings, Settings
+from chargeport.signals.catalogue import BY_CODE
+from chargeport.signals.definition import Permission
+from chargeport.signals.reading import Reading
+from chargeport.store.records import Vehicle
+from postgres_server import PostgresServer
+from serving import served
+from world import T0
+
+
+async def test_a_signal_is_read_with_a_token_that_nobody_used_before_and_again(postgres: PostgresServer) -> None:
+    service = Service.open(Settings(database=DatabaseSettings(postgres.database())), ManualClock(T0))
+    await service.store.vehicles.add_vehicle(Vehicle(id="a"))
+    await service.store.readings.write([Reading("a", BY_CODE["charge-voltage"], 231.0, T0, T0, "box")])
+    application, _ = await service.access.register("Reader", frozenset(Permission))
+    headers = {"Authorization": f"Bearer {await service.access.issue_token(application)}"}
+    paths = ("/v3/vehicles/a/signals/charge-voltage", "/vehicles/a/signals", "/v3/vehicles/a/signals/charge-voltage")
+    async with (
+        served(service.app(page.handlers())) as serving,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{serving.port}", headers=headers, trust_env=False) as client,
+    ):
+        for path in paths:
+            answer = await client.get(path)
+            assert answer.status_code == 200, answer.text
+        assert answer.json()["data"]["attributes"]["body"]["value"] == 231
+    await service.close()
+
+
+async def test_the_lane_asks_no_store_that_has_to_be_waited_for(postgres: PostgresServer) -> None:
+    service = Service.open(Settings(database=DatabaseSettings(postgres.database())), ManualClock(T0))
+    app = service.app(page.handlers())
+    application, _ = await service.access.register("Reader", frozenset(Permission))
+    authorization = f"Bearer {await service.access.issue_token(application)}".encode()
+    head = Head.of({b"host": b"a", b"authorization": authorization}, app.errors.links, "http", "127.0.0.1")
+    answered: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
+    # As the web server does: outside of a task, where what a client of a database does to wait is an error.
+    answered.get_loop().call_soon(lambda: answered.set_result(app.lane.answer("/vehicles/a/signals/charge-voltage", head)))
+    assert await answered is None
+    await service.close()
