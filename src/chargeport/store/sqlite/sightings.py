@@ -1,6 +1,7 @@
 """Everything that was reported, in order: read row by row in one snapshot, so that size costs no memory."""
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -33,12 +34,23 @@ async def sightings(path: Path, selection: Selection) -> AsyncIterator[Stretch]:
     try:
         connection.execute(f"PRAGMA query_only = ON; PRAGMA cache_size = -{CACHE_KIB}").fetchall()
         connection.execute("BEGIN")
-        for stretch in Pass(connection, selection).stretches():
+        stretches = Pass(connection, selection).stretches()
+        while (stretch := await _in_thread(lambda: next(stretches, None))) is not None:
             yield stretch
     except apsw.Error as error:
         raise translated(error) from error
     finally:
         connection.close()
+
+
+async def _in_thread(step: Callable[[], Stretch | None]) -> Stretch | None:
+    """Do a step in a thread, so that others have their turn. One that is cancelled is waited for: it uses the connection."""
+    doing = asyncio.ensure_future(asyncio.to_thread(step))
+    try:
+        return await asyncio.shield(doing)
+    except asyncio.CancelledError:
+        await asyncio.wait([doing])
+        raise
 
 
 class Pass:
@@ -53,9 +65,7 @@ class Pass:
 
     def stretches(self) -> Iterator[Stretch]:
         """Yield all sightings, some at a time; nothing when there is none."""
-        wanted = self._selection.vehicle_ids
-        cars = fetch(self._connection, "SELECT id, key FROM vehicles ORDER BY id")
-        cars = [car for car in cars if wanted is None or car[0] in wanted]
+        cars = self._vehicles()
         gathered: list[Sighting] = []
         for number, (vehicle_id, vehicle_key) in enumerate(cars):
             series = self._series(vehicle_key)
@@ -69,6 +79,16 @@ class Pass:
                         gathered = []
         if gathered:
             yield Stretch(gathered, 1.0)
+
+    def _vehicles(self) -> list[tuple[str, int]]:
+        """Return id and key of the wanted vehicles, by id."""
+        wanted = self._selection.vehicle_ids
+        if wanted is None:
+            found = fetch(self._connection, "SELECT id, key FROM vehicles ORDER BY id")
+        else:
+            by_id = "SELECT id, key FROM vehicles WHERE id = ?"
+            found = [row for each in sorted(wanted) for row in fetch(self._connection, by_id, (each,))]
+        return [(row[0], row[1]) for row in found]
 
     def _series(self, vehicle_key: int) -> list[tuple[Signal, str, int, Latest]]:
         """Return the wanted series of a car, by code and source; not what was derived: it follows from what is written."""
