@@ -25,6 +25,10 @@ class Connection(apsw.Connection):
     run_tables: ClassVar = ("recent", "settled")
     has_places: ClassVar = True
 
+    def columns(self, table: str, /) -> list[str]:
+        """The names of a table's columns, in their order."""
+        return [str(row[1]) for row in self.execute(f"PRAGMA table_info({table})").fetchall()]
+
     def lock_vehicles(self, keys: Sequence[int], /) -> None:
         """Do nothing: there is one writer."""
 
