@@ -1,7 +1,7 @@
 """What the workers of one server tell each other: how they are and what they have counted, each in a file, once a second.
 
 Whoever is asked for `/metrics` or `/readyz` answers for all. A worker that takes the place of one that died goes on with its
-counts, so that no sum ever falls.
+counts, but for those of its last second.
 """
 
 import asyncio

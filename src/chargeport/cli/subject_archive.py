@@ -10,13 +10,13 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import msgspec
 
 from chargeport.cli import configuration
-from chargeport.cli.export_forms import opened
 from chargeport.cli.finding import every
 from chargeport.cli.records import made_of
 from chargeport.cli.vehicles import fields
 from chargeport.derivation.record_fields import fields as record_fields
 from chargeport.derivation.record_fields import shown_of
 from chargeport.errors import NotFoundError
+from chargeport.ingest.export_forms import opened
 from chargeport.store.audit import Wanted
 from chargeport.store.protocols import Store
 from chargeport.store.records import Connection, Selection, Vehicle, user_uuid_of

@@ -1,6 +1,7 @@
 """The newest value of each signal on SQLite, the changes that led there, and everything that is stored, in order."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Final
 
@@ -94,9 +95,20 @@ async def _sightings(path: Path, selection: Selection) -> AsyncIterator[Stretch]
     try:
         connection.execute(f"PRAGMA query_only = ON; PRAGMA cache_size = -{CACHE_KIB}").fetchall()
         connection.execute("BEGIN")
-        for stretch in Pass(connection, selection).stretches():
+        stretches = Pass(connection, selection).stretches()
+        while (stretch := await _in_thread(lambda: next(stretches, None))) is not None:
             yield stretch
     except apsw.Error as error:
         raise translated(error) from error
     finally:
         connection.close()
+
+
+async def _in_thread(step: Callable[[], Stretch | None]) -> Stretch | None:
+    """Do a step in a thread, so that others have their turn. One that is cancelled is waited for: it uses the connection."""
+    doing = asyncio.ensure_future(asyncio.to_thread(step))
+    try:
+        return await asyncio.shield(doing)
+    except asyncio.CancelledError:
+        await asyncio.wait([doing])
+        raise

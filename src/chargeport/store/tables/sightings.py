@@ -34,9 +34,7 @@ class Pass:
 
     def stretches(self) -> Iterator[Stretch]:
         """Yield all sightings, some at a time; nothing when there is none."""
-        wanted = self._selection.vehicle_ids
-        cars = fetch(self._connection, "SELECT id, key FROM vehicles ORDER BY id")
-        cars = [car for car in cars if wanted is None or car[0] in wanted]
+        cars = self._vehicles()
         gathered: list[Sighting] = []
         for number, (vehicle_id, vehicle_key) in enumerate(cars):
             series = self._series(vehicle_key)
@@ -50,6 +48,16 @@ class Pass:
                         gathered = []
         if gathered:
             yield Stretch(gathered, 1.0)
+
+    def _vehicles(self) -> list[tuple[str, int]]:
+        """Return id and key of the wanted vehicles, by id."""
+        wanted = self._selection.vehicle_ids
+        if wanted is None:
+            found = fetch(self._connection, "SELECT id, key FROM vehicles ORDER BY id")
+        else:
+            by_id = "SELECT id, key FROM vehicles WHERE id = ?"
+            found = [row for each in sorted(wanted) for row in fetch(self._connection, by_id, (each,))]
+        return [(row[0], row[1]) for row in found]
 
     def _series(self, vehicle_key: int) -> list[tuple[Signal, str, int, Latest]]:
         """Return the wanted series of a car, by code and source; not what was derived: it follows from what is written."""
