@@ -65,8 +65,9 @@ site: $(VENV)/.dev ## Build the documentation into the package: the server shows
 docs: $(VENV)/.dev ## Write docs/reference from the code
 	$(BIN)/python docs/generate.py
 
-pictures: $(VENV)/.dev ## Take the pictures of the page in docs/pictures again (ARGS="--all FOLDER": every view, size and scheme)
-	$(BIN)/python tests/dashboard/take_pictures.py $(ARGS)
+pictures: $(VENV)/.dev ## Take the pictures of the page (docs/pictures) and of the commands (tests/cli/pictures) again
+	$(BIN)/python tests/cli/text_pictures.py >/dev/null
+	PYTHONPATH=tests $(BIN)/python tests/dashboard/take_pictures.py $(ARGS)
 
 format: $(VENV)/.dev ## Put the code into the project's format, mend what can be mended
 	$(BIN)/ruff check --fix-only --quiet .

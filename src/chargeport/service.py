@@ -158,6 +158,7 @@ class Service:
             sources, hold=None if self.leases is None else self.leases.hold, running=role in ("all", "ingest")
         )
         self.webhooks.elsewhere = self.leases is not None
+        self.webhooks.watch.hears_others = self.leases is not None or isinstance(self.doorbell, SharedDoorbell)
         if role in ("all", "deliver"):
             self._work_once()
 

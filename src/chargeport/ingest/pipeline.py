@@ -58,7 +58,7 @@ class Pipeline:
         self._own: dict[str, Dialect] = {}
         self._there: dict[str, dict[str, RawMessage]] = {}  # by source and car, that it is there until it says otherwise
 
-    def speaks(self, source: str, dialect: Dialect) -> None:
+    def use_dialect(self, source: str, dialect: Dialect) -> None:
         """Read what a source says in this dialect by this form of it: one with topics of its own, say."""
         self._own[source] = dialect
 

@@ -82,7 +82,7 @@ class SourceError(Exception):
 
 
 class Source(Protocol):
-    """Something that hears about cars until it is cancelled."""
+    """Something that receives messages about cars until it is cancelled."""
 
     @property
     def name(self) -> str:
@@ -146,6 +146,11 @@ class Done(StrEnum):
 @runtime_checkable
 class Commandable(Protocol):
     """A source that can have a car, or the station it is at, do something."""
+
+    @property
+    def name(self) -> str:
+        """The name that `meta.source` shows."""
+        ...
 
     async def command(self, command: Command) -> Done | None:
         """Have it done; None where this source can't do it to this car. Raises CommandError where it is not obeyed."""

@@ -40,7 +40,7 @@ _log = logging.getLogger("chargeport.sources.ocpp")
 
 
 class OcppSource:
-    """Hears charging stations. Raises SourceError where a setting is wrong or the extra is not installed."""
+    """Serves charging stations. Raises SourceError where a setting is wrong or the extra is not installed."""
 
     def __init__(self, settings: OcppSettings, context: SourceContext) -> None:
         if any(find_spec(package) is None for package in ("ocpp", "websockets", "jsonschema_rs")):

@@ -61,7 +61,7 @@ class ReadingTables:
         self._reader = reader
         self._writer = writer
         self._scans = scans
-        self._hearers: list[Callable[[Sequence[Entry]], None]] = []
+        self._listeners: list[Callable[[Sequence[Entry]], None]] = []
         self._freshness = Freshness()
         self._ranks = Ranks()
         self._live_for_ms: dict[int, int] = {}  # what that says, by source key and signal key in one number
@@ -69,13 +69,13 @@ class ReadingTables:
     async def write(self, entries: Sequence[Entry], only_for: str | None = None) -> list[Outcome]:
         """Store entries; returns when they are on disk. See `store.protocols.Readings`."""
         outcomes = await self._writer.write(entries, only_for)
-        for hear in self._hearers:
-            hear(entries)
+        for listener in self._listeners:
+            listener(entries)
         return outcomes
 
-    def on_written(self, hear: Callable[[Sequence[Entry]], None]) -> None:
+    def on_written(self, listener: Callable[[Sequence[Entry]], None]) -> None:
         """Tell somebody what was stored."""
-        self._hearers.append(hear)
+        self._listeners.append(listener)
 
     @property
     def freshness(self) -> Freshness:
@@ -96,7 +96,7 @@ class ReadingTables:
         """Have readers prefer sources as this says from now on."""
         self._ranks = ranks
 
-    async def cars_heard_of(self, since_at: int, after: int, limit: int) -> tuple[list[str], int | None]:
+    async def cars_observed_since(self, since_at: int, after: int, limit: int) -> tuple[list[str], int | None]:
         """Return the ids of cars of which a live value was observed since. See `store.protocols.Readings`."""
 
         def scan(connection: Connection) -> tuple[list[str], int | None]:

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from chargeport.clock import Clock
-from chargeport.derivation.queue import Dirt, Progress, Queue
+from chargeport.derivation.queue import Changed, Progress, Queue
 from chargeport.derivation.sessions import RELEVANT
 from chargeport.signals.effective import DERIVED
 from chargeport.signals.reading import Entry
@@ -28,7 +28,7 @@ _OWNER, _PROGRESS = "derivation", "progress"
 _KEYS: Final = frozenset(signal.key for signal in RELEVANT)
 
 
-class Intake:
+class ChangeCollector:
     """Queues the vehicles of which something was stored, and writes down how far all is derived."""
 
     def __init__(self, store: Store, clock: Clock, queue: Queue) -> None:
@@ -37,7 +37,7 @@ class Intake:
         self._queue = queue
         self.reached = Progress()
         """How far everything was queued."""
-        self._noted: dict[str, Dirt] = {}  # by what the source calls the vehicle
+        self._noted: dict[str, Changed] = {}  # by what the source calls the vehicle
         self._missed: Progress | None = None  # since when confirmations were not noted
         self._sweep: tuple[Progress, int] | None = None  # since when they are looked for, and after which vehicle
         self._kept: Progress | None = None
@@ -49,15 +49,15 @@ class Intake:
         for entry in entries:
             if entry.source == DERIVED:
                 continue
-            dirt = noted.get(entry.vehicle)
-            if dirt is None:
+            changed = noted.get(entry.vehicle)
+            if changed is None:
                 if len(noted) >= MAX_NOTED:
                     self._missed = self._missed or self.reached
                     return
-                dirt = noted[entry.vehicle] = Dirt(self.reached)
+                changed = noted[entry.vehicle] = Changed(self.reached)
             if entry.signal.key in _KEYS:
-                dirt.first_at = min(dirt.first_at, entry.observed_at)
-                dirt.last_at = max(dirt.last_at, entry.observed_at)
+                changed.first_at = min(changed.first_at, entry.observed_at)
+                changed.last_at = max(changed.last_at, entry.observed_at)
 
     async def resume(self) -> None:
         """Go on where the work was left. A new database with old readings is worked through from its beginning."""
@@ -65,18 +65,18 @@ class Intake:
         if kept is not None:
             self.reached = self._missed = msgspec.json.decode(kept, type=Progress)
         for vehicle_id, started_at in await self._store.sessions.cars_with_open_sessions():
-            self._mark(vehicle_id, Dirt(self.reached, started_at, self._clock.now()))
+            self._mark(vehicle_id, Changed(self.reached, started_at, self._clock.now()))
 
-    async def take_in(self) -> None:
+    async def collect(self) -> None:
         """Queue what changed until now; as much as there is room for, the rest another time."""
         now = self._clock.now()
         for number, name in enumerate(list(self._noted), 1):
             if number % NAMES_AT_ONCE == 0:
                 await asyncio.sleep(0)  # a name costs some 10 us, and nobody else is served meanwhile
             vehicle = await self._store.vehicles.find_vehicle(name)
-            dirt = self._noted.pop(name)
+            changed = self._noted.pop(name)
             if vehicle is not None:
-                self._mark(vehicle.id, dirt)
+                self._mark(vehicle.id, changed)
         await self._look_for_missed()
         await self._read_feed()
         await self._read_edits_and_erasures(now)
@@ -103,7 +103,7 @@ class Intake:
             since, after = self._sweep
             found, next_one = await self._store.sessions.received_since(since.received_at - MARGIN_MS, after, PORTION)
             for each in found:
-                self._mark(each.vehicle_id, _dirt(since, each.first_at, each.last_at))
+                self._mark(each.vehicle_id, _changed(since, each.first_at, each.last_at))
             self._sweep = None if next_one is None else (since, next_one)
 
     async def _read_feed(self) -> None:
@@ -111,29 +111,29 @@ class Intake:
             since = self.reached
             changed, position = await self._store.sessions.changed_since(since.position, PORTION, RELEVANT)
             for each in changed:
-                self._mark(each.vehicle_id, _dirt(since, each.first_at, each.last_at))
+                self._mark(each.vehicle_id, _changed(since, each.first_at, each.last_at))
             self._reach(position=position)
             if position - since.position < PORTION:
                 break
 
     async def _read_edits_and_erasures(self, now: int) -> None:
         for span in await self._store.sessions.erased_since(self.reached.erasure):
-            self._mark(span.vehicle_id, Dirt(self.reached, span.first_at, span.last_at))
+            self._mark(span.vehicle_id, Changed(self.reached, span.first_at, span.last_at))
             self._reach(erasure=span.number)
         edited = await self._store.sessions.edited_since(self.reached.edit)
         for vehicle_id, _ in edited:
-            self._queue.mark(vehicle_id, "sessions", Dirt(self.reached, is_edited=True), now)
+            self._queue.mark(vehicle_id, "sessions", Changed(self.reached, is_edited=True), now)
         self._reach(edit=max((number for _, number in edited), default=self.reached.edit))
 
-    def _mark(self, vehicle_id: str, dirt: Dirt) -> None:
+    def _mark(self, vehicle_id: str, changed: Changed) -> None:
         """Queue a vehicle for its values, and for its sessions where something of them changed; sessions come first."""
-        if dirt.last_at >= dirt.first_at:
-            self._queue.mark(vehicle_id, "sessions", dirt)
-        self._queue.mark(vehicle_id, "values", Dirt(dirt.since))
+        if changed.last_at >= changed.first_at:
+            self._queue.mark(vehicle_id, "sessions", changed)
+        self._queue.mark(vehicle_id, "values", Changed(changed.since))
 
     def _reach(self, **fields: int) -> None:
         self.reached = msgspec.structs.replace(self.reached, **fields)
 
 
-def _dirt(since: Progress, first_at: int | None, last_at: int | None) -> Dirt:
-    return Dirt(since) if first_at is None or last_at is None else Dirt(since, first_at, last_at)
+def _changed(since: Progress, first_at: int | None, last_at: int | None) -> Changed:
+    return Changed(since) if first_at is None or last_at is None else Changed(since, first_at, last_at)
