@@ -70,7 +70,8 @@ class Service:
         self.sign_in = SignIn(store, self.access, self.clock)
         self.consents = Consents(store, self.access, self.clock)
         self.positions = Positions(store.notes)
-        self.tail = Tail(store, self.access, self.clock, self.doorbell)
+        most = settings.limits.streams_by_application
+        self.tail = Tail(store, self.access, self.clock, self.doorbell, most_of_one=most)
         self.feeds = Feeds(store, settings, self.clock)
         self.derivation = Derivation(store, settings, self.clock, self.doorbell.wait, rest=self._rest)
         self.policy = Policy({each.group: Keep(*settings.retention.of(each.group)) for each in CATALOGUE})
@@ -157,6 +158,7 @@ class Service:
             sources, hold=None if self.leases is None else self.leases.hold, running=role in ("all", "ingest")
         )
         self.webhooks.elsewhere = self.leases is not None
+        self.webhooks.watch.hears_others = self.leases is not None or isinstance(self.doorbell, SharedDoorbell)
         if role in ("all", "deliver"):
             self._work_once()
 

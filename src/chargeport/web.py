@@ -2,13 +2,11 @@
 
 import asyncio
 import errno
-import functools
 import logging
 import os
 import resource
 import signal
 import socket
-import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -28,6 +26,7 @@ from chargeport.api.sockets import watched
 from chargeport.errors import OVERLOADED, Problem, StartError
 from chargeport.installation import with_flag
 from chargeport.settings import LimitSettings
+from chargeport.tls import Certificate, TlsFiles
 
 BACKLOG = 2048
 MAX_WS_MESSAGE_BYTES = 1 << 24
@@ -83,12 +82,22 @@ class Server(uvicorn.Server):
     """uvicorn's server with a listener of ours. Signals are left to us: it would end the process before the store is closed."""
 
     def __init__(
-        self, config: uvicorn.Config, app: WebApp, limits: LimitSettings, handover: Handover | socket.socket | None = None
+        self,
+        config: uvicorn.Config,
+        app: WebApp,
+        limits: LimitSettings,
+        tls: TlsFiles | None = None,
+        handover: Handover | socket.socket | None = None,
     ) -> None:
-        """`handover` takes the connections on which more than reads is asked, or is the channel on which such arrive."""
+        """`handover` takes the connections on which more than reads is asked, or is the channel on which such arrive.
+
+        Raises StartError where the files for TLS are no good.
+        """
         super().__init__(config)
         loop = asyncio.get_running_loop()
+        self._certificate = None if tls is None else Certificate(tls, loop.time)
         self.clients = Clients(_most(limits.connections), limits.connections_by_address, loop.time, app.errors.links.trusts)
+        app.share(self.clients.most)
         self.ready: Callable[[], None] = lambda: None
         self.stopping: Callable[[], None] = lambda: None
         self._app = app
@@ -100,12 +109,11 @@ class Server(uvicorn.Server):
         """Accept connections."""
         self.servers = []
         await self.lifespan.startup()
-        tls = self.config.ssl
-        refusal = (
-            b"" if tls else refusal_bytes(self._app, Problem(OVERLOADED, "Too many connections are open.", retry_after_s=5))
-        )
+        refusal = b""  # before a handshake nothing can be said over TLS
+        if self._certificate is None:
+            refusal = refusal_bytes(self._app, Problem(OVERLOADED, "Too many connections are open.", retry_after_s=5))
         for listening in sockets or ():
-            self._listeners.append(Listener(listening, self.clients, functools.partial(self._connect, tls=tls), refusal))
+            self._listeners.append(Listener(listening, self.clients, self._connect, refusal))
             self._listeners[-1].start()
         if self._receiver is not None:
             self._receiver.start()
@@ -121,9 +129,7 @@ class Server(uvicorn.Server):
             return
         self._listeners[0].take(accepted, address, already)
 
-    async def _connect(
-        self, accepted: socket.socket, client: ClientTransport, already: bytes, tls: ssl.SSLContext | None
-    ) -> None:
+    async def _connect(self, accepted: socket.socket, client: ClientTransport, already: bytes) -> None:
         loop = asyncio.get_running_loop()
 
         def protocol() -> asyncio.Protocol:
@@ -132,6 +138,7 @@ class Server(uvicorn.Server):
                 client=client, handover=self._handover, already=already,
             )  # fmt: skip
 
+        tls = None if self._certificate is None else self._certificate.context
         within = HANDSHAKE_WITHIN_S if tls else None
         await loop.connect_accepted_socket(protocol, accepted, ssl=tls, ssl_handshake_timeout=within)
 
@@ -139,6 +146,8 @@ class Server(uvicorn.Server):
         """Look after the connections once a second."""
         if counter % 10 == 0:
             self.clients.sweep(asyncio.get_running_loop().time())
+            if self._certificate is not None:
+                self._certificate.look()
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -182,19 +191,18 @@ async def serve(
     log: str = "info",
     *,
     stopping: Callable[[], None] = lambda: None,
-    certificate: tuple[str, str] | None = None,
+    tls: TlsFiles | None = None,
     limits: LimitSettings = LimitSettings(),  # noqa: B008  (frozen)
     handover: Handover | socket.socket | None = None,
     ends: int | None = None,
 ) -> None:
     """Answer requests until SIGINT or SIGTERM.
 
-    `ready` is called with the URL once they are answered, `stopping` when no more are taken. `certificate` names the PEM files
-    of a certificate and its key, for TLS. It ends, too, when nothing can come any more from the descriptor `ends`.
-    Raises StartError where there are no such files.
+    `ready` is called with the URL once they are answered, `stopping` when no more are taken. It ends, too, when nothing can
+    come any more from the descriptor `ends`. Raises StartError where the files for TLS are no good.
     """
-    server = Server(configuration(app, log, certificate), app, limits, handover)
-    server.ready = lambda: ready(url_of(listening, secure=certificate is not None))
+    server = Server(configuration(app, log), app, limits, tls, handover)
+    server.ready = lambda: ready(url_of(listening, secure=tls is not None))
     server.stopping = stopping
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -224,8 +232,8 @@ async def answering(app: WebApp, listening: socket.socket, stopping: Callable[[]
         await server.shutdown(sockets=[listening])
 
 
-def configuration(app: WebApp, log: str = "info", certificate: tuple[str, str] | None = None, **more: Any) -> uvicorn.Config:
-    """Return what uvicorn is to do. Raises StartError where the certificate is none."""
+def configuration(app: WebApp, log: str = "info", **more: Any) -> uvicorn.Config:
+    """Return what uvicorn is to do. TLS is not its business: see `chargeport.tls`."""
     config = uvicorn.Config(
         app,
         loop="uvloop",
@@ -239,16 +247,11 @@ def configuration(app: WebApp, log: str = "info", certificate: tuple[str, str] |
         log_config=None,
         server_header=False,
         date_header=True,
-        ssl_certfile=None if certificate is None else certificate[0],
-        ssl_keyfile=None if certificate is None else certificate[1],
         proxy_headers=False,  # api.links reads them from trusted proxies only
         timeout_graceful_shutdown=STOP_WITHIN_S,
         **more,
     )
-    try:
-        config.load()
-    except OSError as error:  # ssl.SSLError is one
-        raise StartError(f"Can't answer over TLS with {' and '.join(certificate or ())}: {error}.") from error
+    config.load()
     config.ws_protocol_class = watched(config.ws_protocol_class)
     return config
 

@@ -193,7 +193,7 @@ async def test_every_answer_has_an_id_of_its_own_and_the_headers_that_keep_it_pr
 ) -> None:
     answers = [await send(world, route, target(route, connection), app.headers) for _ in range(2)]
     for response in answers:
-        if route.tag == "Commands":
+        if route.tag == "Commands" and route.method != "GET":
             assert response.status_code in (400, 501), "nobody can command this car"
         elif route.name in BODIES or route.tag == "Simulator":  # there is none here
             assert 400 <= response.status_code < 500

@@ -128,6 +128,7 @@ async def test_every_answer_fits_its_schema(world: World, app: Client, full: Veh
             for query in ("", "?page[size]=1", "?resolution=PT1M", "?resolution=x")
         ],
         "/v3/vehicles/{vehicle_id}/coverage": [f"/v3/vehicles/{full.id}/coverage", f"{identified}/coverage"],
+        "/v3/vehicles/{vehicle_id}/commands": [f"/v3/vehicles/{full.id}/commands", "/v3/vehicles/nobody/commands"],
         "/v3/connections": ["/v3/connections", "/v3/connections?page[number]=2"],
         "/v3/connections/{connection_id}": [f"/v3/connections/{connection}", "/v3/connections/nobody"],
         "/v3/webhooks": ["/v3/webhooks", "/v3/webhooks?page[number]=x"],

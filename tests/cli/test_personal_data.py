@@ -10,6 +10,7 @@ import pytest
 from command_line import VIN, CommandLine, reading, store
 
 from chargeport.signals.reading import Issue
+from chargeport.store.command_log import KeptCommand
 from chargeport.store.protocols import Store
 from chargeport.store.sign_in import PageSession
 from chargeport.store.sqlite import SqliteStore
@@ -37,6 +38,9 @@ def car(chargeport: CommandLine, database: Path) -> str:
         note = {"transactions": [{"vehicle": made}, {"vehicle": "another"}], "plugs": {"1": {"name": ALIAS}}}
         await store.notes.remember("source:box", "station/1", json.dumps(note))
         await store.webhooks.subscribe("w", made, "u", 1)
+        await store.commands.begin(
+            KeptCommand(id="c", vehicle_id=made, client_id=app, kind="charge-start", parameters="{}", started_at=1)
+        )
 
     filled(database, fill)
     return made

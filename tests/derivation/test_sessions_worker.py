@@ -136,6 +136,17 @@ async def test_reported_records_alone_are_left_as_they_are(house: House) -> None
     assert (await house.read(RECORDS))["meta"]["source"] == "oem"
 
 
+async def test_a_correction_of_a_record_that_only_a_source_reported_shows_in_the_list_and_in_the_total(house: House) -> None:
+    one = {"id": "S-1", "startTime": "2026-04-20T10:00:00.000Z", "endTime": "2026-04-20T12:00:00.000Z", "energyAdded": 20.0}
+    await house.take([said(RECORDS, {"values": [one]}, T0, "oem")])
+    await house.work()
+    assert await house.derived(RECORDS) is None
+    (record,) = await made(house)
+    await edit(house, Annotate(record=seen(record), energy_added_kwh=11.0))
+    assert [each["energyAdded"] for each in await house.records()] == [11.0]
+    assert await house.total_kwh() == 11.0
+
+
 async def test_edits_hold_when_everything_is_made_anew_and_can_be_taken_back(house: House) -> None:
     told = await lived(house, 2)
     one, other = await made(house)

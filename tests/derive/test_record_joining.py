@@ -153,6 +153,11 @@ def test_a_list_counts_a_session_once_though_it_stands_there_twice() -> None:
     assert kwhs(known([listing(10, ("1", 0, 30, 1.2), ("5", 0, 120, 6.5), ("6", 120, 180, 2.0))])) == [6.5, 2.0]
 
 
+def test_a_session_whose_end_a_list_never_tells_swallows_none_of_the_later_ones() -> None:
+    found = known([listing(99, ("O1", 0, None, 3.0), ("O2", 600, 700, 13.0), ("O3", 1300, 1400, 7.0))])
+    assert kwhs(found) == [3.0, 13.0, 7.0]
+
+
 def test_an_older_list_that_comes_later_takes_nothing_back() -> None:
     newer, older = listing(50, (None, 1, 120, 21.0)), listing(10, (None, 0, 120, 20.0), (None, -600, -500, 9.0))
     assert kwhs(known([older], known([newer]))) == kwhs(known([older, newer])) == [9.0, 21.0]

@@ -62,13 +62,22 @@ def build_app(
         exception_handlers={HTTPException: _unrouted(errors)},
     )
     router.router.redirect_slashes = False
-    return WebApp(router, errors, bodies, Lane(context.reads, errors) if lane else None)
+    return WebApp(router, errors, bodies, Lane(context.reads, errors) if lane else None, context.tail.share)
 
 
 class WebApp:
     """What the web server serves: an ASGI application, and beside it the lane."""
 
-    def __init__(self, router: ASGIApp, errors: ErrorBoundary, bodies: BodyBudget, lane: Lane | None) -> None:
+    def __init__(
+        self,
+        router: ASGIApp,
+        errors: ErrorBoundary,
+        bodies: BodyBudget,
+        lane: Lane | None,
+        share: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        """`share` is to be called with the number of connections that the server can have."""
+        self.share = share
         self.errors = errors
         self.bodies = bodies
         self.lane = lane

@@ -10,20 +10,25 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
+from chargeport.api import paging
 from chargeport.api.request import Request
 from chargeport.api.request_body import read_body
 from chargeport.api.response import Response, json_answer
 from chargeport.api.vehicles import permissions
-from chargeport.errors import MALFORMED, PERMISSION, Problem
+from chargeport.errors import MALFORMED, PERMISSION, VEHICLE_NOT_FOUND, NotFoundError, Problem
 from chargeport.runtime.commands import SET_LIMIT
 from chargeport.signals.definition import Permission
 from chargeport.sources.base import CommandError, Done
 from chargeport.store.audit import Act
+from chargeport.store.command_log import KeptCommand
 from chargeport.taxonomy import SMARTCAR_KINDS
 from chargeport.wire.envelope import iso
 
 MAX_BYTES: Final = 16_384
 ACCEPTED: Final = 202
+SCHEDULE_CREATE: Final = "charge-schedule-create"
+SCHEDULE_DELETE: Final = "charge-schedule-delete"
+_MAY_LIST: Final = (Permission.CONTROL_CHARGE, Permission.READ_CHARGE)
 _LocalTime = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 
 
@@ -105,58 +110,93 @@ async def create_workweek(request: Request) -> Response:
 
 async def delete_schedule(request: Request) -> Response:
     """Remove a schedule."""
-    schedule_id = request.path("schedule_id")
-    done, times = await _executed(request, "charge-schedule-delete", {"scheduleId": schedule_id})
-    return _schedule_answer(request, {"action": "delete", "scheduleId": schedule_id}, done, times)
+    parameters = {"scheduleId": request.path("schedule_id")}
+    return _schedule_answer(request, {"action": "delete", **parameters}, await _executed(request, SCHEDULE_DELETE, parameters))
+
+
+async def list_commands(request: Request) -> Response:
+    """A page of the commands that the application gave to a vehicle, newest first; those of all for who may manage."""
+    grant, allowed = await request.grant(), await permissions(request)
+    if allowed.isdisjoint(_MAY_LIST):
+        raise Problem(PERMISSION, f"This needs the permission {' or '.join(_MAY_LIST)}, which was not given.")
+    vehicle = await request.context.reads.vehicle(request.path("vehicle_id"))
+    page = paging.asked(request.query)
+    client_id = None if Permission.MANAGE in grant.permissions else grant.client_id
+    found, total = await request.context.store.commands.commands(page, vehicle.id, client_id, grant.user_uuid)
+    document = {
+        "data": [_logged(each, is_under_way=request.context.commands.is_under_way(each.id)) for each in found],
+        "meta": paging.meta(page, total),
+        "links": paging.links(f"{request.base}/v3/vehicles/{vehicle.id}/commands", page, total, request.query),
+    }
+    return json_answer(200, document, request.request_id)
 
 
 async def _schedule(request: Request, kind: str, form: type[_Attributes]) -> Response:
     await _allowed(request)
     given = msgspec.to_builtins(await _attributes(request, form))
-    schedule_id = str(uuid.uuid4())
-    parameters = {**given, "scheduleType": kind, "scheduleId": schedule_id}
-    done, times = await _executed(request, "charge-schedule-create", parameters)
-    attributes = {"action": "create", "scheduleType": kind, "scheduleId": schedule_id, "parameters": given}
-    return _schedule_answer(request, attributes, done, times)
+    named = {"scheduleType": kind, "scheduleId": str(uuid.uuid4())}
+    done = await _executed(request, SCHEDULE_CREATE, {**given, **named})
+    return _schedule_answer(request, {"action": "create", **named, "parameters": given}, done)
 
 
-def _schedule_answer(request: Request, attributes: dict[str, Any], done: Done, times: dict[str, Any]) -> Response:
+def _schedule_answer(request: Request, attributes: dict[str, Any], done: KeptCommand) -> Response:
     vehicle = f"{request.base}/v3/vehicles/{request.path('vehicle_id')}"
     data = {
-        "id": f"exec_{uuid.uuid4().hex}",
+        "id": done.id,
         "type": "charge-schedule-execution",
-        "attributes": {**attributes, "status": {"value": done.value}},
-        "meta": times,
+        "attributes": {**attributes, "status": {"value": done.outcome}},
+        "meta": _times(done),
         "links": {"schedule": f"{vehicle}/charge-schedules/{attributes['scheduleId']}"},
     }
     return json_answer(_status(done), {"data": data}, request.request_id)
 
 
 async def _command(request: Request, kind: str, parameters: Mapping[str, Any]) -> Response:
-    done, times = await _executed(request, kind, parameters)
-    attributes = {"commandType": kind, "status": {"value": done.value}, "executionMode": "sync", "parameters": parameters}
-    data = {"id": f"exec_{uuid.uuid4().hex}", "type": "command-execution", "attributes": attributes, "meta": times}
+    done = await _executed(request, kind, parameters)
+    attributes = {
+        "commandType": kind, "status": {"value": done.outcome}, "executionMode": "sync", "parameters": parameters,
+    }  # fmt: skip
+    data = {"id": done.id, "type": "command-execution", "attributes": attributes, "meta": _times(done)}
     return json_answer(_status(done), {"data": data}, request.request_id)
 
 
-def _status(done: Done) -> int:
-    return 200 if done is Done.OBEYED else ACCEPTED
+def _logged(kept: KeptCommand, *, is_under_way: bool) -> dict[str, Any]:
+    """A command of the log. What was cut short by a crash has an unknown outcome."""
+    status: dict[str, Any] = {"value": kept.outcome or ("IN_PROGRESS" if is_under_way else "UNKNOWN")}
+    if kept.detail is not None:
+        type_, _, code = status["value"].partition("/")
+        status = {"value": "ERROR", "error": {"type": type_, "code": code, "detail": kept.detail}}
+    attributes = {
+        "commandType": kept.kind, "status": status, "executionMode": "sync",
+        "parameters": msgspec.Raw(kept.parameters.encode()),
+    }  # fmt: skip
+    meta = {**_times(kept), "source": kept.source, "clientId": kept.client_id}
+    return {"id": kept.id, "type": "command-execution", "attributes": attributes, "meta": meta}
 
 
-async def _executed(request: Request, kind: str, parameters: Mapping[str, Any]) -> tuple[Done, dict[str, Any]]:
-    """What came of a command, and when. Raises Problem."""
+def _status(done: KeptCommand) -> int:
+    return 200 if done.outcome == Done.OBEYED else ACCEPTED
+
+
+def _times(kept: KeptCommand) -> dict[str, Any]:
+    times: dict[str, Any] = {"executedAt": iso(kept.started_at)}
+    if kept.ended_at is not None:
+        duration_s = (kept.ended_at - kept.started_at) / 1000
+        times |= {"completedAt": iso(kept.ended_at), "durationInSeconds": duration_s}
+    return times
+
+
+async def _executed(request: Request, kind: str, parameters: Mapping[str, Any]) -> KeptCommand:
+    """What came of a command. Raises Problem."""
     await _allowed(request)
-    context = request.context
-    vehicle = await context.reads.vehicle(request.path("vehicle_id"))
-    began_at, client_id = context.clock.now(), (await request.grant()).client_id
-    await context.store.audit.add(Act.COMMAND_SENT, vehicle.id, kind)
+    vehicle = await request.context.reads.vehicle(request.path("vehicle_id"))
+    await request.context.store.audit.add(Act.COMMAND_SENT, vehicle.id, kind)
     try:
-        done = await context.commands.execute(client_id, vehicle, kind, parameters)
+        return await request.context.commands.execute(await request.grant(), vehicle, kind, parameters)
     except CommandError as error:
         raise Problem(SMARTCAR_KINDS[error.type, error.code], str(error)) from None
-    ended_at = context.clock.now()
-    times = {"executedAt": iso(began_at), "completedAt": iso(ended_at), "durationInSeconds": (ended_at - began_at) / 1000}
-    return done, times
+    except NotFoundError as error:  # erased in this very moment
+        raise Problem(VEHICLE_NOT_FOUND, str(error)) from None
 
 
 async def _allowed(request: Request) -> None:

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from chargeport.api import commands, simulator
-from chargeport.api.route import Handler, Parameter, Route
+from chargeport.api import commands, paging, simulator
+from chargeport.api.route import Handler, Parameter, Route, pages
 from chargeport.errors import (
     INVALID_PATH,
     MALFORMED,
@@ -43,6 +43,15 @@ def _command(path: str, name: str, handler: Handler, summary: str, body: str = "
 _LOCATION: Final = '"location": {"latitude", "longitude"}'
 _WINDOW: Final = '{"startTime": "22:00", "stopTime": "06:00"}'
 _COMMANDS: Final = (
+    Route(
+        method="GET", path="/vehicles/{vehicle_id}/commands", name="listCommands", tag="Commands",
+        handler=commands.list_commands, v3=True, summary="Commands that were given to a vehicle",
+        detail="The application's own, newest first, with `status.value` SUCCESS, PENDING, ERROR, IN_PROGRESS, or UNKNOWN where"
+        " the server was stopped before it knew. Those of all applications with the permission manage."
+        " Needs control_charge or read_charge.",
+        answer="AnyObject", errors=(MALFORMED, UNAUTHORIZED, PERMISSION, VEHICLE_NOT_FOUND),
+        parameters=(USER, *pages(paging.MAX_SIZE)),
+    ),
     _command("commands/charge/start", "startCharge", commands.start_charge, "Start charging"),
     _command("commands/charge/stop", "stopCharge", commands.stop_charge, "Stop charging"),
     _command(

@@ -1,5 +1,6 @@
 """`/metrics`: counters and gauges in Prometheus' text form, worked out when asked."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from typing import Final
@@ -67,7 +68,9 @@ def _requests(counted: Tally) -> Iterator[Metric]:
     wrong = CounterMetricFamily("chargeport_wrong_credentials", "Wrong tokens and secrets.", labels=["credential"])
     for credential, count in sorted(counted.wrong.items()):
         wrong.add_metric([credential], count)
-    yield from (family, wrong)
+    tasks = GaugeMetricFamily("chargeport_tasks", "What the process has under way: a number that keeps growing is a fault.")
+    tasks.add_metric([], len(asyncio.all_tasks()))
+    yield from (family, wrong, tasks)
 
 
 async def _webhooks(context: AppContext, counted: Tally) -> list[Metric]:

@@ -26,6 +26,8 @@ from chargeport.api.head_rules import NOT_PLAIN, check_head, check_trailer, chec
 from chargeport.api.lane import Head
 from chargeport.api.repeated_head import RepeatedHead
 from chargeport.errors import MALFORMED, TOO_SLOW, Problem
+from chargeport.tls import tell_client
+from chargeport.wire.errors import as_problem
 
 HEAD_WITHIN_S: Final = 10
 PORTION: Final = 8_192  # bytes parsed at once: so few requests can be sent ahead of their answers as objects
@@ -190,8 +192,7 @@ class LaneProtocol(HttpToolsProtocol):
             else:
                 self._pass_over_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
-            found = error.__context__
-            self._refuse(found if isinstance(found, Problem) else Problem(MALFORMED, f"This is not HTTP: {error}."))
+            self._refuse(_problem_of(error))
         else:
             if self._head_bytes or not self._in_head:
                 self._check_length(data)
@@ -293,6 +294,8 @@ class LaneProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self.url, self.expect_100_continue = url, expects
         self.headers += headers
+        if self._client.is_secure:
+            tell_client(self.scope, self._client.get_extra_info("ssl_object"))
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -375,3 +378,11 @@ class LaneProtocol(HttpToolsProtocol):
 
 # What uvicorn looks at of a request that is over, when the next one or the end of the connection comes.
 _ANSWERED: Final = cast("RequestResponseCycle", SimpleNamespace(response_complete=True, message_event=asyncio.Event()))
+
+
+def _problem_of(error: httptools.HttpParserError) -> Problem:
+    """Return what is wrong with the request; where one of our callbacks failed, what it raised decides."""
+    found = error.__context__
+    if isinstance(found, Problem | MemoryError):
+        return as_problem(found)
+    return Problem(MALFORMED, f"This is not HTTP: {error}.")

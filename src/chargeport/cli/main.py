@@ -38,6 +38,7 @@ COMMANDS: Final = (
     Entry("user", "users", "group", "Users: the people who sign in to the page, and those whose vehicles are connected."),
     Entry("share", "shares", "group", "Share links: one car on the page, read-only, for whoever has the link."),
     Entry("source", "sources", "group", "Sources: what the server listens to."),
+    Entry("command", "commands", "group", "Commands: what vehicles were made to do, and what came of it."),
     Entry("webhook", "webhooks", "group", "Webhooks: where changes are sent to applications."),
     Entry("simulator", "simulator", "group", "Simulated cars: plug in, drive, fall silent; and the clock they live by."),
     Entry("dialect", "dialect", "group", "Dialects: what the messages of a system mean."),
@@ -113,7 +114,7 @@ def build(wanted: str | None = None) -> typer.Typer:
 
 
 def _add(made: typer.Typer, entry: Entry) -> None:
-    from chargeport.cli import configuration
+    from chargeport.cli import configuration, examples
 
     part = typer.Typer()
     found = getattr(importlib.import_module(f"chargeport.cli.{entry.module}"), entry.attribute)
@@ -123,6 +124,7 @@ def _add(made: typer.Typer, entry: Entry) -> None:
         part.command(entry.name)(found)
     if entry.name not in WITHOUT_SETTINGS:
         configuration.add_config_option(part)
+    examples.add(part)
     made.registered_commands += part.registered_commands
     made.registered_groups += part.registered_groups
 

@@ -43,6 +43,8 @@ def serve(
     """Serve the API. Settings come from flags, then the environment (CHARGEPORT_*), then the settings file."""
     flags = {("database", "url"): database, ("server", "host"): host, ("server", "port"): port}
     settings = configuration.settings(flags)
+    if settings.ingest.client_certificate and settings.server.tls_client_ca is None:
+        raise SettingError("ingest.client_certificate needs server.tls_client_ca: without it no client can show a certificate.")
     logging.basicConfig(level=settings.server.log.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for name, near in config.misspelt_variables():
         _LOG.warning("%s in the environment is no setting: the nearest name is %s", name, near)
@@ -61,7 +63,7 @@ def _serve_by_workers(settings: Settings, reach: str, role: Role, count: int, *,
     from chargeport.workers import Worker, Workers
 
     is_server = backends.is_server(settings.database.url)
-    if not is_server and settings.server.certificate is not None:
+    if not is_server and settings.server.tls is not None:
         raise SettingError(
             "server.tls_certificate: workers on SQLite hand connections to the one that writes, which TLS does not allow: have"
             " a reverse proxy answer over TLS, or serve with one worker."
@@ -110,7 +112,7 @@ async def _serve(
 
         await web.serve(
             service.app(page.handlers(), reports=reports), listening, ready, settings.server.log, stopping=service.tail.stop,
-            certificate=settings.server.certificate, limits=settings.limits, handover=_handover(worker, settings),
+            tls=settings.server.tls, limits=settings.limits, handover=_handover(worker, settings),
             ends=None if worker is None else worker.parent,
         )  # fmt: skip
     finally:
@@ -130,7 +132,7 @@ async def _hints(service: "Service", settings: Settings, reach: str, listening: 
     """Return what is printed below the address, which is remembered for commands."""
     from chargeport import web
 
-    address = (settings.server.base_url or web.url_of(listening, secure=settings.server.certificate is not None)).rstrip("/")
+    address = (settings.server.base_url or web.url_of(listening, secure=settings.server.tls is not None)).rstrip("/")
     await service.store.notes.remember(page_address.OWNER, page_address.KEY, address)
     return [*_origins(settings), *[each async for each in _first_steps(service, reach, address)]]
 

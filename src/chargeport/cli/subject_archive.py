@@ -37,6 +37,7 @@ ABOUT: Final = {
     "subscriptions.json": "Webhooks that are subscribed to the vehicle, and what was sent last (sent).",
     "webhook_events.json": "Events for webhooks (document), and whether they were delivered.",
     "webhook_attempts.json": "Attempts to deliver these events, and the receivers' answers.",
+    "commands.json": "Commands to the vehicle: who sent them (client_id), when, with which parameters, and what came of them.",
     "issues.json": "What sources sent and could not be understood, counted.",
     "issue_messages.json": "The messages behind these issues.",
     "erasures.json": "Spans of time in which readings were erased.",

@@ -32,7 +32,7 @@ from chargeport.signals.effective import DERIVED
 from chargeport.signals.held import derived_of, reported_of
 from chargeport.signals.position import PreciseLocation
 from chargeport.signals.reading import Entry, Reading
-from chargeport.signals.records import ChargeRecords
+from chargeport.signals.records import ChargeRecord, ChargeRecords
 from chargeport.signals.violation import Violation
 from chargeport.store.protocols import Store
 from chargeport.store.records import KeptEdit, KeptSession, VehicleSeries
@@ -245,9 +245,14 @@ def _is_reported(found: VehicleSeries, shown: Sequence[Record]) -> bool:
     """Return whether what a source reports holds these records, and no more."""
     state = reported_of(found.series, RECORDS)
     listed = [] if state is None or state.value is None else msgspec.json.decode(str(state.value), type=ChargeRecords).values
-    spans = sorted((each.startTime or "", each.endTime) for each in listed if each.endTime is not None)
-    return spans == sorted(
-        (made.wire_instant(each.session.started_at), made.wire_instant(each.session.ended_at)) for each in shown
+    return _contents([each for each in listed if each.endTime is not None]) == _contents([made.shown(each) for each in shown])
+
+
+def _contents(found: Sequence[ChargeRecord]) -> list[str]:
+    """Return what records say, but for their ids; energy to the digits that are shown."""
+    return sorted(
+        repr(msgspec.structs.replace(each, id=None, energyAdded=round(each.energyAdded or 0, made.ENERGY_DIGITS)))
+        for each in found
     )
 
 

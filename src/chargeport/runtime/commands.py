@@ -1,17 +1,20 @@
-"""Commands to cars: to the first source that can, logged with what came of it."""
+"""Commands to cars: to the first source that can, each logged in the store with what came of it."""
 
 import logging
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from chargeport.clock import Clock
+from chargeport.errors import StoreError
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.effective import effective
 from chargeport.sources.base import Command, Commandable, CommandError, Done
+from chargeport.store.command_log import KeptCommand
 from chargeport.store.protocols import Store
-from chargeport.store.records import Vehicle
+from chargeport.store.records import Grant, Vehicle
 
 SET_LIMIT: Final = "charge-set-limit"
 _SOC, _CAPACITY, _POWER = "tractionbattery-stateofcharge", "tractionbattery-nominalcapacity", "charge-wattage"
@@ -26,30 +29,62 @@ class Commands:
         self._store = store
         self._clock = clock
         self._sources = sources
+        self._under_way: set[str] = set()
 
-    async def execute(self, client_id: str, vehicle: Vehicle, kind: str, parameters: Mapping[str, Any]) -> Done:
-        """Have the car do it. Raises CommandError."""
-        limit = parameters.get("percent") if kind == SET_LIMIT else None
-        left_s = None if limit is None else await self._seconds_to(vehicle.id, limit)
-        command = Command(kind=kind, names=_names(vehicle), parameters=parameters, seconds_left=left_s)
+    def is_under_way(self, command_id: str) -> bool:
+        """Whether this process waits for what comes of a command."""
+        return command_id in self._under_way
+
+    async def execute(self, who: Grant, vehicle: Vehicle, kind: str, parameters: Mapping[str, Any]) -> KeptCommand:
+        """Have the vehicle do it; return what was logged of it. Raises CommandError, StoreError, NotFoundError.
+
+        It is logged before anybody is asked, so that one which is cut short by a crash is known to have been given.
+        """
+        begun = KeptCommand(
+            id=f"exec_{uuid.uuid4().hex}", vehicle_id=vehicle.id, client_id=who.client_id, user_uuid=who.user_uuid, kind=kind,
+            parameters=msgspec.json.encode(parameters).decode(), started_at=self._clock.now(),
+        )  # fmt: skip
+        self._under_way.add(begun.id)
         try:
-            outcome = await self._outcome(command)
-        except CommandError as error:
-            _log.info("%s of %s by %s: %s/%s: %s", kind, vehicle.id, client_id, error.type, error.code, error)
-            raise
-        _log.info("%s of %s by %s: %s", kind, vehicle.id, client_id, outcome.value)
-        return outcome
+            await self._store.commands.begin(begun)
+            return await self._given(begun, vehicle, parameters)
+        finally:
+            self._under_way.discard(begun.id)
 
-    async def _outcome(self, command: Command) -> Done:
+    async def _given(self, begun: KeptCommand, vehicle: Vehicle, parameters: Mapping[str, Any]) -> KeptCommand:
+        """Give a command that is logged, and log what comes of it. Raises CommandError."""
+        limit = parameters.get("percent") if begun.kind == SET_LIMIT else None
+        left_s = None if limit is None else await self._seconds_to(vehicle.id, limit)
+        command = Command(kind=begun.kind, names=_names(vehicle), parameters=parameters, seconds_left=left_s)
+        source, outcome = await self._asked(command)
+        if isinstance(outcome, CommandError):
+            await self._end(begun, source, f"{outcome.type}/{outcome.code}", str(outcome))
+            raise outcome
+        return await self._end(begun, source, outcome.value)
+
+    async def _asked(self, command: Command) -> tuple[str | None, Done | CommandError]:
+        """Ask the first source that can; return its name and what came of it."""
         for source in self._sources:
-            outcome = await source.command(command)
-            if outcome is not None:
-                return outcome
-        raise CommandError(
-            "COMPATIBILITY",
-            "VEHICLE_NOT_CAPABLE",
-            f"No source of this vehicle can do {command.kind}: docs/commands.md lists those.",
-        )
+            try:
+                done = await source.command(command)
+            except CommandError as error:
+                return source.name, error
+            if done is not None:
+                return source.name, done
+        sentence = f"No source of this vehicle can do {command.kind}: docs/commands.md lists those."
+        return None, CommandError("COMPATIBILITY", "VEHICLE_NOT_CAPABLE", sentence)
+
+    async def _end(self, begun: KeptCommand, source: str | None, outcome: str, detail: str | None = None) -> KeptCommand:
+        """Log what came of a command. It has happened, so whoever gave it is told that, even if it can't be stored."""
+        ended = msgspec.structs.replace(
+            begun, source=source, ended_at=self._clock.now(), outcome=outcome, detail=detail
+        )  # fmt: skip
+        _log.info("%s of %s by %s: %s", begun.kind, begun.vehicle_id, begun.client_id, outcome)
+        try:
+            await self._store.commands.end(ended)
+        except StoreError as error:
+            _log.warning("the outcome of %s can't be stored: %s", begun.id, error)
+        return ended
 
     async def _seconds_to(self, vehicle_id: str, percent: float) -> float | None:
         """Return how long charging to a state of charge takes at the present power; None where something of it is not known."""

@@ -78,6 +78,11 @@ class Simulation:
         self._register = register or _registered
         self._settler: asyncio.Task[None] | None = None
 
+    @property
+    def name(self) -> str:
+        """The name that `meta.source` shows."""
+        return self.simulator.name
+
     async def begin(self) -> None:
         """Take over: hear of every car once, and stop what works by itself if the clock stands still."""
         async with self.simulator.turn:

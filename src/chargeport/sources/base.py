@@ -106,8 +106,11 @@ class Mounted(Protocol):
         """Where the web server mounts it; `{name}` stands for one part."""
         ...
 
-    async def connect(self, websocket: Any, *, over_tls: bool | None) -> None:
-        """Serve a connection until it ends; `over_tls`: whether nobody could read it on its way here, None if unknown."""
+    async def connect(self, websocket: Any, *, over_tls: bool | None, certified: Sequence[str]) -> None:
+        """Serve a connection until it ends.
+
+        `over_tls`: whether nobody could read it on its way here, None if unknown; `certified`: the names in its certificate.
+        """
         ...
 
 
@@ -143,6 +146,11 @@ class Done(StrEnum):
 @runtime_checkable
 class Commandable(Protocol):
     """A source that can have a car, or the station it is at, do something."""
+
+    @property
+    def name(self) -> str:
+        """The name that `meta.source` shows."""
+        ...
 
     async def command(self, command: Command) -> Done | None:
         """Have it done; None where this source can't do it to this car. Raises CommandError where it is not obeyed."""

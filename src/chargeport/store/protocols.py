@@ -5,7 +5,7 @@ Lists are paged by number, changes by position. Instants are milliseconds since 
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from chargeport.signals.definition import Signal
 from chargeport.signals.freshness import Freshness
@@ -13,6 +13,7 @@ from chargeport.signals.ranks import Ranks
 from chargeport.signals.reading import Entry, Issue
 from chargeport.store.access import Access
 from chargeport.store.audit import Audit
+from chargeport.store.command_log import CommandLog
 from chargeport.store.connect import Connect
 from chargeport.store.notes import KeyValue
 from chargeport.store.records import (
@@ -36,13 +37,17 @@ from chargeport.store.sign_in import SignIn
 from chargeport.store.webhooks import Webhooks
 
 
+@runtime_checkable
+class Immediate(Protocol):
+    """Readings that are at hand without waiting: those of a database in this process."""
+
+    def signal_at_once(self, vehicle_id: str, signal: Signal) -> VehicleSeries | None:
+        """Return what `Readings.signal` returns."""
+        ...
+
+
 class Readings(Protocol):
     """Signals in, latest values out."""
-
-    @property
-    def is_immediate(self) -> bool:
-        """Whether a short read is done without waiting, so that it needs no task of the event loop."""
-        ...
 
     def on_written(self, listener: Callable[[Sequence[Entry]], None]) -> None:
         """Have a function called with the entries of each call to `write` of this process, once they are on disk."""
@@ -313,6 +318,11 @@ class Store(Protocol):
     @property
     def sessions(self) -> Sessions:
         """Charging sessions, and what people changed about them."""
+        ...
+
+    @property
+    def commands(self) -> CommandLog:
+        """The commands to vehicles, with what came of them."""
         ...
 
     @property

@@ -308,7 +308,8 @@ class ErasedSpan(msgspec.Struct, frozen=True):
 class Erased(msgspec.Struct, frozen=True, kw_only=True):
     """How much was erased with a car: values that held, runs and hours of history, connections, names, issues about it.
 
-    `events` are those for webhooks, `audited` the entries of the audit log and `notes` the notes of sources that named it.
+    `commands` are those to it, `events` those for webhooks, `audited` the entries of the audit log that named it, `notes` those
+    of sources that did.
     """
 
     latest: int
@@ -322,3 +323,4 @@ class Erased(msgspec.Struct, frozen=True, kw_only=True):
     events: int = 0
     audited: int = 0
     notes: int = 0
+    commands: int = 0

@@ -43,7 +43,6 @@ class PostgresReadings(ReadingTables):
     """`store.protocols.Readings` on PostgreSQL."""
 
     slots_of: SlotsOf = Group
-    is_immediate = False
 
     _reader: Reader
     _scans: Scans
@@ -95,6 +94,7 @@ class PostgresReadings(ReadingTables):
     async def sightings(self, selection: Selection) -> AsyncIterator[Stretch]:
         """Yield what is stored, in order. See `store.protocols.Readings`."""
         async with self._scans.snapshot() as raw:
+            await raw.execute("SET LOCAL idle_in_transaction_session_timeout = 0")  # whoever reads may be slow
             stretches = await in_thread(raw, lambda connection: Pass(connection, selection).stretches())
             while True:
                 stretch = await in_thread(raw, lambda _: next(stretches, None))

@@ -16,6 +16,7 @@ from chargeport.store.postgres.readings import PostgresReadings
 from chargeport.store.postgres.writer import Writer
 from chargeport.store.tables.access import AccessTables
 from chargeport.store.tables.audit import AuditTable
+from chargeport.store.tables.command_log import CommandTable
 from chargeport.store.tables.connect import ConnectTables
 from chargeport.store.tables.history import HistoryTables
 from chargeport.store.tables.issues import IssueTable
@@ -29,7 +30,7 @@ from chargeport.store.tables.webhooks import WebhookTables
 _OF_VEHICLES: Final = (
     "vehicles, vehicle_references, latest, runs, hourly, horizons, sessions, reported_sessions, session_edits, erasures,"
     " connections, ended_connections, share_links, subscriptions, webhook_events, webhook_attempts, issues, issue_messages,"
-    " audit"
+    " audit, commands"
 )
 
 
@@ -81,6 +82,7 @@ class PostgresStore:
         self.vehicles = PostgresVehicles(pool, reader, writer)
         self.access = AccessTables(reader, writer, scans, encryption or Encryption())
         self.sessions = SessionTables(reader, writer, scans, self.readings)
+        self.commands = CommandTable(reader, writer)
         self.issues = IssueTable(reader, writer)
         self.notes = PostgresNotes(reader, writer)
         self.sign_in = SignInTables(reader, writer)

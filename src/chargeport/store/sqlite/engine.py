@@ -100,6 +100,15 @@ def translated(error: apsw.Error) -> StoreError:
     return StoreError(f"The database failed: {error}.")
 
 
+@contextmanager
+def translating() -> Iterator[None]:
+    """Raise errors of SQLite as ours."""
+    try:
+        yield
+    except apsw.Error as error:
+        raise translated(error) from error
+
+
 def is_damage(error: apsw.Error) -> bool:
     """Return whether an error means that the file is damaged: trying again does not help."""
     return (

@@ -24,7 +24,7 @@ def opened(path: Path) -> Connection:
         ) from error
     connection = connect(path, create=True)
     try:
-        _look_after(path, connection, before)
+        _look_at_log(path, connection, before)
         migrate(connection, path)
         mark(path)
     except apsw.Error as error:
@@ -36,11 +36,11 @@ def opened(path: Path) -> Connection:
     return connection
 
 
-def _look_after(path: Path, connection: Connection, before: LogFrames) -> None:
-    """Copy the log back; log what recovery dropped of it, and refuse a damaged file. Raises StartError."""
+def _look_at_log(path: Path, connection: Connection, before: LogFrames) -> None:
+    """Copy the log back, log what recovery dropped of it, and check the file where it is whole. Raises StartError."""
     try:
         frames, copied = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-    except apsw.BusyError:  # another process copies it just now, without waiting: it has looked when it opened the file
+    except apsw.BusyError:  # another process copies it just now, and has looked when it opened the file
         return
     if before.committed > frames and logged(path).salts == before.salts and not is_whole(path, before.committed):
         _log.error(

@@ -35,7 +35,6 @@ class SqliteReadings(ReadingTables):
     """`store.protocols.Readings` on SQLite."""
 
     slots_of: SlotsOf = SlotTable
-    is_immediate = True
 
     _reader: Reader
 
@@ -50,6 +49,10 @@ class SqliteReadings(ReadingTables):
         return [name for (name,) in self._reader.rows("SELECT name FROM sources ORDER BY name", ())]
 
     async def signal(self, vehicle_id: str, signal: Signal) -> VehicleSeries | None:
+        """Return the car with the series of one signal. See `store.protocols.Readings`."""
+        return self.signal_at_once(vehicle_id, signal)
+
+    def signal_at_once(self, vehicle_id: str, signal: Signal) -> VehicleSeries | None:
         """Return the car with the series of one signal and of the flags that it depends on."""
         found = self._known.find(vehicle_id)
         if found is None:

@@ -19,6 +19,7 @@ from chargeport.store.sqlite.vehicles import SqliteVehicles
 from chargeport.store.sqlite.writer import Writer
 from chargeport.store.tables.access import AccessTables
 from chargeport.store.tables.audit import AuditTable
+from chargeport.store.tables.command_log import CommandTable
 from chargeport.store.tables.connect import ConnectTables
 from chargeport.store.tables.history import HistoryTables
 from chargeport.store.tables.issues import IssueTable
@@ -50,6 +51,7 @@ class SqliteStore:
         self.vehicles = SqliteVehicles(path, reader, writer)
         self.access = AccessTables(reader, writer, self._scans, encryption)
         self.sessions = SessionTables(reader, writer, self._scans, feed)
+        self.commands = CommandTable(reader, writer)
         self.issues = IssueTable(reader, writer)
         self.notes = NoteTables(reader, writer)
         self.sign_in = SignInTables(reader, writer)

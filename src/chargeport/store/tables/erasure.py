@@ -28,6 +28,7 @@ _ROWS: Final = {
     "subscriptions": "vehicle_key = ?1",
     "webhook_attempts": "event_id IN (SELECT id FROM webhook_events WHERE vehicle_key = ?1)",
     "webhook_events": "vehicle_key = ?1",
+    "commands": "vehicle_key = ?1",
     "erasures": "vehicle_key = ?1",
     "vehicle_references": "vehicle_key = ?1",
 }
