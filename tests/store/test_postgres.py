@@ -2,7 +2,9 @@
 
 import asyncio
 import random
+import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -12,7 +14,7 @@ from memory_store import MemoryStore
 from chargeport.errors import SchemaError, StartError, StoreError
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.reading import Entry, Reading
-from chargeport.store.postgres import PostgresStore, distribution, migrations, writer
+from chargeport.store.postgres import PostgresStore, distribution, migrations, positions, writer
 from chargeport.store.protocols import Store
 from chargeport.store.records import Outcome, Page, Vehicle
 from postgres_server import PostgresServer, asked, postgres_server
@@ -249,6 +251,21 @@ async def test_what_grows_with_vehicles_can_be_distributed_by_vehicle_key(postgr
             assert columns.split(",")[0] == distribution.COLUMN, f"{name} has a unique key without the vehicle's in front"
     assert set(asked(url, GROWING).split()) <= {*distribution.DISTRIBUTED, *distribution.EVERYWHERE}
     assert asked(url, f"{GROWING} AND attgenerated != ''") == ""  # Citus takes no generated column to distribute by
+
+
+def test_no_statement_inserts_a_subquery_among_its_values() -> None:
+    """Citus takes none. The modules of tables write their SQL in plain sight."""
+    folder = Path(distribution.__file__).parents[1]
+    for file in (*folder.glob("sqlite/*.py"), *folder.glob("postgres/*.py")):
+        text = re.sub(r'"\s*f?"', "", file.read_text("utf-8"))
+        assert not re.findall(r"INSERT INTO [^\"]*VALUES \([^\"]*\(SELECT", text), file.name
+
+
+def test_the_end_of_the_feed_is_a_query_of_a_table_that_is_not_distributed() -> None:
+    assert "sequences" not in {*distribution.DISTRIBUTED, *distribution.EVERYWHERE}
+    for each in (positions.FIRST, positions.END):
+        assert each.startswith("(SELECT ")
+        assert " FROM sequences " in each
 
 
 async def test_a_server_without_citus_is_told(postgres: PostgresServer) -> None:

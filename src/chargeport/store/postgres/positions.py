@@ -9,16 +9,24 @@ from typing import Any, Final
 
 CHANGES_BITS: Final = 20  # of one transaction; three for each entry of a group at the most
 
-_EPOCH: Final = "(SELECT value FROM sequences WHERE name = 'epoch')"
-FIRST: Final = f"((pg_current_xact_id()::text::bigint + {_EPOCH}) << {CHANGES_BITS})"
+
+def _from(transaction: str) -> str:
+    """The position at which a transaction begins.
+
+    A query of its own, of a table that is not distributed: so on Citus the server that gives the numbers computes it.
+    """
+    return f"(SELECT ({transaction}::text::bigint + value) << {CHANGES_BITS} FROM sequences WHERE name = 'epoch')"
+
+
+FIRST: Final = _from("pg_current_xact_id()")
 """Less than every position of this transaction, which has a number from now on."""
-END: Final = f"((pg_snapshot_xmin(pg_current_snapshot())::text::bigint + {_EPOCH}) << {CHANGES_BITS})"
+END: Final = _from("pg_snapshot_xmin(pg_current_snapshot())")
 """Whatever is stored later has a greater position; all that have less are there."""
 
 # A server that this database was brought to by a dump counts its transactions anew, and a migration brings positions of another
 # database. Then `epoch` closes the gap.
 NEWEST: Final = "SELECT coalesce(max(position), 0) FROM history"
-_NEXT: Final = f"((pg_snapshot_xmax(pg_current_snapshot())::text::bigint + {_EPOCH}) << {CHANGES_BITS})"
+_NEXT: Final = _from("pg_snapshot_xmax(pg_current_snapshot())")
 _SHIFT: Final = (
     "UPDATE sequences SET value = greatest(value,"
     f" ($1::bigint >> {CHANGES_BITS}) + 1 - pg_snapshot_xmin(pg_current_snapshot())::text::bigint) WHERE name = 'epoch'"

@@ -24,7 +24,6 @@ _OF: Final = "FROM subscriptions s JOIN vehicles v ON v.key = s.vehicle_key AND 
 _EVENT: Final = "id, webhook_id, kind, document, created_at, attempts, due_at, state"
 _ATTEMPT: Final = "id, event_id, webhook_id, started_at, duration_ms, status, error, response"
 _ENQUEUED: Final = "UPDATE subscriptions SET sent = ?, look_at = ? WHERE id = ?"
-_KEY: Final = "(SELECT key FROM vehicles WHERE id = ?)"
 _CHOSEN: Final = (
     "s.webhook_id IN (SELECT value FROM json_each(CAST(?1 AS TEXT)))"
     " AND (CAST(?2 AS TEXT) IS NULL OR v.id = ?2) AND (CAST(?3 AS TEXT) IS NULL OR s.user_uuid = ?3)"
@@ -162,7 +161,7 @@ class WebhookTables:
                 return
             connection.executemany(
                 "INSERT INTO webhook_events (id, webhook_id, kind, document, created_at, due_at, vehicle_key)"
-                f" VALUES (?,?,?,?,?,?,{_KEY})",
+                " SELECT ?1, ?2, ?3, ?4, ?5, ?6, key FROM vehicles WHERE id = ?7",
                 [
                     (each.id, each.webhook_id, each.kind, each.body, each.created_at, each.due_at, subscription.vehicle.id)
                     for each in events
@@ -173,10 +172,12 @@ class WebhookTables:
 
     async def due_webhooks(self) -> dict[str, int]:
         """Return when the next attempt is due, by webhook."""
-        found = await self._reader.select(
-            "SELECT id, (SELECT min(due_at) FROM webhook_events WHERE webhook_id = w.id AND due_at IS NOT NULL) FROM webhooks w"
-        )
-        return {row[0]: row[1] for row in found if row[1] is not None}
+        next_of = "SELECT min(due_at) FROM webhook_events WHERE webhook_id = ? AND due_at IS NOT NULL"
+        found = [
+            (name, await self._reader.select_row(next_of, (name,)))
+            for (name,) in await self._reader.select("SELECT id FROM webhooks")
+        ]
+        return {name: row[0] for name, row in found if row is not None and row[0] is not None}
 
     async def due_events(self, webhook_id: str, now: int, limit: int) -> list[Event]:
         """Events whose next attempt is due."""
