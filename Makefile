@@ -25,7 +25,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
-.PHONY: help demo test unit check formatted linted typed layered bench docs site pictures lock format clean
+.PHONY: help demo test unit check formatted linted typed layered bench docs site pictures release lock format clean
 
 help: ## Show this list
 	@echo "make TARGET [ARGS=\"...\"] [PYTHON=python3.12]"
@@ -48,6 +48,7 @@ formatted: $(VENV)/.dev
 
 linted: $(VENV)/.dev
 	$(BIN)/ruff check .
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml src/chargeport
 
 typed: $(VENV)/.dev
 	$(BIN)/mypy --strict
@@ -64,12 +65,16 @@ site: $(VENV)/.dev ## Build the documentation into the package: the server shows
 docs: $(VENV)/.dev ## Write docs/reference from the code
 	$(BIN)/python docs/generate.py
 
-pictures: $(VENV)/.dev ## Take the pictures of the page in docs/pictures again (ARGS="--all FOLDER": every view, size and scheme)
-	$(BIN)/python tests/dashboard/take_pictures.py $(ARGS)
+pictures: $(VENV)/.dev ## Take the pictures of the page (docs/pictures) and of the commands (tests/cli/pictures) again
+	$(BIN)/python tests/cli/text_pictures.py >/dev/null
+	PYTHONPATH=tests $(BIN)/python tests/dashboard/take_pictures.py $(ARGS)
 
 format: $(VENV)/.dev ## Put the code into the project's format, mend what can be mended
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
+
+release: $(VENV)/.dev ## Build sdist and wheel twice, check them, and run the demo of the wheel in an empty environment
+	$(BIN)/python -m release $(ARGS)
 
 lock: $(VENV)/.made ## Pin all packages again, with hashes (ARGS=--upgrade for newer ones)
 	@[ -x $(BIN)/uv ] || $(PIP) install --quiet uv

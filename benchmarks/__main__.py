@@ -16,7 +16,10 @@ from pathlib import Path
 
 import apsw
 
+from benchmarks import plots
+
 RESULTS = Path(__file__).parent / "RESULTS.md"
+PICTURE = Path(__file__).parents[1] / "docs" / "pictures" / "growth.svg"
 SHOWN = ("uvicorn", "uvloop", "httptools", "msgspec", "starlette")
 # Each with its arguments, and those of a quick run.
 BENCHMARKS = {
@@ -31,6 +34,8 @@ BENCHMARKS = {
     "startup": ("", "--rounds 3"),
     "accuracy": ("", ""),
     "derivation": ("", ""),
+    "postgres": ("", "--vehicles 2000 --groups 30 --rounds 2"),
+    "plan": ("", "--days 10"),
 }
 MODULES = {"list": "read"}
 HEAD = """# Results of the benchmarks
@@ -50,6 +55,7 @@ def main() -> None:
     for name in asked.only:
         parts[name] = f"## {name}\n\n{run(name, BENCHMARKS[name][asked.quick])}"
         RESULTS.write_text("\n".join([HEAD, *(parts[each] for each in BENCHMARKS if each in parts)]), "utf-8")
+    plots.draw(RESULTS.read_text("utf-8"), PICTURE)
     print(f"\nwritten to {RESULTS}")
 
 

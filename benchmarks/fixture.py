@@ -17,8 +17,8 @@ from chargeport.signals import bodies
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.state import LIVE_FOR_MS
 from chargeport.store.sqlite.engine import connect
-from chargeport.store.sqlite.keys import slot_of
 from chargeport.store.sqlite.migrations import migrate
+from chargeport.store.tables.keys import slot_of
 
 CLIENT, TOKEN = "client_benchmark", "cpt_benchmark_token"
 SIGNALS = [signal for signal in CATALOGUE if signal.group == "Charge"]

@@ -24,7 +24,7 @@ from chargeport.signals.definition import Kind
 from chargeport.signals.reading import Reading
 from chargeport.store.postgres import PostgresStore, group
 from chargeport.store.records import Vehicle
-from chargeport.store.sqlite.keys import slot_of
+from chargeport.store.tables.keys import slot_of
 from postgres_server import postgres_server
 
 GROUP = 1_000

@@ -13,6 +13,7 @@ import typer.main
 
 from chargeport.api.route import Route
 from chargeport.api.routes import ROUTES
+from chargeport.cli.examples import EXAMPLES
 from chargeport.cli.main import app
 from chargeport.config import environment_names
 from chargeport.dialects.all import ALL
@@ -207,7 +208,9 @@ def _describe(command: Any, name: str, pages: list[str]) -> None:
         for each in command.params
         if each.param_type_name == "option" and not each.hidden and "--help" not in each.opts
     ]
-    pages.append(f"\n## {usage}\n\n{command.help}\n" + (f"\n{table(('option', 'meaning'), rows)}" if rows else ""))
+    example = EXAMPLES.get(name.removeprefix("chargeport "), "")
+    shown = f"\n```sh\n{example}\n```\n" if example else ""
+    pages.append(f"\n## {usage}\n\n{command.help}\n{shown}" + (f"\n{table(('option', 'meaning'), rows)}" if rows else ""))
 
 
 def simulator() -> str:

@@ -53,10 +53,10 @@ async def nothing(_: float) -> None:
 
 async def catch_up(derivation: Derivation) -> None:
     """Derive all that changed until now, whatever was derived a moment ago."""
-    await derivation._intake.take_in()
+    await derivation._collector.collect()
     for job in sorted(derivation._queue._jobs.values(), key=lambda job: job.reason):
         job.not_before = 0
-        if job.dirt is not None:
+        if job.changed is not None:
             derivation._queue._push(job, 0)
     await derivation.work()
 

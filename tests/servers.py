@@ -81,21 +81,25 @@ class Server:
         self._database_url = f"sqlite:///{database}" if isinstance(database, Path) else database
         self._wrapper = wrapper
         self._options = options
-        self._log = log
+        self.log = log
         self._process: subprocess.Popen[str] | None = None
 
     def launch(self) -> None:
         """Start it, without waiting for it to answer."""
         command = [*self._wrapper, CHARGEPORT, "serve", "--database", self._database_url, "--port", str(self.port)]
-        with self._log.open("a") as log:
+        with self.log.open("a") as log:
             self._process = subprocess.Popen(
                 [*command, *self._options], stdout=log, stderr=log, text=True, env=environment(), start_new_session=True
             )
 
     def start(self) -> float:
         """Start it; the seconds until it answered that it is ready."""
-        started = time.monotonic()
         self.launch()
+        return self.wait_until_ready()
+
+    def wait_until_ready(self) -> float:
+        """Return once it answers that it is ready; the seconds that it took."""
+        started = time.monotonic()
         while time.monotonic() < started + READY_S:
             if self.is_ready():
                 return time.monotonic() - started

@@ -9,6 +9,7 @@ from typing import Any
 from chargeport import web
 from chargeport.api.app import WebApp
 from chargeport.settings import LimitSettings
+from chargeport.tls import TlsFiles
 
 TURNS = 100_000  # of the event loop: some seconds
 
@@ -32,13 +33,13 @@ class Serving:
 
 @asynccontextmanager
 async def served(
-    app: WebApp, limits: LimitSettings | None = None, certificate: tuple[str, str] | None = None, **settings: Any
+    app: WebApp, limits: LimitSettings | None = None, tls: TlsFiles | None = None, **settings: Any
 ) -> AsyncIterator[Serving]:
     """A server on a port of this machine, stopped at the end."""
     listening = socket.create_server(("127.0.0.1", 0))
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # accepted ones have it too: what is not read is seen soon
-    config = web.configuration(app, "warning", certificate, **settings)
-    server = web.Server(config, app, limits or LimitSettings())
+    config = web.configuration(app, "warning", **settings)
+    server = web.Server(config, app, limits or LimitSettings(), tls)
     server.lifespan = config.lifespan_class(config)
     await server.startup(sockets=[listening])
     try:

@@ -19,14 +19,16 @@ from chargeport.api.access import Access
 from chargeport.api.app import WebApp, build_app
 from chargeport.api.consents import Consents
 from chargeport.api.fleet import Fleet
+from chargeport.api.metrics import tally
 from chargeport.api.positions import Positions
 from chargeport.api.reads import Reads
 from chargeport.api.request import AppContext
 from chargeport.api.route import Handler
 from chargeport.api.sign_in import SignIn
 from chargeport.api.tail import Tail
+from chargeport.api.worker_reports import WorkerReports
 from chargeport.bus.memory import Doorbell
-from chargeport.bus.shared import SharedDoorbell
+from chargeport.bus.shared import Line, SharedDoorbell
 from chargeport.clock import CONFIRMED, Clock, SimulatedClock, SteadyClock
 from chargeport.config import Role, encryption
 from chargeport.derivation.sessions import SessionDeriver
@@ -68,7 +70,8 @@ class Service:
         self.sign_in = SignIn(store, self.access, self.clock)
         self.consents = Consents(store, self.access, self.clock)
         self.positions = Positions(store.notes)
-        self.tail = Tail(store, self.access, self.clock, self.doorbell)
+        most = settings.limits.streams_by_application
+        self.tail = Tail(store, self.access, self.clock, self.doorbell, most_of_one=most)
         self.feeds = Feeds(store, settings, self.clock)
         self.derivation = Derivation(store, settings, self.clock, self.doorbell.wait, rest=self._rest)
         self.policy = Policy({each.group: Keep(*settings.retention.of(each.group)) for each in CATALOGUE})
@@ -84,18 +87,20 @@ class Service:
         self._derived_at = 0
 
     @classmethod
-    def open(cls, settings: Settings, clock: Clock | None = None, *, anew: bool = False) -> "Service":
+    def open(cls, settings: Settings, clock: Clock | None = None, *, anew: bool = False, line: Line | None = None) -> "Service":
         """Open a service on the database that the settings name; `anew` as in `open_store`.
+
+        `line` carries rings between workers where the settings and the database have nothing that does.
 
         Raises StartError, SchemaError, SettingError.
         """
         clock = clock or SteadyClock()
-        doorbell = doorbell_of(settings, clock)
+        doorbell = doorbell_of(settings, clock, line)
         store = open_store(settings.database.url, doorbell.ring, anew=anew, encryption=encryption(settings))
         return cls(store, settings, clock, doorbell)
 
-    def app(self, pages: Mapping[str, Handler], *, lane: bool = True) -> WebApp:
-        """Return the application on this service."""
+    def app(self, pages: Mapping[str, Handler], *, lane: bool = True, reports: WorkerReports | None = None) -> WebApp:
+        """Return the application on this service; `reports` are those of the server's workers, which it tells how it is."""
         faults = None if self.simulation is None else self.simulation.faults
         reads = Reads(self.store, self.access, self.clock, strict=self.settings.server.strict, faults=faults)
         deps = AppContext(
@@ -115,7 +120,11 @@ class Service:
             Commands(self.store, self.clock, self._commandable()),
             self.simulation,
         )
-        return build_app(deps, pages, lane=lane, sockets=self.feeds.sockets())
+        app = build_app(deps, pages, lane=lane, sockets=self.feeds.sockets(), reports=reports)
+        if reports is not None:
+            telling = reports.run(lambda: tally(app.errors, self.webhooks), lambda: self.store.ping(writes=False))
+            self._tasks.append(asyncio.create_task(telling, name="worker reports"))
+        return app
 
     def _commandable(self) -> list[Commandable]:
         """Return what can have cars do something: the simulation, then the sources of the settings in their order."""
@@ -149,6 +158,7 @@ class Service:
             sources, hold=None if self.leases is None else self.leases.hold, running=role in ("all", "ingest")
         )
         self.webhooks.elsewhere = self.leases is not None
+        self.webhooks.watch.hears_others = self.leases is not None or isinstance(self.doorbell, SharedDoorbell)
         if role in ("all", "deliver"):
             self._work_once()
 
@@ -265,8 +275,8 @@ class Service:
         await self.store.close()
 
 
-def doorbell_of(settings: Settings, clock: Clock) -> Doorbell:
-    """Return the doorbell that the settings name: over NATS, else over PostgreSQL, else of this process alone."""
+def doorbell_of(settings: Settings, clock: Clock, line: Line | None = None) -> Doorbell:
+    """Return the doorbell that the settings name: over NATS, else over PostgreSQL, else over this line, if there is one."""
     if settings.bus.url:
         from chargeport.bus.nats import NatsLine
 
@@ -276,4 +286,4 @@ def doorbell_of(settings: Settings, clock: Clock) -> Doorbell:
         from chargeport.bus.postgres import PostgresLine
 
         return SharedDoorbell(PostgresLine(settings.database.url), clock)
-    return Doorbell()
+    return Doorbell() if line is None else SharedDoorbell(line, clock)

@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from chargeport.errors import SettingError
 from chargeport.signals.documents import Weekday
+from chargeport.tls import TlsFiles
 
 
 class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -31,6 +32,10 @@ class ServerSettings(Table, frozen=True):
     ] = []
     tls_certificate: Annotated[str | None, Meta(description="PEM file: answer over TLS with this certificate.")] = None
     tls_key: Annotated[str | None, Meta(description="PEM file with the certificate's key.")] = None
+    tls_client_ca: Annotated[
+        str | None,
+        Meta(description="PEM file: clients may show a certificate that this authority signed; others are answered without."),
+    ] = None
     strict: Annotated[
         bool,
         Meta(description="Refuse reads of signals without `sc-user-id`, as Smartcar does."),
@@ -40,11 +45,17 @@ class ServerSettings(Table, frozen=True):
     )
 
     @property
-    def certificate(self) -> tuple[str, str] | None:
-        """The files of the certificate and its key. Raises SettingError where only one is named."""
+    def tls(self) -> TlsFiles | None:
+        """The files of the certificate, its key and the clients' authority. Raises SettingError where one is missing."""
         if (self.tls_certificate is None) is not (self.tls_key is None):
             raise SettingError("server: tls_certificate and tls_key are needed both, or neither.")
-        return None if self.tls_certificate is None or self.tls_key is None else (self.tls_certificate, self.tls_key)
+        if self.tls_client_ca is not None and self.tls_certificate is None:
+            raise SettingError(
+                "server: tls_client_ca needs tls_certificate and tls_key, for clients show certificates over TLS."
+            )
+        if self.tls_certificate is None or self.tls_key is None:
+            return None
+        return TlsFiles(self.tls_certificate, self.tls_key, self.tls_client_ca)
 
 
 class LimitSettings(Table, frozen=True):
@@ -136,6 +147,9 @@ class IngestSettings(Table, frozen=True):
     max_bytes: Annotated[int, Meta(ge=1024, le=1 << 30, description="Size of one request's body, unpacked, in bytes.")] = (
         8_388_608
     )
+    client_certificate: Annotated[
+        bool, Meta(description="Take readings over HTTP only from clients with a certificate that server.tls_client_ca signed.")
+    ] = False
     record: Annotated[
         str | None, Meta(description="Folder in which what is pushed in a dialect is also kept, redacted, as recordings.")
     ] = None

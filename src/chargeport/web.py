@@ -2,13 +2,12 @@
 
 import asyncio
 import errno
-import functools
 import logging
 import os
 import resource
 import signal
 import socket
-import ssl
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -20,12 +19,14 @@ from chargeport.api.app import WebApp
 from chargeport.api.client_transport import ClientTransport
 from chargeport.api.clients import Clients
 from chargeport.api.closing_answers import refusal_bytes
+from chargeport.api.handover import Handover, Receiver
 from chargeport.api.listener import Listener
 from chargeport.api.protocol import LaneProtocol
 from chargeport.api.sockets import watched
 from chargeport.errors import OVERLOADED, Problem, StartError
 from chargeport.installation import with_flag
 from chargeport.settings import LimitSettings
+from chargeport.tls import Certificate, TlsFiles
 
 BACKLOG = 2048
 MAX_WS_MESSAGE_BYTES = 1 << 24
@@ -37,8 +38,17 @@ RESERVED_FILES = 16  # for the database's files and what is opened for a moment
 _log = logging.getLogger("chargeport.api")
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket. Raises StartError with one sentence."""
+def listen_shared(host: str, port: int, count: int) -> list[socket.socket]:
+    """Return listening sockets of one address, one for each process: the kernel divides connections. Raises StartError."""
+    if not hasattr(socket, "SO_REUSEPORT") or sys.platform == "darwin":  # which gives all to the last one
+        return [listen(host, port)] * count
+    listen(host, port).close()  # another server would share its port with us unnoticed
+    first = listen(host, port, is_shared=True)
+    return [first, *(listen(host, first.getsockname()[1], is_shared=True) for _ in range(1, count))]
+
+
+def listen(host: str, port: int, *, is_shared: bool = False) -> socket.socket:
+    """Return a listening socket; others may listen at its address if it is shared. Raises StartError with one sentence."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         listening = socket.socket(family, kind, protocol)
@@ -46,6 +56,8 @@ def listen(host: str, port: int) -> socket.socket:
         raise _no_listening(host, port, error) from error
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if is_shared:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listening.bind(address)
         listening.listen(BACKLOG)
     except OSError as error:
@@ -69,35 +81,64 @@ def _another(error: OSError) -> str:
 class Server(uvicorn.Server):
     """uvicorn's server with a listener of ours. Signals are left to us: it would end the process before the store is closed."""
 
-    def __init__(self, config: uvicorn.Config, app: WebApp, limits: LimitSettings) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        app: WebApp,
+        limits: LimitSettings,
+        tls: TlsFiles | None = None,
+        handover: Handover | socket.socket | None = None,
+    ) -> None:
+        """`handover` takes the connections on which more than reads is asked, or is the channel on which such arrive.
+
+        Raises StartError where the files for TLS are no good.
+        """
         super().__init__(config)
         loop = asyncio.get_running_loop()
+        self._certificate = None if tls is None else Certificate(tls, loop.time)
         self.clients = Clients(_most(limits.connections), limits.connections_by_address, loop.time, app.errors.links.trusts)
+        app.share(self.clients.most)
         self.ready: Callable[[], None] = lambda: None
         self.stopping: Callable[[], None] = lambda: None
         self._app = app
         self._listeners: list[Listener] = []
+        self._handover = handover if isinstance(handover, Handover) else None
+        self._receiver = Receiver(handover, self._received) if isinstance(handover, socket.socket) else None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept connections."""
         self.servers = []
         await self.lifespan.startup()
-        tls = self.config.ssl
-        refusal = (
-            b"" if tls else refusal_bytes(self._app, Problem(OVERLOADED, "Too many connections are open.", retry_after_s=5))
-        )
+        refusal = b""  # before a handshake nothing can be said over TLS
+        if self._certificate is None:
+            refusal = refusal_bytes(self._app, Problem(OVERLOADED, "Too many connections are open.", retry_after_s=5))
         for listening in sockets or ():
-            self._listeners.append(Listener(listening, self.clients, functools.partial(self._connect, tls=tls), refusal))
+            self._listeners.append(Listener(listening, self.clients, self._connect, refusal))
             self._listeners[-1].start()
+        if self._receiver is not None:
+            self._receiver.start()
         self.started = True
         self.ready()
 
-    async def _connect(self, accepted: socket.socket, client: ClientTransport, tls: ssl.SSLContext | None) -> None:
+    def _received(self, accepted: socket.socket, already: bytes) -> None:
+        """Take a connection that another worker has accepted."""
+        try:
+            address = str(accepted.getpeername()[0])
+        except OSError:  # gone meanwhile
+            accepted.close()
+            return
+        self._listeners[0].take(accepted, address, already)
+
+    async def _connect(self, accepted: socket.socket, client: ClientTransport, already: bytes) -> None:
         loop = asyncio.get_running_loop()
 
         def protocol() -> asyncio.Protocol:
-            return LaneProtocol(self.config, self.server_state, self.lifespan.state, loop, client=client)
+            return LaneProtocol(
+                self.config, self.server_state, self.lifespan.state, loop,
+                client=client, handover=self._handover, already=already,
+            )  # fmt: skip
 
+        tls = None if self._certificate is None else self._certificate.context
         within = HANDSHAKE_WITHIN_S if tls else None
         await loop.connect_accepted_socket(protocol, accepted, ssl=tls, ssl_handshake_timeout=within)
 
@@ -105,10 +146,14 @@ class Server(uvicorn.Server):
         """Look after the connections once a second."""
         if counter % 10 == 0:
             self.clients.sweep(asyncio.get_running_loop().time())
+            if self._certificate is not None:
+                self._certificate.look()
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Have the answers that would never end come to an end; wait for the others."""
+        if self._receiver is not None:
+            self._receiver.stop()
         for listener in self._listeners:
             listener.stop()
         self.stopping()
@@ -146,21 +191,31 @@ async def serve(
     log: str = "info",
     *,
     stopping: Callable[[], None] = lambda: None,
-    certificate: tuple[str, str] | None = None,
+    tls: TlsFiles | None = None,
     limits: LimitSettings = LimitSettings(),  # noqa: B008  (frozen)
+    handover: Handover | socket.socket | None = None,
+    ends: int | None = None,
 ) -> None:
     """Answer requests until SIGINT or SIGTERM.
 
-    `ready` is called with the URL once they are answered, `stopping` when no more are taken. `certificate` names the PEM files
-    of a certificate and its key, for TLS. Raises StartError where they are no such files.
+    `ready` is called with the URL once they are answered, `stopping` when no more are taken. It ends, too, when nothing can
+    come any more from the descriptor `ends`. Raises StartError where the files for TLS are no good.
     """
-    server = Server(configuration(app, log, certificate), app, limits)
-    server.ready = lambda: ready(url_of(listening, secure=certificate is not None))
+    server = Server(configuration(app, log), app, limits, tls, handover)
+    server.ready = lambda: ready(url_of(listening, secure=tls is not None))
     server.stopping = stopping
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
+    if ends is not None:
+        loop.add_reader(ends, _end, server, ends)
     await server.serve(sockets=[listening])
+
+
+def _end(server: Server, ends: int) -> None:
+    """Have the server end: nobody is left who would do it."""
+    asyncio.get_running_loop().remove_reader(ends)
+    server.should_exit = True
 
 
 @asynccontextmanager
@@ -177,8 +232,8 @@ async def answering(app: WebApp, listening: socket.socket, stopping: Callable[[]
         await server.shutdown(sockets=[listening])
 
 
-def configuration(app: WebApp, log: str = "info", certificate: tuple[str, str] | None = None, **more: Any) -> uvicorn.Config:
-    """Return what uvicorn is to do. Raises StartError where the certificate is none."""
+def configuration(app: WebApp, log: str = "info", **more: Any) -> uvicorn.Config:
+    """Return what uvicorn is to do. TLS is not its business: see `chargeport.tls`."""
     config = uvicorn.Config(
         app,
         loop="uvloop",
@@ -192,16 +247,11 @@ def configuration(app: WebApp, log: str = "info", certificate: tuple[str, str] |
         log_config=None,
         server_header=False,
         date_header=True,
-        ssl_certfile=None if certificate is None else certificate[0],
-        ssl_keyfile=None if certificate is None else certificate[1],
         proxy_headers=False,  # api.links reads them from trusted proxies only
         timeout_graceful_shutdown=STOP_WITHIN_S,
         **more,
     )
-    try:
-        config.load()
-    except OSError as error:  # ssl.SSLError is one
-        raise StartError(f"Can't answer over TLS with {' and '.join(certificate or ())}: {error}.") from error
+    config.load()
     config.ws_protocol_class = watched(config.ws_protocol_class)
     return config
 

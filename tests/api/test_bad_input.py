@@ -164,7 +164,7 @@ VALUES = [
     item("a number with a plus", value("+1"), Rule.NOT_JSON, "item"),
     item("a number with a zero in front", value("007"), Rule.NOT_JSON, "item"),
     item("a comma for a point", value("1,5"), Rule.NOT_JSON, "item"),
-    item("less than there can be", value("-0.001"), Rule.OUT_OF_BOUNDS, "body.value"),
+    item("less than there can be", value("-0.001", "charge-amperagemax"), Rule.OUT_OF_BOUNDS, "body.value"),
     item("more than there can be", value("1500.001"), Rule.OUT_OF_BOUNDS, "body.value"),
     item("more than there can be, in its unit", value("5", "charge-wattage", ',"unit":"MW"'), Rule.OUT_OF_BOUNDS, "body.value"),
     item("more than a float holds", value("1.7e308", "charge-wattage", ',"unit":"MW"'), Rule.NOT_FINITE, "body.value"),

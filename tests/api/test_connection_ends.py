@@ -18,6 +18,7 @@ from chargeport.api.head_rules import MAX_TRAILER_BYTES
 from chargeport.settings import LimitSettings
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.reading import Reading
+from chargeport.tls import TlsFiles
 from serving import Serving, reached, served
 from world import T0, Client, World
 
@@ -396,7 +397,7 @@ async def test_over_tls_early_answers_are_read_too(world: World, app: Client, tm
     issued.private_key_pem.write_to_path(key)
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)
-    async with served(world.served, certificate=(str(chain), str(key))) as serving:
+    async with served(world.served, tls=TlsFiles(str(chain), str(key))) as serving:
         for asks, status in ((HALF_BODY, 401), (HEADS["two hosts"], 400), (IN_CHUNKS % b"" + b"zz\r\n", 400)):
             reader, writer = await asyncio.open_connection("127.0.0.1", serving.port, ssl=trusting, server_hostname="localhost")
             peer = await Peer(reader, writer).send(asks)

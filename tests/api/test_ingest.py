@@ -303,10 +303,20 @@ async def test_a_bad_item_costs_no_other_and_is_named(world: World, app: Client,
 
 
 async def test_nothing_accepted_is_422_with_the_first_reason_in_the_sentence(world: World, app: Client, car: Vehicle) -> None:
-    response = await post(world, app, [item(car, -1), item("nobody")])
+    response = await post(world, app, [item(car, 99_999), item("nobody")])
     assert "body.value" in detail(response, 422, "VALIDATION/NOTHING_ACCEPTED")
     assert [each["index"] for each in response.json()["rejected"]] == [0, 1]
     assert await dump(world) == []
+
+
+async def test_a_live_number_below_zero_is_refused_and_leaves_no_older_one_standing(
+    world: World, app: Client, car: Vehicle
+) -> None:
+    await taken(world, app, item(car, 230, at=T0 - 2))
+    response = await post(world, app, item(car, -4, at=T0 - 1))
+    assert "body.value" in detail(response, 422, "VALIDATION/NOTHING_ACCEPTED")
+    shown = await world.client.get(f"/v3/vehicles/{car.id}/signals/charge-voltage", headers=app.headers)
+    assert shown.json()["data"]["attributes"]["status"]["value"] == "ERROR"
 
 
 async def test_an_empty_array_is_422(world: World, app: Client) -> None:

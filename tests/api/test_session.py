@@ -9,6 +9,7 @@ import pytest
 from chargeport.api.session import COOKIE
 from chargeport.api.sign_in import LINK_MS, SESSION_MS, TOKEN_LIFE_S, SignIn
 from chargeport.errors import NotFoundError
+from chargeport.store.records import Page
 from world import HOST, World, bearer
 
 PAGE = {"X-Chargeport-Page": "1", "User-Agent": "Mozilla/5.0 (X11; Linux) Firefox/140.0"}
@@ -175,6 +176,16 @@ async def test_a_share_link_reads_its_car_alone_until_it_ends(world: World, peop
     world.clock.move(2)
     assert (await world.client.get("/v3/vehicles", headers=headers)).status_code == 401
     assert (await page_token(world, None, {"share": secret})).status_code == 401
+
+
+async def test_a_share_link_does_not_end_its_own_connection(world: World, people: SignIn) -> None:
+    secret, link = await people.share(await world.car(), "a friend", None)
+    headers = bearer((await people.share_token(secret)).token)
+    (own,), _ = await world.store.access.connections(Page(), link.client_id)
+    for connection_id in (own.id, own.vehicle.id):
+        answer = await world.client.delete(f"/v3/connections/{connection_id}", headers=headers)
+        assert answer.status_code == 403
+    assert await world.store.access.connection_by_id(own.id) is not None
 
 
 async def test_a_share_link_ends_when_it_was_said_to(world: World, people: SignIn) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from answers import detail
 from chargeport.api.positions import Positions
 from chargeport.api.tail import HEARTBEAT_MS
 from chargeport.dashboard import page
@@ -133,3 +134,17 @@ async def test_an_application_has_so_many_streams(tmp_path: Path) -> None:
         assert stream.status == 200
     assert not world.service.tail._by_application
     await world.close()
+
+
+@pytest.mark.parametrize(("connections", "most"), [(24, 12), (8, 4), (1, 1), (10_000, 2500)])
+async def test_an_applications_streams_leave_half_of_the_connections_to_others(
+    world: World, connections: int, most: int
+) -> None:
+    world.served.share(connections)
+    assert world.service.tail.most_of_one == most
+
+
+async def test_where_there_are_few_connections_an_application_has_fewer_streams(world: World, app: Client) -> None:
+    world.served.share(4)
+    async with Listener(world.app, app.headers), Listener(world.app, app.headers):
+        assert "half of all" in detail(await world.client.get("/stream", headers=app.headers), 429)

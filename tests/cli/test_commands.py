@@ -12,7 +12,7 @@ from chargeport.cli.main import app
 # What others rely on: a name that goes is a promise broken.
 PROMISED = {
     "demo": {"--host", "--port", "--database", "--vehicles", "--speed", "--json"},
-    "serve": {"--config", "--database", "--host", "--port", "--role"},
+    "serve": {"--config", "--database", "--host", "--port", "--role", "--workers"},
     "app create": {"NAME", "--permission", "--connected-only", "--database", "--json"},
     "app list": {"--database", "--json"},
     "app rotate": {"CLIENT_ID", "--database", "--json"},

@@ -16,8 +16,7 @@ from command_line import PROGRAM, CommandLine, absence, reading, store
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chargeport.cli import export_forms
-from chargeport.ingest import files, payload
+from chargeport.ingest import export_forms, files, payload
 from chargeport.ingest.batch import Batch
 from chargeport.ingest.items import ItemChecker
 from chargeport.signals import bodies

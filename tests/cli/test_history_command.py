@@ -8,7 +8,7 @@ from command_line import VIN, CommandLine, absence, reading, store
 
 from chargeport.cli import output
 from chargeport.cli.ages import long
-from chargeport.cli.plot import plot
+from chargeport.cli.plot import bars, plot
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.reading import AbsenceReason
 
@@ -119,22 +119,33 @@ def test_a_terminal_gets_a_plot_of_a_number_and_a_pipe_does_not(
     monkeypatch.setenv("COLUMNS", "200")
     output.console.cache_clear()
     shown = chargeport("history", car, "wattage").out
-    assert "3600 watts to 11000 watts" in shown
-    assert {"▁", "█"} <= set(shown)
+    assert "11000 watts │" in shown
+    assert "0 watts │" in shown
+    assert "█" in shown
     assert "█" not in chargeport("history", car, "ischargingcableconnected").out
     output.console.cache_clear()
 
 
 @pytest.mark.parametrize(
-    ("means", "said"),
+    ("means", "top", "bottom", "sides"),
     [
-        ([0, 50, None, 100], "▁▅ █  0 percent to 100 percent"),
-        ([7, 7, 7], "▁▁▁  7 percent"),
-        ([1.23456, 2], "▁█  1.235 percent to 2 percent"),
+        ([0, 50, None, 100], "   █", "▁█ █", ("100 percent", "0 percent")),
+        ([7, 7, 7], "", "▁▁▁", ("7 percent", "7 percent")),
+        ([60, 61.23456], " █", "▁█", ("61.235 percent", "60 percent")),
     ],
 )
-def test_a_plot_goes_from_the_least_to_the_greatest_and_leaves_blank_what_is_not_known(means: list[Any], said: str) -> None:
-    assert plot(means, BY_CODE["tractionbattery-stateofcharge"], 80) == said
+def test_a_plot_goes_from_the_least_to_the_greatest_and_leaves_blank_what_is_not_known(
+    means: list[Any], top: str, bottom: str, sides: tuple[str, str]
+) -> None:
+    rows = [line.split("│") for line in plot(means, BY_CODE["tractionbattery-stateofcharge"], 0, 3_600_000).splitlines()]
+    assert [rows[0][1], rows[7][1]] == [top, bottom]
+    assert (rows[0][0].strip(), rows[7][0].strip()) == sides
+
+
+def test_bars_are_as_long_as_their_amounts() -> None:
+    longest, half, none = bars([("May", 20, "20 kWh"), ("June", 10, "10 kWh"), ("July", 0, "0 kWh")], 30).splitlines()
+    assert longest.count("█") == 2 * half.count("█") == 16
+    assert "█" not in none
 
 
 @pytest.mark.parametrize(("length_s", "said"), [(0, "under 1 s"), (0.999, "under 1 s"), (1, "1 s"), (7200, "2 h")])

@@ -145,6 +145,30 @@ def test_columns_of_one_s_own_are_named(chargeport: CommandLine, car: str, tmp_p
     )
 
 
+def test_times_durations_and_costs_are_read_as_apps_write_them(chargeport: CommandLine, car: str, tmp_path: Path) -> None:
+    rows = ["Session ID,Start Time,Charging time,Energy [kWh],Total Cost", "A7,03/31/2026 10:30 PM,2:15:00,14.2,$4.20"]
+    (tmp_path / "app.csv").write_text("\n".join(rows), "utf-8")
+    form = ("--time-format", "%m/%d/%Y %I:%M %p", "--zone", "America/New_York", "--currency", "USD")
+    assert "--time-format" in chargeport("record", "import", car, str(tmp_path / "app.csv"), "--zone", "UTC").out
+    chargeport("record", "import", car, str(tmp_path / "app.csv"), *form)
+    first = listed(chargeport, car)[0]
+    assert (first["started_at"], first["ended_at"]) == ("2026-04-01T02:30:00.000Z", "2026-04-01T04:45:00.000Z")
+    assert (first["energy_added_kwh"], first["cost"]) == (14.2, {"currency": "USD", "amount": 4.2})
+
+
+def test_sessions_whose_ends_a_list_leaves_out_are_over_and_swallow_no_other(
+    chargeport: CommandLine, car: str, tmp_path: Path
+) -> None:
+    rows = ["ChargeStart,QuantityBase", "2026-02-01T18:00:00Z,36", "2026-02-02T08:00:00Z,20", "2026-02-09T08:00:00Z,12"]
+    (tmp_path / "history.csv").write_text("\n".join(rows), "utf-8")
+    wanted = ("--column", "start=ChargeStart", "--column", "energy=QuantityBase")
+    chargeport("record", "import", car, str(tmp_path / "history.csv"), *wanted)
+    found = sorted(listed(chargeport, car), key=lambda each: each["started_at"])[:3]
+    assert [(each["energy_added_kwh"], each["is_open"], each["is_estimated"]) for each in found] == [
+        (36, False, True), (20, False, True), (12, False, True),
+    ]  # fmt: skip
+
+
 def test_what_is_wrong_with_a_row_is_told_and_costs_no_other(chargeport: CommandLine, car: str, tmp_path: Path) -> None:
     rows = [
         {"created": "2026-04-01T10:00:00Z", "finished": "2026-04-01T11:00:00Z", "chargedEnergy": 7.2},

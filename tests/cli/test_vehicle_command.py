@@ -81,7 +81,7 @@ def test_removing_erases_what_was_stored(chargeport: CommandLine, database: Path
     store(database, [reading(VIN, "charge-voltage", {"value": 231, "unit": "volts"})])
     told = chargeport("vehicle", "remove", VIN, "--yes", "--json").json
     counts = {"latest": 1, "history": 1, "connections": 0, "names": 2, "issues": 0, "hours": 0, "sessions": 0, "edits": 0}
-    counts |= {"events": 0, "audited": 1, "commands": 0}
+    counts |= {"events": 0, "audited": 1, "notes": 0, "commands": 0}
     assert told == {"id": vehicle_id, "removed": True, "erased": counts, "rewritten": True}
     chargeport.vehicle("--id", vehicle_id, "--vin", VIN)
     assert [each["id"] for each in chargeport("signals", VIN, "--json").json["data"]] == [VIN_CODE], "what the car is"

@@ -11,9 +11,10 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import pictured
 from playwright.async_api import Browser, async_playwright, expect
 from running_server import running
+
+import pictured
 
 KEPT: Final = Path(__file__).parents[2] / "docs" / "pictures"
 SIZES: Final[dict[str, Any]] = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1280, "height": 800}}

@@ -10,12 +10,12 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
-import pictured
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
 from running_server import running
 
+import pictured
 from chargeport.signals.catalogue import CATALOGUE
 
 # One browser for all: a new one costs a second.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
-from chargeport.derivation.queue import Dirt, Job, Progress, Queue, Reason
+from chargeport.derivation.queue import Changed, Job, Progress, Queue, Reason
 from chargeport.signals.reading import Entry
 from chargeport.store.records import Vehicle
 from derived_cars import AMPERAGE, CABLE, CAR, CHARGING, HOUR, PHASES, T0, VOLTAGE, WATTAGE, House, night, said
@@ -18,10 +18,10 @@ REASONS: tuple[Reason, ...] = ("sessions", "values")
 def test_jobs_come_by_the_instant_at_which_they_are_due_and_then_by_how_long_they_have_waited() -> None:
     queue = Queue()
     for name in "abc":
-        queue.mark(name, "values", Dirt(Progress()))
+        queue.mark(name, "values", Changed(Progress()))
         queue.done(begun(queue, 0), not_before={"a": 30, "b": 10, "c": 20}[name])
     for name in "abc":
-        queue.mark(name, "values", Dirt(Progress()))
+        queue.mark(name, "values", Changed(Progress()))
     assert queue.due(9) is None
     assert [begun(queue, 30).vehicle_id for _ in "abc"] == ["b", "c", "a"]
 
@@ -29,14 +29,14 @@ def test_jobs_come_by_the_instant_at_which_they_are_due_and_then_by_how_long_the
 def begun(queue: Queue, now: int) -> Job:
     job = queue.due(now)
     assert job is not None
-    queue.begin(job, Dirt(Progress()))
+    queue.begin(job, Changed(Progress()))
     return job
 
 
 def test_a_job_that_is_not_done_goes_behind_those_that_are_due() -> None:
     queue = Queue()
-    queue.mark("long", "sessions", Dirt(Progress()))
-    queue.mark("short", "values", Dirt(Progress()))
+    queue.mark("long", "sessions", Changed(Progress()))
+    queue.mark("short", "values", Changed(Progress()))
     queue.later(begun(queue, 5), 5)
     assert [begun(queue, 5).vehicle_id, begun(queue, 5).vehicle_id] == ["short", "long"]
     assert queue.due(1 << 60) is None
@@ -44,7 +44,7 @@ def test_a_job_that_is_not_done_goes_behind_those_that_are_due() -> None:
 
 def test_a_job_that_is_done_is_forgotten_once_it_may_be_done_again() -> None:
     queue = Queue()
-    queue.mark("a", "values", Dirt(Progress()))
+    queue.mark("a", "values", Changed(Progress()))
     queue.done(begun(queue, 0), not_before=10)
     assert queue.due(10) is None
     assert queue.next_due_at() is None
@@ -52,7 +52,7 @@ def test_a_job_that_is_done_is_forgotten_once_it_may_be_done_again() -> None:
 
 def test_a_job_is_due_by_time_alone_at_the_instant_that_was_given() -> None:
     queue = Queue()
-    queue.mark("a", "values", Dirt(Progress()))
+    queue.mark("a", "values", Changed(Progress()))
     queue.done(begun(queue, 0), not_before=10, look_at=500)
     assert queue.due(499) is None
     assert begun(queue, 500).vehicle_id == "a"
@@ -70,11 +70,11 @@ def test_nothing_that_waits_lies_before_the_oldest_and_nothing_is_lost(seed: int
         if what < 0.5:
             reached = msgspec.structs.replace(reached, position=reached.position + 1, received_at=now)
             key = (rng.choice("abcdef"), rng.choice(REASONS))
-            queue.mark(*key, Dirt(reached))
+            queue.mark(*key, Changed(reached))
             waiting.setdefault(key, []).append(reached)
         elif what < 0.75 and (job := queue.due(now)) is not None:
             is_new = job.begun is None
-            queue.begin(job, Dirt(reached))
+            queue.begin(job, Changed(reached))
             begun_with = waiting.pop((job.vehicle_id, job.reason), []) if is_new else next(b for j, b in working if j is job)
             working = [(j, b) for j, b in working if j is not job]
             if rng.random() < 0.5:
@@ -87,7 +87,7 @@ def test_nothing_that_waits_lies_before_the_oldest_and_nothing_is_lost(seed: int
         assert queue.oldest(reached) >= min([reached, *undone]), "and nothing that is done holds it back"
     while (job := queue.due(now := now + 1)) is not None or len(queue) or any(w for w in working):
         if job is not None:
-            queue.begin(job, Dirt(reached))
+            queue.begin(job, Changed(reached))
             working = [(j, b) for j, b in working if j is not job]
             waiting.pop((job.vehicle_id, job.reason), None)
             queue.done(job, now)
@@ -140,14 +140,14 @@ async def test_a_car_with_years_of_history_delays_nobody(house: House) -> None:
 async def test_while_too_much_waits_the_feed_is_not_read_on_and_nothing_is_lost(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chargeport.derivation.intake.MAX_WAITING", 3)
-    monkeypatch.setattr("chargeport.derivation.intake.PORTION", 5)
+    monkeypatch.setattr("chargeport.derivation.collector.MAX_WAITING", 3)
+    monkeypatch.setattr("chargeport.derivation.collector.PORTION", 5)
     for number in range(8):
         await house.store.vehicles.add_vehicle(other(number))
         await house.store.readings.write(of(other(number), VOLTS))  # another process, so that only the feed tells
-    await house.derivation._intake.take_in()
+    await house.derivation._collector.collect()
     assert len(house.derivation._queue) < 8
-    assert house.derivation._intake.reached.position < await house.store.readings.position()
+    assert house.derivation._collector.reached.position < await house.store.readings.position()
     for _ in range(8):
         await house.work()
     assert [await derived_watts(house, other(number)) for number in range(8)] == [11_040] * 8
@@ -157,7 +157,7 @@ async def test_what_there_was_no_room_to_note_is_found_by_the_time_of_its_receip
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A confirmation changes nothing that the feed would tell."""
-    monkeypatch.setattr("chargeport.derivation.intake.MAX_NOTED", 1)
+    monkeypatch.setattr("chargeport.derivation.collector.MAX_NOTED", 1)
     await house.store.vehicles.add_vehicle(other(1))
     await house.take([*VOLTS, *of(other(1), VOLTS)])
     await house.work()

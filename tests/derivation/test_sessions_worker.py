@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from chargeport.derivation.queue import Dirt, Progress
+from chargeport.derivation.queue import Changed, Progress
 from chargeport.derivation.sessions import SessionDeriver
 from chargeport.derive.records.edits import Annotate, Edit, Merge, Split, Undo, seen
 from chargeport.derive.records.records import Record
@@ -136,6 +136,17 @@ async def test_reported_records_alone_are_left_as_they_are(house: House) -> None
     assert (await house.read(RECORDS))["meta"]["source"] == "oem"
 
 
+async def test_a_correction_of_a_record_that_only_a_source_reported_shows_in_the_list_and_in_the_total(house: House) -> None:
+    one = {"id": "S-1", "startTime": "2026-04-20T10:00:00.000Z", "endTime": "2026-04-20T12:00:00.000Z", "energyAdded": 20.0}
+    await house.take([said(RECORDS, {"values": [one]}, T0, "oem")])
+    await house.work()
+    assert await house.derived(RECORDS) is None
+    (record,) = await made(house)
+    await edit(house, Annotate(record=seen(record), energy_added_kwh=11.0))
+    assert [each["energyAdded"] for each in await house.records()] == [11.0]
+    assert await house.total_kwh() == 11.0
+
+
 async def test_edits_hold_when_everything_is_made_anew_and_can_be_taken_back(house: House) -> None:
     told = await lived(house, 2)
     one, other = await made(house)
@@ -233,7 +244,7 @@ async def test_sessions_outlive_the_history_that_they_were_worked_out_from(house
         after, more = step.after, step.more
     assert await house.store.history.horizon(CAR.id, CHARGING) is not None
     await house.take([said(CAPACITY, {"capacity": 61}, T0 + 5 * DAY)])
-    house.derivation._queue.mark(CAR.id, "sessions", Dirt(Progress(), 0, house.clock.now()))
+    house.derivation._queue.mark(CAR.id, "sessions", Changed(Progress(), 0, house.clock.now()))
     house.clock.move(60)
     await house.work()
     assert await house.records() == before

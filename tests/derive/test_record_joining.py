@@ -127,6 +127,8 @@ def test_an_id_that_is_used_again_for_another_session_makes_two() -> None:
     found = known([listing(10, ("last", 0, 60, 5.0))], known([]))
     found = known([listing(40, ("last", 1500, 1620, 11.0))], found)
     assert kwhs(found) == [5.0, 11.0]
+    found = known([listing(70, ("last", 3000, 3120, 14.0))], found)  # as long as the one before, on another day
+    assert kwhs(found) == [5.0, 11.0, 14.0]
 
 
 def test_a_source_that_corrects_a_session_makes_no_second_one() -> None:
@@ -149,6 +151,11 @@ def test_two_charges_of_the_same_length_and_energy_on_two_days_are_two() -> None
 def test_a_list_counts_a_session_once_though_it_stands_there_twice() -> None:
     assert kwhs(known([listing(10, ("1", 0, 120, 6.5), ("5", 0, 120, 6.5))])) == [6.5]
     assert kwhs(known([listing(10, ("1", 0, 30, 1.2), ("5", 0, 120, 6.5), ("6", 120, 180, 2.0))])) == [6.5, 2.0]
+
+
+def test_a_session_whose_end_a_list_never_tells_swallows_none_of_the_later_ones() -> None:
+    found = known([listing(99, ("O1", 0, None, 3.0), ("O2", 600, 700, 13.0), ("O3", 1300, 1400, 7.0))])
+    assert kwhs(found) == [3.0, 13.0, 7.0]
 
 
 def test_an_older_list_that_comes_later_takes_nothing_back() -> None:

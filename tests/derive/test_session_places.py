@@ -1,5 +1,6 @@
 """Where sessions took place, and whether in public: only where somebody said so."""
 
+import msgspec
 import pytest
 from charging_days import HOUR, MINUTE, T0
 
@@ -24,6 +25,12 @@ def test_a_session_is_public_as_its_fence_says_and_unknown_without_one() -> None
 @pytest.mark.parametrize(("at", "known"), [(-16, False), (-14, True), (30, True), (61, False)])
 def test_a_fix_counts_from_shortly_before_the_start_to_the_end(at: int, known: bool) -> None:
     assert (located(ONE, [HOME], [Fix(T0 + at * MINUTE, 52.5, 13.4)]).place is not None) is known
+
+
+@pytest.mark.parametrize(("at", "known"), [(-316, False), (-314, True), (-200, True)])
+def test_a_car_that_waits_at_the_cable_stands_where_it_was_when_it_was_plugged_in(at: int, known: bool) -> None:
+    waited = msgspec.structs.replace(ONE, plugged_at=T0 - 300 * MINUTE)
+    assert (located(waited, [HOME], [Fix(T0 + at * MINUTE, 52.5, 13.4)]).place is not None) is known
 
 
 def test_a_place_that_is_reported_again_and_again_holds_all_the_time_between() -> None:

@@ -5,6 +5,7 @@ from recorded import told, values
 
 from chargeport.dialects.ovms import OVMS
 from chargeport.ingest import engine
+from chargeport.ingest.memory import CarMemory
 from chargeport.sources.base import Delivery, RawMessage
 
 NOW = 1_777_629_598_000
@@ -148,3 +149,18 @@ def test_a_topic_names_the_car_and_its_metric_and_what_else_is_below_a_car_says_
     assert (message.vehicle, dict(message.fields)) == ("leaf", {"v.b.soc": 62})
     assert messages("ovms/ann/leaf/notify/info/charge/done") == []
     assert messages("ovms/ann/leaf/event") == []
+
+
+def test_a_charge_that_is_over_takes_back_the_state_that_is_not_told_anew() -> None:
+    memory = CarMemory()
+
+    def tell(at: int, **metrics: str) -> Any:
+        fields = {f"v.c.{name}": said for name, said in metrics.items()}
+        return engine.normalise(
+            RawMessage(source="ovms", dialect="ovms", vehicle="car", fields=fields, received_at=at), OVMS, memory
+        )
+
+    assert values(tell(NOW, state="charging", charging="yes", pilot="yes"))["detailedchargingstatus"] == "CHARGING"
+    found = values(tell(NOW + 60_000, charging="no"))
+    assert (found["ischarging"], found["detailedchargingstatus"]) == (False, "<UNREADABLE>")
+    assert values(tell(NOW + 61_000, state="done"))["detailedchargingstatus"] == "FULLY_CHARGED"

@@ -84,8 +84,14 @@ class Findings(msgspec.Struct):
 class Nemesis:
     """A cluster under load, and what is done to it."""
 
-    def __init__(self, cluster: Cluster, servers: Servers, cars: int, seed: int, *, pause_s: float = 0.05) -> None:
+    def __init__(
+        self, cluster: Cluster, servers: Servers, cars: int, seed: int, *, pause_s: float = 0.05, spared: Sequence[str] = ()
+    ) -> None:
+        """`spared` names processes to which nothing is done."""
         self.found = Findings()
+        self.ready = asyncio.Event()
+        """Set once all processes run."""
+        self._spared = frozenset(spared)
         self._cluster = cluster
         self._servers = servers
         self._random = random.Random(seed)
@@ -102,6 +108,7 @@ class Nemesis:
         following: list[asyncio.Task[None]] = []
         try:
             await self._cluster.start()
+            self.ready.set()
             following = [asyncio.create_task(each.run()) for each in self._followers]
             loading = asyncio.create_task(self._load.run(None if bus is None else bus.url))  # type: ignore[arg-type]
             await asyncio.sleep(rests_s + 1)  # without any fault
@@ -122,7 +129,10 @@ class Nemesis:
 
     async def _strike(self, pauses_s: tuple[float, float], say: Say) -> None:
         """Kill or pause one of all that run, then have it go on."""
-        fault = await strike({**self._cluster.processes, **self._servers}, self._random, pauses_s)
+        victims = {**self._cluster.processes, **self._servers}
+        fault = await strike(
+            {name: victim for name, victim in victims.items() if name not in self._spared}, self._random, pauses_s
+        )
         await self._cluster.ready()
         before = self._load.ledger.count
 

@@ -257,3 +257,35 @@ def test_an_unknown_type_of_error_is_refused_with_the_list_of_known_ones() -> No
 
 def test_a_status_for_an_unknown_signal_is_refused() -> None:
     assert rejection(status("SERVER") | {"signal": "charge-nothing"}) == ("UNKNOWN_SIGNAL", "signal")
+
+
+@pytest.mark.parametrize(
+    ("code", "body", "reason"),
+    [
+        ("charge-wattage", {"value": -0.4, "unit": "kW"}, AbsenceReason.NOT_CHARGING),
+        ("charge-amperage", {"value": -6}, AbsenceReason.NOT_CHARGING),
+        ("charge-chargerate", {"value": -12}, AbsenceReason.NOT_CHARGING),
+        ("charge-timetocomplete", {"value": -1}, AbsenceReason.UNREADABLE),
+        ("charge-voltage", {"value": -230}, AbsenceReason.UNREADABLE),
+    ],
+)
+def test_a_live_number_below_zero_is_rejected_and_takes_back_what_was_reported_before(
+    code: str, body: dict[str, Any], reason: AbsenceReason
+) -> None:
+    for sent in (item(signal=code, body=body, observedAt=NOW - 5), bundle({code: body}, observedAt=NOW - 5)):
+        batch = taken(sent)
+        assert (batch.entries, [each.code for each in batch.rejections]) == ([], ["OUT_OF_BOUNDS"])
+        assert batch.taken_back == [Absence("CAR", BY_CODE[code], reason, NOW - 5, NOW, "my-car")]
+
+
+@pytest.mark.parametrize(
+    ("code", "body"),
+    [
+        ("charge-wattage", {"value": 9e9}), ("charge-wattage", {"value": "-7"}), ("charge-wattage", [-7]),
+        ("charge-chargelimits", {"activeLimit": -7}), ("tractionbattery-stateofcharge", {"value": -7}),
+    ],
+)  # fmt: skip
+def test_any_other_rejected_body_takes_nothing_back(code: str, body: Any) -> None:
+    batch = taken(item(signal=code, body=body))
+    assert batch.rejections
+    assert batch.taken_back == []

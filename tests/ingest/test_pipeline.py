@@ -225,7 +225,7 @@ async def test_what_was_heard_is_recorded_only_once_it_is_on_disk(store: Store) 
 
 async def test_a_source_with_topics_of_its_own_does_not_change_how_pushes_of_its_name_are_read(store: Store) -> None:
     whole = pipeline(store)
-    whole.speaks("evcc", ALL["generic"])
+    whole.use_dialect("evcc", ALL["generic"])
     assert (await whole.take([delivery({"chargePower": 7200}, "evcc")])).issues == []
 
 

@@ -144,7 +144,7 @@ async def test_a_store_that_fails_stops_the_source_which_then_is_started_again(s
     async with asyncio.timeout(10):
         await clock.asked.wait()
     (state,) = watched.states()
-    assert state.sentence == "What it hears can't be stored: The disk is full."
+    assert state.sentence == "What it receives can't be stored: The disk is full."
     assert not source.resting.is_set(), "nothing may be acknowledged"
     unwilling.fails_at = None
     clock.go.set()

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -254,6 +255,14 @@ class TestTls:
                 await source(broker.url, ca_file=str(authority)).run(Ears().emit)
             assert refused.value.cause is Cause.CONFIGURATION
 
+    @pytest.mark.parametrize("kind", BROKERS, ids=lambda kind: kind.NAME)
+    async def test_a_certificate_that_has_expired_is_not_trusted(self, kind: type[Broker], tmp_path: Path) -> None:
+        authority, certificate = issued(tmp_path, until=datetime(2020, 1, 1, tzinfo=UTC))
+        with opened(kind, tmp_path, certificate) as broker:
+            with pytest.raises(SourceError, match=r"is not trusted.*expired") as refused:
+                await source(broker.url, ca_file=str(authority)).run(Ears().emit)
+            assert refused.value.cause is Cause.CONFIGURATION
+
     async def test_who_does_not_verify_needs_no_authority(self, secured: Broker) -> None:
         await source(secured.url, verify=False).check(WITHIN_S)
 
@@ -292,9 +301,9 @@ class TestCheck:
         assert refused.value.cause is Cause.AUTHENTICATION
 
 
-def issued(folder: Path, host: str = "localhost") -> tuple[Path, tuple[Path, Path]]:
+def issued(folder: Path, host: str = "localhost", until: datetime | None = None) -> tuple[Path, tuple[Path, Path]]:
     authority = trustme.CA()
-    certificate = authority.issue_cert(host)
+    certificate = authority.issue_cert(host, not_after=until)
     ca, chain, key = folder / "ca.pem", folder / "chain.pem", folder / "key.pem"
     authority.cert_pem.write_to_path(ca)
     certificate.cert_chain_pems[0].write_to_path(chain)

@@ -92,6 +92,26 @@ def test_a_queue_is_told_by_the_offset_that_was_known_before_whatever_instants_i
     assert all(abs(one - other) < 2_000 for one, other in zip(found, wanted, strict=True))
 
 
+@pytest.mark.parametrize("offset_ms", [HOUR, 2 * HOUR])
+def test_a_queue_of_just_as_long_ago_as_the_clock_is_ahead_does_not_show_that_it_was_set(offset_ms: int) -> None:
+    clock = StationClock(offset_ms)
+    clock.connected()
+    stamps = [T0 - 3_000, T0 - 2_000, T0 - 1_000]  # by the station's clock just now
+    found = []
+    for number, stamp in enumerate(stamps):
+        clock.take(stamp, T0 + number * 50, may_wait=True)
+        found.append(clock.at(stamp, T0 + number * 50))
+    assert clock.offset_ms == offset_ms
+    assert found == [stamp - offset_ms for stamp in stamps]
+
+
+def test_a_clock_that_is_set_in_the_middle_of_a_session_is_believed_at_the_next_reading() -> None:
+    clock = StationClock()
+    live(clock, 2 * HOUR, 3)
+    clock.take(T0 + 90_000, T0 + 90_100, may_wait=True)
+    assert clock.offset_ms == 0
+
+
 @pytest.mark.parametrize("unset_ms", [-T0, -T0 + 946_684_800_000, -7 * 365 * DAY])
 def test_a_clock_that_was_never_set_counts_from_receipt_until_it_is_set(unset_ms: int) -> None:
     clock = StationClock()

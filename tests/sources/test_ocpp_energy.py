@@ -54,6 +54,17 @@ def test_a_start_of_zero_that_is_none_begins_with_the_first_reading() -> None:
     assert meter.total_wh == 100
 
 
+def test_zeros_before_the_register_of_the_lifetime_shows_up_are_no_readings_either() -> None:
+    meter = SessionMeter().begun(0, T0).powered(7_000)
+    for number, value in enumerate([0, 0, 939_000, 939_100, 939_250], 1):
+        meter, _ = meter.read([value], T0 + number * STEP, is_named=True)
+    assert meter.total_wh == 250
+    leaked = SessionMeter().begun(0, T0).powered(7_000)
+    for number, value in enumerate([0, 939_000, 100, 220], 1):
+        leaked, _ = leaked.read([value], T0 + number * STEP, is_named=True)
+    assert leaked.total_wh == 220, "a single leak, and the session's own register goes on"
+
+
 def test_a_register_that_begins_anew_goes_on_from_what_was_there() -> None:
     assert after(4_000, [4_500, 0, 100, 200, 300])[-1] == 800
 

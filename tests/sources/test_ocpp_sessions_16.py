@@ -210,6 +210,25 @@ async def test_an_end_that_is_said_again_is_the_same_record() -> None:
     assert heard[1] == heard[2]
 
 
+async def test_an_end_that_is_said_again_as_of_a_later_time_leaves_the_record_as_it_was() -> None:
+    async with central() as system, system.station() as station:
+        await booted(station, BOOT)
+        await station.call(start(2))
+        await station.call(stop(1, 40))
+        await station.call(stop(1, 95))
+        heard = await system.is_told(3)
+    assert heard[1].headers["record"] == heard[2].headers["record"]
+
+
+async def test_a_reading_that_names_its_transaction_and_no_connector_is_of_the_transactions() -> None:
+    async with central() as system, system.connect() as connection:
+        await answer_to(connection, frame("StartTransaction", start(2)))
+        value = {"timestamp": time(20), "sampledValue": [{"value": "1900"}]}
+        assert await answer_to(connection, frame("MeterValues", {"transactionId": 1, "meterValue": [value]})) == [3, "f", {}]
+        heard = await system.is_told(2)
+    assert (heard[1].vehicle, heard[1].headers["energy"]) == ("car-a", [[T0 // 1000 * 1000 + 20_000, 700]])
+
+
 async def test_an_unknown_card_is_refused_and_its_session_is_the_connectors() -> None:
     async with central() as system, system.station() as station:
         await booted(station, BOOT)

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from chargeport.errors import ConflictError, NotFoundError
 from chargeport.signals.definition import Permission
 from chargeport.store.records import Application, Connection, Erased, Grant, Page, Vehicle, user_uuid_of
-from chargeport.store.sqlite.access import EXPIRED_MS
+from chargeport.store.tables.access import EXPIRED_MS
 
 
 def part(found: Sequence[Any], page: Page) -> tuple[list[Any], int]:

@@ -23,7 +23,7 @@ from chargeport.store.records import (
     ReportedSession,
     Vehicle,
 )
-from chargeport.store.sqlite import issues as bounds
+from chargeport.store.tables import issues as bounds
 
 Kind = tuple[str | None, str, str | None, str, str]
 

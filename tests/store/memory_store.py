@@ -159,8 +159,6 @@ class MemoryStore:
 class Parts:
     """The methods of all parts that know series."""
 
-    is_immediate = True
-
     def __init__(self, cars: MemoryVehicles) -> None:
         self.freshness, self.ranks = Freshness(), Ranks()
         self._vehicles, self._cars = cars, cars.cars

@@ -7,7 +7,7 @@ from chargeport.errors import NotFoundError
 from chargeport.store.command_log import KeptCommand
 from chargeport.store.protocols import Store
 from chargeport.store.records import Page, Vehicle
-from chargeport.store.sqlite import command_log
+from chargeport.store.tables import command_log
 
 T0 = 1_777_629_600_000
 CAR = Vehicle(id="car-1", make="ACME", model="One", year=2026)

@@ -5,6 +5,8 @@ import contextlib
 import logging
 import os
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -301,3 +303,22 @@ def another_programs(path: Path) -> Path:
     connection.execute("CREATE TABLE notes (text); INSERT INTO notes VALUES ('mine')").fetchall()
     connection.close()
     return path
+
+
+_COPYING = """
+import fcntl, sys
+shared = open(sys.argv[1], "rb+")
+fcntl.lockf(shared, fcntl.LOCK_EX, 1, 121)  # SQLite's lock of whoever copies the log back
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
+async def test_a_database_whose_log_is_being_copied_back_by_another_process_is_opened(store: Store, path: Path) -> None:
+    command = [sys.executable, "-c", _COPYING, f"{path}-shm"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as copying:  # noqa: ASYNC220
+        assert copying.stdout is not None
+        assert copying.stdout.readline() == b"locked\n"
+        beside = SqliteStore.open(path)
+        assert await beside.vehicles.vehicle(CAR.id) is not None
+        await beside.close()

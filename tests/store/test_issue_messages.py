@@ -5,7 +5,7 @@ import pytest
 from chargeport.signals.reading import Issue
 from chargeport.store.protocols import Store
 from chargeport.store.records import Page, Vehicle
-from chargeport.store.sqlite import issues as table
+from chargeport.store.tables import issues as table
 
 AT = 1_777_629_598_000
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from chargeport.store.sql import fetch
 from chargeport.store.sqlite import SqliteStore
 from chargeport.store.sqlite.engine import connect
-from chargeport.store.sqlite.sessions import HEARD_FROM
+from chargeport.store.tables.sessions import HEARD_FROM
 from feeding import T0
 
 

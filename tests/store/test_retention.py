@@ -27,7 +27,7 @@ from chargeport.store.effective_history import EffectiveHistory
 from chargeport.store.protocols import Store
 from chargeport.store.records import Vehicle
 from chargeport.store.retention_policy import DAY_MS, HOUR_MS, Keep, Policy, Progress
-from chargeport.store.sqlite import retention as steps
+from chargeport.store.tables import retention as steps
 
 DAY0 = 1_777_593_600_000  # 2026-05-01T00:00:00Z
 NOW = DAY0 + 10 * DAY_MS

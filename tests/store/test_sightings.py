@@ -18,7 +18,7 @@ from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
 from chargeport.store.protocols import Store
 from chargeport.store.records import Outcome, Selection, Sighting, Vehicle
 from chargeport.store.sqlite import SqliteStore
-from chargeport.store.sqlite import sightings as sightings_module
+from chargeport.store.tables import sightings as sightings_module
 
 T0 = 1_777_629_598_000
 WATTAGE, CHARGING, STATUS, LIMITS = (

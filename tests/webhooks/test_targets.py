@@ -2,8 +2,12 @@
 
 import asyncio
 import socket
+import ssl
+from datetime import UTC, datetime
 
+import aiohttp
 import pytest
+import trustme
 
 from chargeport.settings import WebhookSettings
 from chargeport.webhooks.sender import PublicResolver, Sender
@@ -66,3 +70,28 @@ async def test_a_name_is_refused_where_one_of_its_addresses_is_private_when_it_i
     for _ in range(2):
         with pytest.raises(RefusedTargetError, match="resolves to"):
             await resolver.resolve("rebinds.example", 443)
+
+
+async def test_a_name_that_can_not_be_resolved_is_a_failed_attempt_that_says_so() -> None:
+    sender = Sender(WebhookSettings())
+    found = await sender.post("https://nobody.invalid/hook", b"{}", {})
+    assert found.status is None
+    assert "nobody.invalid" in str(found.error)
+    await sender.close()
+
+
+async def test_an_expired_certificate_of_a_receiver_is_a_failed_attempt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    authority = trustme.CA()
+    ours, theirs = ssl.create_default_context(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.configure_trust(ours)
+    authority.issue_cert("127.0.0.1", not_after=datetime(2020, 1, 1, tzinfo=UTC)).configure_cert(theirs)
+    monkeypatch.setattr(aiohttp.connector, "_SSL_CONTEXT_VERIFIED", ours)
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=theirs)
+    sender = Sender(WebhookSettings(allow_private_targets=True))
+    found = await sender.post(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook", b"{}", {})
+    assert "expired" in str(found.error)
+    await sender.close()
+    server.close()
+    await server.wait_closed()

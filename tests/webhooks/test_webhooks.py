@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from answers import detail, typed_error
-from chargeport.signals.reading import AbsenceReason
-from chargeport.store.records import Vehicle
+from chargeport.signals.catalogue import BY_CODE
+from chargeport.signals.reading import AbsenceReason, Reading
+from chargeport.store.records import Outcome, Vehicle
+from chargeport.store.sqlite import SqliteStore
 from webhook_receiver import Made, Receiver, pump
-from world import T0, Client, World, bearer
+from world import HEARD_MS, T0, Client, World, bearer
 
 CHARGING = "charge-ischarging"
 VOLTAGE = "charge-voltage"
@@ -120,6 +122,36 @@ async def test_a_value_that_ends_by_silence_is_an_event_and_an_error(
     await pump(world)
     resolved = receiver.events("VEHICLE_ERROR")[-1]
     assert [(each["code"], each["state"]) for each in resolved["data"]["errors"]] == [("UNREACHABLE", "RESOLVED")]
+
+
+@pytest.mark.parametrize("is_restarted", [False, True], ids=["watching", "restarted meanwhile"])
+async def test_a_value_that_another_process_confirms_after_its_silence_is_told_as_true_again(
+    world: World, car: Vehicle, receiver: Receiver, webhook: Made, is_restarted: bool
+) -> None:
+    await webhook()
+    await charged(world, car)
+    await pump(world)
+    watch = world.service.webhooks.watch
+    watch.hears_others = True
+    world.clock.move(2 * 3600)
+    await pump(world)
+    assert len(receiver.events("VEHICLE_ERROR")) == 1
+    told = len(receiver.events())
+    await pump(world)
+    assert len(receiver.events()) == told, "looking tells nothing"
+    other = SqliteStore.open(world.database)
+    for code, value in ((VOLTAGE, 230), (CHARGING, True)):
+        confirmed = Reading(car.id, BY_CODE[code], value, T0 + 2 * 3_600_000, T0 + 2 * 3_600_000 + HEARD_MS, "box")
+        assert await other.readings.write([confirmed]) == [Outcome.UNCHANGED]
+    await other.close()
+    if is_restarted:
+        watch._stale.clear()
+        await watch.recall()
+    await pump(world)
+    assert [(each["code"], each["state"]) for each in receiver.events("VEHICLE_ERROR")[-1]["data"]["errors"]] == [
+        ("UNREACHABLE", "RESOLVED")
+    ]
+    assert receiver.events()[-1]["data"]["signals"][0]["body"] == {"value": True}
 
 
 async def test_an_absence_is_told_without_a_body(

@@ -24,6 +24,7 @@ from chargeport.api.route import Handler, Route
 from chargeport.api.routes import ROUTES
 from chargeport.api.sockets import Connect, socket_routes
 from chargeport.api.streaming import EndlessResponse
+from chargeport.api.worker_reports import WorkerReports
 from chargeport.errors import INVALID_PATH, METHOD_NOT_ALLOWED, Problem
 from chargeport.store.audit import UNKNOWN, Actor, acting
 
@@ -31,11 +32,17 @@ _NOT_FOUND = 404
 
 
 def build_app(
-    context: AppContext, pages: Mapping[str, Handler], *, lane: bool = True, sockets: Mapping[str, Connect] | None = None
+    context: AppContext,
+    pages: Mapping[str, Handler],
+    *,
+    lane: bool = True,
+    sockets: Mapping[str, Connect] | None = None,
+    reports: WorkerReports | None = None,
 ) -> "WebApp":
     """The application. `pages` are the handlers of routes that are not the API's own, by name; `sockets` websockets, by path.
 
-    Without `lane` the router answers everything: the two must not differ, and a test holds them together.
+    `reports` are those of the workers, where there are several. Without `lane` the router answers everything: the two must not
+    differ, and a test holds them together.
     """
     links = Links(context.settings.server.base_url, context.settings.server.trusted_proxies)
     limits, counts = context.settings.limits, context.access.counts
@@ -45,9 +52,9 @@ def build_app(
     described = document(ROUTES)
 
     async def counted(request: Request) -> Response:
-        return await metrics.metrics(request, errors)
+        return await metrics.metrics(request, errors, reports)
 
-    own = {"getMetrics": counted, "getReadiness": health.Readiness().answer, **docs.handlers(described)}
+    own = {"getMetrics": counted, "getReadiness": health.Readiness(reports).answer, **docs.handlers(described)}
     handlers = {**own, **pages}
     routes = [route for each in ROUTES for route in _routes(each, _handler(each, handlers, context), context, errors, bodies)]
     router = Starlette(
@@ -55,13 +62,22 @@ def build_app(
         exception_handlers={HTTPException: _unrouted(errors)},
     )
     router.router.redirect_slashes = False
-    return WebApp(router, errors, bodies, Lane(context.reads, errors) if lane else None)
+    return WebApp(router, errors, bodies, Lane(context.reads, errors) if lane else None, context.tail.share)
 
 
 class WebApp:
     """What the web server serves: an ASGI application, and beside it the lane."""
 
-    def __init__(self, router: ASGIApp, errors: ErrorBoundary, bodies: BodyBudget, lane: Lane | None) -> None:
+    def __init__(
+        self,
+        router: ASGIApp,
+        errors: ErrorBoundary,
+        bodies: BodyBudget,
+        lane: Lane | None,
+        share: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        """`share` is to be called with the number of connections that the server can have."""
+        self.share = share
         self.errors = errors
         self.bodies = bodies
         self.lane = lane

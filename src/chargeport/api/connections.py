@@ -49,6 +49,7 @@ async def read_connection(request: Request) -> Response:
 
 async def delete_connection(request: Request) -> Response:
     """End a connection: the application no longer reads this user's vehicle."""
+    await request.client()
     connection = await _owned(request)
     await _end(request, [connection])
     return answer(204, b"", request.request_id)

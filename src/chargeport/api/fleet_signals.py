@@ -30,7 +30,7 @@ class _Page(NamedTuple):
 
 
 async def list_fleet_signals(request: Request) -> Response:
-    """A page of the vehicles' signals, by vehicle id and code; vehicles without any are passed over."""
+    """Return a page of the vehicles' signals, by vehicle id and code; vehicles without any are passed over."""
     await request.grant()
     request.context.reads.check_user(request.user_id)
     query, given = request.query, dict(request.query)
@@ -49,7 +49,7 @@ async def list_fleet_signals(request: Request) -> Response:
 
 
 async def _gathered(request: Request, after: str, size: int) -> _Page:
-    """What counts now of the vehicles behind an id."""
+    """Return what counts now of the vehicles behind an id."""
     store, reads, now = request.context.store, request.context.reads, request.context.clock.now()
     elements, shown, text, looked_at = list[str](), list[str](), 0, 0
     async with aclosing(visible.vehicles(request, after)) as vehicles:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from chargeport.api.request import Request
 from chargeport.api.response import Response, json_answer
+from chargeport.api.worker_reports import READY, WorkerReports
 
 TRY_AGAIN_MS: Final = 1000  # anybody may ask, and each try writes a page
 
@@ -18,7 +19,8 @@ async def healthz(request: Request) -> Response:
 class Readiness:
     """Whether the store can be read and written: read for each answer, written once a second at most."""
 
-    def __init__(self) -> None:
+    def __init__(self, reports: WorkerReports | None = None) -> None:
+        self._reports = reports  # of the workers, where there are several
         self._writing: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
         self._written_at = 0
@@ -34,7 +36,9 @@ class Readiness:
             self._reading = _begun(store.ping(writes=False))
         for tried in filter(None, (self._writing, self._reading)):
             await asyncio.shield(tried)
-        return json_answer(200, {"status": "ready"}, request.request_id)
+        workers = {} if self._reports is None else self._reports.statuses()
+        each = [{"number": number, "status": status} for number, status in workers.items()]
+        return json_answer(200, {"status": READY} | ({"workers": each} if each else {}), request.request_id)
 
 
 def _begun(ping: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -80,7 +80,7 @@ class Lane:
     def _plain(self, vehicle_id: str, code: str, head: Head) -> bytes | None:
         """The body of the usual read; None where anything is out of the ordinary, errors included."""
         try:
-            return _at_once(self._reads.usual(vehicle_id, BY_CODE[code], head.base, head.authorization))
+            return self._reads.usual(vehicle_id, BY_CODE[code], head.base, head.authorization)
         except Exception:  # noqa: BLE001  (the way with all the rest meets it again, and answers it)
             return None
 

@@ -1,6 +1,7 @@
 """What links start with: the setting, or what the request names, behind a proxy too if it is a trusted one."""
 
 import ipaddress
+import logging
 import re
 from collections.abc import Sequence
 from functools import lru_cache
@@ -10,6 +11,7 @@ from chargeport.errors import SettingError
 
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]{1,253}(?::\d{1,5})?|\[[0-9a-fA-F:.]{2,45}\](?::\d{1,5})?")
 _FALLBACK_HOST: Final = "localhost"
+_log = logging.getLogger("chargeport.api")
 
 _PLAIN_NAMES: Final = {b"http": "http", b"https": "https", b"ws": "http", b"wss": "https"}  # some proxies name websockets so
 
@@ -23,7 +25,8 @@ class Links:
         self._fixed = _checked(base_url)
         self._networks = [_network(each) for each in trusted_proxies]
         self._is_trusted = lru_cache(1024)(self._trusts)
-        self._from_host = lru_cache(1024)(_base)
+        self._from_host = lru_cache(1024)(self._base)
+        self._has_warned = False
 
     def base(self, scheme: str, client: str | None, headers: Headers) -> str:
         """The URL, without a slash at its end, that paths are put behind."""
@@ -64,10 +67,18 @@ class Links:
         plain = getattr(address, "ipv4_mapped", None) or address  # how a socket for both families names an IPv4 client
         return any(plain in network for network in self._networks)
 
+    def _base(self, scheme: str, host: bytes) -> str:
+        text = host.decode("latin-1")
+        if not self._has_warned and _is_name(text):
+            self._has_warned = True
+            _log.warning("links in answers begin with what requests name, such as %s: set server.base_url to the address", text)
+        return f"{scheme}://{text if _HOST.fullmatch(text) else _FALLBACK_HOST}"
 
-def _base(scheme: str, host: bytes) -> str:
-    text = host.decode("latin-1")
-    return f"{scheme}://{text if _HOST.fullmatch(text) else _FALLBACK_HOST}"
+
+def _is_name(host: str) -> bool:
+    """Whether a host is a name that others could have put there, not an address or this machine itself."""
+    has_letter = not host.startswith("[") and any(each.isalpha() for each in host)
+    return has_letter and host.partition(":")[0] != _FALLBACK_HOST and _HOST.fullmatch(host) is not None
 
 
 def _forwarded(scheme: str, host: bytes, headers: Headers) -> tuple[str, bytes]:

@@ -27,10 +27,10 @@ class Listener:
         self,
         listening: socket.socket,
         clients: Clients,
-        connect: Callable[[socket.socket, ClientTransport], Awaitable[Any]],
+        connect: Callable[[socket.socket, ClientTransport, bytes], Awaitable[Any]],
         refusal: bytes,
     ) -> None:
-        """`connect` makes a connection of an accepted socket; `refusal` is sent to whom there is no room for."""
+        """`connect` makes a connection of an accepted socket and what was read of it; others are sent the `refusal`."""
         self._listening = listening
         self._clients = clients
         self._connect = connect
@@ -64,7 +64,7 @@ class Listener:
                     self._relieve(error)
                     return
                 continue  # the connection was gone before it was taken
-            self._take(accepted, str(address[0]))
+            self.take(accepted, str(address[0]))
             if self._clients.is_full:
                 return  # what was closed to make room is gone in the next turn
 
@@ -78,7 +78,8 @@ class Listener:
         self._loop.remove_reader(self._listening)
         self._again = self._loop.call_later(ACCEPT_AGAIN_S, self.start)
 
-    def _take(self, accepted: socket.socket, address: str) -> None:
+    def take(self, accepted: socket.socket, address: str, already: bytes = b"") -> None:
+        """Make a connection of an accepted socket, if there is room, with what was read of it."""
         accepted.setblocking(False)
         client = self._clients.admit(address)
         if client is None:
@@ -86,14 +87,14 @@ class Listener:
             return
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # what the kernel holds and the client does not take, too
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(TAKEN_WITHIN_S * 1000))
-        task = self._loop.create_task(self._open(accepted, client))
+        task = self._loop.create_task(self._open(accepted, client, already))
         client.opening = task
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _open(self, accepted: socket.socket, client: ClientTransport) -> None:
+    async def _open(self, accepted: socket.socket, client: ClientTransport, already: bytes) -> None:
         try:
-            await self._connect(accepted, client)
+            await self._connect(accepted, client, already)
         except (OSError, asyncio.CancelledError):  # no TLS handshake, or not in time
             accepted.close()
             client.lost()

@@ -1,5 +1,7 @@
 """`/metrics`: counters and gauges in Prometheus' text form, worked out when asked."""
 
+import asyncio
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -8,8 +10,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from chargeport.api.error_boundary import ErrorBoundary
-from chargeport.api.request import AppContext, Request
+from chargeport.api.request import AppContext, Request, WebhookControl
 from chargeport.api.response import Header, Response, answer
+from chargeport.api.worker_reports import READY, Tally, WorkerReports
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.definition import Kind
 from chargeport.signals.effective import effective
@@ -31,9 +34,19 @@ class _Found(Collector):
         return self._families
 
 
-async def metrics(request: Request, gate: ErrorBoundary) -> Response:
-    """Requests, wrong credentials, webhooks, and the vehicles' values where the settings ask for them."""
-    families: list[Metric] = [*_requests(gate), *await _webhooks(request.context)]
+def tally(gate: ErrorBoundary, webhooks: WebhookControl) -> Tally:
+    """What this process has counted."""
+    return Tally(Counter(gate.answered), Counter(gate.guesses.failures), Counter(webhooks.counts))
+
+
+async def metrics(request: Request, gate: ErrorBoundary, reports: WorkerReports | None) -> Response:
+    """Requests, wrong credentials, webhooks, and the vehicles' values where the settings ask for them; of all workers."""
+    counted = tally(gate, request.context.webhooks)
+    if reports is not None:
+        counted = reports.whole(counted)
+    families: list[Metric] = [*_requests(counted), *await _webhooks(request.context, counted)]
+    if reports is not None:
+        families.append(_workers(reports))
     if request.context.settings.metrics.vehicle_values:
         families.append(await _values(request.context))
     registry = CollectorRegistry(auto_describe=False)
@@ -41,24 +54,33 @@ async def metrics(request: Request, gate: ErrorBoundary) -> Response:
     return answer(200, generate_latest(registry), request.request_id, kind=_TEXT)
 
 
-def _requests(gate: ErrorBoundary) -> Iterator[Metric]:
+def _workers(reports: WorkerReports) -> Metric:
+    family = GaugeMetricFamily("chargeport_worker_ready", "1 where a worker of the server is ready.", labels=["worker"])
+    for number, status in reports.statuses().items():
+        family.add_metric([str(number)], int(status == READY))
+    return family
+
+
+def _requests(counted: Tally) -> Iterator[Metric]:
     family = CounterMetricFamily("chargeport_requests", "Answers, by route and status.", labels=["route", "status"])
-    for (route, status), count in sorted(gate.answered.items()):
+    for (route, status), count in sorted(counted.answered.items()):
         family.add_metric([route, str(status)], count)
     wrong = CounterMetricFamily("chargeport_wrong_credentials", "Wrong tokens and secrets.", labels=["credential"])
-    for credential, count in sorted(gate.guesses.failures.items()):
+    for credential, count in sorted(counted.wrong.items()):
         wrong.add_metric([credential], count)
-    yield from (family, wrong)
+    tasks = GaugeMetricFamily("chargeport_tasks", "What the process has under way: a number that keeps growing is a fault.")
+    tasks.add_metric([], len(asyncio.all_tasks()))
+    yield from (family, wrong, tasks)
 
 
-async def _webhooks(context: AppContext) -> list[Metric]:
+async def _webhooks(context: AppContext, counted: Tally) -> list[Metric]:
     attempts = CounterMetricFamily(
         "chargeport_webhook_attempts",
         "Attempts to deliver an event since the start: delivered, failed (made again later), dead (the last one).",
         labels=["outcome"],
     )
     for outcome in ("delivered", "failed", "dead"):
-        attempts.add_metric([outcome], context.webhooks.counts[outcome])
+        attempts.add_metric([outcome], counted.attempts[outcome])
     pending = GaugeMetricFamily("chargeport_webhook_pending", "Events that wait for their delivery.", labels=["webhook"])
     lag = GaugeMetricFamily("chargeport_webhook_lag_seconds", "Age of the oldest event that waits.", labels=["webhook"])
     failing = GaugeMetricFamily(

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from chargeport.api import administration, overview, paging, records, webhooks
+from chargeport.api import administration, export, overview, paging, records, webhooks
 from chargeport.api.fleet import SORTS, STATES
-from chargeport.api.route import VEHICLE_ID, Parameter, Route, pages
+from chargeport.api.route import USER, VEHICLE_ID, Parameter, Route, pages
 from chargeport.errors import (
     CONFLICT,
     CONNECTION_NOT_FOUND,
@@ -54,6 +54,24 @@ OPERATOR_ROUTES: Final = (
             *pages(records.MAX_SIZE),
         ),
         errors=(MALFORMED, UNAUTHORIZED, PERMISSION, VEHICLE_NOT_FOUND),
+    ),
+    Route(
+        method="GET", path="/export", name="exportReadings", tag="Signals", handler=export.export_readings,
+        kind=export.KINDS["ndjson"], files=(export.KINDS["csv"], export.KINDS["parquet"]),
+        summary="Download what was reported, in a form that import takes back",
+        detail="Every change of every signal that the application may see, by vehicle, signal, source and time, as"
+        " `chargeport export` writes it. What was derived is left out. A hundred vehicles at a time are as at one instant."
+        " It comes in parts; one that the server can't finish is broken off without the end that HTTP gives a whole answer.",
+        parameters=(
+            Parameter(export.VEHICLE, "Only these vehicles, by id: repeated or separated by commas.", VEHICLE_ID),
+            Parameter(export.SIGNAL, "Only these codes: repeated or separated by commas.", "charge-wattage,charge-ischarging"),
+            Parameter(export.FROM, "Observed then or later: ISO 8601, or milliseconds since 1970.", "2026-05-01T00:00:00Z"),
+            Parameter(export.TO, "Observed before this time.", "2026-05-02T00:00:00Z"),
+            Parameter(export.FORM, "One item a line, or a table.", "csv", values=tuple(export.KINDS)),
+            Parameter(export.SIGHTINGS, "Every time that an unchanged value was seen, too.", "true", values=("true", "false")),
+            USER,
+        ),
+        errors=(MALFORMED, UNAUTHORIZED, VEHICLE_NOT_FOUND),
     ),
     Route(
         method="GET", path="/vehicles/{vehicle_id}/records/edits", name="listRecordEdits", tag="Records",

@@ -21,10 +21,13 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from chargeport.api.app import WebApp
 from chargeport.api.client_transport import ClientTransport
 from chargeport.api.closing_answers import EarlyAnswer, refusal_bytes
+from chargeport.api.handover import Handover
 from chargeport.api.head_rules import NOT_PLAIN, check_head, check_trailer, check_unfinished
 from chargeport.api.lane import Head
 from chargeport.api.repeated_head import RepeatedHead
 from chargeport.errors import MALFORMED, TOO_SLOW, Problem
+from chargeport.tls import tell_client
+from chargeport.wire.errors import as_problem
 
 HEAD_WITHIN_S: Final = 10
 PORTION: Final = 8_192  # bytes parsed at once: so few requests can be sent ahead of their answers as objects
@@ -40,9 +43,14 @@ class LaneProtocol(HttpToolsProtocol):
 
     transport: ClientTransport
 
-    def __init__(self, *args: Any, client: ClientTransport, **more: Any) -> None:
+    def __init__(
+        self, *args: Any, client: ClientTransport, handover: Handover | None = None, already: bytes = b"", **more: Any
+    ) -> None:
+        """`handover` takes what this process does not answer; `already` was read of the connection elsewhere."""
         super().__init__(*args, **more)
         self._client = client
+        self._handover = handover
+        self._already = already
         self.url = b""
         self._has_more = False
         self._in_head = True
@@ -64,6 +72,8 @@ class LaneProtocol(HttpToolsProtocol):
         self._client.attach(cast("asyncio.Transport", transport))
         self._client.watched = self
         super().connection_made(self._client)
+        if self._already:
+            self.data_received(self._already)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End a connection, and whatever still answers on it."""
@@ -117,11 +127,23 @@ class LaneProtocol(HttpToolsProtocol):
             return
         if self._waiting:
             self._keep_waiting(data)
+        elif self._handover is not None and self._handover.takes(data) and self._is_given_away(self._handover, data):
+            return
         elif len(data) <= PORTION:
             self._take(data)
         else:
             self._waiting = data
             self._parse_waiting()
+
+    def _is_given_away(self, handover: Handover, data: bytes) -> bool:
+        """Give the connection away where a request begins here and all before it are answered; whether it is gone."""
+        if not self._in_head or self._head_bytes or not self._is_idle():
+            return False
+        connection = self.transport.get_extra_info("socket")
+        if self._client.is_secure or connection is None or not handover.give(connection.fileno(), data):
+            return False
+        self._client.abort()  # the other process has the connection open still: nothing is sent
+        return True
 
     def _take(self, data: bytes) -> None:
         """Answer a plain read with the head of the one before; parse everything else."""
@@ -170,8 +192,7 @@ class LaneProtocol(HttpToolsProtocol):
             else:
                 self._pass_over_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
-            found = error.__context__
-            self._refuse(found if isinstance(found, Problem) else Problem(MALFORMED, f"This is not HTTP: {error}."))
+            self._refuse(_problem_of(error))
         else:
             if self._head_bytes or not self._in_head:
                 self._check_length(data)
@@ -273,6 +294,8 @@ class LaneProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self.url, self.expect_100_continue = url, expects
         self.headers += headers
+        if self._client.is_secure:
+            tell_client(self.scope, self._client.get_extra_info("ssl_object"))
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -355,3 +378,11 @@ class LaneProtocol(HttpToolsProtocol):
 
 # What uvicorn looks at of a request that is over, when the next one or the end of the connection comes.
 _ANSWERED: Final = cast("RequestResponseCycle", SimpleNamespace(response_complete=True, message_event=asyncio.Event()))
+
+
+def _problem_of(error: httptools.HttpParserError) -> Problem:
+    """Return what is wrong with the request; where one of our callbacks failed, what it raised decides."""
+    found = error.__context__
+    if isinstance(found, Problem | MemoryError):
+        return as_problem(found)
+    return Problem(MALFORMED, f"This is not HTTP: {error}.")

@@ -71,9 +71,9 @@ class RateLimits:
         self._buckets = {sort: TokenBuckets(sort, quota) for sort, quota in quotas.items() if quota}
 
     def has(self, sort: Sort) -> bool:
-        """Whether there is a limit for this sort of request."""
+        """Return whether there is a limit for this sort of request."""
         return sort in self._buckets
 
     def allowance(self, sort: Sort) -> Allowance:
-        """What a request of this sort may take."""
+        """Return what a request of this sort may take."""
         return Allowance(self._buckets.get(sort))

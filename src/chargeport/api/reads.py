@@ -17,10 +17,10 @@ from chargeport.derivation.provenance import PROVENANCE
 from chargeport.errors import MALFORMED, MISSING_PARAMETER, PERMISSION, SIGNAL_NOT_FOUND, VEHICLE_NOT_FOUND, Problem
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.definition import Permission, Signal
-from chargeport.signals.effective import DERIVED, Effective, Ranks, effective
+from chargeport.signals.effective import DERIVED, Effective, Ranks, effective, undisputed
 from chargeport.signals.ranks import of_source
 from chargeport.simulation.faults import Faults
-from chargeport.store.protocols import Store
+from chargeport.store.protocols import Immediate, Store
 from chargeport.store.records import Vehicle, VehicleSeries
 from chargeport.wire.envelope import View, iso
 
@@ -57,7 +57,9 @@ class Reads:
         self._clock = clock
         self._faults = faults  # of a simulator
         self._strict = strict  # as Smartcar: without a user there is no answer
-        self.are_immediate = store.readings.is_immediate
+        immediate = store.readings if isinstance(store.readings, Immediate) else None
+        self.are_immediate = immediate is not None
+        self._immediate = None if strict or faults is not None else immediate
 
     async def answer(self, ask: Ask, allowance: Allowance | None = None) -> Response:
         """The answer to a read of one signal or of all; takes of the allowance, if that is still to be done. Raises Problem."""
@@ -76,27 +78,28 @@ class Reads:
             self._faults.check(ask.vehicle_id, ask.code)
         return conditional((await self._document(ask, permissions, now)).encode(), ask)
 
-    async def usual(self, vehicle_id: str, signal: Signal, base: str, authorization: bytes | None) -> bytes | None:
+    def usual(self, vehicle_id: str, signal: Signal, base: str, authorization: bytes | None) -> bytes | None:
         """The body of the read that is asked most; None where it is another one, or ends in an error: see `answer`.
 
-        One signal, as it is now, for an application that sees every vehicle and whose token was looked up a moment ago.
+        One signal with one source, as it is now, for an application that sees every vehicle and whose token was looked up a
+        moment ago; of a store that answers at once.
         """
+        readings = self._immediate
+        if readings is None:
+            return None
         now = self._clock.now()
         grant = self._access.remembered(authorization, now)
-        if (
-            grant is None
-            or self._strict
-            or self._faults is not None
-            or not grant.sees_all
-            or signal.permission not in grant.permissions
-        ):
+        if grant is None or grant.connected_only or grant.has_ended:
             return None
-        found = await self._store.readings.signal(vehicle_id, signal)
-        counts = None if found is None else effective(signal, found.known_of(signal), self._store.readings.ranks, now)
-        if found is None or counts is None:
+        found = readings.signal_at_once(vehicle_id, signal)
+        state = None if found is None else undisputed(signal, found.known_of(signal), now)
+        if found is None or state is None or state.source is None:
+            return None
+        view = View(found.vehicle, grant.permissions, base, PROVENANCE)
+        if not view.is_plain(signal):
             return None
         self._requests[grant.client_id] += 1
-        return View(found.vehicle, grant.permissions, base, PROVENANCE).single(counts).encode()
+        return view.document(view.plain(state)).encode()
 
     async def document(self, ask: Ask, permissions: frozenset[Permission]) -> str:
         """The body alone, for a reader with these permissions. Raises Problem."""

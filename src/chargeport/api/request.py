@@ -28,6 +28,7 @@ from chargeport.store.audit import Actor, act_as
 from chargeport.store.protocols import Store
 from chargeport.store.records import Grant
 from chargeport.store.webhooks import Webhook
+from chargeport.tls import client_names
 
 
 class Verification(Protocol):
@@ -157,9 +158,18 @@ class Request:
             )
         return grant
 
+    def _check_certificate(self) -> None:
+        """Raise Problem (403) unless the client showed a certificate of ours."""
+        if not client_names(self.raw.scope):
+            raise Problem(
+                ACCESS_DENIED, "Readings are taken from clients with a certificate: show one of server.tls_client_ca."
+            )
+
     async def allowed(self, permission: Permission) -> Grant:
         """Who asks, if the application has this permission; a person's token only to read. Raises Problem (401, 403)."""
         grant = await (self.grant() if permission in READS else self.client())
         if permission not in grant.permissions:
             raise Problem(PERMISSION, f"This needs the permission {permission}, which the application does not have.")
+        if permission is Permission.WRITE_READINGS and self.context.settings.ingest.client_certificate:
+            self._check_certificate()
         return grant

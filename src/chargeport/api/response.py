@@ -97,6 +97,18 @@ def event_answer(parts: AsyncGenerator[bytes, None], request_id: str, accepted: 
     return Response(200, [*headers, (b"content-encoding", b"gzip")], parts=_gzipped_parts(parts))
 
 
+def file_answer(
+    parts: AsyncGenerator[bytes, None], request_id: str, name: str, kind: Header, accepted: bytes | None = None
+) -> Response:
+    """Return a file of unknown length, compressed for a client that sent this Accept-Encoding."""
+    named = (b"content-disposition", f'attachment; filename="{name}"'.encode())
+    headers = [each for each in answer(200, b"", request_id, named, kind=kind).headers if each[0] != b"content-length"]
+    if takes_gzip(accepted):
+        packed = [*headers, (b"vary", b"accept-encoding"), (b"content-encoding", b"gzip")]
+        return Response(200, packed, parts=_gzipped_parts(parts))
+    return Response(200, headers, parts=parts)
+
+
 async def _gzipped_parts(parts: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
     """Each part compressed so that it can be read at once. Events resemble each other: they take a tenth."""
     packing = zlib.compressobj(6, zlib.DEFLATED, _SMALL_GZIP_FORM, 5)

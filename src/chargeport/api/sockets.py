@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any, Protocol
 
 from starlette.routing import WebSocketRoute
@@ -10,12 +10,16 @@ from starlette.websockets import WebSocket
 
 from chargeport.api.client_transport import ClientTransport
 from chargeport.api.links import Links
+from chargeport.tls import client_names, tell_client
 
 
 class Connect(Protocol):
-    """Serves one connection until it ends; `over_tls` says whether nobody could read it on its way here."""
+    """Serves one connection until it ends; `over_tls` says whether nobody could read it on its way here.
 
-    def __call__(self, websocket: WebSocket, *, over_tls: bool | None) -> Awaitable[None]:
+    `certified` are the names in the certificate that the client showed.
+    """
+
+    def __call__(self, websocket: WebSocket, *, over_tls: bool | None, certified: Sequence[str]) -> Awaitable[None]:
         """Serve it."""
         ...
 
@@ -29,7 +33,7 @@ def _endpoint(connect: Connect, links: Links) -> Callable[[WebSocket], Awaitable
     async def serve(websocket: WebSocket) -> None:
         client = None if websocket.client is None else websocket.client.host
         scheme = links.scheme(websocket.scope["scheme"], client, websocket.headers.raw)
-        await connect(websocket, over_tls=scheme in ("https", "wss"))
+        await connect(websocket, over_tls=scheme in ("https", "wss"), certified=client_names(websocket.scope))
 
     return serve
 
@@ -48,11 +52,17 @@ class _Watched(asyncio.Protocol):
     transport: ClientTransport
     logger: Any
     conn: Any
+    scope: MutableMapping[str, Any]
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self.logger = _WithoutQuery(self.logger)
         self.conn.debug = False  # at that level the library logs every header, passwords too
+
+    async def run_asgi(self) -> None:
+        """Hand the connection to the application, with what the client's certificate says."""
+        tell_client(self.scope, self.transport.get_extra_info("ssl_object"))
+        await super().run_asgi()  # type: ignore[misc]  # the protocol behind has it
 
     async def send(self, message: MutableMapping[str, Any]) -> None:
         """Send a message of the application's."""

@@ -54,7 +54,7 @@ class Wanted(msgspec.Struct, frozen=True):
 async def stream_signals(request: Request) -> Response:
     """The changes that the client may see, one by one. What is wrong with the request is said before the stream begins."""
     grant = await request.grant()
-    most, positions = request.context.settings.limits.streams_by_application, request.context.positions
+    most, positions = request.context.tail.most_of_one, request.context.positions
     if request.context.tail.streams_of(grant.client_id) >= most:
         raise _too_many(most)
     wanted = Wanted(_vehicles(request), _signals(request), request.user_id, _wants_vehicle_list(request))
@@ -85,7 +85,7 @@ class Stream:
         self._base = base
         self._newest = newest
         self._positions = deps.positions
-        self._most = deps.settings.limits.streams_by_application
+        self._most = deps.tail.most_of_one
 
     async def parts(self, greeting: bytes) -> AsyncGenerator[bytes, None]:
         """What is sent, in parts; each is asked for when the client has room for it."""
@@ -180,7 +180,7 @@ class Stream:
 
 
 def _too_many(most: int) -> Problem:
-    detail = f"The application has {most} streams open, as many as it may (limits.streams_by_application)."
+    detail = f"The application has {most} streams open, as many as it may (limits.streams_by_application, half of all at most)."
     return Problem(RATE_LIMITED, detail, retry_after_s=5)
 
 

@@ -26,6 +26,7 @@ from chargeport.api.permission_cache import Permits
 from chargeport.bus.memory import Doorbell
 from chargeport.clock import Clock
 from chargeport.errors import UNAVAILABLE, Problem, StoreError
+from chargeport.settings import LimitSettings
 from chargeport.staleness.expiry import Expiry, ExpiryWatch
 from chargeport.store.effective_feed import EffectiveFeed
 from chargeport.store.protocols import Store
@@ -35,6 +36,7 @@ POLL_S: Final = 1.0  # how late the changes that another process wrote may be no
 PORTION: Final = 200  # changes read at once: about a millisecond, in which nobody else is served
 MAX_CHANGES: Final = 10_000  # kept in memory: some seconds of a busy server, or the time of a restart
 MAX_TEXT: Final = 32 * 1024 * 1024  # characters of the texts and documents among them
+SHARE: Final = 2  # an application has one in so many of the server's connections for its streams, at most
 MAX_NOTICES: Final = 10_000  # kept in memory; whoever is further behind goes by `staleAt`
 LOOK_MS: Final = 1_000  # how often tokens are looked at again
 HEARTBEAT_MS: Final = 15_000  # well below the 30 s to 60 s after which proxies close a silent connection
@@ -56,7 +58,15 @@ class Notice(msgspec.Struct, frozen=True):
 class Tail:
     """The newest changes, and the streams that wait for more. Works only while there are streams."""
 
-    def __init__(self, store: Store, access: Access, clock: Clock, doorbell: Doorbell) -> None:
+    def __init__(
+        self,
+        store: Store,
+        access: Access,
+        clock: Clock,
+        doorbell: Doorbell,
+        *,
+        most_of_one: int = LimitSettings().streams_by_application,
+    ) -> None:
         self.permits = Permits(access, store)
         self.position = 0
         """How far it has read the feed."""
@@ -82,6 +92,8 @@ class Tail:
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
         self._looked_at = 0
+        self.most_of_one = most_of_one
+        """How many streams one application may hold open."""
 
     def join(self, follower: Follower) -> None:
         """Wake this stream from now on."""
@@ -109,6 +121,10 @@ class Tail:
             waiting.discard(follower)
             if not waiting:
                 self._followers.pop(vehicle_id, None)
+
+    def share(self, connections: int) -> None:
+        """Leave half of the server's connections to others, however few there are and whatever the setting says."""
+        self.most_of_one = min(self.most_of_one, max(1, connections // SHARE))
 
     def streams_of(self, client_id: str) -> int:
         """How many streams an application has open."""

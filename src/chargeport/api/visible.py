@@ -14,7 +14,7 @@ AT_ONCE: Final = 10  # before others have their turn
 
 
 async def vehicles(request: Request, after: str = "") -> AsyncGenerator[tuple[Vehicle, frozenset[Permission]], None]:
-    """The vehicles behind an id, by id, each with what the caller may do with it; with `sc-user-id` those of that user.
+    """Give the vehicles behind an id, by id, each with what the caller may do with it; with `sc-user-id` those of that user.
 
     Others have their turn meanwhile. Raises Problem (401).
     """

@@ -1,1 +1,1 @@
-"""The doorbell: tells that something was stored, carries no data. Who hears it reads the store."""
+"""The doorbell between tasks and processes: it tells that something was stored, and carries no data."""

@@ -42,10 +42,7 @@ def audit(
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Show who did what, when and from where, newest first. Requests, tokens and wrong credentials are counted by day.
-
-    Example: chargeport audit --actor user:owner --from 2026-05-01 --csv --limit 0 > audit.csv
-    """
+    """Show who did what, when and from where, newest first. Requests, tokens and wrong credentials are counted by day."""
     wanted = Wanted(act, actor, subject, start, end)
     found = with_store(database, lambda store: _deeds(store, wanted, limit))
     if as_json:

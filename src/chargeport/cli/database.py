@@ -61,14 +61,18 @@ def person() -> Actor:
 
 
 def audit_in(file: Path, act: Act, detail: str) -> None:
-    """Record a deed in a database file that is not opened as a store, unless its schema is older than the log."""
-    from chargeport.store.sqlite.engine import connect, fetch
+    """Record a deed in a database file that is not opened as a store, unless its schema is older than the log.
+
+    Raises StoreError.
+    """
+    from chargeport.store.sqlite.engine import connect, fetch, translating
 
     connection = connect(file)
     try:
-        if fetch(connection, "SELECT 1 FROM sqlite_schema WHERE name = 'audit'"):
-            with connection:
-                record(connection, act, "", detail, who=person())
+        with translating():
+            if fetch(connection, "SELECT 1 FROM sqlite_schema WHERE name = 'audit'"):
+                with connection:
+                    record(connection, act, "", detail, who=person())
     finally:
         connection.close()
 

@@ -57,8 +57,6 @@ def check(
     """Check a dialect, and say what messages would mean in it, row by row. Nothing is stored.
 
     What is not known is drafted as rows. Exits with 1 when something was not understood.
-
-    Example: chargeport dialect check tesla_rest --message '{"charge_state": {"charger_voltage": 231}}'
     """
     known = _dialect(dialect)
     found = [each for text in messages or () for each in _meant(known, _payload(text), topic)]

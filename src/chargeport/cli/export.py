@@ -80,7 +80,7 @@ def export(
 
 async def _export(store: Store, selection: Selection, output: BinaryIO, form: Format, bare: bool) -> int:
     """Write a selection; how many readings it had."""
-    from chargeport.cli import export_forms
+    from chargeport.ingest import export_forms
 
     count = 0
     with export_forms.opened(form, output, bare=bare) as sink, progress("Exporting") as show:

@@ -16,7 +16,7 @@ from chargeport.cli.finding import vehicle_called
 from chargeport.cli.local_clock import local
 from chargeport.cli.options import Database, Json, VehicleName
 from chargeport.cli.output import NOTHING, console, print_json, print_table, say
-from chargeport.cli.plot import levels, plot
+from chargeport.cli.plot import LABEL, WIDEST, levels, plot
 from chargeport.cli.signals import named
 from chargeport.cli.values import in_words, with_unit
 from chargeport.cli.vehicles import described
@@ -71,6 +71,8 @@ class Found(msgspec.Struct, frozen=True):
     buckets: list[Bucket]
     followed_at: int | None
     plotted: list[float | None]
+    plotted_from: int
+    plotted_to: int
 
 
 def history(
@@ -90,7 +92,7 @@ def history(
         return
     say(f"{described(found.vehicle)}  {found.vehicle.id}  {signal.code}", "bold")
     if any(level is not None for level in found.plotted):
-        say(plot(found.plotted, signal, console().width))
+        say(plot(found.plotted, signal, found.plotted_from, found.plotted_to))
     empty = "Nothing was reported in that time."
     if resolution is None:
         least = "source" if any(step.absence is not None for step in found.steps) else "why not"
@@ -101,7 +103,7 @@ def history(
             ("from", "changes", *_COLUMNS[signal.kind], "last", "held for"),
             _stretches(signal, found),
             empty,
-            spare=("changes",),
+            spare=("changes", "last"),
         )
 
 
@@ -119,9 +121,11 @@ async def _found(store: Store, name: str, signal: Signal, asked: Asked, *, sourc
         behind = await history.steps(vehicle.id, signal, None, None, after=last, limit=1)
         followed_at, begun_at = behind[0].at if behind else None, steps[0].at
     plotted: list[float | None] = []
+    until = min(now + 1, asked.to_at or now + 1)
     if signal.kind in (Kind.QUANTITY, Kind.COUNT) and console().is_terminal:
-        plotted = await levels(history, vehicle.id, signal, begun_at, min(now + 1, asked.to_at or now + 1))
-    return Found(vehicle, steps, filled, followed_at, plotted)
+        width = min(WIDEST, console().width - LABEL - 3)
+        plotted = await levels(history, vehicle.id, signal, begun_at, until, width=width)
+    return Found(vehicle, steps, filled, followed_at, plotted, begun_at, until)
 
 
 async def _newest(history: EffectiveHistory, vehicle_id: str, signal: Signal, asked: Asked, now: int) -> list[Step]:

@@ -83,6 +83,7 @@ COMMANDS: Final = (
         "mcp", "mcp", "mcp",
         "Serve an assistant over standard input and output: vehicles, signals, history and charging sessions.",
     ),
+    Entry("data", "personal_data", "group", "Personal data: all of one vehicle or one person, to hand over or to erase."),
     Entry("audit", "audit", "audit", "Show who did what, when and from where, newest first."),
     Entry("repair", "repair", "group", "Repairs: put right what a fault of the machine left in the database."),
     Entry(
@@ -113,7 +114,7 @@ def build(wanted: str | None = None) -> typer.Typer:
 
 
 def _add(made: typer.Typer, entry: Entry) -> None:
-    from chargeport.cli import configuration
+    from chargeport.cli import configuration, examples
 
     part = typer.Typer()
     found = getattr(importlib.import_module(f"chargeport.cli.{entry.module}"), entry.attribute)
@@ -123,6 +124,7 @@ def _add(made: typer.Typer, entry: Entry) -> None:
         part.command(entry.name)(found)
     if entry.name not in WITHOUT_SETTINGS:
         configuration.add_config_option(part)
+    examples.add(part)
     made.registered_commands += part.registered_commands
     made.registered_groups += part.registered_groups
 

@@ -17,7 +17,7 @@ async def page_address(store: Store) -> str:
         return server.base_url.rstrip("/")
     noted = await store.notes.recall(OWNER, KEY)
     everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  (what a setting may say)
-    scheme = "http" if server.certificate is None else "https"
+    scheme = "http" if server.tls is None else "https"
     return noted or f"{scheme}://{everywhere.get(server.host, server.host)}:{server.port}"
 
 

@@ -1,32 +1,58 @@
-"""A plot of a number over time that fits on a line of a terminal."""
+"""Plots for a terminal: a number over time, and amounts beside each other."""
 
 from collections.abc import Sequence
 from typing import Final
 
 from chargeport.api.aggregation import Grid, buckets
+from chargeport.cli.local_clock import local
 from chargeport.cli.values import with_unit
 from chargeport.signals.definition import Signal
 from chargeport.store.effective_history import EffectiveHistory
 
-WIDTH: Final = 60
+HEIGHT: Final = 8
+WIDEST: Final = 100
+LABEL: Final = 16  # columns for the numbers at the side
 
-_BLOCKS: Final = "▁▂▃▄▅▆▇█"
+_BLOCKS: Final = " ▁▂▃▄▅▆▇█"
+_EIGHTHS: Final = 8
 
 
-async def levels(history: EffectiveHistory, vehicle_id: str, signal: Signal, start: int, end: int) -> list[float | None]:
-    """The mean in each of WIDTH stretches of equal length; None where no value stood."""
-    step_ms = max(1, -(-(end - start) // WIDTH))
-    filled = (await buckets(history, vehicle_id, signal, Grid(step_ms, start, end), WIDTH + 1)).found
+async def levels(
+    history: EffectiveHistory, vehicle_id: str, signal: Signal, start: int, end: int, *, width: int
+) -> list[float | None]:
+    """The mean in each of `width` stretches of equal length; None where no value stood."""
+    step_ms = max(1, -(-(end - start) // width))
+    filled = (await buckets(history, vehicle_id, signal, Grid(step_ms, start, end), width + 1)).found
     means = {bucket.start // step_ms: bucket.mean for bucket in filled}
     return [means.get(number) for number in range(start // step_ms, (end - 1) // step_ms + 1)]
 
 
-def plot(means: Sequence[float | None], signal: Signal, room: int) -> str:
-    """Means as blocks from the least to the greatest, a blank where there is none; then both, below where room is short."""
+def plot(means: Sequence[float | None], signal: Signal, start: int, end: int) -> str:
+    """Means as columns, the least and the greatest at the side and the time below; blank where there is none."""
     known = [level for level in means if level is not None]
     least, most = min(known), max(known)
-    scale = (len(_BLOCKS) - 1) / (most - least) if most > least else 0.0
-    blocks = "".join(" " if level is None else _BLOCKS[round((level - least) * scale)] for level in means)
-    bounds = [with_unit(round(bound, 3), signal) for bound in (least, most)]
-    label = " to ".join(dict.fromkeys(bounds))
-    return f"{blocks}  {label}" if len(blocks) + len(label) + 2 <= room else f"{blocks}\n{label}"
+    low = 0.0 if 0 <= least < most / 2 else least
+    scale = (HEIGHT * _EIGHTHS - 1) / (most - low) if most > low else 0.0
+    heights = [0 if level is None else 1 + round((level - low) * scale) for level in means]
+    sides = {HEIGHT - 1: with_unit(round(most, 3), signal), 0: with_unit(round(low, 3), signal)}
+    rows = []
+    for row in reversed(range(HEIGHT)):
+        cells = (_BLOCKS[min(_EIGHTHS, max(0, height - row * _EIGHTHS))] for height in heights)
+        rows.append(f"{sides.get(row, ''):>{LABEL}} │{''.join(cells)}".rstrip())
+    first, last = local(start, seconds=False), local(end, seconds=False)
+    rows.append(f"{'':>{LABEL}} └{'─' * len(means)}")
+    rows.append(f"{'':>{LABEL}}  {first}{last:>{max(0, len(means) - len(first))}}")
+    return "\n".join(rows)
+
+
+def bars(amounts: Sequence[tuple[str, float, str]], room: int) -> str:
+    """A bar for each amount with its name and what to say of it, the greatest as long as there is room."""
+    names, texts = (max(map(len, part)) for part in (list(each) for each in zip(*((n, t) for n, _, t in amounts), strict=True)))
+    longest, most = max(1, min(WIDEST, room) - names - texts - 4), max(amount for _, amount, _ in amounts)
+    lines = []
+    for name, amount, text in amounts:
+        eighths = round(amount / most * longest * _EIGHTHS) if most > 0 else 0
+        rest = eighths % _EIGHTHS
+        bar = "█" * (eighths // _EIGHTHS) + ("▏▎▍▌▋▊▉"[rest - 1] if rest else "")
+        lines.append(f"{name:<{names}}  {bar:<{longest}}  {text}".rstrip())
+    return "\n".join(lines)

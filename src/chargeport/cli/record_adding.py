@@ -10,7 +10,7 @@ import typer
 from chargeport.cli import typed
 from chargeport.cli.database import with_store
 from chargeport.cli.finding import every, vehicle_called
-from chargeport.cli.importing import Zone
+from chargeport.cli.importing import TimeFormat, Zone
 from chargeport.cli.options import Database, Json, VehicleName
 from chargeport.cli.output import print_json, say
 from chargeport.cli.session_lists import COLUMNS, Read, read
@@ -119,6 +119,7 @@ def import_list(
     ] = None,
     zone: Zone = None,
     currency: Annotated[str | None, typer.Option(metavar="CODE", help="Of costs that name none.", show_default=False)] = None,
+    time_format: TimeFormat = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, store nothing.")] = False,
     database: Database = None,
     as_json: Json = False,
@@ -131,7 +132,9 @@ def import_list(
     if len(vehicles) > 1:
         raise typer.BadParameter("one vehicle and one file are wanted.")
     now = SystemClock().now()
-    found = read(_text(file), source, now, columns=_columns(column or []), zone=zone, currency=currency)
+    found = read(
+        _text(file), source, now, columns=_columns(column or []), zone=zone, currency=currency, time_format=time_format
+    )
 
     async def keep(store: Store) -> int | None:
         car = await _car(store, vehicles)

@@ -15,7 +15,8 @@ from chargeport.cli.database import with_store
 from chargeport.cli.finding import fleet
 from chargeport.cli.local_clock import local
 from chargeport.cli.options import Database, Fleet, Json
-from chargeport.cli.output import print_json, print_table, say
+from chargeport.cli.output import console, print_json, print_table, say
+from chargeport.cli.plot import bars
 from chargeport.cli.signals import states_of
 from chargeport.cli.vehicles import called, described
 from chargeport.clock import SystemClock
@@ -80,6 +81,7 @@ def records(
         print_json(rows)
     else:
         _print(rows, cars, of_fleet=vehicle is None)
+        _plot(rows)
         for row in rows if evidence else ():
             say(f"{row['id']}: {'; '.join(_told(fact) for fact in row['evidence'])} (rules {row['rules']})")
 
@@ -95,6 +97,16 @@ def _print(rows: list[dict[str, Any]], cars: dict[str, Vehicle], *, of_fleet: bo
         car = next(iter(cars.values()))
         say(f"{described(car)}  {car.id}", "bold")
     print_table(columns, table, "No charging session is known.", spare=(*SPARE, "SoC", *(("id",) if of_fleet else ())))
+
+
+def _plot(rows: list[dict[str, Any]]) -> None:
+    """The energy of each month as a bar, in a terminal."""
+    months: dict[str, float] = {}
+    for row in rows:
+        month = _local(row["started_at"])[:7]
+        months[month] = months.get(month, 0.0) + (row["energy_added_kwh"] or 0.0)
+    if console().is_terminal and len(months) > 1:
+        say(bars([(month, energy, f"{energy:.1f} kWh") for month, energy in months.items()], console().width))
 
 
 async def made_of(store: Store, found: VehicleSeries, settings: Settings | None = None) -> list[Record]:

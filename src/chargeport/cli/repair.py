@@ -37,8 +37,6 @@ def clock(*, yes: Yes = False, database: Database = None, as_json: Json = False)
 
     Such a value is the latest of its signal until its time has come. Make sure first that the clock is right now: a
     server that starts doubts a clock that is years ahead of all that is stored, unless this was run since.
-
-    Example: chargeport repair clock
     """
     now_of = SystemClock()
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from pathlib import Path
+from socket import socket
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -11,14 +12,17 @@ import typer
 from chargeport import config
 from chargeport.cli import configuration, page_address
 from chargeport.cli.options import Database, Host, Port
-from chargeport.cli.output import say
+from chargeport.cli.output import complain, say
 from chargeport.config import Role
+from chargeport.errors import ChargeportError, SettingError
 from chargeport.installation import program
 from chargeport.settings import Settings
 from chargeport.store import backends
 
 if TYPE_CHECKING:
+    from chargeport.api.handover import Handover
     from chargeport.service import Service
+    from chargeport.workers import Worker
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -32,39 +36,105 @@ def serve(
     role: Annotated[
         Role, typer.Option("--role", help="What this process does beside answering: nothing, hear sources, deliver, or all.")
     ] = "all",
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, max=256, help="Processes that answer. On SQLite one of them writes.")
+    ] = 1,
 ) -> None:
     """Serve the API. Settings come from flags, then the environment (CHARGEPORT_*), then the settings file."""
     flags = {("database", "url"): database, ("server", "host"): host, ("server", "port"): port}
     settings = configuration.settings(flags)
+    if settings.ingest.client_certificate and settings.server.tls_client_ca is None:
+        raise SettingError("ingest.client_certificate needs server.tls_client_ca: without it no client can show a certificate.")
     logging.basicConfig(level=settings.server.log.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for name, near in config.misspelt_variables():
         _LOG.warning("%s in the environment is no setting: the nearest name is %s", name, near)
+    reach = configuration.flags_to_reach(database)
+    if workers > 1:
+        raise typer.Exit(_serve_by_workers(settings, reach, role, workers, anew=create))
+    from chargeport import web
+
+    with web.listen(settings.server.host, settings.server.port) as listening:
+        _run(_serve(settings, reach, role, listening, anew=create))
+
+
+def _serve_by_workers(settings: Settings, reach: str, role: Role, count: int, *, anew: bool) -> int:
+    """Serve by several processes; the exit code."""
+    from chargeport import service, web  # noqa: F401  (loaded once, before the workers are forked)
+    from chargeport.workers import Worker, Workers
+
+    is_server = backends.is_server(settings.database.url)
+    if not is_server and settings.server.tls is not None:
+        raise SettingError(
+            "server.tls_certificate: workers on SQLite hand connections to the one that writes, which TLS does not allow: have"
+            " a reverse proxy answer over TLS, or serve with one worker."
+        )
+
+    def work(worker: Worker) -> int:
+        own: Role = role if is_server or worker.number == 0 else "api"
+        try:
+            _run(_serve(settings, reach, own, worker.listening, anew=anew and worker.number == 0, worker=worker))
+        except ChargeportError as error:
+            complain(str(error))
+            return 1
+        return 0
+
+    return Workers(web.listen_shared(settings.server.host, settings.server.port, count), work).run()
+
+
+def _run(serving: Coroutine[None, None, None]) -> None:
     import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings, configuration.flags_to_reach(database), role, anew=create))
+        runner.run(serving)
 
 
-async def _serve(settings: Settings, flags: str, role: Role, *, anew: bool) -> None:
+async def _serve(
+    settings: Settings, reach: str, role: Role, listening: socket, *, anew: bool, worker: "Worker | None" = None
+) -> None:
     from chargeport import web
+    from chargeport.api.worker_reports import WorkerReports
+    from chargeport.bus.siblings import SiblingLine
     from chargeport.dashboard import page
     from chargeport.service import Service
 
-    with web.listen(settings.server.host, settings.server.port) as listening:
-        service = Service.open(settings, anew=anew)
-        try:
-            await service.start(role=role)
-            url = web.url_of(listening, secure=settings.server.certificate is not None)
-            address = settings.server.base_url or url
-            await service.store.notes.remember(page_address.OWNER, page_address.KEY, address.rstrip("/"))
-            hints = [*_origins(settings), *[each async for each in _first_steps(service, flags, address.rstrip("/"))]]
-            app, log = service.app(page.handlers()), settings.server.log
-            await web.serve(
-                app, listening, lambda url: _announce(url, hints), log, stopping=service.tail.stop,
-                certificate=settings.server.certificate, limits=settings.limits,
-            )  # fmt: skip
-        finally:
-            await service.close()
+    line = None if worker is None else SiblingLine(worker.folder, worker.number)
+    service = Service.open(settings, anew=anew, line=line)
+    try:
+        await service.start(role=role)
+        hints = await _hints(service, settings, reach, listening) if worker is None or worker.number == 0 else None
+        reports = None if worker is None else WorkerReports(worker.folder, worker.number, worker.total)
+
+        def ready(url: str) -> None:
+            if hints is not None:
+                _announce(url, hints)
+            if worker is not None:
+                worker.is_answering()
+
+        await web.serve(
+            service.app(page.handlers(), reports=reports), listening, ready, settings.server.log, stopping=service.tail.stop,
+            tls=settings.server.tls, limits=settings.limits, handover=_handover(worker, settings),
+            ends=None if worker is None else worker.parent,
+        )  # fmt: skip
+    finally:
+        await service.close()
+
+
+def _handover(worker: "Worker | None", settings: Settings) -> "Handover | socket | None":
+    """Return where connections go on which more than reads is asked, or come from: to the one worker that writes to SQLite."""
+    from chargeport.api.handover import Handover
+
+    if worker is None or backends.is_server(settings.database.url):
+        return None
+    return worker.taking if worker.number == 0 else Handover(worker.giving)
+
+
+async def _hints(service: "Service", settings: Settings, reach: str, listening: socket) -> list[str]:
+    """Return what is printed below the address, which is remembered for commands."""
+    from chargeport import web
+
+    address = (settings.server.base_url or web.url_of(listening, secure=settings.server.tls is not None)).rstrip("/")
+    await service.store.notes.remember(page_address.OWNER, page_address.KEY, address)
+    return [*_origins(settings), *[each async for each in _first_steps(service, reach, address)]]
 
 
 def _announce(url: str, hints: list[str]) -> None:
@@ -74,7 +144,7 @@ def _announce(url: str, hints: list[str]) -> None:
 
 
 def _origins(settings: Settings) -> Iterator[str]:
-    """Where the settings come from, and where the data are."""
+    """Give where the settings come from, and where the data are."""
     settings_file = configuration.file()
     if settings_file is None:
         yield f"Settings  none from a file: {config.FILE_NAME} in {Path.cwd()} would be read, or what --config names"
@@ -85,7 +155,7 @@ def _origins(settings: Settings) -> Iterator[str]:
 
 
 async def _first_steps(service: "Service", flags: str, address: str) -> AsyncIterator[str]:
-    """What a new server needs: the first person who looks at its page, and the first program that asks it."""
+    """Give what a new server needs: the first person who looks at its page, and the first program that asks it."""
     secret = await service.sign_in.first_link()
     if secret is not None:
         yield f"Sign in   {page_address.sign_in_url(address, secret)}"

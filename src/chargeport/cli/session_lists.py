@@ -14,7 +14,7 @@ import msgspec
 
 from chargeport.cli.local_times import instants, written
 from chargeport.derive.records.records import wire_instant
-from chargeport.derive.records.reported import RECORDS, from_record
+from chargeport.derive.records.reported import OPEN_FOR_MS, RECORDS, from_record
 from chargeport.derive.sessions.session import Session
 from chargeport.errors import ChargeportError
 from chargeport.signals.records import ChargeRecord, Cost, Place
@@ -25,7 +25,7 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "id": ("id", "sessionid", "recordid"),
     "start": ("startedat", "start", "starttime", "startdate", "started", "begin", "created", "from"),
     "end": ("endedat", "end", "endtime", "enddate", "ended", "stop", "stoptime", "finished", "to"),
-    "duration": ("durations", "durationseconds"),
+    "duration": ("durations", "durationseconds", "duration", "chargingtime"),
     "energy": ("energyadded", "chargedenergy", "chargeenergyadded", "kwhadded", "energy", "kwh", "charged"),
     "drawn": ("energydrawn", "chargeenergyused", "kwhused", "energyused"),
     "start_soc": ("startsocpercent", "startsoc", "socstart", "startbatterylevel", "startingbattery", "startstateofcharge"),
@@ -60,6 +60,8 @@ NUMBERS: Final = (
 KM_A_MILE: Final = 1.609344
 _UNITS: Final = {"wh": 0.001, "mwh": 1000.0, "mi": KM_A_MILE, "miles": KM_A_MILE}
 _UNIT: Final = re.compile(r"[(\[]\s*([^)\]]*?)\s*[)\]]\s*$|_(kwh|wh|mwh|km|mi|miles)$", re.IGNORECASE)
+_SIGNS: Final = " €$\u00a3"
+_CLOCK: Final = re.compile(r"(\d+):(\d\d):(\d\d)")  # of a duration
 _YES: Final = {"true": True, "yes": True, "1": True, "t": True, "false": False, "no": False, "0": False, "f": False}
 
 
@@ -85,10 +87,20 @@ class Read(msgspec.Struct, frozen=True):
     unknown: list[str]
 
 
-def read(text: str, source: str, at: int, *, columns: Mapping[str, str], zone: ZoneInfo | None, currency: str | None) -> Read:
+def read(
+    text: str,
+    source: str,
+    at: int,
+    *,
+    columns: Mapping[str, str],
+    zone: ZoneInfo | None,
+    currency: str | None,
+    time_format: str | None = None,
+) -> Read:
     """Read a list that is CSV or JSON. `columns` says which header stands for a member of COLUMNS, where it is not a known one.
 
-    Times without a zone are in `zone`; `currency` is of costs that name none. Raises ChargeportError.
+    Times are written as `time_format` says, or as in ISO 8601; those without a zone are in `zone`. `currency` is of costs that
+    name none. Raises ChargeportError.
     """
     rows = list(_rows(text))
     if not rows:
@@ -103,8 +115,8 @@ def read(text: str, source: str, at: int, *, columns: Mapping[str, str], zone: Z
         raise ChargeportError(
             f"No column says when a session began: --column start=NAME, of {', '.join(map(repr, headers[:20]))}."
         )
-    times = [(row, _time(row.cells.get(chosen["start"]))) for row in rows]
-    ends = [(row, _time(row.cells.get(chosen.get("end", "")))) for row in rows]
+    times = [(row, _time(row.cells.get(chosen["start"]), time_format)) for row in rows]
+    ends = [(row, _time(row.cells.get(chosen.get("end", "")), time_format)) for row in rows]
     begun = {row.number: each for row, each in instants(times, zone)}
     ended = {row.number: each for row, each in instants(ends, zone)}
     sessions, refused = [], []
@@ -162,15 +174,14 @@ def _chosen(headers: Sequence[str], columns: Mapping[str, str]) -> dict[str, str
     return found
 
 
-def _time(value: Any) -> datetime | Violation | None:
+def _time(value: Any, form: str | None) -> datetime | Violation | None:
     if value is None or (isinstance(value, str) and (not value.strip() or value.startswith("0001-01-01"))):
         return None
-    found = written(str(value))
-    return (
-        Violation(Rule.BAD_FORMAT, f"{str(value)[:40]!r} is no time: write 2026-05-01 09:59:58", "time")
-        if found is None
-        else found
-    )
+    found = written(str(value), form)
+    if found is not None:
+        return found
+    way_out = "write 2026-05-01 09:59:58, or say how it is written, as --time-format '%d.%m.%Y %H:%M:%S'"
+    return Violation(Rule.BAD_FORMAT, f"{str(value)[:40]!r} is no time: {way_out}", "time")
 
 
 def _instant(found: int | Violation | None, name: str) -> int | None:
@@ -191,7 +202,9 @@ def _values(row: Row, chosen: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _number(value: Any, header: str) -> float:
-    text = str(value).strip().replace("\u00a0", "")
+    text = str(value).strip().replace("\u00a0", "").strip(_SIGNS)
+    if (clock := _CLOCK.fullmatch(text)) is not None:
+        return float(int(clock[1]) * 3600 + int(clock[2]) * 60 + int(clock[3]))
     if re.fullmatch(r"-?\d+,\d+", text):
         text = text.replace(",", ".")
     try:
@@ -230,7 +243,7 @@ def _session(values: Mapping[str, Any], source: str, at: int, currency: str | No
         id=values.get("id"),
     )
     record.check(RECORDS.code)
-    session = from_record(record, source, at)
+    session = from_record(record, source, min(at, start + OPEN_FOR_MS))
     assert session is not None  # noqa: S101  (it has a start)
     return msgspec.structs.replace(
         session,

@@ -69,7 +69,8 @@ def list_shares(*, database: Database = None, as_json: Json = False) -> None:
         print_json([_fields(link, vehicle_id) for link, vehicle_id, _ in rows])
         return
     table = [(link.client_id, link.label, car, ago(link.created_at, now), _left(link, now)) for link, _, car in rows]
-    print_table(("id", "name", "vehicle", "made", "ends in"), table, "There is no share link: chargeport share add makes one.")
+    empty = "There is no share link: chargeport share add makes one."
+    print_table(("id", "name", "vehicle", "made", "ends in"), table, empty, spare=("made", "ends in"))
 
 
 @group.command("remove")

@@ -53,8 +53,6 @@ def simulate(
     """Send reports of simulated cars to a running server, then check that each acknowledged reading is stored.
 
     Without --token the cars and an application are put into the local database, which must have no other cars.
-
-    Example: chargeport simulate http://127.0.0.1:8080 --vehicles 1000 --rate 500 --seconds 60
     """
     plan = Plan(url, api or url, vehicles, rate, seconds, batch, links, source, seed)
     if token is None:

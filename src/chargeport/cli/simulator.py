@@ -147,7 +147,7 @@ def _found(client: Client, name: str) -> str:
     near = [
         car["id"]
         for car in cars
-        if car["id"].startswith(wanted) or wanted in (f"{car['make']} {car['model']}".lower(), str(car["model"]).lower())
+        if any(str(text).lower().startswith(wanted) for text in (car["id"], f"{car['make']} {car['model']}", car["model"]))
     ]
     if len(near) != 1:
         those = ", ".join(car["id"] for car in cars)

@@ -1,6 +1,7 @@
 """`chargeport user`: the people who sign in to the page, and those whose cars are connected, as applications call them."""
 
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import msgspec
@@ -11,10 +12,10 @@ from chargeport.cli.database import with_store
 from chargeport.cli.finding import every
 from chargeport.cli.options import Database, Json, Yes
 from chargeport.cli.output import confirm, print_json, print_table, say
-from chargeport.cli.vehicles import ERASED, TRACES
+from chargeport.cli.vehicles import ERASED, TRACES, recognised
 from chargeport.errors import NotFoundError
 from chargeport.store.protocols import Store
-from chargeport.store.records import Connection, Erased, user_uuid_of
+from chargeport.store.records import Connection, Vehicle, user_uuid_of
 from chargeport.store.sign_in import PageSession, User
 
 UserName = Annotated[str, typer.Argument(metavar="USER", help="As user list shows them.", show_default=False)]
@@ -80,44 +81,86 @@ def remove(
 ) -> None:
     """Erase a user: sign-in, connections, and the vehicles that were theirs alone with everything stored of them."""
 
-    async def run(store: Store) -> tuple[list[Connection], dict[str, Erased], bool] | None:
-        mine = await every(lambda page: store.access.connections(page, user_uuid=user_uuid_of(user)))
-        if not mine and await store.sign_in.user(user) is None:
-            raise NotFoundError(f"No user is called {typed.quoted(user)}: chargeport user list shows those there are.")
-        theirs = [each for each in {one.vehicle.id for one in mine} if vehicles and await _is_alone(store, each, user)]
-        what = f"{len(mine)} connections and {len(theirs)} vehicles with everything stored of them"
-        if not confirm(f"Erase {typed.quoted(user)}: {what}?", yes=yes):
+    async def run(store: Store) -> tuple[Removal, bool] | None:
+        removal = await Removal.of_user(store, user, vehicles=vehicles)
+        if not confirm(f"Erase {removal.described()}?", yes=yes):
             return None
-        erased: dict[str, Erased] = {}
-        for vehicle_id in sorted(theirs):
-            gone = await store.vehicles.remove_vehicle(vehicle_id)
-            if gone is not None:
-                erased[vehicle_id] = gone
-        for each in mine:
-            await store.access.remove_connection(each.id)
-        await store.sign_in.remove_user(user)
-        return mine, erased, await store.vehicles.wipe()
+        await erase_user(store, removal)
+        return removal, await store.vehicles.wipe()
 
     done = with_store(database, run)
     if done is None:
         say("Nothing was removed.")
         raise typer.Exit(1)
-    _tell(user, *done, as_json=as_json)
+    removal, wiped = done
+    _tell(user, removal, wiped, as_json=as_json)
 
 
-async def _is_alone(store: Store, vehicle_id: str, user: str) -> bool:
-    connections = await every(lambda page: store.access.connections(page, vehicle_id=vehicle_id))
-    return all(each.user_uuid == user_uuid_of(user) for each in connections)
+class Removal:
+    """What is erased with a person or a vehicle: connections, and vehicles with everything stored of them."""
+
+    def __init__(self, user: str | None, connections: list[Connection], vehicles: list[Vehicle]) -> None:
+        self.user = user
+        self.connections = connections
+        self.vehicles = vehicles
+        self.counts: dict[str, dict[str, int]] = {}
+        """How much was erased, by vehicle."""
+
+    @classmethod
+    async def of_user(cls, store: Store, user: str, *, vehicles: bool = True) -> "Removal":
+        """What is a person's, and the vehicles that are theirs alone. Raises NotFoundError."""
+        mine = await every(lambda page: store.access.connections(page, user_uuid=user_uuid_of(user)))
+        if not mine and await store.sign_in.user(user) is None:
+            raise NotFoundError(f"No user is called {typed.quoted(user)}: chargeport user list shows those there are.")
+        theirs = await whose_alone(store, user, mine) if vehicles else []
+        known = {each.vehicle.id: each.vehicle for each in mine}
+        return cls(user, mine, [known[each] for each in theirs])
+
+    def described(self) -> str:
+        """What a person is asked about."""
+        if self.user is None:
+            return f"{recognised(self.vehicles[0])} with everything stored of it"
+        what = f"{len(self.connections)} connections and {len(self.vehicles)} vehicles with everything stored of them"
+        return f"{typed.quoted(self.user)}: {what}"
+
+    def names(self) -> Iterator[str]:
+        """What the person and the vehicles are called."""
+        yield from () if self.user is None else (self.user,)
+        for each in self.vehicles:
+            yield from (name for name in (each.id, each.vin, *each.aliases) if name)
 
 
-def _tell(user: str, connections: list[Connection], erased: dict[str, Erased], wiped: bool, *, as_json: bool) -> None:
-    counts = {vehicle_id: msgspec.structs.asdict(each) for vehicle_id, each in erased.items()}
+async def erase_user(store: Store, removal: Removal) -> None:
+    """Erase a person's vehicles, connections and sign-in."""
+    for vehicle in removal.vehicles:
+        gone = await store.vehicles.remove_vehicle(vehicle.id)
+        if gone is not None:
+            removal.counts[vehicle.id] = msgspec.structs.asdict(gone)
+    for each in removal.connections:
+        await store.access.remove_connection(each.id)
+    if removal.user is not None:
+        await store.sign_in.remove_user(removal.user)
+
+
+async def whose_alone(store: Store, user: str, connections: list[Connection]) -> list[str]:
+    """Return the ids of the vehicles of these connections that nobody else is connected to."""
+    found = []
+    for vehicle_id in sorted({each.vehicle.id for each in connections}):
+        all_of_it = await every(lambda page, of=vehicle_id: store.access.connections(page, vehicle_id=of))  # type: ignore[misc]
+        if all(each.user_uuid == user_uuid_of(user) for each in all_of_it):
+            found.append(vehicle_id)
+    return found
+
+
+def _tell(user: str, removal: Removal, wiped: bool, *, as_json: bool) -> None:
     if as_json:
-        summary: dict[str, Any] = {"user_id": user, "connections": len(connections), "vehicles": counts, "rewritten": wiped}
+        summary: dict[str, Any] = {
+            "user_id": user, "connections": len(removal.connections), "vehicles": removal.counts, "rewritten": wiped,
+        }  # fmt: skip
         print_json(summary)
         return
-    say(f"{user} is gone: {len(connections)} connections.")
-    for vehicle_id, each in counts.items():
-        say(f"{vehicle_id} is gone: {', '.join(f'{count} {ERASED[kind]}' for kind, count in each.items())}.")
+    say(f"{user} is gone: {len(removal.connections)} connections.")
+    for vehicle_id, counts in removal.counts.items():
+        say(f"{vehicle_id} is gone: {', '.join(f'{count} {ERASED[kind]}' for kind, count in counts.items())}.")
     if not wiped:
         say(TRACES)

@@ -22,7 +22,7 @@ ERASED: Final = {
     "latest": "latest values", "history": "runs of history", "sessions": "charging sessions", "edits": "edits of sessions",
     "connections": "connections", "names": "names", "issues": "issues",
     "hours": "hours of older history", "events": "events for webhooks", "audited": "mentions in the audit log",
-    "commands": "commands",
+    "notes": "notes of sources", "commands": "commands",
 }  # fmt: skip
 SPARE: Final = ("mode", "aliases", "powertrain", "year")  # columns to leave out first in a narrow terminal
 UNWIPED: Final = "Bytes of it may stay in the file's free space until something is erased without --no-rewrite."

@@ -45,10 +45,7 @@ def add(
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Make a webhook. A running server asks its receiver to answer a VERIFY, and then sends events.
-
-    Example: chargeport webhook add --app CLIENT_ID https://example.org/hook --trigger charge-ischarging
-    """
+    """Make a webhook. A running server asks its receiver to answer a VERIFY, and then sends events."""
     from chargeport.webhooks.targets import check_uri
 
     allow_private = configuration.settings({("database", "url"): database}).webhooks.allow_private_targets
@@ -200,7 +197,6 @@ def listen(
 ) -> None:
     """Receive webhooks on this machine: answer VERIFY, check each signature, print each event as a line of JSON.
 
-    Example: chargeport webhook listen --management-token cpm_...
     The server that sends needs [webhooks] allow_private_targets = true.
     """
     asyncio.run(_listen(token, port))

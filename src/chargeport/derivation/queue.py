@@ -31,7 +31,7 @@ class Progress(msgspec.Struct, frozen=True, order=True):
     erasure: int = 0
 
 
-class Dirt(msgspec.Struct):
+class Changed(msgspec.Struct):
     """What changed of a vehicle and is not derived yet: stored behind `since`, and observed from `first_at` to `last_at`.
 
     Without anything that concerns sessions `last_at` lies before `first_at`. `is_edited`: a person changed its records.
@@ -42,7 +42,7 @@ class Dirt(msgspec.Struct):
     last_at: int = -1
     is_edited: bool = False
 
-    def add(self, other: "Dirt") -> None:
+    def add(self, other: "Changed") -> None:
         """Add what else changed."""
         self.since = min(self.since, other.since)
         self.first_at, self.last_at = min(self.first_at, other.first_at), max(self.last_at, other.last_at)
@@ -54,8 +54,8 @@ class Job(msgspec.Struct):
 
     vehicle_id: str
     reason: Reason
-    dirt: Dirt | None = None
-    begun: Dirt | None = None
+    changed: Changed | None = None
+    begun: Changed | None = None
     """What is being derived now, in several steps where it is much."""
     windows: list[Window] | None = None
     """Of sessions, what is left to recompute, the newest first; None before that was found out."""
@@ -72,26 +72,26 @@ class Queue:
         self._jobs: dict[tuple[str, Reason], Job] = {}
         self._heap: list[tuple[int, int, Job]] = []
         self._numbers = count()
-        self._dirty: Counter[Reason] = Counter()
+        self._waiting: Counter[Reason] = Counter()
 
     def __len__(self) -> int:
         """Return how many jobs wait for their turn."""
-        return self._dirty.total()
+        return self._waiting.total()
 
     def waiting(self, reason: Reason) -> int:
         """Return how many vehicles wait for this."""
-        return self._dirty[reason]
+        return self._waiting[reason]
 
-    def mark(self, vehicle_id: str, reason: Reason, dirt: Dirt, at: int | None = None) -> None:
+    def mark(self, vehicle_id: str, reason: Reason, changed: Changed, at: int | None = None) -> None:
         """Queue a vehicle; by `at`, where that is earlier than its turn."""
         job = self._jobs.get((vehicle_id, reason))
         if job is None:
             job = self._jobs[vehicle_id, reason] = Job(vehicle_id, reason)
-        if job.dirt is None:
-            job.dirt = dirt
-            self._dirty[reason] += 1
+        if job.changed is None:
+            job.changed = changed
+            self._waiting[reason] += 1
         else:
-            job.dirt.add(dirt)
+            job.changed.add(changed)
         self._push(job, job.not_before if at is None else min(at, job.not_before))
 
     def due(self, now: int) -> Job | None:
@@ -101,7 +101,7 @@ class Queue:
             if at != job.queued_at:  # an earlier turn took its place
                 continue
             job.queued_at = None
-            if job.dirt is not None or job.begun is not None or (job.look_at is not None and job.look_at <= now):
+            if job.changed is not None or job.begun is not None or (job.look_at is not None and job.look_at <= now):
                 return job
             if job.look_at is not None:
                 self._push(job, job.look_at)
@@ -113,12 +113,12 @@ class Queue:
         """Return when the next job may be due; None where there is none."""
         return self._heap[0][0] if self._heap else None
 
-    def begin(self, job: Job, otherwise: Dirt) -> Dirt:
+    def begin(self, job: Job, otherwise: Changed) -> Changed:
         """Return what is to be derived: what was begun, else what changed, else `otherwise`."""
         if job.begun is None:
-            if job.dirt is not None:
-                self._dirty[job.reason] -= 1
-            job.begun, job.dirt = job.dirt or otherwise, None
+            if job.changed is not None:
+                self._waiting[job.reason] -= 1
+            job.begun, job.changed = job.changed or otherwise, None
         return job.begun
 
     def later(self, job: Job, now: int) -> None:
@@ -126,22 +126,22 @@ class Queue:
         self._push(job, now)
 
     def done(self, job: Job, not_before: int, look_at: int | None = None) -> None:
-        """Put back a job whose begun work is done: it is due again with new dirt, not earlier than this, or at `look_at`."""
+        """Put back a job whose begun work is done: it is due again with new changes, not earlier than this, or at `look_at`."""
         job.begun = job.windows = None
         job.not_before, job.look_at = not_before, look_at
-        due_at = not_before if job.dirt is not None or look_at is None else max(look_at, not_before)
+        due_at = not_before if job.changed is not None or look_at is None else max(look_at, not_before)
         self._push(job, due_at)
 
     def oldest(self, reached: Progress) -> Progress:
         """Return how far all is derived, where `reached` is how far it was queued."""
-        return min((dirt.since for dirt in self._pending()), default=reached)
+        return min((changed.since for changed in self._pending()), default=reached)
 
-    def _pending(self) -> Iterator[Dirt]:
+    def _pending(self) -> Iterator[Changed]:
         for job in self._jobs.values():
             if job.begun is not None:
                 yield job.begun
-            if job.dirt is not None:
-                yield job.dirt
+            if job.changed is not None:
+                yield job.changed
 
     def _push(self, job: Job, at: int) -> None:
         if job.queued_at is None or at < job.queued_at:

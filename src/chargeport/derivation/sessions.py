@@ -11,7 +11,7 @@ from cachetools import TTLCache
 from chargeport.clock import Clock
 from chargeport.derivation import histories, reported_sessions
 from chargeport.derivation.prices import Prices
-from chargeport.derivation.queue import EVER_AT, Dirt, Job
+from chargeport.derivation.queue import EVER_AT, Changed, Job
 from chargeport.derivation.vehicles import CAPACITY, FactsReader
 from chargeport.derive.records import records as made
 from chargeport.derive.records.edits import Change, Edit, edited, in_force, withdrawn
@@ -32,7 +32,7 @@ from chargeport.signals.effective import DERIVED
 from chargeport.signals.held import derived_of, reported_of
 from chargeport.signals.position import PreciseLocation
 from chargeport.signals.reading import Entry, Reading
-from chargeport.signals.records import ChargeRecords
+from chargeport.signals.records import ChargeRecord, ChargeRecords
 from chargeport.signals.violation import Violation
 from chargeport.store.protocols import Store
 from chargeport.store.records import KeptEdit, KeptSession, VehicleSeries
@@ -74,7 +74,7 @@ class SessionDeriver:
         self._settled: dict[str, _Settled] = {}
         self._reads_back: TTLCache[str, int] = TTLCache(MAX_SETTLED, READ_WIDELY_MS, clock.now)
 
-    async def step(self, job: Job, dirt: Dirt, now: int) -> bool | None:
+    async def step(self, job: Job, changed: Changed, now: int) -> bool | None:
         """Recompute the next window of what changed of a vehicle; after the last one publish its records and total.
 
         Return None while there is another window, then whether a session may still go on. Raises StoreError: do it again then.
@@ -83,13 +83,13 @@ class SessionDeriver:
         if found is None:
             return False
         if job.windows is None:
-            job.windows = await self._windows(found, dirt, now)
+            job.windows = await self._windows(found, changed, now)
         if job.windows:
             await self._recompute(found, job.windows[-1], now)
             job.windows.pop()
         if job.windows:
             return None
-        settled = None if dirt.is_edited else self._settled.get(job.vehicle_id)
+        settled = None if changed.is_edited else self._settled.get(job.vehicle_id)
         if settled is None:
             await self.publish(found)
         else:
@@ -97,9 +97,9 @@ class SessionDeriver:
         open_from = now - LONGEST_MS
         return any(each.is_open for each in await self._store.sessions.sessions(job.vehicle_id, open_from, EVER_AT))
 
-    async def _windows(self, found: VehicleSeries, dirt: Dirt, now: int) -> list[Window]:
+    async def _windows(self, found: VehicleSeries, changed: Changed, now: int) -> list[Window]:
         """Keep the sessions that sources reported; return the days in which ours may be others now, the newest first."""
-        vehicle_id, first_at, last_at = found.vehicle.id, dirt.first_at, dirt.last_at
+        vehicle_id, first_at, last_at = found.vehicle.id, changed.first_at, changed.last_at
         if first_at > last_at:
             return []
         capacity = reported_of(found.series, CAPACITY)
@@ -245,9 +245,14 @@ def _is_reported(found: VehicleSeries, shown: Sequence[Record]) -> bool:
     """Return whether what a source reports holds these records, and no more."""
     state = reported_of(found.series, RECORDS)
     listed = [] if state is None or state.value is None else msgspec.json.decode(str(state.value), type=ChargeRecords).values
-    spans = sorted((each.startTime or "", each.endTime) for each in listed if each.endTime is not None)
-    return spans == sorted(
-        (made.wire_instant(each.session.started_at), made.wire_instant(each.session.ended_at)) for each in shown
+    return _contents([each for each in listed if each.endTime is not None]) == _contents([made.shown(each) for each in shown])
+
+
+def _contents(found: Sequence[ChargeRecord]) -> list[str]:
+    """Return what records say, but for their ids; energy to the digits that are shown."""
+    return sorted(
+        repr(msgspec.structs.replace(each, id=None, energyAdded=round(each.energyAdded or 0, made.ENERGY_DIGITS)))
+        for each in found
     )
 
 

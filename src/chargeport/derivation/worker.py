@@ -12,9 +12,9 @@ from time import perf_counter
 from typing import Final
 
 from chargeport.clock import Clock
+from chargeport.derivation.collector import ChangeCollector
 from chargeport.derivation.context import ContextReader
-from chargeport.derivation.intake import Intake
-from chargeport.derivation.queue import Dirt, Job, Queue
+from chargeport.derivation.queue import Changed, Job, Queue
 from chargeport.derivation.sessions import SessionDeriver
 from chargeport.derivation.values import ValueDeriver
 from chargeport.derivation.vehicles import FactsReader
@@ -26,10 +26,10 @@ from chargeport.signals.reading import Entry
 from chargeport.store.protocols import Store
 
 WAIT_S: Final = 1.0
-BREATH_S: Final = 0.2  # between two rounds at the least, however often something is stored
+BETWEEN_ROUNDS_S: Final = 0.2  # between two rounds at the least, however often something is stored
 ROUND_MS: Final = 500  # after which what changed meanwhile is queued, too
 WRITTEN: Final = 200  # derived values written at once
-PIECE_S: Final = 0.002  # less work than this is not worth a pause of its own
+LEAST_REST_S: Final = 0.002  # less work than this is not worth a pause of its own
 SHARE: Final = 3  # of so many parts of the time, work takes one
 
 VALUES_EVERY_MS: Final = 1_000
@@ -57,7 +57,7 @@ class Derivation:
         self._rest = rest
         self._pipeline = Pipeline(store, clock)
         self._queue = Queue()
-        self._intake = Intake(store, clock, self._queue)
+        self._collector = ChangeCollector(store, clock, self._queue)
         self._values = ValueDeriver(store, ContextReader(store, facts))
         self._sessions = SessionDeriver(store, settings, clock, facts)
         self._unwritten: list[Entry] = []
@@ -65,7 +65,7 @@ class Derivation:
 
     def note(self, entries: Sequence[Entry]) -> None:
         """Note what was stored: it may only confirm what was known, which the feed does not tell."""
-        self._intake.note(entries)
+        self._collector.note(entries)
 
     async def run(self) -> None:
         """Derive until cancelled; log what fails and try it again."""
@@ -79,23 +79,23 @@ class Derivation:
                 next_at = self._queue.next_due_at()
                 wait_s = WAIT_S if next_at is None else (next_at - self._clock.now()) / 1000
                 await self._wait(min(WAIT_S, max(0.0, wait_s)))
-            await self._rest(BREATH_S)
+            await self._rest(BETWEEN_ROUNDS_S)
 
     async def resume(self) -> bool:
         """Go on where the work was left."""
-        await self._intake.resume()
+        await self._collector.resume()
         return True
 
     async def catch_up(self) -> None:
         """Derive all that is due at this instant. Raises StoreError."""
         position = await self._store.readings.position()
-        while await self.work() or self._intake.reached.position < position:
+        while await self.work() or self._collector.reached.position < position:
             pass
 
     async def work(self) -> bool:
         """Queue what changed and derive what is due, for a while; return whether there is more. Raises StoreError."""
         await self._write()
-        await self._intake.take_in()
+        await self._collector.collect()
         until = self._clock.now() + ROUND_MS
         while (job := self._queue.due(self._clock.now())) is not None:
             await self._step(job)
@@ -104,7 +104,7 @@ class Derivation:
             if self._clock.now() >= until:
                 break
         await self._write()
-        await self._intake.keep()
+        await self._collector.keep()
         next_at = self._queue.next_due_at()
         return next_at is not None and next_at <= self._clock.now()
 
@@ -120,12 +120,12 @@ class Derivation:
     async def _step(self, job: Job) -> None:
         """Do a job, or a part of it, and rest for as long as that took times what the others are due."""
         now, began_s = self._clock.now(), perf_counter()
-        dirt = self._queue.begin(job, Dirt(self._intake.reached, now, now))
+        changed = self._queue.begin(job, Changed(self._collector.reached, now, now))
         try:
             if job.reason == "values":
                 await self._derive_values(job, now)
             else:
-                await self._derive_sessions(job, dirt, now)
+                await self._derive_sessions(job, changed, now)
         except (StoreError, asyncio.CancelledError):
             self._queue.later(job, now)
             raise
@@ -133,7 +133,7 @@ class Derivation:
             _log.exception("the %s of vehicle %s can't be derived", job.reason, job.vehicle_id)
             self._queue.done(job, now + OTHERS_EVERY_MS)
         self._owed_s += perf_counter() - began_s
-        if self._owed_s >= PIECE_S:
+        if self._owed_s >= LEAST_REST_S:
             owed_s, self._owed_s = self._owed_s, 0.0
             await self._rest(owed_s * (SHARE - 1))
 
@@ -143,9 +143,9 @@ class Derivation:
         every_ms = COMPLETE_EVERY_MS if derived.is_complete else VALUES_EVERY_MS
         self._queue.done(job, now + every_ms, derived.silent_at)
 
-    async def _derive_sessions(self, job: Job, dirt: Dirt, now: int) -> None:
+    async def _derive_sessions(self, job: Job, changed: Changed, now: int) -> None:
         """Recompute a window of a vehicle's sessions. Others come between two windows: what is imported may be years."""
-        is_open = await self._sessions.step(job, dirt, now)
+        is_open = await self._sessions.step(job, changed, now)
         if is_open is None:
             self._queue.later(job, self._clock.now())
             return

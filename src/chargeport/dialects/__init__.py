@@ -1,1 +1,1 @@
-"""Dialects: what the fields of a source mean, as tables. Nothing here does anything."""
+"""Dialects: tables of what the fields of a source's messages mean, and how its payloads are read."""

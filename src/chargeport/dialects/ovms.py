@@ -92,7 +92,9 @@ def _status(known: Known) -> Decoded:
     found, substate = _STATUS.get(_word(known, "v.c.state")), _word(known, "v.c.substate")
     pilot, charging = _flag(known, "v.c.pilot"), _flag(known, "v.c.charging")
     if found in _ENERGY_FLOWS and not (pilot is False and _is_newer(known, "v.c.pilot", "v.c.state")):
-        return NOT_KNOWN if found == "CHARGING" and charging is False else value(found)  # one of the two is on its way
+        if found == "CHARGING" and charging is False:  # the word for what it does instead is on its way
+            return None if _is_newer(known, "v.c.charging", "v.c.state") else NOT_KNOWN
+        return value(found)
     if pilot is False and (not charging or _is_newer(known, "v.c.pilot", "v.c.charging")):
         return value("DISCONNECTED")
     if found in ("STOPPED", "STARTING"):

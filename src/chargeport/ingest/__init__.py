@@ -1,1 +1,1 @@
-"""The way in: what is heard, whose car it is, what it means, whom to believe, and to the disk."""
+"""The one way in: deliveries, items and files become readings, absences and issues, and are stored."""

@@ -53,6 +53,7 @@ class Batch:
         self.parts = 0  # messages so far; an issue of a whole delivery counts as one
         self.entries: list[Entry] = []
         self.indices: list[int] = []  # of each entry, the part that it was made of
+        self.taken_back: list[Entry] = []  # what rejected items show to hold no more; stored, and counted as no outcome
         self.messages: dict[int, RawMessage] = {}  # the parts that are messages
         self.outcomes: Counter[Outcome] = Counter()
         self.rejections: list[Rejection] = []

@@ -16,9 +16,9 @@ from chargeport.ingest.signs_of_life import ALIVE, Sign, signs_of_life
 from chargeport.ingest.times import UNSURE_MS, as_of
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE, CABLE_CONNECTED, CATALOGUE, IS_CHARGING
-from chargeport.signals.definition import Cadence, Dimension, Kind, Signal, Value
+from chargeport.signals.definition import Cadence, Kind, Signal, Value
 from chargeport.signals.freshness import Freshness
-from chargeport.signals.reading import Absence, AbsenceReason, Entry, Issue, Reading
+from chargeport.signals.reading import Absence, AbsenceReason, Entry, Issue, Reading, reason_below_zero
 from chargeport.signals.violation import Rule, Violation
 from chargeport.sources.base import REFUSED, Delivery, RawMessage
 
@@ -26,7 +26,6 @@ _UNREADABLE: Final = (
     ValueError, TypeError, KeyError, AttributeError, IndexError, ArithmeticError, RecursionError, StopIteration,
     msgspec.MsgspecError,
 )  # fmt: skip
-_FLOWS: Final = (Dimension.POWER, Dimension.CURRENT, Dimension.SPEED)  # of these, less than none flows out of the car
 _USUAL: Final = Freshness()
 _CONFIRMED_PARTS: Final = 8  # of the time for which a value stands: after one of them it is confirmed
 _LIVE: Final = tuple(signal for signal in CATALOGUE if signal.cadence is Cadence.LIVE)
@@ -241,9 +240,8 @@ class _Normaliser:
         if self._holds_back(row, content):
             self._hold_back(row, content)
             return
-        if _is_negative(row.signal, content):
-            flows_out = row.signal.dimension in _FLOWS
-            self._absent(row.signal, AbsenceReason.NOT_CHARGING if flows_out else AbsenceReason.UNREADABLE)
+        if (reason := reason_below_zero(row.signal, content.get("value"))) is not None:
+            self._absent(row.signal, reason)
             return
         self._reading(row.signal, bodies.parse(row.signal, content), row.fields[0])
 
@@ -261,7 +259,7 @@ class _Normaliser:
             self._unplugged(row.signal)
             return
         said = self.memory.said(row.signal)
-        if row.keeps_last and said is None and not _is_negative(row.signal, content):
+        if row.keeps_last and said is None and reason_below_zero(row.signal, content.get("value")) is None:
             self._reading(row.signal, bodies.parse(row.signal, content), row.fields[0], self.at - 1)
         self._absent(row.signal, AbsenceReason.NOT_CHARGING)
 
@@ -378,14 +376,6 @@ class _Normaliser:
 
     def _issue(self, subject: str, rule: Rule, detail: str, fields: Mapping[str, Any]) -> None:
         self.issues.append(issue_of(msgspec.structs.replace(self.message, fields=fields), subject, rule, detail))
-
-
-def _is_negative(signal: Signal, content: Mapping[str, Any]) -> bool:
-    """Return whether a live number is below 0: nothing is delivered to the car, and the number is no fault."""
-    found = content.get("value")
-    if signal.cadence is not Cadence.LIVE or signal.kind is not Kind.QUANTITY:
-        return False
-    return isinstance(found, int | float) and not isinstance(found, bool) and found < 0
 
 
 def _sentence(error: Exception) -> str:

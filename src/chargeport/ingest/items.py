@@ -13,7 +13,8 @@ from chargeport.ingest.batch import Batch
 from chargeport.ingest.times import AheadTimes, observed_at, stamp_of
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE
-from chargeport.signals.reading import Absence, AbsenceReason, Reading
+from chargeport.signals.definition import Kind, Signal
+from chargeport.signals.reading import Absence, AbsenceReason, Reading, reason_below_zero
 from chargeport.signals.violation import Rule, Violation
 
 MAX_REFERENCE: Final = 128
@@ -172,6 +173,15 @@ class ItemChecker:
                 if item.signals is not None:
                     found.path = f"signals.{code[:60]}" + found.path.removeprefix("body")
                 batch.reject(index, found, code)
+                if signal is not None and (reason := _below_zero(signal, body, found)) is not None:
+                    batch.taken_back.append(Absence(vehicle, signal, reason, *times, source))
+
+
+def _below_zero(signal: Signal, body: msgspec.Raw | None, found: Violation) -> AbsenceReason | None:
+    """Return why there is no value any more where a body was rejected for a live number below 0."""
+    if body is None or signal.kind is not Kind.QUANTITY or found.rule is not Rule.OUT_OF_BOUNDS:
+        return None
+    return reason_below_zero(signal, msgspec.json.decode(body, type=bodies.QuantityBody).value)
 
 
 def _unknown(code: str, item: Item) -> Violation:

@@ -58,7 +58,7 @@ class Pipeline:
         self._own: dict[str, Dialect] = {}
         self._there: dict[str, dict[str, RawMessage]] = {}  # by source and car, that it is there until it says otherwise
 
-    def speaks(self, source: str, dialect: Dialect) -> None:
+    def use_dialect(self, source: str, dialect: Dialect) -> None:
         """Read what a source says in this dialect by this form of it: one with topics of its own, say."""
         self._own[source] = dialect
 
@@ -103,6 +103,7 @@ class Pipeline:
     async def write(self, batch: Batch) -> Batch:
         """Write a batch; return it with what became of its entries, once they and its issues are on disk. Raises StoreError."""
         await self._write_entries(batch)
+        await self._outcomes(batch.taken_back, batch)
         if batch.issues and batch.keep_issues:
             await self._store.issues.add_issues(batch.issues, batch.client_id)
         return batch

@@ -1,4 +1,4 @@
-"""Keeps what is heard as recordings, redacted, for sources whose settings ask for it."""
+"""Keeps deliveries as recordings, redacted, for sources whose settings ask for it."""
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ _log = logging.getLogger("chargeport.recording")
 
 
 class Recorders:
-    """A recording for each source, begun with the first thing that is heard; one that can't be written is given up.
+    """A recording for each source, begun with its first delivery; one that can't be written is given up.
 
     `folders` says where, by the name of the source; `names` are replaced wherever they stand.
     """

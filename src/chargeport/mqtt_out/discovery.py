@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from chargeport import __version__
-from chargeport.signals.catalogue import BY_CODE
-from chargeport.signals.definition import Kind
+from chargeport.signals.catalogue import BY_CODE, CATALOGUE, CHARGE
+from chargeport.signals.definition import Kind, Signal
 from chargeport.store.records import Vehicle
 
 ONLINE: Final = "online"
@@ -36,7 +36,7 @@ class Entity(NamedTuple):
 
 _MEASUREMENT: Final = "measurement"
 
-ENTITIES: Final[dict[str, Entity]] = {
+_SHOWN: Final[dict[str, Entity]] = {
     "charge-amperage": Entity("Current", "current", _MEASUREMENT, "A"),
     "charge-amperagemax": Entity("Maximum current", "current", _MEASUREMENT, "A"),
     "charge-amperagerequested": Entity("Requested current", "current", _MEASUREMENT, "A"),
@@ -64,6 +64,15 @@ ENTITIES: Final[dict[str, Entity]] = {
     # Not `total_increasing`: a person may correct a record, and a decrease is no new meter.
     "chargeport-energytotal": Entity("Energy total", "energy", "total", "kWh"),
 }
+_TEMPLATES: Final = {Kind.FLAG: _FLAG, Kind.DOCUMENT: _COUNT}
+
+
+def _plain(signal: Signal) -> Entity:
+    """Return how a charge signal is shown that has no row: without a device class and a unit, which are Home Assistant's."""
+    return Entity(signal.name, icon="mdi:ev-station", template=_TEMPLATES.get(signal.kind, _VALUE))
+
+
+ENTITIES: Final = {signal.code: _plain(signal) for signal in CATALOGUE if signal.group == CHARGE} | _SHOWN
 
 
 def topic(prefix: str, vehicle_id: str, code: str) -> str:

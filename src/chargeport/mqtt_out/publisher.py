@@ -68,7 +68,7 @@ class Publisher:
         self._named: set[str] = set()  # names of vehicles of which something was stored
         self._listed_at = 0
 
-    def heard(self, entries: Sequence[Entry]) -> None:
+    def note(self, entries: Sequence[Entry]) -> None:
         """Note what was stored: a value that is confirmed after it had gone stale is no change of the feed."""
         self._named.update(entry.vehicle for entry in entries)
 

@@ -28,7 +28,7 @@ class MqttOut:
             raise SettingError(f"A setting is wrong: mqtt_out: {str(error).rstrip('.')}.") from error
         self._publisher = Publisher(store, clock, settings, self._broker, wait)
         self._broker.on_connected = self._publisher.again
-        store.readings.on_written(self._publisher.heard)
+        store.readings.on_written(self._publisher.note)
 
     async def run(self) -> None:
         """Publish until cancelled."""

@@ -62,7 +62,7 @@ class Feeds:
             record=self._recorders.record,
         )
         for built in self.built:
-            self.pipeline.speaks(built.source.name, built.dialect)
+            self.pipeline.use_dialect(built.source.name, built.dialect)
         self._supervisor = Supervisor(self.pipeline, clock, self._write_states)
 
     async def start(self, given: Sequence[Source] = (), *, hold: Hold | None = None, running: bool = True) -> None:

@@ -101,7 +101,7 @@ class SourceStatus:
             return
         now = self._clock.now()
         self._received.append((now, count))
-        if self._state.condition != "connected":  # it hears, so it is
+        if self._state.condition != "connected":  # it receives messages, so it is
             self._become("connected")
         known = self._state
         self._state = msgspec.structs.replace(

@@ -100,7 +100,7 @@ class Supervisor:
         except SourceError as error:
             return error
         except StoreError as error:
-            return SourceError(Cause.UNREACHABLE, f"What it hears can't be stored: {error}")
+            return SourceError(Cause.UNREACHABLE, f"What it receives can't be stored: {error}")
         except Exception as error:  # noqa: BLE001  (whatever it was: a source of somebody else's, perhaps)
             _log.exception("source %s failed in a way that it did not foresee", source.name)
             return SourceError(Cause.PROTOCOL, f"It failed unexpectedly: {type(error).__name__}: {error}.")

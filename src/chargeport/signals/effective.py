@@ -17,7 +17,7 @@ from chargeport.signals.ranks import DERIVED, DERIVED_FIRST, Ranks, is_derived
 from chargeport.signals.reading import AbsenceReason
 from chargeport.signals.state import State, stale_at
 
-__all__ = ["DERIVED", "Effective", "PassedOver", "Ranks", "Unavailability", "Why", "effective", "next_change_at"]
+__all__ = ["DERIVED", "Effective", "PassedOver", "Ranks", "Unavailability", "Why", "effective", "next_change_at", "undisputed"]
 
 TOGETHER_MS: Final = 10_000
 """A value that was observed so shortly before its source said that charging began belongs to it: reports may come in parts."""
@@ -25,6 +25,7 @@ TOGETHER_MS: Final = 10_000
 _FLOW: Final = frozenset({Dimension.CURRENT, Dimension.VOLTAGE, Dimension.POWER, Dimension.SPEED})
 _FLAGS: Final = (IS_CHARGING, CABLE_CONNECTED)
 _FLAG_KEYS: Final = tuple(signal.key for signal in _FLAGS)
+_LASTING, _LIVE = Cadence.LASTING, Cadence.LIVE  # looked up once
 
 
 class Why(StrEnum):
@@ -97,8 +98,9 @@ def effective(signal: Signal, series: Series, ranks: Ranks, now: int) -> Effecti
     known = series.get(signal.key)
     if not known:
         return None
-    if len(known) == 1 and _counts_anyway(known[0], series, now):
-        return Effective(known[0])
+    sole = undisputed(signal, series, now)
+    if sole is not None:
+        return Effective(sole)
     if signal in _FLAGS:
         return _effective_flag(signal, known, series, ranks, now)
     session = _session_of(signal, series, ranks, now)
@@ -107,21 +109,24 @@ def effective(signal: Signal, series: Series, ranks: Ranks, now: int) -> Effecti
     return _chosen(best, judged, ranks)
 
 
-def _counts_anyway(state: State, series: Series, now: int) -> bool:
-    """Return whether nothing can be against the value of the only series: a quick answer for what most reads ask."""
-    at = state.observed_at
+def undisputed(signal: Signal, series: Series, now: int) -> State | None:
+    """Return the state of the only series, where nothing can be against its value: a quick answer for what most reads ask."""
+    known = series.get(signal.key)
+    if known is None or len(known) != 1:
+        return None
+    state = known[0]
+    at, cadence = state.observed_at, signal.cadence
     if at is None or (state.absence_at is not None and state.absence_at > at):
-        return False
-    cadence = state.signal.cadence
-    if cadence is Cadence.LASTING:
-        return True
-    if cadence is Cadence.LIVE and now >= at + state.live_for_ms:
-        return False
+        return None
+    if cadence is _LASTING:
+        return state
+    if cadence is _LIVE and now >= at + state.live_for_ms:
+        return None
     for key in _FLAG_KEYS:
         flags = series.get(key)
         if flags and (len(flags) > 1 or flags[0].source != state.source or at < (flags[0].changed_at or at + 1)):
-            return False
-    return True
+            return None
+    return state
 
 
 def next_change_at(signal: Signal, series: Series, now: int) -> int | None:

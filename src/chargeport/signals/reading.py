@@ -1,10 +1,11 @@
 """What normalising makes of a message: a reading, an absence or an issue."""
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
-from chargeport.signals.definition import Signal, Value
+from chargeport.signals.definition import Cadence, Dimension, Kind, Signal, Value
 from chargeport.signals.violation import Rule
 
 
@@ -34,6 +35,21 @@ class AbsenceReason(StrEnum):
     UNREACHABLE = "UNREACHABLE"  # the car does not answer
     UNREADABLE = "UNREADABLE"  # the source itself calls the value invalid
     SOURCE_FAILED = "SOURCE_FAILED"  # the source had an error of its own
+
+
+_FLOWS: Final = (Dimension.POWER, Dimension.CURRENT, Dimension.SPEED)  # of these, less than none flows out of the car
+
+
+def reason_below_zero(signal: Signal, value: object) -> AbsenceReason | None:
+    """Return why a live number below 0 is no value; None for any other value.
+
+    Nothing is delivered to the car then, so the number that was reported before does not hold any more.
+    """
+    if signal.cadence is not Cadence.LIVE or signal.kind is not Kind.QUANTITY:
+        return None
+    if not isinstance(value, int | float) or isinstance(value, bool) or value >= 0:
+        return None
+    return AbsenceReason.NOT_CHARGING if signal.dimension in _FLOWS else AbsenceReason.UNREADABLE
 
 
 class Absence(msgspec.Struct, frozen=True):

@@ -4,15 +4,15 @@ Smartcar's Node SDK checks a webhook by writing the parsed body again, so `80.0`
 """
 
 import math
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from chargeport.signals.definition import Kind, Signal, Value
 
 _encode = msgspec.json.Encoder().encode
-_QUANTITY, _COUNT, _FLAG, _TEXT = Kind.QUANTITY, Kind.COUNT, Kind.FLAG, Kind.TEXT  # looked up once
 
 # ECMA-262, Number::toString: plain digits from 1e-6 up to 1e21, an exponent outside.
 _EXACT_BELOW = 1e16  # from here on the shortest digits that tell a float are fewer than its integer's
@@ -73,12 +73,20 @@ def body(signal: Signal, value: Value) -> str:
 
 def text(signal: Signal, value: Value) -> str:
     """Return the value alone as JSON text, to be put between the halves of `frame`."""
-    kind = signal.kind
-    if kind is _QUANTITY or kind is _COUNT:
-        return number(value)  # type: ignore[arg-type]
-    if kind is _FLAG:
-        return "true" if value else "false"
-    return _encode(value).decode() if kind is _TEXT else str(value)
+    return writer(signal)(value)
+
+
+def writer(signal: Signal) -> Callable[[Any], str]:
+    """Return what writes the signal's values as JSON text."""
+    return _WRITERS[signal.kind]
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _text(value: str) -> str:
+    return _encode(value).decode()
 
 
 def frame(signal: Signal) -> tuple[str, str]:
@@ -86,3 +94,12 @@ def frame(signal: Signal) -> tuple[str, str]:
     if signal.kind is Kind.DOCUMENT:
         return "", ""
     return '{"value":', f',"unit":"{signal.unit}"}}' if signal.unit else "}"
+
+
+_WRITERS: Final[dict[Kind, Callable[[Any], str]]] = {
+    Kind.QUANTITY: number,
+    Kind.COUNT: number,
+    Kind.FLAG: _flag,
+    Kind.TEXT: _text,
+    Kind.DOCUMENT: str,
+}

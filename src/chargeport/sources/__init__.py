@@ -1,1 +1,1 @@
-"""Sources: what brings in the words of cars and wallboxes, with no idea yet what they mean."""
+"""Transports: each receives messages of a system and hands them on as they came. None knows a signal."""

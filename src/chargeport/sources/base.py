@@ -82,7 +82,7 @@ class SourceError(Exception):
 
 
 class Source(Protocol):
-    """Something that hears about cars until it is cancelled."""
+    """Something that receives messages about cars until it is cancelled."""
 
     @property
     def name(self) -> str:
@@ -106,8 +106,11 @@ class Mounted(Protocol):
         """Where the web server mounts it; `{name}` stands for one part."""
         ...
 
-    async def connect(self, websocket: Any, *, over_tls: bool | None) -> None:
-        """Serve a connection until it ends; `over_tls`: whether nobody could read it on its way here, None if unknown."""
+    async def connect(self, websocket: Any, *, over_tls: bool | None, certified: Sequence[str]) -> None:
+        """Serve a connection until it ends.
+
+        `over_tls`: whether nobody could read it on its way here, None if unknown; `certified`: the names in its certificate.
+        """
         ...
 
 

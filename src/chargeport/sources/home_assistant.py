@@ -20,7 +20,7 @@ MAX_WAITING: Final = 10_000  # changes that may wait to be stored; past that, al
 
 
 class HomeAssistantSource:
-    """Hears the entities of cars in a Home Assistant."""
+    """Follows the entities of cars in a Home Assistant."""
 
     def __init__(self, settings: HomeAssistantSettings, context: SourceContext) -> None:
         self._settings = settings

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class KafkaSource:
-    """Hears Kafka topics as a member of a consumer group."""
+    """Consumes Kafka topics as a member of a consumer group."""
 
     shares_work = True  # the broker gives each message to one process
 

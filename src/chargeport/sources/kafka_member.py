@@ -146,4 +146,4 @@ def _commit(consumer: "Consumer", offsets: "list[TopicPartition]") -> None:
     except KafkaException as error:
         if error.args[0].code() not in REBALANCED:
             raise
-        _log.info("the group was shared out anew before a commit; the new owner hears some messages again")
+        _log.info("the group was shared out anew before a commit; the new owner gets some messages again")

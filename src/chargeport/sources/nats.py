@@ -1,6 +1,6 @@
 """NATS JetStream as a transport: a durable pull consumer, which acknowledges a message when it is on disk.
 
-Processes that share the durable share its messages. A lost acknowledgement costs nothing but hearing a message again.
+Processes that share the durable share its messages. A lost acknowledgement costs nothing but a repeated message.
 """
 
 from contextlib import suppress
@@ -22,7 +22,7 @@ REPEAT_S: Final = 1.0  # after which a message that could not be stored may be h
 
 
 class NatsSource:
-    """Hears a JetStream stream as one of a durable's consumers."""
+    """Consumes a JetStream stream as one of a durable's consumers."""
 
     shares_work = True  # the broker gives each message to one process
 

@@ -1,1 +1,1 @@
-"""What it means that a car says nothing: for how long its values stand, and when they end."""
+"""For how long a value stands when its source falls silent: learnt cadence, and expiry."""

@@ -202,7 +202,7 @@ class ExpiryWatch:
             return
         after, wanted_at = self._sweep
         heard_since = wanted_at - self._store.readings.freshness.longest_ms
-        found, next_one = await self._store.readings.cars_heard_of(heard_since, after, SWEPT)
+        found, next_one = await self._store.readings.cars_observed_since(heard_since, after, SWEPT)
         self._look_first(found, wanted_at)
         self._sweep = None if next_one is None else (next_one, wanted_at)
 

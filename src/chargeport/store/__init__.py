@@ -1,1 +1,1 @@
-"""Storage: the database is the truth. Readings are on disk before they are acknowledged."""
+"""The store: its protocols, and the databases that keep them. What is acknowledged is on disk."""

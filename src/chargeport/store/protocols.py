@@ -5,7 +5,7 @@ Lists are paged by number, changes by position. Instants are milliseconds since 
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from chargeport.signals.definition import Signal
 from chargeport.signals.freshness import Freshness
@@ -37,15 +37,19 @@ from chargeport.store.sign_in import SignIn
 from chargeport.store.webhooks import Webhooks
 
 
+@runtime_checkable
+class Immediate(Protocol):
+    """Readings that are at hand without waiting: those of a database in this process."""
+
+    def signal_at_once(self, vehicle_id: str, signal: Signal) -> VehicleSeries | None:
+        """Return what `Readings.signal` returns."""
+        ...
+
+
 class Readings(Protocol):
     """Signals in, latest values out."""
 
-    @property
-    def is_immediate(self) -> bool:
-        """Whether a short read is done without waiting, so that it needs no task of the event loop."""
-        ...
-
-    def on_written(self, hear: Callable[[Sequence[Entry]], None]) -> None:
+    def on_written(self, listener: Callable[[Sequence[Entry]], None]) -> None:
         """Have a function called with the entries of each call to `write` of this process, once they are on disk."""
         ...
 
@@ -92,7 +96,7 @@ class Readings(Protocol):
         """Return the car with all its series; None when there is no such car."""
         ...
 
-    async def cars_heard_of(self, since_at: int, after: int, limit: int) -> tuple[list[str], int | None]:
+    async def cars_observed_since(self, since_at: int, after: int, limit: int) -> tuple[list[str], int | None]:
         """Return the ids of cars with a live value observed since then, and where the next part begins; None: that was all.
 
         Looks through `limit` cars behind the place `after`; the first part begins behind 0.
@@ -246,6 +250,10 @@ class Vehicles(Protocol):
 
     async def remove_vehicle(self, vehicle_id: str) -> Erased | None:
         """Erase a car with everything that was ever stored of it, and say how much that was; None when there is none."""
+        ...
+
+    async def rows_of(self, vehicle_id: str) -> dict[str, list[dict[str, Any]]]:
+        """All rows that `remove_vehicle` would erase, by table, but for readings, names, connections and hashes of secrets."""
         ...
 
     async def wipe(self) -> bool:

@@ -308,7 +308,8 @@ class ErasedSpan(msgspec.Struct, frozen=True):
 class Erased(msgspec.Struct, frozen=True, kw_only=True):
     """How much was erased with a car: values that held, runs and hours of history, connections, names, issues about it.
 
-    `commands` are those to it, `events` those for webhooks, `audited` the entries of the audit log that named it.
+    `commands` are those to it, `events` those for webhooks, `audited` the entries of the audit log that named it, `notes` those
+    of sources that did.
     """
 
     latest: int
@@ -319,6 +320,7 @@ class Erased(msgspec.Struct, frozen=True, kw_only=True):
     hours: int = 0
     sessions: int = 0
     edits: int = 0
-    commands: int = 0
     events: int = 0
     audited: int = 0
+    notes: int = 0
+    commands: int = 0

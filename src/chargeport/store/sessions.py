@@ -40,7 +40,7 @@ class Sessions(Protocol):
     async def received_since(self, since_at: int, after: int, limit: int) -> tuple[list[DirtyVehicle], int | None]:
         """Return the cars of which anything was received since then, with the oldest and newest time of observation of that.
 
-        Looks through `limit` cars behind the place `after`, as `cars_heard_of` does.
+        Looks through `limit` cars behind the place `after`, as `cars_observed_since` does.
         """
         ...
 

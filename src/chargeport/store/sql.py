@@ -54,6 +54,10 @@ class Connection(Protocol):
         """Run a statement for each row of values."""
         ...
 
+    def columns(self, table: str, /) -> list[str]:
+        """The names of a table's columns, in their order."""
+        ...
+
     def changes(self) -> int:
         """Return how many rows the last statement changed."""
         ...

@@ -37,7 +37,7 @@ class WebhookService:
         self.watch = Watch(store, clock, docs, wait, coalesce_s=settings.coalesce_s, queued=self.deliveries.wake)
         self.elsewhere = False  # whether another process watches and delivers
         self._tasks: set[asyncio.Task[None]] = set()
-        store.readings.on_written(self.watch.heard)
+        store.readings.on_written(self.watch.note)
 
     @property
     def counts(self) -> Counter[str]:

@@ -8,8 +8,9 @@ anywhere repeats a look, which then finds nothing new.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -26,6 +27,8 @@ from chargeport.store.webhooks import Event, Subscription, Webhook
 from chargeport.webhooks import payload
 
 BATCH: Final = 1_000  # changes read at a time
+LOOKED_AT: Final = 200  # vehicles with stale values that are looked at in a step, for what other processes have stored
+LOOKS: Final = 8  # vehicles looked at at the same time
 OWNER: Final = "webhooks"  # of the notes in which the cursor is kept
 LOOK_AGAIN_S: Final = 30.0  # without a ring, which may be lost
 
@@ -67,6 +70,10 @@ class Burst(NamedTuple):
     observed_at: int
 
 
+_Allowed = tuple[dict[str, str], frozenset[Permission]]
+"""Whose vehicle it is to an application, and what that may see."""
+
+
 class _Seen(NamedTuple):
     """A vehicle at an instant: up to which change, when the newest value was observed, and whether more is known by now."""
 
@@ -98,15 +105,42 @@ class Watch:
         self._wait = wait
         self._coalesce_s = coalesce_s
         self._queued = queued
+        self.hears_others = False  # whether other processes store, too
         self._turn = asyncio.Lock()
-        self._stale: set[str] = set()  # vehicles with a value that has gone stale, by id
+        self._stale: dict[
+            str, int
+        ] = {}  # vehicles with a value that has gone stale, by id, and when was received what is known
         self._named: set[str] = set()  # names of vehicles of which something was stored since
         self._touched: set[str] = set()  # webhooks to be looked at as a whole
 
-    def heard(self, entries: Sequence[Entry]) -> None:
+    def note(self, entries: Sequence[Entry]) -> None:
         """Note what was stored. A value that is confirmed unchanged after it had gone stale is no change in the feed."""
         if self._stale:
             self._named.update(entry.vehicle for entry in entries)
+
+    async def recall(self) -> None:
+        """Find the vehicles whose subscribers were sent last that a value had gone stale, as it was before a start."""
+        webhooks = [each.id for each in await self._store.webhooks.webhooks() if is_active(each)]
+        number, total = 1, 1
+        while webhooks and (number - 1) * BATCH < total:
+            found, total = await self._store.webhooks.subscriptions(Page(number, BATCH), webhooks)
+            number += 1
+            for each in found:
+                if each.sent is not None and any(f":{reason}" in each.sent for reason in _PASSING):
+                    self._stale.setdefault(each.vehicle.id, 0)
+
+    async def look_for_confirmed(self) -> None:
+        """Note the vehicles that something was received of since a value of theirs went stale: some of them, in turn.
+
+        What another process stores is not heard here, and a confirmed value is no change in the feed.
+        """
+        for vehicle_id in list(islice(self._stale, LOOKED_AT)):
+            known_at = self._stale.pop(vehicle_id)
+            series = await self._store.readings.signals(vehicle_id)
+            if series is not None:
+                received_at = self._stale[vehicle_id] = _received_at(series)  # last in turn now
+                if received_at > known_at:
+                    self._named.add(vehicle_id)
 
     def touch(self, webhook_id: str) -> None:
         """Look at all vehicles of a webhook: it is new, was verified, or reports on other signals now."""
@@ -114,8 +148,12 @@ class Watch:
 
     async def run(self) -> None:
         """Watch until cancelled; log store errors and try again."""
+        is_recalled = False
         while True:
             try:
+                if not is_recalled:
+                    await self.recall()
+                    is_recalled = True
                 await self.step()
                 if not self._touched:
                     await self._wait(await self._pause_s())
@@ -138,12 +176,14 @@ class Watch:
         while changes:
             cursor = changes[-1].position
             wanted = (each for each in changes if each.signal in deciding)
-            for vehicle_id, bursts in bursts_of(wanted, round(self._coalesce_s * 1000)).items():
-                await self._look(vehicle_id, webhooks, bursts, cursor)
+            by_vehicle = bursts_of(wanted, round(self._coalesce_s * 1000))
+            await self._at_once([self._look(name, webhooks, bursts, cursor) for name, bursts in by_vehicle.items()])
             await self._cursor.keep(cursor)
             changes = await self._store.readings.changes(cursor, BATCH)
         for vehicle_id in await self._store.webhooks.due_vehicles(self._clock.now(), BATCH):
             await self._look(vehicle_id, webhooks)
+        if self.hears_others:
+            await self.look_for_confirmed()
         while self._named:
             found = await self._store.vehicles.find_vehicle(self._named.pop())
             if found is not None and found.id in self._stale:
@@ -151,6 +191,23 @@ class Watch:
         while self._touched:
             touched = self._touched.pop()
             await self._look_at_all([each for each in webhooks if each.id == touched])
+
+    async def _at_once(self, looks: Sequence[Coroutine[Any, Any, None]]) -> None:
+        """Look at several vehicles at the same time: a database that is a server answers many as fast as one."""
+        waiting = iter(looks)
+
+        async def work() -> None:
+            for look in waiting:
+                await look
+
+        try:
+            ended = await asyncio.gather(*(work() for _ in range(min(LOOKS, len(looks)))), return_exceptions=True)
+        finally:
+            for look in waiting:
+                look.close()
+        for error in ended:
+            if error is not None:
+                raise error
 
     async def _pause_s(self) -> float:
         """Return how long nothing changes by itself."""
@@ -189,33 +246,32 @@ class Watch:
         series = await self._store.readings.signals(vehicle_id) if wanted else None
         if series is None:
             return
+        allowed = {each.id: found for each in wanted if (found := await self._allowed(each, vehicle_id)) is not None}
+        wanted = [each for each in wanted if each.id in allowed]
         states = [state for each in series.series.values() for state in each]
         newest = max((state.position for state in states), default=0)
         is_behind = bool(bursts) and newest > cursor
         for position, at in bursts if is_behind else bursts[:-1]:
             then = await self._store.history.series_at(vehicle_id, at)
             if then is not None:
-                await self._send(wanted, _Seen(then, at, position, at, is_past=True))
+                await self._send(wanted, allowed, _Seen(then, at, position, at, is_past=True))
         if not is_behind:
             observed_at = max((state.observed_at or 0 for state in states), default=0)
-            await self._send(wanted, _Seen(series, self._clock.now(), newest, observed_at))
+            await self._send(wanted, allowed, _Seen(series, self._clock.now(), newest, observed_at))
 
-    async def _send(self, webhooks: Iterable[Webhook], seen: _Seen) -> None:
+    async def _send(self, webhooks: Iterable[Webhook], allowed: Mapping[str, _Allowed], seen: _Seen) -> None:
         """Write for each webhook what it was not sent yet of a vehicle."""
         vehicle_id = seen.series.vehicle.id
         subscriptions = {each.webhook_id: each for each in await self._store.webhooks.subscriptions_of(vehicle_id)}
         for webhook in webhooks:
-            allowed = await self._allowed(webhook, vehicle_id)
-            if allowed is None:
-                continue
-            user, permissions = allowed
+            user, permissions = allowed[webhook.id]
             subscription = subscriptions.get(webhook.id) or await self._store.webhooks.subscribe(
                 webhook.id, vehicle_id, user["id"], self._clock.now(), again=False
             )
             if subscription is not None:
                 await self._compare(webhook, subscription, seen, user, permissions)
 
-    async def _allowed(self, webhook: Webhook, vehicle_id: str) -> tuple[dict[str, str], frozenset[Permission]] | None:
+    async def _allowed(self, webhook: Webhook, vehicle_id: str) -> _Allowed | None:
         """Return whose vehicle it is to the application, and what that may see; None where it may not see it at all."""
         found = await self._store.access.application(webhook.client_id)
         if found is None or found[0].revoked_at is not None:
@@ -248,7 +304,9 @@ class Watch:
         if not any(known.values()):
             return
         is_stale = any(each and each.unavailability and each.unavailability.reason in _PASSING for each in known.values())
-        (self._stale.add if is_stale else self._stale.discard)(subscription.vehicle.id)
+        self._stale.pop(subscription.vehicle.id, None)
+        if is_stale:
+            self._stale[subscription.vehicle.id] = _received_at(series)
         marks = {code: _mark(found) for code, found in known.items() if found is not None}
         after = Sent(marks, _errors(known), seen.position, seen.observed_at)
         triggers = _triggers(webhook, before, after)
@@ -304,6 +362,11 @@ def bursts_of(changes: Iterable[Change], window_ms: int) -> dict[str, list[Burst
 def is_active(webhook: Webhook) -> bool:
     """Return whether events are sent to a webhook: only after its receiver has answered a VERIFY."""
     return webhook.fields.is_enabled and webhook.verified_at is not None
+
+
+def _received_at(series: VehicleSeries) -> int:
+    """Return when was received what was received last of a vehicle."""
+    return max((state.received_at or 0 for states in series.series.values() for state in states), default=0)
 
 
 def _mark(found: Effective) -> str:

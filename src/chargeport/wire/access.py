@@ -90,7 +90,15 @@ class TokenRequest(Struct):
     client_secret: Annotated[str, Meta(min_length=1)] | UnsetType = UNSET
 
 
+class WorkerHealth(Document):
+    """How one of the server's processes is: ready, gone, or what it lacks."""
+
+    number: int
+    status: str
+
+
 class Health(Document):
-    """How the server is."""
+    """How the server is, and each of its workers where there are several."""
 
     status: str
+    workers: list[WorkerHealth] | UnsetType = UNSET

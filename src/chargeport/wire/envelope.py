@@ -3,13 +3,14 @@
 Texts are put together from parts rendered beforehand: a read is answered some ten thousand times a second.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from chargeport.signals import wire
 from chargeport.signals.catalogue import BY_KEY
-from chargeport.signals.definition import Permission, Signal, Value
+from chargeport.signals.definition import Cadence, Permission, Signal, Value
 from chargeport.signals.effective import Effective, Unavailability
 from chargeport.signals.places import without_places
 from chargeport.signals.state import State, stale_at
@@ -45,6 +46,7 @@ def _minute(minute: int) -> str:
     return (_EPOCH + timedelta(minutes=minute)).strftime("%Y-%m-%dT%H:%M:")
 
 
+@lru_cache(1024)
 def iso(at: int) -> str:
     """Return an instant in ISO 8601, UTC, with milliseconds.
 
@@ -68,8 +70,24 @@ def _head(signal: Signal) -> str:
     )
 
 
+def _form(signal: Signal) -> tuple[str, Callable[[Any], str], str, str, bool]:
+    """Return what stands before a value that holds, its writer, what stands behind it, the code, and whether it goes stale."""
+    before, after = wire.frame(signal)
+    head, foot = f'{_head(signal)}{{"value":"SUCCESS"}},"body":{before}', f'{after}}},"meta":{{"retrievedAt":"'
+    return head, wire.writer(signal), foot, signal.code, signal.cadence is Cadence.LIVE
+
+
 _HEADS: Final = {signal.key: _head(signal) for signal in BY_KEY.values()}
 _FRAMES: Final = {signal.key: wire.frame(signal) for signal in BY_KEY.values()}
+_FORMS: Final = {signal.key: _form(signal) for signal in BY_KEY.values()}
+
+
+@lru_cache(256)
+def _whole(permissions: frozenset[Permission]) -> frozenset[int]:
+    """Return the keys of the signals of which a reader with these permissions may see everything."""
+    sees_places = Permission.READ_CHARGE_LOCATIONS in permissions
+    readable = (signal for signal in BY_KEY.values() if signal.permission in permissions)
+    return frozenset(signal.key for signal in readable if sees_places or not signal.has_places)
 
 
 @lru_cache(4096)
@@ -97,18 +115,27 @@ def with_vehicle(element: str, vehicle_id: str) -> str:
 class View:
     """One reader's view of a car: which permissions, under which base URL."""
 
-    __slots__ = ("_base", "_named", "_path", "_permissions", "_vehicle")
+    __slots__ = ("_base", "_named", "_path", "_permissions", "_vehicle", "_whole")
 
     def __init__(self, vehicle: Vehicle, permissions: frozenset[Permission], base: str, provenance: Provenance) -> None:
         self._vehicle = vehicle
         self._named = provenance.named
         self._permissions = permissions
+        self._whole = _whole(permissions)
         self._base = base
         self._path = f"{base}/v3/vehicles/{vehicle.id}/signals"
 
     def single(self, found: Effective) -> str:
         """Return the document of one signal."""
-        return f'{{"data":{self.element(found)},"included":{{"vehicle":{vehicle_resource(self._vehicle, self._base)}}}}}'
+        return self.document(self.element(found))
+
+    def document(self, element: str) -> str:
+        """Return the document around one signal."""
+        return f'{{"data":{element},"included":{{"vehicle":{vehicle_resource(self._vehicle, self._base)}}}}}'
+
+    def is_plain(self, signal: Signal) -> bool:
+        """Tell whether the reader may see all of a signal."""
+        return signal.key in self._whole
 
     def included(self) -> str:
         """Return the vehicle beside the signals."""
@@ -118,6 +145,8 @@ class View:
         """Return one signal as a resource; with a fault, the error stands in place of what is known."""
         state, against = found.state, found.unavailability
         signal = state.signal
+        if against is None and fault is None and state.source is not None and signal.key in self._whole:
+            return self.plain(state)
         if signal.permission not in self._permissions:
             content = f'{STATUS_MISSING_PERMISSION}}},"meta":{{}}'  # the time of receipt is not visible either
         elif fault is not None:
@@ -126,6 +155,18 @@ class View:
             content = self._true(state) if against is None else self._untrue(state, against)
         path = f"{self._path}/{signal.code}"
         return f'{_HEADS[signal.key]}{content},"links":{{"self":"{path}","values":"{path}/values"}}}}'
+
+    def plain(self, state: State) -> str:
+        """Return a signal whose value holds, was reported and `is_plain` as a resource: what most answers are."""
+        head, write, foot, code, is_live = _FORMS[state.signal.key]
+        observed_at, path = state.observed_at or 0, self._path
+        received = iso(state.received_at or 0)
+        stale = f',"staleAt":"{iso(observed_at + state.live_for_ms)}"' if is_live else ""
+        return (
+            f'{head}{write(state.value)}{foot}{received}","oemUpdatedAt":"{iso(observed_at)}","ingestedAt":"{received}",'
+            f"{self._named(state.source, state.rule)}{stale}}},"
+            f'"links":{{"self":"{path}/{code}","values":"{path}/{code}/values"}}}}'
+        )
 
     def _true(self, state: State) -> str:
         """Return status, body and meta of a value that holds."""

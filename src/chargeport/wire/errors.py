@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, field
 
-from chargeport.errors import INTERNAL, UNAVAILABLE, ErrorKind, Problem, StoreError
+from chargeport.errors import INTERNAL, OVERLOADED, UNAVAILABLE, ErrorKind, Problem, StoreError
 from chargeport.wire.documents import Document, Resolution
 
 MAX_DETAIL = 500
@@ -87,4 +87,6 @@ def as_problem(error: Exception) -> Problem:
         return error
     if isinstance(error, StoreError):
         return Problem(UNAVAILABLE, str(error), retry_after_s=5)
+    if isinstance(error, MemoryError):
+        return Problem(OVERLOADED, "There is no memory for this request.", retry_after_s=5)
     return Problem(INTERNAL, "Something went wrong on our side. The log has the cause under this request id.")

@@ -1,6 +1,7 @@
 """Who said so, for `meta.source`, and what a derived value was worked out from, for `meta.derivedFrom`."""
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final
 
 from chargeport.signals.effective import DERIVED
@@ -20,22 +21,15 @@ def shown(source: str | None, rule: str | None) -> str | None:
 class Provenance:
     """Names the inputs of derived values. `inputs` are those of each rule, for values that do not name theirs."""
 
-    __slots__ = ("_inputs", "_members")
+    __slots__ = ("_inputs", "named")
 
     def __init__(self, inputs: Mapping[str, Iterable[str]]) -> None:
         self._inputs = {rule: tuple(dict.fromkeys(codes)) for rule, codes in inputs.items()}
-        self._members: dict[tuple[str | None, str | None], str] = {}
+        self.named = lru_cache(_MAX_NAMES)(self._named)
+        """Returns the members of meta that name the source and, of what was derived, its inputs; none for an unknown rule."""
 
-    def named(self, source: str | None, rule: str | None) -> str:
-        """Return the members of meta that name the source and, of what was derived, its inputs; none for an unknown rule."""
-        members = self._members.get((source, rule))
-        if members is None:
-            if len(self._members) >= _MAX_NAMES:
-                self._members.clear()
-            members = self._members[source, rule] = (
-                f'"source":{encode(shown(source, rule)).decode()}{self._derived(source, rule)}'
-            )
-        return members
+    def _named(self, source: str | None, rule: str | None) -> str:
+        return f'"source":{encode(shown(source, rule)).decode()}{self._derived(source, rule)}'
 
     def _derived(self, source: str | None, rule: str | None) -> str:
         if source != DERIVED:

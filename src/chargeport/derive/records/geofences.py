@@ -13,7 +13,7 @@ from chargeport.signals.records import Place
 
 EARTH_RADIUS_M: Final = 6_371_000
 NEAR_MS: Final = 15 * MINUTE_MS
-"""A fix from so shortly before the start still tells where the car is plugged in."""
+"""A fix from so shortly before the car was plugged in, or else began to charge, still tells where it stands."""
 
 
 class Geofence(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,14 +59,18 @@ def fence_of(place: Place | None, fences: Sequence[Geofence]) -> Geofence | None
 
 
 def place_of(session: Session, fixes: Sequence[Fix]) -> Place | None:
-    """Return where the car was during a session, or just before; None where no fix tells. `fixes` are by time."""
+    """Return where the car was during a session, since it was plugged in, or just before; None where no fix tells.
+
+    `fixes` are by time.
+    """
+    standing_at = session.started_at if session.plugged_at is None else min(session.plugged_at, session.started_at)
     first = bisect_left(fixes, session.started_at, key=lambda fix: fix.at)
     before = fixes[first - 1] if first else None
     if before is not None and (before.until or before.at) >= session.started_at:
         found = before
     elif first < len(fixes) and fixes[first].at <= session.ended_at:
         found = fixes[first]
-    elif before is not None and (before.until or before.at) >= session.started_at - NEAR_MS:
+    elif before is not None and (before.until or before.at) >= standing_at - NEAR_MS:
         found = before
     else:
         return None

@@ -54,18 +54,19 @@ def records(vehicle_id: str, found: Sequence[Session]) -> list[Record]:
 def to_body(found: Sequence[Record]) -> dict[str, Any]:
     """Return the body of charge-chargerecords: the newest records, the newest last. One that is still open has no end."""
     newest = sorted(found, key=lambda record: (record.session.started_at, record.id))[-NEWEST:]
-    values = [msgspec.to_builtins(_shown(record)) for record in newest]
-    return {"values": [{name: _rounded(name, each) for name, each in one.items() if each is not None} for one in values]}
+    values = [msgspec.to_builtins(shown(record)) for record in newest]
+    return {"values": [{name: each for name, each in one.items() if each is not None} for one in values]}
 
 
-def _shown(record: Record) -> ChargeRecord:
+def shown(record: Record) -> ChargeRecord:
+    """Return a record as it is shown; one that is open has no end."""
     one = record.session
     return ChargeRecord(
         startTime=wire_instant(one.started_at),
         endTime=None if one.is_open else wire_instant(one.ended_at),
         startStateOfCharge=one.start_soc,
         endStateOfCharge=None if one.is_open else one.end_soc,
-        energyAdded=one.energy_added_kwh,
+        energyAdded=None if one.energy_added_kwh is None else round(one.energy_added_kwh, ENERGY_DIGITS),
         isPublicCharger=one.is_public,
         chargingType=one.charging_type,
         cost=_cost(one.cost),
@@ -83,10 +84,6 @@ def _cost(cost: Cost | None) -> Cost | None:
 
 def _place(place: Place | None) -> Place | None:
     return None if place == Place() else place
-
-
-def _rounded(name: str, value: Any) -> Any:
-    return round(value, ENERGY_DIGITS) if name == "energyAdded" else value
 
 
 def wire_instant(at: int) -> str:

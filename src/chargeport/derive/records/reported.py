@@ -1,6 +1,7 @@
 """Sessions that sources report as records: which of them are the same session, and when one without an end was over."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Final, NamedTuple
@@ -70,10 +71,22 @@ def listed(source: str, at: int, records: Iterable[ChargeRecord]) -> Listed:
 def distinct(sessions: Sequence[Session]) -> list[Session]:
     """Return the sessions of one source without those that are the same as a longer one."""
     kept: list[Session] = []
-    for one in sorted(sessions, key=_length_first):
+    for one in sorted(_until_the_next(sessions), key=_length_first):
         if not any(overlap(one, other) > JOINS_FROM for other in kept):
             kept.append(one)
     return sorted(kept, key=lambda one: (one.started_at, one.ended_at))
+
+
+def _until_the_next(sessions: Sequence[Session]) -> list[Session]:
+    """Return sessions of one list, those without an end no longer than until the next one began."""
+    starts = sorted(one.started_at for one in sessions)
+    found = []
+    for one in sessions:
+        later = bisect_left(starts, one.started_at + SAME_LENGTH_MS)
+        if one.is_open and later < len(starts) and starts[later] < one.ended_at:
+            one = msgspec.structs.replace(one, ended_at=starts[later])  # noqa: PLW2901
+        found.append(one)
+    return found
 
 
 def _length_first(one: Session) -> tuple[int, float, str]:
@@ -123,6 +136,8 @@ def _is_same(one: Session, other: Session) -> bool:
         return False
     if len(one.reported_id or "") >= UNIQUE_LENGTH or one.is_open or other.is_open or overlap(one, other):
         return True
+    if abs(one.started_at - other.started_at) > ZONES_MS:
+        return False  # the number of a line, or of the last session
     return _has_energy_of(one, other) or _is_as_long(one, other)
 
 

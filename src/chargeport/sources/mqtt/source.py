@@ -1,4 +1,4 @@
-"""The MQTT source: hears topics, hands on what it hears in batches, and acknowledges what has been stored."""
+"""The MQTT source: subscribes to topics, hands on messages in batches, and acknowledges what has been stored."""
 
 import asyncio
 from typing import Final

@@ -1,4 +1,4 @@
-"""Who may connect: known stations, with their password, over TLS where that is wanted (OCPP security profiles 0, 1, 2).
+"""Who may connect: known stations, with a password, over TLS, or with a certificate (OCPP security profiles 0 to 3).
 
 Attempts that fail are counted by address and identity, and by identity alone: a password can't be guessed by trying, nor from
 many addresses.
@@ -8,7 +8,7 @@ import base64
 import binascii
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from cachetools import LRUCache
@@ -30,6 +30,8 @@ ANYWHERE: Final = RateLimitItemPerMinute(25)
 _MAX_IDENTITY: Final = 64  # that is counted; OCPP has 48
 _CHALLENGE: Final = {"WWW-Authenticate": 'Basic realm="ocpp"'}
 _HEX_KEY: Final = re.compile(r"(?:[0-9A-Fa-f]{2}){16,20}")
+CERTIFICATE: Final = 3  # the security profile
+PASSWORD: Final = (1, 2)
 _OPEN_NETWORK: Final = "or security_profile = 0 in a network that you trust"
 
 
@@ -71,15 +73,17 @@ class Admission:
         alike = [known for known in self._settings.stations if known.casefold() == name.casefold()]
         return alike[0] if name not in self._settings.stations and len(alike) == 1 else name
 
-    def refusal(self, station: str, authorization: str, address: str, *, over_tls: bool) -> Refusal | None:
-        """Say why this station may not connect in this way; None when it may."""
+    def refusal(
+        self, station: str, authorization: str, address: str, *, over_tls: bool, certified: Sequence[str] = ()
+    ) -> Refusal | None:
+        """Say why this station may not connect in this way; None when it may. `certified`: the names in its certificate."""
         place, name = network(address), station[:_MAX_IDENTITY]
         keys: list[tuple[RateLimitItem, tuple[str, ...]]] = [(BY_STATION, (place, name)), (BY_ADDRESS, (place,))]
         if (name, place) not in self._known:
             keys.append((ANYWHERE, ("", name)))
         if not all(self._failures.test(limit, *key) for limit, key in keys):
             return _TOO_OFTEN
-        found = self._refusal(station, authorization, over_tls=over_tls)
+        found = self._refusal(station, authorization, over_tls=over_tls, certified=certified)
         if found is None:
             self._known[name, place] = None
         else:
@@ -87,7 +91,9 @@ class Admission:
                 self._failures.hit(limit, *key)
         return found
 
-    def _refusal(self, station: str, authorization: str, *, over_tls: bool) -> Refusal | None:
+    def _refusal(
+        self, station: str, authorization: str, *, over_tls: bool, certified: Sequence[str]
+    ) -> Refusal | None:  # fmt: skip
         own = self._settings.stations.get(station)
         if not station:
             return Refusal(404, "The address has to end in the station's identity.", "its address ends without its identity")
@@ -98,6 +104,8 @@ class Admission:
         if profile == 2 and not over_tls:  # noqa: PLR2004  (the profile's name)
             way_out = "it connects without TLS: set its address to wss://…, or name the proxy that ends TLS in trusted_proxies"
             return Refusal(403, "This station has to connect with TLS (wss://).", way_out)
+        if profile == CERTIFICATE:
+            return _uncertified(station, certified)
         if profile and (wrong := self._unproven(station, authorization)):
             return Refusal(401, "Name and password of this station are wanted.", wrong, _CHALLENGE)
         return None
@@ -129,11 +137,11 @@ class Admission:
 
     def _check(self) -> None:
         for name, own in self._settings.stations.items():
-            if self._profile(own) and not (self._own[name] or self._common):
+            if self._profile(own) in PASSWORD and not (self._own[name] or self._common):
                 raise SourceError(
                     Cause.CONFIGURATION, f"stations.{name}: a password is missing: set password, {_OPEN_NETWORK}."
                 )
-        if self._settings.accept_unknown_stations and self._settings.security_profile and not self._common:
+        if self._settings.accept_unknown_stations and self._settings.security_profile in PASSWORD and not self._common:
             raise SourceError(
                 Cause.CONFIGURATION,
                 f"accept_unknown_stations: a password for them is missing: set the common password, {_OPEN_NETWORK}.",
@@ -153,6 +161,17 @@ class Admission:
                 f"Whoever reaches the port can connect as {', '.join(open_ones)}: security_profile = 0 asks no password."
             )
         return found
+
+
+def _uncertified(station: str, certified: Sequence[str]) -> Refusal | None:
+    """What is wrong with the certificate that the station showed; None where nothing is."""
+    if not certified:
+        way_out = "it shows no certificate: it needs one of server.tls_client_ca, and no proxy may end its TLS"
+        return Refusal(403, "This station has to show a certificate (security profile 3).", way_out)
+    if station.casefold() not in (name.casefold() for name in certified):
+        way_out = f"its certificate is of {', '.join(certified)[:_MAX_IDENTITY]}: its common name has to be its identity"
+        return Refusal(403, "The certificate is another station's.", way_out)
+    return None
 
 
 def _spellings(password: str) -> list[bytes]:

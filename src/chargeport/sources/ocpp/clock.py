@@ -36,8 +36,11 @@ class StationClock:
         """Begin a connection: what follows may come out of a queue."""
         self._last = self._run = None
 
-    def take(self, stamp: int | None, received_at: int, *, is_queued: bool = False) -> None:
-        """Learn from a message's timestamp; `is_queued`: the station says that the message waited."""
+    def take(self, stamp: int | None, received_at: int, *, is_queued: bool = False, may_wait: bool = False) -> None:
+        """Learn from a message's timestamp; `is_queued`: the station says that the message waited.
+
+        `may_wait`: it is of a transaction, and only such messages wait while a station is offline.
+        """
         if stamp is None:
             return
         ahead, known = stamp - received_at, self.offset_ms or 0
@@ -46,7 +49,7 @@ class StationClock:
             was_set = -UNSET_MS < ahead <= 0 and ahead > known + STEADY_MS
             self.offset_ms = None if was_set else ahead
         elif not is_queued and not self._is_queue(stamp, received_at):
-            self._take_live(ahead, received_at)
+            self._take_live(ahead, received_at, in_burst=may_wait and self._follows_at_once(received_at))
         self._last = stamp, received_at
 
     def _is_queue(self, stamp: int, received_at: int) -> bool:
@@ -56,10 +59,15 @@ class StationClock:
         last_stamp, last_received_at = self._last
         return (stamp - last_stamp) - (received_at - last_received_at) > QUEUE_MS
 
-    def _take_live(self, ahead: int, received_at: int) -> None:
+    def _follows_at_once(self, received_at: int) -> bool:
+        """Whether a message came so soon after the last one that both may be of one queue."""
+        return self._last is not None and received_at - self._last[1] < QUEUE_MS
+
+    def _take_live(self, ahead: int, received_at: int, *, in_burst: bool) -> None:
         """Learn from a message that may have been sent as it happened."""
-        if abs(ahead) <= NEAR_MS:
-            if self.offset_ms is None or abs(self.offset_ms) > NEAR_MS:
+        is_off = self.offset_ms is not None and abs(self.offset_ms) > NEAR_MS
+        if abs(ahead) <= NEAR_MS and not (is_off and in_burst):  # of a queue, it would be as old as the clock is ahead
+            if self.offset_ms is None or is_off:
                 self.offset_ms = max(ahead, 0)
             self._run = None
             return

@@ -89,8 +89,8 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
         """Note a reading that does not continue the session; where readings below what is known rise, it has begun anew."""
         growth_wh = self.base_wh + register_wh - (self.start_wh or 0) - (self.energy_wh or 0)
         if growth_wh > OTHER_FACTOR * self._allowed_wh(at):
-            if is_named and not self.is_read and self.start_wh == 0:
-                return self.begun(register_wh, at), 0  # 0 was a placeholder: the session is counted from here on
+            if is_named and not self.energy_wh and self.start_wh == 0:
+                return self.begun(register_wh, at), 0  # all zeros were placeholders: the session is counted from here on
             return msgspec.structs.replace(self, other_wh=register_wh), None
         if growth_wh > 0:
             return self, None

@@ -23,8 +23,8 @@ class StartTransaction(msgspec.Struct, frozen=True, rename="camel"):
 class MeterValues(msgspec.Struct, frozen=True, rename="camel"):
     """What a connector's meter shows. Stations put more into the transaction's id than numbers that we gave."""
 
-    connector_id: int
     meter_value: msgspec.Raw
+    connector_id: int = 0  # the station's; some leave it out where they name the transaction
     transaction_id: msgspec.Raw = msgspec.Raw(b"")
 
 

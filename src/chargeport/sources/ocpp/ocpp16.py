@@ -20,7 +20,7 @@ from chargeport.sources.ocpp.messages16 import (
 from chargeport.sources.ocpp.samples import decoded, instant, last_at
 from chargeport.sources.ocpp.schema import is_action
 from chargeport.sources.ocpp.session import Session
-from chargeport.sources.ocpp.station import Condition, Station, StationMessage, is_free, read, record
+from chargeport.sources.ocpp.station import Condition, Station, StationMessage, is_free, over, read, record
 from chargeport.sources.ocpp.transactions import Numbering, Plug, Transaction
 from chargeport.sources.ocpp.wishes import Outcome, Wish, fulfil
 
@@ -113,7 +113,7 @@ class Ocpp16:
         if said.connector_id < 1:
             raise Refused(IMPOSSIBLE, "connectorId: a session is at one connector; they are numbered from 1.")
         stamp, knew_clock = instant(said.timestamp), station.clock.offset_ms is not None
-        at = await station.when(stamp)
+        at = await station.when(stamp, may_wait=True)
         begun = Transaction(
             id="",
             connector=said.connector_id,
@@ -147,8 +147,8 @@ class Ocpp16:
     async def _meter_values(self, payload: bytes) -> Payload:
         said, station, memory = read(payload, MeterValues), self._station, self._memory
         found = decoded(said.meter_value)
-        at = await station.when(last_at(found))
         name = id_of(said.transaction_id)
+        at = await station.when(last_at(found), may_wait=name is not None)
         named = None if name is None else memory.find(name)
         connector = said.connector_id if said.connector_id > 0 else named.connector if named else None
         if connector is None:
@@ -195,7 +195,7 @@ class Ocpp16:
 
     async def _stop(self, payload: bytes) -> Payload:
         said, station = read(payload, StopTransaction), self._station
-        at = await station.when(instant(said.timestamp))
+        at = await station.when(instant(said.timestamp), may_wait=True)
         ended = self._ended(said)
         found = decoded(said.transaction_data)
         is_known = ended is not None
@@ -210,13 +210,13 @@ class Ocpp16:
             ended = msgspec.structs.replace(ended, meter=meter)
             if energy_wh is not None:
                 energy.append((at, energy_wh))
-        ended = station.dated(ended)
+        ended = over(station.dated(ended), at)
         connector = ended.connector or station.only_connector()
         current = None if connector is None else self._memory.open_at(connector)
         is_current = connector is not None and (current is None or current.id == ended.id)
         if is_current:
             station.is_now(connector, Condition(station.condition(connector or 0).status, _ENDED, at))
-        whole = record(station.name, ended, at)
+        whole = record(station.name, ended)
         is_unproven = not is_known and whole is None and not found
         await station.tell(
             StationMessage(

@@ -22,7 +22,7 @@ from chargeport.sources.ocpp.messages201 import (
 from chargeport.sources.ocpp.samples import REGISTER, Reading, decoded, instant, last_at
 from chargeport.sources.ocpp.schema import is_action
 from chargeport.sources.ocpp.session import Session
-from chargeport.sources.ocpp.station import Condition, Station, StationMessage, is_free, read, record
+from chargeport.sources.ocpp.station import Condition, Station, StationMessage, is_free, over, read, record
 from chargeport.sources.ocpp.transactions import Plug, Transaction
 from chargeport.sources.ocpp.variables import Variables
 from chargeport.sources.ocpp.wishes import Wish, fulfil
@@ -170,7 +170,7 @@ class Ocpp201:
         said, station = read(payload, TransactionEvent), self._station
         found = decoded(said.meter_value)
         knew_clock = station.clock.offset_ms is not None
-        at = await station.when(instant(said.timestamp), is_queued=said.offline)
+        at = await station.when(instant(said.timestamp), is_queued=said.offline, may_wait=True)
         before = self._before(said)
         now = self._with(before, said, at, None if knew_clock else station.now())
         # The first reading is the begin's, if the begin was told; that of an end only is not.
@@ -181,10 +181,10 @@ class Ocpp201:
             await self._note(before, now, said.evse.connector_id if said.evse else None)
         more: dict[str, str | None] = {}
         if said.event_type == "Ended":
-            now = station.dated(now)
+            now = over(station.dated(now), at)
             if now.started_at is None and len(found) > 1 and energy and energy[0][0] < at:
                 now = msgspec.structs.replace(now, started_at=energy[0][0])  # its own readings prove when it began
-            more["record"] = record(station.name, now, at)
+            more["record"] = record(station.name, now)
         condition = self._condition(said, now, at)
         if condition is not None:
             station.is_now(now.connector, condition)

@@ -17,7 +17,7 @@ DEFAULT_MEASURANDS: Final = (
 
 Connector = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,4}$")]
 Vehicle = Annotated[str, Meta(min_length=1)]
-SecurityProfile = Literal[0, 1, 2]
+SecurityProfile = Literal[0, 1, 2, 3]
 
 
 class StationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -43,7 +43,7 @@ class OcppSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     ] = None
     security_profile: Annotated[
         SecurityProfile,
-        Meta(description="0: no password, for a trusted network; 1: a password; 2: a password, over TLS only."),
+        Meta(description="0: nothing, for a trusted network; 1: a password; 2: a password, over TLS only; 3: a certificate."),
     ] = 1
     accept_unknown_stations: Annotated[bool, Meta(description="Take stations that are not listed, too.")] = False
     accept_unknown_tags: Annotated[bool, Meta(description="Let every card charge; else those listed only.")] = False

@@ -6,6 +6,7 @@ is built: without the extra everything else of Chargeport works.
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
@@ -39,7 +40,7 @@ _log = logging.getLogger("chargeport.sources.ocpp")
 
 
 class OcppSource:
-    """Hears charging stations. Raises SourceError where a setting is wrong or the extra is not installed."""
+    """Serves charging stations. Raises SourceError where a setting is wrong or the extra is not installed."""
 
     def __init__(self, settings: OcppSettings, context: SourceContext) -> None:
         if any(find_spec(package) is None for package in ("ocpp", "websockets", "jsonschema_rs")):
@@ -75,10 +76,13 @@ class OcppSource:
         """Have the station that a car is at do something. Raises CommandError."""
         return None if self._central is None else await self._central.command(command)
 
-    async def connect(self, websocket: WebSocket, *, over_tls: bool | None = None) -> None:
+    async def connect(
+        self, websocket: WebSocket, *, over_tls: bool | None = None, certified: Sequence[str] = ()
+    ) -> None:  # fmt: skip
         """Serve a station's connection until it ends.
 
         `over_tls`: whether it came over TLS to a proxy that is trusted; unless given, what came to ourselves counts.
+        `certified`: the names in the certificate that the station showed to ourselves.
         """
         central = self._central
         if central is None:
@@ -88,7 +92,7 @@ class OcppSource:
         address = "unknown" if websocket.client is None else websocket.client.host
         secure = websocket.scope["scheme"] in ("wss", "https") if over_tls is None else over_tls
         authorization = websocket.headers.get("authorization", "")
-        refusal = self._admission.refusal(station, authorization, address, over_tls=secure)
+        refusal = self._admission.refusal(station, authorization, address, over_tls=secure, certified=certified)
         if refusal is not None:
             await self._tell_owner(central, station, address, refusal)
             await _refuse(websocket, refusal)

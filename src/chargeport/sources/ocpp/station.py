@@ -121,10 +121,10 @@ class Station:
         """Our clock, as stations set theirs by it."""
         return iso(self.now())
 
-    async def when(self, stamp: int | None, *, is_queued: bool = False) -> int:
+    async def when(self, stamp: int | None, *, is_queued: bool = False, may_wait: bool = False) -> int:
         """When a message happened, by our clock, from its timestamp, which also tells how the station's clock is."""
         received_at = self.now()
-        self.clock.take(stamp, received_at, is_queued=is_queued)
+        self.clock.take(stamp, received_at, is_queued=is_queued, may_wait=may_wait)
         if await self.memory.clock_is_off(self.clock.offset_ms):
             self._report()
         return self.clock.at(stamp, received_at)
@@ -287,10 +287,15 @@ def iso(at: int) -> str:
     return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def record(station: str, transaction: Transaction, ended_at: int) -> str | None:
-    """The whole transaction, as far as it is known; None where nobody knows when it began. Energy in Wh."""
-    started_at = transaction.started_at
-    if started_at is None:
+def over(transaction: Transaction, at: int) -> Transaction:
+    """The transaction with its end; an end that is told again, at a later time, is the first one still."""
+    return msgspec.structs.replace(transaction, ended_at=min(at, transaction.ended_at or at))
+
+
+def record(station: str, transaction: Transaction) -> str | None:
+    """A transaction that is over, as far as it is known; None where nobody knows when it began. Energy in Wh."""
+    started_at, ended_at = transaction.started_at, transaction.ended_at
+    if started_at is None or ended_at is None:
         return None
     said = {
         "id": f"ocpp-{station}-{transaction.id}-{started_at // 1000}",

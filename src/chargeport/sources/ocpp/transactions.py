@@ -32,7 +32,7 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """A transaction as far as it is known; `car` is whose it is, if anybody knows, and stays so to the end.
 
     `started` is the station's own timestamp, `started_at` the instant by our clock. `heard_at` is when the start was received,
-    where nothing was known yet of the station's clock.
+    where nothing was known yet of the station's clock. `ended_at` is when it ended, where its end was told.
     """
 
     id: str
@@ -44,6 +44,7 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     car: str | None = None
     meter: SessionMeter = SessionMeter()
     has_ended: bool = False
+    ended_at: int | None = None
 
 
 class Plug(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -13,6 +13,10 @@ from chargeport.store.postgres.engine import CONNECTIONS, SCAN_TIMEOUT_S, Pool, 
 
 FIRST_ROWS: Final = 64  # fetched at first of rows that are read one by one; nearly always that is all
 MORE_ROWS: Final = 2_048
+_COLUMNS: Final = (
+    "SELECT column_name FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = $1"
+    " AND is_generated = 'NEVER' ORDER BY ordinal_position"
+)
 LOCKS: Final = 0x4350 << 48  # where our advisory locks begin: 0 stands for all vehicles, the others are their keys
 
 _LOCK: Final = (
@@ -64,6 +68,10 @@ class Connection:
         """Return all rows of a statement in PostgreSQL's own form; values are not looked at."""
         found: list[Any] = self.wait(self._raw.fetch(sql, *values))
         return found
+
+    def columns(self, table: str, /) -> list[str]:
+        """The names of a table's columns, in their order."""
+        return [row[0] for row in self.fetch(_COLUMNS, table)]
 
     def lock_vehicles(self, keys: Sequence[int], /) -> None:
         """Have nobody else change series of these vehicles until the transaction ends.

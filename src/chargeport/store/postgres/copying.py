@@ -20,10 +20,10 @@ from chargeport.store.postgres.engine import translated
 from chargeport.store.postgres.migrations import connected
 from chargeport.store.postgres.partitions import Partitions
 from chargeport.store.postgres.positions import shift
-from chargeport.store.sqlite import rows
 from chargeport.store.sqlite.engine import Connection as Source
 from chargeport.store.sqlite.engine import connect, fetch
 from chargeport.store.sqlite.migrations import migrate
+from chargeport.store.tables import rows
 
 PART: Final = 5_000  # rows in one transaction
 NOT_COPIED: Final = frozenset({"sequences", "schema_version", "copying"})

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import lru_cache
 from typing import Any, Final
 
@@ -14,6 +14,9 @@ from chargeport.errors import StoreError
 
 CONNECTIONS: Final = 16  # of one process: two that write, the others read
 TIMEOUT_S: Final = 10.0  # for one statement, and for a connection: a server that hangs is told as one that fails
+RELEASE_S: Final = 2.0  # for a statement that was given up to end
+IDLE_TIMEOUT: Final = "15s"
+"""For a transaction in which nothing happens: a process that is paused or cut off must not hold locks, nor the feed."""
 SCAN_TIMEOUT_S: Final = 120.0  # for a statement that may be long
 
 Raw = Any  # asyncpg.Connection, or the pool's stand-in for one
@@ -89,14 +92,17 @@ class Pool:
         try:
             yield raw
         finally:
-            await self._pool.release(raw, timeout=TIMEOUT_S)
+            # One on which the server does not even end a statement is closed. What came of the work on it stays as it is.
+            with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await self._pool.release(raw, timeout=RELEASE_S)
 
     async def _open(self) -> None:
         async with self._opening:
             if self._pool is None:
                 self._pool = await asyncpg.create_pool(
                     self._url, min_size=0, max_size=CONNECTIONS, init=prepare, reset=_keep, command_timeout=TIMEOUT_S,
-                    timeout=TIMEOUT_S, server_settings={"application_name": "chargeport"},
+                    timeout=TIMEOUT_S,
+                    server_settings={"application_name": "chargeport", "idle_in_transaction_session_timeout": IDLE_TIMEOUT},
                 )  # fmt: skip
 
     async def close(self) -> None:

@@ -12,9 +12,9 @@ from chargeport.store.history.late import Edits
 from chargeport.store.history.latest import Latest, finish
 from chargeport.store.postgres.connection import Connection
 from chargeport.store.postgres.positions import FIRST
-from chargeport.store.sqlite.keys import LATEST, VEHICLE_SHIFT, SeriesKey, key_of
-from chargeport.store.sqlite.runs import insert, set_seen
-from chargeport.store.sqlite.series import Series
+from chargeport.store.tables.keys import LATEST, VEHICLE_SHIFT, SeriesKey, key_of
+from chargeport.store.tables.runs import insert, set_seen
+from chargeport.store.tables.series import Series
 
 _encode: Final = msgspec.json.Encoder().encode
 

@@ -1,4 +1,4 @@
-"""The newest value of each signal, and the feed. What is worked out from the rows is the other backend's code."""
+"""The newest value of each signal on PostgreSQL, and the feed."""
 
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
@@ -12,10 +12,10 @@ from chargeport.store.postgres.positions import END, NEWEST
 from chargeport.store.postgres.reader import Reader
 from chargeport.store.records import Change, DirtyVehicle, Selection, Stretch, VehicleSeries
 from chargeport.store.sql import SlotsOf
-from chargeport.store.sqlite import rows
-from chargeport.store.sqlite.keys import MAX_SOURCES
-from chargeport.store.sqlite.readings import ReadingTables
-from chargeport.store.sqlite.sightings import Pass
+from chargeport.store.tables import rows
+from chargeport.store.tables.keys import MAX_SOURCES
+from chargeport.store.tables.readings import ReadingTables
+from chargeport.store.tables.sightings import Pass
 
 _STATE: Final = rows.VEHICLE.count(",") + 1  # where a state's columns begin behind a vehicle's
 _ALL: Final = (
@@ -43,10 +43,9 @@ class PostgresReadings(ReadingTables):
     """`store.protocols.Readings` on PostgreSQL."""
 
     slots_of: SlotsOf = Group
-    is_immediate = False
 
-    _reader: Reader  # type: ignore[assignment]
-    _scans: Scans  # type: ignore[assignment]
+    _reader: Reader
+    _scans: Scans
 
     async def sources(self) -> list[str]:
         """Return the names of all sources that ever reported. See `store.protocols.Readings`."""
@@ -95,6 +94,7 @@ class PostgresReadings(ReadingTables):
     async def sightings(self, selection: Selection) -> AsyncIterator[Stretch]:
         """Yield what is stored, in order. See `store.protocols.Readings`."""
         async with self._scans.snapshot() as raw:
+            await raw.execute("SET LOCAL idle_in_transaction_session_timeout = 0")  # whoever reads may be slow
             stretches = await in_thread(raw, lambda connection: Pass(connection, selection).stretches())
             while True:
                 stretch = await in_thread(raw, lambda _: next(stretches, None))

@@ -1,13 +1,12 @@
-"""PostgresStore: the whole store on one database, put together from its parts. Most modules of tables are SQLite's."""
+"""PostgresStore: the whole store on one database, put together from its parts. Most tables are those of `store.tables`."""
 
 import asyncio
 import threading
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from chargeport.signals.definition import Signal
 from chargeport.store.encryption import Encryption
+from chargeport.store.health import Health
 from chargeport.store.postgres.connection import Scans
 from chargeport.store.postgres.engine import Pool, escaped, translated, unescaped
 from chargeport.store.postgres.group import Group
@@ -15,22 +14,19 @@ from chargeport.store.postgres.migrations import migrate
 from chargeport.store.postgres.reader import Reader
 from chargeport.store.postgres.readings import PostgresReadings
 from chargeport.store.postgres.writer import Writer
-from chargeport.store.records import DirtyVehicle
-from chargeport.store.sqlite.access import AccessTables
-from chargeport.store.sqlite.audit import AuditTable
-from chargeport.store.sqlite.command_log import CommandTable
-from chargeport.store.sqlite.connect import ConnectTables
-from chargeport.store.sqlite.health import Health
-from chargeport.store.sqlite.history import HistoryTables
-from chargeport.store.sqlite.issues import IssueTable
-from chargeport.store.sqlite.notes import NoteTables
-from chargeport.store.sqlite.retention import RetentionTables
-from chargeport.store.sqlite.sessions import SessionTables
-from chargeport.store.sqlite.sign_in import SignInTables
-from chargeport.store.sqlite.vehicles import VehicleTables
-from chargeport.store.sqlite.webhooks import WebhookTables
+from chargeport.store.tables.access import AccessTables
+from chargeport.store.tables.audit import AuditTable
+from chargeport.store.tables.command_log import CommandTable
+from chargeport.store.tables.connect import ConnectTables
+from chargeport.store.tables.history import HistoryTables
+from chargeport.store.tables.issues import IssueTable
+from chargeport.store.tables.notes import NoteTables
+from chargeport.store.tables.retention import RetentionTables
+from chargeport.store.tables.sessions import SessionTables
+from chargeport.store.tables.sign_in import SignInTables
+from chargeport.store.tables.vehicles import VehicleTables
+from chargeport.store.tables.webhooks import WebhookTables
 
-_NO_FILE: Final = Path()
 _OF_VEHICLES: Final = (
     "vehicles, vehicle_references, latest, runs, hourly, horizons, sessions, reported_sessions, session_edits, erasures,"
     " connections, ended_connections, share_links, subscriptions, webhook_events, webhook_attempts, issues, issue_messages,"
@@ -42,7 +38,7 @@ class PostgresVehicles(VehicleTables):
     """`store.protocols.Vehicles` on PostgreSQL."""
 
     def __init__(self, pool: Pool, reader: Reader, writer: Writer) -> None:
-        super().__init__(_NO_FILE, reader, writer)
+        super().__init__(reader, writer)
         self._pool = pool
 
     async def wipe(self) -> bool:
@@ -70,18 +66,6 @@ class PostgresNotes(NoteTables):
         return unescaped(await super().remember_first(escaped(owner), escaped(key), escaped(value)))
 
 
-class PostgresSessions(SessionTables):
-    """`store.sessions.Sessions` on PostgreSQL."""
-
-    def __init__(self, reader: Reader, writer: Writer, scans: Scans, readings: PostgresReadings) -> None:
-        super().__init__(reader, writer, scans, readings)  # type: ignore[arg-type]
-        self._readings = readings
-
-    async def changed_since(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[DirtyVehicle], int]:
-        """Return the cars of which something reported is among the next changes. See `store.sessions.Sessions`."""
-        return await self._readings.changed_since(after, limit, signals)
-
-
 class PostgresStore:
     """The store on PostgreSQL. Open it with `PostgresStore.open`; it belongs to the event loop it is first used on."""
 
@@ -91,13 +75,13 @@ class PostgresStore:
         self._pool = pool = Pool(url)
         self._writer = writer = Writer(pool, ring, Health())
         self._reader = reader = Reader(pool)
-        scans: Any = Scans(pool)
-        self.readings = PostgresReadings(_NO_FILE, reader, writer, scans, None)  # type: ignore[arg-type]
+        scans = Scans(pool)
+        self.readings = PostgresReadings(reader, writer, scans)
         self.history = HistoryTables(reader, scans, self.readings)
         self.retention = RetentionTables(writer, self.readings, Group)
         self.vehicles = PostgresVehicles(pool, reader, writer)
         self.access = AccessTables(reader, writer, scans, encryption or Encryption())
-        self.sessions = PostgresSessions(reader, writer, scans, self.readings)
+        self.sessions = SessionTables(reader, writer, scans, self.readings)
         self.commands = CommandTable(reader, writer)
         self.issues = IssueTable(reader, writer)
         self.notes = PostgresNotes(reader, writer)

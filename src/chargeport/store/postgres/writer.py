@@ -12,13 +12,14 @@ import asyncpg  # type: ignore[import-untyped]
 
 from chargeport.errors import ChargeportError, StoreError
 from chargeport.signals.reading import Entry
+from chargeport.store.backlog import Backlog
+from chargeport.store.health import Health
 from chargeport.store.postgres.connection import Connection, in_thread
 from chargeport.store.postgres.engine import Pool
 from chargeport.store.postgres.group import Group, VehicleGoneError
 from chargeport.store.postgres.partitions import Partitions
 from chargeport.store.records import Outcome
-from chargeport.store.sqlite.health import Health
-from chargeport.store.sqlite.merge import Batch, merge
+from chargeport.store.tables.merge import Batch, merge
 
 GROUPS: Final = 2  # at once
 MAX_GROUP_ENTRIES: Final = 10_000
@@ -36,7 +37,7 @@ T = TypeVar("T")
 
 
 class Names:
-    """`store.sqlite.merge.Naming`: all that a group asks, looked up before."""
+    """`store.tables.merge.Naming`: all that a group asks, looked up before."""
 
     def __init__(self, connection: Connection, batches: Sequence[Batch]) -> None:
         references = {entry.vehicle for batch in batches for entry in batch.entries}
@@ -91,16 +92,18 @@ class Writer:
         self._sources = Numbers("sources", "name")
         self._rules = Numbers("rules", "text")
         self._partitions = Partitions()
+        self._backlog = Backlog()
 
     async def write(self, entries: Sequence[Entry], only_for: str | None) -> list[Outcome]:
-        """Merge entries; returns when they are on disk."""
-        answer: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
-        self._jobs.append(_Job(answer, Batch(entries, only_for)))
-        if len(self._running) < GROUPS:
-            task = asyncio.create_task(self._drain(), name="postgres-writer")
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
-        return await answer
+        """Merge entries; returns when they are on disk. Raises StoreError where too many wait already."""
+        with self._backlog.of(len(entries)):
+            answer: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
+            self._jobs.append(_Job(answer, Batch(entries, only_for)))
+            if len(self._running) < GROUPS:
+                task = asyncio.create_task(self._drain(), name="postgres-writer")
+                self._running.add(task)
+                task.add_done_callback(self._running.discard)
+            return await answer
 
     async def call(self, function: Callable[[Connection], T]) -> T:
         """Run `function` inside a transaction; returns when that is on disk. If it raises, what it did is undone."""

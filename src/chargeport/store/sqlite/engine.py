@@ -25,6 +25,10 @@ class Connection(apsw.Connection):
     run_tables: ClassVar = ("recent", "settled")
     has_places: ClassVar = True
 
+    def columns(self, table: str, /) -> list[str]:
+        """The names of a table's columns, in their order."""
+        return [str(row[1]) for row in self.execute(f"PRAGMA table_info({table})").fetchall()]
+
     def lock_vehicles(self, keys: Sequence[int], /) -> None:
         """Do nothing: there is one writer."""
 
@@ -94,6 +98,15 @@ def translated(error: apsw.Error) -> StoreError:
             f"The database is damaged ({error}): stop Chargeport and bring back a backup with chargeport restore."
         )
     return StoreError(f"The database failed: {error}.")
+
+
+@contextmanager
+def translating() -> Iterator[None]:
+    """Raise errors of SQLite as ours."""
+    try:
+        yield
+    except apsw.Error as error:
+        raise translated(error) from error
 
 
 def is_damage(error: apsw.Error) -> bool:

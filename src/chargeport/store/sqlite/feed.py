@@ -10,10 +10,10 @@ from typing import Final
 from chargeport.signals.definition import Signal
 from chargeport.signals.effective import DERIVED
 from chargeport.store.records import Change, DirtyVehicle
-from chargeport.store.sqlite import rows
 from chargeport.store.sqlite.engine import Connection, Row, fetch
 from chargeport.store.sqlite.reader import Reader
 from chargeport.store.sqlite.scans import Scans
+from chargeport.store.tables import rows
 
 OLD_PLACES: Final = 10_000  # found at once
 

@@ -7,8 +7,8 @@ looked at once for each snapshot that is read.
 from typing import Final
 
 from chargeport.store.records import Vehicle
-from chargeport.store.sqlite import rows
 from chargeport.store.sqlite.reader import Reader
+from chargeport.store.tables import rows
 
 MAX_VEHICLES: Final = 100_000  # some 60 MB
 

@@ -8,9 +8,9 @@ from typing import Final
 import apsw
 
 from chargeport.errors import SchemaError, StartError
-from chargeport.store.sqlite.access import name_users
 from chargeport.store.sqlite.engine import Connection, fetch, reason
 from chargeport.store.sqlite.split import split_series
+from chargeport.store.tables.access import name_users
 
 _AFTER: Final[dict[int, Callable[[Connection], None]]] = {5: split_series, 7: name_users}
 

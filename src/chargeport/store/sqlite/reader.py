@@ -12,8 +12,8 @@ from typing import Any, Final
 import apsw
 
 from chargeport.errors import StoreError
+from chargeport.store.health import Health
 from chargeport.store.sqlite.engine import Row, connect, is_damage, translated
-from chargeport.store.sqlite.health import Health
 
 _SOURCES: Final = "SELECT key, name FROM sources"
 _RULES: Final = "SELECT key, text FROM rules"

@@ -10,8 +10,8 @@ from typing import Final, TypeVar
 
 import apsw
 
+from chargeport.store.health import Health
 from chargeport.store.sqlite.engine import Connection, connect, is_damage, translated
-from chargeport.store.sqlite.health import Health
 
 MAX_SCANS: Final = 4  # at once; more would take the processors from those who read the latest values
 CACHE_KIB: Final = 8_192  # a page of history is seldom read twice

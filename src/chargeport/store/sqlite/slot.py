@@ -13,9 +13,9 @@ from chargeport.errors import StoreError
 from chargeport.store.history.late import Edits
 from chargeport.store.history.latest import NOTHING, Latest, finish
 from chargeport.store.sqlite.engine import Connection, Row
-from chargeport.store.sqlite.keys import LATEST, MAX_SOURCES, OF, SeriesKey, key_of
-from chargeport.store.sqlite.runs import ONE, change, insert, set_seen
-from chargeport.store.sqlite.series import Series
+from chargeport.store.tables.keys import LATEST, MAX_SOURCES, OF, SeriesKey, key_of
+from chargeport.store.tables.runs import ONE, change, insert, set_seen
+from chargeport.store.tables.series import Series
 
 _COLUMNS: Final = ", ".join(f"latest.{column}" for column in LATEST.split(", "))
 _SELECT: Final = f"SELECT slot, {_COLUMNS} FROM carray(?) CROSS JOIN latest ON slot = carray.value"

@@ -8,11 +8,11 @@ from typing import Final, NamedTuple
 
 from chargeport.store.history.runs import ALWAYS, Run
 from chargeport.store.sqlite.engine import Connection, Row, fetch
-from chargeport.store.sqlite.hourly import HourTable
-from chargeport.store.sqlite.keys import COLUMNS, OF, SeriesKey, slot_of
-from chargeport.store.sqlite.newest import write_newest
-from chargeport.store.sqlite.series import Series
 from chargeport.store.sqlite.slot import SlotTable
+from chargeport.store.tables.hourly import HourTable
+from chargeport.store.tables.keys import COLUMNS, OF, SeriesKey, slot_of
+from chargeport.store.tables.newest import write_newest
+from chargeport.store.tables.series import Series
 
 _LEFT: Final = (
     "SELECT l.vehicle_key, l.signal_key & 127, v.source_key, v.rule_key, l.position, l.run_at, l.observed_at, l.received_at,"

@@ -6,27 +6,28 @@ from pathlib import Path
 from typing import Final
 
 from chargeport.store.encryption import Encryption
-from chargeport.store.sqlite.access import AccessTables
-from chargeport.store.sqlite.audit import AuditTable
-from chargeport.store.sqlite.command_log import CommandTable
-from chargeport.store.sqlite.connect import ConnectTables
+from chargeport.store.health import Health
 from chargeport.store.sqlite.engine import Connection
 from chargeport.store.sqlite.feed import Feed
 from chargeport.store.sqlite.files import DatabaseFiles, refuse_new
-from chargeport.store.sqlite.health import Health
-from chargeport.store.sqlite.history import HistoryTables
-from chargeport.store.sqlite.issues import IssueTable
-from chargeport.store.sqlite.notes import NoteTables
 from chargeport.store.sqlite.opening import opened
 from chargeport.store.sqlite.reader import Reader
-from chargeport.store.sqlite.readings import ReadingTables
-from chargeport.store.sqlite.retention import RetentionTables
+from chargeport.store.sqlite.readings import SqliteReadings
 from chargeport.store.sqlite.scans import Scans
-from chargeport.store.sqlite.sessions import SessionTables
-from chargeport.store.sqlite.sign_in import SignInTables
-from chargeport.store.sqlite.vehicles import VehicleTables
-from chargeport.store.sqlite.webhooks import WebhookTables
+from chargeport.store.sqlite.slot import SlotTable
+from chargeport.store.sqlite.vehicles import SqliteVehicles
 from chargeport.store.sqlite.writer import Writer
+from chargeport.store.tables.access import AccessTables
+from chargeport.store.tables.audit import AuditTable
+from chargeport.store.tables.command_log import CommandTable
+from chargeport.store.tables.connect import ConnectTables
+from chargeport.store.tables.history import HistoryTables
+from chargeport.store.tables.issues import IssueTable
+from chargeport.store.tables.notes import NoteTables
+from chargeport.store.tables.retention import RetentionTables
+from chargeport.store.tables.sessions import SessionTables
+from chargeport.store.tables.sign_in import SignInTables
+from chargeport.store.tables.webhooks import WebhookTables
 
 PROBE_BYTES: Final = 1 << 18
 _PROBE: Final = "INSERT OR REPLACE INTO remembered VALUES ('chargeport', 'probe', zeroblob(?))"
@@ -44,10 +45,10 @@ class SqliteStore:
         self._reader = reader = Reader(path, self._health)
         self._scans = Scans(path, self._health)
         feed = Feed(reader, self._scans)
-        self.readings = ReadingTables(path, reader, writer, self._scans, feed)
+        self.readings = SqliteReadings(path, reader, writer, self._scans, feed)
         self.history = HistoryTables(reader, self._scans, self.readings)
-        self.retention = RetentionTables(writer, self.readings)
-        self.vehicles = VehicleTables(path, reader, writer)
+        self.retention = RetentionTables(writer, self.readings, SlotTable)
+        self.vehicles = SqliteVehicles(path, reader, writer)
         self.access = AccessTables(reader, writer, self._scans, encryption)
         self.sessions = SessionTables(reader, writer, self._scans, feed)
         self.commands = CommandTable(reader, writer)

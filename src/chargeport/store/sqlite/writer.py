@@ -15,13 +15,15 @@ import apsw
 
 from chargeport.errors import ChargeportError, StoreError
 from chargeport.signals.reading import Entry
+from chargeport.store.backlog import Backlog
+from chargeport.store.health import Health
 from chargeport.store.records import Outcome
 from chargeport.store.sqlite.engine import Connection, is_damage, translated
 from chargeport.store.sqlite.files import DatabaseFiles
-from chargeport.store.sqlite.health import Health
-from chargeport.store.sqlite.merge import Batch, Names, merge
 from chargeport.store.sqlite.moving import Mover
+from chargeport.store.sqlite.names import Names
 from chargeport.store.sqlite.slot import SlotTable
+from chargeport.store.tables.merge import Batch, merge
 
 MAX_GROUP_ENTRIES: Final = 20_000  # bounds how long the first of a group waits for the last: about 0.1 s
 CHECKPOINT_PAGES: Final = 8_192  # 32 MiB of log: copied back when nobody waits
@@ -51,6 +53,7 @@ class Writer:
         self._health = health
         self._is_missing = False
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._backlog = Backlog()
         self._log_pages = 0
         self._mover = Mover(connection)
         connection.set_wal_hook(self._note_log_size)
@@ -58,10 +61,11 @@ class Writer:
         self._thread.start()
 
     async def write(self, entries: Sequence[Entry], only_for: str | None) -> list[Outcome]:
-        """Merge entries; returns when they are on disk."""
-        answer: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
-        self._jobs.put(_Job(answer, batch=Batch(entries, only_for)))
-        return await answer
+        """Merge entries; returns when they are on disk. Raises StoreError where too many wait already."""
+        with self._backlog.of(len(entries)):
+            answer: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
+            self._jobs.put(_Job(answer, batch=Batch(entries, only_for)))
+            return await answer
 
     async def call(self, function: Callable[[Connection], T]) -> T:
         """Run `function` inside a transaction; returns when that is on disk. If it raises, what it did is undone."""

@@ -1,0 +1,154 @@
+"""`GET /export`: what was reported of the vehicles that an application may see, as a file, made while it is sent.
+
+In memory are a portion of the vehicles and a stretch of their sightings, however much there is. A client that reads slowly
+keeps open the snapshot of the portion that it reads.
+"""
+
+import asyncio
+import io
+from collections.abc import AsyncGenerator
+from contextlib import ExitStack, aclosing
+from typing import BinaryIO, Final, NamedTuple, Self, cast
+
+import msgspec
+
+from chargeport.api import instants, visible
+from chargeport.api.request import Request
+from chargeport.api.response import Response, file_answer
+from chargeport.errors import MALFORMED, ChargeportError, Problem
+from chargeport.ingest import export_forms
+from chargeport.signals.catalogue import BY_CODE
+from chargeport.signals.definition import Permission, Signal
+from chargeport.signals.places import without_places
+from chargeport.store.audit import Act
+from chargeport.store.records import Selection, Sighting
+
+VEHICLE, SIGNAL, FROM, TO, FORM, SIGHTINGS = "vehicle", "signal", "from", "to", "format", "sightings"
+KINDS: Final = {
+    "ndjson": "application/x-ndjson", "csv": "text/csv", "parquet": "application/vnd.apache.parquet",
+}  # fmt: skip
+PORTION: Final = 100  # vehicles that are read in one snapshot
+
+Allowed = dict[str, frozenset[Permission]]
+
+
+async def export_readings(request: Request) -> Response:
+    """Send every change of the signals that the caller may see."""
+    await request.grant()
+    form, selection, named = _asked(request)
+    for vehicle_id in sorted(named or ()):
+        await request.context.access.permissions(await request.grant(), vehicle_id, request.user_id)
+        await request.context.reads.vehicle(vehicle_id)
+    try:
+        export = _Export.begun(form)
+    except ChargeportError as error:  # a package is missing
+        raise Problem(MALFORMED, f"{FORM}: {error}") from None
+    if request.raw.method != "HEAD":
+        whose = next(iter(named)) if named is not None and len(named) == 1 else ""
+        await request.context.store.audit.add(Act.EXPORTED, whose, f"readings as {form}")
+    accepted = None if form == "parquet" else request.header(b"accept-encoding")
+    kind = KINDS[form] + ("; charset=utf-8" if form == "csv" else "")
+    parts = _parts(request, selection, named, export)
+    return file_answer(parts, request.request_id, f"readings.{form}", (b"content-type", kind.encode()), accepted)
+
+
+def _asked(request: Request) -> tuple[str, Selection, frozenset[str] | None]:
+    """Return the form, what is selected but for the vehicles, and these. Raises Problem (400)."""
+    given = dict(request.query)
+    for name, values in ((FORM, tuple(KINDS)), (SIGHTINGS, ("true", "false"))):
+        if name in given and given[name] not in values:
+            raise Problem(MALFORMED, f"{name} is one of {', '.join(values)}, not {given[name][:40]!r}.")
+    start, end = (instants.instant(name, given[name]) if name in given else None for name in (FROM, TO))
+    if start is not None and end is not None and start >= end:
+        raise Problem(MALFORMED, f"{FROM} must lie before {TO}: {FROM} is inclusive, {TO} is exclusive.")
+    codes = _named(request, SIGNAL)
+    for code in codes or ():
+        if code not in BY_CODE:
+            raise Problem(MALFORMED, f"{SIGNAL}: {code[:80]!r} is no signal of this server: /docs lists the codes.")
+    signals: frozenset[Signal] | None = None if codes is None else frozenset(BY_CODE[code] for code in codes)
+    selection = Selection(signals=signals, start=start, end=end, every=given.get(SIGHTINGS) == "true")
+    return given.get(FORM, "ndjson"), selection, _named(request, VEHICLE)
+
+
+def _named(request: Request, parameter: str) -> frozenset[str] | None:
+    """Return what a parameter lists, repeated or with commas; None where it is not there."""
+    values = [value for name, value in request.query if name == parameter]
+    return frozenset(name.strip() for value in values for name in value.split(",")) if values else None
+
+
+class _Output(io.RawIOBase):
+    """A file that is written once, from its beginning to its end: what was written is taken out of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._written = bytearray()
+        self._position = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: "bytes | bytearray | memoryview", /) -> int:  # type: ignore[override]
+        self._written += data
+        self._position += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        return self._position
+
+    def taken(self) -> bytes:
+        """Take out what was written since."""
+        data, self._written = bytes(self._written), bytearray()
+        return data
+
+
+class _Export(NamedTuple):
+    """A file in one of the forms, as far as it is written."""
+
+    sink: export_forms.Sink
+    output: _Output
+    stack: ExitStack
+
+    @classmethod
+    def begun(cls, form: str) -> Self:
+        """Begin a file. Raises ChargeportError where its form needs a package that is missing."""
+        output, stack = _Output(), ExitStack()
+        return cls(stack.enter_context(export_forms.opened(form, cast("BinaryIO", output))), output, stack)
+
+
+async def _parts(
+    request: Request, selection: Selection, named: frozenset[str] | None, export: "_Export"
+) -> AsyncGenerator[bytes, None]:
+    """Give the file, a stretch of sightings at a time."""
+    async with aclosing(_portions(request, named)) as portions:
+        async for allowed in portions:
+            wanted = msgspec.structs.replace(selection, vehicle_ids=frozenset(allowed))
+            async for stretch in request.context.store.readings.sightings(wanted):
+                shown = [_shown(each, allowed[each.vehicle_id]) for each in stretch.sightings]
+                await asyncio.to_thread(export.sink, [each for each in shown if each is not None])
+                if part := export.output.taken():
+                    yield part
+    export.stack.close()
+    yield export.output.taken()
+
+
+async def _portions(request: Request, named: frozenset[str] | None) -> AsyncGenerator[Allowed, None]:
+    """Give the wanted vehicles that the caller may see, a portion at a time, each with what he may do with it."""
+    portion: Allowed = {}
+    async with aclosing(visible.vehicles(request)) as vehicles:
+        async for vehicle, allowed in vehicles:
+            if named is None or vehicle.id in named:
+                portion[vehicle.id] = allowed
+            if len(portion) == PORTION:
+                yield portion
+                portion = {}
+    if portion:
+        yield portion
+
+
+def _shown(seen: Sighting, allowed: frozenset[Permission]) -> Sighting | None:
+    """Return a sighting as a reader with these permissions may see it; None where he may not."""
+    if seen.signal.permission not in allowed:
+        return None
+    if seen.signal.has_places and seen.value is not None and Permission.READ_CHARGE_LOCATIONS not in allowed:
+        return msgspec.structs.replace(seen, value=without_places(str(seen.value)))
+    return seen

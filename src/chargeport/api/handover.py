@@ -1,0 +1,77 @@
+"""Handing a connection over to another process of this server, with what was read of it: the client notices nothing.
+
+On SQLite one worker writes and hears the sources; the others answer reads. A connection on which something else is asked goes
+to that worker for good, as a descriptor. Where it takes no more, this process answers by itself: it may write, only slower.
+"""
+
+import asyncio
+import os
+import socket
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from typing import Final
+
+READING: Final = (b"GET ", b"HEAD ")
+UPGRADE: Final = b"pgrade:"  # of a websocket; its first letter may be a capital
+INLINE_BYTES: Final = 32_768  # more goes in a file without a name: a datagram has an end
+MAX_FILES: Final = 2
+
+
+class Handover:
+    """The end at which connections are given away."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        channel.setblocking(False)
+        self._channel = channel
+
+    def takes(self, data: bytes) -> bool:
+        """Return whether a request that begins so is for the other process."""
+        return not data.startswith(READING) or UPGRADE in data
+
+    def give(self, connection: int, data: bytes) -> bool:
+        """Give a connection away with what was read of it; False where that is not possible now."""
+        files = [connection]
+        with ExitStack() as stack:
+            if len(data) > INLINE_BYTES:
+                file = stack.enter_context(tempfile.TemporaryFile())
+                file.write(data)
+                file.flush()
+                files.append(file.fileno())
+                data = b"\0"
+            try:
+                socket.send_fds(self._channel, [data], files)
+            except OSError:  # full, or nobody is there
+                return False
+        return True
+
+
+class Receiver:
+    """The end at which connections arrive."""
+
+    def __init__(self, channel: socket.socket, take: Callable[[socket.socket, bytes], None]) -> None:
+        """`take` gets each connection and what was read of it."""
+        channel.setblocking(False)
+        self._channel = channel
+        self._take = take
+
+    def start(self) -> None:
+        """Take connections from now on."""
+        asyncio.get_running_loop().add_reader(self._channel, self._receive)
+
+    def stop(self) -> None:
+        """Take no more."""
+        asyncio.get_running_loop().remove_reader(self._channel)
+
+    def _receive(self) -> None:
+        with suppress(BlockingIOError):
+            while True:
+                data, files, _, _ = socket.recv_fds(self._channel, INLINE_BYTES, MAX_FILES)
+                if not files:
+                    continue
+                connection = socket.socket(fileno=files[0])
+                if len(files) == MAX_FILES:
+                    with os.fdopen(files[1], "rb") as file:
+                        file.seek(0)
+                        data = file.read()
+                self._take(connection, data)

@@ -1,0 +1,109 @@
+"""What the workers of one server tell each other: how they are and what they have counted, each in a file, once a second.
+
+Whoever is asked for `/metrics` or `/readyz` answers for all. A worker that takes the place of one that died goes on with its
+counts, but for those of its last second.
+"""
+
+import asyncio
+import os
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from time import perf_counter
+from typing import Final
+
+import msgspec
+
+from chargeport.errors import StoreError
+
+EVERY_S: Final = 1.0
+GONE_S: Final = 5.0  # without a report
+READY: Final = "ready"
+GONE: Final = "gone"
+
+
+class Tally(msgspec.Struct):
+    """What a worker has counted: answers by route and status, wrong credentials and attempts of webhooks by sort."""
+
+    answered: Counter[tuple[str, int]] = msgspec.field(default_factory=Counter)
+    wrong: Counter[str] = msgspec.field(default_factory=Counter)
+    attempts: Counter[str] = msgspec.field(default_factory=Counter)
+
+    def __add__(self, other: "Tally") -> "Tally":
+        """Both together."""
+        return Tally(self.answered + other.answered, self.wrong + other.wrong, self.attempts + other.attempts)
+
+
+class Report(msgspec.Struct):
+    """How a worker was at an instant of the machine's performance counter, and its tally since the server's start."""
+
+    at_s: float
+    status: str
+    answered: list[tuple[str, int, int]]
+    wrong: dict[str, int]
+    attempts: dict[str, int]
+
+    @property
+    def tally(self) -> Tally:
+        """Return what it has counted."""
+        answered = Counter({(route, status): count for route, status, count in self.answered})
+        return Tally(answered, Counter(self.wrong), Counter(self.attempts))
+
+
+_decoder: Final = msgspec.json.Decoder(Report)
+
+
+class WorkerReports:
+    """The reports of a server's workers, as one of them writes and reads them."""
+
+    def __init__(self, folder: Path, number: int, count: int, now_s: Callable[[], float] = perf_counter) -> None:
+        self.number = number
+        self._folder = folder
+        self._count = count
+        self._now_s = now_s
+        before = self._report(number)
+        self._before = Tally() if before is None else before.tally
+
+    def write(self, tally: Tally, status: str) -> None:
+        """Tell the others."""
+        whole = self._before + tally
+        answered = [(route, code, count) for (route, code), count in whole.answered.items()]
+        report = Report(self._now_s(), status, answered, dict(whole.wrong), dict(whole.attempts))
+        partial = self._folder / f"{self.number}.part"
+        partial.write_bytes(msgspec.json.encode(report))
+        os.replace(partial, self._file(self.number))  # noqa: PTH105  (whole or not at all)
+
+    def whole(self, tally: Tally) -> Tally:
+        """Return what all have counted; this one by now."""
+        return sum((each.tally for each in self._others().values() if each is not None), self._before + tally)
+
+    def statuses(self, own: str = READY) -> dict[int, str]:
+        """Return how each worker is, by number."""
+        found = {self.number: own}
+        for number, report in self._others().items():
+            is_gone = report is None or self._now_s() - report.at_s > GONE_S
+            found[number] = GONE if report is None or is_gone else report.status
+        return dict(sorted(found.items()))
+
+    async def run(self, tally: Callable[[], Tally], ping: Callable[[], Awaitable[None]]) -> None:
+        """Tell the others once a second, until cancelled."""
+        while True:
+            try:
+                await ping()
+                status = READY
+            except StoreError as error:
+                status = str(error)
+            self.write(tally(), status)
+            await asyncio.sleep(EVERY_S)
+
+    def _others(self) -> dict[int, Report | None]:
+        return {number: self._report(number) for number in range(self._count) if number != self.number}
+
+    def _file(self, number: int) -> Path:
+        return self._folder / f"{number}.json"
+
+    def _report(self, number: int) -> Report | None:
+        try:
+            return _decoder.decode(self._file(number).read_bytes())
+        except (OSError, msgspec.DecodeError):
+            return None

@@ -1,0 +1,176 @@
+"""`chargeport data`: everything that is stored of one vehicle or one person, to hand over or to erase."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from chargeport import config
+from chargeport.cli import configuration
+from chargeport.cli.database import resolved, with_store
+from chargeport.cli.finding import vehicle_called
+from chargeport.cli.options import Database, Json, Yes
+from chargeport.cli.output import confirm, print_json, print_table, say
+from chargeport.cli.users import Removal, erase_user, whose_alone
+from chargeport.cli.vehicles import ERASED, TRACES, recognised
+from chargeport.clock import SystemClock
+from chargeport.errors import StartError
+from chargeport.settings import Settings
+from chargeport.store.audit import Act
+from chargeport.store.backends import is_server
+from chargeport.store.protocols import Store
+
+LEAST_SOUGHT: Final = 8  # bytes of a name that is sought in files: a shorter one is in other words, too
+PART: Final = 1 << 24
+
+group = typer.Typer(help="Personal data: all of one vehicle or one person, to hand over or to erase.", no_args_is_help=True)
+
+OfVehicle = Annotated[
+    str | None, typer.Option("--vehicle", metavar="VEHICLE", help="Its id, its VIN or one of its aliases.", show_default=False)
+]
+OfUser = Annotated[
+    str | None, typer.Option("--user", metavar="USER", help="A person, as user list shows them.", show_default=False)
+]
+
+
+@group.command("export")
+def export(
+    *,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to: a zip file.", show_default=False)],
+    vehicle: OfVehicle = None,
+    user: OfUser = None,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Write everything that is stored of a vehicle, or of a person and the vehicles that are theirs alone, to one archive.
+
+    It has JSON files and a README.md that explains them. Secrets and their hashes are left out.
+    """
+    _check_one(vehicle, user)
+    from chargeport.cli.subject_archive import Archive
+    from chargeport.store.sqlite.copies import beside
+
+    async def run(store: Store) -> dict[str, int]:
+        with beside(file) as partial:
+            archive = Archive(partial)
+            if user is not None:
+                connections = await archive.add_person(store, user)
+                cars = [await vehicle_called(store, each) for each in await whose_alone(store, user, connections)]
+            else:
+                cars = [await vehicle_called(store, vehicle or "")]
+            for car in cars:
+                await archive.add_vehicle(store, car, f"vehicles/{car.id}/" if user is not None else "")
+            archive.close(user or recognised(cars[0]), SystemClock().now())
+            await store.audit.add(Act.EXPORTED, user or cars[0].id, "everything")
+            partial.replace(file)
+            return archive.counts
+
+    try:
+        counts = with_store(database, run)
+    except OSError as error:
+        raise StartError(f"{file} can't be written: {error.strerror or error}.") from error
+    if as_json:
+        print_json({"file": str(file), "counts": counts})
+        return
+    print_table(("file", "entries"), sorted(counts.items()))
+    say(f"All of it is in {file}; its README.md explains the files.")
+
+
+@group.command("erase")
+def erase(
+    *,
+    vehicle: OfVehicle = None,
+    user: OfUser = None,
+    recordings: Annotated[
+        bool,
+        typer.Option("--recordings", help="Delete the recordings of all sources, too: they do not tell who is in them."),
+    ] = False,
+    yes: Yes = False,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Erase everything of a vehicle, or of a person and the vehicles that are theirs alone, and look whether any of it is left.
+
+    Readings, history, charging sessions, edits, issues, events for webhooks, notes, connections, sign-in and the names in the
+    audit log go; then the database is written anew and its files are searched for the names. Stop the server first where a
+    source reports the vehicle: else it is told of it again. Exits with 1 when a trace is left.
+    """
+    _check_one(vehicle, user)
+    settings = configuration.settings()
+    files = list(_recordings(settings))
+
+    async def run(store: Store) -> tuple[Removal, list[str], bool] | None:
+        car = None if user is not None else await vehicle_called(store, vehicle or "")
+        removal = await Removal.of_user(store, user) if user is not None else Removal(None, [], [car] if car else [])
+        names = list(removal.names())
+        if not confirm(f"Erase {removal.described()}?", yes=yes):
+            return None
+        await erase_user(store, removal)
+        return removal, names, await store.vehicles.wipe()
+
+    done = with_store(database, run)
+    if done is None:
+        say("Nothing was erased.")
+        raise typer.Exit(1)
+    removal, names, wiped = done
+    deleted = [each for each in files if recordings]
+    for each in deleted:
+        each.unlink(missing_ok=True)
+    traces = _traces(resolved(database), names, [each for each in files if not recordings])
+    account: dict[str, Any] = {
+        "user": user, "connections": len(removal.connections), "vehicles": removal.counts,
+        "recordings": list(map(str, deleted)), "rewritten": wiped, "traces": traces,
+    }  # fmt: skip
+    if as_json:
+        print_json(account)
+    else:
+        _tell(account, [each for each in files if not recordings], is_file=not is_server(resolved(database)))
+    if traces or not wiped:
+        raise typer.Exit(1)
+
+
+def _check_one(vehicle: str | None, user: str | None) -> None:
+    if (vehicle is None) is (user is None):
+        raise typer.BadParameter("name one: --vehicle VEHICLE or --user USER.")
+
+
+def _tell(account: dict[str, Any], kept: list[Path], *, is_file: bool) -> None:
+    rows = [
+        (vehicle_id, ERASED[kind], count) for vehicle_id, each in account["vehicles"].items() for kind, count in each.items()
+    ]
+    print_table(("vehicle", "erased", "how many"), rows, "No vehicle was erased.")
+    say(f"{account['connections']} connections of the person, {len(account['recordings'])} recordings were erased, too.")
+    if not account["rewritten"]:
+        say(TRACES)
+    for file in account["traces"]:
+        say(f"A name of it is still in {file}.")
+    if kept:
+        say(f"{len(kept)} recordings stay: names are replaced in them. --recordings deletes all of them.")
+    if is_file and not account["traces"]:
+        say("No name of it is left in the database's files. Backups, exports and logs elsewhere are not looked at.")
+
+
+def _recordings(settings: Settings) -> Iterator[Path]:
+    """Return the recordings in the folders that the settings name."""
+    named = [settings.ingest.record, *(each.get("record") for each in settings.sources)]
+    for folder in {Path(settings.folder) / str(each) for each in named if each}:
+        yield from sorted(folder.glob("*.jsonl"))
+
+
+def _traces(url: str, names: list[str], others: list[Path]) -> list[str]:
+    """Return the files, of the database and others, in which a name is left. Of a server's database the files are its own."""
+    file = None if is_server(url) else config.database_file(url)
+    files = [] if file is None else [file, *(file.with_name(f"{file.name}-{part}") for part in ("wal", "journal"))]
+    sought = [name.encode() for name in names if len(name.encode()) >= LEAST_SOUGHT]
+    return [str(each) for each in (*files, *others) if each.is_file() and _has_any(each, sought)]
+
+
+def _has_any(file: Path, sought: list[bytes]) -> bool:
+    longest, before = max(map(len, sought), default=0), b""
+    with file.open("rb") as content:
+        while part := content.read(PART):
+            if any(each in before + part for each in sought):
+                return True
+            before = part[-longest:]
+    return False

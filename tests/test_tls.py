@@ -1,0 +1,182 @@
+"""TLS of our own: certificates that change, end and are asked of clients, with real clients."""
+
+import asyncio
+import datetime as dt
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+import trustme
+
+from chargeport.api.app import WebApp
+from chargeport.errors import SettingError, StartError
+from chargeport.settings import IngestSettings, ServerSettings
+from chargeport.tls import LOOK_EVERY_S, Certificate, TlsFiles
+from serving import Serving, served
+from world import World
+
+NOW = dt.datetime(2026, 5, 1, tzinfo=dt.UTC)
+NOW_MS = round(NOW.timestamp() * 1000)
+HOSTS = [("cars.example.org", True), ("localhost:8080", False), ("192.0.2.7:80", False), ("[::1]:80", False)]
+ITEM = {"signal": "charge-voltage", "body": {"value": 230, "unit": "volts"}}
+
+
+class Authority:
+    """A certificate authority, and files of what it issues."""
+
+    def __init__(self, folder: Path) -> None:
+        self.ca = trustme.CA()
+        self.folder = folder
+        self.ca_file = str(folder / "ca.pem")
+        self.ca.cert_pem.write_to_path(self.ca_file)
+
+    def issue(self, name: str = "localhost", file: str = "server", not_after: dt.datetime | None = None) -> TlsFiles:
+        made = self.ca.issue_cert(name, common_name=name, not_after=not_after)
+        chain, key = self.folder / f"{file}.pem", self.folder / f"{file}.key"
+        chain.write_bytes(b"".join(each.bytes() for each in made.cert_chain_pems))
+        made.private_key_pem.write_to_path(str(key))
+        return TlsFiles(str(chain), str(key))
+
+    def trusting(self, own: TlsFiles | None = None) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        self.ca.configure_trust(context)
+        if own is not None:
+            context.load_cert_chain(own.certificate, own.key)
+        return context
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path)
+
+
+@asynccontextmanager
+async def client(serving: Serving, context: ssl.SSLContext) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=f"https://localhost:{serving.port}", verify=context, trust_env=False) as made:
+        yield made
+
+
+async def serial_of(serving: Serving, context: ssl.SSLContext) -> str:
+    reader, writer = await asyncio.open_connection("127.0.0.1", serving.port, ssl=context, server_hostname="localhost")
+    serial = str(writer.get_extra_info("peercert")["serialNumber"])
+    writer.close()
+    del reader
+    return serial
+
+
+async def test_a_new_certificate_is_used_without_ending_a_connection(world: World, authority: Authority) -> None:
+    trusting = authority.trusting()
+    async with served(world.served, tls=authority.issue()) as serving, client(serving, trusting) as open_one:
+        assert (await open_one.get("/healthz")).status_code == 200
+        before = await serial_of(serving, trusting)
+        authority.issue()
+        certificate = serving.server._certificate
+        assert certificate is not None
+        certificate._look_at_s = 0
+        certificate.look()
+        assert await serial_of(serving, trusting) != before
+        assert (await open_one.get("/healthz")).status_code == 200
+
+
+def test_files_that_are_no_good_leave_the_certificate_before_in_use(
+    authority: Authority, caplog: pytest.LogCaptureFixture
+) -> None:
+    time_s = [0.0]
+    files = authority.issue(not_after=NOW + dt.timedelta(days=400))
+    certificate = Certificate(files, lambda: time_s[0], lambda: NOW_MS)
+    before = certificate.context
+    Path(files.certificate).write_text("half a certif")
+    certificate.look()
+    assert caplog.messages == [], "it looks every ten seconds"
+    time_s[0] += LOOK_EVERY_S
+    certificate.look()
+    assert certificate.context is before
+    assert "the certificate before stays in use" in caplog.messages[0]
+    authority.issue(not_after=NOW + dt.timedelta(days=400))
+    time_s[0] += LOOK_EVERY_S
+    certificate.look()
+    assert certificate.context is not before
+
+
+@pytest.mark.parametrize(("days", "said"), [(13.5, "expires in 13 days"), (-1, "has expired"), (15, None)])
+def test_a_certificate_that_ends_soon_is_told_once_a_day(
+    authority: Authority, caplog: pytest.LogCaptureFixture, days: float, said: str | None
+) -> None:
+    time_s = [0.0]
+    certificate = Certificate(authority.issue(not_after=NOW + dt.timedelta(days=days)), lambda: time_s[0], lambda: NOW_MS)
+    for _ in range(3):
+        time_s[0] += LOOK_EVERY_S
+        certificate.look()
+    assert [said in each for each in caplog.messages] == ([] if said is None else [True])
+    time_s[0] += 86_400
+    certificate.look()
+    assert len(caplog.messages) == (0 if said is None else 2)
+
+
+async def test_a_client_refuses_an_expired_certificate_and_the_server_goes_on(world: World, authority: Authority) -> None:
+    yesterday = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
+    trusting = authority.trusting()
+    async with served(world.served, tls=authority.issue(not_after=yesterday)) as serving:
+        async with client(serving, trusting) as strict:
+            with pytest.raises(httpx.ConnectError, match="expired"):
+                await strict.get("/healthz")
+        trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+        async with client(serving, trusting) as lenient:
+            assert (await lenient.get("/healthz")).status_code == 200
+
+
+async def test_readings_are_taken_from_clients_with_a_certificate_alone_where_that_is_set(
+    tmp_path: Path, authority: Authority
+) -> None:
+    world = World.open(tmp_path, ingest=IngestSettings(client_certificate=True))
+    app, car = await world.application(), await world.car()
+    files = authority.issue()._replace(client_ca=authority.ca_file)
+    body = [{"vehicle": car.id, **ITEM}]
+    async with served(world.served, tls=files) as serving:
+        async with client(serving, authority.trusting()) as plain:
+            refused = await plain.post("/ingest/readings", json=body, headers=app.headers)
+            assert (refused.status_code, "tls_client_ca" in refused.text) == (403, True)
+            spoofed = {**app.headers, "X-Forwarded-Client-Cert": "By=x", "SSL-Client-Verify": "SUCCESS"}
+            assert (await plain.post("/ingest/tesla", json={}, headers=spoofed)).status_code == 403
+            path = f"/v3/vehicles/{car.id}"
+            assert (await plain.get(path, headers=app.headers)).status_code == 200, "reads need none"
+        async with client(serving, authority.trusting(authority.issue("collector", "own"))) as certified:
+            assert (await certified.post("/ingest/readings", json=body, headers=app.headers)).status_code == 200
+            assert (await certified.post("/ingest/readings", json=body)).status_code == 401, "a token is needed all the same"
+        (tmp_path / "other").mkdir()
+        stranger = Authority(tmp_path / "other").issue("collector", "strange")
+        async with client(serving, authority.trusting(stranger)) as foreign:
+            with pytest.raises(httpx.TransportError):
+                await foreign.post("/ingest/readings", json=body, headers=app.headers)
+    await world.close()
+
+
+def test_settings_that_do_not_fit_are_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="both, or neither"):
+        _ = ServerSettings(tls_certificate="a.pem").tls
+    with pytest.raises(SettingError, match="tls_client_ca needs"):
+        _ = ServerSettings(tls_client_ca="ca.pem").tls
+    with pytest.raises(StartError, match="Can't answer over TLS"):
+        TlsFiles(str(tmp_path / "a"), str(tmp_path / "b")).context()
+
+
+@pytest.mark.parametrize(("host", "warns"), HOSTS)
+async def test_links_that_follow_a_name_of_the_request_are_warned_of_once(
+    world: World, app: object, caplog: pytest.LogCaptureFixture, host: str, warns: bool
+) -> None:
+    del app
+    assert isinstance(world.served, WebApp)
+    for _ in range(2):
+        await world.client.get("/v3/vehicles", headers={"Host": host})
+    told = [each for each in caplog.messages if "server.base_url" in each]
+    assert len(told) == int(warns)
+
+
+async def test_no_warning_where_the_address_is_set(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    world = World.open(tmp_path, server=ServerSettings(base_url="https://cars.example.org"))
+    await world.client.get("/v3/vehicles", headers={"Host": "evil.example"})
+    assert not [each for each in caplog.messages if "server.base_url" in each]
+    await world.close()
