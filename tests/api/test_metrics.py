@@ -10,12 +10,13 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from chargeport.settings import DatabaseSettings, MetricsSettings, Settings
+from chargeport.signals.catalogue import BY_CODE
 from chargeport.store.webhooks import Event, Webhook, WebhookFields
 from world import T0, Client, World
 
 DEPLOY: Final = Path(__file__).parents[2] / "deploy"
 RULES: Final = DEPLOY / "prometheus" / "chargeport.rules.yml"
-DASHBOARD: Final = DEPLOY / "grafana" / "chargeport.json"
+DASHBOARDS: Final = (DEPLOY / "grafana" / "chargeport.json", DEPLOY.parent / "examples" / "grafana" / "cars.json")
 BY_HEART: Final = {"up"}  # Prometheus' own
 WORDS: Final = {"sum", "rate", "increase", "by", "label_values", "vehicle", "status", "credential", "outcome", "signal", "job"}
 
@@ -84,10 +85,12 @@ async def test_a_value_that_went_stale_has_no_sample(tmp_path: Path) -> None:
 
 def expressions() -> list[str]:
     rules = yaml.safe_load(RULES.read_text("utf-8"))
-    dashboard: dict[str, Any] = json.loads(DASHBOARD.read_text("utf-8"))
     found = [rule["expr"] for group in rules["groups"] for rule in group["rules"]]
-    found += [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
-    return found + [each["query"] for each in dashboard["templating"]["list"] if each["type"] == "query"]
+    for file in DASHBOARDS:
+        dashboard: dict[str, Any] = json.loads(file.read_text("utf-8"))
+        found += [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+        found += [each["query"] for each in dashboard["templating"]["list"] if each["type"] == "query"]
+    return found
 
 
 async def test_the_rules_and_the_dashboard_name_metrics_that_exist(shown: dict[str, dict[tuple[str, ...], float]]) -> None:
@@ -98,6 +101,7 @@ async def test_the_rules_and_the_dashboard_name_metrics_that_exist(shown: dict[s
         assert named <= shown.keys() | BY_HEART, expression
         labels = set(re.findall(r'(\w+)=~?"', expression))
         assert labels <= WORDS, expression
+        assert set(re.findall(r'signal="([^"]+)"', expression)) <= BY_CODE.keys(), expression
 
 
 def test_every_alert_says_what_is_wrong_and_how_bad_it_is() -> None:
@@ -106,8 +110,9 @@ def test_every_alert_says_what_is_wrong_and_how_bad_it_is() -> None:
         assert rule["labels"]["severity"] in ("warning", "critical")
 
 
-def test_the_panels_have_room_of_their_own() -> None:
-    panels = json.loads(DASHBOARD.read_text("utf-8"))["panels"]
+@pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda file: file.stem)
+def test_the_panels_have_room_of_their_own(dashboard: Path) -> None:
+    panels = json.loads(dashboard.read_text("utf-8"))["panels"]
     assert len({panel["id"] for panel in panels}) == len(panels)
     cells = [(x, y) for panel in panels for x, y in places(panel["gridPos"])]
     assert len(set(cells)) == len(cells)

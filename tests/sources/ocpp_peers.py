@@ -186,7 +186,7 @@ class Central:
     @contextlib.asynccontextmanager
     async def station(self, kind: Any = Station16, name: str = "box") -> AsyncIterator[Any]:
         """A station that is connected, and listens to what it is asked."""
-        protocol = "ocpp1.6" if issubclass(kind, Station16) else "ocpp2.0.1"
+        protocol = f"ocpp{kind._ocpp_version}"
         async with self.connect(name, protocols=(protocol,)) as connection:
             station = kind(name, connection)
             listens = asyncio.create_task(station.start())

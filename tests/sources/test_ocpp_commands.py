@@ -1,4 +1,4 @@
-"""Start, stop and limit over OCPP 1.6 and 2.0.1, at stations that obey, refuse, are offline or answer late."""
+"""Start, stop and limit over OCPP 1.6, 2.0.1 and 2.1, at stations that obey, refuse, are offline or answer late."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -125,7 +125,13 @@ class Box201(Station201):
         return [(each["start_period"], each["limit"]) for each in schedule["charging_schedule_period"]]
 
 
-of_both = pytest.mark.parametrize("kind", [Box16, Box201], ids=["1.6", "2.0.1"])
+class Box21(Box201):
+    """The same over 2.1, checked by the schemas of 2.1."""
+
+    _ocpp_version = "2.1"
+
+
+of_both = pytest.mark.parametrize("kind", [Box16, Box201, Box21], ids=["1.6", "2.0.1", "2.1"])
 
 
 async def with_box(kind: Any, work: Callable[[Central, Any], Awaitable[None]]) -> None:
