@@ -46,7 +46,7 @@ class LaneProtocol(HttpToolsProtocol):
     def __init__(
         self, *args: Any, client: ClientTransport, handover: Handover | None = None, already: bytes = b"", **more: Any
     ) -> None:
-        """`handover` takes what this process does not answer; `already` was read of the connection elsewhere."""
+        """Prepare the protocol. `handover` takes what this process does not answer; `already` was read elsewhere."""
         super().__init__(*args, **more)
         self._client = client
         self._handover = handover
@@ -86,7 +86,7 @@ class LaneProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """The client has ended its side: what it asked for is answered still, as far as it can take it."""
+        """Handle the end of the client's side: what it asked for is answered still, as far as it can take it."""
         self._client.has_ended = True
         if self._client.is_secure or self._is_idle():  # TLS knows no half of a connection
             return False
@@ -98,7 +98,7 @@ class LaneProtocol(HttpToolsProtocol):
         return not self.transport.is_closing()
 
     def shutdown(self) -> None:
-        """The server stops: close at once what is idle."""
+        """Close the connection at once if it is idle, since the server stops; else after the answer."""
         if self._is_idle():
             self.transport.close_now()
         else:
@@ -114,7 +114,7 @@ class LaneProtocol(HttpToolsProtocol):
             self.transport.close_now()
 
     def spare(self) -> int | None:
-        """Spare first who asks nothing, then who has not finished a head, then who has not finished a body."""
+        """Return how readily the connection can be spared: first an idle one, then one within a head, then within a body."""
         if self._in_head and self._is_idle():
             return 2 if self._head_bytes else 1
         return None if self._in_head or self.cycle.response_started else 3
@@ -304,7 +304,7 @@ class LaneProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """What follows is the head of the next request."""
+        """Expect the head of the next request."""
         if self._framed_by:
             return  # the body was skipped: it follows
         self._in_head, self._head_bytes = True, 0
@@ -322,7 +322,7 @@ class LaneProtocol(HttpToolsProtocol):
         super()._start_asgi_task(cycle, EarlyAnswer(app, cycle))
 
     def on_response_complete(self) -> None:
-        """The answer of the router is given: go on with what waits behind it."""
+        """Go on with what waits, once the answer of the router is given."""
         self.server_state.total_requests += 1
         self._since = self.loop.time()
         if self.transport.is_closing():
@@ -340,7 +340,7 @@ class LaneProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _is_idle(self) -> bool:
-        """Whether every request has been answered."""
+        """Tell whether every request has been answered."""
         cycle: RequestResponseCycle | None = self.cycle
         return cycle is None or cycle.response_complete
 
