@@ -12,7 +12,7 @@ _SHOWN_MS: Final = 1_000  # a clock that is less off is right
 
 
 def station_rows(states: Iterable[SourceState], now: int) -> list[tuple[str, str, str]]:
-    """A row for each station of these sources, by name."""
+    """Return a row for each station of these sources, by name."""
     return [
         (state.name, station.name, station_sentence(station, now))
         for state in states
