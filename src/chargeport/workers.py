@@ -49,7 +49,7 @@ class Workers:
     """The workers of a server. Its process must have no threads and no event loop."""
 
     def __init__(self, listening: Sequence[socket.socket], work: Callable[[Worker], int]) -> None:
-        """`work` is what a worker does, and returns the exit code of its process."""
+        """Prepare the workers. `work` is the job of each, and returns the exit code of its process."""
         self._listening = listening
         self._work = work
         self._folder = Path(tempfile.mkdtemp(prefix="chargeport-workers-"))
@@ -63,7 +63,7 @@ class Workers:
         self._failures: dict[int, int] = {}
 
     def run(self) -> int:
-        """Have all work until SIGINT or SIGTERM; the exit code: of the first worker, where that does not come to answer."""
+        """Run all until SIGINT or SIGTERM; return the exit code, the first worker's where that does not come to answer."""
         for each in _SIGNALS:
             signal.signal(each, _note)
         signal.set_wakeup_fd(self._signalled)
