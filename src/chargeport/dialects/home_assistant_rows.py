@@ -13,7 +13,7 @@ Body = Callable[[float, str], dict[str, Any] | None]
 
 
 def measured(fields: tuple[str, ...], code: str, body: Body = quantity, gate: Gate = Gate.ALWAYS) -> tuple[Row, ...]:
-    """Rows of a number that has its unit with it, or beside it: each change of an entity brings only what changed."""
+    """Make rows of a number that has its unit with it, or beside it: each change of an entity has only what changed."""
 
     def of(field: str) -> Row:
         def combine(known: Known) -> Decoded:
@@ -27,7 +27,7 @@ def measured(fields: tuple[str, ...], code: str, body: Body = quantity, gate: Ga
 
 
 def each_of(fields: tuple[str, ...], code: str, **more: Any) -> tuple[Row, ...]:
-    """A row for each of these fields."""
+    """Make a row for each of these fields."""
     return tuple(row(field, code, **more) for field in fields)
 
 

@@ -60,7 +60,7 @@ _ASIDE: Final = (TopicPattern.parse("ovms/{}/{vehicle}/{field...}"),)
 
 
 def read(dialect: Dialect, delivery: Delivery) -> list[RawMessage]:
-    """The metrics in a delivery. Raises Unreadable."""
+    """Read the metrics in a delivery. Raises Unreadable."""
     return by_topic(dialect, delivery, ".", ("vin", "vehicle", "v.vin"), _ASIDE)
 
 
@@ -177,7 +177,7 @@ def _fast_type(said: Any) -> Decoded:
 
 
 def _timer(said: Any) -> Decoded:
-    """A timer is on or off. When it starts is told in UTC (v.c.timerstart), and the car's zone is not told."""
+    """Return a timer that is on, or none. Its start is in UTC (v.c.timerstart), and the car's zone is not reported."""
     return {"values": [{"type": "GLOBAL"}] if flag(said) else []}
 
 

@@ -42,7 +42,7 @@ def _row(signal: Signal) -> Row:
 
 
 def read(_: Dialect, delivery: Delivery) -> list[RawMessage]:
-    """A webhook's event, a list of signals, or one signal: a message for each instant at which the car said something."""
+    """Read a webhook's event, a list of signals, or one signal; a message for each instant observed. Raises Unreadable."""
     content = json_value(delivery.payload)
     if not isinstance(content, dict):
         raise Unreadable("an event of Smartcar or an answer of its API is an object")
@@ -118,14 +118,14 @@ def _failed(error: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _code(signal: Any) -> str:
-    """The code of a signal that an error names; the earliest events wrote `Charge.IsCharging`."""
+    """Return the code of a signal that an error names; the earliest events wrote `Charge.IsCharging`."""
     if isinstance(signal, str):
         return signal.replace(".", "-").lower()
     return str(signal["code"])
 
 
 def _vehicle(content: dict[str, Any]) -> str | None:
-    """The id of the vehicle, wherever this form has it."""
+    """Return the id of the vehicle, wherever this form has it; None where it has none."""
     data = content.get("data")
     places = (data if isinstance(data, dict) else {}, content.get("included") or {})
     found = next((place["vehicle"]["id"] for place in places if place.get("vehicle")), content.get("vehicleId"))

@@ -84,7 +84,7 @@ def _charge(known: Known) -> Decoded:
 
 
 def _timers(known: Known) -> Decoded:
-    """Instants are seconds since 1970 and the car's zone is not told, so they give no time of day; times of day do."""
+    """Return the timers. Only times of day are used: instants are seconds since 1970, and the car's zone is not known."""
     if "ScheduledChargingMode" not in known:
         return NOT_KNOWN
     mode = meant(MODE, known["ScheduledChargingMode"])

@@ -58,7 +58,7 @@ def _remaining(known: Known) -> Decoded:
 
 
 def _timers(known: Known) -> Decoded:
-    """Times of day are minutes after midnight; the instants beside them need a zone that nobody tells."""
+    """Return the timers. Times of day are minutes after midnight; the instants beside them need a zone that is not known."""
     mode = meant(MODE, known["scheduled_charging_mode"]) if "scheduled_charging_mode" in known else NOT_KNOWN
     if mode is NOT_KNOWN:
         return NOT_KNOWN
