@@ -78,7 +78,7 @@ class NatsSource:
 
 
 async def _fetched(subscription: "JetStreamContext.PullSubscription", batch: int) -> "list[Msg]":
-    """What there is, at once when there is anything, and together with what came with it; nothing after WAIT_S."""
+    """Return what there is, at once when there is anything, and what came with it; nothing after WAIT_S."""
     from nats.errors import TimeoutError as NoneCame
 
     try:

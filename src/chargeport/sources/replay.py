@@ -115,7 +115,7 @@ class ReplaySource:
         await asyncio.Event().wait()
 
     def _naming(self, emit: Emit) -> Emit:
-        """An `emit` that names the car of the settings where the recording names none."""
+        """Return an `emit` that names the car of the settings where the recording names none."""
         vehicle = self._context.vehicle
         if vehicle is None:
             return emit

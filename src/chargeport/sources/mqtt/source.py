@@ -53,7 +53,7 @@ class MqttSource:
         return Done.TAKEN
 
     async def run(self, emit: Emit) -> None:
-        """Hear until cancelled; a message is acknowledged once `emit` has returned, and comes again where it raised.
+        """Receive until cancelled; a message is acknowledged once `emit` has returned, and comes again where it raised.
 
         Raises SourceError when the connection can't be made or ends, and whatever `emit` raises.
         """
