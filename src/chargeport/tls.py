@@ -70,7 +70,7 @@ class Certificate:
         self._tell_of_the_end()
 
     def look(self) -> None:
-        """Take new files into use; say once a day that the certificate ends."""
+        """Use new files; log once a day that the certificate ends."""
         now_s = self._now_s()
         if now_s < self._look_at_s:
             return
@@ -112,7 +112,7 @@ def _state_of(file: Path) -> tuple[int, int, int] | None:
 
 
 def tell_client(scope: Any, ssl_object: Any) -> None:
-    """Put what the client's certificate says into a scope, under ASGI's extension for TLS; nothing where it showed none."""
+    """Put the names in the client's certificate into a scope, under ASGI's extension; nothing where it showed none."""
     shown = None if ssl_object is None else ssl_object.getpeercert()
     if shown:
         common = [value for part in shown.get("subject", ()) for key, value in part if key == "commonName"]

@@ -121,7 +121,7 @@ class Workers:
         os.write(self._is_answering, b"\0")
 
     def _is_to_stop(self, within_s: float | None) -> bool:
-        """Wait for a signal; whether one says to stop."""
+        """Wait for a signal; return whether one asks to stop."""
         ready, _, _ = select.select([self._heard], [], [], within_s)
         numbers = os.read(self._heard, 1024) if ready else b""
         return any(each in numbers for each in (signal.SIGTERM, signal.SIGINT))
@@ -166,4 +166,4 @@ class Workers:
 
 
 def _note(_number: int, _frame: object) -> None:
-    """Ignore a signal: the descriptor tells which one came."""
+    """Ignore a signal: the descriptor shows which one came."""

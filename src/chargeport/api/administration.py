@@ -123,7 +123,7 @@ class ApplicationWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
 
 
 async def create_application(request: Request) -> Response:
-    """Make an application; its secrets are told this once."""
+    """Make an application; its secrets are returned this once."""
     await request.allowed(Permission.MANAGE)
     try:
         wish = msgspec.json.decode(await read_body(request, MAX_BYTES), type=ApplicationWish)

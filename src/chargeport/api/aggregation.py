@@ -102,7 +102,7 @@ class Buckets:
         return list(self._by_start.values())
 
     def take(self, spans: Sequence[Span], from_at: int) -> None:
-        """Put in what the spans say of `from_at` and later, behind all that was taken before. Slow where they are many."""
+        """Add the values of the spans from `from_at` on, behind all that was taken before. Slow where they are many."""
         for span in spans:
             step = step_of(span)
             if span.start < from_at:
@@ -117,7 +117,7 @@ class Buckets:
                 break
 
     def take_hours(self, hours: Sequence[Hour], from_at: int, until: int) -> None:
-        """Put in what whole hours say of [from_at, until), behind all that was taken before."""
+        """Add the values of the whole hours of [from_at, until), behind all that was taken before."""
         lasts = self.signal.cadence is not Cadence.LIVE
         for hour, following in zip(hours, [*(each.start for each in hours[1:]), until], strict=True):
             if hour.start >= from_at and not self._has_room_for_hour(hour):

@@ -62,7 +62,7 @@ class Guesses:
                 raise Problem(RATE_LIMITED, detail, retry_after_s=max(1, round(left_s)))
 
     def failed(self, credential: str, address: str, identity: str) -> None:
-        """Count a wrong one; the log says so, once an hour, when there are too many."""
+        """Count a wrong one; log it, once an hour, when there are too many."""
         self.failures[credential] += 1
         self._refused(credential, address, identity)
         for item, key in self._keys(credential, address, identity):

@@ -105,7 +105,7 @@ class LaneProtocol(HttpToolsProtocol):
             self.cycle.keep_alive = False
 
     def look(self, now: float) -> None:
-        """Close a connection that asks nothing, or that takes too long to say what it asks."""
+        """Close a connection that sends no request, or takes too long to send one."""
         if not self._in_head or not self._is_idle():
             return
         if self._head_bytes and now - self._since >= HEAD_WITHIN_S:
@@ -245,7 +245,7 @@ class LaneProtocol(HttpToolsProtocol):
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """Answer a plain signal read; hand on everything else."""
+        """Answer a plain signal read; pass on everything else."""
         self._in_head = False
         self._framing = self._trailer = 0
         if self._is_resuming:
@@ -311,7 +311,7 @@ class LaneProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def handle_websocket_upgrade(self) -> None:
-        """Hand the connection over: silence is no reason any more to close it."""
+        """Pass the connection on: silence is no reason any more to close it."""
         self._client.watched = None
         super().handle_websocket_upgrade()
 

@@ -170,7 +170,7 @@ class Reads:
         return view.element(found, fault)
 
     def check_user(self, user_id: str | bytes | None) -> None:
-        """Refuse a read that names no user, where the settings want one. Raises Problem (400)."""
+        """Refuse a read that names no user, where the settings require one. Raises Problem (400)."""
         if self._strict and not user_id:
             raise Problem(MISSING_PARAMETER, _NO_USER)
 

@@ -60,7 +60,7 @@ class _Watched(asyncio.Protocol):
         self.conn.debug = False  # at that level the library logs every header, passwords too
 
     async def run_asgi(self) -> None:
-        """Hand the connection to the application, with what the client's certificate says."""
+        """Pass the connection to the application, with the names in the client's certificate."""
         tell_client(self.scope, self.transport.get_extra_info("ssl_object"))
         await super().run_asgi()  # type: ignore[misc]  # the protocol behind has it
 

@@ -194,7 +194,7 @@ class Tail:
         self._endings.stop()
 
     async def _start(self) -> None:
-        """Skip what is too old to be kept. Those who want it read the store."""
+        """Skip what is too old to be kept; who needs it reads the store."""
         oldest = await self._store.readings.position() - MAX_CHANGES
         if oldest > self.position:
             self._changes, self._text = [], 0
@@ -212,7 +212,7 @@ class Tail:
             await asyncio.sleep(0)
 
     def _take(self, changes: list[Change], events: list[Change]) -> None:
-        """Keep those of the changes that are events, and wake those who may want them."""
+        """Keep those of the changes that are events, and wake those that may need them."""
         before, self.position = self.position, changes[-1].position
         self._changes += events
         self._text += sum(map(_text, events))

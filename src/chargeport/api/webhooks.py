@@ -99,7 +99,7 @@ async def delete_webhook(request: Request) -> Response:
 
 
 async def verify_webhook(request: Request) -> Response:
-    """Send a VERIFY now, and say what came of it."""
+    """Send a VERIFY now, and return its outcome."""
     webhook = await _owned(request)
     outcome = await request.context.webhooks.verify(webhook)
     found = await _owned(request)

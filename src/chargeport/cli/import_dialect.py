@@ -149,7 +149,7 @@ class DialectImporter(Importer):
         self.reject(sorted(part.rejections + refused, key=lambda each: each[1]))
 
     def _messages(self, fields: Fields | Violation, at: At) -> list[RawMessage]:
-        """Return what a row says, each with its time. Raises Violation."""
+        """Return the messages of a row, each with its time. Raises Violation."""
         if isinstance(fields, Violation):
             raise fields
         if isinstance(at, Violation):

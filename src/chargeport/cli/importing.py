@@ -133,7 +133,7 @@ def _form(
 
 
 def stored_in_words(found: Mapping[str, int]) -> str:
-    """Return what was stored, as a person would say it.
+    """Return what was stored, in words.
 
     >>> stored_in_words({"accepted": 21, "superseded": 1179, "unchanged": 40})
     '1200 readings stored (21 are the newest now, 1179 are older), 40 known before'

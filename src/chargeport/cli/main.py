@@ -188,7 +188,7 @@ def _exit_code(arguments: Sequence[str] | None) -> int:
 
 
 def _misused(error: Exception) -> int:
-    """Say what is wrong with the command line. A group that was named without a command shows its help instead."""
+    """Print what is wrong with the command line. A group that was named without a command shows its help instead."""
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":
         print(error, file=sys.stderr)

@@ -60,7 +60,7 @@ def _largest(known: Known, fields: tuple[str, ...], dimension: Dimension) -> flo
 
 
 def _is_dc(known: Known) -> bool | None:
-    """Return whether the car charges with DC: by the fast charger, else by the power; None where neither tells."""
+    """Return whether the car charges with DC: by the fast charger, else by the power; None where neither is known."""
     found = is_fast(known, _PRESENT, _KIND)
     watts = _largest(known, _POWERS, Dimension.POWER)
     return True if found is None and watts is not None and watts > DC_ABOVE_W else found

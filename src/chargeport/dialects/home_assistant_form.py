@@ -168,6 +168,6 @@ def _told(dialect: Dialect, delivery: Delivery, found: _Found) -> Iterator[tuple
 
 
 def _is_ahead(row: Row, state: State) -> bool:
-    """Return whether a time that remains is told by the instant at which it is over."""
+    """Return whether a time that remains is given as the instant at which it is over."""
     is_time = row.signal.code == "charge-timetocomplete"
     return is_time and (state.is_timestamp or (isinstance(state.state, str) and "T" in state.state and ":" in state.state))

@@ -32,7 +32,7 @@ def each_of(fields: tuple[str, ...], code: str, **more: Any) -> tuple[Row, ...]:
 
 
 def measure(known: Known, field: str, dimension: Dimension) -> float | None:
-    """Return a number beside the row's own, in the wire's unit; None where it says none, for its own row tells why."""
+    """Return a number beside the row's own, in the wire's unit; None where it is none: its own row has the reason."""
     try:
         return convert(amount(known[field]), dimension, measured_in(known, field)) if field in known else None
     except (TypeError, ValueError):

@@ -69,7 +69,7 @@ def _word(known: Mapping[str, Any], name: str) -> str:
 
 
 def _flag(known: Mapping[str, Any], name: str) -> bool | None:
-    """Return a flag beside the row's own field; what is not understood is told by its own row."""
+    """Return a flag beside the row's own field; what is not understood is an issue of its own row."""
     try:
         return flag(known[name]) if name in known else None
     except ValueError:

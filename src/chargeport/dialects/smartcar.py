@@ -75,7 +75,7 @@ def _told(content: dict[str, Any]) -> Iterator[tuple[int | None, str, Any]]:
 
 
 def _element(found: Mapping[str, Any], delivered: int | None) -> Iterator[tuple[int | None, dict[str, Any]]]:
-    """Yield what a signal object says, and when.
+    """Yield what a signal object reports, and when.
 
     The body beside an error is the last good one, as of its own time. The error is as of when it was noticed.
     """
@@ -101,7 +101,7 @@ def _instant(said: Any) -> int | None:
 
 
 def _failed(error: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the signals that an error names, each as the signal object that it makes; one that is RESOLVED says nothing.
+    """Yield the signals that an error names, each as a signal object; one that is RESOLVED gives none.
 
     An error that names no signals is one of the whole car.
     """

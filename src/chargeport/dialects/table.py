@@ -44,7 +44,7 @@ class Known(dict[str, Any]):
         self.at = at or {}
 
     def told_at(self, field: str) -> int:
-        """Return when the field was told; 0 where that is not known."""
+        """Return when the field was reported; 0 where that is not known."""
         return self.at.get(field, 0)
 
     def newest_first(self, fields: Iterable[str]) -> list[str]:
@@ -52,7 +52,7 @@ class Known(dict[str, Any]):
         return sorted((field for field in fields if field in self), key=lambda field: -self.told_at(field))
 
     def best(self, *fields: str) -> str | None:
-        """Return the first of these fields that is known, or a later one that was told a good while after it."""
+        """Return the first of these fields that is known, or a later one that was reported a good while after it."""
         known = [field for field in fields if field in self]
         newest = max(map(self.told_at, known), default=0)
         return next((field for field in known if newest - self.told_at(field) <= FRESHER_MS), None)

@@ -61,7 +61,7 @@ _NAMES: Final = Names(
 
 
 def _wattage(known: Known) -> Decoded:
-    """Return the power of the side that charges; where nobody says which, of the one that has some."""
+    """Return the power of the side that charges; where that is not known, of the one that has some."""
     is_dc, ac = is_fast(known, _PRESENT, _KIND), plain_amount(known, _AC)
     if is_dc is None:
         is_dc = not ac and _DC in known

@@ -39,7 +39,7 @@ _NAMES: Final = Names(
 
 
 def _fast_type(known: Known) -> Decoded:
-    """Return the standard; `Tesla` alone is the Supercharger's only when the brand agrees, as far as it is told."""
+    """Return the standard; `Tesla` alone is the Supercharger's only when the brand agrees, as far as it is known."""
     if _KIND not in known:
         return NOT_KNOWN
     found = meant(FAST_TYPE, known[_KIND])

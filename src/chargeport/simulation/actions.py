@@ -38,7 +38,7 @@ class Action(
 
     @abstractmethod
     def apply(self, reporter: Reporter) -> RawMessage | None:
-        """Do it to a car that was advanced to the present; return what another source says of it. Raises ValueError."""
+        """Do it to a car that was advanced to the present; return what another source reports of it. Raises ValueError."""
 
 
 class Plug(Action, frozen=True, kw_only=True):

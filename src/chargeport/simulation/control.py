@@ -84,7 +84,7 @@ class Simulation:
         return self.simulator.name
 
     async def begin(self) -> None:
-        """Take over: hear of every car once, and stop what works by itself if the clock stands still."""
+        """Take over: receive a report of every car once, and stop what works by itself if the clock stands still."""
         async with self.simulator.turn:
             await self._set_speed(self.clock.speed)
             await self._report()
@@ -185,7 +185,7 @@ class Simulation:
         self.clock.set(at)
 
     async def _report(self) -> None:
-        """Hand on what the cars say of a change, and do what follows from it."""
+        """Emit what the cars report of a change, and do what follows from it."""
         await self.simulator.report(self.clock.now())
         if self.clock.speed == 0:
             await self._background.settle()

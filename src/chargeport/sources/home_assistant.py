@@ -34,7 +34,7 @@ class HomeAssistantSource:
         return self._context.name
 
     async def run(self, emit: Emit) -> None:
-        """Hand on every state that there is, and then each change, until cancelled. Raises SourceError."""
+        """Emit every state that there is, and then each change, until cancelled. Raises SourceError."""
         async with House(self._settings, CONNECT_S) as house:
             changes: asyncio.Queue[State] = asyncio.Queue(MAX_WAITING)
             await house.subscribe(lambda state: self._keep(state, changes))

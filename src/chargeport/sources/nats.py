@@ -36,7 +36,7 @@ class NatsSource:
         return self._context.name
 
     async def run(self, emit: Emit) -> None:
-        """Hand on what the durable has not acknowledged, and acknowledge it, until cancelled. Raises SourceError."""
+        """Emit what the durable has not acknowledged, and acknowledge it, until cancelled. Raises SourceError."""
         link = Link(self._settings)
         try:
             subscription = await link.subscribed(CONNECT_S)

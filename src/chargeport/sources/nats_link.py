@@ -46,7 +46,7 @@ class Link:
         return jetstream
 
     async def subscribed(self, timeout_s: float) -> "JetStreamContext.PullSubscription":
-        """Make the durable what the settings say, or take the one that is, and subscribe to it. Raises SourceError."""
+        """Make the durable of the settings, or take the one that is, and subscribe to it. Raises SourceError."""
         from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
         settings = self._settings

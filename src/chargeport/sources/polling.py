@@ -81,7 +81,7 @@ class PollingSource:
         return {vehicle: await budget.left() for vehicle, budget in self._budgets.items()}
 
     async def run(self, emit: Emit) -> None:
-        """Ask whenever it is time and hand on the answers, until cancelled. Raises SourceError."""
+        """Ask whenever it is time and emit the answers, until cancelled. Raises SourceError."""
         async with self._session() as session:
             while True:
                 await self._round(session, emit)

@@ -45,7 +45,7 @@ class Replay:
             pass
 
     async def run(self, emit: Emit) -> None:
-        """Hand on the recording. Raises SourceError."""
+        """Emit the recording. Raises SourceError."""
         deliveries = list(self._deliveries())
         if not deliveries:
             return
@@ -108,7 +108,7 @@ class ReplaySource:
         await self._replay.check(timeout_s)
 
     async def run(self, emit: Emit) -> None:
-        """Hand on the recording, then rest: a source that ends is started again. Raises SourceError."""
+        """Emit the recording, then rest: a source that ends is started again. Raises SourceError."""
         await self.check(0)
         self._context.status.connected()
         await self._replay.run(self._naming(emit))

@@ -147,7 +147,7 @@ class Link:
         self._published.setdefault(mid, asyncio.Event()).set()
 
     async def close(self) -> None:
-        """Say goodbye and hang up; the broker keeps the session. What was not acknowledged it sends again."""
+        """Disconnect; the broker keeps the session. What was not acknowledged it sends again."""
         self._fail(SourceError(Cause.UNREACHABLE, f"The connection to {self.place} is closed."))
         await self._wire.close()
 

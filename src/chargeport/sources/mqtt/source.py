@@ -43,7 +43,7 @@ class MqttSource:
         return self._context.name
 
     async def command(self, command: Command) -> Done | None:
-        """Publish what evcc is to do; whether it does, its own topics tell. Raises CommandError."""
+        """Publish what evcc is to do; whether it does, its own topics show. Raises CommandError."""
         wanted = wish(command, self._context.dialect, self._filters)
         if wanted is None:
             return None

@@ -44,7 +44,7 @@ class Wire:
         self._keep_alive()
 
     def listen(self, on: bool) -> None:
-        """Read on, or leave to the broker what it has to say."""
+        """Read on, or leave to the broker what it has to send."""
         sock = self._client.socket()
         if on == self._reading or sock is None:
             return
@@ -56,7 +56,7 @@ class Wire:
             self._loop.remove_reader(sock)
 
     async def close(self) -> None:
-        """Say goodbye and hang up."""
+        """Disconnect and close the socket."""
         self._client.disconnect()
         if self._client.socket() is not None:
             with contextlib.suppress(TimeoutError):
@@ -65,7 +65,7 @@ class Wire:
         self._drop()
 
     def _drop(self, late: asyncio.Future[object] | None = None) -> None:
-        """Close the socket at once; nobody asks any more whether what came too `late` has failed."""
+        """Close the socket at once; whether what came too `late` has failed is of no interest any more."""
         if late is not None and not late.cancelled():
             late.exception()
         if self._beat is not None:
@@ -133,7 +133,7 @@ class Wire:
         self._garbage()
 
     def _keep_alive(self) -> None:
-        """Show that we are there and notice a broker that fell silent; but not while it is us who do not listen."""
+        """Send a sign of life and notice a broker that fell silent; but not while it is us who do not read."""
         if self._beat is not None:
             self._beat.cancel()
         self._missed_beat = not self._reading

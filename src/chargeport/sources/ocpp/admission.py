@@ -76,7 +76,7 @@ class Admission:
     def refusal(
         self, station: str, authorization: str, address: str, *, over_tls: bool, certified: Sequence[str] = ()
     ) -> Refusal | None:
-        """Say why this station may not connect in this way; None when it may. `certified`: the names in its certificate."""
+        """Return why a station may not connect in this way; None when it may. `certified`: the names in its certificate."""
         place, name = network(address), station[:_MAX_IDENTITY]
         keys: list[tuple[RateLimitItem, tuple[str, ...]]] = [(BY_STATION, (place, name)), (BY_ADDRESS, (place,))]
         if (name, place) not in self._known:

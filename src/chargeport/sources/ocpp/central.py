@@ -115,7 +115,7 @@ class Central:
 
 
 async def _keep_asking(conversation: Conversation, session: Session, due: asyncio.Event) -> None:
-    """Ask once the station has been heard, and again whenever it has started anew."""
+    """Ask once the station has sent something, and again whenever it has started anew."""
     with suppress(TimeoutError):
         async with asyncio.timeout(BOOT_WITHIN_S):
             await due.wait()

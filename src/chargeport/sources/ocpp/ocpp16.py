@@ -78,7 +78,7 @@ class Ocpp16:
             await session.call("TriggerMessage", {"requestedMessage": message})
 
     async def values(self, session: Session, names: Sequence[str]) -> Mapping[str, str] | None:
-        """Return the settings, as far as the station tells them; None where it does not reply."""
+        """Return the settings, as far as the station reports them; None where it does not reply."""
         said = await session.call("GetConfiguration", {"key": list(names)})
         if said is None:
             return None
@@ -87,7 +87,7 @@ class Ocpp16:
         return {str(key.get("key")): str(key["value"]) for key in found if key.get("value") is not None}
 
     async def change(self, session: Session, name: str, value: str) -> Outcome | None:
-        """Say what came of writing a setting; None where the station does not reply."""
+        """Write a setting and return the outcome; None where the station does not reply."""
         said = await session.call("ChangeConfiguration", {"key": name, "value": value})
         if said is None:
             return None

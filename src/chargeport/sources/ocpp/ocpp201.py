@@ -153,7 +153,7 @@ class Ocpp201:
     async def _of_evse(
         self, action: str, payload: bytes, evse: int, at: int | None = None, found: Sequence[Reading] = ()
     ) -> None:
-        """Hand on what is said of a place for a car; what concerns the whole station is of no car."""
+        """Emit what is reported of a place for a car; what concerns the whole station is of no car."""
         if evse < 1:
             return
         transaction = self._memory.open_at(evse)

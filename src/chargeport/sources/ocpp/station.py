@@ -184,7 +184,7 @@ class Station:
         return int(next(iter(self.connectors))) if len(self.connectors) == 1 else None
 
     def vehicle(self, connector: int | None, car: str | None) -> str | None:
-        """Return the car's name: as the settings fix it, else as its card says, else by the connector it is at."""
+        """Return the car's name: as the settings fix it, else that of its card, else by the connector it is at."""
         connector = self.only_connector() if connector is None else connector
         fixed = self.connectors.get(str(connector)) or self._context.vehicle
         return fixed or car or (None if connector is None else f"{self.name}/{connector}")
@@ -199,7 +199,7 @@ class Station:
             self._conditions[connector] = condition
 
     async def tell(self, said: StationMessage) -> None:
-        """Hand on a message; returns when it is stored."""
+        """Emit a message; return when it is stored."""
         headers = {
             "ocpp": self.version,
             "station": self.name,
@@ -215,7 +215,7 @@ class Station:
         await self._emit([delivery])
 
     async def is_alive(self) -> None:
-        """Confirm what the station has said: it is connected and would have said so if anything had changed."""
+        """Confirm the station's last report: it is connected and would have reported any change."""
         received_at = self.now()
         if received_at - self._confirmed_at < _CONFIRMED_EVERY_MS:
             return

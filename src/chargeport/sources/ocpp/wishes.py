@@ -35,11 +35,11 @@ class Configurable(Protocol):
     """A station's settings, as its version of OCPP reaches them."""
 
     async def values(self, session: Session, names: Sequence[str]) -> Mapping[str, str] | None:
-        """Return the settings, as far as the station tells them; None where it does not reply."""
+        """Return the settings, as far as the station reports them; None where it does not reply."""
         ...
 
     async def change(self, session: Session, name: str, value: str) -> Outcome | None:
-        """Say what came of writing a setting; None where the station does not reply."""
+        """Write a setting and return the outcome; None where the station does not reply."""
         ...
 
 

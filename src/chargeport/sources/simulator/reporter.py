@@ -122,7 +122,7 @@ class Reporter:
         self._reported(car, whole=True)
 
     def _report_is_due(self, car: Car, to_at: int) -> bool:
-        """Advance the car to its next report, or to `to_at`; say which."""
+        """Advance the car to its next report, or to `to_at`; return which."""
         while True:
             if car.asleep_at is not None:
                 self._changes = car.changes
