@@ -46,7 +46,7 @@ def is_fresh(state: State, now: int) -> bool:
 
 
 def flag(signal: Signal, series: Series, ranks: Ranks, now: int) -> Flag:
-    """Charge-ischarging or charge-ischargingcableconnected at `now`."""
+    """Return charge-ischarging or charge-ischargingcableconnected at `now`."""
     known = [state for state in series.get(signal.key, ()) if state.observed_at is not None]
     if not known:
         return UNKNOWN
