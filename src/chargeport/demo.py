@@ -112,7 +112,8 @@ async def visitor_token(service: "Service", visitor: Application) -> "PageToken"
     """Return a token for one visit."""
     from chargeport.api.sign_in import PageToken
 
-    return PageToken(await service.access.issue_token(visitor), visitor.client_id)
+    token = await service.access.issue_token(visitor, _TOKEN_LIFE_S)
+    return PageToken(token, visitor.client_id, visitor.permissions)
 
 
 async def guest_link(service: "Service") -> str:

@@ -39,6 +39,7 @@ from chargeport.runtime.feeds import Feeds
 from chargeport.runtime.leases import Leases, Work
 from chargeport.settings import Settings
 from chargeport.signals.catalogue import CATALOGUE
+from chargeport.signals.definition import OPERATOR, Permission
 from chargeport.simulation.control import Register, Simulation
 from chargeport.sources.base import Commandable, Source
 from chargeport.sources.simulator import Simulator
@@ -199,6 +200,7 @@ class Service:
         """Receive from simulated cars, too, under a control that may stop the clock; `register` makes cars known."""
         simulation = self.simulation = Simulation(clock, simulator, self, register)
         self.webhooks.deliveries.faults = simulation.faults
+        self.sign_in.permissions = OPERATOR | {Permission.CONTROL_SIMULATOR}
         await self.start([simulator])
         await simulation.begin()
         return simulation

@@ -9,6 +9,7 @@ import pytest
 from chargeport.api.session import COOKIE
 from chargeport.api.sign_in import LINK_MS, SESSION_MS, TOKEN_LIFE_S, SignIn
 from chargeport.errors import NotFoundError
+from chargeport.signals.definition import OPERATOR, READS
 from chargeport.store.records import Page
 from world import HOST, World, bearer
 
@@ -57,6 +58,7 @@ async def test_a_session_gives_tokens_of_minutes_that_read_every_car_and_write_n
     car = await world.car()
     given = (await page_token(world, await signed_in(world, people))).json()
     assert (given["user"], given["expires_in"]) == ("Ada", TOKEN_LIFE_S)
+    assert set(given["permissions"]) == OPERATOR
     headers = bearer(given["access_token"])
     assert (await world.client.get(f"/v3/vehicles/{car.id}", headers=headers)).status_code == 200
     item = {"vehicle": car.id, "signal": "charge-voltage", "body": {"value": 1}}
@@ -163,6 +165,7 @@ async def test_a_share_link_reads_its_car_alone_until_it_ends(world: World, peop
     shared, private = await world.car(), await world.car()
     secret, link = await people.share(shared, "For the neighbour", None)
     given = (await page_token(world, None, {"share": secret})).json()
+    assert set(given["permissions"]) == READS
     headers = bearer(given["access_token"])
     listed = (await world.client.get("/v3/vehicles", headers=headers)).json()
     assert [each["id"] for each in listed["data"]] == [shared.id]

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 from running_server import running
+from visits import SOON_MS, Visit
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 # Nothing that a browser does for itself: no updates, no requests of its own, no window.
@@ -60,3 +61,13 @@ async def browser(chromium: str) -> AsyncIterator[Browser]:
         opened = await playwright.chromium.launch(executable_path=chromium, args=ALONE)
         yield opened
         await opened.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def visit(browser: Browser) -> AsyncIterator[Visit]:
+    """A visitor whom no server has seen before."""
+    context = await browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB", timezone_id="Europe/Berlin")
+    context.set_default_timeout(SOON_MS)
+    expect.set_options(timeout=SOON_MS)
+    yield Visit(await context.new_page())
+    await context.close()

@@ -19,6 +19,7 @@ import pictured
 KEPT: Final = Path(__file__).parents[2] / "docs" / "pictures"
 SIZES: Final[dict[str, Any]] = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1280, "height": 800}}
 SCHEMES: Final[tuple[Any, ...]] = ("light", "dark")
+SIMULATED: Final = 0  # in place of a count: the car of the scenario
 CAR: Final = "#/cars/0b0c6b0e-1b5e-4d6e-9b3f-000000000000"
 SETTINGS: Final = """\
 [[places]]
@@ -48,6 +49,29 @@ type = "mqtt"
 dialect = "teslamate"
 url = "mqtt://127.0.0.1:9"
 """
+SCENARIO: Final = f"""\
+name = "pictured"
+summary = "It charges, and its voltage can't be read."
+
+[[cars]]
+name = "ours"
+id = "{CAR.removeprefix("#/cars/")}"
+model = "grand"
+soc = 35
+limit = 80
+
+[[events]]
+after = "PT1S"
+do = "plug"
+
+[[events]]
+after = "PT1S"
+fault = {{ type = "UPSTREAM", code = "NO_RESPONSE", signal = "charge-voltage" }}
+
+[[events]]
+after = "PT1S"
+fault = {{ webhook = "REPEAT", times = 3 }}
+"""
 
 
 class View(NamedTuple):
@@ -73,18 +97,21 @@ VIEWS: Final = (
     View("german-car", 6, CAR, "de-DE"),
     View("one", 1, "#/"),
     View("many", 200, "#/"),
+    View("simulator", SIMULATED, "#/simulator"),
+    View("controls", SIMULATED, CAR),
 )
 SHOWN: Final = {
     "fleet-desktop-light", "fleet-phone-dark", "car-desktop-light", "car-phone-dark", "sessions-desktop-dark",
     "statement-desktop-light", "sources-desktop-light", "one-desktop-light", "many-desktop-dark", "many-phone-light",
+    "simulator-desktop-light",
 }  # fmt: skip
 
 
-async def take(browser: Browser, url: str, secret: str, cars: int, *, wanted: set[str] | None, folder: Path) -> None:
-    """Take the pictures of the views with so many cars."""
+async def take(browser: Browser, url: str, secret: str | None, cars: int, *, wanted: set[str] | None, folder: Path) -> None:
+    """Take the pictures of the views with so many cars; without a secret to sign in, the page brings a token."""
     session = await browser.new_context()
     page = await session.new_page()
-    await page.goto(f"{url}/#sign-in={secret}")
+    await page.goto(url if secret is None else f"{url}/#sign-in={secret}")
     await expect(page.locator("#pulse")).to_have_text("Live", timeout=15_000)
     cookies = await session.storage_state()
     for view, (size, viewport), scheme in product(VIEWS, SIZES.items(), SCHEMES):
@@ -108,12 +135,15 @@ async def main(wanted: set[str] | None, folder: Path) -> None:
     """Serve a database for each count of cars, and take the pictures."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        for cars in sorted({view.cars for view in VIEWS}):
+        taken = [view for view in VIEWS if wanted is None or any(name.startswith(f"{view.name}-") for name in wanted)]
+        for cars in sorted({view.cars for view in taken}):
             with tempfile.TemporaryDirectory() as place:
                 home = Path(place)
                 (home / "chargeport.toml").write_text(SETTINGS)
-                secret = await pictured.fill(home / "chargeport.db", cars)
-                with running("serve", folder=home) as url:
+                (home / "scenario.toml").write_text(SCENARIO)
+                simulated = ("demo", "--json", "--speed", "60", "--scenario", "scenario.toml")
+                secret = None if cars == SIMULATED else await pictured.fill(home / "chargeport.db", cars)
+                with running(*(simulated if secret is None else ("serve",)), folder=home) as url:
                     await take(browser, url, secret, cars, wanted=wanted, folder=folder)
         await browser.close()
 

@@ -1,7 +1,6 @@
 """The page at `/`: what a person sees of it in a real browser, what it asks for, and what it costs."""
 
 import asyncio
-import gzip
 import json
 import re
 import subprocess
@@ -12,8 +11,9 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
+from playwright.async_api import Browser, BrowserContext, expect
 from running_server import running
+from visits import SOON_MS, Visit
 
 import pictured
 from chargeport.signals.catalogue import CATALOGUE
@@ -21,55 +21,10 @@ from chargeport.signals.catalogue import CATALOGUE
 # One browser for all: a new one costs a second.
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
-SOON_MS = 15_000
-AXE = gzip.decompress((Path(__file__).parent / "vendored" / "axe.min.js.gz").read_bytes()).decode()
 FIRST, ASLEEP, OLD, PARKED = "Voltra Grand", "Nordvik Fjord", "Motora Piccola", "ACME Runabout"
 HOSTILE = "<img src=x onerror=alert(1)>"
 VIEWS = ("#/", "#/?view=table", "#/sessions", "#/statement", "#/sources", "#/webhooks", "#/applications", "#/settings")
 CAR = "#/cars/0b0c6b0e-1b5e-4d6e-9b3f-000000000000"
-
-
-class Visit:
-    """A page that is open, what it asked for and what it complained about."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        self.asked: list[str] = []
-        self.complaints: list[str] = []
-        page.on("request", lambda request: self.asked.append(request.url))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("console", self._heard)
-
-    def _heard(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
-            self.complaints.append(message.text)
-
-    def card(self, name: str) -> Locator:
-        return self.page.get_by_role("article").filter(has=self.page.get_by_role("heading", name=name))
-
-    async def open_car(self, name: str) -> None:
-        await self.page.get_by_role("link", name=name).click()
-        await expect(self.page.get_by_role("heading", name=name, level=1)).to_be_visible()
-
-    def row(self, code: str) -> Locator:
-        return self.page.locator(f"tr[data-code={code}]")
-
-    async def is_too_wide(self) -> bool:
-        wide = await self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
-        return bool(wide)
-
-    async def is_live(self) -> None:
-        await expect(self.page.locator("#pulse")).to_have_text("Live")
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def visit(browser: Browser) -> AsyncIterator[Visit]:
-    """A visitor whom no server has seen before."""
-    context = await browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB", timezone_id="Europe/Berlin")
-    context.set_default_timeout(SOON_MS)
-    expect.set_options(timeout=SOON_MS)
-    yield Visit(await context.new_page())
-    await context.close()
 
 
 @pytest.fixture(scope="module")
@@ -324,6 +279,10 @@ async def test_whoever_runs_the_server_sees_what_is_wrong_and_the_way_out(
         await page.get_by_role("button", name="Download a backup").click()
     file = await (await download.value).path()
     assert (await asyncio.to_thread(file.read_bytes)).startswith(b"SQLite format 3")
+    await expect(page.get_by_role("link", name="Simulator")).to_be_hidden()
+    await page.goto(f"{house[0]}/{CAR}")
+    await expect(page.get_by_role("heading", name=FIRST, level=1)).to_be_visible()
+    await expect(page.get_by_role("region", name="Simulator")).to_have_count(0)
     assert visit.complaints == []
     await page.close()
 
@@ -346,11 +305,7 @@ async def test_every_view_passes_axe_and_fits_phone_and_desk(
             await expect(visit.page.locator("#pulse")).to_have_text(re.compile("Live|Up to date"))
             if await visit.is_too_wide():
                 wrong.append(f"{view} is wider than {width}")
-            await visit.page.evaluate(AXE)
-            found = await visit.page.evaluate(
-                "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice']})"
-            )
-            wrong += [f"{view} {width}: {each['id']} {each['nodes'][0]['html'][:120]}" for each in found["violations"]]
+            wrong += [f"{view} {width}: {each}" for each in await visit.barriers()]
     assert wrong == []
     assert visit.complaints == []
     await visit.page.close()

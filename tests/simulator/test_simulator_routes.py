@@ -15,6 +15,7 @@ PATH = f"/simulator/vehicles/{CAR.id}"
 async def test_the_cars_the_clock_and_the_actions_are_listed(simulation: Simulated) -> None:
     state = (await simulation.client.get("/simulator")).json()
     assert state["clock"] == {"now": "2026-05-01T09:59:58.000Z", "speed": 0, "isFrozen": True}
+    assert {"type": "VEHICLE_STATE", "code": "ASLEEP", "title": "Asleep"} in state["errors"]
     (car,) = state["vehicles"]
     assert (car["id"], car["status"], car["stateOfCharge"], car["isPluggedIn"]) == (CAR.id, "DISCONNECTED", 40, False)
     assert {"plug", "unplug", "limit", "timers", "start", "stop", "sleep", "wake", "drive", "silence"} <= state[
@@ -90,6 +91,15 @@ async def test_it_needs_a_permission_of_its_own(simulation: Simulated) -> None:
         answer = await simulation.client.request(method, path, headers=headers)
         typed_error(answer, 403, "PERMISSION/None")
         assert "control_simulator" in detail(answer, 403)
+
+
+async def test_whoever_is_signed_in_to_the_page_controls_it(simulation: Simulated, world: World) -> None:
+    elsewhere = await world.service.sign_in.page_token("Ada")
+    assert Permission.CONTROL_SIMULATOR not in elsewhere.permissions
+    here = await simulation.service.sign_in.page_token("Ada")
+    assert Permission.CONTROL_SIMULATOR in here.permissions
+    answer = await simulation.client.get("/simulator", headers=bearer(here.token))
+    assert answer.status_code == 200
 
 
 async def test_where_no_simulator_runs_there_is_none_to_control(world: World) -> None:

@@ -292,7 +292,8 @@ ROUTES: Final = (
     Route(
         method="POST", path="/session/token", name="issuePageToken", tag="Page", handler=session.page_token, open=True,
         answer="AnyObject", body="AnyObject", summary="Get the page a token for its session, or for a share link",
-        detail='`access_token` is null where nobody is signed in. `{"share": …}` of a share link gives one that reads its car.',
+        detail='`access_token` is null where nobody is signed in; `permissions` is what it may do here.'
+        ' `{"share": …}` of a share link gives one that reads its car.',
         errors=(MALFORMED, UNAUTHORIZED, ACCESS_DENIED, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA, RATE_LIMITED),
     ),
     Route(

@@ -14,7 +14,7 @@ import msgspec
 from chargeport.api.request import Request
 from chargeport.api.request_body import read_body
 from chargeport.api.response import Header, Response, answer, json_answer
-from chargeport.api.sign_in import SESSION_MS, TOKEN_LIFE_S, Guest
+from chargeport.api.sign_in import SESSION_MS, TOKEN_LIFE_S, Guest, PageToken
 from chargeport.errors import ACCESS_DENIED, MALFORMED, UNAUTHORIZED, Problem
 
 COOKIE: Final = "chargeport_session"
@@ -61,7 +61,8 @@ async def page_token(request: Request) -> Response:
     wish = await _body(request, TokenWish)
     people = request.context.sign_in
     headers = [_NO_STORE]
-    issued, user = None, None
+    user = None
+    issued: PageToken | None = None
     if wish.share is not None:
         issued = await counted(request, LINK, "", people.share_token(wish.share))
     elif (secret := secret_of(request)) is not None and (found := await people.session(secret)) is not None:
@@ -69,8 +70,11 @@ async def page_token(request: Request) -> Response:
         issued, user = await people.page_token(session.user), session.user
         if is_refreshed:
             headers.append(cookie(request, secret))
-    token, user_id = issued or (None, None)
-    body = {"access_token": token, "expires_in": TOKEN_LIFE_S if token else 0, "user": user, "user_id": user_id}
+    token, user_id, permissions = issued or (None, None, ())
+    body = {
+        "access_token": token, "expires_in": TOKEN_LIFE_S if token else 0, "user": user, "user_id": user_id,
+        "permissions": sorted(permissions),
+    }  # fmt: skip
     return json_answer(200, body, request.request_id, headers)
 
 

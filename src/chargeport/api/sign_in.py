@@ -14,7 +14,7 @@ import argon2
 from chargeport.api.access import Access, hashed, new_secret
 from chargeport.clock import Clock
 from chargeport.errors import UNAUTHORIZED, ConflictError, NotFoundError, Problem
-from chargeport.signals.definition import OPERATOR, READS
+from chargeport.signals.definition import OPERATOR, READS, Permission
 from chargeport.store.protocols import Store
 from chargeport.store.records import Application, Connection, Vehicle, user_uuid_of
 from chargeport.store.sign_in import PageSession, ShareLink, User
@@ -43,10 +43,11 @@ class Guest(NamedTuple):
 
 
 class PageToken(NamedTuple):
-    """A token for the page, and the user whose connections it reads by: what `sc-user-id` is to name."""
+    """A token for the page, the user whose connections it reads by (what `sc-user-id` is to name), and what it is good for."""
 
     token: str
     user_id: str
+    permissions: frozenset[Permission]
 
 
 class SignIn:
@@ -56,6 +57,8 @@ class SignIn:
         self._store = store
         self._access = access
         self._clock = clock
+        self.permissions = OPERATOR
+        """What people may do who are signed in: the page of a server that runs a simulator controls it, too."""
         self._passwords = argon2.PasswordHasher()
         self._hashing = asyncio.Semaphore(2)  # each takes 64 MiB and a tenth of a second
         self._nobody: str | None = None
@@ -146,7 +149,8 @@ class SignIn:
     async def page_token(self, person: str) -> PageToken:
         """Issue a token with which the page reads every car and manages the server, for a few minutes."""
         page = await self._page()
-        return PageToken(await self._access.issue_token(page, TOKEN_LIFE_S, person=person), page.client_id)
+        token = await self._access.issue_token(page, TOKEN_LIFE_S, person=person)
+        return PageToken(token, page.client_id, self.permissions)
 
     async def page_application(self) -> str | None:
         """Return the id of the application as which the page reads; None until somebody has signed in."""
@@ -183,17 +187,17 @@ class SignIn:
         if link is None or found is None or found[0].revoked_at is not None or (link.expires_at or now + 1) <= now:
             raise Problem(UNAUTHORIZED, _SHARE_OVER)
         token = await self._access.issue_token(found[0], TOKEN_LIFE_S, user_uuid=user_uuid_of(SHARED_WITH))
-        return PageToken(token, SHARED_WITH)
+        return PageToken(token, SHARED_WITH, READS)
 
     async def _page(self) -> Application:
         """Return the application as which the page reads, made when it is needed first or was revoked."""
         client_id = await self.page_application()
         found = None if client_id is None else await self._store.access.application(client_id)
-        if found is not None and found[0].revoked_at is None and found[0].permissions >= OPERATOR:
+        if found is not None and found[0].revoked_at is None and found[0].permissions >= self.permissions:
             return found[0]
-        if client_id is not None:  # one of an earlier version may do less
+        if client_id is not None:  # one of an earlier version, or of a server without a simulator, may do less
             await self._store.access.revoke_application(client_id, self._clock.now())
-        application, _ = await self._access.register(_PAGE, OPERATOR)
+        application, _ = await self._access.register(_PAGE, self.permissions)
         await self._store.notes.remember(_OWNER, "client_id", application.client_id)
         return application
 

@@ -18,11 +18,15 @@ const BROUGHT = JSON.parse(document.getElementById("token").textContent);
 export const session = {
   token: BROUGHT?.token ?? null,
   userId: BROUGHT?.userId ?? null,
+  permissions: BROUGHT?.permissions ?? [],
   until: BROUGHT ? Infinity : 0,
   share: null,
   isBrought: BROUGHT !== null,
   get manages() {
-    return this.token !== null && this.share === null;
+    return this.permissions.includes("manage");
+  },
+  get simulates() {
+    return this.permissions.includes("control_simulator");
   },
 };
 
@@ -69,7 +73,7 @@ export const signOutHere = () => ofSession("session", null, "DELETE");
 
 /** Get a token for the session or the share link; false where there is none. */
 export async function renew() {
-  let given = { access_token: null, expires_in: 0, user_id: null };
+  let given = { access_token: null, expires_in: 0, user_id: null, permissions: [] };
   try {
     given = await ofSession("session/token", session.share ? { share: session.share } : {});
   } catch (error) {
@@ -77,6 +81,7 @@ export async function renew() {
   }
   session.token = given.access_token;
   session.userId = given.user_id;
+  session.permissions = given.permissions;
   session.until = Date.now() + given.expires_in * 1000;
   return session.token !== null;
 }
@@ -107,7 +112,7 @@ export async function request(path, options = {}, again = true) {
   return response;
 }
 
-// The demo's token ends after an hour: the page brings a new one when it is loaded again.
+// The demo's token ends after a year of its clock, or when it is told to: the page brings a new one when it is loaded again.
 function reloadOnce() {
   const key = "chargeport.reloaded";
   if (Date.now() - Number(sessionStorage.getItem(key)) < 15000) return;
@@ -119,9 +124,9 @@ export async function get(path) {
   return (await request(path)).json();
 }
 
-export async function change(method, path, body) {
+export async function change(method, path, body, options = {}) {
   const sent = body === undefined ? {} : { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
-  const response = await request(path, { method, ...sent });
+  const response = await request(path, { ...options, method, ...sent });
   return response.status === 204 ? null : response.json();
 }
 

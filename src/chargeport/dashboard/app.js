@@ -16,6 +16,7 @@ const VIEWS = {
   webhooks: [async () => (await import("./operations.js")).showWebhooks, "Webhooks"],
   applications: [async () => (await import("./operations.js")).showApplications, "Applications"],
   settings: [async () => (await import("./operations.js")).showSettings, "Settings"],
+  simulator: [async () => (await import("./simulator.js")).showSimulator, "Simulator"],
 };
 
 const WAYS_OUT = {
@@ -112,6 +113,7 @@ function start() {
   byId("view").hidden = false;
   byId("sign-out").hidden = session.isBrought || session.share !== null;
   byId("pages").hidden = session.share !== null;
+  byId("to-simulator").hidden = !session.simulates;
   route();
 }
 

@@ -2,12 +2,11 @@
 
 import { get, now, query, session } from "./api.js";
 import { Browser, changes, history } from "./chart.js";
-import { byId, choice, field, h, icon, setText, table } from "./dom.js";
+import { choice, field, h, icon, setText, table } from "./dom.js";
 import { Live, briefOf } from "./live.js";
 import { dayTime, fullTime, number, sameYear, t, wallTime, weekdays } from "./prefs.js";
-import { DAYS, age, circumstance, duration, inWords, label, reason, rounded, sourceInWords, standing, stateInWords } from "./words.js";
+import { CATALOGUE, DAYS, age, circumstance, duration, inWords, label, reason, rounded, sentence, sourceInWords, standing, stateInWords } from "./words.js";
 
-const CATALOGUE = JSON.parse(byId("signals").textContent);
 const HOUR = 3600000, DAY = 24 * HOUR;
 const SECTIONS = [
   ["Power and session", ["ischarging", "detailedchargingstatus", "wattage", "voltage", "amperage", "chargerphases", "chargerate", "timetocomplete", "energyadded"]],
@@ -22,7 +21,8 @@ export async function showCar(root, params, { rest, state }) {
   const id = rest[0];
   const view = new CarView(root, id);
   await view.load();
-  view.frame(params);
+  const [controls, commands] = await Promise.all([session.simulates ? import("./simulator.js").then(({ carControls }) => carControls(id)) : "", session.manages ? lastCommands(id) : ""]);
+  view.frame(controls, commands);
   view.live = new Live(() => `stream?${query({ vehicle: id })}`, { open: () => view.reload(), hear: (kind, data) => view.hear(kind, data), state });
   return () => view.close();
 }
@@ -72,7 +72,7 @@ class CarView {
 
   // The frame
 
-  frame() {
+  frame(controls, commands) {
     const model = [this.car.make, this.car.model].filter(Boolean).join(" ");
     const sub = [model === this.car.name ? "" : model, this.car.year, this.car.powertrainType].filter(Boolean).join(" · ");
     this.status = h("p", { className: "status" });
@@ -82,7 +82,7 @@ class CarView {
     this.root.replaceChildren(
       session.share ? "" : h("p", { className: "crumb" }, h("a", { href: "#/" }, `← ${t("Cars")}`)),
       h("div", { className: "car-head" }, h("div", {}, h("h1", {}, this.car.name), h("p", { className: "sub" }, sub), h("p", { className: "sub" }, [this.car.vin, ...this.car.aliases.filter((one) => one !== this.car.name), this.car.id].filter(Boolean).join(" · "))), this.status),
-      this.why, this.tiles, this.chartPanel(), this.week, h("section", { className: "panel" }, h("h2", {}, t("All signals")), this.signalTables()), this.anySignal());
+      this.why, this.tiles, controls, this.chartPanel(), this.week, h("section", { className: "panel" }, h("h2", {}, t("All signals")), this.signalTables()), this.anySignal(), commands);
     this.ticking = setInterval(() => document.hidden || this.show(), 1000);
     this.show();
   }
@@ -242,6 +242,14 @@ class CarView {
     }
     this.week.replaceChildren(...parts);
   }
+}
+
+// What it was told to do last, and what came of it.
+async function lastCommands(id) {
+  const { data } = await get(`v3/vehicles/${encodeURIComponent(id)}/commands?page[size]=5`);
+  if (data.length === 0) return "";
+  const rows = data.map(({ attributes: { commandType, parameters, status }, meta }) => [sameYear(Date.parse(meta.executedAt)), sentence(commandType.replaceAll("-", " ")), parameters.percent === undefined ? "" : `${number(parameters.percent)} %`, h("div", {}, sentence(status.value), status.error ? h("small", {}, ` ${status.error.detail}`) : "")]);
+  return h("section", { className: "panel" }, h("h2", {}, t("Last commands")), table(t("Last commands"), [t("Time"), t("Command"), t("Value"), t("Outcome")], rows));
 }
 
 const minutes = (text) => {

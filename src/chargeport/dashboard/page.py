@@ -115,8 +115,10 @@ def handlers(new_token: Tokens | None = None) -> Mapping[str, Handler]:
 
     async def dashboard(request: Request) -> Response:
         given = await new_token() if new_token is not None and _is_local(request) else None
-        token = None if given is None else {"token": given.token, "userId": given.user_id}
-        page = PAGE.replace(TOKEN_MARK, encode(token).decode())
+        brought = None
+        if given is not None:
+            brought = {"token": given.token, "userId": given.user_id, "permissions": sorted(given.permissions)}
+        page = PAGE.replace(TOKEN_MARK, encode(brought).decode())
         accepted = request.header(b"accept-encoding")
         return packed_answer(accepted, page.encode(), request.request_id, _POLICY, kind=HTML)
 

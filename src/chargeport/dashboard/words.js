@@ -2,6 +2,9 @@
 
 import { distance, distanceUnit, money, number, sameYear, clockTime, t, wallTime, weekdays } from "./prefs.js";
 
+/** The signals that there are, as the shell of the page brings them. */
+export const CATALOGUE = JSON.parse(document.getElementById("signals").textContent);
+
 export const rounded = (value) => number(value, value >= 100 ? 0 : value >= 10 ? 1 : 2);
 
 export function kilowatts(watts) {

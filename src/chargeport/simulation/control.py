@@ -24,6 +24,7 @@ from chargeport.sources.base import Command, CommandError, Done
 from chargeport.sources.simulator import CarProfile, Reporter, Simulator
 from chargeport.sources.simulator.session import wire_instant
 from chargeport.sources.simulator.simulator import BATCH
+from chargeport.taxonomy import SMARTCAR_KINDS
 
 LONGEST_STEP_S: Final = 30.0
 """Of a fast clock between two looks at the cars: less than a car that is awake is silent for."""
@@ -284,10 +285,11 @@ class Simulation:
     # What is so now
 
     def state(self) -> dict[str, Any]:
-        """Return the clock, the faults and the cars."""
+        """Return the clock, the faults with the errors that there are, the cars, and what can be done to them."""
         return {
             "clock": self.clock_state(),
             "faults": self.faults.state(),
+            "errors": [{"type": kind.type, "code": kind.code, "title": kind.title} for kind in SMARTCAR_KINDS.values()],
             "vehicles": [self.vehicle(reporter.profile.id) for reporter in self.simulator.reporters],
             "actions": {name: action.summary() for name, action in ACTIONS.items()},
         }

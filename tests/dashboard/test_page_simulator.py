@@ -1,0 +1,128 @@
+"""The page where a simulator runs: cars, faults and the clock are controlled on it; elsewhere nothing of that is shown."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.async_api import expect
+from running_server import running
+from visits import Visit
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+
+CAR, PARKED = "Voltra Grand", "ACME Runabout"
+WIDTHS = (360, 1280)
+
+
+@pytest.fixture(scope="module")
+def still() -> Iterator[str]:
+    """The address of a demo whose clock stands still at noon."""
+    with running("demo", "--json", "--frozen", "--at", "2026-05-01T10:00:00Z") as url:
+        yield url
+
+
+async def test_what_is_done_to_a_car_shows_on_its_page_by_keyboard_too(demo: str, visit: Visit) -> None:
+    page = visit.page
+    await page.goto(demo)
+    await visit.open_car(PARKED)
+    await visit.is_live()
+    panel, status = page.get_by_role("region", name="Simulator"), page.locator(".car-head .status")
+    await panel.get_by_role("button", name="Unplug").click()
+    await expect(status).to_have_text("Disconnected")
+    await panel.get_by_role("button", name="Plug in").focus()
+    await page.keyboard.press("Enter")
+    await panel.get_by_role("button", name="Start charging").click()
+    await expect(status).to_have_text("Charging")
+    await panel.get_by_role("button", name="Stop charging").click()
+    await expect(status).not_to_have_text("Charging")
+    await panel.get_by_label("Charge limit").fill("63")
+    await page.keyboard.press("Enter")
+    await expect(visit.row("charge-chargelimits")).to_contain_text("63 % in force")
+    await panel.get_by_role("button", name="Fall silent").click()
+    await expect(panel.get_by_role("status")).to_contain_text("silent until")
+    await panel.get_by_role("button", name="Report again").click()
+    await expect(panel.get_by_role("status")).not_to_contain_text("silent until")
+    await panel.get_by_role("button", name="Fall asleep").click()
+    await expect(panel.get_by_role("status")).to_contain_text("asleep")
+    await panel.get_by_role("button", name="Wake up").click()
+    await expect(panel.get_by_role("status")).not_to_contain_text("asleep")
+    await panel.get_by_role("button", name="Drive away").click()
+    await expect(status).to_have_text("Disconnected")
+    assert visit.complaints == []
+
+
+async def test_a_fault_is_added_shown_by_the_car_and_taken_back(still: str, visit: Visit) -> None:
+    page = visit.page
+    await page.goto(f"{still}/#/simulator")
+    panel, table = page.get_by_role("region", name="Faults").first, page.get_by_role("table")
+    await expect(panel).to_contain_text("Nothing goes wrong.")
+    await panel.locator("[name=what]").select_option("UPSTREAM · NO_RESPONSE")
+    await panel.locator("[name=car]").select_option(CAR)
+    await panel.locator("[name=signal]").select_option("Voltage")
+    await panel.get_by_role("button", name="Add the fault").click()
+    await expect(table).to_contain_text(f"UPSTREAM · NO_RESPONSE{CAR}Voltage0until taken back")
+    await page.get_by_role("link", name="Cars", exact=True).click()
+    await visit.open_car(CAR)
+    await expect(visit.row("charge-voltage")).to_contain_text("No response")
+    await page.get_by_role("link", name="Simulator").click()
+    await table.get_by_role("button", name="Take back").click()
+    await expect(panel).to_contain_text("Nothing goes wrong.")
+    await page.get_by_role("link", name="Cars", exact=True).click()
+    await visit.open_car(CAR)
+    await expect(visit.row("charge-voltage")).not_to_contain_text("No response")
+    assert visit.complaints == []
+
+
+async def test_a_fault_of_webhooks_is_of_no_signal_and_all_are_taken_back_at_once(still: str, visit: Visit) -> None:
+    page = visit.page
+    await page.goto(f"{still}/#/simulator")
+    panel = page.get_by_role("region", name="Faults").first
+    for what in ("Webhook events come twice", "BILLING · INVALID_PLAN"):
+        await panel.locator("[name=what]").select_option(what)
+        await expect(panel.locator("[name=signal]")).to_be_enabled(enabled=not what.startswith("Webhook"))
+        await panel.get_by_label("How often").fill("2")
+        await panel.get_by_role("button", name="Add the fault").click()
+        await expect(page.get_by_role("table")).to_contain_text(f"{what}AllAll02 times")
+    await panel.get_by_role("button", name="Take all back").click()
+    await expect(panel).to_contain_text("Nothing goes wrong.")
+    assert visit.complaints == []
+
+
+async def test_the_clock_is_set_forward_let_run_and_stopped(visit: Visit) -> None:
+    with running("demo", "--json", "--frozen", "--at", "2026-05-01T10:00:00Z", "--vehicles", "1") as url:
+        page = visit.page
+        await page.goto(f"{url}/#/simulator")
+        clock = page.get_by_role("region", name="Clock")
+        await expect(clock).to_contain_text(re.compile("1 May 2026, 12:00:0.*The clock stands still."))
+        await clock.get_by_label("Hours").fill("30")
+        await clock.get_by_role("button", name="Set forward").click()
+        await expect(clock).to_contain_text("2 May 2026, 18:00:0")
+        await clock.get_by_role("button", name=re.compile(r"^60\D")).click()
+        await expect(clock).to_contain_text("It runs 60 times as fast as life.")
+        await expect(clock).not_to_contain_text("2 May 2026, 18:00")
+        await clock.get_by_role("button", name="Stand still").click()
+        await expect(clock.get_by_role("button", name="Stand still")).to_have_attribute("aria-pressed", "true")
+        await clock.get_by_label("Hours").fill("800")
+        asked = len(visit.asked)
+        await clock.get_by_role("button", name="Set forward").click()
+        await expect(clock.get_by_role("button", name="Set forward")).to_be_enabled()
+        assert len(visit.asked) == asked, "more than a month is not asked for"
+        await page.get_by_role("link", name="Cars", exact=True).click()
+        await visit.open_car(CAR)  # the token is good still
+        assert visit.complaints == []
+
+
+async def test_everybody_can_use_it_on_phone_and_desk(still: str, visit: Visit) -> None:
+    wrong = []
+    await visit.page.goto(still)
+    await visit.open_car(CAR)
+    for view in ("#/simulator", visit.page.url.removeprefix(f"{still}/")):
+        for width in WIDTHS:
+            await visit.page.set_viewport_size({"width": width, "height": 800})
+            await visit.page.goto(f"{still}/{view}")
+            await visit.page.reload()
+            await expect(visit.page.locator("#pulse")).to_have_text(re.compile("Live|Up to date"))
+            wrong += [f"{view} is wider than {width}"] if await visit.is_too_wide() else []
+            wrong += [f"{view} {width}: {each}" for each in await visit.barriers()]
+    assert wrong == []
+    assert visit.complaints == []
