@@ -19,6 +19,7 @@ from chargeport.config import environment_names
 from chargeport.dialects.all import ALL
 from chargeport.dialects.simulator import SIMULATOR
 from chargeport.dialects.table import Dialect, Gate
+from chargeport.errors import ErrorKind
 from chargeport.runtime.builder import CommonKeys, source_types
 from chargeport.settings import PlaceSettings, PriceSettings, Settings, Table, TariffSettings, VehicleSettings
 from chargeport.signals.bodies import PLACEHOLDERS
@@ -29,6 +30,7 @@ from chargeport.signals.violation import Rule
 from chargeport.simulation.actions import ACTIONS, Action, members
 from chargeport.simulation.scenario import Scenario, library
 from chargeport.taxonomy import DOCUMENTED
+from chargeport.wire import errors as error_bodies
 from chargeport.wire.status import MISSING_PERMISSION, WORDINGS
 
 FOLDER = Path(__file__).parent / "reference"
@@ -149,7 +151,7 @@ def _path(route: Route) -> str:
 
 def errors() -> str:
     """Errors of requests, reasons of absences, rules of readings."""
-    kinds = ((each.status, code(each.type), code(each.code), each.title, each.resolution or "") for each in DOCUMENTED)
+    kinds = ((each.status, f"[{code(each.name)}](#{each.slug})", each.title, each.resolution or "") for each in DOCUMENTED)
     wordings = [*((reason.value, each) for reason, each in WORDINGS.items()), ("(no permission)", MISSING_PERMISSION)]
     reasons = (
         (reason, code(each.type), code(each.code), each.detail, "kept" if each.keeps_body else "none")
@@ -157,12 +159,22 @@ def errors() -> str:
     )
     return (
         "# Errors\n\n## Of a request\n\n"
-        + table(("status", "type", "code", "title", "resolution"), kinds)
+        + table(("status", "type and code", "title", "resolution"), kinds)
+        + "".join(map(_error, DOCUMENTED))
         + "\n## Of a signal without a value (200, `status.value` is `ERROR`)\n\n"
         + table(("reason", "type", "code", "detail", "last body"), reasons)
         + "\n## Of a reading that is rejected\n\n"
         + ", ".join(code(rule) for rule in Rule)
         + ".\n"
+    )
+
+
+def _error(kind: ErrorKind) -> str:
+    """Cause, way out and an example of a kind of error."""
+    example = msgspec.json.format(msgspec.json.encode(error_bodies.example(kind)), indent=2).decode()
+    return (
+        f'\n### <a id="{kind.slug}"></a>{kind.status} {code(kind.name)}\n\n'
+        f"Cause: {kind.cause}\n\nWay out: {kind.way_out}\n\n```json\n{example}\n```\n"
     )
 
 

@@ -63,43 +63,229 @@ def instead_of(given: str, known: Iterable[str]) -> str:
 class ErrorKind:
     """A kind of error on the wire: HTTP status, Smartcar's type and code, a title, and how a client gets out of it.
 
-    Types and codes are Smartcar's taxonomy (their documentation, and captures of live answers).
+    Types and codes are Smartcar's taxonomy (their documentation, and captures of live answers). `cause` says in a sentence what
+    has happened, `way_out` what the reader can do; `resolution` is what a program does about it, in Smartcar's word.
     """
 
-    __slots__ = ("code", "resolution", "slug", "status", "title", "type")
+    __slots__ = ("cause", "code", "resolution", "slug", "status", "title", "type", "way_out")
 
-    def __init__(self, status: int, type_: str, code: str | None, title: str, resolution: str | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        type_: str,
+        code: str | None,
+        title: str,
+        resolution: str | None = None,
+        *,
+        cause: str,
+        way_out: str,
+    ) -> None:
         self.status = status
         self.type = type_
         self.code = code
         self.title = title
         self.resolution = resolution
+        self.cause = cause
+        self.way_out = way_out
         self.slug = "-".join(part.lower().replace("_", "-") for part in (type_, code) if part)
 
+    @property
+    def name(self) -> str:
+        """Its type and, where it has one, its code."""
+        return f"{self.type} / {self.code}" if self.code else self.type
 
-MALFORMED: Final = ErrorKind(400, "VALIDATION", "INVALID_INPUT_FORMAT", "Invalid input")
-MISSING_PARAMETER: Final = ErrorKind(400, "VALIDATION", "MISSING_PARAMETER", "Missing parameter")
-UNAUTHORIZED: Final = ErrorKind(401, "AUTHENTICATION", "UNAUTHORIZED", "Unauthorized", "REAUTHENTICATE")
-ACCESS_DENIED: Final = ErrorKind(403, "AUTHENTICATION", "ACCESS_DENIED", "Access denied")
-PERMISSION: Final = ErrorKind(403, "PERMISSION", None, "Permission missing", "REAUTHENTICATE")
-VEHICLE_NOT_FOUND: Final = ErrorKind(404, "RESOURCE_NOT_FOUND", "VEHICLE_NOT_FOUND", "Vehicle not found")
-SIGNAL_NOT_FOUND: Final = ErrorKind(404, "RESOURCE_NOT_FOUND", "SIGNAL_NOT_FOUND", "Signal not found")
-CONNECTION_NOT_FOUND: Final = ErrorKind(404, "RESOURCE_NOT_FOUND", "CONNECTION_NOT_FOUND", "Connection not found")
-USER_NOT_FOUND: Final = ErrorKind(404, "RESOURCE_NOT_FOUND", "USER_NOT_FOUND", "User not found")
-WEBHOOK_NOT_FOUND: Final = ErrorKind(404, "RESOURCE_NOT_FOUND", "WEBHOOK_NOT_FOUND", "Webhook not found")
-SUBSCRIPTION_NOT_FOUND: Final = ErrorKind(404, "RESOURCE_NOT_FOUND", "SUBSCRIPTION_NOT_FOUND", "Subscription not found")
-INVALID_PATH: Final = ErrorKind(404, "RESOURCE_NOT_FOUND", "INVALID_PATH", "Path not found")
-METHOD_NOT_ALLOWED: Final = ErrorKind(405, "VALIDATION", "METHOD_NOT_ALLOWED", "Method not allowed")
-TOO_SLOW: Final = ErrorKind(408, "VALIDATION", "REQUEST_TIMEOUT", "Request timeout", "RETRY_LATER")
-CONFLICT: Final = ErrorKind(409, "VALIDATION", "CONFLICT", "Conflict")
-TOO_LARGE: Final = ErrorKind(413, "VALIDATION", "PAYLOAD_TOO_LARGE", "Payload too large")
-UNSUPPORTED_MEDIA: Final = ErrorKind(415, "VALIDATION", "UNSUPPORTED_MEDIA_TYPE", "Unsupported media type")
-NOTHING_ACCEPTED: Final = ErrorKind(422, "VALIDATION", "NOTHING_ACCEPTED", "Nothing was accepted")
-RATE_LIMITED: Final = ErrorKind(429, "RATE_LIMIT", "SMARTCAR_API", "Too many requests", "RETRY_LATER")
-HEAD_TOO_LARGE: Final = ErrorKind(431, "VALIDATION", "HEADERS_TOO_LARGE", "Headers too large")
-INTERNAL: Final = ErrorKind(500, "SERVER", "INTERNAL", "Internal error", "CONTACT_SUPPORT")
-OVERLOADED: Final = ErrorKind(503, "SERVER", "OVERLOADED", "Server overloaded", "RETRY_LATER")
-UNAVAILABLE: Final = ErrorKind(503, "SERVER", "STORE_UNAVAILABLE", "Store unavailable", "RETRY_LATER")
+
+MALFORMED: Final = ErrorKind(
+    400,
+    "VALIDATION",
+    "INVALID_INPUT_FORMAT",
+    "Invalid input",
+    cause="A parameter, a header or the body breaks a rule.",
+    way_out="Correct what the detail names; its sentence says what is allowed. The reference at /docs has every rule.",
+)
+MISSING_PARAMETER: Final = ErrorKind(
+    400,
+    "VALIDATION",
+    "MISSING_PARAMETER",
+    "Missing parameter",
+    cause="A parameter or header that this request needs was not sent.",
+    way_out="Send what the detail names.",
+)
+UNAUTHORIZED: Final = ErrorKind(
+    401,
+    "AUTHENTICATION",
+    "UNAUTHORIZED",
+    "Unauthorized",
+    "REAUTHENTICATE",
+    cause="The token or the secret is missing, wrong or too old.",
+    way_out="Get a new token with POST /oauth2/token and send it as Authorization: Bearer TOKEN.",
+)
+ACCESS_DENIED: Final = ErrorKind(
+    403,
+    "AUTHENTICATION",
+    "ACCESS_DENIED",
+    "Access denied",
+    cause="The caller is known, but this kind of caller may not do this.",
+    way_out="Ask with an application or a session that may: the detail says which.",
+)
+PERMISSION: Final = ErrorKind(
+    403,
+    "PERMISSION",
+    None,
+    "Permission missing",
+    "REAUTHENTICATE",
+    cause="The application, or the user's consent, lacks the permission that the detail names.",
+    way_out="Have the permission granted, then get a new token.",
+)
+VEHICLE_NOT_FOUND: Final = ErrorKind(
+    404,
+    "RESOURCE_NOT_FOUND",
+    "VEHICLE_NOT_FOUND",
+    "Vehicle not found",
+    cause="No vehicle of this id is known here, or none that the application may see.",
+    way_out="Take an id from GET /v3/vehicles or GET /v3/connections, or connect the vehicle to the application.",
+)
+SIGNAL_NOT_FOUND: Final = ErrorKind(
+    404,
+    "RESOURCE_NOT_FOUND",
+    "SIGNAL_NOT_FOUND",
+    "Signal not found",
+    cause="The code is no signal of this server, or the vehicle has never reported it.",
+    way_out="Take a code from GET /v3/vehicles/{id}/signals; chargeport coverage VEHICLE says why a signal is missing.",
+)
+CONNECTION_NOT_FOUND: Final = ErrorKind(
+    404,
+    "RESOURCE_NOT_FOUND",
+    "CONNECTION_NOT_FOUND",
+    "Connection not found",
+    cause="The application has no connection of this id: it may have ended.",
+    way_out="Take an id from GET /v3/connections.",
+)
+USER_NOT_FOUND: Final = ErrorKind(
+    404,
+    "RESOURCE_NOT_FOUND",
+    "USER_NOT_FOUND",
+    "User not found",
+    cause="Nobody of this id is known to the application, or to this server.",
+    way_out="Take the id of a user from GET /v3/connections.",
+)
+WEBHOOK_NOT_FOUND: Final = ErrorKind(
+    404,
+    "RESOURCE_NOT_FOUND",
+    "WEBHOOK_NOT_FOUND",
+    "Webhook not found",
+    cause="The application has no webhook of this id.",
+    way_out="Take an id from GET /v3/webhooks.",
+)
+SUBSCRIPTION_NOT_FOUND: Final = ErrorKind(
+    404,
+    "RESOURCE_NOT_FOUND",
+    "SUBSCRIPTION_NOT_FOUND",
+    "Subscription not found",
+    cause="The application has no subscription of this id.",
+    way_out="Take an id from GET /v3/subscriptions.",
+)
+INVALID_PATH: Final = ErrorKind(
+    404,
+    "RESOURCE_NOT_FOUND",
+    "INVALID_PATH",
+    "Path not found",
+    cause="Nothing answers at this path.",
+    way_out="Compare the path with those at /docs, letter by letter.",
+)
+METHOD_NOT_ALLOWED: Final = ErrorKind(
+    405,
+    "VALIDATION",
+    "METHOD_NOT_ALLOWED",
+    "Method not allowed",
+    cause="The path is right, but it does not answer to this method.",
+    way_out="Use a method that the header Allow of the answer names.",
+)
+TOO_SLOW: Final = ErrorKind(
+    408,
+    "VALIDATION",
+    "REQUEST_TIMEOUT",
+    "Request timeout",
+    "RETRY_LATER",
+    cause="The request did not arrive whole in time.",
+    way_out="Send it again; send a large body in smaller parts.",
+)
+CONFLICT: Final = ErrorKind(
+    409,
+    "VALIDATION",
+    "CONFLICT",
+    "Conflict",
+    cause="The request is well formed, but what is stored now forbids it.",
+    way_out="Change what the detail names, or leave the request out: it may have been carried out before.",
+)
+TOO_LARGE: Final = ErrorKind(
+    413,
+    "VALIDATION",
+    "PAYLOAD_TOO_LARGE",
+    "Payload too large",
+    cause="The body is larger than this server takes.",
+    way_out="Send fewer items at once.",
+)
+UNSUPPORTED_MEDIA: Final = ErrorKind(
+    415,
+    "VALIDATION",
+    "UNSUPPORTED_MEDIA_TYPE",
+    "Unsupported media type",
+    cause="The body is in a form or an encoding that is not read here.",
+    way_out="Send what the detail names, such as application/json, plain or in gzip.",
+)
+NOTHING_ACCEPTED: Final = ErrorKind(
+    422,
+    "VALIDATION",
+    "NOTHING_ACCEPTED",
+    "Nothing was accepted",
+    cause="Every item of the request breaks a rule.",
+    way_out="Correct the items: the answer names the rule and the member of each.",
+)
+RATE_LIMITED: Final = ErrorKind(
+    429,
+    "RATE_LIMIT",
+    "SMARTCAR_API",
+    "Too many requests",
+    "RETRY_LATER",
+    cause="More was asked than the limit allows.",
+    way_out="Wait as many seconds as Retry-After says; follow GET /stream or a webhook instead of asking often.",
+)
+HEAD_TOO_LARGE: Final = ErrorKind(
+    431,
+    "VALIDATION",
+    "HEADERS_TOO_LARGE",
+    "Headers too large",
+    cause="The path and the headers are longer than this server reads.",
+    way_out="Send fewer or shorter headers; leave out cookies that this server did not set.",
+)
+INTERNAL: Final = ErrorKind(
+    500,
+    "SERVER",
+    "INTERNAL",
+    "Internal error",
+    "CONTACT_SUPPORT",
+    cause="Something failed inside the server.",
+    way_out="Tell the operator the request id: the log has the cause beside it.",
+)
+OVERLOADED: Final = ErrorKind(
+    503,
+    "SERVER",
+    "OVERLOADED",
+    "Server overloaded",
+    "RETRY_LATER",
+    cause="The server has more to do than it has room for.",
+    way_out="Wait as many seconds as Retry-After says, then ask again.",
+)
+UNAVAILABLE: Final = ErrorKind(
+    503,
+    "SERVER",
+    "STORE_UNAVAILABLE",
+    "Store unavailable",
+    "RETRY_LATER",
+    cause="The database can't be read or written now.",
+    way_out="Wait as many seconds as Retry-After says, then ask again; as the operator, look at /readyz and the log.",
+)
 
 ERROR_KINDS: Final = tuple(kind for kind in dict(vars()).values() if isinstance(kind, ErrorKind))
 

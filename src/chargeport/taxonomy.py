@@ -4,47 +4,166 @@ This server itself has use for some; a simulator answers with any of them on dem
 of their documentation and of captures of live answers: see docs/evidence/smartcar-errors.md.
 """
 
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, NamedTuple
 
-from chargeport.errors import ERROR_KINDS, ErrorKind
+from chargeport.errors import (
+    ACCESS_DENIED,
+    ERROR_KINDS,
+    INTERNAL,
+    INVALID_PATH,
+    MALFORMED,
+    MISSING_PARAMETER,
+    PERMISSION,
+    RATE_LIMITED,
+    SIGNAL_NOT_FOUND,
+    UNAUTHORIZED,
+    VEHICLE_NOT_FOUND,
+    ErrorKind,
+)
 
 _RETRY, _SUPPORT, _AGAIN = "RETRY_LATER", "CONTACT_SUPPORT", "REAUTHENTICATE"
 
-_STATES: Final = (
-    "ASLEEP CHARGING_IN_PROGRESS CHARGING_PLUG_CONNECTED CHARGING_PLUG_NOT_CONNECTED CHARGE_FAULT DOOR_OPEN FULLY_CHARGED"
-    " HOOD_OPEN IGNITION_ON IN_MOTION NOT_CHARGING REMOTE_ACCESS_DISABLED TRUNK_OPEN UNKNOWN UNREACHABLE"
-    " VEHICLE_OFFLINE_FOR_SERVICE"
-)
-_ROWS: Final = (
-    (400, "VALIDATION", "INVALID_INPUT_FORMAT MISSING_PARAMETER PARAMETER -", None),
-    (401, "AUTHENTICATION", "UNAUTHORIZED -", _AGAIN),
-    (403, "AUTHENTICATION", "ACCESS_DENIED", None),
-    (403, "PERMISSION", "- UNKNOWN", _AGAIN),
-    (404, "RESOURCE_NOT_FOUND", "VEHICLE_NOT_FOUND INVALID_PATH SIGNAL_NOT_FOUND PATH VERSION", None),
-    (400, "CONNECTED_SERVICES_ACCOUNT", "ACCOUNT_ISSUE NO_VEHICLES SUBSCRIPTION VEHICLE_MISSING", _SUPPORT),
-    (400, "CONNECTED_SERVICES_ACCOUNT", "AUTHENTICATION_FAILED PERMISSION VIRTUAL_KEY_REQUIRED", _AGAIN),
-    (409, "VEHICLE_STATE", _STATES, _RETRY),
-    (429, "RATE_LIMIT", "SMARTCAR_API VEHICLE", _RETRY),
-    (430, "BILLING", "INVALID_PLAN VEHICLE_LIMIT VEHICLE_REQUEST_LIMIT ACCOUNT_SUSPENDED", _SUPPORT),
-    (500, "SERVER", "INTERNAL MULTIPLE_RECORDS_FOUND RECORD_NOT_FOUND", _SUPPORT),
-    (501, "COMPATIBILITY", "VEHICLE_NOT_CAPABLE MAKE_NOT_COMPATIBLE SMARTCAR_NOT_CAPABLE", None),
-    (501, "COMPATIBILITY", "PLATFORM_NOT_CAPABLE", _AGAIN),
-    (502, "UPSTREAM", "NO_RESPONSE INVALID_DATA KNOWN_ISSUE RATE_LIMIT UNKNOWN_ISSUE", _RETRY),
-)
-"""Status, type, codes (the usual one first, "-" for none) and how a client gets out of it."""
+
+class _Group(NamedTuple):
+    """Kinds of one type that a client gets out of alike: after those that the server itself has use for, codes with causes."""
+
+    status: int
+    type: str
+    resolution: str | None
+    way_out: str
+    causes: dict[str | None, str]
+    known: tuple[ErrorKind, ...] = ()
+
+    def kinds(self) -> Iterator[ErrorKind]:
+        """All of them."""
+        yield from self.known
+        for code, cause in self.causes.items():
+            title = (code or self.type).replace("_", " ").capitalize()
+            yield ErrorKind(self.status, self.type, code, title, self.resolution, cause=cause, way_out=self.way_out)
 
 
-def _kinds() -> dict[tuple[str, str | None], ErrorKind]:
-    known = {(kind.type, kind.code): kind for kind in ERROR_KINDS}
-    found = {}
-    for status, type_, codes, resolution in _ROWS:
-        for code in (None if each == "-" else each for each in codes.split()):
-            title = (code or type_).replace("_", " ").capitalize()
-            found[type_, code] = known.get((type_, code)) or ErrorKind(status, type_, code, title, resolution)
-    return found
+_GROUPS: Final = (
+    _Group(
+        400, "VALIDATION", None, "Correct what the detail names.",
+        {
+            "PARAMETER": "A parameter has a value that is not allowed.",
+            None: "The request breaks a rule.",
+        },
+        (MALFORMED, MISSING_PARAMETER),
+    ),
+    _Group(
+        401, "AUTHENTICATION", _AGAIN, "Get a new token and send it as Authorization: Bearer TOKEN.",
+        {
+            None: "The token is missing, wrong or too old.",
+        },
+        (UNAUTHORIZED, ACCESS_DENIED),
+    ),
+    _Group(
+        403, "PERMISSION", _AGAIN, "Have the owner of the vehicle grant the permission.",
+        {
+            "UNKNOWN": "The application, or the source, may not read this signal.",
+        },
+        (PERMISSION,),
+    ),
+    _Group(
+        404, "RESOURCE_NOT_FOUND", None, "Compare path, ids and version with what the lists and /docs say.",
+        {
+            "PATH": "Nothing answers at this path, or nothing has this id.",
+            "VERSION": "There is no such version of the API.",
+        },
+        (VEHICLE_NOT_FOUND, INVALID_PATH, SIGNAL_NOT_FOUND),
+    ),
+    _Group(
+        400, "CONNECTED_SERVICES_ACCOUNT", _SUPPORT, "Have the owner put his account with the maker of the vehicle in order.",
+        {
+            "ACCOUNT_ISSUE": "The owner's account with the maker has to be looked after.",
+            "NO_VEHICLES": "The owner's account with the maker has no vehicle.",
+            "SUBSCRIPTION": "The owner's subscription with the maker has ended, or was never made.",
+            "VEHICLE_MISSING": "The vehicle is no longer in the owner's account with the maker.",
+        },
+    ),
+    _Group(
+        400, "CONNECTED_SERVICES_ACCOUNT", _AGAIN, "Have the owner connect the vehicle again.",
+        {
+            "AUTHENTICATION_FAILED": "The maker no longer takes the owner's sign-in.",
+            "PERMISSION": "The owner's account with the maker does not allow this.",
+            "VIRTUAL_KEY_REQUIRED": "The vehicle needs a virtual key that was not added.",
+        },
+    ),
+    _Group(
+        409, "VEHICLE_STATE", _RETRY, "Ask again once the vehicle is in another state.",
+        {
+            "ASLEEP": "The vehicle is asleep.",
+            "CHARGING_IN_PROGRESS": "The vehicle is charging.",
+            "CHARGING_PLUG_CONNECTED": "The charging plug is in.",
+            "CHARGING_PLUG_NOT_CONNECTED": "The charging plug is not in.",
+            "CHARGE_FAULT": "Charging has failed, at the vehicle or the station.",
+            "DOOR_OPEN": "A door is open.",
+            "FULLY_CHARGED": "The battery is full.",
+            "HOOD_OPEN": "The hood is open.",
+            "IGNITION_ON": "The ignition is on.",
+            "IN_MOTION": "The vehicle is moving.",
+            "NOT_CHARGING": "The vehicle is not charging.",
+            "REMOTE_ACCESS_DISABLED": "Remote access is turned off in the vehicle.",
+            "TRUNK_OPEN": "The trunk is open.",
+            "UNKNOWN": "The state of the vehicle forbids this; which state is not known.",
+            "UNREACHABLE": "The vehicle can't be reached.",
+            "VEHICLE_OFFLINE_FOR_SERVICE": "The vehicle is offline for service.",
+        },
+    ),
+    _Group(
+        429, "RATE_LIMIT", _RETRY, "Wait as many seconds as Retry-After says, then ask again.",
+        {
+            "VEHICLE": "This vehicle was asked too often.",
+        },
+        (RATE_LIMITED,),
+    ),
+    _Group(
+        430, "BILLING", _SUPPORT, "Have the plan changed, or ask for less.",
+        {
+            "INVALID_PLAN": "The plan does not include this.",
+            "VEHICLE_LIMIT": "The plan has no room for another vehicle.",
+            "VEHICLE_REQUEST_LIMIT": "The plan has no further request for this vehicle.",
+            "ACCOUNT_SUSPENDED": "The account is suspended.",
+        },
+    ),
+    _Group(
+        500, "SERVER", _SUPPORT, "Tell the operator the request id.",
+        {
+            "MULTIPLE_RECORDS_FOUND": "More than one record fits where one was expected.",
+            "RECORD_NOT_FOUND": "A record that was expected does not exist.",
+        },
+        (INTERNAL,),
+    ),
+    _Group(
+        501, "COMPATIBILITY", None, "Leave it out for this vehicle: asking again changes nothing.",
+        {
+            "VEHICLE_NOT_CAPABLE": "The vehicle does not have this.",
+            "MAKE_NOT_COMPATIBLE": "Vehicles of this make do not give this.",
+            "SMARTCAR_NOT_CAPABLE": "The API does not support this for the vehicle.",
+        },
+    ),
+    _Group(
+        501, "COMPATIBILITY", _AGAIN, "Have the owner connect the vehicle again, by an account that gives this.",
+        {
+            "PLATFORM_NOT_CAPABLE": "The platform by which the vehicle is connected does not give this.",
+        },
+    ),
+    _Group(
+        502, "UPSTREAM", _RETRY, "Ask again later; where it lasts, look at the source.",
+        {
+            "NO_RESPONSE": "The source did not answer.",
+            "INVALID_DATA": "The source answered with a value that can't be right.",
+            "KNOWN_ISSUE": "The source has a fault that is known.",
+            "RATE_LIMIT": "The source limits how often it is asked.",
+            "UNKNOWN_ISSUE": "The source failed, and did not say why.",
+        },
+    ),
+)  # fmt: skip
+"""Those that have several codes have the usual one first."""
 
-
-SMARTCAR_KINDS: Final = _kinds()
+SMARTCAR_KINDS: Final = {(kind.type, kind.code): kind for group in _GROUPS for kind in group.kinds()}
 """Every kind by type and code; of a type the usual one first."""
 
 DOCUMENTED: Final = (*ERROR_KINDS, *(kind for kind in SMARTCAR_KINDS.values() if kind not in ERROR_KINDS))

@@ -8,8 +8,10 @@ import pytest
 
 from chargeport.api.openapi import document
 from chargeport.api.routes import ROUTES
+from chargeport.errors import ErrorKind
 from chargeport.taxonomy import DOCUMENTED
-from world import Client, World
+from chargeport.wire import errors
+from world import HOST, Client, World
 
 PAGES = ["/docs", "/docs/errors", "/"]
 _ADDRESS = re.compile(r"(?:https?:)?//[\w.-]+\.[a-z]{2,}[^\s\"'<>)]*")
@@ -64,6 +66,38 @@ async def test_every_error_has_its_section_once(world: World) -> None:
     slugs = re.findall(r'<section id="([^"]+)"', text)
     assert sorted(slugs) == sorted(kind.slug for kind in DOCUMENTED)
     assert len(set(slugs)) == len(slugs)
+
+
+@pytest.mark.parametrize("kind", DOCUMENTED, ids=lambda kind: kind.slug)
+async def test_an_error_shows_its_cause_the_way_out_and_an_answer(world: World, kind: ErrorKind) -> None:
+    section = sections((await world.client.get("/docs/errors")).text)[kind.slug]
+    for sentence in (kind.cause, kind.way_out):
+        assert re.fullmatch(r"[A-Z].{10,160}[.]", sentence)
+        assert sentence in unescape(section)
+    assert kind.cause != kind.way_out
+    assert json.loads(unescape(section.partition("<pre>")[2].partition("</pre>")[0])) == errors.example(kind)
+
+
+async def test_the_example_of_an_error_is_a_real_answer_but_for_its_detail_and_request(world: World, app: Client) -> None:
+    shown = sections((await world.client.get("/docs/errors")).text)
+    for path, headers in (
+        ("/nothing", {}),
+        ("/vehicles", {}),
+        ("/vehicles/x", app.headers),
+        ("/vehicles?page[size]=x", app.headers),
+    ):
+        told = (await world.client.get(path, headers=headers)).json()
+        section = shown[told["docURL"].partition("#")[2]]
+        example = json.loads(unescape(section.partition("<pre>")[2].partition("</pre>")[0]))
+        example["description"] = example["errors"][0]["detail"] = told["description"]
+        example["requestId"] = example["errors"][0]["meta"]["debug"]["requestId"] = told["requestId"]
+        example["docURL"] = example["docURL"].replace("https://cars.example", HOST)
+        assert list(example.items()) == list(told.items())
+
+
+def sections(page: str) -> dict[str, str]:
+    """The sections of a page by their ids."""
+    return dict(re.findall(r'<section id="([^"]+)">(.*?)</section>', page, re.DOTALL))
 
 
 async def test_the_link_of_an_error_leads_to_its_section(world: World, app: Client) -> None:

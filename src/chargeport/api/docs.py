@@ -13,6 +13,7 @@ from chargeport.api.response import Header, Response, answer
 from chargeport.api.route import Handler
 from chargeport.errors import ErrorKind
 from chargeport.taxonomy import DOCUMENTED
+from chargeport.wire import errors
 from chargeport.wire.encoding import encode
 
 HTML: Final[Header] = (b"content-type", b"text/html; charset=utf-8")
@@ -36,7 +37,7 @@ def handlers(described: dict[str, Any]) -> Mapping[str, Handler]:
     """Return the handlers of the documentation's routes, with their pages made once."""
     as_json = encode(described)
     reference = _page("The API", _TRIED_AS + _operations(described), _TRY).encode()
-    errors = _page("Errors", "".join(map(_error, DOCUMENTED))).encode()
+    of_errors = _page("Errors", "".join(map(_error, DOCUMENTED))).encode()
 
     async def openapi(request: Request) -> Response:
         return answer(200, as_json, request.request_id)
@@ -45,7 +46,7 @@ def handlers(described: dict[str, Any]) -> Mapping[str, Handler]:
         return answer(200, reference, request.request_id, _POLICY, kind=HTML)
 
     async def error_docs(request: Request) -> Response:
-        return answer(200, errors, request.request_id, _POLICY, kind=HTML)
+        return answer(200, of_errors, request.request_id, _POLICY, kind=HTML)
 
     return {"getOpenApi": openapi, "getDocs": docs, "getErrorDocs": error_docs}
 
@@ -88,16 +89,18 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
 
 def _examples(verb: str, part: dict[str, Any]) -> str:
     examples = part.get("content", {}).get("application/json", {}).get("examples", {})
-    return "".join(
-        f"<details><summary>{verb}: {escape(name)}</summary>"
-        f"<pre>{escape(json.dumps(example['value'], indent=2, ensure_ascii=False))}</pre></details>"
-        for name, example in examples.items()
-    )
+    return "".join(_shown(f"{verb}: {name}", example["value"]) for name, example in examples.items())
+
+
+def _shown(title: str, value: Any) -> str:
+    as_text = json.dumps(value, indent=2, ensure_ascii=False)
+    return f"<details><summary>{escape(title)}</summary><pre>{escape(as_text)}</pre></details>"
 
 
 def _error(kind: ErrorKind) -> str:
-    way_out = f"<p>Way out: <code>{kind.resolution}</code></p>" if kind.resolution else ""
-    name = f"{kind.type} / {kind.code}" if kind.code else kind.type
+    resolution = f"<tr><td>For programs</td><td><code>{kind.resolution}</code></td></tr>" if kind.resolution else ""
     return (
-        f'<section id="{kind.slug}"><h3>{kind.status} <code>{name}</code></h3><p>{escape(kind.title)}.</p>{way_out}</section>'
+        f'<section id="{kind.slug}"><h3>{kind.status} <code>{kind.name}</code></h3><p>{escape(kind.title)}.</p>'
+        f"<table><tr><td>Cause</td><td>{escape(kind.cause)}</td></tr><tr><td>Way out</td><td>{escape(kind.way_out)}</td></tr>"
+        f"{resolution}</table>{_shown('Example', errors.example(kind))}</section>"
     )

@@ -81,6 +81,11 @@ def body(kind: ErrorKind, detail: str, request_id: str, base_url: str, **more: A
     }
 
 
+def example(kind: ErrorKind) -> dict[str, Any]:
+    """Return an answer of this kind, with its cause where a real answer has what exactly is wrong."""
+    return body(kind, kind.cause, "7b1f0c0a-5a4e-4d59-9a53-0e6a3f0d7c21", "https://cars.example")
+
+
 def as_problem(error: Exception) -> Problem:
     """Return any error as a problem: what went wrong inside is logged, not sent."""
     if isinstance(error, Problem):
