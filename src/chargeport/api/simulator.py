@@ -41,11 +41,7 @@ class TokenWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=
 
 
 async def read_simulator(request: Request) -> Response:
-<<<<<<< HEAD
-    """Return the clock, the faults, the cars, and what can be done to them."""
-=======
-    """The clock, the faults with the errors that there are, the cars, and what can be done to them."""
->>>>>>> controls
+    """Return the clock, the faults with the errors that there are, the cars, and what can be done to them."""
     return json_answer(200, (await simulation(request)).state(), request.request_id)
 
 
