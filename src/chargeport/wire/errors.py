@@ -82,7 +82,7 @@ def body(kind: ErrorKind, detail: str, request_id: str, base_url: str, **more: A
 
 
 def as_problem(error: Exception) -> Problem:
-    """Any error as a problem: what went wrong inside is logged, not sent."""
+    """Return any error as a problem: what went wrong inside is logged, not sent."""
     if isinstance(error, Problem):
         return error
     if isinstance(error, StoreError):
