@@ -112,6 +112,27 @@ async def test_the_clock_is_set_forward_let_run_and_stopped(visit: Visit) -> Non
         assert visit.complaints == []
 
 
+async def test_the_newest_five_commands_of_a_car_are_shown_with_their_outcome(still: str, visit: Visit) -> None:
+    page = visit.page
+    await page.goto(still)
+    await visit.open_car(PARKED)
+    await expect(page.get_by_role("region", name="Last commands")).to_have_count(0)
+    for percent in (60, 65, 70, 75, 80, 85):
+        await page.evaluate(
+            """async ([id, percent]) => {
+                const { change } = await import("/page/api.js");
+                await change("POST", `v3/vehicles/${id}/commands/charge/set-limit`, { data: { attributes: { percent } } });
+            }""",
+            [page.url.rsplit("/", 1)[1], percent],
+        )
+    await page.reload()
+    commands = page.get_by_role("region", name="Last commands").get_by_role("row")
+    await expect(commands).to_have_count(6)
+    await expect(commands.nth(1)).to_contain_text("Charge set limit85 %Success")
+    await expect(commands.nth(5)).to_contain_text("65 %")
+    assert visit.complaints == []
+
+
 async def test_everybody_can_use_it_on_phone_and_desk(still: str, visit: Visit) -> None:
     wrong = []
     await visit.page.goto(still)
