@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def kept() -> dict[str, str]:
-    """The parts of the page that are there already, by benchmark."""
+    """Return the parts of the page that are there already, by benchmark."""
     if not RESULTS.exists():
         return {}
     parts = RESULTS.read_text("utf-8").split("\n## ")[1:]
@@ -68,7 +68,7 @@ def kept() -> dict[str, str]:
 
 
 def run(name: str, arguments: str) -> str:
-    """The part of the page about one benchmark."""
+    """Run one benchmark and return its part of the page."""
     command = f"python -m benchmarks.{MODULES.get(name, name)} {arguments}".rstrip()
     print(f"\n$ {command}", flush=True)
     words = command.split()[1:]
@@ -83,7 +83,7 @@ def run(name: str, arguments: str) -> str:
 
 
 def machine() -> str:
-    """What a benchmark was run on, in one paragraph."""
+    """Describe what a benchmark was run on, in one paragraph."""
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in SHOWN)
     named = (line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
     model = next(named, platform.processor()).partition(":")[2].strip()

@@ -86,12 +86,12 @@ class Errors(NamedTuple):
 
 
 def usual(many: list[Errors]) -> Errors:
-    """The median of each error, by its size."""
+    """Return the median of each error, by its size."""
     return _picked(many, len(many) // 2)
 
 
 def worst(many: list[Errors]) -> Errors:
-    """The largest of each error."""
+    """Return the largest of each error."""
     return _picked(many, -1)
 
 
@@ -128,11 +128,11 @@ class Listener:
                     self.courses[signal].append(Sample(report.at, float(value)))
 
     def context(self) -> Context:
-        """What the rules are given now."""
+        """Return what the rules are given now."""
         return Context(self.values, self.session(), self.car)
 
     def session(self) -> OpenSession | None:
-        """The session so far."""
+        """Return the session so far; None where none has begun."""
         if self.started_at is None:
             return None
         power, voltage, amperage, soc = self.courses.values()
@@ -142,7 +142,7 @@ class Listener:
 
 
 def play(reports: Iterable[Report], ends_at: int, car: CarFacts, hidden: Iterable[Signal] = HIDDEN) -> Errors:
-    """The worst errors over a session that reaches its limit at `ends_at`."""
+    """Return the worst errors over a session that reaches its limit at `ends_at`."""
     listener = Listener(car, hidden)
     energies, times, rates, rules = [], [], [], set()
     reports = list(reports)
@@ -202,7 +202,7 @@ def check_course() -> list[tuple[float, float, float]]:
 
 
 def check_reports(every_s: int, offset_s: int, *, whole_kw: bool = False) -> Iterator[Report]:
-    """The session polled every so often: whole volts, amperes and percent; or power in whole kW in place of the first two."""
+    """Yield the session polled every so often: whole volts, amperes and percent; or whole kW instead of the first two."""
     course = check_course()
     for second in range(offset_s - every_s, len(course) + every_s, every_s):
         charging = 0 <= second < len(course)
@@ -229,7 +229,7 @@ def check_reports(every_s: int, offset_s: int, *, whole_kw: bool = False) -> Ite
 
 
 def check_learnt(*, whole_kw: bool = False) -> CarFacts:
-    """What two such sessions before, told in the same way and with the car's energy, teach of its efficiency.
+    """Return what two such sessions before, reported in the same way and with the car's energy, teach of its efficiency.
 
     A power that is rounded up is so in the sessions before, too: the share that is learnt makes up for it.
     """
@@ -244,7 +244,7 @@ def check_learnt(*, whole_kw: bool = False) -> CarFacts:
 
 
 def check_errors(every_s: int, car: CarFacts = CHECK_CAR, *, offsets: int = 12, whole_kw: bool = False) -> list[Errors]:
-    """The errors of polls that begin at different offsets."""
+    """Return the errors of polls that begin at different offsets."""
     ends_at = T0 + len(check_course()) * SECOND_MS
     return [
         play(check_reports(every_s, number * every_s // offsets + 1, whole_kw=whole_kw), ends_at, car)
@@ -265,7 +265,7 @@ class Case(NamedTuple):
     station: Station
 
     def profile(self) -> CarProfile:
-        """The car as it comes to the station."""
+        """Return the car as it comes to the station."""
         limits = (Limit(type="GLOBAL", limit=self.limit_percent),)
         return replace(self.model, start_soc_percent=self.start_percent, limits=limits, timers=(), sleep_after_min=None)
 
@@ -281,7 +281,7 @@ CASES: Final = (
 
 
 def simulated(case: Case, every_s: int, seed: int = 1) -> tuple[list[Report], int]:
-    """What the car reports from plugging in until it is full, and when that was. A twin without noise tells the truth."""
+    """Return a car's reports from plugging in until it is full, and when that was; the truth is from a twin without noise."""
     reporter = Reporter(Car(case.profile(), seed, T0), seed, charging_every_s=every_s)
     twin = Car(case.profile(), seed, T0)
     messages = reporter.due(T0)
@@ -303,13 +303,13 @@ def simulated(case: Case, every_s: int, seed: int = 1) -> tuple[list[Report], in
 
 
 def facts(case: Case) -> CarFacts:
-    """What an owner configures: the capacity, and the curve of the model."""
+    """Return what an owner configures: the capacity, and the curve of the model."""
     curve = curves.curve(case.model.dc_curve) if case.model.dc_curve else None
     return CarFacts(capacity_kwh=case.model.capacity_kwh, curve=curve)
 
 
 def learnt_facts(case: Case, every_s: int) -> CarFacts:
-    """What two sessions from 10 % to full teach, with no curve configured."""
+    """Return what two sessions from 10 % to full teach, with no curve configured."""
     past, pairs = [], []
     for seed in (2, 3):
         reports, _ = simulated(case._replace(start_percent=10, limit_percent=100), every_s, seed)
@@ -329,7 +329,7 @@ def learnt_facts(case: Case, every_s: int) -> CarFacts:
 
 
 def simulated_errors(case: Case, every_s: int, car: CarFacts, hidden: Iterable[Signal] = HIDDEN) -> Errors:
-    """The errors of one simulated session."""
+    """Return the errors of one simulated session."""
     reports, ends_at = simulated(case, every_s)
     return play(reports, ends_at, car, hidden)
 

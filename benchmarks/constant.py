@@ -14,7 +14,7 @@ from chargeport import web
 
 
 def constant_app(size: int):  # noqa: ANN201  (an ASGI application)
-    """An application whose every answer has `size` bytes and the headers that ours have."""
+    """Return an application whose every answer has `size` bytes and the headers that ours have."""
     body = b"x" * size
     headers = [
         (b"content-type", b"application/json"),

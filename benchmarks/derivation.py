@@ -43,7 +43,7 @@ class Cost(msgspec.Struct):
 
 
 def bundle(vehicle: str, number: int, at: int) -> list[Entry]:
-    """What a charging vehicle reports at an instant."""
+    """Return what a charging vehicle reports at an instant."""
     values = CONSTANT | {
         "charge-wattage": 7_200 + 10 * (number % 7), "charge-voltage": 230 + number % 3, "charge-amperage": 31 + number % 2,
         "tractionbattery-stateofcharge": round(20 + number / 36, 1),
@@ -52,7 +52,7 @@ def bundle(vehicle: str, number: int, at: int) -> list[Entry]:
 
 
 def facts(vehicle: str, at: int) -> list[Entry]:
-    """What it reported before: its capacity and limit."""
+    """Return what it reported before: its capacity and limit."""
     known = {"tractionbattery-nominalcapacity": {"capacity": 60}, "charge-chargelimits": {"activeLimit": 80, "values": []}}
     return [Reading(vehicle, BY_CODE[code], bodies.parse(BY_CODE[code], body), at, at, "car") for code, body in known.items()]
 

@@ -111,7 +111,7 @@ def _iso(at_s: float) -> str:
 
 
 async def from_recording(fed: Fed, _: str) -> None:
-    """A recording of bundles, all at once; the source looks for the file until it is there."""
+    """Write a recording of bundles, all at once; the source looks for the file until it is there."""
     partial = fed.folder / "recording.partial"
     with partial.open("w") as file:
         for said in bundles(fed):

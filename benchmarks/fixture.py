@@ -29,7 +29,7 @@ DERIVED_MS = 120_000  # the least age of a value: at a start derivation looks a 
 
 
 def vehicle_ids(count: int, seed: int = 1) -> list[str]:
-    """The ids of the vehicles, the same at every call."""
+    """Return the ids of the vehicles, the same at every call."""
     draw = random.Random(seed)
     return sorted(str(uuid.UUID(int=draw.getrandbits(128), version=4)) for _ in range(count))
 

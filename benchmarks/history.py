@@ -83,7 +83,7 @@ async def build(file: Path, rows: int, *, repeats: bool) -> None:
 
 
 def day_of(number: int, day: int, *, repeats: bool) -> list[Reading]:
-    """What a car reports on a day: while it charges, twice a minute, or once without repeats."""
+    """Return what a car reports on a day: while it charges, twice a minute, or once without repeats."""
     draw = random.Random(number * 1000 + day)
     start = DAY0 + day * DAY_MS + draw.randrange(DAY_MS - CHARGING_MINUTES * 60_000)
     found = []
@@ -100,7 +100,7 @@ def day_of(number: int, day: int, *, repeats: bool) -> list[Reading]:
 
 
 def signals() -> list[Signal]:
-    """The signals that are reported."""
+    """Return the signals that are reported."""
     return [BY_CODE[code] for code in CODES]
 
 

@@ -79,7 +79,7 @@ def _report(runs: int, kind: str, pairs: list[tuple[dict[str, float], dict[str, 
 
 
 def _pair(filled: Path, kind: str, batches: int, vehicles: int) -> tuple[dict[str, float], dict[str, float]]:
-    """The same load over HTTP and on the bare store, each on a fresh copy."""
+    """Run the same load over HTTP and on the bare store, each on a fresh copy; return the figures of both."""
     over_http, bare = filled.with_name("http.db"), filled.with_name("bare.db")
     for copy in (over_http, bare):
         for old in (copy, copy.with_name(copy.name + "-wal"), copy.with_name(copy.name + "-shm")):
@@ -127,7 +127,7 @@ def _batches(kind: str, count: int, vehicles: int) -> Iterator[list[dict[str, An
 
 
 def body(signal: Signal, number: int) -> dict[str, Any]:
-    """A body of this signal that differs from the one of the number before."""
+    """Return a body of this signal that differs from the one of the number before."""
     match signal.kind:
         case Kind.QUANTITY:
             return {"value": number % 90 + 0.25, "unit": signal.unit}

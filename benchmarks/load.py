@@ -115,7 +115,7 @@ def _wrk(url: str, paths: list[str], token: str, duration_s: float) -> dict[str,
 
 
 def _own(url: str, paths: list[str], token: str, duration_s: float) -> dict[str, float]:
-    """The asyncio client: one request after the other on each connection."""
+    """Load with the asyncio client: one request after the other on each connection."""
     host, _, port = url.removeprefix("http://").partition(":")
     latencies: list[float] = []
     bad = 0
@@ -144,7 +144,7 @@ def _own(url: str, paths: list[str], token: str, duration_s: float) -> dict[str,
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Return a port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -157,7 +157,7 @@ def cpu_s(pid: int) -> float:
 
 
 def median(results: list[Result]) -> Result:
-    """The median of each figure; the sum of what was bad."""
+    """Return the median of each figure; the sum of what was bad."""
     columns = list(zip(*results, strict=True))
     return Result(
         *(statistics.median(column) for column in columns[:3]),

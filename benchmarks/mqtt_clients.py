@@ -97,7 +97,7 @@ def _kept_session() -> Any:
 
 
 async def with_aiomqtt(port: int, batches: Batches) -> None:
-    """It has no late acknowledgement of its own; here its private paho client is told to leave that to us."""
+    """Receive with aiomqtt, whose private paho client is set to acknowledge late: it has no such option of its own."""
     import aiomqtt
 
     client = aiomqtt.Client(
@@ -156,7 +156,7 @@ async def _measure(name: str, port: int, messages: int) -> dict[str, float]:
 
 @contextlib.contextmanager
 def _broker(folder: Path) -> Iterator[int]:
-    """A mosquitto of its own that keeps as many messages as it is given."""
+    """Run a mosquitto that keeps as many messages as it is given; yield its port."""
     found = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
     if found is None:
         sys.exit("This needs mosquitto (Debian: apt install mosquitto).")

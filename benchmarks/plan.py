@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def simulate(cars: int, count: int, spare: float, duration_s: float, draw: random.Random) -> list[Region]:
-    """The regions, after so much time."""
+    """Return the regions, after so many seconds."""
     rate = cars * READINGS_A_CAR_S / count
     nodes = max(2, round(rate * (1 + spare) / NODE_A_S))
     regions = [Region(rate, nodes, nodes) for _ in range(count)]
@@ -112,7 +112,7 @@ def _lose_node(world: simpy.Environment, region: Region, draw: random.Random) ->
 
 
 def _lose_region(world: simpy.Environment, region: Region, draw: random.Random) -> Events:
-    """A region as a whole: it fails, its standby takes its writes, and it comes back."""
+    """Let a region fail as a whole: its standby takes its writes, and it comes back."""
     while True:
         yield world.timeout(draw.expovariate(1 / REGION_FAILS_EVERY_S))
         region.is_up = False

@@ -44,7 +44,7 @@ def main() -> None:
 
 @contextmanager
 def served(file: Path, count: int, *, whole: bool = False) -> Iterator[tuple[load.Server, list[str]]]:
-    """A server of a database with so many vehicles, and paths to read from it."""
+    """Run a server of a database with so many vehicles; yield it and paths to read from it."""
     ids = fixture.build(file, count, fresh_s=FRESH_S)
     draw = random.Random(2)
     paths = [f"/v3/vehicles/{draw.choice(ids)}/signals/{draw.choice(fixture.SIGNALS).code}" for _ in range(PATHS)]
@@ -79,7 +79,7 @@ def measure(file: Path, count: int, rounds: int, seconds: float, *, whole: bool)
 
 
 def _mean_size(reads: load.Server, paths: list[str]) -> int:
-    """The mean size of an answer, so that the constant is as large."""
+    """Return the mean size of an answer, so that the constant is as large."""
     sizes = []
     for path in paths[:200]:
         request = urllib.request.Request(reads.url + path, headers={"Authorization": f"Bearer {fixture.TOKEN}"})  # noqa: S310

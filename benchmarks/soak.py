@@ -95,7 +95,7 @@ class Watched:
             await asyncio.sleep(READ_PAUSE_S)
 
     def grown(self) -> list[str]:
-        """What is more at the end than it was."""
+        """Return what is more at the end than it was."""
         if len(self.samples) < 9:
             return [f"only {len(self.samples)} samples were taken"]
         series = {
@@ -118,7 +118,7 @@ def descriptors_of(pid: int) -> int:
 
 
 def thirds(values: Sequence[float]) -> tuple[float, float]:
-    """The medians of the first and the last third of what came after the warm-up."""
+    """Return the medians of the first and the last third of what came after the warm-up."""
     rest = values[round(len(values) * WARM_UP) :]
     third = max(1, len(rest) // 3)
     first, last = sorted(rest[:third]), sorted(rest[-third:])

@@ -147,7 +147,7 @@ class Run:
         return requests * AT_ONCE * (1 if self._what.own else len(self._ids))
 
     async def _open(self, vehicle: str | None, *, reads: bool = True) -> "Ear":
-        """A stream that has begun. One that reads no further has small buffers, so that the server soon notices."""
+        """Open a stream. One that reads no further has small buffers, so that the server soon notices."""
         loop, connection = asyncio.get_running_loop(), socket.socket()
         if not reads:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -186,13 +186,13 @@ class Run:
         writer.close()
 
     def _reading(self, value: int) -> dict[str, object]:
-        """A value that was never sent before, of one vehicle after the other."""
+        """Return a value that was never sent before, of one vehicle after the other."""
         vehicle = self._ids[value % len(self._ids)]
         return {"vehicle": vehicle, "signal": _POWER, "body": {"value": value, "unit": "watts"}}
 
 
 def rss_kb(pid: int) -> int:
-    """The memory of a process."""
+    """Return the memory of a process in KB."""
     return int(
         next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS")).split()[1]
     )

@@ -116,7 +116,7 @@ def measure(seconds: float, only: list[str], *, derive: bool = False) -> None:
 
 
 def _pair(way: Way, folder: Path, seconds: float, derive: bool) -> tuple[Figures, Figures]:
-    """What came in by a transport, and the same rows on the bare store."""
+    """Return the figures of what came in by a transport, and of the same rows on the bare store."""
     os.sched_setaffinity(0, {load.CLIENT_CORE})
     served, bare = folder / "served.db", folder / "bare.db"
     cars, token = asyncio.run(_made(served))
@@ -137,7 +137,7 @@ def _pair(way: Way, folder: Path, seconds: float, derive: bool) -> tuple[Figures
 
 
 def _settings(way: Way, address: str, folder: Path, cars: list[str], derive: bool) -> str:
-    """The settings of the server."""
+    """Return the settings of the server."""
     stations = "".join(
         f'[sources.stations.box-{number}]\nconnectors = {{ 1 = "{cars[number]}" }}\n' for number in range(STATIONS)
     )
@@ -148,7 +148,7 @@ def _settings(way: Way, address: str, folder: Path, cars: list[str], derive: boo
 
 
 async def _made(database: Path) -> tuple[list[str], str]:
-    """A database with cars of which nothing is known yet; their ids, and a token to write with."""
+    """Make a database with cars of which nothing is known yet; return their ids, and a token to write with."""
     store = SqliteStore.open(database)
     cars = [str(uuid.UUID(int=number + 1, version=4)) for number in range(CARS)]
     for car in cars:

@@ -38,7 +38,7 @@ NOTICE = "<!-- Written by docs/generate.py from the code. Change the code, then 
 
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
-    """A Markdown table."""
+    """Return a Markdown table."""
     heads = list(columns)
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     lines += ["| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in row) + " |" for row in rows]
@@ -51,7 +51,7 @@ def code(text: Any) -> str:
 
 
 def signals() -> str:
-    """The signals, one section each."""
+    """Describe the signals, one section each."""
     overview = table(
         ("code", "body", "unit", "permission", "what it is"),
         (
@@ -74,7 +74,7 @@ def _signal(signal: Signal) -> str:
 
 
 def units() -> str:
-    """The spellings of units that are taken."""
+    """List the spellings of units that are taken."""
     rows = ((each, code(WIRE_UNIT[each]), ", ".join(map(code, spellings(each)))) for each in Dimension)
     placeholders = ", ".join(code(each or "(empty)") for each in sorted(PLACEHOLDERS))
     return (
@@ -86,7 +86,7 @@ def units() -> str:
 
 
 def settings() -> str:
-    """The settings file, table by table."""
+    """Describe the settings file, table by table."""
     variables: dict[tuple[str, str], list[str]] = {}
     for name, place in environment_names().items():
         variables.setdefault(place, []).append(name)
@@ -120,7 +120,7 @@ def settings() -> str:
 
 
 def _keys(of: type[msgspec.Struct], variables: Mapping[str, list[str]] | None = None) -> str:
-    """The keys of a table."""
+    """Return the table of the keys of a settings table."""
     rows = []
     for field in msgspec.structs.fields(of):
         info = msgspec.inspect.type_info(field.type)
@@ -137,7 +137,7 @@ def _default(field: Any) -> Any:
 
 
 def routes() -> str:
-    """The routes; the document at /openapi.json has the schemas."""
+    """List the routes; the document at /openapi.json has the schemas."""
     rows = ((each.method, code(_path(each)), each.summary, "none" if each.open else "bearer") for each in ROUTES)
     return (
         "# Routes\n\nEvery path under `/v3` also answers without the prefix; a slash at the end is taken. `/openapi.json` has"
@@ -226,7 +226,7 @@ def _describe(command: Any, name: str, pages: list[str]) -> None:
 
 
 def simulator() -> str:
-    """What can be done to a simulated car."""
+    """Describe what can be done to a simulated car."""
     return (
         "# Actions of simulated cars\n\n`POST /simulator/vehicles/{id}/{action}`, and options of `chargeport simulator`;"
         " [the simulator](../simulator.md) explains the rest.\n" + "".join(map(_action, ACTIONS.items()))
@@ -241,7 +241,7 @@ def _action(named: tuple[str, type[Action]]) -> str:
 
 
 def scenarios() -> str:
-    """The ready scenarios: what happens, and what a client sees."""
+    """Describe the ready scenarios: what happens, and what a client sees."""
     return (
         "# Ready scenarios\n\n`chargeport demo --scenario NAME`, or `POST /simulator/scenarios`. What a client sees is tested;"
         " [the simulator](../simulator.md#scenarios) says how to write one.\n" + "".join(map(_scenario, library().values()))

@@ -135,7 +135,7 @@ def _explained(path: str, what: str) -> str:
 
 
 def _not_known(path: str, key: str) -> str:
-    """Return what to say of a key that no table at this path has; for a key of another table, where it belongs."""
+    """Describe a key that no table at this path has; for a key of another table, where it belongs."""
     shown = f"{path}.{key}" if path else key
     homes = [name for name, kind in _keys(Settings).items() if not path and key in _keys(kind)]
     if homes:

@@ -40,7 +40,7 @@ class _Credentials(msgspec.Struct, frozen=True):
 
 
 async def begin(service: "Service", clock: SimulatedClock, scenario: Scenario | None = None, count: int = 0) -> dict[str, Any]:
-    """Simulate the cars of a scenario, or so many of the demo's; return what a client needs to know. Raises Problem."""
+    """Simulate the cars of a scenario, or so many of the demo's; return what a client needs. Raises Problem."""
     clock.set(await service.last_received_at())
     reporters = demo_fleet(clock.now(), count=count)
     facts = await make_known(service, [reporter.profile for reporter in reporters])
@@ -76,7 +76,7 @@ async def answering(file: Path, scenario: str, at: datetime) -> AsyncIterator[di
 
 
 async def make_known(service: "Service", profiles: list[CarProfile]) -> dict[str, Any]:
-    """Make the cars and an application known; return what a client needs to know of them."""
+    """Make the cars and an application known; return what a client needs of them."""
     application, secret = await _application(service, _APPLICATION, frozenset(Permission))
     await add_vehicles(service, profiles)
     return {

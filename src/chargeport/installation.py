@@ -45,7 +45,7 @@ def add_extra(extra: str) -> str:
 
 
 def packages_of(extra: str) -> list[str]:
-    """Return what an extra consists of, such as `nats-py>=2.9`; the extra itself where nothing says."""
+    """Return what an extra consists of, such as `nats-py>=2.9`; the extra itself where that is not known."""
     named = extra.replace("_", "-")
     found = (_OF_EXTRA.match(each) for each in metadata.requires(PROGRAM) or ())
     return [each["package"] for each in found if each and each["extra"].replace("_", "-") == named] or [f"{PROGRAM}[{extra}]"]

@@ -196,7 +196,7 @@ class Service:
             await self.webhooks.close()
 
     async def simulate(self, simulator: Simulator, clock: SimulatedClock, register: Register | None = None) -> Simulation:
-        """Begin to listen to simulated cars, too, under a control that may stop the clock; `register` makes cars known."""
+        """Receive from simulated cars, too, under a control that may stop the clock; `register` makes cars known."""
         simulation = self.simulation = Simulation(clock, simulator, self, register)
         self.webhooks.deliveries.faults = simulation.faults
         await self.start([simulator])
@@ -236,7 +236,7 @@ class Service:
         return await self.webhooks.next_at()
 
     async def is_followed(self) -> bool:
-        """Return whether a webhook wants each change."""
+        """Tell whether a webhook needs each change."""
         return await self.webhooks.is_active()
 
     async def stirred(self) -> None:

@@ -201,7 +201,7 @@ class Server:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        """Start it; return when it answers and every car was heard of."""
+        """Start it; return when it answers and every car has reported."""
         started = _Thread(self._scenario, self._at) if self._is_in_process else _Process(self._scenario, self._at)
         facts = self._stack.enter_context(started)
         self.url: str = facts["url"]

@@ -33,7 +33,7 @@ class TlsFiles(NamedTuple):
     client_ca: str | None = None
 
     def context(self) -> ssl.SSLContext:
-        """What the files say. Raises StartError."""
+        """Return the TLS context of the files. Raises StartError."""
         made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         made.minimum_version = ssl.TLSVersion.TLSv1_2
         try:
@@ -47,7 +47,7 @@ class TlsFiles(NamedTuple):
         return made
 
     def ends_at(self) -> int | None:
-        """Until when the certificate is valid, in milliseconds since 1970; None where that can't be read."""
+        """Return until when the certificate is valid, in milliseconds since 1970; None where that can't be read."""
         try:
             found = x509.load_pem_x509_certificate(Path(self.certificate).read_bytes())
             return round(found.not_valid_after_utc.timestamp() * 1000)
@@ -59,7 +59,7 @@ class Certificate:
     """The certificate in use. `look` is called often, and reads the files when they are others than before."""
 
     def __init__(self, files: TlsFiles, now_s: Callable[[], float], today: Callable[[], int] = _today) -> None:
-        """Raises StartError where the files are no good."""
+        """Read the files. Raises StartError where they are no good."""
         self._files = files
         self._now_s = now_s
         self._today = today
@@ -70,7 +70,7 @@ class Certificate:
         self._tell_of_the_end()
 
     def look(self) -> None:
-        """Take new files into use; say once a day that the certificate ends."""
+        """Use new files; log once a day that the certificate ends."""
         now_s = self._now_s()
         if now_s < self._look_at_s:
             return
@@ -99,7 +99,7 @@ class Certificate:
             _log.warning("the certificate in %s expires in %d days: put a new one there", self._files.certificate, days)
 
     def _state(self) -> list[tuple[int, int, int] | None]:
-        """What tells whether the files are those that were read."""
+        """Return what shows whether the files are those that were read."""
         return [_state_of(Path(each)) for each in self._files if each is not None]
 
 
@@ -112,7 +112,7 @@ def _state_of(file: Path) -> tuple[int, int, int] | None:
 
 
 def tell_client(scope: Any, ssl_object: Any) -> None:
-    """Put what the client's certificate says into a scope, under ASGI's extension for TLS; nothing where it showed none."""
+    """Put the names in the client's certificate into a scope, under ASGI's extension; nothing where it showed none."""
     shown = None if ssl_object is None else ssl_object.getpeercert()
     if shown:
         common = [value for part in shown.get("subject", ()) for key, value in part if key == "commonName"]
@@ -121,6 +121,6 @@ def tell_client(scope: Any, ssl_object: Any) -> None:
 
 
 def client_names(scope: Mapping[str, Any]) -> tuple[str, ...]:
-    """What the client's certificate calls it: its common name, then its other names; none where it showed no certificate."""
+    """Return the common name of the client's certificate, then its other names; none where it showed no certificate."""
     names: tuple[str, ...] = ((scope.get("extensions") or {}).get(EXTENSION) or {}).get(NAMES, ())
     return names

@@ -89,7 +89,7 @@ class Server(uvicorn.Server):
         tls: TlsFiles | None = None,
         handover: Handover | socket.socket | None = None,
     ) -> None:
-        """`handover` takes the connections on which more than reads is asked, or is the channel on which such arrive.
+        """Prepare the server. `handover` takes connections on which more than reads is asked, or is the channel they arrive on.
 
         Raises StartError where the files for TLS are no good.
         """
@@ -151,7 +151,7 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Have the answers that would never end come to an end; wait for the others."""
+        """End the answers that would never end; wait for the others."""
         if self._receiver is not None:
             self._receiver.stop()
         for listener in self._listeners:
@@ -162,7 +162,7 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Nothing to capture."""
+        """Capture no signals."""
         yield
 
 
@@ -213,7 +213,7 @@ async def serve(
 
 
 def _end(server: Server, ends: int) -> None:
-    """Have the server end: nobody is left who would do it."""
+    """End the server: the process that would do it is gone."""
     asyncio.get_running_loop().remove_reader(ends)
     server.should_exit = True
 

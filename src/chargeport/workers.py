@@ -49,7 +49,7 @@ class Workers:
     """The workers of a server. Its process must have no threads and no event loop."""
 
     def __init__(self, listening: Sequence[socket.socket], work: Callable[[Worker], int]) -> None:
-        """`work` is what a worker does, and returns the exit code of its process."""
+        """Prepare the workers. `work` is the job of each, and returns the exit code of its process."""
         self._listening = listening
         self._work = work
         self._folder = Path(tempfile.mkdtemp(prefix="chargeport-workers-"))
@@ -63,7 +63,7 @@ class Workers:
         self._failures: dict[int, int] = {}
 
     def run(self) -> int:
-        """Have all work until SIGINT or SIGTERM; the exit code: of the first worker, where that does not come to answer."""
+        """Run all until SIGINT or SIGTERM; return the exit code, the first worker's where that does not come to answer."""
         for each in _SIGNALS:
             signal.signal(each, _note)
         signal.set_wakeup_fd(self._signalled)
@@ -121,7 +121,7 @@ class Workers:
         os.write(self._is_answering, b"\0")
 
     def _is_to_stop(self, within_s: float | None) -> bool:
-        """Wait for a signal; whether one says to stop."""
+        """Wait for a signal; return whether one asks to stop."""
         ready, _, _ = select.select([self._heard], [], [], within_s)
         numbers = os.read(self._heard, 1024) if ready else b""
         return any(each in numbers for each in (signal.SIGTERM, signal.SIGINT))
@@ -166,4 +166,4 @@ class Workers:
 
 
 def _note(_number: int, _frame: object) -> None:
-    """Ignore a signal: the descriptor tells which one came."""
+    """Ignore a signal: the descriptor shows which one came."""

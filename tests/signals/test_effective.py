@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from chargeport.signals.catalogue import BY_CODE, BY_KEY, CABLE_CONNECTED, CATALOGUE, IS_CHARGING
 from chargeport.signals.definition import Cadence, Signal, Value
 from chargeport.signals.effective import DERIVED, Effective, Ranks, Why, effective
+from chargeport.signals.flags import flag
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.ranks import DERIVED_FIRST, SETTINGS
 from chargeport.signals.reading import AbsenceReason
@@ -222,6 +223,14 @@ def test_a_meter_may_notice_the_power_up_to_two_minutes_before_the_car_says_that
     for minutes, expected in ((-5, 7000), (-6, AbsenceReason.NOT_CHARGING)):
         said = told((WATTAGE, APP, minutes, 7000), (IS_CHARGING, CAR, -3, True))
         assert shown(found_at(WATTAGE, said)) == expected
+
+
+def test_of_two_flags_of_one_instant_and_rank_one_counts_in_any_order_of_the_series() -> None:
+    ranks = Ranks({IS_CHARGING: [OFFICE]})
+    said = told((CABLE_CONNECTED, HOME, -90, False), (IS_CHARGING, HOME, -29, False), (IS_CHARGING, CAR, -29, True))
+    series = series_at(said, NOW)
+    turned = {key: states[::-1] for key, states in series.items()}
+    assert [flag(IS_CHARGING, each, ranks, NOW).is_on for each in (series, turned)] == [True, True]
 
 
 def test_the_power_of_a_source_that_says_the_car_does_not_charge_there_is_passed_over() -> None:

@@ -25,12 +25,12 @@ _NO_HASH: Final = bytes(32)
 
 
 def new_secret(prefix: str) -> str:
-    """A secret of 256 random bits, with a prefix that says what it is for (and lets scanners find leaked ones)."""
+    """Return a secret of 256 random bits, with a prefix that names its purpose (and lets scanners find leaked ones)."""
     return prefix + secrets.token_urlsafe(32)
 
 
 def hashed(secret: str | bytes) -> bytes:
-    """What is stored of a secret. It is random and long, so a plain digest can't be searched through."""
+    """Return the digest that is stored of a secret. It is random and long, so a plain digest can't be searched through."""
     return hashlib.sha256(secret.encode() if isinstance(secret, str) else secret).digest()
 
 
@@ -45,14 +45,14 @@ class Access:
         self.counts = AccessCounts(store, clock)
 
     def remembered(self, authorization: bytes | None, now: int) -> Grant | None:
-        """The grant of an Authorization header that was looked up a moment ago; None where it has to be looked up."""
+        """Return the grant of an Authorization header that was looked up a moment ago; None where it has to be looked up."""
         found = self._remembered.get(authorization)
         if found is None or not 0 <= now - found[1] < TRUST_MS or found[0].expires_at <= now:
             return None
         return found[0]
 
     async def grant(self, authorization: bytes | None) -> Grant:
-        """What the Authorization header stands for. Raises Problem (401)."""
+        """Return the grant of the Authorization header. Raises Problem (401)."""
         now = self._clock.now()
         grant = self.remembered(authorization, now)
         if grant is not None:
@@ -91,7 +91,7 @@ class Access:
         return await self._store.access.expire_tokens(self._clock.now(), client_id)
 
     async def permissions(self, grant: Grant, vehicle_id: str, user_id: str | None) -> frozenset[Permission]:
-        """What the application may do with a car. Raises Problem (404) where it may not know that there is one.
+        """Return what the application may do with a car. Raises Problem (404) where it may not know that there is one.
 
         An application for every vehicle needs no connection, unless it names a user other than its own: then the user's
         connection decides. So it does for a token that came of that user's consent.
@@ -112,7 +112,7 @@ class Access:
         return grant.permissions & connection.permissions
 
     async def sign_in(self, client_id: str, client_secret: str) -> Application | None:
-        """The application, if the secret is its own. Takes the same time whether the id or the secret is wrong."""
+        """Return the application if the secret is its own. Takes the same time whether the id or the secret is wrong."""
         found = await self._store.access.application(client_id)
         expected = _NO_HASH if found is None else found[1]
         right = hmac.compare_digest(hashed(client_secret), expected)
@@ -123,7 +123,7 @@ class Access:
     async def register(
         self, name: str, permissions: frozenset[Permission], *, connected_only: bool = False
     ) -> tuple[Application, str]:
-        """A new application, and its secret, of which only the hash is kept."""
+        """Register an application; return it and its secret, of which only the hash is kept."""
         application = Application(
             client_id=f"client_{uuid.uuid4()}", name=name, permissions=permissions, connected_only=connected_only,
             management_token=new_secret("cpm_"), created_at=self._clock.now(),
@@ -133,13 +133,13 @@ class Access:
         return application, secret
 
     async def rotate(self, client_id: str) -> tuple[str, str] | None:
-        """A new secret and management token for an application, whose tokens end; None when it is unknown or revoked."""
+        """Replace the secret and management token of an application and end its tokens; return None if unknown or revoked."""
         secret, management_token = new_secret("cps_"), new_secret("cpm_")
         done = await self._store.access.rotate_secret(client_id, hashed(secret), management_token)
         return (secret, management_token) if done else None
 
     async def rotate_management_token(self, client_id: str, overlap_s: float) -> tuple[str, int] | None:
-        """A new management token, and until when webhooks may still be checked with the one before; None as `rotate`."""
+        """Replace the management token; return it and until when webhooks may be checked with the old one; None as `rotate`."""
         token, until = new_secret("cpm_"), self._clock.now() + round(overlap_s * 1000)
         done = await self._store.access.rotate_management_token(client_id, token, until)
         return (token, until) if done else None
@@ -152,7 +152,7 @@ class Access:
         user_uuid: str | None = None,
         person: str | None = None,
     ) -> str:
-        """A new bearer token, good for so many seconds; with `user_uuid` for this user's vehicles alone.
+        """Issue a bearer token that is good for `life_s` seconds; with `user_uuid` for this user's vehicles alone.
 
         `person` is who is signed in to the page that asks for it.
         """

@@ -4,6 +4,7 @@ Counted in memory, so that a read costs no write; written every minute and at th
 counts of its last minute.
 """
 
+import asyncio
 import logging
 from collections import Counter
 from typing import Final
@@ -35,9 +36,9 @@ class AccessCounts:
         self._refused[key if key in self._refused or len(self._refused) < MAX_REFUSED else (credential, "", "")] += 1
 
     async def run(self) -> None:
-        """Write the counts every minute until cancelled."""
+        """Write the counts every minute of real time until cancelled."""
         while True:
-            await self._clock.sleep(WRITE_EVERY_S)
+            await asyncio.sleep(WRITE_EVERY_S)
             try:
                 await self.write()
             except StoreError as error:

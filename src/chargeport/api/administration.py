@@ -47,7 +47,7 @@ _DATABASE: Final[Header] = (b"content-type", b"application/vnd.sqlite3")
 
 
 async def list_sources(request: Request) -> Response:
-    """How each source is, as the running server wrote it down last, and those of the settings that never ran."""
+    """Return the state of each source, as the running server stored it last, and the configured sources that never ran."""
     await request.allowed(Permission.MANAGE)
     now, written = request.context.clock.now(), await request.context.store.notes.source_states()
     data = []
@@ -62,7 +62,7 @@ async def list_sources(request: Request) -> Response:
 
 
 async def list_issues(request: Request) -> Response:
-    """A page of what could not be understood, newest first."""
+    """Return a page of what could not be understood, newest first."""
     await request.allowed(Permission.MANAGE)
     page = paging.asked(request.query, default_size=50)
     found, total = await request.context.store.issues.issues(page)
@@ -79,7 +79,7 @@ async def replay_issues(request: Request) -> Response:
 
 
 async def list_audit(request: Request) -> Response:
-    """A page of the audit log, newest first."""
+    """Return a page of the audit log, newest first."""
     await request.allowed(Permission.MANAGE)
     page, query = paging.asked(request.query, default_size=50), dict(request.query)
     times = [query.get(name) for name in (FROM, TO)]
@@ -93,7 +93,7 @@ async def list_audit(request: Request) -> Response:
 
 
 async def list_settings(request: Request) -> Response:
-    """The settings in use, without what is secret, and which of them are as if nobody had said anything."""
+    """Return the settings in use, without what is secret, and whether each has its default value."""
     await request.allowed(Permission.MANAGE)
     settings, usual = msgspec.to_builtins(request.context.settings), msgspec.to_builtins(Settings())
     data = [
@@ -106,7 +106,7 @@ async def list_settings(request: Request) -> Response:
 
 
 async def list_applications(request: Request) -> Response:
-    """All applications without their secrets, and all connections' number."""
+    """Return all applications without their secrets, and whether each belongs to the page."""
     await request.allowed(Permission.MANAGE)
     own = {await request.context.sign_in.page_application()}
     own |= {each.client_id for each in await request.context.store.sign_in.shares()}
@@ -123,7 +123,7 @@ class ApplicationWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
 
 
 async def create_application(request: Request) -> Response:
-    """Make an application; its secrets are told this once."""
+    """Make an application; its secrets are returned this once."""
     await request.allowed(Permission.MANAGE)
     try:
         wish = msgspec.json.decode(await read_body(request, MAX_BYTES), type=ApplicationWish)
@@ -138,7 +138,7 @@ async def create_application(request: Request) -> Response:
 
 
 async def issue_application_token(request: Request) -> Response:
-    """A bearer token of an application, good for an hour."""
+    """Issue a bearer token of an application, good for an hour."""
     await request.allowed(Permission.MANAGE)
     application = await _known(request)
     token = await request.context.access.issue_token(application)
@@ -157,7 +157,7 @@ async def revoke_application(request: Request) -> Response:
 
 
 async def list_all_connections(request: Request) -> Response:
-    """A page of the connections of all applications, newest first."""
+    """Return a page of the connections of all applications, newest first."""
     await request.allowed(Permission.MANAGE)
     page = paging.asked(request.query, default_size=50)
     found, total = await request.context.store.access.connections(page)
@@ -181,7 +181,7 @@ async def remove_connection(request: Request) -> Response:
 
 
 async def list_all_webhooks(request: Request) -> Response:
-    """The webhooks of all applications."""
+    """Return the webhooks of all applications."""
     await request.allowed(Permission.MANAGE)
     found = await request.context.store.webhooks.webhooks()
     data = [webhooks.resource(each, request.base) | {"client_id": each.client_id, "reason": each.reason} for each in found]
@@ -189,7 +189,7 @@ async def list_all_webhooks(request: Request) -> Response:
 
 
 async def list_all_deliveries(request: Request) -> Response:
-    """A page of a webhook's events, newest first, each with its attempts."""
+    """Return a page of a webhook's events, newest first, each with its attempts."""
     await request.allowed(Permission.MANAGE)
     return await webhooks.deliveries_of(request, await webhooks.any_webhook(request), "admin/webhooks")
 
@@ -201,7 +201,7 @@ async def redeliver_any(request: Request) -> Response:
 
 
 async def download_backup(request: Request) -> Response:
-    """The whole database as it is now, as a file."""
+    """Return the whole database as it is now, as a file."""
     await request.allowed(Permission.MANAGE)
     named = b'attachment; filename="chargeport-%s.db"' % iso(request.context.clock.now())[:10].encode()
     about = answer(200, b"", request.request_id, (b"content-disposition", named), kind=_DATABASE)
@@ -263,7 +263,7 @@ def _deed(each: Deed) -> dict[str, Any]:
 
 
 def _open(key: str, value: Any) -> Any:
-    """A setting's value without what is secret in it."""
+    """Return a setting's value without what is secret in it."""
     if _SECRET.search(key) and value is not None:
         return HIDDEN
     if isinstance(value, Mapping):
@@ -274,7 +274,7 @@ def _open(key: str, value: Any) -> Any:
 
 
 def _without_password(text: str) -> str:
-    """A URL without the password in it; other texts as they are."""
+    """Return a URL without the password in it; other texts as they are."""
     try:
         parts = urlsplit(text)
     except ValueError:

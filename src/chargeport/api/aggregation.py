@@ -47,12 +47,12 @@ class Bucket:
         self._hours: list[Hour] = []
 
     def hold(self, value: Value, stood_ms: int) -> None:
-        """The value stood for so long, later than all that was taken before."""
+        """Add a value that stood for `stood_ms`, later than all that was added before."""
         self.stood_ms[value] = self.stood_ms.get(value, 0) + stood_ms
         self.last = value
 
     def take(self, hour: Hour, last: Value) -> None:
-        """Values stood in this hour as it says, later than all that was taken before."""
+        """Add the values of an hour for the times that they stood, later than all that was added before."""
         for value, stood_ms in hour.shares.items():
             self.hold(value, stood_ms)
         if not hour.shares:
@@ -102,7 +102,7 @@ class Buckets:
         return list(self._by_start.values())
 
     def take(self, spans: Sequence[Span], from_at: int) -> None:
-        """Put in what the spans say of `from_at` and later, behind all that was taken before. Slow where they are many."""
+        """Add the values of the spans from `from_at` on, behind all that was taken before. Slow where they are many."""
         for span in spans:
             step = step_of(span)
             if span.start < from_at:
@@ -117,7 +117,7 @@ class Buckets:
                 break
 
     def take_hours(self, hours: Sequence[Hour], from_at: int, until: int) -> None:
-        """Put in what whole hours say of [from_at, until), behind all that was taken before."""
+        """Add the values of the whole hours of [from_at, until), behind all that was taken before."""
         lasts = self.signal.cadence is not Cadence.LIVE
         for hour, following in zip(hours, [*(each.start for each in hours[1:]), until], strict=True):
             if hour.start >= from_at and not self._has_room_for_hour(hour):
@@ -131,7 +131,7 @@ class Buckets:
         return at - at % self.grid.step_ms
 
     def _bucket(self, at: int, value: Value) -> Bucket | None:
-        """The bucket of an instant; None, with a note of where the next page begins, when there is no room for it."""
+        """Return the bucket of an instant; None, with a note of where the next page begins, when there is no room for it."""
         start = self._start(at)
         bucket = self._by_start.get(start)
         if bucket is None:
@@ -151,7 +151,7 @@ class Buckets:
         return bucket is not None
 
     def _has_room_for(self, value: Value, at: int, end: int) -> bool:
-        """Spread the time for which a value stood over its buckets; False when there is no room for one of them."""
+        """Spread the time for which a value stood over its buckets; return False when there is no room for one of them."""
         while at < end:
             bucket = self._bucket(at, value)
             if bucket is None:
@@ -163,7 +163,7 @@ class Buckets:
 
 
 async def buckets(history: EffectiveHistory, vehicle_id: str, signal: Signal, grid: Grid, size: int) -> Buckets:
-    """The first `size` buckets of the grid in which any value stood.
+    """Return the first `size` buckets of the grid in which any value stood.
 
     Where only hours are kept, buckets of whole hours are put together from them, and an hour that a bound cuts counts whole;
     of shorter ones nothing is said.
@@ -176,7 +176,7 @@ async def buckets(history: EffectiveHistory, vehicle_id: str, signal: Signal, gr
 
 
 def is_hourly(step_ms: int) -> bool:
-    """Whether stretches of this length are made of whole hours."""
+    """Tell whether stretches of this length are made of whole hours."""
     return step_ms % HOUR_MS == 0
 
 

@@ -39,7 +39,7 @@ def build_app(
     sockets: Mapping[str, Connect] | None = None,
     reports: WorkerReports | None = None,
 ) -> "WebApp":
-    """The application. `pages` are the handlers of routes that are not the API's own, by name; `sockets` websockets, by path.
+    """Build the application. `pages` are the handlers of routes outside the API, by name; `sockets` websockets, by path.
 
     `reports` are those of the workers, where there are several. Without `lane` the router answers everything: the two must not
     differ, and a test holds them together.
@@ -76,7 +76,7 @@ class WebApp:
         lane: Lane | None,
         share: Callable[[int], None] = lambda _: None,
     ) -> None:
-        """`share` is to be called with the number of connections that the server can have."""
+        """Keep the parts. `share` is to be called with the number of connections that the server can have."""
         self.share = share
         self.errors = errors
         self.bodies = bodies
@@ -90,14 +90,14 @@ class WebApp:
         await self._router(scope, receive, send)
 
     def refusal(self, problem: Problem, scheme: str) -> Response:
-        """The answer to what never became a request."""
+        """Return the answer to what never became a request."""
         answer = self.errors.refusal(problem, next(self.errors.request_ids), self.errors.links.base(scheme, None, ()))
         self.errors.answered["other", answer.status] += 1
         return answer
 
 
 def _handler(route: Route, others: Mapping[str, Handler], context: AppContext) -> Handler:
-    """The handler of a route; where cars are simulated, one that may meet a fault instead."""
+    """Return the handler of a route; where cars are simulated, one that may meet a fault instead."""
     handler, simulation = route.handler or others[route.name], context.simulation
     if simulation is None or not route.v3 or route.open or route.path in (ONE, ALL):  # signal reads see to it themselves
         return handler
@@ -114,7 +114,7 @@ def _handler(route: Route, others: Mapping[str, Handler], context: AppContext) -
 def _routes(
     route: Route, handler: Handler, context: AppContext, errors: ErrorBoundary, bodies: BodyBudget
 ) -> list[StarletteRoute]:
-    """The router's entries for one route: with the prefix and without where it is Smartcar's."""
+    """Return the router's entries for one route: with the prefix and without where it is Smartcar's."""
 
     async def endpoint(raw: StarletteRequest) -> StarletteResponse:
         base, request_id = errors.base(raw.scope), next(errors.request_ids)
@@ -137,7 +137,7 @@ def _response(answer: Response) -> StarletteResponse:
 
 
 def _unrouted(errors: ErrorBoundary) -> Callable[[StarletteRequest, Exception], Awaitable[StarletteResponse]]:
-    """What a request gets that no route takes: the same error body as everything else."""
+    """Return the handler of requests that no route takes; it answers with the same error body as everything else."""
 
     async def handle(request: StarletteRequest, error: Exception) -> StarletteResponse:
         path = request.scope["path"][:80]
@@ -154,6 +154,6 @@ def _unrouted(errors: ErrorBoundary) -> Callable[[StarletteRequest, Exception], 
 
 
 def _methods(request: StarletteRequest) -> set[str]:
-    """The methods of all routes of the request's path, as described; the router itself knows those of the first one."""
+    """Return the methods of all routes of the request's path; the router itself knows those of the first one."""
     found = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
     return {method for route in found if route.path == found[0].path for method in route.methods}

@@ -27,12 +27,12 @@ Form = dict[str, list[str]]
 
 
 async def show(request: Request) -> Response:
-    """The page: to sign in, or to choose."""
+    """Show the page: to sign in, or to choose."""
     return await _answered(request, None)
 
 
 async def decide(request: Request) -> Response:
-    """What the person sent."""
+    """Handle the form that the person sent."""
     _check_origin(request)
     try:
         text = (await read_body(request, MAX_BYTES)).decode()
@@ -65,7 +65,7 @@ async def _answered(request: Request, form: Form | None) -> Response:
 
 
 async def _signed_in(request: Request, to: Destination, form: Form) -> Response:
-    """The same page again, with a session; or the form with what was wrong."""
+    """Sign the person in and redirect to the same page with a session; on failure return the form with the error."""
     name, password = form.get("name", [""])[0], form.get("password", [""])[0]
     people = request.context.sign_in
     try:
@@ -78,7 +78,7 @@ async def _signed_in(request: Request, to: Destination, form: Form) -> Response:
 
 
 async def _user(request: Request) -> str | None:
-    """Who is signed in."""
+    """Return the name of the user who is signed in; None if nobody is."""
     secret = secret_of(request)
     found = None if secret is None else await request.context.sign_in.session(secret)
     return None if found is None else found[0].user

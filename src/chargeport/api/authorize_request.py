@@ -56,7 +56,7 @@ class Wish(NamedTuple):
 
 
 async def destination(query: Mapping[str, str], store: Store) -> Destination:
-    """Where errors and answers go. Raises Problem where that is not known: then nobody is sent anywhere."""
+    """Return where errors and answers go. Raises Problem where that is not known: then nobody is redirected."""
     client_id = query.get("client_id") or query.get("application_id")
     if not client_id:
         raise Problem(MALFORMED, "client_id is missing: the application has to say who it is.")
@@ -75,7 +75,7 @@ async def destination(query: Mapping[str, str], store: Store) -> Destination:
 
 
 def wish_of(query: Mapping[str, str], application: Application) -> Wish:
-    """What is asked for. Raises RefusedError."""
+    """Return what is asked for. Raises RefusedError."""
     response_type = query.get("response_type", "")
     if response_type not in RESPONSE_TYPES:
         raise RefusedError("unsupported_response_type", f"response_type is one of {', '.join(RESPONSE_TYPES)}.")
@@ -100,7 +100,7 @@ def wish_of(query: Mapping[str, str], application: Application) -> Wish:
 
 
 def _scope(scope: str | None, application: Application) -> tuple[tuple[Permission, ...], frozenset[Permission]]:
-    """The permissions that are asked for, and those of them that are required. Names that are not known are passed over."""
+    """Return the permissions that are asked for, and those of them that are required. Unknown names are passed over."""
     words = sorted(READS) if not scope else scope.split()
     named = {word.removeprefix(_REQUIRED) for word in words}
     required = {word.removeprefix(_REQUIRED) for word in words if word.startswith(_REQUIRED)}

@@ -27,7 +27,7 @@ class Watched(Protocol):
         ...
 
     def spare(self) -> int | None:
-        """How readily the connection can be spared, 1 first; None while it is in use."""
+        """Return how readily the connection can be spared, 1 first; None while it is in use."""
         ...
 
 
@@ -49,7 +49,7 @@ class ClientTransport(asyncio.Transport):
     )  # fmt: skip
 
     def __init__(self, address: str, now: Callable[[], float], lost: Callable[["ClientTransport"], None]) -> None:
-        """`lost` is called once, when the connection is gone."""
+        """Prepare the transport. `lost` is called once, when the connection is gone."""
         super().__init__()
         self.address = address
         self.watched: Watched | None = None
@@ -70,7 +70,7 @@ class ClientTransport(asyncio.Transport):
         self._written = self._taken = 0
 
     def attach(self, inner: asyncio.Transport) -> None:
-        """The connection is made."""
+        """Attach the transport of the connection, once that is made."""
         self._inner = inner
         self.is_secure = bool(inner.get_extra_info("sslcontext"))
         if self._state is _State.OPENING:
@@ -79,7 +79,7 @@ class ClientTransport(asyncio.Transport):
             inner.abort()
 
     def lost(self) -> None:
-        """The connection is gone."""
+        """Note that the connection is gone."""
         if self._state is not _State.LOST:
             self._state = _State.LOST
             self.watched = None
@@ -92,7 +92,7 @@ class ClientTransport(asyncio.Transport):
             self._inner.write(data)
 
     def is_closing(self) -> bool:
-        """Whether nothing more can be sent."""
+        """Tell whether nothing more can be sent."""
         return self._state is not _State.OPEN or self._inner.is_closing()
 
     def close(self) -> None:
@@ -147,7 +147,7 @@ class ClientTransport(asyncio.Transport):
             self.abort()
 
     def spare(self) -> int | None:
-        """How readily the connection can be spared, 0 first; None while it is in use, or ended already."""
+        """Return how readily the connection can be spared, 0 first; None while it is in use, or ended already."""
         if self._state in (_State.LINGERING, _State.CLOSING):
             return 0
         if self._state is _State.OPENING:
@@ -159,14 +159,14 @@ class ClientTransport(asyncio.Transport):
         return None if self.watched is None else self.watched.spare()
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        """Have another protocol hear of what comes; of a lingering connection, of its end alone."""
+        """Pass what comes to another protocol; of a lingering connection, its end alone."""
         if self._state is _State.LINGERING:
             self._protocol = protocol
         else:
             self._inner.set_protocol(protocol)
 
     def get_protocol(self) -> asyncio.BaseProtocol:
-        """The protocol of the connection; of a lingering one, what it had before."""
+        """Return the protocol of the connection; of a lingering one, what it had before."""
         return self._protocol or self._inner.get_protocol()
 
     def pause_reading(self) -> None:
@@ -180,11 +180,11 @@ class ClientTransport(asyncio.Transport):
             self._inner.resume_reading()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """What the loop's transport knows."""
+        """Return extra information of the loop's transport."""
         return self._inner.get_extra_info(name, default)
 
     def get_write_buffer_size(self) -> int:
-        """How many bytes wait to be sent."""
+        """Return how many bytes wait to be sent."""
         return self._inner.get_write_buffer_size()
 
 

@@ -24,7 +24,7 @@ class Clients:
     def __init__(
         self, most: int, most_by_address: int, now: Callable[[], float], is_exempt: Callable[[str], bool] = lambda _: False
     ) -> None:
-        """`is_exempt` says of which addresses any number may come: reverse proxies."""
+        """Set the limits. `is_exempt` tells from which addresses any number may come: reverse proxies."""
         self.most = most
         self.most_by_address = most_by_address
         self._now = now
@@ -38,7 +38,7 @@ class Clients:
         return len(self._all)
 
     def admit(self, address: str) -> ClientTransport | None:
-        """The transport of a new connection; None where there is no room for it."""
+        """Return the transport of a new connection; None where there is no room for it."""
         key = network(address)
         own = self._by_address.get(key, {})
         if len(own) >= self.most_by_address and not self._is_exempt(address):
@@ -105,7 +105,7 @@ class Clients:
 
 
 def _spare(clients: Iterable[ClientTransport], count: int) -> list[ClientTransport]:
-    """Those that can be spared best, the best one last."""
+    """Return those that can be spared best, the best one last."""
     ranked = [(rank, client) for client in clients if (rank := client.spare()) is not None]
     ranked.sort(key=lambda each: each[0])  # stable: the longest-standing of each rank first
     return [client for _, client in reversed(ranked[:count])]

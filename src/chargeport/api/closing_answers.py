@@ -32,5 +32,5 @@ class EarlyAnswer:
 def refusal_bytes(
     app: WebApp, problem: Problem, scheme: str = "http", default_headers: Sequence[tuple[bytes, bytes]] = ()
 ) -> bytes:
-    """The answer to what never became a request, after which the connection closes."""
+    """Return the answer to what never became a request, after which the connection closes."""
     return written(app.refusal(problem, scheme), [*default_headers, (b"connection", b"close")])

@@ -115,7 +115,7 @@ async def delete_schedule(request: Request) -> Response:
 
 
 async def list_commands(request: Request) -> Response:
-    """A page of the commands that the application gave to a vehicle, newest first; those of all for who may manage."""
+    """Return a page of an application's commands to a vehicle, newest first; of all applications' for who may manage."""
     grant, allowed = await request.grant(), await permissions(request)
     if allowed.isdisjoint(_MAY_LIST):
         raise Problem(PERMISSION, f"This needs the permission {' or '.join(_MAY_LIST)}, which was not given.")
@@ -161,7 +161,7 @@ async def _command(request: Request, kind: str, parameters: Mapping[str, Any]) -
 
 
 def _logged(kept: KeptCommand, *, is_under_way: bool) -> dict[str, Any]:
-    """A command of the log. What was cut short by a crash has an unknown outcome."""
+    """Return a command of the log as a resource. One that a crash cut short has an unknown outcome."""
     status: dict[str, Any] = {"value": kept.outcome or ("IN_PROGRESS" if is_under_way else "UNKNOWN")}
     if kept.detail is not None:
         type_, _, code = status["value"].partition("/")
@@ -187,7 +187,7 @@ def _times(kept: KeptCommand) -> dict[str, Any]:
 
 
 async def _executed(request: Request, kind: str, parameters: Mapping[str, Any]) -> KeptCommand:
-    """What came of a command. Raises Problem."""
+    """Execute a command and return its outcome. Raises Problem."""
     await _allowed(request)
     vehicle = await request.context.reads.vehicle(request.path("vehicle_id"))
     await request.context.store.audit.add(Act.COMMAND_SENT, vehicle.id, kind)
@@ -205,7 +205,7 @@ async def _allowed(request: Request) -> None:
 
 
 async def _attributes(request: Request, form: type[_Attributes]) -> Any:
-    """The `data.attributes` of the body. Raises Problem (400, 413)."""
+    """Return the `data.attributes` of the body. Raises Problem (400, 413)."""
     body = await read_body(request, MAX_BYTES)
     try:
         found = msgspec.json.decode(body or b"{}", type=dict[str, dict[str, Any]])

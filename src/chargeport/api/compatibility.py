@@ -20,7 +20,7 @@ _WORD: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 async def list_compatible_vehicles(request: Request) -> Response:
-    """Every model and region that the filters leave, on one page. Filters that are not known are passed over."""
+    """Return every model and region that the filters leave, on one page. Filters that are not known are passed over."""
     query = dict(request.query)
     region, powertrain = _one_of(query, REGION, REGIONS), _one_of(query, POWERTRAIN, POWERTRAINS)
     make = None if MAKE not in query else _plain(query[MAKE])
@@ -75,5 +75,5 @@ def _capability(signal: Signal) -> dict[str, str]:
 
 
 def _plain(name: str) -> str:
-    """A make without regard to case and accents: clients write SKODA."""
+    """Return a make without regard to case and accents: clients write SKODA."""
     return unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().casefold()

@@ -29,17 +29,17 @@ _STYLE: Final = (
 
 
 def again() -> str:
-    """A page that loads itself anew: a browser that comes from another site does not send the session's cookie at first."""
+    """Return a page that loads itself anew: a browser coming from another site omits the session's cookie at first."""
     return _document("Connect", '<p><a href="">Go on</a></p>', '<meta http-equiv="refresh" content="0">')
 
 
 def failure(detail: str) -> str:
-    """What is wrong with what the application asked, for a person who can only tell its makers."""
+    """Return a page with what is wrong in the application's request, for a person who can only report it to its makers."""
     return _document("Connect", f"<h1>This application can't be connected</h1>{_alert(detail)}")
 
 
 def sign_in(application: str, wrong: str | None = None) -> str:
-    """The form to sign in with."""
+    """Return the form to sign in with."""
     return _document(
         "Sign in",
         f"<h1>Sign in</h1><p><b>{escape(application)}</b> asks to read your vehicles.</p>{_alert(wrong)}"
@@ -53,7 +53,7 @@ def sign_in(application: str, wrong: str | None = None) -> str:
 
 
 def choice(application: str, user: str, wish: Wish, cars: Sequence[Vehicle], wrong: str | None = None) -> str:
-    """The form to choose vehicles and permissions with."""
+    """Return the form to choose vehicles and permissions with."""
     kind = "radio" if wish.is_single else "checkbox"
     listed = "".join(
         f'<label><input type="{kind}" name="vehicle" value="{escape(car.id)}"> {escape(_called(car))}</label>' for car in cars

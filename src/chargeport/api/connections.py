@@ -19,7 +19,7 @@ _FILTERS: Final = {
 
 
 async def list_connections(request: Request) -> Response:
-    """A page of the application's connections, newest first."""
+    """Return a page of the application's connections, newest first."""
     grant = await request.grant()
     page = paging.asked(request.query)
     given = {_FILTERS[name]: value for name, value in request.query if name in _FILTERS}
@@ -42,7 +42,7 @@ async def list_connections(request: Request) -> Response:
 
 
 async def read_connection(request: Request) -> Response:
-    """One connection."""
+    """Return one connection."""
     connection = await _owned(request)
     return json_answer(200, {"data": resource(connection, request.base)}, request.request_id)
 
@@ -96,7 +96,7 @@ async def _owned(request: Request) -> Connection:
 
 
 def resource(connection: Connection, base: str) -> dict[str, Any]:
-    """The connection as a resource."""
+    """Return the connection as a resource."""
     vehicle = connection.vehicle
     at = iso(connection.created_at)
     external = {} if connection.external_id is None else {"externalId": connection.external_id}

@@ -34,7 +34,7 @@ class Consents:
         self._clock = clock
 
     async def code(self, client_id: str, redirect_uri: str, challenge: str | None, user_uuid: str) -> str:
-        """A new code that is good once, for ten minutes, and leads to this user's vehicles alone."""
+        """Issue a code that is good once, for ten minutes, and leads to this user's vehicles alone."""
         secret, now = new_secret("cpc_"), self._clock.now()
         consent = Consent(
             family=str(uuid.uuid4()),
@@ -50,7 +50,7 @@ class Consents:
     async def by_code(
         self, application: Application, code: str, redirect_uri: str | None, verifier: str | None
     ) -> tuple[str, str]:
-        """An access token and a refresh token for a code. Raises ConsentError."""
+        """Exchange a code for an access token and a refresh token. Raises ConsentError."""
         consent = await self._known(application, code)
         if consent.redirect_uri is None:
             raise ConsentError("This is a refresh token, not a code.")
@@ -60,7 +60,7 @@ class Consents:
         return await self._exchanged(application, code, consent)
 
     async def by_refresh_token(self, application: Application, token: str) -> tuple[str, str]:
-        """An access token and the next refresh token. Raises ConsentError."""
+        """Exchange a refresh token for an access token and the next refresh token. Raises ConsentError."""
         consent = await self._known(application, token)
         if consent.redirect_uri is not None:
             raise ConsentError("This is a code, not a refresh token.")

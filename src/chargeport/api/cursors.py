@@ -21,7 +21,7 @@ _VEHICLE: Final = re.compile(r"v([!-~]{1,64})")
 
 
 def of_change(place: Place) -> str:
-    """The cursor behind a change.
+    """Return the cursor behind a change.
 
     >>> of_change(Place(1777629598000, 7))
     'YzE3Nzc2Mjk1OTgwMDAuNw'
@@ -30,7 +30,7 @@ def of_change(place: Place) -> str:
 
 
 def change(cursor: str) -> Place:
-    """The change that the cursor stands behind. Raises Problem (400)."""
+    """Return the change that the cursor stands behind. Raises Problem (400)."""
     found = _CHANGE.fullmatch(_unpacked(cursor))
     if found is None:
         raise _unknown(cursor)
@@ -38,13 +38,13 @@ def change(cursor: str) -> Place:
 
 
 def sealed(cursor: str, seal: Callable[[int], str]) -> str:
-    """The cursor as clients get it: the position of a change is a matter of the server's."""
+    """Return the cursor as clients get it: with the position of a change sealed, which is internal to the server."""
     found = _CHANGE.fullmatch(_unpacked(cursor))
     return cursor if found is None else _packed(f"s{found[1]}.{seal(int(found[2]))}")
 
 
 def opened(cursor: str, unseal: Callable[[str], int | None]) -> str:
-    """The cursor that was sealed so. Raises Problem (400)."""
+    """Return the cursor that was sealed so. Raises Problem (400)."""
     found = _SEALED.fullmatch(_unpacked(cursor))
     if found is None:
         bucket(cursor)  # which has no position, or is no cursor
@@ -56,12 +56,12 @@ def opened(cursor: str, unseal: Callable[[str], int | None]) -> str:
 
 
 def of_bucket(start: int) -> str:
-    """The cursor in front of the bucket that begins at an instant."""
+    """Return the cursor in front of the bucket that begins at an instant."""
     return _packed(f"b{start}")
 
 
 def bucket(cursor: str) -> int:
-    """The instant at which the bucket begins that the cursor stands in front of. Raises Problem (400)."""
+    """Return the instant at which the bucket begins that the cursor stands in front of. Raises Problem (400)."""
     found = _BUCKET.fullmatch(_unpacked(cursor))
     if found is None:
         raise _unknown(cursor)
@@ -69,12 +69,12 @@ def bucket(cursor: str) -> int:
 
 
 def of_vehicle(vehicle_id: str) -> str:
-    """The cursor behind a vehicle in the order of ids."""
+    """Return the cursor behind a vehicle in the order of ids."""
     return _packed(f"v{vehicle_id}")
 
 
 def vehicle(cursor: str) -> str:
-    """The id that the cursor stands behind. Raises Problem (400)."""
+    """Return the id that the cursor stands behind. Raises Problem (400)."""
     found = _VEHICLE.fullmatch(_unpacked(cursor))
     if found is None:
         raise _unknown(cursor)

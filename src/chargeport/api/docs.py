@@ -34,7 +34,7 @@ _TRIED_AS: Final = (
 
 
 def handlers(described: dict[str, Any]) -> Mapping[str, Handler]:
-    """The handlers of the documentation's routes, with their pages made once."""
+    """Return the handlers of the documentation's routes, with their pages made once."""
     as_json = encode(described)
     reference = _page("The API", _TRIED_AS + _operations(described), _TRY).encode()
     of_errors = _page("Errors", "".join(map(_error, DOCUMENTED))).encode()
@@ -59,7 +59,7 @@ def _page(title: str, content: str, script: str = "") -> str:
 
 
 def _operations(described: dict[str, Any]) -> str:
-    """All operations, by tag; the forms without the prefix are said once, not shown again."""
+    """Return all operations, by tag; the forms without the prefix are left out."""
     by_tag: dict[str, list[str]] = {}
     for path, methods in described["paths"].items():
         for method, operation in methods.items():

@@ -29,12 +29,12 @@ class ErrorBoundary:
         self.rate_limits = rate_limits
 
     def base(self, scope: Scope) -> str:
-        """The base URL of a request."""
+        """Return the base URL of a request."""
         client = scope.get("client")
         return self.links.base(scope["scheme"], client[0] if client else None, scope["headers"])
 
     def address(self, scope: Scope) -> str:
-        """The address of who asks, behind a trusted proxy too."""
+        """Return the client's address, behind a trusted proxy too."""
         client = scope.get("client")
         return self.links.client(client[0] if client else None, scope["headers"])
 
@@ -48,7 +48,7 @@ class ErrorBoundary:
         *,
         allowance: Allowance,
     ) -> Response:
-        """The answer that `work` gives, or the answer to the error that it ends in; `address` says whose error it is.
+        """Return the answer of `work`, or the answer to the error that it ends in; `address` returns whose error it is.
 
         `allowance` is what the work takes of its application's rate limit.
         """
@@ -74,7 +74,7 @@ class ErrorBoundary:
             self.guesses.failed(wrong.credential, address, wrong.identity)
 
     def refusal(self, error: Exception, request_id: str, base: str) -> Response:
-        """The answer to an error; one of our own making is logged with the request's id."""
+        """Return the answer to an error; an unexpected one is logged with the request's id."""
         problem = as_problem(error)
         if problem.kind is INTERNAL and not isinstance(error, Problem):
             _log.error("request %s failed", request_id, exc_info=error)

@@ -14,25 +14,25 @@ from chargeport.wire import events
 
 
 def signal_event(change: Change, base: str, freshness: Freshness, *, places: bool) -> bytes:
-    """A change as an event without its id, for a reader who may see its signal; places in it are for who may see `places`."""
+    """Return a change as an event without its id, for a reader of its signal; with `places` the places in it are shown."""
     # Documents can be large, and the same one is seldom wanted twice: only what is small is remembered.
     write = _event if change.signal.kind is Kind.DOCUMENT else _remembered_event
     return write(change, base, places, freshness.of(change.source, change.signal))
 
 
 def data(change: Change, base: str, live_for_ms: int, *, places: bool) -> str:
-    """A change as JSON on one line, as it was reported. If it is a live value, it stands for `live_for_ms`."""
+    """Return a change as JSON on one line, as it was reported. If it is a live value, it stands for `live_for_ms`."""
     # As of its own instant: when a value's time has run out since, that is an event of its own.
     return events.data(Vehicle(id=change.vehicle_id), _of_change(change, live_for_ms), base, PROVENANCE, places=places)
 
 
 def ending_event(ending: Expiry, base: str, *, places: bool) -> bytes:
-    """A live value whose time has run out, or that holds again unchanged, as an event."""
+    """Return a live value whose time has run out, or that holds again unchanged, as an event."""
     return events.block(events.SIGNAL if ending.has_returned else events.ENDED, ending_data(ending, base, places=places))
 
 
 def ending_data(ending: Expiry, base: str, *, places: bool) -> str:
-    """The same as JSON on one line: the vehicle's id, and the signal as the envelope has it at that moment."""
+    """Return the same as JSON on one line: the vehicle's id, and the signal as the envelope has it at that moment."""
     return events.data(Vehicle(id=ending.vehicle_id), ending.effective, base, PROVENANCE, places=places)
 
 
@@ -44,7 +44,7 @@ _remembered_event: Final = lru_cache(1024)(_event)
 
 
 def _of_change(change: Change, live_for_ms: int) -> Effective:
-    """What was known of the signal at the moment of the change, and nothing else."""
+    """Return what was known of the signal at the moment of the change, and nothing else."""
     if change.absence is None:
         state = State(
             change.signal, change.value, change.observed_at, change.observed_at, change.received_at, change.source,

@@ -57,7 +57,7 @@ class Row(NamedTuple):
         return "unknown" if all(self.value(code) is None for code in CODES[2:5]) else "idle"
 
     def value(self, code: str) -> Any:
-        """The value that holds; None where none does."""
+        """Return the value that holds; None where none does."""
         found = self.found.get(code)
         return None if found is None or found.unavailability is not None else found.state.value
 
@@ -67,7 +67,7 @@ class Row(NamedTuple):
         return max((each.state.observed_at or 0 for each in self.found.values()), default=0)
 
     def key(self, sort: str) -> tuple[bool, Any]:
-        """What rows are ordered by; those that have no value come last."""
+        """Return the key that rows are ordered by; those that have no value come last."""
         match sort:
             case "state":
                 value: Any = STATES.index(self.state)
@@ -97,7 +97,7 @@ class Fleet:
         self._making = asyncio.Lock()
 
     async def vehicles(self, grant: Grant) -> list[Vehicle]:
-        """All vehicles that a token shows, by name."""
+        """Return all vehicles that a token shows, by name."""
         scope = None if grant.sees_all else (grant.client_id, grant.user_uuid)
         clock = asyncio.get_running_loop().time
         known = self._vehicles.get(scope)
@@ -118,7 +118,7 @@ class Fleet:
         return found
 
     async def _page(self, grant: Grant, page: Page) -> tuple[list[Vehicle], int]:
-        """A page of the vehicles, and how many there are in all."""
+        """Return a page of the vehicles, and how many there are in all."""
         return await self._store.vehicles.vehicles(
             page,
             connected_to=grant.client_id if grant.connected_only else None,
@@ -127,7 +127,7 @@ class Fleet:
         )
 
     async def rows(self, grant: Grant, permits: Permits, now: int) -> list[Row]:
-        """All of them with what counts of their signals."""
+        """Return the rows of all vehicles with the effective signals; lists are kept for a short time."""
         key, clock = (grant.client_id, grant.user_uuid, grant.permissions), asyncio.get_running_loop().time
         async with self._making:
             known, began = self._lists.get(key), clock()
@@ -141,7 +141,7 @@ class Fleet:
             return rows
 
     async def of(self, vehicles: Sequence[Vehicle], grant: Grant, permits: Permits, now: int) -> list[Row]:
-        """These vehicles with what counts of their signals, as far as the application may read it."""
+        """Return the rows of these vehicles with the effective signals, as far as the application may read them."""
         rows = []
         for index, vehicle in enumerate(vehicles):
             if index % _AT_ONCE == 0:
@@ -153,7 +153,7 @@ class Fleet:
 
 
 def row_of(found: VehicleSeries, allowed: frozenset[Permission], ranks: Ranks, now: int) -> Row:
-    """A vehicle with what counts now of the signals that an overview shows and a reader with these permissions may see."""
+    """Return a vehicle with the effective signals that an overview shows and a reader with these permissions may see."""
     wanted = [each for each in _SIGNALS if each.permission in allowed]
     known = {each.code: effective(each, found.series, ranks, now) for each in wanted}
     return Row(found.vehicle, {code: counts for code, counts in known.items() if counts is not None})
@@ -165,7 +165,7 @@ def _good_until(began: float, ended: float) -> float:
 
 
 def name_of(vehicle: Vehicle) -> str:
-    """What a person calls a vehicle: the first name that somebody gave it, else make and model."""
+    """Return the name by which a person knows a vehicle: the first that somebody gave it, else make and model."""
     given = [alias for alias in vehicle.aliases if ":" not in alias]
     return given[0] if given else " ".join(filter(None, (vehicle.make, vehicle.model))) or "Unnamed car"
 

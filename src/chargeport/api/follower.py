@@ -44,7 +44,7 @@ class Follower:
         await self._woken.wait()
 
     def wake(self, seen: int, noticed: int) -> None:
-        """There may be something for it after these; up to there was nothing that it wants, or it has it."""
+        """Wake the reader, unless it runs: up to `seen` and `noticed` there is nothing for it that it does not have."""
         if self.idle:
             self.idle = False
             self.position = max(self.position, seen)
@@ -52,6 +52,6 @@ class Follower:
             self._woken.set()
 
     def end(self, problem: Problem) -> None:
-        """Have it end, with this for a reason."""
+        """End the stream with this problem as the reason; the first one stands."""
         self.ended = self.ended or problem
         self.wake(self.position, self.noticed)

@@ -42,7 +42,7 @@ class Guesses:
     def __init__(
         self, per_minute: int, now: Callable[[], float] = loop_time, refused: Callable[[str, str, str], None] = lambda *_: None
     ) -> None:
-        """`refused` is called with the sort of credential, the address and the identity of each wrong one."""
+        """Set the limits. `refused` is called with the sort of credential, the address and the identity of each wrong one."""
         self._refused = refused
         self.failures: Counter[str] = Counter()
         """How many there were, by the sort of credential."""
@@ -62,7 +62,7 @@ class Guesses:
                 raise Problem(RATE_LIMITED, detail, retry_after_s=max(1, round(left_s)))
 
     def failed(self, credential: str, address: str, identity: str) -> None:
-        """Count a wrong one; the log says so, once an hour, when there are too many."""
+        """Count a wrong one; log it, once an hour, when there are too many."""
         self.failures[credential] += 1
         self._refused(credential, address, identity)
         for item, key in self._keys(credential, address, identity):
@@ -76,11 +76,11 @@ class Guesses:
             self._tokens[identity] = None
 
     def succeeded(self, address: str, identity: str) -> None:
-        """Remember that this address knows the secret."""
+        """Record that this address knows the secret."""
         self._known[identity[:MAX_NAME], network(address)] = None
 
     def _keys(self, credential: str, address: str, identity: str) -> list[tuple[RateLimitItemPerMinute, tuple[str, ...]]]:
-        """What a try counts for, with how many are taken. One wrong token, however often it is sent, is one guess."""
+        """Return what a try counts against, with the limits. One wrong token, however often it is sent, is one guess."""
         if identity in self._tokens:
             return []
         name, place = identity[:MAX_NAME], network(address)

@@ -21,7 +21,7 @@ class Site(StaticFiles):
     """The files of the site, with what every answer of the server says beside them."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        """A file, for browsers to keep as long as it stays the same."""
+        """Return a file, for browsers to keep as long as it stays the same."""
         answer = await super().get_response(path, scope)
         answer.headers.update(
             {"content-security-policy": POLICY, "x-content-type-options": "nosniff", "cache-control": "no-cache",
@@ -31,10 +31,10 @@ class Site(StaticFiles):
 
 
 def is_built(folder: Path = FOLDER) -> bool:
-    """Whether there is a site to show."""
+    """Tell whether there is a site to show."""
     return (folder / "index.html").exists()
 
 
 def routes(folder: Path = FOLDER) -> list[BaseRoute]:
-    """The site's files; nothing where it was not built."""
+    """Return the route of the site's files; none where it was not built."""
     return [Mount(PATH, Site(directory=folder))] if is_built(folder) else []

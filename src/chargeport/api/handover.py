@@ -50,7 +50,7 @@ class Receiver:
     """The end at which connections arrive."""
 
     def __init__(self, channel: socket.socket, take: Callable[[socket.socket, bytes], None]) -> None:
-        """`take` gets each connection and what was read of it."""
+        """Listen on the channel. `take` is called with each connection and what was read of it."""
         channel.setblocking(False)
         self._channel = channel
         self._take = take

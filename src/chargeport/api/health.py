@@ -12,7 +12,7 @@ TRY_AGAIN_MS: Final = 1000  # anybody may ask, and each try writes a page
 
 
 async def healthz(request: Request) -> Response:
-    """The process answers."""
+    """Answer that the process runs."""
     return json_answer(200, {"status": "ok"}, request.request_id)
 
 
@@ -26,7 +26,7 @@ class Readiness:
         self._written_at = 0
 
     async def answer(self, request: Request) -> Response:
-        """The store can be read and written; 503 says why not."""
+        """Answer whether the store can be read and written; 503 gives the reason why not."""
         store, now = request.context.store, request.context.clock.now()
         is_recent = 0 <= now - self._written_at < TRY_AGAIN_MS
         if self._writing is None or (self._writing.done() and not is_recent):

@@ -35,7 +35,7 @@ class Asked(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, query: paging.Query) -> "Asked":
-        """What the query asks for. Raises Problem (400)."""
+        """Return what the query asks for. Raises Problem (400)."""
         given = dict(query)
         paging.only_filters(query)
         if paging.NUMBER in given:
@@ -61,7 +61,7 @@ class Page(msgspec.Struct, frozen=True):
 
 
 def document(page: Page, signal: Signal, asked: Asked, path: str, query: paging.Query) -> str:
-    """The page as it stands on the wire."""
+    """Return the page as it stands on the wire."""
     meta: dict[str, Any] = {"count": len(page.elements), "pageSize": asked.size}
     if asked.step_ms is not None and signal.unit is not None and signal.kind is not Kind.DOCUMENT:
         meta["unit"] = signal.unit
@@ -76,7 +76,7 @@ def document(page: Page, signal: Signal, asked: Asked, path: str, query: paging.
 
 
 def url(path: str, query: paging.Query, cursor: str | None = None) -> str:
-    """The address of a list with this query; with a cursor, of its next page."""
+    """Return the address of a list with this query; with a cursor, of its next page."""
     kept = [(name, value) for name, value in query if cursor is None or name != cursors.NAME]
     if cursor is not None:
         kept.append((cursors.NAME, cursor))
@@ -86,7 +86,7 @@ def url(path: str, query: paging.Query, cursor: str | None = None) -> str:
 async def page_of(
     history: EffectiveHistory, vehicle_id: str, signal: Signal, asked: Asked, *, allowed: frozenset[Permission], now: int
 ) -> Page:
-    """The page that is asked for, as a reader with these permissions sees it. Raises Problem (400)."""
+    """Return the page that is asked for, as a reader with these permissions sees it. Raises Problem (400)."""
     if asked.step_ms is None:
         page = await _changes(history, vehicle_id, signal, asked, allowed)
     else:
@@ -120,7 +120,7 @@ async def _changes(
 
 
 async def grid_of(history: EffectiveHistory, vehicle_id: str, signal: Signal, asked: Asked, *, now: int) -> Grid:
-    """The stretches that are asked for: from the first change there is, until now, unless said otherwise.
+    """Return the stretches that are asked for: by default from the first change there is, until now.
 
     Nothing is said of what lies ahead of the clock. Raises Problem (400) when they are too many.
     """
@@ -139,7 +139,7 @@ async def grid_of(history: EffectiveHistory, vehicle_id: str, signal: Signal, as
 
 
 async def _first_at(history: EffectiveHistory, vehicle_id: str, signal: Signal, step_ms: int, until: int) -> int:
-    """Since when there is anything to say in stretches of this length; `until` when there is nothing."""
+    """Return the instant from which stretches of this length are known, in ms; `until` when there are none."""
     horizon = await history.horizon(vehicle_id, signal)
     found = await history.first_at(vehicle_id, signal)
     first_at = until if found is None else found

@@ -33,7 +33,7 @@ async def ingest_dialect(request: Request) -> Response:
 
 
 def delivery(request: Request, dialect: str, body: bytes, vehicle: str | None = None) -> Delivery:
-    """Return the request as a transport would hand it over; the source has the dialect's name."""
+    """Return the request as a transport would deliver it; the source has the dialect's name."""
     kind = (request.header(b"content-type") or b"").decode("latin-1")
     return Delivery(
         source=dialect, dialect=dialect, payload=body, received_at=request.context.clock.now(), vehicle=vehicle,

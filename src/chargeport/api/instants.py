@@ -29,7 +29,7 @@ _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def instant(name: str, text: str) -> int:
-    """The instant that a parameter names (a day: its beginning, UTC), in milliseconds since the epoch. Raises Problem (400)."""
+    """Return the instant that a parameter names (a day: its beginning, UTC), in ms since the epoch. Raises Problem (400)."""
     if _DIGITS.fullmatch(text):
         at = int(text)
         if 0 < at < OLDEST_AT:
@@ -49,7 +49,7 @@ def _in_range(name: str, text: str, at: int | None) -> int:
 
 
 def asked_at(query: Query, now: int) -> int | None:
-    """The instant as of which the request asks; None where it asks for now. Raises Problem (400)."""
+    """Return the instant as of which the request asks; None where it asks for now. Raises Problem (400)."""
     text = dict(query).get(AT)
     if text is None:
         return None
@@ -60,7 +60,7 @@ def asked_at(query: Query, now: int) -> int | None:
 
 
 def duration_ms(name: str, text: str) -> int:
-    """The duration that a parameter names, in ISO 8601, from a minute to 31 days. Raises Problem (400)."""
+    """Return the duration in ms that a parameter names, in ISO 8601, from a minute to 31 days. Raises Problem (400)."""
     length_ms = instants.duration_ms(text)
     if length_ms is None or not SHORTEST_MS <= length_ms <= LONGEST_MS:
         raise Problem(

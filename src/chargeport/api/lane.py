@@ -40,7 +40,7 @@ class Head(NamedTuple):
 
     @classmethod
     def of(cls, headers: dict[bytes, bytes], links: Links, scheme: str, client: str | None) -> Self:
-        """What matters of these headers, on a connection of this client."""
+        """Return the relevant headers of a request on a connection of this client."""
         base = links.quick(scheme, headers.get(b"host", b"")) or links.base(scheme, client, [*headers.items()])
         authorization, user_id = headers.get(b"authorization"), headers.get(b"sc-user-id")
         return cls(base, authorization, user_id, headers.get(b"if-none-match"), headers, client)
@@ -57,7 +57,7 @@ class Lane:
         self._template = _template(())
 
     def answer(self, path: str, head: Head, defaults: Sequence[Header] = ()) -> bytes | None:
-        """The whole answer to a GET of a path without a query; None where the router has to give it.
+        """Return the whole answer to a GET of a path without a query; None where the router has to give it.
 
         `defaults` are the headers that the web server puts before ours.
         """
@@ -78,7 +78,7 @@ class Lane:
         return None if given is None else written(given, defaults)
 
     def _plain(self, vehicle_id: str, code: str, head: Head) -> bytes | None:
-        """The body of the usual read; None where anything is out of the ordinary, errors included."""
+        """Return the body of the usual read; None where anything is out of the ordinary, errors included."""
         try:
             return self._reads.usual(vehicle_id, BY_CODE[code], head.base, head.authorization)
         except Exception:  # noqa: BLE001  (the way with all the rest meets it again, and answers it)
@@ -97,7 +97,7 @@ class Lane:
 
 
 def target(path: str) -> tuple[str, str | None] | None:
-    """Vehicle id and code of a signal read; None for any other path."""
+    """Return vehicle id and code of a signal read; None for any other path."""
     parts = path.split("/")
     if parts[0]:  # a path starts with a slash
         return None
@@ -111,20 +111,20 @@ def target(path: str) -> tuple[str, str | None] | None:
 
 
 def written(answer: Response, defaults: Sequence[Header]) -> bytes:
-    """An answer as it goes over the wire, just as uvicorn would write it."""
+    """Return an answer as bytes on the wire, just as uvicorn would write it."""
     lines = b"\r\n".join(map(_LINE, (*defaults, *answer.headers)))
     return b"%b%b\r\n\r\n%b" % (STATUS_LINE[answer.status], lines, answer.body)
 
 
 def _template(defaults: Sequence[Header]) -> bytes:
-    """An answer with room for the length of its body, the request's id, the ETag and the body."""
+    """Return the template of an answer, with room for the length of its body, the request's id, the ETag and the body."""
     mark = _MARK.decode()
     whole = written(answer(200, b"", mark, (b"etag", _MARK)), defaults).replace(b"%", b"%%")
     return whole.replace(b"content-length: 0", b"content-length: %d").replace(_MARK, b"%b") + b"%b"
 
 
 def _at_once(work: Coroutine[Any, Any, T]) -> T | None:
-    """The result of a coroutine that need not wait for anything; None if it does."""
+    """Return the result of a coroutine that need not wait for anything; None if it does."""
     try:
         work.send(None)
     except StopIteration as done:

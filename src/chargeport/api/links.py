@@ -29,7 +29,7 @@ class Links:
         self._has_warned = False
 
     def base(self, scheme: str, client: str | None, headers: Headers) -> str:
-        """The URL, without a slash at its end, that paths are put behind."""
+        """Return the URL, without a slash at its end, that paths are put behind."""
         if self._fixed is not None:
             return self._fixed
         host = dict(headers).get(b"host", b"")
@@ -38,11 +38,11 @@ class Links:
         return self._from_host(scheme, host)
 
     def trusts(self, client: str) -> bool:
-        """Whether a trusted proxy has this address."""
+        """Tell whether a trusted proxy has this address."""
         return bool(self._networks) and self._is_trusted(client)
 
     def client(self, client: str | None, headers: Headers) -> str:
-        """The address of who asks: of several proxies' words, the last one that is not a trusted proxy itself."""
+        """Return the address of the client: of those that proxies name, the last one that is not a trusted proxy itself."""
         if client is None or not self.trusts(client):
             return client or ""
         named = b",".join(value for name, value in headers if name == b"x-forwarded-for").decode("latin-1").split(",")
@@ -50,13 +50,13 @@ class Links:
         return next((address for address in addresses if not self._is_trusted(address)), client)
 
     def scheme(self, scheme: str, client: str | None, headers: Headers) -> str:
-        """What the client spoke: `https` or `wss` where nobody could read along, as a trusted proxy says it."""
+        """Return the scheme of the client's connection, as a trusted proxy reports it: `https` or `wss` if encrypted."""
         if self._networks and client is not None and self._is_trusted(client):
             return _forwarded(scheme, b"", headers)[0]
         return scheme
 
     def quick(self, scheme: str, host: bytes) -> str | None:
-        """The same, where the host header alone decides; None where a proxy may have a say."""
+        """Return the base URL where the host header alone decides it; None where a proxy may change it."""
         return self._fixed or (None if self._networks else self._from_host(scheme, host))
 
     def _trusts(self, client: str) -> bool:
@@ -76,13 +76,13 @@ class Links:
 
 
 def _is_name(host: str) -> bool:
-    """Whether a host is a name that others could have put there, not an address or this machine itself."""
+    """Tell whether a host is a name that others could have put there, not an address or this machine itself."""
     has_letter = not host.startswith("[") and any(each.isalpha() for each in host)
     return has_letter and host.partition(":")[0] != _FALLBACK_HOST and _HOST.fullmatch(host) is not None
 
 
 def _forwarded(scheme: str, host: bytes, headers: Headers) -> tuple[str, bytes]:
-    """What the proxy says that the client asked for; of several proxies the first one's word."""
+    """Return the scheme and host that the client asked for as the proxy reports them; of several proxies, the first."""
     for name, value in headers:
         first = value.split(b",")[0].strip()
         if name == b"x-forwarded-proto" and first in _PLAIN_NAMES:

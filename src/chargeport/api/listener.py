@@ -30,7 +30,7 @@ class Listener:
         connect: Callable[[socket.socket, ClientTransport, bytes], Awaitable[Any]],
         refusal: bytes,
     ) -> None:
-        """`connect` makes a connection of an accepted socket and what was read of it; others are sent the `refusal`."""
+        """Accept on a socket. `connect` takes an accepted socket and what was read of it; others are sent the `refusal`."""
         self._listening = listening
         self._clients = clients
         self._connect = connect

@@ -30,17 +30,17 @@ class _Found(Collector):
         self._families = families
 
     def collect(self) -> list[Metric]:
-        """All of it."""
+        """Return all families."""
         return self._families
 
 
 def tally(gate: ErrorBoundary, webhooks: WebhookControl) -> Tally:
-    """What this process has counted."""
+    """Return what this process has counted."""
     return Tally(Counter(gate.answered), Counter(gate.guesses.failures), Counter(webhooks.counts))
 
 
 async def metrics(request: Request, gate: ErrorBoundary, reports: WorkerReports | None) -> Response:
-    """Requests, wrong credentials, webhooks, and the vehicles' values where the settings ask for them; of all workers."""
+    """Return the metrics of all workers: requests, wrong credentials, webhooks and, if configured, the vehicles' values."""
     counted = tally(gate, request.context.webhooks)
     if reports is not None:
         counted = reports.whole(counted)
@@ -100,7 +100,7 @@ async def _webhooks(context: AppContext, counted: Tally) -> list[Metric]:
 
 
 async def _values(context: AppContext) -> Metric:
-    """The numbers and flags that count now. What has no value to show as true has no sample."""
+    """Return the effective numbers and flags. A signal without a value to show as true has no sample."""
     family = GaugeMetricFamily(
         "chargeport_signal_value", "A signal's value in its unit; of a flag 0 or 1.", labels=["vehicle", "signal", "unit"]
     )

@@ -43,7 +43,7 @@ _RATE_HEADERS: Final = {
 
 
 def document(routes: Iterable[Route]) -> dict[str, Any]:
-    """The whole document."""
+    """Return the whole document."""
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         for path, suffix in ((f"/v3{route.path}", ""), (route.path, "Unprefixed")) if route.v3 else ((route.path, ""),):
@@ -118,7 +118,7 @@ def _request_body(name: str) -> Schema:
 
 
 def _responses(route: Route) -> dict[str, Any]:
-    """The answers of a route: the good one, then one for each status of its errors."""
+    """Return the answers of a route: the successful one, then one for each status of its errors."""
     good: dict[str, Any] = {"description": "Done." if route.status != 200 else "The answer."}  # noqa: PLR2004
     if route.answer is not None:
         good["content"] = {route.kind: {"schema": ref(route.answer), "examples": examples.of(route.answer)}}

@@ -30,7 +30,7 @@ MAX_SIZE: Final = 200
 
 
 async def list_fleet(request: Request) -> Response:
-    """A page of the vehicles, each with the signals that an overview shows."""
+    """Return a page of the vehicles, each with the signals that an overview shows."""
     grant = await request.grant()
     fleet, permits, now = request.context.fleet, request.context.tail.permits, request.context.clock.now()
     paging.only_filters(request.query, TEXT, STATE, ID)
@@ -59,7 +59,7 @@ async def list_fleet(request: Request) -> Response:
 
 
 async def _rows(fleet: Fleet, vehicles: list[Vehicle], grant: Grant, permits: Permits, now: int) -> list[Row]:
-    """The rows of these vehicles: of few they are made now, else those of all are kept."""
+    """Return the rows of these vehicles: of few they are made now, else they are taken from the kept list of all."""
     if len(vehicles) <= MAX_SIZE:
         return await fleet.of(vehicles, grant, permits, now)
     wanted = {each.id for each in vehicles}
@@ -75,7 +75,7 @@ def _states(given: dict[str, str]) -> set[str]:
 
 
 def _matching(vehicles: list[Vehicle], given: dict[str, str], *, allowed: bool) -> list[Vehicle]:
-    """The vehicles with these ids, and all of these words in their names; the VIN is one for who may read it."""
+    """Return the vehicles with these ids, and all of these words in their names; the VIN is one for who may read it."""
     ids, words = given.get(ID), given.get(TEXT, "").casefold().split()
     if ids is not None:
         wanted = set(ids.split(","))
@@ -91,7 +91,7 @@ def _text(vehicle: Vehicle, *, allowed: bool) -> str:
 
 
 def _sorted(rows: list[Row], sort: str) -> list[Row]:
-    """The rows in this order, those without a value last in both directions."""
+    """Return the rows in this order, those without a value last in both directions."""
     name = sort.removeprefix("-")
     if name == "name":
         return rows[::-1] if sort.startswith("-") else rows
@@ -114,7 +114,7 @@ def _shown(row: Row, permissions: frozenset[Permission]) -> dict[str, Any]:
 
 
 def _brief(found: Effective, permissions: frozenset[Permission]) -> dict[str, Any]:
-    """A signal in the few members that an overview needs."""
+    """Return the few members of a signal that an overview needs."""
     state, told = found.state, dict[str, Any]()
     if found.unavailability is not None:
         told["status"] = found.unavailability.reason

@@ -16,7 +16,7 @@ Query = tuple[tuple[str, str], ...]
 
 
 def is_asked(query: Query) -> bool:
-    """Whether the request names a page."""
+    """Tell whether the request names a page."""
     return any(name in (NUMBER, SIZE) for name, _ in query)
 
 
@@ -42,17 +42,17 @@ def _whole(name: str, text: str) -> int:
 
 
 def whole(total: int) -> dict[str, int]:
-    """The counts of a list that is all on one page."""
+    """Return the counts of a list that is all on one page."""
     return {"totalCount": total, "pageSize": total, "pageNumber": 1}
 
 
 def meta(page: Page, total: int) -> dict[str, int]:
-    """The counts of a page."""
+    """Return the counts of a page."""
     return {"totalCount": total, "pageSize": page.size, "pageNumber": page.number}
 
 
 def links(path: str, page: Page, total: int, query: Query) -> dict[str, Any]:
-    """Links to this page and its neighbours; null where there is none. Other parameters are kept."""
+    """Return links to this page and its neighbours; null where there is none. Other parameters are kept."""
     last = max(1, -(-total // page.size))
 
     def to(number: int) -> str:
@@ -70,5 +70,5 @@ def links(path: str, page: Page, total: int, query: Query) -> dict[str, Any]:
 
 
 def text(part: Any) -> str:
-    """A part of a document as JSON text."""
+    """Return a part of a document as JSON text."""
     return encode(part).decode()

@@ -26,14 +26,14 @@ class Permits:
         self._there.clear()
 
     async def is_there(self, vehicle_id: str) -> bool:
-        """Whether the car has not been erased."""
+        """Tell whether the car has not been erased."""
         found = self._there.get(vehicle_id)
         if found is None:
             found = self._there[vehicle_id] = await self._store.vehicles.vehicle(vehicle_id) is not None
         return found
 
     async def of(self, grant: Grant, vehicle_id: str, user_id: str | None) -> frozenset[Permission]:
-        """What the application (for this user) may do with the car; nothing where it may not know that there is one."""
+        """Return what the application (for this user) may do with the car; nothing where it may not know that there is one."""
         if user_id is None and grant.sees_all:
             return grant.permissions
         key = (grant.client_id, grant.user_uuid, vehicle_id, user_id)

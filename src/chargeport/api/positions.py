@@ -30,7 +30,7 @@ class Positions:
         self._key = b""
 
     async def load(self) -> None:
-        """Have the key. Raises StoreError."""
+        """Load the key, or make one if there is none. Raises StoreError."""
         if not self._key:
             kept = await self._notes.recall(_OWNER, _KEY)
             self._key = bytes.fromhex(kept or await self._notes.remember_first(_OWNER, _KEY, secrets.token_hex(32)))

@@ -8,7 +8,7 @@ from chargeport.wire.errors import body
 
 
 def answer_to(problem: Problem, request_id: str, base_url: str, **more: Any) -> Response:
-    """The response to a request that can't be answered as asked."""
+    """Return the response to a request that can't be answered as asked."""
     headers: list[Header] = []
     if problem.kind is UNAUTHORIZED:
         headers.append((b"www-authenticate", b'Bearer realm="chargeport"'))

@@ -46,7 +46,7 @@ class LaneProtocol(HttpToolsProtocol):
     def __init__(
         self, *args: Any, client: ClientTransport, handover: Handover | None = None, already: bytes = b"", **more: Any
     ) -> None:
-        """`handover` takes what this process does not answer; `already` was read of the connection elsewhere."""
+        """Prepare the protocol. `handover` takes what this process does not answer; `already` was read elsewhere."""
         super().__init__(*args, **more)
         self._client = client
         self._handover = handover
@@ -86,7 +86,7 @@ class LaneProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """The client has ended its side: what it asked for is answered still, as far as it can take it."""
+        """Handle the end of the client's side: what it asked for is answered still, as far as it can take it."""
         self._client.has_ended = True
         if self._client.is_secure or self._is_idle():  # TLS knows no half of a connection
             return False
@@ -98,14 +98,14 @@ class LaneProtocol(HttpToolsProtocol):
         return not self.transport.is_closing()
 
     def shutdown(self) -> None:
-        """The server stops: close at once what is idle."""
+        """Close the connection at once if it is idle, since the server stops; else after the answer."""
         if self._is_idle():
             self.transport.close_now()
         else:
             self.cycle.keep_alive = False
 
     def look(self, now: float) -> None:
-        """Close a connection that asks nothing, or that takes too long to say what it asks."""
+        """Close a connection that sends no request, or takes too long to send one."""
         if not self._in_head or not self._is_idle():
             return
         if self._head_bytes and now - self._since >= HEAD_WITHIN_S:
@@ -114,7 +114,7 @@ class LaneProtocol(HttpToolsProtocol):
             self.transport.close_now()
 
     def spare(self) -> int | None:
-        """Spare first who asks nothing, then who has not finished a head, then who has not finished a body."""
+        """Return how readily the connection can be spared: first an idle one, then one within a head, then within a body."""
         if self._in_head and self._is_idle():
             return 2 if self._head_bytes else 1
         return None if self._in_head or self.cycle.response_started else 3
@@ -245,7 +245,7 @@ class LaneProtocol(HttpToolsProtocol):
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """Answer a plain signal read; hand on everything else."""
+        """Answer a plain signal read; pass on everything else."""
         self._in_head = False
         self._framing = self._trailer = 0
         if self._is_resuming:
@@ -304,14 +304,14 @@ class LaneProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """What follows is the head of the next request."""
+        """Expect the head of the next request."""
         if self._framed_by:
             return  # the body was skipped: it follows
         self._in_head, self._head_bytes = True, 0
         super().on_message_complete()
 
     def handle_websocket_upgrade(self) -> None:
-        """Hand the connection over: silence is no reason any more to close it."""
+        """Pass the connection on: silence is no reason any more to close it."""
         self._client.watched = None
         super().handle_websocket_upgrade()
 
@@ -322,7 +322,7 @@ class LaneProtocol(HttpToolsProtocol):
         super()._start_asgi_task(cycle, EarlyAnswer(app, cycle))
 
     def on_response_complete(self) -> None:
-        """The answer of the router is given: go on with what waits behind it."""
+        """Go on with what waits, once the answer of the router is given."""
         self.server_state.total_requests += 1
         self._since = self.loop.time()
         if self.transport.is_closing():
@@ -340,7 +340,7 @@ class LaneProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _is_idle(self) -> bool:
-        """Whether every request has been answered."""
+        """Tell whether every request has been answered."""
         cycle: RequestResponseCycle | None = self.cycle
         return cycle is None or cycle.response_complete
 

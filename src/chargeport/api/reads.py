@@ -64,7 +64,7 @@ class Reads:
         self._immediate = None if strict or faults is not None else immediate
 
     async def answer(self, ask: Ask, allowance: Allowance | None = None) -> Response:
-        """The answer to a read of one signal or of all; takes of the allowance, if that is still to be done. Raises Problem."""
+        """Return the answer to a read of one signal or of all; count it against `allowance`, if given. Raises Problem."""
         now = self._clock.now()
         grant = self._access.remembered(ask.authorization, now) or await self._access.grant(ask.authorization)
         self._requests[grant.client_id] += 1
@@ -81,7 +81,7 @@ class Reads:
         return conditional((await self._document(ask, permissions, now)).encode(), ask)
 
     def usual(self, vehicle_id: str, signal: Signal, base: str, authorization: bytes | None) -> bytes | None:
-        """The body of the read that is asked most; None where it is another one, or ends in an error: see `answer`.
+        """Return the body of the most frequent read; None where it is another one, or ends in an error: see `answer`.
 
         One signal with one source, as it is now, for an application that sees every vehicle and whose token was looked up a
         moment ago; of a store that answers at once.
@@ -104,7 +104,7 @@ class Reads:
         return view.document(view.plain(state)).encode()
 
     async def document(self, ask: Ask, permissions: frozenset[Permission]) -> str:
-        """The body alone, for a reader with these permissions. Raises Problem."""
+        """Return the body alone, for a reader with these permissions. Raises Problem."""
         return await self._document(ask, permissions, self._clock.now())
 
     async def _document(self, ask: Ask, permissions: frozenset[Permission], now: int) -> str:
@@ -115,7 +115,7 @@ class Reads:
         return View(vehicle, permissions, ask.base, PROVENANCE).single(found)
 
     async def known(self, ask: Ask, permissions: frozenset[Permission]) -> tuple[Vehicle, Effective]:
-        """What counts now of the signal that is asked for. Raises Problem (403, 404)."""
+        """Return the vehicle and the effective value of the signal that is asked for. Raises Problem (403, 404)."""
         return await self._known(ask, permissions, None, self._clock.now())
 
     async def _known(self, ask: Ask, permissions: frozenset[Permission], at: int | None, now: int) -> tuple[Vehicle, Effective]:
@@ -159,7 +159,7 @@ class Reads:
         return f'{{"data":[{data}],"meta":{paging.text(meta)},"links":{paging.text(links)},"included":{view.included()}}}'
 
     def chosen(self, found: VehicleSeries, query: paging.Query, permissions: frozenset[Permission], at: int) -> list[Effective]:
-        """What counts at an instant of the signals that the query's filters leave, sorted by code. Raises Problem (400)."""
+        """Return what is effective at an instant of the signals that the filters leave, by code. Raises Problem (400)."""
         return [
             each
             for each in _chosen(found, query, self._store.readings.ranks, at)
@@ -167,17 +167,17 @@ class Reads:
         ]
 
     def element(self, view: View, vehicle_id: str, found: Effective) -> str:
-        """A signal as an element of a list."""
+        """Return a signal as an element of a list."""
         fault = None if self._faults is None else self._faults.of_element(vehicle_id, found.state.signal.code)
         return view.element(found, fault)
 
     def check_user(self, user_id: str | bytes | None) -> None:
-        """Refuse a read that names no user, where the settings want one. Raises Problem (400)."""
+        """Refuse a read that names no user, where the settings require one. Raises Problem (400)."""
         if self._strict and not user_id:
             raise Problem(MISSING_PARAMETER, _NO_USER)
 
     async def vehicle(self, vehicle_id: str) -> Vehicle:
-        """The vehicle. Raises Problem (404)."""
+        """Return the vehicle. Raises Problem (404)."""
         vehicle = await self._store.vehicles.vehicle(vehicle_id)
         if vehicle is None:
             raise _no_vehicle()
@@ -185,7 +185,7 @@ class Reads:
 
 
 def conditional(body: bytes, ask: Ask) -> Response:
-    """The body with its ETag; without the body if the client has it already."""
+    """Return the body with its ETag; without the body if the client has it already."""
     tag = etag(body)
     if ask.if_none_match is not None and _matches(ask.if_none_match, tag):
         return answer(304, b"", ask.request_id, (b"etag", tag))
@@ -193,18 +193,18 @@ def conditional(body: bytes, ask: Ask) -> Response:
 
 
 def etag(body: bytes) -> bytes:
-    """The ETag of a body."""
+    """Return the ETag of a body."""
     return b'"%b"' % hashlib.sha1(body, usedforsecurity=False).hexdigest().encode()
 
 
 def _matches(wanted: bytes, tag: bytes) -> bool:
-    """Whether If-None-Match names the tag (RFC 9110, 13.1.2: compared weakly)."""
+    """Tell whether If-None-Match names the tag (RFC 9110, 13.1.2: compared weakly)."""
     tags = [each.strip().removeprefix(b"W/") for each in wanted.split(b",")]
     return tag in tags or tags == [b"*"]
 
 
 def source_asked(query: paging.Query) -> str | None:
-    """The source whose series alone is asked for. What is derived may be named with its rule, as `meta.source` has it."""
+    """Return the source whose series alone is asked for; a derived one may be named with its rule, as in `meta.source`."""
     name = dict(query).get(SOURCE)
     if name is not None and not 0 < len(name) <= MAX_SOURCE:
         raise Problem(MALFORMED, f"{SOURCE}: the name of a source has 1 to {MAX_SOURCE} characters: coverage lists the names.")
@@ -212,7 +212,7 @@ def source_asked(query: paging.Query) -> str | None:
 
 
 def _of_then(query: paging.Query, at: int | None) -> str:
-    """The part of a link that keeps the instant and the source that were asked for."""
+    """Return the part of a link that keeps the instant and the source that were asked for."""
     source = dict(query).get(SOURCE)
     asked = [] if at is None else [f"{AT}={at}"]
     asked += [] if source is None else [f"{SOURCE}={quote(source)}"]
@@ -235,7 +235,7 @@ def _no_vehicle() -> Problem:
 
 
 def _chosen(found: VehicleSeries, query: paging.Query, ranks: Ranks, now: int) -> Iterator[Effective]:
-    """What counts of the signals that the filters leave, sorted by code."""
+    """Yield what is effective of the signals that the filters leave, sorted by code."""
     paging.only_filters(query, GROUP, CODE)
     wanted, source = _wanted(dict(query)), source_asked(query)
     series = found.known if source is None else of_source(found.series, source)
@@ -253,7 +253,7 @@ def check_filters(query: paging.Query) -> None:
 
 
 def _wanted(query: dict[str, str]) -> set[Signal] | None:
-    """The signals that `filter[group]` and `filter[code]` name; None when there is no filter."""
+    """Return the signals that `filter[group]` and `filter[code]` name; None when there is no filter."""
     groups, codes = query.get(GROUP), query.get(CODE)
     if groups is None and codes is None:
         return None

@@ -40,7 +40,7 @@ _PARQUET: Final[Header] = (b"content-type", FILES[1].encode())
 
 
 async def list_records(request: Request) -> Response:
-    """The sessions of the application's vehicles, newest first, with totals of all that fit."""
+    """Return the sessions of the application's vehicles, newest first, with totals of all that fit."""
     grant = await request.allowed(Permission.READ_CHARGE_RECORDS)
     given = _given(request)
     form, zone = given.get(FORM, "json"), _zone(given.get(ZONE, "UTC"))
@@ -66,7 +66,7 @@ async def list_records(request: Request) -> Response:
 
 
 async def list_edits(request: Request) -> Response:
-    """What people changed about a vehicle's sessions, oldest first."""
+    """Return the edits of a vehicle's sessions, oldest first."""
     found = await _of_path(request, Permission.READ_CHARGE_RECORDS)
     edits = await request.context.store.sessions.edits(found.vehicle.id)
     data = [{"number": each.number, "madeAt": iso(each.made_at), "edit": msgspec.Raw(each.body.encode())} for each in edits]
@@ -106,7 +106,7 @@ class SplitWish(_Wish, frozen=True, tag="split"):
     at: datetime
 
     def edit(self, found: list[Seen]) -> Edit:
-        """The edit of what was found."""
+        """Return the edit of what was found."""
         return Split(found[0], _at(self.at))
 
 
@@ -116,7 +116,7 @@ class MergeWish(_Wish, frozen=True, tag="merge"):
     records: tuple[str, ...]
 
     def edit(self, found: list[Seen]) -> Edit:
-        """The edit of what was found."""
+        """Return the edit of what was found."""
         return Merge(tuple(found))
 
 
@@ -126,7 +126,7 @@ class RemoveWish(_Wish, frozen=True, tag="remove"):
     record: str
 
     def edit(self, found: list[Seen]) -> Edit:
-        """The edit of what was found."""
+        """Return the edit of what was found."""
         return Remove(found[0])
 
 
@@ -141,7 +141,7 @@ class AnnotateWish(_Wish, frozen=True, tag="annotate"):
     cost: Paid | None = None
 
     def edit(self, found: list[Seen]) -> Edit:
-        """The edit of what was found."""
+        """Return the edit of what was found."""
         return Annotate(
             record=found[0], note=self.note, place_name=self.place, is_public=self.is_public, cost=_cost(self.cost),
             energy_added_kwh=self.energy_added_kwh,
@@ -217,7 +217,7 @@ async def _of_path(request: Request, permission: Permission) -> VehicleSeries:
 
 
 async def _rows_of(request: Request, vehicle: Vehicle) -> list[dict[str, Any]]:
-    """The sessions of a car, as far as the caller may see their places."""
+    """Return the sessions of a car, with their places if the caller may see them."""
     allowed = await request.context.tail.permits.of(await request.grant(), vehicle.id, request.user_id)
     found = await request.context.store.readings.signals(vehicle.id)
     if found is None or Permission.READ_CHARGE_RECORDS not in allowed:
@@ -229,7 +229,7 @@ async def _rows_of(request: Request, vehicle: Vehicle) -> list[dict[str, Any]]:
 
 
 def _given(request: Request) -> dict[str, str]:
-    """The query, with its instants as the wire writes them. Raises Problem (400)."""
+    """Return the query, with its instants as the wire writes them. Raises Problem (400)."""
     paging.only_filters(request.query, VEHICLE, FROM, TO, PLACE, TYPE)
     given = dict(request.query)
     for name, values in ((FORM, FORMS), (TYPE, TYPES)):
@@ -256,7 +256,7 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _totals(rows: list[dict[str, Any]], zone: ZoneInfo) -> dict[str, Any]:
-    """Sums of all rows, and by month, vehicle and place."""
+    """Return sums of all rows, and by month, vehicle and place."""
 
     def month(row: dict[str, Any]) -> str:
         return datetime.fromisoformat(row["started_at"]).replace(tzinfo=UTC).astimezone(zone).strftime("%Y-%m")
@@ -276,7 +276,7 @@ def _totals(rows: list[dict[str, Any]], zone: ZoneInfo) -> dict[str, Any]:
 
 
 def _sum(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """How many sessions, their energy, losses and cost; what is not known of a session counts in no sum, and is counted."""
+    """Return the number of sessions, their energy, losses and cost; unknown figures are in no sum, and are counted."""
     rows = list(rows)
     added = [row["energy_added_kwh"] for row in rows if row["energy_added_kwh"] is not None]
     drawn = [row["energy_drawn_kwh"] for row in rows if row["energy_drawn_kwh"] is not None]
@@ -299,7 +299,7 @@ def _sum(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _file(request: Request, form: str, rows: list[dict[str, Any]]) -> Response:
-    """The rows as a file to keep."""
+    """Return the rows as a file to keep."""
     lines = [flat(row) for row in rows]
     named: Header = (b"content-disposition", f'attachment; filename="charging-sessions.{form}"'.encode())
     if form == "csv":

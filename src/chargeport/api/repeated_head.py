@@ -22,27 +22,27 @@ class RepeatedHead:
         self.forget()
 
     def forget(self) -> None:
-        """Something else is parsed now."""
+        """Forget the head: something else is parsed now."""
         self._head: Head | None = None
         self._rest = _NO_REST
         self._begun = 0
 
     def begins(self) -> None:
-        """Another request begins in what is parsed."""
+        """Count another request that begins in what is parsed."""
         self._begun += 1
 
     def was_answered(self, head: Head) -> None:
-        """It was a plain read with this head."""
+        """Note that a plain read with this head was answered."""
         self._head = head
 
     def note(self, data: bytes) -> None:
-        """Remember the head, if what was parsed is the whole of one plain read that was answered, and no more."""
+        """Record the head, if what was parsed is the whole of one plain read that was answered, and no more."""
         line, _, rest = data.partition(b"\r\n")
         if self._head is not None and self._begun == 1 and rest.find(_END) == len(rest) - len(_END) and _LINE.fullmatch(line):
             self._rest = rest
 
     def found(self, data: bytes) -> tuple[bytes, Head] | None:
-        """The path of a request that comes between two others, and its head; None where it differs in more than the path."""
+        """Return the path and head of a request whose head repeats the last one but for the path; None for any other."""
         line, _, rest = data.partition(b"\r\n")
         path = _LINE.fullmatch(line) if rest == self._rest else None
         return None if path is None or self._head is None else (path[1], self._head)

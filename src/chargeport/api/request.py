@@ -121,11 +121,11 @@ class Request:
         return tuple(self.raw.query_params.multi_items())
 
     def path(self, name: str) -> str:
-        """A part of the path."""
+        """Return a part of the path."""
         return str(self.raw.path_params[name])
 
     def header(self, name: bytes) -> bytes | None:
-        """A header's value: the last one if it stands there twice, as in the lane."""
+        """Return a header's value: the last one if it stands there twice, as in the lane."""
         found = None
         for key, value in self.raw.scope["headers"]:
             if key == name:
@@ -139,7 +139,7 @@ class Request:
         return None if value is None else value.decode("latin-1")
 
     async def grant(self) -> Grant:
-        """Who asks. The first call counts for the application's rate limit. Raises Problem (401, 429)."""
+        """Return the caller's grant. The first call counts for the application's rate limit. Raises Problem (401, 429)."""
         grant = await self.context.access.grant(self.header(b"authorization"))
         if not self.is_authorized:
             self.is_authorized = True
@@ -150,7 +150,7 @@ class Request:
         return grant
 
     async def client(self) -> Grant:
-        """Who asks, by a token of its own and not of a person's consent or a share link. Raises Problem (401, 403)."""
+        """Return the caller's grant, if its token is not of a consent or a share link. Raises Problem (401, 403)."""
         grant = await self.grant()
         if grant.user_uuid is not None:
             raise Problem(
@@ -166,7 +166,7 @@ class Request:
             )
 
     async def allowed(self, permission: Permission) -> Grant:
-        """Who asks, if the application has this permission; a person's token only to read. Raises Problem (401, 403)."""
+        """Return the caller's grant, if it has this permission; a person's token only to read. Raises Problem (401, 403)."""
         grant = await (self.grant() if permission in READS else self.client())
         if permission not in grant.permissions:
             raise Problem(PERMISSION, f"This needs the permission {permission}, which the application does not have.")

@@ -18,7 +18,7 @@ _GZIP: Final = zlib.MAX_WBITS | 16
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:
-    """The body, unpacked if it is gzip, never more than `max_bytes`. Raises Problem (400, 408, 413, 415, 503).
+    """Return the body, unpacked if it is gzip, never more than `max_bytes`. Raises Problem (400, 408, 413, 415, 503).
 
     What a caller sends who has shown no token counts against a budget that all such callers share.
     """
@@ -37,7 +37,7 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
 
 
 async def _received(request: Request, max_bytes: int, held: Held | None) -> bytes:
-    """The body as it came."""
+    """Return the body as it came."""
     chunks, size = [], 0
     try:
         async with asyncio.timeout(BODY_WITHIN_S):
@@ -56,7 +56,7 @@ async def _received(request: Request, max_bytes: int, held: Held | None) -> byte
 
 
 def unpacked(body: bytes, max_bytes: int) -> bytes:
-    """The unpacked body; unpacking stops at the limit, so a small bomb stays small."""
+    """Return the unpacked body; unpacking stops at the limit, so a small bomb stays small."""
     parts: list[bytes] = []
     size = 0
     while body:

@@ -48,20 +48,20 @@ class Response(msgspec.Struct, frozen=True):
 
 
 def request_ids() -> "itertools.chain[str]":
-    """Endless ids in the form of a UUID: random for this process, then counted, which costs a tenth of a new one each."""
+    """Return endless ids in the form of a UUID: random for this process, then counted, at a tenth of a new one's cost."""
     prefix = str(uuid.uuid4())[:-12]
     first = uuid.uuid4().node & 0x0FFF_FFFF_FFFF
     return itertools.chain(f"{prefix}{number & 0xFFFF_FFFF_FFFF:012x}" for number in itertools.count(first))
 
 
 def answer(status: int, body: bytes, request_id: str, *headers: Header, kind: Header = JSON) -> Response:
-    """A response with the headers that every one has."""
+    """Return a response with the headers that every one has."""
     about = [] if status in _BODILESS else [kind, (b"content-length", b"%d" % len(body))]
     return Response(status, [*about, (b"sc-request-id", request_id.encode()), *_ALWAYS, *headers], body)
 
 
 def takes_gzip(accepted: bytes | None) -> bool:
-    """Whether a client that sent this Accept-Encoding reads gzip.
+    """Tell whether a client that sent this Accept-Encoding reads gzip.
 
     >>> takes_gzip(b"gzip, deflate, br"), takes_gzip(b"br;q=1, gzip;q=0"), takes_gzip(None)
     (True, False, False)
@@ -70,13 +70,13 @@ def takes_gzip(accepted: bytes | None) -> bool:
 
 
 def gzipped(body: bytes) -> bytes:
-    """The body as gzip."""
+    """Return the body as gzip."""
     packing = zlib.compressobj(6, zlib.DEFLATED, _GZIP_FORM)
     return packing.compress(body) + packing.flush()
 
 
 def packed_answer(accepted: bytes | None, body: bytes, request_id: str, *headers: Header, kind: Header = JSON) -> Response:
-    """A response that is compressed for a client that sent this Accept-Encoding, where it is long."""
+    """Return a response that is compressed for a client that sent this Accept-Encoding, where it is long."""
     if len(body) >= _WORTH_IT:
         headers = (*headers, (b"vary", b"accept-encoding"))
         if takes_gzip(accepted):
@@ -85,12 +85,12 @@ def packed_answer(accepted: bytes | None, body: bytes, request_id: str, *headers
 
 
 def json_answer(status: int, body: Any, request_id: str, headers: Iterable[Header] = ()) -> Response:
-    """A response with a JSON body (builtins or structs)."""
+    """Return a response with a JSON body (builtins or structs)."""
     return answer(status, encode(body), request_id, *headers)
 
 
 def event_answer(parts: AsyncGenerator[bytes, None], request_id: str, accepted: bytes | None = None) -> Response:
-    """A stream of server-sent events, compressed for a client that sent this Accept-Encoding."""
+    """Return a stream of server-sent events, compressed for a client that sent this Accept-Encoding."""
     headers = [(b"sc-request-id", request_id.encode()), *_STREAMED, (b"vary", b"accept-encoding")]
     if not takes_gzip(accepted):
         return Response(200, headers, parts=parts)
@@ -110,7 +110,7 @@ def file_answer(
 
 
 async def _gzipped_parts(parts: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    """Each part compressed so that it can be read at once. Events resemble each other: they take a tenth."""
+    """Yield each part compressed so that it can be read at once. Events resemble each other: they take a tenth."""
     packing = zlib.compressobj(6, zlib.DEFLATED, _SMALL_GZIP_FORM, 5)
     async with aclosing(parts):
         async for part in parts:

@@ -73,7 +73,7 @@ USER: Final = Parameter(
 
 
 def pages(most: int) -> tuple[Parameter, ...]:
-    """The parameters of a list that comes in pages."""
+    """Return the parameters of a list that comes in pages."""
     return (
         Parameter(paging.NUMBER, "Which page, from 1.", "1", minimum=1, maximum=paging.MAX_NUMBER),
         Parameter(paging.SIZE, f"Entries on a page, {most} at most.", "10", minimum=1, maximum=paging.MAX_NUMBER),

@@ -13,12 +13,12 @@ Schema = dict[str, Any]
 
 
 def ref(name: str) -> Schema:
-    """A reference to a schema."""
+    """Return a reference to a schema."""
     return {"$ref": documents.REF + name}
 
 
 def body_schema(signal: Signal) -> Schema:
-    """What a signal's body looks like on the wire."""
+    """Return the schema of a signal's body on the wire."""
     about = {"description": f"{signal.summary} {signal.caution}".strip(), "examples": [signal.example]}
     if signal.kind is Kind.DOCUMENT:
         return ref(body_type(signal).__name__) | about
@@ -44,7 +44,7 @@ _OTHERS: Final[dict[str, Schema]] = {
 
 
 def schemas() -> dict[str, Schema]:
-    """Every schema by its name."""
+    """Return every schema by its name."""
     types = [body_type(signal) for signal in CATALOGUE if signal.kind is Kind.DOCUMENT]
     bodies = {documents.BODIES[signal.code]: body_schema(signal) for signal in CATALOGUE}
     return copy.deepcopy(of_documents(*types)) | bodies | _OTHERS

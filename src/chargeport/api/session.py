@@ -56,7 +56,7 @@ async def sign_in(request: Request) -> Response:
 
 
 async def page_token(request: Request) -> Response:
-    """A token of a few minutes for the session of the cookie, or for a share link; null where nobody is signed in."""
+    """Issue a token of a few minutes for the session of the cookie, or for a share link; null where nobody is signed in."""
     _check_origin(request)
     wish = await _body(request, TokenWish)
     people = request.context.sign_in
@@ -84,7 +84,7 @@ async def sign_out(request: Request) -> Response:
 
 
 async def counted(request: Request, credential: str, identity: str, attempt: Coroutine[Any, Any, T]) -> T:
-    """What an attempt gives, if its address and name have not failed too often. Raises Problem (401, 429)."""
+    """Return the result of an attempt, if its address and name have not failed too often. Raises Problem (401, 429)."""
     address, guesses = request.caller.address, request.caller.guesses
     try:
         guesses.check(credential, address, identity)
@@ -115,7 +115,7 @@ def _check_origin(request: Request) -> None:
 
 
 async def _body(request: Request, kind: type[T]) -> T:
-    """The body, as JSON of this kind. Raises Problem (400, 413)."""
+    """Return the body, as JSON of this kind. Raises Problem (400, 413)."""
     try:
         return msgspec.json.decode(await read_body(request, MAX_BYTES) or b"{}", type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -123,12 +123,12 @@ async def _body(request: Request, kind: type[T]) -> T:
 
 
 def guest_of(request: Request) -> Guest:
-    """Who asks, as a session remembers it."""
+    """Return the caller, as a session stores it."""
     return Guest((request.header(b"user-agent") or b"").decode("latin-1"), request.caller.address)
 
 
 def secret_of(request: Request) -> str | None:
-    """The secret in the session's cookie."""
+    """Return the secret in the session's cookie; None if there is none."""
     jar: SimpleCookie = SimpleCookie()
     try:
         jar.load((request.header(b"cookie") or b"").decode("latin-1"))
@@ -138,7 +138,7 @@ def secret_of(request: Request) -> str | None:
 
 
 def cookie(request: Request, secret: str, max_age_s: int = SESSION_MS // 1000) -> Header:
-    """The header that sets the cookie: not for scripts, not for requests from other sites, over TLS only where there is TLS."""
+    """Return the header that sets the cookie: not for scripts or other sites, over TLS only where there is TLS."""
     secure = "; Secure" if request.base.startswith("https:") else ""
     text = f"{COOKIE}={secret}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Strict{secure}"
     return b"set-cookie", text.encode()

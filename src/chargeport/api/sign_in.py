@@ -77,14 +77,14 @@ class SignIn:
         await self._store.sign_in.end_sessions(user=name)
 
     async def link(self, name: str, life_ms: int = LINK_MS, *, replace: bool = False) -> str:
-        """The secret of a new link that signs a user in once. Raises NotFoundError."""
+        """Return the secret of a new link that signs a user in once. Raises NotFoundError."""
         await self._known(name)
         secret = new_secret("cpl_")
         await self._store.sign_in.add_link(hashed(secret), name, self._clock.now() + life_ms, replace=replace)
         return secret
 
     async def first_link(self) -> str | None:
-        """A link for the first person, as long as nobody has ever signed in or has a password; else None."""
+        """Return a link for the first person, as long as nobody has ever signed in or has a password; else None."""
         users = await self._store.sign_in.users()
         if any(each.password_hash or each.name != FIRST_USER for each in users) or await self._store.sign_in.sessions():
             return None
@@ -125,7 +125,7 @@ class SignIn:
         return secret, session
 
     async def session(self, secret: str) -> tuple[PageSession, bool] | None:
-        """The session of a cookie's secret, and whether it was made to last longer just now; None when it is over."""
+        """Return the session of a cookie's secret, and whether it was prolonged just now; None when it is over."""
         key, now = hashed(secret), self._clock.now()
         found = await self._store.sign_in.session(key)
         if found is None or found.expires_at <= now:
@@ -144,16 +144,16 @@ class SignIn:
     # What a session and a share link are good for
 
     async def page_token(self, person: str) -> PageToken:
-        """A token with which the page reads every car and manages the server, for a few minutes."""
+        """Issue a token with which the page reads every car and manages the server, for a few minutes."""
         page = await self._page()
         return PageToken(await self._access.issue_token(page, TOKEN_LIFE_S, person=person), page.client_id)
 
     async def page_application(self) -> str | None:
-        """The id of the application as which the page reads; None until somebody has signed in."""
+        """Return the id of the application as which the page reads; None until somebody has signed in."""
         return await self._store.notes.recall(_OWNER, "client_id")
 
     async def share(self, vehicle: Vehicle, label: str, life_ms: int | None) -> tuple[str, ShareLink]:
-        """The secret of a new link that shows one car, and the link."""
+        """Return the secret of a new link that shows one car, and the link."""
         application, _ = await self._access.register("A share link", READS, connected_only=True)
         now, secret = self._clock.now(), new_secret("cpv_")
         connection = Connection(
@@ -173,7 +173,7 @@ class SignIn:
         return True
 
     async def share_token(self, secret: str) -> PageToken:
-        """A token with which whoever has a share link reads its car, and does nothing else, for a few minutes.
+        """Issue a token with which whoever has a share link reads its car, and does nothing else, for a few minutes.
 
         Raises Problem (401).
         """
@@ -186,7 +186,7 @@ class SignIn:
         return PageToken(token, SHARED_WITH)
 
     async def _page(self) -> Application:
-        """The application as which the page reads, made when it is needed first or was revoked."""
+        """Return the application as which the page reads, made when it is needed first or was revoked."""
         client_id = await self.page_application()
         found = None if client_id is None else await self._store.access.application(client_id)
         if found is not None and found[0].revoked_at is None and found[0].permissions >= OPERATOR:

@@ -12,19 +12,19 @@ from chargeport.store.effective_history import EffectiveHistory
 
 
 async def read_signals(request: Request) -> Response:
-    """All signals of a vehicle that have a value or a known error, sorted by code."""
+    """Return all signals of a vehicle that have a value or a known error, sorted by code."""
     await request.grant()
     return await request.context.reads.answer(_ask(request, None))
 
 
 async def read_signal(request: Request) -> Response:
-    """One signal of a vehicle."""
+    """Return one signal of a vehicle."""
     await request.grant()
     return await request.context.reads.answer(_ask(request, request.path("code")))
 
 
 async def read_values(request: Request) -> Response:
-    """A page of a signal's history."""
+    """Return a page of a signal's history."""
     allowed = await permissions(request)
     ask = _ask(request, request.path("code"))
     _, found = await request.context.reads.known(ask, allowed)

@@ -41,7 +41,7 @@ class TokenWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=
 
 
 async def read_simulator(request: Request) -> Response:
-    """The clock, the faults, the cars, and what can be done to them."""
+    """Return the clock, the faults, the cars, and what can be done to them."""
     return json_answer(200, (await simulation(request)).state(), request.request_id)
 
 
@@ -64,7 +64,7 @@ async def set_clock(request: Request) -> Response:
 
 
 async def read_simulated_vehicle(request: Request) -> Response:
-    """How a simulated car is."""
+    """Return the state of a simulated car."""
     return json_answer(200, (await simulation(request)).vehicle(request.path("vehicle_id")), request.request_id)
 
 
@@ -77,7 +77,7 @@ async def control_vehicle(request: Request) -> Response:
 
 
 async def list_faults(request: Request) -> Response:
-    """The faults, with how often each happened."""
+    """Return the faults, with how often each happened."""
     return json_answer(200, {"data": (await simulation(request)).faults.state()}, request.request_id)
 
 
@@ -101,7 +101,7 @@ async def remove_fault(request: Request) -> Response:
 
 
 async def list_scenarios(request: Request) -> Response:
-    """The ready scenarios."""
+    """Return the ready scenarios."""
     await simulation(request)
     data = [{"name": each.name, "summary": each.summary} for each in library().values()]
     return json_answer(200, {"data": data}, request.request_id)
@@ -127,7 +127,7 @@ async def expire_tokens(request: Request) -> Response:
 
 
 async def simulation(request: Request) -> Simulation:
-    """The simulation that runs here, for who may control it. Raises Problem (401, 403, 404)."""
+    """Return the simulation that runs here, for who may control it. Raises Problem (401, 403, 404)."""
     await request.grant()
     if request.context.simulation is None:
         raise Problem(INVALID_PATH, _NOWHERE)
@@ -136,7 +136,7 @@ async def simulation(request: Request) -> Simulation:
 
 
 async def body_of(request: Request, kind: Any) -> Any:
-    """The body as JSON of this kind; an empty one is an object without members. Raises Problem (400, 413)."""
+    """Return the body as JSON of this kind; an empty one is an object without members. Raises Problem (400, 413)."""
     try:
         return msgspec.json.decode(await read_body(request, MAX_BYTES) or b"{}", type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -137,7 +137,7 @@ async def _register(store: Store, said: Any, now: int) -> None:
 
 
 def _facts(said: dict[str, Any]) -> dict[str, Any]:
-    """What Smartcar says of a car, as far as it is what it should be."""
+    """Return the facts that Smartcar reports of a car, those of them that are valid."""
     texts = {name: said[name] for name in ("make", "model") if isinstance(said.get(name), str) and said[name].strip()}
     year = said.get("year")
     return texts | ({"year": year} if type(year) is int and year in YEARS else {})

@@ -25,7 +25,7 @@ class Connect(Protocol):
 
 
 def socket_routes(sockets: Mapping[str, Connect], links: Links) -> list[WebSocketRoute]:
-    """A route for each path."""
+    """Return a route for each path."""
     return [WebSocketRoute(path, _endpoint(connect, links)) for path, connect in sockets.items()]
 
 
@@ -39,7 +39,7 @@ def _endpoint(connect: Connect, links: Links) -> Callable[[WebSocket], Awaitable
 
 
 def watched(kind: Any) -> Any:
-    """The web server's protocol for websockets, as our connections need it; None where there is none."""
+    """Return the web server's protocol for websockets, as our connections need it; None where there is none."""
     return None if kind is None else type("WatchedWebSocket", (_Watched, kind), {})
 
 
@@ -60,7 +60,7 @@ class _Watched(asyncio.Protocol):
         self.conn.debug = False  # at that level the library logs every header, passwords too
 
     async def run_asgi(self) -> None:
-        """Hand the connection to the application, with what the client's certificate says."""
+        """Pass the connection to the application, with the names in the client's certificate."""
         tell_client(self.scope, self.transport.get_extra_info("ssl_object"))
         await super().run_asgi()  # type: ignore[misc]  # the protocol behind has it
 
@@ -71,7 +71,7 @@ class _Watched(asyncio.Protocol):
             self.handshake_complete = True
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is gone."""
+        """Note that the connection is gone."""
         super().connection_lost(exc)
         self.transport.lost()
 

@@ -45,14 +45,14 @@ class Wanted(msgspec.Struct, frozen=True):
     vehicle_list: bool = False
 
     def has(self, vehicle_id: str, signal: Signal) -> bool:
-        """Whether it asked for this signal of this car, however we know it: reported or derived."""
+        """Tell whether it asked for this signal of this car, be it reported or derived."""
         if self.vehicles is not None and vehicle_id not in self.vehicles:
             return False
         return self.signals is None or signal.code in self.signals
 
 
 async def stream_signals(request: Request) -> Response:
-    """The changes that the client may see, one by one. What is wrong with the request is said before the stream begins."""
+    """Stream the changes that the client may see, one by one. Errors of the request are answered before the stream begins."""
     grant = await request.grant()
     most, positions = request.context.tail.most_of_one, request.context.positions
     if request.context.tail.streams_of(grant.client_id) >= most:
@@ -76,7 +76,7 @@ class Stream:
     __slots__ = ("_base", "_clock", "_follower", "_most", "_newest", "_positions", "_store", "_tail", "_wanted")
 
     def __init__(self, deps: AppContext, follower: Follower, wanted: Wanted, base: str, newest: int) -> None:
-        """`newest` is how far the feed had come when the client asked."""
+        """Prepare the stream. `newest` is how far the feed had come when the client asked."""
         self._store = deps.store
         self._tail = deps.tail
         self._clock = deps.clock
@@ -88,7 +88,7 @@ class Stream:
         self._most = deps.tail.most_of_one
 
     async def parts(self, greeting: bytes) -> AsyncGenerator[bytes, None]:
-        """What is sent, in parts; each is asked for when the client has room for it."""
+        """Yield what is sent, in parts; each is asked for when the client has room for it."""
         follower = self._follower
         self._tail.join(follower)
         if self._tail.streams_of(follower.grant.client_id) > self._most:  # several asked at once
@@ -112,7 +112,7 @@ class Stream:
             self._tail.leave(follower)
 
     async def _events(self) -> bytes:
-        """The next events, if there are any; moves the place on."""
+        """Return the next events, if there are any; move the place on."""
         follower = self._follower
         changes, reached = await self._tail.after(follower.position)
         notices = self._tail.notices(follower.noticed)
@@ -134,7 +134,7 @@ class Stream:
         return b"".join(parts)
 
     async def _event(self, change: Change) -> bytes | None:
-        """The change as an event; None where the client did not ask for it or may not see it."""
+        """Return the change as an event; None where the client did not ask for it or may not see it."""
         permissions = await self._permissions(change.vehicle_id, change.signal)
         if permissions is None:
             return None
@@ -145,7 +145,7 @@ class Stream:
         return self._id(change.position) + signal_event(change, self._base, self._store.readings.freshness, places=places)
 
     async def _ending(self, notice: Notice) -> bytes | None:
-        """What was noticed as an event; None where the client has no use for it or may not see it."""
+        """Return a notice as an event; None where the client has no use for it or may not see it."""
         ending, self._follower.noticed = notice.ending, notice.number
         permissions = await self._permissions(ending.vehicle_id, ending.state.signal)
         if permissions is None or not await self._tail.permits.is_there(ending.vehicle_id):
@@ -155,14 +155,14 @@ class Stream:
         return ending_event(ending, self._base, places=Permission.READ_CHARGE_LOCATIONS in permissions)
 
     async def _permissions(self, vehicle_id: str, signal: Signal) -> frozenset[Permission] | None:
-        """What the client may see of the car, if it asked for the signal and may see that."""
+        """Return what the client may see of the car; None if it did not ask for the signal or may not see that."""
         if not self._wanted.has(vehicle_id, signal):
             return None
         permissions = await self._tail.permits.of(self._follower.grant, vehicle_id, self._wanted.user_id)
         return permissions if signal.permission in permissions else None
 
     def _vehicle_list(self) -> bytes:
-        """That the list of vehicles is another than when the client was told last; nothing to who did not ask for it."""
+        """Return the event of a changed list of vehicles, if the client asked for it and has not been sent it yet."""
         known, newest = self._follower.vehicle_lists, self._tail.vehicle_lists
         if known is None or known == newest:
             return b""
@@ -170,7 +170,7 @@ class Stream:
         return events.block(events.VEHICLES, "{}") if known else b""
 
     def _heartbeat(self) -> bytes:
-        """A sign of life where it is time for one, with the position: always, or it would say that something happened."""
+        """Return a heartbeat where it is due, with the position even if nothing happened; else nothing."""
         if self._clock.now() - self._follower.sent_at < HEARTBEAT_MS:
             return b""
         return events.HEARTBEAT + self._id(self._follower.position) + b"\n"
@@ -185,7 +185,7 @@ def _too_many(most: int) -> Problem:
 
 
 def _named(request: Request, parameter: str) -> list[str] | None:
-    """What a parameter lists, repeated or with commas; None where it is not there."""
+    """Return what a parameter lists, repeated or with commas; None where it is not there."""
     values = [value for name, value in request.query if name == parameter]
     return [name.strip() for value in values for name in value.split(",")] if values else None
 
@@ -237,7 +237,7 @@ async def _check(request: Request, grant: Grant, wanted: Wanted) -> None:
 
 
 def _resumed_from(request: Request, newest: int, client_id: str) -> int | None:
-    """The position that the client has got to; None where it has none. Raises Problem (400)."""
+    """Return the position that the client has got to; None where it has none. Raises Problem (400)."""
     header = (request.header(b"last-event-id") or b"").decode("latin-1")
     given = header or dict(request.query).get("lastEventId")
     if not given:

@@ -37,7 +37,7 @@ class EndlessResponse(StarletteResponse):
 
 
 async def _hang_up(receive: Receive, connected: asyncio.Timeout) -> None:
-    """Have the sending end when the client disconnects."""
+    """End the sending when the client disconnects."""
     while (await receive())["type"] != "http.disconnect":
         pass
     connected.reschedule(0)

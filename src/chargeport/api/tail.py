@@ -127,11 +127,11 @@ class Tail:
         self.most_of_one = min(self.most_of_one, max(1, connections // SHARE))
 
     def streams_of(self, client_id: str) -> int:
-        """How many streams an application has open."""
+        """Return how many streams an application has open."""
         return self._by_application[client_id]
 
     async def after(self, position: int) -> tuple[list[Change], int]:
-        """Some changes that follow a position, in order, and up to where these are all there are. Raises StoreError."""
+        """Return some changes that follow a position, in order, and up to where these are all there are. Raises StoreError."""
         if position >= self._floor:
             start = bisect_right(self._changes, position, key=_POSITION)
             found, known = self._changes[start : start + PORTION], self.position
@@ -148,13 +148,13 @@ class Tail:
         return found, max(known, position, *(change.position for change in found[-1:]))
 
     def notices(self, after: int) -> list[Notice]:
-        """The notices behind this number, in order."""
+        """Return the notices behind this number, in order."""
         if after >= self.noticed:
             return []
         return list(islice(self._notices, max(0, after + 1 - self._notices[0].number), None))
 
     def has_more(self, follower: Follower) -> bool:
-        """Whether there is anything that this stream has not looked at."""
+        """Tell whether there is anything that this stream has not looked at."""
         lists = follower.vehicle_lists
         return follower.position < self.position or follower.noticed < self.noticed or lists not in (None, self.vehicle_lists)
 
@@ -194,7 +194,7 @@ class Tail:
         self._endings.stop()
 
     async def _start(self) -> None:
-        """Skip what is too old to be kept. Those who want it read the store."""
+        """Skip what is too old to be kept; who needs it reads the store."""
         oldest = await self._store.readings.position() - MAX_CHANGES
         if oldest > self.position:
             self._changes, self._text = [], 0
@@ -212,7 +212,7 @@ class Tail:
             await asyncio.sleep(0)
 
     def _take(self, changes: list[Change], events: list[Change]) -> None:
-        """Keep those of the changes that are events, and wake those who may want them."""
+        """Keep those of the changes that are events, and wake those that may need them."""
         before, self.position = self.position, changes[-1].position
         self._changes += events
         self._text += sum(map(_text, events))
@@ -283,5 +283,5 @@ class Tail:
 
 
 def _text(change: Change) -> int:
-    """How many characters the change keeps in memory."""
+    """Return how many characters the change keeps in memory."""
     return len(change.value) if isinstance(change.value, str) else 0

@@ -70,7 +70,7 @@ async def issue_token(request: Request) -> Response:
 
 
 async def _issued(context: AppContext, application: Application, given: dict[str, str]) -> dict[str, str | int]:
-    """The tokens. Raises ConsentError."""
+    """Issue the tokens. Raises ConsentError."""
     about: dict[str, str | int] = {"token_type": "Bearer", "expires_in": TOKEN_LIFE_S}
     match given["grant_type"]:
         case "authorization_code":
@@ -95,7 +95,7 @@ def _refusal(request: Request, refused: _RefusedError) -> Response:
 
 
 def _credentials(request: Request, given: dict[str, str]) -> tuple[str, str]:
-    """Client id and secret, from Basic or from the body, of a request that has what its grant needs."""
+    """Return client id and secret, from Basic or from the body, of a request that has what its grant needs."""
     grant_type = given.get("grant_type")
     if grant_type is None:
         raise _RefusedError(MALFORMED, "invalid_request", f"grant_type is missing: send {GRANT_TYPE}.")
@@ -114,7 +114,7 @@ def _credentials(request: Request, given: dict[str, str]) -> tuple[str, str]:
 
 
 def _parameters(body: bytes, content_type: bytes) -> dict[str, str]:
-    """The parameters of a form or of a JSON object; JSON is known by its look, for clients that forget to say so."""
+    """Return the parameters of a form or of a JSON object, also of one that is sent without its content type."""
     if content_type.split(b";")[0].strip().lower() == b"application/json" or body.lstrip()[:1] == b"{":
         try:
             return msgspec.json.decode(body or b"{}", type=dict[str, str])
@@ -127,7 +127,7 @@ def _parameters(body: bytes, content_type: bytes) -> dict[str, str]:
 
 
 def _basic(authorization: bytes | None) -> tuple[str, str] | None:
-    """Id and secret of a Basic header (RFC 6749, 2.3.1: percent-encoded)."""
+    """Return id and secret of a Basic header (RFC 6749, 2.3.1: percent-encoded); None for any other header."""
     if authorization is None or authorization[:6].lower() != b"basic ":
         return None
     try:

@@ -10,7 +10,7 @@ from chargeport.wire.status import STATUSES
 
 
 def change(signal: Signal, step: Step, permissions: frozenset[Permission]) -> str:
-    """A change: from when on the value was so, or there was none."""
+    """Return a change: from when on the value was so, or there was none."""
     state = step.state
     if step.absence is not None:
         content, received_at = f'"status":{STATUSES[step.absence]}', state.absence_received_at or 0
@@ -22,7 +22,7 @@ def change(signal: Signal, step: Step, permissions: frozenset[Permission]) -> st
 
 
 def bucket(signal: Signal, filled: Bucket, step_ms: int, permissions: frozenset[Permission]) -> str:
-    """A bucket: its bounds, how many changes began in it, for how long a value stood, and what that was."""
+    """Return a bucket: its bounds, how many changes began in it, for how long a value stood, and what that was."""
     bounds = f'"from":"{iso(filled.start)}","to":"{iso(filled.start + step_ms)}"'
     counted = f'"count":{filled.changes},"heldSeconds":{wire.number(filled.total_ms / 1000)}'
     last = place_free(signal, wire.text(signal, filled.last), permissions)
@@ -31,7 +31,7 @@ def bucket(signal: Signal, filled: Bucket, step_ms: int, permissions: frozenset[
 
 
 def _aggregates(signal: Signal, filled: Bucket) -> list[str]:
-    """What the values were: of numbers the extremes and the mean, of flags and texts the fraction of time of each."""
+    """Return the aggregates: of numbers the extremes and the mean, of flags and texts the fraction of time of each."""
     match signal.kind:
         case Kind.DOCUMENT:
             return []
@@ -47,6 +47,6 @@ def _aggregates(signal: Signal, filled: Bucket) -> list[str]:
 
 
 def _name(signal: Signal, value: Value) -> str:
-    """A flag or a text as the name of a member."""
+    """Return a flag or a text as the name of a member."""
     text = wire.text(signal, value)
     return f'"{text}"' if signal.kind is Kind.FLAG else text

@@ -24,7 +24,7 @@ MAX_SIZE: Final = 1000
 
 
 async def list_vehicles(request: Request) -> Response:
-    """A page of the application's vehicles, by id."""
+    """Return a page of the application's vehicles, by id."""
     grant = await request.grant()
     paging.only_filters(request.query)
     page = paging.asked(request.query, default_size=DEFAULT_SIZE, max_size=MAX_SIZE)
@@ -41,14 +41,14 @@ async def list_vehicles(request: Request) -> Response:
 
 
 async def read_vehicle(request: Request) -> Response:
-    """One vehicle."""
+    """Return one vehicle."""
     await permissions(request)
     vehicle = await request.context.reads.vehicle(request.path("vehicle_id"))
     return answer(200, f'{{"data":{vehicle_resource(vehicle, request.base)}}}'.encode(), request.request_id)
 
 
 async def read_coverage(request: Request) -> Response:
-    """For every signal: its age and source, or the reason why there is no value."""
+    """Return for every signal its age and source, or the reason why there is no value."""
     allowed = await permissions(request)
     found = await request.context.store.readings.signals(request.path("vehicle_id"))
     if found is None:
@@ -58,13 +58,13 @@ async def read_coverage(request: Request) -> Response:
 
 
 async def permissions(request: Request) -> frozenset[Permission]:
-    """What the caller may do with the vehicle of the path."""
+    """Return what the caller may do with the vehicle of the path."""
     grant = await request.grant()
     return await request.context.access.permissions(grant, request.path("vehicle_id"), request.user_id)
 
 
 def coverage(found: VehicleSeries, allowed: frozenset[Permission], ranks: Ranks, now: int) -> dict[str, Any]:
-    """The document on what each signal of a car can tell a reader with these permissions, and what each source says of it."""
+    """Return what is known of each signal of a car to a reader with these permissions, and what each source reports."""
     data = [_covered(signal, found, allowed, ranks, now) for signal in CATALOGUE]
     return {"data": data, "meta": {"totalCount": len(data)}}
 
@@ -84,7 +84,7 @@ def _covered(signal: Signal, found: VehicleSeries, allowed: frozenset[Permission
 
 
 def _series(state: State, why: Why | None, allowed: frozenset[Permission], now: int) -> dict[str, Any]:
-    """What one source says, and whether that is the effective value."""
+    """Return what one source reports, and whether that is the effective value."""
     entry: dict[str, Any] = _provenance(state, now)
     if has_value(state) and state.value is not None:
         entry["body"] = msgspec.Raw(body_text(state.signal, state.value, allowed).encode())
@@ -95,7 +95,7 @@ def _series(state: State, why: Why | None, allowed: frozenset[Permission], now: 
 
 
 def _provenance(state: State, now: int) -> dict[str, Any]:
-    """When the last value was observed, how old that is, and who said so: nobody, of a fact that the server keeps."""
+    """Return when the last value was observed, its age in seconds and its source; no source for a fact of the server's own."""
     if state.source is None and state.absence_source is None:
         return {"source": None}
     source = shown(state.source or state.absence_source, state.rule)

@@ -39,7 +39,7 @@ _FILTERS: Final = {
 
 
 async def list_webhooks(request: Request) -> Response:
-    """A page of the application's webhooks, oldest first."""
+    """Return a page of the application's webhooks, oldest first."""
     grant = await request.client()
     page = paging.asked(request.query, default_size=50)
     found = [each for each in await request.context.store.webhooks.webhooks(grant.client_id) if _fits(each, request)]
@@ -60,7 +60,7 @@ async def create_webhook(request: Request) -> Response:
 
 
 async def read_webhook(request: Request) -> Response:
-    """One webhook."""
+    """Return one webhook."""
     return json_answer(200, {"data": resource(await _owned(request), request.base)}, request.request_id)
 
 
@@ -99,7 +99,7 @@ async def delete_webhook(request: Request) -> Response:
 
 
 async def verify_webhook(request: Request) -> Response:
-    """Send a VERIFY now, and say what came of it."""
+    """Send a VERIFY now, and return its outcome."""
     webhook = await _owned(request)
     outcome = await request.context.webhooks.verify(webhook)
     found = await _owned(request)
@@ -109,12 +109,12 @@ async def verify_webhook(request: Request) -> Response:
 
 
 async def list_deliveries(request: Request) -> Response:
-    """A page of a webhook's events, newest first, each with its attempts."""
+    """Return a page of a webhook's events, newest first, each with its attempts."""
     return await deliveries_of(request, await _owned(request), "v3/webhooks")
 
 
 async def deliveries_of(request: Request, webhook: Webhook, path: str) -> Response:
-    """The same of a webhook that was found already."""
+    """Return a page of the events of a webhook that was found already."""
     page = paging.asked(request.query, default_size=25)
     state = dict(request.query).get("filter[state]")
     if state is not None and state not in STATES:
@@ -131,7 +131,7 @@ async def redeliver(request: Request) -> Response:
 
 
 async def sent_again(request: Request, webhook: Webhook) -> Response:
-    """The same of a webhook that was found already."""
+    """Send an event again of a webhook that was found already."""
     event_id, now = request.path("delivery_id"), request.context.clock.now()
     again = await request.context.store.webhooks.redeliver(webhook.id, [event_id], 0, _ALWAYS, now)
     if not again:
@@ -166,7 +166,7 @@ async def rotate_key(request: Request) -> Response:
 
 
 async def list_subscriptions(request: Request) -> Response:
-    """A page of the subscriptions of the application's webhooks, oldest first."""
+    """Return a page of the subscriptions of the application's webhooks, oldest first."""
     grant = await request.client()
     page = paging.asked(request.query, default_size=25)
     given = {_FILTERS[name]: value for name, value in request.query if name in _FILTERS}
@@ -203,7 +203,7 @@ async def create_subscription(request: Request) -> Response:
 
 
 async def read_subscription(request: Request) -> Response:
-    """One subscription."""
+    """Return one subscription."""
     found = await _owned_subscription(request)
     return json_answer(200, {"data": subscription_resource(found, request.base)}, request.request_id)
 
@@ -216,7 +216,7 @@ async def delete_subscription(request: Request) -> Response:
 
 
 def resource(webhook: Webhook, base: str) -> dict[str, Any]:
-    """The webhook as a resource."""
+    """Return the webhook as a resource."""
     attributes = msgspec.to_builtins(webhook.fields) | {
         "isVerified": webhook.verified_at is not None,
         "verifiedAt": None if webhook.verified_at is None else iso(webhook.verified_at),
@@ -233,7 +233,7 @@ def resource(webhook: Webhook, base: str) -> dict[str, Any]:
 
 
 def subscription_resource(subscription: Subscription, base: str) -> dict[str, Any]:
-    """The subscription as a resource."""
+    """Return the subscription as a resource."""
     related = {"webhook": subscription.webhook_id, "vehicle": subscription.vehicle.id, "user": subscription.user_uuid}
     return {
         "id": subscription.id,
@@ -246,7 +246,7 @@ def subscription_resource(subscription: Subscription, base: str) -> dict[str, An
 
 
 def delivery(event: Event, attempts: Sequence[Attempt]) -> dict[str, Any]:
-    """An event of the delivery log, with its attempts."""
+    """Return an event of the delivery log, with its attempts."""
     return {
         "id": event.id,
         "type": "delivery",
@@ -273,13 +273,13 @@ def delivery(event: Event, attempts: Sequence[Attempt]) -> dict[str, Any]:
 
 
 async def _owned(request: Request) -> Webhook:
-    """The webhook of the path, if it is the caller's. Raises Problem (404)."""
+    """Return the webhook of the path, if it is the caller's. Raises Problem (404)."""
     grant = await request.client()
     return await any_webhook(request, grant.client_id)
 
 
 async def any_webhook(request: Request, client_id: str | None = None) -> Webhook:
-    """The webhook of the path, of this application or (None) of any. Raises Problem (404)."""
+    """Return the webhook of the path, of this application or (None) of any. Raises Problem (404)."""
     webhook = await request.context.store.webhooks.webhook(request.path("webhook_id"))
     if webhook is None or client_id not in (None, webhook.client_id):
         raise Problem(WEBHOOK_NOT_FOUND, "The application has no webhook with this id.")
@@ -307,7 +307,7 @@ def _fits(webhook: Webhook, request: Request) -> bool:
 
 
 async def _attributes(request: Request) -> dict[str, Any]:
-    """The `data.attributes` of the body. Raises Problem."""
+    """Return the `data.attributes` of the body. Raises Problem."""
     body = await read_body(request, MAX_BYTES)
     try:
         document = msgspec.json.decode(body)
@@ -320,7 +320,7 @@ async def _attributes(request: Request) -> dict[str, Any]:
 
 
 async def _fields(request: Request, known: dict[str, Any]) -> WebhookFields:
-    """The fields of a webhook: those known, with those that the body names. Raises Problem."""
+    """Return the fields of a webhook: those known, with those that the body names. Raises Problem."""
     given = await _attributes(request)
     names = {field.encode_name for field in msgspec.structs.fields(WebhookFields)}
     wanted = known | {name: member for name, member in given.items() if name in names}

@@ -30,7 +30,7 @@ class Tally(msgspec.Struct):
     attempts: Counter[str] = msgspec.field(default_factory=Counter)
 
     def __add__(self, other: "Tally") -> "Tally":
-        """Both together."""
+        """Return the sum of both."""
         return Tally(self.answered + other.answered, self.wrong + other.wrong, self.attempts + other.attempts)
 
 

@@ -7,7 +7,7 @@ _UNITS: Final = ((86_400 * 2, 86_400, "d"), (3600 * 2, 3600, "h"), (60 * 2, 60, 
 
 
 def ago(at: int | None, now: int) -> str | None:
-    """The age of an instant; None where there is none. A car's clock may run ahead of ours.
+    """Return the age of an instant; None where there is none. A car's clock may run ahead of ours.
 
     >>> ago(0, 12_000), ago(0, 250_000), ago(0, 26 * 3_600_000), ago(5000, 4900), ago(None, 0)
     ('12 s ago', '4 min ago', '26 h ago', 'just now', None)
@@ -19,7 +19,7 @@ def ago(at: int | None, now: int) -> str | None:
 
 
 def long(length_s: float) -> str:
-    """A length of time, as a person would say it.
+    """Return a length of time in words.
 
     >>> long(250), long(26 * 3600), long(0.2)
     ('4 min', '26 h', 'under 1 s')

@@ -165,7 +165,7 @@ def token(*, client_id: ClientId, database: Database = None, as_json: Json = Fal
 
 
 def permissions_shown(permissions: frozenset[Permission]) -> str:
-    """Permissions in a table."""
+    """Return permissions as a cell of a table."""
     if permissions == frozenset(Permission):
         return "all"
     if permissions == USUAL:
@@ -175,7 +175,7 @@ def permissions_shown(permissions: frozenset[Permission]) -> str:
 
 
 async def names(store: Store) -> dict[str, str]:
-    """What each application is called, by its id."""
+    """Return the name of each application, by its id."""
     return {application.client_id: application.name for application in await store.access.applications()}
 
 

@@ -41,7 +41,7 @@ class Check(msgspec.Struct, frozen=True):
 
 
 def python() -> Iterator[Check]:
-    """The interpreter, and the compiled parts that the server runs on."""
+    """Check the interpreter, and the compiled parts that the server runs on."""
     version = ".".join(map(str, sys.version_info[:3]))
     new_enough = sys.version_info >= (3, 11)
     yield _either(new_enough, "python", f"Python {version}", "install Python 3.11 or newer")
@@ -51,7 +51,7 @@ def python() -> Iterator[Check]:
 
 
 def clock(file: Path | None, clock: Clock) -> Iterator[Check]:
-    """The time, on which every age and expiry rests."""
+    """Check the time, on which every age and expiry rests."""
     now = clock.now()
     is_ahead = file is not None and file.exists() and file.stat().st_mtime * 1000 > now + AHEAD_MS
     sane = FIRST_DAY < now < LAST_DAY and not is_ahead
@@ -60,7 +60,7 @@ def clock(file: Path | None, clock: Clock) -> Iterator[Check]:
 
 
 def folder(file: Path) -> Iterator[Check]:
-    """Room on the disk, and who else may read the files."""
+    """Check the room on the disk, and who else may read the files."""
     if not file.absolute().parent.is_dir():
         return
     free = shutil.disk_usage(file.absolute().parent).free
@@ -75,7 +75,7 @@ def folder(file: Path) -> Iterator[Check]:
 
 
 def database(file: Path) -> Iterator[Check]:
-    """Whether the database is there, of our schema, and can be read and written."""
+    """Check whether the database is there, of our schema, and can be read and written."""
     if not file.exists() and os.access(file.absolute().parent, os.W_OK):
         yield Check("database", Status.WARN, f"{file} does not exist", "chargeport migrate makes it, serve does too")
         return
@@ -86,7 +86,7 @@ def database(file: Path) -> Iterator[Check]:
 
 
 def server(url: str) -> Iterator[Check]:
-    """Whether a database server answers, has our schema, and takes writes."""
+    """Check whether a database server answers, has our schema, and takes writes."""
     try:
         backends.require_driver()
         yield from asyncio.run(_asked(url))

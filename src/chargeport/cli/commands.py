@@ -65,6 +65,6 @@ def _shown(each: KeptCommand) -> dict[str, Any]:
 
 
 def _value(parameters: str) -> str | None:
-    """The limit that was to be set, or the kind of schedule."""
+    """Return the limit that was to be set, or the kind of schedule; None for other commands."""
     given = msgspec.json.decode(parameters)
     return f"{given['percent']} %" if "percent" in given else given.get("scheduleType")

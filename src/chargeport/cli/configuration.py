@@ -26,17 +26,17 @@ _NAMED: Final[ContextVar[Path | None]] = ContextVar("the settings file that --co
 
 
 def file() -> Path | None:
-    """The settings file that the running command reads, if any."""
+    """Return the settings file that the running command reads, if any."""
     return config.settings_file(_NAMED.get())
 
 
 def settings(flags: Mapping[tuple[str, str], Any] | None = None) -> Settings:
-    """The settings of the running command. Raises SettingError."""
+    """Return the settings of the running command. Raises SettingError."""
     return config.load(file(), flags=flags)
 
 
 def flags_to_reach(database: str | None) -> str:
-    """The flags with which another command, run in the same folder by anybody, works on the same database and settings."""
+    """Return the flags with which another command, run in the same folder, works on the same database and settings."""
     named, url = _NAMED.get(), database or os.environ.get("CHARGEPORT_DATABASE")
     if url is not None and is_server(url):
         url = shown(url)  # a password is nobody's business
@@ -55,7 +55,7 @@ def add_config_option(group: typer.Typer) -> None:
 
 
 def _with_config(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The command with one option more, placed before --database; `settings` and `file` see its value while it runs."""
+    """Add an option to the command, placed before --database; `settings` and `file` see its value while it runs."""
     if getattr(command, "takes_config", False):
         return command  # a group is put together once, however often the program is
     taken = inspect.signature(command, eval_str=True)

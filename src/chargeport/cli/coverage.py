@@ -56,7 +56,7 @@ def coverage(*, vehicle: Maybe = None, database: Database = None, as_json: Json 
 
 
 def _rows(signal: Signal, found: rows.Known, now: int) -> list[rows.Row]:
-    """A signal, and below it what other sources say."""
+    """Return the row of a signal, and below it those of other sources."""
     return [rows.row(signal, found, now), *rows.other_rows(signal, found, now)]
 
 
@@ -66,13 +66,13 @@ async def _one(store: Store, name: str) -> tuple[rows.Known, int]:
 
 
 async def _issues(store: Store) -> Counter[str | None]:
-    """How many different issues name which vehicle."""
+    """Count the different issues that name each vehicle."""
     found, _ = await store.issues.issues(Page(1, MAX_ISSUES))
     return Counter(each.issue.vehicle or None for each in found)
 
 
 def _concerning(known: rows.Known, issues: Counter[str | None]) -> int:
-    """How many issues name a car; where it has never reported, those that name no car at all may be about it, too."""
+    """Count the issues that name a car; where it has never reported, those that name no car at all, too."""
     vehicle = known.found.vehicle
     named = sum(issues[name] for name in {vehicle.id, vehicle.vin, *vehicle.aliases} - {None})
     return named if known.found.series else named + issues[None]

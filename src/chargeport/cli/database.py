@@ -18,17 +18,17 @@ T = TypeVar("T")
 
 
 def resolved(database: str | None) -> str:
-    """The URL that the flag, the environment, the settings file or the default names. Raises SettingError."""
+    """Return the URL that the flag, the environment, the settings file or the default names. Raises SettingError."""
     return configuration.settings({("database", "url"): database}).database.url
 
 
 def file_for(command: str, database: str | None, instead: str) -> Path:
-    """The file that a command works on, which can't work on a server. Raises SettingError, StartError."""
+    """Return the file that a command works on, which can't work on a server. Raises SettingError, StartError."""
     return backends.file_of(resolved(database), f"chargeport {command}", instead)
 
 
 def existing(command: str, database: str | None, instead: str) -> Path:
-    """The same, if it is there."""
+    """Return the same, if it is there. Raises StartError where it is not."""
     file = file_for(command, database, instead)
     if not file.exists():
         raise backends.missing(str(file))
@@ -37,7 +37,7 @@ def existing(command: str, database: str | None, instead: str) -> Path:
 
 @asynccontextmanager
 async def opened(database: str | None, *, create: bool = False) -> AsyncIterator[Store]:
-    """The store, closed at the end. Without `create`, one that is not there is not made. Raises StartError."""
+    """Open the store, and close it at the end. Without `create`, a missing one is not made. Raises StartError."""
     from chargeport.runtime import preference
     from chargeport.staleness import cadence
 
@@ -78,7 +78,7 @@ def audit_in(file: Path, act: Act, detail: str) -> None:
 
 
 def with_store(database: str | None, work: Callable[[Store], Awaitable[T]], *, create: bool = False) -> T:
-    """What `work` makes of the store."""
+    """Return the result of `work` on the store."""
 
     async def job() -> T:
         async with opened(database, create=create) as store:

@@ -14,7 +14,7 @@ LISTED: Final = 12  # cars; a fleet of hundreds would push the rest off the scre
 
 
 def announce(url: str, facts: dict[str, Any], database: Path, as_json: bool) -> None:
-    """Say where the demo is, and how to ask it."""
+    """Print where the demo is, and how to query it."""
     guest = facts.pop("sign_in", None)
     if as_json:
         print_json({"url": url} | facts)

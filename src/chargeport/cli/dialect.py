@@ -91,7 +91,7 @@ def _payload(text: str) -> bytes:
 
 
 def _meant(dialect: Dialect, payload: bytes, topic: str) -> list[Meant]:
-    """What a payload comes to: its fields with the rows that read them, and what is left over."""
+    """Return the meaning of a payload: its fields with the rows that read them, and what is left over."""
     delivery = Delivery(
         source="check", dialect=dialect.name, payload=payload, received_at=SystemClock().now(), topic=topic, vehicle="car"
     )
@@ -128,7 +128,7 @@ def _short(said: Any) -> str | None:
 
 
 def _draft(found: list[Meant]) -> None:
-    """Rows to begin with for the fields that no row reads."""
+    """Print rows to begin with for the fields that no row reads."""
     unknown = [each for each in found if each.field is not None and each.signal is None and _UNKNOWN in (each.why or "")]
     if not unknown:
         return

@@ -62,7 +62,7 @@ def _examine(flags: dict[tuple[str, str], str | int | None]) -> Iterator[Check]:
 
 
 def _port(settings: Settings) -> Check:
-    """Whether the server could listen, or who does."""
+    """Check whether the server could listen, or a Chargeport does already."""
     from chargeport import web
 
     server = settings.server
@@ -77,7 +77,7 @@ def _port(settings: Settings) -> Check:
 
 
 def _answers(server: ServerSettings) -> bool:
-    """Whether a Chargeport listens there already."""
+    """Tell whether a Chargeport listens there already."""
     everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (what a setting may say)
     host = everywhere.get(server.host, server.host)
     connection = http.client.HTTPConnection(host, server.port, timeout=ANSWER_WITHIN_S)

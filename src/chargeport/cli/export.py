@@ -92,7 +92,7 @@ async def _export(store: Store, selection: Selection, output: BinaryIO, form: Fo
 
 
 def _form(file: str, form: Format | None) -> tuple[Format, bool]:
-    """The form that is meant, and whether it is to be compressed."""
+    """Return the form that is meant, and whether it is to be compressed."""
     packed = file.endswith(".gz")
     name = file.removesuffix(".gz")
     chosen = form or ("ndjson" if file == STDOUT else SUFFIXES.get(Path(name).suffix.lower()))
@@ -107,7 +107,7 @@ def _form(file: str, form: Format | None) -> tuple[Format, bool]:
 
 @contextmanager
 def _output(file: str, *, packed: bool) -> Iterator[BinaryIO]:
-    """Where to write. A file is there when all of it is: what is broken off leaves none, and leaves an old one as it is."""
+    """Open the output. A file appears when all of it is written: an interrupted export leaves an old one as it is."""
     if file == STDOUT:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 async def vehicle_called(store: Store, name: str) -> Vehicle:
-    """The vehicle with this id, VIN (in small letters, too) or alias, else the only one whose make, model or id begins so.
+    """Return the vehicle with this id, VIN (any case) or alias, else the only one whose make, model or id begins so.
 
     Raises NotFoundError.
     """
@@ -35,7 +35,7 @@ async def vehicle_called(store: Store, name: str) -> Vehicle:
 
 
 def _is_meant(vehicle: Vehicle, wanted: str) -> bool:
-    """Whether a vehicle's make and model, or its id, are meant by what was typed."""
+    """Tell whether what was typed means a vehicle's make and model, or its id."""
     if len(wanted) < LEAST_TYPED:
         return False
     names = (vehicle.model or "", " ".join(part for part in (vehicle.make, vehicle.model) if part))
@@ -43,12 +43,12 @@ def _is_meant(vehicle: Vehicle, wanted: str) -> bool:
 
 
 async def fleet(store: Store) -> list[Vehicle]:
-    """All vehicles."""
+    """Return all vehicles."""
     return await every(store.vehicles.vehicles)
 
 
 async def application_with(store: Store, client_id: str) -> Application:
-    """The application with this id, if it is not revoked. Raises NotFoundError."""
+    """Return the application with this id, if it is not revoked. Raises NotFoundError."""
     found = await store.access.application(client_id)
     if found is None:
         raise NotFoundError(f"No application has the id {quoted(client_id)}: chargeport app list shows those there are.")
@@ -58,7 +58,7 @@ async def application_with(store: Store, client_id: str) -> Application:
 
 
 async def every(ask: Callable[[Page], Awaitable[tuple[list[T], int]]]) -> list[T]:
-    """All entries of a list, whatever its length."""
+    """Return all entries of a list, whatever its length."""
     found: list[T] = []
     number = 1
     while True:

@@ -19,7 +19,7 @@ class Plan(NamedTuple):
 def fit(
     columns: Sequence[str], widths: Sequence[int], room: int, spare: Sequence[str] = (), short: Mapping[str, int] | None = None
 ) -> Plan:
-    """What fits into so much room: columns in `short` are cut first, then those in `spare` left out, then the widest narrowed.
+    """Plan what fits: cut the columns in `short`, then leave out those in `spare`, then narrow the widest.
 
     The first column is what the next command will want, so it is cut only where `short` says how much of it is enough.
 
@@ -53,7 +53,7 @@ def fit(
 
 
 def cut(text: str, width: int, end: str = "…") -> str:
-    """The text on one line of this width; what is cut off is an ellipsis, or the `end` that is given.
+    """Return the text on one line of this width; what is cut off is an ellipsis, or the `end` that is given.
 
     >>> cut("a long sentence", 8), cut("short", 8), cut("455f1614-34aa", 8, "")
     ('a long …', 'short', '455f1614')
@@ -63,7 +63,7 @@ def cut(text: str, width: int, end: str = "…") -> str:
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """The text in lines of this width; a word that is longer goes on in the next one.
+    """Return the text in lines of this width; a word that is longer goes on in the next one.
 
     >>> wrapped("a long sentence", 8), wrapped("short", 8), wrapped("455f1614-34aa", 8)
     (['a long', 'sentence'], ['short'], ['455f1614', '-34aa'])

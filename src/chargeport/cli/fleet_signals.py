@@ -54,7 +54,7 @@ def _overview(found: rows.Known, now: int) -> list[str]:
 
 
 def _heard(found: rows.Known, now: int) -> str | None:
-    """When anything was last observed of a car."""
+    """Return how long ago anything was last observed of a car; None if nothing was."""
     observed = [
         state.observed_at for states in found.found.series.values() for state in states if state.observed_at is not None
     ]
@@ -62,7 +62,7 @@ def _heard(found: rows.Known, now: int) -> str | None:
 
 
 def _fields(found: rows.Known, signal: Signal | None, now: int) -> dict[str, Any]:
-    """A car with the value, age and reason of each signal that has any, or of the one that was asked for."""
+    """Return a car with the value, age and reason of each signal that has any, or of the one that was asked for."""
     wanted = (signal,) if signal is not None else tuple(BY_CODE.values())
     lines = [rows.row(each, found, now) for each in wanted]
     known = [line for line in lines if signal is not None or line.why_not != rows.NEVER]

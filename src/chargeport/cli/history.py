@@ -36,7 +36,7 @@ DAY_MS: Final = 86_400_000
 
 
 def _step(text: str) -> int | None:
-    """A resolution in milliseconds; None for raw."""
+    """Return a resolution in milliseconds; None for raw."""
     try:
         return None if text == RAW else duration_ms("--resolution", text)
     except Problem as problem:
@@ -129,7 +129,7 @@ async def _found(store: Store, name: str, signal: Signal, asked: Asked, *, sourc
 
 
 async def _newest(history: EffectiveHistory, vehicle_id: str, signal: Signal, asked: Asked, now: int) -> list[Step]:
-    """The newest changes that are asked for: those of a day, or of ever longer before that if they are too few."""
+    """Return the newest changes that are asked for: those of a day, or of ever longer if they are too few."""
     first = await history.steps(vehicle_id, signal, asked.from_at, asked.to_at, limit=1)
     end = now + DAY_MS if asked.to_at is None else asked.to_at  # a car's clock may run ahead of ours
     length_ms = 2 * DAY_MS
@@ -179,7 +179,7 @@ def _why_not(step: Step) -> str:
 
 
 def _for(start: int, end: int | None, now: int) -> str:
-    """For how long it was so; what nothing has followed yet is so until now."""
+    """Return for how long it was so; what nothing has followed yet is so until now."""
     return f"{long((now - start) / 1000)} so far" if end is None else long((end - start) / 1000)
 
 
@@ -213,7 +213,7 @@ def _told(signal: Signal, bucket: Bucket) -> list[str]:
 
 
 def _document(found: Found, signal: Signal, asked: Asked) -> str:
-    """The API's document of what is shown, for a reader who may see everything, with links from the server's root."""
+    """Return the API's document of what is shown, for a reader who may see everything, with links from the server's root."""
     everything = frozenset(Permission)
     shown = [values.change(signal, step, everything) for step in found.steps]
     if asked.step_ms is not None:

@@ -51,7 +51,7 @@ class Form(msgspec.Struct, frozen=True):
 
 
 def form(settings: Settings, named: str, time: str | None, zone: ZoneInfo | None, time_form: str | None) -> Form:
-    """The form of a file in the dialect of this name, or in that of a TOML file. Raises ChargeportError, SettingError."""
+    """Return the form of a file in the dialect of this name or of a TOML file. Raises ChargeportError, SettingError."""
     known = dialects(settings.dialects, settings.folder)
     if named in known:
         dialect, table = known[named], _table(settings, named)
@@ -68,7 +68,7 @@ def form(settings: Settings, named: str, time: str | None, zone: ZoneInfo | None
 
 
 def _table(settings: Settings, name: str) -> Mapping[str, Any]:
-    """What the settings say of a dialect of their own; nothing of a built-in one."""
+    """Return the settings' table of a dialect of their own; an empty one for a built-in dialect."""
     for each in settings.dialects:
         table = tomllib.loads((Path(settings.folder) / each).read_text("utf-8")) if isinstance(each, str) else each
         if table.get("name") == name:
@@ -77,7 +77,7 @@ def _table(settings: Settings, name: str) -> Mapping[str, Any]:
 
 
 def _own_time(dialect: Dialect, table: Mapping[str, Any]) -> str | None:
-    """The column that the dialect takes the time from."""
+    """Return the column that the dialect takes the time from; None if it names none."""
     named = table.get("time")
     if isinstance(named, str):
         return named.removeprefix("/")
@@ -149,7 +149,7 @@ class DialectImporter(Importer):
         self.reject(sorted(part.rejections + refused, key=lambda each: each[1]))
 
     def _messages(self, fields: Fields | Violation, at: At) -> list[RawMessage]:
-        """Return what a row says, each with its time. Raises Violation."""
+        """Return the messages of a row, each with its time. Raises Violation."""
         if isinstance(fields, Violation):
             raise fields
         if isinstance(at, Violation):

@@ -30,7 +30,7 @@ class RawRow(NamedTuple):
 
 
 def read(stream: BinaryIO) -> Iterator[RawRow]:
-    """Every row of a file. Raises Violation where it begins like nothing that has rows."""
+    """Yield every row of a file. Raises Violation where it begins like nothing that has rows."""
     row = RawRow(1, -1, {})
     try:
         for row in _rows(stream):
@@ -59,7 +59,7 @@ def _numbered(lines: Iterator[tuple[int, bytes]], parse: Callable[[bytes], Field
 
 
 def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Every line that is not empty, with its number; of one that is too long, no more than its beginning."""
+    """Yield every line that is not empty, with its number; of one that is too long, no more than its beginning."""
     line = 0
     while text := stream.readline(MAX_ROW):
         line += 1
@@ -92,7 +92,7 @@ class Table:
     """A table whose first line names the fields."""
 
     def __init__(self, header: bytes) -> None:
-        """Raises Violation where the line is no header."""
+        """Read the names of the columns. Raises Violation where the line is no header."""
         csv.field_size_limit(MAX_CELL)
         self._separator = max(SEPARATORS, key=lambda each: header.count(each.encode()))
         self._names = [name.strip() for name in self._cells(header)]
@@ -103,7 +103,7 @@ class Table:
             raise Violation(Rule.BAD_FORMAT, f"the column {twice[:40]!r} is there twice", "header")
 
     def fields(self, text: bytes) -> Fields:
-        """What a line says: the text of each cell by its column, None for an empty one. Raises Violation."""
+        """Return the text of each cell of a line by its column, None for an empty one. Raises Violation."""
         cells = self._cells(text)
         width = len(self._names)
         if len(cells) < width or any(cells[width:]):

@@ -67,7 +67,7 @@ class Importer:
         return {**self.counts, "rejected": self.rejected, "rejections": self._rejections, **unknown}
 
     def batch(self) -> Batch:
-        """Return an empty batch as the plan wants it."""
+        """Return an empty batch as the plan requires it."""
         return Batch(may_register=self.plan.create_vehicles, is_trial=self.plan.dry_run, keep_issues=False)
 
     def count(self, batch: Batch) -> None:

@@ -118,7 +118,7 @@ def import_readings(
 def _form(
     settings: Settings, dialect: str | None, time: str | None, zone: ZoneInfo | None, time_format: str | None
 ) -> "Form | None":
-    """How the file is to be read; None for one of ours. Raises ChargeportError."""
+    """Return the form in which the file is to be read; None for one of ours. Raises ChargeportError."""
     from chargeport.cli import import_dialect
 
     given = {"--time": time, "--zone": zone, "--time-format": time_format}
@@ -133,7 +133,7 @@ def _form(
 
 
 def stored_in_words(found: Mapping[str, int]) -> str:
-    """Return what was stored, as a person would say it.
+    """Return what was stored, in words.
 
     >>> stored_in_words({"accepted": 21, "superseded": 1179, "unchanged": 40})
     '1200 readings stored (21 are the newest now, 1179 are older), 40 known before'
@@ -162,7 +162,7 @@ def _print(found: dict[str, Any], dry_run: bool) -> None:
 
 @contextmanager
 def _input(file: str) -> Iterator[tuple[BinaryIO, Any]]:
-    """The file, unpacked, and a function that says which share of it was read. Raises StartError, ChargeportError."""
+    """Open the file, unpacked; yield it and a function that returns how much was read. Raises StartError, ChargeportError."""
     import gzip
     import io
 
@@ -185,7 +185,7 @@ def _input(file: str) -> Iterator[tuple[BinaryIO, Any]]:
 
 @contextmanager
 def _report(report: Path | None) -> Iterator[Any]:
-    """Where rejections are written, one a line; nowhere unless a file is named. Raises StartError."""
+    """Yield the function that writes a rejection as a line of the report, if one is named. Raises StartError."""
     if report is None:
         yield lambda _: None
         return

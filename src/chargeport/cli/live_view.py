@@ -70,7 +70,7 @@ def _note(rows: Iterable[Row], samples: dict[str, deque[float]]) -> None:
 
 
 def view(rows: list[Row], samples: dict[str, deque[float]], newest: Iterable[str], now: int) -> "RenderableType":
-    """What is shown at one moment."""
+    """Return what is shown at one moment."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -91,7 +91,7 @@ def view(rows: list[Row], samples: dict[str, deque[float]], newest: Iterable[str
 
 
 def charge(row: Row) -> str:
-    """The state of charge as a bar and a number."""
+    """Return the state of charge as a bar and a number."""
     soc = row.value(_SOC)
     if not isinstance(soc, int | float):
         return NOTHING
@@ -100,19 +100,19 @@ def charge(row: Row) -> str:
 
 
 def power(row: Row) -> str:
-    """The power in kW."""
+    """Return the power in kW."""
     value = row.value(_POWER)
     return f"{value / 1000:.2f} kW" if isinstance(value, int | float) else NOTHING
 
 
 def left(row: Row) -> str:
-    """The time to complete."""
+    """Return the time to complete."""
     minutes = row.value(_LEFT)
     return f"{int(minutes) // 60}:{int(minutes) % 60:02} h" if isinstance(minutes, int | float) and minutes else NOTHING
 
 
 def sparkline(points: Iterable[float]) -> str:
-    """The power since the view was opened, as blocks.
+    """Return the power since the view was opened, as blocks.
 
     >>> sparkline([0, 3500, 7000])
     '▁▄█'

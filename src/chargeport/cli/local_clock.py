@@ -8,13 +8,13 @@ _WRITTEN: Final = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d(?::\d\d)?) ([A-Z]{2,
 
 
 def local(at: int, *, seconds: bool = True) -> str:
-    """An instant in local time, to the second or the minute: `2026-05-01 11:59:58 CEST`."""
+    """Return an instant in local time, to the second or the minute: `2026-05-01 11:59:58 CEST`."""
     here = datetime.fromtimestamp(at / 1000, UTC).astimezone()
     return f"{here:%Y-%m-%d %H:%M:%S} {here.tzname()}" if seconds else f"{here:%Y-%m-%d %H:%M} {here.tzname()}"
 
 
 def parse(text: str) -> int | None:
-    """An instant that is written as `local` does, in ms since 1970; None for any other text, and for another zone's name."""
+    """Return an instant as `local` writes it, in ms since 1970; None for any other text, and for another zone's name."""
     found = _WRITTEN.fullmatch(text.strip())
     if found is None:
         return None

@@ -34,7 +34,7 @@ class _Twice(NamedTuple):
 
 
 def zone(text: str) -> ZoneInfo:
-    """A time zone by its name."""
+    """Return a time zone by its name. Raises BadParameter."""
     try:
         return ZoneInfo(text.strip())
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -42,7 +42,7 @@ def zone(text: str) -> ZoneInfo:
 
 
 def written(text: str, form: str | None = None) -> datetime | Violation | None:
-    """The date and time that a text writes, with its zone if it has one; None for a text that writes none (a number, say).
+    """Return the date and time of a text, with its zone if it has one; None for a text that has none (a number, say).
 
     `form` is how it is written, in the signs of `strptime`; ISO 8601 and what databases make of it if not given.
     """
@@ -58,7 +58,7 @@ def written(text: str, form: str | None = None) -> datetime | Violation | None:
 
 
 def instants(rows: Iterable[tuple[T, datetime | Violation | None]], place: ZoneInfo | None) -> Iterator[tuple[T, At]]:
-    """Each row with its instant in ms since the epoch, in their order; a Violation where nobody can tell it.
+    """Yield each row with its instant in ms since the epoch, in their order; a Violation where it can't be determined.
 
     A local time is one of `place`; None stays None.
     """
@@ -99,7 +99,7 @@ def _ms(when: datetime) -> int:
 
 
 def _told_apart(held: list[tuple[T, _Twice]], before: int | None, after: int | None) -> Iterator[tuple[T, At]]:
-    """The rows of an hour that came twice, with `before` and `after` them the next instants that are certain."""
+    """Yield the rows of an hour that came twice; `before` and `after` are the nearest instants that are certain."""
     turn = _turn([each for _, each in held], before, after) if held else None
     for index, (row, each) in enumerate(held):
         if turn is None:
@@ -111,7 +111,7 @@ def _told_apart(held: list[tuple[T, _Twice]], before: int | None, after: int | N
 
 
 def _turn(held: list[_Twice], before: int | None, after: int | None) -> int | None:
-    """How many of them are of the first time; None where that can't be known."""
+    """Return how many of them are of the first time; None where that can't be known."""
     back = [index for index in range(1, len(held)) if held[index].first < held[index - 1].first - JITTER_MS]
     if back:
         return back[0] if len(back) == 1 else None

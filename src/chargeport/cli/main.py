@@ -95,7 +95,7 @@ WITHOUT_SETTINGS: Final = frozenset({"demo"})  # the same everywhere
 
 
 def build(wanted: str | None = None) -> typer.Typer:
-    """The command line: with every command, or with the one that is `wanted` and the names of the others."""
+    """Build the command line: with every command, or with the one that is `wanted` and the names of the others."""
     made = typer.Typer(
         name=NAME,
         help="The open, self-hosted charge-signals server.",
@@ -154,7 +154,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
 
 
 def _wanted(arguments: Sequence[str] | None) -> str | None:
-    """The command that is named; "" where only names are wanted; None where all may be."""
+    """Return the command that is named; "" where only names are wanted; None where all may be."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if f"_{NAME.upper()}_COMPLETE" in os.environ:
         return None
@@ -162,7 +162,7 @@ def _wanted(arguments: Sequence[str] | None) -> str | None:
 
 
 def __getattr__(name: str) -> typer.Typer:
-    """`app`: the command line with every command."""
+    """Return `app`, the command line with every command."""
     if name != "app":
         raise AttributeError(name)
     return build()
@@ -188,7 +188,7 @@ def _exit_code(arguments: Sequence[str] | None) -> int:
 
 
 def _misused(error: Exception) -> int:
-    """Say what is wrong with the command line. A group that was named without a command shows its help instead."""
+    """Print what is wrong with the command line. A group that was named without a command shows its help instead."""
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":
         print(error, file=sys.stderr)

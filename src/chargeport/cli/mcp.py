@@ -55,7 +55,7 @@ def mcp(
 
 
 def server_of(client: "Client") -> "MCPServer[None]":
-    """The server, which asks with this client."""
+    """Return the MCP server, which asks with this client. Raises ChargeportError where its packages are missing."""
     try:
         from mcp.server.mcpserver import MCPServer
     except ImportError:
@@ -67,7 +67,7 @@ def server_of(client: "Client") -> "MCPServer[None]":
 
 
 def _explained(tool: Callable[..., Any]) -> Callable[..., Any]:
-    """The tool, whose refusals by the server reach the assistant with their sentence."""
+    """Wrap a tool so that the server's refusals reach the assistant with their sentence."""
     from mcp.server.mcpserver.exceptions import ToolError
 
     from chargeport.client import ServerError
@@ -83,7 +83,7 @@ def _explained(tool: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _tools(client: "Client") -> list[Callable[..., Any]]:
-    """What an assistant may ask. The docstrings are what it reads."""
+    """Return the tools of an assistant. Their docstrings are what it reads."""
 
     def list_vehicles() -> list[dict[str, Any]]:
         """List the vehicles: id, make, model, year."""

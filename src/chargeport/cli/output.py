@@ -25,7 +25,7 @@ PIPED_WIDTH: Final = 4000  # in a pipe a table has one line a row, however long
 
 @cache
 def console(*, errors: bool = False) -> "Console":
-    """The terminal. Nothing that is printed is taken for markup: names and values are other people's."""
+    """Return the terminal. Nothing that is printed is taken for markup: names and values are other people's."""
     from rich.console import Console
 
     terminal = Console(stderr=errors, highlight=False, markup=False, emoji=False)
@@ -35,19 +35,19 @@ def console(*, errors: bool = False) -> "Console":
 
 
 def say(sentence: str, style: str = "") -> None:
-    """A line for a person, as long as it is."""
+    """Print a line for a person, as long as it is."""
     console().print(printable(sentence), style=style or None, soft_wrap=True)
 
 
 def complain(sentence: str) -> None:
-    """One sentence on what went wrong."""
+    """Print one sentence on what went wrong."""
     from rich.text import Text
 
     console(errors=True).print(Text.assemble(("Error: ", "bold red"), printable(sentence)), soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on one line."""
+    """Print one JSON document on one line."""
     sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
     sys.stdout.flush()
 
@@ -60,7 +60,7 @@ def print_table(
     spare: Sequence[str] = (),
     short: Mapping[str, int] | None = None,
 ) -> None:
-    """A table; `empty` says so where there are no rows.
+    """Print a table, or the sentence `empty` where there are no rows.
 
     In a terminal that is too narrow, columns in `short` are cut to so many characters, those in `spare` left out, the first one
     first, then long cells of the widest ones go on below. In a pipe a row is a line, and all of it is printed.
@@ -88,7 +88,7 @@ def print_table(
 
 
 def print_facts(facts: Mapping[str, Any]) -> None:
-    """What is known of one thing, a line each, whole: it may be copied. A sentence goes on below where a line is too short."""
+    """Print the facts of one thing, a line each, uncut for copying. A sentence goes on below where a line is too short."""
     width = max(map(len, facts))
     room = console().width - width - 2
     for name, value in facts.items():
@@ -99,17 +99,17 @@ def print_facts(facts: Mapping[str, Any]) -> None:
 
 
 def shown(value: Any) -> str:
-    """A cell's text: what is not known is a dash."""
+    """Return a cell's text: what is not known is a dash."""
     return NOTHING if value is None or value == "" else printable(str(value))
 
 
 def printable(text: str) -> str:
-    """The text without what would move the cursor or recolour the terminal."""
+    """Return the text without what would move the cursor or recolour the terminal."""
     return "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
 def confirm(question: str, *, yes: bool) -> bool:
-    """Whether a person agrees; `yes` stands for an answer where nobody can be asked."""
+    """Ask whether to go on; `yes` is the answer where nobody can be asked. Raises ChargeportError where there is none."""
     if yes:
         return True
     if not sys.stdin.isatty():

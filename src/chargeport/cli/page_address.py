@@ -11,7 +11,7 @@ ELSEWHERE: Final = "From another device, put this machine's name or address in p
 
 
 async def page_address(store: Store) -> str:
-    """The URL of the page, without a slash at its end."""
+    """Return the URL of the page, without a slash at its end."""
     server = configuration.settings().server
     if server.base_url is not None:
         return server.base_url.rstrip("/")
@@ -22,10 +22,10 @@ async def page_address(store: Store) -> str:
 
 
 def sign_in_url(address: str, secret: str) -> str:
-    """The address of a one-time link. What comes behind # is not sent to any server, and so stands in no log."""
+    """Return the address of a one-time link. What comes behind # is not sent to any server, and so stands in no log."""
     return f"{address}/#sign-in={secret}"
 
 
 def share_url(address: str, secret: str) -> str:
-    """The address of a share link."""
+    """Return the address of a share link."""
     return f"{address}/#share={secret}"

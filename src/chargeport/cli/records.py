@@ -87,7 +87,7 @@ def records(
 
 
 def _print(rows: list[dict[str, Any]], cars: dict[str, Vehicle], *, of_fleet: bool) -> None:
-    """The records as a table: of one car below its name, of all with each one's."""
+    """Print the records as a table: of one car below its name, of all with each one's."""
     columns: Sequence[str] = COLUMNS
     table = [_row(row) for row in rows]
     if of_fleet:
@@ -100,7 +100,7 @@ def _print(rows: list[dict[str, Any]], cars: dict[str, Vehicle], *, of_fleet: bo
 
 
 def _plot(rows: list[dict[str, Any]]) -> None:
-    """The energy of each month as a bar, in a terminal."""
+    """Print the energy of each month as a bar, in a terminal."""
     months: dict[str, float] = {}
     for row in rows:
         month = _local(row["started_at"])[:7]
@@ -110,7 +110,7 @@ def _plot(rows: list[dict[str, Any]]) -> None:
 
 
 async def made_of(store: Store, found: VehicleSeries, settings: Settings | None = None) -> list[Record]:
-    """The records of a car as the server makes them."""
+    """Return the records of a car as the server makes them."""
     return await SessionDeriver(store, settings or Settings(), SystemClock()).records(found)
 
 
@@ -140,7 +140,7 @@ def _told(fact: dict[str, Any]) -> str:
 
 
 def _write(file: str, rows: Iterable[dict[str, Any]]) -> None:
-    """The records as a table, one a line, members of members with a dot."""
+    """Write the records as a table, one a line, members of members with a dot. Raises StartError."""
     lines = [flat(row) for row in rows]
     names = list(dict.fromkeys(name for line in lines for name in line))
     try:

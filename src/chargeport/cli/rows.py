@@ -35,7 +35,7 @@ class Known(NamedTuple):
         return self.found.vehicle
 
     def of(self, signal: Signal, now: int) -> Effective | None:
-        """What counts of a signal at `now`."""
+        """Return what is effective of a signal at `now`."""
         return effective(signal, self.found.known_of(signal), self.ranks, now)
 
 
@@ -50,7 +50,7 @@ class Row(NamedTuple):
 
 
 def row(signal: Signal, known: Known, now: int) -> Row:
-    """One signal at `now`. A value that no longer holds stands in the reason, never in the column of values."""
+    """Return one signal at `now`. A value that no longer holds stands in the reason, never in the column of values."""
     counts = known.of(signal, now)
     if counts is None:
         return Row(signal.code, NOTHING, why_not=NEVER)
@@ -65,7 +65,7 @@ def row(signal: Signal, known: Known, now: int) -> Row:
 
 
 def print_rows(rows: Iterable[Row], empty: str = "Nothing there.") -> None:
-    """The rows as a table that fits the terminal."""
+    """Print the rows as a table that fits the terminal."""
     if console().width >= ROOM_FOR_ALL:
         print_table(COLUMNS, rows, empty)
     else:
@@ -74,7 +74,7 @@ def print_rows(rows: Iterable[Row], empty: str = "Nothing there.") -> None:
 
 
 def other_rows(signal: Signal, known: Known, now: int) -> list[Row]:
-    """What other sources say of the signal, and why each of them is not the effective one."""
+    """Return what other sources report of the signal, and why each of them is not the effective one."""
     counts = known.of(signal, now)
     return [] if counts is None else [_other(each, now) for each in counts.passed_over]
 
@@ -86,7 +86,7 @@ def _other(passed: PassedOver, now: int) -> Row:
 
 
 def status(counts: Effective | None) -> str:
-    """What a signal can tell: SUCCESS, NOT_REPORTED, or the reason why its value does not hold."""
+    """Return the status of a signal: SUCCESS, NOT_REPORTED, or the reason why its value does not hold."""
     if counts is None:
         return NOT_REPORTED
     return SUCCESS if counts.unavailability is None else counts.unavailability.reason.value
@@ -97,7 +97,7 @@ def _last_value(state: State) -> str:
 
 
 def _why_not(state: State, against: Unavailability) -> str:
-    """The reason in words, and what the value was last where that still says something."""
+    """Return the reason in words, and the last value where that is still of use."""
     wording = WORDINGS[against.reason]
     last = f" Last: {_last_value(state)}." if wording.keeps_body and state.value is not None else ""
     return f"{against.reason}: {wording.detail}{last}"

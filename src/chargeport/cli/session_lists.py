@@ -97,7 +97,7 @@ def read(
     currency: str | None,
     time_format: str | None = None,
 ) -> Read:
-    """Read a list that is CSV or JSON. `columns` says which header stands for a member of COLUMNS, where it is not a known one.
+    """Read a list that is CSV or JSON. `columns` has the header of a member of COLUMNS, where it is not a known one.
 
     Times are written as `time_format` says, or as in ISO 8601; those without a zone are in `zone`. `currency` is of costs that
     name none. Raises ChargeportError.
@@ -261,7 +261,7 @@ def _degrees(value: str | None) -> float | None:
 
 
 def _of_minutes(rows: Sequence[Row]) -> list[Row]:
-    """Return the sessions of TeslaFi's table, which has a row for each minute and says in each whether the car charges."""
+    """Return the sessions of TeslaFi's table, which has a row for each minute with whether the car charges."""
     found: list[Row] = []
     group: list[Row] = []
     for row in [*rows, None]:

@@ -28,7 +28,7 @@ Hours = Annotated[int, typer.Option("--hours", min=1, max=720, help="For how lon
 
 
 def people(store: Store) -> SignIn:
-    """Who signs in, by what this store knows."""
+    """Return the sign-in of the users of this store."""
     clock = SystemClock()
     return SignIn(store, Access(store, clock), clock)
 
@@ -125,14 +125,14 @@ def _print_link(name: str, url: str, hours: int, as_json: bool) -> None:
 
 
 def say_aside(sentence: str) -> None:
-    """A remark on standard error, so that standard output has the link alone."""
+    """Print a remark on standard error, so that standard output has the link alone."""
     from chargeport.cli.output import console
 
     console(errors=True).print(sentence, style="dim")
 
 
 def _asked() -> str:
-    """A new password: asked for twice in a terminal, else a line of standard input. Raises ChargeportError."""
+    """Read a new password: twice in a terminal, else a line of standard input. Raises ChargeportError."""
     if sys.stdin.isatty():
         chosen = getpass.getpass(f"New password ({MIN_PASSWORD} characters or more): ")
         if getpass.getpass("Again: ") != chosen:
@@ -145,7 +145,7 @@ def _asked() -> str:
 
 
 def _browser(agent: str) -> str:
-    """What a browser calls itself, in a word or two."""
+    """Return the name and system of a browser, in a word or two."""
     names = ("Edg", "OPR", "Firefox", "HeadlessChrome", "Chrome", "Safari")
     found = next((name for name in names if f"{name}/" in agent), agent.partition("/")[0][:20])
     systems = ("Android", "iPhone", "iPad", "Windows", "Mac OS", "Linux")

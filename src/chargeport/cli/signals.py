@@ -51,18 +51,18 @@ def signals(*, vehicle: Fleet = None, code: Code = None, database: Database = No
 
 
 async def states_of(store: Store, name: str) -> VehicleSeries:
-    """A car, by any of its names, with all that is known of it. Raises NotFoundError."""
+    """Return a car, by any of its names, with all that is known of it. Raises NotFoundError."""
     vehicle = await vehicle_called(store, name)
     return await store.readings.signals(vehicle.id) or VehicleSeries(vehicle, {})
 
 
 async def known_of(store: Store, name: str) -> rows.Known:
-    """The same, with the order of sources. Raises NotFoundError."""
+    """Return the same, with the order of sources. Raises NotFoundError."""
     return rows.Known(await states_of(store, name), store.readings.ranks)
 
 
 async def _document(store: Store, name: str, signal: Signal | None) -> str:
-    """The API's document, for a reader who may see everything, with links that start at the server's root."""
+    """Return the API's document, for a reader who may see everything, with links that start at the server's root."""
     from chargeport.api.access import Access
     from chargeport.api.reads import Ask, Reads
 
@@ -73,12 +73,12 @@ async def _document(store: Store, name: str, signal: Signal | None) -> str:
 
 
 def is_code(text: str) -> bool:
-    """Whether a text is a signal's code, with or without its group."""
+    """Tell whether a text is a signal's code, with or without its group."""
     return text.lower() in BY_CODE or text.lower() in _BY_SHORT_NAME
 
 
 def named(code: str) -> Signal:
-    """The signal with this code, with or without its group. Raises NotFoundError."""
+    """Return the signal with this code, with or without its group. Raises NotFoundError."""
     signal = BY_CODE.get(code.lower()) or _BY_SHORT_NAME.get(code.lower())
     if signal is None:
         raise NotFoundError(f"{quoted(code)} is no signal: chargeport coverage VEHICLE lists the codes.")

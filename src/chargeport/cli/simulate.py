@@ -165,7 +165,7 @@ async def _run(plan: Plan, token: str) -> dict[str, Any]:
 
 
 def _batches(plan: Plan) -> Iterator[list[Report]]:
-    """Reports of the fleet in the order of their arrival, from so far back that the load does not reach the present."""
+    """Yield reports of the fleet in the order of their arrival, from so far back that the load does not reach the present."""
     from chargeport.sources.simulator import demo_fleet
 
     now = SystemClock().now()

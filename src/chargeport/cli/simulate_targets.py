@@ -46,14 +46,14 @@ class Report(NamedTuple):
         return cls(message.vehicle, message.observed_at or message.received_at, signals)
 
     def canonical(self) -> Iterator[tuple[str, str]]:
-        """The readings as the server stores them: code and body."""
+        """Yield the readings as the server stores them: code and body."""
         from chargeport.signals.catalogue import BY_CODE
 
         for code, given in self.signals.items():
             yield code, body(BY_CODE[code], parse(BY_CODE[code], given))
 
     def document(self) -> dict[str, Any]:
-        """The report as `POST /ingest/generic` takes it."""
+        """Return the report as `POST /ingest/generic` takes it."""
         return {"vehicle": self.vehicle, "at": self.at, "signals": self.signals}
 
 
@@ -110,7 +110,7 @@ class HttpApi:
         await self._session.close()
 
     async def send(self, reports: list[Report]) -> Acknowledged:
-        """POST reports to /ingest/generic, again while the server is busy."""
+        """Send reports to POST /ingest/generic, again while the server is busy. Raises ChargeportError."""
         payload = msgspec.json.encode([each.document() for each in reports])
         begun = perf_counter()
         answer = await self._asked("POST", "/ingest/generic", payload)

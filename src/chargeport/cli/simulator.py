@@ -34,7 +34,7 @@ group = typer.Typer(help="Simulated cars: plug in, drive, fall silent; and the c
 
 
 def connected(url: str | None, token: str | None, database: str | None) -> Client:
-    """A client of the server that the options name. Raises StartError."""
+    """Return a client of the server that the options name. Raises StartError."""
     if url is not None:
         if token is None:
             raise StartError("A server at --url needs a token: give --token, or CHARGEPORT_TOKEN.")
@@ -142,7 +142,7 @@ def _clock_facts(state: dict[str, Any]) -> dict[str, str]:
 
 
 def _found(client: Client, name: str) -> str:
-    """The id of the simulated car that is meant. Raises NotFoundError."""
+    """Return the id of the simulated car that is meant. Raises NotFoundError."""
     cars, wanted = client.get("/simulator")["vehicles"], name.strip().lower()
     near = [
         car["id"]
@@ -156,7 +156,7 @@ def _found(client: Client, name: str) -> str:
 
 
 def _command(name: str, action: type[Action]) -> Callable[..., None]:
-    """A command that does an action, with an option for each member of its body."""
+    """Build the command of an action, with an option for each member of its body."""
     described = members(action)
 
     def run(vehicle: str, **given: Any) -> None:
@@ -180,7 +180,7 @@ def _command(name: str, action: type[Action]) -> Callable[..., None]:
 
 
 def _option(member: Member) -> Any:
-    """The option for a member of a body: numbers, texts and choices as they are, anything else as JSON."""
+    """Build the option for a member of a body: numbers, texts and choices as they are, anything else as JSON."""
     name = f"--{member.field.replace('_', '-')}"
     name += name.replace("--", "/--no-", 1) if member.kinds == (bool,) else ""
     help_ = member.summary + ("" if member.default is None else f" [default: {member.default}]")

@@ -76,6 +76,6 @@ def forget(
 
 
 def _time(start: int | None, end: int | None) -> str:
-    """Return the bounds as a person would say them."""
+    """Return the bounds in words."""
     bounds = [(word, at) for word, at in (("from", start), ("before", end)) if at is not None]
     return "".join(f" {word} {(EPOCH + at * MILLISECOND):%Y-%m-%d %H:%M:%S} UTC" for word, at in bounds)

@@ -99,7 +99,7 @@ def _remove(file: Path) -> None:
 
 
 def _table(settings: Settings, name: str) -> dict[str, Any]:
-    """The source's settings, under names of its own. Raises NotFoundError, ChargeportError."""
+    """Return the source's settings, under names of its own. Raises NotFoundError, ChargeportError."""
     found = next((table for table in settings.sources if table.get("name") == name), None)
     if found is None:
         raise NotFoundError(
@@ -115,7 +115,7 @@ def _table(settings: Settings, name: str) -> dict[str, Any]:
 
 
 async def _aliases(store: Store) -> list[str]:
-    """What the cars are called: none of it may stand in a recording."""
+    """Return the names of the cars: none of them may stand in a recording."""
     cars, _ = await store.vehicles.vehicles(Page(1, MAX_CARS))
     names = {name for car in cars for alias in car.aliases for name in (alias, alias.rpartition(":")[2])}
     return sorted(name for name in names if len(name) >= MIN_NAME)

@@ -70,7 +70,7 @@ def replay(
 
 
 def _deliveries(file: Path, dialect: str | None, source: str | None, vehicle: str | None) -> Iterator[Delivery]:
-    """What is in the recording. Raises ChargeportError."""
+    """Yield the deliveries of the recording. Raises ChargeportError."""
     if dialect is None:
         raise ChargeportError("What does the recording speak? Name its dialect: --dialect NAME.")
     try:

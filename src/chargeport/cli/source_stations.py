@@ -12,7 +12,7 @@ _SHOWN_MS: Final = 1_000  # a clock that is less off is right
 
 
 def station_rows(states: Iterable[SourceState], now: int) -> list[tuple[str, str, str]]:
-    """A row for each station of these sources, by name."""
+    """Return a row for each station of these sources, by name."""
     return [
         (state.name, station.name, station_sentence(station, now))
         for state in states
@@ -21,7 +21,7 @@ def station_rows(states: Iterable[SourceState], now: int) -> list[tuple[str, str
 
 
 def station_sentence(station: StationStatus, now: int) -> str:
-    """Say in one line how a station is, and what its owner can do."""
+    """Describe in one line the status of a station, and what its owner can do."""
     times = "once" if station.refusals == 1 else f"{station.refusals} times"
     refused = f"refused {times}, last {ago(station.refused_at, now)}: {station.refused_because}"
     if station.refused_because is not None and not station.is_connected:
@@ -34,7 +34,7 @@ def station_sentence(station: StationStatus, now: int) -> str:
 
 
 def clock_words(offset_ms: int | None) -> str:
-    """Say how far a station's clock is off; nothing where it is right or not known.
+    """Describe how far a station's clock is off; nothing where it is right or not known.
 
     >>> clock_words(7_200_000), clock_words(-90_000), clock_words(400), clock_words(None)
     (', its clock is 2 h ahead', ', its clock is 90 s behind', '', '')

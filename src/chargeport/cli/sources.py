@@ -70,7 +70,7 @@ class _Idle(msgspec.Struct, frozen=True):
 
 
 def sentence(state: SourceState, live: bool, now: int) -> str:
-    """One line that a person can act on."""
+    """Describe the state of a source in one line that a person can act on."""
     if not live:
         return f"the server does not run; it was {state.condition}, with {state.messages} messages"
     traffic = f"{state.messages} messages, {state.per_second:g}/s, last {ago(state.last_message_at, now) or 'never'}"
@@ -120,7 +120,7 @@ async def _checked(database: str | None, name: str | None) -> list[dict[str, Any
 
 
 async def _result(built: "Built") -> dict[str, Any]:
-    """What came of trying to reach a source."""
+    """Try to reach a source and return the result."""
     result: dict[str, Any] = {"name": built.source.name, "type": built.status.state.type}
     check = getattr(built.source, "check", None)
     if check is None:
@@ -193,7 +193,7 @@ def _document(state: SourceState, live: bool) -> dict[str, Any]:
 
 
 def _written(database: str | None, *, none_is_fine: bool) -> dict[str, tuple[SourceState, int]]:
-    """The states that a server wrote down, and when; with `none_is_fine` there may be no database yet."""
+    """Return the states that a server stored, and when; with `none_is_fine` there may be no database yet."""
     if none_is_fine and is_missing(resolved(database)):
         return {}
 

@@ -118,7 +118,7 @@ def _connected(connection: Connection) -> dict[str, Any]:
 
 
 def _opened(row: dict[str, Any]) -> dict[str, Any]:
-    """A row with its document as JSON instead of a text, where it is one."""
+    """Return a row with its document as JSON instead of a text, where it is one."""
     try:
         return row | {"document": json.loads(row["document"])} if "document" in row else row
     except ValueError:

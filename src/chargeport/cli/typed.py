@@ -25,7 +25,7 @@ _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 def label(text: str) -> str:
-    """A name: 1 to 128 printable characters, with no space around them."""
+    """Return a name: 1 to 128 printable characters, with no space around them. Raises BadParameter."""
     stripped = text.strip()
     if not 0 < len(stripped) <= MAX_LABEL or not stripped.isprintable():
         raise typer.BadParameter(f"{quoted(text)} is not 1 to {MAX_LABEL} printable characters.")
@@ -33,7 +33,7 @@ def label(text: str) -> str:
 
 
 def redirect(text: str) -> str:
-    """An address to which a browser may be sent: of the web, or of an app by its own scheme; whole, without a fragment."""
+    """Return a redirect address, of the web or of an app's own scheme, without a fragment. Raises BadParameter."""
     address = text.strip()
     parts = urlsplit(address)
     is_web = parts.scheme in ("http", "https")
@@ -45,7 +45,7 @@ def redirect(text: str) -> str:
 
 
 def vin(text: str) -> str:
-    """A VIN in capitals."""
+    """Return a VIN in capitals. Raises BadParameter."""
     capitals = text.strip().upper()
     if not is_vin(capitals):
         raise typer.BadParameter(f"{quoted(text)} is no VIN: it has 17 letters and digits, without I, O and Q.")
@@ -53,7 +53,7 @@ def vin(text: str) -> str:
 
 
 def uuid_text(text: str) -> str:
-    """A UUID as text, in small letters and with hyphens."""
+    """Return a UUID as text, in small letters and with hyphens. Raises BadParameter."""
     try:
         return str(uuid.UUID(text.strip()))
     except ValueError:
@@ -61,14 +61,14 @@ def uuid_text(text: str) -> str:
 
 
 def year(text: str) -> int:
-    """A model year."""
+    """Return a model year. Raises BadParameter."""
     if not text.isascii() or not text.isdigit() or not FIRST_YEAR <= int(text[:5]) <= LAST_YEAR:
         raise typer.BadParameter(f"{quoted(text)} is no model year: it is from {FIRST_YEAR} to {LAST_YEAR}.")
     return int(text)
 
 
 def permission(text: str) -> Permission:
-    """What an application may do."""
+    """Return a permission by its name. Raises BadParameter."""
     try:
         return Permission(text.strip().lower())
     except ValueError:
@@ -76,7 +76,7 @@ def permission(text: str) -> Permission:
 
 
 def speed(text: str) -> float:
-    """How many times faster than life."""
+    """Return a factor of speed, from 0.1 to 3600. Raises BadParameter."""
     try:
         value = float(text)
     except ValueError:
@@ -87,7 +87,7 @@ def speed(text: str) -> float:
 
 
 def instant(text: str) -> int:
-    """A day (its beginning, UTC), an instant in ISO 8601, as our tables show it, or in milliseconds since 1970; in the last."""
+    """Return a day (its beginning, UTC) or an instant, ISO 8601 or as tables show it, in ms since 1970. Raises BadParameter."""
     given = text.strip()
     if (local := local_clock.parse(given)) is not None:
         return local
@@ -99,7 +99,7 @@ def instant(text: str) -> int:
 
 
 def seconds(name: str, text: str) -> float:
-    """A duration in ISO 8601, in seconds."""
+    """Return a duration in ISO 8601, in seconds. Raises BadParameter."""
     length_ms = instants.duration_ms(text.strip().upper())
     if length_ms is None:
         raise typer.BadParameter(f"{name}: {quoted(text)} is no duration: write PT90S, PT30M, PT8H or P1D.")
@@ -107,5 +107,5 @@ def seconds(name: str, text: str) -> float:
 
 
 def quoted(text: str) -> str:
-    """What was typed, in quotes and not too long, with control characters written out."""
+    """Return what was typed, in quotes and not too long, with control characters written out."""
     return repr(text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…")

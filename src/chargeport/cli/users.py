@@ -59,7 +59,7 @@ def list_users(*, database: Database = None, as_json: Json = False) -> None:
 
 
 def _way_in(user: User | None) -> str:
-    """How a user signs in to the page."""
+    """Return how a user signs in to the page."""
     if user is None:
         return "no"
     return "by link" if user.password_hash is None else "by password or link"
@@ -108,7 +108,7 @@ class Removal:
 
     @classmethod
     async def of_user(cls, store: Store, user: str, *, vehicles: bool = True) -> "Removal":
-        """What is a person's, and the vehicles that are theirs alone. Raises NotFoundError."""
+        """Return what is a person's, and the vehicles that are theirs alone. Raises NotFoundError."""
         mine = await every(lambda page: store.access.connections(page, user_uuid=user_uuid_of(user)))
         if not mine and await store.sign_in.user(user) is None:
             raise NotFoundError(f"No user is called {typed.quoted(user)}: chargeport user list shows those there are.")
@@ -117,14 +117,14 @@ class Removal:
         return cls(user, mine, [known[each] for each in theirs])
 
     def described(self) -> str:
-        """What a person is asked about."""
+        """Describe what is removed, for the question to the person."""
         if self.user is None:
             return f"{recognised(self.vehicles[0])} with everything stored of it"
         what = f"{len(self.connections)} connections and {len(self.vehicles)} vehicles with everything stored of them"
         return f"{typed.quoted(self.user)}: {what}"
 
     def names(self) -> Iterator[str]:
-        """What the person and the vehicles are called."""
+        """Yield the names of the person and the vehicles."""
         yield from () if self.user is None else (self.user,)
         for each in self.vehicles:
             yield from (name for name in (each.id, each.vin, *each.aliases) if name)

@@ -9,7 +9,7 @@ from chargeport.signals.definition import Kind, Signal, Value
 
 
 def in_words(signal: Signal, value: Value) -> str:
-    """The value on one line."""
+    """Return the value on one line."""
     match signal.kind:
         case Kind.FLAG:
             return "yes" if value else "no"
@@ -22,12 +22,12 @@ def in_words(signal: Signal, value: Value) -> str:
 
 
 def with_unit(value: Any, signal: Signal) -> str:
-    """A number and the signal's unit, both as on the wire."""
+    """Return a number and the signal's unit, both as on the wire."""
     return f"{wire.number(value)} {signal.unit}" if signal.unit else wire.number(value)
 
 
 def _document(signal: Signal, document: dict[str, Any]) -> str:
-    """What is most telling of a document: its main number, else how much there is."""
+    """Return the main number of a document, else the number of its entries."""
     for member in _MAIN:
         if isinstance(document.get(member), int | float):
             return with_unit(document[member], signal)
@@ -38,7 +38,7 @@ def _document(signal: Signal, document: dict[str, Any]) -> str:
 
 
 def _position(document: dict[str, Any]) -> str:
-    """Coordinates, as maps take them."""
+    """Return coordinates, as maps take them."""
     return f"{wire.number(document['latitude'])}, {wire.number(document['longitude'])}"
 
 

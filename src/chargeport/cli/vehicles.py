@@ -139,22 +139,22 @@ def remove(
 
 
 def described(vehicle: Vehicle) -> str:
-    """What a person would call it."""
+    """Return make, model and year of a vehicle, as far as they are known."""
     return " ".join(str(part) for part in (vehicle.make, vehicle.model, vehicle.year) if part) or "a vehicle"
 
 
 def called(vehicle: Vehicle) -> str:
-    """Its name in as few words as there are: make and model, else VIN, else id."""
+    """Return its name in as few words as there are: make and model, else VIN, else id."""
     return " ".join(part for part in (vehicle.make, vehicle.model) if part) or vehicle.vin or vehicle.id
 
 
 def recognised(vehicle: Vehicle) -> str:
-    """What a person recognises it by: what it is, and its VIN, else its first alias, else its id."""
+    """Return what a person recognises it by: what it is, and its VIN, else its first alias, else its id."""
     return f"{described(vehicle)} ({vehicle.vin or next(iter(vehicle.aliases), vehicle.id)})"
 
 
 def fields(vehicle: Vehicle) -> dict[str, Any]:
-    """What is known of the vehicle itself."""
+    """Return what is known of the vehicle itself."""
     from chargeport.wire.envelope import iso
 
     return {

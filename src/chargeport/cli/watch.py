@@ -91,7 +91,7 @@ async def _watch(store: Store, name: str | None, signals: frozenset[Signal], as_
 
 
 async def followed(store: Store, vehicle_id: str | None, position: int, clock: Clock) -> AsyncIterator[Change | Expiry]:
-    """Every change of a car, or of all, after a position, and the end of every live value when its time runs out, for good."""
+    """Yield every change of a car, or of all, after a position, and the end of every live value when its time runs out."""
     endings = ExpiryWatch(store, clock, lambda each: vehicle_id in (None, each))
     feed = EffectiveFeed(store)
     await cadence.follow(store)
@@ -122,7 +122,7 @@ def _print(step: Change | Expiry, freshness: Freshness, names: dict[str, str], a
 
 
 def _text(step: Change | Expiry, car: str | None) -> str:
-    """A change as a line."""
+    """Return a change as a line."""
     if isinstance(step, Change):
         return _line(step.observed_at, car, step.signal, _told(step), shown(step.source, step.rule))
     return _line(step.at, car, step.state.signal, _ended(step), shown(step.state.source, step.state.rule))
@@ -139,7 +139,7 @@ def _print_json(step: Change | Expiry, freshness: Freshness) -> None:
 
 
 def _line(at: int, car: str | None, signal: Signal, value: str, source: str | None) -> str:
-    """A line; in a terminal cut to its width."""
+    """Return a line; in a terminal cut to its width."""
     line = f"{local(at)}  {signal.name:<24}  {value}  ({source})"
     if car is not None:
         line = f"{local(at).partition(' ')[2]}  {cut(car, CAR):<{CAR}}  {signal.name:<16}  {value}  ({source})"
@@ -147,7 +147,7 @@ def _line(at: int, car: str | None, signal: Signal, value: str, source: str | No
 
 
 def _ended(ending: Expiry) -> str:
-    """Why the value does not hold any more, and what it was; or that it holds again."""
+    """Return why the value does not hold any more, and what it was; or the value if it holds again."""
     value = NOTHING if ending.state.value is None else in_words(ending.state.signal, ending.state.value)
     if ending.has_returned:
         return value
@@ -156,7 +156,7 @@ def _ended(ending: Expiry) -> str:
 
 
 def _told(change: Change) -> str:
-    """The value in words, or why there is none."""
+    """Return the value in words, or why there is none."""
     if change.absence is not None:
         return f"{NOTHING} {change.absence}: {WORDINGS[change.absence].detail}"
     return NOTHING if change.value is None else in_words(change.signal, change.value)

@@ -89,7 +89,7 @@ class Client:
         return {one.code: one for one in map(Signal.of, found["data"])}
 
     def fleet_signals(self, codes: Sequence[str] = ()) -> Iterator[tuple[str, Signal]]:
-        """The signals (or those with these codes) of every vehicle that the application may see, with the vehicle's id."""
+        """Yield the signals (or those with these codes) of all vehicles that the application may see, with the vehicle's id."""
         query: dict[str, Any] = {"page[size]": 500} | ({"filter[code]": ",".join(codes)} if codes else {})
         for one in self._pages("/v3/signals", query):
             yield one["relationships"]["vehicle"]["data"]["id"], Signal.of(one)
@@ -120,7 +120,7 @@ class Client:
     def records(
         self, vehicle: str | None = None, *, start: datetime | None = None, end: datetime | None = None
     ) -> Iterator[Record]:
-        """Charging sessions, newest first."""
+        """Yield charging sessions, newest first."""
         query = {f"filter[{name}]": value for name, value in _query(start, end).items()}
         if vehicle is not None:
             query["filter[vehicleId]"] = vehicle

@@ -35,7 +35,7 @@ def _part(name: str) -> str:
 
 
 def _signals() -> str:
-    """The catalogue's rows as the page needs them, as JSON that can't end the element it stands in."""
+    """Return the catalogue's rows as the page needs them, as JSON that can't end the element it stands in."""
     rows = [
         {"code": signal.code, "name": signal.name, "summary": signal.summary, "kind": signal.kind, "unit": signal.unit}
         for signal in CATALOGUE
@@ -44,12 +44,12 @@ def _signals() -> str:
 
 
 def _hash(text: str) -> str:
-    """What a policy calls an inline style that may stand in the page."""
+    """Return the hash by which a policy allows an inline style."""
     return f"'sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _policy(style: str) -> Header:
-    """The page runs its own modules, not what may find its way into it, and requests from its own server only."""
+    """Return the policy: the page runs its own modules, no injected ones, and requests from its own server only."""
     rules = (
         "default-src 'none'",
         f"style-src {_hash(style)}",
@@ -64,7 +64,7 @@ def _policy(style: str) -> Header:
 
 
 def _modules() -> dict[str, str]:
-    """The page's modules by name."""
+    """Return the page's modules by name."""
     folder = resources.files("chargeport.dashboard")
     files = [*folder.iterdir(), *folder.joinpath("vendored").iterdir()]
     return {each.name.removesuffix(".js"): each.read_text("utf-8") for each in files if each.name.endswith(".js")}
@@ -88,7 +88,7 @@ _FORWARDED: Final = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-
 
 
 def _is_local(request: Request) -> bool:
-    """Whether a browser on this machine asks, for an address of this machine.
+    """Tell whether a browser on this machine asks, for an address of this machine.
 
     A proxy asks for others. A name that is not a loopback one may be another site's, which had it resolve to here.
     """
@@ -100,7 +100,7 @@ def _is_local(request: Request) -> bool:
 
 
 def is_loopback(text: str) -> bool:
-    """Whether a host is this machine's own, by its address."""
+    """Tell whether a host is this machine's own, by its address."""
     if text == "localhost":
         return True
     try:
@@ -111,7 +111,7 @@ def is_loopback(text: str) -> bool:
 
 
 def handlers(new_token: Tokens | None = None) -> Mapping[str, Handler]:
-    """The page's handlers; `new_token` gives the demo's visitors on this machine a token."""
+    """Return the page's handlers; `new_token` gives the demo's visitors on this machine a token."""
 
     async def dashboard(request: Request) -> Response:
         given = await new_token() if new_token is not None and _is_local(request) else None
@@ -124,7 +124,7 @@ def handlers(new_token: Tokens | None = None) -> Mapping[str, Handler]:
 
 
 async def page_module(request: Request) -> Response:
-    """A module of the page, or that the browser has it already."""
+    """Return a module of the page, or 304 if the browser has it already. Raises Problem (404)."""
     name = request.path("module").removesuffix(".js")
     if name not in MODULES:
         raise Problem(INVALID_PATH, f"The page has no module {name[:40]!r}.")

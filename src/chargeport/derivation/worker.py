@@ -49,7 +49,7 @@ class Derivation:
     """Derives the values and sessions of vehicles, one step after the other, in a share of the server's time."""
 
     def __init__(self, store: Store, settings: Settings, clock: Clock, wait: Wait, *, rest: Wait = asyncio.sleep) -> None:
-        """`wait` returns when something was stored, or after so many seconds; `rest` after so many. Raises SettingError."""
+        """Prepare. `wait` returns when something was stored, or after its seconds; `rest` after them. Raises SettingError."""
         facts = FactsReader(store, settings, clock)
         self._store = store
         self._clock = clock

@@ -16,23 +16,23 @@ _ONE_KILOWATT_W: Final = 1_050  # with what two meters differ by
 
 
 def bare(value: Any) -> Any:
-    """The value itself where a source wrote it with its unit."""
+    """Return the value itself where a source wrote it with its unit."""
     return value["value"] if isinstance(value, Mapping) and "value" in value else value
 
 
 def unit_of(value: Any, otherwise: str) -> str:
-    """The unit that came with a value; `otherwise` where none did."""
+    """Return the unit that came with a value; `otherwise` where none did."""
     unit = value.get("unit") if isinstance(value, Mapping) else None
     return str(unit) if unit else otherwise
 
 
 def amount(value: Any) -> float:
-    """A number, also one that was written as text or with its unit. Raises ValueError or TypeError."""
+    """Return a number, also one that was written as text or with its unit. Raises ValueError or TypeError."""
     return number(bare(value))
 
 
 def amounts(known: Mapping[str, Any], fields: Iterable[str]) -> list[float]:
-    """The numbers that are known of these fields."""
+    """Return the numbers that are known of these fields."""
     return [amount(known[field]) for field in fields if field in known]
 
 
@@ -52,11 +52,11 @@ def is_cut_to_zero(kilowatts: float, amps: float | None, volts: float | None) ->
 
 
 def loaded_phases(currents: Iterable[float]) -> int:
-    """On how many phases current flows."""
+    """Count the phases on which current flows."""
     return sum(current > LOADED_ABOVE_A for current in currents)
 
 
 def alive_mean(volts: Iterable[float]) -> float | None:
-    """The mean voltage of the phases that are connected; None where none is."""
+    """Return the mean voltage of the phases that are connected; None where none is."""
     alive = [each for each in volts if each > ALIVE_ABOVE_V]
     return round(sum(alive) / len(alive), 3) if alive else None

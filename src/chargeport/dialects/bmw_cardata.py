@@ -56,7 +56,7 @@ _POWER, _AMPS, _VOLTS = f"{_B}.charging.power", f"{_E}.acAmpere", f"{_E}.acVolta
 
 
 def _state(known: Known) -> str | None:
-    """Return what the two descriptors of the charging state say.
+    """Return the state by the two descriptors of the charging state.
 
     The newer one decides whether the car charges. If it only says that the car does not, the other may say why.
     """
@@ -103,7 +103,7 @@ def _state_at(known: Known) -> int:
 
 
 def is_charging(known: Known) -> Decoded:
-    """Return whether the battery receives energy; the row of the status tells a new word."""
+    """Return whether the battery receives energy; a new word is an issue of the row of the status."""
     try:
         found = _state(known)
     except Violation:
@@ -159,7 +159,7 @@ def fast_type(known: Known) -> Decoded:
 
 
 def connector(content: Any) -> Decoded:
-    """Return the inlet, which the maker tells only while an AC plug is in."""
+    """Return the inlet, which the maker reports only while an AC plug is in."""
     kind = word(content)
     if not kind.startswith(("ac", "dc", "nocharging")):
         raise ValueError(f"{kind[:40]!r} is no method of charging known here")

@@ -19,7 +19,7 @@ _TRUTHS: Final = {"asn_istrue": "true", "asn_isfalse": "false"}
 
 
 def read(dialect: Dialect, delivery: Delivery) -> list[RawMessage]:
-    """A message, a container, the history or the settings; each descriptor is as of its own timestamp. Raises Unreadable."""
+    """Read a message, a container, the history or the settings; each descriptor has its own timestamp. Raises Unreadable."""
     named = next((found.vehicle for each in dialect.topics if (found := each.match(delivery.topic))), None)
     return [each for item in items(delivery.payload) for each in _item(delivery, item, named)]
 
@@ -45,7 +45,7 @@ def _list_name(content: list[Any]) -> str:
 
 
 def _newest(content: list[Any]) -> int | None:
-    """When the last session ended, or the last setting was changed."""
+    """Return when the last session ended, or the last setting was changed; None where neither is known."""
     told = [at_ms(each.get("endTime", each.get("lastUpdated"))) for each in content if isinstance(each, dict)]
     return max((at for at in told if at), default=None)
 
@@ -56,7 +56,7 @@ def _at(item: Mapping[str, Any], content: Any) -> int | None:
 
 
 def _measured(content: Any) -> Any:
-    """A descriptor's value with its unit; words for "I do not know" become nothing."""
+    """Return a descriptor's value with its unit; words for "I do not know" become None."""
     if not isinstance(content, dict) or "value" not in content:
         return content
     found, unit = content["value"], content.get("unit")
@@ -67,7 +67,7 @@ def _measured(content: Any) -> Any:
 
 
 def records(sessions: Any) -> Decoded:
-    """Sessions that have ended, as records. Energy is the grid's."""
+    """Return sessions that have ended, as records. Energy is the grid's."""
     ended = [session for session in sessions if session.get("startTime") and session.get("endTime")]
     newest = sorted(ended, key=lambda session: float(session["endTime"]))[-MAX_ENTRIES:]
     return {"values": [dict(_record(session)) for session in newest if session["endTime"] > session["startTime"]]}
@@ -110,7 +110,7 @@ def _iso(seconds: Any) -> str:
 
 
 def timers(settings: Any) -> Decoded:
-    """The windows in which charging may run, by place and in the car's local time."""
+    """Return the windows in which charging may run, by place and in the car's local time."""
     values = []
     for setting in settings:
         windows = [_window(window) for window in setting.get("chargingTimeWindows") or ()]

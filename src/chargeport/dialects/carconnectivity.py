@@ -109,7 +109,7 @@ def target(content: Any) -> Decoded:
 
 
 def _drive(name: str) -> tuple[Row, ...]:
-    """The rows of one drive of a car; those of an engine that burns fuel say nothing."""
+    """Return the rows of one drive of a car; those of an engine that burns fuel give no value."""
     kind, level, reach = (f"drives/{name}/{each}" for each in ("type", "level", "range"))
     total, available = (f"drives/{name}/battery/{each}_capacity" for each in ("total", "available"))
 
@@ -138,7 +138,7 @@ def _drive(name: str) -> tuple[Row, ...]:
 
 
 def read(dialect: Dialect, delivery: Delivery) -> list[RawMessage]:
-    """Topics with their values, or the tree. A value that says when it was updated is as of then. Raises Unreadable."""
+    """Read topics with their values, or the tree. A value with a time of update is as of then. Raises Unreadable."""
     if delivery.topic.endswith("/full_json") or (not delivery.topic and delivery.payload.lstrip()[:1] == b"{"):
         [tree] = items(delivery.payload)[:1]
         if not isinstance(tree, dict):
@@ -168,7 +168,7 @@ def _leaves(delivery: Delivery, tree: Mapping[str, Any], path: str) -> Iterator[
 
 
 def _told(delivery: Delivery, field: str, content: Any) -> Iterator[tuple[int | None, str, Any]]:
-    """An attribute, with when it was updated; the JSON form of a topic is the same attribute."""
+    """Yield an attribute, with when it was updated; the JSON form of a topic is the same attribute."""
     at = at_ms(content.get("upd")) if isinstance(content, dict) else None
     found = _leaf(content)
     field = field.removesuffix("_json")
@@ -180,7 +180,7 @@ def _told(delivery: Delivery, field: str, content: Any) -> Iterator[tuple[int | 
 
 
 def _leaf(content: Any) -> Any:
-    """An attribute's value, with its unit where it has one; one whose unit the library does not know says nothing."""
+    """Return an attribute's value, with its unit if it has one; None where the library does not know the unit."""
     if not isinstance(content, dict) or "val" not in content:
         return content
     unit = content.get("uni")

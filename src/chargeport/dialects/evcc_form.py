@@ -23,7 +23,7 @@ _NOBODY: Final = "?"
 
 
 def read(dialect: Dialect, delivery: Delivery) -> list[RawMessage]:
-    """Topics with their values, the whole state, or the list of sessions. Raises Unreadable."""
+    """Read topics with their values, the whole state, or the list of sessions. Raises Unreadable."""
     if not delivery.topic:
         content = items(delivery.payload)
         if len(content) == 1 and isinstance(content[0], dict) and "result" in content[0]:
@@ -37,7 +37,7 @@ def read(dialect: Dialect, delivery: Delivery) -> list[RawMessage]:
 
 
 def _topics(dialect: Dialect, delivery: Delivery) -> list[RawMessage]:
-    """Each topic names a loadpoint or a car; a field without one belongs to a loadpoint of the car that the transport names."""
+    """Read topics, each of a loadpoint or a car; a field without one is of a loadpoint of the transport's car."""
     anywhere = msgspec.structs.replace(dialect, topics=_ANY_TOPIC)
     unnamed = msgspec.structs.replace(delivery, vehicle=_NOBODY)
     found: list[RawMessage] = []
@@ -51,7 +51,7 @@ def _topics(dialect: Dialect, delivery: Delivery) -> list[RawMessage]:
 
 
 def _address(dialect: Dialect, delivery: Delivery, topic: str) -> tuple[str, str] | None:
-    """The car that a topic speaks of, and the field; None for what evcc says of the house (`evcc/site/…`, `evcc/status`)."""
+    """Return the car of a topic and the field; None for topics of the house (`evcc/site/…`, `evcc/status`)."""
     for pattern in dialect.topics:
         address = pattern.match(topic)
         if address is not None and address.vehicle is not None:
@@ -67,12 +67,12 @@ def _address(dialect: Dialect, delivery: Delivery, topic: str) -> tuple[str, str
 
 
 def place(number: Any) -> str:
-    """The name of whatever charges at a loadpoint; the first is 1."""
+    """Return the name of whatever charges at a loadpoint; the first is 1."""
     return f"loadpoints/{number}"
 
 
 def _phases(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields with a list for the three phases spelled as topics have them."""
+    """Return the fields, with a list for the three phases spelled as topics have them."""
     found: dict[str, Any] = {}
     for name, value in fields.items():
         if name in ("chargeCurrents", "chargeVoltages") and isinstance(value, list):
@@ -86,7 +86,7 @@ def _phases(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _state(delivery: Delivery, state: Mapping[str, Any]) -> list[RawMessage]:
-    """A message for each loadpoint and for each car of /api/state."""
+    """Return a message for each loadpoint and for each car of /api/state."""
     points = {place(index): _phases(point) for index, point in enumerate(state["loadpoints"], 1)}
     cars = {
         str(name): {f"vehicle/{field}": value for field, value in car.items()}
@@ -104,7 +104,7 @@ def _state(delivery: Delivery, state: Mapping[str, Any]) -> list[RawMessage]:
 
 
 def _chosen(vehicle: str, points: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The loadpoint that is meant when one car is named for all of them: the one of that name, else the only one in use."""
+    """Return the loadpoint that is meant when one car is named for all: the one of that name, else the only one in use."""
     if vehicle in points:
         return [vehicle]
     in_use = [name for name, fields in points.items() if fields.get("connected")] if len(points) > 1 else list(points)
@@ -114,7 +114,7 @@ def _chosen(vehicle: str, points: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def _sessions(delivery: Delivery, sessions: list[dict[str, Any]]) -> list[RawMessage]:
-    """A message for each car that sessions are of, as of the end of its last one."""
+    """Return a message for each car that sessions are of, as of the end of its last one."""
     of_car: dict[str, list[dict[str, Any]]] = {}
     for session in sessions:
         of_car.setdefault(str(session.get("vehicle") or ""), []).append(session)
@@ -135,7 +135,7 @@ def _ended_at(session: Mapping[str, Any]) -> int | None:
 
 
 def records(sessions: Any) -> Decoded:
-    """Sessions that have ended, as records. Energy is the grid's, in kWh here (the live field has Wh)."""
+    """Return sessions that have ended, as records. Energy is the grid's, in kWh here (the live field has Wh)."""
     ended = [(at, session) for session in sessions if (at := _ended_at(session)) and at > (at_ms(session["created"]) or 0)]
     newest = sorted(ended, key=lambda each: each[0])[-MAX_ENTRIES:]
     return {"values": [dict(_record(session)) for _, session in newest]}
@@ -156,7 +156,7 @@ def _record(session: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def timers(plans: Any) -> Decoded:
-    """Weekly plans as departure timers, in the car's local time. Over MQTT only their number comes in one piece."""
+    """Return weekly plans as departure timers, in the car's local time. Over MQTT only their number comes in one piece."""
     if not isinstance(plans, list):
         return NOT_KNOWN
     departures = [

@@ -20,7 +20,7 @@ _SECONDS_BELOW: Final = 100_000_000_000  # in milliseconds that is 1973, in seco
 
 
 def json_value(payload: bytes) -> Any:
-    """What strict JSON says. Raises Unreadable for anything else (NaN is no JSON), and for more than MAX_DEPTH levels."""
+    """Decode strict JSON. Raises Unreadable for anything else (NaN is no JSON), and for more than MAX_DEPTH levels."""
     try:
         value = msgspec.json.decode(payload)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
@@ -31,7 +31,7 @@ def json_value(payload: bytes) -> Any:
 
 
 def _depth(value: Any) -> int:
-    """How deep a value is nested; does not recur itself."""
+    """Return how deep a value is nested; does not recur itself."""
     depth, level = 0, [value]
     while level:
         depth += 1
@@ -41,7 +41,7 @@ def _depth(value: Any) -> int:
 
 
 def text_value(payload: bytes) -> Any:
-    """The one value that a payload writes: a JSON scalar if it is one, else its text. Raises Unreadable for what is no text."""
+    """Return the one value of a payload: a JSON scalar if it is one, else its text. Raises Unreadable for what is no text."""
     try:
         value = msgspec.json.decode(payload)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
@@ -55,7 +55,7 @@ def text_value(payload: bytes) -> Any:
 
 
 def items(payload: bytes) -> list[Any]:
-    """The items of a body: of a JSON array, or one a line (NDJSON), or the one value that it is. Raises Unreadable."""
+    """Return the items of a body: of a JSON array, one a line (NDJSON), or the one value that it is. Raises Unreadable."""
     try:
         value = json_value(payload)
     except Unreadable:
@@ -67,7 +67,7 @@ def items(payload: bytes) -> list[Any]:
 
 
 def flattened(content: Mapping[str, Any], separator: str) -> dict[str, Any]:
-    """The members of nested objects under their joined names; a value with its unit stays whole, an empty object says nothing.
+    """Join the names of nested objects' members; a value with its unit stays whole, an empty object gives none.
 
     >>> flattened({"v": {"c": {"charging": "yes"}}, "soc": {"value": 62, "unit": "%"}}, ".")
     {'v.c.charging': 'yes', 'soc': {'value': 62, 'unit': '%'}}
@@ -83,7 +83,7 @@ def flattened(content: Mapping[str, Any], separator: str) -> dict[str, Any]:
 
 
 def at_ms(value: Any) -> int | None:
-    """An instant in ms since the epoch, from ISO 8601 with an offset or from a count of seconds or milliseconds; None for null.
+    """Return an instant in ms since the epoch, from ISO 8601 with an offset or a count of s or ms; None for null.
 
     Raises ValueError or TypeError.
     """
@@ -96,7 +96,7 @@ def at_ms(value: Any) -> int | None:
 
 
 def vehicle_of(delivery: Delivery, named: Any = None) -> str:
-    """Whose delivery it is: what the transport was told, else what the payload says. Raises Unreadable where nobody says it."""
+    """Return the car of a delivery: what the transport names, else the payload. Raises Unreadable where neither does."""
     name = delivery.vehicle or named
     name = str(name) if isinstance(name, int) and not isinstance(name, bool) else name
     if not isinstance(name, str) or not name.strip():
@@ -107,7 +107,7 @@ def vehicle_of(delivery: Delivery, named: Any = None) -> str:
 
 
 def message(delivery: Delivery, vehicle: str, fields: Mapping[str, Any], observed_at: int | None = None) -> RawMessage:
-    """A message of this delivery; `observed_at` where the fields say so themselves, else what the transport knows."""
+    """Return a message of this delivery; `observed_at` where the fields have it themselves, else the transport's."""
     return RawMessage(
         source=delivery.source,
         dialect=delivery.dialect,
@@ -150,7 +150,7 @@ def by_topic(
 
 
 def _payload(payload: bytes) -> Any:
-    """The value of a topic: objects and arrays are read, everything else is one value."""
+    """Return the value of a topic: objects and arrays are read, everything else is one value."""
     if payload.lstrip()[:1] in (b"{", b"["):
         try:
             return json_value(payload)
@@ -169,7 +169,7 @@ class _ByTopic(NamedTuple):
     aside: tuple[TopicPattern, ...]
 
     def of_topic(self, topic: str, value: Any, at: int | None, retained: bool) -> list[_Told]:
-        """The fields that a topic and its value tell. One that nobody knows is a field of that name: an issue, no more."""
+        """Return the fields of a topic and its value. An unknown topic is a field of that name: an issue, no more."""
         for pattern in self.dialect.topics:
             address = pattern.match(topic)
             if address is not None:
@@ -183,7 +183,7 @@ class _ByTopic(NamedTuple):
         return [_Told(self.delivery.vehicle, topic, value, at, retained)]
 
     def told(self, field: str, value: Any) -> Iterable[tuple[str, Any]]:
-        """The fields of a topic: the one that it names, or those in its object."""
+        """Return the fields of a topic: the one that it names, or those in its object."""
         if field:
             return [(field.replace("/", self.separator), value)]
         if not isinstance(value, dict):
@@ -191,7 +191,7 @@ class _ByTopic(NamedTuple):
         return flattened(value, self.separator).items()
 
     def of_item(self, item: Any) -> Iterator[_Told]:
-        """The fields that an object tells."""
+        """Yield the fields of an object."""
         if not isinstance(item, dict):
             raise Unreadable(f"{item!r:.40}: an object is wanted: fields with their values, or topic and payload")
         if isinstance(topic := item.get("topic"), str) and "payload" in item:
@@ -211,7 +211,7 @@ class _ByTopic(NamedTuple):
 
 
 def _messages(delivery: Delivery, told: Sequence[_Told]) -> list[RawMessage]:
-    """Messages of what was told, in its order: one for what is of the same car and instant, as long as no field comes twice."""
+    """Return messages of these fields, in order: one for the same car and instant, as long as no field comes twice."""
     found: list[RawMessage] = []
     fields: dict[str, Any] = {}
     last: tuple[str, int | None, bool] | None = None

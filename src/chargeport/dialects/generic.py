@@ -20,12 +20,12 @@ _CODES: Final = {code.partition("-")[2]: code for code in BY_CODE} | {code: code
 
 
 def code_of(name: str) -> str:
-    """The code that a name means: itself, or what its group is left out of; any other name as it is."""
+    """Return the code that a name means: itself, or what its group is left out of; any other name as it is."""
     return _CODES.get(name.strip().lower(), name)
 
 
 def read(dialect: Dialect, delivery: Delivery) -> list[RawMessage]:
-    """Signals under their topics, or objects of signals. Raises Unreadable."""
+    """Read signals under their topics, or objects of signals. Raises Unreadable."""
     if delivery.topic:
         return [_in_codes(each) for each in _of_topic(dialect, delivery)]
     found = items(delivery.payload)
@@ -35,7 +35,7 @@ def read(dialect: Dialect, delivery: Delivery) -> list[RawMessage]:
 
 
 def _of_topic(dialect: Dialect, delivery: Delivery) -> list[RawMessage]:
-    """The messages of a topic; where it names no signal, its payload is an object that is read as a body's is."""
+    """Return the messages of a topic; where it names no signal, its payload is an object that is read as a body's is."""
     address = next((match for pattern in dialect.topics if (match := pattern.match(delivery.topic))), None)
     if address is None or address.field:
         return by_topic(dialect, delivery)

@@ -60,7 +60,7 @@ def _largest(known: Known, fields: tuple[str, ...], dimension: Dimension) -> flo
 
 
 def _is_dc(known: Known) -> bool | None:
-    """Return whether the car charges with DC: by the fast charger, else by the power; None where neither tells."""
+    """Return whether the car charges with DC: by the fast charger, else by the power; None where neither is known."""
     found = is_fast(known, _PRESENT, _KIND)
     watts = _largest(known, _POWERS, Dimension.POWER)
     return True if found is None and watts is not None and watts > DC_ABOVE_W else found
@@ -122,12 +122,12 @@ def tesla_cable(known: Known) -> Decoded:
 
 
 def nominal(size: float, unit: str) -> dict[str, Any]:
-    """The capacity, in its unit."""
+    """Return the capacity, in its unit."""
     return capacity(size, "Home Assistant") | {"unit": unit}
 
 
 def limits_by_type(known: Known) -> Decoded:
-    """The limits for AC and DC (Hyundai/Kia); which one is in force hangs on the plug, so none is said to be."""
+    """Return the limits for AC and DC (Hyundai/Kia); which one is in force depends on the plug, so none is marked active."""
     values = [
         {"type": "CHARGING_TYPE", "condition": {"chargingType": kind}, "limit": amount(known[field])}
         for kind, field in (("AC", _AC), ("DC", _DC))

@@ -37,7 +37,7 @@ class _Found(NamedTuple):
 
 
 def measured_in(known: Mapping[str, Any], field: str) -> str:
-    """The unit of a field's number. Raises ValueError where there is none: a number without a unit is no quantity."""
+    """Return the unit of a field's number. Raises ValueError where there is none: a number without a unit is no quantity."""
     unit = unit_of(known[field], "") or bare(known.get(field + UNIT_OF, ""))
     if not unit:
         raise ValueError(f"has {_NO_UNIT}")
@@ -45,7 +45,7 @@ def measured_in(known: Mapping[str, Any], field: str) -> str:
 
 
 def read(dialect: Dialect, delivery: Delivery) -> list[RawMessage]:
-    """The states in a delivery that rows are made for; all others are of the house, not of the car. Raises Unreadable."""
+    """Read the states in a delivery that rows are made for; all others are of the house, not of the car. Raises Unreadable."""
     states, is_chosen = _states(dialect, delivery)
     found = [each for state in states if (each := _find(dialect, state)) is not None]
     if delivery.vehicle is not None:
@@ -61,7 +61,7 @@ def read(dialect: Dialect, delivery: Delivery) -> list[RawMessage]:
 
 
 def _states(dialect: Dialect, delivery: Delivery) -> tuple[list[State], bool]:
-    """The states, and whether somebody chose to send just these (else they are whatever the house has)."""
+    """Return the states, and whether somebody chose to send just these (else they are whatever the house has)."""
     for pattern in dialect.topics:
         if delivery.topic and (address := pattern.match(delivery.topic)) is not None:
             return list(_of_topic(address.field, delivery.payload)), False
@@ -73,7 +73,7 @@ def _states(dialect: Dialect, delivery: Delivery) -> tuple[list[State], bool]:
 
 
 def _of_topic(path: str, payload: bytes) -> Iterator[State]:
-    """Statestream: `sensor/model_3_charger_power/state` and its attributes, each under its own topic."""
+    """Yield the states of Statestream: `sensor/model_3_charger_power/state` and its attributes, each under its own topic."""
     domain, _, rest = path.partition("/")
     entity, _, what = rest.partition("/")
     if what == "state":
@@ -114,7 +114,7 @@ def _plain(entity: str, state: Any) -> State:
 
 
 def _compact(entity: str, state: Mapping[str, Any]) -> State:
-    """A state of subscribe_entities: s, a, lc, lu; a change has only what changed."""
+    """Return a state of subscribe_entities: s, a, lc, lu; a change has only what changed."""
     attributes = state.get("a") or {}
     at = at_ms(state.get("lu", state.get("lc")))
     unit = attributes.get("unit_of_measurement")
@@ -122,7 +122,7 @@ def _compact(entity: str, state: Mapping[str, Any]) -> State:
 
 
 def _find(dialect: Dialect, state: State) -> _Found | None:
-    """The field that an entity is: the user's own row for it, else the longest preset that its id ends with."""
+    """Return the field that an entity is: the user's own row for it, else the longest preset that its id ends with."""
     if state.entity in dialect.by_field:
         return _Found(state.entity, "", state)
     domain, _, name = state.entity.partition(".")
@@ -136,7 +136,7 @@ def _find(dialect: Dialect, state: State) -> _Found | None:
 
 
 def _of_car(found: list[_Found], vehicle: str, is_chosen: bool) -> list[_Found]:
-    """Those that are of the car which was named for all of them: by its prefix, else of the only car there is."""
+    """Return those of the car which was named for all of them: by its prefix, else of the only car there is."""
     prefixes = {each.prefix for each in found if each.prefix}
     mine = vehicle.casefold().replace(" ", "_").replace("-", "_")
     if mine not in prefixes:
@@ -168,6 +168,6 @@ def _told(dialect: Dialect, delivery: Delivery, found: _Found) -> Iterator[tuple
 
 
 def _is_ahead(row: Row, state: State) -> bool:
-    """Return whether a time that remains is told by the instant at which it is over."""
+    """Return whether a time that remains is given as the instant at which it is over."""
     is_time = row.signal.code == "charge-timetocomplete"
     return is_time and (state.is_timestamp or (isinstance(state.state, str) and "T" in state.state and ":" in state.state))

@@ -13,7 +13,7 @@ Body = Callable[[float, str], dict[str, Any] | None]
 
 
 def measured(fields: tuple[str, ...], code: str, body: Body = quantity, gate: Gate = Gate.ALWAYS) -> tuple[Row, ...]:
-    """Rows of a number that has its unit with it, or beside it: each change of an entity brings only what changed."""
+    """Make rows of a number that has its unit with it, or beside it: each change of an entity has only what changed."""
 
     def of(field: str) -> Row:
         def combine(known: Known) -> Decoded:
@@ -27,12 +27,12 @@ def measured(fields: tuple[str, ...], code: str, body: Body = quantity, gate: Ga
 
 
 def each_of(fields: tuple[str, ...], code: str, **more: Any) -> tuple[Row, ...]:
-    """A row for each of these fields."""
+    """Make a row for each of these fields."""
     return tuple(row(field, code, **more) for field in fields)
 
 
 def measure(known: Known, field: str, dimension: Dimension) -> float | None:
-    """Return a number beside the row's own, in the wire's unit; None where it says none, for its own row tells why."""
+    """Return a number beside the row's own, in the wire's unit; None where it is none: its own row has the reason."""
     try:
         return convert(amount(known[field]), dimension, measured_in(known, field)) if field in known else None
     except (TypeError, ValueError):

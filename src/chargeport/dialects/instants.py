@@ -8,7 +8,7 @@ from chargeport.sources.base import Delivery, RawMessage
 
 
 def by_instant(delivery: Delivery, vehicle: str, told: Iterable[tuple[int | None, str, Any]]) -> list[RawMessage]:
-    """One message for each instant at which fields were observed, the oldest first; what has no instant of its own is last."""
+    """Return one message for each instant of observation, the oldest first; what has no instant of its own is last."""
     found: dict[int | None, dict[str, Any]] = {}
     for at, field, value in told:
         found.setdefault(at, {})[field] = value
@@ -17,7 +17,7 @@ def by_instant(delivery: Delivery, vehicle: str, told: Iterable[tuple[int | None
 
 
 def minutes_until(instant: Any, at: int) -> Any:
-    """How far an instant lies ahead of `at` (ms since the epoch), as a value in minutes; None when it has passed.
+    """Return how far an instant lies ahead of `at` (ms since the epoch), as a value in minutes; None when it has passed.
 
     What is no instant comes back as it is, for the row to refuse: it must not cost what stands beside it.
     """

@@ -45,7 +45,7 @@ _FULL_PERCENT: Final = 100
 
 
 def _state(known: Mapping[str, Any]) -> str | None:
-    """The transaction's state decides while it has one; what the connector says, otherwise and when it is out of order.
+    """Return the transaction's state; the connector's where there is no transaction or the connector is out of order.
 
     A car that feeds power back does not charge, whatever the transaction's state is.
     """
@@ -58,7 +58,7 @@ def _state(known: Mapping[str, Any]) -> str | None:
 
 
 def status(known: Mapping[str, Any]) -> Decoded:
-    """Where in the course of charging the car is; one that has stopped drawing with a full battery is full."""
+    """Return where in the course of charging the car is; one that has stopped drawing with a full battery is full."""
     for field, words in (("status", _STATUS), ("chargingState", _STATE)):
         if field in known and word(known[field]) not in words:
             raise ValueError(f"{field}: {word(known[field])[:40]!r} is none of the words known here: {', '.join(words)}")
@@ -70,26 +70,26 @@ def status(known: Mapping[str, Any]) -> Decoded:
 
 
 def is_charging(known: Mapping[str, Any]) -> Decoded:
-    """Whether energy flows."""
+    """Tell whether energy flows."""
     found = _state(known)
     return NOT_KNOWN if found is None else value(found == "CHARGING")
 
 
 def is_connected(known: Mapping[str, Any]) -> Decoded:
-    """Whether a cable is in; a station that is out of order does not say."""
+    """Tell whether a cable is in; of a station that is out of order that is not known."""
     found = _state(known)
     return NOT_KNOWN if found in (None, "ERROR") else value(found != "DISCONNECTED")
 
 
 def current(known: Any) -> Decoded:
-    """The current of the phase that carries most; without phases, as it is given; else that of the neutral."""
+    """Return the current of the phase that carries most; without phases, as it is given; else that of the neutral."""
     named = [f"Current.Import.{line}" for line in (*PHASES, *PAIRS)]
     fields = next((each for each in (named, ["Current.Import"], ["Current.Import.N"]) if amounts(known, each)), [])
     return _into_the_car(known, "Current.Export", fields, "A", max)
 
 
 def power(known: Any) -> Decoded:
-    """The power as it is given, else the sum of the phases."""
+    """Return the power as it is given, else the sum of the phases."""
     named = [f"Power.Active.Import.{line}" for line in (*PHASES, *PAIRS)]
     groups = (["Power.Active.Import"], named, ["Power.Active.Import.N"])
     fields = next((each for each in groups if amounts(known, each)), [])
@@ -99,7 +99,7 @@ def power(known: Any) -> Decoded:
 def _into_the_car(
     known: Mapping[str, Any], export: str, fields: list[str], unit: str, whole: Callable[[list[float]], float]
 ) -> Decoded:
-    """What flows into the car by these fields; a reason where it flows out, nothing where nobody says."""
+    """Return what flows into the car by these fields; a reason where it flows out, NOT_KNOWN where none is known."""
     present = [field for field in fields if field in known]
     if not present:
         return AbsenceReason.NOT_CHARGING if any(field.startswith(export) for field in known) else NOT_KNOWN
@@ -108,7 +108,7 @@ def _into_the_car(
 
 
 def phases(known: Any) -> Decoded:
-    """How many phases carry current; a circuit between two lines is one. None says nothing of what the charger has.
+    """Count the phases that carry current; a circuit between two lines is one. None means nothing about the charger.
 
     A current without phases takes back how many there were: the station may have changed their number.
     """
@@ -123,7 +123,7 @@ def phases(known: Any) -> Decoded:
 
 
 def voltage(known: Any) -> Decoded:
-    """Line to neutral: measured so, or from line to line; without phases, as it is given."""
+    """Return the voltage from line to neutral: measured, or from line to line; without phases, as it is given."""
     measured = alive_mean(amounts(known, _TO_NEUTRAL))
     if measured is None and (between := alive_mean(amounts(known, _BETWEEN))) is not None:
         measured = round(between / _SQRT_3, 3)
@@ -134,7 +134,7 @@ def voltage(known: Any) -> Decoded:
 
 
 def energy(known: Mapping[str, Any]) -> Decoded:
-    """What the register has counted since the session began, of a payload that came without its station."""
+    """Return what the register has counted since the session began, of a payload that came without its station."""
     if REGISTER not in known or METER_START not in known:
         return NOT_KNOWN
     now, begun = (_wh(known[field]) for field in (REGISTER, METER_START))
@@ -156,13 +156,13 @@ def unreadable(content: Any) -> Decoded:
 
 
 def fast_by_power(content: Any) -> Decoded:
-    """More than any AC station but one offers; less says nothing, for there are slow DC stations."""
+    """Return true for more power than any AC station but one offers; NOT_KNOWN for less, for there are slow DC stations."""
     watts = convert(amount(content), Dimension.POWER, unit_of(content, "W")) or 0
     return value(True) if watts > DC_ABOVE_W else NOT_KNOWN
 
 
 def fast_by_transfer(content: Any) -> Decoded:
-    """The kind of transfer that the car asked for."""
+    """Tell whether the kind of transfer that the car asked for is DC. Raises ValueError for an unknown kind."""
     kind = str(content).upper()
     if not kind.startswith(("AC", "DC", "WPT")):
         raise ValueError(f"{str(content)[:40]!r} is no energy transfer known here")
@@ -170,7 +170,7 @@ def fast_by_transfer(content: Any) -> Decoded:
 
 
 def target(content: Any) -> Decoded:
-    """A limit that the car has told the station, in percent."""
+    """Return a limit that the car has reported to the station, in percent."""
     return limit(amount(content))
 
 

@@ -55,7 +55,7 @@ _Told = tuple[int | None, str, Any]
 
 
 def read(_: Dialect, delivery: Delivery) -> list[RawMessage]:
-    """A call of a station, by its action: a message for each instant. Raises Unreadable; a call that is of no car is empty."""
+    """Read a call of a station, by its action: a message for each instant; none for a call of no car. Raises Unreadable."""
     if refused := delivery.headers.get("error"):
         station = delivery.headers.get("station")
         raise Unreadable(f"station {station}: {refused}" if station else refused)
@@ -71,7 +71,7 @@ def read(_: Dialect, delivery: Delivery) -> list[RawMessage]:
 
 
 def _action(content: Mapping[str, Any]) -> str:
-    """Which call a payload is of that comes without its name, as over HTTP."""
+    """Return the action of a payload that comes without its name, as over HTTP. Raises Unreadable where it is unknown."""
     marks = {
         "eventType": "TransactionEvent", "meterStop": "StopTransaction", "meterStart": "StartTransaction",
         "chargingNeeds": "NotifyEVChargingNeeds", "meterValue": "MeterValues", "status": "StatusNotification",
@@ -96,17 +96,17 @@ class _Call:
         self._started_at = int(headers["started_at"]) if "started_at" in headers else None
 
     def at(self, stamp: object) -> int | None:
-        """An instant by our clock; None where there is none, which is when the delivery counts."""
+        """Return an instant by our clock; None where there is none, which is when the delivery counts."""
         found = instant(stamp)
         return None if found is None else self._clock.at(found, self.delivery.received_at)
 
     def own_at(self, stamp: object) -> int | None:
-        """The instant of the call itself: as the transport counts it, after what was said before in the same second."""
+        """Return the instant of the call itself: as the transport counts it, after earlier calls of the same second."""
         at, counts_at = self.at(stamp), self.delivery.observed_at
         return counts_at if at is not None and counts_at is not None and at < counts_at < at + _SECOND_MS else at
 
     def measured(self, values: object) -> Iterator[_Told]:
-        """What was sampled, at its instants."""
+        """Yield what was sampled, at its instants. Raises Unreadable."""
         if values is None:
             return
         if not isinstance(values, list):
@@ -140,7 +140,7 @@ class _Call:
 
 
 def _as_circuit(samples: dict[str, Sample]) -> dict[str, Sample]:
-    """The samples with a circuit between two lines as one, as North American stations have it: 240 V, and a current on both."""
+    """Return the samples with a circuit between two lines as one, as in North America: 240 V, and a current on both."""
     pairs = [pair for pair in PAIRS if f"Voltage.{pair}" in samples]
     if len(pairs) != 1 or samples[f"Voltage.{pairs[0]}"].value >= _SPLIT_BELOW_V:
         return samples
@@ -159,7 +159,7 @@ def _as_circuit(samples: dict[str, Sample]) -> dict[str, Sample]:
 
 
 def _flow(samples: Mapping[str, Sample]) -> str | None:
-    """OUT where power flows out of the car; else nothing."""
+    """Return OUT where power flows out of the car; else None."""
     for measurand, noise in (("Power.Active", _NOISE_W), ("Current", _NOISE_A)):
         taken, given = (_sum(samples, f"{measurand}.{way}") for way in ("Import", "Export"))
         if taken is not None or given is not None:
@@ -168,7 +168,7 @@ def _flow(samples: Mapping[str, Sample]) -> str | None:
 
 
 def _sum(samples: Mapping[str, Sample], measurand: str) -> float | None:
-    """A quantity in W or A: as it is given, else the sum of its lines."""
+    """Return a quantity in W or A: as it is given, else the sum of its lines; None where it was not sampled."""
     names = [measurand] if measurand in samples else [f"{measurand}.{line}" for line in _LINES]
     whole = [samples[name] for name in names if name in samples]
     amounts = [each.value * (1_000 if (each.unit or "").casefold() == "kw" else 1) for each in whole]
@@ -184,7 +184,7 @@ def _wh(register_wh: float) -> dict[str, Any]:
 
 
 def _of_headers(delivery: Delivery) -> Iterator[_Told]:
-    """What the transport knows of the transaction: its energy, and the whole of it once it is over."""
+    """Yield what the transport knows of the transaction: its energy, and the whole of it once it is over."""
     if energy := delivery.headers.get("energy"):
         for at, wh in msgspec.json.decode(energy, type=list[tuple[int, float]]):
             yield at, ENERGY, _wh(wh)
@@ -194,7 +194,7 @@ def _of_headers(delivery: Delivery) -> Iterator[_Told]:
 
 
 def _alive(_: Mapping[str, Any], call: _Call) -> Iterator[_Told]:
-    """A heartbeat: the station is as it said last, as far as the transport knows that."""
+    """Yield the fields of a heartbeat: the station's last status and state, as far as the transport knows them."""
     at = call.delivery.observed_at
     if "status" in call.headers:
         yield at, "status", call.headers["status"]
@@ -257,7 +257,7 @@ def _event(content: Mapping[str, Any], call: _Call) -> Iterator[_Told]:
 
 
 def _begun(values: object, call: _Call) -> Iterator[_Told]:
-    """The register with which a transaction begins."""
+    """Yield the register with which a transaction begins."""
     for reading in readings(values):
         if register_wh := reading.register_wh(at_begin=True) or reading.register_wh():
             yield call.at(reading.stamp), METER_START, _wh(register_wh[0])
@@ -265,7 +265,7 @@ def _begun(values: object, call: _Call) -> Iterator[_Told]:
 
 
 def _needs(content: Mapping[str, Any], call: _Call) -> Iterator[_Told]:
-    """What the car asks of the station; its departure is one instant, no weekly timer."""
+    """Yield what the car asks of the station; its departure is one instant, no weekly timer."""
     needs = content["chargingNeeds"]
     at = call.own_at(content.get("timestamp"))
     yield at, "requestedEnergyTransfer", needs.get("requestedEnergyTransfer")
@@ -287,7 +287,7 @@ _ACTIONS: Final = {
 
 
 def record(session: Any) -> Decoded:
-    """The transaction as the transport saw it, as a record. Energy is the meter's: on the grid's side."""
+    """Return the transaction as the transport saw it, as a record. Energy is the meter's: on the grid's side."""
     found = {name: session.get(name) for name in ("id", "startTime", "endTime")}
     if "energyWh" in session:
         found["energyAdded"] = round(number(session["energyWh"]) / 1000, 6)

@@ -60,7 +60,7 @@ _ASIDE: Final = (TopicPattern.parse("ovms/{}/{vehicle}/{field...}"),)
 
 
 def read(dialect: Dialect, delivery: Delivery) -> list[RawMessage]:
-    """The metrics in a delivery. Raises Unreadable."""
+    """Read the metrics in a delivery. Raises Unreadable."""
     return by_topic(dialect, delivery, ".", ("vin", "vehicle", "v.vin"), _ASIDE)
 
 
@@ -69,7 +69,7 @@ def _word(known: Mapping[str, Any], name: str) -> str:
 
 
 def _flag(known: Mapping[str, Any], name: str) -> bool | None:
-    """Return a flag beside the row's own field; what is not understood is told by its own row."""
+    """Return a flag beside the row's own field; what is not understood is an issue of its own row."""
     try:
         return flag(known[name]) if name in known else None
     except ValueError:
@@ -177,7 +177,7 @@ def _fast_type(said: Any) -> Decoded:
 
 
 def _timer(said: Any) -> Decoded:
-    """A timer is on or off. When it starts is told in UTC (v.c.timerstart), and the car's zone is not told."""
+    """Return a timer that is on, or none. Its start is in UTC (v.c.timerstart), and the car's zone is not reported."""
     return {"values": [{"type": "GLOBAL"}] if flag(said) else []}
 
 

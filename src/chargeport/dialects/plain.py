@@ -42,7 +42,7 @@ def signal_row(
     gate: Gate = Gate.ALWAYS,
     note: str = "",
 ) -> Row:
-    """A row of any signal; a document is read from its body, or from one number where one number is enough for it."""
+    """Make a row of any signal; a document is read from its body, or from one number where one number is enough for it."""
     if BY_CODE[code].kind is not Kind.DOCUMENT:
         return row(field, code, unit, scale=scale, words=words, floor=floor, gate=gate, note=note)
     return row(field, code, decode=_document(code, unit, scale or 1), gate=gate, note=note)
@@ -84,12 +84,12 @@ def _beside(power: Row, others: tuple[Row, ...]) -> Row:
 
 
 def takes_number(code: str) -> bool:
-    """Whether one number that can have a unit is enough for this signal."""
+    """Tell whether one number that can have a unit is enough for this signal."""
     return BY_CODE[code].kind is Kind.QUANTITY or code in _SIMPLE
 
 
 def dimension_of(code: str) -> Dimension | None:
-    """What the signal's number measures; None where it is no number, or has no unit."""
+    """Return what the signal's number measures; None where it is no number, or has no unit."""
     return BY_CODE[code].dimension or _SIMPLE.get(code)
 
 

@@ -9,18 +9,18 @@ CODE: Final = "location-preciselocation"
 
 
 def position(latitude: Any, longitude: Any) -> Decoded:
-    """The body of location-preciselocation; nothing where there is no fix."""
+    """Return the body of location-preciselocation; NOT_KNOWN where there is no fix."""
     north, east = number(latitude), number(longitude)
     return {"latitude": north, "longitude": east} if north or east else NOT_KNOWN
 
 
 def whole(field: str, note: str = "") -> Row:
-    """A row for a field that has both, as `{"latitude": ..., "longitude": ...}`."""
+    """Make a row for a field that has both, as `{"latitude": ..., "longitude": ...}`."""
     return row(field, CODE, decode=lambda said: position(said["latitude"], said["longitude"]), note=note)
 
 
 def halves(latitude: str, longitude: str, note: str = "") -> Row:
-    """A row for two fields; it says nothing until both are known."""
+    """Make a row for two fields; it gives no value until both are known."""
     return combined((latitude, longitude), CODE, _both(latitude, longitude), note=note)
 
 

@@ -6,17 +6,17 @@ from chargeport.dialects.table import battery_range, capacity, dialect, row
 
 
 def document(value: dict[str, Any]) -> dict[str, Any]:
-    """A field that has the body's shape already."""
+    """Return a field that has the body's shape already."""
     return value
 
 
 def capacity_kwh(value: float) -> dict[str, Any]:
-    """A capacity, as tractionbattery-nominalcapacity has it."""
+    """Return a capacity in kWh, as tractionbattery-nominalcapacity has it."""
     return capacity(value, "Simulated")
 
 
 def range_km(value: float) -> dict[str, Any]:
-    """A range, as tractionbattery-range has it."""
+    """Return a range in km, as tractionbattery-range has it."""
     return battery_range(value, "km")
 
 

@@ -42,7 +42,7 @@ def _row(signal: Signal) -> Row:
 
 
 def read(_: Dialect, delivery: Delivery) -> list[RawMessage]:
-    """A webhook's event, a list of signals, or one signal: a message for each instant at which the car said something."""
+    """Read a webhook's event, a list of signals, or one signal; a message for each instant observed. Raises Unreadable."""
     content = json_value(delivery.payload)
     if not isinstance(content, dict):
         raise Unreadable("an event of Smartcar or an answer of its API is an object")
@@ -75,7 +75,7 @@ def _told(content: dict[str, Any]) -> Iterator[tuple[int | None, str, Any]]:
 
 
 def _element(found: Mapping[str, Any], delivered: int | None) -> Iterator[tuple[int | None, dict[str, Any]]]:
-    """Yield what a signal object says, and when.
+    """Yield what a signal object reports, and when.
 
     The body beside an error is the last good one, as of its own time. The error is as of when it was noticed.
     """
@@ -101,7 +101,7 @@ def _instant(said: Any) -> int | None:
 
 
 def _failed(error: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the signals that an error names, each as the signal object that it makes; one that is RESOLVED says nothing.
+    """Yield the signals that an error names, each as a signal object; one that is RESOLVED gives none.
 
     An error that names no signals is one of the whole car.
     """
@@ -118,14 +118,14 @@ def _failed(error: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _code(signal: Any) -> str:
-    """The code of a signal that an error names; the earliest events wrote `Charge.IsCharging`."""
+    """Return the code of a signal that an error names; the earliest events wrote `Charge.IsCharging`."""
     if isinstance(signal, str):
         return signal.replace(".", "-").lower()
     return str(signal["code"])
 
 
 def _vehicle(content: dict[str, Any]) -> str | None:
-    """The id of the vehicle, wherever this form has it."""
+    """Return the id of the vehicle, wherever this form has it; None where it has none."""
     data = content.get("data")
     places = (data if isinstance(data, dict) else {}, content.get("included") or {})
     found = next((place["vehicle"]["id"] for place in places if place.get("vehicle")), content.get("vehicleId"))

@@ -44,7 +44,7 @@ class Known(dict[str, Any]):
         self.at = at or {}
 
     def told_at(self, field: str) -> int:
-        """Return when the field was told; 0 where that is not known."""
+        """Return when the field was reported; 0 where that is not known."""
         return self.at.get(field, 0)
 
     def newest_first(self, fields: Iterable[str]) -> list[str]:
@@ -52,7 +52,7 @@ class Known(dict[str, Any]):
         return sorted((field for field in fields if field in self), key=lambda field: -self.told_at(field))
 
     def best(self, *fields: str) -> str | None:
-        """Return the first of these fields that is known, or a later one that was told a good while after it."""
+        """Return the first of these fields that is known, or a later one that was reported a good while after it."""
         known = [field for field in fields if field in self]
         newest = max(map(self.told_at, known), default=0)
         return next((field for field in known if newest - self.told_at(field) <= FRESHER_MS), None)
@@ -172,7 +172,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     read: Reader | None = None
 
     def ignores(self, field: str) -> bool:
-        """Whether this field is known to be none of ours."""
+        """Tell whether this field is known to be none of ours."""
         if field in self.ignored or (bool(self.ignored_under) and field.startswith(self.ignored_under)):
             return True
         return self.ours is not None and self.ours.search(field) is None
@@ -191,7 +191,7 @@ def row(
     keeps_last: bool = False,
     note: str = "",
 ) -> Row:
-    """A row for the signal of this code, from one field; refuses a unit, scale or floor where the signal is no quantity."""
+    """Make a row for the signal of this code, from one field; a unit, scale or floor is for quantities. Raises ValueError."""
     signal = BY_CODE[code]
     if signal.kind is not Kind.QUANTITY and decode is None and (unit, scale, floor) != (None, None, None):
         raise ValueError(f"{field}: {code} has no unit to convert")
@@ -228,7 +228,7 @@ def combined(
     gate: Gate = Gate.ALWAYS,
     note: str = "",
 ) -> Row:
-    """A row for the signal of this code, from several fields: read when one of them comes, with what is known of the others."""
+    """Make a row for the signal of this code, from several fields: read when one comes, with what is known of the others."""
     return Row(signal=BY_CODE[code], fields=fields, combine=combine, beside=beside, gate=gate, note=note)
 
 
@@ -245,7 +245,7 @@ def dialect(
     heartbeats: tuple[str, ...] = (),
     read: Reader | None = None,
 ) -> Dialect:
-    """A dialect of these rows; refuses a signal that is made of one field twice, and an ignored field that has a row.
+    """Make a dialect of these rows. Raises ValueError for two rows of a signal and field, or an ignored field with a row.
 
     `lasting` are fields beside live ones, such as their units, that are true for longer than a charge.
     """
@@ -283,36 +283,36 @@ def _ends_with_the_plug(row: Row) -> bool:
 
 
 def _ends_with_the_charge(field: str, rows: tuple[Row, ...]) -> bool:
-    """Whether a field is a measure of the charge that is going on, and names nothing else."""
+    """Tell whether a field is a measure of the charge that is going on, and names nothing else."""
     makes = [row for row in rows if row.fields[0] == field]
     is_live = [row.signal.cadence is Cadence.LIVE for row in rows]
     return any(is_live) and all(map(_ends_with_the_plug, rows)) and all(row.signal.cadence is Cadence.LIVE for row in makes)
 
 
 def value(content: Any) -> dict[str, Any]:
-    """The body of a signal that has a plain value, in its wire unit where it has one."""
+    """Return the body of a signal that has a plain value, in its wire unit where it has one."""
     return {"value": content}
 
 
 def quantity(content: float, unit: str) -> dict[str, Any]:
-    """The body of a quantity in this unit; it is converted where it must be."""
+    """Return the body of a quantity in this unit; it is converted where it must be."""
     return {"value": content, "unit": unit}
 
 
 def limit(percent: float, unit: str = "percent") -> dict[str, Any] | None:
-    """The body of charge-chargelimits of a source that knows one limit for everywhere; a limit of 0 is none."""
+    """Return the body of charge-chargelimits of a source that knows one limit for everywhere; None for a limit of 0."""
     if percent == 0:
         return None
     return {"activeLimit": percent, "values": [{"type": "GLOBAL", "limit": percent}], "unit": unit}
 
 
 def battery_range(distance: float, unit: str) -> dict[str, Any]:
-    """The body of tractionbattery-range of a source that knows one range."""
+    """Return the body of tractionbattery-range of a source that knows one range."""
     return {"value": distance, "type": "DEFAULT", "additionalValues": [], "unit": unit}
 
 
 def capacity(kwh: float, description: str) -> dict[str, Any]:
-    """The body of tractionbattery-nominalcapacity; `description` says whose word it is."""
+    """Return the body of tractionbattery-nominalcapacity; `description` names its origin."""
     known = [{"capacity": kwh, "description": description}]
     return {"capacity": kwh, "source": "SMARTCAR", "availableCapacities": known, "unit": "kWh"}
 

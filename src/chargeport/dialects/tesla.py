@@ -61,7 +61,7 @@ _NAMES: Final = Names(
 
 
 def _wattage(known: Known) -> Decoded:
-    """Return the power of the side that charges; where nobody says which, of the one that has some."""
+    """Return the power of the side that charges; where that is not known, of the one that has some."""
     is_dc, ac = is_fast(known, _PRESENT, _KIND), plain_amount(known, _AC)
     if is_dc is None:
         is_dc = not ac and _DC in known
@@ -84,7 +84,7 @@ def _charge(known: Known) -> Decoded:
 
 
 def _timers(known: Known) -> Decoded:
-    """Instants are seconds since 1970 and the car's zone is not told, so they give no time of day; times of day do."""
+    """Return the timers. Only times of day are used: instants are seconds since 1970, and the car's zone is not known."""
     if "ScheduledChargingMode" not in known:
         return NOT_KNOWN
     mode = meant(MODE, known["ScheduledChargingMode"])

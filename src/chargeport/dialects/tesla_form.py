@@ -26,7 +26,7 @@ _ENVELOPE: Final = frozenset((*_VIN, *_AT, *_RESENT))
 
 
 def read(dialect: Dialect, delivery: Delivery) -> list[RawMessage]:
-    """The messages of a delivery in any of Tesla's forms. Raises Unreadable, ValueError or TypeError."""
+    """Read the messages of a delivery in any of Tesla's forms. Raises Unreadable, ValueError or TypeError."""
     for pattern in dialect.topics:
         address = pattern.match(delivery.topic)
         if address is not None:
@@ -40,7 +40,7 @@ def read(dialect: Dialect, delivery: Delivery) -> list[RawMessage]:
 
 
 def _field_value(payload: bytes) -> Any:
-    """The value of a field's topic: always JSON, but an older bridge may write bare words."""
+    """Return the value of a field's topic: always JSON, but an older bridge may write bare words."""
     value = text_value(payload)
     if isinstance(value, str) and value[:1] in ("{", "["):
         return json_value(payload)
@@ -48,7 +48,7 @@ def _field_value(payload: bytes) -> Any:
 
 
 def _records(payload: bytes) -> list[Any]:
-    """What was sent, as JSON has it. A protobuf begins with a byte that no JSON does, but for spaces before it."""
+    """Return what was sent, as JSON has it. A protobuf begins with a byte that no JSON does, but for spaces before it."""
     if payload.lstrip()[:1] in (b"{", b"["):
         try:
             found = items(payload)
@@ -62,7 +62,7 @@ def _records(payload: bytes) -> list[Any]:
 
 
 def _decoded(payload: bytes) -> Any:
-    """A protobuf Payload as the JSON that Tesla's own server makes of it. Raises Unreadable."""
+    """Decode a protobuf Payload into the JSON that Tesla's own server makes of it. Raises Unreadable."""
     try:
         form = importlib.import_module("tesla_protocol.telemetry.vehicle_data_pb2")
         json_format = importlib.import_module("google.protobuf.json_format")
@@ -81,7 +81,7 @@ def _decoded(payload: bytes) -> Any:
 
 
 def _record(delivery: Delivery, record: Any) -> RawMessage:
-    """One record: `data` with its fields, or the fields beside the envelope's own members."""
+    """Read one record: `data` with its fields, or the fields beside the envelope's own members. Raises Unreadable."""
     if not isinstance(record, dict):
         raise Unreadable(f"{record!r:.40}: an object is wanted: data with key and value, or fields")
     data = record.get("data")
@@ -100,7 +100,7 @@ def _first(record: Mapping[str, Any], names: tuple[str, ...]) -> Any:
 
 
 def _data(data: Any) -> dict[str, Any]:
-    """The fields of a record, from Tesla's list of key and value or from a relay's object."""
+    """Return the fields of a record, from Tesla's list of key and value or from a relay's object. Raises Unreadable."""
     if isinstance(data, dict):
         return {str(name): _plain(value) for name, value in data.items()}
     if not isinstance(data, list) or not all(isinstance(datum, dict) for datum in data):
@@ -109,7 +109,7 @@ def _data(data: Any) -> dict[str, Any]:
 
 
 def _name(key: Any) -> str:
-    """The name of a field; a number is its number in the protobuf, no key at all its first, Unknown."""
+    """Return the name of a field; a number is its number in the protobuf, no key at all its first, Unknown."""
     if key is None:
         return FIELDS[0]
     if isinstance(key, int) and not isinstance(key, bool) and 0 <= key < len(FIELDS):
@@ -118,7 +118,7 @@ def _name(key: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """A value without its type: {"stringValue": "62"} says 62 and {"invalid": true} nothing."""
+    """Return a value without its type: {"stringValue": "62"} becomes 62 and {"invalid": true} None."""
     if isinstance(value, dict):
         if "invalid" in value:
             return None

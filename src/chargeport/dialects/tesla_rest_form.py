@@ -14,12 +14,12 @@ _ZONES: Final = (timedelta(hours=-12), timedelta(hours=14))  # of the Earth, beh
 
 
 def read(dialect: Dialect, delivery: Delivery) -> list[RawMessage]:
-    """One message for each car of a delivery. Raises Unreadable, ValueError or TypeError."""
+    """Return one message for each car of a delivery. Raises Unreadable, ValueError or TypeError."""
     return [_message(dialect, delivery, car) for item in _items(delivery.payload) for car in _cars(item)]
 
 
 def _items(payload: bytes) -> list[Any]:
-    """The objects of a body: JSON, or the rows of a table as TeslaFi exports it."""
+    """Return the objects of a body: JSON, or the rows of a table as TeslaFi exports it. Raises Unreadable."""
     first = payload.lstrip(b"\xef\xbb\xbf \r\n\t")
     if first[:1] in (b"{", b"[") or b"," not in first.partition(b"\n")[0]:
         return items(payload)
@@ -34,7 +34,7 @@ def _items(payload: bytes) -> list[Any]:
 
 
 def _cars(item: Any) -> list[dict[str, Any]]:
-    """The cars in an answer, which may be wrapped as `response`, or listed as `results` with their `last_state`."""
+    """Return the cars in an answer, which may be wrapped as `response`, or listed as `results` with their `last_state`."""
     if not isinstance(item, dict):
         raise Unreadable(f"{item!r:.40}: an object is wanted: vehicle_data or charge_state")
     if "response" in item and item["response"] is None:
@@ -49,7 +49,7 @@ def _cars(item: Any) -> list[dict[str, Any]]:
 
 
 def _message(dialect: Dialect, delivery: Delivery, car: dict[str, Any]) -> RawMessage:
-    """The charge state's members and, by their names, the other parts; where the car is, and which inlet it has.
+    """Return the charge state's members and, by their names, the other parts, as one message.
 
     A whole charge state says of every field that it does not have that nothing is known of it now.
     """
@@ -69,7 +69,7 @@ def _message(dialect: Dialect, delivery: Delivery, car: dict[str, Any]) -> RawMe
 
 
 def _local_at(date: Any, delivery: Delivery) -> int | None:
-    """The instant of TeslaFi's Date; None where it may be now, for it is a local time without its zone.
+    """Return the instant of TeslaFi's Date; None where it may be now, for it is a local time without its zone.
 
     Raises Unreadable for one that is surely not now: nobody can tell when that was.
     """

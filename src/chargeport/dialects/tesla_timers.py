@@ -18,7 +18,7 @@ _WEEK: Final = (*_WORKDAYS, "SATURDAY", "SUNDAY")
 
 
 def clock_time(said: Any) -> str | None:
-    """A time of day as HH:MM:SS, from such a text or from {hour, minute, second}; None for anything else, as an instant is."""
+    """Return a time of day as HH:MM:SS, from such a text or {hour, minute, second}; None for anything else, instants too."""
     if isinstance(said, Mapping):
         parts = [said.get(name, 0) for name in ("hour", "minute", "second")]
         whole = all(type(part) is int for part in parts)
@@ -28,7 +28,7 @@ def clock_time(said: Any) -> str | None:
 
 
 def after_midnight(minutes: Any) -> str | None:
-    """A time of day as HH:MM:SS, from minutes after midnight; None for null. Raises ValueError or TypeError."""
+    """Return a time of day as HH:MM:SS, from minutes after midnight; None for null. Raises ValueError or TypeError."""
     if minutes is None:
         return None
     count = number(minutes)
@@ -38,7 +38,7 @@ def after_midnight(minutes: Any) -> str | None:
 
 
 def days(said: Any) -> list[str] | None:
-    """The weekdays that a word stands for; None where it stands for none that is known."""
+    """Return the weekdays that a word stands for; None where it stands for none that is known."""
     match str(said).strip().casefold():
         case "weekdays" | "week_days":
             return list(_WORKDAYS)
@@ -55,7 +55,7 @@ def timers(
     departure_days: list[str] | None = None,
     window: Mapping[str, Any] | None = None,
 ) -> Decoded:
-    """The body of charge-chargetimers: by `mode` (Off, StartAt, DepartBy) with the times that are known.
+    """Return the body of charge-chargetimers: by `mode` (Off, StartAt, DepartBy) with the times that are known.
 
     `window` is when charging for a departure may run.
     """

@@ -75,7 +75,7 @@ class Names(NamedTuple):
     pack_amps: str = ""
 
     def fields(self, *own: str) -> tuple[str, ...]:
-        """Return the fields of a row that is read by its own ones and by those that tell AC from DC."""
+        """Return the fields of a row that is read by its own ones and by those that distinguish AC from DC."""
         return tuple(dict.fromkeys(each for each in (*own, self.power, self.present, self.kind) if each))
 
     @property
@@ -89,7 +89,7 @@ class Names(NamedTuple):
         return found if isinstance(found, bool) else None
 
     def is_dc(self, known: Known) -> bool | None:
-        """Return whether it charges with DC; None where nothing tells.
+        """Return whether it charges with DC; None where that is not known.
 
         A fast charger is present, or the power is more than any charger on board takes, and no phases are told.
         """
@@ -103,7 +103,7 @@ class Names(NamedTuple):
 
 
 def amperage(known: Known, names: Names) -> Decoded:
-    """Return the current: with AC of the line, with DC of the pack, where it is told. The line's reads 0 with DC."""
+    """Return the current: with AC of the line, with DC of the pack, where it is known. The line's reads 0 with DC."""
     if names.is_dc(known):
         flowing = names.amount(known, names.pack_amps)
         return None if flowing is None or flowing <= 0 else quantity(flowing, "A")
@@ -117,7 +117,7 @@ def amperage(known: Known, names: Names) -> Decoded:
 
 
 def voltage(known: Known, names: Names) -> Decoded:
-    """Return the voltage: with AC of the supply, with DC of the pack, where it is told."""
+    """Return the voltage: with AC of the supply, with DC of the pack, where it is known."""
     field = names.pack_volts if names.is_dc(known) else names.volts
     if field not in known:
         return None if names.is_dc(known) else NOT_KNOWN
@@ -127,7 +127,7 @@ def voltage(known: Known, names: Names) -> Decoded:
 
 
 def whole_kilowatts(known: Known, names: Names) -> Decoded:
-    """Return the power, a whole number of kW: 0 beside a current is what was cut off, and says nothing."""
+    """Return the power, a whole number of kW: 0 beside a current is what was cut off, and means nothing."""
     if names.power not in known:
         return NOT_KNOWN
     kilowatts, amps, volts = (names.amount(known, field) for field in (names.power, names.amps, names.volts))
@@ -162,7 +162,7 @@ def phases(known: Known, names: Names, step_w: float) -> Decoded:
 
 
 def plain_amount(known: Known, field: str) -> float | None:
-    """Return the number that a field says; None where it says none, for its own row tells what is wrong."""
+    """Return the number of a field; None where it has none: its own row has the reason."""
     try:
         return number(known[field]) if field in known else None
     except (TypeError, ValueError):
@@ -182,13 +182,13 @@ def flag_of(found: Any) -> Decoded:
 
 
 def is_charging(state: Any) -> Decoded:
-    """Return whether the car charges. A state that is new says nothing: the row of the status names it."""
+    """Return whether the car charges. An unknown state gives no value: the row of the status names it."""
     found = CHARGING.get(folded(state))
     return value(found) if isinstance(found, bool) else found
 
 
 def is_plugged(known: Known, state: str, cable: str) -> bool | None:
-    """Return whether a cable is in, by the charge state and by the kind of cable: the newer one that says it decides.
+    """Return whether a cable is in, by the charge state and by the kind of cable: the newer one that is clear decides.
 
     A state that is not known says nothing here: the row of the status names it.
     """
@@ -200,7 +200,7 @@ def is_plugged(known: Known, state: str, cable: str) -> bool | None:
 
 
 def latched(known: Known, latch: str, state: str, cable: str) -> Decoded:
-    """Return whether the cable is locked: early cars say Engaged with nothing in. Raises Violation."""
+    """Return whether the cable is locked: early cars report Engaged with nothing in. Raises Violation."""
     if latch not in known:
         return NOT_KNOWN
     found = meant(LATCH, known[latch])
@@ -234,7 +234,7 @@ def fast_present(known: Known, present: str, kind: str) -> Decoded:
 
 
 def minutes(hours: Any) -> Decoded:
-    """Return a time that remains, in whole minutes; less than none says nothing. Raises ValueError or TypeError."""
+    """Return a time that remains, in whole minutes; None for less than zero. Raises ValueError or TypeError."""
     found = number(hours)
     return None if found < 0 else {"value": round(found * 60), "unit": "min"}
 

@@ -30,14 +30,14 @@ _NAMES: Final = Names(
 
 
 def _fast_present(known: Known) -> Decoded:
-    """It is not published: what the power and the phases tell while the car charges, and nothing once it is unplugged."""
+    """Return whether a fast charger is present, from power and phases while the car charges: it is not published itself."""
     if _NAMES.is_charging(known):
         return flag_of(_NAMES.is_dc(known))
     return flag_of(False if is_plugged(known, _NAMES.state, "") is False else None)
 
 
 def _cable(known: Known) -> Decoded:
-    """plugged_in is made of latch and door; the charge state tells it, too. The newer one decides."""
+    """Return whether a cable is in, by the newer of plugged_in (made of latch and door) and the charge state."""
     for field in known.newest_first(("plugged_in", _NAMES.state)):
         found = flag(known[field]) if field == "plugged_in" else is_plugged(known, _NAMES.state, "")
         if found is not None:

@@ -28,7 +28,7 @@ class TopicPattern(msgspec.Struct, frozen=True):
 
     @classmethod
     def parse(cls, text: str) -> "TopicPattern":
-        """The pattern that a text writes. Raises ValueError, saying what is wrong with it."""
+        """Return the pattern that a text writes. Raises ValueError with what is wrong with it."""
         names: list[str] = []
         levels: list[str] = []
         filters: list[str] = []
@@ -51,7 +51,7 @@ class TopicPattern(msgspec.Struct, frozen=True):
         return cls(text, "/".join(filters), "/".join(levels))
 
     def match(self, topic: str) -> Address | None:
-        """The car and the field that a topic names; None when it is no such topic."""
+        """Return the car and the field that a topic names; None when it is no such topic."""
         found = re.fullmatch(self.regex, topic)  # re keeps the compiled pattern
         if found is None:
             return None

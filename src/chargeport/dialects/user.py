@@ -35,7 +35,7 @@ class DialectError(ValueError):
 
 
 def from_file(path: Path) -> Dialect:
-    """The dialect in a TOML file. Raises DialectError."""
+    """Return the dialect in a TOML file. Raises DialectError."""
     try:
         table = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
@@ -46,7 +46,7 @@ def from_file(path: Path) -> Dialect:
 
 
 def from_table(table: Mapping[str, Any], where: str) -> Dialect:
-    """The dialect that a table describes; `where` names it in errors. Raises DialectError."""
+    """Return the dialect that a table describes; `where` names it in errors. Raises DialectError."""
     _check(table, _KEYS, where)
     name = table.get("name")
     if not name or not name.replace("_", "").isalnum() or not name.isascii():
@@ -81,7 +81,7 @@ def from_table(table: Mapping[str, Any], where: str) -> Dialect:
 
 
 def _check(table: Any, keys: Mapping[str, type], where: str) -> None:
-    """Every key is known, and its value of the right kind."""
+    """Check that every key is known, and its value of the right kind. Raises DialectError."""
     if not isinstance(table, Mapping):
         raise DialectError(f"{where}: a table is wanted, not {str(table)[:40]!r}")
     for key, value in table.items():
@@ -123,7 +123,7 @@ def _topics(table: Mapping[str, Any], where: str, base: Dialect | None) -> tuple
 
 
 def _form(table: Mapping[str, Any], where: str, base: Dialect | None) -> Form | None:
-    """How deliveries are read; None where the base's way holds."""
+    """Return how deliveries are read; None where the base's way holds. Raises DialectError."""
     if table.keys() & {"payload", "vehicle", "time", "time_unit"}:
         if "time_unit" in table and "time" not in table:
             raise DialectError(f"{where}: time_unit: says nothing without time, the field that has the time")
@@ -135,7 +135,7 @@ def _form(table: Mapping[str, Any], where: str, base: Dialect | None) -> Form | 
 
 
 def _row(table: Any, where: str) -> Row:
-    """The row that a table describes. Raises DialectError."""
+    """Return the row that a table describes. Raises DialectError."""
     _check(table, _ROW_KEYS, where)
     for key in ("field", "signal"):
         if not table.get(key):
@@ -159,7 +159,7 @@ def _row(table: Any, where: str) -> Row:
 
 
 def _check_amount(table: Mapping[str, Any], signal: Signal, where: str) -> None:
-    """A unit is one of the signal's; scale and floor are for numbers."""
+    """Check that a unit is one of the signal's, and that scale and floor are for numbers. Raises DialectError."""
     unit = table.get("unit")
     dimension = dimension_of(signal.code)
     if unit is not None and dimension is None:
@@ -173,7 +173,7 @@ def _check_amount(table: Mapping[str, Any], signal: Signal, where: str) -> None:
 
 
 def _words(table: Mapping[str, Any], signal: Signal, where: str) -> dict[str, Any] | None:
-    """The words of a row, each with a value that the signal takes; an empty text says nothing."""
+    """Return the words of a row, each with its value, None for an empty text; None without words. Raises DialectError."""
     if "words" not in table:
         return None
     if signal.kind is Kind.DOCUMENT or {"unit", "scale", "floor"} & table.keys():
@@ -191,7 +191,7 @@ def _words(table: Mapping[str, Any], signal: Signal, where: str) -> dict[str, An
 
 
 def _kept(base: Dialect | None, rows: list[Row], ignored: tuple[str, ...]) -> list[Row]:
-    """The base's rows, but for those that the user has replaced, and those of fields that are to be ignored."""
+    """Return the base's rows, but for those that the user has replaced, and those of fields that are to be ignored."""
     if base is None:
         return []
     own = {(row.fields[0], row.signal) for row in rows}
@@ -199,7 +199,7 @@ def _kept(base: Dialect | None, rows: list[Row], ignored: tuple[str, ...]) -> li
 
 
 def _ignored(base: Dialect | None, rows: list[Row], ignored: tuple[str, ...]) -> frozenset[str]:
-    """What the user ignores, and what the base does as far as the user has no row for it."""
+    """Return what the user ignores, and what the base does as far as the user has no row for it."""
     if base is None:
         return frozenset(ignored)
     own = {field for row in rows for field in row.fields}

@@ -21,7 +21,7 @@ class Form(msgspec.Struct, frozen=True):
 
 
 def reader(form: Form) -> Reader:
-    """The reader of deliveries in this form."""
+    """Return the reader of deliveries in this form."""
 
     def read(dialect: Dialect, delivery: Delivery) -> list[RawMessage]:
         if form.payload == "object":
@@ -61,7 +61,7 @@ def _instant(form: Form, said: Any) -> int | None:
 
 
 def _canonical(name: str) -> str:
-    """A name as a pointer."""
+    """Return a name as a pointer."""
     return name if name.startswith("/") else "/" + _escaped(name)
 
 
@@ -70,7 +70,7 @@ def _escaped(name: str) -> str:
 
 
 def _pointed(item: Any, pointer: str) -> Any:
-    """What a pointer leads to; None where there is nothing."""
+    """Return what a pointer leads to; None where there is nothing."""
     for part in _canonical(pointer)[1:].split("/"):
         name = part.replace("~1", "/").replace("~0", "~")
         if isinstance(item, dict):

@@ -55,7 +55,7 @@ def _volvo_state(known: Known) -> str | None:
 
 
 def status(known: Known) -> Decoded:
-    """Return Volvo's status; where it is idle, the plug, the supply and the target tell more."""
+    """Return Volvo's status; where it is idle, the plug, the supply and the target decide."""
     found = _volvo_state(known)
     if found != "NOT_CHARGING":
         return NOT_KNOWN if found is None else value(found)
@@ -70,7 +70,7 @@ def status(known: Known) -> Decoded:
 
 
 def is_charging(known: Known) -> Decoded:
-    """Return whether the battery receives energy; the row of the status tells a new word."""
+    """Return whether the battery receives energy; a new word is an issue of the row of the status."""
     try:
         found = _volvo_state(known)
     except ValueError:
@@ -79,7 +79,7 @@ def is_charging(known: Known) -> Decoded:
 
 
 def is_fast(said: Any) -> Decoded:
-    """Return whether a fast charger is connected, where the plug's own word says so; what it says else is its own row's."""
+    """Return whether a fast charger is connected, where the plug's own word shows it; another word is its own row's."""
     found = word(said)
     return value(found.endswith("dc")) if found.endswith(("connectedac", "connecteddc")) else NOT_KNOWN
 

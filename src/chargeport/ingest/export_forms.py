@@ -28,7 +28,7 @@ _STATUS: Final = {
 
 @contextmanager
 def opened(form: str, output: BinaryIO, *, bare: bool = False) -> Iterator[Sink]:
-    """Something that writes sightings in a form. Raises ChargeportError when the form needs a package that is not there."""
+    """Open a sink that writes sightings in a form. Raises ChargeportError when the form needs a missing package."""
     if form == "parquet":
         table = _Parquet(output)
         yield table.add
@@ -41,7 +41,7 @@ def opened(form: str, output: BinaryIO, *, bare: bool = False) -> Iterator[Sink]
 
 
 def line(seen: Sighting, *, bare: bool) -> str:
-    """A sighting as an item. `bare`: as the API takes it, without receipt and source."""
+    """Return a sighting as an item. `bare`: as the API takes it, without receipt and source."""
     receipt = ""
     if not bare:
         received = "" if seen.received_at is None else f'"receivedAt":"{iso(seen.received_at)}",'
@@ -68,7 +68,7 @@ def _write_rows(output: BinaryIO, sightings: list[Sighting]) -> None:
 
 
 def _cells(seen: Sighting) -> tuple[str | None, ...]:
-    """A row of COLUMNS."""
+    """Return a row of COLUMNS."""
     signal = seen.signal
     is_document = signal.kind is Kind.DOCUMENT
     value = None
@@ -129,7 +129,7 @@ class _Parquet:
 
 
 def _fields(seen: Sighting) -> tuple[Any, ...]:
-    """A row of the Parquet file."""
+    """Return a row of the Parquet file."""
     signal, value = seen.signal, seen.value
     is_number = signal.kind in (Kind.QUANTITY, Kind.COUNT)
     return (

@@ -88,7 +88,7 @@ class _Array:
     """A JSON array, cut at the commas between its items while it is read."""
 
     def __init__(self, stream: BinaryIO, line: int, text: bytes) -> None:
-        """`text` follows the opening bracket."""
+        """Prepare to read; `text` follows the opening bracket."""
         self._stream = stream
         self._line = line
         self._text = text

@@ -93,7 +93,7 @@ class ItemChecker:
         ahead: AheadTimes | None = None,
         witnessed: Callable[[int], int] | None = None,
     ) -> None:
-        """`ahead` are the times of items before these that lay ahead; without it each item is for itself.
+        """Prepare the check. `ahead` are the times of items before these that lay ahead; without it each item is for itself.
 
         `witnessed` is asked what time it is when an item lies in the future: it may be our clock that is behind.
         """

@@ -45,7 +45,7 @@ class Pipeline:
         auto_register: bool = False,
         record: Keep | None = None,
     ) -> None:
-        """`record` is handed every delivery once what it means is on disk."""
+        """Prepare the pipeline. `record` is handed every delivery once what it means is on disk."""
         self.dialects = dialects
         self.names = VehicleNames(store.vehicles, clock)
         self._store = store

@@ -52,7 +52,7 @@ class Publisher:
     def __init__(
         self, store: Store, clock: Clock, settings: MqttOutSettings, broker: Publish, wait: Callable[[float], Awaitable[bool]]
     ) -> None:
-        """`wait` returns when something was stored, or after so many seconds."""
+        """Prepare the publisher. `wait` returns when something was stored, or after so many seconds."""
         self._store = store
         self._cursor = FeedCursor(store, OWNER)
         self._clock = clock

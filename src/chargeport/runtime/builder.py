@@ -103,7 +103,7 @@ class Builder:
     def __init__(
         self, dialects: Mapping[str, Dialect], clock: Clock, memory: Callable[[str], Memory], charging: Charging
     ) -> None:
-        """`memory` makes the memory of a source from its name; `charging` says whether a car charges."""
+        """Prepare the builder. `memory` makes the memory of a source from its name; `charging` tells whether a car charges."""
         self._dialects = dialects
         self._clock = clock
         self._memory = memory

@@ -32,11 +32,11 @@ class Commands:
         self._under_way: set[str] = set()
 
     def is_under_way(self, command_id: str) -> bool:
-        """Whether this process waits for what comes of a command."""
+        """Tell whether this process waits for the outcome of a command."""
         return command_id in self._under_way
 
     async def execute(self, who: Grant, vehicle: Vehicle, kind: str, parameters: Mapping[str, Any]) -> KeptCommand:
-        """Have the vehicle do it; return what was logged of it. Raises CommandError, StoreError, NotFoundError.
+        """Execute a command on the vehicle; return its log entry. Raises CommandError, StoreError, NotFoundError.
 
         It is logged before anybody is asked, so that one which is cut short by a crash is known to have been given.
         """

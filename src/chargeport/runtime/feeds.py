@@ -35,7 +35,7 @@ class SourceMemory:
         return await self._notes.recall(self._owner, key)
 
     async def put(self, key: str, value: str | None) -> None:
-        """Remember, or forget with None."""
+        """Store a value, or delete it with None."""
         await self._notes.remember(self._owner, key, value)
 
 
@@ -43,7 +43,7 @@ class Feeds:
     """The feeding side of a service. Raises SettingError where a setting of it is wrong."""
 
     def __init__(self, store: Store, settings: Settings, clock: Clock, *, recording: bool = True) -> None:
-        """Without `recording` nothing that is received is recorded, whatever the settings say."""
+        """Prepare the feeds. Without `recording` nothing that is received is recorded, whatever the settings say."""
         self._store = store
         self._settings = settings
         self._clock = clock

@@ -72,7 +72,7 @@ class SourceStatus:
         self._become("connected")
 
     def lag(self, behind: int) -> None:
-        """So many messages wait on the other side."""
+        """Note how many messages wait on the other side."""
         self._state = msgspec.structs.replace(self._state, lag=behind)
 
     def station(self, status: StationStatus) -> None:
@@ -91,12 +91,12 @@ class SourceStatus:
         self._state = msgspec.structs.replace(self._state, stations=[*others, status])
 
     def left(self, requests: Mapping[str, int | None]) -> None:
-        """So many requests may be made now, by car; None: any number."""
+        """Note how many requests may be made now, by car; None: any number."""
         limited = {vehicle: count for vehicle, count in requests.items() if count is not None}
         self._state = msgspec.structs.replace(self._state, left=limited)
 
     def received(self, count: int, stored: int, rejected: int) -> None:
-        """So many messages came, and so many readings of them are stored or not understood."""
+        """Note how many messages came, and how many readings of them are stored or not understood."""
         if not count:
             return
         now = self._clock.now()

@@ -33,7 +33,7 @@ class Supervisor:
     """Runs the sources of a service and knows how they are."""
 
     def __init__(self, pipeline: Pipeline, clock: Clock, write: Write, jitter: random.Random | None = None) -> None:
-        """`write` puts down the states of all sources."""
+        """Prepare the supervisor. `write` stores the states of all sources."""
         self._pipeline = pipeline
         self._clock = clock
         self._write = write

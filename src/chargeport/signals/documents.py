@@ -43,7 +43,7 @@ def within(value: float | None, low: float, high: float, path: str) -> None:
 
 
 def in_wire_unit(value: float, dimension: Dimension, unit: str | None, path: str) -> float:
-    """`value` in the dimension's wire unit, which is also meant where no unit is given; `path` is the body's."""
+    """Return `value` in the dimension's wire unit, which is also meant where none is given; `path` is the body's."""
     converted = value if unit is None else convert(value, dimension, unit)
     if converted is None:
         detail = f"{str(unit)[:40]!r} is no unit of {dimension}: use {', '.join(spellings(dimension))}"

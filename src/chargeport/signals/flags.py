@@ -46,7 +46,7 @@ def is_fresh(state: State, now: int) -> bool:
 
 
 def flag(signal: Signal, series: Series, ranks: Ranks, now: int) -> Flag:
-    """Charge-ischarging or charge-ischargingcableconnected at `now`."""
+    """Return charge-ischarging or charge-ischargingcableconnected at `now`."""
     known = [state for state in series.get(signal.key, ()) if state.observed_at is not None]
     if not known:
         return UNKNOWN
@@ -94,7 +94,7 @@ def _ranked(reported: Sequence[State], ranks: Ranks, now: int) -> Flag:
     pool = [state for state in fresh or reported if within(state, newest, ranks)]
     if not pool:
         return UNKNOWN
-    best = min(pool, key=lambda state: (ranks.rank(state.signal, state.source), -(state.observed_at or 0)))
+    best = min(pool, key=lambda state: (ranks.rank(state.signal, state.source), -(state.observed_at or 0), state.source or ""))
     if best.value is True and not fresh:
         return UNKNOWN
     return Flag(best.value is True, best.changed_at or 0, best.received_at or 0, (best,))

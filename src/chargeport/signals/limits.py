@@ -35,7 +35,7 @@ class ChargeLimits(Document, frozen=True):
     unit: str | None = None
 
     def check(self, path: str) -> None:
-        """Says at least something; limits are percentages."""
+        """Check that something is given and that limits are percentages."""
         if self.activeLimit is None and self.values is None:
             raise Violation(Rule.MISSING, "the body has neither activeLimit nor values", path)
         within(self.activeLimit, 0, 100, f"{path}.activeLimit")

@@ -26,7 +26,7 @@ class Schedule(Document, frozen=True):
     days: list[Weekday] | None = None
 
     def check(self, path: str) -> None:
-        """Has a start or an end, written HH:MM:SS."""
+        """Check that there is a start or an end, written HH:MM:SS."""
         if self.start is None and self.end is None:
             raise Violation(Rule.MISSING, "a schedule has a start, an end or both", f"{path}.start")
         clock_time(self.start, f"{path}.start")

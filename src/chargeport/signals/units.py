@@ -94,7 +94,7 @@ def factor_to_wire(dimension: Dimension, unit: str) -> float | None:
 
 
 def convert(value: float, dimension: Dimension, unit: str) -> float | None:
-    """`value` of `unit` in the dimension's wire unit, rounded to a millionth; None when the unit is unknown.
+    """Return `value` of `unit` in the wire unit, rounded to a millionth; None when the unit is unknown.
 
     The rounding takes away the dust of binary arithmetic: 7.2 kW are 7200 watts, not 7200.000000000001.
 

@@ -33,12 +33,12 @@ class Action(
 
     @classmethod
     def summary(cls) -> str:
-        """What the action does, in a sentence."""
+        """Return what the action does, in a sentence."""
         return inspect.getdoc(cls) or ""
 
     @abstractmethod
     def apply(self, reporter: Reporter) -> RawMessage | None:
-        """Do it to a car that was advanced to the present; return what another source says of it. Raises ValueError."""
+        """Do it to a car that was advanced to the present; return what another source reports of it. Raises ValueError."""
 
 
 class Plug(Action, frozen=True, kw_only=True):
@@ -244,7 +244,7 @@ class Member(NamedTuple):
 
 
 def members(action: type[msgspec.Struct]) -> list[Member]:
-    """The members of an action's body, in their order."""
+    """Return the members of an action's body, in their order."""
     found = []
     for field in msgspec.structs.fields(action):
         kinds, summary = _taken_apart(field.type)
@@ -256,7 +256,7 @@ def members(action: type[msgspec.Struct]) -> list[Member]:
 
 
 def _taken_apart(kind: Any) -> tuple[tuple[Any, ...], str]:
-    """The types that a member may have, without None, and what is said of it."""
+    """Return the types that a member may have, without None, and its description."""
     if get_origin(kind) is Annotated:
         kinds, summary = _taken_apart(kind.__origin__)
         said = [each.description for each in kind.__metadata__ if each.description]

@@ -52,11 +52,11 @@ class Background(Protocol):
         ...
 
     async def next_at(self) -> int | None:
-        """When some of it is due by time alone; None where nothing waits."""
+        """Return when some of it is due by time alone; None where nothing waits."""
         ...
 
     async def is_followed(self) -> bool:
-        """Whether each change is sent on to somebody, so that none may be skipped."""
+        """Tell whether each change is sent on to somebody, so that none may be skipped."""
         ...
 
     async def stirred(self) -> None:
@@ -70,7 +70,7 @@ class Simulation:
     def __init__(
         self, clock: SimulatedClock, simulator: Simulator, background: Background, register: Register | None = None
     ) -> None:
-        """`register` makes the cars of a scenario known."""
+        """Prepare the simulation. `register` makes the cars of a scenario known."""
         self.clock = clock
         self.simulator = simulator
         self.faults = Faults()
@@ -84,7 +84,7 @@ class Simulation:
         return self.simulator.name
 
     async def begin(self) -> None:
-        """Take over: hear of every car once, and stop what works by itself if the clock stands still."""
+        """Take over: receive a report of every car once, and stop what works by itself if the clock stands still."""
         async with self.simulator.turn:
             await self._set_speed(self.clock.speed)
             await self._report()
@@ -138,7 +138,7 @@ class Simulation:
             self._background.resume()
 
     async def _keep_settled(self) -> None:
-        """While the clock stands still, do what requests give rise to."""
+        """Do what requests give rise to while the clock stands still."""
         while True:
             stirred = asyncio.ensure_future(self._background.stirred())
             try:
@@ -167,7 +167,7 @@ class Simulation:
         await self._background.settle()
 
     async def _portions(self, until_at: int) -> list[tuple[int, int]]:
-        """How the reports until then are handed on: how many at once, and when.
+        """Return how the reports until then are handed on: how many at once, and when.
 
         One instant at a time where each change is sent on to somebody; else as many as are stored best at once.
         """
@@ -185,7 +185,7 @@ class Simulation:
         self.clock.set(at)
 
     async def _report(self) -> None:
-        """Hand on what the cars say of a change, and do what follows from it."""
+        """Emit what the cars report of a change, and do what follows from it."""
         await self.simulator.report(self.clock.now())
         if self.clock.speed == 0:
             await self._background.settle()
@@ -208,7 +208,7 @@ class Simulation:
         return begun
 
     def _act(self, begun: Begun, event: EventPart, reporters: Mapping[str, Reporter]) -> Callable[[], None]:
-        """What an event does, checked. Raises Problem."""
+        """Return what an event does, checked. Raises Problem."""
         if event.do is not None:
             apply = self.prepared(reporters[event.car or next(iter(reporters))], event.do, event.body)
 
@@ -228,7 +228,7 @@ class Simulation:
     # The cars
 
     def reporter(self, vehicle_id: str) -> Reporter:
-        """The car with this id. Raises Problem (404)."""
+        """Return the car with this id. Raises Problem (404)."""
         for reporter in self.simulator.reporters:
             if reporter.profile.id == vehicle_id:
                 return reporter
@@ -263,7 +263,7 @@ class Simulation:
         return Done.OBEYED
 
     def prepared(self, reporter: Reporter, name: str, body: Any) -> Callable[[], None]:
-        """An action that was checked, ready to be done. Raises Problem."""
+        """Return an action that was checked, ready to be done. Raises Problem."""
         if name not in ACTIONS:
             raise Problem(MALFORMED, f"{name[:40]!r} is nothing that a car can be made to do: {instead_of(name, ACTIONS)}.")
         try:
@@ -284,7 +284,7 @@ class Simulation:
     # What is so now
 
     def state(self) -> dict[str, Any]:
-        """The clock, the faults and the cars."""
+        """Return the clock, the faults and the cars."""
         return {
             "clock": self.clock_state(),
             "faults": self.faults.state(),
@@ -293,12 +293,12 @@ class Simulation:
         }
 
     def clock_state(self) -> dict[str, Any]:
-        """What time it is, and how fast it passes."""
+        """Return what time it is, and how fast it passes."""
         speed = self.clock.speed
         return {"now": wire_instant(self.clock.now()), "speed": speed, "isFrozen": speed == 0}
 
     def vehicle(self, vehicle_id: str) -> dict[str, Any]:
-        """How a car is, apart from what it reports."""
+        """Return the state of a car, apart from what it reports."""
         reporter = self.reporter(vehicle_id)
         car, link, now = reporter.car, reporter.link, self.clock.now()
         silent_ms = link.silent_until_at - now
@@ -319,7 +319,7 @@ class Simulation:
 
 
 async def _registered(profiles: Sequence[CarProfile]) -> None:
-    """The cars are known already."""
+    """Do nothing: the cars are known already."""
 
 
 def _ignored(_: object) -> None:

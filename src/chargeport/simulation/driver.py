@@ -11,7 +11,7 @@ _WEEKEND: Final = ("SATURDAY", "SUNDAY")
 
 
 def action(command: Command, reporter: Reporter, now: int) -> tuple[str, dict[str, Any]]:
-    """The name and the body of the action. Raises CommandError."""
+    """Return the name and the body of the action. Raises CommandError."""
     car = reporter.car
     if car.asleep_at is not None or reporter.link.silent_until_at > now:
         raise CommandError("VEHICLE_STATE", "UNREACHABLE", "The vehicle is out of reach.")
@@ -52,7 +52,7 @@ def _timers(reporter: Reporter) -> list[dict[str, Any]]:
 
 
 def _timer(parameters: Any) -> dict[str, Any]:
-    """A schedule as an entry of the charge timers."""
+    """Return a schedule as an entry of the charge timers."""
     kind = parameters["scheduleType"]
     if kind == "daily":
         schedules = [_window(parameters, ())]

@@ -63,7 +63,7 @@ class _Active:
         self._rng = Random(number)  # noqa: S311  (a simulation, not a secret)
 
     def hits_now(self) -> bool:
-        """Whether it happens this time, which is counted."""
+        """Tell whether it happens this time, which is counted."""
         if self.left == 0 or self._rng.random() >= self.fault.rate:
             return False
         self.left = None if self.left is None else self.left - 1
@@ -96,7 +96,7 @@ class Faults:
         self._active.clear()
 
     def state(self) -> list[dict[str, Any]]:
-        """The faults with how often they happened; those that are over are among them until they are taken back."""
+        """Return the faults with how often they happened; those that are over are among them until they are taken back."""
         return [
             {"id": each, **msgspec.to_builtins(active.fault), "hits": active.hits, "isOver": active.left == 0}
             for each, active in self._active.items()
@@ -113,7 +113,7 @@ class Faults:
                 raise Problem(kind, _detail(active.fault, kind), retry_after_s=retry_after_s)
 
     def of_element(self, vehicle_id: str, signal: str) -> Wording | None:
-        """What stands in place of a signal in a list; None where nothing is wrong."""
+        """Return what stands in place of a signal in a list; None where nothing is wrong."""
         for active in self._of(vehicle_id, {signal}):
             kind = active.fault.kind
             if kind is not None and active.hits_now():
@@ -125,7 +125,7 @@ class Faults:
         return None
 
     def of_event(self, vehicle_id: str | None) -> Fault | None:
-        """What goes wrong with a webhook's event about a vehicle; None where nothing does."""
+        """Return what goes wrong with a webhook's event about a vehicle; None where nothing does."""
         for active in self._of(vehicle_id, {None}):
             if active.fault.webhook is not None and active.hits_now():
                 return active.fault
@@ -138,7 +138,7 @@ class Faults:
 
 
 def checked(body: Any) -> Fault:
-    """The body as a fault. Raises Problem (400)."""
+    """Return the body as a fault. Raises Problem (400)."""
     try:
         fault = msgspec.convert(body, Fault)
     except msgspec.ValidationError as error:

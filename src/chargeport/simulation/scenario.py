@@ -67,7 +67,7 @@ class _Timed(_Part, frozen=True, kw_only=True):
     car: str | None = None
 
     def instant(self, start_at: int, utc_offset_min: int) -> int:
-        """When that is. Raises Problem."""
+        """Return when that is, in ms since the epoch. Raises Problem."""
         if (self.after is None) == (self.at is None):
             raise Problem(MALFORMED, 'scenario: give after = "PT2H" or at = "22:30", one of the two.')
         if self.at is not None:
@@ -110,11 +110,11 @@ class Scenario(_Part, frozen=True, kw_only=True):
     sees: list[SightPart] = []
 
     def start_at(self, now: int) -> int:
-        """When it begins: now, or the next time that the clocks at the first car's home show `start`."""
+        """Return when it begins: now, or the next time that the clocks at the first car's home show `start`."""
         return now if self.start is None else next_at(now, self.start, self.cars[0].utc_offset_min)
 
     def reporters(self, at: int) -> dict[str, Reporter]:
-        """The cars as they are at the start, by name. Raises Problem."""
+        """Return the cars as they are at the start, by name. Raises Problem."""
         return {car.name: self._reporter(index, car, at) for index, car in enumerate(self.cars)}
 
     def _reporter(self, index: int, car: CarPart, at: int) -> Reporter:
@@ -151,16 +151,16 @@ class Begun(NamedTuple):
     ids: dict[str, str]
 
     def car(self, name: str | None) -> str:
-        """The id of a car by its name; the first one where none is named."""
+        """Return the id of a car by its name; the first one where none is named."""
         return self.ids[name] if name is not None else next(iter(self.ids.values()))
 
     def instant(self, timed: EventPart | SightPart) -> int:
-        """When something happens or is seen."""
+        """Return when something happens or is seen. Raises Problem."""
         return timed.instant(self.start_at, self.scenario.cars[0].utc_offset_min)
 
 
 def parsed(text: str) -> Scenario:
-    """The scenario in a TOML text. Raises Problem."""
+    """Return the scenario in a TOML text. Raises Problem."""
     try:
         scenario = msgspec.convert(tomllib.loads(text), Scenario)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
@@ -180,21 +180,21 @@ def parsed(text: str) -> Scenario:
 
 @cache
 def library() -> Mapping[str, Scenario]:
-    """The ready scenarios by name."""
+    """Return the ready scenarios by name."""
     files = [each for each in resources.files(__package__).joinpath("scenarios").iterdir() if each.name.endswith(".toml")]
     found = [parsed(each.read_text("utf-8")) for each in sorted(files, key=lambda file: file.name)]
     return {scenario.name: scenario for scenario in found}
 
 
 def ready(name: str) -> Scenario:
-    """A ready scenario by its name. Raises Problem."""
+    """Return a ready scenario by its name. Raises Problem."""
     if name not in library():
         raise Problem(MALFORMED, f"There is no scenario {name[:60]!r}: {instead_of(name, library())}.")
     return library()[name]
 
 
 def named(name: str) -> Scenario:
-    """A ready scenario by its name, or that of a file by its path. Raises Problem."""
+    """Return a ready scenario by its name, or that of a file by its path. Raises Problem."""
     if not name.endswith(".toml"):
         return ready(name)
     try:
@@ -204,7 +204,7 @@ def named(name: str) -> Scenario:
 
 
 def next_at(at: int, local_time: str, utc_offset_min: int) -> int:
-    """The first instant from `at` on at which clocks with this offset show a time."""
+    """Return the first instant from `at` on at which clocks with this offset show a time."""
     hours, minutes = local_time.split(":")
     wanted_ms = (int(hours) * 60 + int(minutes) - utc_offset_min) * MINUTE_MS
     return at + (wanted_ms - at) % DAY_MS

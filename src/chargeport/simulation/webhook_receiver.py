@@ -40,11 +40,11 @@ class Receiver:
         self._server.server_close()
 
     def of_type(self, event_type: str) -> list[dict[str, Any]]:
-        """The events of this type: VEHICLE_STATE or VEHICLE_ERROR."""
+        """Return the events of this type: VEHICLE_STATE or VEHICLE_ERROR."""
         return [event for event in self.events if event["eventType"] == event_type]
 
     def values(self, code: str) -> list[Any]:
-        """What each VEHICLE_STATE says of a signal, in order; None where it has no value."""
+        """Return the value of a signal in each VEHICLE_STATE, in order; None where it has none."""
         signals = [{each["code"]: each for each in event["data"]["signals"]} for event in self.of_type("VEHICLE_STATE")]
         return [each.get(code, {}).get("body", {}).get("value") for each in signals]
 

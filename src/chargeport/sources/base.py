@@ -90,7 +90,7 @@ class Source(Protocol):
         ...
 
     async def run(self, emit: Emit) -> None:
-        """Hear and hand on until cancelled; acknowledge upstream only after `emit` has returned. Raises SourceError.
+        """Receive and pass on until cancelled; acknowledge upstream only after `emit` has returned. Raises SourceError.
 
         It reconnects by being run again: whoever runs it waits in between, longer each time.
         """
@@ -153,7 +153,7 @@ class Commandable(Protocol):
         ...
 
     async def command(self, command: Command) -> Done | None:
-        """Have it done; None where this source can't do it to this car. Raises CommandError where it is not obeyed."""
+        """Carry out a command; return None where this source can't do it to this car. Raises CommandError where it fails."""
         ...
 
 
@@ -161,11 +161,11 @@ class Memory(Protocol):
     """What a source has to remember over a restart: small texts by key, on disk when `put` returns."""
 
     async def get(self, key: str) -> str | None:
-        """What was put last; None when nothing was."""
+        """Return what was put last; None when nothing was."""
         ...
 
     async def put(self, key: str, value: str | None) -> None:
-        """Remember, or forget with None."""
+        """Store a value, or delete it with None."""
         ...
 
 
@@ -189,7 +189,7 @@ class StatusReporter(Protocol):
     """Where a running source says how it is, for `source list`."""
 
     def connected(self) -> None:
-        """The connection is up; what follows is received."""
+        """Report that the connection is up; what follows is received."""
         ...
 
     def lag(self, behind: int) -> None:
@@ -197,7 +197,7 @@ class StatusReporter(Protocol):
         ...
 
     def station(self, status: StationStatus) -> None:
-        """A station that connects to the source is like this now."""
+        """Report the status of a station that connects to the source."""
         ...
 
 

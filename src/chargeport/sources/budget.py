@@ -35,14 +35,14 @@ class Budget:
         self._spent: Spent | None = None
 
     async def left(self) -> int | None:
-        """Requests that may be made at this moment; None: any number."""
+        """Return the requests that may be made at this moment; None: any number."""
         spent, now = await self._known(), self._clock.now()
         if now < spent.silent_until_at:
             return 0
         return min((max(0, limit - _since(spent, now - window)) for limit, window in self._limits), default=None)
 
     async def next_at(self) -> int:
-        """When the next request may be made, at the earliest; the past or now, if one may be made."""
+        """Return when the next request may be made, at the earliest; the past or now, if one may be made."""
         spent = await self._known()
         free = [spent.silent_until_at]
         for limit, window in self._limits:
@@ -61,13 +61,13 @@ class Budget:
         return True
 
     async def silence(self, duration_s: float) -> None:
-        """The other side wants to be left alone for so long."""
+        """Make no request for so many seconds, as the other side asked."""
         spent = await self._known()
         until_at = self._clock.now() + round(duration_s * 1000)
         await self._keep(Spent(spent.at, max(spent.silent_until_at, until_at)))
 
     def idle_interval_s(self, every_s: float) -> float:
-        """How far apart requests are while nothing happens: `every_s`, or further, so that enough is left for charging."""
+        """Return the seconds between requests while nothing happens: `every_s`, or more, to leave enough for charging."""
         return max([every_s, *(KEPT_FOR_CHARGING * window / limit / 1000 for limit, window in self._limits)])
 
     async def _known(self) -> Spent:

@@ -8,12 +8,12 @@ from chargeport.sources.base import Cause, SourceError
 
 
 def missing(extra: str) -> SourceError:
-    """The error of a source whose package is not installed."""
+    """Return the error of a source whose package is not installed."""
     return SourceError(Cause.CONFIGURATION, f"A package is missing that this source needs: {installation.add_extra(extra)}.")
 
 
 def secret(setting: str, value: str) -> str:
-    """A secret from `env:NAME`, from `file:PATH` (without the line's end), or as it stands. Raises SourceError.
+    """Return a secret from `env:NAME`, from `file:PATH` (without the line's end), or as it stands. Raises SourceError.
 
     `setting` is the name that an error gives.
     """

@@ -34,7 +34,7 @@ class HomeAssistantSource:
         return self._context.name
 
     async def run(self, emit: Emit) -> None:
-        """Hand on every state that there is, and then each change, until cancelled. Raises SourceError."""
+        """Emit every state that there is, and then each change, until cancelled. Raises SourceError."""
         async with House(self._settings, CONNECT_S) as house:
             changes: asyncio.Queue[State] = asyncio.Queue(MAX_WAITING)
             await house.subscribe(lambda state: self._keep(state, changes))
@@ -52,7 +52,7 @@ class HomeAssistantSource:
         raise SourceError(Cause.UNREACHABLE, f"{self._settings.url}: changes came faster than they could be stored.")
 
     async def command(self, command: Command) -> Done | None:
-        """Have the house start or stop charging, or set the limit. Raises CommandError."""
+        """Start or stop charging, or set the limit, by way of the house. Raises CommandError."""
         return await self._commanding.command(command)
 
     async def check(self, timeout_s: float) -> None:
@@ -65,7 +65,7 @@ class HomeAssistantSource:
                 raise SourceError(Cause.CONFIGURATION, f"{name}: {self._settings.url} has none that is {', '.join(absent)}.")
 
     def vehicle_of(self, state: State) -> str | None:
-        """The car that an entity belongs to, by the most exact of the settings' names; None: to no car."""
+        """Return the car that an entity belongs to, by the most exact of the settings' names; None: to no car."""
         entity_id = str(state.get("entity_id", ""))
         found = [entity for entity in self._vehicles if _covers(entity, entity_id)]
         return self._vehicles[max(found, key=len)] if found else None
@@ -100,7 +100,7 @@ def _covers(entity: str, entity_id: str) -> bool:
 
 
 def _instant(text: object) -> int | None:
-    """Milliseconds since the epoch, from ISO 8601 with its zone; None, if it is anything else."""
+    """Return milliseconds since the epoch, from ISO 8601 with its zone; None, if it is anything else."""
     try:
         at = datetime.fromisoformat(str(text))
     except ValueError:

@@ -58,13 +58,13 @@ class Commanding:
         self._changed = asyncio.Event()
 
     def connected(self, house: House, states: Iterable[State]) -> None:
-        """From now on this is the connection. A change that was noted already is not older than these states."""
+        """Use this connection from now on. A change that was noted already is not older than these states."""
         self._house = house
         known = {str(each.get("entity_id")): str(each.get("state")) for each in states}
         self._states = {entity: known[entity] for entity in self.entities & known.keys()} | self._states
 
     def disconnected(self) -> None:
-        """There is no connection any more."""
+        """Forget the connection: there is none any more."""
         self._house = None
         self._states = {}
 
@@ -76,7 +76,7 @@ class Commanding:
             self._changed.set()
 
     async def command(self, wanted: Command) -> Done | None:
-        """Have the house do it; None where the settings name no entity for it. Raises CommandError."""
+        """Call the service of the command; return None where the settings name no entity for it. Raises CommandError."""
         own = next((own for name, own in self._commands.items() if name in wanted.names), None)
         call = None if own is None else service_call(own, wanted)
         if call is None:
@@ -99,7 +99,7 @@ class Commanding:
             raise CommandError("UPSTREAM", code, str(error)) from error
 
     async def _confirmed(self, call: ServiceCall) -> Done:
-        """Whether the entity is as it was asked to be, after a moment."""
+        """Wait a moment for the entity to become as it was asked to be; return OBEYED if it does, else TAKEN."""
         if call.becomes is None:
             return Done.TAKEN
         try:

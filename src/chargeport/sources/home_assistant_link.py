@@ -60,7 +60,7 @@ class House:
         await self._session.close()
 
     async def subscribe(self, changed: Callable[[State], None]) -> None:
-        """Have `changed` called with the new state of each entity that changes. Raises SourceError."""
+        """Call `changed` with the new state of each entity that changes. Raises SourceError."""
 
         def received(event: Mapping[str, Any]) -> None:
             state = event.get("data", {}).get("new_state")
@@ -70,7 +70,7 @@ class House:
         await self.alive(self._client.subscribe_events(received, "state_changed"), self._timeout_s)
 
     async def states(self) -> list[State]:
-        """The state of every entity. Raises SourceError."""
+        """Return the state of every entity. Raises SourceError."""
         states = await self.alive(self._client.get_states(), self._timeout_s)
         if not isinstance(states, list) or not all(isinstance(state, dict) for state in states):
             raise SourceError(Cause.PROTOCOL, f"{self._settings.url} does not answer get_states with a list of states.")
@@ -84,7 +84,7 @@ class House:
         await self.alive(self._client.call_service(domain, service, dict(data), target), timeout_s)
 
     async def alive(self, doing: Awaitable[T], timeout_s: float | None = None) -> T:
-        """What it gives, unless the connection ends before. Raises SourceError."""
+        """Return the result of `doing`, unless the connection ends before. Raises SourceError."""
         task = asyncio.ensure_future(doing)
         try:
             await asyncio.wait({task, self._listening}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
@@ -146,7 +146,7 @@ class House:
 
 
 def _websocket(url: str) -> str:
-    """The WebSocket's address, from that of the pages or its own."""
+    """Return the WebSocket's address, from that of the pages or its own."""
     parts = urlsplit(url)
     path = parts.path.rstrip("/")
     scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)

@@ -30,7 +30,7 @@ class KafkaSource:
         return self._context.name
 
     async def run(self, emit: Emit) -> None:
-        """Hand on what is new to the group, and commit it once it is stored, until cancelled. Raises SourceError."""
+        """Emit what is new to the group, and commit it once it is stored, until cancelled. Raises SourceError."""
         member = Member(self._settings, self._context)
         try:
             await member.join()

@@ -32,12 +32,12 @@ REBALANCED: Final = frozenset({-168, -144, -142, 22, 25, 27})
 
 
 def cause_of(error: "KafkaError") -> Cause | None:
-    """Whose business an error is; None: the client tries again by itself."""
+    """Return the cause of an error; None: the client tries again by itself."""
     return _CAUSES.get(error.code(), Cause.PROTOCOL if error.fatal() else None)
 
 
 def source_error(error: Exception) -> SourceError:
-    """What a call to the client raised, with its cause."""
+    """Return the error that a call to the client raised as a SourceError with its cause."""
     kafka = error.args[0] if error.args else None
     code = getattr(kafka, "code", None)
     if code is None:  # the client refuses a property: TypeError, ValueError

@@ -42,7 +42,7 @@ class Member:
         await self._call(lambda: consumer.subscribe(subscribe, on_assign=self._assigned, on_revoke=self._revoked))
 
     async def consume(self) -> "list[Message]":
-        """The next messages, or none within POLL_S. Raises SourceError."""
+        """Return the next messages, or none within POLL_S. Raises SourceError."""
         consumer = await self._opened()
         messages = await self._call(lambda: consumer.consume(self._settings.batch, POLL_S))
         self._errors += [error for message in messages if (error := message.error())]
@@ -50,7 +50,7 @@ class Member:
         return [message for message in messages if not message.error()]
 
     async def commit(self, messages: "list[Message]") -> None:
-        """Remember in the group that these are stored; of partitions that are no longer ours, the next owner decides."""
+        """Commit to the group that these are stored; of partitions that are no longer ours, the next owner decides."""
         consumer = await self._opened()
         following = {(message.topic() or "", message.partition() or 0): (message.offset() or 0) + 1 for message in messages}
 
@@ -67,7 +67,7 @@ class Member:
         self._context.status.lag(await self._call(commit))
 
     async def topics(self, timeout_s: float) -> set[str]:
-        """The topics that the cluster shows us. Raises SourceError."""
+        """Return the topics that the cluster shows us. Raises SourceError."""
         consumer = await self._opened()
         try:
             return set((await self._call(lambda: consumer.list_topics(timeout=timeout_s))).topics)

@@ -36,7 +36,7 @@ class NatsSource:
         return self._context.name
 
     async def run(self, emit: Emit) -> None:
-        """Hand on what the durable has not acknowledged, and acknowledge it, until cancelled. Raises SourceError."""
+        """Emit what the durable has not acknowledged, and acknowledge it, until cancelled. Raises SourceError."""
         link = Link(self._settings)
         try:
             subscription = await link.subscribed(CONNECT_S)
@@ -78,7 +78,7 @@ class NatsSource:
 
 
 async def _fetched(subscription: "JetStreamContext.PullSubscription", batch: int) -> "list[Msg]":
-    """What there is, at once when there is anything, and together with what came with it; nothing after WAIT_S."""
+    """Return what there is, at once when there is anything, and what came with it; nothing after WAIT_S."""
     from nats.errors import TimeoutError as NoneCame
 
     try:

@@ -32,7 +32,7 @@ class Link:
         self.client: Client = Client()
 
     async def stream(self, timeout_s: float) -> "JetStreamContext":
-        """The JetStream of a server that has our stream. Raises SourceError."""
+        """Return the JetStream of a server that has our stream. Raises SourceError."""
         from nats.js.errors import NotFoundError
 
         jetstream = await self._connected(timeout_s)
@@ -46,7 +46,7 @@ class Link:
         return jetstream
 
     async def subscribed(self, timeout_s: float) -> "JetStreamContext.PullSubscription":
-        """Make the durable what the settings say, or take the one that is, and subscribe to it. Raises SourceError."""
+        """Make the durable of the settings, or take the one that is, and subscribe to it. Raises SourceError."""
         from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
         settings = self._settings
@@ -64,7 +64,7 @@ class Link:
         return await self.alive(jetstream.pull_subscribe_bind(settings.durable, stream=settings.stream))
 
     async def alive(self, doing: Awaitable[T]) -> T:
-        """What it gives, unless the connection ends before. Raises SourceError."""
+        """Return the result of `doing`, unless the connection ends before. Raises SourceError."""
         from nats.errors import ConnectionClosedError, FlushTimeoutError
         from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
 

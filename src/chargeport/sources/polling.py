@@ -77,11 +77,11 @@ class PollingSource:
         return self._context.name
 
     async def left(self) -> dict[str, int | None]:
-        """The requests that are left now for each car; None: any number."""
+        """Return the requests that are left now for each car; None: any number."""
         return {vehicle: await budget.left() for vehicle, budget in self._budgets.items()}
 
     async def run(self, emit: Emit) -> None:
-        """Ask whenever it is time and hand on the answers, until cancelled. Raises SourceError."""
+        """Ask whenever it is time and emit the answers, until cancelled. Raises SourceError."""
         async with self._session() as session:
             while True:
                 await self._round(session, emit)
@@ -120,7 +120,7 @@ class PollingSource:
             raise failure
 
     async def _due_at(self, vehicle: str) -> int:
-        """When to ask for a car again, as far as is known now; whether it charges may change that."""
+        """Return when to ask for a car again, as far as is known now; whether it charges may change that."""
         if vehicle not in self._asked:
             return 0
         charging = vehicle != ANY_CAR and await self._context.charging(vehicle)
@@ -129,13 +129,13 @@ class PollingSource:
         return self._asked[vehicle] + round(interval_s * 1000)
 
     async def _pause_s(self) -> float:
-        """Until the next car is due or may be asked for, and no longer than it takes to notice that one charges."""
+        """Return seconds until the next car is due or may be asked for, but no longer than noticing a charge may take."""
         now = self._context.clock.now()
         due = [max(await self._due_at(vehicle), await budget.next_at()) for vehicle, budget in self._budgets.items()]
         return min(max((min(due) - now) / 1000, 1.0), self._settings.every_charging_s)
 
     async def _answer(self, session: "ClientSession", vehicle: str, timeout_s: float) -> Delivery | None:
-        """What the other side says of a car; None, if it has nothing to say now. Raises SourceError."""
+        """Return the other side's answer for a car; None, if it has nothing now. Raises SourceError."""
         from aiohttp import ClientError, ClientTimeout
 
         url = self._settings.urls[vehicle]
@@ -207,7 +207,7 @@ class PollingSource:
 
 
 def _wait_s(retry_after: str | None, now: int) -> float | None:
-    """How long to wait, from seconds or a date; None, if it does not say."""
+    """Return how long to wait in seconds, from seconds or a date; None, if it is neither."""
     if retry_after is None:
         return None
     try:

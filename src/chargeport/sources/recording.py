@@ -38,7 +38,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     observed_at: int | None = None
 
     def body(self) -> bytes:
-        """The payload's bytes. Raises ValueError, if there are none or two of them."""
+        """Return the payload's bytes. Raises ValueError, if there are none or two of them."""
         raw = bytes(self.payload)
         if bool(raw) is (self.payload_base64 is not None):
             raise ValueError("one of payload and payload_base64 is wanted")
@@ -48,7 +48,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 def read_recording(path: Path, *, dialect: str, source: str = "recording") -> Iterator[Delivery]:
-    """What a recording holds, line for line, as if received by `source`. Raises SourceError that names file and line."""
+    """Yield the deliveries of a recording, a line each, as if received by `source`. Raises SourceError with file and line."""
     try:
         with path.open("rb") as lines:
             for number, line in enumerate(lines, 1):
@@ -108,7 +108,7 @@ class Recorder:
         self._file.close()
 
     def tap(self, emit: Emit) -> Emit:
-        """An `emit` that hands on as before, and records what was handed on."""
+        """Return an `emit` that passes on as before, and records what was passed on."""
 
         async def recording(batch: Sequence[RawMessage | Delivery]) -> None:
             await emit(batch)
@@ -157,7 +157,7 @@ class Recorder:
 
 
 def _text(payload: bytes) -> str | None:
-    """The payload as text; None, if it is not meant to be any."""
+    """Return the payload as text; None, if it is not meant to be any."""
     try:
         text = payload.decode()
     except UnicodeDecodeError:

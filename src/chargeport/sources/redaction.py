@@ -69,7 +69,7 @@ class Redaction:
             self._names[name] = re.compile(rf"(?i)(?<![^\W_]){re.escape(name)}(?![^\W_])")
 
     def line(self, line: dict[str, Json]) -> dict[str, Json]:
-        """A line of a recording. A binary payload stays as it is, but for VINs in it."""
+        """Redact a line of a recording. A binary payload stays as it is, but for VINs in it."""
         topic = str(line.get("topic") or "")
         redacted = {key: value if key == "payload" else self.value(value) for key, value in line.items()}
         if topic:
@@ -85,14 +85,14 @@ class Redaction:
         return redacted
 
     def topic(self, topic: str) -> str:
-        """An address: accounts and cars that stand in it at places of their own, and whatever else is known by its looks."""
+        """Redact a topic: accounts and cars at their known places, and whatever else is known by its looks."""
         topic = _OVMS.sub(
             lambda found: f"{found[1]}{self._stand_in(Kind.ACCOUNT, found[2])}/{self._stand_in(Kind.NAME, found[3])}/", topic
         )
         return "/".join(self._account(part) if UUID.fullmatch(part) else self.text(part) for part in topic.split("/"))
 
     def payload(self, text: str, kind: Kind | None = None) -> str:
-        """A text that may be JSON, or lines of it; unchanged letter for letter where nothing is replaced."""
+        """Redact a text that may be JSON, or lines of it; unchanged letter for letter where nothing is replaced."""
         try:
             value = json.loads(text)
         except ValueError:
@@ -104,7 +104,7 @@ class Redaction:
         return json.dumps(redacted, ensure_ascii=False) if len(self.found) > before else text
 
     def value(self, value: Json, kind: Kind | None = None) -> Json:
-        """A JSON value that stands under a name of some kind."""
+        """Redact a JSON value that stands under a name of some kind."""
         if isinstance(value, dict):
             return self._members(value, kind)
         if isinstance(value, list):
@@ -114,7 +114,7 @@ class Redaction:
         return self._scalar(value, kind)
 
     def text(self, text: str) -> str:
-        """A text, by what is known by its looks, and the names."""
+        """Redact a text, by what is known by its looks, and the names."""
         for kind, pattern in PATTERNS:
             text = pattern.sub(self._replacing(kind), text)
         text = PAIR.sub(
@@ -178,7 +178,7 @@ class Redaction:
         return int(re.sub(r"\D", "", self._stand_in(kind, str(value), counted=True)))
 
     def _whole(self, kind: Kind, text: str) -> str:
-        """All of a text that stands under a name of this kind."""
+        """Redact all of a text that stands under a name of this kind."""
         if kind is Kind.VIN and not (len(text) > MIN_NAME and any(one.isdigit() for one in text)):
             return self.text(text)
         if kind is Kind.SECRET and (scheme := re.match(r"(?i)(bearer|basic) ", text)):
@@ -226,7 +226,7 @@ def _made(kind: Kind, text: str, number: int) -> str:
 
 
 def unredacted(text: str) -> list[str]:
-    """What in a recording (or any JSON) could tell who somebody is; empty, if nothing could."""
+    """Return what in a recording (or any JSON) could identify somebody; empty, if nothing could."""
     redaction = Redaction()
     try:
         values = [json.loads(text)]

@@ -143,7 +143,7 @@ UUID: Final = re.compile(r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def kind_of(name: str) -> Kind | None:
-    """What stands under a name (a member, a header, a topic): by its last part; None: nothing that is anybody's."""
+    """Return the kind of what stands under a name (a member, a header, a topic), by its last part; None: not personal."""
     last = re.sub(r"[^a-z0-9]", "", re.split(r"[./:]", name)[-1].lower())
     return next((kind for each in (last, *_singulars(last)) if (kind := _kind_of(each)) is not None), None)
 
@@ -159,7 +159,7 @@ def _singulars(name: str) -> list[str]:
 
 
 def kind_of_topic(topic: str) -> Kind | None:
-    """The same for a topic: by its last part, or a place by one of the two before (`location/name`)."""
+    """Return the same for a topic: by its last part, or a place by one of the two before (`location/name`)."""
     *before, last = topic.split("/")
     if kind := kind_of(last):
         return kind

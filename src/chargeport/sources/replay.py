@@ -45,7 +45,7 @@ class Replay:
             pass
 
     async def run(self, emit: Emit) -> None:
-        """Hand on the recording. Raises SourceError."""
+        """Emit the recording. Raises SourceError."""
         deliveries = list(self._deliveries())
         if not deliveries:
             return
@@ -108,14 +108,14 @@ class ReplaySource:
         await self._replay.check(timeout_s)
 
     async def run(self, emit: Emit) -> None:
-        """Hand on the recording, then rest: a source that ends is started again. Raises SourceError."""
+        """Emit the recording, then rest: a source that ends is started again. Raises SourceError."""
         await self.check(0)
         self._context.status.connected()
         await self._replay.run(self._naming(emit))
         await asyncio.Event().wait()
 
     def _naming(self, emit: Emit) -> Emit:
-        """An `emit` that names the car of the settings where the recording names none."""
+        """Return an `emit` that names the car of the settings where the recording names none."""
         vehicle = self._context.vehicle
         if vehicle is None:
             return emit

@@ -49,7 +49,7 @@ class Cadences:
         self._pause_ms = settings.max_s * 1000  # no value stands for longer, so what is longer says no more
 
     def note(self, entries: Sequence[Entry]) -> None:
-        """Something was stored. Costs a fraction of a microsecond for a car that is not listened to."""
+        """Note what was stored. Costs a fraction of a microsecond for a car that is not listened to."""
         sources, pause_ms = self._sources, self._pause_ms
         for entry in entries:
             if entry.signal.key not in LIVE_KEYS or type(entry) is not Reading or entry.source == DERIVED:
@@ -108,7 +108,7 @@ class Cadences:
         return {source: codes for source, codes in found.items() if codes}
 
     def _of(self, cars: Iterable[CarGaps]) -> Iterator[tuple[str, int]]:
-        """By code, for how long the values of a source stand, where enough was received."""
+        """Yield for how long the values of a source stand, by code, where enough was received."""
         by_signal: dict[int, list[Sequence[int]]] = {}
         for car in cars:
             for key, gaps in car.gaps():

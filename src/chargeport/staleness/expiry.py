@@ -129,7 +129,7 @@ class ExpiryWatch:
     """Watches the cars that somebody wants. Belongs to one event loop."""
 
     def __init__(self, store: Store, clock: Clock, wants: Callable[[str], bool] = lambda _: True) -> None:
-        """`wants` says whether anybody still wants to hear of a car."""
+        """Prepare the watch. `wants` tells whether anybody still follows a car."""
         self._store = store
         self._clock = clock
         self._wants = wants

@@ -31,7 +31,7 @@ class Access(Protocol):
         ...
 
     async def encrypt_anew(self, *, stale_only: bool = False) -> int:
-        """Encrypt the management tokens with the first key; with `stale_only`, those that no key encrypts yet. How many."""
+        """Encrypt the management tokens with the first key; with `stale_only`, those not encrypted yet; return how many."""
         ...
 
     async def revoke_application(self, client_id: str, at: int) -> bool:

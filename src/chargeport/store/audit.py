@@ -82,13 +82,13 @@ _SERVER: Final = Actor(SERVER)
 
 
 def act_as(actor: Actor) -> None:
-    """From now on, in this task, it is this one who does what is done."""
+    """Set the actor of what is done in this task from now on."""
     _ACTING.set(actor)
 
 
 @contextmanager
 def acting(actor: Actor) -> Iterator[None]:
-    """Meanwhile it is this one who does what is done."""
+    """Set the actor of what is done meanwhile."""
     token = _ACTING.set(actor)
     try:
         yield
@@ -137,7 +137,7 @@ class Audit(Protocol):
         ...
 
     async def deeds(self, wanted: Wanted, page: Page) -> tuple[list[Deed], int]:
-        """A page of the entries, newest first, and how many fit."""
+        """Return a page of the entries, newest first, and how many fit."""
         ...
 
     async def prune(self, before_at: int, most: int) -> int:

@@ -44,5 +44,5 @@ class CommandLog(Protocol):
     async def commands(
         self, page: Page, vehicle_id: str | None = None, client_id: str | None = None, user_uuid: str | None = None
     ) -> tuple[list[KeptCommand], int]:
-        """A page of the commands, newest first, and how many there are: of a vehicle, an application, a user."""
+        """Return a page of the commands, newest first, and how many there are: of a vehicle, an application, a user."""
         ...

@@ -23,7 +23,7 @@ class Encryption:
     """Encrypts and decrypts texts. Without keys it leaves them as they are."""
 
     def __init__(self, keys: Callable[[], str | None] = lambda: None) -> None:
-        """`keys` returns the keys, separated by white space, each time as they are now. Raises SettingError."""
+        """Prepare the encryption. `keys` returns the keys as they are now, separated by white space. Raises SettingError."""
         self._keys = keys
         self._loaded = self._load()
 

@@ -114,7 +114,7 @@ class Readings(Protocol):
     async def forget(
         self, source: str, vehicle_id: str | None = None, from_at: int | None = None, to_at: int | None = None
     ) -> Forgotten:
-        """Erase what a source reported, of one car or of all, observed from `from_at` on and before `to_at`; say how much.
+        """Erase what a source reported, of one car or of all, observed from `from_at` on and before `to_at`; return how much.
 
         With its hours (those that the bounds cut go whole), its reported sessions, its issues, and what was derived in the time
         in which it reported. Latest values become the newest of what is left. Other sources' series stay as they are: they are
@@ -241,7 +241,7 @@ class Vehicles(Protocol):
         user_uuid: str | None = None,
         not_ended_by: str | None = None,
     ) -> list[Vehicle]:
-        """The next cars behind an id ("" for the first), by id, of those that `vehicles` lists with the same arguments.
+        """Return the next cars behind an id ("" for the first), by id, of those that `vehicles` lists with these arguments.
 
         So any number of them is gone through at the same cost a part, and none comes twice or is left out, whatever comes or
         goes meanwhile.
@@ -249,15 +249,15 @@ class Vehicles(Protocol):
         ...
 
     async def remove_vehicle(self, vehicle_id: str) -> Erased | None:
-        """Erase a car with everything that was ever stored of it, and say how much that was; None when there is none."""
+        """Erase a car with everything that was ever stored of it, and return how much that was; None when there is none."""
         ...
 
     async def rows_of(self, vehicle_id: str) -> dict[str, list[dict[str, Any]]]:
-        """All rows that `remove_vehicle` would erase, by table, but for readings, names, connections and hashes of secrets."""
+        """Return all rows that `remove_vehicle` would erase, by table, but for readings, names, connections and hashes."""
         ...
 
     async def wipe(self) -> bool:
-        """Have nothing left of what was erased in the database's free space; False when a reader keeps it from being so."""
+        """Leave nothing of what was erased in the database's free space; return False when a reader prevents it."""
         ...
 
 

@@ -1,5 +1,6 @@
 """The loops that make history coarse as it grows old and prune the audit log, on any store: a round every hour."""
 
+import asyncio
 import logging
 from typing import Final
 
@@ -29,13 +30,13 @@ async def keep(store: Retention, policy: Policy, clock: Clock) -> None:
 
 
 async def keep_audit(store: Audit, days: int, clock: Clock) -> None:
-    """Prune the audit log every hour until cancelled; log store errors and retry."""
+    """Prune the audit log every hour of real time until cancelled; log store errors and retry."""
     while True:
         try:
             await store.prune(clock.now() - days * DAY_MS, MAX_DEEDS)
         except StoreError as error:
             _log.warning("the audit log is not pruned for now: %s", error)
-        await clock.sleep(ROUND_S)
+        await asyncio.sleep(ROUND_S)
 
 
 async def go_round(store: Retention, policy: Policy, clock: Clock) -> Progress:

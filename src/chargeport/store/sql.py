@@ -55,7 +55,7 @@ class Connection(Protocol):
         ...
 
     def columns(self, table: str, /) -> list[str]:
-        """The names of a table's columns, in their order."""
+        """Return the names of a table's columns, in their order."""
         ...
 
     def changes(self) -> int:

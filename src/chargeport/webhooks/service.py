@@ -29,7 +29,7 @@ class WebhookService:
     def __init__(
         self, store: Store, clock: Clock, settings: WebhookSettings, docs: str, wait: Callable[[float], Awaitable[bool]]
     ) -> None:
-        """`wait` returns when something was stored; `docs` is the URL of the page of errors."""
+        """Prepare the service. `wait` returns when something was stored; `docs` is the URL of the page of errors."""
         self._store = store
         self._clock = clock
         self._settings = settings

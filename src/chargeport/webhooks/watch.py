@@ -97,7 +97,7 @@ class Watch:
         coalesce_s: float,
         queued: Callable[[], None],
     ) -> None:
-        """`wait` returns when something was stored, `queued` is called when there are new events; `docs` is a URL."""
+        """Prepare the watch. `wait` returns when something was stored; `queued` is called at new events; `docs` is a URL."""
         self._store = store
         self._cursor = FeedCursor(store, OWNER)
         self._clock = clock

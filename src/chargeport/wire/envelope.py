@@ -108,7 +108,7 @@ def vehicle_resource(vehicle: Vehicle, base: str) -> str:
 
 
 def with_vehicle(element: str, vehicle_id: str) -> str:
-    """The element of a list that has signals of several vehicles: it names its own."""
+    """Return the element of a list that has signals of several vehicles: it names its own."""
     return f'{element[:-1]},"relationships":{{"vehicle":{{"data":{{"id":"{vehicle_id}","type":"vehicle"}}}}}}}}'
 
 

@@ -87,7 +87,7 @@ def example(kind: ErrorKind) -> dict[str, Any]:
 
 
 def as_problem(error: Exception) -> Problem:
-    """Any error as a problem: what went wrong inside is logged, not sent."""
+    """Return any error as a problem: what went wrong inside is logged, not sent."""
     if isinstance(error, Problem):
         return error
     if isinstance(error, StoreError):

@@ -24,7 +24,7 @@ _NO_PLACES: Final = _EVERYTHING - {Permission.READ_CHARGE_LOCATIONS}
 
 
 def data(vehicle: Vehicle, found: Effective, base: str, provenance: Provenance, *, places: bool) -> str:
-    """JSON on one line: the vehicle's id, and the signal as the envelope has it; places are for those who may see `places`."""
+    """Return the vehicle's id and the signal, as in the envelope, as JSON on one line; `places`: with the places in it."""
     view = View(vehicle, _EVERYTHING if places else _NO_PLACES, base, provenance)
     return f'{{"vehicle":"{vehicle.id}","signal":{view.element(found)}}}'
 
@@ -35,7 +35,7 @@ def block(kind: str, data_line: str) -> bytes:
 
 
 def place(position: str) -> bytes:
-    """Tells the client how far the feed has come, without an event."""
+    """Return what tells the client how far the feed has come, without an event."""
     return identified(position) + b"\n"
 
 

@@ -69,7 +69,7 @@ def learn(sessions: Iterable[FinishedSession]) -> Taper | None:
 
 
 def _points(session: FinishedSession) -> list[tuple[float, float]]:
-    """(percent, W) of each settled sample."""
+    """Return (percent, W) of each settled sample."""
     settled_at = session.started_at + SETTLED_AFTER_MS
     points = []
     for sample in session.power:

@@ -109,7 +109,7 @@ def united(found: Sequence[Session]) -> Session:
 
 
 def _bounds(ordered: Sequence[Session]) -> tuple[float, float] | None:
-    """Between what the sum of the energies lies: one without bounds is what it is."""
+    """Return the bounds of the sum of the energies, exact ones counted as they are; None if one is unknown or all are exact."""
     energies = [one.energy_added_kwh for one in ordered]
     if None in energies or all(one.energy_bounds_kwh is None for one in ordered):
         return None

@@ -74,7 +74,7 @@ def series_of(prices: Sequence[Price], kind: SeriesKind | None = None) -> tuple[
 
 
 def _kind(gaps: Sequence[int]) -> SeriesKind:
-    """Slots are at most an hour long, or follow each other evenly within days."""
+    """Return the kind of a series: its slots are at most an hour long, or follow each other evenly within days."""
     usual = median(gaps)
     is_even = len(gaps) >= FEW and all(usual / REGULAR <= gap <= usual * REGULAR for gap in gaps)
     return "slots" if usual <= HOUR_MS or (is_even and usual <= LONGEST_SLOT_MS) else "changes"

@@ -10,7 +10,7 @@ _WORDS: Final = {"charge-start": ("mode", "now"), "charge-stop": ("mode", "off")
 
 
 def wish(command: Command, dialect: str, filters: Sequence[str]) -> tuple[str, str] | None:
-    """The topic to publish to, and what; None where this is no car at a loadpoint of evcc, or nothing that evcc can do."""
+    """Return topic and payload for evcc; None where this is no car at a loadpoint, or nothing that evcc can do."""
     places = sorted(name for name in command.names if name.startswith(PLACE))
     roots = [each.partition(PLACE)[0] for each in filters if PLACE in each]
     if dialect != "evcc" or not places or not roots or command.kind not in _WORDS:

@@ -49,7 +49,7 @@ class _Tls(ssl.SSLSocket):
 
 
 async def linked(settings: MqttSettings, client_id: str, session_s: int, clock: Clock) -> "Link":
-    """A link with MQTT 5, or 3.1.1 where the broker knows no newer. `session_s`: 0 for a session that ends with it.
+    """Open a link with MQTT 5, or 3.1.1 where the broker knows no newer. `session_s`: 0 for a session that ends with it.
 
     Raises SourceError.
     """
@@ -119,7 +119,7 @@ class Link:
             self._release(self._taken())
 
     async def arrivals(self) -> list[Arrival]:
-        """What has arrived, at least one, in order; it counts as held until acknowledged. Raises SourceError at the end."""
+        """Return what has arrived, at least one, in order; it is held until acknowledged. Raises SourceError at the end."""
         await self._until(lambda: bool(self._waiting))
         return self._taken()
 
@@ -147,7 +147,7 @@ class Link:
         self._published.setdefault(mid, asyncio.Event()).set()
 
     async def close(self) -> None:
-        """Say goodbye and hang up; the broker keeps the session. What was not acknowledged it sends again."""
+        """Disconnect; the broker keeps the session. What was not acknowledged it sends again."""
         self._fail(SourceError(Cause.UNREACHABLE, f"The connection to {self.place} is closed."))
         await self._wire.close()
 
@@ -230,7 +230,7 @@ class Link:
     def _on_disconnect(
         self, _client: Any, _data: Any, flags: DisconnectFlags, code: ReasonCode, about: Properties | None
     ) -> None:
-        """Nothing more will come; what waits can still be taken."""
+        """Note that nothing more will come; what waits can still be taken."""
         if flags.is_disconnect_packet_from_server:
             self._fail(reasons.refused(self.place, "ended the connection", code, about))
         elif code.value == reasons.KEEPALIVE_TIMEOUT:

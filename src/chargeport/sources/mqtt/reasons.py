@@ -40,7 +40,7 @@ _UNKNOWN: Final = (Cause.PROTOCOL, "look into the broker's log")
 
 
 def refused(place: str, did: str, code: ReasonCode, properties: Properties | None) -> SourceError:
-    """The error for a broker that did something, not to take us in or to end the connection, and gives a code for it."""
+    """Return the error for a broker that refused or ended the connection with a reason code."""
     cause, way_out = _REFUSALS.get(code.value, _UNKNOWN)
     said = getattr(properties, "ReasonString", None)
     words = f"{code}, {str(said)[:200]!r}" if said else str(code)
@@ -48,13 +48,13 @@ def refused(place: str, did: str, code: ReasonCode, properties: Properties | Non
 
 
 def filter_refused(place: str, wanted: str, code: ReasonCode) -> SourceError:
-    """The error for a broker that does not give a topic filter."""
+    """Return the error for a broker that refuses a topic filter."""
     cause, way_out = _FILTERS.get(code.value, _UNKNOWN)
     return SourceError(cause, f"{place}: the topic filter {wanted!r} is refused ({code}): {way_out}.")
 
 
 def unreachable(place: str, error: Exception, within_s: float) -> SourceError:
-    """The error for a connection that could not be made, within `within_s`."""
+    """Return the error for a connection that could not be made, within `within_s`."""
     match error:
         case ssl.SSLCertVerificationError():
             words = f"{error.verify_message}: set ca_file to the authority that signed it, and url to a name that it is for"
@@ -79,7 +79,7 @@ def unreachable(place: str, error: Exception, within_s: float) -> SourceError:
 
 
 def hung_up(place: str, taken_in: bool) -> SourceError:
-    """The error for a connection that the broker ended without a word, before or after it took us in."""
+    """Return the error for a connection that the broker closed without a reason, before or after it accepted the client."""
     words = "closed the connection: look whether it is running and whether another program uses our client_id."
     if not taken_in:
         words = "closed the connection before it answered: is this its port for MQTT, does the url's scheme fit, and does"
@@ -88,12 +88,12 @@ def hung_up(place: str, taken_in: bool) -> SourceError:
 
 
 def silent(place: str, for_s: int) -> SourceError:
-    """The error for a broker that has not answered for `for_s`."""
+    """Return the error for a broker that has not answered for `for_s`."""
     return SourceError(
         Cause.UNREACHABLE, f"{place} has said nothing for {for_s} s: look whether it is running and can be reached."
     )
 
 
 def no_mqtt(place: str) -> SourceError:
-    """The error for bytes that are no MQTT."""
+    """Return the error for bytes that are no MQTT."""
     return SourceError(Cause.PROTOCOL, f"{place} sent what is no MQTT: check that it is an MQTT broker.")

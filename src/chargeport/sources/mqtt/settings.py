@@ -82,11 +82,11 @@ class MqttSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         return parts.hostname or "", parts.port or PORTS[parts.scheme]
 
     def login(self) -> tuple[str | None, str | None]:
-        """User name and password, the latter read anew where it is kept. Raises SourceError."""
+        """Return user name and password, the latter read anew where it is kept. Raises SourceError."""
         return self.username, None if self.password is None else secret("password", self.password)
 
     def tls_context(self) -> ssl.SSLContext | None:
-        """What TLS needs, from files read anew; None without TLS. Raises SourceError naming the file that is no good."""
+        """Return the TLS context, from files read anew; None without TLS. Raises SourceError naming a file that is no good."""
         if not self.tls:
             return None
         try:
@@ -106,7 +106,7 @@ class MqttSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 def checked_filter(text: str) -> str:
-    """A topic filter as MQTT has it: levels between slashes, where + is any one level and # at the end all that is left.
+    """Return a topic filter of MQTT: levels between slashes, where + is any one level and # at the end all that is left.
 
     Raises ValueError where it is none.
     """
@@ -120,7 +120,7 @@ def checked_filter(text: str) -> str:
 
 
 def _said(error: Exception) -> str:
-    """An error in words, without the machinery's numbers."""
+    """Return an error in words, without the machinery's numbers."""
     if isinstance(error, ssl.SSLError):
         return error.reason or "it is not in PEM form"
     return error.strerror or str(error) if isinstance(error, OSError) else str(error)

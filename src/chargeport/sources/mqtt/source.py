@@ -43,7 +43,7 @@ class MqttSource:
         return self._context.name
 
     async def command(self, command: Command) -> Done | None:
-        """Publish what evcc is to do; whether it does, its own topics tell. Raises CommandError."""
+        """Publish what evcc is to do; whether it does, its own topics show. Raises CommandError."""
         wanted = wish(command, self._context.dialect, self._filters)
         if wanted is None:
             return None
@@ -53,7 +53,7 @@ class MqttSource:
         return Done.TAKEN
 
     async def run(self, emit: Emit) -> None:
-        """Hear until cancelled; a message is acknowledged once `emit` has returned, and comes again where it raised.
+        """Receive until cancelled; a message is acknowledged once `emit` has returned, and comes again where it raised.
 
         Raises SourceError when the connection can't be made or ends, and whatever `emit` raises.
         """

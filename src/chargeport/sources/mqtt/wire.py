@@ -44,7 +44,7 @@ class Wire:
         self._keep_alive()
 
     def listen(self, on: bool) -> None:
-        """Read on, or leave to the broker what it has to say."""
+        """Read on, or leave to the broker what it has to send."""
         sock = self._client.socket()
         if on == self._reading or sock is None:
             return
@@ -56,7 +56,7 @@ class Wire:
             self._loop.remove_reader(sock)
 
     async def close(self) -> None:
-        """Say goodbye and hang up."""
+        """Disconnect and close the socket."""
         self._client.disconnect()
         if self._client.socket() is not None:
             with contextlib.suppress(TimeoutError):
@@ -65,7 +65,7 @@ class Wire:
         self._drop()
 
     def _drop(self, late: asyncio.Future[object] | None = None) -> None:
-        """Hang up without another word; nobody asks any more whether what came too `late` has failed."""
+        """Close the socket at once; whether what came too `late` has failed is of no interest any more."""
         if late is not None and not late.cancelled():
             late.exception()
         if self._beat is not None:
@@ -89,7 +89,7 @@ class Wire:
         self._loop.remove_writer(sock)
 
     def _read(self) -> None:
-        """Have paho read as long as it is wanted and there is more."""
+        """Let paho read as long as it is wanted and there is more."""
         sock: Any = self._client.socket()
         if not self._reading or not self._speaks_mqtt(sock):
             return
@@ -102,7 +102,7 @@ class Wire:
             self._keep_alive()
 
     def _read_one(self, sock: Any) -> bool:
-        """Have paho read a packet; whether to read on at once."""
+        """Let paho read a packet; return whether to read on at once."""
         self.progress = False
         try:
             self._client.loop_read()
@@ -114,7 +114,7 @@ class Wire:
         return self._reading and (self.progress or (isinstance(sock, ssl.SSLSocket) and sock.pending() > 0))
 
     def _speaks_mqtt(self, sock: Any) -> bool:
-        """Whether an answer begins as MQTT's: looked at before paho waits for its length, which could take forever to come."""
+        """Tell whether an answer begins as MQTT's, before paho waits for its length, which could take forever to come."""
         if self._begun or isinstance(sock, ssl.SSLSocket):
             return True
         try:
@@ -133,7 +133,7 @@ class Wire:
         self._garbage()
 
     def _keep_alive(self) -> None:
-        """Show that we are there and notice a broker that fell silent; but not while it is us who do not listen."""
+        """Send a sign of life and notice a broker that fell silent; but not while it is us who do not read."""
         if self._beat is not None:
             self._beat.cancel()
         self._missed_beat = not self._reading

@@ -64,7 +64,7 @@ class Admission:
         self._check()
 
     def identity(self, path: str) -> str:
-        """The station's identity in the address that it connects to, without slashes, and in the settings' capitals.
+        """Return the station's identity in the address that it connects to, without slashes, in the settings' capitals.
 
         A station that appends its identity to an address that has it already names it twice.
         """
@@ -76,7 +76,7 @@ class Admission:
     def refusal(
         self, station: str, authorization: str, address: str, *, over_tls: bool, certified: Sequence[str] = ()
     ) -> Refusal | None:
-        """Say why this station may not connect in this way; None when it may. `certified`: the names in its certificate."""
+        """Return why a station may not connect in this way; None when it may. `certified`: the names in its certificate."""
         place, name = network(address), station[:_MAX_IDENTITY]
         keys: list[tuple[RateLimitItem, tuple[str, ...]]] = [(BY_STATION, (place, name)), (BY_ADDRESS, (place,))]
         if (name, place) not in self._known:
@@ -115,7 +115,7 @@ class Admission:
         return common if own is None or own.security_profile is None else own.security_profile
 
     def _unproven(self, station: str, authorization: str) -> str | None:
-        """What is wrong with the header that holds the station's own name and its password; None where nothing is."""
+        """Return what is wrong with the header of the station's own name and password; None where nothing is."""
         where = "its AuthorizationKey (1.6) or BasicAuthPassword (2.x)"
         if not authorization:
             return f"it sends no password: set {where} and security profile 1 or 2 on the station, {_OPEN_NETWORK} here"
@@ -148,7 +148,7 @@ class Admission:
             )
 
     def warnings(self) -> list[str]:
-        """What the settings allow that their owner may not want, in sentences."""
+        """Return what the settings allow that their owner may not want, in sentences."""
         settings = self._settings
         found = []
         if not settings.stations and not settings.accept_unknown_stations:
@@ -164,7 +164,7 @@ class Admission:
 
 
 def _uncertified(station: str, certified: Sequence[str]) -> Refusal | None:
-    """What is wrong with the certificate that the station showed; None where nothing is."""
+    """Return what is wrong with the certificate that the station showed; None where nothing is."""
     if not certified:
         way_out = "it shows no certificate: it needs one of server.tls_client_ca, and no proxy may end its TLS"
         return Refusal(403, "This station has to show a certificate (security profile 3).", way_out)
@@ -175,7 +175,7 @@ def _uncertified(station: str, certified: Sequence[str]) -> Refusal | None:
 
 
 def _spellings(password: str) -> list[bytes]:
-    """The password as sent: as it is, or a key written in hex as the bytes it stands for (OCPP 1.6 AuthorizationKey)."""
+    """Return the password as sent: as it is, or a key in hex as the bytes it stands for (OCPP 1.6 AuthorizationKey)."""
     return [password.encode(), *([bytes.fromhex(password)] if _HEX_KEY.fullmatch(password) else [])]
 
 

@@ -25,11 +25,11 @@ class Conversation(Protocol):
     """What a station is answered and asked, in its version of OCPP."""
 
     async def answer(self, call: Call) -> Payload:
-        """The answer to a call, once what it says is stored. Raises Refused, StoreError."""
+        """Return the answer to a call, once its content is stored. Raises Refused, StoreError."""
         ...
 
     async def ask(self, session: Session) -> None:
-        """Have the station measure what we want, and say how it is."""
+        """Ask the station to measure what we want, and to report its status."""
         ...
 
 
@@ -92,7 +92,7 @@ class Central:
                 await asking
 
     async def command(self, wanted: Command) -> Done | None:
-        """Have the station that a car is at do something; None where it is at none of ours. Raises CommandError."""
+        """Command the station that a car is at; return None where it is at none of ours. Raises CommandError."""
         return await command(self._stations.values(), self._settings, self._context.vehicle, wanted)
 
     async def keep(self, subject: str, sentence: str) -> None:
@@ -115,7 +115,7 @@ class Central:
 
 
 async def _keep_asking(conversation: Conversation, session: Session, due: asyncio.Event) -> None:
-    """Ask once the station has been heard, and again whenever it has started anew."""
+    """Ask once the station has sent something, and again whenever it has started anew."""
     with suppress(TimeoutError):
         async with asyncio.timeout(BOOT_WITHIN_S):
             await due.wait()

@@ -53,14 +53,14 @@ class StationClock:
         self._last = stamp, received_at
 
     def _is_queue(self, stamp: int, received_at: int) -> bool:
-        """Whether a queue is being emptied, as far as is known."""
+        """Tell whether a queue is being emptied, as far as is known."""
         if self._last is None:
             return True
         last_stamp, last_received_at = self._last
         return (stamp - last_stamp) - (received_at - last_received_at) > QUEUE_MS
 
     def _follows_at_once(self, received_at: int) -> bool:
-        """Whether a message came so soon after the last one that both may be of one queue."""
+        """Tell whether a message came so soon after the last one that both may be of one queue."""
         return self._last is not None and received_at - self._last[1] < QUEUE_MS
 
     def _take_live(self, ahead: int, received_at: int, *, in_burst: bool) -> None:
@@ -81,11 +81,11 @@ class StationClock:
             self.offset_ms = 0 if -BEHIND_MS <= ahead <= 0 else ahead
 
     def is_usable(self, stamp: int | None, received_at: int) -> bool:
-        """Whether a timestamp tells one instant from another: not where the clock was never set."""
+        """Tell whether a timestamp tells one instant from another: not where the clock was never set."""
         return stamp is not None and stamp > received_at - UNSET_MS
 
     def at(self, stamp: int | None, received_at: int) -> int:
-        """When something happened by our clock; the time of receipt where the station's clock can't tell."""
+        """Return when something happened by our clock; the time of receipt where the station's clock is of no use."""
         if stamp is None:
             return received_at
         at = stamp - (self.offset_ms or 0)

@@ -22,7 +22,7 @@ NO_LIMIT_A: Final = 500.0
 
 
 async def command(stations: Iterable[Station], settings: OcppSettings, fixed: str | None, wanted: Command) -> Done | None:
-    """Have the station that the car is at do it; None where it is at none of ours. Raises CommandError."""
+    """Command the station that the car is at; return None where it is at none of ours. Raises CommandError."""
     for station in stations:
         connector = _connector(station, wanted.names)
         if connector is not None and station.session is not None:
@@ -35,7 +35,7 @@ async def command(stations: Iterable[Station], settings: OcppSettings, fixed: st
 
 
 def _connector(station: Station, names: frozenset[str]) -> int | None:
-    """The connector of a station that the car is at, as far as is known."""
+    """Return the connector of a station that the car is at, as far as is known."""
     known = {int(number) for number in station.connectors} | station.memory.connectors | station.known_connectors()
     for connector in sorted(known | {1}):
         open_one = station.memory.open_at(connector)
@@ -84,7 +84,7 @@ def _start(connector: int, tag: str, *, is_16: bool) -> tuple[str, dict[str, Any
 
 
 def _profile(station: Station, connector: int, transaction: Transaction, left_s: int, *, is_16: bool) -> dict[str, Any]:
-    """A profile of this transaction: as much as there is until the end, nothing after it."""
+    """Return a profile of this transaction: as much as there is until the end, nothing after it."""
     periods = [{"startPeriod": 0, "limit": NO_LIMIT_A}] if left_s else []
     schedule = {
         "startSchedule": iso(station.now()),
@@ -114,7 +114,7 @@ async def _accepted(station: Station, session: Session, action: str, payload: di
 
 
 async def _confirmed(is_so: Callable[[], bool]) -> Done:
-    """Whether what was accepted has happened, after a moment."""
+    """Wait a moment for what was accepted to happen; return OBEYED if it does, else TAKEN."""
     for _ in range(round(CONFIRMED_WITHIN_S / LOOK_EVERY_S)):
         if is_so():
             return Done.OBEYED

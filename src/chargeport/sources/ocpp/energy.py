@@ -49,11 +49,11 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.energy_wh if self.is_read else None
 
     def begun(self, start_wh: float, at: int) -> "SessionMeter":
-        """The register at the session's begin is known."""
+        """Set the register at the session's begin, in Wh."""
         return msgspec.structs.replace(self, start_wh=start_wh, energy_wh=0, read_at=at)
 
     def powered(self, power_w: float) -> "SessionMeter":
-        """The power was sampled."""
+        """Raise the greatest power to a sample, in W."""
         return self if power_w <= (self.max_power_w or 0) else msgspec.structs.replace(self, max_power_w=power_w)
 
     def read(self, candidates: list[float], at: int, *, is_named: bool = False) -> tuple["SessionMeter", float | None]:
@@ -81,7 +81,7 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
         return (known, None) if is_late or not candidates else known.leaving_out(candidates[0], at, is_named=is_named)
 
     def _allowed_wh(self, at: int) -> float:
-        """How much may have been delivered since the last reading."""
+        """Return how much may have been delivered since the last reading, in Wh."""
         limit_w = MAX_POWER_W if self.max_power_w is None else max(POWER_MARGIN * self.max_power_w, MIN_POWER_W)
         return limit_w * max(at - (self.read_at or at), 0) / 3_600_000 + SLACK_WH
 

@@ -122,7 +122,7 @@ def _broken(text: str, version: str) -> Refused:
 
 
 def _answered(call_id: object) -> str | int:
-    """The id as a CALLERROR repeats it."""
+    """Return the id as a CALLERROR repeats it."""
     is_id = isinstance(call_id, int | str) and not isinstance(call_id, bool) and call_id != ""
     return call_id if is_id and len(str(call_id)) <= _MAX_SHOWN_ID else NO_ID  # type: ignore[return-value]
 
@@ -140,7 +140,7 @@ def _reply(kind: object, call_id: object, parts: list[msgspec.Raw]) -> Reply:
 
 
 def _value(parts: list[msgspec.Raw], index: int) -> object:
-    """A part of the frame; None where it is not there or can't be read."""
+    """Return a part of the frame; None where it is not there or can't be read."""
     try:
         return msgspec.json.decode(parts[index]) if index < len(parts) else None
     except (msgspec.MsgspecError, RecursionError, ValueError):
@@ -148,15 +148,15 @@ def _value(parts: list[msgspec.Raw], index: int) -> object:
 
 
 def call(call_id: str, action: str, payload: Payload) -> str:
-    """The frame of a call of ours."""
+    """Return the frame of a call of ours."""
     return msgspec.json.encode([MessageType.Call, call_id, action, payload]).decode()
 
 
 def result(call_id: str, payload: Payload) -> str:
-    """The frame of our answer to a call."""
+    """Return the frame of our answer to a call."""
     return msgspec.json.encode([MessageType.CallResult, call_id, payload]).decode()
 
 
 def failure(error: Refused) -> str:
-    """The frame that tells a station why its call was refused."""
+    """Return the frame of the error by which a station's call is refused."""
     return msgspec.json.encode([MessageType.CallError, error.call_id, error.code, error.sentence[:255], {}]).decode()

@@ -47,6 +47,6 @@ class StopTransaction(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def id_of(raw: msgspec.Raw) -> str | None:
-    """The transaction's id as a text; None where the station names none: stations write 0 and -1 for that."""
+    """Return the transaction's id as a text; None where the station names none: stations write 0 and -1 for that."""
     text = bytes(raw).decode(errors="replace").strip().strip('"')
     return None if text in ("", "null", "0", "-1") else text[:64]

@@ -59,7 +59,7 @@ class Ocpp16:
         }
 
     async def answer(self, call: Call) -> Payload:
-        """The answer to a call, once what it says is stored. Raises Refused, StoreError."""
+        """Return the answer to a call, once its content is stored. Raises Refused, StoreError."""
         if call.action in self._answers:
             return await self._answers[call.action](call.payload)
         if call.action in _POLITE:
@@ -67,7 +67,7 @@ class Ocpp16:
         raise Refused(NOT_FOR_US if is_action(VERSION, call.action) else UNKNOWN, f"{call.action[:50]} is not answered here.")
 
     async def ask(self, session: Session) -> None:
-        """Have it measure what we want, and say how all its connectors are."""
+        """Ask the station to measure what we want, and to report the status of all its connectors."""
         settings = self._station.settings
         wishes = [
             Wish("MeterValueSampleInterval", [str(settings.sample_interval_s)]),
@@ -78,7 +78,7 @@ class Ocpp16:
             await session.call("TriggerMessage", {"requestedMessage": message})
 
     async def values(self, session: Session, names: Sequence[str]) -> Mapping[str, str] | None:
-        """Return the settings, as far as the station tells them; None where it does not reply."""
+        """Return the settings, as far as the station reports them; None where it does not reply."""
         said = await session.call("GetConfiguration", {"key": list(names)})
         if said is None:
             return None
@@ -87,7 +87,7 @@ class Ocpp16:
         return {str(key.get("key")): str(key["value"]) for key in found if key.get("value") is not None}
 
     async def change(self, session: Session, name: str, value: str) -> Outcome | None:
-        """Say what came of writing a setting; None where the station does not reply."""
+        """Write a setting and return the outcome; None where the station does not reply."""
         said = await session.call("ChangeConfiguration", {"key": name, "value": value})
         if said is None:
             return None
@@ -238,7 +238,7 @@ class Ocpp16:
         return {} if said.id_tag is None else self._tag_info(said.id_tag)
 
     def _ended(self, said: StopTransaction) -> Transaction | None:
-        """The transaction that ends: the one with this id, else the one that goes on and that it can only be.
+        """Return the transaction that ends: the one with this id, else the only open one that it can be.
 
         Stations that were offline, or have forgotten the id, write 0, -1 or anything else.
         """

@@ -81,7 +81,7 @@ class Ocpp201:
         }
 
     async def answer(self, call: Call) -> Payload:
-        """The answer to a call, once what it says is stored. Raises Refused, StoreError."""
+        """Return the answer to a call, once its content is stored. Raises Refused, StoreError."""
         if call.action in self._answers:
             return await self._answers[call.action](call.payload)
         is_known = is_action(self._version, call.action)
@@ -90,7 +90,7 @@ class Ocpp201:
         raise Refused(NOT_FOR_US if is_known else UNKNOWN, f"{call.action[:50]} is not answered here.")
 
     async def ask(self, session: Session) -> None:
-        """Have it measure what we want, and say how all its plugs are."""
+        """Ask the station to measure what we want, and to report the status of all its plugs."""
         settings = self._station.settings
         wishes = [
             Wish("SampledDataCtrlr.TxUpdatedInterval", [str(settings.sample_interval_s)]),
@@ -153,7 +153,7 @@ class Ocpp201:
     async def _of_evse(
         self, action: str, payload: bytes, evse: int, at: int | None = None, found: Sequence[Reading] = ()
     ) -> None:
-        """Hand on what is said of a place for a car; what concerns the whole station is of no car."""
+        """Emit what is reported of a place for a car; what concerns the whole station is of no car."""
         if evse < 1:
             return
         transaction = self._memory.open_at(evse)
@@ -206,13 +206,13 @@ class Ocpp201:
         return {} if said.id_token is None else self._token_info(said.id_token)
 
     def _before(self, said: TransactionEvent) -> Transaction | None:
-        """The transaction as it was known; a station may give an id again once its transaction has ended."""
+        """Return the transaction as it was known; a station may give an id again once its transaction has ended."""
         known = self._memory.find(said.transaction_info.transaction_id)
         is_anew = known is not None and known.has_ended and said.event_type == "Started" and known.started != said.timestamp
         return None if is_anew else known
 
     def _with(self, known: Transaction | None, said: TransactionEvent, at: int, heard_at: int | None) -> Transaction:
-        """The transaction with what this event adds; who it was once known to be, it stays."""
+        """Return the transaction with what this event adds; who it was once known to be, it stays."""
         before = known or Transaction(id=said.transaction_info.transaction_id)
         is_begin = said.event_type == "Started" and before.started is None
         return msgspec.structs.replace(
@@ -226,7 +226,7 @@ class Ocpp201:
         )
 
     async def _note(self, before: Transaction | None, now: Transaction, plug: int | None) -> None:
-        """Remember the transaction, and its car at its place."""
+        """Store the transaction, and its car at its place."""
         known = Transaction(id=now.id) if before is None else before
         if now.connector is not None:
             place = Plug(now.car, plug or self._memory.plug(now.connector).connector)
@@ -238,7 +238,7 @@ class Ocpp201:
         await self._memory.note(now, lazily=msgspec.structs.replace(now, meter=known.meter) == known)
 
     def _condition(self, said: TransactionEvent, now: Transaction, at: int) -> Condition | None:
-        """How the transaction's place is after an event; None where it does not say, or is of a transaction before this one."""
+        """Return the condition of the transaction's place after an event; None if unknown or of an earlier transaction."""
         if now.connector is None:
             return None
         current = self._memory.open_at(now.connector)

@@ -44,7 +44,7 @@ class Sample(msgspec.Struct, frozen=True):
     unit: str | None = None
 
     def wh(self) -> float | None:
-        """The value as energy in Wh; None in any other unit."""
+        """Return the value as energy in Wh; None in any other unit."""
         found = self.value * _WH.get((self.unit or "Wh").casefold(), math.nan)
         return round(found, 3) if math.isfinite(found) else None
 
@@ -63,7 +63,7 @@ class Reading(msgspec.Struct):
     unreadable: list[str] = []
 
     def register_wh(self, *, at_begin: bool = False) -> list[float]:
-        """What the energy register may show, in Wh: the most likely value first; empty where it was not sampled.
+        """Return what the energy register may show, in Wh: the most likely value first; empty where it was not sampled.
 
         Without a total the phases are added; a station that gives its total for each phase has them all alike.
         """
@@ -78,7 +78,7 @@ class Reading(msgspec.Struct):
         return []
 
     def power_w(self) -> float | None:
-        """The power, as the station gives it or as the sum of the phases; None where it was not sampled."""
+        """Return the power in W, as the station gives it or as the sum of the phases; None where it was not sampled."""
         named = [_POWER] if _POWER in self.current else [f"{_POWER}.{name}" for name in (*PHASES, "N")]
         watts = [
             sample.value * (1_000 if (sample.unit or "W").casefold() == "kw" else 1)
@@ -89,7 +89,7 @@ class Reading(msgspec.Struct):
 
 
 def readings(values: object) -> list[Reading]:
-    """The readings in a message's meter values, in the message's order; whatever is not in their form is left out."""
+    """Return the readings in a message's meter values, in the message's order; whatever is not in their form is left out."""
     found: list[Reading] = []
     ranks: dict[tuple[str, bool], int] = {}
     for each in values if isinstance(values, list) else []:
@@ -136,7 +136,7 @@ def _choose(reading: Reading, samples: list[object], ranks: dict[tuple[str, bool
 
 
 def _field(sample: Mapping[str, object]) -> str:
-    """The measurand with its phase. Voltages name both lines; any other quantity `L1-N` is that of L1."""
+    """Return the measurand with its phase. Voltages name both lines; any other quantity `L1-N` is that of L1."""
     measurand, phase = str(sample.get("measurand") or REGISTER), sample.get("phase")
     if not phase or not measurand.startswith(_BY_PHASE) or measurand.endswith(_WHOLE):
         return measurand
@@ -151,7 +151,7 @@ def _rank(sample: Mapping[str, object]) -> int:
 
 
 def _read(sample: Mapping[str, object]) -> Sample | None:
-    """The sample; None where it holds no value, or signed data. Raises TypeError, ValueError."""
+    """Return the sample; None where it holds no value, or signed data. Raises TypeError, ValueError."""
     content = sample.get("value")
     if content is None or content == "" or sample.get("format") == _SIGNED:
         return None
@@ -171,7 +171,7 @@ def _read(sample: Mapping[str, object]) -> Sample | None:
 
 
 def _unit(sample: Mapping[str, object]) -> tuple[str | None, int]:
-    """The unit and the power of ten beside it. Raises ValueError."""
+    """Return the unit and the power of ten beside it. Raises ValueError."""
     measure = sample.get("unitOfMeasure")
     if not isinstance(measure, dict):
         unit = sample.get("unit")
@@ -188,7 +188,7 @@ def _known(values: list[float | None]) -> list[float]:
 
 
 def instant(text: object) -> int | None:
-    """Milliseconds since the epoch by the station's clock; None where there is no time. Without a zone it is read as UTC."""
+    """Return ms since the epoch by the station's clock; None where there is no time. Without a zone it is read as UTC."""
     if isinstance(text, int | float) and not isinstance(text, bool) and math.isfinite(text):
         return round(text * 1000 if abs(text) < _SECONDS_BELOW else text)
     if not isinstance(text, str):
@@ -201,12 +201,12 @@ def instant(text: object) -> int | None:
 
 
 def last_at(found: list[Reading]) -> int | None:
-    """When the last of the readings was sampled, by the station's clock; None where none says so."""
+    """Return when the last of the readings was sampled, by the station's clock; None where none has a time."""
     return max((reading.at for reading in found if reading.at is not None), default=None)
 
 
 def decoded(raw: msgspec.Raw) -> list[Reading]:
-    """The readings in meter values that are still JSON."""
+    """Return the readings in meter values that are still JSON."""
     try:
         return readings(msgspec.json.decode(raw)) if bytes(raw) else []
     except (msgspec.MsgspecError, RecursionError, ValueError):

@@ -27,7 +27,7 @@ def _names(version: str) -> frozenset[str]:
 
 
 def is_action(version: str, action: str) -> bool:
-    """Say whether this version of OCPP has such a message at all."""
+    """Tell whether this version of OCPP has such a message at all."""
     return action in _names(version)
 
 

@@ -87,7 +87,7 @@ class Session:
             _log.debug("station %s: the connection had ended already", self._station)
 
     async def _received(self) -> str | None:
-        """The next message; None when there is none any more."""
+        """Return the next message; None when there is none any more."""
         message = await self._websocket.receive()
         if message["type"] != "websocket.receive" or self._is_closed:
             return None

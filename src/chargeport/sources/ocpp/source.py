@@ -73,7 +73,7 @@ class OcppSource:
             await central.close()
 
     async def command(self, command: Command) -> Done | None:
-        """Have the station that a car is at do something. Raises CommandError."""
+        """Command the station that a car is at. Raises CommandError."""
         return None if self._central is None else await self._central.command(command)
 
     async def connect(
@@ -126,7 +126,7 @@ class OcppSource:
 
 
 def _unspoken(offered: list[str]) -> Refusal:
-    """Why a station that offers none of our versions can't be served."""
+    """Return why a station that offers none of our versions can't be served."""
     speaks = f"it speaks {', '.join(each[:32] for each in offered[:4])} only" if offered else "it names no version of OCPP"
     return Refusal(0, "", f"{speaks} (Sec-WebSocket-Protocol): set its protocol to OCPP 1.6J, 2.0.1 or 2.1 (JSON, not SOAP)")
 

@@ -118,11 +118,11 @@ class Station:
             )
 
     def time(self) -> str:
-        """Our clock, as stations set theirs by it."""
+        """Return our time, as stations set their clocks by it."""
         return iso(self.now())
 
     async def when(self, stamp: int | None, *, is_queued: bool = False, may_wait: bool = False) -> int:
-        """When a message happened, by our clock, from its timestamp, which also tells how the station's clock is."""
+        """Return when a message happened, by our clock; its timestamp also shows the state of the station's clock."""
         received_at = self.now()
         self.clock.take(stamp, received_at, is_queued=is_queued, may_wait=may_wait)
         if await self.memory.clock_is_off(self.clock.offset_ms):
@@ -130,7 +130,7 @@ class Station:
         return self.clock.at(stamp, received_at)
 
     def dated(self, transaction: Transaction) -> Transaction:
-        """The transaction with its begin by what is known of the clock now, where nothing was known then."""
+        """Return the transaction with its begin by what is known of the clock now, where nothing was known then."""
         if transaction.heard_at is None or self.clock.offset_ms is None:
             return transaction
         at = self.clock.at(instant(transaction.started), transaction.heard_at)
@@ -139,7 +139,7 @@ class Station:
     def metered(
         self, transaction: Transaction, found: list[Reading], *, is_named: bool, may_begin: bool = False
     ) -> tuple[Transaction, list[tuple[int, float]]]:
-        """The transaction with these readings, and its energy at their instants, in Wh.
+        """Return the transaction with these readings, and its energy at their instants, in Wh.
 
         `may_begin`: the first register is the one at the transaction's begin, if that is not known.
         """
@@ -161,36 +161,36 @@ class Station:
         return msgspec.structs.replace(transaction, meter=meter), energy
 
     def car_of(self, id_tag: str | None) -> str | None:
-        """Whose card it is; in all versions capitals do not matter."""
+        """Return the car of a card; in all versions capitals do not matter."""
         return None if id_tag is None else self._tags.get(id_tag.casefold())
 
     def card_of(self, names: frozenset[str]) -> str | None:
-        """A card of the car that goes by these names."""
+        """Return a card of the car that goes by these names."""
         return next((tag for tag, car in self._cards if car in names), None)
 
     def known_connectors(self) -> set[int]:
-        """The connectors that were spoken of in this connection, or have a transaction."""
+        """Return the connectors that this connection has named, or that have a transaction."""
         return {*self._conditions, *(each.connector for each in self.memory.open if each.connector is not None)}
 
     def admits(self, id_tag: str) -> bool:
-        """Whether somebody with this card may charge."""
+        """Tell whether somebody with this card may charge."""
         if self.settings.accept_unknown_tags or id_tag.casefold() in self._tags:
             return True
         _log.info("station %s: a card that ends in %s is not in id_tags", self.name, id_tag[-_TAG_SHOWN:])
         return False
 
     def only_connector(self) -> int | None:
-        """The station's connector, where the settings name one and no more."""
+        """Return the station's connector, where the settings name one and no more."""
         return int(next(iter(self.connectors))) if len(self.connectors) == 1 else None
 
     def vehicle(self, connector: int | None, car: str | None) -> str | None:
-        """What the car is called: as the settings fix it, else as its card says, else by the connector it is at."""
+        """Return the car's name: as the settings fix it, else that of its card, else by the connector it is at."""
         connector = self.only_connector() if connector is None else connector
         fixed = self.connectors.get(str(connector)) or self._context.vehicle
         return fixed or car or (None if connector is None else f"{self.name}/{connector}")
 
     def condition(self, connector: int) -> Condition:
-        """How a connector is, as far as it was said in this connection."""
+        """Return the condition of a connector, as far as it was reported in this connection."""
         return self._conditions.get(connector, Condition())
 
     def is_now(self, connector: int | None, condition: Condition) -> None:
@@ -199,7 +199,7 @@ class Station:
             self._conditions[connector] = condition
 
     async def tell(self, said: StationMessage) -> None:
-        """Hand on a message; returns when it is stored."""
+        """Emit a message; return when it is stored."""
         headers = {
             "ocpp": self.version,
             "station": self.name,
@@ -215,7 +215,7 @@ class Station:
         await self._emit([delivery])
 
     async def is_alive(self) -> None:
-        """Confirm what the station has said: it is connected and would have said so if anything had changed."""
+        """Confirm the station's last report: it is connected and would have reported any change."""
         received_at = self.now()
         if received_at - self._confirmed_at < _CONFIRMED_EVERY_MS:
             return
@@ -229,7 +229,7 @@ class Station:
         await self._emit([self._delivery(subject, b"{}", None, None, headers)])
 
     def _confirmations(self, received_at: int) -> list[Delivery]:
-        """A message for each connector, as a heartbeat means it."""
+        """Return a message for each connector, as a heartbeat means it."""
         found = []
         for connector, (status, state, _) in self._conditions.items():
             open_one = self.memory.open_at(connector)
@@ -254,7 +254,7 @@ class Station:
         )
 
     def _in_order(self, vehicle: str | None, at: int, payload: bytes) -> int:
-        """When it counts: clocks of stations show whole seconds, so what comes later in the same one counts a ms later.
+        """Return when it counts: station clocks show whole seconds, so what follows in the same one counts a ms later.
 
         What is said again counts as it did.
         """
@@ -268,7 +268,7 @@ class Station:
 
 
 def read(payload: bytes, type_: type[T]) -> T:
-    """What we need of a payload; numbers may be texts and texts numbers. Raises Refused, which names the field."""
+    """Decode what we need of a payload; numbers may be texts and texts numbers. Raises Refused, which names the field."""
     try:
         return msgspec.json.decode(payload, type=type_, strict=False)
     except msgspec.ValidationError as error:
@@ -278,22 +278,22 @@ def read(payload: bytes, type_: type[T]) -> T:
 
 
 def is_free(status: str | None) -> bool:
-    """Whether no car is plugged in at a connector that says so."""
+    """Tell whether no car is plugged in at a connector with this status."""
     return status is not None and status.strip().casefold() in ("available", "reserved")
 
 
 def iso(at: int) -> str:
-    """An instant as OCPP writes it."""
+    """Return an instant as OCPP writes it."""
     return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def over(transaction: Transaction, at: int) -> Transaction:
-    """The transaction with its end; an end that is told again, at a later time, is the first one still."""
+    """Return the transaction with its end; an end that is repeated with a later time is the first one still."""
     return msgspec.structs.replace(transaction, ended_at=min(at, transaction.ended_at or at))
 
 
 def record(station: str, transaction: Transaction) -> str | None:
-    """A transaction that is over, as far as it is known; None where nobody knows when it began. Energy in Wh."""
+    """Return a transaction that is over as a JSON record; None where its begin or end is unknown. Energy in Wh."""
     started_at, ended_at = transaction.started_at, transaction.ended_at
     if started_at is None or ended_at is None:
         return None

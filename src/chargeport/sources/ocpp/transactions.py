@@ -212,7 +212,7 @@ class StationMemory:
         return len(self._state.boots)
 
     def is_looping(self) -> bool:
-        """Whether the station starts anew again and again."""
+        """Tell whether the station starts anew again and again."""
         now = self._clock.now()
         return sum(now - LOOP_MS < at <= now for at in self._state.boots) >= LOOP_BOOTS
 

@@ -14,7 +14,7 @@ class Variables:
     """Reads and sets a station's variables."""
 
     async def values(self, session: Session, names: Sequence[str]) -> Mapping[str, str] | None:
-        """Return the variables, as far as the station tells them; None where it does not reply."""
+        """Return the variables, as far as the station reports them; None where it does not reply."""
         said = await session.call("GetVariables", {"getVariableData": [_named(name) for name in names]})
         if said is None:
             return None
@@ -22,7 +22,7 @@ class Variables:
         return {_name(one): str(one["attributeValue"]) for one in results if one.get("attributeValue") is not None}
 
     async def change(self, session: Session, name: str, value: str) -> Outcome | None:
-        """Say what came of writing a variable; None where the station does not reply."""
+        """Write a variable and return the outcome; None where the station does not reply."""
         said = await session.call("SetVariables", {"setVariableData": [{**_named(name), "attributeValue": value}]})
         if said is None:
             return None

@@ -35,16 +35,16 @@ class Configurable(Protocol):
     """A station's settings, as its version of OCPP reaches them."""
 
     async def values(self, session: Session, names: Sequence[str]) -> Mapping[str, str] | None:
-        """Return the settings, as far as the station tells them; None where it does not reply."""
+        """Return the settings, as far as the station reports them; None where it does not reply."""
         ...
 
     async def change(self, session: Session, name: str, value: str) -> Outcome | None:
-        """Say what came of writing a setting; None where the station does not reply."""
+        """Write a setting and return the outcome; None where the station does not reply."""
         ...
 
 
 async def fulfil(session: Session, settings: Configurable, wishes: Sequence[Wish], memory: StationMemory, now: int) -> None:
-    """Have the station measure what is wanted, as far as it can. One that starts again and again is left alone."""
+    """Configure the station to measure what is wanted, as far as it can. One that starts again and again is left alone."""
     if memory.is_looping():
         return
     present = await settings.values(session, [wish.name for wish in wishes]) or {}
@@ -57,7 +57,7 @@ async def fulfil(session: Session, settings: Configurable, wishes: Sequence[Wish
 
 
 def _is_right(wish: Wish, shown: str | None, written: Written | None, now: int) -> bool:
-    """Whether a setting is as it should be, or as much of it as the station took."""
+    """Tell whether a setting is as it should be, or as much of it as the station took."""
     if shown is not None and set(wish.wanted) <= _listed(shown):
         return True
     if written is None or written.wanted != ",".join(wish.wanted):

@@ -77,7 +77,7 @@ class Car:
         return self._state.asleep_at
 
     def snapshot(self) -> dict[str, Any]:
-        """What it would report at this instant, without noise; see `FIELDS`."""
+        """Return what it would report at this instant, without noise; see `FIELDS`."""
         return words.snapshot(self._state)
 
     # Time.
@@ -124,7 +124,7 @@ class Car:
             state.segment = charging_segment(state, state.station)
 
     def _present_gate(self) -> Gate | None:
-        """The timers' gate, asked again only where its answer may be out of date: a calendar is the dearest thing here."""
+        """Return the timers' gate, computed again only where it may be out of date: a calendar is the dearest thing here."""
         state = self._state
         if state.station is None:
             self._gate = None

@@ -22,12 +22,12 @@ SLICE_PERCENT = 1.0
 
 
 def flow_at(state: CarState, station: Station, soc_percent: float, share: float = 1.0) -> Flow:
-    """What would flow from a station into this car at a state of charge."""
+    """Return what would flow from a station into this car at a state of charge."""
     return flow(state.profile, station, soc_percent, share, state.requested_a)
 
 
 def present_flow(state: CarState, station: Station) -> Flow:
-    """What flows at this instant of a charging car."""
+    """Return what flows at this instant of a charging car."""
     return flow_at(state, station, state.soc_percent, ramp((state.at - state.since_at) / 1000))
 
 
@@ -36,7 +36,7 @@ def _is_even(station: Station, soc_percent: float) -> bool:
 
 
 def hours_to(state: CarState, station: Station, target_percent: float) -> float:
-    """How long charging takes from here to a state of charge, at full current all the way."""
+    """Return the hours that charging takes from here to a state of charge, at full current all the way."""
     soc_percent, hours = state.soc_percent, 0.0
     while soc_percent < target_percent:
         if _is_even(station, soc_percent):
@@ -50,12 +50,12 @@ def hours_to(state: CarState, station: Station, target_percent: float) -> float:
 
 
 def minutes_to_limit(state: CarState, station: Station) -> int:
-    """Whole minutes until the active limit is reached, the begun one counted."""
+    """Return whole minutes until the active limit is reached, the begun one counted."""
     return math.ceil(60 * hours_to(state, station, state.limit_percent))
 
 
 def charging_segment(state: CarState, station: Station) -> Segment:
-    """The next even stretch of charging: hours of constant current, or seconds where power changes.
+    """Return the next even stretch of charging: hours of constant current, or seconds where power changes.
 
     It ends at the latest where the limit is reached, to the millisecond.
     """
@@ -80,7 +80,7 @@ def charging_segment(state: CarState, station: Station) -> Segment:
 
 
 def _middle(state: CarState, station: Station, charging_s: float, step_ms: int) -> Flow:
-    """The flow half a step ahead: the midpoint rule, which is exact where power changes linearly."""
+    """Return the flow half a step ahead: the midpoint rule, which is exact where power changes linearly."""
     share = ramp(charging_s + step_ms / 2000)
     now = flow_at(state, station, state.soc_percent, share)
     half_kwh = now.battery_w / 1000 * step_ms / 2 / MILLISECONDS_PER_HOUR

@@ -29,7 +29,7 @@ class City(msgspec.Struct, frozen=True, kw_only=True):
         return Tariff(currency=self.currency, price_per_kwh=self.price_per_kwh)
 
     def home(self, rng: Random) -> Place:
-        """A made-up home within a few kilometres of the centre."""
+        """Return a made-up home within a few kilometres of the centre."""
         return Place(
             name="Home",
             address=f"{rng.randint(1, 99)} Example Street, {self.name}",
@@ -38,7 +38,7 @@ class City(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def local_minute(self, at: int) -> int:
-        """Minutes since local midnight at an instant."""
+        """Return minutes since local midnight at an instant."""
         return (at // 60_000 + self.utc_offset_min) % MINUTES_PER_DAY
 
 
@@ -76,5 +76,5 @@ SPLIT_PHASE_CITIES = (
 
 
 def city_shortly_after(at: int, local_minute: int) -> City:
-    """The three-phase city whose clock passed `local_minute` most recently: at most five hours ago."""
+    """Return the three-phase city whose clock passed `local_minute` most recently: at most five hours ago."""
     return min(THREE_PHASE_CITIES, key=lambda city: (city.local_minute(at) - local_minute) % MINUTES_PER_DAY)

@@ -28,7 +28,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
 
     @classmethod
     def at(cls, place: Place) -> "Condition":
-        """The condition "at this place"."""
+        """Return the condition "at this place"."""
         return cls(name=place.name, address=place.address, latitude=place.latitude, longitude=place.longitude)
 
 
@@ -39,7 +39,7 @@ class Conditional(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omi
     condition: Condition | None = None
 
     def applies(self, place: Place | None, charging_type: ChargingType | None) -> bool:
-        """Whether this setting covers a car at `place` that is plugged into `charging_type` (None: into nothing)."""
+        """Tell whether this setting covers a car at `place` that is plugged into `charging_type` (None: into nothing)."""
         if self.type == "GLOBAL":
             return True
         if self.condition is None:
@@ -59,7 +59,7 @@ SettingT = TypeVar("SettingT", bound=Conditional)
 
 
 def applicable(settings: Sequence[SettingT], place: Place | None, charging_type: ChargingType | None) -> SettingT | None:
-    """The narrowest setting that applies, or None where none does."""
+    """Return the narrowest setting that applies, or None where none does."""
     for scope in NARROWEST_FIRST:
         for setting in settings:
             if setting.type == scope and setting.applies(place, charging_type):

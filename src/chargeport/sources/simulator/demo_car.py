@@ -27,7 +27,7 @@ class DemoCar(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def owned(model: CarProfile, city: cities.City, rng: Random) -> CarProfile:
-    """A model with a home, a tariff and habits of its own."""
+    """Return a model with a home, a tariff and habits of its own."""
     return replace(
         model,
         home=city.home(rng),
@@ -45,5 +45,5 @@ def drive_down_to(car: Car, soc_percent: float, to: Place | None = None) -> None
 
 
 def days_before(now_at: int, days: int) -> int:
-    """The instant so many days ago."""
+    """Return the instant so many days ago."""
     return now_at - days * 24 * MILLISECONDS_PER_HOUR

@@ -22,7 +22,7 @@ from chargeport.sources.simulator.timers import Schedule, Timer
 
 
 def fast_charging_on_the_road(now_at: int, days: int, rng: Random) -> DemoCar:
-    """800 V at a 300 kW station, some minutes in; drives home and plugs in there afterwards."""
+    """Return a car on 800 V at a 300 kW station, some minutes in; it drives home and plugs in there afterwards."""
     city = rng.choice(cities.THREE_PHASE_CITIES)
     profile = replace(
         owned(models.TOURER_800, city, rng),
@@ -53,7 +53,7 @@ def fast_charging_on_the_road(now_at: int, days: int, rng: Random) -> DemoCar:
 
 
 def idle_at_home(now_at: int, days: int, rng: Random) -> DemoCar:
-    """Parked at home with no cable in, awake, and staying so."""
+    """Return a car parked at home with no cable in, awake, and staying so."""
     bought = owned(models.RUNABOUT, rng.choice(cities.THREE_PHASE_CITIES), rng)
     profile = replace(bought, limits=(Limit(type="GLOBAL", limit=80.0),), sleep_after_min=None)
 
@@ -66,7 +66,7 @@ def idle_at_home(now_at: int, days: int, rng: Random) -> DemoCar:
 
 
 def waiting_for_its_timer(now_at: int, days: int, rng: Random) -> DemoCar:
-    """On North America's split phase, plugged in at home hours before its schedule lets it charge."""
+    """Return a car on split phase, plugged in at home hours before its schedule lets it charge."""
     city = rng.choice(cities.SPLIT_PHASE_CITIES)
     by_day = 7 * 60 <= city.local_minute(now_at) < 20 * 60
     schedule = Schedule(start="23:00:00", end="05:00:00") if by_day else Schedule(start="11:00:00", end="15:00:00")
@@ -89,14 +89,14 @@ def waiting_for_its_timer(now_at: int, days: int, rng: Random) -> DemoCar:
 
 
 def small_and_silent(now_at: int, days: int, rng: Random) -> DemoCar:
-    """An older small car that lives its usual days and cannot report half of the fields."""
+    """Return an older small car that lives its usual days and cannot report half of the fields."""
     bought = owned(models.PICCOLA, rng.choice(cities.THREE_PHASE_CITIES), rng)
     profile = replace(bought, sleep_after_min=None)
     return DemoCar(profile=profile, started_at=days_before(now_at, days), prelude=lambda car: car.advance(now_at))
 
 
 def lost_while_charging(now_at: int, days: int, rng: Random) -> DemoCar:
-    """Out of reach for three hours, last heard of while it was charging at home."""
+    """Return a car out of reach for three hours, which reported last while it was charging at home."""
     bought = owned(models.FJORD, rng.choice(cities.THREE_PHASE_CITIES), rng)
     profile = replace(bought, limits=(Limit(type="GLOBAL", limit=80.0),))
 

@@ -44,7 +44,7 @@ class Flow:
 
 
 def interpolate(points: Sequence[tuple[float, float]], x: float) -> float:
-    """The value at `x` of the line through `points`, level beyond its ends.
+    """Return the value at `x` of the line through `points`, level beyond its ends.
 
     >>> interpolate([(0, 100), (50, 200)], 25)
     150.0
@@ -59,35 +59,35 @@ def interpolate(points: Sequence[tuple[float, float]], x: float) -> float:
 
 
 def ramp(charging_s: float) -> float:
-    """The share of the full current that flows so many seconds into charging."""
+    """Return the share of the full current that flows so many seconds into charging."""
     return RAMP_FROM + (1 - RAMP_FROM) * min(1.0, charging_s / RAMP_S)
 
 
 def ac_efficiency(current_a: float) -> float:
-    """The share of the grid's power that reaches the cells, at a current per phase."""
+    """Return the share of the grid's power that reaches the cells, at a current per phase."""
     return interpolate(AC_EFFICIENCY, current_a)
 
 
 def available_a(profile: CarProfile, station: Station) -> float:
-    """The most current there is between this station and this car: per phase on AC."""
+    """Return the most current there is between this station and this car: per phase on AC."""
     if station.kind == "DC":
         return station.max_a
     return min(station.max_a, station.cable_a, profile.onboard_a)
 
 
 def pack_v(profile: CarProfile, soc_percent: float) -> float:
-    """The battery's voltage at a state of charge."""
+    """Return the battery's voltage at a state of charge."""
     empty_v, full_v = profile.pack_v
     return empty_v + (full_v - empty_v) * soc_percent / 100
 
 
 def wanted_dc_a(profile: CarProfile, station: Station, soc_percent: float) -> float:
-    """The current a car asks a DC station for: its own curve, within the limit the station announced."""
+    """Return the current a car asks a DC station for: its own curve, within the limit the station announced."""
     return min(interpolate(profile.dc_curve, soc_percent) / pack_v(profile, soc_percent), station.max_a)
 
 
 def dc_flow(profile: CarProfile, station: Station, soc_percent: float, share: float) -> Flow:
-    """What flows from a DC station, at a `share` of the full current."""
+    """Return what flows from a DC station, at a `share` of the full current."""
     voltage_v = pack_v(profile, soc_percent)
     current_a = share * min(wanted_dc_a(profile, station, soc_percent), station.power_w / voltage_v)
     power_w = voltage_v * current_a
@@ -95,7 +95,7 @@ def dc_flow(profile: CarProfile, station: Station, soc_percent: float, share: fl
 
 
 def ac_flow(profile: CarProfile, station: Station, soc_percent: float, share: float, requested_a: float) -> Flow:
-    """What flows from an AC station, at a `share` of the current that car, cable, station and driver allow."""
+    """Return what flows from an AC station, at a `share` of the current that car, cable, station and driver allow."""
     phases = min(station.phases, profile.onboard_phases)
     taper = interpolate([(AC_TAPER_FROM_PERCENT, 1.0), (100.0, AC_TAPER_TO)], soc_percent)
     current_a = max(MINIMUM_A, share * taper * min(available_a(profile, station), requested_a))
@@ -105,7 +105,7 @@ def ac_flow(profile: CarProfile, station: Station, soc_percent: float, share: fl
 
 
 def flow(profile: CarProfile, station: Station, soc_percent: float, share: float, requested_a: float) -> Flow:
-    """What flows at a state of charge; `requested_a` is the driver's setting, which only AC heeds."""
+    """Return what flows at a state of charge; `requested_a` is the driver's setting, which only AC heeds."""
     if station.kind == "DC":
         return dc_flow(profile, station, soc_percent, share)
     return ac_flow(profile, station, soc_percent, share, requested_a)

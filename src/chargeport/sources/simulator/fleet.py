@@ -27,7 +27,7 @@ def demo_fleet(
     drop_probability: float = 0.0,
     late_probability: float = 0.0,
 ) -> list[Reporter]:
-    """Reporters of `count` cars as they are at `now_at`, in the order of `DEMO_CARS`, over and over.
+    """Return reporters of `count` cars as they are at `now_at`, in the order of `DEMO_CARS`, over and over.
 
     Ids and VINs depend on seed and position alone. Pasts are lived through when a reporter is first asked what is due.
     """
@@ -38,12 +38,12 @@ def demo_fleet(
 
 
 def vehicle_id(seed: int, index: int) -> str:
-    """The id of the car at a position of a seed's fleet."""
+    """Return the id of the car at a position of a seed's fleet."""
     return str(uuid5(NAMESPACE_URL, f"urn:chargeport:simulator:{seed}:{index}"))
 
 
 def vin(seed: int, index: int) -> str:
-    """A number in the shape of a VIN that no maker could have given: its first three characters belong to nobody."""
+    """Return a number in the shape of a VIN that no maker could have given: its first three characters belong to nobody."""
     rng = Random(f"{seed}:{index}:vin")
     return "ZZZSYNTH" + "".join(rng.choices(VIN_ALPHABET, k=9))
 

@@ -27,7 +27,7 @@ class Gate:
 
 
 def gate(state: CarState, station: Station) -> Gate:
-    """The gate in front of a car at this station, at the state's instant."""
+    """Return the gate in front of a car at this station, at the state's instant."""
     timer = applicable(state.timers, state.place, station.kind) if station.kind == "AC" else None
     if timer is None:
         return Gate(is_open=True)

@@ -53,12 +53,12 @@ class Unplug(Event, frozen=True, kw_only=True):
 
 
 def drive_ms(km: float) -> int:
-    """How long a drive takes."""
+    """Return how long a drive takes, in ms."""
     return round(km / SPEED_KM_H * SECONDS_PER_HOUR * 1000)
 
 
 def roadside_station(profile: CarProfile, power_w: float = 150_000.0) -> Station:
-    """A made-up public DC station some way north-east of a car's home, billing in its home's currency."""
+    """Return a made-up public DC station north-east of a car's home, billing in its home's currency."""
     home, at_home = profile.home, profile.tariff
     place = Place(
         name="Example Fast Charging",
@@ -102,7 +102,7 @@ class Itinerary:
         return self._planned[0][0] if self._planned else FOREVER
 
     def take(self) -> Event:
-        """The next event, which is planned no more."""
+        """Remove and return the next planned event."""
         return heappop(self._planned)[2]
 
     def _turn_to(self, day: date) -> None:
@@ -138,7 +138,7 @@ class Itinerary:
         yield from self._return_home(leaves_at + drive_ms(km) + self._stay_ms(rng), km, rng)
 
     def _road_trip(self, day: date, rng: Random) -> Iterator[Event]:
-        """Out, a DC stop, back; legs of at most 0.36 of the range, which even a car left at 55 percent manages."""
+        """Yield a road trip: out, a DC stop, back; legs of at most 0.36 of the range, enough even from 55 percent."""
         km = rng.uniform(0.28, 0.36) * self._profile.full_range_km
         leaves_at = self._instant(day, rng.uniform(7.5, 10))
         plugs_at = leaves_at + drive_ms(km) + round(rng.uniform(2, 8) * 60_000)

@@ -22,7 +22,7 @@ class Limit(Conditional, frozen=True, kw_only=True):
 
 
 def active_limit_percent(limits: Sequence[Limit], place: Place | None, charging_type: ChargingType | None) -> float:
-    """The limit that applies here and now, in percent; 100 where none was set."""
+    """Return the limit that applies here and now, in percent; 100 where none was set."""
     limit = applicable(limits, place, charging_type)
     return NO_LIMIT_PERCENT if limit is None else limit.limit
 
@@ -30,7 +30,7 @@ def active_limit_percent(limits: Sequence[Limit], place: Place | None, charging_
 def with_active_limit(
     limits: Sequence[Limit], percent: float, place: Place | None, charging_type: ChargingType | None
 ) -> tuple[Limit, ...]:
-    """The same limits, with the one that applies here and now set to `percent`; a global one where none applied."""
+    """Return the limits, with the one that applies here and now set to `percent`; a global one where none applied."""
     active = applicable(limits, place, charging_type)
     if active is None:
         return (*limits, Limit(type="GLOBAL", limit=percent))
@@ -39,7 +39,7 @@ def with_active_limit(
 
 
 def limits_on_the_wire(limits: Sequence[Limit], place: Place | None, charging_type: ChargingType | None) -> dict[str, Any]:
-    """The limits as a car reports them: `activeLimit`, `values`, `unit`."""
+    """Return the limits as a car reports them: `activeLimit`, `values`, `unit`."""
     return {
         "activeLimit": active_limit_percent(limits, place, charging_type),
         "values": [msgspec.to_builtins(limit) for limit in limits],

@@ -37,7 +37,7 @@ LOWEST_PERCENT = 8.0
 
 
 def _road_trip(profile: CarProfile, leaves_at: int) -> list[Event]:
-    """150 km out, half an hour at a DC station, and back to the wallbox."""
+    """Return the events of a trip: 150 km out, half an hour at a DC station, and back to the wallbox."""
     km = 150.0
     plugs_at = leaves_at + drive_ms(km) + 5 * MINUTE_MS
     unplugs_at = plugs_at + 30 * MINUTE_MS
@@ -52,7 +52,7 @@ def _road_trip(profile: CarProfile, leaves_at: int) -> list[Event]:
 
 
 def _home_settings(profile: CarProfile, rng: Random) -> CarProfile:
-    """Limits of all three kinds; a night schedule at home that is a little longer than the global one."""
+    """Return the profile with limits of all three kinds, and a night schedule at home longer than the global one."""
     at_home = Condition.at(profile.home)
     night = Schedule(start="22:00:00", end="06:00:00")
     elsewhere = Schedule(start="23:00:00", end="05:30:00", days=WORKWEEK)
@@ -79,7 +79,7 @@ def _home_settings(profile: CarProfile, rng: Random) -> CarProfile:
 
 
 def charging_at_home_by_night(now_at: int, days: int, rng: Random) -> DemoCar:
-    """Three phases, 11 kW, inside its home's night schedule and for at least two more hours."""
+    """Return a car on three phases, 11 kW, inside its home's night schedule and for at least two more hours."""
     city = cities.city_shortly_after(now_at, NIGHT_HOLDS_MINUTE)
     profile = _home_settings(owned(models.GRAND, city, rng), rng)
     zone = profile.local_zone

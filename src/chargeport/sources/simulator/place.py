@@ -28,7 +28,7 @@ class Tariff(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def distance_m(latitude: float, longitude: float, place: Place) -> float:
-    """Metres between a point and a place, on a flat map: good to a few parts in ten thousand within a city.
+    """Return the metres between a point and a place, on a flat map: good to a few parts in ten thousand within a city.
 
     >>> here = Place(name="Here", address="", latitude=50.0, longitude=8.0)
     >>> round(distance_m(50.001, 8.0, here))
@@ -40,5 +40,5 @@ def distance_m(latitude: float, longitude: float, place: Place) -> float:
 
 
 def is_same_place(latitude: float, longitude: float, place: Place) -> bool:
-    """Whether a point lies close enough to a place to be that place."""
+    """Tell whether a point lies close enough to a place to be that place."""
     return distance_m(latitude, longitude, place) <= SAME_PLACE_M

@@ -112,7 +112,7 @@ class Reporter:
         return arrived
 
     def _open(self, car: Car) -> None:
-        """The first report, which is never lost: of a sleeping car, as it was when it fell asleep."""
+        """Send the first report, which is never lost: of a sleeping car, as it was when it fell asleep."""
         observed_at = car.at if car.asleep_at is None else car.asleep_at
         fields = self._measured(car.snapshot())
         not_capable = car.profile.not_capable
@@ -122,7 +122,7 @@ class Reporter:
         self._reported(car, whole=True)
 
     def _report_is_due(self, car: Car, to_at: int) -> bool:
-        """Advance the car to its next report, or to `to_at`; say which."""
+        """Advance the car to its next report, or to `to_at`; return which."""
         while True:
             if car.asleep_at is not None:
                 self._changes = car.changes

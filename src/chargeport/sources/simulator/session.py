@@ -31,7 +31,7 @@ class Session:
 
 
 def wire_instant(at: int) -> str:
-    """An instant as charge records write it.
+    """Return an instant as charge records write it.
 
     >>> wire_instant(1697398200000)
     '2023-10-15T19:30:00.000Z'
@@ -40,7 +40,7 @@ def wire_instant(at: int) -> str:
 
 
 def record(session: Session, vehicle_id: str, end_kwh: float, capacity_kwh: float) -> dict[str, Any] | None:
-    """The charge record of a session that ended at `end_kwh` in the battery, or None if it was too short for one.
+    """Return the record of a session that ended at `end_kwh` in the battery, or None if it was too short for one.
 
     Its id is a hash of the vehicle and the start, so that simulating a day twice gives the same records.
     """

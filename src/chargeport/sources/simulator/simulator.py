@@ -49,7 +49,7 @@ class Simulator:
         self.add(given)
 
     async def run(self, emit: Emit) -> None:
-        """Hand on what is due, at once to begin with and then every `step_s` of the clock, until cancelled."""
+        """Emit what is due, at once to begin with and then every `step_s` of the clock, until cancelled."""
         self._emit = emit
         self._running.set()
         while True:
@@ -83,18 +83,18 @@ class Simulator:
         return self._arrived
 
     def put(self, message: RawMessage) -> None:
-        """Hand on this message, too."""
+        """Emit this message, too."""
         self._arrived.append(message)
 
     async def hand_on(self, count: int) -> None:
-        """Hand on the next messages; return when what they mean is on disk."""
+        """Emit the next messages; return when what they mean is on disk."""
         await self._running.wait()
         if self._emit is not None:
             await self._emit(self._arrived[:count])
         del self._arrived[:count]
 
     async def report(self, to_at: int) -> None:
-        """Hand on all that has arrived by `to_at`."""
+        """Emit all that has arrived by `to_at`."""
         for reporter in list(self.reporters):
             self._arrived += reporter.due(to_at)
             if len(self._arrived) >= BATCH:

@@ -60,12 +60,12 @@ LIVE_FIELDS = (
 
 
 def rate_km_h(profile: CarProfile, battery_w: float) -> float:
-    """The range that a power into the cells adds in an hour."""
+    """Return the range in km that a power into the cells adds in an hour."""
     return battery_w / 1000 / profile.consumption_kwh_per_km
 
 
 def snapshot(state: CarState) -> dict[str, Any]:
-    """All a car can say at its instant, exact but for a real car's rounding."""
+    """Return all that a car can report at its instant, exact but for a real car's rounding."""
     fields = _lasting(state)
     if state.station is not None:
         fields |= _plugged(state, state.station)

@@ -42,14 +42,14 @@ class Segment:
     power_w: float = 0.0
 
     def stored_kwh(self, at: int) -> float:
-        """What the battery holds at an instant within the segment."""
+        """Return what the battery holds at an instant within the segment, in kWh."""
         if at >= self.end_at:
             return self.end_kwh
         share = (at - self.start_at) / (self.end_at - self.start_at)
         return self.start_kwh + share * (self.end_kwh - self.start_kwh)
 
     def meter_kwh(self, at: int) -> float:
-        """What the grid has given since the segment began."""
+        """Return what the grid has given since the segment began, in kWh."""
         return self.power_w / 1000 * (at - self.start_at) / MILLISECONDS_PER_HOUR
 
 
@@ -88,7 +88,7 @@ class CarState:
 
     @classmethod
     def parked_at_home(cls, profile: CarProfile, at: int) -> "CarState":
-        """A car that has just been parked at home, unplugged."""
+        """Return the state of a car that has just been parked at home, unplugged."""
         return cls(
             profile=profile,
             at=at,

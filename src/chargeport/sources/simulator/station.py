@@ -48,7 +48,7 @@ class Station(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def home_station(profile: CarProfile) -> Station:
-    """The wallbox at a car's home, which gives what the car's own charger takes."""
+    """Return the wallbox at a car's home, which gives what the car's own charger takes."""
     return Station(
         kind="AC",
         phases=profile.onboard_phases,

@@ -25,7 +25,7 @@ PORT_COLORS: dict[Status, str] = {
 
 
 def next_status(state: CarState, station: Station | None, gate: Gate | None) -> Status:
-    """The status to be in now, one step from the present one; `gate` is that of the timers, None while unplugged."""
+    """Return the next status, one step from the present one; `gate` is that of the timers, None while unplugged."""
     if station is None or gate is None:
         return "DISCONNECTED"
     if state.fault:
@@ -51,7 +51,7 @@ def _progress(state: CarState, station: Station) -> Status:
 
 
 def status_ends_at(state: CarState) -> int:
-    """When the present status ends by itself: latching and handshaking do, the others wait for something to happen."""
+    """Return when the present status ends by itself: latching and handshaking do, the others wait for an event."""
     if state.station is None:
         return FOREVER
     if state.status == "CONNECTED":

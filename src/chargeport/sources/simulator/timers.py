@@ -52,12 +52,12 @@ class Timer(Conditional, frozen=True, kw_only=True):
     schedule_type: Literal["DAILY", "WEEKLY", "WORKWEEK"] | None = None
 
     def days(self, days: tuple[Weekday, ...]) -> tuple[Weekday, ...]:
-        """The weekdays that are meant where an entry lists `days`."""
+        """Return the weekdays that are meant where an entry lists `days`."""
         return days or (WORKWEEK if self.schedule_type == "WORKWEEK" else WEEK)
 
 
 def timers_from_the_wire(values: Sequence[Any]) -> tuple[Timer, ...]:
-    """Timers from entries in the wire's shape; msgspec.ValidationError (a ValueError) says what is wrong with one.
+    """Read timers from entries in the wire's shape. Raises msgspec.ValidationError (a ValueError) for a wrong one.
 
     >>> timers_from_the_wire([{"type": "GLOBAL", "departureTimers": [{"time": "07:30:00"}]}])[0].departure_timers[0].time
     '07:30:00'
@@ -66,7 +66,7 @@ def timers_from_the_wire(values: Sequence[Any]) -> tuple[Timer, ...]:
 
 
 def timers_on_the_wire(timers: Sequence[Timer]) -> dict[str, Any]:
-    """The timers as a car reports them: weekdays spelled out, the optimisation flag included even where it is off."""
+    """Return the timers as a car reports them: weekdays spelled out, the optimisation flag included even where it is off."""
     return {"values": [_on_the_wire(timer) for timer in timers]}
 
 
@@ -80,7 +80,7 @@ def _on_the_wire(timer: Timer) -> dict[str, Any]:
 
 
 def local_instant(day: date, wall_time: str, zone: tzinfo) -> int:
-    """The instant at which clocks in `zone` show `wall_time` on `day`, in epoch milliseconds.
+    """Return the instant at which clocks in `zone` show `wall_time` on `day`, in epoch milliseconds.
 
     On the day clocks go forward, a time they skip counts as the same stretch after midnight (02:30 becomes 03:30); on the
     day they go back, the first of two equal times is meant. Both are what Python's `fold=0` says.
@@ -90,7 +90,7 @@ def local_instant(day: date, wall_time: str, zone: tzinfo) -> int:
 
 
 def local_day(at: int, zone: tzinfo) -> date:
-    """The date clocks in `zone` show at an instant."""
+    """Return the date clocks in `zone` show at an instant."""
     return datetime.fromtimestamp(at / 1000, UTC).astimezone(zone).date()
 
 
@@ -106,7 +106,7 @@ def _ends_the_same_day(schedule: Schedule) -> bool:
 
 
 def windows(timer: Timer, at: int, zone: tzinfo) -> list[tuple[int, int]]:
-    """The windows of a timer's schedules from the day before `at` to a week ahead: (opens, closes), in order."""
+    """Return the windows of a timer's schedules from the day before `at` to a week ahead: (opens, closes), in order."""
     found = []
     for day, weekday in _days_around(at, zone):
         for schedule in timer.schedules:
@@ -117,7 +117,7 @@ def windows(timer: Timer, at: int, zone: tzinfo) -> list[tuple[int, int]]:
 
 
 def next_departure_at(timer: Timer, at: int, zone: tzinfo) -> int:
-    """The first departure after `at`; never, where the timer has none."""
+    """Return the first departure after `at`; never, where the timer has none."""
     return min(
         (
             leaves_at

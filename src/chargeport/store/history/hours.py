@@ -74,7 +74,7 @@ def hour_of(signal: Signal, known: Known, seen: Sequence[Seen], stood_ms: dict[A
 
 
 def _told(signal: Signal, stood_ms: dict[Any, int]) -> tuple[Any, Any, float | None, str | None]:
-    """Least, most, mean and shares; nothing where one value at the most stood."""
+    """Return least, most, mean and shares; None for each where one value at the most stood."""
     if len(stood_ms) < 2 or signal.kind is Kind.DOCUMENT:  # noqa: PLR2004
         return None, None, None, None
     if signal.kind in (Kind.FLAG, Kind.TEXT):

@@ -29,7 +29,7 @@ class Latest:
     )  # fmt: skip
 
     def __init__(self, row: tuple[Any, ...] = NOTHING) -> None:
-        """`row` has what `columns` gives: values and times, the run that they belong to, the absence, the rule, `seen`."""
+        """Read a row of what `columns` gives: values and times, their run, the absence, the rule, `seen`."""
         self.value: Any
         self.observed_at: int | None
         self.changed_at: int | None

@@ -37,14 +37,14 @@ class Connection:
     has_places: ClassVar = False
 
     def __init__(self, raw: Raw, loop: asyncio.AbstractEventLoop, *, alone: bool = False) -> None:
-        """`alone`: lock all vehicles wherever some are to be locked."""
+        """Keep the connection. `alone`: lock all vehicles wherever some are to be locked."""
         self._raw = raw
         self._loop = loop
         self._alone = alone
         self._changes = 0
 
     def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Have the event loop run a coroutine; its result."""
+        """Run a coroutine in the event loop; return its result."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     def execute(self, sql: str, bindings: Sequence[Any] = (), /) -> "Cursor":
@@ -70,7 +70,7 @@ class Connection:
         return found
 
     def columns(self, table: str, /) -> list[str]:
-        """The names of a table's columns, in their order."""
+        """Return the names of a table's columns, in their order."""
         return [row[0] for row in self.fetch(_COLUMNS, table)]
 
     def lock_vehicles(self, keys: Sequence[int], /) -> None:

@@ -20,7 +20,7 @@ _KNOWN: Final = "SELECT logicalrelid::regclass::text FROM pg_dist_partition"
 
 
 async def distribute(url: str) -> list[str]:
-    """Distribute the tables that are not yet; their names. Raises StartError."""
+    """Distribute the tables that are not yet; return their names. Raises StartError."""
     raw = await connected(url)
     try:
         with translated():

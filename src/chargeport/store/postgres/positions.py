@@ -11,7 +11,7 @@ CHANGES_BITS: Final = 20  # of one transaction; three for each entry of a group 
 
 
 def _from(transaction: str) -> str:
-    """The position at which a transaction begins.
+    """Return the SQL of the position at which a transaction begins.
 
     A query of its own, of a table that is not distributed: so on Citus the server that gives the numbers computes it.
     """

@@ -83,7 +83,7 @@ class Writer:
     """Writes on connections of the pool. Belongs to one event loop."""
 
     def __init__(self, pool: Pool, ring: Callable[[], None], health: Health) -> None:
-        """`ring` is called after each commit that may have stored something."""
+        """Prepare the writer. `ring` is called after each commit that may have stored something."""
         self._pool = pool
         self._ring = ring
         self._health = health

@@ -26,7 +26,7 @@ class Connection(apsw.Connection):
     has_places: ClassVar = True
 
     def columns(self, table: str, /) -> list[str]:
-        """The names of a table's columns, in their order."""
+        """Return the names of a table's columns, in their order."""
         return [str(row[1]) for row in self.execute(f"PRAGMA table_info({table})").fetchall()]
 
     def lock_vehicles(self, keys: Sequence[int], /) -> None:

@@ -40,7 +40,7 @@ class Slot(Latest):
     __slots__ = ("key", "new", "slot")
 
     def __init__(self, slot: int, row: tuple[Any, ...] | None = None) -> None:
-        """`row` is that of the table; None where there is none."""
+        """Read the row of the table; None where there is none."""
         super().__init__(NOTHING if row is None else row)
         self.slot = slot
         self.key = key_of(slot)

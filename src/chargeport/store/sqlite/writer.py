@@ -46,7 +46,7 @@ class Writer:
     """Owns the writing connection and its thread."""
 
     def __init__(self, connection: Connection, ring: Callable[[], None], files: DatabaseFiles, health: Health) -> None:
-        """`ring` is called on the event loop after each commit that stored something."""
+        """Prepare the writer. `ring` is called on the event loop after each commit that stored something."""
         self._connection = connection
         self._ring = ring
         self._files = files

@@ -85,7 +85,7 @@ class AccessTables:
         return msgspec.structs.replace(found, management_token=decrypt(found.management_token), previous_token=previous)
 
     async def encrypt_anew(self, *, stale_only: bool = False) -> int:
-        """Encrypt the management tokens with the first key; with `stale_only`, those that no key encrypts yet."""
+        """Encrypt the management tokens with the first key; with `stale_only`, those not encrypted yet; return how many."""
 
         def encrypt(connection: sql.Connection) -> int:
             with connection.erasing():

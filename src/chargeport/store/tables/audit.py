@@ -36,7 +36,7 @@ class AuditTable:
         await self._writer.call(add)
 
     async def deeds(self, wanted: Wanted, page: Page) -> tuple[list[Deed], int]:
-        """A page of the entries, newest first, and how many fit."""
+        """Return a page of the entries, newest first, and how many fit."""
         from_at = -_ALWAYS if wanted.from_at is None else wanted.from_at
         to_at = _ALWAYS if wanted.to_at is None else wanted.to_at
         bindings: tuple[Any, ...] = (wanted.act, wanted.actor, wanted.subject, from_at, to_at)

@@ -62,7 +62,7 @@ class CommandTable:
     async def commands(
         self, page: Page, vehicle_id: str | None = None, client_id: str | None = None, user_uuid: str | None = None
     ) -> tuple[list[KeptCommand], int]:
-        """A page of the commands, newest first."""
+        """Return a page of the commands, newest first, and how many there are."""
         chosen = (vehicle_id, client_id, user_uuid)
         total = await self._reader.select_count(f"SELECT count(*) {_CHOSEN}", chosen)
         found = await self._reader.select(

@@ -102,7 +102,7 @@ def rows_of(connection: Connection, vehicle_id: str) -> dict[str, list[dict[str,
 
 
 def _readable(row: dict[str, Any], sources: dict[int, str]) -> dict[str, Any]:
-    """A row with the names of signal and source in the place of their numbers, and without the vehicle's own."""
+    """Return a row with the names of signal and source instead of their numbers, and without the vehicle's own."""
     named = {name: value for name, value in row.items() if name not in ("vehicle_key", "signal_key", "source_key")}
     if "signal_key" in row:
         named["signal"] = BY_KEY[row["signal_key"]].code

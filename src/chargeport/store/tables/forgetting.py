@@ -40,7 +40,7 @@ _DELETE_HOURS: Final = (
 def forget(
     connection: Connection, slots_of: SlotsOf, *, source: str, vehicle_id: str | None, bounds: Bounds, after: int
 ) -> tuple[Forgotten, int | None]:
-    """Erase some cars' part, those behind `after`, and say where the next step begins; None: that was all."""
+    """Erase some cars' part, those behind `after`; return where the next step begins, too, or None: that was all."""
     sources: dict[str, int] = dict(fetch(connection, "SELECT name, key FROM sources"))
     where, bindings = ("id = ?", (vehicle_id,)) if vehicle_id is not None else ("true", ())
     cars = fetch(

@@ -35,7 +35,7 @@ class VehicleTables:
         await self._writer.call(recorded(Act.VEHICLE_ADDED, vehicle.id, lambda connection: _insert(connection, vehicle)))
 
     async def update_vehicle(self, vehicle: Vehicle) -> None:
-        """Other facts and names for a known car."""
+        """Replace the facts and names of a known car."""
         await self._writer.call(recorded(Act.VEHICLE_EDITED, vehicle.id, lambda connection: _update(connection, vehicle)))
 
     async def vehicle(self, vehicle_id: str) -> Vehicle | None:
@@ -69,7 +69,7 @@ class VehicleTables:
         user_uuid: str | None = None,
         not_ended_by: str | None = None,
     ) -> list[Vehicle]:
-        """The next cars behind an id, by id."""
+        """Return the next cars behind an id, by id."""
         where, bindings = _chosen(connected_to, user_uuid, not_ended_by)
         behind = f"{where} AND v.id > ?" if where else "WHERE v.id > ?"
         found = await self._reader.select(

@@ -144,7 +144,7 @@ class WebhookTables:
         await self._run("UPDATE subscriptions SET sent = NULL WHERE webhook_id = ?", (webhook_id,))
 
     async def due_vehicles(self, now: int, limit: int) -> list[str]:
-        """Vehicles of which a value may have gone stale."""
+        """Return the vehicles of which a value may have gone stale."""
         found = await self._reader.select(f"SELECT DISTINCT v.id {_OF} WHERE s.look_at <= ? LIMIT ?", (now, limit))
         return [row[0] for row in found]
 
@@ -180,7 +180,7 @@ class WebhookTables:
         return {name: row[0] for name, row in found if row is not None and row[0] is not None}
 
     async def due_events(self, webhook_id: str, now: int, limit: int) -> list[Event]:
-        """Events whose next attempt is due."""
+        """Return the events whose next attempt is due."""
         found = await self._reader.select(
             f"SELECT {_EVENT} FROM webhook_events WHERE webhook_id = ? AND due_at <= ?"
             " ORDER BY due_at, created_at, vehicle_key, kind LIMIT ?",
