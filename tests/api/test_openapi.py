@@ -1,7 +1,7 @@
 """The description of the API: valid OpenAPI 3.1, with examples that fit its schemas and schemas that fit the answers."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -9,8 +9,10 @@ import jsonschema_rs
 import pytest
 from schemathesis.specs.openapi.definitions import OPENAPI_31
 
+from chargeport.api import instants
 from chargeport.api.openapi import document
 from chargeport.api.routes import ROUTES
+from chargeport.errors import Problem
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.reading import AbsenceReason
 from chargeport.store.records import Vehicle
@@ -187,3 +189,34 @@ def _misfits(template: str, method: str, response: httpx.Response) -> list[str]:
     if str(response.status_code) not in described:
         return [f"{response.status_code} is not described"]
     return problems(described[str(response.status_code)]["content"]["application/json"]["schema"], response.json())
+
+
+@pytest.mark.parametrize(
+    ("read", "pattern", "text"),
+    [
+        *((instants.instant, instants.INSTANT_PATTERN, text) for text in (
+            "0", "1777629598000", "177762959800", "2026-05-01", "2026-5-1", "2026-13-01", "2026-05-01T10:00Z", "now", "",
+            "2026-05-01T10:00", "2026-05-01t10:00:00,5z", "2026-05-01T10:00:00+0200", "2026-05-01T10:00:00 02:00", "-1", "1e12",
+            "2026-05-01T24:00Z", "1969-05-01", "999999999999999", "\u0662\u0660\u0662\u0666-05-01", "2026-05-01T10:00:00Z ",
+        )),
+        *((instants.duration_ms, instants.DURATION_PATTERN, text) for text in (
+            "PT15M", "P1D", "P1W", "P1DT2H", "PT1H30M", "PT90S", "pt15m", "15", "P1M", "PT1.5H", "-PT1H", "P1Y", "",
+        )),
+    ],
+)  # fmt: skip
+def test_the_patterns_of_times_say_what_is_taken(read: Callable[[str, str], int], pattern: str, text: str) -> None:
+    try:
+        read("name", text)
+    except Problem:
+        is_taken = False
+    else:
+        is_taken = True
+    assert (re.search(pattern, text) is not None) == is_taken
+
+
+def test_every_time_list_and_cursor_in_a_query_has_its_pattern() -> None:
+    names = {"at", "from", "to", "filter[from]", "filter[to]", "resolution", "page[cursor]", "filter[code]", "filter[group]"}
+    shown = [each for methods in DOCUMENT["paths"].values() for one in methods.values() for each in one["parameters"]]
+    of_these = [each for each in shown if each["name"] in names]
+    assert {each["name"] for each in of_these} == names
+    assert all("pattern" in each["schema"] for each in of_these)

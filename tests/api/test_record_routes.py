@@ -128,6 +128,18 @@ async def test_changes_are_shown_only_where_the_connection_shows_sessions(world:
         assert response.status_code == status
 
 
+@pytest.mark.parametrize("name", ["filter[from]", "filter[to]"])
+@pytest.mark.parametrize("instant", ["253402300800000", "999999999999999", "9999-12-31T23:59:59-00:01"])
+async def test_an_instant_beyond_the_calendar_is_refused(world: World, app: Client, name: str, instant: str) -> None:
+    answer = await world.client.get("/records", params={name: instant}, headers=app.headers)
+    assert detail(answer, 400).startswith(f"{name}: '{instant}' is no instant from 1970 to 9999")
+
+
+async def test_the_last_instant_of_the_calendar_is_taken(world: World, app: Client) -> None:
+    for instant in ("253402300799999", "9999-12-31T23:59:59Z"):
+        assert (await world.client.get("/records", params={"filter[to]": instant}, headers=app.headers)).status_code == 200
+
+
 async def test_a_zone_that_does_not_exist_is_refused(world: World, app: Client) -> None:
     for zone in ("Mars/Olympus", "", "../etc", "Europe", "\x13Ø"):
         response = await world.client.get("/records", params={"zone": zone}, headers=app.headers)

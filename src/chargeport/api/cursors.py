@@ -12,6 +12,8 @@ from chargeport.store.records import Place
 NAME: Final = "page[cursor]"
 
 _MAX: Final = 96
+PATTERN: Final = f"^[A-Za-z0-9_-]{{2,{_MAX}}}$"
+"""What a cursor looks like; which are good only the server knows."""
 _CHANGE: Final = re.compile(r"c([0-9]{1,15})\.([0-9]{1,18})")
 _SEALED: Final = re.compile(r"s([0-9]{1,15})\.([\w=-]{1,48})")
 _BUCKET: Final = re.compile(r"b([0-9]{1,15})")

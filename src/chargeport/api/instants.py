@@ -13,6 +13,16 @@ MINUTE_MS: Final = 60_000
 DAY_MS: Final = 86_400_000
 SHORTEST_MS: Final = MINUTE_MS
 LONGEST_MS: Final = 31 * DAY_MS
+LATEST_AT: Final = 253_402_300_799_999  # the end of the year 9999: ISO 8601 has no later one
+
+_DATE: Final = "(19[7-9][0-9]|[2-9][0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+_CLOCK: Final = "([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.,][0-9]{1,9})?)?"
+_OFFSET: Final = "([Zz]|[+ -]([01][0-9]|2[0-3]):?[0-5][0-9])"
+_EPOCH_MS: Final = "0|9[4-9][0-9]{10}|[1-9][0-9]{12,13}|1[0-9]{14}|2[0-4][0-9]{13}|25[0-2][0-9]{12}"
+INSTANT_PATTERN: Final = f"^({_EPOCH_MS}|{_DATE}([Tt]{_CLOCK}{_OFFSET})?)$"
+"""What `instant` takes, as far as a pattern can say it: not that a month has the day."""
+DURATION_PATTERN: Final = "^(P[0-9]{1,4}W|P[0-9]+D|P([0-9]+D)?T([0-9]+H)?([0-9]+M)?([0-9]+S)?)$"
+"""What `duration_ms` takes, but for the bounds."""
 
 _DIGITS: Final = re.compile(r"[0-9]{1,15}")
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -24,15 +34,18 @@ def instant(name: str, text: str) -> int:
         at = int(text)
         if 0 < at < OLDEST_AT:
             raise Problem(MALFORMED, f"{name}: {text!r} looks like seconds: write milliseconds since 1970, or ISO 8601.")
-        return at
+        return _in_range(name, text, at)
     whole = f"{text}T00:00Z" if _DAY.fullmatch(text) else text.replace(" ", "+")  # an unescaped plus arrives as a blank
-    at_or_none = instants.instant_ms(whole)
-    if at_or_none is None or at_or_none < 0:
+    return _in_range(name, text, instants.instant_ms(whole))
+
+
+def _in_range(name: str, text: str, at: int | None) -> int:
+    if at is None or not 0 <= at <= LATEST_AT:
         raise Problem(
             MALFORMED,
-            f"{name}: {text[:40]!r} is no instant since 1970: write 2026-05-01T09:59:58Z, or milliseconds since 1970.",
+            f"{name}: {text[:40]!r} is no instant from 1970 to 9999: write 2026-05-01T09:59:58Z, or milliseconds since 1970.",
         )
-    return at_or_none
+    return at
 
 
 def asked_at(query: Query, now: int) -> int | None:

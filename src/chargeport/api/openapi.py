@@ -89,6 +89,10 @@ def _path_parameters(path: str) -> list[Schema]:
 
 def _parameter(parameter: Parameter) -> Schema:
     schema: Schema = {"type": "string"}
+    if parameter.pattern is not None:
+        schema["pattern"] = parameter.pattern
+    if parameter.longest is not None:
+        schema["maxLength"] = parameter.longest
     if parameter.minimum is not None:
         schema = {"type": "integer", "minimum": parameter.minimum, "maximum": parameter.maximum}
     if parameter.values:

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from chargeport.api import administration, export, overview, paging, records, webhooks
+from chargeport.api import administration, export, instants, overview, paging, records, webhooks
 from chargeport.api.fleet import SORTS, STATES
-from chargeport.api.route import USER, VEHICLE_ID, Parameter, Route, pages
+from chargeport.api.route import USER, VEHICLE_ID, Parameter, Route, pages, some_of
 from chargeport.errors import (
     CONFLICT,
     CONNECTION_NOT_FOUND,
@@ -18,6 +18,7 @@ from chargeport.errors import (
     VEHICLE_NOT_FOUND,
     WEBHOOK_NOT_FOUND,
 )
+from chargeport.signals.catalogue import BY_CODE
 from chargeport.store.audit import Act
 
 _MANAGED: Final = (UNAUTHORIZED, PERMISSION)
@@ -30,9 +31,15 @@ OPERATOR_ROUTES: Final = (
         " hold. `meta.states` counts the vehicles by state, where all of them had to be looked at.",
         parameters=(
             Parameter(overview.TEXT, "Only those with these words in make, model, year, id, VIN or a name of yours.", "bolt"),
-            Parameter(overview.STATE, f"Only those in these states, of {', '.join(STATES)}.", "charging,silent"),
+            Parameter(
+                overview.STATE, f"Only those in these states, of {', '.join(STATES)}.", "charging,silent",
+                pattern=f"^$|{some_of(STATES)}",
+            ),
             Parameter(overview.ID, "Only those with these ids.", VEHICLE_ID),
-            Parameter(overview.SORT, f"By {', '.join(SORTS)}; with - in front, the reverse.", "-power"),
+            Parameter(
+                overview.SORT, f"By {', '.join(SORTS)}; with - in front, the reverse.", "-power",
+                pattern=f"^-?({'|'.join(SORTS)})$",
+            ),
             *pages(overview.MAX_SIZE),
         ),
         errors=(MALFORMED, UNAUTHORIZED),
@@ -45,8 +52,8 @@ OPERATOR_ROUTES: Final = (
         " `meta.totals` has the sums of all that fit, and by month, vehicle and place.",
         parameters=(
             Parameter(records.VEHICLE, "Only of these vehicles.", VEHICLE_ID),
-            Parameter(records.FROM, "Begun then or later.", "2026-05-01"),
-            Parameter(records.TO, "Begun before that.", "2026-06-01"),
+            Parameter(records.FROM, "Begun then or later.", "2026-05-01", pattern=instants.INSTANT_PATTERN),
+            Parameter(records.TO, "Begun before that.", "2026-06-01", pattern=instants.INSTANT_PATTERN),
             Parameter(records.PLACE, "Only at the place of this name.", "Home"),
             Parameter(records.TYPE, "Only of this charging type.", "AC", values=records.TYPES),
             Parameter(records.FORM, "As a document, or as a file of all that fit.", "json", values=records.FORMS),
@@ -64,9 +71,15 @@ OPERATOR_ROUTES: Final = (
         " It comes in parts; one that the server can't finish is broken off without the end that HTTP gives a whole answer.",
         parameters=(
             Parameter(export.VEHICLE, "Only these vehicles, by id: repeated or separated by commas.", VEHICLE_ID),
-            Parameter(export.SIGNAL, "Only these codes: repeated or separated by commas.", "charge-wattage,charge-ischarging"),
-            Parameter(export.FROM, "Observed then or later: ISO 8601, or milliseconds since 1970.", "2026-05-01T00:00:00Z"),
-            Parameter(export.TO, "Observed before this time.", "2026-05-02T00:00:00Z"),
+            Parameter(
+                export.SIGNAL, "Only these codes: repeated or separated by commas.", "charge-wattage,charge-ischarging",
+                pattern=some_of(BY_CODE),
+            ),
+            Parameter(
+                export.FROM, "Observed then or later: ISO 8601, or milliseconds since 1970.", "2026-05-01T00:00:00Z",
+                pattern=instants.INSTANT_PATTERN,
+            ),
+            Parameter(export.TO, "Observed before this time.", "2026-05-02T00:00:00Z", pattern=instants.INSTANT_PATTERN),
             Parameter(export.FORM, "One item a line, or a table.", "csv", values=tuple(export.KINDS)),
             Parameter(export.SIGHTINGS, "Every time that an unchanged value was seen, too.", "true", values=("true", "false")),
             USER,
@@ -109,8 +122,8 @@ OPERATOR_ROUTES: Final = (
             Parameter(administration.ACT, "Only this.", "vehicle.erased", values=tuple(Act)),
             Parameter(administration.ACTOR, "Only of this one: a client id, user:NAME, shell:NAME or server.", "user:owner"),
             Parameter(administration.SUBJECT, "Only what was done to this.", VEHICLE_ID),
-            Parameter(administration.FROM, "Done then or later.", "2026-05-01"),
-            Parameter(administration.TO, "Done before that.", "2026-06-01"),
+            Parameter(administration.FROM, "Done then or later.", "2026-05-01", pattern=instants.INSTANT_PATTERN),
+            Parameter(administration.TO, "Done before that.", "2026-06-01", pattern=instants.INSTANT_PATTERN),
             *pages(paging.MAX_SIZE),
         ),
         errors=(MALFORMED, *_MANAGED),

@@ -30,6 +30,8 @@ GROUP, CODE = "filter[group]", "filter[code]"
 _NO_USER: Final = "The header sc-user-id is missing: name a user of the application, as GET /v3/connections lists them."
 MAX_SOURCE: Final = 128
 _GROUPS: Final = {signal.group.lower(): signal.group for signal in CATALOGUE}
+GROUP_NAMES: Final = {*_GROUPS, *_GROUPS.values()}
+"""Of groups, as they are written mostly; any case is taken."""
 
 
 class Ask(msgspec.Struct, frozen=True):

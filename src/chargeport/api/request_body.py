@@ -33,7 +33,7 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
     else:
         with request.caller.bodies.held(request.caller.address) as held:
             body = await _received(request, max_bytes, held)
-    return body if encoding == "identity" else _unpacked(body, max_bytes)
+    return body if encoding == "identity" else unpacked(body, max_bytes)
 
 
 async def _received(request: Request, max_bytes: int, held: Held | None) -> bytes:
@@ -55,7 +55,7 @@ async def _received(request: Request, max_bytes: int, held: Held | None) -> byte
     return b"".join(chunks)
 
 
-def _unpacked(body: bytes, max_bytes: int) -> bytes:
+def unpacked(body: bytes, max_bytes: int) -> bytes:
     """Return the unpacked body; unpacking stops at the limit, so a small bomb stays small."""
     parts: list[bytes] = []
     size = 0

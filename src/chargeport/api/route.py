@@ -1,6 +1,6 @@
 """What a row of the table of routes says."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 import msgspec
@@ -18,7 +18,11 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Parameter(msgspec.Struct, frozen=True):
-    """A parameter in the query or a header. `example` is a value that works."""
+    """A parameter in the query or a header. `example` is a value that works.
+
+    A number has a `minimum` and a `maximum`; a text is one of the `values`, or fits the `pattern` and is no longer than
+    `longest`.
+    """
 
     name: str
     summary: str
@@ -27,6 +31,8 @@ class Parameter(msgspec.Struct, frozen=True):
     minimum: int | None = None
     maximum: int | None = None
     values: tuple[str, ...] = ()
+    pattern: str | None = None
+    longest: int | None = None
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +59,12 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     limit: Sort = REQUESTS
     parameters: tuple[Parameter, ...] = ()
     errors: tuple[ErrorKind, ...] = ()
+
+
+def some_of(names: Iterable[str]) -> str:
+    """Return the pattern of one or more of these names, separated by commas."""
+    one = f" *({'|'.join(sorted(names))}) *"
+    return f"^{one}(,{one})*$"
 
 
 USER: Final = Parameter(

@@ -30,7 +30,7 @@ from chargeport.api import (
 from chargeport.api.control_routes import CONTROL_ROUTES
 from chargeport.api.operator_routes import OPERATOR_ROUTES
 from chargeport.api.rate_limits import INGEST, STREAMS
-from chargeport.api.route import USER, VEHICLE_ID, Parameter, Route, pages
+from chargeport.api.route import USER, VEHICLE_ID, Parameter, Route, pages, some_of
 from chargeport.api.webhook_routes import WEBHOOK_ROUTES
 from chargeport.dialects import makes
 from chargeport.errors import (
@@ -51,7 +51,7 @@ from chargeport.errors import (
     USER_NOT_FOUND,
     VEHICLE_NOT_FOUND,
 )
-from chargeport.signals.catalogue import CATALOGUE
+from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 
 EVENT_STREAM: Final = "text/event-stream"
 
@@ -59,7 +59,10 @@ _IF_NONE_MATCH: Final = Parameter("if-none-match", "The ETag of an earlier answe
 _CONDITIONAL: Final = (USER, _IF_NONE_MATCH)
 _VEHICLE: Final = (UNAUTHORIZED, VEHICLE_NOT_FOUND)
 _AT: Final = Parameter(
-    instants.AT, "The answer as it was at this time: ISO 8601, or milliseconds since 1970.", "2026-05-01T10:00:00Z"
+    instants.AT,
+    "The answer as it was at this time: ISO 8601, or milliseconds since 1970.",
+    "2026-05-01T10:00:00Z",
+    pattern=instants.INSTANT_PATTERN,
 )
 _SOURCE: Final = Parameter(reads.SOURCE, "What this source alone reported, whether it counts or not.", "garage")
 
@@ -122,8 +125,11 @@ ROUTES: Final = (
         detail="Every signal that has a value or a known error, sorted by code, on one page unless a page is asked for.",
         answer="SignalList", errors=(MALFORMED, MISSING_PARAMETER, *_VEHICLE),
         parameters=(
-            Parameter(reads.GROUP, "Only these groups, separated by commas.", "Charge"),
-            Parameter(reads.CODE, "Only these codes, separated by commas.", "charge-wattage,charge-voltage"),
+            Parameter(reads.GROUP, "Only these groups, separated by commas.", "Charge", pattern=some_of(reads.GROUP_NAMES)),
+            Parameter(
+                reads.CODE, "Only these codes, separated by commas.", "charge-wattage,charge-voltage",
+                pattern=some_of(BY_CODE),
+            ),
             *pages(paging.MAX_SIZE), _AT, _SOURCE, *_CONDITIONAL,
         ),
     ),
@@ -133,14 +139,20 @@ ROUTES: Final = (
         detail="What counts now of each vehicle that the application may see, by vehicle id and code, in pages of vehicles:"
         " follow `links.next` until it is null. A vehicle without any of the signals is passed over; a page may be short.",
         parameters=(
-            Parameter(reads.GROUP, "Only these groups, separated by commas.", "Charge"),
-            Parameter(reads.CODE, "Only these codes, separated by commas.", "charge-wattage,charge-voltage"),
+            Parameter(reads.GROUP, "Only these groups, separated by commas.", "Charge", pattern=some_of(reads.GROUP_NAMES)),
+            Parameter(
+                reads.CODE, "Only these codes, separated by commas.", "charge-wattage,charge-voltage",
+                pattern=some_of(BY_CODE),
+            ),
             Parameter(
                 paging.SIZE,
                 f"Vehicles on a page, {fleet_signals.DEFAULT_SIZE} unless said otherwise, {fleet_signals.MAX_SIZE} at most.",
                 "100", minimum=1, maximum=paging.MAX_NUMBER,
             ),
-            Parameter(cursors.NAME, "Where the page before ended, as links.next has it.", cursors.of_vehicle(VEHICLE_ID)),
+            Parameter(
+                cursors.NAME, "Where the page before ended, as links.next has it.", cursors.of_vehicle(VEHICLE_ID),
+                pattern=cursors.PATTERN,
+            ),
             _SOURCE, USER,
         ),
         errors=(MALFORMED, MISSING_PARAMETER, UNAUTHORIZED),
@@ -161,15 +173,24 @@ ROUTES: Final = (
         " nothing held are left out; of one that a bound cuts only the part that was asked for counts.",
         answer="ValueList", errors=(MALFORMED, *_VEHICLE, PERMISSION, SIGNAL_NOT_FOUND),
         parameters=(
-            Parameter(history.FROM, "Observed from then on: ISO 8601, or milliseconds since 1970.", "2026-05-01T00:00:00Z"),
-            Parameter(history.TO, "Observed before this time.", "2026-05-02T00:00:00Z"),
-            Parameter(history.RESOLUTION, "raw, or an ISO 8601 duration from PT1M to P31D.", "PT15M"),
+            Parameter(
+                history.FROM, "Observed from then on: ISO 8601, or milliseconds since 1970.", "2026-05-01T00:00:00Z",
+                pattern=instants.INSTANT_PATTERN,
+            ),
+            Parameter(history.TO, "Observed before this time.", "2026-05-02T00:00:00Z", pattern=instants.INSTANT_PATTERN),
+            Parameter(
+                history.RESOLUTION, "raw, or an ISO 8601 duration from PT1M to P31D.", "PT15M",
+                pattern=f"^raw$|{instants.DURATION_PATTERN}",
+            ),
             Parameter(
                 paging.SIZE,
                 f"Entries on a page, {history.DEFAULT_SIZE} unless said otherwise, {history.MAX_SIZE} at most.",
                 "100", minimum=1, maximum=paging.MAX_NUMBER,
             ),
-            Parameter(cursors.NAME, "Where the page before ended, as links.next has it.", cursors.of_bucket(1_777_629_600_000)),
+            Parameter(
+                cursors.NAME, "Where the page before ended, as links.next has it.", cursors.of_bucket(1_777_629_600_000),
+                pattern=cursors.PATTERN,
+            ),
             _SOURCE, *_CONDITIONAL,
         ),
     ),
@@ -235,7 +256,10 @@ ROUTES: Final = (
         " A comment is sent every 15 seconds where there is nothing to tell, with an `id` alone.",
         parameters=(
             Parameter("vehicle", "Only these vehicles, by id: repeated or separated by commas.", VEHICLE_ID),
-            Parameter("signal", "Only these codes: repeated or separated by commas.", "charge-wattage,charge-ischarging"),
+            Parameter(
+                "signal", "Only these codes: repeated or separated by commas.", "charge-wattage,charge-ischarging",
+                pattern=some_of(BY_CODE),
+            ),
             Parameter(
                 stream.VEHICLES,
                 "Whether to say, too, when a vehicle comes or goes: as `vehicles`, without an `id`. Those named that are not"
