@@ -357,8 +357,9 @@ async def test_a_full_server_closes_who_can_be_spared_and_says_so_once(
 async def test_who_is_in_use_is_never_closed_for_a_newcomer(
     serving: Serving, connect: Connect, world: World, app: Client
 ) -> None:
-    streams = [await (await connect()).send(b"GET /stream HTTP/1.1\r\n" + HOST + authorized(app) + b"\r\n") for _ in range(12)]
-    for peer in streams:
+    other = await world.application()
+    asked = [b"GET /stream HTTP/1.1\r\n" + HOST + authorized(each) + b"\r\n" for each in (app, other) for _ in range(6)]
+    for peer in [await (await connect()).send(each) for each in asked]:
         assert (await peer.head()).startswith(b"HTTP/1.1 200")
     newcomer = await (await connect()).send(ALIVE)
     answer = await newcomer.rest()

@@ -29,10 +29,7 @@ def list_commands(
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """List the newest commands of all applications. One whose server was stopped in between has an unknown outcome.
-
-    Example: chargeport command list
-    """
+    """List the newest commands of all applications; one whose server was stopped in between has an unknown outcome."""
 
     async def look(store: Store) -> tuple[list[KeptCommand], dict[str, str], dict[str, str]]:
         only = None if vehicle is None else (await vehicle_called(store, vehicle)).id

@@ -86,6 +86,7 @@ EXAMPLES: Final = {
     "watch": 'chargeport watch "Voltra Grand"',
     "audit": "chargeport audit --from 2026-12-01 --limit 5",
     "data export": 'chargeport data export --vehicle "Voltra Grand" everything.zip',
+    "command list": 'chargeport command list "Voltra Grand"',
     "data erase": 'chargeport data erase --vehicle "Voltra Grand" --yes',
     "export": 'chargeport export december.csv --vehicle "Voltra Grand" \\\n    --from 2026-12-01T00:00Z',
     "import": "chargeport import readings.csv --dry-run",
