@@ -16,6 +16,10 @@ PYTHON ?= python3
 PYTHONS = $(PYTHON) $(if $(filter file,$(origin PYTHON)),python3.13 python3.12 python3.11)
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
+# Tests wait for servers most of the time: one worker more than there are processors.
+JOBS ?= $(shell python3 -c "import os; print((os.cpu_count() or 1) + 1)")
+SELECTED :=
+
 # What is passed on: make demo ARGS="--port 9000", make test ARGS="tests/store -x", make lock ARGS=--upgrade
 ARGS ?=
 
@@ -36,12 +40,13 @@ demo: $(VENV)/.runtime ## Serve simulated cars: prints an address, a token and l
 	@CHARGEPORT_BY_MAKE=1 exec $(BIN)/chargeport demo $(ARGS)
 
 test: $(VENV)/.dev ## Run the tests
-	$(BIN)/pytest -n auto --dist worksteal $(ARGS)
+	$(BIN)/pytest -n $(JOBS) --dist worksteal $(SELECTED) $(ARGS)
 
 unit: $(VENV)/.dev ## Run the tests that need no server, client or browser of their own: under a minute
 	$(BIN)/pytest -n auto --dist worksteal -m "not service and not browser" $(ARGS)
 
-check: formatted linted typed layered test ## Format, lint, types, import layers, then the tests
+check: SELECTED := -m "not long"
+check: formatted linted typed layered test ## Format, lint, types, import layers, then the tests but for the longest
 
 formatted: $(VENV)/.dev
 	$(BIN)/ruff format --check .

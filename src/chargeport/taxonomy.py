@@ -140,7 +140,7 @@ _GROUPS: Final = (
         501, "COMPATIBILITY", None, "Leave it out for this vehicle: asking again changes nothing.",
         {
             "VEHICLE_NOT_CAPABLE": "The vehicle does not have this.",
-            "MAKE_NOT_COMPATIBLE": "Vehicles of this make do not give this.",
+            "MAKE_NOT_COMPATIBLE": "Vehicles of this brand do not give this.",
             "SMARTCAR_NOT_CAPABLE": "The API does not support this for the vehicle.",
         },
     ),

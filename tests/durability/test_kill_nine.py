@@ -19,6 +19,7 @@ async def test_what_was_acknowledged_survives_a_kill_and_no_request_is_half_ther
 
 
 @pytest.mark.parametrize("victim", ["server", "database"])
+@pytest.mark.long
 async def test_on_postgresql_it_survives_a_kill_of_the_server_and_of_the_database(victim: str) -> None:
     seed = next(seeds())
     with postgres_server(*SYNCED) as database:

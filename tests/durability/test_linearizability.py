@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from linearizability import linearizability
 
-pytestmark = pytest.mark.service
+pytestmark = [pytest.mark.service, pytest.mark.long]
 
 
 @pytest.mark.parametrize("store", ["sqlite", "postgres"])
@@ -14,6 +14,6 @@ async def test_clients_see_registers_as_if_there_was_one_place_for_each(store: s
     seed = random.randrange(1_000_000)
     found = await linearizability(tmp_path, store, 2, 10, seed, pauses_s=(0.2, 1), rests_s=0.3)
     assert found.faults
-    assert found.writes > 50, f"seed {seed}: hardly anything was written: {found}"
-    assert found.reads > 50, f"seed {seed}: hardly anything was read: {found}"
+    assert found.writes > 10, f"seed {seed}: hardly anything was written: {found}"
+    assert found.reads > 10, f"seed {seed}: hardly anything was read: {found}"
     assert found.violations == [], f"seed {seed}"

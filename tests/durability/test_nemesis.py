@@ -8,7 +8,7 @@ from nemesis import nemesis
 
 pytest.importorskip("nats", reason="chargeport[nats] is not installed")
 pytest.importorskip("asyncpg", reason="chargeport[postgres] is not installed")
-pytestmark = pytest.mark.service
+pytestmark = [pytest.mark.service, pytest.mark.long]
 
 
 async def test_processes_database_and_broker_are_killed_under_load_and_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
