@@ -44,6 +44,8 @@ async def test_requests_are_counted_by_application_and_wrong_credentials_by_addr
     await world.report(car, "charge-voltage", {"value": 230, "unit": "volts"})
     for _ in range(3):
         await world.client.get(f"/v3/vehicles/{car.id}/signals/charge-voltage", headers=app.headers)
+    await world.client.get(f"/v3/vehicles/{car.id}/signals/charge-voltage?source=box", headers=app.headers)  # by the router
+    await world.client.get(f"/v3/vehicles/{car.id}/signals?source=box", headers=app.headers)
     await world.client.get("/v3/vehicles", headers=app.headers)
     for name in (app.id, "hunter2-typed-as-a-name"):
         await world.client.post(
@@ -52,7 +54,7 @@ async def test_requests_are_counted_by_application_and_wrong_credentials_by_addr
     await world.client.get("/v3/vehicles", headers=bearer("cpt_wrong"))
     await world.service.access.counts.write()
     (requests,) = await log(world, app, "filter[act]=requests")
-    assert (requests["actor"], requests["count"]) == (app.id, 4)
+    assert (requests["actor"], requests["count"]) == (app.id, 6)
     refused = await log(world, app, "filter[act]=credential.refused")
     assert sorted((each["actor"], each["subject"], each["address"]) for each in refused) == [
         (app.id, "secret", "203.0.113.9"), ("unknown", "secret", "203.0.113.9"), ("unknown", "token", "203.0.113.9"),

@@ -63,6 +63,11 @@ class Clients:
         self._versions = itertools.count(1)
         self._begun = SystemClock().now() - BEFORE_MS
 
+    def done(self) -> tuple[int, int]:
+        """Return how many writes were acknowledged, and how many reads answered."""
+        writes = sum(each.is_write and each.over < inf for each in self.history)
+        return writes, sum(not each.is_write for each in self.history)
+
     async def run(self) -> None:
         """Write and read until cancelled."""
         timeout = aiohttp.ClientTimeout(total=ANSWER_S)
@@ -121,8 +126,9 @@ async def linearizability(
     *,
     pauses_s: tuple[float, float] = (0.5, 5),
     rests_s: float = 2,
+    least: int = 0,
 ) -> Findings:
-    """Run the whole of it in a folder."""
+    """Run the whole of it in a folder: for so long, and until there are `least` acknowledged writes and as many reads."""
     with contextlib.ExitStack() as stack:
         victims: dict[str, Victim] = {}
         url = None
@@ -138,7 +144,7 @@ async def linearizability(
             await cluster.start()
             running = asyncio.create_task(using.run())
             ends = time.monotonic() + seconds
-            while time.monotonic() < ends and not running.done():
+            while (time.monotonic() < ends or min(using.done()) < least) and not running.done():
                 await asyncio.sleep(rests_s)
                 found.faults.append(await strike({**victims, **cluster.processes}, chance, pauses_s))
                 await cluster.ready()
@@ -149,8 +155,7 @@ async def linearizability(
                 with contextlib.suppress(asyncio.CancelledError):
                     await running
             await asyncio.to_thread(cluster.stop)
-    found.writes = sum(each.is_write and each.over < inf for each in using.history)
-    found.reads = sum(not each.is_write for each in using.history)
+    found.writes, found.reads = using.done()
     found.open_writes = sum(each.is_write and each.over == inf for each in using.history)
     found.violations = list(violations(using.history))
     return found

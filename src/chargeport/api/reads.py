@@ -64,11 +64,14 @@ class Reads:
         self._immediate = None if strict or faults is not None else immediate
 
     async def answer(self, ask: Ask, allowance: Allowance | None = None) -> Response:
-        """Return the answer to a read of one signal or of all; count it against `allowance`, if given. Raises Problem."""
+        """Return the answer to a read of one signal or of all. Raises Problem.
+
+        With `allowance` the request is counted, also against its application's limit; without, its grant was counted before.
+        """
         now = self._clock.now()
         grant = self._access.remembered(ask.authorization, now) or await self._access.grant(ask.authorization)
-        self._requests[grant.client_id] += 1
         if allowance is not None:
+            self._requests[grant.client_id] += 1
             allowance.take(grant.client_id)
         self.check_user(ask.user_id)
         if ask.user_id is None and grant.sees_all:
