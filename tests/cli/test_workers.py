@@ -57,7 +57,7 @@ class Fleet:
         began = time.monotonic()
         while True:
             found = httpx.get(f"{self.server.url}/readyz").json()["workers"]
-            if len(found) == WORKERS and all(each["status"] == "ready" for each in found):
+            if len(found) == len(self.workers()) == WORKERS and all(each["status"] == "ready" for each in found):
                 return
             assert time.monotonic() - began < WITHIN_S, found
             time.sleep(0.05)

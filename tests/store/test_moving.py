@@ -54,6 +54,27 @@ async def test_the_feed_is_whole_from_every_position_on(moved: SqliteStore) -> N
         assert await moved.readings.changes(after, 4) == everything[after : after + 4]
 
 
+async def test_a_feed_that_is_shortened_between_two_reads_of_it_is_whole(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.vehicles.add_vehicle(Vehicle(id=CARS[0]))
+    await store.readings.write([Reading(CARS[0], WATTAGE, float(at), T0 + at, T0 + at, "box") for at in range(RUNS)])
+    await store.ping()
+    read = store._reader.count
+
+    def shortened_behind(sql: str, bindings: tuple[object, ...] = ()) -> int:
+        found = read(sql, bindings)
+        connection = apsw.Connection(str(store.path))
+        connection.execute(
+            "BEGIN; DELETE FROM feed WHERE position <= 5; UPDATE sequences SET value = 5 WHERE name = 'feed'; COMMIT"
+        )
+        connection.close()
+        return found
+
+    monkeypatch.setattr(store._reader, "count", shortened_behind)
+    assert [change.value for change in await store.readings.changes(0, 100)] == list(range(RUNS))
+
+
 async def test_what_was_erased_is_in_no_part_of_the_feed(moved: SqliteStore) -> None:
     await moved.readings.changes(0, 2)  # the places of the next ones are remembered
     await moved.vehicles.remove_vehicle(CARS[1])

@@ -37,11 +37,16 @@ class Tally(msgspec.Struct):
 class Report(msgspec.Struct):
     """How a worker was at an instant of the machine's performance counter, and its tally since the server's start."""
 
+    pid: int
     at_s: float
     status: str
     answered: list[tuple[str, int, int]]
     wrong: dict[str, int]
     attempts: dict[str, int]
+
+    def is_gone(self, now_s: float) -> bool:
+        """Return whether the worker has ended, or has told nothing for long."""
+        return now_s - self.at_s > GONE_S or not _lives(self.pid)
 
     @property
     def tally(self) -> Tally:
@@ -68,7 +73,7 @@ class WorkerReports:
         """Tell the others."""
         whole = self._before + tally
         answered = [(route, code, count) for (route, code), count in whole.answered.items()]
-        report = Report(self._now_s(), status, answered, dict(whole.wrong), dict(whole.attempts))
+        report = Report(os.getpid(), self._now_s(), status, answered, dict(whole.wrong), dict(whole.attempts))
         partial = self._folder / f"{self.number}.part"
         partial.write_bytes(msgspec.json.encode(report))
         os.replace(partial, self._file(self.number))  # noqa: PTH105  (whole or not at all)
@@ -81,8 +86,7 @@ class WorkerReports:
         """Return how each worker is, by number."""
         found = {self.number: own}
         for number, report in self._others().items():
-            is_gone = report is None or self._now_s() - report.at_s > GONE_S
-            found[number] = GONE if report is None or is_gone else report.status
+            found[number] = GONE if report is None or report.is_gone(self._now_s()) else report.status
         return dict(sorted(found.items()))
 
     async def run(self, tally: Callable[[], Tally], ping: Callable[[], Awaitable[None]]) -> None:
@@ -107,3 +111,12 @@ class WorkerReports:
             return _decoder.decode(self._file(number).read_bytes())
         except (OSError, msgspec.DecodeError):
             return None
+
+
+def _lives(pid: int) -> bool:
+    """Return whether there is such a process; one that its parent has not waited for yet counts as alive."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

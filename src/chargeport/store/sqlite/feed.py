@@ -60,13 +60,18 @@ class Feed:
     async def changes(self, after: int, limit: int) -> list[Change]:
         """Return the stored changes after a position, oldest first."""
         found: list[Row] = []
-        while after < (floor := self._reader.count(_FLOOR)) and len(found) < limit:
+        while after < (floor := self._floor()) and len(found) < limit:
             places = await self._old_places(after, limit - len(found), floor)
             found += self._reader.rows(_OLD, (after, limit, json.dumps(places)))  # what was erased meanwhile is not there
             after = places[-1][0] if places else floor
         if len(found) < limit:
             found += self._reader.rows(_NEW, (after, limit - len(found)))
         return [rows.change(row) for row in found]
+
+    def _floor(self) -> int:
+        """Return up to which position the table was shortened; reads that follow in this turn see it as short as that."""
+        self._reader.share()
+        return self._reader.count(_FLOOR)
 
     async def _old_places(self, after: int, limit: int, floor: int) -> list[tuple[int, ...]]:
         """Return the places of the changes behind a position that are too old for the table; none where there are no others."""

@@ -1,0 +1,49 @@
+"""What the workers of one server tell each other."""
+
+import multiprocessing
+from collections import Counter
+from pathlib import Path
+
+from chargeport.api.worker_reports import GONE, READY, Tally, WorkerReports
+
+ASKED = ("/healthz", 200)
+
+
+def tally(count: int) -> Tally:
+    return Tally(Counter({ASKED: count}))
+
+
+def tell(folder: Path, number: int, count: int) -> None:
+    WorkerReports(folder, number, 2).write(tally(count), READY)
+
+
+def told_by_another(folder: Path, count: int) -> None:
+    """Leave the report of a worker that has ended since."""
+    process = multiprocessing.get_context("fork").Process(target=tell, args=(folder, 1, count))
+    process.start()
+    process.join()
+
+
+def test_a_worker_that_has_told_nothing_or_nothing_for_long_is_gone(tmp_path: Path) -> None:
+    now = [100.0]
+    first, second = (WorkerReports(tmp_path, number, 2, lambda: now[0]) for number in range(2))
+    assert first.statuses() == {0: READY, 1: GONE}
+    second.write(tally(1), "the disk is full")
+    assert first.statuses() == {0: READY, 1: "the disk is full"}
+    now[0] += 6
+    assert first.statuses() == {0: READY, 1: GONE}
+
+
+def test_a_worker_whose_process_has_ended_is_gone_at_once_and_its_counts_stay(tmp_path: Path) -> None:
+    told_by_another(tmp_path, 3)
+    first = WorkerReports(tmp_path, 0, 2)
+    assert first.statuses() == {0: READY, 1: GONE}
+    assert first.whole(tally(4)).answered[ASKED] == 7
+
+
+def test_a_worker_goes_on_with_the_counts_of_the_one_before(tmp_path: Path) -> None:
+    told_by_another(tmp_path, 3)
+    next_one = WorkerReports(tmp_path, 1, 2)
+    assert next_one.whole(tally(2)).answered[ASKED] == 5
+    next_one.write(tally(2), READY)
+    assert WorkerReports(tmp_path, 0, 2).whole(tally(0)).answered[ASKED] == 5
