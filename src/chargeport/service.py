@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from chargeport import __version__
+from chargeport import __version__, tasks
 from chargeport.api.access import Access
 from chargeport.api.app import WebApp, build_app
 from chargeport.api.consents import Consents
@@ -219,9 +219,7 @@ class Service:
         self._is_paused = True
         await self.webhooks.close()
         if self._deriving is not None:
-            self._deriving.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._deriving
+            await tasks.end(self._deriving)
             self._deriving = None
             await self.derivation.resume()  # `catch_up` goes on from there
 
@@ -265,10 +263,7 @@ class Service:
             await self.simulation.close()
         await self.feeds.close()
         await self.pause()
-        for task in self._tasks:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        await tasks.end(*self._tasks)
         if self._mqtt_out is not None:
             await self._mqtt_out.close()
         await self.tail.close()

@@ -13,13 +13,13 @@ import logging
 from bisect import bisect_right
 from collections import Counter, deque
 from collections.abc import Iterable
-from contextlib import suppress
 from itertools import islice
 from operator import attrgetter
 from typing import Final
 
 import msgspec
 
+from chargeport import tasks
 from chargeport.api.access import Access
 from chargeport.api.follower import Follower
 from chargeport.api.permission_cache import Permits
@@ -168,9 +168,7 @@ class Tail:
         """Stop reading."""
         self.stop()
         if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await tasks.end(self._task)
 
     async def _run(self) -> None:
         """Read and wake, as long as there is somebody to wake. A store that fails now may not fail in a second."""

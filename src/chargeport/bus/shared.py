@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, Protocol
 
+from chargeport import tasks
 from chargeport.bus.memory import Doorbell
 from chargeport.clock import Clock
 
@@ -47,9 +48,11 @@ class SharedDoorbell(Doorbell):
 
     async def run(self) -> None:
         """Carry rings to and fro until cancelled."""
-        async with asyncio.TaskGroup() as both:
-            both.create_task(self._hear())
-            both.create_task(self._tell())
+        both = [asyncio.create_task(self._hear()), asyncio.create_task(self._tell())]
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_EXCEPTION)
+        finally:
+            await tasks.end(*both)
 
     async def _hear(self) -> None:
         while True:

@@ -3,9 +3,9 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from chargeport import tasks
 from chargeport.api.fleet import Row, name_of, row_of
 from chargeport.cli.ages import ago
 from chargeport.cli.fitting import cut
@@ -51,9 +51,7 @@ async def show(store: Store, vehicles: list[Vehicle], lines: AsyncIterator[str],
                 live.update(view(rows, samples, newest, clock.now()), refresh=True)
                 await clock.sleep(REFRESH_S)
     finally:
-        listening.cancel()
-        with suppress(asyncio.CancelledError):
-            await listening
+        await tasks.end(listening)
 
 
 async def _rows(store: Store, vehicles: Iterable[Vehicle], now: int) -> list[Row]:

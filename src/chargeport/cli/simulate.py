@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import typer
 
+from chargeport import tasks
 from chargeport.cli.options import Database, Json
 from chargeport.cli.output import print_json, say
 from chargeport.cli.progress import progress
@@ -118,9 +119,7 @@ class Load:
         try:
             return await self._run(show)
         finally:
-            for task in self._waiting:
-                task.cancel()
-            await asyncio.gather(*self._waiting, return_exceptions=True)
+            await tasks.end(*self._waiting)
 
     async def _run(self, show: Callable[[float], None]) -> float:
         plan, begun = self._plan, perf_counter()

@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import msgspec
 import typer
 
+from chargeport import tasks
 from chargeport.cli import configuration
 from chargeport.cli.database import opened
 from chargeport.cli.options import Database, Json
@@ -137,7 +137,4 @@ async def _listen(source: Source, recorder: Recorder, end: _End) -> None:
         if running.done():
             running.result()
     finally:
-        for task in (running, waiting):
-            task.cancel()
-            with suppress(asyncio.CancelledError, SourceError):
-                await task
+        await tasks.end(running, waiting)

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
+from chargeport import tasks
 from chargeport.clock import Clock
 from chargeport.errors import StoreError
 from chargeport.store.notes import KeyValue
@@ -52,9 +53,7 @@ class Leases:
             await self._keep(name, doing)
         finally:
             self._held.discard(name)
-            doing.cancel()
-            with suppress(asyncio.CancelledError):
-                await doing
+            await tasks.end(doing)
             with suppress(StoreError):
                 await self._notes.end_lease(name, self._holder)
 

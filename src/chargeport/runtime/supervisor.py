@@ -8,6 +8,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
+from chargeport import tasks
 from chargeport.clock import Clock
 from chargeport.errors import StoreError
 from chargeport.ingest.pipeline import Pipeline
@@ -61,11 +62,7 @@ class Supervisor:
 
     async def close(self) -> None:
         """End all sources."""
-        for task in self._tasks:
-            task.cancel()
-        for task in self._tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        await tasks.end(*self._tasks)
         for status in self._statuses.values():
             status.stopped()
         if self._tasks:

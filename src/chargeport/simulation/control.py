@@ -8,12 +8,12 @@ clock is set forward, instant by instant, so that the same steps give the same r
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from itertools import groupby
 from typing import Any, Final, Protocol
 
 import msgspec
 
+from chargeport import tasks
 from chargeport.clock import SimulatedClock
 from chargeport.errors import MALFORMED, VEHICLE_NOT_FOUND, Problem, instead_of
 from chargeport.simulation import driver
@@ -93,9 +93,7 @@ class Simulation:
     async def close(self) -> None:
         """Let go."""
         if self._settler is not None:
-            self._settler.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._settler
+            await tasks.end(self._settler)
             self._settler = None
 
     # The clock

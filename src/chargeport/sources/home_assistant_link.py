@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from urllib.parse import urlsplit
 
+from chargeport import tasks
 from chargeport.sources.base import Cause, SourceError
 from chargeport.sources.extras import missing, secret
 from chargeport.sources.home_assistant_settings import HomeAssistantSettings
@@ -49,8 +50,7 @@ class House:
         return self
 
     async def __aexit__(self, *_error: object) -> None:
-        self._listening.cancel()
-        await asyncio.gather(self._listening, return_exceptions=True)
+        await tasks.end(self._listening)
         await self._hang_up()
 
     async def _hang_up(self) -> None:
@@ -94,8 +94,7 @@ class House:
                 raise SourceError(Cause.UNREACHABLE, f"{self._settings.url} gave no answer within {timeout_s:g} s.")
             return self._result(task)
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await tasks.end(task)
 
     def _result(self, task: "asyncio.Future[T]") -> T:
         from hass_client.exceptions import BaseHassClientError  # type: ignore[import-untyped]

@@ -6,6 +6,7 @@ from collections.abc import Awaitable
 from ssl import SSLContext, SSLError, create_default_context
 from typing import TYPE_CHECKING, TypeVar
 
+from chargeport import tasks
 from chargeport.sources.base import Cause, SourceError
 from chargeport.sources.extras import missing, secret
 from chargeport.sources.nats_settings import NatsSettings
@@ -82,9 +83,7 @@ class Link:
         except APIError as error:
             raise SourceError(Cause.CONFIGURATION, f"NATS at {self._where}: {error.description or error}.") from error
         finally:
-            for one in (task, closed):
-                one.cancel()
-            await asyncio.gather(task, closed, return_exceptions=True)
+            await tasks.end(task, closed)
 
     async def close(self) -> None:
         """End the connection; what is not acknowledged is handed out again."""

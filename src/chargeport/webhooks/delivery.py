@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from chargeport import __version__
+from chargeport import __version__, tasks
 from chargeport.clock import Clock
 from chargeport.errors import StoreError
 from chargeport.settings import WebhookSettings
@@ -90,10 +90,7 @@ class Deliveries:
 
     async def close(self) -> None:
         """Cut what is under way, and close all connections. What was cut is sent again later."""
-        flying = list(self._flying.values())
-        for task in flying:
-            task.cancel()
-        await asyncio.gather(*flying, return_exceptions=True)
+        await tasks.end(*self._flying.values())
         if self._sender is not None:
             await self._sender.close()
 

@@ -4,9 +4,9 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Final
 
+from chargeport import tasks
 from chargeport.clock import Clock
 from chargeport.errors import StoreError
 from chargeport.settings import WebhookSettings
@@ -52,11 +52,7 @@ class WebhookService:
 
     async def close(self) -> None:
         """Stop; requests under way are cut and made again later."""
-        for task in list(self._tasks):
-            task.cancel()
-        for task in list(self._tasks):
-            with suppress(asyncio.CancelledError):
-                await task
+        await tasks.end(*self._tasks)
         await self.deliveries.close()
 
     async def settle(self) -> None:

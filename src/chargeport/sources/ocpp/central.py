@@ -6,6 +6,7 @@ from typing import Final, Protocol
 
 from starlette.websockets import WebSocket
 
+from chargeport import tasks
 from chargeport.errors import StoreError
 from chargeport.sources.base import REFUSED, Command, Delivery, Done, Emit, SourceContext
 from chargeport.sources.ocpp.commanding import command
@@ -87,9 +88,7 @@ class Central:
         try:
             await session.serve(answer, refusing, answered)
         finally:
-            asking.cancel()
-            with suppress(asyncio.CancelledError):
-                await asking
+            await tasks.end(asking)
 
     async def command(self, wanted: Command) -> Done | None:
         """Command the station that a car is at; return None where it is at none of ours. Raises CommandError."""
