@@ -250,8 +250,8 @@ def _names_in(text: str) -> set[str]:
         state = msgspec.json.decode(text or "{}", type=StationState)
     except msgspec.MsgspecError:
         return set()
-    named = [each.car for each in (*state.transactions, *state.plugs.values())]
-    return {name for name in (*named, *(one.id_tag for one in state.transactions)) if name}
+    named = [name for one in state.transactions for name in (one.car, one.id_tag)]
+    return {name for name in (*named, *(one.car for one in state.plugs.values())) if name}
 
 
 def _unless(name: str | None, gone: set[str]) -> str | None:
