@@ -340,3 +340,16 @@ async def test_a_database_whose_log_is_being_copied_back_by_another_process_is_o
         beside = SqliteStore.open(path)
         assert await beside.vehicles.vehicle(CAR.id) is not None
         await beside.close()
+
+
+async def test_a_text_that_is_none_is_damage_and_no_fault_of_ours(path: Path) -> None:
+    store = SqliteStore.open(path)
+    await store.vehicles.add_vehicle(CAR)
+    connection = apsw.Connection(str(path))
+    connection.execute("UPDATE vehicles SET make = CAST(x'66ff66' AS TEXT)").fetchall()
+    connection.close()
+    with pytest.raises(StoreError, match="damaged"):
+        await store.vehicles.vehicle(CAR.id)
+    with pytest.raises(StoreError, match="damaged"):
+        await store.ping()
+    await store.close()
