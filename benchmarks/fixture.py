@@ -37,7 +37,7 @@ def vehicle_ids(count: int, seed: int = 1) -> list[str]:
 def build(
     path: Path, count: int, age_s: int = 0, *, source_name: str = "benchmark", runs: int = 1, fresh_s: float | None = None
 ) -> list[str]:
-    """Make a database of `count` vehicles, whose values are `age_s` old, unless it is there already; the vehicles' ids.
+    """Make a database of `count` vehicles, whose values are `age_s` old, unless it is there already, whole; the vehicles' ids.
 
     One whose values stand for less than `fresh_s` is made anew. With more than one run a series changed every minute before; so
     many of its runs are in history.
@@ -45,10 +45,11 @@ def build(
     ids = vehicle_ids(count)
     if path.exists() and (fresh_s is None or _age_s(path) < LIVE_FOR_MS / 1000 - fresh_s):
         return ids
-    for part in ("", "-wal", "-shm"):
-        Path(f"{path}{part}").unlink(missing_ok=True)
-    connection = connect(path, create=True)
-    migrate(connection, path)
+    made = path.with_suffix(".part")
+    for old in (Path(f"{file}{part}") for file in (path, made) for part in ("", "-wal", "-shm")):
+        old.unlink(missing_ok=True)
+    connection = connect(made, create=True)
+    migrate(connection, made)
     connection.execute("PRAGMA synchronous = OFF")
     now = int((time.time() - age_s) * 1000) - DERIVED_MS
     values = [(signal.key, bodies.parse(signal, signal.example)) for signal in SIGNALS]
@@ -56,17 +57,26 @@ def build(
     with connection:
         connection.execute("INSERT INTO sources (name) VALUES (?)", (source_name,))
         source = connection.last_insert_rowid()
-        connection.execute("INSERT INTO applications VALUES (?,'b',x'00','t',?,0,?,NULL)", (CLIENT, permissions, now))
-        connection.execute("INSERT INTO tokens VALUES (?,?,?,NULL)", (hashed(TOKEN), CLIENT, now + 10 * 365 * 86_400_000))
+        connection.execute(
+            "INSERT INTO applications (client_id, name, secret_hash, management_token, permissions, connected_only, created_at)"
+            " VALUES (?,'b',x'00','t',?,0,?)",
+            (CLIENT, permissions, now),
+        )
+        connection.execute(
+            "INSERT INTO tokens (token_hash, client_id, expires_at) VALUES (?,?,?)",
+            (hashed(TOKEN), CLIENT, now + 10 * 365 * 86_400_000),
+        )
         for start in range(0, count, CHUNK):
             part = list(enumerate(ids[start : start + CHUNK], start + 1))
             connection.executemany(
-                "INSERT INTO vehicles VALUES (?,?,NULL,'ACME','Bolt One',2026,'BEV','live','[]',?)",
+                "INSERT INTO vehicles (id, key, make, model, year, powertrain, mode, aliases, created_at)"
+                " VALUES (?,?,'ACME','Bolt One',2026,'BEV','live','[]',?)",
                 [(name, key, now) for key, name in part],
             )
             connection.executemany("INSERT INTO vehicle_references VALUES (?,?)", [(name, key) for key, name in part])
             connection.executemany(
-                "INSERT INTO latest VALUES (?,?,?,?,?,?,?,NULL,NULL,NULL,NULL,NULL)",
+                "INSERT INTO latest (slot, value, observed_at, changed_at, received_at, position, run_at)"
+                " VALUES (?,?,?,?,?,?,?)",
                 [
                     (slot_of(key, signal_key, source), value, now, now, now, _position(key, signal_key, runs - 1, count), now)
                     for key, _ in part
@@ -94,6 +104,7 @@ def build(
         connection.execute("INSERT INTO remembered VALUES ('derivation','progress',?)", (derived,))
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     connection.close()
+    made.rename(path)
     return ids
 
 

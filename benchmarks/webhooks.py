@@ -100,7 +100,7 @@ def fill(file: Path, count: int, uri: str) -> None:
     connection.execute("PRAGMA synchronous = OFF")
     with connection:
         connection.execute(
-            "INSERT INTO webhooks VALUES (?,?,?,?,NULL,NULL,0,0)",
+            "INSERT INTO webhooks (id, client_id, document, verified_at, created_at, updated_at) VALUES (?,?,?,?,0,0)",
             (webhook.id, webhook.client_id, msgspec.json.encode(fields).decode(), now),
         )
         connection.executemany(

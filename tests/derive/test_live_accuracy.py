@@ -1,17 +1,7 @@
 """The stated errors of derived energy, time and rate, in short: `python -m benchmarks.accuracy` has the whole table."""
 
-import importlib.util
-from pathlib import Path
-from typing import Any
-
 import pytest
-
-ACCURACY = Path(__file__).parents[2] / "benchmarks" / "accuracy.py"
-_spec = importlib.util.spec_from_file_location("accuracy", ACCURACY)
-assert _spec is not None
-assert _spec.loader is not None
-accuracy: Any = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(accuracy)
+from benchmarks import accuracy
 
 
 def test_the_check_session_is_the_one_that_was_measured() -> None:
@@ -36,13 +26,13 @@ def test_the_check_session_is_within_the_targets_once_the_efficiency_is_learnt(e
 
 @pytest.mark.parametrize("every_s", [60, 300, 900])
 @pytest.mark.parametrize("case", accuracy.CASES, ids=lambda case: case.name)
-def test_a_simulated_session_is_within_the_targets(case: Any, every_s: int) -> None:
+def test_a_simulated_session_is_within_the_targets(case: accuracy.Case, every_s: int) -> None:
     errors = accuracy.simulated_errors(case, every_s, accuracy.facts(case))
     assert accuracy.misses(errors, every_s, is_dc=case.station.kind == "DC") == [], errors
 
 
 @pytest.mark.parametrize("case", accuracy.CASES[2:4], ids=lambda case: case.name)
-def test_so_it_is_with_what_two_sessions_taught_in_place_of_a_curve(case: Any) -> None:
+def test_so_it_is_with_what_two_sessions_taught_in_place_of_a_curve(case: accuracy.Case) -> None:
     errors = accuracy.simulated_errors(case, 60, accuracy.learnt_facts(case, 60))
     assert accuracy.misses(errors, 60) == [], errors
     assert any("learnt" in rule for rule in errors.rules)

@@ -78,6 +78,23 @@ async def test_what_was_not_stored_is_heard_again_and_nothing_is_lost(server: Na
         await heard.until(lambda all_: {one.payload for one in all_} == set(payloads))
 
 
+async def test_a_message_is_stored_at_once_when_no_time_is_left_to_ask_for_those_beside_it(
+    server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch = nats.js.JetStreamContext.PullSubscription.fetch
+
+    async def in_no_time(subscription: Any, batch: int = 1, **more: Any) -> Any:
+        if batch > 1:
+            raise TimeoutError  # as nats-py does at that moment: not of its own kind
+        return await fetch(subscription, batch, **more)
+
+    monkeypatch.setattr(nats.js.JetStreamContext.PullSubscription, "fetch", in_no_time)
+    await say(server, "hurried", b"1", b"2")
+    heard = Heard()
+    async with Running(NatsSource(settings(server, "hurried"), source_context()).run(heard)):
+        assert [one.payload for one in await heard.count(2)] == [b"1", b"2"]
+
+
 async def test_a_consumer_that_dies_between_storing_and_acknowledging_repeats_what_it_stored(server: NatsServer) -> None:
     payloads = [str(number).encode() for number in range(20)]
     await say(server, "dying", *payloads)

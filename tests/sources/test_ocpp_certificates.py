@@ -13,7 +13,7 @@ import trustme
 import websockets
 from ocpp.v16 import call
 from ocpp_peers import PASSWORD, Station16, basic, booted
-from source_world import Heard, Running, source_context
+from source_world import WITHIN_S, Heard, Running, source_context
 from starlette.applications import Starlette
 
 from chargeport.api.app import WebApp
@@ -73,6 +73,13 @@ async def _serving(world: World, source: OcppSource, files: TlsFiles) -> AsyncIt
 
     async with served(WebApp(rest, world.served.errors, world.served.bodies, world.served.lane), tls=files) as serving:
         yield serving.port
+
+
+async def test_a_connection_over_tls_ends_once_both_sides_have_closed_it(stations: Stations) -> None:
+    async with asyncio.timeout(WITHIN_S):
+        socket = await stations.connect("box", "BOX", close_timeout=2 * WITHIN_S)
+        await socket.close()
+    assert socket.close_code == 1000
 
 
 async def test_a_station_with_its_certificate_needs_no_password(stations: Stations) -> None:

@@ -226,6 +226,24 @@ async def test_a_log_that_is_whole_or_ends_within_a_transaction_is_not_told_of(
     assert not caplog.records
 
 
+def repeat_frames(log: Path) -> None:
+    """Write whole frames behind a log's last ones, as a process leaves them that is killed before it commits."""
+    with log.open("ab") as file:
+        file.write(log.read_bytes()[32:])
+
+
+async def test_what_a_killed_process_left_in_the_log_is_not_told_of_while_another_has_the_file(
+    store: Store, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(5):
+        await store.readings.write([reading(number)])
+    repeat_frames(Path(f"{path}-wal"))
+    with caplog.at_level(logging.ERROR):
+        beside = SqliteStore.open(path)
+    await beside.close()
+    assert not caplog.records
+
+
 async def fill(store: Store) -> None:
     for start in range(0, 200_000, 2000):
         await store.readings.write([reading(number) for number in range(start, start + 2000)])

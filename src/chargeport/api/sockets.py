@@ -70,6 +70,11 @@ class _Watched(asyncio.Protocol):
         if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
             self.handshake_complete = True
 
+    def handle_close(self, event: Any) -> None:
+        """Close once both sides have said so: nothing more comes, and over TLS a client can't see that our side has ended."""
+        super().handle_close(event)  # type: ignore[misc]  # the protocol behind has it
+        self.transport.close_now()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Note that the connection is gone."""
         super().connection_lost(exc)

@@ -79,13 +79,11 @@ class NatsSource:
 
 async def _fetched(subscription: "JetStreamContext.PullSubscription", batch: int) -> "list[Msg]":
     """Return what there is, at once when there is anything, and what came with it; nothing after WAIT_S."""
-    from nats.errors import TimeoutError as NoneCame
-
     try:
         messages = await subscription.fetch(1, timeout=WAIT_S)
-    except NoneCame:
+    except TimeoutError:  # nats-py raises its own kind, which is one of these, or this one where no time is left for a step
         return []
-    with suppress(NoneCame):
+    with suppress(TimeoutError):
         # A request for many waits for all of them: so this one is short, and the one for the first message is not.
         messages += await subscription.fetch(batch - 1, timeout=LINGER_S)
     return messages

@@ -1,7 +1,9 @@
 """Opening a database: whether it is whole, what recovery dropped of its log, and the marker beside it."""
 
 import logging
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 import apsw
 
@@ -14,6 +16,32 @@ from chargeport.store.sqlite.migrations import migrate
 _log = logging.getLogger("chargeport.store")
 
 
+class _Recoveries:
+    """Counts the recoveries of a log that SQLite makes in this process. It says each, and to one listener only.
+
+    Frames that SQLite does not know are damage only then. While another process has the file, they are what one that was killed
+    had not committed yet, and others are writing over.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._is_told = False
+        with suppress(apsw.MisuseError):  # SQLite is in use already, by somebody whose library we are
+            apsw.config(apsw.SQLITE_CONFIG_LOG, self._hear)
+            self._is_told = True
+
+    def __call__(self) -> int:
+        """Return a number that changes with each; one that always does where SQLite tells us nothing."""
+        self._count += not self._is_told
+        return self._count
+
+    def _hear(self, code: int, _message: str) -> None:
+        self._count += code == apsw.SQLITE_NOTICE_RECOVER_WAL
+
+
+_recoveries: Final = _Recoveries()
+
+
 def opened(path: Path) -> Connection:
     """Open the file for writing; make it if it is not there, migrate it if it is old. Raises StartError, SchemaError."""
     try:
@@ -22,9 +50,10 @@ def opened(path: Path) -> Connection:
         raise StartError(
             f"The database {path} can't be opened: its log {path}-wal can't be read ({error.strerror})."
         ) from error
+    recoveries = _recoveries()
     connection = connect(path, create=True)
     try:
-        _look_at_log(path, connection, before)
+        _look_at_log(path, connection, before, recoveries)
         migrate(connection, path)
         mark(path)
     except apsw.Error as error:
@@ -36,13 +65,15 @@ def opened(path: Path) -> Connection:
     return connection
 
 
-def _look_at_log(path: Path, connection: Connection, before: LogFrames) -> None:
+def _look_at_log(path: Path, connection: Connection, before: LogFrames, recoveries: int) -> None:
     """Copy the log back, log what recovery dropped of it, and check the file where it is whole. Raises StartError."""
     try:
         frames, copied = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
     except apsw.BusyError:  # another process copies it just now, and has looked when it opened the file
         return
-    if before.committed > frames and logged(path).salts == before.salts and not is_whole(path, before.committed):
+    has_recovered = not frames or _recoveries() != recoveries  # of a log that is dropped whole SQLite says nothing
+    is_same = logged(path).salts == before.salts
+    if before.committed > frames and has_recovered and is_same and not is_whole(path, before.committed):
         _log.error(
             "The log of the database %s is damaged: %d of its %d pages were dropped. What was stored last may be missing: "
             "compare with a backup.", path, before.committed - frames, before.committed,
