@@ -21,7 +21,10 @@ export async function start({ command = ['chargeport'], scenario = 'parked', at 
   const child = spawn(command[0], [...command.slice(1), ...options], { stdio: ['ignore', 'pipe', 'pipe'] });
   let complaint = '';
   child.stderr.on('data', (text) => (complaint += text));
-  const failed = once(child, 'error').then(([error]) => Promise.reject(error));
+  const unfound = `${command[0]} is not found: pip install chargeport, or name the command that runs it, as in start({ command: ['…'] }).`;
+  const failed = once(child, 'error').then(([error]) =>
+    Promise.reject(error.code === 'ENOENT' ? new Error(unfound, { cause: error }) : error),
+  );
   const ended = once(child, 'exit').then(() => Promise.reject(new Error(`The server did not start: ${complaint.trim()}`)));
   const lines = createInterface({ input: child.stdout });
   const [line] = await Promise.race([once(lines, 'line'), failed, ended]);

@@ -112,6 +112,20 @@ async def test_a_schedule_is_made_shown_and_removed(
     typed_error(await simulation.client.delete(f"{VEHICLE}/charge-schedules/{schedule}"), 404)
 
 
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        ("weekly", {"days": {}}),
+        ("weekly", {"days": {"funday": {"startTime": "22:00", "stopTime": "06:00"}}}),
+        ("workweek", {}),
+        ("daily", {"startTime": "24:00", "stopTime": "06:00"}),
+    ],
+)
+async def test_a_schedule_that_is_none_is_refused(simulation: Simulated, kind: str, given: dict[str, Any]) -> None:
+    answer = await simulation.client.post(f"{VEHICLE}/charge-schedules/{kind}", json=attributes(location=PLACE, **given))
+    assert detail(answer, 400)
+
+
 async def test_it_needs_a_permission_of_its_own(simulation: Simulated) -> None:
     application, _ = await simulation.service.access.register("Reader", READS)
     headers = bearer(await simulation.service.access.issue_token(application))

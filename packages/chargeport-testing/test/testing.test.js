@@ -40,5 +40,5 @@ test('a server that runs already is used by its URL', async () => {
 
 test('what cannot start says why', async () => {
   await assert.rejects(start({ command, scenario: 'parkd' }), /nearest name is parked/);
-  await assert.rejects(start({ command: ['no-such-program'] }), /ENOENT/);
+  await assert.rejects(start({ command: ['no-such-program'] }), /no-such-program is not found: pip install chargeport/);
 });

@@ -29,6 +29,8 @@ ACCEPTED: Final = 202
 SCHEDULE_CREATE: Final = "charge-schedule-create"
 SCHEDULE_DELETE: Final = "charge-schedule-delete"
 _MAY_LIST: Final = (Permission.CONTROL_CHARGE, Permission.READ_CHARGE)
+_DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_Weekday = Annotated[str, Meta(pattern=f"^({'|'.join([*_DAYS, *(day.upper() for day in _DAYS)])})$")]
 _LocalTime = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 
 
@@ -66,7 +68,7 @@ class Weekly(_Attributes, frozen=True):
     """A schedule by weekday, such as `{"monday": {"startTime", "stopTime"}}`."""
 
     location: Location
-    days: dict[str, Window]
+    days: Annotated[dict[_Weekday, Window], Meta(min_length=1)]
 
 
 class Workweek(_Attributes, frozen=True):
@@ -75,6 +77,11 @@ class Workweek(_Attributes, frozen=True):
     location: Location
     weekdays: Window | None = None
     weekends: Window | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a schedule without a window. Raises ValueError."""
+        if self.weekdays is None and self.weekends is None:
+            raise ValueError("name weekdays, weekends or both")
 
 
 async def start_charge(request: Request) -> Response:

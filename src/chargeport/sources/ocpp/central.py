@@ -9,7 +9,7 @@ from starlette.websockets import WebSocket
 from chargeport import tasks
 from chargeport.errors import StoreError
 from chargeport.sources.base import REFUSED, Command, Delivery, Done, Emit, SourceContext
-from chargeport.sources.ocpp.commanding import command
+from chargeport.sources.ocpp.commanding import command, is_off_schedule, send_schedules
 from chargeport.sources.ocpp.frames import Call, Payload, Refused
 from chargeport.sources.ocpp.ocpp16 import Ocpp16
 from chargeport.sources.ocpp.ocpp201 import Ocpp201
@@ -66,7 +66,7 @@ class Central:
     async def _talk(self, station: Station, session: Session, version: str) -> None:
         is_16 = version == "1.6"
         conversation: Conversation = Ocpp16(station, self._numbering) if is_16 else Ocpp201(station, version)
-        due, is_heard = asyncio.Event(), False
+        due, is_heard, was_off = asyncio.Event(), False, False
 
         async def answer(call: Call) -> Payload:
             async with station.turn:
@@ -79,12 +79,13 @@ class Central:
             await station.tell(StationMessage(action=action, payload=payload, vehicle=None, more=more))
 
         def answered(call: Call) -> None:
-            nonlocal is_heard
-            if call.action == "BootNotification" or not is_heard:
+            nonlocal is_heard, was_off
+            is_off = is_off_schedule(station)
+            if call.action == "BootNotification" or not is_heard or (is_off and not was_off):
                 due.set()
-            is_heard = True
+            is_heard, was_off = True, is_off
 
-        asking = asyncio.create_task(_keep_asking(conversation, session, due))
+        asking = asyncio.create_task(_keep_asking(conversation, station, session, due))
         try:
             await session.serve(answer, refusing, answered)
         finally:
@@ -113,7 +114,7 @@ class Central:
         await asyncio.gather(*(one.session.close(GOING_AWAY, "going away") for one in self._stations.values() if one.session))
 
 
-async def _keep_asking(conversation: Conversation, session: Session, due: asyncio.Event) -> None:
+async def _keep_asking(conversation: Conversation, station: Station, session: Session, due: asyncio.Event) -> None:
     """Ask once the station has sent something, and again whenever it has started anew."""
     with suppress(TimeoutError):
         async with asyncio.timeout(BOOT_WITHIN_S):
@@ -121,4 +122,5 @@ async def _keep_asking(conversation: Conversation, session: Session, due: asynci
     while True:
         due.clear()
         await conversation.ask(session)
+        await send_schedules(station, session)
         await due.wait()

@@ -1,32 +1,65 @@
-"""Commands to stations: which connector a car is at, and how start, stop and limit are asked for in each version of OCPP.
+"""Commands to stations: which connector a car is at, and how each is asked for in each version of OCPP.
 
 A station that accepts has promised, no more. So it is waited for a moment whether the transaction begins or ends.
 A station knows no state of charge: a limit becomes a charging profile that ends when the limit is expected to be reached.
+A schedule becomes a recurring profile of the connector, which a profile of the transaction overrules.
 """
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from chargeport.sources.base import Command, CommandError, Done
+from chargeport.sources.ocpp.schedules import Schedule, asked_for, utc_offset_s
 from chargeport.sources.ocpp.session import Session
 from chargeport.sources.ocpp.settings import OcppSettings
-from chargeport.sources.ocpp.station import Station, iso
+from chargeport.sources.ocpp.station import Station
 from chargeport.sources.ocpp.transactions import Transaction
 
 CONFIRMED_WITHIN_S: Final = 5.0
 LOOK_EVERY_S: Final = 0.05
 ID_TAG: Final = "CHARGEPORT"  # where no card is known to be the car's
-PROFILE: Final = 1601  # the number of our charging profile: a later one takes the place of an earlier one
 NO_LIMIT_A: Final = 500.0
+SCHEDULE_CREATE: Final = "charge-schedule-create"
+SCHEDULE_DELETE: Final = "charge-schedule-delete"
+_PROFILES: Final = 1600  # the numbers of our charging profiles begin here: two for each connector
+
+
+class _At(NamedTuple):
+    """A connector of a station that is connected."""
+
+    station: Station
+    session: Session
+    connector: int
+
+    @property
+    def is_16(self) -> bool:
+        """Whether it is spoken to in OCPP 1.6."""
+        return self.station.version == "1.6"
+
+    @property
+    def transaction(self) -> Transaction | None:
+        """The transaction that goes on."""
+        return self.station.memory.open_at(self.connector)
+
+    @property
+    def schedule(self) -> Schedule | None:
+        """The schedule that it has."""
+        return self.station.memory.schedules.get(self.connector)
+
+    def profile_id(self, *, of_transaction: bool) -> int:
+        """Return the number of a profile: a station takes one of the same number in place of an earlier one."""
+        return _PROFILES + 2 * self.connector - of_transaction
 
 
 async def command(stations: Iterable[Station], settings: OcppSettings, fixed: str | None, wanted: Command) -> Done | None:
     """Command the station that the car is at; return None where it is at none of ours. Raises CommandError."""
     for station in stations:
-        connector = _connector(station, wanted.names)
+        connector = _connector(station, wanted)
         if connector is not None and station.session is not None:
-            return await _asked(station, station.session, connector, wanted)
+            return await _asked(_At(station, station.session, connector), wanted)
     named = [name for name, own in settings.stations.items() if not wanted.names.isdisjoint(own.connectors.values())]
     if named or fixed in wanted.names:
         which = f"The station {named[0]}" if named else "The station of the vehicle"
@@ -34,83 +67,187 @@ async def command(stations: Iterable[Station], settings: OcppSettings, fixed: st
     return None
 
 
-def _connector(station: Station, names: frozenset[str]) -> int | None:
-    """Return the connector of a station that the car is at, as far as is known."""
+def is_off_schedule(station: Station) -> bool:
+    """Tell whether the local clock was changed since a schedule of the station was sent."""
+    schedules = station.memory.schedules
+    if not schedules or station.zone is None:
+        return False
+    offset_s = utc_offset_s(station.zone, station.now())
+    return any(each.utc_offset_s != offset_s for each in schedules.values())
+
+
+async def send_schedules(station: Station, session: Session) -> None:
+    """Send the schedules of a station again that the local clock has left; one that it refuses now becomes an issue."""
+    if station.zone is None:
+        return
+    offset_s = utc_offset_s(station.zone, station.now())
+    for connector, schedule in station.memory.schedules.items():
+        if schedule.utc_offset_s == offset_s:
+            continue
+        at, moved = _At(station, session, connector), msgspec.structs.replace(schedule, utc_offset_s=offset_s)
+        try:
+            await _accepted(at, "SetChargingProfile", _recurring(at, moved))
+        except CommandError as error:
+            if error.code == "NO_RESPONSE":
+                return  # it is tried again when the station is there again
+            await station.complain("SetChargingProfile", f"its schedule keeps the clock of before the change: {error}")
+        await station.memory.scheduled(connector, moved)
+
+
+def _connector(station: Station, wanted: Command) -> int | None:
+    """Return the connector of a station that the car is at, or that has the schedule to be deleted."""
+    if wanted.kind == SCHEDULE_DELETE:
+        for connector, schedule in station.memory.schedules.items():
+            if schedule.id == wanted.parameters["scheduleId"] and not wanted.names.isdisjoint(schedule.names):
+                return connector
     known = {int(number) for number in station.connectors} | station.memory.connectors | station.known_connectors()
     for connector in sorted(known | {1}):
         open_one = station.memory.open_at(connector)
         car = open_one.car if open_one is not None else station.memory.plug(connector).car
-        if station.vehicle(connector, car) in names:
+        if station.vehicle(connector, car) in wanted.names:
             return connector
     return None
 
 
-async def _asked(station: Station, session: Session, connector: int, wanted: Command) -> Done:
-    open_one = station.memory.open_at(connector)
-    is_16 = station.version == "1.6"
-    if wanted.kind == "charge-start":
-        if open_one is not None:
-            raise CommandError("VEHICLE_STATE", "CHARGING_IN_PROGRESS", f"A transaction goes on at the station {station.name}.")
-        tag = station.card_of(wanted.names) or ID_TAG
-        action, payload = _start(connector, tag, is_16=is_16)
-        await _accepted(station, session, action, payload)
-        return await _confirmed(lambda: station.memory.open_at(connector) is not None)
-    if wanted.kind not in ("charge-stop", "charge-set-limit"):
-        raise CommandError("COMPATIBILITY", "VEHICLE_NOT_CAPABLE", f"A charging station can't do {wanted.kind}.")
-    if open_one is None:
-        raise CommandError("VEHICLE_STATE", "NOT_CHARGING", f"No transaction goes on at the station {station.name}.")
-    if wanted.kind == "charge-stop":
-        transaction_id: Any = int(open_one.id) if is_16 else open_one.id
-        await _accepted(
-            station, session, "RemoteStopTransaction" if is_16 else "RequestStopTransaction", {"transactionId": transaction_id}
-        )
-        return await _confirmed(lambda: station.memory.open_at(connector) is None)
-    if wanted.seconds_left is None:
+async def _asked(at: _At, wanted: Command) -> Done:
+    match wanted.kind:
+        case "charge-start":
+            return await _start(at, wanted.names)
+        case "charge-stop":
+            return await _stop(at)
+        case "charge-set-limit":
+            return await _limit(at, wanted.seconds_left)
+        case "charge-schedule-create":
+            return await _schedule(at, wanted)
+        case "charge-schedule-delete":
+            return await _unschedule(at, wanted)
+    raise CommandError("COMPATIBILITY", "VEHICLE_NOT_CAPABLE", f"A charging station can't do {wanted.kind}.")
+
+
+async def _start(at: _At, names: frozenset[str]) -> Done:
+    """Begin a transaction; where a schedule holds the current of one back, let it flow."""
+    station, connector, schedule = at.station, at.connector, at.schedule
+    transaction = at.transaction
+    if transaction is not None:
+        if schedule is None:
+            why = f"A transaction goes on at the station {station.name}."
+            raise CommandError("VEHICLE_STATE", "CHARGING_IN_PROGRESS", why)
+        await _accepted(at, "SetChargingProfile", _setting(at, _profile(at, transaction)))
+        return Done.OBEYED
+    tag = station.card_of(names) or ID_TAG
+    if at.is_16:
+        payload: dict[str, Any] = {"connectorId": connector, "idTag": tag}
+    else:
+        payload = {"evseId": connector, "remoteStartId": connector, "idToken": {"idToken": tag, "type": "Central"}}
+    if schedule is not None:
+        payload["chargingProfile"] = _profile(at, None)
+    await _accepted(at, "RemoteStartTransaction" if at.is_16 else "RequestStartTransaction", payload)
+    return await _confirmed(lambda: at.transaction is not None)
+
+
+async def _stop(at: _At) -> Done:
+    transaction = _going_on(at)
+    transaction_id: Any = int(transaction.id) if at.is_16 else transaction.id
+    action = "RemoteStopTransaction" if at.is_16 else "RequestStopTransaction"
+    await _accepted(at, action, {"transactionId": transaction_id})
+    return await _confirmed(lambda: at.transaction is None)
+
+
+async def _limit(at: _At, seconds_left: float | None) -> Done:
+    transaction = _going_on(at)
+    if seconds_left is None:
         raise CommandError(
             "COMPATIBILITY", "VEHICLE_NOT_CAPABLE",
             "A station knows no state of charge, and without the car's, its capacity and its power no end can be told.",
         )  # fmt: skip
-    profile = _profile(station, connector, open_one, round(wanted.seconds_left), is_16=is_16)
-    await _accepted(station, session, "SetChargingProfile", profile)
+    await _accepted(at, "SetChargingProfile", _setting(at, _profile(at, transaction, round(seconds_left))))
     return Done.OBEYED
 
 
-def _start(connector: int, tag: str, *, is_16: bool) -> tuple[str, dict[str, Any]]:
-    if is_16:
-        return "RemoteStartTransaction", {"connectorId": connector, "idTag": tag}
-    return "RequestStartTransaction", {
-        "evseId": connector, "remoteStartId": connector, "idToken": {"idToken": tag, "type": "Central"},
-    }  # fmt: skip
+async def _schedule(at: _At, wanted: Command) -> Done:
+    """Give the connector a schedule, in place of one that it has."""
+    station = at.station
+    if not station.is_own(at.connector, wanted.names):
+        why = f"Connector {at.connector} of the station {station.name} is not the car's own: a schedule would hold for others."
+        raise CommandError("COMPATIBILITY", "VEHICLE_NOT_CAPABLE", why)
+    if station.zone is None:
+        why = f"The time zone of the station {station.name} is not known: its source takes `zone` in the settings."
+        raise CommandError("COMPATIBILITY", "VEHICLE_NOT_CAPABLE", why)
+    offset_s = utc_offset_s(station.zone, station.now())
+    schedule = msgspec.structs.replace(asked_for(wanted.parameters, wanted.names), utc_offset_s=offset_s)
+    await _accepted(at, "SetChargingProfile", _recurring(at, schedule))
+    await station.memory.scheduled(at.connector, schedule)
+    return Done.OBEYED
 
 
-def _profile(station: Station, connector: int, transaction: Transaction, left_s: int, *, is_16: bool) -> dict[str, Any]:
-    """Return a profile of this transaction: as much as there is until the end, nothing after it."""
-    periods = [{"startPeriod": 0, "limit": NO_LIMIT_A}] if left_s else []
+async def _unschedule(at: _At, wanted: Command) -> Done:
+    schedule = at.schedule
+    if schedule is None or schedule.id != wanted.parameters["scheduleId"]:
+        raise CommandError("RESOURCE_NOT_FOUND", "PATH", "The station of the vehicle has no schedule with this id.")
+    number = at.profile_id(of_transaction=False)
+    payload = {"id": number} if at.is_16 else {"chargingProfileId": number}
+    await _accepted(at, "ClearChargingProfile", payload, also="Unknown")  # the station has forgotten it
+    await at.station.memory.scheduled(at.connector, None)
+    return Done.OBEYED
+
+
+def _going_on(at: _At) -> Transaction:
+    transaction = at.transaction
+    if transaction is None:
+        raise CommandError("VEHICLE_STATE", "NOT_CHARGING", f"No transaction goes on at the station {at.station.name}.")
+    return transaction
+
+
+def _profile(at: _At, transaction: Transaction | None, left_s: int | None = None) -> dict[str, Any]:
+    """Return a profile of a transaction, or of the one that it starts: as much as there is until the end, nothing after it."""
+    periods = [] if left_s == 0 else [{"startPeriod": 0, "limit": NO_LIMIT_A}]
+    if left_s is not None:
+        periods.append({"startPeriod": left_s, "limit": 0.0})
     schedule = {
-        "startSchedule": iso(station.now()),
-        "chargingRateUnit": "A",
-        "chargingSchedulePeriod": [*periods, {"startPeriod": left_s, "limit": 0.0}],
-    }
-    common = {"stackLevel": 0, "chargingProfilePurpose": "TxProfile", "chargingProfileKind": "Absolute"}
-    if is_16:
-        profile = {
-            **common, "chargingProfileId": PROFILE, "transactionId": int(transaction.id), "chargingSchedule": schedule,
-        }  # fmt: skip
-        return {"connectorId": connector, "csChargingProfiles": profile}
-    profile = {**common, "id": PROFILE, "transactionId": transaction.id, "chargingSchedule": [{"id": 1, **schedule}]}
-    return {"evseId": connector, "chargingProfile": profile}
+        "startSchedule": at.station.their_time(at.station.now()), "chargingRateUnit": "A", "chargingSchedulePeriod": periods,
+    }  # fmt: skip
+    profile = {"stackLevel": 0, "chargingProfilePurpose": "TxProfile", "chargingProfileKind": "Absolute"}
+    number = at.profile_id(of_transaction=True)
+    if at.is_16:
+        named = {} if transaction is None else {"transactionId": int(transaction.id)}
+        return {**profile, **named, "chargingProfileId": number, "chargingSchedule": schedule}
+    named_2 = {} if transaction is None else {"transactionId": transaction.id}
+    return {**profile, **named_2, "id": number, "chargingSchedule": [{"id": 1, **schedule}]}
 
 
-async def _accepted(station: Station, session: Session, action: str, payload: dict[str, Any]) -> None:
+def _recurring(at: _At, schedule: Schedule) -> dict[str, Any]:
+    """Return the request that gives the connector a schedule, for whatever transaction there is."""
+    begin_s = schedule.begin_s(at.station.now() // 1000)
+    content = {
+        "startSchedule": at.station.their_time(begin_s * 1000), "duration": schedule.recurs_s, "chargingRateUnit": "A",
+        "chargingSchedulePeriod": schedule.periods(NO_LIMIT_A),
+    }  # fmt: skip
+    profile: dict[str, Any] = {
+        "stackLevel": 0, "chargingProfilePurpose": "TxDefaultProfile", "chargingProfileKind": "Recurring",
+        "recurrencyKind": "Daily" if schedule.is_daily else "Weekly",
+    }  # fmt: skip
+    number = at.profile_id(of_transaction=False)
+    if at.is_16:
+        return _setting(at, {**profile, "chargingProfileId": number, "chargingSchedule": content})
+    return _setting(at, {**profile, "id": number, "chargingSchedule": [{"id": 1, **content}]})
+
+
+def _setting(at: _At, profile: dict[str, Any]) -> dict[str, Any]:
+    if at.is_16:
+        return {"connectorId": at.connector, "csChargingProfiles": profile}
+    return {"evseId": at.connector, "chargingProfile": profile}
+
+
+async def _accepted(at: _At, action: str, payload: dict[str, Any], also: str = "Accepted") -> None:
     """Ask the station. Raises CommandError where it does not accept."""
-    reply = await session.call(action, payload)
+    name = at.station.name
+    reply = await at.session.call(action, payload)
     if reply is None:
-        raise CommandError("UPSTREAM", "NO_RESPONSE", f"The station {station.name} did not answer {action}.")
+        raise CommandError("UPSTREAM", "NO_RESPONSE", f"The station {name} did not answer {action}.")
     if not reply:
-        raise CommandError("COMPATIBILITY", "VEHICLE_NOT_CAPABLE", f"The station {station.name} can't do {action}.")
-    if reply.get("status") != "Accepted":
-        why = f"The station {station.name} refused {action}: {reply.get('status')}."
-        raise CommandError("UPSTREAM", "UNKNOWN_ISSUE", why)
+        raise CommandError("COMPATIBILITY", "VEHICLE_NOT_CAPABLE", f"The station {name} can't do {action}.")
+    if reply.get("status") not in ("Accepted", also):
+        raise CommandError("UPSTREAM", "UNKNOWN_ISSUE", f"The station {name} refused {action}: {reply.get('status')}.")
 
 
 async def _confirmed(is_so: Callable[[], bool]) -> Done:

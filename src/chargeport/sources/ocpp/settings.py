@@ -1,9 +1,12 @@
 """The settings of the central system: which stations may connect, and whose car stands where."""
 
 from typing import Annotated, Final, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from msgspec import Meta
+
+from chargeport.sources.base import Cause, SourceError
 
 DEFAULT_MEASURANDS: Final = (
     "Energy.Active.Import.Register",  # first: where a station takes few only, it takes the first ones
@@ -30,6 +33,7 @@ class StationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         Meta(description="The car that always stands at a connector (OCPP 2: an EVSE), by the connector's number."),
     ] = {}
     id_tags: Annotated[dict[str, Vehicle], Meta(description="Cards that this station takes, and the car of each.")] = {}
+    zone: Annotated[str | None, Meta(description="Its own time zone.")] = None
 
 
 class OcppSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -45,6 +49,9 @@ class OcppSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         SecurityProfile,
         Meta(description="0: nothing, for a trusted network; 1: a password; 2: a password, over TLS only; 3: a certificate."),
     ] = 1
+    zone: Annotated[
+        str | None, Meta(description="Time zone of charge schedules, such as Europe/Berlin; without one there are none.")
+    ] = None
     accept_unknown_stations: Annotated[bool, Meta(description="Take stations that are not listed, too.")] = False
     accept_unknown_tags: Annotated[bool, Meta(description="Let every card charge; else those listed only.")] = False
     heartbeat_s: Annotated[int, Meta(ge=10, le=86_400, description="How often a silent station reports, in seconds.")] = 300
@@ -60,3 +67,11 @@ class OcppSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     max_messages_per_s: Annotated[
         float, Meta(gt=0, le=10_000, description="Messages a second that are taken from one station; more have to wait.")
     ] = 20.0
+
+    def zone_of(self, station: str) -> ZoneInfo | None:
+        """Return the time zone of a station. Raises SourceError where there is none of this name."""
+        name = self.stations.get(station, StationSettings()).zone or self.zone
+        try:
+            return None if name is None else ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise SourceError(Cause.CONFIGURATION, f"zone: {name!r} is no time zone, such as Europe/Berlin.") from None

@@ -50,6 +50,8 @@ class OcppSource:
     def __init__(self, settings: OcppSettings, context: SourceContext) -> None:
         if any(find_spec(package) is None for package in ("ocpp", "websockets", "jsonschema_rs")):
             raise missing("ocpp")
+        for station in ("", *settings.stations):
+            settings.zone_of(station)
         self._settings = settings
         self._context = context
         self._admission = Admission(settings)

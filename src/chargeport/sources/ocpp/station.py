@@ -60,6 +60,7 @@ class Station:
         self.name = name
         self.version = ""
         self.settings = settings
+        self.zone = settings.zone_of(name)
         self.now = context.clock.now
         self.connectors: Mapping[str, str] = own.connectors
         self.memory = StationMemory(context.memory, name, context.clock)
@@ -116,6 +117,10 @@ class Station:
                 f"it has started {count} times within {LOOP_MS // 60_000} minutes, so its settings are left alone; look at its"
                 " power supply and firmware",
             )
+
+    def their_time(self, at: int) -> str:
+        """Return an instant by the station's own clock, as far as that is known."""
+        return iso(at + (self.clock.offset_ms or 0))
 
     def time(self) -> str:
         """Return our time, as stations set their clocks by it."""
@@ -185,6 +190,10 @@ class Station:
     def only_connector(self) -> int | None:
         """Return the station's connector, where the settings name one and no more."""
         return int(next(iter(self.connectors))) if len(self.connectors) == 1 else None
+
+    def is_own(self, connector: int, names: frozenset[str]) -> bool:
+        """Tell whether a connector is always this car's, whatever card is shown there."""
+        return self.vehicle(connector, None) in names
 
     def vehicle(self, connector: int | None, car: str | None) -> str | None:
         """Return the car's name: as the settings fix it, else that of its card, else by the connector it is at."""

@@ -12,6 +12,7 @@ import msgspec
 from chargeport.clock import Clock
 from chargeport.sources.base import Memory
 from chargeport.sources.ocpp.energy import SessionMeter
+from chargeport.sources.ocpp.schedules import Schedule
 
 LOOP_MS: Final = 15 * 60_000
 LOOP_BOOTS: Final = 4
@@ -70,6 +71,7 @@ class StationState(msgspec.Struct, omit_defaults=True):
     clock_offset_ms: int | None = None
     written: dict[str, Written] = {}
     boots: list[int] = []
+    schedules: dict[str, Schedule] = {}
 
 
 class Numbering:
@@ -149,6 +151,17 @@ class StationMemory:
     def written(self) -> dict[str, Written]:
         """The settings that were written to the station, by name."""
         return self._state.written
+
+    @property
+    def schedules(self) -> dict[int, Schedule]:
+        """The schedules that the station has, by connector."""
+        return {int(number): one for number, one in self._state.schedules.items()}
+
+    async def scheduled(self, connector: int, schedule: Schedule | None) -> None:
+        """Note which schedule a connector has from now on, or that it has none."""
+        others = {number: one for number, one in self._state.schedules.items() if number != str(connector)}
+        self._state.schedules = others if schedule is None else {**others, str(connector): schedule}
+        await self.write()
 
     async def begin(self, transaction: Transaction, plug: Plug) -> None:
         """Note that a transaction begins at its connector, which ends an older one there; a late word ends no newer one."""
