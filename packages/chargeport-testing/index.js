@@ -22,7 +22,6 @@ export async function start({ command = ['chargeport'], scenario = 'parked', at 
   const unfound = `${command[0]} is not found: pip install chargeport, or name the command, as in start({ command: ['…'] }).`;
   let complaint = '';
   child.stderr.on('data', (text) => (complaint += text));
-  const unfound = `${command[0]} is not found: pip install chargeport, or name the command that runs it, as in start({ command: ['…'] }).`;
   const ended = once(child, 'exit').then(
     () => Promise.reject(new Error(`The server did not start: ${complaint.trim()}`)),
     (error) => Promise.reject(error.code === 'ENOENT' ? new Error(unfound, { cause: error }) : error),
