@@ -1,5 +1,6 @@
 """Databases with cars in many states, with months of history and sessions: what the page is looked at with."""
 
+import asyncio
 import math
 import random
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ STATUS: Final = {
     "charging": "CHARGING", "silent": "CHARGING", "idle": "DISCONNECTED", "plugged": "CONNECTED", "full": "FULLY_CHARGED",
     "scheduled": "SCHEDULED", "error": "ERROR",
 }  # fmt: skip
+TOGETHER: Final = 1000  # vehicles that are written at once
 MODELS: Final = ("Voltra Grand", "Nordvik Fjord", "Motora Piccola", "ACME Runabout", "Volthaus Tourer", "Solara Kombi")
 
 
@@ -104,12 +106,13 @@ async def fill(file: Path, count: int, *, now: int | None = None) -> str:
     """Fill a new database with so many cars; the secret of a link that signs in."""
     store, clock = SqliteStore.open(file), SystemClock()
     now, chance = now or clock.now(), random.Random(7)
-    for number in range(count):
-        one = car(number, count)
-        await store.vehicles.add_vehicle(one)
-        entries = [*(past_of(one, now) if number == 0 else ()), *now_of(one, STATES[number % len(STATES)], now, chance)]
-        if entries:
-            await store.readings.write(entries)
+    for first in range(0, count, TOGETHER):
+        cars = [(number, car(number, count)) for number in range(first, min(count, first + TOGETHER))]
+        await asyncio.gather(*(store.vehicles.add_vehicle(one) for _, one in cars))
+        entries = [*(past_of(cars[0][1], now) if first == 0 else ())]
+        for number, one in cars:
+            entries += now_of(one, STATES[number % len(STATES)], now, chance)
+        await store.readings.write(entries)
     if count <= 6:
         await sessions(store, car(0, count), now, chance)
         await around(store, now)

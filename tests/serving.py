@@ -8,6 +8,7 @@ from typing import Any
 
 from chargeport import web
 from chargeport.api.app import WebApp
+from chargeport.api.handover import Handover
 from chargeport.settings import LimitSettings
 from chargeport.tls import TlsFiles
 
@@ -33,13 +34,17 @@ class Serving:
 
 @asynccontextmanager
 async def served(
-    app: WebApp, limits: LimitSettings | None = None, tls: TlsFiles | None = None, **settings: Any
+    app: WebApp,
+    limits: LimitSettings | None = None,
+    tls: TlsFiles | None = None,
+    handover: Handover | socket.socket | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Serving]:
     """A server on a port of this machine, stopped at the end."""
     listening = socket.create_server(("127.0.0.1", 0))
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # accepted ones have it too: what is not read is seen soon
     config = web.configuration(app, "warning", **settings)
-    server = web.Server(config, app, limits or LimitSettings(), tls)
+    server = web.Server(config, app, limits or LimitSettings(), tls, handover)
     server.lifespan = config.lifespan_class(config)
     await server.startup(sockets=[listening])
     try:

@@ -50,10 +50,11 @@ class BoundedStorage(Storage):
 
     STORAGE_SCHEME = None
 
-    def __init__(self, now: Callable[[], float]) -> None:
+    def __init__(self, now: Callable[[], float], longest_s: float = WINDOW_S) -> None:
+        """Count in windows of `longest_s` seconds at the most."""
         super().__init__()
         self.now = now
-        self._windows: MutableMapping[str, _Window] = TTLCache(MAX_KEYS, WINDOW_S, timer=now)
+        self._windows: MutableMapping[str, _Window] = TTLCache(MAX_KEYS, longest_s, timer=now)
 
     @property
     def base_exceptions(self) -> type[Exception]:

@@ -73,7 +73,7 @@ class Service:
         self.positions = Positions(store.notes)
         most = settings.limits.streams_by_application
         self.tail = Tail(store, self.access, self.clock, self.doorbell, most_of_one=most)
-        self.feeds = Feeds(store, settings, self.clock)
+        self.feeds = Feeds(store, settings, self.clock, refused=self.access.counts.of_source)
         self.derivation = Derivation(store, settings, self.clock, self.doorbell.wait, rest=self._rest)
         self.policy = Policy({each.group: Keep(*settings.retention.of(each.group)) for each in CATALOGUE})
         self.cadences = Cadences(store, settings.staleness, self.clock)

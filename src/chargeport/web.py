@@ -52,7 +52,7 @@ def listen(host: str, port: int, *, is_shared: bool = False) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         listening = socket.socket(family, kind, protocol)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # a name that is none
         raise _no_listening(host, port, error) from error
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -66,14 +66,14 @@ def listen(host: str, port: int, *, is_shared: bool = False) -> socket.socket:
     return listening
 
 
-def _no_listening(host: str, port: int, error: OSError) -> StartError:
-    why = error.strerror or error
+def _no_listening(host: str, port: int, error: OSError | UnicodeError) -> StartError:
+    why = (error.strerror or error) if isinstance(error, OSError) else "this is no name of a machine"
     return StartError(f"Can't listen on {host} port {port}: {why}; {_another(error)}.")
 
 
-def _another(error: OSError) -> str:
+def _another(error: OSError | UnicodeError) -> str:
     """Return what to try instead: another port where this one is taken, else another address."""
-    if error.errno in (errno.EADDRINUSE, errno.EACCES):
+    if isinstance(error, OSError) and error.errno in (errno.EADDRINUSE, errno.EACCES):
         return f"name another port, such as {with_flag('--port 9000')}"
     return f"name an address of this machine, such as {with_flag('--host 127.0.0.1')}"
 

@@ -30,6 +30,26 @@ BODIES: dict[str, dict[str, Any]] = {
     "createSubscription": {"vehicle_id": "vehicleId", "webhook_id": "webhookId", "user_id": "userId"},
     "ingestReadings": {"vehicle_id": "vehicle"},
 }
+# Bodies that name nothing of another application's, and why.
+NAMELESS = {
+    "issueToken": "whoever knows the secret", "issueTokenByCode": "whoever knows the secret and the code",
+    "createWebhook": "new", "updateWebhook": "its id is in the path", "redeliverGivenUp": "times",
+    "rotateManagementToken": "the caller's own", "changeRecords": "looked for among the records of the vehicle in the path",
+    "createApplication": "new, of an operator", "ingestSmartcar": "signed by the webhook's owner",
+    "ingestDialect": "vehicles by name, of whoever may write", "setChargeLimit": "a number",
+    "createDailySchedule": "of the vehicle in the path", "createWeeklySchedule": "of the vehicle in the path",
+    "createWorkweekSchedule": "of the vehicle in the path", "signIn": "whoever knows the link or password",
+    "issuePageToken": "the session's own",
+}  # fmt: skip
+# Parameters that name nothing of anybody's, or a thing of whoever runs the server.
+PLAIN = {
+    "at", "client_id", "code_challenge", "code_challenge_method", "external_id", "filter[act]", "filter[actor]",
+    "filter[autoSubscribe]", "filter[callbackUri]", "filter[code]", "filter[from]", "filter[group]", "filter[isEnabled]",
+    "filter[make]", "filter[name]", "filter[place]", "filter[powertrainType]", "filter[region]", "filter[state]",
+    "filter[subject]", "filter[text]", "filter[to]", "filter[type]", "filter[vehicle.mode]", "format", "from", "if-none-match",
+    "last-event-id", "lastEventId", "make", "mode", "page[cursor]", "page[number]", "page[size]", "redirect_uri", "resolution",
+    "response_type", "scope", "sightings", "signal", "single_select", "sort", "source", "state", "to", "user", "zone",
+}  # fmt: skip
 MARKS = ("WVWZZZ00000007777", "a name of theirs", "theirs.example.org", "their-user", "777.75")
 
 
@@ -126,11 +146,25 @@ def places(route: Route) -> Iterator[Place]:
             yield Place(name, "path", name)
     for each in route.parameters:
         kind = re.sub(r"(?<!^)(?=[A-Z])|[.\-]", "_", each.name.removeprefix("filter[").removesuffix("]")).lower()
-        kind = {"vehicle": "vehicle_id", "sc_user_id": "user_id", "user_external_id": "user_id"}.get(kind, kind)
+        kind = {
+            "id": "vehicle_id",
+            "vehicles": "vehicle_id",
+            "vehicle": "vehicle_id",
+            "sc_user_id": "user_id",
+            "user_external_id": "user_id",
+        }.get(kind, kind)
         if kind in {"vehicle_id", "user_id", "webhook_id", "connection_id"}:
             yield Place(kind, each.where, each.name)
     for kind, name in BODIES.get(route.name, {}).items():
         yield Place(kind, "body", name)
+
+
+def test_every_parameter_and_every_body_is_known_to_name_a_thing_or_none() -> None:
+    named = {(route.name, place.name) for route in ROUTES for place in places(route)}
+    new = {(route.name, each.name) for route in ROUTES for each in route.parameters if each.name not in PLAIN} - named
+    assert new == set(), "say in `places` of what kind it is, or in PLAIN that it names nothing"
+    bodies = {route.name for route in ROUTES if route.body is not None and route.tag != "Simulator"}
+    assert bodies == BODIES.keys() | NAMELESS.keys(), "say in BODIES which members name things, or in NAMELESS why none does"
 
 
 ASKED = [(route, place) for route in ROUTES for place in places(route)]

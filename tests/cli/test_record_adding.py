@@ -156,6 +156,28 @@ def test_times_durations_and_costs_are_read_as_apps_write_them(chargeport: Comma
     assert (first["energy_added_kwh"], first["cost"]) == (14.2, {"currency": "USD", "amount": 4.2})
 
 
+@pytest.mark.parametrize(
+    ("header", "line"),
+    [
+        ("Date,Location,Starting SOC,Ending SOC,kWh Added,kWh Used,Duration,Charge Cost", "Home,31,79,28.4,30.9,2h5m30s,3.9"),
+        (
+            "Date,Location,Starting Battery,Ending Battery,kWh Added,kWh Used,Duration,Cost",
+            "Home,31,79,28.4,30.9,125 min 30 s,3.9",
+        ),
+    ],
+)
+def test_a_list_of_sessions_by_date_with_spoken_durations_is_read(
+    chargeport: CommandLine, car: str, tmp_path: Path, header: str, line: str
+) -> None:
+    (tmp_path / "fi.csv").write_text(f"{header}\n2026-04-11 18:00:00,{line}\n", "utf-8")
+    chargeport("record", "import", car, str(tmp_path / "fi.csv"), "--zone", "UTC", "--currency", "EUR")
+    first = listed(chargeport, car)[0]
+    assert (first["started_at"], first["ended_at"]) == ("2026-04-11T18:00:00.000Z", "2026-04-11T20:05:30.000Z")
+    assert (first["energy_added_kwh"], first["energy_drawn_kwh"]) == (28.4, 30.9)
+    assert (first["start_soc_percent"], first["end_soc_percent"]) == (31, 79)
+    assert first["cost"] == {"currency": "EUR", "amount": 3.9}
+
+
 def test_sessions_whose_ends_a_list_leaves_out_are_over_and_swallow_no_other(
     chargeport: CommandLine, car: str, tmp_path: Path
 ) -> None:

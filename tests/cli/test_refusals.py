@@ -66,6 +66,7 @@ UNKNOWN = [
 SETTINGS = [
     (("serve", "--port", "99999"), "--port"),
     (("serve", "--host", ""), "--host"),
+    (("serve", "--port", "0", "--host", "a" * 64), "no name of a machine"),
     (("serve", "--config", "nowhere.toml"), "nowhere.toml"),
     (("serve", "--database", "mysql://cars"), "database.url"),
     (("demo", "--port", "99999"), "--port"),

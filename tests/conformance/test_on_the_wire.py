@@ -73,7 +73,9 @@ async def populate(database: Path) -> tuple[bytes, bytes]:
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     database = tmp_path_factory.mktemp("wire") / "wire.db"
     tokens = asyncio.run(populate(database))
-    server = Server(database)
+    settings = database.with_name("chargeport.toml")
+    settings.write_text("[derive]\nenabled = false\n")  # between two requests nothing changes
+    server = Server(database, options=("--config", str(settings)))
     try:
         server.start()
         yield Live(server, *tokens)

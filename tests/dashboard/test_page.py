@@ -220,6 +220,33 @@ async def test_a_car_is_found_among_many_by_what_is_typed(many: str, visit: Visi
     assert visit.complaints == []
 
 
+async def test_of_five_thousand_cars_only_those_in_sight_are_read_and_drawn(browser: Browser, tmp_path: Path) -> None:
+    file = tmp_path / "cars.db"
+    secret = await pictured.fill(file, 5000)
+    context = await browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
+    visit = Visit(await context.new_page())
+    page, rows = visit.page, visit.page.locator("#cars tbody tr[data-vehicle]")
+    with running("serve", "--database", f"sqlite:///{file}") as url:
+        await page.goto(f"{url}/#sign-in={secret}")
+        await visit.is_live()
+        await page.evaluate("scrollTo(0, document.documentElement.scrollHeight / 2)")
+        await expect(page.locator("#cars tr.waiting")).to_have_count(0)
+        await expect(rows.first).to_be_visible()
+        assert await rows.count() < 60
+        await page.get_by_role("searchbox").press_sequentially("5321", delay=20)
+        await expect(page.get_by_role("article")).to_have_count(1)
+        await expect(visit.card("B-CP 5321")).to_be_visible()
+        await page.get_by_role("searchbox").fill("")
+        await page.locator(".chip[data-state=silent]").click()
+        await expect(page.locator(".count")).to_have_text("625")
+        await page.get_by_role("button", name="Charge", exact=True).click()
+        await expect(page.locator("th.soc")).to_have_attribute("aria-sort", "descending")
+        await expect(rows.first).to_contain_text("88 %")
+        assert len([one for one in visit.asked if "/fleet?" in one]) < 15
+    assert visit.complaints == []
+    await context.close()
+
+
 # Sessions and the rest
 
 
@@ -273,6 +300,11 @@ async def test_whoever_runs_the_server_sees_what_is_wrong_and_the_way_out(
     await page.get_by_role("dialog").get_by_label("Name").fill("Charts")
     await page.get_by_role("button", name="Create", exact=True).click()
     await expect(page.locator(".secret").nth(1)).to_have_text(re.compile("^cps_"))
+    log = page.get_by_role("region", name="Audit log")
+    await expect(log.locator("tbody tr", has_text="Application created").first).to_be_visible()
+    await page.get_by_label("Kind").select_option("session.begun")
+    await expect(log).not_to_contain_text("Application created")
+    await expect(log.locator("tbody tr").first).to_contain_text("127.0.0.1")
     await page.goto(f"{house[0]}/#/settings")
     await expect(page.get_by_role("region", name="Settings")).to_contain_text("database.url")
     async with page.expect_download() as download:

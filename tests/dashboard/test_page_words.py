@@ -7,6 +7,7 @@ from chargeport.dashboard.page import MODULES, PAGE
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.effective import Why
 from chargeport.signals.reading import AbsenceReason
+from chargeport.store.audit import Act
 from chargeport.wire.status import WORDINGS
 
 TEXT = r'"((?:[^"\\]|\\.)*)"'
@@ -47,3 +48,10 @@ def test_every_signal_has_a_name_in_german() -> None:
     named = {re.sub(r"([a-z])([A-Z])", r"\1 \2", re.sub(r"^Is(?=[A-Z])", "", each.name)) for each in CATALOGUE}
     plain = {each if each.isupper() else each.capitalize() for each in named}
     assert sorted(plain - set(words)) == []
+
+
+def test_every_act_of_the_audit_log_has_a_name_in_both_languages() -> None:
+    words = german()
+    named = dict(re.findall(r'\["([\w.]+)", "([A-Z][\w ]+)"\]', MODULES["audit"]))
+    assert sorted(set(Act) - set(named)) == []
+    assert sorted(set(named.values()) - set(words)) == []

@@ -221,9 +221,29 @@ def test_a_rising_charge_is_charging_only_with_a_cable_in() -> None:
     rising = OpenSession(started_at=T0 - HOUR, soc=[Sample(T0 - (4 - n) * 5 * MINUTE, 50 + n) for n in range(5)])
     assert derived({CABLE: True, SOC: 54}, rising)[CHARGING].value is True
     assert CHARGING not in derived({SOC: 54}, rising)
-    assert CHARGING not in derived({CABLE: False, SOC: 54}, rising)
+    assert derived({CABLE: False, SOC: 54}, rising)[CHARGING].value is False
     ended = OpenSession(started_at=T0 - HOUR, soc=[*rising.soc, Sample(T0 + 20 * MINUTE, 54)])
     assert CHARGING not in derived({CABLE: True, SOC: 54}, ended, now=T0 + 20 * MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("values", "ages_ms", "charging"),
+    [
+        ({CABLE: False}, {}, False),
+        ({CABLE: False}, {CABLE: 10 * HOUR}, False),  # a parked car sleeps
+        ({CABLE: False, P: 50_000}, {P: 1_000}, False),
+        ({CABLE: False, A: 16}, {A: 1_000}, False),
+        ({CABLE: False, P: 50_000}, {CABLE: 1_000}, None),  # at a station that tells of no cable
+        ({CABLE: False, A: 16}, {CABLE: 1_000}, None),
+        ({CABLE: False, P: 5, A: 0.1}, {CABLE: 1_000}, False),
+        ({CABLE: True}, {}, None),
+    ],
+)
+def test_without_a_cable_nothing_charges_unless_something_flows_since(
+    values: dict[str, Value], ages_ms: dict[str, int], charging: bool | None
+) -> None:
+    found = derived(values, ages_ms=ages_ms).get(CHARGING)
+    assert (None if found is None else found.value) is charging
 
 
 def test_a_charging_car_has_a_cable_in_and_one_that_does_not_charge_may_have() -> None:

@@ -116,11 +116,19 @@ def kwhs(found: Sequence[Reported]) -> list[float | None]:
     return [each.session.energy_added_kwh for each in sorted(found, key=lambda each: each.session.started_at)]
 
 
-@pytest.mark.parametrize("name", ["", "-", "0", "null", "Unknown", "n/a", "00000000-0000-0000-0000-000000000000", "S-7"])
+@pytest.mark.parametrize(
+    "name", ["", "-", "0", "null", "Unknown", "n/a", "00000000-0000-0000-0000-000000000000", "S-7", "#", "-99", "TBD"]
+)
 def test_what_stands_for_several_sessions_is_no_id(name: str) -> None:
     found = known([listing(99, (name, 0, 60, 5.0), (name, 600, 700, 6.0), (name, 1300, 1350, 7.0))])
     assert kwhs(found) == [5.0, 6.0, 7.0]
     assert all(each.session.reported_id is None for each in found)
+
+
+@pytest.mark.parametrize("name", ["#", "-999", "TBD", "0.0"])
+def test_a_placeholder_is_no_id_of_a_single_session_either(name: str) -> None:
+    (found,) = known([listing(99, (name, 0, 60, 5.0))])
+    assert found.session.reported_id is None
 
 
 def test_an_id_that_is_used_again_for_another_session_makes_two() -> None:

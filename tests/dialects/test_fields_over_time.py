@@ -323,6 +323,23 @@ def test_a_source_that_tells_fields_as_they_change_confirms_what_it_does_not_tak
     assert "wattage" not in values(told(DIALECTS[name], later, memory, NOW + 70 * MINUTE)), "what went stale stays so"
 
 
+@pytest.mark.parametrize(
+    ("name", "said", "later"),
+    [
+        ("tesla", {"Location": {"latitude": 52.5, "longitude": 13.4}}, {"Soc": 60}),
+        ("ovms", {"v.p.latitude": 52.5, "v.p.longitude": 13.4}, {"v.c.pilot": "yes"}),
+    ],
+)
+def test_a_place_is_confirmed_when_a_source_that_would_have_told_of_another_tells_anything(
+    name: str, said: Any, later: Any
+) -> None:
+    memory = CarMemory()
+    place = values(told(DIALECTS[name], said, memory, NOW))["preciselocation"]
+    days = 3 * 24 * 60 * MINUTE
+    assert values(told(DIALECTS[name], later, memory, NOW + days))["preciselocation"] == place
+    assert "preciselocation" not in values(told(DIALECTS[name], later, memory, NOW + days + MINUTE)), "not with every message"
+
+
 def test_a_source_that_tells_all_of_it_at_once_confirms_nothing_that_it_leaves_out() -> None:
     memory = CarMemory()
     told(ALL["tesla_rest"], {"charging_state": "Charging", "charger_power": 11}, memory, NOW)

@@ -243,6 +243,23 @@ def test_a_car_that_feeds_power_back_does_not_charge(samples: list[dict[str, Any
     assert (told["ischarging"], told["detailedchargingstatus"], told["wattage"]) == (True, "CHARGING", 6900)
 
 
+@pytest.mark.parametrize(
+    ("samples", "charges"),
+    [
+        ([], False),
+        ([sample("Power.Active.Import", 0)], False),
+        ([sample("Power.Active.Import", 6800)], True),
+        ([sample("Power.Active.Import", 0), sample("Power.Active.Export", 0)], True),
+    ],
+)
+def test_registers_tell_what_flows_out_where_power_does_not(samples: list[dict[str, Any]], charges: bool) -> None:
+    status = call("StatusNotification", {"connectorId": 1, "status": "Charging"}, station="A1")
+    export = sample("Energy.Active.Export.Register", 900)
+    values_of = {"connectorId": 1, "meterValue": [{"timestamp": "2026-05-01T09:59:59Z", "sampledValue": [export, *samples]}]}
+    told = values(run(OCPP, [status, call("MeterValues", values_of, station="A1", gives="yes")]))
+    assert told["ischarging"] is charges
+
+
 def test_what_a_station_draws_for_itself_is_no_power_that_flows_back() -> None:
     noise = [sample("Power.Active.Import", 0), sample("Power.Active.Export", 30)]
     assert values(run(OCPP, [event(1, *noise)]))["ischarging"] is True

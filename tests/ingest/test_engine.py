@@ -317,6 +317,16 @@ def test_what_holds_only_while_plugged_in_ends_with_the_plug(stamped: bool) -> N
     assert known["IsFastChargerPresent"] is False
 
 
+@pytest.mark.parametrize("stamped", [True, False])
+def test_what_flowed_ends_with_the_plug_of_a_source_that_never_says_whether_the_car_charges(stamped: bool) -> None:
+    box = Box()
+    assert box.says(0, stamped, plug=True, kw=50)["Wattage"] == 50_000
+    known = box.says(1, stamped, plug=False)
+    assert known["Wattage"] is AbsenceReason.NOT_CHARGING
+    assert "IsCharging" not in known, "that follows from it, and is derived"
+    assert box.says(90_000, stamped, plug=True, kw=11)["Wattage"] == 11_000
+
+
 def test_what_is_left_in_place_after_the_plug_is_pulled_does_not_count_and_what_comes_just_before_the_next_one_does() -> None:
     box = Box()
     assert box.says(0, plug=False, fast=True, kind="CCS", phases=1)["IsFastChargerPresent"] is False

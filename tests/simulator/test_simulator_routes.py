@@ -1,11 +1,13 @@
 """`/simulator/…` over HTTP: for who may, where there is a simulator, with errors that name what is wrong."""
 
+import re
 from typing import Any
 
 import pytest
 from simulated_server import CAR, Simulated
 
 from answers import detail, typed_error
+from chargeport.api.routes import ROUTES
 from chargeport.signals.definition import USUAL, Permission
 from world import T0, World, bearer
 
@@ -87,8 +89,11 @@ async def test_it_needs_a_permission_of_its_own(simulation: Simulated) -> None:
     assert Permission.CONTROL_SIMULATOR not in USUAL
     application, _ = await simulation.service.access.register("Reader", USUAL)
     headers = bearer(await simulation.service.access.issue_token(application))
-    for method, path in (("GET", "/simulator"), ("POST", "/simulator/clock"), ("POST", f"{PATH}/unplug")):
-        answer = await simulation.client.request(method, path, headers=headers)
+    routes = [each for each in ROUTES if each.path.startswith("/simulator")]
+    assert len(routes) > 10
+    for route in routes:
+        names = dict.fromkeys(re.findall(r"\{(\w+)", route.path), "1")
+        answer = await simulation.client.request(route.method, route.path.format(**names), headers=headers)
         typed_error(answer, 403, "PERMISSION/None")
         assert "control_simulator" in detail(answer, 403)
 

@@ -35,6 +35,29 @@ def test_a_register_that_is_rounded_in_another_way_loses_nothing() -> None:
     assert after(4_000, [4_105, 4_100, 4_210]) == [105, 105, 210]
 
 
+@pytest.mark.parametrize(
+    ("exports", "imports", "gives"),
+    [
+        ([100, 600], [1_000, 1_000], True),
+        ([100, 600], [1_000, 1_900], False),
+        ([100, 600, 600], [1_000, 1_000, 1_000], False),
+        ([100, 104, 108, 113], [1_000, 1_000, 1_000, 1_000], True),
+        ([100, 104], [1_000, 1_000], False),
+        ([600, 20], [1_000, 1_000], False),
+        ([100, 600, None], [1_000, 1_000, 1_000], True),
+    ],
+)
+def test_a_car_gives_where_more_flows_out_than_in_by_the_registers(
+    exports: list[float | None], imports: list[float], gives: bool
+) -> None:
+    meter = SessionMeter().begun(1_000, T0)
+    for number, (export_wh, import_wh) in enumerate(zip(exports, imports, strict=True), 1):
+        before_wh = meter.energy_wh or 0
+        meter, _ = meter.read([import_wh], T0 + number * STEP)
+        meter = meter.exported(export_wh, (meter.energy_wh or 0) - before_wh)
+    assert meter.is_giving is gives
+
+
 @pytest.mark.parametrize("power_w", [3_000, 11_000, None])
 def test_a_register_of_the_lifetime_between_readings_changes_nothing_however_long_it_goes_on(power_w: float | None) -> None:
     lifetime = [312_400 + number for number in range(600)]

@@ -235,3 +235,29 @@ async def test_a_station_that_starts_again_and_again_is_seen_over_a_restart_of_o
         clock.move(120)
     clock.move(3_600)
     assert not memory.is_looping()
+
+
+async def test_a_name_that_was_erased_is_not_written_again() -> None:
+    kept, clock = KeptMemory(), ManualClock(T0)
+    memory = StationMemory(kept, "box", clock)
+    await memory.begin(Transaction(id="1", connector=1, id_tag="CARD7777", car="CAR7777"), Plug("CAR7777"))
+    await memory.begin(Transaction(id="2", connector=2, car="another"), Plug("another"))
+    kept.kept["ocpp/box"] = kept.kept["ocpp/box"].replace("CAR7777", "").replace("CARD7777", "")
+    await memory.clock_is_off(5_000)
+    assert "7777" not in kept.kept["ocpp/box"]
+    assert memory.plug(1) == Plug()
+    assert memory.plug(2) == Plug("another")
+    found = memory.find("1")
+    assert found
+    assert (found.car, found.id_tag) == (None, None)
+    await memory.plugged(1, Plug("CAR7777"))
+    assert memory.plug(1) == Plug("CAR7777"), "what is said of it from then on is new"
+
+
+async def test_a_note_that_was_erased_as_a_whole_is_written_again_without_its_names() -> None:
+    kept, clock = KeptMemory(), ManualClock(T0)
+    memory = StationMemory(kept, "box", clock)
+    await memory.begin(Transaction(id="1", connector=1, car="CAR7777"), Plug("CAR7777"))
+    del kept.kept["ocpp/box"]
+    await memory.note(Transaction(id="1", connector=1, car="CAR7777", has_ended=True))
+    assert "7777" not in kept.kept["ocpp/box"]

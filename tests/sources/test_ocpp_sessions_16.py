@@ -366,6 +366,35 @@ async def test_of_two_sessions_that_go_on_an_end_is_of_the_one_that_it_fits() ->
     assert [(one.vehicle, one.headers["record"]["energyWh"]) for one in heard[2:]] == [("car-b", 400), ("car-a", 300)]
 
 
+async def test_of_two_sessions_that_an_end_fits_the_one_whose_connector_has_ended_is_over() -> None:
+    async with central() as system, system.station() as station:
+        await booted(station, BOOT)
+        await station.call(start(2, "CARD-A", 1, wh=1_000))
+        await station.call(status("Charging", 3, 1))
+        await station.call(start(4, "CARD-B", 2, wh=1_100))
+        await station.call(status("Charging", 5, 2))
+        await station.call(status("Finishing", 39, 2))
+        await station.call(stop(0, 40, wh=1_300))
+        heard = await system.is_told(6)
+    assert (heard[-1].vehicle, heard[-1].headers["record"]["energyWh"]) == ("car-b", 200)
+
+
+async def test_what_flows_out_is_told_of_a_station_that_has_registers_only() -> None:
+    def registers(second: int, import_wh: int, export_wh: int) -> call.MeterValues:
+        shown = {"Energy.Active.Import.Register": import_wh, "Energy.Active.Export.Register": export_wh}
+        samples = [{"value": str(wh), "measurand": name, "unit": "Wh"} for name, wh in shown.items()]
+        return call.MeterValues(connector_id=1, meter_value=[{"timestamp": time(second), "sampledValue": samples}])
+
+    async with central() as system, system.station() as station:
+        await booted(station, BOOT)
+        await station.call(start(2, "CARD-A", wh=1_000))
+        await station.call(registers(60, 1_000, 300))
+        await station.call(registers(600, 1_000, 900))
+        await station.call(registers(1_200, 1_900, 900))
+        heard = await system.is_told(4)
+    assert [one.headers.get("gives") for one in heard[1:]] == [None, "yes", None]
+
+
 async def test_a_session_that_is_told_by_its_end_only_is_what_its_data_prove() -> None:
     def data(*contexts: str) -> list[Any]:
         samples = [{"value": str(5_000 + 700 * number), "context": word} for number, word in enumerate(contexts)]

@@ -59,6 +59,34 @@ async def test_refused_stations_do_not_fill_the_log(world: World, caplog: pytest
     assert len([each for each in caplog.records if each.name == "chargeport.sources.ocpp"]) == 2, "each reason once"
 
 
+async def test_invented_stations_do_not_fill_the_log(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    source = OcppSource(SETTINGS, source_context("boxes", "ocpp"))
+    with caplog.at_level("INFO"):
+        async with Running(source.run(Heard())), served(with_stations(world, source)) as url:
+            for number in range(100):
+                with pytest.raises(websockets.InvalidStatus):
+                    await websockets.connect(
+                        f"{url.replace('http', 'ws')}/ocpp/n{number}", subprotocols=["ocpp1.6"], proxy=None
+                    )
+    lines = [each for each in caplog.records if each.name == "chargeport.sources.ocpp" and "refus" in each.getMessage()]
+    assert len(lines) == 21, "twenty, and one that says there are more"
+    assert "not logged" in lines[-1].getMessage()
+    assert [each for each in caplog.records if "connection rejected" in each.getMessage()] == []
+
+
+async def test_wrong_passwords_of_stations_are_counted_for_the_audit_log(world: World) -> None:
+    refused: list[tuple[str, str]] = []
+    source = OcppSource(SETTINGS, source_context("boxes", "ocpp", refused=lambda *what: refused.append(what)))
+    async with Running(source.run(Heard())), served(with_stations(world, source)) as url:
+        for station in ("box", "nobody"):
+            with pytest.raises(websockets.InvalidStatus):
+                await websockets.connect(
+                    f"{url.replace('http', 'ws')}/ocpp/{station}", subprotocols=["ocpp1.6"],
+                    additional_headers=basic(station, "a guess"), proxy=None,
+                )  # fmt: skip
+    assert refused == [("password of station box", "127.0.0.1")], "who is not known has shown no credential of anybody's"
+
+
 def with_stations(world: World, source: OcppSource) -> WebApp:
     """The application with stations beside it."""
     stations = Starlette(routes=[WebSocketRoute(PATH, source.connect)])

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -340,3 +341,52 @@ async def test_a_database_whose_log_is_being_copied_back_by_another_process_is_o
         beside = SqliteStore.open(path)
         assert await beside.vehicles.vehicle(CAR.id) is not None
         await beside.close()
+
+
+async def test_a_text_that_is_none_is_damage_and_no_fault_of_ours(path: Path) -> None:
+    store = SqliteStore.open(path)
+    await store.vehicles.add_vehicle(CAR)
+    connection = apsw.Connection(str(path))
+    connection.execute("UPDATE vehicles SET make = CAST(x'66ff66' AS TEXT)").fetchall()
+    connection.close()
+    with pytest.raises(StoreError, match="damaged"):
+        await store.vehicles.vehicle(CAR.id)
+    with pytest.raises(StoreError, match="damaged"):
+        await store.ping()
+    await store.close()
+
+
+TRUNCATES_THE_INDEX = """
+import asyncio, os, sys
+from pathlib import Path
+from chargeport.store.sqlite import SqliteStore
+from chargeport.store.records import Vehicle
+
+async def main():
+    store = SqliteStore.open(Path(sys.argv[1]))
+    await store.vehicles.add_vehicle(Vehicle(id=sys.argv[2]))
+    print("acknowledged", flush=True)
+    os.truncate(sys.argv[1] + "-shm", 0)
+    for number in range(3):
+        await store.notes.remember("a", str(number), "b")
+    await store.close()
+
+asyncio.run(main())
+"""
+
+
+def test_an_index_of_the_log_that_is_cut_off_costs_a_process_but_nothing_acknowledged(path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", TRUNCATES_THE_INDEX, str(path), CAR.id], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode in (0, -signal.SIGBUS), done.stderr
+    assert done.stdout == "acknowledged\n"
+
+    async def found() -> Vehicle | None:
+        store = SqliteStore.open(path)
+        try:
+            return await store.vehicles.vehicle(CAR.id)
+        finally:
+            await store.close()
+
+    assert asyncio.run(found()) == CAR

@@ -40,7 +40,16 @@ def test_http_is_refused_unless_private_targets_are_allowed() -> None:
     assert "https" in (check_uri("http://example.org/hook", allow_private=False) or "")
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0x7f000001", "[::1]"])
+OTHER_SCRIPTS = ["１２７.0.0.1", "127。0。0。1", "①②⑦.0.0.1"]  # noqa: RUF001
+ODD_FORMS = ["2130706433", "127.1", "0177.0.0.1", "127.0.0.1."]
+
+
+@pytest.mark.parametrize("host", ["１２７.0.0.1", "①②⑦.0.0.1"])  # noqa: RUF001
+def test_an_address_in_digits_of_another_script_is_refused_at_once(host: str) -> None:
+    assert "public" in (check_uri(f"https://{host}/hook", allow_private=False) or "")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0x7f000001", "[::1]", *OTHER_SCRIPTS, *ODD_FORMS])
 async def test_no_connection_is_made_to_a_private_address_whatever_it_is_called(host: str) -> None:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
@@ -50,7 +59,7 @@ async def test_no_connection_is_made_to_a_private_address_whatever_it_is_called(
         answer = await sender.post(f"http://{host}:{listening.getsockname()[1]}/hook", b"{}", {})
         await sender.close()
         assert answer.status is None
-        assert "public" in (answer.error or ""), answer.error
+        assert ("usual form" if host in ODD_FORMS else "public") in (answer.error or ""), answer.error
         with pytest.raises(BlockingIOError):
             listening.accept()
 

@@ -35,6 +35,10 @@ class AccessCounts:
         key = (credential, address, identity)
         self._refused[key if key in self._refused or len(self._refused) < MAX_REFUSED else (credential, "", "")] += 1
 
+    def of_source(self, credential: str, address: str) -> None:
+        """Count a wrong credential of who connects to a source: nobody that applications or users are named after."""
+        self.refused(credential, address, "")
+
     async def run(self) -> None:
         """Write the counts every minute of real time until cancelled."""
         while True:

@@ -5,10 +5,11 @@ to that worker for good, as a descriptor. Where it takes no more, this process a
 """
 
 import asyncio
+import logging
 import os
 import socket
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from typing import Final
 
@@ -16,6 +17,10 @@ READING: Final = (b"GET ", b"HEAD ")
 UPGRADE: Final = b"pgrade:"  # of a websocket; its first letter may be a capital
 INLINE_BYTES: Final = 32_768  # more goes in a file without a name: a datagram has an end
 MAX_FILES: Final = 2
+TOLD_AGAIN_S: Final = 60.0
+TAKEN_AT_ONCE: Final = 32  # then others have their turn
+
+_log = logging.getLogger("chargeport.api")
 
 
 class Handover:
@@ -33,15 +38,15 @@ class Handover:
         """Give a connection away with what was read of it; False where that is not possible now."""
         files = [connection]
         with ExitStack() as stack:
-            if len(data) > INLINE_BYTES:
-                file = stack.enter_context(tempfile.TemporaryFile())
-                file.write(data)
-                file.flush()
-                files.append(file.fileno())
-                data = b"\0"
             try:
+                if len(data) > INLINE_BYTES:
+                    file = stack.enter_context(tempfile.TemporaryFile(buffering=0))
+                    if file.write(data) < len(data):  # as much as the disk has room for
+                        return False
+                    files.append(file.fileno())
+                    data = b"\0"
                 socket.send_fds(self._channel, [data], files)
-            except OSError:  # full, or nobody is there
+            except OSError:  # full, nobody is there, or no room or descriptor for the file
                 return False
         return True
 
@@ -54,6 +59,7 @@ class Receiver:
         channel.setblocking(False)
         self._channel = channel
         self._take = take
+        self._told_at = -TOLD_AGAIN_S
 
     def start(self) -> None:
         """Take connections from now on."""
@@ -65,9 +71,10 @@ class Receiver:
 
     def _receive(self) -> None:
         with suppress(BlockingIOError):
-            while True:
-                data, files, _, _ = socket.recv_fds(self._channel, INLINE_BYTES, MAX_FILES)
-                if not files:
+            for _ in range(TAKEN_AT_ONCE):
+                data, files, flags, _ = socket.recv_fds(self._channel, INLINE_BYTES, MAX_FILES)
+                if flags & socket.MSG_CTRUNC or not files:
+                    self._drop(files)
                     continue
                 connection = socket.socket(fileno=files[0])
                 if len(files) == MAX_FILES:
@@ -75,3 +82,12 @@ class Receiver:
                         file.seek(0)
                         data = file.read()
                 self._take(connection, data)
+
+    def _drop(self, files: Sequence[int]) -> None:
+        """End a connection that came without all of its descriptors: this process has no room for more."""
+        for each in files:
+            os.close(each)
+        now = asyncio.get_running_loop().time()
+        if now - self._told_at >= TOLD_AGAIN_S:
+            self._told_at = now
+            _log.error("a connection of another worker could not be taken: no descriptor is left")

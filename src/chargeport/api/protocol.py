@@ -137,8 +137,8 @@ class LaneProtocol(HttpToolsProtocol):
 
     def _is_given_away(self, handover: Handover, data: bytes) -> bool:
         """Give the connection away where a request begins here and all before it are answered; whether it is gone."""
-        if not self._in_head or self._head_bytes or not self._is_idle():
-            return False
+        if not self._in_head or self._head_bytes or not self._is_idle() or self._client.get_write_buffer_size():
+            return False  # an answer that is not sent yet would be lost
         connection = self.transport.get_extra_info("socket")
         if self._client.is_secure or connection is None or not handover.give(connection.fileno(), data):
             return False

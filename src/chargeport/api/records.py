@@ -18,6 +18,7 @@ from chargeport.derivation import record_changes
 from chargeport.derivation.record_fields import fields, flat, shown_of
 from chargeport.derive.records.edits import Annotate, Edit, Merge, Remove, Seen, Split
 from chargeport.errors import MALFORMED, PERMISSION, VEHICLE_NOT_FOUND, ChargeportError, NotFoundError, Problem
+from chargeport.ingest.cells import shielded
 from chargeport.installation import add_extra
 from chargeport.signals.definition import READS, Permission
 from chargeport.signals.documents import ChargingType
@@ -306,7 +307,7 @@ def _file(request: Request, form: str, rows: list[dict[str, Any]]) -> Response:
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, list(dict.fromkeys(name for line in lines for name in line)))
         writer.writeheader()
-        writer.writerows(lines)
+        writer.writerows({name: shielded(value) for name, value in line.items()} for line in lines)
         return answer(200, text.getvalue().encode(), request.request_id, named, kind=_CSV)
     try:
         arrow: Any = importlib.import_module("pyarrow")

@@ -57,6 +57,7 @@ class _Watched(asyncio.Protocol):
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self.logger = _WithoutQuery(self.logger)
+        self.conn.logger = self.logger
         self.conn.debug = False  # at that level the library logs every header, passwords too
 
     async def run_asgi(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, Final, NamedTuple
 
 from chargeport.dialects.forms import json_value
 from chargeport.dialects.table import Unreadable
+from chargeport.ingest.cells import unshielded
 from chargeport.ingest.files import MAX_CELL, MAX_ROW
 from chargeport.signals.violation import Rule, Violation
 
@@ -113,6 +114,7 @@ class Table:
 
     def _cells(self, text: bytes) -> list[str]:
         try:
-            return next(csv.reader([text.decode().rstrip("\r\n")], delimiter=self._separator, strict=True), [])
+            cells = next(csv.reader([text.decode().rstrip("\r\n")], delimiter=self._separator, strict=True), [])
+            return [unshielded(each) for each in cells]
         except (UnicodeDecodeError, csv.Error) as error:
             raise Violation(Rule.BAD_FORMAT, f"no row of a table: {error}", "row") from None

@@ -23,17 +23,25 @@ from chargeport.signals.violation import Rule, Violation
 # Headers are compared without case, signs and units. The first of several that are there counts.
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "id": ("id", "sessionid", "recordid"),
-    "start": ("startedat", "start", "starttime", "startdate", "started", "begin", "created", "from"),
+    "start": ("startedat", "start", "starttime", "startdate", "started", "begin", "created", "from", "date"),
     "end": ("endedat", "end", "endtime", "enddate", "ended", "stop", "stoptime", "finished", "to"),
     "duration": ("durations", "durationseconds", "duration", "chargingtime"),
     "energy": ("energyadded", "chargedenergy", "chargeenergyadded", "kwhadded", "energy", "kwh", "charged"),
     "drawn": ("energydrawn", "chargeenergyused", "kwhused", "energyused"),
-    "start_soc": ("startsocpercent", "startsoc", "socstart", "startbatterylevel", "startingbattery", "startstateofcharge"),
-    "end_soc": ("endsocpercent", "endsoc", "socend", "endbatterylevel", "endingbattery", "endstateofcharge"),
+    "start_soc": (
+        "startsocpercent",
+        "startsoc",
+        "socstart",
+        "startbatterylevel",
+        "startingbattery",
+        "startingsoc",
+        "startstateofcharge",
+    ),
+    "end_soc": ("endsocpercent", "endsoc", "socend", "endbatterylevel", "endingbattery", "endingsoc", "endstateofcharge"),
     "odometer": ("odometer", "mileage"),
     "meter_start": ("meterstart",),
     "meter_end": ("meterend", "meterstop"),
-    "cost": ("costamount", "cost", "price", "totalcost"),
+    "cost": ("costamount", "cost", "price", "totalcost", "chargecost"),
     "currency": ("costcurrency", "currency"),
     "type": ("chargingtype", "type"),
     "public": ("ispublic", "ispubliccharger", "public"),
@@ -62,6 +70,9 @@ _UNITS: Final = {"wh": 0.001, "mwh": 1000.0, "mi": KM_A_MILE, "miles": KM_A_MILE
 _UNIT: Final = re.compile(r"[(\[]\s*([^)\]]*?)\s*[)\]]\s*$|_(kwh|wh|mwh|km|mi|miles)$", re.IGNORECASE)
 _SIGNS: Final = " €$\u00a3"
 _CLOCK: Final = re.compile(r"(\d+):(\d\d):(\d\d)")  # of a duration
+_SPOKEN: Final = re.compile(  # a duration as evcc and TeslaFi write it: 3h5m10s, 3 hours 5 mins
+    r"(?:(\d+)\s*h(?:ours?|rs?)?)?\s*(?:(\d+)\s*m(?:in(?:ute)?s?)?)?\s*(?:(\d+(?:\.\d+)?)\s*s(?:ec(?:ond)?s?)?)?", re.IGNORECASE
+)
 _YES: Final = {"true": True, "yes": True, "1": True, "t": True, "false": False, "no": False, "0": False, "f": False}
 
 
@@ -107,7 +118,7 @@ def read(
         raise ChargeportError("The file holds no sessions: a header and lines of CSV are wanted, or a JSON array of objects.")
     headers = list(dict.fromkeys(name for row in rows for name in row.cells))
     chosen = _chosen(headers, columns)
-    if "charging_state" in {name.strip().lower() for name in headers} and "start" not in chosen:
+    if "charging_state" in {name.strip().lower() for name in headers} and _plain(chosen.get("start", "")) in ("", "date"):
         rows = _of_minutes(rows)
         headers = list(rows[0].cells) if rows else []
         chosen = _chosen(headers, {})
@@ -205,6 +216,8 @@ def _number(value: Any, header: str) -> float:
     text = str(value).strip().replace("\u00a0", "").strip(_SIGNS)
     if (clock := _CLOCK.fullmatch(text)) is not None:
         return float(int(clock[1]) * 3600 + int(clock[2]) * 60 + int(clock[3]))
+    if text and (spoken := _SPOKEN.fullmatch(text)) is not None:
+        return int(spoken[1] or 0) * 3600 + int(spoken[2] or 0) * 60 + float(spoken[3] or 0)
     if re.fullmatch(r"-?\d+,\d+", text):
         text = text.replace(",", ".")
     try:

@@ -59,7 +59,10 @@ async function route() {
   closeView();
   closeView = () => null;
   for (const link of document.querySelectorAll("#pages a")) link.toggleAttribute("aria-current", link.dataset.page === place);
-  for (const link of document.querySelectorAll("#pages a[aria-current]")) link.setAttribute("aria-current", "page");
+  for (const link of document.querySelectorAll("#pages a[aria-current]")) {
+    link.setAttribute("aria-current", "page");
+    byId("pages").scrollLeft = link.offsetLeft - (byId("pages").clientWidth - link.offsetWidth) / 2; // on a phone they go beyond the edge
+  }
   pulse("waiting", t("Connecting"));
   const root = h("div"); // of this view alone: one that is left and still works writes into nothing
   byId("view").replaceChildren(root);

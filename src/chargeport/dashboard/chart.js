@@ -144,8 +144,8 @@ export class Browser {
 
   show(span) {
     this.span = span;
-    for (const one of this.spans.children) one.setAttribute("aria-pressed", String(Number(one.dataset.ms) === span));
-    return this.between(this.now() - span, this.now());
+    const to = this.now();
+    return this.between(to - span, to);
   }
 
   /** Show the usual span, or what there is of it where that is little. */
@@ -181,6 +181,7 @@ export class Browser {
   async between(from, to) {
     if (to - from < 120000) return;
     Object.assign(this, { from, to });
+    for (const one of this.spans.children) one.setAttribute("aria-pressed", String(Number(one.dataset.ms) === Math.round(to - from)));
     const turn = this.turn += 1;
     const given = await this.load(from, to);
     if (turn !== this.turn) return;

@@ -16,6 +16,7 @@ const AS_CARDS = 12; // so many are shown as cards, unless the reader chose othe
 const FIRST_CARDS = 24;
 const ROW_PX = 36;
 const MARGIN_ROWS = 8;
+const READ_AFTER_MS = 80; // rows that are scrolled past at once are not read
 const SPARK = 120;
 
 /** Show the fleet; the answer takes it away again. */
@@ -47,7 +48,7 @@ class FleetView {
     removeEventListener("scroll", this.onScroll);
     removeEventListener("resize", this.onScroll);
     clearInterval(this.ticking);
-    clearTimeout(this.waiting);
+    for (const timer of [this.waiting, this.typing, this.reading]) clearTimeout(timer);
     this.closed = true;
     this.live?.close();
   }
@@ -99,11 +100,13 @@ class FleetView {
     const asked = this.asked += 1;
     const { data, meta } = await get(this.path(1, this.total !== null && this.total <= PAGE ? PAGE : 50));
     if (asked !== this.asked || this.closed) return;
-    const followed = this.followed();
-    this.rows.clear();
+    const followed = this.followed(), shown = this.path(1);
+    if (shown !== this.shown) this.rows.clear(); // else each stays in sight until it is read again
+    this.shown = shown;
     this.places.clear();
     this.pages = new Set();
     this.total = meta.totalCount;
+    for (const index of this.rows.keys()) if (index >= this.total) this.rows.delete(index);
     this.filtered = this.text !== "" || this.states.size > 0;
     this.put(data, 0);
     if (data.length === Math.min(PAGE, this.total)) this.pages.add(1);
@@ -121,23 +124,34 @@ class FleetView {
     });
   }
 
-  async need(first, last) {
-    const wanted = [];
-    for (let page = Math.floor(first / PAGE) + 1; page <= Math.floor(last / PAGE) + 1; page += 1) if (!this.pages.has(page)) wanted.push(page);
-    for (const page of wanted) this.pages.add(page);
-    const asked = this.asked;
-    for (const page of wanted) {
+  // Reads what is in sight a page at a time; after each it looks where the reader is now, so what was scrolled past is left out.
+  readSoon() {
+    this.reading ??= setTimeout(async () => {
+      let page;
       try {
-        const { data } = await get(this.path(page));
-        if (asked !== this.asked || this.closed) return;
-        this.put(data, (page - 1) * PAGE);
-        this.draw();
-      } catch (error) {
-        this.pages.delete(page);
-        throw error;
+        while (!this.closed && (page = this.missingPage())) await this.readPage(page);
+      } catch {
+        return; // the stream says that the server is away, and reads again when it is back
+      } finally {
+        this.reading = null;
       }
-    }
-    if (wanted.length) this.later2();
+    }, READ_AFTER_MS);
+  }
+
+  missingPage() {
+    const [first, last] = this.shape === "table" ? [this.first, this.last] : [0, Math.min(this.total, FIRST_CARDS + this.more) - 1];
+    for (let page = Math.floor(first / PAGE) + 1; page <= Math.floor(last / PAGE) + 1; page += 1) if (!this.pages.has(page)) return page;
+    return null;
+  }
+
+  async readPage(page) {
+    const asked = this.asked;
+    const { data } = await get(this.path(page));
+    if (asked !== this.asked || this.closed) return;
+    this.pages.add(page);
+    this.put(data, (page - 1) * PAGE);
+    this.draw();
+    this.later2();
   }
 
   showAround(meta) {
@@ -181,7 +195,7 @@ class FleetView {
   drawCards() {
     if (this.shape !== "cards") this.begin("cards", h("div", { className: "cards" }));
     const wanted = Math.min(this.total, FIRST_CARDS + this.more);
-    if (wanted > this.rows.size) this.need(0, wanted - 1).catch(() => null);
+    if (wanted > this.rows.size) this.readSoon();
     const cards = [];
     for (let index = 0; index < wanted; index += 1) {
       const row = this.rows.get(index);
@@ -221,7 +235,7 @@ class FleetView {
     this.forgetBut(new Set(shown));
     const moved = this.first !== first || this.last !== last;
     [this.first, this.last] = [first, last];
-    this.later(() => this.need(Math.max(0, first), Math.max(0, last)).catch(() => null));
+    if (this.missingPage()) this.readSoon();
     if (moved && this.total > PAGE) this.later2();
   }
 
@@ -290,9 +304,8 @@ class FleetView {
 
   hear(kind, data) {
     if (kind === "vehicles") return this.load().catch(() => null);
-    const index = this.places.get(data.vehicle);
-    if (index === undefined) return this.total === 0 ? this.load().catch(() => null) : null;
-    const row = this.rows.get(index), code = data.signal.attributes.code;
+    const row = this.rows.get(this.places.get(data.vehicle)), { code } = data.signal.attributes;
+    if (row?.id !== data.vehicle) return this.total === 0 ? this.load().catch(() => null) : null;
     row.signals[code] = briefOf(data.signal);
     row.version = (row.version ?? 0) + 1;
     const { at } = row.signals[code];
@@ -313,7 +326,7 @@ class FleetView {
         const { data } = await get(this.path(1, PAGE, ids.join(",")));
         for (const row of data) {
           const index = this.places.get(row.id);
-          if (index !== undefined) this.rows.set(index, row);
+          if (this.rows.get(index)?.id === row.id) this.rows.set(index, row);
         }
         this.schedule();
       } catch {

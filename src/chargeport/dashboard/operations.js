@@ -1,6 +1,7 @@
 // What whoever runs the server looks after: sources and what could not be understood, webhooks, applications, settings.
 
 import { change, get, now, request } from "./api.js";
+import { auditLog } from "./audit.js";
 import { addNames } from "./cars.js";
 import { askFor, button, choice, field, h, offer, table } from "./dom.js";
 import { number, sameYear, t } from "./prefs.js";
@@ -101,13 +102,13 @@ export async function showApplications(root, params, { idle }) {
   const names = new Map(applications.data.map((one) => [one.client_id, one.name])), cars = new Map();
   await addNames(cars, connections.data.map((one) => one.vehicle_id));
   const again = () => showApplications(root, params, { idle });
-  const told = h("div", { role: "status" });
+  const told = h("div", { role: "status" }), log = await auditLog(names);
   const active = applications.data.filter((one) => one.revokedAt === null);
   root.replaceChildren(h("div", { className: "head" }, h("h1", {}, t("Applications")), button(t("Create an application"), () => makeApplication(told).then((done) => done && again().then(() => root.children[0].after(told))))), told,
     table(t("Applications"), [t("Name"), "client_id", t("Permissions"), t("Vehicles"), t("Created"), ""], active.map((one) => [h("b", {}, one.name), h("code", {}, one.client_id), one.permissions.join(", "), one.connectedOnly ? t("connected vehicles only") : t("all vehicles"), sameYear(Date.parse(one.createdAt)),
       one.isOfThePage ? t("used by this page") : h("div", { className: "buttons" }, button(t("Token"), () => showToken(told, one)), button(t("Revoke"), () => endApplication(one).then((done) => done && again()), { className: "danger" }))])),
     h("section", {}, h("h2", {}, t("Connections")), table(t("Connections"), [t("Application"), t("User"), t("Car"), t("Permissions"), t("Created"), ""], connections.data.map((one) => [names.get(one.client_id) ?? one.client_id, one.user, cars.get(one.vehicle_id) ?? one.vehicle_id, one.permissions.join(", "), sameYear(Date.parse(one.createdAt)),
-      button(t("Remove"), async () => { if (await askFor(t("Remove the connection?"), [], t("Remove"), t("Cancel"))) { await change("DELETE", `admin/connections/${encodeURIComponent(one.id)}`); again(); } }, { className: "danger" })]), t("There is no connection."))));
+      button(t("Remove"), async () => { if (await askFor(t("Remove the connection?"), [], t("Remove"), t("Cancel"))) { await change("DELETE", `admin/connections/${encodeURIComponent(one.id)}`); again(); } }, { className: "danger" })]), t("There is no connection."))), log);
   idle();
 }
 
@@ -148,7 +149,7 @@ export async function showSettings(root, params, { idle }) {
     offer(await response.blob(), `chargeport-${new Date().toISOString().slice(0, 10)}.db`);
   });
   root.replaceChildren(h("div", { className: "head" }, h("h1", {}, t("Settings")), backup), h("p", { className: "lead" }, t("Chargeport {version}. Settings come from flags, the environment and chargeport.toml; they are changed there. Secrets are not shown.", meta)),
-    h("p", {}, h("label", {}, all, " ", t("Show defaults, too"))), list,
+    h("p", { className: "option" }, h("label", {}, all, " ", t("Show defaults, too"))), list,
     h("section", {}, h("h2", {}, t("Places")), table(t("Places"), [t("Name"), t("Where"), t("Radius"), t("Charger"), t("Tariff")], part("places").map((one) => [one.name, `${number(one.latitude, 4)}°, ${number(one.longitude, 4)}°`, `${number(one.radius_m, 0)} m`, one.is_public === null ? t("unknown") : one.is_public ? t("public") : t("private"), one.tariff]), t("There is no place: [[places]] in chargeport.toml names them."))),
     h("section", {}, h("h2", {}, t("Tariffs")), table(t("Tariffs"), [t("Name"), t("Flat price"), t("Windows"), t("Prices over time"), t("For each session")], part("tariffs").map((one) => [one.name, one.price === null ? "—" : `${number(one.price, 4)} ${one.currency}`, one.windows.map((each) => `${each.start}–${each.end} ${number(each.price, 4)}`).join(", ") || "—", one.series ?? "—", one.session_fee === null ? "—" : number(one.session_fee)]), t("There is no tariff: [[tariffs]] in chargeport.toml names them."))));
   idle();

@@ -9,6 +9,7 @@ import { duration, kilowatts, place, rounded, sentence, span } from "./words.js"
 
 const PAGE = 100;
 const kwh = (value) => (value === null || value === undefined ? "—" : `${rounded(value)} kWh`);
+const even = (value) => (value === null || value === undefined ? "—" : `${number(value, 1, 1)} kWh`); // below each other in a column
 const costs = (list) => list.map((one) => money(one.amount, one.currency)).join(", ") || "—";
 const right = (cell) => ({ cell, className: "number" });
 
@@ -53,7 +54,7 @@ function totalsTable(totals, names, chosen, refresh) {
   const given = { month: totals.byMonth, car: totals.byVehicle, place: totals.byPlace }[group];
   const called = (one) => (group === "month" ? month(one.key) : group === "car" ? names.get(one.key) ?? one.key : one.key ?? t("No place"));
   const shown = h("div", { className: "segmented", role: "group", "aria-label": t("Totals by") }, [["month", "Month"], ["car", "Car"], ["place", "Place"]].map(([key, text]) => button(t(text), () => refresh({ group: key }), { "aria-pressed": String(key === group) })));
-  const rows = given.map((one) => [called(one), right(number(one.sessions, 0)), right(kwh(one.energy_added_kwh)), right(kwh(one.energy_drawn_kwh)), right(kwh(one.losses_kwh)), right(costs(one.cost))]);
+  const rows = given.map((one) => [called(one), right(number(one.sessions, 0)), right(even(one.energy_added_kwh)), right(even(one.energy_drawn_kwh)), right(even(one.losses_kwh)), right(costs(one.cost))]);
   return h("section", { className: "panel close-set" }, h("div", { className: "head" }, h("h2", {}, t("Totals by")), shown), table(t("Totals by"), [t({ month: "Month", car: "Car", place: "Place" }[group]), t("Sessions"), t("Added"), t("Drawn"), t("Losses"), t("Cost")], rows, t("Nothing to sum up.")));
 }
 
@@ -62,14 +63,14 @@ function charge(one) {
   return [one.start_soc_percent, one.end_soc_percent].map((value) => (value === null ? "?" : `${number(value, 0)} %`)).join(" → ");
 }
 
-function losses(one) {
-  return one.energy_added_kwh === null || one.energy_drawn_kwh === null ? "—" : kwh(one.energy_drawn_kwh - one.energy_added_kwh);
+function losses(one, inWords = kwh) {
+  return inWords(one.energy_added_kwh === null || one.energy_drawn_kwh === null ? null : one.energy_drawn_kwh - one.energy_added_kwh);
 }
 
 function sessionRow(one, names, again) {
   const pick = h("input", { type: "checkbox", name: "picked", value: one.id, "aria-label": t("Select the session of {time}", { time: sameYear(Date.parse(one.started_at)) }) });
   const open = h("button", { type: "button", className: "link", on: { click: () => showSession(one, names, again) } }, one.is_open ? t("{time}, in progress", { time: sameYear(Date.parse(one.started_at)) }) : span(one.started_at, one.ended_at));
-  return [h("div", { className: "picked" }, pick, open), { cell: names.get(one.vehicle_id) ?? one.vehicle_id, className: "long" }, duration(one.duration_s / 60), right(kwh(one.energy_added_kwh)), right(kwh(one.energy_drawn_kwh)), right(losses(one)), charge(one), one.charging_type, { cell: place(one.place) || "—", className: "long" }, right(one.cost ? money(one.cost.amount, one.cost.currency) : "—"), { cell: one.note ?? "", className: "long" }];
+  return [h("div", { className: "picked" }, pick, open), { cell: names.get(one.vehicle_id) ?? one.vehicle_id, className: "long" }, duration(one.duration_s / 60), right(even(one.energy_added_kwh)), right(even(one.energy_drawn_kwh)), right(losses(one, even)), charge(one), one.charging_type, { cell: place(one.place) || "—", className: "long" }, right(one.cost ? money(one.cost.amount, one.cost.currency) : "—"), { cell: one.note ?? "", className: "long" }];
 }
 
 function pager(meta, to) {
@@ -202,7 +203,8 @@ export async function showStatement(root, params, { go, idle }) {
   const newest = params.get("car") ? null : (await get(`records?${query({ zone, "page[size]": 1 })}`)).data[0];
   const car = params.get("car") ?? newest?.vehicle_id ?? [...names.keys()][0] ?? "";
   const chosen = params.get("month") || (newest?.started_at ?? new Date().toISOString()).slice(0, 7);
-  await addNames(names, [car].filter(Boolean));
+  const shown = car ? (await get(`fleet?${query({ "filter[id]": car })}`)).data[0] : null;
+  const facts = shown ? [[shown.make, shown.model].filter(Boolean).join(" "), shown.year, shown.vin && t("VIN {vin}", shown)].filter((one) => one && one !== shown.name).join(" · ") : "";
   const [year, number_] = chosen.split("-").map(Number);
   const [from, to] = [new Date(year, number_ - 1, 1), new Date(year, number_, 1)];
   const found = car ? await get(`records?${query({ "filter[vehicleId]": car, "filter[from]": from.toISOString(), "filter[to]": to.toISOString(), zone, "page[size]": 500 })}`) : null;
@@ -212,9 +214,9 @@ export async function showStatement(root, params, { go, idle }) {
   idle();
   if (!found) return root.append(h("p", { className: "empty" }, t("No cars yet. Each car appears here as soon as a source reports it or somebody adds it.")));
   const { all } = found.meta.totals;
-  const rows = found.data.toReversed().map((one) => [span(one.started_at, one.ended_at), place(one.place) || "—", one.charging_type, right(kwh(one.energy_added_kwh)), right(kwh(one.energy_drawn_kwh)), right(one.cost ? money(one.cost.amount, one.cost.currency) : "—")]);
-  if (rows.length) rows.push([h("b", {}, t("Total")), "", "", right(kwh(all.energy_added_kwh)), right(kwh(all.energy_drawn_kwh)), right(costs(all.cost))]);
+  const rows = found.data.toReversed().map((one) => [span(one.started_at, one.ended_at), place(one.place) || "—", one.charging_type, right(even(one.energy_added_kwh)), right(even(one.energy_drawn_kwh)), right(one.cost ? money(one.cost.amount, one.cost.currency) : "—")]);
+  if (rows.length) rows.push([t("Total"), "", "", right(even(all.energy_added_kwh)), right(even(all.energy_drawn_kwh)), right(costs(all.cost))].map((one) => (one.cell ? { ...one, cell: h("b", {}, one.cell) } : one && h("b", {}, one))));
   const missing = [all.without_energy ? t("{count} without energy", { count: all.without_energy }) : "", all.without_cost ? t("{count} without cost", { count: all.without_cost }) : ""].filter(Boolean).join(", ");
-  root.append(h("h1", {}, t("Charging of {car} in {month}", { car: names.get(car) ?? car, month: month(chosen) })), h("p", { className: "lead" }, t("{count} sessions. Times are those of {zone}.", { count: all.sessions, zone }), missing ? ` ${missing}.` : ""),
+  root.append(h("h1", {}, t("Charging of {car} in {month}", { car: shown?.name ?? car, month: month(chosen) })), h("p", { className: "sub" }, facts), h("p", { className: "lead" }, t("{count} sessions. Times are those of {zone}.", { count: all.sessions, zone }), missing ? ` ${missing}.` : ""),
     h("div", { className: "close-set" }, table(t("Sessions"), [t("When"), t("Place"), t("Type"), t("Added"), t("Drawn"), t("Cost")], rows, t("No session in this month."))));
 }

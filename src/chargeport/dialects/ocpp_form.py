@@ -15,7 +15,7 @@ from chargeport.dialects.instants import by_instant
 from chargeport.dialects.table import Decoded, Dialect, Unreadable
 from chargeport.sources.base import Delivery, RawMessage
 from chargeport.sources.ocpp.clock import StationClock
-from chargeport.sources.ocpp.samples import PAIRS, PHASES, REGISTER, Reading, Sample, instant, readings
+from chargeport.sources.ocpp.samples import EXPORT, PAIRS, PHASES, REGISTER, Reading, Sample, instant, readings
 
 METER_START: Final = "meterStart"
 ENERGY: Final = "energy"
@@ -130,8 +130,8 @@ class _Call:
                 fields.setdefault(kind, {})[name] = _content(sample)
             elif not (self.is_of_station and name.startswith(REGISTER)):  # the transport knows which are the transaction's
                 fields[name] = _content(sample)
-        if CURRENT in fields or POWER in fields:
-            fields[FLOW] = _flow(samples)
+        if CURRENT in fields or POWER in fields or (self.is_of_station and any(each.startswith(EXPORT) for each in samples)):
+            fields[FLOW] = _flow(samples, gives="gives" in self.headers)
         if not self.is_of_station and REGISTER not in fields and (register_wh := reading.register_wh()):
             fields[REGISTER] = _wh(register_wh[0])
         if reading.unreadable:
@@ -158,13 +158,16 @@ def _as_circuit(samples: dict[str, Sample]) -> dict[str, Sample]:
     return found
 
 
-def _flow(samples: Mapping[str, Sample]) -> str | None:
-    """Return OUT where power flows out of the car; else None."""
+def _flow(samples: Mapping[str, Sample], *, gives: bool) -> str | None:
+    """Return OUT where power flows out of the car; else None. `gives`: by its registers it does.
+
+    Registers tell where neither an export of power or current nor an import of either was sampled.
+    """
     for measurand, noise in (("Power.Active", _NOISE_W), ("Current", _NOISE_A)):
         taken, given = (_sum(samples, f"{measurand}.{way}") for way in ("Import", "Export"))
-        if taken is not None or given is not None:
+        if given is not None or (taken is not None and (not gives or abs(taken) > noise)):
             return OUT if (given or 0) - (taken or 0) > noise else None
-    return None
+    return OUT if gives else None
 
 
 def _sum(samples: Mapping[str, Sample], measurand: str) -> float | None:

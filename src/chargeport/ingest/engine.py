@@ -31,6 +31,8 @@ _CONFIRMED_PARTS: Final = 8  # of the time for which a value stands: after one o
 _LIVE: Final = tuple(signal for signal in CATALOGUE if signal.cadence is Cadence.LIVE)
 _PLUGGED: Final = tuple(signal for signal in CATALOGUE if signal.cadence is Cadence.PLUGGED)
 _STATUS: Final = BY_CODE["charge-detailedchargingstatus"]
+_PLACE: Final = BY_CODE["location-preciselocation"]
+_PLACE_AGAIN_MS: Final = 5 * 60_000  # sessions take a place that was told or confirmed shortly before the cable was plugged in
 _NEEDS_A_CABLE: Final = frozenset(
     {"CONNECTED", "STARTING", "CHARGING", "CONSERVING", "SCHEDULED", "SUSPENDED_BY_CAR", "SUSPENDED_BY_STATION", "NO_POWER",
      "DISCHARGING"}
@@ -297,8 +299,10 @@ class _Normaliser:
         ):
             return
         own = {entry.signal for entry in self.entries}
-        if self.memory.charging.at(self.at) and IS_CHARGING not in own:
-            self._reading(IS_CHARGING, False, "")
+        if IS_CHARGING not in own:
+            if self.memory.charging.at(self.at):
+                self._reading(IS_CHARGING, False, "")
+            self.has_ended = True  # also for a source that never says whether the car charges
         status = self.memory.said(_STATUS)
         if status is not None and status.value in _NEEDS_A_CABLE and _STATUS not in own:
             self._reading(_STATUS, "DISCONNECTED", "")
@@ -333,6 +337,9 @@ class _Normaliser:
             live_for_ms = self.freshness.of(self.message.source, signal)
             if not is_over and live_for_ms // _CONFIRMED_PARTS <= self.at - said.at < live_for_ms:
                 self._reading(signal, said.value, said.field)
+        place = self.memory.said(_PLACE)
+        if place is not None and place.value and place.field and _PLACE not in own and self.at - place.at >= _PLACE_AGAIN_MS:
+            self._reading(_PLACE, place.value, place.field)
 
     def _unplugged(self, signal: Signal) -> None:
         """Enter what a signal is while no cable is in."""

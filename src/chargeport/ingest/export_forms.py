@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, Final
 
 from chargeport import installation
 from chargeport.errors import ChargeportError
+from chargeport.ingest.cells import shielded
 from chargeport.ingest.files import COLUMNS
 from chargeport.ingest.items import STATUSES
 from chargeport.signals import wire
@@ -73,13 +74,13 @@ def _cells(seen: Sighting) -> tuple[str | None, ...]:
     is_document = signal.kind is Kind.DOCUMENT
     value = None
     if seen.value is not None:
-        value = str(seen.value) if signal.kind is Kind.TEXT else wire.text(signal, seen.value)
+        value = shielded(str(seen.value)) if signal.kind is Kind.TEXT else wire.text(signal, seen.value)
     return (
         seen.vehicle_id,
         signal.code,
         iso(seen.observed_at),
         None if seen.received_at is None else iso(seen.received_at),
-        seen.source,
+        shielded(seen.source),
         None if is_document else value,
         None if is_document or value is None else signal.unit,
         value if is_document else None,

@@ -13,6 +13,7 @@ from typing import BinaryIO, Final, NamedTuple
 
 import msgspec
 
+from chargeport.ingest.cells import unshielded
 from chargeport.ingest.items import STATUSES, KeptItem, Status, StatusError
 from chargeport.ingest.payload import decoded
 from chargeport.signals.catalogue import BY_CODE
@@ -176,7 +177,7 @@ class Columns:
 
 def _cells(line: bytes) -> list[str]:
     try:
-        return next(csv.reader([line.decode().rstrip("\r\n")], strict=True), [])
+        return [unshielded(each) for each in next(csv.reader([line.decode().rstrip("\r\n")], strict=True), [])]
     except (UnicodeDecodeError, csv.Error) as error:
         raise Violation(Rule.BAD_FORMAT, f"no row of a table: {error}", "row") from None
 

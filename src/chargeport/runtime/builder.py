@@ -13,7 +13,7 @@ from chargeport.dialects.table import Dialect
 from chargeport.dialects.topics import TopicPattern
 from chargeport.errors import SettingError, instead_of
 from chargeport.runtime.source_status import SourceStatus
-from chargeport.sources.base import Charging, Memory, Source, SourceContext, SourceError, SourceType
+from chargeport.sources.base import Charging, Memory, Refused, Source, SourceContext, SourceError, SourceType
 
 GROUP: Final = "chargeport.sources"
 """The entry-point group in which other packages offer source types."""
@@ -101,9 +101,20 @@ class Builder:
     """Makes sources of settings."""
 
     def __init__(
-        self, dialects: Mapping[str, Dialect], clock: Clock, memory: Callable[[str], Memory], charging: Charging
+        self,
+        dialects: Mapping[str, Dialect],
+        clock: Clock,
+        memory: Callable[[str], Memory],
+        charging: Charging,
+        *,
+        refused: Refused,
     ) -> None:
-        """Prepare the builder. `memory` makes the memory of a source from its name; `charging` tells whether a car charges."""
+        """Prepare the builder.
+
+        `memory` makes the memory of a source from its name; `charging` tells whether a car charges; `refused` is told of wrong
+        credentials.
+        """
+        self._refused = refused
         self._dialects = dialects
         self._clock = clock
         self._memory = memory
@@ -132,7 +143,7 @@ class Builder:
         status = SourceStatus(common.name, kind.name, dialect.name, self._clock)
         context = SourceContext(
             name=common.name, dialect=dialect.name, clock=self._clock, memory=self._memory(common.name), status=status,
-            charging=self._charging, topics=_filters(dialect), vehicle=common.vehicle,
+            charging=self._charging, topics=_filters(dialect), vehicle=common.vehicle, refused=self._refused,
         )  # fmt: skip
         try:
             return Built(kind.build(settings, context), dialect, status, common.record)

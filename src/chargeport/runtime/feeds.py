@@ -18,9 +18,13 @@ from chargeport.runtime.supervisor import Hold, Supervisor
 from chargeport.settings import Settings
 from chargeport.signals.catalogue import IS_CHARGING
 from chargeport.signals.effective import effective
-from chargeport.sources.base import Mounted, Source
+from chargeport.sources.base import Mounted, Refused, Source
 from chargeport.store.notes import KeyValue
 from chargeport.store.protocols import Store
+
+
+def _uncounted(_credential: str, _address: str) -> None:
+    """Count nothing: no server runs."""
 
 
 class SourceMemory:
@@ -42,15 +46,20 @@ class SourceMemory:
 class Feeds:
     """The feeding side of a service. Raises SettingError where a setting of it is wrong."""
 
-    def __init__(self, store: Store, settings: Settings, clock: Clock, *, recording: bool = True) -> None:
-        """Prepare the feeds. Without `recording` nothing that is received is recorded, whatever the settings say."""
+    def __init__(
+        self, store: Store, settings: Settings, clock: Clock, *, recording: bool = True, refused: Refused = _uncounted
+    ) -> None:
+        """Prepare the feeds. Without `recording` nothing that is received is recorded, whatever the settings say.
+
+        `refused` is called with each wrong credential of who connects to a source, and its address.
+        """
         self._store = store
         self._settings = settings
         self._clock = clock
         known = dialects(settings.dialects, settings.folder)
         preference.prefer(store.readings, settings)
         self._dialects = frozenset(known)
-        self.builder = Builder(known, clock, lambda name: SourceMemory(store.notes, name), self._is_charging)
+        self.builder = Builder(known, clock, lambda name: SourceMemory(store.notes, name), self._is_charging, refused=refused)
         self.built = self.builder.build(settings.sources)
         self._recorders = Recorders(clock, self._folders(known) if recording else {}, fleet.names(settings.vehicles))
         self.pipeline = Pipeline(

@@ -205,6 +205,9 @@ Charging = Callable[[str], Awaitable[bool]]
 """Whether a car, by any of its names, charges at this moment, as far as is known."""
 
 
+Refused = Callable[[str, str], None]
+
+
 class SourceContext(msgspec.Struct, frozen=True, kw_only=True):
     """What a source is given beside its own settings.
 
@@ -220,6 +223,8 @@ class SourceContext(msgspec.Struct, frozen=True, kw_only=True):
     charging: Charging
     topics: tuple[str, ...] = ()
     vehicle: str | None = None
+    refused: Refused = lambda _credential, _address: None
+    """To be called with each credential that was wrong, in words without it, and the address that it came from."""
 
 
 class SourceType(msgspec.Struct, frozen=True, kw_only=True):

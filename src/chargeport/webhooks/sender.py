@@ -4,16 +4,14 @@ Loaded with the first request: a server without webhooks does not need the HTTP 
 """
 
 import asyncio
-import ipaddress
 import socket
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
 from chargeport.settings import WebhookSettings
 from chargeport.webhooks.answer import Answer
@@ -38,8 +36,9 @@ class Sender:
             return round((time.perf_counter() - began) * 1000)
 
         try:
-            self._check(uri)
-            async with self._opened().post(uri, data=body, headers=headers, allow_redirects=False) as response:
+            url = URL(uri)
+            self._check(url.raw_host or "")
+            async with self._opened().post(url, data=body, headers=headers, allow_redirects=False) as response:
                 head = await response.content.read(MOST_OF_RESPONSE)
                 error = "redirects are not followed" if 300 <= response.status < 400 else None  # noqa: PLR2004
                 return Answer(took(), response.status, error, head.decode("utf-8", "replace"), _retry_after_s(response.headers))
@@ -54,14 +53,20 @@ class Sender:
             await self._session.close()
             self._session = None
 
-    def _check(self, uri: str) -> None:
-        """Refuse a private address that stands in the URI itself: it is not resolved. Raises RefusedTargetError."""
-        host = urlsplit(uri).hostname or ""
-        with suppress(ValueError):
-            ipaddress.ip_address(host)
-            refused = None if self._settings.allow_private_targets else refusal(host)
-            if refused is not None:
-                raise RefusedTargetError(refused)
+    def _check(self, host: str) -> None:
+        """Refuse a private address that stands in the URI itself: it is not resolved. Raises RefusedTargetError.
+
+        The host is the one that is connected to: digits of other scripts are ASCII by now.
+        """
+        if self._settings.allow_private_targets:
+            return
+        try:
+            refused = refusal(host)
+        except ValueError:
+            is_number = ":" in host or host.replace(".", "").isdigit()  # the HTTP client connects to such as it is
+            refused = f"{host} is no address in its usual form" if is_number else None
+        if refused is not None:
+            raise RefusedTargetError(refused)
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:

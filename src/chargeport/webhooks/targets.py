@@ -5,6 +5,7 @@ resolves to another one between a check and the connection gains nothing.
 """
 
 import ipaddress
+import unicodedata
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -46,6 +47,6 @@ def check_uri(uri: str, *, allow_private: bool) -> str | None:
     if parts.scheme != "https":
         return "https is wanted; [webhooks] allow_private_targets = true allows http"
     try:
-        return refusal(host)
+        return refusal(unicodedata.normalize("NFKC", host))  # as clients do: digits of other scripts become ASCII
     except ValueError:  # a name: checked when it is resolved
         return None

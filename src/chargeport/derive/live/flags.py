@@ -72,6 +72,17 @@ def charging_by_soc(view: View) -> bool | None:
     return True if risen and soc[-1].at - steps[-1][1].at <= RISING_UNTIL_MS else None
 
 
+def charging_by_cable(view: View) -> bool | None:
+    """Return False once the cable is out; None where something flows since: at a station that tells of no cable."""
+    if view.flag(CABLE) is not False:
+        return None
+    out_at = view.at(CABLE) or 0
+    flows = ((WATTAGE, NO_POWER_W), (AMPERAGE, electrics.MIN_A))
+    if any((view.at(signal) or 0) > out_at and (view.number(signal) or 0) > least for signal, least in flows):
+        return None
+    return False
+
+
 def cable_by_status(view: View) -> bool | None:
     """Return what the detailed status says."""
     text = view.text(STATUS)

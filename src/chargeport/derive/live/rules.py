@@ -75,6 +75,10 @@ _FLAGS: Final = (
         max_spread_ms=CLOSE_MS, compute=flags.charging_by_soc,
     ),
     Rule(
+        name="ischarging/ischargingcableconnected", signal=CHARGING, inputs=(_CABLE,),
+        optional=(Input(WATTAGE), Input(AMPERAGE)), max_spread_ms=CLOSE_MS, compute=flags.charging_by_cable,
+    ),
+    Rule(
         name="isfastchargerpresent/ischargingcableconnected", signal=FAST, inputs=(_CABLE,),
         max_spread_ms=CLOSE_MS, compute=flags.fast_by_cable,
     ),

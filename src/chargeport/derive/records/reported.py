@@ -29,7 +29,7 @@ UNIQUE_LENGTH: Final = 16
 OPEN_FOR_MS: Final = 36 * HOUR_MS
 """A session that was reported without an end is over once nobody has reported it for so long."""
 
-_NO_ID = re.compile(r"[\s0.:-]*|-1|\?+|n/?a|none|null|nil|nan|unknown|undefined|not available|string|id", re.IGNORECASE)
+_NO_ID = re.compile(r"[\W_0]*|-1|-9+|\?+|n/?a|none|null|nil|nan|unknown|undefined|not available|tbd|string|id", re.IGNORECASE)
 
 
 class Reported(NamedTuple):

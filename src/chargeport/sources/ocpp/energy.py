@@ -31,6 +31,7 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
     `is_read`: there was a reading after the begin. `base_wh` is what was delivered before the register began anew. `fallen` are
     the last readings below what was known, while they rise. `other_wh` is the lowest reading that is of another register.
     `is_named`: the station names the transaction in its readings, so that those without a name are of something else.
+    `export_wh` is the register of what flowed out of the car, `is_giving` whether more flowed out than in since it was read.
     """
 
     start_wh: float | None = None
@@ -42,6 +43,8 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
     is_named: bool = False
     fallen: tuple[float, ...] = ()
     other_wh: float | None = None
+    export_wh: float | None = None
+    is_giving: bool = False
 
     @property
     def total_wh(self) -> float | None:
@@ -55,6 +58,15 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
     def powered(self, power_w: float) -> "SessionMeter":
         """Raise the greatest power to a sample, in W."""
         return self if power_w <= (self.max_power_w or 0) else msgspec.structs.replace(self, max_power_w=power_w)
+
+    def exported(self, export_wh: float | None, taken_wh: float) -> "SessionMeter":
+        """Take a reading of what flowed out of the car, while `taken_wh` flowed into it."""
+        if export_wh is None:
+            return self
+        given_wh = export_wh - (export_wh if self.export_wh is None else self.export_wh)
+        if 0 < given_wh <= ROUNDING_WH and taken_wh <= 0:
+            return self  # too little to tell yet
+        return msgspec.structs.replace(self, export_wh=export_wh, is_giving=given_wh > max(taken_wh, ROUNDING_WH))
 
     def read(self, candidates: list[float], at: int, *, is_named: bool = False) -> tuple["SessionMeter", float | None]:
         """Take a reading: the first of the values that continues the session; return the energy at `at`, None where none does.

@@ -27,6 +27,7 @@ from chargeport.sources.ocpp.wishes import Outcome, Wish, fulfil
 VERSION: Final = "1.6"
 _TAKEN: Final = ("Accepted", "RebootRequired")
 _ENDED: Final = "Ended"  # the state of a transaction that has ended, in the words of 2.x
+_GOES_ON: Final = ("Charging", "SuspendedEV", "SuspendedEVSE")
 _UNPROVEN: Final = "no transaction with this id is known, and nothing in the message says when it began"
 
 # What has nothing to do with a car is taken note of and no more; certificates are not ours to sign.
@@ -237,6 +238,11 @@ class Ocpp16:
             await self._memory.note(msgspec.structs.replace(ended, has_ended=True))
         return {} if said.id_tag is None else self._tag_info(said.id_tag)
 
+    def _goes_on(self, one: Transaction) -> bool:
+        """Return whether the connector's status shows that the transaction has not ended."""
+        status = None if one.connector is None else self._station.condition(one.connector).status
+        return status in _GOES_ON
+
     def _ended(self, said: StopTransaction) -> Transaction | None:
         """Return the transaction that ends: the one with this id, else the only open one that it can be.
 
@@ -255,8 +261,9 @@ class Ocpp16:
         ]
         stop = [] if said.meter_stop is None else [said.meter_stop]
         continued = [one for one in fitting if one.meter.read(stop, at, is_named=True)[1] is not None]
-        if len(continued) == 1:
-            return continued[0]
+        for found in (continued, [one for one in continued if not self._goes_on(one)]):
+            if len(found) == 1:
+                return found[0]
         # An id that we never gave, with data of its own, may be of a transaction that was never told.
         is_own = name is not None and bytes(said.transaction_data) not in (b"", b"null", b"[]")
         return fitting[0] if len(fitting) == 1 and not is_own else None

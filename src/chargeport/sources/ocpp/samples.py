@@ -14,6 +14,7 @@ from msgspec import Meta
 
 REGISTER: Final = "Energy.Active.Import.Register"
 """The energy register: also the measurand of a sample that names none, in both versions."""
+EXPORT: Final = "Energy.Active.Export.Register"
 PHASES: Final = ("L1", "L2", "L3")
 PAIRS: Final = ("L1-L2", "L2-L3", "L3-L1")
 
@@ -76,6 +77,12 @@ class Reading(msgspec.Struct):
                 total = round(sum(found), 3)
                 return [total] if len(found) == 1 or len(set(found)) > 1 else [total, found[0]]
         return []
+
+    def export_wh(self) -> float | None:
+        """Return the register of what flowed out of the car, in Wh: as it is given, else the sum of the phases."""
+        named = [EXPORT] if EXPORT in self.current else [f"{EXPORT}.{name}" for name in PHASES]
+        found = _known([self.current[name].wh() for name in named if name in self.current])
+        return round(sum(found), 3) if found else None
 
     def power_w(self) -> float | None:
         """Return the power in W, as the station gives it or as the sum of the phases; None where it was not sampled."""

@@ -11,11 +11,11 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from limits import RateLimitItemPerHour
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
+from limits.strategies import FixedWindowRateLimiter
 from starlette.responses import PlainTextResponse
 from starlette.websockets import WebSocket
 
+from chargeport.attempts import BoundedStorage, loop_time, network
 from chargeport.sources.base import Command, Done, Emit, SourceContext, SourceType, StationStatus
 from chargeport.sources.extras import missing
 from chargeport.sources.ocpp.admission import Admission, Refusal
@@ -33,8 +33,13 @@ _NOT_RUNNING: Final = Refusal(503, "The central system is not running; try again
 _MAX_IDENTITY: Final = 64  # that is shown; OCPP has 48
 _MAX_REFUSED: Final = 1_000  # identities whose refusals are counted
 _PER_STATION: Final = RateLimitItemPerHour(1)  # of the same refusal: in the log
+_PER_ADDRESS: Final = RateLimitItemPerHour(20)  # from one address under whatever identities: in the log
+_LOGGED: Final = RateLimitItemPerHour(300)  # in the log, from wherever
 _ISSUES_PER_STATION: Final = RateLimitItemPerHour(60)  # of the same refusal
 _ISSUES: Final = RateLimitItemPerHour(300)  # of all refusals: anybody may try to connect under any name
+
+_HOUR_S: Final = 3600.0
+_UNPROVEN: Final = (401, 429)  # a password that is missing or wrong, or was so too often
 
 _log = logging.getLogger("chargeport.sources.ocpp")
 
@@ -50,7 +55,7 @@ class OcppSource:
         self._settings = settings
         self._context = context
         self._admission = Admission(settings)
-        self._told = MovingWindowRateLimiter(MemoryStorage())
+        self._told = FixedWindowRateLimiter(BoundedStorage(loop_time, _HOUR_S))
         self._refusals: dict[str, int] = {}
         self._central: Central | None = None
 
@@ -96,6 +101,9 @@ class OcppSource:
         authorization = websocket.headers.get("authorization", "")
         refusal = self._admission.refusal(station, authorization, address, over_tls=secure, certified=certified)
         if refusal is not None:
+            if refusal.status in _UNPROVEN:
+                whose = f"of station {station}" if station in self._settings.stations else "of an unknown station"
+                self._context.refused(f"password {whose}", address)
             await self._tell_owner(central, station, address, refusal)
             await _refuse(websocket, refusal)
             return
@@ -113,7 +121,7 @@ class OcppSource:
         shown = "".join(each if each.isprintable() else "?" for each in station or "(none)")[:_MAX_IDENTITY]
         sentence = f"station {shown!r} was refused: {refusal.way_out}"
         key = f"{shown} {refusal.way_out}"
-        if self._told.hit(_PER_STATION, "log", key, address):
+        if self._is_worth_a_line(key, network(address)):
             _log.warning("source %s: %s (from %s)", self.name, sentence, address)
         count = self._refusals.pop(shown, 0) + 1
         self._refusals[shown] = count
@@ -125,6 +133,16 @@ class OcppSource:
         self._context.status.station(status)
         if self._told.hit(_ISSUES_PER_STATION, key) and self._told.hit(_ISSUES, "all"):
             await central.keep(f"station {shown}", sentence)
+
+    def _is_worth_a_line(self, key: str, place: str) -> bool:
+        """Return whether a refusal is logged: once an hour each, and so many from one address; a last line says so."""
+        if not self._told.hit(_PER_STATION, "log", key, place):
+            return False
+        if self._told.hit(_PER_ADDRESS, "log", place) and self._told.hit(_LOGGED, "log"):
+            return True
+        if self._told.hit(_PER_STATION, "end", place if self._told.test(_LOGGED, "log") else ""):
+            _log.warning("source %s: more refusals from %s are not logged within this hour", self.name, place)
+        return False
 
 
 def _unspoken(offered: list[str]) -> Refusal:

@@ -159,8 +159,11 @@ class Station:
                 meter = meter.begun(registers[0], at)
                 energy.append((at, 0))
                 if not at_begin:
+                    meter = meter.exported(reading.export_wh(), 0)
                     continue
+            before_wh = meter.energy_wh or 0
             meter, energy_wh = meter.read(reading.register_wh(), at, is_named=is_named)
+            meter = meter.exported(reading.export_wh(), (meter.energy_wh or 0) - before_wh)
             if energy_wh is not None:
                 energy.append((at, energy_wh))
         return msgspec.structs.replace(transaction, meter=meter), energy
@@ -323,4 +326,5 @@ def _about(transaction: Transaction | None) -> dict[str, str | None]:
         "transaction": transaction.id,
         "started_at": None if started_at is None else str(started_at),
         "id_tag": transaction.id_tag,
+        "gives": "yes" if transaction.meter.is_giving else None,
     }

@@ -235,9 +235,37 @@ class StationMemory:
         await self.write()
 
     async def write(self) -> None:
-        """Put down what is not on disk yet."""
+        """Put down what is not on disk yet, but for names that were erased there meanwhile."""
+        self._forget(await self._memory.get(self._key) or "")
         text = msgspec.json.encode(self._state).decode()
         self._written_at = self._clock.now()
         if text != self._written:
             await self._memory.put(self._key, text)
             self._written = text
+
+    def _forget(self, kept: str) -> None:
+        """Forget the names that are in the note no more: their vehicle was erased, by another process maybe."""
+        gone = set() if kept == self._written else _names_in(self._written) - _names_in(kept)
+        if not gone:
+            return
+        replace = msgspec.structs.replace
+        self._state.transactions = [
+            replace(one, car=_unless(one.car, gone), id_tag=_unless(one.id_tag, gone)) for one in self._state.transactions
+        ]
+        self._state.plugs = {
+            number: replace(one, car=_unless(one.car, gone)) for number, one in self._state.plugs.items()
+        }  # fmt: skip
+
+
+def _names_in(text: str) -> set[str]:
+    """Return the names in a note: of cars and of cards."""
+    try:
+        state = msgspec.json.decode(text or "{}", type=StationState)
+    except msgspec.MsgspecError:
+        return set()
+    named = [name for one in state.transactions for name in (one.car, one.id_tag)]
+    return {name for name in (*named, *(one.car for one in state.plugs.values())) if name}
+
+
+def _unless(name: str | None, gone: set[str]) -> str | None:
+    return None if name in gone else name

@@ -87,16 +87,15 @@ def reason(path: Path, error: Exception) -> str:
     return str(error).removesuffix(".") or type(error).__name__
 
 
-def translated(error: apsw.Error) -> StoreError:
-    """Return an error of SQLite's as one of ours."""
+def translated(error: apsw.Error | UnicodeDecodeError) -> StoreError:
+    """Return an error of SQLite's, or of a text in the file that is none, as one of ours."""
     if isinstance(error, apsw.FullError):
         return StoreError("The disk is full: nothing can be stored until there is room.")
     if isinstance(error, apsw.BusyError):
         return StoreError("Another program holds the database's write lock.")
     if is_damage(error):
-        return StoreError(
-            f"The database is damaged ({error}): stop Chargeport and bring back a backup with chargeport restore."
-        )
+        what = "a text in it is no text" if isinstance(error, UnicodeDecodeError) else error
+        return StoreError(f"The database is damaged ({what}): stop Chargeport and bring back a backup with chargeport restore.")
     return StoreError(f"The database failed: {error}.")
 
 
@@ -105,14 +104,14 @@ def translating() -> Iterator[None]:
     """Raise errors of SQLite as ours."""
     try:
         yield
-    except apsw.Error as error:
+    except (apsw.Error, UnicodeDecodeError) as error:
         raise translated(error) from error
 
 
-def is_damage(error: apsw.Error) -> bool:
+def is_damage(error: apsw.Error | UnicodeDecodeError) -> bool:
     """Return whether an error means that the file is damaged: trying again does not help."""
     return (
-        isinstance(error, apsw.CorruptError | apsw.NotADBError)
+        isinstance(error, apsw.CorruptError | apsw.NotADBError | UnicodeDecodeError)
         or (isinstance(error, apsw.SQLError) and str(error).startswith("no such table"))  # written over with another database
         or getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_SHORT_READ
     )

@@ -56,7 +56,7 @@ def opened(path: Path) -> Connection:
         _look_at_log(path, connection, before, recoveries)
         migrate(connection, path)
         mark(path)
-    except apsw.Error as error:
+    except (apsw.Error, UnicodeDecodeError) as error:
         connection.close()
         raise StartError(str(translated(error))) from error
     except BaseException:

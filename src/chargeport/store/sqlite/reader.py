@@ -41,7 +41,7 @@ class Reader:
             if self._turn < 2:  # noqa: PLR2004
                 self._begin()
             return self._execute(sql, bindings).fetchall()
-        except apsw.Error as error:
+        except (apsw.Error, UnicodeDecodeError) as error:
             self._note(error)
             raise translated(error) from error
 
@@ -123,6 +123,6 @@ class Reader:
             if self._connection.in_transaction:
                 self._execute("ROLLBACK")
 
-    def _note(self, error: apsw.Error) -> None:
+    def _note(self, error: apsw.Error | UnicodeDecodeError) -> None:
         if is_damage(error):
             self._health.failed(translated(error), lasting=True)

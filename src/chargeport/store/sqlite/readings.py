@@ -98,7 +98,7 @@ async def _sightings(path: Path, selection: Selection) -> AsyncIterator[Stretch]
         stretches = Pass(connection, selection).stretches()
         while (stretch := await _in_thread(lambda: next(stretches, None))) is not None:
             yield stretch
-    except apsw.Error as error:
+    except (apsw.Error, UnicodeDecodeError) as error:
         raise translated(error) from error
     finally:
         connection.close()

@@ -42,7 +42,7 @@ class Scans:
                 return scan(connection)
             finally:
                 self._give_back(connection)
-        except apsw.Error as error:
+        except (apsw.Error, UnicodeDecodeError) as error:
             failure = translated(error)
             if is_damage(error):
                 self._health.failed(failure, lasting=True)
