@@ -19,17 +19,16 @@ export class AnswerError extends Error {
 export async function start({ command = ['chargeport'], scenario = 'parked', at = '2026-03-02T18:00:00Z' } = {}) {
   const options = ['demo', '--json', '--port', '0', '--frozen', '--scenario', scenario, '--at', at];
   const child = spawn(command[0], [...command.slice(1), ...options], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const unfound = `${command[0]} is not found: pip install chargeport, or name the command, as in start({ command: ['…'] }).`;
   let complaint = '';
   child.stderr.on('data', (text) => (complaint += text));
-  const unfound = `${command[0]} is not found: pip install chargeport, or name the command that runs it, as in start({ command: ['…'] }).`;
-  const failed = once(child, 'error').then(([error]) =>
-    Promise.reject(error.code === 'ENOENT' ? new Error(unfound, { cause: error }) : error),
+  const ended = once(child, 'exit').then(
+    () => Promise.reject(new Error(`The server did not start: ${complaint.trim()}`)),
+    (error) => Promise.reject(error.code === 'ENOENT' ? new Error(unfound, { cause: error }) : error),
   );
-  const ended = once(child, 'exit').then(() => Promise.reject(new Error(`The server did not start: ${complaint.trim()}`)));
   const lines = createInterface({ input: child.stdout });
-  const [line] = await Promise.race([once(lines, 'line'), failed, ended]);
+  const [line] = await Promise.race([once(lines, 'line'), ended]);
   ended.catch(() => {});
-  failed.catch(() => {});
   return new Server(JSON.parse(line), async () => {
     const gone = child.exitCode === null ? once(child, 'exit') : null;
     child.kill('SIGTERM');

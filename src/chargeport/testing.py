@@ -141,6 +141,14 @@ class Car:
         """Lose all reports for a time while the car goes on."""
         self.do("silence", seconds=timedelta(hours=hours, minutes=minutes, seconds=seconds).total_seconds())
 
+    def reports(
+        self, *, drop: float | None = None, repeat: float | None = None, reorder: float | None = None,
+        latency_s: float | None = None,
+    ) -> None:  # fmt: skip
+        """Let these shares of its reports, 0 to 1, get lost, arrive twice or out of order, and all be so long on their way."""
+        named = {"dropRate": drop, "repeatRate": repeat, "reorderRate": reorder, "latencySeconds": latency_s}
+        self.do("reports", **{name: value for name, value in named.items() if value is not None})
+
     def signal(self, code: str) -> dict[str, Any]:
         """Read a signal as an application does: the `attributes`. Raises AnswerError."""
         attributes: dict[str, Any] = self._client.get(f"/v3/vehicles/{self.id}/signals/{code}")["data"]["attributes"]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from command_line import CommandLine
 
+from chargeport.simulation.client import AnswerError, Client
 from servers import demo
 
 pytestmark = pytest.mark.service
@@ -43,3 +44,19 @@ def test_something_goes_wrong_until_it_is_taken_back(chargeport: CommandLine, da
         assert "VEHICLE_STATE/ASLEEP" in chargeport("simulator", "fault").out
         assert "nearest name is SERVER" in chargeport("simulator", "fault", "--type", "SERVERS").refused()
         assert chargeport("simulator", "fault", "--clear", "--json").json == []
+        options = ("--webhook", "DELAY", "--delay", "90", "--times", "1", "--json")
+        (late,) = chargeport("simulator", "fault", *options).json
+        assert late["delaySeconds"] == 90
+        (busy,) = chargeport("simulator", "fault", "--clear", "--type", "RATE_LIMIT", "--retry-after", "7", "--json").json
+        assert busy["retryAfterSeconds"] == 7
+
+
+def test_tokens_expire_now_and_the_next_command_gets_a_new_one(chargeport: CommandLine, database: Path) -> None:
+    with demo("--frozen", "--vehicles", "1", "--database", str(database)) as facts:
+        client = Client(facts["url"], facts["token"])
+        client.get("/v3/vehicles")
+        chargeport("simulator", "fault", "--expire-tokens")
+        with pytest.raises(AnswerError) as raised:
+            client.get("/v3/vehicles")
+        assert raised.value.status == 401
+        assert chargeport("simulator", "fault", "--json").json == []

@@ -13,6 +13,7 @@ from chargeport.errors import Problem
 from chargeport.simulation.scenario import Scenario, SightPart, library, named, parsed
 from chargeport.testing import AnswerError, Car, Server
 
+TIMERS = "[[events]]\nafter = 'PT1H'\ndo = 'timers'\nwith = {values = "
 PLAIN = 'name = "x"\nsummary = "x"\n[[cars]]\nname = "a"\n'
 
 
@@ -77,6 +78,9 @@ async def status(simulation: Simulated, car: str) -> Any:
         ("soc = 101\n", "soc"),
         ("model = 'zeppelin'\n", "model"),
         ("]", "scenario"),
+        ("[[events]]\nafter = 'PT1H'\ndo = 'plug'\n[[events]]\nafter = '1h'\ndo = 'plug'\n", r"events\[1\]"),
+        ("[[sees]]\nafter = 'PT1H'\nsignal = 'charge-ischargin'\nvalue = true\ntext = 't'\n", "charge-ischarging"),
+        ("[[sees]]\nafter = 'PT1H'\nsignal = 'charge-ischarging'\ntext = 't'\n", "value, least"),
     ],
 )
 async def test_a_file_that_is_wrong_is_refused_by_name(simulation: Simulated, more: str, told: str) -> None:
@@ -90,6 +94,12 @@ async def test_a_file_that_is_wrong_is_refused_by_name(simulation: Simulated, mo
     [
         ("[[events]]\nafter = 'PT1H'\ndo = 'fly'\n", "fly"),
         ("[[events]]\nafter = 'PT1H'\nfault = {type = 'NONE'}\n", "NONE"),
+        (f"{TIMERS}[{{type = 'GLOBAL', schedules = [{{start = '25:00', end = '05:00'}}]}}]}}\n", "start"),
+        (
+            "[[events]]\nafter = 'PT1H'\ndo = 'say'\nwith = {source = 'b', fields = {chargng = true}}\n",
+            "nearest name is charging",
+        ),
+        ("[[events]]\nafter = 'PT1H'\ndo = 'plug'\n[[events]]\nafter = 'PT1H'\ndo = 'fly'\n", "events[1]"),
         ("home = 'moon'\n", "moon"),
         ("not_capable = ['charge-nothing']\n", "charge-nothing"),
     ],

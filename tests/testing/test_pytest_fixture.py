@@ -116,6 +116,19 @@ def test_a_lost_webhook_is_lost_and_a_repeated_one_comes_twice(chargeport_server
     assert received.values("charge-ischargingcableconnected") == [False, False, False]
 
 
+def test_reports_get_lost_and_late_on_demand(chargeport_server: Server) -> None:
+    car, clock = chargeport_server.car, chargeport_server.clock
+    car.reports(drop=1)
+    car.plug()
+    clock.advance(minutes=1)
+    assert car.value("charge-ischargingcableconnected") is False
+    car.reports(drop=0, latency_s=30)
+    car.report()
+    assert car.value("charge-ischargingcableconnected") is False, "it is on its way"
+    clock.advance(minutes=1)
+    assert car.value("charge-ischargingcableconnected") is True
+
+
 def test_an_unknown_scenario_is_named() -> None:
     with pytest.raises(Exception, match="nearest name is parked"), Server("parkd"):
         pass

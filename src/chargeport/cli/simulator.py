@@ -110,6 +110,13 @@ def fault(
     ] = None,
     rate: Annotated[float, typer.Option("--rate", help="Share of the requests or events that it hits.")] = 1.0,
     times: Annotated[int | None, typer.Option("--times", help="How often; else until --clear.", show_default=False)] = None,
+    delay_s: Annotated[
+        float | None, typer.Option("--delay", metavar="SECONDS", help="How late a delayed event is.", show_default=False)
+    ] = None,
+    retry_after_s: Annotated[
+        int | None, typer.Option("--retry-after", metavar="SECONDS", help="Retry-After of the answer.", show_default=False)
+    ] = None,
+    expire_tokens: Annotated[bool, typer.Option("--expire-tokens", help="Let all tokens expire now.")] = False,
     clear: Annotated[bool, typer.Option("--clear", help="Take all faults back first.")] = False,
     url: Url = None,
     token: Token = None,
@@ -122,11 +129,14 @@ def fault(
         client.send("DELETE", "/simulator/faults")
     wish = {
         "type": type_, "code": code, "webhook": webhook, "signal": signal, "rate": rate, "times": times,
-        "vehicle": None if vehicle is None else _found(client, vehicle),
+        "vehicle": None if vehicle is None else _found(client, vehicle), "delaySeconds": delay_s,
+        "retryAfterSeconds": retry_after_s,
     }  # fmt: skip
     if type_ is not None or webhook is not None:
         client.post("/simulator/faults", {name: value for name, value in wish.items() if value is not None})
     faults = client.get("/simulator/faults")["data"]
+    if expire_tokens:  # last: the token of this command ends, too
+        client.post("/simulator/tokens/expire")
     if as_json:
         print_json(faults)
         return

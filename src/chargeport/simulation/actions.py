@@ -11,11 +11,15 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, Union, get_args, 
 import msgspec
 from msgspec import UNSET, Meta, StructMeta, UnsetType
 
+from chargeport.dialects.simulator import SIMULATOR
+from chargeport.errors import instead_of
 from chargeport.sources.base import RawMessage
 from chargeport.sources.simulator import Place, Reporter, Station, home_station, roadside_station
 from chargeport.sources.simulator.reporter import DIALECT
+from chargeport.sources.simulator.timers import timers_from_the_wire
 
 MAX_SILENCE_S: Final = 31 * 86_400
+_FIELDS: Final = {field for row in SIMULATOR.rows for field in row.fields}
 
 Rate = Annotated[float, Meta(ge=0, le=1)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
@@ -86,6 +90,10 @@ class SetTimers(Action, frozen=True, kw_only=True):
     """Replace the charge timers by these, in the form of charge-chargetimers; [] removes all."""
 
     values: Annotated[list[dict[str, Any]], Meta(description="Entries as in the body of charge-chargetimers.")]
+
+    def __post_init__(self) -> None:
+        """Refuse what is no timer. Raises ValueError."""
+        timers_from_the_wire(self.values)
 
     def apply(self, reporter: Reporter) -> None:
         """Set the timers."""
@@ -199,6 +207,12 @@ class Say(Action, frozen=True, kw_only=True):
 
     source: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="What `meta.source` shows.")]
     fields: Annotated[dict[str, Any], Meta(description='Such as {"charging": false, "power_w": 0}.')]
+
+    def __post_init__(self) -> None:
+        """Refuse fields that the simulator does not have. Raises ValueError."""
+        for field in self.fields:
+            if field not in _FIELDS:
+                raise ValueError(f"fields: the simulator has no {field[:40]!r}: {instead_of(field, _FIELDS)}")
 
     def apply(self, reporter: Reporter) -> RawMessage:
         """Return the message."""

@@ -19,7 +19,7 @@ from chargeport.errors import MALFORMED, VEHICLE_NOT_FOUND, Problem, instead_of
 from chargeport.simulation import driver
 from chargeport.simulation.actions import ACTIONS
 from chargeport.simulation.faults import Faults, checked
-from chargeport.simulation.scenario import Begun, EventPart, Scenario
+from chargeport.simulation.scenario import Begun, EventPart, Scenario, located
 from chargeport.sources.base import Command, CommandError, Done
 from chargeport.sources.simulator import CarProfile, Reporter, Simulator
 from chargeport.sources.simulator.session import wire_instant
@@ -197,7 +197,10 @@ class Simulation:
             start_at = scenario.start_at(self.clock.now())
             reporters = scenario.reporters(start_at)
             begun = Begun(scenario, start_at, {name: each.profile.id for name, each in reporters.items()})
-            script = [(begun.instant(event), self._act(begun, event, reporters)) for event in scenario.events]
+            script = []
+            for index, event in enumerate(scenario.events):
+                with located("events", index):
+                    script.append((begun.instant(event), self._act(begun, event, reporters)))
             if start_at > self.clock.now():
                 await self._forward(start_at)
             await self._register([each.profile for each in reporters.values()])

@@ -6,7 +6,8 @@ show it. The ready ones lie in `scenarios/`; what their `[[sees]]` promise is te
 
 import tomllib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -19,6 +20,7 @@ from msgspec.structs import replace
 from chargeport.dialects.simulator import SIMULATOR
 from chargeport.errors import MALFORMED, Problem, instead_of
 from chargeport.signals import instants
+from chargeport.signals.catalogue import BY_CODE
 from chargeport.sources.simulator import Car, CarProfile, Limit, Place, Reporter, Tariff, models
 from chargeport.sources.simulator.fleet import vin
 from chargeport.sources.simulator.timers import timers_from_the_wire
@@ -66,15 +68,21 @@ class _Timed(_Part, frozen=True, kw_only=True):
     at: _LocalTime | None = None
     car: str | None = None
 
+    def check(self, names: Sequence[str]) -> None:
+        """Check what the file says of it; `names` are those of the cars. Raises Problem."""
+        self.instant(0, 0)
+        if self.car is not None and self.car not in names:
+            raise Problem(MALFORMED, f"there is no car {self.car!r}: {instead_of(self.car, names)}.")
+
     def instant(self, start_at: int, utc_offset_min: int) -> int:
         """Return when that is, in ms since the epoch. Raises Problem."""
         if (self.after is None) == (self.at is None):
-            raise Problem(MALFORMED, 'scenario: give after = "PT2H" or at = "22:30", one of the two.')
+            raise Problem(MALFORMED, 'give after = "PT2H" or at = "22:30", one of the two.')
         if self.at is not None:
             return next_at(start_at, self.at, utc_offset_min)
         length_ms = instants.duration_ms(self.after or "")
         if length_ms is None:
-            raise Problem(MALFORMED, f"scenario: after: {str(self.after)[:40]!r} is no duration: write PT90S, PT30M or PT2H.")
+            raise Problem(MALFORMED, f"after: {str(self.after)[:40]!r} is no duration: write PT90S, PT30M or PT2H.")
         return start_at + length_ms
 
 
@@ -86,6 +94,12 @@ class EventPart(_Timed, frozen=True, kw_only=True):
     fault: dict[str, Any] | None = None
     clear_faults: bool = False
 
+    def check(self, names: Sequence[str]) -> None:
+        """Check that one thing happens. Raises Problem."""
+        super().check(names)
+        if (self.do is not None) + (self.fault is not None) + self.clear_faults != 1:
+            raise Problem(MALFORMED, "an event has do, fault or clear_faults = true: one of the three.")
+
 
 class SightPart(_Timed, frozen=True, kw_only=True):
     """What a client sees then: the value of a signal (or at least, at most), or an error, as `TYPE/CODE`."""
@@ -96,6 +110,14 @@ class SightPart(_Timed, frozen=True, kw_only=True):
     least: float | None = None
     most: float | None = None
     error: str | None = None
+
+    def check(self, names: Sequence[str]) -> None:
+        """Check that there is something to see, of a signal that there is. Raises Problem."""
+        super().check(names)
+        if self.signal not in BY_CODE:
+            raise Problem(MALFORMED, f"there is no signal {self.signal!r}: {instead_of(self.signal, BY_CODE)}.")
+        if (self.value, self.least, self.most, self.error) == (None,) * 4:
+            raise Problem(MALFORMED, "say what is seen: value, least, most or error.")
 
 
 class Scenario(_Part, frozen=True, kw_only=True):
@@ -168,14 +190,20 @@ def parsed(text: str) -> Scenario:
     names = [car.name for car in scenario.cars]
     if len(set(names)) < len(names):
         raise Problem(MALFORMED, "scenario: two cars have one name.")
-    for part in (*scenario.events, *scenario.sees):
-        part.instant(0, 0)
-        if part.car is not None and part.car not in names:
-            raise Problem(MALFORMED, f"scenario: there is no car {part.car!r}: {instead_of(part.car, names)}.")
-    for event in scenario.events:
-        if (event.do is not None) + (event.fault is not None) + event.clear_faults != 1:
-            raise Problem(MALFORMED, "scenario: an event has do, fault or clear_faults = true: one of the three.")
+    for table, parts in (("events", scenario.events), ("sees", scenario.sees)):
+        for index, part in enumerate(parts):
+            with located(table, index):
+                part.check(names)
     return scenario
+
+
+@contextmanager
+def located(table: str, index: int) -> Iterator[None]:
+    """Have a Problem of the block name the entry of the file that it is about, counted from 0."""
+    try:
+        yield
+    except Problem as problem:
+        raise Problem(MALFORMED, f"scenario: {table}[{index}]: {problem}") from None
 
 
 @cache

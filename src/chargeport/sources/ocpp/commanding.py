@@ -98,7 +98,7 @@ def _connector(station: Station, wanted: Command) -> int | None:
     """Return the connector of a station that the car is at, or that has the schedule to be deleted."""
     if wanted.kind == SCHEDULE_DELETE:
         for connector, schedule in station.memory.schedules.items():
-            if schedule.id == wanted.parameters["scheduleId"] and not wanted.names.isdisjoint(schedule.names):
+            if schedule.id == wanted.parameters["scheduleId"] and station.is_own(connector, wanted.names):
                 return connector
     known = {int(number) for number in station.connectors} | station.memory.connectors | station.known_connectors()
     for connector in sorted(known | {1}):
@@ -174,7 +174,7 @@ async def _schedule(at: _At, wanted: Command) -> Done:
         why = f"The time zone of the station {station.name} is not known: its source takes `zone` in the settings."
         raise CommandError("COMPATIBILITY", "VEHICLE_NOT_CAPABLE", why)
     offset_s = utc_offset_s(station.zone, station.now())
-    schedule = msgspec.structs.replace(asked_for(wanted.parameters, wanted.names), utc_offset_s=offset_s)
+    schedule = msgspec.structs.replace(asked_for(wanted.parameters), utc_offset_s=offset_s)
     await _accepted(at, "SetChargingProfile", _recurring(at, schedule))
     await station.memory.scheduled(at.connector, schedule)
     return Done.OBEYED

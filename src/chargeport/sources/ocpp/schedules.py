@@ -21,11 +21,10 @@ _WORKDAYS: Final = 5
 class Schedule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A schedule that a connector has. `windows` are begin and length in seconds since local Monday, or midnight if daily.
 
-    `names` are those of the car that it was made for. `utc_offset_s` is that of the local clock when it was sent last.
+    `utc_offset_s` is that of the local clock when it was sent last. It is the connector's: whose car it is, the settings say.
     """
 
     id: str
-    names: tuple[str, ...]
     windows: tuple[tuple[int, int], ...]
     is_daily: bool = False
     utc_offset_s: int = 0
@@ -71,7 +70,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return periods
 
 
-def asked_for(parameters: Mapping[str, Any], names: frozenset[str]) -> Schedule:
+def asked_for(parameters: Mapping[str, Any]) -> Schedule:
     """Return the schedule that the parameters of a command describe."""
     is_daily = parameters["scheduleType"] == "daily"
     days: list[tuple[int, Mapping[str, str]]]
@@ -83,7 +82,7 @@ def asked_for(parameters: Mapping[str, Any], names: frozenset[str]) -> Schedule:
         parts = [parameters.get("weekdays" if day < _WORKDAYS else "weekends") for day in range(len(_WEEK))]
         days = [(day, window) for day, window in enumerate(parts) if window is not None]
     windows = tuple(_window(day, window) for day, window in days)
-    return Schedule(id=parameters["scheduleId"], names=tuple(sorted(names)), windows=windows, is_daily=is_daily)
+    return Schedule(id=parameters["scheduleId"], windows=windows, is_daily=is_daily)
 
 
 def utc_offset_s(zone: ZoneInfo, at: int) -> int:
