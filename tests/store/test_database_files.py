@@ -20,8 +20,9 @@ from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.reading import Reading
 from chargeport.store.protocols import Store
 from chargeport.store.records import Outcome, Vehicle
-from chargeport.store.sqlite import SqliteStore
-from chargeport.store.sqlite.files import MARKER
+from chargeport.store.sqlite import SqliteStore, files
+from chargeport.store.sqlite.engine import connect
+from chargeport.store.sqlite.files import MARKER, DatabaseFiles
 
 CAR = Vehicle(id="6f1d2c3b-0000-4000-8000-000000000001")
 AT = 1_777_629_598_000
@@ -227,6 +228,36 @@ async def test_a_log_that_is_whole_or_ends_within_a_transaction_is_not_told_of(
     assert not caplog.records
 
 
+@pytest.mark.parametrize(("parts", "is_cut"), [(2, False), (1, True)])
+async def test_a_file_that_a_checkpoint_of_another_process_lets_grow_is_not_cut_off(
+    store: Store, path: Path, monkeypatch: pytest.MonkeyPatch, parts: int, is_cut: bool
+) -> None:
+    await store.close()
+    connection, part_bytes = connect(path), 4096
+    connection.execute("SELECT count(*) FROM vehicles").fetchall()
+    looked_at, missing = DatabaseFiles(path), [tail(path, part_bytes) for _ in range(2)][:parts]
+
+    def pass_time(_: float) -> None:
+        if missing:
+            append(path, missing.pop())
+
+    monkeypatch.setattr(files.time, "sleep", pass_time)
+    assert (looked_at.damage(connection) is not None) is is_cut
+    connection.close()
+
+
+def tail(path: Path, size: int) -> bytes:
+    """Cut the last bytes off a file; what they were."""
+    content = path.read_bytes()
+    cut(path, size)
+    return content[-size:]
+
+
+def append(path: Path, content: bytes) -> None:
+    with path.open("ab") as file:
+        file.write(content)
+
+
 def repeat_frames(log: Path) -> None:
     """Write whole frames behind a log's last ones, as a process leaves them that is killed before it commits."""
     with log.open("ab") as file:
@@ -359,7 +390,8 @@ async def test_a_text_that_is_none_is_damage_and_no_fault_of_ours(path: Path) ->
 TRUNCATES_THE_INDEX = """
 import asyncio, os, sys
 from pathlib import Path
-from chargeport.store.sqlite import SqliteStore
+from chargeport.store.sqlite import SqliteStore, files
+from chargeport.store.sqlite.engine import connect
 from chargeport.store.records import Vehicle
 
 async def main():

@@ -19,7 +19,8 @@ const ACTS = [
 ];
 const NAMES = new Map(ACTS);
 
-/** The newest entries, of one kind where one is chosen; more below on demand. `applications` are names by client id. */
+/** The newest entries, of one kind where one is chosen; more below on demand. `applications` are names by client id. `again` reads
+ * it anew: the page keeps the section, and with it the kind that is chosen. */
 export async function auditLog(applications) {
   const cars = new Map(), list = h("div");
   const kind = choice(t("Kind"), "act", [["", t("All")], ...ACTS.map(([act, text]) => [act, t(text)])], "", { on: { change: () => again() } });
@@ -33,12 +34,13 @@ export async function auditLog(applications) {
       sameYear(Date.parse(one.lastAt)), who(one.actor, applications), one.address, NAMES.has(one.act) ? t(NAMES.get(one.act)) : one.act, named(one.subject), one.detail, { cell: one.count > 1 ? number(one.count, 0) : "", className: "number" },
     ]), t("Nothing of this kind was done.")), shown.length < meta.totalCount && data.length === PAGE ? button(t("Show more"), more, { className: "more" }) : "");
   };
-  const again = () => {
+  const again = (names = applications) => {
+    applications = names;
     shown = [];
     return more();
   };
   await more();
-  return h("section", {}, h("div", { className: "head" }, h("h2", {}, t("Audit log")), kind), list);
+  return { section: h("section", {}, h("div", { className: "head" }, h("h2", {}, t("Audit log")), kind), list), again };
 }
 
 function who(actor, applications) {

@@ -97,18 +97,19 @@ async function showLog(root, hook) {
 
 // Applications, connections, tokens
 
-export async function showApplications(root, params, { idle }) {
+export async function showApplications(root, params, { idle }, shownLog = null) {
   const [applications, connections] = await Promise.all([get("admin/applications"), get("admin/connections?page[size]=100")]);
   const names = new Map(applications.data.map((one) => [one.client_id, one.name])), cars = new Map();
   await addNames(cars, connections.data.map((one) => one.vehicle_id));
-  const again = () => showApplications(root, params, { idle });
-  const told = h("div", { role: "status" }), log = await auditLog(names);
+  const told = h("div", { role: "status" }), log = shownLog ?? (await auditLog(names));
+  const again = () => showApplications(root, params, { idle }, log);
+  if (shownLog) await log.again(names);
   const active = applications.data.filter((one) => one.revokedAt === null);
   root.replaceChildren(h("div", { className: "head" }, h("h1", {}, t("Applications")), button(t("Create an application"), () => makeApplication(told).then((done) => done && again().then(() => root.children[0].after(told))))), told,
     table(t("Applications"), [t("Name"), "client_id", t("Permissions"), t("Vehicles"), t("Created"), ""], active.map((one) => [h("b", {}, one.name), h("code", {}, one.client_id), one.permissions.join(", "), one.connectedOnly ? t("connected vehicles only") : t("all vehicles"), sameYear(Date.parse(one.createdAt)),
       one.isOfThePage ? t("used by this page") : h("div", { className: "buttons" }, button(t("Token"), () => showToken(told, one)), button(t("Revoke"), () => endApplication(one).then((done) => done && again()), { className: "danger" }))])),
     h("section", {}, h("h2", {}, t("Connections")), table(t("Connections"), [t("Application"), t("User"), t("Car"), t("Permissions"), t("Created"), ""], connections.data.map((one) => [names.get(one.client_id) ?? one.client_id, one.user, cars.get(one.vehicle_id) ?? one.vehicle_id, one.permissions.join(", "), sameYear(Date.parse(one.createdAt)),
-      button(t("Remove"), async () => { if (await askFor(t("Remove the connection?"), [], t("Remove"), t("Cancel"))) { await change("DELETE", `admin/connections/${encodeURIComponent(one.id)}`); again(); } }, { className: "danger" })]), t("There is no connection."))), log);
+      button(t("Remove"), async () => { if (await askFor(t("Remove the connection?"), [], t("Remove"), t("Cancel"))) { await change("DELETE", `admin/connections/${encodeURIComponent(one.id)}`); again(); } }, { className: "danger" })]), t("There is no connection."))), log.section);
   idle();
 }
 

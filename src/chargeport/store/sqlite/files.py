@@ -6,6 +6,7 @@ or replaced under it, so that what it commits is in no file that anybody will ev
 
 import os
 import struct
+import time
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ from chargeport.store.sqlite.engine import Connection
 
 MARKER: Final = ".created"
 PARTS: Final = ("", "-wal", "-shm")
+GROWS_WITHIN_S: Final = 0.2  # a file that a checkpoint of another process lets grow
 
 _MAGIC: Final = b"SQLite format 3\0"
 _HEADER_BYTES: Final = 100
@@ -48,7 +50,8 @@ class DatabaseFiles:
     def damage(self, connection: Connection) -> StoreError | None:
         """Return the error that tells how the pages' file is damaged: cut off, written over, or with a header that is none.
 
-        Must not run beside a checkpoint of this process, which writes the header first and then lets the file grow.
+        Must not run beside a checkpoint of this process, which writes the header first and then lets the file grow. While one
+        of another process does so, this waits.
         """
         path = self._paths[0]
         is_whole, header = connection.read("main", 0, 0, _HEADER_BYTES)
@@ -56,7 +59,7 @@ class DatabaseFiles:
             return StoreError(f"The database file {path} is damaged at its beginning: {_WAY_OUT}.")
         page_size, pages = struct.unpack(">H10xI", header[16:32])
         expected = (_LARGEST_PAGE if page_size == 1 else page_size) * pages
-        size = Path(path).stat().st_size
+        size = _grown(path, expected)
         if size < expected:
             return StoreError(f"The database file {path} was cut off: it has {size} of {expected} bytes; {_WAY_OUT}.")
         (version,) = struct.unpack_from(">I", header, _VERSION_AT)
@@ -98,6 +101,15 @@ def mark(path: Path) -> None:
 
 def _marker(path: Path) -> Path:
     return Path(f"{path}{MARKER}")
+
+
+def _grown(path: str, expected: int) -> int:
+    """Return the size of a file, once it is as large as expected or grows no more."""
+    before, size = -1, Path(path).stat().st_size
+    while before < size < expected:
+        time.sleep(GROWS_WITHIN_S)
+        before, size = size, Path(path).stat().st_size
+    return size
 
 
 def _identity(path: str) -> Identity | None:
