@@ -7,6 +7,7 @@ import pytest
 from recorded import told, values
 
 from chargeport.dialects.all import ALL
+from chargeport.dialects.table import dialect, row
 from chargeport.dialects.user import from_table
 from chargeport.ingest.memory import CarMemory
 
@@ -321,6 +322,22 @@ def test_a_source_that_tells_fields_as_they_change_confirms_what_it_does_not_tak
     soon = values(told(DIALECTS[name], later, memory, NOW + 10 * MINUTE + 1_000))
     assert "wattage" not in soon, "it is not entered again with every message"
     assert "wattage" not in values(told(DIALECTS[name], later, memory, NOW + 70 * MINUTE)), "what went stale stays so"
+
+
+def test_power_is_not_confirmed_by_a_source_whose_status_alone_says_that_the_car_does_not_charge() -> None:
+    table = dialect(
+        "word",
+        row("state", "charge-detailedchargingstatus", words={"busy": "CHARGING", "full": "FULLY_CHARGED"}),
+        row("kw", "charge-wattage", "kW"),
+        row("soc", "tractionbattery-stateofcharge", "%"),
+        topics=("word/{vehicle}/{field}",),
+        read=ALL["teslamate"].read,
+    )
+    memory = CarMemory()
+    told(table, {"state": "busy", "kw": 11}, memory, NOW)
+    assert values(told(table, {"soc": 60}, memory, NOW + 10 * MINUTE))["wattage"] == 11_000
+    told(table, {"state": "full"}, memory, NOW + 11 * MINUTE)
+    assert "wattage" not in values(told(table, {"soc": 80}, memory, NOW + 21 * MINUTE))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from chargeport.derive.status import is_charging
 from chargeport.dialects.field_values import is_nothing
 from chargeport.dialects.table import NOT_KNOWN, Decoded, Dialect, Gate, Row
 from chargeport.ingest.issues import issue_of
@@ -328,7 +329,7 @@ class _Normaliser:
         """
         if not self.dialect.topics or self.message.retained:
             return
-        own, charges = {entry.signal for entry in self.entries}, self.memory.charging.at(self.at)
+        own, charges = {entry.signal for entry in self.entries}, self._charges()
         for signal in _LIVE:
             said = self.memory.said(signal)
             if said is None or said.value is None or not said.field or signal in own:
@@ -340,6 +341,14 @@ class _Normaliser:
         place = self.memory.said(_PLACE)
         if place is not None and place.value and place.field and _PLACE not in own and self.at - place.at >= _PLACE_AGAIN_MS:
             self._reading(_PLACE, place.value, place.field)
+
+    def _charges(self) -> bool | None:
+        """Return whether the source says that the car charges: outright, else by the status; None where it does not say."""
+        status = self.memory.said(_STATUS)
+        charges = self.memory.charging.at(self.at)
+        if charges is not None or status is None or not isinstance(status.value, str):
+            return charges
+        return is_charging(status.value, None)
 
     def _unplugged(self, signal: Signal) -> None:
         """Enter what a signal is while no cable is in."""
