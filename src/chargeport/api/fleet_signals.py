@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from chargeport.api import cursors, paging, visible
 from chargeport.api.history import url
-from chargeport.api.reads import check_filters
+from chargeport.api.reads import asked_signals, source_asked
 from chargeport.api.request import Request
 from chargeport.api.response import Response, packed_answer
 from chargeport.derivation.provenance import PROVENANCE
@@ -36,7 +36,8 @@ async def list_fleet_signals(request: Request) -> Response:
     query, given = request.query, dict(request.query)
     if paging.NUMBER in given:
         raise Problem(MALFORMED, f"{paging.NUMBER}: this list has no numbered pages: follow links.next.")
-    check_filters(query)
+    asked_signals(query)  # refused here, also where there is no vehicle
+    source_asked(query)
     size = paging.asked(query, default_size=DEFAULT_SIZE, max_size=MAX_SIZE).size
     found = await _gathered(request, cursors.vehicle(given[cursors.NAME]) if cursors.NAME in given else "", size)
     path = f"{request.base}/v3/signals"
@@ -61,7 +62,7 @@ async def _gathered(request: Request, after: str, size: int) -> _Page:
             after, looked_at = vehicle.id, looked_at + 1
             if chosen:
                 view = View(vehicle, allowed, request.base, PROVENANCE)
-                own = [with_vehicle(reads.element(view, vehicle.id, each), vehicle.id) for each in chosen]
+                own = [with_vehicle(each, vehicle.id) for each in reads.elements(view, vehicle.id, chosen)]
                 elements += own
                 shown.append(vehicle_resource(vehicle, request.base))
                 text += sum(map(len, own))

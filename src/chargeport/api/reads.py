@@ -1,11 +1,11 @@
 """The two signal reads: one function each computes status, headers and body, for the lane and for the router alike."""
 
-import hashlib
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
 import msgspec
+import xxhash
 
 from chargeport.api import paging
 from chargeport.api.access import Access
@@ -15,9 +15,9 @@ from chargeport.api.response import Response, answer
 from chargeport.clock import Clock
 from chargeport.derivation.provenance import PROVENANCE
 from chargeport.errors import MALFORMED, MISSING_PARAMETER, PERMISSION, SIGNAL_NOT_FOUND, VEHICLE_NOT_FOUND, Problem
-from chargeport.signals.catalogue import BY_CODE, CATALOGUE
+from chargeport.signals.catalogue import BY_CODE, CATALOGUE, VIN
 from chargeport.signals.definition import Permission, Signal
-from chargeport.signals.effective import DERIVED, Effective, Ranks, effective, undisputed
+from chargeport.signals.effective import DERIVED, Effective, effective, effective_of, undisputed
 from chargeport.signals.ranks import of_source
 from chargeport.simulation.faults import Faults
 from chargeport.store.protocols import Immediate, Store
@@ -97,8 +97,10 @@ class Reads:
         if grant is None or grant.connected_only or grant.has_ended:
             return None
         found = readings.signal_at_once(vehicle_id, signal)
-        state = None if found is None else undisputed(signal, found.known_of(signal), now)
-        if found is None or state is None or state.source is None:
+        if found is None:
+            return None
+        state = undisputed((signal,), found.known_of(signal), now)[0]
+        if state is None or state.source is None:
             return None
         view = View(found.vehicle, grant.permissions, base, PROVENANCE)
         if not view.is_plain(signal):
@@ -158,21 +160,24 @@ class Reads:
             meta, links = paging.meta(page, len(chosen)), paging.links(path, page, len(chosen), ask.query)
         else:
             meta, links = paging.whole(len(chosen)), {"self": path + _of_then(ask.query, at)}
-        data = ",".join([self.element(view, ask.vehicle_id, each) for each in shown])
+        data = ",".join(self.elements(view, ask.vehicle_id, shown))
         return f'{{"data":[{data}],"meta":{paging.text(meta)},"links":{paging.text(links)},"included":{view.included()}}}'
 
     def chosen(self, found: VehicleSeries, query: paging.Query, permissions: frozenset[Permission], at: int) -> list[Effective]:
         """Return what is effective at an instant of the signals that the filters leave, by code. Raises Problem (400)."""
-        return [
-            each
-            for each in _chosen(found, query, self._store.readings.ranks, at)
-            if each.state.source is not None or each.state.signal.permission in permissions  # facts: for who may read them
-        ]
+        signals, source = asked_signals(query), source_asked(query)
+        series = found.known if source is None else of_source(found.series, source)
+        counts = effective_of(signals, series, self._store.readings.ranks, at)
+        if found.vehicle.vin is None or VIN.permission in permissions:
+            return counts
+        return [each for each in counts if each.state.source is not None]  # facts: for who may read them
 
-    def element(self, view: View, vehicle_id: str, found: Effective) -> str:
-        """Return a signal as an element of a list."""
-        fault = None if self._faults is None else self._faults.of_element(vehicle_id, found.state.signal.code)
-        return view.element(found, fault)
+    def elements(self, view: View, vehicle_id: str, found: Sequence[Effective]) -> list[str]:
+        """Return signals as elements of a list."""
+        if self._faults is None:
+            return view.elements(found)
+        faults = (self._faults.of_element(vehicle_id, each.state.signal.code) for each in found)
+        return [view.element(each, fault) for each, fault in zip(found, faults, strict=True)]
 
     def check_user(self, user_id: str | bytes | None) -> None:
         """Refuse a read that names no user, where the settings require one. Raises Problem (400)."""
@@ -197,7 +202,7 @@ def conditional(body: bytes, ask: Ask) -> Response:
 
 def etag(body: bytes) -> bytes:
     """Return the ETag of a body."""
-    return b'"%b"' % hashlib.sha1(body, usedforsecurity=False).hexdigest().encode()
+    return b'"%b"' % xxhash.xxh3_128_hexdigest(body).encode()
 
 
 def _matches(wanted: bytes, tag: bytes) -> bool:
@@ -237,22 +242,13 @@ def _no_vehicle() -> Problem:
     return Problem(VEHICLE_NOT_FOUND, "No vehicle with this id is known to this server.")
 
 
-def _chosen(found: VehicleSeries, query: paging.Query, ranks: Ranks, now: int) -> Iterator[Effective]:
-    """Yield what is effective of the signals that the filters leave, sorted by code."""
+def asked_signals(query: paging.Query) -> Sequence[Signal]:
+    """Return the signals that the filters leave, by code. Raises Problem (400) where they make no sense."""
+    if not query:
+        return _BY_CODE_ORDER
     paging.only_filters(query, GROUP, CODE)
-    wanted, source = _wanted(dict(query)), source_asked(query)
-    series = found.known if source is None else of_source(found.series, source)
-    for signal in _BY_CODE_ORDER:
-        counts = effective(signal, series, ranks, now) if wanted is None or signal in wanted else None
-        if counts is not None:
-            yield counts
-
-
-def check_filters(query: paging.Query) -> None:
-    """Refuse filters that make no sense, whether there is anything to filter or not. Raises Problem (400)."""
-    paging.only_filters(query, GROUP, CODE)
-    _wanted(dict(query))
-    source_asked(query)
+    wanted = _wanted(dict(query))
+    return _BY_CODE_ORDER if wanted is None else [signal for signal in _BY_CODE_ORDER if signal in wanted]
 
 
 def _wanted(query: dict[str, str]) -> set[Signal] | None:

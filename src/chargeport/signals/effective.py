@@ -4,7 +4,7 @@ A pure function of what every source reported: of the signal, of whether the car
 of it is stored, so a late report of a preferred source, or a changed order of sources, takes effect at once.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -17,7 +17,18 @@ from chargeport.signals.ranks import DERIVED, DERIVED_FIRST, Ranks, is_derived
 from chargeport.signals.reading import AbsenceReason
 from chargeport.signals.state import State, stale_at
 
-__all__ = ["DERIVED", "Effective", "PassedOver", "Ranks", "Unavailability", "Why", "effective", "next_change_at", "undisputed"]
+__all__ = [
+    "DERIVED",
+    "Effective",
+    "PassedOver",
+    "Ranks",
+    "Unavailability",
+    "Why",
+    "effective",
+    "effective_of",
+    "next_change_at",
+    "undisputed",
+]
 
 TOGETHER_MS: Final = 10_000
 """A value that was observed so shortly before its source said that charging began belongs to it: reports may come in parts."""
@@ -25,6 +36,7 @@ TOGETHER_MS: Final = 10_000
 _FLOW: Final = frozenset({Dimension.CURRENT, Dimension.VOLTAGE, Dimension.POWER, Dimension.SPEED})
 _FLAGS: Final = (IS_CHARGING, CABLE_CONNECTED)
 _FLAG_KEYS: Final = tuple(signal.key for signal in _FLAGS)
+_NEVER: Final = 1 << 62  # later than any instant
 _LASTING, _LIVE = Cadence.LASTING, Cadence.LIVE  # looked up once
 
 
@@ -95,12 +107,12 @@ def effective(signal: Signal, series: Series, ranks: Ranks, now: int) -> Effecti
 
     `series` holds what there is of this signal, of charge-ischarging and of charge-ischargingcableconnected.
     """
-    known = series.get(signal.key)
-    if not known:
-        return None
-    sole = undisputed(signal, series, now)
-    if sole is not None:
-        return Effective(sole)
+    return next(iter(effective_of((signal,), series, ranks, now)), None)
+
+
+def _disputed(signal: Signal, series: Series, ranks: Ranks, now: int) -> Effective:
+    """Return what is effective of a signal, where one series may be against another, or against itself."""
+    known = series[signal.key]
     if signal in _FLAGS:
         return _effective_flag(signal, known, series, ranks, now)
     session = _session_of(signal, series, ranks, now)
@@ -109,24 +121,46 @@ def effective(signal: Signal, series: Series, ranks: Ranks, now: int) -> Effecti
     return _chosen(best, judged, ranks)
 
 
-def undisputed(signal: Signal, series: Series, now: int) -> State | None:
-    """Return the state of the only series, where nothing can be against its value: a quick answer for what most reads ask."""
-    known = series.get(signal.key)
-    if known is None or len(known) != 1:
-        return None
-    state = known[0]
-    at, cadence = state.observed_at, signal.cadence
-    if at is None or (state.absence_at is not None and state.absence_at > at):
-        return None
-    if cadence is _LASTING:
-        return state
-    if cadence is _LIVE and now >= at + state.live_for_ms:
-        return None
+def effective_of(signals: Iterable[Signal], series: Series, ranks: Ranks, now: int) -> list[Effective]:
+    """Return what is effective of several signals at `now`, without those of which nothing was ever reported."""
+    known = [signal for signal in signals if series.get(signal.key)]
+    return [
+        Effective(sole) if sole is not None else _disputed(signal, series, ranks, now)
+        for signal, sole in zip(known, undisputed(known, series, now), strict=True)
+    ]
+
+
+def undisputed(signals: Iterable[Signal], series: Series, now: int) -> list[State | None]:
+    """Return for each signal the state of its only series, where nothing can be against its value; None where something may be.
+
+    A quick answer for what most reads ask.
+    """
+    teller, told_at = _only_teller(series)
+    found: list[State | None] = []
+    for signal in signals:
+        known, sole = series.get(signal.key, ()), None
+        if len(known) == 1:
+            state, cadence = known[0], signal.cadence
+            at = state.observed_at
+            if at is not None and (state.absence_at is None or state.absence_at <= at):
+                is_fresh = cadence is not _LIVE or now < at + state.live_for_ms
+                if cadence is _LASTING or (is_fresh and at >= told_at and teller in (None, state.source)):
+                    sole = state
+        found.append(sole)
+    return found
+
+
+def _only_teller(series: Series) -> tuple[str | None, int]:
+    """Return the source that alone reports the flags, and since when they say what they say; None where nobody does."""
+    teller, told_at = None, 0
     for key in _FLAG_KEYS:
-        flags = series.get(key)
-        if flags and (len(flags) > 1 or flags[0].source != state.source or at < (flags[0].changed_at or at + 1)):
-            return None
-    return state
+        if key in series:
+            for state in series[key]:
+                if not state.changed_at or (teller is not None and teller != state.source):
+                    return teller, _NEVER
+                teller = state.source
+                told_at = max(told_at, state.changed_at)
+    return teller, told_at
 
 
 def next_change_at(signal: Signal, series: Series, now: int) -> int | None:

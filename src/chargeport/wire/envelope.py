@@ -3,7 +3,7 @@
 Texts are put together from parts rendered beforehand: a read is answered some ten thousand times a second.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final, Protocol
@@ -141,12 +141,23 @@ class View:
         """Return the vehicle beside the signals."""
         return f'{{"vehicle":{vehicle_resource(self._vehicle, self._base)}}}'
 
+    def elements(self, found: Iterable[Effective]) -> list[str]:
+        """Return signals as resources."""
+        return [
+            self.plain(each.state)
+            if each.unavailability is None and each.state.source is not None and each.state.signal.key in self._whole
+            else self._special(each, None)
+            for each in found
+        ]
+
     def element(self, found: Effective, fault: Wording | None = None) -> str:
         """Return one signal as a resource; with a fault, the error stands in place of what is known."""
+        return self.elements((found,))[0] if fault is None else self._special(found, fault)
+
+    def _special(self, found: Effective, fault: Wording | None) -> str:
+        """Return a signal as a resource that is not plain."""
         state, against = found.state, found.unavailability
         signal = state.signal
-        if against is None and fault is None and state.source is not None and signal.key in self._whole:
-            return self.plain(state)
         if signal.permission not in self._permissions:
             content = f'{STATUS_MISSING_PERMISSION}}},"meta":{{}}'  # the time of receipt is not visible either
         elif fault is not None:

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Final, Protocol
 
 from chargeport.signals.catalogue import BY_KEY
-from chargeport.signals.definition import Cadence
+from chargeport.signals.definition import Cadence, Kind, Signal
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.ranks import Ranks
 from chargeport.signals.reading import AbsenceReason, Entry
@@ -14,7 +14,6 @@ from chargeport.store.audit import Act, recorded
 from chargeport.store.history.runs import ALWAYS
 from chargeport.store.records import Forgotten, Outcome
 from chargeport.store.sql import Connection, Row, Scans, SlotsOf, Writer, fetch
-from chargeport.store.tables import rows
 from chargeport.store.tables.forgetting import forget
 from chargeport.store.tables.keys import MAX_SOURCES, SERIES, SOURCE_BITS, VEHICLE_SHIFT
 
@@ -29,11 +28,6 @@ _HEARD_OF: Final = (
 
 class NamingReader(Protocol):
     """A reader that knows the names of sources and the texts of rules."""
-
-    @property
-    def sources(self) -> dict[int, str]:
-        """The names of sources that are known, by key."""
-        ...
 
     def source(self, key: int) -> str:
         """Return the name of a source."""
@@ -64,7 +58,8 @@ class ReadingTables:
         self._listeners: list[Callable[[Sequence[Entry]], None]] = []
         self._freshness = Freshness()
         self._ranks = Ranks()
-        self._live_for_ms: dict[int, int] = {}  # what that says, by source key and signal key in one number
+        self._named: dict[int, tuple[Signal, bool, str, int]] = {}
+        """Signal, whether it is a flag, source, and for how long its values stand, by the keys of signal and source in one."""
 
     async def write(self, entries: Sequence[Entry], only_for: str | None = None) -> list[Outcome]:
         """Store entries; returns when they are on disk. See `store.protocols.Readings`."""
@@ -85,7 +80,7 @@ class ReadingTables:
     def set_freshness(self, freshness: Freshness) -> None:
         """Have states stand for as long as this says from now on."""
         self._freshness = freshness
-        self._live_for_ms = {}
+        self._named = {}
 
     @property
     def ranks(self) -> Ranks:
@@ -111,17 +106,12 @@ class ReadingTables:
     def _series(self, found: Sequence[Row]) -> dict[int, tuple[State, ...]]:
         """Return the states of rows, by signal."""
         series: dict[int, tuple[State, ...]] = {}
-        sources, live_for = self._reader.sources, self._live_for_ms
+        named = self._named
         for slot, value, observed_at, changed_at, received_at, position, gone, gone_at, gone_received_at, rule in found:
-            key = slot >> SOURCE_BITS & 255
-            signal = BY_KEY[key]
-            source = sources.get(slot & MAX_SOURCES) or self._reader.source(slot & MAX_SOURCES)
-            live_for_ms = live_for.get(slot & SERIES)
-            if live_for_ms is None:
-                live_for_ms = live_for[slot & SERIES] = self._freshness.of(source, signal)
+            signal, is_flag, source, live_for_ms = named.get(slot & SERIES) or self._name(slot & SERIES)
             state = State(
                 signal,
-                value if value is None or key not in rows.FLAGS else value == 1,
+                value == 1 if is_flag and value is not None else value,
                 observed_at,
                 changed_at,
                 received_at,
@@ -134,8 +124,15 @@ class ReadingTables:
                 live_for_ms,
                 None if rule is None else self._reader.rule(rule),
             )
+            key = signal.key
             series[key] = (*series[key], state) if key in series else (state,)
         return series
+
+    def _name(self, number: int) -> tuple[Signal, bool, str, int]:
+        """Return signal and source of a series, and note them. A key is never given to another source."""
+        signal, source = BY_KEY[number >> SOURCE_BITS], self._reader.source(number & MAX_SOURCES)
+        named = self._named[number] = signal, signal.kind is Kind.FLAG, source, self._freshness.of(source, signal)
+        return named
 
     async def forget(
         self, source: str, vehicle_id: str | None = None, from_at: int | None = None, to_at: int | None = None
