@@ -14,8 +14,7 @@ import pytest
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.definition import Cadence, Kind, Signal
-from chargeport.signals.reading import AbsenceReason
-from chargeport.signals.state import LIVE_FOR_MS, State, standing
+from chargeport.signals.state import LIVE_FOR_MS, State, stale_at
 from chargeport.signals.violation import Rule, Violation
 
 ROOT: Final = Path(__file__).parent.parent
@@ -217,7 +216,7 @@ def test_what_time_brings_about_is_never_stored() -> None:
         for module in below
         for origin, name in imported(tree_of(module))
         if origin == "chargeport.signals.state"
-        and name in {"standing", "stale_at", "LIVE_FOR_MS"}
+        and name in {"stale_at", "LIVE_FOR_MS"}
         and name_of(module) != "store/history/folding.py"  # an hour's weights are of the day on which it was folded: ADR 0011
     ]
     assert not knowing, listed(knowing, "ADR 0004: decided when somebody reads")
@@ -272,8 +271,6 @@ def test_a_live_value_stands_for_as_long_as_the_decision_says() -> None:
     assert int(said[1]) * 60_000 == LIVE_FOR_MS
     for signal in CATALOGUE:
         state = State(signal, value=1, observed_at=0, changed_at=0, received_at=5, source="test")
-        assert standing(state, None, LIVE_FOR_MS - 1) is None
-        late = standing(state, None, LIVE_FOR_MS)
-        assert (late is not None and late.reason is AbsenceReason.UNREACHABLE) is (signal.cadence is Cadence.LIVE)
+        assert stale_at(state) == (LIVE_FOR_MS if signal.cadence is Cadence.LIVE else None)
     assert BY_CODE["charge-wattage"].cadence is Cadence.LIVE
     assert BY_CODE["charge-chargelimits"].cadence is Cadence.LASTING

@@ -16,8 +16,8 @@ from chargeport.runtime.feeds import Feeds
 from chargeport.runtime.source_status import SourceState, SourceStatus
 from chargeport.settings import DatabaseSettings, Settings
 from chargeport.sources.base import Delivery, StationStatus
-from chargeport.sources.redaction import unredacted
 from chargeport.store.sqlite import SqliteStore
+from unredacted import unredacted
 
 VIN = "5YJ3E1EA7KF000000"
 NOW = 1_777_629_598_000

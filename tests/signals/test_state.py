@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE, IS_CHARGING
 from chargeport.signals.definition import Cadence
+from chargeport.signals.effective import Ranks, Unavailability, effective
 from chargeport.signals.reading import AbsenceReason
-from chargeport.signals.state import LIVE_FOR_MS, Standing, State, stale_at, standing
+from chargeport.signals.state import LIVE_FOR_MS, State, stale_at
 
 T0 = 1_777_629_598_000
 WATTAGE = BY_CODE["charge-wattage"]
@@ -24,6 +25,15 @@ def charging(value: bool, since: int, confirmed: int | None = None) -> State:
     return State(IS_CHARGING, value=value, changed_at=since, observed_at=confirmed or since, received_at=since + 20)
 
 
+def against(state: State, charge: State | None, now: int) -> Unavailability | None:
+    """What there is against a value, with what is known of charge-ischarging."""
+    series = {state.signal.key: (state,)} if charge is None else {charge.signal.key: (charge,), state.signal.key: (state,)}
+    found = effective(state.signal, series, Ranks(), now)
+    assert found is not None
+    assert found.state is state
+    return found.unavailability
+
+
 def without(state: State, at: int) -> State:
     """The state after the source said, at `at`, that the car has no such thing."""
     return State(
@@ -33,8 +43,9 @@ def without(state: State, at: int) -> State:
 
 
 ENDS = T0 + LIVE_FOR_MS
-HELD, SILENT = None, Standing(UNREACHABLE, ENDS)
-OVER, LACKS = Standing(NOT_CHARGING, T0 + 21), Standing(NOT_CAPABLE, T0 + 10)
+HELD, SILENT = None, Unavailability(UNREACHABLE, ENDS)
+NEVER = Unavailability(NOT_CAPABLE, T0 + 7)
+OVER, LACKS = Unavailability(NOT_CHARGING, T0 + 21), Unavailability(NOT_CAPABLE, T0 + 10)
 
 TABLE = {
     "a live value just observed": (POWER, None, T0, HELD),
@@ -65,14 +76,14 @@ TABLE = {
     "an absence newer than the value, session over": (without(POWER, T0 + 1), charging(False, T0 + 1), T0 + 2, LACKS),
     "an absence newer than the value, stale": (without(POWER, T0 + 1), None, ENDS, LACKS),
     "an absence of what lasts": (without(ADDED, T0 + 1), None, T0 + 10**12, LACKS),
-    "an absence and never a value": (NEVER_SEEN, None, T0 + 10**12, Standing(NOT_CAPABLE, T0 + 7)),
-    "an absence and never a value, session over": (NEVER_SEEN, charging(False, T0 + 1), T0 + 2, Standing(NOT_CAPABLE, T0 + 7)),
+    "an absence and never a value": (NEVER_SEEN, None, T0 + 10**12, NEVER),
+    "an absence and never a value, session over": (NEVER_SEEN, charging(False, T0 + 1), T0 + 2, NEVER),
 }
 
 
 @pytest.mark.parametrize(("state", "charge", "now", "expected"), TABLE.values(), ids=TABLE)
-def test_a_value_stands_until(state: State, charge: State | None, now: int, expected: Standing | None) -> None:
-    assert standing(state, charge, now) == expected
+def test_a_value_stands_until(state: State, charge: State | None, now: int, expected: Unavailability | None) -> None:
+    assert against(state, charge, now) == expected
 
 
 @pytest.mark.parametrize("signal", CATALOGUE, ids=lambda signal: signal.code)
@@ -80,7 +91,7 @@ def test_only_what_is_live_goes_stale(signal: object) -> None:
     state = State(signal, value=1, observed_at=T0, changed_at=T0, received_at=T0)  # type: ignore[arg-type]
     live = state.signal.cadence is Cadence.LIVE
     assert stale_at(state) == (T0 + 30 * 60_000 if live else None)
-    assert (standing(state, None, T0 + 10**12) is None) == (not live)
+    assert (against(state, None, T0 + 10**12) is None) == (not live)
 
 
 def test_a_value_never_seen_has_no_time_to_go_stale_at() -> None:
@@ -91,14 +102,14 @@ def test_a_value_never_seen_has_no_time_to_go_stale_at() -> None:
 def test_a_value_is_stale_from_the_instant_that_is_announced(now: int) -> None:
     announced = stale_at(POWER)
     assert announced is not None
-    assert standing(POWER, None, now) == (Standing(UNREACHABLE, announced) if now >= announced else None)
+    assert against(POWER, None, now) == (Unavailability(UNREACHABLE, announced) if now >= announced else None)
 
 
 @given(ended=st.integers(T0 - 100, T0 + 100), now=st.integers(T0, T0 + 10**9))
 def test_what_is_over_never_comes_back_by_waiting(ended: int, now: int) -> None:
     charge = charging(False, ended)
-    if standing(POWER, charge, now) is not None:
-        assert standing(POWER, charge, now + 1) == standing(POWER, charge, now)
+    if against(POWER, charge, now) is not None:
+        assert against(POWER, charge, now + 1) == against(POWER, charge, now)
 
 
 @given(live_for=st.integers(1, 10**10), now=st.integers(T0 - 10**9, T0 + 2 * 10**10), code=st.sampled_from(sorted(BY_CODE)))
@@ -108,21 +119,21 @@ def test_a_live_value_stands_for_as_long_as_its_state_says_and_a_lasting_one_for
     state = State(BY_CODE[code], value=1, observed_at=T0, changed_at=T0, received_at=T0, live_for_ms=live_for)
     if BY_CODE[code].cadence is Cadence.LIVE:
         assert stale_at(state) == T0 + live_for
-        assert standing(state, None, now) == (Standing(UNREACHABLE, T0 + live_for) if now >= T0 + live_for else None)
+        assert against(state, None, now) == (Unavailability(UNREACHABLE, T0 + live_for) if now >= T0 + live_for else None)
     else:
         assert stale_at(state) is None
-        assert standing(state, None, now) is None
+        assert against(state, None, now) is None
 
 
 @given(live_for=st.integers(1, 10**8), longer=st.integers(1, 10**8), now=st.integers(T0, T0 + 10**9))
 def test_more_time_never_ends_a_value_sooner(live_for: int, longer: int, now: int) -> None:
     brief = State(WATTAGE, value=1, observed_at=T0, changed_at=T0, received_at=T0, live_for_ms=live_for)
     patient = State(WATTAGE, value=1, observed_at=T0, changed_at=T0, received_at=T0, live_for_ms=live_for + longer)
-    if standing(brief, None, now) is None:
-        assert standing(patient, None, now) is None
+    if against(brief, None, now) is None:
+        assert against(patient, None, now) is None
 
 
 @given(live_for=st.integers(1, 10**8), ended=st.integers(T0 + 1, T0 + 100))
 def test_a_session_that_is_over_ends_a_value_however_long_it_may_stand(live_for: int, ended: int) -> None:
     state = State(WATTAGE, value=1, observed_at=T0, changed_at=T0, received_at=T0, live_for_ms=live_for)
-    assert standing(state, charging(False, ended), ended) == Standing(NOT_CHARGING, ended + 20)
+    assert against(state, charging(False, ended), ended) == Unavailability(NOT_CHARGING, ended + 20)

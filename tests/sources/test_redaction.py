@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chargeport.sources.base import Cause, SourceError
-from chargeport.sources.redaction import Redaction, unredacted
+from chargeport.sources.redaction import Redaction
+from unredacted import unredacted
 
 RECORDINGS = Path(__file__).parent.parent / "data" / "recordings"
 # In the shape of a VIN, with a right check digit, and nobody's: the first three characters belong to no maker.

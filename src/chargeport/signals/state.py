@@ -1,4 +1,4 @@
-"""What one source said of one signal of one car, and whether it may be shown as true now."""
+"""What one source said of one signal of one car, and until when that is fresh."""
 
 import msgspec
 
@@ -35,39 +35,8 @@ class State(msgspec.Struct, frozen=True):
     rule: str | None = None
 
 
-class Standing(msgspec.Struct, frozen=True):
-    """Why a value may not be shown as true: the reason, and since when (by our clock)."""
-
-    reason: AbsenceReason
-    since: int
-
-
 def stale_at(state: State) -> int | None:
     """Return when the value stops being fresh; None for what lasts until something changes it."""
     if state.signal.cadence is not Cadence.LIVE or state.observed_at is None:
         return None
     return state.observed_at + state.live_for_ms
-
-
-def standing(state: State, charging: State | None, now: int) -> Standing | None:
-    """Return why the state's value does not hold at `now`; None when it does. The state has a value or an absence.
-
-    A live value is over when the session is: when `charging` (the state of charge-ischarging) turned false after it was
-    observed. It is stale when the car fell silent. What lasts is neither.
-    """
-    observed_at = -1 if state.observed_at is None else state.observed_at
-    if state.absence is not None and (state.absence_at or 0) > observed_at:
-        return Standing(state.absence, state.absence_received_at or 0)
-    if state.signal.cadence is not Cadence.LIVE or state.observed_at is None:
-        return None
-    if charging is not None and _ended_after(state, charging):
-        return Standing(AbsenceReason.NOT_CHARGING, charging.received_at or 0)
-    ends_at = state.observed_at + state.live_for_ms
-    return Standing(AbsenceReason.UNREACHABLE, ends_at) if now >= ends_at else None
-
-
-def _ended_after(state: State, charging: State) -> bool:
-    """Return whether charging stopped after the value was observed, so that the source sent no fresh one."""
-    if charging.value is not False or charging.signal is state.signal:
-        return False
-    return charging.changed_at is not None and charging.changed_at > (state.observed_at or 0)

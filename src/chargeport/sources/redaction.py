@@ -2,7 +2,7 @@
 
 The same thing has the same stand-in all over a recording, so that it stays useful. Stand-ins are counted, not computed from
 what they stand for: of the few numbers that a plate or a serial can be, all could be tried. What is redacted already stays
-as it is, so that `unredacted` can find what is not by redacting again.
+as it is.
 """
 
 import base64
@@ -223,26 +223,3 @@ def _made(kind: Kind, text: str, number: int) -> str:
     if kind is Kind.NETWORK:
         return f"192.0.2.{number % 256}"
     return f"{kind}{number}"
-
-
-def unredacted(text: str) -> list[str]:
-    """Return what in a recording (or any JSON) could identify somebody; empty, if nothing could."""
-    redaction = Redaction()
-    try:
-        values = [json.loads(text)]
-    except ValueError:
-        values = [_parsed(line) for line in text.splitlines()]
-    for value in values:
-        if isinstance(value, dict) and {"payload", "payload_base64"} & value.keys():
-            redaction.line(value)
-        else:
-            redaction.value(value)
-    return redaction.found
-
-
-def _parsed(line: str) -> Json:
-    try:
-        parsed: Json = json.loads(line)
-    except ValueError:
-        return line
-    return parsed

@@ -1,6 +1,5 @@
 """SqliteStore: the whole store on one file, put together from its parts."""
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -71,11 +70,6 @@ class SqliteStore:
         if not anew:
             refuse_new(path)
         return cls(path, opened(path), ring, encryption or Encryption())
-
-    @classmethod
-    def temporary(cls, ring: Callable[[], None] = lambda: None) -> "SqliteStore":
-        """Return a store in a new file in a folder of its own, which the caller removes."""
-        return cls.open(Path(tempfile.mkdtemp(prefix="chargeport-")) / "chargeport.db", ring)
 
     async def ping(self, *, writes: bool = True) -> None:
         """Read a row and write a page; after a failure write as much as a batch does. Raises StoreError."""
