@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from source_world import T0, Heard
+from source_world import T0
 
 from chargeport.clock import ManualClock
-from chargeport.errors import StoreError
 from chargeport.sources.base import Cause, Delivery, RawMessage, SourceError
 from chargeport.sources.recording import Recorder, read_recording
-from chargeport.sources.redaction import Redaction, unredacted
+from chargeport.sources.redaction import Redaction
 from chargeport.sources.replay import Replay
+from unredacted import unredacted
 
 VIN = "ZZZFV2C57HM726913"  # nobody's
 
@@ -128,18 +128,6 @@ def test_a_file_that_exists_is_not_written_over(tmp_path: Path) -> None:
     (tmp_path / "one.jsonl").write_text("mine")
     with pytest.raises(SourceError, match="can't be written: File exists"):
         Recorder(tmp_path / "one.jsonl", Redaction())
-
-
-async def test_a_tap_records_what_was_stored_and_hands_on_all_of_it(tmp_path: Path) -> None:
-    heard = Heard()
-    with Recorder(tmp_path / "one.jsonl", Redaction()) as recorder:
-        emit = recorder.tap(heard)
-        await emit([delivery(b"1"), RawMessage(source="mine", dialect="tesla", vehicle="x", fields={}, received_at=T0)])
-        heard.failing = StoreError("The disk is full.")
-        with pytest.raises(StoreError):
-            await emit([delivery(b"2")])
-    assert heard.payloads == [b"1"]
-    assert [one.payload for one in read(tmp_path / "one.jsonl")] == [b"1"]
 
 
 class Timed:

@@ -15,7 +15,7 @@ from typing import Final, Self
 
 import msgspec
 
-from chargeport.sources.base import Cause, Delivery, Emit, RawMessage, SourceError
+from chargeport.sources.base import Cause, Delivery, SourceError
 from chargeport.sources.redaction import Json, Redaction
 
 MAX_BYTES: Final = 50_000_000
@@ -106,15 +106,6 @@ class Recorder:
     def close(self) -> None:
         """Let go of the file."""
         self._file.close()
-
-    def tap(self, emit: Emit) -> Emit:
-        """Return an `emit` that passes on as before, and records what was passed on."""
-
-        async def recording(batch: Sequence[RawMessage | Delivery]) -> None:
-            await emit(batch)
-            self.write([one for one in batch if isinstance(one, Delivery)])
-
-        return recording
 
     def write(self, deliveries: Sequence[Delivery]) -> None:
         """Write these, as far as there is room."""
