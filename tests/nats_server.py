@@ -71,3 +71,19 @@ def nats_server(folder: Path, *options: str) -> Iterator[NatsServer]:
         yield server
     finally:
         server.kill()
+
+
+@contextlib.contextmanager
+def nats_cluster(folder: Path, size: int = 3) -> Iterator[list[NatsServer]]:
+    """Running servers that are one cluster, named s0, s1 and so on, each on a folder of its own; they end with the block."""
+    routes = [f"nats://127.0.0.1:{free_port()}" for _ in range(size)]
+    with contextlib.ExitStack() as ends:
+        yield [
+            ends.enter_context(
+                nats_server(
+                    folder / f"s{number}", "--server_name", f"s{number}", "--cluster_name", "cars",
+                    "--cluster", route, "--routes", ",".join(routes),
+                )
+            )
+            for number, route in enumerate(routes)
+        ]  # fmt: skip

@@ -5,22 +5,18 @@ history, and what is doubled stands there twice.
 """
 
 import asyncio
-import contextlib
 import json
-import subprocess
 import threading
 import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-import httpx
-
 from chargeport.clock import SystemClock
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.store.sqlite import SqliteStore
 from histories import all_runs
-from servers import CHARGEPORT, READY_S, Server, environment
+from servers import Server
 
 CARS: Final = [f"car-{number}" for number in range(5)]
 POWER: Final = BY_CODE["charge-wattage"]
@@ -36,32 +32,14 @@ class Fed(Server):
     """A server that hears a source, on a folder; what it logs is in `server.log` there."""
 
     def __init__(self, folder: Path, source: str) -> None:
-        super().__init__(folder / "cars.db")
-        self._folder = folder
+        settings = folder / "chargeport.toml"
+        super().__init__(folder / "cars.db", options=("--config", str(settings)), log=folder / "server.log")
         cars = "".join(f'[[vehicles]]\naliases = ["{car}"]\n\n' for car in CARS)
-        (folder / "chargeport.toml").write_text(f"{cars}[[sources]]\n{source}")
+        settings.write_text(f"{cars}[[sources]]\n{source}")
 
-    def start(self) -> float:
-        """Start it; the seconds until it answered that it is ready."""
-        started = time.monotonic()
-        command = [
-            CHARGEPORT, "serve", "--config", self._folder / "chargeport.toml",
-            "--database", f"sqlite:///{self.database}", "--port", str(self.port),
-        ]  # fmt: skip
-        with (self._folder / "server.log").open("a") as log:
-            self._process = subprocess.Popen(
-                command, stdout=log, stderr=log, text=True, env=environment(), start_new_session=True
-            )
-        while time.monotonic() < started + READY_S:
-            assert self._process.poll() is None, f"the server ended: {self.log()}"
-            with contextlib.suppress(httpx.TransportError):
-                if httpx.get(f"{self.url}/readyz", timeout=2).status_code == 200:
-                    return time.monotonic() - started
-            time.sleep(0.02)
-        raise AssertionError(f"the server was not ready within {READY_S} s: {self.log()}")
-
-    def log(self) -> str:
-        return (self._folder / "server.log").read_text()[-2000:]
+    def logged(self) -> str:
+        """The end of what it logged."""
+        return self.log.read_text()[-2000:]
 
     async def histories(self) -> Histories:
         """What is stored of each car: the values of its changes, in order of time."""
@@ -74,9 +52,9 @@ class Fed(Server):
         await store.close()
         return found
 
-    async def holds(self, expected: Histories) -> Histories:
+    async def holds(self, expected: Histories, within_s: float = WITHIN_S) -> Histories:
         """What is stored once it is what is expected, or once it should be."""
-        for _ in range(round(WITHIN_S / LOOK_S)):
+        for _ in range(round(within_s / LOOK_S)):
             if (found := await self.histories()) == expected:
                 break
             await asyncio.sleep(LOOK_S)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import paho.mqtt.client as paho
@@ -11,7 +11,7 @@ import pytest
 from fed_server import CARS, WITHIN_S, Fed, Load, as_json, differences, expected, message
 
 from brokers import BROKERS, PASSWORD, USER, Broker
-from nats_server import NatsServer, nats_server
+from nats_server import NatsServer, nats_cluster, nats_server
 
 nats = pytest.importorskip("nats", reason="chargeport[nats] is not installed")
 pytestmark = pytest.mark.service
@@ -70,21 +70,39 @@ class OverNats:
 
     AT_ONCE = 50
 
-    def __init__(self, server: NatsServer) -> None:
+    def __init__(self, *servers: NatsServer) -> None:
         self._taken = 0
+        self._replicas = len(servers)
         self._numbers: asyncio.Queue[int | None] = asyncio.Queue()
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._run(server),), daemon=True)
+        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._run(servers),), daemon=True)
+        self._has_stream = threading.Event()
         self._thread.start()
+        assert self._has_stream.wait(WITHIN_S), "no stream is made"
 
-    async def _run(self, server: NatsServer) -> None:
-        client = await nats.connect(server.url, max_reconnect_attempts=-1, reconnect_time_wait=0.2, error_cb=_known)
+    async def _run(self, servers: Sequence[NatsServer]) -> None:
+        urls = [server.url for server in servers]
+        client = await nats.connect(urls, max_reconnect_attempts=-1, reconnect_time_wait=0.2, error_cb=_known)
         self._stream = client.jetstream(timeout=1)
-        await self._stream.add_stream(name=STREAM, subjects=[f"{STREAM}.>"])
+        await self._add_stream()
+        self._has_stream.set()
         async with asyncio.TaskGroup() as tasks:
             for _ in range(self.AT_ONCE):
                 tasks.create_task(self._publish())
         await client.close()
+
+    async def _add_stream(self) -> None:
+        while True:  # until the servers of a cluster have found each other
+            with contextlib.suppress(nats.errors.Error):
+                await self._stream.add_stream(name=STREAM, subjects=[f"{STREAM}.>"], num_replicas=self._replicas)
+                return
+
+    def leader(self) -> str:
+        """The name of the server that leads the stream."""
+        found = asyncio.run_coroutine_threadsafe(self._stream.stream_info(STREAM), self._loop).result(WITHIN_S)
+        assert found.cluster
+        assert found.cluster.leader
+        return found.cluster.leader
 
     async def _publish(self) -> None:
         while (number := await self._numbers.get()) is not None:
@@ -144,7 +162,7 @@ async def with_session(fed: Fed, publisher: OverMqtt) -> None:
         await asyncio.sleep(0.1)
         if any((await fed.histories()).values()):
             return
-    raise AssertionError(f"nothing arrives: {fed.log()}")
+    raise AssertionError(f"nothing arrives: {fed.logged()}")
 
 
 async def amid(fed: Fed, load: Load) -> None:
@@ -152,7 +170,7 @@ async def amid(fed: Fed, load: Load) -> None:
     load.start()
     await load.reaches(COUNT // 3)
     stored = sum(map(len, (await fed.histories()).values()))
-    assert stored > 0, f"nothing is stored yet: {fed.log()}"
+    assert stored > 0, f"nothing is stored yet: {fed.logged()}"
     assert load.handed_over < COUNT, "the load is over already"
 
 
@@ -164,11 +182,11 @@ async def crashes(fed: Fed) -> None:
         fed.start()
 
 
-async def assert_all_is_stored_once(fed: Fed, load: Load) -> None:
+async def assert_all_is_stored_once(fed: Fed, load: Load, within_s: float = WITHIN_S) -> None:
     await load.reaches(COUNT)
     wanted = expected(COUNT)
-    stored = await fed.holds(wanted)
-    assert stored == wanted, f"{differences(stored, wanted)}\n{fed.log()}"
+    stored = await fed.holds(wanted, within_s)
+    assert stored == wanted, f"{differences(stored, wanted)}\n{fed.logged()}"
     assert list(stored) == CARS
 
 
@@ -210,5 +228,23 @@ async def test_a_nats_server_that_is_killed_and_comes_back_loses_no_message(jets
         await assert_all_is_stored_once(fed, load)
 
 
-def _on_nats(folder: Path, server: NatsServer) -> Fed:
-    return Fed(folder, f'{NATS}servers = "{server.url}"\n')
+async def test_a_cluster_of_nats_servers_that_loses_its_leader_twice_loses_no_message(tmp_path: Path) -> None:
+    with (
+        nats_cluster(tmp_path / "kept") as cluster,
+        contextlib.closing(OverNats(*cluster)) as publisher,
+        running(_on_nats(tmp_path, *cluster)) as fed,
+    ):
+        load = Load(publisher, COUNT, PER_S)
+        await amid(fed, load)
+        for _ in range(2):
+            led = next(server for number, server in enumerate(cluster) if publisher.leader() == f"s{number}")
+            led.kill()
+            await load.reaches(min(load.handed_over + COUNT // 10, COUNT))  # the other two take more
+            led.start()
+        await assert_all_is_stored_once(fed, load, within_s=4 * WITHIN_S)  # an election, a request that nobody answers, a pause
+        assert "Traceback" not in fed.log.read_text()
+
+
+def _on_nats(folder: Path, *servers: NatsServer) -> Fed:
+    urls = ",".join(server.url for server in servers)
+    return Fed(folder, f'{NATS}servers = "{urls}"\n')

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable
 from ssl import SSLContext, SSLError, create_default_context
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from chargeport import tasks
 from chargeport.sources.base import Cause, SourceError
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from nats.js import JetStreamContext
 
 T = TypeVar("T")
+
+ANSWER_S: Final = 5.0  # a request that a leader did not live to answer is asked again after so long
 
 _log = logging.getLogger("chargeport.sources.nats")
 
@@ -73,11 +75,15 @@ class Link:
         closed = asyncio.ensure_future(self._closed.wait())
         try:
             await asyncio.wait({task, closed}, return_when=asyncio.FIRST_COMPLETED)
-            if closed.done() or task.cancelled():
+            if not task.done() or task.cancelled():
                 raise self._gone()
             return task.result()
         except (ConnectionClosedError, FlushTimeoutError, ServiceUnavailableError) as error:
             raise self._gone() from error
+        except TimeoutError as error:
+            raise SourceError(
+                Cause.UNREACHABLE, f"NATS at {self._where} has not answered: its cluster may be choosing a leader."
+            ) from error
         except NotFoundError:
             raise
         except APIError as error:
@@ -133,7 +139,7 @@ class Link:
                 )
         except (Error, OSError, TimeoutError, ValueError) as error:
             raise self._no(self._refused or error) from error
-        return self.client.jetstream(timeout=timeout_s)
+        return self.client.jetstream(timeout=min(timeout_s, ANSWER_S))
 
     def _tls(self) -> SSLContext | None:
         if self._settings.ca_file is None:
