@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -99,6 +100,15 @@ def test_imports_keep_to_the_layers() -> None:
         [command, "--no-cache", "--no-logo"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_architecture_page_shows_the_layers_that_are_checked() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    shown = page.partition("Imports point downwards only:\n\n```\n")[2].partition("```")[0].splitlines()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    tower = project["tool"]["importlinter"]["contracts"][0]
+    assert [line.split() for line in shown] == [layer.split(" | ") for layer in tower["layers"]]
+    assert tower["exhaustive"]
 
 
 def test_no_module_is_longer_than_the_limit() -> None:
@@ -202,15 +212,16 @@ def test_sqlite_is_reached_through_apsw_alone() -> None:
 
 
 def test_no_table_stores_a_unit_or_a_body() -> None:
-    steps = sorted((PACKAGE / "store" / "sqlite" / "schema").glob("*.sql"))
-    assert steps
-    for step in steps:
-        sql = re.sub(r"--.*", "", step.read_text("utf-8"))
-        assert not re.search(r"\b\w*(?:unit|body)\w*\b", sql), f"{step.name}: ADR 0002"
+    for backend in ("sqlite", "postgres"):
+        steps = sorted((PACKAGE / "store" / backend / "schema").glob("*.sql"))
+        assert steps
+        for step in steps:
+            sql = re.sub(r"--.*", "", step.read_text("utf-8"))
+            assert not re.search(r"\b\w*(?:unit|body)\w*\b", sql), f"{backend}/{step.name}: ADR 0002"
 
 
 def test_what_time_brings_about_is_never_stored() -> None:
-    below = [module for part in ("store", "normalise", "dialects") for module in (PACKAGE / part).rglob("*.py")]
+    below = [module for part in ("store", "ingest", "dialects") for module in (PACKAGE / part).rglob("*.py")]
     knowing = [
         name_of(module)
         for module in below

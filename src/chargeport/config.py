@@ -20,7 +20,6 @@ from chargeport.sources.base import SourceError
 from chargeport.sources.extras import secret
 from chargeport.store.encryption import Encryption
 
-SQLITE: Final = "sqlite:///"
 FILE_NAME: Final = "chargeport.toml"
 """The settings file that is read from the working directory where no other is named."""
 Role = Literal["all", "api", "ingest", "deliver"]
@@ -36,16 +35,18 @@ _SHORT_NAMES: Final = {
 }
 
 
+_DEFAULTS: Final[dict[tuple[str, str], Any]] = {
+    (table, key): value
+    for table, settings in msgspec.structs.asdict(Settings()).items()
+    if isinstance(settings, Table)
+    for key, value in msgspec.structs.asdict(settings).items()
+    if not isinstance(value, dict)
+}
+
+
 def environment_names() -> dict[str, tuple[str, str]]:
     """Return each variable that is read, and the table and key that it sets."""
-    names = {
-        f"CHARGEPORT_{table}_{key}".upper(): (table, key)
-        for table, settings in msgspec.structs.asdict(Settings()).items()
-        if isinstance(settings, Table)
-        for key, value in msgspec.structs.asdict(settings).items()
-        if not isinstance(value, dict)
-    }
-    return names | _SHORT_NAMES
+    return {f"{_PREFIX}{table}_{key}".upper(): (table, key) for table, key in _DEFAULTS} | _SHORT_NAMES
 
 
 def settings_file(named: Path | None) -> Path | None:
@@ -90,7 +91,8 @@ def misspelt_variables(environ: Mapping[str, str] | None = None) -> Iterator[tup
 
 
 def _set(tables: dict[str, Any], table: str, key: str, value: Any) -> None:
-    if (table, key) == ("server", "trusted_proxies") and isinstance(value, str):
+    """Set one setting. A list is written with commas between its members."""
+    if isinstance(_DEFAULTS.get((table, key)), list) and isinstance(value, str):
         value = [part.strip() for part in value.split(",") if part.strip()]
     tables.setdefault(table, {})[key] = value
 
@@ -172,18 +174,3 @@ def encryption(settings: Settings) -> Encryption:
             raise SettingError(str(error)) from error
 
     return Encryption(keys)
-
-
-def database_file(url: str) -> Path:
-    """Return the file that a database URL names; a plain path is taken as one. Raises SettingError."""
-    if url.startswith(SQLITE):
-        path = url.removeprefix(SQLITE)
-    elif "://" in url:
-        raise SettingError(
-            f"database.url: {url.split('://', maxsplit=1)[0]}:// is not supported: use sqlite:///FILE or postgresql://HOST/NAME."
-        )
-    else:
-        path = url
-    if not path or path.startswith(":"):
-        raise SettingError("database.url: a file is wanted, such as sqlite:///chargeport.db.")
-    return Path(path)

@@ -5,7 +5,7 @@
                                                                      ▲ │
                                                  derivation: what follows from what was reported
 
-The only module that sees all of them.
+The dashboard alone is put beside it, by whoever starts a server.
 """
 
 import asyncio

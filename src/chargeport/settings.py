@@ -204,9 +204,9 @@ class RetentionSettings(Table, frozen=True):
     hourly_days: Annotated[_Days, Meta(description="Hours are kept until they are so many days old; 0: for good.")] = 0
     charge_raw_days: Annotated[_Days | None, Meta(description="raw_days of the group Charge, if it is another.")] = None
     charge_hourly_days: Annotated[_Days | None, Meta(description="hourly_days of the group Charge, if it is another.")] = None
-    chargeport_raw_days: Annotated[_Days | None, Meta(description="raw_days of the group ChargePort, if it is another.")] = None
+    chargeport_raw_days: Annotated[_Days | None, Meta(description="raw_days of the group Chargeport, if it is another.")] = None
     chargeport_hourly_days: Annotated[
-        _Days | None, Meta(description="hourly_days of the group ChargePort, if it is another.")
+        _Days | None, Meta(description="hourly_days of the group Chargeport, if it is another.")
     ] = None
     location_raw_days: Annotated[_Days | None, Meta(description="raw_days of the group Location, if it is another.")] = None
     location_hourly_days: Annotated[_Days | None, Meta(description="hourly_days of the group Location, if it is another.")] = (

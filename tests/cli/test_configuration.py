@@ -13,6 +13,7 @@ from chargeport import config
 from chargeport.cli import configuration
 from chargeport.cli.main import app
 from chargeport.errors import SettingError
+from chargeport.settings import Settings
 
 # A command of each group with what it needs, and how to see which database it worked on: by the car that it knows.
 READERS = {
@@ -172,3 +173,19 @@ def test_serve_says_which_file_and_database_it_uses_and_how_to_make_the_first_ap
     assert "app create NAME --config own.toml\n" in said
     chargeport.app("First", "--config", str(file))
     assert "app create" not in served(tmp_path, "--config", "own.toml")
+
+
+def test_a_list_is_written_with_commas_in_the_environment() -> None:
+    given = {"CHARGEPORT_SERVER_TRUSTED_PROXIES": "10.0.0.1, fd00::/8", "CHARGEPORT_WEBHOOKS_RETRY_DELAYS_S": "1,2.5"}
+    settings = config.load(environ=given)
+    assert settings.server.trusted_proxies == ["10.0.0.1", "fd00::/8"]
+    assert settings.webhooks.retry_delays_s == [1, 2.5]
+    with pytest.raises(SettingError, match=r"CHARGEPORT_WEBHOOKS_RETRY_DELAYS_S.*retry_delays_s\[1\]"):
+        config.load(environ={"CHARGEPORT_WEBHOOKS_RETRY_DELAYS_S": "1,soon"})
+
+
+def test_every_default_can_be_written_into_the_environment() -> None:
+    for variable, (table, key) in config.environment_names().items():
+        default = getattr(getattr(Settings(), table), key)
+        written = ",".join(map(str, default)) if isinstance(default, list) else str(default).removeprefix("None")
+        assert getattr(getattr(config.load(environ={variable: written}), table), key) == default, variable

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
-from chargeport import __version__, config
+from chargeport import __version__
 from chargeport.api import paging, webhooks
 from chargeport.api.instants import instant
 from chargeport.api.request import Request
@@ -25,7 +25,7 @@ from chargeport.runtime.source_status import SourceState
 from chargeport.settings import Settings
 from chargeport.signals.definition import READS, Permission
 from chargeport.store.audit import Act, Deed, Wanted
-from chargeport.store.backends import is_server
+from chargeport.store.backends import database_file, is_server
 from chargeport.store.records import Application, IssueCount
 from chargeport.store.sqlite.backup import back_up
 from chargeport.wire.encoding import encode
@@ -209,7 +209,7 @@ async def download_backup(request: Request) -> Response:
         return about
     if is_server(request.context.settings.database.url):
         raise Problem(CONFLICT, "The database is on a PostgreSQL server: back it up with pg_dump.")
-    file = config.database_file(request.context.settings.database.url)
+    file = database_file(request.context.settings.database.url)
     folder = tempfile.TemporaryDirectory(prefix="chargeport-backup-")
     copy = Path(folder.name) / "chargeport.db"
     try:

@@ -294,8 +294,8 @@ ROUTES: Final = (
         method="POST", path="/ingest/{dialect}", name="ingestDialect", tag="Ingest", handler=ingest_dialect.ingest_dialect,
         limit=INGEST,
         summary="Send what a system says in its own words", answer="IngestResult", body="AnyObject",
-        detail="A payload as the system itself writes it: tesla, tesla_rest, ovms, teslamate, evcc, carconnectivity,"
-        " home_assistant, bmw_cardata, or a dialect of your own. What is not understood is kept, and listed in `rejected`.",
+        detail="A payload as the system itself writes it, in one of our dialects or one of your own. What is not understood is"
+        " kept, and listed in `rejected`.",
         parameters=(Parameter(ingest_dialect.VEHICLE, "The car, if the payload names none: id, VIN or alias.", VEHICLE_ID),),
         errors=(
             MALFORMED, UNAUTHORIZED, PERMISSION, INVALID_PATH, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA, NOTHING_ACCEPTED,

@@ -77,11 +77,12 @@ async def _demo(settings: Settings, clock: "SimulatedClock", count: int, scenari
     from chargeport.cli import demo_words
     from chargeport.dashboard import page
     from chargeport.service import Service
+    from chargeport.store.backends import database_file
 
     with web.listen(settings.server.host, settings.server.port) as listening:
         service = Service.open(settings, clock, anew=True)
         try:
-            file = config.database_file(settings.database.url)
+            file = database_file(settings.database.url)
             await refuse_other_cars(service.store, str(file))
             await service.store.notes.remember(page_address.OWNER, page_address.KEY, web.url_of(listening))
             facts = await hosted.begin(service, clock, scenario, 0 if scenario is not None else count)

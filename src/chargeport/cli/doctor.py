@@ -7,7 +7,6 @@ from typing import Final
 
 import typer
 
-from chargeport import config
 from chargeport.cli import checks, configuration
 from chargeport.cli.checks import Check, Status
 from chargeport.cli.options import Database, Host, Json, Port
@@ -44,7 +43,7 @@ def _examine(flags: dict[tuple[str, str], str | int | None]) -> Iterator[Check]:
     yield from checks.python()
     try:
         settings = configuration.settings(flags)
-        file = None if backends.is_server(settings.database.url) else config.database_file(settings.database.url)
+        file = None if backends.is_server(settings.database.url) else backends.database_file(settings.database.url)
     except SettingError as error:
         yield Check("settings", Status.FAIL, str(error).removesuffix("."), "correct it; what follows from it is not checked")
         yield from checks.clock(None, SystemClock())

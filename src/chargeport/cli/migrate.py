@@ -56,7 +56,7 @@ def _brought_up_to_date(url: str) -> tuple[list[str], int]:
         from chargeport.store.postgres.store import brought_up_to_date
 
         return brought_up_to_date(url)
-    from chargeport.config import database_file
+    from chargeport.store.backends import database_file
     from chargeport.store.sqlite import engine, migrations
 
     file = database_file(url)

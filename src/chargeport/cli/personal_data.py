@@ -6,7 +6,6 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from chargeport import config
 from chargeport.cli import configuration
 from chargeport.cli.database import resolved, with_store
 from chargeport.cli.finding import vehicle_called
@@ -18,7 +17,7 @@ from chargeport.clock import SystemClock
 from chargeport.errors import StartError
 from chargeport.settings import Settings
 from chargeport.store.audit import Act
-from chargeport.store.backends import is_server
+from chargeport.store.backends import database_file, is_server
 from chargeport.store.protocols import Store
 
 LEAST_SOUGHT: Final = 8  # bytes of a name that is sought in files: a shorter one is in other words, too
@@ -160,7 +159,7 @@ def _recordings(settings: Settings) -> Iterator[Path]:
 
 def _traces(url: str, names: list[str], others: list[Path]) -> list[str]:
     """Return the files, of the database and others, in which a name is left. Of a server's database the files are its own."""
-    file = None if is_server(url) else config.database_file(url)
+    file = None if is_server(url) else database_file(url)
     files = [] if file is None else [file, *(file.with_name(f"{file.name}-{part}") for part in ("wal", "journal"))]
     sought = [name.encode() for name in names if len(name.encode()) >= LEAST_SOUGHT]
     return [str(each) for each in (*files, *others) if each.is_file() and _has_any(each, sought)]

@@ -151,7 +151,7 @@ def _origins(settings: Settings) -> Iterator[str]:
     else:
         yield f"Settings  {settings_file.absolute()}"
     url = settings.database.url
-    yield f"Database  {backends.shown(url) if backends.is_server(url) else config.database_file(url).absolute()}"
+    yield f"Database  {backends.shown(url) if backends.is_server(url) else backends.database_file(url).absolute()}"
 
 
 async def _first_steps(service: "Service", flags: str, address: str) -> AsyncIterator[str]:

@@ -1,1 +1,1 @@
-"""The vocabulary: 21 charge signals and three companions, as data, and which state is effective. Imports nothing of ours."""
+"""The vocabulary: 21 charge signals and their companions, as data, and which state is effective. Imports nothing of ours."""

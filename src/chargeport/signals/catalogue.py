@@ -1,7 +1,7 @@
-"""The 21 charge signals, their companions and what is ours: one row each, in the seed's order.
+"""The 21 charge signals, their companions and what is ours: one row each, the seed's first and in its order.
 
-Everything else about a signal (routes, OpenAPI, checks, units, docs, labels) is derived from its row. Codes, names, units and
-examples are the seed's to the letter; a test holds the two together in both directions.
+What the server knows of a signal (routes, OpenAPI, checks, bounds, docs, columns) is derived from its row. Codes, names, units
+and examples are the seed's to the letter; a test holds the two together in both directions.
 """
 
 from typing import Final

@@ -5,17 +5,32 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from chargeport.config import database_file
-from chargeport.errors import StartError
+from chargeport.errors import SettingError, StartError
 from chargeport.store.encryption import Encryption
 from chargeport.store.protocols import Store
 
 _SCHEMES: Final = ("postgresql://", "postgres://")
+_FILE: Final = "sqlite:///"
 
 
 def is_server(url: str) -> bool:
     """Return whether a URL names a PostgreSQL database."""
     return url.startswith(_SCHEMES)
+
+
+def database_file(url: str) -> Path:
+    """Return the file that a database URL names; a plain path is taken as one. Raises SettingError."""
+    if url.startswith(_FILE):
+        path = url.removeprefix(_FILE)
+    elif "://" in url:
+        raise SettingError(
+            f"database.url: {url.split('://', maxsplit=1)[0]}:// is not supported: use sqlite:///FILE or postgresql://HOST/NAME."
+        )
+    else:
+        path = url
+    if not path or path.startswith(":"):
+        raise SettingError("database.url: a file is wanted, such as sqlite:///chargeport.db.")
+    return Path(path)
 
 
 def shown(url: str) -> str:

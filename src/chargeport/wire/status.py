@@ -1,6 +1,6 @@
 """How an absence is shown to Smartcar's clients: the status object of a signal that has no value to show as true.
 
-Types, codes and resolutions are those of live captures (smartcar-v3, section 2.3 and 5.3).
+Types, codes and resolutions are those of answers captured from Smartcar's API.
 """
 
 from typing import Any, Final, NamedTuple

@@ -1,4 +1,4 @@
-"""READ FIRST: the table of all rules, and how they are applied. A signal's rules stand in the order of their rank.
+"""The table of all rules, and how they are applied. A signal's rules stand in the order of their rank.
 
 There is none for what must not be guessed: colour, latch, flap, limits, timers, the current asked for, cost.
 """

@@ -12,7 +12,7 @@ VERSION: Final = "2"
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """The parameters of a derivation; docs/evidence/charging.md gives the source of each number.
+    """The parameters of a derivation; a number without a reason beside it has its source in docs/evidence/charging.md.
 
     `capacity_kwh` is the battery's where no source reports one (None: not known); `grid_sources` are stations, which measure in
     front of the car's charger.
