@@ -1,12 +1,15 @@
 """What a reader is told to type works in the installation that tells it."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
 from chargeport import installation
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -25,6 +28,14 @@ def prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_an_extra_is_named_by_its_packages_which_any_index_has() -> None:
     assert [each.partition(">")[0] for each in installation.packages_of("ocpp")] == ["jsonschema-rs", "ocpp", "websockets"]
     assert installation.packages_of("home_assistant")[0].startswith("hass-client>=")
+
+
+@pytest.mark.parametrize("page", sorted(ROOT.glob("docs/installation/*.md")), ids=lambda page: page.stem)
+def test_the_pages_name_all_packages_of_an_extra(page: Path) -> None:
+    needed = set(installation.packages_of("ocpp"))
+    for line in page.read_text("utf-8").splitlines():
+        named = set(re.findall(r"'([\w-]+>=[\d.]+)'", line))
+        assert not named or named == needed, line
 
 
 def test_a_checkouts_own_pip_is_named_by_its_path_from_here(prefix: Path) -> None:
