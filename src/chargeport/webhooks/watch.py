@@ -18,13 +18,14 @@ from chargeport.clock import Clock
 from chargeport.errors import StoreError
 from chargeport.signals.catalogue import BY_CODE, CABLE_CONNECTED, IS_CHARGING
 from chargeport.signals.definition import Permission
-from chargeport.signals.effective import Effective, effective, next_change_at
-from chargeport.signals.reading import AbsenceReason, Entry
+from chargeport.signals.effective import effective, next_change_at
+from chargeport.signals.reading import Entry
 from chargeport.store.feed_cursor import FeedCursor
 from chargeport.store.protocols import Store
-from chargeport.store.records import Change, Page, VehicleSeries, user_uuid_of
+from chargeport.store.records import Page, VehicleSeries, user_uuid_of
 from chargeport.store.webhooks import Event, Subscription, Webhook
 from chargeport.webhooks import payload
+from chargeport.webhooks.comparison import PASSING, Burst, Sent, bursts_of, is_passing, new_errors, recalled, triggers
 
 BATCH: Final = 1_000  # changes read at a time
 LOOKED_AT: Final = 200  # vehicles with stale values that are looked at in a step, for what other processes have stored
@@ -32,42 +33,7 @@ LOOKS: Final = 8  # vehicles looked at at the same time
 OWNER: Final = "webhooks"  # of the notes in which the cursor is kept
 LOOK_AGAIN_S: Final = 30.0  # without a ring, which may be lost
 
-# What is sent to owners as an error of the vehicle. That it is not charging, or lacks a thing, is a state like any other.
-ERRORS: Final = frozenset(
-    {
-        AbsenceReason.NOT_PERMITTED,
-        AbsenceReason.UNREACHABLE,
-        AbsenceReason.UNREADABLE,
-        AbsenceReason.SOURCE_FAILED,
-    }
-)
-
-# What ends when the same value is reported once more.
-_PASSING: Final = frozenset({AbsenceReason.UNREACHABLE, AbsenceReason.NOT_CHARGING})
-
 _log = logging.getLogger("chargeport.webhooks")
-
-
-class Sent(msgspec.Struct):
-    """What an event said: for each code which change and which reason, and the codes of each error.
-
-    `position` is the change of the feed up to which all was sent, `observed_at` when the newest value was observed.
-    """
-
-    signals: dict[str, str] = {}
-    errors: dict[str, list[str]] = {}
-    position: int = 0
-    observed_at: int = 0
-
-
-_sent = msgspec.json.Decoder(Sent)
-
-
-class Burst(NamedTuple):
-    """Changes of a vehicle that are one event: up to which position of the feed, and when the newest was observed."""
-
-    position: int
-    observed_at: int
 
 
 _Allowed = tuple[dict[str, str], frozenset[Permission]]
@@ -126,7 +92,7 @@ class Watch:
             found, total = await self._store.webhooks.subscriptions(Page(number, BATCH), webhooks)
             number += 1
             for each in found:
-                if each.sent is not None and any(f":{reason}" in each.sent for reason in _PASSING):
+                if each.sent is not None and any(f":{reason}" in each.sent for reason in PASSING):
                     self._stale.setdefault(each.vehicle.id, 0)
 
     async def look_for_confirmed(self) -> None:
@@ -293,7 +259,7 @@ class Watch:
         user: Mapping[str, str],
         permissions: frozenset[Permission],
     ) -> None:
-        before = None if subscription.sent is None else _sent.decode(subscription.sent)
+        before = None if subscription.sent is None else recalled(subscription.sent)
         if before is not None and seen.is_past and (seen.position <= before.position or seen.at < before.observed_at):
             return  # sent before a crash, or overtaken
         series, at, now = seen.series, seen.at, self._clock.now()
@@ -303,22 +269,18 @@ class Watch:
         }
         if not any(known.values()):
             return
-        is_stale = any(each and each.unavailability and each.unavailability.reason in _PASSING for each in known.values())
         self._stale.pop(subscription.vehicle.id, None)
-        if is_stale:
+        if is_passing(known):
             self._stale[subscription.vehicle.id] = _received_at(series)
-        marks = {code: _mark(found) for code, found in known.items() if found is not None}
-        after = Sent(marks, _errors(known), seen.position, seen.observed_at)
-        triggers = _triggers(webhook, before, after)
+        after = Sent.of(known, seen.position, seen.observed_at)
         events = []
-        if triggers:
+        if changed := triggers(webhook, before, after):
             event_id = payload.new_id()
             body = payload.state(
-                webhook, event_id, subscription.vehicle, user, known=known, permissions=permissions, triggers=triggers
+                webhook, event_id, subscription.vehicle, user, known=known, permissions=permissions, triggers=changed
             )
             events.append(self._event(event_id, webhook, payload.VEHICLE_STATE, body, now))
-        errors = self._new_errors(before, after)
-        if errors:
+        if errors := new_errors(before, after, self._docs):
             event_id = payload.new_id()
             body = payload.error(webhook, event_id, subscription.vehicle, user, errors)
             events.append(self._event(event_id, webhook, payload.VEHICLE_ERROR, body, now))
@@ -330,34 +292,6 @@ class Watch:
     def _event(self, event_id: str, webhook: Webhook, kind: str, body: bytes, now: int) -> Event:
         return Event(id=event_id, webhook_id=webhook.id, kind=kind, body=body.decode(), created_at=now, due_at=now)
 
-    def _new_errors(self, before: Sent | None, after: Sent) -> list[dict[str, object]]:
-        known = {} if before is None else before.errors
-        found = []
-        for reason in (each for each in AbsenceReason if each in ERRORS):
-            was, now = set(known.get(reason, ())), set(after.errors.get(reason, ()))
-            for codes, is_over in ((now - was, False), (was - now, True)):
-                if codes and (before is not None or not is_over):
-                    found.append(payload.vehicle_error(reason, sorted(codes), self._docs, is_over=is_over))
-        return found
-
-
-def bursts_of(changes: Iterable[Change], window_ms: int) -> dict[str, list[Burst]]:
-    """Return the bursts of each vehicle: what was received within a window that its first change opens.
-
-    A change that was observed before others of the vehicle leaves the instant as it is: it is sent with them.
-    """
-    found: dict[str, list[Burst]] = {}
-    opened: dict[str, int] = {}
-    for change in changes:
-        bursts = found.setdefault(change.vehicle_id, [])
-        burst = Burst(change.position, max([change.observed_at, *(each.observed_at for each in bursts[-1:])]))
-        if bursts and 0 <= change.received_at - opened[change.vehicle_id] <= window_ms:
-            bursts[-1] = burst
-        else:
-            opened[change.vehicle_id] = change.received_at
-            bursts.append(burst)
-    return found
-
 
 def is_active(webhook: Webhook) -> bool:
     """Return whether events are sent to a webhook: only after its receiver has answered a VERIFY."""
@@ -367,26 +301,6 @@ def is_active(webhook: Webhook) -> bool:
 def _received_at(series: VehicleSeries) -> int:
     """Return when was received what was received last of a vehicle."""
     return max((state.received_at or 0 for states in series.series.values() for state in states), default=0)
-
-
-def _mark(found: Effective) -> str:
-    """Return what tells one state from another: which change brought it, from which source, and why it may not be shown."""
-    reason = "" if found.unavailability is None else found.unavailability.reason
-    return f"{found.state.position}:{reason}"
-
-
-def _errors(known: Mapping[str, Effective | None]) -> dict[str, list[str]]:
-    errors: dict[str, list[str]] = {}
-    for code, found in known.items():
-        if found is not None and found.unavailability is not None and found.unavailability.reason in ERRORS:
-            errors.setdefault(found.unavailability.reason, []).append(code)
-    return errors
-
-
-def _triggers(webhook: Webhook, before: Sent | None, after: Sent) -> list[str]:
-    if before is None:
-        return [payload.FIRST_DELIVERY]
-    return [code for code in webhook.fields.triggers if after.signals.get(code) != before.signals.get(code)]
 
 
 async def until(event: asyncio.Event, timeout_s: float) -> None:
