@@ -8,18 +8,18 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from chargeport.derive.status import is_charging
 from chargeport.dialects.field_values import is_nothing
 from chargeport.dialects.table import NOT_KNOWN, Decoded, Dialect, Gate, Row
 from chargeport.ingest.issues import issue_of
-from chargeport.ingest.memory import HELD_MS, CarMemory, Said
+from chargeport.ingest.memory import CarMemory
 from chargeport.ingest.signs_of_life import ALIVE, Sign, signs_of_life
-from chargeport.ingest.times import UNSURE_MS, as_of
+from chargeport.ingest.statements import Statements
+from chargeport.ingest.times import as_of
 from chargeport.signals import bodies
-from chargeport.signals.catalogue import BY_CODE, CABLE_CONNECTED, CATALOGUE, IS_CHARGING
-from chargeport.signals.definition import Cadence, Kind, Signal, Value
+from chargeport.signals.catalogue import CABLE_CONNECTED, IS_CHARGING
+from chargeport.signals.definition import Cadence, Kind
 from chargeport.signals.freshness import Freshness
-from chargeport.signals.reading import Absence, AbsenceReason, Entry, Issue, Reading, reason_below_zero
+from chargeport.signals.reading import AbsenceReason, Entry, Issue, Reading, reason_below_zero
 from chargeport.signals.violation import Rule, Violation
 from chargeport.sources.base import REFUSED, Delivery, RawMessage
 
@@ -28,16 +28,6 @@ _UNREADABLE: Final = (
     msgspec.MsgspecError,
 )  # fmt: skip
 _USUAL: Final = Freshness()
-_CONFIRMED_PARTS: Final = 8  # of the time for which a value stands: after one of them it is confirmed
-_LIVE: Final = tuple(signal for signal in CATALOGUE if signal.cadence is Cadence.LIVE)
-_PLUGGED: Final = tuple(signal for signal in CATALOGUE if signal.cadence is Cadence.PLUGGED)
-_STATUS: Final = BY_CODE["charge-detailedchargingstatus"]
-_PLACE: Final = BY_CODE["location-preciselocation"]
-_PLACE_AGAIN_MS: Final = 5 * 60_000  # sessions take a place that was told or confirmed shortly before the cable was plugged in
-_NEEDS_A_CABLE: Final = frozenset(
-    {"CONNECTED", "STARTING", "CHARGING", "CONSERVING", "SCHEDULED", "SUSPENDED_BY_CAR", "SUSPENDED_BY_STATION", "NO_POWER",
-     "DISCHARGING"}
-)  # fmt: skip
 
 
 class Normalised(NamedTuple):
@@ -78,13 +68,8 @@ class _Normaliser:
         self.message = message
         self.dialect = dialect
         self.memory = memory
-        self.freshness = freshness
-        self.entries: list[Entry] = []
+        self.statements = Statements(message, dialect, memory, freshness)
         self.issues: list[Issue] = []
-        self.at = message.received_at
-        self.is_stamped = False  # whether `at` is the source's own time
-        self.is_ahead = False  # whether the source has one, but ahead of our clock
-        self.has_ended = False  # whether the car has stopped charging by this message
         self.fields: Mapping[str, Any] = {}  # those that count now, with those that say nothing
 
     def result(self) -> Normalised:
@@ -98,21 +83,22 @@ class _Normaliser:
         if sign == Sign.GONE:
             return Normalised([], [])
         fields = self.fields = self._fields_that_count()
-        self.is_stamped = at is not None
-        self.is_ahead = at is None and message.observed_at is not None
-        self.at = memory.in_order(fields, message.received_at) if at is None else at
+        statements = self.statements
+        statements.is_stamped = at is not None
+        statements.is_ahead = at is None and message.observed_at is not None
+        statements.at = memory.in_order(fields, message.received_at) if at is None else at
         told = {field: value for field, value in fields.items() if self._is_told(field, value)}
         lost = [field for field in dialect.remembered & fields.keys() if field not in told and memory.knows(field)]
         for field in dialect.remembered & fields.keys():
-            memory.note(field, told.get(field), self.at)
+            memory.note(field, told.get(field), statements.at)
         memory.release(fields)
         self._read(told, lost)
-        self._follow_the_plug()
-        self._follow_the_charge()
+        statements.follow_the_plug()
+        statements.follow_the_charge()
         self._read_held()
         if told or sign:
-            self._confirm()
-        return Normalised(self.entries, self.issues)
+            statements.confirm()
+        return Normalised(statements.entries, self.issues)
 
     def _fields_that_count(self) -> Mapping[str, Any]:
         """Return the fields that count now: what is retained waits until the source shows that it is alive.
@@ -161,7 +147,7 @@ class _Normaliser:
             self._issue(field, Rule.WRONG_TYPE, _sentence(error), {field: names})
             return
         for row in rows:
-            self._absent(row.signal, AbsenceReason.NOT_CAPABLE)
+            self.statements.absent(row.signal, AbsenceReason.NOT_CAPABLE)
 
     def _whole_car(self, field: str, reason: Any) -> None:
         """Take back every signal that the source ever reported. A car of which it never reported anything gets an issue."""
@@ -171,7 +157,7 @@ class _Normaliser:
             return
         known = [row.signal for row in self.dialect.rows if self.memory.said(row.signal) is not None]
         for signal in dict.fromkeys(known):
-            self._absent(signal, found)
+            self.statements.absent(signal, found)
         if not known:
             detail = f"an error of the whole car, of which the source told nothing yet: {found}"
             self._issue(field, Rule.NOT_ALLOWED, detail, {field: reason})
@@ -197,7 +183,7 @@ class _Normaliser:
                 else:
                     fields = (*row.fields, *row.beside)
                     said = {field: told.get(field) for field in fields if field in self.fields}
-                    self._enter(row, row.combine(self.memory.beside(fields, said, self.at)))
+                    self._enter(row, row.combine(self.memory.beside(fields, said, self.statements.at)))
             except Violation as found:
                 self._unread(row, own, found.path, found.rule, found.kind)
             except _UNREADABLE as error:
@@ -217,25 +203,25 @@ class _Normaliser:
     def _read_held(self) -> None:
         """Enter what was held back because it counts only while charging or plugged in, where the car is so now."""
         turned = (IS_CHARGING, CABLE_CONNECTED)
-        if not any(isinstance(entry, Reading) and entry.signal in turned and entry.value for entry in self.entries):
+        if not any(isinstance(entry, Reading) and entry.signal in turned and entry.value for entry in self.statements.entries):
             return
-        own, latest = {entry.signal for entry in self.entries}, self.at
+        own, latest = self.statements.signals, self.statements.at
         for held_at, (row, content) in self.memory.take_held(latest):
             if row.signal in own:
                 continue
-            self.at = max(latest, held_at)
+            self.statements.at = max(latest, held_at)
             try:
                 self._enter(row, content)
             except Violation as found:
                 self._issue(row.fields[0], found.rule, found.kind, {row.fields[0]: content})
-        self.at = latest
+        self.statements.at = latest
 
     def _enter(self, row: Row, content: Decoded) -> None:
         """Add what a row came to. Raises Violation for a body that is none."""
         if content is NOT_KNOWN:
             return
         if isinstance(content, AbsenceReason):
-            self._absent(row.signal, content)
+            self.statements.absent(row.signal, content)
             return
         if content is None or (row.signal.kind is not Kind.DOCUMENT and is_nothing(content.get("value", content))):
             self._take_back(row)
@@ -244,35 +230,35 @@ class _Normaliser:
             self._hold_back(row, content)
             return
         if (reason := reason_below_zero(row.signal, content.get("value"))) is not None:
-            self._absent(row.signal, reason)
+            self.statements.absent(row.signal, reason)
             return
-        self._reading(row.signal, bodies.parse(row.signal, content), row.fields[0])
+        self.statements.reading(row.signal, bodies.parse(row.signal, content), row.fields[0])
 
     def _holds_back(self, row: Row, content: dict[str, Any]) -> bool:
         """Return whether a body is no word on what is now: the car does not charge, or is not plugged in."""
         weighs = bool(content.get("value", True))
-        if row.signal.cadence is Cadence.PLUGGED and weighs and self.memory.plugged.at(self.at) is False:
+        if row.signal.cadence is Cadence.PLUGGED and weighs and self.memory.plugged.at(self.statements.at) is False:
             return True
         gated = row.gate is Gate.CHARGING or (row.gate is Gate.LIVE and weighs)
-        return gated and self.memory.charging.at(self.at) is False
+        return gated and self.memory.charging.at(self.statements.at) is False
 
     def _hold_back(self, row: Row, content: dict[str, Any]) -> None:
-        self.memory.hold(row.fields[0], row.signal, self.at, (row, content))
+        self.memory.hold(row.fields[0], row.signal, self.statements.at, (row, content))
         if row.signal.cadence is Cadence.PLUGGED:
-            self._unplugged(row.signal)
+            self.statements.unplugged(row.signal)
             return
         said = self.memory.said(row.signal)
         if row.keeps_last and said is None and reason_below_zero(row.signal, content.get("value")) is None:
-            self._reading(row.signal, bodies.parse(row.signal, content), row.fields[0], self.at - 1)
-        self._absent(row.signal, AbsenceReason.NOT_CHARGING)
+            self.statements.reading(row.signal, bodies.parse(row.signal, content), row.fields[0], self.statements.at - 1)
+        self.statements.absent(row.signal, AbsenceReason.NOT_CHARGING)
 
     def _take_back(self, row: Row) -> None:
         """Enter an absence where the row had a value before. A late message takes nothing back."""
         said = self.memory.said(row.signal)
-        if said is not None and said.value is not None and said.field in ("", row.fields[0]) and said.at <= self.at:
+        if said is not None and said.value is not None and said.field in ("", row.fields[0]) and said.at <= self.statements.at:
             lasts = row.signal.cadence is Cadence.LASTING or row.signal is IS_CHARGING
-            is_over = not lasts and self.memory.charging.at(self.at) is False
-            self._absent(row.signal, AbsenceReason.NOT_CHARGING if is_over else AbsenceReason.UNREADABLE)
+            is_over = not lasts and self.memory.charging.at(self.statements.at) is False
+            self.statements.absent(row.signal, AbsenceReason.NOT_CHARGING if is_over else AbsenceReason.UNREADABLE)
 
     def _unread(self, row: Row, own: Mapping[str, Any], named: str, rule: Rule, detail: str) -> None:
         """Add an issue of the field because of which a row can't be read, once, when that field is reported.
@@ -290,105 +276,8 @@ class _Normaliser:
         said = self.memory.said(row.signal)
         is_live = row.signal.cadence is Cadence.LIVE and row.signal.kind is Kind.QUANTITY
         is_live = is_live or (row.signal.cadence is Cadence.PLUGGED and row.signal.kind is not Kind.FLAG)
-        if is_live and said is not None and said.value and row.signal not in {entry.signal for entry in self.entries}:
+        if is_live and said is not None and said.value and row.signal not in self.statements.signals:
             self._take_back(row)
-
-    def _follow_the_plug(self) -> None:
-        """Enter what follows from the cable being out: nothing charges, and what holds only while plugged in is over."""
-        if not any(
-            entry.signal is CABLE_CONNECTED and isinstance(entry, Reading) and not entry.value for entry in self.entries
-        ):
-            return
-        own = {entry.signal for entry in self.entries}
-        if IS_CHARGING not in own:
-            if self.memory.charging.at(self.at):
-                self._reading(IS_CHARGING, False, "")
-            self.has_ended = True  # also for a source that never says whether the car charges
-        status = self.memory.said(_STATUS)
-        if status is not None and status.value in _NEEDS_A_CABLE and _STATUS not in own:
-            self._reading(_STATUS, "DISCONNECTED", "")
-        for signal in _PLUGGED:
-            said = self.memory.said(signal)
-            if signal not in own and said is not None and said.value and said.at <= self.at:
-                self._unplugged(signal)
-
-    def _follow_the_charge(self) -> None:
-        """Enter what follows from the end of a charge: what flowed flows no more, and does not come back with the next one."""
-        if not self.has_ended:
-            return
-        own = {entry.signal for entry in self.entries}
-        for signal in _LIVE:
-            said = self.memory.said(signal)
-            if signal is not IS_CHARGING and signal not in own and said is not None and said.value and said.at <= self.at:
-                self._absent(signal, AbsenceReason.NOT_CHARGING)
-
-    def _confirm(self) -> None:
-        """Enter again what was said before: a source that tells fields as they change is alive, and would have taken it back.
-
-        What has gone stale is not confirmed, nor what is only known from before a restart: a change may have been missed.
-        """
-        if not self.dialect.topics or self.message.retained:
-            return
-        own, charges = {entry.signal for entry in self.entries}, self._charges()
-        for signal in _LIVE:
-            said = self.memory.said(signal)
-            if said is None or said.value is None or not said.field or signal in own:
-                continue
-            is_over = charges is False and said.value and signal is not IS_CHARGING
-            live_for_ms = self.freshness.of(self.message.source, signal)
-            if not is_over and live_for_ms // _CONFIRMED_PARTS <= self.at - said.at < live_for_ms:
-                self._reading(signal, said.value, said.field)
-        place = self.memory.said(_PLACE)
-        if place is not None and place.value and place.field and _PLACE not in own and self.at - place.at >= _PLACE_AGAIN_MS:
-            self._reading(_PLACE, place.value, place.field)
-
-    def _charges(self) -> bool | None:
-        """Return whether the source says that the car charges: outright, else by the status; None where it does not say."""
-        status = self.memory.said(_STATUS)
-        charges = self.memory.charging.at(self.at)
-        if charges is not None or status is None or not isinstance(status.value, str):
-            return charges
-        return is_charging(status.value, None)
-
-    def _unplugged(self, signal: Signal) -> None:
-        """Enter what a signal is while no cable is in."""
-        if signal.kind is Kind.FLAG:
-            self._reading(signal, False, "")
-        else:
-            self._absent(signal, AbsenceReason.NOT_CHARGING)
-
-    def _reading(self, signal: Signal, value: Value, field: str, at: int | None = None) -> None:
-        at = self._entry_at(signal, value) if at is None else at
-        message, memory, dialect = self.message, self.memory, self.dialect
-        if signal is IS_CHARGING and (before := memory.charging.at(at)) is not value:
-            self.has_ended = before is True
-            memory.forget(dialect.of_a_charge, at - HELD_MS if value else at)
-            memory.charging.note(at, bool(value))
-        if (signal is CABLE_CONNECTED or (signal is IS_CHARGING and value)) and memory.plugged.at(at) is not value:
-            memory.forget(dialect.of_a_plug, at - HELD_MS if value else at)
-            memory.plugged.note(at, bool(value))
-        memory.say(signal, Said(at, value, field, self.is_ahead))
-        self.entries.append(Reading(message.vehicle, signal, value, at, message.received_at, message.source))
-
-    def _absent(self, signal: Signal, reason: AbsenceReason) -> None:
-        at = self._entry_at(signal, None)
-        self.memory.say(signal, Said(at, None, "", self.is_ahead))
-        self.entries.append(Absence(self.message.vehicle, signal, reason, at, self.message.received_at, self.message.source))
-
-    def _entry_at(self, signal: Signal, value: Value | None) -> int:
-        """Return when an entry counts: at the message's time, but after what it replaces of the same instant."""
-        said, at = self.memory.said(signal), self.at
-        if said is None:
-            return at
-        if not self.is_stamped and self.memory.is_in_burst(at, said.at):
-            at = said.at
-        if said.is_ahead and at < said.at <= at + UNSURE_MS:
-            at = said.at  # its true time is not known: what comes after it is newer
-        replaces = value != said.value and (value is None or not self.is_stamped or said.is_ahead)
-        at += at == said.at and replaces
-        if not self.is_stamped:
-            self.memory.lengthen_burst(at)
-        return at
 
     def _issue(self, subject: str, rule: Rule, detail: str, fields: Mapping[str, Any]) -> None:
         self.issues.append(issue_of(msgspec.structs.replace(self.message, fields=fields), subject, rule, detail))
