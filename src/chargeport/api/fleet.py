@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from chargeport.api.permission_cache import Permits
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Cadence, Permission
-from chargeport.signals.effective import Effective, Ranks, effective
+from chargeport.signals.effective import Effective, Ranks, effective_of
 from chargeport.signals.reading import AbsenceReason
 from chargeport.store.protocols import Store
 from chargeport.store.records import Grant, Page, Vehicle, VehicleSeries
@@ -155,8 +155,7 @@ class Fleet:
 def row_of(found: VehicleSeries, allowed: frozenset[Permission], ranks: Ranks, now: int) -> Row:
     """Return a vehicle with the effective signals that an overview shows and a reader with these permissions may see."""
     wanted = [each for each in _SIGNALS if each.permission in allowed]
-    known = {each.code: effective(each, found.series, ranks, now) for each in wanted}
-    return Row(found.vehicle, {code: counts for code, counts in known.items() if counts is not None})
+    return Row(found.vehicle, {each.state.signal.code: each for each in effective_of(wanted, found.series, ranks, now)})
 
 
 def _good_until(began: float, ended: float) -> float:
