@@ -282,6 +282,34 @@ async def test_sessions_are_summed_up_edited_hidden_and_brought_back(
     await page.close()
 
 
+async def test_what_the_months_cost_and_which_source_fails_stands_below_the_cars(browser: Browser, tmp_path: Path) -> None:
+    database, settings = tmp_path / "cars.db", tmp_path / "chargeport.toml"
+    secret = await pictured.fill(database, 6)
+    source = '[[sources]]\nname = "{}"\ntype = "{}"\n'
+    silent = source.format("garage", "mqtt") + 'dialect = "teslamate"\nurl = "mqtt://127.0.0.1:9"\n'
+    waiting = source.format("box", "ocpp") + "security_profile = 0\naccept_unknown_stations = true\n"
+    settings.write_text(silent + waiting)
+    with running("serve", "--database", f"sqlite:///{database}", "--config", str(settings)) as url:
+        context = await browser.new_context(locale="en-GB", timezone_id="Europe/Berlin")
+        page = await context.new_page()
+        page.set_default_timeout(SOON_MS)
+        await page.goto(f"{url}/#sign-in={secret}")
+        months = page.get_by_role("region", name="Costs").get_by_role("listitem")
+        await expect(months).to_have_count(2)
+        shown = [await months.nth(place).locator(".big").inner_text() for place in range(2)]
+        sources = page.get_by_role("region", name="Sources")
+        await expect(sources).to_contain_text("garage Unreachable: 127.0.0.1:9 refuses the connection", timeout=SOON_MS)
+        await expect(sources).to_contain_text("1 without faults")
+        await page.get_by_label("Find a car").fill("Voltra")
+        await expect(page.get_by_role("region", name="Costs")).to_be_hidden()  # it is of all cars
+        await page.get_by_label("Find a car").fill("")
+        for place, cost in enumerate(shown):
+            await months.nth(place).get_by_role("link").click()
+            await expect(page.locator(".tiles .tile", has_text="Cost")).to_contain_text(cost)
+            await page.goto(f"{url}/#/")
+        await context.close()
+
+
 async def test_whoever_runs_the_server_sees_what_is_wrong_and_the_way_out(
     member: BrowserContext, house: tuple[str, Path, str]
 ) -> None:

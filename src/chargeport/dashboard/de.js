@@ -483,4 +483,10 @@ export default {
   "somebody unknown": "jemand Unbekanntes",
   "{name}, on the command line": "{name}, auf der Kommandozeile",
   "VIN {vin}": "Fahrgestellnummer {vin}",
+  "{month} so far": "{month} bisher",
+  "Costs": "Kosten",
+  "{count} session": "{count} Ladung",
+  "{count} sessions": "{count} Ladungen",
+  "{count} without faults": "{count} ohne Störung",
+  "silent for {time}": "seit {time} stumm",
 };

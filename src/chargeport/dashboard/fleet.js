@@ -51,6 +51,7 @@ class FleetView {
     for (const timer of [this.waiting, this.typing, this.reading]) clearTimeout(timer);
     this.closed = true;
     this.live?.close();
+    this.endGlance?.();
   }
 
   // What is around the list
@@ -64,10 +65,11 @@ class FleetView {
     this.toggle = h("button", { type: "button", className: "quiet", on: { click: () => this.changed({ choice: this.isTable() ? "cards" : "table" }) } });
     this.chips = h("div", { className: "chips", role: "group", "aria-label": t("States") });
     this.list = h("div", { id: "cars" });
+    this.below = h("div", { id: "glance", hidden: true });
     this.tools = h("div", { className: "tools", hidden: true },
       h("label", { className: "search" }, h("span", { className: "unseen" }, t("Find a car")), this.search),
       h("label", { className: "order" }, h("span", {}, t("Sort")), this.order), this.toggle);
-    this.root.replaceChildren(h("div", { className: "head" }, h("h1", {}, t("Cars"), " ", this.count), this.tools), this.chips, this.list);
+    this.root.replaceChildren(h("div", { className: "head" }, h("h1", {}, t("Cars"), " ", this.count), this.tools), this.chips, this.list, this.below);
     this.list.append(h("p", { className: "loading" }, t("Loading")));
   }
 
@@ -185,6 +187,16 @@ class FleetView {
     if (this.total === 0) return this.drawNothing();
     if (this.isTable()) this.drawTable();
     else this.drawCards();
+    this.drawBelow();
+  }
+
+  // For a home or a small fleet: what it cost, and what its sources do. It is read once the cars are there.
+  async drawBelow() {
+    this.below.hidden = this.isTable() || this.filtered || this.total > AS_CARDS;
+    if (this.below.hidden || this.hasGlance) return;
+    this.hasGlance = true;
+    const { glance } = await import("./glance.js");
+    if (!this.closed) this.endGlance = glance(this.below);
   }
 
   drawNothing() {
