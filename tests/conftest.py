@@ -30,10 +30,10 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     await opened.close()
 
 
-@pytest.fixture(params=["lane", "router"])
+@pytest.fixture(params=["fast path", "router"])
 async def either(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[World]:
-    """The same, once answered by the read lane and once by the router alone."""
-    opened = World.open(tmp_path, lane=request.param == "lane")
+    """The same, once answered by the fast path and once by the router alone."""
+    opened = World.open(tmp_path, fast_path=request.param == "fast path")
     yield opened
     await opened.close()
 

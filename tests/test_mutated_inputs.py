@@ -27,7 +27,7 @@ from chargeport.signals.reading import Issue
 from chargeport.signals.violation import Violation
 from chargeport.simulation import scenario
 from chargeport.sources.ocpp import frames
-from chargeport.store.records import Place
+from chargeport.store.records import RunStart
 
 sys.path.insert(0, str(Path(__file__).parent / "dialects"))
 import recorded
@@ -106,7 +106,7 @@ def test_a_frame_of_a_station_is_read_or_refused(version: str, data: st.DataObje
 
 
 @pytest.mark.parametrize("opened", [cursors.change, cursors.bucket, cursors.vehicle])
-@given(text=mutated([cursors.of_change(Place(1_777_629_598_000, 7)).encode(), cursors.of_bucket(0).encode()]))
+@given(text=mutated([cursors.of_change(RunStart(1_777_629_598_000, 7)).encode(), cursors.of_bucket(0).encode()]))
 def test_a_cursor_is_opened_or_refused(opened: Callable[[str], object], text: bytes) -> None:
     refused = refusal(lambda: opened(text.decode("latin-1")), Problem)
     assert refused is None or refused.kind.status == 400

@@ -12,7 +12,7 @@ import httpx
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chargeport.api.app import WebApp
-from chargeport.api.lane import Head
+from chargeport.api.fast_path import Head
 from chargeport.api.positions import Positions
 from chargeport.clock import ManualClock
 from chargeport.dashboard import page
@@ -48,14 +48,14 @@ class Client(NamedTuple):
 class World:
     """A service and what is in it."""
 
-    def __init__(self, folder: Path, settings: Settings, *, lane: bool = True) -> None:
+    def __init__(self, folder: Path, settings: Settings, *, fast_path: bool = True) -> None:
         self.clock = ManualClock(T0)
         self.service = Service.open(settings, self.clock)
         self.store = self.service.store
         self.database = folder / "world.db"
         self.service.positions = PlainPositions(self.store.notes)
         self.served = self.service.app(page.handlers())
-        self.app: ASGIApp = LaneFirst(self.served) if lane else self.served
+        self.app: ASGIApp = FastPathFirst(self.served) if fast_path else self.served
         self.client = self.client_of(self.app)
 
     @classmethod
@@ -63,7 +63,7 @@ class World:
         cls,
         folder: Path,
         *,
-        lane: bool = True,
+        fast_path: bool = True,
         ingest: IngestSettings | None = None,
         server: ServerSettings | None = None,
         webhooks: WebhookSettings | None = None,
@@ -76,7 +76,7 @@ class World:
             ingest=ingest or IngestSettings(),
             webhooks=webhooks or WebhookSettings(),
         )
-        return cls(folder, settings, lane=lane)
+        return cls(folder, settings, fast_path=fast_path)
 
     def client_of(self, app: ASGIApp, address: str = "203.0.113.9") -> httpx.AsyncClient:
         transport = httpx.ASGITransport(app, client=(address, 49_152))
@@ -140,18 +140,18 @@ class PlainPositions(Positions):
         return int(text) if text.isascii() and text.isdigit() else None
 
 
-class LaneFirst:
-    """An ASGI application that asks the lane first, as the web server's protocol does."""
+class FastPathFirst:
+    """An ASGI application that asks the fast path first, as the web server's protocol does."""
 
     def __init__(self, app: WebApp) -> None:
-        assert app.lane is not None
-        self._app, self._lane = app, app.lane
+        assert app.fast_path is not None
+        self._app, self._fast_path = app, app.fast_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer = None
         if scope["type"] == "http" and scope["method"] == "GET" and not scope["query_string"]:
             head = Head.of(dict(scope["headers"]), self._app.errors.links, scope["scheme"], scope["client"][0])
-            answer = self._lane.answer(scope["path"], head)
+            answer = self._fast_path.answer(scope["path"], head)
         if answer is None:
             await self._app(scope, receive, send)
             return

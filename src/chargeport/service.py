@@ -48,7 +48,7 @@ from chargeport.store.audit import SERVER, Act, Actor, act_as
 from chargeport.store.backends import is_server, open_store, require_driver
 from chargeport.store.protocols import Store
 from chargeport.store.retention import keep, keep_audit
-from chargeport.store.retention_policy import Keep, Policy
+from chargeport.store.retention_policy import KeepFor, Policy
 from chargeport.webhooks.service import WebhookService
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Service:
         self.tail = Tail(store, self.access, self.clock, self.doorbell, most_of_one=most)
         self.feeds = Feeds(store, settings, self.clock, refused=self.access.counts.of_source)
         self.derivation = Derivation(store, settings, self.clock, self.doorbell.wait, rest=self._rest)
-        self.policy = Policy({each.group: Keep(*settings.retention.of(each.group)) for each in CATALOGUE})
+        self.policy = Policy({each.group: KeepFor(*settings.retention.of(each.group)) for each in CATALOGUE})
         self.cadences = Cadences(store, settings.staleness, self.clock)
         docs = f"{settings.server.base_url or f'http://{settings.server.host}:{settings.server.port}'}/docs/errors"
         self.webhooks = WebhookService(store, self.clock, settings.webhooks, docs, self.doorbell.wait)
@@ -100,7 +100,7 @@ class Service:
         store = open_store(settings.database.url, doorbell.ring, anew=anew, encryption=encryption(settings))
         return cls(store, settings, clock, doorbell)
 
-    def app(self, pages: Mapping[str, Handler], *, lane: bool = True, reports: WorkerReports | None = None) -> WebApp:
+    def app(self, pages: Mapping[str, Handler], *, fast_path: bool = True, reports: WorkerReports | None = None) -> WebApp:
         """Return the application on this service; `reports` are those of the server's workers, which it tells how it is."""
         faults = None if self.simulation is None else self.simulation.faults
         reads = Reads(self.store, self.access, self.clock, strict=self.settings.server.strict, faults=faults)
@@ -121,7 +121,7 @@ class Service:
             Commands(self.store, self.clock, self._commandable()),
             self.simulation,
         )
-        app = build_app(deps, pages, lane=lane, sockets=self.feeds.sockets(), reports=reports)
+        app = build_app(deps, pages, fast_path=fast_path, sockets=self.feeds.sockets(), reports=reports)
         if reports is not None:
             telling = reports.run(lambda: tally(app.errors, self.webhooks), lambda: self.store.ping(writes=False))
             self._tasks.append(asyncio.create_task(telling, name="worker reports"))

@@ -21,7 +21,7 @@ from chargeport.api.clients import Clients
 from chargeport.api.closing_answers import refusal_bytes
 from chargeport.api.handover import Handover, Receiver
 from chargeport.api.listener import Listener
-from chargeport.api.protocol import LaneProtocol
+from chargeport.api.protocol import FastPathProtocol
 from chargeport.api.sockets import watched
 from chargeport.errors import OVERLOADED, Problem, StartError
 from chargeport.installation import with_flag
@@ -133,7 +133,7 @@ class Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
 
         def protocol() -> asyncio.Protocol:
-            return LaneProtocol(
+            return FastPathProtocol(
                 self.config, self.server_state, self.lifespan.state, loop,
                 client=client, handover=self._handover, already=already,
             )  # fmt: skip
@@ -237,7 +237,7 @@ def configuration(app: WebApp, log: str = "info", **more: Any) -> uvicorn.Config
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http=LaneProtocol,
+        http=FastPathProtocol,
         interface="asgi3",
         lifespan="off",
         ws="auto",  # charging stations, with the extra that brings a websocket library; else there are none

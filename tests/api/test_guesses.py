@@ -86,7 +86,7 @@ async def test_wrong_tokens_are_slowed_and_a_good_one_is_taken_all_the_same(worl
     ]
     assert tried == [401] * MANY * LIMIT + [429] * 2
     read = await world.client.get("/v3/vehicles/x/signals/charge-voltage", headers={"Authorization": "Bearer cpt_no"})
-    assert typed_error(read, 429)["code"] == "SMARTCAR_API", "the lane counts with the router"
+    assert typed_error(read, 429)["code"] == "SMARTCAR_API", "the fast path counts with the router"
     assert (await world.client.get("/v3/vehicles", headers=app.headers)).status_code == 200
     metrics = (await world.client.get("/metrics")).text
     assert f'chargeport_wrong_credentials_total{{credential="token"}} {MANY * LIMIT + 3}.0' in metrics

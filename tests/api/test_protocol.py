@@ -1,4 +1,4 @@
-"""The way of a request down at the socket: the lane and the router answer alike, whatever is sent."""
+"""The way of a request down at the socket: the fast path and the router answer alike, whatever is sent."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from chargeport.api.access import hashed
-from chargeport.api.protocol import HEAD_WITHIN_S, LaneProtocol
+from chargeport.api.protocol import HEAD_WITHIN_S, FastPathProtocol
 from chargeport.clock import ManualClock
 from chargeport.dashboard import page
 from chargeport.service import Service
@@ -123,8 +123,8 @@ def is_whole(received: bytes, sent: bytes) -> bool:
 
 @pytest.mark.parametrize("name", REQUESTS)
 async def test_with_the_lane_and_without_it_the_same_bytes_are_answered(service: Service, name: str) -> None:
-    with_lane, without = service.app(page.handlers()), service.app(page.handlers(), lane=False)
-    async with served(with_lane) as quick, served(without) as plain:
+    with_fast_path, without = service.app(page.handlers()), service.app(page.handlers(), fast_path=False)
+    async with served(with_fast_path) as quick, served(without) as plain:
         assert await exchange(quick.port, REQUESTS[name]) == await exchange(plain.port, REQUESTS[name])
 
 
@@ -158,16 +158,16 @@ async def conversation(port: int, requests: list[bytes]) -> list[bytes]:
 async def test_requests_with_the_head_of_the_one_before_are_answered_as_any_other(service: Service, seed: int) -> None:
     draw = random.Random(seed)
     requests = [request for _ in range(8) for request in (get(ONE), draw.choice(SAME_HEAD))]
-    with_lane, without = service.app(page.handlers()), service.app(page.handlers(), lane=False)
-    async with served(with_lane) as quick, served(without) as plain:
+    with_fast_path, without = service.app(page.handlers()), service.app(page.handlers(), fast_path=False)
+    async with served(with_fast_path) as quick, served(without) as plain:
         heard, expected = await asyncio.gather(conversation(quick.port, requests), conversation(plain.port, requests))
     assert heard == expected
 
 
 async def test_a_head_that_is_repeated_is_not_parsed_again(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     parsed = []
-    parse = LaneProtocol._parse
-    monkeypatch.setattr(LaneProtocol, "_parse", lambda self, data: (parsed.append(data), parse(self, data))[1])
+    parse = FastPathProtocol._parse
+    monkeypatch.setattr(FastPathProtocol, "_parse", lambda self, data: (parsed.append(data), parse(self, data))[1])
     async with served(service.app(page.handlers())) as quick:
         heard = await conversation(quick.port, [get(ONE), get(ALL), get(ONE), get(ONE, "X-Other: 1\r\n"), get(ONE)])
     assert all(answer.startswith(b"HTTP/1.1 200") for answer in heard)
@@ -204,7 +204,7 @@ async def test_the_quick_way_is_really_taken(service: Service, monkeypatch: pyte
     def refuse(*_: Any) -> None:
         raise AssertionError("the request went on to uvicorn")
 
-    monkeypatch.setattr(LaneProtocol, "_hand_on", refuse)
+    monkeypatch.setattr(FastPathProtocol, "_hand_on", refuse)
     async with served(service.app(page.handlers())) as quick:
         assert (await exchange(quick.port, get(ONE))).startswith(b"HTTP/1.1 200")
         assert (await exchange(quick.port, get(ALL))).startswith(b"HTTP/1.1 200")

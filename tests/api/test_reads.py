@@ -1,6 +1,6 @@
 """The two signal reads: every value, every absence, and what each reader may see of them.
 
-Each test runs twice: on the read lane, and on the router alone.
+Each test runs twice: on the fast path, and on the router alone.
 """
 
 import json

@@ -4,7 +4,7 @@ import asyncio
 
 import httpx
 
-from chargeport.api.lane import Head
+from chargeport.api.fast_path import Head
 from chargeport.clock import ManualClock
 from chargeport.dashboard import page
 from chargeport.service import Service
@@ -44,6 +44,6 @@ async def test_the_lane_asks_no_store_that_has_to_be_waited_for(postgres: Postgr
     head = Head.of({b"host": b"a", b"authorization": authorization}, app.errors.links, "http", "127.0.0.1")
     answered: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
     # As the web server does: outside of a task, where what a client of a database does to wait is an error.
-    answered.get_loop().call_soon(lambda: answered.set_result(app.lane.answer("/vehicles/a/signals/charge-voltage", head)))
+    answered.get_loop().call_soon(lambda: answered.set_result(app.fast_path.answer("/vehicles/a/signals/charge-voltage", head)))
     assert await answered is None
     await service.close()

@@ -13,9 +13,9 @@ from world import Client, World
 MISSING = ("VALIDATION", "MISSING_PARAMETER")
 
 
-@pytest.fixture(params=["lane", "router"])
+@pytest.fixture(params=["fast path", "router"])
 async def strict(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
-    world = World.open(tmp_path, lane=request.param == "lane", server=ServerSettings(strict=True))
+    world = World.open(tmp_path, fast_path=request.param == "fast path", server=ServerSettings(strict=True))
     yield world
     await world.close()
 

@@ -13,7 +13,7 @@ from chargeport.signals.reading import Absence, AbsenceReason, Issue, Reading
 from chargeport.store.postgres import PostgresStore, copying
 from chargeport.store.protocols import Store
 from chargeport.store.records import Application, Connection, KeptSession, Page, ReportedSession, Selection, Vehicle
-from chargeport.store.retention_policy import HOUR_MS, Keep, Policy
+from chargeport.store.retention_policy import HOUR_MS, KeepFor, Policy
 from chargeport.store.sqlite import SqliteStore
 from postgres_server import PostgresServer, asked
 
@@ -44,7 +44,7 @@ async def file(tmp_path: Path) -> Path:
         await store.sessions.replace_sessions(car.id, T0, T0 + HOUR_MS, sessions)
         await store.sessions.keep_reported(car.id, [ReportedSession("box", "1", T0, T0, "{}")])
         await store.sessions.add_edit(car.id, T0, '{"note":"mine"}')
-    while (await store.retention.fold(Policy({"Charge": Keep(1)}), T0 + 72 * HOUR_MS)).more:
+    while (await store.retention.fold(Policy({"Charge": KeepFor(1)}), T0 + 72 * HOUR_MS)).more:
         pass
     await store.readings.forget("box", CARS[2].id, T0 + 60 * HOUR_MS, T0 + 61 * HOUR_MS)
     application = Application(client_id="app", name="App", permissions=frozenset(Permission), created_at=T0)

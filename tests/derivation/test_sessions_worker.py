@@ -16,7 +16,7 @@ from chargeport.signals.definition import Permission
 from chargeport.signals.effective import DERIVED
 from chargeport.signals.reading import Entry
 from chargeport.signals.state import State
-from chargeport.store.retention_policy import Keep, Policy
+from chargeport.store.retention_policy import KeepFor, Policy
 from derived_cars import (
     CAPACITY,
     CAR,
@@ -238,7 +238,7 @@ async def test_sessions_outlive_the_history_that_they_were_worked_out_from(house
     """Runs are folded into hours; what came of them stays, whatever is worked out again."""
     await lived(house, 6)
     before = await house.records()
-    policy, after, more = Policy({"Charge": Keep(raw_days=3), "TractionBattery": Keep(raw_days=3)}), 0, True
+    policy, after, more = Policy({"Charge": KeepFor(raw_days=3), "TractionBattery": KeepFor(raw_days=3)}), 0, True
     while more:
         step = await house.store.retention.fold(policy, house.clock.now(), after)
         after, more = step.after, step.more

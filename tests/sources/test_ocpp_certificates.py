@@ -71,7 +71,7 @@ async def _serving(world: World, source: OcppSource, files: TlsFiles) -> AsyncIt
     async def rest(scope: Any, receive: Any, send: Any) -> None:
         await (app if scope["type"] == "websocket" else world.app)(scope, receive, send)
 
-    async with served(WebApp(rest, world.served.errors, world.served.bodies, world.served.lane), tls=files) as serving:
+    async with served(WebApp(rest, world.served.errors, world.served.bodies, world.served.fast_path), tls=files) as serving:
         yield serving.port
 
 

@@ -1,4 +1,4 @@
-"""The central system behind Chargeport's own web server: the upgrade passes the read lane, and the connection lasts."""
+"""The central system behind Chargeport's own web server: the upgrade passes the fast path, and the connection lasts."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ from starlette.routing import WebSocketRoute
 
 from chargeport import web
 from chargeport.api.app import WebApp
-from chargeport.api.protocol import LaneProtocol
+from chargeport.api.protocol import FastPathProtocol
 from chargeport.sources.ocpp.source import PATH, OcppSource
 from world import World
 
@@ -94,7 +94,7 @@ def with_stations(world: World, source: OcppSource) -> WebApp:
     async def rest(scope: Any, receive: Any, send: Any) -> None:
         await (stations if scope["type"] == "websocket" else world.app)(scope, receive, send)
 
-    return WebApp(rest, world.served.errors, world.served.bodies, world.served.lane)
+    return WebApp(rest, world.served.errors, world.served.bodies, world.served.fast_path)
 
 
 async def test_a_station_reaches_the_central_system_through_the_web_server(world: World) -> None:
@@ -122,14 +122,14 @@ async def test_a_station_reaches_the_central_system_through_the_web_server(world
 async def test_a_connection_that_is_silent_is_not_taken_for_an_idle_http_one(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looked_after: list[LaneProtocol] = []
-    original = LaneProtocol.look
+    looked_after: list[FastPathProtocol] = []
+    original = FastPathProtocol.look
 
-    def look(protocol: LaneProtocol, now: float) -> None:
+    def look(protocol: FastPathProtocol, now: float) -> None:
         looked_after.append(protocol)
         original(protocol, now + 3600)
 
-    monkeypatch.setattr(LaneProtocol, "look", look)
+    monkeypatch.setattr(FastPathProtocol, "look", look)
     source = OcppSource(SETTINGS, source_context("boxes", "ocpp"))
     async with Running(source.run(Heard())), served(with_stations(world, source)) as url:
         async with websockets.connect(

@@ -18,7 +18,7 @@ from chargeport.signals.reading import AbsenceReason, Entry
 from chargeport.signals.state import State
 from chargeport.store import records
 from chargeport.store.history import folding, hours, reading
-from chargeport.store.history.late import Edits, newest, place, without
+from chargeport.store.history.late import Edits, newest, put, without
 from chargeport.store.history.latest import Latest, finish
 from chargeport.store.history.runs import ALWAYS, Run, holding
 from chargeport.store.retention_policy import HOUR_MS, Horizon, Hour, Policy, Progress
@@ -189,7 +189,7 @@ class Parts:
             return records.Outcome.NOT_PERMITTED
         key = ("" if car is None else car.id, entry.signal, entry.source)
         series = self._series.setdefault(key, Series(key, self._next))
-        return records.Outcome.UNKNOWN_VEHICLE if car is None else place(series.latest, entry, entry.rule, series)
+        return records.Outcome.UNKNOWN_VEHICLE if car is None else put(series.latest, entry, entry.rule, series)
 
     def states(self, vehicle_id: str) -> list[State]:
         return [each.state(self.freshness.of(each.key[2], each.key[1])) for each in self._of(vehicle_id)]

@@ -137,9 +137,9 @@ async def series(old: SqliteStore) -> dict[int, Any]:
 
 async def test_what_comes_after_is_stored_and_folded_as_in_a_new_database(old: SqliteStore) -> None:
     from chargeport.store.retention import go_round
-    from chargeport.store.retention_policy import DAY_MS, Keep, Policy
+    from chargeport.store.retention_policy import DAY_MS, KeepFor, Policy
 
-    policy = Policy({signal.group: Keep(3) for signal in CATALOGUE})
+    policy = Policy({signal.group: KeepFor(3) for signal in CATALOGUE})
     async with asyncio.timeout(30):
         await go_round(old.retention, policy, ManualClock(THEN["now"] + 5 * DAY_MS))
         again = await go_round(old.retention, policy, ManualClock(THEN["now"] + 5 * DAY_MS))

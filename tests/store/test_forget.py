@@ -16,7 +16,7 @@ from chargeport.signals.reading import Absence, AbsenceReason, Entry, Issue, Rea
 from chargeport.store.protocols import Store
 from chargeport.store.records import Forgotten, Page, ReportedSession, Selection, Vehicle
 from chargeport.store.retention import go_round
-from chargeport.store.retention_policy import DAY_MS, HOUR_MS, Keep, Policy
+from chargeport.store.retention_policy import DAY_MS, HOUR_MS, KeepFor, Policy
 
 DAY0 = 1_777_593_600_000  # 2026-05-01T00:00:00Z
 MINUTE = 60_000
@@ -24,7 +24,7 @@ NOW = DAY0 + 4 * DAY_MS
 WATTAGE, SOC = BY_CODE["charge-wattage"], BY_CODE["tractionbattery-stateofcharge"]
 SIGNALS = (WATTAGE, SOC, IS_CHARGING)
 SOURCES = ("box", "car", "app")
-POLICY = Policy({signal.group: Keep(2) for signal in CATALOGUE})
+POLICY = Policy({signal.group: KeepFor(2) for signal in CATALOGUE})
 
 Said = tuple[int, int, int, int]  # source, signal, minutes after DAY0, value; less than 0: none
 

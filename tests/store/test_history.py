@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Signal, Value
+from chargeport.signals.effective import Ranks, effective
 from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
-from chargeport.signals.state import standing
 from chargeport.store.protocols import Store
-from chargeport.store.records import Place, Run, Vehicle
+from chargeport.store.records import Run, RunStart, Vehicle
 
 WATTAGE = BY_CODE["charge-wattage"]
 CHARGING = BY_CODE["charge-ischarging"]
@@ -66,8 +66,8 @@ async def pages(store: Store, car: str, size: int = 1000, signal: Signal = WATTA
             return found
 
 
-def place(runs: Sequence[Run]) -> Place | None:
-    return Place(runs[-1].observed_at, runs[-1].position) if runs else None
+def place(runs: Sequence[Run]) -> RunStart | None:
+    return RunStart(runs[-1].observed_at, runs[-1].position) if runs else None
 
 
 def changes(runs: Sequence[Run]) -> list[Change]:
@@ -187,28 +187,28 @@ async def test_a_greater_value_at_the_last_instant_given_is_given_too(any_store:
 async def test_a_place_behind_everything_has_nothing_after_it_and_one_that_is_no_run_starts_there(any_store: Store) -> None:
     car = await new_car(any_store)
     await stored(any_store, car, [(10, 1), (20, 2)])
-    assert await any_store.history.history(car, WATTAGE, after=Place(T0 + 99, 1), source="test", limit=10) == []
-    found = await any_store.history.history(car, WATTAGE, after=Place(T0 + 11, 99), source="test", limit=10)
+    assert await any_store.history.history(car, WATTAGE, after=RunStart(T0 + 99, 1), source="test", limit=10) == []
+    found = await any_store.history.history(car, WATTAGE, after=RunStart(T0 + 11, 99), source="test", limit=10)
     assert changes(found) == [(20, 20, 2)]
-    found = await any_store.history.history(car, WATTAGE, T0 + 15, after=Place(T0, 1), source="test", limit=10)
+    found = await any_store.history.history(car, WATTAGE, T0 + 15, after=RunStart(T0, 1), source="test", limit=10)
     assert changes(found) == [(20, 20, 2)]
 
 
-async def test_states_of_then_have_the_times_of_then_and_a_standing_of_then(any_store: Store) -> None:
+async def test_states_of_then_have_the_times_of_then_and_hold_or_not_as_then(any_store: Store) -> None:
     car = await new_car(any_store)
     await stored(any_store, car, [(0, True), (10 * MINUTE, True), (20 * MINUTE, False), (120 * MINUTE, True)], CHARGING)
     await stored(any_store, car, [(0, 7), (5 * MINUTE, 7), (15 * MINUTE, 7), (120 * MINUTE, 8)])
     found = await any_store.history.series_at(car, T0 + 7 * MINUTE)
     assert found is not None
-    state, charging = found.series[WATTAGE.key][0], found.series[CHARGING.key][0]
+    state = found.series[WATTAGE.key][0]
     assert (state.value, state.observed_at, state.changed_at) == (7, T0 + 5 * MINUTE, T0)
     assert state.received_at == state.observed_at, "when it came in was not kept; not before the car had seen it"
-    assert standing(state, charging, T0 + 7 * MINUTE) is None
-    for minute, reason in ((21, "NOT_CHARGING"), (14, None), (119, "NOT_CHARGING"), (121, None)):
+    for minute, reason in ((7, None), (21, "NOT_CHARGING"), (14, None), (119, "NOT_CHARGING"), (121, None)):
         found = await any_store.history.series_at(car, T0 + minute * MINUTE)
         assert found is not None
-        stands = standing(found.series[WATTAGE.key][0], found.series[CHARGING.key][0], T0 + minute * MINUTE)
-        assert (stands and stands.reason) == reason
+        counts = effective(WATTAGE, found.series, Ranks(), T0 + minute * MINUTE)
+        assert counts is not None
+        assert (counts.unavailability and counts.unavailability.reason) == reason
 
 
 async def test_the_states_of_now_are_the_states(any_store: Store) -> None:

@@ -20,13 +20,14 @@ from chargeport.errors import SettingError, StoreError
 from chargeport.settings import RetentionSettings
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE, IS_CHARGING, VIN
 from chargeport.signals.definition import Cadence, Permission, Signal, Value
+from chargeport.signals.effective import Ranks, effective
 from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
-from chargeport.signals.state import LIVE_FOR_MS, standing
+from chargeport.signals.state import LIVE_FOR_MS
 from chargeport.store import retention
 from chargeport.store.effective_history import EffectiveHistory
 from chargeport.store.protocols import Store
 from chargeport.store.records import Vehicle
-from chargeport.store.retention_policy import DAY_MS, HOUR_MS, Keep, Policy, Progress
+from chargeport.store.retention_policy import DAY_MS, HOUR_MS, KeepFor, Policy, Progress
 from chargeport.store.tables import retention as steps
 
 DAY0 = 1_777_593_600_000  # 2026-05-01T00:00:00Z
@@ -47,7 +48,7 @@ EVERYTHING = frozenset(Permission)
 
 
 def policy(raw_days: int | None, hourly_days: int | None = None) -> Policy:
-    return Policy({group: Keep(raw_days, hourly_days) for group in GROUPS})
+    return Policy({group: KeepFor(raw_days, hourly_days) for group in GROUPS})
 
 
 async def new_car(store: Store) -> str:
@@ -144,7 +145,8 @@ async def looked(store: Store, car: str, signal: Signal, at: int) -> Any:
     state = next(iter(found.series.get(signal.key, ())), None)
     if state is None:
         return None
-    over = standing(state, next(iter(found.series.get(IS_CHARGING.key, ())), None), at)
+    counts = effective(signal, found.series, Ranks(), at)
+    over = None if counts is None else counts.unavailability
     return state.value, state.observed_at, state.changed_at, over and over.reason, state.absence_at
 
 
@@ -282,7 +284,7 @@ async def test_groups_have_horizons_of_their_own_and_what_is_not_limited_is_kept
     await store.readings.write(
         [said(car, signal, DAY0 + minute * MINUTE, minute % 7) for minute in range(99) for signal in (SOC, WATTAGE)]
     )
-    only = Policy({SOC.group: Keep(3), WATTAGE.group: Keep()})
+    only = Policy({SOC.group: KeepFor(3), WATTAGE.group: KeepFor()})
     await retention.go_round(store.retention, only, ManualClock(NOW))
     assert await store.history.horizon(car, WATTAGE) is None
     horizon = await store.history.horizon(car, SOC)

@@ -6,13 +6,13 @@ from chargeport.clock import ManualClock
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.store.records import Vehicle
 from chargeport.store.retention import go_round
-from chargeport.store.retention_policy import DAY_MS, HOUR_MS, Keep, Policy
+from chargeport.store.retention_policy import DAY_MS, HOUR_MS, KeepFor, Policy
 from world import HOST, T0, Client, World
 
 POWER, STATUS = "charge-wattage", "charge-detailedchargingstatus"
 MINUTE = 60_000
 START = T0 - T0 % DAY_MS - 3 * DAY_MS
-POLICY = Policy({"Charge": Keep(1)})
+POLICY = Policy({"Charge": KeepFor(1)})
 
 
 async def asked(world: World, app: Client, car: Vehicle, code: str = POWER, **query: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The ASGI application: the router, which answers everything, and the lane that the protocol asks first."""
+"""The ASGI application: the router, which answers everything, and the fast path that the protocol asks first."""
 
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -13,8 +13,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from chargeport.api import docs, guide, health, metrics
 from chargeport.api.body_budget import BodyBudget
 from chargeport.api.error_boundary import ErrorBoundary
+from chargeport.api.fast_path import ALL, ONE, FastPath
 from chargeport.api.guesses import Guesses
-from chargeport.api.lane import ALL, ONE, Lane
 from chargeport.api.links import Links
 from chargeport.api.openapi import document
 from chargeport.api.rate_limits import RateLimits
@@ -35,14 +35,14 @@ def build_app(
     context: AppContext,
     pages: Mapping[str, Handler],
     *,
-    lane: bool = True,
+    fast_path: bool = True,
     sockets: Mapping[str, Connect] | None = None,
     reports: WorkerReports | None = None,
 ) -> "WebApp":
     """Build the application. `pages` are the handlers of routes outside the API, by name; `sockets` websockets, by path.
 
-    `reports` are those of the workers, where there are several. Without `lane` the router answers everything: the two must not
-    differ, and a test holds them together.
+    `reports` are those of the workers, where there are several. Without `fast_path` the router answers everything: the two must
+    not differ, and a test holds them together.
     """
     links = Links(context.settings.server.base_url, context.settings.server.trusted_proxies)
     limits, counts = context.settings.limits, context.access.counts
@@ -62,25 +62,25 @@ def build_app(
         exception_handlers={HTTPException: _unrouted(errors)},
     )
     router.router.redirect_slashes = False
-    return WebApp(router, errors, bodies, Lane(context.reads, errors) if lane else None, context.tail.share)
+    return WebApp(router, errors, bodies, FastPath(context.reads, errors) if fast_path else None, context.tail.share)
 
 
 class WebApp:
-    """What the web server serves: an ASGI application, and beside it the lane."""
+    """What the web server serves: an ASGI application, and beside it the fast path."""
 
     def __init__(
         self,
         router: ASGIApp,
         errors: ErrorBoundary,
         bodies: BodyBudget,
-        lane: Lane | None,
+        fast_path: FastPath | None,
         share: Callable[[int], None] = lambda _: None,
     ) -> None:
         """Keep the parts. `share` is to be called with the number of connections that the server can have."""
         self.share = share
         self.errors = errors
         self.bodies = bodies
-        self.lane = lane
+        self.fast_path = fast_path
         self._router = router
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -6,7 +6,7 @@ from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallab
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from chargeport.api.app import WebApp
-from chargeport.api.lane import written
+from chargeport.api.fast_path import written
 from chargeport.errors import Problem
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from chargeport.errors import MALFORMED, Problem
-from chargeport.store.records import Place
+from chargeport.store.records import RunStart
 
 NAME: Final = "page[cursor]"
 
@@ -20,21 +20,21 @@ _BUCKET: Final = re.compile(r"b([0-9]{1,15})")
 _VEHICLE: Final = re.compile(r"v([!-~]{1,64})")
 
 
-def of_change(place: Place) -> str:
+def of_change(run: RunStart) -> str:
     """Return the cursor behind a change.
 
-    >>> of_change(Place(1777629598000, 7))
+    >>> of_change(RunStart(1777629598000, 7))
     'YzE3Nzc2Mjk1OTgwMDAuNw'
     """
-    return _packed(f"c{place.observed_at}.{place.position}")
+    return _packed(f"c{run.observed_at}.{run.position}")
 
 
-def change(cursor: str) -> Place:
+def change(cursor: str) -> RunStart:
     """Return the change that the cursor stands behind. Raises Problem (400)."""
     found = _CHANGE.fullmatch(_unpacked(cursor))
     if found is None:
         raise _unknown(cursor)
-    return Place(int(found[1]), int(found[2]))
+    return RunStart(int(found[1]), int(found[2]))
 
 
 def sealed(cursor: str, seal: Callable[[int], str]) -> str:
@@ -52,7 +52,7 @@ def opened(cursor: str, unseal: Callable[[str], int | None]) -> str:
     position = unseal(found[2])
     if position is None:
         raise _unknown(cursor)
-    return of_change(Place(int(found[1]), position))
+    return of_change(RunStart(int(found[1]), position))
 
 
 def of_bucket(start: int) -> str:

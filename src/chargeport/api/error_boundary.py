@@ -18,7 +18,7 @@ _log = logging.getLogger("chargeport.api")
 
 
 class ErrorBoundary:
-    """Shared by the lane and the router, so that both turn errors into the same answers."""
+    """Shared by the fast path and the router, so that both turn errors into the same answers."""
 
     def __init__(self, links: Links, guesses: Guesses, rate_limits: RateLimits) -> None:
         self.request_ids = request_ids()

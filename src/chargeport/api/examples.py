@@ -15,7 +15,7 @@ from chargeport.signals.effective import Ranks, effective
 from chargeport.signals.reading import AbsenceReason
 from chargeport.signals.state import State
 from chargeport.signals.sweep import Step
-from chargeport.store.records import Place, Vehicle
+from chargeport.store.records import RunStart, Vehicle
 from chargeport.wire.envelope import View, vehicle_resource
 
 AT: Final = 1_777_629_598_000
@@ -77,7 +77,7 @@ def _history_examples() -> dict[str, Any]:
     gone = State(power, source="http", position=9, absence=reason, absence_at=gone_at, absence_received_at=gone_at + 3_250)
     steps = [Step(AT, State(power, 7200, AT, AT, AT + 3_250, "http", 7), 7200, None), Step(gone_at, gone, None, reason)]
     path = f"{BASE}/v3/vehicles/{VEHICLE.id}/signals/{power.code}/values"
-    cursor = cursors.of_change(Place(gone_at, gone.position))
+    cursor = cursors.of_change(RunStart(gone_at, gone.position))
     changes = [msgspec.json.decode(values.change(power, step, _EVERYTHING)) for step in steps]
     grid = [_bucket(power, {7200: 600_000, 3600: 300_000}), _bucket(charging, {True: 675_000, False: 225_000})]
     return {

@@ -10,7 +10,7 @@ from chargeport.api.aggregation import MAX_BUCKETS, Grid, buckets, is_hourly
 from chargeport.errors import MALFORMED, Problem
 from chargeport.signals.definition import Kind, Permission, Signal
 from chargeport.store.effective_history import EffectiveHistory
-from chargeport.store.records import Place
+from chargeport.store.records import RunStart
 from chargeport.wire.envelope import iso
 
 FROM: Final = "from"
@@ -115,7 +115,7 @@ async def _changes(
     after = None if asked.cursor is None else cursors.change(asked.cursor)
     steps = await history.steps(vehicle_id, signal, asked.from_at, asked.to_at, after=after, limit=asked.size + 1)
     given = steps[: asked.size]
-    behind = None if len(steps) == len(given) else cursors.of_change(Place(given[-1].at, given[-1].state.position))
+    behind = None if len(steps) == len(given) else cursors.of_change(RunStart(given[-1].at, given[-1].state.position))
     return Page([values.change(signal, step, allowed) for step in given], behind)
 
 

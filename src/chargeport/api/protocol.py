@@ -1,7 +1,8 @@
-"""HTTP on one connection: uvicorn's protocol, with the lane for plain signal reads and with an end to everything.
+"""HTTP on one connection: uvicorn's protocol, with the fast path for plain signal reads and with an end to everything.
 
 What ASGI adds to a request (a scope, a task, two messages) costs more than a read itself. Where the parser has just finished
-the head of a plain read on an idle connection, the lane's answer is written at once. Every other request goes on to the router.
+the head of a plain read on an idle connection, the fast path's answer is written at once. Every other request goes on to the
+router.
 
 uvicorn trusts its clients. Here a head is bounded in bytes and time, trailers are counted and never merged into the headers, a
 request that names two hosts or two tokens is refused, requests sent ahead of their answers wait as bytes, and whatever is wrong
@@ -21,9 +22,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from chargeport.api.app import WebApp
 from chargeport.api.client_transport import ClientTransport
 from chargeport.api.closing_answers import EarlyAnswer, refusal_bytes
+from chargeport.api.fast_path import Head
 from chargeport.api.handover import Handover
 from chargeport.api.head_rules import NOT_PLAIN, check_head, check_trailer, check_unfinished
-from chargeport.api.lane import Head
 from chargeport.api.repeated_head import RepeatedHead
 from chargeport.errors import MALFORMED, TOO_SLOW, Problem
 from chargeport.tls import tell_client
@@ -38,7 +39,7 @@ _CODING: Final = b"transfer-encoding"
 _FRAMING: Final = (b"content-length", _CODING)
 
 
-class LaneProtocol(HttpToolsProtocol):
+class FastPathProtocol(HttpToolsProtocol):
     """One connection. Needs an WebApp."""
 
     transport: ClientTransport
@@ -265,14 +266,14 @@ class LaneProtocol(HttpToolsProtocol):
             self._hand_on()
 
     def _answered(self, url: bytes, head: Head) -> bool:
-        """Write the lane's answer to a GET, if nothing else is under way, and the lane has one."""
+        """Write the fast path's answer to a GET, if nothing else is under way, and the fast path has one."""
         app = self.app
         if (
             not self._is_idle() or self.flow.write_paused
-            or not isinstance(app, WebApp) or app.lane is None or not url.isascii() or _SPECIAL.search(url)
+            or not isinstance(app, WebApp) or app.fast_path is None or not url.isascii() or _SPECIAL.search(url)
         ):  # fmt: skip
             return False
-        answer = app.lane.answer(url.decode(), head, self.server_state.default_headers)
+        answer = app.fast_path.answer(url.decode(), head, self.server_state.default_headers)
         if answer is None:
             return False
         self.cycle = _ANSWERED

@@ -1,4 +1,4 @@
-"""The two signal reads: one function each computes status, headers and body, for the lane and for the router alike."""
+"""The two signal reads: one function each computes status, headers and body, for the fast path and for the router alike."""
 
 from collections.abc import Sequence
 from typing import Any, Final

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from chargeport.api.lane import Head
+from chargeport.api.fast_path import Head
 
 _LINE: Final = re.compile(rb"GET (/[!-~]*) HTTP/1\.1")
 _END: Final = b"\r\n\r\n"

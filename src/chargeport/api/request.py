@@ -125,7 +125,7 @@ class Request:
         return str(self.raw.path_params[name])
 
     def header(self, name: bytes) -> bytes | None:
-        """Return a header's value: the last one if it stands there twice, as in the lane."""
+        """Return a header's value: the last one if it stands there twice, as in the fast path."""
         found = None
         for key, value in self.raw.scope["headers"]:
             if key == name:

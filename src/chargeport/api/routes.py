@@ -11,13 +11,13 @@ from chargeport.api import (
     compatibility,
     connections,
     cursors,
+    fast_path,
     fleet_signals,
     health,
     history,
     ingest,
     ingest_dialect,
     instants,
-    lane,
     paging,
     reads,
     session,
@@ -120,7 +120,7 @@ ROUTES: Final = (
         v3=True, summary="Read one vehicle", answer="VehicleDocument", parameters=(USER,), errors=_VEHICLE,
     ),
     Route(
-        method="GET", path=lane.ALL, name="listSignals", tag="Signals", handler=signals.read_signals, v3=True,
+        method="GET", path=fast_path.ALL, name="listSignals", tag="Signals", handler=signals.read_signals, v3=True,
         summary="Read all signals of a vehicle",
         detail="Every signal that has a value or a known error, sorted by code, on one page unless a page is asked for.",
         answer="SignalList", errors=(MALFORMED, MISSING_PARAMETER, *_VEHICLE),
@@ -158,14 +158,14 @@ ROUTES: Final = (
         errors=(MALFORMED, MISSING_PARAMETER, UNAUTHORIZED),
     ),
     Route(
-        method="GET", path=lane.ONE, name="getSignal", tag="Signals", handler=signals.read_signal, v3=True,
+        method="GET", path=fast_path.ONE, name="getSignal", tag="Signals", handler=signals.read_signal, v3=True,
         summary="Read one signal",
         detail="A signal that has no value to show as true is answered with status ERROR and the reason, and the last body.",
         answer="SignalDocument", parameters=(_AT, _SOURCE, *_CONDITIONAL),
         errors=(MALFORMED, *_VEHICLE, PERMISSION, SIGNAL_NOT_FOUND),
     ),
     Route(
-        method="GET", path=f"{lane.ONE}/values", name="listValues", tag="Signals", handler=signals.read_values, v3=True,
+        method="GET", path=f"{fast_path.ONE}/values", name="listValues", tag="Signals", handler=signals.read_values, v3=True,
         summary="Read the history of a signal",
         detail="Its changes by time of observation, newest last; an absence has a status instead of a body. With a resolution"
         " what it was like in stretches of that length, aligned to 1970 in UTC: numbers weighted by the time for which they"

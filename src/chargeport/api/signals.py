@@ -1,4 +1,4 @@
-"""The signal reads as ordinary routes: what the lane leaves, such as queries, answered by the same function; and history."""
+"""The signal reads as ordinary routes: what the fast path leaves, by the same function; and history."""
 
 import msgspec
 

@@ -66,7 +66,7 @@ async def stream_signals(request: Request) -> Response:
     follower = Follower(grant, request.header(b"authorization"), wanted.vehicles, position)
     follower.vehicle_lists = 0 if wanted.vehicle_list else None
     stream = Stream(request.context, follower, wanted, request.base, newest)
-    greeting = events.RETRY + (events.place(positions.seal(position, grant.client_id)) if resumed is None else b"")
+    greeting = events.RETRY + (events.reached(positions.seal(position, grant.client_id)) if resumed is None else b"")
     return event_answer(stream.parts(greeting), request.request_id, request.header(b"accept-encoding"))
 
 

@@ -26,7 +26,7 @@ from chargeport.signals.definition import Kind, Permission, Signal
 from chargeport.signals.sweep import Step
 from chargeport.store.effective_history import EffectiveHistory
 from chargeport.store.protocols import Store
-from chargeport.store.records import Place, Vehicle
+from chargeport.store.records import RunStart, Vehicle
 from chargeport.wire.provenance import shown
 from chargeport.wire.status import WORDINGS
 
@@ -117,7 +117,7 @@ async def _found(store: Store, name: str, signal: Signal, asked: Asked, *, sourc
         filled = (await buckets(history, vehicle.id, signal, grid, MAX_BUCKETS)).found[-asked.size :]
         begun_at = filled[0].start if filled else now
     elif steps := await _newest(history, vehicle.id, signal, asked, now):
-        last = Place(steps[-1].at, steps[-1].state.position)
+        last = RunStart(steps[-1].at, steps[-1].state.position)
         behind = await history.steps(vehicle.id, signal, None, None, after=last, limit=1)
         followed_at, begun_at = behind[0].at if behind else None, steps[0].at
     plotted: list[float | None] = []
@@ -145,7 +145,7 @@ async def _newest(history: EffectiveHistory, vehicle_id: str, signal: Signal, as
 async def _all(history: EffectiveHistory, vehicle_id: str, signal: Signal, start: int, end: int) -> list[Step]:
     steps: list[Step] = []
     while True:
-        after = Place(steps[-1].at, steps[-1].state.position) if steps else None
+        after = RunStart(steps[-1].at, steps[-1].state.position) if steps else None
         part = await history.steps(vehicle_id, signal, start, end, after=after, limit=PORTION)
         steps += part
         if len(part) < PORTION:

@@ -57,7 +57,7 @@ def _address(dialect: Dialect, delivery: Delivery, topic: str) -> tuple[str, str
         if address is not None and address.vehicle is not None:
             if "vehicles/{vehicle}" in pattern.text:
                 return vehicle_of(delivery, address.vehicle), f"vehicle/{address.field}"
-            return vehicle_of(delivery, place(address.vehicle)), address.field
+            return vehicle_of(delivery, loadpoint_name(address.vehicle)), address.field
     if any(topic.startswith(pattern.text.partition("/")[0] + "/") for pattern in dialect.topics):
         return None
     if delivery.topic:
@@ -66,7 +66,7 @@ def _address(dialect: Dialect, delivery: Delivery, topic: str) -> tuple[str, str
     return vehicle_of(delivery), topic
 
 
-def place(number: Any) -> str:
+def loadpoint_name(number: Any) -> str:
     """Return the name of whatever charges at a loadpoint; the first is 1."""
     return f"loadpoints/{number}"
 
@@ -87,7 +87,7 @@ def _phases(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def _state(delivery: Delivery, state: Mapping[str, Any]) -> list[RawMessage]:
     """Return a message for each loadpoint and for each car of /api/state."""
-    points = {place(index): _phases(point) for index, point in enumerate(state["loadpoints"], 1)}
+    points = {loadpoint_name(index): _phases(point) for index, point in enumerate(state["loadpoints"], 1)}
     cars = {
         str(name): {f"vehicle/{field}": value for field, value in car.items()}
         for name, car in (state.get("vehicles") or {}).items()

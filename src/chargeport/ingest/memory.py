@@ -14,7 +14,7 @@ from chargeport.signals.catalogue import CABLE_CONNECTED, IS_CHARGING
 from chargeport.signals.definition import Signal, Value
 from chargeport.signals.state import State
 
-MAX_TURNS: Final = 16  # changes of a flag that are kept; late messages about older ones are taken as they come
+MAX_CHANGES: Final = 16  # changes of a flag that are kept; late messages about older ones are taken as they come
 MAX_CARS: Final = 200_000
 BESIDE_MS: Final = 15 * 60_000
 """Fields that are told with times of their own may come in any order: so much newer, one still counts beside another."""
@@ -34,29 +34,29 @@ class Said(NamedTuple):
     is_ahead: bool = False
 
 
-class Turns:
+class FlagHistory:
     """Since when a flag was true or false, by time."""
 
-    __slots__ = ("_turns",)
+    __slots__ = ("_changes",)
 
     def __init__(self) -> None:
-        self._turns: list[tuple[int, bool]] = []
+        self._changes: list[tuple[int, bool]] = []
 
     def note(self, at: int, value: bool) -> None:
         """Remember that the flag had this value at `at`."""
-        index = bisect_right(self._turns, (at, True))
-        if index and self._turns[index - 1][1] is value:
+        index = bisect_right(self._changes, (at, True))
+        if index and self._changes[index - 1][1] is value:
             return
-        if index < len(self._turns) and self._turns[index][1] is value:
-            self._turns[index] = (at, value)  # it was so earlier than we knew
+        if index < len(self._changes) and self._changes[index][1] is value:
+            self._changes[index] = (at, value)  # it was so earlier than we knew
         else:
-            self._turns.insert(index, (at, value))
-        del self._turns[:-MAX_TURNS]
+            self._changes.insert(index, (at, value))
+        del self._changes[:-MAX_CHANGES]
 
     def at(self, at: int) -> bool | None:
         """Return the flag's value at `at`; None where the source did not say."""
-        index = bisect_right(self._turns, (at, True))
-        return self._turns[index - 1][1] if index else None
+        index = bisect_right(self._changes, (at, True))
+        return self._changes[index - 1][1] if index else None
 
 
 class CarMemory:
@@ -70,8 +70,8 @@ class CarMemory:
         self._held: dict[tuple[str, int], tuple[int, Any]] = {}  # what a gate held back, by field and signal
         self._just: dict[str, tuple[int, Any]] = {}  # what was heard last: when it counts, and what it was
         self._since = self._until = 0  # that was heard from here on; the latest that any of it counts at
-        self.charging = Turns()
-        self.plugged = Turns()
+        self.charging = FlagHistory()
+        self.plugged = FlagHistory()
         self.doubted: dict[str, Any] = {}  # retained values, until the source shows that it is alive
 
     def resume(self, states: Iterable[State]) -> None:

@@ -11,7 +11,7 @@ from chargeport.signals.ranks import is_derived
 from chargeport.signals.state import State
 from chargeport.signals.sweep import Content, Report, Reports, Span, Step, Sweep, said_before, step_of
 from chargeport.store.protocols import Store
-from chargeport.store.records import Place, Run
+from chargeport.store.records import Run, RunStart
 from chargeport.store.retention_policy import Horizon, Hour
 
 PIECES: Final = 128  # runs of a series read at once: at a sighting a second they are a month, and 22 MB
@@ -32,7 +32,14 @@ class EffectiveHistory:
         return sorted((each for each in found if self._only in (None, each)), key=lambda each: (is_derived(each), each))
 
     async def steps(
-        self, vehicle_id: str, signal: Signal, from_at: int | None, to_at: int | None, *, after: Place | None = None, limit: int
+        self,
+        vehicle_id: str,
+        signal: Signal,
+        from_at: int | None,
+        to_at: int | None,
+        *,
+        after: RunStart | None = None,
+        limit: int,
     ) -> list[Step]:
         """Return up to `limit` changes of the effective value from `from_at` on, or behind `after`, and before `to_at`."""
         alone = await self._alone(vehicle_id, signal)
@@ -122,15 +129,15 @@ class EffectiveHistory:
         to_at: int | None,
         source: str,
         *,
-        after: Place | None,
+        after: RunStart | None,
         limit: int,
     ) -> list[Step]:
         runs: list[Run] = []
         while len(runs) < limit:
-            place = Place(runs[-1].observed_at, runs[-1].position) if runs else after
+            behind = RunStart(runs[-1].observed_at, runs[-1].position) if runs else after
             wanted = min(limit - len(runs), _CHANGES)
             part = await self._store.history.history(
-                vehicle_id, signal, from_at, to_at, source=source, after=place, limit=wanted
+                vehicle_id, signal, from_at, to_at, source=source, after=behind, limit=wanted
             )  # fmt: skip
             runs += part
             if len(part) < wanted:

@@ -24,8 +24,8 @@ from chargeport.store.records import (
     KeptMessage,
     Outcome,
     Page,
-    Place,
     Run,
+    RunStart,
     Selection,
     Stretch,
     Vehicle,
@@ -146,7 +146,7 @@ class History(Protocol):
         to_at: int | None = None,
         *,
         source: str,
-        after: Place | None = None,
+        after: RunStart | None = None,
         limit: int,
     ) -> list[Run]:
         """Return the changes of a series observed in [from_at, to_at), oldest first, each whole up to the next.

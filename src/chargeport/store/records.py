@@ -99,8 +99,8 @@ class Run(msgspec.Struct, frozen=True):
     rule: str | None = None
 
 
-class Place(NamedTuple):
-    """A place in the history of a series: where the run with this first instant and position begins."""
+class RunStart(NamedTuple):
+    """Where a run begins in the history of a series: its first instant and its position in the feed."""
 
     observed_at: int
     position: int

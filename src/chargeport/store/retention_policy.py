@@ -41,7 +41,7 @@ class Horizon(msgspec.Struct, frozen=True):
     hours_from: int | None = None
 
 
-class Keep(msgspec.Struct, frozen=True):
+class KeepFor(msgspec.Struct, frozen=True):
     """For how many days a group's runs are kept, and for how many its hours, both counted from now; None: for good."""
 
     raw_days: int | None = None
@@ -51,7 +51,7 @@ class Keep(msgspec.Struct, frozen=True):
 class Policy(msgspec.Struct, frozen=True):
     """What is kept for how long, by signal group. What is not named is kept for good."""
 
-    groups: dict[str, Keep] = {}
+    groups: dict[str, KeepFor] = {}
 
     @property
     def is_limited(self) -> bool:

@@ -34,7 +34,7 @@ def block(kind: str, data_line: str) -> bytes:
     return f"event: {kind}\ndata: {data_line}\n\n".encode()
 
 
-def place(position: str) -> bytes:
+def reached(position: str) -> bytes:
     """Return what tells the client how far the feed has come, without an event."""
     return identified(position) + b"\n"
 

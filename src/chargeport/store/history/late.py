@@ -25,7 +25,7 @@ class Editor(RunLog, Protocol):
         ...
 
 
-def place(latest: Latest, entry: Entry, rule: Any, editor: Editor) -> Outcome:
+def put(latest: Latest, entry: Entry, rule: Any, editor: Editor) -> Outcome:
     """Put an entry where its time of observation says, and say what that meant. `rule` is what stands for the entry's."""
     value: Any
     if type(entry) is Reading:

@@ -14,11 +14,11 @@ from chargeport.signals.reading import AbsenceReason
 from chargeport.signals.state import State
 from chargeport.store.history.latest import Latest
 from chargeport.store.history.runs import ALWAYS, Rows, Run, head
-from chargeport.store.records import Place
+from chargeport.store.records import RunStart
 from chargeport.store.retention_policy import HOUR_MS, Horizon, Hour
 
 
-def changes(rows: Rows, from_at: int | None, to_at: int | None, after: Place | None, limit: int) -> list[Run]:
+def changes(rows: Rows, from_at: int | None, to_at: int | None, after: RunStart | None, limit: int) -> list[Run]:
     """Return the changes in [from_at, to_at) behind `after`, each with when it was seen last before the next."""
     start, end = -ALWAYS if from_at is None else from_at, ALWAYS if to_at is None else to_at
     if after is None or after.observed_at < start:

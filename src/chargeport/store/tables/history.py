@@ -10,7 +10,7 @@ from chargeport.store.history.hours import HourRow, hour
 from chargeport.store.history.reading import changes, pieces, states_at
 from chargeport.store.history.runs import Run as StoredRun
 from chargeport.store.protocols import Readings
-from chargeport.store.records import Place, Run, VehicleSeries
+from chargeport.store.records import Run, RunStart, VehicleSeries
 from chargeport.store.retention_policy import HOUR_MS, Horizon, Hour
 from chargeport.store.sql import Connection, Reader, Scans, fetch
 from chargeport.store.tables import rows
@@ -47,7 +47,7 @@ class HistoryTables:
         to_at: int | None = None,
         *,
         source: str,
-        after: Place | None = None,
+        after: RunStart | None = None,
         limit: int,
     ) -> list[Run]:
         """Return the changes of a series, oldest first. See `store.protocols.History`."""

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from chargeport.signals.reading import Entry
-from chargeport.store.history.late import Editor, place
+from chargeport.store.history.late import Editor, put
 from chargeport.store.history.latest import Latest
 from chargeport.store.records import Outcome
 from chargeport.store.tables.keys import SOURCE_BITS, VEHICLE_SHIFT
@@ -68,7 +68,7 @@ def merge(table: Table, names: Naming, batches: Sequence[Batch]) -> list[list[Ou
     slots = table.open(list(dict.fromkeys([item[0] for item in work])))
     for number, _, batch, index, entry in work:
         rule = None if entry.rule is None else table.rule_key(entry.rule)
-        outcomes[batch][index] = place(slots[number], entry, rule, table)
+        outcomes[batch][index] = put(slots[number], entry, rule, table)
     _tell_overtaken(work, outcomes)
     table.store()
     return outcomes

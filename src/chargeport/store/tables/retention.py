@@ -12,7 +12,7 @@ from chargeport.signals.freshness import Freshness
 from chargeport.store.history.folding import Fold, day, due, fold, kept, reach
 from chargeport.store.history.runs import ALWAYS
 from chargeport.store.protocols import Readings
-from chargeport.store.retention_policy import HOUR_MS, Keep, Policy, Progress
+from chargeport.store.retention_policy import HOUR_MS, KeepFor, Policy, Progress
 from chargeport.store.sql import Connection, SlotsOf, Writer, fetch
 from chargeport.store.tables.hourly import HourTable
 from chargeport.store.tables.keys import OF, OF_VEHICLE, SeriesKey
@@ -62,7 +62,7 @@ def step(
 
 
 def _step_of(
-    slots_of: SlotsOf, connection: Connection, car: int, what_of: tuple[str, Keep], now: int, *, freshness: Freshness
+    slots_of: SlotsOf, connection: Connection, car: int, what_of: tuple[str, KeepFor], now: int, *, freshness: Freshness
 ) -> Progress | None:
     """Return what was done of one group of a car; None when there was nothing to do."""
     group, keep = what_of

@@ -1,4 +1,4 @@
-"""The read lane is only quicker: whatever is asked, with it and without it the answer is the same, byte for byte."""
+"""The fast path is only quicker: whatever is asked, with it and without it the answer is the same, byte for byte."""
 
 import asyncio
 import tempfile
@@ -24,7 +24,7 @@ FULL, ABSENT, EMPTY, FOREIGN, ODD = "car-full", "car-absent", "car-empty", "car-
 
 
 class Two(NamedTuple):
-    """One service, answered with the lane and without it."""
+    """One service, answered with the fast path and without it."""
 
     runner: asyncio.Runner
     world: World
@@ -121,9 +121,9 @@ def test_with_the_lane_and_without_it_the_answer_is_the_same(
     known = st.sampled_from(two.tags).map(lambda tag: (b"if-none-match", tag))
     good = (b"authorization", two.tokens[0])
     headers = [good, *data.draw(st.lists(st.one_of(own, hosts, known, headers_of_others), max_size=4))]
-    with_lane, without = two.answers(path, headers, method=method, query=query, client=client)
+    with_fast_path, without = two.answers(path, headers, method=method, query=query, client=client)
     event(f"{method} {without.status_code}")
-    assert facts(with_lane) == facts(without)
+    assert facts(with_fast_path) == facts(without)
 
 
 @pytest.mark.parametrize("vehicle", [FULL, ABSENT, EMPTY, FOREIGN, ODD, "nobody"])
@@ -133,8 +133,8 @@ def test_every_state_of_every_signal_is_told_alike_to_every_reader(two: Two, veh
     for token in two.tokens:
         for code in ("", *(f"/{code}" for code in BY_CODE)):
             headers = [(b"host", b"cars.test"), (b"authorization", token)]
-            with_lane, without = two.answers(f"/v3/vehicles/{vehicle}/signals{code}", headers)
-            assert facts(with_lane) == facts(without)
+            with_fast_path, without = two.answers(f"/v3/vehicles/{vehicle}/signals{code}", headers)
+            assert facts(with_fast_path) == facts(without)
     two.world.clock.move(-moved_s)
 
 

@@ -1,4 +1,4 @@
-"""A plain read is answered alike wherever the network cuts it in two, with the lane and without it, byte for byte."""
+"""A plain read is answered alike wherever the network cuts it in two, with the fast path and without it, byte for byte."""
 
 import asyncio
 from typing import Any, cast
@@ -10,7 +10,7 @@ from uvicorn.server import ServerState
 from chargeport import web
 from chargeport.api.app import WebApp
 from chargeport.api.client_transport import ClientTransport
-from chargeport.api.protocol import LaneProtocol
+from chargeport.api.protocol import FastPathProtocol
 from chargeport.dashboard import page
 from serving import reached
 from world import World
@@ -98,7 +98,7 @@ async def answered(app: WebApp, *parts: bytes, waits: bool = False) -> tuple[byt
     """
     loop, wire = asyncio.get_running_loop(), Wire()
     client = ClientTransport("203.0.113.9", loop.time, lambda _: None)
-    protocol = LaneProtocol(web.configuration(app, "warning"), ServerState(), {}, loop, client=client)
+    protocol = FastPathProtocol(web.configuration(app, "warning"), ServerState(), {}, loop, client=client)
     wire.protocol = protocol
     protocol.connection_made(wire)
     for part in parts:
@@ -123,20 +123,20 @@ async def populated(world: World) -> str:
 @pytest.mark.parametrize("name", REQUESTS)
 async def test_wherever_a_read_is_cut_the_answer_is_the_routers(world: World, name: str, *, waits: bool) -> None:
     sent = REQUESTS[name].replace("{token}", await populated(world)).encode("latin-1")
-    with_lane, without = world.served, world.service.app(page.handlers(), lane=False)
+    with_fast_path, without = world.served, world.service.app(page.handlers(), fast_path=False)
     expected = await answered(without, sent)
     assert expected[0].startswith(b"HTTP/1.1 ")
-    assert await answered(with_lane, sent) == expected
+    assert await answered(with_fast_path, sent) == expected
     for cut in range(1, len(sent)):
-        assert await answered(with_lane, sent[:cut], sent[cut:], waits=waits) == expected, (sent[:cut], sent[cut:])
+        assert await answered(with_fast_path, sent[:cut], sent[cut:], waits=waits) == expected, (sent[:cut], sent[cut:])
 
 
 @pytest.mark.parametrize("name", ["one signal", "all signals", "two in one go", "accept twice", "tabs around values"])
 async def test_a_read_that_is_cut_is_the_lanes_still(world: World, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    def refuse(_: LaneProtocol) -> None:
+    def refuse(_: FastPathProtocol) -> None:
         raise AssertionError("the request went on to the router")
 
-    monkeypatch.setattr(LaneProtocol, "_hand_on", refuse)
+    monkeypatch.setattr(FastPathProtocol, "_hand_on", refuse)
     sent = REQUESTS[name].replace("{token}", await populated(world)).encode("latin-1")
     for cut in range(1, len(sent)):
         answers, has_ended = await answered(world.served, sent[:cut], sent[cut:])

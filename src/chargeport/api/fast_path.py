@@ -1,9 +1,9 @@
 """The second way to answer a read: plain signal reads, answered by the protocol as soon as their head is known.
 
 It takes exactly the plain requests (GET, no query) for `[/v3]/vehicles/{id}/signals[/{code}]`. The router has the same routes
-and answers them from the same functions; `tests/api/test_lane_equals_router.py` holds the two equal, byte for byte. What most
-clients ask (one signal, for a reader of every vehicle whose token was looked up a moment ago) is answered without a coroutine,
-and its head is one template. It is the most frequent request by far: what costs a microsecond here is a twentieth of a read.
+and answers them from the same functions; `tests/api/test_fast_path_equals_router.py` holds the two equal, byte for byte. What
+most clients ask (one signal, for a reader of every vehicle whose token was looked up a moment ago) is answered without a
+coroutine, and its head is one template. It is the most frequent request by far: a microsecond here is a twentieth of a read.
 """
 
 from collections.abc import Coroutine, Sequence
@@ -46,7 +46,7 @@ class Head(NamedTuple):
         return cls(base, authorization, user_id, headers.get(b"if-none-match"), headers, client)
 
 
-class Lane:
+class FastPath:
     """Answers plain signal reads without waiting for anything."""
 
     def __init__(self, reads: Reads, errors: ErrorBoundary) -> None:
