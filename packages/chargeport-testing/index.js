@@ -72,9 +72,20 @@ export class Server {
     return this.send('POST', path, body);
   }
 
-  /** Send a request as the demo's application. Throws AnswerError. */
+  /** Send a request as the demo's application, once more with a new token where the old one has expired. Throws AnswerError. */
   async send(method, path, body) {
-    const headers = { Authorization: `Bearer ${this.token}`, 'Content-Type': 'application/json' };
+    try {
+      return await this.#sent(method, path, body, { Authorization: `Bearer ${this.token}` });
+    } catch (error) {
+      if (error.status !== 401 || this.clientSecret === undefined) throw error;
+    }
+    const wanted = { grant_type: 'client_credentials', client_id: this.clientId, client_secret: this.clientSecret };
+    this.token = (await this.#sent('POST', '/oauth2/token', wanted)).access_token;
+    return this.#sent(method, path, body, { Authorization: `Bearer ${this.token}` });
+  }
+
+  async #sent(method, path, body, authorization = {}) {
+    const headers = { ...authorization, 'Content-Type': 'application/json' };
     const response = await fetch(this.url + path, { method, headers, body: body && JSON.stringify(body) });
     const text = await response.text();
     const answer = text ? JSON.parse(text) : null;
@@ -100,6 +111,16 @@ export class Clock {
   async advance({ hours = 0, minutes = 0, seconds = 0 }) {
     const advanceSeconds = hours * 3600 + minutes * 60 + seconds;
     return new Date((await this.#server.post('/simulator/clock', { advanceSeconds })).now);
+  }
+
+  /** Live through all that happens until then: a Date, or a time as in 2026-03-03T06:00:00Z. */
+  async set(at) {
+    return new Date((await this.#server.post('/simulator/clock', { at: new Date(at).toISOString() })).now);
+  }
+
+  /** Let it run, so many times as fast as life; 0 stops it. */
+  run(speed = 1) {
+    return this.#server.post('/simulator/clock', { speed });
   }
 
   async now() {
@@ -149,9 +170,19 @@ export class Faults {
     this.#server = server;
   }
 
-  /** Begin a fault, such as { type: 'VEHICLE_STATE', code: 'ASLEEP', times: 1 } or { webhook: 'DROP' }. */
+  /** Begin a fault, such as { type: 'VEHICLE_STATE', code: 'ASLEEP', times: 1 }, { latencySeconds: 5 } or { webhook: 'DROP' }. */
   add(fault) {
     return this.#server.post('/simulator/faults', fault);
+  }
+
+  /** Take back a fault that `add` returned. */
+  remove({ id }) {
+    return this.#server.send('DELETE', `/simulator/faults/${id}`);
+  }
+
+  /** Let all tokens expire now. */
+  expireTokens() {
+    return this.#server.post('/simulator/tokens/expire');
   }
 
   clear() {

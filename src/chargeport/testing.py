@@ -183,6 +183,10 @@ class Faults:
         named = {} if code is None else {"code": code}
         return self._begun({"type": type, **named, **more})
 
+    def add_latency(self, seconds: float, **more: Any) -> Fault:
+        """Let answers be so late, by the real clock: those about a `vehicle`, a `signal`, at a `rate`, so many `times`."""
+        return self._begun({"latencySeconds": seconds, **more})
+
     def add_webhook(self, effect: Literal["DROP", "REPEAT", "DELAY", "REORDER"], **more: Any) -> Fault:
         """Let events of webhooks go astray."""
         return self._begun({"webhook": effect, **more})

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from chargeport.testing import AnswerError, Server
@@ -114,6 +115,17 @@ def test_a_lost_webhook_is_lost_and_a_repeated_one_comes_twice(chargeport_server
     chargeport_server.car.unplug()
     chargeport_server.clock.advance(minutes=1)
     assert received.values("charge-ischargingcableconnected") == [False, False, False]
+
+
+def test_a_client_gives_up_on_a_late_answer_and_the_server_stops_without_it() -> None:
+    with Server() as server:
+        fault = server.faults.add_latency(60, vehicle=server.car.id)
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.get(f"{server.url}/v3/vehicles/{server.car.id}/signals/{SOC}", headers=server.headers, timeout=0.1)
+        fault.remove()
+        assert server.car.value(SOC) == 40
+        began = time.monotonic()
+    assert time.monotonic() - began < 4
 
 
 def test_reports_get_lost_and_late_on_demand(chargeport_server: Server) -> None:

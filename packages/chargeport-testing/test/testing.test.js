@@ -30,6 +30,29 @@ test('an error comes once, typed', async () => {
   assert.equal(await server.car.value('charge-ischarging'), false);
 });
 
+test('an answer is late, and a client gives up on it', async () => {
+  const path = `${server.url}/v3/vehicles/${server.car.id}/signals`;
+  const headers = { Authorization: `Bearer ${server.token}` };
+  const fault = await server.faults.add({ latencySeconds: 60, vehicle: server.car.id });
+  await assert.rejects(fetch(path, { headers, signal: AbortSignal.timeout(100) }), { name: 'TimeoutError' });
+  await server.faults.remove(fault);
+  assert.equal((await fetch(path, { headers })).status, 200);
+});
+
+test('tokens expire for the program that is tested, and not for the handle', async () => {
+  const headers = { Authorization: `Bearer ${server.token}` };
+  await server.faults.expireTokens();
+  assert.equal((await fetch(`${server.url}/v3/vehicles`, { headers })).status, 401);
+  assert.equal((await server.get('/v3/vehicles')).data[0].id, server.car.id);
+});
+
+test('the clock is set, runs and stands still', async () => {
+  const at = new Date((await server.clock.now()).getTime() + 60000);
+  assert.deepEqual(await server.clock.set(at), at);
+  assert.equal((await server.clock.run(60)).speed, 60);
+  assert.equal((await server.clock.run(0)).isFrozen, true);
+});
+
 test('a server that runs already is used by its URL', async () => {
   const other = await connect({ url: `${server.url}/`, token: server.token });
   assert.equal(other.car.id, server.car.id);

@@ -1,37 +1,45 @@
-"""Faults on demand: which answer is an error, and which webhook goes astray, by car, signal, rate and number of times.
+"""Faults on demand: which answer is an error or late, and which webhook goes astray, by car, signal, rate and number of times.
 
 A fault holds until it is taken back, or has happened as often as it was to. What a rate picks depends on the fault's number
 alone, so the same requests meet the same faults at every run.
 """
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
 from random import Random
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from chargeport.errors import MALFORMED, ErrorKind, Problem, instead_of
+from chargeport.errors import MALFORMED, ChargeportError, ErrorKind, Problem, instead_of
 from chargeport.taxonomy import SMARTCAR_KINDS
 from chargeport.wire.status import Wording
 
 RETRY_AFTER_S: Final = 60
 MAX_FAULTS: Final = 1_000
+MAX_LATENCY_S: Final = 60
+"""Longer than the timeouts of HTTP clients mostly are."""
 _KEPT: Final = frozenset({"VEHICLE_STATE", "UPSTREAM", "SERVER"})
 """Types beside which the last body is shown, with its old times."""
 
 _Count = Annotated[int, Meta(ge=1)]
 _Seconds = Annotated[int, Meta(ge=0, le=86_400)]
+_Latency = Annotated[float, Meta(gt=0, le=MAX_LATENCY_S)]
 _Text = Annotated[str, Meta(min_length=1, max_length=500)]
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
-    """What goes wrong: an error of `type` and `code`, or a webhook's event that is dropped, repeated, late or out of order."""
+    """What goes wrong: an error of `type` and `code`, an answer that is late, or both; or what becomes of a webhook's event."""
 
     type: Annotated[str | None, Meta(description="The error's type, such as VEHICLE_STATE.")] = None
     code: Annotated[str | UnsetType | None, Meta(description="Its code; the usual one of the type if not given.")] = UNSET
     webhook: Annotated[
         Literal["DROP", "REPEAT", "DELAY", "REORDER"] | None, Meta(description="What becomes of a webhook's event instead.")
+    ] = None
+    latency_seconds: Annotated[
+        _Latency | None, Meta(description="How late the answer is, by the real clock; beside an error or alone.")
     ] = None
     vehicle: Annotated[str | None, Meta(description="Only of this vehicle, by id.")] = None
     signal: Annotated[
@@ -45,7 +53,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_un
 
     @property
     def kind(self) -> ErrorKind | None:
-        """The kind of the error; None for a webhook's fault."""
+        """The kind of the error; None where there is none."""
         if self.type is None:
             return None
         if not isinstance(self.code, UnsetType):
@@ -77,6 +85,7 @@ class Faults:
     def __init__(self) -> None:
         self._active: dict[str, _Active] = {}
         self._count = 0
+        self._is_stopped = asyncio.Event()
 
     def add(self, body: Any) -> dict[str, Any]:
         """Begin a fault; return it with its id. Raises Problem."""
@@ -102,15 +111,43 @@ class Faults:
             for each, active in self._active.items()
         ]
 
-    def check(self, vehicle_id: str | None, signal: str | None = None) -> None:
-        """Raise Problem where a fault makes the answer to a request about a vehicle (and one signal) an error."""
+    @asynccontextmanager
+    async def met(self, vehicle_id: str | None, signal: str | None = None) -> AsyncIterator[None]:
+        """Let the block answer a request about a vehicle (and one signal); late or with an error where a fault says so.
+
+        What is late was done in time: a client that waits no longer does not undo it. Raises Problem.
+        """
+        latency_s, failure = self._drawn(vehicle_id, signal)
+        if failure is None:
+            try:
+                yield
+            except ChargeportError as error:
+                failure = error
+        if latency_s:
+            with suppress(TimeoutError):  # by the real clock, by which clients give up
+                async with asyncio.timeout(latency_s):
+                    await self._is_stopped.wait()
+        if failure is not None:
+            raise failure
+
+    def stop(self) -> None:
+        """Let the answers go that are held back."""
+        self._is_stopped.set()
+
+    def _drawn(self, vehicle_id: str | None, signal: str | None) -> tuple[float, ChargeportError | None]:
+        """Return how late an answer is, by the slowest of the faults, and its error: that of the first one that has one."""
+        latency_s = 0.0
         for active in self._of(vehicle_id, {None, signal}):
-            kind = active.fault.kind
-            if kind is not None and active.hits_now():
-                retry_after_s = active.fault.retry_after_seconds
+            fault, kind = active.fault, active.fault.kind
+            if fault.webhook is not None or not active.hits_now():
+                continue
+            latency_s = max(latency_s, fault.latency_seconds or 0)
+            if kind is not None:
+                retry_after_s = fault.retry_after_seconds
                 if retry_after_s is None and kind.type == "RATE_LIMIT":
                     retry_after_s = RETRY_AFTER_S
-                raise Problem(kind, _detail(active.fault, kind), retry_after_s=retry_after_s)
+                return latency_s, Problem(kind, _detail(fault, kind), retry_after_s=retry_after_s)
+        return latency_s, None
 
     def of_element(self, vehicle_id: str, signal: str) -> Wording | None:
         """Return what stands in place of a signal in a list; None where nothing is wrong."""
@@ -143,8 +180,12 @@ def checked(body: Any) -> Fault:
         fault = msgspec.convert(body, Fault)
     except msgspec.ValidationError as error:
         raise Problem(MALFORMED, f"fault: {error}.") from None
-    if (fault.type is None) == (fault.webhook is None):
-        raise Problem(MALFORMED, "fault: name a type (and a code) of an error, or webhook: one of the two.")
+    is_of_answers = fault.type is not None or fault.latency_seconds is not None
+    if is_of_answers == (fault.webhook is not None):
+        raise Problem(
+            MALFORMED,
+            "fault: name a type (and a code) of an error, latencySeconds or both; or webhook, which takes delaySeconds.",
+        )
     if fault.type is not None:
         codes = [code for type_, code in SMARTCAR_KINDS if type_ == fault.type]
         if not codes:
