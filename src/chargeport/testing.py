@@ -137,9 +137,9 @@ class Car:
         """Report everything now."""
         self.do("report")
 
-    def silence(self, *, hours: float = 0, minutes: float = 0, seconds: float = 0) -> None:
-        """Lose all reports for a time while the car goes on."""
-        self.do("silence", seconds=timedelta(hours=hours, minutes=minutes, seconds=seconds).total_seconds())
+    def silence(self, *, hours: float = 0, minutes: float = 0, seconds: float = 0, keep: bool = False) -> None:
+        """Lose all reports for a time while the car goes on; or `keep` them, so that they arrive late."""
+        self.do("silence", seconds=timedelta(hours=hours, minutes=minutes, seconds=seconds).total_seconds(), keep=keep)
 
     def reports(
         self, *, drop: float | None = None, repeat: float | None = None, reorder: float | None = None,
