@@ -188,6 +188,11 @@ async def test_who_shows_no_token_meets_no_fault(simulation: Simulated) -> None:
         ({"type": "SERVER", "rate": 0}, "rate"),
         ({"type": "SERVER", "times": 0}, "times"),
         ({"type": "SERVER", "car": "x"}, "car"),
+        ({"type": "SERVER", "signal": "charge-volage"}, "nearest name is charge-voltage"),
+        ({"webhook": "DROP", "signal": VOLTAGE}, "signal"),
+        ({"type": "SERVER", "delaySeconds": 3}, "faults with webhook"),
+        ({"webhook": "DROP", "retryAfterSeconds": 3}, "faults with type"),
+        ({"latencySeconds": 1, "code": "ASLEEP"}, "faults with type"),
     ],
 )
 async def test_a_fault_that_is_none_is_refused_by_name(simulation: Simulated, fault: dict[str, Any], told: str) -> None:

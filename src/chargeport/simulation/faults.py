@@ -14,6 +14,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from chargeport.errors import MALFORMED, ChargeportError, ErrorKind, Problem, instead_of
+from chargeport.signals.catalogue import BY_CODE
 from chargeport.taxonomy import SMARTCAR_KINDS
 from chargeport.wire.status import Wording
 
@@ -23,6 +24,9 @@ MAX_LATENCY_S: Final = 60
 """Longer than the timeouts of HTTP clients mostly are."""
 _KEPT: Final = frozenset({"VEHICLE_STATE", "UPSTREAM", "SERVER"})
 """Types beside which the last body is shown, with its old times."""
+
+_BELONGS: Final = {"code": "type", "detail": "type", "retryAfterSeconds": "type", "delaySeconds": "webhook"}
+"""Members that mean something beside another one only."""
 
 _Count = Annotated[int, Meta(ge=1)]
 _Seconds = Annotated[int, Meta(ge=0, le=86_400)]
@@ -186,16 +190,27 @@ def checked(body: Any) -> Fault:
             MALFORMED,
             "fault: name a type (and a code) of an error, latencySeconds or both; or webhook, which takes delaySeconds.",
         )
+    for member, owner in _BELONGS.items():
+        if body.get(member) is not None and body.get(owner) is None:
+            raise Problem(MALFORMED, f"{member}: this is a member of faults with {owner}.")
+    if fault.signal is not None and fault.webhook is not None:
+        raise Problem(MALFORMED, "signal: an event of a webhook is about a vehicle, so a fault of webhooks is of no signal.")
+    if fault.signal is not None and fault.signal not in BY_CODE:
+        raise Problem(MALFORMED, f"signal: there is no {fault.signal[:40]!r}: {instead_of(fault.signal, BY_CODE)}.")
     if fault.type is not None:
-        codes = [code for type_, code in SMARTCAR_KINDS if type_ == fault.type]
-        if not codes:
-            types = dict.fromkeys(type_ for type_, _ in SMARTCAR_KINDS)
-            raise Problem(MALFORMED, f"type: {fault.type[:40]!r} is no type of error: {instead_of(fault.type, types)}.")
-        if not isinstance(fault.code, UnsetType) and fault.code not in codes:
-            known = [code for code in codes if code is not None]
-            near = instead_of(fault.code or "null", known)
-            raise Problem(MALFORMED, f"code: {fault.type} has no code {str(fault.code)[:40]!r}: {near}.")
+        _check_kind(fault.type, fault.code)
     return fault
+
+
+def _check_kind(type_: str, code: str | UnsetType | None) -> None:
+    """Check that there is an error of this type and code. Raises Problem."""
+    codes = [known for each, known in SMARTCAR_KINDS if each == type_]
+    if not codes:
+        types = dict.fromkeys(each for each, _ in SMARTCAR_KINDS)
+        raise Problem(MALFORMED, f"type: {type_[:40]!r} is no type of error: {instead_of(type_, types)}.")
+    if not isinstance(code, UnsetType) and code not in codes:
+        near = instead_of(code or "null", [each for each in codes if each is not None])
+        raise Problem(MALFORMED, f"code: {type_} has no code {str(code)[:40]!r}: {near}.")
 
 
 def _detail(fault: Fault, kind: ErrorKind) -> str:
