@@ -156,6 +156,12 @@ async def test_who_waits_no_longer_for_a_late_answer_has_had_the_car_commanded(s
     assert (await asked).status_code == 200
 
 
+async def test_without_a_code_the_usual_one_of_the_type_is_shown_and_answered(simulation: Simulated) -> None:
+    await begin(simulation, type="UPSTREAM")
+    (fault,) = (await simulation.client.get("/simulator/faults")).json()["data"]
+    typed_error(await simulation.client.get(SIGNALS), 502, f"UPSTREAM/{fault['code']}")
+
+
 async def test_what_happened_is_counted_and_all_can_be_taken_back(simulation: Simulated) -> None:
     await begin(simulation, type="SERVER", times=2, detail="Out of order.")
     assert detail(await simulation.client.get(SIGNALS), 500) == "Out of order."

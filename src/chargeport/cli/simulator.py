@@ -149,9 +149,9 @@ def fault(
 
 def _what(fault: dict[str, Any]) -> str:
     """Return in a few words what goes wrong."""
-    error = f"{fault['type']}/{fault.get('code')}" if "type" in fault else fault.get("webhook")
+    error = "/".join(each for each in (fault.get("type"), fault.get("code")) if each)
     late = f"{fault['latencySeconds']:g} s late" if "latencySeconds" in fault else None
-    return ", ".join(each for each in (error, late) if each)
+    return ", ".join(each for each in (fault.get("webhook"), error, late) if each)
 
 
 def _clock_facts(state: dict[str, Any]) -> dict[str, str]:

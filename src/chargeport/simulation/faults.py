@@ -110,10 +110,13 @@ class Faults:
 
     def state(self) -> list[dict[str, Any]]:
         """Return the faults with how often they happened; those that are over are among them until they are taken back."""
-        return [
-            {"id": each, **msgspec.to_builtins(active.fault), "hits": active.hits, "isOver": active.left == 0}
-            for each, active in self._active.items()
-        ]
+        return [self._state(each, active) for each, active in self._active.items()]
+
+    def _state(self, fault_id: str, active: _Active) -> dict[str, Any]:
+        kind = active.fault.kind
+        code = {} if kind is None else {"code": kind.code}  # the usual one, where none was given
+        counts = {"hits": active.hits, "isOver": active.left == 0}
+        return {"id": fault_id, **msgspec.to_builtins(active.fault), **code, **counts}
 
     @asynccontextmanager
     async def met(self, vehicle_id: str | None, signal: str | None = None) -> AsyncIterator[None]:
