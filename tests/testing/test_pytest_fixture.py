@@ -121,13 +121,28 @@ def test_a_lost_webhook_is_lost_and_a_repeated_one_comes_twice(chargeport_server
 
 def test_a_client_gives_up_on_a_late_answer_and_the_server_stops_without_it() -> None:
     with Server() as server:
-        fault = server.faults.add_latency(60, vehicle=server.car.id)
+        fault = server.faults.add_latency(60, vehicle=server.car)
         with pytest.raises(httpx.ReadTimeout):
             httpx.get(f"{server.url}/v3/vehicles/{server.car.id}/signals/{SOC}", headers=server.headers, timeout=0.1)
         fault.remove()
         assert server.car.value(SOC) == 40
         began = time.monotonic()
     assert time.monotonic() - began < 4
+
+
+def test_faults_are_aimed_at_a_car_and_a_signal_and_count_what_they_hit(chargeport_server: Server) -> None:
+    car, faults = chargeport_server.car, chargeport_server.faults
+    limited = faults.add(
+        "RATE_LIMIT", "VEHICLE", vehicle=car, signal=SOC, times=1, retry_after_s=7, latency_s=0.01, detail="Wait."
+    )
+    elsewhere = faults.add("SERVER", vehicle="another")
+    assert car.value("charge-ischarging") is False
+    answer = httpx.get(f"{chargeport_server.url}/v3/vehicles/{car.id}/signals/{SOC}", headers=chargeport_server.headers)
+    assert (answer.status_code, answer.headers["retry-after"], answer.json()["description"]) == (429, "7", "Wait.")
+    assert car.value(SOC) == 40
+    assert (limited.hits, elsewhere.hits) == (1, 0)
+    with pytest.raises(AnswerError, match="rate"):
+        faults.add_webhook("DELAY", delay_s=5, rate=2)
 
 
 def test_reports_get_lost_and_late_on_demand(chargeport_server: Server) -> None:
