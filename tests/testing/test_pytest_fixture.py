@@ -178,6 +178,28 @@ def test_a_webhook_is_sent_again_after_each_delay_of_the_servers_clock_and_no_mo
     assert (lost["attributes"]["state"], len(lost["attributes"]["attempts"])) == ("dead", 4)
 
 
+def test_while_the_clock_runs_fast_a_webhook_is_sent_again_by_that_clock(chargeport_server: Server) -> None:
+    received, clock = chargeport_server.webhook(["charge-ischargingcableconnected"]), chargeport_server.clock
+    received.statuses[:] = [500] * 4
+    before = len(received.events)
+    clock.run(1)
+    chargeport_server.car.plug()
+    received.wait(before + 1)
+    clock.run(60)
+    received.wait(before + 4)
+    first, *_, last = [event["meta"]["deliveredAt"] for event in received.events[before:]]
+    assert 175_000 <= last - first < 300_000, "and not every two seconds of the machine's clock, which are two minutes"
+    with pytest.raises(TimeoutError, match="instead of 99"):
+        received.wait(99, timeout_s=0)
+
+
+def test_a_running_clock_is_set_forward_by_nothing_too(chargeport_server: Server) -> None:
+    chargeport_server.clock.run(3600)
+    for _ in range(5):
+        before = chargeport_server.clock.now()
+        assert chargeport_server.clock.advance() >= before
+
+
 def test_an_answer_of_the_receiver_is_one_packet() -> None:
     with Receiver("key") as receiver, socket.create_connection(("127.0.0.1", int(receiver.url.split(":")[2][:-1]))) as sender:
         body = b'{"eventType": "VERIFY", "data": {"challenge": "c"}}'
