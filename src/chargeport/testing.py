@@ -161,11 +161,12 @@ class Car:
 
 
 class Aim(TypedDict, total=False):
-    """What a fault hits: of one car, a share of the requests or events, so many times; all of them, unless it is named."""
+    """What a fault hits: one car, a share of the requests or events, so many times, after so many; all, unless named."""
 
     vehicle: Car | str
     rate: float
     times: int
+    after: int
 
 
 class Fault:

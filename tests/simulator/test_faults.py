@@ -156,6 +156,12 @@ async def test_who_waits_no_longer_for_a_late_answer_has_had_the_car_commanded(s
     assert (await asked).status_code == 200
 
 
+async def test_a_quota_is_used_up_after_so_many_requests(simulation: Simulated) -> None:
+    await begin(simulation, type="BILLING", code="VEHICLE_REQUEST_LIMIT", after=3, times=2)
+    statuses = [(await simulation.client.get(SIGNALS)).status_code for _ in range(7)]
+    assert statuses == [200, 200, 200, 430, 430, 200, 200]
+
+
 async def test_without_a_code_the_usual_one_of_the_type_is_shown_and_answered(simulation: Simulated) -> None:
     await begin(simulation, type="UPSTREAM")
     (fault,) = (await simulation.client.get("/simulator/faults")).json()["data"]
@@ -193,6 +199,7 @@ async def test_who_shows_no_token_meets_no_fault(simulation: Simulated) -> None:
         ({"webhook": "EAT"}, "webhook"),
         ({"type": "SERVER", "rate": 0}, "rate"),
         ({"type": "SERVER", "times": 0}, "times"),
+        ({"type": "SERVER", "after": -1}, "after"),
         ({"type": "SERVER", "car": "x"}, "car"),
         ({"type": "SERVER", "signal": "charge-volage"}, "nearest name is charge-voltage"),
         ({"webhook": "DROP", "signal": VOLTAGE}, "signal"),

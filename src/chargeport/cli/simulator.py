@@ -110,6 +110,9 @@ def fault(
     ] = None,
     rate: Annotated[float, typer.Option("--rate", help="Share of the requests or events that it hits.")] = 1.0,
     times: Annotated[int | None, typer.Option("--times", help="How often; else until --clear.", show_default=False)] = None,
+    after: Annotated[
+        int | None, typer.Option("--after", help="How many requests or events it spares first.", show_default=False)
+    ] = None,
     delay_s: Annotated[
         float | None, typer.Option("--delay", metavar="SECONDS", help="How late a delayed event is.", show_default=False)
     ] = None,
@@ -131,7 +134,7 @@ def fault(
     if clear:
         client.send("DELETE", "/simulator/faults")
     wish = {
-        "type": type_, "code": code, "webhook": webhook, "signal": signal, "rate": rate, "times": times,
+        "type": type_, "code": code, "webhook": webhook, "signal": signal, "rate": rate, "times": times, "after": after,
         "vehicle": None if vehicle is None else _found(client, vehicle), "delaySeconds": delay_s,
         "retryAfterSeconds": retry_after_s, "latencySeconds": latency_s,
     }  # fmt: skip

@@ -29,6 +29,7 @@ _BELONGS: Final = {"code": "type", "detail": "type", "retryAfterSeconds": "type"
 """Members that mean something beside another one only."""
 
 _Count = Annotated[int, Meta(ge=1)]
+_Skipped = Annotated[int, Meta(ge=0)]
 _Seconds = Annotated[int, Meta(ge=0, le=86_400)]
 _Latency = Annotated[float, Meta(gt=0, le=MAX_LATENCY_S)]
 _Text = Annotated[str, Meta(min_length=1, max_length=500)]
@@ -51,6 +52,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_un
     ] = None
     rate: Annotated[float, Meta(gt=0, le=1, description="Share of the requests or events that it hits.")] = 1.0
     times: Annotated[_Count | None, Meta(description="How often it happens; else until it is taken back.")] = None
+    after: Annotated[_Skipped, Meta(description="How many requests or events it spares first.")] = 0
     retry_after_seconds: Annotated[_Seconds | None, Meta(description="Retry-After of the answer.")] = None
     delay_seconds: Annotated[float, Meta(ge=0, le=86_400, description="How late a delayed event is.")] = 60.0
     detail: Annotated[_Text | None, Meta(description="The sentence of the error.")] = None
@@ -71,11 +73,15 @@ class _Active:
     def __init__(self, fault: Fault, number: int) -> None:
         self.fault = fault
         self.left = fault.times
+        self.spares = fault.after
         self.hits = 0
         self._rng = Random(number)  # noqa: S311  (a simulation, not a secret)
 
     def hits_now(self) -> bool:
         """Tell whether it happens this time, which is counted."""
+        if self.spares > 0:
+            self.spares -= 1
+            return False
         if self.left == 0 or self._rng.random() >= self.fault.rate:
             return False
         self.left = None if self.left is None else self.left - 1
