@@ -123,7 +123,11 @@ def test_a_client_gives_up_on_a_late_answer_and_the_server_stops_without_it() ->
     with Server() as server:
         fault = server.faults.add_latency(60, vehicle=server.car)
         with pytest.raises(httpx.ReadTimeout):
-            httpx.get(f"{server.url}/v3/vehicles/{server.car.id}/signals/{SOC}", headers=server.headers, timeout=0.1)
+            httpx.get(
+                f"{server.url}/v3/vehicles/{server.car.id}/signals/{SOC}",
+                headers=server.headers,
+                timeout=httpx.Timeout(10, read=0.1),
+            )
         fault.remove()
         assert server.car.value(SOC) == 40
         began = time.monotonic()
@@ -185,10 +189,10 @@ def test_while_the_clock_runs_fast_a_webhook_is_sent_again_by_that_clock(chargep
     clock.run(1)
     chargeport_server.car.plug()
     received.wait(before + 1)
-    clock.run(60)
+    clock.run(600)
     received.wait(before + 4)
     first, *_, last = [event["meta"]["deliveredAt"] for event in received.events[before:]]
-    assert 175_000 <= last - first < 300_000, "and not every two seconds of the machine's clock, which are two minutes"
+    assert 175_000 <= last - first < 2_400_000, "and not every two seconds of the machine's clock, which are 20 minutes"
     with pytest.raises(TimeoutError, match="instead of 99"):
         received.wait(99, timeout_s=0)
 
