@@ -28,7 +28,7 @@ from chargeport.signals.definition import Dimension, Signal
 from chargeport.signals.units import WIRE_UNIT, spellings
 from chargeport.signals.violation import Rule
 from chargeport.simulation.actions import ACTIONS, Action, members
-from chargeport.simulation.scenario import Scenario, library
+from chargeport.simulation.scenario import EventPart, Scenario, library
 from chargeport.taxonomy import DOCUMENTED
 from chargeport.wire import errors as error_bodies
 from chargeport.wire.status import MISSING_PERMISSION, WORDINGS
@@ -249,7 +249,7 @@ def scenarios() -> str:
 
 
 def _scenario(scenario: Scenario) -> str:
-    happens = [(each.at or each.after, code(each.do or each.fault or "no faults any more")) for each in scenario.events]
+    happens = [(each.at or each.after, code(_event(each))) for each in scenario.events]
     sees = [(each.at or each.after, code(each.signal), each.text) for each in scenario.sees]
     start = f" It begins at {scenario.start}." if scenario.start else ""
     return (
@@ -257,6 +257,12 @@ def _scenario(scenario: Scenario) -> str:
         + (table(("when", "what happens"), happens) + "\n" if happens else "")
         + table(("when", "signal", "what a client sees"), sees)
     )
+
+
+def _event(event: EventPart) -> str:
+    if event.do is None:
+        return "no faults any more" if event.fault is None else f"fault {msgspec.json.encode(event.fault).decode()}"
+    return f"{event.do} {msgspec.json.encode(event.body).decode()}" if event.body else event.do
 
 
 PAGES = {

@@ -1,6 +1,7 @@
 import asyncio
+import math
 
-from chargeport.clock import ManualClock, SimulatedClock, SystemClock
+from chargeport.clock import ManualClock, SimulatedClock, SteadyClock, SystemClock
 
 
 async def test_a_manual_clock_moves_only_when_told_and_when_somebody_sleeps() -> None:
@@ -16,6 +17,12 @@ async def test_a_simulated_clock_sleeps_shorter_the_faster_it_runs() -> None:
     clock = SimulatedClock(3600, at=5_000)
     await asyncio.wait_for(clock.sleep(36), 1)
     assert clock.now() - 5_000 >= 36_000
+
+
+def test_a_clock_tells_how_long_it_takes_by_the_machines() -> None:
+    assert SimulatedClock(60).machine_s(90) == 1.5
+    assert SimulatedClock(0).machine_s(90) == math.inf
+    assert [clock.machine_s(90) for clock in (SystemClock(), SteadyClock(), ManualClock(0))] == [90, 90, 90]
 
 
 async def test_a_simulated_clock_at_speed_0_moves_only_when_it_is_set() -> None:

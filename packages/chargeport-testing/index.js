@@ -4,7 +4,9 @@
  */
 
 import { spawn } from 'node:child_process';
+import { createHmac, timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { createInterface } from 'node:readline';
 
 /** An error that the server answered with: its status, type and code, and the body. */
@@ -36,16 +38,73 @@ export async function start({ command = ['chargeport'], scenario = 'parked', at 
   });
 }
 
-/** Use a server that runs already: its URL, and a token that may control the simulator. */
-export async function connect({ url, token }) {
-  const server = new Server({ url: url.replace(/\/$/, ''), token, vehicles: [] }, async () => {});
+/** Use a server that runs already: its URL, a token that may control the simulator, and for webhooks the management token. */
+export async function connect({ url, token, managementToken }) {
+  const facts = { url: url.replace(/\/$/, ''), token, management_token: managementToken, vehicles: [] };
+  const server = new Server(facts, async () => {});
   server.cars = (await server.get('/simulator')).vehicles.map((each) => new Car(server, each.id));
   return server;
+}
+
+/**
+ * A receiver of webhooks on loopback: it answers challenges, checks signatures and keeps what it gets.
+ * `events` are the bodies of all but VERIFY; `statuses` are the answers to the next ones, 200 after that.
+ */
+export class Receiver {
+  events = [];
+  statuses = [];
+  #key;
+  #server = createServer(async (request, response) => {
+    const parts = await request.toArray();
+    const [status, body] = this.#taken(Buffer.concat(parts), request.headers['sc-signature'] ?? '');
+    response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
+  });
+
+  constructor(managementToken) {
+    this.#key = managementToken;
+  }
+
+  /** Begin to receive; the promise is of the URL. */
+  async listen() {
+    this.#server.listen(0, '127.0.0.1');
+    await once(this.#server, 'listening');
+    this.url = `http://127.0.0.1:${this.#server.address().port}/`;
+    return this.url;
+  }
+
+  close() {
+    this.#server.closeAllConnections();
+    return new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  /** The events of a type: VEHICLE_STATE or VEHICLE_ERROR. */
+  ofType(eventType) {
+    return this.events.filter((event) => event.eventType === eventType);
+  }
+
+  /** The value of a signal in each VEHICLE_STATE, in order; null where it has none. */
+  values(code) {
+    return this.ofType('VEHICLE_STATE').map(({ data }) => data.signals.find((one) => one.code === code)?.body?.value ?? null);
+  }
+
+  #taken(raw, signature) {
+    const event = JSON.parse(raw);
+    if (event.eventType === 'VERIFY') return [200, { challenge: this.#signed(event.data.challenge) }];
+    const [ours, theirs] = [Buffer.from(this.#signed(raw)), Buffer.from(signature)];
+    if (ours.length !== theirs.length || !timingSafeEqual(ours, theirs)) return [401, {}];
+    this.events.push(event);
+    return [this.statuses.shift() ?? 200, {}];
+  }
+
+  #signed(message) {
+    return createHmac('sha256', this.#key).update(message).digest('hex');
+  }
 }
 
 /** A running Chargeport. */
 export class Server {
   #stop;
+  #receivers = [];
 
   constructor(facts, stop) {
     this.url = facts.url;
@@ -72,9 +131,20 @@ export class Server {
     return this.send('POST', path, body);
   }
 
-  /** Send a request as the demo's application. Throws AnswerError. */
+  /** Send a request as the demo's application, once more with a new token where the old one has expired. Throws AnswerError. */
   async send(method, path, body) {
-    const headers = { Authorization: `Bearer ${this.token}`, 'Content-Type': 'application/json' };
+    try {
+      return await this.#sent(method, path, body, { Authorization: `Bearer ${this.token}` });
+    } catch (error) {
+      if (error.status !== 401 || this.clientSecret === undefined) throw error;
+    }
+    const wanted = { grant_type: 'client_credentials', client_id: this.clientId, client_secret: this.clientSecret };
+    this.token = (await this.#sent('POST', '/oauth2/token', wanted)).access_token;
+    return this.#sent(method, path, body, { Authorization: `Bearer ${this.token}` });
+  }
+
+  async #sent(method, path, body, authorization = {}) {
+    const headers = { ...authorization, 'Content-Type': 'application/json' };
     const response = await fetch(this.url + path, { method, headers, body: body && JSON.stringify(body) });
     const text = await response.text();
     const answer = text ? JSON.parse(text) : null;
@@ -82,9 +152,21 @@ export class Server {
     return answer;
   }
 
-  /** Stop a server that was started here. */
-  stop() {
-    return this.#stop();
+  /** Make a webhook on all cars with a receiver of its own; the promise is of that, when the webhook is verified. */
+  async webhook(triggers, data = triggers, { name = 'Test' } = {}) {
+    const receiver = new Receiver(this.managementToken);
+    this.#receivers.push(receiver);
+    const attributes = { name, callbackUri: await receiver.listen(), triggers, data, autoSubscribe: true, isEnabled: true };
+    const made = await this.post('/v3/webhooks', { data: { attributes } });
+    await this.post(`/v3/webhooks/${made.data.id}/verify`);
+    await this.clock.advance({});
+    return receiver;
+  }
+
+  /** Stop the receivers, and a server that was started here. */
+  async stop() {
+    await Promise.all(this.#receivers.map((receiver) => receiver.close()));
+    await this.#stop();
   }
 }
 
@@ -100,6 +182,16 @@ export class Clock {
   async advance({ hours = 0, minutes = 0, seconds = 0 }) {
     const advanceSeconds = hours * 3600 + minutes * 60 + seconds;
     return new Date((await this.#server.post('/simulator/clock', { advanceSeconds })).now);
+  }
+
+  /** Live through all that happens until then: a Date, or a time as in 2026-03-03T06:00:00Z. */
+  async set(at) {
+    return new Date((await this.#server.post('/simulator/clock', { at: new Date(at).toISOString() })).now);
+  }
+
+  /** Let it run, so many times as fast as life; 0 stops it. */
+  run(speed = 1) {
+    return this.#server.post('/simulator/clock', { speed });
   }
 
   async now() {
@@ -149,9 +241,19 @@ export class Faults {
     this.#server = server;
   }
 
-  /** Begin a fault, such as { type: 'VEHICLE_STATE', code: 'ASLEEP', times: 1 } or { webhook: 'DROP' }. */
+  /** Begin a fault, such as { type: 'VEHICLE_STATE', code: 'ASLEEP', times: 1 }, { latencySeconds: 5 } or { webhook: 'DROP' }. */
   add(fault) {
     return this.#server.post('/simulator/faults', fault);
+  }
+
+  /** Take back a fault that `add` returned. */
+  remove({ id }) {
+    return this.#server.send('DELETE', `/simulator/faults/${id}`);
+  }
+
+  /** Let all tokens expire now. */
+  expireTokens() {
+    return this.#server.post('/simulator/tokens/expire');
   }
 
   clear() {

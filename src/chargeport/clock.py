@@ -5,6 +5,7 @@ Instants inside Chargeport are whole milliseconds since 1970 (UTC), named `..._a
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -34,6 +35,10 @@ class Clock(Protocol):
         """Compare with an instant that another clock gave just now, and return what time it is."""
         ...
 
+    def machine_s(self, duration_s: float) -> float:
+        """Return how long `duration_s` seconds of this clock take by the machine's: a timeout of who waits for an event."""
+        ...
+
     async def sleep(self, duration_s: float) -> None:
         """Return once this clock has moved on by `duration_s` seconds."""
         ...
@@ -50,6 +55,10 @@ class SystemClock:
         """Return what time it is: this clock is never in doubt."""
         del at
         return self.now()
+
+    def machine_s(self, duration_s: float) -> float:
+        """Return the same: this clock runs as fast as the machine's."""
+        return duration_s
 
     async def sleep(self, duration_s: float) -> None:
         """Wait in real time."""
@@ -103,6 +112,10 @@ class SteadyClock:
                 "sources send agree with it. If the clock is right, restart Chargeport.", _span(leap), _text(expected),
             )  # fmt: skip
         return expected
+
+    def machine_s(self, duration_s: float) -> float:
+        """Return the same: this clock runs as fast as the machine's."""
+        return duration_s
 
     async def sleep(self, duration_s: float) -> None:
         """Wait in real time."""
@@ -195,6 +208,10 @@ class ManualClock:
         del at
         return self.now()
 
+    def machine_s(self, duration_s: float) -> float:
+        """Return the same: whoever waits for a clock that is moved by hand looks at it himself."""
+        return duration_s
+
     async def sleep(self, duration_s: float) -> None:
         """Move the clock forward and let other tasks run."""
         self.move(duration_s)
@@ -235,13 +252,17 @@ class SimulatedClock:
         del at
         return self.now()
 
+    def machine_s(self, duration_s: float) -> float:
+        """Return how long that takes at the present speed; endless while the clock stands still."""
+        return duration_s / self._speed if self._speed else math.inf
+
     async def sleep(self, duration_s: float) -> None:
         """Wait until this clock has moved on by `duration_s`, however it is set meanwhile."""
         until_at = self.now() + round(duration_s * 1000)
         await asyncio.sleep(0)
         while (left_ms := until_at - self.now()) > 0:
             with suppress(TimeoutError):
-                async with asyncio.timeout(left_ms / 1000 / self._speed if self._speed else None):
+                async with asyncio.timeout(self.machine_s(left_ms / 1000) if self._speed else None):
                     await self._moved.wait()
 
     def _rebase(self, at: int, speed: float) -> None:

@@ -69,7 +69,7 @@ async def answering(file: Path, scenario: str, at: datetime) -> AsyncIterator[di
         service = Service.open(settings, clock, anew=True)
         try:
             facts = await begin(service, clock, named(scenario))
-            async with web.answering(service.app(page.handlers()), listening, service.tail.stop) as url:
+            async with web.answering(service.app(page.handlers()), listening, service.stop_answers) as url:
                 yield {"url": url, **facts}
         finally:
             await service.close()

@@ -257,6 +257,12 @@ class Service:
         last = await self.store.readings.changes(max(0, await self.store.readings.position() - LAST_CHANGES), LAST_CHANGES)
         return max((change.received_at for change in last), default=0)
 
+    def stop_answers(self) -> None:
+        """End the answers that would never end by themselves, and those that a simulator holds back."""
+        self.tail.stop()
+        if self.simulation is not None:
+            self.simulation.faults.stop()
+
     async def close(self) -> None:
         """Stop the sources, end the streams and let go of the store."""
         if self.simulation is not None:

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypedDict, Unpack
 
 from chargeport.errors import StartError
 from chargeport.simulation.client import AnswerError, Client
@@ -35,7 +35,7 @@ except ImportError:  # used without pytest
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["AnswerError", "Car", "Clock", "Faults", "Receiver", "Server", "server"]
+__all__ = ["Aim", "AnswerError", "Car", "Clock", "Fault", "Faults", "Receiver", "Server", "server"]
 
 EVENING: Final = "2026-03-02T18:00:00Z"  # a Monday, on which no clock is changed
 STOP_S: Final = 20.0
@@ -137,9 +137,9 @@ class Car:
         """Report everything now."""
         self.do("report")
 
-    def silence(self, *, hours: float = 0, minutes: float = 0, seconds: float = 0) -> None:
-        """Lose all reports for a time while the car goes on."""
-        self.do("silence", seconds=timedelta(hours=hours, minutes=minutes, seconds=seconds).total_seconds())
+    def silence(self, *, hours: float = 0, minutes: float = 0, seconds: float = 0, keep: bool = False) -> None:
+        """Lose all reports for a time while the car goes on; or `keep` them, so that they arrive late."""
+        self.do("silence", seconds=timedelta(hours=hours, minutes=minutes, seconds=seconds).total_seconds(), keep=keep)
 
     def reports(
         self, *, drop: float | None = None, repeat: float | None = None, reorder: float | None = None,
@@ -160,12 +160,26 @@ class Car:
         return attributes["body"]["value"] if attributes["status"]["value"] == "SUCCESS" else None
 
 
+class Aim(TypedDict, total=False):
+    """What a fault hits: one car, a share of the requests or events, so many times, after so many; all, unless named."""
+
+    vehicle: Car | str
+    rate: float
+    times: int
+    after: int
+
+
 class Fault:
     """A fault that holds until it has happened as often as it was to, or is taken back."""
 
     def __init__(self, client: Client, fault_id: str) -> None:
         self.id = fault_id
         self._client = client
+
+    @property
+    def hits(self) -> int:
+        """How often it has happened."""
+        return next(int(each["hits"]) for each in self._client.get("/simulator/faults")["data"] if each["id"] == self.id)
 
     def remove(self) -> None:
         """Take it back."""
@@ -178,14 +192,23 @@ class Faults:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    def add(self, type: str, code: str | None = None, **more: Any) -> Fault:  # noqa: A002  (the wire's word)
-        """Answer with an error of this type (and code): of a `vehicle`, a `signal`, at a `rate`, so many `times`."""
-        named = {} if code is None else {"code": code}
-        return self._begun({"type": type, **named, **more})
+    def add(
+        self, type: str, code: str | None = None, *, signal: str | None = None, detail: str | None = None,  # noqa: A002
+        latency_s: float | None = None, retry_after_s: int | None = None, **aim: Unpack[Aim],
+    ) -> Fault:  # fmt: skip
+        """Answer with an error of this type (and code); of one `signal`, its own read and its place in lists."""
+        named = {"type": type, "code": code, "detail": detail, "retryAfterSeconds": retry_after_s}
+        return self._begun({**named, "signal": signal, "latencySeconds": latency_s}, aim)
 
-    def add_webhook(self, effect: Literal["DROP", "REPEAT", "DELAY", "REORDER"], **more: Any) -> Fault:
+    def add_latency(self, seconds: float, *, signal: str | None = None, **aim: Unpack[Aim]) -> Fault:
+        """Let answers be so late, by the real clock, as a client's own timeout is."""
+        return self._begun({"latencySeconds": seconds, "signal": signal}, aim)
+
+    def add_webhook(
+        self, effect: Literal["DROP", "REPEAT", "DELAY", "REORDER"], *, delay_s: float | None = None, **aim: Unpack[Aim]
+    ) -> Fault:  # fmt: skip
         """Let events of webhooks go astray."""
-        return self._begun({"webhook": effect, **more})
+        return self._begun({"webhook": effect, "delaySeconds": delay_s}, aim)
 
     def clear(self) -> None:
         """Take all faults back."""
@@ -195,8 +218,11 @@ class Faults:
         """Let all tokens expire now."""
         self._client.post("/simulator/tokens/expire")
 
-    def _begun(self, body: dict[str, Any]) -> Fault:
-        return Fault(self._client, self._client.post("/simulator/faults", body)["id"])
+    def _begun(self, what: dict[str, Any], aim: Aim) -> Fault:
+        car = aim.get("vehicle")
+        body = {**what, **aim, "vehicle": car.id if isinstance(car, Car) else car}
+        given = {name: value for name, value in body.items() if value is not None}
+        return Fault(self._client, self._client.post("/simulator/faults", given)["id"])
 
 
 class Server:

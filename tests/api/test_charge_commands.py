@@ -85,6 +85,29 @@ async def test_each_command_is_logged_with_what_came_of_it(world: World, app: Cl
     assert [each["id"] for each in await logged(world, app, car, "?page[size]=1&page[number]=2")] == [promised["id"]]
 
 
+async def test_a_source_that_cannot_leaves_it_to_the_next_and_says_why_where_none_can(
+    world: World, app: Client, car: Vehicle, box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unable, refusing = Box(), Box()
+    for each, type_ in ((unable, "COMPATIBILITY"), (refusing, "UPSTREAM")):
+        each.name = type_
+        each.let.set()
+    unable.fails_with = CommandError("COMPATIBILITY", "VEHICLE_NOT_CAPABLE", "It has no windows.")
+    refusing.fails_with = CommandError("UPSTREAM", "UNKNOWN_ISSUE", "It refused.")
+
+    async def given_by(*sources: Box) -> tuple[str, str | None]:
+        monkeypatch.setattr(world.service, "_commandable", lambda: sources)
+        world.client = world.client_of(world.service.app(page.handlers()))
+        answer = (await give(world, app, car)).json()
+        (entry, *_) = await logged(world, app, car)
+        world.clock.move(1)
+        return answer.get("description", "done"), entry["meta"]["source"]
+
+    assert await given_by(unable, box) == ("done", "box")
+    assert await given_by(unable, refusing, box) == ("It refused.", "UPSTREAM")
+    assert await given_by(unable) == ("It has no windows.", "COMPATIBILITY")
+
+
 async def test_what_nobody_could_do_is_logged_without_a_source(world: World, app: Client, car: Vehicle) -> None:
     await give(world, app, car)
     (entry,) = await logged(world, app, car)

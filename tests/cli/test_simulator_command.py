@@ -49,6 +49,10 @@ def test_something_goes_wrong_until_it_is_taken_back(chargeport: CommandLine, da
         assert late["delaySeconds"] == 90
         (busy,) = chargeport("simulator", "fault", "--clear", "--type", "RATE_LIMIT", "--retry-after", "7", "--json").json
         assert busy["retryAfterSeconds"] == 7
+        (slow,) = chargeport("simulator", "fault", "--clear", "--latency", "2.5", "--after", "3", "--json").json
+        assert (slow["latencySeconds"], slow["after"]) == (2.5, 3)
+        assert "2.5 s late" in chargeport("simulator", "fault").out
+        assert "<= 60" in chargeport("simulator", "fault", "--latency", "61").refused()
 
 
 def test_tokens_expire_now_and_the_next_command_gets_a_new_one(chargeport: CommandLine, database: Path) -> None:

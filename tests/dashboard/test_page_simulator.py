@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.async_api import expect
@@ -73,6 +74,65 @@ async def test_a_fault_is_added_shown_by_the_car_and_taken_back(still: str, visi
     assert visit.complaints == []
 
 
+async def fault(visit: Visit, **body: Any) -> None:
+    await visit.page.evaluate(
+        'async (body) => { await (await import("/page/api.js")).change("POST", "simulator/faults", body); }', body
+    )
+
+
+async def test_what_goes_wrong_with_a_car_shows_on_its_page_and_is_taken_back_there(still: str, visit: Visit) -> None:
+    page = visit.page
+    await page.goto(still)
+    await visit.open_car(CAR)
+    car = page.url.rsplit("/", 1)[1]
+    panel = page.get_by_role("region", name="Simulator")
+    faults = panel.get_by_role("region", name="What goes wrong")
+    await expect(faults).to_have_count(0)
+    await fault(visit, type="UPSTREAM", code="NO_RESPONSE", vehicle=car, signal="charge-voltage", times=9)
+    await fault(visit, webhook="DROP")
+    await fault(visit, type="SERVER", vehicle="another")
+    await page.reload()
+    await expect(faults.get_by_role("row")).to_have_count(3)
+    await expect(faults).to_contain_text(re.compile(rf"UPSTREAM · NO_RESPONSE{CAR}Voltage09 times"))
+    await expect(faults).to_contain_text("Webhook events are lostAllAll")
+    await expect(visit.row("charge-voltage")).to_contain_text("No response")
+    await faults.get_by_role("button", name="Take back: UPSTREAM").click()
+    await expect(visit.row("charge-voltage")).not_to_contain_text("No response")
+    await expect(faults.get_by_role("row")).to_have_count(2)
+    await page.get_by_role("link", name="Simulator").click()
+    await page.get_by_role("button", name="Take all back").click()
+    assert visit.complaints == []
+
+
+async def test_a_fault_that_hides_a_car_is_taken_back_where_the_car_should_be(still: str, visit: Visit) -> None:
+    page = visit.page
+    await page.goto(still)
+    await visit.open_car(CAR)
+    await fault(visit, type="VEHICLE_STATE", code="ASLEEP", vehicle=page.url.rsplit("/", 1)[1])
+    await page.reload()
+    await expect(page.get_by_role("alert").first).to_contain_text("the simulator was asked for this error")
+    await page.get_by_role("button", name="Take back: VEHICLE_STATE").click()
+    await expect(page.get_by_role("heading", name=CAR, level=1)).to_be_visible()
+    await visit.is_live()
+    assert [each for each in visit.complaints if "409" not in each] == []
+
+
+async def test_answers_come_late_where_that_is_asked_for(still: str, visit: Visit) -> None:
+    page = visit.page
+    await page.goto(f"{still}/#/simulator")
+    panel, table = page.get_by_role("region", name="Faults").first, page.get_by_role("table")
+    await panel.locator("[name=what]").select_option("Answers come late")
+    await panel.get_by_role("button", name="Add the fault").click()
+    await expect(panel).to_contain_text("Nothing goes wrong.")
+    await panel.get_by_label("Late by").fill("0.5")
+    await panel.locator("[name=car]").select_option(CAR)
+    await panel.get_by_role("button", name="Add the fault").click()
+    await expect(table).to_contain_text(f"0.5 s late{CAR}All0until taken back")
+    await table.get_by_role("button", name="Take back: 0.5 s late").click()
+    await expect(panel).to_contain_text("Nothing goes wrong.")
+    assert visit.complaints == []
+
+
 async def test_a_fault_of_webhooks_is_of_no_signal_and_all_are_taken_back_at_once(still: str, visit: Visit) -> None:
     page = visit.page
     await page.goto(f"{still}/#/simulator")
@@ -137,6 +197,7 @@ async def test_everybody_can_use_it_on_phone_and_desk(still: str, visit: Visit) 
     wrong = []
     await visit.page.goto(still)
     await visit.open_car(CAR)
+    await fault(visit, type="UPSTREAM", code="NO_RESPONSE", signal="charge-voltage", latencySeconds=0.1, times=99)
     for view in ("#/simulator", visit.page.url.removeprefix(f"{still}/")):
         for width in WIDTHS:
             await visit.page.set_viewport_size({"width": width, "height": 800})

@@ -1,6 +1,7 @@
 """Control of simulated cars and their clock: what is done is stored when the caller goes on, the same at every run."""
 
 import asyncio
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,38 @@ async def test_a_silence_can_be_taken_back(simulation: Simulated) -> None:
     await simulation.do("silence", seconds=0)
     await simulation.control.advance(120)
     assert await simulation.value(STATUS) == "CHARGING"
+
+
+def at(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp() * 1000
+
+
+async def kept(simulation: Simulated) -> list[tuple[int, float]]:
+    """After how many minutes of silence each state of charge was observed that is known now."""
+    path = f"/v3/vehicles/{CAR.id}/signals/{SOC}/values?page[size]=500"
+    data = (await simulation.client.get(path)).json()["data"]
+    found = [(round((at(each["meta"]["oemUpdatedAt"]) - T0) / MINUTE), each["body"]["value"]) for each in data]
+    return [each for each in found if each[0] > 10]
+
+
+@pytest.mark.parametrize("ended_after_s", [3600, 1800])
+async def test_what_was_kept_through_a_silence_arrives_at_its_end_with_its_own_times(
+    simulation: Simulated, ended_after_s: int
+) -> None:
+    await simulation.do("plug")
+    await simulation.control.advance(600)
+    await simulation.do("silence", seconds=3600, keep=True)
+    await simulation.control.advance(ended_after_s - 10)
+    assert await simulation.value(POWER) is None
+    assert await kept(simulation) == []
+    await simulation.control.advance(10)
+    if ended_after_s < 3600:
+        await simulation.do("silence", seconds=0)
+    arrived = await kept(simulation)
+    assert [minute for minute, _ in arrived][:3] == [11, 12, 13]
+    assert len(arrived) >= ended_after_s // 60 - 2
+    assert [soc for _, soc in arrived] == sorted(soc for _, soc in arrived)
+    assert await simulation.value(POWER) > 10_000
 
 
 async def test_a_stopped_car_charges_again_only_when_it_is_started(simulation: Simulated) -> None:

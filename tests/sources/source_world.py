@@ -46,6 +46,10 @@ class KeptMemory:
         else:
             self.kept[key] = value
 
+    def erase(self, name: str) -> None:
+        """Take a vehicle's name out of all notes, as the store does when it is erased."""
+        self.kept = {key: value.replace(f'"{name}"', '""') for key, value in self.kept.items()}
+
 
 class Heard:
     """An `emit` that keeps what it is given; `failing` is raised instead of storing."""

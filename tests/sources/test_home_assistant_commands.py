@@ -12,6 +12,7 @@ from source_world import Heard, Listener, Running, source_context
 
 from chargeport.sources import home_assistant_commanding
 from chargeport.sources.base import Command, CommandError, Done, SourceError
+from chargeport.sources.charge_windows import WEEK
 from chargeport.sources.home_assistant import HomeAssistantSource
 from chargeport.sources.home_assistant_settings import Controls, HomeAssistantSettings
 
@@ -29,7 +30,8 @@ def wanted(kind: str, **parameters: Any) -> Command:
 async def connected(house: House, controls: Controls = SWITCH) -> AsyncIterator[HomeAssistantSource]:
     for entity in ("switch.leaf_charging", "number.leaf_limit", "button.leaf_start", "input_button.leaf_stop"):
         house.states.setdefault(entity, state(entity, "off"))
-    house.states["script.leaf_limit"] = state("script.leaf_limit", "off")
+    for script in ("script.leaf_limit", "script.leaf_schedule"):
+        house.states[script] = state(script, "off")
     settings = HomeAssistantSettings(
         url=house.url, token=TOKEN, entities={"leaf": ["sensor.leaf_*"]}, commands={"leaf": controls}
     )
@@ -66,6 +68,35 @@ async def test_a_button_and_a_script_promise_only(house: House) -> None:
         ("input_button", "press", "input_button.leaf_stop", {}),
         ("script", "turn_on", "script.leaf_limit", {"variables": {"percent": 60}}),
     ]
+
+
+@pytest.mark.parametrize(
+    ("given", "windows"),
+    [
+        (
+            {"scheduleType": "daily", "startTime": "23:00", "stopTime": "05:00"},
+            [{"start": "23:00", "stop": "05:00", "days": list(WEEK)}],
+        ),
+        (
+            {"scheduleType": "weekly", "days": {"SUNDAY": {"startTime": "01:00", "stopTime": "02:00"}}},
+            [{"start": "01:00", "stop": "02:00", "days": ["sunday"]}],
+        ),
+        (
+            {"scheduleType": "workweek", "weekdays": None, "weekends": {"startTime": "09:00", "stopTime": "10:00"}},
+            [{"start": "09:00", "stop": "10:00", "days": ["saturday", "sunday"]}],
+        ),
+    ],
+)
+async def test_a_script_gets_the_windows_of_a_schedule_and_none_to_remove_it(
+    house: House, given: dict[str, Any], windows: list[dict[str, Any]]
+) -> None:
+    async with connected(house, Controls(schedule="script.leaf_schedule")) as source:
+        created = await source.command(wanted("schedule-create", scheduleId="s-1", location={}, **given))
+        deleted = await source.command(wanted("schedule-delete", scheduleId="s-1"))
+    assert [created, deleted] == [Done.TAKEN] * 2
+    assert [call[:3] for call in house.calls] == [("script", "turn_on", "script.leaf_schedule")] * 2
+    variables = [call[3]["variables"] for call in house.calls]
+    assert variables == [{"schedule_id": "s-1", "windows": each} for each in (windows, [])]
 
 
 async def test_a_switch_that_stays_off_has_promised_only(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,9 +176,11 @@ async def test_check_names_an_entity_of_commands_that_is_not_there(house: House)
         await HomeAssistantSource(settings, source_context()).check(5)
 
 
-@pytest.mark.parametrize("given", [{"start": "sensor.leaf"}, {"limit": "switch.leaf"}, {"begin": "switch.leaf"}])
+@pytest.mark.parametrize(
+    "given", [{"start": "sensor.leaf"}, {"limit": "switch.leaf"}, {"schedule": "switch.leaf"}, {"begin": "switch.leaf"}]
+)
 def test_an_entity_that_cannot_do_it_is_refused_in_the_settings(given: dict[str, str]) -> None:
-    with pytest.raises(msgspec.ValidationError, match=r"commands|start|limit|begin"):
+    with pytest.raises(msgspec.ValidationError, match=r"commands|start|limit|schedule|begin"):
         msgspec.convert(
             {"url": "http://ha", "token": "t", "entities": {"leaf": ["sensor.leaf"]}, "commands": {"leaf": given}},
             HomeAssistantSettings,

@@ -84,9 +84,15 @@ async def test_without_a_broker_nobody_answers() -> None:
     ("dialect", "command"),
     [
         ("plain", wanted("start")),
-        ("evcc", wanted("schedule-create")),
         ("evcc", Command(kind="charge-start", names=frozenset({"leaf"}))),
     ],
 )
 async def test_what_evcc_cannot_do_is_left_to_others(dialect: str, command: Command) -> None:
     assert await source("mqtt://127.0.0.1:1", dialect).command(command) is None
+
+
+@pytest.mark.parametrize("kind", ["schedule-create", "schedule-delete"])
+async def test_evcc_has_no_windows_of_time_and_says_so(kind: str) -> None:
+    with pytest.raises(CommandError, match="no windows of time") as raised:
+        await source("mqtt://127.0.0.1:1").command(wanted(kind))
+    assert (raised.value.type, raised.value.code) == ("COMPATIBILITY", "VEHICLE_NOT_CAPABLE")

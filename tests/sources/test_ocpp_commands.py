@@ -77,6 +77,7 @@ class Box16(Station16):
 
     @on("ClearChargingProfile")
     async def on_clear(self, **given: Any) -> Any:
+        self.has_cleared.set()
         return result16.ClearChargingProfile("Accepted" if self.profiles.pop(given["id"], None) else "Unknown")
 
     async def heartbeat(self) -> None:
@@ -88,7 +89,7 @@ class Box16(Station16):
     def __init__(self, *given: Any, **more: Any) -> None:
         super().__init__(*given, **more)
         self.profiles: dict[int, int] = {}
-        self.has_profile = asyncio.Event()
+        self.has_profile, self.has_cleared = asyncio.Event(), asyncio.Event()
 
     def periods(self) -> list[tuple[int, float]]:
         schedule = self.profile["charging_schedule"]
@@ -144,6 +145,7 @@ class Box201(Station201):
 
     @on("ClearChargingProfile")
     async def on_clear(self, charging_profile_id: int, **_: Any) -> Any:
+        self.has_cleared.set()
         return result201.ClearChargingProfile("Accepted" if self.profiles.pop(charging_profile_id, None) else "Unknown")
 
     async def heartbeat(self) -> None:
@@ -155,7 +157,7 @@ class Box201(Station201):
     def __init__(self, *given: Any, **more: Any) -> None:
         super().__init__(*given, **more)
         self.profiles: dict[int, int] = {}
-        self.has_profile = asyncio.Event()
+        self.has_profile, self.has_cleared = asyncio.Event(), asyncio.Event()
 
     def periods(self) -> list[tuple[int, float]]:
         (schedule,) = self.profile["charging_schedule"]
@@ -412,6 +414,38 @@ async def test_a_schedule_moves_with_the_local_clock(kind: Any) -> None:
         assert begin_of(station).hour == 22
 
     await with_box(kind, work, clock=clock)
+
+
+@of_both
+async def test_the_schedule_of_an_erased_car_is_cleared_while_the_station_is_connected(kind: Any) -> None:
+    memory = KeptMemory()
+
+    async def work(system: Central, station: Any) -> None:
+        await system.source.command(created("daily", **NIGHT))
+        memory.erase("car-a")
+        await station.heartbeat()
+        async with asyncio.timeout(10):
+            await station.has_cleared.wait()
+        assert station.profiles == {}
+
+    await with_box(kind, work, memory=memory)
+
+
+@of_both
+async def test_the_schedule_of_a_car_that_was_erased_meanwhile_is_cleared_when_the_station_connects(kind: Any) -> None:
+    memory = KeptMemory()
+
+    async def first(system: Central, _: Any) -> None:
+        await system.source.command(created("daily", **NIGHT))
+
+    async def second(system: Central, station: Any) -> None:
+        await station.heartbeat()
+        async with asyncio.timeout(10):
+            await station.has_cleared.wait()
+
+    await with_box(kind, first, memory=memory)
+    memory.erase("car-a")
+    await with_box(kind, second, memory=memory)
 
 
 async def test_a_schedule_needs_a_time_zone_and_a_connector_of_the_cars_own() -> None:

@@ -41,6 +41,16 @@ async def test_a_dropped_event_never_comes(
     assert await world.store.webhooks.due_webhooks() == {}
 
 
+async def test_events_before_it_are_spared(
+    world: World, car: Vehicle, receiver: Receiver, webhook: Made, faults: Faults
+) -> None:
+    await webhook()
+    faults.add({"webhook": "DROP", "after": 1, "times": 1})
+    for value in (True, False, True):
+        await charging(world, car, value)
+    assert told(receiver) == [True, True]
+
+
 async def test_a_repeated_event_comes_twice_with_one_id(
     world: World, car: Vehicle, receiver: Receiver, webhook: Made, faults: Faults
 ) -> None:

@@ -30,6 +30,58 @@ test('an error comes once, typed', async () => {
   assert.equal(await server.car.value('charge-ischarging'), false);
 });
 
+test('an answer is late, and a client gives up on it', async () => {
+  const path = `${server.url}/v3/vehicles/${server.car.id}/signals`;
+  const headers = { Authorization: `Bearer ${server.token}` };
+  const fault = await server.faults.add({ latencySeconds: 60, vehicle: server.car.id });
+  await assert.rejects(fetch(path, { headers, signal: AbortSignal.timeout(100) }), { name: 'TimeoutError' });
+  await server.faults.remove(fault);
+  assert.equal((await fetch(path, { headers })).status, 200);
+});
+
+test('tokens expire for the program that is tested, and not for the handle', async () => {
+  const headers = { Authorization: `Bearer ${server.token}` };
+  await server.faults.expireTokens();
+  assert.equal((await fetch(`${server.url}/v3/vehicles`, { headers })).status, 401);
+  assert.equal((await server.get('/v3/vehicles')).data[0].id, server.car.id);
+});
+
+test('the clock is set, runs and stands still', async () => {
+  const at = new Date((await server.clock.now()).getTime() + 60000);
+  assert.deepEqual(await server.clock.set(at), at);
+  assert.equal((await server.clock.run(60)).speed, 60);
+  assert.equal((await server.clock.run(0)).isFrozen, true);
+});
+
+test('events of a webhook arrive signed, are lost on demand, and tell of a car that fell silent', async () => {
+  const received = await server.webhook(['charge-ischarging']);
+  const [first] = received.events;
+  assert.equal(first.eventType, 'VEHICLE_STATE');
+  await server.car.do('soc', { percent: 20 });
+  await server.car.plug();
+  await server.clock.advance({ minutes: 10 });
+  assert.equal(received.values('charge-ischarging').at(-1), true);
+  await server.car.do('silence', { seconds: 3600 });
+  await server.clock.advance({ minutes: 50 });
+  assert.deepEqual(received.ofType('VEHICLE_ERROR').map(({ data }) => data.errors[0].code), ['UNREACHABLE']);
+  await server.car.do('silence', { seconds: 0 });
+  await server.clock.advance({ minutes: 5 });
+  assert.equal(received.ofType('VEHICLE_ERROR').at(-1).data.errors[0].state, 'RESOLVED');
+  const count = received.events.length;
+  await server.faults.add({ webhook: 'DROP', times: 1 });
+  await server.car.unplug();
+  await server.clock.advance({ minutes: 1 });
+  assert.equal(received.events.length, count);
+});
+
+test('what is not signed is refused', async () => {
+  const received = await server.webhook(['charge-wattage']);
+  const count = received.events.length;
+  const forged = { method: 'POST', headers: { 'SC-Signature': '00' }, body: JSON.stringify({ eventType: 'VEHICLE_STATE' }) };
+  assert.equal((await fetch(received.url, forged)).status, 401);
+  assert.equal(received.events.length, count);
+});
+
 test('a server that runs already is used by its URL', async () => {
   const other = await connect({ url: `${server.url}/`, token: server.token });
   assert.equal(other.car.id, server.car.id);

@@ -105,8 +105,8 @@ def _handler(route: Route, others: Mapping[str, Handler], context: AppContext) -
     async def faulty(request: Request) -> Response:
         await request.grant()
         names = request.raw.path_params
-        simulation.faults.check(names.get("vehicle_id"), names.get("code"))
-        return await handler(request)
+        async with simulation.faults.met(names.get("vehicle_id"), names.get("code")):
+            return await handler(request)
 
     return faulty
 

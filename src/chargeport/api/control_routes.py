@@ -114,7 +114,8 @@ CONTROL_ROUTES: Final = (
         method="POST", path="/simulator/faults", name="addFault", tag="Simulator", handler=simulator.add_fault,
         summary="Let something go wrong", answer="AnyObject", body="AnyObject", status=201,
         detail='`{"type": "VEHICLE_STATE", "code": "ASLEEP", "vehicle": …, "signal": …, "rate": 0.5, "times": 1}` makes answers'
-        ' errors, `{"webhook": "DROP"}` lets events of webhooks get lost; REPEAT, DELAY and REORDER do what they say. It holds'
+        ' errors, `{"latencySeconds": 20}` makes them late by the real clock (60 at the most), `{"webhook": "DROP"}` lets'
+        " events of webhooks get lost; REPEAT, DELAY and REORDER do what they say. It holds"
         " until it has happened so many times, or is taken back.",
         errors=(*_SIMULATOR, *_BODY),
     ),

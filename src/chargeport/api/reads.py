@@ -60,8 +60,8 @@ class Reads:
         self._faults = faults  # of a simulator
         self._strict = strict  # as Smartcar: without a user there is no answer
         immediate = store.readings if isinstance(store.readings, Immediate) else None
-        self.are_immediate = immediate is not None
-        self._immediate = None if strict or faults is not None else immediate
+        self.are_immediate = immediate is not None and faults is None  # which may let an answer be late
+        self._immediate = None if strict else immediate
 
     async def answer(self, ask: Ask, allowance: Allowance | None = None) -> Response:
         """Return the answer to a read of one signal or of all. Raises Problem.
@@ -80,7 +80,8 @@ class Reads:
             user_id = None if ask.user_id is None else ask.user_id.decode("latin-1")
             permissions = await self._access.permissions(grant, ask.vehicle_id, user_id)
         if self._faults is not None:
-            self._faults.check(ask.vehicle_id, ask.code)
+            async with self._faults.met(ask.vehicle_id, ask.code):
+                return conditional((await self._document(ask, permissions, now)).encode(), ask)
         return conditional((await self._document(ask, permissions, now)).encode(), ask)
 
     def usual(self, vehicle_id: str, signal: Signal, base: str, authorization: bytes | None) -> bytes | None:

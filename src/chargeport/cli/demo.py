@@ -91,7 +91,9 @@ async def _demo(settings: Settings, clock: "SimulatedClock", count: int, scenari
             if not page.is_loopback(settings.server.host):
                 facts["sign_in"] = await hosted.guest_link(service)
             say = lambda url: demo_words.announce(url, facts, file, as_json)  # noqa: E731
-            await web.serve(service.app(pages), listening, say, "warning", stopping=service.tail.stop, limits=settings.limits)
+            await web.serve(
+                service.app(pages), listening, say, "warning", stopping=service.stop_answers, limits=settings.limits
+            )
         finally:
             await service.close()
 

@@ -111,7 +111,7 @@ async def _serve(
                 worker.is_answering()
 
         await web.serve(
-            service.app(page.handlers(), reports=reports), listening, ready, settings.server.log, stopping=service.tail.stop,
+            service.app(page.handlers(), reports=reports), listening, ready, settings.server.log, stopping=service.stop_answers,
             tls=settings.server.tls, limits=settings.limits, handover=_handover(worker, settings),
             ends=None if worker is None else worker.parent,
         )  # fmt: skip

@@ -110,11 +110,17 @@ def fault(
     ] = None,
     rate: Annotated[float, typer.Option("--rate", help="Share of the requests or events that it hits.")] = 1.0,
     times: Annotated[int | None, typer.Option("--times", help="How often; else until --clear.", show_default=False)] = None,
+    after: Annotated[
+        int | None, typer.Option("--after", help="How many requests or events it spares first.", show_default=False)
+    ] = None,
     delay_s: Annotated[
         float | None, typer.Option("--delay", metavar="SECONDS", help="How late a delayed event is.", show_default=False)
     ] = None,
     retry_after_s: Annotated[
         int | None, typer.Option("--retry-after", metavar="SECONDS", help="Retry-After of the answer.", show_default=False)
+    ] = None,
+    latency_s: Annotated[
+        float | None, typer.Option("--latency", metavar="SECONDS", help="How late the answer is.", show_default=False)
     ] = None,
     expire_tokens: Annotated[bool, typer.Option("--expire-tokens", help="Let all tokens expire now.")] = False,
     clear: Annotated[bool, typer.Option("--clear", help="Take all faults back first.")] = False,
@@ -123,16 +129,16 @@ def fault(
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Let something go wrong, or show what does: an error of any type and code, or webhooks that go astray."""
+    """Let something go wrong, or show what does: an error of any type and code, late answers, or webhooks that go astray."""
     client = connected(url, token, database)
     if clear:
         client.send("DELETE", "/simulator/faults")
     wish = {
-        "type": type_, "code": code, "webhook": webhook, "signal": signal, "rate": rate, "times": times,
+        "type": type_, "code": code, "webhook": webhook, "signal": signal, "rate": rate, "times": times, "after": after,
         "vehicle": None if vehicle is None else _found(client, vehicle), "delaySeconds": delay_s,
-        "retryAfterSeconds": retry_after_s,
+        "retryAfterSeconds": retry_after_s, "latencySeconds": latency_s,
     }  # fmt: skip
-    if type_ is not None or webhook is not None:
+    if (type_, webhook, latency_s) != (None,) * 3:
         client.post("/simulator/faults", {name: value for name, value in wish.items() if value is not None})
     faults = client.get("/simulator/faults")["data"]
     if expire_tokens:  # last: the token of this command ends, too
@@ -140,11 +146,15 @@ def fault(
     if as_json:
         print_json(faults)
         return
-    rows = []
-    for each in faults:
-        what = each.get("webhook") or f"{each['type']}/{each.get('code')}"
-        rows.append((each["id"], what, each.get("vehicle"), each.get("signal"), each["hits"]))
+    rows = [(each["id"], _what(each), each.get("vehicle"), each.get("signal"), each["hits"]) for each in faults]
     print_table(("ID", "FAULT", "VEHICLE", "SIGNAL", "HITS"), rows, "Nothing goes wrong.")
+
+
+def _what(fault: dict[str, Any]) -> str:
+    """Return in a few words what goes wrong."""
+    error = "/".join(each for each in (fault.get("type"), fault.get("code")) if each)
+    late = f"{fault['latencySeconds']:g} s late" if "latencySeconds" in fault else None
+    return ", ".join(each for each in (fault.get("webhook"), error, late) if each)
 
 
 def _clock_facts(state: dict[str, Any]) -> dict[str, str]:

@@ -83,7 +83,7 @@ function showFailure(root, error) {
   const wayOut = error.resolution && WAYS_OUT[error.resolution];
   root.replaceChildren(h("h1", {}, error.title ? t(error.title) : t("This can't be shown")), h("p", { className: "notice", role: "alert" }, t(error.message)),
     h("p", { className: "lead" }, wayOut ? t(wayOut) : "", error.docs ? [" ", h("a", { href: error.docs }, t("About this error, with an example"))] : ""),
-    h("div", { className: "buttons" }, button(t("Try again"), route), h("a", { href: "#/" }, t("All cars"))));
+    h("div", { className: "buttons" }, button(t("Try again"), route), h("a", { href: "#/" }, t("All cars"))), error.beside ?? "");
 }
 
 function go(hash) {

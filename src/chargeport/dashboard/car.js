@@ -17,11 +17,18 @@ const SECTIONS = [
 const [SOC, RANGE, POWER, FINISH, ADDED] = ["tractionbattery-stateofcharge", "tractionbattery-range", "charge-wattage", "charge-timetocomplete", "charge-energyadded"];
 const DECIDING = new Set(["charge-ischarging", "charge-detailedchargingstatus", "charge-ischargingcableconnected"]);
 
-export async function showCar(root, params, { rest, state }) {
+export async function showCar(root, params, { rest, state, go }) {
   const id = rest[0];
   const view = new CarView(root, id);
-  await view.load();
-  const [controls, commands] = await Promise.all([session.simulates ? import("./simulator.js").then(({ carControls }) => carControls(id)) : "", session.manages ? lastCommands(id) : ""]);
+  const again = () => view.live ? view.reload() : go(location.hash);
+  const controls = session.simulates ? await import("./simulator.js").then(({ carControls }) => carControls(id, again)) : "";
+  let commands;
+  try {
+    await view.load();
+    commands = session.manages ? await lastCommands(id) : "";
+  } catch (error) {
+    throw Object.assign(error, { beside: controls }); // a fault of the simulator may be why: there it is taken back
+  }
   view.frame(controls, commands);
   view.live = new Live(() => `stream?${query({ vehicle: id })}`, { open: () => view.reload(), hear: (kind, data) => view.hear(kind, data), state });
   return () => view.close();

@@ -352,6 +352,7 @@ export default {
   "A car is plugged in, driven or put to sleep on its own page.": "Angesteckt, gefahren oder schlafen gelegt wird ein Auto auf seiner eigenen Seite.",
   "Add the fault": "Fehler hinzufügen",
   "Charge limit (%)": "Ladegrenze (%)",
+  "Answers come late": "Antworten kommen zu spät",
   "Charge set limit": "Ladegrenze setzen",
   "Charge start": "Laden beginnen",
   "Charge stop": "Laden beenden",
@@ -372,6 +373,7 @@ export default {
   "It runs {speed} times as fast as life.": "Sie läuft {speed}-mal so schnell wie im Leben.",
   "Last commands": "Letzte Befehle",
   "Lasts": "Dauert",
+  "Late by (s)": "Verspätung (s)",
   "Nothing goes wrong.": "Nichts geht schief.",
   "Outcome": "Ergebnis",
   "Plug in": "Anstecken",
@@ -400,6 +402,7 @@ export default {
   "silent until {time}": "verstummt bis {time}",
   "until taken back": "bis zur Rücknahme",
   "{count} times": "{count}-mal",
+  "{seconds} s late": "{seconds} s zu spät",
   // Names of signals
   "Amperage": "Strom",
   "Amperage max": "Höchststrom",

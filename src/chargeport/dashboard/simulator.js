@@ -20,8 +20,8 @@ function line(fields, text, act) {
 
 // One car
 
-/** What a simulated car can be made to do; nothing of one that is not simulated. */
-export async function carControls(id) {
+/** What a simulated car can be made to do, and what goes wrong with it; nothing of one that is not simulated. `again` shows the car anew. */
+export async function carControls(id, again) {
   const path = `simulator/vehicles/${encodeURIComponent(id)}`;
   const found = await get(path).catch((error) => {
     if (error.status === 404) return null;
@@ -34,10 +34,19 @@ export async function carControls(id) {
     await act("silence", { seconds: 0 });
     await act("report");
   };
+  const faults = h("div");
+  const showFaults = async () => {
+    const own = (await get("simulator/faults")).data.filter((one) => [undefined, id].includes(one.vehicle));
+    faults.replaceChildren(own.length === 0 ? "" : faultTable(own, new Map([[id, `${found.make} ${found.model}`]]), async () => {
+      await showFaults();
+      await again();
+    }));
+  };
+  await showFaults();
   return h("section", { className: "panel", "aria-labelledby": "simulated" }, h("h2", { id: "simulated" }, t("Simulator")), told,
     h("div", { className: "buttons" }, DEEDS.map(([name, text]) => button(t(text), () => act(name))), button(t("Report again"), report)),
     h("div", { className: "lines" }, line(field(t("Charge limit (%)"), "percent", { type: "number", min: 0, max: 100, required: true, value: 80 }), t("Set the limit"), ({ percent }) => act("limit", { percent: Number(percent) })),
-    line(field(t("Silence (minutes)"), "minutes", { type: "number", min: 1, max: 44640, required: true, value: 60 }), t("Fall silent"), ({ minutes }) => act("silence", { seconds: minutes * 60 }))));
+    line(field(t("Silence (minutes)"), "minutes", { type: "number", min: 1, max: 44640, required: true, value: 60 }), t("Fall silent"), ({ minutes }) => act("silence", { seconds: minutes * 60 }))), faults);
 }
 
 // How it is, which it may not have reported.
@@ -87,39 +96,47 @@ async function faultPanel(first, errors, cars) {
   const list = h("div"), told = h("p", { className: "unseen", role: "status" });
   const show = async (faults) => {
     await addNames(cars.names, faults.flatMap((one) => one.vehicle ?? []));
-    list.replaceChildren(faultTable(faults, cars.names, again));
+    list.replaceChildren(faultTable(faults, cars.names, again), faults.length > 1 ? h("div", { className: "buttons" }, button(t("Take all back"), takenBack("simulator/faults", again))) : "");
     setText(told, t("Faults: {count}", { count: faults.length }));
   };
   const again = async () => show((await get("simulator/faults")).data);
-  const what = [...errors.map(({ type, code }) => [JSON.stringify({ type, code }), errorInWords(type, code)]), ...ASTRAY.map(([webhook, text]) => [JSON.stringify({ webhook }), t(text)])];
+  const what = [...errors.map(({ type, code }) => [JSON.stringify({ type, code }), errorInWords(type, code)]), ["{}", t("Answers come late")], ...ASTRAY.map(([webhook, text]) => [JSON.stringify({ webhook }), t(text)])];
   const signal = choice(t("Signal"), "signal", [["", t("All")], ...CATALOGUE.map((one) => [one.code, label(one.name)])], "");
+  const latency = field(t("Late by (s)"), "latency", { type: "number", min: 0.1, max: 60, step: "any" });
   const kind = choice(t("What goes wrong"), "what", what, JSON.stringify({ type: "VEHICLE_STATE", code: "ASLEEP" }), { on: { change: (event) => {
-    signal.querySelector("select").disabled = "webhook" in JSON.parse(event.target.value); // events are of a car, not of a signal
+    const isOfWebhooks = "webhook" in JSON.parse(event.target.value);
+    signal.querySelector("select").disabled = latency.querySelector("input").disabled = isOfWebhooks; // events are of a car, not of a signal
+    latency.querySelector("input").required = event.target.value === "{}";
   } } });
   const add = async (given) => {
-    await change("POST", "simulator/faults", { ...JSON.parse(given.what), vehicle: given.car || undefined, signal: given.signal || undefined, times: Number(given.times) || undefined });
+    await change("POST", "simulator/faults", { ...JSON.parse(given.what), vehicle: given.car || undefined, signal: given.signal || undefined, latencySeconds: Number(given.latency) || undefined, times: Number(given.times) || undefined });
     await again();
   };
   await show(first);
   return h("section", { className: "panel", "aria-labelledby": "faults" }, h("h2", { id: "faults" }, t("Faults")),
-    line([kind, carField(cars, "", { all: true }), signal, field(t("How often"), "times", { type: "number", min: 1, placeholder: t("until taken back") })], t("Add the fault"), add), list, told);
+    line([kind, carField(cars, "", { all: true }), signal, latency, field(t("How often"), "times", { type: "number", min: 1, placeholder: t("until taken back") })], t("Add the fault"), add), list, told);
 }
 
 const errorInWords = (type, code) => [type, code].filter(Boolean).join(" · ");
 
+function faultInWords({ type, code, webhook, latencySeconds }) {
+  if (webhook) return t(ASTRAY.find(([name]) => name === webhook)[1]);
+  return [errorInWords(type, code), latencySeconds && t("{seconds} s late", { seconds: number(latencySeconds) })].filter(Boolean).join(" · ");
+}
+
+const takenBack = (path, again) => async () => {
+  await change("DELETE", path);
+  await again();
+};
+
 function faultTable(faults, names, again) {
-  const takeBack = (path) => async () => {
-    await change("DELETE", path);
-    await again();
-  };
   const rows = faults.map((one) => [
-    one.webhook ? t(ASTRAY.find(([name]) => name === one.webhook)[1]) : errorInWords(one.type, one.code),
+    faultInWords(one),
     one.vehicle ? names.get(one.vehicle) ?? one.vehicle : t("All"),
     one.signal ? label(CATALOGUE.find((each) => each.code === one.signal)?.name ?? one.signal) : t("All"),
     { cell: number(one.hits, 0), className: "number" },
     one.isOver ? t("over") : one.times ? t("{count} times", { count: number(one.times, 0) }) : t("until taken back"),
-    button(t("Take back"), takeBack(`simulator/faults/${encodeURIComponent(one.id)}`), { "aria-label": t("Take back: {fault}", { fault: one.webhook ?? errorInWords(one.type, one.code) }) }),
+    button(t("Take back"), takenBack(`simulator/faults/${encodeURIComponent(one.id)}`, again), { "aria-label": t("Take back: {fault}", { fault: faultInWords(one) }) }),
   ]);
-  return h("div", {}, table(t("Faults"), [t("What goes wrong"), t("Car"), t("Signal"), t("Happened"), t("Lasts"), ""], rows, t("Nothing goes wrong.")),
-    faults.length > 1 ? h("div", { className: "buttons" }, button(t("Take all back"), takeBack("simulator/faults"))) : "");
+  return table(t("What goes wrong"), [t("What goes wrong"), t("Car"), t("Signal"), t("Happened"), t("Lasts"), ""], rows, t("Nothing goes wrong."));
 }

@@ -103,7 +103,7 @@ class Publisher:
             await self._look(vehicle_id)
 
     def _pause_s(self) -> float:
-        left_s = (min(self._turns.values(), default=1 << 53) - self._clock.now()) / 1000
+        left_s = self._clock.machine_s((min(self._turns.values(), default=1 << 53) - self._clock.now()) / 1000)
         return min(LOOK_AGAIN_S, max(0.05, left_s))
 
     async def _changes(self) -> set[str]:

@@ -63,14 +63,20 @@ class Commands:
         return await self._end(begun, source, outcome.value)
 
     async def _asked(self, command: Command) -> tuple[str | None, Done | CommandError]:
-        """Ask the first source that can; return its name and what came of it."""
+        """Ask the first source that can; return its name and what came of it. Of those that can't, the first says why."""
+        unable: tuple[str, CommandError] | None = None
         for source in self._sources:
             try:
                 done = await source.command(command)
             except CommandError as error:
-                return source.name, error
+                if error.type != "COMPATIBILITY":
+                    return source.name, error
+                unable = unable or (source.name, error)
+                continue
             if done is not None:
                 return source.name, done
+        if unable is not None:
+            return unable
         sentence = f"No source of this vehicle can do {command.kind}: docs/commands.md lists those."
         return None, CommandError("COMPATIBILITY", "VEHICLE_NOT_CAPABLE", sentence)
 

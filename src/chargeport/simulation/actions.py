@@ -166,13 +166,17 @@ class Wake(Action, frozen=True, kw_only=True):
 
 
 class Silence(Action, frozen=True, kw_only=True):
-    """Lose all reports for a time, while the car goes on as before; 0 ends a silence."""
+    """Lose or hold back all reports for a time, while the car goes on as before; 0 ends a silence."""
 
     seconds: Annotated[Seconds, Meta(description="How long.")] = 3600.0
+    keep: Annotated[bool, Meta(description="Whether the reports are kept, and arrive when it ends; else they are lost.")] = (
+        False
+    )
 
     def apply(self, reporter: Reporter) -> None:
         """Fall silent."""
         reporter.link.silent_until_at = reporter.car.at + round(self.seconds * 1000)
+        reporter.link.is_kept = self.keep
 
 
 class Reports(Action, frozen=True, kw_only=True):

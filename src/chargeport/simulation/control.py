@@ -106,17 +106,22 @@ class Simulation:
             await self._set_speed(speed)
 
     async def advance(self, duration_s: float) -> None:
-        """Live through a stretch of time at once; the clock then goes on as before."""
-        await self.set(self.clock.now() + round(duration_s * 1000))
+        """Live through a stretch of time at once; the clock then goes on as before. Raises Problem."""
+        duration_ms = round(duration_s * 1000)
+        self._check_ahead(duration_ms)
+        async with self.simulator.turn:
+            await self._forward(self.clock.now() + duration_ms)
 
     async def set(self, at: int) -> None:
         """Live through all that happens until `at` at once; the clock then goes on as before. Raises Problem."""
-        now = self.clock.now()
-        if not now <= at <= now + MAX_ADVANCE_S * 1000:
-            days = MAX_ADVANCE_S // 86_400
-            raise Problem(MALFORMED, f"The clock can be set forward, by {days} days at once; it is {wire_instant(now)}.")
+        self._check_ahead(at - self.clock.now())
         async with self.simulator.turn:
             await self._forward(at)
+
+    def _check_ahead(self, duration_ms: int) -> None:
+        if not 0 <= duration_ms <= MAX_ADVANCE_S * 1000:
+            days, now = MAX_ADVANCE_S // 86_400, wire_instant(self.clock.now())
+            raise Problem(MALFORMED, f"The clock can be set forward, by {days} days at once; it is {now}.")
 
     async def _forward(self, at: int) -> None:
         speed = self.clock.speed
@@ -127,6 +132,7 @@ class Simulation:
             await self._set_speed(speed)
 
     async def _set_speed(self, speed: float) -> None:
+        before = self.clock.speed
         self.clock.run(speed)
         self.simulator.step_s = min(max(1.0, speed), LONGEST_STEP_S)
         if speed == 0 and self._settler is None:
@@ -134,6 +140,9 @@ class Simulation:
             self._settler = asyncio.create_task(self._keep_settled(), name="simulation")
         elif speed > 0 and self._settler is not None:
             await self.close()
+            self._background.resume()
+        elif speed not in (0, before):  # what waits does so by the speed of before
+            await self._background.pause()
             self._background.resume()
 
     async def _keep_settled(self) -> None:

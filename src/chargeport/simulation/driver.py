@@ -1,13 +1,11 @@
 """What a simulated car makes of a command: the action that it is, or why it can't."""
 
-from typing import Any, Final
+from typing import Any
 
 from chargeport.sources.base import Command, CommandError
+from chargeport.sources.charge_windows import WEEK, Window, windows
 from chargeport.sources.simulator import Reporter
 from chargeport.sources.simulator.timers import timers_on_the_wire
-
-_WORKDAYS: Final = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY")
-_WEEKEND: Final = ("SATURDAY", "SUNDAY")
 
 
 def action(command: Command, reporter: Reporter, now: int) -> tuple[str, dict[str, Any]]:
@@ -53,22 +51,16 @@ def _timers(reporter: Reporter) -> list[dict[str, Any]]:
 
 def _timer(parameters: Any) -> dict[str, Any]:
     """Return a schedule as an entry of the charge timers."""
-    kind = parameters["scheduleType"]
-    if kind == "daily":
-        schedules = [_window(parameters, ())]
-    elif kind == "weekly":
-        schedules = [_window(window, (day.upper(),)) for day, window in parameters["days"].items()]
-    else:
-        parts = ((parameters.get("weekdays"), _WORKDAYS), (parameters.get("weekends"), _WEEKEND))
-        schedules = [_window(window, days) for window, days in parts if window is not None]
     return {
         "type": "LOCATION",
         "condition": parameters["location"],
-        "schedules": schedules,
+        "schedules": [_schedule(window) for window in windows(parameters)],
         "scheduleId": parameters["scheduleId"],
-        "scheduleType": kind.upper(),
+        "scheduleType": parameters["scheduleType"].upper(),
     }
 
 
-def _window(window: Any, days: tuple[str, ...]) -> dict[str, Any]:
-    return {"start": f"{window['startTime']}:00", "end": f"{window['stopTime']}:00", "days": list(days)}
+def _schedule(window: Window) -> dict[str, Any]:
+    """Return a window as the timers have it: without days where it is one of each day."""
+    days = [] if window.days == WEEK else [day.upper() for day in window.days]
+    return {"start": f"{window.start}:00", "end": f"{window.stop}:00", "days": days}

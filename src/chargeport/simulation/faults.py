@@ -1,37 +1,50 @@
-"""Faults on demand: which answer is an error, and which webhook goes astray, by car, signal, rate and number of times.
+"""Faults on demand: which answer is an error or late, and which webhook goes astray, by car, signal, rate and number of times.
 
 A fault holds until it is taken back, or has happened as often as it was to. What a rate picks depends on the fault's number
 alone, so the same requests meet the same faults at every run.
 """
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
 from random import Random
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from chargeport.errors import MALFORMED, ErrorKind, Problem, instead_of
+from chargeport.errors import MALFORMED, ChargeportError, ErrorKind, Problem, instead_of
+from chargeport.signals.catalogue import BY_CODE
 from chargeport.taxonomy import SMARTCAR_KINDS
 from chargeport.wire.status import Wording
 
 RETRY_AFTER_S: Final = 60
 MAX_FAULTS: Final = 1_000
+MAX_LATENCY_S: Final = 60
+"""Longer than the timeouts of HTTP clients mostly are."""
 _KEPT: Final = frozenset({"VEHICLE_STATE", "UPSTREAM", "SERVER"})
 """Types beside which the last body is shown, with its old times."""
 
+_BELONGS: Final = {"code": "type", "detail": "type", "retryAfterSeconds": "type", "delaySeconds": "webhook"}
+"""Members that mean something beside another one only."""
+
 _Count = Annotated[int, Meta(ge=1)]
+_Skipped = Annotated[int, Meta(ge=0)]
 _Seconds = Annotated[int, Meta(ge=0, le=86_400)]
+_Latency = Annotated[float, Meta(gt=0, le=MAX_LATENCY_S)]
 _Text = Annotated[str, Meta(min_length=1, max_length=500)]
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
-    """What goes wrong: an error of `type` and `code`, or a webhook's event that is dropped, repeated, late or out of order."""
+    """What goes wrong: an error of `type` and `code`, an answer that is late, or both; or what becomes of a webhook's event."""
 
     type: Annotated[str | None, Meta(description="The error's type, such as VEHICLE_STATE.")] = None
     code: Annotated[str | UnsetType | None, Meta(description="Its code; the usual one of the type if not given.")] = UNSET
     webhook: Annotated[
         Literal["DROP", "REPEAT", "DELAY", "REORDER"] | None, Meta(description="What becomes of a webhook's event instead.")
+    ] = None
+    latency_seconds: Annotated[
+        _Latency | None, Meta(description="How late the answer is, by the real clock; beside an error or alone.")
     ] = None
     vehicle: Annotated[str | None, Meta(description="Only of this vehicle, by id.")] = None
     signal: Annotated[
@@ -39,13 +52,14 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_un
     ] = None
     rate: Annotated[float, Meta(gt=0, le=1, description="Share of the requests or events that it hits.")] = 1.0
     times: Annotated[_Count | None, Meta(description="How often it happens; else until it is taken back.")] = None
+    after: Annotated[_Skipped, Meta(description="How many requests or events it spares first.")] = 0
     retry_after_seconds: Annotated[_Seconds | None, Meta(description="Retry-After of the answer.")] = None
     delay_seconds: Annotated[float, Meta(ge=0, le=86_400, description="How late a delayed event is.")] = 60.0
     detail: Annotated[_Text | None, Meta(description="The sentence of the error.")] = None
 
     @property
     def kind(self) -> ErrorKind | None:
-        """The kind of the error; None for a webhook's fault."""
+        """The kind of the error; None where there is none."""
         if self.type is None:
             return None
         if not isinstance(self.code, UnsetType):
@@ -59,11 +73,15 @@ class _Active:
     def __init__(self, fault: Fault, number: int) -> None:
         self.fault = fault
         self.left = fault.times
+        self.spares = fault.after
         self.hits = 0
         self._rng = Random(number)  # noqa: S311  (a simulation, not a secret)
 
     def hits_now(self) -> bool:
         """Tell whether it happens this time, which is counted."""
+        if self.spares > 0:
+            self.spares -= 1
+            return False
         if self.left == 0 or self._rng.random() >= self.fault.rate:
             return False
         self.left = None if self.left is None else self.left - 1
@@ -77,6 +95,7 @@ class Faults:
     def __init__(self) -> None:
         self._active: dict[str, _Active] = {}
         self._count = 0
+        self._is_stopped = asyncio.Event()
 
     def add(self, body: Any) -> dict[str, Any]:
         """Begin a fault; return it with its id. Raises Problem."""
@@ -97,20 +116,51 @@ class Faults:
 
     def state(self) -> list[dict[str, Any]]:
         """Return the faults with how often they happened; those that are over are among them until they are taken back."""
-        return [
-            {"id": each, **msgspec.to_builtins(active.fault), "hits": active.hits, "isOver": active.left == 0}
-            for each, active in self._active.items()
-        ]
+        return [self._state(each, active) for each, active in self._active.items()]
 
-    def check(self, vehicle_id: str | None, signal: str | None = None) -> None:
-        """Raise Problem where a fault makes the answer to a request about a vehicle (and one signal) an error."""
+    def _state(self, fault_id: str, active: _Active) -> dict[str, Any]:
+        kind = active.fault.kind
+        code = {} if kind is None else {"code": kind.code}  # the usual one, where none was given
+        counts = {"hits": active.hits, "isOver": active.left == 0}
+        return {"id": fault_id, **msgspec.to_builtins(active.fault), **code, **counts}
+
+    @asynccontextmanager
+    async def met(self, vehicle_id: str | None, signal: str | None = None) -> AsyncIterator[None]:
+        """Let the block answer a request about a vehicle (and one signal); late or with an error where a fault says so.
+
+        What is late was done in time: a client that waits no longer does not undo it. Raises Problem.
+        """
+        latency_s, failure = self._drawn(vehicle_id, signal)
+        if failure is None:
+            try:
+                yield
+            except ChargeportError as error:
+                failure = error
+        if latency_s:
+            with suppress(TimeoutError):  # by the real clock, by which clients give up
+                async with asyncio.timeout(latency_s):
+                    await self._is_stopped.wait()
+        if failure is not None:
+            raise failure
+
+    def stop(self) -> None:
+        """Let the answers go that are held back."""
+        self._is_stopped.set()
+
+    def _drawn(self, vehicle_id: str | None, signal: str | None) -> tuple[float, ChargeportError | None]:
+        """Return how late an answer is, by the slowest of the faults, and its error: that of the first one that has one."""
+        latency_s = 0.0
         for active in self._of(vehicle_id, {None, signal}):
-            kind = active.fault.kind
-            if kind is not None and active.hits_now():
-                retry_after_s = active.fault.retry_after_seconds
+            fault, kind = active.fault, active.fault.kind
+            if fault.webhook is not None or not active.hits_now():
+                continue
+            latency_s = max(latency_s, fault.latency_seconds or 0)
+            if kind is not None:
+                retry_after_s = fault.retry_after_seconds
                 if retry_after_s is None and kind.type == "RATE_LIMIT":
                     retry_after_s = RETRY_AFTER_S
-                raise Problem(kind, _detail(active.fault, kind), retry_after_s=retry_after_s)
+                return latency_s, Problem(kind, _detail(fault, kind), retry_after_s=retry_after_s)
+        return latency_s, None
 
     def of_element(self, vehicle_id: str, signal: str) -> Wording | None:
         """Return what stands in place of a signal in a list; None where nothing is wrong."""
@@ -143,18 +193,33 @@ def checked(body: Any) -> Fault:
         fault = msgspec.convert(body, Fault)
     except msgspec.ValidationError as error:
         raise Problem(MALFORMED, f"fault: {error}.") from None
-    if (fault.type is None) == (fault.webhook is None):
-        raise Problem(MALFORMED, "fault: name a type (and a code) of an error, or webhook: one of the two.")
+    is_of_answers = fault.type is not None or fault.latency_seconds is not None
+    if is_of_answers == (fault.webhook is not None):
+        raise Problem(
+            MALFORMED,
+            "fault: name a type (and a code) of an error, latencySeconds or both; or webhook, which takes delaySeconds.",
+        )
+    for member, owner in _BELONGS.items():
+        if body.get(member) is not None and body.get(owner) is None:
+            raise Problem(MALFORMED, f"{member}: this is a member of faults with {owner}.")
+    if fault.signal is not None and fault.webhook is not None:
+        raise Problem(MALFORMED, "signal: an event of a webhook is about a vehicle, so a fault of webhooks is of no signal.")
+    if fault.signal is not None and fault.signal not in BY_CODE:
+        raise Problem(MALFORMED, f"signal: there is no {fault.signal[:40]!r}: {instead_of(fault.signal, BY_CODE)}.")
     if fault.type is not None:
-        codes = [code for type_, code in SMARTCAR_KINDS if type_ == fault.type]
-        if not codes:
-            types = dict.fromkeys(type_ for type_, _ in SMARTCAR_KINDS)
-            raise Problem(MALFORMED, f"type: {fault.type[:40]!r} is no type of error: {instead_of(fault.type, types)}.")
-        if not isinstance(fault.code, UnsetType) and fault.code not in codes:
-            known = [code for code in codes if code is not None]
-            near = instead_of(fault.code or "null", known)
-            raise Problem(MALFORMED, f"code: {fault.type} has no code {str(fault.code)[:40]!r}: {near}.")
+        _check_kind(fault.type, fault.code)
     return fault
+
+
+def _check_kind(type_: str, code: str | UnsetType | None) -> None:
+    """Check that there is an error of this type and code. Raises Problem."""
+    codes = [known for each, known in SMARTCAR_KINDS if each == type_]
+    if not codes:
+        types = dict.fromkeys(each for each, _ in SMARTCAR_KINDS)
+        raise Problem(MALFORMED, f"type: {type_[:40]!r} is no type of error: {instead_of(type_, types)}.")
+    if not isinstance(code, UnsetType) and code not in codes:
+        near = instead_of(code or "null", [each for each in codes if each is not None])
+        raise Problem(MALFORMED, f"code: {type_} has no code {str(code)[:40]!r}: {near}.")
 
 
 def _detail(fault: Fault, kind: ErrorKind) -> str:

@@ -25,6 +25,7 @@ class Receiver:
         self.events: list[dict[str, Any]] = []
         self.statuses: list[int] = []
         self._key = management_token.encode()
+        self._arrived = threading.Condition()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/"
@@ -48,6 +49,12 @@ class Receiver:
         signals = [{each["code"]: each for each in event["data"]["signals"]} for event in self.of_type("VEHICLE_STATE")]
         return [each.get(code, {}).get("body", {}).get("value") for each in signals]
 
+    def wait(self, count: int, timeout_s: float = 10) -> None:
+        """Return once there are so many events: for a server whose clock runs. Raises TimeoutError."""
+        with self._arrived:
+            if not self._arrived.wait_for(lambda: len(self.events) >= count, timeout_s):
+                raise TimeoutError(f"{len(self.events)} events instead of {count} within {timeout_s:g} s")
+
     def taken(self, raw: bytes, signature: str) -> tuple[int, dict[str, Any]]:
         """Take a request in; return the status and the body of the answer."""
         event = json.loads(raw)
@@ -55,7 +62,9 @@ class Receiver:
             return 200, {"challenge": self._signed(event["data"]["challenge"].encode())}
         if not hmac.compare_digest(self._signed(raw), signature):
             raise ChargeportError("The signature of a webhook is wrong.")
-        self.events.append(event)
+        with self._arrived:
+            self.events.append(event)
+            self._arrived.notify_all()
         return self.statuses.pop(0) if self.statuses else 200, {}
 
     def _signed(self, message: bytes) -> str:
@@ -65,6 +74,7 @@ class Receiver:
 def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # head and body in one packet: the second of two waits for the sender's delayed acknowledgement, 40 ms
 
         def do_POST(self) -> None:
             raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))

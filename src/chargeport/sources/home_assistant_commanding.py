@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from chargeport.sources.base import Cause, Command, CommandError, Done, SourceError
+from chargeport.sources.charge_windows import windows
 from chargeport.sources.home_assistant_link import House, State
 from chargeport.sources.home_assistant_settings import Controls, HomeAssistantSettings
 
@@ -51,7 +52,7 @@ class Commanding:
         self._url = settings.url
         self._commands = settings.commands
         self.entities: Final = {
-            entity for own in self._commands.values() for entity in (own.start, own.stop, own.limit) if entity is not None
+            entity for own in self._commands.values() for entity in msgspec.structs.astuple(own) if entity is not None
         }
         self._house: House | None = None
         self._states: dict[str, str] = {}
@@ -119,6 +120,12 @@ def service_call(own: Controls, wanted: Command) -> ServiceCall | None:
         if own.limit.startswith("script."):
             return ServiceCall(entity=own.limit, service="turn_on", data={"variables": {"percent": percent}})
         return ServiceCall(entity=own.limit, service="set_value", data={"value": percent}, becomes=float(percent))
+    if wanted.kind.startswith("charge-schedule-") and own.schedule is not None:
+        variables = {
+            "schedule_id": wanted.parameters["scheduleId"],
+            "windows": [each._asdict() for each in windows(wanted.parameters)],
+        }
+        return ServiceCall(entity=own.schedule, service="turn_on", data={"variables": variables})
     entity = {"charge-start": own.start, "charge-stop": own.stop}.get(wanted.kind)
     if entity is None:
         return None

@@ -19,6 +19,10 @@ class Controls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Annotated[str, Meta(pattern=r"^(number|input_number|script)\.[a-z0-9_]+$")] | None,
         Meta(description="The limit in percent: a number or input_number, or a script with the variable percent."),
     ] = None
+    schedule: Annotated[
+        Annotated[str, Meta(pattern=r"^script\.[a-z0-9_]+$")] | None,
+        Meta(description="Schedules: a script with the variables schedule_id and windows, [] where one is removed."),
+    ] = None
 
 
 class HomeAssistantSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,5 +41,6 @@ class HomeAssistantSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_un
     ]
     ca_file: Annotated[str | None, Meta(description="Certificates that its own is checked against, as PEM.")] = None
     commands: Annotated[
-        dict[str, Controls], Meta(description="By vehicle: the entities `start`, `stop` and `limit` that commands go to.")
+        dict[str, Controls],
+        Meta(description="By vehicle: the entities `start`, `stop`, `limit` and `schedule` that commands go to."),
     ] = {}

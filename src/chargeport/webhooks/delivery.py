@@ -80,7 +80,7 @@ class Deliveries:
             while True:
                 try:
                     due_at = await self.step()
-                    left_s = LOOK_AGAIN_S if due_at is None else (due_at - self._clock.now()) / 1000
+                    left_s = LOOK_AGAIN_S if due_at is None else self._clock.machine_s((due_at - self._clock.now()) / 1000)
                     await until(self.woken, min(LOOK_AGAIN_S, max(0.05, left_s)))
                 except StoreError as error:
                     _log.warning("webhooks: %s", error)

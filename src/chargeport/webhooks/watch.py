@@ -180,7 +180,7 @@ class Watch:
         look_at = await self._store.webhooks.next_look_at()
         if look_at is None:
             return LOOK_AGAIN_S
-        return min(LOOK_AGAIN_S, max(0.05, (look_at - self._clock.now()) / 1000))
+        return min(LOOK_AGAIN_S, max(0.05, self._clock.machine_s((look_at - self._clock.now()) / 1000)))
 
     async def _look_at_all(self, webhooks: list[Webhook]) -> None:
         for webhook in webhooks:

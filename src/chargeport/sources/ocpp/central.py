@@ -9,7 +9,7 @@ from starlette.websockets import WebSocket
 from chargeport import tasks
 from chargeport.errors import StoreError
 from chargeport.sources.base import REFUSED, Command, Delivery, Done, Emit, SourceContext
-from chargeport.sources.ocpp.commanding import command, is_off_schedule, send_schedules
+from chargeport.sources.ocpp.commanding import command, is_off_schedule, mend_schedules
 from chargeport.sources.ocpp.frames import Call, Payload, Refused
 from chargeport.sources.ocpp.ocpp16 import Ocpp16
 from chargeport.sources.ocpp.ocpp201 import Ocpp201
@@ -72,6 +72,7 @@ class Central:
             async with station.turn:
                 said = await conversation.answer(call)
                 await station.is_alive()
+                await station.memory.look()
                 return said
 
         async def refusing(error: Refused, action: str, payload: bytes) -> None:
@@ -122,5 +123,5 @@ async def _keep_asking(conversation: Conversation, station: Station, session: Se
     while True:
         due.clear()
         await conversation.ask(session)
-        await send_schedules(station, session)
+        await mend_schedules(station, session)
         await due.wait()

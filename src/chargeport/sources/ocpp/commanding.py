@@ -68,30 +68,35 @@ async def command(stations: Iterable[Station], settings: OcppSettings, fixed: st
 
 
 def is_off_schedule(station: Station) -> bool:
-    """Tell whether the local clock was changed since a schedule of the station was sent."""
-    schedules = station.memory.schedules
-    if not schedules or station.zone is None:
-        return False
-    offset_s = utc_offset_s(station.zone, station.now())
-    return any(each.utc_offset_s != offset_s for each in schedules.values())
+    """Tell whether a schedule of the station is not as it should be: the local clock was changed, or its car was erased."""
+    return any(_is_off(schedule, _offset_s(station)) for schedule in station.memory.schedules.values())
 
 
-async def send_schedules(station: Station, session: Session) -> None:
-    """Send the schedules of a station again that the local clock has left; one that it refuses now becomes an issue."""
-    if station.zone is None:
-        return
-    offset_s = utc_offset_s(station.zone, station.now())
+async def mend_schedules(station: Station, session: Session) -> None:
+    """Send the schedules again that the local clock has left, and clear those of erased cars; a refusal becomes an issue."""
+    offset_s = _offset_s(station)
     for connector, schedule in station.memory.schedules.items():
-        if schedule.utc_offset_s == offset_s:
+        if not _is_off(schedule, offset_s):
             continue
-        at, moved = _At(station, session, connector), msgspec.structs.replace(schedule, utc_offset_s=offset_s)
+        at, is_erased = _At(station, session, connector), schedule.car == ""
+        moved = schedule if offset_s is None else msgspec.structs.replace(schedule, utc_offset_s=offset_s)
         try:
-            await _accepted(at, "SetChargingProfile", _recurring(at, moved))
+            await (_clear(at) if is_erased else _accepted(at, "SetChargingProfile", _recurring(at, moved)))
         except CommandError as error:
             if error.code == "NO_RESPONSE":
                 return  # it is tried again when the station is there again
-            await station.complain("SetChargingProfile", f"its schedule keeps the clock of before the change: {error}")
-        await station.memory.scheduled(connector, moved)
+            was = "is that of an erased vehicle" if is_erased else "keeps the clock of before the change"
+            await station.complain("charging profile", f"its schedule {was}: {error}")
+        await station.memory.scheduled(connector, None if is_erased else moved)
+
+
+def _offset_s(station: Station) -> int | None:
+    """Return how far the local clock is ahead of UTC now; None where it is not known."""
+    return None if station.zone is None else utc_offset_s(station.zone, station.now())
+
+
+def _is_off(schedule: Schedule, offset_s: int | None) -> bool:
+    return schedule.car == "" or (offset_s is not None and schedule.utc_offset_s != offset_s)
 
 
 def _connector(station: Station, wanted: Command) -> int | None:
@@ -174,7 +179,8 @@ async def _schedule(at: _At, wanted: Command) -> Done:
         why = f"The time zone of the station {station.name} is not known: its source takes `zone` in the settings."
         raise CommandError("COMPATIBILITY", "VEHICLE_NOT_CAPABLE", why)
     offset_s = utc_offset_s(station.zone, station.now())
-    schedule = msgspec.structs.replace(asked_for(wanted.parameters), utc_offset_s=offset_s)
+    car = station.vehicle(at.connector, None)
+    schedule = msgspec.structs.replace(asked_for(wanted.parameters), car=car, utc_offset_s=offset_s)
     await _accepted(at, "SetChargingProfile", _recurring(at, schedule))
     await station.memory.scheduled(at.connector, schedule)
     return Done.OBEYED
@@ -184,11 +190,16 @@ async def _unschedule(at: _At, wanted: Command) -> Done:
     schedule = at.schedule
     if schedule is None or schedule.id != wanted.parameters["scheduleId"]:
         raise CommandError("RESOURCE_NOT_FOUND", "PATH", "The station of the vehicle has no schedule with this id.")
+    await _clear(at)
+    await at.station.memory.scheduled(at.connector, None)
+    return Done.OBEYED
+
+
+async def _clear(at: _At) -> None:
+    """Have a connector forget its schedule. Raises CommandError."""
     number = at.profile_id(of_transaction=False)
     payload = {"id": number} if at.is_16 else {"chargingProfileId": number}
     await _accepted(at, "ClearChargingProfile", payload, also="Unknown")  # the station has forgotten it
-    await at.station.memory.scheduled(at.connector, None)
-    return Done.OBEYED
 
 
 def _going_on(at: _At) -> Transaction:

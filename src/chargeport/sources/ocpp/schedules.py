@@ -10,21 +10,23 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from chargeport.sources.charge_windows import WEEK, Window, windows
+
 MINUTE_S: Final = 60
 DAY_S: Final = 86_400
 WEEK_S: Final = 7 * DAY_S
 _THURSDAY: Final = 3  # the weekday of the epoch, counted from Monday
-_WEEK: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_WORKDAYS: Final = 5
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A schedule that a connector has. `windows` are begin and length in seconds since local Monday, or midnight if daily.
 
     `utc_offset_s` is that of the local clock when it was sent last. It is the connector's: whose car it is, the settings say.
+    `car` is whose it was when it was sent; "" once that vehicle was erased, and the station is to forget the schedule, too.
     """
 
     id: str
+    car: str | None = None
     windows: tuple[tuple[int, int], ...]
     is_daily: bool = False
     utc_offset_s: int = 0
@@ -73,16 +75,10 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 def asked_for(parameters: Mapping[str, Any]) -> Schedule:
     """Return the schedule that the parameters of a command describe."""
     is_daily = parameters["scheduleType"] == "daily"
-    days: list[tuple[int, Mapping[str, str]]]
-    if is_daily:
-        days = [(0, parameters)]
-    elif parameters["scheduleType"] == "weekly":
-        days = [(_WEEK.index(day.lower()), window) for day, window in parameters["days"].items()]
-    else:
-        parts = [parameters.get("weekdays" if day < _WORKDAYS else "weekends") for day in range(len(_WEEK))]
-        days = [(day, window) for day, window in enumerate(parts) if window is not None]
-    windows = tuple(_window(day, window) for day, window in days)
-    return Schedule(id=parameters["scheduleId"], windows=windows, is_daily=is_daily)
+    found = [
+        _window(WEEK.index(day), window) for window in windows(parameters) for day in (WEEK[:1] if is_daily else window.days)
+    ]
+    return Schedule(id=parameters["scheduleId"], windows=tuple(found), is_daily=is_daily)
 
 
 def utc_offset_s(zone: ZoneInfo, at: int) -> int:
@@ -91,8 +87,8 @@ def utc_offset_s(zone: ZoneInfo, at: int) -> int:
     return 0 if offset is None else round(offset.total_seconds())
 
 
-def _window(day: int, window: Mapping[str, str]) -> tuple[int, int]:
-    start_s, stop_s = _seconds(window["startTime"]), _seconds(window["stopTime"])
+def _window(day: int, window: Window) -> tuple[int, int]:
+    start_s, stop_s = _seconds(window.start), _seconds(window.stop)
     return day * DAY_S + start_s, (stop_s - start_s) % DAY_S or DAY_S
 
 

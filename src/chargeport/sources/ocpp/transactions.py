@@ -234,6 +234,11 @@ class StationMemory:
         self._state.written = {**self._state.written, name: written}
         await self.write()
 
+    async def look(self) -> None:
+        """Look whether the car of a schedule was erased meanwhile."""
+        if self._state.schedules:
+            await self.write()
+
     async def write(self) -> None:
         """Put down what is not on disk yet, but for names that were erased there meanwhile."""
         self._forget(await self._memory.get(self._key) or "")
@@ -255,6 +260,9 @@ class StationMemory:
         self._state.plugs = {
             number: replace(one, car=_unless(one.car, gone)) for number, one in self._state.plugs.items()
         }  # fmt: skip
+        self._state.schedules = {
+            number: replace(one, car="") if one.car in gone else one for number, one in self._state.schedules.items()
+        }  # fmt: skip
 
 
 def _names_in(text: str) -> set[str]:
@@ -264,7 +272,8 @@ def _names_in(text: str) -> set[str]:
     except msgspec.MsgspecError:
         return set()
     named = [name for one in state.transactions for name in (one.car, one.id_tag)]
-    return {name for name in (*named, *(one.car for one in state.plugs.values())) if name}
+    named += [one.car for one in state.plugs.values()] + [one.car for one in state.schedules.values()]
+    return {name for name in named if name}
 
 
 def _unless(name: str | None, gone: set[str]) -> str | None:

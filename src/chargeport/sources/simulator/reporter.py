@@ -37,7 +37,8 @@ LATE_BY_CADENCES = (1.5, 6.0)
 class Link:
     """What becomes of a car's reports on their way: each number may be changed at any time.
 
-    A report that is late comes behind newer ones. Before `silent_until_at` none gets through; what is lost stays lost.
+    A report that is late comes behind newer ones. Before `silent_until_at` none gets through: it is lost, or, if `is_kept`,
+    arrives then with all others.
     """
 
     drop_probability: float = 0.0
@@ -45,6 +46,7 @@ class Link:
     repeat_probability: float = 0.0
     latency_ms: int = 0
     silent_until_at: int = 0
+    is_kept: bool = False
 
 
 class Reporter:
@@ -82,6 +84,7 @@ class Reporter:
         self._heard_from_at: int | None = None
         self._under_way: list[tuple[int, int, RawMessage]] = []
         self._sent = 0
+        self._kept: list[tuple[dict[str, Any], int]] = []
 
     @property
     def profile(self) -> CarProfile:
@@ -106,6 +109,7 @@ class Reporter:
             self._open(self.car)
         while self._report_is_due(self.car, to_at):
             self._report(self.car)
+        self._release(to_at)
         arrived = []
         while self._under_way and self._under_way[0][0] <= to_at:
             arrived.append(heappop(self._under_way)[2])
@@ -138,15 +142,27 @@ class Reporter:
         if not whole:
             fields = {name: fields[name] for name in LIVE_FIELDS if name in fields}
         link = self.link
-        dropped = self._rng.random() < link.drop_probability or car.at < link.silent_until_at
+        is_silent = car.at < link.silent_until_at
+        dropped = self._rng.random() < link.drop_probability or (is_silent and not link.is_kept)
         late = self._rng.random() < link.late_probability
         delay_ms = round(self._rng.uniform(*LATE_BY_CADENCES) * self._every_ms(car)) if late else 0
         repeated = link.repeat_probability > 0 and self._rng.random() < link.repeat_probability
-        if not dropped:
+        self._release(car.at)
+        if is_silent and not dropped:
+            self._kept.append((fields, car.at))
+        elif not dropped:
             self._send(fields, car.at, car.at + delay_ms + link.latency_ms)
             if repeated:
                 self._send(fields, car.at, car.at + delay_ms + link.latency_ms + 1_000)
         self._reported(car, whole=whole)
+
+    def _release(self, at: int) -> None:
+        """Send what was kept while nothing got through, once something does."""
+        if at < self.link.silent_until_at:
+            return
+        for fields, observed_at in self._kept:
+            self._send(fields, observed_at, self.link.silent_until_at)
+        self._kept.clear()
 
     def _reported(self, car: Car, *, whole: bool) -> None:
         self._changes = car.changes

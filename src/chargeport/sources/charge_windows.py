@@ -1,0 +1,33 @@
+"""The windows of a charge schedule, as the parameters of a command describe them, whichever source carries it out."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+WEEK: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_WORKDAYS: Final = 5
+
+
+class Window(NamedTuple):
+    """From when to when, as HH:MM by the local clock, and on which weekdays it begins."""
+
+    start: str
+    stop: str
+    days: tuple[str, ...]
+
+
+def windows(parameters: Mapping[str, Any]) -> list[Window]:
+    """Return the windows of a schedule that is created; none of one that is deleted."""
+    return [Window(each["startTime"], each["stopTime"], days) for each, days in _described(parameters)]
+
+
+def _described(parameters: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, str], tuple[str, ...]]]:
+    match parameters.get("scheduleType"):
+        case "daily":
+            yield parameters, WEEK
+        case "weekly":
+            for day, window in parameters["days"].items():
+                yield window, (day.lower(),)
+        case "workweek":
+            for name, days in (("weekdays", WEEK[:_WORKDAYS]), ("weekends", WEEK[_WORKDAYS:])):
+                if (window := parameters.get(name)) is not None:
+                    yield window, days
