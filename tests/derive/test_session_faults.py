@@ -149,6 +149,19 @@ def test_a_state_of_charge_that_is_gone_and_back_while_unplugged_is_no_charge(wr
     assert made(idle, course(SOC, {**dict.fromkeys(range(0, 61, 10), 75.0), **wrong})) == []
 
 
+@pytest.mark.parametrize("wrong", [{60: 100}, {120: 97.5}, {60: 0, 120: 0}, {60: 1}])
+def test_a_state_of_charge_that_is_gone_and_back_between_hourly_sightings_is_no_charge(wrong: dict[int, float]) -> None:
+    idle = [*steady(CABLE, range(0, 301, 60), value=False), *steady(CHARGING, range(0, 301, 60), value=False)]
+    assert made(idle, course(SOC, {**dict.fromkeys(range(0, 301, 60), 45.0), **wrong})) == []
+
+
+@pytest.mark.parametrize("after", [{120: 60, 180: 45}, {120: 52}, {180: 45}])
+def test_a_charge_between_two_sightings_that_is_driven_off_again_stays(after: dict[int, float]) -> None:
+    idle = steady(CABLE, range(0, 241, 60), value=False)
+    (one,) = made(idle, course(SOC, {0: 45, 60: 80, **after}))
+    assert minutes(one) == (0, 60)
+
+
 def test_a_recalibration_while_unplugged_is_no_charge() -> None:
     idle = steady(CABLE, range(0, 301, 60), value=False)
     assert made(idle, course(SOC, {0: 50, 60: 50, 120: 56, 180: 56})) == []

@@ -20,6 +20,9 @@ STEP_PERCENT: Final = 10.0
 RETURNS_MS: Final = 30 * MINUTE_MS
 RETURNS_PERCENT: Final = 5.0
 """A step that is taken back so soon, to about the same value, never happened."""
+FASTEST_PERCENT_AN_HOUR: Final = 40.0
+"""A car of 60 kWh takes as much at 120 km/h: what falls faster, to where it rose from, was no drive."""
+AT_MOST_MS: Final = 90 * MINUTE_MS
 NEAR_MS: Final = 30 * MINUTE_MS
 
 
@@ -54,25 +57,33 @@ def _without_zeros(own: Sequence[Sample]) -> list[Sample]:
 
 
 def _without_steps(own: Sequence[Sample]) -> list[Sample]:
+    """Return one source's samples without those that stand out between two about the same."""
     kept: list[Sample] = []
     index = 0
     while index < len(own):
-        sample = own[index]
-        if kept and abs(number(sample) - number(kept[-1])) >= STEP_PERCENT and sample.at - kept[-1].at <= RETURNS_MS:
-            back = next(
-                (
-                    later
-                    for later in range(index + 1, len(own))
-                    if own[later].at - sample.at <= RETURNS_MS and abs(number(own[later]) - number(kept[-1])) <= RETURNS_PERCENT
-                ),
-                None,
-            )
-            if back is not None:
-                index = back
-                continue
-        kept.append(sample)
+        back = _back_again(kept[-1], own, index) if kept else None
+        if back is not None:
+            index = back
+            continue
+        kept.append(own[index])
         index += 1
     return kept
+
+
+def _back_again(before: Sample, own: Sequence[Sample], index: int) -> int | None:
+    """Return where a step at `index` is taken back: soon, or to the same value faster than a car drives or charges on AC."""
+    step = abs(number(own[index]) - number(before))
+    if step < STEP_PERCENT:
+        return None
+    fast_ms = min(round(step / FASTEST_PERCENT_AN_HOUR * HOUR_MS), AT_MOST_MS)
+    for later in range(index + 1, len(own)):
+        longest_ms = max(own[index].at - before.at, own[later].at - own[index].at)
+        left = abs(number(own[later]) - number(before))
+        if longest_ms > max(RETURNS_MS, fast_ms):
+            return None
+        if left <= (RETURNS_PERCENT if longest_ms <= RETURNS_MS else SOC_DIP_PERCENT):
+            return later
+    return None
 
 
 def rises(charge: Sequence[Sample], rules: Rules) -> list[Rise]:
