@@ -436,6 +436,26 @@ async def test_an_end_without_a_meter_keeps_the_last_reading() -> None:
     assert heard[2].headers["record"]["energyWh"] == 500
 
 
+async def test_a_station_that_tells_intervals_only_has_their_sum_as_the_session_s_energy() -> None:
+    def intervals(second: int) -> call.MeterValues:
+        phases = [
+            {"value": str(40 + line), "measurand": "Energy.Active.Import.Interval", "phase": f"L{line}", "unit": "Wh"}
+            for line in (1, 2, 3)
+        ]
+        value = {"timestamp": time(second), "sampledValue": phases}
+        return call.MeterValues(connector_id=1, meter_value=[value], transaction_id=1)
+
+    async with central() as system, system.station() as station:
+        await booted(station, BOOT)
+        await station.call(start(2, wh=0))
+        for second in (30, 60, 90):
+            await station.call(intervals(second))
+        await station.call(stop(1, 100, wh=0))
+        heard = await system.is_told(5)
+    assert [one.headers["energy"][-1][1] for one in heard if one.topic == "MeterValues"] == [126, 252, 378]
+    assert heard[-1].headers["record"]["energyWh"] == 378
+
+
 async def test_starts_of_a_clock_that_was_never_set_are_told_apart() -> None:
     unset = {"connectorId": 1, "idTag": "CARD-A", "meterStart": 5, "timestamp": "1970-01-01T00:00:09Z"}
     async with central() as system, system.connect() as connection:

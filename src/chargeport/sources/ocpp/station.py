@@ -162,7 +162,11 @@ class Station:
                     meter = meter.exported(reading.export_wh(), 0)
                     continue
             before_wh = meter.energy_wh or 0
+            interval_wh, added_wh = reading.interval_wh(), None
+            if interval_wh is not None:
+                meter, added_wh = meter.added(interval_wh, at, reading.context)
             meter, energy_wh = meter.read(reading.register_wh(), at, is_named=is_named)
+            energy_wh = added_wh if energy_wh is None else energy_wh
             meter = meter.exported(reading.export_wh(), (meter.energy_wh or 0) - before_wh)
             if energy_wh is not None:
                 energy.append((at, energy_wh))
