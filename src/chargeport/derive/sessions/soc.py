@@ -24,6 +24,9 @@ FASTEST_PERCENT_AN_HOUR: Final = 40.0
 """A car of 60 kWh takes as much at 120 km/h: what falls faster, to where it rose from, was no drive."""
 AT_MOST_MS: Final = 90 * MINUTE_MS
 NEAR_MS: Final = 30 * MINUTE_MS
+BEFORE_MS: Final = HOUR_MS
+LED_BACK_PERCENT: Final = 3.0
+"""A state of charge of the hour before that differs by no more was still that when charging began."""
 
 
 class Rise(NamedTuple):
@@ -128,6 +131,35 @@ def moved(charge: Sequence[Sample], start: int, end: int, rules: Rules) -> tuple
         steps = [(one.at, other.at) for one, other in pairwise(own) if number(other) > number(one)]
         if steps and number(own[-1]) - number(own[0]) >= rules.soc_idle_percent:
             return steps[0][0], steps[-1][1]
+    return None
+
+
+def led_back(charge: Sequence[Sample], start: int, end: int) -> float | None:
+    """Return the state of charge at `start` by its course up to `end`: led back no further than it is known.
+
+    One that was reported shortly before is the better one where it fits.
+    """
+    for own in by_source(between(charge, start - BEFORE_MS, end)).values():
+        before = [each for each in own if each.at < start][-1:]
+        within = [each for each in own if each.at >= start]
+        if not within or number(within[-1]) <= number(within[0]):
+            continue
+        first, last = within[0], within[-1]
+        if first.at - start > last.at - first.at:
+            continue
+        risen = (number(last) - number(first)) / (last.at - first.at) * (first.at - start)
+        found = max(0.0, number(first) - risen)
+        fits = before and abs(number(before[0]) - found) <= LED_BACK_PERCENT
+        return number(before[0]) if fits else found
+    return None
+
+
+def held_on(charge: Sequence[Sample], start: int, end: int) -> float | None:
+    """Return the last state of charge before `end`, where the silence since is no longer than one before it."""
+    for own in by_source(between(charge, start, end)).values():
+        gaps = [other.at - one.at for one, other in pairwise(own)]
+        if gaps and end - own[-1].at <= max(gaps):
+            return number(own[-1])
     return None
 
 
