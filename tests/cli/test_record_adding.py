@@ -156,6 +156,28 @@ def test_times_durations_and_costs_are_read_as_apps_write_them(chargeport: Comma
     assert (first["energy_added_kwh"], first["cost"]) == (14.2, {"currency": "USD", "amount": 4.2})
 
 
+@pytest.mark.parametrize(("written", "number"), [("1.021,5", 1021.5), ("2,310.25", 2310.25), ("12.345.678,5", 12345678.5)])
+def test_a_number_may_have_signs_between_its_thousands(
+    chargeport: CommandLine, car: str, tmp_path: Path, written: str, number: float
+) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text(f"start;end;kwh;meter start\n2026-04-03 18:00;2026-04-03 20:00;7,5;{written}\n")
+    chargeport("record", "import", car, str(file), "--zone", "UTC")
+    record = listed(chargeport, car)[0]
+    assert (record["energy_added_kwh"], record["meter_start_kwh"]) == (7.5, number)
+
+
+@pytest.mark.parametrize(("start", "end"), [("1775239200", "1775244600"), ("1775239200000", "1775244600000")])
+def test_times_may_be_seconds_or_milliseconds_since_1970(
+    chargeport: CommandLine, car: str, tmp_path: Path, start: str, end: str
+) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text(f"start,end,kwh\n{start},{end},7.5\n")
+    chargeport("record", "import", car, str(file))
+    record = listed(chargeport, car)[0]
+    assert (record["started_at"], record["ended_at"]) == ("2026-04-03T18:00:00.000Z", "2026-04-03T19:30:00.000Z")
+
+
 @pytest.mark.parametrize(
     ("header", "line"),
     [

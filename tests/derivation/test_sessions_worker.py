@@ -129,6 +129,21 @@ async def test_a_list_that_drops_old_records_takes_none_from_us(house: House) ->
     assert [each["id"] for each in await house.records()][:5] == ["e1", "e2", "e3", "e4", "e5"]
 
 
+@pytest.mark.parametrize("left", [1, 0])
+async def test_a_list_that_gets_shorter_and_reports_nothing_new_takes_no_record_away(house: House, left: int) -> None:
+    listed = [
+        {"id": f"oem-{day}", "startTime": f"2026-04-{day}T10:00:00.000Z", "endTime": f"2026-04-{day}T11:00:00.000Z",
+         "energyAdded": 5.5}
+        for day in (20, 22)
+    ]  # fmt: skip
+    await house.take([said(RECORDS, {"values": listed}, T0, "oem")])
+    await house.work()
+    await house.take([said(RECORDS, {"values": listed[:left]}, T0 + HOUR, "oem")])
+    await house.work()
+    assert [each["id"] for each in await house.records()] == ["oem-20", "oem-22"]
+    assert await house.total_kwh() == 11.0
+
+
 async def test_reported_records_alone_are_left_as_they_are(house: House) -> None:
     await house.take([said(RECORDS, {"values": [{"startTime": "2026-04-20T10:00:00.000Z", "energyAdded": 5.0}]}, T0, "oem")])
     await house.work()

@@ -138,6 +138,41 @@ def test_power_that_goes_on_being_reported_after_the_battery_is_full_is_set_asid
     assert (one.energy_method, one.energy_drawn_kwh, aside(one)) == ("state_of_charge", None, {"charge-wattage"})
 
 
+@pytest.mark.parametrize("lag", [5, 20, 45])
+@pytest.mark.parametrize("has_power", [True, False])
+def test_a_counter_that_still_shows_the_session_before_loses_nothing(lag: int, has_power: bool) -> None:
+    counter: dict[int, float] = dict.fromkeys(range(-10, lag, 5), 21.3)
+    counter |= {minute: min(minute, 120) / 60 * 6.7 for minute in range(lag, 126, 5)}
+    told = [seen for seen in charging() if has_power or seen.signal is not POWER]
+    (one,) = made(told, shown(counter))
+    assert minutes(one) == (0, 120)
+    assert one.energy_added_kwh == pytest.approx(13.4, rel=0.05)
+
+
+def test_a_state_of_charge_of_since_the_cable_is_in_is_that_of_the_begin_and_of_the_end() -> None:
+    plugged = course(CABLE, {-300: False, -240: True, 300: False})
+    told = [*plugged, *course(CHARGING, {-240: False, 0: True, 60: False}), *course(SOC, {-240: 40, 30: 46, 200: 52})]
+    (one,) = made(told)
+    assert (one.start_soc, one.end_soc, one.energy_added_kwh) == (40, 52, pytest.approx(7.2))
+    driven = [each for each in told if each.signal is not CABLE]
+    (one,) = made(driven)
+    assert (one.start_soc, one.end_soc) == (None, None)
+
+
+@pytest.mark.parametrize("before", [{}, {-40: 40}, {-40: 62}])
+def test_the_begin_of_a_course_of_the_state_of_charge_is_led_back(before: dict[int, float]) -> None:
+    told = [*course(CABLE, {-50: False, 121: False}), *course(CHARGING, {0: True, 120: False})]
+    (one,) = made(told, course(SOC, {**before, 30: 46, 60: 52, 90: 58, 119: 64}))
+    assert one.start_soc is None, "it is not known to the percent"
+    assert (one.energy_added_kwh, one.estimated) == (pytest.approx(14.4, rel=0.02), True)
+
+
+def test_a_state_of_charge_that_was_seen_too_late_is_not_led_back() -> None:
+    told = [*course(CABLE, {-50: False, 121: False}), *course(CHARGING, {0: True, 120: False})]
+    (one,) = made(told, course(SOC, {100: 60, 119: 64}))
+    assert one.energy_added_kwh is None
+
+
 def test_a_state_of_charge_that_never_moves_is_an_old_one() -> None:
     (one,) = made(charging(), steady(SOC, range(-5, 126, 5), 40))
     assert one.energy_added_kwh == pytest.approx(14.4 * RULES.ac_efficiency)
@@ -147,6 +182,19 @@ def test_a_state_of_charge_that_never_moves_is_an_old_one() -> None:
 def test_a_state_of_charge_that_is_gone_and_back_while_unplugged_is_no_charge(wrong: dict[int, float]) -> None:
     idle = [*steady(CABLE, range(0, 61, 10), value=False), *steady(CHARGING, range(0, 61, 10), value=False)]
     assert made(idle, course(SOC, {**dict.fromkeys(range(0, 61, 10), 75.0), **wrong})) == []
+
+
+@pytest.mark.parametrize("wrong", [{60: 100}, {120: 97.5}, {60: 0, 120: 0}, {60: 1}])
+def test_a_state_of_charge_that_is_gone_and_back_between_hourly_sightings_is_no_charge(wrong: dict[int, float]) -> None:
+    idle = [*steady(CABLE, range(0, 301, 60), value=False), *steady(CHARGING, range(0, 301, 60), value=False)]
+    assert made(idle, course(SOC, {**dict.fromkeys(range(0, 301, 60), 45.0), **wrong})) == []
+
+
+@pytest.mark.parametrize("after", [{120: 60, 180: 45}, {120: 52}, {180: 45}])
+def test_a_charge_between_two_sightings_that_is_driven_off_again_stays(after: dict[int, float]) -> None:
+    idle = steady(CABLE, range(0, 241, 60), value=False)
+    (one,) = made(idle, course(SOC, {0: 45, 60: 80, **after}))
+    assert minutes(one) == (0, 60)
 
 
 def test_a_recalibration_while_unplugged_is_no_charge() -> None:

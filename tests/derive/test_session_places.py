@@ -33,6 +33,12 @@ def test_a_car_that_waits_at_the_cable_stands_where_it_was_when_it_was_plugged_i
     assert (located(waited, [HOME], [Fix(T0 + at * MINUTE, 52.5, 13.4)]).place is not None) is known
 
 
+@pytest.mark.parametrize(("at", "known"), [(61, True), (479, True), (481, False)])
+def test_a_car_that_stays_at_the_cable_stands_where_it_is_reported_before_it_is_unplugged(at: int, known: bool) -> None:
+    stays = msgspec.structs.replace(ONE, unplugged_at=T0 + 480 * MINUTE)
+    assert (located(stays, [HOME], [Fix(T0 + at * MINUTE, 52.5, 13.4)]).place is not None) is known
+
+
 def test_a_place_that_is_reported_again_and_again_holds_all_the_time_between() -> None:
     stays = Fix(T0 - 9 * 24 * HOUR, 52.5, 13.4, until=T0 + 9 * 24 * HOUR)
     left = Fix(T0 - 9 * 24 * HOUR, 52.5, 13.4, until=T0 - HOUR)

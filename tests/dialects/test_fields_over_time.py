@@ -190,6 +190,13 @@ def test_a_list_of_fewer_phases_leaves_none_of_the_others_behind() -> None:
     assert known["amperage"] == 6.5
 
 
+@pytest.mark.parametrize("nothing", [None, "", []])
+def test_phases_of_which_there_is_no_list_any_more_have_no_value(nothing: Any) -> None:
+    before = {"charging": True, "chargeCurrents": [6, 7, 16], "chargeVoltages": [229, 230, 231]}
+    known = course("evcc", before, {"chargeCurrents": nothing, "chargeVoltages": nothing, "chargePower": 900})
+    assert (known["amperage"], known["voltage"], known["wattage"]) == ("<UNREADABLE>", "<UNREADABLE>", 900)
+
+
 @pytest.mark.parametrize(
     ("battery", "watts"),
     [((-3.1, None), 3100), ((3.1, -9.8), 3100), ((-3.1, -9.8), 3100), ((3.1, 9.8), None), ((3.1, None), None)],

@@ -35,6 +35,33 @@ def test_a_register_that_is_rounded_in_another_way_loses_nothing() -> None:
     assert after(4_000, [4_105, 4_100, 4_210]) == [105, 105, 210]
 
 
+def test_intervals_are_added_up_where_there_is_no_register() -> None:
+    meter = SessionMeter().begun(0, T0).powered(7_000)
+    found = []
+    for number, (interval_wh, context) in enumerate(
+        [(120, "Sample.Clock"), (110, "Sample.Periodic"), (130, "Sample.Clock"), (40, "Transaction.End")], 1
+    ):
+        meter, energy_wh = meter.added(interval_wh, T0 + number * STEP, context)
+        found.append(energy_wh)
+    assert found == [120, None, 250, 290], "periodic intervals are within those of the clock"
+    assert meter.added(40, T0 + 4 * STEP, "Transaction.End") == (meter, None), "what is said again is not added again"
+    assert meter.read([0], T0 + 5 * STEP, is_named=True)[0].total_wh == 290, "a register that does not move is none"
+
+
+def test_a_register_says_more_than_intervals() -> None:
+    meter, _ = SessionMeter().begun(4_000, T0).powered(7_000).added(120, T0 + STEP, "Sample.Periodic")
+    meter, energy_wh = meter.read([4_125], T0 + STEP, is_named=True)
+    assert (energy_wh, meter.total_wh) == (125, 125)
+    meter, energy_wh = meter.added(110, T0 + 2 * STEP, "Sample.Periodic")
+    assert (energy_wh, meter.total_wh) == (None, 125)
+
+
+@pytest.mark.parametrize("interval_wh", [-5, 900_000])
+def test_an_interval_of_more_than_can_flow_is_left_out(interval_wh: float) -> None:
+    meter = SessionMeter().begun(0, T0).powered(7_000)
+    assert meter.added(interval_wh, T0 + STEP, "Sample.Periodic") == (meter, None)
+
+
 @pytest.mark.parametrize(
     ("exports", "imports", "gives"),
     [

@@ -254,6 +254,39 @@ async def test_a_fixed_car_goes_before_the_cards() -> None:
     assert [one.vehicle for one in heard] == ["home", "car-a", "home"]
 
 
+async def test_an_idle_connector_of_a_car_that_is_plugged_in_at_another_says_nothing_of_the_car() -> None:
+    own = StationSettings(password=PASSWORD, connectors={"1": "car-a"})
+    stations = {"box": own, "work": own}
+    clock = ManualClock(NOW)
+    settings = msgspec.structs.replace(SETTINGS, stations=stations)
+    async with central(settings, clock=clock) as system, system.station() as home, system.station(name="work") as work:
+        await booted(home, BOOT)
+        await booted(work, BOOT)
+        await home.call(status("Available", 1))
+        await work.call(start(2, wh=0))
+        await work.call(status("Charging", 3))
+        clock.move(5)
+        await home.call(status("Available", 4))
+        await home.call(meter(5))
+        await home.call(call.Heartbeat())
+        await work.call(call.Heartbeat())
+        await work.call(status("Available", 60))
+        clock.move(5)
+        await home.call(status("Preparing", 70))
+        clock.move(5)
+        await work.call(call.Heartbeat())
+        heard = await system.is_told(7)
+    assert [(one.headers["station"], one.topic) for one in heard] == [
+        ("box", "StatusNotification"),
+        ("work", "StartTransaction"),
+        ("work", "StatusNotification"),
+        ("work", "Heartbeat"),
+        ("work", "StatusNotification"),
+        ("box", "StatusNotification"),
+        ("box", "Heartbeat"),
+    ]
+
+
 async def test_two_connectors_have_a_car_each() -> None:
     async with central() as system, system.station() as station:
         await booted(station, BOOT)
@@ -434,6 +467,26 @@ async def test_an_end_without_a_meter_keeps_the_last_reading() -> None:
         await station.call(stop(1, 40, wh=0))
         heard = await system.is_told(3)
     assert heard[2].headers["record"]["energyWh"] == 500
+
+
+async def test_a_station_that_tells_intervals_only_has_their_sum_as_the_session_s_energy() -> None:
+    def intervals(second: int) -> call.MeterValues:
+        phases = [
+            {"value": str(40 + line), "measurand": "Energy.Active.Import.Interval", "phase": f"L{line}", "unit": "Wh"}
+            for line in (1, 2, 3)
+        ]
+        value = {"timestamp": time(second), "sampledValue": phases}
+        return call.MeterValues(connector_id=1, meter_value=[value], transaction_id=1)
+
+    async with central() as system, system.station() as station:
+        await booted(station, BOOT)
+        await station.call(start(2, wh=0))
+        for second in (30, 60, 90):
+            await station.call(intervals(second))
+        await station.call(stop(1, 100, wh=0))
+        heard = await system.is_told(5)
+    assert [one.headers["energy"][-1][1] for one in heard if one.topic == "MeterValues"] == [126, 252, 378]
+    assert heard[-1].headers["record"]["energyWh"] == 378
 
 
 async def test_starts_of_a_clock_that_was_never_set_are_told_apart() -> None:

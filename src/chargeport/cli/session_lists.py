@@ -5,7 +5,7 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from math import isfinite
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -73,6 +73,9 @@ _CLOCK: Final = re.compile(r"(\d+):(\d\d):(\d\d)")  # of a duration
 _SPOKEN: Final = re.compile(  # a duration as evcc and TeslaFi write it: 3h5m10s, 3 hours 5 mins
     r"(?:(\d+)\s*h(?:ours?|rs?)?)?\s*(?:(\d+)\s*m(?:in(?:ute)?s?)?)?\s*(?:(\d+(?:\.\d+)?)\s*s(?:ec(?:ond)?s?)?)?", re.IGNORECASE
 )
+_GROUPED: Final = re.compile(r"-?\d{1,3}(?:(?:\.\d{3})+,|(?:,\d{3})+\.)\d+")  # 1.021,55 or 1,021.55
+SECONDS_LONG: Final = 10  # digits of the seconds since 1970, from 2001 to 2286
+_EPOCH: Final = re.compile(r"\d{10}|\d{13}")
 _YES: Final = {"true": True, "yes": True, "1": True, "t": True, "false": False, "no": False, "0": False, "f": False}
 
 
@@ -188,6 +191,8 @@ def _chosen(headers: Sequence[str], columns: Mapping[str, str]) -> dict[str, str
 def _time(value: Any, form: str | None) -> datetime | Violation | None:
     if value is None or (isinstance(value, str) and (not value.strip() or value.startswith("0001-01-01"))):
         return None
+    if form is None and _EPOCH.fullmatch(text := str(value).strip()):
+        return datetime.fromtimestamp(int(text) / (1 if len(text) == SECONDS_LONG else 1000), UTC)
     found = written(str(value), form)
     if found is not None:
         return found
@@ -218,6 +223,8 @@ def _number(value: Any, header: str) -> float:
         return float(int(clock[1]) * 3600 + int(clock[2]) * 60 + int(clock[3]))
     if text and (spoken := _SPOKEN.fullmatch(text)) is not None:
         return int(spoken[1] or 0) * 3600 + int(spoken[2] or 0) * 60 + float(spoken[3] or 0)
+    if _GROUPED.fullmatch(text):  # the sign that comes last, and once, is the decimal one
+        text = text.replace(min(",.", key=text.rfind), "")
     if re.fullmatch(r"-?\d+,\d+", text):
         text = text.replace(",", ".")
     try:

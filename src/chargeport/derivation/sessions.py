@@ -105,7 +105,8 @@ class SessionDeriver:
         capacity = reported_of(found.series, CAPACITY)
         if capacity is not None and first_at <= (capacity.changed_at or -1) <= last_at:
             first_at, last_at = 0, max(last_at, now)  # all sessions follow from it
-        if await reported_sessions.take(self._store, found, first_at, last_at + 1):
+        is_news = await reported_sessions.take(self._store, found, first_at, last_at + 1)
+        if is_news or derived_of(found.series, RECORDS) is None:  # a list may leave out what only it showed so far
             self._settled.pop(vehicle_id, None)
         if last_at - first_at > DAY_MS:
             firsts = [await histories.first_at(self._store.history, found, signal) for signal in SIGNALS]

@@ -72,11 +72,11 @@ def loadpoint_name(number: Any) -> str:
 
 
 def _phases(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields, with a list for the three phases spelled as topics have them."""
+    """Return the fields, with a list for the three phases spelled as topics have them; without a list no phase has a value."""
     found: dict[str, Any] = {}
     for name, value in fields.items():
-        if name in ("chargeCurrents", "chargeVoltages") and isinstance(value, list):
-            phases = [*value, *[None] * 3][:3]  # those that a shorter list leaves out have nothing to say any more
+        if name in ("chargeCurrents", "chargeVoltages") and (isinstance(value, list) or value in (None, "")):
+            phases = [*(value or ()), *[None] * 3][:3]  # those that a shorter list leaves out have nothing to say any more
             found.update({f"{name}/l{index}": each for index, each in enumerate(phases, 1)})
         elif value != "" and not (isinstance(value, str) and value.startswith(_NO_TIME)):
             found[name] = value

@@ -59,7 +59,7 @@ def fence_of(place: Place | None, fences: Sequence[Geofence]) -> Geofence | None
 
 
 def place_of(session: Session, fixes: Sequence[Fix]) -> Place | None:
-    """Return where the car was during a session, since it was plugged in, or just before; None where no fix tells.
+    """Return where the car was from when it was plugged in, or just before, until it was unplugged; None where no fix tells.
 
     `fixes` are by time.
     """
@@ -68,7 +68,7 @@ def place_of(session: Session, fixes: Sequence[Fix]) -> Place | None:
     before = fixes[first - 1] if first else None
     if before is not None and (before.until or before.at) >= session.started_at:
         found = before
-    elif first < len(fixes) and fixes[first].at <= session.ended_at:
+    elif first < len(fixes) and fixes[first].at <= max(session.ended_at, session.unplugged_at or 0):
         found = fixes[first]
     elif before is not None and (before.until or before.at) >= standing_at - NEAR_MS:
         found = before

@@ -34,10 +34,11 @@ Fill = Callable[[int, int], float | None]
 
 
 class Reset(NamedTuple):
-    """The last report of an old count and the first of a new one."""
+    """The last report of an old count and the first of a new one; the old one had not risen since `still_since`."""
 
     before: int
     at: int
+    still_since: int
 
 
 class Plug(msgspec.Struct, frozen=True):
@@ -145,8 +146,18 @@ def resets(counts: Sequence[Sample], plug: Plug) -> list[Reset]:
             one, other = before[-1], after[0]
             begins = is_reset(number(one), number(other)) and number(other) <= plug.most_kwh(one.at, other.at)
             if begins and not (other.at - one.at <= NEAR_MS and plug.flows(one.at, other.at)):
-                found.append(Reset(one.at, other.at))
+                found.append(Reset(one.at, other.at, _still_since(before)))
     return sorted(found)
+
+
+def _still_since(run: Sequence[Sample]) -> int:
+    """Return since when a run has shown the number that it ends with."""
+    since = run[-1].at
+    for sample in reversed(run):
+        if number(sample) != number(run[-1]):
+            break
+        since = sample.at
+    return since
 
 
 class Span(NamedTuple):
@@ -185,7 +196,10 @@ def counted(own: Sequence[Sample], span: Span, plug: Plug, fill: Fill, *, is_reg
         one, other = whole[index - 1][-1], whole[index][0]
         if other.at > span.end:  # the next session's
             break
-        anew = number(other) if not is_register and number(other) <= _most_anew(one, other, whole, plug) else None
+        # A count that stood still since charging began was the session's before: the new one counts from the begin.
+        lags = index == first + 1 and begun.kwh <= 0 and _still_since(whole[first]) <= span.start
+        since = span.start if lags else one.at
+        anew = number(other) if not is_register and number(other) <= _most_anew(since, other, whole, plug) else None
         begins = is_reset(number(one), number(other)) and anew is not None
         began_anew = began_anew or begins
         if not begins or plug.flows(one.at, other.at):
@@ -238,11 +252,11 @@ def _likely_by_pace(run: Sequence[Sample], first: Sample, start: int) -> float |
     return None if pace is None else number(run[-1]) - number(first) + pace * (first.at - start)
 
 
-def _most_anew(one: Sample, other: Sample, whole: Sequence[Sequence[Sample]], plug: Plug) -> float:
-    """Return the most that a counter which began anew between two reports can show."""
-    most = plug.most_kwh(one.at, other.at)
+def _most_anew(since: int, other: Sample, whole: Sequence[Sequence[Sample]], plug: Plug) -> float:
+    """Return the most that a counter which began anew at `since` at the earliest can show."""
+    most = plug.most_kwh(since, other.at)
     pace = _pace(whole)
-    return most if pace is None else min(most, PACE_SHARE * pace * (other.at - one.at) + SLACK_KWH)
+    return most if pace is None else min(most, PACE_SHARE * pace * (other.at - since) + SLACK_KWH)
 
 
 def _pace(whole: Sequence[Sequence[Sample]]) -> float | None:

@@ -15,7 +15,7 @@ from chargeport.derive.sessions.counters import Counted, EnergyMethod, Plug, Spa
 from chargeport.derive.sessions.power import Drawn, Slot, drawn, scaled
 from chargeport.derive.sessions.reports import POWER
 from chargeport.derive.sessions.rules import Rules
-from chargeport.derive.sessions.soc import SOC
+from chargeport.derive.sessions.soc import SOC, held_on, led_back
 from chargeport.derive.sessions.stretches import Stretch
 from chargeport.derive.tracks import Sample, between, by_source, number
 
@@ -126,9 +126,12 @@ def energy(inputs: Inputs, rules: Rules) -> Energy:
 
 
 def _risen_kwh(inputs: Inputs) -> float | None:
-    if inputs.start_soc is None or inputs.end_soc is None or inputs.capacity_kwh is None or inputs.end_soc < inputs.start_soc:
+    start, end = inputs.stretches[0].start, inputs.stretches[-1].end
+    low = led_back(inputs.soc, start, end) if inputs.start_soc is None else inputs.start_soc
+    high = held_on(inputs.soc, start, end) if inputs.end_soc is None else inputs.end_soc
+    if low is None or high is None or inputs.capacity_kwh is None or high < low:
         return None
-    return (inputs.end_soc - inputs.start_soc) / 100 * inputs.capacity_kwh
+    return (high - low) / 100 * inputs.capacity_kwh
 
 
 def _counters(

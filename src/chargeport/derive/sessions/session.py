@@ -28,7 +28,7 @@ from chargeport.derive.sessions.parts import (
 )
 from chargeport.derive.sessions.reports import CABLE, GLITCH_MS, POWER, STATUS
 from chargeport.derive.sessions.rules import Rules
-from chargeport.derive.sessions.soc import SOC
+from chargeport.derive.sessions.soc import BEFORE_MS, SOC
 from chargeport.derive.sessions.stretches import Stretch
 from chargeport.derive.tracks import Sample, Track, Tracks, between, number, samples
 from chargeport.signals.battery import NominalCapacity
@@ -134,7 +134,7 @@ def _counts(one: Session, rules: Rules) -> bool:
 def _session(charge: _Charge, seen: Observed, rules: Rules) -> Session:
     part, group, start, end = charge.part, charge.stretches, charge.start, charge.end
     soc = seen.measured.soc
-    start_soc, end_soc = _soc_before(soc, start, rules), _soc_after(soc, end, rules)
+    start_soc, end_soc = _soc_before(soc, charge, rules), _soc_after(soc, charge, rules)
     within = part.measured.between(start, end)
     highest_w = max((number(each) for each in within.power), default=0.0) or None
     is_dc = _type(highest_w, None, charge, rules) == "DC"
@@ -203,13 +203,21 @@ def _dated(one: Session, charge: _Charge, now: int, rules: Rules) -> Session:
     return msgspec.structs.replace(one, plugged_at=plugged_at, unplugged_at=unplugged_at, is_open=is_open, estimated=estimated)
 
 
-def _soc_before(soc: Sequence[Sample], at: int, rules: Rules) -> float | None:
-    known = between(soc, at - rules.soc_age_ms, at)[-1:] or between(soc, at, at + SOC_NEAR_MS)[:1]
+def _soc_before(soc: Sequence[Sample], charge: _Charge, rules: Rules) -> float | None:
+    """Return the state of charge at the begin: one of shortly before, or of since the cable is in."""
+    at = charge.start
+    plugged = [mark.at for mark in charge.part.plugged if max(charge.before, at - rules.state_holds_ms) <= mark.at <= at]
+    since = min(plugged, default=at)
+    known = between(soc, min(since, at - rules.soc_age_ms), at)[-1:] or between(soc, at, at + SOC_NEAR_MS)[:1]
     return number(known[0]) if known else None
 
 
-def _soc_after(soc: Sequence[Sample], at: int, rules: Rules) -> float | None:
+def _soc_after(soc: Sequence[Sample], charge: _Charge, rules: Rules) -> float | None:
+    """Return the state of charge at the end: one of shortly after, or of before the cable is out."""
+    at, until = charge.end, min(charge.after, charge.end + rules.state_holds_ms)
     known = between(soc, at, at + rules.soc_age_ms)[:1] or between(soc, at - SOC_NEAR_MS, at)[-1:]
+    if not known and any(at - rules.cable_holds_ms <= mark.at <= at for mark in charge.part.plugged):
+        known = between(soc, at, until)[:1]
     return number(known[0]) if known else None
 
 
@@ -227,7 +235,7 @@ def _inputs(charge: _Charge, seen: Observed, socs: tuple[float | None, float | N
         counts={code: between(each, counts_since, until) for code, each in counts.items()},
         registers=frozenset({REGISTER.code}),
         power=part.measured.power,
-        soc=between(seen.measured.soc, start - rules.soc_age_ms, end + rules.soc_age_ms),
+        soc=between(seen.measured.soc, start - BEFORE_MS, end + rules.soc_age_ms),
         start_soc=socs[0],
         end_soc=socs[1],
         capacity_kwh=rules.capacity_kwh,

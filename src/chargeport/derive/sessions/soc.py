@@ -20,7 +20,13 @@ STEP_PERCENT: Final = 10.0
 RETURNS_MS: Final = 30 * MINUTE_MS
 RETURNS_PERCENT: Final = 5.0
 """A step that is taken back so soon, to about the same value, never happened."""
+FASTEST_PERCENT_AN_HOUR: Final = 40.0
+"""A car of 60 kWh takes as much at 120 km/h: what falls faster, to where it rose from, was no drive."""
+AT_MOST_MS: Final = 90 * MINUTE_MS
 NEAR_MS: Final = 30 * MINUTE_MS
+BEFORE_MS: Final = HOUR_MS
+LED_BACK_PERCENT: Final = 3.0
+"""A state of charge of the hour before that differs by no more was still that when charging began."""
 
 
 class Rise(NamedTuple):
@@ -54,25 +60,33 @@ def _without_zeros(own: Sequence[Sample]) -> list[Sample]:
 
 
 def _without_steps(own: Sequence[Sample]) -> list[Sample]:
+    """Return one source's samples without those that stand out between two about the same."""
     kept: list[Sample] = []
     index = 0
     while index < len(own):
-        sample = own[index]
-        if kept and abs(number(sample) - number(kept[-1])) >= STEP_PERCENT and sample.at - kept[-1].at <= RETURNS_MS:
-            back = next(
-                (
-                    later
-                    for later in range(index + 1, len(own))
-                    if own[later].at - sample.at <= RETURNS_MS and abs(number(own[later]) - number(kept[-1])) <= RETURNS_PERCENT
-                ),
-                None,
-            )
-            if back is not None:
-                index = back
-                continue
-        kept.append(sample)
+        back = _back_again(kept[-1], own, index) if kept else None
+        if back is not None:
+            index = back
+            continue
+        kept.append(own[index])
         index += 1
     return kept
+
+
+def _back_again(before: Sample, own: Sequence[Sample], index: int) -> int | None:
+    """Return where a step at `index` is taken back: soon, or to the same value faster than a car drives or charges on AC."""
+    step = abs(number(own[index]) - number(before))
+    if step < STEP_PERCENT:
+        return None
+    fast_ms = min(round(step / FASTEST_PERCENT_AN_HOUR * HOUR_MS), AT_MOST_MS)
+    for later in range(index + 1, len(own)):
+        longest_ms = max(own[index].at - before.at, own[later].at - own[index].at)
+        left = abs(number(own[later]) - number(before))
+        if longest_ms > max(RETURNS_MS, fast_ms):
+            return None
+        if left <= (RETURNS_PERCENT if longest_ms <= RETURNS_MS else SOC_DIP_PERCENT):
+            return later
+    return None
 
 
 def rises(charge: Sequence[Sample], rules: Rules) -> list[Rise]:
@@ -117,6 +131,35 @@ def moved(charge: Sequence[Sample], start: int, end: int, rules: Rules) -> tuple
         steps = [(one.at, other.at) for one, other in pairwise(own) if number(other) > number(one)]
         if steps and number(own[-1]) - number(own[0]) >= rules.soc_idle_percent:
             return steps[0][0], steps[-1][1]
+    return None
+
+
+def led_back(charge: Sequence[Sample], start: int, end: int) -> float | None:
+    """Return the state of charge at `start` by its course up to `end`: led back no further than it is known.
+
+    One that was reported shortly before is the better one where it fits.
+    """
+    for own in by_source(between(charge, start - BEFORE_MS, end)).values():
+        before = [each for each in own if each.at < start][-1:]
+        within = [each for each in own if each.at >= start]
+        if not within or number(within[-1]) <= number(within[0]):
+            continue
+        first, last = within[0], within[-1]
+        if first.at - start > last.at - first.at:
+            continue
+        risen = (number(last) - number(first)) / (last.at - first.at) * (first.at - start)
+        found = max(0.0, number(first) - risen)
+        fits = before and abs(number(before[0]) - found) <= LED_BACK_PERCENT
+        return number(before[0]) if fits else found
+    return None
+
+
+def held_on(charge: Sequence[Sample], start: int, end: int) -> float | None:
+    """Return the last state of charge before `end`, where the silence since is no longer than one before it."""
+    for own in by_source(between(charge, start, end)).values():
+        gaps = [other.at - one.at for one, other in pairwise(own)]
+        if gaps and end - own[-1].at <= max(gaps):
+            return number(own[-1])
     return None
 
 

@@ -123,7 +123,7 @@ def split_at_resets(known: Sequence[Stretch], found: Sequence[Reset]) -> list[St
     whole = list(known)
     for reset in found:
         for index, one in enumerate(whole):
-            if one.start + LAG_MS < reset.before and reset.at < one.end:
+            if _parts(one, reset) and reset.at < one.end:
                 whole[index : index + 1] = [
                     Stretch(one.start, reset.before, estimated=True),
                     Stretch(reset.at, one.end, one.estimated),
@@ -134,7 +134,12 @@ def split_at_resets(known: Sequence[Stretch], found: Sequence[Reset]) -> list[St
 
 def parts_them(one: Stretch, other: Stretch, found: Sequence[Reset]) -> bool:
     """Return whether a counter began anew between two stretches, so that they are two sessions."""
-    return any(one.start + LAG_MS < reset.before and one.end <= reset.at <= other.start + LAG_MS for reset in found)
+    return any(_parts(one, reset) and one.end <= reset.at <= other.start + LAG_MS for reset in found)
+
+
+def _parts(one: Stretch, reset: Reset) -> bool:
+    """Return whether the old count was of this stretch, and not left over from before it."""
+    return one.start + LAG_MS < reset.before and reset.still_since > one.start
 
 
 def united(found: Sequence[Stretch]) -> list[Stretch]:

@@ -11,6 +11,7 @@ from chargeport.errors import StoreError
 from chargeport.sources.base import REFUSED, Command, Delivery, Done, Emit, SourceContext
 from chargeport.sources.ocpp.commanding import command, is_off_schedule, mend_schedules
 from chargeport.sources.ocpp.frames import Call, Payload, Refused
+from chargeport.sources.ocpp.occupancy import Occupancy
 from chargeport.sources.ocpp.ocpp16 import Ocpp16
 from chargeport.sources.ocpp.ocpp201 import Ocpp201
 from chargeport.sources.ocpp.pace import Pace
@@ -42,12 +43,13 @@ class Central:
         self._context = context
         self._emit = emit
         self._numbering = Numbering(context.memory)
+        self._occupancy = Occupancy(context.clock)
         self._stations: dict[str, Station] = {}
 
     async def serve(self, websocket: WebSocket, name: str, version: str) -> None:
         """Serve a connection until it ends. A newer one of the same station replaces an older one, which may be dead."""
         settings = self._settings
-        station = self._stations.setdefault(name, Station(name, settings, self._context, self._emit))
+        station = self._stations.setdefault(name, Station(name, settings, self._context, self._emit, self._occupancy))
         pace = Pace(self._context.clock, settings.max_messages_per_s)
         session = Session(websocket, name, version, pace, settings.max_message_bytes)
         older, station.session = station.session, session

@@ -3,6 +3,7 @@
 Stations mix registers: one that counts the lifetime with one that counts the session, readings that fall to zero for a moment,
 a reading taken without a transaction in the middle of one. A reading counts where it continues what is known of the session:
 the energy never falls, and never grows faster than power can flow. A reading that does not is left out; it changes nothing.
+Where a station tells no register, but what flowed in each interval, the intervals are added up.
 """
 
 from typing import Final
@@ -24,6 +25,9 @@ OTHER_FACTOR: Final = 4
 RESET_AFTER: Final = 3
 """So many rising readings in a row below the last one are a register that began anew, not a gap in its readings."""
 
+AT_END: Final = "Transaction.End"
+"""The context of the last interval, whatever the others have."""
+
 
 class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is known of a session's energy. `start_wh` is the register at its begin, in Wh; instants are by our clock.
@@ -31,6 +35,7 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
     `is_read`: there was a reading after the begin. `base_wh` is what was delivered before the register began anew. `fallen` are
     the last readings below what was known, while they rise. `other_wh` is the lowest reading that is of another register.
     `is_named`: the station names the transaction in its readings, so that those without a name are of something else.
+    `intervals_wh` is the sum of the intervals of one `context`, the last of which ended at `interval_at`.
     `export_wh` is the register of what flowed out of the car, `is_giving` whether more flowed out than in since it was read.
     """
 
@@ -43,13 +48,16 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
     is_named: bool = False
     fallen: tuple[float, ...] = ()
     other_wh: float | None = None
+    intervals_wh: float | None = None
+    interval_at: int | None = None
+    context: str | None = None
     export_wh: float | None = None
     is_giving: bool = False
 
     @property
     def total_wh(self) -> float | None:
         """What the session has received, as far as any reading after its begin says so."""
-        return self.energy_wh if self.is_read else None
+        return self.energy_wh if self.is_read else self.intervals_wh
 
     def begun(self, start_wh: float, at: int) -> "SessionMeter":
         """Set the register at the session's begin, in Wh."""
@@ -58,6 +66,16 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
     def powered(self, power_w: float) -> "SessionMeter":
         """Raise the greatest power to a sample, in W."""
         return self if power_w <= (self.max_power_w or 0) else msgspec.structs.replace(self, max_power_w=power_w)
+
+    def added(self, interval_wh: float, at: int, context: str) -> tuple["SessionMeter", float | None]:
+        """Take what flowed in an interval; return the energy at its end, None where a register says it or it is of others."""
+        is_of_others = context not in (self.context or context, AT_END)
+        is_again = self.interval_at is not None and at <= self.interval_at
+        if is_of_others or is_again or not 0 <= interval_wh <= self._most_wh(at - (self.interval_at or self.read_at or 0)):
+            return self, None
+        total_wh = round((self.intervals_wh or 0) + interval_wh, 3)
+        found = msgspec.structs.replace(self, intervals_wh=total_wh, interval_at=at, context=self.context or context)
+        return found, None if self.is_read else total_wh
 
     def exported(self, export_wh: float | None, taken_wh: float) -> "SessionMeter":
         """Take a reading of what flowed out of the car, while `taken_wh` flowed into it."""
@@ -88,14 +106,19 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
                     return known, round(self.energy_wh + growth_wh, 3)
                 if not is_late and -ROUNDING_WH <= growth_wh <= allowed_wh:
                     energy_wh = round(self.energy_wh + max(growth_wh, 0), 3)
+                    if not energy_wh and self.intervals_wh:
+                        return known, None  # a register that does not move stands for none
                     found = msgspec.structs.replace(known, energy_wh=energy_wh, read_at=at, is_read=True, fallen=())
                     return found, energy_wh
         return (known, None) if is_late or not candidates else known.leaving_out(candidates[0], at, is_named=is_named)
 
     def _allowed_wh(self, at: int) -> float:
         """Return how much may have been delivered since the last reading, in Wh."""
+        return self._most_wh(at - (self.read_at or at))
+
+    def _most_wh(self, during_ms: int) -> float:
         limit_w = MAX_POWER_W if self.max_power_w is None else max(POWER_MARGIN * self.max_power_w, MIN_POWER_W)
-        return limit_w * max(at - (self.read_at or at), 0) / 3_600_000 + SLACK_WH
+        return limit_w * max(during_ms, 0) / 3_600_000 + SLACK_WH
 
     def leaving_out(self, register_wh: float, at: int, *, is_named: bool) -> tuple["SessionMeter", float | None]:
         """Note a reading that does not continue the session; where readings below what is known rise, it has begun anew."""

@@ -132,7 +132,8 @@ class Ocpp16:
         if known is None:
             known = msgspec.structs.replace(begun, id=await self._numbering.next_id())
             await self._memory.begin(known, Plug(known.car))
-        station.is_now(said.connector_id, Condition(station.condition(said.connector_id).status, None, at))
+        now = Condition(station.condition(said.connector_id).status, None, at)
+        station.is_now(said.connector_id, now, begins=True)
         await station.tell(
             StationMessage(
                 action="StartTransaction",
@@ -162,6 +163,8 @@ class Ocpp16:
                 transaction, found, is_named=named is not None, may_begin=not transaction.has_ended
             )
             await memory.note(transaction, lazily=True)
+        elif station.is_of_nobody(connector):
+            return {}
         car = named.car if named else memory.plug(connector).car
         await station.tell(
             StationMessage(
@@ -181,15 +184,16 @@ class Ocpp16:
         at = await station.when(stamp)
         if said.connector_id > 0:
             station.is_now(said.connector_id, Condition(said.status, None, at))
-            await station.tell(
-                StationMessage(
-                    action="StatusNotification",
-                    payload=payload,
-                    vehicle=station.vehicle(said.connector_id, self._memory.plug(said.connector_id).car),
-                    at=at,
-                    transaction=self._memory.open_at(said.connector_id),
+            if not station.is_of_nobody(said.connector_id):
+                await station.tell(
+                    StationMessage(
+                        action="StatusNotification",
+                        payload=payload,
+                        vehicle=station.vehicle(said.connector_id, self._memory.plug(said.connector_id).car),
+                        at=at,
+                        transaction=self._memory.open_at(said.connector_id),
+                    )
                 )
-            )
             if is_free(said.status):
                 await self._memory.unplugged(said.connector_id)
         return {}

@@ -157,6 +157,8 @@ class Ocpp201:
         if evse < 1:
             return
         transaction = self._memory.open_at(evse)
+        if transaction is None and self._station.is_of_nobody(evse):
+            return
         energy: list[tuple[int, float]] = []
         if transaction is not None and found:
             transaction, energy = self._station.metered(transaction, list(found), is_named=False)

@@ -15,6 +15,8 @@ from msgspec import Meta
 REGISTER: Final = "Energy.Active.Import.Register"
 """The energy register: also the measurand of a sample that names none, in both versions."""
 EXPORT: Final = "Energy.Active.Export.Register"
+INTERVAL: Final = "Energy.Active.Import.Interval"
+"""What flowed since the sample before of the same context."""
 PHASES: Final = ("L1", "L2", "L3")
 PAIRS: Final = ("L1-L2", "L2-L3", "L3-L1")
 
@@ -23,6 +25,7 @@ _POWER: Final = "Power.Active.Import"
 _BY_PHASE: Final = ("Current.", "Power.", "Energy.", "Voltage")
 _WHOLE: Final = ("Offered", "Minimum", "Maximum")  # of the station, whatever phase they are given for
 _BEGIN: Final = "Transaction.Begin"
+_PERIODIC: Final = "Sample.Periodic"  # the context of a sample that names none
 _SIGNED: Final = "SignedData"
 _SIGNED_PREFIXES: Final = ("OCMF|", "<?xml", "{")  # signed data of stations that do not say that it is signed
 _WH: Final = {"wh": 1.0, "kwh": 1_000.0, "mwh": 1_000_000.0}
@@ -54,7 +57,7 @@ class Reading(msgspec.Struct):
     """What was sampled at one instant: the samples by field (the measurand, with the phase where there is one).
 
     `begin` are samples of the transaction's begin: stations repeat them in later messages. `unreadable` has a sentence for each
-    field of which no sample can be read. `stamp` is the station's own text for the instant.
+    field of which no sample can be read. `stamp` is the station's own text for the instant. `context` is that of an interval.
     """
 
     stamp: object = None
@@ -62,6 +65,7 @@ class Reading(msgspec.Struct):
     current: dict[str, Sample] = {}
     begin: dict[str, Sample] = {}
     unreadable: list[str] = []
+    context: str = _PERIODIC
 
     def register_wh(self, *, at_begin: bool = False) -> list[float]:
         """Return what the energy register may show, in Wh: the most likely value first; empty where it was not sampled.
@@ -80,7 +84,14 @@ class Reading(msgspec.Struct):
 
     def export_wh(self) -> float | None:
         """Return the register of what flowed out of the car, in Wh: as it is given, else the sum of the phases."""
-        named = [EXPORT] if EXPORT in self.current else [f"{EXPORT}.{name}" for name in PHASES]
+        return self._whole_wh(EXPORT)
+
+    def interval_wh(self) -> float | None:
+        """Return what flowed since the sample before, in Wh: as it is given, else the sum of the phases."""
+        return self._whole_wh(INTERVAL)
+
+    def _whole_wh(self, measurand: str) -> float | None:
+        named = [measurand] if measurand in self.current else [f"{measurand}.{name}" for name in (*PHASES, "N")]
         found = _known([self.current[name].wh() for name in named if name in self.current])
         return round(sum(found), 3) if found else None
 
@@ -139,6 +150,8 @@ def _choose(reading: Reading, samples: list[object], ranks: dict[tuple[str, bool
         if rank <= ranks.get((field, is_begin), rank):
             ranks[field, is_begin] = rank
             (reading.begin if is_begin else reading.current)[field] = value
+            if field.startswith(INTERVAL):
+                reading.context = str(sample.get("context") or _PERIODIC)
     reading.unreadable += [text for field, text in unreadable.items() if field not in reading.current]
 
 

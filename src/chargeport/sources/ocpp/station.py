@@ -12,6 +12,7 @@ from chargeport.errors import StoreError
 from chargeport.sources.base import REFUSED, Delivery, Emit, SourceContext, StationStatus
 from chargeport.sources.ocpp.clock import StationClock
 from chargeport.sources.ocpp.frames import MISSING, MISTYPED, Refused
+from chargeport.sources.ocpp.occupancy import Connector, Occupancy
 from chargeport.sources.ocpp.samples import Reading, instant
 from chargeport.sources.ocpp.schema import violation
 from chargeport.sources.ocpp.settings import OcppSettings, StationSettings
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from chargeport.sources.ocpp.session import Session
 
 T = TypeVar("T")
+_IN_USE: Final = frozenset(
+    {"preparing", "charging", "suspendedev", "suspendedevse", "finishing", "occupied", "evconnected"}
+)  # fmt: skip
 _TAG_SHOWN: Final = 4  # of a card's number, in the log: enough to tell cards apart, too little to copy one
 _SECOND_MS: Final = 1_000
 _CONFIRMED_EVERY_MS: Final = 1_000  # what a connected station said before is confirmed no more often
@@ -34,6 +38,14 @@ class Condition(NamedTuple):
     status: str | None = None
     charging_state: str | None = None
     at: int = 0
+
+    @property
+    def is_in_use(self) -> bool | None:
+        """Whether a car is plugged in; None where neither tells."""
+        if is_free(self.status):
+            return False
+        words = {(each or "").strip().casefold() for each in (self.status, self.charging_state)}
+        return True if words & _IN_USE else None
 
 
 class StationMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +67,7 @@ class StationMessage(msgspec.Struct, frozen=True, kw_only=True):
 class Station:
     """What is known of a station while it is connected."""
 
-    def __init__(self, name: str, settings: OcppSettings, context: SourceContext, emit: Emit) -> None:
+    def __init__(self, name: str, settings: OcppSettings, context: SourceContext, emit: Emit, occupancy: Occupancy) -> None:
         own = settings.stations.get(name, StationSettings())
         self.name = name
         self.version = ""
@@ -72,6 +84,7 @@ class Station:
         self._cards = [*(settings.id_tags | own.id_tags).items()]
         self._context = context
         self._emit = emit
+        self._occupancy = occupancy
         self._is_loaded = False
         self._said_at: dict[str | None, tuple[int, int, bytes]] = {}
         self._conditions: dict[int, Condition] = {}
@@ -91,6 +104,7 @@ class Station:
 
     async def gone(self) -> None:
         """End the connection: put down what is not on disk yet."""
+        self._occupancy.gone(self.name)
         self._report(is_connected=False)
         try:
             await self.memory.write()
@@ -162,7 +176,11 @@ class Station:
                     meter = meter.exported(reading.export_wh(), 0)
                     continue
             before_wh = meter.energy_wh or 0
+            interval_wh, added_wh = reading.interval_wh(), None
+            if interval_wh is not None:
+                meter, added_wh = meter.added(interval_wh, at, reading.context)
             meter, energy_wh = meter.read(reading.register_wh(), at, is_named=is_named)
+            energy_wh = added_wh if energy_wh is None else energy_wh
             meter = meter.exported(reading.export_wh(), (meter.energy_wh or 0) - before_wh)
             if energy_wh is not None:
                 energy.append((at, energy_wh))
@@ -198,17 +216,32 @@ class Station:
     def vehicle(self, connector: int | None, car: str | None) -> str | None:
         """Return the car's name: as the settings fix it, else that of its card, else by the connector it is at."""
         connector = self.only_connector() if connector is None else connector
-        fixed = self.connectors.get(str(connector)) or self._context.vehicle
+        fixed = self._context.vehicle if connector is None else self._owner(connector)
         return fixed or car or (None if connector is None else f"{self.name}/{connector}")
 
     def condition(self, connector: int) -> Condition:
         """Return the condition of a connector, as far as it was reported in this connection."""
         return self._conditions.get(connector, Condition())
 
-    def is_now(self, connector: int | None, condition: Condition) -> None:
-        """Note how a connector is; what was so before something else that is known changes nothing."""
+    def is_now(self, connector: int | None, condition: Condition, *, begins: bool = False) -> None:
+        """Note how a connector is; what was so before something else that is known changes nothing.
+
+        `begins`: a transaction begins there, whatever the status.
+        """
         if connector is not None and condition.at >= self.condition(connector).at:
             self._conditions[connector] = condition
+            car, is_in_use = self._owner(connector), begins or condition.is_in_use
+            if car is not None and is_in_use is not None:
+                self._occupancy.note(car, Connector(self.name, connector), condition.at, is_in_use=is_in_use)
+
+    def is_of_nobody(self, connector: int) -> bool:
+        """Return whether a connector is idle while the car whose own it is is plugged in elsewhere."""
+        car = self._owner(connector)
+        return car is not None and self._occupancy.is_elsewhere(car, Connector(self.name, connector))
+
+    def _owner(self, connector: int) -> str | None:
+        """Return the car that the settings fix a connector to."""
+        return self.connectors.get(str(connector)) or self._context.vehicle
 
     async def tell(self, said: StationMessage) -> None:
         """Emit a message; return when it is stored."""
@@ -244,6 +277,8 @@ class Station:
         """Return a message for each connector, as a heartbeat means it."""
         found = []
         for connector, (status, state, _) in self._conditions.items():
+            if self.is_of_nobody(connector):
+                continue
             open_one = self.memory.open_at(connector)
             car = open_one.car if open_one else self.memory.plug(connector).car
             headers = {"ocpp": self.version, "station": self.name, "status": status, "charging_state": state}
