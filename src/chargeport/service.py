@@ -116,7 +116,7 @@ class Service:
             self.webhooks,
             self.sign_in,
             self.consents,
-            Fleet(self.store),
+            Fleet(self.store, self.access),
             SessionDeriver(self.store, self.settings, self.clock),
             Commands(self.store, self.clock, self._commandable()),
             self.simulation,

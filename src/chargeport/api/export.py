@@ -27,7 +27,7 @@ VEHICLE, SIGNAL, FROM, TO, FORM, SIGHTINGS = "vehicle", "signal", "from", "to", 
 KINDS: Final = {
     "ndjson": "application/x-ndjson", "csv": "text/csv", "parquet": "application/vnd.apache.parquet",
 }  # fmt: skip
-PORTION: Final = 100  # vehicles that are read in one snapshot
+PORTION: Final = 100  # vehicles that are read in one snapshot, or a few more
 
 Allowed = dict[str, frozenset[Permission]]
 
@@ -135,10 +135,9 @@ async def _portions(request: Request, named: frozenset[str] | None) -> AsyncGene
     """Give the wanted vehicles that the caller may see, a portion at a time, each with what he may do with it."""
     portion: Allowed = {}
     async with aclosing(visible.vehicles(request)) as vehicles:
-        async for vehicle, allowed in vehicles:
-            if named is None or vehicle.id in named:
-                portion[vehicle.id] = allowed
-            if len(portion) == PORTION:
+        async for few in vehicles:
+            portion |= {vehicle.id: allowed for vehicle, allowed in few if named is None or vehicle.id in named}
+            if len(portion) >= PORTION:
                 yield portion
                 portion = {}
     if portion:

@@ -18,7 +18,7 @@ from chargeport.signals.definition import Kind
 from chargeport.signals.effective import effective
 from chargeport.store.records import Page
 
-PAGE: Final = 500
+PAGE: Final = 100
 _NUMBERS: Final = (Kind.QUANTITY, Kind.COUNT, Kind.FLAG)
 _TEXT: Header = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 
@@ -107,8 +107,9 @@ async def _values(context: AppContext) -> Metric:
     store, now, page = context.store, context.clock.now(), 1
     while found := (await store.vehicles.vehicles(Page(page, PAGE)))[0]:
         page += 1
+        series = await store.readings.signals_of([vehicle.id for vehicle in found])
         for vehicle in found:
-            known = await store.readings.signals(vehicle.id)
+            known = series.get(vehicle.id)
             for signal in (each for each in CATALOGUE if each.kind in _NUMBERS and known is not None):
                 counts = None if known is None else effective(signal, known.series, store.readings.ranks, now)
                 if counts is not None and counts.unavailability is None and counts.state.value is not None:

@@ -219,7 +219,8 @@ async def _of_path(request: Request, permission: Permission) -> VehicleSeries:
 
 async def _rows_of(request: Request, vehicle: Vehicle) -> list[dict[str, Any]]:
     """Return the sessions of a car, with their places if the caller may see them."""
-    allowed = await request.context.tail.permits.of(await request.grant(), vehicle.id, request.user_id)
+    grant = await request.grant()
+    allowed = (await request.context.access.permissions_on(grant, (vehicle.id,), request.user_id)).get(vehicle.id, frozenset())
     found = await request.context.store.readings.signals(vehicle.id)
     if found is None or Permission.READ_CHARGE_RECORDS not in allowed:
         return []
