@@ -119,11 +119,12 @@ class Service:
             Fleet(self.store, self.access),
             SessionDeriver(self.store, self.settings, self.clock),
             Commands(self.store, self.clock, self._commandable()),
+            self.derivation,
             self.simulation,
         )
         app = build_app(deps, pages, lane=lane, sockets=self.feeds.sockets(), reports=reports)
         if reports is not None:
-            telling = reports.run(lambda: tally(app.errors, self.webhooks), lambda: self.store.ping(writes=False))
+            telling = reports.run(lambda: tally(app.errors, deps), lambda: self.store.ping(writes=False))
             self._tasks.append(asyncio.create_task(telling, name="worker reports"))
         return app
 
