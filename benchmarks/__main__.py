@@ -29,6 +29,8 @@ BENCHMARKS = {
     "ingest": ("--runs 1 25", "--runs 1 25 --batches 150 --rounds 1 --seconds 0"),
     "stream": ("", "--streams 300 --seconds 4"),
     "webhooks": ("", ""),
+    "mixed": ("", "--vehicles 2000 --streams 100 --seconds 4"),
+    "peers": ("", "--rounds 2 --seconds 2"),
     "space": ("", "--cars 200 --days 1"),
     "history": ("", "--rows 2000000 --reads 500"),
     "startup": ("", "--rounds 3"),

@@ -148,15 +148,8 @@ async def post(port: int, path: str, token: str, bodies: Iterable[bytes]) -> tup
     async def one() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for body in waiting:
-            head = (
-                f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                f"Authorization: Bearer {token}\r\nContent-Length: {len(body)}\r\n\r\n"
-            )
             start = time.perf_counter()
-            writer.write(head.encode() + body)
-            answer = await reader.readuntil(b"\r\n\r\n")
-            length = next(int(line[15:]) for line in answer.lower().split(b"\r\n") if line.startswith(b"content-length"))
-            content = await reader.readexactly(length)
+            answer, content = await load.exchange(reader, writer, load.request(path, token, body))
             latencies.append(time.perf_counter() - start)
             if not answer.startswith(b"HTTP/1.1 200") or json.loads(content)["rejected"]:
                 raise SystemExit(f"not taken: {answer[:40]!r} {content[:300]!r}")

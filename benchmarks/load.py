@@ -5,6 +5,7 @@ request then. Requests per second on shared machines mean little; ratios within 
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import random
@@ -18,8 +19,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,12 +61,18 @@ class Server(NamedTuple):
     pid: int
 
 
-@contextmanager
-def server(*command: str, url: str) -> Iterator[Server]:
-    """Run a command pinned to the server's core until it is ready, and stop it at the end."""
+def server(*command: str, url: str) -> contextlib.AbstractContextManager[Server]:
+    """Run a module of ours pinned to the server's core until it is ready, and stop it at the end."""
+    return program([sys.executable, "-m", *command], url)
+
+
+@contextlib.contextmanager
+def program(command: Sequence[str | Path], url: str, **more: str) -> Iterator[Server]:
+    """Run a command with more variables in its environment, as `server` does."""
     process = subprocess.Popen(
-        [sys.executable, "-m", *command],
+        command,
         stdout=subprocess.DEVNULL,
+        env=os.environ | more,
         preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE}),  # noqa: PLW1509
     )
     try:
@@ -80,14 +86,25 @@ def server(*command: str, url: str) -> Iterator[Server]:
 def _await(url: str, process: "subprocess.Popen[bytes]") -> None:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urllib.request.urlopen(url + "/healthz", timeout=1):  # noqa: S310
-                return
-        except urllib.error.HTTPError:
+        if _is_ready(url):
             return
-        except OSError:
-            time.sleep(0.05)
+        time.sleep(0.05)
     raise SystemExit(f"no server at {url}")
+
+
+def _is_ready(url: str) -> bool:
+    """Tell whether a server answers; one of another protocol than HTTP, whether it takes a connection."""
+    try:
+        if url.startswith("http:"):
+            urllib.request.urlopen(url + "/healthz", timeout=1).close()  # noqa: S310
+        else:
+            host, _, port = url.rpartition("//")[2].partition(":")
+            socket.create_connection((host, int(port)), timeout=1).close()
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 def get(target: Server, paths: list[str], token: str, duration_s: float) -> Result:
@@ -126,10 +143,7 @@ def _own(url: str, paths: list[str], token: str, duration_s: float) -> dict[str,
         while time.perf_counter() < ends:
             path = random.choice(paths)
             start = time.perf_counter()
-            writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n\r\n".encode())
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length"))
-            await reader.readexactly(length)
+            head, _ = await exchange(reader, writer, request(path, token))
             latencies.append(time.perf_counter() - start)
             bad += not head.startswith(b"HTTP/1.1 200")
         writer.close()
@@ -141,6 +155,22 @@ def _own(url: str, paths: list[str], token: str, duration_s: float) -> dict[str,
     asyncio.run(every())
     cuts = statistics.quantiles(latencies, n=100)
     return {"rate": len(latencies) / duration_s, "p50_ms": cuts[49] * 1000, "p99_ms": cuts[98] * 1000, "bad": bad}
+
+
+def request(path: str, token: str, body: bytes | None = None) -> bytes:
+    """Return a request as it is sent: a GET, or with a body of JSON a POST."""
+    head = f"{'GET' if body is None else 'POST'} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n"
+    if body is None:
+        return f"{head}\r\n".encode()
+    return f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, sent: bytes) -> tuple[bytes, bytes]:
+    """Send a request on a connection; return head and body of the answer, once it is whole."""
+    writer.write(sent)
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length"))
+    return head, await reader.readexactly(length)
 
 
 def free_port() -> int:

@@ -61,7 +61,7 @@ def measure(file: Path, count: int, rounds: int, seconds: float, *, whole: bool)
     """Measure reads against the constant, round by round; µs of CPU for a read."""
     port = load.free_port()
     with served(file, count, whole=whole) as (reads, paths):
-        size = _mean_size(reads, paths)
+        size = mean_size(reads, paths)
         with load.server("benchmarks.constant", str(port), str(size), url=f"http://127.0.0.1:{port}") as constant:
             pairs = [
                 (load.get(reads, paths, fixture.TOKEN, seconds), load.get(constant, paths, fixture.TOKEN, seconds))
@@ -78,7 +78,7 @@ def measure(file: Path, count: int, rounds: int, seconds: float, *, whole: bool)
     return ours.cpu_us
 
 
-def _mean_size(reads: load.Server, paths: list[str]) -> int:
+def mean_size(reads: load.Server, paths: list[str]) -> int:
     """Return the mean size of an answer, so that the constant is as large."""
     sizes = []
     for path in paths[:200]:

@@ -27,8 +27,8 @@ from benchmarks import fixture, load
 
 AT_ONCE = 10  # readings in a request
 SETTLE_S = 1.0
-_VALUE = re.compile(rb'"value":(\d+),"unit":"watts"')
-_POWER = "charge-wattage"
+VALUE = re.compile(rb'"value":(\d+),"unit":"watts"')
+POWER = "charge-wattage"
 
 
 class Load(NamedTuple):
@@ -95,7 +95,7 @@ class Ear(asyncio.Protocol):
         for at, data in self._heard:
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
-                found = _VALUE.search(line)
+                found = VALUE.search(line)
                 if found and (begun := sent.get(int(found[1]))):
                     yield at - begun
 
@@ -115,10 +115,10 @@ class Run:
     async def measure(self, seconds: float) -> None:
         """Open the streams, send for a while, print what came of it."""
         before_kb = rss_kb(self._target.pid)
-        ears = [await self._open(name if self._what.own else None) for name in self._ids]
+        ears = [await opened(self._port, name if self._what.own else None) for name in self._ids]
         await asyncio.sleep(SETTLE_S)
         stream_kb = (rss_kb(self._target.pid) - before_kb) / len(ears)
-        stuck = [await self._open(None, reads=False) for _ in range(self._what.stuck)]
+        stuck = [await opened(self._port, None, reads=False) for _ in range(self._what.stuck)]
         values = iter(range(1, 1 << 30))
         await self._send(values, SETTLE_S)
         self._measuring = True
@@ -146,21 +146,6 @@ class Run:
         requests = int(seconds * self._what.rate / AT_ONCE)
         return requests * AT_ONCE * (1 if self._what.own else len(self._ids))
 
-    async def _open(self, vehicle: str | None, *, reads: bool = True) -> "Ear":
-        """Open a stream. One that reads no further has small buffers, so that the server soon notices."""
-        loop, connection = asyncio.get_running_loop(), socket.socket()
-        if not reads:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        connection.setblocking(False)
-        await loop.sock_connect(connection, ("127.0.0.1", self._port))
-        transport, ear = await loop.create_connection(Ear, sock=connection)
-        path = "/stream" if vehicle is None else f"/stream?vehicle={vehicle}"
-        transport.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {fixture.TOKEN}\r\n\r\n".encode())
-        await ear.begun.wait()
-        if not reads:
-            transport.pause_reading()
-        return ear
-
     async def _send(self, values: Iterator[int], seconds: float) -> None:
         """Post readings at an even rate, AT_ONCE in a request."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
@@ -170,25 +155,37 @@ class Run:
             await asyncio.sleep(max(0, begin + number * pause_s - time.perf_counter()))
             chosen = [next(values) for _ in range(AT_ONCE)]
             body = json.dumps([self._reading(value) for value in chosen]).encode()
-            head = (
-                "POST /ingest/readings HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                f"Authorization: Bearer {fixture.TOKEN}\r\nContent-Length: {len(body)}\r\n\r\n"
-            )
             now = time.perf_counter()
             if self._measuring:
                 self._sent |= dict.fromkeys(chosen, now)
-            writer.write(head.encode() + body)
-            answer = await reader.readuntil(b"\r\n\r\n")
-            length = next(int(line[15:]) for line in answer.lower().split(b"\r\n") if line.startswith(b"content-length"))
-            await reader.readexactly(length)
+            answer, _ = await load.exchange(reader, writer, load.request("/ingest/readings", fixture.TOKEN, body))
             if not answer.startswith(b"HTTP/1.1 200"):
                 raise SystemExit(f"not taken: {answer[:40]!r}")
         writer.close()
 
     def _reading(self, value: int) -> dict[str, object]:
         """Return a value that was never sent before, of one vehicle after the other."""
-        vehicle = self._ids[value % len(self._ids)]
-        return {"vehicle": vehicle, "signal": _POWER, "body": {"value": value, "unit": "watts"}}
+        return change(self._ids[value % len(self._ids)], value)
+
+
+def change(vehicle: str, value: int) -> dict[str, object]:
+    """Return a reading whose event `VALUE` finds."""
+    return {"vehicle": vehicle, "signal": POWER, "body": {"value": value, "unit": "watts"}}
+
+
+async def opened(port: int, vehicle: str | None, *, reads: bool = True) -> Ear:
+    """Open a stream of a vehicle (None: of all). One that reads no further has small buffers: the server soon notices."""
+    loop, connection = asyncio.get_running_loop(), socket.socket()
+    if not reads:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.setblocking(False)
+    await loop.sock_connect(connection, ("127.0.0.1", port))
+    transport, ear = await loop.create_connection(Ear, sock=connection)
+    transport.write(load.request("/stream" if vehicle is None else f"/stream?vehicle={vehicle}", fixture.TOKEN))
+    await ear.begun.wait()
+    if not reads:
+        transport.pause_reading()
+    return ear
 
 
 def rss_kb(pid: int) -> int:

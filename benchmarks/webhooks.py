@@ -18,7 +18,6 @@ import msgspec
 
 from benchmarks import fixture, load
 from benchmarks.stream import rss_kb
-from chargeport.signals.catalogue import BY_CODE
 from chargeport.store.records import Vehicle
 from chargeport.store.sqlite.engine import connect
 from chargeport.store.webhooks import Webhook, WebhookFields
@@ -26,6 +25,7 @@ from chargeport.webhooks import payload
 
 ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"
 SETTLE_S = 2.0
+CODE = "charge-wattage"
 SETTINGS = "[webhooks]\nallow_private_targets = true\n[derive]\nenabled = false\n"
 
 
@@ -46,9 +46,13 @@ class Receiver(asyncio.Protocol):
             length = int(head[head.index(b"content-length:") + 15 :].split(b"\r\n", 1)[0])
             if len(self._rest) < end + 4 + length:
                 return
+            self.took(self._rest[end + 4 : end + 4 + length])
             self._rest = self._rest[end + 4 + length :]
-            Receiver.count += 1
             self._transport.write(ANSWER)  # type: ignore[attr-defined]
+
+    def took(self, _: bytes) -> None:
+        """Count an event."""
+        Receiver.count += 1
 
 
 def main() -> None:
@@ -89,26 +93,34 @@ async def measure(folder: Path, count: int, seconds: float) -> None:
 def fill(file: Path, count: int, uri: str) -> None:
     """Make a database with a webhook that is verified, and so many events in its outbox."""
     fixture.build(file, 1)
-    fields = WebhookFields(name="Benchmark", callback_uri=uri, triggers=("charge-wattage",), data=("charge-wattage",))
-    webhook = Webhook(id=str(uuid.uuid4()), client_id=fixture.CLIENT, fields=fields, created_at=0, updated_at=0)
-    code = BY_CODE["charge-wattage"].code
+    webhook = register(file, uri)
     body = payload.state(
         webhook, str(uuid.uuid4()), Vehicle(id=str(uuid.uuid4()), make="ACME", model="Bolt One", year=2026),
-        {"id": str(uuid.uuid4())}, known={code: None}, permissions=frozenset(), triggers=[code],
+        {"id": str(uuid.uuid4())}, known={CODE: None}, permissions=frozenset(), triggers=[CODE],
     ).decode()  # fmt: skip
     now, connection = int(time.time() * 1000), connect(file, create=False)
     connection.execute("PRAGMA synchronous = OFF")
     with connection:
-        connection.execute(
-            "INSERT INTO webhooks (id, client_id, document, verified_at, created_at, updated_at) VALUES (?,?,?,?,0,0)",
-            (webhook.id, webhook.client_id, msgspec.json.encode(fields).decode(), now),
-        )
         connection.executemany(
             "INSERT INTO webhook_events (id, webhook_id, vehicle_key, kind, document, created_at, due_at)"
             " VALUES (?,?,1,?,?,?,?)",
             ((f"{number:032x}", webhook.id, payload.VEHICLE_STATE, body, now, now + number % 1000) for number in range(count)),
         )
     connection.close()
+
+
+def register(file: Path, uri: str) -> Webhook:
+    """Give a database a webhook that is verified and told of each vehicle's power."""
+    fields = WebhookFields(name="Benchmark", callback_uri=uri, triggers=(CODE,), data=(CODE,), auto_subscribe=True)
+    webhook = Webhook(id=str(uuid.uuid4()), client_id=fixture.CLIENT, fields=fields, created_at=0, updated_at=0)
+    connection = connect(file, create=False)
+    with connection:
+        connection.execute(
+            "INSERT INTO webhooks (id, client_id, document, verified_at, created_at, updated_at) VALUES (?,?,?,?,0,0)",
+            (webhook.id, webhook.client_id, msgspec.json.encode(fields).decode(), int(time.time() * 1000)),
+        )
+    connection.close()
+    return webhook
 
 
 if __name__ == "__main__":

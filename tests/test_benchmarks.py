@@ -1,5 +1,8 @@
-"""The database that the benchmarks measure with is one that the server takes."""
+"""The benchmarks' database is one that the server takes; those that run several programs are run in a short form."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 from benchmarks import fixture
@@ -7,6 +10,8 @@ from benchmarks import fixture
 from chargeport.api.access import Access
 from chargeport.clock import SystemClock
 from chargeport.store.sqlite import SqliteStore
+
+ROOT = Path(__file__).parents[1]
 
 
 async def test_its_token_is_good_and_every_signal_of_its_vehicles_is_there(tmp_path: Path) -> None:
@@ -31,3 +36,26 @@ def test_one_that_is_there_is_taken_and_one_that_was_not_finished_is_made_anew(t
     assert fixture.build(path, 2, fresh_s=0) == fixture.vehicle_ids(2)
     assert path.stat().st_mtime_ns == made_at
     assert not path.with_suffix(".part").exists()
+
+
+def run(module: str, *options: str) -> str:
+    """What a benchmark prints."""
+    command = [sys.executable, "-m", f"benchmarks.{module}", *options]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CHARGEPORT_")}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr[-2000:]
+    return done.stdout
+
+
+def test_with_everything_at_once_each_load_has_its_latencies_alone_and_together() -> None:
+    options = "--vehicles 40 --streams 5 --seconds 1 --quiet 0 --ingest 200 --reads 50 --changes 10"
+    told = run("mixed", *options.split())
+    rows = {line.split()[0]: [float(each) for each in line.split()[1:]] for line in told.splitlines()[1:5]}
+    assert {name: row[0] for name, row in rows.items()} == {"ingest": 4, "reads": 50, "stream": 10, "webhook": 10}
+    assert all(value > 0 for row in rows.values() for value in row[1:])
+
+
+def test_a_peer_is_measured_beside_ours_or_passed_over_with_the_reason() -> None:
+    ours, peer = run("peers", "--vehicles", "5", "--rounds", "1", "--seconds", "1", "--only", "redis").splitlines()[1:]
+    assert float(ours.split()[1]) > 0
+    assert float(peer.split()[-1]) > 0 if "passed over" not in peer else "installed" in peer

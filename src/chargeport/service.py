@@ -116,14 +116,15 @@ class Service:
             self.webhooks,
             self.sign_in,
             self.consents,
-            Fleet(self.store),
+            Fleet(self.store, self.access),
             SessionDeriver(self.store, self.settings, self.clock),
             Commands(self.store, self.clock, self._commandable()),
+            self.derivation,
             self.simulation,
         )
         app = build_app(deps, pages, fast_path=fast_path, sockets=self.feeds.sockets(), reports=reports)
         if reports is not None:
-            telling = reports.run(lambda: tally(app.errors, self.webhooks), lambda: self.store.ping(writes=False))
+            telling = reports.run(lambda: tally(app.errors, deps), lambda: self.store.ping(writes=False))
             self._tasks.append(asyncio.create_task(telling, name="worker reports"))
         return app
 

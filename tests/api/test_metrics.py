@@ -54,6 +54,10 @@ async def waiting_event(world: World, client: Client) -> None:
     await world.store.webhooks.enqueue(made, [event], "{}", None)
 
 
+async def test_what_derivation_has_not_done_is_told_where_there_is_one(shown: dict[str, dict[tuple[str, ...], float]]) -> None:
+    assert shown["chargeport_derivation_waiting"] == {(): 0}
+
+
 async def test_webhooks_are_counted_with_their_queue_and_lag(shown: dict[str, dict[tuple[str, ...], float]]) -> None:
     assert shown["chargeport_webhook_pending"] == {("hook",): 1}
     assert shown["chargeport_webhook_lag_seconds"] == {("hook",): 10}

@@ -6,7 +6,7 @@ import pytest
 
 from answers import detail
 from chargeport.api import fleet as module
-from chargeport.signals.definition import READS
+from chargeport.signals.definition import READS, Permission
 from chargeport.signals.reading import AbsenceReason
 from world import T0, Client, World
 
@@ -54,6 +54,16 @@ async def test_each_vehicle_comes_with_its_state_and_the_signals_of_an_overview(
     assert "status" not in amber["signals"][POWER]
     daisy = next(row for row in found["data"] if row["id"] == cars["Daisy"])
     assert daisy["signals"][CHARGING]["status"] == AbsenceReason.UNREACHABLE
+
+
+async def test_a_signal_is_hidden_as_soon_as_the_connection_shows_it_no_more(world: World, cars: dict[str, str]) -> None:
+    reader = await world.application(READS, connected_only=True)
+    amber = await world.store.vehicles.vehicle(cars["Amber"])
+    assert amber is not None
+    for permissions, is_shown in ((READS, True), (READS - {Permission.READ_BATTERY}, False), (READS, True)):
+        await world.connect(reader, amber, "ann", permissions)
+        (row,) = (await fleet(world, reader))["data"]
+        assert (SOC in row["signals"], POWER in row["signals"]) == (is_shown, True)
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,14 @@ async def test_changes_are_shown_only_where_the_connection_shows_sessions(world:
         assert response.status_code == status
 
 
+async def test_sessions_are_hidden_as_soon_as_a_connection_shows_them_no_more(world: World, app: Client, car: Vehicle) -> None:
+    await change(world, app, car, added(T0 - 24 * HOUR_MS, 10))
+    reader = await world.application(READS, connected_only=True)
+    for permissions, count in ((READS, 1), (READS - {Permission.READ_CHARGE_RECORDS}, 0), (READS, 1)):
+        await world.connect(reader, car, "ann", permissions)
+        assert len((await listed(world, reader))["data"]) == count
+
+
 @pytest.mark.parametrize("name", ["filter[from]", "filter[to]"])
 @pytest.mark.parametrize("instant", ["253402300800000", "999999999999999", "9999-12-31T23:59:59-00:01"])
 async def test_an_instant_beyond_the_calendar_is_refused(world: World, app: Client, name: str, instant: str) -> None:

@@ -1,6 +1,7 @@
 """The doorbell between processes: a ring of one wakes the others, over PostgreSQL or NATS, also after the line was broken."""
 
 import asyncio
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,9 +10,9 @@ from typing import Protocol
 import pytest
 
 from chargeport.bus import shared
-from chargeport.bus.nats import NatsLine
+from chargeport.bus.nats import SUBJECT, TIMEOUT_S, NatsLine
 from chargeport.bus.postgres import PostgresLine
-from chargeport.bus.shared import Line, SharedDoorbell
+from chargeport.bus.shared import Line, LineError, SharedDoorbell
 from chargeport.clock import SystemClock
 from nats_server import nats_server
 from postgres_server import postgres_server
@@ -23,6 +24,8 @@ class Server(Protocol):
     def kill(self) -> None: ...
 
     def start(self) -> None: ...
+
+    def send_signal(self, number: signal.Signals) -> None: ...
 
 
 @contextmanager
@@ -56,6 +59,50 @@ async def test_a_ring_wakes_other_processes_also_after_the_line_was_broken(
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+
+async def test_a_ring_that_was_lost_with_its_line_holds_the_next_ones_up_for_a_moment_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared, "AGAIN_S", 0.05)
+    with line("nats", tmp_path) as (made, server):
+        one, other = (SharedDoorbell(made(), SystemClock()) for _ in range(2))
+        running = [asyncio.create_task(each.run()) for each in (one, other)]
+        await rung(one, other)
+        server.send_signal(signal.SIGSTOP)
+        one.ring()
+        for _ in range(20):  # until it waits for the server's answer
+            await asyncio.sleep(0)
+        server.kill()
+        server.start()
+        async with asyncio.timeout(TIMEOUT_S - 1):
+            await rung(one, other)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+async def test_a_line_that_is_lost_with_much_unsent_is_told_as_broken(tmp_path: Path) -> None:
+    heard = asyncio.Event()
+    with line("nats", tmp_path) as (made, server):
+        broken = made()
+        assert isinstance(broken, NatsLine)
+        listening = asyncio.create_task(broken.listen(heard.set))
+        await heard.wait()
+        server.send_signal(signal.SIGSTOP)
+        client = broken.client
+        assert client is not None
+        sending = [asyncio.create_task(client.publish(SUBJECT, bytes(1_000_000))) for _ in range(30)]
+        for _ in range(100):  # until the client can send no more, and keeps the rest
+            await asyncio.sleep(0)
+        await client.publish(SUBJECT, b"")
+        server.kill()
+        async with asyncio.timeout(PATIENCE_S):
+            with pytest.raises(LineError):
+                await listening
+        for task in sending:
+            task.cancel()
+        await asyncio.gather(*sending, return_exceptions=True)
 
 
 async def rung(one: SharedDoorbell, other: SharedDoorbell) -> None:

@@ -15,6 +15,7 @@ from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.reading import Reading
 from serving import served
 from world import T0, World
+from world import Client as Reader
 
 CODE = "charge-voltage"
 
@@ -92,6 +93,18 @@ async def test_the_signals_of_all_vehicles_come_with_the_vehicle_page_after_page
     )
     assert [(car, one.code) for car, one in some] == [(cars[0], CODE), (cars[-1], CODE)]
     assert len(all_of_them) == 4
+
+
+async def test_the_sessions_of_more_vehicles_than_a_list_by_time_takes_come_by_vehicle(world: World, app: Reader) -> None:
+    cars = sorted([(await world.car()).id for _ in range(502)])
+    for car in (cars[-1], cars[0]):
+        added = {"type": "add", "startedAt": "2026-04-30T10:00:00Z", "endedAt": "2026-04-30T11:00:00Z", "energyAddedKwh": 7}
+        await world.client.post(f"/vehicles/{car}/records/edits", json=added, headers=app.headers)
+    found, of_one = await with_client(
+        world, lambda client: (list(client.records(by_vehicle=True)), list(client.records(cars[0], by_vehicle=True)))
+    )
+    assert [(one.vehicle_id, one.energy_added_kwh) for one in found] == [(cars[0], 7), (cars[-1], 7)]
+    assert [one.vehicle_id for one in of_one] == [cars[0]]
 
 
 async def test_a_value_that_does_not_hold_is_no_value_and_says_why(world: World) -> None:

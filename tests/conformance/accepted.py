@@ -19,6 +19,7 @@ BEYOND_A_SCHEMA = re.compile(
     r"|[\w\[\]]+: '94[0-9]{10}' looks like seconds"  # of the weeks before the first instant that is taken
     r"|[\w\[\]]+ must lie before"  # another parameter
     r"|page\[cursor\]: '[^']*' is no cursor of this list"  # another list's, or made up: only the server makes them
+    r"|page\[number\]: the order of vehicles has no numbered pages"  # with order=vehicle
     r"|resolution: '[^']*' is neither raw nor a duration from PT1M to P31D"  # the bounds
     r"|resolution: [0-9]+ stretches between"  # with from and to
     r"|zone: '[^']*' is no time zone"  # there are hundreds, and the system has them

@@ -10,8 +10,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from chargeport import tasks
 from chargeport.clock import ManualClock
 from chargeport.derivation.context import DERIVABLE
+from chargeport.derivation.worker import Derivation
 from chargeport.errors import StoreError
 from chargeport.service import Service
 from chargeport.settings import DatabaseSettings, Settings
@@ -46,6 +48,22 @@ DAY = 24 * HOUR
 LIMITS, TIME = BY_CODE["charge-chargelimits"], BY_CODE["charge-timetocomplete"]
 
 
+class Rounds:
+    """Has derivation wait after each round until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.idle, self._more = asyncio.Event(), asyncio.Event()
+
+    async def wait(self, _: float) -> None:
+        self.idle.set()
+        await self._more.wait()
+        self._more.clear()
+
+    def next(self) -> None:
+        self.idle.clear()
+        self._more.set()
+
+
 def volts_and_amperes(at: int = T0) -> list[Entry]:
     """What a car says that gives no power: on three phases at 16 A."""
     return [
@@ -64,6 +82,29 @@ async def test_power_follows_from_voltage_current_and_phases_and_says_so(house: 
     assert set(shown["meta"]["derivedFrom"]) >= {"charge-voltage", "charge-amperage", "charge-chargerphases"}
     assert shown["meta"]["oemUpdatedAt"] == "2026-05-01T10:00:00.000Z"
     assert "derivedFrom" not in (await house.read(VOLTAGE))["meta"]
+
+
+async def test_what_waits_is_counted_until_all_that_follows_from_it_is_stored(house: House) -> None:
+    rounds, stored = Rounds(), asyncio.Event()
+    derivation = Derivation(house.store, house.settings, house.clock, rounds.wait, rest=asyncio.sleep)
+    derivation.note(volts_and_amperes())
+    assert derivation.waiting == 0, "another process may derive"
+    running = asyncio.create_task(derivation.run())
+    await rounds.idle.wait()
+    assert derivation.waiting == 0
+    house.store.readings.on_written(lambda entries: stored.set() if entries[0].source == DERIVED else None)
+    for power in (volts_and_amperes(), [said(AMPERAGE, 10, T0 + MINUTE)], [said(VOLTAGE, 230, T0 + 2 * MINUTE)]):
+        house.clock.move(MINUTE)
+        await house.store.readings.write(power)
+        derivation.note(power)
+        assert derivation.waiting > 0
+        rounds.next()
+        await rounds.idle.wait()
+        assert derivation.waiting == 0
+    assert stored.is_set()
+    await tasks.end(running)
+    derivation.note(volts_and_amperes())
+    assert derivation.waiting == 0
 
 
 async def test_what_a_value_is_derived_from_are_the_reported_signals_it_went_by_this_time(house: House) -> None:

@@ -173,6 +173,12 @@ class MemoryAccess:
     async def connection(self, client_id: str, vehicle_id: str, user_uuid: str | None = None) -> Connection | None:
         return next(iter(self.fitting(client_id, user_uuid, vehicle_id)), None)
 
+    async def connections_with(
+        self, client_id: str, vehicle_ids: Sequence[str], user_uuid: str | None = None
+    ) -> dict[str, Connection]:
+        found = {each: await self.connection(client_id, each, user_uuid) for each in vehicle_ids}
+        return {vehicle_id: connection for vehicle_id, connection in found.items() if connection is not None}
+
     async def may_write(self, client_id: str, vehicle_id: str) -> bool:
         return any(Permission.WRITE_READINGS in each.permissions for each in self.fitting(client_id, vehicle_id=vehicle_id))
 
@@ -197,8 +203,8 @@ class MemoryAccess:
         self.ended |= new
         return len(new)
 
-    async def has_ended(self, client_id: str, vehicle_id: str) -> bool:
-        return (client_id, vehicle_id) in self.ended
+    async def ended_among(self, client_id: str, vehicle_ids: Sequence[str]) -> frozenset[str]:
+        return frozenset(each for each in vehicle_ids if (client_id, each) in self.ended)
 
     async def connection_by_id(self, connection_id: str) -> Connection | None:
         return next((each for each in self.fitting(None) if each.id == connection_id), None)

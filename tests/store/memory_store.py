@@ -200,6 +200,9 @@ class Parts:
             found[state.signal.key] = (*found.get(state.signal.key, ()), state)
         return records.VehicleSeries(self._cars[vehicle_id], found) if vehicle_id in self._cars else None
 
+    async def signals_of(self, vehicle_ids: Sequence[str]) -> dict[str, records.VehicleSeries]:
+        return {each: found for each in vehicle_ids if (found := await self.signals(each)) is not None}
+
     async def signal(self, vehicle_id: str, signal: Signal) -> records.VehicleSeries | None:
         found = await self.signals(vehicle_id)
         wanted = {signal, *(() if signal.cadence is Cadence.LASTING and signal not in FLAGS else FLAGS)}

@@ -137,6 +137,10 @@ async def test_a_connection_of_the_same_three_keeps_its_id_and_gets_the_new_perm
     assert anns is not None
     assert (oldest.id, anns.id) == ("bob's", "first")
     assert await known.access.connection(APP, CARS[1].id) is None
+    of_cars = await known.access.connections_with(APP, [CARS[1].id, CARS[0].id, "nobody"])
+    assert {car: each.id for car, each in of_cars.items()} == {CARS[0].id: "bob's"}
+    assert await known.access.connections_with(APP, [CARS[0].id], user_uuid_of("ann")) == {CARS[0].id: anns}
+    assert await known.access.connections_with(APP, []) == {}
     assert await known.access.connection_by_id("first") == anns
     assert await known.access.remove_connection("first")
     assert not await known.access.remove_connection("first")
@@ -176,14 +180,14 @@ async def test_who_sees_every_vehicle_has_a_connection_of_its_own_with_each_unti
     assert [(each.user_id, each.permissions, each.external_id) for each in own] == [(APP, WRITES, None)]
     assert await known.access.end_connections(APP, [CARS[0].id, "nobody"], AT) == 1
     assert await known.access.end_connections(APP, [CARS[0].id], AT) == 0
-    assert await known.access.has_ended(APP, CARS[0].id)
-    assert not await known.access.has_ended(OTHER, CARS[0].id)
+    assert await known.access.ended_among(APP, (CARS[0].id, CARS[1].id)) == {CARS[0].id}
+    assert not await known.access.ended_among(OTHER, (CARS[0].id,))
     assert await ids(known, PAGE, APP, every=WRITES) == (["given", CARS[2].id], 2)
     left, total = await known.vehicles.vehicles(PAGE, not_ended_by=APP)
     assert ([each.id for each in left], total) == ([CARS[1].id, CARS[2].id], 2)
     assert await known.access.end_connections(APP, None, AT) == 2
     await known.access.add_connection(connection("anew", CARS[0]))
-    assert not await known.access.has_ended(APP, CARS[0].id)
+    assert not await known.access.ended_among(APP, (CARS[0].id,))
 
 
 async def test_a_vehicle_takes_its_connections_along(known: Store) -> None:
@@ -194,7 +198,7 @@ async def test_a_vehicle_takes_its_connections_along(known: Store) -> None:
     assert erased.connections == 2
     assert await known.access.connection_by_id("one") is None
     await known.vehicles.add_vehicle(CARS[0])
-    assert not await known.access.has_ended(APP, CARS[0].id)
+    assert not await known.access.ended_among(APP, (CARS[0].id,))
 
 
 async def test_a_name_stands_for_one_vehicle_also_when_vehicles_are_edited(known: Store) -> None:

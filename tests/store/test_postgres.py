@@ -3,7 +3,7 @@
 import asyncio
 import random
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -253,12 +253,33 @@ async def test_what_grows_with_vehicles_can_be_distributed_by_vehicle_key(postgr
     assert asked(url, f"{GROWING} AND attgenerated != ''") == ""  # Citus takes no generated column to distribute by
 
 
+async def test_nothing_that_citus_does_not_spread_hangs_on_a_table(postgres: PostgresServer) -> None:
+    url = postgres.database()
+    await PostgresStore.open(url).close()
+    assert asked(url, "SELECT conrelid::regclass FROM pg_constraint WHERE contype = 'f'") == ""
+    assert asked(url, "SELECT tgrelid::regclass FROM pg_trigger WHERE NOT tgisinternal") == ""
+    assert asked(url, "SELECT relname FROM pg_class WHERE relkind = 'S' AND relnamespace = 'public'::regnamespace") == ""
+
+
+def statements() -> Iterator[tuple[str, str]]:
+    """The modules that write the SQL of PostgreSQL, each with its text in which no string is broken."""
+    folder = Path(distribution.__file__).parents[1]
+    for file in (*folder.glob("tables/*.py"), *folder.glob("postgres/*.py")):
+        yield file.name, re.sub(r'"\s*f?"', "", file.read_text("utf-8"))
+
+
 def test_no_statement_inserts_a_subquery_among_its_values() -> None:
     """Citus takes none. The modules of tables write their SQL in plain sight."""
-    folder = Path(distribution.__file__).parents[1]
-    for file in (*folder.glob("sqlite/*.py"), *folder.glob("postgres/*.py")):
-        text = re.sub(r'"\s*f?"', "", file.read_text("utf-8"))
-        assert not re.findall(r"INSERT INTO [^\"]*VALUES \([^\"]*\(SELECT", text), file.name
+    for name, text in statements():
+        assert not re.findall(r"INSERT INTO [^\"]*VALUES \([^\"]*\(SELECT", text), name
+
+
+def test_no_statement_joins_what_is_spread_to_the_outside_of_what_every_worker_has() -> None:
+    """Citus 11 to 13 would collect the whole of the spread table on the coordinator first."""
+    spread = rf"\b({'|'.join(('history', *distribution.DISTRIBUTED))})\b"
+    for name, text in statements():
+        for outside, inside in re.findall(r'"([^"]*) LEFT JOIN ([^"]*)"', text):
+            assert re.search(spread, outside) or not re.search(spread, inside), (name, inside)
 
 
 def test_the_end_of_the_feed_is_a_query_of_a_table_that_is_not_distributed() -> None:

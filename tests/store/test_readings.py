@@ -62,6 +62,26 @@ async def test_a_vehicle_is_found_by_each_of_its_names_and_an_unknown_one_is_ref
     assert outcomes == [Outcome.ACCEPTED, Outcome.UNKNOWN_VEHICLE]
 
 
+async def test_a_page_of_vehicles_is_read_as_each_of_them_is(any_store: Store) -> None:
+    cars = [Vehicle(id=str(uuid.UUID(int=number)), created_at=T0) for number in range(4)]
+    for car in cars:
+        await any_store.vehicles.add_vehicle(car)
+    sent = [
+        (0, WATTAGE, 7200, "a"),
+        (0, WATTAGE, 11_000, "b"),
+        (0, CHARGING, True, "a"),
+        (1, WATTAGE, 1, "c"),
+        (3, WATTAGE, 0, "a"),
+    ]
+    await any_store.readings.write([reading(value, T0, signal, cars[car].id, source) for car, signal, value, source in sent])
+    asked = [cars[1].id, "nobody", cars[0].id, "no\0body", cars[2].id, cars[0].id]
+    found = await any_store.readings.signals_of(asked)
+    assert found == {each: await any_store.readings.signals(each) for each in (cars[0].id, cars[1].id, cars[2].id)}
+    assert [len(found[cars[0].id].series[signal.key]) for signal in (WATTAGE, CHARGING)] == [2, 1]
+    assert found[cars[2].id].series == {}
+    assert await any_store.readings.signals_of([]) == {}
+
+
 async def test_an_older_reading_never_overwrites_a_newer_one(any_store: Store) -> None:
     await any_store.vehicles.add_vehicle(CAR)
     await any_store.readings.write([reading(2, T0 + 10)])

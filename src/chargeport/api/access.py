@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import secrets
 import uuid
+from collections.abc import Sequence
 from typing import Final
 
 from chargeport.api.access_counts import AccessCounts
@@ -98,18 +99,22 @@ class Access:
         """
         if user_id is None and grant.sees_all:
             return grant.permissions
-        user = grant.user_uuid if user_id is None else user_uuid_of(user_id)
-        if grant.user_uuid not in (None, user):
-            raise Problem(VEHICLE_NOT_FOUND, "The token came of another user's consent than the one in sc-user-id.")
-        if not grant.connected_only and user in (None, user_uuid_of(grant.client_id)):
-            if not grant.has_ended or not await self._store.access.has_ended(grant.client_id, vehicle_id):
-                return grant.permissions
-            raise Problem(VEHICLE_NOT_FOUND, "The application ended its connection with the vehicle of this id.")
-        connection = await self._store.access.connection(grant.client_id, vehicle_id, user)
-        if connection is None:
-            of_user = "" if user_id is None else " of the user in sc-user-id"
-            raise Problem(VEHICLE_NOT_FOUND, f"No vehicle with this id is connected to the application{of_user}.")
-        return grant.permissions & connection.permissions
+        allowed = (await self.permissions_on(grant, (vehicle_id,), user_id)).get(vehicle_id)
+        if allowed is None:
+            raise Problem(VEHICLE_NOT_FOUND, _unseen(grant, user_id))
+        return allowed
+
+    async def permissions_on(
+        self, grant: Grant, vehicle_ids: Sequence[str], user_id: str | None
+    ) -> dict[str, frozenset[Permission]]:
+        """Return what the application may do with each of these cars, by id; those that it may not know of are left out."""
+        if not _is_of_user(grant, user_id):
+            return {}
+        if not _needs_connection(grant, user_id):
+            ended = await self._store.access.ended_among(grant.client_id, vehicle_ids) if grant.has_ended else ()
+            return {each: grant.permissions for each in vehicle_ids if each not in ended}
+        found = await self._store.access.connections_with(grant.client_id, vehicle_ids, _user(grant, user_id))
+        return {vehicle_id: grant.permissions & connection.permissions for vehicle_id, connection in found.items()}
 
     async def sign_in(self, client_id: str, client_secret: str) -> Application | None:
         """Return the application if the secret is its own. Takes the same time whether the id or the secret is wrong."""
@@ -164,3 +169,27 @@ class Access:
             user_uuid=user_uuid, person=person, now=now, most=self._most_tokens,
         )  # fmt: skip
         return token
+
+
+def _user(grant: Grant, user_id: str | None) -> str | None:
+    """Return the UUID of the user whose vehicles are asked for; None where no user is."""
+    return grant.user_uuid if user_id is None else user_uuid_of(user_id)
+
+
+def _is_of_user(grant: Grant, user_id: str | None) -> bool:
+    """Tell whether a token may ask for this user's vehicles: one that came of a consent is for that user's alone."""
+    return grant.user_uuid in (None, _user(grant, user_id))
+
+
+def _needs_connection(grant: Grant, user_id: str | None) -> bool:
+    return grant.connected_only or _user(grant, user_id) not in (None, user_uuid_of(grant.client_id))
+
+
+def _unseen(grant: Grant, user_id: str | None) -> str:
+    """Return why an application may not know of a car."""
+    if not _is_of_user(grant, user_id):
+        return "The token came of another user's consent than the one in sc-user-id."
+    if not _needs_connection(grant, user_id):
+        return "The application ended its connection with the vehicle of this id."
+    of_user = "" if user_id is None else " of the user in sc-user-id"
+    return f"No vehicle with this id is connected to the application{of_user}."

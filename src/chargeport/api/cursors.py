@@ -4,20 +4,28 @@ import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from chargeport.errors import MALFORMED, Problem
 from chargeport.store.records import RunStart
 
 NAME: Final = "page[cursor]"
 
-_MAX: Final = 96
+_MAX: Final = 112
 PATTERN: Final = f"^[A-Za-z0-9_-]{{2,{_MAX}}}$"
 """What a cursor looks like; which are good only the server knows."""
 _CHANGE: Final = re.compile(r"c([0-9]{1,15})\.([0-9]{1,18})")
 _SEALED: Final = re.compile(r"s([0-9]{1,15})\.([\w=-]{1,48})")
 _BUCKET: Final = re.compile(r"b([0-9]{1,15})")
 _VEHICLE: Final = re.compile(r"v([!-~]{1,64})")
+_BEGUN: Final = re.compile(r"r([0-9]{1,15})\.([!-~]{1,64})")
+
+
+class Begun(NamedTuple):
+    """Where a page of charging sessions goes on, which are sorted by vehicle and begin."""
+
+    vehicle_id: str
+    started_at: int
 
 
 def of_change(run: RunStart) -> str:
@@ -33,7 +41,7 @@ def change(cursor: str) -> RunStart:
     """Return the change that the cursor stands behind. Raises Problem (400)."""
     found = _CHANGE.fullmatch(_unpacked(cursor))
     if found is None:
-        raise _unknown(cursor)
+        raise unknown(cursor)
     return RunStart(int(found[1]), int(found[2]))
 
 
@@ -51,7 +59,7 @@ def opened(cursor: str, unseal: Callable[[str], int | None]) -> str:
         return cursor
     position = unseal(found[2])
     if position is None:
-        raise _unknown(cursor)
+        raise unknown(cursor)
     return of_change(RunStart(int(found[1]), position))
 
 
@@ -64,7 +72,7 @@ def bucket(cursor: str) -> int:
     """Return the instant at which the bucket begins that the cursor stands in front of. Raises Problem (400)."""
     found = _BUCKET.fullmatch(_unpacked(cursor))
     if found is None:
-        raise _unknown(cursor)
+        raise unknown(cursor)
     return int(found[1])
 
 
@@ -77,8 +85,28 @@ def vehicle(cursor: str) -> str:
     """Return the id that the cursor stands behind. Raises Problem (400)."""
     found = _VEHICLE.fullmatch(_unpacked(cursor))
     if found is None:
-        raise _unknown(cursor)
+        raise unknown(cursor)
     return found[1]
+
+
+def of_begun(place: Begun) -> str:
+    """Return the cursor behind the sessions of a vehicle that began at an instant or before."""
+    return _packed(f"r{place.started_at}.{place.vehicle_id}")
+
+
+def begun(cursor: str) -> Begun:
+    """Return the place that the cursor stands behind. Raises Problem (400)."""
+    found = _BEGUN.fullmatch(_unpacked(cursor))
+    if found is None:
+        raise unknown(cursor)
+    return Begun(found[2], int(found[1]))
+
+
+def unknown(cursor: str) -> Problem:
+    """Return the refusal of what is no cursor of a list."""
+    return Problem(
+        MALFORMED, f"{NAME}: {cursor[:40]!r} is no cursor of this list: follow links.next, or leave it out to begin anew."
+    )
 
 
 def _packed(text: str) -> str:
@@ -87,15 +115,9 @@ def _packed(text: str) -> str:
 
 def _unpacked(cursor: str) -> str:
     if len(cursor) > _MAX:
-        raise _unknown(cursor)
+        raise unknown(cursor)
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         return urlsafe_b64decode(padded.encode("ascii")).decode("ascii")
     except (UnicodeError, Error):
-        raise _unknown(cursor) from None
-
-
-def _unknown(cursor: str) -> Problem:
-    return Problem(
-        MALFORMED, f"{NAME}: {cursor[:40]!r} is no cursor of this list: follow links.next, or leave it out to begin anew."
-    )
+        raise unknown(cursor) from None

@@ -5,7 +5,6 @@ keeps open the snapshot of the portion that it reads.
 """
 
 import asyncio
-import io
 from collections.abc import AsyncGenerator
 from contextlib import ExitStack, aclosing
 from typing import BinaryIO, Final, NamedTuple, Self, cast
@@ -13,6 +12,7 @@ from typing import BinaryIO, Final, NamedTuple, Self, cast
 import msgspec
 
 from chargeport.api import instants, visible
+from chargeport.api.growing_file import GrowingFile
 from chargeport.api.request import Request
 from chargeport.api.response import Response, file_answer
 from chargeport.errors import MALFORMED, ChargeportError, Problem
@@ -27,7 +27,7 @@ VEHICLE, SIGNAL, FROM, TO, FORM, SIGHTINGS = "vehicle", "signal", "from", "to", 
 KINDS: Final = {
     "ndjson": "application/x-ndjson", "csv": "text/csv", "parquet": "application/vnd.apache.parquet",
 }  # fmt: skip
-PORTION: Final = 100  # vehicles that are read in one snapshot
+PORTION: Final = 100  # vehicles that are read in one snapshot, or a few more
 
 Allowed = dict[str, frozenset[Permission]]
 
@@ -76,42 +76,17 @@ def _named(request: Request, parameter: str) -> frozenset[str] | None:
     return frozenset(name.strip() for value in values for name in value.split(",")) if values else None
 
 
-class _Output(io.RawIOBase):
-    """A file that is written once, from its beginning to its end: what was written is taken out of it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._written = bytearray()
-        self._position = 0
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: "bytes | bytearray | memoryview", /) -> int:  # type: ignore[override]
-        self._written += data
-        self._position += len(data)
-        return len(data)
-
-    def tell(self) -> int:
-        return self._position
-
-    def taken(self) -> bytes:
-        """Take out what was written since."""
-        data, self._written = bytes(self._written), bytearray()
-        return data
-
-
 class _Export(NamedTuple):
     """A file in one of the forms, as far as it is written."""
 
     sink: export_forms.Sink
-    output: _Output
+    output: GrowingFile
     stack: ExitStack
 
     @classmethod
     def begun(cls, form: str) -> Self:
         """Begin a file. Raises ChargeportError where its form needs a package that is missing."""
-        output, stack = _Output(), ExitStack()
+        output, stack = GrowingFile(), ExitStack()
         return cls(stack.enter_context(export_forms.opened(form, cast("BinaryIO", output))), output, stack)
 
 
@@ -135,10 +110,9 @@ async def _portions(request: Request, named: frozenset[str] | None) -> AsyncGene
     """Give the wanted vehicles that the caller may see, a portion at a time, each with what he may do with it."""
     portion: Allowed = {}
     async with aclosing(visible.vehicles(request)) as vehicles:
-        async for vehicle, allowed in vehicles:
-            if named is None or vehicle.id in named:
-                portion[vehicle.id] = allowed
-            if len(portion) == PORTION:
+        async for few in vehicles:
+            portion |= {vehicle.id: allowed for vehicle, allowed in few if named is None or vehicle.id in named}
+            if len(portion) >= PORTION:
                 yield portion
                 portion = {}
     if portion:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from chargeport.api.permission_cache import Permits
+from chargeport.api.access import Access
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Cadence, Permission
 from chargeport.signals.effective import Effective, Ranks, effective_of
@@ -90,8 +90,9 @@ class Fleet:
     A list is made anew at once where there are more or fewer vehicles: one that was removed must not show again.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, access: Access) -> None:
         self._store = store
+        self._access = access
         self._vehicles: dict[tuple[str, str | None] | None, tuple[list[Vehicle], float]] = {}
         self._lists: dict[tuple[str, str | None, frozenset[Permission]], _List] = {}
         self._making = asyncio.Lock()
@@ -126,7 +127,7 @@ class Fleet:
             not_ended_by=grant.client_id if grant.has_ended else None,
         )
 
-    async def rows(self, grant: Grant, permits: Permits, now: int) -> list[Row]:
+    async def rows(self, grant: Grant, now: int) -> list[Row]:
         """Return the rows of all vehicles with the effective signals; lists are kept for a short time."""
         key, clock = (grant.client_id, grant.user_uuid, grant.permissions), asyncio.get_running_loop().time
         async with self._making:
@@ -134,21 +135,24 @@ class Fleet:
             vehicles = await self.vehicles(grant)
             if known is not None and known.good_until > clock() and known.vehicles == vehicles:
                 return known.rows
-            rows = await self.of(vehicles, grant, permits, now)
+            rows = await self.of(vehicles, grant, now)
             if len(self._lists) >= KEPT_LISTS:
                 self._lists.clear()
             self._lists[key] = _List(vehicles, rows, _good_until(began, clock()))
             return rows
 
-    async def of(self, vehicles: Sequence[Vehicle], grant: Grant, permits: Permits, now: int) -> list[Row]:
+    async def of(self, vehicles: Sequence[Vehicle], grant: Grant, now: int) -> list[Row]:
         """Return the rows of these vehicles with the effective signals, as far as the application may read them."""
-        rows = []
-        for index, vehicle in enumerate(vehicles):
-            if index % _AT_ONCE == 0:
-                await asyncio.sleep(0)
-            allowed = await permits.of(grant, vehicle.id, None)
-            series = await self._store.readings.signals(vehicle.id)
-            rows.append(Row(vehicle, {}) if series is None else row_of(series, allowed, self._store.readings.ranks, now))
+        rows = list[Row]()
+        for start in range(0, len(vehicles), _AT_ONCE):
+            await asyncio.sleep(0)
+            few = vehicles[start : start + _AT_ONCE]
+            ids = [vehicle.id for vehicle in few]
+            allowed = await self._access.permissions_on(grant, ids, None)
+            series = await self._store.readings.signals_of(ids)
+            for vehicle in few:
+                found, may = series.get(vehicle.id), allowed.get(vehicle.id, frozenset())
+                rows.append(Row(vehicle, {}) if found is None else row_of(found, may, self._store.readings.ranks, now))
         return rows
 
 

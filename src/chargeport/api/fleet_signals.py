@@ -53,17 +53,19 @@ async def _gathered(request: Request, after: str, size: int) -> _Page:
     """Return what counts now of the vehicles behind an id."""
     store, reads, now = request.context.store, request.context.reads, request.context.clock.now()
     elements, shown, text, looked_at = list[str](), list[str](), 0, 0
-    async with aclosing(visible.vehicles(request, after)) as vehicles:
-        async for vehicle, allowed in vehicles:
-            found = await store.readings.signals(vehicle.id)
-            chosen = [] if found is None else reads.chosen(found, request.query, allowed, now)
-            if looked_at == MAX_LOOKED_AT or (chosen and (len(shown) == size or text >= MAX_TEXT)):
-                return _Page(elements, shown, cursors.of_vehicle(after))
-            after, looked_at = vehicle.id, looked_at + 1
-            if chosen:
-                view = View(vehicle, allowed, request.base, PROVENANCE)
-                own = [with_vehicle(each, vehicle.id) for each in reads.elements(view, vehicle.id, chosen)]
-                elements += own
-                shown.append(vehicle_resource(vehicle, request.base))
-                text += sum(map(len, own))
+    async with aclosing(visible.vehicles(request, after, min(visible.AT_ONCE, size + 1))) as few:
+        async for vehicles in few:
+            series = await store.readings.signals_of([vehicle.id for vehicle, _ in vehicles])
+            for vehicle, allowed in vehicles:
+                found = series.get(vehicle.id)
+                chosen = [] if found is None else reads.chosen(found, request.query, allowed, now)
+                if looked_at == MAX_LOOKED_AT or (chosen and (len(shown) == size or text >= MAX_TEXT)):
+                    return _Page(elements, shown, cursors.of_vehicle(after))
+                after, looked_at = vehicle.id, looked_at + 1
+                if chosen:
+                    view = View(vehicle, allowed, request.base, PROVENANCE)
+                    own = [with_vehicle(each, vehicle.id) for each in reads.elements(view, vehicle.id, chosen)]
+                    elements += own
+                    shown.append(vehicle_resource(vehicle, request.base))
+                    text += sum(map(len, own))
     return _Page(elements, shown, None)

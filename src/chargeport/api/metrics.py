@@ -10,7 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from chargeport.api.error_boundary import ErrorBoundary
-from chargeport.api.request import AppContext, Request, WebhookControl
+from chargeport.api.request import AppContext, Request
 from chargeport.api.response import Header, Response, answer
 from chargeport.api.worker_reports import READY, Tally, WorkerReports
 from chargeport.signals.catalogue import CATALOGUE
@@ -18,7 +18,7 @@ from chargeport.signals.definition import Kind
 from chargeport.signals.effective import effective
 from chargeport.store.records import Page
 
-PAGE: Final = 500
+PAGE: Final = 100
 _NUMBERS: Final = (Kind.QUANTITY, Kind.COUNT, Kind.FLAG)
 _TEXT: Header = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 
@@ -34,17 +34,20 @@ class _Found(Collector):
         return self._families
 
 
-def tally(gate: ErrorBoundary, webhooks: WebhookControl) -> Tally:
+def tally(gate: ErrorBoundary, context: AppContext) -> Tally:
     """Return what this process has counted."""
-    return Tally(Counter(gate.answered), Counter(gate.guesses.failures), Counter(webhooks.counts))
+    attempts, waiting = Counter(context.webhooks.counts), context.derivation.waiting
+    return Tally(Counter(gate.answered), Counter(gate.guesses.failures), attempts, waiting)
 
 
 async def metrics(request: Request, gate: ErrorBoundary, reports: WorkerReports | None) -> Response:
     """Return the metrics of all workers: requests, wrong credentials, webhooks and, if configured, the vehicles' values."""
-    counted = tally(gate, request.context.webhooks)
+    counted = tally(gate, request.context)
     if reports is not None:
         counted = reports.whole(counted)
     families: list[Metric] = [*_requests(counted), *await _webhooks(request.context, counted)]
+    if request.context.settings.derive.enabled:
+        families.append(_derivation(counted))
     if reports is not None:
         families.append(_workers(reports))
     if request.context.settings.metrics.vehicle_values:
@@ -58,6 +61,15 @@ def _workers(reports: WorkerReports) -> Metric:
     family = GaugeMetricFamily("chargeport_worker_ready", "1 where a worker of the server is ready.", labels=["worker"])
     for number, status in reports.statuses().items():
         family.add_metric([str(number)], int(status == READY))
+    return family
+
+
+def _derivation(counted: Tally) -> Metric:
+    family = GaugeMetricFamily(
+        "chargeport_derivation_waiting",
+        "Vehicles whose values or sessions are to be derived yet, where the server derives: 0 where all is done.",
+    )
+    family.add_metric([], counted.waiting)
     return family
 
 
@@ -107,8 +119,9 @@ async def _values(context: AppContext) -> Metric:
     store, now, page = context.store, context.clock.now(), 1
     while found := (await store.vehicles.vehicles(Page(page, PAGE)))[0]:
         page += 1
+        series = await store.readings.signals_of([vehicle.id for vehicle in found])
         for vehicle in found:
-            known = await store.readings.signals(vehicle.id)
+            known = series.get(vehicle.id)
             for signal in (each for each in CATALOGUE if each.kind in _NUMBERS and known is not None):
                 counts = None if known is None else effective(signal, known.series, store.readings.ranks, now)
                 if counts is not None and counts.unavailability is None and counts.state.value is not None:

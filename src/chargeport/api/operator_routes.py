@@ -2,7 +2,18 @@
 
 from typing import Final
 
-from chargeport.api import administration, export, instants, overview, paging, records, webhooks
+from chargeport.api import (
+    administration,
+    cursors,
+    export,
+    instants,
+    overview,
+    paging,
+    record_files,
+    record_rows,
+    records,
+    webhooks,
+)
 from chargeport.api.fleet import SORTS, STATES
 from chargeport.api.route import USER, VEHICLE_ID, Parameter, Route, pages, some_of
 from chargeport.errors import (
@@ -46,18 +57,29 @@ OPERATOR_ROUTES: Final = (
     ),
     Route(
         method="GET", path="/records", name="listRecords", tag="Records", handler=records.list_records, answer="AnyObject",
-        files=records.FILES,
+        files=record_files.FILES,
         summary="List charging sessions, with totals",
         detail="Of all vehicles that the application may see, newest first, those that go on too, with people's edits."
-        " `meta.totals` has the sums of all that fit, and by month, vehicle and place.",
+        " `meta.totals` has the sums of all that fit, and by month, vehicle and place. So are 500 vehicles listed at the most."
+        " With `order=vehicle` any number is: pages then have no totals and no numbers (`page[number]` is refused), follow"
+        " `links.next` until it is null; a file is made while it is sent.",
         parameters=(
-            Parameter(records.VEHICLE, "Only of these vehicles.", VEHICLE_ID),
-            Parameter(records.FROM, "Begun then or later.", "2026-05-01", pattern=instants.INSTANT_PATTERN),
-            Parameter(records.TO, "Begun before that.", "2026-06-01", pattern=instants.INSTANT_PATTERN),
-            Parameter(records.PLACE, "Only at the place of this name.", "Home"),
-            Parameter(records.TYPE, "Only of this charging type.", "AC", values=records.TYPES),
-            Parameter(records.FORM, "As a document, or as a file of all that fit.", "json", values=records.FORMS),
+            Parameter(record_rows.VEHICLE, "Only of these vehicles.", VEHICLE_ID),
+            Parameter(record_rows.FROM, "Begun then or later.", "2026-05-01", pattern=instants.INSTANT_PATTERN),
+            Parameter(record_rows.TO, "Begun before that.", "2026-06-01", pattern=instants.INSTANT_PATTERN),
+            Parameter(record_rows.PLACE, "Only at the place of this name.", "Home"),
+            Parameter(record_rows.TYPE, "Only of this charging type.", "AC", values=record_rows.TYPES),
+            Parameter(record_rows.FORM, "As a document, or as a file of all that fit.", "json", values=record_rows.FORMS),
             Parameter(records.ZONE, "Time zone of the months in the totals.", "Europe/Berlin"),
+            Parameter(
+                record_rows.ORDER, f"By {record_rows.BY_TIME}, the newest first, or by {record_rows.BY_VEHICLE} and begin.",
+                record_rows.BY_TIME, values=record_rows.ORDERS,
+            ),
+            Parameter(
+                cursors.NAME, f"With {record_rows.ORDER}={record_rows.BY_VEHICLE}: where the page before ended, as links.next"
+                " has it.",
+                cursors.of_begun(cursors.Begun(VEHICLE_ID, 1_777_629_600_000)), pattern=cursors.PATTERN,
+            ),
             *pages(records.MAX_SIZE),
         ),
         errors=(MALFORMED, UNAUTHORIZED, PERMISSION, VEHICLE_NOT_FOUND),

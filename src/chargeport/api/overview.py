@@ -12,7 +12,6 @@ import msgspec
 
 from chargeport.api import paging
 from chargeport.api.fleet import SORTS, STATES, Fleet, Row, name_of
-from chargeport.api.permission_cache import Permits
 from chargeport.api.request import Request
 from chargeport.api.response import Response, packed_answer
 from chargeport.errors import MALFORMED, Problem
@@ -32,7 +31,7 @@ MAX_SIZE: Final = 200
 async def list_fleet(request: Request) -> Response:
     """Return a page of the vehicles, each with the signals that an overview shows."""
     grant = await request.grant()
-    fleet, permits, now = request.context.fleet, request.context.tail.permits, request.context.clock.now()
+    fleet, now = request.context.fleet, request.context.clock.now()
     paging.only_filters(request.query, TEXT, STATE, ID)
     given = dict(request.query)
     states, sort = _states(given), given.get(SORT, "name")
@@ -44,26 +43,26 @@ async def list_fleet(request: Request) -> Response:
     vehicles = await asyncio.to_thread(_matching, await fleet.vehicles(grant), given, allowed=sees_vin)
     counts: Counter[str] | None = None
     if states or sort.removeprefix("-") != "name" or len(vehicles) <= MAX_SIZE:
-        rows = await _rows(fleet, vehicles, grant, permits, now)
+        rows = await _rows(fleet, vehicles, grant, now)
         counts = Counter(row.state for row in rows)
         rows = await asyncio.to_thread(_sorted, [row for row in rows if not states or row.state in states], sort)
         total, shown_rows = len(rows), rows[page.offset : page.offset + page.size]
     else:
         ordered = vehicles[::-1] if sort.startswith("-") else vehicles
         total = len(ordered)
-        shown_rows = await fleet.of(ordered[page.offset : page.offset + page.size], grant, permits, now)
+        shown_rows = await fleet.of(ordered[page.offset : page.offset + page.size], grant, now)
     meta = paging.meta(page, total) | {"asOf": iso(now), "states": counts}
     links = paging.links(f"{request.base}/fleet", page, total, request.query)
     body = encode({"data": [_shown(row, grant.permissions) for row in shown_rows], "meta": meta, "links": links})
     return packed_answer(request.header(b"accept-encoding"), body, request.request_id)
 
 
-async def _rows(fleet: Fleet, vehicles: list[Vehicle], grant: Grant, permits: Permits, now: int) -> list[Row]:
+async def _rows(fleet: Fleet, vehicles: list[Vehicle], grant: Grant, now: int) -> list[Row]:
     """Return the rows of these vehicles: of few they are made now, else they are taken from the kept list of all."""
     if len(vehicles) <= MAX_SIZE:
-        return await fleet.of(vehicles, grant, permits, now)
+        return await fleet.of(vehicles, grant, now)
     wanted = {each.id for each in vehicles}
-    return [row for row in await fleet.rows(grant, permits, now) if row.vehicle.id in wanted]
+    return [row for row in await fleet.rows(grant, now) if row.vehicle.id in wanted]
 
 
 def _states(given: dict[str, str]) -> set[str]:

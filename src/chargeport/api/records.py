@@ -1,7 +1,5 @@
 """Charging sessions over the API: all that is known of each, totals, files, and what people change about them."""
 
-import csv
-import importlib
 import io
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -10,41 +8,38 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from chargeport.api import instants, paging
+from chargeport.api import cursors, paging, record_files, visible
+from chargeport.api.record_rows import BY_VEHICLE, FORM, ORDER, VEHICLE, Row, asked, rows_of
+from chargeport.api.records_by_vehicle import list_by_vehicle
 from chargeport.api.request import Request
 from chargeport.api.request_body import read_body
 from chargeport.api.response import Header, Response, answer, json_answer, packed_answer
 from chargeport.derivation import record_changes
-from chargeport.derivation.record_fields import fields, flat, shown_of
 from chargeport.derive.records.edits import Annotate, Edit, Merge, Remove, Seen, Split
 from chargeport.errors import MALFORMED, PERMISSION, VEHICLE_NOT_FOUND, ChargeportError, NotFoundError, Problem
-from chargeport.ingest.cells import shielded
-from chargeport.installation import add_extra
 from chargeport.signals.definition import READS, Permission
 from chargeport.signals.documents import ChargingType
 from chargeport.signals.records import ChargeRecord, Cost, Place
 from chargeport.store.audit import Act
-from chargeport.store.records import Vehicle, VehicleSeries
+from chargeport.store.records import VehicleSeries
 from chargeport.wire.encoding import encode
 from chargeport.wire.envelope import iso
 
-VEHICLE, FROM, TO, PLACE, TYPE = "filter[vehicleId]", "filter[from]", "filter[to]", "filter[place]", "filter[type]"
-FORM, ZONE = "format", "zone"
-FORMS: Final = ("json", "csv", "parquet")
-TYPES: Final = ("AC", "DC")
+ZONE: Final = "zone"
 MAX_SIZE: Final = 500
 MAX_VEHICLES: Final = 500
 MAX_BYTES: Final = 65_536
-FILES: Final = ("text/csv", "application/vnd.apache.parquet")
-_CSV: Final[Header] = (b"content-type", f"{FILES[0]}; charset=utf-8".encode())
-_PARQUET: Final[Header] = (b"content-type", FILES[1].encode())
 
 
 async def list_records(request: Request) -> Response:
     """Return the sessions of the application's vehicles, newest first, with totals of all that fit."""
     grant = await request.allowed(Permission.READ_CHARGE_RECORDS)
-    given = _given(request)
+    given, page = asked(request), paging.asked(request.query, default_size=100, max_size=MAX_SIZE)
     form, zone = given.get(FORM, "json"), _zone(given.get(ZONE, "UTC"))
+    if given.get(ORDER) == BY_VEHICLE:
+        return await list_by_vehicle(request, given, page.size)
+    if cursors.NAME in given:
+        raise cursors.unknown(given[cursors.NAME])
     vehicles = await request.context.fleet.vehicles(grant)
     if (wanted := given.get(VEHICLE)) is not None:
         named = set(wanted.split(","))
@@ -52,14 +47,16 @@ async def list_records(request: Request) -> Response:
         if len(vehicles) < len(named):
             raise Problem(VEHICLE_NOT_FOUND, f"{VEHICLE}: no vehicle with this id is connected to the application.")
     if len(vehicles) > MAX_VEHICLES:
-        raise Problem(MALFORMED, f"{len(vehicles)} vehicles are more than {MAX_VEHICLES}: name those you want in {VEHICLE}.")
-    rows = [row for car in vehicles for row in await _rows_of(request, car)]
-    rows = sorted((row for row in rows if _fits(row, given)), key=lambda row: str(row["started_at"]), reverse=True)
+        way_out = f"name those you want in {VEHICLE}, or ask with {ORDER}={BY_VEHICLE}"
+        raise Problem(MALFORMED, f"{len(vehicles)} vehicles are more than {MAX_VEHICLES}: {way_out}.")
+    rows = list[Row]()
+    for start in range(0, len(vehicles), visible.AT_ONCE):
+        rows += await rows_of(request, [each.id for each in vehicles[start : start + visible.AT_ONCE]], given)
+    rows.sort(key=lambda row: str(row["started_at"]), reverse=True)
     if form != "json":
         whose = vehicles[0].id if len(vehicles) == 1 else ""
         await request.context.store.audit.add(Act.EXPORTED, whose, f"{len(rows)} records as {form}")
         return _file(request, form, rows)
-    page = paging.asked(request.query, default_size=100, max_size=MAX_SIZE)
     meta = paging.meta(page, len(rows)) | {"totals": _totals(rows, zone)}
     links = paging.links(f"{request.base}/records", page, len(rows), request.query)
     body = encode({"data": rows[page.offset : page.offset + page.size], "meta": meta, "links": links})
@@ -217,38 +214,6 @@ async def _of_path(request: Request, permission: Permission) -> VehicleSeries:
     return found
 
 
-async def _rows_of(request: Request, vehicle: Vehicle) -> list[dict[str, Any]]:
-    """Return the sessions of a car, with their places if the caller may see them."""
-    allowed = await request.context.tail.permits.of(await request.grant(), vehicle.id, request.user_id)
-    found = await request.context.store.readings.signals(vehicle.id)
-    if found is None or Permission.READ_CHARGE_RECORDS not in allowed:
-        return []
-    shown = shown_of(found)
-    rows = [fields(each, shown.get(each.id), evidence=True) for each in await request.context.sessions.records(found)]
-    places = {} if Permission.READ_CHARGE_LOCATIONS in allowed else {"place": None}
-    return [row | {"vehicle_id": vehicle.id} | places for row in rows]
-
-
-def _given(request: Request) -> dict[str, str]:
-    """Return the query, with its instants as the wire writes them. Raises Problem (400)."""
-    paging.only_filters(request.query, VEHICLE, FROM, TO, PLACE, TYPE)
-    given = dict(request.query)
-    for name, values in ((FORM, FORMS), (TYPE, TYPES)):
-        if name in given and given[name] not in values:
-            raise Problem(MALFORMED, f"{name} is one of {', '.join(values)}, not {given[name][:40]!r}.")
-    return given | {name: iso(instants.instant(name, given[name])) for name in (FROM, TO) if name in given}
-
-
-def _fits(row: dict[str, Any], given: dict[str, str]) -> bool:
-    started = row["started_at"]
-    if FROM in given and started < given[FROM]:
-        return False
-    if TO in given and started >= given[TO]:
-        return False
-    place = (row["place"] or {}).get("name") or ""
-    return given.get(PLACE, place) == place and given.get(TYPE, row["charging_type"]) == row["charging_type"]
-
-
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
@@ -256,14 +221,14 @@ def _zone(name: str) -> ZoneInfo:
         raise Problem(MALFORMED, f"{ZONE}: {name[:60]!r} is no time zone: write one such as Europe/Berlin.") from None
 
 
-def _totals(rows: list[dict[str, Any]], zone: ZoneInfo) -> dict[str, Any]:
+def _totals(rows: list[Row], zone: ZoneInfo) -> dict[str, Any]:
     """Return sums of all rows, and by month, vehicle and place."""
 
-    def month(row: dict[str, Any]) -> str:
+    def month(row: Row) -> str:
         return datetime.fromisoformat(row["started_at"]).replace(tzinfo=UTC).astimezone(zone).strftime("%Y-%m")
 
-    def grouped(key: Any) -> list[dict[str, Any]]:
-        groups: dict[Any, list[dict[str, Any]]] = {}
+    def grouped(key: Any) -> list[Row]:
+        groups: dict[Any, list[Row]] = {}
         for row in rows:
             groups.setdefault(key(row), []).append(row)
         return [{"key": name, **_sum(part)} for name, part in groups.items()]
@@ -276,7 +241,7 @@ def _totals(rows: list[dict[str, Any]], zone: ZoneInfo) -> dict[str, Any]:
     }
 
 
-def _sum(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
+def _sum(rows: Iterable[Row]) -> dict[str, Any]:
     """Return the number of sessions, their energy, losses and cost; unknown figures are in no sum, and are counted."""
     rows = list(rows)
     added = [row["energy_added_kwh"] for row in rows if row["energy_added_kwh"] is not None]
@@ -299,21 +264,10 @@ def _sum(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _file(request: Request, form: str, rows: list[dict[str, Any]]) -> Response:
+def _file(request: Request, form: str, rows: list[Row]) -> Response:
     """Return the rows as a file to keep."""
-    lines = [flat(row) for row in rows]
-    named: Header = (b"content-disposition", f'attachment; filename="charging-sessions.{form}"'.encode())
-    if form == "csv":
-        text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, list(dict.fromkeys(name for line in lines for name in line)))
-        writer.writeheader()
-        writer.writerows({name: shielded(value) for name, value in line.items()} for line in lines)
-        return answer(200, text.getvalue().encode(), request.request_id, named, kind=_CSV)
-    try:
-        arrow: Any = importlib.import_module("pyarrow")
-        parquet: Any = importlib.import_module("pyarrow.parquet")
-    except ImportError:
-        raise Problem(MALFORMED, f"Parquet needs one more package on the server: {add_extra('parquet')}.") from None
     output = io.BytesIO()
-    parquet.write_table(arrow.Table.from_pylist(lines), output, compression="zstd")
-    return answer(200, output.getvalue(), request.request_id, named, kind=_PARQUET)
+    with record_files.opened(form, output) as sink:
+        sink(rows)
+    named: Header = (b"content-disposition", f'attachment; filename="{record_files.NAME.format(form)}"'.encode())
+    return answer(200, output.getvalue(), request.request_id, named, kind=record_files.KINDS[form])

@@ -18,6 +18,7 @@ from chargeport.api.sign_in import SignIn
 from chargeport.api.tail import Tail
 from chargeport.clock import Clock
 from chargeport.derivation.sessions import SessionDeriver
+from chargeport.derivation.worker import Derivation
 from chargeport.errors import ACCESS_DENIED, PERMISSION, Problem
 from chargeport.ingest.pipeline import Pipeline
 from chargeport.runtime.commands import Commands
@@ -91,6 +92,7 @@ class AppContext(msgspec.Struct, frozen=True):
     fleet: Fleet
     sessions: SessionDeriver
     commands: Commands
+    derivation: Derivation
     simulation: Simulation | None = None
 
 

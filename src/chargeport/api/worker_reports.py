@@ -23,15 +23,20 @@ GONE: Final = "gone"
 
 
 class Tally(msgspec.Struct):
-    """What a worker has counted: answers by route and status, wrong credentials and attempts of webhooks by sort."""
+    """What a worker has counted: answers by route and status, wrong credentials and attempts of webhooks by sort.
+
+    `waiting` are the jobs that derivation has not done now.
+    """
 
     answered: Counter[tuple[str, int]] = msgspec.field(default_factory=Counter)
     wrong: Counter[str] = msgspec.field(default_factory=Counter)
     attempts: Counter[str] = msgspec.field(default_factory=Counter)
+    waiting: int = 0
 
     def __add__(self, other: "Tally") -> "Tally":
         """Return the sum of both."""
-        return Tally(self.answered + other.answered, self.wrong + other.wrong, self.attempts + other.attempts)
+        waiting = self.waiting + other.waiting
+        return Tally(self.answered + other.answered, self.wrong + other.wrong, self.attempts + other.attempts, waiting)
 
 
 class Report(msgspec.Struct):
@@ -43,6 +48,7 @@ class Report(msgspec.Struct):
     answered: list[tuple[str, int, int]]
     wrong: dict[str, int]
     attempts: dict[str, int]
+    waiting: int = 0
 
     def is_gone(self, now_s: float) -> bool:
         """Return whether the worker has ended, or has told nothing for long."""
@@ -52,7 +58,7 @@ class Report(msgspec.Struct):
     def tally(self) -> Tally:
         """Return what it has counted."""
         answered = Counter({(route, status): count for route, status, count in self.answered})
-        return Tally(answered, Counter(self.wrong), Counter(self.attempts))
+        return Tally(answered, Counter(self.wrong), Counter(self.attempts), self.waiting)
 
 
 _decoder: Final = msgspec.json.Decoder(Report)
@@ -67,13 +73,14 @@ class WorkerReports:
         self._count = count
         self._now_s = now_s
         before = self._report(number)
-        self._before = Tally() if before is None else before.tally
+        self._before = Tally() if before is None else msgspec.structs.replace(before.tally, waiting=0)
 
     def write(self, tally: Tally, status: str) -> None:
         """Tell the others."""
         whole = self._before + tally
         answered = [(route, code, count) for (route, code), count in whole.answered.items()]
-        report = Report(os.getpid(), self._now_s(), status, answered, dict(whole.wrong), dict(whole.attempts))
+        told = (dict(whole.wrong), dict(whole.attempts), whole.waiting)
+        report = Report(os.getpid(), self._now_s(), status, answered, *told)
         partial = self._folder / f"{self.number}.part"
         partial.write_bytes(msgspec.json.encode(report))
         os.replace(partial, self._file(self.number))  # noqa: PTH105  (whole or not at all)

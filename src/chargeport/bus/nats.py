@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from chargeport.bus.shared import LineError
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 SUBJECT: Final = "chargeport.doorbell"
 TIMEOUT_S: Final = 10
+LOOK_S: Final = 1
+RING_S: Final = 1  # for the server to confirm a ring: by then everybody has looked without it
 
 
 class NatsLine:
@@ -21,7 +24,8 @@ class NatsLine:
     def __init__(self, url: str) -> None:
         self._url = url
         self._own = uuid.uuid4().bytes
-        self._client: Client | None = None
+        self.client: Client | None = None
+        """The connection, while there is one."""
 
     async def listen(self, heard: Callable[[], None]) -> None:
         """Listen until the connection is lost."""
@@ -53,13 +57,15 @@ class NatsLine:
             raise LineError(str(error) or type(error).__name__) from error
         try:
             await client.subscribe(SUBJECT, cb=ring)
-            self._client = client
+            self.client = client
             heard()
-            await is_lost.wait()
+            while not (is_lost.is_set() or client.is_closed):  # nats-py calls back, but not where it has something unsent
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(is_lost.wait(), LOOK_S)
         except (OSError, TimeoutError, Error) as error:
             raise LineError(str(error)) from error
         finally:
-            self._client = None
+            self.client = None
             await client.close()
         raise LineError("the connection was lost")
 
@@ -67,9 +73,9 @@ class NatsLine:
         """Publish."""
         from nats.errors import Error
 
-        if self._client is not None:
+        if self.client is not None:
             try:
-                await self._client.publish(SUBJECT, self._own)
-                await self._client.flush(TIMEOUT_S)
+                await self.client.publish(SUBJECT, self._own)
+                await self.client.flush(RING_S)
             except (OSError, TimeoutError, Error) as error:
                 raise LineError(str(error)) from error

@@ -118,12 +118,19 @@ class Client:
             yield msgspec.convert(one | {"start": one["from"], "end": one["to"]}, Bucket)
 
     def records(
-        self, vehicle: str | None = None, *, start: datetime | None = None, end: datetime | None = None
+        self,
+        vehicle: str | None = None,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        by_vehicle: bool = False,
     ) -> Iterator[Record]:
-        """Yield charging sessions, newest first."""
+        """Yield charging sessions, newest first; or by vehicle and begin, which takes any number of vehicles."""
         query = {f"filter[{name}]": value for name, value in _query(start, end).items()}
         if vehicle is not None:
             query["filter[vehicleId]"] = vehicle
+        if by_vehicle:
+            query["order"] = "vehicle"
         for one in self._pages("/records", query | {"page[size]": 500}):
             yield msgspec.convert(one, Record)
 

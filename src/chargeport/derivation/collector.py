@@ -40,8 +40,15 @@ class ChangeCollector:
         self._noted: dict[str, Changed] = {}  # by what the source calls the vehicle
         self._missed: Progress | None = None  # since when confirmations were not noted
         self._sweep: tuple[Progress, int] | None = None  # since when they are looked for, and after which vehicle
+        self._is_new = True  # since a start nothing was looked at yet
         self._kept: Progress | None = None
         self._kept_at = 0
+
+    @property
+    def unqueued(self) -> int:
+        """Of how many vehicles something is known to be stored and not queued yet; what was not looked at counts as one."""
+        is_looking = self._is_new or self._missed is not None or self._sweep is not None
+        return len(self._noted) + is_looking
 
     def note(self, entries: Sequence[Entry]) -> None:
         """Note what was written by this process."""
@@ -61,6 +68,7 @@ class ChangeCollector:
 
     async def resume(self) -> None:
         """Go on where the work was left. A new database with old readings is worked through from its beginning."""
+        self._is_new = True
         kept = await self._store.notes.recall(_OWNER, _PROGRESS)
         if kept is not None:
             self.reached = self._missed = msgspec.json.decode(kept, type=Progress)
@@ -81,6 +89,7 @@ class ChangeCollector:
         await self._read_feed()
         await self._read_edits_and_erasures(now)
         self._reach(received_at=now)
+        self._is_new = False
 
     async def keep(self) -> None:
         """Write down how far all is derived, from time to time, and when nothing is left to do."""

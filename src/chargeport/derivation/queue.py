@@ -73,10 +73,16 @@ class Queue:
         self._heap: list[tuple[int, int, Job]] = []
         self._numbers = count()
         self._waiting: Counter[Reason] = Counter()
+        self._begun = 0
 
     def __len__(self) -> int:
         """Return how many jobs wait for their turn."""
         return self._waiting.total()
+
+    @property
+    def unfinished(self) -> int:
+        """How many jobs wait or are begun and not done."""
+        return self._waiting.total() + self._begun
 
     def waiting(self, reason: Reason) -> int:
         """Return how many vehicles wait for this."""
@@ -119,6 +125,7 @@ class Queue:
             if job.changed is not None:
                 self._waiting[job.reason] -= 1
             job.begun, job.changed = job.changed or otherwise, None
+            self._begun += 1
         return job.begun
 
     def later(self, job: Job, now: int) -> None:
@@ -127,6 +134,7 @@ class Queue:
 
     def done(self, job: Job, not_before: int, look_at: int | None = None) -> None:
         """Put back a job whose begun work is done: it is due again with new changes, not earlier than this, or at `look_at`."""
+        self._begun -= job.begun is not None
         job.begun = job.windows = None
         job.not_before, job.look_at = not_before, look_at
         due_at = not_before if job.changed is not None or look_at is None else max(look_at, not_before)

@@ -62,6 +62,18 @@ class Derivation:
         self._sessions = SessionDeriver(store, settings, clock, facts)
         self._unwritten: list[Entry] = []
         self._owed_s = 0.0
+        self._is_running = False
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs are not done: a vehicle's values or sessions each. 0 where another process derives.
+
+        What this process has written counts from then on until all that follows from it is stored; what another one has, from
+        when this one has read of it, within seconds.
+        """
+        if not self._is_running:
+            return 0
+        return self._collector.unqueued + self._queue.unfinished + len(self._unwritten)
 
     def note(self, entries: Sequence[Entry]) -> None:
         """Note what was stored: it may only confirm what was known, which the feed does not tell."""
@@ -69,6 +81,13 @@ class Derivation:
 
     async def run(self) -> None:
         """Derive until cancelled; log what fails and try it again."""
+        self._is_running = True
+        try:
+            await self._run()
+        finally:
+            self._is_running = False
+
+    async def _run(self) -> None:
         while await self._tried(self.resume) is None:
             await self._rest(WAIT_S)
         while True:

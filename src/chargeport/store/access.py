@@ -71,6 +71,12 @@ class Access(Protocol):
         """Return the connection of an application to a car; the oldest, unless a user is named by UUID."""
         ...
 
+    async def connections_with(
+        self, client_id: str, vehicle_ids: Sequence[str], user_uuid: str | None = None
+    ) -> dict[str, Connection]:
+        """Return what `connection` returns of each of these cars, by the car's id; those without are left out."""
+        ...
+
     async def may_write(self, client_id: str, vehicle_id: str) -> bool:
         """Return whether the application has a writing connection to a vehicle."""
         ...
@@ -96,8 +102,8 @@ class Access(Protocol):
         """End the application's own connections with these vehicles (None: with all there are); how many that were."""
         ...
 
-    async def has_ended(self, client_id: str, vehicle_id: str) -> bool:
-        """Return whether the application ended its own connection with a vehicle."""
+    async def ended_among(self, client_id: str, vehicle_ids: Sequence[str]) -> frozenset[str]:
+        """Return those of these vehicles with which the application ended its own connection."""
         ...
 
     async def connection_by_id(self, connection_id: str) -> Connection | None:

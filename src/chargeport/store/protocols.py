@@ -96,6 +96,13 @@ class Readings(Protocol):
         """Return the car with all its series; None when there is no such car."""
         ...
 
+    async def signals_of(self, vehicle_ids: Sequence[str]) -> dict[str, VehicleSeries]:
+        """Return what `signals` returns of each of these cars, by id; those that do not exist are left out.
+
+        For a page of cars: a database behind a socket is asked once.
+        """
+        ...
+
     async def cars_observed_since(self, since_at: int, after: int, limit: int) -> tuple[list[str], int | None]:
         """Return the ids of cars with a live value observed since then, and where the next part begins; None: that was all.
 

@@ -247,7 +247,7 @@ class Watch:
         if connection is not None:
             named = {} if connection.external_id is None else {"externalId": connection.external_id}
             return {"id": connection.user_uuid, **named}, application.permissions & connection.permissions
-        if application.connected_only or await self._store.access.has_ended(application.client_id, vehicle_id):
+        if application.connected_only or await self._store.access.ended_among(application.client_id, (vehicle_id,)):
             return None
         return {"id": user_uuid_of(application.client_id)}, application.permissions
 

@@ -18,10 +18,16 @@ from chargeport.store.tables.readings import ReadingTables
 from chargeport.store.tables.sightings import Pass
 
 _STATE: Final = rows.VEHICLE.count(",") + 1  # where a state's columns begin behind a vehicle's
-_ALL: Final = (
-    f"SELECT {rows.VEHICLE}, {rows.STATE} FROM vehicles v LEFT JOIN latest l ON l.vehicle_key = v.key{{}} WHERE v.id = $1"
+# Inner joins: an outer one of what every worker has with what is spread over them may collect all of `latest` on a cluster.
+_COLUMNS: Final = f"{rows.VEHICLE}, {rows.STATE}"
+_ALL: Final = f"SELECT {_COLUMNS} FROM vehicles v JOIN latest l ON l.vehicle_key = v.key WHERE v.id = $1"
+_SOME: Final = f"{_ALL} AND l.signal_key = ANY($2::smallint[])"
+# Joined, not `= ANY`: where the planner knows no statistics, it would read all of `latest` for that.
+_OF_MANY: Final = (
+    f"SELECT {_COLUMNS} FROM unnest($1::text[]) asked(id) JOIN vehicles v ON v.id = asked.id"
+    " JOIN latest l ON l.vehicle_key = v.key"
 )
-_SOME: Final = _ALL.format(" AND l.signal_key = ANY($2::smallint[])")
+_WITHOUT: Final = f"SELECT {rows.VEHICLE} FROM vehicles v WHERE v.id = ANY($1::text[])"
 _CHANGES: Final = (
     "SELECT h.position, v.id, h.signal_key, h.observed_at, h.received_at, s.name, h.value, h.absence, r.text"
     " FROM history h JOIN vehicles v ON v.key = h.vehicle_key JOIN sources s ON s.key = h.source_key"
@@ -55,19 +61,29 @@ class PostgresReadings(ReadingTables):
         """Return the car with the series of one signal and of the flags that it depends on."""
         beside = signal.cadence is not Cadence.LASTING or signal is CABLE_CONNECTED
         flags = [IS_CHARGING.key, CABLE_CONNECTED.key] if beside else []
-        return await self._with_series(await self._reader.select(_SOME, (vehicle_id, [signal.key, *flags])))
+        found = await self._reader.select(_SOME, (vehicle_id, [signal.key, *flags]))
+        return (await self._with_series([vehicle_id], found)).get(vehicle_id)
 
     async def signals(self, vehicle_id: str) -> VehicleSeries | None:
         """Return the car with all its series."""
-        return await self._with_series(await self._reader.select(_ALL.format(""), (vehicle_id,)))
+        found = await self._reader.select(_ALL, (vehicle_id,))
+        return (await self._with_series([vehicle_id], found)).get(vehicle_id)
 
-    async def _with_series(self, found: Sequence[Any]) -> VehicleSeries | None:
-        """Return the car and its states, once the names in them are known; no states for a new car."""
-        if not found:
-            return None
-        states = [tuple(row)[_STATE:] for row in found if row[_STATE] is not None]
-        await self._reader.know({row[0] & MAX_SOURCES for row in states}, {row[-1] for row in states} - {None})
-        return VehicleSeries(rows.vehicle(found[0]), self._series(states))
+    async def signals_of(self, vehicle_ids: Sequence[str]) -> dict[str, VehicleSeries]:
+        """Return these cars with all their series, by one statement; by two where some have none."""
+        possible = [each for each in dict.fromkeys(vehicle_ids) if "\0" not in each]  # no text in the database has one
+        return await self._with_series(possible, await self._reader.select(_OF_MANY, (possible,)))
+
+    async def _with_series(self, asked: Sequence[str], found: Sequence[Any]) -> dict[str, VehicleSeries]:
+        """Return the cars with the states of these rows, by id, once the names in them are known; those without rows, too."""
+        cars: dict[str, tuple[Any, list[Any]]] = {}
+        for row in map(tuple, found):
+            cars.setdefault(row[0], (row, []))[1].append(row[_STATE:])
+        every = [state for _, states in cars.values() for state in states]
+        await self._reader.know({state[0] & MAX_SOURCES for state in every}, {state[-1] for state in every} - {None})
+        if rest := [each for each in asked if each not in cars]:
+            cars |= {row[0]: (row, []) for row in map(tuple, await self._reader.select(_WITHOUT, (rest,)))}
+        return {car: VehicleSeries(rows.vehicle(row), self._series(states)) for car, (row, states) in cars.items()}
 
     async def changes(self, after: int, limit: int) -> list[Change]:
         """Return the stored changes after a position, oldest first, as far as the feed is complete."""

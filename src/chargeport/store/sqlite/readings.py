@@ -1,7 +1,7 @@
 """The newest value of each signal on SQLite, the changes that led there, and everything that is stored, in order."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -75,6 +75,11 @@ class SqliteReadings(ReadingTables):
             return None
         car = found[0] << VEHICLE_SHIFT
         return VehicleSeries(found[1], self._series(self._reader.rows(_RANGE, (car, car + SERIES))))
+
+    async def signals_of(self, vehicle_ids: Sequence[str]) -> dict[str, VehicleSeries]:
+        """Return these cars with all their series. A read for each: one of all would be no faster."""
+        found = [(each, await self.signals(each)) for each in vehicle_ids]
+        return {vehicle_id: series for vehicle_id, series in found if series is not None}
 
     async def changes(self, after: int, limit: int) -> list[Change]:
         """Return the stored changes after a position, oldest first."""

@@ -27,9 +27,9 @@ _FITTING: Final = (
     f"{_CONNECTIONS} WHERE (CAST(?1 AS TEXT) IS NULL OR c.client_id = ?1) AND (CAST(?2 AS TEXT) IS NULL OR c.user_uuid = ?2)"
     " AND (CAST(?3 AS TEXT) IS NULL OR v.id = ?3) AND (CAST(?4 AS TEXT) IS NULL OR v.mode = ?4)"
 )
-_OF_CAR: Final = (
-    f"SELECT {rows.CONNECTION} {_CONNECTIONS} WHERE v.id = ?2 AND c.client_id = ?1"
-    " AND (CAST(?3 AS TEXT) IS NULL OR c.user_uuid = ?3) ORDER BY c.created_at, c.id LIMIT 1"
+_WITH: Final = (
+    f"SELECT {rows.CONNECTION} {_CONNECTIONS} WHERE c.client_id = ?1"
+    " AND (CAST(?2 AS TEXT) IS NULL OR c.user_uuid = ?2) AND v.id IN ({}) ORDER BY c.created_at, c.id"
 )
 
 _EVERY: Final = (
@@ -183,8 +183,17 @@ class AccessTables:
 
     async def connection(self, client_id: str, vehicle_id: str, user_uuid: str | None = None) -> Connection | None:
         """Return the oldest connection of an application to a car (of a user)."""
-        row = await self._reader.select_row(_OF_CAR, (client_id, vehicle_id, user_uuid))
-        return None if row is None else rows.connection(row)
+        return (await self.connections_with(client_id, (vehicle_id,), user_uuid)).get(vehicle_id)
+
+    async def connections_with(
+        self, client_id: str, vehicle_ids: Sequence[str], user_uuid: str | None = None
+    ) -> dict[str, Connection]:
+        """Return the oldest connections of an application to these cars (of a user), by the car's id."""
+        found = await self._reader.select(_WITH.format(_marks(vehicle_ids, 3)), (client_id, user_uuid, *vehicle_ids))
+        oldest: dict[str, Connection] = {}
+        for each in map(rows.connection, found):
+            oldest.setdefault(each.vehicle.id, each)
+        return oldest
 
     async def may_write(self, client_id: str, vehicle_id: str) -> bool:
         """Return whether there is a writing connection."""
@@ -225,9 +234,10 @@ class AccessTables:
         do = partial(_end, client_id=client_id, vehicle_ids=vehicle_ids, at=at)
         return await self._writer.call(recorded(Act.CONNECTION_ENDED, client_id, do, "{} of its own".format))
 
-    async def has_ended(self, client_id: str, vehicle_id: str) -> bool:
-        """Return whether the application ended its own connection with a vehicle."""
-        return await self._reader.select_row(_ENDED, (client_id, vehicle_id)) is not None
+    async def ended_among(self, client_id: str, vehicle_ids: Sequence[str]) -> frozenset[str]:
+        """Return those of these vehicles with which the application ended its own connection."""
+        found = await self._reader.select(_ENDED.format(_marks(vehicle_ids, 2)), (client_id, *vehicle_ids))
+        return frozenset(vehicle_id for (vehicle_id,) in found)
 
     async def remove_connection(self, connection_id: str) -> bool:
         """End a connection."""
@@ -287,11 +297,18 @@ def _upsert_connection(database: sql.Connection, connection: Connection) -> Conn
         "DELETE FROM ended_connections WHERE client_id = ? AND vehicle_key = (SELECT key FROM vehicles WHERE id = ?)",
         (connection.client_id, connection.vehicle.id),
     )
-    bindings = (connection.client_id, connection.vehicle.id, connection.user_uuid)
-    return rows.connection(database.execute(_OF_CAR, bindings).fetchall()[0])
+    bindings = (connection.client_id, connection.user_uuid, connection.vehicle.id)
+    return rows.connection(database.execute(_WITH.format("?3"), bindings).fetchall()[0])
 
 
-_ENDED: Final = "SELECT 1 FROM ended_connections WHERE client_id = ? AND vehicle_key = (SELECT key FROM vehicles WHERE id = ?)"
+_ENDED: Final = (
+    "SELECT v.id FROM ended_connections e JOIN vehicles v ON v.key = e.vehicle_key WHERE e.client_id = ?1 AND v.id IN ({})"
+)
+
+
+def _marks(values: Sequence[str], first: int) -> str:
+    """Return the marks of the parameters of a list, numbered from `first` on."""
+    return ", ".join(f"?{first + index}" for index in range(len(values))) or "NULL"
 
 
 def _with_every(

@@ -1,0 +1,116 @@
+"""`GET /records?order=vehicle`: the sessions of any number of vehicles, by vehicle and begin, in pages by cursor or as a file.
+
+A page goes on behind a session of a vehicle, and a file is made while it is sent: in memory are the sessions of a few vehicles.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import ExitStack, aclosing
+from typing import BinaryIO, Final, NamedTuple, cast
+
+from chargeport.api import cursors, instants, paging, record_files, visible
+from chargeport.api.cursors import Begun
+from chargeport.api.growing_file import GrowingFile
+from chargeport.api.history import url
+from chargeport.api.record_rows import FORM, VEHICLE, Row, rows_of
+from chargeport.api.request import Request
+from chargeport.api.response import Response, file_answer, packed_answer
+from chargeport.errors import MALFORMED, Problem
+from chargeport.store.audit import Act
+from chargeport.wire.encoding import encode
+
+MAX_LOOKED_AT: Final = 1_000  # vehicles for one page, where few have sessions that fit
+
+Given = dict[str, str]
+Vehicles = AsyncGenerator[tuple[str, list[Row]], None]
+"""The ids of vehicles, each with the sessions that fit."""
+
+
+class Page(NamedTuple):
+    """Sessions, and the cursor behind them; None where there are no more."""
+
+    rows: list[Row]
+    next_cursor: str | None
+
+
+async def list_by_vehicle(request: Request, given: Given, size: int) -> Response:
+    """Return the sessions of all vehicles that fit: a page of them, or all as a file."""
+    if paging.NUMBER in given:
+        raise Problem(MALFORMED, f"{paging.NUMBER}: the order of vehicles has no numbered pages: follow links.next.")
+    after = cursors.begun(given[cursors.NAME]) if cursors.NAME in given else None
+    named = sorted(set(given[VEHICLE].split(","))) if VEHICLE in given else None
+    for vehicle_id in named or ():
+        await request.context.access.permissions(await request.grant(), vehicle_id, request.user_id)
+        await request.context.reads.vehicle(vehicle_id)
+    vehicles = _vehicles(request, given, named, after)
+    form = given.get(FORM, "json")
+    if form != "json":
+        return await _file(request, vehicles, form)
+    page, path = await page_of(vehicles, size), f"{request.base}/records"
+    following = None if page.next_cursor is None else url(path, request.query, page.next_cursor)
+    meta, links = {"count": len(page.rows), "pageSize": size}, {"self": url(path, request.query), "next": following}
+    body = encode({"data": page.rows, "meta": meta, "links": links})
+    return packed_answer(request.header(b"accept-encoding"), body, request.request_id)
+
+
+async def _vehicles(request: Request, given: Given, named: list[str] | None, after: Begun | None) -> Vehicles:
+    """Give the vehicles behind a place; of the one that the place is in, the sessions behind it."""
+    if after is not None:
+        rows = await rows_of(request, [after.vehicle_id], given)
+        yield after.vehicle_id, [row for row in rows if _place(row).started_at > after.started_at]
+    async with aclosing(_ids(request, named, "" if after is None else after.vehicle_id)) as few:
+        async for ids in few:
+            rows = await rows_of(request, ids, given)
+            for vehicle_id in ids:
+                yield vehicle_id, [row for row in rows if row["vehicle_id"] == vehicle_id]
+
+
+async def _ids(request: Request, named: list[str] | None, after: str) -> AsyncGenerator[list[str], None]:
+    """Give the ids of the wanted vehicles behind one, a few at a time."""
+    if named is not None:
+        rest = [each for each in named if each > after]
+        for start in range(0, len(rest), visible.AT_ONCE):
+            yield rest[start : start + visible.AT_ONCE]
+        return
+    async with aclosing(visible.vehicles(request, after)) as few:
+        async for vehicles in few:
+            yield [vehicle.id for vehicle, _ in vehicles]
+
+
+async def page_of(vehicles: Vehicles, size: int) -> Page:
+    """Return a page. It is longer than its size where several sessions began at the instant at which it would end."""
+    rows, looked_at, before = list[Row](), 0, ""
+    async with aclosing(vehicles) as every:
+        async for vehicle_id, found in every:
+            if looked_at == MAX_LOOKED_AT:
+                return Page(rows, cursors.of_begun(Begun(before, instants.LATEST_AT)))
+            for row in found:
+                if len(rows) >= size and _place(row) != _place(rows[-1]):
+                    return Page(rows, cursors.of_begun(_place(rows[-1])))
+                rows.append(row)
+            before, looked_at = vehicle_id, looked_at + 1
+    return Page(rows, None)
+
+
+def _place(row: Row) -> Begun:
+    return Begun(row["vehicle_id"], instants.instant("started_at", row["started_at"]))
+
+
+async def _file(request: Request, vehicles: Vehicles, form: str) -> Response:
+    """Return a file of all sessions that is made while it is sent."""
+    output, stack = GrowingFile(), ExitStack()
+    sink = stack.enter_context(record_files.opened(form, cast("BinaryIO", output)))
+    if request.raw.method != "HEAD":
+        await request.context.store.audit.add(Act.EXPORTED, "", f"records as {form}")
+
+    async def parts() -> AsyncGenerator[bytes, None]:
+        async with aclosing(vehicles) as every:
+            async for _, rows in every:
+                await asyncio.to_thread(sink, rows)
+                if part := output.taken():
+                    yield part
+        stack.close()
+        yield output.taken()
+
+    accepted = None if form == "parquet" else request.header(b"accept-encoding")
+    return file_answer(parts(), request.request_id, record_files.NAME.format(form), record_files.KINDS[form], accepted)
