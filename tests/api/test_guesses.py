@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from answers import typed_error
-from chargeport.api.guesses import MANY, Guesses
-from chargeport.errors import Problem
+from chargeport.api.guesses import LINK, MANY, PASSWORD, SECRET, Guesses
+from chargeport.errors import UNAUTHORIZED, Problem
 from chargeport.settings import LimitSettings, ServerSettings
 from world import Client, World
 
@@ -114,6 +114,42 @@ async def test_behind_a_trusted_proxy_the_clients_address_counts(tmp_path: Path)
     counted = [key for key in world.served.errors.guesses._storage._windows if "192.0.2" in key]
     assert len(counted) == 2
     await world.close()
+
+
+@pytest.mark.parametrize("credential", [SECRET, PASSWORD])
+async def test_of_many_tries_at_once_no_more_are_answered_than_in_turn(credential: str) -> None:
+    guesses, looking_up = Guesses(LIMIT, Timer()), asyncio.Event()
+
+    async def proof(is_right: bool) -> str:
+        await looking_up.wait()
+        if not is_right:
+            raise Problem(UNAUTHORIZED, "wrong")
+        return "right"
+
+    tries = [
+        asyncio.ensure_future(guesses.attempt(credential, ELSEWHERE, "ada", lambda right=right: proof(right)))  # type: ignore[misc]
+        for right in [False] * 3 * LIMIT + [True]
+    ]
+    await asyncio.sleep(0)
+    looking_up.set()
+    ends = await asyncio.gather(*tries, return_exceptions=True)
+    statuses = [end.kind.status if isinstance(end, Problem) else 200 for end in ends]
+    assert statuses == [401] * LIMIT + [429] * (2 * LIMIT + 1), "nor is it told that the last one was right"
+
+
+async def test_links_are_counted_by_address_alone_for_they_name_nobody() -> None:
+    guesses = Guesses(LIMIT, Timer())
+
+    async def wrong() -> None:
+        raise Problem(UNAUTHORIZED, "wrong")
+
+    async def right() -> str:
+        return "right"
+
+    for number in range(10 * MANY * LIMIT):
+        with pytest.raises(Problem, match="wrong"):
+            await guesses.attempt(LINK, f"192.0.2.{number // 10}" if number < 2550 else "198.51.100.1", "", wrong)
+    assert await guesses.attempt(LINK, ELSEWHERE, "", right) == "right"
 
 
 def test_counts_are_bounded_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
