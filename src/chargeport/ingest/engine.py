@@ -10,6 +10,7 @@ import msgspec
 
 from chargeport.derive.status import is_charging
 from chargeport.dialects.field_values import is_nothing
+from chargeport.dialects.forms import few
 from chargeport.dialects.table import NOT_KNOWN, Decoded, Dialect, Gate, Row
 from chargeport.ingest.issues import issue_of
 from chargeport.ingest.memory import HELD_MS, CarMemory, Said
@@ -34,10 +35,10 @@ _PLUGGED: Final = tuple(signal for signal in CATALOGUE if signal.cadence is Cade
 _STATUS: Final = BY_CODE["charge-detailedchargingstatus"]
 _PLACE: Final = BY_CODE["location-preciselocation"]
 _PLACE_AGAIN_MS: Final = 5 * 60_000  # sessions take a place that was told or confirmed shortly before the cable was plugged in
-_NEEDS_A_CABLE: Final = frozenset(
-    {"CONNECTED", "STARTING", "CHARGING", "CONSERVING", "SCHEDULED", "SUSPENDED_BY_CAR", "SUSPENDED_BY_STATION", "NO_POWER",
-     "DISCHARGING"}
-)  # fmt: skip
+_NEEDS_A_CABLE: Final = frozenset({
+    "CONNECTED", "STARTING", "CHARGING", "CONSERVING", "SCHEDULED", "SUSPENDED_BY_CAR", "SUSPENDED_BY_STATION", "NO_POWER",
+    "DISCHARGING",
+})  # fmt: skip
 
 
 class Normalised(NamedTuple):
@@ -56,7 +57,7 @@ def read(delivery: Delivery, dialect: Dialect) -> list[RawMessage] | Issue:
             return signs
         if dialect.read is None:
             raise ValueError(f"{dialect.name} has no form for deliveries")
-        return dialect.read(dialect, delivery)
+        return few(dialect.read(dialect, delivery))
     except _UNREADABLE as error:
         return issue_of(delivery, delivery.topic or "payload", Rule.BAD_FORMAT, _sentence(error))
 
@@ -98,9 +99,9 @@ class _Normaliser:
         if sign == Sign.GONE:
             return Normalised([], [])
         fields = self.fields = self._fields_that_count()
-        self.is_stamped = at is not None
-        self.is_ahead = at is None and message.observed_at is not None
-        self.at = memory.in_order(fields, message.received_at) if at is None else at
+        self.is_stamped, self.is_ahead = at is not None, at is None and message.observed_at is not None
+        own = fields.keys() & dialect.by_field.keys()
+        self.at = memory.in_order({each: fields[each] for each in own}, message.received_at) if at is None else at
         told = {field: value for field, value in fields.items() if self._is_told(field, value)}
         lost = [field for field in dialect.remembered & fields.keys() if field not in told and memory.knows(field)]
         for field in dialect.remembered & fields.keys():
