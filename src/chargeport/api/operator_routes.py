@@ -139,7 +139,7 @@ OPERATOR_ROUTES: Final = (
     ),
     Route(
         method="POST", path="/admin/applications", name="createApplication", tag="Administration",
-        handler=administration.create_application, answer="AnyObject", body="AnyObject", status=201,
+        handler=administration.create_application, answer="AnyObject", body="ApplicationWish", status=201,
         summary="Make an application; its secrets are in the answer, this once",
         detail='`{"name", "permissions", "connectedOnly"}`; without permissions it may read and send everything.',
         errors=(MALFORMED, *_MANAGED, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
