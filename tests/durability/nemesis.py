@@ -13,6 +13,7 @@ prints each fault and what it found, and ends with 1 if anything was lost, doubl
 import argparse
 import asyncio
 import contextlib
+import itertools
 import json
 import random
 import sys
@@ -224,7 +225,9 @@ async def _oracle(where: Path, load: Load) -> dict[str, Any]:
 
     async def is_done() -> bool:
         found.append(await records_of(quiet.urls[0], quiet.headers))
-        return len(found) > STEADY and found[-1] == found[-STEADY] and len({key.split()[0] for key in found[-1]}) == len(cars)
+        known = Counter(key.split()[0] for key in found[-1])
+        are_all = all(known[car] >= _charges(load.ledger.items[car]) for car in cars)
+        return are_all and len(found) > STEADY and found[-1] == found[-STEADY]
 
     try:
         await quiet.start()
@@ -254,6 +257,12 @@ async def _make_stream(url: str) -> None:
     client = await nats.connect(url)
     await client.jetstream().add_stream(name=STREAM, subjects=[f"{STREAM}.>"])
     await client.close()
+
+
+def _charges(items: Sequence[dict[str, Any]]) -> int:
+    """How many charges have ended."""
+    charging = [item["signals"]["charge-ischarging"]["value"] for item in items]
+    return sum(before and not now for before, now in itertools.pairwise(charging))
 
 
 def _changes_of_power(items: Sequence[dict[str, Any]]) -> set[int]:

@@ -30,7 +30,10 @@ OPERATOR_ROUTES: Final = (
         detail="Each vehicle with its state and the signals that describe it, compact: `status` is there where a value does not"
         " hold. `meta.states` counts the vehicles by state, where all of them had to be looked at.",
         parameters=(
-            Parameter(overview.TEXT, "Only those with these words in make, model, year, id, VIN or a name of yours.", "bolt"),
+            Parameter(
+                overview.TEXT, "Only those with these words in make, model, year, id, VIN or a name of yours.", "bolt",
+                longest=overview.MAX_TEXT,
+            ),
             Parameter(
                 overview.STATE, f"Only those in these states, of {', '.join(STATES)}.", "charging,silent",
                 pattern=f"^$|{some_of(STATES)}",

@@ -26,6 +26,7 @@ from chargeport.wire.envelope import iso
 from chargeport.wire.provenance import shown
 
 TEXT, STATE, ID, SORT = "filter[text]", "filter[state]", "filter[id]", "sort"
+MAX_TEXT: Final = 200  # characters: each word is looked for in each vehicle
 MAX_SIZE: Final = 200
 
 
@@ -36,6 +37,8 @@ async def list_fleet(request: Request) -> Response:
     paging.only_filters(request.query, TEXT, STATE, ID)
     given = dict(request.query)
     states, sort = _states(given), given.get(SORT, "name")
+    if len(given.get(TEXT, "")) > MAX_TEXT:
+        raise Problem(MALFORMED, f"{TEXT}: at most {MAX_TEXT} characters are looked for.")
     if sort.removeprefix("-") not in SORTS:
         raise Problem(MALFORMED, f"{SORT}: {sort[:40]!r} is no order: use one of {', '.join(SORTS)}, with - for the reverse.")
     page = paging.asked(request.query, default_size=50, max_size=MAX_SIZE)

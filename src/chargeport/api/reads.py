@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -240,7 +241,7 @@ def _no_vehicle() -> Problem:
 def _chosen(found: VehicleSeries, query: paging.Query, ranks: Ranks, now: int) -> Iterator[Effective]:
     """Yield what is effective of the signals that the filters leave, sorted by code."""
     paging.only_filters(query, GROUP, CODE)
-    wanted, source = _wanted(dict(query)), source_asked(query)
+    wanted, source = _wanted_by(query), source_asked(query)
     series = found.known if source is None else of_source(found.series, source)
     for signal in _BY_CODE_ORDER:
         counts = effective(signal, series, ranks, now) if wanted is None or signal in wanted else None
@@ -251,13 +252,18 @@ def _chosen(found: VehicleSeries, query: paging.Query, ranks: Ranks, now: int) -
 def check_filters(query: paging.Query) -> None:
     """Refuse filters that make no sense, whether there is anything to filter or not. Raises Problem (400)."""
     paging.only_filters(query, GROUP, CODE)
-    _wanted(dict(query))
+    _wanted_by(query)
     source_asked(query)
 
 
-def _wanted(query: dict[str, str]) -> set[Signal] | None:
+def _wanted_by(query: paging.Query) -> frozenset[Signal] | None:
+    given = dict(query)
+    return _wanted(given.get(GROUP), given.get(CODE))
+
+
+@lru_cache(128)  # asked for each vehicle of a page, and as long as a head may be
+def _wanted(groups: str | None, codes: str | None) -> frozenset[Signal] | None:
     """Return the signals that `filter[group]` and `filter[code]` name; None when there is no filter."""
-    groups, codes = query.get(GROUP), query.get(CODE)
     if groups is None and codes is None:
         return None
     wanted: set[Signal] = set(CATALOGUE)
@@ -266,7 +272,7 @@ def _wanted(query: dict[str, str]) -> set[Signal] | None:
         wanted &= {signal for signal in CATALOGUE if signal.group in named}
     if codes is not None:
         wanted &= {_named(BY_CODE, name.strip(), CODE) for name in codes.split(",")}
-    return wanted
+    return frozenset(wanted)
 
 
 def _named(known: dict[str, Any], name: str, parameter: str) -> Any:
