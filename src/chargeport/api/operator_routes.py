@@ -96,7 +96,7 @@ OPERATOR_ROUTES: Final = (
     ),
     Route(
         method="POST", path="/vehicles/{vehicle_id}/records/edits", name="changeRecords", tag="Records",
-        handler=records.change_records, answer="AnyObject", body="AnyObject", status=201,
+        handler=records.change_records, answer="AnyObject", body="RecordChange", status=201,
         summary="Change a vehicle's sessions; the originals stay",
         detail="`type` says how: `split` (`record`, `at`), `merge` (`records`), `remove` (`record`), `annotate` (`record`,"
         " `note`, `place`, `isPublic`, `energyAddedKwh`, `cost`), `add` (`startedAt`, `endedAt` and what is known),"

@@ -5,10 +5,11 @@ import importlib
 import io
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
+from msgspec import Meta
 
 from chargeport.api import instants, paging
 from chargeport.api.request import Request
@@ -21,8 +22,8 @@ from chargeport.errors import MALFORMED, PERMISSION, VEHICLE_NOT_FOUND, Chargepo
 from chargeport.ingest.cells import shielded
 from chargeport.installation import add_extra
 from chargeport.signals.definition import READS, Permission
-from chargeport.signals.documents import ChargingType
-from chargeport.signals.records import ChargeRecord, Cost, Place
+from chargeport.signals.documents import MAX_TEXT, ChargingType
+from chargeport.signals.records import MAX_AMOUNT, MAX_ENERGY_KWH, ChargeRecord, Cost, Place
 from chargeport.store.audit import Act
 from chargeport.store.records import Vehicle, VehicleSeries
 from chargeport.wire.encoding import encode
@@ -89,11 +90,16 @@ async def change_records(request: Request) -> Response:
     return json_answer(201, {"data": {"number": number}}, request.request_id)
 
 
+_Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
+_Energy = Annotated[float, Meta(ge=0, le=MAX_ENERGY_KWH)]
+_Percent = Annotated[float, Meta(ge=0, le=100)]
+
+
 class Paid(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a session cost."""
 
-    amount: float
-    currency: str
+    amount: Annotated[float, Meta(ge=0, le=MAX_AMOUNT)]
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")]
 
 
 class _Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename="camel"):
@@ -135,10 +141,10 @@ class AnnotateWish(_Wish, frozen=True, tag="annotate"):
     """Say what is known better of a record; what is left out stays as it was."""
 
     record: str
-    note: str | None = None
-    place: str | None = None
+    note: _Text | None = None
+    place: _Text | None = None
     is_public: bool | None = None
-    energy_added_kwh: float | None = None
+    energy_added_kwh: _Energy | None = None
     cost: Paid | None = None
 
     def edit(self, found: list[Seen]) -> Edit:
@@ -154,21 +160,21 @@ class AddWish(_Wish, frozen=True, tag="add"):
 
     started_at: datetime
     ended_at: datetime
-    energy_added_kwh: float | None = None
-    energy_drawn_kwh: float | None = None
-    start_soc_percent: float | None = None
-    end_soc_percent: float | None = None
+    energy_added_kwh: _Energy | None = None
+    energy_drawn_kwh: _Energy | None = None
+    start_soc_percent: _Percent | None = None
+    end_soc_percent: _Percent | None = None
     charging_type: ChargingType | None = None
-    place: str | None = None
+    place: _Text | None = None
     is_public: bool | None = None
     cost: Paid | None = None
-    note: str | None = None
+    note: _Text | None = None
 
 
 class UndoWish(_Wish, frozen=True, tag="undo"):
     """Take the change of this number back."""
 
-    number: int
+    number: Annotated[int, Meta(ge=1, le=1 << 53)]
 
 
 Wish = SplitWish | MergeWish | RemoveWish | AnnotateWish | AddWish | UndoWish

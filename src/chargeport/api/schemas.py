@@ -8,6 +8,7 @@ import msgspec
 from chargeport.api.administration import ApplicationWish
 from chargeport.api.attributes import Body
 from chargeport.api.commands import Daily, Limit, Weekly, Workweek
+from chargeport.api.records import Wish
 from chargeport.api.session import Credentials, TokenWish
 from chargeport.api.webhooks import NewSubscription, Overlap, Span
 from chargeport.signals.bodies import MAX_TEXT, body_type
@@ -52,7 +53,8 @@ _OTHERS: Final[dict[str, Schema]] = {
 
 REQUESTS: Final[dict[str, Any]] = {
     "ApplicationWish": ApplicationWish, "NewChargeLimit": Body[Limit], "Credentials": Credentials, "DailySchedule": Body[Daily],
-    "NewSubscription": Body[NewSubscription], "Overlap": Body[Overlap], "Span": Body[Span], "TokenWish": TokenWish,
+    "NewSubscription": Body[NewSubscription], "Overlap": Body[Overlap], "RecordChange": Wish, "Span": Body[Span],
+    "TokenWish": TokenWish,
     "WeeklySchedule": Body[Weekly], "WorkweekSchedule": Body[Workweek],
 }  # fmt: skip
 """The types that bodies of requests are decoded as, by the names of their schemas."""
