@@ -15,11 +15,12 @@ import pytest
 from chargeport.api.route import Route
 from chargeport.api.routes import EVENT_STREAM, ROUTES
 from chargeport.signals.definition import Permission
-from chargeport.store.records import Connection, Vehicle, user_uuid_of
+from chargeport.store.records import Connection, Page, Vehicle, user_uuid_of
 from chargeport.store.sqlite.reader import Reader
 from chargeport.store.sqlite.scans import Scans
 from chargeport.store.sqlite.writer import Writer
 from chargeport.store.webhooks import Event, Webhook, WebhookFields
+from chargeport.wire.envelope import iso
 from world import T0, Client, World, ask, bearer, raw_headers
 
 ORDINARY = frozenset(each for each in Permission if each.value.startswith(("read_", "write_readings", "control_")))
@@ -294,6 +295,37 @@ async def test_who_only_reads_changes_nothing(
 
 async def webhooks_of(world: World, own: dict[str, str]) -> list[Any]:
     return [await world.store.webhooks.webhooks(), await world.store.access.connection(own["client_id"], own["vehicle_id"])]
+
+
+READ = [
+    route
+    for route in ROUTES
+    if route.method == "GET" and not route.open and route.kind != EVENT_STREAM and not route.path.startswith("/admin/")
+]
+
+
+@pytest.mark.parametrize("route", READ, ids=lambda route: route.name)
+async def test_what_a_connection_allows_no_more_is_not_shown(world: World, theirs: Things, route: Route) -> None:
+    """However often it was read before, and though nobody follows a stream."""
+    connection = (await world.store.access.connections(Page(), theirs.client.id))[0][0]
+    car, manager = connection.vehicle, await world.application()
+    await world.report(car, "tractionbattery-stateofcharge", {"value": 77.75})
+    times = {"startedAt": iso(T0 - 7_200_000), "endedAt": iso(T0 - 3_600_000)}
+    added = {"type": "add", **times, "energyAddedKwh": 777.75, "note": "a note of theirs"}
+    edit = await world.client.post(f"/vehicles/{car.id}/records/edits", json=added, headers=manager.headers)
+    assert edit.status_code == 201
+    headers = theirs.client.headers | {"sc-user-id": "their-user"}
+    path = route.path.format(**dict.fromkeys(NO_THINGS, "charge-voltage") | theirs.ids)
+
+    async def shown() -> list[str]:
+        text = (await world.client.get(path, headers=headers)).text
+        return [mark for mark in ("77.75", "a note of theirs") if mark in text]
+
+    shows_some = route.name in ("getSignal", "listSignals", "listFleetSignals", "listFleet", "listRecords", "exportReadings")
+    assert await shown() or not shows_some
+    await world.connect(theirs.client, car, "their-user", frozenset({Permission.READ_VIN}))
+    world.clock.move(2)
+    assert await shown() == []
 
 
 HIDDEN: dict[str, Any] = {

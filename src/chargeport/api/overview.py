@@ -33,7 +33,8 @@ MAX_SIZE: Final = 200
 async def list_fleet(request: Request) -> Response:
     """Return a page of the vehicles, each with the signals that an overview shows."""
     grant = await request.grant()
-    fleet, permits, now = request.context.fleet, request.context.tail.permits, request.context.clock.now()
+    fleet, now = request.context.fleet, request.context.clock.now()
+    permits = Permits(request.context.access, request.context.store)
     paging.only_filters(request.query, TEXT, STATE, ID)
     given = dict(request.query)
     states, sort = _states(given), given.get(SORT, "name")

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from chargeport.api import instants, paging
+from chargeport.api.permission_cache import Permits
 from chargeport.api.request import Request
 from chargeport.api.request_body import read_body
 from chargeport.api.response import Header, Response, answer, json_answer, packed_answer
@@ -225,7 +226,8 @@ async def _of_path(request: Request, permission: Permission) -> VehicleSeries:
 
 async def _rows_of(request: Request, vehicle: Vehicle) -> list[dict[str, Any]]:
     """Return the sessions of a car, with their places if the caller may see them."""
-    allowed = await request.context.tail.permits.of(await request.grant(), vehicle.id, request.user_id)
+    permits = Permits(request.context.access, request.context.store)
+    allowed = await permits.of(await request.grant(), vehicle.id, request.user_id)
     found = await request.context.store.readings.signals(vehicle.id)
     if found is None or Permission.READ_CHARGE_RECORDS not in allowed:
         return []
