@@ -204,3 +204,15 @@ async def held(world: World) -> int:
     """How many tokens the store has."""
     await asyncio.sleep(0)
     return int(world.store._reader.count("SELECT count(*) FROM tokens", ()))  # type: ignore[attr-defined]
+
+
+async def test_one_token_written_in_many_ways_is_not_remembered_at_length(world: World, app: Client, timer: Timer) -> None:
+    token = app.headers["Authorization"].removeprefix("Bearer ")
+    for spaces in (1, 9, 400):
+        got = await world.client.get("/v3/vehicles", headers={"Authorization": f"Bearer{' ' * spaces}{token}"})
+        assert got.status_code == 200
+    for number in range(20):
+        long = {"Authorization": f"Bearer{' ' * (30_000 + number)}{token}", "Host": f"{'x' * 30_000}{number}"}
+        assert (await world.client.get("/v3/vehicles", headers=long)).status_code == 401
+    assert max(len(each) for each in world.service.access._remembered if each is not None) < 600
+    assert world.served.errors.links._from_host.cache_info().currsize < 5
