@@ -328,6 +328,40 @@ async def test_what_a_connection_allows_no_more_is_not_shown(world: World, their
     assert await shown() == []
 
 
+COTTAGE = {"name": "their cottage", "address": "Cottage Lane 7777", "latitude": 48.7777, "longitude": 11.7777}
+
+
+@pytest.mark.parametrize("user", [None, "their-user"])
+@pytest.mark.parametrize("route", READ, ids=lambda route: route.name)
+async def test_what_the_application_may_and_a_connection_does_not_is_not_shown(
+    world: World, theirs: Things, route: Route, user: str | None
+) -> None:
+    connection = (await world.store.access.connections(Page(), theirs.client.id))[0][0]
+    car, manager = connection.vehicle, await world.application()
+    limits = {"activeLimit": 80, "values": [{"type": "LOCATION", "limit": 72, "condition": COTTAGE}], "unit": "percent"}
+    await world.report(car, "charge-chargelimits", limits)
+    times = {"startedAt": iso(T0 - 7_200_000), "endedAt": iso(T0 - 3_600_000)}
+    added = {"type": "add", **times, "energyAddedKwh": 5, "place": "their cottage"}
+    edit = await world.client.post(f"/vehicles/{car.id}/records/edits", json=added, headers=manager.headers)
+    assert edit.status_code == 201
+    headers = theirs.client.headers | ({} if user is None else {"sc-user-id": user})
+    path = route.path.format(**dict.fromkeys(NO_THINGS, "charge-chargelimits") | theirs.ids)
+    marks = ("WVWZZZ00000007777", "ottage", "48.7777")
+
+    async def shown(query: str = "") -> list[str]:
+        text = (await world.client.get(path + query, headers=headers)).text
+        return [mark for mark in marks if mark in text]
+
+    shows_some = route.name in ("getSignal", "listSignals", "listFleetSignals", "listFleet", "listRecords", "exportReadings")
+    assert await shown() or not shows_some
+    await world.connect(theirs.client, car, "their-user", ORDINARY - {Permission.READ_VIN, Permission.READ_CHARGE_LOCATIONS})
+    world.clock.move(2)
+    assert await shown() == []
+    if route.name == "listFleet":
+        found = (await world.client.get("/fleet", params={"filter[text]": "wvwzzz00000007777"}, headers=headers)).json()
+        assert found["data"] == [], "nor is it found by what is not shown"
+
+
 HIDDEN: dict[str, Any] = {
     "id": NOBODYS, "client_id": "client_x", "clientId": "client_x", "created_at": 1, "createdAt": 1, "verified_at": 1,
     "verifiedAt": "2026-01-01T00:00:00Z", "isVerified": True, "permissions": ["read_location"], "connected_only": False,

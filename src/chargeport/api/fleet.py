@@ -34,10 +34,11 @@ _BY_STATUS: Final = (("ERROR", "error"), ("FAULT", "error"), ("NO_POWER", "error
 
 
 class Row(NamedTuple):
-    """A vehicle with what counts of its signals now, by code."""
+    """A vehicle with what counts of its signals now, by code, as far as the application is `allowed` to see it."""
 
     vehicle: Vehicle
     found: dict[str, Effective]
+    allowed: frozenset[Permission]
 
     @property
     def state(self) -> str:
@@ -148,7 +149,8 @@ class Fleet:
                 await asyncio.sleep(0)
             allowed = await permits.of(grant, vehicle.id, None)
             series = await self._store.readings.signals(vehicle.id)
-            rows.append(Row(vehicle, {}) if series is None else row_of(series, allowed, self._store.readings.ranks, now))
+            unknown = Row(vehicle, {}, allowed)
+            rows.append(unknown if series is None else row_of(series, allowed, self._store.readings.ranks, now))
         return rows
 
 
@@ -156,7 +158,7 @@ def row_of(found: VehicleSeries, allowed: frozenset[Permission], ranks: Ranks, n
     """Return a vehicle with the effective signals that an overview shows and a reader with these permissions may see."""
     wanted = [each for each in _SIGNALS if each.permission in allowed]
     known = {each.code: effective(each, found.series, ranks, now) for each in wanted}
-    return Row(found.vehicle, {code: counts for code, counts in known.items() if counts is not None})
+    return Row(found.vehicle, {code: counts for code, counts in known.items() if counts is not None}, allowed)
 
 
 def _good_until(began: float, ended: float) -> float:

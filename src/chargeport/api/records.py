@@ -18,7 +18,7 @@ from chargeport.api.request_body import read_body
 from chargeport.api.response import Header, Response, answer, json_answer, packed_answer
 from chargeport.derivation import record_changes
 from chargeport.derivation.record_fields import fields, flat, shown_of
-from chargeport.derive.records.edits import Annotate, Edit, Merge, Remove, Seen, Split
+from chargeport.derive.records.edits import Annotate, Change, Edit, Merge, Remove, Seen, Split, without_place
 from chargeport.errors import MALFORMED, PERMISSION, VEHICLE_NOT_FOUND, ChargeportError, NotFoundError, Problem
 from chargeport.ingest.cells import shielded
 from chargeport.installation import add_extra
@@ -71,9 +71,18 @@ async def list_records(request: Request) -> Response:
 async def list_edits(request: Request) -> Response:
     """Return the edits of a vehicle's sessions, oldest first."""
     found = await _of_path(request, Permission.READ_CHARGE_RECORDS)
+    allowed = await request.context.access.permissions(await request.grant(), found.vehicle.id, request.user_id)
+    sees_places = Permission.READ_CHARGE_LOCATIONS in allowed
     edits = await request.context.store.sessions.edits(found.vehicle.id)
-    data = [{"number": each.number, "madeAt": iso(each.made_at), "edit": msgspec.Raw(each.body.encode())} for each in edits]
+    data = [
+        {"number": each.number, "madeAt": iso(each.made_at), "edit": _shown_edit(each.body, sees_places=sees_places)}
+        for each in edits
+    ]
     return json_answer(200, {"data": data}, request.request_id)
+
+
+def _shown_edit(body: str, *, sees_places: bool) -> Any:
+    return msgspec.Raw(body.encode()) if sees_places else without_place(msgspec.json.decode(body, type=Change))
 
 
 async def change_records(request: Request) -> Response:
