@@ -4,6 +4,8 @@ All of it is made from the table of routes: a new route is asked without a line 
 fails until `ids_of` or NO_THINGS says what it is.
 """
 
+import asyncio
+import json
 import re
 import uuid
 from collections.abc import Iterator
@@ -21,6 +23,7 @@ from chargeport.store.sqlite.scans import Scans
 from chargeport.store.sqlite.writer import Writer
 from chargeport.store.webhooks import Event, Webhook, WebhookFields
 from chargeport.wire.envelope import iso
+from listening import Listener
 from world import T0, Client, World, ask, bearer, raw_headers
 
 ORDINARY = frozenset(each for each in Permission if each.value.startswith(("read_", "write_readings", "control_")))
@@ -266,9 +269,22 @@ async def test_a_stream_tells_nothing_of_others(world: World, callers: dict[str,
     for who, caller in callers.items():
         if "vehicle_id" in caller.sees or not caller.headers:
             continue
-        response = await ask(world.app, "/stream", raw_headers(caller.headers), query=b"lastEventId=0", body=())
-        assert response.status_code == 200, who
-        assert not [mark for mark in (*MARKS, theirs.ids["vehicle_id"]) if mark in response.text], who
+        told = await followed(world, caller.headers, theirs)
+        assert not [mark for mark in (*MARKS, theirs.ids["vehicle_id"]) if mark in told], who
+
+
+async def followed(world: World, headers: dict[str, str], theirs: Things) -> str:
+    """What a stream from the beginning tells, once somebody who sees everything was told of what came last."""
+    (connection, *_), _ = await world.store.access.connections(Page(), theirs.client.id)
+    everything = (await world.application()).headers
+    async with Listener(world.app, headers, last_id=0) as stream, Listener(world.app, everything, last_id=0) as witness:
+        assert (stream.status, witness.status) == (200, 200)
+        world.clock.move(1)
+        await world.report(connection.vehicle, "charge-amperage", {"value": 7}, world.clock.now())
+        await witness.until(lambda: any("amperage" in json.dumps(event.data) for event in witness.events))
+        for _ in range(100):
+            await asyncio.sleep(0)
+        return stream.body.decode()
 
 
 @pytest.mark.parametrize("route", CHANGES, ids=lambda route: route.name)
@@ -360,6 +376,25 @@ async def test_what_the_application_may_and_a_connection_does_not_is_not_shown(
     if route.name == "listFleet":
         found = (await world.client.get("/fleet", params={"filter[text]": "wvwzzz00000007777"}, headers=headers)).json()
         assert found["data"] == [], "nor is it found by what is not shown"
+
+
+@pytest.mark.parametrize("user", [None, "their-user"])
+async def test_a_stream_shows_what_the_connection_allows_alone(world: World, theirs: Things, user: str | None) -> None:
+    connection = (await world.store.access.connections(Page(), theirs.client.id))[0][0]
+    limits = {"activeLimit": 80, "values": [{"type": "LOCATION", "limit": 72, "condition": COTTAGE}], "unit": "percent"}
+    await world.report(connection.vehicle, "charge-chargelimits", limits)
+    await world.report(connection.vehicle, "tractionbattery-stateofcharge", {"value": 77.25})
+    headers = theirs.client.headers | ({} if user is None else {"sc-user-id": user})
+
+    async def shown() -> list[str]:
+        told = await followed(world, headers, theirs)
+        return [mark for mark in ("777.75", "ottage", "48.7777", "77.25") if mark in told]
+
+    assert await shown() == ["777.75", "ottage", "48.7777", "77.25"]
+    less = ORDINARY - {Permission.READ_BATTERY, Permission.READ_CHARGE_LOCATIONS}
+    await world.connect(theirs.client, connection.vehicle, "their-user", less)
+    world.clock.move(2)
+    assert await shown() == ["777.75"]
 
 
 HIDDEN: dict[str, Any] = {
