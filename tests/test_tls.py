@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,12 +11,14 @@ from pathlib import Path
 import httpx
 import pytest
 import trustme
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat, load_pem_private_key
 
+from chargeport import web
 from chargeport.api.app import WebApp
 from chargeport.errors import SettingError, StartError
-from chargeport.settings import IngestSettings, ServerSettings
+from chargeport.settings import IngestSettings, LimitSettings, ServerSettings
 from chargeport.tls import LOOK_EVERY_S, Certificate, TlsFiles
-from serving import Serving, served
+from serving import Serving, reached, served
 from world import World
 
 NOW = dt.datetime(2026, 5, 1, tzinfo=dt.UTC)
@@ -39,6 +42,9 @@ class Authority:
         chain.write_bytes(b"".join(each.bytes() for each in made.cert_chain_pems))
         made.private_key_pem.write_to_path(str(key))
         return TlsFiles(str(chain), str(key))
+
+    def halve(self, files: TlsFiles) -> None:
+        Path(files.certificate).write_text("half a certif")
 
     def trusting(self, own: TlsFiles | None = None) -> ssl.SSLContext:
         context = ssl.create_default_context()
@@ -81,6 +87,84 @@ async def test_a_new_certificate_is_used_without_ending_a_connection(world: Worl
         assert (await open_one.get("/healthz")).status_code == 200
 
 
+async def test_while_certificates_change_no_request_fails(world: World, authority: Authority) -> None:
+    trusting = authority.trusting()
+    async with served(world.served, tls=authority.issue()) as serving:
+        is_over = False
+
+        async def asking(*, anew: bool) -> list[int]:
+            statuses = []
+            async with client(serving, trusting) as own:
+                while not is_over:
+                    headers = {"Connection": "close"} if anew else {}
+                    statuses.append((await own.get("/healthz", headers=headers)).status_code)
+            return statuses
+
+        tasks = [asyncio.create_task(asking(anew=number % 2 == 0)) for number in range(6)]
+        certificate = serving.server._certificate
+        assert certificate is not None
+        serials = set()
+        for number in range(8):
+            if number % 3:
+                authority.issue()
+            else:
+                authority.halve(certificate._files)
+            certificate._look_at_s = 0
+            certificate.look()
+            serials.add(await serial_of(serving, trusting))
+        is_over = True
+        answers = await asyncio.gather(*tasks)
+    assert len(serials) == 6, "five new ones, and the one before them"
+    assert all(answers), "each client was answered meanwhile"
+    assert {status for each in answers for status in each} == {200}
+
+
+@pytest.mark.parametrize(
+    "sent", [b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", b"\x16\x03\x01\x40\x00" + b"\x01" * 99, b"\0", b""]
+)
+async def test_what_is_no_handshake_ends_and_others_go_on(
+    world: World, authority: Authority, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, sent: bytes
+) -> None:
+    monkeypatch.setattr(web, "HANDSHAKE_WITHIN_S", 0.3)
+    trusting = authority.trusting()
+    async with served(world.served, tls=authority.issue()) as serving, client(serving, trusting) as good:
+        plain = [await asyncio.open_connection("127.0.0.1", serving.port) for _ in range(5)]
+        for _, writer in plain:
+            writer.write(sent)
+        assert (await good.get("/healthz")).status_code == 200
+        for reader, writer in plain:  # a handshake that is begun and left there has so long and no longer
+            assert b"HTTP" not in await reader.read()
+            writer.close()
+        assert (await good.get("/healthz")).status_code == 200
+        await reached(lambda: serving.clients == 1)
+    assert caplog.messages == [], "whoever sends garbage does not fill the log"
+
+
+async def test_handshakes_that_are_not_finished_make_room_for_others(world: World, authority: Authority) -> None:
+    limits = LimitSettings(connections=8, connections_by_address=8)
+    async with served(world.served, limits, tls=authority.issue()) as serving:
+        slow = [socket.create_connection(("127.0.0.1", serving.port)) for _ in range(20)]
+        async with client(serving, authority.trusting()) as good:
+            assert (await good.get("/healthz")).status_code == 200
+        for each in slow:
+            each.close()
+
+
+def test_no_client_renegotiates(authority: Authority) -> None:
+    context = authority.issue().context()
+    assert context.options & ssl.OP_NO_RENEGOTIATION
+    assert context.minimum_version == ssl.TLSVersion.TLSv1_2
+
+
+def test_a_key_that_wants_a_password_is_refused_and_nobody_is_asked_for_it(authority: Authority) -> None:
+    files = authority.issue()
+    key = load_pem_private_key(Path(files.key).read_bytes(), None)
+    locked = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
+    Path(files.key).write_bytes(locked)
+    with pytest.raises(StartError, match="the key is encrypted"):
+        files.context()
+
+
 def test_files_that_are_no_good_leave_the_certificate_before_in_use(
     authority: Authority, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -88,7 +172,7 @@ def test_files_that_are_no_good_leave_the_certificate_before_in_use(
     files = authority.issue(not_after=NOW + dt.timedelta(days=400))
     certificate = Certificate(files, lambda: time_s[0], lambda: NOW_MS)
     before = certificate.context
-    Path(files.certificate).write_text("half a certif")
+    authority.halve(files)
     certificate.look()
     assert caplog.messages == [], "it looks every ten seconds"
     time_s[0] += LOOK_EVERY_S

@@ -36,8 +36,9 @@ class TlsFiles(NamedTuple):
         """Return the TLS context of the files. Raises StartError."""
         made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         made.minimum_version = ssl.TLSVersion.TLSv1_2
+        made.options |= ssl.OP_NO_RENEGOTIATION  # which OpenSSL before 3 grants to any client, at our cost
         try:
-            made.load_cert_chain(self.certificate, self.key)
+            made.load_cert_chain(self.certificate, self.key, _no_password)
             if self.client_ca is not None:
                 made.load_verify_locations(self.client_ca)
                 made.verify_mode = ssl.CERT_OPTIONAL  # who needs one, and has none, is refused later, in words
@@ -101,6 +102,11 @@ class Certificate:
     def _state(self) -> list[tuple[int, int, int] | None]:
         """Return what shows whether the files are those that were read."""
         return [_state_of(Path(each)) for each in self._files if each is not None]
+
+
+def _no_password() -> str:
+    """Refuse a key that wants a password; without this OpenSSL asks for it at the terminal, while everybody waits."""
+    raise OSError("the key is encrypted: write it without a password, for its owner alone to read")
 
 
 def _state_of(file: Path) -> tuple[int, int, int] | None:

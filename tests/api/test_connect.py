@@ -184,10 +184,19 @@ async def test_a_form_of_another_site_is_refused(world: World, asking: Client, c
     asked = query(asking)
     await sign_in(world, asked)
     form = {"action": "allow", "vehicle": car.id, "permission": "read_charge"}
-    for headers in ({"sec-fetch-site": "cross-site"}, {"origin": "https://evil.example"}):
+    foreign = ({"sec-fetch-site": "cross-site"}, {"origin": "https://evil.example"}, {"origin": "null"})
+    for headers in foreign:  # `null` is what a frame without an origin of its own sends
         answer = await world.client.post("/oauth/authorize", params=asked, data=form, headers=headers)
         assert answer.status_code == 403
     assert (await world.store.access.connections(Page(), asking.id))[1] == 0
+
+
+async def test_a_browser_sends_the_forms_of_the_page_with_their_origin(world: World, asking: Client) -> None:
+    shown_page = await shown(world, query(asking))
+    assert shown_page.headers.get_list("referrer-policy") == ["same-origin"], "with no-referrer it would send null"
+    form = {"action": "sign-in", "name": NAME, "password": PASSWORD}
+    own = {"origin": "http://cars.test"}
+    assert (await world.client.post("/oauth/authorize", params=query(asking), data=form, headers=own)).status_code == 303
 
 
 async def test_whoever_comes_from_another_site_is_asked_for_the_session_once_more(world: World, asking: Client) -> None:

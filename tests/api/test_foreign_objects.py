@@ -4,6 +4,8 @@ All of it is made from the table of routes: a new route is asked without a line 
 fails until `ids_of` or NO_THINGS says what it is.
 """
 
+import asyncio
+import json
 import re
 import uuid
 from collections.abc import Iterator
@@ -15,9 +17,13 @@ import pytest
 from chargeport.api.route import Route
 from chargeport.api.routes import EVENT_STREAM, ROUTES
 from chargeport.signals.definition import Permission
-from chargeport.store.records import Connection, Vehicle, user_uuid_of
+from chargeport.store.records import Connection, Page, Vehicle, user_uuid_of
 from chargeport.store.sqlite.reader import Reader
+from chargeport.store.sqlite.scans import Scans
+from chargeport.store.sqlite.writer import Writer
 from chargeport.store.webhooks import Event, Webhook, WebhookFields
+from chargeport.wire.envelope import iso
+from listening import Listener
 from world import T0, Client, World, ask, bearer, raw_headers
 
 ORDINARY = frozenset(each for each in Permission if each.value.startswith(("read_", "write_readings", "control_")))
@@ -119,17 +125,22 @@ async def callers(world: World, car: Vehicle, theirs: Things) -> dict[str, Calle
 
 
 @pytest.fixture
-def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The questions to the database, as they are asked."""
-    asked: list[str] = []
-    rows = Reader.rows
+def work(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is asked of the database, as it is asked: questions, scans in a thread and what the writer is to do."""
+    done: list[str] = []
 
-    def noted(self: Reader, sql: str, *bindings: Any) -> Any:
-        asked.append(sql)
-        return rows(self, sql, *bindings)
+    def noted(kind: type, name: str) -> None:
+        does = getattr(kind, name)
 
-    monkeypatch.setattr(Reader, "rows", noted)
-    return asked
+        def noting(self: Any, what: Any, *more: Any) -> Any:
+            done.append(what if isinstance(what, str) else name)
+            return does(self, what, *more)
+
+        monkeypatch.setattr(kind, name, noting)
+
+    for kind, name in ((Reader, "rows"), (Scans, "run"), (Writer, "call"), (Writer, "write")):
+        noted(kind, name)
+    return done
 
 
 class Place(NamedTuple):
@@ -218,23 +229,23 @@ async def state(world: World, theirs: Things) -> list[Any]:
 
 @each_place
 async def test_what_is_anothers_answers_as_what_is_not_there(
-    world: World, callers: dict[str, Caller], theirs: Things, place: tuple[Route, Place], reads: list[str]
+    world: World, callers: dict[str, Caller], theirs: Things, place: tuple[Route, Place], work: list[str]
 ) -> None:
     route, asked = place
     before = await state(world, theirs)
     for who, caller in callers.items():
         if asked.kind in caller.sees or (who == "the page" and route.path.startswith("/admin/")):  # whoever runs the server
             continue
-        answers, counts = [], []
+        answers, worked = [], []
         unknown = UNKNOWN.get(asked.kind, NOBODYS)
         await answered(world, route, asked, caller, unknown)  # what is remembered of the caller is remembered for both
         for value in (unknown, foreign(asked, theirs)):
-            reads.clear()
+            work.clear()
             answers.append(await answered(world, route, asked, caller, value))
-            counts.append(len(reads))
+            worked.append(list(work))
         assert answers[0] == answers[1], who
         if route.kind != EVENT_STREAM:  # what follows the feed reads in its own time
-            assert counts[0] == counts[1], f"{who}: as many questions to the database, so that the time says nothing"
+            assert worked[0] == worked[1], f"{who}: the same questions to the database, so that the time says nothing"
         assert not [mark for mark in MARKS if mark in answers[1][1]], who
     assert await state(world, theirs) == before
 
@@ -258,9 +269,22 @@ async def test_a_stream_tells_nothing_of_others(world: World, callers: dict[str,
     for who, caller in callers.items():
         if "vehicle_id" in caller.sees or not caller.headers:
             continue
-        response = await ask(world.app, "/stream", raw_headers(caller.headers), query=b"lastEventId=0", body=())
-        assert response.status_code == 200, who
-        assert not [mark for mark in (*MARKS, theirs.ids["vehicle_id"]) if mark in response.text], who
+        told = await followed(world, caller.headers, theirs)
+        assert not [mark for mark in (*MARKS, theirs.ids["vehicle_id"]) if mark in told], who
+
+
+async def followed(world: World, headers: dict[str, str], theirs: Things) -> str:
+    """What a stream from the beginning tells, once somebody who sees everything was told of what came last."""
+    (connection, *_), _ = await world.store.access.connections(Page(), theirs.client.id)
+    everything = (await world.application()).headers
+    async with Listener(world.app, headers, last_id=0) as stream, Listener(world.app, everything, last_id=0) as witness:
+        assert (stream.status, witness.status) == (200, 200)
+        world.clock.move(1)
+        await world.report(connection.vehicle, "charge-amperage", {"value": 7}, world.clock.now())
+        await witness.until(lambda: any("amperage" in json.dumps(event.data) for event in witness.events))
+        for _ in range(100):
+            await asyncio.sleep(0)
+        return stream.body.decode()
 
 
 @pytest.mark.parametrize("route", CHANGES, ids=lambda route: route.name)
@@ -287,6 +311,90 @@ async def test_who_only_reads_changes_nothing(
 
 async def webhooks_of(world: World, own: dict[str, str]) -> list[Any]:
     return [await world.store.webhooks.webhooks(), await world.store.access.connection(own["client_id"], own["vehicle_id"])]
+
+
+READ = [
+    route
+    for route in ROUTES
+    if route.method == "GET" and not route.open and route.kind != EVENT_STREAM and not route.path.startswith("/admin/")
+]
+
+
+@pytest.mark.parametrize("route", READ, ids=lambda route: route.name)
+async def test_what_a_connection_allows_no_more_is_not_shown(world: World, theirs: Things, route: Route) -> None:
+    """However often it was read before, and though nobody follows a stream."""
+    connection = (await world.store.access.connections(Page(), theirs.client.id))[0][0]
+    car, manager = connection.vehicle, await world.application()
+    await world.report(car, "tractionbattery-stateofcharge", {"value": 77.75})
+    times = {"startedAt": iso(T0 - 7_200_000), "endedAt": iso(T0 - 3_600_000)}
+    added = {"type": "add", **times, "energyAddedKwh": 777.75, "note": "a note of theirs"}
+    edit = await world.client.post(f"/vehicles/{car.id}/records/edits", json=added, headers=manager.headers)
+    assert edit.status_code == 201
+    headers = theirs.client.headers | {"sc-user-id": "their-user"}
+    path = route.path.format(**dict.fromkeys(NO_THINGS, "charge-voltage") | theirs.ids)
+
+    async def shown() -> list[str]:
+        text = (await world.client.get(path, headers=headers)).text
+        return [mark for mark in ("77.75", "a note of theirs") if mark in text]
+
+    shows_some = route.name in ("getSignal", "listSignals", "listFleetSignals", "listFleet", "listRecords", "exportReadings")
+    assert await shown() or not shows_some
+    await world.connect(theirs.client, car, "their-user", frozenset({Permission.READ_VIN}))
+    world.clock.move(2)
+    assert await shown() == []
+
+
+COTTAGE = {"name": "their cottage", "address": "Cottage Lane 7777", "latitude": 48.7777, "longitude": 11.7777}
+
+
+@pytest.mark.parametrize("user", [None, "their-user"])
+@pytest.mark.parametrize("route", READ, ids=lambda route: route.name)
+async def test_what_the_application_may_and_a_connection_does_not_is_not_shown(
+    world: World, theirs: Things, route: Route, user: str | None
+) -> None:
+    connection = (await world.store.access.connections(Page(), theirs.client.id))[0][0]
+    car, manager = connection.vehicle, await world.application()
+    limits = {"activeLimit": 80, "values": [{"type": "LOCATION", "limit": 72, "condition": COTTAGE}], "unit": "percent"}
+    await world.report(car, "charge-chargelimits", limits)
+    times = {"startedAt": iso(T0 - 7_200_000), "endedAt": iso(T0 - 3_600_000)}
+    added = {"type": "add", **times, "energyAddedKwh": 5, "place": "their cottage"}
+    edit = await world.client.post(f"/vehicles/{car.id}/records/edits", json=added, headers=manager.headers)
+    assert edit.status_code == 201
+    headers = theirs.client.headers | ({} if user is None else {"sc-user-id": user})
+    path = route.path.format(**dict.fromkeys(NO_THINGS, "charge-chargelimits") | theirs.ids)
+    marks = ("WVWZZZ00000007777", "ottage", "48.7777")
+
+    async def shown(query: str = "") -> list[str]:
+        text = (await world.client.get(path + query, headers=headers)).text
+        return [mark for mark in marks if mark in text]
+
+    shows_some = route.name in ("getSignal", "listSignals", "listFleetSignals", "listFleet", "listRecords", "exportReadings")
+    assert await shown() or not shows_some
+    await world.connect(theirs.client, car, "their-user", ORDINARY - {Permission.READ_VIN, Permission.READ_CHARGE_LOCATIONS})
+    world.clock.move(2)
+    assert await shown() == []
+    if route.name == "listFleet":
+        found = (await world.client.get("/fleet", params={"filter[text]": "wvwzzz00000007777"}, headers=headers)).json()
+        assert found["data"] == [], "nor is it found by what is not shown"
+
+
+@pytest.mark.parametrize("user", [None, "their-user"])
+async def test_a_stream_shows_what_the_connection_allows_alone(world: World, theirs: Things, user: str | None) -> None:
+    connection = (await world.store.access.connections(Page(), theirs.client.id))[0][0]
+    limits = {"activeLimit": 80, "values": [{"type": "LOCATION", "limit": 72, "condition": COTTAGE}], "unit": "percent"}
+    await world.report(connection.vehicle, "charge-chargelimits", limits)
+    await world.report(connection.vehicle, "tractionbattery-stateofcharge", {"value": 77.25})
+    headers = theirs.client.headers | ({} if user is None else {"sc-user-id": user})
+
+    async def shown() -> list[str]:
+        told = await followed(world, headers, theirs)
+        return [mark for mark in ("777.75", "ottage", "48.7777", "77.25") if mark in told]
+
+    assert await shown() == ["777.75", "ottage", "48.7777", "77.25"]
+    less = ORDINARY - {Permission.READ_BATTERY, Permission.READ_CHARGE_LOCATIONS}
+    await world.connect(theirs.client, connection.vehicle, "their-user", less)
+    world.clock.move(2)
+    assert await shown() == ["777.75"]
 
 
 HIDDEN: dict[str, Any] = {

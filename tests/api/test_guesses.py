@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from answers import typed_error
-from chargeport.api.guesses import MANY, Guesses
-from chargeport.errors import Problem
+from chargeport.api.guesses import LINK, MANY, PASSWORD, SECRET, Guesses
+from chargeport.errors import UNAUTHORIZED, Problem
 from chargeport.settings import LimitSettings, ServerSettings
 from world import Client, World
 
@@ -116,6 +116,42 @@ async def test_behind_a_trusted_proxy_the_clients_address_counts(tmp_path: Path)
     await world.close()
 
 
+@pytest.mark.parametrize("credential", [SECRET, PASSWORD])
+async def test_of_many_tries_at_once_no_more_are_answered_than_in_turn(credential: str) -> None:
+    guesses, looking_up = Guesses(LIMIT, Timer()), asyncio.Event()
+
+    async def proof(is_right: bool) -> str:
+        await looking_up.wait()
+        if not is_right:
+            raise Problem(UNAUTHORIZED, "wrong")
+        return "right"
+
+    tries = [
+        asyncio.ensure_future(guesses.attempt(credential, ELSEWHERE, "ada", lambda right=right: proof(right)))  # type: ignore[misc]
+        for right in [False] * 3 * LIMIT + [True]
+    ]
+    await asyncio.sleep(0)
+    looking_up.set()
+    ends = await asyncio.gather(*tries, return_exceptions=True)
+    statuses = [end.kind.status if isinstance(end, Problem) else 200 for end in ends]
+    assert statuses == [401] * LIMIT + [429] * (2 * LIMIT + 1), "nor is it told that the last one was right"
+
+
+async def test_links_are_counted_by_address_alone_for_they_name_nobody() -> None:
+    guesses = Guesses(LIMIT, Timer())
+
+    async def wrong() -> None:
+        raise Problem(UNAUTHORIZED, "wrong")
+
+    async def right() -> str:
+        return "right"
+
+    for number in range(10 * MANY * LIMIT):
+        with pytest.raises(Problem, match="wrong"):
+            await guesses.attempt(LINK, f"192.0.2.{number // 10}" if number < 2550 else "198.51.100.1", "", wrong)
+    assert await guesses.attempt(LINK, ELSEWHERE, "", right) == "right"
+
+
 def test_counts_are_bounded_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("api.guesses", "attempts"):
         monkeypatch.setattr(f"chargeport.{module}.MAX_KEYS", 100)
@@ -168,3 +204,15 @@ async def held(world: World) -> int:
     """How many tokens the store has."""
     await asyncio.sleep(0)
     return int(world.store._reader.count("SELECT count(*) FROM tokens", ()))  # type: ignore[attr-defined]
+
+
+async def test_one_token_written_in_many_ways_is_not_remembered_at_length(world: World, app: Client, timer: Timer) -> None:
+    token = app.headers["Authorization"].removeprefix("Bearer ")
+    for spaces in (1, 9, 400):
+        got = await world.client.get("/v3/vehicles", headers={"Authorization": f"Bearer{' ' * spaces}{token}"})
+        assert got.status_code == 200
+    for number in range(20):
+        long = {"Authorization": f"Bearer{' ' * (30_000 + number)}{token}", "Host": f"{'x' * 30_000}{number}"}
+        assert (await world.client.get("/v3/vehicles", headers=long)).status_code == 401
+    assert max(len(each) for each in world.service.access._remembered if each is not None) < 600
+    assert world.served.errors.links._from_host.cache_info().currsize < 5

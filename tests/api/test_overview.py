@@ -128,6 +128,7 @@ async def test_a_wrong_order_or_state_is_refused_by_name(world: World, app: Clie
         ({"sort": "colour"}, "no order"),
         ({"filter[state]": "flying"}, "no state"),
         ({"filter[x]": "1"}, "no filter"),
+        ({"filter[text]": "a " * 101}, "at most 200"),
     ):
         response = await world.client.get("/fleet", params=query, headers=app.headers)
         assert words in detail(response, 400)

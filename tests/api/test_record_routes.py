@@ -91,6 +91,11 @@ async def test_a_change_is_kept_beside_the_original_and_can_be_taken_back(
         ({"type": "undo", "number": 99}, "No edit"),
         ({"type": "split", "record": "none", "at": "2026-05-01T10:00:00"}, "No record"),
         ({"type": "add", "startedAt": "2030-01-01T00:00:00Z", "endedAt": "2030-01-01T01:00:00Z"}, "future"),
+        ({"type": "annotate", "record": "one", "energyAddedKwh": -1}, ">= 0"),
+        ({"type": "annotate", "record": "one", "energyAddedKwh": 1e308}, "<= 2000"),
+        ({"type": "annotate", "record": "one", "note": "x" * 257}, "<= 256"),
+        ({"type": "annotate", "record": "one", "cost": {"amount": 1e300, "currency": "EUR"}}, "<= 1000000"),
+        ({"type": "annotate", "record": "one", "cost": {"amount": 1, "currency": "euro"}}, "matching regex"),
     ],
 )
 async def test_a_change_that_does_not_fit_is_refused_with_the_way_out(

@@ -1,14 +1,19 @@
 """`/session`: people sign in to the page once, stay signed in, and are never mistaken for a program or for another site."""
 
+import asyncio
 from http.cookies import SimpleCookie
+from pathlib import Path
+from time import perf_counter
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 
-from chargeport.api.session import COOKIE
+from chargeport.api.session import COOKIE, TLS_COOKIE
 from chargeport.api.sign_in import LINK_MS, SESSION_MS, TOKEN_LIFE_S, SignIn
 from chargeport.errors import NotFoundError
+from chargeport.settings import ServerSettings
 from chargeport.signals.definition import OPERATOR, READS
 from chargeport.store.records import Page
 from world import HOST, World, bearer
@@ -52,6 +57,31 @@ async def test_a_link_signs_in_once_and_the_cookie_is_kept_from_scripts_and_othe
     again = await sign_in(world, {"link": link})
     assert again.status_code == 401
     assert "set-cookie" not in again.headers
+
+
+async def test_over_tls_the_cookie_is_of_this_host_alone(tmp_path: Path) -> None:
+    world = World.open(tmp_path, server=ServerSettings(base_url="https://cars.example.org"))
+    people = world.service.sign_in
+    await people.add_user("Ada")
+    own = {"Origin": "https://cars.example.org"}
+    (line,) = (await sign_in(world, {"link": await people.link("Ada")}, **own)).headers.get_list("set-cookie")
+    assert line.startswith(f"__Host-{COOKIE}=cpw_")
+    assert line.endswith("; Path=/; Max-Age=2592000; HttpOnly; SameSite=Strict; Secure")
+    secret = SimpleCookie(line)[TLS_COOKIE].value
+    for name, user in ((TLS_COOKIE, "Ada"), (COOKIE, None)):
+        used = await page_token(world, None, **own, Cookie=f"{name}={secret}")
+        assert used.json()["user"] == user, "what another host of the domain can plant is no session"
+    await world.close()
+
+
+async def test_odd_cookies_of_others_hide_no_session_and_take_no_time(world: World, people: SignIn) -> None:
+    secret = await signed_in(world, people)
+    quotes = 'odd="' + '\\"' * 28_000
+    began = perf_counter()
+    for others in ("a=b c", "=;;,", quotes, f"{quotes}; a", '{"a": 1}', "x" + COOKIE + "=1"):
+        used = await page_token(world, None, Cookie=f"{others}; {COOKIE}={secret}")
+        assert used.json()["user"] == "Ada", others[:9]
+    assert perf_counter() - began < 2, "a parser whose time grows with the square takes ten seconds"
 
 
 async def test_a_session_gives_tokens_of_minutes_that_read_every_car_and_write_nothing(world: World, people: SignIn) -> None:
@@ -150,6 +180,52 @@ async def test_a_password_is_stored_as_argon2_and_ends_older_sessions(world: Wor
     ]
     assert [each.status_code for each in wrong] == [401, 401]
     assert wrong[0].json()["description"] == wrong[1].json()["description"], "nobody learns which names there are"
+
+
+@pytest.mark.parametrize("how", ["signs out", "another password", "ended by its id"])
+async def test_what_ends_a_session_ends_the_tokens_of_its_page(world: World, people: SignIn, how: str) -> None:
+    secret = await signed_in(world, people)
+    headers = bearer((await page_token(world, secret)).json()["access_token"])
+    await people.add_user("Bob")
+    link = await people.link("Bob")
+    bobs = bearer((await page_token(world, str(cookie_of(await sign_in(world, {"link": link})).value))).json()["access_token"])
+    if how == "signs out":
+        await world.client.request("DELETE", "/session", headers=PAGE | {"Cookie": f"{COOKIE}={secret}"})
+    elif how == "another password":
+        await people.set_password("Ada", "correct horse")
+    else:
+        (session,) = await world.store.sign_in.sessions("Ada")
+        await world.store.sign_in.end_sessions(session_id=session.id)
+    world.clock.move(2)
+    assert (await world.client.get("/v3/vehicles", headers=headers)).status_code == 401
+    assert (await world.client.get("/v3/vehicles", headers=bobs)).status_code == 200
+
+
+async def test_of_passwords_that_are_tried_at_once_few_are_looked_at(world: World, people: SignIn) -> None:
+    await people.set_password("Ada", "correct horse")
+    tries = [sign_in(world, {"name": "Ada", "password": f"horse {number}"}) for number in range(40)]
+    tries.append(sign_in(world, {"name": "Ada", "password": "correct horse"}))
+    statuses = [each.status_code for each in await asyncio.gather(*tries)]
+    assert statuses.count(401) == 10
+    assert set(statuses) == {401, 429}
+
+
+async def test_a_name_that_nobody_has_costs_as_many_hashes_as_one_that_somebody_has(
+    world: World, people: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await people.set_password("Ada", "correct horse")
+    await people.add_user("Bob")
+    compared: list[list[str]] = []
+    passwords = people._passwords
+
+    def noted(stored: str, password: str) -> bool:
+        compared.append(stored.split("$")[1:4])
+        return passwords.verify(stored, password)
+
+    monkeypatch.setattr(people, "_passwords", SimpleNamespace(verify=noted))
+    for name in ("Ada", "Bob without a password", "Bob", "Nobody"):
+        assert (await sign_in(world, {"name": name, "password": "x"})).status_code == 401
+    assert compared == [["argon2id", "v=19", compared[0][2]]] * 4, "each with the same costs"
 
 
 async def test_who_guesses_is_slowed_down(world: World, people: SignIn) -> None:

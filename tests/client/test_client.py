@@ -151,6 +151,33 @@ def test_a_stream_resumes_behind_the_last_event_that_was_read() -> None:
     assert script.waits == [0.0, 1.0, 3.0]
 
 
+ODD = "CCS\u2028\u2029\x85\x1c one line"
+
+
+def test_a_text_with_what_ends_a_line_elsewhere_ends_no_line_of_a_stream() -> None:
+    signal = {"attributes": {"code": CODE, "status": {"value": "SUCCESS"}, "body": {"value": ODD}}, "meta": {}}
+    data = json.dumps({"vehicle": "v", "signal": signal}, ensure_ascii=False)
+    text = f"id: p1\nevent: signal\ndata: {data}\n\n".encode()
+    cut = (text[start : start + 7] for start in range(0, len(text), 7))
+    stream: Iterator[Any] = Script(httpx.Response(200, content=cut)).client().stream()
+    assert next(stream).signal.value == ODD
+
+
+def test_a_text_with_what_ends_a_line_elsewhere_holds_up_no_spool(tmp_path: Path) -> None:
+    script = Script(
+        ok({"accepted": 2, "superseded": 0, "unchanged": 0, "rejected": [{"index": 1, "code": "x", "detail": ODD}]})
+    )
+    spool = Spool(script.client(), tmp_path)
+    item = items(1)[0] | {"body": {"value": ODD}}
+    spool.add([item])
+    (batch,) = tmp_path.glob("0*.ndjson")
+    batch.write_text(batch.read_text() + json.dumps(item, ensure_ascii=False) + "\n")  # as versions before wrote it
+    assert spool.waiting == 2
+    assert spool.send() == 2
+    assert [json.loads(line) for line in script.asked[0].content.split(b"\n")] == [item, item]
+    assert [json.loads(line)["item"] for line in (tmp_path / "rejected.ndjson").read_text().split("\n")[:-1]] == [item]
+
+
 def test_a_token_is_got_once_and_again_when_it_has_ended() -> None:
     token = {"access_token": "cpt_2", "expires_in": 3600}
     script = Script(ok(token), ok({"data": []}), httpx.Response(401, json={}), ok(token), ok({"data": []}))

@@ -83,6 +83,17 @@ async def test_a_huge_batch_is_written_in_parts(store: Store, monkeypatch: pytes
     assert await value(store, "wattage") == (0, "generic")
 
 
+async def test_messages_that_say_nothing_leave_others_their_turn(store: Store) -> None:
+    lines = b"\n".join([b'{"nothing": 1}'] * 2000)
+    taking = asyncio.ensure_future(pipeline(store).take([delivery(lines)]))
+    turns = 0
+    while not taking.done():
+        turns += 1
+        await asyncio.sleep(0)
+    assert len((await taking).issues) == 2000
+    assert turns > 2000 // pipeline_module.TURN
+
+
 async def test_a_large_payload_is_read_while_others_have_their_turn(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline_module, "OFFLOAD_BYTES", 10)
     loops = []

@@ -204,6 +204,12 @@ async def test_unknown_stations_come_in_with_the_common_password() -> None:
         assert [one.vehicle for one in system.told] == [None, "new/2"]
 
 
+@pytest.mark.parametrize("identity", ["x" * 65, "box%0A2026%20ERROR", "%1B[2J", "%C2%9B"])
+async def test_no_station_has_an_identity_that_can_not_be_shown_or_has_no_end(identity: str) -> None:
+    async with central(OcppSettings(accept_unknown_stations=True, security_profile=0)) as system:
+        assert (await refusal(system, identity, None))[0] in (403, 404)
+
+
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [

@@ -143,7 +143,16 @@ async def test_a_spent_budget_is_said_by_check(relay: Relay) -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "wait_s"), [("120", 120), ("Fri, 01 May 2026 10:04:58 GMT", 300), ("soon", 900), (None, 900), ("-5", 0)]
+    ("header", "wait_s"),
+    [
+        ("120", 120),
+        ("Fri, 01 May 2026 10:04:58 GMT", 300),
+        ("soon", 900),
+        (None, 900),
+        ("-5", 0),
+        ("9" * 400, 86_400),
+        ("Fri, 01 May 9999 10:04:58 GMT", 86_400),
+    ],
 )
 async def test_too_many_requests_silence_every_car_for_as_long_as_it_is_asked(
     relay: Relay, header: str | None, wait_s: float

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -385,6 +386,36 @@ async def test_a_text_that_is_none_is_damage_and_no_fault_of_ours(path: Path) ->
     with pytest.raises(StoreError, match="damaged"):
         await store.ping()
     await store.close()
+
+
+OPENS = """
+import sys
+from pathlib import Path
+from chargeport.errors import StartError
+from chargeport.store.sqlite import SqliteStore
+
+for name in sys.argv[1:]:
+    try:
+        SqliteStore.open(Path(name))
+    except StartError as error:
+        print(error)
+"""
+
+
+def test_a_schema_with_bytes_that_are_no_text_is_refused_in_a_sentence_alone(path: Path) -> None:
+    asyncio.run(SqliteStore.open(path).close())
+    whole = path.read_bytes()
+    names = []
+    for number, found in enumerate(re.finditer(rb"CREATE TABLE \w+", whole)):
+        copy = path.with_name(f"copy{number}.db")
+        at = found.end() - 1
+        copy.write_bytes(whole[:at] + b"\xc3" + whole[at + 1 :])
+        names.append(str(copy))
+    opened = subprocess.run([sys.executable, "-c", OPENS, *names], capture_output=True, text=True, check=True, timeout=60)
+    assert opened.stderr == ""
+    said = opened.stdout.splitlines()  # some stand in pages that are not used any more
+    assert len(said) > 20
+    assert [line for line in said if "it is damaged" not in line] == []
 
 
 TRUNCATES_THE_INDEX = """

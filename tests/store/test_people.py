@@ -39,6 +39,17 @@ async def test_a_user_can_get_another_password_and_goes_with_links_and_sessions(
     assert await known.sign_in.session(b"cookie") is None
 
 
+async def test_a_session_begins_only_while_its_user_is_known_and_has_the_password_that_was_shown(known: Store) -> None:
+    assert await known.sign_in.add_session(b"1", session("s1"), "hash")
+    assert await known.sign_in.add_session(b"2", session("s2", "bob"))
+    await known.sign_in.put_user(User("ann", "other", AT + 1))
+    assert not await known.sign_in.add_session(b"3", session("s3"), "hash")
+    assert await known.sign_in.add_session(b"4", session("s4"), "other")
+    await known.sign_in.remove_user("bob")
+    assert not await known.sign_in.add_session(b"5", session("s5", "bob"))
+    assert [each.id for each in await known.sign_in.sessions()] == ["s4"]
+
+
 async def test_a_link_signs_in_once_and_in_time(known: Store) -> None:
     await known.sign_in.add_link(b"one", "ann", AT + 9)
     await known.sign_in.add_link(b"two", "ann", AT + 9)

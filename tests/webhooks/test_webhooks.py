@@ -9,6 +9,7 @@ import pytest
 
 from answers import detail, typed_error
 from chargeport.signals.catalogue import BY_CODE
+from chargeport.signals.definition import Permission
 from chargeport.signals.reading import AbsenceReason, Reading
 from chargeport.store.records import Outcome, Vehicle
 from chargeport.store.sqlite import SqliteStore
@@ -257,8 +258,6 @@ async def test_events_survive_a_restart(world: World, app: Client, car: Vehicle,
 
 
 async def test_who_may_not_see_a_signal_is_told_that_alone(world: World, car: Vehicle, receiver: Receiver) -> None:
-    from chargeport.signals.definition import Permission
-
     client = await world.application(frozenset({Permission.READ_CHARGE}))
     receiver.key = client.application.management_token
     body = {"data": {"attributes": {
@@ -274,6 +273,33 @@ async def test_who_may_not_see_a_signal_is_told_that_alone(world: World, car: Ve
     hidden = receiver.events()[-1]["data"]["signals"][1]
     assert hidden["status"] == {"value": "ERROR", "error": {"type": "PERMISSION"}}
     assert "body" not in hidden
+
+
+async def test_of_a_signal_that_may_not_be_read_no_change_and_no_error_is_told(
+    world: World, car: Vehicle, receiver: Receiver
+) -> None:
+    client = await world.application(frozenset({Permission.READ_BATTERY}))
+    receiver.key = client.application.management_token
+    soc = "tractionbattery-stateofcharge"
+    body = {"data": {"attributes": {
+        "name": "x", "callbackUri": receiver.url, "triggers": [CHARGING, VOLTAGE, soc], "data": [CHARGING, VOLTAGE, soc],
+        "autoSubscribe": True,
+    }}}  # fmt: skip
+    assert (await world.client.post("/v3/webhooks", json=body, headers=client.headers)).status_code == 201
+    await world.service.webhooks.settle()
+    await charged(world, car)
+    await pump(world)
+    assert receiver.events() == [], "nothing that it may read was reported"
+    await world.report(car, soc, {"value": 55})
+    await pump(world)
+    (first,) = receiver.events()
+    assert [each["status"]["value"] for each in first["data"]["signals"]] == ["ERROR", "ERROR", "SUCCESS"]
+    await world.report(car, VOLTAGE, {"value": 231}, T0 + 1000)
+    await world.absent(car, CHARGING, AbsenceReason.NOT_CAPABLE, T0 + 1000)
+    world.clock.move(2 * 3600)
+    await pump(world)
+    assert len(receiver.events()) == 1
+    assert receiver.events("VEHICLE_ERROR") == []
 
 
 async def test_subscriptions_are_made_once_listed_and_ended(

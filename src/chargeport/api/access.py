@@ -72,7 +72,7 @@ class Access:
         if authorization[: len(_SCHEME)].lower() != _SCHEME:
             raise Problem(UNAUTHORIZED, "The Authorization header is not of the form Bearer TOKEN.")
         token = authorization[len(_SCHEME) :].strip()
-        if not 0 < len(token) <= MAX_TOKEN:
+        if not token or len(authorization) > len(_SCHEME) + MAX_TOKEN:  # the header is remembered whole
             raise Problem(UNAUTHORIZED, f"A token has 1 to {MAX_TOKEN} characters.")
         grant = await self._store.access.grant(hashed(token))
         if grant is None:

@@ -8,10 +8,11 @@ import re
 import tempfile
 from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
+from msgspec import Meta
 
 from chargeport import __version__
 from chargeport.api import paging, webhooks
@@ -117,7 +118,7 @@ async def list_applications(request: Request) -> Response:
 class ApplicationWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """The application that is wanted."""
 
-    name: str
+    name: Annotated[str, Meta(max_length=MAX_NAME, pattern=r"[^\s]")]
     permissions: tuple[Permission, ...] = (*sorted(READS), Permission.WRITE_READINGS)
     connected_only: bool = False
 
@@ -129,8 +130,6 @@ async def create_application(request: Request) -> Response:
         wish = msgspec.json.decode(await read_body(request, MAX_BYTES), type=ApplicationWish)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Problem(MALFORMED, f"The body is not what is wanted here: {error}.") from None
-    if not 0 < len(wish.name.strip()) <= MAX_NAME:
-        raise Problem(MALFORMED, f"name: an application's name has 1 to {MAX_NAME} characters.")
     access = request.context.access
     made, secret = await access.register(wish.name.strip(), frozenset(wish.permissions), connected_only=wish.connected_only)
     secrets = {"client_secret": secret, "management_token": made.management_token}

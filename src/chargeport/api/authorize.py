@@ -3,7 +3,9 @@
 import uuid
 from collections.abc import Sequence
 from typing import Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
+
+import msgspec
 
 from chargeport.api import connect_page
 from chargeport.api.authorize_request import Destination, RefusedError, Wish, destination, wish_of
@@ -11,7 +13,7 @@ from chargeport.api.connect_page import HTML
 from chargeport.api.request import Request
 from chargeport.api.request_body import read_body
 from chargeport.api.response import Header, Response, answer
-from chargeport.api.session import PASSWORD, cookie, counted, guest_of, secret_of
+from chargeport.api.session import by_password, cookie, is_foreign, secret_of
 from chargeport.errors import ACCESS_DENIED, MALFORMED, RATE_LIMITED, UNAUTHORIZED, Problem
 from chargeport.store.records import Connection, Page, Vehicle, user_uuid_of
 
@@ -21,6 +23,7 @@ _POLICY: Final[Header] = (
     b"content-security-policy",
     b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
 )
+_REFERRER: Final[Header] = (b"referrer-policy", b"same-origin")
 _NO_STORE: Final[Header] = (b"pragma", b"no-cache")
 
 Form = dict[str, list[str]]
@@ -33,7 +36,8 @@ async def show(request: Request) -> Response:
 
 async def decide(request: Request) -> Response:
     """Handle the form that the person sent."""
-    _check_origin(request)
+    if is_foreign(request):
+        raise Problem(ACCESS_DENIED, "Only the page itself may send this form.")
     try:
         text = (await read_body(request, MAX_BYTES)).decode()
         form = parse_qs(text, keep_blank_values=True, max_num_fields=2 * MAX_CARS)
@@ -67,9 +71,8 @@ async def _answered(request: Request, form: Form | None) -> Response:
 async def _signed_in(request: Request, to: Destination, form: Form) -> Response:
     """Sign the person in and redirect to the same page with a session; on failure return the form with the error."""
     name, password = form.get("name", [""])[0], form.get("password", [""])[0]
-    people = request.context.sign_in
     try:
-        secret, _ = await counted(request, PASSWORD, name, people.by_password(name, password, guest_of(request)))
+        secret, _ = await by_password(request, name, password)
     except Problem as problem:
         if problem.kind not in (UNAUTHORIZED, RATE_LIMITED):
             raise
@@ -123,17 +126,11 @@ async def _decided(
     return _redirect(request, to.back(**parameters))
 
 
-def _check_origin(request: Request) -> None:
-    """Raise Problem (403) where another site sent the form. A page without a referrer has the origin `null`."""
-    site, origin = request.header(b"sec-fetch-site"), request.header(b"origin")
-    own = {urlsplit(request.base).netloc, (request.header(b"host") or b"").decode("latin-1")}
-    is_own = origin in (None, b"null") or urlsplit((origin or b"").decode("latin-1")).netloc in own
-    if site not in (None, b"same-origin") or not is_own:
-        raise Problem(ACCESS_DENIED, "Only the page itself may send this form.")
-
-
 def _page(request: Request, text: str, status: int = 200) -> Response:
-    return answer(status, text.encode(), request.request_id, _POLICY, _NO_STORE, kind=HTML)
+    """Return a page. Its form is sent with its origin, which a browser withholds from a page without a referrer."""
+    response = answer(status, text.encode(), request.request_id, _POLICY, _NO_STORE, kind=HTML)
+    headers = [_REFERRER if each[0] == _REFERRER[0] else each for each in response.headers]
+    return msgspec.structs.replace(response, headers=headers)
 
 
 def _redirect(request: Request, address: str, *headers: Header) -> Response:

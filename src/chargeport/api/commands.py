@@ -11,11 +11,11 @@ import msgspec
 from msgspec import Meta
 
 from chargeport.api import paging
+from chargeport.api.attributes import Attributes, attributes
 from chargeport.api.request import Request
-from chargeport.api.request_body import read_body
 from chargeport.api.response import Response, json_answer
 from chargeport.api.vehicles import permissions
-from chargeport.errors import MALFORMED, PERMISSION, VEHICLE_NOT_FOUND, NotFoundError, Problem
+from chargeport.errors import PERMISSION, VEHICLE_NOT_FOUND, NotFoundError, Problem
 from chargeport.runtime.commands import SET_LIMIT
 from chargeport.signals.definition import Permission
 from chargeport.sources.base import CommandError, Done
@@ -34,24 +34,20 @@ _Weekday = Annotated[str, Meta(pattern=f"^({'|'.join([*_DAYS, *(day.upper() for 
 _LocalTime = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 
 
-class _Attributes(msgspec.Struct, frozen=True, rename="camel"):
-    """The `data.attributes` of a body."""
-
-
-class Limit(_Attributes, frozen=True):
+class Limit(Attributes, frozen=True):
     """A charge limit."""
 
-    percent: Annotated[int, Meta(ge=50, le=100)]
+    percent: Annotated[float, Meta(ge=50, le=100, multiple_of=1)]  # 80.0 is whole in JSON, too
 
 
-class Location(_Attributes, frozen=True):
+class Location(Attributes, frozen=True):
     """Where a schedule holds."""
 
     latitude: Annotated[float, Meta(ge=-90, le=90)]
     longitude: Annotated[float, Meta(ge=-180, le=180)]
 
 
-class Window(_Attributes, frozen=True):
+class Window(Attributes, frozen=True):
     """From when to when, by the car's clock; past midnight where the end is earlier."""
 
     start_time: _LocalTime
@@ -64,14 +60,14 @@ class Daily(Window, frozen=True):
     location: Location
 
 
-class Weekly(_Attributes, frozen=True):
+class Weekly(Attributes, frozen=True):
     """A schedule by weekday, such as `{"monday": {"startTime", "stopTime"}}`."""
 
     location: Location
     days: Annotated[dict[_Weekday, Window], Meta(min_length=1)]
 
 
-class Workweek(_Attributes, frozen=True):
+class Workweek(Attributes, frozen=True):
     """A schedule of Monday to Friday, and one of the weekend."""
 
     location: Location
@@ -97,7 +93,8 @@ async def stop_charge(request: Request) -> Response:
 async def set_limit(request: Request) -> Response:
     """Set the charge limit."""
     await _allowed(request)
-    return await _command(request, SET_LIMIT, msgspec.to_builtins(await _attributes(request, Limit)))
+    limit = await attributes(request, Limit, MAX_BYTES)
+    return await _command(request, SET_LIMIT, {"percent": round(limit.percent)})
 
 
 async def create_daily(request: Request) -> Response:
@@ -138,32 +135,32 @@ async def list_commands(request: Request) -> Response:
     return json_answer(200, document, request.request_id)
 
 
-async def _schedule(request: Request, kind: str, form: type[_Attributes]) -> Response:
+async def _schedule(request: Request, kind: str, form: type[Attributes]) -> Response:
     await _allowed(request)
-    given = msgspec.to_builtins(await _attributes(request, form))
+    given = msgspec.to_builtins(await attributes(request, form, MAX_BYTES))
     named = {"scheduleType": kind, "scheduleId": str(uuid.uuid4())}
     done = await _executed(request, SCHEDULE_CREATE, {**given, **named})
     return _schedule_answer(request, {"action": "create", **named, "parameters": given}, done)
 
 
-def _schedule_answer(request: Request, attributes: dict[str, Any], done: KeptCommand) -> Response:
+def _schedule_answer(request: Request, schedule: dict[str, Any], done: KeptCommand) -> Response:
     vehicle = f"{request.base}/v3/vehicles/{request.path('vehicle_id')}"
     data = {
         "id": done.id,
         "type": "charge-schedule-execution",
-        "attributes": {**attributes, "status": {"value": done.outcome}},
+        "attributes": {**schedule, "status": {"value": done.outcome}},
         "meta": _times(done),
-        "links": {"schedule": f"{vehicle}/charge-schedules/{attributes['scheduleId']}"},
+        "links": {"schedule": f"{vehicle}/charge-schedules/{schedule['scheduleId']}"},
     }
     return json_answer(_status(done), {"data": data}, request.request_id)
 
 
 async def _command(request: Request, kind: str, parameters: Mapping[str, Any]) -> Response:
     done = await _executed(request, kind, parameters)
-    attributes = {
+    executed = {
         "commandType": kind, "status": {"value": done.outcome}, "executionMode": "sync", "parameters": parameters,
     }  # fmt: skip
-    data = {"id": done.id, "type": "command-execution", "attributes": attributes, "meta": _times(done)}
+    data = {"id": done.id, "type": "command-execution", "attributes": executed, "meta": _times(done)}
     return json_answer(_status(done), {"data": data}, request.request_id)
 
 
@@ -173,12 +170,12 @@ def _logged(kept: KeptCommand, *, is_under_way: bool) -> dict[str, Any]:
     if kept.detail is not None:
         type_, _, code = status["value"].partition("/")
         status = {"value": "ERROR", "error": {"type": type_, "code": code, "detail": kept.detail}}
-    attributes = {
+    logged = {
         "commandType": kept.kind, "status": status, "executionMode": "sync",
         "parameters": msgspec.Raw(kept.parameters.encode()),
     }  # fmt: skip
     meta = {**_times(kept), "source": kept.source, "clientId": kept.client_id}
-    return {"id": kept.id, "type": "command-execution", "attributes": attributes, "meta": meta}
+    return {"id": kept.id, "type": "command-execution", "attributes": logged, "meta": meta}
 
 
 def _status(done: KeptCommand) -> int:
@@ -209,13 +206,3 @@ async def _executed(request: Request, kind: str, parameters: Mapping[str, Any]) 
 async def _allowed(request: Request) -> None:
     if Permission.CONTROL_CHARGE not in await permissions(request):
         raise Problem(PERMISSION, f"This needs the permission {Permission.CONTROL_CHARGE}, which was not given.")
-
-
-async def _attributes(request: Request, form: type[_Attributes]) -> Any:
-    """Return the `data.attributes` of the body. Raises Problem (400, 413)."""
-    body = await read_body(request, MAX_BYTES)
-    try:
-        found = msgspec.json.decode(body or b"{}", type=dict[str, dict[str, Any]])
-        return msgspec.convert(found.get("data", {}).get("attributes"), form)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Problem(MALFORMED, f'The body is not {{"data": {{"attributes": …}}}} as wanted here: {error}.') from None

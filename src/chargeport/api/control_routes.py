@@ -32,11 +32,11 @@ _COMMAND: Final = (
 _OUTCOME: Final = "The outcome stands in `status.value`: SUCCESS, or with 202 PENDING, where the other side has promised it."
 
 
-def _command(path: str, name: str, handler: Handler, summary: str, body: str = "") -> Route:
+def _command(path: str, name: str, handler: Handler, summary: str, body: tuple[str, str] | None = None) -> Route:
     return Route(
         method="POST", path=f"/vehicles/{{vehicle_id}}/{path}", name=name, tag="Commands", handler=handler, v3=True,
-        summary=summary, detail=f"{body} {_OUTCOME} Needs the permission control_charge.".strip(), answer="AnyObject",
-        body="AnyObject" if body else None, errors=_COMMAND, parameters=(USER,),
+        summary=summary, detail=f"{body[1] if body else ''} {_OUTCOME} Needs the permission control_charge.".strip(),
+        answer="AnyObject", body=body[0] if body else None, errors=_COMMAND, parameters=(USER,),
     )  # fmt: skip
 
 
@@ -56,20 +56,20 @@ _COMMANDS: Final = (
     _command("commands/charge/stop", "stopCharge", commands.stop_charge, "Stop charging"),
     _command(
         "commands/charge/set-limit", "setChargeLimit", commands.set_limit, "Set the charge limit",
-        '`{"data": {"attributes": {"percent": 80}}}`, from 50 to 100.',
+        ("NewChargeLimit", '`{"data": {"attributes": {"percent": 80}}}`, from 50 to 100.'),
     ),
     _command(
         "charge-schedules/daily", "createDailySchedule", commands.create_daily, "Charge in a window of every day",
-        f'`{{"data": {{"attributes": {{{_LOCATION}, "startTime": "22:00", "stopTime": "06:00"}}}}}}`.',
+        ("DailySchedule", f'`{{"data": {{"attributes": {{{_LOCATION}, "startTime": "22:00", "stopTime": "06:00"}}}}}}`.'),
     ),
     _command(
         "charge-schedules/weekly", "createWeeklySchedule", commands.create_weekly, "Charge in windows by weekday",
-        f'`{{"data": {{"attributes": {{{_LOCATION}, "days": {{"monday": {_WINDOW}}}}}}}}}`.',
+        ("WeeklySchedule", f'`{{"data": {{"attributes": {{{_LOCATION}, "days": {{"monday": {_WINDOW}}}}}}}}}`.'),
     ),
     _command(
         "charge-schedules/workweek", "createWorkweekSchedule", commands.create_workweek,
         "Charge in a window of the working days, and one of the weekend",
-        f'`{{"data": {{"attributes": {{{_LOCATION}, "weekdays": {_WINDOW}, "weekends": {_WINDOW}}}}}}}`.',
+        ("WorkweekSchedule", f'`{{"data": {{"attributes": {{{_LOCATION}, "weekdays": {_WINDOW}, "weekends": {_WINDOW}}}}}}}`.'),
     ),
     Route(
         method="DELETE", path="/vehicles/{vehicle_id}/charge-schedules/{schedule_id}", name="deleteSchedule", tag="Commands",

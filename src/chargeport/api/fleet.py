@@ -34,10 +34,11 @@ _BY_STATUS: Final = (("ERROR", "error"), ("FAULT", "error"), ("NO_POWER", "error
 
 
 class Row(NamedTuple):
-    """A vehicle with what counts of its signals now, by code."""
+    """A vehicle with what counts of its signals now, by code, as far as the application is `allowed` to see it."""
 
     vehicle: Vehicle
     found: dict[str, Effective]
+    allowed: frozenset[Permission]
 
     @property
     def state(self) -> str:
@@ -152,14 +153,16 @@ class Fleet:
             series = await self._store.readings.signals_of(ids)
             for vehicle in few:
                 found, may = series.get(vehicle.id), allowed.get(vehicle.id, frozenset())
-                rows.append(Row(vehicle, {}) if found is None else row_of(found, may, self._store.readings.ranks, now))
+                unknown = Row(vehicle, {}, may)
+                rows.append(unknown if found is None else row_of(found, may, self._store.readings.ranks, now))
         return rows
 
 
 def row_of(found: VehicleSeries, allowed: frozenset[Permission], ranks: Ranks, now: int) -> Row:
     """Return a vehicle with the effective signals that an overview shows and a reader with these permissions may see."""
     wanted = [each for each in _SIGNALS if each.permission in allowed]
-    return Row(found.vehicle, {each.state.signal.code: each for each in effective_of(wanted, found.series, ranks, now)})
+    counts = effective_of(wanted, found.series, ranks, now)
+    return Row(found.vehicle, {each.state.signal.code: each for each in counts}, allowed)
 
 
 def _good_until(began: float, ended: float) -> float:

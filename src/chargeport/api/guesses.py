@@ -2,13 +2,14 @@
 
 A wrong secret is counted for the application at the address, for the address and for the application. Once one of these is used
 up, nothing is checked for the rest of the minute: the answer is 429. An application is not counted as a whole where it signed
-in before, so that nobody can shut it out from elsewhere. A token that is good is always taken, whatever else its address sends.
+in before, so that nobody can shut it out from elsewhere. Tokens, links and signatures name nobody: they are counted for the
+address alone. A token or signature that is good is always taken, whatever else its address sends.
 """
 
 import logging
 from collections import Counter
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
 
 from cachetools import LRUCache, TTLCache
 from limits import RateLimitItemPerMinute
@@ -20,11 +21,17 @@ from chargeport.errors import RATE_LIMITED, UNAUTHORIZED, Problem
 TOKEN: Final = "token"  # noqa: S105  (what it is called)
 SECRET: Final = "secret"  # noqa: S105
 SIGNATURE: Final = "signature"
+LINK: Final = "link"
+PASSWORD: Final = "password"  # noqa: S105
 MANY: Final = 5  # times as many are taken of one address, or of one application
 MAX_NAME: Final = 80
 TOLD_S: Final = 3600
 
+_NAMELESS: Final = (TOKEN, SIGNATURE, LINK)  # too long to be guessed: a count for all addresses would shut out everybody
+
 _log = logging.getLogger("chargeport.api")
+
+T = TypeVar("T")
 
 
 class WrongCredentialError(Problem):
@@ -52,6 +59,25 @@ class Guesses:
         self._told: TTLCache[str, None] = TTLCache(MAX_KEYS, TOLD_S, timer=now)
         self._few, self._many = RateLimitItemPerMinute(per_minute), RateLimitItemPerMinute(MANY * per_minute)
         self._known: LRUCache[tuple[str, str], None] = LRUCache(MAX_KEYS)
+
+    async def attempt(self, credential: str, address: str, identity: str, proof: Callable[[], Awaitable[T]]) -> T:
+        """Return what a proof leads to; it raises Problem (401) where it is wrong. Raises Problem (401, 429).
+
+        It is counted whether there were too many once the proof is done, too: of a thousand that are sent at once no more are
+        answered than of a thousand in turn.
+        """
+        self.check(credential, address, identity)
+        try:
+            found = await proof()
+        except Problem as problem:
+            if problem.kind is UNAUTHORIZED:
+                self.check(credential, address, identity)
+                self.failed(credential, address, identity)
+            raise
+        if credential not in _NAMELESS:
+            self.check(credential, address, identity)
+        self.succeeded(address, identity)
+        return found
 
     def check(self, credential: str, address: str, identity: str) -> None:
         """Let a try through. Raises Problem (429) where there were too many."""
@@ -85,7 +111,7 @@ class Guesses:
             return []
         name, place = identity[:MAX_NAME], network(address)
         keys: list[tuple[RateLimitItemPerMinute, tuple[str, ...]]] = [(self._many, (credential, place))]
-        if credential != TOKEN:  # a token names nobody
+        if credential not in _NAMELESS:
             keys.append((self._few, (credential, place, name)))
             if (name, place) not in self._known:
                 keys.append((self._many, (credential, "", name)))

@@ -10,6 +10,7 @@ from typing import Final
 from chargeport.errors import SettingError
 
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]{1,253}(?::\d{1,5})?|\[[0-9a-fA-F:.]{2,45}\](?::\d{1,5})?")
+_MAX_HOST: Final = 300  # bytes that are looked at, and remembered: more than any host has
 _FALLBACK_HOST: Final = "localhost"
 _log = logging.getLogger("chargeport.api")
 
@@ -35,7 +36,7 @@ class Links:
         host = dict(headers).get(b"host", b"")
         if self._networks and client is not None and self._is_trusted(client):
             scheme, host = _forwarded(scheme, host, headers)
-        return self._from_host(scheme, host)
+        return self._from_host(scheme, host[:_MAX_HOST])
 
     def trusts(self, client: str) -> bool:
         """Tell whether a trusted proxy has this address."""
@@ -57,7 +58,7 @@ class Links:
 
     def quick(self, scheme: str, host: bytes) -> str | None:
         """Return the base URL where the host header alone decides it; None where a proxy may change it."""
-        return self._fixed or (None if self._networks else self._from_host(scheme, host))
+        return self._fixed or (None if self._networks else self._from_host(scheme, host[:_MAX_HOST]))
 
     def _trusts(self, client: str) -> bool:
         try:

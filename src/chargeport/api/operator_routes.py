@@ -41,7 +41,10 @@ OPERATOR_ROUTES: Final = (
         detail="Each vehicle with its state and the signals that describe it, compact: `status` is there where a value does not"
         " hold. `meta.states` counts the vehicles by state, where all of them had to be looked at.",
         parameters=(
-            Parameter(overview.TEXT, "Only those with these words in make, model, year, id, VIN or a name of yours.", "bolt"),
+            Parameter(
+                overview.TEXT, "Only those with these words in make, model, year, id, VIN or a name of yours.", "bolt",
+                longest=overview.MAX_TEXT,
+            ),
             Parameter(
                 overview.STATE, f"Only those in these states, of {', '.join(STATES)}.", "charging,silent",
                 pattern=f"^$|{some_of(STATES)}",
@@ -115,7 +118,7 @@ OPERATOR_ROUTES: Final = (
     ),
     Route(
         method="POST", path="/vehicles/{vehicle_id}/records/edits", name="changeRecords", tag="Records",
-        handler=records.change_records, answer="AnyObject", body="AnyObject", status=201,
+        handler=records.change_records, answer="AnyObject", body="RecordChange", status=201,
         summary="Change a vehicle's sessions; the originals stay",
         detail="`type` says how: `split` (`record`, `at`), `merge` (`records`), `remove` (`record`), `annotate` (`record`,"
         " `note`, `place`, `isPublic`, `energyAddedKwh`, `cost`), `add` (`startedAt`, `endedAt` and what is known),"
@@ -161,7 +164,7 @@ OPERATOR_ROUTES: Final = (
     ),
     Route(
         method="POST", path="/admin/applications", name="createApplication", tag="Administration",
-        handler=administration.create_application, answer="AnyObject", body="AnyObject", status=201,
+        handler=administration.create_application, answer="AnyObject", body="ApplicationWish", status=201,
         summary="Make an application; its secrets are in the answer, this once",
         detail='`{"name", "permissions", "connectedOnly"}`; without permissions it may read and send everything.',
         errors=(MALFORMED, *_MANAGED, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),

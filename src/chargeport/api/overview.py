@@ -11,7 +11,8 @@ from typing import Any, Final
 import msgspec
 
 from chargeport.api import paging
-from chargeport.api.fleet import SORTS, STATES, Fleet, Row, name_of
+from chargeport.api.access import Access
+from chargeport.api.fleet import PORTION, SORTS, STATES, Fleet, Row, name_of
 from chargeport.api.request import Request
 from chargeport.api.response import Response, packed_answer
 from chargeport.errors import MALFORMED, Problem
@@ -25,6 +26,7 @@ from chargeport.wire.envelope import iso
 from chargeport.wire.provenance import shown
 
 TEXT, STATE, ID, SORT = "filter[text]", "filter[state]", "filter[id]", "sort"
+MAX_TEXT: Final = 200  # characters: each word is looked for in each vehicle
 MAX_SIZE: Final = 200
 
 
@@ -35,12 +37,15 @@ async def list_fleet(request: Request) -> Response:
     paging.only_filters(request.query, TEXT, STATE, ID)
     given = dict(request.query)
     states, sort = _states(given), given.get(SORT, "name")
+    if len(given.get(TEXT, "")) > MAX_TEXT:
+        raise Problem(MALFORMED, f"{TEXT}: at most {MAX_TEXT} characters are looked for.")
     if sort.removeprefix("-") not in SORTS:
         raise Problem(MALFORMED, f"{SORT}: {sort[:40]!r} is no order: use one of {', '.join(SORTS)}, with - for the reverse.")
     page = paging.asked(request.query, default_size=50, max_size=MAX_SIZE)
     # Of a hundred thousand vehicles these take half a second, in which others are served.
-    sees_vin = Permission.READ_VIN in grant.permissions
-    vehicles = await asyncio.to_thread(_matching, await fleet.vehicles(grant), given, allowed=sees_vin)
+    vehicles = await fleet.vehicles(grant)
+    with_vin = await _with_vin(vehicles, grant, request.context.access) if given.get(TEXT) else frozenset()
+    vehicles = await asyncio.to_thread(_matching, vehicles, given, with_vin)
     counts: Counter[str] | None = None
     if states or sort.removeprefix("-") != "name" or len(vehicles) <= MAX_SIZE:
         rows = await _rows(fleet, vehicles, grant, now)
@@ -53,7 +58,7 @@ async def list_fleet(request: Request) -> Response:
         shown_rows = await fleet.of(ordered[page.offset : page.offset + page.size], grant, now)
     meta = paging.meta(page, total) | {"asOf": iso(now), "states": counts}
     links = paging.links(f"{request.base}/fleet", page, total, request.query)
-    body = encode({"data": [_shown(row, grant.permissions) for row in shown_rows], "meta": meta, "links": links})
+    body = encode({"data": [_shown(row) for row in shown_rows], "meta": meta, "links": links})
     return packed_answer(request.header(b"accept-encoding"), body, request.request_id)
 
 
@@ -73,7 +78,19 @@ def _states(given: dict[str, str]) -> set[str]:
     return states
 
 
-def _matching(vehicles: list[Vehicle], given: dict[str, str], *, allowed: bool) -> list[Vehicle]:
+async def _with_vin(vehicles: list[Vehicle], grant: Grant, access: Access) -> frozenset[str]:
+    """Return the ids of the vehicles whose VIN the application may read."""
+    if Permission.READ_VIN not in grant.permissions:
+        return frozenset()
+    found = set[str]()
+    for start in range(0, len(vehicles), PORTION):
+        ids = [each.id for each in vehicles[start : start + PORTION]]
+        allowed = await access.permissions_on(grant, ids, None)
+        found.update(each for each in ids if Permission.READ_VIN in allowed.get(each, ()))
+    return frozenset(found)
+
+
+def _matching(vehicles: list[Vehicle], given: dict[str, str], with_vin: frozenset[str]) -> list[Vehicle]:
     """Return the vehicles with these ids, and all of these words in their names; the VIN is one for who may read it."""
     ids, words = given.get(ID), given.get(TEXT, "").casefold().split()
     if ids is not None:
@@ -81,11 +98,12 @@ def _matching(vehicles: list[Vehicle], given: dict[str, str], *, allowed: bool) 
         vehicles = [each for each in vehicles if each.id in wanted]
     if not words:
         return vehicles
-    return [each for each in vehicles if all(word in _text(each, allowed=allowed) for word in words)]
+    texts = ((each, _text(each, vin=each.vin if each.id in with_vin else None)) for each in vehicles)
+    return [each for each, text in texts if all(word in text for word in words)]
 
 
-def _text(vehicle: Vehicle, *, allowed: bool) -> str:
-    names = (vehicle.make, vehicle.model, vehicle.year, vehicle.id, vehicle.vin if allowed else None, *vehicle.aliases)
+def _text(vehicle: Vehicle, *, vin: str | None) -> str:
+    names = (vehicle.make, vehicle.model, vehicle.year, vehicle.id, vin, *vehicle.aliases)
     return " ".join(str(each) for each in names if each is not None).casefold()
 
 
@@ -98,9 +116,9 @@ def _sorted(rows: list[Row], sort: str) -> list[Row]:
     return known + [row for row in rows if row.key(name)[0]]
 
 
-def _shown(row: Row, permissions: frozenset[Permission]) -> dict[str, Any]:
+def _shown(row: Row) -> dict[str, Any]:
     one = row.vehicle
-    vin = one.vin if Permission.READ_VIN in permissions else None
+    vin = one.vin if Permission.READ_VIN in row.allowed else None
     facts = {"id": one.id, "name": name_of(one), "make": one.make, "model": one.model, "year": one.year, "vin": vin}
     return facts | {
         "aliases": one.aliases,
@@ -108,7 +126,7 @@ def _shown(row: Row, permissions: frozenset[Permission]) -> dict[str, Any]:
         "mode": one.mode,
         "state": row.state,
         "heardAt": iso(row.heard_at) if row.heard_at else None,
-        "signals": {code: _brief(found, permissions) for code, found in row.found.items()},
+        "signals": {code: _brief(found, row.allowed) for code, found in row.found.items()},
     }
 
 

@@ -1,6 +1,7 @@
 """The two signal reads: one function each computes status, headers and body, for the fast path and for the router alike."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -248,13 +249,18 @@ def asked_signals(query: paging.Query) -> Sequence[Signal]:
     if not query:
         return _BY_CODE_ORDER
     paging.only_filters(query, GROUP, CODE)
-    wanted = _wanted(dict(query))
+    wanted = _wanted_by(query)
     return _BY_CODE_ORDER if wanted is None else [signal for signal in _BY_CODE_ORDER if signal in wanted]
 
 
-def _wanted(query: dict[str, str]) -> set[Signal] | None:
+def _wanted_by(query: paging.Query) -> frozenset[Signal] | None:
+    given = dict(query)
+    return _wanted(given.get(GROUP), given.get(CODE))
+
+
+@lru_cache(128)  # asked for each vehicle of a page, and as long as a head may be
+def _wanted(groups: str | None, codes: str | None) -> frozenset[Signal] | None:
     """Return the signals that `filter[group]` and `filter[code]` name; None when there is no filter."""
-    groups, codes = query.get(GROUP), query.get(CODE)
     if groups is None and codes is None:
         return None
     wanted: set[Signal] = set(CATALOGUE)
@@ -263,7 +269,7 @@ def _wanted(query: dict[str, str]) -> set[Signal] | None:
         wanted &= {signal for signal in CATALOGUE if signal.group in named}
     if codes is not None:
         wanted &= {_named(BY_CODE, name.strip(), CODE) for name in codes.split(",")}
-    return wanted
+    return frozenset(wanted)
 
 
 def _named(known: dict[str, Any], name: str, parameter: str) -> Any:

@@ -3,10 +3,11 @@
 import io
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
+from msgspec import Meta
 
 from chargeport.api import cursors, paging, record_files, visible
 from chargeport.api.record_rows import BY_VEHICLE, FORM, ORDER, VEHICLE, Row, asked, rows_of
@@ -15,11 +16,11 @@ from chargeport.api.request import Request
 from chargeport.api.request_body import read_body
 from chargeport.api.response import Header, Response, answer, json_answer, packed_answer
 from chargeport.derivation import record_changes
-from chargeport.derive.records.edits import Annotate, Edit, Merge, Remove, Seen, Split
+from chargeport.derive.records.edits import Annotate, Change, Edit, Merge, Remove, Seen, Split, without_place
 from chargeport.errors import MALFORMED, PERMISSION, VEHICLE_NOT_FOUND, ChargeportError, NotFoundError, Problem
 from chargeport.signals.definition import READS, Permission
-from chargeport.signals.documents import ChargingType
-from chargeport.signals.records import ChargeRecord, Cost, Place
+from chargeport.signals.documents import MAX_TEXT, ChargingType
+from chargeport.signals.records import MAX_AMOUNT, MAX_ENERGY_KWH, ChargeRecord, Cost, Place
 from chargeport.store.audit import Act
 from chargeport.store.records import VehicleSeries
 from chargeport.wire.encoding import encode
@@ -66,9 +67,18 @@ async def list_records(request: Request) -> Response:
 async def list_edits(request: Request) -> Response:
     """Return the edits of a vehicle's sessions, oldest first."""
     found = await _of_path(request, Permission.READ_CHARGE_RECORDS)
+    allowed = await request.context.access.permissions(await request.grant(), found.vehicle.id, request.user_id)
+    sees_places = Permission.READ_CHARGE_LOCATIONS in allowed
     edits = await request.context.store.sessions.edits(found.vehicle.id)
-    data = [{"number": each.number, "madeAt": iso(each.made_at), "edit": msgspec.Raw(each.body.encode())} for each in edits]
+    data = [
+        {"number": each.number, "madeAt": iso(each.made_at), "edit": _shown_edit(each.body, sees_places=sees_places)}
+        for each in edits
+    ]
     return json_answer(200, {"data": data}, request.request_id)
+
+
+def _shown_edit(body: str, *, sees_places: bool) -> Any:
+    return msgspec.Raw(body.encode()) if sees_places else without_place(msgspec.json.decode(body, type=Change))
 
 
 async def change_records(request: Request) -> Response:
@@ -86,11 +96,16 @@ async def change_records(request: Request) -> Response:
     return json_answer(201, {"data": {"number": number}}, request.request_id)
 
 
+_Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
+_Energy = Annotated[float, Meta(ge=0, le=MAX_ENERGY_KWH)]
+_Percent = Annotated[float, Meta(ge=0, le=100)]
+
+
 class Paid(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a session cost."""
 
-    amount: float
-    currency: str
+    amount: Annotated[float, Meta(ge=0, le=MAX_AMOUNT)]
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")]
 
 
 class _Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename="camel"):
@@ -132,10 +147,10 @@ class AnnotateWish(_Wish, frozen=True, tag="annotate"):
     """Say what is known better of a record; what is left out stays as it was."""
 
     record: str
-    note: str | None = None
-    place: str | None = None
+    note: _Text | None = None
+    place: _Text | None = None
     is_public: bool | None = None
-    energy_added_kwh: float | None = None
+    energy_added_kwh: _Energy | None = None
     cost: Paid | None = None
 
     def edit(self, found: list[Seen]) -> Edit:
@@ -151,21 +166,21 @@ class AddWish(_Wish, frozen=True, tag="add"):
 
     started_at: datetime
     ended_at: datetime
-    energy_added_kwh: float | None = None
-    energy_drawn_kwh: float | None = None
-    start_soc_percent: float | None = None
-    end_soc_percent: float | None = None
+    energy_added_kwh: _Energy | None = None
+    energy_drawn_kwh: _Energy | None = None
+    start_soc_percent: _Percent | None = None
+    end_soc_percent: _Percent | None = None
     charging_type: ChargingType | None = None
-    place: str | None = None
+    place: _Text | None = None
     is_public: bool | None = None
     cost: Paid | None = None
-    note: str | None = None
+    note: _Text | None = None
 
 
 class UndoWish(_Wish, frozen=True, tag="undo"):
     """Take the change of this number back."""
 
-    number: int
+    number: Annotated[int, Meta(ge=1, le=1 << 53)]
 
 
 Wish = SplitWish | MergeWish | RemoveWish | AnnotateWish | AddWish | UndoWish

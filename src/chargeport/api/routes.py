@@ -64,7 +64,9 @@ _AT: Final = Parameter(
     "2026-05-01T10:00:00Z",
     pattern=instants.INSTANT_PATTERN,
 )
-_SOURCE: Final = Parameter(reads.SOURCE, "What this source alone reported, whether it counts or not.", "garage")
+_SOURCE: Final = Parameter(
+    reads.SOURCE, "What this source alone reported, whether it counts or not.", "garage", pattern=".", longest=reads.MAX_SOURCE
+)
 
 
 _AUTHORIZE: Final = (
@@ -304,7 +306,7 @@ ROUTES: Final = (
     *CONTROL_ROUTES,
     Route(
         method="POST", path="/session", name="signIn", tag="Page", handler=session.sign_in, open=True, answer="AnyObject",
-        body="AnyObject", summary="Sign a person in to the page",
+        body="Credentials", summary="Sign a person in to the page",
         detail='`{"link": …}` of a one-time link, or `{"name": …, "password": …}`; sets a cookie. Needs the header'
         " X-Chargeport-Page and the page's own origin. For browsers: programs use POST /oauth2/token.",
         errors=(MALFORMED, UNAUTHORIZED, ACCESS_DENIED, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA, RATE_LIMITED),
@@ -315,7 +317,7 @@ ROUTES: Final = (
     ),
     Route(
         method="POST", path="/session/token", name="issuePageToken", tag="Page", handler=session.page_token, open=True,
-        answer="AnyObject", body="AnyObject", summary="Get the page a token for its session, or for a share link",
+        answer="AnyObject", body="TokenWish", summary="Get the page a token for its session, or for a share link",
         detail='`access_token` is null where nobody is signed in; `permissions` is what it may do here.'
         ' `{"share": …}` of a share link gives one that reads its car.',
         errors=(MALFORMED, UNAUTHORIZED, ACCESS_DENIED, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA, RATE_LIMITED),

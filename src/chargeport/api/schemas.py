@@ -3,6 +3,14 @@
 import copy
 from typing import Any, Final
 
+import msgspec
+
+from chargeport.api.administration import ApplicationWish
+from chargeport.api.attributes import Body
+from chargeport.api.commands import Daily, Limit, Weekly, Workweek
+from chargeport.api.records import Wish
+from chargeport.api.session import Credentials, TokenWish
+from chargeport.api.webhooks import NewSubscription, Overlap, Span
 from chargeport.signals.bodies import MAX_TEXT, body_type
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.definition import Kind, Signal
@@ -43,8 +51,23 @@ _OTHERS: Final[dict[str, Schema]] = {
 }
 
 
+REQUESTS: Final[dict[str, Any]] = {
+    "ApplicationWish": ApplicationWish, "NewChargeLimit": Body[Limit], "Credentials": Credentials, "DailySchedule": Body[Daily],
+    "NewSubscription": Body[NewSubscription], "Overlap": Body[Overlap], "RecordChange": Wish, "Span": Body[Span],
+    "TokenWish": TokenWish,
+    "WeeklySchedule": Body[Weekly], "WorkweekSchedule": Body[Workweek],
+}  # fmt: skip
+"""The types that bodies of requests are decoded as, by the names of their schemas."""
+
+
 def schemas() -> dict[str, Schema]:
     """Return every schema by its name."""
     types = [body_type(signal) for signal in CATALOGUE if signal.kind is Kind.DOCUMENT]
     bodies = {documents.BODIES[signal.code]: body_schema(signal) for signal in CATALOGUE}
-    return copy.deepcopy(of_documents(*types)) | bodies | _OTHERS
+    return copy.deepcopy(of_documents(*types)) | bodies | _OTHERS | _requests()
+
+
+def _requests() -> dict[str, Schema]:
+    found, parts = msgspec.json.schema_components(REQUESTS.values(), ref_template=f"{documents.REF}Request.{{name}}")
+    made = {f"Request.{name}": part for name, part in parts.items()} | dict(zip(REQUESTS, found, strict=True))
+    return msgspec.json.decode(msgspec.json.encode(made), type=dict[str, Schema])  # defaults as JSON has them

@@ -4,24 +4,24 @@ A request here changes something because of a cookie, so it has to come from the
 other site's script can send, from the same origin.
 """
 
-from collections.abc import Coroutine
-from http.cookies import CookieError, SimpleCookie
-from typing import Any, Final, TypeVar
+from functools import partial
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 
+from chargeport.api.guesses import LINK, PASSWORD
 from chargeport.api.request import Request
 from chargeport.api.request_body import read_body
 from chargeport.api.response import Header, Response, answer, json_answer
 from chargeport.api.sign_in import SESSION_MS, TOKEN_LIFE_S, Guest, PageToken
-from chargeport.errors import ACCESS_DENIED, MALFORMED, UNAUTHORIZED, Problem
+from chargeport.errors import ACCESS_DENIED, MALFORMED, Problem
+from chargeport.store.sign_in import PageSession
 
 COOKIE: Final = "chargeport_session"
+TLS_COOKIE: Final = f"__Host-{COOKIE}"  # browsers take it from this host alone and over TLS: no other can plant a session
 MARK: Final = b"x-chargeport-page"
 MAX_BYTES: Final = 8192
-PASSWORD: Final = "password"  # noqa: S105  (what it is called)
-LINK: Final = "link"
 _NO_STORE: Final[Header] = (b"pragma", b"no-cache")
 
 T = TypeVar("T")
@@ -45,11 +45,10 @@ async def sign_in(request: Request) -> Response:
     """Begin a session, and set its cookie."""
     _check_origin(request)
     given = await _body(request, Credentials)
-    people, guest = request.context.sign_in, guest_of(request)
     if given.link is not None:
-        secret, session = await counted(request, LINK, "", people.by_link(given.link, guest))
+        secret, session = await _by_link(request, given.link)
     elif given.name is not None and given.password is not None:
-        secret, session = await counted(request, PASSWORD, given.name, people.by_password(given.name, given.password, guest))
+        secret, session = await by_password(request, given.name, given.password)
     else:
         raise Problem(MALFORMED, "Send link, or name and password.")
     return json_answer(200, {"user": session.user}, request.request_id, [_NO_STORE, cookie(request, secret)])
@@ -64,7 +63,8 @@ async def page_token(request: Request) -> Response:
     user = None
     issued: PageToken | None = None
     if wish.share is not None:
-        issued = await counted(request, LINK, "", people.share_token(wish.share))
+        proof = partial(people.share_token, wish.share)
+        issued = await request.caller.guesses.attempt(LINK, request.caller.address, "", proof)
     elif (secret := secret_of(request)) is not None and (found := await people.session(secret)) is not None:
         session, is_refreshed = found
         issued, user = await people.page_token(session.user), session.user
@@ -87,35 +87,32 @@ async def sign_out(request: Request) -> Response:
     return answer(204, b"", request.request_id, cookie(request, "", max_age_s=0))
 
 
-async def counted(request: Request, credential: str, identity: str, attempt: Coroutine[Any, Any, T]) -> T:
-    """Return the result of an attempt, if its address and name have not failed too often. Raises Problem (401, 429)."""
-    address, guesses = request.caller.address, request.caller.guesses
-    try:
-        guesses.check(credential, address, identity)
-    except Problem:
-        attempt.close()
-        raise
-    try:
-        found = await attempt
-    except Problem as problem:
-        if problem.kind is UNAUTHORIZED:
-            guesses.failed(credential, address, identity)
-        raise
-    guesses.succeeded(address, identity)
-    return found
+async def by_password(request: Request, name: str, password: str) -> tuple[str, PageSession]:
+    """Begin a session for the person of a name and password: its secret, and the session. Raises Problem (401, 429)."""
+    people, address, guesses = request.context.sign_in, request.caller.address, request.caller.guesses
+    proof = partial(people.proven, name, password, turn=partial(guesses.check, PASSWORD, address, name))
+    user = await guesses.attempt(PASSWORD, address, name, proof)
+    return await people.begin(user, _guest(request))
+
+
+async def _by_link(request: Request, link: str) -> tuple[str, PageSession]:
+    proof = partial(request.context.sign_in.by_link, link, _guest(request))
+    return await request.caller.guesses.attempt(LINK, request.caller.address, "", proof)
 
 
 def _check_origin(request: Request) -> None:
     """Raise Problem (403) where the request may be another site's."""
-    site = request.header(b"sec-fetch-site")
-    origin = (request.header(b"origin") or b"").decode("latin-1")
-    if site is not None:  # the browser's own word, which no page can change
-        is_foreign = site != b"same-origin"
-    else:
-        own = {urlsplit(request.base).netloc, (request.header(b"host") or b"").decode("latin-1")}
-        is_foreign = origin != "" and urlsplit(origin).netloc not in own
-    if is_foreign or request.header(MARK) is None:
+    if is_foreign(request) or request.header(MARK) is None:
         raise Problem(ACCESS_DENIED, "Only the page itself may ask for this: programs use POST /oauth2/token.")
+
+
+def is_foreign(request: Request) -> bool:
+    """Tell whether a browser says that another site's page sends this."""
+    site, origin = request.header(b"sec-fetch-site"), request.header(b"origin")
+    if site is not None:  # sent to addresses of https alone, and this machine's
+        return site != b"same-origin"
+    own = {urlsplit(request.base).netloc.encode(), request.header(b"host")}
+    return origin is not None and origin.partition(b"://")[2] not in own
 
 
 async def _body(request: Request, kind: type[T]) -> T:
@@ -126,23 +123,31 @@ async def _body(request: Request, kind: type[T]) -> T:
         raise Problem(MALFORMED, f"The body is not what is wanted here: {error}.") from None
 
 
-def guest_of(request: Request) -> Guest:
+def _guest(request: Request) -> Guest:
     """Return the caller, as a session stores it."""
     return Guest((request.header(b"user-agent") or b"").decode("latin-1"), request.caller.address)
 
 
 def secret_of(request: Request) -> str | None:
-    """Return the secret in the session's cookie; None if there is none."""
-    jar: SimpleCookie = SimpleCookie()
-    try:
-        jar.load((request.header(b"cookie") or b"").decode("latin-1"))
-    except CookieError:
-        return None
-    return jar[COOKIE].value if COOKIE in jar else None
+    """Return the secret in the session's cookie; None if there is none.
+
+    `http.cookies` takes time that grows with the square of the header, and nothing from one in which anything is odd.
+    """
+    wanted = _cookie_name(request).encode()
+    for part in (request.header(b"cookie") or b"").split(b";"):
+        name, _, value = part.strip().partition(b"=")
+        if name == wanted:
+            return value.decode("latin-1")
+    return None
 
 
 def cookie(request: Request, secret: str, max_age_s: int = SESSION_MS // 1000) -> Header:
     """Return the header that sets the cookie: not for scripts or other sites, over TLS only where there is TLS."""
-    secure = "; Secure" if request.base.startswith("https:") else ""
-    text = f"{COOKIE}={secret}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Strict{secure}"
+    name = _cookie_name(request)
+    secure = "; Secure" if name == TLS_COOKIE else ""
+    text = f"{name}={secret}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Strict{secure}"
     return b"set-cookie", text.encode()
+
+
+def _cookie_name(request: Request) -> str:
+    return TLS_COOKIE if request.base.startswith("https:") else COOKIE

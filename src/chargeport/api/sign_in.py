@@ -1,12 +1,14 @@
 """Signing in to the page: one-time links, passwords, sessions that last, and links that show one car.
 
 A session's cookie is good for one thing: bearer tokens of a few minutes, with which the page reads the API like any client. So
-a request to the API never counts because of a cookie, and a session that is ended ends within these minutes.
+a request to the API never counts because of a cookie, and the tokens end with the session.
 """
 
 import asyncio
+import base64
 import secrets
 import uuid
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import argon2
@@ -61,7 +63,7 @@ class SignIn:
         """What people may do who are signed in: the page of a server that runs a simulator controls it, too."""
         self._passwords = argon2.PasswordHasher()
         self._hashing = asyncio.Semaphore(2)  # each takes 64 MiB and a tenth of a second
-        self._nobody: str | None = None
+        self._nobody = _hash_of_nothing(self._passwords)
 
     # People
 
@@ -74,10 +76,9 @@ class SignIn:
         return user
 
     async def set_password(self, name: str, password: str) -> None:
-        """Give a user a password; their sessions end. Raises NotFoundError."""
+        """Give a user a password; their sessions and the page's tokens end. Raises NotFoundError."""
         user = await self._known(name)
         await self._store.sign_in.put_user(User(user.name, await self._hash(password), user.created_at))
-        await self._store.sign_in.end_sessions(user=name)
 
     async def link(self, name: str, life_ms: int = LINK_MS, *, replace: bool = False) -> str:
         """Return the secret of a new link that signs a user in once. Raises NotFoundError."""
@@ -105,26 +106,31 @@ class SignIn:
 
     async def by_link(self, secret: str, guest: Guest) -> tuple[str, PageSession]:
         """Sign in by a one-time link: the session's secret, and the session. Raises Problem (401)."""
-        user = await self._store.sign_in.use_link(hashed(secret), self._clock.now())
-        if user is None or await self._store.sign_in.user(user) is None:
+        name = await self._store.sign_in.use_link(hashed(secret), self._clock.now())
+        user = None if name is None else await self._store.sign_in.user(name)
+        if user is None:
             raise Problem(UNAUTHORIZED, _LINK_OVER)
-        return await self._begin(user, guest)
+        return await self.begin(user, guest)
 
-    async def by_password(self, name: str, password: str, guest: Guest) -> tuple[str, PageSession]:
-        """Sign in by name and password. Takes as long whether the name or the password is wrong. Raises Problem (401)."""
+    async def proven(self, name: str, password: str, turn: Callable[[], None] = lambda: None) -> User:
+        """Return the user whose name and password these are. Raises Problem (401).
+
+        Takes as long whether the name or the password is wrong. `turn` is called when others have been served that came
+        before; what it raises ends the attempt.
+        """
         user = await self._store.sign_in.user(name)
-        if self._nobody is None:
-            self._nobody = await self._hash(secrets.token_urlsafe())
         stored = self._nobody if user is None or user.password_hash is None else user.password_hash
-        right = len(password) <= MAX_PASSWORD and await self._verify(stored, password)
+        right = len(password) <= MAX_PASSWORD and await self._verify(stored, password, turn)
         if user is None or user.password_hash is None or not right:
             raise Problem(UNAUTHORIZED, _WRONG)
-        return await self._begin(name, guest)
+        return user
 
-    async def _begin(self, user: str, guest: Guest) -> tuple[str, PageSession]:
+    async def begin(self, user: User, guest: Guest) -> tuple[str, PageSession]:
+        """Begin a session of a user: its secret, and the session. Raises Problem (401) where the user changed meanwhile."""
         secret, now = new_secret("cpw_"), self._clock.now()
-        session = PageSession(secrets.token_hex(4), user, guest.browser[:200], guest.address, now, now, now + SESSION_MS)
-        await self._store.sign_in.add_session(hashed(secret), session)
+        session = PageSession(secrets.token_hex(4), user.name, guest.browser[:200], guest.address, now, now, now + SESSION_MS)
+        if not await self._store.sign_in.add_session(hashed(secret), session, user.password_hash):
+            raise Problem(UNAUTHORIZED, _WRONG)
         return secret, session
 
     async def session(self, secret: str) -> tuple[PageSession, bool] | None:
@@ -205,9 +211,20 @@ class SignIn:
         async with self._hashing:
             return await asyncio.to_thread(self._passwords.hash, password)
 
-    async def _verify(self, stored: str, password: str) -> bool:
+    async def _verify(self, stored: str, password: str, turn: Callable[[], None]) -> bool:
         try:
             async with self._hashing:
+                turn()
                 return await asyncio.to_thread(self._passwords.verify, stored, password)
         except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
             return False
+
+
+def _hash_of_nothing(passwords: argon2.PasswordHasher) -> str:
+    """Return a hash that no password has, and that takes as long to compare as one of a password."""
+    salt, digest = (
+        base64.b64encode(secrets.token_bytes(length)).rstrip(b"=").decode()
+        for length in (passwords.salt_len, passwords.hash_len)
+    )
+    costs = f"m={passwords.memory_cost},t={passwords.time_cost},p={passwords.parallelism}"
+    return f"$argon2id$v={argon2.low_level.ARGON2_VERSION}${costs}${salt}${digest}"

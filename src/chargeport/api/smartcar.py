@@ -13,14 +13,14 @@ from typing import Any, Final
 
 import msgspec
 
-from chargeport.api.guesses import SIGNATURE
+from chargeport.api.guesses import SIGNATURE, WrongCredentialError
 from chargeport.api.ingest import answer
 from chargeport.api.ingest_dialect import delivery
 from chargeport.api.request import Request
 from chargeport.api.request_body import read_body
 from chargeport.api.response import Response, json_answer
 from chargeport.dialects.smartcar import EVENTS
-from chargeport.errors import INVALID_PATH, MALFORMED, TOO_LARGE, UNAUTHORIZED, ConflictError, Problem
+from chargeport.errors import INVALID_PATH, MALFORMED, TOO_LARGE, ConflictError, Problem
 from chargeport.ingest.batch import Batch
 from chargeport.ingest.issues import issue_of
 from chargeport.ingest.vehicle_names import new_vehicle
@@ -56,15 +56,12 @@ async def ingest_smartcar(request: Request) -> Response:
     key = request.context.settings.smartcar.management_token
     if not key:
         raise Problem(INVALID_PATH, "Smartcar's webhooks are not taken here: set [smartcar] management_token.")
-    request.caller.guesses.check(SIGNATURE, request.caller.address, DIALECT)
     body, is_signed = await _read(request, key)
     event = _event(body) if is_signed or len(body) <= MAX_UNSIGNED else None
     if event is not None and event.is_verify:
         return _verified(request, key, _member(event.data, "challenge") or _member(event.payload, "challenge"))
     if not is_signed:
-        request.caller.guesses.failed(SIGNATURE, request.caller.address, DIALECT)
         raise _unsigned()
-    request.caller.guesses.succeeded(request.caller.address, DIALECT)
     if event is None:
         raise Problem(MALFORMED, "The body is no webhook of Smartcar's: a JSON object is wanted.")
     if str(_member(event.meta, "mode")).upper() == "TEST":  # made up by Smartcar: understood, and not stored
@@ -86,8 +83,9 @@ async def _read(request: Request, key: str) -> tuple[bytes, bool]:
     return body, hmac.compare_digest(_signature(key, body), given)
 
 
-def _unsigned() -> Problem:
-    return Problem(UNAUTHORIZED, "SC-Signature is missing or wrong: [smartcar] management_token must be the application's.")
+def _unsigned() -> WrongCredentialError:
+    wrong = "SC-Signature is missing or wrong: [smartcar] management_token must be the application's."
+    return WrongCredentialError(wrong, SIGNATURE, DIALECT)
 
 
 def _event(body: bytes) -> _Event | None:

@@ -5,6 +5,7 @@ With a code or a refresh token, too, which a person's consent led to.
 
 import base64
 import binascii
+from functools import partial
 from typing import Final
 from urllib.parse import parse_qsl, unquote_plus
 
@@ -16,7 +17,7 @@ from chargeport.api.guesses import SECRET
 from chargeport.api.request import AppContext, Request
 from chargeport.api.request_body import read_body
 from chargeport.api.response import Header, Response, json_answer
-from chargeport.errors import MALFORMED, UNAUTHORIZED, ErrorKind, Problem
+from chargeport.errors import MALFORMED, RATE_LIMITED, UNAUTHORIZED, ErrorKind, Problem
 from chargeport.store.records import Application
 from chargeport.wire.errors import body as problem_body
 
@@ -27,6 +28,7 @@ REFRESH: Final = "refresh_token"
 GRANT_TYPES: Final = (GRANT_TYPE, CODE, REFRESH)
 
 _NO_STORE: Final[Header] = (b"pragma", b"no-cache")
+_OF_PROBLEM: Final = {UNAUTHORIZED: "invalid_client", RATE_LIMITED: "temporarily_unavailable"}
 
 
 class _RefusedError(Exception):
@@ -49,24 +51,26 @@ async def issue_token(request: Request) -> Response:
         return _refusal(request, refused)
     except Problem as problem:  # with the body itself
         return _refusal(request, _RefusedError(problem.kind, "invalid_request", problem.detail, problem.retry_after_s))
-    address, guesses = request.caller.address, request.caller.guesses
+    proof = partial(_application, request.context, client_id, client_secret)
     try:
-        guesses.check(SECRET, address, client_id)
-    except Problem as too_many:
-        return _refusal(
-            request, _RefusedError(too_many.kind, "temporarily_unavailable", too_many.detail, too_many.retry_after_s)
-        )
-    application = await request.context.access.sign_in(client_id, client_secret)
-    if application is None:
-        guesses.failed(SECRET, address, client_id)
-        wrong = "The client id or its secret is wrong, or the application was revoked."
-        return _refusal(request, _RefusedError(UNAUTHORIZED, "invalid_client", wrong))
-    guesses.succeeded(address, client_id)
-    try:
+        application = await request.caller.guesses.attempt(SECRET, request.caller.address, client_id, proof)
         body = await _issued(request.context, application, given)
+    except Problem as problem:
+        error = _OF_PROBLEM.get(problem.kind)
+        if error is None:
+            raise
+        return _refusal(request, _RefusedError(problem.kind, error, problem.detail, problem.retry_after_s))
     except ConsentError as error:
         return _refusal(request, _RefusedError(MALFORMED, "invalid_grant", str(error)))
     return json_answer(200, body, request.request_id, [_NO_STORE])
+
+
+async def _application(context: AppContext, client_id: str, client_secret: str) -> Application:
+    """Return the application whose credentials these are. Raises Problem (401)."""
+    application = await context.access.sign_in(client_id, client_secret)
+    if application is None:
+        raise Problem(UNAUTHORIZED, "The client id or its secret is wrong, or the application was revoked.")
+    return application
 
 
 async def _issued(context: AppContext, application: Application, given: dict[str, str]) -> dict[str, str | int]:

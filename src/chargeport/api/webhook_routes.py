@@ -75,13 +75,13 @@ WEBHOOK_ROUTES: Final = (
     Route(
         method="POST", path="/webhooks/{webhook_id}/redeliver", name="redeliverGivenUp", tag="Webhooks", v3=True,
         handler=webhooks.redeliver_given_up, summary="Send the events that were given up once more", answer="AnyObject",
-        body="AnyObject", status=202, detail='{"data": {"attributes": {"from", "to"}}}: those made between these instants.',
+        body="Span", status=202, detail='{"data": {"attributes": {"from", "to"}}}: those made between these instants.',
         errors=(MALFORMED, UNAUTHORIZED, ACCESS_DENIED, WEBHOOK_NOT_FOUND, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
     ),
     Route(
         method="POST", path="/management-token", name="rotateManagementToken", tag="Webhooks", v3=True,
         handler=webhooks.rotate_key, summary="Renew the token that webhooks are signed with", answer="AnyObject",
-        body="AnyObject", status=201, detail='The body is {"data": {"attributes": {"overlapInSeconds"}}}: the one before stays'
+        body="Overlap", status=201, detail='The body is {"data": {"attributes": {"overlapInSeconds"}}}: the one before stays'
         " valid for so long, by default a day. Who refuses a signature with 401 or 403 is sent the other one at once.",
         errors=(MALFORMED, UNAUTHORIZED, ACCESS_DENIED, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
     ),
@@ -98,8 +98,9 @@ WEBHOOK_ROUTES: Final = (
     ),
     Route(
         method="POST", path="/subscriptions", name="createSubscription", tag="Webhooks", v3=True,
-        handler=webhooks.create_subscription, summary="Subscribe a webhook to a vehicle", answer="AnyObject", body="AnyObject",
-        status=202, detail='The body is {"data": {"attributes": {"webhookId", "userId", "vehicleId"}}}.',
+        handler=webhooks.create_subscription, summary="Subscribe a webhook to a vehicle", answer="AnyObject",
+        body="NewSubscription", status=202,
+        detail='The body is {"data": {"attributes": {"webhookId", "userId", "vehicleId"}}}.',
         errors=(
             MALFORMED, UNAUTHORIZED, ACCESS_DENIED, WEBHOOK_NOT_FOUND, VEHICLE_NOT_FOUND, CONFLICT, TOO_SLOW, TOO_LARGE,
             UNSUPPORTED_MEDIA,

@@ -2,13 +2,14 @@
 
 import uuid
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
+from msgspec import Meta
 
 from chargeport.api import instants, paging
+from chargeport.api.attributes import Attributes, attributes
 from chargeport.api.request import Request
-from chargeport.api.request_body import read_body
 from chargeport.api.response import Response, answer, json_answer
 from chargeport.errors import (
     CONFLICT,
@@ -36,6 +37,30 @@ _FILTERS: Final = {
     "filter[vehicleId]": "vehicle", "filter[vehicle.id]": "vehicle", "filter[vehicle_id]": "vehicle",
     "filter[userId]": "user", "filter[user.id]": "user", "filter[user_id]": "user",
 }  # fmt: skip
+
+_Id = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
+_Instant = Annotated[str, Meta(pattern=instants.INSTANT_PATTERN)] | Annotated[int, Meta(ge=0, le=instants.LATEST_AT)] | None
+
+
+class Span(Attributes, frozen=True):
+    """Between which instants."""
+
+    from_: _Instant = msgspec.field(default=None, name="from")
+    to: _Instant = None
+
+
+class Overlap(Attributes, frozen=True):
+    """For how long the token before stays valid."""
+
+    overlap_in_seconds: Annotated[float, Meta(ge=0, le=MAX_OVERLAP_S)] = OVERLAP_S
+
+
+class NewSubscription(Attributes, frozen=True):
+    """Which webhook is to be subscribed to which vehicle, of whom."""
+
+    webhook_id: _Id
+    vehicle_id: _Id
+    user_id: str | None = None
 
 
 async def list_webhooks(request: Request) -> Response:
@@ -143,8 +168,9 @@ async def sent_again(request: Request, webhook: Webhook) -> Response:
 async def redeliver_given_up(request: Request) -> Response:
     """Send the events once more that were given up, of all times or of those made between two instants."""
     webhook, now = await _owned(request), request.context.clock.now()
-    given = await _attributes(request)
-    start, end = (None if given.get(name) is None else instants.instant(name, str(given[name])) for name in ("from", "to"))
+    given = await attributes(request, Span, MAX_BYTES)
+    times = (("from", given.from_), ("to", given.to))
+    start, end = (None if at is None else instants.instant(name, str(at)) for name, at in times)
     count = await request.context.store.webhooks.redeliver(webhook.id, None, start or 0, _ALWAYS if end is None else end, now)
     request.context.webhooks.wake()
     body = {"meta": {"message": "The events are sent again.", "totalCount": count}}
@@ -154,14 +180,12 @@ async def redeliver_given_up(request: Request) -> Response:
 async def rotate_key(request: Request) -> Response:
     """Give the application a new management token; webhooks may be checked with the one before for a while."""
     grant = await request.client()
-    overlap_s = (await _attributes(request)).get("overlapInSeconds", OVERLAP_S)
-    if type(overlap_s) not in (int, float) or not 0 <= overlap_s <= MAX_OVERLAP_S:
-        raise Problem(MALFORMED, f"data.attributes.overlapInSeconds: a number from 0 to {MAX_OVERLAP_S} is wanted.")
+    overlap_s = (await attributes(request, Overlap, MAX_BYTES)).overlap_in_seconds
     renewed = await request.context.access.rotate_management_token(grant.client_id, overlap_s)
     if renewed is None:
         raise Problem(UNAUTHORIZED, "The application was revoked.")
-    attributes = {"managementToken": renewed[0], "previousValidUntil": iso(renewed[1])}
-    body = {"data": {"type": "management-token", "attributes": attributes}}
+    made = {"managementToken": renewed[0], "previousValidUntil": iso(renewed[1])}
+    body = {"data": {"type": "management-token", "attributes": made}}
     return json_answer(201, body, request.request_id, [(b"pragma", b"no-cache")])
 
 
@@ -182,13 +206,11 @@ async def list_subscriptions(request: Request) -> Response:
 async def create_subscription(request: Request) -> Response:
     """Subscribe a webhook to a vehicle: 202, or 409 where it is subscribed already."""
     grant = await request.client()
-    wanted = await _attributes(request)
-    webhook = await request.context.store.webhooks.webhook(_text(wanted, "webhookId"))
+    wanted = await attributes(request, NewSubscription, MAX_BYTES)
+    webhook = await request.context.store.webhooks.webhook(wanted.webhook_id)
     if webhook is None or webhook.client_id != grant.client_id:
         raise Problem(WEBHOOK_NOT_FOUND, "The application has no webhook with this id.")
-    vehicle_id, user = _text(wanted, "vehicleId"), wanted.get("userId")
-    if user is not None and not isinstance(user, str):
-        raise Problem(MALFORMED, "data.attributes.userId: the id of a user is wanted.")
+    vehicle_id, user = wanted.vehicle_id, wanted.user_id
     await request.context.access.permissions(grant, vehicle_id, user)
     if await request.context.store.vehicles.vehicle(vehicle_id) is None:
         raise Problem(VEHICLE_NOT_FOUND, "No vehicle with this id is known to this server.")
@@ -306,22 +328,9 @@ def _fits(webhook: Webhook, request: Request) -> bool:
     return all(given.get(name, fact) == fact for name, fact in facts.items())
 
 
-async def _attributes(request: Request) -> dict[str, Any]:
-    """Return the `data.attributes` of the body. Raises Problem."""
-    body = await read_body(request, MAX_BYTES)
-    try:
-        document = msgspec.json.decode(body)
-        found = document["data"]["attributes"]
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError):
-        found = None
-    if not isinstance(found, dict):
-        raise Problem(MALFORMED, 'The body is {"data": {"attributes": {…}}} in JSON.')
-    return found
-
-
 async def _fields(request: Request, known: dict[str, Any]) -> WebhookFields:
     """Return the fields of a webhook: those known, with those that the body names. Raises Problem."""
-    given = await _attributes(request)
+    given = await attributes(request, dict[str, Any], MAX_BYTES)
     names = {field.encode_name for field in msgspec.structs.fields(WebhookFields)}
     wanted = known | {name: member for name, member in given.items() if name in names}
     try:
@@ -343,13 +352,6 @@ async def _fields(request: Request, known: dict[str, Any]) -> WebhookFields:
     return msgspec.structs.replace(
         fields, triggers=tuple(dict.fromkeys(fields.triggers)), data=tuple(dict.fromkeys(fields.data))
     )
-
-
-def _text(given: dict[str, Any], name: str) -> str:
-    found = given.get(name)
-    if not isinstance(found, str) or not 0 < len(found) <= MAX_NAME:
-        raise Problem(MALFORMED, f"data.attributes.{name}: an id is wanted.")
-    return found
 
 
 def _page(request: Request, path: str, data: list[dict[str, Any]], page: Page, total: int) -> Response:

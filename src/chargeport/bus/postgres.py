@@ -14,7 +14,7 @@ from chargeport.bus.shared import LineError
 CHANNEL: Final = "chargeport_doorbell"
 TIMEOUT_S: Final = 10.0
 
-_FAILURES: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_FAILURES: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 class PostgresLine:

@@ -1,7 +1,6 @@
 """`chargeport demo`: a server with simulated cars, ready to be asked."""
 
 import asyncio
-import logging
 import shutil
 import tempfile
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from chargeport import config
-from chargeport.cli import page_address, typed
+from chargeport.cli import log_lines, page_address, typed
 from chargeport.cli.finding import every
 from chargeport.cli.options import Json
 from chargeport.errors import StartError
@@ -61,7 +60,7 @@ def demo(
         if frozen:  # the same at every run
             flags |= {("staleness", "learn"): False, ("webhooks", "retry_jitter"): 0}
         settings = config.load(environ={}, flags=flags)
-        logging.basicConfig(level="WARNING", format="%(levelname)s %(name)s: %(message)s")
+        log_lines.begin("WARNING", "%(levelname)s %(name)s: %(message)s")
         import uvloop
 
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

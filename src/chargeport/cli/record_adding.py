@@ -29,7 +29,12 @@ STDIN: Final = "-"
 SHOWN: Final = 10
 HUNDRED: Final = 100
 
-Drawn = Annotated[float | None, typer.Option(min=0, metavar="KWH", help="Energy drawn from the station.", show_default=False)]
+MAX_COUNT: Final = 1e9  # of a meter or an odometer
+
+Drawn = Annotated[
+    float | None,
+    typer.Option(min=0, max=MAX_ENERGY_KWH, metavar="KWH", help="Energy drawn from the station.", show_default=False),
+]
 StartSoc = Annotated[
     float | None, typer.Option(min=0, max=HUNDRED, metavar="PERCENT", help="State of charge at the start.", show_default=False)
 ]
@@ -37,10 +42,12 @@ EndSoc = Annotated[
     float | None, typer.Option(min=0, max=HUNDRED, metavar="PERCENT", help="State of charge at the end.", show_default=False)
 ]
 MeterStart = Annotated[
-    float | None, typer.Option(min=0, metavar="KWH", help="The meter's register at the start.", show_default=False)
+    float | None,
+    typer.Option(min=0, max=MAX_COUNT, metavar="KWH", help="The meter's register at the start.", show_default=False),
 ]
 MeterEnd = Annotated[
-    float | None, typer.Option(min=0, metavar="KWH", help="The meter's register at the end.", show_default=False)
+    float | None,
+    typer.Option(min=0, max=MAX_COUNT, metavar="KWH", help="The meter's register at the end.", show_default=False),
 ]
 
 
@@ -58,7 +65,9 @@ def add(
     end_soc: EndSoc = None,
     meter_start: MeterStart = None,
     meter_end: MeterEnd = None,
-    odometer: Annotated[float | None, typer.Option(min=0, metavar="KM", help="The car's odometer.", show_default=False)] = None,
+    odometer: Annotated[
+        float | None, typer.Option(min=0, max=MAX_COUNT, metavar="KM", help="The car's odometer.", show_default=False)
+    ] = None,
     kind: Annotated[str | None, typer.Option("--type", metavar="AC|DC", help="Of the charger.", show_default=False)] = None,
     place: Annotated[
         str | None, typer.Option(parser=typed.label, metavar="NAME", help="What the place is called.", show_default=False)

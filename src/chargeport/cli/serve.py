@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from chargeport import config
-from chargeport.cli import configuration, page_address
+from chargeport.cli import configuration, log_lines, page_address
 from chargeport.cli.options import Database, Host, Port
 from chargeport.cli.output import complain, say
 from chargeport.config import Role
@@ -45,7 +45,7 @@ def serve(
     settings = configuration.settings(flags)
     if settings.ingest.client_certificate and settings.server.tls_client_ca is None:
         raise SettingError("ingest.client_certificate needs server.tls_client_ca: without it no client can show a certificate.")
-    logging.basicConfig(level=settings.server.log.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_lines.begin(settings.server.log.upper(), "%(asctime)s %(levelname)s %(name)s: %(message)s")
     for name, near in config.misspelt_variables():
         _LOG.warning("%s in the environment is no setting: the nearest name is %s", name, near)
     reach = configuration.flags_to_reach(database)

@@ -151,7 +151,7 @@ class Client:
                         raise httpx.ReadError("The token has ended.")
                     self._check(answer)
                     failures = 0
-                    for kind, data, event_id in _blocks(answer.iter_lines()):
+                    for kind, data, event_id in _blocks(_lines(answer.iter_bytes())):
                         place = event_id or place
                         if data is not None and kind in ("signal", "ended"):
                             yield Event(kind, data["vehicle"], Signal.of(data["signal"]), event_id)
@@ -237,7 +237,16 @@ def _query(start: datetime | None, end: datetime | None) -> dict[str, Any]:
 
 def _wait_of(answer: httpx.Response, attempt: int) -> float:
     told = answer.headers.get("retry-after", "")
-    return min(LONGEST_WAIT_S, float(told) if told.isdigit() else 2.0**attempt)
+    return min(LONGEST_WAIT_S, float(told) if told.isascii() and told.isdigit() else 2.0**attempt)
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
+    """Yield the lines of a stream. httpx would end one at U+2028 and the like, too, which may stand in a text."""
+    rest = b""
+    for chunk in chunks:
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            yield line.decode()
 
 
 def _blocks(lines: Iterable[str]) -> Iterator[tuple[str | None, Any, str | None]]:

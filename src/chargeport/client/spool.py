@@ -30,11 +30,11 @@ class Spool:
     @property
     def waiting(self) -> int:
         """How many items wait."""
-        return sum(len(each.read_text("utf-8").splitlines()) for each in self._files())
+        return sum(len(_items(each)) for each in self._files())
 
     def add(self, items: Iterable[Mapping[str, Any]]) -> None:
         """Keep items on disk until they are sent. An item is one of POST /ingest/readings."""
-        lines = [json.dumps(each, separators=(",", ":"), ensure_ascii=False) for each in items]
+        lines = [json.dumps(each, separators=(",", ":")) for each in items]
         for start in range(0, len(lines), self._batch):
             self._write(lines[start : start + self._batch])
 
@@ -42,7 +42,7 @@ class Spool:
         """Send what waits; how many items were. Raises httpx.TransportError or ServerError, and keeps what is left."""
         sent = 0
         for file in self._files():
-            items = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+            items = _items(file)
             answer = self._client.send(items)
             self._put_aside(items, answer.get("rejected", ()))
             file.unlink()
@@ -75,4 +75,9 @@ class Spool:
         with (self._folder / REJECTED).open("a", encoding="utf-8") as output:
             for each in rejected:
                 line = {"item": items[each["index"]], "code": each.get("code"), "detail": each.get("detail")}
-                output.write(json.dumps(line, ensure_ascii=False) + "\n")
+                output.write(json.dumps(line) + "\n")
+
+
+def _items(file: Path) -> list[Any]:
+    """Return the items of a batch. Lines end with a line feed alone: `splitlines` would cut texts, too."""
+    return [json.loads(line) for line in file.read_bytes().split(b"\n") if line]

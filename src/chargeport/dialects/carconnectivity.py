@@ -11,7 +11,7 @@ import msgspec
 
 from chargeport.dialects.amounts import amount, bare, unit_of, word
 from chargeport.dialects.field_values import folded, spelled, unknown_word
-from chargeport.dialects.forms import at_ms, by_topic, items, vehicle_of
+from chargeport.dialects.forms import at_ms, below, by_topic, items, vehicle_of
 from chargeport.dialects.instants import by_instant, minutes_until
 from chargeport.dialects.positions import halves
 from chargeport.dialects.statuses import full_or
@@ -162,9 +162,9 @@ def _car(delivery: Delivery, name: str | None, tree: Mapping[str, Any]) -> list[
 def _leaves(delivery: Delivery, tree: Mapping[str, Any], path: str) -> Iterator[tuple[int | None, str, Any]]:
     for name, content in tree.items():
         if isinstance(content, dict) and "val" not in content:
-            yield from _leaves(delivery, content, f"{path}{name}/")
+            yield from _leaves(delivery, content, below(path, name) + "/")
         else:
-            yield from _told(delivery, f"{path}{name}", content)
+            yield from _told(delivery, below(path, name), content)
 
 
 def _told(delivery: Delivery, field: str, content: Any) -> Iterator[tuple[int | None, str, Any]]:

@@ -1,8 +1,8 @@
 """The forms in which deliveries come, as far as several dialects share them: JSON, lines of it, topics, single values."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -14,6 +14,11 @@ from chargeport.sources.base import Delivery, RawMessage
 
 MAX_DEPTH: Final = 64  # of objects in objects; the deepest payload known has 7
 MAX_NAME: Final = 128  # of a vehicle, as everywhere
+MAX_FIELD: Final = 512  # characters of a field's name with those of the objects around it; the longest known has 130
+MAX_FIELDS: Final = 100_000  # of one delivery, in which a message counts as one at least
+MAX_MESSAGE_FIELDS: Final = 2_000  # a car of CarConnectivity, the largest known, has 600
+
+T = TypeVar("T")
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECONDS_BELOW: Final = 100_000_000_000  # in milliseconds that is 1973, in seconds the year 5138: no instant is both
@@ -62,8 +67,34 @@ def items(payload: bytes) -> list[Any]:
         lines = [line for line in payload.splitlines() if line.strip()]
         if len(lines) < 2 or lines[0].lstrip()[:1] not in b"{[":  # noqa: PLR2004  (one line is no NDJSON)
             raise
-        return [json_value(line) for line in lines]
-    return value if isinstance(value, list) else [value]
+        return [json_value(line) for line in bounded(lines)]
+    return list(bounded(value)) if isinstance(value, list) else [value]
+
+
+def bounded(told: Iterable[T], most: int = MAX_FIELDS) -> Iterator[T]:
+    """Yield what is told, as long as it is not too much to be one delivery's. Raises Unreadable."""
+    for index, each in enumerate(told):
+        if index == most:
+            raise Unreadable(f"there are more than {most} values at once: send them in parts")
+        yield each
+
+
+def few(messages: list[RawMessage]) -> list[RawMessage]:
+    """Return the messages of a delivery. Raises Unreadable where they are too many, or have too many fields, for one."""
+    sizes = [max(1, len(each.fields)) for each in messages]
+    if max(sizes, default=0) > MAX_MESSAGE_FIELDS or sum(sizes) > MAX_FIELDS:
+        raise Unreadable(f"more than {MAX_MESSAGE_FIELDS} fields of one car, or {MAX_FIELDS} in all: send them in parts")
+    return messages
+
+
+def below(path: str, name: str) -> str:
+    """Return the name of a member with those of the objects that it stands in. Raises Unreadable.
+
+    Each member has the whole path in its name: without a limit half a megabyte would become gigabytes.
+    """
+    if len(path) + len(name) > MAX_FIELD:
+        raise Unreadable(f"{(path + name[:40])[:40]!r}…: a field's name has at most {MAX_FIELD} characters")
+    return path + name
 
 
 def flattened(content: Mapping[str, Any], separator: str) -> dict[str, Any]:
@@ -72,14 +103,15 @@ def flattened(content: Mapping[str, Any], separator: str) -> dict[str, Any]:
     >>> flattened({"v": {"c": {"charging": "yes"}}, "soc": {"value": 62, "unit": "%"}}, ".")
     {'v.c.charging': 'yes', 'soc': {'value': 62, 'unit': '%'}}
     """
-    found: dict[str, Any] = {}
+    return dict(bounded(_members(content, separator, ""), MAX_MESSAGE_FIELDS))
+
+
+def _members(content: Mapping[str, Any], separator: str, path: str) -> Iterator[tuple[str, Any]]:
     for name, member in content.items():
         if isinstance(member, dict) and member.keys() not in MEASURED:
-            inner = flattened(member, separator)
-            found.update({f"{name}{separator}{each}": value for each, value in inner.items()})
+            yield from _members(member, separator, below(path, name) + separator)
         else:
-            found[name] = member
-    return found
+            yield below(path, name), member
 
 
 def at_ms(value: Any) -> int | None:
@@ -146,7 +178,8 @@ def by_topic(
     reader = _ByTopic(dialect, delivery, separator, named_by, aside)
     if delivery.topic:
         return _messages(delivery, reader.of_topic(delivery.topic, _payload(delivery.payload), None, delivery.retained))
-    return _messages(delivery, [told for item in items(delivery.payload) for told in reader.of_item(item)])
+    told = (told for item in items(delivery.payload) for told in reader.of_item(item))
+    return _messages(delivery, bounded(told))
 
 
 def _payload(payload: bytes) -> Any:
@@ -210,7 +243,7 @@ class _ByTopic(NamedTuple):
                 yield _Told(vehicle, name.replace("/", self.separator), value, None, self.delivery.retained)
 
 
-def _messages(delivery: Delivery, told: Sequence[_Told]) -> list[RawMessage]:
+def _messages(delivery: Delivery, told: Iterable[_Told]) -> list[RawMessage]:
     """Return messages of these fields, in order: one for the same car and instant, as long as no field comes twice."""
     found: list[RawMessage] = []
     fields: dict[str, Any] = {}

@@ -14,6 +14,7 @@ UNIT_OF: Final = "/unit_of_measurement"
 
 # Names that telephones and vacuum cleaners have too: alone they make no car.
 _ANYBODYS: Final = frozenset({"sensor.battery_level", "sensor.battery_capacity", "sensor.battery_range"})
+MAX_ENTITY: Final = 255  # characters of an entity's id, in Home Assistant itself
 _NO_UNIT: Final = "no unit_of_measurement"
 _TIMES: Final = ("last_reported", "last_updated", "last_changed")  # the first is when its integration last said it
 
@@ -125,6 +126,8 @@ def _find(dialect: Dialect, state: State) -> _Found | None:
     """Return the field that an entity is: the user's own row for it, else the longest preset that its id ends with."""
     if state.entity in dialect.by_field:
         return _Found(state.entity, "", state)
+    if len(state.entity) > MAX_ENTITY:
+        return None
     domain, _, name = state.entity.partition(".")
     start = name.find("_")
     while start >= 0:

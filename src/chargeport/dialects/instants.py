@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 from typing import Any
 
-from chargeport.dialects.forms import at_ms, message
+from chargeport.dialects.forms import at_ms, bounded, message
 from chargeport.sources.base import Delivery, RawMessage
 
 
 def by_instant(delivery: Delivery, vehicle: str, told: Iterable[tuple[int | None, str, Any]]) -> list[RawMessage]:
     """Return one message for each instant of observation, the oldest first; what has no instant of its own is last."""
     found: dict[int | None, dict[str, Any]] = {}
-    for at, field, value in told:
+    for at, field, value in bounded(told):
         found.setdefault(at, {})[field] = value
     ordered = sorted(found.items(), key=lambda each: (each[0] is None, each[0] or 0))
     return [message(delivery, vehicle, fields, at) for at, fields in ordered]

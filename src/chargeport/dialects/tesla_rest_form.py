@@ -5,7 +5,7 @@ import io
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from chargeport.dialects.forms import at_ms, items, message, vehicle_of
+from chargeport.dialects.forms import at_ms, bounded, items, message, vehicle_of
 from chargeport.dialects.table import Dialect, Unreadable
 from chargeport.sources.base import Delivery, RawMessage
 
@@ -23,12 +23,13 @@ def _items(payload: bytes) -> list[Any]:
     first = payload.lstrip(b"\xef\xbb\xbf \r\n\t")
     if first[:1] in (b"{", b"[") or b"," not in first.partition(b"\n")[0]:
         return items(payload)
-    rows = csv.DictReader(io.StringIO(first.decode()), strict=True)
+    rows = csv.reader(io.StringIO(first.decode()), strict=True)
     try:
-        found = [{name: text for name, text in each.items() if name is not None} for each in rows]
+        names = next(rows)
+        found = [dict(zip(names, cells, strict=False)) for cells in bounded(rows) if cells]
     except csv.Error as error:
         raise Unreadable(f"this is neither JSON nor a table with commas: {error}") from None
-    if not found or "charging_state" not in found[0]:
+    if not found or "charging_state" not in names:
         raise Unreadable("this is neither JSON nor a table of TeslaFi: it has no column charging_state")
     return list(found)
 

@@ -6,7 +6,18 @@ from typing import Any, Literal
 import msgspec
 
 from chargeport.dialects.field_values import number
-from chargeport.dialects.forms import at_ms, by_topic, items, json_value, message, text_value, vehicle_of
+from chargeport.dialects.forms import (
+    MAX_MESSAGE_FIELDS,
+    at_ms,
+    below,
+    bounded,
+    by_topic,
+    items,
+    json_value,
+    message,
+    text_value,
+    vehicle_of,
+)
 from chargeport.dialects.table import Dialect, Reader, Unreadable
 from chargeport.sources.base import Delivery, RawMessage
 
@@ -46,7 +57,8 @@ def _of_object(form: Form, dialect: Dialect, delivery: Delivery, item: Any) -> R
         named = _pointed(item, form.vehicle) or named
     at = None if form.time is None else _instant(form, _pointed(item, form.time))
     aside = {_canonical(each) for each in (form.vehicle, form.time) if each is not None}
-    fields = {field: value for field, value in _members(dialect, item) if _canonical(field) not in aside}
+    members = bounded(_members(dialect, item), MAX_MESSAGE_FIELDS)
+    fields = {field: value for field, value in members if _canonical(field) not in aside}
     return message(delivery, vehicle_of(delivery, named), fields, at)
 
 
@@ -100,8 +112,8 @@ def _below(dialect: Dialect, pointer: str, value: Any, name: str, *, is_ignored:
         yield pointer, value
     elif isinstance(value, dict) and value and (leads_to_a_row or not is_ignored):
         for each, inner in value.items():
-            below = f"{pointer}/{_escaped(each)}"
-            yield from _below(dialect, below, inner, below, is_ignored=is_ignored)
+            inside = below(f"{pointer}/", _escaped(each))
+            yield from _below(dialect, inside, inner, inside, is_ignored=is_ignored)
     elif isinstance(value, list) and leads_to_a_row:
         for index, inner in enumerate(value):
             yield from _below(dialect, f"{pointer}/{index}", inner, f"{pointer}/{index}", is_ignored=is_ignored)

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from chargeport.dialects.field_values import is_nothing
+from chargeport.dialects.forms import few
 from chargeport.dialects.table import NOT_KNOWN, Decoded, Dialect, Gate, Row
 from chargeport.ingest.issues import issue_of
 from chargeport.ingest.memory import CarMemory
@@ -46,7 +47,7 @@ def read(delivery: Delivery, dialect: Dialect) -> list[RawMessage] | Issue:
             return signs
         if dialect.read is None:
             raise ValueError(f"{dialect.name} has no form for deliveries")
-        return dialect.read(dialect, delivery)
+        return few(dialect.read(dialect, delivery))
     except _UNREADABLE as error:
         return issue_of(delivery, delivery.topic or "payload", Rule.BAD_FORMAT, _sentence(error))
 
@@ -83,10 +84,10 @@ class _Normaliser:
         if sign == Sign.GONE:
             return Normalised([], [])
         fields = self.fields = self._fields_that_count()
-        statements = self.statements
+        statements, own = self.statements, fields.keys() & dialect.by_field.keys()
         statements.is_stamped = at is not None
         statements.is_ahead = at is None and message.observed_at is not None
-        statements.at = memory.in_order(fields, message.received_at) if at is None else at
+        statements.at = memory.in_order({each: fields[each] for each in own}, message.received_at) if at is None else at
         told = {field: value for field, value in fields.items() if self._is_told(field, value)}
         lost = [field for field in dialect.remembered & fields.keys() if field not in told and memory.knows(field)]
         for field in dialect.remembered & fields.keys():

@@ -26,7 +26,8 @@ from chargeport.sources.base import Delivery, RawMessage
 from chargeport.store.protocols import Store
 from chargeport.store.records import Grant, Outcome
 
-MAX_ENTRIES: Final = 2_000  # made of messages before they are written: meanwhile no other task runs
+MAX_ENTRIES: Final = 2_000  # made of messages before they are written
+TURN: Final = 64  # messages, after which others have their turn
 OFFLOAD_BYTES: Final = 262_144  # beyond, a payload is read in a thread: it would hold up all tasks for more than a few ms
 
 Keep = Callable[[Sequence[Delivery]], None]
@@ -99,6 +100,8 @@ class Pipeline:
                 batch.parts += 1
                 if len(batch.entries) >= MAX_ENTRIES:
                     await self._write_entries(batch)
+                if batch.parts % TURN == 0:  # what makes no entries waits for nothing
+                    await asyncio.sleep(0)
 
     async def write(self, batch: Batch) -> Batch:
         """Write a batch; return it with what became of its entries, once they and its issues are on disk. Raises StoreError."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 ANY_CAR: Final = "*"
 SILENCE_S: Final = 900.0  # after "too many requests" that does not say for how long
+LONGEST_WAIT_S: Final = 86_400.0  # whatever the other side says: it is asked again
 CHUNK: Final = 65_536
 # What a relay says of a car that sleeps or can't be reached now: no answer, but nothing to mend either (Tesla: 408).
 NO_ANSWER_NOW: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.NO_CONTENT})
@@ -207,17 +208,16 @@ class PollingSource:
 
 
 def _wait_s(retry_after: str | None, now: int) -> float | None:
-    """Return how long to wait in seconds, from seconds or a date; None, if it is neither."""
+    """Return how long to wait in seconds, from seconds or a date, a day at most; None, if it is neither."""
     if retry_after is None:
         return None
+    if retry_after.isascii() and retry_after.removeprefix("-").isdigit():
+        return min(max(0.0, float(retry_after)), LONGEST_WAIT_S)
     try:
-        return max(0.0, float(int(retry_after)))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - now / 1000)
-    except ValueError:
+        wait_s = parsedate_to_datetime(retry_after).timestamp() - now / 1000
+    except (ValueError, OverflowError):
         return None
+    return min(max(0.0, wait_s), LONGEST_WAIT_S)
 
 
 POLLING: Final = SourceType(

@@ -46,7 +46,7 @@ class SignIn(Protocol):
         ...
 
     async def put_user(self, user: User) -> None:
-        """Make a user known, or give a known one another password."""
+        """Make a user known, or give a known one another password: then sessions and tokens end as by `end_sessions`."""
         ...
 
     async def remove_user(self, name: str) -> bool:
@@ -61,8 +61,8 @@ class SignIn(Protocol):
         """Use a link up: the name of its user; None when there is no such link, or not any more."""
         ...
 
-    async def add_session(self, session_hash: bytes, session: PageSession) -> None:
-        """Keep a session. Those that are over are forgotten."""
+    async def add_session(self, session_hash: bytes, session: PageSession, password_hash: str | None = None) -> bool:
+        """Keep a session; False where its user is gone, or has another password than this one. Those over are forgotten."""
         ...
 
     async def session(self, session_hash: bytes) -> PageSession | None:
@@ -78,7 +78,7 @@ class SignIn(Protocol):
         ...
 
     async def end_sessions(self, *, user: str | None = None, session_id: str | None = None) -> int:
-        """End a user's sessions, or one by its id; how many ended."""
+        """End a user's sessions, or one by its id, and all tokens that the page has for this user; how many sessions ended."""
         ...
 
     async def add_share(self, link_hash: bytes, link: ShareLink) -> None:

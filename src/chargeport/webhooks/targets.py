@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+_UNICAST: Final = ipaddress.ip_network("2000::/3")  # all that is given out; `is_global` takes fec0::/10 for public, too
 
 MAX_URI: Final = 2048
 
@@ -28,7 +29,8 @@ def refusal(address: str) -> str | None:
         if inner is not None:
             is_refused = refusal(str(inner)) is not None
             return f"{address} stands for {inner}, which is not a public address" if is_refused else None
-    if not ip.is_global or ip.is_multicast or ip.is_reserved or ip.is_unspecified:
+    is_given_out = ip.version == 4 or ip in _UNICAST  # noqa: PLR2004
+    if not is_given_out or not ip.is_global or ip.is_multicast or ip.is_reserved or ip.is_unspecified:
         return f"{address} is not a public address; [webhooks] allow_private_targets = true allows it"
     return None
 

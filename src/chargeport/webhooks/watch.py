@@ -263,7 +263,8 @@ class Watch:
         if before is not None and seen.is_past and (seen.position <= before.position or seen.at < before.observed_at):
             return  # sent before a crash, or overtaken
         series, at, now = seen.series, seen.at, self._clock.now()
-        codes = dict.fromkeys((*webhook.fields.triggers, *webhook.fields.data))
+        named = dict.fromkeys((*webhook.fields.triggers, *webhook.fields.data))
+        codes = [code for code in named if BY_CODE[code].permission in permissions]  # of others, nothing at all is told
         known = {
             code: effective(BY_CODE[code], series.known_of(BY_CODE[code]), self._store.readings.ranks, at) for code in codes
         }

@@ -82,6 +82,16 @@ Edit = Split | Merge | Annotate | Add | Remove
 Change = Edit | Imported | Undo
 
 
+def without_place(change: Change) -> Change:
+    """Return a change without the place that it names."""
+    match change:
+        case Annotate():
+            return msgspec.structs.replace(change, place_name=None)
+        case Add():
+            return msgspec.structs.replace(change, session=msgspec.structs.replace(change.session, place=None))
+    return change
+
+
 def in_force(changes: Mapping[int, Change]) -> list[Edit]:
     """Return the edits that were not taken back, of changes by number."""
     undone = {each.number for each in changes.values() if isinstance(each, Undo)}

@@ -95,11 +95,8 @@ class Admission:
         self, station: str, authorization: str, *, over_tls: bool, certified: Sequence[str]
     ) -> Refusal | None:  # fmt: skip
         own = self._settings.stations.get(station)
-        if not station:
-            return Refusal(404, "The address has to end in the station's identity.", "its address ends without its identity")
-        if own is None and not self._settings.accept_unknown_stations:
-            way_out = f'its identity is not known: add [sources.stations."{station}"], or set accept_unknown_stations = true'
-            return Refusal(404, "This station is not known here.", way_out)
+        if own is None and (found := self._unknown(station)) is not None:
+            return found
         profile = self._profile(own)
         if profile == 2 and not over_tls:  # noqa: PLR2004  (the profile's name)
             way_out = "it connects without TLS: set its address to wss://…, or name the proxy that ends TLS in trusted_proxies"
@@ -108,6 +105,18 @@ class Admission:
             return _uncertified(station, certified)
         if profile and (wrong := self._unproven(station, authorization)):
             return Refusal(401, "Name and password of this station are wanted.", wrong, _CHALLENGE)
+        return None
+
+    def _unknown(self, station: str) -> Refusal | None:
+        """Return why a station that the settings do not name may not connect; None when it may."""
+        if not station:
+            return Refusal(404, "The address has to end in the station's identity.", "its address ends without its identity")
+        if len(station) > _MAX_IDENTITY or not station.isprintable():
+            way_out = f"its identity has more than {_MAX_IDENTITY} characters, or such as can't be printed"
+            return Refusal(404, "This is no identity of a station.", way_out)
+        if not self._settings.accept_unknown_stations:
+            way_out = f'its identity is not known: add [sources.stations."{station}"], or set accept_unknown_stations = true'
+            return Refusal(404, "This station is not known here.", way_out)
         return None
 
     def _profile(self, own: StationSettings | None) -> int:

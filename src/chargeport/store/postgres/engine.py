@@ -19,6 +19,9 @@ IDLE_TIMEOUT: Final = "15s"
 """For a transaction in which nothing happens: a process that is paused or cut off must not hold locks, nor the feed."""
 SCAN_TIMEOUT_S: Final = 120.0  # for a statement that may be long
 
+FAILURES: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What a connection or the pool may raise; the last where the server ends a connection at an unlucky moment."""
+
 Raw = Any  # asyncpg.Connection, or the pool's stand-in for one
 
 _ESCAPED: Final = re.compile("\x1a[0\x1a]")
@@ -93,7 +96,7 @@ class Pool:
             yield raw
         finally:
             # One on which the server does not even end a statement is closed. What came of the work on it stays as it is.
-            with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with suppress(*FAILURES):
                 await self._pool.release(raw, timeout=RELEASE_S)
 
     async def _open(self) -> None:
@@ -111,7 +114,7 @@ class Pool:
             try:
                 async with asyncio.timeout(TIMEOUT_S):
                     await self._pool.close()
-            except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except FAILURES:
                 self._pool.terminate()
 
 
@@ -127,6 +130,7 @@ def translated() -> Iterator[None]:
     except (
         OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError,
         asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.TooManyConnectionsError,
+        asyncpg.InternalClientError,
     ) as error:  # fmt: skip
         raise StoreError(f"The database can't be reached: {_told(error)}.") from error
     except asyncpg.PostgresError as error:

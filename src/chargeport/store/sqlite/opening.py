@@ -1,9 +1,12 @@
 """Opening a database: whether it is whole, what recovery dropped of its log, and the marker beside it."""
 
 import logging
+import sys
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import apsw
 
@@ -29,6 +32,7 @@ class _Recoveries:
         with suppress(apsw.MisuseError):  # SQLite is in use already, by somebody whose library we are
             apsw.config(apsw.SQLITE_CONFIG_LOG, self._hear)
             self._is_told = True
+            sys.unraisablehook = partial(_unraisable, sys.unraisablehook)
 
     def __call__(self) -> int:
         """Return a number that changes with each; one that always does where SQLite tells us nothing."""
@@ -37,6 +41,12 @@ class _Recoveries:
 
     def _hear(self, code: int, _message: str) -> None:
         self._count += code == apsw.SQLITE_NOTICE_RECOVER_WAL
+
+
+def _unraisable(others: Callable[[Any], Any], raised: Any) -> None:
+    """Print nothing where apsw can't hand over a message because a damaged schema in it is no text: opening says the rest."""
+    if not (isinstance(raised.exc_value, UnicodeDecodeError) and raised.object is None):
+        others(raised)
 
 
 _recoveries: Final = _Recoveries()

@@ -26,14 +26,19 @@ class SignInTables:
         return None if row is None else User(*row)
 
     async def put_user(self, user: User) -> None:
-        """Make a user known, or give a known one another password."""
+        """Make a user known, or give a known one another password, which ends sessions and tokens."""
         sql = (
             "INSERT INTO users VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET"
             " password_hash = coalesce(excluded.password_hash, users.password_hash)"
         )
         given = "" if user.password_hash is None else "password"
-        do = _change(sql, (user.name, user.password_hash, user.created_at))
-        await self._writer.call(recorded(Act.USER_SET, user.name, do, given))
+
+        def put(connection: Connection) -> None:
+            connection.execute(sql, (user.name, user.password_hash, user.created_at))
+            if user.password_hash is not None:
+                _end(connection, '"user" = ?', user.name)
+
+        await self._writer.call(recorded(Act.USER_SET, user.name, put, given))
 
     async def remove_user(self, name: str) -> bool:
         """Remove a user with links and sessions."""
@@ -77,19 +82,28 @@ class SignInTables:
 
         return await self._writer.call(use)
 
-    async def add_session(self, session_hash: bytes, session: PageSession) -> None:
-        """Keep a session. Those that are over are forgotten."""
+    async def add_session(self, session_hash: bytes, session: PageSession, password_hash: str | None = None) -> bool:
+        """Keep a session, if its user has this password still. Those that are over are forgotten."""
 
-        def add(connection: Connection) -> None:
+        def add(connection: Connection) -> bool:
+            # Changes nothing, and keeps others from changing the user until this transaction is over.
+            connection.execute(
+                "UPDATE users SET name = name WHERE name = ?1"
+                " AND (CAST(?2 AS TEXT) IS NULL OR password_hash = CAST(?2 AS TEXT))",
+                (session.user, password_hash),
+            )
+            if not connection.changes():
+                return False
             connection.execute("DELETE FROM page_sessions WHERE expires_at <= ?", (session.created_at,))
             values = (
                 session_hash, session.id, session.user, session.browser, session.address, session.created_at, session.used_at,
                 session.expires_at,
             )  # fmt: skip
             connection.execute("INSERT INTO page_sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+            return True
 
         who = f"user:{session.user}"
-        await self._writer.call(recorded(Act.SIGNED_IN, session.id, add, by=who))
+        return await self._writer.call(recorded(Act.SIGNED_IN, session.id, add, by=who))
 
     async def session(self, session_hash: bytes) -> PageSession | None:
         """Return the session of a cookie. It may be over."""
@@ -107,12 +121,13 @@ class SignInTables:
         return [PageSession(*row) for row in await self._reader.select(sql, (user,))]
 
     async def end_sessions(self, *, user: str | None = None, session_id: str | None = None) -> int:
-        """End a user's sessions, or one by its id."""
-        if session_id is not None:
-            do = _change("DELETE FROM page_sessions WHERE id = ?", (session_id,))
-        else:
-            do = _change('DELETE FROM page_sessions WHERE "user" = ?', (user,))
-        return await self._writer.call(recorded(Act.SESSIONS_ENDED, session_id or user or "", do))
+        """End a user's sessions, or one by its id, and the page's tokens of the user."""
+        which, value = ("id = ?", session_id) if session_id is not None else ('"user" = ?', user or "")
+
+        def end(connection: Connection) -> int:
+            return _end(connection, which, value)
+
+        return await self._writer.call(recorded(Act.SESSIONS_ENDED, value, end))
 
     async def add_share(self, link_hash: bytes, link: ShareLink) -> None:
         """Keep a link that shows a car."""
@@ -134,6 +149,13 @@ class SignInTables:
         """Forget a share link."""
         do = _change("DELETE FROM share_links WHERE client_id = ?", (client_id,))
         return await self._writer.call(recorded(Act.SHARE_ENDED, client_id, do)) > 0
+
+
+def _end(connection: Connection, which: str, value: str) -> int:
+    """End sessions, and the page's tokens of their users; how many sessions ended."""
+    connection.execute(f'DELETE FROM tokens WHERE person IN (SELECT "user" FROM page_sessions WHERE {which})', (value,))
+    connection.execute(f"DELETE FROM page_sessions WHERE {which}", (value,))
+    return connection.changes()
 
 
 def _change(sql: str, values: tuple[object, ...]) -> Callable[[Connection], int]:
