@@ -50,6 +50,14 @@ def aside(one: Session) -> set[str]:
 # Counters
 
 
+@pytest.mark.parametrize("readings", [{0: 8_400.5, 120: 8_413.9}, {-300: 8_400.5, 0: 8_400.5, 120: 8_413.9, 300: 8_413.9}])
+def test_a_register_gives_the_meters_readings_whatever_else_counts_more_often(readings: dict[int, float]) -> None:
+    counter = {minute: round(minute / 60 * 6.7, 3) for minute in range(0, 121, 5)}
+    (one,) = made(charging(), shown(counter), shown(readings, signal=REGISTER))
+    assert (one.meter_start_kwh, one.meter_end_kwh) == (8_400.5, 8_413.9)
+    assert one.energy_added_kwh == pytest.approx(13.4, rel=0.01)
+
+
 @pytest.mark.parametrize("wrap", [0.0, 3.0, 40.0, 900.0, 5_000.0])
 def test_a_counter_that_leaps_under_power_neither_parts_the_session_nor_adds_to_it(wrap: float) -> None:
     counter: dict[int, float] = {-10: 50.0, -5: 50.0}

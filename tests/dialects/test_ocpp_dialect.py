@@ -4,7 +4,9 @@ from typing import Any
 import pytest
 from recorded import Outcome, run, values
 
+from chargeport.dialects.forms import at_ms
 from chargeport.dialects.ocpp import OCPP
+from chargeport.signals.reading import Reading
 from chargeport.sources.base import Delivery
 
 NOW = 1_777_629_598_000
@@ -121,6 +123,16 @@ def test_energy_is_what_the_transport_followed_or_what_the_payloads_say_themselv
     start = call("StartTransaction", {"connectorId": 1, "idTag": "A", "meterStart": 1000, "timestamp": AT})
     assert values(run(OCPP, [start, METER])) == {"energyadded": 0.5}
     assert metered(default) == ([], [])
+
+
+def test_the_end_of_a_transaction_tells_the_meters_readings_at_its_begin_and_end() -> None:
+    times = {"startTime": "2026-05-01T08:00:00Z", "endTime": "2026-05-01T09:55:00Z"}
+    record = {"id": "ocpp-7", **times, "energyWh": 2500, "registerWh": [812_500.0, 815_000.0]}
+    end = {"transactionId": 7, "meterStop": 815_000, "timestamp": times["endTime"]}
+    found = run(OCPP, [call("StopTransaction", end, station="box", record=json.dumps(record))])
+    read = [one for one in found.entries if isinstance(one, Reading) and one.signal.code == "chargeport-energyregister"]
+    told = [(one.observed_at, one.value) for one in read]
+    assert told == [(at_ms(times["startTime"]), 812.5), (at_ms(times["endTime"]), 815)]
 
 
 def test_the_end_of_a_transaction_is_a_record_as_the_transport_saw_it() -> None:

@@ -144,6 +144,24 @@ def test_readings_that_are_told_once_more_at_the_end_tell_of_their_own_instants(
     assert meter.read([4_500], T0 + STEP, is_named=True) == (meter, None), "not so much so early"
 
 
+@pytest.mark.parametrize(
+    ("start_wh", "values", "shown"),
+    [
+        (4_000, [4_100, 4_350], (4_000, 4_350)),
+        (4_000, [], None),  # nobody read it at the end
+        (0, [100, 350], None),  # it counts the session
+        (4_000, [4_500, 10, 20, 30, 40], None),  # it began anew, nobody knows from where
+    ],
+)
+def test_what_the_meter_showed_is_known_where_it_counts_on_over_sessions(
+    start_wh: float, values: list[float], shown: tuple[float, float] | None
+) -> None:
+    meter = SessionMeter().begun(start_wh, T0).powered(7_000)
+    for number, value in enumerate(values, 1):
+        meter, _ = meter.read([value], T0 + number * STEP)
+    assert meter.register_wh == shown
+
+
 def test_without_a_begin_there_is_no_energy() -> None:
     assert SessionMeter().read([500], T0) == (SessionMeter(), None)
     assert SessionMeter().begun(500, T0).total_wh is None, "no reading after the begin"

@@ -77,6 +77,7 @@ async def test_a_whole_session_is_handed_on_word_for_word() -> None:
     at = [T0 // 1000 * 1000 + second * 1000 for second in range(61)]
     session = OF_BOX | {"transaction": "1", "started_at": str(at[2]), "id_tag": "CARD-A"}
     record = {"id": f"ocpp-box-1-{at[2] // 1000}", "startTime": iso(at[2]), "endTime": iso(at[40]), "energyWh": 800}
+    record["registerWh"] = [1200, 2000]
     ended = {"record": record, "is_current": "yes", "energy": [[at[40], 800], [at[40], 800]]}
     assert heard == [
         Delivered("StatusNotification", "box/1", at[1], OF_BOX),

@@ -76,6 +76,7 @@ async def test_a_whole_session_is_handed_on_word_for_word() -> None:
     begun = SESSION | {"started_at": str(at(2))}
     known = begun | {"id_tag": "card-a"}
     record = {"id": f"ocpp-box-T-1-{at(2) // 1000}", "startTime": iso(at(2)), "endTime": iso(at(40)), "energyWh": 800}
+    record["registerWh"] = [12_500, 13_300]
     charging, first = {"charging_state": "Charging"}, {"charging_state": "EVConnected", "energy": [[at(2), 0]]}
     ended = {"record": record, "charging_state": "Ended", "energy": [[at(40), 800]]}
     assert heard == [

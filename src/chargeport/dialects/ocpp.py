@@ -12,6 +12,7 @@ from chargeport.dialects.ocpp_form import (
     CURRENT,
     ENERGY,
     FLOW,
+    METER,
     METER_START,
     OUT,
     POWER,
@@ -199,6 +200,7 @@ OCPP: Final = dialect(
     row("Display.RemainingTimeToTargetSOC", "charge-timetocomplete", "s", gate=Gate.CHARGING, note="OCPP 2.1"),
     row("SoC", "tractionbattery-stateofcharge", "%"),
     row("Display.PresentSOC", "tractionbattery-stateofcharge", "%", note="OCPP 2.1"),
+    row(METER, "chargeport-energyregister", "Wh", note="grid side; at the begin and at the end of a transaction"),
     row(RECORD, "charge-chargerecords", decode=record),
     ignored=frozenset(
         {

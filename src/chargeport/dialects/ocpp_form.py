@@ -20,6 +20,8 @@ from chargeport.sources.ocpp.samples import EXPORT, PAIRS, PHASES, REGISTER, Rea
 METER_START: Final = "meterStart"
 ENERGY: Final = "energy"
 RECORD: Final = "record"
+METER: Final = "registerWh"
+"""What the meter showed at the begin and at the end of a transaction."""
 UNREADABLE: Final = "unreadable"
 
 _SECOND_MS: Final = 1_000
@@ -193,6 +195,8 @@ def _of_headers(delivery: Delivery) -> Iterator[_Told]:
             yield at, ENERGY, _wh(wh)
     if whole := delivery.headers.get("record"):
         session = json_value(whole.encode())
+        for name, wh in zip(("startTime", "endTime"), session.get(METER, ()), strict=False):
+            yield at_ms(session.get(name)), METER, _wh(wh)
         yield at_ms(session.get("endTime")), RECORD, session
 
 

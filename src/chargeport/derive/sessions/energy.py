@@ -109,6 +109,7 @@ class _Known(msgspec.Struct, frozen=True):
 
     by_car: tuple[str, Counted] | None
     by_grid: tuple[str, Counted] | None
+    register: Counted | None
     drew: Drawn | None
     risen_kwh: float | None
 
@@ -119,8 +120,7 @@ def energy(inputs: Inputs, rules: Rules) -> Energy:
     likely = risen if drew is None else drew.kwh * inputs.share
     if likely is not None and risen is not None and likely < risen / 2 and risen - likely > DISAGREES_KWH:
         likely = risen
-    by_car, by_grid = _counters(inputs, likely, rules)
-    known = _Known(by_car, by_grid, drew, risen)
+    known = _Known(*_counters(inputs, likely, rules), drew, risen)
     choice = _chosen(_measures(known, inputs), _most_kwh(inputs), _soc_course(inputs))
     return _result(choice, known, inputs)
 
@@ -136,8 +136,11 @@ def _risen_kwh(inputs: Inputs) -> float | None:
 
 def _counters(
     inputs: Inputs, likely: float | None, rules: Rules
-) -> tuple[tuple[str, Counted] | None, tuple[str, Counted] | None]:
-    """Return what the counters of the car and of the station say: of several the one with most reports."""
+) -> tuple[tuple[str, Counted] | None, tuple[str, Counted] | None, Counted | None]:
+    """Return what the counters of the car and of the station say, of several the one with most reports; and the register.
+
+    The register is that of a meter, of the station before that of the car, whether or not it is the counter with most reports.
+    """
     start, end = inputs.stretches[0].start, inputs.stretches[-1].end
     found: dict[bool, list[tuple[int, str, str, Counted]]] = {False: [], True: []}
     for code, counts in inputs.counts.items():
@@ -162,7 +165,8 @@ def _counters(
                 found[is_grid].append((-len(count.samples), source, code, count))
     best = [min(found[is_grid], key=lambda each: each[:3], default=None) for is_grid in (False, True)]
     car, grid = (None if each is None else (each[2], each[3]) for each in best)
-    return car, grid
+    registers = [each[3] for is_grid in (True, False) for each in found[is_grid] if each[2] in inputs.registers]
+    return car, grid, next(iter(registers), None)
 
 
 def _most_before(inputs: Inputs, start: int) -> float:
@@ -292,8 +296,8 @@ def _result(choice: _Choice, known: _Known, inputs: Inputs) -> Energy:
         aside.append((POWER.code, known.drew.samples))
     if "soc" in set_aside:
         aside.append((SOC.code, between(inputs.soc, inputs.stretches[0].start, inputs.stretches[-1].end)))
-    read = [each[1] for each in (known.by_grid, known.by_car) if each is not None]
-    meters = [each for each in read if each.register_start is not None]
+    read = [known.register, *(each[1] for each in (known.by_grid, known.by_car) if each is not None)]
+    meter = next((each for each in read if each is not None and each.register_start is not None), None)
     return Energy(
         added_kwh=added,
         drawn_kwh=drawn_kwh,
@@ -303,8 +307,8 @@ def _result(choice: _Choice, known: _Known, inputs: Inputs) -> Energy:
         slots=slots,
         used=used,
         set_aside=tuple(each for each in aside if each[1]),
-        register_start=meters[0].register_start if meters else None,
-        register_end=meters[0].register_end if meters else None,
+        register_start=None if meter is None else meter.register_start,
+        register_end=None if meter is None else meter.register_end,
     )
 
 

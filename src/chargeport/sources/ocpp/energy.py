@@ -59,6 +59,13 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
         """What the session has received, as far as any reading after its begin says so."""
         return self.energy_wh if self.is_read else self.intervals_wh
 
+    @property
+    def register_wh(self) -> tuple[float, float] | None:
+        """The meter's register at the session's begin and at its last reading, where it counts more than the session."""
+        if not self.start_wh or not self.is_read or self.energy_wh is None or self.base_wh:
+            return None
+        return self.start_wh, round(self.start_wh + self.energy_wh, 3)
+
     def begun(self, start_wh: float, at: int) -> "SessionMeter":
         """Set the register at the session's begin, in Wh."""
         return msgspec.structs.replace(self, start_wh=start_wh, energy_wh=0, read_at=at)

@@ -349,6 +349,7 @@ def record(station: str, transaction: Transaction) -> str | None:
         "startTime": iso(started_at),
         "endTime": iso(max(ended_at, started_at + 1)),  # a station whose clock was not set: both are times of receipt
         "energyWh": transaction.meter.total_wh,
+        "registerWh": transaction.meter.register_wh,
     }
     return msgspec.json.encode({name: value for name, value in said.items() if value is not None}).decode()
 
