@@ -21,6 +21,8 @@ SCAN_TIMEOUT_S: Final = 120.0  # for a statement that may be long
 
 Raw = Any  # asyncpg.Connection, or the pool's stand-in for one
 
+# The last one is what a statement meets whose connection ends at a bad moment.
+_FAILURES: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _ESCAPED: Final = re.compile("\x1a[0\x1a]")
 _PARAMETER: Final = re.compile(r"\?(\d*)")
 
@@ -93,7 +95,7 @@ class Pool:
             yield raw
         finally:
             # One on which the server does not even end a statement is closed. What came of the work on it stays as it is.
-            with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with suppress(*_FAILURES):
                 await self._pool.release(raw, timeout=RELEASE_S)
 
     async def _open(self) -> None:
@@ -111,7 +113,7 @@ class Pool:
             try:
                 async with asyncio.timeout(TIMEOUT_S):
                     await self._pool.close()
-            except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except _FAILURES:
                 self._pool.terminate()
 
 
@@ -125,8 +127,8 @@ def translated() -> Iterator[None]:
     except asyncpg.ReadOnlySQLTransactionError as error:
         raise StoreError("The database takes no writes: the server is a standby, or set to be read only.") from error
     except (
-        OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError,
-        asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.TooManyConnectionsError,
+        OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError,
+        asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.TooManyConnectionsError,
     ) as error:  # fmt: skip
         raise StoreError(f"The database can't be reached: {_told(error)}.") from error
     except asyncpg.PostgresError as error:
