@@ -64,7 +64,10 @@ _AT: Final = Parameter(
     "2026-05-01T10:00:00Z",
     pattern=instants.INSTANT_PATTERN,
 )
-_SOURCE: Final = Parameter(reads.SOURCE, "What this source alone reported, whether it counts or not.", "garage")
+_SOURCE: Final = Parameter(
+    reads.SOURCE, "What this source alone reported, whether it counts or not.", "garage",
+    pattern=f"^[\\s\\S]{{1,{reads.MAX_SOURCE}}}$",
+)  # fmt: skip
 
 
 _AUTHORIZE: Final = (
