@@ -14,7 +14,8 @@ import msgspec
 from chargeport.api.access import hashed
 from chargeport.derivation.queue import Progress
 from chargeport.signals import bodies
-from chargeport.signals.catalogue import CATALOGUE
+from chargeport.signals.catalogue import BY_KEY, CATALOGUE
+from chargeport.signals.definition import Kind, Value
 from chargeport.signals.state import LIVE_FOR_MS
 from chargeport.store.sqlite.engine import connect
 from chargeport.store.sqlite.migrations import migrate
@@ -89,7 +90,7 @@ def build(
                     " VALUES (?,?,?,?,?,400,?)",
                     (
                         (key, signal_key, source, now - (runs - 1 - run) * MINUTE_MS, _position(key, signal_key, run, count),
-                         value if run == runs - 1 else run)
+                         value if run == runs - 1 else _before(signal_key, run))
                         for key, _ in part
                         for signal_key, value in values
                         for run in range(runs)
@@ -106,6 +107,16 @@ def build(
     connection.close()
     made.rename(path)
     return ids
+
+
+def _before(signal_key: int, run: int) -> Value:
+    """Return what a series said before, in a form that its signal has."""
+    match BY_KEY[signal_key].kind:
+        case Kind.QUANTITY | Kind.COUNT:
+            return run
+        case Kind.FLAG:
+            return run % 2
+    return f"STATE {run}"
 
 
 def _position(vehicle_key: int, signal_key: int, run: int, vehicles: int) -> int:

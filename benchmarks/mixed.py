@@ -112,7 +112,7 @@ def _print(alone: Sequence[Found], together: Found, seconds: float) -> None:
 
 def _cuts(latencies: Sequence[float]) -> tuple[float, float, float]:
     """Return the median, the 99th percentile and the maximum in ms."""
-    cuts = statistics.quantiles(latencies, n=100)
+    cuts = statistics.quantiles(latencies, n=100, method="inclusive")
     return cuts[49] * 1000, cuts[98] * 1000, max(latencies) * 1000
 
 

@@ -120,16 +120,23 @@ class PostgresServer:
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal to it and to all its processes."""
-        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        for pid in [self.pid, *map(int, children)]:
+        for pid in [self.pid, *self._children()]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
 
+    def _children(self) -> list[int]:
+        return list(map(int, Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()))
+
     def kill(self) -> None:
-        """End it and all its processes at once, in the middle of whatever they do."""
+        """End it and all its processes at once, in the middle of whatever they do; it starts again once all have ended."""
         if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)  # so that it makes no further ones
+            children = self._children()
             self.send_signal(signal.SIGKILL)
             self._process.wait(STOP_S)
+            until = time.monotonic() + STOP_S
+            while not all(map(_has_ended, children)) and time.monotonic() < until:
+                time.sleep(0.01)
             self._process = None
             (self.folder / "data" / "postmaster.pid").unlink(missing_ok=True)
 
@@ -141,6 +148,14 @@ class PostgresServer:
             self._process = None
         self._log.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a process is gone, or waits for nothing but its parent."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def asked(url: str, sql: str) -> str:

@@ -53,8 +53,9 @@ PLAIN = {
     "filter[autoSubscribe]", "filter[callbackUri]", "filter[code]", "filter[from]", "filter[group]", "filter[isEnabled]",
     "filter[make]", "filter[name]", "filter[place]", "filter[powertrainType]", "filter[region]", "filter[state]",
     "filter[subject]", "filter[text]", "filter[to]", "filter[type]", "filter[vehicle.mode]", "format", "from", "if-none-match",
-    "last-event-id", "lastEventId", "make", "mode", "page[cursor]", "page[number]", "page[size]", "redirect_uri", "resolution",
-    "response_type", "scope", "sightings", "signal", "single_select", "sort", "source", "state", "to", "user", "zone",
+    "last-event-id", "lastEventId", "make", "mode", "order", "page[cursor]", "page[number]", "page[size]", "redirect_uri",
+    "resolution", "response_type", "scope", "sightings", "signal", "single_select", "sort", "source", "state", "to", "user",
+    "zone",
 }  # fmt: skip
 MARKS = ("WVWZZZ00000007777", "a name of theirs", "theirs.example.org", "their-user", "777.75")
 

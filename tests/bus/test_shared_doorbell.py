@@ -82,6 +82,44 @@ async def test_a_ring_that_was_lost_with_its_line_holds_the_next_ones_up_for_a_m
         await asyncio.gather(*running, return_exceptions=True)
 
 
+class Faulty:
+    """A line that fails once each way as no line should."""
+
+    def __init__(self) -> None:
+        self.listened = self.rung = 0
+        self.is_heard = asyncio.Event()
+
+    async def listen(self, heard: Callable[[], None]) -> None:
+        self.listened += 1
+        if self.listened == 1:
+            raise ValueError("a fault of the client's")
+        heard()
+        self.is_heard.set()
+        await asyncio.Event().wait()
+
+    async def ring(self) -> None:
+        self.rung += 1
+        if self.rung == 1:
+            raise ValueError("a fault of the client's")
+        self.is_heard.set()
+
+
+async def test_whatever_fails_in_a_line_others_are_heard_and_woken_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared, "AGAIN_S", 0.0)
+    faulty = Faulty()
+    bell = SharedDoorbell(faulty, SystemClock())
+    running = asyncio.create_task(bell.run())
+    async with asyncio.timeout(PATIENCE_S):
+        await faulty.is_heard.wait()
+        faulty.is_heard.clear()
+        while not faulty.is_heard.is_set():
+            bell.ring()
+            await asyncio.sleep(0)
+    assert (faulty.listened, faulty.rung) == (2, 2)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
 async def test_a_line_that_is_lost_with_much_unsent_is_told_as_broken(tmp_path: Path) -> None:
     heard = asyncio.Event()
     with line("nats", tmp_path) as (made, server):

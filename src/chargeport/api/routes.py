@@ -65,8 +65,9 @@ _AT: Final = Parameter(
     pattern=instants.INSTANT_PATTERN,
 )
 _SOURCE: Final = Parameter(
-    reads.SOURCE, "What this source alone reported, whether it counts or not.", "garage", pattern=".", longest=reads.MAX_SOURCE
-)
+    reads.SOURCE, "What this source alone reported, whether it counts or not.", "garage",
+    pattern=f"^[\\s\\S]{{1,{reads.MAX_SOURCE}}}$",
+)  # fmt: skip
 
 
 _AUTHORIZE: Final = (

@@ -3,10 +3,9 @@
 import asyncio
 import uuid
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from chargeport.bus.shared import LineError
+from chargeport.bus.shared import LineError, lost
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
 
 SUBJECT: Final = "chargeport.doorbell"
 TIMEOUT_S: Final = 10
-LOOK_S: Final = 1
 RING_S: Final = 1  # for the server to confirm a ring: by then everybody has looked without it
 
 
@@ -34,7 +32,7 @@ class NatsLine:
 
         is_lost = asyncio.Event()
 
-        async def lost() -> None:
+        async def ended() -> None:
             is_lost.set()
 
         async def ring(message: "Msg") -> None:
@@ -42,15 +40,15 @@ class NatsLine:
                 heard()
 
         async def failed(_error: Exception) -> None:
-            """Leave it to `lost`."""
+            """Leave it to `ended`."""
 
         try:
             client = await nats.connect(
                 self._url,
                 allow_reconnect=False,
                 connect_timeout=TIMEOUT_S,
-                disconnected_cb=lost,
-                closed_cb=lost,
+                disconnected_cb=ended,
+                closed_cb=ended,
                 error_cb=failed,
             )
         except (OSError, TimeoutError, Error) as error:
@@ -59,9 +57,7 @@ class NatsLine:
             await client.subscribe(SUBJECT, cb=ring)
             self.client = client
             heard()
-            while not (is_lost.is_set() or client.is_closed):  # nats-py calls back, but not where it has something unsent
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(is_lost.wait(), LOOK_S)
+            await lost(is_lost, lambda: bool(client.is_closed))  # nats-py calls nobody back where it has something unsent
         except (OSError, TimeoutError, Error) as error:
             raise LineError(str(error)) from error
         finally:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import asyncpg  # type: ignore[import-untyped]
 
-from chargeport.bus.shared import LineError
+from chargeport.bus.shared import LineError, lost
 
 CHANNEL: Final = "chargeport_doorbell"
 TIMEOUT_S: Final = 10.0
@@ -42,7 +42,7 @@ class PostgresLine:
             await raw.add_listener(CHANNEL, ring)
             self._raw = raw
             heard()
-            await is_lost.wait()
+            await lost(is_lost, raw.is_closed)  # asyncpg tells nobody where a ring was under way
         except _FAILURES as error:
             raise LineError(str(error)) from error
         finally:

@@ -12,6 +12,7 @@ from chargeport.clock import Clock
 
 PAUSE_S: Final = 0.01  # between two rings: many commits are one ring
 AGAIN_S: Final = 2.0  # before a broken line is tried again; until then everybody looks by themselves every second
+LOOK_S: Final = 1.0  # how often a line is looked at that may be broken without a word
 
 _log = logging.getLogger("chargeport.bus")
 
@@ -30,6 +31,13 @@ class Line(Protocol):
     async def ring(self) -> None:
         """Ring at the other processes; nothing is done while the line is broken. Raises LineError."""
         ...
+
+
+async def lost(told: asyncio.Event, is_closed: Callable[[], bool]) -> None:
+    """Return once a client has told that its connection is lost, or is found to know it: not every loss is told."""
+    while not (told.is_set() or is_closed()):
+        with suppress(TimeoutError):
+            await asyncio.wait_for(told.wait(), LOOK_S)
 
 
 class SharedDoorbell(Doorbell):
@@ -60,6 +68,8 @@ class SharedDoorbell(Doorbell):
                 await self._line.listen(super().ring)
             except LineError as error:
                 _log.warning("the doorbell between processes is broken, changes of others show later: %s", error)
+            except Exception:  # noqa: BLE001  (whatever it was: without this task the process would hear nobody)
+                _log.exception("the doorbell between processes is broken, changes of others show later")
             super().ring()  # what was missed
             await self._clock.sleep(AGAIN_S)
 
@@ -67,6 +77,10 @@ class SharedDoorbell(Doorbell):
         while True:
             await self._has_rung.wait()
             self._has_rung.clear()
-            with suppress(LineError):  # told where it is listened to
+            try:
                 await self._line.ring()
+            except LineError:  # told where it is listened to
+                pass
+            except Exception:  # noqa: BLE001  (whatever it was: without this task the process would wake nobody)
+                _log.exception("a ring for other processes is lost, they see what was stored within a second")
             await self._clock.sleep(PAUSE_S)

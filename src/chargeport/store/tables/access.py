@@ -27,8 +27,9 @@ _FITTING: Final = (
     f"{_CONNECTIONS} WHERE (CAST(?1 AS TEXT) IS NULL OR c.client_id = ?1) AND (CAST(?2 AS TEXT) IS NULL OR c.user_uuid = ?2)"
     " AND (CAST(?3 AS TEXT) IS NULL OR v.id = ?3) AND (CAST(?4 AS TEXT) IS NULL OR v.mode = ?4)"
 )
-_WITH: Final = (
-    f"SELECT {rows.CONNECTION} {_CONNECTIONS} WHERE c.client_id = ?1"
+# The vehicles first (CROSS JOIN keeps SQLite to that): an application may have a hundred thousand connections.
+CONNECTED_WITH: Final = (
+    f"SELECT {rows.CONNECTION} FROM vehicles v CROSS JOIN connections c WHERE c.vehicle_key = v.key AND c.client_id = ?1"
     " AND (CAST(?2 AS TEXT) IS NULL OR c.user_uuid = ?2) AND v.id IN ({}) ORDER BY c.created_at, c.id"
 )
 
@@ -189,7 +190,7 @@ class AccessTables:
         self, client_id: str, vehicle_ids: Sequence[str], user_uuid: str | None = None
     ) -> dict[str, Connection]:
         """Return the oldest connections of an application to these cars (of a user), by the car's id."""
-        found = await self._reader.select(_WITH.format(_marks(vehicle_ids, 3)), (client_id, user_uuid, *vehicle_ids))
+        found = await self._reader.select(CONNECTED_WITH.format(marks(vehicle_ids, 3)), (client_id, user_uuid, *vehicle_ids))
         oldest: dict[str, Connection] = {}
         for each in map(rows.connection, found):
             oldest.setdefault(each.vehicle.id, each)
@@ -236,7 +237,7 @@ class AccessTables:
 
     async def ended_among(self, client_id: str, vehicle_ids: Sequence[str]) -> frozenset[str]:
         """Return those of these vehicles with which the application ended its own connection."""
-        found = await self._reader.select(_ENDED.format(_marks(vehicle_ids, 2)), (client_id, *vehicle_ids))
+        found = await self._reader.select(ENDED_AMONG.format(marks(vehicle_ids, 2)), (client_id, *vehicle_ids))
         return frozenset(vehicle_id for (vehicle_id,) in found)
 
     async def remove_connection(self, connection_id: str) -> bool:
@@ -298,15 +299,16 @@ def _upsert_connection(database: sql.Connection, connection: Connection) -> Conn
         (connection.client_id, connection.vehicle.id),
     )
     bindings = (connection.client_id, connection.user_uuid, connection.vehicle.id)
-    return rows.connection(database.execute(_WITH.format("?3"), bindings).fetchall()[0])
+    return rows.connection(database.execute(CONNECTED_WITH.format("?3"), bindings).fetchall()[0])
 
 
-_ENDED: Final = (
-    "SELECT v.id FROM ended_connections e JOIN vehicles v ON v.key = e.vehicle_key WHERE e.client_id = ?1 AND v.id IN ({})"
+ENDED_AMONG: Final = (
+    "SELECT v.id FROM vehicles v CROSS JOIN ended_connections e"
+    " WHERE e.vehicle_key = v.key AND e.client_id = ?1 AND v.id IN ({})"
 )
 
 
-def _marks(values: Sequence[str], first: int) -> str:
+def marks(values: Sequence[str], first: int) -> str:
     """Return the marks of the parameters of a list, numbered from `first` on."""
     return ", ".join(f"?{first + index}" for index in range(len(values))) or "NULL"
 
