@@ -28,7 +28,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from benchmarks import fixture, home_assistant, load, read
+from benchmarks import fixture, load, peer_home_assistant, read
 from chargeport import web
 from chargeport.api.openapi import document
 from chargeport.api.routes import ROUTES
@@ -109,11 +109,11 @@ def signal_k(_: Peer, folder: Path) -> Iterator[Peer]:
 def states(_: Peer, folder: Path) -> Iterator[Peer]:
     """Run Home Assistant, and read a state as its REST API tells it."""
     try:
-        program = home_assistant.install(FOLDER / "home-assistant")
+        program = peer_home_assistant.install(FOLDER / "home-assistant")
     except subprocess.SubprocessError as error:
         raise MissingError(f"pip can't install homeassistant: {error}") from error
-    with home_assistant.running(program, folder) as (server, token):
-        yield Peer(server, [home_assistant.SENSOR], token=token)
+    with peer_home_assistant.running(program, folder) as (server, token):
+        yield Peer(server, [peer_home_assistant.SENSOR], token=token)
 
 
 @contextmanager
