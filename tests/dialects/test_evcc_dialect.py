@@ -6,7 +6,7 @@ from recorded import Outcome, run, told, values
 
 from chargeport.dialects.evcc import EVCC
 from chargeport.ingest.engine import read
-from chargeport.signals.reading import Issue
+from chargeport.signals.reading import Issue, Reading
 from chargeport.sources.base import Delivery
 
 NOW = 1_777_629_598_000
@@ -116,3 +116,24 @@ def test_a_session_says_what_charge_it_ended_with_under_the_name_of_the_code_or_
 @pytest.mark.parametrize("topic", ["vehicle/set", "enableDelay/set", "disableDelay/set", "phases/set"])
 def test_commands_to_evcc_are_no_words_of_its(topic: str) -> None:
     assert heard((f"evcc/loadpoints/1/{topic}", "1")) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"created": "soon"}, {"finished": "soon"}, {"chargedEnergy": "much"}, {"chargedEnergy": None}, {"socStart": 150},
+        {"id": 2, "vehicle": "B"}, {"id": 2}, {}, "session", 7, None,
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_session_of_a_list_that_is_wrong_costs_no_other_one(wrong: Any) -> None:
+    one = {"id": 1, "created": "2026-04-20T18:00:00Z", "finished": "2026-04-20T20:00:00Z", "chargedEnergy": 10, "vehicle": "B"}
+    other = one | {"id": 3, "created": "2026-04-22T18:00:00Z", "finished": "2026-04-22T20:00:00Z"}
+    is_part = isinstance(wrong, dict) and wrong and "id" not in wrong
+    listed = [one, one | {"id": 2} | wrong if is_part else wrong, other]
+    payload = json.dumps({"result": listed}).encode()
+    found = run(EVCC, [Delivery(source="s", dialect="evcc", payload=payload, received_at=NOW, topic="", vehicle="car")])
+    (entry,) = found.entries
+    assert isinstance(entry, Reading)
+    assert [each["id"] for each in json.loads(str(entry.value))["values"]] == ["evcc-1", "evcc-3"]
+    assert len(found.issues) <= 1

@@ -360,3 +360,36 @@ def test_an_error_of_a_car_that_was_never_told_of_is_an_issue(error: str) -> Non
     box = Box(ALARM)
     assert box.says(0, error=error) == {}
     assert [issue.subject for issue in box.issues] == ["error"]
+
+
+# Lists of sessions
+
+RIGHT: dict[str, Any] = {"startTime": "2026-04-30T20:00:00Z", "endTime": "2026-04-30T22:00:00Z", "energyAdded": 12.5}
+WRONG: list[Any] = [
+    RIGHT | {"endTime": "2026-04-30T19:00:00Z"}, RIGHT | {"energyAdded": -3}, RIGHT | {"startTime": "yesterday"}, {"kWh": 7},
+    5, None,
+]  # fmt: skip
+
+
+@given(
+    sessions=st.lists(
+        st.one_of(st.integers(0, 99).map(lambda day: RIGHT | {"id": f"session-{day}"}), st.sampled_from(WRONG)), max_size=9
+    )
+)
+def test_a_session_of_a_list_that_is_wrong_costs_no_other_and_is_an_issue_by_itself(sessions: list[Any]) -> None:
+    right = [one for one in sessions if isinstance(one, dict) and "id" in one]
+    found = normalise(message({"records": {"values": sessions}}), SIMULATOR)
+    alone = normalise(message({"records": {"values": right}}), SIMULATOR)
+    if not right:
+        assert found.entries == ([] if sessions else alone.entries)
+        assert len(found.issues) == bool(sessions)
+        return
+    assert found.entries == alone.entries
+    assert len(found.issues) == len(sessions) - len(right)
+    assert alone.issues == []
+
+
+@pytest.mark.parametrize("nothing", ["", "N/A", "unknown", None])
+def test_what_a_session_does_not_know_is_left_out_of_it(nothing: Any) -> None:
+    found = normalise(message({"records": {"values": [RIGHT | {"id": nothing, "endStateOfCharge": nothing}]}}), SIMULATOR)
+    assert found == normalise(message({"records": {"values": [RIGHT]}}), SIMULATOR)

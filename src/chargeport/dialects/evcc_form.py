@@ -1,6 +1,7 @@
 """The forms in which evcc speaks: topics, /api/state, /api/sessions; and its sessions and plans as documents of ours."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -29,7 +30,7 @@ def read(dialect: Dialect, delivery: Delivery) -> list[RawMessage]:
         if len(content) == 1 and isinstance(content[0], dict) and "result" in content[0]:
             result = content[0]["result"]
             content = result if isinstance(result, list) else [result]
-        if content and all(isinstance(each, dict) and "chargedEnergy" in each and "created" in each for each in content):
+        if any(isinstance(each, dict) and "chargedEnergy" in each and "created" in each for each in content):
             return _sessions(delivery, content)
         if len(content) == 1 and isinstance(content[0], dict) and isinstance(content[0].get("loadpoints"), list):
             return _state(delivery, content[0])
@@ -113,20 +114,34 @@ def _chosen(vehicle: str, points: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return in_use
 
 
-def _sessions(delivery: Delivery, sessions: list[dict[str, Any]]) -> list[RawMessage]:
-    """Return a message for each car that sessions are of, as of the end of its last one."""
-    of_car: dict[str, list[dict[str, Any]]] = {}
-    for session in sessions:
-        of_car.setdefault(str(session.get("vehicle") or ""), []).append(session)
+def _sessions(delivery: Delivery, sessions: list[Any]) -> list[RawMessage]:
+    """Return a message for each car that sessions are of, as of the end of its last one.
+
+    Those that name no car are of the only one that is named.
+    """
+    named = [str(session.get("vehicle") or "") if isinstance(session, dict) else "" for session in sessions]
+    cars = {name for name in named if name}
+    only = cars.pop() if len(cars) == 1 else ""
+    of_car: dict[str, list[Any]] = {}
+    for name, session in zip(named, sessions, strict=True):
+        of_car.setdefault(name or only, []).append(session)
     if delivery.vehicle in of_car:
         of_car = {delivery.vehicle: of_car[delivery.vehicle]}
     if delivery.vehicle is not None and len(of_car) > 1:
         names = ", ".join(sorted(name or "a car without a name" for name in of_car))
         raise Unreadable(f"these are sessions of {names}: give each vehicle its title as an alias, and name none here")
     return [
-        message(delivery, vehicle_of(delivery, name), {SESSIONS: own}, max(filter(None, map(_ended_at, own)), default=None))
+        message(delivery, vehicle_of(delivery, name), {SESSIONS: own}, max(_ends(own), default=None))
         for name, own in of_car.items()
     ]
+
+
+def _ends(sessions: Iterable[Any]) -> Iterator[int]:
+    """Yield when sessions ended, as far as that can be read."""
+    for session in sessions:
+        with suppress(ValueError, TypeError, AttributeError, ArithmeticError):
+            if (at := _ended_at(session)) is not None:
+                yield at
 
 
 def _ended_at(session: Mapping[str, Any]) -> int | None:

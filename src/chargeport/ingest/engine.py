@@ -17,8 +17,9 @@ from chargeport.ingest.signs_of_life import ALIVE, Sign, signs_of_life
 from chargeport.ingest.statements import Statements
 from chargeport.ingest.times import as_of
 from chargeport.signals import bodies
-from chargeport.signals.catalogue import CABLE_CONNECTED, IS_CHARGING
+from chargeport.signals.catalogue import BY_CODE, CABLE_CONNECTED, IS_CHARGING
 from chargeport.signals.definition import Cadence, Kind
+from chargeport.signals.documents import MAX_ENTRIES
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.reading import AbsenceReason, Entry, Issue, Reading, reason_below_zero
 from chargeport.signals.violation import Rule, Violation
@@ -29,6 +30,7 @@ _UNREADABLE: Final = (
     msgspec.MsgspecError,
 )  # fmt: skip
 _USUAL: Final = Freshness()
+_RECORDS: Final = BY_CODE["charge-chargerecords"]
 
 
 class Normalised(NamedTuple):
@@ -185,13 +187,36 @@ class _Normaliser:
                     fields = (*row.fields, *row.beside)
                     said = {field: told.get(field) for field in fields if field in self.fields}
                     self._enter(row, row.combine(self.memory.beside(fields, said, self.statements.at)))
-            except Violation as found:
-                self._unread(row, own, found.path, found.rule, found.kind)
             except _UNREADABLE as error:
-                self._unread(row, own, "", Rule.WRONG_TYPE, f"can't be read: {_sentence(error)}")
+                if not self._read_one_by_one(row, own):
+                    self._unread(row, own, *_found(error))
         for row in self._rows(self.fields):
             if row.fields[0] in self.fields and row.fields[0] not in told:
                 self._take_back_lost(row)
+
+    def _read_one_by_one(self, row: Row, own: Mapping[str, Any]) -> bool:
+        """Read each session of a list by itself, where the list can't be read as it is; return whether any of them can be.
+
+        One that is wrong is an issue, and costs no other session.
+        """
+        field = row.fields[0]
+        alone = _alone(own.get(field)) if row.signal is _RECORDS and row.combine is None else []
+        sessions, wrong = list[Any](), list[tuple[Any, Exception]]()
+        for one in alone:
+            try:
+                content = row.read(one)
+                if isinstance(content, dict):
+                    bodies.parse(row.signal, _with_what_is_said(content))
+                    sessions += content["values"]
+            except _UNREADABLE as error:
+                wrong.append((one, error))
+        if not 0 < len(sessions) <= MAX_ENTRIES:
+            return False
+        for one, why in wrong:
+            _, rule, detail = _found(why)
+            self._issue(field, rule, detail, {field: one})
+        self._enter(row, {"values": sessions})
+        return True
 
     def _rows(self, fields: Iterable[str]) -> list[Row]:
         """Return the rows that look at any of these fields, each once."""
@@ -233,6 +258,7 @@ class _Normaliser:
         if (reason := reason_below_zero(row.signal, content.get("value"))) is not None:
             self.statements.absent(row.signal, reason)
             return
+        content = _with_what_is_said(content) if row.signal is _RECORDS else content
         self.statements.reading(row.signal, bodies.parse(row.signal, content), row.fields[0])
 
     def _holds_back(self, row: Row, content: dict[str, Any]) -> bool:
@@ -282,6 +308,29 @@ class _Normaliser:
 
     def _issue(self, subject: str, rule: Rule, detail: str, fields: Mapping[str, Any]) -> None:
         self.issues.append(issue_of(msgspec.structs.replace(self.message, fields=fields), subject, rule, detail))
+
+
+def _alone(told: Any) -> list[Any]:
+    """Return a list of several sessions as lists of one; none for what is no such list."""
+    sessions = told.get("values") if isinstance(told, dict) else told
+    if not isinstance(sessions, list) or len(sessions) < 2:  # noqa: PLR2004
+        return []
+    return [[one] if told is sessions else told | {"values": [one]} for one in sessions]
+
+
+def _with_what_is_said(records: dict[str, Any]) -> dict[str, Any]:
+    """Return records without members by which a source says that it knows nothing, such as an empty id."""
+    sessions = records.get("values")
+    if not isinstance(sessions, list) or not all(isinstance(one, dict) for one in sessions):
+        return records
+    return records | {"values": [{name: each for name, each in one.items() if not is_nothing(each)} for one in sessions]}
+
+
+def _found(error: Exception) -> tuple[str, Rule, str]:
+    """Return where something is wrong, the rule and the sentence."""
+    if isinstance(error, Violation):
+        return error.path, error.rule, error.kind
+    return "", Rule.WRONG_TYPE, f"can't be read: {_sentence(error)}"
 
 
 def _sentence(error: Exception) -> str:
