@@ -56,35 +56,25 @@ class CsvSource:
         """The columns, the whole lines behind an offset, and that offset; the first row's, where the file has begun anew."""
         try:
             with self._file.open("rb") as file:
-                head = file.readline()
-                size = file.seek(0, 2)
-                start = offset if len(head) <= offset <= size else len(head)
-                file.seek(start)
+                head, size = file.readline(), self._file.stat().st_size
+                start = file.seek(offset if len(head) <= offset <= size else len(head))
                 lines = file.readlines(BATCH_BYTES)
         except OSError as error:
             raise SourceError(Cause.UNREACHABLE, f"{self._file} can't be read: {error.strerror}.") from error
         if not head.endswith(b"\n"):
             raise SourceError(Cause.UNREACHABLE, f"{self._file} has no line yet that names its columns.")
-        if lines and not lines[-1].endswith(b"\n"):  # it is being written
-            lines.pop()
-        return next(csv.reader([_text(head)])), lines, start
+        whole = [line for line in lines if line.endswith(b"\n")]  # the last one may be being written
+        return _cells(head), whole, start
 
     def _deliveries(self, columns: list[str], lines: list[bytes]) -> Iterator[Delivery]:
-        for line in lines:
-            cells = next(csv.reader([_text(line)]), [])
-            if cells:
-                row = dict(zip(columns, cells, strict=False))
-                yield Delivery(
-                    source=self._context.name,
-                    dialect=self._context.dialect,
-                    payload=json.dumps(row).encode(),
-                    received_at=self._context.clock.now(),
-                    vehicle=self._context.vehicle,
-                )
+        source, dialect, vehicle = self._context.name, self._context.dialect, self._context.vehicle
+        for cells in filter(None, map(_cells, lines)):
+            payload, now = json.dumps(dict(zip(columns, cells, strict=False))).encode(), self._context.clock.now()
+            yield Delivery(source=source, dialect=dialect, payload=payload, received_at=now, vehicle=vehicle)
 
 
-def _text(line: bytes) -> str:
-    return line.decode("utf-8", "replace")
+def _cells(line: bytes) -> list[str]:
+    return next(csv.reader([line.decode("utf-8", "replace")]), [])
 
 
 CSV: Final = SourceType(name="csv", summary="Rows that are added to a CSV file", settings=CsvSettings, build=CsvSource)
