@@ -6,6 +6,7 @@ import pytest
 
 from answers import detail
 from chargeport.api import fleet as module
+from chargeport.api import overview
 from chargeport.signals.definition import READS, Permission
 from chargeport.signals.reading import AbsenceReason
 from world import T0, Client, World
@@ -121,6 +122,22 @@ async def test_a_list_that_is_kept_shows_at_once_that_a_vehicle_came_or_went(
     await world.store.vehicles.remove_vehicle(cars["Birch"])
     for order in before:
         assert "Birch" not in await models(world, app, sort=order)
+
+
+async def test_a_list_that_is_kept_shows_no_signal_that_a_connection_shows_no_more(
+    world: World, cars: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "QUICK_S", 0)
+    monkeypatch.setattr(module, "KEPT_FOR", 1_000_000)
+    monkeypatch.setattr(overview, "MAX_SIZE", 1)  # so that the lists of two vehicles are kept
+    reader = await world.application(READS, connected_only=True)
+    for permissions, is_shown in ((READS, True), (READS - {Permission.READ_BATTERY}, False), (READS, True)):
+        for name in ("Amber", "Birch"):
+            vehicle = await world.store.vehicles.vehicle(cars[name])
+            assert vehicle is not None
+            await world.connect(reader, vehicle, "ann", permissions)
+        (row,) = (await fleet(world, reader, sort="power", **{"page[size]": 1}))["data"]
+        assert (row["model"], SOC in row["signals"], POWER in row["signals"]) == ("Amber", is_shown, True)
 
 
 async def test_a_wrong_order_or_state_is_refused_by_name(world: World, app: Client) -> None:

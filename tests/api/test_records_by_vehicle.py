@@ -120,6 +120,15 @@ async def test_filters_leave_the_sessions_that_fit(world: World, app: Client, ca
         assert [row["vehicle_id"] for row in rows(await pages(world, app, query))] == whose, query
 
 
+async def test_a_cursor_of_another_list_shows_no_vehicle_that_the_filter_does_not_name(
+    world: World, app: Client, cars: list[Vehicle]
+) -> None:
+    answer = await world.client.get(f"{PATH}&page[size]=1", headers=app.headers)
+    cursor = answer.json()["links"]["next"].rpartition("=")[2]
+    found = await pages(world, app, f"&page[cursor]={cursor}&filter[vehicleId]={cars[4].id}")
+    assert [row["vehicle_id"] for row in rows(found)] == [cars[4].id]
+
+
 async def test_only_what_the_connections_show_is_shown(world: World, app: Client, cars: list[Vehicle]) -> None:
     for car in cars[:4]:
         await charged(world, app, car, 20, place="Home")

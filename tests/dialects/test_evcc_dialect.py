@@ -137,3 +137,24 @@ def test_a_session_of_a_list_that_is_wrong_costs_no_other_one(wrong: Any) -> Non
     assert isinstance(entry, Reading)
     assert [each["id"] for each in json.loads(str(entry.value))["values"]] == ["evcc-1", "evcc-3"]
     assert len(found.issues) <= 1
+
+
+def test_the_session_of_a_guest_is_not_given_to_the_only_car_that_is_named() -> None:
+    one = {
+        "id": 1,
+        "created": "2026-04-20T18:00:00Z",
+        "finished": "2026-04-20T20:00:00Z",
+        "chargedEnergy": 10,
+        "loadpoint": "Garage",
+    }
+    guests = one | {"id": 2, "created": "2026-04-21T18:00:00Z", "finished": "2026-04-21T20:00:00Z", "vehicle": ""}
+    both = json.dumps([one | {"vehicle": "Blue"}, guests, None])
+    found = run(EVCC, [delivery(both)])
+    ids = {
+        each.vehicle: [one["id"] for one in json.loads(str(each.value))["values"]]
+        for each in found.entries
+        if isinstance(each, Reading)
+    }
+    assert ids == {"Blue": ["evcc-1"], "Garage": ["evcc-2"]}
+    [issue] = run(EVCC, [delivery(both, vehicle="id")]).issues
+    assert "these are sessions of Blue, a car without a name" in issue.detail

@@ -393,3 +393,5 @@ def test_a_session_of_a_list_that_is_wrong_costs_no_other_and_is_an_issue_by_its
 def test_what_a_session_does_not_know_is_left_out_of_it(nothing: Any) -> None:
     found = normalise(message({"records": {"values": [RIGHT | {"id": nothing, "endStateOfCharge": nothing}]}}), SIMULATOR)
     assert found == normalise(message({"records": {"values": [RIGHT]}}), SIMULATOR)
+    unknown = {"location": {"name": nothing}, "cost": {"currency": nothing, "energyAmount": nothing}}
+    assert found == normalise(message({"records": {"values": [RIGHT | unknown]}}), SIMULATOR)

@@ -142,6 +142,13 @@ class Fleet:
             self._lists[key] = _List(vehicles, rows, _good_until(began, clock()))
             return rows
 
+    async def as_allowed(self, rows: Sequence[Row], grant: Grant, now: int) -> list[Row]:
+        """Return these rows, made anew where the application may see more or less of a vehicle than when its row was made."""
+        allowed = await self._access.permissions_on(grant, [row.vehicle.id for row in rows], None)
+        changed = [row.vehicle for row in rows if allowed.get(row.vehicle.id, frozenset()) != row.allowed]
+        anew = {row.vehicle.id: row for row in await self.of(changed, grant, now)}
+        return [anew.get(row.vehicle.id, row) for row in rows]
+
     async def of(self, vehicles: Sequence[Vehicle], grant: Grant, now: int) -> list[Row]:
         """Return the rows of these vehicles with the effective signals, as far as the application may read them."""
         rows = list[Row]()

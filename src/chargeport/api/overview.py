@@ -52,6 +52,8 @@ async def list_fleet(request: Request) -> Response:
         counts = Counter(row.state for row in rows)
         rows = await asyncio.to_thread(_sorted, [row for row in rows if not states or row.state in states], sort)
         total, shown_rows = len(rows), rows[page.offset : page.offset + page.size]
+        if len(vehicles) > MAX_SIZE:
+            shown_rows = await fleet.as_allowed(shown_rows, grant, now)
     else:
         ordered = vehicles[::-1] if sort.startswith("-") else vehicles
         total = len(ordered)

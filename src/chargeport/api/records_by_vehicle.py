@@ -55,7 +55,7 @@ async def list_by_vehicle(request: Request, given: Given, size: int) -> Response
 
 async def _vehicles(request: Request, given: Given, named: list[str] | None, after: Begun | None) -> Vehicles:
     """Give the vehicles behind a place; of the one that the place is in, the sessions behind it."""
-    if after is not None:
+    if after is not None and (named is None or after.vehicle_id in named):
         rows = await rows_of(request, [after.vehicle_id], given)
         yield after.vehicle_id, [row for row in rows if _place(row).started_at > after.started_at]
     async with aclosing(_ids(request, named, "" if after is None else after.vehicle_id)) as few:

@@ -21,6 +21,8 @@ _WEEKDAYS: Final = ("SUNDAY", "MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRI
 _NO_TIME: Final = "0001-"  # how Go writes an instant that is not set
 _ANY_TOPIC: Final = (TopicPattern.parse("{field...}"),)
 _NOBODY: Final = "?"
+_NAMELESS: Final = "a car without a name"
+_SESSION: Final = {"created", "chargedEnergy"}  # the members that only a session has, and each has
 
 
 def read(dialect: Dialect, delivery: Delivery) -> list[RawMessage]:
@@ -30,7 +32,7 @@ def read(dialect: Dialect, delivery: Delivery) -> list[RawMessage]:
         if len(content) == 1 and isinstance(content[0], dict) and "result" in content[0]:
             result = content[0]["result"]
             content = result if isinstance(result, list) else [result]
-        if any(isinstance(each, dict) and "chargedEnergy" in each and "created" in each for each in content):
+        if any(isinstance(each, dict) and each.keys() >= _SESSION for each in content):
             return _sessions(delivery, content)
         if len(content) == 1 and isinstance(content[0], dict) and isinstance(content[0].get("loadpoints"), list):
             return _state(delivery, content[0])
@@ -117,23 +119,34 @@ def _chosen(vehicle: str, points: Mapping[str, Mapping[str, Any]]) -> list[str]:
 def _sessions(delivery: Delivery, sessions: list[Any]) -> list[RawMessage]:
     """Return a message for each car that sessions are of, as of the end of its last one.
 
-    Those that name no car are of the only one that is named.
+    A session of a guest names no car and is of none that is named. What is no session at all is reported with the first car's.
     """
-    named = [str(session.get("vehicle") or "") if isinstance(session, dict) else "" for session in sessions]
-    cars = {name for name in named if name}
-    only = cars.pop() if len(cars) == 1 else ""
     of_car: dict[str, list[Any]] = {}
-    for name, session in zip(named, sessions, strict=True):
-        of_car.setdefault(name or only, []).append(session)
+    for session in sessions:
+        if (name := _car(delivery, session)) is not None:
+            of_car.setdefault(name, []).append(session)
+    next(iter(of_car.values())).extend(session for session in sessions if _car(delivery, session) is None)
     if delivery.vehicle in of_car:
         of_car = {delivery.vehicle: of_car[delivery.vehicle]}
     if delivery.vehicle is not None and len(of_car) > 1:
-        names = ", ".join(sorted(name or "a car without a name" for name in of_car))
+        names = ", ".join(sorted(of_car))
         raise Unreadable(f"these are sessions of {names}: give each vehicle its title as an alias, and name none here")
     return [
         message(delivery, vehicle_of(delivery, name), {SESSIONS: own}, max(_ends(own), default=None))
         for name, own in of_car.items()
     ]
+
+
+def _car(delivery: Delivery, session: Any) -> str | None:
+    """Return the title of a session's car; that of the loadpoint for a guest's; None where this is no session."""
+    if not isinstance(session, dict):
+        return None
+    if session.get("vehicle"):
+        return str(session["vehicle"])
+    if not session.keys() >= _SESSION:
+        return None
+    loadpoint = session.get("loadpoint") if delivery.vehicle is None else None
+    return str(loadpoint or _NAMELESS)
 
 
 def _ends(sessions: Iterable[Any]) -> Iterator[int]:

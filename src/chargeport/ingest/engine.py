@@ -319,11 +319,21 @@ def _alone(told: Any) -> list[Any]:
 
 
 def _with_what_is_said(records: dict[str, Any]) -> dict[str, Any]:
-    """Return records without members by which a source says that it knows nothing, such as an empty id."""
+    """Return records without members by which a source says that it knows nothing, such as an empty id or an empty place."""
     sessions = records.get("values")
     if not isinstance(sessions, list) or not all(isinstance(one, dict) for one in sessions):
         return records
-    return records | {"values": [{name: each for name, each in one.items() if not is_nothing(each)} for one in sessions]}
+    return records | {"values": [_said(one) for one in sessions]}
+
+
+def _said(members: dict[str, Any]) -> dict[str, Any]:
+    """Return what members say; an object of which nothing is left says nothing."""
+    said: dict[str, Any] = {}
+    for name, each in members.items():
+        inner = _said(each) if isinstance(each, dict) and not is_nothing(each) else each
+        if not is_nothing(inner) and inner != {}:
+            said[name] = inner
+    return said
 
 
 def _found(error: Exception) -> tuple[str, Rule, str]:
