@@ -22,7 +22,7 @@ _BEGUN: Final = re.compile(r"r([0-9]{1,15})\.([!-~]{1,64})")
 
 
 class Begun(NamedTuple):
-    """Where a page of charging sessions goes on, which are sorted by vehicle and begin."""
+    """The session behind which a page goes on, of sessions sorted by vehicle and begin."""
 
     vehicle_id: str
     started_at: int
@@ -39,9 +39,7 @@ def of_change(run: RunStart) -> str:
 
 def change(cursor: str) -> RunStart:
     """Return the change that the cursor stands behind. Raises Problem (400)."""
-    found = _CHANGE.fullmatch(_unpacked(cursor))
-    if found is None:
-        raise unknown(cursor)
+    found = _matched(_CHANGE, cursor)
     return RunStart(int(found[1]), int(found[2]))
 
 
@@ -70,10 +68,7 @@ def of_bucket(start: int) -> str:
 
 def bucket(cursor: str) -> int:
     """Return the instant at which the bucket begins that the cursor stands in front of. Raises Problem (400)."""
-    found = _BUCKET.fullmatch(_unpacked(cursor))
-    if found is None:
-        raise unknown(cursor)
-    return int(found[1])
+    return int(_matched(_BUCKET, cursor)[1])
 
 
 def of_vehicle(vehicle_id: str) -> str:
@@ -83,22 +78,17 @@ def of_vehicle(vehicle_id: str) -> str:
 
 def vehicle(cursor: str) -> str:
     """Return the id that the cursor stands behind. Raises Problem (400)."""
-    found = _VEHICLE.fullmatch(_unpacked(cursor))
-    if found is None:
-        raise unknown(cursor)
-    return found[1]
+    return _matched(_VEHICLE, cursor)[1]
 
 
-def of_begun(place: Begun) -> str:
+def of_begun(last: Begun) -> str:
     """Return the cursor behind the sessions of a vehicle that began at an instant or before."""
-    return _packed(f"r{place.started_at}.{place.vehicle_id}")
+    return _packed(f"r{last.started_at}.{last.vehicle_id}")
 
 
 def begun(cursor: str) -> Begun:
-    """Return the place that the cursor stands behind. Raises Problem (400)."""
-    found = _BEGUN.fullmatch(_unpacked(cursor))
-    if found is None:
-        raise unknown(cursor)
+    """Return the session that the cursor stands behind. Raises Problem (400)."""
+    found = _matched(_BEGUN, cursor)
     return Begun(found[2], int(found[1]))
 
 
@@ -107,6 +97,13 @@ def unknown(cursor: str) -> Problem:
     return Problem(
         MALFORMED, f"{NAME}: {cursor[:40]!r} is no cursor of this list: follow links.next, or leave it out to begin anew."
     )
+
+
+def _matched(form: re.Pattern[str], cursor: str) -> re.Match[str]:
+    found = form.fullmatch(_unpacked(cursor))
+    if found is None:
+        raise unknown(cursor)
+    return found
 
 
 def _packed(text: str) -> str:

@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 
 from chargeport.api import cursors, paging, visible
 from chargeport.api.history import url
-from chargeport.api.reads import asked_signals, source_asked
 from chargeport.api.request import Request
 from chargeport.api.response import Response, packed_answer
+from chargeport.api.signal_filters import Selection, selected
 from chargeport.derivation.provenance import PROVENANCE
 from chargeport.errors import MALFORMED, Problem
 from chargeport.wire.envelope import View, vehicle_resource, with_vehicle
@@ -36,10 +36,10 @@ async def list_fleet_signals(request: Request) -> Response:
     query, given = request.query, dict(request.query)
     if paging.NUMBER in given:
         raise Problem(MALFORMED, f"{paging.NUMBER}: this list has no numbered pages: follow links.next.")
-    asked_signals(query)  # refused here, also where there is no vehicle
-    source_asked(query)
+    selection = selected(query)
     size = paging.asked(query, default_size=DEFAULT_SIZE, max_size=MAX_SIZE).size
-    found = await _gathered(request, cursors.vehicle(given[cursors.NAME]) if cursors.NAME in given else "", size)
+    after = cursors.vehicle(given[cursors.NAME]) if cursors.NAME in given else ""
+    found = await _gathered(request, selection, after, size)
     path = f"{request.base}/v3/signals"
     links = {"self": url(path, query), "next": None if found.next_cursor is None else url(path, query, found.next_cursor)}
     body = (
@@ -49,8 +49,8 @@ async def list_fleet_signals(request: Request) -> Response:
     return packed_answer(request.header(b"accept-encoding"), body.encode(), request.request_id)
 
 
-async def _gathered(request: Request, after: str, size: int) -> _Page:
-    """Return what counts now of the vehicles behind an id."""
+async def _gathered(request: Request, selection: Selection, after: str, size: int) -> _Page:
+    """Return what counts now of the selected signals of the vehicles behind an id."""
     store, reads, now = request.context.store, request.context.reads, request.context.clock.now()
     elements, shown, text, looked_at = list[str](), list[str](), 0, 0
     async with aclosing(visible.vehicles(request, after, min(visible.AT_ONCE, size + 1))) as few:
@@ -58,7 +58,7 @@ async def _gathered(request: Request, after: str, size: int) -> _Page:
             series = await store.readings.signals_of([vehicle.id for vehicle, _ in vehicles])
             for vehicle, allowed in vehicles:
                 found = series.get(vehicle.id)
-                chosen = [] if found is None else reads.chosen(found, request.query, allowed, now)
+                chosen = [] if found is None else reads.chosen(found, selection, allowed, now)
                 if looked_at == MAX_LOOKED_AT or (chosen and (len(shown) == size or text >= MAX_TEXT)):
                     return _Page(elements, shown, cursors.of_vehicle(after))
                 after, looked_at = vehicle.id, looked_at + 1

@@ -15,11 +15,11 @@ from chargeport.api.response import Header, Response, answer
 from chargeport.api.worker_reports import READY, Tally, WorkerReports
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.definition import Kind
-from chargeport.signals.effective import effective
+from chargeport.signals.effective import effective_of
 from chargeport.store.records import Page
 
 PAGE: Final = 100
-_NUMBERS: Final = (Kind.QUANTITY, Kind.COUNT, Kind.FLAG)
+_NUMBERS: Final = [signal for signal in CATALOGUE if signal.kind in (Kind.QUANTITY, Kind.COUNT, Kind.FLAG)]
 _TEXT: Header = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 
 
@@ -121,9 +121,10 @@ async def _values(context: AppContext) -> Metric:
         page += 1
         series = await store.readings.signals_of([vehicle.id for vehicle in found])
         for vehicle in found:
-            known = series.get(vehicle.id)
-            for signal in (each for each in CATALOGUE if each.kind in _NUMBERS and known is not None):
-                counts = None if known is None else effective(signal, known.series, store.readings.ranks, now)
-                if counts is not None and counts.unavailability is None and counts.state.value is not None:
-                    family.add_metric([vehicle.id, signal.code, signal.unit or ""], float(counts.state.value))
+            if vehicle.id not in series:
+                continue
+            for counts in effective_of(_NUMBERS, series[vehicle.id].series, store.readings.ranks, now):
+                signal, value = counts.state.signal, counts.state.value
+                if counts.unavailability is None and value is not None:
+                    family.add_metric([vehicle.id, signal.code, signal.unit or ""], float(value))
     return family

@@ -1,38 +1,31 @@
 """The two signal reads: one function each computes status, headers and body, for the fast path and for the router alike."""
 
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 import msgspec
 import xxhash
 
-from chargeport.api import paging
+from chargeport.api import paging, signal_filters
 from chargeport.api.access import Access
 from chargeport.api.instants import AT, asked_at
 from chargeport.api.rate_limits import Allowance
 from chargeport.api.response import Response, answer
+from chargeport.api.signal_filters import MAX_SOURCE, SOURCE, Selection, selected
 from chargeport.clock import Clock
 from chargeport.derivation.provenance import PROVENANCE
-from chargeport.errors import MALFORMED, MISSING_PARAMETER, PERMISSION, SIGNAL_NOT_FOUND, VEHICLE_NOT_FOUND, Problem
-from chargeport.signals.catalogue import BY_CODE, CATALOGUE, VIN
+from chargeport.errors import MISSING_PARAMETER, PERMISSION, SIGNAL_NOT_FOUND, VEHICLE_NOT_FOUND, Problem
+from chargeport.signals.catalogue import BY_CODE, VIN
 from chargeport.signals.definition import Permission, Signal
-from chargeport.signals.effective import DERIVED, Effective, effective, effective_of, undisputed
+from chargeport.signals.effective import Effective, effective, effective_of, undisputed
 from chargeport.signals.ranks import of_source
 from chargeport.simulation.faults import Faults
 from chargeport.store.protocols import Immediate, Store
 from chargeport.store.records import Vehicle, VehicleSeries
 from chargeport.wire.envelope import View, iso
 
-_BY_CODE_ORDER: Final = sorted(CATALOGUE, key=lambda signal: signal.code)
-SOURCE: Final = "source"
-GROUP, CODE = "filter[group]", "filter[code]"
 _NO_USER: Final = "The header sc-user-id is missing: name a user of the application, as GET /v3/connections lists them."
-MAX_SOURCE: Final = 128
-_GROUPS: Final = {signal.group.lower(): signal.group for signal in CATALOGUE}
-GROUP_NAMES: Final = {*_GROUPS, *_GROUPS.values()}
-"""Of groups, as they are written mostly; any case is taken."""
 
 
 class Ask(msgspec.Struct, frozen=True):
@@ -140,7 +133,7 @@ class Reads:
             raise _no_vehicle()
         if signal.permission not in permissions:
             raise Problem(PERMISSION, f"Reading {code} needs the permission {signal.permission}.")
-        source = source_asked(ask.query) if ask.query else None
+        source = signal_filters.source(ask.query) if ask.query else None
         series = found.known_of(signal) if source is None else of_source(found.series, source)
         counts = effective(signal, series, self._store.readings.ranks, now if at is None else at)
         if counts is None:
@@ -153,7 +146,7 @@ class Reads:
         )
         if found is None:
             raise _no_vehicle()
-        chosen = self.chosen(found, ask.query, permissions, now if at is None else at)
+        chosen = self.chosen(found, selected(ask.query), permissions, now if at is None else at)
         view = View(found.vehicle, permissions, ask.base, PROVENANCE)
         path = f"{ask.base}/v3/vehicles/{ask.vehicle_id}/signals"
         page = paging.asked(ask.query, default_size=max(len(chosen), 1), max_size=paging.MAX_SIZE)
@@ -165,11 +158,12 @@ class Reads:
         data = ",".join(self.elements(view, ask.vehicle_id, shown))
         return f'{{"data":[{data}],"meta":{paging.text(meta)},"links":{paging.text(links)},"included":{view.included()}}}'
 
-    def chosen(self, found: VehicleSeries, query: paging.Query, permissions: frozenset[Permission], at: int) -> list[Effective]:
-        """Return what is effective at an instant of the signals that the filters leave, by code. Raises Problem (400)."""
-        signals, source = asked_signals(query), source_asked(query)
-        series = found.known if source is None else of_source(found.series, source)
-        counts = effective_of(signals, series, self._store.readings.ranks, at)
+    def chosen(
+        self, found: VehicleSeries, selection: Selection, permissions: frozenset[Permission], at: int
+    ) -> list[Effective]:
+        """Return what is effective at an instant of the selected signals, by code."""
+        series = found.known if selection.source is None else of_source(found.series, selection.source)
+        counts = effective_of(selection.signals, series, self._store.readings.ranks, at)
         if found.vehicle.vin is None or VIN.permission in permissions:
             return counts
         return [each for each in counts if each.state.source is not None]  # facts: for who may read them
@@ -213,14 +207,6 @@ def _matches(wanted: bytes, tag: bytes) -> bool:
     return tag in tags or tags == [b"*"]
 
 
-def source_asked(query: paging.Query) -> str | None:
-    """Return the source whose series alone is asked for; a derived one may be named with its rule, as in `meta.source`."""
-    name = dict(query).get(SOURCE)
-    if name is not None and not 0 < len(name) <= MAX_SOURCE:
-        raise Problem(MALFORMED, f"{SOURCE}: the name of a source has 1 to {MAX_SOURCE} characters: coverage lists the names.")
-    return DERIVED if name is not None and name.startswith(f"{DERIVED}:") else name
-
-
 def _of_then(query: paging.Query, at: int | None) -> str:
     """Return the part of a link that keeps the instant and the source that were asked for."""
     source = dict(query).get(SOURCE)
@@ -242,38 +228,3 @@ def _never(code: str, at: int | None, source: str | None) -> str:
 
 def _no_vehicle() -> Problem:
     return Problem(VEHICLE_NOT_FOUND, "No vehicle with this id is known to this server.")
-
-
-def asked_signals(query: paging.Query) -> Sequence[Signal]:
-    """Return the signals that the filters leave, by code. Raises Problem (400) where they make no sense."""
-    if not query:
-        return _BY_CODE_ORDER
-    paging.only_filters(query, GROUP, CODE)
-    wanted = _wanted_by(query)
-    return _BY_CODE_ORDER if wanted is None else [signal for signal in _BY_CODE_ORDER if signal in wanted]
-
-
-def _wanted_by(query: paging.Query) -> frozenset[Signal] | None:
-    given = dict(query)
-    return _wanted(given.get(GROUP), given.get(CODE))
-
-
-@lru_cache(128)  # asked for each vehicle of a page, and as long as a head may be
-def _wanted(groups: str | None, codes: str | None) -> frozenset[Signal] | None:
-    """Return the signals that `filter[group]` and `filter[code]` name; None when there is no filter."""
-    if groups is None and codes is None:
-        return None
-    wanted: set[Signal] = set(CATALOGUE)
-    if groups is not None:
-        named = {_named(_GROUPS, name.strip().lower(), GROUP) for name in groups.split(",")}
-        wanted &= {signal for signal in CATALOGUE if signal.group in named}
-    if codes is not None:
-        wanted &= {_named(BY_CODE, name.strip(), CODE) for name in codes.split(",")}
-    return frozenset(wanted)
-
-
-def _named(known: dict[str, Any], name: str, parameter: str) -> Any:
-    found = known.get(name)
-    if found is None:
-        raise Problem(MALFORMED, f"{parameter}: {name[:60]!r} is not known: use {', '.join(known)}.")
-    return found

@@ -1,18 +1,17 @@
 """Charging sessions as a file to keep, CSV or Parquet, with the same columns whatever is known of them."""
 
 import csv
-import importlib
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
-from chargeport.api.record_rows import Row
+from chargeport.api.record_rows import FORM, Row
 from chargeport.api.response import Header
 from chargeport.derivation.record_fields import flat
-from chargeport.errors import MALFORMED, Problem
+from chargeport.errors import MALFORMED, ChargeportError, Problem
 from chargeport.ingest.cells import shielded
-from chargeport.installation import add_extra
+from chargeport.ingest.parquet import FLAG, INTEGER, NUMBER, TEXT, ParquetFile
 
 Sink = Callable[[list[Row]], None]
 
@@ -22,17 +21,16 @@ KINDS: Final[dict[str, Header]] = {
     "parquet": (b"content-type", FILES[1].encode()),
 }
 NAME: Final = "charging-sessions.{}"
-GROUP: Final = 8_192  # rows of Parquet that are gathered before they are written: fewer pack badly, more cost memory
+GROUP: Final = 8_192  # rows of Parquet that are written at once
 
-_TEXT, _NUMBER, _FLAG = "string", "double", "bool"
 COLUMNS: Final = {
-    "id": _TEXT, "started_at": _TEXT, "ended_at": _TEXT, "is_open": _FLAG, "duration_s": "int64",
-    "energy_added_kwh": _NUMBER, "energy_drawn_kwh": _NUMBER, "energy_method": _TEXT, "is_estimated": _FLAG,
-    "energy_low_kwh": _NUMBER, "energy_high_kwh": _NUMBER, "start_soc_percent": _NUMBER, "end_soc_percent": _NUMBER,
-    "charging_type": _TEXT, "max_power_w": _NUMBER, "odometer_km": _NUMBER, "meter_start_kwh": _NUMBER,
-    "meter_end_kwh": _NUMBER, "is_public": _FLAG, "note": _TEXT, "rules": _TEXT, "vehicle_id": _TEXT,
-    "place_name": _TEXT, "place_address": _TEXT, "place_latitude": _NUMBER, "place_longitude": _NUMBER,
-    "cost_amount": _NUMBER, "cost_currency": _TEXT, "sources": _TEXT, "made_of": _TEXT,
+    "id": TEXT, "started_at": TEXT, "ended_at": TEXT, "is_open": FLAG, "duration_s": INTEGER,
+    "energy_added_kwh": NUMBER, "energy_drawn_kwh": NUMBER, "energy_method": TEXT, "is_estimated": FLAG,
+    "energy_low_kwh": NUMBER, "energy_high_kwh": NUMBER, "start_soc_percent": NUMBER, "end_soc_percent": NUMBER,
+    "charging_type": TEXT, "max_power_w": NUMBER, "odometer_km": NUMBER, "meter_start_kwh": NUMBER,
+    "meter_end_kwh": NUMBER, "is_public": FLAG, "note": TEXT, "rules": TEXT, "vehicle_id": TEXT,
+    "place_name": TEXT, "place_address": TEXT, "place_latitude": NUMBER, "place_longitude": NUMBER,
+    "cost_amount": NUMBER, "cost_currency": TEXT, "sources": TEXT, "made_of": TEXT,
 }  # fmt: skip
 """What `flat` makes of a row, with the type that Parquet keeps it in."""
 
@@ -41,8 +39,11 @@ COLUMNS: Final = {
 def opened(form: str, output: BinaryIO) -> Iterator[Sink]:
     """Open a sink that writes rows of records. Raises Problem (400) where the form needs a package that is missing."""
     if form == "parquet":
-        table = _Parquet(output)
-        yield table.add
+        try:
+            table = ParquetFile(output, COLUMNS, GROUP)
+        except ChargeportError as error:  # a package is missing
+            raise Problem(MALFORMED, f"{FORM}: {error}") from None
+        yield lambda rows: table.add(map(_fields, rows))
         table.close()
     else:
         output.write((",".join(COLUMNS) + "\r\n").encode())
@@ -55,31 +56,7 @@ def _write_lines(output: BinaryIO, rows: list[Row]) -> None:
     output.write(text.getvalue().encode())
 
 
-class _Parquet:
-    """A Parquet file, written in groups of rows."""
-
-    def __init__(self, output: BinaryIO) -> None:
-        try:
-            self._arrow: Any = importlib.import_module("pyarrow")
-            parquet: Any = importlib.import_module("pyarrow.parquet")
-        except ImportError:
-            raise Problem(MALFORMED, f"Parquet needs one more package on the server: {add_extra('parquet')}.") from None
-        self._schema: Any = self._arrow.schema([(name, self._arrow.type_for_alias(kind)) for name, kind in COLUMNS.items()])
-        self._writer: Any = parquet.ParquetWriter(output, self._schema, compression="zstd")
-        self._rows: list[Row] = []
-
-    def add(self, rows: list[Row]) -> None:
-        """Gather rows, and write them once they are many."""
-        self._rows += map(flat, rows)
-        if len(self._rows) >= GROUP:
-            self._write()
-
-    def close(self) -> None:
-        """Write what is left and the file's end."""
-        self._write()
-        self._writer.close()
-
-    def _write(self) -> None:
-        if self._rows:
-            self._writer.write_table(self._arrow.Table.from_pylist(self._rows, schema=self._schema))
-            self._rows = []
+def _fields(row: Row) -> tuple[object, ...]:
+    """Return a row of the Parquet file, in the order of its columns."""
+    found = flat(row)
+    return tuple(found.get(name) for name in COLUMNS)

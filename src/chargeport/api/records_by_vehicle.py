@@ -54,10 +54,10 @@ async def list_by_vehicle(request: Request, given: Given, size: int) -> Response
 
 
 async def _vehicles(request: Request, given: Given, named: list[str] | None, after: Begun | None) -> Vehicles:
-    """Give the vehicles behind a place; of the one that the place is in, the sessions behind it."""
+    """Give the vehicles behind a session, first the rest of its own vehicle's sessions."""
     if after is not None and (named is None or after.vehicle_id in named):
         rows = await rows_of(request, [after.vehicle_id], given)
-        yield after.vehicle_id, [row for row in rows if _place(row).started_at > after.started_at]
+        yield after.vehicle_id, [row for row in rows if _begun(row).started_at > after.started_at]
     async with aclosing(_ids(request, named, "" if after is None else after.vehicle_id)) as few:
         async for ids in few:
             rows = await rows_of(request, ids, given)
@@ -85,14 +85,14 @@ async def page_of(vehicles: Vehicles, size: int) -> Page:
             if looked_at == MAX_LOOKED_AT:
                 return Page(rows, cursors.of_begun(Begun(before, instants.LATEST_AT)))
             for row in found:
-                if len(rows) >= size and _place(row) != _place(rows[-1]):
-                    return Page(rows, cursors.of_begun(_place(rows[-1])))
+                if len(rows) >= size and _begun(row) != _begun(rows[-1]):
+                    return Page(rows, cursors.of_begun(_begun(rows[-1])))
                 rows.append(row)
             before, looked_at = vehicle_id, looked_at + 1
     return Page(rows, None)
 
 
-def _place(row: Row) -> Begun:
+def _begun(row: Row) -> Begun:
     return Begun(row["vehicle_id"], instants.instant("started_at", row["started_at"]))
 
 

@@ -19,8 +19,8 @@ from chargeport.api import (
     ingest_dialect,
     instants,
     paging,
-    reads,
     session,
+    signal_filters,
     signals,
     smartcar,
     stream,
@@ -65,11 +65,18 @@ _AT: Final = Parameter(
     pattern=instants.INSTANT_PATTERN,
 )
 _SOURCE: Final = Parameter(
-    reads.SOURCE, "What this source alone reported, whether it counts or not.", "garage",
-    pattern=f"^[\\s\\S]{{1,{reads.MAX_SOURCE}}}$",
+    signal_filters.SOURCE, "What this source alone reported, whether it counts or not.", "garage",
+    pattern=f"^[\\s\\S]{{1,{signal_filters.MAX_SOURCE}}}$",
 )  # fmt: skip
 
-
+_FILTERS: Final = (
+    Parameter(
+        signal_filters.GROUP, "Only these groups, separated by commas.", "Charge", pattern=some_of(signal_filters.GROUP_NAMES)
+    ),
+    Parameter(
+        signal_filters.CODE, "Only these codes, separated by commas.", "charge-wattage,charge-voltage", pattern=some_of(BY_CODE)
+    ),
+)  # fmt: skip
 _AUTHORIZE: Final = (
     Parameter("response_type", "What the person is sent back with.", "code", values=authorize_request.RESPONSE_TYPES),
     Parameter("client_id", "The application; application_id is taken, too.", "client_0a1b"),
@@ -128,12 +135,7 @@ ROUTES: Final = (
         detail="Every signal that has a value or a known error, sorted by code, on one page unless a page is asked for.",
         answer="SignalList", errors=(MALFORMED, MISSING_PARAMETER, *_VEHICLE),
         parameters=(
-            Parameter(reads.GROUP, "Only these groups, separated by commas.", "Charge", pattern=some_of(reads.GROUP_NAMES)),
-            Parameter(
-                reads.CODE, "Only these codes, separated by commas.", "charge-wattage,charge-voltage",
-                pattern=some_of(BY_CODE),
-            ),
-            *pages(paging.MAX_SIZE), _AT, _SOURCE, *_CONDITIONAL,
+            *_FILTERS, *pages(paging.MAX_SIZE), _AT, _SOURCE, *_CONDITIONAL,
         ),
     ),
     Route(
@@ -142,11 +144,7 @@ ROUTES: Final = (
         detail="What counts now of each vehicle that the application may see, by vehicle id and code, in pages of vehicles:"
         " follow `links.next` until it is null. A vehicle without any of the signals is passed over; a page may be short.",
         parameters=(
-            Parameter(reads.GROUP, "Only these groups, separated by commas.", "Charge", pattern=some_of(reads.GROUP_NAMES)),
-            Parameter(
-                reads.CODE, "Only these codes, separated by commas.", "charge-wattage,charge-voltage",
-                pattern=some_of(BY_CODE),
-            ),
+            *_FILTERS,
             Parameter(
                 paging.SIZE,
                 f"Vehicles on a page, {fleet_signals.DEFAULT_SIZE} unless said otherwise, {fleet_signals.MAX_SIZE} at most.",

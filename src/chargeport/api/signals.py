@@ -2,9 +2,9 @@
 
 import msgspec
 
-from chargeport.api import cursors
+from chargeport.api import cursors, signal_filters
 from chargeport.api.history import Asked, document, page_of
-from chargeport.api.reads import Ask, conditional, source_asked
+from chargeport.api.reads import Ask, conditional
 from chargeport.api.request import Request
 from chargeport.api.response import Response
 from chargeport.api.vehicles import permissions
@@ -35,7 +35,7 @@ async def read_values(request: Request) -> Response:
     if asked.cursor is not None:
         cursor = cursors.opened(asked.cursor, lambda text: positions.open(text, client_id))
         asked = msgspec.structs.replace(asked, cursor=cursor)
-    history = EffectiveHistory(request.context.store, now, source_asked(request.query))
+    history = EffectiveHistory(request.context.store, now, signal_filters.source(request.query))
     page = await page_of(history, ask.vehicle_id, signal, asked, allowed=allowed, now=now)
     if page.next_cursor is not None:
         cursor = cursors.sealed(page.next_cursor, lambda position: positions.seal(position, client_id, always_alike=True))

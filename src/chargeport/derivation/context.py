@@ -11,7 +11,7 @@ from chargeport.derive.live.rules import RULES
 from chargeport.derive.tracks import Tracks, samples
 from chargeport.signals.catalogue import BY_KEY, IS_CHARGING
 from chargeport.signals.definition import Signal
-from chargeport.signals.effective import Ranks, effective
+from chargeport.signals.effective import Ranks, effective, effective_of
 from chargeport.signals.ranks import is_derived
 from chargeport.store.protocols import Store
 from chargeport.store.records import VehicleSeries
@@ -23,8 +23,8 @@ MAX_SESSIONS: Final = 2_000  # remembered at once, of some 30 kB each; who has m
 
 def reported(found: VehicleSeries, ranks: Ranks, now: int) -> dict[Signal, Observed]:
     """Return the effective values of now that were reported."""
-    counts = (effective(BY_KEY[key], found.series, ranks, now) for key in found.series)
-    states = [each.state for each in counts if each is not None and each.unavailability is None]
+    counts = effective_of(map(BY_KEY.__getitem__, found.series), found.series, ranks, now)
+    states = [each.state for each in counts if each.unavailability is None]
     return {
         state.signal: Observed(state.value, state.observed_at, state.source or "")
         for state in states

@@ -1,17 +1,15 @@
 """The forms of an export: items one a line (NDJSON), a table of text (CSV), a table of columns (Parquet)."""
 
 import csv
-import importlib
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO, Final
 
-from chargeport import installation
-from chargeport.errors import ChargeportError
 from chargeport.ingest.cells import shielded
 from chargeport.ingest.files import COLUMNS
 from chargeport.ingest.items import STATUSES
+from chargeport.ingest.parquet import FLAG, INSTANT, NAME, NUMBER, TEXT, ParquetFile
 from chargeport.signals import wire
 from chargeport.signals.definition import Kind
 from chargeport.store.records import Sighting
@@ -19,7 +17,13 @@ from chargeport.wire.envelope import iso, quoted
 
 Sink = Callable[[list[Sighting]], None]
 
-GROUP: Final = 65_536  # rows of Parquet that are gathered before they are written: fewer pack badly, more cost memory
+GROUP: Final = 65_536  # rows of Parquet that are written at once
+
+_PARQUET: Final = {
+    "vehicle": NAME, "signal": NAME, "observedAt": INSTANT, "receivedAt": INSTANT, "source": NAME, "value": NUMBER,
+    "text": TEXT, "flag": FLAG, "unit": NAME, "body": TEXT, "absence": NAME,
+}  # fmt: skip
+"""The columns of a Parquet file: times as instants, and one for each kind of value, so that numbers stay numbers."""
 
 _STATUS: Final = {
     reason: f'"status":{{"value":"ERROR","error":{{"type":"{kind}","code":"{code}"}}}}'
@@ -31,8 +35,8 @@ _STATUS: Final = {
 def opened(form: str, output: BinaryIO, *, bare: bool = False) -> Iterator[Sink]:
     """Open a sink that writes sightings in a form. Raises ChargeportError when the form needs a missing package."""
     if form == "parquet":
-        table = _Parquet(output)
-        yield table.add
+        table = ParquetFile(output, _PARQUET, GROUP)
+        yield lambda sightings: table.add(map(_fields, sightings))
         table.close()
     elif form == "csv":
         output.write((",".join(COLUMNS) + "\n").encode())
@@ -88,49 +92,8 @@ def _cells(seen: Sighting) -> tuple[str | None, ...]:
     )
 
 
-class _Parquet:
-    """A Parquet file: times as instants, and a column for each kind of value, so that numbers stay numbers."""
-
-    def __init__(self, output: BinaryIO) -> None:
-        try:
-            self._arrow: Any = importlib.import_module("pyarrow")
-            parquet: Any = importlib.import_module("pyarrow.parquet")
-        except ImportError:
-            raise ChargeportError(f"Parquet needs one more package: {installation.add_extra('parquet')}.") from None
-        arrow = self._arrow
-        instant, name = arrow.timestamp("ms", tz="UTC"), arrow.dictionary(arrow.int32(), arrow.string())
-        columns = [
-            ("vehicle", name), ("signal", name), ("observedAt", instant), ("receivedAt", instant), ("source", name),
-            ("value", arrow.float64()), ("text", arrow.string()), ("flag", arrow.bool_()), ("unit", name),
-            ("body", arrow.string()), ("absence", name),
-        ]  # fmt: skip
-        self._schema: Any = arrow.schema(columns)
-        self._writer: Any = parquet.ParquetWriter(output, self._schema, compression="zstd")
-        self._rows: list[tuple[Any, ...]] = []
-
-    def add(self, sightings: list[Sighting]) -> None:
-        """Gather sightings, and write them once they are many."""
-        self._rows += map(_fields, sightings)
-        if len(self._rows) >= GROUP:
-            self._write()
-
-    def close(self) -> None:
-        """Write what is left and the file's end."""
-        self._write()
-        self._writer.close()
-
-    def _write(self) -> None:
-        if self._rows:
-            columns = [
-                self._arrow.array(column, type=field.type)
-                for column, field in zip(zip(*self._rows, strict=True), self._schema, strict=True)
-            ]
-            self._writer.write_table(self._arrow.table(columns, schema=self._schema))
-            self._rows = []
-
-
 def _fields(seen: Sighting) -> tuple[Any, ...]:
-    """Return a row of the Parquet file."""
+    """Return a row of the Parquet file, in the order of its columns."""
     signal, value = seen.signal, seen.value
     is_number = signal.kind in (Kind.QUANTITY, Kind.COUNT)
     return (

@@ -20,7 +20,7 @@ from chargeport.settings import MqttOutSettings
 from chargeport.signals import wire
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.definition import Signal, Value
-from chargeport.signals.effective import effective, next_change_at
+from chargeport.signals.effective import effective_of, next_change_at
 from chargeport.signals.reading import AbsenceReason, Entry
 from chargeport.store.effective_feed import EffectiveFeed
 from chargeport.store.feed_cursor import FeedCursor
@@ -163,11 +163,8 @@ class Publisher:
         if found is None:
             return
         now, ranks = self._clock.now(), self._store.readings.ranks
-        for signal in CATALOGUE:
-            counts = effective(signal, found.known_of(signal), ranks, now)
-            if counts is None:
-                continue
-            state, against = counts.state, counts.unavailability
+        for counts in effective_of(CATALOGUE, found.known, ranks, now):
+            state, against, signal = counts.state, counts.unavailability, counts.state.signal
             payload = _payload(
                 signal, state.value, None if against is None else against.reason, state.observed_at, state.source
             )

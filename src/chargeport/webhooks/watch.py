@@ -18,7 +18,7 @@ from chargeport.clock import Clock
 from chargeport.errors import StoreError
 from chargeport.signals.catalogue import BY_CODE, CABLE_CONNECTED, IS_CHARGING
 from chargeport.signals.definition import Permission
-from chargeport.signals.effective import effective, next_change_at
+from chargeport.signals.effective import effective_of, next_change_at
 from chargeport.signals.reading import Entry
 from chargeport.store.feed_cursor import FeedCursor
 from chargeport.store.protocols import Store
@@ -265,9 +265,8 @@ class Watch:
         series, at, now = seen.series, seen.at, self._clock.now()
         named = dict.fromkeys((*webhook.fields.triggers, *webhook.fields.data))
         codes = [code for code in named if BY_CODE[code].permission in permissions]  # of others, nothing at all is told
-        known = {
-            code: effective(BY_CODE[code], series.known_of(BY_CODE[code]), self._store.readings.ranks, at) for code in codes
-        }
+        counts = effective_of(map(BY_CODE.__getitem__, codes), series.known, self._store.readings.ranks, at)
+        known = dict.fromkeys(codes) | {each.state.signal.code: each for each in counts}
         if not any(known.values()):
             return
         self._stale.pop(subscription.vehicle.id, None)
