@@ -7,6 +7,7 @@ from typing import Any
 
 import paho.mqtt.client as paho
 
+from bare_listener import Attend, listener
 from brokers import PASSWORD, USER, Broker
 from chargeport.clock import ManualClock
 from chargeport.sources.base import Delivery, Emit, RawMessage, SourceContext
@@ -140,24 +141,11 @@ async def running(what: TestedSource, emit: Emit) -> AsyncIterator[asyncio.Task[
         await asyncio.wait([task], timeout=WITHIN_S)
 
 
-Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any]
-
-
 @contextlib.asynccontextmanager
-async def scripted(script: Script) -> AsyncIterator[str]:
+async def scripted(script: Attend) -> AsyncIterator[str]:
     """A listener that treats every connection as the script says; its url."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await script(reader, writer)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass  # the source hung up, which is its right
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        yield f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with listener(script) as port:
+        yield f"mqtt://127.0.0.1:{port}"
 
 
 async def packet(reader: asyncio.StreamReader) -> tuple[int, bytes]:

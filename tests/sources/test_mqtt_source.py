@@ -195,6 +195,7 @@ class TestComingBack:
         await sending
         await asyncio.to_thread(publisher.close)
         hearing.cancel()
+        await asyncio.wait([hearing], timeout=WITHIN_S)
         assert set(ears.payloads) == set(expected)
 
 

@@ -1,11 +1,14 @@
 """Receivers that are slow, wrong or away: every event arrives in the end, with the same eventId, and others notice nothing."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
 import pytest
 
+from bare_listener import listener
 from chargeport.settings import WebhookSettings
 from chargeport.store.records import Vehicle
 from webhook_receiver import Made, Receiver, pump
@@ -32,18 +35,19 @@ def webhook_settings() -> WebhookSettings:
     return WebhookSettings(allow_private_targets=True, retry_delays_s=DELAYS_S, retry_jitter=0, timeout_s=0.5)
 
 
-async def answering(answer: bytes | None, seen: list[bytes]) -> asyncio.Server:
-    """A receiver that answers every request with these bytes and keeps the connection."""
+@contextlib.asynccontextmanager
+async def answering(answer: bytes | None, seen: list[bytes]) -> AsyncIterator[str]:
+    """A receiver that answers every request with these bytes and keeps the connection; its url."""
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def attend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         seen.append(await reader.readuntil(b"\r\n\r\n"))
         if answer is not None:
             writer.write(answer)
             await writer.drain()
             await reader.read()
-        writer.close()
 
-    return await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with listener(attend) as port:
+        yield f"http://127.0.0.1:{port}/hook"
 
 
 async def toggled(world: World, car: Vehicle, at: int, *, charging: bool) -> None:
@@ -65,15 +69,14 @@ async def test_whatever_a_receiver_answers_its_events_arrive_once_it_is_well(
 ) -> None:
     made = await webhook(data=[CHARGING])
     seen: list[bytes] = []
-    server = await answering(NONSENSE[what], seen)
-    await moved_to(world, app, made, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook")
-    await toggled(world, car, T0, charging=True)
+    async with answering(NONSENSE[what], seen) as url:
+        await moved_to(world, app, made, url)
+        await toggled(world, car, T0, charging=True)
     assert seen
     log = (await world.client.get(f"/v3/webhooks/{made['id']}/deliveries", headers=app.headers)).json()["data"]
     (attempt,) = log[0]["attributes"]["attempts"]
     assert "status" in attempt or "error" in attempt
     assert len(attempt.get("response", "")) <= 1024
-    server.close()
     await moved_to(world, app, made, receiver.url)
     world.clock.move(DELAYS_S[0])
     await pump(world)
@@ -110,19 +113,18 @@ async def test_a_slow_receiver_keeps_nobody_waiting(
     slow = await webhook(name="slow", data=[CHARGING])
     seen: list[bytes] = []
     await webhook(name="quick", data=[CHARGING])
-    server = await answering(b"", seen)  # it takes the request and says nothing
-    await moved_to(world, app, slow, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook")
-    await world.report(car, CHARGING, {"value": True})
-    await world.service.webhooks.settle()
-    await world.service.webhooks.watch.step()
-    await world.service.webhooks.deliveries.step()
-    async with asyncio.timeout(5):
-        await receiver.arrived.wait()
-    assert [each["meta"]["webhookName"] for each in receiver.events()] == ["quick"]
-    await world.service.webhooks.deliveries.drain()
+    async with answering(b"", seen) as url:  # it takes the request and says nothing
+        await moved_to(world, app, slow, url)
+        await world.report(car, CHARGING, {"value": True})
+        await world.service.webhooks.settle()
+        await world.service.webhooks.watch.step()
+        await world.service.webhooks.deliveries.step()
+        async with asyncio.timeout(5):
+            await receiver.arrived.wait()
+        assert [each["meta"]["webhookName"] for each in receiver.events()] == ["quick"]
+        await world.service.webhooks.deliveries.drain()
     (event,) = (await world.client.get(f"/v3/webhooks/{slow['id']}/deliveries", headers=app.headers)).json()["data"]
     assert event["attributes"]["attempts"][0]["error"] == "no answer within 0.5 s"
-    server.close()
 
 
 async def test_events_that_were_given_up_are_sent_again_by_when_they_were_made(

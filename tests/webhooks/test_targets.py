@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 import trustme
 
+from bare_listener import listener
 from chargeport.settings import WebhookSettings
 from chargeport.webhooks.sender import PublicResolver, Sender
 from chargeport.webhooks.targets import RefusedTargetError, check_uri, refusal
@@ -98,10 +99,12 @@ async def test_an_expired_certificate_of_a_receiver_is_a_failed_attempt(
     authority.configure_trust(ours)
     authority.issue_cert("127.0.0.1", not_after=datetime(2020, 1, 1, tzinfo=UTC)).configure_cert(theirs)
     monkeypatch.setattr(aiohttp.connector, "_SSL_CONTEXT_VERIFIED", ours)
-    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=theirs)
-    sender = Sender(WebhookSettings(allow_private_targets=True))
-    found = await sender.post(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook", b"{}", {})
+
+    async def hangs_up(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        pass
+
+    async with listener(hangs_up, theirs) as port:
+        sender = Sender(WebhookSettings(allow_private_targets=True))
+        found = await sender.post(f"https://127.0.0.1:{port}/hook", b"{}", {})
+        await sender.close()
     assert "expired" in str(found.error)
-    await sender.close()
-    server.close()
-    await server.wait_closed()
