@@ -115,7 +115,9 @@ class House:
 
     async def total_kwh(self) -> float | None:
         state = await self.state(TOTAL)
-        return None if state is None else float(state.value)  # type: ignore[arg-type]
+        if state is None or (state.absence_at or 0) > (state.observed_at or 0):
+            return None
+        return float(state.value)  # type: ignore[arg-type]
 
 
 def night(

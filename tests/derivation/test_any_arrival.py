@@ -11,7 +11,7 @@ import pytest
 
 from chargeport.derivation.context import DERIVABLE
 from chargeport.signals.effective import effective
-from chargeport.signals.reading import Entry
+from chargeport.signals.reading import AbsenceReason, Entry
 from derived_cars import (
     AMPERAGE,
     CABLE,
@@ -19,6 +19,7 @@ from derived_cars import (
     CAR,
     CHARGING,
     HOUR,
+    LOCATION,
     MINUTE,
     PHASES,
     RECORDS,
@@ -27,6 +28,7 @@ from derived_cars import (
     T0,
     VOLTAGE,
     House,
+    absent,
     night,
     said,
 )  # fmt: skip
@@ -37,7 +39,7 @@ EVER = 1 << 62
 
 
 def life_of(rng: random.Random) -> list[Entry]:
-    """Some days of a car and a wallbox: nights of charging, a status only, a climb of the state of charge, a list."""
+    """Some days of a car and a wallbox: nights of charging, a status only, a climb of the charge, a list, positions."""
     entries: list[Entry] = [said(CAPACITY, {"capacity": rng.choice([40, 60, 77])}, T0 - DAY)]
     for day in range(rng.randint(1, 3)):
         start = T0 + day * DAY
@@ -57,6 +59,11 @@ def life_of(rng: random.Random) -> list[Entry]:
         if "list" in kinds:
             own = {"startTime": f"2026-04-{20 + day}T10:00:00.000Z", "endTime": f"2026-04-{20 + day}T11:00:00.000Z"}
             entries.append(said(RECORDS, {"values": [own | {"energyAdded": 5.0 + day, "id": f"e{day}"}]}, start + HOUR, "evcc"))
+    for _ in range(rng.randint(0, 4)):
+        at, source = T0 + rng.randrange(-DAY, 3 * DAY), rng.choice(["box", "car"])
+        entries.append(said(LOCATION, {"latitude": rng.choice([48.0, 52.5]), "longitude": 13.4}, at, source))
+        if rng.random() < 0.3:
+            entries.append(absent(LOCATION, rng.choice([*AbsenceReason]), at + rng.randrange(DAY), source))
     last = max(each.observed_at for each in entries) + HOUR
     entries += [said(CABLE, True, last), said(CHARGING, True, last), said(PHASES, 3, last)]
     entries += [said(VOLTAGE, 230, last + MINUTE), said(AMPERAGE, 16, last + MINUTE), said(SOC, 60, last + MINUTE)]

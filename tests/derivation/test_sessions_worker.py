@@ -9,12 +9,12 @@ import pytest
 
 from chargeport.derivation.queue import Changed, Progress
 from chargeport.derivation.sessions import SessionDeriver
-from chargeport.derive.records.edits import Annotate, Edit, Merge, Split, Undo, seen
+from chargeport.derive.records.edits import Annotate, Edit, Merge, Remove, Split, Undo, seen
 from chargeport.derive.records.records import Record
 from chargeport.settings import PlaceSettings, Settings, TariffSettings
 from chargeport.signals.definition import Permission
 from chargeport.signals.effective import DERIVED
-from chargeport.signals.reading import Entry
+from chargeport.signals.reading import AbsenceReason, Entry
 from chargeport.signals.state import State
 from chargeport.store.retention_policy import KeepFor, Policy
 from derived_cars import (
@@ -27,8 +27,10 @@ from derived_cars import (
     RECORDS,
     SOC,
     T0,
+    TOTAL,
     WATTAGE,
     House,
+    absent,
     night,
     said,
 )  # fmt: skip
@@ -294,6 +296,66 @@ async def test_a_position_that_comes_late_places_the_session_all_the_same(house:
     await house.take([said(LOCATION, {"latitude": 52.5003, "longitude": 13.4002}, T0 + MINUTE)])
     await house.work()
     assert (await house.records())[0]["location"]["name"] == "Home"
+
+
+async def test_forgetting_a_source_takes_its_sessions_also_where_nothing_of_that_time_is_left(house: House) -> None:
+    house.clock.move(5 * DAY / 1000)
+    await house.take([*night(source="car"), said(SOC, 50, T0 + 3 * DAY, "car"), said(CHARGING, False, T0 + 4 * DAY, "box")])
+    await house.work()
+    assert len(await house.records()) == 1
+    await house.store.readings.forget("car")
+    await house.work()
+    assert await house.store.sessions.sessions(CAR.id, 0, T0 + 5 * DAY) == []
+    assert await house.records() == []
+
+
+async def test_forgetting_a_list_takes_its_records_and_their_energy_while_others_stay(house: House) -> None:
+    told = {"startTime": "2026-04-20T10:00:00Z", "endTime": "2026-04-20T11:00:00Z", "energyAdded": 5, "id": "e0"}
+    await lived(house, 4)
+    known = await house.records(), await house.total_kwh()
+    await house.take([said(RECORDS, {"values": [told]}, T0 + HOUR, "evcc")])
+    await house.work()
+    assert len(await house.records()) == 5
+    await house.store.readings.forget("evcc")
+    await house.work()
+    assert (await house.records(), await house.total_kwh()) == known
+
+
+async def test_without_any_energy_that_is_known_the_total_is_not_known_either(house: House) -> None:
+    await lived(house)
+    total_kwh = await house.total_kwh()
+    assert total_kwh == pytest.approx(7.4 * 2 * 0.92, rel=0.1)
+    (record,) = await made(house)
+    number = await edit(house, Remove(record=seen(record)))
+    assert await house.total_kwh() is None
+    assert (await house.read(TOTAL))["attributes"]["status"]["value"] == "ERROR"
+    await edit(house, Undo(number))
+    assert await house.total_kwh() == total_kwh
+
+
+def parked(at: int, latitude: float) -> Entry:
+    return said(LOCATION, {"latitude": latitude, "longitude": 13.4}, at)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3, 4), (4, 3, 2, 1, 0), (1, 3, 4, 0, 2)])
+async def test_a_position_told_on_change_places_all_sessions_until_the_next_in_any_order(
+    house: House, order: tuple[int, ...]
+) -> None:
+    house.clock.move(10 * DAY / 1000)
+    asleep = absent(LOCATION, AbsenceReason.UNREACHABLE, T0 + DAY)
+    withdrawn = absent(LOCATION, AbsenceReason.NOT_PERMITTED, T0 + 6 * DAY)
+    told = [
+        [parked(T0 - 5 * HOUR, 52.5)],
+        [each for day in range(3) for each in night(T0 + day * DAY)],
+        [asleep, parked(T0 + 3 * DAY, 48.0), withdrawn],
+        night(T0 + 4 * DAY),
+        night(T0 + 8 * DAY),
+    ]
+    for index in order:
+        await house.take(told[index])
+        await house.work()
+    placed = [each.get("location", {}).get("latitude") for each in await house.records()]
+    assert placed == [52.5, 52.5, 52.5, 48.0, None]
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -23,13 +23,13 @@ from charging_days import (
     steady,
     tracks_of,
 )  # fmt: skip
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chargeport.derive.records.records import record_id
 from chargeport.derive.sessions.rules import Rules
 from chargeport.derive.sessions.session import Session, sessions
-from chargeport.derive.sessions.window import FIRST_READ_MS, Recomputed, Wanted, Window, first_read, recompute
+from chargeport.derive.sessions.window import FIRST_READ_MS, Recomputed, Wanted, Window, first_read, recompute, widened
 
 RULES = Rules(capacity_kwh=60.0)
 STATUSES = ("CHARGING", "CHARGING", "DISCONNECTED", "NOT_CHARGING", "SCHEDULED", "FULLY_CHARGED")
@@ -68,11 +68,14 @@ def told(found: list[Session]) -> list[Session]:
     return [msgspec.structs.replace(one, sources=()) for one in found]
 
 
-histories = st.builds(anything, st.integers(0, 2**32), st.sampled_from([10, 40, 100]), st.sampled_from([0.02, 0.1, 0.5]))
+lives = st.tuples(st.integers(0, 2**32), st.sampled_from([10, 20, 40, 100]), st.sampled_from([0.02, 0.1, 0.5]))
+"""Of `anything`: what is reported of a counter-example is its three numbers, not a hundred reports."""
+Life = tuple[int, int, float]
 
 
-@given(histories, st.integers(0, 2**32))
-def test_shuffled_and_repeated_reports_make_the_same_sessions(history: list[Seen], seed: int) -> None:
+@given(lives, st.integers(0, 2**32))
+def test_shuffled_and_repeated_reports_make_the_same_sessions(life: Life, seed: int) -> None:
+    history = anything(*life)
     now = max(seen.at for seen in history)
     assert sessions(tracks_of(repeated(history, 0.2, seed)), now, RULES) == sessions(tracks_of(history), now, RULES)
 
@@ -93,11 +96,13 @@ def recomputed(heard: list[Seen], first: int, last: int, now: int, back_ms: int 
         read = found
 
 
-@given(histories, st.randoms(use_true_random=False))
-def test_windows_recomputed_after_each_late_report_come_to_what_everything_at_once_does(
-    history: list[Seen], rng: Random
-) -> None:
-    now = max(seen.at for seen in history)
+@example((3169047393, 100, 0.5), 2459236245)
+@example((1129390886, 100, 0.1), 223374870)
+@example((2380659901, 100, 0.1), 250105448)
+@given(lives, st.integers(0, 2**32))
+def test_windows_recomputed_after_each_late_report_come_to_what_everything_at_once_does(life: Life, seed: int) -> None:
+    history = anything(*life)
+    rng, now = Random(seed), max(seen.at for seen in history)
     arriving = list(history)
     rng.shuffle(arriving)
     heard: list[Seen] = []
@@ -107,7 +112,11 @@ def test_windows_recomputed_after_each_late_report_come_to_what_everything_at_on
         batch = [arriving.pop() for _ in range(min(len(arriving), rng.choice([1, 1, 1, 3, 20])))]
         heard += batch
         first, last = min(seen.at for seen in batch), max(seen.at for seen in batch)
-        done = recomputed(heard, first, last, now, rng.choice([HOUR // 2, FIRST_READ_MS, 20 * FIRST_READ_MS]))
+        back_ms = rng.choice([HOUR // 2, FIRST_READ_MS, 20 * FIRST_READ_MS])
+        done = recomputed(heard, first, last, now, back_ms)
+        while span := widened((first, last), done.window, stored.values()):
+            first, last = span
+            done = recomputed(heard, first, last, now, back_ms)
         assert done.window.from_at <= first <= last < done.window.to_at
         stored = {at: one for at, one in stored.items() if not done.window.from_at <= at < done.window.to_at}
         stored |= {one.started_at: one for one in done.sessions}
@@ -115,8 +124,9 @@ def test_windows_recomputed_after_each_late_report_come_to_what_everything_at_on
         assert told([stored[at] for at in sorted(stored)]) == told(everything)
 
 
-@given(histories)
-def test_sessions_follow_each_other_and_their_numbers_are_possible(history: list[Seen]) -> None:
+@given(lives)
+def test_sessions_follow_each_other_and_their_numbers_are_possible(life: Life) -> None:
+    history = anything(*life)
     now = max(seen.at for seen in history)
     found = sessions(tracks_of(history), now, RULES)
     for one, after in pairwise(found):

@@ -46,6 +46,27 @@ def test_a_place_that_is_reported_again_and_again_holds_all_the_time_between() -
     assert located(ONE, [HOME], [left]).place is None
 
 
+TOLD_ONCE = Fix(T0 - 9 * 24 * HOUR, 52.5, 13.4, source="car")
+ELSEWHERE = Fix(T0 - 3 * 24 * HOUR, 48.0, 11.0, source="garage")
+
+
+@pytest.mark.parametrize(
+    ("sources", "fixes", "known"),
+    [
+        (("car",), [TOLD_ONCE], True),
+        (("box", "car"), [TOLD_ONCE], True),
+        (("box",), [TOLD_ONCE], False),
+        (("car",), [TOLD_ONCE, ELSEWHERE], False),
+        (("car",), [msgspec.structs.replace(TOLD_ONCE, withdrawn_at=T0 - 1)], False),
+        (("car",), [msgspec.structs.replace(TOLD_ONCE, withdrawn_at=T0 + 1)], True),
+    ],
+    ids=["told once", "beside a box", "by who tells nothing now", "and another elsewhere", "taken back", "taken back later"],
+)
+def test_the_last_word_of_who_tells_of_the_charging_holds(sources: tuple[str, ...], fixes: list[Fix], known: bool) -> None:
+    session = msgspec.structs.replace(ONE, sources=sources)
+    assert (located(session, [HOME], fixes).place == Place("Home", None, 52.5, 13.4)) is known
+
+
 def test_of_two_fences_the_nearer_middle_counts() -> None:
     assert fence_of(Place(latitude=52.5002, longitude=13.4), [MALL, HOME]) == HOME
     assert fence_of(Place(latitude=52.502, longitude=13.4), [MALL, HOME]) == MALL

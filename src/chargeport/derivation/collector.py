@@ -127,7 +127,7 @@ class ChangeCollector:
 
     async def _read_edits_and_erasures(self, now: int) -> None:
         for span in await self._store.sessions.erased_since(self.reached.erasure):
-            self._mark(span.vehicle_id, Changed(self.reached, span.first_at, span.last_at))
+            self._mark(span.vehicle_id, Changed(self.reached, span.first_at, span.last_at, is_edited=True))
             self._reach(erasure=span.number)
         edited = await self._store.sessions.edited_since(self.reached.edit)
         for vehicle_id, _ in edited:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
+from chargeport.derivation.queue import EVER_AT
 from chargeport.derive.tracks import Piece, Track, Tracks
 from chargeport.signals.definition import Signal
 from chargeport.signals.effective import DERIVED
@@ -23,19 +24,33 @@ async def track(
 ) -> Track:
     """Return what all sources reported of a signal; `every`: with all sightings, else the first and the last of each piece."""
     runs: list[Run] = []
-    for source in _sources(found, signal):
+    for source in sources(found, signal):
         runs += await _runs(history, found.vehicle.id, signal, from_at, to_at, source=source, every=every)
     runs.sort(key=lambda run: (run.observed_at, run.position))
     return Track(signal, tuple(map(_piece, runs)))
 
 
+async def pieces(
+    history: History, found: VehicleSeries, signal: Signal, from_at: int, to_at: int, *, source: str
+) -> list[Piece]:
+    """Return what one source reported of a signal: the piece that held before `from_at`, and those that begin until `to_at`."""
+    runs = await _runs(history, found.vehicle.id, signal, from_at, to_at, source=source, every=False)
+    return [_piece(run) for run in sorted(runs, key=lambda run: run.observed_at)]
+
+
+async def next_piece(history: History, found: VehicleSeries, signal: Signal, from_at: int, *, source: str) -> Piece | None:
+    """Return the first piece of a source that begins at an instant or later; None where there is none."""
+    runs = await history.pieces(found.vehicle.id, signal, from_at, EVER_AT, source=source, limit=1, every=False)
+    return next((_piece(run) for run in runs if run.observed_at >= from_at), None)
+
+
 async def first_at(history: History, found: VehicleSeries, signal: Signal) -> int | None:
     """Return when a signal was reported first; None where nothing of it is kept."""
-    firsts = [await history.history(found.vehicle.id, signal, source=source, limit=1) for source in _sources(found, signal)]
+    firsts = [await history.history(found.vehicle.id, signal, source=source, limit=1) for source in sources(found, signal)]
     return min((first[0].observed_at for first in firsts if first), default=None)
 
 
-def _sources(found: VehicleSeries, signal: Signal) -> list[str]:
+def sources(found: VehicleSeries, signal: Signal) -> list[str]:
     """Return the sources that have a series of a signal, but for what was derived."""
     names = {state.source for state in found.series.get(signal.key, ()) if state.source is not None}
     return sorted(names - {DERIVED})

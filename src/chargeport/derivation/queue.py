@@ -34,7 +34,8 @@ class Progress(msgspec.Struct, frozen=True, order=True):
 class Changed(msgspec.Struct):
     """What changed of a vehicle and is not derived yet: stored behind `since`, and observed from `first_at` to `last_at`.
 
-    Without anything that concerns sessions `last_at` lies before `first_at`. `is_edited`: a person changed its records.
+    Without anything that concerns sessions `last_at` lies before `first_at`. `is_edited`: a person changed its records,
+    or had readings erased.
     """
 
     since: Progress

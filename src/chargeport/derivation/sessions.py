@@ -1,7 +1,6 @@
 """Sessions from history, joined with what sources reported, with prices, places and people's edits: the charge records."""
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from typing import Final
 
@@ -9,49 +8,37 @@ import msgspec
 from cachetools import TTLCache
 
 from chargeport.clock import Clock
-from chargeport.derivation import histories, reported_sessions
+from chargeport.derivation import histories, positions, reported_sessions
+from chargeport.derivation.positions import LOCATION
 from chargeport.derivation.prices import Prices
+from chargeport.derivation.publication import counted, listed
 from chargeport.derivation.queue import EVER_AT, Changed, Job
 from chargeport.derivation.vehicles import CAPACITY, FactsReader
 from chargeport.derive.records import records as made
 from chargeport.derive.records.edits import Change, Edit, edited, in_force, withdrawn
-from chargeport.derive.records.geofences import NEAR_MS, Fix, located
+from chargeport.derive.records.geofences import located
 from chargeport.derive.records.joined import all_joined
 from chargeport.derive.records.records import Record
 from chargeport.derive.records.reported import RECORDS, closed
 from chargeport.derive.sessions.session import SIGNALS, Session
-from chargeport.derive.sessions.window import FIRST_READ_MS, Recomputed, Window, first_read, recompute
-from chargeport.derive.tracks import Piece
+from chargeport.derive.sessions.window import FIRST_READ_MS, Recomputed, Window, first_read, recompute, widened
 from chargeport.ingest.batch import Batch
 from chargeport.ingest.pipeline import Pipeline
 from chargeport.settings import Settings
-from chargeport.signals import bodies
-from chargeport.signals.catalogue import BY_CODE
-from chargeport.signals.definition import Signal, Value
-from chargeport.signals.effective import DERIVED
 from chargeport.signals.held import derived_of, reported_of
-from chargeport.signals.position import PreciseLocation
-from chargeport.signals.reading import Entry, Reading
-from chargeport.signals.records import ChargeRecord, ChargeRecords
-from chargeport.signals.violation import Violation
 from chargeport.store.protocols import Store
 from chargeport.store.records import KeptEdit, KeptSession, VehicleSeries
 from chargeport.store.retention_policy import DAY_MS, HOUR_MS
 
-RULE: Final = "sessions"  # of records and totals that were worked out here
-
-_TOTAL: Final = BY_CODE["chargeport-energytotal"]
-_LOCATION: Final = BY_CODE["location-preciselocation"]
-RELEVANT: Final = frozenset({*SIGNALS, RECORDS, CAPACITY, _LOCATION})
+RELEVANT: Final = frozenset({*SIGNALS, RECORDS, CAPACITY, LOCATION})
 """A change of these may change records."""
 
 LONGEST_MS: Final = 30 * DAY_MS  # that a session is looked at for whether it goes on
+REACHES_MS: Final = 3 * DAY_MS  # that one may reach into a window that was recomputed without it
 MAX_SETTLED: Final = 50_000  # cars
 READ_WIDELY_MS: Final = 15 * 60_000  # how long a vehicle is read back for as long as it needed once
 FEWEST_OPEN: Final = 3  # records that are made anew while a session goes on: what is older stays as it is
 APART_MS: Final = 2 * HOUR_MS
-
-_log = logging.getLogger("chargeport.derivation")
 
 
 class _Settled(msgspec.Struct, frozen=True):
@@ -98,7 +85,7 @@ class SessionDeriver:
         return any(each.is_open for each in await self._store.sessions.sessions(job.vehicle_id, open_from, EVER_AT))
 
     async def _windows(self, found: VehicleSeries, changed: Changed, now: int) -> list[Window]:
-        """Keep the sessions that sources reported; return the days in which ours may be others now, the newest first."""
+        """Keep the sessions that sources reported; return where ours may be others now, the newest first."""
         vehicle_id, first_at, last_at = found.vehicle.id, changed.first_at, changed.last_at
         if first_at > last_at:
             return []
@@ -109,9 +96,15 @@ class SessionDeriver:
         if is_news or derived_of(found.series, RECORDS) is None:  # a list may leave out what only it showed so far
             self._settled.pop(vehicle_id, None)
         if last_at - first_at > DAY_MS:
-            firsts = [await histories.first_at(self._store.history, found, signal) for signal in SIGNALS]
-            first_at = max(first_at, min((each for each in firsts if each is not None), default=last_at))
-        return [Window(at, min(at + DAY_MS - 1, last_at)) for at in range(first_at, last_at + 1, DAY_MS)][::-1]
+            first_at = max(first_at, min(await self._begins(found, first_at, last_at), default=last_at))
+        days = [Window(at, min(at + DAY_MS - 1, last_at)) for at in range(first_at, last_at + 1, DAY_MS)]
+        return [*days, *await positions.concerned(self._store, found, first_at, last_at)][::-1]
+
+    async def _begins(self, found: VehicleSeries, first_at: int, last_at: int) -> list[int]:
+        """Return when what sessions are made from begins, and the sessions of a span, whose readings may have been erased."""
+        firsts = [await histories.first_at(self._store.history, found, signal) for signal in SIGNALS]
+        kept = await self._store.sessions.sessions(found.vehicle.id, first_at, last_at + 1)
+        return [*(each for each in firsts if each is not None), *(each.started_at for each in kept)]
 
     async def records(self, found: VehicleSeries, from_at: int = 0) -> list[Record]:
         """Return the records of a car that started from then on, oldest first, open ones too: priced, placed, edited."""
@@ -125,17 +118,15 @@ class SessionDeriver:
         """Show the records of a car, and its total, where there is more to show than was reported."""
         every = await self.records(found)
         closed = [each for each in every if not each.session.is_open]
-        entries = self._counted(found, every, 0.0)
-        if derived_of(found.series, RECORDS) is not None or not _is_reported(found, closed):
-            body = await asyncio.to_thread(_body, closed)
-            entries += self._replacing(found, RECORDS, body, max((each.session.ended_at for each in closed), default=0))
+        now = self._clock.now()
+        entries = counted(found, every, 0.0, now) + await asyncio.to_thread(listed, found, closed, now)
         if entries:
             await self._pipeline.write(Batch.of(entries))
         self._settle(found.vehicle.id, every, await self._store.sessions.edits(found.vehicle.id))
 
     async def _count(self, found: VehicleSeries, settled: _Settled) -> None:
         """Show how the total grows while a session goes on, without looking at what is long over."""
-        entries = self._counted(found, await self.records(found, settled.from_at), settled.kwh)
+        entries = counted(found, await self.records(found, settled.from_at), settled.kwh, self._clock.now())
         if entries:
             await self._pipeline.write(Batch.of(entries))
         self._settled[found.vehicle.id] = settled
@@ -147,11 +138,14 @@ class SessionDeriver:
         if span.to_at < raw_from:  # what this would be computed from is gone, and what came of it stays
             return
         result = await self._recomputed(found, span, now)
+        while (wider := widened(span, result.window, await self._stored(vehicle_id, result.window))) is not None:
+            span = Window(*wider)
+            result = await self._recomputed(found, span, now)
         window, made_anew = result.window, result.sessions
         if window.from_at < raw_from:
             window = Window(raw_from, max(raw_from, window.to_at))
             made_anew = await self._behind(vehicle_id, raw_from, made_anew)
-        fixes = await self._fixes(found, window) if made_anew else []
+        fixes = await positions.fixes(self._store.history, found, window) if made_anew else []
         kept = [_kept(vehicle_id, located(each, (), fixes)) for each in made_anew]
         before = await self._store.sessions.sessions(vehicle_id, *window)
         if [each for each in kept if not each.is_open] != [each for each in before if not each.is_open]:
@@ -173,6 +167,11 @@ class SessionDeriver:
             wanted = result
             self._reads_back[found.vehicle.id] = span.from_at - wanted.from_at
 
+    async def _stored(self, vehicle_id: str, window: Window) -> list[Session]:
+        """Return the stored sessions of a window, and those that may reach into it."""
+        kept = await self._store.sessions.sessions(vehicle_id, window.from_at - REACHES_MS, window.to_at)
+        return [msgspec.json.decode(each.body, type=Session) for each in kept]
+
     async def _raw_from(self, vehicle_id: str) -> int:
         """Return since when all is there that sessions are computed from: older history may have grown coarse."""
         groups = {signal.group: signal for signal in SIGNALS}
@@ -184,12 +183,6 @@ class SessionDeriver:
         older = await self._store.sessions.sessions(vehicle_id, raw_from - LONGEST_MS, raw_from)
         ended_at = max((msgspec.json.decode(each.body, type=Session).ended_at for each in older), default=0)
         return [each for each in found if each.started_at >= raw_from and each.started_at > ended_at]
-
-    async def _fixes(self, found: VehicleSeries, window: Window) -> list[Fix]:
-        """Return where the car was during the sessions that started in a window, and shortly before."""
-        from_at, to_at = window.from_at - NEAR_MS, window.to_at + DAY_MS
-        track = await histories.track(self._store.history, found, _LOCATION, from_at, to_at, every=False)
-        return sorted((_fix(piece) for piece in track.pieces if piece.value is not None), key=lambda fix: fix.at)
 
     def _made(
         self, vehicle_id: str, own: Sequence[KeptSession], theirs: Sequence[Session], edits: Sequence[Edit]
@@ -212,67 +205,10 @@ class SessionDeriver:
             self._settled.clear()
         self._settled[vehicle_id] = settled
 
-    def _counted(self, found: VehicleSeries, every: Sequence[Record], settled_kwh: float) -> list[Entry]:
-        """Return the total, where it changed. It is the sum of the records, so a correction takes back what it takes back."""
-        known = derived_of(found.series, _TOTAL)
-        if known is None and not any(_has_energy(each) for each in every):
-            return []
-        value = bodies.parse(_TOTAL, {"value": round(settled_kwh + made.total_kwh([each.session for each in every]), 2)})
-        return self._replacing(found, _TOTAL, value, max((each.session.ended_at for each in every), default=0))
-
-    def _replacing(self, found: VehicleSeries, signal: Signal, value: Value, at: int) -> list[Entry]:
-        """Return the new derived value, later than what it replaces: at one instant the greater would hold, not the newer."""
-        derived = derived_of(found.series, signal)
-        if derived is not None and derived.value == value:
-            return []
-        at = at if derived is None or derived.observed_at is None else max(at, derived.observed_at + 1)
-        return [Reading(found.vehicle.id, signal, value, at, self._clock.now(), DERIVED, RULE)]
-
 
 def changes(edits: Sequence[KeptEdit]) -> dict[int, Change]:
     """Return what people changed, by number."""
     return {each.number: msgspec.json.decode(each.body, type=Change) for each in edits}
-
-
-def _body(closed: Sequence[Record]) -> Value:
-    """Return the body of the records without those that break a rule of the wire, as an edit may make them."""
-    try:
-        return bodies.parse(RECORDS, made.to_body(closed))
-    except Violation:
-        return bodies.parse(RECORDS, made.to_body([each for each in closed if _is_sound(each)]))
-
-
-def _is_reported(found: VehicleSeries, shown: Sequence[Record]) -> bool:
-    """Return whether what a source reports holds these records, and no more."""
-    state = reported_of(found.series, RECORDS)
-    listed = [] if state is None or state.value is None else msgspec.json.decode(str(state.value), type=ChargeRecords).values
-    return _contents([each for each in listed if each.endTime is not None]) == _contents([made.shown(each) for each in shown])
-
-
-def _contents(found: Sequence[ChargeRecord]) -> list[str]:
-    """Return what records say, but for their ids; energy to the digits that are shown."""
-    return sorted(
-        repr(msgspec.structs.replace(each, id=None, energyAdded=round(each.energyAdded or 0, made.ENERGY_DIGITS)))
-        for each in found
-    )
-
-
-def _has_energy(record: Record) -> bool:
-    return record.session.energy_added_kwh is not None
-
-
-def _is_sound(record: Record) -> bool:
-    try:
-        bodies.parse(RECORDS, made.to_body([record]))
-    except Violation as violation:
-        _log.warning("the record %s is not shown: %s", record.id, violation.detail)
-        return False
-    return True
-
-
-def _fix(piece: Piece) -> Fix:
-    where = msgspec.json.decode(str(piece.value), type=PreciseLocation)
-    return Fix(piece.observed_at, where.latitude, where.longitude, piece.last_seen_at)
 
 
 def _kept(vehicle_id: str, session: Session) -> KeptSession:

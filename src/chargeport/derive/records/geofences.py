@@ -28,12 +28,17 @@ class Geofence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fix(msgspec.Struct, frozen=True):
-    """Where the car was at an instant, and until when it was seen there and nowhere else between; degrees, WGS 84."""
+    """Where the car was at an instant, and until when it was seen there and nowhere else between; degrees, WGS 84.
+
+    `withdrawn_at` is when its source said that the position is not known any more; None where it did not.
+    """
 
     at: int
     latitude: float
     longitude: float
     until: int | None = None
+    source: str = ""
+    withdrawn_at: int | None = None
 
 
 def distance_m(one: tuple[float, float], other: tuple[float, float]) -> float:
@@ -61,20 +66,29 @@ def fence_of(place: Place | None, fences: Sequence[Geofence]) -> Geofence | None
 def place_of(session: Session, fixes: Sequence[Fix]) -> Place | None:
     """Return where the car was from when it was plugged in, or just before, until it was unplugged; None where no fix tells.
 
+    A source that tells of the charging and of no other position since tells positions on change: its last one holds.
     `fixes` are by time.
     """
     standing_at = session.started_at if session.plugged_at is None else min(session.plugged_at, session.started_at)
     first = bisect_left(fixes, session.started_at, key=lambda fix: fix.at)
-    before = fixes[first - 1] if first else None
-    if before is not None and (before.until or before.at) >= session.started_at:
+    before = max(fixes[:first], key=lambda fix: (_seen_at(fix), fix.at), default=None)
+    if before is not None and _seen_at(before) >= session.started_at:
         found = before
     elif first < len(fixes) and fixes[first].at <= max(session.ended_at, session.unplugged_at or 0):
         found = fixes[first]
-    elif before is not None and (before.until or before.at) >= standing_at - NEAR_MS:
+    elif before is not None and (_seen_at(before) >= standing_at - NEAR_MS or _still_holds(before, session)):
         found = before
     else:
         return None
     return Place(latitude=found.latitude, longitude=found.longitude)
+
+
+def _seen_at(fix: Fix) -> int:
+    return fix.until or fix.at
+
+
+def _still_holds(fix: Fix, session: Session) -> bool:
+    return fix.source in session.sources and (fix.withdrawn_at is None or fix.withdrawn_at > session.started_at)
 
 
 def located(session: Session, fences: Sequence[Geofence], fixes: Sequence[Fix] = ()) -> Session:

@@ -126,7 +126,7 @@ def _with_stretches(part: Part, seen: Observed, rules: Rules) -> Part:
     plug = plug_of(measured, rules)
 
     def off(source: str, start: int, end: int) -> Sequence[int]:
-        return seen.reports.off(source, start, end, rules.state_holds_ms)
+        return seen.reports.off(source, start, end, rules)
 
     def pace(rise: Rise) -> float | None:
         """Return that of the power just before, or just after."""
@@ -179,7 +179,7 @@ def _may_charge(rise: Rise, seen: Reports, rules: Rules) -> bool:
     if own is None:
         return True
     near = [min((abs(each - at) for each in own.off), default=EVER) <= GLITCH_MS for at in (rise.start, rise.end)]
-    out = [own.cable_at(at + 1, rules.state_holds_ms) is False for at in (rise.start, rise.end)]
+    out = [own.cable_at(at + 1, rules) is False for at in (rise.start, rise.end)]
     if rise.end - rise.start <= rules.pause_ms:
         return not all(near) and not all(out)
     return not all(out) or rise.amount >= rules.soc_step_percent

@@ -52,18 +52,19 @@ class SourceReports(msgspec.Struct, frozen=True):
     plugged: list[Mark]
     unplugged: list[int]
 
-    def cable_at(self, at: int, within_ms: int) -> bool | None:
-        """Return whether the cable was in by the latest word before `at`; None without one in the time before."""
+    def cable_at(self, at: int, rules: Rules) -> bool | None:
+        """Return whether the cable was in by the latest word before `at`; None without one in the time for which it holds."""
         newest = max(_last(self.on, at), _last(self.plugged, at))
         index = bisect_left(self.unplugged, at) - 1
         out_at = self.unplugged[index] if index >= 0 else -1
-        if max(newest, out_at) < at - within_ms:
+        if max(newest, out_at) < at - rules.state_holds_ms:
             return None
         if newest <= out_at:
             return False
         index = bisect_left(self.off, at) - 1
-        if index >= 0 and self.off[index] > newest and _last(self.plugged, at) <= out_at:
-            return None  # it stopped charging, and never spoke of the cable
+        spoken_at = _last(self.plugged, at)
+        if index >= 0 and self.off[index] > newest and (spoken_at <= out_at or spoken_at < at - rules.cable_holds_ms):
+            return None  # it stopped charging, and did not speak of the cable
         return True
 
 
@@ -75,7 +76,7 @@ class Reports(msgspec.Struct, frozen=True):
     plugged: list[Mark]
     unplugged: list[int]
 
-    def off(self, source: str | None, start: int, end: int, within_ms: int) -> list[int]:
+    def off(self, source: str | None, start: int, end: int, rules: Rules) -> list[int]:
         """Return when nothing charged from `start` to `end`, both included.
 
         A source whose own cable is out says nothing of what goes on elsewhere, unless it is `source` itself.
@@ -86,23 +87,23 @@ class Reports(msgspec.Struct, frozen=True):
             if name == source:
                 found.update(within)
             else:
-                found.update(at for at in within if not self._is_elsewhere(name, at, within_ms))
+                found.update(at for at in within if not self._is_elsewhere(name, at, rules))
         return sorted(found)
 
     def is_idle(self, source: str, at: int, rules: Rules) -> bool:
         """Return whether the cable of a source was out for long around an instant: what it measures is of no charging."""
         own = self.by_source.get(source)
-        if own is None or own.cable_at(at + 1, rules.state_holds_ms) is not False:
+        if own is None or own.cable_at(at + 1, rules) is not False:
             return False
         since, until = at - rules.state_holds_ms, at + rules.soc_proof_ms
         return not any(since <= _last(marks, until) for marks in (own.on, own.plugged))
 
-    def _is_elsewhere(self, source: str, at: int, within_ms: int) -> bool:
+    def _is_elsewhere(self, source: str, at: int, rules: Rules) -> bool:
         """Return whether the cable of this source is out while another says that it is in."""
-        if self.by_source[source].cable_at(at + 1, within_ms) is not False:
+        if self.by_source[source].cable_at(at + 1, rules) is not False:
             return False
         return any(
-            name != source and reports.cable_at(at, within_ms) is True for name, reports in self.by_source.items()
+            name != source and reports.cable_at(at, rules) is True for name, reports in self.by_source.items()
         )  # fmt: skip
 
 
@@ -275,8 +276,8 @@ def _uncontradicted(
             others = [name for name in by_source if name != source]
             if any(_is_between(own[name], at, THROUGH_MS) for name in others):
                 continue
-            is_change = reports.cable_at(at, rules.state_holds_ms) is True
-            if not is_change and any(by_source[name].cable_at(at, rules.state_holds_ms) is True for name in others):
+            is_change = reports.cable_at(at, rules) is True
+            if not is_change and any(by_source[name].cable_at(at, rules) is True for name in others):
                 continue
             found.add(at)
     return sorted(found)

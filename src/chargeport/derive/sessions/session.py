@@ -228,7 +228,7 @@ def _inputs(charge: _Charge, seen: Observed, socs: tuple[float | None, float | N
     since = max(charge.before, start - rules.reach_ms)
     # A register counts on while the cable is out.
     counts_since = max(charge.last_ended_at, min(since, start - rules.state_holds_ms))
-    idle = seen.reports.off(None, since, start - 1, rules.state_holds_ms)
+    idle = seen.reports.off(None, since, start - 1, rules)
     counts = {ENERGY.code: seen.measured.energy, REGISTER.code: seen.measured.register}
     return Inputs(
         stretches=charge.stretches,

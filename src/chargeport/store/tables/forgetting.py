@@ -1,7 +1,7 @@
 """Erasing what a source reported: sighting by sighting where a time is named, so that what is left is as if it had never been.
 
-Nothing of other sources is touched. What was derived in the time in which the source reported goes, too: nobody can tell which
-of it followed from what. Hours can't be divided: those that the bounds cut go whole.
+Nothing of other sources is touched. What was derived in the time in which the source reported goes, too, and while its last
+values were fresh: nobody can tell which of it followed from what. Hours can't be divided: those that the bounds cut go whole.
 """
 
 from typing import Final
@@ -17,6 +17,7 @@ from chargeport.store.tables.newest import write_newest
 from chargeport.store.tables.runs import ONE, change, insert, move_place
 from chargeport.store.tables.series import Series
 
+FRESH_MS: Final = HOUR_MS // 2  # for so long after a live value others are derived from it
 STEP_CARS: Final = 50  # in one transaction
 
 Bounds = tuple[int, int]
@@ -74,7 +75,7 @@ def _forget_car(
     if source_key != derived_key:
         slots = slots_of(connection)  # anew: it would write the rows that it knows from before
         for key in _series(slots, vehicle_key, derived_key):
-            _forget_series(slots, key, (first_at, last_at + 1))
+            _forget_series(slots, key, (first_at, last_at + 1 + FRESH_MS))
     connection.execute(
         "INSERT INTO erasures (vehicle_key, first_at, last_at) VALUES (?, ?, ?)", (vehicle_key, first_at, last_at)
     )

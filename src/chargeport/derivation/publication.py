@@ -1,0 +1,98 @@
+"""What the records of a car are shown as: their list and their total, as derived values that replace those shown before."""
+
+import logging
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from chargeport.derive.records import records as made
+from chargeport.derive.records.records import Record
+from chargeport.derive.records.reported import RECORDS
+from chargeport.signals import bodies
+from chargeport.signals.catalogue import BY_CODE
+from chargeport.signals.definition import Signal, Value
+from chargeport.signals.effective import DERIVED
+from chargeport.signals.held import derived_of, reported_of
+from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
+from chargeport.signals.records import ChargeRecord, ChargeRecords
+from chargeport.signals.state import State
+from chargeport.signals.violation import Violation
+from chargeport.store.records import VehicleSeries
+
+RULE: Final = "sessions"  # of records and totals that were worked out here
+_TOTAL: Final = BY_CODE["chargeport-energytotal"]
+
+_log = logging.getLogger("chargeport.derivation")
+
+
+def listed(found: VehicleSeries, closed: Sequence[Record], now: int) -> list[Entry]:
+    """Return the list of the records that are over, where it changed and no source reports the same. Slow for many."""
+    if derived_of(found.series, RECORDS) is None and _is_reported(found, closed):
+        return []
+    return _replacing(found, RECORDS, _body(closed), _ended_at(closed), now)
+
+
+def counted(found: VehicleSeries, every: Sequence[Record], settled_kwh: float, now: int) -> list[Entry]:
+    """Return the total, where it changed: `settled_kwh` and the records, so that a correction takes back what it takes back.
+
+    Where no energy is known any more, the total is not known either.
+    """
+    if settled_kwh or any(each.session.energy_added_kwh is not None for each in every):
+        kwh = round(settled_kwh + made.total_kwh([each.session for each in every]), 2)
+        return _replacing(found, _TOTAL, bodies.parse(_TOTAL, {"value": kwh}), _ended_at(every), now)
+    known = derived_of(found.series, _TOTAL)
+    if known is None or known.observed_at is None or _is_absent(known):
+        return []
+    at = max(_ended_at(every), known.observed_at + 1)
+    return [Absence(found.vehicle.id, _TOTAL, AbsenceReason.UNREACHABLE, at, now, DERIVED, RULE)]
+
+
+def _ended_at(records: Sequence[Record]) -> int:
+    return max((each.session.ended_at for each in records), default=0)
+
+
+def _replacing(found: VehicleSeries, signal: Signal, value: Value, at: int, now: int) -> list[Entry]:
+    """Return the new derived value, later than what it replaces: at one instant the greater would hold, not the newer."""
+    derived = derived_of(found.series, signal)
+    if derived is not None:
+        if derived.value == value and not _is_absent(derived):
+            return []
+        at = max(at, (derived.observed_at or 0) + 1, (derived.absence_at or 0) + 1)
+    return [Reading(found.vehicle.id, signal, value, at, now, DERIVED, RULE)]
+
+
+def _is_absent(state: State) -> bool:
+    return (state.absence_at or 0) > (state.observed_at or 0)
+
+
+def _body(closed: Sequence[Record]) -> Value:
+    """Return the body of the records without those that break a rule of the wire, as an edit may make them."""
+    try:
+        return bodies.parse(RECORDS, made.to_body(closed))
+    except Violation:
+        return bodies.parse(RECORDS, made.to_body([each for each in closed if _is_sound(each)]))
+
+
+def _is_sound(record: Record) -> bool:
+    try:
+        bodies.parse(RECORDS, made.to_body([record]))
+    except Violation as violation:
+        _log.warning("the record %s is not shown: %s", record.id, violation.detail)
+        return False
+    return True
+
+
+def _is_reported(found: VehicleSeries, shown: Sequence[Record]) -> bool:
+    """Return whether what a source reports holds these records, and no more."""
+    state = reported_of(found.series, RECORDS)
+    values = [] if state is None or state.value is None else msgspec.json.decode(str(state.value), type=ChargeRecords).values
+    return _contents([each for each in values if each.endTime is not None]) == _contents([made.shown(each) for each in shown])
+
+
+def _contents(found: Sequence[ChargeRecord]) -> list[str]:
+    """Return what records say, but for their ids; energy to the digits that are shown."""
+    return sorted(
+        repr(msgspec.structs.replace(each, id=None, energyAdded=round(each.energyAdded or 0, made.ENERGY_DIGITS)))
+        for each in found
+    )
