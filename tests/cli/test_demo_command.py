@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -66,8 +67,10 @@ def test_only_a_browser_on_this_machine_is_given_the_token() -> None:
             assert token_of(httpx.get(url, headers=headers).text) is None, headers
 
 
-def test_it_prints_commands_that_find_its_database(tmp_path: Path) -> None:
-    command = [*PROGRAM, "demo", "--port", "0", "--vehicles", "1", "--database", str(tmp_path / "d.db")]
+@contextmanager
+def spoken(*arguments: str) -> Iterator[list[str]]:
+    """A demo that answers, and the lines that it printed for people."""
+    command = [*PROGRAM, "demo", "--port", "0", "--vehicles", "1", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout
         lines = []
@@ -75,10 +78,26 @@ def test_it_prints_commands_that_find_its_database(tmp_path: Path) -> None:
             lines.append(line)
             if "Ctrl-C stops it" in line:
                 break
+        try:
+            yield lines
+        finally:
+            process.send_signal(signal.SIGINT)
+
+
+def test_it_prints_commands_that_find_its_database(tmp_path: Path) -> None:
+    with spoken("--database", str(tmp_path / "d.db")) as lines:
         assert f"export CHARGEPORT_DATABASE={tmp_path}/d.db\n" in lines
         assert any(re.search(r"chargeport signals [0-9a-f-]{36}$", line) for line in lines)
         assert any(line.startswith("curl ") for line in lines)
-        process.send_signal(signal.SIGINT)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl on this machine")
+def test_the_requests_that_it_prints_are_answered_when_they_are_pasted() -> None:
+    with spoken() as lines:
+        pasted = "".join(lines[lines.index("Over HTTP:\n") + 1 : -2])
+        answers = subprocess.run(["sh", "-c", pasted], capture_output=True, text=True, timeout=60, check=True).stdout
+    assert answers.count('"charge-wattage"') > 1, answers
+    assert '"accepted"' in answers
 
 
 def test_under_make_its_messages_name_args(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,9 +4,7 @@ import shlex
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
-from chargeport.cli.output import console, print_json, say
+from chargeport.cli.output import console, print_facts, print_json, say
 from chargeport.cli.page_address import ELSEWHERE, sign_in_url
 from chargeport.installation import program, with_flag
 
@@ -28,8 +26,8 @@ def announce(url: str, facts: dict[str, Any], database: Path, as_json: bool) -> 
         say(f"  {car['id']}  {car['make']} {car['model']} {car['year']}")
     if len(cars) > LISTED:
         say(f"  and {len(cars) - LISTED} more")
-    say(f"\nToken: {facts['token']}")
-    say(f"client_id {facts['client_id']}  client_secret {facts['client_secret']}")
+    say("")
+    print_facts({name: facts[name] for name in ("token", "client_id", "client_secret")})
     say("\nIn another terminal, on the command line:", "bold")
     for line in _commands(facts["vehicles"][0]["id"], database):
         say(line)
@@ -54,14 +52,14 @@ def _commands(first: str, database: Path) -> tuple[str, ...]:
 
 
 def _requests(url: str, facts: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return requests with their titles; what they have in common is in variables, so that no line is wrapped."""
     first = facts["vehicles"][0]["id"]
-    vehicle = f"{url}/v3/vehicles/{first}"
-    bearer = f"-H 'Authorization: Bearer {facts['token']}'"
-    reading = {"vehicle": first, "signal": "charge-amperagerequested", "body": {"value": 13}}
-    post = f"{url}/ingest/readings -H 'Content-Type: application/json' -d '{msgspec.json.encode(reading).decode()}'"
+    ask = 'curl -s -H "Authorization: Bearer $TOKEN"'
+    reading = f'{{"vehicle": "{first}",\n    "signal": "charge-amperagerequested", "body": {{"value": 13}}}}'
     return (
-        ("All signals of the first car:", f"curl -s {bearer} {vehicle}/signals"),
-        ("Its power, now:", f"curl -s {bearer} {vehicle}/signals/charge-wattage"),
-        ("Which signals it has, and why not the others:", f"curl -s {bearer} {vehicle}/coverage"),
-        ("Send a reading:", f"curl -s {bearer} {post}"),
+        ("The token and the first car:", f"TOKEN={facts['token']}\nCAR={url}/v3/vehicles/{first}"),
+        ("All its signals:", f"{ask} $CAR/signals"),
+        ("Its power, now:", f"{ask} $CAR/signals/charge-wattage"),
+        ("Which signals it has, and why not the others:", f"{ask} $CAR/coverage"),
+        ("Send a reading:", f"{ask} {url}/ingest/readings \\\n  -H 'Content-Type: application/json' \\\n  -d '{reading}'"),
     )
