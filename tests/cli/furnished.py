@@ -4,6 +4,7 @@ It is the same at every run: the clock stands still, and random numbers come fro
 """
 
 import base64
+import contextlib
 import os
 import random
 import secrets
@@ -14,7 +15,6 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -124,14 +124,13 @@ def words_of(example: str, variables: dict[str, str]) -> list[str]:
     return arguments
 
 
-@contextmanager
+@contextlib.contextmanager
 def inside_a_copy(folder: Path) -> Iterator[None]:
     """Be in a copy of a folder while the block runs; what is changed there is gone with it."""
     copy = folder.with_name("copy")
     shutil.copytree(folder, copy)
-    os.chdir(copy)
     try:
-        yield
+        with contextlib.chdir(copy):
+            yield
     finally:
-        os.chdir(folder)
         shutil.rmtree(copy)

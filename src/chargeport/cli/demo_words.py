@@ -61,5 +61,5 @@ def _requests(url: str, facts: dict[str, Any]) -> tuple[tuple[str, str], ...]:
         ("All its signals:", f"{ask} $CAR/signals"),
         ("Its power, now:", f"{ask} $CAR/signals/charge-wattage"),
         ("Which signals it has, and why not the others:", f"{ask} $CAR/coverage"),
-        ("Send a reading:", f"{ask} {url}/ingest/readings \\\n  -H 'Content-Type: application/json' \\\n  -d '{reading}'"),
+        ("Send a reading:", f"{ask} \\\n  {url}/ingest/readings -H 'Content-Type: application/json' \\\n  -d '{reading}'"),
     )
