@@ -34,6 +34,7 @@ BENCHMARKS = {
     "space": ("", "--cars 200 --days 1"),
     "history": ("", "--rows 2000000 --reads 500"),
     "startup": ("", "--rounds 3"),
+    "fleet": ("", "--vehicles 20000 --rounds 1"),
     "accuracy": ("", ""),
     "derivation": ("", ""),
     "postgres": ("", "--vehicles 2000 --groups 30 --rounds 2"),

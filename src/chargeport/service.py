@@ -71,6 +71,7 @@ class Service:
         self.sign_in = SignIn(store, self.access, self.clock)
         self.consents = Consents(store, self.access, self.clock)
         self.positions = Positions(store.notes)
+        self.fleet = Fleet(store, self.access)
         most = settings.limits.streams_by_application
         self.tail = Tail(store, self.access, self.clock, self.doorbell, most_of_one=most)
         self.feeds = Feeds(store, settings, self.clock, refused=self.access.counts.of_source)
@@ -116,7 +117,7 @@ class Service:
             self.webhooks,
             self.sign_in,
             self.consents,
-            Fleet(self.store, self.access),
+            self.fleet,
             SessionDeriver(self.store, self.settings, self.clock),
             Commands(self.store, self.clock, self._commandable()),
             self.derivation,
@@ -274,6 +275,7 @@ class Service:
         if self._mqtt_out is not None:
             await self._mqtt_out.close()
         await self.tail.close()
+        await self.fleet.close()
         with suppress(StoreError):  # what was counted in the last minute is lost then
             await self.access.counts.write()
         await self.store.close()

@@ -1,5 +1,6 @@
 """`GET /fleet`: every vehicle that an application may see, searched, filtered and sorted by what counts now."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -30,6 +31,14 @@ async def cars(world: World) -> dict[str, str]:
     await world.report(made["Cedar"], "charge-ischargingcableconnected", {"value": True})
     await world.report(made["Daisy"], CHARGING, {"value": True}, T0 - 86_400_000)
     return {name: car.id for name, car in made.items()}
+
+
+@pytest.fixture
+def kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any list of two vehicles is kept, for long."""
+    monkeypatch.setattr(module, "QUICK_S", 0)
+    monkeypatch.setattr(module, "KEPT_FOR", 1_000_000)
+    monkeypatch.setattr(overview, "MAX_SIZE", 1)
 
 
 async def fleet(world: World, app: Client, **query: Any) -> Any:
@@ -125,11 +134,8 @@ async def test_a_list_that_is_kept_shows_at_once_that_a_vehicle_came_or_went(
 
 
 async def test_a_list_that_is_kept_shows_no_signal_that_a_connection_shows_no_more(
-    world: World, cars: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    world: World, kept: None, cars: dict[str, str]
 ) -> None:
-    monkeypatch.setattr(module, "QUICK_S", 0)
-    monkeypatch.setattr(module, "KEPT_FOR", 1_000_000)
-    monkeypatch.setattr(overview, "MAX_SIZE", 1)  # so that the lists of two vehicles are kept
     reader = await world.application(READS, connected_only=True)
     for permissions, is_shown in ((READS, True), (READS - {Permission.READ_BATTERY}, False), (READS, True)):
         for name in ("Amber", "Birch"):
@@ -138,6 +144,50 @@ async def test_a_list_that_is_kept_shows_no_signal_that_a_connection_shows_no_mo
             await world.connect(reader, vehicle, "ann", permissions)
         (row,) = (await fleet(world, reader, sort="power", **{"page[size]": 1}))["data"]
         assert (row["model"], SOC in row["signals"], POWER in row["signals"]) == ("Amber", is_shown, True)
+
+
+async def test_what_is_shown_of_a_kept_list_is_as_it_is_now(
+    world: World, app: Client, kept: None, cars: dict[str, str]
+) -> None:
+    assert (await models(world, app, sort="-power"))[0] == "Amber"
+    amber = await world.store.vehicles.vehicle(cars["Amber"])
+    assert amber is not None
+    await world.report(amber, POWER, {"value": 3600}, T0 + 1)
+    (row,) = (await fleet(world, app, sort="-power", **{"page[size]": 1}))["data"]
+    assert (row["model"], row["signals"][POWER]["body"]["value"]) == ("Amber", 3600)
+
+
+async def test_whoever_opens_a_long_list_finds_its_filters_prepared(
+    world: World, app: Client, kept: None, cars: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overview, "PREPARED_FROM", 1)
+    read = list[int]()
+    signals_of = world.store.readings.signals_of
+
+    async def counted(ids: Sequence[str]) -> Any:
+        read.append(len(ids))
+        return await signals_of(ids)
+
+    monkeypatch.setattr(world.store.readings, "signals_of", counted)
+    await fleet(world, app, **{"page[size]": 1})
+    preparing = world.service.fleet._preparing
+    assert preparing is not None
+    await preparing
+    assert 5 in read
+    read.clear()
+    assert await models(world, app, **{"filter[state]": "idle"}) == ["Birch"]
+    assert read == [1]
+
+
+async def test_what_is_being_prepared_ends_with_the_service(
+    world: World, app: Client, kept: None, cars: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overview, "PREPARED_FROM", 1)
+    await fleet(world, app, **{"page[size]": 1})
+    preparing = world.service.fleet._preparing
+    assert preparing is not None
+    await world.service.fleet.close()
+    assert preparing.done()
 
 
 async def test_a_wrong_order_or_state_is_refused_by_name(world: World, app: Client) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -66,8 +67,10 @@ def test_only_a_browser_on_this_machine_is_given_the_token() -> None:
             assert token_of(httpx.get(url, headers=headers).text) is None, headers
 
 
-def test_it_prints_commands_that_find_its_database(tmp_path: Path) -> None:
-    command = [*PROGRAM, "demo", "--port", "0", "--vehicles", "1", "--database", str(tmp_path / "d.db")]
+@contextmanager
+def spoken(*arguments: str) -> Iterator[list[str]]:
+    """A demo that answers, and the lines that it printed for people."""
+    command = [*PROGRAM, "demo", "--port", "0", "--vehicles", "1", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout
         lines = []
@@ -75,10 +78,29 @@ def test_it_prints_commands_that_find_its_database(tmp_path: Path) -> None:
             lines.append(line)
             if "Ctrl-C stops it" in line:
                 break
+        try:
+            yield lines
+        finally:
+            process.send_signal(signal.SIGINT)
+
+
+def test_it_prints_commands_that_find_its_database(tmp_path: Path) -> None:
+    with spoken("--database", str(tmp_path / "d.db")) as lines:
         assert f"export CHARGEPORT_DATABASE={tmp_path}/d.db\n" in lines
         assert any(re.search(r"chargeport signals [0-9a-f-]{36}$", line) for line in lines)
         assert any(line.startswith("curl ") for line in lines)
-        process.send_signal(signal.SIGINT)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl on this machine")
+def test_each_request_that_it_prints_is_answered_when_it_is_pasted_alone() -> None:
+    with spoken() as lines:
+        answers = [
+            subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=60, check=True).stdout
+            for line in lines
+            if line.startswith("curl ")
+        ]
+    assert ['"charge-wattage"' in answer for answer in answers] == [True, True, True, False], answers
+    assert '"accepted"' in answers[-1]
 
 
 def test_under_make_its_messages_name_args(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,13 @@
 """All vehicles that an application may see, with what an overview shows of them. What took long to find is kept for a while."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+import logging
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Final, NamedTuple, Self
 
+from chargeport import tasks
 from chargeport.api.access import Access
+from chargeport.errors import StoreError
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Cadence, Permission
 from chargeport.signals.effective import Effective, Ranks, effective_of
@@ -24,13 +27,12 @@ KEPT_LISTS: Final = 8
 PORTION: Final = 1000
 _AT_ONCE: Final = 50  # vehicles that are looked at before others have their turn
 
-_SORTED_BY: Final = {
-    "soc": "tractionbattery-stateofcharge",
-    "power": "charge-wattage",
-    "finish": "charge-timetocomplete",
-}
+_SORTED_BY: Final = ("tractionbattery-stateofcharge", "charge-wattage", "charge-timetocomplete")
+"""The signals of the members of a `Summary`, in their order."""
 _SIGNALS: Final = [BY_CODE[code] for code in CODES]
 _BY_STATUS: Final = (("ERROR", "error"), ("FAULT", "error"), ("NO_POWER", "error"), ("SCHEDUL", "scheduled"), ("FULL", "full"))
+
+_log = logging.getLogger("chargeport.api")
 
 
 class Row(NamedTuple):
@@ -67,26 +69,32 @@ class Row(NamedTuple):
         """When the newest value was observed; 0 where none was."""
         return max((each.state.observed_at or 0 for each in self.found.values()), default=0)
 
-    def key(self, sort: str) -> tuple[bool, Any]:
-        """Return the key that rows are ordered by; those that have no value come last."""
-        match sort:
-            case "state":
-                value: Any = STATES.index(self.state)
-            case "heard":
-                value = self.heard_at or None
-            case _:
-                value = self.value(_SORTED_BY[sort])
-        return value is None, value
+
+class Summary(NamedTuple):
+    """What a list of all vehicles is filtered and ordered by: the rest of a row is too much to keep of each."""
+
+    vehicle: Vehicle
+    state: str
+    soc: float | None
+    power: float | None
+    finish: float | None
+    heard: int | None
+
+    @classmethod
+    def of(cls, row: Row) -> Self:
+        """Return what counts of a row."""
+        soc, power, finish = (row.value(code) for code in _SORTED_BY)
+        return cls(row.vehicle, row.state, soc, power, finish, row.heard_at or None)
 
 
 class _List(NamedTuple):
     vehicles: list[Vehicle]
-    rows: list[Row]
+    summaries: list[Summary]
     good_until: float
 
 
 class Fleet:
-    """The lists that were made last. Nothing in them is older than some times as long as it took to make them.
+    """The lists that were made last, for filters and orders. None is older than some times as long as it took to make it.
 
     A list is made anew at once where there are more or fewer vehicles: one that was removed must not show again.
     """
@@ -97,6 +105,7 @@ class Fleet:
         self._vehicles: dict[tuple[str, str | None] | None, tuple[list[Vehicle], float]] = {}
         self._lists: dict[tuple[str, str | None, frozenset[Permission]], _List] = {}
         self._making = asyncio.Lock()
+        self._preparing: asyncio.Task[None] | None = None
 
     async def vehicles(self, grant: Grant) -> list[Vehicle]:
         """Return all vehicles that a token shows, by name."""
@@ -113,7 +122,7 @@ class Fleet:
                 break
             page = Page(page.number + 1, PORTION)
             await asyncio.sleep(0)
-        found.sort(key=lambda one: (name_of(one).casefold(), one.id))
+        await asyncio.to_thread(found.sort, key=_by_name)
         if len(self._vehicles) >= KEPT_LISTS:
             self._vehicles.clear()
         self._vehicles[scope] = found, _good_until(began, clock())
@@ -128,41 +137,63 @@ class Fleet:
             not_ended_by=grant.client_id if grant.has_ended else None,
         )
 
-    async def rows(self, grant: Grant, now: int) -> list[Row]:
-        """Return the rows of all vehicles with the effective signals; lists are kept for a short time."""
-        key, clock = (grant.client_id, grant.user_uuid, grant.permissions), asyncio.get_running_loop().time
+    def prepare(self, grant: Grant, now: int) -> None:
+        """Begin to make the summaries of all vehicles, where none are kept: whoever has opened the list may filter it next.
+
+        It takes a few percent of the time at most, for a list is kept for much longer than it took.
+        """
+        known = self._lists.get(_key(grant))
+        is_good = known is not None and known.good_until > asyncio.get_running_loop().time()
+        if not is_good and (self._preparing is None or self._preparing.done()):
+            self._preparing = asyncio.create_task(self._prepare(grant, now), name="fleet")
+
+    async def _prepare(self, grant: Grant, now: int) -> None:
+        try:
+            await self.summaries(grant, now)
+        except StoreError as error:  # who asks for it later is told
+            _log.debug("the list of all vehicles was not prepared: %s", error)
+
+    async def close(self) -> None:
+        """Stop what is being prepared."""
+        if self._preparing is not None:
+            await tasks.end(self._preparing)
+
+    async def summaries(self, grant: Grant, now: int) -> list[Summary]:
+        """Return the summaries of all vehicles, by name; lists are kept for a short time."""
+        key, clock = _key(grant), asyncio.get_running_loop().time
         async with self._making:
             known, began = self._lists.get(key), clock()
             vehicles = await self.vehicles(grant)
             if known is not None and known.good_until > clock() and known.vehicles == vehicles:
-                return known.rows
-            rows = await self.of(vehicles, grant, now)
+                return known.summaries
+            made = [Summary.of(row) async for rows in self._portions(vehicles, grant, now) for row in rows]
             if len(self._lists) >= KEPT_LISTS:
                 self._lists.clear()
-            self._lists[key] = _List(vehicles, rows, _good_until(began, clock()))
-            return rows
-
-    async def as_allowed(self, rows: Sequence[Row], grant: Grant, now: int) -> list[Row]:
-        """Return these rows, made anew where the application may see more or less of a vehicle than when its row was made."""
-        allowed = await self._access.permissions_on(grant, [row.vehicle.id for row in rows], None)
-        changed = [row.vehicle for row in rows if allowed.get(row.vehicle.id, frozenset()) != row.allowed]
-        anew = {row.vehicle.id: row for row in await self.of(changed, grant, now)}
-        return [anew.get(row.vehicle.id, row) for row in rows]
+            self._lists[key] = _List(vehicles, made, _good_until(began, clock()))
+            return made
 
     async def of(self, vehicles: Sequence[Vehicle], grant: Grant, now: int) -> list[Row]:
         """Return the rows of these vehicles with the effective signals, as far as the application may read them."""
-        rows = list[Row]()
+        return [row async for rows in self._portions(vehicles, grant, now) for row in rows]
+
+    async def _portions(self, vehicles: Sequence[Vehicle], grant: Grant, now: int) -> AsyncIterator[list[Row]]:
         for start in range(0, len(vehicles), _AT_ONCE):
             await asyncio.sleep(0)
             few = vehicles[start : start + _AT_ONCE]
             ids = [vehicle.id for vehicle in few]
             allowed = await self._access.permissions_on(grant, ids, None)
             series = await self._store.readings.signals_of(ids)
+            rows = list[Row]()
             for vehicle in few:
                 found, may = series.get(vehicle.id), allowed.get(vehicle.id, frozenset())
                 unknown = Row(vehicle, {}, may)
                 rows.append(unknown if found is None else row_of(found, may, self._store.readings.ranks, now))
-        return rows
+            yield rows
+
+
+def _key(grant: Grant) -> tuple[str, str | None, frozenset[Permission]]:
+    """Return what a list depends on."""
+    return grant.client_id, grant.user_uuid, grant.permissions
 
 
 def row_of(found: VehicleSeries, allowed: frozenset[Permission], ranks: Ranks, now: int) -> Row:
@@ -181,6 +212,11 @@ def name_of(vehicle: Vehicle) -> str:
     """Return the name by which a person knows a vehicle: the first that somebody gave it, else make and model."""
     given = [alias for alias in vehicle.aliases if ":" not in alias]
     return given[0] if given else " ".join(filter(None, (vehicle.make, vehicle.model))) or "Unnamed car"
+
+
+def _by_name(vehicle: Vehicle) -> str:
+    """Return a key for an order by name, then id; one text, for texts are compared fastest and nobody is served meanwhile."""
+    return f"{name_of(vehicle).casefold()}\0{vehicle.id}"
 
 
 def _reason(found: Effective) -> AbsenceReason | None:

@@ -1,18 +1,19 @@
 """`GET /fleet`: all vehicles that an application may see, a page at a time: searched, filtered by state and sorted.
 
 A page that is sorted by name reads the signals of its own vehicles only. One that is filtered or sorted by what vehicles do
-needs those of all of them.
+needs a summary of all of them, which is kept for a while; what is shown is read anew.
 """
 
 import asyncio
 from collections import Counter
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
 
 from chargeport.api import paging
 from chargeport.api.access import Access
-from chargeport.api.fleet import PORTION, SORTS, STATES, Fleet, Row, name_of
+from chargeport.api.fleet import PORTION, SORTS, STATES, Row, Summary, name_of
 from chargeport.api.request import Request
 from chargeport.api.response import Response, packed_answer
 from chargeport.errors import MALFORMED, Problem
@@ -28,6 +29,7 @@ from chargeport.wire.provenance import shown
 TEXT, STATE, ID, SORT = "filter[text]", "filter[state]", "filter[id]", "sort"
 MAX_TEXT: Final = 200  # characters: each word is looked for in each vehicle
 MAX_SIZE: Final = 200
+PREPARED_FROM: Final = 5000  # vehicles: what counts of fewer is found in a moment
 
 
 async def list_fleet(request: Request) -> Response:
@@ -36,40 +38,29 @@ async def list_fleet(request: Request) -> Response:
     fleet, now = request.context.fleet, request.context.clock.now()
     paging.only_filters(request.query, TEXT, STATE, ID)
     given = dict(request.query)
-    states, sort = _states(given), given.get(SORT, "name")
+    states, sort = _states(given), _sort(given)
     if len(given.get(TEXT, "")) > MAX_TEXT:
         raise Problem(MALFORMED, f"{TEXT}: at most {MAX_TEXT} characters are looked for.")
-    if sort.removeprefix("-") not in SORTS:
-        raise Problem(MALFORMED, f"{SORT}: {sort[:40]!r} is no order: use one of {', '.join(SORTS)}, with - for the reverse.")
     page = paging.asked(request.query, default_size=50, max_size=MAX_SIZE)
     # Of a hundred thousand vehicles these take half a second, in which others are served.
     vehicles = await fleet.vehicles(grant)
     with_vin = await _with_vin(vehicles, grant, request.context.access) if given.get(TEXT) else frozenset()
     vehicles = await asyncio.to_thread(_matching, vehicles, given, with_vin)
+    few = {row.vehicle.id: row for row in await fleet.of(vehicles, grant, now)} if len(vehicles) <= MAX_SIZE else None
     counts: Counter[str] | None = None
-    if states or sort.removeprefix("-") != "name" or len(vehicles) <= MAX_SIZE:
-        rows = await _rows(fleet, vehicles, grant, now)
-        counts = Counter(row.state for row in rows)
-        rows = await asyncio.to_thread(_sorted, [row for row in rows if not states or row.state in states], sort)
-        total, shown_rows = len(rows), rows[page.offset : page.offset + page.size]
-        if len(vehicles) > MAX_SIZE:
-            shown_rows = await fleet.as_allowed(shown_rows, grant, now)
+    if few is not None or states or sort.removeprefix("-") != "name":
+        summaries = await fleet.summaries(grant, now) if few is None else [Summary.of(row) for row in few.values()]
+        counts, vehicles = await asyncio.to_thread(_chosen, summaries, vehicles, states, sort)
     else:
-        ordered = vehicles[::-1] if sort.startswith("-") else vehicles
-        total = len(ordered)
-        shown_rows = await fleet.of(ordered[page.offset : page.offset + page.size], grant, now)
+        vehicles = vehicles[::-1] if sort.startswith("-") else vehicles
+        if page.number == 1 and len(vehicles) > PREPARED_FROM:
+            fleet.prepare(grant, now)
+    total, shown_vehicles = len(vehicles), vehicles[page.offset : page.offset + page.size]
+    rows = await fleet.of(shown_vehicles, grant, now) if few is None else [few[each.id] for each in shown_vehicles]
     meta = paging.meta(page, total) | {"asOf": iso(now), "states": counts}
     links = paging.links(f"{request.base}/fleet", page, total, request.query)
-    body = encode({"data": [_shown(row) for row in shown_rows], "meta": meta, "links": links})
+    body = encode({"data": [_shown(row) for row in rows], "meta": meta, "links": links})
     return packed_answer(request.header(b"accept-encoding"), body, request.request_id)
-
-
-async def _rows(fleet: Fleet, vehicles: list[Vehicle], grant: Grant, now: int) -> list[Row]:
-    """Return the rows of these vehicles: of few they are made now, else they are taken from the kept list of all."""
-    if len(vehicles) <= MAX_SIZE:
-        return await fleet.of(vehicles, grant, now)
-    wanted = {each.id for each in vehicles}
-    return [row for row in await fleet.rows(grant, now) if row.vehicle.id in wanted]
 
 
 def _states(given: dict[str, str]) -> set[str]:
@@ -80,12 +71,20 @@ def _states(given: dict[str, str]) -> set[str]:
     return states
 
 
+def _sort(given: dict[str, str]) -> str:
+    sort = given.get(SORT, "name")
+    if sort.removeprefix("-") not in SORTS:
+        raise Problem(MALFORMED, f"{SORT}: {sort[:40]!r} is no order: use one of {', '.join(SORTS)}, with - for the reverse.")
+    return sort
+
+
 async def _with_vin(vehicles: list[Vehicle], grant: Grant, access: Access) -> frozenset[str]:
     """Return the ids of the vehicles whose VIN the application may read."""
     if Permission.READ_VIN not in grant.permissions:
         return frozenset()
     found = set[str]()
     for start in range(0, len(vehicles), PORTION):
+        await asyncio.sleep(0)
         ids = [each.id for each in vehicles[start : start + PORTION]]
         allowed = await access.permissions_on(grant, ids, None)
         found.update(each for each in ids if Permission.READ_VIN in allowed.get(each, ()))
@@ -109,13 +108,27 @@ def _text(vehicle: Vehicle, *, vin: str | None) -> str:
     return " ".join(str(each) for each in names if each is not None).casefold()
 
 
-def _sorted(rows: list[Row], sort: str) -> list[Row]:
-    """Return the rows in this order, those without a value last in both directions."""
-    name = sort.removeprefix("-")
+def _chosen(
+    summaries: list[Summary], vehicles: list[Vehicle], states: set[str], sort: str
+) -> tuple[Counter[str], list[Vehicle]]:
+    """Return how many of these vehicles are in each state, and those that are in one of `states` in their order."""
+    wanted = {each.id for each in vehicles}
+    known = [each for each in summaries if each.vehicle.id in wanted]
+    counts = Counter(each.state for each in known)
+    chosen = [each for each in known if each.state in states] if states else known
+    return counts, [each.vehicle for each in _sorted(chosen, sort)]
+
+
+def _sorted(summaries: list[Summary], sort: str) -> list[Summary]:
+    """Return the summaries in this order, those without a value last in both directions."""
+    name, is_reverse = sort.removeprefix("-"), sort.startswith("-")
     if name == "name":
-        return rows[::-1] if sort.startswith("-") else rows
-    known = sorted((row for row in rows if not row.key(name)[0]), key=lambda row: row.key(name), reverse=sort.startswith("-"))
-    return known + [row for row in rows if row.key(name)[0]]
+        return summaries[::-1] if is_reverse else summaries
+    if name == "state":
+        return sorted(summaries, key=lambda each: STATES.index(each.state), reverse=is_reverse)
+    value = attrgetter(name)
+    known = sorted((each for each in summaries if value(each) is not None), key=value, reverse=is_reverse)
+    return known + [each for each in summaries if value(each) is None]
 
 
 def _shown(row: Row) -> dict[str, Any]:

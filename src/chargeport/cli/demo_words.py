@@ -29,7 +29,8 @@ def announce(url: str, facts: dict[str, Any], database: Path, as_json: bool) -> 
     if len(cars) > LISTED:
         say(f"  and {len(cars) - LISTED} more")
     say(f"\nToken: {facts['token']}")
-    say(f"client_id {facts['client_id']}  client_secret {facts['client_secret']}")
+    say(f"client_id {facts['client_id']}")
+    say(f"client_secret {facts['client_secret']}")
     say("\nIn another terminal, on the command line:", "bold")
     for line in _commands(facts["vehicles"][0]["id"], database):
         say(line)
@@ -54,6 +55,7 @@ def _commands(first: str, database: Path) -> tuple[str, ...]:
 
 
 def _requests(url: str, facts: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return requests with their titles; each can be pasted by itself, however long its line is."""
     first = facts["vehicles"][0]["id"]
     vehicle = f"{url}/v3/vehicles/{first}"
     bearer = f"-H 'Authorization: Bearer {facts['token']}'"

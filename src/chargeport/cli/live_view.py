@@ -1,6 +1,7 @@
 """The view of `watch` in a terminal: vehicles with state, charge, power and a sparkline, and below the newest changes."""
 
 import asyncio
+import textwrap
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from typing import TYPE_CHECKING, Final
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 REFRESH_S: Final = 1.0
 MOST: Final = 20  # vehicles that are shown: those that charge first
 LINES: Final = 8
+INDENT: Final = 4  # of what does not fit on the line of a change
 POINTS: Final = 24
 NAME: Final = 24
 BAR: Final = 10
@@ -83,9 +85,8 @@ def view(rows: list[Row], samples: dict[str, deque[float]], newest: Iterable[str
         cells = (name, row.state, charge(row), power(row), drawn, left(row), heard)
         table.add_row(*(Text(cell, style=style if index == 1 else "") for index, cell in enumerate(cells)))
     room = console().width
-    return Group(
-        table, Text(""), *(Text(cut(line, room), style="dim") for line in newest), Text("Ctrl-C ends it.", style="dim")
-    )
+    lines = [part for line in newest for part in textwrap.wrap(line, room, subsequent_indent=" " * INDENT)]
+    return Group(table, Text(""), *(Text(line, style="dim") for line in (*lines, "Ctrl-C ends it.")))
 
 
 def charge(row: Row) -> str:

@@ -1,6 +1,8 @@
 """`chargeport mcp`: a Model Context Protocol server for assistants, a client of the API like any other program."""
 
 import functools
+import signal
+import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import islice
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import msgspec
 import typer
 
+from chargeport.cli.output import console
 from chargeport.errors import ChargeportError, StartError
 from chargeport.installation import add_extra
 
@@ -19,6 +22,10 @@ if TYPE_CHECKING:
 
 MOST: Final = 500
 """Entries of one answer: an assistant reads all of it."""
+BY_HAND: Final = (
+    "This command is for an assistant, which starts it and asks it over standard input and output. docs/how-to/assistants.md"
+    " says how an assistant is set up. Ctrl-C ends it."
+)
 INSTRUCTIONS: Final = (
     "Charge signals of electric vehicles. A signal with `why` does not hold now: its body is what was known last."
     " Instants are ISO 8601 with a zone. Energy is in kWh, power in watts."
@@ -51,7 +58,12 @@ def mcp(
     except ImportError:
         raise ChargeportError(f"This needs more packages: {add_extra('mcp')}.") from None
     with Client(url, token=token, client_id=client_id, client_secret=client_secret) as client:
-        server_of(client).run()
+        server = server_of(client)
+        # The thread that waits for a line can't be cancelled: Python's own handler would wait for it.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if sys.stdin.isatty():
+            console(errors=True).print(BY_HAND, style="dim")
+        server.run()
 
 
 def server_of(client: "Client") -> "MCPServer[None]":

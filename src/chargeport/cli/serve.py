@@ -138,7 +138,8 @@ async def _hints(service: "Service", settings: Settings, reach: str, listening: 
 
 
 def _announce(url: str, hints: list[str]) -> None:
-    say(f"Chargeport answers at {url} — documentation at {url}/docs")
+    say(f"Chargeport answers at {url}")
+    say(f"Docs      {url}/docs")
     for each in hints:
         say(each)
 
@@ -147,7 +148,8 @@ def _origins(settings: Settings) -> Iterator[str]:
     """Give where the settings come from, and where the data are."""
     settings_file = configuration.file()
     if settings_file is None:
-        yield f"Settings  none from a file: {config.FILE_NAME} in {Path.cwd()} would be read, or what --config names"
+        yield "Settings  none from a file. --config names one; without it this one is read:"
+        yield f"          {Path.cwd() / config.FILE_NAME}"
     else:
         yield f"Settings  {settings_file.absolute()}"
     url = settings.database.url
@@ -158,8 +160,9 @@ async def _first_steps(service: "Service", flags: str, address: str) -> AsyncIte
     """Give what a new server needs: the first person who looks at its page, and the first program that asks it."""
     secret = await service.sign_in.first_link()
     if secret is not None:
-        yield f"Sign in   {page_address.sign_in_url(address, secret)}"
-        yield f"          once, within a day; {program()} user add NAME{flags} lets others in"
+        yield "Sign in   once, within a day, by this link:"
+        yield page_address.sign_in_url(address, secret)
+        yield f"          {program()} user add NAME{flags} lets others in"
     own = {await service.sign_in.page_application(), *(each.client_id for each in await service.store.sign_in.shares())}
     if all(each.revoked_at is not None or each.client_id in own for each in await service.store.access.applications()):
         yield "There is no application yet. This makes one, for a program that reads or sends:"

@@ -28,6 +28,7 @@ Token = Annotated[
 Car = Annotated[
     str, typer.Argument(metavar="VEHICLE", help="Its id, or the beginning of it, of its make or model.", show_default=False)
 ]
+SHORT_ID: Final = 8  # characters, which every command takes for the whole
 _CONNECTION: Final = {"url": Url, "token": Token, "database": Database, "as_json": Json}
 
 group = typer.Typer(help="Simulated cars: plug in, drive, fall silent; and the clock they live by.", no_args_is_help=True)
@@ -59,7 +60,7 @@ def show(*, url: Url = None, token: Token = None, database: Database = None, as_
         (car["id"], car["make"], car["model"], car["status"], f"{car['stateOfCharge']:g} %", car["place"])
         for car in state["vehicles"]
     ]
-    print_table(columns, rows, "No car is simulated.", spare=("PLACE",))
+    print_table(columns, rows, "No car is simulated.", spare=("PLACE",), short={"ID": SHORT_ID})
 
 
 @group.command("clock")

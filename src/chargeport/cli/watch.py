@@ -139,11 +139,10 @@ def _print_json(step: Change | Expiry, freshness: Freshness) -> None:
 
 
 def _line(at: int, car: str | None, signal: Signal, value: str, source: str | None) -> str:
-    """Return a line; in a terminal cut to its width."""
-    line = f"{local(at)}  {signal.name:<24}  {value}  ({source})"
-    if car is not None:
-        line = f"{local(at).partition(' ')[2]}  {cut(car, CAR):<{CAR}}  {signal.name:<16}  {value}  ({source})"
-    return cut(line, console().width) if console().is_terminal else line
+    """Return a line, as long as it is."""
+    if car is None:
+        return f"{local(at)}  {signal.name:<24}  {value}  ({source})"
+    return f"{local(at).partition(' ')[2]}  {cut(car, CAR):<{CAR}}  {signal.name:<16}  {value}  ({source})"
 
 
 def _ended(ending: Expiry) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import uuid
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -199,7 +200,8 @@ def listen(
 
     The server that sends needs [webhooks] allow_private_targets = true.
     """
-    asyncio.run(_listen(token, port))
+    with suppress(KeyboardInterrupt):  # the way to end it, so no failure
+        asyncio.run(_listen(token, port))
 
 
 async def _listen(token: str, port: int) -> None:
