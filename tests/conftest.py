@@ -1,3 +1,4 @@
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -7,12 +8,15 @@ from hypothesis import settings
 
 from chargeport.store.records import Vehicle
 from postgres_server import PostgresServer, postgres_server
+from tidy_loop import TidyPolicy
 from world import Client, World
 
 # How long an example takes says something of the machine, not of the code. HYPOTHESIS=thorough looks ten times as hard.
 settings.register_profile("quick", deadline=None, max_examples=40)
 settings.register_profile("thorough", deadline=None, max_examples=400)
 settings.load_profile(os.environ.get("HYPOTHESIS", "quick"))
+
+asyncio.set_event_loop_policy(TidyPolicy())
 
 
 @pytest.fixture(scope="session")
