@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 from chargeport.derive.records.records import record_id
 from chargeport.derive.sessions.rules import Rules
 from chargeport.derive.sessions.session import Session, sessions
-from chargeport.derive.sessions.window import FIRST_READ_MS, Recomputed, Wanted, Window, first_read, recompute, widened
+from chargeport.derive.sessions.window import FIRST_READ_MS, Recomputed, Wanted, Window, first_read, recompute
 
 RULES = Rules(capacity_kwh=60.0)
 STATUSES = ("CHARGING", "CHARGING", "DISCONNECTED", "NOT_CHARGING", "SCHEDULED", "FULLY_CHARGED")
@@ -112,11 +112,7 @@ def test_windows_recomputed_after_each_late_report_come_to_what_everything_at_on
         batch = [arriving.pop() for _ in range(min(len(arriving), rng.choice([1, 1, 1, 3, 20])))]
         heard += batch
         first, last = min(seen.at for seen in batch), max(seen.at for seen in batch)
-        back_ms = rng.choice([HOUR // 2, FIRST_READ_MS, 20 * FIRST_READ_MS])
-        done = recomputed(heard, first, last, now, back_ms)
-        while span := widened((first, last), done.window, stored.values()):
-            first, last = span
-            done = recomputed(heard, first, last, now, back_ms)
+        done = recomputed(heard, first, last, now, rng.choice([HOUR // 2, FIRST_READ_MS, 20 * FIRST_READ_MS]))
         assert done.window.from_at <= first <= last < done.window.to_at
         stored = {at: one for at, one in stored.items() if not done.window.from_at <= at < done.window.to_at}
         stored |= {one.started_at: one for one in done.sessions}

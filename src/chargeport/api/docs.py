@@ -59,14 +59,25 @@ def _page(title: str, content: str, script: str = "") -> str:
 
 
 def _operations(described: dict[str, Any]) -> str:
-    """Return all operations, by tag; the forms without the prefix are left out."""
-    by_tag: dict[str, list[str]] = {}
+    """Return an index and all operations, by tag; the forms without the prefix are left out."""
+    index, shown = dict[str, list[str]](), dict[str, list[str]]()
     for path, methods in described["paths"].items():
         for method, operation in methods.items():
             if not operation["operationId"].endswith("Unprefixed"):
-                shown = _operation(method.upper(), path, operation)
-                by_tag.setdefault(operation["tags"][0], []).append(shown)
-    return "".join(f"<h2>{escape(tag)}</h2>{''.join(shown)}" for tag, shown in by_tag.items())
+                tag = operation["tags"][0]
+                index.setdefault(tag, []).append(_link(method.upper(), path, operation))
+                shown.setdefault(tag, []).append(_operation(method.upper(), path, operation))
+    tags = "".join(
+        f"<details><summary>{escape(tag)}</summary><ul>{''.join(links)}</ul></details>" for tag, links in index.items()
+    )
+    sections = "".join(f"<h2>{escape(tag)}</h2>{''.join(each)}" for tag, each in shown.items())
+    return f'<nav class="index" aria-label="Operations">{tags}</nav>{sections}'
+
+
+def _link(method: str, path: str, operation: dict[str, Any]) -> str:
+    """Return a line of the index."""
+    words = f"<code>{method} {escape(path)}</code></a> <span>{escape(operation['summary'])}</span>"
+    return f'<li><a href="#{operation["operationId"]}">{words}</li>'
 
 
 def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
@@ -78,13 +89,19 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
         f"<tr><td><code>{status}</code></td><td>{escape(response['description'])}</td></tr>"
         for status, response in operation["responses"].items()
     )
+    names = ", ".join(each["name"] for each in operation["parameters"])
     sent = _examples("Send", operation.get("requestBody", {}))
     got = _examples("Get", next(iter(operation["responses"].values())))
     return (
         f'<section id="{operation["operationId"]}"><h3><span class="method">{method}</span> <code>{escape(path)}</code></h3>'
         f"<p>{escape(operation['summary'])}. {escape(operation.get('description', ''))}</p>"
-        f"{f'<table>{parameters}</table>' if parameters else ''}{sent}{got}<table>{answers}</table></section>"
+        f"{_folded(f'Parameters: {names}', parameters) if parameters else ''}{sent}{got}"
+        f"{_folded('Answers: ' + ', '.join(operation['responses']), answers)}</section>"
     )
+
+
+def _folded(title: str, rows: str) -> str:
+    return f"<details><summary>{escape(title)}</summary><table>{rows}</table></details>"
 
 
 def _examples(verb: str, part: dict[str, Any]) -> str:

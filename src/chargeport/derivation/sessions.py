@@ -21,7 +21,7 @@ from chargeport.derive.records.joined import all_joined
 from chargeport.derive.records.records import Record
 from chargeport.derive.records.reported import RECORDS, closed
 from chargeport.derive.sessions.session import SIGNALS, Session
-from chargeport.derive.sessions.window import FIRST_READ_MS, Recomputed, Window, first_read, recompute, widened
+from chargeport.derive.sessions.window import FIRST_READ_MS, Recomputed, Window, first_read, recompute
 from chargeport.ingest.batch import Batch
 from chargeport.ingest.pipeline import Pipeline
 from chargeport.settings import Settings
@@ -34,7 +34,6 @@ RELEVANT: Final = frozenset({*SIGNALS, RECORDS, CAPACITY, LOCATION})
 """A change of these may change records."""
 
 LONGEST_MS: Final = 30 * DAY_MS  # that a session is looked at for whether it goes on
-REACHES_MS: Final = 3 * DAY_MS  # that one may reach into a window that was recomputed without it
 MAX_SETTLED: Final = 50_000  # cars
 READ_WIDELY_MS: Final = 15 * 60_000  # how long a vehicle is read back for as long as it needed once
 FEWEST_OPEN: Final = 3  # records that are made anew while a session goes on: what is older stays as it is
@@ -138,9 +137,6 @@ class SessionDeriver:
         if span.to_at < raw_from:  # what this would be computed from is gone, and what came of it stays
             return
         result = await self._recomputed(found, span, now)
-        while (wider := widened(span, result.window, await self._stored(vehicle_id, result.window))) is not None:
-            span = Window(*wider)
-            result = await self._recomputed(found, span, now)
         window, made_anew = result.window, result.sessions
         if window.from_at < raw_from:
             window = Window(raw_from, max(raw_from, window.to_at))
@@ -166,11 +162,6 @@ class SessionDeriver:
                 return result
             wanted = result
             self._reads_back[found.vehicle.id] = span.from_at - wanted.from_at
-
-    async def _stored(self, vehicle_id: str, window: Window) -> list[Session]:
-        """Return the stored sessions of a window, and those that may reach into it."""
-        kept = await self._store.sessions.sessions(vehicle_id, window.from_at - REACHES_MS, window.to_at)
-        return [msgspec.json.decode(each.body, type=Session) for each in kept]
 
     async def _raw_from(self, vehicle_id: str) -> int:
         """Return since when all is there that sessions are computed from: older history may have grown coarse."""

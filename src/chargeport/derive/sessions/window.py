@@ -4,7 +4,7 @@ A window ends where nothing reaches across. An unplugged cable is such a place, 
 of a cable, a time of rest is one, if it is further away than any sighting can matter.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -45,18 +45,6 @@ class Wanted(NamedTuple):
 
     from_at: int
     to_at: int
-
-
-def widened(span: Span, window: Window, stored: Iterable[Session]) -> Span | None:
-    """Return the span with the sessions that reach across an end of its window, as they were stored; None where none does.
-
-    Such a session may now begin on the other side, where the window would not replace it.
-    """
-    across = [one for one in stored for at in window if one.started_at < at <= one.ended_at]
-    if not across:
-        return None
-    first_at, last_at = min(one.started_at for one in across), max(one.ended_at for one in across)
-    return min(span[0], first_at), max(span[1], last_at)
 
 
 def first_read(first_changed_at: int, last_changed_at: int, now: int, back_ms: int = FIRST_READ_MS) -> Wanted:
