@@ -133,6 +133,21 @@ async def test_answers_come_late_where_that_is_asked_for(still: str, visit: Visi
     assert visit.complaints == []
 
 
+async def test_a_fault_spares_the_first_requests_and_hits_a_share_of_the_others(still: str, visit: Visit) -> None:
+    page = visit.page
+    await page.goto(f"{still}/#/simulator")
+    panel = page.get_by_role("region", name="Faults").first
+    await panel.get_by_label("Spared first").fill("2")
+    await panel.get_by_label("Share").fill("25")
+    await panel.get_by_role("button", name="Add the fault").click()
+    await expect(page.get_by_role("table")).to_contain_text("VEHICLE_STATE")
+    (made,) = await page.evaluate("async () => (await (await import('/page/api.js')).get('simulator/faults')).data")
+    assert (made["after"], made["rate"]) == (2, 0.25)
+    await panel.get_by_role("button", name="Take back").click()
+    await expect(panel).to_contain_text("Nothing goes wrong.")
+    assert visit.complaints == []
+
+
 async def test_a_fault_of_webhooks_is_of_no_signal_and_all_are_taken_back_at_once(still: str, visit: Visit) -> None:
     page = visit.page
     await page.goto(f"{still}/#/simulator")

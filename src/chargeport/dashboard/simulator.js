@@ -109,13 +109,20 @@ async function faultPanel(first, errors, cars) {
     latency.querySelector("input").required = event.target.value === "{}";
   } } });
   const add = async (given) => {
-    await change("POST", "simulator/faults", { ...JSON.parse(given.what), vehicle: given.car || undefined, signal: given.signal || undefined, latencySeconds: Number(given.latency) || undefined, times: Number(given.times) || undefined });
+    await change("POST", "simulator/faults", { ...JSON.parse(given.what), vehicle: given.car || undefined, signal: given.signal || undefined, latencySeconds: Number(given.latency) || undefined, times: Number(given.times) || undefined, after: Number(given.after) || undefined, rate: Number(given.percent) / 100 || undefined });
     await again();
   };
   await show(first);
   return h("section", { className: "panel", "aria-labelledby": "faults" }, h("h2", { id: "faults" }, t("Faults")),
-    line([kind, carField(cars, "", { all: true }), signal, latency, field(t("How often"), "times", { type: "number", min: 1, placeholder: t("until taken back") })], t("Add the fault"), add), list, told);
+    line([kind, carField(cars, "", { all: true }), signal, latency, ...extent()], t("Add the fault"), add), list, told);
 }
+
+// Which of the requests, or events, it hits.
+const extent = () => [
+  field(t("How often"), "times", { type: "number", min: 1, placeholder: t("until taken back") }),
+  field(t("Spared first"), "after", { type: "number", min: 1, placeholder: t("no request") }),
+  field(t("Share (%)"), "percent", { type: "number", min: 1, max: 100, placeholder: "100" }),
+];
 
 const errorInWords = (type, code) => [type, code].filter(Boolean).join(" · ");
 
