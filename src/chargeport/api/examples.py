@@ -7,6 +7,7 @@ import msgspec
 
 from chargeport.api import cursors, values
 from chargeport.api.aggregation import Bucket
+from chargeport.api.operator_examples import OF
 from chargeport.derivation.provenance import PROVENANCE
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
@@ -144,5 +145,7 @@ _OF: Final[dict[str, Callable[[], dict[str, Any]]]] = {
 
 
 def of(name: str) -> dict[str, Any]:
-    """Return the examples of a schema, by name; none for most."""
+    """Return the examples of a schema, by name; none for many."""
+    if name in OF:
+        return {each: {"value": msgspec.json.decode(msgspec.json.encode(value))} for each, value in OF[name]().items()}
     return _OF[name]() if name in _OF else {}

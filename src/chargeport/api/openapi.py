@@ -8,7 +8,16 @@ from chargeport.api import examples
 from chargeport.api.route import Parameter, Route
 from chargeport.api.schemas import Schema, ref, schemas
 from chargeport.dialects.all import ALL
-from chargeport.errors import INTERNAL, MALFORMED, OVERLOADED, RATE_LIMITED, UNAUTHORIZED, UNAVAILABLE, ErrorKind
+from chargeport.errors import (
+    INTERNAL,
+    MALFORMED,
+    NOTHING_ACCEPTED,
+    OVERLOADED,
+    RATE_LIMITED,
+    UNAUTHORIZED,
+    UNAVAILABLE,
+    ErrorKind,
+)
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.simulation.actions import ACTIONS
 
@@ -29,6 +38,12 @@ _PATH_PARAMETERS: Final[dict[str, Schema]] = {
     "fault_id": {"description": "The fault's id.", "schema": {"type": "string", "minLength": 1}},
     "action": {"description": "What to do.", "schema": {"enum": list(ACTIONS)}},
     "code": {"description": "The signal's code.", "schema": {"enum": sorted(signal.code for signal in CATALOGUE)}},
+}
+_SHOWN: Final = frozenset({MALFORMED, UNAUTHORIZED, RATE_LIMITED})
+"""What a page tells a person whose request is wrong, or whose password."""
+_REDIRECT: Final = {
+    "description": "The person is sent back, or to the page again.",
+    "headers": {"Location": {"description": "Where to.", "schema": {"type": "string", "format": "uri"}}},
 }
 _FORM: Final = "application/x-www-form-urlencoded"
 _LINES: Final = "application/x-ndjson"
@@ -127,6 +142,10 @@ def _responses(route: Route) -> dict[str, Any]:
     for kind in route.files:
         good["content"][kind] = {"schema": {"type": "string", "format": "binary"}}
     responses = {str(route.status): good}
+    if route.or_accepted:
+        responses["202"] = good | {"description": "Accepted."}
+    if route.redirects:
+        responses["303"] = _REDIRECT
     if any(parameter.name == "if-none-match" for parameter in route.parameters):
         responses["304"] = {"description": "What the client has still holds."}
     by_status: dict[int, list[ErrorKind]] = {}
@@ -141,11 +160,24 @@ def _responses(route: Route) -> dict[str, Any]:
 
 def _error_response(kinds: list[ErrorKind], route: Route) -> dict[str, Any]:
     titles = dict.fromkeys(kind.title for kind in kinds)
-    name = "OAuthError" if route.answer == "Token" and kinds[0].status in (400, 401) else "Error"
-    content: Schema = {"application/json": {"schema": ref(name)}}
-    if route.kind == "text/html" and MALFORMED in kinds:  # shown to a person whose request is wrong
+    content: Schema = {"application/json": {"schema": _any_of(_error_bodies(kinds, route))}}
+    if route.kind == "text/html" and not _SHOWN.isdisjoint(kinds):
         content["text/html"] = {"schema": {"type": "string"}}
     answer: dict[str, Any] = {"description": f"{', or '.join(titles)}.", "content": content}
     if RATE_LIMITED in kinds:
         answer["headers"] = _RATE_HEADERS
     return answer
+
+
+def _error_bodies(kinds: list[ErrorKind], route: Route) -> list[str]:
+    """Return the names of the schemas that the bodies of these errors have."""
+    if NOTHING_ACCEPTED in kinds:
+        return ["NothingAccepted"]
+    if route.answer != "Token" or INTERNAL in kinds:
+        return ["Error"]
+    # What is refused before the credentials are looked at may be refused by the server at large, too.
+    return ["OAuthError"] if kinds[0].status in (400, 401) else ["OAuthError", "Error"]
+
+
+def _any_of(names: list[str]) -> Schema:
+    return ref(names[0]) if len(names) == 1 else {"anyOf": [ref(name) for name in names]}

@@ -33,13 +33,17 @@ _Skipped = Annotated[int, Meta(ge=0)]
 _Seconds = Annotated[int, Meta(ge=0, le=86_400)]
 _Latency = Annotated[float, Meta(gt=0, le=MAX_LATENCY_S)]
 _Text = Annotated[str, Meta(min_length=1, max_length=500)]
+# `checked` refuses other names, and says which is near.
+_Type = Annotated[str, Meta(extra_json_schema={"enum": list(dict.fromkeys(type_ for type_, _ in SMARTCAR_KINDS))})]
+_Code = Annotated[str, Meta(extra_json_schema={"enum": list(dict.fromkeys(code for _, code in SMARTCAR_KINDS if code))})]
+_Signal = Annotated[str, Meta(extra_json_schema={"enum": list(BY_CODE)})]
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
     """What goes wrong: an error of `type` and `code`, an answer that is late, or both; or what becomes of a webhook's event."""
 
-    type: Annotated[str | None, Meta(description="The error's type, such as VEHICLE_STATE.")] = None
-    code: Annotated[str | UnsetType | None, Meta(description="Its code; the usual one of the type if not given.")] = UNSET
+    type: Annotated[_Type | None, Meta(description="The error's type, such as VEHICLE_STATE.")] = None
+    code: Annotated[_Code | UnsetType | None, Meta(description="Its code; the usual one of the type if not given.")] = UNSET
     webhook: Annotated[
         Literal["DROP", "REPEAT", "DELAY", "REORDER"] | None, Meta(description="What becomes of a webhook's event instead.")
     ] = None
@@ -48,7 +52,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_un
     ] = None
     vehicle: Annotated[str | None, Meta(description="Only of this vehicle, by id.")] = None
     signal: Annotated[
-        str | None, Meta(description="Only of this signal: its own read fails, in lists it stands with the error.")
+        _Signal | None, Meta(description="Only of this signal: its own read fails, in lists it stands with the error.")
     ] = None
     rate: Annotated[float, Meta(gt=0, le=1, description="Share of the requests or events that it hits.")] = 1.0
     times: Annotated[_Count | None, Meta(description="How often it happens; else until it is taken back.")] = None

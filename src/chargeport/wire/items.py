@@ -1,10 +1,11 @@
 """What is sent to `POST /ingest/readings`, and its answer, as types."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
 from chargeport.wire.documents import Code, Document
+from chargeport.wire.errors import Error
 
 AnyBody = Annotated[
     dict[str, Any], Meta(description="As the signal's body, in any unit of its kind; a missing unit is the wire's.")
@@ -28,6 +29,21 @@ class IngestResult(Document):
     superseded: Annotated[int, Meta(ge=0)]
     unchanged: Annotated[int, Meta(ge=0)]
     rejected: list[Rejection]
+
+
+class NothingAccepted(Error):  # noqa: N818  (the body of one)
+    """An error, and beside it what became of the items."""
+
+    accepted: Literal[0]
+    superseded: Literal[0]
+    unchanged: Literal[0]
+    rejected: list[Rejection]
+
+
+class Challenge(Document):
+    """The answer to a VERIFY of Smartcar's."""
+
+    challenge: str
 
 
 class ItemError(Document):
