@@ -128,11 +128,6 @@ def _readings() -> dict[str, Any]:
     }
 
 
-def _token_request() -> dict[str, Any]:
-    credentials = {"client_id": "client_0a1b", "client_secret": "cps_secret"}
-    return {"credentials": {"value": {"grant_type": "client_credentials"} | credentials}}
-
-
 _OF: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "SignalDocument": _single_examples,
     "SignalList": lambda: {"all": {"value": _list_example()}},
@@ -140,7 +135,6 @@ _OF: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "ValueList": _history_examples,
     "VehicleDocument": lambda: {"one": {"value": {"data": msgspec.json.decode(vehicle_resource(VEHICLE, BASE))}}},
     "Readings": _readings,
-    "TokenRequest": _token_request,
 }
 
 

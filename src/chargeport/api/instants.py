@@ -21,6 +21,14 @@ _OFFSET: Final = "([Zz]|[+ -]([01][0-9]|2[0-3]):?[0-5][0-9])"
 _EPOCH_MS: Final = "0|9[4-9][0-9]{10}|[1-9][0-9]{12,13}|1[0-9]{14}|2[0-4][0-9]{13}|25[0-2][0-9]{12}"
 INSTANT_PATTERN: Final = f"^({_EPOCH_MS}|{_DATE}([Tt]{_CLOCK}{_OFFSET})?)$"
 """What `instant` takes, as far as a pattern can say it: not that a month has the day."""
+STAMP_PATTERN: Final = f"^{_DATE}[Tt]{_CLOCK}([Zz]|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])$"
+"""What an item's `observedAt` may be as text, as far as a pattern can say it."""
+RFC3339_PATTERN: Final = (
+    f"^{_DATE}[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{{1,6}})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
+)
+"""What bodies have for instants, as far as a pattern can say it."""
+MILLISECONDS: Final = {"anyOf": [{"const": 0}, {"minimum": OLDEST_AT, "maximum": LATEST_AT}]}
+"""What a number has to be, so that `instant` takes it for milliseconds."""
 DURATION_PATTERN: Final = "^(P[0-9]{1,4}W|P[0-9]+D|P([0-9]+D)?T([0-9]+H)?([0-9]+M)?([0-9]+S)?)$"
 """What `duration_ms` takes, but for the bounds."""
 

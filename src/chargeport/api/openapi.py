@@ -1,10 +1,11 @@
 """The OpenAPI 3.1 document, made from the routes and the catalogue."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any, Final
 
 from chargeport import __version__
-from chargeport.api import examples
+from chargeport.api import examples, operator_examples
+from chargeport.api.operation_links import links_of
 from chargeport.api.route import Parameter, Route
 from chargeport.api.schemas import Schema, ref, schemas
 from chargeport.dialects.all import ALL
@@ -21,23 +22,33 @@ from chargeport.errors import (
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.simulation.actions import ACTIONS
 
+
+def _id(description: str, example: str) -> Schema:
+    return {"description": description, "schema": {"type": "string", "minLength": 1}, "example": example}
+
+
 _PATH_PARAMETERS: Final[dict[str, Schema]] = {
     "dialect": {
         "description": "The dialect of the payload; your own dialects can be used, too.",
         "schema": {"enum": sorted(name for name, each in ALL.items() if each.read is not None)},
+        "example": "tesla",
     },
-    "vehicle_id": {"description": "The vehicle's id.", "schema": {"type": "string", "minLength": 1}},
-    "module": {"description": "Its name.", "schema": {"type": "string", "minLength": 1}},
-    "client_id": {"description": "The application's id.", "schema": {"type": "string", "minLength": 1}},
-    "connection_id": {"description": "The connection's id.", "schema": {"type": "string", "minLength": 1}},
-    "webhook_id": {"description": "The webhook's id.", "schema": {"type": "string", "minLength": 1}},
-    "subscription_id": {"description": "The subscription's id.", "schema": {"type": "string", "minLength": 1}},
-    "delivery_id": {"description": "The event's id.", "schema": {"type": "string", "minLength": 1}},
-    "user_id": {"description": "The id of the user.", "schema": {"type": "string", "minLength": 1}},
-    "schedule_id": {"description": "The schedule's id.", "schema": {"type": "string", "minLength": 1}},
-    "fault_id": {"description": "The fault's id.", "schema": {"type": "string", "minLength": 1}},
-    "action": {"description": "What to do.", "schema": {"enum": list(ACTIONS)}},
-    "code": {"description": "The signal's code.", "schema": {"enum": sorted(signal.code for signal in CATALOGUE)}},
+    "vehicle_id": _id("The vehicle's id.", operator_examples.VEHICLE_ID),
+    "module": _id("Its name.", "app.js"),
+    "client_id": _id("The application's id.", operator_examples.CLIENT_ID),
+    "connection_id": _id("The connection's id.", operator_examples.CONNECTION_ID),
+    "webhook_id": _id("The webhook's id.", operator_examples.WEBHOOK_ID),
+    "subscription_id": _id("The subscription's id.", operator_examples.SUBSCRIPTION_ID),
+    "delivery_id": _id("The event's id.", operator_examples.EVENT_ID),
+    "user_id": _id("The id of the user.", operator_examples.USER_ID),
+    "schedule_id": _id("The schedule's id.", "3f1d4c0e-77d5-4a55-8a1c-9c0f6f1f0b44"),
+    "fault_id": _id("The fault's id.", "1"),
+    "action": {"description": "What to do.", "schema": {"enum": list(ACTIONS)}, "example": "plug"},
+    "code": {
+        "description": "The signal's code.",
+        "schema": {"enum": sorted(signal.code for signal in CATALOGUE)},
+        "example": "charge-voltage",
+    },
 }
 _SHOWN: Final = frozenset({MALFORMED, UNAUTHORIZED, RATE_LIMITED})
 """What a page tells a person whose request is wrong, or whose password."""
@@ -45,6 +56,8 @@ _REDIRECT: Final = {
     "description": "The person is sent back, or to the page again.",
     "headers": {"Location": {"description": "Where to.", "schema": {"type": "string", "format": "uri"}}},
 }
+_OPTIONAL: Final = frozenset({"ClockWish", "ExpiryWish", "SimulatorAction", "TokenWish"})
+"""Bodies that may be left out: an empty one is an object without members."""
 _FORM: Final = "application/x-www-form-urlencoded"
 _LINES: Final = "application/x-ndjson"
 _RATE_HEADERS: Final = {
@@ -57,12 +70,15 @@ _RATE_HEADERS: Final = {
 }
 
 
-def document(routes: Iterable[Route]) -> dict[str, Any]:
+def document(routes: Sequence[Route]) -> dict[str, Any]:
     """Return the whole document."""
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         for path, suffix in ((f"/v3{route.path}", ""), (route.path, "Unprefixed")) if route.v3 else ((route.path, ""),):
-            paths.setdefault(path, {})[route.method.lower()] = _operation(route, suffix)
+            operation = _operation(route, suffix)
+            if links := links_of(route, routes, suffix):
+                operation["responses"][str(route.status)]["links"] = links
+            paths.setdefault(path, {})[route.method.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {
@@ -116,7 +132,7 @@ def _parameter(parameter: Parameter) -> Schema:
     return {
         "name": parameter.name,
         "in": parameter.where,
-        "required": False,
+        "required": parameter.required,
         "description": parameter.summary,
         "schema": schema,
         "example": example,
@@ -129,7 +145,7 @@ def _request_body(name: str) -> Schema:
         content[_FORM] = {"schema": ref(name)}
     if name == "Readings":
         content[_LINES] = {"schema": {"type": "string", "description": "One item a line."}}
-    return {"required": True, "content": content}
+    return {"required": name not in _OPTIONAL, "content": content}
 
 
 def _responses(route: Route) -> dict[str, Any]:

@@ -33,6 +33,7 @@ class Parameter(msgspec.Struct, frozen=True):
     values: tuple[str, ...] = ()
     pattern: str | None = None
     longest: int | None = None
+    required: bool = False
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):

@@ -57,6 +57,9 @@ EVENT_STREAM: Final = "text/event-stream"
 
 _IF_NONE_MATCH: Final = Parameter("if-none-match", "The ETag of an earlier answer: 304 if it still holds.", '"3f0c"', "header")
 _CONDITIONAL: Final = (USER, _IF_NONE_MATCH)
+_PAGE: Final = Parameter(
+    session.MARK.decode(), "Any value: forms and scripts of other sites can't send this header.", "1", "header", required=True
+)
 _VEHICLE: Final = (UNAUTHORIZED, VEHICLE_NOT_FOUND)
 _AT: Final = Parameter(
     instants.AT,
@@ -287,7 +290,7 @@ ROUTES: Final = (
     ),
     Route(
         method="POST", path="/ingest/smartcar", name="ingestSmartcar", tag="Ingest", handler=smartcar.ingest_smartcar,
-        open=True, summary="Take in Smartcar's webhooks", answer="SmartcarAnswer", body="Payload", or_accepted=True,
+        open=True, summary="Take in Smartcar's webhooks", answer="SmartcarAnswer", body="SmartcarEvent", or_accepted=True,
         detail="Set as callback at Smartcar: VERIFY is answered, VEHICLE_STATE and VEHICLE_ERROR are taken where SC-Signature"
         " is right, answered once they are on disk. Events in test mode are answered (202) and not stored.",
         errors=(MALFORMED, UNAUTHORIZED, INVALID_PATH, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
@@ -306,18 +309,19 @@ ROUTES: Final = (
     *CONTROL_ROUTES,
     Route(
         method="POST", path="/session", name="signIn", tag="Page", handler=session.sign_in, open=True, answer="SignedIn",
-        body="Credentials", summary="Sign a person in to the page",
+        body="Credentials", summary="Sign a person in to the page", parameters=(_PAGE,),
         detail='`{"link": …}` of a one-time link, or `{"name": …, "password": …}`; sets a cookie. Needs the header'
         " X-Chargeport-Page and the page's own origin. For browsers: programs use POST /oauth2/token.",
         errors=(MALFORMED, UNAUTHORIZED, ACCESS_DENIED, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA, RATE_LIMITED),
     ),
     Route(
         method="DELETE", path="/session", name="signOut", tag="Page", handler=session.sign_out, open=True, status=204,
-        summary="Sign out of the page", errors=(ACCESS_DENIED,),
+        summary="Sign out of the page", parameters=(_PAGE,), errors=(ACCESS_DENIED,),
     ),
     Route(
         method="POST", path="/session/token", name="issuePageToken", tag="Page", handler=session.page_token, open=True,
-        answer="PageToken", body="TokenWish", summary="Get the page a token for its session, or for a share link",
+        answer="PageToken", body="TokenWish", parameters=(_PAGE,),
+        summary="Get the page a token for its session, or for a share link",
         detail='`access_token` is null where nobody is signed in; `permissions` is what it may do here.'
         ' `{"share": …}` of a share link gives one that reads its car.',
         errors=(MALFORMED, UNAUTHORIZED, ACCESS_DENIED, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA, RATE_LIMITED),

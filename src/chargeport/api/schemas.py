@@ -15,12 +15,16 @@ from chargeport.api import (
 from chargeport.api.administration import ApplicationWish
 from chargeport.api.attributes import Body
 from chargeport.api.commands import Daily, Limit, Weekly, Workweek
+from chargeport.api.fault_schemas import fault_schema
+from chargeport.api.reading_schemas import item_schemas
 from chargeport.api.records import Wish
 from chargeport.api.session import Credentials, TokenWish
 from chargeport.api.simulator import ClockWish, ExpiryWish, ScenarioWish
+from chargeport.api.smartcar import VERIFY
 from chargeport.api.webhook_documents import NewWebhook, WebhookChange
 from chargeport.api.webhooks import NewSubscription, Overlap, Span
 from chargeport.derive.records.edits import Change
+from chargeport.dialects.smartcar import EVENTS
 from chargeport.signals.bodies import MAX_TEXT, body_type
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.definition import Kind, Signal
@@ -62,6 +66,12 @@ _OTHERS: Final[dict[str, Schema]] = {
         "type": "object",
         "description": "A payload as the other system writes it: its documentation says what is in it.",
     },
+    "SmartcarEvent": {
+        "type": "object",
+        "description": "A webhook of Smartcar's, whose documentation says what is in it.",
+        "properties": {"eventType": {"type": "string", "examples": [*EVENTS, VERIFY]}},
+        "additionalProperties": True,
+    },
     "OpenApiDocument": {
         "type": "object",
         "description": "OpenAPI 3.1.",
@@ -98,9 +108,26 @@ def schemas() -> dict[str, Schema]:
     types = [body_type(signal) for signal in CATALOGUE if signal.kind is Kind.DOCUMENT]
     bodies = {documents.BODIES[signal.code]: body_schema(signal) for signal in CATALOGUE}
     actions = {"SimulatorAction": {"anyOf": [ref(f"Action.{name}") for name in ACTIONS]}}
-    made = of_documents(*types, *_ANSWERS) | bodies | _OTHERS | actions
-    made |= _named(REQUESTS, "Request") | _named({"KeptChange": Change}, "Kept")
+    made = of_documents(*types, *_ANSWERS) | bodies | item_schemas() | _OTHERS | actions
+    made |= _requests() | _named({"KeptChange": Change}, "Kept")
     return msgspec.json.decode(msgspec.json.encode(made), type=dict[str, Schema])  # enums and defaults as JSON has them
+
+
+def _requests() -> dict[str, Schema]:
+    """Return the schemas of bodies, with what no type says: which members go together."""
+    made = _named(REQUESTS, "Request")
+    made["NewFault"] = fault_schema(made.pop("Request.Fault"))
+    scenario = made.pop("Request.ScenarioWish")
+    made["ScenarioWish"] = scenario | {"anyOf": [_alone(scenario, name) for name in ("name", "toml")]}
+    for grant in made["TokenRequest"]["anyOf"]:
+        made[grant["$ref"].removeprefix(documents.REF)]["additionalProperties"] = {"type": "string"}
+    return made
+
+
+def _alone(schema: Schema, name: str) -> Schema:
+    """Return what holds of an object that has this member of a schema, and of the others none but null."""
+    given = next(each for each in schema["properties"][name]["anyOf"] if each != {"type": "null"})
+    return {"required": [name], "properties": {each: {"type": "null"} for each in schema["properties"]} | {name: given}}
 
 
 def _named(types: dict[str, Any], prefix: str) -> dict[str, Schema]:

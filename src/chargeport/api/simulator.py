@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
-from chargeport.api.instants import INSTANT_PATTERN, instant
+from chargeport.api.instants import INSTANT_PATTERN, MILLISECONDS, instant
 from chargeport.api.request import Request
 from chargeport.api.request_body import read_body
 from chargeport.api.response import Response, answer, json_answer
@@ -19,7 +19,9 @@ MAX_BYTES: Final = 262_144
 _NOWHERE: Final = "No simulator runs here: chargeport demo starts a server that has one."
 
 
-_At = Annotated[str, Meta(extra_json_schema={"pattern": INSTANT_PATTERN})] | int
+_At = (
+    Annotated[str, Meta(extra_json_schema={"pattern": INSTANT_PATTERN})] | Annotated[int, Meta(extra_json_schema=MILLISECONDS)]
+)
 _Advance = Annotated[float, Meta(extra_json_schema={"minimum": 0, "maximum": MAX_ADVANCE_S})]
 _Speed = Annotated[float, Meta(extra_json_schema={"minimum": 0, "maximum": MAX_SPEED})]
 _Ready = Annotated[str, Meta(extra_json_schema={"enum": list(library())})]

@@ -38,7 +38,8 @@ _FILTERS: Final = {
 }  # fmt: skip
 
 _Id = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
-_Instant = Annotated[str, Meta(pattern=instants.INSTANT_PATTERN)] | Annotated[int, Meta(ge=0, le=instants.LATEST_AT)] | None
+_Milliseconds = Annotated[int, Meta(ge=0, le=instants.LATEST_AT, extra_json_schema=instants.MILLISECONDS)]
+_Instant = Annotated[str, Meta(pattern=instants.INSTANT_PATTERN)] | _Milliseconds | None
 
 
 class Span(Attributes, frozen=True):

@@ -25,8 +25,11 @@ MAX_LATENCY_S: Final = 60
 _KEPT: Final = frozenset({"VEHICLE_STATE", "UPSTREAM", "SERVER"})
 """Types beside which the last body is shown, with its old times."""
 
-_BELONGS: Final = {"code": "type", "detail": "type", "retryAfterSeconds": "type", "delaySeconds": "webhook"}
+BELONGS: Final = {"code": "type", "detail": "type", "retryAfterSeconds": "type", "delaySeconds": "webhook"}
 """Members that mean something beside another one only."""
+OF_ANSWERS: Final = ("type", "latencySeconds", "signal")
+OF_EVENTS: Final = ("webhook", "delaySeconds")
+"""Members of faults of answers, and of webhooks: none has both."""
 
 _Count = Annotated[int, Meta(ge=1)]
 _Skipped = Annotated[int, Meta(ge=0)]
@@ -203,7 +206,7 @@ def checked(body: Any) -> Fault:
             MALFORMED,
             "fault: name a type (and a code) of an error, latencySeconds or both; or webhook, which takes delaySeconds.",
         )
-    for member, owner in _BELONGS.items():
+    for member, owner in BELONGS.items():
         if body.get(member) is not None and body.get(owner) is None:
             raise Problem(MALFORMED, f"{member}: this is a member of faults with {owner}.")
     if fault.signal is not None and fault.webhook is not None:

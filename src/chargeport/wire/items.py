@@ -1,15 +1,11 @@
 """What is sent to `POST /ingest/readings`, and its answer, as types."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from chargeport.wire.documents import Code, Document
+from chargeport.wire.documents import Document
 from chargeport.wire.errors import Error
-
-AnyBody = Annotated[
-    dict[str, Any], Meta(description="As the signal's body, in any unit of its kind; a missing unit is the wire's.")
-]
 
 
 class Rejection(Document):
@@ -44,27 +40,3 @@ class Challenge(Document):
     """The answer to a VERIFY of Smartcar's."""
 
     challenge: str
-
-
-class ItemError(Document):
-    """Why a source gives no value."""
-
-    type: str
-    code: str | UnsetType | None = UNSET
-
-
-class ItemStatus(Document, tag="ERROR", tag_field="value"):
-    """A source gives no value."""
-
-    error: ItemError
-
-
-class Item(Document):
-    """A reading, an absence, or a bundle of readings."""
-
-    vehicle: Annotated[str, Meta(min_length=1, max_length=128, description="Id, VIN or alias.")]
-    observed_at: Annotated[str | int, Meta(description="ISO 8601 or epoch milliseconds; now if missing.")] | UnsetType = UNSET
-    signal: Code | UnsetType = UNSET
-    body: AnyBody | UnsetType = UNSET
-    status: ItemStatus | UnsetType = UNSET
-    signals: Annotated[dict[str, AnyBody], Meta(min_length=1)] | UnsetType = UNSET

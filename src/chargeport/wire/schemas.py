@@ -20,11 +20,11 @@ from chargeport.wire.documents import (
     VehicleList,
 )
 from chargeport.wire.errors import Error, OAuthError
-from chargeport.wire.items import Challenge, IngestResult, Item, NothingAccepted
+from chargeport.wire.items import Challenge, IngestResult, NothingAccepted
 
 ALL: Final[tuple[type[Struct], ...]] = (
     SignalDocument, SignalList, FleetSignals, VehicleDocument, VehicleList, ValueList, ValueChange, ValueAbsence, Stretch,
-    Coverage, ConnectionDocument, ConnectionList, Error, OAuthError, Health, Challenge, IngestResult, Item,
+    Coverage, ConnectionDocument, ConnectionList, Error, OAuthError, Health, Challenge, IngestResult,
     NothingAccepted, PageToken, SignedIn, Token,
 )  # fmt: skip
 
