@@ -1,11 +1,14 @@
 """Bodies as the description has them against what the checks take: where a schema is made of tables, both say the same."""
 
-from itertools import combinations
+import re
+from datetime import date, timedelta
+from itertools import combinations, product
 from typing import Any
 
 import jsonschema_rs
 import pytest
 
+from chargeport.api import instants
 from chargeport.api.openapi import document
 from chargeport.api.operation_links import links_of
 from chargeport.api.routes import ROUTES
@@ -129,6 +132,15 @@ async def test_a_request_for_a_token_is_described_as_it_is_checked(
     answer = await world.client.post("/oauth2/token", json=body)
     assert (answer.status_code == 200) == taken
     assert fits("TokenRequest", body) == taken
+
+
+def test_the_pattern_of_instants_in_bodies_knows_every_day_of_the_calendar() -> None:
+    days = {day.isoformat() for day in (date(1970, 1, 1) + timedelta(number) for number in range(160_000))}  # until 2408
+    for year in (1970, 1972, 1999, 2000, 2023, 2024, 2100, 2400):
+        for month, day in product(range(14), range(33)):
+            text = f"{year}-{month:02}-{day:02}"
+            found = re.search(instants.RFC3339_PATTERN, f"{text}T10:00:00Z")
+            assert (found is not None) == (text in days), text
 
 
 def test_every_link_leads_from_a_success_to_an_operation_and_fills_its_path() -> None:

@@ -37,6 +37,7 @@ BEYOND_A_SCHEMA = re.compile(
     r"|client_(id|secret) is missing: send it in the body, or use Basic"  # the header may have both
     r"|The (code|refresh token) "  # that a person's consent led to: only the server makes them
     r"|No record has the id|No edit of its records has the number"  # of this vehicle
+    r"|An instant lies between 1970 and 9999"  # with its offset
     r"|a session starts before it ends|The session has not ended yet|A split lies between"
     r"|records: name two or more"  # different ones
     r"|The clock can be set forward"  # from what time it is there

@@ -214,7 +214,10 @@ def _cost(paid: Paid | None) -> Cost | None:
 def _at(instant: datetime) -> int:
     if instant.tzinfo is None:
         raise ChargeportError("An instant names its zone, as in 2026-05-01T10:00:00Z.")
-    return round(instant.timestamp() * 1000)
+    at = round(instant.timestamp() * 1000)
+    if not 0 <= at <= instants.LATEST_AT:  # by its zone it may lie outside of the calendar
+        raise ChargeportError("An instant lies between 1970 and 9999, as 2026-05-01T10:00:00Z does.")
+    return at
 
 
 async def _of_path(request: Request, permission: Permission) -> VehicleSeries:
