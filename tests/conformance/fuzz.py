@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from fuzz_world import populate
 
 from chargeport.api.examples import VEHICLE
+from chargeport.api.operator_examples import SCHEDULE_ID
 from servers import Server, demo
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
@@ -42,6 +43,11 @@ summary = "A car that charges."
 [[cars]]
 name = "car"
 id = "{VEHICLE.id}"
+[[cars.timers]]
+type = "LOCATION"
+scheduleId = "{SCHEDULE_ID}"
+condition = {{ name = "Elsewhere", latitude = 0.0, longitude = 0.0 }}
+schedules = [{{ start = "22:00:00", end = "06:00:00" }}]
 
 [[events]]
 after = "PT0S"

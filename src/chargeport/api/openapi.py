@@ -41,7 +41,7 @@ _PATH_PARAMETERS: Final[dict[str, Schema]] = {
     "subscription_id": _id("The subscription's id.", operator_examples.SUBSCRIPTION_ID),
     "delivery_id": _id("The event's id.", operator_examples.EVENT_ID),
     "user_id": _id("The id of the user.", operator_examples.USER_ID),
-    "schedule_id": _id("The schedule's id.", "3f1d4c0e-77d5-4a55-8a1c-9c0f6f1f0b44"),
+    "schedule_id": _id("The schedule's id.", operator_examples.SCHEDULE_ID),
     "fault_id": _id("The fault's id.", "1"),
     "action": {"description": "What to do.", "schema": {"enum": list(ACTIONS)}, "example": "plug"},
     "code": {

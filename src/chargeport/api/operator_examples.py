@@ -20,6 +20,7 @@ WEBHOOK_ID: Final = "5f8a2f5c-8b0e-4f7e-9a43-6f2b8f1d0c22"
 USER_ID: Final = "7d0f5c1e-2a67-4f0b-9f61-0c5d3b1e8a01"
 CONNECTION_ID: Final = "c1e2a7b4-2f0d-4c11-8a57-5d9f1e0c7d33"
 SUBSCRIPTION_ID: Final = "a6a1b8d2-93b1-4f0a-8f7e-2f4c6d8e9b55"
+SCHEDULE_ID: Final = "3f1d4c0e-77d5-4a55-8a1c-9c0f6f1f0b44"
 EVENT_ID: Final = "e5d0c9f8-1a2b-4c3d-9e8f-7a6b5c4d3e66"
 CLIENT_ID: Final = "client_0a1b"
 CLIENT_SECRET: Final = "cps_secret"  # noqa: S105  (of an example)
