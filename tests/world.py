@@ -1,6 +1,7 @@
 """A small world to test the API in: a service on a new database, a clock that stands still, applications and cars.
 
-`World.client` is an ordinary HTTP client; `ask` calls the application as a web server would, with bytes that no client sends.
+`World.client` is an ordinary HTTP client that holds every answer to the API's description; `ask` calls the application as a web
+server would, with bytes that no client sends.
 """
 
 import uuid
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 import httpx
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+import contract
 from chargeport.api.app import WebApp
 from chargeport.api.fast_path import Head
 from chargeport.api.positions import Positions
@@ -80,7 +82,7 @@ class World:
 
     def client_of(self, app: ASGIApp, address: str = "203.0.113.9") -> httpx.AsyncClient:
         transport = httpx.ASGITransport(app, client=(address, 49_152))
-        return httpx.AsyncClient(transport=transport, base_url=HOST)
+        return httpx.AsyncClient(transport=transport, base_url=HOST, event_hooks={"response": [contract.check]})
 
     async def close(self) -> None:
         await self.client.aclose()

@@ -6,16 +6,19 @@ from typing import Any
 
 import httpx
 import jsonschema_rs
+import msgspec
 import pytest
 from schemathesis.specs.openapi.definitions import OPENAPI_31
 
 from chargeport.api import instants
 from chargeport.api.openapi import document
 from chargeport.api.routes import ROUTES
+from chargeport.api.webhook_documents import NewWebhook
 from chargeport.errors import Problem
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.reading import AbsenceReason
 from chargeport.store.records import Vehicle
+from chargeport.store.webhooks import WebhookFields
 from world import Client, World
 
 DOCUMENT = document(ROUTES)
@@ -64,6 +67,46 @@ def test_every_schema_is_a_json_schema_and_every_reference_leads_somewhere() -> 
     assert not unused, f"nothing refers to them: {unused}"
 
 
+# What nobody here decides on: another system's payloads, values of settings, the members of this very document.
+FOREIGN = {
+    "Payload", "OpenApiDocument.info", "OpenApiDocument.paths", "OpenApiDocument.components", "OpenApiDocument.security",
+    "CommandAttributes.parameters", "LoggedAttributes.parameters", "ScheduleAttributes.parameters", "Request.Say.fields",
+    "Request.SetTimers.values",
+}  # fmt: skip
+
+
+def unsaid(name: str, schema: Any) -> Iterator[str]:
+    """The places in a schema where any object will do."""
+    if isinstance(schema, list):
+        for each in schema:
+            yield from unsaid(name, each)
+    if not isinstance(schema, dict):
+        return
+    if schema.get("type") == "object" and not {"properties", "additionalProperties", "propertyNames"} & schema.keys():
+        yield name
+    for key, part in schema.items():
+        if key == "properties":
+            for member, each in part.items():
+                yield from unsaid(f"{name}.{member}", each)
+        else:
+            yield from unsaid(name, part)
+
+
+def test_what_an_object_holds_is_described_unless_others_decide_on_it() -> None:
+    found = {place for name, schema in DOCUMENT["components"]["schemas"].items() for place in unsaid(name, schema)}
+    assert found == FOREIGN
+    inline = {place for path, method, operation in OPERATIONS for place in unsaid(f"{method} {path}", operation)}
+    assert not inline
+
+
+def test_a_new_webhook_has_the_members_that_are_kept_of_one() -> None:
+    described, kept = (msgspec.structs.fields(each) for each in (NewWebhook, WebhookFields))
+    assert [each.encode_name for each in described] == [each.encode_name for each in kept]
+    optional = [{each.encode_name: each.default for each in some if not each.required} for some in (described, kept)]
+    assert optional[0].items() <= optional[1].items()
+    assert optional[1].keys() - optional[0].keys() == {"triggers", "data"}, "the API wants one of each at least"
+
+
 def test_every_example_fits_its_schema() -> None:
     wrong = [f"{where}: {found[0]}" for where, schema, value in examples() if (found := problems(schema, value))]
     assert not wrong, "\n".join(wrong)
@@ -89,7 +132,7 @@ def test_every_operation_has_an_id_of_its_own_and_says_what_it_does() -> None:
 
 
 # Open routes that answer 401 all the same: they look at something else than a token.
-GUARDED = ("issueToken", "issueTokenByCode", "ingestSmartcar", "signIn", "issuePageToken")
+GUARDED = ("issueToken", "issueTokenByCode", "answerConnect", "ingestSmartcar", "signIn", "issuePageToken")
 
 
 def test_a_closed_operation_says_that_it_can_answer_401_and_an_open_one_that_it_needs_no_token() -> None:

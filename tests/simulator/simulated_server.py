@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import httpx
 from simulated_cars import profile
 
+import contract
 from chargeport import demo
 from chargeport.clock import SimulatedClock
 from chargeport.dashboard import page
@@ -50,7 +51,10 @@ async def simulated(folder: Path, *, speed: float = 0, **reporting: Any) -> Asyn
     facts = await demo.make_known(service, [CAR])
     await service.simulate(Simulator("simulator", [Reporter(Car(CAR, 1, T0), 1, **reporting)], clock), clock)
     transport = httpx.ASGITransport(service.app(page.handlers()))
-    client = httpx.AsyncClient(transport=transport, base_url="http://cars.test", headers=bearer(facts["token"]))
+    client = httpx.AsyncClient(
+        transport=transport, base_url="http://cars.test", headers=bearer(facts["token"]),
+        event_hooks={"response": [contract.check_successes]},
+    )  # fmt: skip
     assert service.simulation is not None
     yield Simulated(service, service.simulation, client)
     await client.aclose()

@@ -16,6 +16,14 @@ from msgspec import Meta
 
 from chargeport import __version__
 from chargeport.api import paging, webhooks
+from chargeport.api.administration_documents import (
+    AuditEntry,
+    ConnectionEntry,
+    IssuedToken,
+    IssueEntry,
+    ListedApplication,
+    NewApplication,
+)
 from chargeport.api.instants import instant
 from chargeport.api.request import Request
 from chargeport.api.request_body import read_body
@@ -112,7 +120,9 @@ async def list_applications(request: Request) -> Response:
     own = {await request.context.sign_in.page_application()}
     own |= {each.client_id for each in await request.context.store.sign_in.shares()}
     found = await request.context.store.access.applications()
-    return _packed(request, {"data": [_application(each) | {"isOfThePage": each.client_id in own} for each in found]})
+    return _packed(
+        request, {"data": [ListedApplication(**_application(each), is_of_the_page=each.client_id in own) for each in found]}
+    )
 
 
 class ApplicationWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -132,8 +142,8 @@ async def create_application(request: Request) -> Response:
         raise Problem(MALFORMED, f"The body is not what is wanted here: {error}.") from None
     access = request.context.access
     made, secret = await access.register(wish.name.strip(), frozenset(wish.permissions), connected_only=wish.connected_only)
-    secrets = {"client_secret": secret, "management_token": made.management_token}
-    return json_answer(201, {"data": _application(made) | secrets}, request.request_id)
+    shown = NewApplication(**_application(made), client_secret=secret, management_token=made.management_token)
+    return json_answer(201, {"data": shown}, request.request_id)
 
 
 async def issue_application_token(request: Request) -> Response:
@@ -141,7 +151,7 @@ async def issue_application_token(request: Request) -> Response:
     await request.allowed(Permission.MANAGE)
     application = await _known(request)
     token = await request.context.access.issue_token(application)
-    return json_answer(201, {"data": {"access_token": token, "token_type": "Bearer"}}, request.request_id)
+    return json_answer(201, {"data": IssuedToken(token, "Bearer")}, request.request_id)
 
 
 async def revoke_application(request: Request) -> Response:
@@ -161,8 +171,10 @@ async def list_all_connections(request: Request) -> Response:
     page = paging.asked(request.query, default_size=50)
     found, total = await request.context.store.access.connections(page)
     data = [
-        {"id": each.id, "client_id": each.client_id, "user": each.user_id, "vehicle_id": each.vehicle.id,
-         "permissions": sorted(each.permissions), "createdAt": iso(each.created_at)}
+        ConnectionEntry(
+            id=each.id, client_id=each.client_id, user=each.user_id, vehicle_id=each.vehicle.id,
+            permissions=sorted(each.permissions), created_at=iso(each.created_at),
+        )
         for each in found
     ]  # fmt: skip
     links = paging.links(f"{request.base}/admin/connections", page, total, request.query)
@@ -235,30 +247,26 @@ async def _known(request: Request) -> Application:
 
 
 def _application(each: Application) -> dict[str, Any]:
+    revoked_at = None if each.revoked_at is None else iso(each.revoked_at)
     return {
-        "client_id": each.client_id,
-        "name": each.name,
-        "permissions": sorted(each.permissions),
-        "connectedOnly": each.connected_only,
-        "createdAt": iso(each.created_at),
-        "revokedAt": None if each.revoked_at is None else iso(each.revoked_at),
-    }
+        "client_id": each.client_id, "name": each.name, "permissions": sorted(each.permissions),
+        "connected_only": each.connected_only, "created_at": iso(each.created_at), "revoked_at": revoked_at,
+    }  # fmt: skip
 
 
-def _issue(each: IssueCount) -> dict[str, Any]:
+def _issue(each: IssueCount) -> IssueEntry:
     issue = each.issue
-    return {
-        "source": issue.source, "vehicle": issue.vehicle, "subject": issue.subject, "detail": issue.detail,
-        "count": each.count, "firstAt": iso(each.first_at), "lastAt": iso(issue.received_at), "message": issue.raw,
-        "application": each.client_id,
-    }  # fmt: skip
+    return IssueEntry(
+        source=issue.source, vehicle=issue.vehicle, subject=issue.subject, detail=issue.detail, count=each.count,
+        first_at=iso(each.first_at), last_at=iso(issue.received_at), message=issue.raw, application=each.client_id,
+    )  # fmt: skip
 
 
-def _deed(each: Deed) -> dict[str, Any]:
-    return {
-        "number": each.number, "act": each.act, "actor": each.actor, "address": each.address, "subject": each.subject,
-        "detail": each.detail, "count": each.count, "at": iso(each.at), "lastAt": iso(each.last_at),
-    }  # fmt: skip
+def _deed(each: Deed) -> AuditEntry:
+    return AuditEntry(
+        number=each.number, act=each.act, actor=each.actor, address=each.address, subject=each.subject, detail=each.detail,
+        count=each.count, at=iso(each.at), last_at=iso(each.last_at),
+    )  # fmt: skip
 
 
 def _open(key: str, value: Any) -> Any:

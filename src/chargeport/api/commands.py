@@ -157,11 +157,15 @@ def _schedule_answer(request: Request, schedule: dict[str, Any], done: KeptComma
 
 async def _command(request: Request, kind: str, parameters: Mapping[str, Any]) -> Response:
     done = await _executed(request, kind, parameters)
+    return json_answer(_status(done), {"data": execution(done, parameters)}, request.request_id)
+
+
+def execution(done: KeptCommand, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a command that was taken as a resource."""
     executed = {
-        "commandType": kind, "status": {"value": done.outcome}, "executionMode": "sync", "parameters": parameters,
+        "commandType": done.kind, "status": {"value": done.outcome}, "executionMode": "sync", "parameters": parameters,
     }  # fmt: skip
-    data = {"id": done.id, "type": "command-execution", "attributes": executed, "meta": _times(done)}
-    return json_answer(_status(done), {"data": data}, request.request_id)
+    return {"id": done.id, "type": "command-execution", "attributes": executed, "meta": _times(done)}
 
 
 def _logged(kept: KeptCommand, *, is_under_way: bool) -> dict[str, Any]:

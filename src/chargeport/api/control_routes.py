@@ -33,10 +33,11 @@ _OUTCOME: Final = "The outcome stands in `status.value`: SUCCESS, or with 202 PE
 
 
 def _command(path: str, name: str, handler: Handler, summary: str, body: tuple[str, str] | None = None) -> Route:
+    answer = "ScheduleDocument" if path.startswith("charge-schedules") else "CommandDocument"
     return Route(
         method="POST", path=f"/vehicles/{{vehicle_id}}/{path}", name=name, tag="Commands", handler=handler, v3=True,
         summary=summary, detail=f"{body[1] if body else ''} {_OUTCOME} Needs the permission control_charge.".strip(),
-        answer="AnyObject", body=body[0] if body else None, errors=_COMMAND, parameters=(USER,),
+        answer=answer, or_accepted=True, body=body[0] if body else None, errors=_COMMAND, parameters=(USER,),
     )  # fmt: skip
 
 
@@ -49,7 +50,7 @@ _COMMANDS: Final = (
         detail="The application's own, newest first, with `status.value` SUCCESS, PENDING, ERROR, IN_PROGRESS, or UNKNOWN where"
         " the server was stopped before it knew. Those of all applications with the permission manage."
         " Needs control_charge or read_charge.",
-        answer="AnyObject", errors=(MALFORMED, UNAUTHORIZED, PERMISSION, VEHICLE_NOT_FOUND),
+        answer="CommandList", errors=(MALFORMED, UNAUTHORIZED, PERMISSION, VEHICLE_NOT_FOUND),
         parameters=(USER, *pages(paging.MAX_SIZE)),
     ),
     _command("commands/charge/start", "startCharge", commands.start_charge, "Start charging"),
@@ -73,8 +74,8 @@ _COMMANDS: Final = (
     ),
     Route(
         method="DELETE", path="/vehicles/{vehicle_id}/charge-schedules/{schedule_id}", name="deleteSchedule", tag="Commands",
-        handler=commands.delete_schedule, v3=True, summary="Remove a charge schedule", detail=_OUTCOME, answer="AnyObject",
-        errors=_COMMAND, parameters=(USER,),
+        handler=commands.delete_schedule, v3=True, summary="Remove a charge schedule", detail=_OUTCOME,
+        answer="ScheduleDocument", or_accepted=True, errors=_COMMAND, parameters=(USER,),
     ),
 )  # fmt: skip
 
@@ -82,12 +83,12 @@ CONTROL_ROUTES: Final = (
     *_COMMANDS,
     Route(
         method="GET", path="/simulator", name="getSimulator", tag="Simulator", handler=simulator.read_simulator,
-        summary="Read the clock, the simulated cars, and what can be done to them", answer="AnyObject", errors=_SIMULATOR,
+        summary="Read the clock, the simulated cars, and what can be done to them", answer="SimulatorState", errors=_SIMULATOR,
         detail="Only where a simulator runs, and with the permission control_simulator; so are all paths below it.",
     ),
     Route(
         method="POST", path="/simulator/clock", name="setSimulatorClock", tag="Simulator", handler=simulator.set_clock,
-        summary="Set the clock forward, stop it, or let it run", answer="AnyObject", body="AnyObject",
+        summary="Set the clock forward, stop it, or let it run", answer="ClockState", body="ClockWish",
         detail='`{"advanceSeconds": 3600}` or `{"at": "2026-05-01T06:00:00Z"}` lives through all that happens until then,'
         ' instant by instant, and is answered when it is stored. `{"speed": 60}` runs that fast from then on, 0 or'
         ' `{"isFrozen": true}` stands still: nothing happens then but by requests.',
@@ -96,11 +97,12 @@ CONTROL_ROUTES: Final = (
     Route(
         method="GET", path="/simulator/vehicles/{vehicle_id}", name="getSimulatedVehicle", tag="Simulator",
         handler=simulator.read_simulated_vehicle, summary="Read how a simulated car is, apart from what it reports",
-        answer="AnyObject", errors=_CAR,
+        answer="SimulatedVehicle", errors=_CAR,
     ),
     Route(
         method="POST", path="/simulator/vehicles/{vehicle_id}/{action}", name="controlSimulatedVehicle", tag="Simulator",
-        handler=simulator.control_vehicle, summary="Do something to a simulated car", answer="AnyObject", body="AnyObject",
+        handler=simulator.control_vehicle, summary="Do something to a simulated car", answer="SimulatedVehicle",
+        body="SimulatorAction",
         detail="Answered when what the car reports of it is stored. The members of the body, all optional unless said"
         " otherwise, are on the page about the simulator; an empty body will do for most: "
         + ", ".join(ACTIONS) + ".",
@@ -108,11 +110,11 @@ CONTROL_ROUTES: Final = (
     ),
     Route(
         method="GET", path="/simulator/faults", name="listFaults", tag="Simulator", handler=simulator.list_faults,
-        summary="List the faults, with how often each happened", answer="AnyObject", errors=_SIMULATOR,
+        summary="List the faults, with how often each happened", answer="FaultList", errors=_SIMULATOR,
     ),
     Route(
         method="POST", path="/simulator/faults", name="addFault", tag="Simulator", handler=simulator.add_fault,
-        summary="Let something go wrong", answer="AnyObject", body="AnyObject", status=201,
+        summary="Let something go wrong", answer="FaultEntry", body="NewFault", status=201,
         detail='`{"type": "VEHICLE_STATE", "code": "ASLEEP", "vehicle": …, "signal": …, "rate": 0.5, "times": 1}` makes answers'
         ' errors, `{"latencySeconds": 20}` makes them late by the real clock (60 at the most), `{"webhook": "DROP"}` lets'
         " events of webhooks get lost; REPEAT, DELAY and REORDER do what they say. It holds"
@@ -129,18 +131,18 @@ CONTROL_ROUTES: Final = (
     ),
     Route(
         method="GET", path="/simulator/scenarios", name="listScenarios", tag="Simulator", handler=simulator.list_scenarios,
-        summary="List the ready scenarios", answer="AnyObject", errors=_SIMULATOR,
+        summary="List the ready scenarios", answer="ScenarioList", errors=_SIMULATOR,
     ),
     Route(
         method="POST", path="/simulator/scenarios", name="playScenario", tag="Simulator", handler=simulator.play_scenario,
-        summary="Begin a scenario", answer="AnyObject", body="AnyObject", status=201,
+        summary="Begin a scenario", answer="ScenarioBegun", body="ScenarioWish", status=201,
         detail='`{"name": "night-at-home"}` of the ready ones, or `{"toml": …}`. Its cars join those there are; a clock that is'
         " set for it to begin is set forward.",
         errors=(*_SIMULATOR, *_BODY),
     ),
     Route(
         method="POST", path="/simulator/tokens/expire", name="expireTokens", tag="Simulator", handler=simulator.expire_tokens,
-        summary="Let tokens expire now", answer="AnyObject", body="AnyObject",
+        summary="Let tokens expire now", answer="TokensExpired", body="ExpiryWish",
         detail='Those of `{"clientId": …}`, or all there are: the caller\'s too.', errors=(*_SIMULATOR, *_BODY),
     ),
 )  # fmt: skip

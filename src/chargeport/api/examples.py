@@ -7,6 +7,7 @@ import msgspec
 
 from chargeport.api import cursors, values
 from chargeport.api.aggregation import Bucket
+from chargeport.api.operator_examples import OF
 from chargeport.derivation.provenance import PROVENANCE
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
@@ -127,11 +128,6 @@ def _readings() -> dict[str, Any]:
     }
 
 
-def _token_request() -> dict[str, Any]:
-    credentials = {"client_id": "client_0a1b", "client_secret": "cps_secret"}
-    return {"credentials": {"value": {"grant_type": "client_credentials"} | credentials}}
-
-
 _OF: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "SignalDocument": _single_examples,
     "SignalList": lambda: {"all": {"value": _list_example()}},
@@ -139,10 +135,11 @@ _OF: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "ValueList": _history_examples,
     "VehicleDocument": lambda: {"one": {"value": {"data": msgspec.json.decode(vehicle_resource(VEHICLE, BASE))}}},
     "Readings": _readings,
-    "TokenRequest": _token_request,
 }
 
 
 def of(name: str) -> dict[str, Any]:
-    """Return the examples of a schema, by name; none for most."""
+    """Return the examples of a schema, by name; none for many."""
+    if name in OF:
+        return {each: {"value": msgspec.json.decode(msgspec.json.encode(value))} for each, value in OF[name]().items()}
     return _OF[name]() if name in _OF else {}

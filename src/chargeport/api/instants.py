@@ -21,6 +21,19 @@ _OFFSET: Final = "([Zz]|[+ -]([01][0-9]|2[0-3]):?[0-5][0-9])"
 _EPOCH_MS: Final = "0|9[4-9][0-9]{10}|[1-9][0-9]{12,13}|1[0-9]{14}|2[0-4][0-9]{13}|25[0-2][0-9]{12}"
 INSTANT_PATTERN: Final = f"^({_EPOCH_MS}|{_DATE}([Tt]{_CLOCK}{_OFFSET})?)$"
 """What `instant` takes, as far as a pattern can say it: not that a month has the day."""
+STAMP_PATTERN: Final = f"^{_DATE}[Tt]{_CLOCK}([Zz]|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])$"
+"""What an item's `observedAt` may be as text, as far as a pattern can say it."""
+_YEAR: Final = "(19[7-9][0-9]|[2-9][0-9]{3})"
+_LEAP: Final = "(19(7[26]|8[048]|9[26])|[2-9][0-9](0[48]|[2468][048]|[13579][26])|(2[048]|[3579][26]|[468][048])00)"
+_DAYS: Final = "(0[1-9]|1[0-9]|2[0-8])"
+_MONTHS: Final = f"((0[13578]|1[02])-({_DAYS}|29|30|31)|(0[469]|11)-({_DAYS}|29|30)|02-{_DAYS})"
+RFC3339_PATTERN: Final = (
+    f"^({_YEAR}-{_MONTHS}|{_LEAP}-02-29)[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{{1,6}})?"
+    "([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
+)
+"""What bodies have for instants; only that the zone may carry one out of the calendar is not said."""
+MILLISECONDS: Final = {"anyOf": [{"const": 0}, {"minimum": OLDEST_AT, "maximum": LATEST_AT}]}
+"""What a number has to be, so that `instant` takes it for milliseconds."""
 DURATION_PATTERN: Final = "^(P[0-9]{1,4}W|P[0-9]+D|P([0-9]+D)?T([0-9]+H)?([0-9]+M)?([0-9]+S)?)$"
 """What `duration_ms` takes, but for the bounds."""
 

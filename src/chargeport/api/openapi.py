@@ -1,35 +1,63 @@
 """The OpenAPI 3.1 document, made from the routes and the catalogue."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any, Final
 
 from chargeport import __version__
-from chargeport.api import examples
+from chargeport.api import examples, operator_examples
+from chargeport.api.operation_links import links_of
 from chargeport.api.route import Parameter, Route
 from chargeport.api.schemas import Schema, ref, schemas
 from chargeport.dialects.all import ALL
-from chargeport.errors import INTERNAL, MALFORMED, OVERLOADED, RATE_LIMITED, UNAUTHORIZED, UNAVAILABLE, ErrorKind
+from chargeport.errors import (
+    INTERNAL,
+    MALFORMED,
+    NOTHING_ACCEPTED,
+    OVERLOADED,
+    RATE_LIMITED,
+    UNAUTHORIZED,
+    UNAVAILABLE,
+    ErrorKind,
+)
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.simulation.actions import ACTIONS
+
+
+def _id(description: str, example: str) -> Schema:
+    return {"description": description, "schema": {"type": "string", "minLength": 1}, "example": example}
+
 
 _PATH_PARAMETERS: Final[dict[str, Schema]] = {
     "dialect": {
         "description": "The dialect of the payload; your own dialects can be used, too.",
         "schema": {"enum": sorted(name for name, each in ALL.items() if each.read is not None)},
+        "example": "tesla",
     },
-    "vehicle_id": {"description": "The vehicle's id.", "schema": {"type": "string", "minLength": 1}},
-    "module": {"description": "Its name.", "schema": {"type": "string", "minLength": 1}},
-    "client_id": {"description": "The application's id.", "schema": {"type": "string", "minLength": 1}},
-    "connection_id": {"description": "The connection's id.", "schema": {"type": "string", "minLength": 1}},
-    "webhook_id": {"description": "The webhook's id.", "schema": {"type": "string", "minLength": 1}},
-    "subscription_id": {"description": "The subscription's id.", "schema": {"type": "string", "minLength": 1}},
-    "delivery_id": {"description": "The event's id.", "schema": {"type": "string", "minLength": 1}},
-    "user_id": {"description": "The id of the user.", "schema": {"type": "string", "minLength": 1}},
-    "schedule_id": {"description": "The schedule's id.", "schema": {"type": "string", "minLength": 1}},
-    "fault_id": {"description": "The fault's id.", "schema": {"type": "string", "minLength": 1}},
-    "action": {"description": "What to do.", "schema": {"enum": list(ACTIONS)}},
-    "code": {"description": "The signal's code.", "schema": {"enum": sorted(signal.code for signal in CATALOGUE)}},
+    "vehicle_id": _id("The vehicle's id.", operator_examples.VEHICLE_ID),
+    "module": _id("Its name.", "app.js"),
+    "client_id": _id("The application's id.", operator_examples.CLIENT_ID),
+    "connection_id": _id("The connection's id.", operator_examples.CONNECTION_ID),
+    "webhook_id": _id("The webhook's id.", operator_examples.WEBHOOK_ID),
+    "subscription_id": _id("The subscription's id.", operator_examples.SUBSCRIPTION_ID),
+    "delivery_id": _id("The event's id.", operator_examples.EVENT_ID),
+    "user_id": _id("The id of the user.", operator_examples.USER_ID),
+    "schedule_id": _id("The schedule's id.", operator_examples.SCHEDULE_ID),
+    "fault_id": _id("The fault's id.", "1"),
+    "action": {"description": "What to do.", "schema": {"enum": list(ACTIONS)}, "example": "plug"},
+    "code": {
+        "description": "The signal's code.",
+        "schema": {"enum": sorted(signal.code for signal in CATALOGUE)},
+        "example": "charge-voltage",
+    },
 }
+_SHOWN: Final = frozenset({MALFORMED, UNAUTHORIZED, RATE_LIMITED})
+"""What a page tells a person whose request is wrong, or whose password."""
+_REDIRECT: Final = {
+    "description": "The person is sent back, or to the page again.",
+    "headers": {"Location": {"description": "Where to.", "schema": {"type": "string", "format": "uri"}}},
+}
+_OPTIONAL: Final = frozenset({"ClockWish", "ExpiryWish", "SimulatorAction", "TokenWish"})
+"""Bodies that may be left out: an empty one is an object without members."""
 _FORM: Final = "application/x-www-form-urlencoded"
 _LINES: Final = "application/x-ndjson"
 _RATE_HEADERS: Final = {
@@ -42,12 +70,15 @@ _RATE_HEADERS: Final = {
 }
 
 
-def document(routes: Iterable[Route]) -> dict[str, Any]:
+def document(routes: Sequence[Route]) -> dict[str, Any]:
     """Return the whole document."""
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         for path, suffix in ((f"/v3{route.path}", ""), (route.path, "Unprefixed")) if route.v3 else ((route.path, ""),):
-            paths.setdefault(path, {})[route.method.lower()] = _operation(route, suffix)
+            operation = _operation(route, suffix)
+            if links := links_of(route, routes, suffix):
+                operation["responses"][str(route.status)]["links"] = links
+            paths.setdefault(path, {})[route.method.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {
@@ -101,7 +132,7 @@ def _parameter(parameter: Parameter) -> Schema:
     return {
         "name": parameter.name,
         "in": parameter.where,
-        "required": False,
+        "required": parameter.required,
         "description": parameter.summary,
         "schema": schema,
         "example": example,
@@ -114,7 +145,7 @@ def _request_body(name: str) -> Schema:
         content[_FORM] = {"schema": ref(name)}
     if name == "Readings":
         content[_LINES] = {"schema": {"type": "string", "description": "One item a line."}}
-    return {"required": True, "content": content}
+    return {"required": name not in _OPTIONAL, "content": content}
 
 
 def _responses(route: Route) -> dict[str, Any]:
@@ -127,6 +158,10 @@ def _responses(route: Route) -> dict[str, Any]:
     for kind in route.files:
         good["content"][kind] = {"schema": {"type": "string", "format": "binary"}}
     responses = {str(route.status): good}
+    if route.or_accepted:
+        responses["202"] = good | {"description": "Accepted."}
+    if route.redirects:
+        responses["303"] = _REDIRECT
     if any(parameter.name == "if-none-match" for parameter in route.parameters):
         responses["304"] = {"description": "What the client has still holds."}
     by_status: dict[int, list[ErrorKind]] = {}
@@ -141,11 +176,24 @@ def _responses(route: Route) -> dict[str, Any]:
 
 def _error_response(kinds: list[ErrorKind], route: Route) -> dict[str, Any]:
     titles = dict.fromkeys(kind.title for kind in kinds)
-    name = "OAuthError" if route.answer == "Token" and kinds[0].status in (400, 401) else "Error"
-    content: Schema = {"application/json": {"schema": ref(name)}}
-    if route.kind == "text/html" and MALFORMED in kinds:  # shown to a person whose request is wrong
+    content: Schema = {"application/json": {"schema": _any_of(_error_bodies(kinds, route))}}
+    if route.kind == "text/html" and not _SHOWN.isdisjoint(kinds):
         content["text/html"] = {"schema": {"type": "string"}}
     answer: dict[str, Any] = {"description": f"{', or '.join(titles)}.", "content": content}
     if RATE_LIMITED in kinds:
         answer["headers"] = _RATE_HEADERS
     return answer
+
+
+def _error_bodies(kinds: list[ErrorKind], route: Route) -> list[str]:
+    """Return the names of the schemas that the bodies of these errors have."""
+    if NOTHING_ACCEPTED in kinds:
+        return ["NothingAccepted"]
+    if route.answer != "Token" or INTERNAL in kinds:
+        return ["Error"]
+    # What is refused before the credentials are looked at may be refused by the server at large, too.
+    return ["OAuthError"] if kinds[0].status in (400, 401) else ["OAuthError", "Error"]
+
+
+def _any_of(names: list[str]) -> Schema:
+    return ref(names[0]) if len(names) == 1 else {"anyOf": [ref(name) for name in names]}

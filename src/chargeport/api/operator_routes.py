@@ -36,7 +36,7 @@ _MANAGED: Final = (UNAUTHORIZED, PERMISSION)
 
 OPERATOR_ROUTES: Final = (
     Route(
-        method="GET", path="/fleet", name="listFleet", tag="Vehicles", handler=overview.list_fleet, answer="AnyObject",
+        method="GET", path="/fleet", name="listFleet", tag="Vehicles", handler=overview.list_fleet, answer="FleetList",
         summary="List vehicles with what an overview shows",
         detail="Each vehicle with its state and the signals that describe it, compact: `status` is there where a value does not"
         " hold. `meta.states` counts the vehicles by state, where all of them had to be looked at.",
@@ -59,7 +59,7 @@ OPERATOR_ROUTES: Final = (
         errors=(MALFORMED, UNAUTHORIZED),
     ),
     Route(
-        method="GET", path="/records", name="listRecords", tag="Records", handler=records.list_records, answer="AnyObject",
+        method="GET", path="/records", name="listRecords", tag="Records", handler=records.list_records, answer="Records",
         files=record_files.FILES,
         summary="List charging sessions, with totals",
         detail="Of all vehicles that the application may see, newest first, those that go on too, with people's edits."
@@ -113,12 +113,12 @@ OPERATOR_ROUTES: Final = (
     ),
     Route(
         method="GET", path="/vehicles/{vehicle_id}/records/edits", name="listRecordEdits", tag="Records",
-        handler=records.list_edits, answer="AnyObject", summary="List what people changed about a vehicle's sessions",
+        handler=records.list_edits, answer="RecordEdits", summary="List what people changed about a vehicle's sessions",
         errors=(UNAUTHORIZED, VEHICLE_NOT_FOUND, PERMISSION),
     ),
     Route(
         method="POST", path="/vehicles/{vehicle_id}/records/edits", name="changeRecords", tag="Records",
-        handler=records.change_records, answer="AnyObject", body="RecordChange", status=201,
+        handler=records.change_records, answer="RecordChanged", body="RecordChange", status=201,
         summary="Change a vehicle's sessions; the originals stay",
         detail="`type` says how: `split` (`record`, `at`), `merge` (`records`), `remove` (`record`), `annotate` (`record`,"
         " `note`, `place`, `isPublic`, `energyAddedKwh`, `cost`), `add` (`startedAt`, `endedAt` and what is known),"
@@ -127,21 +127,21 @@ OPERATOR_ROUTES: Final = (
     ),
     Route(
         method="GET", path="/admin/sources", name="listSources", tag="Administration", handler=administration.list_sources,
-        answer="AnyObject", summary="How each source is", errors=_MANAGED,
+        answer="SourceList", summary="How each source is", errors=_MANAGED,
     ),
     Route(
         method="GET", path="/admin/issues", name="listIssues", tag="Administration", handler=administration.list_issues,
-        answer="AnyObject", summary="What could not be understood", parameters=pages(paging.MAX_SIZE),
+        answer="IssueList", summary="What could not be understood", parameters=pages(paging.MAX_SIZE),
         errors=(MALFORMED, *_MANAGED),
     ),
     Route(
         method="POST", path="/admin/issues/replay", name="replayIssues", tag="Administration",
-        handler=administration.replay_issues, answer="AnyObject", summary="Read again what could not be understood",
+        handler=administration.replay_issues, answer="IssuesReplayed", summary="Read again what could not be understood",
         errors=_MANAGED,
     ),
     Route(
         method="GET", path="/admin/audit", name="listAudit", tag="Administration", handler=administration.list_audit,
-        answer="AnyObject", summary="The audit log: who did what, when and from where, newest first",
+        answer="AuditList", summary="The audit log: who did what, when and from where, newest first",
         detail="Requests, tokens and wrong credentials are counted by day: `count`, from `at` to `lastAt`.",
         parameters=(
             Parameter(administration.ACT, "Only this.", "vehicle.erased", values=tuple(Act)),
@@ -155,23 +155,23 @@ OPERATOR_ROUTES: Final = (
     ),
     Route(
         method="GET", path="/admin/settings", name="listSettings", tag="Administration", handler=administration.list_settings,
-        answer="AnyObject", summary="The settings in use, without secrets", errors=_MANAGED,
+        answer="SettingList", summary="The settings in use, without secrets", errors=_MANAGED,
     ),
     Route(
         method="GET", path="/admin/applications", name="listApplications", tag="Administration",
-        handler=administration.list_applications, answer="AnyObject", summary="All applications, without secrets",
+        handler=administration.list_applications, answer="ApplicationList", summary="All applications, without secrets",
         errors=_MANAGED,
     ),
     Route(
         method="POST", path="/admin/applications", name="createApplication", tag="Administration",
-        handler=administration.create_application, answer="AnyObject", body="ApplicationWish", status=201,
+        handler=administration.create_application, answer="ApplicationCreated", body="ApplicationWish", status=201,
         summary="Make an application; its secrets are in the answer, this once",
         detail='`{"name", "permissions", "connectedOnly"}`; without permissions it may read and send everything.',
         errors=(MALFORMED, *_MANAGED, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
     ),
     Route(
         method="POST", path="/admin/applications/{client_id}/token", name="issueApplicationToken", tag="Administration",
-        handler=administration.issue_application_token, answer="AnyObject", status=201,
+        handler=administration.issue_application_token, answer="ApplicationToken", status=201,
         summary="Get a bearer token of an application", errors=(*_MANAGED, USER_NOT_FOUND),
     ),
     Route(
@@ -181,7 +181,7 @@ OPERATOR_ROUTES: Final = (
     ),
     Route(
         method="GET", path="/admin/connections", name="listAllConnections", tag="Administration",
-        handler=administration.list_all_connections, answer="AnyObject", summary="The connections of all applications",
+        handler=administration.list_all_connections, answer="AllConnections", summary="The connections of all applications",
         parameters=pages(paging.MAX_SIZE), errors=(MALFORMED, *_MANAGED),
     ),
     Route(
@@ -191,12 +191,12 @@ OPERATOR_ROUTES: Final = (
     ),
     Route(
         method="GET", path="/admin/webhooks", name="listAllWebhooks", tag="Administration",
-        handler=administration.list_all_webhooks, answer="AnyObject", summary="The webhooks of all applications",
+        handler=administration.list_all_webhooks, answer="AllWebhooks", summary="The webhooks of all applications",
         errors=_MANAGED,
     ),
     Route(
         method="GET", path="/admin/webhooks/{webhook_id}/deliveries", name="listAllDeliveries", tag="Administration",
-        handler=administration.list_all_deliveries, answer="AnyObject", summary="The events of any application's webhook",
+        handler=administration.list_all_deliveries, answer="DeliveryList", summary="The events of any application's webhook",
         parameters=(
             Parameter("filter[state]", "Only those that are pending, delivered or dead.", "dead", values=webhooks.STATES),
             *pages(paging.MAX_SIZE),
@@ -205,7 +205,7 @@ OPERATOR_ROUTES: Final = (
     ),
     Route(
         method="POST", path="/admin/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver", name="redeliverAny",
-        tag="Administration", handler=administration.redeliver_any, answer="AnyObject", status=202,
+        tag="Administration", handler=administration.redeliver_any, answer="Redelivery", status=202,
         summary="Send an event of any application's webhook once more", errors=(*_MANAGED, WEBHOOK_NOT_FOUND),
     ),
     Route(

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import Meta
 
-from chargeport.api import cursors, paging, record_files, visible
+from chargeport.api import cursors, instants, paging, record_files, visible
 from chargeport.api.record_rows import BY_VEHICLE, FORM, ORDER, VEHICLE, Row, asked, rows_of
 from chargeport.api.records_by_vehicle import list_by_vehicle
 from chargeport.api.request import Request
@@ -98,6 +98,7 @@ async def change_records(request: Request) -> Response:
 
 _Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
 _Energy = Annotated[float, Meta(ge=0, le=MAX_ENERGY_KWH)]
+_Instant = Annotated[datetime, Meta(extra_json_schema={"pattern": instants.RFC3339_PATTERN})]
 _Percent = Annotated[float, Meta(ge=0, le=100)]
 
 
@@ -116,7 +117,7 @@ class SplitWish(_Wish, frozen=True, tag="split"):
     """Make two of a record: the second begins then."""
 
     record: str
-    at: datetime
+    at: _Instant
 
     def edit(self, found: list[Seen]) -> Edit:
         """Return the edit of what was found."""
@@ -164,8 +165,8 @@ class AnnotateWish(_Wish, frozen=True, tag="annotate"):
 class AddWish(_Wish, frozen=True, tag="add"):
     """Add a session that no source reported."""
 
-    started_at: datetime
-    ended_at: datetime
+    started_at: _Instant
+    ended_at: _Instant
     energy_added_kwh: _Energy | None = None
     energy_drawn_kwh: _Energy | None = None
     start_soc_percent: _Percent | None = None
@@ -213,7 +214,10 @@ def _cost(paid: Paid | None) -> Cost | None:
 def _at(instant: datetime) -> int:
     if instant.tzinfo is None:
         raise ChargeportError("An instant names its zone, as in 2026-05-01T10:00:00Z.")
-    return round(instant.timestamp() * 1000)
+    at = round(instant.timestamp() * 1000)
+    if not 0 <= at <= instants.LATEST_AT:  # by its zone it may lie outside of the calendar
+        raise ChargeportError("An instant lies between 1970 and 9999, as 2026-05-01T10:00:00Z does.")
+    return at
 
 
 async def _of_path(request: Request, permission: Permission) -> VehicleSeries:

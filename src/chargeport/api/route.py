@@ -33,13 +33,15 @@ class Parameter(msgspec.Struct, frozen=True):
     values: tuple[str, ...] = ()
     pattern: str | None = None
     longest: int | None = None
+    required: bool = False
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that the server answers.
 
     `answer` names the schema of the 200 in `api.schemas`; `body` that of the request. `kind` is the media type, `files` are
-    those of the same answer as a file. `limit` says which of an application's rate limits it counts for.
+    those of the same answer as a file. `or_accepted` says that the answer may come with 202, too,
+    `redirects` that it may be a 303. `limit` says which of an application's rate limits it counts for.
     """
 
     method: str
@@ -54,6 +56,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     answer: str | None = None
     body: str | None = None
     status: int = 200
+    or_accepted: bool = False
+    redirects: bool = False
     kind: str = "application/json"
     files: tuple[str, ...] = ()
     limit: Sort = REQUESTS

@@ -57,6 +57,9 @@ EVENT_STREAM: Final = "text/event-stream"
 
 _IF_NONE_MATCH: Final = Parameter("if-none-match", "The ETag of an earlier answer: 304 if it still holds.", '"3f0c"', "header")
 _CONDITIONAL: Final = (USER, _IF_NONE_MATCH)
+_PAGE: Final = Parameter(
+    session.MARK.decode(), "Any value: forms and scripts of other sites can't send this header.", "1", "header", required=True
+)
 _VEHICLE: Final = (UNAUTHORIZED, VEHICLE_NOT_FOUND)
 _AT: Final = Parameter(
     instants.AT,
@@ -112,13 +115,13 @@ ROUTES: Final = (
         method="GET", path="/oauth/authorize", name="showConnect", tag="Access", handler=authorize.show, open=True,
         summary="Let a person choose vehicles for an application", kind="text/html",
         detail="The page to which an application sends a person, and which sends them back with a code, or with the user's id.",
-        parameters=_AUTHORIZE,
-        errors=(MALFORMED,),
+        parameters=_AUTHORIZE, redirects=True, errors=(MALFORMED,),
     ),
     Route(
         method="POST", path="/oauth/authorize", name="answerConnect", tag="Access", handler=authorize.decide, open=True,
         summary="Send the form of the page", kind="text/html",
-        parameters=_AUTHORIZE, errors=(MALFORMED, ACCESS_DENIED, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
+        parameters=_AUTHORIZE, redirects=True,
+        errors=(MALFORMED, UNAUTHORIZED, ACCESS_DENIED, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
     ),
     Route(
         method="GET", path="/vehicles", name="listVehicles", tag="Vehicles", handler=vehicles.list_vehicles, v3=True,
@@ -225,11 +228,12 @@ ROUTES: Final = (
     Route(
         method="DELETE", path="/connections/{connection_id}", name="deleteConnection", tag="Connections", v3=True,
         handler=connections.delete_connection, summary="End a connection", status=204,
-        errors=(UNAUTHORIZED, CONNECTION_NOT_FOUND),
+        errors=(UNAUTHORIZED, ACCESS_DENIED, CONNECTION_NOT_FOUND),
     ),
     Route(
         method="GET", path="/compatible-vehicles", name="listCompatibleVehicles", tag="Vehicles", v3=True, open=True,
-        handler=compatibility.list_compatible_vehicles, summary="List which signals which cars have", answer="AnyObject",
+        handler=compatibility.list_compatible_vehicles, summary="List which signals which cars have",
+        answer="CompatibleVehicles",
         detail="Which signals the built-in dialects can give, by make and model. Examples: through a station, or a program of"
         " your own, any car can be read. Model years are left out, for they are not known.",
         parameters=(
@@ -242,7 +246,7 @@ ROUTES: Final = (
     Route(
         method="DELETE", path="/users/{user_id}", name="deleteUser", tag="Connections", v3=True,
         handler=connections.delete_user, summary="End all connections of a user", status=204,
-        errors=(UNAUTHORIZED, USER_NOT_FOUND),
+        errors=(UNAUTHORIZED, ACCESS_DENIED, USER_NOT_FOUND),
     ),
     *WEBHOOK_ROUTES,
     *OPERATOR_ROUTES,
@@ -286,7 +290,7 @@ ROUTES: Final = (
     ),
     Route(
         method="POST", path="/ingest/smartcar", name="ingestSmartcar", tag="Ingest", handler=smartcar.ingest_smartcar,
-        open=True, summary="Take in Smartcar's webhooks", answer="AnyObject", body="AnyObject",
+        open=True, summary="Take in Smartcar's webhooks", answer="SmartcarAnswer", body="SmartcarEvent", or_accepted=True,
         detail="Set as callback at Smartcar: VERIFY is answered, VEHICLE_STATE and VEHICLE_ERROR are taken where SC-Signature"
         " is right, answered once they are on disk. Events in test mode are answered (202) and not stored.",
         errors=(MALFORMED, UNAUTHORIZED, INVALID_PATH, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
@@ -294,7 +298,7 @@ ROUTES: Final = (
     Route(
         method="POST", path="/ingest/{dialect}", name="ingestDialect", tag="Ingest", handler=ingest_dialect.ingest_dialect,
         limit=INGEST,
-        summary="Send what a system says in its own words", answer="IngestResult", body="AnyObject",
+        summary="Send what a system says in its own words", answer="IngestResult", body="Payload",
         detail="A payload as the system itself writes it, in one of our dialects or one of your own. What is not understood is"
         " kept, and listed in `rejected`.",
         parameters=(Parameter(ingest_dialect.VEHICLE, "The car, if the payload names none: id, VIN or alias.", VEHICLE_ID),),
@@ -304,19 +308,20 @@ ROUTES: Final = (
     ),
     *CONTROL_ROUTES,
     Route(
-        method="POST", path="/session", name="signIn", tag="Page", handler=session.sign_in, open=True, answer="AnyObject",
-        body="Credentials", summary="Sign a person in to the page",
+        method="POST", path="/session", name="signIn", tag="Page", handler=session.sign_in, open=True, answer="SignedIn",
+        body="Credentials", summary="Sign a person in to the page", parameters=(_PAGE,),
         detail='`{"link": …}` of a one-time link, or `{"name": …, "password": …}`; sets a cookie. Needs the header'
         " X-Chargeport-Page and the page's own origin. For browsers: programs use POST /oauth2/token.",
         errors=(MALFORMED, UNAUTHORIZED, ACCESS_DENIED, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA, RATE_LIMITED),
     ),
     Route(
         method="DELETE", path="/session", name="signOut", tag="Page", handler=session.sign_out, open=True, status=204,
-        summary="Sign out of the page", errors=(ACCESS_DENIED,),
+        summary="Sign out of the page", parameters=(_PAGE,), errors=(ACCESS_DENIED,),
     ),
     Route(
         method="POST", path="/session/token", name="issuePageToken", tag="Page", handler=session.page_token, open=True,
-        answer="AnyObject", body="TokenWish", summary="Get the page a token for its session, or for a share link",
+        answer="PageToken", body="TokenWish", parameters=(_PAGE,),
+        summary="Get the page a token for its session, or for a share link",
         detail='`access_token` is null where nobody is signed in; `permissions` is what it may do here.'
         ' `{"share": …}` of a share link gives one that reads its car.',
         errors=(MALFORMED, UNAUTHORIZED, ACCESS_DENIED, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA, RATE_LIMITED),
@@ -335,7 +340,7 @@ ROUTES: Final = (
     ),
     Route(
         method="GET", path="/openapi.json", name="getOpenApi", tag="Documentation", open=True,
-        summary="This API, described", answer="AnyObject",
+        summary="This API, described", answer="OpenApiDocument",
     ),
     Route(
         method="GET", path="/docs", name="getDocs", tag="Documentation", open=True,
@@ -351,6 +356,6 @@ ROUTES: Final = (
     ),
     Route(
         method="GET", path="/page/{module}", name="getPageModule", tag="Documentation", open=True,
-        summary="A module of the page", kind="text/javascript", errors=(INVALID_PATH,),
+        summary="A module of the page", kind="text/javascript", parameters=(_IF_NONE_MATCH,), errors=(INVALID_PATH,),
     ),
 )  # fmt: skip

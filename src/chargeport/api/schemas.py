@@ -1,20 +1,36 @@
 """The schemas of the OpenAPI document: of documents from their types, of bodies from the catalogue."""
 
-import copy
 from typing import Any, Final
 
 import msgspec
 
+from chargeport.api import (
+    administration_documents,
+    command_documents,
+    fleet_documents,
+    record_documents,
+    simulator_documents,
+    webhook_documents,
+)
 from chargeport.api.administration import ApplicationWish
 from chargeport.api.attributes import Body
 from chargeport.api.commands import Daily, Limit, Weekly, Workweek
+from chargeport.api.fault_schemas import fault_schema
+from chargeport.api.reading_schemas import item_schemas
 from chargeport.api.records import Wish
 from chargeport.api.session import Credentials, TokenWish
+from chargeport.api.simulator import ClockWish, ExpiryWish, ScenarioWish
+from chargeport.api.smartcar import VERIFY
+from chargeport.api.webhook_documents import NewWebhook, WebhookChange
 from chargeport.api.webhooks import NewSubscription, Overlap, Span
+from chargeport.derive.records.edits import Change
+from chargeport.dialects.smartcar import EVENTS
 from chargeport.signals.bodies import MAX_TEXT, body_type
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.definition import Kind, Signal
-from chargeport.wire import documents
+from chargeport.simulation.actions import ACTIONS
+from chargeport.simulation.faults import Fault
+from chargeport.wire import access, documents
 from chargeport.wire.schemas import schemas as of_documents
 
 Schema = dict[str, Any]
@@ -46,28 +62,75 @@ def _value(signal: Signal) -> Schema:
 
 
 _OTHERS: Final[dict[str, Schema]] = {
-    "AnyObject": {"type": "object"},
+    "Payload": {
+        "type": "object",
+        "description": "A payload as the other system writes it: its documentation says what is in it.",
+    },
+    "SmartcarEvent": {
+        "type": "object",
+        "description": "A webhook of Smartcar's, whose documentation says what is in it.",
+        "properties": {"eventType": {"type": "string", "examples": [*EVENTS, VERIFY]}},
+        "additionalProperties": True,
+    },
+    "OpenApiDocument": {
+        "type": "object",
+        "description": "OpenAPI 3.1.",
+        "required": ["openapi", "info", "paths", "components"],
+        "properties": {
+            "openapi": {"const": "3.1.0"}, "info": {"type": "object"}, "paths": {"type": "object"},
+            "components": {"type": "object"}, "security": {"type": "array", "items": {"type": "object"}},
+        },
+    },
+    "SmartcarAnswer": {"anyOf": [ref("Challenge"), ref("IngestResult")]},
+    "Records": {"anyOf": [ref("RecordList"), ref("RecordsByVehicle")]},
     "Readings": {"anyOf": [{"type": "array", "items": ref("Item"), "minItems": 1}, ref("Item")]},
-}
+}  # fmt: skip
 
+_ANSWERS: Final = (
+    *administration_documents.ANSWERS, *command_documents.ANSWERS, *fleet_documents.ANSWERS, *record_documents.ANSWERS,
+    *simulator_documents.ANSWERS, *webhook_documents.ANSWERS,
+)  # fmt: skip
 
 REQUESTS: Final[dict[str, Any]] = {
-    "ApplicationWish": ApplicationWish, "NewChargeLimit": Body[Limit], "Credentials": Credentials, "DailySchedule": Body[Daily],
-    "NewSubscription": Body[NewSubscription], "Overlap": Body[Overlap], "RecordChange": Wish, "Span": Body[Span],
-    "TokenWish": TokenWish,
-    "WeeklySchedule": Body[Weekly], "WorkweekSchedule": Body[Workweek],
+    "ApplicationWish": ApplicationWish, "ClockWish": ClockWish,
+    "ChangedWebhook": Body[WebhookChange],  # type: ignore[valid-type]  # made from another type
+    "NewChargeLimit": Body[Limit], "Credentials": Credentials, "DailySchedule": Body[Daily], "ExpiryWish": ExpiryWish,
+    "NewFault": Fault, "NewSubscription": Body[NewSubscription], "NewWebhook": Body[NewWebhook], "Overlap": Body[Overlap],
+    "RecordChange": Wish, "ScenarioWish": ScenarioWish, "Span": Body[Span], "TokenRequest": access.TokenRequest,
+    "TokenWish": TokenWish, "WeeklySchedule": Body[Weekly], "WorkweekSchedule": Body[Workweek],
+    **{f"Action.{name}": action for name, action in ACTIONS.items()},
 }  # fmt: skip
-"""The types that bodies of requests are decoded as, by the names of their schemas."""
+"""The types that bodies of requests are decoded as, or described by, by the names of their schemas."""
 
 
 def schemas() -> dict[str, Schema]:
     """Return every schema by its name."""
     types = [body_type(signal) for signal in CATALOGUE if signal.kind is Kind.DOCUMENT]
     bodies = {documents.BODIES[signal.code]: body_schema(signal) for signal in CATALOGUE}
-    return copy.deepcopy(of_documents(*types)) | bodies | _OTHERS | _requests()
+    actions = {"SimulatorAction": {"anyOf": [ref(f"Action.{name}") for name in ACTIONS]}}
+    made = of_documents(*types, *_ANSWERS) | bodies | item_schemas() | _OTHERS | actions
+    made |= _requests() | _named({"KeptChange": Change}, "Kept")
+    return msgspec.json.decode(msgspec.json.encode(made), type=dict[str, Schema])  # enums and defaults as JSON has them
 
 
 def _requests() -> dict[str, Schema]:
-    found, parts = msgspec.json.schema_components(REQUESTS.values(), ref_template=f"{documents.REF}Request.{{name}}")
-    made = {f"Request.{name}": part for name, part in parts.items()} | dict(zip(REQUESTS, found, strict=True))
-    return msgspec.json.decode(msgspec.json.encode(made), type=dict[str, Schema])  # defaults as JSON has them
+    """Return the schemas of bodies, with what no type says: which members go together."""
+    made = _named(REQUESTS, "Request")
+    made["NewFault"] = fault_schema(made.pop("Request.Fault"))
+    scenario = made.pop("Request.ScenarioWish")
+    made["ScenarioWish"] = scenario | {"anyOf": [_alone(scenario, name) for name in ("name", "toml")]}
+    for grant in made["TokenRequest"]["anyOf"]:
+        made[grant["$ref"].removeprefix(documents.REF)]["additionalProperties"] = {"type": "string"}
+    return made
+
+
+def _alone(schema: Schema, name: str) -> Schema:
+    """Return what holds of an object that has this member of a schema, and of the others none but null."""
+    given = next(each for each in schema["properties"][name]["anyOf"] if each != {"type": "null"})
+    return {"required": [name], "properties": {each: {"type": "null"} for each in schema["properties"]} | {name: given}}
+
+
+def _named(types: dict[str, Any], prefix: str) -> dict[str, Schema]:
+    """Return the schemas of these types by their names, and with a prefix those that they refer to."""
+    found, parts = msgspec.json.schema_components(types.values(), ref_template=f"{documents.REF}{prefix}.{{name}}")
+    return {f"{prefix}.{name}": part for name, part in parts.items()} | dict(zip(types, found, strict=True))

@@ -1,16 +1,17 @@
 """`/simulator/…`: the control of simulated cars and of the clock that they live by, where a simulator runs."""
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
+from msgspec import Meta
 
-from chargeport.api.instants import instant
+from chargeport.api.instants import INSTANT_PATTERN, MILLISECONDS, instant
 from chargeport.api.request import Request
 from chargeport.api.request_body import read_body
 from chargeport.api.response import Response, answer, json_answer
 from chargeport.errors import INVALID_PATH, MALFORMED, Problem
 from chargeport.signals.definition import Permission
-from chargeport.simulation.control import Simulation
+from chargeport.simulation.control import MAX_ADVANCE_S, MAX_SPEED, Simulation
 from chargeport.simulation.scenario import library, parsed, ready
 from chargeport.wire.envelope import iso
 
@@ -18,26 +19,34 @@ MAX_BYTES: Final = 262_144
 _NOWHERE: Final = "No simulator runs here: chargeport demo starts a server that has one."
 
 
+_At = (
+    Annotated[str, Meta(extra_json_schema={"pattern": INSTANT_PATTERN})] | Annotated[int, Meta(extra_json_schema=MILLISECONDS)]
+)
+_Advance = Annotated[float, Meta(extra_json_schema={"minimum": 0, "maximum": MAX_ADVANCE_S})]
+_Speed = Annotated[float, Meta(extra_json_schema={"minimum": 0, "maximum": MAX_SPEED})]
+_Ready = Annotated[str, Meta(extra_json_schema={"enum": list(library())})]
+
+
 class ClockWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """What the clock is to do: be set forward (to an instant, or by seconds), run at a speed, or stand still."""
 
-    at: str | int | None = None
-    advance_seconds: float | None = None
-    speed: float | None = None
+    at: Annotated[_At | None, Meta(description="ISO 8601, or milliseconds since 1970.")] = None
+    advance_seconds: _Advance | None = None
+    speed: Annotated[_Speed | None, Meta(description="Seconds of the clock in a second; 0 stands still.")] = None
     is_frozen: bool | None = None
 
 
 class ScenarioWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A scenario: the name of a ready one, or the text of a TOML file."""
 
-    name: str | None = None
+    name: _Ready | None = None
     toml: str | None = None
 
 
-class TokenWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+class ExpiryWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """Whose tokens are to end."""
 
-    client_id: str | None = None
+    client_id: Annotated[str | None, Meta(description="An application's id; all tokens end where none is named.")] = None
 
 
 async def read_simulator(request: Request) -> Response:
@@ -121,7 +130,7 @@ async def play_scenario(request: Request) -> Response:
 async def expire_tokens(request: Request) -> Response:
     """End the tokens of one application, or of all, the caller's too."""
     await simulation(request)
-    wish = await body_of(request, TokenWish)
+    wish = await body_of(request, ExpiryWish)
     ended = await request.context.access.expire_tokens(wish.client_id)
     return json_answer(200, {"expired": ended}, request.request_id)
 

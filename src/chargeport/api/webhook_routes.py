@@ -20,7 +20,7 @@ from chargeport.errors import (
 WEBHOOK_ROUTES: Final = (
     Route(
         method="GET", path="/webhooks", name="listWebhooks", tag="Webhooks", v3=True, handler=webhooks.list_webhooks,
-        summary="List the application's webhooks", answer="AnyObject",
+        summary="List the application's webhooks", answer="WebhookList",
         parameters=(
             Parameter("filter[name]", "Only those of this name.", "Home"),
             Parameter("filter[callbackUri]", "Only those with this receiver.", "https://example.org/hook"),
@@ -32,7 +32,7 @@ WEBHOOK_ROUTES: Final = (
     ),
     Route(
         method="POST", path="/webhooks", name="createWebhook", tag="Webhooks", v3=True, handler=webhooks.create_webhook,
-        summary="Make a webhook", answer="AnyObject", body="AnyObject", status=201,
+        summary="Make a webhook", answer="WebhookDocument", body="NewWebhook", status=201,
         detail='The body is {"data": {"attributes": {"name", "callbackUri", "errorCallbackUri", "triggers", "data",'
         ' "autoSubscribe", "isEnabled"}}}: `triggers` and `data` are codes of signals. Its receiver is sent a VERIFY, and'
         " nothing else before that is answered.",
@@ -40,12 +40,12 @@ WEBHOOK_ROUTES: Final = (
     ),
     Route(
         method="GET", path="/webhooks/{webhook_id}", name="getWebhook", tag="Webhooks", v3=True,
-        handler=webhooks.read_webhook, summary="Read one webhook", answer="AnyObject",
+        handler=webhooks.read_webhook, summary="Read one webhook", answer="WebhookDocument",
         errors=(UNAUTHORIZED, ACCESS_DENIED, WEBHOOK_NOT_FOUND),
     ),
     Route(
         method="PATCH", path="/webhooks/{webhook_id}", name="updateWebhook", tag="Webhooks", v3=True,
-        handler=webhooks.update_webhook, summary="Change a webhook", answer="AnyObject", body="AnyObject",
+        handler=webhooks.update_webhook, summary="Change a webhook", answer="WebhookDocument", body="ChangedWebhook",
         errors=(MALFORMED, UNAUTHORIZED, ACCESS_DENIED, WEBHOOK_NOT_FOUND, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
     ),
     Route(
@@ -55,12 +55,12 @@ WEBHOOK_ROUTES: Final = (
     ),
     Route(
         method="POST", path="/webhooks/{webhook_id}/verify", name="verifyWebhook", tag="Webhooks", v3=True,
-        handler=webhooks.verify_webhook, summary="Send a VERIFY now", answer="AnyObject",
+        handler=webhooks.verify_webhook, summary="Send a VERIFY now", answer="VerifiedWebhook",
         errors=(UNAUTHORIZED, ACCESS_DENIED, WEBHOOK_NOT_FOUND),
     ),
     Route(
         method="GET", path="/webhooks/{webhook_id}/deliveries", name="listDeliveries", tag="Webhooks", v3=True,
-        handler=webhooks.list_deliveries, summary="List a webhook's events with their attempts", answer="AnyObject",
+        handler=webhooks.list_deliveries, summary="List a webhook's events with their attempts", answer="DeliveryList",
         parameters=(
             Parameter("filter[state]", "Only those that are pending, delivered or dead.", "dead", values=webhooks.STATES),
             *pages(paging.MAX_SIZE),
@@ -69,25 +69,26 @@ WEBHOOK_ROUTES: Final = (
     ),
     Route(
         method="POST", path="/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver", name="redeliver", tag="Webhooks",
-        v3=True, handler=webhooks.redeliver, summary="Send an event once more", answer="AnyObject", status=202,
+        v3=True, handler=webhooks.redeliver, summary="Send an event once more", answer="Redelivery", status=202,
         errors=(UNAUTHORIZED, ACCESS_DENIED, WEBHOOK_NOT_FOUND),
     ),
     Route(
         method="POST", path="/webhooks/{webhook_id}/redeliver", name="redeliverGivenUp", tag="Webhooks", v3=True,
-        handler=webhooks.redeliver_given_up, summary="Send the events that were given up once more", answer="AnyObject",
+        handler=webhooks.redeliver_given_up, summary="Send the events that were given up once more", answer="Redelivery",
         body="Span", status=202, detail='{"data": {"attributes": {"from", "to"}}}: those made between these instants.',
         errors=(MALFORMED, UNAUTHORIZED, ACCESS_DENIED, WEBHOOK_NOT_FOUND, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
     ),
     Route(
         method="POST", path="/management-token", name="rotateManagementToken", tag="Webhooks", v3=True,
-        handler=webhooks.rotate_key, summary="Renew the token that webhooks are signed with", answer="AnyObject",
+        handler=webhooks.rotate_key, summary="Renew the token that webhooks are signed with", answer="RenewedManagementToken",
         body="Overlap", status=201, detail='The body is {"data": {"attributes": {"overlapInSeconds"}}}: the one before stays'
         " valid for so long, by default a day. Who refuses a signature with 401 or 403 is sent the other one at once.",
         errors=(MALFORMED, UNAUTHORIZED, ACCESS_DENIED, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
     ),
     Route(
         method="GET", path="/subscriptions", name="listSubscriptions", tag="Webhooks", v3=True,
-        handler=webhooks.list_subscriptions, summary="List the subscriptions of the application's webhooks", answer="AnyObject",
+        handler=webhooks.list_subscriptions, summary="List the subscriptions of the application's webhooks",
+        answer="SubscriptionList",
         parameters=(
             Parameter("filter[webhookId]", "Only of this webhook.", "0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11"),
             Parameter("filter[vehicleId]", "Only to this vehicle.", "0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11"),
@@ -98,7 +99,7 @@ WEBHOOK_ROUTES: Final = (
     ),
     Route(
         method="POST", path="/subscriptions", name="createSubscription", tag="Webhooks", v3=True,
-        handler=webhooks.create_subscription, summary="Subscribe a webhook to a vehicle", answer="AnyObject",
+        handler=webhooks.create_subscription, summary="Subscribe a webhook to a vehicle", answer="SubscriptionDocument",
         body="NewSubscription", status=202,
         detail='The body is {"data": {"attributes": {"webhookId", "userId", "vehicleId"}}}.',
         errors=(
@@ -108,7 +109,7 @@ WEBHOOK_ROUTES: Final = (
     ),
     Route(
         method="GET", path="/subscriptions/{subscription_id}", name="getSubscription", tag="Webhooks", v3=True,
-        handler=webhooks.read_subscription, summary="Read one subscription", answer="AnyObject",
+        handler=webhooks.read_subscription, summary="Read one subscription", answer="SubscriptionDocument",
         errors=(UNAUTHORIZED, ACCESS_DENIED, SUBSCRIPTION_NOT_FOUND),
     ),
     Route(

@@ -22,11 +22,10 @@ from chargeport.errors import (
 )
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.store.records import Page, user_uuid_of
-from chargeport.store.webhooks import Attempt, Event, Subscription, Webhook, WebhookFields
+from chargeport.store.webhooks import MAX_NAME, Attempt, Event, Subscription, Webhook, WebhookFields
 from chargeport.wire.envelope import iso
 
 MAX_BYTES: Final = 65_536
-MAX_NAME: Final = 128
 MAX_WEBHOOKS: Final = 100  # of an application
 STATES: Final = ("pending", "delivered", "dead")
 OVERLAP_S: Final = 86_400  # for which the management token before stays valid
@@ -39,7 +38,8 @@ _FILTERS: Final = {
 }  # fmt: skip
 
 _Id = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
-_Instant = Annotated[str, Meta(pattern=instants.INSTANT_PATTERN)] | Annotated[int, Meta(ge=0, le=instants.LATEST_AT)] | None
+_Milliseconds = Annotated[int, Meta(ge=0, le=instants.LATEST_AT, extra_json_schema=instants.MILLISECONDS)]
+_Instant = Annotated[str, Meta(pattern=instants.INSTANT_PATTERN)] | _Milliseconds | None
 
 
 class Span(Attributes, frozen=True):

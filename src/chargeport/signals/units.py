@@ -8,6 +8,8 @@ from typing import Final
 from chargeport.signals.definition import Dimension
 
 KM_PER_MILE: Final = 1.609344  # international mile, exact
+ROUNDED_TO: Final = 1e-6
+"""What a converted number is rounded to, in the wire's unit: the dust of binary arithmetic is smaller."""
 
 WIRE_UNIT: Final = {
     Dimension.CURRENT: "ampere",
@@ -105,6 +107,11 @@ def convert(value: float, dimension: Dimension, unit: str) -> float | None:
     if factor is None or factor == 1:
         return None if factor is None else value
     return round(value * factor, 6)
+
+
+def factors(dimension: Dimension) -> dict[float, tuple[str, ...]]:
+    """Return the spellings that are taken by their factor to the wire unit, the wire's own first."""
+    return _SPELLINGS[dimension]
 
 
 def spellings(dimension: Dimension) -> tuple[str, ...]:

@@ -25,21 +25,28 @@ MAX_LATENCY_S: Final = 60
 _KEPT: Final = frozenset({"VEHICLE_STATE", "UPSTREAM", "SERVER"})
 """Types beside which the last body is shown, with its old times."""
 
-_BELONGS: Final = {"code": "type", "detail": "type", "retryAfterSeconds": "type", "delaySeconds": "webhook"}
+BELONGS: Final = {"code": "type", "detail": "type", "retryAfterSeconds": "type", "delaySeconds": "webhook"}
 """Members that mean something beside another one only."""
+OF_ANSWERS: Final = ("type", "latencySeconds", "signal")
+OF_EVENTS: Final = ("webhook", "delaySeconds")
+"""Members of faults of answers, and of webhooks: none has both."""
 
 _Count = Annotated[int, Meta(ge=1)]
 _Skipped = Annotated[int, Meta(ge=0)]
 _Seconds = Annotated[int, Meta(ge=0, le=86_400)]
 _Latency = Annotated[float, Meta(gt=0, le=MAX_LATENCY_S)]
 _Text = Annotated[str, Meta(min_length=1, max_length=500)]
+# `checked` refuses other names, and says which is near.
+_Type = Annotated[str, Meta(extra_json_schema={"enum": list(dict.fromkeys(type_ for type_, _ in SMARTCAR_KINDS))})]
+_Code = Annotated[str, Meta(extra_json_schema={"enum": list(dict.fromkeys(code for _, code in SMARTCAR_KINDS if code))})]
+_Signal = Annotated[str, Meta(extra_json_schema={"enum": list(BY_CODE)})]
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
     """What goes wrong: an error of `type` and `code`, an answer that is late, or both; or what becomes of a webhook's event."""
 
-    type: Annotated[str | None, Meta(description="The error's type, such as VEHICLE_STATE.")] = None
-    code: Annotated[str | UnsetType | None, Meta(description="Its code; the usual one of the type if not given.")] = UNSET
+    type: Annotated[_Type | None, Meta(description="The error's type, such as VEHICLE_STATE.")] = None
+    code: Annotated[_Code | UnsetType | None, Meta(description="Its code; the usual one of the type if not given.")] = UNSET
     webhook: Annotated[
         Literal["DROP", "REPEAT", "DELAY", "REORDER"] | None, Meta(description="What becomes of a webhook's event instead.")
     ] = None
@@ -48,7 +55,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_un
     ] = None
     vehicle: Annotated[str | None, Meta(description="Only of this vehicle, by id.")] = None
     signal: Annotated[
-        str | None, Meta(description="Only of this signal: its own read fails, in lists it stands with the error.")
+        _Signal | None, Meta(description="Only of this signal: its own read fails, in lists it stands with the error.")
     ] = None
     rate: Annotated[float, Meta(gt=0, le=1, description="Share of the requests or events that it hits.")] = 1.0
     times: Annotated[_Count | None, Meta(description="How often it happens; else until it is taken back.")] = None
@@ -199,7 +206,7 @@ def checked(body: Any) -> Fault:
             MALFORMED,
             "fault: name a type (and a code) of an error, latencySeconds or both; or webhook, which takes delaySeconds.",
         )
-    for member, owner in _BELONGS.items():
+    for member, owner in BELONGS.items():
         if body.get(member) is not None and body.get(owner) is None:
             raise Problem(MALFORMED, f"{member}: this is a member of faults with {owner}.")
     if fault.signal is not None and fault.webhook is not None:

@@ -1,13 +1,15 @@
 """What a store keeps of webhooks: the webhooks, which vehicles each reports on, the outbox of events, and the attempts."""
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import msgspec
 
 from chargeport.store.records import Page, Vehicle
 
 EventState = Literal["pending", "delivered", "dead"]
+MAX_NAME: Final = 128  # characters
+MAX_URI: Final = 2048
 
 
 class WebhookFields(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

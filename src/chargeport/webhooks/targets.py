@@ -9,10 +9,10 @@ import unicodedata
 from typing import Final
 from urllib.parse import urlsplit
 
+from chargeport.store.webhooks import MAX_URI
+
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 _UNICAST: Final = ipaddress.ip_network("2000::/3")  # all that is given out; `is_global` takes fec0::/10 for public, too
-
-MAX_URI: Final = 2048
 
 
 class RefusedTargetError(OSError):

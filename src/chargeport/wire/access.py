@@ -9,9 +9,10 @@ from chargeport.wire.documents import Counts, Document, Instant, Linkage, PageLi
 
 
 class User(Document):
-    """A user of the application."""
+    """A user of the application; `externalId` is what the application calls the user."""
 
     id: str
+    external_id: str | UnsetType = UNSET
 
 
 class ConnectionAttributes(Document):
@@ -66,11 +67,18 @@ class ConnectionDocument(Document):
     data: Connection
 
 
+class OrderedCounts(Counts):
+    """How long the list is, and how it is ordered."""
+
+    order_by: Literal["createdAt"]
+    order_direction: Literal["DESC"]
+
+
 class ConnectionList(Document):
     """A page of the connections."""
 
     data: list[Connection]
-    meta: Counts
+    meta: OrderedCounts
     links: PageLinks
 
 
@@ -80,14 +88,54 @@ class Token(Struct):
     access_token: str
     token_type: Literal["Bearer"]
     expires_in: int
+    refresh_token: Annotated[str | UnsetType, Meta(description="Beside a token that a person's consent led to.")] = UNSET
 
 
-class TokenRequest(Struct):
-    """Client credentials."""
+class SignedIn(Struct):
+    """A person has signed in to the page."""
 
-    grant_type: Literal["client_credentials"]
-    client_id: Annotated[str, Meta(min_length=1)] | UnsetType = UNSET
-    client_secret: Annotated[str, Meta(min_length=1)] | UnsetType = UNSET
+    user: str
+
+
+class PageToken(Struct):
+    """A token of the page for a person who is signed in, or for a share link; null where it is neither."""
+
+    access_token: str | None
+    expires_in: Annotated[int, Meta(ge=0, description="Seconds.")]
+    user: str | None
+    user_id: Annotated[str | None, Meta(description="What sc-user-id is to name.")]
+    permissions: list[Permission]
+
+
+Text = Annotated[str, Meta(min_length=1)]
+
+
+class Grant(Struct, kw_only=True, tag_field="grant_type"):
+    """Who asks for a token. Both members may come by HTTP Basic instead."""
+
+    client_id: Text | UnsetType = UNSET
+    client_secret: Text | UnsetType = UNSET
+
+
+class CredentialsGrant(Grant, tag="client_credentials"):
+    """The credentials of an application alone."""
+
+
+class CodeGrant(Grant, tag="authorization_code"):
+    """A code with which a person was sent back."""
+
+    code: Text
+    redirect_uri: Annotated[str | UnsetType, Meta(description="As in the request for the code.")] = UNSET
+    code_verifier: Annotated[str | UnsetType, Meta(description="PKCE: what the challenge was made from.")] = UNSET
+
+
+class RefreshGrant(Grant, tag="refresh_token"):
+    """The refresh token that came beside a token."""
+
+    refresh_token: Text
+
+
+TokenRequest = CredentialsGrant | CodeGrant | RefreshGrant
 
 
 class WorkerHealth(Document):

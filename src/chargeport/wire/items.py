@@ -1,14 +1,11 @@
 """What is sent to `POST /ingest/readings`, and its answer, as types."""
 
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from chargeport.wire.documents import Code, Document
-
-AnyBody = Annotated[
-    dict[str, Any], Meta(description="As the signal's body, in any unit of its kind; a missing unit is the wire's.")
-]
+from chargeport.wire.documents import Document
+from chargeport.wire.errors import Error
 
 
 class Rejection(Document):
@@ -30,25 +27,16 @@ class IngestResult(Document):
     rejected: list[Rejection]
 
 
-class ItemError(Document):
-    """Why a source gives no value."""
+class NothingAccepted(Error):  # noqa: N818  (the body of one)
+    """An error, and beside it what became of the items."""
 
-    type: str
-    code: str | UnsetType | None = UNSET
-
-
-class ItemStatus(Document, tag="ERROR", tag_field="value"):
-    """A source gives no value."""
-
-    error: ItemError
+    accepted: Literal[0]
+    superseded: Literal[0]
+    unchanged: Literal[0]
+    rejected: list[Rejection]
 
 
-class Item(Document):
-    """A reading, an absence, or a bundle of readings."""
+class Challenge(Document):
+    """The answer to a VERIFY of Smartcar's."""
 
-    vehicle: Annotated[str, Meta(min_length=1, max_length=128, description="Id, VIN or alias.")]
-    observed_at: Annotated[str | int, Meta(description="ISO 8601 or epoch milliseconds; now if missing.")] | UnsetType = UNSET
-    signal: Code | UnsetType = UNSET
-    body: AnyBody | UnsetType = UNSET
-    status: ItemStatus | UnsetType = UNSET
-    signals: Annotated[dict[str, AnyBody], Meta(min_length=1)] | UnsetType = UNSET
+    challenge: str

@@ -5,7 +5,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from chargeport.wire.access import ConnectionDocument, ConnectionList, Health, Token, TokenRequest
+from chargeport.wire.access import ConnectionDocument, ConnectionList, Health, PageToken, SignedIn, Token
 from chargeport.wire.documents import (
     REF,
     Coverage,
@@ -20,11 +20,12 @@ from chargeport.wire.documents import (
     VehicleList,
 )
 from chargeport.wire.errors import Error, OAuthError
-from chargeport.wire.items import IngestResult, Item
+from chargeport.wire.items import Challenge, IngestResult, NothingAccepted
 
 ALL: Final[tuple[type[Struct], ...]] = (
     SignalDocument, SignalList, FleetSignals, VehicleDocument, VehicleList, ValueList, ValueChange, ValueAbsence, Stretch,
-    Coverage, ConnectionDocument, ConnectionList, Error, OAuthError, Health, IngestResult, Item, Token, TokenRequest,
+    Coverage, ConnectionDocument, ConnectionList, Error, OAuthError, Health, Challenge, IngestResult,
+    NothingAccepted, PageToken, SignedIn, Token,
 )  # fmt: skip
 
 

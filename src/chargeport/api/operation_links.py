@@ -1,0 +1,95 @@
+"""Which operation names what another one needs: the links of the OpenAPI document, from a table of where ids come from."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
+
+from chargeport.api.route import Route
+
+_FIRST: Final = "$response.body#/data/0"
+_MADE: Final = "$response.body#/data"
+_CHOSEN: Final = frozenset({"action", "code", "dialect", "module"})
+"""Parameters of paths that name no thing that was made: their values stand in the document, or are files."""
+
+
+class Giver(NamedTuple):
+    """An operation whose answer has, at `where`, what other operations take as the parameter `name` of their paths.
+
+    `among` limits them to those whose path begins so.
+    """
+
+    operation: str
+    name: str
+    where: str
+    among: str = "/"
+
+
+class Follower(NamedTuple):
+    """An operation that takes what another one's answer has in its body, and maybe in its path."""
+
+    operation: str
+    after: str
+    body: Mapping[str, Any]
+    path: Mapping[str, str]
+
+
+_GIVERS: Final = (
+    Giver("listVehicles", "vehicle_id", f"{_FIRST}/id", "/vehicles"),
+    Giver("listFleet", "vehicle_id", f"{_FIRST}/id", "/vehicles"),
+    Giver("listConnections", "connection_id", f"{_FIRST}/id", "/connections"),
+    Giver("listConnections", "user_id", f"{_FIRST}/attributes/user/id"),
+    Giver("listAllConnections", "connection_id", f"{_FIRST}/id", "/admin"),
+    Giver("createApplication", "client_id", f"{_MADE}/client_id"),
+    Giver("listApplications", "client_id", f"{_FIRST}/client_id"),
+    Giver("createWebhook", "webhook_id", f"{_MADE}/id"),
+    Giver("listWebhooks", "webhook_id", f"{_FIRST}/id", "/webhooks"),
+    Giver("listAllWebhooks", "webhook_id", f"{_FIRST}/id", "/admin"),
+    Giver("listDeliveries", "delivery_id", f"{_FIRST}/id", "/webhooks"),
+    Giver("listAllDeliveries", "delivery_id", f"{_FIRST}/id", "/admin"),
+    Giver("createSubscription", "subscription_id", f"{_MADE}/id"),
+    Giver("listSubscriptions", "subscription_id", f"{_FIRST}/id"),
+    Giver("createDailySchedule", "schedule_id", f"{_MADE}/attributes/scheduleId"),
+    Giver("createWeeklySchedule", "schedule_id", f"{_MADE}/attributes/scheduleId"),
+    Giver("createWorkweekSchedule", "schedule_id", f"{_MADE}/attributes/scheduleId"),
+    Giver("getSimulator", "vehicle_id", "$response.body#/vehicles/0/id", "/simulator"),
+    Giver("addFault", "fault_id", "$response.body#/id"),
+    Giver("listFaults", "fault_id", f"{_FIRST}/id"),
+)
+_FOLLOWERS: Final = (
+    Follower(
+        "changeRecords", "listRecords", {"type": "remove", "record": f"{_FIRST}/id"}, {"vehicle_id": f"{_FIRST}/vehicle_id"}
+    ),
+    Follower(
+        "changeRecords", "changeRecords", {"type": "undo", "number": f"{_MADE}/number"},
+        {"vehicle_id": "$request.path.vehicle_id"},
+    ),
+)  # fmt: skip
+
+
+def links_of(route: Route, routes: Iterable[Route], suffix: str) -> dict[str, Any]:
+    """Return the links of a route's success, by name, to operations that answer with a prefix or without as it does."""
+    by_name = {each.name: each for each in routes}
+    found = {}
+    for giver in _GIVERS:
+        if giver.operation == route.name:
+            for target in by_name.values():
+                parameters = _parameters(giver, route, target)
+                if parameters is not None:
+                    found[f"{target.name}By{giver.name.title().replace('_', '')}"] = _link(target, suffix, parameters)
+    for follower in _FOLLOWERS:
+        if follower.after == route.name:
+            link = _link(by_name[follower.operation], suffix, follower.path)
+            found[f"{follower.operation}To{follower.body['type'].title()}"] = link | {"requestBody": follower.body}
+    return found
+
+
+def _link(target: Route, suffix: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+    return {"operationId": target.name + (suffix if target.v3 else ""), "parameters": parameters}
+
+
+def _parameters(giver: Giver, source: Route, target: Route) -> dict[str, str] | None:
+    """Return what a target's path is filled with behind a source; None where it does not take what is given, or more."""
+    wanted, known = (set(re.findall(r"{(\w+)}", each.path)) - _CHOSEN for each in (target, source))
+    if giver.name not in wanted or not target.path.startswith(giver.among) or not wanted <= known | {giver.name}:
+        return None
+    return {name: giver.where if name == giver.name else f"$request.path.{name}" for name in sorted(wanted)}

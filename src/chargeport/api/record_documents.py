@@ -1,0 +1,147 @@
+"""What the routes of charging sessions answer, as types: the OpenAPI document has their schemas.
+
+The rows are those of files and commands, too, with the same names; a test holds every answer to these types.
+"""
+
+from typing import Annotated, Final
+
+from msgspec import Meta, Raw, Struct, field
+
+from chargeport.derive.sessions.counters import EnergyMethod
+from chargeport.signals.documents import ChargingType
+from chargeport.signals.records import Place
+from chargeport.wire.documents import REF, Counts, CursorLinks, CursorMeta, Document, Instant, PageLinks
+
+Energy = Annotated[float, Meta(description="Kilowatt-hours.")]
+Count = Annotated[int, Meta(ge=0)]
+Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
+
+
+class Amount(Struct):
+    """An amount of money."""
+
+    currency: Currency
+    amount: float
+
+
+class RecordFact(Struct, kw_only=True):
+    """Where a fact of a session is known from."""
+
+    fact: str
+    signals: list[str]
+    from_: Instant = field(name="from")
+    to: Instant
+    sightings: Annotated[int, Meta(description="How many reports of the signals there were.")]
+
+
+class Record(Struct, kw_only=True):
+    """A charging session. What is not known is null; a figure of energy in kWh has two decimals."""
+
+    id: str
+    vehicle_id: str
+    started_at: Instant
+    ended_at: Annotated[Instant | None, Meta(description="Null while it may still go on.")]
+    is_open: bool
+    duration_s: Count
+    energy_added_kwh: Energy | None
+    energy_drawn_kwh: Energy | None
+    energy_method: EnergyMethod | None
+    is_estimated: Annotated[bool, Meta(description="Whether an end or the energy was concluded, not reported.")]
+    energy_low_kwh: Energy | None
+    energy_high_kwh: Energy | None
+    start_soc_percent: float | None
+    end_soc_percent: float | None
+    charging_type: ChargingType | None
+    max_power_w: float | None
+    odometer_km: float | None
+    meter_start_kwh: float | None
+    meter_end_kwh: float | None
+    place: Annotated[Place | None, Meta(description="Null unless the application may see places.")]
+    is_public: bool | None
+    cost: Amount | None
+    sources: list[str]
+    note: str | None
+    made_of: Annotated[list[str], Meta(description="The ids of the records that a change made this one of.")]
+    rules: Annotated[str, Meta(description="The version of the rules that made it.")]
+    evidence: list[RecordFact]
+
+
+class RecordSums(Struct, kw_only=True):
+    """Sums of sessions. Unknown figures are in no sum, and are counted."""
+
+    sessions: Count
+    duration_s: Count
+    energy_added_kwh: Energy | None
+    energy_drawn_kwh: Energy | None
+    losses_kwh: Energy | None
+    cost: list[Amount]
+    without_energy: Count
+    without_drawn: Count
+    without_cost: Count
+
+
+class RecordGroup(RecordSums, kw_only=True):
+    """Sums of the sessions of a month, a vehicle or a place; the sessions without a place have the key null."""
+
+    key: str | None
+
+
+class RecordTotals(Document):
+    """Sums of all sessions that fit, not only of this page."""
+
+    all: RecordSums
+    by_month: list[RecordGroup]
+    by_vehicle: list[RecordGroup]
+    by_place: list[RecordGroup]
+
+
+class RecordCounts(Counts):
+    """How long the list is, with totals."""
+
+    totals: RecordTotals
+
+
+class RecordList(Document):
+    """A page of the sessions, newest first."""
+
+    data: list[Record]
+    meta: RecordCounts
+    links: PageLinks
+
+
+class RecordsByVehicle(Document):
+    """A page of the sessions by vehicle and begin, with `order=vehicle`."""
+
+    data: list[Record]
+    meta: CursorMeta
+    links: CursorLinks
+
+
+class RecordEdit(Document):
+    """A change of a vehicle's sessions, as it is kept. Its instants are milliseconds since 1970."""
+
+    number: Annotated[int, Meta(ge=1)]
+    made_at: Instant
+    edit: Annotated[Raw, Meta(extra_json_schema={"$ref": REF + "KeptChange"})]
+
+
+class RecordEdits(Document):
+    """The changes of a vehicle's sessions, oldest first."""
+
+    data: list[RecordEdit]
+
+
+class EditNumber(Document):
+    """The number of a change, to take it back by."""
+
+    number: Annotated[int, Meta(ge=1)]
+
+
+class RecordChanged(Document):
+    """A change was kept."""
+
+    data: EditNumber
+
+
+ANSWERS: Final = (RecordList, RecordsByVehicle, RecordEdits, RecordChanged)
+"""The types that routes name as their answers."""
