@@ -11,9 +11,10 @@ class TidyLoop(asyncio.SelectorEventLoop):
     """The loop of asyncio on Unix, which ends what is open when it is closed."""
 
     def close(self) -> None:
-        if not self.is_closed() and (transports := list(self._transports.values())):  # type: ignore[attr-defined]
-            for transport in transports:
-                transport.abort()
+        transports = list(self._transports.values())  # type: ignore[attr-defined]
+        for transport in transports:
+            transport.abort()
+        if transports and not self.is_closed():
             self.run_until_complete(asyncio.sleep(0))
         super().close()
 

@@ -74,13 +74,13 @@ class OverNats:
         self._taken = 0
         self._replicas = len(servers)
         self._numbers: asyncio.Queue[int | None] = asyncio.Queue()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._run(servers),), daemon=True)
+        self._thread = threading.Thread(target=asyncio.run, args=(self._run(servers),), daemon=True)
         self._has_stream = threading.Event()
         self._thread.start()
         assert self._has_stream.wait(WITHIN_S), "no stream is made"
 
     async def _run(self, servers: Sequence[NatsServer]) -> None:
+        self._loop = asyncio.get_running_loop()
         urls = [server.url for server in servers]
         client = await nats.connect(urls, max_reconnect_attempts=-1, reconnect_time_wait=0.2, error_cb=_known)
         self._stream = client.jetstream(timeout=1)
@@ -124,7 +124,6 @@ class OverNats:
             self._loop.call_soon_threadsafe(self._numbers.put_nowait, None)
         self._thread.join(WITHIN_S)
         assert not self._thread.is_alive()
-        self._loop.close()
 
 
 async def _known(_: Exception) -> None:
