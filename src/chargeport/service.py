@@ -119,7 +119,7 @@ class Service:
             self.consents,
             self.fleet,
             SessionDeriver(self.store, self.settings, self.clock),
-            Commands(self.store, self.clock, self._commandable()),
+            self._commands(),
             self.derivation,
             self.simulation,
         )
@@ -129,10 +129,12 @@ class Service:
             self._tasks.append(asyncio.create_task(telling, name="worker reports"))
         return app
 
-    def _commandable(self) -> list[Commandable]:
-        """Return what can have cars do something: the simulation, then the sources of the settings in their order."""
+    def _commands(self) -> Commands:
+        """Return what has cars do something: through the simulation, then the sources of the settings in their order."""
         sources = [each.source for each in self.feeds.built if isinstance(each.source, Commandable)]
-        return [*([] if self.simulation is None else [self.simulation]), *sources]
+        if self.simulation is None:
+            return Commands(self.store, self.clock, sources)
+        return Commands(self.store, self.clock, [self.simulation, *sources], self.simulation.faults.met)
 
     async def start(self, sources: Sequence[Source] = (), role: Role = "all") -> None:
         """Make the settings' cars known and begin to listen: to the settings' sources, and to these.

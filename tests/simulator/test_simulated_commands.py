@@ -144,6 +144,18 @@ async def test_each_command_is_logged_with_its_outcome(simulation: Simulated, ca
     assert obeyed.endswith("SUCCESS")
 
 
-async def test_a_fault_befalls_commands_too(simulation: Simulated) -> None:
-    await simulation.client.post("/simulator/faults", json={"type": "UPSTREAM", "code": "NO_RESPONSE", "times": 1})
-    typed_error(await simulation.client.post(f"{CHARGE}/start"), 502, "UPSTREAM/NO_RESPONSE")
+@pytest.mark.parametrize(
+    ("fault", "status", "kind"),
+    [({"type": "UPSTREAM", "code": "NO_RESPONSE"}, 502, "UPSTREAM"), ({"type": "PERMISSION", "code": None}, 403, "PERMISSION")],
+)
+async def test_a_command_that_meets_a_fault_is_not_obeyed_and_is_logged_with_it(
+    simulation: Simulated, fault: dict[str, Any], status: int, kind: str
+) -> None:
+    await simulation.client.post("/simulator/faults", json=fault | {"times": 1, "detail": "nobody obeys today"})
+    answer = await simulation.client.post(f"{CHARGE}/set-limit", json=attributes(percent=70))
+    body = typed_error(answer, status)
+    await simulation.client.post(f"{CHARGE}/set-limit", json=attributes(percent=80))
+    logged = (await simulation.client.get(f"/v3/vehicles/{CAR.id}/commands")).json()["data"]
+    outcomes = {each["attributes"]["parameters"]["percent"]: each["attributes"]["status"] for each in logged}
+    assert outcomes[80] == {"value": "SUCCESS"}
+    assert outcomes[70]["error"] == {"type": kind, "code": body["code"] or "", "detail": "nobody obeys today"}

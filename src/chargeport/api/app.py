@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from chargeport.api import docs, guide, health, metrics
 from chargeport.api.body_budget import BodyBudget
 from chargeport.api.error_boundary import ErrorBoundary
-from chargeport.api.fast_path import ALL, ONE, FastPath
+from chargeport.api.fast_path import FastPath
 from chargeport.api.guesses import Guesses
 from chargeport.api.links import Links
 from chargeport.api.openapi import document
@@ -99,7 +99,7 @@ class WebApp:
 def _handler(route: Route, others: Mapping[str, Handler], context: AppContext) -> Handler:
     """Return the handler of a route; where cars are simulated, one that may meet a fault instead."""
     handler, simulation = route.handler or others[route.name], context.simulation
-    if simulation is None or not route.v3 or route.open or route.path in (ONE, ALL):  # signal reads see to it themselves
+    if simulation is None or not route.v3 or route.open or route.has_own_faults:
         return handler
 
     async def faulty(request: Request) -> Response:

@@ -38,6 +38,7 @@ def _command(path: str, name: str, handler: Handler, summary: str, body: tuple[s
         method="POST", path=f"/vehicles/{{vehicle_id}}/{path}", name=name, tag="Commands", handler=handler, v3=True,
         summary=summary, detail=f"{body[1] if body else ''} {_OUTCOME} Needs the permission control_charge.".strip(),
         answer=answer, or_accepted=True, body=body[0] if body else None, errors=_COMMAND, parameters=(USER,),
+        has_own_faults=True,
     )  # fmt: skip
 
 
@@ -75,7 +76,7 @@ _COMMANDS: Final = (
     Route(
         method="DELETE", path="/vehicles/{vehicle_id}/charge-schedules/{schedule_id}", name="deleteSchedule", tag="Commands",
         handler=commands.delete_schedule, v3=True, summary="Remove a charge schedule", detail=_OUTCOME,
-        answer="ScheduleDocument", or_accepted=True, errors=_COMMAND, parameters=(USER,),
+        answer="ScheduleDocument", or_accepted=True, errors=_COMMAND, parameters=(USER,), has_own_faults=True,
     ),
 )  # fmt: skip
 

@@ -40,8 +40,9 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that the server answers.
 
     `answer` names the schema of the 200 in `api.schemas`; `body` that of the request. `kind` is the media type, `files` are
-    those of the same answer as a file. `or_accepted` says that the answer may come with 202, too,
-    `redirects` that it may be a 303. `limit` says which of an application's rate limits it counts for.
+    those of the same answer as a file. `or_accepted` says that the answer may come with 202, too, `redirects` that it may be a
+    303. With `has_own_faults` the handler itself meets the faults of a simulator. `limit` says which of an application's rate
+    limits it counts for.
     """
 
     method: str
@@ -53,6 +54,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
     v3: bool = False
     open: bool = False
+    has_own_faults: bool = False
     answer: str | None = None
     body: str | None = None
     status: int = 200

@@ -134,6 +134,7 @@ ROUTES: Final = (
     ),
     Route(
         method="GET", path=fast_path.ALL, name="listSignals", tag="Signals", handler=signals.read_signals, v3=True,
+        has_own_faults=True,
         summary="Read all signals of a vehicle",
         detail="Every signal that has a value or a known error, sorted by code, on one page unless a page is asked for.",
         answer="SignalList", errors=(MALFORMED, MISSING_PARAMETER, *_VEHICLE),
@@ -163,6 +164,7 @@ ROUTES: Final = (
     ),
     Route(
         method="GET", path=fast_path.ONE, name="getSignal", tag="Signals", handler=signals.read_signal, v3=True,
+        has_own_faults=True,
         summary="Read one signal",
         detail="A signal that has no value to show as true is answered with status ERROR and the reason, and the last body.",
         answer="SignalDocument", parameters=(_AT, _SOURCE, *_CONDITIONAL),

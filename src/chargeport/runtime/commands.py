@@ -2,13 +2,14 @@
 
 import logging
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, Final
 
 import msgspec
 
 from chargeport.clock import Clock
-from chargeport.errors import StoreError
+from chargeport.errors import Problem, StoreError
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.effective import effective
 from chargeport.sources.base import Command, Commandable, CommandError, Done
@@ -19,14 +20,21 @@ from chargeport.store.records import Grant, Vehicle
 SET_LIMIT: Final = "charge-set-limit"
 _SOC, _CAPACITY, _POWER = "tractionbattery-stateofcharge", "tractionbattery-nominalcapacity", "charge-wattage"
 
+Meeting = Callable[[str], AbstractAsyncContextManager[None]]
+"""What a command is carried out in, by the id of its vehicle. Raises Problem where it does not come through."""
+
 _log = logging.getLogger("chargeport.commands")
 
 
 class Commands:
     """Has cars do things."""
 
-    def __init__(self, store: Store, clock: Clock, sources: Sequence[Commandable]) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, sources: Sequence[Commandable], meeting: Meeting = lambda _: nullcontext()
+    ) -> None:
+        """Give commands to sources. `meeting` is what a command to a vehicle may meet on its way: the faults of a simulator."""
         self._store = store
+        self._meeting = meeting
         self._clock = clock
         self._sources = sources
         self._under_way: set[str] = set()
@@ -36,7 +44,7 @@ class Commands:
         return command_id in self._under_way
 
     async def execute(self, who: Grant, vehicle: Vehicle, kind: str, parameters: Mapping[str, Any]) -> KeptCommand:
-        """Execute a command on the vehicle; return its log entry. Raises CommandError, StoreError, NotFoundError.
+        """Execute a command on the vehicle; return its log entry. Raises CommandError, Problem, StoreError, NotFoundError.
 
         It is logged before anybody is asked, so that one which is cut short by a crash is known to have been given.
         """
@@ -47,7 +55,11 @@ class Commands:
         self._under_way.add(begun.id)
         try:
             await self._store.commands.begin(begun)
-            return await self._given(begun, vehicle, parameters)
+            async with self._meeting(vehicle.id):
+                return await self._given(begun, vehicle, parameters)
+        except Problem as fault:
+            await self._end(begun, None, "/".join(filter(None, (fault.kind.type, fault.kind.code))), fault.detail)
+            raise
         finally:
             self._under_way.discard(begun.id)
 
