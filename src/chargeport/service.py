@@ -130,11 +130,15 @@ class Service:
         return app
 
     def _commands(self) -> Commands:
-        """Return what has cars do something: through the simulation, then the sources of the settings in their order."""
-        sources = [each.source for each in self.feeds.built if isinstance(each.source, Commandable)]
+        """Return what gives commands, which meet the faults of a simulation."""
         if self.simulation is None:
-            return Commands(self.store, self.clock, sources)
-        return Commands(self.store, self.clock, [self.simulation, *sources], self.simulation.faults.met)
+            return Commands(self.store, self.clock, self._commandable())
+        return Commands(self.store, self.clock, self._commandable(), self.simulation.faults.met)
+
+    def _commandable(self) -> list[Commandable]:
+        """Return what can have cars do something: the simulation, then the sources of the settings in their order."""
+        sources = [each.source for each in self.feeds.built if isinstance(each.source, Commandable)]
+        return [*([] if self.simulation is None else [self.simulation]), *sources]
 
     async def start(self, sources: Sequence[Source] = (), role: Role = "all") -> None:
         """Make the settings' cars known and begin to listen: to the settings' sources, and to these.

@@ -55,7 +55,7 @@ PLAIN = {
     "filter[subject]", "filter[text]", "filter[to]", "filter[type]", "filter[vehicle.mode]", "format", "from", "if-none-match",
     "last-event-id", "lastEventId", "make", "mode", "order", "page[cursor]", "page[number]", "page[size]", "redirect_uri",
     "resolution", "response_type", "scope", "sightings", "signal", "single_select", "sort", "source", "state", "to", "user",
-    "zone",
+    "x-chargeport-page", "zone",
 }  # fmt: skip
 MARKS = ("WVWZZZ00000007777", "a name of theirs", "theirs.example.org", "their-user", "777.75")
 
