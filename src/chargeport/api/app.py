@@ -49,12 +49,11 @@ def build_app(
     guesses = Guesses(limits.wrong_credentials_per_minute, refused=counts.refused)
     errors = ErrorBoundary(links, guesses, RateLimits(limits))
     bodies = BodyBudget(limits.unauthenticated_body_bytes)
-    described = document(ROUTES)
 
     async def counted(request: Request) -> Response:
         return await metrics.metrics(request, errors, reports)
 
-    own = {"getMetrics": counted, "getReadiness": health.Readiness(reports).answer, **docs.handlers(described)}
+    own = {"getMetrics": counted, "getReadiness": health.Readiness(reports).answer, **docs.handlers(lambda: document(ROUTES))}
     handlers = {**own, **pages}
     routes = [route for each in ROUTES for route in _routes(each, _handler(each, handlers, context), context, errors, bodies)]
     router = Starlette(

@@ -1,7 +1,9 @@
 """The API's description: the document as JSON, and pages to read that fetch nothing from anywhere."""
 
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from html import escape
 from importlib import resources
 from string import Template
@@ -33,20 +35,28 @@ _TRIED_AS: Final = (
 )
 
 
-def handlers(described: dict[str, Any]) -> Mapping[str, Handler]:
-    """Return the handlers of the documentation's routes, with their pages made once."""
-    as_json = encode(described)
-    reference = _page("The API", _TRIED_AS + _operations(described), _TRY).encode()
-    of_errors = _page("Errors", "".join(map(_error, DOCUMENTED))).encode()
+def handlers(describe: Callable[[], dict[str, Any]]) -> Mapping[str, Handler]:
+    """Return the handlers of the documentation's routes. What they show is made once, when somebody asks for it first."""
+
+    @cache
+    def described() -> tuple[bytes, bytes]:
+        document = describe()
+        return encode(document), _page("The API", _TRIED_AS + _operations(document), _TRY).encode()
 
     async def openapi(request: Request) -> Response:
+        as_json, _ = await asyncio.to_thread(described)
         return answer(200, as_json, request.request_id)
 
     async def docs(request: Request) -> Response:
+        _, reference = await asyncio.to_thread(described)
         return answer(200, reference, request.request_id, _POLICY, kind=HTML)
 
+    @cache
+    def of_errors() -> bytes:
+        return _page("Errors", "".join(map(_error, DOCUMENTED))).encode()
+
     async def error_docs(request: Request) -> Response:
-        return answer(200, of_errors, request.request_id, _POLICY, kind=HTML)
+        return answer(200, of_errors(), request.request_id, _POLICY, kind=HTML)
 
     return {"getOpenApi": openapi, "getDocs": docs, "getErrorDocs": error_docs}
 
