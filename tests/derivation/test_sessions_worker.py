@@ -18,9 +18,11 @@ from chargeport.signals.reading import AbsenceReason, Entry
 from chargeport.signals.state import State
 from chargeport.store.retention_policy import KeepFor, Policy
 from derived_cars import (
+    CABLE,
     CAPACITY,
     CAR,
     CHARGING,
+    ENERGY,
     HOUR,
     LOCATION,
     MINUTE,
@@ -319,6 +321,41 @@ async def test_forgetting_a_list_takes_its_records_and_their_energy_while_others
     await house.store.readings.forget("evcc")
     await house.work()
     assert (await house.records(), await house.total_kwh()) == known
+
+
+def charging_on(at: int, counted_kwh: float) -> list[Entry]:
+    return [said(CHARGING, True, at), said(WATTAGE, 7200, at), said(ENERGY, counted_kwh, at)]
+
+
+@pytest.mark.parametrize("counted_kwh", [0, 0.4])
+async def test_a_counter_that_begins_after_a_pause_takes_nothing_from_what_came_before(
+    house: House, counted_kwh: float
+) -> None:
+    """The cable stays in, so it is one session; the counter was not told in its first part."""
+    resumed_at = T0 + 8 * HOUR
+    first = [each for each in night() if each.signal is not CABLE or each.value]
+    house.clock.move((resumed_at + HOUR - T0) / 1000)
+    await house.take([*first, said(CABLE, True, resumed_at), *charging_on(resumed_at, counted_kwh)])
+    await house.work()
+    (record,) = await made(house)
+    assert record.session.energy_added_kwh == pytest.approx(7.4 * 2 * 0.92 + counted_kwh, rel=0.05)
+    await house.take([said(CABLE, True, resumed_at + 30 * MINUTE), *charging_on(resumed_at + 30 * MINUTE, 3.6)])
+    await house.work()
+    (record,) = await made(house)
+    assert record.session.energy_added_kwh == pytest.approx(7.4 * 2 * 0.92 + 3.6, rel=0.05)
+    assert record.session.estimated
+
+
+async def test_what_a_counter_shows_when_a_car_charges_again_is_not_of_the_session_before(house: House) -> None:
+    again_at = T0 + 18 * HOUR
+    fallen = [said(SOC, 62, again_at - 9 * HOUR), said(SOC, 40, again_at)]  # it was driven, whatever the cable says
+    first = [each for each in night() if each.signal is not CABLE or each.value]
+    house.clock.move((again_at + MINUTE - T0) / 1000)
+    await house.take([*first, *fallen, said(CABLE, True, again_at), *charging_on(again_at, 9)])
+    await house.work()
+    record = (await made(house))[0]
+    assert record.session.ended_at == T0 + 2 * HOUR
+    assert record.session.energy_added_kwh == pytest.approx(7.4 * 2 * 0.92, rel=0.03)
 
 
 async def test_without_any_energy_that_is_known_the_total_is_not_known_either(house: House) -> None:

@@ -163,7 +163,8 @@ def _still_since(run: Sequence[Sample]) -> int:
 class Span(NamedTuple):
     """The session that is counted: its charging from `start` to `end`; nothing charged at `idle_at` before (None: not known).
 
-    A reading until `base_until` was made before it charged. `most_kwh` is the most that a first reading can show.
+    A reading until `base_until` was made before it charged. `most_kwh` is the most that a first reading can show. `pauses` are
+    from when to when nothing charged between.
     """
 
     start: int
@@ -172,6 +173,7 @@ class Span(NamedTuple):
     base_until: int
     likely_kwh: float | None
     most_kwh: float | None
+    pauses: Sequence[tuple[int, int]] = ()
 
 
 def counted(own: Sequence[Sample], span: Span, plug: Plug, fill: Fill, *, is_register: bool) -> Counted | None:
@@ -192,6 +194,10 @@ def counted(own: Sequence[Sample], span: Span, plug: Plug, fill: Fill, *, is_reg
     if begun.missing_from is not None:
         added = fill(begun.missing_from, used[0].at)
         total, filled = total + (added or 0.0), used[0].at > begun.missing_from
+    elif (paused_at := _paused_before(used[0], begun, span, plug)) is not None:
+        added = fill(span.start, paused_at)
+        if added is not None and added > number(used[0]) + SLACK_KWH:
+            total, filled = total + added, True
     for index in range(first + 1, len(whole)):
         one, other = whole[index - 1][-1], whole[index][0]
         if other.at > span.end:  # the next session's
@@ -244,6 +250,17 @@ def _begun(
     if not is_register and (most is None or number(first) <= most):
         return _Begun(grown + number(first), is_counting_on=False)
     return _Begun(grown, is_counting_on=True, missing_from=span.start)
+
+
+def _paused_before(first: Sample, begun: _Begun, span: Span, plug: Plug) -> int | None:
+    """Return when the pause began before a first reading that shows no more than what flowed since; None where it shows more.
+
+    A counter that begins so may count nothing of what came before the pause.
+    """
+    pause = max((each for each in span.pauses if each[1] <= first.at), default=None)
+    if begun.is_counting_on or pause is None or number(first) > plug.most_kwh(pause[1] - NEAR_MS, first.at):
+        return None
+    return pause[0]
 
 
 def _likely_by_pace(run: Sequence[Sample], first: Sample, start: int) -> float | None:

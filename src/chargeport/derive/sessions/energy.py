@@ -154,6 +154,7 @@ def _counters(
                 inputs.base_until,
                 None if likely is None else likely * factor / inputs.share,
                 _most_before(inputs, start),
+                [(one.end, other.start) for one, other in pairwise(inputs.stretches)],
             )
 
             def fill(low: int, high: int, factor: float = factor) -> float | None:

@@ -4,7 +4,7 @@ Nothing depends on seeing an edge: each report says what it says of its own inst
 leave. So a restart, a late report or a repeated one makes no difference.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import Final
 
@@ -225,6 +225,8 @@ def _inputs(charge: _Charge, seen: Observed, socs: tuple[float | None, float | N
     """Return what the energy is worked out from. A counter's last word may come a little after the cable was out."""
     part, start, end = charge.part, charge.start, charge.end
     until = min(charge.after + GLITCH_MS if charge.after == part.end else charge.after, end + rules.reach_ms)
+    again = bisect_right(part.on, end, key=lambda mark: mark.at)
+    until = min([until, *(mark.at - 1 for mark in part.on[again : again + 1])])  # it charges again, and counts that
     since = max(charge.before, start - rules.reach_ms)
     # A register counts on while the cable is out.
     counts_since = max(charge.last_ended_at, min(since, start - rules.state_holds_ms))
