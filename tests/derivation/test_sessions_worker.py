@@ -346,6 +346,21 @@ async def test_a_counter_that_begins_after_a_pause_takes_nothing_from_what_came_
     assert record.session.estimated
 
 
+async def test_before_a_counter_that_begins_late_every_part_of_the_session_counts(house: House) -> None:
+    resumed_at = T0 + 16 * HOUR
+    parts = [each for start in (T0, T0 + 8 * HOUR) for each in night(start) if each.signal is not CABLE or each.value]
+    parts = [each for each in parts if each.observed_at < T0 + 2 * HOUR or each.observed_at >= T0 + 8 * HOUR - MINUTE]
+    rising = [msgspec.structs.replace(each, value=each.value + 22) for each in parts
+              if each.signal is SOC and each.observed_at > T0 + 7 * HOUR]  # type: ignore[operator]  # fmt: skip
+    told = [each for each in parts if each.signal is not SOC or each.observed_at < T0 + 7 * HOUR]
+    off = [said(CHARGING, False, T0 + 2 * HOUR), said(WATTAGE, 0, T0 + 2 * HOUR)]
+    house.clock.move((resumed_at + MINUTE - T0) / 1000)
+    await house.take([*told, *rising, *off, said(CABLE, True, resumed_at), *charging_on(resumed_at, 0.2)])
+    await house.work()
+    (record,) = await made(house)
+    assert record.session.energy_added_kwh == pytest.approx(2 * 7.4 * 2 * 0.92, rel=0.06)
+
+
 async def test_what_a_counter_shows_when_a_car_charges_again_is_not_of_the_session_before(house: House) -> None:
     again_at = T0 + 18 * HOUR
     fallen = [said(SOC, 62, again_at - 9 * HOUR), said(SOC, 40, again_at)]  # it was driven, whatever the cable says

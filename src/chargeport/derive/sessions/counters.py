@@ -194,10 +194,10 @@ def counted(own: Sequence[Sample], span: Span, plug: Plug, fill: Fill, *, is_reg
     if begun.missing_from is not None:
         added = fill(begun.missing_from, used[0].at)
         total, filled = total + (added or 0.0), used[0].at > begun.missing_from
-    elif (paused_at := _paused_before(used[0], begun, span, plug)) is not None:
-        added = fill(span.start, paused_at)
-        if added is not None and added > number(used[0]) + SLACK_KWH:
-            total, filled = total + added, True
+    elif earlier := _charged_before(used[0], begun, span, plug):
+        flowed = sum(fill(*each) or 0.0 for each in earlier)
+        if flowed > number(used[0]) + SLACK_KWH:
+            total, filled = total + flowed, True
     for index in range(first + 1, len(whole)):
         one, other = whole[index - 1][-1], whole[index][0]
         if other.at > span.end:  # the next session's
@@ -252,15 +252,16 @@ def _begun(
     return _Begun(grown, is_counting_on=True, missing_from=span.start)
 
 
-def _paused_before(first: Sample, begun: _Begun, span: Span, plug: Plug) -> int | None:
-    """Return when the pause began before a first reading that shows no more than what flowed since; None where it shows more.
+def _charged_before(first: Sample, begun: _Begun, span: Span, plug: Plug) -> list[tuple[int, int]]:
+    """Return when it charged before the pause ahead of a first reading; nothing where the reading shows more than flowed since.
 
     A counter that begins so may count nothing of what came before the pause.
     """
-    pause = max((each for each in span.pauses if each[1] <= first.at), default=None)
-    if begun.is_counting_on or pause is None or number(first) > plug.most_kwh(pause[1] - NEAR_MS, first.at):
-        return None
-    return pause[0]
+    pauses = [each for each in span.pauses if each[1] <= first.at]
+    if begun.is_counting_on or not pauses or number(first) > plug.most_kwh(pauses[-1][1] - NEAR_MS, first.at):
+        return []
+    begins = [span.start, *(resumed_at for _, resumed_at in pauses)]
+    return [(begin, paused_at) for begin, (paused_at, _) in zip(begins, pauses, strict=False)]
 
 
 def _likely_by_pace(run: Sequence[Sample], first: Sample, start: int) -> float | None:
