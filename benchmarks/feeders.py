@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks import ingest
+from benchmarks.readings import BUNDLED, body, post
 
 STATIONS = 20
 PER_REQUEST = 50  # bundles in one request, so that it has as many readings as a batch of benchmarks.ingest
@@ -46,7 +46,7 @@ def bundles(fed: Fed) -> Iterator[dict[str, Any]]:
         yield {
             "vehicle": cars[car],
             "at": start + number,
-            "signals": {each.code: ingest.body(each, turn) for each in ingest.BUNDLED},
+            "signals": {each.code: body(each, turn) for each in BUNDLED},
         }
 
 
@@ -63,7 +63,7 @@ async def over_http_singly(fed: Fed, _: str) -> None:
 async def _post(fed: Fed, in_one: int) -> None:
     said = bundles(fed)
     bodies = (json.dumps(some).encode() for some in iter(lambda: list(itertools.islice(said, in_one)), []))
-    await ingest.post(fed.port, "/ingest/generic", fed.token, bodies)
+    await post(fed.port, "/ingest/generic", fed.token, bodies)
 
 
 async def over_ocpp(fed: Fed, _: str) -> None:

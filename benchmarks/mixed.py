@@ -26,7 +26,8 @@ from typing import ClassVar, NamedTuple
 
 import uvloop
 
-from benchmarks import fixture, ingest, load, stream, webhooks
+from benchmarks import fixture, load, stream, webhooks
+from benchmarks.readings import SIGNALS, body
 
 IN_ONE = 50  # readings in a request
 CONNECTIONS = 16
@@ -34,7 +35,7 @@ SETTLE_S = 1.5
 IDLE = 0.05  # of a core
 LOADS = ("ingest", "reads", "stream", "webhook")
 POST = "/ingest/readings"
-BULK = [each for each in ingest.SIGNALS if each.code != webhooks.CODE]
+BULK = [each for each in SIGNALS if each.code != webhooks.CODE]
 
 Requests = Iterator[tuple[int, bytes]]
 """What is sent, each with the value of the change in it; 0 where it has none."""
@@ -206,7 +207,7 @@ class Run:
         """Give single signals of vehicles that nobody follows."""
         for number in itertools.count():
             chosen = ((self._draw.choice(self._others), self._draw.choice(BULK)) for _ in range(IN_ONE))
-            items = [{"vehicle": name, "signal": each.code, "body": ingest.body(each, number)} for name, each in chosen]
+            items = [{"vehicle": name, "signal": each.code, "body": body(each, number)} for name, each in chosen]
             yield 0, load.request(POST, fixture.TOKEN, json.dumps(items).encode())
 
     def _changes(self) -> Requests:

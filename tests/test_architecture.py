@@ -1,6 +1,7 @@
 """The rules of the house that a machine can check: layers, sizes, names, clocks, and the decisions in docs/adr."""
 
 import ast
+import graphlib
 import re
 import subprocess
 import sys
@@ -109,6 +110,25 @@ def test_the_architecture_page_shows_the_layers_that_are_checked() -> None:
     tower = project["tool"]["importlinter"]["contracts"][0]
     assert [line.split() for line in shown] == [layer.split(" | ") for layer in tower["layers"]]
     assert tower["exhaustive"]
+
+
+def dotted(module: Path) -> str:
+    """The name under which a file of the package, or of the benchmarks, is imported."""
+    path = module.relative_to(PACKAGE.parent if module.is_relative_to(PACKAGE) else ROOT).with_suffix("")
+    return ".".join(path.parts).removesuffix(".__init__")
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    trees = {dotted(module): tree_of(module) for module in [*modules(), *(ROOT / "benchmarks").glob("*.py")]}
+    imports = {
+        name: {f"{origin}.{taken}" if f"{origin}.{taken}" in trees else origin for origin, taken in imported(tree)}
+        & trees.keys() - {name}
+        for name, tree in trees.items()
+    }  # those within functions, too
+    try:
+        graphlib.TopologicalSorter(imports).prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(f"a circle: {' <- '.join(error.args[1])}")
 
 
 def test_no_module_is_longer_than_the_limit() -> None:

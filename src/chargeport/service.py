@@ -45,10 +45,11 @@ from chargeport.sources.base import Commandable, Source
 from chargeport.sources.simulator import Simulator
 from chargeport.staleness.cadence import Cadences
 from chargeport.store.audit import SERVER, Act, Actor, act_as
-from chargeport.store.backends import is_server, open_store, require_driver
+from chargeport.store.backends import open_store, require_driver
 from chargeport.store.protocols import Store
 from chargeport.store.retention import keep, keep_audit
 from chargeport.store.retention_policy import KeepFor, Policy
+from chargeport.store.urls import is_server
 from chargeport.webhooks.service import WebhookService
 
 if TYPE_CHECKING:

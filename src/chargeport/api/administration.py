@@ -34,9 +34,9 @@ from chargeport.runtime.source_status import SourceState
 from chargeport.settings import Settings
 from chargeport.signals.definition import READS, Permission
 from chargeport.store.audit import Act, Deed, Wanted
-from chargeport.store.backends import database_file, is_server
 from chargeport.store.records import Application, IssueCount
 from chargeport.store.sqlite.backup import back_up
+from chargeport.store.urls import database_file, is_server
 from chargeport.wire.encoding import encode
 from chargeport.wire.envelope import iso
 

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from chargeport.clock import Clock
-from chargeport.store import backends
+from chargeport.store import backends, urls
 
 FIRST_DAY: Final = 1_735_689_600_000  # 2025-01-01: before that, no Chargeport was there to run
 LAST_DAY: Final = 4_102_444_800_000  # 2100-01-01
@@ -112,7 +112,7 @@ async def _asked(url: str) -> list[Check]:
     finally:
         await store.close()
     return [
-        Check("database", Status.OK, f"{backends.shown(url)} (PostgreSQL {server}) can be read and written"),
+        Check("database", Status.OK, f"{urls.shown(url)} (PostgreSQL {server}) can be read and written"),
         Check("schema", Status.OK, f"{has}, up to date"),
     ]
 

@@ -11,7 +11,7 @@ from chargeport.cli.database import with_store
 from chargeport.cli.finding import fleet, vehicle_called
 from chargeport.cli.options import Database, Json
 from chargeport.cli.output import print_json, print_table
-from chargeport.cli.vehicles import called
+from chargeport.cli.vehicle_texts import called
 from chargeport.clock import SystemClock
 from chargeport.store.command_log import KeptCommand
 from chargeport.store.protocols import Store

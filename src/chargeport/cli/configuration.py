@@ -13,7 +13,7 @@ import typer
 
 from chargeport import config
 from chargeport.settings import Settings
-from chargeport.store.backends import is_server, shown
+from chargeport.store.urls import is_server, shown
 
 Config = Annotated[
     Path | None,

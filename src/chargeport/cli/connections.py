@@ -12,7 +12,7 @@ from chargeport.cli.database import with_store
 from chargeport.cli.finding import application_with, every, vehicle_called
 from chargeport.cli.options import Database, Json, Permissions
 from chargeport.cli.output import print_json, print_table, say
-from chargeport.cli.vehicles import described
+from chargeport.cli.vehicle_texts import described
 from chargeport.clock import SystemClock
 from chargeport.errors import NotFoundError
 from chargeport.store.protocols import Store

@@ -12,7 +12,7 @@ from chargeport.cli.finding import every
 from chargeport.cli.options import Database, Json
 from chargeport.cli.output import print_json, print_table, say
 from chargeport.cli.signals import known_of
-from chargeport.cli.vehicles import described
+from chargeport.cli.vehicle_texts import described
 from chargeport.clock import SystemClock
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.definition import Permission, Signal

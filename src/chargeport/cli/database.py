@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from chargeport import config
 from chargeport.cli import configuration
-from chargeport.store import backends
+from chargeport.store import backends, urls
 from chargeport.store.audit import Act, Actor, act_as, record
 from chargeport.store.protocols import Store
 
@@ -24,14 +24,14 @@ def resolved(database: str | None) -> str:
 
 def file_for(command: str, database: str | None, instead: str) -> Path:
     """Return the file that a command works on, which can't work on a server. Raises SettingError, StartError."""
-    return backends.file_of(resolved(database), f"chargeport {command}", instead)
+    return urls.file_of(resolved(database), f"chargeport {command}", instead)
 
 
 def existing(command: str, database: str | None, instead: str) -> Path:
     """Return the same, if it is there. Raises StartError where it is not."""
     file = file_for(command, database, instead)
     if not file.exists():
-        raise backends.missing(str(file))
+        raise urls.missing(str(file))
     return file
 
 

@@ -76,7 +76,7 @@ async def _demo(settings: Settings, clock: "SimulatedClock", count: int, scenari
     from chargeport.cli import demo_words
     from chargeport.dashboard import page
     from chargeport.service import Service
-    from chargeport.store.backends import database_file
+    from chargeport.store.urls import database_file
 
     with web.listen(settings.server.host, settings.server.port) as listening:
         service = Service.open(settings, clock, anew=True)

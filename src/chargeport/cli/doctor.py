@@ -14,7 +14,7 @@ from chargeport.cli.output import console, print_json, printable
 from chargeport.clock import SystemClock
 from chargeport.errors import SettingError, StartError
 from chargeport.settings import ServerSettings, Settings
-from chargeport.store import backends
+from chargeport.store import urls
 
 ANSWER_WITHIN_S: Final = 2
 COLOURS: Final = {Status.OK: "green", Status.WARN: "yellow", Status.FAIL: "bold red"}
@@ -43,7 +43,7 @@ def _examine(flags: dict[tuple[str, str], str | int | None]) -> Iterator[Check]:
     yield from checks.python()
     try:
         settings = configuration.settings(flags)
-        file = None if backends.is_server(settings.database.url) else backends.database_file(settings.database.url)
+        file = None if urls.is_server(settings.database.url) else urls.database_file(settings.database.url)
     except SettingError as error:
         yield Check("settings", Status.FAIL, str(error).removesuffix("."), "correct it; what follows from it is not checked")
         yield from checks.clock(None, SystemClock())

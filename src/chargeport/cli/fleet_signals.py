@@ -7,7 +7,7 @@ from chargeport.cli.ages import ago
 from chargeport.cli.database import with_store
 from chargeport.cli.finding import fleet
 from chargeport.cli.output import print_json, print_table
-from chargeport.cli.vehicles import called
+from chargeport.cli.vehicle_texts import called
 from chargeport.clock import SystemClock
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Signal

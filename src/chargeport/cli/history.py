@@ -19,7 +19,7 @@ from chargeport.cli.output import NOTHING, console, print_json, print_table, say
 from chargeport.cli.plot import LABEL, WIDEST, levels, plot
 from chargeport.cli.signals import named
 from chargeport.cli.values import in_words, with_unit
-from chargeport.cli.vehicles import described
+from chargeport.cli.vehicle_texts import described
 from chargeport.clock import SystemClock
 from chargeport.errors import Problem
 from chargeport.signals.definition import Kind, Permission, Signal

@@ -9,7 +9,7 @@ from chargeport.cli.options import Database, Json
 from chargeport.cli.output import print_json, say
 from chargeport.cli.progress import progress
 from chargeport.errors import SettingError
-from chargeport.store import backends
+from chargeport.store import backends, urls
 
 
 def migrate(
@@ -27,16 +27,16 @@ def migrate(
     if (source is None) != (target is None):
         raise SettingError("--from and --to belong together: name the SQLite database and the PostgreSQL database.")
     url = target or resolved(database)
-    if (distribute or target) and not backends.is_server(url):
+    if (distribute or target) and not urls.is_server(url):
         raise SettingError(
             f"{'--distribute' if distribute else '--to'} needs a PostgreSQL database, such as postgresql://HOST/NAME."
         )
     taken, schema = _brought_up_to_date(url)
-    said: dict[str, Any] = {"database": backends.shown(url), "schema": schema, "steps": taken}
+    said: dict[str, Any] = {"database": urls.shown(url), "schema": schema, "steps": taken}
     if distribute:
         said |= {"distributed": _distributed(url)}
     if source is not None:
-        said |= {"from": backends.shown(source), "rows": _copied(source, url)}
+        said |= {"from": urls.shown(source), "rows": _copied(source, url)}
     if as_json:
         print_json(said)
     elif source is not None:
@@ -51,13 +51,13 @@ def migrate(
 
 
 def _brought_up_to_date(url: str) -> tuple[list[str], int]:
-    if backends.is_server(url):
+    if urls.is_server(url):
         backends.require_driver()
         from chargeport.store.postgres.store import brought_up_to_date
 
         return brought_up_to_date(url)
-    from chargeport.store.backends import database_file
     from chargeport.store.sqlite import engine, migrations
+    from chargeport.store.urls import database_file
 
     file = database_file(url)
     connection = engine.connect(file, create=True)
@@ -71,9 +71,9 @@ def _copied(source: str, target: str) -> dict[str, int]:
     """Copy a database; how many rows each table has."""
     import asyncio
 
-    if backends.is_missing(source):
-        raise backends.missing(source)
-    file = backends.file_of(source, "--from", "name a file, such as sqlite:///chargeport.db")
+    if urls.is_missing(source):
+        raise urls.missing(source)
+    file = urls.file_of(source, "--from", "name a file, such as sqlite:///chargeport.db")
     from chargeport.store.postgres.copying import copy
 
     with progress("Copying") as show:

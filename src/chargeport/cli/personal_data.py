@@ -12,13 +12,13 @@ from chargeport.cli.finding import vehicle_called
 from chargeport.cli.options import Database, Json, Yes
 from chargeport.cli.output import confirm, print_json, print_table, say
 from chargeport.cli.users import Removal, erase_user, whose_alone
-from chargeport.cli.vehicles import ERASED, TRACES, recognised
+from chargeport.cli.vehicle_texts import ERASED, TRACES, recognised
 from chargeport.clock import SystemClock
 from chargeport.errors import StartError
 from chargeport.settings import Settings
 from chargeport.store.audit import Act
-from chargeport.store.backends import database_file, is_server
 from chargeport.store.protocols import Store
+from chargeport.store.urls import database_file, is_server
 
 LEAST_SOUGHT: Final = 8  # bytes of a name that is sought in files: a shorter one is in other words, too
 PART: Final = 1 << 24

@@ -18,7 +18,7 @@ from chargeport.cli.options import Database, Fleet, Json
 from chargeport.cli.output import console, print_json, print_table, say
 from chargeport.cli.plot import bars
 from chargeport.cli.signals import states_of
-from chargeport.cli.vehicles import called, described
+from chargeport.cli.vehicle_texts import called, described
 from chargeport.clock import SystemClock
 from chargeport.derivation.record_fields import fields, flat, shown_of
 from chargeport.derivation.sessions import SessionDeriver

@@ -17,7 +17,7 @@ from chargeport.config import Role
 from chargeport.errors import ChargeportError, SettingError
 from chargeport.installation import program
 from chargeport.settings import Settings
-from chargeport.store import backends
+from chargeport.store import urls
 
 if TYPE_CHECKING:
     from chargeport.api.handover import Handover
@@ -62,7 +62,7 @@ def _serve_by_workers(settings: Settings, reach: str, role: Role, count: int, *,
     from chargeport import service, web  # noqa: F401  (loaded once, before the workers are forked)
     from chargeport.workers import Worker, Workers
 
-    is_server = backends.is_server(settings.database.url)
+    is_server = urls.is_server(settings.database.url)
     if not is_server and settings.server.tls is not None:
         raise SettingError(
             "server.tls_certificate: workers on SQLite hand connections to the one that writes, which TLS does not allow: have"
@@ -123,7 +123,7 @@ def _handover(worker: "Worker | None", settings: Settings) -> "Handover | socket
     """Return where connections go on which more than reads is asked, or come from: to the one worker that writes to SQLite."""
     from chargeport.api.handover import Handover
 
-    if worker is None or backends.is_server(settings.database.url):
+    if worker is None or urls.is_server(settings.database.url):
         return None
     return worker.taking if worker.number == 0 else Handover(worker.giving)
 
@@ -153,7 +153,7 @@ def _origins(settings: Settings) -> Iterator[str]:
     else:
         yield f"Settings  {settings_file.absolute()}"
     url = settings.database.url
-    yield f"Database  {backends.shown(url) if backends.is_server(url) else backends.database_file(url).absolute()}"
+    yield f"Database  {urls.shown(url) if urls.is_server(url) else urls.database_file(url).absolute()}"
 
 
 async def _first_steps(service: "Service", flags: str, address: str) -> AsyncIterator[str]:

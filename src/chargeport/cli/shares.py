@@ -12,7 +12,7 @@ from chargeport.cli.options import Database, Json, VehicleName
 from chargeport.cli.output import print_json, print_table, say
 from chargeport.cli.page_address import ELSEWHERE, page_address, share_url
 from chargeport.cli.sign_in import people, say_aside
-from chargeport.cli.vehicles import described
+from chargeport.cli.vehicle_texts import described
 from chargeport.clock import SystemClock
 from chargeport.errors import NotFoundError
 from chargeport.store.protocols import Store

@@ -11,7 +11,7 @@ from chargeport.cli.finding import vehicle_called
 from chargeport.cli.options import Database, Fleet, Json
 from chargeport.cli.output import print_facts, print_json, say
 from chargeport.cli.typed import quoted
-from chargeport.cli.vehicles import described
+from chargeport.cli.vehicle_texts import described
 from chargeport.clock import SystemClock
 from chargeport.errors import NotFoundError
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE

@@ -12,7 +12,7 @@ from chargeport.clock import SystemClock
 from chargeport.demo import vehicle_of
 from chargeport.signals.definition import Permission
 from chargeport.sources.simulator import demo_fleet as fleet
-from chargeport.store.backends import shown
+from chargeport.store.urls import shown
 
 T = TypeVar("T")
 

@@ -12,16 +12,16 @@ from chargeport.cli.ages import ago, long
 from chargeport.cli.database import opened, resolved, with_store
 from chargeport.cli.options import Database, Json
 from chargeport.cli.output import print_json, print_table, say
-from chargeport.cli.vehicles import described, recognised
+from chargeport.cli.vehicle_texts import described, recognised
 from chargeport.clock import SystemClock
 from chargeport.config import FILE_NAME
 from chargeport.errors import NotFoundError
 from chargeport.ingest.vehicle_names import VehicleNames
 from chargeport.runtime.source_status import SourceState
 from chargeport.sources.base import Cause, SourceError
-from chargeport.store.backends import is_missing
 from chargeport.store.protocols import Store
 from chargeport.store.records import IssueCount, Page, Vehicle
+from chargeport.store.urls import is_missing
 
 if TYPE_CHECKING:
     from chargeport.runtime.builder import Built

@@ -12,7 +12,7 @@ from chargeport.cli.database import with_store
 from chargeport.cli.finding import every
 from chargeport.cli.options import Database, Json, Yes
 from chargeport.cli.output import confirm, print_json, print_table, say
-from chargeport.cli.vehicles import ERASED, TRACES, recognised
+from chargeport.cli.vehicle_texts import ERASED, TRACES, recognised
 from chargeport.errors import NotFoundError
 from chargeport.store.protocols import Store
 from chargeport.store.records import Connection, Vehicle, user_uuid_of

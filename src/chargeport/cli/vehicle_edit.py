@@ -11,6 +11,7 @@ from chargeport.cli.finding import vehicle_called
 from chargeport.cli.options import Database, Json, Powertrain, VehicleName
 from chargeport.cli.output import print_json, say
 from chargeport.cli.typed import quoted
+from chargeport.cli.vehicle_texts import described, fields
 from chargeport.errors import ChargeportError, ConflictError, NotFoundError
 from chargeport.store.protocols import Store
 from chargeport.store.records import Vehicle
@@ -44,8 +45,6 @@ def edit(
     as_json: Json = False,
 ) -> None:
     """Change what is known of a vehicle itself. A running server uses its new names within seconds."""
-    from chargeport.cli.vehicles import described, fields
-
     given = {"make": make, "model": model, "year": year, "vin": vin, "powertrain": powertrain}
     facts = {name: value for name, value in given.items() if value is not None}
     if not (facts or aliases or removed):

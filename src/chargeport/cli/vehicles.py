@@ -13,22 +13,13 @@ from chargeport.cli.database import with_store
 from chargeport.cli.finding import every, vehicle_called
 from chargeport.cli.options import Database, Json, Powertrain, Rewrite, VehicleName, Yes
 from chargeport.cli.output import confirm, print_facts, print_json, print_table, say
+from chargeport.cli.vehicle_texts import ERASED, TRACES, UNWIPED, described, fields
 from chargeport.clock import SystemClock
 from chargeport.errors import ConflictError, StoreError
 from chargeport.store.protocols import Store
 from chargeport.store.records import Connection, Erased, Vehicle
 
-ERASED: Final = {
-    "latest": "latest values", "history": "runs of history", "sessions": "charging sessions", "edits": "edits of sessions",
-    "connections": "connections", "names": "names", "issues": "issues",
-    "hours": "hours of older history", "events": "events for webhooks", "audited": "mentions in the audit log",
-    "notes": "notes of sources", "commands": "commands",
-}  # fmt: skip
 SPARE: Final = ("mode", "aliases", "powertrain", "year")  # columns to leave out first in a narrow terminal
-UNWIPED: Final = "Bytes of it may stay in the file's free space until something is erased without --no-rewrite."
-TRACES: Final = (
-    "Somebody reads an older state of the database: bytes of it stay in the log until that ends and the server stops."
-)
 
 group = typer.Typer(help="Vehicles: the cars that the server knows.", no_args_is_help=True)
 group.command("edit")(vehicle_edit.edit)
@@ -136,31 +127,6 @@ def remove(
     say(f"{vehicle_id} is gone, and all that was stored of it: {counted}.")
     if not wiped:
         say(TRACES if rewrite else UNWIPED)
-
-
-def described(vehicle: Vehicle) -> str:
-    """Return make, model and year of a vehicle, as far as they are known."""
-    return " ".join(str(part) for part in (vehicle.make, vehicle.model, vehicle.year) if part) or "a vehicle"
-
-
-def called(vehicle: Vehicle) -> str:
-    """Return its name in as few words as there are: make and model, else VIN, else id."""
-    return " ".join(part for part in (vehicle.make, vehicle.model) if part) or vehicle.vin or vehicle.id
-
-
-def recognised(vehicle: Vehicle) -> str:
-    """Return what a person recognises it by: what it is, and its VIN, else its first alias, else its id."""
-    return f"{described(vehicle)} ({vehicle.vin or next(iter(vehicle.aliases), vehicle.id)})"
-
-
-def fields(vehicle: Vehicle) -> dict[str, Any]:
-    """Return what is known of the vehicle itself."""
-    from chargeport.wire.envelope import iso
-
-    return {
-        "id": vehicle.id, "vin": vehicle.vin, "aliases": list(vehicle.aliases), "make": vehicle.make, "model": vehicle.model,
-        "year": vehicle.year, "powertrain": vehicle.powertrain, "mode": vehicle.mode, "created_at": iso(vehicle.created_at),
-    }  # fmt: skip
 
 
 def _connected(connection: Connection) -> dict[str, Any]:

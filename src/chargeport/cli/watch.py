@@ -16,7 +16,7 @@ from chargeport.cli.options import Database, Fleet
 from chargeport.cli.output import NOTHING, console, print_json, say
 from chargeport.cli.signals import named
 from chargeport.cli.values import in_words
-from chargeport.cli.vehicles import called, described
+from chargeport.cli.vehicle_texts import called, described
 from chargeport.clock import Clock, SystemClock
 from chargeport.signals.definition import Signal
 from chargeport.signals.freshness import Freshness

@@ -14,7 +14,6 @@ import msgspec
 from chargeport.errors import ConflictError, StoreError
 from chargeport.signals.catalogue import BY_KEY
 from chargeport.signals.definition import Kind
-from chargeport.store.backends import shown
 from chargeport.store.postgres.connection import Connection, in_thread
 from chargeport.store.postgres.engine import translated
 from chargeport.store.postgres.migrations import connected
@@ -24,6 +23,7 @@ from chargeport.store.sqlite.engine import Connection as Source
 from chargeport.store.sqlite.engine import connect, fetch
 from chargeport.store.sqlite.migrations import migrate
 from chargeport.store.tables import rows
+from chargeport.store.urls import shown
 
 PART: Final = 5_000  # rows in one transaction
 NOT_COPIED: Final = frozenset({"sequences", "schema_version", "copying"})

@@ -3,9 +3,9 @@
 from typing import Final
 
 from chargeport.errors import StartError, StoreError
-from chargeport.store.backends import shown
 from chargeport.store.postgres.engine import translated
 from chargeport.store.postgres.migrations import connected
+from chargeport.store.urls import shown
 
 COLUMN: Final = "vehicle_key"
 DISTRIBUTED: Final = (

@@ -6,10 +6,10 @@ from typing import Any, Final
 import asyncpg  # type: ignore[import-untyped]
 
 from chargeport.errors import SchemaError, StartError, StoreError
-from chargeport.store.backends import missing, shown
 from chargeport.store.postgres.connection import LOCKS
 from chargeport.store.postgres.engine import TIMEOUT_S, prepare, translated
 from chargeport.store.postgres.positions import shift
+from chargeport.store.urls import missing, shown
 
 OLDEST_SERVER: Final = 16
 _VERSION_TABLE: Final = "CREATE TABLE IF NOT EXISTS schema_version (version bigint NOT NULL)"
