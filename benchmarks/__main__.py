@@ -33,6 +33,7 @@ BENCHMARKS = {
     "peers": ("", "--rounds 2 --seconds 2"),
     "space": ("", "--cars 200 --days 1"),
     "history": ("", "--rows 2000000 --reads 500"),
+    "growth": ("", "--vehicles 1000 10000 100000 --seconds 2 --batches 50 --minutes 1"),
     "startup": ("", "--rounds 3"),
     "fleet": ("", "--vehicles 20000 --rounds 1"),
     "accuracy": ("", ""),

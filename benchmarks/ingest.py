@@ -13,7 +13,6 @@ import argparse
 import asyncio
 import json
 import os
-import random
 import shutil
 import socket
 import subprocess
@@ -22,13 +21,9 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from benchmarks import fixture, load, transports
-from benchmarks.readings import BUNDLE, BUNDLED, CONNECTIONS, SIGNALS, body, post
-
-BATCH = 1_000
-STEP_MS = 1_000
+from benchmarks.readings import BATCH, CONNECTIONS, batches, post
 
 
 def main() -> None:
@@ -71,7 +66,7 @@ def _report(runs: int, kind: str, pairs: list[tuple[dict[str, float], dict[str, 
     )
 
 
-def _pair(filled: Path, kind: str, batches: int, vehicles: int) -> tuple[dict[str, float], dict[str, float]]:
+def _pair(filled: Path, kind: str, count: int, vehicles: int) -> tuple[dict[str, float], dict[str, float]]:
     """Run the same load over HTTP and on the bare store, each on a fresh copy; return the figures of both."""
     over_http, bare = filled.with_name("http.db"), filled.with_name("bare.db")
     for copy in (over_http, bare):
@@ -83,15 +78,15 @@ def _pair(filled: Path, kind: str, batches: int, vehicles: int) -> tuple[dict[st
         port = int(probe.getsockname()[1])
     url = f"http://127.0.0.1:{port}"
     os.sched_setaffinity(0, {load.CLIENT_CORE})
-    bodies = [json.dumps(batch, separators=(",", ":")).encode() for batch in _batches(kind, batches, vehicles)]
+    bodies = [json.dumps(batch, separators=(",", ":")).encode() for batch in batches(kind, count, vehicles)]
     with load.server("chargeport", "serve", "--database", f"sqlite:///{over_http}", "--port", str(port), url=url) as target:
         before = load.cpu_s(target.pid)
         latencies, duration_s = asyncio.run(post(port, "/ingest/readings", fixture.TOKEN, bodies))
         cpu_s = load.cpu_s(target.pid) - before
-    command = [sys.executable, "-m", "benchmarks.ingest", "--vehicles", str(vehicles), "--bare", str(bare), kind, str(batches)]
+    command = [sys.executable, "-m", "benchmarks.ingest", "--vehicles", str(vehicles), "--bare", str(bare), kind, str(count)]
     pin = lambda: os.sched_setaffinity(0, {load.SERVER_CORE})  # noqa: E731
     done = subprocess.run(command, capture_output=True, text=True, check=True, preexec_fn=pin)
-    readings = batches * BATCH
+    readings = count * BATCH
     figures = {
         "rate": readings / duration_s,
         "cpu_us": cpu_s / readings * 1e6,
@@ -100,26 +95,7 @@ def _pair(filled: Path, kind: str, batches: int, vehicles: int) -> tuple[dict[st
     return figures, json.loads(done.stdout)
 
 
-def _batches(kind: str, count: int, vehicles: int) -> Iterator[list[dict[str, Any]]]:
-    """Items of BATCH readings each; every next one is newer and says something else."""
-    ids, draw = fixture.vehicle_ids(vehicles), random.Random(3)
-    start = int(time.time() * 1000) - 30 * 60_000
-    for number in range(count):
-        at = start + number * STEP_MS
-        if kind == "bundles":
-            yield [
-                {"vehicle": name, "observedAt": at, "signals": {each.code: body(each, number) for each in BUNDLED}}
-                for name in draw.sample(ids, BATCH // BUNDLE)
-            ]
-        else:
-            chosen = [(draw.choice(ids), draw.choice(SIGNALS)) for _ in range(BATCH)]
-            yield [
-                {"vehicle": name, "signal": each.code, "body": body(each, number), "observedAt": at + place}
-                for place, (name, each) in enumerate(chosen)
-            ]
-
-
-async def _write_bare(file: Path, kind: str, batches: int, vehicles: int) -> dict[str, float]:
+async def _write_bare(file: Path, kind: str, count: int, vehicles: int) -> dict[str, float]:
     """Write the same entries to the store itself."""
     from chargeport.ingest.batch import Batch
     from chargeport.ingest.items import ItemChecker
@@ -127,7 +103,7 @@ async def _write_bare(file: Path, kind: str, batches: int, vehicles: int) -> dic
     from chargeport.store.sqlite import SqliteStore
 
     loads = []
-    for items in _batches(kind, batches, vehicles):
+    for items in batches(kind, count, vehicles):
         batch = Batch()
         read(json.dumps(items).encode(), ItemChecker(batch, "http", int(time.time() * 1000), 300), BATCH, lines=False)
         loads.append(batch.entries)
@@ -142,7 +118,7 @@ async def _write_bare(file: Path, kind: str, batches: int, vehicles: int) -> dic
     await asyncio.gather(*(one() for _ in range(CONNECTIONS)))
     duration_s, cpu_s = time.perf_counter() - start, time.process_time() - before
     await store.close()
-    return {"rate": batches * BATCH / duration_s, "cpu_us": cpu_s / (batches * BATCH) * 1e6}
+    return {"rate": count * BATCH / duration_s, "cpu_us": cpu_s / (count * BATCH) * 1e6}
 
 
 if __name__ == "__main__":

@@ -2,18 +2,40 @@
 
 import asyncio
 import json
+import random
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from benchmarks import load
+from benchmarks import fixture, load
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.definition import Kind, Signal
 
 CONNECTIONS = 16
+BATCH = 1_000
 BUNDLE = 20
+STEP_MS = 1_000
 SIGNALS = [signal for signal in CATALOGUE if signal.kind is not Kind.DOCUMENT][:BUNDLE]
 BUNDLED = [*SIGNALS, *(signal for signal in CATALOGUE if signal not in SIGNALS)][:BUNDLE]
+
+
+def batches(kind: str, count: int, vehicles: int) -> Iterator[list[dict[str, Any]]]:
+    """Items of BATCH readings each; every next one is newer and says something else."""
+    ids, draw = fixture.vehicle_ids(vehicles), random.Random(3)
+    start = int(time.time() * 1000) - 30 * 60_000
+    for number in range(count):
+        at = start + number * STEP_MS
+        if kind == "bundles":
+            yield [
+                {"vehicle": name, "observedAt": at, "signals": {each.code: body(each, number) for each in BUNDLED}}
+                for name in draw.sample(ids, BATCH // BUNDLE)
+            ]
+        else:
+            chosen = [(draw.choice(ids), draw.choice(SIGNALS)) for _ in range(BATCH)]
+            yield [
+                {"vehicle": name, "signal": each.code, "body": body(each, number), "observedAt": at + place}
+                for place, (name, each) in enumerate(chosen)
+            ]
 
 
 def body(signal: Signal, number: int) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import fixture
+from benchmarks import fixture, plots
 
 from chargeport.api.access import Access
 from chargeport.clock import SystemClock
@@ -59,3 +59,14 @@ def test_a_peer_is_measured_beside_ours_or_passed_over_with_the_reason() -> None
     ours, peer = run("peers", "--vehicles", "5", "--rounds", "1", "--seconds", "1", "--only", "redis").splitlines()[1:]
     assert float(ours.split()[1]) > 0
     assert float(peer.split()[-1]) > 0 if "passed over" not in peer else "installed" in peer
+
+
+def test_growth_has_a_row_of_figures_for_each_number_of_vehicles_and_is_drawn(tmp_path: Path) -> None:
+    options = "--vehicles 50 100 --seconds 1 --batches 1 --charging 1 --minutes 0.2 --folder"
+    table = run("growth", *options.split(), str(tmp_path))
+    rows = {line.split()[0]: [float(figure) for figure in line.split()[1:]] for line in table.splitlines()[1:]}
+    assert list(rows) == ["50", "100"]
+    assert all(figure > 0 for row in rows.values() for figure in row)
+    assert not list(tmp_path.iterdir())
+    plots.draw(f"# Results\n\n## growth\n\n```text\n{table}```\n", tmp_path / "growth.svg")
+    assert (tmp_path / "growth.svg").read_text("utf-8").count("<polyline") == len(plots.LINES)
