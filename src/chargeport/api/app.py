@@ -46,7 +46,7 @@ def build_app(
     """
     links = Links(context.settings.server.base_url, context.settings.server.trusted_proxies)
     limits, counts = context.settings.limits, context.access.counts
-    guesses = Guesses(limits.wrong_credentials_per_minute, refused=counts.refused)
+    guesses = Guesses(limits.wrong_credentials_per_minute, refused=counts.refused, attempts=context.store.attempts)
     errors = ErrorBoundary(links, guesses, RateLimits(limits))
     bodies = BodyBudget(limits.unauthenticated_body_bytes)
 
