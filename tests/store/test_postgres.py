@@ -13,8 +13,9 @@ from memory_store import MemoryStore
 
 from chargeport.errors import SchemaError, StartError, StoreError
 from chargeport.signals.catalogue import BY_CODE
-from chargeport.signals.reading import Entry, Reading
+from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
 from chargeport.store.postgres import PostgresStore, distribution, migrations, positions, writer
+from chargeport.store.postgres.connection import Connection
 from chargeport.store.protocols import Store
 from chargeport.store.records import Outcome, Page, Vehicle
 from postgres_server import PostgresServer, asked, postgres_server
@@ -68,6 +69,27 @@ def mixed(cars: list[str], size: int, chance: random.Random) -> list[Entry]:
         at, source = T0 + chance.randrange(400) * 60_000, chance.choice(["box", "car"])
         found.append(Reading(chance.choice(cars), WATTAGE, float(chance.randrange(4)), at, T0, source))
     return found
+
+
+async def test_what_is_sent_again_is_not_looked_up_one_by_one(
+    stores: list[PostgresStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cars = [f"car-{number}" for number in range(40)]
+    for car in cars:
+        await stores[0].vehicles.add_vehicle(Vehicle(id=car))
+    batch: list[Entry] = [Reading(car, WATTAGE, 7.5, T0, T0, "box") for car in cars]
+    batch += [Absence(car, SOC, AbsenceReason.UNREACHABLE, T0, T0, "box") for car in cars]
+    assert await stores[0].readings.write(batch) == [Outcome.ACCEPTED] * len(batch)
+    round_trips, wait = 0, Connection.wait
+
+    def counted(self: Connection, coroutine: Any) -> Any:
+        nonlocal round_trips
+        round_trips += 1
+        return wait(self, coroutine)
+
+    monkeypatch.setattr(Connection, "wait", counted)
+    assert await stores[0].readings.write(batch) == [Outcome.UNCHANGED] * len(batch)
+    assert round_trips < 12
 
 
 @pytest.mark.parametrize("seed", range(3))
