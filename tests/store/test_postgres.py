@@ -304,6 +304,30 @@ def test_no_statement_joins_what_is_spread_to_the_outside_of_what_every_worker_h
             assert re.search(spread, outside) or not re.search(spread, inside), (name, inside)
 
 
+async def test_no_function_in_a_change_of_what_is_spread_gives_another_result_when_it_is_called_again(
+    postgres: PostgresServer,
+) -> None:
+    """Citus takes no volatile function in UPDATE and DELETE, and no stable one of a column; INSERT it computes before."""
+    url = postgres.database()
+    await PostgresStore.open(url).close()
+    named = "SELECT proname FROM pg_proc WHERE provolatile != 'i'"
+    changing = set(asked(url, named).split()) - set(asked(url, "SELECT proname FROM pg_proc WHERE provolatile = 'i'").split())
+    spread = "|".join(distribution.DISTRIBUTED)
+    found = 0
+    for name, text in statements():
+        for statement in re.findall(rf'"((?:UPDATE|DELETE FROM) (?:{spread})\b[^"]*)"', text):
+            found += 1
+            assert not changing & set(re.findall(r"\b([a-z_]+)\(", statement)), (name, statement)
+    assert found > 10
+
+
+def test_nothing_changes_a_view_or_locks_rows_or_asks_what_citus_answers_from_one_worker_alone() -> None:
+    alone = r'"[^"]*\b(?:FOR (?:NO KEY )?UPDATE|FOR (?:KEY )?SHARE|WITH RECURSIVE|GROUPING SETS|ROLLUP|TABLESAMPLE)\b'
+    for name, text in statements():
+        assert not re.search(r'"(?:UPDATE|DELETE FROM|INSERT INTO) history\b', text), name
+        assert not re.search(alone, text), name
+
+
 def test_the_end_of_the_feed_is_a_query_of_a_table_that_is_not_distributed() -> None:
     assert "sequences" not in {*distribution.DISTRIBUTED, *distribution.EVERYWHERE}
     for each in (positions.FIRST, positions.END):
