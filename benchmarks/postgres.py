@@ -10,15 +10,13 @@ comparing. Target: the store reaches 0.60 of it. The server is that of the tests
 import argparse
 import asyncio
 import random
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from benchmarks import databases
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.definition import Kind
 from chargeport.signals.reading import Reading
@@ -40,7 +38,7 @@ def main() -> None:
     parser.add_argument("--groups", type=int, default=60)
     parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
-    with postgres_server("fsync=on", "shared_buffers=256MB", "max_wal_size=4GB") as server:
+    with postgres_server(*databases.SETTINGS) as server:
         print(f"{'load':>8} {'store/s':>9} {'bare/s':>9} {'ratio':>6} {'µs CPU, ours':>13}")
         ratios = []
         for number in range(asked.rounds):
@@ -66,10 +64,10 @@ async def _store(url: str, vehicles: int, groups: int) -> tuple[float, float]:
         await asyncio.gather(*(store.vehicles.add_vehicle(Vehicle(id=f"car-{number}")) for number in names))
     parts = [
         [Reading(f"car-{car}", signal, value, at, at, "box") for car, signal, at, value in each]
-        for each in _groups(vehicles, groups)
+        for each in _groups(vehicles, groups + 1)
     ]
     await store.readings.write(parts[0])
-    waiting = iter(parts)
+    waiting = iter(parts[1:])
 
     async def write() -> None:
         for part in waiting:

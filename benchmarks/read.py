@@ -4,9 +4,12 @@ Real tokens, random vehicles and signals out of 1 k, 100 k and 1 M vehicles with
 the constant and p99 ≤ 3 ms at 32 connections (100 k vehicles); at 1 M vehicles not more than 1.2 times slower than at 1 k.
 
     python -m benchmarks.read [--list] [--vehicles 1000 100000 1000000] [--rounds 5] [--seconds 4] [--folder FOLDER]
+        [--database postgres]
 
 With --list all signals of a vehicle are read at once; target: ≥ 0.50 of a constant of that size. Databases are kept in FOLDER
 (benchmarks/data) and take 2.9 kB a vehicle; one whose values are about to be stale is made anew.
+
+With --database postgres a copy is read over TCP; target: a CPU ratio ≥ 0.35. What the database itself spends is not in it.
 """
 
 import argparse
@@ -16,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks import fixture, load
+from benchmarks import databases, fixture, load
 
 PATHS = 20_000
 FRESH_S = 900  # for which values must stand at the least
@@ -30,11 +33,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4)
     parser.add_argument("--list", action="store_true", help="read all signals of a vehicle")
     parser.add_argument("--folder", type=Path, default=Path(__file__).parent / "data")
+    databases.add_argument(parser)
     asked = parser.parse_args()
     asked.folder.mkdir(exist_ok=True)
     print(f"{'vehicles':>10} {'req/s':>9} {'constant':>9} {'ratio':>6} {'CPU ratio':>9} {'p99 ms':>7} {'µs CPU':>7}")
     rates = {
-        count: measure(asked.folder / f"{count}.db", count, asked.rounds, asked.seconds, whole=asked.list)
+        count: measure(
+            asked.folder / f"{count}.db", count, asked.rounds, asked.seconds, whole=asked.list, database=asked.database
+        )
         for count in asked.vehicles
     }
     smallest, largest = min(rates), max(rates)
@@ -43,7 +49,9 @@ def main() -> None:
 
 
 @contextmanager
-def served(file: Path, count: int, *, whole: bool = False) -> Iterator[tuple[load.Server, list[str]]]:
+def served(
+    file: Path, count: int, *, whole: bool = False, database: str = databases.SQLITE
+) -> Iterator[tuple[load.Server, list[str]]]:
     """Run a server of a database with so many vehicles; yield it and paths to read from it."""
     ids = fixture.build(file, count, fresh_s=FRESH_S)
     draw = random.Random(2)
@@ -51,16 +59,17 @@ def served(file: Path, count: int, *, whole: bool = False) -> Iterator[tuple[loa
     if whole:
         paths = [path.rpartition("/")[0] for path in paths]
     port = load.free_port()
-    serve = ("chargeport", "serve", "--database", f"sqlite:///{file}", "--port", str(port))
-    with load.server(*serve, url=f"http://127.0.0.1:{port}") as target:
-        load.get(target, paths, fixture.TOKEN, 1)
-        yield target, paths
+    with databases.url_of(file, database) as url:
+        serve = ("chargeport", "serve", "--database", url, "--port", str(port))
+        with load.server(*serve, url=f"http://127.0.0.1:{port}") as target:
+            load.get(target, paths, fixture.TOKEN, 1)
+            yield target, paths
 
 
-def measure(file: Path, count: int, rounds: int, seconds: float, *, whole: bool) -> float:
+def measure(file: Path, count: int, rounds: int, seconds: float, *, whole: bool, database: str) -> float:
     """Measure reads against the constant, round by round; µs of CPU for a read."""
     port = load.free_port()
-    with served(file, count, whole=whole) as (reads, paths):
+    with served(file, count, whole=whole, database=database) as (reads, paths):
         size = mean_size(reads, paths)
         with load.server("benchmarks.constant", str(port), str(size), url=f"http://127.0.0.1:{port}") as constant:
             pairs = [

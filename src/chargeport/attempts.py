@@ -2,8 +2,8 @@
 
 import asyncio
 import ipaddress
-from collections.abc import Callable, MutableMapping
-from typing import Final
+from collections.abc import Callable, MutableMapping, Sequence
+from typing import Final, NamedTuple, Protocol
 
 from cachetools import TTLCache
 from limits.storage import Storage
@@ -92,3 +92,54 @@ class BoundedStorage(Storage):
     def clear(self, key: str) -> None:
         """Forget a window."""
         self._windows.pop(key, None)
+
+
+class Limit(NamedTuple):
+    """How many attempts may fail within a window under one key."""
+
+    key: str
+    most: int
+
+
+class Standing(NamedTuple):
+    """How many failed under a key in its window, and how many seconds the window still has."""
+
+    failed: int
+    left_s: float
+
+
+class FailedAttempts(Protocol):
+    """Counts attempts that failed, for all processes that share a database."""
+
+    async def count(self, limits: Sequence[Limit], more: int = 0) -> list[Standing]:
+        """Count so many more under each key, unless one is used up; how each stood before, in their order.
+
+        Of calls at the same time each finds what the others have counted.
+        """
+        ...
+
+
+class LocalAttempts:
+    """`FailedAttempts` of this process alone."""
+
+    def __init__(self, now: Callable[[], float] = loop_time) -> None:
+        """Count by this clock."""
+        self.windows = BoundedStorage(now)
+
+    async def count(self, limits: Sequence[Limit], more: int = 0) -> list[Standing]:
+        """Count so many more under each key. See `FailedAttempts`."""
+        now = self.windows.now()
+        found = [Standing(self.windows.get(key), max(0.0, self.windows.get_expiry(key) - now)) for key, _ in limits]
+        if more and used_up_s(limits, found) is None:
+            for key, _ in limits:
+                self.windows.incr(key, WINDOW_S, more)
+        return found
+
+
+def used_up_s(limits: Sequence[Limit], standings: Sequence[Standing]) -> float | None:
+    """Return after how many seconds one may try again; None where no limit is used up.
+
+    >>> used_up_s([Limit("a", 5), Limit("b", 9)], [Standing(4, 30.0), Standing(9, 12.5)])
+    12.5
+    """
+    return next((each.left_s for limit, each in zip(limits, standings, strict=True) if each.failed >= limit.most), None)

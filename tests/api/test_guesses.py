@@ -111,7 +111,7 @@ async def test_behind_a_trusted_proxy_the_clients_address_counts(tmp_path: Path)
     for number, forwarded in enumerate(("192.0.2.1", "192.0.2.2", "192.0.2.1, 203.0.113.4")):
         given = {"Authorization": f"Bearer cpt_{number}", "X-Forwarded-For": forwarded}
         assert (await world.client.get("/v3/vehicles", headers=given)).status_code == 401
-    counted = [key for key in world.served.errors.guesses._storage._windows if "192.0.2" in key]
+    counted = [key for key in world.served.errors.guesses._attempts.windows._windows if "192.0.2" in key]
     assert len(counted) == 2
     await world.close()
 
@@ -152,23 +152,23 @@ async def test_links_are_counted_by_address_alone_for_they_name_nobody() -> None
     assert await guesses.attempt(LINK, ELSEWHERE, "", right) == "right"
 
 
-def test_counts_are_bounded_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_counts_are_bounded_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("api.guesses", "attempts"):
         monkeypatch.setattr(f"chargeport.{module}.MAX_KEYS", 100)
     guesses = Guesses(LIMIT, Timer())
     for number in range(1000):
-        guesses.failed("secret", f"192.0.{number // 250}.{number % 250}", f"client_{number}" * 100)
-    assert len(guesses._storage._windows) <= 100
-    assert max(map(len, guesses._storage._windows)) < 300
+        await guesses.failed("secret", f"192.0.{number // 250}.{number % 250}", f"client_{number}" * 100)
+    assert len(guesses._attempts.windows._windows) <= 100
+    assert max(map(len, guesses._attempts.windows._windows)) < 300
 
 
-def test_an_ipv6_network_counts_as_one_address() -> None:
+async def test_an_ipv6_network_counts_as_one_address() -> None:
     guesses = Guesses(1, Timer())
     for number in range(MANY):
-        guesses.failed("token", f"2001:db8:1:2::{number}", f"token {number}")
+        await guesses.failed("token", f"2001:db8:1:2::{number}", f"token {number}")
     with pytest.raises(Problem, match="Too many wrong tokens"):
-        guesses.check("token", "2001:db8:1:2:ffff::1", "a token")
-    guesses.check("token", "2001:db8:1:3::1", "a token")
+        await guesses.check("token", "2001:db8:1:2:ffff::1", "a token")
+    await guesses.check("token", "2001:db8:1:3::1", "a token")
 
 
 @pytest.fixture

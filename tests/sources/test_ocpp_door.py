@@ -13,6 +13,7 @@ import websockets
 from ocpp_peers import PASSWORD, SETTINGS, Central, answer_to, basic, central, closed_with, listening
 from source_world import Heard, source_context
 
+from chargeport.attempts import LocalAttempts
 from chargeport.sources.base import REFUSED, Cause, SourceError
 from chargeport.sources.ocpp import source as ocpp_source
 from chargeport.sources.ocpp.admission import Admission
@@ -23,6 +24,10 @@ pytestmark = pytest.mark.service
 
 HEARTBEAT = '[2,"h","Heartbeat",{}]'
 KEY = "0123456789abcdef0123456789abcdef01234567"
+
+
+def admission_of(box: StationSettings) -> Admission:
+    return Admission(OcppSettings(stations={"box": box}), LocalAttempts(), "ocpp")
 
 
 async def refusal(system: Central, *given: Any, **more: Any) -> tuple[int, str]:
@@ -116,23 +121,23 @@ async def test_who_guesses_passwords_has_to_wait_and_nobody_else(caplog: pytest.
 
 
 async def test_who_guesses_from_many_addresses_has_to_wait_but_not_where_the_station_is_at_home() -> None:
-    admission = Admission(OcppSettings(stations={"box": StationSettings(password=PASSWORD)}))
+    admission = admission_of(StationSettings(password=PASSWORD))
 
-    def status(address: str, password: str) -> int:
-        refusal = admission.refusal("box", basic("box", password)["Authorization"], address, over_tls=False)
+    async def status(address: str, password: str) -> int:
+        refusal = await admission.refusal("box", basic("box", password)["Authorization"], address, over_tls=False)
         return 101 if refusal is None else refusal.status
 
-    assert status("192.0.2.1", PASSWORD) == 101
-    guessed = [status(f"198.51.100.{number}", f"guess {number}") for number in range(30)]
+    assert await status("192.0.2.1", PASSWORD) == 101
+    guessed = [await status(f"198.51.100.{number}", f"guess {number}") for number in range(30)]
     assert guessed == [401] * 25 + [429] * 5
-    assert status("203.0.113.1", PASSWORD) == 429, "nothing is checked now, or guessing would go on"
-    assert status("192.0.2.1", PASSWORD) == 101
+    assert await status("203.0.113.1", PASSWORD) == 429, "nothing is checked now, or guessing would go on"
+    assert await status("192.0.2.1", PASSWORD) == 101
 
 
 async def test_addresses_of_one_ipv6_network_count_as_one() -> None:
-    admission = Admission(OcppSettings(stations={"box": StationSettings(password=PASSWORD)}))
+    admission = admission_of(StationSettings(password=PASSWORD))
     header = basic("box", "wrong")["Authorization"]
-    refusals = [admission.refusal("box", header, f"2001:db8::{number:x}", over_tls=False) for number in range(7)]
+    refusals = [await admission.refusal("box", header, f"2001:db8::{number:x}", over_tls=False) for number in range(7)]
     assert [each and each.status for each in refusals] == [401] * 5 + [429] * 2
 
 

@@ -13,8 +13,9 @@ from memory_store import MemoryStore
 
 from chargeport.errors import SchemaError, StartError, StoreError
 from chargeport.signals.catalogue import BY_CODE
-from chargeport.signals.reading import Entry, Reading
+from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
 from chargeport.store.postgres import PostgresStore, distribution, migrations, positions, writer
+from chargeport.store.postgres.connection import Connection
 from chargeport.store.protocols import Store
 from chargeport.store.records import Outcome, Page, Vehicle
 from postgres_server import PostgresServer, asked, postgres_server
@@ -68,6 +69,27 @@ def mixed(cars: list[str], size: int, chance: random.Random) -> list[Entry]:
         at, source = T0 + chance.randrange(400) * 60_000, chance.choice(["box", "car"])
         found.append(Reading(chance.choice(cars), WATTAGE, float(chance.randrange(4)), at, T0, source))
     return found
+
+
+async def test_what_is_sent_again_is_not_looked_up_one_by_one(
+    stores: list[PostgresStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cars = [f"car-{number}" for number in range(40)]
+    for car in cars:
+        await stores[0].vehicles.add_vehicle(Vehicle(id=car))
+    batch: list[Entry] = [Reading(car, WATTAGE, 7.5, T0, T0, "box") for car in cars]
+    batch += [Absence(car, SOC, AbsenceReason.UNREACHABLE, T0, T0, "box") for car in cars]
+    assert await stores[0].readings.write(batch) == [Outcome.ACCEPTED] * len(batch)
+    round_trips, wait = 0, Connection.wait
+
+    def counted(self: Connection, coroutine: Any) -> Any:
+        nonlocal round_trips
+        round_trips += 1
+        return wait(self, coroutine)
+
+    monkeypatch.setattr(Connection, "wait", counted)
+    assert await stores[0].readings.write(batch) == [Outcome.UNCHANGED] * len(batch)
+    assert round_trips < 12
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -280,6 +302,30 @@ def test_no_statement_joins_what_is_spread_to_the_outside_of_what_every_worker_h
     for name, text in statements():
         for outside, inside in re.findall(r'"([^"]*) LEFT JOIN ([^"]*)"', text):
             assert re.search(spread, outside) or not re.search(spread, inside), (name, inside)
+
+
+async def test_no_function_in_a_change_of_what_is_spread_gives_another_result_when_it_is_called_again(
+    postgres: PostgresServer,
+) -> None:
+    """Citus takes no volatile function in UPDATE and DELETE, and no stable one of a column; INSERT it computes before."""
+    url = postgres.database()
+    await PostgresStore.open(url).close()
+    named = "SELECT proname FROM pg_proc WHERE provolatile != 'i'"
+    changing = set(asked(url, named).split()) - set(asked(url, "SELECT proname FROM pg_proc WHERE provolatile = 'i'").split())
+    spread = "|".join(distribution.DISTRIBUTED)
+    found = 0
+    for name, text in statements():
+        for statement in re.findall(rf'"((?:UPDATE|DELETE FROM) (?:{spread})\b[^"]*)"', text):
+            found += 1
+            assert not changing & set(re.findall(r"\b([a-z_]+)\(", statement)), (name, statement)
+    assert found > 10
+
+
+def test_nothing_changes_a_view_or_locks_rows_or_asks_what_citus_answers_from_one_worker_alone() -> None:
+    alone = r'"[^"]*\b(?:FOR (?:NO KEY )?UPDATE|FOR (?:KEY )?SHARE|WITH RECURSIVE|GROUPING SETS|ROLLUP|TABLESAMPLE)\b'
+    for name, text in statements():
+        assert not re.search(r'"(?:UPDATE|DELETE FROM|INSERT INTO) history\b', text), name
+        assert not re.search(alone, text), name
 
 
 def test_the_end_of_the_feed_is_a_query_of_a_table_that_is_not_distributed() -> None:

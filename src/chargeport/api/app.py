@@ -46,7 +46,7 @@ def build_app(
     """
     links = Links(context.settings.server.base_url, context.settings.server.trusted_proxies)
     limits, counts = context.settings.limits, context.access.counts
-    guesses = Guesses(limits.wrong_credentials_per_minute, refused=counts.refused)
+    guesses = Guesses(limits.wrong_credentials_per_minute, refused=counts.refused, attempts=context.store.attempts)
     errors = ErrorBoundary(links, guesses, RateLimits(limits))
     bodies = BodyBudget(limits.unauthenticated_body_bytes)
 
@@ -86,6 +86,11 @@ class WebApp:
         """Serve one request. A slash at the end of its path is taken off: a redirect would lose the client's token."""
         if scope["type"] == "http" and len(scope["path"]) > 1 and scope["path"].endswith("/"):
             scope = {**scope, "path": scope["path"][:-1]}
+        found = await self.fast_path.later(scope) if scope["type"] == "http" and self.fast_path is not None else None
+        if found is not None:
+            await send({"type": "http.response.start", "status": found.status, "headers": found.headers})
+            await send({"type": "http.response.body", "body": found.body})
+            return
         await self._router(scope, receive, send)
 
     def refusal(self, problem: Problem, scheme: str) -> Response:

@@ -55,23 +55,20 @@ class ErrorBoundary:
         try:
             answer = await work
         except WrongCredentialError as wrong:
-            answer = self.refusal(self._counted(wrong, address()), request_id, base)
+            answer = self.refusal(await self._counted(wrong, address()), request_id, base)
         except Exception as error:  # noqa: BLE001  (the edge: nothing may leave as a traceback)
             answer = self.refusal(error, request_id, base)
         self.answered[route, answer.status] += 1
         answer.headers.extend(allowance.headers)
         return answer
 
-    def _counted(self, wrong: WrongCredentialError, address: str) -> Problem:
+    async def _counted(self, wrong: WrongCredentialError, address: str) -> Problem:
         """Count a wrong token; where there were too many, that is the answer."""
         try:
-            self.guesses.check(wrong.credential, address, wrong.identity)
+            await self.guesses.failed(wrong.credential, address, wrong.identity)
         except Problem as too_many:
             return too_many
-        else:
-            return wrong
-        finally:
-            self.guesses.failed(wrong.credential, address, wrong.identity)
+        return wrong
 
     def refusal(self, error: Exception, request_id: str, base: str) -> Response:
         """Return the answer to an error; an unexpected one is logged with the request's id."""

@@ -9,9 +9,11 @@ coroutine, and its head is one template. It is the most frequent request by far:
 from collections.abc import Coroutine, Sequence
 from typing import Any, Final, NamedTuple, Self, TypeVar
 
+from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from chargeport.api.error_boundary import ErrorBoundary
+from chargeport.api.head_rules import NOT_PLAIN
 from chargeport.api.links import Links
 from chargeport.api.rate_limits import REQUESTS
 from chargeport.api.reads import Ask, Reads, etag
@@ -47,7 +49,7 @@ class Head(NamedTuple):
 
 
 class FastPath:
-    """Answers plain signal reads without waiting for anything."""
+    """Answers plain signal reads: without waiting for anything where the store can, else without the router."""
 
     def __init__(self, reads: Reads, errors: ErrorBoundary) -> None:
         self._reads = reads
@@ -76,6 +78,22 @@ class FastPath:
         ask = Ask(vehicle_id, code, head.base, request_id, head.authorization, head.user_id, head.if_none_match)
         given = _at_once(self._guarded(ask, head))
         return None if given is None else written(given, defaults)
+
+    async def later(self, scope: Scope) -> Response | None:
+        """Return the answer of a store that has to be waited for to a request that the protocol handed on; None as `answer`.
+
+        What the router does beside costs as much as the read.
+        """
+        if not self._reads.have_to_wait or scope["method"] != "GET" or scope["query_string"] or b"%" in scope["raw_path"]:
+            return None
+        found, headers = target(scope["path"]), dict(scope["headers"])
+        if found is None or not NOT_PLAIN.isdisjoint(headers):
+            return None
+        client = scope.get("client")
+        head = Head.of(headers, self._errors.links, scope["scheme"], client[0] if client else None)
+        request_id = next(self._errors.request_ids)
+        ask = Ask(*found, head.base, request_id, head.authorization, head.user_id, head.if_none_match)
+        return await self._guarded(ask, head)
 
     def _plain(self, vehicle_id: str, code: str, head: Head) -> bytes | None:
         """Return the body of the usual read; None where anything is out of the ordinary, errors included."""

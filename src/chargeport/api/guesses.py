@@ -8,14 +8,22 @@ address alone. A token or signature that is good is always taken, whatever else 
 
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
 from cachetools import LRUCache, TTLCache
-from limits import RateLimitItemPerMinute
-from limits.strategies import FixedWindowRateLimiter
 
-from chargeport.attempts import MAX_KEYS, WINDOW_S, BoundedStorage, loop_time, network
+from chargeport.attempts import (
+    MAX_KEYS,
+    WINDOW_S,
+    FailedAttempts,
+    Limit,
+    LocalAttempts,
+    Standing,
+    loop_time,
+    network,
+    used_up_s,
+)
 from chargeport.errors import RATE_LIMITED, UNAUTHORIZED, Problem
 
 TOKEN: Final = "token"  # noqa: S105  (what it is called)
@@ -47,17 +55,23 @@ class Guesses:
     """Counts wrong credentials. The time is the event loop's: a wall clock that leaps would shut somebody out for years."""
 
     def __init__(
-        self, per_minute: int, now: Callable[[], float] = loop_time, refused: Callable[[str, str, str], None] = lambda *_: None
+        self,
+        per_minute: int,
+        now: Callable[[], float] = loop_time,
+        refused: Callable[[str, str, str], None] = lambda *_: None,
+        attempts: FailedAttempts | None = None,
     ) -> None:
-        """Set the limits. `refused` is called with the sort of credential, the address and the identity of each wrong one."""
+        """Set the limits. `refused` is called with the sort of credential, the address and the identity of each wrong one.
+
+        `attempts` counts them; without it this process does, for itself.
+        """
         self._refused = refused
         self.failures: Counter[str] = Counter()
         """How many there were, by the sort of credential."""
-        self._storage = BoundedStorage(now)
-        self._limiter = FixedWindowRateLimiter(self._storage)
+        self._attempts = attempts or LocalAttempts(now)
         self._tokens: TTLCache[str, None] = TTLCache(MAX_KEYS, WINDOW_S, timer=now)
         self._told: TTLCache[str, None] = TTLCache(MAX_KEYS, TOLD_S, timer=now)
-        self._few, self._many = RateLimitItemPerMinute(per_minute), RateLimitItemPerMinute(MANY * per_minute)
+        self._few, self._many = per_minute, MANY * per_minute
         self._known: LRUCache[tuple[str, str], None] = LRUCache(MAX_KEYS)
 
     async def attempt(self, credential: str, address: str, identity: str, proof: Callable[[], Awaitable[T]]) -> T:
@@ -66,53 +80,58 @@ class Guesses:
         It is counted whether there were too many once the proof is done, too: of a thousand that are sent at once no more are
         answered than of a thousand in turn.
         """
-        self.check(credential, address, identity)
+        await self.check(credential, address, identity)
         try:
             found = await proof()
         except Problem as problem:
             if problem.kind is UNAUTHORIZED:
-                self.check(credential, address, identity)
-                self.failed(credential, address, identity)
+                await self.failed(credential, address, identity)
             raise
         if credential not in _NAMELESS:
-            self.check(credential, address, identity)
+            await self.check(credential, address, identity)
         self.succeeded(address, identity)
         return found
 
-    def check(self, credential: str, address: str, identity: str) -> None:
+    async def check(self, credential: str, address: str, identity: str) -> None:
         """Let a try through. Raises Problem (429) where there were too many."""
-        for item, key in self._keys(credential, address, identity):
-            if not self._limiter.test(item, *key):
-                left_s = self._limiter.get_window_stats(item, *key).reset_time - self._storage.now()
-                detail = f"Too many wrong {credential}s came from this address or for this name: try again later."
-                raise Problem(RATE_LIMITED, detail, retry_after_s=max(1, round(left_s)))
+        limits = self._limits(credential, address, identity)
+        _refuse(credential, limits, await self._attempts.count(limits))
 
-    def failed(self, credential: str, address: str, identity: str) -> None:
-        """Count a wrong one; log it, once an hour, when there are too many."""
+    async def failed(self, credential: str, address: str, identity: str) -> None:
+        """Count a wrong one; log it, once an hour, when there are too many. Raises Problem (429) where there were before."""
         self.failures[credential] += 1
         self._refused(credential, address, identity)
-        for item, key in self._keys(credential, address, identity):
-            self._limiter.hit(item, *key)
-            whose = item.key_for(*key)
-            if not self._limiter.test(item, *key) and whose not in self._told:
-                self._told[whose] = None
-                many = "%d wrong %ss within a minute from %s, the last for %.80r: slowed down; logged once an hour"
-                _log.warning(many, item.amount, credential, network(address), identity)
+        limits = self._limits(credential, address, identity)
+        standings = await self._attempts.count(limits, 1)
         if credential == TOKEN:
             self._tokens[identity] = None
+        for limit, standing in zip(limits, standings, strict=True):
+            if standing.failed + 1 >= limit.most and limit.key not in self._told:
+                self._told[limit.key] = None
+                many = "%d wrong %ss within a minute from %s, the last for %.80r: slowed down; logged once an hour"
+                _log.warning(many, limit.most, credential, network(address), identity)
+        _refuse(credential, limits, standings)
 
     def succeeded(self, address: str, identity: str) -> None:
         """Record that this address knows the secret."""
         self._known[identity[:MAX_NAME], network(address)] = None
 
-    def _keys(self, credential: str, address: str, identity: str) -> list[tuple[RateLimitItemPerMinute, tuple[str, ...]]]:
-        """Return what a try counts against, with the limits. One wrong token, however often it is sent, is one guess."""
+    def _limits(self, credential: str, address: str, identity: str) -> list[Limit]:
+        """Return what a try counts against. One wrong token, however often it is sent, is one guess."""
         if identity in self._tokens:
             return []
         name, place = identity[:MAX_NAME], network(address)
-        keys: list[tuple[RateLimitItemPerMinute, tuple[str, ...]]] = [(self._many, (credential, place))]
+        limits = [Limit(f"{credential}/{place}", self._many)]
         if credential not in _NAMELESS:
-            keys.append((self._few, (credential, place, name)))
+            limits.append(Limit(f"{credential}/{place}/{name}", self._few))
             if (name, place) not in self._known:
-                keys.append((self._many, (credential, "", name)))
-        return keys
+                limits.append(Limit(f"{credential}/*/{name}", self._many))
+        return limits
+
+
+def _refuse(credential: str, limits: Sequence[Limit], standings: Sequence[Standing]) -> None:
+    """Raise Problem (429) where a limit is used up."""
+    left_s = used_up_s(limits, standings)
+    if left_s is not None:
+        detail = f"Too many wrong {credential}s came from this address or for this name: try again later."
+        raise Problem(RATE_LIMITED, detail, retry_after_s=max(1, round(left_s)))

@@ -55,6 +55,7 @@ class Reads:
         self._strict = strict  # as Smartcar: without a user there is no answer
         immediate = store.readings if isinstance(store.readings, Immediate) else None
         self.are_immediate = immediate is not None and faults is None  # which may let an answer be late
+        self.have_to_wait = immediate is None and faults is None
         self._immediate = None if strict else immediate
 
     async def answer(self, ask: Ask, allowance: Allowance | None = None) -> Response:

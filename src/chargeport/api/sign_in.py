@@ -8,7 +8,7 @@ import asyncio
 import base64
 import secrets
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
 import argon2
@@ -32,6 +32,8 @@ SHARED_WITH: Final = "share"
 
 _PAGE: Final = "The page, for people who are signed in"
 _OWNER: Final = "page"
+
+Turn = Callable[[], Awaitable[None]]
 _WRONG: Final = "The name or the password is wrong."
 _LINK_OVER: Final = "This link was used already, or is too old: chargeport user link NAME makes a new one."
 _SHARE_OVER: Final = "This link does not show anything any more: ask for a new one."
@@ -112,7 +114,7 @@ class SignIn:
             raise Problem(UNAUTHORIZED, _LINK_OVER)
         return await self.begin(user, guest)
 
-    async def proven(self, name: str, password: str, turn: Callable[[], None] = lambda: None) -> User:
+    async def proven(self, name: str, password: str, turn: Turn) -> User:
         """Return the user whose name and password these are. Raises Problem (401).
 
         Takes as long whether the name or the password is wrong. `turn` is called when others have been served that came
@@ -211,10 +213,10 @@ class SignIn:
         async with self._hashing:
             return await asyncio.to_thread(self._passwords.hash, password)
 
-    async def _verify(self, stored: str, password: str, turn: Callable[[], None]) -> bool:
+    async def _verify(self, stored: str, password: str, turn: Turn) -> bool:
         try:
             async with self._hashing:
-                turn()
+                await turn()
                 return await asyncio.to_thread(self._passwords.verify, stored, password)
         except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
             return False

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
+from chargeport.attempts import FailedAttempts
 from chargeport.clock import Clock
 from chargeport.dialects.table import Dialect
 from chargeport.dialects.topics import TopicPattern
@@ -108,13 +109,15 @@ class Builder:
         charging: Charging,
         *,
         refused: Refused,
+        attempts: FailedAttempts,
     ) -> None:
         """Prepare the builder.
 
         `memory` makes the memory of a source from its name; `charging` tells whether a car charges; `refused` is told of wrong
-        credentials.
+        credentials, `attempts` counts them.
         """
         self._refused = refused
+        self._attempts = attempts
         self._dialects = dialects
         self._clock = clock
         self._memory = memory
@@ -144,6 +147,7 @@ class Builder:
         context = SourceContext(
             name=common.name, dialect=dialect.name, clock=self._clock, memory=self._memory(common.name), status=status,
             charging=self._charging, topics=_filters(dialect), vehicle=common.vehicle, refused=self._refused,
+            attempts=self._attempts,
         )  # fmt: skip
         try:
             return Built(kind.build(settings, context), dialect, status, common.record)

@@ -59,7 +59,10 @@ class Feeds:
         known = dialects(settings.dialects, settings.folder)
         preference.prefer(store.readings, settings)
         self._dialects = frozenset(known)
-        self.builder = Builder(known, clock, lambda name: SourceMemory(store.notes, name), self._is_charging, refused=refused)
+        self.builder = Builder(
+            known, clock, lambda name: SourceMemory(store.notes, name), self._is_charging,
+            refused=refused, attempts=store.attempts,
+        )  # fmt: skip
         self.built = self.builder.build(settings.sources)
         self._recorders = Recorders(clock, self._folders(known) if recording else {}, fleet.names(settings.vehicles))
         self.pipeline = Pipeline(

@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol, runtime_checkable
 
 import msgspec
 
+from chargeport.attempts import FailedAttempts, LocalAttempts
 from chargeport.clock import Clock
 
 
@@ -225,6 +226,8 @@ class SourceContext(msgspec.Struct, frozen=True, kw_only=True):
     vehicle: str | None = None
     refused: Refused = lambda _credential, _address: None
     """To be called with each credential that was wrong, in words without it, and the address that it came from."""
+    attempts: FailedAttempts = msgspec.field(default_factory=LocalAttempts)
+    """Counts them, under keys that begin with the source's name."""
 
 
 class SourceType(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ Lists are paged by number, changes by position. Instants are milliseconds since 
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+from chargeport.attempts import FailedAttempts
 from chargeport.signals.definition import Signal
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.ranks import Ranks
@@ -355,6 +356,11 @@ class Store(Protocol):
     @property
     def audit(self) -> Audit:
         """Who did what."""
+        ...
+
+    @property
+    def attempts(self) -> FailedAttempts:
+        """How often somebody failed to prove who they are."""
         ...
 
     @property

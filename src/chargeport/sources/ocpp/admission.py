@@ -12,19 +12,17 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from cachetools import LRUCache
-from limits import RateLimitItem, RateLimitItemPerMinute
-from limits.strategies import FixedWindowRateLimiter
 
-from chargeport.attempts import MAX_KEYS, BoundedStorage, loop_time, network
+from chargeport.attempts import MAX_KEYS, FailedAttempts, Limit, network, used_up_s
 from chargeport.sources.base import Cause, SourceError
 from chargeport.sources.extras import secret
 from chargeport.sources.ocpp.settings import OcppSettings, StationSettings
 
-BY_STATION: Final = RateLimitItemPerMinute(5)
-"""So many attempts may fail under one identity from one address; a station retries every ten seconds or more seldom."""
-BY_ADDRESS: Final = RateLimitItemPerMinute(60)
+BY_STATION: Final = 5
+"""So many attempts may fail in a minute under one identity from one address; a station retries every ten seconds or later."""
+BY_ADDRESS: Final = 60
 """So many may fail from one address under whatever identities: stations behind a router or proxy share one."""
-ANYWHERE: Final = RateLimitItemPerMinute(25)
+ANYWHERE: Final = 25
 """So many may fail under one identity from anywhere else than where that station has connected from before."""
 
 _MAX_IDENTITY: Final = 64  # that is counted; OCPP has 48
@@ -55,11 +53,13 @@ _TOO_OFTEN: Final = Refusal(
 class Admission:
     """Checks stations when they connect. Raises SourceError where a station could never get in, or anybody could."""
 
-    def __init__(self, settings: OcppSettings) -> None:
+    def __init__(self, settings: OcppSettings, attempts: FailedAttempts, source: str) -> None:
+        """Take the settings of a source; `attempts` counts what fails."""
         self._settings = settings
         self._common = _password("password", settings.password)
         self._own = {name: _password(f"stations.{name}.password", one.password) for name, one in settings.stations.items()}
-        self._failures = FixedWindowRateLimiter(BoundedStorage(loop_time))
+        self._attempts = attempts
+        self._counted = f"{source}/station"
         self._known: LRUCache[tuple[str, str], None] = LRUCache(MAX_KEYS)
         self._check()
 
@@ -73,22 +73,23 @@ class Admission:
         alike = [known for known in self._settings.stations if known.casefold() == name.casefold()]
         return alike[0] if name not in self._settings.stations and len(alike) == 1 else name
 
-    def refusal(
+    async def refusal(
         self, station: str, authorization: str, address: str, *, over_tls: bool, certified: Sequence[str] = ()
     ) -> Refusal | None:
         """Return why a station may not connect in this way; None when it may. `certified`: the names in its certificate."""
         place, name = network(address), station[:_MAX_IDENTITY]
-        keys: list[tuple[RateLimitItem, tuple[str, ...]]] = [(BY_STATION, (place, name)), (BY_ADDRESS, (place,))]
+        key = self._counted
+        limits = [Limit(f"{key}/{place}/{name}", BY_STATION), Limit(f"{key}/{place}", BY_ADDRESS)]
         if (name, place) not in self._known:
-            keys.append((ANYWHERE, ("", name)))
-        if not all(self._failures.test(limit, *key) for limit, key in keys):
+            limits.append(Limit(f"{key}/*/{name}", ANYWHERE))
+        if used_up_s(limits, await self._attempts.count(limits)) is not None:
             return _TOO_OFTEN
         found = self._refusal(station, authorization, over_tls=over_tls, certified=certified)
+        # Looked at once more: of many that come at the same time no more are answered than of those that come in turn.
+        if used_up_s(limits, await self._attempts.count(limits, 0 if found is None else 1)) is not None:
+            return _TOO_OFTEN
         if found is None:
             self._known[name, place] = None
-        else:
-            for limit, key in keys:
-                self._failures.hit(limit, *key)
         return found
 
     def _refusal(

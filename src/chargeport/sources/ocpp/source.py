@@ -54,7 +54,7 @@ class OcppSource:
             settings.zone_of(station)
         self._settings = settings
         self._context = context
-        self._admission = Admission(settings)
+        self._admission = Admission(settings, context.attempts, context.name)
         self._told = FixedWindowRateLimiter(BoundedStorage(loop_time, _HOUR_S))
         self._refusals: dict[str, int] = {}
         self._central: Central | None = None
@@ -99,7 +99,7 @@ class OcppSource:
         address = "unknown" if websocket.client is None else websocket.client.host
         secure = websocket.scope["scheme"] in ("wss", "https") if over_tls is None else over_tls
         authorization = websocket.headers.get("authorization", "")
-        refusal = self._admission.refusal(station, authorization, address, over_tls=secure, certified=certified)
+        refusal = await self._admission.refusal(station, authorization, address, over_tls=secure, certified=certified)
         if refusal is not None:
             if refusal.status in _UNPROVEN:
                 whose = f"of station {station}" if station in self._settings.stations else "of an unknown station"

@@ -34,6 +34,8 @@ def put(latest: Latest, entry: Entry, rule: Any, editor: Editor) -> Outcome:
         value, absence = None, entry.reason.value  # type: ignore[union-attr]
     if entry.observed_at > latest.newest_at:
         return append(latest, entry, value, absence, rule, log=editor)
+    if entry.observed_at == latest.newest_at and latest.says(value, absence):  # sent again, as whoever had no answer does
+        return Outcome.UNCHANGED
     rows = editor.flush(latest)
     edits = late(rows.around(entry.observed_at), entry, value, absence, rule, next_position=editor.next_position)
     if edits is None:

@@ -65,6 +65,10 @@ class Latest:
         self.absent = absence_at > observed_at
         self.newest_at = max(absence_at, observed_at)
 
+    def says(self, value: Any, absence: str | None) -> bool:
+        """Return whether the newest of all is this value or absence."""
+        return self.absence == absence if self.absent else absence is None and self.value == value
+
     def whole(self, run: Run) -> Run:
         """Return a run with the sightings that have not been moved to it yet."""
         if run.position != self.position or run.observed_at != self.run_at or run.absence is not None:

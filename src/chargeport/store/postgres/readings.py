@@ -8,25 +8,19 @@ from chargeport.signals.definition import Cadence, Signal
 from chargeport.signals.effective import DERIVED
 from chargeport.store.postgres.connection import Connection, Scans, in_thread
 from chargeport.store.postgres.group import Group
+from chargeport.store.postgres.lookups import Asked, Lookups
 from chargeport.store.postgres.positions import END, NEWEST
 from chargeport.store.postgres.reader import Reader
+from chargeport.store.postgres.writer import Writer
 from chargeport.store.records import Change, DirtyVehicle, Selection, Stretch, VehicleSeries
 from chargeport.store.sql import SlotsOf
 from chargeport.store.tables import rows
-from chargeport.store.tables.keys import MAX_SOURCES
+from chargeport.store.tables.keys import MAX_SOURCES, SOURCE_BITS
 from chargeport.store.tables.readings import ReadingTables
 from chargeport.store.tables.sightings import Pass
 
-_STATE: Final = rows.VEHICLE.count(",") + 1  # where a state's columns begin behind a vehicle's
-# Inner joins: an outer one of what every worker has with what is spread over them may collect all of `latest` on a cluster.
-_COLUMNS: Final = f"{rows.VEHICLE}, {rows.STATE}"
-_ALL: Final = f"SELECT {_COLUMNS} FROM vehicles v JOIN latest l ON l.vehicle_key = v.key WHERE v.id = $1"
-_SOME: Final = f"{_ALL} AND l.signal_key = ANY($2::smallint[])"
-# Joined, not `= ANY`: where the planner knows no statistics, it would read all of `latest` for that.
-_OF_MANY: Final = (
-    f"SELECT {_COLUMNS} FROM unnest($1::text[]) asked(id) JOIN vehicles v ON v.id = asked.id"
-    " JOIN latest l ON l.vehicle_key = v.key"
-)
+_STATE: Final = rows.VEHICLE.count(",") + 2  # where a state's columns begin, behind the number of the question and a vehicle's
+_FLAGS: Final = (IS_CHARGING.key, CABLE_CONNECTED.key)
 _WITHOUT: Final = f"SELECT {rows.VEHICLE} FROM vehicles v WHERE v.id = ANY($1::text[])"
 _CHANGES: Final = (
     "SELECT h.position, v.id, h.signal_key, h.observed_at, h.received_at, s.name, h.value, h.absence, r.text"
@@ -57,28 +51,39 @@ class PostgresReadings(ReadingTables):
         """Return the names of all sources that ever reported. See `store.protocols.Readings`."""
         return sorted(name for (name,) in await self._reader.select("SELECT name FROM sources"))
 
+    def __init__(self, reader: Reader, writer: Writer, scans: Scans) -> None:
+        super().__init__(reader, writer, scans)
+        self._lookups = Lookups(reader)
+
     async def signal(self, vehicle_id: str, signal: Signal) -> VehicleSeries | None:
         """Return the car with the series of one signal and of the flags that it depends on."""
         beside = signal.cadence is not Cadence.LASTING or signal is CABLE_CONNECTED
-        flags = [IS_CHARGING.key, CABLE_CONNECTED.key] if beside else []
-        found = await self._reader.select(_SOME, (vehicle_id, [signal.key, *flags]))
-        return (await self._with_series([vehicle_id], found)).get(vehicle_id)
+        keys = {signal.key, *(_FLAGS if beside else ())}
+        asked = [Asked(vehicle_id, key << SOURCE_BITS, (key << SOURCE_BITS) + MAX_SOURCES) for key in keys]
+        return await self._one(vehicle_id, asked)
 
     async def signals(self, vehicle_id: str) -> VehicleSeries | None:
         """Return the car with all its series."""
-        found = await self._reader.select(_ALL, (vehicle_id,))
-        return (await self._with_series([vehicle_id], found)).get(vehicle_id)
+        return await self._one(vehicle_id, [Asked(vehicle_id)])
+
+    async def _one(self, vehicle_id: str, asked: Sequence[Asked]) -> VehicleSeries | None:
+        if "\0" in vehicle_id:  # no text in the database has one
+            return None
+        return (await self._with_series([vehicle_id], await self._lookups.find(asked))).get(vehicle_id)
 
     async def signals_of(self, vehicle_ids: Sequence[str]) -> dict[str, VehicleSeries]:
         """Return these cars with all their series, by one statement; by two where some have none."""
-        possible = [each for each in dict.fromkeys(vehicle_ids) if "\0" not in each]  # no text in the database has one
-        return await self._with_series(possible, await self._reader.select(_OF_MANY, (possible,)))
+        possible = [each for each in dict.fromkeys(vehicle_ids) if "\0" not in each]
+        return await self._with_series(possible, await self._lookups.find_at_once([Asked(each) for each in possible]))
 
     async def _with_series(self, asked: Sequence[str], found: Sequence[Any]) -> dict[str, VehicleSeries]:
         """Return the cars with the states of these rows, by id, once the names in them are known; those without rows, too."""
         cars: dict[str, tuple[Any, list[Any]]] = {}
-        for row in map(tuple, found):
-            cars.setdefault(row[0], (row, []))[1].append(row[_STATE:])
+        for row in found:
+            car = cars.get(row[1])
+            if car is None:
+                car = cars[row[1]] = row[1:_STATE], []
+            car[1].append(row[_STATE:])
         every = [state for _, states in cars.values() for state in states]
         await self._reader.know({state[0] & MAX_SOURCES for state in every}, {state[-1] for state in every} - {None})
         if rest := [each for each in asked if each not in cars]:

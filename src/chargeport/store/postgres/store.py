@@ -7,6 +7,7 @@ from typing import Final
 
 from chargeport.store.encryption import Encryption
 from chargeport.store.health import Health
+from chargeport.store.postgres.attempts import SharedAttempts
 from chargeport.store.postgres.connection import Scans
 from chargeport.store.postgres.engine import Pool, escaped, translated, unescaped
 from chargeport.store.postgres.group import Group
@@ -88,6 +89,7 @@ class PostgresStore:
         self.sign_in = SignInTables(reader, writer)
         self.connect = ConnectTables(reader, writer)
         self.audit = AuditTable(reader, writer)
+        self.attempts = SharedAttempts(pool)
         self.webhooks = WebhookTables(reader, writer, scans)
 
     @classmethod

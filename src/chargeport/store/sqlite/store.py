@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from chargeport.attempts import LocalAttempts
 from chargeport.store.encryption import Encryption
 from chargeport.store.health import Health
 from chargeport.store.sqlite.engine import Connection
@@ -56,6 +57,7 @@ class SqliteStore:
         self.sign_in = SignInTables(reader, writer)
         self.connect = ConnectTables(reader, writer)
         self.audit = AuditTable(reader, writer)
+        self.attempts = LocalAttempts()  # of several workers one answers all that is guessed
         self.webhooks = WebhookTables(reader, writer, self._scans)
 
     @classmethod
