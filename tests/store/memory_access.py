@@ -61,6 +61,9 @@ class MemoryVehicles:
             cars = [car for car in cars if (not_ended_by, car.id) not in self.access.ended]
         return part(cars, page)
 
+    async def visibility(self) -> int:
+        return hash(repr((self.cars, self.access.connected, sorted(self.access.ended))))
+
     async def remove_vehicle(self, vehicle_id: str) -> Erased | None:
         if (car := self.cars.pop(vehicle_id, None)) is None:
             return None
@@ -149,6 +152,11 @@ class MemoryAccess:
         is_limited = known[0].connected_only or token.user_uuid is not None
         has_ended = any(client_id == token.client_id for client_id, _ in self.ended)
         return replace(token, permissions=known[0].permissions, connected_only=is_limited, has_ended=has_ended)
+
+    @property
+    def connected(self) -> list[Connection]:
+        """All connections."""
+        return list(self._connections.values())
 
     def fitting(
         self, client_id: str | None, user_uuid: str | None = None, vehicle_id: str | None = None, mode: str | None = None

@@ -3,6 +3,7 @@
 import random
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -64,6 +65,33 @@ async def test_applications_are_listed_by_age_and_a_revoked_one_stays_known(know
     found = await known.access.application(APP)
     assert found is not None
     assert (found[0].revoked_at, found[1]) == (AT + 9, b"hash")
+
+
+async def test_who_sees_which_vehicles_is_counted_with_every_change_of_it(known: Store) -> None:
+    seen = [await known.vehicles.visibility()]
+
+    async def counted() -> None:
+        seen.append(await known.vehicles.visibility())
+        assert len(set(seen)) == len(seen)
+
+    await known.vehicles.add_vehicle(Vehicle(id="0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c19", created_at=AT))
+    await counted()
+    await known.vehicles.update_vehicle(msgspec.structs.replace(CARS[0], model="Another"))
+    await counted()
+    await known.access.add_connection(connection("one", CARS[0]))
+    await counted()
+    await known.access.add_connection(connection("two", CARS[0], may=WRITES))
+    await counted()
+    await known.access.end_connections(APP, [CARS[1].id], AT)
+    await counted()
+    await known.access.add_connection(connection("three", CARS[1], user=APP))
+    await counted()
+    assert await known.access.remove_connection("one")
+    await counted()
+    await known.vehicles.remove_vehicle(CARS[0].id)
+    await counted()
+    await known.access.add_token(b"token", APP, AT + HOUR_MS)
+    assert await known.vehicles.visibility() == seen[-1]
 
 
 async def test_new_secrets_end_the_tokens_and_the_management_token_before(known: Store) -> None:

@@ -255,6 +255,10 @@ class Vehicles(Protocol):
         """
         ...
 
+    async def visibility(self) -> int:
+        """Return a number that is another one whenever a vehicle, a connection or what was ended has changed, came or went."""
+        ...
+
     async def remove_vehicle(self, vehicle_id: str) -> Erased | None:
         """Erase a car with everything that was ever stored of it, and return how much that was; None when there is none."""
         ...

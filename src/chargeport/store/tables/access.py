@@ -13,7 +13,7 @@ from chargeport.store.audit import Act, recorded
 from chargeport.store.encryption import Encryption
 from chargeport.store.records import Application, Connection, Grant, Page, user_uuid_of
 from chargeport.store.sql import Reader, Scans, Writer
-from chargeport.store.tables import rows
+from chargeport.store.tables import rows, visibility
 
 EXPIRED_MS: Final = 3_600_000
 
@@ -298,6 +298,7 @@ def _upsert_connection(database: sql.Connection, connection: Connection) -> Conn
         "DELETE FROM ended_connections WHERE client_id = ? AND vehicle_key = (SELECT key FROM vehicles WHERE id = ?)",
         (connection.client_id, connection.vehicle.id),
     )
+    visibility.changed(database)
     bindings = (connection.client_id, connection.user_uuid, connection.vehicle.id)
     return rows.connection(database.execute(CONNECTED_WITH.format("?3"), bindings).fetchall()[0])
 
@@ -332,12 +333,16 @@ def _end(database: sql.Connection, client_id: str, vehicle_ids: Sequence[str] | 
     database.execute(
         f"INSERT INTO ended_connections SELECT ?1, key, ?2 FROM vehicles WHERE true {chosen} ON CONFLICT DO NOTHING", given
     )
-    return database.changes()
+    ended = database.changes()
+    visibility.changed(database)
+    return ended
 
 
 def _delete_connection(database: sql.Connection, connection_id: str) -> bool:
     database.execute("DELETE FROM connections WHERE id = ?", (connection_id,))
-    return database.changes() > 0
+    is_gone = database.changes() > 0
+    visibility.changed(database)
+    return is_gone
 
 
 def name_users(database: sql.Connection) -> None:

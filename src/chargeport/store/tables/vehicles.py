@@ -9,7 +9,7 @@ from chargeport.errors import ConflictError, NotFoundError
 from chargeport.store.audit import Act, recorded
 from chargeport.store.records import Erased, Page, Vehicle
 from chargeport.store.sql import Connection, Reader, Writer, fetch
-from chargeport.store.tables import rows
+from chargeport.store.tables import rows, visibility
 from chargeport.store.tables.erasure import erase, rows_of
 
 _BY_ID: Final = f"SELECT {rows.VEHICLE} FROM vehicles v WHERE v.id = ?"
@@ -77,6 +77,10 @@ class VehicleTables:
         )
         return [rows.vehicle(row) for row in found]
 
+    async def visibility(self) -> int:
+        """Return the count of changes to who sees which vehicles."""
+        return await self._reader.select_count(visibility.COUNT)
+
     async def remove_vehicle(self, vehicle_id: str) -> Erased | None:
         """Erase a car and everything of it; `wipe` sees to what that leaves behind."""
         do = recorded(Act.VEHICLE_ERASED, "", lambda connection: erase(connection, vehicle_id), _told, is_done=bool)
@@ -112,6 +116,7 @@ def _insert(connection: Connection, vehicle: Vehicle) -> None:
             json.dumps(vehicle.aliases), vehicle.created_at,
         ),
     )  # fmt: skip
+    visibility.changed(connection)
 
 
 def _update(connection: Connection, vehicle: Vehicle) -> None:
@@ -125,6 +130,7 @@ def _update(connection: Connection, vehicle: Vehicle) -> None:
         "UPDATE vehicles SET vin = ?, make = ?, model = ?, year = ?, powertrain = ?, aliases = ? WHERE key = ?",
         (vehicle.vin, vehicle.make, vehicle.model, vehicle.year, vehicle.powertrain, json.dumps(vehicle.aliases), key),
     )
+    visibility.changed(connection)
 
 
 def _name(connection: Connection, key: int, vehicle: Vehicle) -> None:
