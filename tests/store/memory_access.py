@@ -47,8 +47,10 @@ class MemoryVehicles:
     async def vehicle(self, vehicle_id: str) -> Vehicle | None:
         return self.cars.get(vehicle_id)
 
-    async def find_vehicle(self, reference: str) -> Vehicle | None:
-        return self.named(reference)
+    async def find_vehicle(self, reference: str, writable_by: str | None = None) -> Vehicle | None:
+        found = self.named(reference)
+        is_hidden = found is not None and writable_by is not None and not await self.access.may_write(writable_by, found.id)
+        return None if is_hidden else found
 
     async def vehicles(
         self, page: Page, connected_to: str | None = None, *, user_uuid: str | None = None, not_ended_by: str | None = None
@@ -214,8 +216,10 @@ class MemoryAccess:
     async def ended_among(self, client_id: str, vehicle_ids: Sequence[str]) -> frozenset[str]:
         return frozenset(each for each in vehicle_ids if (client_id, each) in self.ended)
 
-    async def connection_by_id(self, connection_id: str) -> Connection | None:
-        return next((each for each in self.fitting(None) if each.id == connection_id), None)
+    async def connection_by_id(
+        self, connection_id: str, client_id: str | None = None, user_uuid: str | None = None
+    ) -> Connection | None:
+        return next((each for each in self.fitting(client_id, user_uuid) if each.id == connection_id), None)
 
     async def remove_connection(self, connection_id: str) -> bool:
         return self._connections.pop(connection_id, None) is not None

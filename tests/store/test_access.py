@@ -170,6 +170,9 @@ async def test_a_connection_of_the_same_three_keeps_its_id_and_gets_the_new_perm
     assert await known.access.connections_with(APP, [CARS[0].id], user_uuid_of("ann")) == {CARS[0].id: anns}
     assert await known.access.connections_with(APP, []) == {}
     assert await known.access.connection_by_id("first") == anns
+    assert await known.access.connection_by_id("first", APP, anns.user_uuid) == anns
+    assert await known.access.connection_by_id("first", STRANGER) is None
+    assert await known.access.connection_by_id("first", APP, user_uuid_of("nobody")) is None
     assert await known.access.remove_connection("first")
     assert not await known.access.remove_connection("first")
     assert await known.access.connection_by_id("first") is None
@@ -179,6 +182,8 @@ async def test_only_a_writing_connection_lets_an_application_write_to_its_vehicl
     await known.access.add_connection(connection("reads", CARS[0], client_id=OTHER))
     await known.access.add_connection(connection("writes", CARS[1], client_id=OTHER, may=WRITES))
     assert [await known.access.may_write(OTHER, car.id) for car in CARS] == [False, True, False]
+    found = [await known.vehicles.find_vehicle(car.id, OTHER) for car in CARS]
+    assert [None if each is None else each.id for each in found] == [None, CARS[1].id, None]
     written = [Reading(name, BY_CODE["charge-wattage"], 1, AT, AT, "box") for name in (CARS[0].id, CARS[1].id, "nobody")]
     refused, accepted, unknown = Outcome.NOT_PERMITTED, Outcome.ACCEPTED, Outcome.UNKNOWN_VEHICLE
     assert await known.readings.write(written, OTHER) == [refused, accepted, unknown]

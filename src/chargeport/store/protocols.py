@@ -226,8 +226,8 @@ class Vehicles(Protocol):
         """Return one car by its id."""
         ...
 
-    async def find_vehicle(self, reference: str) -> Vehicle | None:
-        """Return one car by any of its names: id, VIN or alias."""
+    async def find_vehicle(self, reference: str, writable_by: str | None = None) -> Vehicle | None:
+        """Return one car by any of its names: id, VIN or alias; where an application is named, if it may write to it."""
         ...
 
     async def vehicles(

@@ -225,9 +225,15 @@ class AccessTables:
         )
         return [rows.connection(row) for row in found], total
 
-    async def connection_by_id(self, connection_id: str) -> Connection | None:
-        """Return one connection."""
-        row = await self._reader.select_row(f"SELECT {rows.CONNECTION} {_CONNECTIONS} WHERE c.id = ?", (connection_id,))
+    async def connection_by_id(
+        self, connection_id: str, client_id: str | None = None, user_uuid: str | None = None
+    ) -> Connection | None:
+        """Return one connection (of an application, of a user)."""
+        row = await self._reader.select_row(
+            f"SELECT {rows.CONNECTION} {_CONNECTIONS} WHERE c.id = ?1 AND (CAST(?2 AS TEXT) IS NULL OR c.client_id = ?2)"
+            " AND (CAST(?3 AS TEXT) IS NULL OR c.user_uuid = ?3)",
+            (connection_id, client_id, user_uuid),
+        )
         return None if row is None else rows.connection(row)
 
     async def end_connections(self, client_id: str, vehicle_ids: Sequence[str] | None, at: int) -> int:

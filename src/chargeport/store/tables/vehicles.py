@@ -16,6 +16,7 @@ _BY_ID: Final = f"SELECT {rows.VEHICLE} FROM vehicles v WHERE v.id = ?"
 _BY_REFERENCE: Final = (
     f"SELECT {rows.VEHICLE} FROM vehicle_references r JOIN vehicles v ON v.key = r.vehicle_key WHERE r.reference = ?"
 )
+_WRITABLE: Final = f"{_BY_REFERENCE} AND EXISTS ({rows.WRITING} v.key)"
 _CONNECTED: Final = (
     "WHERE v.key IN (SELECT vehicle_key FROM connections WHERE client_id = ?1 AND (CAST(?2 AS TEXT) IS NULL OR user_uuid = ?2))"
 )
@@ -43,9 +44,10 @@ class VehicleTables:
         row = await self._reader.select_row(_BY_ID, (vehicle_id,))
         return None if row is None else rows.vehicle(row)
 
-    async def find_vehicle(self, reference: str) -> Vehicle | None:
-        """Return one car by any of its names."""
-        row = await self._reader.select_row(_BY_REFERENCE, (reference,))
+    async def find_vehicle(self, reference: str, writable_by: str | None = None) -> Vehicle | None:
+        """Return one car by any of its names (if an application may write to it)."""
+        sql, given = (_BY_REFERENCE, ()) if writable_by is None else (_WRITABLE, (writable_by,))
+        row = await self._reader.select_row(sql, (reference, *given))
         return None if row is None else rows.vehicle(row)
 
     async def vehicles(
