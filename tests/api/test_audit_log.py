@@ -36,7 +36,18 @@ async def test_what_is_done_on_the_page_is_the_persons_deed(world: World, app: C
     await world.client.post("/admin/applications", json={"name": "Charts"}, headers=bearer(token))
     await world.client.delete("/session", headers=PAGE | cookie)
     acts = {each["act"] for each in await log(world, app, "filter[actor]=user:Ada")}
-    assert acts == {"session.begun", "token.issued", "application.created"}
+    assert acts == {"session.begun", "token.issued", "application.created", "session.ended"}
+    (page,) = await log(
+        world, app, "filter[act]=application.created&filter[actor]=server&filter[subject]=" + await page_id(world)
+    )
+    assert page["detail"] != ""
+    assert await log(world, app, "filter[actor]=unknown") == []
+
+
+async def page_id(world: World) -> str:
+    found = await world.service.sign_in.page_application()
+    assert found is not None
+    return found
 
 
 async def test_requests_are_counted_by_application_and_wrong_credentials_by_address(world: World, app: Client) -> None:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from chargeport.signals.definition import Permission
+from chargeport.store.audit import Act, Wanted
 from chargeport.store.records import Page, Vehicle, user_uuid_of
 from world import Client, World
 
@@ -97,6 +98,15 @@ async def test_a_person_chooses_one_of_two_cars_and_the_code_reads_it_and_no_oth
     (connection,) = (await world.client.get("/v3/connections", headers=headers)).json()["data"]
     assert connection["attributes"]["permissions"] == ["read_charge", "read_vin"]
     assert connection["attributes"]["user"]["id"] == back["user_id"]
+
+
+async def test_who_lets_an_application_read_a_car_stands_in_the_audit_log(world: World, asking: Client, car: Vehicle) -> None:
+    asked = query(asking)
+    await sign_in(world, asked)
+    told(await sent(world, asked, action="allow", vehicle=car.id, permission=["read_charge"]))
+    found, _ = await world.store.audit.deeds(Wanted(), Page(1, 100))
+    who = {each.act: (each.actor, each.address) for each in found if each.act in (Act.CONNECTION_SET, Act.CONSENT_GIVEN)}
+    assert who == dict.fromkeys((Act.CONNECTION_SET, Act.CONSENT_GIVEN), (f"user:{NAME}", "203.0.113.9"))
 
 
 async def test_a_refresh_token_is_good_once_and_a_second_use_ends_everything(

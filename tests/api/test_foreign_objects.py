@@ -127,15 +127,19 @@ async def callers(world: World, car: Vehicle, theirs: Things) -> dict[str, Calle
 
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What is asked of the database, as it is asked: questions, scans in a thread and what the writer is to do."""
+    """What is asked of the database, as it is asked: questions, scans in a thread and what the writer is to do.
+
+    Of a question, how many rows came back, too: whoever reads another's row to refuse it takes longer than where there is none.
+    """
     done: list[str] = []
 
     def noted(kind: type, name: str) -> None:
         does = getattr(kind, name)
 
         def noting(self: Any, what: Any, *more: Any) -> Any:
-            done.append(what if isinstance(what, str) else name)
-            return does(self, what, *more)
+            result = does(self, what, *more)
+            done.append(f"{len(result)} of {what}" if isinstance(what, str) else name)
+            return result
 
         monkeypatch.setattr(kind, name, noting)
 

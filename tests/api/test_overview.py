@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
 from answers import detail
@@ -144,6 +145,54 @@ async def test_a_list_that_is_kept_shows_no_signal_that_a_connection_shows_no_mo
             await world.connect(reader, vehicle, "ann", permissions)
         (row,) = (await fleet(world, reader, sort="power", **{"page[size]": 1}))["data"]
         assert (row["model"], SOC in row["signals"], POWER in row["signals"]) == ("Amber", is_shown, True)
+
+
+async def test_a_vehicle_that_was_taken_away_is_neither_found_nor_counted_where_another_one_came(
+    world: World, kept: None, cars: dict[str, str]
+) -> None:
+    reader = await world.application(READS, connected_only=True)
+    seen = {name: await world.store.vehicles.vehicle(key) for name, key in cars.items()}
+    ended = {}
+    for name in ("Amber", "Birch"):
+        ended[name] = (await world.connect(reader, seen[name] or pytest.fail(name), "ann", READS)).id
+    before = await fleet(world, reader, sort="power")
+    assert (sorted(row["model"] for row in before["data"]), before["meta"]["states"]) == (
+        ["Amber", "Birch"], {"charging": 1, "idle": 1},
+    )  # fmt: skip
+    await world.store.access.remove_connection(ended["Amber"])
+    await world.connect(reader, seen["Cedar"] or pytest.fail("Cedar"), "ann", READS)
+    queries = ({}, {"sort": "power"}, {"sort": "soc"}, {"filter[text]": "flora"}, {"filter[state]": "charging,idle,plugged"})
+    for query in queries:
+        found = await fleet(world, reader, **query)
+        assert sorted(row["model"] for row in found["data"]) == ["Birch", "Cedar"], query
+        assert found["meta"]["totalCount"] == 2
+        assert found["meta"]["states"] in (None, {"idle": 1, "plugged": 1})
+    assert await models(world, reader, **{"filter[text]": "amber"}) == []
+
+
+async def test_a_kept_list_is_not_sorted_or_counted_by_what_a_connection_shows_no_more(
+    world: World, kept: None, cars: dict[str, str]
+) -> None:
+    reader = await world.application(READS, connected_only=True)
+    seen = [await world.store.vehicles.vehicle(cars[name]) for name in ("Amber", "Birch")]
+    told = []
+    for permissions in (READS, READS - {Permission.READ_CHARGE, Permission.READ_BATTERY}):
+        for vehicle in seen:
+            await world.connect(reader, vehicle or pytest.fail("gone"), "ann", permissions)
+        told.append((await fleet(world, reader, sort="-soc"))["meta"]["states"])
+    assert told == [{"charging": 1, "idle": 1}, {"unknown": 2}]
+    assert await models(world, reader, sort="-soc") == await models(world, reader, sort="soc"), "no value is known"
+
+
+async def test_a_kept_list_has_a_vehicle_under_its_new_name_at_once(
+    world: World, app: Client, kept: None, cars: dict[str, str]
+) -> None:
+    assert "Amber" in await models(world, app, sort="power")
+    amber = await world.store.vehicles.vehicle(cars["Amber"])
+    assert amber is not None
+    await world.store.vehicles.update_vehicle(msgspec.structs.replace(amber, model="Ambra"))
+    assert await models(world, app, **{"filter[text]": "amber"}) == []
+    assert "Ambra" in await models(world, app, sort="power")
 
 
 async def test_what_is_shown_of_a_kept_list_is_as_it_is_now(

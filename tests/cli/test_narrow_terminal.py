@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from command_line import PROGRAM, VIN, CommandLine, absence, reading, store
 
+from chargeport.cli.output import print_table
 from chargeport.signals.reading import AbsenceReason
 
 COLUMNS, WIDE = 80, 120
@@ -131,3 +132,9 @@ def test_without_a_vehicle_there_is_a_line_for_each(car: str, chargeport: Comman
     assert documents[other] == []
     assert "charge-voltage" in [signal["code"] for signal in documents[car]]
     assert chargeport("records", "--json").json == []
+
+
+def test_a_row_of_a_pipe_is_one_line_whatever_is_in_its_cells(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("name", "state"), [("a\nforged  ended\r\n\u2028b", "open"), ("c", "open")])
+    _, first, second = capsys.readouterr().out.splitlines()
+    assert (first.split()[-1], second.split()) == ("open", ["c", "open"])

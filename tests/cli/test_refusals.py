@@ -1,11 +1,12 @@
 """What is wrong is said in one sentence that names it and the way out, with an exit code, and never a traceback."""
 
+import subprocess
 import uuid
 from pathlib import Path
 
 import apsw
 import pytest
-from command_line import ACME, VIN, CommandLine
+from command_line import ACME, PROGRAM, VIN, CommandLine
 
 from chargeport.cli import serve as serve_command
 from chargeport.cli import signals as signals_command
@@ -93,6 +94,21 @@ def test_a_wrong_command_line_is_refused_before_anything_is_done(
 ) -> None:
     assert names in chargeport(*arguments).refused(2)
     assert not database.exists()
+
+
+def test_all_options_that_are_missing_are_named_at_once(chargeport: CommandLine) -> None:
+    assert "Missing options '--make', '--model' and '--year'; " in chargeport("vehicle", "add").refused(2)
+    assert "Missing options '--make' and '--year'; " in chargeport("vehicle", "add", "--model=One").refused(2)
+    assert "Missing option '--year'; " in chargeport(*ADD[:-2]).refused(2)
+
+
+def test_a_failure_of_the_database_is_told_once(database: Path, chargeport: CommandLine) -> None:
+    chargeport.vehicle("--vin", VIN)
+    with apsw.Connection(str(database)) as connection:
+        connection.execute("UPDATE vehicles SET make = CAST(x'66ff66' AS TEXT)").fetchall()
+    connection.close()
+    process = subprocess.run([*PROGRAM, "vehicle", "list"], capture_output=True, text=True, check=False)  # with its own log
+    assert (process.returncode, process.stdout, process.stderr.count("damaged")) == (1, "", 1)
 
 
 @pytest.mark.parametrize(("arguments", "names"), UNKNOWN, ids=named)

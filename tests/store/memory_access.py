@@ -47,8 +47,10 @@ class MemoryVehicles:
     async def vehicle(self, vehicle_id: str) -> Vehicle | None:
         return self.cars.get(vehicle_id)
 
-    async def find_vehicle(self, reference: str) -> Vehicle | None:
-        return self.named(reference)
+    async def find_vehicle(self, reference: str, writable_by: str | None = None) -> Vehicle | None:
+        found = self.named(reference)
+        is_hidden = found is not None and writable_by is not None and not await self.access.may_write(writable_by, found.id)
+        return None if is_hidden else found
 
     async def vehicles(
         self, page: Page, connected_to: str | None = None, *, user_uuid: str | None = None, not_ended_by: str | None = None
@@ -60,6 +62,9 @@ class MemoryVehicles:
         elif not_ended_by is not None:
             cars = [car for car in cars if (not_ended_by, car.id) not in self.access.ended]
         return part(cars, page)
+
+    async def visibility(self) -> int:
+        return hash(repr((self.cars, self.access.connected, sorted(self.access.ended))))
 
     async def remove_vehicle(self, vehicle_id: str) -> Erased | None:
         if (car := self.cars.pop(vehicle_id, None)) is None:
@@ -150,6 +155,11 @@ class MemoryAccess:
         has_ended = any(client_id == token.client_id for client_id, _ in self.ended)
         return replace(token, permissions=known[0].permissions, connected_only=is_limited, has_ended=has_ended)
 
+    @property
+    def connected(self) -> list[Connection]:
+        """All connections."""
+        return list(self._connections.values())
+
     def fitting(
         self, client_id: str | None, user_uuid: str | None = None, vehicle_id: str | None = None, mode: str | None = None
     ) -> list[Connection]:
@@ -206,8 +216,10 @@ class MemoryAccess:
     async def ended_among(self, client_id: str, vehicle_ids: Sequence[str]) -> frozenset[str]:
         return frozenset(each for each in vehicle_ids if (client_id, each) in self.ended)
 
-    async def connection_by_id(self, connection_id: str) -> Connection | None:
-        return next((each for each in self.fitting(None) if each.id == connection_id), None)
+    async def connection_by_id(
+        self, connection_id: str, client_id: str | None = None, user_uuid: str | None = None
+    ) -> Connection | None:
+        return next((each for each in self.fitting(client_id, user_uuid) if each.id == connection_id), None)
 
     async def remove_connection(self, connection_id: str) -> bool:
         return self._connections.pop(connection_id, None) is not None

@@ -3,6 +3,7 @@
 import random
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -64,6 +65,33 @@ async def test_applications_are_listed_by_age_and_a_revoked_one_stays_known(know
     found = await known.access.application(APP)
     assert found is not None
     assert (found[0].revoked_at, found[1]) == (AT + 9, b"hash")
+
+
+async def test_who_sees_which_vehicles_is_counted_with_every_change_of_it(known: Store) -> None:
+    seen = [await known.vehicles.visibility()]
+
+    async def counted() -> None:
+        seen.append(await known.vehicles.visibility())
+        assert len(set(seen)) == len(seen)
+
+    await known.vehicles.add_vehicle(Vehicle(id="0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c19", created_at=AT))
+    await counted()
+    await known.vehicles.update_vehicle(msgspec.structs.replace(CARS[0], model="Another"))
+    await counted()
+    await known.access.add_connection(connection("one", CARS[0]))
+    await counted()
+    await known.access.add_connection(connection("two", CARS[0], may=WRITES))
+    await counted()
+    await known.access.end_connections(APP, [CARS[1].id], AT)
+    await counted()
+    await known.access.add_connection(connection("three", CARS[1], user=APP))
+    await counted()
+    assert await known.access.remove_connection("one")
+    await counted()
+    await known.vehicles.remove_vehicle(CARS[0].id)
+    await counted()
+    await known.access.add_token(b"token", APP, AT + HOUR_MS)
+    assert await known.vehicles.visibility() == seen[-1]
 
 
 async def test_new_secrets_end_the_tokens_and_the_management_token_before(known: Store) -> None:
@@ -142,6 +170,9 @@ async def test_a_connection_of_the_same_three_keeps_its_id_and_gets_the_new_perm
     assert await known.access.connections_with(APP, [CARS[0].id], user_uuid_of("ann")) == {CARS[0].id: anns}
     assert await known.access.connections_with(APP, []) == {}
     assert await known.access.connection_by_id("first") == anns
+    assert await known.access.connection_by_id("first", APP, anns.user_uuid) == anns
+    assert await known.access.connection_by_id("first", STRANGER) is None
+    assert await known.access.connection_by_id("first", APP, user_uuid_of("nobody")) is None
     assert await known.access.remove_connection("first")
     assert not await known.access.remove_connection("first")
     assert await known.access.connection_by_id("first") is None
@@ -151,6 +182,8 @@ async def test_only_a_writing_connection_lets_an_application_write_to_its_vehicl
     await known.access.add_connection(connection("reads", CARS[0], client_id=OTHER))
     await known.access.add_connection(connection("writes", CARS[1], client_id=OTHER, may=WRITES))
     assert [await known.access.may_write(OTHER, car.id) for car in CARS] == [False, True, False]
+    found = [await known.vehicles.find_vehicle(car.id, OTHER) for car in CARS]
+    assert [None if each is None else each.id for each in found] == [None, CARS[1].id, None]
     written = [Reading(name, BY_CODE["charge-wattage"], 1, AT, AT, "box") for name in (CARS[0].id, CARS[1].id, "nobody")]
     refused, accepted, unknown = Outcome.NOT_PERMITTED, Outcome.ACCEPTED, Outcome.UNKNOWN_VEHICLE
     assert await known.readings.write(written, OTHER) == [refused, accepted, unknown]

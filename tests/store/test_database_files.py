@@ -418,6 +418,27 @@ def test_a_schema_with_bytes_that_are_no_text_is_refused_in_a_sentence_alone(pat
     assert [line for line in said if "it is damaged" not in line] == []
 
 
+@pytest.mark.parametrize("table", ["sequences", "recent"])
+def test_a_schema_that_says_something_else_of_a_table_is_damage(path: Path, table: str) -> None:
+    asyncio.run(SqliteStore.open(path).close())
+    with apsw.Connection(str(path)) as connection:
+        connection.execute("PRAGMA writable_schema = ON").fetchall()
+        other = "UPDATE sqlite_schema SET sql = 'CREATE TABLE ' || name || '(a)' WHERE name = ?"
+        connection.execute(other, (table,)).fetchall()
+    connection.close()
+
+    async def used() -> None:
+        store = SqliteStore.open(path)
+        try:
+            await store.vehicles.vehicle(CAR.id)
+            await store.readings.position()
+        finally:
+            await store.close()
+
+    with pytest.raises((StartError, StoreError), match="damaged"):
+        asyncio.run(used())
+
+
 TRUNCATES_THE_INDEX = """
 import asyncio, os, sys
 from pathlib import Path

@@ -13,7 +13,7 @@ from chargeport.api.connect_page import HTML
 from chargeport.api.request import Request
 from chargeport.api.request_body import read_body
 from chargeport.api.response import Header, Response, answer
-from chargeport.api.session import by_password, cookie, is_foreign, secret_of
+from chargeport.api.session import by_password, cookie, is_foreign, secret_of, signed_in
 from chargeport.errors import ACCESS_DENIED, MALFORMED, RATE_LIMITED, UNAUTHORIZED, Problem
 from chargeport.store.records import Connection, Page, Vehicle, user_uuid_of
 
@@ -83,7 +83,7 @@ async def _signed_in(request: Request, to: Destination, form: Form) -> Response:
 async def _user(request: Request) -> str | None:
     """Return the name of the user who is signed in; None if nobody is."""
     secret = secret_of(request)
-    found = None if secret is None else await request.context.sign_in.session(secret)
+    found = None if secret is None else await signed_in(request, secret)
     return None if found is None else found[0].user
 
 

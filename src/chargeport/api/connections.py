@@ -84,9 +84,8 @@ async def _owned(request: Request) -> Connection:
     """Return the connection of the path, if it is the caller's. Raises Problem (404)."""
     grant = await request.grant()
     access, wanted = request.context.store.access, request.path("connection_id")
-    connection = await access.connection_by_id(wanted)
-    is_own = connection is not None and grant.user_uuid in (None, connection.user_uuid)
-    if connection is not None and is_own and connection.client_id == grant.client_id:
+    connection = await access.connection_by_id(wanted, grant.client_id, grant.user_uuid)
+    if connection is not None:
         return connection
     if not grant.connected_only:  # of its own, such a connection has the vehicle's id
         found, _ = await access.connections(Page(), grant.client_id, vehicle_id=wanted, every=grant.permissions)

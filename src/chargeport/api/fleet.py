@@ -87,33 +87,47 @@ class Summary(NamedTuple):
         return cls(row.vehicle, row.state, soc, power, finish, row.heard_at or None)
 
 
-class _List(NamedTuple):
+class _Vehicles(NamedTuple):
+    visibility: int
     vehicles: list[Vehicle]
+
+
+class _List(NamedTuple):
+    visibility: int
     summaries: list[Summary]
     good_until: float
+
+
+_Scope = tuple[str, str | None, bool, bool]
+"""Whose vehicles: of an application, of one of its users; of its connections alone; but for those that it ended."""
 
 
 class Fleet:
     """The lists that were made last, for filters and orders. None is older than some times as long as it took to make it.
 
-    A list is made anew at once where there are more or fewer vehicles: one that was removed must not show again.
+    All are made anew at once where anybody may see other vehicles, or something else of them, than before: what was taken away
+    or erased must not show, nor be found, counted or sorted by.
     """
 
     def __init__(self, store: Store, access: Access) -> None:
         self._store = store
         self._access = access
-        self._vehicles: dict[tuple[str, str | None] | None, tuple[list[Vehicle], float]] = {}
-        self._lists: dict[tuple[str, str | None, frozenset[Permission]], _List] = {}
+        self._vehicles: dict[_Scope | None, _Vehicles] = {}
+        self._lists: dict[tuple[_Scope, frozenset[Permission]], _List] = {}
         self._making = asyncio.Lock()
         self._preparing: asyncio.Task[None] | None = None
 
     async def vehicles(self, grant: Grant) -> list[Vehicle]:
         """Return all vehicles that a token shows, by name."""
-        scope = None if grant.sees_all else (grant.client_id, grant.user_uuid)
-        clock = asyncio.get_running_loop().time
+        return await self._listed(grant, await self._store.vehicles.visibility())
+
+    async def _listed(self, grant: Grant, visibility: int) -> list[Vehicle]:
+        """Return the vehicles as they are at this count of changes or later."""
+        scope = None if grant.sees_all else _scope(grant)
         known = self._vehicles.get(scope)
-        if known is not None and known[1] > clock() and (await self._page(grant, Page(1, 1)))[1] == len(known[0]):
-            return known[0]
+        if known is not None and known.visibility == visibility:
+            return known.vehicles
+        clock = asyncio.get_running_loop().time
         began, found, page = clock(), list[Vehicle](), Page(1, PORTION)
         while True:
             part, total = await self._page(grant, page)
@@ -123,9 +137,10 @@ class Fleet:
             page = Page(page.number + 1, PORTION)
             await asyncio.sleep(0)
         await asyncio.to_thread(found.sort, key=_by_name)
-        if len(self._vehicles) >= KEPT_LISTS:
-            self._vehicles.clear()
-        self._vehicles[scope] = found, _good_until(began, clock())
+        if clock() - began > QUICK_S:
+            if len(self._vehicles) >= KEPT_LISTS:
+                self._vehicles.clear()
+            self._vehicles[scope] = _Vehicles(visibility, found)
         return found
 
     async def _page(self, grant: Grant, page: Page) -> tuple[list[Vehicle], int]:
@@ -163,13 +178,14 @@ class Fleet:
         key, clock = _key(grant), asyncio.get_running_loop().time
         async with self._making:
             known, began = self._lists.get(key), clock()
-            vehicles = await self.vehicles(grant)
-            if known is not None and known.good_until > clock() and known.vehicles == vehicles:
+            visibility = await self._store.vehicles.visibility()
+            if known is not None and known.good_until > began and known.visibility == visibility:
                 return known.summaries
+            vehicles = await self._listed(grant, visibility)
             made = [Summary.of(row) async for rows in self._portions(vehicles, grant, now) for row in rows]
             if len(self._lists) >= KEPT_LISTS:
                 self._lists.clear()
-            self._lists[key] = _List(vehicles, made, _good_until(began, clock()))
+            self._lists[key] = _List(visibility, made, _good_until(began, clock()))
             return made
 
     async def of(self, vehicles: Sequence[Vehicle], grant: Grant, now: int) -> list[Row]:
@@ -185,15 +201,20 @@ class Fleet:
             series = await self._store.readings.signals_of(ids)
             rows = list[Row]()
             for vehicle in few:
-                found, may = series.get(vehicle.id), allowed.get(vehicle.id, frozenset())
-                unknown = Row(vehicle, {}, may)
-                rows.append(unknown if found is None else row_of(found, may, self._store.readings.ranks, now))
+                found, may = series.get(vehicle.id), allowed.get(vehicle.id)
+                if may is not None:  # else it was taken away since it was listed
+                    unknown = Row(vehicle, {}, may)
+                    rows.append(unknown if found is None else row_of(found, may, self._store.readings.ranks, now))
             yield rows
 
 
-def _key(grant: Grant) -> tuple[str, str | None, frozenset[Permission]]:
-    """Return what a list depends on."""
-    return grant.client_id, grant.user_uuid, grant.permissions
+def _scope(grant: Grant) -> _Scope:
+    return grant.client_id, grant.user_uuid, grant.connected_only, grant.has_ended
+
+
+def _key(grant: Grant) -> tuple[_Scope, frozenset[Permission]]:
+    """Return what a list of summaries depends on."""
+    return _scope(grant), grant.permissions
 
 
 def row_of(found: VehicleSeries, allowed: frozenset[Permission], ranks: Ranks, now: int) -> Row:

@@ -16,6 +16,7 @@ from chargeport.api.request_body import read_body
 from chargeport.api.response import Header, Response, answer, json_answer
 from chargeport.api.sign_in import SESSION_MS, TOKEN_LIFE_S, Guest, PageToken
 from chargeport.errors import ACCESS_DENIED, MALFORMED, Problem
+from chargeport.store.audit import Actor, act_as
 from chargeport.store.sign_in import PageSession
 
 COOKIE: Final = "chargeport_session"
@@ -65,7 +66,7 @@ async def page_token(request: Request) -> Response:
     if wish.share is not None:
         proof = partial(people.share_token, wish.share)
         issued = await request.caller.guesses.attempt(LINK, request.caller.address, "", proof)
-    elif (secret := secret_of(request)) is not None and (found := await people.session(secret)) is not None:
+    elif (secret := secret_of(request)) is not None and (found := await signed_in(request, secret)) is not None:
         session, is_refreshed = found
         issued, user = await people.page_token(session.user), session.user
         if is_refreshed:
@@ -82,9 +83,17 @@ async def sign_out(request: Request) -> Response:
     """End the session of the cookie, and take the cookie back."""
     _check_origin(request)
     secret = secret_of(request)
-    if secret is not None:
+    if secret is not None and await signed_in(request, secret) is not None:
         await request.context.sign_in.end(secret)
     return answer(204, b"", request.request_id, cookie(request, "", max_age_s=0))
+
+
+async def signed_in(request: Request, secret: str) -> tuple[PageSession, bool] | None:
+    """Return what `SignIn.session` does; what is done for this request from then on is the person's deed."""
+    found = await request.context.sign_in.session(secret)
+    if found is not None:
+        act_as(Actor(f"user:{found[0].user}", request.caller.address, request.context.clock.now))
+    return found
 
 
 async def by_password(request: Request, name: str, password: str) -> tuple[str, PageSession]:

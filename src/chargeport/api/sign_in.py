@@ -17,6 +17,7 @@ from chargeport.api.access import Access, hashed, new_secret
 from chargeport.clock import Clock
 from chargeport.errors import UNAUTHORIZED, ConflictError, NotFoundError, Problem
 from chargeport.signals.definition import OPERATOR, READS, Permission
+from chargeport.store.audit import SERVER, Actor, acting
 from chargeport.store.protocols import Store
 from chargeport.store.records import Application, Connection, Vehicle, user_uuid_of
 from chargeport.store.sign_in import PageSession, ShareLink, User
@@ -203,9 +204,10 @@ class SignIn:
         found = None if client_id is None else await self._store.access.application(client_id)
         if found is not None and found[0].revoked_at is None and found[0].permissions >= self.permissions:
             return found[0]
-        if client_id is not None:  # one of an earlier version, or of a server without a simulator, may do less
-            await self._store.access.revoke_application(client_id, self._clock.now())
-        application, _ = await self._access.register(_PAGE, self.permissions)
+        with acting(Actor(SERVER, now=self._clock.now)):  # for itself, whoever came first
+            if client_id is not None:  # one of an earlier version, or of a server without a simulator, may do less
+                await self._store.access.revoke_application(client_id, self._clock.now())
+            application, _ = await self._access.register(_PAGE, self.permissions)
         await self._store.notes.remember(_OWNER, "client_id", application.client_id)
         return application
 

@@ -207,8 +207,8 @@ async def create_subscription(request: Request) -> Response:
     """Subscribe a webhook to a vehicle: 202, or 409 where it is subscribed already."""
     grant = await request.client()
     wanted = await attributes(request, NewSubscription, MAX_BYTES)
-    webhook = await request.context.store.webhooks.webhook(wanted.webhook_id)
-    if webhook is None or webhook.client_id != grant.client_id:
+    webhook = await request.context.store.webhooks.webhook(wanted.webhook_id, grant.client_id)
+    if webhook is None:
         raise Problem(WEBHOOK_NOT_FOUND, "The application has no webhook with this id.")
     vehicle_id, user = wanted.vehicle_id, wanted.user_id
     await request.context.access.permissions(grant, vehicle_id, user)
@@ -302,17 +302,16 @@ async def _owned(request: Request) -> Webhook:
 
 async def any_webhook(request: Request, client_id: str | None = None) -> Webhook:
     """Return the webhook of the path, of this application or (None) of any. Raises Problem (404)."""
-    webhook = await request.context.store.webhooks.webhook(request.path("webhook_id"))
-    if webhook is None or client_id not in (None, webhook.client_id):
+    webhook = await request.context.store.webhooks.webhook(request.path("webhook_id"), client_id)
+    if webhook is None:
         raise Problem(WEBHOOK_NOT_FOUND, "The application has no webhook with this id.")
     return webhook
 
 
 async def _owned_subscription(request: Request) -> Subscription:
     grant = await request.client()
-    own = {each.id for each in await request.context.store.webhooks.webhooks(grant.client_id)}
-    found = await request.context.store.webhooks.subscription(request.path("subscription_id"))
-    if found is None or found.webhook_id not in own:
+    found = await request.context.store.webhooks.subscription(request.path("subscription_id"), grant.client_id)
+    if found is None:
         raise Problem(SUBSCRIPTION_NOT_FOUND, "The application has no subscription with this id.")
     return found
 

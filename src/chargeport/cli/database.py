@@ -12,6 +12,7 @@ from chargeport import config
 from chargeport.cli import configuration
 from chargeport.store import backends, urls
 from chargeport.store.audit import Act, Actor, act_as, record
+from chargeport.store.health import unlogged
 from chargeport.store.protocols import Store
 
 T = TypeVar("T")
@@ -43,13 +44,14 @@ async def opened(database: str | None, *, create: bool = False) -> AsyncIterator
 
     settings = configuration.settings()
     act_as(person())
-    store = backends.open_store(resolved(database), create=create, encryption=config.encryption(settings))
-    try:
-        preference.prefer(store.readings, settings)
-        await cadence.follow(store)
-        yield store
-    finally:
-        await store.close()
+    with unlogged():
+        store = backends.open_store(resolved(database), create=create, encryption=config.encryption(settings))
+        try:
+            preference.prefer(store.readings, settings)
+            await cadence.follow(store)
+            yield store
+        finally:
+            await store.close()
 
 
 def person() -> Actor:

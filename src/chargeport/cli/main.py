@@ -153,9 +153,13 @@ def run(arguments: Sequence[str] | None = None) -> None:
     sys.exit(_exit_code(arguments))
 
 
+def _given(arguments: Sequence[str] | None) -> list[str]:
+    return list(sys.argv[1:] if arguments is None else arguments)
+
+
 def _wanted(arguments: Sequence[str] | None) -> str | None:
     """Return the command that is named; "" where only names are wanted; None where all may be."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    given = _given(arguments)
     if f"_{NAME.upper()}_COMPLETE" in os.environ:
         return None
     return given[0] if given and given[0] in {entry.name for entry in COMMANDS} else ""
@@ -183,17 +187,30 @@ def _exit_code(arguments: Sequence[str] | None) -> int:
     except Exception as error:
         if not isinstance(error, _Misuse):
             raise
-        return _misused(error)
+        return _misused(error, _given(arguments))
     return code if isinstance(code, int) else 0
 
 
-def _misused(error: Exception) -> int:
+def _missing(error: Exception, given: Sequence[str]) -> list[str]:
+    """Return all options that are wanted and not given, where one is missing; the error itself names the first."""
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ != "MissingParameter" or context is None:
+        return []
+    names = {argument.partition("=")[0] for argument in given}
+    wanted = [each for each in context.command.params if each.required and each.param_type_name == "option"]
+    return [f"'{each.opts[0]}'" for each in wanted if names.isdisjoint(each.opts)]
+
+
+def _misused(error: Exception, given: Sequence[str]) -> int:
     """Print what is wrong with the command line. A group that was named without a command shows its help instead."""
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":
         print(error, file=sys.stderr)
         return MISUSED
+    missing = _missing(error, given)
     sentence = str(error.format_message() if hasattr(error, "format_message") else error).removesuffix(".")
+    if len(missing) > 1:
+        sentence = f"Missing options {', '.join(missing[:-1])} and {missing[-1]}"
     explains_itself = type(error) is typer.BadParameter
     help_of = "" if explains_itself or context is None else f"; {context.command_path} --help shows what it takes"
     complain(f"{sentence}{help_of}.")

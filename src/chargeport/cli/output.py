@@ -99,8 +99,8 @@ def print_facts(facts: Mapping[str, Any]) -> None:
 
 
 def shown(value: Any) -> str:
-    """Return a cell's text: what is not known is a dash."""
-    return NOTHING if value is None or value == "" else printable(str(value))
+    """Return a cell's text, on one line: what is not known is a dash."""
+    return NOTHING if value is None or value == "" else printable(str(value)).replace("\n", " ")
 
 
 def printable(text: str) -> str:

@@ -179,15 +179,15 @@ class Pipeline:
 
     async def _vehicle_id(self, message: RawMessage, batch: Batch) -> str | None:
         name = message.vehicle
-        found = await self.names.find(message.source, message.dialect, name)
+        found = await self.names.find(message.source, message.dialect, name, batch.only_for)
         if found is None and batch.may_register:
             if batch.is_trial:
                 return name if new_vehicle(name, 0) is not None else None
             if await self.names.register(name):
                 return await self.names.find(message.source, message.dialect, name)
-        if batch.only_for is not None and not await self._store.access.may_write(batch.only_for, found or name):
-            return None  # of a vehicle of others, nothing is said: not even whether there is one
-        return found
+        if found is None or batch.only_for is None or await self._store.access.may_write(batch.only_for, found):
+            return found
+        return None  # it was found a moment ago, and has been taken away
 
     def _stamp(self, message: RawMessage, vehicle_id: str, batch: Batch) -> Any:
         """Return a message's stamp, put after one that lay ahead of our clock; one that is ahead itself is left to `as_of`."""
@@ -218,7 +218,7 @@ class Pipeline:
         entries, indices = batch.entries, batch.indices
         batch.entries, batch.indices = [], []
         outcomes = await self._outcomes(entries, batch)
-        if Outcome.UNKNOWN_VEHICLE in outcomes:
+        if Outcome.UNKNOWN_VEHICLE in outcomes and (batch.may_register or batch.messages):
             await self._write_again(entries, indices, outcomes, batch)
         stored = {outcome: outcomes.count(outcome) for outcome in STORED}  # a Counter would hash each of them
         batch.outcomes.update(stored)

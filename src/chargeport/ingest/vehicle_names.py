@@ -24,16 +24,16 @@ class VehicleNames:
     def __init__(self, vehicles: Vehicles, clock: Clock) -> None:
         self._vehicles = vehicles
         self._clock = clock
-        self._known: TTLCache[tuple[str, str], str] = TTLCache(MAX_NAMES, REMEMBERED_S * 1000, clock.now)
+        self._known: TTLCache[tuple[str, str, str | None], str] = TTLCache(MAX_NAMES, REMEMBERED_S * 1000, clock.now)
 
-    async def find(self, source: str, dialect: str, name: str) -> str | None:
-        """Return the id of the vehicle; None when none has such a name."""
-        key = (source, name)
+    async def find(self, source: str, dialect: str, name: str, only_for: str | None = None) -> str | None:
+        """Return the id of the vehicle; None when none has such a name, of those that this application may write to."""
+        key = (source, name, only_for)
         found = self._known.get(key)
         if found is not None:
             return found
         for reference in dict.fromkeys((f"{source}:{name}", f"{dialect}:{name}", name)):
-            vehicle = await self._vehicles.find_vehicle(reference)
+            vehicle = await self._vehicles.find_vehicle(reference, only_for)
             if vehicle is not None:
                 self._known[key] = vehicle.id
                 return vehicle.id

@@ -106,8 +106,10 @@ class Access(Protocol):
         """Return those of these vehicles with which the application ended its own connection."""
         ...
 
-    async def connection_by_id(self, connection_id: str) -> Connection | None:
-        """Return one connection."""
+    async def connection_by_id(
+        self, connection_id: str, client_id: str | None = None, user_uuid: str | None = None
+    ) -> Connection | None:
+        """Return one connection; where named, if it is of this application and of this user. Another's costs what none does."""
         ...
 
     async def remove_connection(self, connection_id: str) -> bool:

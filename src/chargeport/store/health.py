@@ -2,10 +2,26 @@
 
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from chargeport.errors import StoreError
 
-_log = logging.getLogger("chargeport.store")
+_log = logging.getLogger("chargeport.store.health")
+
+
+@contextmanager
+def unlogged() -> Iterator[None]:
+    """Log no failure meanwhile: whoever works on the store tells of the error that ends the work."""
+
+    def refuse(_: logging.LogRecord) -> bool:
+        return False
+
+    _log.addFilter(refuse)
+    try:
+        yield
+    finally:
+        _log.removeFilter(refuse)
 
 
 class Health:

@@ -227,8 +227,8 @@ class Vehicles(Protocol):
         """Return one car by its id."""
         ...
 
-    async def find_vehicle(self, reference: str) -> Vehicle | None:
-        """Return one car by any of its names: id, VIN or alias."""
+    async def find_vehicle(self, reference: str, writable_by: str | None = None) -> Vehicle | None:
+        """Return one car by any of its names: id, VIN or alias; where an application is named, if it may write to it."""
         ...
 
     async def vehicles(
@@ -254,6 +254,10 @@ class Vehicles(Protocol):
         So any number of them is gone through at the same cost a part, and none comes twice or is left out, whatever comes or
         goes meanwhile.
         """
+        ...
+
+    async def visibility(self) -> int:
+        """Return a number that is another one whenever a vehicle, a connection or what was ended has changed, came or went."""
         ...
 
     async def remove_vehicle(self, vehicle_id: str) -> Erased | None:

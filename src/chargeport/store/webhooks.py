@@ -81,8 +81,8 @@ class Webhooks(Protocol):
         """Store a new webhook, or other facts of a known one."""
         ...
 
-    async def webhook(self, webhook_id: str) -> Webhook | None:
-        """Return one webhook."""
+    async def webhook(self, webhook_id: str, client_id: str | None = None) -> Webhook | None:
+        """Return one webhook; where an application is named, if it is its own. Another's costs what none does."""
         ...
 
     async def webhooks(self, client_id: str | None = None) -> list[Webhook]:
@@ -114,8 +114,8 @@ class Webhooks(Protocol):
         """
         ...
 
-    async def subscription(self, subscription_id: str) -> Subscription | None:
-        """Return one subscription."""
+    async def subscription(self, subscription_id: str, client_id: str | None = None) -> Subscription | None:
+        """Return one subscription; where an application is named, if it is of a webhook of its own."""
         ...
 
     async def subscriptions(

@@ -16,6 +16,8 @@ from chargeport.errors import StartError, StoreError
 BUSY_TIMEOUT_MS: Final = 10_000  # another process (a command, a backup) may hold the write lock for a moment
 CACHE_KIB: Final = 262_144
 
+_NOT_OURS: Final = ("no such table", "no such column")  # written over with another database, or its schema is
+
 Row = tuple[Any, ...]
 
 
@@ -112,6 +114,6 @@ def is_damage(error: apsw.Error | UnicodeDecodeError) -> bool:
     """Return whether an error means that the file is damaged: trying again does not help."""
     return (
         isinstance(error, apsw.CorruptError | apsw.NotADBError | UnicodeDecodeError)
-        or (isinstance(error, apsw.SQLError) and str(error).startswith("no such table"))  # written over with another database
+        or (isinstance(error, apsw.SQLError) and str(error).startswith(_NOT_OURS))
         or getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_SHORT_READ
     )

@@ -4,10 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+import apsw
+
 from chargeport.attempts import LocalAttempts
+from chargeport.errors import StartError
 from chargeport.store.encryption import Encryption
 from chargeport.store.health import Health
-from chargeport.store.sqlite.engine import Connection
+from chargeport.store.sqlite.engine import Connection, translated
 from chargeport.store.sqlite.feed import Feed
 from chargeport.store.sqlite.files import DatabaseFiles, refuse_new
 from chargeport.store.sqlite.opening import opened
@@ -71,7 +74,12 @@ class SqliteStore:
         """
         if not anew:
             refuse_new(path)
-        return cls(path, opened(path), ring, encryption or Encryption())
+        connection = opened(path)
+        try:
+            return cls(path, connection, ring, encryption or Encryption())
+        except apsw.Error as error:  # the schema says of a table what is not so
+            connection.close()
+            raise StartError(str(translated(error))) from error
 
     async def ping(self, *, writes: bool = True) -> None:
         """Read a row and write a page; after a failure write as much as a batch does. Raises StoreError."""

@@ -13,7 +13,7 @@ from chargeport.store.audit import Act, recorded
 from chargeport.store.encryption import Encryption
 from chargeport.store.records import Application, Connection, Grant, Page, user_uuid_of
 from chargeport.store.sql import Reader, Scans, Writer
-from chargeport.store.tables import rows
+from chargeport.store.tables import rows, visibility
 
 EXPIRED_MS: Final = 3_600_000
 
@@ -225,9 +225,15 @@ class AccessTables:
         )
         return [rows.connection(row) for row in found], total
 
-    async def connection_by_id(self, connection_id: str) -> Connection | None:
-        """Return one connection."""
-        row = await self._reader.select_row(f"SELECT {rows.CONNECTION} {_CONNECTIONS} WHERE c.id = ?", (connection_id,))
+    async def connection_by_id(
+        self, connection_id: str, client_id: str | None = None, user_uuid: str | None = None
+    ) -> Connection | None:
+        """Return one connection (of an application, of a user)."""
+        row = await self._reader.select_row(
+            f"SELECT {rows.CONNECTION} {_CONNECTIONS} WHERE c.id = ?1 AND (CAST(?2 AS TEXT) IS NULL OR c.client_id = ?2)"
+            " AND (CAST(?3 AS TEXT) IS NULL OR c.user_uuid = ?3)",
+            (connection_id, client_id, user_uuid),
+        )
         return None if row is None else rows.connection(row)
 
     async def end_connections(self, client_id: str, vehicle_ids: Sequence[str] | None, at: int) -> int:
@@ -298,6 +304,7 @@ def _upsert_connection(database: sql.Connection, connection: Connection) -> Conn
         "DELETE FROM ended_connections WHERE client_id = ? AND vehicle_key = (SELECT key FROM vehicles WHERE id = ?)",
         (connection.client_id, connection.vehicle.id),
     )
+    visibility.changed(database)
     bindings = (connection.client_id, connection.user_uuid, connection.vehicle.id)
     return rows.connection(database.execute(CONNECTED_WITH.format("?3"), bindings).fetchall()[0])
 
@@ -332,12 +339,16 @@ def _end(database: sql.Connection, client_id: str, vehicle_ids: Sequence[str] | 
     database.execute(
         f"INSERT INTO ended_connections SELECT ?1, key, ?2 FROM vehicles WHERE true {chosen} ON CONFLICT DO NOTHING", given
     )
-    return database.changes()
+    ended = database.changes()
+    visibility.changed(database)
+    return ended
 
 
 def _delete_connection(database: sql.Connection, connection_id: str) -> bool:
     database.execute("DELETE FROM connections WHERE id = ?", (connection_id,))
-    return database.changes() > 0
+    is_gone = database.changes() > 0
+    visibility.changed(database)
+    return is_gone
 
 
 def name_users(database: sql.Connection) -> None:

@@ -10,6 +10,7 @@ from chargeport.signals.catalogue import BY_KEY
 from chargeport.store.audit import forget_subject
 from chargeport.store.records import Erased
 from chargeport.store.sql import Connection, fetch
+from chargeport.store.tables import visibility
 from chargeport.store.tables.keys import OF_VEHICLE
 
 LONG_NAME: Final = 8  # characters from which on a name is looked for anywhere in an issue: a shorter one is in other words, too
@@ -66,6 +67,7 @@ def erase(connection: Connection, vehicle_id: str) -> Erased | None:
             connection.execute("DELETE FROM feed WHERE vehicle_key = ?1", found[0])
         counts["audited"] = forget_subject(connection, vehicle_id)
         connection.execute("DELETE FROM vehicles WHERE id = ?", (vehicle_id,))
+        visibility.changed(connection)
     counts["names"] = counts.pop("vehicle_references")
     counts["edits"] = counts.pop("session_edits")
     counts["sessions"] += counts.pop("reported_sessions")

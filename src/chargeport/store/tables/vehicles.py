@@ -9,13 +9,14 @@ from chargeport.errors import ConflictError, NotFoundError
 from chargeport.store.audit import Act, recorded
 from chargeport.store.records import Erased, Page, Vehicle
 from chargeport.store.sql import Connection, Reader, Writer, fetch
-from chargeport.store.tables import rows
+from chargeport.store.tables import rows, visibility
 from chargeport.store.tables.erasure import erase, rows_of
 
 _BY_ID: Final = f"SELECT {rows.VEHICLE} FROM vehicles v WHERE v.id = ?"
 _BY_REFERENCE: Final = (
     f"SELECT {rows.VEHICLE} FROM vehicle_references r JOIN vehicles v ON v.key = r.vehicle_key WHERE r.reference = ?"
 )
+_WRITABLE: Final = f"{_BY_REFERENCE} AND EXISTS ({rows.WRITING} v.key)"
 _CONNECTED: Final = (
     "WHERE v.key IN (SELECT vehicle_key FROM connections WHERE client_id = ?1 AND (CAST(?2 AS TEXT) IS NULL OR user_uuid = ?2))"
 )
@@ -43,9 +44,10 @@ class VehicleTables:
         row = await self._reader.select_row(_BY_ID, (vehicle_id,))
         return None if row is None else rows.vehicle(row)
 
-    async def find_vehicle(self, reference: str) -> Vehicle | None:
-        """Return one car by any of its names."""
-        row = await self._reader.select_row(_BY_REFERENCE, (reference,))
+    async def find_vehicle(self, reference: str, writable_by: str | None = None) -> Vehicle | None:
+        """Return one car by any of its names (if an application may write to it)."""
+        sql, given = (_BY_REFERENCE, ()) if writable_by is None else (_WRITABLE, (writable_by,))
+        row = await self._reader.select_row(sql, (reference, *given))
         return None if row is None else rows.vehicle(row)
 
     async def vehicles(
@@ -76,6 +78,10 @@ class VehicleTables:
             f"SELECT {rows.VEHICLE} FROM vehicles v {behind} ORDER BY v.id LIMIT ?", (*bindings, after, limit)
         )
         return [rows.vehicle(row) for row in found]
+
+    async def visibility(self) -> int:
+        """Return the count of changes to who sees which vehicles."""
+        return await self._reader.select_count(visibility.COUNT)
 
     async def remove_vehicle(self, vehicle_id: str) -> Erased | None:
         """Erase a car and everything of it; `wipe` sees to what that leaves behind."""
@@ -112,6 +118,7 @@ def _insert(connection: Connection, vehicle: Vehicle) -> None:
             json.dumps(vehicle.aliases), vehicle.created_at,
         ),
     )  # fmt: skip
+    visibility.changed(connection)
 
 
 def _update(connection: Connection, vehicle: Vehicle) -> None:
@@ -125,6 +132,7 @@ def _update(connection: Connection, vehicle: Vehicle) -> None:
         "UPDATE vehicles SET vin = ?, make = ?, model = ?, year = ?, powertrain = ?, aliases = ? WHERE key = ?",
         (vehicle.vin, vehicle.make, vehicle.model, vehicle.year, vehicle.powertrain, json.dumps(vehicle.aliases), key),
     )
+    visibility.changed(connection)
 
 
 def _name(connection: Connection, key: int, vehicle: Vehicle) -> None:

@@ -48,9 +48,12 @@ class WebhookTables:
         )  # fmt: skip
         await self._writer.call(recorded(Act.WEBHOOK_SET, webhook.id, _change(_PUT, row)))
 
-    async def webhook(self, webhook_id: str) -> Webhook | None:
-        """Return one webhook."""
-        row = await self._reader.select_row(f"SELECT {_WEBHOOK} FROM webhooks WHERE id = ?", (webhook_id,))
+    async def webhook(self, webhook_id: str, client_id: str | None = None) -> Webhook | None:
+        """Return one webhook (of an application)."""
+        row = await self._reader.select_row(
+            f"SELECT {_WEBHOOK} FROM webhooks WHERE id = ?1 AND (CAST(?2 AS TEXT) IS NULL OR client_id = ?2)",
+            (webhook_id, client_id),
+        )
         return None if row is None else _webhook(row)
 
     async def webhooks(self, client_id: str | None = None) -> list[Webhook]:
@@ -109,9 +112,13 @@ class WebhookTables:
             do = recorded(Act.SUBSCRIBED, vehicle_id, do, f"webhook {webhook_id}")
         return await self.subscription(subscription_id) if await self._writer.call(do) else None
 
-    async def subscription(self, subscription_id: str) -> Subscription | None:
-        """Return one subscription."""
-        row = await self._reader.select_row(f"SELECT {_SUBSCRIPTION} {_OF} WHERE s.id = ?", (subscription_id,))
+    async def subscription(self, subscription_id: str, client_id: str | None = None) -> Subscription | None:
+        """Return one subscription (of an application's webhook)."""
+        row = await self._reader.select_row(
+            f"SELECT {_SUBSCRIPTION} {_OF} WHERE s.id = ?1 AND (CAST(?2 AS TEXT) IS NULL"
+            " OR EXISTS (SELECT 1 FROM webhooks w WHERE w.id = s.webhook_id AND w.client_id = ?2))",
+            (subscription_id, client_id),
+        )
         return None if row is None else _subscription(row)
 
     async def subscriptions(
