@@ -490,6 +490,42 @@ async def test_a_station_that_tells_intervals_only_has_their_sum_as_the_session_
     assert heard[-1].headers["record"]["energyWh"] == 378
 
 
+def part(second: int, connector: int = 1, **samples: str) -> call.MeterValues:
+    """A message of its own for some measurands of a phase: `L1_Power="2300"`."""
+    names = {"Power": "Power.Active.Import", "Energy": "Energy.Active.Import.Register"}
+    told = [
+        {"value": value, "measurand": names[name.partition("_")[2]], "phase": name.partition("_")[0]}
+        for name, value in samples.items()
+    ]  # fmt: skip
+    return call.MeterValues(connector_id=connector, meter_value=[{"timestamp": time(second), "sampledValue": told}])
+
+
+async def test_messages_of_one_instant_for_each_phase_are_one_reading() -> None:
+    async with central() as system, system.station() as station:
+        await booted(station, BOOT)
+        await station.call(start(0, wh=9_000))
+        for second, wh in ((50, 3_040), (110, 3_080)):
+            await station.call(part(second, L1_Energy=str(wh)))
+            await station.call(part(second, connector=2, L1_Energy="7"))
+            await station.call(part(second, L2_Energy=str(wh + 1)))
+            await station.call(part(second, L3_Energy=str(wh + 2)))
+        heard = [one for one in await system.is_told(9) if one.vehicle == "car-a"][1:]
+    assert [one.headers.get("energy", [])[-1:] for one in heard] == [
+        [], [], [[T0 + 50_002, 123]], [], [], [[T0 + 110_002, 243]]
+    ]  # fmt: skip
+    assert [len(json.loads(one.headers.get("earlier", "[]"))) for one in heard] == [0, 1, 2, 0, 1, 2]
+
+
+async def test_a_message_that_repeats_a_sample_or_names_another_instant_is_a_reading_of_its_own() -> None:
+    async with central() as system, system.station() as station:
+        await booted(station, BOOT)
+        await station.call(part(10, L1_Power="2300", L2_Power="2200"))
+        await station.call(part(10, L2_Power="2100"))
+        await station.call(part(20, L1_Power="2000"))
+        heard = await system.is_told(3)
+    assert [one.headers.get("earlier") for one in heard] == [None] * 3
+
+
 async def test_starts_of_a_clock_that_was_never_set_are_told_apart() -> None:
     unset = {"connectorId": 1, "idTag": "CARD-A", "meterStart": 5, "timestamp": "1970-01-01T00:00:09Z"}
     async with central() as system, system.connect() as connection:

@@ -20,6 +20,7 @@ from chargeport.sources.ocpp.messages16 import (
 from chargeport.sources.ocpp.samples import decoded, instant, last_at
 from chargeport.sources.ocpp.schema import is_action
 from chargeport.sources.ocpp.session import Session
+from chargeport.sources.ocpp.split_readings import Whole
 from chargeport.sources.ocpp.station import Condition, Station, StationMessage, is_free, over, read, record
 from chargeport.sources.ocpp.transactions import Numbering, Plug, Transaction
 from chargeport.sources.ocpp.wishes import Outcome, Wish, fulfil
@@ -157,10 +158,11 @@ class Ocpp16:
             return {}
         transaction = named or memory.open_at(connector)
         energy: list[tuple[int, float]] = []
+        whole = station.whole(connector, said.meter_value, found, transaction)
         if transaction is not None:
             # A reading may be the first of a transaction that began without one, as some stations do.
             transaction, energy = station.metered(
-                transaction, found, is_named=named is not None, may_begin=not transaction.has_ended
+                transaction, whole, is_named=named is not None, may_begin=not transaction.has_ended
             )
             await memory.note(transaction, lazily=True)
         elif station.is_of_nobody(connector):
@@ -174,14 +176,14 @@ class Ocpp16:
                 at=at,
                 transaction=transaction,
                 energy=energy,
+                earlier=whole.earlier,
             )
         )
         return {}
 
     async def _status(self, payload: bytes) -> Payload:
         said, station = read(payload, StatusNotification), self._station
-        stamp = instant(said.timestamp)
-        at = await station.when(stamp)
+        at = await station.when(instant(said.timestamp), is_status=True)
         if said.connector_id > 0:
             station.is_now(said.connector_id, Condition(said.status, None, at))
             if not station.is_of_nobody(said.connector_id):
@@ -207,7 +209,7 @@ class Ocpp16:
         if ended is None:
             ended = Transaction(id=id_of(said.transaction_id) or "0", id_tag=said.id_tag, car=station.car_of(said.id_tag))
         # A transaction that nobody knows is what its own data proves: a begin, and an end that is another instant.
-        ended, energy = station.metered(ended, found, is_named=True, may_begin=len(found) > 1)
+        ended, energy = station.metered(ended, Whole(found, ended.meter), is_named=True, may_begin=len(found) > 1)
         if not is_known and energy and energy[0][0] < at:
             ended = msgspec.structs.replace(ended, started_at=energy[0][0])
         if said.meter_stop is not None:
