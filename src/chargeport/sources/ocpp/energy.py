@@ -60,6 +60,11 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.energy_wh if self.is_read else self.intervals_wh
 
     @property
+    def last_at(self) -> int | None:
+        """When the last reading was taken that `total_wh` is of."""
+        return self.read_at if self.is_read else self.interval_at
+
+    @property
     def register_wh(self) -> tuple[float, float] | None:
         """The meter's register at the session's begin and at its last reading, where it counts more than the session."""
         if not self.start_wh or not self.is_read or self.energy_wh is None or self.base_wh:

@@ -196,6 +196,8 @@ class Ocpp201:
         whole = station.whole(now.connector, said.meter_value, found, now)
         now, energy = station.metered(now, whole, is_named=True, may_begin=may_begin)
         is_over = said.event_type == "Ended" or now.has_ended
+        if before is None and said.event_type == "Started":
+            await station.replaces(now)
         if not is_over:
             await self._note(before, now, said.evse.connector_id if said.evse else None)
         more: dict[str, str | None] = {}

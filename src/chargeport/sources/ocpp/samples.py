@@ -52,9 +52,9 @@ class Sample(msgspec.Struct, frozen=True):
     unit: str | None = None
 
     def wh(self) -> float | None:
-        """Return the value as energy in Wh; None in any other unit."""
+        """Return the value as energy in Wh; None in any other unit, and below 0: stations write -1 for none."""
         found = self.value * _WH.get((self.unit or "Wh").casefold(), math.nan)
-        return round(found, 3) if math.isfinite(found) else None
+        return round(found, 3) if math.isfinite(found) and found >= 0 else None
 
 
 class Reading(msgspec.Struct):

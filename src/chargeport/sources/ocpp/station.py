@@ -207,6 +207,33 @@ class Station:
                 energy.append((at, energy_wh))
         return msgspec.structs.replace(transaction, meter=meter), energy
 
+    async def replaces(self, begun: Transaction) -> None:
+        """Tell what is known of the transaction that a new one replaces at its connector: its own end was lost.
+
+        It ended at its last reading, or else, where its power and the register at the new begin say so, just before that.
+        """
+        before, start_wh, at = self.memory.open_at(begun.connector), begun.meter.start_wh, begun.started_at
+        if before is None or at is None or (before.started_at or 0) >= at:
+            return
+        meter, ended_at = before.meter, before.meter.last_at
+        if start_wh is not None and before.connector in self.memory.connectors:  # else it was unplugged meanwhile
+            last, _ = meter.read([start_wh], at - 1, is_named=True, may_count_from_begin=False)
+            added_wh = (last.total_wh or 0) - (meter.total_wh or 0)
+            if 0 < added_wh <= (meter.max_power_w or 0) * (at - (ended_at or at)) / 3_600_000:
+                meter, ended_at = last, at - 1
+        if not meter.total_wh or ended_at is None:
+            return
+        ended = over(msgspec.structs.replace(self.dated(before), meter=meter), ended_at)
+        told = StationMessage(
+            action="Heartbeat",
+            payload=b"{}",
+            vehicle=self.vehicle(before.connector, before.car),
+            transaction=ended,
+            energy=[(ended_at, meter.total_wh)],
+            more={"record": record(self.name, ended)},
+        )
+        await self.tell(told)
+
     def car_of(self, id_tag: str | None) -> str | None:
         """Return the car of a card; in all versions capitals do not matter."""
         return None if id_tag is None else self._tags.get(id_tag.casefold())
