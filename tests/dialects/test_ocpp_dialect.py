@@ -333,3 +333,14 @@ def test_a_car_that_fed_power_back_charges_again_once_power_flows_into_it() -> N
     assert values(run(OCPP, [out]))["ischarging"] is False
     known = values(run(OCPP, [out, back]))
     assert (known["ischarging"], known["detailedchargingstatus"], known["wattage"]) == (True, "CHARGING", 6_000)
+
+
+def test_parts_of_a_reading_that_came_before_are_read_with_it() -> None:
+    def of_phase(number: int) -> dict[str, Any]:
+        told = {"value": f"{10 + number}", "measurand": "Current.Import", "phase": f"L{number}", "unit": "A"}
+        return {"timestamp": AT, "sampledValue": [told, sample("Power.Active.Import", "2300", phase=f"L{number}")]}
+
+    earlier = json.dumps([of_phase(1), of_phase(2)])
+    content = {"connectorId": 1, "meterValue": [of_phase(3)]}
+    found = values(run(OCPP, [call("MeterValues", content, station="box", earlier=earlier)]))
+    assert (found["amperage"], found["wattage"], found["chargerphases"]) == (13, 6_900, 3)

@@ -148,3 +148,45 @@ def test_no_timestamp_is_the_time_of_receipt() -> None:
     clock = StationClock(HOUR)
     clock.take(None, T0)
     assert (clock.at(None, T0), clock.offset_ms) == (T0, HOUR)
+
+
+def local(clock: StationClock, behind_ms: int, after_boot_s: float = 1) -> int | None:
+    """The offset after a status that a station sends after its boot."""
+    clock.connected()
+    clock.booted(T0)
+    at = T0 + round(after_boot_s * 1000)
+    clock.take(at - behind_ms, at, is_status=True)
+    return clock.offset_ms
+
+
+@pytest.mark.parametrize("behind_ms", [5 * HOUR, 2 * HOUR + 1_200, 3 * HOUR + HOUR // 2, 12 * HOUR])
+def test_a_status_after_the_boot_shows_local_time_west_of_greenwich(behind_ms: int) -> None:
+    clock = StationClock()
+    offset_ms = local(clock, behind_ms)
+    assert offset_ms is not None
+    assert 0 <= behind_ms + offset_ms < 2_000
+    received_at = live(clock, -behind_ms, 2, since_s=30)
+    assert clock.offset_ms == offset_ms
+    assert received_at - 2_500 <= clock.at(received_at - behind_ms, received_at) <= received_at
+    assert clock.at(T0 - DAY - behind_ms, received_at) == pytest.approx(T0 - DAY, abs=2_000), "so is what waits in a queue"
+
+
+def test_an_old_status_shows_nothing_of_the_clock() -> None:
+    for behind_ms in (2 * HOUR + 7 * 60_000, 13 * HOUR, 4_000):
+        assert not local(StationClock(), behind_ms)
+    assert local(StationClock(), 2 * HOUR, after_boot_s=120) is None, "long after the boot"
+    clock = StationClock()
+    clock.connected()
+    clock.take(T0 - 2 * HOUR, T0, is_status=True)
+    assert clock.offset_ms is None, "without a boot"
+    clock.booted(T0)
+    clock.take(T0 + 1_000 - 2 * HOUR, T0 + 1_000, may_wait=True)
+    assert clock.offset_ms is None, "of a transaction"
+    assert local(StationClock(0), 2 * HOUR) == 0, "by a clock that was right"
+
+
+def test_a_status_that_looks_like_local_time_by_chance_is_found_out_by_the_next_that_is_live() -> None:
+    clock = StationClock()
+    assert local(clock, 2 * HOUR) == -2 * HOUR
+    live(clock, 0, 2, since_s=10)
+    assert clock.offset_ms == 0

@@ -127,6 +127,13 @@ def test_of_several_samples_of_a_field_the_readable_current_one_closest_to_the_c
     assert reading.register_wh() == [8]
 
 
+def test_a_sample_of_an_interruption_displaces_none_of_now() -> None:
+    now, then = {"value": "5", "context": "Sample.Periodic"}, {"value": "1", "context": "Interruption.Begin"}
+    for samples in ([now, then], [then, now]):
+        assert readings(values(*samples))[0].register_wh() == [5]
+    assert readings(values(then))[0].register_wh() == [1]
+
+
 def test_a_sample_that_cannot_be_read_is_named_and_costs_no_other() -> None:
     broken: list[Any] = [None, 5, {"sampledValue": 5}, {"timestamp": 5, "sampledValue": [7, {"value": [1]}]}]
     found = readings([*broken, *values({"value": "x", "measurand": "SoC"}, {"value": 3})])

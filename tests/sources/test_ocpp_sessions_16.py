@@ -490,6 +490,99 @@ async def test_a_station_that_tells_intervals_only_has_their_sum_as_the_session_
     assert heard[-1].headers["record"]["energyWh"] == 378
 
 
+def part(second: int, connector: int = 1, **samples: str) -> call.MeterValues:
+    """A message of its own for some measurands of a phase: `L1_Power="2300"`."""
+    names = {"Power": "Power.Active.Import", "Energy": "Energy.Active.Import.Register"}
+    told = [
+        {"value": value, "measurand": names[name.partition("_")[2]], "phase": name.partition("_")[0]}
+        for name, value in samples.items()
+    ]  # fmt: skip
+    return call.MeterValues(connector_id=connector, meter_value=[{"timestamp": time(second), "sampledValue": told}])
+
+
+async def test_messages_of_one_instant_for_each_phase_are_one_reading() -> None:
+    async with central() as system, system.station() as station:
+        await booted(station, BOOT)
+        await station.call(start(0, wh=9_000))
+        for second, wh in ((50, 3_040), (110, 3_080)):
+            await station.call(part(second, L1_Energy=str(wh)))
+            await station.call(part(second, connector=2, L1_Energy="7"))
+            await station.call(part(second, L2_Energy=str(wh + 1)))
+            await station.call(part(second, L3_Energy=str(wh + 2)))
+        heard = [one for one in await system.is_told(9) if one.vehicle == "car-a"][1:]
+    assert [one.headers.get("energy", [])[-1:] for one in heard] == [
+        [], [], [[T0 + 50_002, 123]], [], [], [[T0 + 110_002, 243]]
+    ]  # fmt: skip
+    assert [len(json.loads(one.headers.get("earlier", "[]"))) for one in heard] == [0, 1, 2, 0, 1, 2]
+
+
+async def test_a_message_that_repeats_a_sample_or_names_another_instant_is_a_reading_of_its_own() -> None:
+    async with central() as system, system.station() as station:
+        await booted(station, BOOT)
+        await station.call(part(10, L1_Power="2300", L2_Power="2200"))
+        await station.call(part(10, L2_Power="2100"))
+        await station.call(part(20, L1_Power="2000"))
+        heard = await system.is_told(3)
+    assert [one.headers.get("earlier") for one in heard] == [None] * 3
+
+
+def powered(second: int, wh: int, transaction: int, watts: int = 72_000) -> call.MeterValues:
+    samples = [{"value": str(wh)}, {"value": str(watts), "measurand": "Power.Active.Import", "unit": "W"}]
+    value = {"timestamp": time(second), "sampledValue": samples}
+    return call.MeterValues(connector_id=1, meter_value=[value], transaction_id=transaction)
+
+
+@pytest.mark.parametrize(
+    ("next_wh", "is_unplugged", "ended_at", "energy_wh"),
+    [
+        (2_400, False, T0 + 109_999, 1_400),  # 200 Wh in 20 s at 72 kW
+        (1_200, False, T0 + 90_000, 1_200),
+        (9_000, False, T0 + 90_000, 1_200),
+        (2_400, True, T0 + 90_000, 1_200),
+    ],
+    ids=["it flowed on", "nothing is added to it", "more than could flow", "another car may have charged"],
+)
+async def test_a_session_whose_end_is_lost_is_told_when_the_next_one_begins(
+    next_wh: int, is_unplugged: bool, ended_at: int, energy_wh: int
+) -> None:
+    async with central() as system, system.station() as station:
+        await booted(station, BOOT)
+        await station.call(start(0, wh=1_000))
+        await station.call(powered(90, 2_200, 1))
+        if is_unplugged:
+            await station.call(status("Available", 100))
+        await station.call(start(110, "CARD-B", wh=next_wh))
+        heard = await system.is_told(5 if is_unplugged else 4)
+    lost, begun = heard[-2:]
+    record = lost.headers["record"]
+    assert (lost.vehicle, record["startTime"], record["endTime"]) == ("car-a", iso(T0), iso(ended_at))
+    assert (record["energyWh"], lost.headers["energy"]) == (energy_wh, [[ended_at, energy_wh]])
+    assert (begun.vehicle, begun.headers["energy"]) == ("car-b", [[T0 + 110_000, 0]])
+
+
+async def test_an_end_without_an_id_that_comes_after_the_next_begin_is_the_lost_one() -> None:
+    async with central() as system, system.station() as station:
+        await booted(station, BOOT)
+        await station.call(start(0, "CARD-A", wh=1_000))
+        await station.call(start(60, "CARD-A", wh=3_000))
+        await station.call(stop(0, 30, wh=1_800, id_tag="CARD-A"))
+        ended = (await system.is_told(3))[-1]
+    assert (ended.headers["transaction"], ended.headers["record"]["energyWh"]) == ("1", 800)
+    assert "is_current" not in ended.headers
+
+
+async def test_a_register_below_zero_was_not_read() -> None:
+    async with central() as system, system.station() as station:
+        await booted(station, BOOT)
+        await station.call(start(0, wh=-1))
+        await station.call(powered(10, 50_000, 1))
+        await station.call(powered(20, -1, 1))
+        await station.call(stop(1, 30, wh=50_200))
+        heard = await system.is_told(4)
+    assert [one.headers.get("energy") for one in heard] == [None, [[T0 + 10_000, 0]], None, [[T0 + 30_000, 200]]]
+    assert heard[-1].headers["record"]["energyWh"] == 200
+
+
 async def test_starts_of_a_clock_that_was_never_set_are_told_apart() -> None:
     unset = {"connectorId": 1, "idTag": "CARD-A", "meterStart": 5, "timestamp": "1970-01-01T00:00:09Z"}
     async with central() as system, system.connect() as connection:

@@ -275,6 +275,34 @@ async def test_an_id_that_the_station_gives_again_is_another_session() -> None:
     assert len({record["id"] for record in records}) == 2
 
 
+async def test_events_of_one_instant_for_each_phase_are_one_reading() -> None:
+    def of_phase(number: int, wh: float) -> list[Any]:
+        return [{"timestamp": time(60), "sampledValue": [{"value": wh, "phase": f"L{number}"}]}]
+
+    async with central() as system, system.station(Station201) as station:
+        await booted(station, BOOT)
+        await station.call(event("Started", 2, 0, evse=PLACE, meter_value=[bare(2, 600)]))
+        for number in (1, 2, 3):
+            await station.call(event("Updated", 60, number, evse=PLACE, meter_value=of_phase(number, 210 + number)))
+        await station.call(call.MeterValues(evse_id=1, meter_value=of_phase(1, 215)))
+        heard = await system.is_told(5)
+    assert heard[3].headers["energy"] == [[at(60) + 2, 36]]
+    assert len(json.loads(heard[3].headers["earlier"])) == 2
+    assert "earlier" not in heard[4].headers
+
+
+async def test_a_session_whose_end_is_lost_is_told_when_the_next_one_begins() -> None:
+    async with central() as system, system.station(Station201) as station:
+        await booted(station, BOOT)
+        await station.call(event("Started", 2, 0, evse=PLACE, id_token=CARD, meter_value=[bare(2, 600)]))
+        await station.call(event("Updated", 60, 1, meter_value=[bare(60, 900)]))
+        await station.call(event("Started", 90, 0, evse=PLACE, transaction="T-2", meter_value=[bare(90, 905)]))
+        lost, begun = (await system.is_told(4))[-2:]
+    record = lost.headers["record"]
+    assert (lost.vehicle, record["endTime"], record["energyWh"]) == ("car-a", iso(at(60)), 300)
+    assert begun.headers["energy"] == [[at(90), 0]]
+
+
 async def test_2_1_is_spoken_like_2_0_1() -> None:
     async with central() as system, system.connect(protocols=("ocpp2.1",)) as connection:
         assert connection.subprotocol == "ocpp2.1"

@@ -113,7 +113,7 @@ class _Call:
             return
         if not isinstance(values, list):
             raise Unreadable("meterValue is a list")
-        found = readings(values)
+        found = readings([*json_value(self.headers.get("earlier", "[]").encode()), *values])
         last_at = max((self.at(reading.stamp) or 0 for reading in found), default=0)
         for reading in found:
             at = self.at(reading.stamp)

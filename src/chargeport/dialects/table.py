@@ -150,7 +150,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     `ignored` has names, or beginnings that end in `*`. Where a source grows with each of its releases, `ours` tells the
     fields that speak of charging: one of these without a row is an issue, any other is passed over as `ignored` ones are.
     `not_capable` names the field, if the source has one, that lists the fields which the car can't report; `whole_car` the
-    field that says why there is no value of any signal. `read` takes deliveries apart; `topics` are the addresses it knows.
+    field that says why there is no value of any signal. A vehicle whose name fits `connectors` is what is plugged in there;
+    the field `plug` says whether something is. `read` takes deliveries apart; `topics` are the addresses it knows.
     At those of `status` the source says whether it is connected, and the broker says it if it is lost; at those of `heartbeats`
     it shows now and then that it is there: for the car that the address names, else for all its cars.
     """
@@ -166,6 +167,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     ours: Pattern[str] | None = None
     not_capable: str | None = None
     whole_car: str | None = None
+    connectors: Pattern[str] | None = None
+    plug: str = ""
     topics: tuple[TopicPattern, ...] = ()
     status: tuple[TopicPattern, ...] = ()
     heartbeats: tuple[TopicPattern, ...] = ()
@@ -240,6 +243,8 @@ def dialect(
     lasting: frozenset[str] = frozenset(),
     not_capable: str | None = None,
     whole_car: str | None = None,
+    connectors: Pattern[str] | None = None,
+    plug: str = "",
     topics: tuple[str, ...] = (),
     status: tuple[str, ...] = (),
     heartbeats: tuple[str, ...] = (),
@@ -271,6 +276,8 @@ def dialect(
         ours=ours,
         not_capable=not_capable,
         whole_car=whole_car,
+        connectors=connectors,
+        plug=plug,
         topics=tuple(TopicPattern.parse(each) for each in topics),
         status=tuple(TopicPattern.parse(each) for each in status),
         heartbeats=tuple(TopicPattern.parse(each) for each in heartbeats),

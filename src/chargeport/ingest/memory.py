@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from chargeport.dialects.table import Known
+from chargeport.ingest.connectors import Connectors
 from chargeport.signals.catalogue import CABLE_CONNECTED, IS_CHARGING
 from chargeport.signals.definition import Signal, Value
 from chargeport.signals.state import State
@@ -62,7 +63,7 @@ class FlagHistory:
 class CarMemory:
     """What one source said of one car."""
 
-    __slots__ = ("_fields", "_held", "_just", "_said", "_since", "_until", "charging", "doubted", "plugged")
+    __slots__ = ("_fields", "_held", "_just", "_said", "_since", "_until", "charging", "connectors", "doubted", "plugged")
 
     def __init__(self) -> None:
         self._fields: dict[str, tuple[int, Any]] = {}
@@ -72,6 +73,7 @@ class CarMemory:
         self._since = self._until = 0  # that was heard from here on; the latest that any of it counts at
         self.charging = FlagHistory()
         self.plugged = FlagHistory()
+        self.connectors: Connectors | None = None  # where the source calls the car by the connectors that it may be at
         self.doubted: dict[str, Any] = {}  # retained values, until the source shows that it is alive
 
     def resume(self, states: Iterable[State]) -> None:

@@ -15,6 +15,7 @@ from chargeport.clock import Clock
 from chargeport.dialects.table import Dialect
 from chargeport.errors import StoreError
 from chargeport.ingest.batch import STORED, Batch
+from chargeport.ingest.connectors import Connectors
 from chargeport.ingest.engine import normalise, read
 from chargeport.ingest.issues import refusal, refused, unknown_vehicle, unreadable
 from chargeport.ingest.memory import CarMemory, Memory
@@ -158,7 +159,12 @@ class Pipeline:
                 return
             memory = await self._remembered(message.source, vehicle_id, batch)
             ours = msgspec.structs.replace(message, vehicle=vehicle_id, observed_at=self._stamp(message, vehicle_id, batch))
-            result = normalise(ours, self._dialect(message), memory, self._store.readings.freshness)
+            dialect = self._dialect(message)
+            if dialect.connectors is not None and dialect.connectors.match(message.vehicle):
+                memory.connectors = memory.connectors or Connectors()
+                counted = memory.connectors.count(message.vehicle, message.fields, dialect.plug, message.received_at)
+                ours = msgspec.structs.replace(ours, fields=counted)
+            result = normalise(ours, dialect, memory, self._store.readings.freshness)
             for entry in result.entries:
                 if isinstance(entry, Reading) and isinstance(entry.value, str):
                     entry.value.encode()  # half a character can't be stored

@@ -3,7 +3,9 @@
 A station's clock may show local time marked as UTC, may never have been set, or may run ahead. A message can't be sent before
 it happened, so a timestamp ahead of our clock proves an offset. A timestamp in the past proves nothing by itself: stations
 queue messages while they are offline. There the pace decides: messages that are sent as they happen are as far apart by the
-station's clock as by ours; those of a queue are not.
+station's clock as by ours; those of a queue are not. A station that has just started reports a status of now: where that is
+behind by whole quarters of an hour, it is in local time. Of 90 old timestamps one would look so by chance; the first message
+that is sent as it happens would show it.
 """
 
 from typing import Final
@@ -21,6 +23,13 @@ BEHIND_MS: Final = 60_000
 """A clock that is less behind is left alone: a station may send its samples late."""
 QUEUE_MS: Final = 5_000
 """Where timestamps advance so much more than our clock, a queue is being emptied."""
+BOOTED_MS: Final = 60_000
+"""So long after its boot a station reports the status of its connectors."""
+QUARTER_MS: Final = 15 * 60_000
+"""Local times differ from UTC by whole quarters of an hour, behind it by up to WEST_MS."""
+WEST_MS: Final = 12 * 3_600_000
+LOCAL_MS: Final = 5_000
+"""A status after the boot that is behind by whole quarters, give or take so much, has local time marked as UTC."""
 
 
 class StationClock:
@@ -31,15 +40,23 @@ class StationClock:
         """How far the clock is ahead of ours, in milliseconds; None while nothing is known."""
         self._last: tuple[int, int] | None = None  # of this connection: the last timestamp, and when it was received
         self._run: tuple[int, int, int] | None = None  # its first delay, when that was received, how many messages
+        self._booted_at: int | None = None  # in this connection
 
     def connected(self) -> None:
         """Begin a connection: what follows may come out of a queue."""
-        self._last = self._run = None
+        self._last = self._run = self._booted_at = None
 
-    def take(self, stamp: int | None, received_at: int, *, is_queued: bool = False, may_wait: bool = False) -> None:
+    def booted(self, received_at: int) -> None:
+        """Note that the station has started: its next status is of now."""
+        self._booted_at = received_at
+
+    def take(
+        self, stamp: int | None, received_at: int, *, is_queued: bool = False, may_wait: bool = False, is_status: bool = False
+    ) -> None:
         """Learn from a message's timestamp; `is_queued`: the station says that the message waited.
 
-        `may_wait`: it is of a transaction, and only such messages wait while a station is offline.
+        `may_wait`: it is of a transaction, and only such messages wait while a station is offline. `is_status`: it is the
+        status of a connector.
         """
         if stamp is None:
             return
@@ -48,9 +65,19 @@ class StationClock:
             # A clock that was behind and is less so was set; how right it is now is not known if the message may be old.
             was_set = -UNSET_MS < ahead <= 0 and ahead > known + STEADY_MS
             self.offset_ms = None if was_set else ahead
+        elif is_status and self.offset_ms is None and (local_ms := self._local(ahead, received_at)):
+            self.offset_ms = local_ms
         elif not is_queued and not self._is_queue(stamp, received_at):
             self._take_live(ahead, received_at, in_burst=may_wait and self._follows_at_once(received_at))
         self._last = stamp, received_at
+
+    def _local(self, ahead: int, received_at: int) -> int | None:
+        """Return the offset of local time west of Greenwich, if that is what a status shows; None if not."""
+        if self._booted_at is None or received_at - self._booted_at > BOOTED_MS:
+            return None
+        offset_ms = round(ahead / QUARTER_MS) * QUARTER_MS
+        is_local = -WEST_MS <= offset_ms < 0 and abs(ahead - offset_ms) <= LOCAL_MS
+        return max(offset_ms, ahead) if is_local else None
 
     def _is_queue(self, stamp: int, received_at: int) -> bool:
         """Tell whether a queue is being emptied, as far as is known."""

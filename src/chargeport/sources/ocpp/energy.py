@@ -60,6 +60,11 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.energy_wh if self.is_read else self.intervals_wh
 
     @property
+    def last_at(self) -> int | None:
+        """When the last reading was taken that `total_wh` is of."""
+        return self.read_at if self.is_read else self.interval_at
+
+    @property
     def register_wh(self) -> tuple[float, float] | None:
         """The meter's register at the session's begin and at its last reading, where it counts more than the session."""
         if not self.start_wh or not self.is_read or self.energy_wh is None or self.base_wh:
@@ -93,10 +98,13 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
             return self  # too little to tell yet
         return msgspec.structs.replace(self, export_wh=export_wh, is_giving=given_wh > max(taken_wh, ROUNDING_WH))
 
-    def read(self, candidates: list[float], at: int, *, is_named: bool = False) -> tuple["SessionMeter", float | None]:
+    def read(
+        self, candidates: list[float], at: int, *, is_named: bool = False, may_count_from_begin: bool = True
+    ) -> tuple["SessionMeter", float | None]:
         """Take a reading: the first of the values that continues the session; return the energy at `at`, None where none does.
 
-        `is_named`: the reading names the transaction; where one did, those that do not are left out.
+        `is_named`: the reading names the transaction; where one did, those that do not are left out. `may_count_from_begin`: a
+        register below the begin's may count from the begin; one of a phase or two is rather a part of the sum.
         """
         if self.start_wh is None or self.energy_wh is None or (self.is_named and not is_named):
             return self, None
@@ -106,8 +114,8 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
         is_late, allowed_wh = at < (self.read_at or at), self._allowed_wh(at)
         for register_wh in candidates:
             for start_wh in (self.start_wh, 0.0):
-                if start_wh != self.start_wh and not 0 < register_wh < self.start_wh:
-                    continue  # only a register below the begin's may count from the begin
+                if start_wh != self.start_wh and not (may_count_from_begin and 0 < register_wh < self.start_wh):
+                    continue
                 growth_wh = round(self.base_wh + register_wh - start_wh - self.energy_wh, 3)
                 if is_late and -self.energy_wh <= growth_wh <= 0:
                     return known, round(self.energy_wh + growth_wh, 3)

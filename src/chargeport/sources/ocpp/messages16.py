@@ -19,6 +19,11 @@ class StartTransaction(msgspec.Struct, frozen=True, rename="camel"):
     timestamp: Stamp = None
     meter_start: float | None = None
 
+    @property
+    def register_wh(self) -> float | None:
+        """The energy register, if it was read: stations write -1 where it was not."""
+        return self.meter_start if self.meter_start is not None and self.meter_start >= 0 else None
+
 
 class MeterValues(msgspec.Struct, frozen=True, rename="camel"):
     """What a connector's meter shows. Stations put more into the transaction's id than numbers that we gave."""

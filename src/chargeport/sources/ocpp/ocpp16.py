@@ -20,6 +20,7 @@ from chargeport.sources.ocpp.messages16 import (
 from chargeport.sources.ocpp.samples import decoded, instant, last_at
 from chargeport.sources.ocpp.schema import is_action
 from chargeport.sources.ocpp.session import Session
+from chargeport.sources.ocpp.split_readings import Whole
 from chargeport.sources.ocpp.station import Condition, Station, StationMessage, is_free, over, read, record
 from chargeport.sources.ocpp.transactions import Numbering, Plug, Transaction
 from chargeport.sources.ocpp.wishes import Outcome, Wish, fulfil
@@ -124,12 +125,13 @@ class Ocpp16:
             id_tag=said.id_tag,
             car=station.car_of(said.id_tag),
         )
-        if said.meter_start is not None:
-            begun = msgspec.structs.replace(begun, meter=begun.meter.begun(said.meter_start, at))
+        if said.register_wh is not None:
+            begun = msgspec.structs.replace(begun, meter=begun.meter.begun(said.register_wh, at))
         # Where the clock was never set, every start has the same timestamp: then only one that goes on is the same.
         is_stamp_usable = station.clock.is_usable(stamp, station.now())
         known = self._memory.same_start(begun, may_have_ended=is_stamp_usable)
         if known is None:
+            await station.replaces(begun)
             known = msgspec.structs.replace(begun, id=await self._numbering.next_id())
             await self._memory.begin(known, Plug(known.car))
         now = Condition(station.condition(said.connector_id).status, None, at)
@@ -141,7 +143,7 @@ class Ocpp16:
                 vehicle=station.vehicle(said.connector_id, known.car),
                 at=at,
                 transaction=known,
-                energy=[] if said.meter_start is None else [(at, 0)],
+                energy=[] if said.register_wh is None else [(at, 0)],
             )
         )
         return {"transactionId": int(known.id), **self._tag_info(said.id_tag)}
@@ -157,10 +159,11 @@ class Ocpp16:
             return {}
         transaction = named or memory.open_at(connector)
         energy: list[tuple[int, float]] = []
+        whole = station.whole(connector, said.meter_value, found, transaction)
         if transaction is not None:
             # A reading may be the first of a transaction that began without one, as some stations do.
             transaction, energy = station.metered(
-                transaction, found, is_named=named is not None, may_begin=not transaction.has_ended
+                transaction, whole, is_named=named is not None, may_begin=not transaction.has_ended
             )
             await memory.note(transaction, lazily=True)
         elif station.is_of_nobody(connector):
@@ -174,14 +177,14 @@ class Ocpp16:
                 at=at,
                 transaction=transaction,
                 energy=energy,
+                earlier=whole.earlier,
             )
         )
         return {}
 
     async def _status(self, payload: bytes) -> Payload:
         said, station = read(payload, StatusNotification), self._station
-        stamp = instant(said.timestamp)
-        at = await station.when(stamp)
+        at = await station.when(instant(said.timestamp), is_status=True)
         if said.connector_id > 0:
             station.is_now(said.connector_id, Condition(said.status, None, at))
             if not station.is_of_nobody(said.connector_id):
@@ -207,7 +210,7 @@ class Ocpp16:
         if ended is None:
             ended = Transaction(id=id_of(said.transaction_id) or "0", id_tag=said.id_tag, car=station.car_of(said.id_tag))
         # A transaction that nobody knows is what its own data proves: a begin, and an end that is another instant.
-        ended, energy = station.metered(ended, found, is_named=True, may_begin=len(found) > 1)
+        ended, energy = station.metered(ended, Whole(found, ended.meter), is_named=True, may_begin=len(found) > 1)
         if not is_known and energy and energy[0][0] < at:
             ended = msgspec.structs.replace(ended, started_at=energy[0][0])
         if said.meter_stop is not None:
@@ -257,12 +260,7 @@ class Ocpp16:
         if known is not None:
             return known
         at = self._station.clock.at(instant(said.timestamp), self._station.now())
-        fitting = [
-            one
-            for one in self._memory.open
-            if (one.started_at or 0) <= at
-            and (said.id_tag is None or one.id_tag is None or said.id_tag.casefold() == one.id_tag.casefold())
-        ]
+        fitting = _fitting(said, at, self._memory.open) or _fitting(said, at, self._memory.replaced)
         stop = [] if said.meter_stop is None else [said.meter_stop]
         continued = [one for one in fitting if one.meter.read(stop, at, is_named=True)[1] is not None]
         for found in (continued, [one for one in continued if not self._goes_on(one)]):
@@ -271,3 +269,13 @@ class Ocpp16:
         # An id that we never gave, with data of its own, may be of a transaction that was never told.
         is_own = name is not None and bytes(said.transaction_data) not in (b"", b"null", b"[]")
         return fitting[0] if len(fitting) == 1 and not is_own else None
+
+
+def _fitting(said: StopTransaction, at: int, among: list[Transaction]) -> list[Transaction]:
+    """Return the transactions that had begun when one ended, and are of its card where it names one."""
+    return [
+        one
+        for one in among
+        if (one.started_at or 0) <= at
+        and (said.id_tag is None or one.id_tag is None or said.id_tag.casefold() == one.id_tag.casefold())
+    ]

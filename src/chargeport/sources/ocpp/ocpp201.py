@@ -129,13 +129,13 @@ class Ocpp201:
         said = read(payload, MeterValues)
         found = decoded(said.meter_value)
         at = await self._station.when(last_at(found))
-        await self._of_evse("MeterValues", payload, said.evse_id, at, found)
+        await self._of_evse("MeterValues", payload, said.evse_id, at=at, found=found, raw=said.meter_value)
         return {}
 
     async def _status(self, payload: bytes) -> Payload:
         said, station = read(payload, StatusNotification), self._station
         plug = self._memory.plug(said.evse_id)
-        at = await station.when(instant(said.timestamp))
+        at = await station.when(instant(said.timestamp), is_status=True)
         if plug.connector not in (None, said.connector_id):
             return {}  # another plug of the same place says nothing of the car that uses this one
         if said.evse_id > 0:
@@ -143,7 +143,7 @@ class Ocpp201:
             state = station.condition(said.evse_id).charging_state if self._memory.open_at(said.evse_id) else None
             state = None if is_free(said.connector_status) else state
             station.is_now(said.evse_id, Condition(said.connector_status, state, at))
-        await self._of_evse("StatusNotification", payload, said.evse_id, at)
+        await self._of_evse("StatusNotification", payload, said.evse_id, at=at)
         if said.evse_id > 0 and is_free(said.connector_status):
             await self._memory.unplugged(said.evse_id)
         elif said.evse_id > 0 and said.connector_status == "Occupied":
@@ -151,7 +151,14 @@ class Ocpp201:
         return {}
 
     async def _of_evse(
-        self, action: str, payload: bytes, evse: int, at: int | None = None, found: Sequence[Reading] = ()
+        self,
+        action: str,
+        payload: bytes,
+        evse: int,
+        *,
+        at: int | None = None,
+        found: Sequence[Reading] = (),
+        raw: msgspec.Raw | None = None,
     ) -> None:
         """Emit what is reported of a place for a car; what concerns the whole station is of no car."""
         if evse < 1:
@@ -160,12 +167,21 @@ class Ocpp201:
         if transaction is None and self._station.is_of_nobody(evse):
             return
         energy: list[tuple[int, float]] = []
-        if transaction is not None and found:
-            transaction, energy = self._station.metered(transaction, list(found), is_named=False)
+        whole = self._station.whole(evse, raw, list(found), transaction) if raw and found else None
+        if transaction is not None and whole is not None:
+            transaction, energy = self._station.metered(transaction, whole, is_named=False)
             await self._memory.note(transaction, lazily=True)
         vehicle = self._station.vehicle(evse, self._memory.plug(evse).car)
         await self._station.tell(
-            StationMessage(action=action, payload=payload, vehicle=vehicle, at=at, transaction=transaction, energy=energy)
+            StationMessage(
+                action=action,
+                payload=payload,
+                vehicle=vehicle,
+                at=at,
+                transaction=transaction,
+                energy=energy,
+                earlier=whole.earlier if whole else (),
+            )
         )
 
     async def _event(self, payload: bytes) -> Payload:
@@ -177,8 +193,11 @@ class Ocpp201:
         now = self._with(before, said, at, None if knew_clock else station.now())
         # The first reading is the begin's, if the begin was told; that of an end only is not.
         may_begin = now.started_at is not None and (said.event_type != "Ended" or len(found) > 1)
-        now, energy = station.metered(now, found, is_named=True, may_begin=may_begin)
+        whole = station.whole(now.connector, said.meter_value, found, now)
+        now, energy = station.metered(now, whole, is_named=True, may_begin=may_begin)
         is_over = said.event_type == "Ended" or now.has_ended
+        if before is None and said.event_type == "Started":
+            await station.replaces(now)
         if not is_over:
             await self._note(before, now, said.evse.connector_id if said.evse else None)
         more: dict[str, str | None] = {}
@@ -200,6 +219,7 @@ class Ocpp201:
                 at=at,
                 transaction=now,
                 energy=energy,
+                earlier=whole.earlier,
                 more=more,
             )
         )

@@ -26,6 +26,7 @@ _BY_PHASE: Final = ("Current.", "Power.", "Energy.", "Voltage")
 _WHOLE: Final = ("Offered", "Minimum", "Maximum")  # of the station, whatever phase they are given for
 _BEGIN: Final = "Transaction.Begin"
 _PERIODIC: Final = "Sample.Periodic"  # the context of a sample that names none
+_INTERRUPTION: Final = "Interruption."  # its samples are of its begin or end, and may be repeated like those of a begin
 _SIGNED: Final = "SignedData"
 _SIGNED_PREFIXES: Final = ("OCMF|", "<?xml", "{")  # signed data of stations that do not say that it is signed
 _WH: Final = {"wh": 1.0, "kwh": 1_000.0, "mwh": 1_000_000.0}
@@ -36,6 +37,9 @@ _TOGETHER_MS: Final = 1_000  # meter values of one message that are closer are o
 Short = Annotated[str, Meta(max_length=255)]
 """A text that is kept: no longer than the longest that OCPP has for a name."""
 
+
+_Rank = tuple[bool, int]
+"""How good a sample is among those of one field, the lowest first: whether it is of an interruption, and where its meter is."""
 
 Stamp = Annotated[str, Meta(max_length=255)] | int | float | None
 """A timestamp. Without a usable one the time of receipt counts."""
@@ -48,9 +52,9 @@ class Sample(msgspec.Struct, frozen=True):
     unit: str | None = None
 
     def wh(self) -> float | None:
-        """Return the value as energy in Wh; None in any other unit."""
+        """Return the value as energy in Wh; None in any other unit, and below 0: stations write -1 for none."""
         found = self.value * _WH.get((self.unit or "Wh").casefold(), math.nan)
-        return round(found, 3) if math.isfinite(found) else None
+        return round(found, 3) if math.isfinite(found) and found >= 0 else None
 
 
 class Reading(msgspec.Struct):
@@ -82,6 +86,10 @@ class Reading(msgspec.Struct):
                 return [total] if len(found) == 1 or len(set(found)) > 1 else [total, found[0]]
         return []
 
+    def is_of_some_phases(self) -> bool:
+        """Return whether the energy register was sampled for one or two of the three phases only."""
+        return REGISTER not in self.current and 0 < sum(f"{REGISTER}.{each}" in self.current for each in PHASES) < len(PHASES)
+
     def export_wh(self) -> float | None:
         """Return the register of what flowed out of the car, in Wh: as it is given, else the sum of the phases."""
         return self._whole_wh(EXPORT)
@@ -109,14 +117,14 @@ class Reading(msgspec.Struct):
 def readings(values: object) -> list[Reading]:
     """Return the readings in a message's meter values, in the message's order; whatever is not in their form is left out."""
     found: list[Reading] = []
-    ranks: dict[tuple[str, bool], int] = {}
+    ranks: dict[tuple[str, bool], _Rank] = {}
     for each in values if isinstance(values, list) else []:
         if not isinstance(each, dict):
             continue
         stamp = each.get("timestamp")
         at = instant(stamp)
         last = found[-1] if found else None
-        if last is None or not _is_together(last.at, at):
+        if last is None or not is_together(last.at, at):
             last = Reading(stamp, at, {}, {}, [])
             ranks = {}
             found.append(last)
@@ -127,12 +135,13 @@ def readings(values: object) -> list[Reading]:
     return found
 
 
-def _is_together(one: int | None, other: int | None) -> bool:
+def is_together(one: int | None, other: int | None) -> bool:
+    """Return whether meter values of these instants are one reading."""
     return one == other or (one is not None and other is not None and abs(one - other) < _TOGETHER_MS)
 
 
-def _choose(reading: Reading, samples: list[object], ranks: dict[tuple[str, bool], int]) -> None:
-    """Add samples to a reading: of several for one field, the one whose meter is closest to the car."""
+def _choose(reading: Reading, samples: list[object], ranks: dict[tuple[str, bool], _Rank]) -> None:
+    """Add samples to a reading: of several for one field, the one of now whose meter is closest to the car."""
     unreadable: dict[str, str] = {}
     for sample in samples:
         if not isinstance(sample, dict):
@@ -165,9 +174,10 @@ def _field(sample: Mapping[str, object]) -> str:
     return f"{measurand}.{str(phase).removesuffix('-N')}"
 
 
-def _rank(sample: Mapping[str, object]) -> int:
+def _rank(sample: Mapping[str, object]) -> _Rank:
     location = sample.get("location") or _LOCATIONS[0]
-    return _LOCATIONS.index(location) if location in _LOCATIONS else len(_LOCATIONS)
+    place = _LOCATIONS.index(location) if location in _LOCATIONS else len(_LOCATIONS)
+    return str(sample.get("context") or _PERIODIC).startswith(_INTERRUPTION), place
 
 
 def _read(sample: Mapping[str, object]) -> Sample | None:

@@ -2,20 +2,22 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
 from chargeport.errors import StoreError
 from chargeport.sources.base import REFUSED, Delivery, Emit, SourceContext, StationStatus
 from chargeport.sources.ocpp.clock import StationClock
+from chargeport.sources.ocpp.energy import SessionMeter
 from chargeport.sources.ocpp.frames import MISSING, MISTYPED, Refused
 from chargeport.sources.ocpp.occupancy import Connector, Occupancy
 from chargeport.sources.ocpp.samples import Reading, instant
 from chargeport.sources.ocpp.schema import violation
 from chargeport.sources.ocpp.settings import OcppSettings, StationSettings
+from chargeport.sources.ocpp.split_readings import SplitReadings, Whole
 from chargeport.sources.ocpp.transactions import LOOP_BOOTS, LOOP_MS, StationMemory, Transaction
 
 if TYPE_CHECKING:
@@ -51,7 +53,8 @@ class Condition(NamedTuple):
 class StationMessage(msgspec.Struct, frozen=True, kw_only=True):
     """A message that is to be handed on. `at` is when it happened, by our clock; without a vehicle it becomes an issue.
 
-    `energy` is what the transaction had received at which instant, in Wh.
+    `energy` is what the transaction had received at which instant, in Wh. `earlier` are meter values of earlier messages that
+    belong to the same reading.
     """
 
     action: str
@@ -61,6 +64,7 @@ class StationMessage(msgspec.Struct, frozen=True, kw_only=True):
     connector: int | None = None
     transaction: Transaction | None = None
     energy: list[tuple[int, float]] = []
+    earlier: Sequence[Any] = ()
     more: Mapping[str, str | None] = {}
 
 
@@ -77,6 +81,7 @@ class Station:
         self.connectors: Mapping[str, str] = own.connectors
         self.memory = StationMemory(context.memory, name, context.clock)
         self.clock = StationClock()
+        self.split_readings = SplitReadings()
         self.session: Session | None = None
         self.turn = asyncio.Lock()
         """Held while a message is taken: a newer connection does not overtake the older one."""
@@ -123,6 +128,7 @@ class Station:
 
     async def booted(self) -> None:
         """Note that the station has started; one that does so again and again becomes an issue."""
+        self.clock.booted(self.now())
         count = await self.memory.booted()
         if count == LOOP_BOOTS:
             _log.warning("station %s has started %d times within %d minutes", self.name, count, LOOP_MS // 60_000)
@@ -140,10 +146,12 @@ class Station:
         """Return our time, as stations set their clocks by it."""
         return iso(self.now())
 
-    async def when(self, stamp: int | None, *, is_queued: bool = False, may_wait: bool = False) -> int:
+    async def when(
+        self, stamp: int | None, *, is_queued: bool = False, may_wait: bool = False, is_status: bool = False
+    ) -> int:  # fmt: skip
         """Return when a message happened, by our clock; its timestamp also shows the state of the station's clock."""
         received_at = self.now()
-        self.clock.take(stamp, received_at, is_queued=is_queued, may_wait=may_wait)
+        self.clock.take(stamp, received_at, is_queued=is_queued, may_wait=may_wait, is_status=is_status)
         if await self.memory.clock_is_off(self.clock.offset_ms):
             self._report()
         return self.clock.at(stamp, received_at)
@@ -155,17 +163,28 @@ class Station:
         at = self.clock.at(instant(transaction.started), transaction.heard_at)
         return msgspec.structs.replace(transaction, started_at=at, heard_at=None)
 
+    def whole(
+        self, connector: int | None, raw: msgspec.Raw, found: list[Reading], transaction: Transaction | None
+    ) -> Whole:  # fmt: skip
+        """Return the readings in a message's meter values, with the parts of the same reading in earlier messages."""
+        meter = SessionMeter() if transaction is None else transaction.meter
+        if connector is None:
+            return Whole(found, meter)
+        return self.split_readings.take(connector, raw, found, None if transaction is None else transaction.id, meter)
+
     def metered(
-        self, transaction: Transaction, found: list[Reading], *, is_named: bool, may_begin: bool = False
+        self, transaction: Transaction, whole: Whole, *, is_named: bool, may_begin: bool = False
     ) -> tuple[Transaction, list[tuple[int, float]]]:
         """Return the transaction with these readings, and its energy at their instants, in Wh.
 
+        A part of a reading counts a millisecond after the parts before it.
+
         `may_begin`: the first register is the one at the transaction's begin, if that is not known.
         """
-        meter, received_at = transaction.meter, self.now()
+        meter, received_at = whole.meter, self.now()
         energy: list[tuple[int, float]] = []
-        for reading in found:
-            at = self.clock.at(reading.at, received_at)
+        for reading in whole.found:
+            at = min(self.clock.at(reading.at, received_at) + len(whole.earlier), received_at)
             at_begin = reading.register_wh(at_begin=True)
             meter = meter.powered(reading.power_w() or 0)
             is_begin = meter.start_wh is None and (bool(at_begin) or may_begin)
@@ -179,12 +198,41 @@ class Station:
             interval_wh, added_wh = reading.interval_wh(), None
             if interval_wh is not None:
                 meter, added_wh = meter.added(interval_wh, at, reading.context)
-            meter, energy_wh = meter.read(reading.register_wh(), at, is_named=is_named)
+            meter, energy_wh = meter.read(
+                reading.register_wh(), at, is_named=is_named, may_count_from_begin=not reading.is_of_some_phases()
+            )
             energy_wh = added_wh if energy_wh is None else energy_wh
             meter = meter.exported(reading.export_wh(), (meter.energy_wh or 0) - before_wh)
             if energy_wh is not None:
                 energy.append((at, energy_wh))
         return msgspec.structs.replace(transaction, meter=meter), energy
+
+    async def replaces(self, begun: Transaction) -> None:
+        """Tell what is known of the transaction that a new one replaces at its connector: its own end was lost.
+
+        It ended at its last reading, or else, where its power and the register at the new begin say so, just before that.
+        """
+        before, start_wh, at = self.memory.open_at(begun.connector), begun.meter.start_wh, begun.started_at
+        if before is None or at is None or (before.started_at or 0) >= at:
+            return
+        meter, ended_at = before.meter, before.meter.last_at
+        if start_wh is not None and before.connector in self.memory.connectors:  # else it was unplugged meanwhile
+            last, _ = meter.read([start_wh], at - 1, is_named=True, may_count_from_begin=False)
+            added_wh = (last.total_wh or 0) - (meter.total_wh or 0)
+            if 0 < added_wh <= (meter.max_power_w or 0) * (at - (ended_at or at)) / 3_600_000:
+                meter, ended_at = last, at - 1
+        if not meter.total_wh or ended_at is None:
+            return
+        ended = over(msgspec.structs.replace(self.dated(before), meter=meter), ended_at)
+        told = StationMessage(
+            action="Heartbeat",
+            payload=b"{}",
+            vehicle=self.vehicle(before.connector, before.car),
+            transaction=ended,
+            energy=[(ended_at, meter.total_wh)],
+            more={"record": record(self.name, ended)},
+        )
+        await self.tell(told)
 
     def car_of(self, id_tag: str | None) -> str | None:
         """Return the car of a card; in all versions capitals do not matter."""
@@ -251,6 +299,7 @@ class Station:
             "clock_offset_ms": str(self.clock.offset_ms) if self.clock.offset_ms else None,
             **_about(said.transaction),
             "energy": msgspec.json.encode(said.energy).decode(),
+            "earlier": msgspec.json.encode(said.earlier).decode() if said.earlier else None,
             **said.more,
         }
         if "error" not in headers:

@@ -133,6 +133,11 @@ class StationMemory:
         """The transactions that go on."""
         return [one for one in self._state.transactions if not one.has_ended]
 
+    @property
+    def replaced(self) -> list[Transaction]:
+        """The transactions that ended because another one began at their connector: their own end was not told yet."""
+        return [one for one in self._state.transactions if one.has_ended and one.ended_at is None]
+
     def plug(self, connector: int) -> Plug:
         """Return who is plugged in at a connector."""
         return self._state.plugs.get(str(connector), Plug())

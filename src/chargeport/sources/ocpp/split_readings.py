@@ -1,0 +1,63 @@
+"""Readings that a station splits: it sends a message for each phase, or for each measurand, of one instant."""
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from chargeport.sources.ocpp.energy import SessionMeter
+from chargeport.sources.ocpp.samples import Reading, is_together, readings
+
+_MAX_PARTS: Final = 32
+"""Three phases of ten measurands, each in a message of its own, with a reserve."""
+
+
+class Whole(NamedTuple):
+    """A message's readings, with those of earlier messages of the same instant.
+
+    `earlier` are the meter values of these messages, as they came. `meter` is the meter before the first of them.
+    """
+
+    found: list[Reading]
+    meter: SessionMeter
+    earlier: Sequence[Any] = ()
+
+
+class _Instant(NamedTuple):
+    at: int
+    fields: frozenset[str]
+    values: list[msgspec.Raw]
+    transaction: str | None
+    meter: SessionMeter
+
+
+class SplitReadings:
+    """Puts together the messages of one instant at a connector, as long as none repeats what another has sampled."""
+
+    def __init__(self) -> None:
+        self._last: dict[int, _Instant] = {}
+
+    def take(
+        self, connector: int, raw: msgspec.Raw, found: list[Reading], transaction: str | None, meter: SessionMeter
+    ) -> Whole:
+        """Return the whole reading that a message's meter values belong to, as far as it came.
+
+        `found` are the readings in `raw`; `meter` is that of the transaction with this id.
+        """
+        last = self._last.pop(connector, None)
+        at = found[0].at if len(found) == 1 else None
+        if at is None:
+            return Whole(found, meter)
+        fields = frozenset((*found[0].current, *found[0].begin))
+        if (
+            last is None
+            or last.transaction != transaction
+            or not is_together(last.at, at)
+            or fields & last.fields
+            or len(last.values) == _MAX_PARTS
+        ):
+            self._last[connector] = _Instant(at, fields, [raw], transaction, meter)
+            return Whole(found, meter)
+        self._last[connector] = _Instant(at, fields | last.fields, [*last.values, raw], transaction, last.meter)
+        earlier = [each for one in last.values for each in msgspec.json.decode(one)]
+        return Whole(readings([*earlier, *msgspec.json.decode(raw)]), last.meter, earlier)
