@@ -317,11 +317,11 @@ async def test_a_failure_of_the_store_is_503_and_one_of_ours_is_500_that_tells_n
     def broken(*_: object) -> None:
         raise KeyError("a secret of ours")
 
-    monkeypatch.setattr(world.store.readings, "signal_at_once", unavailable)
+    monkeypatch.setattr(world.store.readings._reader, "rows", unavailable)
     response = await world.client.get(path, headers=app.headers)
     assert detail(response, 503, "SERVER/STORE_UNAVAILABLE").startswith("The disk is full")
     assert int(response.headers["retry-after"]) > 0
-    monkeypatch.setattr(world.store.readings, "signal_at_once", broken)
+    monkeypatch.setattr(world.store.readings._reader, "rows", broken)
     response = await world.client.get(path, headers=app.headers)
     typed_error(response, 500, "SERVER/INTERNAL")
     assert "secret" not in response.text

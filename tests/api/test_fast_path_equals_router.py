@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+import uuid
 from collections.abc import Iterator
 from itertools import cycle
 from pathlib import Path
@@ -14,13 +15,19 @@ from hypothesis import strategies as st
 from starlette.types import ASGIApp
 
 from answers import request_id
+from chargeport.api.reads import Reads
+from chargeport.api.response import Response
 from chargeport.settings import ServerSettings
+from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Permission
-from chargeport.signals.reading import AbsenceReason
+from chargeport.signals.effective import DERIVED
+from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
 from world import EVERYTHING, T0, World, ask
 
 FULL, ABSENT, EMPTY, FOREIGN, ODD = "car-full", "car-absent", "car-empty", "car-foreign", "0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11"
+SHARED, KNOWN = "car-shared", "car-known"
+RULE = "wattage/voltage-amperage@1 of charge-voltage charge-amperage"
 
 
 class Two(NamedTuple):
@@ -46,6 +53,16 @@ async def populated(folder: Path) -> tuple[World, list[bytes]]:
     await world.report_all(cars[FULL])
     await world.report_all(cars[ODD], T0 - 10 * 60_000)
     await world.report(cars[ODD], "charge-ischarging", {"value": False})
+    cars |= {SHARED: await world.car(SHARED), KNOWN: await world.car(KNOWN, vin="5YJ3E1EA7KF317000")}
+    await world.report_all(cars[SHARED])
+    await world.store.readings.write(
+        [
+            Reading(SHARED, BY_CODE["charge-voltage"], 229.5, T0 + 1000, T0 + 1000, "wallbox"),
+            Reading(SHARED, BY_CODE["charge-ischarging"], False, T0 + 1000, T0 + 1000, "wallbox"),
+            Reading(KNOWN, BY_CODE["charge-wattage"], 7.2, T0, T0, DERIVED, RULE),
+        ]
+    )
+    await world.report(cars[KNOWN], "charge-voltage", {"value": 230.5, "unit": "volts"})
     for code, reason in zip(sorted(BY_CODE), cycle(AbsenceReason), strict=False):
         await world.absent(cars[ABSENT], code, reason)
     clients = [
@@ -54,7 +71,7 @@ async def populated(folder: Path) -> tuple[World, list[bytes]]:
         await world.application(frozenset()),
         await world.application(connected_only=True),
     ]
-    for name in (FULL, ABSENT, ODD):
+    for name in (FULL, ABSENT, ODD, SHARED, KNOWN):
         await world.connect(clients[3], cars[name], "owner")
     await world.connect(clients[0], cars[FULL], "driver", frozenset({Permission.READ_BATTERY}))
     return world, [client.headers["Authorization"].encode() for client in clients]
@@ -73,7 +90,27 @@ def two() -> Iterator[Two]:
 
 codes = st.sampled_from([*BY_CODE, "charge-nothing", "Charge-Voltage", "charge-voltage\n", "", " ", "é", "."])
 vehicles = st.sampled_from(
-    [FULL, FULL, FULL, ODD, ODD, ABSENT, ABSENT, EMPTY, FOREIGN, "nobody", "", " ", "..", "car-full\n", "CAR-FULL", "%", "ü"]
+    [
+        FULL,
+        FULL,
+        FULL,
+        ODD,
+        ODD,
+        ABSENT,
+        ABSENT,
+        SHARED,
+        KNOWN,
+        EMPTY,
+        FOREIGN,
+        "nobody",
+        "",
+        " ",
+        "..",
+        "car-full\n",
+        "CAR-FULL",
+        "%",
+        "ü",
+    ]
 )
 segments = st.one_of(
     vehicles, codes, st.sampled_from(["v3", "vehicles", "signals", "coverage", "connections"]), st.text(max_size=8)
@@ -126,7 +163,7 @@ def test_with_the_lane_and_without_it_the_answer_is_the_same(
     assert facts(with_fast_path) == facts(without)
 
 
-@pytest.mark.parametrize("vehicle", [FULL, ABSENT, EMPTY, FOREIGN, ODD, "nobody"])
+@pytest.mark.parametrize("vehicle", [FULL, ABSENT, EMPTY, FOREIGN, ODD, SHARED, KNOWN, "nobody"])
 @pytest.mark.parametrize("moved_s", [0, 1700, 1801])
 def test_every_state_of_every_signal_is_told_alike_to_every_reader(two: Two, vehicle: str, moved_s: int) -> None:
     two.world.clock.move(moved_s)
@@ -136,6 +173,55 @@ def test_every_state_of_every_signal_is_told_alike_to_every_reader(two: Two, veh
             with_fast_path, without = two.answers(f"/v3/vehicles/{vehicle}/signals{code}", headers)
             assert facts(with_fast_path) == facts(without)
     two.world.clock.move(-moved_s)
+
+
+reports = st.lists(  # signal, source, minute, whether it is the example, whether it is an absence
+    st.tuples(
+        st.sampled_from(["charge-ischarging", "charge-ischargingcableconnected", "charge-voltage", "charge-chargerphases",
+                         "charge-amperagemax", "vehicleidentification-vin"]),
+        st.sampled_from(["car", "wallbox", DERIVED]),
+        st.integers(-40, 0),
+        st.booleans(),
+        st.booleans(),
+    ),
+    max_size=8,
+)  # fmt: skip
+
+
+@settings(max_examples=100)
+@given(reports=reports, has_vin=st.booleans())
+def test_whatever_sources_reported_is_told_alike(
+    two: Two, reports: list[tuple[str, str, int, bool, bool]], *, has_vin: bool
+) -> None:
+    car = two.runner.run(two.world.car(vin=uuid.uuid4().hex[:17].upper() if has_vin else None))
+    two.runner.run(two.world.store.readings.write([entry(car.id, each) for each in reports]))
+    for token in two.tokens[:2]:
+        for code in ("", *(f"/{code}" for code in {"vehicleidentification-vin", *(code for code, *_ in reports)})):
+            with_fast_path, without = two.answers(f"/v3/vehicles/{car.id}/signals{code}", [(b"authorization", token)])
+            assert facts(with_fast_path) == facts(without)
+
+
+def entry(vehicle: str, report: tuple[str, str, int, bool, bool]) -> Entry:
+    """Something that a source reported: the example of the signal, or what says the contrary, or that there is nothing."""
+    code, source, minute, is_example, is_absent = report
+    signal, at = BY_CODE[code], T0 + minute * 60_000
+    if is_absent:
+        return Absence(vehicle, signal, AbsenceReason.UNREACHABLE, at, at + 500, source)
+    value = bodies.parse(signal, signal.example)
+    value = value if is_example else not value if isinstance(value, bool) else 0 if isinstance(value, int | float) else value
+    return Reading(vehicle, signal, value, at, at + 500, source, RULE if source == DERIVED else None)
+
+
+def test_a_plain_read_is_answered_without_what_the_router_calls(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(*_: object) -> Response:
+        raise AssertionError("the read went on to the function of the router")
+
+    paths = [f"/vehicles/{vehicle}/signals{code}" for vehicle in (FULL, SHARED, KNOWN) for code in ("", "/charge-amperagemax")]
+    headers = [(b"authorization", two.tokens[0])]
+    two.answers(paths[0], headers)  # the token is looked up
+    monkeypatch.setattr(Reads, "answer", refuse)
+    statuses = [two.answers(path, headers)[0].status_code for path in paths[:-1]]
+    assert statuses == [200] * 5
 
 
 def facts(response: httpx.Response) -> tuple[int, list[tuple[bytes, bytes]], str]:

@@ -19,11 +19,13 @@ from chargeport.api.rate_limits import REQUESTS
 from chargeport.api.reads import Ask, Reads, etag
 from chargeport.api.response import Header, Response, answer
 from chargeport.signals.catalogue import BY_CODE
+from chargeport.signals.definition import Signal
 
 ONE: Final = "/vehicles/{vehicle_id}/signals/{code}"
 ALL: Final = "/vehicles/{vehicle_id}/signals"
 
-_OK: Final = (ONE, 200)
+_ONE: Final = (ONE, 200)
+_ALL: Final = (ALL, 200)
 _LINE: Final = b": ".join  # name and value of a header
 _MARK: Final = b"\0"  # in no header
 
@@ -68,10 +70,14 @@ class FastPath:
             return None
         vehicle_id, code = found
         request_id = next(self._errors.request_ids)
-        if code is not None and self._is_usual and head.user_id is None and head.if_none_match is None and code in BY_CODE:
-            body = self._plain(vehicle_id, code, head)
+        signal = None if code is None else BY_CODE.get(code)
+        if (
+            self._is_usual and head.user_id is None and head.if_none_match is None
+            and (signal is not None or code is None)
+        ):  # fmt: skip
+            body = self._plain(vehicle_id, signal, head)
             if body is not None:
-                self._errors.answered[_OK] += 1
+                self._errors.answered[_ALL if signal is None else _ONE] += 1
                 if defaults is not self._defaults:
                     self._defaults, self._template = defaults, _template(defaults)
                 return self._template % (len(body), request_id.encode(), etag(body), body)
@@ -95,10 +101,10 @@ class FastPath:
         ask = Ask(*found, head.base, request_id, head.authorization, head.user_id, head.if_none_match)
         return await self._guarded(ask, head)
 
-    def _plain(self, vehicle_id: str, code: str, head: Head) -> bytes | None:
+    def _plain(self, vehicle_id: str, signal: Signal | None, head: Head) -> bytes | None:
         """Return the body of the usual read; None where anything is out of the ordinary, errors included."""
         try:
-            return self._reads.usual(vehicle_id, BY_CODE[code], head.base, head.authorization)
+            return self._reads.usual(vehicle_id, signal, head.base, head.authorization)
         except Exception:  # noqa: BLE001  (the way with all the rest meets it again, and answers it)
             return None
 

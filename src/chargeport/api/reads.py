@@ -10,6 +10,7 @@ import xxhash
 from chargeport.api import paging, signal_filters
 from chargeport.api.access import Access
 from chargeport.api.instants import AT, asked_at
+from chargeport.api.plain_reads import PlainReads
 from chargeport.api.rate_limits import Allowance
 from chargeport.api.response import Response, answer
 from chargeport.api.signal_filters import MAX_SOURCE, SOURCE, Selection, selected
@@ -18,12 +19,12 @@ from chargeport.derivation.provenance import PROVENANCE
 from chargeport.errors import MISSING_PARAMETER, PERMISSION, SIGNAL_NOT_FOUND, VEHICLE_NOT_FOUND, Problem
 from chargeport.signals.catalogue import BY_CODE, VIN
 from chargeport.signals.definition import Permission, Signal
-from chargeport.signals.effective import Effective, effective, effective_of, undisputed
+from chargeport.signals.effective import Effective, effective, effective_of
 from chargeport.signals.ranks import of_source
 from chargeport.simulation.faults import Faults
 from chargeport.store.protocols import Immediate, Store
 from chargeport.store.records import Vehicle, VehicleSeries
-from chargeport.wire.envelope import View, iso
+from chargeport.wire.envelope import View, iso, listed
 
 _NO_USER: Final = "The header sc-user-id is missing: name a user of the application, as GET /v3/connections lists them."
 
@@ -56,7 +57,7 @@ class Reads:
         immediate = store.readings if isinstance(store.readings, Immediate) else None
         self.are_immediate = immediate is not None and faults is None  # which may let an answer be late
         self.have_to_wait = immediate is None and faults is None
-        self._immediate = None if strict else immediate
+        self._plain = None if strict or immediate is None else PlainReads(immediate, self.chosen)
 
     async def answer(self, ask: Ask, allowance: Allowance | None = None) -> Response:
         """Return the answer to a read of one signal or of all. Raises Problem.
@@ -79,30 +80,28 @@ class Reads:
                 return conditional((await self._document(ask, permissions, now)).encode(), ask)
         return conditional((await self._document(ask, permissions, now)).encode(), ask)
 
-    def usual(self, vehicle_id: str, signal: Signal, base: str, authorization: bytes | None) -> bytes | None:
-        """Return the body of the most frequent read; None where it is another one, or ends in an error: see `answer`.
+    def usual(self, vehicle_id: str, signal: Signal | None, base: str, authorization: bytes | None) -> bytes | None:
+        """Return the body of the most frequent reads; None where it is another one, or ends in an error: see `answer`.
 
-        One signal with one source, as it is now, for an application that sees every vehicle and whose token was looked up a
+        One signal or all (None), as they are now, for an application that sees every vehicle and whose token was looked up a
         moment ago; of a store that answers at once.
         """
-        readings = self._immediate
-        if readings is None:
+        plain = self._plain
+        if plain is None:
             return None
         now = self._clock.now()
         grant = self._access.remembered(authorization, now)
         if grant is None or grant.connected_only or grant.has_ended:
             return None
-        found = readings.signal_at_once(vehicle_id, signal)
+        found = (
+            plain.every(vehicle_id, grant.permissions, base, now)
+            if signal is None
+            else plain.one(vehicle_id, signal, grant.permissions, base, now)
+        )
         if found is None:
             return None
-        state = undisputed((signal,), found.known_of(signal), now)[0]
-        if state is None or state.source is None:
-            return None
-        view = View(found.vehicle, grant.permissions, base, PROVENANCE)
-        if not view.is_plain(signal):
-            return None
         self._requests[grant.client_id] += 1
-        return view.document(view.plain(state)).encode()
+        return found.encode()
 
     async def document(self, ask: Ask, permissions: frozenset[Permission]) -> str:
         """Return the body alone, for a reader with these permissions. Raises Problem."""
@@ -156,8 +155,8 @@ class Reads:
             meta, links = paging.meta(page, len(chosen)), paging.links(path, page, len(chosen), ask.query)
         else:
             meta, links = paging.whole(len(chosen)), {"self": path + _of_then(ask.query, at)}
-        data = ",".join(self.elements(view, ask.vehicle_id, shown))
-        return f'{{"data":[{data}],"meta":{paging.text(meta)},"links":{paging.text(links)},"included":{view.included()}}}'
+        elements = self.elements(view, ask.vehicle_id, shown)
+        return listed(elements, paging.text(meta), paging.text(links), found.vehicle, ask.base)
 
     def chosen(
         self, found: VehicleSeries, selection: Selection, permissions: frozenset[Permission], at: int

@@ -19,14 +19,18 @@ from chargeport.signals.state import State, stale_at
 
 __all__ = [
     "DERIVED",
+    "FLAG_KEYS",
     "Effective",
     "PassedOver",
     "Ranks",
+    "Told",
     "Unavailability",
     "Why",
     "effective",
     "effective_of",
+    "is_undisputed",
     "next_change_at",
+    "told",
     "undisputed",
 ]
 
@@ -35,9 +39,12 @@ TOGETHER_MS: Final = 10_000
 
 _FLOW: Final = frozenset({Dimension.CURRENT, Dimension.VOLTAGE, Dimension.POWER, Dimension.SPEED})
 _FLAGS: Final = (IS_CHARGING, CABLE_CONNECTED)
-_FLAG_KEYS: Final = tuple(signal.key for signal in _FLAGS)
+FLAG_KEYS: Final = tuple(signal.key for signal in _FLAGS)
 _NEVER: Final = 1 << 62  # later than any instant
 _LASTING, _LIVE = Cadence.LASTING, Cadence.LIVE  # looked up once
+
+Told = tuple[str | int | None, int]
+"""The source (by name or key) that alone reports the flags, None where nobody does; and since when they say what they say."""
 
 
 class Why(StrEnum):
@@ -135,31 +142,52 @@ def undisputed(signals: Iterable[Signal], series: Series, now: int) -> list[Stat
 
     A quick answer for what most reads ask.
     """
-    teller, told_at = _only_teller(series)
+    by = told([(state.source, state.changed_at) for key in FLAG_KEYS for state in series.get(key, ())])
     found: list[State | None] = []
     for signal in signals:
         known, sole = series.get(signal.key, ()), None
         if len(known) == 1:
-            state, cadence = known[0], signal.cadence
-            at = state.observed_at
-            if at is not None and (state.absence_at is None or state.absence_at <= at):
-                is_fresh = cadence is not _LIVE or now < at + state.live_for_ms
-                if cadence is _LASTING or (is_fresh and at >= told_at and teller in (None, state.source)):
-                    sole = state
+            state = known[0]
+            if is_undisputed(signal.cadence, state.source, state.observed_at, state.absence_at, state.live_for_ms, by, now):
+                sole = state
         found.append(sole)
     return found
 
 
-def _only_teller(series: Series) -> tuple[str | None, int]:
-    """Return the source that alone reports the flags, and since when they say what they say; None where nobody does."""
-    teller, told_at = None, 0
-    for key in _FLAG_KEYS:
-        if key in series:
-            for state in series[key]:
-                if not state.changed_at or (teller is not None and teller != state.source):
-                    return teller, _NEVER
-                teller = state.source
-                told_at = max(told_at, state.changed_at)
+def is_undisputed(  # noqa: PLR0917  (asked for each signal of a read: names would cost as much as the answer)
+    cadence: Cadence,
+    source: str | int | None,
+    observed_at: int | None,
+    absence_at: int | None,
+    live_for_ms: int,
+    by: Told,
+    now: int,
+) -> bool:
+    """Tell whether nothing can be against the value of a signal's only series: see `State`. `by` is what `told` returns.
+
+    Takes no more than the members that decide: it is asked for each signal of each read.
+    """
+    if observed_at is None or (absence_at is not None and absence_at > observed_at):
+        return False
+    if cadence is _LASTING:
+        return True
+    teller, told_at = by
+    is_fresh = cadence is not _LIVE or now < observed_at + live_for_ms
+    return is_fresh and observed_at >= told_at and (teller is None or teller == source)
+
+
+def told(flags: Iterable[tuple[str | int | None, int | None]]) -> Told:
+    """Return who reports the flags, and since when. Where several do, or it is not known since when, that is later than ever.
+
+    `flags` are source and `changed_at` of each of their series: of charge-ischarging and of charge-ischargingcableconnected.
+    """
+    teller: str | int | None = None
+    told_at = 0
+    for source, changed_at in flags:
+        if not changed_at or (teller is not None and teller != source):
+            return teller, _NEVER
+        teller = source
+        told_at = max(told_at, changed_at)
     return teller, told_at
 
 
@@ -169,7 +197,7 @@ def next_change_at(signal: Signal, series: Series, now: int) -> int | None:
 
 
 def _turns(signal: Signal, series: Series, now: int) -> Iterator[int]:
-    for key in {signal.key, *_FLAG_KEYS}:
+    for key in {signal.key, *FLAG_KEYS}:
         for state in series.get(key, ()):
             if state.observed_at is None:
                 continue

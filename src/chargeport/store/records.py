@@ -68,6 +68,19 @@ class VehicleSeries(msgspec.Struct, frozen=True):
         return self.known if signal is VIN else self.series
 
 
+class Named(NamedTuple):
+    """What a series is of: its signal and source, whether it is a flag, and for how long a live value of it stands.
+
+    A series has a number: the keys of the signal and of the source in one.
+    """
+
+    signal: Signal
+    source: str
+    source_key: int
+    is_flag: bool
+    live_for_ms: int
+
+
 class Change(msgspec.Struct, frozen=True):
     """One stored change: from `observed_at` on, the signal had this value, or none for this reason."""
 

@@ -6,7 +6,7 @@ Texts are put together from parts rendered beforehand: a read is answered some t
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from chargeport.signals import wire
 from chargeport.signals.catalogue import BY_KEY
@@ -70,20 +70,29 @@ def _head(signal: Signal) -> str:
     )
 
 
-def _form(signal: Signal) -> tuple[str, Callable[[Any], str], str, str, bool]:
-    """Return what stands before a value that holds, its writer, what stands behind it, the code, and whether it goes stale."""
+class Form(NamedTuple):
+    """How a signal is written whose value holds: what stands before the value, its writer, and what stands behind it."""
+
+    head: str
+    write: Callable[[Any], str]
+    foot: str
+    code: str
+    is_live: bool
+
+
+def _form(signal: Signal) -> Form:
     before, after = wire.frame(signal)
     head, foot = f'{_head(signal)}{{"value":"SUCCESS"}},"body":{before}', f'{after}}},"meta":{{"retrievedAt":"'
-    return head, wire.writer(signal), foot, signal.code, signal.cadence is Cadence.LIVE
+    return Form(head, wire.writer(signal), foot, signal.code, signal.cadence is Cadence.LIVE)
 
 
 _HEADS: Final = {signal.key: _head(signal) for signal in BY_KEY.values()}
 _FRAMES: Final = {signal.key: wire.frame(signal) for signal in BY_KEY.values()}
-_FORMS: Final = {signal.key: _form(signal) for signal in BY_KEY.values()}
+FORMS: Final = {signal.key: _form(signal) for signal in BY_KEY.values()}
 
 
 @lru_cache(256)
-def _whole(permissions: frozenset[Permission]) -> frozenset[int]:
+def wholly_seen(permissions: frozenset[Permission]) -> frozenset[int]:
     """Return the keys of the signals of which a reader with these permissions may see everything."""
     sees_places = Permission.READ_CHARGE_LOCATIONS in permissions
     readable = (signal for signal in BY_KEY.values() if signal.permission in permissions)
@@ -112,6 +121,38 @@ def with_vehicle(element: str, vehicle_id: str) -> str:
     return f'{element[:-1]},"relationships":{{"vehicle":{{"data":{{"id":"{vehicle_id}","type":"vehicle"}}}}}}}}'
 
 
+def signals_path(vehicle: Vehicle, base: str) -> str:
+    """Return the URL of the vehicle's signals."""
+    return f"{base}/v3/vehicles/{vehicle.id}/signals"
+
+
+def plain(  # noqa: PLR0917  (as `is_undisputed`)
+    form: Form, value: Value | None, observed_at: int, received_at: int, live_for_ms: int, named: str, path: str
+) -> str:
+    """Return a signal whose value holds, was reported and may be seen wholly as a resource.
+
+    `named` are the members that name its source, `path` is that of the vehicle's signals.
+    """
+    head, write, foot, code, is_live = form
+    received = iso(received_at)
+    stale = f',"staleAt":"{iso(observed_at + live_for_ms)}"' if is_live else ""
+    return (
+        f'{head}{write(value)}{foot}{received}","oemUpdatedAt":"{iso(observed_at)}","ingestedAt":"{received}",'
+        f'{named}{stale}}},"links":{{"self":"{path}/{code}","values":"{path}/{code}/values"}}}}'
+    )
+
+
+def single(element: str, vehicle: Vehicle, base: str) -> str:
+    """Return the document of one signal."""
+    return f'{{"data":{element},"included":{{"vehicle":{vehicle_resource(vehicle, base)}}}}}'
+
+
+def listed(elements: Iterable[str], meta: str, links: str, vehicle: Vehicle, base: str) -> str:
+    """Return the document of a vehicle's signals."""
+    included = f'{{"vehicle":{vehicle_resource(vehicle, base)}}}'
+    return f'{{"data":[{",".join(elements)}],"meta":{meta},"links":{links},"included":{included}}}'
+
+
 class View:
     """One reader's view of a car: which permissions, under which base URL."""
 
@@ -121,30 +162,18 @@ class View:
         self._vehicle = vehicle
         self._named = provenance.named
         self._permissions = permissions
-        self._whole = _whole(permissions)
+        self._whole = wholly_seen(permissions)
         self._base = base
-        self._path = f"{base}/v3/vehicles/{vehicle.id}/signals"
+        self._path = signals_path(vehicle, base)
 
     def single(self, found: Effective) -> str:
         """Return the document of one signal."""
-        return self.document(self.element(found))
-
-    def document(self, element: str) -> str:
-        """Return the document around one signal."""
-        return f'{{"data":{element},"included":{{"vehicle":{vehicle_resource(self._vehicle, self._base)}}}}}'
-
-    def is_plain(self, signal: Signal) -> bool:
-        """Tell whether the reader may see all of a signal."""
-        return signal.key in self._whole
-
-    def included(self) -> str:
-        """Return the vehicle beside the signals."""
-        return f'{{"vehicle":{vehicle_resource(self._vehicle, self._base)}}}'
+        return single(self.element(found), self._vehicle, self._base)
 
     def elements(self, found: Iterable[Effective]) -> list[str]:
         """Return signals as resources."""
         return [
-            self.plain(each.state)
+            self._plain(each.state)
             if each.unavailability is None and each.state.source is not None and each.state.signal.key in self._whole
             else self._special(each, None)
             for each in found
@@ -167,17 +196,12 @@ class View:
         path = f"{self._path}/{signal.code}"
         return f'{_HEADS[signal.key]}{content},"links":{{"self":"{path}","values":"{path}/values"}}}}'
 
-    def plain(self, state: State) -> str:
-        """Return a signal whose value holds, was reported and `is_plain` as a resource: what most answers are."""
-        head, write, foot, code, is_live = _FORMS[state.signal.key]
-        observed_at, path = state.observed_at or 0, self._path
-        received = iso(state.received_at or 0)
-        stale = f',"staleAt":"{iso(observed_at + state.live_for_ms)}"' if is_live else ""
-        return (
-            f'{head}{write(state.value)}{foot}{received}","oemUpdatedAt":"{iso(observed_at)}","ingestedAt":"{received}",'
-            f"{self._named(state.source, state.rule)}{stale}}},"
-            f'"links":{{"self":"{path}/{code}","values":"{path}/{code}/values"}}}}'
-        )
+    def _plain(self, state: State) -> str:
+        """Return a signal whose value holds, was reported and may be seen wholly as a resource: what most answers are."""
+        return plain(
+            FORMS[state.signal.key], state.value, state.observed_at or 0, state.received_at or 0, state.live_for_ms,
+            self._named(state.source, state.rule), self._path,
+        )  # fmt: skip
 
     def _true(self, state: State) -> str:
         """Return status, body and meta of a value that holds."""

@@ -88,7 +88,7 @@ class PostgresReadings(ReadingTables):
         await self._reader.know({state[0] & MAX_SOURCES for state in every}, {state[-1] for state in every} - {None})
         if rest := [each for each in asked if each not in cars]:
             cars |= {row[0]: (row, []) for row in map(tuple, await self._reader.select(_WITHOUT, (rest,)))}
-        return {car: VehicleSeries(rows.vehicle(row), self._series(states)) for car, (row, states) in cars.items()}
+        return {car: VehicleSeries(rows.vehicle(row), self.series(states)) for car, (row, states) in cars.items()}
 
     async def changes(self, after: int, limit: int) -> list[Change]:
         """Return the stored changes after a position, oldest first, as far as the feed is complete."""

@@ -1,16 +1,19 @@
 """The newest value of each signal on SQLite, the changes that led there, and everything that is stored, in order."""
 
 import asyncio
+from bisect import bisect_left
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 import apsw
 
-from chargeport.signals.catalogue import CABLE_CONNECTED, IS_CHARGING
+from chargeport.signals.catalogue import CABLE_CONNECTED, IS_CHARGING, VIN
 from chargeport.signals.definition import Cadence, Signal
-from chargeport.store.records import Change, Selection, Stretch, VehicleSeries
-from chargeport.store.sql import SlotsOf
+from chargeport.signals.effective import Told, told
+from chargeport.store.protocols import Sole
+from chargeport.store.records import Change, Selection, Stretch, Vehicle, VehicleSeries
+from chargeport.store.sql import Row, SlotsOf
 from chargeport.store.sqlite.engine import connect, translated
 from chargeport.store.sqlite.feed import Feed
 from chargeport.store.sqlite.known_vehicles import KnownVehicles
@@ -30,6 +33,11 @@ _LAST_FLAG: Final = (_FLAGS[-1] << SOURCE_BITS) + MAX_SOURCES
 # Short: the text of a statement is compared at each call.
 _RANGE: Final = f"SELECT {rows.STATE} FROM latest l WHERE slot BETWEEN ? AND ?"
 _TWO_RANGES: Final = f"{_RANGE} OR slot BETWEEN ? AND ?"
+# A series as far as a plain read needs it, and beside it each flag: a join of two ranges costs less than two ranges in one.
+_LEAN: Final = f"SELECT l.slot & {SERIES}, l.value, l.observed_at, l.received_at, l.absence_at, l.rule_key"
+_OF_ONE: Final = "WHERE l.slot BETWEEN ? AND ? ORDER BY l.slot"
+_SOLE: Final = f"{_LEAN}, NULL, NULL FROM latest l {_OF_ONE}"
+_SOLE_WITH_FLAGS: Final = f"{_LEAN}, f.slot, f.changed_at FROM latest l LEFT JOIN latest f ON f.slot BETWEEN ? AND ? {_OF_ONE}"
 
 
 class SqliteReadings(ReadingTables):
@@ -51,10 +59,6 @@ class SqliteReadings(ReadingTables):
 
     async def signal(self, vehicle_id: str, signal: Signal) -> VehicleSeries | None:
         """Return the car with the series of one signal. See `store.protocols.Readings`."""
-        return self.signal_at_once(vehicle_id, signal)
-
-    def signal_at_once(self, vehicle_id: str, signal: Signal) -> VehicleSeries | None:
-        """Return the car with the series of one signal and of the flags that it depends on."""
         found = self._known.find(vehicle_id)
         if found is None:
             return None
@@ -66,15 +70,43 @@ class SqliteReadings(ReadingTables):
             ranges = self._reader.rows(_RANGE, (car + _FIRST_FLAG, car + _LAST_FLAG))
         else:
             ranges = self._reader.rows(_TWO_RANGES, (first, first + MAX_SOURCES, car + _FIRST_FLAG, car + _LAST_FLAG))
-        return VehicleSeries(found[1], self._series(ranges))
+        return VehicleSeries(found[1], self.series(ranges))
 
-    async def signals(self, vehicle_id: str) -> VehicleSeries | None:
-        """Return the car with all its series."""
+    def sole(self, vehicle_id: str, signal: Signal) -> Sole | None:
+        """Return the only series of a signal. See `store.protocols.Immediate`."""
+        found = self._known.find(vehicle_id)
+        if found is None or (signal is VIN and found[1].vin is not None):
+            return None
+        car = found[0] << VEHICLE_SHIFT
+        first = car + (signal.key << SOURCE_BITS)
+        if signal.cadence is Cadence.LASTING:
+            joined = self._reader.rows(_SOLE, (first, first + MAX_SOURCES))
+        else:
+            joined = self._reader.rows(_SOLE_WITH_FLAGS, (car + _FIRST_FLAG, car + _LAST_FLAG, first, first + MAX_SOURCES))
+        if not joined or joined[0][0] != joined[-1][0]:
+            return None
+        number, value, observed_at, received_at, absence_at, rule_key, flag, _ = joined[0]
+        by = told([(row[6] & MAX_SOURCES, row[7]) for row in joined] if flag is not None else ())
+        return found[1], number, value, observed_at, received_at, absence_at, rule_key, by
+
+    def rows_of(self, vehicle_id: str) -> tuple[Vehicle, Sequence[Row], Told] | None:
+        """Return a vehicle and its rows, in the order of their keys. See `store.protocols.Immediate`."""
         found = self._known.find(vehicle_id)
         if found is None:
             return None
         car = found[0] << VEHICLE_SHIFT
-        return VehicleSeries(found[1], self._series(self._reader.rows(_RANGE, (car, car + SERIES))))
+        states = self._reader.rows(_RANGE, (car, car + SERIES))
+        flags = states[bisect_left(states, (_FIRST_FLAG,)) : bisect_left(states, (_LAST_FLAG + 1,))]
+        return found[1], states, told([(row[0] & MAX_SOURCES, row[3]) for row in flags])
+
+    def rule(self, key: int) -> str:
+        """Return the text of a rule."""
+        return self._reader.rule(key)
+
+    async def signals(self, vehicle_id: str) -> VehicleSeries | None:
+        """Return the car with all its series."""
+        found = self.rows_of(vehicle_id)
+        return None if found is None else VehicleSeries(found[0], self.series(found[1]))
 
     async def signals_of(self, vehicle_ids: Sequence[str]) -> dict[str, VehicleSeries]:
         """Return these cars with all their series. A read for each: one of all would be no faster."""

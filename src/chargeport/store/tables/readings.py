@@ -5,14 +5,14 @@ from functools import partial
 from typing import Final, Protocol
 
 from chargeport.signals.catalogue import BY_KEY
-from chargeport.signals.definition import Cadence, Kind, Signal
+from chargeport.signals.definition import Cadence, Kind
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.ranks import Ranks
 from chargeport.signals.reading import AbsenceReason, Entry
 from chargeport.signals.state import State
 from chargeport.store.audit import Act, recorded
 from chargeport.store.history.runs import ALWAYS
-from chargeport.store.records import Forgotten, Outcome
+from chargeport.store.records import Forgotten, Named, Outcome
 from chargeport.store.sql import Connection, Row, Scans, SlotsOf, Writer, fetch
 from chargeport.store.tables.forgetting import forget
 from chargeport.store.tables.keys import MAX_SOURCES, SERIES, SOURCE_BITS, VEHICLE_SHIFT
@@ -58,8 +58,7 @@ class ReadingTables:
         self._listeners: list[Callable[[Sequence[Entry]], None]] = []
         self._freshness = Freshness()
         self._ranks = Ranks()
-        self._named: dict[int, tuple[Signal, bool, str, int]] = {}
-        """Signal, whether it is a flag, source, and for how long its values stand, by the keys of signal and source in one."""
+        self._named: dict[int, Named] = {}
 
     async def write(self, entries: Sequence[Entry], only_for: str | None = None) -> list[Outcome]:
         """Store entries; returns when they are on disk. See `store.protocols.Readings`."""
@@ -103,12 +102,12 @@ class ReadingTables:
 
         return await self._scans.run(scan)
 
-    def _series(self, found: Sequence[Row]) -> dict[int, tuple[State, ...]]:
+    def series(self, found: Sequence[Row]) -> dict[int, tuple[State, ...]]:
         """Return the states of rows, by signal."""
         series: dict[int, tuple[State, ...]] = {}
         named = self._named
-        for slot, value, observed_at, changed_at, received_at, position, gone, gone_at, gone_received_at, rule in found:
-            signal, is_flag, source, live_for_ms = named.get(slot & SERIES) or self._name(slot & SERIES)
+        for number, value, observed_at, changed_at, received_at, position, gone, gone_at, gone_received_at, rule in found:
+            signal, source, _, is_flag, live_for_ms = named.get(number) or self.named(number)
             state = State(
                 signal,
                 value == 1 if is_flag and value is not None else value,
@@ -128,10 +127,12 @@ class ReadingTables:
             series[key] = (*series[key], state) if key in series else (state,)
         return series
 
-    def _name(self, number: int) -> tuple[Signal, bool, str, int]:
+    def named(self, number: int) -> Named:
         """Return signal and source of a series, and note them. A key is never given to another source."""
-        signal, source = BY_KEY[number >> SOURCE_BITS], self._reader.source(number & MAX_SOURCES)
-        named = self._named[number] = signal, signal.kind is Kind.FLAG, source, self._freshness.of(source, signal)
+        source_key = number & MAX_SOURCES
+        signal, source = BY_KEY[number >> SOURCE_BITS], self._reader.source(source_key)
+        live_for_ms = self._freshness.of(source, signal)
+        named = self._named[number] = Named(signal, source, source_key, signal.kind is Kind.FLAG, live_for_ms)
         return named
 
     async def forget(

@@ -7,10 +7,11 @@ from chargeport.signals.catalogue import BY_KEY
 from chargeport.signals.definition import Kind, Permission, Value
 from chargeport.signals.reading import AbsenceReason
 from chargeport.store.records import Application, Change, Connection, Vehicle
+from chargeport.store.tables.keys import SERIES
 
 VEHICLE: Final = "v.id, v.make, v.model, v.year, v.vin, v.powertrain, v.mode, v.aliases, v.created_at"
-STATE: Final = (
-    "l.slot, l.value, l.observed_at, l.changed_at, l.received_at, l.position, l.absence, l.absence_at,"
+STATE: Final = (  # the first is the signal and the source: see `Named`
+    f"l.slot & {SERIES}, l.value, l.observed_at, l.changed_at, l.received_at, l.position, l.absence, l.absence_at,"
     " l.absence_received_at, l.rule_key"
 )
 _PREVIOUS: Final = "FROM previous_management_tokens p WHERE p.client_id = applications.client_id"
