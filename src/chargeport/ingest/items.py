@@ -145,36 +145,29 @@ class ItemChecker:
         batch, vehicle = self.batch, item.vehicle
         try:
             stamp = self._stamp(item.observed_at)
-            _check_form(item)
+            parts = _parts(item)
         except Violation as found:
             batch.reject(index, found, item.signal)
             return
-        received_at = self.now if received_at is None else received_at
-        at = self.ahead.counted_at((batch.client_id, source, vehicle), stamp, self.now)
-        parts = {item.signal or "": item.body} if item.signals is None else item.signals
-        self._add(index, item, parts, (at, received_at), source)
-
-    def _add(
-        self, index: int, item: Item, parts: Mapping[str, msgspec.Raw | None], times: tuple[int, int], source: str
-    ) -> None:
-        """Add what an item says of each signal to the batch, or reject it: by code, the body."""
-        batch, vehicle = self.batch, item.vehicle
-        add = batch.add
+        now = self.now
+        at = self.ahead.counted_at((batch.client_id, source, vehicle), stamp, now)
+        if received_at is None:
+            received_at = now
         for code, body in parts.items():
             signal = BY_CODE.get(code)
             try:
                 if signal is None:
                     batch.reject(index, _unknown(code, item), code)
                 elif body is None:
-                    add(index, Absence(vehicle, signal, _reason(item), *times, source))
+                    batch.add(index, Absence(vehicle, signal, _reason(item), at, received_at, source))
                 else:
-                    add(index, Reading(vehicle, signal, bodies.parse(signal, body), *times, source))
+                    batch.add(index, Reading(vehicle, signal, bodies.parse(signal, body), at, received_at, source))
             except Violation as found:
                 if item.signals is not None:
                     found.path = f"signals.{code[:60]}" + found.path.removeprefix("body")
                 batch.reject(index, found, code)
                 if signal is not None and (reason := _below_zero(signal, body, found)) is not None:
-                    batch.taken_back.append(Absence(vehicle, signal, reason, *times, source))
+                    batch.taken_back.append(Absence(vehicle, signal, reason, at, received_at, source))
 
 
 def _below_zero(signal: Signal, body: msgspec.Raw | None, found: Violation) -> AbsenceReason | None:
@@ -189,22 +182,28 @@ def _unknown(code: str, item: Item) -> Violation:
     return Violation(Rule.UNKNOWN_SIGNAL, f"{code[:60]!r} is no signal of this server: see /docs", where)
 
 
-def _check_form(item: Item) -> None:
-    """Check that an item names a vehicle, and is one signal (with a body or a status) or a bundle. Raises Violation."""
+def _parts(item: Item) -> Mapping[str, msgspec.Raw | None]:
+    """Return what an item says, by code: a body, or None where it has a status.
+
+    Raises Violation unless it names a vehicle, and is one signal (with a body or a status) or a bundle.
+    """
     if not 0 < len(item.vehicle) <= MAX_REFERENCE:
         raise Violation(Rule.OUT_OF_BOUNDS, f"a vehicle is named by 1 to {MAX_REFERENCE} characters", "vehicle")
+    body = item.body
     if item.signals is not None:
-        if item.signal is not None or item.body is not None or item.status is not None:
+        if item.signal is not None or body is not None or item.status is not None:
             raise Violation(Rule.NOT_ALLOWED, "an item has either signal and body, or signals", "signals")
         if not item.signals:
             raise Violation(Rule.MISSING, "the bundle is empty", "signals")
         if len(item.signals) > MAX_BUNDLE:
             detail = f"a bundle has at most {MAX_BUNDLE} signals, not {len(item.signals)}"
             raise Violation(Rule.OUT_OF_BOUNDS, detail, "signals")
-    elif item.signal is None:
+        return item.signals
+    if item.signal is None:
         raise Violation(Rule.MISSING, "an item has signal and body, or signals", "signal")
-    elif (item.body is None) == (item.status is None):
+    if (body is None) == (item.status is None):
         raise Violation(Rule.MISSING, "a signal has either a body or a status", "body")
+    return {item.signal: body}
 
 
 def _reason(item: Item) -> AbsenceReason:

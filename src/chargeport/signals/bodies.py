@@ -143,14 +143,14 @@ def _count(signal: Signal, value: float, unit: str | None, path: str) -> Value:
 
 
 def _bounded(signal: Signal, value: float, path: str) -> Value:
+    assert signal.minimum is not None and signal.maximum is not None  # noqa: S101, PT018
+    if signal.minimum <= value <= signal.maximum:
+        return wire.canonical(value)
     if not math.isfinite(value):
         raise Violation(Rule.NOT_FINITE, "is no number to work with", f"{path}.value", given=str(value))
-    assert signal.minimum is not None and signal.maximum is not None  # noqa: S101, PT018
-    if not signal.minimum <= value <= signal.maximum:
-        unit = f" {signal.unit}" if signal.unit else ""
-        detail = f"is not within {signal.minimum:g} to {signal.maximum:g}{unit}"
-        raise Violation(Rule.OUT_OF_BOUNDS, detail, f"{path}.value", given=f"{value:.15g}{unit}")
-    return wire.canonical(value)
+    unit = f" {signal.unit}" if signal.unit else ""
+    detail = f"is not within {signal.minimum:g} to {signal.maximum:g}{unit}"
+    raise Violation(Rule.OUT_OF_BOUNDS, detail, f"{path}.value", given=f"{value:.15g}{unit}")
 
 
 def _text(value: str, path: str) -> Value:

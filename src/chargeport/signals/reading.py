@@ -9,7 +9,7 @@ from chargeport.signals.definition import Cadence, Dimension, Kind, Signal, Valu
 from chargeport.signals.violation import Rule
 
 
-class Reading(msgspec.Struct, frozen=True):
+class Reading(msgspec.Struct, frozen=True, gc=False):
     """A signal had `value` at `observed_at` (the car's clock); it was received at `received_at`.
 
     `vehicle` is whatever the source calls the car: an id, a VIN or an alias. Instants are milliseconds since the epoch. `rule`
@@ -52,7 +52,7 @@ def reason_below_zero(signal: Signal, value: object) -> AbsenceReason | None:
     return AbsenceReason.NOT_CHARGING if signal.dimension in _FLOWS else AbsenceReason.UNREADABLE
 
 
-class Absence(msgspec.Struct, frozen=True):
+class Absence(msgspec.Struct, frozen=True, gc=False):
     """A source said that there is no value from `observed_at` on, and why."""
 
     vehicle: str

@@ -107,7 +107,6 @@ def renew(latest: Latest, rows: Rows, entry: Entry, rule: Any) -> bool:
         if (gone.absence, gone.ends_at) != (latest.absence, latest.absence_at):
             latest.absence_received_at, latest.rule = entry.received_at, rule
         latest.absence, latest.absence_at = gone.absence, gone.ends_at
-    latest.settle()
     after = (latest.position, latest.value, latest.absence, latest.absence_at, latest.observed_at)
     return latest.newest_at == entry.observed_at and before != after
 
@@ -129,7 +128,6 @@ def newest(rows: Rows) -> Latest | None:
     if gone is not None:
         latest.absence, latest.absence_at = gone.absence, gone.ends_at
         latest.absence_received_at = _received_at(gone)
-    latest.settle()
     return latest
 
 

@@ -2,6 +2,9 @@
 
 from typing import Any, Final, Protocol
 
+import msgspec
+from msgspec.structs import astuple
+
 from chargeport.signals.reading import Entry
 from chargeport.store.history.runs import MAX_OFFSET_MS, RUN_MS, Run
 from chargeport.store.records import Outcome
@@ -12,58 +15,41 @@ TAIL_BYTES: Final = 4 * 32
 _ACCEPTED, _UNCHANGED = Outcome.ACCEPTED, Outcome.UNCHANGED
 
 
-NOTHING: Final = (None, None, None, None, 0, 0, None, None, None, None, None)
-
-
-class Latest:
-    """What is known of a series: a mutable record.
+class Latest(msgspec.Struct, gc=False, eq=False):
+    """What is known of a series: a mutable record, made of the row that a backend keeps of it, with `slot` behind.
 
     (`run_at`, `position`) names the run of the newest value, `seen` its newest sightings, which are not yet in history.
     `changed_at` is since when the value has been the same. While an absence holds, `absence_at` alone tells when it was seen
-    last. `absent` and `newest_at` follow from the times: see `settle`.
+    last. `slot` is the number of the series where the row is to be written again.
     """
 
-    __slots__ = (
-        "absence", "absence_at", "absence_received_at", "absent", "changed_at", "newest_at", "observed_at", "position",
-        "received_at", "rule", "run_at", "seen", "value",
-    )  # fmt: skip
+    value: Any = None
+    observed_at: int | None = None
+    changed_at: int | None = None
+    received_at: int | None = None
+    position: int = 0
+    run_at: int = 0
+    absence: str | None = None
+    absence_at: int | None = None
+    absence_received_at: int | None = None
+    rule: Any = None
+    seen: bytes | None = None
+    slot: int = -1
 
-    def __init__(self, row: tuple[Any, ...] = NOTHING) -> None:
-        """Read a row of what `columns` gives: values and times, their run, the absence, the rule, `seen`."""
-        self.value: Any
-        self.observed_at: int | None
-        self.changed_at: int | None
-        self.received_at: int | None
-        self.position: int
-        self.run_at: int
-        self.absence: str | None
-        self.absence_at: int | None
-        self.absence_received_at: int | None
-        self.rule: Any
-        (
-            self.value, self.observed_at, self.changed_at, self.received_at, self.position, self.run_at, self.absence,
-            self.absence_at, self.absence_received_at, self.rule, seen,
-        ) = row  # fmt: skip
-        self.seen: bytes = seen or b""
-        if self.absence_at is None:  # nearly always
-            self.absent = False
-            self.newest_at = -1 if self.observed_at is None else self.observed_at
-        else:
-            self.settle()
+    @property
+    def absent(self) -> bool:
+        """Whether an absence holds."""
+        return self.absence_at is not None and (self.observed_at is None or self.absence_at > self.observed_at)
+
+    @property
+    def newest_at(self) -> int:
+        """When the newest of both was seen last; -1 where nothing is known."""
+        observed_at = -1 if self.observed_at is None else self.observed_at
+        return observed_at if self.absence_at is None or self.absence_at < observed_at else self.absence_at
 
     def columns(self) -> tuple[Any, ...]:
-        """Return what a backend keeps of it, in the order in which `row` has it."""
-        return (
-            self.value, self.observed_at, self.changed_at, self.received_at, self.position, self.run_at, self.absence,
-            self.absence_at, self.absence_received_at, self.rule, self.seen or None,
-        )  # fmt: skip
-
-    def settle(self) -> None:
-        """Work out what follows from the times."""
-        observed_at = -1 if self.observed_at is None else self.observed_at
-        absence_at = -1 if self.absence_at is None else self.absence_at
-        self.absent = absence_at > observed_at
-        self.newest_at = max(absence_at, observed_at)
+        """Return what a backend keeps of it, in the order in which it is made of it."""
+        return astuple(self)[:-1]
 
     def says(self, value: Any, absence: str | None) -> bool:
         """Return whether the newest of all is this value or absence."""
@@ -73,7 +59,7 @@ class Latest:
         """Return a run with the sightings that have not been moved to it yet."""
         if run.position != self.position or run.observed_at != self.run_at or run.absence is not None:
             return run
-        return run._replace(last_seen_at=self.observed_at, seen=(run.seen or b"") + self.seen)
+        return run._replace(last_seen_at=self.observed_at, seen=(run.seen or b"") + (self.seen or b""))
 
     def whole_newest(self, run: Run) -> Run:
         """Return the newest run of all with the instant at which it was seen last."""
@@ -104,34 +90,31 @@ class RunLog(Protocol):
 
 def append(latest: Latest, entry: Entry, value: Any, absence: str | None, rule: Any, *, log: RunLog) -> Outcome:
     """Put an entry behind all that is known; it is newer."""
-    at = entry.observed_at
-    if absence is None:
-        if latest.absent or latest.value != value or latest.position == 0:
-            _begin(latest, entry, value, None, rule, log=log)
-            latest.value, latest.changed_at = value, at
-            outcome = _ACCEPTED
-        else:
-            _see(latest, entry, rule, log)
-            outcome = _UNCHANGED
-        latest.observed_at, latest.received_at, latest.absent = at, entry.received_at, False
-    else:
-        if latest.absent and latest.absence == absence:
+    at, is_absent, outcome = entry.observed_at, latest.absent, _ACCEPTED
+    if absence is not None:
+        if is_absent and latest.absence == absence:
             outcome = _UNCHANGED
         else:
             _begin(latest, entry, None, absence, rule, log=log)
-            outcome = _ACCEPTED
         latest.absence, latest.absence_at, latest.absence_received_at = absence, at, entry.received_at
-        latest.absent = True
-    latest.newest_at, latest.rule = at, rule
+    else:
+        if is_absent or latest.value != value or latest.position == 0:
+            _begin(latest, entry, value, None, rule, log=log)
+            latest.value, latest.changed_at = value, at
+        else:
+            _see(latest, entry, rule, log)
+            outcome = _UNCHANGED
+        latest.observed_at, latest.received_at = at, entry.received_at
+    latest.rule = rule
     return outcome
 
 
 def finish(latest: Latest, log: RunLog) -> None:
     """Move what only `latest` knows of the run that ends to history: its sightings, or an absence's last instant."""
-    if latest.seen:
+    if latest.seen is not None:
         log.extend(latest)
-        latest.seen = b""
-    if latest.absent and latest.absence_at is not None:
+        latest.seen = None
+    if latest.absent:
         log.extend_absence(latest)
 
 
@@ -139,7 +122,7 @@ def _begin(
     latest: Latest, entry: Entry, value: Any, absence: str | None, rule: Any, *, log: RunLog, continues: int | None = None
 ) -> None:
     """Begin a run with this entry and finish the one before it."""
-    if latest.seen or latest.absent:
+    if latest.seen is not None or latest.absence_at is not None:
         finish(latest, log)
     position = log.next_position()
     log.begin(latest, (entry.observed_at, position, entry.received_at, value, absence, None, None, continues, rule))
@@ -149,10 +132,12 @@ def _begin(
 
 def _see(latest: Latest, entry: Entry, rule: Any, log: RunLog) -> None:
     """Note that the value of the newest run was seen once more, later than ever before."""
-    offset = entry.observed_at - latest.run_at
-    if offset > MAX_OFFSET_MS or (offset > RUN_MS and len(latest.seen) >= TAIL_BYTES):
+    offset, seen = entry.observed_at - latest.run_at, latest.seen or b""
+    is_full = len(seen) >= TAIL_BYTES
+    if offset > MAX_OFFSET_MS or (offset > RUN_MS and is_full):
         _begin(latest, entry, latest.value, None, rule, log=log, continues=1)
         return
-    if len(latest.seen) >= TAIL_BYTES:
+    if is_full:
         finish(latest, log)
-    latest.seen += offset.to_bytes(4, "little")
+        seen = b""
+    latest.seen = seen + offset.to_bytes(4, "little")

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import astuple
 
 from chargeport.store.history.late import Edits
 from chargeport.store.history.latest import Latest, finish
 from chargeport.store.postgres.connection import Connection
 from chargeport.store.postgres.positions import FIRST
-from chargeport.store.tables.keys import LATEST, VEHICLE_SHIFT, SeriesKey, key_of
+from chargeport.store.tables.keys import LATEST, VEHICLE_SHIFT, key_of
 from chargeport.store.tables.runs import insert, set_seen
 from chargeport.store.tables.series import Series
 
@@ -21,7 +22,7 @@ _encode: Final = msgspec.json.Encoder().encode
 _VEHICLES: Final = f"SELECT {FIRST}, ARRAY(SELECT key FROM vehicles WHERE key = ANY($1::bigint[]))"
 _LATEST_COLUMNS: Final = ", ".join(f"l.{column.strip()}" for column in LATEST.split(","))
 _LOAD: Final = (
-    f"SELECT l.slot, {_LATEST_COLUMNS} FROM unnest($1::bigint[], $2::bigint[]) AS n (vehicle_key, slot)"
+    f"SELECT {_LATEST_COLUMNS}, l.slot FROM unnest($1::bigint[], $2::bigint[]) AS n (vehicle_key, slot)"
     " JOIN latest l ON l.vehicle_key = n.vehicle_key AND l.slot = n.slot"
 )
 _PUT: Final = f"INSERT INTO latest (vehicle_key, slot, {LATEST}) VALUES ({','.join(f'${n + 1}' for n in range(13))})"
@@ -66,15 +67,6 @@ class VehicleGoneError(Exception):
     """A vehicle was removed after its name was looked up: the group begins anew."""
 
 
-class Slot(Latest):
-    """The latest values of a series, with its key."""
-
-    __slots__ = ("key", "slot")
-
-    key: SeriesKey
-    slot: int
-
-
 class Group:
     """`store.history.late.Editor` and `store.sql.Slots` on PostgreSQL. Belongs to one transaction."""
 
@@ -85,7 +77,7 @@ class Group:
         self.connection = connection
         self.sources = sources or {}
         self._rules = rules or {}
-        self._slots: dict[int, Slot] = {}
+        self._slots: dict[int, Latest] = {}
         self._runs: list[tuple[Any, ...]] = []
         self._sightings: dict[tuple[int, ...], tuple[bytes, int | None]] = {}
         self._absent_until: list[tuple[Any, ...]] = []
@@ -98,7 +90,7 @@ class Group:
             self._position = self.connection.fetch(f"SELECT {FIRST}")[0][0]
         return self._position
 
-    def open(self, numbers: Sequence[int]) -> Mapping[int, Slot]:
+    def open(self, numbers: Sequence[int]) -> Mapping[int, Latest]:
         """Lock the vehicles of these series, then read the series, which are written at the end. Raises VehicleGoneError."""
         if numbers:
             keys = list(dict.fromkeys(number >> VEHICLE_SHIFT for number in numbers))
@@ -113,14 +105,14 @@ class Group:
         """Move all that only the rows of these series know to history. Their vehicle is locked."""
         read = self._read(numbers) if numbers else {}
         self._slots |= read
-        for slot in read.values():
-            self.flush(slot)
+        for latest in read.values():
+            self.flush(latest)
 
-    def _read(self, numbers: Sequence[int]) -> dict[int, Slot]:
+    def _read(self, numbers: Sequence[int]) -> dict[int, Latest]:
         """Return the rows of series; an empty one where nothing is known yet."""
         rows = self.connection.fetch(_LOAD, [number >> VEHICLE_SHIFT for number in numbers], list(numbers))
-        known = {row[0]: tuple(row)[1:] for row in rows}
-        return {number: _slot(number, known.get(number)) for number in numbers}
+        known = {row[-1]: Latest(*row) for row in rows}
+        return {number: known.get(number) or Latest(slot=number) for number in numbers}
 
     def put(self, number: int, latest: Latest) -> None:
         """Write the row of a series that has none."""
@@ -141,17 +133,17 @@ class Group:
 
     def begin(self, latest: Latest, run: tuple[Any, ...]) -> None:
         """Begin a run."""
-        self._runs.append(_key(latest) + run)
+        self._runs.append(key_of(latest.slot) + run)
 
     def extend(self, latest: Latest) -> None:
         """Move the newest sightings of a value to its run."""
-        run = (*_key(latest), latest.run_at, latest.position)
+        run = (*key_of(latest.slot), latest.run_at, latest.position)
         before = self._sightings.get(run, (b"", None))[0]
-        self._sightings[run] = before + latest.seen, latest.observed_at
+        self._sightings[run] = before + (latest.seen or b""), latest.observed_at
 
     def extend_absence(self, latest: Latest) -> None:
         """Note that the newest absence was seen last at this instant."""
-        self._absent_until.append((latest.absence_at, *_key(latest)))
+        self._absent_until.append((latest.absence_at, *key_of(latest.slot)))
 
     def flush(self, latest: Latest) -> Series:
         """Have everything about the series in history, and read it from there."""
@@ -159,11 +151,11 @@ class Group:
         if latest.absence_at is not None:
             self.extend_absence(latest)
         self._write_history()
-        return Series(self.connection, _key(latest))
+        return Series(self.connection, key_of(latest.slot))
 
     def edit(self, latest: Latest, edits: Edits) -> None:
         """Change runs at once."""
-        key = _key(latest)
+        key = key_of(latest.slot)
         changed = [
             (after.seen, after.last_seen_at, *key, before.observed_at, before.position) for before, after in edits.changed
         ]
@@ -174,8 +166,8 @@ class Group:
         """Write what the group has gathered."""
         self._write_history()
         if self._slots:
-            keys, slots = [slot.key[0] for slot in self._slots.values()], [slot.slot for slot in self._slots.values()]
-            values, *others = zip(*(slot.columns() for slot in self._slots.values()), strict=True)
+            keys = [slot >> VEHICLE_SHIFT for slot in self._slots]
+            values, *others, slots = zip(*map(astuple, self._slots.values()), strict=True)
             self.connection.fetch(STORE, keys, slots, _as_json(values), *others)
 
     def _write_history(self) -> None:
@@ -190,17 +182,6 @@ class Group:
         if self._absent_until:
             self.connection.executemany(_ABSENT_UNTIL, self._absent_until)
             self._absent_until = []
-
-
-def _key(latest: Latest) -> SeriesKey:
-    assert isinstance(latest, Slot)  # noqa: S101  (a group makes no others)
-    return latest.key
-
-
-def _slot(number: int, row: tuple[Any, ...] | None) -> Slot:
-    slot = Slot() if row is None else Slot(row)
-    slot.slot, slot.key = number, key_of(number)
-    return slot
 
 
 def _as_json(values: Sequence[Any]) -> list[str | None]:

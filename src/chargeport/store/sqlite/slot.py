@@ -5,26 +5,29 @@ Writes are gathered and done in bulk at the end of the group; `flush` does them 
 
 from array import array
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, Final
 
 import apsw
+from msgspec.structs import astuple
 
 from chargeport.errors import StoreError
 from chargeport.store.history.late import Edits
-from chargeport.store.history.latest import NOTHING, Latest, finish
+from chargeport.store.history.latest import Latest, finish
 from chargeport.store.sqlite.engine import Connection, Row
 from chargeport.store.tables.keys import LATEST, MAX_SOURCES, OF, SeriesKey, key_of
-from chargeport.store.tables.runs import ONE, change, insert, set_seen
+from chargeport.store.tables.runs import ONE, change, set_seen
 from chargeport.store.tables.series import Series
 
 _COLUMNS: Final = ", ".join(f"latest.{column}" for column in LATEST.split(", "))
-_SELECT: Final = f"SELECT slot, {_COLUMNS} FROM carray(?) CROSS JOIN latest ON slot = carray.value"
-_INSERT: Final = f"INSERT INTO latest (slot, {LATEST}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
-_UPDATE: Final = (
-    "UPDATE latest SET value = ?2, observed_at = ?3, changed_at = ?4, received_at = ?5, position = ?6, run_at = ?7,"
-    " absence = ?8, absence_at = ?9, absence_received_at = ?10, rule_key = ?11, seen = ?12 WHERE slot = ?1"
+_SELECT: Final = f"SELECT {_COLUMNS}, slot FROM carray(?) CROSS JOIN latest ON slot = carray.value"
+_STORE: Final = f"REPLACE INTO latest ({LATEST}, slot) VALUES"
+_INSERT_FEED: Final = "INSERT INTO feed (position, slot, observed_at) VALUES"
+_INSERT_RUNS: Final = (
+    "INSERT INTO recent (vehicle_key, signal_key, source_key, observed_at, position, lag, value, absence, lasted, seen,"
+    " continues, rule_key) VALUES"
 )
-_INSERT_FEED: Final = "INSERT INTO feed (position, slot, observed_at) VALUES (?,?,?)"
+_ROWS: Final = 64  # in one statement: to begin one costs as much as half a row of the feed
 _APPEND_SEEN: Final = f"UPDATE {{}} SET seen = CAST(coalesce(seen, x'') || ? AS BLOB), lasted = ? - observed_at WHERE {ONE}"
 # While an absence holds, the last time of it is kept in `latest` only.
 _NEWEST_ABSENCE: Final = (
@@ -34,35 +37,15 @@ _NEWEST_ABSENCE: Final = (
 _LASTS_UNTIL: Final = f"UPDATE {{}} SET lasted = ? - observed_at WHERE {ONE}"
 
 
-class Slot(Latest):
-    """The latest values of a series, with its key, and whether they have no row yet."""
-
-    __slots__ = ("key", "new", "slot")
-
-    def __init__(self, slot: int, row: tuple[Any, ...] | None = None) -> None:
-        """Read the row of the table; None where there is none."""
-        super().__init__(NOTHING if row is None else row)
-        self.slot = slot
-        self.key = key_of(slot)
-        self.new = row is None
-
-    def row(self) -> tuple[Any, ...]:
-        """Return the row to write."""
-        return (
-            self.slot, self.value, self.observed_at, self.changed_at, self.received_at, self.position, self.run_at,
-            self.absence, self.absence_at, self.absence_received_at, self.rule, self.seen or None,
-        )  # fmt: skip
-
-
 class SlotTable:
     """All the slots that a commit group touches. `store.history.late.Editor` on SQLite."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._execute = connection.cursor().execute  # one cursor for all: making one costs as much as stepping it
-        self._slots: dict[int, Slot] = {}
-        self._runs: list[tuple[Any, ...]] = []
-        self._feed: list[tuple[int, int, int]] = []
+        self._slots: dict[int, Latest] = {}
+        self._runs: list[Any] = []  # the columns of one after the other
+        self._feed: list[int] = []  # as well
         self._sightings: list[tuple[Any, ...]] = []
         self._absent_until: list[tuple[SeriesKey, int]] = []
         self.sources: dict[str, int] = dict(self.rows("SELECT name, key FROM sources"))
@@ -85,22 +68,22 @@ class SlotTable:
 
     def take(self, numbers: Sequence[int]) -> None:
         """Move all that only the rows of these series know to history."""
-        for slot in self.open(numbers).values():
-            self.flush(slot)
+        for latest in self.open(numbers).values():
+            self.flush(latest)
 
     def put(self, number: int, latest: Latest) -> None:
         """Write the row of a series that has none."""
-        self.connection.execute(_INSERT, (number, *latest.columns()))
+        self._insert(_STORE, 12, [*latest.columns(), number])
 
-    def open(self, numbers: Sequence[int]) -> Mapping[int, Slot]:
-        """Return the slots of series, read in this order and to be written at the end; an empty one where nothing is known."""
+    def open(self, numbers: Sequence[int]) -> Mapping[int, Latest]:
+        """Return the rows of series, read in this order and to be written at the end; an empty one where nothing is known."""
         slots = self._slots
         if numbers:
             for row in self.rows(_SELECT, (apsw.carray(array("q", numbers)),)):
-                slots[row[0]] = Slot(row[0], row[1:])
+                slots[row[-1]] = Latest(*row)
             for number in numbers:
                 if number not in slots:
-                    slots[number] = Slot(number)
+                    slots[number] = Latest(slot=number)
         return slots
 
     def source_key(self, name: str) -> int:
@@ -130,30 +113,32 @@ class SlotTable:
 
     def begin(self, latest: Latest, run: tuple[Any, ...]) -> None:
         """Begin a run."""
-        assert isinstance(latest, Slot)  # noqa: S101  (this table makes no others)
-        self._runs.append(latest.key + run)
-        self._feed.append((run[1], latest.slot, run[0]))
+        at, position, received_at, value, absence, last_seen_at, seen, continues, rule = run
+        lasted = None if last_seen_at is None else last_seen_at - at
+        self._runs += key_of(latest.slot)
+        self._runs += at, position, received_at - at, value, absence, lasted, seen, continues, rule
+        self._feed += position, latest.slot, at
 
     def extend(self, latest: Latest) -> None:
         """Move the newest sightings of a value to its run."""
-        self._sightings.append((latest.seen, latest.observed_at, *_key(latest), latest.run_at, latest.position))
+        self._sightings.append((latest.seen, latest.observed_at, *key_of(latest.slot), latest.run_at, latest.position))
 
     def extend_absence(self, latest: Latest) -> None:
         """Note that the newest absence was seen last at this instant."""
         if latest.absence_at is not None:
-            self._absent_until.append((_key(latest), latest.absence_at))
+            self._absent_until.append((key_of(latest.slot), latest.absence_at))
 
     def flush(self, latest: Latest) -> Series:
         """Have everything about the slot in history, and read it from there."""
         finish(latest, self)
         self._write_history()
         if latest.absence_at is not None:
-            self._extend_absence(_key(latest), latest.absence_at)
-        return Series(self.connection, _key(latest))
+            self._extend_absence(key_of(latest.slot), latest.absence_at)
+        return Series(self.connection, key_of(latest.slot))
 
     def edit(self, latest: Latest, edits: Edits) -> None:
         """Change runs at once."""
-        key = _key(latest)
+        key = key_of(latest.slot)
         set_seen(
             self.connection,
             [(after.seen, after.last_seen_at, *key, before.observed_at, before.position) for before, after in edits.changed],
@@ -165,15 +150,14 @@ class SlotTable:
     def store(self) -> None:
         """Write what the group has gathered."""
         self._write_history()
-        self.connection.executemany(_INSERT, [slot.row() for slot in self._slots.values() if slot.new])
-        self.connection.executemany(_UPDATE, [slot.row() for slot in self._slots.values() if not slot.new])
+        self._insert(_STORE, 12, list(chain.from_iterable(map(astuple, self._slots.values()))))
         if self._position != self._first_position:
             self.execute("UPDATE sequences SET value = ? WHERE name = 'position'", (self._position,))
 
     def _write_history(self) -> None:
         if self._runs:
-            insert(self.connection, self._runs)
-            self.connection.executemany(_INSERT_FEED, self._feed)
+            self._insert(_INSERT_RUNS, 12, self._runs)
+            self._insert(_INSERT_FEED, 3, self._feed)
             self._runs, self._feed = [], []
         if self._sightings:
             change(self.connection, _APPEND_SEEN, self._sightings)
@@ -182,13 +166,15 @@ class SlotTable:
             self._extend_absence(key, at)
         self._absent_until = []
 
+    def _insert(self, into: str, width: int, columns: list[Any]) -> None:
+        """Insert rows of so many columns, which are given one after the other."""
+        row = f"({','.join('?' * width)}),"
+        for start in range(0, len(columns), width * _ROWS):
+            part = columns[start : start + width * _ROWS]
+            self._execute(f"{into} {(row * (len(part) // width))[:-1]}", part)
+
     def _extend_absence(self, key: SeriesKey, at: int) -> None:
         """Note that the newest absence of a series that began until an instant was seen last then."""
         for began_at, position in self.rows(_NEWEST_ABSENCE, (*key, at)):
             if began_at < at:
                 change(self.connection, _LASTS_UNTIL, [(at, *key, began_at, position)])
-
-
-def _key(latest: Latest) -> SeriesKey:
-    assert isinstance(latest, Slot)  # noqa: S101  (this table makes no others)
-    return latest.key

@@ -32,7 +32,7 @@ class Series:
     def whole(cls, connection: Connection, key: SeriesKey) -> "Series":
         """Return the series with what its row of `latest` knows."""
         found = fetch(connection, _LATEST, (key[0], slot_of(*key)))
-        return cls(connection, key, Latest(found[0]) if found else None)
+        return cls(connection, key, Latest(*found[0]) if found else None)
 
     def onward(self, from_at: int, *, seen: bool = False) -> Iterator[Run]:
         """Yield those that begin at an instant or later, in order; with their sightings where `seen`."""

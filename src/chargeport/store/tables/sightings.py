@@ -62,7 +62,7 @@ class Pass:
     def _series(self, vehicle_key: int) -> list[tuple[Signal, str, int, Latest]]:
         """Return the wanted series of a car, by code and source; not what was derived: it follows from what is written."""
         known = fetch(self._connection, _LATEST, (vehicle_key,))
-        found = [(BY_KEY[row[0]], self._sources[row[1]], row[1], Latest(row[2:])) for row in known]
+        found = [(BY_KEY[row[0]], self._sources[row[1]], row[1], Latest(*row[2:])) for row in known]
         wanted = self._selection.signals
         found = [each for each in found if each[1] != DERIVED and (wanted is None or each[0] in wanted)]
         return sorted(found, key=lambda each: (each[0].code, each[1]))
