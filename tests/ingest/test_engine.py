@@ -318,6 +318,16 @@ def test_what_holds_only_while_plugged_in_ends_with_the_plug(stamped: bool) -> N
 
 
 @pytest.mark.parametrize("stamped", [True, False])
+def test_a_charge_that_begins_needs_a_cable_whatever_was_said_of_it_before(stamped: bool) -> None:
+    box = Box()
+    assert box.says(0, stamped, plug=False)["IsChargingCableConnected"] is False
+    assert box.says(60_000, stamped, new="on")["IsChargingCableConnected"] is True
+    assert box.says(120_000, stamped, plug=False)["IsChargingCableConnected"] is False
+    known = box.says(180_000, stamped, plug=False, new="on")
+    assert known["IsChargingCableConnected"] is False, "of the same instant its own field decides"
+
+
+@pytest.mark.parametrize("stamped", [True, False])
 def test_what_flowed_ends_with_the_plug_of_a_source_that_never_says_whether_the_car_charges(stamped: bool) -> None:
     box = Box()
     assert box.says(0, stamped, plug=True, kw=50)["Wattage"] == 50_000

@@ -6,7 +6,7 @@ session, charges through noon while nobody hears it, and hands over what it queu
 
 import contextlib
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -161,7 +161,12 @@ async def day(system: Central, box: Wallbox) -> None:
         assert box.queue == []
 
 
-@pytest.mark.parametrize("offset_s", [0, 2 * HOUR_S, -2 * HOUR_S], ids=["right", "two hours ahead", "two hours behind"])
+OFFSETS = pytest.mark.parametrize(
+    "offset_s", [0, 2 * HOUR_S, -2 * HOUR_S], ids=["right", "two hours ahead", "two hours behind"]
+)  # fmt: skip
+
+
+@OFFSETS
 async def test_a_day_with_three_reconnects_and_an_offline_session_equals_the_station_s_own_meter(offset_s: int) -> None:
     clock = ManualClock(T0 // 1000 * 1000)
     box = Wallbox(clock, offset_s)
@@ -186,3 +191,126 @@ async def test_a_day_with_three_reconnects_and_an_offline_session_equals_the_sta
 
 def at(text: str) -> int:
     return round(datetime.fromisoformat(text).timestamp() * 1000)
+
+
+async def idle(box: Wallbox) -> None:
+    """Four minutes in which the station reports that it is free."""
+    for _ in range(4):
+        box.clock.move(SAMPLE_S)
+        await box.status("Available")
+
+
+async def all_of(session: AsyncIterator[int]) -> None:
+    async for _ in session:
+        pass
+
+
+async def some_of(session: AsyncIterator[int], samples: int) -> None:
+    for _ in range(samples):
+        await anext(session)
+
+
+async def two_sessions_offline(system: Central, box: Wallbox) -> None:
+    async with connected(system, box, boots=True):
+        await idle(box)
+        await all_of(box.charge(0.5))
+    box.clock.move(HOUR_S)
+    await all_of(box.charge(1))
+    box.clock.move(HOUR_S)
+    await all_of(box.charge(0.7))
+    async with connected(system, box):
+        await all_of(box.charge(0.3))
+
+
+async def a_reboot_in_a_session(system: Central, box: Wallbox) -> None:
+    session = box.charge(1)
+    async with connected(system, box, boots=True):
+        await idle(box)
+        await some_of(session, 30)
+    async with connected(system, box, boots=True):
+        await all_of(session)
+
+
+async def a_reboot_that_loses_the_end(system: Central, box: Wallbox) -> None:
+    """The station forgets its transaction: the next begin is all that shows that it is over."""
+    session = box.charge(1)
+    async with connected(system, box, boots=True):
+        await idle(box)
+        await some_of(session, 30)
+    now = box.clock.now()
+    box.truths.append(Truth(now - 30 * SAMPLE_S * 1_000, now, 30 * POWER_W * SAMPLE_S // HOUR_S))
+    box.queue.clear()
+    box.clock.move(2 * SAMPLE_S)
+    async with connected(system, box, boots=True):
+        await all_of(box.charge(0.5))
+
+
+async def a_meter_that_begins_anew(system: Central, box: Wallbox) -> None:
+    async with connected(system, box, boots=True):
+        await idle(box)
+        session = box.charge(1)
+        await some_of(session, 20)
+        box.register_wh = 0.0
+        await all_of(session)
+    [truth] = box.truths
+    box.truths = [truth._replace(energy_wh=POWER_W)]
+
+
+async def an_end_and_a_begin_offline(system: Central, box: Wallbox) -> None:
+    first = box.charge(0.5)
+    async with connected(system, box, boots=True):
+        await idle(box)
+        await some_of(first, 10)
+    await all_of(first)
+    box.clock.move(HOUR_S)
+    second = box.charge(0.5)
+    await some_of(second, 5)
+    async with connected(system, box):
+        await all_of(second)
+
+
+async def sessions_before_the_first_connection(system: Central, box: Wallbox) -> None:
+    """The status after the boot comes before the queue, and shows the clock."""
+    for _ in range(2):
+        await all_of(box.charge(0.5))
+        box.clock.move(HOUR_S)
+    waiting, box.queue = box.queue, []
+    async with system.station() as station:
+        await station.call(call.BootNotification(charge_point_model="One", charge_point_vendor="ACME"))
+        box.station = station
+        await box.status("Available")
+        box.queue = waiting
+        await box.flush()
+        box.station = None
+
+
+@OFFSETS
+@pytest.mark.parametrize(
+    "day",
+    [
+        two_sessions_offline,
+        a_reboot_in_a_session,
+        a_reboot_that_loses_the_end,
+        a_meter_that_begins_anew,
+        an_end_and_a_begin_offline,
+        sessions_before_the_first_connection,
+    ],
+)
+async def test_records_equal_the_station_s_own_meter_on_other_days(
+    day: Callable[[Central, Wallbox], Awaitable[None]], offset_s: int
+) -> None:
+    clock = ManualClock(T0 // 1000 * 1000)
+    box = Wallbox(clock, offset_s)
+    async with central(SETTINGS, clock=clock) as system:
+        await day(system, box)
+        entries = meaning(system.heard.deliveries)
+    records = {
+        one["id"]: one for each in readings(entries, "charge-chargerecords") for one in json.loads(str(each.value))["values"]
+    }
+    found = sorted(
+        Truth(at(one["startTime"]), at(one["endTime"]), round(one["energyAdded"] * 1000)) for one in records.values()
+    )
+    assert [each.energy_wh for each in found] == [each.energy_wh for each in sorted(box.truths)]
+    for one, other in zip(found, sorted(box.truths), strict=True):
+        assert abs(one.started_at - other.started_at) < NEAR_MS
+        assert abs(one.ended_at - other.ended_at) < NEAR_MS

@@ -15,7 +15,7 @@ STEP = 60_000
 def after(start_wh: float, values: Iterable[float], power_w: float | None = 7_000) -> list[float | None]:
     """The energy after each reading, one a minute."""
     meter = SessionMeter().begun(start_wh, T0)
-    meter = meter if power_w is None else meter.powered(power_w)
+    meter = meter if power_w is None else meter.powered(power_w, T0)
     found = []
     for number, value in enumerate(values, 1):
         meter, _ = meter.read([value], T0 + number * STEP)
@@ -36,7 +36,7 @@ def test_a_register_that_is_rounded_in_another_way_loses_nothing() -> None:
 
 
 def test_intervals_are_added_up_where_there_is_no_register() -> None:
-    meter = SessionMeter().begun(0, T0).powered(7_000)
+    meter = SessionMeter().begun(0, T0).powered(7_000, T0)
     found = []
     for number, (interval_wh, context) in enumerate(
         [(120, "Sample.Clock"), (110, "Sample.Periodic"), (130, "Sample.Clock"), (40, "Transaction.End")], 1
@@ -49,16 +49,42 @@ def test_intervals_are_added_up_where_there_is_no_register() -> None:
 
 
 def test_a_register_says_more_than_intervals() -> None:
-    meter, _ = SessionMeter().begun(4_000, T0).powered(7_000).added(120, T0 + STEP, "Sample.Periodic")
+    meter, _ = SessionMeter().begun(4_000, T0).powered(7_000, T0).added(120, T0 + STEP, "Sample.Periodic")
     meter, energy_wh = meter.read([4_125], T0 + STEP, is_named=True)
     assert (energy_wh, meter.total_wh) == (125, 125)
     meter, energy_wh = meter.added(110, T0 + 2 * STEP, "Sample.Periodic")
     assert (energy_wh, meter.total_wh) == (None, 125)
 
 
+def test_a_register_that_does_not_move_while_power_flows_is_none() -> None:
+    meter = SessionMeter().begun(4_000, T0)
+    found = []
+    for number in range(1, 7):
+        meter = meter.powered(3_600, T0 + number * 5 * STEP)
+        meter, energy_wh = meter.read([4_000], T0 + number * 5 * STEP, is_named=True)
+        found.append(energy_wh)
+    assert found == [0, 0, None, None, None, None], "300 Wh flow between two samples"
+    assert meter.total_wh is None
+    moved, energy_wh = meter.read([6_000], T0 + 31 * STEP, is_named=True)
+    assert (energy_wh, moved.total_wh) == (2_000, 2_000), "its steps may be of 1 kWh and more"
+    added, energy_wh = meter.added(300, T0 + 31 * STEP, "Sample.Periodic")
+    assert (energy_wh, added.total_wh) == (300, 300)
+
+
+@pytest.mark.parametrize(("power_w", "energy_wh"), [(30_000, 1_800), (None, 1_700)], ids=["from 0", "nobody knows from where"])
+def test_a_register_that_begins_anew_loses_nothing_that_the_power_explains(power_w: float | None, energy_wh: float) -> None:
+    assert after(4_000, [4_500, 5_000, 5_500, 100, 200, 300], power_w)[-1] == energy_wh
+
+
+def test_a_power_that_was_sampled_once_or_late_proves_no_energy() -> None:
+    meter = SessionMeter().begun(4_000, T0).powered(0, T0).powered(7_000, T0 + 60 * STEP).powered(0, T0 + 120 * STEP)
+    assert meter.powered(7_000, T0 + STEP) == meter
+    assert meter.read([4_000], T0 + 121 * STEP, is_named=True)[1] == 0
+
+
 @pytest.mark.parametrize("interval_wh", [-5, 900_000])
 def test_an_interval_of_more_than_can_flow_is_left_out(interval_wh: float) -> None:
-    meter = SessionMeter().begun(0, T0).powered(7_000)
+    meter = SessionMeter().begun(0, T0).powered(7_000, T0)
     assert meter.added(interval_wh, T0 + STEP, "Sample.Periodic") == (meter, None)
 
 
@@ -98,18 +124,18 @@ def test_readings_that_count_from_the_session_s_begin_are_taken_as_such() -> Non
 
 
 def test_a_start_of_zero_that_is_none_begins_with_the_first_reading() -> None:
-    meter, energy_wh = SessionMeter().begun(0, T0).powered(7_000).read([52_000], T0 + STEP, is_named=True)
+    meter, energy_wh = SessionMeter().begun(0, T0).powered(7_000, T0).read([52_000], T0 + STEP, is_named=True)
     assert (energy_wh, meter.energy_wh, meter.total_wh) == (0, 0, None)
     meter, _ = meter.read([52_100], T0 + 2 * STEP, is_named=True)
     assert meter.total_wh == 100
 
 
 def test_zeros_before_the_register_of_the_lifetime_shows_up_are_no_readings_either() -> None:
-    meter = SessionMeter().begun(0, T0).powered(7_000)
+    meter = SessionMeter().begun(0, T0).powered(7_000, T0)
     for number, value in enumerate([0, 0, 939_000, 939_100, 939_250], 1):
         meter, _ = meter.read([value], T0 + number * STEP, is_named=True)
     assert meter.total_wh == 250
-    leaked = SessionMeter().begun(0, T0).powered(7_000)
+    leaked = SessionMeter().begun(0, T0).powered(7_000, T0)
     for number, value in enumerate([0, 939_000, 100, 220], 1):
         leaked, _ = leaked.read([value], T0 + number * STEP, is_named=True)
     assert leaked.total_wh == 220, "a single leak, and the session's own register goes on"
@@ -131,7 +157,7 @@ def test_a_named_message_without_a_reading_leaves_those_without_the_transaction_
 
 
 def test_of_the_values_that_a_register_may_show_the_first_that_goes_on_counts() -> None:
-    meter = SessionMeter().begun(5_000, T0).powered(7_000)
+    meter = SessionMeter().begun(5_000, T0).powered(7_000, T0)
     assert meter.read([15_300, 5_100], T0 + STEP)[0].total_wh == 100
 
 
@@ -156,7 +182,7 @@ def test_readings_that_are_told_once_more_at_the_end_tell_of_their_own_instants(
 def test_what_the_meter_showed_is_known_where_it_counts_on_over_sessions(
     start_wh: float, values: list[float], shown: tuple[float, float] | None
 ) -> None:
-    meter = SessionMeter().begun(start_wh, T0).powered(7_000)
+    meter = SessionMeter().begun(start_wh, T0).powered(7_000, T0)
     for number, value in enumerate(values, 1):
         meter, _ = meter.read([value], T0 + number * STEP)
     assert meter.register_wh == shown

@@ -21,6 +21,7 @@ from chargeport.sources.ocpp.messages201 import TransactionEvent
 from chargeport.sources.ocpp.pace import Pace
 from chargeport.sources.ocpp.samples import decoded, instant, last_at, readings
 from chargeport.sources.ocpp.schema import is_action, violation
+from chargeport.sources.ocpp.split_readings import SplitReadings
 from chargeport.sources.ocpp.station import read
 from chargeport.sources.ocpp.transactions import Numbering, Plug, StationMemory, Transaction
 
@@ -125,6 +126,18 @@ def test_of_several_samples_of_a_field_the_readable_current_one_closest_to_the_c
         assert reading.unreadable == []
     (reading,) = readings(values({"value": "9", "location": "Inlet"}, {"value": "8"}, {"value": "7", "location": "Body"}))
     assert reading.register_wh() == [8]
+
+
+def test_one_meter_value_may_come_without_its_list() -> None:
+    (value,) = values({"value": "7"})
+    assert [each.register_wh() for each in readings(value)] == [[7]]
+    split = SplitReadings()
+    meter = SessionMeter()
+    parts = [{"timestamp": value["timestamp"], "sampledValue": {"value": "3", "phase": f"L{line}"}} for line in (1, 2)]
+    raws = [msgspec.Raw(json.dumps(part).encode()) for part in parts]
+    whole = [split.take(1, raw, decoded(raw), None, meter) for raw in raws][-1]
+    assert whole.found[0].register_wh() == [6, 3]
+    assert whole.earlier == parts[:1]
 
 
 def test_a_sample_of_an_interruption_displaces_none_of_now() -> None:

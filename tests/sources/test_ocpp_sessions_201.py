@@ -303,6 +303,19 @@ async def test_a_session_whose_end_is_lost_is_told_when_the_next_one_begins() ->
     assert begun.headers["energy"] == [[at(90), 0]]
 
 
+async def test_what_is_written_in_another_type_or_as_null_is_read_all_the_same() -> None:
+    async with central() as system, system.connect(protocols=("ocpp2.0.1",)) as connection:
+        for number, (kind, second) in enumerate((("Started", 2), ("Ended", 40))):
+            said = {"eventType": kind, "timestamp": time(second), "triggerReason": "Authorized", "seqNo": number,
+                    "transactionInfo": {"transactionId": 77, "chargingState": None}, "evse": {"id": "1", "connectorId": None},
+                    "offline": None, "idToken": {"idToken": 5, "type": "Central"},
+                    "meterValue": bare(second, 100 + 10 * second)}  # fmt: skip
+            assert (await answer_to(connection, json.dumps([2, f"{number}", "TransactionEvent", said])))[0] == 3
+        heard = await system.is_told(2)
+    assert [(one.headers["transaction"], one.headers["id_tag"]) for one in heard] == [("77", "5")] * 2
+    assert heard[1].headers["record"]["energyWh"] == 380
+
+
 async def test_2_1_is_spoken_like_2_0_1() -> None:
     async with central() as system, system.connect(protocols=("ocpp2.1",)) as connection:
         assert connection.subprotocol == "ocpp2.1"

@@ -15,7 +15,7 @@ from chargeport.dialects.instants import by_instant
 from chargeport.dialects.table import Decoded, Dialect, Unreadable
 from chargeport.sources.base import Delivery, RawMessage
 from chargeport.sources.ocpp.clock import StationClock
-from chargeport.sources.ocpp.samples import EXPORT, PAIRS, PHASES, REGISTER, Reading, Sample, instant, readings
+from chargeport.sources.ocpp.samples import EXPORT, PAIRS, PHASES, REGISTER, Reading, Sample, entries, instant, readings
 
 METER_START: Final = "meterStart"
 ENERGY: Final = "energy"
@@ -111,9 +111,9 @@ class _Call:
         """Yield what was sampled, at its instants. Raises Unreadable."""
         if values is None:
             return
-        if not isinstance(values, list):
+        if not isinstance(values, list | dict):
             raise Unreadable("meterValue is a list")
-        found = readings([*json_value(self.headers.get("earlier", "[]").encode()), *values])
+        found = readings([*json_value(self.headers.get("earlier", "[]").encode()), *entries(values)])
         last_at = max((self.at(reading.stamp) or 0 for reading in found), default=0)
         for reading in found:
             at = self.at(reading.stamp)

@@ -41,6 +41,7 @@ class Statements:
         self._memory = memory
         self._freshness = freshness
         self._has_ended = False  # whether the car has stopped charging by this message
+        self._has_begun = False  # or begun to
 
     @property
     def signals(self) -> set[Signal]:
@@ -52,7 +53,7 @@ class Statements:
         at = self._entry_at(signal, value) if at is None else at
         message, memory, dialect = self._message, self._memory, self._dialect
         if signal is IS_CHARGING and (before := memory.charging.at(at)) is not value:
-            self._has_ended = before is True
+            self._has_ended, self._has_begun = before is True, value is True
             memory.forget(dialect.of_a_charge, at - HELD_MS if value else at)
             memory.charging.note(at, bool(value))
         if (signal is CABLE_CONNECTED or (signal is IS_CHARGING and value)) and memory.plugged.at(at) is not value:
@@ -109,7 +110,13 @@ class Statements:
                 self.unplugged(signal)
 
     def follow_the_charge(self) -> None:
-        """Enter what follows from the end of a charge: what flowed flows no more, and does not come back with the next one."""
+        """Enter what follows from the begin of a charge, which needs a cable, and from its end.
+
+        What flowed flows no more, and does not come back with the next one.
+        """
+        plug = self._memory.said(CABLE_CONNECTED)
+        if self._has_begun and CABLE_CONNECTED not in self.signals and plug is not None and plug.value is False:
+            self.reading(CABLE_CONNECTED, True, "")
         if not self._has_ended:
             return
         own = self.signals

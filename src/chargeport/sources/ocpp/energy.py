@@ -35,7 +35,8 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
     `is_read`: there was a reading after the begin. `base_wh` is what was delivered before the register began anew. `fallen` are
     the last readings below what was known, while they rise. `other_wh` is the lowest reading that is of another register.
     `is_named`: the station names the transaction in its readings, so that those without a name are of something else.
-    `intervals_wh` is the sum of the intervals of one `context`, the last of which ended at `interval_at`.
+    `intervals_wh` is the sum of the intervals of one `context`, the last of which ended at `interval_at`. `flowed_wh` is what
+    the sampled powers amount to at the least; the last of them was `power_w`, at `power_at`.
     `export_wh` is the register of what flowed out of the car, `is_giving` whether more flowed out than in since it was read.
     """
 
@@ -51,18 +52,26 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
     intervals_wh: float | None = None
     interval_at: int | None = None
     context: str | None = None
+    flowed_wh: float = 0
+    power_w: float = 0
+    power_at: int | None = None
     export_wh: float | None = None
     is_giving: bool = False
 
     @property
     def total_wh(self) -> float | None:
         """What the session has received, as far as any reading after its begin says so."""
-        return self.energy_wh if self.is_read else self.intervals_wh
+        return self.energy_wh if self.is_read and not self.is_stuck else self.intervals_wh
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the register has not moved though energy flowed, by the intervals or by the sampled power."""
+        return not self.energy_wh and (bool(self.intervals_wh) or self.flowed_wh > SLACK_WH)
 
     @property
     def last_at(self) -> int | None:
         """When the last reading was taken that `total_wh` is of."""
-        return self.read_at if self.is_read else self.interval_at
+        return self.read_at if self.is_read and not self.is_stuck else self.interval_at
 
     @property
     def register_wh(self) -> tuple[float, float] | None:
@@ -75,9 +84,18 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
         """Set the register at the session's begin, in Wh."""
         return msgspec.structs.replace(self, start_wh=start_wh, energy_wh=0, read_at=at)
 
-    def powered(self, power_w: float) -> "SessionMeter":
-        """Raise the greatest power to a sample, in W."""
-        return self if power_w <= (self.max_power_w or 0) else msgspec.structs.replace(self, max_power_w=power_w)
+    def powered(self, power_w: float, at: int) -> "SessionMeter":
+        """Take a sample of the power, in W."""
+        during_ms = at - (self.power_at or at)
+        if during_ms < 0:
+            return self
+        return msgspec.structs.replace(
+            self,
+            max_power_w=max(power_w, self.max_power_w or 0) or None,
+            flowed_wh=round(self.flowed_wh + min(power_w, self.power_w) * during_ms / 3_600_000, 3),
+            power_w=power_w,
+            power_at=at,
+        )
 
     def added(self, interval_wh: float, at: int, context: str) -> tuple["SessionMeter", float | None]:
         """Take what flowed in an interval; return the energy at its end, None where a register says it or it is of others."""
@@ -87,7 +105,7 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
             return self, None
         total_wh = round((self.intervals_wh or 0) + interval_wh, 3)
         found = msgspec.structs.replace(self, intervals_wh=total_wh, interval_at=at, context=self.context or context)
-        return found, None if self.is_read else total_wh
+        return found, total_wh if found.is_stuck or not self.is_read else None
 
     def exported(self, export_wh: float | None, taken_wh: float) -> "SessionMeter":
         """Take a reading of what flowed out of the car, while `taken_wh` flowed into it."""
@@ -121,7 +139,7 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
                     return known, round(self.energy_wh + growth_wh, 3)
                 if not is_late and -ROUNDING_WH <= growth_wh <= allowed_wh:
                     energy_wh = round(self.energy_wh + max(growth_wh, 0), 3)
-                    if not energy_wh and self.intervals_wh:
+                    if not energy_wh and self.is_stuck:
                         return known, None  # a register that does not move stands for none
                     found = msgspec.structs.replace(known, energy_wh=energy_wh, read_at=at, is_read=True, fallen=())
                     return found, energy_wh
@@ -147,5 +165,8 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
         fallen = (*self.fallen, register_wh) if self.fallen and register_wh > self.fallen[-1] else (register_wh,)
         if len(fallen) < RESET_AFTER:
             return msgspec.structs.replace(self, fallen=fallen), None
-        begun = msgspec.structs.replace(self, start_wh=fallen[0], base_wh=self.energy_wh or 0, fallen=())
+        # Began at 0, its first reading is energy, too: as far as the sampled power can have delivered that meanwhile.
+        is_from_zero = fallen[0] <= (self.max_power_w or 0) * (at - (self.read_at or at)) / 3_600_000
+        start_wh = 0.0 if is_from_zero else fallen[0]
+        begun = msgspec.structs.replace(self, start_wh=start_wh, base_wh=self.energy_wh or 0, fallen=())
         return begun.read([register_wh], at, is_named=is_named)

@@ -15,7 +15,7 @@ class StartTransaction(msgspec.Struct, frozen=True, rename="camel"):
     """A transaction begins; the energy register in Wh."""
 
     connector_id: int
-    id_tag: Short = ""
+    id_tag: Short | None = None
     timestamp: Stamp = None
     meter_start: float | None = None
 

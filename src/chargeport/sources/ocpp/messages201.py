@@ -13,7 +13,7 @@ NO_CARD: Final = "NoAuthorization"
 class IdToken(msgspec.Struct, frozen=True, rename="camel"):
     """A card, or whatever else somebody is known by."""
 
-    id_token: Short
+    id_token: Short | int
     type: Short
 
 
@@ -33,7 +33,7 @@ class Evse(msgspec.Struct, frozen=True, rename="camel"):
 class TransactionInfo(msgspec.Struct, frozen=True, rename="camel"):
     """Which transaction it is, and its state."""
 
-    transaction_id: Short
+    transaction_id: Short | int
     charging_state: str | None = None
 
 
@@ -44,15 +44,20 @@ class TransactionEvent(msgspec.Struct, frozen=True, rename="camel"):
     transaction_info: TransactionInfo
     timestamp: Stamp = None
     trigger_reason: str | None = None
-    offline: bool = False
+    offline: bool | None = None
     evse: Evse | None = None
     id_token: IdToken | None = None
     meter_value: msgspec.Raw = msgspec.Raw(b"")
 
     @property
+    def transaction(self) -> str:
+        """The transaction's id; stations write numbers, too."""
+        return str(self.transaction_info.transaction_id)
+
+    @property
     def tag(self) -> str | None:
         """The card, if there is one."""
-        return None if self.id_token is None or self.id_token.type == NO_CARD else self.id_token.id_token
+        return None if self.id_token is None or self.id_token.type == NO_CARD else str(self.id_token.id_token)
 
 
 class MeterValues(msgspec.Struct, frozen=True, rename="camel"):

@@ -146,7 +146,7 @@ class Ocpp16:
                 energy=[] if said.register_wh is None else [(at, 0)],
             )
         )
-        return {"transactionId": int(known.id), **self._tag_info(said.id_tag)}
+        return {"transactionId": int(known.id), **self._tag_info(said.id_tag or "")}
 
     async def _meter_values(self, payload: bytes) -> Payload:
         said, station, memory = read(payload, MeterValues), self._station, self._memory

@@ -117,7 +117,7 @@ class Ocpp201:
         return self._token_info(read(payload, Authorize).id_token)
 
     def _token_info(self, token: IdToken) -> Payload:
-        may = token.type == NO_CARD or self._station.admits(token.id_token)
+        may = token.type == NO_CARD or self._station.admits(str(token.id_token))
         return {"idTokenInfo": {"status": "Accepted" if may else "Unknown"}}
 
     async def _charging_needs(self, payload: bytes) -> Payload:
@@ -188,7 +188,7 @@ class Ocpp201:
         said, station = read(payload, TransactionEvent), self._station
         found = decoded(said.meter_value)
         knew_clock = station.clock.offset_ms is not None
-        at = await station.when(instant(said.timestamp), is_queued=said.offline, may_wait=True)
+        at = await station.when(instant(said.timestamp), is_queued=bool(said.offline), may_wait=True)
         before = self._before(said)
         now = self._with(before, said, at, None if knew_clock else station.now())
         # The first reading is the begin's, if the begin was told; that of an end only is not.
@@ -229,13 +229,13 @@ class Ocpp201:
 
     def _before(self, said: TransactionEvent) -> Transaction | None:
         """Return the transaction as it was known; a station may give an id again once its transaction has ended."""
-        known = self._memory.find(said.transaction_info.transaction_id)
+        known = self._memory.find(said.transaction)
         is_anew = known is not None and known.has_ended and said.event_type == "Started" and known.started != said.timestamp
         return None if is_anew else known
 
     def _with(self, known: Transaction | None, said: TransactionEvent, at: int, heard_at: int | None) -> Transaction:
         """Return the transaction with what this event adds; who it was once known to be, it stays."""
-        before = known or Transaction(id=said.transaction_info.transaction_id)
+        before = known or Transaction(id=said.transaction)
         is_begin = said.event_type == "Started" and before.started is None
         return msgspec.structs.replace(
             before,

@@ -7,7 +7,7 @@ of ten beside it. Everything here is lenient: a sample that can't be read costs 
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
@@ -114,11 +114,16 @@ class Reading(msgspec.Struct):
         return sum(watts) if watts else None
 
 
+def entries(values: object) -> list[Any]:
+    """Return the entries of meter values; one alone may come without its list, and what is none has none."""
+    return values if isinstance(values, list) else [values] if isinstance(values, dict) else []
+
+
 def readings(values: object) -> list[Reading]:
     """Return the readings in a message's meter values, in the message's order; whatever is not in their form is left out."""
     found: list[Reading] = []
     ranks: dict[tuple[str, bool], _Rank] = {}
-    for each in values if isinstance(values, list) else []:
+    for each in entries(values):
         if not isinstance(each, dict):
             continue
         stamp = each.get("timestamp")

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from chargeport.sources.ocpp.energy import SessionMeter
-from chargeport.sources.ocpp.samples import Reading, is_together, readings
+from chargeport.sources.ocpp.samples import Reading, entries, is_together, readings
 
 _MAX_PARTS: Final = 32
 """Three phases of ten measurands, each in a message of its own, with a reserve."""
@@ -59,5 +59,5 @@ class SplitReadings:
             self._last[connector] = _Instant(at, fields, [raw], transaction, meter)
             return Whole(found, meter)
         self._last[connector] = _Instant(at, fields | last.fields, [*last.values, raw], transaction, last.meter)
-        earlier = [each for one in last.values for each in msgspec.json.decode(one)]
-        return Whole(readings([*earlier, *msgspec.json.decode(raw)]), last.meter, earlier)
+        earlier = [each for one in last.values for each in entries(msgspec.json.decode(one))]
+        return Whole(readings([*earlier, *entries(msgspec.json.decode(raw))]), last.meter, earlier)

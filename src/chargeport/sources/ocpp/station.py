@@ -186,7 +186,8 @@ class Station:
         for reading in whole.found:
             at = min(self.clock.at(reading.at, received_at) + len(whole.earlier), received_at)
             at_begin = reading.register_wh(at_begin=True)
-            meter = meter.powered(reading.power_w() or 0)
+            if (power_w := reading.power_w()) is not None:
+                meter = meter.powered(max(power_w, 0), at)
             is_begin = meter.start_wh is None and (bool(at_begin) or may_begin)
             if is_begin and (registers := at_begin or reading.register_wh()):
                 meter = meter.begun(registers[0], at)
