@@ -85,6 +85,15 @@ def test_a_split_within_a_quarter_of_an_hour_takes_the_part_of_its_energy_that_w
     assert sum(slot.kwh for slot in second.session.slots) == pytest.approx(10 * 2 / 3)
 
 
+def test_a_split_and_a_merge_leave_readings_of_the_meter_where_they_were_taken() -> None:
+    (record,) = records(CAR, [own(0, 60, energy_added_kwh=9.0, meter_start_kwh=100.0, meter_end_kwh=110.0)])
+    first, second = edited([record], [Split(seen(record), T0 + HOUR // 2)]).records
+    assert (first.session.meter_start_kwh, first.session.meter_end_kwh) == (100.0, None)
+    assert (second.session.meter_start_kwh, second.session.meter_end_kwh) == (None, 110.0)
+    (whole,) = edited([first, second], [Merge((seen(first), seen(second)))]).records
+    assert (whole.session.meter_start_kwh, whole.session.meter_end_kwh) == (100.0, 110.0)
+
+
 def test_edits_go_on_from_each_other() -> None:
     split = Split(seen(COMPUTED[0]), T0 + HOUR // 2)
     halves = edited(COMPUTED, [split]).records

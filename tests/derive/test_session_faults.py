@@ -83,6 +83,33 @@ def test_a_counter_that_moves_while_nothing_is_plugged_in_is_no_session(counter:
     assert made(idle, shown(counter, signal=REGISTER)) == []
 
 
+@pytest.mark.parametrize("first", [5.0, 11.4])
+def test_what_a_counter_of_the_day_had_counted_before_the_cable_was_in_is_not_of_the_session(first: float) -> None:
+    counter = {minute: first + 0.5 * minute / 5 for minute in range(0, 121, 5)}
+    (one,) = made(course(CABLE, {-15: False, -5: True, 130: False}), charging(), shown(counter))
+    assert one.energy_added_kwh == pytest.approx(12, abs=0.1)
+
+
+@pytest.mark.parametrize("left_out", [[CABLE], [CABLE, POWER]])
+def test_a_counter_that_is_back_where_it_stopped_has_charged_nothing_meanwhile(left_out: list[object]) -> None:
+    counter = {minute: 0.54 * minute / 5 for minute in range(0, 121, 5)}
+    gone = {123: 0.0, 130: 0.0, 140: counter[120], 160: counter[120], 170: 0.0}
+    told = [seen for seen in charging() if seen.signal not in left_out]
+    (one,) = made(told, shown(counter | gone))
+    assert one.energy_added_kwh == pytest.approx(counter[120], abs=0.1)
+    under_way = counter | {60: 0.0}
+    (one,) = made(told, shown(under_way))
+    assert one.energy_added_kwh == pytest.approx(counter[120], abs=0.1)
+    assert made(shown({0: 14.2, 60: 0.0, 110: 14.2, 180: 14.2})) == []
+
+
+def test_power_that_empties_the_battery_is_no_session_where_nobody_says_what_it_is() -> None:
+    emptier = {minute: 80 - minute // 8 for minute in range(-30, 250, 10)}
+    assert (
+        made(steady(CABLE, range(-5, 600, 30), value=True), steady(POWER, range(0, 240, 10), 5_000), course(SOC, emptier)) == []
+    )
+
+
 @pytest.mark.parametrize("signal", [ENERGY, REGISTER])
 @pytest.mark.parametrize("base", [211.03, 1_950.5])
 def test_a_register_seen_around_a_session_is_what_it_rose_by(base: float, signal: object) -> None:

@@ -67,6 +67,18 @@ def test_energy_is_in_watt_hours_live_and_in_kilowatt_hours_in_a_session() -> No
     assert (live["energyadded"], record["energyAdded"]) == (1.5, 1.5)
 
 
+def test_a_session_keeps_odometer_and_meter_and_a_zero_is_no_reading() -> None:
+    past = '[{"id": 1, "created": "2026-05-01T06:00:00Z", "finished": "2026-05-01T07:00:00Z", "chargedEnergy": 1.5, %s}]'
+    known, unknown = (
+        '"odometer": 40123.4, "meterStart": 78.0, "meterStop": 79.5',
+        '"odometer": 0, "meterStart": null, "meterStop": 0',
+    )
+    [record] = values(run(EVCC, [delivery(past % known, vehicle="car")]))["chargerecords"]["values"]
+    assert (record["odometer"], record["meterStart"], record["meterEnd"]) == (40123.4, 78, 79.5)
+    [other] = values(run(EVCC, [delivery(past % unknown, vehicle="car")]))["chargerecords"]["values"]
+    assert not {"odometer", "meterStart", "meterEnd"} & other.keys()
+
+
 def test_a_topics_sum_over_the_phases_is_no_current() -> None:
     found = heard(
         ("evcc/loadpoints/1/chargeCurrents/l1", "6.1"), ("evcc/loadpoints/1/chargeCurrents/l2", "6.2"),

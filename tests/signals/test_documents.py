@@ -71,6 +71,14 @@ def as_text(path: tuple[str | int, ...]) -> str:
     return "body" + "".join(f"[{name}]" if isinstance(name, int) else f".{name}" for name in path)
 
 
+def test_a_record_keeps_readings_that_the_wire_has_no_words_for() -> None:
+    kept = record(id="a", energyAdded=7.0, odometer=40123.4, meterStart=100, meterEnd=107.5)
+    value = bodies.parse(RECORDS, kept)
+    assert json.loads(str(value)) == kept
+    assert json.loads(wire.body(RECORDS, value)) == json.loads(wire.text(RECORDS, value)) == record(id="a", energyAdded=7)
+    assert finding(RECORDS, record(odometer=-1)) == ("OUT_OF_BOUNDS", "body.values[0].odometer")
+
+
 MEMBERS = [(signal, path) for signal in DOCUMENTS for path in nested_members(signal.example)]
 PARTS = [(signal, ()) for signal in DOCUMENTS] + MEMBERS
 

@@ -121,17 +121,17 @@ _TYPE_NAMES = {
 
 def members_of(signal: Signal) -> dict[str, Any]:
     info = msgspec.inspect.type_info(body_type(signal))
-    members = described_members(info)
+    members = described_members(info, wire.kept_members(signal))
     if signal.kind is Kind.COUNT:
         members["value"]["type"] = "integer"
     return members
 
 
-def described_members(info: Any) -> dict[str, Any]:
-    return {field.encode_name: described(field.type) for field in info.fields}
+def described_members(info: Any, left_out: frozenset[str]) -> dict[str, Any]:
+    return {field.encode_name: described(field.type, left_out) for field in info.fields if field.name not in left_out}
 
 
-def described(info: Any) -> dict[str, Any]:
+def described(info: Any, left_out: frozenset[str]) -> dict[str, Any]:
     if isinstance(info, msgspec.inspect.UnionType):
         (info,) = [part for part in info.types if not isinstance(part, msgspec.inspect.NoneType)]
     member: dict[str, Any] = {"type": _TYPE_NAMES[type(info)]}
@@ -139,7 +139,7 @@ def described(info: Any) -> dict[str, Any]:
     if isinstance(inner, msgspec.inspect.LiteralType):
         member["enum"] = list(inner.values)
     if isinstance(inner, msgspec.inspect.StructType):
-        member["members"] = described_members(inner)
+        member["members"] = described_members(inner, left_out)
     return member
 
 

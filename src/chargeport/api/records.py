@@ -20,7 +20,7 @@ from chargeport.derive.records.edits import Annotate, Change, Edit, Merge, Remov
 from chargeport.errors import MALFORMED, PERMISSION, VEHICLE_NOT_FOUND, ChargeportError, NotFoundError, Problem
 from chargeport.signals.definition import READS, Permission
 from chargeport.signals.documents import MAX_TEXT, ChargingType
-from chargeport.signals.records import MAX_AMOUNT, MAX_ENERGY_KWH, ChargeRecord, Cost, Place
+from chargeport.signals.records import MAX_AMOUNT, MAX_ENERGY_KWH, MAX_READING, ChargeRecord, Cost, Place
 from chargeport.store.audit import Act
 from chargeport.store.records import VehicleSeries
 from chargeport.wire.encoding import encode
@@ -100,6 +100,7 @@ _Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
 _Energy = Annotated[float, Meta(ge=0, le=MAX_ENERGY_KWH)]
 _Instant = Annotated[datetime, Meta(extra_json_schema={"pattern": instants.RFC3339_PATTERN})]
 _Percent = Annotated[float, Meta(ge=0, le=100)]
+_Reading = Annotated[float, Meta(ge=0, le=MAX_READING)]
 
 
 class Paid(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -171,6 +172,9 @@ class AddWish(_Wish, frozen=True, tag="add"):
     energy_drawn_kwh: _Energy | None = None
     start_soc_percent: _Percent | None = None
     end_soc_percent: _Percent | None = None
+    odometer_km: _Reading | None = None
+    meter_start_kwh: _Reading | None = None
+    meter_end_kwh: _Reading | None = None
     charging_type: ChargingType | None = None
     place: _Text | None = None
     is_public: bool | None = None
@@ -196,9 +200,9 @@ async def _kept(request: Request, found: VehicleSeries, wish: Wish) -> int:
         record = ChargeRecord(
             iso(_at(wish.started_at)), iso(_at(wish.ended_at)), wish.start_soc_percent, wish.end_soc_percent,
             wish.energy_added_kwh, wish.is_public, wish.charging_type, _cost(wish.cost), place,
+            odometer=wish.odometer_km, meterStart=wish.meter_start_kwh, meterEnd=wish.meter_end_kwh,
         )  # fmt: skip
-        more = {"energy_drawn_kwh": wish.energy_drawn_kwh}
-        edit = record_changes.by_hand(vehicle_id, record, _at(wish.started_at), now, wish.note, **more)
+        edit = record_changes.by_hand(vehicle_id, record, now, note=wish.note, drawn_kwh=wish.energy_drawn_kwh)
         return await store.sessions.add_edit(vehicle_id, now, msgspec.json.encode(edit).decode())
     ids = wish.records if isinstance(wish, MergeWish) else (wish.record,)
     if isinstance(wish, MergeWish) and len(set(ids)) < 2:  # noqa: PLR2004  (one is merged with nothing)

@@ -21,15 +21,13 @@ from chargeport.derive.records.records import wire_instant
 from chargeport.derive.records.reported import Listed, distinct
 from chargeport.errors import ChargeportError, StartError
 from chargeport.signals.documents import ChargingType
-from chargeport.signals.records import MAX_ENERGY_KWH, ChargeRecord, Cost, Place
+from chargeport.signals.records import MAX_ENERGY_KWH, MAX_READING, ChargeRecord, Cost, Place
 from chargeport.store.protocols import Store
 from chargeport.store.records import Vehicle
 
 STDIN: Final = "-"
 SHOWN: Final = 10
 HUNDRED: Final = 100
-
-MAX_COUNT: Final = 1e9  # of a meter or an odometer
 
 Drawn = Annotated[
     float | None,
@@ -43,11 +41,11 @@ EndSoc = Annotated[
 ]
 MeterStart = Annotated[
     float | None,
-    typer.Option(min=0, max=MAX_COUNT, metavar="KWH", help="The meter's register at the start.", show_default=False),
+    typer.Option(min=0, max=MAX_READING, metavar="KWH", help="The meter's register at the start.", show_default=False),
 ]
 MeterEnd = Annotated[
     float | None,
-    typer.Option(min=0, max=MAX_COUNT, metavar="KWH", help="The meter's register at the end.", show_default=False),
+    typer.Option(min=0, max=MAX_READING, metavar="KWH", help="The meter's register at the end.", show_default=False),
 ]
 
 
@@ -66,7 +64,7 @@ def add(
     meter_start: MeterStart = None,
     meter_end: MeterEnd = None,
     odometer: Annotated[
-        float | None, typer.Option(min=0, max=MAX_COUNT, metavar="KM", help="The car's odometer.", show_default=False)
+        float | None, typer.Option(min=0, max=MAX_READING, metavar="KM", help="The car's odometer.", show_default=False)
     ] = None,
     kind: Annotated[str | None, typer.Option("--type", metavar="AC|DC", help="Of the charger.", show_default=False)] = None,
     place: Annotated[
@@ -84,17 +82,16 @@ def add(
         raise typer.BadParameter("--cost and --currency are needed both, or neither.")
     paid = None if cost is None else Cost(currency, cost)
     where = None if place is None else Place(name=place)
-    times = (wire_instant(start), wire_instant(end))
-    record = ChargeRecord(*times, start_soc, end_soc, energy, public, _charging_type(kind), paid, where)
+    record = ChargeRecord(
+        wire_instant(start), wire_instant(end), start_soc, end_soc, energy, public, _charging_type(kind), paid, where,
+        odometer=odometer, meterStart=meter_start, meterEnd=meter_end,
+    )  # fmt: skip
     now = SystemClock().now()
-    more = {
-        "energy_drawn_kwh": drawn, "meter_start_kwh": meter_start, "meter_end_kwh": meter_end, "odometer_km": odometer,
-    }  # fmt: skip
 
     async def keep(store: Store) -> tuple[int, str]:
         car = await vehicle_called(store, vehicle)
         try:
-            edit = record_changes.by_hand(car.id, record, start, now, note, **more)
+            edit = record_changes.by_hand(car.id, record, now, note=note, drawn_kwh=drawn)
         except ChargeportError as error:
             raise typer.BadParameter(str(error)) from None
         return await store.sessions.add_edit(car.id, now, msgspec.json.encode(edit).decode()), edit.record_id

@@ -261,6 +261,9 @@ def _session(values: Mapping[str, Any], source: str, at: int, currency: str | No
         cost=None if paid is None or coin is None else Cost(coin, paid),
         location=None if place == Place() else place,
         id=values.get("id"),
+        odometer=values.get("odometer"),
+        meterStart=values.get("meter_start"),
+        meterEnd=values.get("meter_end"),
     )
     record.check(RECORDS.code)
     session = from_record(record, source, min(at, start + OPEN_FOR_MS))
@@ -268,9 +271,6 @@ def _session(values: Mapping[str, Any], source: str, at: int, currency: str | No
     return msgspec.structs.replace(
         session,
         energy_drawn_kwh=values.get("drawn"),
-        odometer_km=values.get("odometer"),
-        meter_start_kwh=values.get("meter_start"),
-        meter_end_kwh=values.get("meter_end"),
         max_power_w=values.get("power"),
         estimated=_YES.get(str(values.get("estimated", "")).lower(), False),
     )

@@ -91,8 +91,9 @@ def _is_reported(found: VehicleSeries, shown: Sequence[Record]) -> bool:
 
 
 def _contents(found: Sequence[ChargeRecord]) -> list[str]:
-    """Return what records say, but for their ids; energy to the digits that are shown."""
+    """Return what records say on the wire, but for their ids; energy to the digits that are shown."""
+    left_out = dict.fromkeys(("id", *ChargeRecords.kept))
     return sorted(
-        repr(msgspec.structs.replace(each, id=None, energyAdded=round(each.energyAdded or 0, made.ENERGY_DIGITS)))
+        repr(msgspec.structs.replace(each, energyAdded=round(each.energyAdded or 0, made.ENERGY_DIGITS), **left_out))
         for each in found
     )

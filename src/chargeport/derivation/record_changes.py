@@ -1,7 +1,7 @@
 """How a person's change of a record is checked and kept, whichever way it comes in. Originals stay."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -44,8 +44,8 @@ async def take_back(store: Store, vehicle_id: str, number: int, now: int) -> int
     return await store.sessions.add_edit(vehicle_id, now, msgspec.json.encode(Undo(number)).decode())
 
 
-def by_hand(vehicle_id: str, record: ChargeRecord, started_at: int, now: int, note: str | None = None, **more: Any) -> Add:
-    """Return the edit that adds a session that no source reported, with `more` of its members. Raises ChargeportError."""
+def by_hand(vehicle_id: str, record: ChargeRecord, now: int, *, note: str | None = None, drawn_kwh: float | None = None) -> Add:
+    """Return the edit that adds a session that no source reported. Raises ChargeportError."""
     try:
         record.check(RECORDS.code)
     except Violation as violation:
@@ -53,5 +53,5 @@ def by_hand(vehicle_id: str, record: ChargeRecord, started_at: int, now: int, no
     session = from_record(record, BY_HAND, now)
     if session is None or session.ended_at > now:
         raise ChargeportError("The session has not ended yet: its end is in the future.")
-    session = msgspec.structs.replace(session, **more)
-    return Add(record_id=named(f"{vehicle_id} {BY_HAND}", started_at), session=session, note=note)
+    session = msgspec.structs.replace(session, energy_drawn_kwh=drawn_kwh)
+    return Add(record_id=named(f"{vehicle_id} {BY_HAND}", session.started_at), session=session, note=note)

@@ -177,6 +177,9 @@ def _record(session: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     yield "endStateOfCharge", session.get("socStop", session.get("socEnd"))  # its code and its docs differ
     yield "energyAdded", amount(session["chargedEnergy"])
     yield "isPublicCharger", False  # evcc steers one's own
+    for name, member in (("odometer", "odometer"), ("meterStart", "meterStart"), ("meterEnd", "meterStop")):
+        if found := session.get(member):  # 0 is written while it is not known
+            yield name, amount(found)
     if session.get("price") is not None:
         yield "cost", {"energyAmount": session["price"]}
     if session.get("loadpoint"):

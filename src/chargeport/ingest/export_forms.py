@@ -11,7 +11,7 @@ from chargeport.ingest.files import COLUMNS
 from chargeport.ingest.items import STATUSES
 from chargeport.ingest.parquet import FLAG, INSTANT, NAME, NUMBER, TEXT, ParquetFile
 from chargeport.signals import wire
-from chargeport.signals.definition import Kind
+from chargeport.signals.definition import Kind, Signal, Value
 from chargeport.store.records import Sighting
 from chargeport.wire.envelope import iso, quoted
 
@@ -55,11 +55,17 @@ def line(seen: Sighting, *, bare: bool) -> str:
         said = _STATUS[seen.absence]
     else:
         assert seen.value is not None  # noqa: S101  (a sighting has a value or an absence)
-        said = f'"body":{wire.body(seen.signal, seen.value)}'
+        before, after = wire.frame(seen.signal)
+        said = f'"body":{before}{_whole(seen.signal, seen.value)}{after}'
     return (
         f'{{"vehicle":{quoted(seen.vehicle_id)},"signal":"{seen.signal.code}","observedAt":"{iso(seen.observed_at)}",'
         f"{receipt}{said}}}\n"
     )
+
+
+def _whole(signal: Signal, value: Value) -> str:
+    """Return a value as JSON text, of a document with the members that the wire leaves out."""
+    return str(value) if signal.kind is Kind.DOCUMENT else wire.text(signal, value)
 
 
 def _write(text: str, output: BinaryIO) -> None:
@@ -78,7 +84,7 @@ def _cells(seen: Sighting) -> tuple[str | None, ...]:
     is_document = signal.kind is Kind.DOCUMENT
     value = None
     if seen.value is not None:
-        value = shielded(str(seen.value)) if signal.kind is Kind.TEXT else wire.text(signal, seen.value)
+        value = shielded(str(seen.value)) if signal.kind is Kind.TEXT else _whole(signal, seen.value)
     return (
         seen.vehicle_id,
         signal.code,

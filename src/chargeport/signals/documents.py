@@ -6,7 +6,7 @@ Members and their names are the seed's; every one is checked to the last. `check
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Final, Literal, Self
+from typing import ClassVar, Final, Literal, Self
 
 import msgspec
 
@@ -26,7 +26,12 @@ _CLOCK_TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d")
 
 
 class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A structured body or a part of one. A member that is None is absent."""
+    """A structured body or a part of one. A member that is None is absent.
+
+    `kept` names members, at any depth, that stay with the value and are not written on the wire, which has no words for them.
+    """
+
+    kept: ClassVar[frozenset[str]] = frozenset()
 
     def check(self, path: str) -> None:
         """Raise a Violation for the first rule that this part breaks; `path` is where it stands."""

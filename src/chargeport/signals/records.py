@@ -1,7 +1,7 @@
 """The body of charge-chargerecords: what past sessions were, where, and at what cost."""
 
 import re
-from typing import Final
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -19,6 +19,7 @@ from chargeport.signals.violation import Rule, Violation
 
 MAX_ENERGY_KWH: Final = 2000  # twice the largest truck battery announced
 MAX_AMOUNT: Final = 1_000_000
+MAX_READING: Final = 1e9  # of a meter in kWh, or of an odometer in km
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
@@ -54,7 +55,10 @@ class Place(Document, frozen=True):
 
 
 class ChargeRecord(Document, frozen=True):
-    """One charging session; energy in kWh, states of charge in percent, times in ISO 8601."""
+    """One charging session; energy and readings of a meter in kWh, charge in percent, distance in km, times in ISO 8601.
+
+    The odometer and the readings of the meter are kept for the list of records. No answer shows them in this body.
+    """
 
     startTime: str | None = None  # noqa: N815  (wire name)
     endTime: str | None = None  # noqa: N815  (wire name)
@@ -66,6 +70,9 @@ class ChargeRecord(Document, frozen=True):
     cost: Cost | None = None
     location: Place | None = None
     id: str | None = None
+    odometer: Number | None = None
+    meterStart: Number | None = None  # noqa: N815  (like the others)
+    meterEnd: Number | None = None  # noqa: N815  (like the others)
 
     def check(self, path: str) -> None:
         """Check that it starts before it ends, and every part."""
@@ -76,6 +83,8 @@ class ChargeRecord(Document, frozen=True):
         within(self.startStateOfCharge, 0, 100, f"{path}.startStateOfCharge")
         within(self.endStateOfCharge, 0, 100, f"{path}.endStateOfCharge")
         within(self.energyAdded, 0, MAX_ENERGY_KWH, f"{path}.energyAdded")
+        for name in ChargeRecords.kept:
+            within(getattr(self, name), 0, MAX_READING, f"{path}.{name}")
         short(self.id, f"{path}.id")
         if self.cost is not None:
             self.cost.check(f"{path}.cost")
@@ -85,6 +94,8 @@ class ChargeRecord(Document, frozen=True):
 
 class ChargeRecords(Document, frozen=True):
     """Body of charge-chargerecords."""
+
+    kept: ClassVar[frozenset[str]] = frozenset({"odometer", "meterStart", "meterEnd"})
 
     values: list[ChargeRecord]
 

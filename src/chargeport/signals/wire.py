@@ -6,11 +6,13 @@ Smartcar's Node SDK checks a webhook by writing the parsed body again, so `80.0`
 import math
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
 from chargeport.signals.definition import Kind, Signal, Value
+from chargeport.signals.documents import Document
 
 _encode = msgspec.json.Encoder().encode
 
@@ -78,7 +80,27 @@ def text(signal: Signal, value: Value) -> str:
 
 def writer(signal: Signal) -> Callable[[Any], str]:
     """Return what writes the signal's values as JSON text."""
-    return _WRITERS[signal.kind]
+    kept = kept_members(signal)
+    return partial(_without, kept) if kept else _WRITERS[signal.kind]
+
+
+def kept_members(signal: Signal) -> frozenset[str]:
+    """Return the members of the signal's bodies that the wire has no words for."""
+    of = signal.document
+    return of.kept if of is not None and issubclass(of, Document) else frozenset()
+
+
+def _without(names: frozenset[str], value: str) -> str:
+    """Return a document without the members of these names."""
+    if not any(f'"{name}":' in value for name in names):
+        return value
+    return document_text(_stripped(msgspec.json.decode(value), names))
+
+
+def _stripped(part: Any, names: frozenset[str]) -> Any:
+    if isinstance(part, dict):
+        return {name: _stripped(member, names) for name, member in part.items() if name not in names}
+    return [_stripped(each, names) for each in part] if isinstance(part, list) else part
 
 
 def _flag(value: bool) -> str:

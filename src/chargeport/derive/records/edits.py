@@ -209,10 +209,12 @@ def _split(record: Record, at: int) -> list[Record]:
     stretches = [Stretch(one.start, min(one.end, at), one.estimated) for one in whole.stretches if one.start < at]
     first = _half(whole, share, stretches, before)
     paid, rest = _shared(whole.cost, share)
-    first = msgspec.structs.replace(first, ended_at=at, end_soc=None, is_open=False, unplugged_at=None, cost=paid)
+    first = msgspec.structs.replace(
+        first, ended_at=at, end_soc=None, meter_end_kwh=None, is_open=False, unplugged_at=None, cost=paid
+    )
     stretches = [Stretch(max(one.start, at), one.end, one.estimated) for one in whole.stretches if one.end > at]
     second = _half(whole, 1 - share, stretches, after)
-    second = msgspec.structs.replace(second, started_at=at, start_soc=None, plugged_at=None, cost=rest)
+    second = msgspec.structs.replace(second, started_at=at, start_soc=None, meter_start_kwh=None, plugged_at=None, cost=rest)
     return [
         Record(id=record.id, session=first, note=record.note, original_ids=ids),
         Record(id=f"{record.id}-{at}", session=second, note=record.note, original_ids=ids),

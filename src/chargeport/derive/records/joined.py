@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from chargeport.derive.records.reported import JOINS_FROM, in_groups, overlap
+from chargeport.derive.records.believed import unlike_ours
+from chargeport.derive.records.reported import in_groups, is_one
 from chargeport.derive.sessions.session import Evidence, Session
 from chargeport.signals.records import Cost
 
@@ -41,7 +42,7 @@ def _first(cluster: tuple[list[Session], list[Session]]) -> Session:
 def _are_one(cluster: tuple[list[Session], list[Session]], other: tuple[list[Session], list[Session]]) -> bool:
     """Return whether a reported one of either overlaps with one of the other; our own sessions are separate already."""
     return any(
-        overlap(one, two) > JOINS_FROM
+        is_one(one, two)
         for one in cluster[0] + cluster[1]
         for two in other[0] + other[1]
         if not (one in cluster[0] and two in other[0])
@@ -51,6 +52,7 @@ def _are_one(cluster: tuple[list[Session], list[Session]], other: tuple[list[Ses
 def _one(mine: list[Session], theirs: list[Session]) -> Session:
     """Return one session from all reports of it."""
     base = united(mine) if mine else None
+    theirs = theirs if base is None else unlike_ours(theirs, base)
     by_source: dict[str, list[Session]] = {}
     for one in theirs:
         by_source.setdefault(one.sources[0], []).append(one)
@@ -69,7 +71,7 @@ def over(reported: Session, base: Session) -> Session:
         "is_open": reported.is_open and base.is_open,
         "is_public": base.is_public if reported.is_public is None else reported.is_public,
         "energy_bounds_kwh": base.energy_bounds_kwh if reported.energy_added_kwh is None else None,
-        "estimated": reported.estimated if reported.energy_added_kwh is not None else base.estimated,
+        "estimated": reported.estimated or (base.estimated and reported.energy_added_kwh is None),
         "sources": tuple(sorted({*reported.sources, *base.sources})),
         "evidence": Evidence(base.evidence.facts + reported.evidence.facts),
     }
@@ -98,6 +100,7 @@ def united(found: Sequence[Session]) -> Session:
         energy_drawn_kwh=_sum([one.energy_drawn_kwh for one in ordered]),
         energy_bounds_kwh=_bounds(ordered),
         estimated=any(one.estimated for one in ordered),
+        meter_end_kwh=last.meter_end_kwh,
         charging_type=first.charging_type if len(kinds) == 1 else None,
         max_power_w=max((one.max_power_w for one in ordered if one.max_power_w is not None), default=None),
         cost=_costs([one.cost for one in ordered]),

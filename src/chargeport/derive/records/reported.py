@@ -19,6 +19,8 @@ RECORDS: Final = BY_CODE["charge-chargerecords"]
 
 JOINS_FROM: Final = 0.5
 """Two that share more of the shorter one's time are one session."""
+ROUNDED_SHARE: Final = 0.05
+"""Two that follow each other may have as much in common by rounded times."""
 SAME_KWH: Final = 0.05
 SAME_LENGTH_MS: Final = 5 * MINUTE_MS
 """Two reports under one id differ by no more, as a share or as a time, where one corrects the other."""
@@ -218,6 +220,9 @@ def from_record(record: ChargeRecord, source: str, at: int) -> Session | None:
         place=record.location,
         is_public=record.isPublicCharger,
         cost=record.cost,
+        odometer_km=record.odometer,
+        meter_start_kwh=record.meterStart,
+        meter_end_kwh=record.meterEnd,
         sources=(source,),
         reported_id=None if record.id is None or _NO_ID.fullmatch(record.id.strip()) else record.id,
         evidence=Evidence((Fact("reported", (RECORDS.code,), at, at, 1),)),
@@ -235,6 +240,15 @@ def overlap(one: Session, other: Session) -> float:
         return 0.0
     shorter_ms = min(one.ended_at - one.started_at, other.ended_at - other.started_at)
     return 1.0 if not shorter_ms else (end - start) / shorter_ms
+
+
+def is_one(one: Session, other: Session) -> bool:
+    """Return whether two reports of any sources are of one session: in time, or by as long and as much at once with it.
+
+    A car is in one session at a time. By a clock that is wrong, or in another zone, they have less in common.
+    """
+    share = overlap(one, other)
+    return share > JOINS_FROM or (share > ROUNDED_SHARE and _has_energy_of(one, other) and _is_as_long(one, other))
 
 
 def in_groups(ordered: Sequence[Session]) -> list[list[Session]]:

@@ -93,7 +93,10 @@ def runs(own: Sequence[Sample], plug: Plug) -> list[list[Sample]]:
     """
     found: list[list[Sample]] = []
     for sample in own:
-        if found and _counts_on(found[-1][-1], sample, plug):
+        if len(found) > 1 and _is_back(found[-2], found[-1], sample):
+            found.pop()
+            found[-1].append(sample)
+        elif found and _counts_on(found[-1][-1], sample, plug):
             found[-1].append(sample)
         else:
             found.append([sample])
@@ -113,6 +116,16 @@ def runs(own: Sequence[Sample], plug: Plug) -> list[list[Sample]]:
         else:
             found[index : back + 1] = [[*found[index], *found[back]]]
     return found
+
+
+def _is_back(before: Sequence[Sample], run: Sequence[Sample], sample: Sample) -> bool:
+    """Return whether a counter goes on at its old pace where it had stopped, and would have to leap from where it fell to."""
+    last = before[-1]
+    grown, leapt = number(sample) - number(last), number(sample) - number(run[-1])
+    if sample.at - last.at > RETURNS_MS or grown < 0 or leapt <= grown:
+        return False
+    most_a_ms = PACE_SHARE * (_pace([before, run]) or 0.0)
+    return grown <= most_a_ms * (sample.at - last.at) and leapt > most_a_ms * (sample.at - run[-1].at) + SLACK_KWH
 
 
 def _counts_on(one: Sample, other: Sample, plug: Plug) -> bool:
@@ -246,7 +259,7 @@ def _begun(
         return _Begun(grown, is_counting_on=bool(number(base)) or is_register)
     grown = max(0.0, last - number(first))
     since = span.idle_at if before is None else max(before.at, span.idle_at or before.at)
-    most = span.most_kwh if since is None else plug.most_kwh(since, first.at)
+    most = span.most_kwh if since is None else _most_since(since, first, run, plug)
     if not is_register and (most is None or number(first) <= most):
         return _Begun(grown + number(first), is_counting_on=False)
     return _Begun(grown, is_counting_on=True, missing_from=span.start)
@@ -270,6 +283,13 @@ def _likely_by_pace(run: Sequence[Sample], first: Sample, start: int) -> float |
     return None if pace is None else number(run[-1]) - number(first) + pace * (first.at - start)
 
 
+def _most_since(since: int, first: Sample, run: Sequence[Sample], plug: Plug) -> float:
+    """Return the most that a counter can show of a session when it is first seen: it charged no faster before than it does."""
+    fastest = max(_paces([run]), default=None)
+    most = plug.most_kwh(since, first.at)
+    return most if fastest is None else min(most, PACE_SHARE * fastest * (first.at - since) + SLACK_KWH)
+
+
 def _most_anew(since: int, other: Sample, whole: Sequence[Sequence[Sample]], plug: Plug) -> float:
     """Return the most that a counter which began anew at `since` at the earliest can show."""
     most = plug.most_kwh(since, other.at)
@@ -279,13 +299,17 @@ def _most_anew(since: int, other: Sample, whole: Sequence[Sequence[Sample]], plu
 
 def _pace(whole: Sequence[Sequence[Sample]]) -> float | None:
     """Return how many kWh a millisecond the counter rises by, where it rises."""
-    steps = [
+    paces = _paces(whole)
+    return median(paces) if paces else None
+
+
+def _paces(whole: Sequence[Sequence[Sample]]) -> list[float]:
+    return [
         (number(other) - number(one)) / (other.at - one.at)
         for run in whole
         for one, other in pairwise(run)
         if number(other) > number(one)
     ]
-    return median(steps) if steps else None
 
 
 def _at_pace(one: Sequence[Sample], other: Sequence[Sample], long_ms: int) -> float | None:

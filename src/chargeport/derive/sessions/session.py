@@ -122,13 +122,11 @@ def _counts(one: Session, rules: Rules) -> bool:
     lasted_ms = one.ended_at - one.started_at
     if lasted_ms < rules.shortest_ms and (one.energy_method in (None, "state_of_charge") or lasted_ms <= rules.briefest_ms):
         return False
-    if one.energy_added_kwh is None:
-        return True
+    added_kwh, most_kwh = one.energy_added_kwh, float("inf")
     charging = [code for fact in one.evidence.facts if fact.fact == "charging" for code in fact.signals]
     if charging == [POWER.code] and one.start_soc is not None and one.end_soc is not None and one.end_soc <= one.start_soc:
-        still_kwh = STILL_KWH if rules.capacity_kwh is None else STILL_SHARE * rules.capacity_kwh
-        return rules.smallest_kwh <= one.energy_added_kwh < still_kwh
-    return one.energy_added_kwh >= rules.smallest_kwh
+        most_kwh = STILL_KWH if rules.capacity_kwh is None else STILL_SHARE * rules.capacity_kwh
+    return most_kwh == float("inf") if added_kwh is None else rules.smallest_kwh <= added_kwh < most_kwh
 
 
 def _session(charge: _Charge, seen: Observed, rules: Rules) -> Session:
