@@ -1,7 +1,7 @@
 """The newest value of each signal on SQLite, the changes that led there, and everything that is stored, in order."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -89,12 +89,12 @@ class SqliteReadings(ReadingTables):
         """Return how far the feed has come."""
         return self._reader.count("SELECT value FROM sequences WHERE name = 'position'")
 
-    def sightings(self, selection: Selection) -> AsyncIterator[Stretch]:
+    def sightings(self, selection: Selection) -> AsyncGenerator[Stretch, None]:
         """Return what is stored, in order. See `store.protocols.Readings`."""
         return _sightings(self._path, selection)
 
 
-async def _sightings(path: Path, selection: Selection) -> AsyncIterator[Stretch]:
+async def _sightings(path: Path, selection: Selection) -> AsyncGenerator[Stretch, None]:
     """Yield what is stored, as it is when the first stretch is asked for. See `store.protocols.Readings`."""
     connection = connect(path)
     try:
