@@ -1,9 +1,13 @@
 """`GET /export`: the file that `chargeport export` writes, of what the caller may see, made while it is sent."""
 
+import asyncio
 import csv
 import gzip
 import io
 import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import httpx
@@ -11,10 +15,15 @@ import pyarrow.parquet
 import pytest
 
 from answers import detail
+from chargeport.api import downloads
+from chargeport.api.downloads import Downloads
+from chargeport.errors import Problem
 from chargeport.ingest import export_forms
-from chargeport.signals.catalogue import CATALOGUE
+from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.definition import Permission
-from chargeport.store.records import Selection
+from chargeport.signals.reading import Reading
+from chargeport.store.records import Selection, Vehicle
+from serving import Serving, reached, served
 from world import EVERYTHING, READING, T0, Client, World
 
 SECRET_PLACE = "Grandmother's garage"
@@ -118,3 +127,71 @@ async def test_a_client_that_takes_gzip_gets_it(world: World, app: Client) -> No
 )
 async def test_a_query_that_makes_no_sense_is_refused(world: World, app: Client, query: str, words: str) -> None:
     assert words in detail(await world.client.get(f"/export?{query}", headers=app.headers), 400)
+
+
+async def much(world: World) -> Vehicle:
+    """A car with more than a socket holds."""
+    car = await world.car()
+    wattage = BY_CODE["charge-wattage"]
+    readings = [Reading(car.id, wattage, float(watts), T0 + watts, T0 + watts, "box") for watts in range(4000)]
+    await world.store.readings.write(readings)
+    return car
+
+
+@asynccontextmanager
+async def slow(serving: Serving, client: Client) -> AsyncIterator[tuple[asyncio.StreamReader, bytes]]:
+    """An export of which no more is read than its first line."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", serving.port))
+    reader, writer = await asyncio.open_connection(sock=connection, limit=2048)
+    writer.write(f"GET /export HTTP/1.1\r\nHost: x\r\nAuthorization: {client.headers['Authorization']}\r\n\r\n".encode())
+    try:
+        yield reader, await reader.readline()
+    finally:
+        writer.close()
+
+
+async def test_slow_clients_of_exports_leave_room_for_others(world: World, app: Client) -> None:
+    await much(world)
+    other = await world.application()
+    async with served(world.served) as serving, AsyncExitStack() as stack:
+        opened = [await stack.enter_async_context(slow(serving, app)) for _ in range(downloads.AT_ONCE_OF_ONE)]
+        assert {status for _, status in opened} == {b"HTTP/1.1 200 OK\r\n"}
+        refused = await world.client.get("/export", headers=app.headers)
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "30")
+        async with slow(serving, other) as (_, status):
+            assert status == b"HTTP/1.1 200 OK\r\n"
+        await stack.aclose()
+        await reached(lambda: serving.clients == 0)
+        for _ in range(1000):  # the server notices it
+            await asyncio.sleep(0)
+            if (again := await world.client.get("/export", headers=app.headers)).status_code == 200:
+                break
+        assert again.status_code == 200
+
+
+async def test_a_client_that_lets_an_export_wait_for_too_long_loses_it(
+    world: World, app: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await much(world)
+    monkeypatch.setattr(downloads, "AWAITED_S", 0.0)
+    async with served(world.served) as serving, slow(serving, app) as (reader, status):
+        assert status == b"HTTP/1.1 200 OK\r\n"
+        body = await reader.read(-1)
+        assert body.count(b"\n") > 10
+        assert not body.endswith(b"0\r\n\r\n"), "its end is missing, so that nobody takes it for the whole"
+
+
+def test_a_place_that_was_not_used_is_given_back() -> None:
+    places = Downloads()
+    for _ in range(downloads.AT_ONCE):
+        places.begin("client")  # an answer that nobody began to send
+    held = [places.begin(f"client {number}") for number in range(downloads.AT_ONCE)]
+    with pytest.raises(Problem, match="as many as there may be"):
+        places.begin("another")
+    held[0].end()
+    held[0].end()
+    places.begin("another").end()
+    assert len(held) == places._by_application.total() + 1

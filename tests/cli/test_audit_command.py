@@ -30,9 +30,34 @@ def test_it_is_a_table_for_people_and_one_for_programs(chargeport: CommandLine) 
 def test_what_leaves_the_database_as_a_file_is_recorded(chargeport: CommandLine, tmp_path: Path) -> None:
     car = chargeport.vehicle()
     chargeport("export", str(tmp_path / "all.csv"), "--vehicle", car)
+    chargeport("records", car, "--csv", str(tmp_path / "records.csv"))
     chargeport("backup", str(tmp_path / "copy.db"))
-    backup, export = chargeport("audit", "--act", "data.exported", "--json").json
-    assert (export["subject"], export["detail"]) == (car, "0 readings as csv")
+    backup, records, export = chargeport("audit", "--act", "data.exported", "--json").json
+    assert (export["subject"], export["detail"]) == (car, "readings as csv")
+    assert (records["subject"], records["detail"]) == (car, "0 records as csv")
     assert backup["detail"] == "backup of the whole database"
     chargeport("restore", str(tmp_path / "copy.db"))
     assert chargeport("audit", "--limit", "1", "--json").json[0]["act"] == "database.restored"
+
+
+def test_what_a_file_brings_in_is_recorded_unless_it_is_a_trial(chargeport: CommandLine, tmp_path: Path) -> None:
+    car = chargeport.vehicle()
+    (tmp_path / "readings.ndjson").write_text("")
+    (tmp_path / "recording.jsonl").write_text("")
+    chargeport("import", str(tmp_path / "readings.ndjson"), "--dry-run")
+    assert chargeport("audit", "--act", "data.imported", "--json").json == []
+    chargeport("import", str(tmp_path / "readings.ndjson"), "--vehicle", car)
+    chargeport("source", "replay", str(tmp_path / "recording.jsonl"), "--dialect", "generic")
+    chargeport("source", "replay", "--issues")
+    found = chargeport("audit", "--json").json[:3]
+    assert [(each["act"], each["subject"], each["detail"]) for each in found] == [
+        ("issues.replayed", "", ""),
+        ("data.imported", "", "messages of a recording"),
+        ("data.imported", car, "readings of a file"),
+    ]
+
+
+def test_no_cell_of_the_table_is_a_formula(chargeport: CommandLine) -> None:
+    chargeport("user", "add", "=1+1")
+    (row,) = csv.DictReader(io.StringIO(chargeport("audit", "--csv", "--act", "user.set").out))
+    assert row["subject"] == "'=1+1"

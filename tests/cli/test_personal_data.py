@@ -12,8 +12,10 @@ from command_line import VIN, CommandLine, reading, store
 from chargeport.signals.reading import Issue
 from chargeport.store.command_log import KeptCommand
 from chargeport.store.protocols import Store
+from chargeport.store.records import user_uuid_of
 from chargeport.store.sign_in import PageSession
 from chargeport.store.sqlite import SqliteStore
+from chargeport.store.webhooks import Event
 
 ALIAS = "garage:loadpoints/1"
 PLACE = "Secret Cottage"
@@ -110,16 +112,35 @@ def test_a_person_goes_with_what_is_theirs_alone(chargeport: CommandLine, car: s
     for vehicle in (car, own):
         chargeport("connection", "add", "--app", app, "--user", person, "--vehicle", vehicle)
     session = PageSession("s1", person, "Firefox of the cottage", "192.0.2.77", 1, 1, 2**50)
-    filled(database, lambda store: store.sign_in.add_session(b"hash", session))
+
+    async def fill(store: Store) -> None:
+        await store.sign_in.add_session(b"hash", session)
+        uuid = user_uuid_of(person)
+        await store.commands.begin(
+            KeptCommand(
+                id="his", vehicle_id=car, client_id=app, user_uuid=uuid, kind="charge-start", parameters="{}", started_at=2
+            )
+        )
+        subscription = await store.webhooks.subscribe("w2", car, uuid, 1)
+        assert subscription is not None
+        body = json.dumps({"data": {"user": {"id": uuid, "externalId": person}}})
+        event = Event(id="e", webhook_id="w2", kind="VEHICLE_STATE", body=body, created_at=1)
+        await store.webhooks.enqueue(subscription, [event], "{}", None)
+
+    filled(database, fill)
     told = chargeport("data", "export", str(tmp_path / "person.zip"), "--user", person, "--json").json
     (about,) = json.loads(members(tmp_path / "person.zip")["person.json"])
     assert (len(about["connections"]), about["sessions"][0]["browser"]) == (2, "Firefox of the cottage")
     assert f"vehicles/{own}/readings.ndjson" in told["counts"]
+    assert [told["counts"][name] for name in ("webhook_events.json", "commands.json")] == [1, 1]
+    assert json.loads(members(tmp_path / "person.zip")["commands.json"])[0]["vehicle_id"] == car
     assert not [name for name in told["counts"] if car in name], "somebody else is connected to it, too"
     account = chargeport("data", "erase", "--user", person, "--yes", "--json").json
     assert (list(account["vehicles"]), account["connections"], account["traces"]) == ([own], 2, [])
     left = b"".join(file.read_bytes() for file in database.parent.iterdir() if file.name.startswith(database.name))
-    assert not [name for name in (person, own, "Firefox of the cottage") if name.encode() in left]
+    gone = (person, user_uuid_of(person), own, "Firefox of the cottage")
+    assert not [name for name in gone if name.encode() in left]
+    assert chargeport("command", "list", car).out.count("charge-start") == 2, "of the car, which is another's, too"
     assert chargeport("vehicle", "show", car).code == 0
 
 

@@ -1,11 +1,16 @@
 """A disk that is full: writes are refused and say so, reads go on, and all is well once there is room."""
 
+import asyncio
+from collections import Counter
 from typing import Any
 
+import apsw
 import httpx
 import pytest
 
 from answers import detail
+from chargeport.signals.catalogue import BY_CODE
+from chargeport.store.backlog import Backlog
 from chargeport.store.records import Vehicle
 from world import T0, Client, World
 
@@ -82,3 +87,35 @@ async def test_one_refused_write_does_not_harm_those_that_wait_beside_it(world: 
 
     answers = await asyncio.gather(*[post(world, app, car, 200_000 + 10 * number, 10) for number in range(20)])
     assert [answer.status_code for answer in answers] == [200] * 20
+
+
+async def test_ten_times_what_may_wait_is_refused_at_once_and_what_was_acknowledged_is_stored(
+    world: World, app: Client, car: Vehicle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = world.store._writer  # type: ignore[attr-defined]
+    monkeypatch.setattr(writer, "_backlog", Backlog(most=1000))
+    other = apsw.Connection(str(world.database))  # holds the writer up until all have come
+    other.execute("BEGIN IMMEDIATE").fetchall()
+    refused = asyncio.Event()
+
+    async def sent(start: int) -> httpx.Response:
+        response = await post(world, app, car, start, 100)
+        if response.status_code == 503:
+            refused.set()
+        return response
+
+    sending = [asyncio.create_task(sent(start)) for start in range(0, 10_000, 100)]
+    await refused.wait()
+    other.execute("ROLLBACK").fetchall()
+    other.close()
+    answers = await asyncio.gather(*sending)
+    statuses = Counter(each.status_code for each in answers)
+    assert set(statuses) == {200, 503}
+    late = next(each for each in answers if each.status_code == 503)
+    assert "1000 readings wait" in detail(late, 503, "SERVER/STORE_UNAVAILABLE")
+    assert int(late.headers["retry-after"]) > 0
+    signal = BY_CODE["charge-fastchargertype"]
+    (source,) = await world.store.history.sources_of(car.id, signal)
+    kept = await world.store.history.history(car.id, signal, source=source, limit=20_000)
+    assert len(kept) == 100 * statuses[200]
+    assert (await post(world, app, car, 20_000, 100)).status_code == 200, "by itself"

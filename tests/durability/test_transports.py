@@ -168,8 +168,8 @@ async def amid(fed: Fed, load: Load) -> None:
     """Returns in the middle of the load, when some of it is stored, and much is not."""
     load.start()
     await load.reaches(COUNT // 3)
-    stored = sum(map(len, (await fed.histories()).values()))
-    assert stored > 0, f"nothing is stored yet: {fed.logged()}"
+    while sum(map(len, (await fed.histories()).values())) == 0:  # on a busy machine the server begins late
+        assert load.handed_over < COUNT, f"nothing is stored yet: {fed.logged()}"
     assert load.handed_over < COUNT, "the load is over already"
 
 

@@ -3,7 +3,7 @@
 The parts that know no series are in `memory_access` and `memory_parts`. Sign-in, Connect and webhooks it lacks.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from typing import Any
 
 from memory_access import MemoryAccess, MemoryVehicles
@@ -219,7 +219,7 @@ class Parts:
     async def position(self) -> int:
         return self._position
 
-    async def sightings(self, selection: records.Selection) -> AsyncIterator[records.Stretch]:
+    async def sightings(self, selection: records.Selection) -> AsyncGenerator[records.Stretch, None]:
         start, end = (-ALWAYS if selection.start is None else selection.start), selection.end or ALWAYS
         cars, signals, found = selection.vehicle_ids, selection.signals, list[records.Sighting]()
         for one in sorted(self._series.values(), key=lambda one: (one.key[0], one.key[1].code, one.key[2])):

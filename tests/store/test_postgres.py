@@ -3,7 +3,7 @@
 import asyncio
 import random
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +137,45 @@ async def test_a_reader_of_the_feed_misses_no_change_of_writers_that_commit_in_a
     found = await following
     assert len(found) == len(set(found)) == 30 * 40
     assert found == sorted(found)
+
+
+@pytest.fixture
+def read_only(postgres: PostgresServer) -> Iterator[Callable[[bool], None]]:
+    """Has the server take no writes, as a standby; or take them again."""
+
+    def turn(is_on: bool) -> None:
+        postgres.run(f"ALTER SYSTEM SET default_transaction_read_only = {'on' if is_on else 'off'}")
+        postgres.run("SELECT pg_reload_conf()")
+
+    yield turn
+    turn(False)
+
+
+async def test_a_server_that_turns_into_a_standby_refuses_writes_in_words_and_takes_them_again_by_itself(
+    stores: list[PostgresStore], read_only: Callable[[bool], None]
+) -> None:
+    store = stores[0]
+    numbers = iter(range(1000))  # its processes hear of it one after the other
+
+    async def write() -> str:
+        number = next(numbers)
+        try:
+            await store.readings.write([Reading("car", WATTAGE, float(number), T0 + number, T0 + number, "box")])
+        except StoreError as error:
+            return str(error)
+        return ""
+
+    await store.vehicles.add_vehicle(Vehicle(id="car"))
+    assert await write() == ""
+    read_only(True)
+    while not (said := await write()):
+        pass
+    assert said == "The database takes no writes: the server is a standby, or set to be read only."
+    assert await store.readings.signals("car") is not None, "reads go on"
+    read_only(False)
+    while await write():
+        pass
+    await store.ping()
 
 
 async def test_the_feed_waits_for_a_transaction_that_began_earlier_and_is_still_open(stores: list[PostgresStore]) -> None:

@@ -83,7 +83,6 @@ async def replay_issues(request: Request) -> Response:
     """Read again what could not be understood, through today's tables."""
     await request.allowed(Permission.MANAGE)
     tally = await again(request.context.store, request.context.pipeline)
-    await request.context.store.audit.add(Act.ISSUES_REPLAYED)
     return json_answer(200, {"data": tally.document()}, request.request_id)
 
 

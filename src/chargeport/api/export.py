@@ -43,12 +43,13 @@ async def export_readings(request: Request) -> Response:
         export = _Export.begun(form)
     except ChargeportError as error:  # a package is missing
         raise Problem(MALFORMED, f"{FORM}: {error}") from None
+    parts = _parts(request, selection, named, export)
     if request.raw.method != "HEAD":
+        parts = request.context.downloads.begin((await request.grant()).client_id).sent(parts)
         whose = next(iter(named)) if named is not None and len(named) == 1 else ""
         await request.context.store.audit.add(Act.EXPORTED, whose, f"readings as {form}")
     accepted = None if form == "parquet" else request.header(b"accept-encoding")
     kind = KINDS[form] + ("; charset=utf-8" if form == "csv" else "")
-    parts = _parts(request, selection, named, export)
     return file_answer(parts, request.request_id, f"readings.{form}", (b"content-type", kind.encode()), accepted)
 
 
@@ -97,11 +98,12 @@ async def _parts(
     async with aclosing(_portions(request, named)) as portions:
         async for allowed in portions:
             wanted = msgspec.structs.replace(selection, vehicle_ids=frozenset(allowed))
-            async for stretch in request.context.store.readings.sightings(wanted):
-                shown = [_shown(each, allowed[each.vehicle_id]) for each in stretch.sightings]
-                await asyncio.to_thread(export.sink, [each for each in shown if each is not None])
-                if part := export.output.taken():
-                    yield part
+            async with aclosing(request.context.store.readings.sightings(wanted)) as stretches:
+                async for stretch in stretches:
+                    shown = [_shown(each, allowed[each.vehicle_id]) for each in stretch.sightings]
+                    await asyncio.to_thread(export.sink, [each for each in shown if each is not None])
+                    if part := export.output.taken():
+                        yield part
     export.stack.close()
     yield export.output.taken()
 

@@ -9,6 +9,7 @@ from starlette.requests import Request as StarletteRequest
 from chargeport.api.access import Access
 from chargeport.api.body_budget import BodyBudget
 from chargeport.api.consents import Consents
+from chargeport.api.downloads import Downloads
 from chargeport.api.fleet import Fleet
 from chargeport.api.guesses import Guesses
 from chargeport.api.positions import Positions
@@ -94,6 +95,7 @@ class AppContext(msgspec.Struct, frozen=True):
     commands: Commands
     derivation: Derivation
     simulation: Simulation | None = None
+    downloads: Downloads = msgspec.field(default_factory=Downloads)
 
 
 class Caller(NamedTuple):

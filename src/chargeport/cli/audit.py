@@ -11,6 +11,7 @@ from chargeport.cli.database import with_store
 from chargeport.cli.local_clock import local
 from chargeport.cli.options import Database, Json
 from chargeport.cli.output import print_json, print_table
+from chargeport.ingest.cells import shielded
 from chargeport.store.audit import Act, Deed, Wanted
 from chargeport.store.protocols import Store
 from chargeport.store.records import Page
@@ -50,7 +51,7 @@ def audit(
     elif as_csv:
         table = csv.DictWriter(sys.stdout, FIELDS, lineterminator="\n")
         table.writeheader()
-        table.writerows(_fields(each) for each in found)
+        table.writerows({name: shielded(value) for name, value in _fields(each).items()} for each in found)
     else:
         rows = [
             (local(each.last_at), each.act, each.actor, each.address, each.subject, each.detail, each.count) for each in found

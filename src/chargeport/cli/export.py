@@ -66,10 +66,9 @@ def export(
     async def run(store: Store) -> int:
         cars = frozenset([(await vehicle_called(store, name)).id for name in vehicles or ()]) or None
         selection = Selection(vehicle_ids=cars, signals=wanted, start=start, end=end, every=sightings)
+        await store.audit.add(Act.EXPORTED, next(iter(cars)) if cars and len(cars) == 1 else "", f"readings as {form}")
         with _output(file, packed=packed) as output:
-            count = await _export(store, selection, output, form, bare)
-        await store.audit.add(Act.EXPORTED, next(iter(cars)) if cars and len(cars) == 1 else "", f"{count} readings as {form}")
-        return count
+            return await _export(store, selection, output, form, bare)
 
     count = with_store(database, run)
     if as_json and file != STDOUT:

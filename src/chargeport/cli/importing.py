@@ -20,6 +20,7 @@ from chargeport.clock import SystemClock
 from chargeport.errors import ChargeportError, StartError
 from chargeport.settings import Settings
 from chargeport.signals.violation import Violation
+from chargeport.store.audit import Act
 from chargeport.store.protocols import Store
 
 if TYPE_CHECKING:
@@ -96,6 +97,8 @@ def import_readings(
         plan = Plan(
             SOURCE, source, car, create_vehicles=create_vehicles, dry_run=dry_run, max_future_s=settings.ingest.max_future_s
         )
+        if not dry_run:
+            await store.audit.add(Act.IMPORTED, car or "", "readings of a file")
         with _input(file) as (stream, share), _report(report) as tell, progress("Importing") as show:
             clock = SystemClock()
             known = {} if form is None else {form.dialect.name: form.dialect}

@@ -4,12 +4,13 @@ from typing import Annotated, Any
 
 import typer
 
-from chargeport.cli.database import resolved
+from chargeport.cli.database import audit_in, resolved
 from chargeport.cli.options import Database, Json
 from chargeport.cli.output import print_json, say
 from chargeport.cli.progress import progress
 from chargeport.errors import SettingError
 from chargeport.store import backends, urls
+from chargeport.store.audit import Act
 
 
 def migrate(
@@ -77,7 +78,9 @@ def _copied(source: str, target: str) -> dict[str, int]:
     from chargeport.store.postgres.copying import copy
 
     with progress("Copying") as show:
-        return asyncio.run(copy(file, target, show))
+        counts = asyncio.run(copy(file, target, show))
+    audit_in(file, Act.EXPORTED, f"the whole database to {backends.shown(target)}")
+    return counts
 
 
 def _distributed(url: str) -> list[str]:

@@ -26,6 +26,7 @@ from chargeport.derive.records.records import Record
 from chargeport.errors import StartError
 from chargeport.ingest.cells import shielded
 from chargeport.settings import Settings
+from chargeport.store.audit import Act
 from chargeport.store.protocols import Store
 from chargeport.store.records import Vehicle, VehicleSeries
 
@@ -73,6 +74,8 @@ def records(
     async def look(store: Store) -> tuple[dict[str, Vehicle], list[dict[str, Any]]]:
         cars = await fleet(store) if vehicle is None else [(await states_of(store, vehicle)).vehicle]
         rows = [row for car in cars for row in await of(store, await states_of(store, car.id))]
+        if file is not None:
+            await store.audit.add(Act.EXPORTED, cars[0].id if len(cars) == 1 else "", f"{len(rows)} records as csv")
         return {car.id: car for car in cars}, sorted(rows, key=lambda row: str(row["started_at"]))
 
     cars, rows = with_store(database, look)

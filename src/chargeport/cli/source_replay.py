@@ -18,6 +18,7 @@ from chargeport.errors import ChargeportError
 from chargeport.runtime.replaying import BATCH, Tally, again
 from chargeport.sources.base import Delivery, SourceError
 from chargeport.sources.recording import read_recording
+from chargeport.store.audit import Act
 from chargeport.store.protocols import Store
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def replay(
         if file is None:
             return await again(store, feeds.pipeline)
         configured = next((each.dialect.name for each in feeds.built if each.source.name == source), None)
+        await store.audit.add(Act.IMPORTED, detail="messages of a recording")
         return await _recording(feeds.pipeline, _deliveries(file, dialect or configured, source, vehicle))
 
     found = with_store(database, run).document()

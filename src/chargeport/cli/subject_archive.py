@@ -95,6 +95,8 @@ class Archive:
         suffered = await every(lambda page: store.audit.deeds(Wanted(subject=name), page))
         self._add("deeds.json", [msgspec.structs.asdict(each) for each in done])
         self._add("audit.json", [msgspec.structs.asdict(each) for each in suffered])
+        for table, found in (await store.sign_in.rows_of_user(name)).items():
+            self._add(f"{table}.json", [_opened(row) for row in found])
         return connections
 
     def close(self, whose: str, made_at: int) -> None:

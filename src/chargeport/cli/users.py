@@ -125,7 +125,7 @@ class Removal:
 
     def names(self) -> Iterator[str]:
         """Yield the names of the person and the vehicles."""
-        yield from () if self.user is None else (self.user,)
+        yield from () if self.user is None else (self.user, user_uuid_of(self.user))
         for each in self.vehicles:
             yield from (name for name in (each.id, each.vin, *each.aliases) if name)
 

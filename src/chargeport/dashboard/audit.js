@@ -14,7 +14,7 @@ const ACTS = [
   ["credential.refused", "Wrong credentials"], ["share.created", "Share link made"], ["share.ended", "Share link ended"], ["vehicle.added", "Vehicle added"],
   ["vehicle.edited", "Vehicle edited"], ["vehicle.erased", "Vehicle erased"], ["source.forgotten", "Readings of a source erased"], ["record.edited", "Session edited"],
   ["issues.replayed", "Issues replayed"], ["webhook.set", "Webhook made or changed"], ["webhook.removed", "Webhook removed"], ["webhook.subscribed", "Vehicle subscribed"],
-  ["webhook.unsubscribed", "Subscription ended"], ["webhook.redelivered", "Events sent again"], ["vehicle.command", "Command to a vehicle"], ["data.exported", "Data exported"],
+  ["webhook.unsubscribed", "Subscription ended"], ["webhook.redelivered", "Events sent again"], ["vehicle.command", "Command to a vehicle"], ["data.exported", "Data exported"], ["data.imported", "Data imported"],
   ["database.restored", "Database restored"], ["clock.repaired", "Clock repaired"], ["server.started", "Server started"],
 ];
 const NAMES = new Map(ACTS);

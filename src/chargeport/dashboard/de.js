@@ -473,6 +473,7 @@ export default {
   "Events sent again": "Ereignisse erneut gesendet",
   "Command to a vehicle": "Befehl an ein Fahrzeug",
   "Data exported": "Daten ausgegeben",
+  "Data imported": "Daten eingelesen",
   "Database restored": "Datenbank wiederhergestellt",
   "Clock repaired": "Uhr berichtigt",
   "Server started": "Server gestartet",

@@ -10,6 +10,7 @@ from chargeport.ingest.batch import STORED, Batch
 from chargeport.ingest.pipeline import Pipeline
 from chargeport.signals.reading import Issue
 from chargeport.sources.base import Delivery, RawMessage
+from chargeport.store.audit import Act
 from chargeport.store.protocols import Store
 from chargeport.store.records import KeptMessage, Outcome
 
@@ -50,6 +51,7 @@ async def again(store: Store, pipeline: Pipeline) -> Tally:
 
     So `source issues` counts afterwards what is told here as rejected.
     """
+    await store.audit.add(Act.ISSUES_REPLAYED)
     tally, after = Tally(), 0
     others: list[tuple[str | None, Issue]] = []
     while part := await store.issues.issue_messages(after, BATCH):

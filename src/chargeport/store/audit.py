@@ -60,6 +60,7 @@ class Act(StrEnum):
     REDELIVERED = "webhook.redelivered"
     COMMAND_SENT = "vehicle.command"
     EXPORTED = "data.exported"
+    IMPORTED = "data.imported"
     RESTORED = "database.restored"
     CLOCK_REPAIRED = "clock.repaired"
     SERVER_STARTED = "server.started"

@@ -4,7 +4,7 @@ Every method is a coroutine so that a database behind a socket can implement it;
 Lists are paged by number, changes by position. Instants are milliseconds since the epoch.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from chargeport.attempts import FailedAttempts
@@ -159,7 +159,7 @@ class Readings(Protocol):
         """
         ...
 
-    def sightings(self, selection: Selection) -> AsyncIterator[Stretch]:
+    def sightings(self, selection: Selection) -> AsyncGenerator[Stretch, None]:
         """Return what was reported, as it is at one instant, by vehicle id, signal code, source and time.
 
         Of a series, what holds at an instant comes first. Derived values are left out: they follow from the others. Writing all

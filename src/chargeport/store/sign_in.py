@@ -1,6 +1,6 @@
 """What the store keeps of people who sign in to the page, and of links that show a car to others. Secrets arrive hashed."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -51,6 +51,10 @@ class SignIn(Protocol):
 
     async def remove_user(self, name: str) -> bool:
         """Remove a user with links and sessions; False when there is none."""
+        ...
+
+    async def rows_of_user(self, name: str) -> dict[str, list[dict[str, Any]]]:
+        """Return, by table, what names a user that `remove_user` erases, beside sign-in, connections and the audit log."""
         ...
 
     async def add_link(self, link_hash: bytes, user: str, expires_at: int, *, replace: bool = False) -> None:

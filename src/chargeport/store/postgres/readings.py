@@ -1,6 +1,6 @@
 """The newest value of each signal on PostgreSQL, and the feed."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Final
 
 from chargeport.signals.catalogue import CABLE_CONNECTED, IS_CHARGING
@@ -112,7 +112,7 @@ class PostgresReadings(ReadingTables):
 
         return await self._scans.run(scan)
 
-    async def sightings(self, selection: Selection) -> AsyncIterator[Stretch]:
+    async def sightings(self, selection: Selection) -> AsyncGenerator[Stretch, None]:
         """Yield what is stored, in order. See `store.protocols.Readings`."""
         async with self._scans.snapshot() as raw:
             await raw.execute("SET LOCAL idle_in_transaction_session_timeout = 0")  # whoever reads may be slow

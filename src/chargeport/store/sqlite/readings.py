@@ -2,7 +2,7 @@
 
 import asyncio
 from bisect import bisect_left
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -121,12 +121,12 @@ class SqliteReadings(ReadingTables):
         """Return how far the feed has come."""
         return self._reader.count("SELECT value FROM sequences WHERE name = 'position'")
 
-    def sightings(self, selection: Selection) -> AsyncIterator[Stretch]:
+    def sightings(self, selection: Selection) -> AsyncGenerator[Stretch, None]:
         """Return what is stored, in order. See `store.protocols.Readings`."""
         return _sightings(self._path, selection)
 
 
-async def _sightings(path: Path, selection: Selection) -> AsyncIterator[Stretch]:
+async def _sightings(path: Path, selection: Selection) -> AsyncGenerator[Stretch, None]:
     """Yield what is stored, as it is when the first stretch is asked for. See `store.protocols.Readings`."""
     connection = connect(path)
     try:

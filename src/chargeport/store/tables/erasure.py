@@ -1,4 +1,4 @@
-"""What is stored of a car: every row that is its own or tells of it, given out or erased.
+"""What is stored of a car: every row that is its own or tells of it, given out or erased; and what names a person beside a car.
 
 `Vehicles.wipe` sees to the bytes that erased rows leave behind.
 """
@@ -47,6 +47,14 @@ _TELLS: Final = (
     " OR (?3 AND (instr(raw, ?1) > 0 OR instr(subject, ?1) > 0"
     " OR instr(detail, ?1) > 0 OR instr(vehicle, ?1) > 0))"
 )
+
+
+# What names a person (?1: their UUID) among what is of vehicles that others have, too.
+_OF_PERSON: Final = {
+    "webhook_attempts": "event_id IN (SELECT id FROM webhook_events WHERE instr(document, ?1) > 0)",
+    "webhook_events": "instr(document, ?1) > 0",
+    "commands": "user_uuid = ?1",
+}
 
 
 def erase(connection: Connection, vehicle_id: str) -> Erased | None:
@@ -101,6 +109,24 @@ def rows_of(connection: Connection, vehicle_id: str) -> dict[str, list[dict[str,
     told["audit"] = _rows(connection, "audit", " WHERE subject = ?", (vehicle_id,))
     sources = dict(fetch(connection, "SELECT key, name FROM sources"))
     return {table: [_readable(row, sources) for row in rows] for table, rows in told.items()}
+
+
+def erase_person(connection: Connection, user_uuid: str) -> int:
+    """Delete the events that name a person, delivered or not, and the name beside commands; return how many that were."""
+    connection.execute(f"DELETE FROM webhook_attempts WHERE {_OF_PERSON['webhook_attempts']}", (user_uuid,))
+    events = _deleted(connection, f"DELETE FROM webhook_events WHERE {_OF_PERSON['webhook_events']}", (user_uuid,))
+    connection.execute(f"UPDATE commands SET user_uuid = NULL WHERE {_OF_PERSON['commands']}", (user_uuid,))
+    return events + connection.changes()
+
+
+def rows_of_person(connection: Connection, user_uuid: str) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows that `erase_person` deletes or changes, by table."""
+    cars = dict(fetch(connection, "SELECT key, id FROM vehicles"))
+    found = {table: _rows(connection, table, f" WHERE {which}", (user_uuid,)) for table, which in _OF_PERSON.items()}
+    return {
+        table: [_readable(row, {}) | ({"vehicle_id": cars[row["vehicle_key"]]} if "vehicle_key" in row else {}) for row in rows]
+        for table, rows in found.items()
+    }
 
 
 def _readable(row: dict[str, Any], sources: dict[int, str]) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """The tables of users, sign-in links, sessions of the page and share links."""
 
 from collections.abc import Callable
+from typing import Any
 
 from chargeport.store.audit import Act, actor, forget_subject, recorded
 from chargeport.store.records import user_uuid_of
 from chargeport.store.sign_in import PageSession, ShareLink, User
 from chargeport.store.sql import Connection, Reader, Writer, fetch
+from chargeport.store.tables.erasure import erase_person, rows_of_person
 
 
 class SignInTables:
@@ -50,7 +52,7 @@ class SignInTables:
 
         def remove(connection: Connection) -> int:
             connection.execute("UPDATE audit SET actor = 'user:' WHERE actor = ?", (f"user:{name}",))
-            removed = connection.changes() + forget_subject(connection, name)
+            removed = connection.changes() + forget_subject(connection, name) + erase_person(connection, uuid)
             connection.execute("DELETE FROM tokens WHERE user_uuid = ?", (uuid,))
             for table, (which, value) in rows.items():
                 connection.execute(f"DELETE FROM {table} WHERE {which}", (value,))
@@ -59,6 +61,10 @@ class SignInTables:
 
         own = actor().name == f"user:{name}"
         return await self._writer.call(recorded(Act.USER_ERASED, "", remove, by="user:" if own else None)) > 0
+
+    async def rows_of_user(self, name: str) -> dict[str, list[dict[str, Any]]]:
+        """Return what names a user beside sign-in, connections and the audit log, row by row."""
+        return await self._writer.call(lambda connection: rows_of_person(connection, user_uuid_of(name)))
 
     async def add_link(self, link_hash: bytes, user: str, expires_at: int, *, replace: bool = False) -> None:
         """Keep a link that signs a user in once."""

@@ -1,0 +1,71 @@
+"""How many files are made at once while they are sent: each keeps a snapshot of the database for as long as its client reads.
+
+A snapshot is a connection of the pool on PostgreSQL, and on SQLite a log that can't begin anew. So there are few, one
+application has half of them at most, and a client that lets the server wait for too long in all loses its file.
+"""
+
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import Final
+
+from chargeport.errors import OVERLOADED, RATE_LIMITED, Problem
+
+AT_ONCE: Final = 8  # of a process: half of the connections to PostgreSQL that it has
+AT_ONCE_OF_ONE: Final = AT_ONCE // 2
+AWAITED_S: Final = 600.0  # for the client, in all: a megabit a second takes 75 MB
+AGAIN_S: Final = 30
+
+
+class Downloads:
+    """The files that are being made. Belongs to one event loop."""
+
+    def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._now_s = now_s
+        self._by_application: Counter[str] = Counter()
+
+    def begin(self, client_id: str) -> "Download":
+        """Return a place for a file. Raises Problem (429, 503) where there is none."""
+        own, all_ = self._by_application[client_id], self._by_application.total()
+        if own >= AT_ONCE_OF_ONE:
+            raise Problem(RATE_LIMITED, f"The application has {own} exports open, as many as it may.", retry_after_s=AGAIN_S)
+        if all_ >= AT_ONCE:
+            raise Problem(OVERLOADED, f"{all_} exports are open, as many as there may be.", retry_after_s=AGAIN_S)
+        self._by_application[client_id] += 1
+        return Download(self._now_s, lambda: self._end(client_id))
+
+    def _end(self, client_id: str) -> None:
+        self._by_application[client_id] -= 1
+        self._by_application += Counter()  # without those that have none
+
+
+class Download:
+    """A place for a file, until it is sent."""
+
+    def __init__(self, now_s: Callable[[], float], end: Callable[[], None]) -> None:
+        self._now_s = now_s
+        self._end = end
+        self._is_open = True
+
+    def end(self) -> None:
+        """Give the place back."""
+        if self._is_open:
+            self._is_open = False
+            self._end()
+
+    __del__ = end  # of an answer that nobody began to send
+
+    async def sent(self, parts: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+        """Yield the parts, and give the place back. Raises TimeoutError, which ends the answer, for a client that is slow."""
+        awaited_s = 0.0
+        try:
+            async with aclosing(parts):
+                async for part in parts:
+                    began_s = self._now_s()
+                    yield part
+                    awaited_s += self._now_s() - began_s
+                    if awaited_s > AWAITED_S:
+                        raise TimeoutError(f"the client let an export wait for {awaited_s:.0f} s")
+        finally:
+            self.end()
