@@ -79,7 +79,7 @@ def _copied(source: str, target: str) -> dict[str, int]:
 
     with progress("Copying") as show:
         counts = asyncio.run(copy(file, target, show))
-    audit_in(file, Act.EXPORTED, f"the whole database to {backends.shown(target)}")
+    audit_in(file, Act.EXPORTED, f"the whole database to {urls.shown(target)}")
     return counts
 
 
