@@ -91,13 +91,13 @@ class ItemChecker:
         max_future_s: float,
         *,
         ahead: AheadTimes | None = None,
-        witnessed: Callable[[int], int] | None = None,
+        compared: Callable[[int], int] | None = None,
     ) -> None:
         """Prepare the check. `ahead` are the times of items before these that lay ahead; without it each item is for itself.
 
-        `witnessed` is asked what time it is when an item lies in the future: it may be our clock that is behind.
+        `compared` is asked what time it is when an item lies in the future: it may be our clock that is behind.
         """
-        self._witnessed = witnessed
+        self._witnessed = compared
         self.batch = batch
         self.ahead = ahead or AheadTimes()
         self.source = source
