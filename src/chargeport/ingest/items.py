@@ -97,7 +97,7 @@ class ItemChecker:
 
         `compared` is asked what time it is when an item lies in the future: it may be our clock that is behind.
         """
-        self._witnessed = compared
+        self._compared = compared
         self.batch = batch
         self.ahead = ahead or AheadTimes()
         self.source = source
@@ -136,9 +136,9 @@ class ItemChecker:
         try:
             return stamp_of(given, self.now, self.max_future_s)
         except Violation as found:
-            if found.rule is not Rule.IN_THE_FUTURE or self._witnessed is None:
+            if found.rule is not Rule.IN_THE_FUTURE or self._compared is None:
                 raise
-        self.now = self._witnessed(stamp_of(given, END_OF_TIME, 0))
+        self.now = self._compared(stamp_of(given, END_OF_TIME, 0))
         return stamp_of(given, self.now, self.max_future_s)
 
     def _check(self, index: int, item: Item, received_at: int | None, source: str) -> None:
