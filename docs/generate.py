@@ -31,7 +31,7 @@ from chargeport.simulation.actions import ACTIONS, Action, members
 from chargeport.simulation.scenario import EventPart, Scenario, library
 from chargeport.taxonomy import DOCUMENTED
 from chargeport.wire import errors as error_bodies
-from chargeport.wire.status import MISSING_PERMISSION, WORDINGS
+from chargeport.wire.status import ERROR_STATUSES, MISSING_PERMISSION
 
 FOLDER = Path(__file__).parent / "reference"
 NOTICE = "<!-- Written by docs/generate.py from the code. Change the code, then run `make docs`. -->\n"
@@ -152,7 +152,7 @@ def _path(route: Route) -> str:
 def errors() -> str:
     """Errors of requests, reasons of absences, rules of readings."""
     kinds = ((each.status, f"[{code(each.name)}](#{each.slug})", each.title, each.resolution or "") for each in DOCUMENTED)
-    wordings = [*((reason.value, each) for reason, each in WORDINGS.items()), ("(no permission)", MISSING_PERMISSION)]
+    wordings = [*((reason.value, each) for reason, each in ERROR_STATUSES.items()), ("(no permission)", MISSING_PERMISSION)]
     reasons = (
         (reason, code(each.type), code(each.code), each.detail, "kept" if each.keeps_body else "none")
         for reason, each in wordings

@@ -20,7 +20,7 @@ from chargeport.signals.reading import Entry, Reading
 from chargeport.signals.state import LIVE_FOR_MS
 from chargeport.staleness import cadence
 from chargeport.staleness.cadence import Cadences
-from chargeport.staleness.gaps import longest_usual
+from chargeport.staleness.gaps import usual_maximum
 from chargeport.store.records import Vehicle
 from chargeport.store.sqlite import SqliteStore
 from world import T0
@@ -51,8 +51,8 @@ async def learnt(
 ) -> int:
     """For how long the power of a source stands, in milliseconds, after these entries were stored."""
     cadences = Cadences(store, options or StalenessSettings(), ManualClock(T0))
-    cadences.note(entries)
-    await cadences.keep()
+    cadences.note_written(entries)
+    await cadences.update()
     return store.readings.freshness.of(source, POWER)
 
 
@@ -92,7 +92,7 @@ async def test_with_learning_off_nothing_is_listened_to_and_nothing_that_was_lea
     cadences = Cadences(store, StalenessSettings(learn=False), ManualClock(T0))
     await cadences.begin()
     await store.readings.write(list(feed(10 * S, 40)))
-    await cadences.keep()
+    await cadences.update()
     assert store.readings.freshness == Freshness()
 
 
@@ -111,8 +111,8 @@ def test_repetitions_and_a_shuffled_delivery_teach_no_shorter_time(seed: int, co
         heard_at = T0 + (delivery + 1) * 15 * MINUTE
         pieces = [Reading(CAR, POWER, 7200.0, heard_at - back * 10 * S, heard_at, "box") for back in range(90)] * copies
         rng.shuffle(pieces)
-        cadences.note(pieces)
-    stands_ms = cadences._learnt()["box"]["charge-wattage"]
+        cadences.note_written(pieces)
+    stands_ms = cadences._learn()["box"]["charge-wattage"]
     assert 45 * MINUTE <= stands_ms <= 52 * MINUTE
 
 
@@ -197,10 +197,10 @@ async def test_memory_stays_within_bounds_and_a_car_that_fell_silent_makes_room(
     cadences = Cadences(store, StalenessSettings(), clock)
     for source in "abcd":
         for number in range(10):
-            cadences.note(list(feed(10 * S, 3, car=f"car{number}", source=source)))
+            cadences.note_written(list(feed(10 * S, 3, car=f"car{number}", source=source)))
     assert {source: len(cars) for source, cars in cadences._sources.items()} == {"a": 3, "b": 3}
     clock.move(86_400)
-    await cadences.keep()
+    await cadences.update()
     assert {len(cars) for cars in cadences._sources.values()} == {0}
 
 
@@ -238,7 +238,7 @@ async def test_what_is_stored_teaches_once_it_is_listened_to(store: SqliteStore)
     await cadences.begin()
     for reading in feed(10 * S, 30):
         await store.readings.write([reading])
-    await cadences.keep()
+    await cadences.update()
     found = await store.readings.signals(CAR)
     assert found is not None
     assert found.series[POWER.key][0].live_for_ms == 5 * MINUTE
@@ -259,6 +259,6 @@ def test_a_wrong_setting_is_named(options: StalenessSettings, named: str) -> Non
 
 @given(st.lists(st.integers(1, 10**7), min_size=1, max_size=64), st.booleans())
 def test_the_longest_usual_gap_is_one_that_there_was(sizes: list[int], confirms: bool) -> None:
-    found = longest_usual([-each for each in sizes] if confirms else sizes)
+    found = usual_maximum([-each for each in sizes] if confirms else sizes)
     assert found in sizes
-    assert longest_usual([-each for each in sizes]) <= longest_usual(sizes)
+    assert usual_maximum([-each for each in sizes]) <= usual_maximum(sizes)

@@ -113,7 +113,7 @@ async def opened(block: Block, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
         if absent:
             pytest.skip(f"{', '.join(absent)}: not installed, and {kind} needs it")
     world = World(folder, settings)
-    await fleet.make_known(world.store, world.service.feeds.pipeline, settings.vehicles, world.clock)
+    await fleet.register(world.store, world.service.feeds.pipeline, settings.vehicles, world.clock)
     return world
 
 

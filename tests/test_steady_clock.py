@@ -91,16 +91,16 @@ def test_a_leap_is_followed_when_a_source_s_own_time_agrees_with_it() -> None:
     machine.wall += DAY
     machine.run(2_000)
     clock.now()
-    clock.witnessed(NOW)
+    clock.compared(NOW)
     assert clock.now() == NOW + 2_000, "a source that agrees with the time before is no reason"
-    clock.witnessed(machine.wall - 20_000)
+    clock.compared(machine.wall - 20_000)
     assert clock.now() == machine.wall
 
 
 def test_an_instant_ahead_says_nothing_while_the_clock_is_not_in_doubt() -> None:
     machine = Machine()
     clock = machine.clock()
-    clock.witnessed(NOW + 20 * 365 * DAY)
+    clock.compared(NOW + 20 * 365 * DAY)
     assert clock.now() == NOW
 
 
@@ -138,7 +138,7 @@ def test_a_clock_that_is_years_ahead_of_all_that_is_stored_is_not_believed(years
     clock.begin(NOW)
     machine.run(5_000)
     assert clock.now() == NOW + 5_000
-    clock.witnessed(machine.wall)
+    clock.compared(machine.wall)
     assert clock.now() == machine.wall, "a source's own time agrees with it"
 
 

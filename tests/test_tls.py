@@ -17,7 +17,7 @@ from chargeport import web
 from chargeport.api.app import WebApp
 from chargeport.errors import SettingError, StartError
 from chargeport.settings import IngestSettings, LimitSettings, ServerSettings
-from chargeport.tls import LOOK_EVERY_S, Certificate, TlsFiles
+from chargeport.tls import CHECK_EVERY_S, Certificate, TlsFiles
 from serving import Serving, reached, served
 from world import World
 
@@ -81,8 +81,8 @@ async def test_a_new_certificate_is_used_without_ending_a_connection(world: Worl
         authority.issue()
         certificate = serving.server._certificate
         assert certificate is not None
-        certificate._look_at_s = 0
-        certificate.look()
+        certificate._check_at_s = 0
+        certificate.refresh()
         assert await serial_of(serving, trusting) != before
         assert (await open_one.get("/healthz")).status_code == 200
 
@@ -109,8 +109,8 @@ async def test_while_certificates_change_no_request_fails(world: World, authorit
                 authority.issue()
             else:
                 authority.halve(certificate._files)
-            certificate._look_at_s = 0
-            certificate.look()
+            certificate._check_at_s = 0
+            certificate.refresh()
             serials.add(await serial_of(serving, trusting))
         is_over = True
         answers = await asyncio.gather(*tasks)
@@ -173,15 +173,15 @@ def test_files_that_are_no_good_leave_the_certificate_before_in_use(
     certificate = Certificate(files, lambda: time_s[0], lambda: NOW_MS)
     before = certificate.context
     authority.halve(files)
-    certificate.look()
+    certificate.refresh()
     assert caplog.messages == [], "it looks every ten seconds"
-    time_s[0] += LOOK_EVERY_S
-    certificate.look()
+    time_s[0] += CHECK_EVERY_S
+    certificate.refresh()
     assert certificate.context is before
-    assert "the certificate before stays in use" in caplog.messages[0]
+    assert "the old certificate stays in use" in caplog.messages[0]
     authority.issue(not_after=NOW + dt.timedelta(days=400))
-    time_s[0] += LOOK_EVERY_S
-    certificate.look()
+    time_s[0] += CHECK_EVERY_S
+    certificate.refresh()
     assert certificate.context is not before
 
 
@@ -192,11 +192,11 @@ def test_a_certificate_that_ends_soon_is_told_once_a_day(
     time_s = [0.0]
     certificate = Certificate(authority.issue(not_after=NOW + dt.timedelta(days=days)), lambda: time_s[0], lambda: NOW_MS)
     for _ in range(3):
-        time_s[0] += LOOK_EVERY_S
-        certificate.look()
+        time_s[0] += CHECK_EVERY_S
+        certificate.refresh()
     assert [said in each for each in caplog.messages] == ([] if said is None else [True])
     time_s[0] += 86_400
-    certificate.look()
+    certificate.refresh()
     assert len(caplog.messages) == (0 if said is None else 2)
 
 

@@ -1,4 +1,4 @@
-"""Counting attempts that failed: what counts as one address, and counts that are bounded and that no clock upsets."""
+"""Counts of failed attempts: by address or network, bounded in number, and by a monotonic clock."""
 
 import asyncio
 import ipaddress
@@ -8,18 +8,18 @@ from typing import Final, NamedTuple, Protocol
 from cachetools import TTLCache
 from limits.storage import Storage
 
-MAX_KEYS: Final = 20_000  # then the one that was counted longest ago is forgotten
+MAX_KEYS: Final = 20_000  # above that, the oldest is removed
 WINDOW_S: Final = 60
-_IPV6_NETWORK: Final = 64  # bits: what one customer gets
+_IPV6_NETWORK: Final = 64  # bits: the usual allocation of one customer
 
 
 def loop_time() -> float:
-    """Return the event loop's time: by a wall clock that leaps somebody would be shut out for years."""
+    """Return the event loop's time: a wall clock that leaps could block an address for years."""
     return asyncio.get_running_loop().time()
 
 
 def network(address: str) -> str:
-    """Return what counts as one address: of IPv6 the network that one customer gets.
+    """Return the key of an address: an IPv4 address, or the /64 network of an IPv6 address.
 
     >>> network("203.0.113.9"), network("::ffff:203.0.113.9"), network("2001:db8::1:2:3:4")
     ('203.0.113.9', '203.0.113.9', '2001:db8::')
@@ -36,7 +36,7 @@ def network(address: str) -> str:
 
 
 class _Window:
-    """How many there were in a window."""
+    """The count of a window."""
 
     __slots__ = ("count", "ends_at")
 
@@ -46,23 +46,23 @@ class _Window:
 
 
 class BoundedStorage(Storage):
-    """Counts in memory, bounded, by a clock that only goes forward; that of `limits` is neither."""
+    """A storage for `limits` in memory: bounded, and by a monotonic clock, unlike that of the library."""
 
     STORAGE_SCHEME = None
 
     def __init__(self, now: Callable[[], float], longest_s: float = WINDOW_S) -> None:
-        """Count in windows of `longest_s` seconds at the most."""
+        """Prepare counts in windows of at most `longest_s` seconds."""
         super().__init__()
         self.now = now
         self._windows: MutableMapping[str, _Window] = TTLCache(MAX_KEYS, longest_s, timer=now)
 
     @property
     def base_exceptions(self) -> type[Exception]:
-        """What it raises of its own."""
+        """The exceptions of this storage."""
         return KeyError
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        """Count so many more within a window that ends after `expiry` seconds; how many there are."""
+        """Add to the count of a key, whose window ends after `expiry` seconds; return the count."""
         window = self._windows.get(key)
         if window is None:
             window = self._windows[key] = _Window(self.now() + expiry)
@@ -70,27 +70,27 @@ class BoundedStorage(Storage):
         return window.count
 
     def get(self, key: str) -> int:
-        """Return how many there are."""
+        """Return the count of a key."""
         window = self._windows.get(key)
         return 0 if window is None else window.count
 
     def get_expiry(self, key: str) -> float:
-        """Return when the window ends."""
+        """Return when the window of a key ends."""
         window = self._windows.get(key)
         return self.now() if window is None else window.ends_at
 
     def check(self) -> bool:
-        """Return whether it works."""
+        """Return whether the storage is available."""
         return True
 
     def reset(self) -> int:
-        """Forget everything; how many windows there were."""
+        """Remove all counts; return their number."""
         count = len(self._windows)
         self._windows.clear()
         return count
 
     def clear(self, key: str) -> None:
-        """Forget a window."""
+        """Remove the count of a key."""
         self._windows.pop(key, None)
 
 

@@ -12,35 +12,35 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
-RELEASED_AT: Final = 1_795_824_000_000  # 2026-11-28: a clock that is behind this was never set
-LEAP_MS: Final = 120_000  # NTP slews what is less, and sources differ by more
-LOOK_EVERY_MS: Final = 1_000
-SETTLING_MS: Final = 15 * 60_000  # after boot, in which boards without a battery get their time from the network
-LONGEST_SETTLING_MS: Final = 400 * 86_400_000  # that such a board may have been off
-LONGEST_AHEAD_MS: Final = 400 * 86_400_000  # that a clock may be ahead of what was stored before, when a server starts
-LONGEST_BEHIND_MS: Final = 30 * 86_400_000  # that a clock may be behind what was stored before
-CONFIRMED: Final = ("clock", "confirmed_at")  # the store's note of when somebody said that the machine's clock is right
+RELEASED_AT: Final = 1_795_824_000_000  # 2026-11-28: a clock before this was never set
+LEAP_MS: Final = 120_000  # NTP slews smaller differences, and clocks of sources differ by more
+CHECK_EVERY_MS: Final = 1_000
+SETTLING_MS: Final = 15 * 60_000  # after boot: boards without a battery get their time from the network
+MAX_SETTLING_MS: Final = 400 * 86_400_000  # such a board may have been off for so long
+MAX_AHEAD_MS: Final = 400 * 86_400_000  # at a start, a clock may be ahead of stored values
+MAX_BEHIND_MS: Final = 30 * 86_400_000  # a clock may be behind stored values
+CONFIRMED: Final = ("clock", "confirmed_at")  # the note of when a person confirmed the machine's clock
 
 _log = logging.getLogger("chargeport.clock")
 
 
 class Clock(Protocol):
-    """What time it is, and how to wait for a later one."""
+    """The present time, and a way to wait."""
 
     def now(self) -> int:
         """Return milliseconds since the epoch, UTC."""
         ...
 
-    def witnessed(self, at: int) -> int:
-        """Compare with an instant that another clock gave just now, and return what time it is."""
+    def compared(self, at: int) -> int:
+        """Compare with the present time of another clock; return the present time of this one."""
         ...
 
     def machine_s(self, duration_s: float) -> float:
-        """Return how long `duration_s` seconds of this clock take by the machine's: a timeout of who waits for an event."""
+        """Return how long `duration_s` seconds of this clock take by the machine's, for timeouts."""
         ...
 
     async def sleep(self, duration_s: float) -> None:
-        """Return once this clock has moved on by `duration_s` seconds."""
+        """Wait until this clock has advanced by `duration_s` seconds."""
         ...
 
 
@@ -51,13 +51,13 @@ class SystemClock:
         """Return milliseconds since the epoch, UTC."""
         return time.time_ns() // 1_000_000
 
-    def witnessed(self, at: int) -> int:
-        """Return what time it is: this clock is never in doubt."""
+    def compared(self, at: int) -> int:
+        """Return the present time; the comparison has no effect."""
         del at
         return self.now()
 
     def machine_s(self, duration_s: float) -> float:
-        """Return the same: this clock runs as fast as the machine's."""
+        """Return `duration_s`: this clock runs as fast as the machine's."""
         return duration_s
 
     async def sleep(self, duration_s: float) -> None:
@@ -70,16 +70,16 @@ def _wall_ms() -> int:
 
 
 def _since_boot_ms() -> int:
-    """Return milliseconds since boot, those in which the machine slept included where the system counts them."""
+    """Return milliseconds since boot, including the time of sleep if the system counts it."""
     return time.clock_gettime_ns(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)) // 1_000_000
 
 
 class SteadyClock:
-    """The machine's clock, held steady where it leaps: the clock of a server.
+    """The clock of a server: the machine's clock, without leaps that are not confirmed.
 
-    A value that was stored with a time far ahead is the latest of its signal until that time has come. So a leap (NTP, a
-    virtual machine that was resumed, a board whose battery is empty) is not followed before there is a reason to believe it.
-    Time goes on meanwhile by the clock that counts from boot, which nobody sets.
+    A value that was stored with a time far ahead is the latest of its signal until that time. So a leap (NTP, a virtual machine
+    that was resumed, a board with an empty battery) is followed only if there is evidence for the new time. Until then, the
+    time is counted by the monotonic clock since boot.
 
     Safe to use from several threads: at worst a leap is noticed twice.
     """
@@ -88,12 +88,12 @@ class SteadyClock:
         self._wall = wall
         self._since_boot = since_boot
         self._set(wall(), since_boot())
-        self._is_held = False
+        self._is_unconfirmed = False
 
     def now(self) -> int:
         """Return milliseconds since the epoch, UTC."""
         wall = self._wall()
-        if self._looked_at <= wall < self._look_again_at:
+        if self._checked_at <= wall < self._check_again_at:
             return wall
         since_boot = self._since_boot()
         expected = self._at + since_boot - self._boot_at
@@ -102,11 +102,11 @@ class SteadyClock:
             self._follow(wall, since_boot)
             return wall
         if self._is_credible(wall, expected, since_boot):
-            _log.warning("The machine's clock was set by %s; it is followed: %s.", _span(leap), _why(expected))
+            _log.warning("The machine's clock was set by %s; it is followed: %s.", _span(leap), _reason(expected))
             self._follow(wall, since_boot)
             return wall
-        if not self._is_held:
-            self._hold(expected, since_boot)
+        if not self._is_unconfirmed:
+            self._count_from(expected, since_boot)
             _log.error(
                 "The machine's clock leapt by %s. Chargeport counts on from %s until the clock is back, or the times that "
                 "sources send agree with it. If the clock is right, restart Chargeport.", _span(leap), _text(expected),
@@ -114,7 +114,7 @@ class SteadyClock:
         return expected
 
     def machine_s(self, duration_s: float) -> float:
-        """Return the same: this clock runs as fast as the machine's."""
+        """Return `duration_s`: this clock runs as fast as the machine's."""
         return duration_s
 
     async def sleep(self, duration_s: float) -> None:
@@ -122,14 +122,14 @@ class SteadyClock:
         await asyncio.sleep(duration_s)
 
     def begin(self, stored_at: int, confirmed_at: int = 0) -> None:
-        """Take into account when the newest stored values were received: the time is later, but hardly by years.
+        """Compare the machine's clock with the receipt of the newest stored values: the present is later, but not by years.
 
-        Nothing was stored where `stored_at` is 0. Somebody said at `confirmed_at` that the machine's clock is right.
+        `stored_at` is 0 if nothing was stored. A person confirmed the machine's clock at `confirmed_at`.
         """
         wall = self._wall()
         behind = stored_at - wall
-        if stored_at >= RELEASED_AT and wall - max(stored_at, confirmed_at) > LONGEST_AHEAD_MS:
-            self._hold(stored_at, self._since_boot())
+        if stored_at >= RELEASED_AT and wall - max(stored_at, confirmed_at) > MAX_AHEAD_MS:
+            self._count_from(stored_at, self._since_boot())
             _log.error(
                 "The machine's clock (%s) is years ahead of the newest stored values. Chargeport counts on from %s until the "
                 "times that sources send agree with the clock. If the clock is right, say so with chargeport repair clock, and "
@@ -138,22 +138,22 @@ class SteadyClock:
             return
         if behind <= LEAP_MS:
             return
-        if wall >= RELEASED_AT and behind > LONGEST_BEHIND_MS:
+        if wall >= RELEASED_AT and behind > MAX_BEHIND_MS:
             _log.error(
                 "Values are stored with times up to %s, which is ahead of the machine's clock (%s). If the clock is right, "
                 "remove them with: chargeport repair clock", _text(stored_at), _text(wall),
             )  # fmt: skip
             return
-        self._hold(stored_at, self._since_boot())
+        self._count_from(stored_at, self._since_boot())
         _log.error(
             "The machine's clock (%s) is behind the newest stored values. Chargeport counts on from %s until the clock has "
             "passed it, or the times that sources send agree with the clock. If the clock is right, remove what was stored "
             "ahead with: chargeport repair clock", _text(wall), _text(stored_at),
         )  # fmt: skip
 
-    def witnessed(self, at: int) -> int:
-        """Compare with an instant that another clock gave just now: one that agrees with ours ends the doubt about it."""
-        if self._is_held:
+    def compared(self, at: int) -> int:
+        """Compare with the present time of another clock: if it agrees with the machine's clock, follow that again."""
+        if self._is_unconfirmed:
             wall = self._wall()
             if wall >= RELEASED_AT and abs(at - wall) <= LEAP_MS:
                 _log.warning("The times that sources send agree with the machine's clock.")
@@ -161,35 +161,35 @@ class SteadyClock:
         return self.now()
 
     def _is_credible(self, wall: int, expected: int, since_boot: int) -> bool:
-        """Return whether a leap is a clock that was set right: one that had never been set, or the first time after boot."""
+        """Return whether a leap is a correction: of a clock that had never been set, or soon after boot."""
         if wall < RELEASED_AT:
             return False
         if expected < RELEASED_AT:
             return True
-        return since_boot < SETTLING_MS and 0 < wall - expected < LONGEST_SETTLING_MS
+        return since_boot < SETTLING_MS and 0 < wall - expected < MAX_SETTLING_MS
 
     def _follow(self, wall: int, since_boot: int) -> None:
-        if self._is_held:
+        if self._is_unconfirmed:
             _log.warning("The machine's clock is followed again.")
-        self._is_held = False
+        self._is_unconfirmed = False
         self._set(wall, since_boot)
 
-    def _hold(self, at: int, since_boot: int) -> None:
-        self._is_held = True
+    def _count_from(self, at: int, since_boot: int) -> None:
+        self._is_unconfirmed = True
         self._set(at, since_boot)
-        self._look_again_at = self._looked_at  # each time, while in doubt
+        self._check_again_at = self._checked_at  # at each call, while the clock is not confirmed
 
     def _set(self, at: int, since_boot: int) -> None:
         self._at = at
         self._boot_at = since_boot
-        self._looked_at = at
-        self._look_again_at = at + LOOK_EVERY_MS
+        self._checked_at = at
+        self._check_again_at = at + CHECK_EVERY_MS
 
 
 class ManualClock:
-    """A clock that stands still until it is moved: for tests and time travel.
+    """A clock that is moved by its user: for tests and time travel.
 
-    `sleep` moves it, so a loop that waits runs through its whole schedule at once.
+    `sleep` moves it, so that a loop with waits runs through its schedule at once.
     """
 
     def __init__(self, at: int) -> None:
@@ -203,13 +203,13 @@ class ManualClock:
         """Set the clock forward (or back) by `duration_s` seconds."""
         self._at += round(duration_s * 1000)
 
-    def witnessed(self, at: int) -> int:
-        """Return what time it is: this clock is never in doubt."""
+    def compared(self, at: int) -> int:
+        """Return the present time; the comparison has no effect."""
         del at
         return self.now()
 
     def machine_s(self, duration_s: float) -> float:
-        """Return the same: whoever waits for a clock that is moved by hand looks at it himself."""
+        """Return `duration_s`."""
         return duration_s
 
     async def sleep(self, duration_s: float) -> None:
@@ -219,7 +219,7 @@ class ManualClock:
 
 
 class SimulatedClock:
-    """A clock that runs `speed` times as fast as the machine's, stands still at speed 0, and can be set forward.
+    """A clock that runs `speed` times as fast as the machine's, is stopped at speed 0, and can be set forward.
 
     It starts at `at` (now, unless given). Belongs to one event loop; any thread may read it.
     """
@@ -232,7 +232,7 @@ class SimulatedClock:
 
     @property
     def speed(self) -> float:
-        """How many times as fast as the machine's clock it runs; 0 while it stands still."""
+        """The speed relative to the machine's clock; 0 while it is stopped."""
         return self._speed
 
     def now(self) -> int:
@@ -240,24 +240,24 @@ class SimulatedClock:
         return self._at + int((time.monotonic_ns() - self._base_ns) * self._speed) // 1_000_000
 
     def run(self, speed: float) -> None:
-        """Go on from the present instant at this speed; 0 stops it."""
+        """Run at this speed from the present instant on; 0 stops the clock."""
         self._rebase(self.now(), speed)
 
     def set(self, at: int) -> None:
-        """Set it forward to this instant; one in the past changes nothing."""
+        """Set the clock forward to this instant; one in the past changes nothing."""
         self._rebase(max(at, self.now()), self._speed)
 
-    def witnessed(self, at: int) -> int:
-        """Return what time it is: this clock is never in doubt."""
+    def compared(self, at: int) -> int:
+        """Return the present time; the comparison has no effect."""
         del at
         return self.now()
 
     def machine_s(self, duration_s: float) -> float:
-        """Return how long that takes at the present speed; endless while the clock stands still."""
+        """Return how long that takes at the present speed; infinite while the clock is stopped."""
         return duration_s / self._speed if self._speed else math.inf
 
     async def sleep(self, duration_s: float) -> None:
-        """Wait until this clock has moved on by `duration_s`, however it is set meanwhile."""
+        """Wait until this clock has advanced by `duration_s` seconds, also by being set."""
         until_at = self.now() + round(duration_s * 1000)
         await asyncio.sleep(0)
         while (left_ms := until_at - self.now()) > 0:
@@ -271,7 +271,7 @@ class SimulatedClock:
         self._moved = asyncio.Event()
 
 
-def _why(expected: int) -> str:
+def _reason(expected: int) -> str:
     return "it had never been set" if expected < RELEASED_AT else "the machine has just started"
 
 

@@ -1,6 +1,6 @@
-"""Where settings come from: flags, then the environment, then a TOML file.
+"""Load the settings: from flags, then the environment, then a TOML file.
 
-A setting that is wrong or unknown stops the start with one sentence that names it.
+An invalid or unknown setting stops the start with one sentence that names it.
 """
 
 import os
@@ -21,7 +21,7 @@ from chargeport.sources.extras import secret
 from chargeport.store.encryption import Encryption
 
 FILE_NAME: Final = "chargeport.toml"
-"""The settings file that is read from the working directory where no other is named."""
+"""The settings file in the working directory, which is read unless another one is named."""
 Role = Literal["all", "api", "ingest", "deliver"]
 
 
@@ -45,16 +45,16 @@ _DEFAULTS: Final[dict[tuple[str, str], Any]] = {
 
 
 def environment_names() -> dict[str, tuple[str, str]]:
-    """Return each variable that is read, and the table and key that it sets."""
+    """Return the variables that are read, with the table and key that each sets."""
     return {f"{_PREFIX}{table}_{key}".upper(): (table, key) for table, key in _DEFAULTS} | _SHORT_NAMES
 
 
 def settings_file(named: Path | None) -> Path | None:
-    """Return the settings file: the one that is named, else ./chargeport.toml where there is one."""
+    """Return the settings file: the named one, else ./chargeport.toml if it exists."""
     if named is not None:
         return named
-    found = Path(FILE_NAME)
-    return found if found.is_file() else None
+    default = Path(FILE_NAME)
+    return default if default.is_file() else None
 
 
 def load(
@@ -64,15 +64,15 @@ def load(
 ) -> Settings:
     """Return the settings from the file, overridden by the environment, overridden by flags. Raises SettingError.
 
-    Without `file` no file is read: `settings_file` finds the one that is meant.
+    Without `file`, no file is read: `settings_file` returns the default.
     """
     tables = _from_file(file) if file is not None else {}
     if file is not None:
         tables["folder"] = str(file.absolute().parent)
-    given = os.environ if environ is None else environ
+    variables = os.environ if environ is None else environ
     for name, (table, key) in environment_names().items():
-        if given.get(name, ""):
-            _set(tables, table, key, given[name])
+        if variables.get(name, ""):
+            _set(tables, table, key, variables[name])
             _checked(tables, f"{name} in the environment", strict=False)
     for (table, key), value in (flags or {}).items():
         if value is not None:
@@ -82,7 +82,7 @@ def load(
 
 
 def misspelt_variables(environ: Mapping[str, str] | None = None) -> Iterator[tuple[str, str]]:
-    """Yield each variable that nothing reads and whose name is nearly that of one which is read, with that name."""
+    """Yield each unknown variable with a name similar to that of a setting, and that name."""
     known = {name.removeprefix(_PREFIX): name for name in environment_names()}
     for name in os.environ if environ is None else environ:
         bare = name.removeprefix(_PREFIX)
@@ -91,7 +91,7 @@ def misspelt_variables(environ: Mapping[str, str] | None = None) -> Iterator[tup
 
 
 def _set(tables: dict[str, Any], table: str, key: str, value: Any) -> None:
-    """Set one setting. A list is written with commas between its members."""
+    """Set one setting. A list is a text with commas between its members."""
     if isinstance(_DEFAULTS.get((table, key)), list) and isinstance(value, str):
         value = [part.strip() for part in value.split(",") if part.strip()]
     tables.setdefault(table, {})[key] = value
@@ -105,13 +105,13 @@ def _from_file(file: Path) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingError(f"the file is not TOML: {error}.", str(file)) from error
     if "folder" in tables:
-        raise SettingError(f"{_not_known('', 'folder')}.", str(file))
+        raise SettingError(f"{_unknown_key('', 'folder')}.", str(file))
     _checked(tables, str(file), strict=True)
     return tables
 
 
 def _checked(tables: dict[str, Any], where: str, *, strict: bool) -> Settings:
-    """Return the settings, if they are right; else one sentence that names the setting and the rule."""
+    """Return the settings. Raises SettingError, which names the setting and the rule."""
     try:
         return msgspec.convert(tables, Settings, strict=strict)
     except msgspec.ValidationError as error:
@@ -121,29 +121,28 @@ def _checked(tables: dict[str, Any], where: str, *, strict: bool) -> Settings:
 
 
 _UNKNOWN: Final = re.compile("Object contains unknown field `(.*)`", re.DOTALL)
-_NO_CHOICE: Final = re.compile("Invalid enum value '(.*)'", re.DOTALL)
+_INVALID_CHOICE: Final = re.compile("Invalid enum value '(.*)'", re.DOTALL)
 
 
 def _explained(path: str, what: str) -> str:
-    """Return what msgspec found wrong at a path, with what to write in its place where that is known."""
+    """Return an error of msgspec at a path as a sentence, with allowed values if they are known."""
     if unknown := _UNKNOWN.fullmatch(what):
-        return _not_known(path, unknown[1])
+        return _unknown_key(path, unknown[1])
     kind = _kind_at(path)
-    if (wrong := _NO_CHOICE.fullmatch(what)) and get_origin(kind) is Literal:
-        return f"{path}: {wrong[1]!r} is none of its values: {instead_of(wrong[1], get_args(kind))}"
+    if (invalid := _INVALID_CHOICE.fullmatch(what)) and get_origin(kind) is Literal:
+        return f"{path}: {invalid[1]!r} is none of its values: {instead_of(invalid[1], get_args(kind))}"
     if what == "Expected `array`, got `object`" and path.isidentifier():
         return f"{path}: there may be several: write [[{path}]]"
     return f"{path}: {what}" if path else what
 
 
-def _not_known(path: str, key: str) -> str:
-    """Describe a key that no table at this path has; for a key of another table, where it belongs."""
-    shown = f"{path}.{key}" if path else key
-    homes = [name for name, kind in _keys(Settings).items() if not path and key in _keys(kind)]
-    if homes:
-        return f"{shown} is no setting here: it belongs under [{homes[0]}]"
-    known = _keys(_kind_at(path))
-    return f"{shown} is no setting: {instead_of(key, known)}"
+def _unknown_key(path: str, key: str) -> str:
+    """Describe an unknown key at this path; name the table of a key that is in another one."""
+    name = f"{path}.{key}" if path else key
+    tables = [table for table, kind in _keys(Settings).items() if not path and key in _keys(kind)]
+    if tables:
+        return f"{name} is no setting here: it belongs under [{tables[0]}]"
+    return f"{name} is no setting: {instead_of(key, _keys(_kind_at(path)))}"
 
 
 def _kind_at(path: str) -> Any:
@@ -157,19 +156,19 @@ def _kind_at(path: str) -> Any:
 
 
 def _keys(kind: Any) -> dict[str, Any]:
-    """Return the keys of a table and their types; none of what is no table. Where the file is, is no key of it."""
+    """Return the keys of a table and their types; none of another type. `folder` is no key of the file."""
     if not (isinstance(kind, type) and issubclass(kind, Table)):
         return {}
     return {field.encode_name: field.type for field in msgspec.structs.fields(kind) if field.name != "folder"}
 
 
 def encryption(settings: Settings) -> Encryption:
-    """Return what encrypts secrets at rest, with the keys as they are whenever it asks. Raises SettingError."""
-    named = settings.database.key
+    """Return the encryption of secrets at rest, which reads the keys when it needs them. Raises SettingError."""
+    reference = settings.database.key
 
     def keys() -> str | None:
         try:
-            return None if named is None else secret("database.key", named)
+            return None if reference is None else secret("database.key", reference)
         except SourceError as error:
             raise SettingError(str(error)) from error
 

@@ -1,6 +1,6 @@
-"""A server of simulated cars: who may ask for them, and what it is told to begin with. `chargeport demo` and tests run it.
+"""A server of simulated cars, with its applications, for `chargeport demo` and tests.
 
-A database that is kept has the cars and the applications already.
+A database of an earlier run has the cars and the applications already.
 """
 
 import uuid
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from chargeport.service import Service
 
 USER: Final = "demo-user"
-SIMULATED: Final = "simulated"  # the mode of the demo's cars, and of no others
+SIMULATED: Final = "simulated"  # the mode of the demo's cars only
 _OWNER: Final = "demo"
 _APPLICATION: Final = "Demo"
-_TOKEN_LIFE_S: Final = 365 * 86_400  # of a clock that can be set forward by days
+_TOKEN_LIFE_S: Final = 365 * 86_400  # for a clock that can be set forward by days
 _CONTROLS: Final = frozenset({Permission.CONTROL_CHARGE, Permission.CONTROL_SIMULATOR})
 
 
 class _Credentials(msgspec.Struct, frozen=True):
-    """What the demo remembers of an application of its own, so that it is the same the next time."""
+    """The stored credentials of an application of the demo, for the next run."""
 
     client_id: str
     client_secret: str
@@ -43,7 +43,7 @@ async def begin(service: "Service", clock: SimulatedClock, scenario: Scenario | 
     """Simulate the cars of a scenario, or so many of the demo's; return what a client needs. Raises Problem."""
     clock.set(await service.last_received_at())
     reporters = demo_fleet(clock.now(), count=count)
-    facts = await make_known(service, [reporter.profile for reporter in reporters])
+    facts = await register(service, [reporter.profile for reporter in reporters])
     simulator = Simulator("simulator", reporters, clock)
     simulation = await service.simulate(simulator, clock, lambda profiles: add_vehicles(service, profiles))
     if scenario is not None:
@@ -54,14 +54,14 @@ async def begin(service: "Service", clock: SimulatedClock, scenario: Scenario | 
 
 @asynccontextmanager
 async def answering(file: Path, scenario: str, at: datetime) -> AsyncIterator[dict[str, Any]]:
-    """Serve a ready scenario, or a file's, on loopback while the block runs, by a clock that stands still; for tests."""
+    """Serve a built-in scenario, or a file's, on loopback while the block runs, with a stopped clock; for tests."""
     from chargeport import web
     from chargeport.dashboard import page
     from chargeport.service import Service
 
     settings = Settings(
         database=DatabaseSettings(f"sqlite:///{file}"),
-        staleness=StalenessSettings(learn=False),  # what is learnt would depend on what was tested before
+        staleness=StalenessSettings(learn=False),  # it would depend on earlier tests
         webhooks=WebhookSettings(allow_private_targets=True, retry_jitter=0),
     )
     clock = SimulatedClock(0, round(at.timestamp() * 1000))
@@ -75,8 +75,8 @@ async def answering(file: Path, scenario: str, at: datetime) -> AsyncIterator[di
             await service.close()
 
 
-async def make_known(service: "Service", profiles: list[CarProfile]) -> dict[str, Any]:
-    """Make the cars and an application known; return what a client needs of them."""
+async def register(service: "Service", profiles: list[CarProfile]) -> dict[str, Any]:
+    """Add the cars and an application; return what a client needs of them."""
     application, secret = await _application(service, _APPLICATION, frozenset(Permission))
     await add_vehicles(service, profiles)
     return {
@@ -93,7 +93,7 @@ def _facts(profile: CarProfile) -> dict[str, Any]:
 
 
 async def add_vehicles(service: "Service", profiles: Sequence[CarProfile]) -> None:
-    """Make these cars known, and connected to the demo's application."""
+    """Add these cars, with connections to the demo's application."""
     application, _ = await _application(service, _APPLICATION, frozenset(Permission))
     cars = [vehicle_of(profile, service.clock.now()) for profile in profiles]
     for car in cars:
@@ -103,13 +103,13 @@ async def add_vehicles(service: "Service", profiles: Sequence[CarProfile]) -> No
 
 
 async def visitor(service: "Service") -> Application:
-    """Return the application as which the demo's page asks: it may read, manage, and control what is simulated."""
+    """Return the application of the demo's page: it may read, manage, and control the simulation."""
     application, _ = await _application(service, "The demo's page", OPERATOR | _CONTROLS)
     return application
 
 
 async def visitor_token(service: "Service", visitor: Application) -> "PageToken":
-    """Return a token for one visit."""
+    """Return a token of the page's application."""
     from chargeport.api.sign_in import PageToken
 
     token = await service.access.issue_token(visitor, _TOKEN_LIFE_S)
@@ -117,37 +117,38 @@ async def visitor_token(service: "Service", visitor: Application) -> "PageToken"
 
 
 async def guest_link(service: "Service") -> str:
-    """Return the secret of a link that signs a visitor from another device in, once."""
+    """Return the secret of a link that signs a visitor in once, from another device."""
     if await service.store.sign_in.user(USER) is None:
         await service.sign_in.add_user(USER)
     return await service.sign_in.link(USER, replace=True)
 
 
 async def credentials(store: Store) -> tuple[str, str] | None:
-    """Return the id and the secret of the demo's application on a database; None where there was no demo."""
-    kept = await store.notes.recall(_OWNER, _APPLICATION)
-    if kept is None:
-        return None
-    known = msgspec.json.decode(kept, type=_Credentials)
-    return known.client_id, known.client_secret
+    """Return the id and the secret of the demo's application on a database; None if it has none."""
+    stored = await _stored_credentials(store, _APPLICATION)
+    return None if stored is None else (stored.client_id, stored.client_secret)
+
+
+async def _stored_credentials(store: Store, name: str) -> _Credentials | None:
+    text = await store.notes.recall(_OWNER, name)
+    return None if text is None else msgspec.json.decode(text, type=_Credentials)
 
 
 async def _application(service: "Service", name: str, permissions: frozenset[Permission]) -> tuple[Application, str]:
-    """Return the demo's application of this name with its secret: that of the last time, or a new one."""
-    kept = await service.store.notes.recall(_OWNER, name)
-    if kept is not None:
-        known = msgspec.json.decode(kept, type=_Credentials)
-        found = await service.access.sign_in(known.client_id, known.client_secret)
-        if found is not None and found.permissions >= permissions:
-            return found, known.client_secret
+    """Return the demo's application of this name with its secret: that of the last run, or a new one."""
+    stored = await _stored_credentials(service.store, name)
+    if stored is not None:
+        known = await service.access.sign_in(stored.client_id, stored.client_secret)
+        if known is not None and known.permissions >= permissions:
+            return known, stored.client_secret
     application, secret = await service.access.register(name, permissions)
-    remembered = msgspec.json.encode(_Credentials(application.client_id, secret)).decode()
-    await service.store.notes.remember(_OWNER, name, remembered)
+    text = msgspec.json.encode(_Credentials(application.client_id, secret)).decode()
+    await service.store.notes.remember(_OWNER, name, text)
     return application, secret
 
 
 def vehicle_of(profile: CarProfile, now: int) -> Vehicle:
-    """Return the car as the store knows it."""
+    """Return a simulated car as a vehicle of the store."""
     return Vehicle(
         id=profile.id, vin=profile.vin, make=profile.make, model=profile.model, year=profile.year,
         powertrain=profile.powertrain, mode=SIMULATED, created_at=now,

@@ -1,15 +1,15 @@
 """Every error that a person or client may meet.
 
     ChargeportError
-    ├── SettingError        a setting is wrong: names it, says what it may be
+    ├── SettingError        a setting is invalid: names it, and the allowed values
     ├── StartError          the server can't start: a port in use, a database that can't be opened
-    ├── StoreError          the database does not do what it should, now
-    │   └── SchemaError     it was written by a newer Chargeport
-    ├── ConflictError       a name is taken
-    ├── NotFoundError       a name that a command was given is nobody's
-    └── Problem             an answer to a request, with its HTTP status (the API's own error body is made of it)
+    ├── StoreError          the database can't be read or written now
+    │   └── SchemaError     the database was written by a newer Chargeport
+    ├── ConflictError       a name that must be unique is taken
+    ├── NotFoundError       a name in a command is unknown
+    └── Problem             a request that is answered with an HTTP error status and the API's error body
 
-A rule that a reading breaks is a `signals.violation.Violation`: it concerns one item, not the request.
+An invalid reading is a `signals.violation.Violation`, which concerns one item and not the request.
 """
 
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ class ChargeportError(Exception):
 
 
 class SettingError(ChargeportError):
-    """A setting is wrong: `what` begins with its name, as in `server.port: ...`; `where` is its file, if that is known."""
+    """A setting is invalid: `what` begins with its name, as in `server.port: ...`; `where` is its file, if known."""
 
     def __init__(self, what: str, where: str | None = None) -> None:
         super().__init__(f"A setting is wrong{f' ({where})' if where else ''}: {what}")
@@ -45,11 +45,11 @@ class ConflictError(ChargeportError):
 
 
 class NotFoundError(ChargeportError):
-    """A name that a command was given is nobody's."""
+    """A name in a command is unknown."""
 
 
 def instead_of(given: str, known: Iterable[str]) -> str:
-    """Return what to write in place of a name that is not known: the nearest name, or all of them where none is near.
+    """Return a hint for an unknown name: the most similar name, or all of them if none is similar.
 
     >>> instead_of("prot", ["host", "port"]), instead_of("x", ["host", "port"])
     ('the nearest name is port', 'use one of host, port')
@@ -61,10 +61,10 @@ def instead_of(given: str, known: Iterable[str]) -> str:
 
 
 class ErrorKind:
-    """A kind of error on the wire: HTTP status, Smartcar's type and code, a title, and how a client gets out of it.
+    """A kind of error in answers: HTTP status, Smartcar's type and code, and a title.
 
-    Types and codes are Smartcar's taxonomy (their documentation, and captures of live answers). `cause` says in a sentence what
-    has happened, `way_out` what the reader can do; `resolution` is what a program does about it, in Smartcar's word.
+    Types and codes are Smartcar's taxonomy (their documentation, and captures of live answers). `cause` is a sentence about
+    what has happened, `way_out` one about what the reader can do; `resolution` is Smartcar's value for programs.
     """
 
     __slots__ = ("cause", "code", "resolution", "slug", "status", "title", "type", "way_out")
@@ -91,7 +91,7 @@ class ErrorKind:
 
     @property
     def name(self) -> str:
-        """Its type and, where it has one, its code."""
+        """The type and, if there is one, the code."""
         return f"{self.type} / {self.code}" if self.code else self.type
 
 
@@ -290,8 +290,8 @@ UNAVAILABLE: Final = ErrorKind(
 ERROR_KINDS: Final = tuple(kind for kind in dict(vars()).values() if isinstance(kind, ErrorKind))
 
 
-class Problem(ChargeportError):  # noqa: N818  (RFC 9457's word for it)
-    """A request can't be answered as asked: its kind, and what exactly is wrong, in one sentence."""
+class Problem(ChargeportError):  # noqa: N818  (the term of RFC 9457)
+    """A request that is answered with an error: its kind, and a sentence about what is wrong."""
 
     def __init__(self, kind: ErrorKind, detail: str, *, retry_after_s: int | None = None, allow: str | None = None) -> None:
         super().__init__(detail)

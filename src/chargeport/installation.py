@@ -1,6 +1,6 @@
-"""How this Chargeport was installed: what a reader types to run it, and what brings a package that it lacks.
+"""How this Chargeport was installed: the command that runs it, and the one that installs a missing package.
 
-Messages name commands that work for their reader. Imports nothing of ours.
+Messages contain commands that work in this installation. Imports nothing of ours.
 """
 
 import os
@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import Final
 
 PROGRAM: Final = "chargeport"
-_BY_MAKE: Final = "CHARGEPORT_BY_MAKE"
-_OF_EXTRA: Final = re.compile(r"""^(?P<package>[^;]+?)\s*;.*\bextra\s*==\s*['"](?P<extra>[^'"]+)['"]""")
+_MAKE_VARIABLE: Final = "CHARGEPORT_BY_MAKE"
+_EXTRA_REQUIREMENT: Final = re.compile(r"""^(?P<package>[^;]+?)\s*;.*\bextra\s*==\s*['"](?P<extra>[^'"]+)['"]""")
 _PIPX_MARK: Final = "pipx_metadata.json"
 _IMAGE_MARK: Final = ".image"  # a file that our Dockerfile puts beside the packages
 
 
 def program() -> str:
-    """Return what runs this program again from the reader's shell.
+    """Return the command that runs this program again.
 
-    The bare name where the PATH leads to it; else the path as it was typed; else the interpreter with -m.
+    The bare name if it is in the PATH, else the path as it was typed, else the interpreter with -m.
     """
     started = Path(sys.argv[0])
     if started.name != PROGRAM:
@@ -32,27 +32,29 @@ def program() -> str:
 
 
 def with_flag(flags: str) -> str:
-    """Return the flags as the reader passes them on: as they are, or through make's ARGS where a Makefile's target runs us."""
-    return f'ARGS="{flags}"' if os.environ.get(_BY_MAKE) else flags
+    """Return the flags as they are typed: as they are, or in make's ARGS if a Makefile's target runs the program."""
+    return f'ARGS="{flags}"' if os.environ.get(_MAKE_VARIABLE) else flags
 
 
 def add_extra(extra: str) -> str:
-    """Return the command that brings the packages of an extra into this installation, with the extra's name."""
+    """Return the command that installs the packages of an extra, with the extra's name."""
     if (Path(sys.prefix) / _IMAGE_MARK).exists():
         return f"docker build --build-arg EXTRAS={extra} --tag {PROGRAM} . (in the checkout that the image was made from)"
-    packages = " ".join(shlex.quote(each) for each in packages_of(extra))
+    packages = " ".join(shlex.quote(package) for package in packages_of(extra))
     return f"{_installer()} {packages} (the extra {extra})"
 
 
 def packages_of(extra: str) -> list[str]:
-    """Return what an extra consists of, such as `nats-py>=2.9`; the extra itself where that is not known."""
-    named = extra.replace("_", "-")
-    found = (_OF_EXTRA.match(each) for each in metadata.requires(PROGRAM) or ())
-    return [each["package"] for each in found if each and each["extra"].replace("_", "-") == named] or [f"{PROGRAM}[{extra}]"]
+    """Return the requirements of an extra, such as `nats-py>=2.9`; the extra itself if they are not known."""
+    name = extra.replace("_", "-")
+    matches = (_EXTRA_REQUIREMENT.match(requirement) for requirement in metadata.requires(PROGRAM) or ())
+    return [match["package"] for match in matches if match and match["extra"].replace("_", "-") == name] or [
+        f"{PROGRAM}[{extra}]"
+    ]
 
 
 def _installer() -> str:
-    """Return what installs packages beside this one: pipx, uv, or the interpreter's own pip."""
+    """Return the command that installs further packages: pipx, uv, or the interpreter's own pip."""
     prefix = Path(sys.prefix)
     if (prefix / _PIPX_MARK).exists():
         return f"pipx inject {PROGRAM}"
@@ -70,9 +72,9 @@ def _is_made_by_uv(prefix: Path) -> bool:
 
 
 def _shown(path: Path) -> str:
-    """Return the path as short as it works from here, fit for a shell."""
+    """Return the path, relative to the working directory if possible, quoted for a shell."""
     try:
-        near = path.absolute().relative_to(Path.cwd())
+        relative = path.absolute().relative_to(Path.cwd())
     except (OSError, ValueError):
         return shlex.quote(str(path))
-    return shlex.quote(str(near) if os.sep in str(near) else f".{os.sep}{near}")
+    return shlex.quote(str(relative) if os.sep in str(relative) else f".{os.sep}{relative}")

@@ -1,11 +1,11 @@
-"""READ THIS FIRST. Where everything meets: sources → ingest → store → api. It wires; it decides nothing.
+"""READ THIS FIRST. Connects the parts of a server: sources → ingest → store → api.
 
     source ── Delivery ──▶   ingest   ── Reading, Absence, Issue ──▶ store ──▶ api ──▶ clients
               (theirs)     (dialect)             (ours)             (disk)   (Smartcar's)
                                                                      ▲ │
                                                  derivation: what follows from what was reported
 
-The dashboard alone is put beside it, by whoever starts a server.
+The dashboard is added by the command that starts a server.
 """
 
 import asyncio
@@ -55,13 +55,13 @@ from chargeport.webhooks.service import WebhookService
 if TYPE_CHECKING:
     from chargeport.mqtt_out.service import MqttOut
 
-DERIVED_EVERY_MS = 3_600_000  # while a simulation lives through hours at once: a session costs the more the longer it is
-STIRRED_S = 30.0  # after which it is looked again, for a ring may be lost
-LAST_CHANGES = 100  # that tell until when the clock has come: a bundle of an import may carry older times
+DERIVE_EVERY_MS = 3_600_000  # of a simulated clock that is set forward: the cost of a session grows with its length
+WAIT_S = 30.0  # for a ring, which may be lost
+LAST_CHANGES = 100  # from which the last receipt is taken: the very last may be those of an import with older times
 
 
 class Service:
-    """A running Chargeport, apart from the web server around it."""
+    """A running Chargeport without its web server."""
 
     def __init__(self, store: Store, settings: Settings, clock: Clock | None = None, doorbell: Doorbell | None = None) -> None:
         self.store = store
@@ -73,15 +73,14 @@ class Service:
         self.consents = Consents(store, self.access, self.clock)
         self.positions = Positions(store.notes)
         self.fleet = Fleet(store, self.access)
-        most = settings.limits.streams_by_application
-        self.tail = Tail(store, self.access, self.clock, self.doorbell, most_of_one=most)
+        self.tail = Tail(store, self.access, self.clock, self.doorbell, most_of_one=settings.limits.streams_by_application)
         self.feeds = Feeds(store, settings, self.clock, refused=self.access.counts.of_source)
         self.derivation = Derivation(store, settings, self.clock, self.doorbell.wait, rest=self._rest)
-        self.policy = Policy({each.group: KeepFor(*settings.retention.of(each.group)) for each in CATALOGUE})
+        self.policy = Policy({signal.group: KeepFor(*settings.retention.of(signal.group)) for signal in CATALOGUE})
         self.cadences = Cadences(store, settings.staleness, self.clock)
         docs = f"{settings.server.base_url or f'http://{settings.server.host}:{settings.server.port}'}/docs/errors"
         self.webhooks = WebhookService(store, self.clock, settings.webhooks, docs, self.doorbell.wait)
-        self.leases: Leases | None = None  # where this is the only process, it does everything
+        self.leases: Leases | None = None  # None if this is the only process
         self.simulation: Simulation | None = None
         self._tasks: list[asyncio.Future[None]] = []
         self._mqtt_out: MqttOut | None = None
@@ -91,9 +90,9 @@ class Service:
 
     @classmethod
     def open(cls, settings: Settings, clock: Clock | None = None, *, anew: bool = False, line: Line | None = None) -> "Service":
-        """Open a service on the database that the settings name; `anew` as in `open_store`.
+        """Open a service on the database of the settings; `anew` as in `open_store`.
 
-        `line` carries rings between workers where the settings and the database have nothing that does.
+        `line` carries rings between workers if neither the settings nor the database have a way.
 
         Raises StartError, SchemaError, SettingError.
         """
@@ -103,10 +102,10 @@ class Service:
         return cls(store, settings, clock, doorbell)
 
     def app(self, pages: Mapping[str, Handler], *, fast_path: bool = True, reports: WorkerReports | None = None) -> WebApp:
-        """Return the application on this service; `reports` are those of the server's workers, which it tells how it is."""
+        """Return the application on this service; `reports` exchanges the states of the server's workers."""
         faults = None if self.simulation is None else self.simulation.faults
         reads = Reads(self.store, self.access, self.clock, strict=self.settings.server.strict, faults=faults)
-        deps = AppContext(
+        context = AppContext(
             self.store,
             self.access,
             reads,
@@ -124,30 +123,29 @@ class Service:
             self.derivation,
             self.simulation,
         )
-        app = build_app(deps, pages, fast_path=fast_path, sockets=self.feeds.sockets(), reports=reports)
+        app = build_app(context, pages, fast_path=fast_path, sockets=self.feeds.sockets(), reports=reports)
         if reports is not None:
-            telling = reports.run(lambda: tally(app.errors, deps), lambda: self.store.ping(writes=False))
-            self._tasks.append(asyncio.create_task(telling, name="worker reports"))
+            reporting = reports.run(lambda: tally(app.errors, context), lambda: self.store.ping(writes=False))
+            self._tasks.append(asyncio.create_task(reporting, name="worker reports"))
         return app
 
     def _commands(self) -> Commands:
-        """Return what gives commands, which meet the faults of a simulation."""
         if self.simulation is None:
             return Commands(self.store, self.clock, self._commandable())
         return Commands(self.store, self.clock, self._commandable(), self.simulation.faults.met)
 
     def _commandable(self) -> list[Commandable]:
-        """Return what can have cars do something: the simulation, then the sources of the settings in their order."""
-        sources = [each.source for each in self.feeds.built if isinstance(each.source, Commandable)]
+        """Return what executes commands: the simulation, then the sources of the settings in their order."""
+        sources = [built.source for built in self.feeds.built if isinstance(built.source, Commandable)]
         return [*([] if self.simulation is None else [self.simulation]), *sources]
 
     async def start(self, sources: Sequence[Source] = (), role: Role = "all") -> None:
-        """Make the settings' cars known and begin to listen: to the settings' sources, and to these.
+        """Register the settings' cars, and start the settings' sources and these.
 
-        Every process answers the API; `role` says what it does beside that. Where there may be several processes, what must be
-        done once is done by whichever holds its lease.
+        Every process answers the API; `role` names its other work. If there may be several processes, work that must be done
+        once is done by the process that holds its lease.
         """
-        # What is loaded by now stays for good: the collector need not look at it again, nor run at every 700th object.
+        # What is loaded by now stays: the collector need not visit it again, nor run at every 700th object.
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
@@ -155,7 +153,7 @@ class Service:
             self.clock.begin(await self.last_received_at(), int(await self.store.notes.recall(*CONFIRMED) or 0))
         act_as(Actor(SERVER, now=self.clock.now))
         await self.store.access.encrypt_anew(stale_only=True)
-        await self.store.access.applications()  # without the right key for their secrets nothing starts
+        await self.store.access.applications()  # raises without the right key for their secrets
         await self.store.audit.add(Act.SERVER_STARTED, detail=f"version {__version__}, role {role}")
         await self.cadences.begin()
         self._tasks.append(asyncio.create_task(self.cadences.run(), name="cadence"))
@@ -167,13 +165,13 @@ class Service:
         await self.feeds.start(
             sources, hold=None if self.leases is None else self.leases.hold, running=role in ("all", "ingest")
         )
-        self.webhooks.elsewhere = self.leases is not None
-        self.webhooks.watch.hears_others = self.leases is not None or isinstance(self.doorbell, SharedDoorbell)
+        self.webhooks.is_elsewhere = self.leases is not None
+        self.webhooks.watch.has_other_writers = self.leases is not None or isinstance(self.doorbell, SharedDoorbell)
         if role in ("all", "deliver"):
-            self._work_once()
+            self._start_shared_work()
 
-    def _work_once(self) -> None:
-        """Begin with what one process does for all."""
+    def _start_shared_work(self) -> None:
+        """Start the work that one process does for all."""
         self._once("audit", lambda: keep_audit(self.store.audit, self.settings.retention.audit_days, self.clock))
         if self.policy.is_limited:
             self._once("retention", lambda: keep(self.store.retention, self.policy, self.clock))
@@ -192,21 +190,21 @@ class Service:
             self._once("derivation", self.derivation.run)
 
     def _once(self, name: str, work: Work) -> None:
-        doing = work() if self.leases is None else self.leases.hold(name, work)
-        self._tasks.append(asyncio.ensure_future(doing))
+        running = work() if self.leases is None else self.leases.hold(name, work)
+        self._tasks.append(asyncio.ensure_future(running))
 
     async def _deliver(self) -> None:
         """Watch and deliver until cancelled."""
-        self.webhooks.elsewhere = False
+        self.webhooks.is_elsewhere = False
         self.webhooks.start()
         try:
             await asyncio.Event().wait()
         finally:
-            self.webhooks.elsewhere = True
+            self.webhooks.is_elsewhere = True
             await self.webhooks.close()
 
     async def simulate(self, simulator: Simulator, clock: SimulatedClock, register: Register | None = None) -> Simulation:
-        """Receive from simulated cars, too, under a control that may stop the clock; `register` makes cars known."""
+        """Start with simulated cars, and a control that may stop the clock; `register` adds cars of scenarios."""
         simulation = self.simulation = Simulation(clock, simulator, self, register)
         self.webhooks.deliveries.faults = simulation.faults
         self.sign_in.permissions = OPERATOR | {Permission.CONTROL_SIMULATOR}
@@ -214,10 +212,10 @@ class Service:
         await simulation.begin()
         return simulation
 
-    # What works by itself, so that a simulation can decide when. See `simulation.control.Background`.
+    # The background work, which a simulation controls. See `simulation.control.Background`.
 
     def resume(self) -> None:
-        """Begin to derive and to send webhooks."""
+        """Start to derive and to send webhooks."""
         self._is_paused = False
         self.webhooks.start()
         if self.settings.derive.enabled:
@@ -230,50 +228,50 @@ class Service:
         if self._deriving is not None:
             await tasks.end(self._deriving)
             self._deriving = None
-            await self.derivation.resume()  # `catch_up` goes on from there
+            await self.derivation.resume()  # so that `catch_up` continues from there
 
-    async def settle(self, *, wholly: bool = True) -> None:
-        """Send all that is due at this instant; before that derive what can be, if `wholly` or some time has passed."""
+    async def settle(self, *, complete: bool = True) -> None:
+        """Send all webhooks that are due; derive first, if `complete` or after DERIVE_EVERY_MS."""
         now = self.clock.now()
-        if self.settings.derive.enabled and (wholly or now - self._derived_at >= DERIVED_EVERY_MS):
+        if self.settings.derive.enabled and (complete or now - self._derived_at >= DERIVE_EVERY_MS):
             self._derived_at = now
             await self.derivation.catch_up()
         await self.webhooks.catch_up()
 
     async def next_at(self) -> int | None:
-        """Return when a webhook is due by time alone."""
+        """Return when a webhook is due without a further write."""
         return await self.webhooks.next_at()
 
     async def is_followed(self) -> bool:
-        """Tell whether a webhook needs each change."""
+        """Return whether there is a webhook, which needs each change."""
         return await self.webhooks.is_active()
 
-    async def stirred(self) -> None:
-        """Return when something was stored, or is to be sent by a webhook."""
-        waits = [asyncio.ensure_future(each) for each in (self.doorbell.wait(STIRRED_S), self.webhooks.woken())]
+    async def wait_for_work(self) -> None:
+        """Wait until something was stored, or is to be sent by a webhook."""
+        waits = [asyncio.ensure_future(wait) for wait in (self.doorbell.wait(WAIT_S), self.webhooks.woken())]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for each in waits:
-                each.cancel()
+            for wait in waits:
+                wait.cancel()
 
     async def _rest(self, duration_s: float) -> None:
-        """Leave time to those who wait for an answer; while the work is paused, nobody else has any."""
+        """Let requests run between steps of the derivation; do not wait while the work is paused by a simulation."""
         await asyncio.sleep(0 if self._is_paused else duration_s)
 
     async def last_received_at(self) -> int:
-        """Return when the newest of the last stored changes was received; 0 where there is none."""
+        """Return when the newest of the last stored changes was received; 0 if there is none."""
         last = await self.store.readings.changes(max(0, await self.store.readings.position() - LAST_CHANGES), LAST_CHANGES)
         return max((change.received_at for change in last), default=0)
 
     def stop_answers(self) -> None:
-        """End the answers that would never end by themselves, and those that a simulator holds back."""
+        """End the streams, and send the answers that a simulator delays."""
         self.tail.stop()
         if self.simulation is not None:
             self.simulation.faults.stop()
 
     async def close(self) -> None:
-        """Stop the sources, end the streams and let go of the store."""
+        """Stop the sources, end the streams and close the store."""
         if self.simulation is not None:
             await self.simulation.close()
         await self.feeds.close()
@@ -283,13 +281,13 @@ class Service:
             await self._mqtt_out.close()
         await self.tail.close()
         await self.fleet.close()
-        with suppress(StoreError):  # what was counted in the last minute is lost then
+        with suppress(StoreError):  # the counts of the last minute are lost then
             await self.access.counts.write()
         await self.store.close()
 
 
 def doorbell_of(settings: Settings, clock: Clock, line: Line | None = None) -> Doorbell:
-    """Return the doorbell that the settings name: over NATS, else over PostgreSQL, else over this line, if there is one."""
+    """Return the doorbell of the settings: over NATS, else over PostgreSQL, else over this line, if there is one."""
     if settings.bus.url:
         from chargeport.bus.nats import NatsLine
 

@@ -1,6 +1,6 @@
-"""Settings: one table of them. Each struct is a table of `chargeport.toml`, each field a key: type, bounds, default, meaning.
+"""All settings. Each struct is a table of `chargeport.toml`, each field a key: type, bounds, default, meaning.
 
-The reference in the docs is made from them; `config` reads them from flags, the environment and the file.
+The reference in the docs is generated from them; `config` reads them from flags, the environment and the file.
 """
 
 from typing import Annotated, Any, Final, Literal
@@ -191,8 +191,8 @@ class VehicleSettings(Table, frozen=True):
     ] = None
 
 
-_MOST_DAYS: Final = 36_500
-_Days = Annotated[int, Meta(ge=0, le=_MOST_DAYS)]
+_MAX_DAYS: Final = 36_500
+_Days = Annotated[int, Meta(ge=0, le=_MAX_DAYS)]
 
 
 class RetentionSettings(Table, frozen=True):
@@ -220,14 +220,14 @@ class RetentionSettings(Table, frozen=True):
     ] = None
 
     audit_days: Annotated[
-        int, Meta(ge=1, le=_MOST_DAYS, description="The audit log is kept for so many days, at most a million entries of it.")
+        int, Meta(ge=1, le=_MAX_DAYS, description="The audit log is kept for so many days, at most a million entries of it.")
     ] = 365
 
     def of(self, group: str) -> tuple[int | None, int | None]:
         """Return for how many days a signal group's runs and hours are kept; None: for good. Raises SettingError."""
-        given = [getattr(self, f"{group.lower()}_{key}", None) for key in ("raw_days", "hourly_days")]
-        raw_days = self.raw_days if given[0] is None else given[0]
-        hourly_days = self.hourly_days if given[1] is None else given[1]
+        of_group = [getattr(self, f"{group.lower()}_{key}", None) for key in ("raw_days", "hourly_days")]
+        raw_days = self.raw_days if of_group[0] is None else of_group[0]
+        hourly_days = self.hourly_days if of_group[1] is None else of_group[1]
         if hourly_days and (not raw_days or hourly_days < raw_days):
             raise SettingError(
                 f"retention: hourly_days ({hourly_days}) of {group} counts from now, like raw_days"
@@ -369,4 +369,4 @@ class Settings(Table, frozen=True):
     tariffs: list[TariffSettings] = []
     sources: list[dict[str, Any]] = []
     dialects: list[dict[str, Any] | str] = []
-    folder: str = "."  # where the settings file is: other files are named from there
+    folder: str = "."  # of the settings file: other files are relative to it

@@ -1,6 +1,6 @@
-"""A Chargeport for the tests of other programs: a server with simulated cars, a clock that stands still, and faults on demand.
+"""A Chargeport for the tests of other programs: a server with simulated cars, a stopped clock, and faults on demand.
 
-Installing Chargeport brings the pytest fixture `chargeport_server`. Without pytest, `Server` is a context manager.
+Chargeport registers the pytest fixture `chargeport_server`. Without pytest, `Server` is a context manager.
 
     def test_my_app(chargeport_server):
         car = chargeport_server.car
@@ -8,7 +8,7 @@ Installing Chargeport brings the pytest fixture `chargeport_server`. Without pyt
         chargeport_server.clock.advance(hours=2)
         assert my_app.charge_of(chargeport_server.url, chargeport_server.token, car.id) > 50
 
-A server runs in a thread of the test's own process, or as a process of its own (`in_process=False`). Everything goes over HTTP.
+A server runs in a thread of the test's process, or as a process of its own (`in_process=False`). All calls go over HTTP.
 """
 
 import asyncio
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Aim", "AnswerError", "Car", "Clock", "Fault", "Faults", "Receiver", "Server", "server"]
 
-EVENING: Final = "2026-03-02T18:00:00Z"  # a Monday, on which no clock is changed
+EVENING: Final = "2026-03-02T18:00:00Z"  # a Monday without a change to or from summer time
 STOP_S: Final = 20.0
-_MEMORY: Final = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  (where writing waits for no disk)
+_MEMORY: Final = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  (writes do not wait for a disk)
 
 
 class Clock:
@@ -49,47 +49,47 @@ class Clock:
         self._client = client
 
     def now(self) -> datetime:
-        """Return what time it is there."""
+        """Return the server's time."""
         return _instant(self._client.get("/simulator")["clock"]["now"])
 
     def advance(self, *, hours: float = 0, minutes: float = 0, seconds: float = 0) -> datetime:
-        """Live through a stretch of time at once; return what time it is then."""
-        length = timedelta(hours=hours, minutes=minutes, seconds=seconds)
-        return _instant(self._client.post("/simulator/clock", {"advanceSeconds": length.total_seconds()})["now"])
+        """Set the clock forward by a duration, with all that happens in it; return the new time."""
+        duration = timedelta(hours=hours, minutes=minutes, seconds=seconds)
+        return _instant(self._client.post("/simulator/clock", {"advanceSeconds": duration.total_seconds()})["now"])
 
     def set(self, at: datetime | str) -> datetime:
-        """Live through all that happens until then."""
+        """Set the clock forward to `at`, with all that happens until then; return the new time."""
         text = at.isoformat() if isinstance(at, datetime) else at
         return _instant(self._client.post("/simulator/clock", {"at": text})["now"])
 
     def run(self, speed: float = 1) -> None:
-        """Let it run, so many times as fast as life."""
+        """Let the clock run at `speed` times real time."""
         self._client.post("/simulator/clock", {"speed": speed})
 
     def freeze(self) -> None:
-        """Let it stand still."""
+        """Stop the clock."""
         self._client.post("/simulator/clock", {"isFrozen": True})
 
 
 class Car:
-    """A simulated car. Each method returns when what the car reports of it is stored."""
+    """A simulated car. Each method returns when the car's report of the change is stored."""
 
     def __init__(self, client: Client, vehicle_id: str) -> None:
         self.id = vehicle_id
         self._client = client
 
     def __repr__(self) -> str:
-        """Return the car by its id."""
+        """Return the id of the car."""
         return f"Car({self.id!r})"
 
     def do(self, action: str, **body: Any) -> dict[str, Any]:
-        """Do any action of docs/reference/simulator.md; return how the car is then."""
+        """Apply any action of docs/reference/simulator.md; return the state of the car afterwards."""
         state: dict[str, Any] = self._client.post(f"/simulator/vehicles/{self.id}/{action}", body)
         return state
 
     @property
     def state(self) -> dict[str, Any]:
-        """How it is, apart from what it reports: status, stateOfCharge, isPluggedIn, isCharging, isAsleep, place."""
+        """The true state, whatever the car has reported: status, stateOfCharge, isPluggedIn, isCharging, isAsleep, place."""
         state: dict[str, Any] = self._client.get(f"/simulator/vehicles/{self.id}")
         return state
 
@@ -98,7 +98,7 @@ class Car:
         self.do("plug", kind=kind, powerKw=power_kw, amps=amps)
 
     def unplug(self) -> None:
-        """Pull the cable."""
+        """Unplug."""
         self.do("unplug")
 
     def set_limit(self, percent: float) -> None:
@@ -106,7 +106,7 @@ class Car:
         self.do("limit", percent=percent)
 
     def set_soc(self, percent: float) -> None:
-        """Put the battery to a state of charge."""
+        """Set the state of charge."""
         self.do("soc", percent=percent)
 
     def set_timers(self, values: list[dict[str, Any]]) -> None:
@@ -114,7 +114,7 @@ class Car:
         self.do("timers", values=values)
 
     def start(self) -> None:
-        """Charge now, whatever the timers say."""
+        """Charge now, regardless of the timers."""
         self.do("start")
 
     def stop(self) -> None:
@@ -122,7 +122,7 @@ class Car:
         self.do("stop")
 
     def drive(self, km: float = 20, to: str | None = None) -> None:
-        """Drive away, home or nowhere in particular."""
+        """Drive away: `home`, or to no particular place."""
         self.do("drive", km=km, to=to)
 
     def sleep(self) -> None:
@@ -138,30 +138,30 @@ class Car:
         self.do("report")
 
     def silence(self, *, hours: float = 0, minutes: float = 0, seconds: float = 0, keep: bool = False) -> None:
-        """Lose all reports for a time while the car goes on; or `keep` them, so that they arrive late."""
+        """Drop all reports for a time; with `keep`, deliver them late."""
         self.do("silence", seconds=timedelta(hours=hours, minutes=minutes, seconds=seconds).total_seconds(), keep=keep)
 
     def reports(
         self, *, drop: float | None = None, repeat: float | None = None, reorder: float | None = None,
         latency_s: float | None = None,
     ) -> None:  # fmt: skip
-        """Let these shares of its reports, 0 to 1, get lost, arrive twice or out of order, and all be so long on their way."""
-        named = {"dropRate": drop, "repeatRate": repeat, "reorderRate": reorder, "latencySeconds": latency_s}
-        self.do("reports", **{name: value for name, value in named.items() if value is not None})
+        """Set the shares of reports, 0 to 1, that are lost, arrive twice or out of order, and the delay of all reports."""
+        settings = {"dropRate": drop, "repeatRate": repeat, "reorderRate": reorder, "latencySeconds": latency_s}
+        self.do("reports", **{name: value for name, value in settings.items() if value is not None})
 
     def signal(self, code: str) -> dict[str, Any]:
-        """Read a signal as an application does: the `attributes`. Raises AnswerError."""
+        """Return the `attributes` of a signal. Raises AnswerError."""
         attributes: dict[str, Any] = self._client.get(f"/v3/vehicles/{self.id}/signals/{code}")["data"]["attributes"]
         return attributes
 
     def value(self, code: str) -> Any:
-        """Return the value of a signal that has one; None where its status is an error. Raises AnswerError."""
+        """Return the value of a signal; None if its status is an error. Raises AnswerError."""
         attributes = self.signal(code)
         return attributes["body"]["value"] if attributes["status"]["value"] == "SUCCESS" else None
 
 
 class Aim(TypedDict, total=False):
-    """What a fault hits: one car, a share of the requests or events, so many times, after so many; all, unless named."""
+    """Restrict a fault: to one car, a share of the requests or events, a number of times, and after a number of them."""
 
     vehicle: Car | str
     rate: float
@@ -170,7 +170,7 @@ class Aim(TypedDict, total=False):
 
 
 class Fault:
-    """A fault that holds until it has happened as often as it was to, or is taken back."""
+    """A fault, which is active until it has happened `times` times or is removed."""
 
     def __init__(self, client: Client, fault_id: str) -> None:
         self.id = fault_id
@@ -178,16 +178,16 @@ class Fault:
 
     @property
     def hits(self) -> int:
-        """How often it has happened."""
-        return next(int(each["hits"]) for each in self._client.get("/simulator/faults")["data"] if each["id"] == self.id)
+        """How often the fault has happened."""
+        return next(int(fault["hits"]) for fault in self._client.get("/simulator/faults")["data"] if fault["id"] == self.id)
 
     def remove(self) -> None:
-        """Take it back."""
+        """Remove the fault."""
         self._client.send("DELETE", f"/simulator/faults/{self.id}")
 
 
 class Faults:
-    """What goes wrong on demand."""
+    """Faults on demand."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -196,37 +196,37 @@ class Faults:
         self, type: str, code: str | None = None, *, signal: str | None = None, detail: str | None = None,  # noqa: A002
         latency_s: float | None = None, retry_after_s: int | None = None, **aim: Unpack[Aim],
     ) -> Fault:  # fmt: skip
-        """Answer with an error of this type (and code); of one `signal`, its own read and its place in lists."""
-        named = {"type": type, "code": code, "detail": detail, "retryAfterSeconds": retry_after_s}
-        return self._begun({**named, "signal": signal, "latencySeconds": latency_s}, aim)
+        """Answer with an error of this type (and code); with `signal`, only for its read and its element in lists."""
+        error = {"type": type, "code": code, "detail": detail, "retryAfterSeconds": retry_after_s}
+        return self._add({**error, "signal": signal, "latencySeconds": latency_s}, aim)
 
     def add_latency(self, seconds: float, *, signal: str | None = None, **aim: Unpack[Aim]) -> Fault:
-        """Let answers be so late, by the real clock, as a client's own timeout is."""
-        return self._begun({"latencySeconds": seconds, "signal": signal}, aim)
+        """Delay answers, by the real clock."""
+        return self._add({"latencySeconds": seconds, "signal": signal}, aim)
 
     def add_webhook(
         self, effect: Literal["DROP", "REPEAT", "DELAY", "REORDER"], *, delay_s: float | None = None, **aim: Unpack[Aim]
     ) -> Fault:  # fmt: skip
-        """Let events of webhooks go astray."""
-        return self._begun({"webhook": effect, "delaySeconds": delay_s}, aim)
+        """Drop, repeat, delay or reorder events of webhooks."""
+        return self._add({"webhook": effect, "delaySeconds": delay_s}, aim)
 
     def clear(self) -> None:
-        """Take all faults back."""
+        """Remove all faults."""
         self._client.send("DELETE", "/simulator/faults")
 
     def expire_tokens(self) -> None:
         """Let all tokens expire now."""
         self._client.post("/simulator/tokens/expire")
 
-    def _begun(self, what: dict[str, Any], aim: Aim) -> Fault:
+    def _add(self, fault: dict[str, Any], aim: Aim) -> Fault:
         car = aim.get("vehicle")
-        body = {**what, **aim, "vehicle": car.id if isinstance(car, Car) else car}
-        given = {name: value for name, value in body.items() if value is not None}
-        return Fault(self._client, self._client.post("/simulator/faults", given)["id"])
+        body = {**fault, **aim, "vehicle": car.id if isinstance(car, Car) else car}
+        members = {name: value for name, value in body.items() if value is not None}
+        return Fault(self._client, self._client.post("/simulator/faults", members)["id"])
 
 
 class Server:
-    """A running Chargeport with the cars of a scenario: a ready one by its name, or a TOML file."""
+    """A running Chargeport with the cars of a scenario: a built-in one by its name, or a TOML file."""
 
     def __init__(self, scenario: str = "parked", *, in_process: bool = True, at: str = EVENING) -> None:
         self._scenario = scenario
@@ -235,16 +235,16 @@ class Server:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        """Start it; return when it answers and every car has reported."""
-        started = _Thread(self._scenario, self._at) if self._is_in_process else _Process(self._scenario, self._at)
-        facts = self._stack.enter_context(started)
+        """Start the server; return when it answers and every car has reported."""
+        server = _Thread(self._scenario, self._at) if self._is_in_process else _Process(self._scenario, self._at)
+        facts = self._stack.enter_context(server)
         self.url: str = facts["url"]
         self.token: str = facts["token"]
         self.client_id: str = facts["client_id"]
         self.client_secret: str = facts["client_secret"]
         self.management_token: str = facts["management_token"]
         self.client = Client(self.url, self.token, (self.client_id, self.client_secret))
-        self.cars = [Car(self.client, each["id"]) for each in facts["vehicles"]]
+        self.cars = [Car(self.client, vehicle["id"]) for vehicle in facts["vehicles"]]
         self.clock = Clock(self.client)
         self.faults = Faults(self.client)
         return self
@@ -252,7 +252,7 @@ class Server:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
     ) -> bool | None:
-        """Stop it."""
+        """Stop the server."""
         return self._stack.__exit__(kind, error, trace)
 
     @property
@@ -262,18 +262,18 @@ class Server:
 
     @property
     def headers(self) -> dict[str, str]:
-        """The header that makes a request the demo application's."""
+        """The header with the token of the demo application."""
         return {"Authorization": f"Bearer {self.token}"}
 
     def webhook(self, triggers: list[str], data: list[str] | None = None, *, name: str = "Test") -> Receiver:
-        """Make a webhook on all cars with a receiver of its own; return that when the webhook is verified."""
+        """Create a webhook on all cars with a receiver; return the receiver when the webhook is verified."""
         receiver = self._stack.enter_context(Receiver(self.management_token))
         attributes = {
             "name": name, "callbackUri": receiver.url, "triggers": triggers, "data": data or triggers, "autoSubscribe": True,
             "isEnabled": True,
         }  # fmt: skip
-        made = self.client.post("/v3/webhooks", {"data": {"attributes": attributes}})
-        self.client.post(f"/v3/webhooks/{made['data']['id']}/verify")
+        webhook = self.client.post("/v3/webhooks", {"data": {"attributes": attributes}})
+        self.client.post(f"/v3/webhooks/{webhook['data']['id']}/verify")
         self.clock.advance()
         return receiver
 
@@ -303,7 +303,7 @@ class _Thread:
     def _run(self) -> None:
         try:
             asyncio.run(self._serve())
-        except BaseException as error:  # noqa: BLE001  (told where the server is waited for)
+        except BaseException as error:  # noqa: BLE001  (raised by `__enter__`)
             self._error = error
         finally:
             self._is_ready.set()
@@ -327,11 +327,11 @@ class _Process:
 
     def __enter__(self) -> dict[str, Any]:
         self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # noqa: S603
-        assert self._process.stdout is not None  # noqa: S101  (a pipe was asked for)
+        assert self._process.stdout is not None  # noqa: S101  (it is a pipe)
         line = self._process.stdout.readline()
         if not line:
-            _, complaint = self._process.communicate()
-            raise StartError(f"The server did not start: {complaint.strip()}")
+            _, error_output = self._process.communicate()
+            raise StartError(f"The server did not start: {error_output.strip()}")
         facts: dict[str, Any] = json.loads(line)
         return facts
 
@@ -347,13 +347,13 @@ def _instant(text: str) -> datetime:
 if pytest is not None:
 
     def pytest_configure(config: "pytest.Config") -> None:
-        """Make the marker known."""
+        """Register the marker."""
         line = "chargeport(scenario='parked', in_process=True, at='2026-03-02T18:00:00Z'): how chargeport_server is started."
         config.addinivalue_line("markers", line)
 
     @pytest.fixture(name="chargeport_server")
     def server(request: "pytest.FixtureRequest") -> Iterator[Server]:
-        """Yield a running Chargeport with a simulated car; the marker `chargeport` says otherwise."""
+        """Yield a running Chargeport with a simulated car; the marker `chargeport` sets the scenario and other options."""
         marker = request.node.get_closest_marker("chargeport")
         with Server(*(marker.args if marker else ()), **(marker.kwargs if marker else {})) as started:
             yield started

@@ -1,4 +1,4 @@
-"""The web server around the application: uvicorn on a socket of our own, with limits, stopped cleanly."""
+"""The web server around the application: uvicorn with a listener of our own, limits, and a clean stop."""
 
 import asyncio
 import errno
@@ -30,19 +30,19 @@ from chargeport.tls import Certificate, TlsFiles
 
 BACKLOG = 2048
 MAX_WS_MESSAGE_BYTES = 1 << 24
-STOP_WITHIN_S = 5  # for requests under way; then they are cut
-STALLED_S = 1.0  # after a stop: who has not read by then what was sent to him is cut off
+STOP_WITHIN_S = 5  # for requests in progress, which are then cancelled
+STALLED_S = 1.0  # after a stop: then connections of clients that do not read are closed
 HANDSHAKE_WITHIN_S = 10.0
-RESERVED_FILES = 16  # for the database's files and what is opened for a moment
+RESERVED_FILES = 16  # for the database and temporary files
 
 _log = logging.getLogger("chargeport.api")
 
 
 def listen_shared(host: str, port: int, count: int) -> list[socket.socket]:
     """Return listening sockets of one address, one for each process: the kernel divides connections. Raises StartError."""
-    if not hasattr(socket, "SO_REUSEPORT") or sys.platform == "darwin":  # which gives all to the last one
+    if not hasattr(socket, "SO_REUSEPORT") or sys.platform == "darwin":  # gives all connections to the last socket
         return [listen(host, port)] * count
-    listen(host, port).close()  # another server would share its port with us unnoticed
+    listen(host, port).close()  # fails if another server uses the port, which sharing would hide
     first = listen(host, port, is_shared=True)
     return [first, *(listen(host, first.getsockname()[1], is_shared=True) for _ in range(1, count))]
 
@@ -52,7 +52,7 @@ def listen(host: str, port: int, *, is_shared: bool = False) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         listening = socket.socket(family, kind, protocol)
-    except (OSError, UnicodeError) as error:  # a name that is none
+    except (OSError, UnicodeError) as error:  # an invalid name
         raise _no_listening(host, port, error) from error
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -67,19 +67,16 @@ def listen(host: str, port: int, *, is_shared: bool = False) -> socket.socket:
 
 
 def _no_listening(host: str, port: int, error: OSError | UnicodeError) -> StartError:
-    why = (error.strerror or error) if isinstance(error, OSError) else "this is no name of a machine"
-    return StartError(f"Can't listen on {host} port {port}: {why}; {_another(error)}.")
-
-
-def _another(error: OSError | UnicodeError) -> str:
-    """Return what to try instead: another port where this one is taken, else another address."""
+    reason = (error.strerror or error) if isinstance(error, OSError) else "this is no name of a machine"
     if isinstance(error, OSError) and error.errno in (errno.EADDRINUSE, errno.EACCES):
-        return f"name another port, such as {with_flag('--port 9000')}"
-    return f"name an address of this machine, such as {with_flag('--host 127.0.0.1')}"
+        hint = f"name another port, such as {with_flag('--port 9000')}"
+    else:
+        hint = f"name an address of this machine, such as {with_flag('--host 127.0.0.1')}"
+    return StartError(f"Can't listen on {host} port {port}: {reason}; {hint}.")
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server with a listener of ours. Signals are left to us: it would end the process before the store is closed."""
+    """uvicorn's server with our listener, and without its signal handlers, which end the process before the store is closed."""
 
     def __init__(
         self,
@@ -89,14 +86,17 @@ class Server(uvicorn.Server):
         tls: TlsFiles | None = None,
         handover: Handover | socket.socket | None = None,
     ) -> None:
-        """Prepare the server. `handover` takes connections on which more than reads is asked, or is the channel they arrive on.
+        """Prepare the server.
 
-        Raises StartError where the files for TLS are no good.
+        `handover` passes connections with other requests than reads to the first worker, or is the channel of the latter.
+        Raises StartError if the files for TLS are invalid.
         """
         super().__init__(config)
         loop = asyncio.get_running_loop()
         self._certificate = None if tls is None else Certificate(tls, loop.time)
-        self.clients = Clients(_most(limits.connections), limits.connections_by_address, loop.time, app.errors.links.trusts)
+        self.clients = Clients(
+            _possible_connections(limits.connections), limits.connections_by_address, loop.time, app.errors.links.trusts
+        )
         app.share(self.clients.most)
         self.ready: Callable[[], None] = lambda: None
         self.stopping: Callable[[], None] = lambda: None
@@ -109,7 +109,7 @@ class Server(uvicorn.Server):
         """Accept connections."""
         self.servers = []
         await self.lifespan.startup()
-        refusal = b""  # before a handshake nothing can be said over TLS
+        refusal = b""  # over TLS, no answer is possible before the handshake
         if self._certificate is None:
             refusal = refusal_bytes(self._app, Problem(OVERLOADED, "Too many connections are open.", retry_after_s=5))
         for listening in sockets or ():
@@ -121,10 +121,10 @@ class Server(uvicorn.Server):
         self.ready()
 
     def _received(self, accepted: socket.socket, already: bytes) -> None:
-        """Take a connection that another worker has accepted."""
+        """Serve a connection that another worker has accepted."""
         try:
             address = str(accepted.getpeername()[0])
-        except OSError:  # gone meanwhile
+        except OSError:  # it was closed
             accepted.close()
             return
         self._listeners[0].take(accepted, address, already)
@@ -143,15 +143,15 @@ class Server(uvicorn.Server):
         await loop.connect_accepted_socket(protocol, accepted, ssl=tls, ssl_handshake_timeout=within)
 
     async def on_tick(self, counter: int) -> bool:
-        """Look after the connections once a second."""
+        """Close idle connections and refresh the certificate, once a second."""
         if counter % 10 == 0:
             self.clients.sweep(asyncio.get_running_loop().time())
             if self._certificate is not None:
-                self._certificate.look()
+                self._certificate.refresh()
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End the answers that would never end; wait for the others."""
+        """End streams, and wait for other answers."""
         if self._receiver is not None:
             self._receiver.stop()
         for listener in self._listeners:
@@ -162,26 +162,28 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Capture no signals."""
+        """Do nothing."""
         yield
 
 
-def _most(wanted: int) -> int:
-    """Return how many connections there can be, with as many open files as the system allows."""
+def _possible_connections(configured: int) -> int:
+    """Raise the limit of open files as needed; return how many connections it allows, at most `configured`."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     folder = Path("/proc/self/fd")
-    used = len(os.listdir(folder)) if folder.is_dir() else 2 * RESERVED_FILES  # noqa: PTH208  (as quick as it gets)
-    needed = wanted + used + RESERVED_FILES
+    used = len(os.listdir(folder)) if folder.is_dir() else 2 * RESERVED_FILES  # noqa: PTH208  (the fastest way)
+    needed = configured + used + RESERVED_FILES
     if soft < needed and soft != resource.RLIM_INFINITY:
         raised = needed if hard == resource.RLIM_INFINITY else min(hard, needed)
-        with suppress(OSError, ValueError):  # macOS allows less than it says
+        with suppress(OSError, ValueError):  # macOS refuses limits that it reports as possible
             resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
             soft = raised
     if soft == resource.RLIM_INFINITY or soft >= needed:
-        return wanted
-    most = max(4, soft - used - RESERVED_FILES)
-    _log.warning("the limit of open files, %d, leaves room for %d connections (limits.connections: %d)", soft, most, wanted)
-    return most
+        return configured
+    possible = max(4, soft - used - RESERVED_FILES)
+    _log.warning(
+        "the limit of open files, %d, leaves room for %d connections (limits.connections: %d)", soft, possible, configured
+    )
+    return possible
 
 
 async def serve(
@@ -198,8 +200,8 @@ async def serve(
 ) -> None:
     """Answer requests until SIGINT or SIGTERM.
 
-    `ready` is called with the URL once they are answered, `stopping` when no more are taken. It ends, too, when nothing can
-    come any more from the descriptor `ends`. Raises StartError where the files for TLS are no good.
+    `ready` is called with the URL once they are answered, `stopping` before the stop. The server also stops when the descriptor
+    `ends` becomes readable: its other end was closed. Raises StartError if the files for TLS are invalid.
     """
     server = Server(configuration(app, log), app, limits, tls, handover)
     server.ready = lambda: ready(url_of(listening, secure=tls is not None))
@@ -213,14 +215,14 @@ async def serve(
 
 
 def _end(server: Server, ends: int) -> None:
-    """End the server: the process that would do it is gone."""
+    """Stop the server, as the parent process has ended."""
     asyncio.get_running_loop().remove_reader(ends)
     server.should_exit = True
 
 
 @asynccontextmanager
 async def answering(app: WebApp, listening: socket.socket, stopping: Callable[[], None]) -> AsyncIterator[str]:
-    """Answer requests while the block runs, without heed to signals; the value is the URL."""
+    """Answer requests while the block runs, without signal handlers; yield the URL."""
     config = configuration(app, "warning")
     server = Server(config, app, LimitSettings())
     server.lifespan = config.lifespan_class(config)
@@ -233,16 +235,16 @@ async def answering(app: WebApp, listening: socket.socket, stopping: Callable[[]
 
 
 def configuration(app: WebApp, log: str = "info", **more: Any) -> uvicorn.Config:
-    """Return what uvicorn is to do. TLS is not its business: see `chargeport.tls`."""
+    """Return the configuration of uvicorn, without TLS: see `chargeport.tls`."""
     config = uvicorn.Config(
         app,
         loop="uvloop",
         http=FastPathProtocol,
         interface="asgi3",
         lifespan="off",
-        ws="auto",  # charging stations, with the extra that brings a websocket library; else there are none
+        ws="auto",  # for charging stations, if an extra with a websocket library is installed
         ws_max_size=MAX_WS_MESSAGE_BYTES,
-        access_log=False,  # a path names a vehicle
+        access_log=False,  # paths have ids of vehicles
         log_level=log,
         log_config=None,
         server_header=False,
@@ -257,9 +259,9 @@ def configuration(app: WebApp, log: str = "info", **more: Any) -> uvicorn.Config
 
 
 def url_of(listening: socket.socket, *, secure: bool = False) -> str:
-    """Return the URL of a listening socket, as a browser on this machine would write it."""
+    """Return the URL of a listening socket for a browser on this machine."""
     host, port = listening.getsockname()[:2]
-    if host in ("0.0.0.0", "::"):  # noqa: S104  (what it listens on, not what we choose)
+    if host in ("0.0.0.0", "::"):  # noqa: S104  (compared, not bound)
         host = "127.0.0.1"
     scheme = "https" if secure else "http"
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

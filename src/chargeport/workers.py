@@ -1,7 +1,7 @@
-"""Several processes at one address: a parent that starts the workers, starts again who dies, and stops them all.
+"""Several processes at one address: a parent that starts the workers, restarts those that end, and stops them all.
 
-The parent answers nothing and opens no database; workers are forked off it, so what they load is loaded once. It holds their
-listening sockets: what connects to a worker that has died waits for the one that takes its place.
+The parent answers no requests and opens no database. Workers are forked from it, so that modules are loaded once. It keeps
+their listening sockets open: a connection to a worker that has ended waits for its successor.
 """
 
 import logging
@@ -18,31 +18,31 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final, NamedTuple
 
-AGAIN_S: Final = 0.1  # before a worker is started again; longer each time that it does not live
-LONGEST_AGAIN_S: Final = 5.0
-LIVED_S: Final = 10.0
-STOP_S: Final = 15.0  # for all to end by themselves; a web server gives its requests a third of that
+RESTART_S: Final = 0.1  # before a worker is restarted; doubled with each further failure
+MAX_RESTART_S: Final = 5.0
+STABLE_S: Final = 10.0  # a worker that ran for so long has not failed
+STOP_S: Final = 15.0  # for a clean stop; a web server gives its requests a third of that
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 
 _log = logging.getLogger("chargeport.workers")
 
 
 class Worker(NamedTuple):
-    """What a worker has of its own, and what it shares with the others."""
+    """What a worker gets from the parent."""
 
     number: int
     total: int
     listening: socket.socket
     folder: Path
-    """Where workers leave what they tell each other."""
-    giving: socket.socket
-    """Where connections are given to the first worker."""
-    taking: socket.socket
-    """Where the first worker takes them."""
+    """A folder that the workers share."""
+    handover_sender: socket.socket
+    """Sends connections to the first worker."""
+    handover_receiver: socket.socket
+    """Receives the connections in the first worker."""
     parent: int
-    """A descriptor from which nothing comes, until the parent is gone."""
-    is_answering: Callable[[], None]
-    """To be called once requests are answered."""
+    """A descriptor that becomes readable when the parent has ended."""
+    report_ready: Callable[[], None]
+    """To call once requests are answered."""
 
 
 class Workers:
@@ -53,42 +53,42 @@ class Workers:
         self._listening = listening
         self._work = work
         self._folder = Path(tempfile.mkdtemp(prefix="chargeport-workers-"))
-        self._giving, self._taking = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._lifeline, self._held = os.pipe()
-        self._answering, self._is_answering = os.pipe()
-        self._heard, self._signalled = os.pipe()
-        os.set_blocking(self._signalled, False)
-        self._pids: dict[int, tuple[int, float]] = {}  # by pid: the worker's number, and since when it lives
-        self._due: dict[int, float] = {}  # by number, when to start it again
+        self._handover_sender, self._handover_receiver = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._parent_pipe, self._parent_pipe_end = os.pipe()
+        self._ready_receiver, self._ready_sender = os.pipe()
+        self._signal_receiver, self._signal_sender = os.pipe()
+        os.set_blocking(self._signal_sender, False)
+        self._pids: dict[int, tuple[int, float]] = {}  # by pid: the worker's number, and its start
+        self._due: dict[int, float] = {}  # by number: when to restart it
         self._failures: dict[int, int] = {}
 
     def run(self) -> int:
-        """Run all until SIGINT or SIGTERM; return the exit code, the first worker's where that does not come to answer."""
-        for each in _SIGNALS:
-            signal.signal(each, _note)
-        signal.set_wakeup_fd(self._signalled)
+        """Run all until SIGINT or SIGTERM; return the exit code: that of the first worker if it fails to start."""
+        for signum in _SIGNALS:
+            signal.signal(signum, _ignore_signal)
+        signal.set_wakeup_fd(self._signal_sender)
         try:
             self._start(0)
-            code = self._first_answers()
+            code = self._wait_for_first()
             if code is not None:
                 return code
             for number in range(1, len(self._listening)):
                 self._start(number)
-            while not self._is_to_stop(self._until_due()):
+            while not self._wait_for_stop(self._restart_due_s()):
                 for number, code in self._reap().items():
-                    _log.warning("worker %d ended by itself (%d); it is started again", number, code)
+                    _log.warning("worker %d ended unexpectedly (%d); it is restarted", number, code)
                 self._start_due()
             return self._stop()
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _first_answers(self) -> int | None:
-        """Wait until the first worker answers; the exit code where it ends before, or all is to end."""
+    def _wait_for_first(self) -> int | None:
+        """Wait until the first worker answers; return an exit code if it ends before, or on a signal to stop."""
         while True:
-            ready, _, _ = select.select([self._answering, self._heard], [], [])
-            if self._answering in ready:
+            ready, _, _ = select.select([self._ready_receiver, self._signal_receiver], [], [])
+            if self._ready_receiver in ready:
                 return None
-            if self._is_to_stop(0):
+            if self._wait_for_stop(0):
                 return self._stop()
             ended = self._reap()
             if 0 in ended:
@@ -102,13 +102,13 @@ class Workers:
         code = 1
         try:
             signal.set_wakeup_fd(-1)
-            for each in _SIGNALS:
-                signal.signal(each, signal.SIG_DFL)
-            os.close(self._held)
+            for signum in _SIGNALS:
+                signal.signal(signum, signal.SIG_DFL)
+            os.close(self._parent_pipe_end)
             code = self._work(
                 Worker(
-                    number, len(self._listening), self._listening[number], self._folder, self._giving, self._taking,
-                    self._lifeline, self._tell_answering,
+                    number, len(self._listening), self._listening[number], self._folder, self._handover_sender,
+                    self._handover_receiver, self._parent_pipe, self._report_ready,
                 )
             )  # fmt: skip
         except Exception:  # noqa: BLE001  (the edge of the process)
@@ -117,28 +117,29 @@ class Workers:
             sys.stdout.flush()
             os._exit(code)
 
-    def _tell_answering(self) -> None:
-        os.write(self._is_answering, b"\0")
+    def _report_ready(self) -> None:
+        os.write(self._ready_sender, b"\0")
 
-    def _is_to_stop(self, within_s: float | None) -> bool:
-        """Wait for a signal; return whether one asks to stop."""
-        ready, _, _ = select.select([self._heard], [], [], within_s)
-        numbers = os.read(self._heard, 1024) if ready else b""
-        return any(each in numbers for each in (signal.SIGTERM, signal.SIGINT))
+    def _wait_for_stop(self, within_s: float | None) -> bool:
+        """Wait for a signal, for at most `within_s`; return whether it is one to stop."""
+        ready, _, _ = select.select([self._signal_receiver], [], [], within_s)
+        numbers = os.read(self._signal_receiver, 1024) if ready else b""
+        return signal.SIGTERM in numbers or signal.SIGINT in numbers
 
-    def _until_due(self) -> float | None:
+    def _restart_due_s(self) -> float | None:
         return max(0.0, min(self._due.values()) - perf_counter()) if self._due else None
 
     def _reap(self) -> dict[int, int]:
-        """Note who has ended, to be started again after a while; the exit codes by number."""
+        """Schedule the restart of workers that have ended; return their exit codes by number."""
         ended: dict[int, int] = {}
         with suppress(ChildProcessError):
-            while (found := os.waitpid(-1, os.WNOHANG))[0]:
-                number, since = self._pids.pop(found[0])
-                ended[number] = os.waitstatus_to_exitcode(found[1])
-                lived = perf_counter() - since >= LIVED_S
-                self._failures[number] = 0 if lived else self._failures.get(number, 0) + 1
-                wait_s = min(LONGEST_AGAIN_S, AGAIN_S * 2 ** max(0, self._failures[number] - 1))
+            while (result := os.waitpid(-1, os.WNOHANG))[0]:
+                pid, status = result
+                number, started_s = self._pids.pop(pid)
+                ended[number] = os.waitstatus_to_exitcode(status)
+                was_stable = perf_counter() - started_s >= STABLE_S
+                self._failures[number] = 0 if was_stable else self._failures.get(number, 0) + 1
+                wait_s = min(MAX_RESTART_S, RESTART_S * 2 ** max(0, self._failures[number] - 1))
                 self._due[number] = perf_counter() + wait_s
         return ended
 
@@ -149,15 +150,15 @@ class Workers:
             self._start(number)
 
     def _stop(self) -> int:
-        """End all: politely, then those that do not end by themselves; 0 where each ended as it should."""
+        """End all by SIGTERM, then by SIGKILL after STOP_S; return 0 if each ended cleanly."""
         for pid in self._pids:
             os.kill(pid, signal.SIGTERM)
         codes: list[int] = []
-        last = perf_counter() + STOP_S
-        while self._pids and perf_counter() < last:
+        deadline_s = perf_counter() + STOP_S
+        while self._pids and perf_counter() < deadline_s:
             codes += self._reap().values()
             if self._pids:
-                self._is_to_stop(max(0.0, last - perf_counter()))
+                self._wait_for_stop(max(0.0, deadline_s - perf_counter()))
         for pid in self._pids:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
@@ -165,5 +166,5 @@ class Workers:
         return max((abs(code) for code in codes), default=0)
 
 
-def _note(_number: int, _frame: object) -> None:
+def _ignore_signal(_number: int, _frame: object) -> None:
     """Ignore a signal: the descriptor shows which one came."""

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from chargeport.signals.definition import Permission
-from chargeport.store.audit import Act, Wanted
+from chargeport.store.audit import Act, AuditFilter
 from chargeport.store.records import Page, Vehicle, user_uuid_of
 from world import Client, World
 
@@ -104,7 +104,7 @@ async def test_who_lets_an_application_read_a_car_stands_in_the_audit_log(world:
     asked = query(asking)
     await sign_in(world, asked)
     told(await sent(world, asked, action="allow", vehicle=car.id, permission=["read_charge"]))
-    found, _ = await world.store.audit.deeds(Wanted(), Page(1, 100))
+    found, _ = await world.store.audit.entries(AuditFilter(), Page(1, 100))
     who = {each.act: (each.actor, each.address) for each in found if each.act in (Act.CONNECTION_SET, Act.CONSENT_GIVEN)}
     assert who == dict.fromkeys((Act.CONNECTION_SET, Act.CONSENT_GIVEN), (f"user:{NAME}", "203.0.113.9"))
 

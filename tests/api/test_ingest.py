@@ -508,7 +508,7 @@ async def test_an_item_that_agrees_with_a_clock_in_doubt_is_stored_and_ends_the_
     steady = SteadyClock(lambda: wall, lambda: since_boot)
     wall += 3 * 86_400_000
     steady.now()
-    world.clock.witnessed = steady.witnessed  # type: ignore[method-assign]
+    world.clock.compared = steady.compared  # type: ignore[method-assign]
     world.clock.now = steady.now  # type: ignore[method-assign]
     item = {"vehicle": car.id, "signal": "charge-voltage", "body": {"value": 231}, "observedAt": wall - 1000}
     token = bearer(await world.service.access.issue_token(app.application))

@@ -13,7 +13,7 @@ from chargeport.api.cursors import Begun, begun, of_begun, of_vehicle
 from chargeport.api.record_files import COLUMNS
 from chargeport.api.records_by_vehicle import page_of
 from chargeport.signals.definition import READS, Permission
-from chargeport.store.audit import Act, Wanted
+from chargeport.store.audit import Act, AuditFilter
 from chargeport.store.records import Page, Vehicle
 from chargeport.wire.envelope import iso
 from world import HOST, T0, Client, World
@@ -159,7 +159,7 @@ async def test_files_have_every_session_and_the_same_columns_whatever_is_known(
     table = parquet.read_table(io.BytesIO(answer.content))
     assert table.column("id").to_pylist() == [row["id"] for row in listed]
     assert {name: str(kind) for name, kind in zip(table.schema.names, table.schema.types, strict=True)} == COLUMNS
-    noted, _ = await world.store.audit.deeds(Wanted(act=Act.EXPORTED), Page(1, 10))
+    noted, _ = await world.store.audit.entries(AuditFilter(act=Act.EXPORTED), Page(1, 10))
     assert {each.detail for each in noted} == {"records as csv", "records as parquet"}
 
 

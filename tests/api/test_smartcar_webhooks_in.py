@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from chargeport.api import smartcar
-from chargeport.runtime.replaying import again
+from chargeport.runtime import replaying
 from chargeport.settings import DatabaseSettings, Settings, SmartcarSettings
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.sources.base import Delivery
@@ -151,7 +151,7 @@ async def test_an_event_about_an_unknown_car_is_kept_and_can_be_read_again(world
     assert answer.status_code == 200, "sent again it would only be kept again"
     assert {each["code"] for each in answer.json()["rejected"]} == {"UNKNOWN_VEHICLE"}
     await world.car(CAR_ID)
-    assert (await again(world.store, world.service.feeds.pipeline)).rejected == 0
+    assert (await replaying.replay_issues(world.store, world.service.feeds.pipeline)).rejected == 0
     assert await voltage(world) == (231, T0 - 5000, "smartcar")
 
 

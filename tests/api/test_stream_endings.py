@@ -150,7 +150,7 @@ async def test_a_value_confirmed_by_another_process_goes_on(world: World, app: C
 async def test_what_was_fresh_before_the_stream_began_ends_too(
     world: World, app: Client, car: Vehicle, named: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(expiry_module, "SWEPT", 2)
+    monkeypatch.setattr(expiry_module, "SWEEP_BATCH", 2)
     monkeypatch.setattr(tail_module, "MAX_CHANGES", 0)
     for _ in range(5):
         await world.car()
@@ -354,7 +354,7 @@ async def test_a_store_that_fails_for_a_moment_delays_an_ending(
 async def test_many_cars_end_together_and_memory_stays_within_bounds(
     world: World, app: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(expiry_module, "LOOKS", 7)
+    monkeypatch.setattr(expiry_module, "BATCH", 7)
     monkeypatch.setattr(expiry_module, "MAX_CARS", 40)
     cars = [await world.car() for _ in range(50)]
     async with listening(world, app, f"signal={POWER}") as stream:

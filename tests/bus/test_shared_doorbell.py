@@ -43,7 +43,7 @@ def line(kind: str, folder: Path) -> Iterator[tuple[Callable[[], Line], Server]]
 async def test_a_ring_wakes_other_processes_also_after_the_line_was_broken(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared, "AGAIN_S", 0.05)
+    monkeypatch.setattr(shared, "RETRY_S", 0.05)
     with line(kind, tmp_path) as (made, server):
         one, other = (SharedDoorbell(made(), SystemClock()) for _ in range(2))
         running = [asyncio.create_task(each.run()) for each in (one, other)]
@@ -64,7 +64,7 @@ async def test_a_ring_wakes_other_processes_also_after_the_line_was_broken(
 async def test_a_ring_that_was_lost_with_its_line_holds_the_next_ones_up_for_a_moment_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared, "AGAIN_S", 0.05)
+    monkeypatch.setattr(shared, "RETRY_S", 0.05)
     with line("nats", tmp_path) as (made, server):
         one, other = (SharedDoorbell(made(), SystemClock()) for _ in range(2))
         running = [asyncio.create_task(each.run()) for each in (one, other)]
@@ -89,11 +89,11 @@ class Faulty:
         self.listened = self.rung = 0
         self.is_heard = asyncio.Event()
 
-    async def listen(self, heard: Callable[[], None]) -> None:
+    async def listen(self, on_ring: Callable[[], None]) -> None:
         self.listened += 1
         if self.listened == 1:
             raise ValueError("a fault of the client's")
-        heard()
+        on_ring()
         self.is_heard.set()
         await asyncio.Event().wait()
 
@@ -105,7 +105,7 @@ class Faulty:
 
 
 async def test_whatever_fails_in_a_line_others_are_heard_and_woken_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared, "AGAIN_S", 0.0)
+    monkeypatch.setattr(shared, "RETRY_S", 0.0)
     faulty = Faulty()
     bell = SharedDoorbell(faulty, SystemClock())
     running = asyncio.create_task(bell.run())
@@ -121,12 +121,12 @@ async def test_whatever_fails_in_a_line_others_are_heard_and_woken_afterwards(mo
 
 
 async def test_a_line_that_is_lost_with_much_unsent_is_told_as_broken(tmp_path: Path) -> None:
-    heard = asyncio.Event()
+    on_ring = asyncio.Event()
     with line("nats", tmp_path) as (made, server):
         broken = made()
         assert isinstance(broken, NatsLine)
-        listening = asyncio.create_task(broken.listen(heard.set))
-        await heard.wait()
+        listening = asyncio.create_task(broken.listen(on_ring.set))
+        await on_ring.wait()
         server.send_signal(signal.SIGSTOP)
         client = broken.client
         assert client is not None

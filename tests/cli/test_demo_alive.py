@@ -7,7 +7,7 @@ import pytest
 
 from chargeport.api.reads import Ask
 from chargeport.clock import ManualClock
-from chargeport.demo import make_known
+from chargeport.demo import register
 from chargeport.service import Service
 from chargeport.settings import DatabaseSettings, Settings
 from chargeport.signals.definition import Permission
@@ -41,13 +41,13 @@ async def test_exactly_one_car_is_out_of_reach_however_long_the_demo_runs(begun_
     clock = ManualClock(begun_at)
     service = Service.open(Settings(database=DatabaseSettings(url=f"sqlite:///{tmp_path}/demo.db")), clock)
     reporters = demo_fleet(begun_at)
-    await make_known(service, [each.profile for each in reporters])
+    await register(service, [each.profile for each in reporters])
     await service.cadences.begin()
     for minute in range(LOOKS_MIN[-1] + 1):
         messages = [message for each in reporters for message in each.due(clock.now())]
         await service.feeds.pipeline.take(messages)
         if minute % 5 == 0 or minute in LOOKS_MIN:
-            await service.cadences.keep()
+            await service.cadences.update()
             await catch_up(service.derivation)
         if minute in LOOKS_MIN:
             assert await unreachable(service, reporters) == ["Fjord"], f"after {minute} minutes"

@@ -8,7 +8,7 @@ from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.effective import Why
 from chargeport.signals.reading import AbsenceReason
 from chargeport.store.audit import Act
-from chargeport.wire.status import WORDINGS
+from chargeport.wire.status import ERROR_STATUSES
 
 TEXT = r'"((?:[^"\\]|\\.)*)"'
 
@@ -39,7 +39,7 @@ def test_every_sentence_has_a_german_form_with_the_same_places_for_values() -> N
 
 def test_what_the_server_says_of_a_value_has_one_too() -> None:
     words = german()
-    said = {each.sentence for each in Why} | {WORDINGS[each].detail for each in AbsenceReason if each in WORDINGS}
+    said = {each.sentence for each in Why} | {ERROR_STATUSES[each].detail for each in AbsenceReason if each in ERROR_STATUSES}
     assert sorted(said - set(words)) == []
 
 

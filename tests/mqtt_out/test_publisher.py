@@ -47,7 +47,7 @@ async def never(_: float) -> bool:
 
 def publisher(world: World, broker: Kept) -> Publisher:
     made = Publisher(world.store, world.clock, MqttOutSettings(), broker, never)
-    world.store.readings.on_written(made.note)
+    world.store.readings.on_written(made.note_written)
     return made
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from chargeport.clock import ManualClock
 from chargeport.errors import SettingError
-from chargeport.runtime.fleet import make_known
+from chargeport.runtime.fleet import register
 from chargeport.settings import VehicleSettings
 from chargeport.store.protocols import Store
 from chargeport.store.records import Page
@@ -15,7 +15,7 @@ CAPACITY, CONNECTOR = "tractionbattery-nominalcapacity", "charge-chargingconnect
 
 
 async def made_known(store: Store, cars: list[VehicleSettings], clock: ManualClock) -> None:
-    await make_known(store, pipeline(store, clock), cars, clock)
+    await register(store, pipeline(store, clock), cars, clock)
 
 
 async def test_a_car_is_made_known_once_and_found_again_by_its_names(store: Store, clock: ManualClock) -> None:

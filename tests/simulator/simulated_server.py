@@ -48,7 +48,7 @@ async def simulated(folder: Path, *, speed: float = 0, **reporting: Any) -> Asyn
         webhooks=WebhookSettings(allow_private_targets=True, retry_jitter=0),
     )
     service = Service.open(settings, clock, anew=True)
-    facts = await demo.make_known(service, [CAR])
+    facts = await demo.register(service, [CAR])
     await service.simulate(Simulator("simulator", [Reporter(Car(CAR, 1, T0), 1, **reporting)], clock), clock)
     transport = httpx.ASGITransport(service.app(page.handlers()))
     client = httpx.AsyncClient(

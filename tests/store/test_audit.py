@@ -8,7 +8,7 @@ from chargeport.errors import ConflictError, NotFoundError
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Permission
 from chargeport.signals.reading import Reading
-from chargeport.store.audit import Act, Actor, Deed, Wanted, acting
+from chargeport.store.audit import Act, Actor, AuditEntry, AuditFilter, acting
 from chargeport.store.protocols import Store
 from chargeport.store.records import Application, Connection, Page, Vehicle
 from chargeport.store.sign_in import PageSession, ShareLink, User
@@ -27,8 +27,8 @@ def at(time: int, name: str = "shell:ada", address: str = "192.0.2.1") -> Actor:
     return Actor(name, address, lambda: time)
 
 
-async def log(store: Store, **wanted: str | int) -> list[Deed]:
-    return (await store.audit.deeds(Wanted(**wanted), Page(1, 1000)))[0]
+async def log(store: Store, **wanted: str | int) -> list[AuditEntry]:
+    return (await store.audit.entries(AuditFilter(**wanted), Page(1, 1000)))[0]
 
 
 async def test_each_deed_is_recorded_with_who_what_when_and_from_where(store: Store) -> None:
@@ -119,7 +119,7 @@ async def test_entries_are_found_by_act_actor_subject_and_time_and_come_in_pages
     assert [each.detail for each in await log(store, subject=CAR.id)] == ["3"]
     assert [each.detail for each in await log(store, from_at=T0 + 1, to_at=T0 + 4)] == ["3", "2", "1"]
     assert await log(store, act="vehicle.erased") == []
-    part, total = await store.audit.deeds(Wanted(), Page(2, 2))
+    part, total = await store.audit.entries(AuditFilter(), Page(2, 2))
     assert ([each.detail for each in part], total) == (["2", "1"], 5)
 
 

@@ -133,7 +133,7 @@ async def test_a_value_that_another_process_confirms_after_its_silence_is_told_a
     await charged(world, car)
     await pump(world)
     watch = world.service.webhooks.watch
-    watch.hears_others = True
+    watch.has_other_writers = True
     world.clock.move(2 * 3600)
     await pump(world)
     assert len(receiver.events("VEHICLE_ERROR")) == 1
@@ -147,7 +147,7 @@ async def test_a_value_that_another_process_confirms_after_its_silence_is_told_a
     await other.close()
     if is_restarted:
         watch._stale.clear()
-        await watch.recall()
+        await watch.load_stale()
     await pump(world)
     assert [(each["code"], each["state"]) for each in receiver.events("VEHICLE_ERROR")[-1]["data"]["errors"]] == [
         ("UNREACHABLE", "RESOLVED")

@@ -1,7 +1,7 @@
-"""What the audit log counts by day: requests by application, and credentials that were wrong.
+"""The daily counts of the audit log: requests by application, and wrong credentials.
 
-Counted in memory, so that a read costs no write; written every minute and at the end. A server that is killed loses the
-counts of its last minute.
+They are counted in memory, so that a read needs no write, and written every minute and at the end. A server that is killed
+loses the counts of its last minute.
 """
 
 import asyncio
@@ -15,13 +15,13 @@ from chargeport.store.audit import UNKNOWN, Act, Actor
 from chargeport.store.protocols import Store
 
 WRITE_EVERY_S: Final = 60.0
-MAX_REFUSED: Final = 1000  # different ones in a minute; the rest of that minute is counted as one
+MAX_REFUSED: Final = 1000  # different ones in a minute; further ones are counted together
 
 _log = logging.getLogger("chargeport.api")
 
 
 class AccessCounts:
-    """Counts of a process that are not in the audit log yet."""
+    """The counts of a process that are not in the audit log yet."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
@@ -36,7 +36,7 @@ class AccessCounts:
         self._refused[key if key in self._refused or len(self._refused) < MAX_REFUSED else (credential, "", "")] += 1
 
     def of_source(self, credential: str, address: str) -> None:
-        """Count a wrong credential of who connects to a source: nobody that applications or users are named after."""
+        """Count a wrong credential of a client of a source, which is no application or user."""
         self.refused(credential, address, "")
 
     async def run(self) -> None:
@@ -46,26 +46,26 @@ class AccessCounts:
             try:
                 await self.write()
             except StoreError as error:
-                _log.warning("the audit log can't be written for now: %s", error)
+                _log.warning("the audit log can't be written: %s", error)
 
     async def write(self) -> None:
-        """Add what was counted to the log. Raises StoreError, and keeps the counts then."""
+        """Add the counts to the log. Raises StoreError, and then keeps the counts."""
         requests, refused = self.requests.copy(), self._refused.copy()
-        deeds: Counter[tuple[Act, Actor, str]] = Counter()
+        counts: Counter[tuple[Act, Actor, str]] = Counter()
         for client_id, count in requests.items():
-            deeds[Act.REQUESTS, Actor(client_id, "", self._clock.now), ""] += count
+            counts[Act.REQUESTS, Actor(client_id, "", self._clock.now), ""] += count
         for (credential, address, identity), count in refused.items():
             who = Actor(await self._known(identity), address, self._clock.now)
-            deeds[Act.CREDENTIAL_REFUSED, who, credential] += count
-        if deeds:
-            await self._store.audit.count(deeds)
+            counts[Act.CREDENTIAL_REFUSED, who, credential] += count
+        if counts:
+            await self._store.audit.count(counts)
         self.requests.subtract(requests)
-        self.requests += Counter()  # without those that are zero now
+        self.requests += Counter()  # remove those that are zero
         self._refused.subtract(refused)
         self._refused += Counter()
 
     async def _known(self, identity: str) -> str:
-        """Return the application or user of this name. Any other text may be a secret that was typed in the wrong field."""
+        """Return the name of an application or user. Any other text may be a secret in the wrong field, and is not logged."""
         if await self._store.access.application(identity) is not None:
             return identity
         return UNKNOWN if await self._store.sign_in.user(identity) is None else f"user:{identity}"

@@ -29,11 +29,12 @@ from chargeport.api.request import Request
 from chargeport.api.request_body import read_body
 from chargeport.api.response import Header, Response, answer, json_answer, packed_answer
 from chargeport.errors import CONFLICT, CONNECTION_NOT_FOUND, MALFORMED, USER_NOT_FOUND, Problem, instead_of
-from chargeport.runtime.replaying import again
+from chargeport.runtime import replaying
 from chargeport.runtime.source_status import SourceState
 from chargeport.settings import Settings
 from chargeport.signals.definition import READS, Permission
-from chargeport.store.audit import Act, Deed, Wanted
+from chargeport.store import audit
+from chargeport.store.audit import Act, AuditFilter
 from chargeport.store.records import Application, IssueCount
 from chargeport.store.sqlite.backup import back_up
 from chargeport.store.urls import database_file, is_server
@@ -82,7 +83,7 @@ async def list_issues(request: Request) -> Response:
 async def replay_issues(request: Request) -> Response:
     """Read again what could not be understood, through today's tables."""
     await request.allowed(Permission.MANAGE)
-    tally = await again(request.context.store, request.context.pipeline)
+    tally = await replaying.replay_issues(request.context.store, request.context.pipeline)
     return json_answer(200, {"data": tally.document()}, request.request_id)
 
 
@@ -92,12 +93,14 @@ async def list_audit(request: Request) -> Response:
     page, query = paging.asked(request.query, default_size=50), dict(request.query)
     times = [query.get(name) for name in (FROM, TO)]
     from_at, to_at = (None if each is None else instant(name, each) for name, each in zip((FROM, TO), times, strict=True))
-    wanted = Wanted(query.get(ACT), query.get(ACTOR), query.get(SUBJECT), from_at, to_at)
-    if wanted.act is not None and wanted.act not in set(Act):
-        raise Problem(MALFORMED, f"{ACT}: nothing is called so in the log: {instead_of(wanted.act, list(Act))}.")
-    found, total = await request.context.store.audit.deeds(wanted, page)
+    selection = AuditFilter(query.get(ACT), query.get(ACTOR), query.get(SUBJECT), from_at, to_at)
+    if selection.act is not None and selection.act not in set(Act):
+        raise Problem(MALFORMED, f"{ACT}: nothing is called so in the log: {instead_of(selection.act, list(Act))}.")
+    found, total = await request.context.store.audit.entries(selection, page)
     links = paging.links(f"{request.base}/admin/audit", page, total, request.query)
-    return _packed(request, {"data": [_deed(each) for each in found], "meta": paging.meta(page, total), "links": links})
+    return _packed(
+        request, {"data": [_audit_entry(entry) for entry in found], "meta": paging.meta(page, total), "links": links}
+    )
 
 
 async def list_settings(request: Request) -> Response:
@@ -261,10 +264,10 @@ def _issue(each: IssueCount) -> IssueEntry:
     )  # fmt: skip
 
 
-def _deed(each: Deed) -> AuditEntry:
+def _audit_entry(entry: audit.AuditEntry) -> AuditEntry:
     return AuditEntry(
-        number=each.number, act=each.act, actor=each.actor, address=each.address, subject=each.subject, detail=each.detail,
-        count=each.count, at=iso(each.at), last_at=iso(each.last_at),
+        number=entry.number, act=entry.act, actor=entry.actor, address=entry.address, subject=entry.subject,
+        detail=entry.detail, count=entry.count, at=iso(entry.at), last_at=iso(entry.last_at),
     )  # fmt: skip
 
 

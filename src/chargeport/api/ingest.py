@@ -37,7 +37,7 @@ async def _check(request: Request, body: bytes, batch: Batch) -> None:
     kind = (request.header(b"content-type") or b"").split(b";")[0].strip().lower().decode("latin-1")
     ahead = request.context.pipeline.ahead
     clock = request.context.clock
-    checker = ItemChecker(batch, SOURCE, clock.now(), settings.max_future_s, ahead=ahead, witnessed=clock.witnessed)
+    checker = ItemChecker(batch, SOURCE, clock.now(), settings.max_future_s, ahead=ahead, compared=clock.compared)
     try:
         if len(body) > OFFLOAD_BYTES:
             await asyncio.to_thread(payload.read, body, checker, settings.max_items, lines=kind in LINES)

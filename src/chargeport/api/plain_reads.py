@@ -48,14 +48,14 @@ class PlainReads:
     def one(self, vehicle_id: str, signal: Signal, permissions: frozenset[Permission], base: str, now: int) -> str | None:
         """Return the document of a plain signal; None where it is not plain, or there is none."""
         found = self._readings.sole(vehicle_id, signal)
-        if found is None or signal.key not in envelope.wholly_seen(permissions):
+        if found is None or signal.key not in envelope.fully_visible(permissions):
             return None
         vehicle, number, value, observed_at, received_at, absence_at, rule_key, told = found
         _, source_key, source, cadence, live_for_ms, form, named = self._series().get(number) or self._note(number)
         if not is_undisputed(cadence, source_key, observed_at, absence_at, live_for_ms, told, now):
             return None
         if rule_key is not None:
-            named = PROVENANCE.named(source, self._readings.rule(rule_key))
+            named = PROVENANCE.members(source, self._readings.rule(rule_key))
         path = envelope.signals_path(vehicle, base)
         return envelope.single(
             envelope.plain(form, value, observed_at or 0, received_at, live_for_ms, named, path), vehicle, base
@@ -68,7 +68,7 @@ class PlainReads:
             return None
         vehicle, rows, told = found
         path = envelope.signals_path(vehicle, base)
-        elements = self._plain(rows, told, envelope.wholly_seen(permissions), path, now)
+        elements = self._plain(rows, told, envelope.fully_visible(permissions), path, now)
         if vehicle.vin is not None:  # a fact, which counts beside what is reported
             elements[VIN.key] = None
         rest = {key for key, element in elements.items() if element is None}
@@ -97,7 +97,7 @@ class PlainReads:
                 elements[key] = None
                 continue
             if rule_key is not None:
-                named = PROVENANCE.named(source, self._readings.rule(rule_key))
+                named = PROVENANCE.members(source, self._readings.rule(rule_key))
             elements[key] = envelope.plain(form, value, observed_at, received_at, live_for_ms, named, path)
         return elements
 
@@ -112,6 +112,6 @@ class PlainReads:
         signal, source = found.signal, found.source
         self._known[number] = series = _Series(
             signal.key, found.source_key, source, signal.cadence, found.live_for_ms, envelope.FORMS[signal.key],
-            PROVENANCE.named(source, None),
+            PROVENANCE.members(source, None),
         )  # fmt: skip
         return series

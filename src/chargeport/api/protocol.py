@@ -27,7 +27,7 @@ from chargeport.api.handover import Handover
 from chargeport.api.head_rules import NOT_PLAIN, check_head, check_trailer, check_unfinished
 from chargeport.api.repeated_head import RepeatedHead
 from chargeport.errors import MALFORMED, TOO_SLOW, Problem
-from chargeport.tls import tell_client
+from chargeport.tls import set_client_names
 from chargeport.wire.errors import as_problem
 
 HEAD_WITHIN_S: Final = 10
@@ -296,7 +296,7 @@ class FastPathProtocol(HttpToolsProtocol):
         self.url, self.expect_100_continue = url, expects
         self.headers += headers
         if self._client.is_secure:
-            tell_client(self.scope, self._client.get_extra_info("ssl_object"))
+            set_client_names(self.scope, self._client.get_extra_info("ssl_object"))
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:

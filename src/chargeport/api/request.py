@@ -48,31 +48,31 @@ class Verification(Protocol):
 
 
 class WebhookControl(Protocol):
-    """What routes ask of the webhooks of a service: `webhooks.service.WebhookService`."""
+    """The part of `webhooks.service.WebhookService` that routes use."""
 
     @property
     def counts(self) -> Counter[str]:
-        """Attempts since the start, by what came of them."""
+        """Attempts since the start, by outcome."""
         ...
 
     def verify_soon(self, webhook_id: str) -> None:
-        """Ask the receiver of a webhook for the answer to a challenge, until it is right."""
+        """Verify a webhook in the background, and again until it succeeds."""
         ...
 
     async def verify(self, webhook: Webhook) -> Verification:
-        """Ask once, now."""
+        """Verify a webhook once, now."""
         ...
 
-    def look_at(self, webhook_id: str) -> None:
-        """Look at all vehicles of a webhook."""
+    def compare(self, webhook_id: str) -> None:
+        """Compare all vehicles of a webhook with what it was sent."""
         ...
 
     def wake(self) -> None:
-        """Look into the outbox."""
+        """Read the outbox now."""
         ...
 
     def check_uri(self, uri: str, *, allow_private: bool) -> str | None:
-        """Return what is wrong with the URI of a receiver; None where it may be used."""
+        """Return what is wrong with the URI of a receiver; None if it may be used."""
         ...
 
 

@@ -122,8 +122,8 @@ async def play_scenario(request: Request) -> Response:
     wish = await body_of(request, ScenarioWish)
     if (wish.name is None) == (wish.toml is None):
         raise Problem(MALFORMED, "Name a ready scenario (name), or send one (toml): one of the two.")
-    begun = await controlled.play(parsed(wish.toml) if wish.toml is not None else ready(wish.name or ""))
-    body = {"name": begun.scenario.name, "startedAt": iso(begun.start_at), "vehicles": begun.ids}
+    running = await controlled.play(parsed(wish.toml) if wish.toml is not None else ready(wish.name or ""))
+    body = {"name": running.scenario.name, "startedAt": iso(running.start_at), "vehicles": running.ids}
     return json_answer(201, body, request.request_id)
 
 

@@ -10,7 +10,7 @@ from starlette.websockets import WebSocket
 
 from chargeport.api.client_transport import ClientTransport
 from chargeport.api.links import Links
-from chargeport.tls import client_names, tell_client
+from chargeport.tls import client_names, set_client_names
 
 
 class Connect(Protocol):
@@ -62,7 +62,7 @@ class _Watched(asyncio.Protocol):
 
     async def run_asgi(self) -> None:
         """Pass the connection to the application, with the names in the client's certificate."""
-        tell_client(self.scope, self.transport.get_extra_info("ssl_object"))
+        set_client_names(self.scope, self.transport.get_extra_info("ssl_object"))
         await super().run_asgi()  # type: ignore[misc]  # the protocol behind has it
 
     async def send(self, message: MutableMapping[str, Any]) -> None:

@@ -6,19 +6,19 @@ from chargeport.signals import wire
 from chargeport.signals.definition import Kind, Permission, Signal, Value
 from chargeport.signals.sweep import Step
 from chargeport.wire.envelope import body, iso, place_free
-from chargeport.wire.status import STATUSES
+from chargeport.wire.status import ERROR_STATUSES_JSON
 
 
 def change(signal: Signal, step: Step, permissions: frozenset[Permission]) -> str:
     """Return a change: from when on the value was so, or there was none."""
     state = step.state
     if step.absence is not None:
-        content, received_at = f'"status":{STATUSES[step.absence]}', state.absence_received_at or 0
+        content, received_at = f'"status":{ERROR_STATUSES_JSON[step.absence]}', state.absence_received_at or 0
     else:
         assert step.value is not None  # noqa: S101  (a step has the one or the other)
         content, received_at = f'"body":{body(signal, step.value, permissions)}', state.received_at or 0
     times = f'"oemUpdatedAt":"{iso(step.at)}","retrievedAt":"{iso(received_at)}"'
-    return f'{{{content},"meta":{{{times},{PROVENANCE.named(state.source, state.rule)}}}}}'
+    return f'{{{content},"meta":{{{times},{PROVENANCE.members(state.source, state.rule)}}}}}'
 
 
 def bucket(signal: Signal, filled: Bucket, step_ms: int, permissions: frozenset[Permission]) -> str:

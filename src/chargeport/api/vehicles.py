@@ -17,7 +17,7 @@ from chargeport.store.records import VehicleSeries
 from chargeport.wire.envelope import body as body_text
 from chargeport.wire.envelope import iso, vehicle_resource
 from chargeport.wire.provenance import shown
-from chargeport.wire.status import WORDINGS
+from chargeport.wire.status import ERROR_STATUSES
 
 DEFAULT_SIZE: Final = 50
 MAX_SIZE: Final = 1000
@@ -77,7 +77,11 @@ def _covered(signal: Signal, found: VehicleSeries, allowed: frozenset[Permission
     if counts is None:
         return entry | {"status": "NOT_REPORTED", "reason": "No source has reported it for this vehicle yet."}
     against = counts.unavailability
-    status = {"status": "SUCCESS"} if against is None else {"status": against.reason, "reason": WORDINGS[against.reason].detail}
+    status = (
+        {"status": "SUCCESS"}
+        if against is None
+        else {"status": against.reason, "reason": ERROR_STATUSES[against.reason].detail}
+    )
     sources = [_series(counts.state, None, allowed, now)]
     sources += [_series(each.state, each.why, allowed, now) for each in counts.passed_over]
     return entry | status | _provenance(counts.state, now) | {"sources": sources}

@@ -112,7 +112,7 @@ async def update_webhook(request: Request) -> Response:
     if changed.verified_at is None:
         request.context.webhooks.verify_soon(webhook.id)
     else:
-        request.context.webhooks.look_at(webhook.id)
+        request.context.webhooks.compare(webhook.id)
     return json_answer(200, {"data": resource(changed, request.base)}, request.request_id)
 
 
@@ -218,7 +218,7 @@ async def create_subscription(request: Request) -> Response:
     made = await request.context.store.webhooks.subscribe(webhook.id, vehicle_id, user_uuid, request.context.clock.now())
     if made is None:
         raise Problem(CONFLICT, "The webhook is subscribed to this vehicle already.")
-    request.context.webhooks.look_at(webhook.id)
+    request.context.webhooks.compare(webhook.id)
     meta = {"message": "The webhook is subscribed to the vehicle."}
     body = {"data": subscription_resource(made, request.base), "meta": meta}
     return json_answer(202, body, request.request_id)

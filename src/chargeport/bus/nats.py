@@ -1,11 +1,11 @@
-"""The line of a NATS server: a subject of core NATS, which keeps nothing. The payload says who rang."""
+"""The line over a NATS server: a subject of core NATS, which keeps nothing. The payload identifies the sender."""
 
 import asyncio
 import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from chargeport.bus.shared import LineError, lost
+from chargeport.bus.shared import LineError, wait_until_lost
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 SUBJECT: Final = "chargeport.doorbell"
 TIMEOUT_S: Final = 10
-RING_S: Final = 1  # for the server to confirm a ring: by then everybody has looked without it
+RING_S: Final = 1  # for the server to confirm a ring: by then every process has polled the store anyway
 
 
 class NatsLine:
@@ -21,12 +21,12 @@ class NatsLine:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._own = uuid.uuid4().bytes
+        self._own_id = uuid.uuid4().bytes
         self.client: Client | None = None
         """The connection, while there is one."""
 
-    async def listen(self, heard: Callable[[], None]) -> None:
-        """Listen until the connection is lost."""
+    async def listen(self, on_ring: Callable[[], None]) -> None:
+        """Listen until the connection is lost; then raise LineError."""
         import nats
         from nats.errors import Error
 
@@ -36,8 +36,8 @@ class NatsLine:
             is_lost.set()
 
         async def ring(message: "Msg") -> None:
-            if message.data != self._own:
-                heard()
+            if message.data != self._own_id:
+                on_ring()
 
         async def failed(_error: Exception) -> None:
             """Leave it to `ended`."""
@@ -56,8 +56,8 @@ class NatsLine:
         try:
             await client.subscribe(SUBJECT, cb=ring)
             self.client = client
-            heard()
-            await lost(is_lost, lambda: bool(client.is_closed))  # nats-py calls nobody back where it has something unsent
+            on_ring()
+            await wait_until_lost(is_lost, lambda: bool(client.is_closed))  # nats-py calls nothing back with data unsent
         except (OSError, TimeoutError, Error) as error:
             raise LineError(str(error)) from error
         finally:
@@ -66,12 +66,12 @@ class NatsLine:
         raise LineError("the connection was lost")
 
     async def ring(self) -> None:
-        """Publish."""
+        """Publish a ring."""
         from nats.errors import Error
 
         if self.client is not None:
             try:
-                await self.client.publish(SUBJECT, self._own)
+                await self.client.publish(SUBJECT, self._own_id)
                 await self.client.flush(RING_S)
             except (OSError, TimeoutError, Error) as error:
                 raise LineError(str(error)) from error

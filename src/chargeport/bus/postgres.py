@@ -1,6 +1,6 @@
-"""The line of a PostgreSQL database: LISTEN and NOTIFY, with nothing in it, on a connection of its own.
+"""The line over a PostgreSQL database: LISTEN and NOTIFY without a payload, on a connection of its own.
 
-NOTIFY inside the transaction that stores would make all commits of the server wait for each other; so it is sent afterwards.
+NOTIFY inside the storing transaction would make all commits of the server wait for each other; it is sent after the commit.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import asyncpg  # type: ignore[import-untyped]
 
-from chargeport.bus.shared import LineError, lost
+from chargeport.bus.shared import LineError, wait_until_lost
 
 CHANNEL: Final = "chargeport_doorbell"
 TIMEOUT_S: Final = 10.0
@@ -24,25 +24,25 @@ class PostgresLine:
         self._url = url
         self._raw: Any = None
 
-    async def listen(self, heard: Callable[[], None]) -> None:
-        """Listen until the connection is lost."""
+    async def listen(self, on_ring: Callable[[], None]) -> None:
+        """Listen until the connection is lost; then raise LineError."""
         try:
             raw = await asyncpg.connect(self._url, timeout=TIMEOUT_S, command_timeout=TIMEOUT_S)
         except _FAILURES as error:
             raise LineError(str(error)) from error
         is_lost = asyncio.Event()
-        own = raw.get_server_pid()
+        own_pid = raw.get_server_pid()
         raw.add_termination_listener(lambda _: is_lost.set())
 
         def ring(_raw: Any, pid: int, _channel: str, _payload: str) -> None:
-            if pid != own:
-                heard()
+            if pid != own_pid:
+                on_ring()
 
         try:
             await raw.add_listener(CHANNEL, ring)
             self._raw = raw
-            heard()
-            await lost(is_lost, raw.is_closed)  # asyncpg tells nobody where a ring was under way
+            on_ring()
+            await wait_until_lost(is_lost, raw.is_closed)  # asyncpg calls no listener if a NOTIFY was in progress
         except _FAILURES as error:
             raise LineError(str(error)) from error
         finally:

@@ -11,37 +11,37 @@ from chargeport.bus.memory import Doorbell
 from chargeport.clock import Clock
 
 PAUSE_S: Final = 0.01  # between two rings: many commits are one ring
-AGAIN_S: Final = 2.0  # before a broken line is tried again; until then everybody looks by themselves every second
-LOOK_S: Final = 1.0  # how often a line is looked at that may be broken without a word
+RETRY_S: Final = 2.0  # before a broken line is connected again; until then each process polls the store every second
+CHECK_S: Final = 1.0  # between checks whether a line is broken: a client does not report every loss
 
 _log = logging.getLogger("chargeport.bus")
 
 
 class LineError(Exception):
-    """The line is broken; the text says why."""
+    """The line is broken; the text is the reason."""
 
 
 class Line(Protocol):
-    """What carries rings between processes. It carries no data."""
+    """A transport of rings between processes. It carries no data."""
 
-    async def listen(self, heard: Callable[[], None]) -> None:
-        """Connect, then call `heard` for each ring of another process, until the line breaks. Raises LineError."""
+    async def listen(self, on_ring: Callable[[], None]) -> None:
+        """Connect, then call `on_ring` for each ring of another process, until the line breaks. Raises LineError."""
         ...
 
     async def ring(self) -> None:
-        """Ring at the other processes; nothing is done while the line is broken. Raises LineError."""
+        """Send a ring to the other processes; do nothing while the line is broken. Raises LineError."""
         ...
 
 
-async def lost(told: asyncio.Event, is_closed: Callable[[], bool]) -> None:
-    """Return once a client has told that its connection is lost, or is found to know it: not every loss is told."""
-    while not (told.is_set() or is_closed()):
+async def wait_until_lost(is_lost: asyncio.Event, is_closed: Callable[[], bool]) -> None:
+    """Return once `is_lost` is set or `is_closed` returns true, which is polled: clients do not report every loss."""
+    while not (is_lost.is_set() or is_closed()):
         with suppress(TimeoutError):
-            await asyncio.wait_for(told.wait(), LOOK_S)
+            await asyncio.wait_for(is_lost.wait(), CHECK_S)
 
 
 class SharedDoorbell(Doorbell):
-    """A doorbell that rings in other processes, too. Those who wait here are woken at once, whatever the line does."""
+    """A doorbell that also rings in other processes. The line need not work to wake waiters of this process."""
 
     def __init__(self, line: Line, clock: Clock) -> None:
         super().__init__()
@@ -50,37 +50,37 @@ class SharedDoorbell(Doorbell):
         self._has_rung = asyncio.Event()
 
     def ring(self) -> None:
-        """Wake everybody who waits now, here and elsewhere."""
+        """Wake all current waiters of this process and of the others."""
         super().ring()
         self._has_rung.set()
 
     async def run(self) -> None:
-        """Carry rings to and fro until cancelled."""
-        both = [asyncio.create_task(self._hear()), asyncio.create_task(self._tell())]
+        """Send and receive rings until cancelled."""
+        both = [asyncio.create_task(self._receive()), asyncio.create_task(self._send())]
         try:
             await asyncio.wait(both, return_when=asyncio.FIRST_EXCEPTION)
         finally:
             await tasks.end(*both)
 
-    async def _hear(self) -> None:
+    async def _receive(self) -> None:
         while True:
             try:
                 await self._line.listen(super().ring)
             except LineError as error:
                 _log.warning("the doorbell between processes is broken, changes of others show later: %s", error)
-            except Exception:  # noqa: BLE001  (whatever it was: without this task the process would hear nobody)
+            except Exception:  # noqa: BLE001  (without this task the process would receive no ring)
                 _log.exception("the doorbell between processes is broken, changes of others show later")
-            super().ring()  # what was missed
-            await self._clock.sleep(AGAIN_S)
+            super().ring()  # for the rings that were missed
+            await self._clock.sleep(RETRY_S)
 
-    async def _tell(self) -> None:
+    async def _send(self) -> None:
         while True:
             await self._has_rung.wait()
             self._has_rung.clear()
             try:
                 await self._line.ring()
-            except LineError:  # told where it is listened to
+            except LineError:  # logged by `_receive`
                 pass
-            except Exception:  # noqa: BLE001  (whatever it was: without this task the process would wake nobody)
+            except Exception:  # noqa: BLE001  (without this task the process would wake no other)
                 _log.exception("a ring for other processes is lost, they see what was stored within a second")
             await self._clock.sleep(PAUSE_S)

@@ -1,4 +1,4 @@
-"""The line between the workers of one server: a datagram socket for each in a folder of theirs. A ring is an empty datagram."""
+"""The line between the workers of one server: a datagram socket for each in a shared folder. A ring is an empty datagram."""
 
 import asyncio
 import socket
@@ -21,22 +21,22 @@ class SiblingLine:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
 
-    async def listen(self, heard: Callable[[], None]) -> None:
+    async def listen(self, on_ring: Callable[[], None]) -> None:
         """Listen until cancelled."""
         loop = asyncio.get_running_loop()
 
-        def ringing() -> None:
+        def drain() -> None:
             with suppress(BlockingIOError):
                 while True:
                     self._socket.recv(DRAINED_BYTES)
-            heard()
+            on_ring()
 
         try:
             self._own.unlink(missing_ok=True)  # of the worker that had the number before
             self._socket.bind(str(self._own))
         except OSError as error:
             raise LineError(error.strerror or str(error)) from error
-        loop.add_reader(self._socket, ringing)
+        loop.add_reader(self._socket, drain)
         try:
             await asyncio.Event().wait()
         finally:
@@ -44,7 +44,7 @@ class SiblingLine:
             self._socket.close()
 
     async def ring(self) -> None:
-        """Ring at the others. Whoever has rings waiting needs no further one; whoever is gone looks when it is back."""
+        """Send a ring to the others. A full queue already holds one; a worker that is gone reads the store when it starts."""
         for bell in self._folder.glob("*.bell"):
             if bell != self._own:
                 with suppress(OSError):

@@ -12,7 +12,7 @@ from chargeport.cli.local_clock import local
 from chargeport.cli.options import Database, Json
 from chargeport.cli.output import print_json, print_table
 from chargeport.ingest.cells import shielded
-from chargeport.store.audit import Act, Deed, Wanted
+from chargeport.store.audit import Act, AuditEntry, AuditFilter
 from chargeport.store.protocols import Store
 from chargeport.store.records import Page
 from chargeport.wire.envelope import iso
@@ -44,36 +44,37 @@ def audit(
     as_json: Json = False,
 ) -> None:
     """Show who did what, when and from where, newest first. Requests, tokens and wrong credentials are counted by day."""
-    wanted = Wanted(act, actor, subject, start, end)
-    found = with_store(database, lambda store: _deeds(store, wanted, limit))
+    selection = AuditFilter(act, actor, subject, start, end)
+    entries = with_store(database, lambda store: _entries(store, selection, limit))
     if as_json:
-        print_json([_fields(each) for each in found])
+        print_json([_fields(entry) for entry in entries])
     elif as_csv:
         table = csv.DictWriter(sys.stdout, FIELDS, lineterminator="\n")
         table.writeheader()
-        table.writerows({name: shielded(value) for name, value in _fields(each).items()} for each in found)
+        table.writerows({name: shielded(value) for name, value in _fields(entry).items()} for entry in entries)
     else:
         rows = [
-            (local(each.last_at), each.act, each.actor, each.address, each.subject, each.detail, each.count) for each in found
+            (local(entry.last_at), entry.act, entry.actor, entry.address, entry.subject, entry.detail, entry.count)
+            for entry in entries
         ]
         columns = ("when", "act", "actor", "address", "subject", "detail", "count")
         print_table(columns, rows, "Nothing was done yet that fits.", spare=("count", "address", "detail"))
 
 
-async def _deeds(store: Store, wanted: Wanted, limit: int) -> list[Deed]:
-    """Return the newest entries, at most so many; 0: all."""
-    found: list[Deed] = []
+async def _entries(store: Store, selection: AuditFilter, limit: int) -> list[AuditEntry]:
+    """Return the newest entries, at most `limit`; 0: all."""
+    entries: list[AuditEntry] = []
     number = 1
     while True:
-        part, total = await store.audit.deeds(wanted, Page(number, PAGE))
-        found += part
-        if limit and len(found) >= limit:
-            return found[:limit]
-        if not part or len(found) >= total:
-            return found
+        page, total = await store.audit.entries(selection, Page(number, PAGE))
+        entries += page
+        if limit and len(entries) >= limit:
+            return entries[:limit]
+        if not page or len(entries) >= total:
+            return entries
         number += 1
 
 
-def _fields(deed: Deed) -> dict[str, Any]:
-    values = {name: getattr(deed, name) for name in FIELDS}
-    return values | {"at": iso(deed.at), "last_at": iso(deed.last_at)}
+def _fields(entry: AuditEntry) -> dict[str, Any]:
+    values = {name: getattr(entry, name) for name in FIELDS}
+    return values | {"at": iso(entry.at), "last_at": iso(entry.last_at)}

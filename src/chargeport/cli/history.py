@@ -28,7 +28,7 @@ from chargeport.store.effective_history import EffectiveHistory
 from chargeport.store.protocols import Store
 from chargeport.store.records import RunStart, Vehicle
 from chargeport.wire.provenance import shown
-from chargeport.wire.status import WORDINGS
+from chargeport.wire.status import ERROR_STATUSES
 
 MAX_LIMIT: Final = 10_000
 PORTION: Final = 1000  # changes read at once
@@ -175,7 +175,7 @@ def _value(signal: Signal, step: Step) -> str:
 
 
 def _why_not(step: Step) -> str:
-    return " " if step.absence is None else f"{step.absence}: {WORDINGS[step.absence].detail}"
+    return " " if step.absence is None else f"{step.absence}: {ERROR_STATUSES[step.absence].detail}"
 
 
 def _for(start: int, end: int | None, now: int) -> str:

@@ -11,7 +11,7 @@ from chargeport.signals.effective import Effective, PassedOver, Ranks, Unavailab
 from chargeport.signals.state import State
 from chargeport.store.records import Vehicle, VehicleSeries
 from chargeport.wire.provenance import shown
-from chargeport.wire.status import WORDINGS
+from chargeport.wire.status import ERROR_STATUSES
 
 COLUMNS: Final = ("signal", "value", "age", "source", "why not")
 NARROW: Final = ("signal", "value", "age", "source, why not")
@@ -98,6 +98,6 @@ def _last_value(state: State) -> str:
 
 def _why_not(state: State, against: Unavailability) -> str:
     """Return the reason in words, and the last value where that is still of use."""
-    wording = WORDINGS[against.reason]
+    wording = ERROR_STATUSES[against.reason]
     last = f" Last: {_last_value(state)}." if wording.keeps_body and state.value is not None else ""
     return f"{against.reason}: {wording.detail}{last}"

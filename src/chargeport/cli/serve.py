@@ -108,7 +108,7 @@ async def _serve(
             if hints is not None:
                 _announce(url, hints)
             if worker is not None:
-                worker.is_answering()
+                worker.report_ready()
 
         await web.serve(
             service.app(page.handlers(), reports=reports), listening, ready, settings.server.log, stopping=service.stop_answers,
@@ -125,7 +125,7 @@ def _handover(worker: "Worker | None", settings: Settings) -> "Handover | socket
 
     if worker is None or urls.is_server(settings.database.url):
         return None
-    return worker.taking if worker.number == 0 else Handover(worker.giving)
+    return worker.handover_receiver if worker.number == 0 else Handover(worker.handover_sender)
 
 
 async def _hints(service: "Service", settings: Settings, reach: str, listening: socket) -> list[str]:

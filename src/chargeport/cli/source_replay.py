@@ -15,7 +15,7 @@ from chargeport.cli.options import Database, Json
 from chargeport.cli.output import print_json, say
 from chargeport.clock import SystemClock
 from chargeport.errors import ChargeportError
-from chargeport.runtime.replaying import BATCH, Tally, again
+from chargeport.runtime.replaying import BATCH, Tally, replay_issues
 from chargeport.sources.base import Delivery, SourceError
 from chargeport.sources.recording import read_recording
 from chargeport.store.audit import Act
@@ -57,7 +57,7 @@ def replay(
 
         feeds = Feeds(store, settings, SystemClock(), recording=False)
         if file is None:
-            return await again(store, feeds.pipeline)
+            return await replay_issues(store, feeds.pipeline)
         configured = next((each.dialect.name for each in feeds.built if each.source.name == source), None)
         await store.audit.add(Act.IMPORTED, detail="messages of a recording")
         return await _recording(feeds.pipeline, _deliveries(file, dialect or configured, source, vehicle))

@@ -17,7 +17,7 @@ from chargeport.derivation.record_fields import fields as record_fields
 from chargeport.derivation.record_fields import shown_of
 from chargeport.errors import NotFoundError
 from chargeport.ingest.export_forms import opened
-from chargeport.store.audit import Wanted
+from chargeport.store.audit import AuditFilter
 from chargeport.store.protocols import Store
 from chargeport.store.records import Connection, Selection, Vehicle, user_uuid_of
 from chargeport.wire.envelope import iso
@@ -91,10 +91,10 @@ class Archive:
         signs_in = user is not None and {"created_at": iso(user.created_at), "has_password": user.password_hash is not None}
         person = {"name": name, "uuid": user_uuid_of(name), "signs_in": signs_in, "sessions": sessions}
         self._add("person.json", [person | {"connections": [_connected(each) for each in connections]}])
-        done = await every(lambda page: store.audit.deeds(Wanted(actor=f"user:{name}"), page))
-        suffered = await every(lambda page: store.audit.deeds(Wanted(subject=name), page))
-        self._add("deeds.json", [msgspec.structs.asdict(each) for each in done])
-        self._add("audit.json", [msgspec.structs.asdict(each) for each in suffered])
+        actions = await every(lambda page: store.audit.entries(AuditFilter(actor=f"user:{name}"), page))
+        changes = await every(lambda page: store.audit.entries(AuditFilter(subject=name), page))
+        self._add("deeds.json", [msgspec.structs.asdict(entry) for entry in actions])
+        self._add("audit.json", [msgspec.structs.asdict(entry) for entry in changes])
         for table, found in (await store.sign_in.rows_of_user(name)).items():
             self._add(f"{table}.json", [_opened(row) for row in found])
         return connections

@@ -27,7 +27,7 @@ from chargeport.store.effective_feed import EffectiveFeed
 from chargeport.store.protocols import Store
 from chargeport.store.records import Change
 from chargeport.wire.provenance import shown
-from chargeport.wire.status import WORDINGS
+from chargeport.wire.status import ERROR_STATUSES
 
 POLL_S: Final = 0.5  # whoever writes is another process, which can't wake this one
 CAR: Final = 18  # characters of a car's name, where several are watched
@@ -151,11 +151,11 @@ def _ended(ending: Expiry) -> str:
     if ending.has_returned:
         return value
     reason = AbsenceReason.UNREACHABLE
-    return f"{NOTHING} {reason}: {WORDINGS[reason].detail} Last: {value}."
+    return f"{NOTHING} {reason}: {ERROR_STATUSES[reason].detail} Last: {value}."
 
 
 def _told(change: Change) -> str:
     """Return the value in words, or why there is none."""
     if change.absence is not None:
-        return f"{NOTHING} {change.absence}: {WORDINGS[change.absence].detail}"
+        return f"{NOTHING} {change.absence}: {ERROR_STATUSES[change.absence].detail}"
     return NOTHING if change.value is None else in_words(change.signal, change.value)

@@ -1,4 +1,4 @@
-"""A client of a Chargeport server, for programs: typed reads, history, the stream, and sending that loses nothing.
+"""A client of a Chargeport server, for programs: typed reads, history, the stream, and sending from a spool on disk.
 
 Needs the extra `client` (httpx). Imports nothing else of Chargeport, and may be used where only the API is reachable.
 """

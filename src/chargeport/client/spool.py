@@ -1,4 +1,4 @@
-"""Sending that loses nothing: readings wait in a folder on disk until the server says that they are on its own."""
+"""A spool: readings are kept in a folder until the server has stored them."""
 
 import json
 import os
@@ -15,42 +15,42 @@ REJECTED: Final = "rejected.ndjson"
 
 
 class Spool:
-    """Readings on their way to a server, in batches of `batch`, kept in `folder`.
+    """Keep readings in files of up to `batch` items in `folder`, and send them to a server.
 
-    `add` returns once they are on disk here; `send` sends what waits, oldest first, and says how many items went. What could
-    not be sent stays, over a restart too, for the next `send`. What the server rejects is put into `rejected.ndjson` with the
-    reason, so that nothing is lost and one bad item holds up no other. One process may use a folder at a time.
+    `add` returns once the items are on disk; `send` sends them, oldest first. What could not be sent stays for the next `send`,
+    also after a restart. Items that the server rejects are moved to `rejected.ndjson` with the reason. One process may use a
+    folder at a time.
     """
 
     def __init__(self, client: Client, folder: Path, *, batch: int = BATCH) -> None:
         self._client, self._folder, self._batch = client, folder, batch
         folder.mkdir(parents=True, exist_ok=True)
-        self._next = max((int(each.stem) for each in self._files()), default=0) + 1
+        self._next = max((int(file.stem) for file in self._files()), default=0) + 1
 
     @property
     def waiting(self) -> int:
-        """How many items wait."""
-        return sum(len(_items(each)) for each in self._files())
+        """The number of items to send."""
+        return sum(len(_items(file)) for file in self._files())
 
     def add(self, items: Iterable[Mapping[str, Any]]) -> None:
-        """Keep items on disk until they are sent. An item is one of POST /ingest/readings."""
-        lines = [json.dumps(each, separators=(",", ":")) for each in items]
+        """Write items of POST /ingest/readings to disk."""
+        lines = [json.dumps(item, separators=(",", ":")) for item in items]
         for start in range(0, len(lines), self._batch):
             self._write(lines[start : start + self._batch])
 
     def send(self) -> int:
-        """Send what waits; how many items were. Raises httpx.TransportError or ServerError, and keeps what is left."""
+        """Send all items; return their number. Raises httpx.TransportError or ServerError, and keeps the rest."""
         sent = 0
         for file in self._files():
             items = _items(file)
             answer = self._client.send(items)
-            self._put_aside(items, answer.get("rejected", ()))
+            self._keep_rejected(items, answer.get("rejected", ()))
             file.unlink()
             sent += len(items)
         return sent
 
     def try_to_send(self) -> int:
-        """Send what waits, as far as the server can be reached; how many items were."""
+        """Send items until the server fails; return the number of items sent."""
         before = self.waiting
         try:
             return self.send()
@@ -61,7 +61,7 @@ class Spool:
         return sorted(self._folder.glob("[0-9]*.ndjson"))
 
     def _write(self, lines: list[str]) -> None:
-        """Write a batch, whole or not at all."""
+        """Write a batch atomically."""
         target = self._folder / f"{self._next:012}.ndjson"
         partial = target.with_suffix(".partial")
         with partial.open("w", encoding="utf-8") as output:
@@ -71,13 +71,13 @@ class Spool:
         partial.replace(target)
         self._next += 1
 
-    def _put_aside(self, items: list[Any], rejected: Iterable[Mapping[str, Any]]) -> None:
+    def _keep_rejected(self, items: list[Any], rejected: Iterable[Mapping[str, Any]]) -> None:
         with (self._folder / REJECTED).open("a", encoding="utf-8") as output:
-            for each in rejected:
-                line = {"item": items[each["index"]], "code": each.get("code"), "detail": each.get("detail")}
+            for rejection in rejected:
+                line = {"item": items[rejection["index"]], "code": rejection.get("code"), "detail": rejection.get("detail")}
                 output.write(json.dumps(line) + "\n")
 
 
 def _items(file: Path) -> list[Any]:
-    """Return the items of a batch. Lines end with a line feed alone: `splitlines` would cut texts, too."""
+    """Return the items of a batch. Lines end with a line feed only; `splitlines` would split at others."""
     return [json.loads(line) for line in file.read_bytes().split(b"\n") if line]

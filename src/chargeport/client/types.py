@@ -1,4 +1,4 @@
-"""What the client returns: the API's answers in the few members that programs use. Unknown members are left out."""
+"""The types that the client returns: the members of answers that programs use. Unknown members are ignored."""
 
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ class Vehicle(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Signal(msgspec.Struct, frozen=True, kw_only=True):
-    """A signal now: `body` with `why` None holds; with `why` it is the last value; without it nothing is known."""
+    """A signal: `body` is current if `why` is None, else the last value known, if any; `why` is the reason."""
 
     code: str
     body: dict[str, Any] | None = None
@@ -28,7 +28,7 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def value(self) -> Any:
-        """The value that holds now; None where none does."""
+        """The current value; None if there is none."""
         return None if self.why is not None or self.body is None else self.body.get("value", self.body)
 
     @classmethod
@@ -49,7 +49,7 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Point(msgspec.Struct, frozen=True):
-    """A change in a signal's history: from then on it had this body, or none."""
+    """A change in a signal's history: the body from `at` on, or None."""
 
     at: datetime
     body: dict[str, Any] | None
@@ -57,7 +57,7 @@ class Point(msgspec.Struct, frozen=True):
 
 
 class Bucket(msgspec.Struct, frozen=True, kw_only=True):
-    """A stretch of a signal's history: of numbers the least, greatest and mean; `last` is what held at its end."""
+    """A span of a signal's history: minimum, maximum and mean of numbers; `last` is the value at its end."""
 
     start: datetime
     end: datetime
@@ -68,7 +68,7 @@ class Bucket(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """A charging session; one that goes on has no `ended_at`."""
+    """A charging session; one that has not ended has no `ended_at`."""
 
     id: str
     vehicle_id: str
@@ -85,7 +85,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Event(msgspec.Struct, frozen=True):
-    """Something changed (`signal`), or a live value's time has run out (`ended`). `id` is where a stream resumes behind it."""
+    """A change (`signal`), or a live value that expired (`ended`). A stream resumes after the event with `id`."""
 
     kind: str
     vehicle: str
@@ -94,5 +94,5 @@ class Event(msgspec.Struct, frozen=True):
 
 
 def instant(text: str | None) -> datetime | None:
-    """Return an instant as the API writes it."""
+    """Parse an instant in the form of the API."""
     return None if text is None else datetime.fromisoformat(text)

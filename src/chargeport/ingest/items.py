@@ -91,13 +91,13 @@ class ItemChecker:
         max_future_s: float,
         *,
         ahead: AheadTimes | None = None,
-        witnessed: Callable[[int], int] | None = None,
+        compared: Callable[[int], int] | None = None,
     ) -> None:
         """Prepare the check. `ahead` are the times of items before these that lay ahead; without it each item is for itself.
 
-        `witnessed` is asked what time it is when an item lies in the future: it may be our clock that is behind.
+        `compared` is asked what time it is when an item lies in the future: it may be our clock that is behind.
         """
-        self._witnessed = witnessed
+        self._compared = compared
         self.batch = batch
         self.ahead = ahead or AheadTimes()
         self.source = source
@@ -136,9 +136,9 @@ class ItemChecker:
         try:
             return stamp_of(given, self.now, self.max_future_s)
         except Violation as found:
-            if found.rule is not Rule.IN_THE_FUTURE or self._witnessed is None:
+            if found.rule is not Rule.IN_THE_FUTURE or self._compared is None:
                 raise
-        self.now = self._witnessed(stamp_of(given, END_OF_TIME, 0))
+        self.now = self._compared(stamp_of(given, END_OF_TIME, 0))
         return stamp_of(given, self.now, self.max_future_s)
 
     def _check(self, index: int, item: Item, received_at: int | None, source: str) -> None:

@@ -201,7 +201,7 @@ class Pipeline:
         if type(stamp) is not int:
             return stamp
         if stamp > message.received_at:
-            self._clock.witnessed(stamp)  # it may be our clock that is behind
+            self._clock.compared(stamp)  # it may be our clock that is behind
         counted_at = self.ahead.counted_at((batch.client_id, message.source, vehicle_id), stamp, message.received_at)
         return stamp if stamp > message.received_at else counted_at
 

@@ -1,1 +1,1 @@
-"""Signals out over MQTT: each effective change, retained, with what Home Assistant needs to show every car by itself."""
+"""Signals out over MQTT: each effective change, retained, with the payload from which Home Assistant adds each car."""

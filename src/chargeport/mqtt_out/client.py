@@ -1,6 +1,6 @@
-"""The connection to the broker: what is published counts once the broker has acknowledged it.
+"""The connection to the broker: a publication is done once the broker has acknowledged it.
 
-paho keeps what was not acknowledged, and sends it again after it has connected anew; it runs in a thread of its own.
+paho keeps unacknowledged messages and sends them again after a reconnect; it runs in a thread of its own.
 """
 
 import asyncio
@@ -16,14 +16,14 @@ from paho.mqtt.reasoncodes import ReasonCode
 from chargeport.mqtt_out.discovery import OFFLINE, ONLINE
 from chargeport.sources.mqtt.settings import MqttSettings
 
-LONGEST_PAUSE_S: Final = 60
-AT_ONCE: Final = 100  # publications that the broker has not acknowledged yet
+MAX_RECONNECT_S: Final = 60
+MAX_UNACKNOWLEDGED: Final = 100  # publications
 
 _log = logging.getLogger("chargeport.mqtt_out")
 
 
 class Broker:
-    """Publishes, retained and at least once. `status` is a topic with whether this server is connected."""
+    """Publish, retained and at least once. `status` is the topic of whether this server is connected."""
 
     def __init__(self, settings: MqttSettings, client_id: str, status: str) -> None:
         self.on_connected: Callable[[], None] = lambda: None
@@ -33,13 +33,13 @@ class Broker:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: dict[int, asyncio.Future[None]] = {}
         self._client = client = Client(CallbackAPIVersion.VERSION2, client_id)
-        client.max_inflight_messages_set(AT_ONCE)
-        client.reconnect_delay_set(1, LONGEST_PAUSE_S)
+        client.max_inflight_messages_set(MAX_UNACKNOWLEDGED)
+        client.reconnect_delay_set(1, MAX_RECONNECT_S)
         client.will_set(status, OFFLINE, qos=1, retain=True)
         client.on_connect, client.on_disconnect, client.on_publish = self._connected, self._disconnected, self._published
 
     def start(self) -> None:
-        """Begin to connect; what is published before is sent then. Raises SourceError where a setting is no good."""
+        """Start to connect; earlier publications are sent then. Raises SourceError if a setting is invalid."""
         self._loop = asyncio.get_running_loop()
         user, password = self._settings.login()
         if user is not None:
@@ -52,23 +52,23 @@ class Broker:
         self._client.loop_start()
 
     def publish(self, topic: str, payload: bytes) -> "asyncio.Future[None]":
-        """Publish; the future is done once the broker has it."""
+        """Publish; the future is done once the broker has acknowledged it."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting[self._client.publish(topic, payload, qos=1, retain=True).mid] = done
         return done
 
     async def close(self) -> None:
-        """Say that the server is gone, and disconnect."""
+        """Publish that the server is offline, and disconnect."""
         if self._loop is None:
             return
         self._client.publish(self._status, OFFLINE, qos=1, retain=True)
         self._client.disconnect()
         await asyncio.to_thread(self._client.loop_stop)
-        for each in self._waiting.values():
-            each.cancel()
+        for future in self._waiting.values():
+            future.cancel()
         self._waiting.clear()
 
-    # What follows runs in paho's thread.
+    # The methods below run in paho's thread.
 
     def _connected(self, client: Client, _: Any, __: ConnectFlags, reason: ReasonCode, ___: Properties | None) -> None:
         if reason.is_failure:

@@ -6,12 +6,11 @@ Which device classes take which units and state classes: https://developers.home
 
 from typing import Any, Final, NamedTuple
 
-import msgspec
-
 from chargeport import __version__
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE, CHARGE
 from chargeport.signals.definition import Kind, Signal
 from chargeport.store.records import Vehicle
+from chargeport.wire.encoding import encode, without_none
 
 ONLINE: Final = "online"
 OFFLINE: Final = "offline"
@@ -68,7 +67,7 @@ _TEMPLATES: Final = {Kind.FLAG: _FLAG, Kind.DOCUMENT: _COUNT}
 
 
 def _plain(signal: Signal) -> Entity:
-    """Return how a charge signal is shown that has no row: without a device class and a unit, which are Home Assistant's."""
+    """Return the entity of a charge signal without a row: it has no device class and no unit, which are Home Assistant's."""
     return Entity(signal.name, icon="mdi:ev-station", template=_TEMPLATES.get(signal.kind, _VALUE))
 
 
@@ -76,43 +75,43 @@ ENTITIES: Final = {signal.code: _plain(signal) for signal in CATALOGUE if signal
 
 
 def topic(prefix: str, vehicle_id: str, code: str) -> str:
-    """Return where a signal of a vehicle is published."""
+    """Return the topic of a signal of a vehicle."""
     return f"{prefix}/{vehicle_id}/{code}"
 
 
 def status_topic(prefix: str) -> str:
-    """Return where it is published whether the server is connected."""
+    """Return the topic of whether the server is connected."""
     return f"{prefix}/status"
 
 
 def discovery_topic(discovery_prefix: str, vehicle_id: str) -> str:
-    """Return where Home Assistant looks for a device."""
+    """Return the topic from which Home Assistant reads a device."""
     return f"{discovery_prefix}/device/chargeport_{vehicle_id}/config"
 
 
 def device(vehicle: Vehicle, prefix: str) -> bytes:
-    """Return what Home Assistant is told of a vehicle."""
+    """Return the discovery payload of a vehicle."""
     facts = (vehicle.make, vehicle.model, None if vehicle.year is None else str(vehicle.year))
     about = {
         "identifiers": [f"chargeport_{vehicle.id}"],
-        "name": " ".join(each for each in facts if each) or vehicle.id,
+        "name": " ".join(fact for fact in facts if fact) or vehicle.id,
         "manufacturer": vehicle.make,
         "model": vehicle.model,
         "serial_number": vehicle.vin,
     }
     document = {
-        "device": _without_none(about),
+        "device": without_none(about),
         "origin": {"name": "Chargeport", "sw_version": __version__},
         "qos": 1,
         "components": {code: _component(code, entity, vehicle.id, prefix) for code, entity in ENTITIES.items()},
     }
-    return msgspec.json.encode(document)
+    return encode(document)
 
 
 def _component(code: str, entity: Entity, vehicle_id: str, prefix: str) -> dict[str, Any]:
     signal, state_topic = BY_CODE[code], topic(prefix, vehicle_id, code)
     is_document = signal.kind is Kind.DOCUMENT
-    return _without_none(
+    return without_none(
         {
             "platform": "binary_sensor" if signal.kind is Kind.FLAG else "sensor",
             "unique_id": f"chargeport_{vehicle_id}_{code}",
@@ -132,7 +131,3 @@ def _component(code: str, entity: Entity, vehicle_id: str, prefix: str) -> dict[
             ],
         }
     )
-
-
-def _without_none(members: dict[str, Any]) -> dict[str, Any]:
-    return {name: member for name, member in members.items() if member is not None}

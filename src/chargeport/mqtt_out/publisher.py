@@ -1,8 +1,8 @@
-"""What is published when: each effective change of the feed in its order, then what is so now.
+"""Publish each effective change of the feed in its order, then the present state.
 
-The position up to which everything was acknowledged by the broker is kept in the store, so that a restart, or a broker that was
-away, loses no change. Values that end by silence, or with their session, are no changes of the feed: after each look, whatever
-is not as it was published is published. At the start, and where the broker was away, that is all.
+The position up to which the broker has acknowledged everything is kept in the store, so that no change is lost by a restart or
+an interruption of the broker. Values that expire, or end with their session, are no changes of the feed: each step also
+publishes every state that differs from the last publication. At the start, and after a reconnect, these are all states.
 """
 
 import asyncio
@@ -25,34 +25,35 @@ from chargeport.signals.reading import AbsenceReason, Entry
 from chargeport.store.effective_feed import EffectiveFeed
 from chargeport.store.feed_cursor import FeedCursor
 from chargeport.store.protocols import Store
-from chargeport.store.records import Change, Page, Vehicle
+from chargeport.store.records import Page, Vehicle
 from chargeport.wire.envelope import iso
-from chargeport.wire.status import WORDINGS
+from chargeport.wire.status import ERROR_STATUSES
 
 BATCH: Final = 200
 PAGE: Final = 500
-LOOK_AGAIN_S: Final = 30.0
-OWNER: Final = "mqtt_out"  # of the notes in which the cursor and the announced vehicles are kept
+POLL_S: Final = 30.0  # between steps without a write to the store
+OWNER: Final = "mqtt_out"  # of the notes that store the cursor and the announced vehicles
+NEVER: Final = 1 << 53
 ANNOUNCED: Final = "vehicles"
 
 _log = logging.getLogger("chargeport.mqtt_out")
 
 
 class Publish(Protocol):
-    """What publishes: `client.Broker`."""
+    """Publishes: `client.Broker`."""
 
     def publish(self, topic: str, payload: bytes) -> Awaitable[None]:
-        """Publish, retained and in order; what it returns is done once the broker has it."""
+        """Publish, retained and in order; the result is done once the broker has acknowledged it."""
         ...
 
 
 class Publisher:
-    """Follows the feed, and publishes. One for the service."""
+    """Follow the feed, and publish. One for the service."""
 
     def __init__(
         self, store: Store, clock: Clock, settings: MqttOutSettings, broker: Publish, wait: Callable[[float], Awaitable[bool]]
     ) -> None:
-        """Prepare the publisher. `wait` returns when something was stored, or after so many seconds."""
+        """Prepare the publisher. `wait` returns after a write to the store, or after so many seconds."""
         self._store = store
         self._cursor = FeedCursor(store, OWNER)
         self._clock = clock
@@ -62,20 +63,20 @@ class Publisher:
         self._feed = EffectiveFeed(store)
         self._published: dict[str, bytes] = {}  # by topic
         self._observed_at: dict[str, int] = {}  # the newest change that was published, by topic
-        self._under_way: list[Awaitable[None]] = []
-        self._turns: dict[str, int] = {}  # when a vehicle may change by itself
+        self._unacknowledged: list[Awaitable[None]] = []
+        self._next_at: dict[str, int] = {}  # by id of a vehicle: when its state may change without a write
         self._announced: set[str] = set()
-        self._named: set[str] = set()  # names of vehicles of which something was stored
+        self._written_names: set[str] = set()  # names of vehicles that were written to
         self._listed_at = 0
 
-    def note(self, entries: Sequence[Entry]) -> None:
-        """Note what was stored: a value that is confirmed after it had gone stale is no change of the feed."""
-        self._named.update(entry.vehicle for entry in entries)
+    def note_written(self, entries: Sequence[Entry]) -> None:
+        """Remember the vehicles of stored entries: a stale value that is reported again unchanged is no change of the feed."""
+        self._written_names.update(entry.vehicle for entry in entries)
 
-    def again(self) -> None:
-        """Publish everything once more: the broker may have forgotten it."""
+    def republish(self) -> None:
+        """Publish everything again in the next step: the broker may have lost it."""
         self._published.clear()
-        self._turns.clear()
+        self._next_at.clear()
         self._listed_at = 0
 
     async def run(self) -> None:
@@ -90,54 +91,55 @@ class Publisher:
                 await self._clock.sleep(1)
 
     async def step(self) -> None:
-        """Publish what is new once."""
+        """Publish all changes since the last step."""
         now = self._clock.now()
-        touched = await self._changes()
-        if not self._listed_at or not 0 <= now - self._listed_at < LOOK_AGAIN_S * 1000:
-            touched |= await self._vehicles()
+        vehicle_ids = await self._publish_changes()
+        if not self._listed_at or not 0 <= now - self._listed_at < POLL_S * 1000:
+            vehicle_ids |= await self._list_vehicles()
             self._listed_at = now
-        for name in [self._named.pop() for _ in range(len(self._named))]:
-            found = await self._store.vehicles.find_vehicle(name)
-            touched |= set() if found is None else {found.id}
-        for vehicle_id in touched | {each for each, at in self._turns.items() if at <= now}:
-            await self._look(vehicle_id)
+        for name in [self._written_names.pop() for _ in range(len(self._written_names))]:
+            vehicle = await self._store.vehicles.find_vehicle(name)
+            vehicle_ids |= set() if vehicle is None else {vehicle.id}
+        for vehicle_id in vehicle_ids | {vehicle_id for vehicle_id, at in self._next_at.items() if at <= now}:
+            await self._publish_state(vehicle_id)
 
     def _pause_s(self) -> float:
-        left_s = self._clock.machine_s((min(self._turns.values(), default=1 << 53) - self._clock.now()) / 1000)
-        return min(LOOK_AGAIN_S, max(0.05, left_s))
+        left_s = self._clock.machine_s((min(self._next_at.values(), default=NEVER) - self._clock.now()) / 1000)
+        return min(POLL_S, max(0.05, left_s))
 
-    async def _changes(self) -> set[str]:
-        """Publish each effective change since the cursor; return the vehicles of which anything was stored."""
-        touched: set[str] = set()
+    async def _publish_changes(self) -> set[str]:
+        """Publish each effective change since the cursor; return the ids of all vehicles with changes."""
+        vehicle_ids: set[str] = set()
         cursor = await self._cursor.position()
         while changes := await self._store.readings.changes(cursor, BATCH):
             for change in await self._feed.events(changes):
-                await self._announce_one(change.vehicle_id)
+                await self._announce_new(change.vehicle_id)
                 to = topic(self._settings.prefix, change.vehicle_id, change.signal.code)
-                if change.observed_at >= self._observed_at.get(to, 0):  # a late one was never so since
+                if change.observed_at >= self._observed_at.get(to, 0):  # not for a late change: a newer one was published
                     self._observed_at[to] = change.observed_at
-                    self._publish(to, _of_change(change))
-            touched.update(change.vehicle_id for change in changes)
+                    payload = _payload(change.signal, change.value, change.absence, change.observed_at, change.source)
+                    self._publish(to, payload)
+            vehicle_ids.update(change.vehicle_id for change in changes)
             cursor = changes[-1].position
             await self._acknowledged()
             await self._cursor.keep(cursor)
-        return touched
+        return vehicle_ids
 
-    async def _vehicles(self) -> set[str]:
-        """Announce vehicles that are new, withdraw those that are gone; return those that were not looked at yet."""
+    async def _list_vehicles(self) -> set[str]:
+        """Announce new vehicles and withdraw removed ones; return the ids of those whose state was not published yet."""
         found, total = await self._store.vehicles.vehicles(Page(1, PAGE))
         for number in range(2, total // PAGE + 2):
             found += (await self._store.vehicles.vehicles(Page(number, PAGE)))[0]
         for vehicle in found:
             self._announce(vehicle)
-        gone = self._announced - {each.id for each in found}
-        for vehicle_id in gone:
+        removed = self._announced - {vehicle.id for vehicle in found}
+        for vehicle_id in removed:
             self._withdraw(vehicle_id)
         await self._acknowledged()
         await self._store.notes.remember(OWNER, ANNOUNCED, json.dumps(sorted(self._announced)))
-        return {each.id for each in found if each.id not in self._turns}
+        return {vehicle.id for vehicle in found if vehicle.id not in self._next_at}
 
-    async def _announce_one(self, vehicle_id: str) -> None:
+    async def _announce_new(self, vehicle_id: str) -> None:
         if vehicle_id not in self._announced:
             vehicle = await self._store.vehicles.vehicle(vehicle_id)
             if vehicle is not None:
@@ -149,52 +151,47 @@ class Publisher:
         self._announced.add(vehicle.id)
 
     def _withdraw(self, vehicle_id: str) -> None:
-        """Take back everything about a vehicle that is gone: an empty payload ends what is retained."""
+        """Remove the retained messages of a vehicle that was removed, by empty payloads."""
         if self._settings.discovery_prefix:
             self._publish(discovery_topic(self._settings.discovery_prefix, vehicle_id), b"")
         for signal in CATALOGUE:
             self._publish(topic(self._settings.prefix, vehicle_id, signal.code), b"")
         self._announced.discard(vehicle_id)
-        self._turns.pop(vehicle_id, None)
+        self._next_at.pop(vehicle_id, None)
 
-    async def _look(self, vehicle_id: str) -> None:
-        """Publish what is not as it was published."""
+    async def _publish_state(self, vehicle_id: str) -> None:
+        """Publish the effective states of a vehicle that differ from the last publication."""
         found = await self._store.readings.signals(vehicle_id)
         if found is None:
             return
         now, ranks = self._clock.now(), self._store.readings.ranks
-        for counts in effective_of(CATALOGUE, found.known, ranks, now):
-            state, against, signal = counts.state, counts.unavailability, counts.state.signal
-            payload = _payload(
-                signal, state.value, None if against is None else against.reason, state.observed_at, state.source
-            )
+        for effective in effective_of(CATALOGUE, found.known, ranks, now):
+            state, signal = effective.state, effective.state.signal
+            reason = None if effective.unavailability is None else effective.unavailability.reason
+            payload = _payload(signal, state.value, reason, state.observed_at, state.source)
             self._publish(topic(self._settings.prefix, vehicle_id, signal.code), payload)
         await self._acknowledged()
-        turns = (next_change_at(signal, found.series, now) for signal in CATALOGUE)
-        self._turns[vehicle_id] = min((turn for turn in turns if turn is not None), default=1 << 53)
+        expiries = (next_change_at(signal, found.series, now) for signal in CATALOGUE)
+        self._next_at[vehicle_id] = min((at for at in expiries if at is not None), default=NEVER)
 
     def _publish(self, to: str, payload: bytes) -> None:
         if self._published.get(to) != payload:
             self._published[to] = payload
-            self._under_way.append(self._broker.publish(to, payload))
+            self._unacknowledged.append(self._broker.publish(to, payload))
 
     async def _acknowledged(self) -> None:
-        """Return once the broker has all that was published."""
-        under_way, self._under_way = self._under_way, []
-        await asyncio.gather(*under_way)
-
-
-def _of_change(change: Change) -> bytes:
-    return _payload(change.signal, change.value, change.absence, change.observed_at, change.source)
+        """Wait until the broker has acknowledged all publications."""
+        publications, self._unacknowledged = self._unacknowledged, []
+        await asyncio.gather(*publications)
 
 
 def _payload(signal: Signal, value: Value | None, absence: AbsenceReason | None, at: int | None, source: str | None) -> bytes:
     """Return the JSON of a signal: its status, its body in wire form, when it was observed, and by whom."""
-    wording = None if absence is None else WORDINGS[absence]
-    document: dict[str, object] = {"status": "SUCCESS" if wording is None else "ERROR"}
-    if wording is not None:
-        document["error"] = {"type": wording.type} | ({} if wording.code is None else {"code": wording.code})
-    if value is not None and (wording is None or wording.keeps_body):
+    error = None if absence is None else ERROR_STATUSES[absence]
+    document: dict[str, object] = {"status": "SUCCESS" if error is None else "ERROR"}
+    if error is not None:
+        document["error"] = {"type": error.type} | ({} if error.code is None else {"code": error.code})
+    if value is not None and (error is None or error.keeps_body):
         document["body"] = msgspec.Raw(wire.body(signal, value).encode())
     document |= {} if at is None else {"observedAt": iso(at)}
     return msgspec.json.encode(document | ({} if source is None else {"source": source}))

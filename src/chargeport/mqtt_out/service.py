@@ -1,4 +1,4 @@
-"""MQTT out as the service starts and stops it. Loaded where `[mqtt_out] url` is set."""
+"""Start and stop MQTT out. Loaded if `[mqtt_out] url` is set."""
 
 from collections.abc import Awaitable, Callable
 
@@ -14,21 +14,21 @@ from chargeport.store.protocols import Store
 
 
 class MqttOut:
-    """A broker, and what is published there."""
+    """The broker and the publisher."""
 
     def __init__(self, store: Store, clock: Clock, settings: MqttOutSettings, wait: Callable[[float], Awaitable[bool]]) -> None:
         """Connect. Raises SettingError."""
         try:
-            reached = MqttSettings(
+            broker = MqttSettings(
                 url=settings.url or "", username=settings.username, password=settings.password, ca_file=settings.ca_file
             )
-            self._broker = Broker(reached, f"{settings.prefix}-out", status_topic(settings.prefix))
+            self._broker = Broker(broker, f"{settings.prefix}-out", status_topic(settings.prefix))
             self._broker.start()
         except (ValueError, SourceError) as error:
             raise SettingError(f"A setting is wrong: mqtt_out: {str(error).rstrip('.')}.") from error
         self._publisher = Publisher(store, clock, settings, self._broker, wait)
-        self._broker.on_connected = self._publisher.again
-        store.readings.on_written(self._publisher.note)
+        self._broker.on_connected = self._publisher.republish
+        store.readings.on_written(self._publisher.note_written)
 
     async def run(self) -> None:
         """Publish until cancelled."""

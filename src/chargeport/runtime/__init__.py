@@ -1,1 +1,1 @@
-"""The sources that run: put together from the settings, kept running, watched."""
+"""The sources that run: built from the settings, run and restarted, with their status."""

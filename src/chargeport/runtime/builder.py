@@ -1,4 +1,4 @@
-"""From `[[sources]]` in the settings to sources that run. A setting that is wrong stops the start with one sentence."""
+"""Build the sources of `[[sources]]`. An invalid setting stops the start with one sentence."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -28,11 +28,11 @@ _BUILT_IN: Final = {
     "polling": ("polling", "POLLING"),
     "recording": ("replay", "RECORDING"),
 }
-"""Our own types by name: the module below `chargeport.sources` that is loaded when one is wanted, and what it is there."""
+"""Our own types by name: the module below `chargeport.sources` that is loaded when needed, and the name of the type in it."""
 
 
 class CommonKeys(msgspec.Struct, frozen=True, kw_only=True):
-    """What every source has."""
+    """The keys of every source."""
 
     name: Annotated[
         str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="What `meta.source` shows; letters, digits, - _ .")
@@ -49,7 +49,7 @@ class CommonKeys(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Built(msgspec.Struct, frozen=True):
-    """A source, ready to run, with the dialect it is read by."""
+    """A source, ready to run, with its dialect and status."""
 
     source: Source
     dialect: Dialect
@@ -58,24 +58,24 @@ class Built(msgspec.Struct, frozen=True):
 
 
 class Plugins(msgspec.Struct, frozen=True):
-    """The source types of other packages by name, and in a sentence each why some can't be used."""
+    """The source types of other packages by name, and the reasons of those that can't be used."""
 
     types: dict[str, SourceType]
     broken: dict[str, str]
 
 
 def built_in(name: str) -> SourceType | None:
-    """Return the type of ours that has this name."""
+    """Return our source type with this name."""
     if name not in _BUILT_IN:
         return None
     module, constant = _BUILT_IN[name]
-    found: SourceType = getattr(import_module(f"chargeport.sources.{module}"), constant)
-    return found
+    type_: SourceType = getattr(import_module(f"chargeport.sources.{module}"), constant)
+    return type_
 
 
 @cache
 def plugins() -> Plugins:
-    """Return what installed packages offer. One that is broken is in nobody's way who does not name it."""
+    """Return the source types of installed packages. A broken one is an error only for settings that name it."""
     found = Plugins({}, {})
     for entry in metadata.entry_points(group=GROUP):
         package = entry.dist.name if entry.dist is not None else "another package"
@@ -94,12 +94,12 @@ def plugins() -> Plugins:
 
 
 def source_types() -> dict[str, SourceType]:
-    """Return all types of ours by name."""
+    """Return all our source types by name."""
     return {name: kind for name in _BUILT_IN if (kind := built_in(name)) is not None}
 
 
 class Builder:
-    """Makes sources of settings."""
+    """Build sources from settings."""
 
     def __init__(
         self,
@@ -113,8 +113,8 @@ class Builder:
     ) -> None:
         """Prepare the builder.
 
-        `memory` makes the memory of a source from its name; `charging` tells whether a car charges; `refused` is told of wrong
-        credentials, `attempts` counts them.
+        `memory` returns the memory of a source by its name; `charging` returns whether a car charges; `refused` is called with
+        wrong credentials, `attempts` counts them.
         """
         self._refused = refused
         self._attempts = attempts
@@ -128,13 +128,13 @@ class Builder:
         built: list[Built] = []
         for number, table in enumerate(tables):
             where = f"sources[{number}]"
-            one = self._one(table, where)
-            if any(one.source.name == other.source.name for other in built):
-                raise SettingError(f"{where}.name: {one.source.name!r} is the name of another source already.")
-            built.append(one)
+            new = self._build(table, where)
+            if any(new.source.name == other.source.name for other in built):
+                raise SettingError(f"{where}.name: {new.source.name!r} is the name of another source already.")
+            built.append(new)
         return built
 
-    def _one(self, table: Mapping[str, Any], where: str) -> Built:
+    def _build(self, table: Mapping[str, Any], where: str) -> Built:
         common, own = _split(table, where)
         kind = built_in(common.type) or plugins().types.get(common.type)
         if kind is None:
@@ -166,14 +166,14 @@ class Builder:
         if not common.topics:
             return dialect
         try:
-            return msgspec.structs.replace(dialect, topics=tuple(TopicPattern.parse(each) for each in common.topics))
+            return msgspec.structs.replace(dialect, topics=tuple(TopicPattern.parse(topic) for topic in common.topics))
         except ValueError as error:
             raise SettingError(f"{where}.topics: {error}.") from None
 
 
 def _filters(dialect: Dialect) -> tuple[str, ...]:
-    """Return the addresses of a dialect as MQTT writes filters."""
-    return tuple(dict.fromkeys(each.filter for each in (*dialect.topics, *dialect.status, *dialect.heartbeats)))
+    """Return the topics of a dialect as MQTT filters."""
+    return tuple(dict.fromkeys(pattern.filter for pattern in (*dialect.topics, *dialect.status, *dialect.heartbeats)))
 
 
 def _split(table: Mapping[str, Any], where: str) -> tuple[CommonKeys, dict[str, Any]]:

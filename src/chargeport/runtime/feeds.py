@@ -1,4 +1,4 @@
-"""What feeds a service, put together from its settings: dialects, the pipeline, and the sources, which one may start."""
+"""The ingest side of a service, built from its settings: dialects, the pipeline and the sources."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -23,19 +23,19 @@ from chargeport.store.notes import KeyValue
 from chargeport.store.protocols import Store
 
 
-def _uncounted(_credential: str, _address: str) -> None:
-    """Count nothing: no server runs."""
+def _ignore_refused(_credential: str, _address: str) -> None:
+    """Do nothing: there is no server that limits attempts."""
 
 
 class SourceMemory:
-    """`sources.base.Memory` on the store: what a source remembers over a restart, under the source's name."""
+    """`sources.base.Memory` on the store: a source's notes, which last over restarts."""
 
     def __init__(self, notes: KeyValue, source: str) -> None:
         self._notes = notes
         self._owner = f"source:{source}"
 
     async def get(self, key: str) -> str | None:
-        """Return what was put last; None when nothing was."""
+        """Return the stored value; None if there is none."""
         return await self._notes.recall(self._owner, key)
 
     async def put(self, key: str, value: str | None) -> None:
@@ -44,14 +44,14 @@ class SourceMemory:
 
 
 class Feeds:
-    """The feeding side of a service. Raises SettingError where a setting of it is wrong."""
+    """The ingest side of a service. Raises SettingError for an invalid setting."""
 
     def __init__(
-        self, store: Store, settings: Settings, clock: Clock, *, recording: bool = True, refused: Refused = _uncounted
+        self, store: Store, settings: Settings, clock: Clock, *, recording: bool = True, refused: Refused = _ignore_refused
     ) -> None:
-        """Prepare the feeds. Without `recording` nothing that is received is recorded, whatever the settings say.
+        """Prepare the feeds. Without `recording`, recording is off whatever the settings are.
 
-        `refused` is called with each wrong credential of who connects to a source, and its address.
+        `refused` is called with each wrong credential of a client that connects to a source, and its address.
         """
         self._store = store
         self._settings = settings
@@ -78,30 +78,30 @@ class Feeds:
         self._supervisor = Supervisor(self.pipeline, clock, self._write_states)
 
     async def start(self, given: Sequence[Source] = (), *, hold: Hold | None = None, running: bool = True) -> None:
-        """Make the settings' cars known and, if `running`, begin to listen: to the settings' sources, and to those given.
+        """Add the settings' cars and, if `running`, start the settings' sources and those of `given`.
 
-        `hold` has a source run in one process of several. Raises SettingError.
+        `hold` runs a source in one process of several. Raises SettingError.
         """
         await preference.check(self._store.readings, self._settings, self._dialects)
-        await fleet.make_known(self._store, self.pipeline, self._settings.vehicles, self._clock)
+        await fleet.register(self._store, self.pipeline, self._settings.vehicles, self._clock)
         others = [(source, SourceStatus(source.name, source.name, source.name, self._clock)) for source in given]
         if running:
             self._supervisor.start([*((built.source, built.status) for built in self.built), *others], hold)
 
     def states(self) -> list[SourceState]:
-        """Return how the running sources are."""
+        """Return the states of the running sources."""
         return self._supervisor.states()
 
     def sockets(self) -> dict[str, Any]:
-        """Return the websockets that sources offer on the server's port, by path. Raises SettingError where two want one."""
-        found: dict[str, Any] = {}
+        """Return the websockets of sources on the server's port, by path. Raises SettingError if two have the same path."""
+        by_path: dict[str, Any] = {}
         for source in (built.source for built in self.built):
             if not isinstance(source, Mounted):
                 continue
-            if source.path in found:
+            if source.path in by_path:
                 raise SettingError(f"sources: {source.name}: another source listens at {source.path} already.")
-            found[source.path] = source.connect
-        return found
+            by_path[source.path] = source.connect
+        return by_path
 
     async def close(self) -> None:
         """End the sources."""
@@ -109,19 +109,19 @@ class Feeds:
         self._recorders.close()
 
     def _folders(self, dialects: Iterable[str]) -> dict[str, Path]:
-        """Return where what is received is recorded, by source; deliveries over HTTP are named after their dialect."""
-        pushed = self._settings.ingest.record
-        wanted = {} if pushed is None else dict.fromkeys(dialects, pushed)
-        wanted |= {each.source.name: each.record for each in self.built if each.record is not None}
-        return {name: Path(self._settings.folder) / folder for name, folder in wanted.items()}
+        """Return the folders of recordings by source; deliveries over HTTP are named after their dialect."""
+        http_folder = self._settings.ingest.record
+        folders = {} if http_folder is None else dict.fromkeys(dialects, http_folder)
+        folders |= {built.source.name: built.record for built in self.built if built.record is not None}
+        return {name: Path(self._settings.folder) / folder for name, folder in folders.items()}
 
     async def _is_charging(self, name: str) -> bool:
-        """Return whether the vehicle of this name is known to charge now: sources ask more often while it does."""
+        """Return whether the vehicle of this name is known to charge: sources poll more often then."""
         vehicle = await self._store.vehicles.find_vehicle(name)
         readings = self._store.readings
         found = None if vehicle is None else await readings.signal(vehicle.id, IS_CHARGING)
-        counts = None if found is None else effective(IS_CHARGING, found.series, readings.ranks, self._clock.now())
-        return counts is not None and counts.unavailability is None and counts.state.value is True
+        current = None if found is None else effective(IS_CHARGING, found.series, readings.ranks, self._clock.now())
+        return current is not None and current.unavailability is None and current.state.value is True
 
     async def _write_states(self, states: Sequence[SourceState]) -> None:
         texts = {state.name: msgspec.json.encode(state).decode() for state in states}

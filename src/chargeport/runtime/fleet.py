@@ -1,4 +1,4 @@
-"""The cars of the settings file: made known at each start, with what the file says that no source reports."""
+"""The cars of the settings file: added or updated at each start, with the readings that the file states."""
 
 import uuid
 from collections.abc import Sequence
@@ -19,24 +19,24 @@ from chargeport.signals.violation import Violation
 from chargeport.store.protocols import Store
 from chargeport.store.records import Vehicle, is_vin
 
-SOURCE: Final = "settings"  # what `meta.source` says of what the file tells
-NAMESPACE: Final = uuid.UUID("b7a1b7f4-5c1d-5f0e-9a53-6d3b6f5b9f10")  # ids of cars that the file gives none
+SOURCE: Final = "settings"  # `meta.source` of readings of the file
+NAMESPACE: Final = uuid.UUID("b7a1b7f4-5c1d-5f0e-9a53-6d3b6f5b9f10")  # of the ids of cars without an id in the file
 
 
-async def make_known(store: Store, pipeline: Pipeline, cars: Sequence[VehicleSettings], clock: Clock) -> None:
-    """Make the cars of the file known, or bring what is known up to date. Raises SettingError."""
+async def register(store: Store, pipeline: Pipeline, cars: Sequence[VehicleSettings], clock: Clock) -> None:
+    """Add the cars of the file, or update them. Raises SettingError."""
     _check_names(cars)
     for number, car in enumerate(cars):
         where = f"vehicles[{number}]"
-        wanted = _vehicle(car, where, clock.now())
+        configured = _vehicle(car, where, clock.now())
         try:
-            known = await store.vehicles.vehicle(wanted.id) or await _called(store, car)
+            known = await store.vehicles.vehicle(configured.id) or await _called(store, car)
             if known is None:
-                known = wanted
-                await store.vehicles.add_vehicle(wanted)
-            elif car.id is not None and known.id != wanted.id:
+                known = configured
+                await store.vehicles.add_vehicle(configured)
+            elif car.id is not None and known.id != configured.id:
                 raise SettingError(f"{where}.id: this car is known as {known.id} already: write that.")
-            elif (merged := _merged(known, wanted)) != known:
+            elif (merged := _merged(known, configured)) != known:
                 await store.vehicles.update_vehicle(merged)
         except ConflictError as error:
             raise SettingError(f"{where}: {error}") from error
@@ -46,7 +46,7 @@ async def make_known(store: Store, pipeline: Pipeline, cars: Sequence[VehicleSet
 
 
 async def _drop_others(store: Store, vehicle_id: str, facts: Sequence[Entry]) -> None:
-    """Forget what the file said of a car if there is anything among it that it does not say any more."""
+    """Remove the readings of the file for a car if one of their signals is no longer in the file."""
     found = await store.readings.signals(vehicle_id)
     states = () if found is None else (state for states in found.series.values() for state in states)
     if {state.signal for state in states if state.source == SOURCE} - {fact.signal for fact in facts}:
@@ -54,16 +54,16 @@ async def _drop_others(store: Store, vehicle_id: str, facts: Sequence[Entry]) ->
 
 
 def _check_names(cars: Sequence[VehicleSettings]) -> None:
-    """Check that no two tables are of one car, and no name is two cars'. Raises SettingError."""
+    """Check that each name belongs to one table. Raises SettingError."""
     known: dict[str, int] = {}
     for number, car in enumerate(cars):
-        for name in {each for each in (car.id, car.vin, *car.aliases) if each is not None}:
+        for name in {name for name in (car.id, car.vin, *car.aliases) if name is not None}:
             if (other := known.setdefault(name, number)) != number:
                 raise SettingError(f"vehicles[{number}]: {name!r} names vehicles[{other}] already.")
 
 
 def names(cars: Sequence[VehicleSettings]) -> set[str]:
-    """Return what the file calls cars: whole, and without the source in front."""
+    """Return the aliases of the file, with and without their source prefix."""
     return {name for car in cars for alias in car.aliases for name in (alias, alias.rpartition(":")[2])}
 
 
@@ -84,38 +84,38 @@ def _vehicle(car: VehicleSettings, where: str, now: int) -> Vehicle:
 
 
 async def _called(store: Store, car: VehicleSettings) -> Vehicle | None:
-    """Return the car that goes by one of the file's names already."""
+    """Return the stored car that has one of the file's names."""
     for name in (car.vin, *car.aliases):
         if name is not None and (found := await store.vehicles.find_vehicle(name)) is not None:
             return found
     return None
 
 
-def _merged(known: Vehicle, wanted: Vehicle) -> Vehicle:
-    """Return what is known, with what the file says instead where it says something; names only become more."""
+def _merged(known: Vehicle, configured: Vehicle) -> Vehicle:
+    """Return the stored car with the members that the file has; its names are added."""
     return msgspec.structs.replace(
         known,
-        vin=wanted.vin or known.vin,
-        aliases=tuple(dict.fromkeys((*known.aliases, *wanted.aliases))),
-        make=wanted.make or known.make,
-        model=wanted.model or known.model,
-        year=wanted.year or known.year,
-        powertrain=wanted.powertrain or known.powertrain,
+        vin=configured.vin or known.vin,
+        aliases=tuple(dict.fromkeys((*known.aliases, *configured.aliases))),
+        make=configured.make or known.make,
+        model=configured.model or known.model,
+        year=configured.year or known.year,
+        powertrain=configured.powertrain or known.powertrain,
     )
 
 
 def _facts(car: VehicleSettings, vehicle_id: str, where: str, now: int) -> list[Entry]:
-    """Return what the file says of the car, as readings."""
-    said = {
+    """Return the readings that the file states for a car."""
+    stated = {
         "tractionbattery-nominalcapacity": None if car.capacity_kwh is None else capacity(car.capacity_kwh, "Settings"),
         "charge-chargingconnectortype": None if car.connector is None else value(car.connector),
     }
     entries: list[Entry] = []
-    for code, body in said.items():
+    for code, body in stated.items():
         if body is not None:
             signal = BY_CODE[code]
             try:
                 entries.append(Reading(vehicle_id, signal, bodies.parse(signal, body), now, now, SOURCE))
-            except Violation as found:
-                raise SettingError(f"{where}: {code}: {found.detail}.") from None
+            except Violation as violation:
+                raise SettingError(f"{where}: {code}: {violation.detail}.") from None
     return entries

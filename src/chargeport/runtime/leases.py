@@ -1,6 +1,6 @@
-"""Leases in the database: of several processes on one, one does what must be done once, and another takes over when it dies.
+"""Leases in the database: one of several processes does work that must be done once, and another takes over if it fails.
 
-A lease that is not renewed ends by itself. The clocks of the machines may differ by a second or two.
+A lease expires unless it is renewed. The clocks of the machines may differ by a second or two.
 """
 
 import asyncio
@@ -16,8 +16,8 @@ from chargeport.errors import StoreError
 from chargeport.store.notes import KeyValue
 
 LASTS_MS: Final = 6_000
-RENEWED_EVERY_S: Final = 2.0  # also how often others try: taken over within 8 s
-GIVEN_UP_MS: Final = 1_500  # before the end, by whoever can't reach the database
+RENEWED_EVERY_S: Final = 2.0  # also between attempts of the others: they take over within 8 s
+GIVE_UP_MS: Final = 1_500  # before the expiry, by a process that can't reach the database
 
 _log = logging.getLogger("chargeport.leases")
 
@@ -25,7 +25,7 @@ Work = Callable[[], Awaitable[None]]
 
 
 class Leases:
-    """Runs work while this process holds the lease of its name."""
+    """Run work while this process holds its lease."""
 
     def __init__(self, notes: KeyValue, clock: Clock) -> None:
         self._notes = notes
@@ -35,45 +35,45 @@ class Leases:
 
     @property
     def held(self) -> frozenset[str]:
-        """What this process does now."""
+        """The names of the leases that this process holds."""
         return frozenset(self._held)
 
     async def hold(self, name: str, work: Work) -> None:
-        """Do `work` whenever the lease is held, until cancelled. Work that ends by itself is begun again later."""
+        """Run `work` whenever the lease is held, until cancelled. Work that returns is started again later."""
         while True:
-            if await self._taken(name):
-                await self._work(name, work)
+            if await self._take(name):
+                await self._run(name, work)
             await self._clock.sleep(RENEWED_EVERY_S)
 
-    async def _work(self, name: str, work: Work) -> None:
+    async def _run(self, name: str, work: Work) -> None:
         _log.info("this process does the %s now", name)
         self._held.add(name)
-        doing = asyncio.ensure_future(work())
+        task = asyncio.ensure_future(work())
         try:
-            await self._keep(name, doing)
+            await self._renew(name, task)
         finally:
             self._held.discard(name)
-            await tasks.end(doing)
+            await tasks.end(task)
             with suppress(StoreError):
                 await self._notes.end_lease(name, self._holder)
 
-    async def _keep(self, name: str, doing: "asyncio.Future[None]") -> None:
-        """Renew the lease until it is lost or the work is over."""
-        until = self._clock.now() + LASTS_MS
-        while not doing.done():
+    async def _renew(self, name: str, task: "asyncio.Future[None]") -> None:
+        """Renew the lease until it is lost or the work has returned."""
+        expires_at = self._clock.now() + LASTS_MS
+        while not task.done():
             await self._clock.sleep(RENEWED_EVERY_S)
             now = self._clock.now()
             try:
                 if not await self._notes.take_lease(name, self._holder, now, now + LASTS_MS):
                     _log.warning("another process does the %s now", name)
                     return
-                until = now + LASTS_MS
+                expires_at = now + LASTS_MS
             except StoreError as error:
-                if now > until - GIVEN_UP_MS:
-                    _log.warning("the %s is left to another process, for the database can't be reached: %s", name, error)
+                if now > expires_at - GIVE_UP_MS:
+                    _log.warning("this process gives up the %s, as it can't reach the database: %s", name, error)
                     return
 
-    async def _taken(self, name: str) -> bool:
+    async def _take(self, name: str) -> bool:
         now = self._clock.now()
         try:
             return await self._notes.take_lease(name, self._holder, now, now + LASTS_MS)

@@ -1,4 +1,4 @@
-"""Which sources the settings prefer: readers of the store rank what each source reported by it."""
+"""The order of sources in the settings, by which readers of the store rank their values."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -9,21 +9,18 @@ from chargeport.settings import Settings
 from chargeport.signals.ranks import Ranks
 from chargeport.store.protocols import Readings
 
-PUSHED: Final = ("http", SOURCE)
-"""What `meta.source` may say beside the names of sources and dialects: POST /ingest/readings, and the settings file."""
+OTHER_NAMES: Final = ("http", SOURCE)
+"""`meta.source` of POST /ingest/readings and of the settings file."""
 
 
 async def check(readings: Readings, settings: Settings, dialects: Iterable[str]) -> None:
-    """Refuse an order that names a source that never reported: it would be a slip. Raises SettingError, StoreError."""
-    names = {*PUSHED, *dialects, *_names(settings), *await readings.sources()}
+    """Refuse an order with a name that is no known source. Raises SettingError, StoreError."""
+    configured = {str(source["name"]) for source in settings.sources if "name" in source}
+    names = {*OTHER_NAMES, *dialects, *configured, *await readings.sources()}
     ordered(settings.precedence.order, names)
 
 
 def prefer(readings: Readings, settings: Settings) -> None:
-    """Have all readers of the store prefer sources as the settings say. Raises SettingError for what is no signal."""
-    named = {name for names in settings.precedence.order.values() for name in names}
-    readings.set_ranks(Ranks(ordered(settings.precedence.order, named), stations(settings)))
-
-
-def _names(settings: Settings) -> set[str]:
-    return {str(each["name"]) for each in settings.sources if "name" in each}
+    """Set the settings' order for all readers of the store. Raises SettingError for an unknown signal."""
+    names = {name for order in settings.precedence.order.values() for name in order}
+    readings.set_ranks(Ranks(ordered(settings.precedence.order, names), stations(settings)))

@@ -1,4 +1,4 @@
-"""Messages that could not be understood before, through today's tables once more. A second time changes nothing."""
+"""Read messages with issues again with the present dialects. A repetition changes nothing."""
 
 from collections import Counter
 from contextlib import suppress
@@ -19,7 +19,7 @@ SHOWN: Final = 10
 
 
 class Tally:
-    """What became of all messages that were read."""
+    """The counts of all messages that were read."""
 
     def __init__(self) -> None:
         self.messages = 0
@@ -28,12 +28,12 @@ class Tally:
         self.kinds: Counter[tuple[str, str]] = Counter()
 
     def add(self, batch: Batch) -> None:
-        """Count what became of a batch."""
+        """Count the outcomes of a batch."""
         self.outcomes.update(batch.outcomes)
         self.kinds.update((issue.subject, issue.detail) for issue in batch.issues)
 
     def document(self) -> dict[str, Any]:
-        """Return the counts as they are printed; nothing has been outranked since every source has its own series."""
+        """Return the counts as they are printed. `outranked` is kept for readers: each source has a series of its own."""
         return {
             "messages": self.messages,
             **{outcome.value: self.outcomes[outcome] for outcome in STORED},
@@ -46,17 +46,18 @@ class Tally:
         }
 
 
-async def again(store: Store, pipeline: Pipeline) -> Tally:
-    """Read the kept messages again. One that is understood is kept no more, one that fails in another way under that issue.
+async def replay_issues(store: Store, pipeline: Pipeline) -> Tally:
+    """Read the messages with issues again; return the counts.
 
-    So `source issues` counts afterwards what is told here as rejected.
+    A message without an issue is removed; one with another issue is kept under that. `source issues` then shows those that are
+    counted as rejected. Raises StoreError.
     """
     await store.audit.add(Act.ISSUES_REPLAYED)
     tally, after = Tally(), 0
-    others: list[tuple[str | None, Issue]] = []
-    while part := await store.issues.issue_messages(after, BATCH):
-        after = part[-1].id
-        for message in part:
+    new_issues: list[tuple[str | None, Issue]] = []
+    while page := await store.issues.issue_messages(after, BATCH):
+        after = page[-1].id
+        for message in page:
             batch = await _read(pipeline, message)
             tally.messages += 1
             tally.add(batch)
@@ -65,25 +66,25 @@ async def again(store: Store, pipeline: Pipeline) -> Tally:
                 tally.rejected += 1
                 continue
             await store.issues.settle(message)
-            others += [(message.client_id, issue) for issue in batch.issues]
+            new_issues += [(message.client_id, issue) for issue in batch.issues]
             tally.rejected += len(batch.issues)
-    for client_id, issue in others:
+    for client_id, issue in new_issues:
         await store.issues.add_issues([issue], client_id)
     return tally
 
 
 async def _read(pipeline: Pipeline, message: KeptMessage) -> Batch:
-    """Read a kept message again; what can't be read keeps its issue."""
+    """Read a message again; one that can't be decoded keeps its issue."""
     batch = Batch(keep_issues=False)
-    part = _kept(message.issue.raw)
-    if part is None or part.dialect not in pipeline.dialects:
+    received = _decoded(message.issue.raw)
+    if received is None or received.dialect not in pipeline.dialects:
         batch.misread(0, message.issue)
         return batch
-    return await pipeline.take([part], batch)
+    return await pipeline.take([received], batch)
 
 
-def _kept(raw: str) -> Delivery | RawMessage | None:
-    """Return a message as `ingest.issues.kept` wrote it; None when it could not be written so."""
+def _decoded(raw: str) -> Delivery | RawMessage | None:
+    """Return a message that `ingest.issues.kept` wrote; None if it is text of another form."""
     with suppress(msgspec.DecodeError):
         return msgspec.json.decode(raw, type=Delivery)
     with suppress(msgspec.DecodeError):

@@ -1,4 +1,4 @@
-"""How each source is: what `source list` shows, in numbers and one line that a person can act on."""
+"""The status of each source: the counts and the sentence that `source list` shows."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -10,17 +10,17 @@ from chargeport.clock import Clock
 from chargeport.sources.base import SourceError, StationStatus
 
 RATE_OVER_MS: Final = 60_000
-MAX_STATIONS: Final = 1_000  # that are shown of one source; anybody may try to connect under new names
+MAX_STATIONS: Final = 1_000  # of one source: any client may try to connect under new names
 
 Condition = Literal["connecting", "connected", "waiting", "stopped"]
 
 
 class SourceState(msgspec.Struct, frozen=True, kw_only=True):
-    """How a source is. Instants are milliseconds since the epoch, by our clock.
+    """The state of a source. Instants are milliseconds since the epoch, by our clock.
 
-    `waiting` is between a failure, with its `cause` and `sentence`, and the next try at `retry_at`. `messages`, and what became
-    of them, are counted since the server started; `lag` is how many wait on the other side, where it says so. `left`: of a
-    source with a budget, the requests that it may still make now, by car. `stations`: those that connect to it, or try to.
+    `waiting` is between a failure, with its `cause` and `sentence`, and the next attempt at `retry_at`. `messages`, `stored`
+    and `rejected` are counted since the start of the server. `lag`: the messages that wait at the other side, if it reports
+    them. `left`: the requests that a source with a budget may make now, by car. `stations`: those that connect, or try to.
     """
 
     name: str
@@ -43,7 +43,7 @@ class SourceState(msgspec.Struct, frozen=True, kw_only=True):
 
 @runtime_checkable
 class Budgeted(Protocol):
-    """A source that asks, and may not ask as often as it likes."""
+    """A source with a limited number of requests."""
 
     async def left(self) -> Mapping[str, int | None]:
         """Return the requests that may be made now, by car; None: any number."""
@@ -51,7 +51,7 @@ class Budgeted(Protocol):
 
 
 class SourceStatus:
-    """Keeps the state of one running source. It is the `StatusReporter` that the source tells how it is."""
+    """Keep the state of one running source. It is the `StatusReporter` of the source."""
 
     def __init__(self, name: str, kind: str, dialect: str, clock: Clock) -> None:
         self._clock = clock
@@ -60,7 +60,7 @@ class SourceStatus:
 
     @property
     def state(self) -> SourceState:
-        """Return how the source is now."""
+        """The present state of the source."""
         now = self._clock.now()
         while self._received and self._received[0][0] <= now - RATE_OVER_MS:
             self._received.popleft()
@@ -68,7 +68,7 @@ class SourceStatus:
         return msgspec.structs.replace(self._state, per_second=round(rate, 2))
 
     def connected(self) -> None:
-        """Note that the other side has accepted us."""
+        """Note that the other side has accepted the connection."""
         self._become("connected")
 
     def lag(self, behind: int) -> None:
@@ -76,17 +76,17 @@ class SourceStatus:
         self._state = msgspec.structs.replace(self._state, lag=behind)
 
     def station(self, status: StationStatus) -> None:
-        """Note how a station of the source is now; refused ones make room for others first.
+        """Note the state of a station. Above MAX_STATIONS, the oldest one that is not connected is removed.
 
-        Somebody who is refused under the identity of a connected station does not disconnect it.
+        A client that is refused under the identity of a connected station does not disconnect it.
         """
-        known = next((one for one in self._state.stations if one.name == status.name), None)
-        others = [one for one in self._state.stations if one.name != status.name]
+        known = next((station for station in self._state.stations if station.name == status.name), None)
+        others = [station for station in self._state.stations if station.name != status.name]
         if known is not None and known.is_connected and status.refused_because is not None:
             refusal = {name: getattr(status, name) for name in ("refusals", "refused_at", "refused_because")}
             status = msgspec.structs.replace(known, **refusal)
         if len(others) >= MAX_STATIONS:
-            oldest = next((one for one in others if not one.is_connected), others[0])
+            oldest = next((station for station in others if not station.is_connected), others[0])
             others.remove(oldest)
         self._state = msgspec.structs.replace(self._state, stations=[*others, status])
 
@@ -96,12 +96,12 @@ class SourceStatus:
         self._state = msgspec.structs.replace(self._state, left=limited)
 
     def received(self, count: int, stored: int, rejected: int) -> None:
-        """Note how many messages came, and how many readings of them are stored or not understood."""
+        """Note the numbers of messages received, of readings stored, and of issues."""
         if not count:
             return
         now = self._clock.now()
         self._received.append((now, count))
-        if self._state.condition != "connected":  # it receives messages, so it is
+        if self._state.condition != "connected":  # a source that receives messages is
             self._become("connected")
         known = self._state
         self._state = msgspec.structs.replace(
@@ -113,16 +113,16 @@ class SourceStatus:
         )
 
     def failed(self, error: SourceError, retry_at: int) -> None:
-        """Note that it could not go on, and when it is started again."""
+        """Note that the source failed, and when it is started again."""
         self._become("waiting", cause=error.cause.value, sentence=str(error), retry_at=retry_at)
 
     def trying(self) -> None:
-        """Note that it is started (again); why it failed before stays known until it is connected."""
+        """Note that the source is started (again); the last failure is kept until it is connected."""
         known = self._state
         self._become("connecting", cause=known.cause, sentence=known.sentence)
 
     def stopped(self) -> None:
-        """Note that it has ended with the server."""
+        """Note that the source was stopped with the server."""
         self._become("stopped")
 
     def _become(

@@ -1,4 +1,4 @@
-"""Runs sources for good: one that fails waits and is started again, and stops neither the others nor the API."""
+"""Run sources until cancelled: one that fails is started again after a delay, and stops neither the others nor the API."""
 
 import asyncio
 import logging
@@ -17,47 +17,48 @@ from chargeport.sources.base import Cause, Delivery, Mounted, RawMessage, Source
 
 FIRST_WAIT_S: Final = 1.0
 LONGEST_WAIT_S: Final = 300.0
-SHAKEN_OFF_AFTER_S: Final = 60.0
-"""A source that ran for so long begins with the first wait again."""
-WRITTEN_EVERY_S: Final = 2.0
-CONFIRMED_EVERY_S: Final = 2.0
-"""How often the states of the sources are written down for commands to read."""
+RESET_AFTER_S: Final = 60.0
+"""After a source has run for so long, the delay is FIRST_WAIT_S again."""
+WRITE_EVERY_S: Final = 2.0
+"""Between writes of the states of the sources, which commands read."""
+CONFIRM_EVERY_S: Final = 2.0
+"""Between confirmations of what connected sources have reported."""
 
 _log = logging.getLogger("chargeport.sources")
 
 Write = Callable[[Sequence[SourceState]], Awaitable[None]]
 Hold = Callable[[str, Callable[[], Coroutine[Any, Any, None]]], Coroutine[Any, Any, None]]
-"""Does work under a name, in one process of several."""
+"""Runs work under a name, in one process of several."""
 
 
 class Supervisor:
-    """Runs the sources of a service and knows how they are."""
+    """Run the sources of a service, and report their states."""
 
     def __init__(self, pipeline: Pipeline, clock: Clock, write: Write, jitter: random.Random | None = None) -> None:
         """Prepare the supervisor. `write` stores the states of all sources."""
         self._pipeline = pipeline
         self._clock = clock
         self._write = write
-        self._jitter = jitter or random.Random()  # noqa: S311  (spreads retries, keeps no secret)
+        self._jitter = jitter or random.Random()  # noqa: S311  (spreads retries, is no secret)
         self._statuses: dict[str, SourceStatus] = {}
         self._budgeted: dict[str, Budgeted] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self, sources: Sequence[tuple[Source, SourceStatus]], hold: Hold | None = None) -> None:
-        """Run sources, each in a task of its own; with `hold`, those whose work can't be shared in one process of several."""
+        """Run sources, each in a task of its own; `hold` runs those that do not share work in one process of several."""
         for source, status in sources:
             self._statuses[source.name] = status
             if isinstance(source, Budgeted):
                 self._budgeted[source.name] = source
-            running = partial(self._keep_running, source, status)
-            is_alone = hold is None or isinstance(source, Mounted) or getattr(source, "shares_work", False)
-            doing = running() if hold is None or is_alone else hold(f"source {source.name}", running)
-            self._tasks.append(asyncio.create_task(doing, name=f"source {source.name}"))
+            run = partial(self._keep_running, source, status)
+            is_per_process = hold is None or isinstance(source, Mounted) or getattr(source, "shares_work", False)
+            work = run() if hold is None or is_per_process else hold(f"source {source.name}", run)
+            self._tasks.append(asyncio.create_task(work, name=f"source {source.name}"))
         if self._statuses:
             self._tasks.append(asyncio.create_task(self._write_states(), name="source states"))
 
     def states(self) -> list[SourceState]:
-        """Return how the sources are now."""
+        """Return the states of the sources."""
         return [status.state for status in self._statuses.values()]
 
     async def close(self) -> None:
@@ -75,7 +76,7 @@ class Supervisor:
         while True:
             began_at = self._clock.now()
             error = await self._run(source, status)
-            if self._clock.now() - began_at > SHAKEN_OFF_AFTER_S * 1000:
+            if self._clock.now() - began_at > RESET_AFTER_S * 1000:
                 wait_s = FIRST_WAIT_S
             pause_s = error.retry_after_s or wait_s * self._jitter.uniform(0.8, 1.2)
             _log.warning("source %s: %s: %s It is started again in %.0f s.", source.name, error.cause.value, error, pause_s)
@@ -85,7 +86,7 @@ class Supervisor:
             status.trying()
 
     async def _run(self, source: Source, status: SourceStatus) -> SourceError:
-        """Run a source until it ends, and say why it did."""
+        """Run a source until it ends; return the reason."""
 
         async def emit(received: Sequence[RawMessage | Delivery]) -> None:
             batch = await self._pipeline.take(received)
@@ -98,8 +99,8 @@ class Supervisor:
             return error
         except StoreError as error:
             return SourceError(Cause.UNREACHABLE, f"What it receives can't be stored: {error}")
-        except Exception as error:  # noqa: BLE001  (whatever it was: a source of somebody else's, perhaps)
-            _log.exception("source %s failed in a way that it did not foresee", source.name)
+        except Exception as error:  # noqa: BLE001  (a plugin's source may raise anything)
+            _log.exception("source %s failed with an unexpected error", source.name)
             return SourceError(Cause.PROTOCOL, f"It failed unexpectedly: {type(error).__name__}: {error}.")
         finally:
             confirming.cancel()
@@ -107,13 +108,13 @@ class Supervisor:
         return SourceError(Cause.UNREACHABLE, "It came to an end by itself.")
 
     async def _confirm(self, name: str) -> None:
-        """Confirm for good what a connected source has told, where it says that it is there."""
+        """Confirm the values of a connected source until cancelled, if its dialect reports the connection."""
         while True:
-            await asyncio.sleep(CONFIRMED_EVERY_S)
+            await asyncio.sleep(CONFIRM_EVERY_S)
             try:
                 await self._pipeline.confirm(name)
             except StoreError as error:
-                _log.warning("what the source %s has told is not confirmed: %s", name, error)
+                _log.warning("the values of the source %s are not confirmed: %s", name, error)
 
     async def _write_states(self) -> None:
         while True:
@@ -123,6 +124,6 @@ class Supervisor:
                 await self._write(self.states())
             except StoreError as error:
                 _log.warning("the states of the sources can't be written: %s", error)
-            except Exception:  # noqa: BLE001  (a source of somebody else's, again)
+            except Exception:  # noqa: BLE001  (a plugin's source may raise anything)
                 _log.exception("the states of the sources can't be read")
-            await asyncio.sleep(WRITTEN_EVERY_S)
+            await asyncio.sleep(WRITE_EVERY_S)

@@ -1,1 +1,1 @@
-"""Control of simulated cars, their clock and faults on demand: what routes, commands, scenarios and tests all go through."""
+"""Control of simulated cars, their clock and faults on demand, for routes, commands, scenarios and tests."""

@@ -1,6 +1,6 @@
-"""What can be done to a simulated car, written once: the HTTP API, the command line, scenarios and tests are made from this.
+"""The actions on a simulated car, from which the HTTP API, commands, scenarios and the test fixture are generated.
 
-An action is a body with its effect. `ACTIONS` gives them their names. An effect raises ValueError where the car can't do it.
+An action is a body with its effect. `ACTIONS` has them by name. An effect raises ValueError if the car can't do it.
 """
 
 import inspect
@@ -27,22 +27,22 @@ Seconds = Annotated[float, Meta(ge=0, le=MAX_SILENCE_S)]
 
 
 class _AbstractStruct(StructMeta, ABCMeta):
-    """Of structs with methods that each kind has to have."""
+    """The metaclass of structs with abstract methods."""
 
 
 class Action(
     msgspec.Struct, metaclass=_AbstractStruct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True
 ):  # fmt: skip
-    """The body of an action, and what it does. The docstring of each is its summary, wherever actions are listed."""
+    """The body of an action, and its effect. Its docstring is the summary in lists of actions."""
 
     @classmethod
     def summary(cls) -> str:
-        """Return what the action does, in a sentence."""
+        """Return the summary."""
         return inspect.getdoc(cls) or ""
 
     @abstractmethod
     def apply(self, reporter: Reporter) -> RawMessage | None:
-        """Do it to a car that was advanced to the present; return what another source reports of it. Raises ValueError."""
+        """Apply the action to a car at the present; return the message of another source, if any. Raises ValueError."""
 
 
 class Plug(Action, frozen=True, kw_only=True):
@@ -58,13 +58,13 @@ class Plug(Action, frozen=True, kw_only=True):
         """Plug in."""
         profile = reporter.profile
         station: Station = roadside_station(profile) if self.kind == "DC" else home_station(profile)
-        given: dict[str, Any] = {
+        parameters: dict[str, Any] = {
             "power_w": None if self.power_kw is None else self.power_kw * 1000,
             "limit_a": self.amps,
             "phases": self.phases,
             "place": self.place,
         }
-        changes = {name: value for name, value in given.items() if value is not None}
+        changes = {name: value for name, value in parameters.items() if value is not None}
         reporter.car.plug(msgspec.structs.replace(station, **changes))
 
 
@@ -92,7 +92,7 @@ class SetTimers(Action, frozen=True, kw_only=True):
     values: Annotated[list[dict[str, Any]], Meta(description="Entries as in the body of charge-chargetimers.")]
 
     def __post_init__(self) -> None:
-        """Refuse what is no timer. Raises ValueError."""
+        """Check the timers. Raises ValueError."""
         timers_from_the_wire(self.values)
 
     def apply(self, reporter: Reporter) -> None:
@@ -145,7 +145,7 @@ class Drive(Action, frozen=True, kw_only=True):
     )
 
     def apply(self, reporter: Reporter) -> None:
-        """Set out."""
+        """Drive."""
         reporter.car.drive(self.km, reporter.profile.home if self.to == "home" else self.to)
 
 
@@ -190,10 +190,10 @@ class Reports(Action, frozen=True, kw_only=True):
     def apply(self, reporter: Reporter) -> None:
         """Set the link."""
         link = reporter.link
-        link.drop_probability = _given(self.drop_rate, link.drop_probability)
-        link.repeat_probability = _given(self.repeat_rate, link.repeat_probability)
-        link.late_probability = _given(self.reorder_rate, link.late_probability)
-        link.latency_ms = round(_given(self.latency_seconds, link.latency_ms / 1000) * 1000)
+        link.drop_probability = _or_default(self.drop_rate, link.drop_probability)
+        link.repeat_probability = _or_default(self.repeat_rate, link.repeat_probability)
+        link.late_probability = _or_default(self.reorder_rate, link.late_probability)
+        link.latency_ms = round(_or_default(self.latency_seconds, link.latency_ms / 1000) * 1000)
 
 
 class Break(Action, frozen=True, kw_only=True):
@@ -226,8 +226,8 @@ class Say(Action, frozen=True, kw_only=True):
         )  # fmt: skip
 
 
-def _given(value: float | UnsetType, before: float) -> float:
-    return before if isinstance(value, UnsetType) else value
+def _or_default(value: float | UnsetType, default: float) -> float:
+    return default if isinstance(value, UnsetType) else value
 
 
 ACTIONS: Final[dict[str, type[Action]]] = {
@@ -248,7 +248,7 @@ ACTIONS: Final[dict[str, type[Action]]] = {
     "break": Break,
     "say": Say,
 }
-"""Every action by its name."""
+"""All actions by name."""
 
 
 class Member(NamedTuple):
@@ -263,23 +263,22 @@ class Member(NamedTuple):
 
 def members(action: type[msgspec.Struct]) -> list[Member]:
     """Return the members of an action's body, in their order."""
-    found = []
+    members_ = []
     for field in msgspec.structs.fields(action):
-        kinds, summary = _taken_apart(field.type)
+        kinds, summary = _unwrapped(field.type)
         default = (
             None if field.required or field.default in (None, UNSET) else msgspec.json.encode(field.default).decode().strip('"')
         )
-        found.append(Member(field.encode_name, field.name, kinds, summary, default))
-    return found
+        members_.append(Member(field.encode_name, field.name, kinds, summary, default))
+    return members_
 
 
-def _taken_apart(kind: Any) -> tuple[tuple[Any, ...], str]:
-    """Return the types that a member may have, without None, and its description."""
+def _unwrapped(kind: Any) -> tuple[tuple[Any, ...], str]:
+    """Return the types of a member, without None, and its description."""
     if get_origin(kind) is Annotated:
-        kinds, summary = _taken_apart(kind.__origin__)
-        said = [each.description for each in kind.__metadata__ if each.description]
-        return kinds, said[0] if said else summary
+        kinds, summary = _unwrapped(kind.__origin__)
+        return kinds, next((meta.description for meta in kind.__metadata__ if meta.description), summary)
     if get_origin(kind) not in (Union, UnionType):
         return (kind,), ""
-    parts = [_taken_apart(each)[0] for each in get_args(kind) if each not in (NoneType, UnsetType)]
-    return tuple(each for part in parts for each in part), ""
+    parts = [_unwrapped(argument)[0] for argument in get_args(kind) if argument not in (NoneType, UnsetType)]
+    return tuple(kind for part in parts for kind in part), ""

@@ -1,4 +1,4 @@
-"""What a simulated car makes of a command: the action that it is, or why it can't."""
+"""Commands to simulated cars as actions."""
 
 from typing import Any
 
@@ -26,10 +26,10 @@ def action(command: Command, reporter: Reporter, now: int) -> tuple[str, dict[st
         case "charge-schedule-create":
             return "timers", {"values": [*_timers(reporter), _timer(command.parameters)]}
         case "charge-schedule-delete":
-            kept = [each for each in _timers(reporter) if each.get("scheduleId") != command.parameters["scheduleId"]]
-            if len(kept) == len(_timers(reporter)):
+            remaining = [timer for timer in _timers(reporter) if timer.get("scheduleId") != command.parameters["scheduleId"]]
+            if len(remaining) == len(_timers(reporter)):
                 raise CommandError("RESOURCE_NOT_FOUND", "PATH", "The vehicle has no schedule with this id.")
-            return "timers", {"values": kept}
+            return "timers", {"values": remaining}
     raise CommandError("COMPATIBILITY", "VEHICLE_NOT_CAPABLE", f"The vehicle can't do {command.kind}.")
 
 
@@ -40,8 +40,8 @@ def _check_start(reporter: Reporter) -> None:
         "FULLY_CHARGED": ("FULLY_CHARGED", "The charge limit is reached."),
         "ERROR": ("CHARGE_FAULT", "The charge port has a fault."),
     }
-    if (found := reasons.get(reporter.car.status)) is not None:
-        raise CommandError("VEHICLE_STATE", *found)
+    if (reason := reasons.get(reporter.car.status)) is not None:
+        raise CommandError("VEHICLE_STATE", *reason)
 
 
 def _timers(reporter: Reporter) -> list[dict[str, Any]]:
@@ -61,6 +61,6 @@ def _timer(parameters: Any) -> dict[str, Any]:
 
 
 def _schedule(window: Window) -> dict[str, Any]:
-    """Return a window as the timers have it: without days where it is one of each day."""
+    """Return a window in the form of the timers: a daily one has no days."""
     days = [] if window.days == WEEK else [day.upper() for day in window.days]
     return {"start": f"{window.start}:00", "end": f"{window.stop}:00", "days": days}

@@ -1,7 +1,7 @@
-"""Faults on demand: which answer is an error or late, and which webhook goes astray, by car, signal, rate and number of times.
+"""Faults on demand: errors and delays of answers, and faults of webhooks, by car, signal, rate and number of times.
 
-A fault holds until it is taken back, or has happened as often as it was to. What a rate picks depends on the fault's number
-alone, so the same requests meet the same faults at every run.
+A fault is active until it is removed, or has happened `times` times. The choice by `rate` depends only on the fault's number:
+the same requests meet the same faults at every run.
 """
 
 import asyncio
@@ -16,27 +16,27 @@ from msgspec import UNSET, Meta, UnsetType
 from chargeport.errors import MALFORMED, ChargeportError, ErrorKind, Problem, instead_of
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.taxonomy import SMARTCAR_KINDS
-from chargeport.wire.status import Wording
+from chargeport.wire.status import ErrorStatus
 
 RETRY_AFTER_S: Final = 60
 MAX_FAULTS: Final = 1_000
 MAX_LATENCY_S: Final = 60
-"""Longer than the timeouts of HTTP clients mostly are."""
-_KEPT: Final = frozenset({"VEHICLE_STATE", "UPSTREAM", "SERVER"})
-"""Types beside which the last body is shown, with its old times."""
+"""Longer than most timeouts of HTTP clients."""
+_KEEPS_BODY: Final = frozenset({"VEHICLE_STATE", "UPSTREAM", "SERVER"})
+"""Types with which the last body is sent, with its old times."""
 
 BELONGS: Final = {"code": "type", "detail": "type", "retryAfterSeconds": "type", "delaySeconds": "webhook"}
-"""Members that mean something beside another one only."""
+"""Members that need another member."""
 OF_ANSWERS: Final = ("type", "latencySeconds", "signal")
 OF_EVENTS: Final = ("webhook", "delaySeconds")
-"""Members of faults of answers, and of webhooks: none has both."""
+"""Members of faults of answers, and of webhooks: a fault has one or the other."""
 
 _Count = Annotated[int, Meta(ge=1)]
 _Skipped = Annotated[int, Meta(ge=0)]
 _Seconds = Annotated[int, Meta(ge=0, le=86_400)]
 _Latency = Annotated[float, Meta(gt=0, le=MAX_LATENCY_S)]
 _Text = Annotated[str, Meta(min_length=1, max_length=500)]
-# `checked` refuses other names, and says which is near.
+# `checked` refuses other names, and suggests similar ones.
 _Type = Annotated[str, Meta(extra_json_schema={"enum": list(dict.fromkeys(type_ for type_, _ in SMARTCAR_KINDS))})]
 _Code = Annotated[str, Meta(extra_json_schema={"enum": list(dict.fromkeys(code for _, code in SMARTCAR_KINDS if code))})]
 _Signal = Annotated[str, Meta(extra_json_schema={"enum": list(BY_CODE)})]
@@ -59,7 +59,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_un
     ] = None
     rate: Annotated[float, Meta(gt=0, le=1, description="Share of the requests or events that it hits.")] = 1.0
     times: Annotated[_Count | None, Meta(description="How often it happens; else until it is taken back.")] = None
-    after: Annotated[_Skipped, Meta(description="How many requests or events it spares first.")] = 0
+    after: Annotated[_Skipped, Meta(description="How many requests or events it skips first.")] = 0
     retry_after_seconds: Annotated[_Seconds | None, Meta(description="Retry-After of the answer.")] = None
     delay_seconds: Annotated[float, Meta(ge=0, le=86_400, description="How late a delayed event is.")] = 60.0
     detail: Annotated[_Text | None, Meta(description="The sentence of the error.")] = None
@@ -75,19 +75,19 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_un
 
 
 class _Active:
-    """A fault with what is left of it."""
+    """A fault with its counts."""
 
     def __init__(self, fault: Fault, number: int) -> None:
         self.fault = fault
         self.left = fault.times
-        self.spares = fault.after
+        self.skips = fault.after
         self.hits = 0
         self._rng = Random(number)  # noqa: S311  (a simulation, not a secret)
 
     def hits_now(self) -> bool:
-        """Tell whether it happens this time, which is counted."""
-        if self.spares > 0:
-            self.spares -= 1
+        """Count a request or event; return whether the fault happens to it."""
+        if self.skips > 0:
+            self.skips -= 1
             return False
         if self.left == 0 or self._rng.random() >= self.fault.rate:
             return False
@@ -97,7 +97,7 @@ class _Active:
 
 
 class Faults:
-    """The faults that hold now."""
+    """The active faults."""
 
     def __init__(self) -> None:
         self._active: dict[str, _Active] = {}
@@ -105,7 +105,7 @@ class Faults:
         self._is_stopped = asyncio.Event()
 
     def add(self, body: Any) -> dict[str, Any]:
-        """Begin a fault; return it with its id. Raises Problem."""
+        """Add a fault; return it with its id. Raises Problem."""
         fault = checked(body)
         if len(self._active) >= MAX_FAULTS:
             raise Problem(MALFORMED, f"There are {MAX_FAULTS} faults already: DELETE /simulator/faults takes them back.")
@@ -114,48 +114,48 @@ class Faults:
         return self.state()[-1]
 
     def remove(self, fault_id: str) -> bool:
-        """Take a fault back; whether there was one."""
+        """Remove a fault; return whether there was one."""
         return self._active.pop(fault_id, None) is not None
 
     def clear(self) -> None:
-        """Take all faults back."""
+        """Remove all faults."""
         self._active.clear()
 
     def state(self) -> list[dict[str, Any]]:
-        """Return the faults with how often they happened; those that are over are among them until they are taken back."""
-        return [self._state(each, active) for each, active in self._active.items()]
+        """Return the faults with their counts; those that are over stay until they are removed."""
+        return [self._state(fault_id, active) for fault_id, active in self._active.items()]
 
     def _state(self, fault_id: str, active: _Active) -> dict[str, Any]:
         kind = active.fault.kind
-        code = {} if kind is None else {"code": kind.code}  # the usual one, where none was given
+        code = {} if kind is None else {"code": kind.code}  # the usual one, if none was set
         counts = {"hits": active.hits, "isOver": active.left == 0}
         return {"id": fault_id, **msgspec.to_builtins(active.fault), **code, **counts}
 
     @asynccontextmanager
     async def met(self, vehicle_id: str | None, signal: str | None = None) -> AsyncIterator[None]:
-        """Let the block answer a request about a vehicle (and one signal); late or with an error where a fault says so.
+        """Delay the answer of the block, or replace it by an error, if a fault of the vehicle (and signal) happens.
 
-        What is late was done in time: a client that waits no longer does not undo it. Raises Problem.
+        The block itself is not delayed: its effect remains if the client gives up. Raises Problem.
         """
-        latency_s, failure = self._drawn(vehicle_id, signal)
+        latency_s, failure = self._next(vehicle_id, signal)
         if failure is None:
             try:
                 yield
             except ChargeportError as error:
                 failure = error
         if latency_s:
-            with suppress(TimeoutError):  # by the real clock, by which clients give up
+            with suppress(TimeoutError):  # by the real clock, as timeouts of clients are
                 async with asyncio.timeout(latency_s):
                     await self._is_stopped.wait()
         if failure is not None:
             raise failure
 
     def stop(self) -> None:
-        """Let the answers go that are held back."""
+        """Send the delayed answers now."""
         self._is_stopped.set()
 
-    def _drawn(self, vehicle_id: str | None, signal: str | None) -> tuple[float, ChargeportError | None]:
-        """Return how late an answer is, by the slowest of the faults, and its error: that of the first one that has one."""
+    def _next(self, vehicle_id: str | None, signal: str | None) -> tuple[float, ChargeportError | None]:
+        """Return the delay of an answer, by the slowest fault, and the error of the first fault with one."""
         latency_s = 0.0
         for active in self._of(vehicle_id, {None, signal}):
             fault, kind = active.fault, active.fault.kind
@@ -169,20 +169,20 @@ class Faults:
                 return latency_s, Problem(kind, _detail(fault, kind), retry_after_s=retry_after_s)
         return latency_s, None
 
-    def of_element(self, vehicle_id: str, signal: str) -> Wording | None:
-        """Return what stands in place of a signal in a list; None where nothing is wrong."""
+    def of_element(self, vehicle_id: str, signal: str) -> ErrorStatus | None:
+        """Return the error of a signal in a list; None if no fault happens."""
         for active in self._of(vehicle_id, {signal}):
             kind = active.fault.kind
             if kind is not None and active.hits_now():
                 code = kind.code or ("UNKNOWN" if kind.type == "PERMISSION" else None)
                 resolution = kind.resolution or "UNKNOWN_RESOLUTION_TYPE"
-                return Wording(
-                    kind.type, code, kind.title, _detail(active.fault, kind), resolution, keeps_body=kind.type in _KEPT
+                return ErrorStatus(
+                    kind.type, code, kind.title, _detail(active.fault, kind), resolution, keeps_body=kind.type in _KEEPS_BODY
                 )
         return None
 
     def of_event(self, vehicle_id: str | None) -> Fault | None:
-        """Return what goes wrong with a webhook's event about a vehicle; None where nothing does."""
+        """Return the fault of a webhook's event about a vehicle; None if none happens."""
         for active in self._of(vehicle_id, {None}):
             if active.fault.webhook is not None and active.hits_now():
                 return active.fault
@@ -190,7 +190,9 @@ class Faults:
 
     def _of(self, vehicle_id: str | None, signals: set[str | None]) -> Iterable[_Active]:
         return [
-            each for each in self._active.values() if each.fault.vehicle in (None, vehicle_id) and each.fault.signal in signals
+            active
+            for active in self._active.values()
+            if active.fault.vehicle in (None, vehicle_id) and active.fault.signal in signals
         ]
 
 
@@ -220,13 +222,13 @@ def checked(body: Any) -> Fault:
 
 def _check_kind(type_: str, code: str | UnsetType | None) -> None:
     """Check that there is an error of this type and code. Raises Problem."""
-    codes = [known for each, known in SMARTCAR_KINDS if each == type_]
+    codes = [known for known_type, known in SMARTCAR_KINDS if known_type == type_]
     if not codes:
-        types = dict.fromkeys(each for each, _ in SMARTCAR_KINDS)
+        types = dict.fromkeys(known_type for known_type, _ in SMARTCAR_KINDS)
         raise Problem(MALFORMED, f"type: {type_[:40]!r} is no type of error: {instead_of(type_, types)}.")
     if not isinstance(code, UnsetType) and code not in codes:
-        near = instead_of(code or "null", [each for each in codes if each is not None])
-        raise Problem(MALFORMED, f"code: {type_} has no code {str(code)[:40]!r}: {near}.")
+        similar = instead_of(code or "null", [code for code in codes if code is not None])
+        raise Problem(MALFORMED, f"code: {type_} has no code {str(code)[:40]!r}: {similar}.")
 
 
 def _detail(fault: Fault, kind: ErrorKind) -> str:

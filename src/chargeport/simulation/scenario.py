@@ -1,7 +1,7 @@
-"""Scenarios: TOML files that say which cars there are, what happens to them when, and what a client then sees.
+"""Scenarios: TOML files with cars, events, and the values that a client then sees.
 
-Times count from the start: `after = "PT2H"`, or `at = "22:30"` by the clocks of the first car's home, the next time that they
-show it. The ready ones lie in `scenarios/`; what their `[[sees]]` promise is tested.
+Times are relative to the start (`after = "PT2H"`), or the next occurrence of a local time at the first car's home
+(`at = "22:30"`). `scenarios/` has the built-in ones; tests check their `[[sees]]`.
 """
 
 import tomllib
@@ -45,7 +45,7 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class CarPart(_Part, frozen=True, kw_only=True):
-    """A car as it is at the start."""
+    """A car and its state at the start."""
 
     name: _Name
     id: str | None = None
@@ -62,32 +62,32 @@ class CarPart(_Part, frozen=True, kw_only=True):
 
 
 class _Timed(_Part, frozen=True, kw_only=True):
-    """Something at a time, about a car: the first one if none is named."""
+    """An entry with a time and a car, by default the first one."""
 
     after: str | None = None
     at: _LocalTime | None = None
     car: str | None = None
 
     def check(self, names: Sequence[str]) -> None:
-        """Check what the file says of it; `names` are those of the cars. Raises Problem."""
+        """Check the entry; `names` are those of the cars. Raises Problem."""
         self.instant(0, 0)
         if self.car is not None and self.car not in names:
             raise Problem(MALFORMED, f"there is no car {self.car!r}: {instead_of(self.car, names)}.")
 
     def instant(self, start_at: int, utc_offset_min: int) -> int:
-        """Return when that is, in ms since the epoch. Raises Problem."""
+        """Return the time in milliseconds since the epoch. Raises Problem."""
         if (self.after is None) == (self.at is None):
             raise Problem(MALFORMED, 'give after = "PT2H" or at = "22:30", one of the two.')
         if self.at is not None:
             return next_at(start_at, self.at, utc_offset_min)
-        length_ms = instants.duration_ms(self.after or "")
-        if length_ms is None:
+        duration_ms = instants.duration_ms(self.after or "")
+        if duration_ms is None:
             raise Problem(MALFORMED, f"after: {str(self.after)[:40]!r} is no duration: write PT90S, PT30M or PT2H.")
-        return start_at + length_ms
+        return start_at + duration_ms
 
 
 class EventPart(_Timed, frozen=True, kw_only=True):
-    """What happens: an action (`do`, `with`) of a car, a `fault`, or all faults taken back."""
+    """An event: an action (`do`, `with`) on a car, a `fault`, or the removal of all faults."""
 
     do: str | None = None
     body: dict[str, Any] = msgspec.field(default_factory=dict, name="with")
@@ -95,14 +95,14 @@ class EventPart(_Timed, frozen=True, kw_only=True):
     clear_faults: bool = False
 
     def check(self, names: Sequence[str]) -> None:
-        """Check that one thing happens. Raises Problem."""
+        """Check that the event has one effect. Raises Problem."""
         super().check(names)
         if (self.do is not None) + (self.fault is not None) + self.clear_faults != 1:
             raise Problem(MALFORMED, "an event has do, fault or clear_faults = true: one of the three.")
 
 
 class SightPart(_Timed, frozen=True, kw_only=True):
-    """What a client sees then: the value of a signal (or at least, at most), or an error, as `TYPE/CODE`."""
+    """What a client sees: the value of a signal, its minimum or maximum, or an error as `TYPE/CODE`."""
 
     signal: str
     text: str
@@ -112,7 +112,7 @@ class SightPart(_Timed, frozen=True, kw_only=True):
     error: str | None = None
 
     def check(self, names: Sequence[str]) -> None:
-        """Check that there is something to see, of a signal that there is. Raises Problem."""
+        """Check the signal, and that there is an expectation. Raises Problem."""
         super().check(names)
         if self.signal not in BY_CODE:
             raise Problem(MALFORMED, f"there is no signal {self.signal!r}: {instead_of(self.signal, BY_CODE)}.")
@@ -121,7 +121,7 @@ class SightPart(_Timed, frozen=True, kw_only=True):
 
 
 class Scenario(_Part, frozen=True, kw_only=True):
-    """A whole file."""
+    """The contents of a file."""
 
     name: _Name
     summary: str
@@ -132,11 +132,11 @@ class Scenario(_Part, frozen=True, kw_only=True):
     sees: list[SightPart] = []
 
     def start_at(self, now: int) -> int:
-        """Return when it begins: now, or the next time that the clocks at the first car's home show `start`."""
+        """Return when it starts: now, or at the next local time `start` at the first car's home."""
         return now if self.start is None else next_at(now, self.start, self.cars[0].utc_offset_min)
 
     def reporters(self, at: int) -> dict[str, Reporter]:
-        """Return the cars as they are at the start, by name. Raises Problem."""
+        """Return the cars in their states at the start, by name. Raises Problem."""
         return {car.name: self._reporter(index, car, at) for index, car in enumerate(self.cars)}
 
     def _reporter(self, index: int, car: CarPart, at: int) -> Reporter:
@@ -165,19 +165,19 @@ class Scenario(_Part, frozen=True, kw_only=True):
         return Reporter(Car(profile, seed, at), seed, charging_every_s=car.report_every_s)
 
 
-class Begun(NamedTuple):
-    """A scenario under way: when it began, and its cars' ids by name."""
+class RunningScenario(NamedTuple):
+    """A scenario that runs: its start, and its cars' ids by name."""
 
     scenario: Scenario
     start_at: int
     ids: dict[str, str]
 
     def car(self, name: str | None) -> str:
-        """Return the id of a car by its name; the first one where none is named."""
+        """Return the id of a car by its name, by default of the first one."""
         return self.ids[name] if name is not None else next(iter(self.ids.values()))
 
     def instant(self, timed: EventPart | SightPart) -> int:
-        """Return when something happens or is seen. Raises Problem."""
+        """Return the time of an entry. Raises Problem."""
         return timed.instant(self.start_at, self.scenario.cars[0].utc_offset_min)
 
 
@@ -199,7 +199,7 @@ def parsed(text: str) -> Scenario:
 
 @contextmanager
 def located(table: str, index: int) -> Iterator[None]:
-    """Have a Problem of the block name the entry of the file that it is about, counted from 0."""
+    """Prefix a Problem of the block with the entry of the file, counted from 0."""
     try:
         yield
     except Problem as problem:
@@ -208,21 +208,21 @@ def located(table: str, index: int) -> Iterator[None]:
 
 @cache
 def library() -> Mapping[str, Scenario]:
-    """Return the ready scenarios by name."""
-    files = [each for each in resources.files(__package__).joinpath("scenarios").iterdir() if each.name.endswith(".toml")]
-    found = [parsed(each.read_text("utf-8")) for each in sorted(files, key=lambda file: file.name)]
-    return {scenario.name: scenario for scenario in found}
+    """Return the built-in scenarios by name."""
+    files = [file for file in resources.files(__package__).joinpath("scenarios").iterdir() if file.name.endswith(".toml")]
+    scenarios = [parsed(file.read_text("utf-8")) for file in sorted(files, key=lambda file: file.name)]
+    return {scenario.name: scenario for scenario in scenarios}
 
 
 def ready(name: str) -> Scenario:
-    """Return a ready scenario by its name. Raises Problem."""
+    """Return a built-in scenario by its name. Raises Problem."""
     if name not in library():
         raise Problem(MALFORMED, f"There is no scenario {name[:60]!r}: {instead_of(name, library())}.")
     return library()[name]
 
 
 def named(name: str) -> Scenario:
-    """Return a ready scenario by its name, or that of a file by its path. Raises Problem."""
+    """Return a built-in scenario by its name, or that of a file by its path. Raises Problem."""
     if not name.endswith(".toml"):
         return ready(name)
     try:
@@ -232,10 +232,10 @@ def named(name: str) -> Scenario:
 
 
 def next_at(at: int, local_time: str, utc_offset_min: int) -> int:
-    """Return the first instant from `at` on at which clocks with this offset show a time."""
+    """Return the first instant from `at` on with this local time."""
     hours, minutes = local_time.split(":")
-    wanted_ms = (int(hours) * 60 + int(minutes) - utc_offset_min) * MINUTE_MS
-    return at + (wanted_ms - at) % DAY_MS
+    time_ms = (int(hours) * 60 + int(minutes) - utc_offset_min) * MINUTE_MS
+    return at + (time_ms - at) % DAY_MS
 
 
 def _field(code: str) -> str:

@@ -1,4 +1,4 @@
-"""A receiver of webhooks on loopback: it answers challenges, checks signatures and keeps what it gets."""
+"""A receiver of webhooks on loopback: it answers challenges, checks signatures and keeps the events."""
 
 import hashlib
 import hmac
@@ -16,9 +16,9 @@ SIGNATURE: Final = "SC-Signature"
 
 
 class Receiver:
-    """Receives the webhooks of an application, whose management token signs them.
+    """Receive the webhooks of an application, which its management token signs.
 
-    `events` are the bodies of all but VERIFY, in order of arrival. `statuses` are the answers to the next ones; 200 after that.
+    `events` are the bodies of all but VERIFY, in order of arrival. `statuses` are those of the next answers, 200 after them.
     """
 
     def __init__(self, management_token: str) -> None:
@@ -31,7 +31,7 @@ class Receiver:
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/"
 
     def __enter__(self) -> Self:
-        """Begin to receive."""
+        """Start to receive."""
         threading.Thread(target=self._server.serve_forever, args=(0.01,), name="webhook receiver", daemon=True).start()
         return self
 
@@ -45,18 +45,18 @@ class Receiver:
         return [event for event in self.events if event["eventType"] == event_type]
 
     def values(self, code: str) -> list[Any]:
-        """Return the value of a signal in each VEHICLE_STATE, in order; None where it has none."""
-        signals = [{each["code"]: each for each in event["data"]["signals"]} for event in self.of_type("VEHICLE_STATE")]
-        return [each.get(code, {}).get("body", {}).get("value") for each in signals]
+        """Return the value of a signal in each VEHICLE_STATE, in order; None if it has none."""
+        signals = [{signal["code"]: signal for signal in event["data"]["signals"]} for event in self.of_type("VEHICLE_STATE")]
+        return [by_code.get(code, {}).get("body", {}).get("value") for by_code in signals]
 
     def wait(self, count: int, timeout_s: float = 10) -> None:
-        """Return once there are so many events: for a server whose clock runs. Raises TimeoutError."""
+        """Wait until there are `count` events: for a server whose clock runs. Raises TimeoutError."""
         with self._arrived:
             if not self._arrived.wait_for(lambda: len(self.events) >= count, timeout_s):
                 raise TimeoutError(f"{len(self.events)} events instead of {count} within {timeout_s:g} s")
 
-    def taken(self, raw: bytes, signature: str) -> tuple[int, dict[str, Any]]:
-        """Take a request in; return the status and the body of the answer."""
+    def receive(self, raw: bytes, signature: str) -> tuple[int, dict[str, Any]]:
+        """Handle a request; return the status and the body of the answer. Raises ChargeportError for a wrong signature."""
         event = json.loads(raw)
         if event["eventType"] == "VERIFY":
             return 200, {"challenge": self._signed(event["data"]["challenge"].encode())}
@@ -74,12 +74,12 @@ class Receiver:
 def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        wbufsize = -1  # head and body in one packet: the second of two waits for the sender's delayed acknowledgement, 40 ms
+        wbufsize = -1  # head and body in one packet: a second one waits 40 ms for the delayed acknowledgement
 
         def do_POST(self) -> None:
             raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             try:
-                status, body = receiver.taken(raw, self.headers.get(SIGNATURE) or "")
+                status, body = receiver.receive(raw, self.headers.get(SIGNATURE) or "")
             except ChargeportError:
                 status, body = 401, {}
             answer = json.dumps(body).encode()
@@ -89,7 +89,7 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(answer)
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (the base class's word)
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (the base class's name)
             """Print nothing."""
 
     return Handler

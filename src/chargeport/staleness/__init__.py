@@ -1,1 +1,1 @@
-"""For how long a value stands when its source falls silent: learnt cadence, and expiry."""
+"""How long a value is fresh after its last report: learnt cadence, and expiry."""

@@ -1,8 +1,8 @@
-"""The audit log: who did what, when and from where. A deed that changes the database is recorded in its own transaction.
+"""The audit log: who did what, when and from where. A change of the database is recorded in its own transaction.
 
-No entry holds a secret, a VIN or a place: vehicles are named by their ids. What happens all the time (tokens, requests, wrong
-secrets) is one entry for each day, with a count. Whoever does something is a context variable, set where requests and commands
-come in, so that no caller of the store can forget to say it.
+No entry has a secret, a VIN or a place: vehicles are named by their ids. Frequent actions (tokens, requests, wrong secrets) are
+one entry for each day, with a count. The actor is a context variable, set where requests and commands come in, so that no
+caller of the store can omit it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -26,14 +26,14 @@ T = TypeVar("T")
 
 
 class Act(StrEnum):
-    """What was done."""
+    """The action of an entry."""
 
     APPLICATION_CREATED = "application.created"
     APPLICATION_EDITED = "application.edited"
     APPLICATION_REVOKED = "application.revoked"
     SECRETS_RENEWED = "application.secrets_renewed"
     SECRETS_ENCRYPTED = "secrets.encrypted"
-    TOKEN_ISSUED = "token.issued"  # noqa: S105  (what it is called)
+    TOKEN_ISSUED = "token.issued"  # noqa: S105  (a name)
     TOKENS_ENDED = "token.ended"
     REQUESTS = "requests"
     CONNECTION_SET = "connection.set"
@@ -67,11 +67,11 @@ class Act(StrEnum):
 
 
 BY_DAY: Final = frozenset({Act.TOKEN_ISSUED, Act.REQUESTS, Act.CREDENTIAL_REFUSED})
-"""What is counted by day instead of being listed one by one."""
+"""The actions that are counted by day."""
 
 
 class Actor(NamedTuple):
-    """Who does something: `client_…`, `user:NAME`, `shell:NAME` or `server`; from where; and by which clock."""
+    """The actor of an action: `client_…`, `user:NAME`, `shell:NAME` or `server`; its address, and the clock of the entries."""
 
     name: str
     address: str = ""
@@ -83,13 +83,13 @@ _SERVER: Final = Actor(SERVER)
 
 
 def act_as(actor: Actor) -> None:
-    """Set the actor of what is done in this task from now on."""
+    """Set the actor of this task."""
     _ACTING.set(actor)
 
 
 @contextmanager
 def acting(actor: Actor) -> Iterator[None]:
-    """Set the actor of what is done meanwhile."""
+    """Set the actor within the block."""
     token = _ACTING.set(actor)
     try:
         yield
@@ -98,17 +98,17 @@ def acting(actor: Actor) -> Iterator[None]:
 
 
 def actor() -> Actor:
-    """Return who does what is done now."""
+    """Return the actor of this task."""
     return _ACTING.get(_SERVER)
 
 
-class Deed(msgspec.Struct, frozen=True):
-    """An entry of the log. `count` is 1 but for what is counted by day; then `at` is the first time and `last_at` the last."""
+class AuditEntry(msgspec.Struct, frozen=True):
+    """An entry of the log. If the action is counted by day, `at` is the first time and `last_at` the last."""
 
     act: Act
     actor: str
     address: str
-    subject: str  # the id or name of what it was done to
+    subject: str  # the id or name of the object of the action
     detail: str
     at: int
     last_at: int
@@ -116,8 +116,8 @@ class Deed(msgspec.Struct, frozen=True):
     number: int = 0
 
 
-class Wanted(msgspec.Struct, frozen=True):
-    """Which entries are wanted: all that fit every member that is given."""
+class AuditFilter(msgspec.Struct, frozen=True):
+    """A selection of entries: those that match every member that is set."""
 
     act: str | None = None
     actor: str | None = None
@@ -130,19 +130,19 @@ class Audit(Protocol):
     """The audit log."""
 
     async def add(self, act: Act, subject: str = "", detail: str = "") -> None:
-        """Record what the actor does outside of the database's tables: a file that was written, a command that was sent."""
+        """Record an action outside of the database: a file that was written, a command that was sent."""
         ...
 
-    async def count(self, deeds: Mapping[tuple[Act, Actor, str], int]) -> None:
+    async def count(self, counts: Mapping[tuple[Act, Actor, str], int]) -> None:
         """Add to the counts of the day, by act, actor and subject."""
         ...
 
-    async def deeds(self, wanted: Wanted, page: Page) -> tuple[list[Deed], int]:
-        """Return a page of the entries, newest first, and how many fit."""
+    async def entries(self, selection: AuditFilter, page: Page) -> tuple[list[AuditEntry], int]:
+        """Return a page of the selected entries, newest first, and their number."""
         ...
 
     async def prune(self, before_at: int, most: int) -> int:
-        """Remove the entries from before an instant, and the oldest beyond so many; how many that were."""
+        """Remove the entries from before an instant, and the oldest beyond `most`; return their number."""
         ...
 
 
@@ -155,19 +155,19 @@ def recorded(
     by: str | None = None,
     is_done: Callable[[T], bool] = lambda result: result is not False and result != 0,
 ) -> Callable[[Connection], T]:
-    """Return a function that does something and records it in the same transaction, if by its result it is done.
+    """Return a function that calls `do` and records it in the same transaction, if `is_done` of its result.
 
-    `detail` may follow from the result. `by` names who does it where the context does not know it yet.
+    `detail` may be a function of the result. `by` names the actor if the context does not have it yet.
     """
     who = actor()
 
-    def do_and_record(connection: Connection) -> T:
+    def recording(connection: Connection) -> T:
         result = do(connection)
         if is_done(result):
             record(connection, act, subject, detail if isinstance(detail, str) else detail(result), who=who, by=by)
         return result
 
-    return do_and_record
+    return recording
 
 
 def record(
@@ -191,6 +191,6 @@ def record(
 
 
 def forget_subject(connection: Connection, subject: str) -> int:
-    """Take the name of what is erased out of the log; in how many entries it stood."""
+    """Remove the name of an erased object from the log; return the number of its entries."""
     connection.execute("UPDATE audit SET subject = '' WHERE subject = ?", (subject,))
     return connection.changes()

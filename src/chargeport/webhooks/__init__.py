@@ -1,1 +1,1 @@
-"""Webhooks as Smartcar sends them: what an event says, when there is one, and how it reaches the receiver."""
+"""Webhooks as Smartcar sends them: what an event contains, when it is made, and how it is delivered."""

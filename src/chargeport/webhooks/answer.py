@@ -1,4 +1,4 @@
-"""What came of a request to a receiver."""
+"""The outcome of a request to a receiver."""
 
 import json
 from typing import Final
@@ -9,11 +9,11 @@ from chargeport.store.webhooks import Attempt
 
 _SUCCESS: Final = range(200, 300)
 REFUSED: Final = frozenset({401, 403})
-"""With which receivers answer where a signature does not fit."""
+"""The statuses of receivers that reject a signature."""
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What a receiver answered, or why there is no answer."""
+    """A receiver's answer, or why there is none."""
 
     duration_ms: int
     status: int | None = None
@@ -23,12 +23,12 @@ class Answer(msgspec.Struct, frozen=True):
 
     @property
     def is_success(self) -> bool:
-        """Whether the receiver has taken the event: any 2xx."""
+        """Whether the receiver accepted the event: any 2xx."""
         return self.status in _SUCCESS
 
     @property
     def challenge(self) -> object:
-        """The answer to a challenge, as far as there is one."""
+        """The answer to a challenge; None if the response has none."""
         try:
             found = json.loads(self.response)
         except (ValueError, RecursionError):
@@ -36,7 +36,7 @@ class Answer(msgspec.Struct, frozen=True):
         return found.get("challenge") if isinstance(found, dict) else None
 
     def attempt(self, delivery_id: str, event_id: str, webhook_id: str, started_at: int) -> Attempt:
-        """Return what the delivery log keeps of it."""
+        """Return the entry of the delivery log."""
         return Attempt(
             id=delivery_id, event_id=event_id, webhook_id=webhook_id, started_at=started_at, duration_ms=self.duration_ms,
             status=self.status, error=self.error, response=self.response or None,

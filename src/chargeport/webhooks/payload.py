@@ -1,8 +1,8 @@
 """The bodies of events: compact JSON with numbers as JavaScript writes them.
 
-Receivers check the signature over `JSON.stringify` of what they parsed, so both must be equal to the letter.
+Receivers check the signature over `JSON.stringify` of the parsed body, so both must be equal byte by byte.
 
-Members without a value are left out; receivers read a missing member with a default, but not null.
+Members without a value are left out: receivers have a default for a missing member, but not for null.
 """
 
 import uuid
@@ -15,11 +15,12 @@ from chargeport.signals import wire
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Kind, Permission, Signal
 from chargeport.signals.effective import Effective
-from chargeport.signals.places import without_places
 from chargeport.signals.reading import AbsenceReason
 from chargeport.store.records import Vehicle
 from chargeport.store.webhooks import Webhook
-from chargeport.wire.status import MISSING_PERMISSION, WORDINGS
+from chargeport.wire.encoding import encode, without_none
+from chargeport.wire.envelope import place_free
+from chargeport.wire.status import ERROR_STATUSES, MISSING_PERMISSION
 
 VERSION: Final = "4.0"
 VERIFY: Final = "VERIFY"
@@ -28,7 +29,6 @@ VEHICLE_ERROR: Final = "VEHICLE_ERROR"
 FIRST_DELIVERY: Final = "FIRST_DELIVERY"
 
 _CONDITIONS: Final = frozenset({"charge-chargelimits", "charge-chargetimers"})
-_encode = msgspec.json.Encoder().encode
 
 
 def new_id() -> str:
@@ -42,7 +42,7 @@ def verify(webhook: Webhook, event_id: str, challenge: str) -> bytes:
 
 
 def finished(start: bytes, delivery_id: str, delivered_at: int) -> bytes:
-    """Return a whole body: what `verify`, `state` or `error` made, and what is new at each attempt."""
+    """Return a complete body: the start that `verify`, `state` or `error` returned, with the members of an attempt."""
     return start + b',"deliveryId":"%b","deliveredAt":%d}}' % (delivery_id.encode(), delivered_at)
 
 
@@ -78,16 +78,16 @@ def error(
 
 def vehicle_error(reason: AbsenceReason, codes: Sequence[str], docs: str, *, is_over: bool) -> dict[str, Any]:
     """Return one entry of a VEHICLE_ERROR: signals that have no value for a reason, or have one again."""
-    wording = WORDINGS[reason]
-    return _without_none(
+    status = ERROR_STATUSES[reason]
+    return without_none(
         {
-            "type": wording.type,
-            "code": wording.code,
+            "type": status.type,
+            "code": status.code,
             "state": "RESOLVED" if is_over else "ERROR",
-            "description": wording.detail,
-            "suggestedUserMessage": wording.detail,
-            "docURL": f"{docs}#{wording.type.lower().replace('_', '-')}",
-            "resolution": {"type": wording.resolution},
+            "description": status.detail,
+            "suggestedUserMessage": status.detail,
+            "docURL": f"{docs}#{status.type.lower().replace('_', '-')}",
+            "resolution": {"type": status.resolution},
             "signals": [_named(code) for code in codes],
         }
     )
@@ -95,7 +95,7 @@ def vehicle_error(reason: AbsenceReason, codes: Sequence[str], docs: str, *, is_
 
 def _start(event_id: str, kind: str, members: Mapping[str, Any], meta: Mapping[str, Any]) -> bytes:
     body = {"eventId": event_id, "eventType": kind, **members, "meta": meta}
-    return _encode(body).removesuffix(b"}}")
+    return encode(body).removesuffix(b"}}")
 
 
 def _meta(webhook: Webhook, vehicle: Vehicle | None = None) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def _meta(webhook: Webhook, vehicle: Vehicle | None = None) -> dict[str, Any]:
 
 
 def _vehicle(vehicle: Vehicle) -> dict[str, Any]:
-    return _without_none(
+    return without_none(
         {
             "id": vehicle.id,
             "make": vehicle.make,
@@ -130,29 +130,28 @@ def _trigger(code: str) -> dict[str, Any]:
 
 
 def _signal(signal: Signal, found: Effective | None, permissions: frozenset[Permission]) -> dict[str, Any]:
-    """Return one signal: flat, unlike in the API. One that was never reported is an error, as the API's 404 is."""
+    """Return one signal: flat, unlike in the API. One that was never reported has the error of the API's 404."""
     element: dict[str, Any] = _named(signal.code)
     if signal.permission not in permissions:
         return element | {"status": _status(MISSING_PERMISSION.type, None)}
     if found is None:
         return element | {"status": _status("RESOURCE_NOT_FOUND", "SIGNAL_NOT_FOUND")}
-    held, why = found.state, found.unavailability
-    wording = None if why is None else WORDINGS[why.reason]
-    if held.value is not None and (wording is None or wording.keeps_body):
+    held, unavailability = found.state, found.unavailability
+    error = None if unavailability is None else ERROR_STATUSES[unavailability.reason]
+    if held.value is not None and (error is None or error.keeps_body):
         element["body"] = msgspec.Raw(_body(signal, wire.text(signal, held.value), permissions).encode())
         element["meta"] = {"oemUpdatedAt": held.observed_at, "retrievedAt": held.received_at}
-    status = {"value": "SUCCESS"} if wording is None else _status(wording.type, wording.code, wording.resolution)
+    status = {"value": "SUCCESS"} if error is None else _status(error.type, error.code, error.resolution)
     return element | {"status": status}
 
 
 def _status(kind: str, code: str | None, resolution: str | None = None) -> dict[str, Any]:
     more = {} if resolution is None else {"resolution": {"type": resolution}}
-    return {"value": "ERROR", "error": _without_none({"type": kind, "code": code}) | more}
+    return {"value": "ERROR", "error": without_none({"type": kind, "code": code}) | more}
 
 
 def _body(signal: Signal, text: str, permissions: frozenset[Permission]) -> str:
-    if signal.has_places and Permission.READ_CHARGE_LOCATIONS not in permissions:
-        text = without_places(text)
+    text = place_free(signal, text, permissions)
     if signal.code in _CONDITIONS:
         text = _with_conditions(text)
     if signal.kind is Kind.DOCUMENT:
@@ -162,20 +161,16 @@ def _body(signal: Signal, text: str, permissions: frozenset[Permission]) -> str:
 
 
 def _with_conditions(text: str) -> str:
-    """Return a document in which each entry has a `condition`, null where it has none: receivers index it."""
+    """Return a document in which each entry has a `condition`, null if there is none: receivers read it without a check."""
     document = msgspec.json.decode(text)
     for entry in document.get("values", ()):
         entry.setdefault("condition", None)
-    return _encode(_javascript(document)).decode()
+    return encode(_javascript(document)).decode()
 
 
 def _javascript(part: Any) -> Any:
     if isinstance(part, dict):
         return {name: _javascript(member) for name, member in part.items()}
     if isinstance(part, list):
-        return [_javascript(each) for each in part]
+        return [_javascript(element) for element in part]
     return msgspec.Raw(wire.number(part).encode()) if isinstance(part, float) else part
-
-
-def _without_none(members: dict[str, Any]) -> dict[str, Any]:
-    return {name: member for name, member in members.items() if member is not None}

@@ -1,6 +1,6 @@
-"""One request to a receiver: made to a public address unless others are allowed, without redirects, within a time.
+"""One request to a receiver: to a public address unless others are allowed, without redirects, with a timeout.
 
-Loaded with the first request: a server without webhooks does not need the HTTP client.
+Loaded with the first request: a server without webhooks does not load the HTTP client.
 """
 
 import asyncio
@@ -17,12 +17,12 @@ from chargeport.settings import WebhookSettings
 from chargeport.webhooks.answer import Answer
 from chargeport.webhooks.targets import RefusedTargetError, refusal
 
-MOST_OF_RESPONSE: Final = 1_024  # bytes that are read and kept
-LONGEST_RETRY_AFTER_S: Final = 86_400
+RESPONSE_BYTES: Final = 1_024  # that are read and stored
+MAX_RETRY_AFTER_S: Final = 86_400
 
 
 class Sender:
-    """Makes the requests. Proxies and redirects are not followed, and private addresses are refused unless allowed."""
+    """Make the requests: without proxies and redirects, and to private addresses only if they are allowed."""
 
     def __init__(self, settings: WebhookSettings) -> None:
         self._settings = settings
@@ -30,22 +30,24 @@ class Sender:
 
     async def post(self, uri: str, body: bytes, headers: dict[str, str]) -> Answer:
         """Send one request."""
-        began = time.perf_counter()
+        started_s = time.perf_counter()
 
-        def took() -> int:
-            return round((time.perf_counter() - began) * 1000)
+        def duration_ms() -> int:
+            return round((time.perf_counter() - started_s) * 1000)
 
         try:
             url = URL(uri)
             self._check(url.raw_host or "")
             async with self._opened().post(url, data=body, headers=headers, allow_redirects=False) as response:
-                head = await response.content.read(MOST_OF_RESPONSE)
+                start = await response.content.read(RESPONSE_BYTES)
                 error = "redirects are not followed" if 300 <= response.status < 400 else None  # noqa: PLR2004
-                return Answer(took(), response.status, error, head.decode("utf-8", "replace"), _retry_after_s(response.headers))
+                return Answer(
+                    duration_ms(), response.status, error, start.decode("utf-8", "replace"), _retry_after_s(response.headers)
+                )
         except TimeoutError:
-            return Answer(took(), error=f"no answer within {self._settings.timeout_s:g} s")
+            return Answer(duration_ms(), error=f"no answer within {self._settings.timeout_s:g} s")
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            return Answer(took(), error=_reason(error))
+            return Answer(duration_ms(), error=_reason(error))
 
     async def close(self) -> None:
         """Close all connections."""
@@ -54,17 +56,19 @@ class Sender:
             self._session = None
 
     def _check(self, host: str) -> None:
-        """Refuse a private address that stands in the URI itself: it is not resolved. Raises RefusedTargetError.
+        """Refuse a private address in the URI itself, which is not resolved. Raises RefusedTargetError.
 
-        The host is the one that is connected to: digits of other scripts are ASCII by now.
+        The host is in its final form: yarl has replaced digits of other scripts by ASCII.
         """
         if self._settings.allow_private_targets:
             return
         try:
             refused = refusal(host)
         except ValueError:
-            is_number = ":" in host or host.replace(".", "").isdigit()  # the HTTP client connects to such as it is
-            refused = f"{host} is no address in its usual form" if is_number else None
+            is_number = (
+                ":" in host or host.replace(".", "").isdigit()
+            )  # the HTTP client connects to such a host without resolving it
+            refused = f"{host} is not an address in its usual form" if is_number else None
         if refused is not None:
             raise RefusedTargetError(refused)
 
@@ -82,13 +86,13 @@ class Sender:
 
 
 class PublicResolver(AbstractResolver):
-    """Resolves names to public addresses only, unless private ones are allowed."""
+    """Resolve names to public addresses only, unless private ones are allowed."""
 
     def __init__(self, *, allow_private: bool) -> None:
         self._allow_private = allow_private
 
     async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
-        """Return the addresses of a name. Raises RefusedTargetError where one of them is not public."""
+        """Return the addresses of a name. Raises RefusedTargetError if one of them is not public."""
         found: list[Any] = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
         results: list[ResolveResult] = []
         for kind, _, protocol, _, address in found:
@@ -103,18 +107,18 @@ class PublicResolver(AbstractResolver):
         return results
 
     async def close(self) -> None:
-        """Release nothing: the system's resolver is used."""
+        """Do nothing: the system's resolver holds no resources."""
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float | None:
     text = headers.get("Retry-After")
     if text is not None and text.isascii() and text.isdigit():
-        return min(float(text), LONGEST_RETRY_AFTER_S)
+        return min(float(text), MAX_RETRY_AFTER_S)
     return None
 
 
 def _reason(error: Exception) -> str:
-    """Return in a few words why a request failed."""
+    """Return the reason of a failed request as a short text."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, RefusedTargetError):

@@ -1,4 +1,4 @@
-"""The webhooks of a running service: the watch, the deliveries, and what routes and commands ask of them."""
+"""The webhooks of a running service: the watch, the deliveries, and the requests of routes and commands."""
 
 import asyncio
 import logging
@@ -15,95 +15,95 @@ from chargeport.store.webhooks import Webhook
 from chargeport.webhooks.answer import Answer
 from chargeport.webhooks.delivery import Deliveries
 from chargeport.webhooks.targets import check_uri
-from chargeport.webhooks.watch import Watch, is_active, until
+from chargeport.webhooks.watch import Watch, active_webhooks, is_active, until
 
 PRUNE_EVERY_S: Final = 3_600
-NOTICE_EVERY_S: Final = 2
+POLL_S: Final = 2
 
 _log = logging.getLogger("chargeport.webhooks")
 
 
 class WebhookService:
-    """Watches for events and delivers them."""
+    """Watch for events and deliver them."""
 
     def __init__(
         self, store: Store, clock: Clock, settings: WebhookSettings, docs: str, wait: Callable[[float], Awaitable[bool]]
     ) -> None:
-        """Prepare the service. `wait` returns when something was stored; `docs` is the URL of the page of errors."""
+        """Prepare the service. `wait` returns after a write to the store; `docs` is the URL of the page of errors."""
         self._store = store
         self._clock = clock
         self._settings = settings
         self.deliveries = Deliveries(store, clock, settings)
         self.watch = Watch(store, clock, docs, wait, coalesce_s=settings.coalesce_s, queued=self.deliveries.wake)
-        self.elsewhere = False  # whether another process watches and delivers
+        self.is_elsewhere = False  # whether another process watches and delivers
         self._tasks: set[asyncio.Task[None]] = set()
-        store.readings.on_written(self.watch.note)
+        store.readings.on_written(self.watch.note_written)
 
     @property
     def counts(self) -> Counter[str]:
-        """Attempts since the start, by what came of them."""
+        """Attempts since the start, by outcome."""
         return self.deliveries.counts
 
     def start(self) -> None:
-        """Begin to watch and to deliver."""
+        """Start to watch and to deliver."""
         for name, work in (("webhooks", self.watch.run), ("deliveries", self.deliveries.run), ("webhook log", self._prune)):
             self._run(work(), name)
-        self._run(self._notice(), "webhook notices")
+        self._run(self._poll(), "webhook poll")
 
     async def close(self) -> None:
-        """Stop; requests under way are cut and made again later."""
+        """Stop; requests in progress are cancelled, and their events sent again later."""
         await tasks.end(*self._tasks)
         await self.deliveries.close()
 
     async def settle(self) -> None:
-        """Return when what routes have asked for is done."""
+        """Wait until all tasks have ended."""
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def catch_up(self) -> None:
-        """Look and send all that is due at this instant."""
+        """Make and send all events that are due now."""
         await self.watch.step()
         await self.deliveries.catch_up()
 
     async def next_at(self) -> int | None:
-        """Return when something is due by time alone: a value that goes stale, a further attempt."""
-        active = {each.id for each in await self._store.webhooks.webhooks() if is_active(each)}
+        """Return when the next value goes stale or the next attempt is due."""
+        active = {webhook.id for webhook in await active_webhooks(self._store)}
         attempts = [at for name, at in (await self._store.webhooks.due_webhooks()).items() if name in active]
         look_at = await self._store.webhooks.next_look_at()
         return min([*attempts, *([] if look_at is None else [look_at])], default=None)
 
     async def is_active(self) -> bool:
         """Return whether there is a webhook to which events are sent."""
-        return any(is_active(each) for each in await self._store.webhooks.webhooks())
+        return bool(await active_webhooks(self._store))
 
     async def woken(self) -> None:
-        """Return when there is something new in the outbox."""
+        """Wait until there is a new event in the outbox."""
         await until(self.deliveries.woken, PRUNE_EVERY_S)
 
     def verify_soon(self, webhook_id: str) -> None:
-        """Ask the receiver of a webhook for the answer to a challenge, and again after each delay until it is right."""
+        """Verify a webhook in the background, and again after each retry delay until it succeeds."""
         self._run(self._verify(webhook_id), "webhook verification")
 
     async def verify(self, webhook: Webhook) -> Answer:
-        """Ask once, now; then look at the webhook's vehicles where the answer is right."""
+        """Verify a webhook once; after a success, compare its vehicles."""
         answer = await self.deliveries.verify(webhook)
         if answer.error is None:
-            self.look_at(webhook.id)
+            self.compare(webhook.id)
         return answer
 
-    def look_at(self, webhook_id: str) -> None:
-        """Look at all vehicles of a webhook. Where another process delivers, that one notices."""
-        if self.elsewhere:
+    def compare(self, webhook_id: str) -> None:
+        """Compare all vehicles of a webhook with what it was sent, unless another process does."""
+        if self.is_elsewhere:
             return
-        self.watch.touch(webhook_id)
-        self._run(self._step(), "webhook look")
+        self.watch.add(webhook_id)
+        self._run(self._step(), "webhook comparison")
 
     def wake(self) -> None:
-        """Look into the outbox."""
+        """Read the outbox now."""
         self.deliveries.wake()
 
     def check_uri(self, uri: str, *, allow_private: bool) -> str | None:
-        """Return what is wrong with the URI of a receiver; None where it may be used."""
+        """Return what is wrong with the URI of a receiver; None if it may be used."""
         return check_uri(uri, allow_private=allow_private)
 
     async def _step(self) -> None:
@@ -121,10 +121,10 @@ class WebhookService:
                 return
             await self._clock.sleep(delay_s)
 
-    async def _notice(self) -> None:
-        """Notice what commands change beside the server: webhooks that were made or verified, events to be sent again."""
-        asked: set[str] = set()
-        active = {each.id for each in await self._store.webhooks.webhooks() if is_active(each)}
+    async def _poll(self) -> None:
+        """Find what commands of other processes change: webhooks that were made or verified, events to send again."""
+        verifying: set[str] = set()
+        active = {webhook.id for webhook in await active_webhooks(self._store)}
         while True:
             try:
                 webhooks = await self._store.webhooks.webhooks()
@@ -134,12 +134,12 @@ class WebhookService:
             for webhook in webhooks:
                 if is_active(webhook) and webhook.id not in active:
                     active.add(webhook.id)
-                    self.look_at(webhook.id)
-                elif webhook.fields.is_enabled and webhook.verified_at is None and webhook.id not in asked:
-                    asked.add(webhook.id)
+                    self.compare(webhook.id)
+                elif webhook.fields.is_enabled and webhook.verified_at is None and webhook.id not in verifying:
+                    verifying.add(webhook.id)
                     self.verify_soon(webhook.id)
             self.deliveries.wake()
-            await asyncio.sleep(NOTICE_EVERY_S)
+            await asyncio.sleep(POLL_S)
 
     async def _prune(self) -> None:
         while True:

@@ -1,6 +1,6 @@
 """Signatures: Smartcar's, and on request that of Standard Webhooks beside it. The key is the application's management token.
 
-After a rotation two keys are valid for a time. Standard Webhooks has a signature of each; Smartcar's header has room for one.
+After a rotation two keys are valid for a time. The header of Standard Webhooks has a signature of each, Smartcar's of one.
 """
 
 import base64
@@ -17,7 +17,7 @@ def signature(management_token: str, message: bytes) -> str:
 
 
 def is_answered(management_token: str, challenge: str, answer: object) -> bool:
-    """Return whether a receiver's answer to a challenge shows that it knows the key."""
+    """Return whether a receiver's answer to a challenge proves that it knows the key."""
     return isinstance(answer, str) and hmac.compare_digest(
         signature(management_token, challenge.encode()).encode(), answer.strip().lower().encode()
     )

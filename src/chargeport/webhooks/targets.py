@@ -1,7 +1,7 @@
 """Which addresses a webhook may be sent to: public ones, unless the settings allow others.
 
-A name is checked where it is resolved (`sender`), right before the connection is made to that very address. A name that
-resolves to another one between a check and the connection gains nothing.
+A name is checked when it is resolved (`sender`), and the connection is made to the checked address, so that a name that
+resolves differently later is not used.
 """
 
 import ipaddress
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from chargeport.store.webhooks import MAX_URI
 
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
-_UNICAST: Final = ipaddress.ip_network("2000::/3")  # all that is given out; `is_global` takes fec0::/10 for public, too
+_UNICAST: Final = ipaddress.ip_network("2000::/3")  # all allocated addresses; `is_global` takes fec0::/10 for public, too
 
 
 class RefusedTargetError(OSError):
@@ -20,7 +20,7 @@ class RefusedTargetError(OSError):
 
 
 def refusal(address: str) -> str | None:
-    """Return why no connection is made to an IP address; None where it is a public one."""
+    """Return why an IP address may not be connected to; None if it is public."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
         inner = ip.ipv4_mapped or ip.sixtofour
@@ -29,19 +29,19 @@ def refusal(address: str) -> str | None:
         if inner is not None:
             is_refused = refusal(str(inner)) is not None
             return f"{address} stands for {inner}, which is not a public address" if is_refused else None
-    is_given_out = ip.version == 4 or ip in _UNICAST  # noqa: PLR2004
-    if not is_given_out or not ip.is_global or ip.is_multicast or ip.is_reserved or ip.is_unspecified:
+    is_allocated = ip.version == 4 or ip in _UNICAST  # noqa: PLR2004
+    if not is_allocated or not ip.is_global or ip.is_multicast or ip.is_reserved or ip.is_unspecified:
         return f"{address} is not a public address; [webhooks] allow_private_targets = true allows it"
     return None
 
 
 def check_uri(uri: str, *, allow_private: bool) -> str | None:
-    """Return what is wrong with the URI of a receiver; None where it may be used, before DNS is asked."""
+    """Return what is wrong with the URI of a receiver; None if it may be used. Names are not resolved here."""
     try:
         parts = urlsplit(uri)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        return "it is no URI"
+        return "it is not a URI"
     if parts.scheme not in ("https", "http") or not host or len(uri) > MAX_URI or parts.username or parts.fragment:
         return f"an absolute https URI of at most {MAX_URI} characters, without user and fragment, is wanted"
     if allow_private:

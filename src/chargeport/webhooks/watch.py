@@ -1,9 +1,9 @@
 """Compare what a webhook was last sent with the present state; write each difference into the outbox.
 
-The feed of changes says which vehicles to look at. The changes of a vehicle within the window are a burst, and one event that
-names each trigger and carries the effective state behind them. A backlog, such as after a crash, is sent burst by burst, too:
-what was stored while nobody looked is not passed over. Because `sent` and the events are written in one transaction, a crash
-anywhere repeats a look, which then finds nothing new.
+The feed of changes names the vehicles to compare. The changes of a vehicle within the window are a burst, which makes one event
+with all triggers and the effective state after the last change. A backlog, such as after a crash, is sent burst by burst, too,
+so that no change is left out. `sent` and the events are written in one transaction: a comparison that a crash repeats finds
+nothing new.
 """
 
 import asyncio
@@ -25,23 +25,24 @@ from chargeport.store.protocols import Store
 from chargeport.store.records import Page, VehicleSeries, user_uuid_of
 from chargeport.store.webhooks import Event, Subscription, Webhook
 from chargeport.webhooks import payload
-from chargeport.webhooks.comparison import PASSING, Burst, Sent, bursts_of, is_passing, new_errors, recalled, triggers
+from chargeport.webhooks.comparison import TEMPORARY, Burst, Sent, bursts_of, decode_sent, has_temporary, new_errors, triggers
 
 BATCH: Final = 1_000  # changes read at a time
-LOOKED_AT: Final = 200  # vehicles with stale values that are looked at in a step, for what other processes have stored
-LOOKS: Final = 8  # vehicles looked at at the same time
-OWNER: Final = "webhooks"  # of the notes in which the cursor is kept
-LOOK_AGAIN_S: Final = 30.0  # without a ring, which may be lost
+MAX_STALE_CHECKED: Final = 200  # vehicles with stale values that a step checks for writes of other processes
+MAX_COMPARED: Final = 8  # vehicles compared at the same time
+VEHICLE_PAGE: Final = 500
+OWNER: Final = "webhooks"  # of the notes that store the cursor
+POLL_S: Final = 30.0  # without a ring, which may be lost
 
 _log = logging.getLogger("chargeport.webhooks")
 
 
 _Allowed = tuple[dict[str, str], frozenset[Permission]]
-"""Whose vehicle it is to an application, and what that may see."""
+"""The user of a vehicle in an application, and the permissions of the application on it."""
 
 
-class _Seen(NamedTuple):
-    """A vehicle at an instant: up to which change, when the newest value was observed, and whether more is known by now."""
+class _Snapshot(NamedTuple):
+    """A vehicle at an instant: the last change, the instant of the newest value, and whether newer changes are stored."""
 
     series: VehicleSeries
     at: int
@@ -51,7 +52,7 @@ class _Seen(NamedTuple):
 
 
 class Watch:
-    """Turns changes into events. One for the service."""
+    """Make events from changes. One for the service."""
 
     def __init__(
         self,
@@ -63,7 +64,7 @@ class Watch:
         coalesce_s: float,
         queued: Callable[[], None],
     ) -> None:
-        """Prepare the watch. `wait` returns when something was stored; `queued` is called at new events; `docs` is a URL."""
+        """Prepare the watch. `wait` returns after a write to the store; `queued` is called after new events; `docs`: a URL."""
         self._store = store
         self._cursor = FeedCursor(store, OWNER)
         self._clock = clock
@@ -71,57 +72,55 @@ class Watch:
         self._wait = wait
         self._coalesce_s = coalesce_s
         self._queued = queued
-        self.hears_others = False  # whether other processes store, too
-        self._turn = asyncio.Lock()
-        self._stale: dict[
-            str, int
-        ] = {}  # vehicles with a value that has gone stale, by id, and when was received what is known
-        self._named: set[str] = set()  # names of vehicles of which something was stored since
-        self._touched: set[str] = set()  # webhooks to be looked at as a whole
+        self.has_other_writers = False  # whether other processes store, too
+        self._lock = asyncio.Lock()
+        self._stale: dict[str, int] = {}  # by id of a vehicle with a stale value: when its newest state was received
+        self._written_names: set[str] = set()  # names of vehicles that were written to since a value went stale
+        self._pending: set[str] = set()  # ids of webhooks whose vehicles are all to be compared
 
-    def note(self, entries: Sequence[Entry]) -> None:
-        """Note what was stored. A value that is confirmed unchanged after it had gone stale is no change in the feed."""
+    def note_written(self, entries: Sequence[Entry]) -> None:
+        """Remember the vehicles of stored entries: a stale value that is reported again unchanged is no change in the feed."""
         if self._stale:
-            self._named.update(entry.vehicle for entry in entries)
+            self._written_names.update(entry.vehicle for entry in entries)
 
-    async def recall(self) -> None:
-        """Find the vehicles whose subscribers were sent last that a value had gone stale, as it was before a start."""
-        webhooks = [each.id for each in await self._store.webhooks.webhooks() if is_active(each)]
+    async def load_stale(self) -> None:
+        """Find the vehicles of which a stale value was sent before the start."""
+        webhooks = [webhook.id for webhook in await active_webhooks(self._store)]
         number, total = 1, 1
         while webhooks and (number - 1) * BATCH < total:
             found, total = await self._store.webhooks.subscriptions(Page(number, BATCH), webhooks)
             number += 1
-            for each in found:
-                if each.sent is not None and any(f":{reason}" in each.sent for reason in PASSING):
-                    self._stale.setdefault(each.vehicle.id, 0)
+            for subscription in found:
+                if subscription.sent is not None and any(f":{reason}" in subscription.sent for reason in TEMPORARY):
+                    self._stale.setdefault(subscription.vehicle.id, 0)
 
-    async def look_for_confirmed(self) -> None:
-        """Note the vehicles that something was received of since a value of theirs went stale: some of them, in turn.
+    async def _find_written_by_others(self) -> None:
+        """Find vehicles with a stale value that were written to since; check up to MAX_STALE_CHECKED of them, in turn.
 
-        What another process stores is not heard here, and a confirmed value is no change in the feed.
+        `note_written` is not called for writes of other processes.
         """
-        for vehicle_id in list(islice(self._stale, LOOKED_AT)):
+        for vehicle_id in list(islice(self._stale, MAX_STALE_CHECKED)):
             known_at = self._stale.pop(vehicle_id)
             series = await self._store.readings.signals(vehicle_id)
             if series is not None:
-                received_at = self._stale[vehicle_id] = _received_at(series)  # last in turn now
+                received_at = self._stale[vehicle_id] = _received_at(series)  # to the end of the order
                 if received_at > known_at:
-                    self._named.add(vehicle_id)
+                    self._written_names.add(vehicle_id)
 
-    def touch(self, webhook_id: str) -> None:
-        """Look at all vehicles of a webhook: it is new, was verified, or reports on other signals now."""
-        self._touched.add(webhook_id)
+    def add(self, webhook_id: str) -> None:
+        """Compare all vehicles of a webhook in the next step: it is new, was verified, or has other signals."""
+        self._pending.add(webhook_id)
 
     async def run(self) -> None:
         """Watch until cancelled; log store errors and try again."""
-        is_recalled = False
+        is_loaded = False
         while True:
             try:
-                if not is_recalled:
-                    await self.recall()
-                    is_recalled = True
+                if not is_loaded:
+                    await self.load_stale()
+                    is_loaded = True
                 await self.step()
-                if not self._touched:
+                if not self._pending:
                     await self._wait(await self._pause_s())
                 await self._clock.sleep(self._coalesce_s)
             except StoreError as error:
@@ -129,116 +128,118 @@ class Watch:
                 await self._clock.sleep(1)
 
     async def step(self) -> None:
-        """Look once at all that changed, that went stale, and at the webhooks that were touched."""
-        async with self._turn:  # two looks at once would both find the same news
+        """Compare what changed, what went stale, and the vehicles of the webhooks that were added."""
+        async with self._lock:  # two steps at the same time would send the same changes twice
             await self._step()
 
     async def _step(self) -> None:
-        webhooks = [each for each in await self._store.webhooks.webhooks() if is_active(each)]
-        codes = {code for each in webhooks for code in (*each.fields.triggers, *each.fields.data)}
+        webhooks = await active_webhooks(self._store)
+        codes = {code for webhook in webhooks for code in (*webhook.fields.triggers, *webhook.fields.data)}
         deciding = {BY_CODE[code] for code in codes} | {IS_CHARGING, CABLE_CONNECTED}  # live values depend on these two
         cursor = await self._cursor.position()
         changes = await self._store.readings.changes(cursor, BATCH)
         while changes:
             cursor = changes[-1].position
-            wanted = (each for each in changes if each.signal in deciding)
-            by_vehicle = bursts_of(wanted, round(self._coalesce_s * 1000))
-            await self._at_once([self._look(name, webhooks, bursts, cursor) for name, bursts in by_vehicle.items()])
+            relevant = (change for change in changes if change.signal in deciding)
+            by_vehicle = bursts_of(relevant, round(self._coalesce_s * 1000))
+            await self._gather([self._compare_vehicle(id_, webhooks, bursts, cursor) for id_, bursts in by_vehicle.items()])
             await self._cursor.keep(cursor)
             changes = await self._store.readings.changes(cursor, BATCH)
         for vehicle_id in await self._store.webhooks.due_vehicles(self._clock.now(), BATCH):
-            await self._look(vehicle_id, webhooks)
-        if self.hears_others:
-            await self.look_for_confirmed()
-        while self._named:
-            found = await self._store.vehicles.find_vehicle(self._named.pop())
-            if found is not None and found.id in self._stale:
-                await self._look(found.id, webhooks)
-        while self._touched:
-            touched = self._touched.pop()
-            await self._look_at_all([each for each in webhooks if each.id == touched])
+            await self._compare_vehicle(vehicle_id, webhooks)
+        if self.has_other_writers:
+            await self._find_written_by_others()
+        while self._written_names:
+            vehicle = await self._store.vehicles.find_vehicle(self._written_names.pop())
+            if vehicle is not None and vehicle.id in self._stale:
+                await self._compare_vehicle(vehicle.id, webhooks)
+        while self._pending:
+            webhook_id = self._pending.pop()
+            for webhook in webhooks:
+                if webhook.id == webhook_id:
+                    await self._compare_all(webhook)
 
-    async def _at_once(self, looks: Sequence[Coroutine[Any, Any, None]]) -> None:
-        """Look at several vehicles at the same time: a database that is a server answers many as fast as one."""
-        waiting = iter(looks)
+    async def _gather(self, comparisons: Sequence[Coroutine[Any, Any, None]]) -> None:
+        """Run MAX_COMPARED at the same time: a database server answers several queries as fast as one."""
+        waiting = iter(comparisons)
 
         async def work() -> None:
-            for look in waiting:
-                await look
+            for comparison in waiting:
+                await comparison
 
         try:
-            ended = await asyncio.gather(*(work() for _ in range(min(LOOKS, len(looks)))), return_exceptions=True)
+            ended = await asyncio.gather(*(work() for _ in range(min(MAX_COMPARED, len(comparisons)))), return_exceptions=True)
         finally:
-            for look in waiting:
-                look.close()
+            for comparison in waiting:
+                comparison.close()
         for error in ended:
             if error is not None:
                 raise error
 
     async def _pause_s(self) -> float:
-        """Return how long nothing changes by itself."""
-        look_at = await self._store.webhooks.next_look_at()
-        if look_at is None:
-            return LOOK_AGAIN_S
-        return min(LOOK_AGAIN_S, max(0.05, self._clock.machine_s((look_at - self._clock.now()) / 1000)))
+        """Return how long no value goes stale, at most POLL_S."""
+        due_at = await self._store.webhooks.next_look_at()
+        if due_at is None:
+            return POLL_S
+        return min(POLL_S, max(0.05, self._clock.machine_s((due_at - self._clock.now()) / 1000)))
 
-    async def _look_at_all(self, webhooks: list[Webhook]) -> None:
-        for webhook in webhooks:
-            number, seen = 1, 1
-            while seen:
-                found = await self._vehicles(webhook, Page(number, 500))
-                for vehicle_id in found:
-                    await self._look(vehicle_id, [webhook])
-                number, seen = number + 1, len(found)
+    async def _compare_all(self, webhook: Webhook) -> None:
+        number = 1
+        while vehicle_ids := await self._vehicles(webhook, Page(number, VEHICLE_PAGE)):
+            for vehicle_id in vehicle_ids:
+                await self._compare_vehicle(vehicle_id, [webhook])
+            number += 1
 
     async def _vehicles(self, webhook: Webhook, page: Page) -> list[str]:
         if not webhook.fields.auto_subscribe:
             subscriptions, _ = await self._store.webhooks.subscriptions(page, [webhook.id])
-            return [each.vehicle.id for each in subscriptions]
+            return [subscription.vehicle.id for subscription in subscriptions]
         found = await self._store.access.application(webhook.client_id)
         connected_to = webhook.client_id if found is not None and found[0].connected_only else None
         vehicles, _ = await self._store.vehicles.vehicles(page, connected_to)
         return [vehicle.id for vehicle in vehicles]
 
-    async def _look(
+    async def _compare_vehicle(
         self, vehicle_id: str, webhooks: Iterable[Webhook], bursts: Sequence[Burst] = (), cursor: int = 0
     ) -> None:  # fmt: skip
-        """Compare what each webhook was last sent of a vehicle with the state behind each burst, and with the present one.
+        """Compare what each webhook was last sent of a vehicle with the state after each burst, and with the present one.
 
-        `cursor` is how far the feed was read. The present state is that of the last burst, unless more was stored since.
+        `cursor` is the position up to which the feed was read. The present state is that after the last burst, unless newer
+        changes were stored since.
         """
-        subscriptions = {each.webhook_id: each for each in await self._store.webhooks.subscriptions_of(vehicle_id)}
-        wanted = [each for each in webhooks if each.id in subscriptions or each.fields.auto_subscribe]
-        series = await self._store.readings.signals(vehicle_id) if wanted else None
+        subscribed = {subscription.webhook_id for subscription in await self._store.webhooks.subscriptions_of(vehicle_id)}
+        webhooks = [webhook for webhook in webhooks if webhook.id in subscribed or webhook.fields.auto_subscribe]
+        series = await self._store.readings.signals(vehicle_id) if webhooks else None
         if series is None:
             return
-        allowed = {each.id: found for each in wanted if (found := await self._allowed(each, vehicle_id)) is not None}
-        wanted = [each for each in wanted if each.id in allowed]
-        states = [state for each in series.series.values() for state in each]
+        allowed = {webhook.id: found for webhook in webhooks if (found := await self._allowed(webhook, vehicle_id)) is not None}
+        webhooks = [webhook for webhook in webhooks if webhook.id in allowed]
+        states = [state for per_source in series.series.values() for state in per_source]
         newest = max((state.position for state in states), default=0)
         is_behind = bool(bursts) and newest > cursor
         for position, at in bursts if is_behind else bursts[:-1]:
             then = await self._store.history.series_at(vehicle_id, at)
             if then is not None:
-                await self._send(wanted, allowed, _Seen(then, at, position, at, is_past=True))
+                await self._send(webhooks, allowed, _Snapshot(then, at, position, at, is_past=True))
         if not is_behind:
             observed_at = max((state.observed_at or 0 for state in states), default=0)
-            await self._send(wanted, allowed, _Seen(series, self._clock.now(), newest, observed_at))
+            await self._send(webhooks, allowed, _Snapshot(series, self._clock.now(), newest, observed_at))
 
-    async def _send(self, webhooks: Iterable[Webhook], allowed: Mapping[str, _Allowed], seen: _Seen) -> None:
-        """Write for each webhook what it was not sent yet of a vehicle."""
-        vehicle_id = seen.series.vehicle.id
-        subscriptions = {each.webhook_id: each for each in await self._store.webhooks.subscriptions_of(vehicle_id)}
+    async def _send(self, webhooks: Iterable[Webhook], allowed: Mapping[str, _Allowed], snapshot: _Snapshot) -> None:
+        """Queue for each webhook what it was not sent yet of a vehicle."""
+        vehicle_id = snapshot.series.vehicle.id
+        found = await self._store.webhooks.subscriptions_of(vehicle_id)
+        subscriptions = {subscription.webhook_id: subscription for subscription in found}
         for webhook in webhooks:
             user, permissions = allowed[webhook.id]
             subscription = subscriptions.get(webhook.id) or await self._store.webhooks.subscribe(
                 webhook.id, vehicle_id, user["id"], self._clock.now(), again=False
             )
             if subscription is not None:
-                await self._compare(webhook, subscription, seen, user, permissions)
+                await self._compare(webhook, subscription, snapshot, user, permissions)
 
     async def _allowed(self, webhook: Webhook, vehicle_id: str) -> _Allowed | None:
-        """Return whose vehicle it is to the application, and what that may see; None where it may not see it at all."""
+        """Return the user and the permissions of the application on a vehicle; None if it may not see the vehicle."""
         found = await self._store.access.application(webhook.client_id)
         if found is None or found[0].revoked_at is not None:
             return None
@@ -255,24 +256,25 @@ class Watch:
         self,
         webhook: Webhook,
         subscription: Subscription,
-        seen: _Seen,
+        snapshot: _Snapshot,
         user: Mapping[str, str],
         permissions: frozenset[Permission],
     ) -> None:
-        before = None if subscription.sent is None else recalled(subscription.sent)
-        if before is not None and seen.is_past and (seen.position <= before.position or seen.at < before.observed_at):
-            return  # sent before a crash, or overtaken
-        series, at, now = seen.series, seen.at, self._clock.now()
-        named = dict.fromkeys((*webhook.fields.triggers, *webhook.fields.data))
-        codes = [code for code in named if BY_CODE[code].permission in permissions]  # of others, nothing at all is told
+        series, at, position, observed_at, is_past = snapshot
+        before = None if subscription.sent is None else decode_sent(subscription.sent)
+        if before is not None and is_past and (position <= before.position or at < before.observed_at):
+            return  # sent before a crash, or a newer state was sent
+        now = self._clock.now()
+        all_codes = dict.fromkeys((*webhook.fields.triggers, *webhook.fields.data))
+        codes = [code for code in all_codes if BY_CODE[code].permission in permissions]
         counts = effective_of(map(BY_CODE.__getitem__, codes), series.known, self._store.readings.ranks, at)
-        known = dict.fromkeys(codes) | {each.state.signal.code: each for each in counts}
+        known = dict.fromkeys(codes) | {effective.state.signal.code: effective for effective in counts}
         if not any(known.values()):
             return
         self._stale.pop(subscription.vehicle.id, None)
-        if is_passing(known):
+        if has_temporary(known):
             self._stale[subscription.vehicle.id] = _received_at(series)
-        after = Sent.of(known, seen.position, seen.observed_at)
+        after = Sent.of(known, position, observed_at)
         events = []
         if changed := triggers(webhook, before, after):
             event_id = payload.new_id()
@@ -284,8 +286,10 @@ class Watch:
             event_id = payload.new_id()
             body = payload.error(webhook, event_id, subscription.vehicle, user, errors)
             events.append(self._event(event_id, webhook, payload.VEHICLE_ERROR, body, now))
-        turns = [turn for code in codes if (turn := next_change_at(BY_CODE[code], series.series, at)) is not None]
-        await self._store.webhooks.enqueue(subscription, events, msgspec.json.encode(after).decode(), min(turns, default=None))
+        expiries = [due for code in codes if (due := next_change_at(BY_CODE[code], series.series, at)) is not None]
+        await self._store.webhooks.enqueue(
+            subscription, events, msgspec.json.encode(after).decode(), min(expiries, default=None)
+        )
         if events:
             self._queued()
 
@@ -298,13 +302,18 @@ def is_active(webhook: Webhook) -> bool:
     return webhook.fields.is_enabled and webhook.verified_at is not None
 
 
+async def active_webhooks(store: Store) -> list[Webhook]:
+    """Return the webhooks to which events are sent. Raises StoreError."""
+    return [webhook for webhook in await store.webhooks.webhooks() if is_active(webhook)]
+
+
 def _received_at(series: VehicleSeries) -> int:
-    """Return when was received what was received last of a vehicle."""
+    """Return when the newest state of a vehicle was received, in epoch milliseconds."""
     return max((state.received_at or 0 for states in series.series.values() for state in states), default=0)
 
 
 async def until(event: asyncio.Event, timeout_s: float) -> None:
-    """Return when the event is set, or after a time; clear it."""
+    """Wait until the event is set, for at most `timeout_s`; clear it."""
     try:
         async with asyncio.timeout(timeout_s):
             await event.wait()

@@ -1,4 +1,4 @@
-"""Connections, tokens and health as types, as `wire.documents` has signals."""
+"""The documents of connections, tokens and health as types."""
 
 from typing import Annotated, Literal
 
@@ -44,7 +44,7 @@ class Relationships(Document):
 
 
 class ConnectionTimes(Document):
-    """Since when a connection stands."""
+    """When a connection was made and last changed."""
 
     created_at: Instant
     updated_at: Instant
@@ -111,7 +111,7 @@ Text = Annotated[str, Meta(min_length=1)]
 
 
 class Grant(Struct, kw_only=True, tag_field="grant_type"):
-    """Who asks for a token. Both members may come by HTTP Basic instead."""
+    """The client that requests a token. Both members may come by HTTP Basic instead."""
 
     client_id: Text | UnsetType = UNSET
     client_secret: Text | UnsetType = UNSET
@@ -122,7 +122,7 @@ class CredentialsGrant(Grant, tag="client_credentials"):
 
 
 class CodeGrant(Grant, tag="authorization_code"):
-    """A code with which a person was sent back."""
+    """The code of a redirect after a person's consent."""
 
     code: Text
     redirect_uri: Annotated[str | UnsetType, Meta(description="As in the request for the code.")] = UNSET
@@ -130,7 +130,7 @@ class CodeGrant(Grant, tag="authorization_code"):
 
 
 class RefreshGrant(Grant, tag="refresh_token"):
-    """The refresh token that came beside a token."""
+    """The refresh token that was issued with a token."""
 
     refresh_token: Text
 
@@ -139,14 +139,14 @@ TokenRequest = CredentialsGrant | CodeGrant | RefreshGrant
 
 
 class WorkerHealth(Document):
-    """How one of the server's processes is: ready, gone, or what it lacks."""
+    """The state of one of the server's processes: ready, gone, or what it lacks."""
 
     number: int
     status: str
 
 
 class Health(Document):
-    """How the server is, and each of its workers where there are several."""
+    """The state of the server, and of each of its workers if there are several."""
 
     status: str
     workers: list[WorkerHealth] | UnsetType = UNSET

@@ -1,6 +1,6 @@
 """The documents of signals and vehicles as types: the JSON Schemas of the OpenAPI document are made from them.
 
-What is answered most is written as text (`wire.envelope`); a test holds every answer to these types.
+Signals and vehicles are written as text (`wire.envelope`); a test checks every answer against these types.
 """
 
 from datetime import datetime
@@ -20,7 +20,7 @@ def _ref(name: str) -> dict[str, str]:
 
 CODES: Final = sorted(signal.code for signal in CATALOGUE)
 BODIES: Final = {signal.code: f"{signal.name}Body" for signal in CATALOGUE}
-"""What each signal's body is called among the schemas."""
+"""The name of each signal's body among the schemas."""
 
 Instant = datetime
 Uri = Annotated[str, Meta(extra_json_schema={"format": "uri"})]
@@ -30,7 +30,7 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 
 
 class Document(Struct, rename="camel", kw_only=True):
-    """What is sent, or a part of it; members are spelt as Smartcar does."""
+    """A document or a part of one; members are spelt in camel case."""
 
 
 class Resolution(Document):
@@ -40,7 +40,7 @@ class Resolution(Document):
 
 
 class StatusError(Document):
-    """Why there is no value to show as true."""
+    """Why there is no current value."""
 
     type: str
     code: str | None
@@ -51,17 +51,17 @@ class StatusError(Document):
 
 
 class Success(Document, tag="SUCCESS", tag_field="value"):
-    """The body is true."""
+    """The body is the current value."""
 
 
 class Failure(Document, tag="ERROR", tag_field="value"):
-    """There is no body, or it is what was true last."""
+    """There is no body, or it is the last value known."""
 
     error: StatusError
 
 
 class SignalAttributes(Document):
-    """What a signal says."""
+    """A signal's status and body."""
 
     code: Code
     name: str
@@ -71,7 +71,7 @@ class SignalAttributes(Document):
 
 
 class SignalMeta(Document):
-    """When a value was observed and received, from whom, and until when it is fresh."""
+    """When a value was observed and received, by which source, and until when it is fresh."""
 
     ingested_at: Instant | UnsetType = UNSET
     retrieved_at: Instant | UnsetType = UNSET
@@ -105,7 +105,7 @@ class SelfLink(Document):
 
 
 class VehicleAttributes(Document):
-    """What a vehicle is."""
+    """Make, model and other facts of a vehicle."""
 
     make: str | None
     model: str | None
@@ -124,7 +124,7 @@ class Vehicle(Document):
 
 
 class Included(Document):
-    """The vehicle beside its signals."""
+    """The vehicle of the signals."""
 
     vehicle: Vehicle
 
@@ -164,7 +164,7 @@ class SignalList(Document):
 
 
 class Linkage(Document):
-    """Which resource is meant."""
+    """The id and type of a related resource."""
 
     id: str
     type: str
@@ -177,7 +177,7 @@ class OfVehicle(Document):
 
 
 class SignalRelations(Document):
-    """Whose a signal is."""
+    """The vehicle of a signal."""
 
     vehicle: OfVehicle
 
@@ -196,14 +196,14 @@ class CursorMeta(Document):
 
 
 class CursorLinks(Document):
-    """This page and the next one; null behind the last."""
+    """This page and the next one, null on the last."""
 
     self: str
     next: str | None
 
 
 class IncludedVehicles(Document):
-    """The vehicles beside their signals."""
+    """The vehicles of the signals."""
 
     vehicles: list[Vehicle]
 
@@ -232,7 +232,7 @@ class VehicleList(Document):
 
 
 class ValueTimes(Document):
-    """When a value was observed and received, and from whom."""
+    """When a value was observed and received, and by which source."""
 
     oem_updated_at: Instant
     retrieved_at: Instant
@@ -241,21 +241,21 @@ class ValueTimes(Document):
 
 
 class ValueChange(Document):
-    """From then on the value was this."""
+    """A value, from its time on."""
 
     body: Body
     meta: ValueTimes
 
 
 class ValueAbsence(Document):
-    """From then on there was no value."""
+    """No value, from its time on."""
 
     status: Success | Failure
     meta: ValueTimes
 
 
 class Stretch(Document):
-    """What the values were in a stretch of time."""
+    """The values of a span of time, aggregated."""
 
     from_: Instant = field(name="from")
     to: Instant
@@ -269,7 +269,7 @@ class Stretch(Document):
 
 
 class ValueMeta(Document):
-    """How much of a history this is, and since when more than hours is kept."""
+    """The size of the page, and since when more than hourly aggregates are kept."""
 
     count: int
     page_size: int
@@ -278,7 +278,7 @@ class ValueMeta(Document):
 
 
 class ValueLinks(Document):
-    """This page of a history, the next one, and the same by the hour."""
+    """This page of a history, the next one, and the hourly aggregates."""
 
     self: str
     next: str | None
@@ -289,14 +289,14 @@ class ValueList(Document):
     """A page of a signal's history."""
 
     data: list[
-        Annotated[Raw, Meta(extra_json_schema={"oneOf": [_ref(each) for each in ("ValueChange", "ValueAbsence", "Stretch")]})]
+        Annotated[Raw, Meta(extra_json_schema={"oneOf": [_ref(name) for name in ("ValueChange", "ValueAbsence", "Stretch")]})]
     ]
     meta: ValueMeta
     links: ValueLinks
 
 
 class CoveredSource(Document):
-    """What one source says of a signal, and why it does not count."""
+    """The value of one source, and why it is not effective."""
 
     source: str | None
     is_effective: bool
@@ -309,7 +309,7 @@ class CoveredSource(Document):
 
 
 class CoveredSignal(Document):
-    """What a signal can tell, or why it can't."""
+    """The state of a signal, or why it has none."""
 
     code: Code
     name: str
@@ -329,7 +329,7 @@ class Total(Document):
 
 
 class Coverage(Document):
-    """What each signal of a vehicle can tell."""
+    """The state of each signal of a vehicle."""
 
     data: list[CoveredSignal]
     meta: Total

@@ -1,6 +1,6 @@
 """The envelope: the one place that knows the form in which Smartcar's v3 API wraps a signal and a vehicle.
 
-Texts are put together from parts rendered beforehand: a read is answered some ten thousand times a second.
+Texts are joined from parts rendered beforehand: a server answers some ten thousand reads a second.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,16 +11,16 @@ from typing import Any, Final, NamedTuple, Protocol
 from chargeport.signals import wire
 from chargeport.signals.catalogue import BY_KEY
 from chargeport.signals.definition import Cadence, Permission, Signal, Value
-from chargeport.signals.effective import Effective, Unavailability
+from chargeport.signals.effective import Effective
 from chargeport.signals.places import without_places
 from chargeport.signals.state import State, stale_at
 from chargeport.wire.encoding import encode
 from chargeport.wire.provenance import Provenance, shown
-from chargeport.wire.status import STATUS_MISSING_PERMISSION, STATUSES, WORDINGS, Wording, status
+from chargeport.wire.status import ERROR_STATUSES, ERROR_STATUSES_JSON, MISSING_PERMISSION_JSON, ErrorStatus, status_json
 
 
 class Vehicle(Protocol):
-    """What the wire says of a car."""
+    """The facts of a vehicle that its resource shows."""
 
     @property
     def id(self) -> str: ...  # noqa: D102
@@ -59,7 +59,7 @@ def iso(at: int) -> str:
 
 @lru_cache(4096)
 def quoted(text: str | int | None) -> str:
-    """Return a text of few different ones (a make, a source) as JSON."""
+    """Return a text (a make, a source) as JSON; cached, as there are few different ones."""
     return encode(text).decode()
 
 
@@ -92,8 +92,8 @@ FORMS: Final = {signal.key: _form(signal) for signal in BY_KEY.values()}
 
 
 @lru_cache(256)
-def wholly_seen(permissions: frozenset[Permission]) -> frozenset[int]:
-    """Return the keys of the signals of which a reader with these permissions may see everything."""
+def fully_visible(permissions: frozenset[Permission]) -> frozenset[int]:
+    """Return the keys of the signals that these permissions show without omissions."""
     sees_places = Permission.READ_CHARGE_LOCATIONS in permissions
     readable = (signal for signal in BY_KEY.values() if signal.permission in permissions)
     return frozenset(signal.key for signal in readable if sees_places or not signal.has_places)
@@ -117,7 +117,7 @@ def vehicle_resource(vehicle: Vehicle, base: str) -> str:
 
 
 def with_vehicle(element: str, vehicle_id: str) -> str:
-    """Return the element of a list that has signals of several vehicles: it names its own."""
+    """Return a signal of a list over several vehicles: with the relation to its vehicle."""
     return f'{element[:-1]},"relationships":{{"vehicle":{{"data":{{"id":"{vehicle_id}","type":"vehicle"}}}}}}}}'
 
 
@@ -154,15 +154,15 @@ def listed(elements: Iterable[str], meta: str, links: str, vehicle: Vehicle, bas
 
 
 class View:
-    """One reader's view of a car: which permissions, under which base URL."""
+    """A car's signals as resources, for a reader's permissions and under a base URL."""
 
-    __slots__ = ("_base", "_named", "_path", "_permissions", "_vehicle", "_whole")
+    __slots__ = ("_base", "_fully_visible", "_path", "_permissions", "_provenance", "_vehicle")
 
     def __init__(self, vehicle: Vehicle, permissions: frozenset[Permission], base: str, provenance: Provenance) -> None:
         self._vehicle = vehicle
-        self._named = provenance.named
+        self._provenance = provenance.members
         self._permissions = permissions
-        self._whole = wholly_seen(permissions)
+        self._fully_visible = fully_visible(permissions)
         self._base = base
         self._path = signals_path(vehicle, base)
 
@@ -173,26 +173,31 @@ class View:
     def elements(self, found: Iterable[Effective]) -> list[str]:
         """Return signals as resources."""
         return [
-            self._plain(each.state)
-            if each.unavailability is None and each.state.source is not None and each.state.signal.key in self._whole
-            else self._special(each, None)
-            for each in found
+            self._plain(effective.state)
+            if effective.unavailability is None
+            and effective.state.source is not None
+            and effective.state.signal.key in self._fully_visible
+            else self._special(effective, None)
+            for effective in found
         ]
 
-    def element(self, found: Effective, fault: Wording | None = None) -> str:
-        """Return one signal as a resource; with a fault, the error stands in place of what is known."""
+    def element(self, found: Effective, fault: ErrorStatus | None = None) -> str:
+        """Return one signal as a resource; with a fault, its error replaces the signal's own status."""
         return self.elements((found,))[0] if fault is None else self._special(found, fault)
 
-    def _special(self, found: Effective, fault: Wording | None) -> str:
-        """Return a signal as a resource that is not plain."""
-        state, against = found.state, found.unavailability
+    def _special(self, found: Effective, fault: ErrorStatus | None) -> str:
+        """Return a resource with an error, without a source, or with omissions."""
+        state, unavailability = found.state, found.unavailability
         signal = state.signal
         if signal.permission not in self._permissions:
-            content = f'{STATUS_MISSING_PERMISSION}}},"meta":{{}}'  # the time of receipt is not visible either
+            content = f'{MISSING_PERMISSION_JSON}}},"meta":{{}}'  # the time of receipt is not visible either
         elif fault is not None:
-            content = self._with_error(state, status(fault), fault, state.received_at or 0)
+            content = self._with_error(state, status_json(fault), fault, state.received_at or 0)
+        elif unavailability is not None:
+            reason = unavailability.reason
+            content = self._with_error(state, ERROR_STATUSES_JSON[reason], ERROR_STATUSES[reason], unavailability.since)
         else:
-            content = self._true(state) if against is None else self._untrue(state, against)
+            content = self._with_value(state)
         path = f"{self._path}/{signal.code}"
         return f'{_HEADS[signal.key]}{content},"links":{{"self":"{path}","values":"{path}/values"}}}}'
 
@@ -200,23 +205,22 @@ class View:
         """Return a signal whose value holds, was reported and may be seen wholly as a resource: what most answers are."""
         return plain(
             FORMS[state.signal.key], state.value, state.observed_at or 0, state.received_at or 0, state.live_for_ms,
-            self._named(state.source, state.rule), self._path,
+            self._provenance(state.source, state.rule), self._path,
         )  # fmt: skip
 
-    def _true(self, state: State) -> str:
-        """Return status, body and meta of a value that holds."""
+    def _with_value(self, state: State) -> str:
+        """Return status, body and meta of a current value."""
         received_at = iso(state.received_at or 0)
         if state.source is None:
             return f'{{"value":"SUCCESS"}},"body":{self._body(state)}}},"meta":{{"ingestedAt":"{received_at}"}}'
         return f'{{"value":"SUCCESS"}},"body":{self._body(state)}{self._meta(state, received_at, received_at)}'
 
-    def _untrue(self, state: State, against: Unavailability) -> str:
-        """Return status and meta of a value that does not hold, with the last body where that is worth something."""
-        return self._with_error(state, STATUSES[against.reason], WORDINGS[against.reason], against.since)
-
-    def _with_error(self, state: State, text: str, wording: Wording, since: int) -> str:
-        if state.value is None or not wording.keeps_body:
-            return _bodiless(text, since, shown(state.absence_source, state.rule))
+    def _with_error(self, state: State, text: str, status: ErrorStatus, since: int) -> str:
+        """Return an error status and meta, with the last body if the status keeps it. `text` is the status as JSON."""
+        if state.value is None or not status.keeps_body:
+            source = shown(state.absence_source, state.rule)
+            member = f',"source":{quoted(source)}' if source else ""
+            return f'{text}}},"meta":{{"ingestedAt":"{iso(since)}"{member}}}'
         meta = self._meta(state, iso(state.received_at or 0), iso(since))
         return f'{text},"body":{self._body(state)}{meta}'
 
@@ -225,7 +229,7 @@ class View:
         stale = "" if until is None else f',"staleAt":"{iso(until)}"'
         return (
             f'}},"meta":{{"retrievedAt":"{received_at}","oemUpdatedAt":"{iso(state.observed_at or 0)}",'
-            f'"ingestedAt":"{ingested_at}",{self._named(state.source, state.rule)}{stale}}}'
+            f'"ingestedAt":"{ingested_at}",{self._provenance(state.source, state.rule)}{stale}}}'
         )
 
     def _body(self, state: State) -> str:
@@ -244,9 +248,3 @@ def place_free(signal: Signal, text: str, permissions: frozenset[Permission]) ->
     if signal.has_places and Permission.READ_CHARGE_LOCATIONS not in permissions:
         return without_places(text)
     return text
-
-
-def _bodiless(status: str, ingested_at: int, source: str | None) -> str:
-    """Return status and meta of a signal without a body."""
-    named = f',"source":{quoted(source)}' if source else ""
-    return f'{status}}},"meta":{{"ingestedAt":"{iso(ingested_at)}"{named}}}'

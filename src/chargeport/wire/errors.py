@@ -11,7 +11,7 @@ MAX_DETAIL = 500
 
 
 class Debug(Document):
-    """What the log has about a request."""
+    """The id of the request in the log."""
 
     request_id: str
 
@@ -35,7 +35,7 @@ class ErrorElement(Document):
 
 
 class Error(Document):
-    """An error: the form of v3, and beside it the members of v2."""
+    """An error: the form of v3, with the members of v2."""
 
     errors: Annotated[list[ErrorElement], Meta(min_length=1)]
     type: str
@@ -49,14 +49,14 @@ class Error(Document):
 
 
 class OAuthError(Error):
-    """The same, and beside it the members of OAuth 2."""
+    """An error, with the members of OAuth 2."""
 
     error: str
     error_description: str = field(name="error_description")
 
 
 def body(kind: ErrorKind, detail: str, request_id: str, base_url: str, **more: Any) -> dict[str, Any]:
-    """Return the body of an error of this kind; `more` are members to stand beside it."""
+    """Return the body of an error of this kind; `more` are further members."""
     detail = detail[:MAX_DETAIL]
     resolution = {"type": kind.resolution}
     error = {
@@ -77,17 +77,17 @@ def body(kind: ErrorKind, detail: str, request_id: str, base_url: str, **more: A
         "statusCode": kind.status,
         "requestId": request_id,
         "resolution": resolution,
-        "suggestedUserMessage": f"{kind.title}.",  # a text: null ends the Java SDK with an error of its own
+        "suggestedUserMessage": f"{kind.title}.",  # a text: the Java SDK fails on null
     }
 
 
 def example(kind: ErrorKind) -> dict[str, Any]:
-    """Return an answer of this kind, with its cause where a real answer has what exactly is wrong."""
+    """Return an example of an error of this kind; its detail is the kind's cause."""
     return body(kind, kind.cause, "7b1f0c0a-5a4e-4d59-9a53-0e6a3f0d7c21", "https://cars.example")
 
 
 def as_problem(error: Exception) -> Problem:
-    """Return any error as a problem: what went wrong inside is logged, not sent."""
+    """Return any error as a problem. The detail of an internal error is logged, not sent."""
     if isinstance(error, Problem):
         return error
     if isinstance(error, StoreError):

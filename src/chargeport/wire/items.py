@@ -1,4 +1,4 @@
-"""What is sent to `POST /ingest/readings`, and its answer, as types."""
+"""The answers of `POST /ingest/readings` and `POST /ingest/smartcar` as types."""
 
 from typing import Annotated, Literal
 
@@ -9,7 +9,7 @@ from chargeport.wire.errors import Error
 
 
 class Rejection(Document):
-    """An item that was refused, and why."""
+    """A refused item, and why."""
 
     index: int
     code: str
@@ -19,7 +19,7 @@ class Rejection(Document):
 
 
 class IngestResult(Document):
-    """What became of the items."""
+    """The outcomes of the items."""
 
     accepted: Annotated[int, Meta(ge=0)]
     superseded: Annotated[int, Meta(ge=0)]
@@ -27,8 +27,8 @@ class IngestResult(Document):
     rejected: list[Rejection]
 
 
-class NothingAccepted(Error):  # noqa: N818  (the body of one)
-    """An error, and beside it what became of the items."""
+class NothingAccepted(Error):  # noqa: N818  (the body of an error)
+    """An error, with the outcomes of the items."""
 
     accepted: Literal[0]
     superseded: Literal[0]

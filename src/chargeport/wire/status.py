@@ -1,4 +1,4 @@
-"""How an absence is shown to Smartcar's clients: the status object of a signal that has no value to show as true.
+"""The status object of a signal that has no current value.
 
 Types, codes and resolutions are those of answers captured from Smartcar's API.
 """
@@ -9,8 +9,8 @@ from chargeport.signals.reading import AbsenceReason
 from chargeport.wire.encoding import encode
 
 
-class Wording(NamedTuple):
-    """An absence on the wire. `keeps_body`: whether the last value is shown beside it, with its old times."""
+class ErrorStatus(NamedTuple):
+    """The members of an error status. `keeps_body`: whether the last value is sent with it, with its old times."""
 
     type: str
     code: str | None
@@ -31,41 +31,41 @@ class Wording(NamedTuple):
         }
 
 
-_NO_WAY: Final = "UNKNOWN_RESOLUTION_TYPE"
+_UNKNOWN: Final = "UNKNOWN_RESOLUTION_TYPE"
 
-WORDINGS: Final = {
-    AbsenceReason.NOT_CAPABLE: Wording(
-        "COMPATIBILITY", "VEHICLE_NOT_CAPABLE", "Vehicle Not Capable", "The vehicle does not have this.", _NO_WAY, False
+ERROR_STATUSES: Final = {
+    AbsenceReason.NOT_CAPABLE: ErrorStatus(
+        "COMPATIBILITY", "VEHICLE_NOT_CAPABLE", "Vehicle Not Capable", "The vehicle does not have this.", _UNKNOWN, False
     ),
-    AbsenceReason.NOT_PERMITTED: Wording(
+    AbsenceReason.NOT_PERMITTED: ErrorStatus(
         "PERMISSION", "UNKNOWN", "Not Permitted", "The source has no permission to read this.", "REAUTHENTICATE", False
     ),
-    AbsenceReason.NOT_CHARGING: Wording(
+    AbsenceReason.NOT_CHARGING: ErrorStatus(
         "VEHICLE_STATE", "NOT_CHARGING", "Not Charging",
-        "The charging session has ended, and nothing newer was reported.", _NO_WAY, True,
+        "The charging session has ended, and nothing newer was reported.", _UNKNOWN, True,
     ),
-    AbsenceReason.UNREACHABLE: Wording(
+    AbsenceReason.UNREACHABLE: ErrorStatus(
         "VEHICLE_STATE", "UNREACHABLE", "Unreachable",
         "The vehicle does not report: its last value is too old.", "RETRY_LATER", True,
     ),
-    AbsenceReason.UNREADABLE: Wording(
+    AbsenceReason.UNREADABLE: ErrorStatus(
         "UPSTREAM", "INVALID_DATA", "Invalid Data", "The source reported an invalid value.", "RETRY_LATER", True
     ),
-    AbsenceReason.SOURCE_FAILED: Wording(
+    AbsenceReason.SOURCE_FAILED: ErrorStatus(
         "SERVER", "INTERNAL", "Source Failed", "The source failed to read this.", "RETRY_LATER", True
     ),
 }  # fmt: skip
 
-MISSING_PERMISSION: Final = Wording(
+MISSING_PERMISSION: Final = ErrorStatus(
     "PERMISSION", "UNKNOWN", "Permission Missing",
     "The application does not have the permission that this signal needs.", "REAUTHENTICATE", False,
 )  # fmt: skip
 
 
-def status(wording: Wording) -> str:
+def status_json(status: ErrorStatus) -> str:
     """Return the `status` member as JSON text."""
-    return encode({"value": "ERROR", "error": wording.error()}).decode()
+    return encode({"value": "ERROR", "error": status.error()}).decode()
 
 
-STATUSES: Final = {reason: status(wording) for reason, wording in WORDINGS.items()}
-STATUS_MISSING_PERMISSION: Final = status(MISSING_PERMISSION)
+ERROR_STATUSES_JSON: Final = {reason: status_json(status) for reason, status in ERROR_STATUSES.items()}
+MISSING_PERMISSION_JSON: Final = status_json(MISSING_PERMISSION)
