@@ -122,16 +122,16 @@ class FastPath:
 
 def target(path: str) -> tuple[str, str | None] | None:
     """Return vehicle id and code of a signal read; None for any other path."""
-    parts = path.split("/")
-    if parts[0]:  # a path starts with a slash
+    parts = path.removesuffix("/").removeprefix("/v3").split("/")
+    if len(parts) == 5:  # noqa: PLR2004
+        start, vehicles, vehicle_id, signals, code = parts
+    elif len(parts) == 4:  # noqa: PLR2004
+        (start, vehicles, vehicle_id, signals), code = parts, None
+    else:
         return None
-    if parts[-1] == "":
-        parts.pop()
-    start = 2 if parts[1:2] == ["v3"] else 1
-    rest = len(parts) - start
-    if rest not in (3, 4) or parts[start] != "vehicles" or parts[start + 2] != "signals" or "" in parts[start:]:
+    if start or vehicles != "vehicles" or signals != "signals" or not vehicle_id or code == "":
         return None
-    return parts[start + 1], parts[start + 3] if rest == 4 else None  # noqa: PLR2004
+    return vehicle_id, code
 
 
 def written(answer: Response, defaults: Sequence[Header]) -> bytes:

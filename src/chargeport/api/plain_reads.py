@@ -51,7 +51,9 @@ class PlainReads:
         if found is None or signal.key not in envelope.fully_visible(permissions):
             return None
         vehicle, number, value, observed_at, received_at, absence_at, rule_key, told = found
-        _, source_key, source, cadence, live_for_ms, form, named = self._series().get(number) or self._note(number)
+        if self._readings.freshness is not self._freshness:
+            self._forget()
+        _, source_key, source, cadence, live_for_ms, form, named = self._known.get(number) or self._note(number)
         if not is_undisputed(cadence, source_key, observed_at, absence_at, live_for_ms, told, now):
             return None
         if rule_key is not None:
@@ -85,8 +87,10 @@ class PlainReads:
 
     def _plain(self, rows: Sequence[Row], told: Told, seen: frozenset[int], path: str, now: int) -> dict[int, str | None]:
         """Return the plain signals among those of the rows as resources, by key; None for each of the others."""
+        if self._readings.freshness is not self._freshness:
+            self._forget()
         elements: dict[int, str | None] = {}
-        known = self._series()
+        known = self._known
         for number, value, observed_at, _, received_at, _, _, absence_at, _, rule_key in rows:
             key, source_key, source, cadence, live_for_ms, form, named = known.get(number) or self._note(number)
             if (
@@ -101,11 +105,9 @@ class PlainReads:
             elements[key] = envelope.plain(form, value, observed_at, received_at, live_for_ms, named, path)
         return elements
 
-    def _series(self) -> dict[int, _Series]:
-        """Return the series that are known, by number. For how long values stand may change."""
-        if self._readings.freshness is not self._freshness:
-            self._freshness, self._known = self._readings.freshness, {}
-        return self._known
+    def _forget(self) -> None:
+        """Look up anew for how long values stand."""
+        self._freshness, self._known = self._readings.freshness, {}
 
     def _note(self, number: int) -> _Series:
         found = self._readings.named(number)

@@ -260,20 +260,18 @@ class FastPathProtocol(HttpToolsProtocol):
             self._hand_on()
             return
         head = Head.of(headers, app.errors.links, self.scheme or "http", self.client[0] if self.client else None)
-        if self._answered(self.url, head):
+        url = self.url
+        if url.isascii() and not _SPECIAL.search(url) and self._answered(url.decode(), head):
             self._repeated.was_answered(head)
         else:
             self._hand_on()
 
-    def _answered(self, url: bytes, head: Head) -> bool:
+    def _answered(self, path: str, head: Head) -> bool:
         """Write the fast path's answer to a GET, if nothing else is under way, and the fast path has one."""
         app = self.app
-        if (
-            not self._is_idle() or self.flow.write_paused
-            or not isinstance(app, WebApp) or app.fast_path is None or not url.isascii() or _SPECIAL.search(url)
-        ):  # fmt: skip
+        if not self._is_idle() or self.flow.write_paused or not isinstance(app, WebApp) or app.fast_path is None:
             return False
-        answer = app.fast_path.answer(url.decode(), head, self.server_state.default_headers)
+        answer = app.fast_path.answer(path, head, self.server_state.default_headers)
         if answer is None:
             return False
         self.cycle = _ANSWERED

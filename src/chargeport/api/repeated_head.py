@@ -5,7 +5,7 @@ from typing import Final
 
 from chargeport.api.fast_path import Head
 
-_LINE: Final = re.compile(rb"GET (/[!-~]*) HTTP/1\.1")
+_LINE: Final = re.compile(rb"GET (/[!-\"$&->@-~]*) HTTP/1\.1")  # a path that has nothing to decode and no query
 _END: Final = b"\r\n\r\n"
 _NO_REST: Final = b""  # follows no line that begins a request
 
@@ -41,8 +41,8 @@ class RepeatedHead:
         if self._head is not None and self._begun == 1 and rest.find(_END) == len(rest) - len(_END) and _LINE.fullmatch(line):
             self._rest = rest
 
-    def found(self, data: bytes) -> tuple[bytes, Head] | None:
+    def found(self, data: bytes) -> tuple[str, Head] | None:
         """Return the path and head of a request whose head repeats the last one but for the path; None for any other."""
         line, _, rest = data.partition(b"\r\n")
         path = _LINE.fullmatch(line) if rest == self._rest else None
-        return None if path is None or self._head is None else (path[1], self._head)
+        return None if path is None or self._head is None else (path[1].decode(), self._head)

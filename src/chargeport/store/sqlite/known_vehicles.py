@@ -10,7 +10,7 @@ from chargeport.store.records import Vehicle
 from chargeport.store.sqlite.reader import Reader
 from chargeport.store.tables import rows
 
-MAX_VEHICLES: Final = 100_000  # some 60 MB
+MAX_VEHICLES: Final = 200_000  # some 65 MB
 
 _CHANGES: Final = "SELECT value FROM sequences WHERE name = 'vehicle changes'"
 _VEHICLE: Final = f"SELECT {rows.VEHICLE}, v.key FROM vehicles v WHERE v.id = ?"

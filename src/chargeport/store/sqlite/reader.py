@@ -23,10 +23,10 @@ class Reader:
     """Runs queries on a connection that can't write; a failure of SQLite's becomes one of ours. Belongs to one event loop."""
 
     def __init__(self, path: Path, health: Health) -> None:
-        self._connection = connect(path)
+        self._connection = connect(path, is_of_one_thread=True)
         self._health = health
-        self._connection.execute("PRAGMA query_only = ON").fetchall()
-        self._execute = self._connection.cursor().execute
+        self._execute = self._connection.cursor().execute  # the only cursor
+        self._execute("PRAGMA query_only = ON").fetchall()
         self.sources: dict[int, str] = {}
         """The names of sources that are known so far, by key: see `source`."""
         self._rules: dict[int, str] = {}

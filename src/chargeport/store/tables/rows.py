@@ -1,6 +1,7 @@
 """From rows to records: the columns of each table, in the order in which they are read."""
 
 import json
+from functools import lru_cache
 from typing import Any, Final
 
 from chargeport.signals.catalogue import BY_KEY
@@ -29,11 +30,18 @@ _NO_ALIASES: Final = "[]"
 FLAGS: Final = frozenset(signal.key for signal in BY_KEY.values() if signal.kind is Kind.FLAG)
 
 
+@lru_cache(4096)
+def _facts(*facts: Any) -> tuple[Any, ...]:
+    """Return the same: of equal facts always the same objects, for few differ and many vehicles are remembered."""
+    return facts
+
+
 def vehicle(row: tuple[Any, ...]) -> Vehicle:
     """Return a vehicle from the columns of VEHICLE."""
+    make, model, year, powertrain, mode = _facts(row[1], row[2], row[3], row[5], row[6])
     aliases = () if row[7] == _NO_ALIASES else tuple(json.loads(row[7]))
     return Vehicle(
-        id=row[0], make=row[1], model=row[2], year=row[3], vin=row[4], powertrain=row[5], mode=row[6],
+        id=row[0], make=make, model=model, year=year, vin=row[4], powertrain=powertrain, mode=mode,
         aliases=aliases, created_at=row[8],
     )  # fmt: skip
 
