@@ -39,9 +39,11 @@ BENCHMARKS = {
     "accuracy": ("", ""),
     "derivation": ("", ""),
     "postgres": ("", "--vehicles 2000 --groups 30 --rounds 2"),
+    "read-postgres": ("--database postgres --vehicles 100000", "--database postgres --vehicles 2000 --rounds 3"),
+    "fleet-postgres": ("--database postgres", "--database postgres --vehicles 5000 --rounds 1"),
     "plan": ("", "--days 10"),
 }
-MODULES = {"list": "read"}
+MODULES = {"list": "read", "read-postgres": "read", "fleet-postgres": "fleet"}
 HEAD = """# Results of the benchmarks
 
 Written by `make bench`, each part when it was run last. Ratios are of one run. On a shared machine trust the CPU per operation

@@ -1,12 +1,14 @@
 """A NATS server with JetStream of its own for a test, on a free port of this machine; its binary comes with a package."""
 
+import asyncio
 import contextlib
 import os
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -71,6 +73,59 @@ def nats_server(folder: Path, *options: str) -> Iterator[NatsServer]:
         yield server
     finally:
         server.kill()
+
+
+class NatsLeader:
+    """The servers of a cluster as one: what is done to it is done to the one that leads a stream, wherever that is by then."""
+
+    def __init__(self, servers: Sequence[NatsServer], stream: str) -> None:
+        self.url = ",".join(server.url for server in servers)
+        self._servers = servers
+        self._stream = stream
+        self._hit: NatsServer | None = None
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send the leader a signal; one that is paused goes on, whoever leads meanwhile."""
+        if number is not signal.SIGCONT or self._hit is None:
+            self._hit = self._leader()
+        self._hit.send_signal(number)
+
+    def kill(self) -> None:
+        """End the leader at once."""
+        self._hit = self._leader()
+        self._hit.kill()
+
+    def start(self) -> None:
+        """Start again the one that was ended."""
+        assert self._hit
+        self._hit.start()
+
+    def _leader(self) -> NatsServer:
+        with ThreadPoolExecutor(1) as thread:  # the caller's thread has an event loop
+            name = thread.submit(asyncio.run, self._ask()).result()
+        return self._servers[int(name.removeprefix("s"))]
+
+    async def _ask(self) -> str:
+        """The name of the server that leads the stream, once there is one."""
+        import nats
+        import nats.errors
+
+        client = await nats.connect(self.url.split(","), error_cb=_unheard)
+        until = time.monotonic() + READY_S
+        try:
+            while time.monotonic() < until:
+                with contextlib.suppress(nats.errors.Error):
+                    found = await client.jetstream(timeout=1).stream_info(self._stream)
+                    if found.cluster is not None and found.cluster.leader:
+                        return found.cluster.leader
+                await asyncio.sleep(0.1)
+        finally:
+            await client.close()
+        raise AssertionError(f"nobody leads the stream within {READY_S} s")
+
+
+async def _unheard(_error: Exception) -> None:
+    """Say nothing of a server that does not answer."""
 
 
 @contextlib.contextmanager

@@ -129,7 +129,7 @@ class BusSettings(Table, frozen=True):
         str,
         Meta(
             pattern=r"^((nats|tls)://.+)?$",
-            description="nats://HOST:PORT. Else PostgreSQL's own notifications do it; without any, each looks every second.",
+            description="nats://HOST:PORT, several with commas. Else PostgreSQL notifies; without, each looks every second.",
         ),
     ] = ""
 

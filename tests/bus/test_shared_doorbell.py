@@ -16,6 +16,7 @@ from chargeport.bus.shared import Line, LineError, SharedDoorbell
 from chargeport.clock import SystemClock
 from nats_server import nats_server
 from postgres_server import postgres_server
+from servers import free_port
 
 PATIENCE_S = 20
 
@@ -56,6 +57,17 @@ async def test_a_ring_wakes_other_processes_also_after_the_line_was_broken(
         server.start()
         await rung(one, other)
         await rung(other, one)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+async def test_of_several_nats_servers_any_that_runs_carries_the_ring(tmp_path: Path) -> None:
+    with nats_server(tmp_path) as nats:
+        servers = f"nats://127.0.0.1:{free_port()}, {nats.url}"
+        one, other = (SharedDoorbell(NatsLine(servers), SystemClock()) for _ in range(2))
+        running = [asyncio.create_task(each.run()) for each in (one, other)]
+        await rung(one, other)
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)

@@ -83,7 +83,9 @@ class Load:
             if bus_url is None:
                 await asyncio.gather(*writers)
                 return
-            client = await nats.connect(bus_url, max_reconnect_attempts=-1, reconnect_time_wait=0.2, error_cb=_expected)
+            client = await nats.connect(
+                bus_url.split(","), max_reconnect_attempts=-1, reconnect_time_wait=0.2, error_cb=_expected
+            )
             self._stream = client.jetstream(timeout=1)
             await asyncio.gather(*writers, *(self._write(car, self._charge(car), self._publish) for car in self.by_bus))
             await client.close()

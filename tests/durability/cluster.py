@@ -14,7 +14,7 @@ from chargeport.store.backends import open_store
 from chargeport.store.protocols import Store
 from chargeport.store.records import Vehicle
 from chargeport.store.webhooks import Webhook, WebhookFields
-from nats_server import NatsServer
+from nats_server import NatsLeader, NatsServer
 from postgres_server import PostgresServer
 from servers import Server
 
@@ -46,13 +46,13 @@ READY_S = 40
 LOOK_S = 0.05
 
 
-Servers = dict[str, PostgresServer | NatsServer]
+Servers = dict[str, PostgresServer | NatsServer | NatsLeader]
 
 
 class Cluster:
     """The processes, by name (role and number), and the servers that they share."""
 
-    def __init__(self, folder: Path, roles: Sequence[str], url: str | None, bus: NatsServer | None = None) -> None:
+    def __init__(self, folder: Path, roles: Sequence[str], url: str | None, bus: NatsServer | NatsLeader | None = None) -> None:
         """`url` is the database's; None for a file in the folder."""
         self.folder = folder
         self.url = url or f"sqlite:///{folder / 'cars.db'}"

@@ -20,7 +20,8 @@ class NatsLine:
     """`Line` over NATS."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        """Take the address of a server, or those of a cluster's, separated by commas."""
+        self._servers = [server.strip() for server in url.split(",")]
         self._own_id = uuid.uuid4().bytes
         self.client: Client | None = None
         """The connection, while there is one."""
@@ -44,7 +45,7 @@ class NatsLine:
 
         try:
             client = await nats.connect(
-                self._url,
+                self._servers,
                 allow_reconnect=False,
                 connect_timeout=TIMEOUT_S,
                 disconnected_cb=ended,

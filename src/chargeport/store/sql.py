@@ -38,6 +38,11 @@ class Connection(Protocol):
         """Whether the feed is a table beside history."""
         ...
 
+    @property
+    def order_tables(self) -> tuple[str, ...]:
+        """The tables beside history that tell what was stored when."""
+        ...
+
     def lock_vehicles(self, keys: Sequence[int], /) -> None:
         """Have nobody else change series of these vehicles until the transaction ends. Called before anything is changed."""
         ...

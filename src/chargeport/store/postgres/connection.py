@@ -35,6 +35,7 @@ class Connection:
 
     run_tables: ClassVar = ("runs",)
     has_places: ClassVar = False
+    order_tables: ClassVar = ("late_sightings",)
 
     def __init__(self, raw: Raw, loop: asyncio.AbstractEventLoop, *, alone: bool = False) -> None:
         """Keep the connection. `alone`: lock all vehicles wherever some are to be locked."""

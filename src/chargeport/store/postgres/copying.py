@@ -26,7 +26,7 @@ from chargeport.store.tables import rows
 from chargeport.store.urls import shown
 
 PART: Final = 5_000  # rows in one transaction
-NOT_COPIED: Final = frozenset({"sequences", "schema_version", "copying", "failed_attempts"})
+NOT_COPIED: Final = frozenset({"sequences", "schema_version", "copying", "failed_attempts", "late_sightings"})
 NUMBERS: Final = {
     "vehicle": "SELECT max(key) FROM vehicles", "source": "SELECT max(key) FROM sources", "rule": "SELECT max(key) FROM rules",
     "edit": "SELECT max(number) FROM session_edits", "erasure": "SELECT max(number) FROM erasures",

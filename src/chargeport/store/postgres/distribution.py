@@ -10,7 +10,7 @@ from chargeport.store.urls import shown
 COLUMN: Final = "vehicle_key"
 DISTRIBUTED: Final = (
     "latest", "runs", "hourly", "horizons", "sessions", "reported_sessions", "session_edits", "erasures", "subscriptions",
-    "webhook_events", "commands",
+    "webhook_events", "commands", "late_sightings",
 )  # fmt: skip
 EVERYWHERE: Final = ("vehicles", "vehicle_references", "sources", "rules", "connections", "ended_connections")
 """Tables that are joined with those: each worker has a copy. The others stay on the coordinator."""

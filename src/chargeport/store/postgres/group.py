@@ -13,6 +13,7 @@ from chargeport.store.history.late import Edits
 from chargeport.store.history.latest import Latest, finish
 from chargeport.store.postgres.connection import Connection
 from chargeport.store.postgres.positions import FIRST
+from chargeport.store.retention_policy import DAY_MS
 from chargeport.store.tables.keys import LATEST, VEHICLE_SHIFT, key_of
 from chargeport.store.tables.runs import insert, set_seen
 from chargeport.store.tables.series import Series
@@ -54,6 +55,13 @@ _EXTEND: Final = (
     " WHERE h.vehicle_key = n.vehicle_key AND h.signal_key = n.signal_key AND h.source_key = n.source_key"
     " AND h.observed_at = n.observed_at AND h.position = n.position"
 )
+_LATE_NAMES: Final = "vehicle_key, signal_key, source_key, day, first_at, last_at, position"
+_SEE_LATE: Final = (
+    f"INSERT INTO late_sightings AS s ({_LATE_NAMES}) SELECT {_LATE_NAMES}"
+    f" FROM {_unnest('bigint smallint integer bigint bigint bigint bigint')} AS n ({_LATE_NAMES})"
+    " ON CONFLICT (vehicle_key, signal_key, source_key, day) DO UPDATE SET position = excluded.position,"
+    " first_at = least(s.first_at, excluded.first_at), last_at = greatest(s.last_at, excluded.last_at)"
+)
 # While an absence holds, the last time of it is kept in `latest` only.
 _ABSENT_UNTIL: Final = (
     "UPDATE runs SET lasted = ?1 - observed_at WHERE vehicle_key = ?2 AND signal_key = ?3 AND source_key = ?4"
@@ -81,6 +89,7 @@ class Group:
         self._runs: list[tuple[Any, ...]] = []
         self._sightings: dict[tuple[int, ...], tuple[bytes, int | None]] = {}
         self._absent_until: list[tuple[Any, ...]] = []
+        self._seen_late: dict[tuple[int, ...], list[int]] = {}  # the instants, by series and day
         self._position = -1
 
     @property
@@ -160,11 +169,23 @@ class Group:
             (after.seen, after.last_seen_at, *key, before.observed_at, before.position) for before, after in edits.changed
         ]
         set_seen(self.connection, changed)
+        if not edits.added:  # else their positions tell it
+            self._note_late(key, edits)
         insert(self.connection, [(*key, *run) for run in edits.added])
+
+    def _note_late(self, key: tuple[int, int, int], edits: Edits) -> None:
+        for before, after in edits.changed:
+            for at in {*after.sightings()} - {*before.sightings()}:
+                self._seen_late.setdefault((*key, at // DAY_MS), []).append(at)
 
     def store(self) -> None:
         """Write what the group has gathered."""
         self._write_history()
+        if self._seen_late:
+            position = self.next_position()
+            late = [(*day, min(seen), max(seen), position) for day, seen in sorted(self._seen_late.items())]
+            self.connection.fetch(_SEE_LATE, *zip(*late, strict=True))
+            self._seen_late = {}
         if self._slots:
             keys = [slot >> VEHICLE_SHIFT for slot in self._slots]
             values, *others, slots = zip(*map(astuple, self._slots.values()), strict=True)

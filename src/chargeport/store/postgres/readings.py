@@ -28,13 +28,18 @@ _CHANGES: Final = (
     " LEFT JOIN rules r ON r.key = h.rule_key"
     f" WHERE h.position > $1 AND h.position < {END} AND h.continues IS NULL ORDER BY h.position LIMIT $2"
 )
+# What is to be derived anew: the changes, and what was seen late, which is no change.
+_TOLD: Final = (
+    "(SELECT position, vehicle_key, signal_key, source_key, observed_at AS first_at, observed_at AS last_at FROM history"
+    " UNION ALL SELECT position, vehicle_key, signal_key, source_key, first_at, last_at FROM late_sightings) h"
+)
 _REACHED: Final = (
     "SELECT max(position) FROM ("
-    "SELECT position FROM history WHERE position > ?1 AND position < ?2 ORDER BY position LIMIT ?3) n"
+    f"SELECT position FROM {_TOLD} WHERE position > ?1 AND position < ?2 ORDER BY position LIMIT ?3) n"
 )
 _CHANGED: Final = (
-    "SELECT v.id, min(CASE WHEN {telling} THEN h.observed_at END), max(CASE WHEN {telling} THEN h.observed_at END)"
-    " FROM history h JOIN vehicles v ON v.key = h.vehicle_key WHERE h.position > ? AND h.position <= ?"
+    "SELECT v.id, min(CASE WHEN {telling} THEN h.first_at END), max(CASE WHEN {telling} THEN h.last_at END)"
+    f" FROM {_TOLD} JOIN vehicles v ON v.key = h.vehicle_key WHERE h.position > ? AND h.position <= ?"
     f" AND h.source_key != (SELECT key FROM sources WHERE name = '{DERIVED}') GROUP BY v.id"
 )
 

@@ -31,7 +31,7 @@ from chargeport.store.tables.webhooks import WebhookTables
 _OF_VEHICLES: Final = (
     "vehicles, vehicle_references, latest, runs, hourly, horizons, sessions, reported_sessions, session_edits, erasures,"
     " connections, ended_connections, share_links, subscriptions, webhook_events, webhook_attempts, issues, issue_messages,"
-    " audit, commands"
+    " audit, commands, late_sightings"
 )
 
 

@@ -26,6 +26,7 @@ class Connection(apsw.Connection):
 
     run_tables: ClassVar = ("recent", "settled")
     has_places: ClassVar = True
+    order_tables: ClassVar = ("feed",)
 
     def columns(self, table: str, /) -> list[str]:
         """Return the names of a table's columns, in their order."""

@@ -71,8 +71,8 @@ def erase(connection: Connection, vehicle_id: str) -> Erased | None:
         runs = sum(
             _deleted(connection, f"DELETE FROM {table} WHERE vehicle_key = ?1", found[0]) for table in connection.run_tables
         )
-        if connection.has_places:
-            connection.execute("DELETE FROM feed WHERE vehicle_key = ?1", found[0])
+        for table in connection.order_tables:
+            connection.execute(f"DELETE FROM {table} WHERE vehicle_key = ?1", found[0])
         counts["audited"] = forget_subject(connection, vehicle_id)
         connection.execute("DELETE FROM vehicles WHERE id = ?", (vehicle_id,))
         visibility.changed(connection)
