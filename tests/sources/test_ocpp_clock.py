@@ -150,43 +150,58 @@ def test_no_timestamp_is_the_time_of_receipt() -> None:
     assert (clock.at(None, T0), clock.offset_ms) == (T0, HOUR)
 
 
-def local(clock: StationClock, behind_ms: int, after_boot_s: float = 1) -> int | None:
-    """The offset after a status that a station sends after its boot."""
+def booted(clock: StationClock, *stamps: tuple[float, float], is_status: bool = True) -> int | None:
+    """The offset after messages that follow a boot: when each is received, and how far its timestamp is behind, in seconds."""
     clock.connected()
     clock.booted(T0)
-    at = T0 + round(after_boot_s * 1000)
-    clock.take(at - behind_ms, at, is_status=True)
+    for after_s, behind_s in stamps:
+        at = T0 + round(after_s * 1000)
+        clock.take(at - round(behind_s * 1000), at, is_status=is_status)
     return clock.offset_ms
 
 
-@pytest.mark.parametrize("behind_ms", [5 * HOUR, 2 * HOUR + 1_200, 3 * HOUR + HOUR // 2, 12 * HOUR])
-def test_a_status_after_the_boot_shows_local_time_west_of_greenwich(behind_ms: int) -> None:
+@pytest.mark.parametrize("behind_s", [5 * 3_600, 2 * 3_600 + 1.2, 3.5 * 3_600 - 1, 12 * 3_600])
+def test_messages_after_a_boot_that_are_all_behind_by_whole_quarters_of_an_hour_show_local_time(behind_s: float) -> None:
     clock = StationClock()
-    offset_ms = local(clock, behind_ms)
+    offset_ms = booted(clock, (1, behind_s), (1.1, behind_s), (9, behind_s))
     assert offset_ms is not None
-    assert 0 <= behind_ms + offset_ms < 2_000
-    received_at = live(clock, -behind_ms, 2, since_s=30)
-    assert clock.offset_ms == offset_ms
-    assert received_at - 2_500 <= clock.at(received_at - behind_ms, received_at) <= received_at
-    assert clock.at(T0 - DAY - behind_ms, received_at) == pytest.approx(T0 - DAY, abs=2_000), "so is what waits in a queue"
+    assert abs(behind_s * 1_000 + offset_ms) < 2_000
+    received_at = T0 + 10_000
+    stamp = received_at - round(behind_s * 1_000)
+    assert received_at - 2_000 <= clock.at(stamp, received_at) <= received_at
+    assert clock.at(stamp - DAY, received_at) == pytest.approx(received_at - DAY, abs=2_000), "so is what waits in a queue"
 
 
-def test_an_old_status_shows_nothing_of_the_clock() -> None:
-    for behind_ms in (2 * HOUR + 7 * 60_000, 13 * HOUR, 4_000):
-        assert not local(StationClock(), behind_ms)
-    assert local(StationClock(), 2 * HOUR, after_boot_s=120) is None, "long after the boot"
+@pytest.mark.parametrize(
+    "stamps",
+    [
+        [(1, 7_200), (1.4, 7_200)],  # all at once
+        [(1, 7_200), (9, 900)],  # two different offsets
+        [(1, 7_200), (1.1, 6_900), (9, 7_200)],  # a queue
+        [(1, 7_620), (9, 7_620)],  # no whole quarters
+        [(1, 13 * 3_600), (9, 13 * 3_600)],  # nowhere
+        [(1, 3), (9, 3)],  # right
+        [(1, 7_200), (130, 7_200)],  # long after the boot
+    ],
+)
+def test_old_messages_after_a_boot_show_no_local_time(stamps: list[tuple[float, float]]) -> None:
+    assert not booted(StationClock(), *stamps)
+
+
+def test_local_time_is_shown_by_a_status_after_a_boot_where_the_clock_was_not_known_to_be_right() -> None:
+    whole = [(1.0, 7_200.0), (9.0, 7_200.0)]
+    assert booted(StationClock(), *whole) == -2 * HOUR
+    assert booted(StationClock(), *whole, is_status=False) is None
+    assert booted(StationClock(0), *whole) == 0
     clock = StationClock()
     clock.connected()
-    clock.take(T0 - 2 * HOUR, T0, is_status=True)
+    for after_s, behind_s in whole:
+        clock.take(T0 + round((after_s - behind_s) * 1000), T0 + round(after_s * 1000), is_status=True)
     assert clock.offset_ms is None, "without a boot"
-    clock.booted(T0)
-    clock.take(T0 + 1_000 - 2 * HOUR, T0 + 1_000, may_wait=True)
-    assert clock.offset_ms is None, "of a transaction"
-    assert local(StationClock(0), 2 * HOUR) == 0, "by a clock that was right"
 
 
-def test_a_status_that_looks_like_local_time_by_chance_is_found_out_by_the_next_that_is_live() -> None:
+def test_a_status_that_looks_like_local_time_by_chance_is_found_out_by_the_next_message_that_is_live() -> None:
     clock = StationClock()
-    assert local(clock, 2 * HOUR) == -2 * HOUR
+    assert booted(clock, (1, 7_200), (3, 7_200)) == -2 * HOUR
     live(clock, 0, 2, since_s=10)
     assert clock.offset_ms == 0

@@ -270,7 +270,7 @@ async def an_end_and_a_begin_offline(system: Central, box: Wallbox) -> None:
 
 
 async def sessions_before_the_first_connection(system: Central, box: Wallbox) -> None:
-    """The status after the boot comes before the queue, and shows the clock."""
+    """What it reports after the boot comes before the queue, and shows the clock."""
     for _ in range(2):
         await all_of(box.charge(0.5))
         box.clock.move(HOUR_S)
@@ -278,6 +278,8 @@ async def sessions_before_the_first_connection(system: Central, box: Wallbox) ->
     async with system.station() as station:
         await station.call(call.BootNotification(charge_point_model="One", charge_point_vendor="ACME"))
         box.station = station
+        await box.status("Available")
+        box.clock.move(2)
         await box.status("Available")
         box.queue = waiting
         await box.flush()

@@ -3,9 +3,8 @@
 A station's clock may show local time marked as UTC, may never have been set, or may run ahead. A message can't be sent before
 it happened, so a timestamp ahead of our clock proves an offset. A timestamp in the past proves nothing by itself: stations
 queue messages while they are offline. There the pace decides: messages that are sent as they happen are as far apart by the
-station's clock as by ours; those of a queue are not. A station that has just started reports a status of now: where that is
-behind by whole quarters of an hour, it is in local time. Of 90 old timestamps one would look so by chance; the first message
-that is sent as it happens would show it.
+station's clock as by ours; those of a queue are not. A station that has just started reports a status of now: where that, and
+all that follows over some time, is behind by the same whole quarters of an hour, the station is in local time.
 """
 
 from typing import Final
@@ -23,13 +22,15 @@ BEHIND_MS: Final = 60_000
 """A clock that is less behind is left alone: a station may send its samples late."""
 QUEUE_MS: Final = 5_000
 """Where timestamps advance so much more than our clock, a queue is being emptied."""
-BOOTED_MS: Final = 60_000
-"""So long after its boot a station reports the status of its connectors."""
+BOOTED_MS: Final = 120_000
+"""So long after its boot what a station reports may show that it is in local time."""
 QUARTER_MS: Final = 15 * 60_000
 """Local times differ from UTC by whole quarters of an hour, behind it by up to WEST_MS."""
 WEST_MS: Final = 12 * 3_600_000
-LOCAL_MS: Final = 5_000
-"""A status after the boot that is behind by whole quarters, give or take so much, has local time marked as UTC."""
+LOCAL_MS: Final = 15_000
+"""By so much the clock may be off beside that."""
+LOCAL_FOR_MS: Final = 1_000
+"""The messages after a boot do not all come at once, as those of a queue do."""
 
 
 class StationClock:
@@ -40,15 +41,16 @@ class StationClock:
         """How far the clock is ahead of ours, in milliseconds; None while nothing is known."""
         self._last: tuple[int, int] | None = None  # of this connection: the last timestamp, and when it was received
         self._run: tuple[int, int, int] | None = None  # its first delay, when that was received, how many messages
-        self._booted_at: int | None = None  # in this connection
+        self._booted_at: int | None = None  # in this connection, while it may still show that it is in local time
+        self._local: tuple[int, int, bool] | None = None  # since when, how far behind, whether any of it was a status
 
     def connected(self) -> None:
         """Begin a connection: what follows may come out of a queue."""
-        self._last = self._run = self._booted_at = None
+        self._last = self._run = self._booted_at = self._local = None
 
     def booted(self, received_at: int) -> None:
-        """Note that the station has started: its next status is of now."""
-        self._booted_at = received_at
+        """Note that the station has started."""
+        self._booted_at, self._local = received_at, None
 
     def take(
         self, stamp: int | None, received_at: int, *, is_queued: bool = False, may_wait: bool = False, is_status: bool = False
@@ -61,23 +63,30 @@ class StationClock:
         if stamp is None:
             return
         ahead, known = stamp - received_at, self.offset_ms or 0
+        local_ms = None if is_queued else self._local_time(ahead, received_at, is_status=is_status)
         if ahead > known or ahead < known - UNSET_MS:
             # A clock that was behind and is less so was set; how right it is now is not known if the message may be old.
             was_set = -UNSET_MS < ahead <= 0 and ahead > known + STEADY_MS
             self.offset_ms = None if was_set else ahead
-        elif is_status and self.offset_ms is None and (local_ms := self._local(ahead, received_at)):
+        elif local_ms is not None and self.offset_ms is None:
             self.offset_ms = local_ms
         elif not is_queued and not self._is_queue(stamp, received_at):
             self._take_live(ahead, received_at, in_burst=may_wait and self._follows_at_once(received_at))
         self._last = stamp, received_at
 
-    def _local(self, ahead: int, received_at: int) -> int | None:
-        """Return the offset of local time west of Greenwich, if that is what a status shows; None if not."""
-        if self._booted_at is None or received_at - self._booted_at > BOOTED_MS:
+    def _local_time(self, ahead: int, received_at: int, *, is_status: bool) -> int | None:
+        """Return the offset of local time west of Greenwich, if all messages since the boot show it; None if not."""
+        if self._booted_at is None:
             return None
         offset_ms = round(ahead / QUARTER_MS) * QUARTER_MS
-        is_local = -WEST_MS <= offset_ms < 0 and abs(ahead - offset_ms) <= LOCAL_MS
-        return max(offset_ms, ahead) if is_local else None
+        since_at, before_ms, had_status = self._local or (received_at, offset_ms, False)
+        is_local = -WEST_MS <= offset_ms < 0 and abs(ahead - offset_ms) <= LOCAL_MS and offset_ms == before_ms
+        if not is_local or received_at - self._booted_at > BOOTED_MS:
+            self._booted_at = None
+            return None
+        self._local = since_at, offset_ms, had_status or is_status
+        is_shown = self._local[2] and received_at - since_at >= LOCAL_FOR_MS
+        return max(offset_ms, ahead) if is_shown else None
 
     def _is_queue(self, stamp: int, received_at: int) -> bool:
         """Tell whether a queue is being emptied, as far as is known."""
