@@ -18,6 +18,7 @@ from derived_cars import (
     CAPACITY,
     CAR,
     CHARGING,
+    ENERGY,
     HOUR,
     LOCATION,
     MINUTE,
@@ -43,7 +44,7 @@ def life_of(rng: random.Random) -> list[Entry]:
     entries: list[Entry] = [said(CAPACITY, {"capacity": rng.choice([40, 60, 77])}, T0 - DAY)]
     for day in range(rng.randint(1, 3)):
         start = T0 + day * DAY
-        kinds = rng.sample(["box", "car", "status", "climb", "list"], rng.randint(1, 3))
+        kinds = rng.sample(["box", "car", "status", "climb", "list", "counter"], rng.randint(1, 3))
         hours = rng.choice([0.5, 1, 2])
         if "box" in kinds:
             entries += night(start, hours=hours, every_s=900)
@@ -56,9 +57,18 @@ def life_of(rng: random.Random) -> list[Entry]:
             ]
         if "climb" in kinds:
             entries += [said(SOC, 20 + 5 * step, start + 14 * HOUR + step * 10 * MINUTE, "car") for step in range(7)]
+        if "counter" in kinds:
+            entries += counter_of(rng, start + rng.choice([0, 6 * HOUR]))
         if "list" in kinds:
             own = {"startTime": f"2026-04-{20 + day}T10:00:00.000Z", "endTime": f"2026-04-{20 + day}T11:00:00.000Z"}
-            entries.append(said(RECORDS, {"values": [own | {"energyAdded": 5.0 + day, "id": f"e{day}"}]}, start + HOUR, "evcc"))
+            entries.append(
+                said(
+                    RECORDS,
+                    {"values": [own | {"energyAdded": 5.0 + day, "meterStart": 100, "meterEnd": 109, "id": f"e{day}"}]},
+                    start + HOUR,
+                    "evcc",
+                )
+            )
     for _ in range(rng.randint(0, 4)):
         at, source = T0 + rng.randrange(-DAY, 3 * DAY), rng.choice(["box", "car"])
         entries.append(said(LOCATION, {"latitude": rng.choice([48.0, 52.5]), "longitude": 13.4}, at, source))
@@ -67,6 +77,18 @@ def life_of(rng: random.Random) -> list[Entry]:
     last = max(each.observed_at for each in entries) + HOUR
     entries += [said(CABLE, True, last), said(CHARGING, True, last), said(PHASES, 3, last)]
     entries += [said(VOLTAGE, 230, last + MINUTE), said(AMPERAGE, 16, last + MINUTE), said(SOC, 60, last + MINUTE)]
+    return entries
+
+
+def counter_of(rng: random.Random, start: int) -> list[Entry]:
+    """A counter of a third source: from zero or not, gone for a while, back late, or begun anew; its charging said or not."""
+    base, anew, gone = rng.choice([0, 4, 31]), rng.choice([99, 6]), rng.choice([99, 3, 9])
+    kwh = [base + step if step < anew else step - anew for step in range(10)]
+    entries = [said(ENERGY, 0 if step == gone else each, start + step * 10 * MINUTE, "meter") for step, each in enumerate(kwh)]
+    if rng.random() < 0.5:
+        entries += [said(CHARGING, step < 10, start + step * 10 * MINUTE, "meter") for step in range(11)]
+    if rng.random() < 0.3:
+        entries += [said(ENERGY, kwh[-1], start + 2 * HOUR, "meter"), said(ENERGY, 0, start + 3 * HOUR, "meter")]
     return entries
 
 

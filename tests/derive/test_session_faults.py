@@ -103,6 +103,25 @@ def test_a_counter_that_is_back_where_it_stopped_has_charged_nothing_meanwhile(l
     assert made(shown({0: 14.2, 60: 0.0, 110: 14.2, 180: 14.2})) == []
 
 
+@pytest.mark.parametrize(("still_from", "still_until"), [(0, 20), (40, 75)])
+def test_a_counter_that_stands_still_under_power_and_catches_up_has_missed_nothing(still_from: int, still_until: int) -> None:
+    counter = {minute: 0.54 * minute / 5 for minute in range(0, 121, 5)}
+    late = {minute: counter[still_from] if still_from <= minute <= still_until else kwh for minute, kwh in counter.items()}
+    (one,) = made(charging(), shown(late))
+    assert (one.energy_added_kwh, one.estimated) == (pytest.approx(counter[120]), False)
+
+
+@pytest.mark.parametrize("left_out", [[], [POWER]])
+def test_of_two_counters_the_one_that_power_or_the_battery_confirms_counts_whatever_its_name(left_out: list[object]) -> None:
+    right, wrong = ({minute: an_hour * minute / 60 for minute in range(0, 121, 5)} for an_hour in (6.5, 9.5))
+    told = [seen for seen in charging() if seen.signal not in left_out]
+    battery = course(SOC, {minute: 40 + round(minute * 6.5 / 36) for minute in range(0, 121, 5)})
+    (one,) = made(told, battery, shown(right, "car"), shown(wrong, "api"))
+    assert one.energy_added_kwh == pytest.approx(13)
+    (other,) = made(told, battery, shown(wrong, "car"), shown(right, "api"))
+    assert other.energy_added_kwh == pytest.approx(13)
+
+
 def test_power_that_empties_the_battery_is_no_session_where_nobody_says_what_it_is() -> None:
     emptier = {minute: 80 - minute // 8 for minute in range(-30, 250, 10)}
     assert (

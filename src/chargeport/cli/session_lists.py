@@ -17,16 +17,17 @@ from chargeport.derive.records.records import wire_instant
 from chargeport.derive.records.reported import OPEN_FOR_MS, RECORDS, from_record
 from chargeport.derive.sessions.session import Session
 from chargeport.errors import ChargeportError
+from chargeport.signals.bodies import PLACEHOLDERS
 from chargeport.signals.records import ChargeRecord, Cost, Place
 from chargeport.signals.violation import Rule, Violation
 
-# Headers are compared without case, signs and units. The first of several that are there counts.
+# Headers are compared without case, signs, accented letters and units; evcc's are in its user's language. The first counts.
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "id": ("id", "sessionid", "recordid"),
-    "start": ("startedat", "start", "starttime", "startdate", "started", "begin", "created", "from", "date"),
-    "end": ("endedat", "end", "endtime", "enddate", "ended", "stop", "stoptime", "finished", "to"),
-    "duration": ("durations", "durationseconds", "duration", "chargingtime"),
-    "energy": ("energyadded", "chargedenergy", "chargeenergyadded", "kwhadded", "energy", "kwh", "charged"),
+    "start": ("startedat", "start", "starttime", "startdate", "started", "begin", "created", "from", "startzeit", "date"),
+    "end": ("endedat", "end", "endtime", "enddate", "ended", "stop", "stoptime", "finished", "to", "endzeit"),
+    "duration": ("durations", "durationseconds", "duration", "chargingtime", "chargingduration", "ladedauer"),
+    "energy": ("energyadded", "chargedenergy", "chargeenergyadded", "kwhadded", "energy", "energie", "kwh", "charged"),
     "drawn": ("energydrawn", "chargeenergyused", "kwhused", "energyused"),
     "start_soc": (
         "startsocpercent",
@@ -38,14 +39,14 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
         "startstateofcharge",
     ),
     "end_soc": ("endsocpercent", "endsoc", "socend", "endbatterylevel", "endingbattery", "endingsoc", "endstateofcharge"),
-    "odometer": ("odometer", "mileage"),
-    "meter_start": ("meterstart",),
-    "meter_end": ("meterend", "meterstop"),
-    "cost": ("costamount", "cost", "price", "totalcost", "chargecost"),
+    "odometer": ("odometer", "mileage", "kilometerstand"),
+    "meter_start": ("meterstart", "anfangszhlerstand"),
+    "meter_end": ("meterend", "meterstop", "endzhlerstand"),
+    "cost": ("costamount", "cost", "price", "totalcost", "chargecost", "preis"),
     "currency": ("costcurrency", "currency"),
     "type": ("chargingtype", "type"),
     "public": ("ispublic", "ispubliccharger", "public"),
-    "place": ("placename", "location", "loadpoint", "place", "site"),
+    "place": ("placename", "location", "loadpoint", "chargingpoint", "ladepunkt", "place", "site"),
     "address": ("placeaddress", "address"),
     "latitude": ("placelatitude", "latitude", "lat"),
     "longitude": ("placelongitude", "longitude", "lon", "lng"),
@@ -67,6 +68,8 @@ NUMBERS: Final = (
 
 KM_A_MILE: Final = 1.609344
 _UNITS: Final = {"wh": 0.001, "mwh": 1000.0, "mi": KM_A_MILE, "miles": KM_A_MILE}
+_UNIT_OF_CELL: Final = re.compile(r"(?<=[\d\s])(kwh|wh|mwh|km|mi|miles|%)$", re.IGNORECASE)
+_GROUP_SIGNS: Final = re.compile(r"(?<=\d)[ \u00a0\u202f'\u2019](?=\d{3}(?!\d))")
 _UNIT: Final = re.compile(r"[(\[]\s*([^)\]]*?)\s*[)\]]\s*$|_(kwh|wh|mwh|km|mi|miles)$", re.IGNORECASE)
 _SIGNS: Final = " €$\u00a3"
 _CLOCK: Final = re.compile(r"(\d+):(\d\d):(\d\d)")  # of a duration
@@ -211,14 +214,16 @@ def _values(row: Row, chosen: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, header in chosen.items():
         value = row.cells.get(header)
-        if value is None or (isinstance(value, str) and not value.strip()):
+        if value is None or (isinstance(value, str) and value.strip().lower() in PLACEHOLDERS):
             continue
         values[name] = _number(value, header) if name in NUMBERS else str(value).strip()
     return values
 
 
 def _number(value: Any, header: str) -> float:
-    text = str(value).strip().replace("\u00a0", "").strip(_SIGNS)
+    text = _GROUP_SIGNS.sub("", str(value).strip()).strip(_SIGNS)
+    unit = _UNIT_OF_CELL.search(text) or _UNIT.search(header.strip())
+    text = _UNIT_OF_CELL.sub("", text).strip(_SIGNS)
     if (clock := _CLOCK.fullmatch(text)) is not None:
         return float(int(clock[1]) * 3600 + int(clock[2]) * 60 + int(clock[3]))
     if text and (spoken := _SPOKEN.fullmatch(text)) is not None:
@@ -233,8 +238,8 @@ def _number(value: Any, header: str) -> float:
         number = float("nan")
     if not isfinite(number):
         raise Violation(Rule.BAD_FORMAT, f"{header}: {text[:40]!r} is no number", header)
-    unit = _UNIT.search(header.strip())
-    return number * _UNITS.get(((unit[1] or unit[2]) if unit else "").strip().lower(), 1.0)
+    name = "" if unit is None else next((each for each in unit.groups() if each), "")
+    return number * _UNITS.get(name.strip().lower(), 1.0)
 
 
 def _session(values: Mapping[str, Any], source: str, at: int, currency: str | None) -> Session:

@@ -58,6 +58,15 @@ class Plug(msgspec.Struct, frozen=True):
         """Return whether power was measured at both ends, and all the time between."""
         return self._measured_kw(start, end) is not None
 
+    def flowing_since(self, at: int) -> int:
+        """Return since when power was measured without a break up to an instant; that instant where it was not."""
+        since = at
+        for each in reversed(self.power[: bisect_right(self.power, at, key=lambda each: each.at)]):
+            if since - each.at > NEAR_MS or number(each) <= self.from_w:
+                break
+            since = each.at
+        return since
+
     def _measured_kw(self, start: int, end: int) -> float | None:
         first = bisect_left(self.power, start - NEAR_MS, key=lambda each: each.at)
         near = self.power[first : bisect_right(self.power, end + NEAR_MS, first, key=lambda each: each.at)]
@@ -96,7 +105,7 @@ def runs(own: Sequence[Sample], plug: Plug) -> list[list[Sample]]:
         if len(found) > 1 and _is_back(found[-2], found[-1], sample):
             found.pop()
             found[-1].append(sample)
-        elif found and _counts_on(found[-1][-1], sample, plug):
+        elif found and (_counts_on(found[-1][-1], sample, plug) or _catches_up(found[-1], sample, plug)):
             found[-1].append(sample)
         else:
             found.append([sample])
@@ -124,8 +133,15 @@ def _is_back(before: Sequence[Sample], run: Sequence[Sample], sample: Sample) ->
     grown, leapt = number(sample) - number(last), number(sample) - number(run[-1])
     if sample.at - last.at > RETURNS_MS or grown < 0 or leapt <= grown:
         return False
-    most_a_ms = PACE_SHARE * (_pace([before, run]) or 0.0)
+    newest = before[bisect_left(before, last.at - RETURNS_MS, key=lambda each: each.at) :]
+    most_a_ms = PACE_SHARE * (_pace([newest, run]) or 0.0)
     return grown <= most_a_ms * (sample.at - last.at) and leapt > most_a_ms * (sample.at - run[-1].at) + SLACK_KWH
+
+
+def _catches_up(run: Sequence[Sample], sample: Sample, plug: Plug) -> bool:
+    """Return whether a counter that stood still under power has gone on by what can have flowed meanwhile."""
+    since = max(_still_since(run), plug.flowing_since(sample.at), sample.at - RETURNS_MS)
+    return since < run[-1].at and 0 < number(sample) - number(run[-1]) <= plug.most_kwh(since, sample.at)
 
 
 def _counts_on(one: Sample, other: Sample, plug: Plug) -> bool:

@@ -32,6 +32,8 @@ SOC_WITHIN: Final = (0.8, 1.25, 0.0)
 SOC_PERCENT: Final = 1.5  # by which the difference of two states of charge is known
 DISAGREES_KWH: Final = 1.5
 """Two measures that differ by less do not contradict each other, whatever their shares."""
+LIKELY_SHARE: Final = 0.15
+"""Of several counters one that lies within this share of power, or of the state of charge, counts before the others."""
 DRAWN_WITHIN_KWH: Final = 0.5
 LONGEST_MS: Final = 24 * HOUR_MS
 """So long before the first report a session may have begun."""
@@ -137,22 +139,23 @@ def _risen_kwh(inputs: Inputs) -> float | None:
 def _counters(
     inputs: Inputs, likely: float | None, rules: Rules
 ) -> tuple[tuple[str, Counted] | None, tuple[str, Counted] | None, Counted | None]:
-    """Return what the counters of the car and of the station say, of several the one with most reports; and the register.
+    """Return what the counters of the car and of the station say, of several one that is likely and has most reports.
 
-    The register is that of a meter, of the station before that of the car, whether or not it is the counter with most reports.
+    The register is that of a meter, of the station before that of the car, whether or not it is that counter.
     """
     start, end = inputs.stretches[0].start, inputs.stretches[-1].end
-    found: dict[bool, list[tuple[int, str, str, Counted]]] = {False: [], True: []}
+    found: dict[bool, list[tuple[bool, int, str, str, Counted]]] = {False: [], True: []}
     for code, counts in inputs.counts.items():
         for source, own in by_source(counts).items():
             is_grid = source in rules.grid_sources
             factor = 1.0 if is_grid else inputs.share
+            likely_kwh = None if likely is None else likely * factor / inputs.share
             span = Span(
                 start,
                 end,
                 inputs.idle_at,
                 inputs.base_until,
-                None if likely is None else likely * factor / inputs.share,
+                likely_kwh,
                 _most_before(inputs, start),
                 [(one.end, other.start) for one, other in pairwise(inputs.stretches)],
             )
@@ -163,11 +166,15 @@ def _counters(
 
             count = counted(own, span, inputs.plug, fill, is_register=code in inputs.registers)
             if count is not None:
-                found[is_grid].append((-len(count.samples), source, code, count))
-    best = [min(found[is_grid], key=lambda each: each[:3], default=None) for is_grid in (False, True)]
-    car, grid = (None if each is None else (each[2], each[3]) for each in best)
-    registers = [each[3] for is_grid in (True, False) for each in found[is_grid] if each[2] in inputs.registers]
+                found[is_grid].append((_is_unlikely(count.kwh, likely_kwh), -len(count.samples), source, code, count))
+    best = [min(found[is_grid], key=lambda each: each[:4], default=None) for is_grid in (False, True)]
+    car, grid = (None if each is None else (each[3], each[4]) for each in best)
+    registers = [each[4] for is_grid in (True, False) for each in found[is_grid] if each[3] in inputs.registers]
     return car, grid, next(iter(registers), None)
+
+
+def _is_unlikely(kwh: float, likely_kwh: float | None) -> bool:
+    return likely_kwh is not None and abs(kwh - likely_kwh) > max(LIKELY_SHARE * likely_kwh, DISAGREES_KWH)
 
 
 def _most_before(inputs: Inputs, start: int) -> float:
