@@ -17,6 +17,7 @@ from chargeport.sources.base import Cause, Delivery, Mounted, RawMessage, Source
 
 FIRST_WAIT_S: Final = 1.0
 LONGEST_WAIT_S: Final = 300.0
+STORE_WAIT_S: Final = 2.0  # for our own database, which nobody minds being asked
 SHAKEN_OFF_AFTER_S: Final = 60.0
 """A source that ran for so long begins with the first wait again."""
 WRITTEN_EVERY_S: Final = 2.0
@@ -81,7 +82,7 @@ class Supervisor:
             _log.warning("source %s: %s: %s It is started again in %.0f s.", source.name, error.cause.value, error, pause_s)
             status.failed(error, self._clock.now() + round(pause_s * 1000))
             await self._clock.sleep(pause_s)
-            wait_s = min(wait_s * 2, LONGEST_WAIT_S)
+            wait_s = min(wait_s * 2, LONGEST_WAIT_S) if error.retry_after_s is None else wait_s
             status.trying()
 
     async def _run(self, source: Source, status: SourceStatus) -> SourceError:
@@ -97,7 +98,7 @@ class Supervisor:
         except SourceError as error:
             return error
         except StoreError as error:
-            return SourceError(Cause.UNREACHABLE, f"What it receives can't be stored: {error}")
+            return SourceError(Cause.UNREACHABLE, f"What it receives can't be stored: {error}", STORE_WAIT_S)
         except Exception as error:  # noqa: BLE001  (whatever it was: a source of somebody else's, perhaps)
             _log.exception("source %s failed in a way that it did not foresee", source.name)
             return SourceError(Cause.PROTOCOL, f"It failed unexpectedly: {type(error).__name__}: {error}.")
