@@ -43,6 +43,7 @@ stream = "{stream}"
 ack_wait_s = 2
 """
 READY_S = 40
+TOKEN_LIFE_S = 86_400  # longer than any run
 LOOK_S = 0.05
 
 
@@ -81,7 +82,7 @@ class Cluster:
             access, clock = Access(store, SystemClock()), SystemClock()
             application, _ = await access.register("Load", frozenset(Permission))
             self.management_token = application.management_token
-            self.headers = {"Authorization": f"Bearer {await access.issue_token(application)}"}
+            self.headers = {"Authorization": f"Bearer {await access.issue_token(application, TOKEN_LIFE_S)}"}
             for car in cars:
                 await store.vehicles.add_vehicle(Vehicle(id=car))
             if receiver is not None:

@@ -128,7 +128,7 @@ class Crashes:
         store = open_store(self._url)
         access = Access(store, SystemClock())
         application, _ = await access.register("Writers", frozenset(Permission))
-        self._headers = {"Authorization": f"Bearer {await access.issue_token(application)}"}
+        self._headers = {"Authorization": f"Bearer {await access.issue_token(application, 86_400)}"}
         for number in range(2 * self._writers):
             await store.vehicles.add_vehicle(Vehicle(id=f"car-{number}"))
         await store.close()

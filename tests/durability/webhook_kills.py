@@ -103,7 +103,7 @@ class WebhookKills:
         access = Access(store, clock)
         application, _ = await access.register("Writers", frozenset(Permission))
         self._key = application.management_token
-        self._headers = {"Authorization": f"Bearer {await access.issue_token(application)}"}
+        self._headers = {"Authorization": f"Bearer {await access.issue_token(application, 86_400)}"}
         for car in self._cars:
             await store.vehicles.add_vehicle(Vehicle(id=car))
         fields = WebhookFields(name="Kills", callback_uri=uri, triggers=(VOLTAGE,), data=(VOLTAGE,), auto_subscribe=True)

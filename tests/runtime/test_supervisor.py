@@ -134,6 +134,21 @@ async def test_it_is_known_why_a_source_waits(store: Store, failure: Exception |
     await watched.close()
 
 
+async def test_however_often_the_store_fails_the_source_is_started_again_soon(store: Store) -> None:
+    unwilling = Unwilling(store)
+    unwilling.fails_at = "write"
+    clock = ManualClock(T0)
+    source = Scripted("car", clock=clock)
+    watched = Supervisor(pipeline(unwilling), clock, _ignored)  # type: ignore[arg-type]
+    watched.start([status(source, clock)])
+    async with asyncio.timeout(10):
+        while len(source.starts) < 8:
+            await asyncio.sleep(0)
+    await watched.close()
+    waits = [(after - before) / 1000 for before, after in pairwise(source.starts)]
+    assert max(waits) == 2
+
+
 async def test_a_store_that_fails_stops_the_source_which_then_is_started_again(store: Store) -> None:
     unwilling = Unwilling(store)
     unwilling.fails_at = "write"

@@ -139,6 +139,15 @@ async def test_a_reader_of_the_feed_misses_no_change_of_writers_that_commit_in_a
     assert found == sorted(found)
 
 
+async def test_processes_that_hear_the_same_source_put_down_how_it_is_at_once(stores: list[PostgresStore]) -> None:
+    states = {"bus": "{}", "another": "{}"}
+    for at in range(30):
+        await asyncio.gather(*(store.notes.write_source_states(states, at) for store in stores))
+    assert await stores[0].notes.source_states() == {name: ("{}", 29) for name in states}
+    await stores[0].notes.write_source_states({}, 30)
+    assert await stores[0].notes.source_states() == {}
+
+
 @pytest.fixture
 def read_only(postgres: PostgresServer) -> Iterator[Callable[[bool], None]]:
     """Has the server take no writes, as a standby; or take them again."""

@@ -38,6 +38,18 @@ def test_a_private_address_in_the_uri_is_refused_at_once(address: str) -> None:
     assert check_uri(f"http://{address}/hook", allow_private=True) is None
 
 
+ODD_URIS = [
+    "https://:pw@example.org/", "https://@example.org/", "https://a@example.org/", "https://example.org/#",
+    "https://example.org/\r\nX: y", "https://example.org/\0", "https://\u202eexample.org/", "https://example.org/a b",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("uri", ODD_URIS)
+def test_a_uri_that_has_more_than_a_place_is_refused(uri: str) -> None:
+    assert "printable" in (check_uri(uri, allow_private=False) or "")
+    assert "printable" in (check_uri(uri, allow_private=True) or "")
+
+
 def test_http_is_refused_unless_private_targets_are_allowed() -> None:
     assert "https" in (check_uri("http://example.org/hook", allow_private=False) or "")
 

@@ -17,6 +17,8 @@ from chargeport.sources.base import Cause, Delivery, Mounted, RawMessage, Source
 
 FIRST_WAIT_S: Final = 1.0
 LONGEST_WAIT_S: Final = 300.0
+STORE_WAIT_S: Final = 2.0
+"""The delay after an error of our own database, whose load a retry does not raise."""
 RESET_AFTER_S: Final = 60.0
 """After a source has run for so long, the delay is FIRST_WAIT_S again."""
 WRITE_EVERY_S: Final = 2.0
@@ -82,7 +84,7 @@ class Supervisor:
             _log.warning("source %s: %s: %s It is started again in %.0f s.", source.name, error.cause.value, error, pause_s)
             status.failed(error, self._clock.now() + round(pause_s * 1000))
             await self._clock.sleep(pause_s)
-            wait_s = min(wait_s * 2, LONGEST_WAIT_S)
+            wait_s = min(wait_s * 2, LONGEST_WAIT_S) if error.retry_after_s is None else wait_s
             status.trying()
 
     async def _run(self, source: Source, status: SourceStatus) -> SourceError:
@@ -98,7 +100,7 @@ class Supervisor:
         except SourceError as error:
             return error
         except StoreError as error:
-            return SourceError(Cause.UNREACHABLE, f"What it receives can't be stored: {error}")
+            return SourceError(Cause.UNREACHABLE, f"What it receives can't be stored: {error}", STORE_WAIT_S)
         except Exception as error:  # noqa: BLE001  (a plugin's source may raise anything)
             _log.exception("source %s failed with an unexpected error", source.name)
             return SourceError(Cause.PROTOCOL, f"It failed unexpectedly: {type(error).__name__}: {error}.")

@@ -42,8 +42,9 @@ def check_uri(uri: str, *, allow_private: bool) -> str | None:
         host, _ = parts.hostname, parts.port
     except ValueError:
         return "it is not a URI"
-    if parts.scheme not in ("https", "http") or not host or len(uri) > MAX_URI or parts.username or parts.fragment:
-        return f"an absolute https URI of at most {MAX_URI} characters, without user and fragment, is wanted"
+    is_plain = uri.isprintable() and " " not in uri and "@" not in parts.netloc and "#" not in uri
+    if parts.scheme not in ("https", "http") or not host or len(uri) > MAX_URI or not is_plain:
+        return f"an absolute https URI of at most {MAX_URI} printable characters, without user and fragment, is wanted"
     if allow_private:
         return None
     if parts.scheme != "https":

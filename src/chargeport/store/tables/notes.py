@@ -1,5 +1,6 @@
 """The tables of what sources remember, and of how they are."""
 
+import json
 from collections.abc import Mapping
 from typing import Final
 
@@ -76,5 +77,12 @@ def _remember(connection: Connection, owner: str, key: str, value: str | None) -
 
 
 def _write_states(connection: Connection, states: Mapping[str, str], at: int) -> None:
-    connection.execute("DELETE FROM source_states")
-    connection.executemany("INSERT INTO source_states VALUES (?, ?, ?)", [(name, state, at) for name, state in states.items()])
+    names = sorted(states)  # several processes that hear the same sources lock them in one order
+    connection.execute(
+        "DELETE FROM source_states WHERE name NOT IN (SELECT value FROM json_each(CAST(?1 AS TEXT)))", (json.dumps(names),)
+    )
+    connection.executemany(
+        "INSERT INTO source_states (name, state, written_at) VALUES (?, ?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET state = excluded.state, written_at = excluded.written_at",
+        [(name, states[name], at) for name in names],
+    )
