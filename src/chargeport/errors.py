@@ -48,7 +48,7 @@ class NotFoundError(ChargeportError):
     """A name in a command is unknown."""
 
 
-def instead_of(given: str, known: Iterable[str]) -> str:
+def instead_of(name: str, known: Iterable[str]) -> str:
     """Return a hint for an unknown name: the most similar name, or all of them if none is similar.
 
     >>> instead_of("prot", ["host", "port"]), instead_of("x", ["host", "port"])
@@ -56,7 +56,7 @@ def instead_of(given: str, known: Iterable[str]) -> str:
     """
     names = list(known)
     lower = {name.lower(): name for name in names}
-    near = get_close_matches(given.lower(), lower, n=1, cutoff=0.66)
+    near = get_close_matches(name.lower(), lower, n=1, cutoff=0.66)
     return f"the nearest name is {lower[near[0]]}" if near else f"use one of {', '.join(names)}"
 
 

@@ -112,7 +112,7 @@ class Access:
             return {}
         if not _needs_connection(grant, user_id):
             ended = await self._store.access.ended_among(grant.client_id, vehicle_ids) if grant.has_ended else ()
-            return {each: grant.permissions for each in vehicle_ids if each not in ended}
+            return {vehicle_id: grant.permissions for vehicle_id in vehicle_ids if vehicle_id not in ended}
         found = await self._store.access.connections_with(grant.client_id, vehicle_ids, _user(grant, user_id))
         return {vehicle_id: grant.permissions & connection.permissions for vehicle_id, connection in found.items()}
 

@@ -65,19 +65,19 @@ async def list_sources(request: Request) -> Response:
         state = msgspec.json.decode(text, type=SourceState)
         running = now - at <= SILENT_AFTER_MS
         data.append(msgspec.to_builtins(state) | {"is_running": running, "written_at": at, "name": name})
-    tables = [each for each in request.context.settings.sources if each.get("name") not in written]
-    data += [{name: each.get(name) for name in ("name", "type", "dialect")} | {"is_running": False} for each in tables]
-    recorded = {str(each.get("name")): each.get("record") for each in request.context.settings.sources}
-    return _packed(request, {"data": [each | {"record": recorded.get(str(each["name"]))} for each in data]})
+    tables = [table for table in request.context.settings.sources if table.get("name") not in written]
+    data += [{name: table.get(name) for name in ("name", "type", "dialect")} | {"is_running": False} for table in tables]
+    recorded = {str(source.get("name")): source.get("record") for source in request.context.settings.sources}
+    return _packed(request, {"data": [source | {"record": recorded.get(str(source["name"]))} for source in data]})
 
 
 async def list_issues(request: Request) -> Response:
     """Return a page of what could not be understood, newest first."""
     await request.allowed(Permission.MANAGE)
-    page = paging.asked(request.query, default_size=50)
+    page = paging.requested_page(request.query, default_size=50)
     found, total = await request.context.store.issues.issues(page)
     links = paging.links(f"{request.base}/admin/issues", page, total, request.query)
-    return _packed(request, {"data": [_issue(each) for each in found], "meta": paging.meta(page, total), "links": links})
+    return _packed(request, {"data": [_issue(issue) for issue in found], "meta": paging.meta(page, total), "links": links})
 
 
 async def replay_issues(request: Request) -> Response:
@@ -90,9 +90,9 @@ async def replay_issues(request: Request) -> Response:
 async def list_audit(request: Request) -> Response:
     """Return a page of the audit log, newest first."""
     await request.allowed(Permission.MANAGE)
-    page, query = paging.asked(request.query, default_size=50), dict(request.query)
+    page, query = paging.requested_page(request.query, default_size=50), dict(request.query)
     times = [query.get(name) for name in (FROM, TO)]
-    from_at, to_at = (None if each is None else instant(name, each) for name, each in zip((FROM, TO), times, strict=True))
+    from_at, to_at = (None if text is None else instant(name, text) for name, text in zip((FROM, TO), times, strict=True))
     selection = AuditFilter(query.get(ACT), query.get(ACTOR), query.get(SUBJECT), from_at, to_at)
     if selection.act is not None and selection.act not in set(Act):
         raise Problem(MALFORMED, f"{ACT}: nothing is called so in the log: {instead_of(selection.act, list(Act))}.")
@@ -120,10 +120,16 @@ async def list_applications(request: Request) -> Response:
     """Return all applications without their secrets, and whether each belongs to the page."""
     await request.allowed(Permission.MANAGE)
     own = {await request.context.sign_in.page_application()}
-    own |= {each.client_id for each in await request.context.store.sign_in.shares()}
+    own |= {share.client_id for share in await request.context.store.sign_in.shares()}
     found = await request.context.store.access.applications()
     return _packed(
-        request, {"data": [ListedApplication(**_application(each), is_of_the_page=each.client_id in own) for each in found]}
+        request,
+        {
+            "data": [
+                ListedApplication(**_application(application), is_of_the_page=application.client_id in own)
+                for application in found
+            ]
+        },
     )
 
 
@@ -170,14 +176,14 @@ async def revoke_application(request: Request) -> Response:
 async def list_all_connections(request: Request) -> Response:
     """Return a page of the connections of all applications, newest first."""
     await request.allowed(Permission.MANAGE)
-    page = paging.asked(request.query, default_size=50)
+    page = paging.requested_page(request.query, default_size=50)
     found, total = await request.context.store.access.connections(page)
     data = [
         ConnectionEntry(
-            id=each.id, client_id=each.client_id, user=each.user_id, vehicle_id=each.vehicle.id,
-            permissions=sorted(each.permissions), created_at=iso(each.created_at),
+            id=connection.id, client_id=connection.client_id, user=connection.user_id, vehicle_id=connection.vehicle.id,
+            permissions=sorted(connection.permissions), created_at=iso(connection.created_at),
         )
-        for each in found
+        for connection in found
     ]  # fmt: skip
     links = paging.links(f"{request.base}/admin/connections", page, total, request.query)
     return _packed(request, {"data": data, "meta": paging.meta(page, total), "links": links})
@@ -197,7 +203,10 @@ async def list_all_webhooks(request: Request) -> Response:
     """Return the webhooks of all applications."""
     await request.allowed(Permission.MANAGE)
     found = await request.context.store.webhooks.webhooks()
-    data = [webhooks.resource(each, request.base) | {"client_id": each.client_id, "reason": each.reason} for each in found]
+    data = [
+        webhooks.resource(webhook, request.base) | {"client_id": webhook.client_id, "reason": webhook.reason}
+        for webhook in found
+    ]
     return _packed(request, {"data": data})
 
 
@@ -231,7 +240,7 @@ async def download_backup(request: Request) -> Response:
         folder.cleanup()
         raise
     await request.context.store.audit.add(Act.EXPORTED, detail="backup of the whole database")
-    headers = [each for each in about.headers if each[0] != b"content-length"]
+    headers = [header for header in about.headers if header[0] != b"content-length"]
     return Response(200, [*headers, (b"content-length", b"%d" % copy.stat().st_size)], parts=_parts(copy, folder))
 
 
@@ -276,9 +285,9 @@ def _open(key: str, value: Any) -> Any:
     if _SECRET.search(key) and value is not None:
         return HIDDEN
     if isinstance(value, Mapping):
-        return {name: _open(str(name), each) for name, each in value.items()}
+        return {name: _open(str(name), member) for name, member in value.items()}
     if isinstance(value, list | tuple):
-        return [_open(key, each) for each in value]
+        return [_open(key, element) for element in value]
     return _without_password(value) if isinstance(value, str) else value
 
 

@@ -90,7 +90,7 @@ class Buckets:
         self._size = size
         self._by_start: dict[int, Bucket] = {}
         self._changes: Counter[int] = Counter()
-        self._said: Content | None = None
+        self._last_content: Content | None = None
         self.next_at: int | None = None
         """Where the next page begins, once there is no room for another bucket."""
 
@@ -106,9 +106,9 @@ class Buckets:
         for span in spans:
             step = step_of(span)
             if span.start < from_at:
-                self._said = said_before(span)
-            elif step is not None and (step.value, step.absence) != self._said:
-                self._said = step.value, step.absence
+                self._last_content = said_before(span)
+            elif step is not None and (step.value, step.absence) != self._last_content:
+                self._last_content = step.value, step.absence
                 if step.value is not None:
                     self._changes[self._start(step.at)] += 1
             if step is None or step.value is None:
@@ -119,7 +119,7 @@ class Buckets:
     def take_hours(self, hours: Sequence[Hour], from_at: int, until: int) -> None:
         """Add the values of the whole hours of [from_at, until), behind all that was taken before."""
         lasts = self.signal.cadence is not Cadence.LIVE
-        for hour, following in zip(hours, [*(each.start for each in hours[1:]), until], strict=True):
+        for hour, following in zip(hours, [*(hour.start for hour in hours[1:]), until], strict=True):
             if hour.start >= from_at and not self._has_room_for_hour(hour):
                 break
             if lasts and hour.value is not None and hour.absence is None:

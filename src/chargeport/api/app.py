@@ -55,7 +55,9 @@ def build_app(
 
     own = {"getMetrics": counted, "getReadiness": health.Readiness(reports).answer, **docs.handlers(lambda: document(ROUTES))}
     handlers = {**own, **pages}
-    routes = [route for each in ROUTES for route in _routes(each, _handler(each, handlers, context), context, errors, bodies)]
+    routes = [
+        served for route in ROUTES for served in _routes(route, _handler(route, handlers, context), context, errors, bodies)
+    ]
     router = Starlette(
         routes=[*routes, *guide.routes(), *socket_routes(sockets or {}, errors.links)],
         exception_handlers={HTTPException: _unrouted(errors)},

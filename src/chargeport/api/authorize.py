@@ -90,7 +90,7 @@ async def _user(request: Request) -> str | None:
 async def _cars(request: Request, wish: Wish) -> list[Vehicle]:
     found, _ = await request.context.store.vehicles.vehicles(Page(size=MAX_CARS))
     make = None if wish.make is None else wish.make.casefold()
-    return [each for each in found if wish.mode in (None, each.mode) and (make is None or (each.make or "").casefold() == make)]
+    return [car for car in found if wish.mode in (None, car.mode) and (make is None or (car.make or "").casefold() == make)]
 
 
 async def _decided(
@@ -99,12 +99,14 @@ async def _decided(
     """Connect what was chosen, and send the person back. Raises RefusedError where nothing was."""
     if form.get("action") != ["allow"]:
         raise RefusedError("access_denied", "The person did not allow it.")
-    chosen = [each for each in cars if each.id in form.get("vehicle", [])]
-    allowed = frozenset(each for each in wish.permissions if each in wish.required or each in form.get("permission", []))
+    chosen = [car for car in cars if car.id in form.get("vehicle", [])]
+    allowed = frozenset(
+        permission for permission in wish.permissions if permission in wish.required or permission in form.get("permission", [])
+    )
     if not chosen or not allowed or (wish.is_single and len(chosen) > 1):
-        wanted = "one vehicle" if wish.is_single else "a vehicle"
+        expected = "one vehicle" if wish.is_single else "a vehicle"
         return _page(
-            request, connect_page.choice(to.application.name, user, wish, cars, f"Choose {wanted} and a permission."), 400
+            request, connect_page.choice(to.application.name, user, wish, cars, f"Choose {expected} and a permission."), 400
         )
     owner = wish.external_id or wish.user or user
     for car in chosen:
@@ -129,7 +131,7 @@ async def _decided(
 def _page(request: Request, text: str, status: int = 200) -> Response:
     """Return a page. Its form is sent with its origin, which a browser withholds from a page without a referrer."""
     response = answer(status, text.encode(), request.request_id, _POLICY, _NO_STORE, kind=HTML)
-    headers = [_REFERRER if each[0] == _REFERRER[0] else each for each in response.headers]
+    headers = [_REFERRER if header[0] == _REFERRER[0] else header for header in response.headers]
     return msgspec.structs.replace(response, headers=headers)
 
 

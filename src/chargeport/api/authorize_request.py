@@ -14,7 +14,9 @@ RESPONSE_TYPES: Final = ("code", "none", "vehicle_id")
 MODES: Final = ("live", "simulated")
 MAX_TEXT: Final = 1024
 _REQUIRED: Final = "required:"
-_OFFERED: Final = tuple(each for each in Permission if each in READS or each is Permission.CONTROL_CHARGE)
+_OFFERED: Final = tuple(
+    permission for permission in Permission if permission in READS or permission is Permission.CONTROL_CHARGE
+)
 
 
 class RefusedError(Exception):
@@ -104,7 +106,7 @@ def _scope(scope: str | None, application: Application) -> tuple[tuple[Permissio
     words = sorted(READS) if not scope else scope.split()
     named = {word.removeprefix(_REQUIRED) for word in words}
     required = {word.removeprefix(_REQUIRED) for word in words if word.startswith(_REQUIRED)}
-    permissions = tuple(each for each in _OFFERED if each in named and each in application.permissions)
+    permissions = tuple(permission for permission in _OFFERED if permission in named and permission in application.permissions)
     if not permissions:
         raise RefusedError("invalid_scope", f"The application has none of these permissions; there are {', '.join(_OFFERED)}.")
-    return permissions, frozenset(each for each in permissions if each in required)
+    return permissions, frozenset(permission for permission in permissions if permission in required)

@@ -107,7 +107,7 @@ class Clients:
 def _spare(clients: Iterable[ClientTransport], count: int) -> list[ClientTransport]:
     """Return those that can be spared best, the best one last."""
     ranked = [(rank, client) for client in clients if (rank := client.spare()) is not None]
-    ranked.sort(key=lambda each: each[0])  # stable: the longest-standing of each rank first
+    ranked.sort(key=lambda pair: pair[0])  # stable: the longest-standing of each rank first
     return [client for _, client in reversed(ranked[:count])]
 
 

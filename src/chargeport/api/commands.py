@@ -124,11 +124,11 @@ async def list_commands(request: Request) -> Response:
     if allowed.isdisjoint(_MAY_LIST):
         raise Problem(PERMISSION, f"This needs the permission {' or '.join(_MAY_LIST)}, which was not given.")
     vehicle = await request.context.reads.vehicle(request.path("vehicle_id"))
-    page = paging.asked(request.query)
+    page = paging.requested_page(request.query)
     client_id = None if Permission.MANAGE in grant.permissions else grant.client_id
     found, total = await request.context.store.commands.commands(page, vehicle.id, client_id, grant.user_uuid)
     document = {
-        "data": [_logged(each, is_under_way=request.context.commands.is_under_way(each.id)) for each in found],
+        "data": [_logged(command, is_under_way=request.context.commands.is_under_way(command.id)) for command in found],
         "meta": paging.meta(page, total),
         "links": paging.links(f"{request.base}/v3/vehicles/{vehicle.id}/commands", page, total, request.query),
     }

@@ -23,12 +23,12 @@ async def list_compatible_vehicles(request: Request) -> Response:
     """Return every model and region that the filters leave, on one page. Filters that are not known are passed over."""
     query = dict(request.query)
     region, powertrain = _one_of(query, REGION, REGIONS), _one_of(query, POWERTRAIN, POWERTRAINS)
-    make = None if MAKE not in query else _plain(query[MAKE])
+    name = None if MAKE not in query else _plain(query[MAKE])
     data = [
         entry
-        for each in MAKES
-        if make in (None, _plain(each.name)) and powertrain in (None, each.powertrain)
-        for entry in _entries(each, region)
+        for make in MAKES
+        if name in (None, _plain(make.name)) and powertrain in (None, make.powertrain)
+        for entry in _entries(make, region)
     ]
     link = f"{request.base}/v3/compatible-vehicles" + (f"?{request.raw.url.query}" if request.raw.url.query else "")
     meta = {"page": 1, "pageSize": len(data), "totalCount": len(data)}
@@ -36,12 +36,12 @@ async def list_compatible_vehicles(request: Request) -> Response:
 
 
 def _one_of(query: dict[str, str], name: str, known: tuple[str, ...]) -> str | None:
-    given = query.get(name)
-    if given is None:
+    text = query.get(name)
+    if text is None:
         return None
-    if given.upper() not in known:
-        raise Problem(MALFORMED, f"{name}: {given[:60]!r} is not known: use {', '.join(known)}.")
-    return given.upper()
+    if text.upper() not in known:
+        raise Problem(MALFORMED, f"{name}: {text[:60]!r} is not known: use {', '.join(known)}.")
+    return text.upper()
 
 
 def _entries(make: Make, region: str | None) -> Iterator[dict[str, Any]]:

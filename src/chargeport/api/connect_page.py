@@ -58,7 +58,7 @@ def choice(application: str, user: str, wish: Wish, cars: Sequence[Vehicle], wro
     listed = "".join(
         f'<label><input type="{kind}" name="vehicle" value="{escape(car.id)}"> {escape(_called(car))}</label>' for car in cars
     )
-    permissions = "".join(_permission(each, is_required=each in wish.required) for each in wish.permissions)
+    permissions = "".join(_permission(permission, is_required=permission in wish.required) for permission in wish.permissions)
     return _document(
         "Connect",
         f"<h1>{escape(application)}</h1><p>It asks to read your vehicles. You are signed in as {escape(user)}.</p>"

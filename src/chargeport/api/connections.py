@@ -21,16 +21,16 @@ _FILTERS: Final = {
 async def list_connections(request: Request) -> Response:
     """Return a page of the application's connections, newest first."""
     grant = await request.grant()
-    page = paging.asked(request.query)
-    given = {_FILTERS[name]: value for name, value in request.query if name in _FILTERS}
-    user = given.get("user", given.get("external", request.user_id))
+    page = paging.requested_page(request.query)
+    parameters = {_FILTERS[name]: value for name, value in request.query if name in _FILTERS}
+    user = parameters.get("user", parameters.get("external", request.user_id))
     user_uuid = grant.user_uuid if user is None else user_uuid_of(user)
     found, total = await request.context.store.access.connections(
         page,
         grant.client_id,
         user_uuid=user_uuid if grant.user_uuid in (None, user_uuid) else "",  # of another user there are none
-        vehicle_id=given.get("vehicle"),
-        mode=given["mode"].lower() if "mode" in given else None,
+        vehicle_id=parameters.get("vehicle"),
+        mode=parameters["mode"].lower() if "mode" in parameters else None,
         every=None if grant.connected_only else grant.permissions,
     )
     body = {
@@ -76,20 +76,20 @@ async def _end(request: Request, connections: Sequence[Connection]) -> None:
     for connection in connections:
         await access.remove_connection(connection.id)
     if not grant.connected_only:
-        await access.end_connections(grant.client_id, [each.vehicle.id for each in connections], now)
+        await access.end_connections(grant.client_id, [connection.vehicle.id for connection in connections], now)
     request.context.access.forget(grant.client_id)
 
 
 async def _owned(request: Request) -> Connection:
     """Return the connection of the path, if it is the caller's. Raises Problem (404)."""
     grant = await request.grant()
-    access, wanted = request.context.store.access, request.path("connection_id")
-    connection = await access.connection_by_id(wanted, grant.client_id, grant.user_uuid)
+    access, connection_id = request.context.store.access, request.path("connection_id")
+    connection = await access.connection_by_id(connection_id, grant.client_id, grant.user_uuid)
     if connection is not None:
         return connection
     if not grant.connected_only:  # of its own, such a connection has the vehicle's id
-        found, _ = await access.connections(Page(), grant.client_id, vehicle_id=wanted, every=grant.permissions)
-        if found and found[0].id == wanted:
+        found, _ = await access.connections(Page(), grant.client_id, vehicle_id=connection_id, every=grant.permissions)
+        if found and found[0].id == connection_id:
             return found[0]
     raise Problem(CONNECTION_NOT_FOUND, "The application has no connection with this id.")
 

@@ -80,7 +80,7 @@ def _operations(described: dict[str, Any]) -> str:
     tags = "".join(
         f"<details><summary>{escape(tag)}</summary><ul>{''.join(links)}</ul></details>" for tag, links in index.items()
     )
-    sections = "".join(f"<h2>{escape(tag)}</h2>{''.join(each)}" for tag, each in shown.items())
+    sections = "".join(f"<h2>{escape(tag)}</h2>{''.join(parts)}" for tag, parts in shown.items())
     return f'<nav class="index" aria-label="Operations">{tags}</nav>{sections}'
 
 
@@ -92,14 +92,14 @@ def _link(method: str, path: str, operation: dict[str, Any]) -> str:
 
 def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
     parameters = "".join(
-        f"<tr><td><code>{escape(each['name'])}</code></td><td>{each['in']}</td><td>{escape(each['description'])}</td></tr>"
-        for each in operation["parameters"]
+        f"<tr><td><code>{escape(parameter['name'])}</code></td><td>{parameter['in']}</td><td>{escape(parameter['description'])}</td></tr>"
+        for parameter in operation["parameters"]
     )
     answers = "".join(
         f"<tr><td><code>{status}</code></td><td>{escape(response['description'])}</td></tr>"
         for status, response in operation["responses"].items()
     )
-    names = ", ".join(each["name"] for each in operation["parameters"])
+    names = ", ".join(parameter["name"] for parameter in operation["parameters"])
     sent = _examples("Send", operation.get("requestBody", {}))
     got = _examples("Get", next(iter(operation["responses"].values())))
     return (

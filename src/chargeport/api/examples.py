@@ -49,7 +49,7 @@ def _single_examples() -> dict[str, Any]:
 
 
 def _list_example() -> dict[str, Any]:
-    documents = [_document(_state(signal)) for signal in sorted(CATALOGUE, key=lambda each: each.code)]
+    documents = [_document(_state(signal)) for signal in sorted(CATALOGUE, key=lambda signal: signal.code)]
     return {
         "data": [document["data"] for document in documents],
         "meta": {"totalCount": len(documents), "pageSize": len(documents), "pageNumber": 1},
@@ -141,5 +141,8 @@ _OF: Final[dict[str, Callable[[], dict[str, Any]]]] = {
 def of(name: str) -> dict[str, Any]:
     """Return the examples of a schema, by name; none for many."""
     if name in OF:
-        return {each: {"value": msgspec.json.decode(msgspec.json.encode(value))} for each, value in OF[name]().items()}
+        return {
+            example_name: {"value": msgspec.json.decode(msgspec.json.encode(value))}
+            for example_name, value in OF[name]().items()
+        }
     return _OF[name]() if name in _OF else {}

@@ -35,7 +35,7 @@ Allowed = dict[str, frozenset[Permission]]
 async def export_readings(request: Request) -> Response:
     """Send every change of the signals that the caller may see."""
     await request.grant()
-    form, selection, named = _asked(request)
+    form, selection, named = _selection_of(request)
     for vehicle_id in sorted(named or ()):
         await request.context.access.permissions(await request.grant(), vehicle_id, request.user_id)
         await request.context.reads.vehicle(vehicle_id)
@@ -53,13 +53,13 @@ async def export_readings(request: Request) -> Response:
     return file_answer(parts, request.request_id, f"readings.{form}", (b"content-type", kind.encode()), accepted)
 
 
-def _asked(request: Request) -> tuple[str, Selection, frozenset[str] | None]:
+def _selection_of(request: Request) -> tuple[str, Selection, frozenset[str] | None]:
     """Return the form, what is selected but for the vehicles, and these. Raises Problem (400)."""
-    given = dict(request.query)
+    parameters = dict(request.query)
     for name, values in ((FORM, tuple(KINDS)), (SIGHTINGS, ("true", "false"))):
-        if name in given and given[name] not in values:
-            raise Problem(MALFORMED, f"{name} is one of {', '.join(values)}, not {given[name][:40]!r}.")
-    start, end = (instants.instant(name, given[name]) if name in given else None for name in (FROM, TO))
+        if name in parameters and parameters[name] not in values:
+            raise Problem(MALFORMED, f"{name} is one of {', '.join(values)}, not {parameters[name][:40]!r}.")
+    start, end = (instants.instant(name, parameters[name]) if name in parameters else None for name in (FROM, TO))
     if start is not None and end is not None and start >= end:
         raise Problem(MALFORMED, f"{FROM} must lie before {TO}: {FROM} is inclusive, {TO} is exclusive.")
     codes = _named(request, SIGNAL)
@@ -67,8 +67,8 @@ def _asked(request: Request) -> tuple[str, Selection, frozenset[str] | None]:
         if code not in BY_CODE:
             raise Problem(MALFORMED, f"{SIGNAL}: {code[:80]!r} is no signal of this server: /docs lists the codes.")
     signals: frozenset[Signal] | None = None if codes is None else frozenset(BY_CODE[code] for code in codes)
-    selection = Selection(signals=signals, start=start, end=end, every=given.get(SIGHTINGS) == "true")
-    return given.get(FORM, "ndjson"), selection, _named(request, VEHICLE)
+    selection = Selection(signals=signals, start=start, end=end, every=parameters.get(SIGHTINGS) == "true")
+    return parameters.get(FORM, "ndjson"), selection, _named(request, VEHICLE)
 
 
 def _named(request: Request, parameter: str) -> frozenset[str] | None:
@@ -97,11 +97,11 @@ async def _parts(
     """Give the file, a stretch of sightings at a time."""
     async with aclosing(_portions(request, named)) as portions:
         async for allowed in portions:
-            wanted = msgspec.structs.replace(selection, vehicle_ids=frozenset(allowed))
-            async with aclosing(request.context.store.readings.sightings(wanted)) as stretches:
+            readable = msgspec.structs.replace(selection, vehicle_ids=frozenset(allowed))
+            async with aclosing(request.context.store.readings.sightings(readable)) as stretches:
                 async for stretch in stretches:
-                    shown = [_shown(each, allowed[each.vehicle_id]) for each in stretch.sightings]
-                    await asyncio.to_thread(export.sink, [each for each in shown if each is not None])
+                    shown = [_shown(sighting, allowed[sighting.vehicle_id]) for sighting in stretch.sightings]
+                    await asyncio.to_thread(export.sink, [line for line in shown if line is not None])
                     if part := export.output.taken():
                         yield part
     export.stack.close()

@@ -33,12 +33,12 @@ async def list_fleet_signals(request: Request) -> Response:
     """Return a page of the vehicles' signals, by vehicle id and code; vehicles without any are passed over."""
     await request.grant()
     request.context.reads.check_user(request.user_id)
-    query, given = request.query, dict(request.query)
-    if paging.NUMBER in given:
+    query, parameters = request.query, dict(request.query)
+    if paging.NUMBER in parameters:
         raise Problem(MALFORMED, f"{paging.NUMBER}: this list has no numbered pages: follow links.next.")
     selection = selected(query)
-    size = paging.asked(query, default_size=DEFAULT_SIZE, max_size=MAX_SIZE).size
-    after = cursors.vehicle(given[cursors.NAME]) if cursors.NAME in given else ""
+    size = paging.requested_page(query, default_size=DEFAULT_SIZE, max_size=MAX_SIZE).size
+    after = cursors.vehicle(parameters[cursors.NAME]) if cursors.NAME in parameters else ""
     found = await _gathered(request, selection, after, size)
     path = f"{request.base}/v3/signals"
     links = {"self": url(path, query), "next": None if found.next_cursor is None else url(path, query, found.next_cursor)}
@@ -64,7 +64,7 @@ async def _gathered(request: Request, selection: Selection, after: str, size: in
                 after, looked_at = vehicle.id, looked_at + 1
                 if chosen:
                     view = View(vehicle, allowed, request.base, PROVENANCE)
-                    own = [with_vehicle(each, vehicle.id) for each in reads.elements(view, vehicle.id, chosen)]
+                    own = [with_vehicle(element, vehicle.id) for element in reads.elements(view, vehicle.id, chosen)]
                     elements += own
                     shown.append(vehicle_resource(vehicle, request.base))
                     text += sum(map(len, own))

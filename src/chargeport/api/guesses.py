@@ -70,7 +70,7 @@ class Guesses:
         """How many there were, by the sort of credential."""
         self._attempts = attempts or LocalAttempts(now)
         self._tokens: TTLCache[str, None] = TTLCache(MAX_KEYS, WINDOW_S, timer=now)
-        self._told: TTLCache[str, None] = TTLCache(MAX_KEYS, TOLD_S, timer=now)
+        self._logged: TTLCache[str, None] = TTLCache(MAX_KEYS, TOLD_S, timer=now)
         self._few, self._many = per_minute, MANY * per_minute
         self._known: LRUCache[tuple[str, str], None] = LRUCache(MAX_KEYS)
 
@@ -106,8 +106,8 @@ class Guesses:
         if credential == TOKEN:
             self._tokens[identity] = None
         for limit, standing in zip(limits, standings, strict=True):
-            if standing.failed + 1 >= limit.most and limit.key not in self._told:
-                self._told[limit.key] = None
+            if standing.failed + 1 >= limit.most and limit.key not in self._logged:
+                self._logged[limit.key] = None
                 many = "%d wrong %ss within a minute from %s, the last for %.80r: slowed down; logged once an hour"
                 _log.warning(many, limit.most, credential, network(address), identity)
         _refuse(credential, limits, standings)

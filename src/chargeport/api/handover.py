@@ -85,8 +85,8 @@ class Receiver:
 
     def _drop(self, files: Sequence[int]) -> None:
         """End a connection that came without all of its descriptors: this process has no room for more."""
-        for each in files:
-            os.close(each)
+        for file in files:
+            os.close(file)
         now = asyncio.get_running_loop().time()
         if now - self._told_at >= TOLD_AGAIN_S:
             self._told_at = now

@@ -44,11 +44,11 @@ class Readiness:
 def _begun(ping: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
     """Begin a try that all who ask meanwhile share."""
     trying = asyncio.create_task(ping, name="readiness")
-    trying.add_done_callback(_heard)
+    trying.add_done_callback(_discard_result)
     return trying
 
 
-def _heard(tried: asyncio.Task[None]) -> None:
+def _discard_result(tried: asyncio.Task[None]) -> None:
     """Take note of the outcome: whoever asked may be gone by then."""
     if not tried.cancelled():
         tried.exception()

@@ -24,7 +24,7 @@ DEFAULT_SIZE: Final = 100
 MAX_SIZE: Final = 1000
 
 
-class Asked(msgspec.Struct, frozen=True):
+class HistorySelection(msgspec.Struct, frozen=True):
     """What of a signal's history is asked for; `step_ms` is None for its changes."""
 
     from_at: int | None
@@ -34,19 +34,19 @@ class Asked(msgspec.Struct, frozen=True):
     cursor: str | None
 
     @classmethod
-    def of(cls, query: paging.Query) -> "Asked":
+    def of(cls, query: paging.Query) -> "HistorySelection":
         """Return what the query asks for. Raises Problem (400)."""
-        given = dict(query)
+        parameters = dict(query)
         paging.only_filters(query)
-        if paging.NUMBER in given:
+        if paging.NUMBER in parameters:
             raise Problem(MALFORMED, f"{paging.NUMBER}: history has no numbered pages: follow links.next.")
-        from_at, to_at = (instants.instant(name, given[name]) if name in given else None for name in (FROM, TO))
+        from_at, to_at = (instants.instant(name, parameters[name]) if name in parameters else None for name in (FROM, TO))
         if from_at is not None and to_at is not None and from_at >= to_at:
             raise Problem(MALFORMED, f"{FROM} must lie before {TO}: {FROM} is inclusive, {TO} is exclusive.")
-        resolution = given.get(RESOLUTION, RAW)
+        resolution = parameters.get(RESOLUTION, RAW)
         step_ms = None if resolution == RAW else instants.duration_ms(RESOLUTION, resolution)
-        size = paging.asked(query, default_size=DEFAULT_SIZE, max_size=MAX_SIZE).size
-        return cls(from_at, to_at, step_ms, size, given.get(cursors.NAME))
+        size = paging.requested_page(query, default_size=DEFAULT_SIZE, max_size=MAX_SIZE).size
+        return cls(from_at, to_at, step_ms, size, parameters.get(cursors.NAME))
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -60,16 +60,16 @@ class Page(msgspec.Struct, frozen=True):
     raw_from: int | None = None
 
 
-def document(page: Page, signal: Signal, asked: Asked, path: str, query: paging.Query) -> str:
+def document(page: Page, signal: Signal, selection: HistorySelection, path: str, query: paging.Query) -> str:
     """Return the page as it stands on the wire."""
-    meta: dict[str, Any] = {"count": len(page.elements), "pageSize": asked.size}
-    if asked.step_ms is not None and signal.unit is not None and signal.kind is not Kind.DOCUMENT:
+    meta: dict[str, Any] = {"count": len(page.elements), "pageSize": selection.size}
+    if selection.step_ms is not None and signal.unit is not None and signal.kind is not Kind.DOCUMENT:
         meta["unit"] = signal.unit
     follow = None if page.next_cursor is None else url(path, query, page.next_cursor)
     links = {"self": url(path, query), "next": follow}
     if page.raw_from is not None:
         meta["rawFrom"] = iso(page.raw_from)
-        if asked.step_ms is None or not is_hourly(asked.step_ms):
+        if selection.step_ms is None or not is_hourly(selection.step_ms):
             of_hours = tuple((name, value) for name, value in query if name not in _NOT_OF_HOURS)
             links[HOURLY] = url(path, (*of_hours, _BY_THE_HOUR))
     return f'{{"data":[{",".join(page.elements)}],"meta":{paging.text(meta)},"links":{paging.text(links)}}}'
@@ -84,58 +84,74 @@ def url(path: str, query: paging.Query, cursor: str | None = None) -> str:
 
 
 async def page_of(
-    history: EffectiveHistory, vehicle_id: str, signal: Signal, asked: Asked, *, allowed: frozenset[Permission], now: int
+    history: EffectiveHistory,
+    vehicle_id: str,
+    signal: Signal,
+    selection: HistorySelection,
+    *,
+    allowed: frozenset[Permission],
+    now: int,
 ) -> Page:
     """Return the page that is asked for, as a reader with these permissions sees it. Raises Problem (400)."""
-    if asked.step_ms is None:
-        page = await _changes(history, vehicle_id, signal, asked, allowed)
+    if selection.step_ms is None:
+        page = await _changes(history, vehicle_id, signal, selection, allowed)
     else:
-        page = await _stretches(history, vehicle_id, signal, asked, allowed, now=now)
+        page = await _stretches(history, vehicle_id, signal, selection, allowed, now=now)
     horizon = await history.horizon(vehicle_id, signal)  # last, so that what was folded meanwhile is included
-    if horizon is not None and (asked.from_at is None or asked.from_at < horizon.raw_from):
+    if horizon is not None and (selection.from_at is None or selection.from_at < horizon.raw_from):
         page = msgspec.structs.replace(page, raw_from=horizon.raw_from)
     return page
 
 
 async def _stretches(
-    history: EffectiveHistory, vehicle_id: str, signal: Signal, asked: Asked, allowed: frozenset[Permission], *, now: int
+    history: EffectiveHistory,
+    vehicle_id: str,
+    signal: Signal,
+    selection: HistorySelection,
+    allowed: frozenset[Permission],
+    *,
+    now: int,
 ) -> Page:
-    after = None if asked.cursor is None else cursors.bucket(asked.cursor)
-    grid = await grid_of(history, vehicle_id, signal, asked, now=now)
+    after = None if selection.cursor is None else cursors.bucket(selection.cursor)
+    grid = await grid_of(history, vehicle_id, signal, selection, now=now)
     if after is not None:
         grid = msgspec.structs.replace(grid, from_at=max(after, grid.from_at))
-    filled = await buckets(history, vehicle_id, signal, grid, asked.size)
+    filled = await buckets(history, vehicle_id, signal, grid, selection.size)
     behind = None if filled.next_at is None else cursors.of_bucket(filled.next_at)
-    return Page([values.bucket(signal, each, grid.step_ms, allowed) for each in filled.found], behind)
+    return Page([values.bucket(signal, bucket, grid.step_ms, allowed) for bucket in filled.found], behind)
 
 
 async def _changes(
-    history: EffectiveHistory, vehicle_id: str, signal: Signal, asked: Asked, allowed: frozenset[Permission]
+    history: EffectiveHistory, vehicle_id: str, signal: Signal, selection: HistorySelection, allowed: frozenset[Permission]
 ) -> Page:
-    after = None if asked.cursor is None else cursors.change(asked.cursor)
-    steps = await history.steps(vehicle_id, signal, asked.from_at, asked.to_at, after=after, limit=asked.size + 1)
-    given = steps[: asked.size]
-    behind = None if len(steps) == len(given) else cursors.of_change(RunStart(given[-1].at, given[-1].state.position))
-    return Page([values.change(signal, step, allowed) for step in given], behind)
+    after = None if selection.cursor is None else cursors.change(selection.cursor)
+    steps = await history.steps(vehicle_id, signal, selection.from_at, selection.to_at, after=after, limit=selection.size + 1)
+    shown_steps = steps[: selection.size]
+    behind = (
+        None
+        if len(steps) == len(shown_steps)
+        else cursors.of_change(RunStart(shown_steps[-1].at, shown_steps[-1].state.position))
+    )
+    return Page([values.change(signal, step, allowed) for step in shown_steps], behind)
 
 
-async def grid_of(history: EffectiveHistory, vehicle_id: str, signal: Signal, asked: Asked, *, now: int) -> Grid:
+async def grid_of(history: EffectiveHistory, vehicle_id: str, signal: Signal, selection: HistorySelection, *, now: int) -> Grid:
     """Return the stretches that are asked for: by default from the first change there is, until now.
 
     Nothing is said of what lies ahead of the clock. Raises Problem (400) when they are too many.
     """
-    from_at, until = asked.from_at, now + 1
-    assert asked.step_ms is not None  # noqa: S101  (who calls knows that stretches are asked for)
+    from_at, until = selection.from_at, now + 1
+    assert selection.step_ms is not None  # noqa: S101  (who calls knows that stretches are asked for)
     if from_at is None:
-        from_at = await _first_at(history, vehicle_id, signal, asked.step_ms, until)
-    count = len(Grid(asked.step_ms, from_at, until if asked.to_at is None else asked.to_at))
+        from_at = await _first_at(history, vehicle_id, signal, selection.step_ms, until)
+    count = len(Grid(selection.step_ms, from_at, until if selection.to_at is None else selection.to_at))
     if count > MAX_BUCKETS:
         raise Problem(
             MALFORMED,
             f"{RESOLUTION}: {count} stretches between {FROM} and {TO} are more than {MAX_BUCKETS}: "
             f"ask for longer ones, or for less time.",
         )
-    return Grid(asked.step_ms, from_at, until if asked.to_at is None else min(asked.to_at, until))
+    return Grid(selection.step_ms, from_at, until if selection.to_at is None else min(selection.to_at, until))
 
 
 async def _first_at(history: EffectiveHistory, vehicle_id: str, signal: Signal, step_ms: int, until: int) -> int:

@@ -19,7 +19,7 @@ async def ingest_dialect(request: Request) -> Response:
     grant = await request.allowed(Permission.WRITE_READINGS)
     pipeline, dialect = request.context.pipeline, request.path("dialect")
     if (known := pipeline.dialects.get(dialect)) is None or known.read is None:
-        names = ", ".join(sorted(name for name, each in pipeline.dialects.items() if each.read is not None))
+        names = ", ".join(sorted(name for name, dialect in pipeline.dialects.items() if dialect.read is not None))
         raise Problem(INVALID_PATH, f"{dialect[:40]!r} is no dialect: use readings, smartcar or one of {names}.")
     body = await read_body(request, request.context.settings.ingest.max_bytes)
     if not body.strip():

@@ -48,8 +48,8 @@ def instant(name: str, text: str) -> int:
         if 0 < at < OLDEST_AT:
             raise Problem(MALFORMED, f"{name}: {text!r} looks like seconds: write milliseconds since 1970, or ISO 8601.")
         return _in_range(name, text, at)
-    whole = f"{text}T00:00Z" if _DAY.fullmatch(text) else text.replace(" ", "+")  # an unescaped plus arrives as a blank
-    return _in_range(name, text, instants.instant_ms(whole))
+    complete = f"{text}T00:00Z" if _DAY.fullmatch(text) else text.replace(" ", "+")  # an unescaped plus arrives as a blank
+    return _in_range(name, text, instants.instant_ms(complete))
 
 
 def _in_range(name: str, text: str, at: int | None) -> int:

@@ -24,7 +24,7 @@ class Links:
 
     def __init__(self, base_url: str | None, trusted_proxies: Sequence[str]) -> None:
         self._fixed = _checked(base_url)
-        self._networks = [_network(each) for each in trusted_proxies]
+        self._networks = [_network(proxy) for proxy in trusted_proxies]
         self._is_trusted = lru_cache(1024)(self._trusts)
         self._from_host = lru_cache(1024)(self._base)
         self._has_warned = False
@@ -78,7 +78,7 @@ class Links:
 
 def _is_name(host: str) -> bool:
     """Tell whether a host is a name that others could have put there, not an address or this machine itself."""
-    has_letter = not host.startswith("[") and any(each.isalpha() for each in host)
+    has_letter = not host.startswith("[") and any(character.isalpha() for character in host)
     return has_letter and host.partition(":")[0] != _FALLBACK_HOST and _HOST.fullmatch(host) is not None
 
 

@@ -44,7 +44,7 @@ async def metrics(request: Request, gate: ErrorBoundary, reports: WorkerReports 
     """Return the metrics of all workers: requests, wrong credentials, webhooks and, if configured, the vehicles' values."""
     counted = tally(gate, request.context)
     if reports is not None:
-        counted = reports.whole(counted)
+        counted = reports.total(counted)
     families: list[Metric] = [*_requests(counted), *await _webhooks(request.context, counted)]
     if request.context.settings.derive.enabled:
         families.append(_derivation(counted))

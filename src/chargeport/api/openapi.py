@@ -30,7 +30,7 @@ def _id(description: str, example: str) -> Schema:
 _PATH_PARAMETERS: Final[dict[str, Schema]] = {
     "dialect": {
         "description": "The dialect of the payload; your own dialects can be used, too.",
-        "schema": {"enum": sorted(name for name, each in ALL.items() if each.read is not None)},
+        "schema": {"enum": sorted(name for name, dialect in ALL.items() if dialect.read is not None)},
         "example": "tesla",
     },
     "vehicle_id": _id("The vehicle's id.", operator_examples.VEHICLE_ID),

@@ -68,7 +68,7 @@ _FOLLOWERS: Final = (
 
 def links_of(route: Route, routes: Iterable[Route], suffix: str) -> dict[str, Any]:
     """Return the links of a route's success, by name, to operations that answer with a prefix or without as it does."""
-    by_name = {each.name: each for each in routes}
+    by_name = {route.name: route for route in routes}
     found = {}
     for giver in _GIVERS:
         if giver.operation == route.name:
@@ -89,7 +89,7 @@ def _link(target: Route, suffix: str, parameters: Mapping[str, str]) -> dict[str
 
 def _parameters(giver: Giver, source: Route, target: Route) -> dict[str, str] | None:
     """Return what a target's path is filled with behind a source; None where it does not take what is given, or more."""
-    wanted, known = (set(re.findall(r"{(\w+)}", each.path)) - _CHOSEN for each in (target, source))
-    if giver.name not in wanted or not target.path.startswith(giver.among) or not wanted <= known | {giver.name}:
+    needed, known = (set(re.findall(r"{(\w+)}", operation.path)) - _CHOSEN for operation in (target, source))
+    if giver.name not in needed or not target.path.startswith(giver.among) or not needed <= known | {giver.name}:
         return None
-    return {name: giver.where if name == giver.name else f"$request.path.{name}" for name in sorted(wanted)}
+    return {name: giver.where if name == giver.name else f"$request.path.{name}" for name in sorted(needed)}

@@ -37,15 +37,15 @@ async def list_fleet(request: Request) -> Response:
     grant = await request.grant()
     fleet, now = request.context.fleet, request.context.clock.now()
     paging.only_filters(request.query, TEXT, STATE, ID)
-    given = dict(request.query)
-    states, sort = _states(given), _sort(given)
-    if len(given.get(TEXT, "")) > MAX_TEXT:
+    parameters = dict(request.query)
+    states, sort = _states(parameters), _sort(parameters)
+    if len(parameters.get(TEXT, "")) > MAX_TEXT:
         raise Problem(MALFORMED, f"{TEXT}: at most {MAX_TEXT} characters are looked for.")
-    page = paging.asked(request.query, default_size=50, max_size=MAX_SIZE)
+    page = paging.requested_page(request.query, default_size=50, max_size=MAX_SIZE)
     # Of a hundred thousand vehicles these take half a second, in which others are served.
     vehicles = await fleet.vehicles(grant)
-    with_vin = await _with_vin(vehicles, grant, request.context.access) if given.get(TEXT) else frozenset()
-    vehicles = await asyncio.to_thread(_matching, vehicles, given, with_vin)
+    with_vin = await _with_vin(vehicles, grant, request.context.access) if parameters.get(TEXT) else frozenset()
+    vehicles = await asyncio.to_thread(_matching, vehicles, parameters, with_vin)
     few = {row.vehicle.id: row for row in await fleet.of(vehicles, grant, now)} if len(vehicles) <= MAX_SIZE else None
     counts: Counter[str] | None = None
     if few is not None or states or sort.removeprefix("-") != "name":
@@ -56,23 +56,23 @@ async def list_fleet(request: Request) -> Response:
         if page.number == 1 and len(vehicles) > PREPARED_FROM:
             fleet.prepare(grant, now)
     total, shown_vehicles = len(vehicles), vehicles[page.offset : page.offset + page.size]
-    rows = await fleet.of(shown_vehicles, grant, now) if few is None else [few[each.id] for each in shown_vehicles]
+    rows = await fleet.of(shown_vehicles, grant, now) if few is None else [few[vehicle.id] for vehicle in shown_vehicles]
     meta = paging.meta(page, total) | {"asOf": iso(now), "states": counts}
     links = paging.links(f"{request.base}/fleet", page, total, request.query)
     body = encode({"data": [_shown(row) for row in rows], "meta": meta, "links": links})
     return packed_answer(request.header(b"accept-encoding"), body, request.request_id)
 
 
-def _states(given: dict[str, str]) -> set[str]:
-    states = {each.strip() for each in given[STATE].split(",")} if given.get(STATE) else set()
+def _states(parameters: dict[str, str]) -> set[str]:
+    states = {state.strip() for state in parameters[STATE].split(",")} if parameters.get(STATE) else set()
     unknown = states - set(STATES)
     if unknown:
         raise Problem(MALFORMED, f"{STATE}: {min(unknown)[:40]!r} is no state: use {', '.join(STATES)}.")
     return states
 
 
-def _sort(given: dict[str, str]) -> str:
-    sort = given.get(SORT, "name")
+def _sort(parameters: dict[str, str]) -> str:
+    sort = parameters.get(SORT, "name")
     if sort.removeprefix("-") not in SORTS:
         raise Problem(MALFORMED, f"{SORT}: {sort[:40]!r} is no order: use one of {', '.join(SORTS)}, with - for the reverse.")
     return sort
@@ -85,38 +85,38 @@ async def _with_vin(vehicles: list[Vehicle], grant: Grant, access: Access) -> fr
     found = set[str]()
     for start in range(0, len(vehicles), PORTION):
         await asyncio.sleep(0)
-        ids = [each.id for each in vehicles[start : start + PORTION]]
+        ids = [vehicle.id for vehicle in vehicles[start : start + PORTION]]
         allowed = await access.permissions_on(grant, ids, None)
-        found.update(each for each in ids if Permission.READ_VIN in allowed.get(each, ()))
+        found.update(vehicle_id for vehicle_id in ids if Permission.READ_VIN in allowed.get(vehicle_id, ()))
     return frozenset(found)
 
 
-def _matching(vehicles: list[Vehicle], given: dict[str, str], with_vin: frozenset[str]) -> list[Vehicle]:
+def _matching(vehicles: list[Vehicle], parameters: dict[str, str], with_vin: frozenset[str]) -> list[Vehicle]:
     """Return the vehicles with these ids, and all of these words in their names; the VIN is one for who may read it."""
-    ids, words = given.get(ID), given.get(TEXT, "").casefold().split()
+    ids, words = parameters.get(ID), parameters.get(TEXT, "").casefold().split()
     if ids is not None:
-        wanted = set(ids.split(","))
-        vehicles = [each for each in vehicles if each.id in wanted]
+        selected_ids = set(ids.split(","))
+        vehicles = [vehicle for vehicle in vehicles if vehicle.id in selected_ids]
     if not words:
         return vehicles
-    texts = ((each, _text(each, vin=each.vin if each.id in with_vin else None)) for each in vehicles)
-    return [each for each, text in texts if all(word in text for word in words)]
+    texts = ((vehicle, _text(vehicle, vin=vehicle.vin if vehicle.id in with_vin else None)) for vehicle in vehicles)
+    return [vehicle for vehicle, text in texts if all(word in text for word in words)]
 
 
 def _text(vehicle: Vehicle, *, vin: str | None) -> str:
     names = (vehicle.make, vehicle.model, vehicle.year, vehicle.id, vin, *vehicle.aliases)
-    return " ".join(str(each) for each in names if each is not None).casefold()
+    return " ".join(str(name) for name in names if name is not None).casefold()
 
 
 def _chosen(
     summaries: list[Summary], vehicles: list[Vehicle], states: set[str], sort: str
 ) -> tuple[Counter[str], list[Vehicle]]:
     """Return how many of these vehicles are in each state, and those that are in one of `states` in their order."""
-    wanted = {each.id for each in vehicles}
-    known = [each for each in summaries if each.vehicle.id in wanted]
-    counts = Counter(each.state for each in known)
-    chosen = [each for each in known if each.state in states] if states else known
-    return counts, [each.vehicle for each in _sorted(chosen, sort)]
+    selected_ids = {vehicle.id for vehicle in vehicles}
+    known = [summary for summary in summaries if summary.vehicle.id in selected_ids]
+    counts = Counter(summary.state for summary in known)
+    chosen = [summary for summary in known if summary.state in states] if states else known
+    return counts, [summary.vehicle for summary in _sorted(chosen, sort)]
 
 
 def _sorted(summaries: list[Summary], sort: str) -> list[Summary]:
@@ -125,10 +125,10 @@ def _sorted(summaries: list[Summary], sort: str) -> list[Summary]:
     if name == "name":
         return summaries[::-1] if is_reverse else summaries
     if name == "state":
-        return sorted(summaries, key=lambda each: STATES.index(each.state), reverse=is_reverse)
+        return sorted(summaries, key=lambda summary: STATES.index(summary.state), reverse=is_reverse)
     value = attrgetter(name)
-    known = sorted((each for each in summaries if value(each) is not None), key=value, reverse=is_reverse)
-    return known + [each for each in summaries if value(each) is None]
+    known = sorted((summary for summary in summaries if value(summary) is not None), key=value, reverse=is_reverse)
+    return known + [summary for summary in summaries if value(summary) is None]
 
 
 def _shown(row: Row) -> dict[str, Any]:
@@ -147,14 +147,14 @@ def _shown(row: Row) -> dict[str, Any]:
 
 def _brief(found: Effective, permissions: frozenset[Permission]) -> dict[str, Any]:
     """Return the few members of a signal that an overview needs."""
-    state, told = found.state, dict[str, Any]()
+    state, members = found.state, dict[str, Any]()
     if found.unavailability is not None:
-        told["status"] = found.unavailability.reason
+        members["status"] = found.unavailability.reason
     if state.value is not None:
-        told["body"] = msgspec.Raw(body_text(state.signal, state.value, permissions).encode())
+        members["body"] = msgspec.Raw(body_text(state.signal, state.value, permissions).encode())
     if state.observed_at is not None:
-        told["at"] = iso(state.observed_at)
+        members["at"] = iso(state.observed_at)
     until = stale_at(state)
     if until is not None:
-        told["staleAt"] = iso(until)
-    return told | {"source": shown(state.source or state.absence_source, state.rule)}
+        members["staleAt"] = iso(until)
+    return members | {"source": shown(state.source or state.absence_source, state.rule)}

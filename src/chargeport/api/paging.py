@@ -20,11 +20,11 @@ def is_asked(query: Query) -> bool:
     return any(name in (NUMBER, SIZE) for name, _ in query)
 
 
-def asked(query: Query, *, default_size: int = 10, max_size: int = MAX_SIZE) -> Page:
+def requested_page(query: Query, *, default_size: int = 10, max_size: int = MAX_SIZE) -> Page:
     """Return the page that the request names; one that is larger than allowed is cut to what is. Raises Problem (400)."""
-    given = dict(query)
-    number = _whole(NUMBER, given.get(NUMBER, "1"))
-    return Page(number, min(_whole(SIZE, given[SIZE]), max_size) if SIZE in given else default_size)
+    parameters = dict(query)
+    number = _positive(NUMBER, parameters.get(NUMBER, "1"))
+    return Page(number, min(_positive(SIZE, parameters[SIZE]), max_size) if SIZE in parameters else default_size)
 
 
 def only_filters(query: Query, *known: str) -> None:
@@ -35,13 +35,13 @@ def only_filters(query: Query, *known: str) -> None:
             raise Problem(MALFORMED, f"{name[:60]!r} is no filter here: {these}.")
 
 
-def _whole(name: str, text: str) -> int:
+def _positive(name: str, text: str) -> int:
     if text.isascii() and text.isdigit() and len(text) < 12 and 1 <= int(text) <= MAX_NUMBER:  # noqa: PLR2004
         return int(text)
     raise Problem(MALFORMED, f"{name} is a whole number from 1 to {MAX_NUMBER}, not {text[:40]!r}.")
 
 
-def whole(total: int) -> dict[str, int]:
+def single_page(total: int) -> dict[str, int]:
     """Return the counts of a list that is all on one page."""
     return {"totalCount": total, "pageSize": total, "pageNumber": 1}
 

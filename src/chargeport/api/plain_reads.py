@@ -82,7 +82,7 @@ class PlainReads:
             for each in self._chosen(VehicleSeries(vehicle, self._readings.series(known)), selection, permissions, now):
                 elements[each.state.signal.key] = view.element(each)
         shown = [element for key in _ORDER if (element := elements.get(key)) is not None]
-        meta, links = paging.text(paging.whole(len(shown))), paging.text({"self": path})
+        meta, links = paging.text(paging.single_page(len(shown))), paging.text({"self": path})
         return envelope.listed(shown, meta, links, vehicle, base)
 
     def _plain(self, rows: Sequence[Row], told: Told, seen: frozenset[int], path: str, now: int) -> dict[int, str | None]:

@@ -40,8 +40,8 @@ class Positions:
 
         `always_alike` is for an answer with an ETag: it tells of two positions whether they are the same, and no more.
         """
-        given = position.to_bytes(_POSITION) + client_id.encode()
-        nonce = blake2b(given, key=self._key, digest_size=_NONCE).digest() if always_alike else secrets.token_bytes(_NONCE)
+        message = position.to_bytes(_POSITION) + client_id.encode()
+        nonce = blake2b(message, key=self._key, digest_size=_NONCE).digest() if always_alike else secrets.token_bytes(_NONCE)
         mask = self._mask(nonce, client_id)
         hidden = (position ^ int.from_bytes(mask[:_POSITION])).to_bytes(_POSITION)
         return urlsafe_b64encode(nonce + hidden + self._tag(mask, hidden)).decode()

@@ -149,12 +149,12 @@ class Reads:
         chosen = self.chosen(found, selected(ask.query), permissions, now if at is None else at)
         view = View(found.vehicle, permissions, ask.base, PROVENANCE)
         path = f"{ask.base}/v3/vehicles/{ask.vehicle_id}/signals"
-        page = paging.asked(ask.query, default_size=max(len(chosen), 1), max_size=paging.MAX_SIZE)
+        page = paging.requested_page(ask.query, default_size=max(len(chosen), 1), max_size=paging.MAX_SIZE)
         shown = chosen[page.offset : page.offset + page.size]
         if paging.is_asked(ask.query):
             meta, links = paging.meta(page, len(chosen)), paging.links(path, page, len(chosen), ask.query)
         else:
-            meta, links = paging.whole(len(chosen)), {"self": path + _of_then(ask.query, at)}
+            meta, links = paging.single_page(len(chosen)), {"self": path + _of_then(ask.query, at)}
         elements = self.elements(view, ask.vehicle_id, shown)
         return listed(elements, paging.text(meta), paging.text(links), found.vehicle, ask.base)
 

@@ -20,39 +20,39 @@ ORDERS: Final = (BY_TIME, BY_VEHICLE)
 Row = dict[str, Any]
 
 
-def asked(request: Request) -> dict[str, str]:
+def parameters_of(request: Request) -> dict[str, str]:
     """Return the query, with its instants as the wire writes them. Raises Problem (400)."""
     paging.only_filters(request.query, VEHICLE, FROM, TO, PLACE, TYPE)
-    given = dict(request.query)
+    parameters = dict(request.query)
     for name, values in ((FORM, FORMS), (TYPE, TYPES), (ORDER, ORDERS)):
-        if name in given and given[name] not in values:
-            raise Problem(MALFORMED, f"{name} is one of {', '.join(values)}, not {given[name][:40]!r}.")
-    return given | {name: iso(instants.instant(name, given[name])) for name in (FROM, TO) if name in given}
+        if name in parameters and parameters[name] not in values:
+            raise Problem(MALFORMED, f"{name} is one of {', '.join(values)}, not {parameters[name][:40]!r}.")
+    return parameters | {name: iso(instants.instant(name, parameters[name])) for name in (FROM, TO) if name in parameters}
 
 
-async def rows_of(request: Request, vehicle_ids: Sequence[str], given: dict[str, str]) -> list[Row]:
+async def rows_of(request: Request, vehicle_ids: Sequence[str], parameters: dict[str, str]) -> list[Row]:
     """Return the sessions of these vehicles that fit, in the order of the vehicles and of their begin.
 
     Places are there if the caller may see them.
     """
     allowed = await request.context.access.permissions_on(await request.grant(), vehicle_ids, request.user_id)
-    readable = [each for each in vehicle_ids if Permission.READ_CHARGE_RECORDS in allowed.get(each, ())]
+    readable = [vehicle_id for vehicle_id in vehicle_ids if Permission.READ_CHARGE_RECORDS in allowed.get(vehicle_id, ())]
     series = await request.context.store.readings.signals_of(readable)
     rows = list[Row]()
-    for vehicle_id, found in ((each, series[each]) for each in readable if each in series):
+    for vehicle_id, found in ((id_, series[id_]) for id_ in readable if id_ in series):
         shown = shown_of(found)
         hidden = {} if Permission.READ_CHARGE_LOCATIONS in allowed[vehicle_id] else {"place": None}
-        made = [fields(each, shown.get(each.id), evidence=True) for each in await request.context.sessions.records(found)]
+        made = [fields(record, shown.get(record.id), evidence=True) for record in await request.context.sessions.records(found)]
         own = [row | {"vehicle_id": vehicle_id} | hidden for row in made]
-        rows += sorted((row for row in own if _fits(row, given)), key=lambda row: str(row["started_at"]))
+        rows += sorted((row for row in own if _fits(row, parameters)), key=lambda row: str(row["started_at"]))
     return rows
 
 
-def _fits(row: Row, given: dict[str, str]) -> bool:
+def _fits(row: Row, parameters: dict[str, str]) -> bool:
     started = row["started_at"]
-    if FROM in given and started < given[FROM]:
+    if FROM in parameters and started < parameters[FROM]:
         return False
-    if TO in given and started >= given[TO]:
+    if TO in parameters and started >= parameters[TO]:
         return False
     place = (row["place"] or {}).get("name") or ""
-    return given.get(PLACE, place) == place and given.get(TYPE, row["charging_type"]) == row["charging_type"]
+    return parameters.get(PLACE, place) == place and parameters.get(TYPE, row["charging_type"]) == row["charging_type"]

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from chargeport.api import cursors, instants, paging, record_files, visible
-from chargeport.api.record_rows import BY_VEHICLE, FORM, ORDER, VEHICLE, Row, asked, rows_of
+from chargeport.api.record_rows import BY_VEHICLE, FORM, ORDER, VEHICLE, Row, parameters_of, rows_of
 from chargeport.api.records_by_vehicle import list_by_vehicle
 from chargeport.api.request import Request
 from chargeport.api.request_body import read_body
@@ -35,16 +35,16 @@ MAX_BYTES: Final = 65_536
 async def list_records(request: Request) -> Response:
     """Return the sessions of the application's vehicles, newest first, with totals of all that fit."""
     grant = await request.allowed(Permission.READ_CHARGE_RECORDS)
-    given, page = asked(request), paging.asked(request.query, default_size=100, max_size=MAX_SIZE)
-    form, zone = given.get(FORM, "json"), _zone(given.get(ZONE, "UTC"))
-    if given.get(ORDER) == BY_VEHICLE:
-        return await list_by_vehicle(request, given, page.size)
-    if cursors.NAME in given:
-        raise cursors.unknown(given[cursors.NAME])
+    parameters, page = parameters_of(request), paging.requested_page(request.query, default_size=100, max_size=MAX_SIZE)
+    form, zone = parameters.get(FORM, "json"), _zone(parameters.get(ZONE, "UTC"))
+    if parameters.get(ORDER) == BY_VEHICLE:
+        return await list_by_vehicle(request, parameters, page.size)
+    if cursors.NAME in parameters:
+        raise cursors.unknown(parameters[cursors.NAME])
     vehicles = await request.context.fleet.vehicles(grant)
-    if (wanted := given.get(VEHICLE)) is not None:
-        named = set(wanted.split(","))
-        vehicles = [each for each in vehicles if each.id in named]
+    if (ids := parameters.get(VEHICLE)) is not None:
+        named = set(ids.split(","))
+        vehicles = [vehicle for vehicle in vehicles if vehicle.id in named]
         if len(vehicles) < len(named):
             raise Problem(VEHICLE_NOT_FOUND, f"{VEHICLE}: no vehicle with this id is connected to the application.")
     if len(vehicles) > MAX_VEHICLES:
@@ -52,7 +52,7 @@ async def list_records(request: Request) -> Response:
         raise Problem(MALFORMED, f"{len(vehicles)} vehicles are more than {MAX_VEHICLES}: {way_out}.")
     rows = list[Row]()
     for start in range(0, len(vehicles), visible.AT_ONCE):
-        rows += await rows_of(request, [each.id for each in vehicles[start : start + visible.AT_ONCE]], given)
+        rows += await rows_of(request, [vehicle.id for vehicle in vehicles[start : start + visible.AT_ONCE]], parameters)
     rows.sort(key=lambda row: str(row["started_at"]), reverse=True)
     if form != "json":
         whose = vehicles[0].id if len(vehicles) == 1 else ""
@@ -71,8 +71,8 @@ async def list_edits(request: Request) -> Response:
     sees_places = Permission.READ_CHARGE_LOCATIONS in allowed
     edits = await request.context.store.sessions.edits(found.vehicle.id)
     data = [
-        {"number": each.number, "madeAt": iso(each.made_at), "edit": _shown_edit(each.body, sees_places=sees_places)}
-        for each in edits
+        {"number": edit.number, "madeAt": iso(edit.made_at), "edit": _shown_edit(edit.body, sees_places=sees_places)}
+        for edit in edits
     ]
     return json_answer(200, {"data": data}, request.request_id)
 

@@ -21,7 +21,7 @@ from chargeport.wire.encoding import encode
 
 MAX_LOOKED_AT: Final = 1_000  # vehicles for one page, where few have sessions that fit
 
-Given = dict[str, str]
+Parameters = dict[str, str]
 Vehicles = AsyncGenerator[tuple[str, list[Row]], None]
 """The ids of vehicles, each with the sessions that fit."""
 
@@ -33,17 +33,17 @@ class Page(NamedTuple):
     next_cursor: str | None
 
 
-async def list_by_vehicle(request: Request, given: Given, size: int) -> Response:
+async def list_by_vehicle(request: Request, parameters: Parameters, size: int) -> Response:
     """Return the sessions of all vehicles that fit: a page of them, or all as a file."""
-    if paging.NUMBER in given:
+    if paging.NUMBER in parameters:
         raise Problem(MALFORMED, f"{paging.NUMBER}: the order of vehicles has no numbered pages: follow links.next.")
-    after = cursors.begun(given[cursors.NAME]) if cursors.NAME in given else None
-    named = sorted(set(given[VEHICLE].split(","))) if VEHICLE in given else None
+    after = cursors.begun(parameters[cursors.NAME]) if cursors.NAME in parameters else None
+    named = sorted(set(parameters[VEHICLE].split(","))) if VEHICLE in parameters else None
     for vehicle_id in named or ():
         await request.context.access.permissions(await request.grant(), vehicle_id, request.user_id)
         await request.context.reads.vehicle(vehicle_id)
-    vehicles = _vehicles(request, given, named, after)
-    form = given.get(FORM, "json")
+    vehicles = _vehicles(request, parameters, named, after)
+    form = parameters.get(FORM, "json")
     if form != "json":
         return await _file(request, vehicles, form)
     page, path = await page_of(vehicles, size), f"{request.base}/records"
@@ -53,14 +53,14 @@ async def list_by_vehicle(request: Request, given: Given, size: int) -> Response
     return packed_answer(request.header(b"accept-encoding"), body, request.request_id)
 
 
-async def _vehicles(request: Request, given: Given, named: list[str] | None, after: Begun | None) -> Vehicles:
+async def _vehicles(request: Request, parameters: Parameters, named: list[str] | None, after: Begun | None) -> Vehicles:
     """Give the vehicles behind a session, first the rest of its own vehicle's sessions."""
     if after is not None and (named is None or after.vehicle_id in named):
-        rows = await rows_of(request, [after.vehicle_id], given)
+        rows = await rows_of(request, [after.vehicle_id], parameters)
         yield after.vehicle_id, [row for row in rows if _begun(row).started_at > after.started_at]
     async with aclosing(_ids(request, named, "" if after is None else after.vehicle_id)) as few:
         async for ids in few:
-            rows = await rows_of(request, ids, given)
+            rows = await rows_of(request, ids, parameters)
             for vehicle_id in ids:
                 yield vehicle_id, [row for row in rows if row["vehicle_id"] == vehicle_id]
 
@@ -68,7 +68,7 @@ async def _vehicles(request: Request, given: Given, named: list[str] | None, aft
 async def _ids(request: Request, named: list[str] | None, after: str) -> AsyncGenerator[list[str], None]:
     """Give the ids of the wanted vehicles behind one, a few at a time."""
     if named is not None:
-        rest = [each for each in named if each > after]
+        rest = [vehicle_id for vehicle_id in named if vehicle_id > after]
         for start in range(0, len(rest), visible.AT_ONCE):
             yield rest[start : start + visible.AT_ONCE]
         return

@@ -102,7 +102,7 @@ def file_answer(
 ) -> Response:
     """Return a file of unknown length, compressed for a client that sent this Accept-Encoding."""
     named = (b"content-disposition", f'attachment; filename="{name}"'.encode())
-    headers = [each for each in answer(200, b"", request_id, named, kind=kind).headers if each[0] != b"content-length"]
+    headers = [header for header in answer(200, b"", request_id, named, kind=kind).headers if header[0] != b"content-length"]
     if takes_gzip(accepted):
         packed = [*headers, (b"vary", b"accept-encoding"), (b"content-encoding", b"gzip")]
         return Response(200, packed, parts=_gzipped_parts(parts))

@@ -126,8 +126,11 @@ def _requests() -> dict[str, Schema]:
 
 def _alone(schema: Schema, name: str) -> Schema:
     """Return what holds of an object that has this member of a schema, and of the others none but null."""
-    given = next(each for each in schema["properties"][name]["anyOf"] if each != {"type": "null"})
-    return {"required": [name], "properties": {each: {"type": "null"} for each in schema["properties"]} | {name: given}}
+    schema_of_value = next(option for option in schema["properties"][name]["anyOf"] if option != {"type": "null"})
+    return {
+        "required": [name],
+        "properties": {member: {"type": "null"} for member in schema["properties"]} | {name: schema_of_value},
+    }
 
 
 def _named(types: dict[str, Any], prefix: str) -> dict[str, Schema]:

@@ -45,11 +45,11 @@ class TokenWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 async def sign_in(request: Request) -> Response:
     """Begin a session, and set its cookie."""
     _check_origin(request)
-    given = await _body(request, Credentials)
-    if given.link is not None:
-        secret, session = await _by_link(request, given.link)
-    elif given.name is not None and given.password is not None:
-        secret, session = await by_password(request, given.name, given.password)
+    credentials = await _body(request, Credentials)
+    if credentials.link is not None:
+        secret, session = await _by_link(request, credentials.link)
+    elif credentials.name is not None and credentials.password is not None:
+        secret, session = await by_password(request, credentials.name, credentials.password)
     else:
         raise Problem(MALFORMED, "Send link, or name and password.")
     return json_answer(200, {"user": session.user}, request.request_id, [_NO_STORE, cookie(request, secret)])
@@ -142,10 +142,10 @@ def secret_of(request: Request) -> str | None:
 
     `http.cookies` takes time that grows with the square of the header, and nothing from one in which anything is odd.
     """
-    wanted = _cookie_name(request).encode()
+    cookie_name = _cookie_name(request).encode()
     for part in (request.header(b"cookie") or b"").split(b";"):
         name, _, value = part.strip().partition(b"=")
-        if name == wanted:
+        if name == cookie_name:
             return value.decode("latin-1")
     return None
 

@@ -93,7 +93,7 @@ class SignIn:
     async def first_link(self) -> str | None:
         """Return a link for the first person, as long as nobody has ever signed in or has a password; else None."""
         users = await self._store.sign_in.users()
-        if any(each.password_hash or each.name != FIRST_USER for each in users) or await self._store.sign_in.sessions():
+        if any(user.password_hash or user.name != FIRST_USER for user in users) or await self._store.sign_in.sessions():
             return None
         if not users:
             await self.add_user(FIRST_USER)

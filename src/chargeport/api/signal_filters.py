@@ -35,13 +35,13 @@ def selected(query: paging.Query) -> Selection:
     if not query:
         return EVERYTHING
     paging.only_filters(query, GROUP, CODE)
-    given = dict(query)
+    parameters = dict(query)
     signals: Sequence[Signal] = _BY_CODE_ORDER
-    if GROUP in given:
-        groups = {_named(_GROUPS, name.strip().lower(), GROUP) for name in given[GROUP].split(",")}
+    if GROUP in parameters:
+        groups = {_named(_GROUPS, name.strip().lower(), GROUP) for name in parameters[GROUP].split(",")}
         signals = [signal for signal in signals if signal.group in groups]
-    if CODE in given:
-        named = {_named(BY_CODE, name.strip(), CODE) for name in given[CODE].split(",")}
+    if CODE in parameters:
+        named = {_named(BY_CODE, name.strip(), CODE) for name in parameters[CODE].split(",")}
         signals = [signal for signal in signals if signal in named]
     return Selection(signals, source(query))
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from chargeport.api import cursors, signal_filters
-from chargeport.api.history import Asked, document, page_of
+from chargeport.api.history import HistorySelection, document, page_of
 from chargeport.api.reads import Ask, conditional
 from chargeport.api.request import Request
 from chargeport.api.response import Response
@@ -28,20 +28,20 @@ async def read_values(request: Request) -> Response:
     allowed = await permissions(request)
     ask = _ask(request, request.path("code"))
     _, found = await request.context.reads.known(ask, allowed)
-    signal, asked = found.state.signal, Asked.of(request.query)
+    signal, selection = found.state.signal, HistorySelection.of(request.query)
     now = request.context.clock.now()
     client_id, positions = (await request.grant()).client_id, request.context.positions
     await positions.load()
-    if asked.cursor is not None:
-        cursor = cursors.opened(asked.cursor, lambda text: positions.open(text, client_id))
-        asked = msgspec.structs.replace(asked, cursor=cursor)
+    if selection.cursor is not None:
+        cursor = cursors.opened(selection.cursor, lambda text: positions.open(text, client_id))
+        selection = msgspec.structs.replace(selection, cursor=cursor)
     history = EffectiveHistory(request.context.store, now, signal_filters.source(request.query))
-    page = await page_of(history, ask.vehicle_id, signal, asked, allowed=allowed, now=now)
+    page = await page_of(history, ask.vehicle_id, signal, selection, allowed=allowed, now=now)
     if page.next_cursor is not None:
         cursor = cursors.sealed(page.next_cursor, lambda position: positions.seal(position, client_id, always_alike=True))
         page = msgspec.structs.replace(page, next_cursor=cursor)
     path = f"{request.base}/v3/vehicles/{ask.vehicle_id}/signals/{signal.code}/values"
-    return conditional(document(page, signal, asked, path, request.query).encode(), ask)
+    return conditional(document(page, signal, selection, path, request.query).encode(), ask)
 
 
 def _ask(request: Request, code: str | None) -> Ask:

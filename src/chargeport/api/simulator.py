@@ -112,7 +112,7 @@ async def remove_fault(request: Request) -> Response:
 async def list_scenarios(request: Request) -> Response:
     """Return the ready scenarios."""
     await simulation(request)
-    data = [{"name": each.name, "summary": each.summary} for each in library().values()]
+    data = [{"name": scenario.name, "summary": scenario.summary} for scenario in library().values()]
     return json_answer(200, {"data": data}, request.request_id)
 
 

@@ -72,15 +72,15 @@ async def ingest_smartcar(request: Request) -> Response:
 
 async def _read(request: Request, key: str) -> tuple[bytes, bool]:
     """Return the body, and whether its signature is right. Raises Problem."""
-    given = (request.header(b"sc-signature") or b"").strip().lower()
+    signature = (request.header(b"sc-signature") or b"").strip().lower()
     max_bytes = request.context.settings.ingest.max_bytes
     try:
-        body = await read_body(request, max_bytes if _DIGEST.fullmatch(given) else min(max_bytes, MAX_UNSIGNED))
+        body = await read_body(request, max_bytes if _DIGEST.fullmatch(signature) else min(max_bytes, MAX_UNSIGNED))
     except Problem as problem:
-        if problem.kind is TOO_LARGE and not _DIGEST.fullmatch(given):
+        if problem.kind is TOO_LARGE and not _DIGEST.fullmatch(signature):
             raise _unsigned() from None
         raise
-    return body, hmac.compare_digest(_signature(key, body), given)
+    return body, hmac.compare_digest(_signature(key, body), signature)
 
 
 def _unsigned() -> WrongCredentialError:
@@ -124,18 +124,18 @@ def _member(of: Any, name: str) -> Any:
     return of.get(name) if isinstance(of, dict) else None
 
 
-async def _register(store: Store, said: Any, now: int) -> None:
+async def _register(store: Store, part: Any, now: int) -> None:
     """Make a car known under Smartcar's id; one that some car has as a name already is known."""
-    name = _member(said, "id")
+    name = _member(part, "id")
     car = new_vehicle(name, now) if isinstance(name, str) else None
     if car is None or car.vin is not None or await store.vehicles.find_vehicle(name) is not None:
         return  # Smartcar's ids are UUIDs; anything else becomes an issue that names it
     with suppress(ConflictError):  # somebody else was quicker
-        await store.vehicles.add_vehicle(msgspec.structs.replace(car, **_facts(said)))
+        await store.vehicles.add_vehicle(msgspec.structs.replace(car, **_facts(part)))
 
 
-def _facts(said: dict[str, Any]) -> dict[str, Any]:
+def _facts(part: dict[str, Any]) -> dict[str, Any]:
     """Return the facts that Smartcar reports of a car, those of them that are valid."""
-    texts = {name: said[name] for name in ("make", "model") if isinstance(said.get(name), str) and said[name].strip()}
-    year = said.get("year")
+    texts = {name: part[name] for name in ("make", "model") if isinstance(part.get(name), str) and part[name].strip()}
+    year = part.get("year")
     return texts | ({"year": year} if type(year) is int and year in YEARS else {})

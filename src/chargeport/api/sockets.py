@@ -93,4 +93,4 @@ class _WithoutQuery(logging.LoggerAdapter[logging.Logger]):
     def log(self, level: int, msg: object, *args: object, **more: Any) -> None:
         """Log a line."""
         level = logging.DEBUG if level == logging.INFO else level
-        super().log(level, msg, *(each.partition("?")[0] if isinstance(each, str) else each for each in args), **more)
+        super().log(level, msg, *(arg.partition("?")[0] if isinstance(arg, str) else arg for arg in args), **more)

@@ -33,7 +33,7 @@ PART_BYTES: Final = 65_536  # sent at once: as much as waits in the server for a
 _POSITION: Final = attrgetter("position")
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class StreamSelection(msgspec.Struct, frozen=True):
     """What a client asked for: None stands for all that it may see.
 
     `user_id` narrows it to a user's connections; `vehicle_list`: whether to say when the list of vehicles changes.
@@ -57,15 +57,15 @@ async def stream_signals(request: Request) -> Response:
     most, positions = request.context.tail.most_of_one, request.context.positions
     if request.context.tail.streams_of(grant.client_id) >= most:
         raise _too_many(most)
-    wanted = Wanted(_vehicles(request), _signals(request), request.user_id, _wants_vehicle_list(request))
-    await _check(request, grant, wanted)
+    selection = StreamSelection(_vehicles(request), _signals(request), request.user_id, _wants_vehicle_list(request))
+    await _check(request, grant, selection)
     await positions.load()
     newest = await request.context.store.readings.position()
     resumed = _resumed_from(request, newest, grant.client_id)
     position = newest if resumed is None else resumed
-    follower = Follower(grant, request.header(b"authorization"), wanted.vehicles, position)
-    follower.vehicle_lists = 0 if wanted.vehicle_list else None
-    stream = Stream(request.context, follower, wanted, request.base, newest)
+    follower = Follower(grant, request.header(b"authorization"), selection.vehicles, position)
+    follower.vehicle_lists = 0 if selection.vehicle_list else None
+    stream = Stream(request.context, follower, selection, request.base, newest)
     greeting = events.RETRY + (events.reached(positions.seal(position, grant.client_id)) if resumed is None else b"")
     return event_answer(stream.parts(greeting), request.request_id, request.header(b"accept-encoding"))
 
@@ -73,15 +73,15 @@ async def stream_signals(request: Request) -> Response:
 class Stream:
     """What one client is sent."""
 
-    __slots__ = ("_base", "_clock", "_follower", "_most", "_newest", "_positions", "_store", "_tail", "_wanted")
+    __slots__ = ("_base", "_clock", "_follower", "_most", "_newest", "_positions", "_selection", "_store", "_tail")
 
-    def __init__(self, deps: AppContext, follower: Follower, wanted: Wanted, base: str, newest: int) -> None:
+    def __init__(self, deps: AppContext, follower: Follower, selection: StreamSelection, base: str, newest: int) -> None:
         """Prepare the stream. `newest` is how far the feed had come when the client asked."""
         self._store = deps.store
         self._tail = deps.tail
         self._clock = deps.clock
         self._follower = follower
-        self._wanted = wanted
+        self._selection = selection
         self._base = base
         self._newest = newest
         self._positions = deps.positions
@@ -156,9 +156,9 @@ class Stream:
 
     async def _permissions(self, vehicle_id: str, signal: Signal) -> frozenset[Permission] | None:
         """Return what the client may see of the car; None if it did not ask for the signal or may not see that."""
-        if not self._wanted.has(vehicle_id, signal):
+        if not self._selection.has(vehicle_id, signal):
             return None
-        permissions = await self._tail.permits.of(self._follower.grant, vehicle_id, self._wanted.user_id)
+        permissions = await self._tail.permits.of(self._follower.grant, vehicle_id, self._selection.user_id)
         return permissions if signal.permission in permissions else None
 
     def _vehicle_list(self) -> bytes:
@@ -200,10 +200,10 @@ def _vehicles(request: Request) -> frozenset[str] | None:
 
 
 def _wants_vehicle_list(request: Request) -> bool:
-    given = dict(request.query).get(VEHICLES, "false")
-    if given not in ("true", "false"):
-        raise Problem(MALFORMED, f"{VEHICLES} is true or false, not {given[:40]!r}.")
-    return given == "true"
+    text = dict(request.query).get(VEHICLES, "false")
+    if text not in ("true", "false"):
+        raise Problem(MALFORMED, f"{VEHICLES} is true or false, not {text[:40]!r}.")
+    return text == "true"
 
 
 def _signals(request: Request) -> frozenset[str] | None:
@@ -216,22 +216,22 @@ def _signals(request: Request) -> frozenset[str] | None:
     return frozenset(named)
 
 
-async def _check(request: Request, grant: Grant, wanted: Wanted) -> None:
+async def _check(request: Request, grant: Grant, selection: StreamSelection) -> None:
     """Refuse a stream of what the client may not see. Raises Problem (403, 404).
 
     A client that follows the list of vehicles is told of one that went by that list: there such a vehicle is left out.
     """
     granted = [grant.permissions]
-    if wanted.vehicles is not None:
+    if selection.vehicles is not None:
         granted = []
-        for vehicle_id in sorted(wanted.vehicles):
+        for vehicle_id in sorted(selection.vehicles):
             try:
-                granted.append(await request.context.access.permissions(grant, vehicle_id, wanted.user_id))
+                granted.append(await request.context.access.permissions(grant, vehicle_id, selection.user_id))
                 await request.context.reads.vehicle(vehicle_id)
             except Problem as problem:
-                if problem.kind is not VEHICLE_NOT_FOUND or not wanted.vehicle_list:
+                if problem.kind is not VEHICLE_NOT_FOUND or not selection.vehicle_list:
                     raise
-    for signal in (BY_CODE[code] for code in wanted.signals or ()):
+    for signal in (BY_CODE[code] for code in selection.signals or ()):
         if any(signal.permission not in permissions for permissions in granted):
             raise Problem(PERMISSION, f"Following {signal.code} needs the permission {signal.permission}.")
 
@@ -239,13 +239,13 @@ async def _check(request: Request, grant: Grant, wanted: Wanted) -> None:
 def _resumed_from(request: Request, newest: int, client_id: str) -> int | None:
     """Return the position that the client has got to; None where it has none. Raises Problem (400)."""
     header = (request.header(b"last-event-id") or b"").decode("latin-1")
-    given = header or dict(request.query).get("lastEventId")
-    if not given:
+    text = header or dict(request.query).get("lastEventId")
+    if not text:
         return None
-    position = 0 if given == BEGINNING else request.context.positions.open(given, client_id)
+    position = 0 if text == BEGINNING else request.context.positions.open(text, client_id)
     if position is None:
         detail = (
-            f"Last-Event-ID is the id of an event that the application was sent, or 0 for the beginning, not {given[:40]!r}."
+            f"Last-Event-ID is the id of an event that the application was sent, or 0 for the beginning, not {text[:40]!r}."
         )
         raise Problem(MALFORMED, detail)
     if position > newest:

@@ -267,7 +267,7 @@ class Tail:
 
     async def _look_at_vehicles(self) -> None:
         """Wake those who follow the list of vehicles, where there are more or fewer than before."""
-        following = [each for each in self._everyone if each.vehicle_lists is not None]
+        following = [follower for follower in self._everyone if follower.vehicle_lists is not None]
         if not following:
             self._vehicles = None
             return

@@ -45,8 +45,8 @@ class _RefusedError(Exception):
 async def issue_token(request: Request) -> Response:
     """Exchange a client id and its secret, and maybe a code, for a token that is good for an hour."""
     try:
-        given = _parameters(await read_body(request, MAX_BYTES), request.header(b"content-type") or b"")
-        client_id, client_secret = _credentials(request, given)
+        parameters = _parameters(await read_body(request, MAX_BYTES), request.header(b"content-type") or b"")
+        client_id, client_secret = _credentials(request, parameters)
     except _RefusedError as refused:
         return _refusal(request, refused)
     except Problem as problem:  # with the body itself
@@ -54,7 +54,7 @@ async def issue_token(request: Request) -> Response:
     proof = partial(_application, request.context, client_id, client_secret)
     try:
         application = await request.caller.guesses.attempt(SECRET, request.caller.address, client_id, proof)
-        body = await _issued(request.context, application, given)
+        body = await _issued(request.context, application, parameters)
     except Problem as problem:
         error = _OF_PROBLEM.get(problem.kind)
         if error is None:
@@ -73,15 +73,15 @@ async def _application(context: AppContext, client_id: str, client_secret: str) 
     return application
 
 
-async def _issued(context: AppContext, application: Application, given: dict[str, str]) -> dict[str, str | int]:
+async def _issued(context: AppContext, application: Application, parameters: dict[str, str]) -> dict[str, str | int]:
     """Issue the tokens. Raises ConsentError."""
     about: dict[str, str | int] = {"token_type": "Bearer", "expires_in": TOKEN_LIFE_S}
-    match given["grant_type"]:
+    match parameters["grant_type"]:
         case "authorization_code":
-            verifier, redirect_uri = given.get("code_verifier"), given.get("redirect_uri")
-            token, refresh = await context.consents.by_code(application, given["code"], redirect_uri, verifier)
+            verifier, redirect_uri = parameters.get("code_verifier"), parameters.get("redirect_uri")
+            token, refresh = await context.consents.by_code(application, parameters["code"], redirect_uri, verifier)
         case "refresh_token":
-            token, refresh = await context.consents.by_refresh_token(application, given["refresh_token"])
+            token, refresh = await context.consents.by_refresh_token(application, parameters["refresh_token"])
         case _:
             return {"access_token": await context.access.issue_token(application)} | about
     return {"access_token": token, "refresh_token": refresh} | about
@@ -98,23 +98,23 @@ def _refusal(request: Request, refused: _RefusedError) -> Response:
     return json_answer(refused.kind.status, body, request.request_id, headers)
 
 
-def _credentials(request: Request, given: dict[str, str]) -> tuple[str, str]:
+def _credentials(request: Request, parameters: dict[str, str]) -> tuple[str, str]:
     """Return client id and secret, from Basic or from the body, of a request that has what its grant needs."""
-    grant_type = given.get("grant_type")
+    grant_type = parameters.get("grant_type")
     if grant_type is None:
         raise _RefusedError(MALFORMED, "invalid_request", f"grant_type is missing: send {GRANT_TYPE}.")
     if grant_type not in GRANT_TYPES:
         raise _RefusedError(MALFORMED, "unsupported_grant_type", f"grant_type is one of {', '.join(GRANT_TYPES)}.")
     needed = {CODE: "code", REFRESH: "refresh_token"}.get(grant_type)
-    if needed is not None and not given.get(needed):
+    if needed is not None and not parameters.get(needed):
         raise _RefusedError(MALFORMED, "invalid_request", f"{needed} is missing.")
     basic = _basic(request.header(b"authorization"))
     if basic is not None:
         return basic
     for name in ("client_id", "client_secret"):
-        if not given.get(name):
+        if not parameters.get(name):
             raise _RefusedError(MALFORMED, "invalid_request", f"{name} is missing: send it in the body, or use Basic.")
-    return given["client_id"], given["client_secret"]
+    return parameters["client_id"], parameters["client_secret"]
 
 
 def _parameters(body: bytes, content_type: bytes) -> dict[str, str]:

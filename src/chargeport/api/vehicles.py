@@ -27,7 +27,7 @@ async def list_vehicles(request: Request) -> Response:
     """Return a page of the application's vehicles, by id."""
     grant = await request.grant()
     paging.only_filters(request.query)
-    page = paging.asked(request.query, default_size=DEFAULT_SIZE, max_size=MAX_SIZE)
+    page = paging.requested_page(request.query, default_size=DEFAULT_SIZE, max_size=MAX_SIZE)
     found, total = await request.context.store.vehicles.vehicles(
         page,
         connected_to=grant.client_id if grant.connected_only else None,
@@ -83,7 +83,7 @@ def _covered(signal: Signal, found: VehicleSeries, allowed: frozenset[Permission
         else {"status": against.reason, "reason": ERROR_STATUSES[against.reason].detail}
     )
     sources = [_series(counts.state, None, allowed, now)]
-    sources += [_series(each.state, each.why, allowed, now) for each in counts.passed_over]
+    sources += [_series(passed.state, passed.why, allowed, now) for passed in counts.passed_over]
     return entry | status | _provenance(counts.state, now) | {"sources": sources}
 
 

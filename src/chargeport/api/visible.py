@@ -34,8 +34,10 @@ async def vehicles(request: Request, after: str = "", at_once: int = AT_ONCE) ->
         for start in range(0, len(found), at_once):
             await asyncio.sleep(0)
             few = found[start : start + at_once]
-            allowed = await request.context.access.permissions_on(await request.grant(), [each.id for each in few], user_id)
-            yield [(each, allowed[each.id]) for each in few if each.id in allowed]
+            allowed = await request.context.access.permissions_on(
+                await request.grant(), [vehicle.id for vehicle in few], user_id
+            )
+            yield [(vehicle, allowed[vehicle.id]) for vehicle in few if vehicle.id in allowed]
         if len(found) < PORTION:
             return
         after = found[-1].id

@@ -66,10 +66,10 @@ class NewSubscription(Attributes, frozen=True):
 async def list_webhooks(request: Request) -> Response:
     """Return a page of the application's webhooks, oldest first."""
     grant = await request.client()
-    page = paging.asked(request.query, default_size=50)
-    found = [each for each in await request.context.store.webhooks.webhooks(grant.client_id) if _fits(each, request)]
+    page = paging.requested_page(request.query, default_size=50)
+    found = [webhook for webhook in await request.context.store.webhooks.webhooks(grant.client_id) if _fits(webhook, request)]
     shown = found[page.offset : page.offset + page.size]
-    return _page(request, "v3/webhooks", [resource(each, request.base) for each in shown], page, len(found))
+    return _page(request, "v3/webhooks", [resource(webhook, request.base) for webhook in shown], page, len(found))
 
 
 async def create_webhook(request: Request) -> Response:
@@ -140,13 +140,13 @@ async def list_deliveries(request: Request) -> Response:
 
 async def deliveries_of(request: Request, webhook: Webhook, path: str) -> Response:
     """Return a page of the events of a webhook that was found already."""
-    page = paging.asked(request.query, default_size=25)
+    page = paging.requested_page(request.query, default_size=25)
     state = dict(request.query).get("filter[state]")
     if state is not None and state not in STATES:
         raise Problem(MALFORMED, f"filter[state] is one of {', '.join(STATES)}, not {state[:40]!r}.")
     found, total = await request.context.store.webhooks.events(webhook.id, page, state)  # type: ignore[arg-type]
-    attempts = await request.context.store.webhooks.attempts([each.id for each in found])
-    data = [delivery(each, [one for one in attempts if one.event_id == each.id]) for each in found]
+    attempts = await request.context.store.webhooks.attempts([event.id for event in found])
+    data = [delivery(event, [attempt for attempt in attempts if attempt.event_id == event.id]) for event in found]
     return _page(request, f"{path}/{webhook.id}/deliveries", data, page, total)
 
 
@@ -192,25 +192,27 @@ async def rotate_key(request: Request) -> Response:
 async def list_subscriptions(request: Request) -> Response:
     """Return a page of the subscriptions of the application's webhooks, oldest first."""
     grant = await request.client()
-    page = paging.asked(request.query, default_size=25)
+    page = paging.requested_page(request.query, default_size=25)
     given = {_FILTERS[name]: value for name, value in request.query if name in _FILTERS}
     webhooks = await request.context.store.webhooks.webhooks(grant.client_id)
-    ids = [each.id for each in webhooks if given.get("webhook", each.id) == each.id]
+    ids = [webhook.id for webhook in webhooks if given.get("webhook", webhook.id) == webhook.id]
     user = given.get("user", request.user_id)
     found, total = await request.context.store.webhooks.subscriptions(
         page, ids, vehicle_id=given.get("vehicle"), user_uuid=None if user is None else user_uuid_of(user)
     )
-    return _page(request, "v3/subscriptions", [subscription_resource(each, request.base) for each in found], page, total)
+    return _page(
+        request, "v3/subscriptions", [subscription_resource(subscription, request.base) for subscription in found], page, total
+    )
 
 
 async def create_subscription(request: Request) -> Response:
     """Subscribe a webhook to a vehicle: 202, or 409 where it is subscribed already."""
     grant = await request.client()
-    wanted = await attributes(request, NewSubscription, MAX_BYTES)
-    webhook = await request.context.store.webhooks.webhook(wanted.webhook_id, grant.client_id)
+    members = await attributes(request, NewSubscription, MAX_BYTES)
+    webhook = await request.context.store.webhooks.webhook(members.webhook_id, grant.client_id)
     if webhook is None:
         raise Problem(WEBHOOK_NOT_FOUND, "The application has no webhook with this id.")
-    vehicle_id, user = wanted.vehicle_id, wanted.user_id
+    vehicle_id, user = members.vehicle_id, members.user_id
     await request.context.access.permissions(grant, vehicle_id, user)
     if await request.context.store.vehicles.vehicle(vehicle_id) is None:
         raise Problem(VEHICLE_NOT_FOUND, "No vehicle with this id is known to this server.")
@@ -279,15 +281,15 @@ def delivery(event: Event, attempts: Sequence[Attempt]) -> dict[str, Any]:
             "attempts": [
                 _without_none(
                     {
-                        "deliveryId": each.id,
-                        "attemptedAt": iso(each.started_at),
-                        "durationInMilliseconds": each.duration_ms,
-                        "status": each.status,
-                        "error": each.error,
-                        "response": each.response,
+                        "deliveryId": attempt.id,
+                        "attemptedAt": iso(attempt.started_at),
+                        "durationInMilliseconds": attempt.duration_ms,
+                        "status": attempt.status,
+                        "error": attempt.error,
+                        "response": attempt.response,
                     }
                 )
-                for each in attempts
+                for attempt in attempts
             ],
         },
         "meta": {"createdAt": iso(event.created_at)},
@@ -331,9 +333,9 @@ async def _fields(request: Request, known: dict[str, Any]) -> WebhookFields:
     """Return the fields of a webhook: those known, with those that the body names. Raises Problem."""
     given = await attributes(request, dict[str, Any], MAX_BYTES)
     names = {field.encode_name for field in msgspec.structs.fields(WebhookFields)}
-    wanted = known | {name: member for name, member in given.items() if name in names}
+    members = known | {name: member for name, member in given.items() if name in names}
     try:
-        fields = msgspec.convert(wanted, WebhookFields)
+        fields = msgspec.convert(members, WebhookFields)
     except msgspec.ValidationError as error:
         raise Problem(MALFORMED, f"data.attributes: {error}.") from None
     allow_private = request.context.settings.webhooks.allow_private_targets

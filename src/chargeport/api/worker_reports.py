@@ -77,17 +77,17 @@ class WorkerReports:
 
     def write(self, tally: Tally, status: str) -> None:
         """Tell the others."""
-        whole = self._before + tally
-        answered = [(route, code, count) for (route, code), count in whole.answered.items()]
-        told = (dict(whole.wrong), dict(whole.attempts), whole.waiting)
-        report = Report(os.getpid(), self._now_s(), status, answered, *told)
+        total = self._before + tally
+        answered = [(route, code, count) for (route, code), count in total.answered.items()]
+        counts = (dict(total.wrong), dict(total.attempts), total.waiting)
+        report = Report(os.getpid(), self._now_s(), status, answered, *counts)
         partial = self._folder / f"{self.number}.part"
         partial.write_bytes(msgspec.json.encode(report))
         os.replace(partial, self._file(self.number))  # noqa: PTH105  (whole or not at all)
 
-    def whole(self, tally: Tally) -> Tally:
+    def total(self, tally: Tally) -> Tally:
         """Return what all have counted; this one by now."""
-        return sum((each.tally for each in self._others().values() if each is not None), self._before + tally)
+        return sum((other.tally for other in self._others().values() if other is not None), self._before + tally)
 
     def statuses(self, own: str = READY) -> dict[int, str]:
         """Return how each worker is, by number."""

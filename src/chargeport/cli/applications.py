@@ -86,7 +86,7 @@ def edit(
     if as_json:
         print_json({"client_id": client_id, "redirects": found})
     else:
-        print_table(("redirect",), [(each,) for each in found], "It has no redirect: --redirect URI adds one.")
+        print_table(("redirect",), [(uri,) for uri in found], "It has no redirect: --redirect URI adds one.")
 
 
 @group.command("list")
@@ -99,9 +99,12 @@ def list_applications(*, database: Database = None, as_json: Json = False) -> No
     now = SystemClock().now()
     columns = ("client_id", "name", "permissions", "vehicles", "created", "revoked")
     rows = [
-        (one.client_id, one.name, permissions_shown(one.permissions), "connected" if one.connected_only else "every",
-         ago(one.created_at, now), ago(one.revoked_at, now) or "no")
-        for one in found
+        (
+            application.client_id, application.name, permissions_shown(application.permissions),
+            "connected" if application.connected_only else "every",
+            ago(application.created_at, now), ago(application.revoked_at, now) or "no",
+        )
+        for application in found
     ]  # fmt: skip
     print_table(columns, rows, "There is no application yet: chargeport app create NAME makes one.", spare=SPARE)
 

@@ -64,7 +64,7 @@ def restore(
 
 
 def _described(contents: "Contents") -> str:
-    counts = ", ".join(f"{count} {said}" for said, count in contents.counts.items())
+    counts = ", ".join(f"{count} {name}" for name, count in contents.counts.items())
     return f"schema {contents.schema}, {counts}, {contents.size_bytes / (1 << 20):.1f} MiB"
 
 

@@ -89,12 +89,12 @@ def server(url: str) -> Iterator[Check]:
     """Check whether a database server answers, has our schema, and takes writes."""
     try:
         backends.require_driver()
-        yield from asyncio.run(_asked(url))
+        yield from asyncio.run(_server_checks(url))
     except Exception as error:  # noqa: BLE001  (a doctor reports whatever is found)
         yield Check("database", Status.FAIL, str(error).removesuffix("."), "name another with --database, or mend it")
 
 
-async def _asked(url: str) -> list[Check]:
+async def _server_checks(url: str) -> list[Check]:
     from chargeport.store.postgres import PostgresStore, migrations
 
     raw = await migrations.connected(url)

@@ -34,19 +34,19 @@ def list_commands(
     async def look(store: Store) -> tuple[list[KeptCommand], dict[str, str], dict[str, str]]:
         only = None if vehicle is None else (await vehicle_called(store, vehicle)).id
         found, _ = await store.commands.commands(Page(size=limit), only)
-        return found, await names(store), {each.id: called(each) for each in await fleet(store)}
+        return found, await names(store), {vehicle.id: called(vehicle) for vehicle in await fleet(store)}
 
     found, applications, vehicles = with_store(database, look)
     if as_json:
-        print_json([_shown(each) for each in found])
+        print_json([_shown(command) for command in found])
         return
     now = SystemClock().now()
     rows = [
         (
-            ago(each.started_at, now), vehicles.get(each.vehicle_id), each.kind, _value(each.parameters),
-            applications.get(each.client_id), each.source, each.outcome or "unknown",
+            ago(command.started_at, now), vehicles.get(command.vehicle_id), command.kind, _value(command.parameters),
+            applications.get(command.client_id), command.source, command.outcome or "unknown",
         )
-        for each in found
+        for command in found
     ]  # fmt: skip
     heads = ("given", "vehicle", "command", "to", "by", "source", "outcome")
     print_table(heads, rows, "No command was given yet: docs/commands.md says how.")
@@ -63,5 +63,5 @@ def _shown(each: KeptCommand) -> dict[str, Any]:
 
 def _value(parameters: str) -> str | None:
     """Return the limit that was to be set, or the kind of schedule; None for other commands."""
-    given = msgspec.json.decode(parameters)
-    return f"{given['percent']} %" if "percent" in given else given.get("scheduleType")
+    decoded = msgspec.json.decode(parameters)
+    return f"{decoded['percent']} %" if "percent" in decoded else decoded.get("scheduleType")

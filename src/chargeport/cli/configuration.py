@@ -40,8 +40,8 @@ def flags_to_reach(database: str | None) -> str:
     named, url = _NAMED.get(), database or os.environ.get("CHARGEPORT_DATABASE")
     if url is not None and is_server(url):
         url = shown(url)  # a password is nobody's business
-    given = (("--config", None if named is None else str(named)), ("--database", url))
-    return "".join(f" {flag} {shlex.quote(value)}" for flag, value in given if value)
+    options = (("--config", None if named is None else str(named)), ("--database", url))
+    return "".join(f" {flag} {shlex.quote(value)}" for flag, value in options if value)
 
 
 def add_config_option(group: typer.Typer) -> None:
@@ -49,9 +49,9 @@ def add_config_option(group: typer.Typer) -> None:
     for command in group.registered_commands:
         if command.callback is not None:
             command.callback = _with_config(command.callback)
-    for each in group.registered_groups:
-        if each.typer_instance is not None:
-            add_config_option(each.typer_instance)
+    for subgroup in group.registered_groups:
+        if subgroup.typer_instance is not None:
+            add_config_option(subgroup.typer_instance)
 
 
 def _with_config(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -60,14 +60,14 @@ def _with_config(command: Callable[..., Any]) -> Callable[..., Any]:
         return command  # a group is put together once, however often the program is
     taken = inspect.signature(command, eval_str=True)
     parameters = list(taken.parameters.values())
-    index = next((at for at, each in enumerate(parameters) if each.name in ("database", "as_json")), len(parameters))
+    index = next((at for at, parameter in enumerate(parameters) if parameter.name in ("database", "as_json")), len(parameters))
     parameters.insert(index, _PARAMETER)
 
     @wraps(command)
-    def run(config_file: Path | None = None, **given: Any) -> Any:
+    def run(config_file: Path | None = None, **options: Any) -> Any:
         reset = _NAMED.set(config_file)
         try:
-            return command(**given)
+            return command(**options)
         finally:
             _NAMED.reset(reset)
 

@@ -45,11 +45,11 @@ def add(
 
     async def connect(store: Store) -> Connection:
         application = await application_with(store, app)
-        wanted = Connection(
+        new = Connection(
             id=str(uuid.uuid4()), client_id=application.client_id, user_id=user, vehicle=await vehicle_called(store, vehicle),
             permissions=frozenset(permissions or application.permissions), created_at=SystemClock().now(),
         )  # fmt: skip
-        return await store.access.add_connection(wanted)
+        return await store.access.add_connection(new)
 
     made = with_store(database, connect)
     if as_json:
@@ -72,9 +72,11 @@ def list_connections(*, database: Database = None, as_json: Json = False) -> Non
     now = SystemClock().now()
     columns = ("id", "application", "user", "vehicle", "permissions", "created")
     rows = [
-        (one.id, called.get(one.client_id), one.user_id, described(one.vehicle), permissions_shown(one.permissions),
-         ago(one.created_at, now))
-        for one in found
+        (
+            connection.id, called.get(connection.client_id), connection.user_id, described(connection.vehicle),
+            permissions_shown(connection.permissions), ago(connection.created_at, now),
+        )
+        for connection in found
     ]  # fmt: skip
     print_table(
         columns,

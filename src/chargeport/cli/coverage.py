@@ -68,7 +68,7 @@ async def _one(store: Store, name: str) -> tuple[rows.Known, int]:
 async def _issues(store: Store) -> Counter[str | None]:
     """Count the different issues that name each vehicle."""
     found, _ = await store.issues.issues(Page(1, MAX_ISSUES))
-    return Counter(each.issue.vehicle or None for each in found)
+    return Counter(count.issue.vehicle or None for count in found)
 
 
 def _concerning(known: rows.Known, issues: Counter[str | None]) -> int:
@@ -86,8 +86,8 @@ async def _summaries(store: Store) -> list[Summary]:
     now, ranks = SystemClock().now(), store.readings.ranks
     found = [await store.readings.signals(vehicle.id) for vehicle in await every(store.vehicles.vehicles)]
     issues = await _issues(store)
-    known = [rows.Known(each, ranks) for each in found if each is not None]
-    return [_summary(each, _concerning(each, issues), now) for each in known]
+    known = [rows.Known(series, ranks) for series in found if series is not None]
+    return [_summary(vehicle, _concerning(vehicle, issues), now) for vehicle in known]
 
 
 def _summary(known: rows.Known, issues: int, now: int) -> Summary:
@@ -103,15 +103,15 @@ def _print_all(summaries: list[Summary], as_json: bool) -> None:
         return
     now = SystemClock().now()
     lines = [
-        (each.vehicle.id, described(each.vehicle), each.counts[rows.SUCCESS], _others(each.counts),
-         each.counts[rows.NOT_REPORTED], ago(each.heard_at, now))
-        for each in summaries
+        (summary.vehicle.id, described(summary.vehicle), summary.counts[rows.SUCCESS], _others(summary.counts),
+         summary.counts[rows.NOT_REPORTED], ago(summary.heard_at, now))
+        for summary in summaries
     ]  # fmt: skip
     columns = ("vehicle", "", "values", "without, and why", "never", "last received")
     print_table(columns, lines, "There is no vehicle yet: chargeport vehicle add makes one known.", short={"vehicle": 8})
-    for each in summaries:
-        if each.heard_at is None and each.issues:
-            say(f"{described(each.vehicle)} has never reported, and {_counted(each.issues)} it: {SHOWS}")
+    for summary in summaries:
+        if summary.heard_at is None and summary.issues:
+            say(f"{described(summary.vehicle)} has never reported, and {_counted(summary.issues)} it: {SHOWS}")
 
 
 def _others(counts: Counter[str]) -> str:

@@ -101,7 +101,7 @@ async def refuse_other_cars(store: Store, database: str) -> None:
     """Raise StartError where the database has cars that are not simulated: they are somebody's own."""
     from chargeport import demo as hosted
 
-    others = [each for each in await every(store.vehicles.vehicles) if each.mode != hosted.SIMULATED]
+    others = [vehicle for vehicle in await every(store.vehicles.vehicles) if vehicle.mode != hosted.SIMULATED]
     if others:
         cars = "a car that is" if len(others) == 1 else f"{len(others)} cars that are"
         raise StartError(

@@ -24,11 +24,11 @@ _UNKNOWN: Final = "is not known"
 group = typer.Typer(help="Dialects: what the messages of a system mean.", no_args_is_help=True)
 
 
-class Meant(msgspec.Struct, frozen=True):
+class Meaning(msgspec.Struct, frozen=True):
     """What one field came to: a signal with its value, or why nothing."""
 
     field: str | None
-    said: Any
+    content: Any
     signal: str | None = None
     value: str | None = None
     why: str | None = None
@@ -59,16 +59,16 @@ def check(
     What is not known is drafted as rows. Exits with 1 when something was not understood.
     """
     known = _dialect(dialect)
-    found = [each for text in messages or () for each in _meant(known, _payload(text), topic)]
+    found = [meaning for text in messages or () for meaning in _meanings(known, _payload(text), topic)]
     if as_json:
         print_json({"name": known.name, "rows": len(known.rows), "fields": found})
     elif messages:
-        rows = [(each.field, _short(each.said), each.signal, each.value or each.why) for each in found]
+        rows = [(meaning.field, _short(meaning.content), meaning.signal, meaning.value or meaning.why) for meaning in found]
         print_table(("field", "said", "signal", "would be"), rows, "The message says nothing.")
         _draft(found)
     else:
         say(f"{known.name}: {len(known.rows)} rows, {len(known.topics)} topics. --message says what a message would mean.")
-    if any(each.why is not None and each.signal is None for each in found):
+    if any(meaning.why is not None and meaning.signal is None for meaning in found):
         raise typer.Exit(1)
 
 
@@ -90,50 +90,52 @@ def _payload(text: str) -> bytes:
         raise ChargeportError(f"{text[1:]} can't be read: {error.strerror or error}.") from error
 
 
-def _meant(dialect: Dialect, payload: bytes, topic: str) -> list[Meant]:
+def _meanings(dialect: Dialect, payload: bytes, topic: str) -> list[Meaning]:
     """Return the meaning of a payload: its fields with the rows that read them, and what is left over."""
     delivery = Delivery(
         source="check", dialect=dialect.name, payload=payload, received_at=SystemClock().now(), topic=topic, vehicle="car"
     )
     parts = read(delivery, dialect)
     if isinstance(parts, Issue):
-        return [Meant(None, payload.decode("utf-8", "replace"), why=parts.detail)]
-    return [each for message in parts for each in _of_message(dialect, message)]
+        return [Meaning(None, payload.decode("utf-8", "replace"), why=parts.detail)]
+    return [meaning for message in parts for meaning in _of_message(dialect, message)]
 
 
-def _of_message(dialect: Dialect, message: RawMessage) -> list[Meant]:
+def _of_message(dialect: Dialect, message: RawMessage) -> list[Meaning]:
     result = normalise(message, dialect)
     by_signal = {entry.signal: entry for entry in result.entries}
     issues = {issue.subject: issue.detail for issue in result.issues}
     found, used = [], set()
-    for field, said in message.fields.items():
+    for field, content in message.fields.items():
         rows = dialect.by_field.get(field, ())
         for row in rows:
             entry = by_signal.get(row.signal)
             used.add(row.signal)
             if isinstance(entry, Reading):
-                found.append(Meant(field, said, row.signal.code, in_words(row.signal, entry.value)))
+                found.append(Meaning(field, content, row.signal.code, in_words(row.signal, entry.value)))
             else:
                 why = issues.get(field) or (f"no value: {entry.reason}" if entry is not None else "says nothing here")
-                found.append(Meant(field, said, row.signal.code, why=why) if entry is not None or field not in issues
-                             else Meant(field, said, why=why))  # fmt: skip
+                found.append(Meaning(field, content, row.signal.code, why=why) if entry is not None or field not in issues
+                             else Meaning(field, content, why=why))  # fmt: skip
         if not rows:
-            found.append(Meant(field, said, value=None if field in issues else "ignored", why=issues.get(field)))
+            found.append(Meaning(field, content, value=None if field in issues else "ignored", why=issues.get(field)))
     rest = (entry for entry in result.entries if entry.signal not in used and isinstance(entry, Reading))
-    return found + [Meant(None, None, entry.signal.code, in_words(entry.signal, entry.value)) for entry in rest]
+    return found + [Meaning(None, None, entry.signal.code, in_words(entry.signal, entry.value)) for entry in rest]
 
 
-def _short(said: Any) -> str | None:
-    return None if said is None else said if isinstance(said, str) else msgspec.json.encode(said).decode()
+def _short(content: Any) -> str | None:
+    return None if content is None else content if isinstance(content, str) else msgspec.json.encode(content).decode()
 
 
-def _draft(found: list[Meant]) -> None:
+def _draft(found: list[Meaning]) -> None:
     """Print rows to begin with for the fields that no row reads."""
-    unknown = [each for each in found if each.field is not None and each.signal is None and _UNKNOWN in (each.why or "")]
+    unknown = [
+        meaning for meaning in found if meaning.field is not None and meaning.signal is None and _UNKNOWN in (meaning.why or "")
+    ]
     if not unknown:
         return
     say("")
     say("Rows to begin with: name each one's signal and unit, or put the field into ignored.", "bold")
-    for each in unknown:
-        unit = '\nunit = "?"' if isinstance(each.said, int | float) and not isinstance(each.said, bool) else ""
-        say(f'\n[[rows]]\nfield = "{each.field}"  # said {_short(each.said)}\nsignal = "?"{unit}')
+    for meaning in unknown:
+        unit = '\nunit = "?"' if isinstance(meaning.content, int | float) and not isinstance(meaning.content, bool) else ""
+        say(f'\n[[rows]]\nfield = "{meaning.field}"  # said {_short(meaning.content)}\nsignal = "?"{unit}')

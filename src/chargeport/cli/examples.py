@@ -107,6 +107,6 @@ def add(part: typer.Typer, group: str = "") -> None:
     for command in part.registered_commands:
         example = EXAMPLES.get(f"{group} {command.name}".strip())
         command.epilog = f"Example:\n\n\b\n{example}" if example else None
-    for each in part.registered_groups:
-        if each.typer_instance is not None:
-            add(each.typer_instance, f"{group} {each.name or ''}".strip())
+    for subgroup in part.registered_groups:
+        if subgroup.typer_instance is not None:
+            add(subgroup.typer_instance, f"{group} {subgroup.name or ''}".strip())

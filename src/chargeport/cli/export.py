@@ -61,11 +61,11 @@ def export(
     form, packed = _form(file, form)
     if bare and form != "ndjson":
         raise typer.BadParameter("--bare is for NDJSON: a table has its columns.")
-    wanted = frozenset(named(code) for code in signals or ()) or None
+    chosen = frozenset(named(code) for code in signals or ()) or None
 
     async def run(store: Store) -> int:
         cars = frozenset([(await vehicle_called(store, name)).id for name in vehicles or ()]) or None
-        selection = Selection(vehicle_ids=cars, signals=wanted, start=start, end=end, every=sightings)
+        selection = Selection(vehicle_ids=cars, signals=chosen, start=start, end=end, every=sightings)
         await store.audit.add(Act.EXPORTED, next(iter(cars)) if cars and len(cars) == 1 else "", f"readings as {form}")
         with _output(file, packed=packed) as output:
             return await _export(store, selection, output, form, bare)

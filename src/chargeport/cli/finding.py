@@ -24,22 +24,22 @@ async def vehicle_called(store: Store, name: str) -> Vehicle:
         vehicle = await store.vehicles.find_vehicle(spelling)
         if vehicle is not None:
             return vehicle
-    wanted = name.strip().lower()
-    near = [each for each in await every(store.vehicles.vehicles) if _is_meant(each, wanted)]
-    if len(near) == 1:
-        return near[0]
-    if near:
-        those = ", ".join(each.id for each in near[:SHOWN])
-        raise NotFoundError(f"{quoted(name)} may be any of {len(near)} vehicles: {those}: write more of the name, or the id.")
+    typed_name = name.strip().lower()
+    matches = [vehicle for vehicle in await every(store.vehicles.vehicles) if _is_meant(vehicle, typed_name)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        ids = ", ".join(vehicle.id for vehicle in matches[:SHOWN])
+        raise NotFoundError(f"{quoted(name)} may be any of {len(matches)} vehicles: {ids}: write more of the name, or the id.")
     raise NotFoundError(f"No vehicle is called {quoted(name)}: chargeport vehicle list shows those there are.")
 
 
-def _is_meant(vehicle: Vehicle, wanted: str) -> bool:
+def _is_meant(vehicle: Vehicle, typed_name: str) -> bool:
     """Tell whether what was typed means a vehicle's make and model, or its id."""
-    if len(wanted) < LEAST_TYPED:
+    if len(typed_name) < LEAST_TYPED:
         return False
     names = (vehicle.model or "", " ".join(part for part in (vehicle.make, vehicle.model) if part))
-    return vehicle.id.startswith(wanted) or wanted in (each.lower() for each in names)
+    return vehicle.id.startswith(typed_name) or typed_name in (name.lower() for name in names)
 
 
 async def fleet(store: Store) -> list[Vehicle]:

@@ -26,13 +26,13 @@ def show(signal: Signal | None, database: str | None, as_json: bool) -> None:
     """Print a line for each vehicle: of one signal, or of several."""
     found, now = with_store(database, _found), SystemClock().now()
     if as_json:
-        print_json([_fields(each, signal, now) for each in found])
+        print_json([_fields(car, signal, now) for car in found])
     elif signal is None:
-        table = [(each.vehicle.id, called(each.vehicle), *_overview(each, now), _heard(each, now)) for each in found]
+        table = [(car.vehicle.id, called(car.vehicle), *_overview(car, now), _received(car, now)) for car in found]
         columns = ("vehicle", "name", *SHOWN, "last received")
         print_table(columns, table, NO_VEHICLE, spare=("range", "vehicle"), short={"vehicle": SHORT_ID})
     else:
-        lines = [(each.vehicle.id, called(each.vehicle), rows.row(signal, each, now)) for each in found]
+        lines = [(car.vehicle.id, called(car.vehicle), rows.row(signal, car, now)) for car in found]
         table = [
             (car, name, row.value, row.age, row.why_not if row.why_not.strip() else row.source) for car, name, row in lines
         ]
@@ -41,7 +41,7 @@ def show(signal: Signal | None, database: str | None, as_json: bool) -> None:
 
 
 async def _found(store: Store) -> list[rows.Known]:
-    return [await _series(store, each) for each in await fleet(store)]
+    return [await _series(store, vehicle) for vehicle in await fleet(store)]
 
 
 async def _series(store: Store, vehicle: Vehicle) -> rows.Known:
@@ -53,7 +53,7 @@ def _overview(found: rows.Known, now: int) -> list[str]:
     return [rows.row(signal, found, now).value for signal in SHOWN.values()]
 
 
-def _heard(found: rows.Known, now: int) -> str | None:
+def _received(found: rows.Known, now: int) -> str | None:
     """Return how long ago anything was last observed of a car; None if nothing was."""
     observed = [
         state.observed_at for states in found.found.series.values() for state in states if state.observed_at is not None
@@ -63,8 +63,8 @@ def _heard(found: rows.Known, now: int) -> str | None:
 
 def _fields(found: rows.Known, signal: Signal | None, now: int) -> dict[str, Any]:
     """Return a car with the value, age and reason of each signal that has any, or of the one that was asked for."""
-    wanted = (signal,) if signal is not None else tuple(BY_CODE.values())
-    lines = [rows.row(each, found, now) for each in wanted]
+    shown = (signal,) if signal is not None else tuple(BY_CODE.values())
+    lines = [rows.row(signal, found, now) for signal in shown]
     known = [line for line in lines if signal is not None or line.why_not != rows.NEVER]
     return {
         "id": found.vehicle.id, "vin": found.vehicle.vin, "name": called(found.vehicle),

@@ -7,7 +7,7 @@ import typer
 
 from chargeport.api import values
 from chargeport.api.aggregation import MAX_BUCKETS, Bucket, buckets
-from chargeport.api.history import RAW, Asked, Page, document, grid_of
+from chargeport.api.history import RAW, HistorySelection, Page, document, grid_of
 from chargeport.api.instants import duration_ms
 from chargeport.cli import typed
 from chargeport.cli.ages import long
@@ -81,14 +81,14 @@ def history(
 ) -> None:  # fmt: skip
     """Show what a signal was: its changes, newest last; with --resolution, what stretches of time were like."""
     signal = named(code)
-    asked, now = Asked(start, end, resolution, limit, None), SystemClock().now()
+    selection, now = HistorySelection(start, end, resolution, limit, None), SystemClock().now()
 
     async def look(store: Store) -> Found:
-        return await _found(store, vehicle, signal, asked, source=source, now=now)
+        return await _found(store, vehicle, signal, selection, source=source, now=now)
 
     found = with_store(database, look)
     if as_json:
-        print_json(msgspec.Raw(_document(found, signal, asked).encode()))
+        print_json(msgspec.Raw(_document(found, signal, selection).encode()))
         return
     say(f"{described(found.vehicle)}  {found.vehicle.id}  {signal.code}", "bold")
     if any(level is not None for level in found.plotted):
@@ -107,37 +107,41 @@ def history(
         )
 
 
-async def _found(store: Store, name: str, signal: Signal, asked: Asked, *, source: str | None, now: int) -> Found:
+async def _found(
+    store: Store, name: str, signal: Signal, selection: HistorySelection, *, source: str | None, now: int
+) -> Found:
     vehicle, history = await vehicle_called(store, name), EffectiveHistory(store, now, source)
     steps: list[Step] = []
     filled: list[Bucket] = []
     followed_at, begun_at = None, now
-    if asked.step_ms is not None:
-        grid = await grid_of(history, vehicle.id, signal, asked, now=now)
-        filled = (await buckets(history, vehicle.id, signal, grid, MAX_BUCKETS)).found[-asked.size :]
+    if selection.step_ms is not None:
+        grid = await grid_of(history, vehicle.id, signal, selection, now=now)
+        filled = (await buckets(history, vehicle.id, signal, grid, MAX_BUCKETS)).found[-selection.size :]
         begun_at = filled[0].start if filled else now
-    elif steps := await _newest(history, vehicle.id, signal, asked, now):
+    elif steps := await _newest(history, vehicle.id, signal, selection, now):
         last = RunStart(steps[-1].at, steps[-1].state.position)
         behind = await history.steps(vehicle.id, signal, None, None, after=last, limit=1)
         followed_at, begun_at = behind[0].at if behind else None, steps[0].at
     plotted: list[float | None] = []
-    until = min(now + 1, asked.to_at or now + 1)
+    until = min(now + 1, selection.to_at or now + 1)
     if signal.kind in (Kind.QUANTITY, Kind.COUNT) and console().is_terminal:
         width = min(WIDEST, console().width - LABEL - 3)
         plotted = await levels(history, vehicle.id, signal, begun_at, until, width=width)
     return Found(vehicle, steps, filled, followed_at, plotted, begun_at, until)
 
 
-async def _newest(history: EffectiveHistory, vehicle_id: str, signal: Signal, asked: Asked, now: int) -> list[Step]:
+async def _newest(
+    history: EffectiveHistory, vehicle_id: str, signal: Signal, selection: HistorySelection, now: int
+) -> list[Step]:
     """Return the newest changes that are asked for: those of a day, or of ever longer if they are too few."""
-    first = await history.steps(vehicle_id, signal, asked.from_at, asked.to_at, limit=1)
-    end = now + DAY_MS if asked.to_at is None else asked.to_at  # a car's clock may run ahead of ours
+    first = await history.steps(vehicle_id, signal, selection.from_at, selection.to_at, limit=1)
+    end = now + DAY_MS if selection.to_at is None else selection.to_at  # a car's clock may run ahead of ours
     length_ms = 2 * DAY_MS
     while first:
         start = max(first[0].at, end - length_ms)
         steps = await _all(history, vehicle_id, signal, start, end)
-        if len(steps) >= asked.size or start == first[0].at:
-            return steps[-asked.size :]
+        if len(steps) >= selection.size or start == first[0].at:
+            return steps[-selection.size :]
         length_ms *= 4
     return []
 
@@ -194,12 +198,18 @@ _COLUMNS: Final[dict[Kind, tuple[str, ...]]] = {
 
 def _stretches(signal: Signal, found: Found) -> list[tuple[Any, ...]]:
     return [
-        (local(each.start), each.changes, *_told(signal, each), in_words(signal, each.last), long(each.total_ms / 1000))
-        for each in found.buckets
+        (
+            local(bucket.start),
+            bucket.changes,
+            *_figures(signal, bucket),
+            in_words(signal, bucket.last),
+            long(bucket.total_ms / 1000),
+        )
+        for bucket in found.buckets
     ]
 
 
-def _told(signal: Signal, bucket: Bucket) -> list[str]:
+def _figures(signal: Signal, bucket: Bucket) -> list[str]:
     known: Any = bucket.stood_ms
     match signal.kind:
         case Kind.DOCUMENT:
@@ -212,11 +222,11 @@ def _told(signal: Signal, bucket: Bucket) -> list[str]:
             return [with_unit(round(number, 3), signal) for number in (least, bucket.mean, most)]
 
 
-def _document(found: Found, signal: Signal, asked: Asked) -> str:
+def _document(found: Found, signal: Signal, selection: HistorySelection) -> str:
     """Return the API's document of what is shown, for a reader who may see everything, with links from the server's root."""
     everything = frozenset(Permission)
     shown = [values.change(signal, step, everything) for step in found.steps]
-    if asked.step_ms is not None:
-        shown = [values.bucket(signal, each, asked.step_ms, everything) for each in found.buckets]
+    if selection.step_ms is not None:
+        shown = [values.bucket(signal, bucket, selection.step_ms, everything) for bucket in found.buckets]
     path = f"/v3/vehicles/{found.vehicle.id}/signals/{signal.code}/values"
-    return document(Page(shown, None), signal, asked, path, ())
+    return document(Page(shown, None), signal, selection, path, ())

@@ -69,8 +69,8 @@ def form(settings: Settings, named: str, time: str | None, zone: ZoneInfo | None
 
 def _table(settings: Settings, name: str) -> Mapping[str, Any]:
     """Return the settings' table of a dialect of their own; an empty one for a built-in dialect."""
-    for each in settings.dialects:
-        table = tomllib.loads((Path(settings.folder) / each).read_text("utf-8")) if isinstance(each, str) else each
+    for dialect in settings.dialects:
+        table = tomllib.loads((Path(settings.folder) / dialect).read_text("utf-8")) if isinstance(dialect, str) else dialect
         if table.get("name") == name:
             return table
     return {}
@@ -121,8 +121,8 @@ class DialectImporter(Importer):
         """Yield the rows, each with the time that it writes."""
         column, time_form = self._form.time, self._form.time_form
         for row in rows:
-            said = None if column is None or isinstance(row.fields, Violation) else row.fields.get(column)
-            yield row, written(said, time_form) if isinstance(said, str) else None
+            text = None if column is None or isinstance(row.fields, Violation) else row.fields.get(column)
+            yield row, written(text, time_form) if isinstance(text, str) else None
 
     async def _read(self, row: RawRow, at: At, part: _Part) -> None:
         try:
@@ -134,19 +134,20 @@ class DialectImporter(Importer):
         part.rows.extend([row] * len(messages))
         await self.pipeline.read(messages, part.batch)
         rejections = part.batch.rejections
-        for each in rejections:
-            if each.code != Rule.UNKNOWN_MEMBER:
-                part.rejections.append((part.rows[each.index].line, part.rows[each.index].number, each))
+        for rejection in rejections:
+            if rejection.code != Rule.UNKNOWN_MEMBER:
+                row = part.rows[rejection.index]
+                part.rejections.append((row.line, row.number, rejection))
             elif len(self.unknown) < MOST_UNKNOWN:
-                self.unknown[each.path] = None
+                self.unknown[rejection.path] = None
         rejections.clear()
 
     async def _write(self, part: _Part) -> None:
         await self.pipeline.write(part.batch)
         self.count(part.batch)
         rows = part.rows
-        refused = [(rows[each.index].line, rows[each.index].number, each) for each in part.batch.rejections]
-        self.reject(sorted(part.rejections + refused, key=lambda each: each[1]))
+        refused = [(rows[rejection.index].line, rows[rejection.index].number, rejection) for rejection in part.batch.rejections]
+        self.reject(sorted(part.rejections + refused, key=lambda rejection: rejection[1]))
 
     def _messages(self, fields: Fields | Violation, at: At) -> list[RawMessage]:
         """Return the messages of a row, each with its time. Raises Violation."""
@@ -156,7 +157,7 @@ class DialectImporter(Importer):
             raise at
         now = self.clock.now()
         known = {name: value for name, value in fields.items() if name not in self.unknown}
-        given = self._own_instant(known, at)
+        instant = self._own_instant(known, at)
         delivery = Delivery(
             source=self._source, dialect=self._form.dialect.name, payload=msgspec.json.encode(known),
             received_at=now, vehicle=self.plan.vehicle,
@@ -164,13 +165,13 @@ class DialectImporter(Importer):
         found = read(delivery, self._form.dialect)
         if isinstance(found, Issue):
             raise Violation(found.rule, found.detail, "row")
-        messages = found if given is None else [msgspec.structs.replace(each, observed_at=given) for each in found]
-        if any(each.observed_at is None for each in messages):
+        messages = found if instant is None else [msgspec.structs.replace(message, observed_at=instant) for message in found]
+        if any(message.observed_at is None for message in messages):
             # If that were now, a file that is imported again would say something new.
             detail = "the row does not say when: name the column that does with --time"
             raise Violation(Rule.MISSING, detail, self._form.time or "time")
-        times = [observed_at(each.observed_at, now, self.plan.max_future_s) for each in messages]
-        return [msgspec.structs.replace(each, observed_at=time) for each, time in zip(messages, times, strict=True)]
+        times = [observed_at(message.observed_at, now, self.plan.max_future_s) for message in messages]
+        return [msgspec.structs.replace(message, observed_at=time) for message, time in zip(messages, times, strict=True)]
 
     def _own_instant(self, fields: dict[str, Any], at: int | None) -> int | None:
         """Return the instant of the column of --time; write it with its zone where the dialect reads that column."""
@@ -183,9 +184,9 @@ class DialectImporter(Importer):
             return None
         text = fields.pop(column, None)
         try:
-            given = at if at is not None else at_ms(text)
+            instant = at if at is not None else at_ms(text)
         except (ValueError, TypeError) as error:
             raise Violation(Rule.BAD_FORMAT, str(error), column) from None
-        if given is None:
+        if instant is None:
             raise Violation(Rule.MISSING, "the row does not say when", column)
-        return given
+        return instant

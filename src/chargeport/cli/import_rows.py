@@ -95,7 +95,7 @@ class Table:
     def __init__(self, header: bytes) -> None:
         """Read the names of the columns. Raises Violation where the line is no header."""
         csv.field_size_limit(MAX_CELL)
-        self._separator = max(SEPARATORS, key=lambda each: header.count(each.encode()))
+        self._separator = max(SEPARATORS, key=lambda separator: header.count(separator.encode()))
         self._names = [name.strip() for name in self._cells(header)]
         named = [name for name in self._names if name]
         if not named or not all(name.isprintable() for name in named):
@@ -115,6 +115,6 @@ class Table:
     def _cells(self, text: bytes) -> list[str]:
         try:
             cells = next(csv.reader([text.decode().rstrip("\r\n")], delimiter=self._separator, strict=True), [])
-            return [unshielded(each) for each in cells]
+            return [unshielded(cell) for cell in cells]
         except (UnicodeDecodeError, csv.Error) as error:
             raise Violation(Rule.BAD_FORMAT, f"no row of a table: {error}", "row") from None

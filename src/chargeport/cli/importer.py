@@ -57,8 +57,8 @@ class Importer:
                 else:
                     checker.check_kept(index, row.item, self.plan.vehicle, self.plan.source)
             self.count(await self.pipeline.write(batch))
-            rejections = sorted(batch.rejections, key=lambda each: each.index)
-            self.reject((part[each.index].line, part[each.index].number, each) for each in rejections)
+            rejections = sorted(batch.rejections, key=lambda rejection: rejection.index)
+            self.reject((part[rejection.index].line, part[rejection.index].number, rejection) for rejection in rejections)
             after_each()
 
     def document(self) -> dict[str, Any]:

@@ -124,9 +124,9 @@ def _form(
     """Return the form in which the file is to be read; None for one of ours. Raises ChargeportError."""
     from chargeport.cli import import_dialect
 
-    given = {"--time": time, "--zone": zone, "--time-format": time_format}
+    options = {"--time": time, "--zone": zone, "--time-format": time_format}
     if dialect is None:
-        if named := next((name for name, value in given.items() if value is not None), None):
+        if named := next((name for name, value in options.items() if value is not None), None):
             raise ChargeportError(f"{named} is for files of other systems: say which with --dialect.")
         return None
     found = import_dialect.form(settings, dialect, time, zone, time_format)
@@ -151,10 +151,10 @@ def _print(found: dict[str, Any], dry_run: bool) -> None:
         say(f"Nothing was stored: {found['valid']} readings are valid, {found['rejected'] or 'none'} would be refused.")
     else:
         say(f"{stored_in_words(found)}, {found['rejected'] or 'none'} refused.")
-    for each in found["rejections"]:
-        where = f"line {each['line']}" + (f", item {each['item']}" if each["item"] != each["line"] else "")
-        signal = f" {each['signal']}" if each.get("signal") else ""
-        say(f"  {where}:{signal} {each['code']} {each['path']}: {each['detail']}")
+    for rejection in found["rejections"]:
+        where = f"line {rejection['line']}" + (f", item {rejection['item']}" if rejection["item"] != rejection["line"] else "")
+        signal = f" {rejection['signal']}" if rejection.get("signal") else ""
+        say(f"  {where}:{signal} {rejection['code']} {rejection['path']}: {rejection['detail']}")
     hidden = found["rejected"] - len(found["rejections"])
     if hidden:
         say(f"  and {hidden} more: --report FILE writes them all.")

@@ -57,8 +57,8 @@ async def show(store: Store, vehicles: list[Vehicle], lines: AsyncIterator[str],
 
 
 async def _rows(store: Store, vehicles: Iterable[Vehicle], now: int) -> list[Row]:
-    found = [await store.readings.signals(each.id) for each in vehicles]
-    rows = [row_of(each, _EVERYTHING, store.readings.ranks, now) for each in found if each is not None]
+    found = [await store.readings.signals(vehicle.id) for vehicle in vehicles]
+    rows = [row_of(series, _EVERYTHING, store.readings.ranks, now) for series in found if series is not None]
     return sorted(rows, key=lambda row: (_ORDER.index(row.state), -row.heard_at))[:MOST]
 
 
@@ -81,8 +81,8 @@ def view(rows: list[Row], samples: dict[str, deque[float]], newest: Iterable[str
     for row in rows:
         style = _STYLES.get(row.state, "")
         name, drawn = cut(printable(name_of(row.vehicle)), NAME), sparkline(samples.get(row.vehicle.id, ()))
-        heard = ago(row.heard_at or None, now) or NOTHING
-        cells = (name, row.state, charge(row), power(row), drawn, left(row), heard)
+        received = ago(row.heard_at or None, now) or NOTHING
+        cells = (name, row.state, charge(row), power(row), drawn, left(row), received)
         table.add_row(*(Text(cell, style=style if index == 1 else "") for index, cell in enumerate(cells)))
     room = console().width
     lines = [part for line in newest for part in textwrap.wrap(line, room, subsequent_indent=" " * INDENT)]
@@ -118,4 +118,4 @@ def sparkline(points: Iterable[float]) -> str:
     """
     values = list(points)
     most = max([*values, 1.0])
-    return "".join(_BLOCKS[int(max(0.0, each) / most * (len(_BLOCKS) - 1))] for each in values)
+    return "".join(_BLOCKS[int(max(0.0, value) / most * (len(_BLOCKS) - 1))] for value in values)

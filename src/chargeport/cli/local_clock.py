@@ -23,5 +23,5 @@ def parse(text: str) -> int | None:
     except ValueError:
         return None
     candidates = [wall.replace(tzinfo=UTC), *(wall.replace(fold=fold).astimezone() for fold in (0, 1))]
-    at = next((each for each in candidates if each.tzname() == found[3]), None)
+    at = next((candidate for candidate in candidates if candidate.tzname() == found[3]), None)
     return None if at is None else round(at.timestamp() * 1000)

@@ -53,8 +53,8 @@ def written(text: str, form: str | None = None) -> datetime | Violation | None:
         found = _WRITTEN.fullmatch(text)
         return None if found is None else datetime.fromisoformat(f"{found[1]}T{found[2]}{found[3] or ''}")
     except ValueError:
-        wanted = "2026-05-01 09:59:58" if form is None else form
-        return Violation(Rule.BAD_FORMAT, f"{text[:40]!r} is no time that is written like {wanted}", "time")
+        example = "2026-05-01 09:59:58" if form is None else form
+        return Violation(Rule.BAD_FORMAT, f"{text[:40]!r} is no time that is written like {example}", "time")
 
 
 def instants(rows: Iterable[tuple[T, datetime | Violation | None]], place: ZoneInfo | None) -> Iterator[tuple[T, At]]:
@@ -100,14 +100,14 @@ def _ms(when: datetime) -> int:
 
 def _told_apart(held: list[tuple[T, _Twice]], before: int | None, after: int | None) -> Iterator[tuple[T, At]]:
     """Yield the rows of an hour that came twice; `before` and `after` are the nearest instants that are certain."""
-    turn = _turn([each for _, each in held], before, after) if held else None
-    for index, (row, each) in enumerate(held):
+    turn = _turn([instant for _, instant in held], before, after) if held else None
+    for index, (row, instant) in enumerate(held):
         if turn is None:
-            local = datetime.fromtimestamp(each.first / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+            local = datetime.fromtimestamp(instant.first / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
             detail = f"this local time came twice, as {local}Z and an hour later or so: write it with its offset"
             yield row, Violation(Rule.NOT_ALLOWED, detail, "time")
         else:
-            yield row, each.first if index < turn else each.second
+            yield row, instant.first if index < turn else instant.second
 
 
 def _turn(held: list[_Twice], before: int | None, after: int | None) -> int | None:

@@ -25,7 +25,11 @@ def escaped(text: str) -> str:
     >>> print(escaped("station a\n2026 ERROR\x1b[2J"))
     station a\n2026 ERROR\x1b[2J
     """
-    return text if text.isprintable() else "".join(each if each.isprintable() else _shown(each) for each in text)
+    return (
+        text
+        if text.isprintable()
+        else "".join(character if character.isprintable() else _shown(character) for character in text)
+    )
 
 
 def _shown(letter: str) -> str:

@@ -94,8 +94,8 @@ COMMANDS: Final = (
 WITHOUT_SETTINGS: Final = frozenset({"demo"})  # the same everywhere
 
 
-def build(wanted: str | None = None) -> typer.Typer:
-    """Build the command line: with every command, or with the one that is `wanted` and the names of the others."""
+def build(command: str | None = None) -> typer.Typer:
+    """Build the command line: with every command, or with the one named `command` and the names of the others."""
     made = typer.Typer(
         name=NAME,
         help="The open, self-hosted charge-signals server.",
@@ -106,7 +106,7 @@ def build(wanted: str | None = None) -> typer.Typer:
     )
     made.callback()(main)
     for entry in COMMANDS:
-        if wanted in (None, entry.name):
+        if command in (None, entry.name):
             _add(made, entry)
         else:
             made.command(entry.name, help=entry.summary)(_never_run)
@@ -133,8 +133,8 @@ def _never_run() -> None:
     raise AssertionError("a command whose name alone is known is not run")
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(is_requested: bool) -> None:
+    if is_requested:
         print(f"chargeport {__version__}")
         raise typer.Exit
 
@@ -153,16 +153,16 @@ def run(arguments: Sequence[str] | None = None) -> None:
     sys.exit(_exit_code(arguments))
 
 
-def _given(arguments: Sequence[str] | None) -> list[str]:
+def _typed_arguments(arguments: Sequence[str] | None) -> list[str]:
     return list(sys.argv[1:] if arguments is None else arguments)
 
 
-def _wanted(arguments: Sequence[str] | None) -> str | None:
-    """Return the command that is named; "" where only names are wanted; None where all may be."""
-    given = _given(arguments)
+def _command_name(arguments: Sequence[str] | None) -> str | None:
+    """Return the name of the command; "" if only the names of commands are needed, None if all commands may be."""
+    typed = _typed_arguments(arguments)
     if f"_{NAME.upper()}_COMPLETE" in os.environ:
         return None
-    return given[0] if given and given[0] in {entry.name for entry in COMMANDS} else ""
+    return typed[0] if typed and typed[0] in {entry.name for entry in COMMANDS} else ""
 
 
 def __getattr__(name: str) -> typer.Typer:
@@ -174,7 +174,7 @@ def __getattr__(name: str) -> typer.Typer:
 
 def _exit_code(arguments: Sequence[str] | None) -> int:
     try:
-        code = build(_wanted(arguments))(arguments, prog_name=NAME, standalone_mode=False)
+        code = build(_command_name(arguments))(arguments, prog_name=NAME, standalone_mode=False)
         sys.stdout.flush()
     except ChargeportError as error:
         complain(str(error))
@@ -187,27 +187,28 @@ def _exit_code(arguments: Sequence[str] | None) -> int:
     except Exception as error:
         if not isinstance(error, _Misuse):
             raise
-        return _misused(error, _given(arguments))
+        return _misused(error, _typed_arguments(arguments))
     return code if isinstance(code, int) else 0
 
 
-def _missing(error: Exception, given: Sequence[str]) -> list[str]:
-    """Return all options that are wanted and not given, where one is missing; the error itself names the first."""
+def _missing(error: Exception, arguments: Sequence[str]) -> list[str]:
+    """Return the required options that are missing; the error itself names the first."""
     context = getattr(error, "ctx", None)
     if type(error).__name__ != "MissingParameter" or context is None:
         return []
-    names = {argument.partition("=")[0] for argument in given}
-    wanted = [each for each in context.command.params if each.required and each.param_type_name == "option"]
-    return [f"'{each.opts[0]}'" for each in wanted if names.isdisjoint(each.opts)]
+    names = {argument.partition("=")[0] for argument in arguments}
+    parameters = context.command.params
+    required = [parameter for parameter in parameters if parameter.required and parameter.param_type_name == "option"]
+    return [f"'{parameter.opts[0]}'" for parameter in required if names.isdisjoint(parameter.opts)]
 
 
-def _misused(error: Exception, given: Sequence[str]) -> int:
+def _misused(error: Exception, arguments: Sequence[str]) -> int:
     """Print what is wrong with the command line. A group that was named without a command shows its help instead."""
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":
         print(error, file=sys.stderr)
         return MISUSED
-    missing = _missing(error, given)
+    missing = _missing(error, arguments)
     sentence = str(error.format_message() if hasattr(error, "format_message") else error).removesuffix(".")
     if len(missing) > 1:
         sentence = f"Missing options {', '.join(missing[:-1])} and {missing[-1]}"

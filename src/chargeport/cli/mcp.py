@@ -132,4 +132,4 @@ def _tools(client: "Client") -> list[Callable[..., Any]]:
 
 def _plain(found: Any) -> list[dict[str, Any]]:
     documents: list[dict[str, Any]] = msgspec.to_builtins(list(found))
-    return [{name: value for name, value in one.items() if value not in (None, [], ())} for one in documents]
+    return [{name: value for name, value in document.items() if value not in (None, [], ())} for document in documents]

@@ -33,22 +33,22 @@ def migrate(
             f"{'--distribute' if distribute else '--to'} needs a PostgreSQL database, such as postgresql://HOST/NAME."
         )
     taken, schema = _brought_up_to_date(url)
-    said: dict[str, Any] = {"database": urls.shown(url), "schema": schema, "steps": taken}
+    report: dict[str, Any] = {"database": urls.shown(url), "schema": schema, "steps": taken}
     if distribute:
-        said |= {"distributed": _distributed(url)}
+        report |= {"distributed": _distributed(url)}
     if source is not None:
-        said |= {"from": urls.shown(source), "rows": _copied(source, url)}
+        report |= {"from": urls.shown(source), "rows": _copied(source, url)}
     if as_json:
-        print_json(said)
+        print_json(report)
     elif source is not None:
-        rows = sum(said["rows"].values())
-        say(f"{said['database']} has all of {said['from']}: {rows} rows, the same counts and sums.")
+        rows = sum(report["rows"].values())
+        say(f"{report['database']} has all of {report['from']}: {rows} rows, the same counts and sums.")
     elif distribute:
-        say(f"The tables of {said['database']} are distributed: {', '.join(said['distributed'])}.")
+        say(f"The tables of {report['database']} are distributed: {', '.join(report['distributed'])}.")
     elif taken:
-        say(f"The database {said['database']} has schema {schema} now; steps taken: {', '.join(taken)}.")
+        say(f"The database {report['database']} has schema {schema} now; steps taken: {', '.join(taken)}.")
     else:
-        say(f"The database {said['database']} is up to date: it has schema {schema}.")
+        say(f"The database {report['database']} is up to date: it has schema {schema}.")
 
 
 def _brought_up_to_date(url: str) -> tuple[list[str], int]:

@@ -75,13 +75,15 @@ def print_table(
     widths = [max(cell_len(line[index]) for line in [list(columns), *cells]) for index in range(len(columns))]
     plan = fit(columns, widths, terminal.width, spare, short)
     widths = list(plan.widths.values())
-    for style, line in (("bold", list(columns)), *(("", each) for each in cells)):
+    for style, line in (("bold", list(columns)), *(("", cell) for cell in cells)):
         parts = [
             [cut(line[index], width, "")] if columns[index] in (short or {}) else wrapped(line[index], width)
             for index, width in plan.widths.items()
         ]
-        for each in zip_longest(*parts, fillvalue=""):
-            text = (" " * GAP).join(part + " " * (width - cell_len(part)) for part, width in zip(each, widths, strict=True))
+        for line_parts in zip_longest(*parts, fillvalue=""):
+            text = (" " * GAP).join(
+                part + " " * (width - cell_len(part)) for part, width in zip(line_parts, widths, strict=True)
+            )
             terminal.print(text.rstrip() if terminal.is_terminal else text, style=style or None, soft_wrap=True)
     if plan.left_out:
         console(errors=True).print(f"Not shown for want of room: {', '.join(plan.left_out)}. --json has all.", style="dim")

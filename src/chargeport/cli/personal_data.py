@@ -55,7 +55,7 @@ def export(
             archive = Archive(partial)
             if user is not None:
                 connections = await archive.add_person(store, user)
-                cars = [await vehicle_called(store, each) for each in await whose_alone(store, user, connections)]
+                cars = [await vehicle_called(store, vehicle_id) for vehicle_id in await whose_alone(store, user, connections)]
             else:
                 cars = [await vehicle_called(store, vehicle or "")]
             for car in cars:
@@ -113,10 +113,10 @@ def erase(
         say("Nothing was erased.")
         raise typer.Exit(1)
     removal, names, wiped = done
-    deleted = [each for each in files if recordings]
-    for each in deleted:
-        each.unlink(missing_ok=True)
-    traces = _traces(resolved(database), names, [each for each in files if not recordings])
+    deleted = [file for file in files if recordings]
+    for file in deleted:
+        file.unlink(missing_ok=True)
+    traces = _traces(resolved(database), names, [file for file in files if not recordings])
     account: dict[str, Any] = {
         "user": user, "connections": len(removal.connections), "vehicles": removal.counts,
         "recordings": list(map(str, deleted)), "rewritten": wiped, "traces": traces,
@@ -124,7 +124,7 @@ def erase(
     if as_json:
         print_json(account)
     else:
-        _tell(account, [each for each in files if not recordings], is_file=not is_server(resolved(database)))
+        _tell(account, [file for file in files if not recordings], is_file=not is_server(resolved(database)))
     if traces or not wiped:
         raise typer.Exit(1)
 
@@ -136,7 +136,9 @@ def _check_one(vehicle: str | None, user: str | None) -> None:
 
 def _tell(account: dict[str, Any], kept: list[Path], *, is_file: bool) -> None:
     rows = [
-        (vehicle_id, ERASED[kind], count) for vehicle_id, each in account["vehicles"].items() for kind, count in each.items()
+        (vehicle_id, ERASED[kind], count)
+        for vehicle_id, counts in account["vehicles"].items()
+        for kind, count in counts.items()
     ]
     print_table(("vehicle", "erased", "how many"), rows, "No vehicle was erased.")
     say(f"{account['connections']} connections of the person, {len(account['recordings'])} recordings were erased, too.")
@@ -152,8 +154,8 @@ def _tell(account: dict[str, Any], kept: list[Path], *, is_file: bool) -> None:
 
 def _recordings(settings: Settings) -> Iterator[Path]:
     """Return the recordings in the folders that the settings name."""
-    named = [settings.ingest.record, *(each.get("record") for each in settings.sources)]
-    for folder in {Path(settings.folder) / str(each) for each in named if each}:
+    named = [settings.ingest.record, *(source.get("record") for source in settings.sources)]
+    for folder in {Path(settings.folder) / str(name) for name in named if name}:
         yield from sorted(folder.glob("*.jsonl"))
 
 
@@ -162,14 +164,14 @@ def _traces(url: str, names: list[str], others: list[Path]) -> list[str]:
     file = None if is_server(url) else database_file(url)
     files = [] if file is None else [file, *(file.with_name(f"{file.name}-{part}") for part in ("wal", "journal"))]
     sought = [name.encode() for name in names if len(name.encode()) >= LEAST_SOUGHT]
-    return [str(each) for each in (*files, *others) if each.is_file() and _has_any(each, sought)]
+    return [str(file) for file in (*files, *others) if file.is_file() and _has_any(file, sought)]
 
 
 def _has_any(file: Path, sought: list[bytes]) -> bool:
     longest, before = max(map(len, sought), default=0), b""
     with file.open("rb") as content:
         while part := content.read(PART):
-            if any(each in before + part for each in sought):
+            if any(text in before + part for text in sought):
                 return True
             before = part[-longest:]
     return False

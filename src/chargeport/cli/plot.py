@@ -47,7 +47,9 @@ def plot(means: Sequence[float | None], signal: Signal, start: int, end: int) ->
 
 def bars(amounts: Sequence[tuple[str, float, str]], room: int) -> str:
     """Draw a bar for each amount with its name and text, the greatest as long as there is room."""
-    names, texts = (max(map(len, part)) for part in (list(each) for each in zip(*((n, t) for n, _, t in amounts), strict=True)))
+    names, texts = (
+        max(map(len, part)) for part in (list(column) for column in zip(*((n, t) for n, _, t in amounts), strict=True))
+    )
     longest, most = max(1, min(WIDEST, room) - names - texts - 4), max(amount for _, amount, _ in amounts)
     lines = []
     for name, amount, text in amounts:

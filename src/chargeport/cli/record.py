@@ -95,7 +95,7 @@ def annotate(
             paid.check("--cost")
     except Violation as violation:
         raise typer.BadParameter(f"{violation.detail}.") from None
-    if all(each is None for each in (note, place, public, energy, paid)):
+    if all(value is None for value in (note, place, public, energy, paid)):
         raise typer.BadParameter("nothing is said of the record: use --note, --place, --public, --energy or --cost.")
 
     def change(found: list[Seen]) -> Edit:
@@ -116,11 +116,11 @@ def edits(*, vehicle: VehicleName, database: Database = None, as_json: Json = Fa
     found = with_store(database, look)
     if as_json:
         print_json(
-            [{"number": each.number, "made_at": each.made_at, "edit": msgspec.Raw(each.body.encode())} for each in found]
+            [{"number": edit.number, "made_at": edit.made_at, "edit": msgspec.Raw(edit.body.encode())} for edit in found]
         )
         return
     now = SystemClock().now()
-    rows = [(each.number, ago(each.made_at, now), each.body) for each in found]
+    rows = [(edit.number, ago(edit.made_at, now), edit.body) for edit in found]
     print_table(("number", "made", "edit"), rows, "Nobody has changed a record of it.")
 
 
@@ -138,7 +138,7 @@ def undo(
         car = (await states_of(store, vehicle)).vehicle
         return await record_changes.take_back(store, car.id, number, SystemClock().now())
 
-    _told(with_store(database, undone), as_json)
+    _print_edit(with_store(database, undone), as_json)
 
 
 def _add(database: str | None, name: str, ids: list[str], change: Callable[[list[Seen]], Edit], as_json: bool) -> None:
@@ -149,10 +149,10 @@ def _add(database: str | None, name: str, ids: list[str], change: Callable[[list
         of = record_changes.Of(found.vehicle.id, await made_of(store, found))
         return await record_changes.keep(store, of, ids, change, SystemClock().now())
 
-    _told(with_store(database, add), as_json)
+    _print_edit(with_store(database, add), as_json)
 
 
-def _told(number: int, as_json: bool) -> None:
+def _print_edit(number: int, as_json: bool) -> None:
     if as_json:
         print_json({"number": number})
     else:

@@ -165,12 +165,12 @@ async def _car(store: Store, names: list[str]) -> Vehicle:
     return cars[0]
 
 
-def _columns(given: list[str]) -> dict[str, str]:
+def _columns(texts: list[str]) -> dict[str, str]:
     found = {}
-    for each in given:
-        member, equals, header = each.partition("=")
+    for value in texts:
+        member, equals, header = value.partition("=")
         if not equals or member not in COLUMNS:
-            raise typer.BadParameter(f"--column {typed.quoted(each)}: write MEMBER=COLUMN; members are {', '.join(COLUMNS)}.")
+            raise typer.BadParameter(f"--column {typed.quoted(value)}: write MEMBER=COLUMN; members are {', '.join(COLUMNS)}.")
         found[member] = header
     return found
 
@@ -190,14 +190,14 @@ def _tell(found: Read, number: int | None, as_json: bool) -> None:
         document: dict[str, Any] = {
             "number": number,
             "sessions": len(found.sessions),
-            "refused": [{"row": each.number, "reason": each.reason} for each in found.refused],
+            "refused": [{"row": row.number, "reason": row.reason} for row in found.refused],
             "unknown_columns": found.unknown,
         }
         print_json(document)
         return
     say(f"{len(found.sessions)} sessions, {len(found.refused)} rows refused.")
-    for each in found.refused[:SHOWN]:
-        say(f"row {each.number}: {each.reason}")
+    for row in found.refused[:SHOWN]:
+        say(f"row {row.number}: {row.reason}")
     if len(found.refused) > SHOWN:
         say(f"and {len(found.refused) - SHOWN} more: --json shows all.")
     if found.unknown:

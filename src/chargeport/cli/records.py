@@ -66,10 +66,10 @@ def records(
     settings = configuration.settings()
 
     async def of(store: Store, found: VehicleSeries) -> list[dict[str, Any]]:
-        made = [each for each in await made_of(store, found, settings) if each.session.is_open or not only_open]
-        made = [each for each in made if (start or 0) <= each.session.started_at < (end or each.session.started_at + 1)]
+        made = [record for record in await made_of(store, found, settings) if record.session.is_open or not only_open]
+        made = [record for record in made if (start or 0) <= record.session.started_at < (end or record.session.started_at + 1)]
         shown, of_car = shown_of(found), {"vehicle_id": found.vehicle.id}
-        return [fields(each, shown.get(each.id), evidence=evidence) | of_car for each in made]
+        return [fields(record, shown.get(record.id), evidence=evidence) | of_car for record in made]
 
     async def look(store: Store) -> tuple[dict[str, Vehicle], list[dict[str, Any]]]:
         cars = await fleet(store) if vehicle is None else [(await states_of(store, vehicle)).vehicle]
@@ -87,7 +87,7 @@ def records(
         _print(rows, cars, of_fleet=vehicle is None)
         _plot(rows)
         for row in rows if evidence else ():
-            say(f"{row['id']}: {'; '.join(_told(fact) for fact in row['evidence'])} (rules {row['rules']})")
+            say(f"{row['id']}: {'; '.join(_fact_text(fact) for fact in row['evidence'])} (rules {row['rules']})")
 
 
 def _print(rows: list[dict[str, Any]], cars: dict[str, Vehicle], *, of_fleet: bool) -> None:
@@ -139,7 +139,7 @@ def _local(text: str) -> str:
     return local(round(datetime.fromisoformat(text).timestamp() * 1000), seconds=False)
 
 
-def _told(fact: dict[str, Any]) -> str:
+def _fact_text(fact: dict[str, Any]) -> str:
     return f"{fact['fact'].replace('_', ' ')} by {fact['sightings']} of {', '.join(fact['signals'])}"
 
 

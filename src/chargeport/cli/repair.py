@@ -49,15 +49,15 @@ def clock(*, yes: Yes = False, database: Database = None, as_json: Json = False)
             _print(found)
         if not confirm(f"Remove what is ahead of {_text(now_of.now())}?", yes=yes):
             return found, False
-        for each in found:
-            await store.readings.forget(each.source, each.vehicle.id, now_of.now() + AHEAD_MS)
+        for series in found:
+            await store.readings.forget(series.source, series.vehicle.id, now_of.now() + AHEAD_MS)
         await store.notes.remember(*CONFIRMED, str(now_of.now()))
         await store.audit.add(Act.CLOCK_REPAIRED, detail=f"{len(found)} series")
         return found, True
 
     found, removed = with_store(database, run)
     if as_json:
-        shown = [{"vehicle": each.vehicle.id, "source": each.source, "values": each.values} for each in found]
+        shown = [{"vehicle": series.vehicle.id, "source": series.source, "values": series.values} for series in found]
         print_json({"ahead": shown, "removed": removed})
     elif not found:
         say(f"Nothing is stored with a time ahead of {_text(now_of.now())}.")
@@ -84,7 +84,7 @@ async def ahead(store: Store, clock: Clock) -> list[Ahead]:
 
 
 def _print(found: list[Ahead]) -> None:
-    rows = [(recognised(each.vehicle), each.source, each.values, _text(each.until_at)) for each in found]
+    rows = [(recognised(series.vehicle), series.source, series.values, _text(series.until_at)) for series in found]
     print_table(("vehicle", "source", "values ahead", "up to"), rows, "")
 
 

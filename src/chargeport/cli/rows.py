@@ -69,14 +69,14 @@ def print_rows(rows: Iterable[Row], empty: str = "Nothing there.") -> None:
     if console().width >= ROOM_FOR_ALL:
         print_table(COLUMNS, rows, empty)
     else:
-        cells = [(each.code, each.value, each.age, each.why_not if each.why_not.strip() else each.source) for each in rows]
+        cells = [(row.code, row.value, row.age, row.why_not if row.why_not.strip() else row.source) for row in rows]
         print_table(NARROW, cells, empty)
 
 
 def other_rows(signal: Signal, known: Known, now: int) -> list[Row]:
     """Return what other sources report of the signal, and why each of them is not the effective one."""
     counts = known.of(signal, now)
-    return [] if counts is None else [_other(each, now) for each in counts.passed_over]
+    return [] if counts is None else [_other(passed, now) for passed in counts.passed_over]
 
 
 def _other(passed: PassedOver, now: int) -> Row:
@@ -98,6 +98,6 @@ def _last_value(state: State) -> str:
 
 def _why_not(state: State, against: Unavailability) -> str:
     """Return the reason in words, and the last value where that is still of use."""
-    wording = ERROR_STATUSES[against.reason]
-    last = f" Last: {_last_value(state)}." if wording.keeps_body and state.value is not None else ""
-    return f"{against.reason}: {wording.detail}{last}"
+    status = ERROR_STATUSES[against.reason]
+    last = f" Last: {_last_value(state)}." if status.keeps_body and state.value is not None else ""
+    return f"{against.reason}: {status.detail}{last}"

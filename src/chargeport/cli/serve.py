@@ -134,14 +134,14 @@ async def _hints(service: "Service", settings: Settings, reach: str, listening: 
 
     address = (settings.server.base_url or web.url_of(listening, secure=settings.server.tls is not None)).rstrip("/")
     await service.store.notes.remember(page_address.OWNER, page_address.KEY, address)
-    return [*_origins(settings), *[each async for each in _first_steps(service, reach, address)]]
+    return [*_origins(settings), *[step async for step in _first_steps(service, reach, address)]]
 
 
 def _announce(url: str, hints: list[str]) -> None:
     say(f"Chargeport answers at {url}")
     say(f"Docs      {url}/docs")
-    for each in hints:
-        say(each)
+    for hint in hints:
+        say(hint)
 
 
 def _origins(settings: Settings) -> Iterator[str]:
@@ -163,7 +163,10 @@ async def _first_steps(service: "Service", flags: str, address: str) -> AsyncIte
         yield "Sign in   once, within a day, by this link:"
         yield page_address.sign_in_url(address, secret)
         yield f"          {program()} user add NAME{flags} lets others in"
-    own = {await service.sign_in.page_application(), *(each.client_id for each in await service.store.sign_in.shares())}
-    if all(each.revoked_at is not None or each.client_id in own for each in await service.store.access.applications()):
+    own = {await service.sign_in.page_application(), *(share.client_id for share in await service.store.sign_in.shares())}
+    if all(
+        application.revoked_at is not None or application.client_id in own
+        for application in await service.store.access.applications()
+    ):
         yield "There is no application yet. This makes one, for a program that reads or sends:"
         yield f"  {program()} app create NAME{flags}"

@@ -134,8 +134,8 @@ def read(
         )
     times = [(row, _time(row.cells.get(chosen["start"]), time_format)) for row in rows]
     ends = [(row, _time(row.cells.get(chosen.get("end", "")), time_format)) for row in rows]
-    begun = {row.number: each for row, each in instants(times, zone)}
-    ended = {row.number: each for row, each in instants(ends, zone)}
+    begun = {row.number: instant for row, instant in instants(times, zone)}
+    ended = {row.number: instant for row, instant in instants(ends, zone)}
     sessions, refused = [], []
     for row in rows:
         try:
@@ -155,8 +155,8 @@ def _rows(text: str) -> Iterator[Row]:
         except ValueError as error:
             raise ChargeportError(f"The file is not JSON: {error}.") from None
         while isinstance(found, dict):
-            found = next((each for each in found.values() if isinstance(each, list)), [found])
-        yield from (Row(number, each) for number, each in enumerate(found, 1) if isinstance(each, dict))
+            found = next((value for value in found.values() if isinstance(value, list)), [found])
+        yield from (Row(number, element) for number, element in enumerate(found, 1) if isinstance(element, dict))
         return
     lines = csv.reader(io.StringIO(text), delimiter=_delimiter(text))
     header = next(lines, [])

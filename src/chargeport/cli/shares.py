@@ -58,10 +58,10 @@ def list_shares(*, database: Database = None, as_json: Json = False) -> None:
 
     async def look(store: Store) -> list[tuple[ShareLink, str | None, str]]:
         found = []
-        for each in await store.sign_in.shares():
-            connections = await every(lambda page, of=each.client_id: store.access.connections(page, of))  # type: ignore[misc]
+        for share in await store.sign_in.shares():
+            connections = await every(lambda page, of=share.client_id: store.access.connections(page, of))  # type: ignore[misc]
             car = connections[0].vehicle if connections else None
-            found.append((each, None if car is None else car.id, "—" if car is None else described(car)))
+            found.append((share, None if car is None else car.id, "—" if car is None else described(car)))
         return found
 
     rows, now = with_store(database, look), SystemClock().now()

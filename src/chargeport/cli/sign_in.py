@@ -56,7 +56,7 @@ def password(*, name: Name, database: Database = None, as_json: Json = False) ->
             raise NotFoundError(f"No user who signs in is called {typed.quoted(name)}: chargeport user add makes one.")
 
     with_store(database, check)
-    chosen = _asked()
+    chosen = _entered_password()
     with_store(database, lambda store: people(store).set_password(name, chosen))
     if as_json:
         print_json({"user": name, "password": "set"})
@@ -81,12 +81,19 @@ def sessions(
         return
     found = with_store(database, lambda store: store.sign_in.sessions(name))
     if as_json:
-        print_json([msgspec.to_builtins(each) for each in found])
+        print_json([msgspec.to_builtins(session) for session in found])
         return
     now = SystemClock().now()
     rows = [
-        (each.id, each.user, ago(each.used_at, now), ago(each.created_at, now), each.address, _browser(each.browser))
-        for each in found
+        (
+            session.id,
+            session.user,
+            ago(session.used_at, now),
+            ago(session.created_at, now),
+            session.address,
+            _browser(session.browser),
+        )
+        for session in found
     ]
     print_table(("id", "user", "used", "signed in", "from", "browser"), rows, "Nobody is signed in.")
 
@@ -94,14 +101,16 @@ def sessions(
 def _end(name: str | None, ids: list[str], end_all: bool, database: str | None, as_json: bool) -> None:
     async def run(store: Store) -> int:
         if end_all:
-            of = [each.id for each in await store.sign_in.sessions(name)]
+            of = [session.id for session in await store.sign_in.sessions(name)]
         else:
-            known = {each.id for each in await store.sign_in.sessions(name)}
+            known = {session.id for session in await store.sign_in.sessions(name)}
             of = ids
-            for each in ids:
-                if each not in known:
-                    raise NotFoundError(f"No session has the id {typed.quoted(each)}: chargeport user sessions shows them.")
-        return sum([await store.sign_in.end_sessions(session_id=each) for each in of])
+            for session_id in ids:
+                if session_id not in known:
+                    raise NotFoundError(
+                        f"No session has the id {typed.quoted(session_id)}: chargeport user sessions shows them."
+                    )
+        return sum([await store.sign_in.end_sessions(session_id=session_id) for session_id in of])
 
     count = with_store(database, run)
     if as_json:
@@ -131,7 +140,7 @@ def say_aside(sentence: str) -> None:
     console(errors=True).print(sentence, style="dim")
 
 
-def _asked() -> str:
+def _entered_password() -> str:
     """Read a new password: twice in a terminal, else a line of standard input. Raises ChargeportError."""
     if sys.stdin.isatty():
         chosen = getpass.getpass(f"New password ({MIN_PASSWORD} characters or more): ")

@@ -43,11 +43,11 @@ def signals(*, vehicle: Fleet = None, code: Code = None, database: Database = No
     if signal is not None:
         _print_one(signal, found, now)
         return
-    known = sorted((each for each in CATALOGUE if found.of(each, now) is not None), key=lambda each: each.code)
+    known = sorted((signal for signal in CATALOGUE if found.of(signal, now) is not None), key=lambda signal: signal.code)
     if known:
         say(f"{described(found.vehicle)}  {found.vehicle.id}", "bold")
     empty = f"Nothing was reported of {described(found.vehicle)} ({found.vehicle.id}) yet."
-    rows.print_rows((rows.row(each, found, now) for each in known), empty)
+    rows.print_rows((rows.row(signal, found, now) for signal in known), empty)
 
 
 async def states_of(store: Store, name: str) -> VehicleSeries:

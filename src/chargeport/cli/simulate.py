@@ -220,15 +220,15 @@ async def _stored(api: HttpApi, vehicle: str, code: str, source: str) -> list[tu
     path: str | None = f"/v3/vehicles/{vehicle}/signals/{code}/values?source={quote(source)}&page[size]=1000&from=0"
     while path is not None:
         page = await api.get(path)
-        for each in page.get("data", ()):
-            text = body(signal, parse(signal, each["body"])) if "body" in each else ""
-            found.append((api.milliseconds(each["meta"]["oemUpdatedAt"]), text))
+        for change in page.get("data", ()):
+            text = body(signal, parse(signal, change["body"])) if "body" in change else ""
+            found.append((api.milliseconds(change["meta"]["oemUpdatedAt"]), text))
         path = page.get("links", {}).get("next")
     return sorted(found)
 
 
 def _at(changes: list[tuple[int, str]], at: int) -> str | None:
-    index = bisect_right(changes, at, key=lambda each: each[0])
+    index = bisect_right(changes, at, key=lambda change: change[0])
     return changes[index - 1][1] if index else None
 
 

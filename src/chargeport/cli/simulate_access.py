@@ -27,9 +27,9 @@ def with_access(database: str | None, seed: int, vehicles: int, work: Callable[[
         async with opened(database) as store:
             await refuse_other_cars(store, shown(resolved(database)))
             clock = SystemClock()
-            known = {each.id for each in await every(store.vehicles.vehicles)}
-            profiles = [each.profile for each in fleet(clock.now(), seed, vehicles)]
-            new = [vehicle_of(each, clock.now()) for each in profiles if each.id not in known]
+            known = {vehicle.id for vehicle in await every(store.vehicles.vehicles)}
+            profiles = [reporter.profile for reporter in fleet(clock.now(), seed, vehicles)]
+            new = [vehicle_of(profile, clock.now()) for profile in profiles if profile.id not in known]
             for start in range(0, len(new), AT_ONCE):
                 await asyncio.gather(*map(store.vehicles.add_vehicle, new[start : start + AT_ONCE]))
             access = Access(store, clock)

@@ -49,8 +49,8 @@ class Report(NamedTuple):
         """Yield the readings as the server stores them: code and body."""
         from chargeport.signals.catalogue import BY_CODE
 
-        for code, given in self.signals.items():
-            yield code, body(BY_CODE[code], parse(BY_CODE[code], given))
+        for code, value in self.signals.items():
+            yield code, body(BY_CODE[code], parse(BY_CODE[code], value))
 
     def document(self) -> dict[str, Any]:
         """Return the report as `POST /ingest/generic` takes it."""
@@ -111,9 +111,9 @@ class HttpApi:
 
     async def send(self, reports: list[Report]) -> Acknowledged:
         """Send reports to POST /ingest/generic, again while the server is busy. Raises ChargeportError."""
-        payload = msgspec.json.encode([each.document() for each in reports])
+        payload = msgspec.json.encode([report.document() for report in reports])
         begun = perf_counter()
-        answer = await self._asked("POST", "/ingest/generic", payload)
+        answer = await self._request("POST", "/ingest/generic", payload)
         rejected = answer.get("rejected") or ()
         if rejected:
             raise ChargeportError(f"The server refused a report: {rejected[0].get('detail', rejected[0])}")
@@ -121,14 +121,14 @@ class HttpApi:
 
     async def get(self, path: str) -> dict[str, Any]:
         """Return a document; that of a signal without any value is empty."""
-        return await self._asked("GET", path, None)
+        return await self._request("GET", path, None)
 
     @staticmethod
     def milliseconds(instant: str) -> int:
         """Return an instant of the API in milliseconds since 1970."""
         return round(datetime.fromisoformat(instant).timestamp() * 1000)
 
-    async def _asked(self, method: str, path: str, payload: bytes | None) -> dict[str, Any]:
+    async def _request(self, method: str, path: str, payload: bytes | None) -> dict[str, Any]:
         import aiohttp
         from yarl import URL
 

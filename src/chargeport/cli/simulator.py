@@ -85,8 +85,8 @@ def clock(
         "at": None if at is None else typed.instant(at),
         "speed": speed,
     }
-    given = {name: value for name, value in wish.items() if value is not None}
-    state = connected(url, token, database).post("/simulator/clock", given)
+    options = {name: value for name, value in wish.items() if value is not None}
+    state = connected(url, token, database).post("/simulator/clock", options)
     if as_json:
         print_json(state)
     else:
@@ -147,15 +147,15 @@ def fault(
     if as_json:
         print_json(faults)
         return
-    rows = [(each["id"], _what(each), each.get("vehicle"), each.get("signal"), each["hits"]) for each in faults]
+    rows = [(fault["id"], _what(fault), fault.get("vehicle"), fault.get("signal"), fault["hits"]) for fault in faults]
     print_table(("ID", "FAULT", "VEHICLE", "SIGNAL", "HITS"), rows, "Nothing goes wrong.")
 
 
 def _what(fault: dict[str, Any]) -> str:
     """Return in a few words what goes wrong."""
-    error = "/".join(each for each in (fault.get("type"), fault.get("code")) if each)
+    error = "/".join(part for part in (fault.get("type"), fault.get("code")) if part)
     late = f"{fault['latencySeconds']:g} s late" if "latencySeconds" in fault else None
-    return ", ".join(each for each in (fault.get("webhook"), error, late) if each)
+    return ", ".join(part for part in (fault.get("webhook"), error, late) if part)
 
 
 def _clock_facts(state: dict[str, Any]) -> dict[str, str]:
@@ -164,11 +164,11 @@ def _clock_facts(state: dict[str, Any]) -> dict[str, str]:
 
 def _found(client: Client, name: str) -> str:
     """Return the id of the simulated car that is meant. Raises NotFoundError."""
-    cars, wanted = client.get("/simulator")["vehicles"], name.strip().lower()
+    cars, typed_name = client.get("/simulator")["vehicles"], name.strip().lower()
     near = [
         car["id"]
         for car in cars
-        if any(str(text).lower().startswith(wanted) for text in (car["id"], f"{car['make']} {car['model']}", car["model"]))
+        if any(str(text).lower().startswith(typed_name) for text in (car["id"], f"{car['make']} {car['model']}", car["model"]))
     ]
     if len(near) != 1:
         those = ", ".join(car["id"] for car in cars)
@@ -180,10 +180,10 @@ def _command(name: str, action: type[Action]) -> Callable[..., None]:
     """Build the command of an action, with an option for each member of its body."""
     described = members(action)
 
-    def run(vehicle: str, **given: Any) -> None:
-        client = connected(given.pop("url"), given.pop("token"), given.pop("database"))
-        as_json = bool(given.pop("as_json"))
-        body = {each.name: given[each.field] for each in described if given[each.field] is not None}
+    def run(vehicle: str, **options: Any) -> None:
+        client = connected(options.pop("url"), options.pop("token"), options.pop("database"))
+        as_json = bool(options.pop("as_json"))
+        body = {member.name: options[member.field] for member in described if options[member.field] is not None}
         state = client.post(f"/simulator/vehicles/{_found(client, vehicle)}/{name}", body)
         if as_json:
             print_json(state)
@@ -193,8 +193,8 @@ def _command(name: str, action: type[Action]) -> Callable[..., None]:
     keyword, first = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
     run.__signature__ = inspect.Signature([  # type: ignore[attr-defined]
         inspect.Parameter("vehicle", first, annotation=Car),
-        *(inspect.Parameter(each.field, keyword, default=None, annotation=_option(each)) for each in described),
-        *(inspect.Parameter(each, keyword, default=None, annotation=kind) for each, kind in _CONNECTION.items()),
+        *(inspect.Parameter(member.field, keyword, default=None, annotation=_option(member)) for member in described),
+        *(inspect.Parameter(name, keyword, default=None, annotation=kind) for name, kind in _CONNECTION.items()),
     ])  # fmt: skip
     run.__doc__ = action.summary()
     return run

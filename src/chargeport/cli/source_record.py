@@ -126,7 +126,7 @@ async def _listen(source: Source, recorder: Recorder, end: _End) -> None:
 
     async def emit(messages: Sequence[RawMessage | Delivery]) -> None:
         room = None if end.count is None else end.count - recorder.written
-        recorder.write([each for each in messages if isinstance(each, Delivery)][:room])
+        recorder.write([message for message in messages if isinstance(message, Delivery)][:room])
         if recorder.full or (end.count is not None and recorder.written >= end.count):
             end.reached.set()
 

@@ -58,7 +58,7 @@ def replay(
         feeds = Feeds(store, settings, SystemClock(), recording=False)
         if file is None:
             return await replay_issues(store, feeds.pipeline)
-        configured = next((each.dialect.name for each in feeds.built if each.source.name == source), None)
+        configured = next((built.dialect.name for built in feeds.built if built.source.name == source), None)
         await store.audit.add(Act.IMPORTED, detail="messages of a recording")
         return await _recording(feeds.pipeline, _deliveries(file, dialect or configured, source, vehicle))
 
@@ -76,8 +76,8 @@ def _deliveries(file: Path, dialect: str | None, source: str | None, vehicle: st
     if dialect is None:
         raise ChargeportError("What does the recording speak? Name its dialect: --dialect NAME.")
     try:
-        for each in read_recording(file, dialect=dialect, source=source or SOURCE):
-            yield msgspec.structs.replace(each, vehicle=each.vehicle or vehicle)
+        for message in read_recording(file, dialect=dialect, source=source or SOURCE):
+            yield msgspec.structs.replace(message, vehicle=message.vehicle or vehicle)
     except SourceError as error:
         raise ChargeportError(str(error)) from error
 
@@ -97,5 +97,5 @@ async def _recording(pipeline: "Pipeline", deliveries: Iterable[Delivery]) -> Ta
 
 def _print(found: dict[str, Any]) -> None:
     say(f"{found['messages']} messages read: {stored_in_words(found)}, {found['rejected'] or 'none'} not understood.")
-    for each in found["issues"]:
-        say(f"  {each['count']} times {each['subject']}: {each['detail']}")
+    for issue in found["issues"]:
+        say(f"  {issue['count']} times {issue['subject']}: {issue['detail']}")

@@ -16,7 +16,7 @@ def station_rows(states: Iterable[SourceState], now: int) -> list[tuple[str, str
     return [
         (state.name, station.name, station_sentence(station, now))
         for state in states
-        for station in sorted(state.stations, key=lambda each: each.name)
+        for station in sorted(state.stations, key=lambda station: station.name)
     ]
 
 

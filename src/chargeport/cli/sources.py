@@ -46,12 +46,14 @@ def list_sources(*, database: Database = None, as_json: Json = False) -> None:
     idle = [_Idle.of(table) for table in tables if table.get("name") not in states]
     running = [(state, now - at <= SILENT_AFTER_MS) for state, at in states.values()]
     if as_json:
-        print_json([*(_document(*each) for each in running), *map(msgspec.to_builtins, idle)])
+        print_json([*(_document(*source) for source in running), *map(msgspec.to_builtins, idle)])
         return
-    rows: list[tuple[Any, ...]] = [(each.name, each.type, each.dialect, sentence(each, live, now)) for each, live in running]
-    rows += [(each.name, each.type, each.dialect, "not started: chargeport serve starts it") for each in idle]
+    rows: list[tuple[Any, ...]] = [
+        (state.name, state.type, state.dialect, sentence(state, live, now)) for state, live in running
+    ]
+    rows += [(source.name, source.type, source.dialect, "not started: chargeport serve starts it") for source in idle]
     print_table(("name", "type", "dialect", "how it is"), rows, NO_SOURCE)
-    if stations := source_stations.station_rows((each for each, live in running if live), now):
+    if stations := source_stations.station_rows((state for state, live in running if live), now):
         print_table(source_stations.COLUMNS, stations)
 
 
@@ -77,7 +79,7 @@ def sentence(state: SourceState, live: bool, now: int) -> str:
     traffic += f", {state.rejected} not understood (chargeport source issues)" if state.rejected else ""
     traffic += f", {state.lag} waiting there" if state.lag else ""
     if state.left:
-        vehicle, count = min(state.left.items(), key=lambda each: each[1])
+        vehicle, count = min(state.left.items(), key=lambda item: item[1])
         traffic += f", {count} requests left" + (f" for {vehicle}" if len(state.left) > 1 else "")
     if state.condition == "waiting":
         retry = long(max(0, (state.retry_at or now) - now) / 1000)
@@ -100,11 +102,11 @@ def check(
         print_json(results)
     else:
         rows = [
-            (each["name"], each["type"], each["detail"] if each["ok"] else f"{each['cause']}: {each['detail']}")
-            for each in results
+            (result["name"], result["type"], result["detail"] if result["ok"] else f"{result['cause']}: {result['detail']}")
+            for result in results
         ]
         print_table(("name", "type", "result"), rows, NO_SOURCE)
-    if not all(each["ok"] for each in results):
+    if not all(result["ok"] for result in results):
         raise typer.Exit(1)
 
 
@@ -113,10 +115,10 @@ async def _checked(database: str | None, name: str | None) -> list[dict[str, Any
 
     settings = configuration.settings()
     async with opened(database, create=True) as store:
-        wanted = [each for each in Feeds(store, settings, SystemClock()).built if name in (None, each.source.name)]
-        if name is not None and not wanted:
+        chosen = [built for built in Feeds(store, settings, SystemClock()).built if name in (None, built.source.name)]
+        if name is not None and not chosen:
             raise NotFoundError(f"No source is called {name!r}: chargeport source list shows them.")
-        return [await _result(each) for each in wanted]
+        return [await _result(built) for built in chosen]
 
 
 async def _result(built: "Built") -> dict[str, Any]:
@@ -147,14 +149,14 @@ def issues(
     async def look(store: Store) -> tuple[list[tuple[IssueCount, Vehicle | None]], int]:
         found, total = await store.issues.issues(Page(1, limit))
         vehicles = await _vehicles(store, found)
-        return [(each, vehicles.get((each.issue.source, each.issue.vehicle))) for each in found], total
+        return [(count, vehicles.get((count.issue.source, count.issue.vehicle))) for count in found], total
 
     found, total = with_store(database, look)
     now = SystemClock().now()
     if as_json:
-        print_json([_issue(*each) for each in found])
+        print_json([_issue(*issue) for issue in found])
         return
-    rows = [(*_shown(each, vehicle, now), each.issue.raw) if raw else _shown(each, vehicle, now) for each, vehicle in found]
+    rows = [(*_shown(count, vehicle, now), count.issue.raw) if raw else _shown(count, vehicle, now) for count, vehicle in found]
     columns = ("source", "vehicle", "subject", "what is wrong", "count", "last") + (("message",) if raw else ())
     print_table(columns, rows, "Everything was understood.", spare=("message",))
     if total > len(found):
@@ -165,7 +167,7 @@ async def _vehicles(store: Store, found: Sequence[IssueCount]) -> dict[tuple[str
     """Return the vehicles that issues are about, by their source and what it calls them."""
     names = VehicleNames(store.vehicles, SystemClock())
     vehicles: dict[tuple[str, str | None], Vehicle | None] = {}
-    for source, name in {(each.issue.source, each.issue.vehicle) for each in found}:
+    for source, name in {(count.issue.source, count.issue.vehicle) for count in found}:
         vehicle_id = None if name is None else await names.find(source, source, name)
         vehicles[source, name] = None if vehicle_id is None else await store.vehicles.vehicle(vehicle_id)
     return vehicles

@@ -61,7 +61,9 @@ class Archive:
     async def add_vehicle(self, store: Store, vehicle: Vehicle, folder: str = "") -> None:
         """Add all that is stored of a vehicle."""
         connections = await every(lambda page: store.access.connections(page, vehicle_id=vehicle.id))
-        self._add(f"{folder}vehicle.json", [fields(vehicle) | {"connections": [_connected(each) for each in connections]}])
+        self._add(
+            f"{folder}vehicle.json", [fields(vehicle) | {"connections": [_connected(connection) for connection in connections]}]
+        )
         with tempfile.TemporaryFile() as rows:
             count = 0
             with opened("ndjson", rows) as sink:
@@ -77,7 +79,7 @@ class Archive:
         if known is not None:
             shown = shown_of(known)
             made = await made_of(store, known, configuration.settings())
-            self._add(f"{folder}records.json", [record_fields(each, shown.get(each.id), evidence=True) for each in made])
+            self._add(f"{folder}records.json", [record_fields(record, shown.get(record.id), evidence=True) for record in made])
         for table, found in (await store.vehicles.rows_of(vehicle.id)).items():
             self._add(f"{folder}{table}.json", [_opened(row) for row in found])
 
@@ -87,10 +89,10 @@ class Archive:
         user = await store.sign_in.user(name)
         if user is None and not connections:
             raise NotFoundError(f"No user is called {name[:80]!r}: chargeport user list shows those there are.")
-        sessions = [msgspec.structs.asdict(each) for each in await store.sign_in.sessions(name)] if user else []
+        sessions = [msgspec.structs.asdict(session) for session in await store.sign_in.sessions(name)] if user else []
         signs_in = user is not None and {"created_at": iso(user.created_at), "has_password": user.password_hash is not None}
         person = {"name": name, "uuid": user_uuid_of(name), "signs_in": signs_in, "sessions": sessions}
-        self._add("person.json", [person | {"connections": [_connected(each) for each in connections]}])
+        self._add("person.json", [person | {"connections": [_connected(connection) for connection in connections]}])
         actions = await every(lambda page: store.audit.entries(AuditFilter(actor=f"user:{name}"), page))
         changes = await every(lambda page: store.audit.entries(AuditFilter(subject=name), page))
         self._add("deeds.json", [msgspec.structs.asdict(entry) for entry in actions])

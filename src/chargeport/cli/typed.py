@@ -88,10 +88,10 @@ def speed(text: str) -> float:
 
 def instant(text: str) -> int:
     """Return a day (its beginning, UTC) or an instant, ISO 8601 or as tables show it, in ms since 1970. Raises BadParameter."""
-    given = text.strip()
-    if (local := local_clock.parse(given)) is not None:
+    stripped = text.strip()
+    if (local := local_clock.parse(stripped)) is not None:
         return local
-    day = f"{given}T00:00Z" if _DAY.fullmatch(given) else given
+    day = f"{stripped}T00:00Z" if _DAY.fullmatch(stripped) else stripped
     try:
         return observed_at(int(day) if day.isascii() and day.isdigit() else day, LAST_AT, 0)
     except ValueError:

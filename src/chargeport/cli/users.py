@@ -38,12 +38,12 @@ def list_users(*, database: Database = None, as_json: Json = False) -> None:
 
     connections, people, sessions = with_store(database, look)
     cars, apps = defaultdict[str, set[str]](set), defaultdict[str, set[str]](set)
-    for each in connections:
-        cars[each.user_id].add(each.vehicle.id)
-        apps[each.user_id].add(each.client_id)
-    known = {each.name: each for each in people}
+    for connection in connections:
+        cars[connection.user_id].add(connection.vehicle.id)
+        apps[connection.user_id].add(connection.client_id)
+    known = {person.name: person for person in people}
     names = sorted({*cars, *known})
-    signed_in = Counter(each.user for each in sessions)
+    signed_in = Counter(session.user for session in sessions)
     if as_json:
         print_json(
             [
@@ -113,8 +113,8 @@ class Removal:
         if not mine and await store.sign_in.user(user) is None:
             raise NotFoundError(f"No user is called {typed.quoted(user)}: chargeport user list shows those there are.")
         theirs = await whose_alone(store, user, mine) if vehicles else []
-        known = {each.vehicle.id: each.vehicle for each in mine}
-        return cls(user, mine, [known[each] for each in theirs])
+        known = {connection.vehicle.id: connection.vehicle for connection in mine}
+        return cls(user, mine, [known[vehicle_id] for vehicle_id in theirs])
 
     def described(self) -> str:
         """Describe what is removed, for the question to the person."""
@@ -126,8 +126,8 @@ class Removal:
     def names(self) -> Iterator[str]:
         """Yield the names of the person and the vehicles."""
         yield from () if self.user is None else (self.user, user_uuid_of(self.user))
-        for each in self.vehicles:
-            yield from (name for name in (each.id, each.vin, *each.aliases) if name)
+        for vehicle in self.vehicles:
+            yield from (name for name in (vehicle.id, vehicle.vin, *vehicle.aliases) if name)
 
 
 async def erase_user(store: Store, removal: Removal) -> None:
@@ -136,8 +136,8 @@ async def erase_user(store: Store, removal: Removal) -> None:
         gone = await store.vehicles.remove_vehicle(vehicle.id)
         if gone is not None:
             removal.counts[vehicle.id] = msgspec.structs.asdict(gone)
-    for each in removal.connections:
-        await store.access.remove_connection(each.id)
+    for connection in removal.connections:
+        await store.access.remove_connection(connection.id)
     if removal.user is not None:
         await store.sign_in.remove_user(removal.user)
 
@@ -145,9 +145,9 @@ async def erase_user(store: Store, removal: Removal) -> None:
 async def whose_alone(store: Store, user: str, connections: list[Connection]) -> list[str]:
     """Return the ids of the vehicles of these connections that nobody else is connected to."""
     found = []
-    for vehicle_id in sorted({each.vehicle.id for each in connections}):
+    for vehicle_id in sorted({connection.vehicle.id for connection in connections}):
         all_of_it = await every(lambda page, of=vehicle_id: store.access.connections(page, vehicle_id=of))  # type: ignore[misc]
-        if all(each.user_uuid == user_uuid_of(user) for each in all_of_it):
+        if all(connection.user_uuid == user_uuid_of(user) for connection in all_of_it):
             found.append(vehicle_id)
     return found
 

@@ -45,8 +45,8 @@ def edit(
     as_json: Json = False,
 ) -> None:
     """Change what is known of a vehicle itself. A running server uses its new names within seconds."""
-    given = {"make": make, "model": model, "year": year, "vin": vin, "powertrain": powertrain}
-    facts = {name: value for name, value in given.items() if value is not None}
+    changes = {"make": make, "model": model, "year": year, "vin": vin, "powertrain": powertrain}
+    facts = {name: value for name, value in changes.items() if value is not None}
     if not (facts or aliases or removed):
         raise ChargeportError("There is nothing to change: name an option, such as --model or --alias.")
 

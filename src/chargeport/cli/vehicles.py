@@ -69,7 +69,19 @@ def list_vehicles(*, database: Database = None, as_json: Json = False) -> None:
     if as_json:
         print_json([fields(vehicle) for vehicle in found])
         return
-    rows = [(one.id, one.make, one.model, one.year, one.powertrain, one.vin, ", ".join(one.aliases), one.mode) for one in found]
+    rows = [
+        (
+            vehicle.id,
+            vehicle.make,
+            vehicle.model,
+            vehicle.year,
+            vehicle.powertrain,
+            vehicle.vin,
+            ", ".join(vehicle.aliases),
+            vehicle.mode,
+        )
+        for vehicle in found
+    ]
     columns = ("id", "make", "model", "year", "powertrain", "VIN", "aliases", "mode")
     print_table(columns, rows, "There is no vehicle yet: chargeport vehicle add makes one known.", spare=SPARE)
 
@@ -84,13 +96,13 @@ def show(*, vehicle: VehicleName, database: Database = None, as_json: Json = Fal
 
     found, connections, called = with_store(database, look)
     if as_json:
-        print_json(fields(found) | {"connections": [_connected(each) for each in connections]})
+        print_json(fields(found) | {"connections": [_connected(connection) for connection in connections]})
         return
     facts = fields(found) | {"aliases": ", ".join(found.aliases)}
     del facts["created_at"]
     print_facts(facts | {"created": ago(found.created_at, SystemClock().now())})
     say("")
-    rows = [(each.id, called.get(each.client_id), each.user_id) for each in connections]
+    rows = [(connection.id, called.get(connection.client_id), connection.user_id) for connection in connections]
     print_table(("connection", "application", "user"), rows, "No connection to it.")
 
 

@@ -64,7 +64,7 @@ def watch(
 
 async def _view(store: Store, name: str | None, signals: frozenset[Signal]) -> None:
     vehicles = await fleet(store) if name is None else [await vehicle_called(store, name)]
-    names = {each.id: called(each) for each in vehicles} if name is None else {}
+    names = {vehicle.id: called(vehicle) for vehicle in vehicles} if name is None else {}
     codes, position, clock = {signal.code for signal in signals}, await store.readings.position(), SystemClock()
 
     async def lines() -> AsyncIterator[str]:
@@ -82,7 +82,7 @@ async def _watch(store: Store, name: str | None, signals: frozenset[Signal], as_
     if not as_json:
         whose = "All vehicles" if vehicle is None else f"{described(vehicle)}  {vehicle.id}"
         say(f"{whose}: changes from now on; Ctrl-C ends it.", "bold")
-    names = {each.id: called(each) for each in await fleet(store)} if vehicle is None else {}
+    names = {vehicle.id: called(vehicle) for vehicle in await fleet(store)} if vehicle is None else {}
     codes = {signal.code for signal in signals}
     async for step in followed(store, None if vehicle is None else vehicle.id, position, SystemClock()):
         signal = step.signal if isinstance(step, Change) else step.state.signal
@@ -92,7 +92,7 @@ async def _watch(store: Store, name: str | None, signals: frozenset[Signal], as_
 
 async def followed(store: Store, vehicle_id: str | None, position: int, clock: Clock) -> AsyncIterator[Change | Expiry]:
     """Yield every change of a car, or of all, after a position, and the end of every live value when its time runs out."""
-    endings = ExpiryWatch(store, clock, lambda each: vehicle_id in (None, each))
+    endings = ExpiryWatch(store, clock, lambda id_: vehicle_id in (None, id_))
     feed = EffectiveFeed(store)
     await cadence.follow(store)
     endings.watch(None if vehicle_id is None else [vehicle_id])
@@ -124,7 +124,7 @@ def _print(step: Change | Expiry, freshness: Freshness, names: dict[str, str], a
 def _text(step: Change | Expiry, car: str | None) -> str:
     """Return a change as a line."""
     if isinstance(step, Change):
-        return _line(step.observed_at, car, step.signal, _told(step), shown(step.source, step.rule))
+        return _line(step.observed_at, car, step.signal, _content(step), shown(step.source, step.rule))
     return _line(step.at, car, step.state.signal, _ended(step), shown(step.state.source, step.state.rule))
 
 
@@ -154,7 +154,7 @@ def _ended(ending: Expiry) -> str:
     return f"{NOTHING} {reason}: {ERROR_STATUSES[reason].detail} Last: {value}."
 
 
-def _told(change: Change) -> str:
+def _content(change: Change) -> str:
     """Return the value in words, or why there is none."""
     if change.absence is not None:
         return f"{NOTHING} {change.absence}: {ERROR_STATUSES[change.absence].detail}"

@@ -50,10 +50,10 @@ def add(
     from chargeport.webhooks.targets import check_uri
 
     allow_private = configuration.settings({("database", "url"): database}).webhooks.allow_private_targets
-    for each in (uri, error_uri):
-        wrong = None if each is None else check_uri(each, allow_private=allow_private)
+    for address in (uri, error_uri):
+        wrong = None if address is None else check_uri(address, allow_private=allow_private)
         if wrong is not None:
-            raise typer.BadParameter(f"{typed.quoted(each or '')} can't be a receiver: {wrong}.")
+            raise typer.BadParameter(f"{typed.quoted(address or '')} can't be a receiver: {wrong}.")
     codes = [_known(code) for code in trigger]
     fields = WebhookFields(
         name=name, callback_uri=uri, error_callback_uri=error_uri, triggers=tuple(dict.fromkeys(codes)),
@@ -82,9 +82,12 @@ def list_webhooks(*, database: Database = None, as_json: Json = False) -> None:
 
     found, called = with_store(database, look)
     if as_json:
-        print_json([_shown(each) for each in found])
+        print_json([_shown(webhook) for webhook in found])
         return
-    rows = [(each.id, each.fields.name, called.get(each.client_id), _state(each), each.fields.callback_uri) for each in found]
+    rows = [
+        (webhook.id, webhook.fields.name, called.get(webhook.client_id), _state(webhook), webhook.fields.callback_uri)
+        for webhook in found
+    ]
     print_table(("id", "name", "application", "state", "receiver"), rows, "There is no webhook yet: chargeport webhook add.")
 
 
@@ -118,19 +121,19 @@ def deliveries(*, webhook: WebhookId, database: Database = None, as_json: Json =
 
     async def look(store: Store) -> tuple[list[Event], list[Attempt]]:
         found, _ = await store.webhooks.events((await _called(store, webhook)).id, Page(size=100))
-        return found, await store.webhooks.attempts([each.id for each in found])
+        return found, await store.webhooks.attempts([event.id for event in found])
 
     found, attempts = with_store(database, look)
     by_event: dict[str, list[Attempt]] = {}
-    for each in attempts:
-        by_event.setdefault(each.event_id, []).append(each)
+    for attempt in attempts:
+        by_event.setdefault(attempt.event_id, []).append(attempt)
     if as_json:
-        print_json([_event(each, by_event.get(each.id, [])) for each in found])
+        print_json([_event(event, by_event.get(event.id, [])) for event in found])
         return
     now = SystemClock().now()
     rows = [
-        (each.id, each.kind, ago(each.created_at, now), each.state, each.attempts, _last(by_event.get(each.id, [])))
-        for each in found
+        (event.id, event.kind, ago(event.created_at, now), event.state, event.attempts, _last(by_event.get(event.id, [])))
+        for event in found
     ]
     print_table(("id", "event", "made", "state", "attempts", "last answer"), rows, "No event was made for it yet.")
 

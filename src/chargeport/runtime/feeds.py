@@ -77,14 +77,14 @@ class Feeds:
             self.pipeline.use_dialect(built.source.name, built.dialect)
         self._supervisor = Supervisor(self.pipeline, clock, self._write_states)
 
-    async def start(self, given: Sequence[Source] = (), *, hold: Hold | None = None, running: bool = True) -> None:
+    async def start(self, sources: Sequence[Source] = (), *, hold: Hold | None = None, running: bool = True) -> None:
         """Add the settings' cars and, if `running`, start the settings' sources and those of `given`.
 
         `hold` runs a source in one process of several. Raises SettingError.
         """
         await preference.check(self._store.readings, self._settings, self._dialects)
         await fleet.register(self._store, self.pipeline, self._settings.vehicles, self._clock)
-        others = [(source, SourceStatus(source.name, source.name, source.name, self._clock)) for source in given]
+        others = [(source, SourceStatus(source.name, source.name, source.name, self._clock)) for source in sources]
         if running:
             self._supervisor.start([*((built.source, built.status) for built in self.built), *others], hold)
 
