@@ -14,7 +14,7 @@ from chargeport.derivation.provenance import PROVENANCE
 from chargeport.signals.catalogue import VIN
 from chargeport.signals.definition import Cadence, Permission, Signal
 from chargeport.signals.effective import FLAG_KEYS, Effective, Told, is_undisputed
-from chargeport.store.protocols import Immediate
+from chargeport.store.immediate import Immediate
 from chargeport.store.records import VehicleSeries
 from chargeport.store.sql import Row
 from chargeport.wire import envelope

@@ -22,7 +22,8 @@ from chargeport.signals.definition import Permission, Signal
 from chargeport.signals.effective import Effective, effective, effective_of
 from chargeport.signals.ranks import of_source
 from chargeport.simulation.faults import Faults
-from chargeport.store.protocols import Immediate, Store
+from chargeport.store.immediate import Immediate
+from chargeport.store.protocols import Store
 from chargeport.store.records import Vehicle, VehicleSeries
 from chargeport.wire.envelope import View, iso, listed
 

@@ -11,7 +11,7 @@ import apsw
 from chargeport.signals.catalogue import CABLE_CONNECTED, IS_CHARGING, VIN
 from chargeport.signals.definition import Cadence, Signal
 from chargeport.signals.effective import Told, told
-from chargeport.store.protocols import Sole
+from chargeport.store.immediate import Sole
 from chargeport.store.records import Change, Selection, Stretch, Vehicle, VehicleSeries
 from chargeport.store.sql import Row, SlotsOf
 from chargeport.store.sqlite.engine import connect, translated
@@ -73,7 +73,7 @@ class SqliteReadings(ReadingTables):
         return VehicleSeries(found[1], self.series(ranges))
 
     def sole(self, vehicle_id: str, signal: Signal) -> Sole | None:
-        """Return the only series of a signal. See `store.protocols.Immediate`."""
+        """Return the only series of a signal. See `store.immediate.Immediate`."""
         found = self._known.find(vehicle_id)
         if found is None or (signal is VIN and found[1].vin is not None):
             return None
@@ -90,7 +90,7 @@ class SqliteReadings(ReadingTables):
         return found[1], number, value, observed_at, received_at, absence_at, rule_key, by
 
     def rows_of(self, vehicle_id: str) -> tuple[Vehicle, Sequence[Row], Told] | None:
-        """Return a vehicle and its rows, in the order of their keys. See `store.protocols.Immediate`."""
+        """Return a vehicle and its rows, in the order of their keys. See `store.immediate.Immediate`."""
         found = self._known.find(vehicle_id)
         if found is None:
             return None

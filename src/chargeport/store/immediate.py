@@ -1,0 +1,44 @@
+"""Readings that are at hand without waiting: what the quickest reads need of a store, as rows."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from chargeport.signals.definition import Signal
+from chargeport.signals.effective import Told
+from chargeport.signals.freshness import Freshness
+from chargeport.signals.state import State
+from chargeport.store.records import Named, Vehicle
+from chargeport.store.sql import Row
+
+Sole = tuple[Vehicle, int, Any, int | None, int, int | None, int | None, Told]
+"""A vehicle, a series' number, value, `observed_at`, `received_at`, `absence_at` and rule's key, and who tells of charging."""
+
+
+@runtime_checkable
+class Immediate(Protocol):
+    """Readings that are at hand without waiting, as rows: those of a database in this process."""
+
+    @property
+    def freshness(self) -> Freshness:
+        """For how long live values stand. `named` goes by it."""
+        ...
+
+    def sole(self, vehicle_id: str, signal: Signal) -> Sole | None:
+        """Return the only series of a signal; None where there is none, or more than one, a fact of the vehicle included."""
+        ...
+
+    def rows_of(self, vehicle_id: str) -> tuple[Vehicle, Sequence[Row], Told] | None:
+        """Return a vehicle, its rows with the columns of `rows.STATE`, and who tells whether it charges."""
+        ...
+
+    def series(self, found: Sequence[Row]) -> dict[int, tuple[State, ...]]:
+        """Return the states of rows, by signal."""
+        ...
+
+    def named(self, number: int) -> Named:
+        """Return what the series of this number is of."""
+        ...
+
+    def rule(self, key: int) -> str:
+        """Return the text of a rule."""
+        ...
