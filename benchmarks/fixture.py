@@ -1,7 +1,7 @@
 """Databases to measure on: many vehicles with a value for each of the 21 charge signals, made in bulk.
 
 The rows are those that ingest would have written. A read touches `latest` only; with `runs` each series has a history, as it is
-in steady state.
+in steady state: as many of the newest runs wait in `recent` as on a server that is always busy; the feed has its full length.
 """
 
 import random
@@ -19,6 +19,7 @@ from chargeport.signals.definition import Kind, Value
 from chargeport.signals.state import LIVE_FOR_MS
 from chargeport.store.sqlite.engine import connect
 from chargeport.store.sqlite.migrations import migrate
+from chargeport.store.sqlite.moving import FEED_CHANGES, MAX_RECENT
 from chargeport.store.tables.keys import slot_of
 
 CLIENT, TOKEN = "client_benchmark", "cpt_benchmark_token"
@@ -97,9 +98,19 @@ def build(
                     ),
                 )  # fmt: skip
         last = _position(count, MAX_SIGNALS, runs - 1, count)
+        floor = last if runs == 1 else max(0, last - FEED_CHANGES)
         connection.executemany(
-            "UPDATE sequences SET value = ? WHERE name = ?", [(count, "vehicle"), (last, "position"), (last, "feed")]
+            "UPDATE sequences SET value = ? WHERE name = ?", [(count, "vehicle"), (last, "position"), (floor, "feed")]
         )
+        if runs > 1:
+            connection.execute(
+                "INSERT INTO feed (position, slot, observed_at) SELECT position, (vehicle_key << 28) + (signal_key << 20)"
+                " + source_key, observed_at FROM settled WHERE position > ? ORDER BY position",
+                (floor,),
+            )
+            waiting = last - 2 * MAX_RECENT * MAX_SIGNALS // len(SIGNALS)
+            connection.execute("INSERT INTO recent SELECT * FROM settled WHERE position > ?", (waiting,))
+            connection.execute("DELETE FROM settled WHERE position > ?", (waiting,))
         # As derivation leaves it: a server would work for minutes on what it takes for new, and that is not measured here.
         derived = msgspec.json.encode(Progress(last, now + DERIVED_MS)).decode()
         connection.execute("INSERT INTO remembered VALUES ('derivation','progress',?)", (derived,))
