@@ -11,18 +11,17 @@ from chargeport.attempts import FailedAttempts
 from chargeport.signals.definition import Signal
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.ranks import Ranks
-from chargeport.signals.reading import Entry, Issue
+from chargeport.signals.reading import Entry
 from chargeport.store.access import Access
 from chargeport.store.audit import Audit
 from chargeport.store.command_log import CommandLog
 from chargeport.store.connect import Connect
+from chargeport.store.issues import Issues
 from chargeport.store.notes import KeyValue
 from chargeport.store.records import (
     Change,
     Erased,
     Forgotten,
-    IssueCount,
-    KeptMessage,
     Outcome,
     Page,
     Run,
@@ -261,32 +260,6 @@ class Vehicles(Protocol):
 
     async def wipe(self) -> bool:
         """Leave nothing of what was erased in the database's free space; return False when a reader prevents it."""
-        ...
-
-
-class Issues(Protocol):
-    """What could not be understood."""
-
-    async def add_issues(self, issues: Sequence[Issue], client_id: str | None = None) -> None:
-        """Keep issues; one of the same source, vehicle, subject and detail is counted, with its newest message.
-
-        What an application sent (`client_id`) has room of its own: it pushes out nothing of other applications and of sources.
-        """
-        ...
-
-    async def issues(self, page: Page) -> tuple[list[IssueCount], int]:
-        """Return a page of the issues, newest first, and how many different ones there are."""
-        ...
-
-    async def issue_messages(self, after: int, limit: int) -> list[KeptMessage]:
-        """Return the messages behind the issues, in the order in which they came, those after the one with this number.
-
-        Of each issue the newest are kept, as many as an implementation says.
-        """
-        ...
-
-    async def settle(self, message: KeptMessage) -> None:
-        """Forget a message that is understood by now, and count it no more; its issue goes with the last one of its kind."""
         ...
 
 
