@@ -143,7 +143,7 @@ async def test_processes_that_hear_the_same_source_put_down_how_it_is_at_once(st
     states = {"bus": "{}", "another": "{}"}
     for at in range(30):
         await asyncio.gather(*(store.notes.write_source_states(states, at) for store in stores))
-    assert await stores[0].notes.source_states() == {name: ("{}", 29) for name in states}
+    assert await stores[0].notes.source_states() == dict.fromkeys(states, ("{}", 29))
     await stores[0].notes.write_source_states({}, 30)
     assert await stores[0].notes.source_states() == {}
 
