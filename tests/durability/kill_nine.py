@@ -252,6 +252,8 @@ def main() -> int:
         f"{len(found.lost)} lost, {len(found.torn)} torn, {len(found.doubled)} doubled, {len(found.unclear)} unclear;"
         f" integrity {found.integrity}; ready after {ready_s[len(ready_s) // 2]:.2f} s, at most {ready_s[-1]:.2f} s\n"
     )
+    if ready_s[-1] >= READY_WITHIN_S:
+        sys.stdout.write(f"it was not ready within {READY_WITHIN_S:g} s each time: a busy machine, or a fault\n")
     return 0 if found.good else 1
 
 

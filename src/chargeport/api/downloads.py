@@ -4,12 +4,12 @@ A snapshot is a connection of the pool on PostgreSQL, and on SQLite a log that c
 application has half of them at most, and a client that lets the server wait for too long in all loses its file.
 """
 
-import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Final
 
+from chargeport.attempts import loop_time
 from chargeport.errors import OVERLOADED, RATE_LIMITED, Problem
 
 AT_ONCE: Final = 8  # of a process: half of the connections to PostgreSQL that it has
@@ -21,7 +21,7 @@ AGAIN_S: Final = 30
 class Downloads:
     """The files that are being made. Belongs to one event loop."""
 
-    def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, now_s: Callable[[], float] = loop_time) -> None:
         self._now_s = now_s
         self._by_application: Counter[str] = Counter()
 
