@@ -122,15 +122,8 @@ async def list_applications(request: Request) -> Response:
     own = {await request.context.sign_in.page_application()}
     own |= {share.client_id for share in await request.context.store.sign_in.shares()}
     found = await request.context.store.access.applications()
-    return _packed(
-        request,
-        {
-            "data": [
-                ListedApplication(**_application(application), is_of_the_page=application.client_id in own)
-                for application in found
-            ]
-        },
-    )
+    data = [ListedApplication(**_application(known), is_of_the_page=known.client_id in own) for known in found]
+    return _packed(request, {"data": data})
 
 
 class ApplicationWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):

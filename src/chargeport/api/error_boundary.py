@@ -3,16 +3,16 @@
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from starlette.types import Scope
 
 from chargeport.api.guesses import Guesses, WrongCredentialError
 from chargeport.api.links import Links
-from chargeport.api.problems import answer_to
 from chargeport.api.rate_limits import Allowance, RateLimits
-from chargeport.api.response import Response, request_ids
-from chargeport.errors import INTERNAL, Problem
-from chargeport.wire.errors import as_problem
+from chargeport.api.response import Header, Response, json_answer, request_ids
+from chargeport.errors import INTERNAL, UNAUTHORIZED, Problem
+from chargeport.wire.errors import as_problem, body
 
 _log = logging.getLogger("chargeport.api")
 
@@ -76,3 +76,16 @@ class ErrorBoundary:
         if problem.kind is INTERNAL and not isinstance(error, Problem):
             _log.error("request %s failed", request_id, exc_info=error)
         return answer_to(problem, request_id, base)
+
+
+def answer_to(problem: Problem, request_id: str, base_url: str, **more: Any) -> Response:
+    """Return a problem as a response: the error body, with the status and headers of its kind."""
+    headers: list[Header] = []
+    if problem.kind is UNAUTHORIZED:
+        headers.append((b"www-authenticate", b'Bearer realm="chargeport"'))
+    if problem.retry_after_s is not None:
+        headers.append((b"retry-after", b"%d" % problem.retry_after_s))
+    if problem.allow is not None:
+        headers.append((b"allow", problem.allow.encode()))
+    content = body(problem.kind, problem.detail, request_id, base_url, **more)
+    return json_answer(problem.kind.status, content, request_id, headers)

@@ -15,7 +15,6 @@ from chargeport.api import (
 from chargeport.api.administration import ApplicationWish
 from chargeport.api.attributes import Body
 from chargeport.api.commands import Daily, Limit, Weekly, Workweek
-from chargeport.api.fault_schemas import fault_schema
 from chargeport.api.reading_schemas import item_schemas
 from chargeport.api.records import Wish
 from chargeport.api.session import Credentials, TokenWish
@@ -29,11 +28,13 @@ from chargeport.signals.bodies import MAX_TEXT, body_type
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.definition import Kind, Signal
 from chargeport.simulation.actions import ACTIONS
-from chargeport.simulation.faults import Fault
+from chargeport.simulation.faults import BELONGS, OF_ANSWERS, OF_EVENTS, Fault
+from chargeport.taxonomy import SMARTCAR_KINDS
 from chargeport.wire import access, documents
 from chargeport.wire.schemas import schemas as of_documents
 
 Schema = dict[str, Any]
+_NULL: Final[Schema] = {"type": "null"}
 
 
 def ref(name: str) -> Schema:
@@ -116,7 +117,7 @@ def schemas() -> dict[str, Schema]:
 def _requests() -> dict[str, Schema]:
     """Return the schemas of bodies, with what no type says: which members go together."""
     made = _named(REQUESTS, "Request")
-    made["NewFault"] = fault_schema(made.pop("Request.Fault"))
+    made["NewFault"] = _fault_schema(made.pop("Request.Fault"))
     scenario = made.pop("Request.ScenarioWish")
     made["ScenarioWish"] = scenario | {"anyOf": [_alone(scenario, name) for name in ("name", "toml")]}
     for grant in made["TokenRequest"]["anyOf"]:
@@ -125,15 +126,43 @@ def _requests() -> dict[str, Schema]:
 
 
 def _alone(schema: Schema, name: str) -> Schema:
-    """Return what holds of an object that has this member of a schema, and of the others none but null."""
-    schema_of_value = next(option for option in schema["properties"][name]["anyOf"] if option != {"type": "null"})
-    return {
-        "required": [name],
-        "properties": {member: {"type": "null"} for member in schema["properties"]} | {name: schema_of_value},
-    }
+    """Return the constraint that this member is present, and the others are absent or null."""
+    properties = dict.fromkeys(schema["properties"], _NULL) | {name: _non_null(schema, name)}
+    return {"required": [name], "properties": properties}
 
 
 def _named(types: dict[str, Any], prefix: str) -> dict[str, Schema]:
     """Return the schemas of these types by their names, and with a prefix those that they refer to."""
     found, parts = msgspec.json.schema_components(types.values(), ref_template=f"{documents.REF}{prefix}.{{name}}")
     return {f"{prefix}.{name}": part for name, part in parts.items()} | dict(zip(types, found, strict=True))
+
+
+def _fault_schema(fault: Schema) -> Schema:
+    """Return what a fault may be, given the schema of all its members: an error of a type, a late answer, or a lost event."""
+    types = dict.fromkeys(type_ for type_, _ in SMARTCAR_KINDS)
+    errors = [_variant(fault, {"type": {"const": type_}, "code": _codes(type_)}, OF_EVENTS) for type_ in types]
+    late = _variant(fault, {"latencySeconds": _non_null(fault, "latencySeconds")}, ("type", *_beside("type"), *OF_EVENTS))
+    event = _variant(fault, {"webhook": _non_null(fault, "webhook")}, (*OF_ANSWERS, *_beside("type")))
+    return {"anyOf": [*errors, late, event], "description": fault["description"]}
+
+
+def _codes(type_: str) -> Schema:
+    """Return the codes of a type; one may be left out."""
+    return {"enum": [code for known_type, code in SMARTCAR_KINDS if known_type == type_]}
+
+
+def _non_null(fault: Schema, member: str) -> Schema:
+    """Return the schema of a member that is not null."""
+    return next(option for option in fault["properties"][member]["anyOf"] if option != _NULL)
+
+
+def _beside(owner: str) -> tuple[str, ...]:
+    return tuple(member for member, of in BELONGS.items() if of == owner)
+
+
+def _variant(fault: Schema, own: dict[str, Schema], absent: tuple[str, ...]) -> Schema:
+    """Return the schema with these members, all but a `code` required, and without the absent ones but as null."""
+    known = fault["properties"] | own
+    members = {name: _NULL if name in absent else schema for name, schema in known.items()}
+    members = {name: schema for name, schema in members.items() if name not in absent or _NULL in known[name].get("anyOf", ())}
+    return {"type": "object", "required": sorted(own.keys() - {"code"}), "properties": members, "additionalProperties": False}

@@ -85,16 +85,10 @@ def sessions(
         return
     now = SystemClock().now()
     rows = [
-        (
-            session.id,
-            session.user,
-            ago(session.used_at, now),
-            ago(session.created_at, now),
-            session.address,
-            _browser(session.browser),
-        )
+        (session.id, session.user, ago(session.used_at, now), ago(session.created_at, now), session.address,
+         _browser(session.browser))
         for session in found
-    ]
+    ]  # fmt: skip
     print_table(("id", "user", "used", "signed in", "from", "browser"), rows, "Nobody is signed in.")
 
 

@@ -70,18 +70,10 @@ def list_vehicles(*, database: Database = None, as_json: Json = False) -> None:
         print_json([fields(vehicle) for vehicle in found])
         return
     rows = [
-        (
-            vehicle.id,
-            vehicle.make,
-            vehicle.model,
-            vehicle.year,
-            vehicle.powertrain,
-            vehicle.vin,
-            ", ".join(vehicle.aliases),
-            vehicle.mode,
-        )
+        (vehicle.id, vehicle.make, vehicle.model, vehicle.year, vehicle.powertrain, vehicle.vin,
+         ", ".join(vehicle.aliases), vehicle.mode)
         for vehicle in found
-    ]
+    ]  # fmt: skip
     columns = ("id", "make", "model", "year", "powertrain", "VIN", "aliases", "mode")
     print_table(columns, rows, "There is no vehicle yet: chargeport vehicle add makes one known.", spare=SPARE)
 
