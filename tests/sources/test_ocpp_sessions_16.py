@@ -14,8 +14,8 @@ from source_world import T0, Heard, KeptMemory, Listener
 from chargeport.clock import ManualClock
 from chargeport.errors import StoreError
 from chargeport.sources.base import REFUSED
+from chargeport.sources.ocpp.samples import iso
 from chargeport.sources.ocpp.settings import OcppSettings, StationSettings
-from chargeport.sources.ocpp.station import iso
 
 pytestmark = pytest.mark.service
 

@@ -10,8 +10,8 @@ from ocpp.v201 import call
 from ocpp_peers import PASSWORD, Delivered, Station201, answer_to, booted, central
 from source_world import T0, KeptMemory
 
+from chargeport.sources.ocpp.samples import iso
 from chargeport.sources.ocpp.settings import OcppSettings, StationSettings
-from chargeport.sources.ocpp.station import iso
 
 pytestmark = pytest.mark.service
 

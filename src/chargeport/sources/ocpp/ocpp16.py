@@ -21,8 +21,8 @@ from chargeport.sources.ocpp.samples import decoded, instant, last_at
 from chargeport.sources.ocpp.schema import is_action
 from chargeport.sources.ocpp.session import Session
 from chargeport.sources.ocpp.split_readings import Whole
-from chargeport.sources.ocpp.station import Condition, Station, StationMessage, is_free, over, read, record
-from chargeport.sources.ocpp.transactions import Numbering, Plug, Transaction
+from chargeport.sources.ocpp.station import Condition, Station, StationMessage, is_free, read
+from chargeport.sources.ocpp.transactions import Numbering, Plug, Transaction, over, record
 from chargeport.sources.ocpp.wishes import Outcome, Wish, fulfil
 
 VERSION: Final = "1.6"

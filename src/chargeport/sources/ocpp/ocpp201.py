@@ -22,8 +22,8 @@ from chargeport.sources.ocpp.messages201 import (
 from chargeport.sources.ocpp.samples import REGISTER, Reading, decoded, instant, last_at
 from chargeport.sources.ocpp.schema import is_action
 from chargeport.sources.ocpp.session import Session
-from chargeport.sources.ocpp.station import Condition, Station, StationMessage, is_free, over, read, record
-from chargeport.sources.ocpp.transactions import Plug, Transaction
+from chargeport.sources.ocpp.station import Condition, Station, StationMessage, is_free, read
+from chargeport.sources.ocpp.transactions import Plug, Transaction, over, record
 from chargeport.sources.ocpp.variables import Variables
 from chargeport.sources.ocpp.wishes import Wish, fulfil
 

@@ -235,6 +235,11 @@ def instant(text: object) -> int | None:
         return None
 
 
+def iso(at: int) -> str:
+    """Return an instant as OCPP writes it."""
+    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def last_at(found: list[Reading]) -> int | None:
     """Return when the last of the readings was sampled, by the station's clock; None where none has a time."""
     return max((reading.at for reading in found if reading.at is not None), default=None)

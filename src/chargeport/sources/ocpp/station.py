@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import msgspec
@@ -14,11 +13,11 @@ from chargeport.sources.ocpp.clock import StationClock
 from chargeport.sources.ocpp.energy import SessionMeter
 from chargeport.sources.ocpp.frames import MISSING, MISTYPED, Refused
 from chargeport.sources.ocpp.occupancy import Connector, Occupancy
-from chargeport.sources.ocpp.samples import Reading, instant
+from chargeport.sources.ocpp.samples import Reading, instant, iso
 from chargeport.sources.ocpp.schema import violation
 from chargeport.sources.ocpp.settings import OcppSettings, StationSettings
 from chargeport.sources.ocpp.split_readings import SplitReadings, Whole
-from chargeport.sources.ocpp.transactions import LOOP_BOOTS, LOOP_MS, StationMemory, Transaction
+from chargeport.sources.ocpp.transactions import LOOP_BOOTS, LOOP_MS, StationMemory, Transaction, over, record
 
 if TYPE_CHECKING:
     from chargeport.sources.ocpp.session import Session
@@ -377,31 +376,6 @@ def read(payload: bytes, type_: type[T]) -> T:
 def is_free(status: str | None) -> bool:
     """Tell whether no car is plugged in at a connector with this status."""
     return status is not None and status.strip().casefold() in ("available", "reserved")
-
-
-def iso(at: int) -> str:
-    """Return an instant as OCPP writes it."""
-    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def over(transaction: Transaction, at: int) -> Transaction:
-    """Return the transaction with its end; an end that is repeated with a later time is the first one still."""
-    return msgspec.structs.replace(transaction, ended_at=min(at, transaction.ended_at or at))
-
-
-def record(station: str, transaction: Transaction) -> str | None:
-    """Return a transaction that is over as a JSON record; None where its begin or end is unknown. Energy in Wh."""
-    started_at, ended_at = transaction.started_at, transaction.ended_at
-    if started_at is None or ended_at is None:
-        return None
-    said = {
-        "id": f"ocpp-{station}-{transaction.id}-{started_at // 1000}",
-        "startTime": iso(started_at),
-        "endTime": iso(max(ended_at, started_at + 1)),  # a station whose clock was not set: both are times of receipt
-        "energyWh": transaction.meter.total_wh,
-        "registerWh": transaction.meter.register_wh,
-    }
-    return msgspec.json.encode({name: value for name, value in said.items() if value is not None}).decode()
 
 
 def _about(transaction: Transaction | None) -> dict[str, str | None]:

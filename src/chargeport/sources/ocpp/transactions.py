@@ -12,6 +12,7 @@ import msgspec
 from chargeport.clock import Clock
 from chargeport.sources.base import Memory
 from chargeport.sources.ocpp.energy import SessionMeter
+from chargeport.sources.ocpp.samples import iso
 from chargeport.sources.ocpp.schedules import Schedule
 
 LOOP_MS: Final = 15 * 60_000
@@ -72,6 +73,26 @@ class StationState(msgspec.Struct, omit_defaults=True):
     written: dict[str, Written] = {}
     boots: list[int] = []
     schedules: dict[str, Schedule] = {}
+
+
+def over(transaction: Transaction, at: int) -> Transaction:
+    """Return the transaction with its end; an end that is repeated with a later time is the first one still."""
+    return msgspec.structs.replace(transaction, ended_at=min(at, transaction.ended_at or at))
+
+
+def record(station: str, transaction: Transaction) -> str | None:
+    """Return a transaction that is over as a JSON record; None where its begin or end is unknown. Energy in Wh."""
+    started_at, ended_at = transaction.started_at, transaction.ended_at
+    if started_at is None or ended_at is None:
+        return None
+    said = {
+        "id": f"ocpp-{station}-{transaction.id}-{started_at // 1000}",
+        "startTime": iso(started_at),
+        "endTime": iso(max(ended_at, started_at + 1)),  # a station whose clock was not set: both are times of receipt
+        "energyWh": transaction.meter.total_wh,
+        "registerWh": transaction.meter.register_wh,
+    }
+    return msgspec.json.encode({name: value for name, value in said.items() if value is not None}).decode()
 
 
 class Numbering:
