@@ -137,7 +137,7 @@ async def killed_at_times(house: House, portions: Sequence[Sequence[Entry]], rng
     await house.derivation.resume()
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", [*range(12), 1032, 1049])  # the last two end with another open session than they had
 async def test_any_arrival_leaves_what_one_go_leaves(seed: int) -> None:
     rng = random.Random(seed)
     life = life_of(rng)

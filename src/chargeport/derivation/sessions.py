@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from cachetools import TTLCache
@@ -41,6 +41,15 @@ FEWEST_OPEN: Final = 3  # records that are made anew while a session goes on: wh
 APART_MS: Final = 2 * HOUR_MS
 
 
+class Step(NamedTuple):
+    """One step of a vehicle's sessions: whether more windows are left, whether a session is open, whether another one is."""
+
+    is_more: bool
+    is_open: bool = False
+    has_other_open: bool = False
+    """An open session began, ended or starts at another instant: the values that are derived within it may be others."""
+
+
 class _Settled(msgspec.Struct, frozen=True):
     """All records that started before `from_at` came to so many kWh, when they were last made."""
 
@@ -61,28 +70,30 @@ class SessionDeriver:
         self._settled: dict[str, _Settled] = {}
         self._reads_back: TTLCache[str, int] = TTLCache(MAX_SETTLED, READ_WIDELY_MS, clock.now)
 
-    async def step(self, job: Job, changed: Changed, now: int) -> bool | None:
+    async def step(self, job: Job, changed: Changed, now: int) -> Step:
         """Recompute the next window of what changed of a vehicle; after the last one publish its records and total.
 
-        Return None while there is another window, then whether a session may still go on. Raises StoreError: do it again then.
+        Raises StoreError: do it again then.
         """
         found = await self._store.readings.signals(job.vehicle_id)
         if found is None:
-            return False
+            return Step(is_more=False)
         if job.windows is None:
             job.windows = await self._windows(found, changed, now)
+        has_other_open = False
         if job.windows:
-            await self._recompute(found, job.windows[-1], now)
+            has_other_open = await self._recompute(found, job.windows[-1], now)
             job.windows.pop()
         if job.windows:
-            return None
+            return Step(is_more=True, has_other_open=has_other_open)
         settled = None if changed.is_edited else self._settled.get(job.vehicle_id)
         if settled is None:
             await self.publish(found)
         else:
             await self._count(found, settled)
         open_from = now - LONGEST_MS
-        return any(each.is_open for each in await self._store.sessions.sessions(job.vehicle_id, open_from, EVER_AT))
+        is_open = any(each.is_open for each in await self._store.sessions.sessions(job.vehicle_id, open_from, EVER_AT))
+        return Step(is_more=False, is_open=is_open, has_other_open=has_other_open)
 
     async def _windows(self, found: VehicleSeries, changed: Changed, now: int) -> list[Window]:
         """Keep the sessions that sources reported; return where ours may be others now, the newest first."""
@@ -132,12 +143,15 @@ class SessionDeriver:
             await self._pipeline.write(Batch.of(entries))
         self._settled[found.vehicle.id] = settled
 
-    async def _recompute(self, found: VehicleSeries, span: Window, now: int) -> None:
-        """Recompute and store the sessions around a span. Where one that is over is another now, records are published anew."""
+    async def _recompute(self, found: VehicleSeries, span: Window, now: int) -> bool:
+        """Recompute and store the sessions around a span; return whether another one is open than before.
+
+        If one that is over has changed, the records are published again.
+        """
         vehicle_id = found.vehicle.id
         raw_from = await self._raw_from(vehicle_id)
         if span.to_at < raw_from:  # what this would be computed from is gone, and what came of it stays
-            return
+            return False
         result = await self._recomputed(found, span, now)
         window, made_anew = result.window, result.sessions
         if window.from_at < raw_from:
@@ -150,6 +164,7 @@ class SessionDeriver:
             self._settled.pop(vehicle_id, None)
         if kept != before:
             await self._store.sessions.replace_sessions(vehicle_id, *window, kept)
+        return [each.started_at for each in kept if each.is_open] != [each.started_at for each in before if each.is_open]
 
     async def _recomputed(self, found: VehicleSeries, span: Window, now: int) -> Recomputed:
         """Recompute the sessions around a span; read as much history as that takes."""

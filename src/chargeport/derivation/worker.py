@@ -164,14 +164,16 @@ class Derivation:
 
     async def _derive_sessions(self, job: Job, changed: Changed, now: int) -> None:
         """Recompute a window of a vehicle's sessions. Others come between two windows: what is imported may be years."""
-        is_open = await self._sessions.step(job, changed, now)
-        if is_open is None:
+        step = await self._sessions.step(job, changed, now)
+        if step.has_other_open:
+            self._queue.mark(job.vehicle_id, "values", Changed(changed.since))
+        if step.is_more:
             self._queue.later(job, self._clock.now())
             return
         every_ms = min(
-            OPEN_EVERY_MS if is_open else OTHERS_EVERY_MS, SOON_MS + EACH_MS * self._queue.waiting("sessions")
+            OPEN_EVERY_MS if step.is_open else OTHERS_EVERY_MS, SOON_MS + EACH_MS * self._queue.waiting("sessions")
         )  # fmt: skip
-        self._queue.done(job, now + every_ms, now + OTHERS_EVERY_MS if is_open else None)
+        self._queue.done(job, now + every_ms, now + OTHERS_EVERY_MS if step.is_open else None)
 
     async def _write(self) -> None:
         """Write the derived values. What fails is written next time, before progress is."""
