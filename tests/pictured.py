@@ -135,8 +135,9 @@ async def sessions(store: SqliteStore, one: Vehicle, now: int, chance: random.Ra
         end = start + round(kwh / (70 if fast else 9)) * HOUR_MS + 20 * MINUTE_MS
         record = ChargeRecord(iso(start), iso(end), 30, min(100, 30 + round(kwh)), kwh, fast, "DC" if fast else "AC",
                               Cost("EUR", round(kwh * (0.59 if fast else 0.31), 2)), Place(name=place))  # fmt: skip
-        drawn = {"energy_drawn_kwh": round(kwh * 1.09, 2)} if not fast else {}
-        edit = by_hand(one.id, record, start, now, "with the trailer" if day == 8 else None, **drawn)
+        drawn_kwh = None if fast else round(kwh * 1.09, 2)
+        note = "with the trailer" if day == 8 else None
+        edit = by_hand(one.id, record, now, note=note, drawn_kwh=drawn_kwh)
         await store.sessions.add_edit(one.id, now, msgspec.json.encode(edit).decode())
 
 
