@@ -25,7 +25,10 @@ SOON_S: Final = 30
 CAR: Final = {"charging_state": "Charging", "charger_power": "7", "battery_level": "57", "plugged_in": "true"}
 BROKER: Final = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin")
 
-pytestmark = [pytest.mark.service, pytest.mark.skipif(BROKER is None, reason="no mosquitto on this machine")]
+pytestmark = [
+    pytest.mark.service,
+    pytest.mark.skipif(BROKER is None or shutil.which("mosquitto_pub") is None, reason="no mosquitto, or no clients of it"),
+]
 
 
 @contextmanager

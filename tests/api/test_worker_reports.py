@@ -38,19 +38,19 @@ def test_a_worker_whose_process_has_ended_is_gone_at_once_and_its_counts_stay(tm
     told_by_another(tmp_path, 3)
     first = WorkerReports(tmp_path, 0, 2)
     assert first.statuses() == {0: READY, 1: GONE}
-    assert first.whole(tally(4)).answered[ASKED] == 7
+    assert first.total(tally(4)).answered[ASKED] == 7
 
 
 def test_what_waits_now_is_added_up_and_not_taken_over_from_the_one_before(tmp_path: Path) -> None:
     first, second = (WorkerReports(tmp_path, number, 2) for number in range(2))
     second.write(Tally(waiting=5), READY)
-    assert first.whole(Tally(waiting=2)).waiting == 7
-    assert WorkerReports(tmp_path, 1, 2).whole(Tally(waiting=1)).waiting == 1
+    assert first.total(Tally(waiting=2)).waiting == 7
+    assert WorkerReports(tmp_path, 1, 2).total(Tally(waiting=1)).waiting == 1
 
 
 def test_a_worker_goes_on_with_the_counts_of_the_one_before(tmp_path: Path) -> None:
     told_by_another(tmp_path, 3)
     next_one = WorkerReports(tmp_path, 1, 2)
-    assert next_one.whole(tally(2)).answered[ASKED] == 5
+    assert next_one.total(tally(2)).answered[ASKED] == 5
     next_one.write(tally(2), READY)
-    assert WorkerReports(tmp_path, 0, 2).whole(tally(0)).answered[ASKED] == 5
+    assert WorkerReports(tmp_path, 0, 2).total(tally(0)).answered[ASKED] == 5

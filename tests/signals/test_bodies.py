@@ -268,9 +268,10 @@ def value_or_violation(signal: Signal, body: bytes | dict[str, Any]) -> Value | 
 
 
 def assert_stands(signal: Signal, value: Value) -> None:
-    """The value is what its own rendering is read as."""
+    """The value is what its own rendering is read as, but for the members that the wire leaves out."""
     again = bodies.parse(signal, wire.body(signal, value).encode())
-    assert (again, type(again)) == (value, type(value))
+    shown = wire.text(signal, value) if wire.kept_members(signal) else value
+    assert (again, type(again)) == (shown, type(shown))
 
 
 @pytest.mark.parametrize("signal", CATALOGUE, ids=lambda signal: signal.code)

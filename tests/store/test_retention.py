@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from raw_tables import reopened, table
 
 from chargeport import config
-from chargeport.api.history import Asked, page_of
+from chargeport.api.history import HistorySelection, page_of
 from chargeport.clock import ManualClock
 from chargeport.errors import SettingError, StoreError
 from chargeport.settings import RetentionSettings
@@ -72,7 +72,7 @@ async def told(store: Store, car: str, signal: Signal, step_ms: int = HOUR_MS, s
     found: list[Any] = []
     cursor = None
     while True:
-        asked = Asked(DAY0, None, step_ms, size, cursor)
+        asked = HistorySelection(DAY0, None, step_ms, size, cursor)
         page = await page_of(EffectiveHistory(store, NOW), car, signal, asked, allowed=EVERYTHING, now=NOW)
         found += [json.loads(element) for element in page.elements]
         cursor = page.next_cursor

@@ -16,7 +16,7 @@ Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
 Receiver = Annotated[
     str,
     Meta(
-        max_length=MAX_URI, pattern=r"^https?://[^/?#@:\[\]\\\s]+(:[0-9]{1,4})?([/?][^#\s]*)?$",
+        max_length=MAX_URI, pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,4})?([/?][!-\"$-~]*)?$",
         description="An absolute https URI, without user and fragment.",
     ),
 ]  # fmt: skip
