@@ -15,7 +15,7 @@ from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Permission, Signal
 from chargeport.signals.effective import effective
-from chargeport.signals.held import derived_of
+from chargeport.signals.ranks import derived_of
 from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
 from chargeport.signals.state import State
 from chargeport.store.protocols import Store

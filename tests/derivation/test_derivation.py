@@ -19,7 +19,7 @@ from chargeport.service import Service
 from chargeport.settings import DatabaseSettings, Settings
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.effective import DERIVED
-from chargeport.signals.held import derived_of
+from chargeport.signals.ranks import derived_of
 from chargeport.signals.reading import AbsenceReason, Entry
 from derived_cars import (
     AMPERAGE,

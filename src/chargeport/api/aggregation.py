@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from chargeport.signals.definition import Cadence, Signal, Value
-from chargeport.signals.sweep import Content, Span, said_before, step_of
+from chargeport.signals.sweep import Content, Span, last_content, step_of
 from chargeport.store.effective_history import EffectiveHistory
 from chargeport.store.retention_policy import HOUR_MS, Horizon, Hour
 
@@ -106,7 +106,7 @@ class Buckets:
         for span in spans:
             step = step_of(span)
             if span.start < from_at:
-                self._last_content = said_before(span)
+                self._last_content = last_content(span)
             elif step is not None and (step.value, step.absence) != self._last_content:
                 self._last_content = step.value, step.absence
                 if step.value is not None:

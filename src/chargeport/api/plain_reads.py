@@ -13,7 +13,7 @@ from chargeport.api.signal_filters import EVERYTHING, Selection
 from chargeport.derivation.provenance import PROVENANCE
 from chargeport.signals.catalogue import VIN
 from chargeport.signals.definition import Cadence, Permission, Signal
-from chargeport.signals.effective import FLAG_KEYS, Effective, Told, is_undisputed
+from chargeport.signals.effective import FLAG_KEYS, Effective, FlagReporter, is_undisputed
 from chargeport.store.immediate import Immediate
 from chargeport.store.records import VehicleSeries
 from chargeport.store.sql import Row
@@ -50,11 +50,11 @@ class PlainReads:
         found = self._readings.sole(vehicle_id, signal)
         if found is None or signal.key not in envelope.fully_visible(permissions):
             return None
-        vehicle, number, value, observed_at, received_at, absence_at, rule_key, told = found
+        vehicle, number, value, observed_at, received_at, absence_at, rule_key, flag_reporter = found
         if self._readings.freshness is not self._freshness:
             self._forget()
         _, source_key, source, cadence, live_for_ms, form, named = self._known.get(number) or self._note(number)
-        if not is_undisputed(cadence, source_key, observed_at, absence_at, live_for_ms, told, now):
+        if not is_undisputed(cadence, source_key, observed_at, absence_at, live_for_ms, flag_reporter, now):
             return None
         if rule_key is not None:
             named = PROVENANCE.members(source, self._readings.rule(rule_key))
@@ -68,9 +68,9 @@ class PlainReads:
         found = self._readings.rows_of(vehicle_id)
         if found is None:
             return None
-        vehicle, rows, told = found
+        vehicle, rows, flag_reporter = found
         path = envelope.signals_path(vehicle, base)
-        elements = self._plain(rows, told, envelope.fully_visible(permissions), path, now)
+        elements = self._plain(rows, flag_reporter, envelope.fully_visible(permissions), path, now)
         if vehicle.vin is not None:  # a fact, which counts beside what is reported
             elements[VIN.key] = None
         rest = {key for key, element in elements.items() if element is None}
@@ -85,7 +85,9 @@ class PlainReads:
         meta, links = paging.text(paging.single_page(len(shown))), paging.text({"self": path})
         return envelope.listed(shown, meta, links, vehicle, base)
 
-    def _plain(self, rows: Sequence[Row], told: Told, seen: frozenset[int], path: str, now: int) -> dict[int, str | None]:
+    def _plain(
+        self, rows: Sequence[Row], flag_reporter: FlagReporter, seen: frozenset[int], path: str, now: int
+    ) -> dict[int, str | None]:
         """Return the plain signals among those of the rows as resources, by key; None for each of the others."""
         if self._readings.freshness is not self._freshness:
             self._forget()
@@ -96,7 +98,7 @@ class PlainReads:
             if (
                 key in elements
                 or key not in seen
-                or not is_undisputed(cadence, source_key, observed_at, absence_at, live_for_ms, told, now)
+                or not is_undisputed(cadence, source_key, observed_at, absence_at, live_for_ms, flag_reporter, now)
             ):
                 elements[key] = None
                 continue

@@ -13,7 +13,7 @@ from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Signal, Value
 from chargeport.signals.effective import DERIVED
-from chargeport.signals.held import derived_of, reported_of
+from chargeport.signals.ranks import derived_of, reported_of
 from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
 from chargeport.signals.records import ChargeRecord, ChargeRecords
 from chargeport.signals.state import State

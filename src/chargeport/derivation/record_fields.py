@@ -6,7 +6,7 @@ import msgspec
 
 from chargeport.derive.records.records import Record
 from chargeport.derive.records.reported import RECORDS
-from chargeport.signals.held import derived_of
+from chargeport.signals.ranks import derived_of
 from chargeport.signals.records import ChargeRecord, ChargeRecords, Cost
 from chargeport.store.records import VehicleSeries
 from chargeport.wire.envelope import iso

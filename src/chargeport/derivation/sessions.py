@@ -26,7 +26,7 @@ from chargeport.derive.sessions.window import FIRST_READ_MS, Recomputed, Window,
 from chargeport.ingest.batch import Batch
 from chargeport.ingest.pipeline import Pipeline
 from chargeport.settings import Settings
-from chargeport.signals.held import derived_of, reported_of
+from chargeport.signals.ranks import derived_of, reported_of
 from chargeport.store.protocols import Store
 from chargeport.store.records import KeptEdit, KeptSession, VehicleSeries
 from chargeport.store.retention_policy import DAY_MS, HOUR_MS

@@ -3,7 +3,7 @@
 from typing import Final, Literal
 
 from chargeport.signals.definition import Dimension
-from chargeport.signals.documents import Document, Number, each, in_wire_unit, short, within
+from chargeport.signals.documents import Document, Number, check_each, in_wire_unit, short, within
 from chargeport.signals.records import MAX_ENERGY_KWH
 
 RangeType = Literal["DEFAULT", "IDEAL_CONDITIONS", "ESTIMATED", "RATED"]
@@ -13,18 +13,18 @@ MAX_RANGE_KM: Final = 5000
 
 
 class RangeValue(Document, frozen=True):
-    """A range under other conditions than the default."""
+    """A range under conditions other than the default."""
 
     type: RangeType
     value: Number
 
     def check(self, path: str) -> None:
-        """Check that the range is a car's."""
+        """Check that the range is plausible."""
         within(self.value, 0, MAX_RANGE_KM, f"{path}.value")
 
 
 class Range(Document, frozen=True):
-    """Body of tractionbattery-range: how far the car gets, in km."""
+    """Body of tractionbattery-range, in km."""
 
     value: Number
     type: RangeType | None = None
@@ -32,9 +32,9 @@ class Range(Document, frozen=True):
     unit: str | None = None
 
     def check(self, path: str) -> None:
-        """Check that every range is a car's."""
+        """Check that every range is plausible."""
         within(self.value, 0, MAX_RANGE_KM, f"{path}.value")
-        each(self.additionalValues, f"{path}.additionalValues")
+        check_each(self.additionalValues, f"{path}.additionalValues")
 
     def in_wire_form(self, path: str) -> "Range":
         """Return the same ranges in km."""
@@ -46,25 +46,25 @@ class Range(Document, frozen=True):
         return Range(
             value=in_km(self.value),
             type=self.type,
-            additionalValues=None if more is None else [RangeValue(one.type, in_km(one.value)) for one in more],
+            additionalValues=None if more is None else [RangeValue(other.type, in_km(other.value)) for other in more],
             unit="km",
         )
 
 
 class AvailableCapacity(Document, frozen=True):
-    """A capacity that the model is sold with."""
+    """A capacity with which the model is sold."""
 
     capacity: Number
     description: str | None = None
 
     def check(self, path: str) -> None:
-        """Check that the capacity is a car's and the description short."""
+        """Check that the capacity is plausible and the description short."""
         within(self.capacity, 0, MAX_ENERGY_KWH, f"{path}.capacity")
         short(self.description, f"{path}.description")
 
 
 class NominalCapacity(Document, frozen=True):
-    """Body of tractionbattery-nominalcapacity: what the battery held when new, in kWh."""
+    """Body of tractionbattery-nominalcapacity: the capacity of the new battery, in kWh."""
 
     capacity: Number
     source: CapacitySource | None = None
@@ -72,9 +72,9 @@ class NominalCapacity(Document, frozen=True):
     unit: str | None = None
 
     def check(self, path: str) -> None:
-        """Check that every capacity is a car's."""
+        """Check that every capacity is plausible."""
         within(self.capacity, 0, MAX_ENERGY_KWH, f"{path}.capacity")
-        each(self.availableCapacities, f"{path}.availableCapacities")
+        check_each(self.availableCapacities, f"{path}.availableCapacities")
 
     def in_wire_form(self, path: str) -> "NominalCapacity":
         """Return the same capacities in kWh."""
@@ -88,6 +88,6 @@ class NominalCapacity(Document, frozen=True):
             source=self.source,
             availableCapacities=None
             if more is None
-            else [AvailableCapacity(in_kwh(one.capacity), one.description) for one in more],
+            else [AvailableCapacity(in_kwh(other.capacity), other.description) for other in more],
             unit="kWh",
         )

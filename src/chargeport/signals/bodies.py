@@ -1,4 +1,4 @@
-"""From a body as a source or client writes it to the signal's canonical value, or to the one rule that it breaks."""
+"""Parsing of bodies: from a source's or client's body to the signal's canonical value, or the rule that it breaks."""
 
 import math
 import re
@@ -14,10 +14,10 @@ from chargeport.signals.timers import ScheduleType
 from chargeport.signals.units import convert, spellings
 from chargeport.signals.violation import Rule, Violation
 
-MAX_ECHO: Final = 200  # of what was sent, in the words about it
+MAX_ECHO: Final = 200  # characters of the input in an error message
 MAX_TEXT: Final = 64  # of a text signal: the longest known is 20
 
-# What sources write for "no value". Unknown is never a value, so none of these ever becomes one.
+# Texts by which sources mean "no value". Unknown is never a value, so none of these is stored as one.
 PLACEHOLDERS: Final = frozenset(
     {
         "",
@@ -38,7 +38,7 @@ PLACEHOLDERS: Final = frozenset(
 
 
 class QuantityBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`{"value": number, "unit": text}`; a missing unit means the wire's."""
+    """`{"value": number, "unit": text}`; the default is the wire's unit."""
 
     value: Number | None
     unit: str | None = None
@@ -72,7 +72,7 @@ _BODY_TYPES: Final[dict[Kind, type[msgspec.Struct]]] = {
 
 
 def body_type(signal: Signal) -> type[msgspec.Struct]:
-    """Return the struct that a body of this signal is decoded with."""
+    """Return the struct by which a body of this signal is decoded."""
     if signal.kind is Kind.DOCUMENT:
         assert signal.document is not None, f"{signal.code} is a document without a type"  # noqa: S101
         return signal.document
@@ -82,7 +82,7 @@ def body_type(signal: Signal) -> type[msgspec.Struct]:
 def value_of(signal: Signal, body: Any, path: str = "body") -> Value:
     """Return the canonical value of a decoded body (the struct of `body_type`).
 
-    Raises Violation when it breaks a rule; `path` is how the caller calls the body.
+    `path` is the path of the body in errors. Raises Violation when the body breaks a rule.
     """
     if isinstance(body, Document):
         document = body.in_wire_form(path)
@@ -91,7 +91,7 @@ def value_of(signal: Signal, body: Any, path: str = "body") -> Value:
     value = body.value
     if value is None:
         raise Violation(Rule.MISSING, "null is no value: leave the signal out, or say why with a status", f"{path}.value")
-    kind = type(body)  # quicker to compare than a kind of the signal
+    kind = type(body)  # faster to compare than the kind of the signal
     if kind is QuantityBody:
         return _quantity(signal, value, body.unit, path)
     if kind is FlagBody:
@@ -102,7 +102,7 @@ def value_of(signal: Signal, body: Any, path: str = "body") -> Value:
 
 
 def parse(signal: Signal, body: bytes | msgspec.Raw | dict[str, Any], path: str = "body") -> Value:
-    """Return the canonical value of a body given as JSON text or as builtins. Raises Violation."""
+    """Return the canonical value of a body, which is JSON text or a dictionary. Raises Violation."""
     try:
         if isinstance(body, dict):
             return value_of(signal, msgspec.convert(body, body_type(signal)), path)
@@ -181,9 +181,9 @@ _FIELD = re.compile(r"field `(?P<name>[^`]*)`")
 
 
 def violation(error: msgspec.ValidationError, path: str) -> Violation:
-    """Put msgspec's own finding in our terms: which rule, which member."""
-    found = _WHERE.match(str(error))
-    what, where = (found["what"], found["where"] or "") if found else (str(error), "")
+    """Return the violation that a validation error of msgspec stands for, with rule and member."""
+    match = _WHERE.match(str(error))
+    what, where = (match["what"], match["where"] or "") if match else (str(error), "")
     field = _FIELD.search(what)
     member = (path + where.replace("[...]", "[]") + (f".{field['name']}" if field else ""))[:MAX_ECHO]
     what = what[:MAX_ECHO]

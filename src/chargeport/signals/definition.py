@@ -1,4 +1,4 @@
-"""What a row of the catalogue says about its signal."""
+"""The columns of the catalogue: what defines a signal."""
 
 from enum import StrEnum
 from typing import Any, Final
@@ -20,15 +20,15 @@ class Kind(StrEnum):
 
 
 class Cadence(StrEnum):
-    """What a car's silence says about the signal."""
+    """When a value of the signal ends without a new report."""
 
-    LIVE = "live"  # describes this very moment: over when the session is over, stale when the car falls silent
-    PLUGGED = "plugged"  # holds while the cable is in: over when it is pulled
+    LIVE = "live"  # describes the present moment: ends with the session, stale when the car is silent
+    PLUGGED = "plugged"  # holds while the cable is in
     LASTING = "lasting"  # stays true until something changes it
 
 
 class Permission(StrEnum):
-    """What an application may be allowed to do. The names are Smartcar's, but for the last three."""
+    """The permissions of an application. The names are Smartcar's, except for the last three."""
 
     READ_CHARGE = "read_charge"
     READ_CHARGE_RECORDS = "read_charge_records"
@@ -42,18 +42,18 @@ class Permission(StrEnum):
     MANAGE = "manage"
 
 
-READS: Final = frozenset(each for each in Permission if each.startswith("read_"))
+READS: Final = frozenset(permission for permission in Permission if permission.startswith("read_"))
 """All permissions to read."""
 
 USUAL: Final = READS | {Permission.WRITE_READINGS}
-"""What an application may do unless its permissions are named."""
+"""The permissions of an application by default."""
 
 OPERATOR: Final = READS | {Permission.MANAGE}
-"""What a person may do who is signed in to the page: read everything, and manage the server."""
+"""The permissions of a person who is signed in to the page: read everything, and manage the server."""
 
 
 class Dimension(StrEnum):
-    """What a unit measures."""
+    """The quantity that a unit measures."""
 
     CURRENT = "current"
     VOLTAGE = "voltage"
@@ -66,13 +66,12 @@ class Dimension(StrEnum):
 
 
 class Signal(msgspec.Struct, frozen=True, kw_only=True):
-    """One signal of the vocabulary.
+    """A signal: a row of the catalogue.
 
-    `key` is its number in a store and is never given to another signal. `unit` is the wire's spelling, letter for letter.
-    `minimum` and `maximum` are inclusive and in that unit. `known` are the texts seen so far of an open list. `example` is a
-    body as the wire shows it. `document` is the type that a document is decoded with;
-    `has_places` says that its bodies can name places, which need a permission of their own. `is_ours` marks a signal that
-    Smartcar does not have.
+    `key` is its number in a store and is never given to another signal. `unit` is the wire's exact spelling. `minimum` and
+    `maximum` are inclusive and in that unit. `known` are the values of an open list that have been seen so far. `example` is a
+    body in the form of the wire. `document` is the type by which a document is decoded. `has_places`: its bodies may contain
+    places, which need a permission of their own. `is_ours`: Smartcar does not have the signal.
     """
 
     key: int
@@ -95,5 +94,5 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     is_ours: bool = False
 
     def __hash__(self) -> int:
-        """Compare rows by their key."""
+        """Hash by the key, which is unique."""
         return self.key

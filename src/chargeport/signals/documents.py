@@ -1,6 +1,6 @@
-"""What the structured bodies share: the rules of texts, places, times of day and conditions.
+"""The common parts of structured bodies: rules of texts, places, times of day and conditions.
 
-Members and their names are the seed's; every one is checked to the last. `check` raises a Violation that names the member.
+Members and their names are the seed's. `check` raises a Violation that names the member.
 """
 
 import re
@@ -14,7 +14,7 @@ from chargeport.signals.definition import Dimension
 from chargeport.signals.units import convert, spellings
 from chargeport.signals.violation import Rule, Violation
 
-Number = float  # whole ones become integers again where they are written: wire.canonical
+Number = float  # `wire.canonical` writes whole numbers as integers
 ConditionType = Literal["GLOBAL", "LOCATION", "CHARGING_TYPE"]
 ChargingType = Literal["AC", "DC"]
 Weekday = Literal["MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY"]
@@ -28,27 +28,27 @@ _CLOCK_TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d")
 class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A structured body or a part of one. A member that is None is absent.
 
-    `kept` names members, at any depth, that stay with the value and are not written on the wire, which has no words for them.
+    `kept` names members, at any depth, that are stored with the value and not written on the wire, which does not define them.
     """
 
     kept: ClassVar[frozenset[str]] = frozenset()
 
     def check(self, path: str) -> None:
-        """Raise a Violation for the first rule that this part breaks; `path` is where it stands."""
+        """Raise a Violation for the first rule that this part breaks; `path` is its path in the body."""
 
-    def in_wire_form(self, path: str) -> Self:  # noqa: ARG002  (the overriding ones name members)
-        """Return the same in the wire's units and spellings."""
+    def in_wire_form(self, path: str) -> Self:  # noqa: ARG002  (overriding methods name members)
+        """Return the document in the wire's units and spellings."""
         return self
 
 
 def within(value: float | None, low: float, high: float, path: str) -> None:
-    """Check that a value, where there is one, lies within the bounds, which are inclusive."""
+    """Check that a value, unless None, is within the inclusive bounds."""
     if value is not None and not low <= value <= high:
         raise Violation(Rule.OUT_OF_BOUNDS, f"is not within {low} to {high}", path, given=f"{value:.15g}")
 
 
 def in_wire_unit(value: float, dimension: Dimension, unit: str | None, path: str) -> float:
-    """Return `value` in the dimension's wire unit, which is also meant where none is given; `path` is the body's."""
+    """Return `value` in the dimension's wire unit, which is the default of `unit`; `path` is the body's."""
     converted = value if unit is None else convert(value, dimension, unit)
     if converted is None:
         detail = f"{str(unit)[:40]!r} is no unit of {dimension}: use {', '.join(spellings(dimension))}"
@@ -57,19 +57,19 @@ def in_wire_unit(value: float, dimension: Dimension, unit: str | None, path: str
 
 
 def short(value: str | None, path: str) -> None:
-    """Check that a text, where there is one, has 1 to MAX_TEXT characters."""
+    """Check that a text, unless None, has 1 to MAX_TEXT characters."""
     if value is not None and not 0 < len(value) <= MAX_TEXT:
         raise Violation(Rule.OUT_OF_BOUNDS, f"a text of 1 to {MAX_TEXT} characters is wanted, got {len(value)}", path)
 
 
 def few(values: Sequence[object] | None, path: str) -> None:
-    """Check that a list, where there is one, has at most MAX_ENTRIES entries."""
+    """Check that a list, unless None, has at most MAX_ENTRIES entries."""
     if values is not None and len(values) > MAX_ENTRIES:
         raise Violation(Rule.OUT_OF_BOUNDS, f"at most {MAX_ENTRIES} entries, got {len(values)}", path)
 
 
-def each(parts: Sequence[Document] | None, path: str) -> None:
-    """Check every part of a list."""
+def check_each(parts: Sequence[Document] | None, path: str) -> None:
+    """Check the number of parts, and every part."""
     few(parts, path)
     for index, part in enumerate(parts or ()):
         part.check(f"{path}[{index}]")
@@ -85,20 +85,20 @@ def position(latitude: float | None, longitude: float | None, path: str) -> None
 
 
 def clock_time(value: str | None, path: str) -> None:
-    """Check that a text, where there is one, is a time of day HH:MM:SS."""
+    """Check that a text, unless None, is a time of day HH:MM:SS."""
     if value is not None and not _CLOCK_TIME.fullmatch(value):
         detail = "is no time of day: write HH:MM:SS, 00:00:00 to 23:59:59"
         raise Violation(Rule.BAD_FORMAT, detail, path, given=f"{value[:40]!r}")
 
 
 def distinct(days: list[Weekday] | None, path: str) -> None:
-    """Check that no weekday stands twice."""
+    """Check that no weekday is repeated."""
     if days is not None and len(set(days)) != len(days):
         raise Violation(Rule.NOT_ALLOWED, "a weekday stands here twice", path)
 
 
 def instant(value: str, path: str) -> datetime:
-    """Return an ISO 8601 instant with its offset from UTC."""
+    """Return the instant of an ISO 8601 text with an offset, in UTC. Raises Violation."""
     try:
         parsed = datetime.fromisoformat(value)
     except ValueError:
@@ -127,7 +127,7 @@ class Condition(Document, frozen=True):
         position(self.latitude, self.longitude, path)
 
     def names_place(self) -> bool:
-        """Return whether it says where."""
+        """Return whether the condition names a place."""
         return self.latitude is not None or self.name is not None or self.address is not None
 
 

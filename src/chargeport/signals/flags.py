@@ -1,11 +1,11 @@
 """Whether a car charges and whether its cable is in, from the series of all sources: since when, or when that ended.
 
-Either is true as soon as one source says so and is not silent. A source that says the contrary denies it only where its own
-"no" began after the other's last report: a wallbox that stands idle all day denies nothing. Derived flags count where no source
-reports one.
+Either is true as soon as one source reports it and is not silent. The "false" of another source ends it only if that began
+after the last report of the "true": a wallbox that is idle all day ends nothing. Derived flags count where no source reports
+one.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -13,17 +13,14 @@ import msgspec
 from chargeport.signals.catalogue import CABLE_CONNECTED, IS_CHARGING
 from chargeport.signals.definition import Signal
 from chargeport.signals.ranks import Ranks, is_derived
-from chargeport.signals.state import State, stale_at
-
-Series = Mapping[int, Sequence[State]]
-"""The states of a car by signal key, one for each source that reported the signal."""
+from chargeport.signals.state import Series, State, stale_at
 
 LAG_MS: Final = 2 * 60_000
-"""How long a flag stands after its last report against the "no" of another source, which may be the quicker one."""
+"""How long a flag holds after its last report against the "false" of another source, which may report sooner."""
 
 
 class Flag(msgspec.Struct, frozen=True):
-    """A flag at an instant. `since` is when it became so; `states` say it, the newest first."""
+    """A flag at an instant. `since` is when it became so; `states` are those that report it, the newest first."""
 
     is_on: bool | None = None
     since: int = 0
@@ -51,19 +48,19 @@ def flag(signal: Signal, series: Series, ranks: Ranks, now: int) -> Flag:
     if not known:
         return UNKNOWN
     reported = [state for state in known if not is_derived(state.source)]
-    found = _either(signal, reported, series, ranks, now) if ranks.is_either(signal) else _ranked(reported, ranks, now)
-    if found.is_on or any(is_fresh(state, now) for state in found.states):
-        return found
-    return _derived(known, reported, now) or found
+    current = _either(signal, reported, series, ranks, now) if ranks.is_either(signal) else _ranked(reported, ranks, now)
+    if current.is_on or any(is_fresh(state, now) for state in current.states):
+        return current
+    return _derived(known, reported, now) or current
 
 
 def denied_at(state: State, series: Series, ranks: Ranks) -> int | None:
-    """Return when the "yes" of a series is taken back by what sources reported after it; None where nothing did."""
+    """Return when later reports end the "true" of a series; None where none does."""
     return min(_denials(state, series, ranks), default=None)
 
 
 def _either(signal: Signal, reported: Sequence[State], series: Series, ranks: Ranks, now: int) -> Flag:
-    """Return the flag where one source that says so is enough."""
+    """Return the flag where the "true" of one source is enough."""
     ends: list[tuple[int, int]] = []
     on, off = [], []
     for state in reported:
@@ -88,7 +85,7 @@ def _either(signal: Signal, reported: Sequence[State], series: Series, ranks: Ra
 
 
 def _ranked(reported: Sequence[State], ranks: Ranks, now: int) -> Flag:
-    """Return the flag where the settings name an order of sources."""
+    """Return the flag by the settings' order of sources."""
     fresh = [state for state in reported if is_fresh(state, now)]
     newest = max((state.observed_at or 0 for state in reported), default=0)
     pool = [state for state in fresh or reported if within(state, newest, ranks)]
@@ -101,13 +98,13 @@ def _ranked(reported: Sequence[State], ranks: Ranks, now: int) -> Flag:
 
 
 def within(state: State, newest: int, ranks: Ranks) -> bool:
-    """Return whether a series was reported recently enough, beside the newest of its signal, to be preferred to it."""
+    """Return whether a series is recent enough to be preferred to the newest of its signal, observed at `newest`."""
     preferred_for_ms = ranks.preferred_for_ms(state)
     return preferred_for_ms is None or (state.observed_at or 0) + preferred_for_ms > newest or state.observed_at == newest
 
 
 def _derived(known: Sequence[State], reported: Sequence[State], now: int) -> Flag | None:
-    """Return the derived flag, where it is newer than all that was reported."""
+    """Return the derived flag where it is newer than all reports; None otherwise."""
     newest = max((state.observed_at or 0 for state in reported), default=-1)
     for state in known:
         is_newer = is_derived(state.source) and (state.observed_at or 0) > newest
@@ -117,23 +114,21 @@ def _derived(known: Sequence[State], reported: Sequence[State], now: int) -> Fla
 
 
 def _denials(state: State, series: Series, ranks: Ranks) -> Iterator[int]:
-    """Yield the instants from which on what another series says ends the "yes" of this one."""
-    source, said_at = state.source, state.observed_at or 0
-    if state.signal is CABLE_CONNECTED:
-        said_at = max((said_at, *(each.observed_at or 0 for each in series.get(IS_CHARGING.key, ()) if _charges(each, source))))
+    """Yield the instants from which on another series ends the "true" of this one."""
+    source, reported_at = state.source, state.observed_at or 0
+    if state.signal is CABLE_CONNECTED:  # the cable is in while the source reports that the car charges
+        for other in series.get(IS_CHARGING.key, ()):
+            if other.source == source and other.value is True and has_value(other):
+                reported_at = max(reported_at, other.observed_at or 0)
     for signal in (IS_CHARGING, CABLE_CONNECTED) if state.signal is IS_CHARGING else (CABLE_CONNECTED,):
         for other in series.get(signal.key, ()):
             began_at = other.changed_at
-            if other.value is not False or began_at is None or began_at <= said_at or is_derived(other.source):
+            if other.value is not False or began_at is None or began_at <= reported_at or is_derived(other.source):
                 continue
             if other.source == source:
                 yield began_at
             elif not (ranks.is_station(source) and ranks.is_station(other.source)):  # each station knows its own plug only
-                yield max(began_at, said_at + LAG_MS)
-
-
-def _charges(state: State, source: str | None) -> bool:
-    return state.source == source and state.value is True and has_value(state)
+                yield max(began_at, reported_at + LAG_MS)
 
 
 def _newest_first(states: Sequence[State]) -> tuple[State, ...]:

@@ -1,4 +1,4 @@
-"""For how long live values stand without a new report, by source and signal."""
+"""For how long live values hold without a new report, by source and signal."""
 
 import msgspec
 
@@ -7,9 +7,9 @@ from chargeport.signals.state import LIVE_FOR_MS
 
 
 class Freshness(msgspec.Struct, frozen=True):
-    """Times in milliseconds: what a person fixed `by_signal`, else what was `learnt` of a source, else the `usual_ms`.
+    """Times in ms: the configured one of a signal (`by_signal`, by code), else that of its source, else `usual_ms`.
 
-    `by_signal` goes by code; `learnt` by source, then code. Values that we derive ourselves have no cadence of their own.
+    `learnt` are the times of sources, by source and code. Derived values have no cadence of their own.
     """
 
     usual_ms: int = LIVE_FOR_MS
@@ -17,7 +17,7 @@ class Freshness(msgspec.Struct, frozen=True):
     learnt: dict[str, dict[str, int]] = {}
 
     def of(self, source: str | None, signal: Signal) -> int:
-        """Return for how long a live value of this source stands, in milliseconds. Without a source: what is configured."""
+        """Return for how long a live value of this source holds, in ms. Without a source: what is configured."""
         fixed = self.by_signal.get(signal.code)
         if fixed is not None:
             return fixed
@@ -26,6 +26,6 @@ class Freshness(msgspec.Struct, frozen=True):
 
     @property
     def longest_ms(self) -> int:
-        """No live value stands for longer than this."""
-        learnt = (each for codes in self.learnt.values() for each in codes.values())
+        """The longest of these times."""
+        learnt = (time_ms for codes in self.learnt.values() for time_ms in codes.values())
         return max(self.usual_ms, *self.by_signal.values(), *learnt, 0)

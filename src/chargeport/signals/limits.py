@@ -1,4 +1,4 @@
-"""The body of charge-chargelimits: where charging stops, in general, by place and by charging type."""
+"""The body of charge-chargelimits: the state of charge at which charging stops, in general, by place and by charging type."""
 
 from chargeport.signals.definition import Dimension
 from chargeport.signals.documents import (
@@ -7,7 +7,7 @@ from chargeport.signals.documents import (
     Document,
     Number,
     check_condition,
-    each,
+    check_each,
     in_wire_unit,
     within,
 )
@@ -15,7 +15,7 @@ from chargeport.signals.violation import Rule, Violation
 
 
 class ChargeLimit(Document, frozen=True):
-    """One limit: state of charge at which charging stops, in percent."""
+    """One limit: the state of charge at which charging stops, in percent."""
 
     type: ConditionType
     limit: Number
@@ -28,18 +28,18 @@ class ChargeLimit(Document, frozen=True):
 
 
 class ChargeLimits(Document, frozen=True):
-    """Body of charge-chargelimits: the limit in force, and every configured one."""
+    """Body of charge-chargelimits: the limit in force, and every configured limit."""
 
     activeLimit: Number | None = None  # noqa: N815  (wire name)
     values: list[ChargeLimit] | None = None
     unit: str | None = None
 
     def check(self, path: str) -> None:
-        """Check that something is given and that limits are percentages."""
+        """Check that there is a limit, and that limits are percentages."""
         if self.activeLimit is None and self.values is None:
             raise Violation(Rule.MISSING, "the body has neither activeLimit nor values", path)
         within(self.activeLimit, 0, 100, f"{path}.activeLimit")
-        each(self.values, f"{path}.values")
+        check_each(self.values, f"{path}.values")
 
     def in_wire_form(self, path: str) -> "ChargeLimits":
         """Return the same limits in percent; a fraction (v2's form) is multiplied by 100."""
@@ -51,6 +51,6 @@ class ChargeLimits(Document, frozen=True):
             activeLimit=None if self.activeLimit is None else in_percent(self.activeLimit),
             values=None
             if self.values is None
-            else [ChargeLimit(one.type, in_percent(one.limit), one.condition) for one in self.values],
+            else [ChargeLimit(limit.type, in_percent(limit.limit), limit.condition) for limit in self.values],
             unit="percent",
         )

@@ -1,4 +1,4 @@
-"""Places inside limits, timers and records, for readers who may not see them."""
+"""Removal of places from limits, timers and records, for readers without the permission to see them."""
 
 from typing import Any, Final
 
@@ -9,7 +9,7 @@ _HOLDERS: Final = frozenset({"condition", "location"})
 
 
 def without_places(text: str) -> str:
-    """Return the document with every name, address and coordinate taken out; what is not a place stays.
+    """Return the document without the names, addresses and coordinates of places.
 
     >>> without_places('{"values":[{"type":"LOCATION","limit":72,"condition":{"name":"Home"}}]}')
     '{"values":[{"type":"LOCATION","limit":72}]}'
@@ -19,7 +19,7 @@ def without_places(text: str) -> str:
 
 def _stripped(part: Any) -> Any:
     if isinstance(part, list):
-        return [_stripped(each) for each in part]
+        return [_stripped(member) for member in part]
     if not isinstance(part, dict):
         return part
     kept = {}

@@ -1,4 +1,4 @@
-"""The body of the location companion: where the car is."""
+"""The body of the location companion."""
 
 from typing import Final
 
@@ -13,10 +13,10 @@ class PreciseLocation(Document, frozen=True):
     latitude: Number
     longitude: Number
     heading: Number | None = None
-    locationType: str | None = None  # noqa: N815  (wire name; a recorded one says LAST_PARKED)
+    locationType: str | None = None  # noqa: N815  (wire name; recorded: LAST_PARKED)
 
     def check(self, path: str) -> None:
-        """Check that it is on Earth."""
+        """Check that the coordinates are on Earth and the heading is within a full turn."""
         position(self.latitude, self.longitude, path)
         within(self.heading, 0, FULL_TURN, f"{path}.heading")
         short(self.locationType, f"{path}.locationType")

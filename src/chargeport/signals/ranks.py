@@ -1,23 +1,23 @@
-"""Which source is preferred for a signal: by the settings, else by what a station and a car know best."""
+"""Which source is preferred for a signal: by the settings, else by what stations and cars measure best."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from chargeport.signals.catalogue import BY_CODE, CABLE_CONNECTED, IS_CHARGING
 from chargeport.signals.definition import Cadence, Signal
-from chargeport.signals.state import State
+from chargeport.signals.state import Series, State
 
 DERIVED: Final = "derived"
-"""The source of what Chargeport worked out itself."""
+"""The source of derived values."""
 
 SETTINGS: Final = "settings"
-"""The source of what the settings file says of a car: preferred to all others."""
+"""The source of values from the settings file: preferred to all others."""
 
 DERIVED_FIRST: Final = frozenset({BY_CODE["charge-chargerecords"]})
 """Signals whose derived value contains the reported ones, and the sessions that no source reported."""
 
 SETTING_OF_CAR_MS: Final = 24 * 60 * 60_000
-"""How long a setting of the car is preferred to a newer one of a lesser source: the car reports it on change only."""
+"""How long a setting of the car is preferred to a newer one of a lower source: the car reports it on change only."""
 
 _STATION, _CAR = True, False
 _PREFERRED: Final[Mapping[Signal, bool]] = {
@@ -41,10 +41,24 @@ _SETTINGS_OF_CAR: Final = frozenset(
 _EITHER: Final = frozenset({IS_CHARGING, CABLE_CONNECTED})
 
 
-def of_source(series: Mapping[int, Sequence[State]], source: str) -> dict[int, tuple[State, ...]]:
+def of_source(series: Series, source: str) -> dict[int, tuple[State, ...]]:
     """Return the series of one source alone."""
-    found = {key: tuple(state for state in states if state.source == source) for key, states in series.items()}
-    return {key: states for key, states in found.items() if states}
+    own = {key: tuple(state for state in states if state.source == source) for key, states in series.items()}
+    return {key: states for key, states in own.items() if states}
+
+
+def reported_of(series: Series, signal: Signal) -> State | None:
+    """Return the newest reported series of a signal; None where none was reported."""
+
+    def newest(state: State) -> tuple[int, str]:
+        return max(state.observed_at or 0, state.absence_at or 0), state.source or ""
+
+    return max((state for state in series.get(signal.key, ()) if not is_derived(state.source)), key=newest, default=None)
+
+
+def derived_of(series: Series, signal: Signal) -> State | None:
+    """Return the derived series of a signal; None where there is none."""
+    return next((state for state in series.get(signal.key, ()) if is_derived(state.source)), None)
 
 
 def is_derived(source: str | None) -> bool:
@@ -66,7 +80,7 @@ class Ranks:
         self._stations = frozenset(stations)
 
     def rank(self, signal: Signal, source: str | None) -> int:
-        """Return the index of a source in the order for a signal; 0 is the best after the settings file and the car's facts."""
+        """Return the rank of a source for a signal, best first: -1 for the settings file and facts of the car, then from 0."""
         if source is None or source == SETTINGS:
             return -1
         order = self._order.get(signal)
@@ -80,11 +94,11 @@ class Ranks:
         return source in self._stations
 
     def is_either(self, signal: Signal) -> bool:
-        """Return whether a signal is true as soon as one source says so; not where the settings name an order for it."""
+        """Return whether a signal is true as soon as one source reports it; not where the settings name an order for it."""
         return signal in _EITHER and signal not in self._order
 
     def preferred_for_ms(self, state: State) -> int | None:
-        """Return for how long after its last report a series is preferred to a newer one of a lesser source; None: for good."""
+        """Return for how many ms after its last report a series is preferred to newer ones of lower sources; None: forever."""
         if state.source == SETTINGS:
             return None
         if state.signal.cadence is not Cadence.LIVE and (state.signal in self._order or state.signal in _SETTINGS_OF_CAR):

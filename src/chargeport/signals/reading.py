@@ -1,4 +1,4 @@
-"""What normalising makes of a message: a reading, an absence or an issue."""
+"""Readings, absences and issues: what a message is normalised to."""
 
 from enum import StrEnum
 from typing import Final
@@ -12,8 +12,8 @@ from chargeport.signals.violation import Rule
 class Reading(msgspec.Struct, frozen=True, gc=False):
     """A signal had `value` at `observed_at` (the car's clock); it was received at `received_at`.
 
-    `vehicle` is whatever the source calls the car: an id, a VIN or an alias. Instants are milliseconds since the epoch. `rule`
-    is set where the value was derived: the rule and the codes that it went by (`wattage/voltage-amperage@1 of charge-voltage
+    `vehicle` is the source's name for the car: an id, a VIN or an alias. Instants are milliseconds since the epoch. `rule` is
+    set where the value was derived: the rule and the codes of its inputs (`wattage/voltage-amperage@1 of charge-voltage
     charge-amperage`).
     """
 
@@ -27,23 +27,23 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
 
 
 class AbsenceReason(StrEnum):
-    """Why a source gives no value. Each is distinct on the wire; none is ever a value."""
+    """Why a source reports no value. Each reason is distinct on the wire; none is ever a value."""
 
-    NOT_CAPABLE = "NOT_CAPABLE"  # the car has no such thing
-    NOT_PERMITTED = "NOT_PERMITTED"  # the owner did not allow the source to see it
-    NOT_CHARGING = "NOT_CHARGING"  # only known while charging
+    NOT_CAPABLE = "NOT_CAPABLE"  # the car does not have it
+    NOT_PERMITTED = "NOT_PERMITTED"  # the owner did not give the source the permission
+    NOT_CHARGING = "NOT_CHARGING"  # known only while charging
     UNREACHABLE = "UNREACHABLE"  # the car does not answer
-    UNREADABLE = "UNREADABLE"  # the source itself calls the value invalid
+    UNREADABLE = "UNREADABLE"  # the source itself marks the value as invalid
     SOURCE_FAILED = "SOURCE_FAILED"  # the source had an error of its own
 
 
-_FLOWS: Final = (Dimension.POWER, Dimension.CURRENT, Dimension.SPEED)  # of these, less than none flows out of the car
+_FLOWS: Final = (Dimension.POWER, Dimension.CURRENT, Dimension.SPEED)  # a negative one flows out of the car
 
 
 def reason_below_zero(signal: Signal, value: object) -> AbsenceReason | None:
-    """Return why a live number below 0 is no value; None for any other value.
+    """Return the reason of the absence that a live number below 0 stands for; None for any other value.
 
-    Nothing is delivered to the car then, so the number that was reported before does not hold any more.
+    Nothing is delivered to the car then, so the previous value no longer holds.
     """
     if signal.cadence is not Cadence.LIVE or signal.kind is not Kind.QUANTITY:
         return None
@@ -53,7 +53,7 @@ def reason_below_zero(signal: Signal, value: object) -> AbsenceReason | None:
 
 
 class Absence(msgspec.Struct, frozen=True, gc=False):
-    """A source said that there is no value from `observed_at` on, and why."""
+    """A source reported that there is no value from `observed_at` on, and why."""
 
     vehicle: str
     signal: Signal
@@ -65,10 +65,10 @@ class Absence(msgspec.Struct, frozen=True, gc=False):
 
 
 class Issue(msgspec.Struct, frozen=True):
-    """What could not be understood: kept as it came, counted and shown, so that it can be replayed once it is.
+    """A part of a message that could not be understood, with the message, so that it can be replayed later.
 
-    `subject` names the field or item, `detail` says what is wrong and `rule` what kind of wrong, `raw` is the message as JSON
-    text (shortened if huge).
+    `subject` names the field or item, `rule` the rule that it breaks, `detail` is a sentence about it; `raw` is the message as
+    JSON text, shortened if it is very long.
     """
 
     source: str

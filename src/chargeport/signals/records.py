@@ -1,4 +1,4 @@
-"""The body of charge-chargerecords: what past sessions were, where, and at what cost."""
+"""The body of charge-chargerecords: past sessions with time, energy, place and cost."""
 
 import re
 from typing import ClassVar, Final
@@ -9,7 +9,7 @@ from chargeport.signals.documents import (
     ChargingType,
     Document,
     Number,
-    each,
+    check_each,
     instant,
     position,
     short,
@@ -25,7 +25,7 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 
 
 class Cost(Document, frozen=True):
-    """What a session cost, in units of the currency."""
+    """The cost of a session, in units of the currency."""
 
     currency: str | None = None
     energyAmount: Number | None = None  # noqa: N815  (wire name)
@@ -40,7 +40,7 @@ class Cost(Document, frozen=True):
 
 
 class Place(Document, frozen=True):
-    """Where a session took place."""
+    """The place of a session."""
 
     name: str | None = None
     address: str | None = None
@@ -57,7 +57,7 @@ class Place(Document, frozen=True):
 class ChargeRecord(Document, frozen=True):
     """One charging session; energy and readings of a meter in kWh, charge in percent, distance in km, times in ISO 8601.
 
-    The odometer and the readings of the meter are kept for the list of records. No answer shows them in this body.
+    The odometer and the readings of the meter are stored for the list of records, and not written on the wire in this body.
     """
 
     startTime: str | None = None  # noqa: N815  (wire name)
@@ -75,7 +75,7 @@ class ChargeRecord(Document, frozen=True):
     meterEnd: Number | None = None  # noqa: N815  (like the others)
 
     def check(self, path: str) -> None:
-        """Check that it starts before it ends, and every part."""
+        """Check that the session starts before it ends, and check every member."""
         started = None if self.startTime is None else instant(self.startTime, f"{path}.startTime")
         ended = None if self.endTime is None else instant(self.endTime, f"{path}.endTime")
         if started and ended and started >= ended:
@@ -101,11 +101,11 @@ class ChargeRecords(Document, frozen=True):
 
     def check(self, path: str) -> None:
         """Check every record."""
-        each(self.values, f"{path}.values")
+        check_each(self.values, f"{path}.values")
 
     def in_wire_form(self, path: str) -> "ChargeRecords":
         """Return the same records with every time in UTC, to the millisecond."""
-        return ChargeRecords([_in_utc(one, f"{path}.values[{index}]") for index, one in enumerate(self.values)])
+        return ChargeRecords([_in_utc(record, f"{path}.values[{index}]") for index, record in enumerate(self.values)])
 
 
 def _in_utc(record: ChargeRecord, path: str) -> ChargeRecord:

@@ -1,4 +1,6 @@
-"""What one source said of one signal of one car, and until when that is fresh."""
+"""The state of a series, which is one signal of one car by one source, and until when it is fresh."""
+
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -6,18 +8,18 @@ from chargeport.signals.definition import Cadence, Signal, Value
 from chargeport.signals.reading import AbsenceReason
 
 LIVE_FOR_MS = 30 * 60_000
-"""How long a live value stands without a new report, where nothing else is known of its source.
+"""How long a live value holds without a new report, where the cadence of its source is not known.
 
-Twice the slowest push feed in use (VW's portal, every 15 minutes)."""
+Twice the interval of the slowest push feed in use (VW's portal, every 15 minutes)."""
 
 
 class State(msgspec.Struct, frozen=True):
-    """The newest value of a signal and the newest word that there is none, each with its times.
+    """The newest value and the newest absence of a series, each with its times.
 
-    `changed_at` is when the value was first seen, `observed_at` when it was last confirmed, both by the car's clock; the newer
-    of `observed_at` and `absence_at` decides which of the two holds. `position` is the change that brought the value. If it is
-    live, it stands for `live_for_ms` after `observed_at`: what is known of its source's cadence when it is read. `rule` is that
-    of the newest reading, where it was derived. Without a source it is a fact that the server keeps of the car.
+    `changed_at` is when the value began, `observed_at` when it was last confirmed, both by the car's clock; the newer of
+    `observed_at` and `absence_at` decides which of the two holds. `position` is the change that brought the value. A live value
+    holds for `live_for_ms` after `observed_at`, by the cadence of its source at the time of the read. `rule` is that of the
+    newest reading, where it was derived. A state without a source is a fact that the server has of the car, such as its VIN.
     """
 
     signal: Signal
@@ -35,8 +37,12 @@ class State(msgspec.Struct, frozen=True):
     rule: str | None = None
 
 
+Series = Mapping[int, Sequence[State]]
+"""The states of a car by signal key, one for each source that reported the signal."""
+
+
 def stale_at(state: State) -> int | None:
-    """Return when the value stops being fresh; None for what lasts until something changes it."""
+    """Return when the value stops being fresh; None where there is no value, or its signal is not live."""
     if state.signal.cadence is not Cadence.LIVE or state.observed_at is None:
         return None
     return state.observed_at + state.live_for_ms

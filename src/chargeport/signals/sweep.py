@@ -1,6 +1,6 @@
-"""The effective history of a signal: `effective` at every instant, from what each source reported in the course of time.
+"""The effective history of a signal: the result of `effective` over time, from the reports of each source.
 
-It is worked out when it is wanted and never stored.
+It is computed for each read and never stored.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,15 +14,15 @@ import msgspec
 from chargeport.signals.catalogue import BY_KEY
 from chargeport.signals.definition import Signal, Value
 from chargeport.signals.effective import Effective, effective, next_change_at
-from chargeport.signals.flags import Series, has_value
+from chargeport.signals.flags import has_value
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.ranks import Ranks
 from chargeport.signals.reading import AbsenceReason
-from chargeport.signals.state import State
+from chargeport.signals.state import Series, State
 
 
 class Report(NamedTuple):
-    """What a source reported of a signal at one instant: a value or, with None, the reason why there is none."""
+    """What a source reported of a signal at one instant: a value, or None and the reason of the absence."""
 
     at: int
     received_at: int
@@ -32,11 +32,11 @@ class Report(NamedTuple):
 
 
 Reports = Mapping[int, Mapping[str, Sequence[Report]]]
-"""By signal key and source, in order of time."""
+"""By signal key and source, ordered by time."""
 
 
 class Span(NamedTuple):
-    """From `start` on and before `end`, this was the effective state; None where nothing was known."""
+    """The effective state from `start` until before `end`; None where there was no series."""
 
     start: int
     end: int
@@ -44,11 +44,11 @@ class Span(NamedTuple):
 
 
 Content = tuple[Value | None, AbsenceReason | None]
-"""A value, or why there is none."""
+"""A value, or the reason of an absence."""
 
 
 class Step(NamedTuple):
-    """From `at` on the effective value was this, or there was none for this reason."""
+    """A change of the effective value: from `at` on it was this, or absent for this reason."""
 
     at: int
     state: State
@@ -57,7 +57,10 @@ class Step(NamedTuple):
 
 
 class Sweep:
-    """Goes through time once, from what was known at `start`: the series of the signal and of the flags."""
+    """Compute the effective states of a signal in one pass over time.
+
+    `series` are those of the signal and of the flags at `start`.
+    """
 
     def __init__(self, signal: Signal, ranks: Ranks, freshness: Freshness, start: int, series: Series | None = None) -> None:
         self._signal = signal
@@ -68,28 +71,28 @@ class Sweep:
         self._known: dict[int, Sequence[State]] = {key: tuple(states.values()) for key, states in self._series.items()}
 
     def take(self, reports: Reports, until: int) -> Iterator[Span]:
-        """Yield the spans until then. The reports are all those that were observed meanwhile."""
+        """Yield the spans until then; `reports` are all reports of this time."""
         for at, together in groupby(_in_order(reports), key=itemgetter(0)):
             if at >= until:
                 break
-            yield from self._go_on(at)
+            yield from self._advance(at)
             for _, key, source, report in together:
                 states = self._series.setdefault(key, {})
                 states[source] = reported(states.get(source), BY_KEY[key], source, report, self._freshness)
                 self._known[key] = tuple(states.values())
-        yield from self._go_on(until)
+        yield from self._advance(until)
 
-    def _go_on(self, until: int) -> Iterator[Span]:
-        """Yield the spans in which nothing is reported: time alone may change what is effective."""
+    def _advance(self, until: int) -> Iterator[Span]:
+        """Yield the spans without reports: time alone may change the effective state, such as when a value becomes stale."""
         while self._at < until:
-            turn = next_change_at(self._signal, self._known, self._at)
-            end = until if turn is None else min(turn, until)
+            change_at = next_change_at(self._signal, self._known, self._at)
+            end = until if change_at is None else min(change_at, until)
             yield Span(self._at, end, effective(self._signal, self._known, self._ranks, self._at))
             self._at = end
 
 
 def steps(spans: Iterable[Span]) -> Iterator[Step]:
-    """Yield the changes of the effective value: what grows stale, or is over with its session, is no change."""
+    """Yield the changes of the effective value. A value that becomes stale, or whose session ends, is no change."""
     last: Content | None = None
     for span in spans:
         step = step_of(span)
@@ -99,25 +102,25 @@ def steps(spans: Iterable[Span]) -> Iterator[Step]:
 
 
 def step_of(span: Span) -> Step | None:
-    """Return what a span shows; None where it shows nothing that anybody reported as true then."""
-    found = span.effective
-    if found is None or (found.unavailability is not None and has_value(found.state)):
+    """Return the value or absence of a span; None where there is no series, or its value is unavailable."""
+    counted = span.effective
+    if counted is None or (counted.unavailability is not None and has_value(counted.state)):
         return None
-    if found.unavailability is None:
-        return Step(span.start, found.state, found.state.value, None)
-    return Step(span.start, found.state, None, found.state.absence)
+    if counted.unavailability is None:
+        return Step(span.start, counted.state, counted.state.value, None)
+    return Step(span.start, counted.state, None, counted.state.absence)
 
 
-def said_before(span: Span) -> Content | None:
-    """Return what was shown last in a span or before it, as far as the states tell: where nothing holds, what ended."""
-    found = span.effective
-    if found is None:
+def last_content(span: Span) -> Content | None:
+    """Return the last value or absence of a span, whether it is available or not; None without a series."""
+    if span.effective is None:
         return None
-    return (found.state.value, None) if has_value(found.state) else (None, found.state.absence)
+    state = span.effective.state
+    return (state.value, None) if has_value(state) else (None, state.absence)
 
 
 def reported(before: State | None, signal: Signal, source: str, report: Report, freshness: Freshness) -> State:
-    """Return the state of a series after one more report, which is the newest."""
+    """Return the state of a series after a report that is newer than it."""
     at, received_at, value, absence, rule = report
     known = before or State(signal, source=source, live_for_ms=freshness.of(source, signal))
     if absence is not None:
@@ -133,8 +136,8 @@ def reported(before: State | None, signal: Signal, source: str, report: Report, 
 
 def _in_order(reports: Reports) -> Iterator[tuple[int, int, str, Report]]:
     series = (
-        [(report.at, key, source, report) for report in found]
+        [(report.at, key, source, report) for report in own]
         for key, sources in reports.items()
-        for source, found in sources.items()
+        for source, own in sources.items()
     )
     return merge(*series, key=itemgetter(0, 1, 2))

@@ -8,9 +8,9 @@ from chargeport.signals.documents import (
     Document,
     Weekday,
     check_condition,
+    check_each,
     clock_time,
     distinct,
-    each,
     short,
 )
 from chargeport.signals.violation import Rule, Violation
@@ -35,7 +35,7 @@ class Schedule(Document, frozen=True):
 
 
 class DepartureTimer(Document, frozen=True):
-    """When the car is to be ready, in its local time."""
+    """A time at which the car is to be ready, in its local time."""
 
     time: str
     days: list[Weekday] | None = None
@@ -58,10 +58,10 @@ class ChargeTimer(Document, frozen=True):
     scheduleType: ScheduleType | None = None  # noqa: N815  (wire name)
 
     def check(self, path: str) -> None:
-        """Check that the condition fits the type, and every window and timer."""
+        """Check that the condition fits the type, and check every schedule and timer."""
         check_condition(self.type, self.condition, path)
-        each(self.schedules, f"{path}.schedules")
-        each(self.departureTimers, f"{path}.departureTimers")
+        check_each(self.schedules, f"{path}.schedules")
+        check_each(self.departureTimers, f"{path}.departureTimers")
         short(self.scheduleId, f"{path}.scheduleId")
 
 
@@ -72,4 +72,4 @@ class ChargeTimers(Document, frozen=True):
 
     def check(self, path: str) -> None:
         """Check every timer."""
-        each(self.values, f"{path}.values")
+        check_each(self.values, f"{path}.values")

@@ -1,6 +1,6 @@
-"""Units by name: every spelling taken at the door, and what it is in the wire's unit.
+"""Units by name: every accepted spelling, and its factor to the wire's unit.
 
-The wire's own spellings follow no rule (`ampere` but `volts`, `watts` but `kWh`), so each is written down.
+The wire's own spellings follow no rule (`ampere` but `volts`, `watts` but `kWh`), so each is listed.
 """
 
 from typing import Final
@@ -9,7 +9,7 @@ from chargeport.signals.definition import Dimension
 
 KM_PER_MILE: Final = 1.609344  # international mile, exact
 ROUNDED_TO: Final = 1e-6
-"""What a converted number is rounded to, in the wire's unit: the dust of binary arithmetic is smaller."""
+"""The precision of a converted number, in the wire's unit: errors of binary arithmetic are smaller."""
 
 WIRE_UNIT: Final = {
     Dimension.CURRENT: "ampere",
@@ -23,7 +23,7 @@ WIRE_UNIT: Final = {
 }
 
 # Factor to the wire unit, then the spellings that mean it. Spellings that differ only in case mean the same unit unless a
-# prefix would change (mA and MA): those are taken to the letter.
+# prefix would change (mA and MA): those must match exactly.
 _SPELLINGS: Final[dict[Dimension, dict[float, tuple[str, ...]]]] = {
     Dimension.CURRENT: {
         1: ("ampere", "A", "amp", "amps", "amperes"),
@@ -74,7 +74,7 @@ def _factors(dimension: Dimension) -> dict[str, float]:
     folded: dict[str, set[float]] = {}
     for name, factor in exact.items():
         folded.setdefault(name.lower(), set()).add(factor)
-    # "mw" could be a milliwatt as well as a megawatt: a prefix letter whose case carries meaning is never folded.
+    # "mw" could be a milliwatt or a megawatt: a spelling whose case carries meaning is never folded.
     loose = {name: factors.pop() for name, factors in folded.items() if len(factors) == 1 and name not in _PREFIXED}
     return loose | exact
 
@@ -84,7 +84,7 @@ _FACTORS: Final = {dimension: _factors(dimension) for dimension in Dimension}
 
 
 def factor_to_wire(dimension: Dimension, unit: str) -> float | None:
-    """Return what one `unit` is in the dimension's wire unit; None when the spelling is unknown.
+    """Return the factor from `unit` to the dimension's wire unit; None when the spelling is unknown.
 
     >>> factor_to_wire(Dimension.POWER, "kW")
     1000
@@ -98,7 +98,7 @@ def factor_to_wire(dimension: Dimension, unit: str) -> float | None:
 def convert(value: float, dimension: Dimension, unit: str) -> float | None:
     """Return `value` of `unit` in the wire unit, rounded to a millionth; None when the unit is unknown.
 
-    The rounding takes away the dust of binary arithmetic: 7.2 kW are 7200 watts, not 7200.000000000001.
+    The rounding removes errors of binary arithmetic: 7.2 kW are 7200 watts, not 7200.000000000001.
 
     >>> convert(7.2, Dimension.POWER, "kW")
     7200.0
@@ -110,10 +110,10 @@ def convert(value: float, dimension: Dimension, unit: str) -> float | None:
 
 
 def factors(dimension: Dimension) -> dict[float, tuple[str, ...]]:
-    """Return the spellings that are taken by their factor to the wire unit, the wire's own first."""
+    """Return the accepted spellings by their factor to the wire unit, the wire's own first."""
     return _SPELLINGS[dimension]
 
 
 def spellings(dimension: Dimension) -> tuple[str, ...]:
-    """Return the spellings that are taken, the wire's own first."""
+    """Return the accepted spellings, the wire's own first."""
     return tuple(name for names in _SPELLINGS[dimension].values() for name in names)

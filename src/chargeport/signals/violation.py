@@ -1,10 +1,10 @@
-"""What is wrong with a value: one rule, one place in it, one sentence."""
+"""Violations: the rule that a value breaks, the member, and a sentence."""
 
 from enum import StrEnum
 
 
 class Rule(StrEnum):
-    """The rules a reading is held to; each is the `code` of a rejection."""
+    """The rules of readings; each is the `code` of a rejection."""
 
     NOT_JSON = "NOT_JSON"
     WRONG_TYPE = "WRONG_TYPE"
@@ -24,8 +24,8 @@ class Rule(StrEnum):
     TOO_OLD = "TOO_OLD"
 
 
-class Violation(ValueError):  # noqa: N818  (it is what was found, not a failure of ours)
-    """A value breaks a rule: `rule` names it, `path` the member (`body.value`), `detail` says the way out.
+class Violation(ValueError):  # noqa: N818  (a finding about the input, not a failure of the server)
+    """A value breaks a rule: `rule` names it, `path` the member (`body.value`); `detail` is a sentence with the way out.
 
     `given` is the value as `detail` begins with it. `kind` is the same for all values that break the rule in this way.
     """

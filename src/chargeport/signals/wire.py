@@ -1,4 +1,4 @@
-"""How a canonical value is written on the wire: compact JSON with numbers as JavaScript writes them.
+"""Canonical values in the form of the wire: compact JSON with numbers as JavaScript writes them.
 
 Smartcar's Node SDK checks a webhook by writing the parsed body again, so `80.0`, a space or an escaped letter would break it.
 """
@@ -17,7 +17,7 @@ from chargeport.signals.documents import Document
 _encode = msgspec.json.Encoder().encode
 
 # ECMA-262, Number::toString: plain digits from 1e-6 up to 1e21, an exponent outside.
-_EXACT_BELOW = 1e16  # from here on the shortest digits that tell a float are fewer than its integer's
+_EXACT_BELOW = 1e16  # from here on the shortest digits that identify a float are fewer than its integer's
 _SMALLEST_PLAIN = 1e-6
 _LARGEST_PLAIN = 1e21
 
@@ -43,7 +43,7 @@ def number(value: int | float) -> str:
 
 
 def canonical(value: int | float) -> int | float:
-    """Return a number in the one form that equal numbers share: an int where it is whole.
+    """Return a number in the canonical form that equal numbers share: an int where it is whole.
 
     >>> canonical(33.0), canonical(-0.0), canonical(10.7)
     (33, 0, 10.7)
@@ -52,7 +52,7 @@ def canonical(value: int | float) -> int | float:
 
 
 def plain(document: Any) -> Any:
-    """Return a decoded document, ready to be encoded: numbers as JavaScript writes them; members that are null are left out."""
+    """Return a decoded document, ready to be encoded: numbers as JavaScript writes them, without members that are null."""
     if isinstance(document, dict):
         return {name: plain(member) for name, member in document.items() if member is not None}
     if isinstance(document, list):
@@ -68,26 +68,26 @@ def document_text(document: Any) -> str:
 
 
 def body(signal: Signal, value: Value) -> str:
-    """Return the signal's body as it stands on the wire."""
+    """Return the signal's body in the form of the wire."""
     before, after = frame(signal)
     return before + text(signal, value) + after
 
 
 def text(signal: Signal, value: Value) -> str:
-    """Return the value alone as JSON text, to be put between the halves of `frame`."""
+    """Return the value as JSON text, without the rest of its body (`frame`)."""
     return writer(signal)(value)
 
 
 def writer(signal: Signal) -> Callable[[Any], str]:
-    """Return what writes the signal's values as JSON text."""
+    """Return the function that writes the signal's values as JSON text."""
     kept = kept_members(signal)
     return partial(_without, kept) if kept else _WRITERS[signal.kind]
 
 
 def kept_members(signal: Signal) -> frozenset[str]:
-    """Return the members of the signal's bodies that the wire has no words for."""
-    of = signal.document
-    return of.kept if of is not None and issubclass(of, Document) else frozenset()
+    """Return the members of the signal's bodies that are stored and not written on the wire."""
+    document = signal.document
+    return document.kept if document is not None and issubclass(document, Document) else frozenset()
 
 
 def _without(names: frozenset[str], value: str) -> str:
@@ -100,7 +100,7 @@ def _without(names: frozenset[str], value: str) -> str:
 def _stripped(part: Any, names: frozenset[str]) -> Any:
     if isinstance(part, dict):
         return {name: _stripped(member, names) for name, member in part.items() if name not in names}
-    return [_stripped(each, names) for each in part] if isinstance(part, list) else part
+    return [_stripped(member, names) for member in part] if isinstance(part, list) else part
 
 
 def _flag(value: bool) -> str:
@@ -112,7 +112,7 @@ def _text(value: str) -> str:
 
 
 def frame(signal: Signal) -> tuple[str, str]:
-    """Return what stands before and after the value in the signal's body."""
+    """Return the text before and after the value in the signal's body."""
     if signal.kind is Kind.DOCUMENT:
         return "", ""
     return '{"value":', f',"unit":"{signal.unit}"}}' if signal.unit else "}"

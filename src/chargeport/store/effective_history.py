@@ -9,7 +9,7 @@ from chargeport.signals.definition import Cadence, Signal
 from chargeport.signals.effective import DERIVED
 from chargeport.signals.ranks import is_derived
 from chargeport.signals.state import State
-from chargeport.signals.sweep import Content, Report, Reports, Span, Step, Sweep, said_before, step_of
+from chargeport.signals.sweep import Content, Report, Reports, Span, Step, Sweep, last_content, step_of
 from chargeport.store.protocols import Store
 from chargeport.store.records import Run, RunStart
 from chargeport.store.retention_policy import Horizon, Hour
@@ -52,7 +52,7 @@ class EffectiveHistory:
             for span in spans:
                 step = step_of(span)
                 if span.start < start:
-                    last = said_before(span)
+                    last = last_content(span)
                 elif step is not None and (step.value, step.absence) != last:
                     last = step.value, step.absence
                     found.append(step)

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from chargeport.signals.definition import Signal
-from chargeport.signals.effective import Told
+from chargeport.signals.effective import FlagReporter
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.state import State
 from chargeport.store.records import Named, Vehicle
 from chargeport.store.sql import Row
 
-Sole = tuple[Vehicle, int, Any, int | None, int, int | None, int | None, Told]
-"""A vehicle, a series' number, value, `observed_at`, `received_at`, `absence_at` and rule's key, and who tells of charging."""
+Sole = tuple[Vehicle, int, Any, int | None, int, int | None, int | None, FlagReporter]
+"""A vehicle, a series' number, value, `observed_at`, `received_at`, `absence_at` and rule's key, and flag reporter."""
 
 
 @runtime_checkable
@@ -27,8 +27,8 @@ class Immediate(Protocol):
         """Return the only series of a signal; None where there is none, or more than one, a fact of the vehicle included."""
         ...
 
-    def rows_of(self, vehicle_id: str) -> tuple[Vehicle, Sequence[Row], Told] | None:
-        """Return a vehicle, its rows with the columns of `rows.STATE`, and who tells whether it charges."""
+    def rows_of(self, vehicle_id: str) -> tuple[Vehicle, Sequence[Row], FlagReporter] | None:
+        """Return a vehicle, its rows with the columns of `rows.STATE`, and the reporter of the flags."""
         ...
 
     def series(self, found: Sequence[Row]) -> dict[int, tuple[State, ...]]:

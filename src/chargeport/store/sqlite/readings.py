@@ -10,7 +10,7 @@ import apsw
 
 from chargeport.signals.catalogue import CABLE_CONNECTED, IS_CHARGING, VIN
 from chargeport.signals.definition import Cadence, Signal
-from chargeport.signals.effective import Told, told
+from chargeport.signals.effective import FlagReporter, flag_reporter
 from chargeport.store.immediate import Sole
 from chargeport.store.records import Change, Selection, Stretch, Vehicle, VehicleSeries
 from chargeport.store.sql import Row, SlotsOf
@@ -86,10 +86,10 @@ class SqliteReadings(ReadingTables):
         if not joined or joined[0][0] != joined[-1][0]:
             return None
         number, value, observed_at, received_at, absence_at, rule_key, flag, _ = joined[0]
-        by = told([(row[6] & MAX_SOURCES, row[7]) for row in joined] if flag is not None else ())
+        by = flag_reporter([(row[6] & MAX_SOURCES, row[7]) for row in joined] if flag is not None else ())
         return found[1], number, value, observed_at, received_at, absence_at, rule_key, by
 
-    def rows_of(self, vehicle_id: str) -> tuple[Vehicle, Sequence[Row], Told] | None:
+    def rows_of(self, vehicle_id: str) -> tuple[Vehicle, Sequence[Row], FlagReporter] | None:
         """Return a vehicle and its rows, in the order of their keys. See `store.immediate.Immediate`."""
         found = self._known.find(vehicle_id)
         if found is None:
@@ -97,7 +97,7 @@ class SqliteReadings(ReadingTables):
         car = found[0] << VEHICLE_SHIFT
         states = self._reader.rows(_RANGE, (car, car + SERIES))
         flags = states[bisect_left(states, (_FIRST_FLAG,)) : bisect_left(states, (_LAST_FLAG + 1,))]
-        return found[1], states, told([(row[0] & MAX_SOURCES, row[3]) for row in flags])
+        return found[1], states, flag_reporter([(row[0] & MAX_SOURCES, row[3]) for row in flags])
 
     def rule(self, key: int) -> str:
         """Return the text of a rule."""
