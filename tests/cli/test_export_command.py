@@ -67,7 +67,7 @@ def test_what_is_written_is_read_as_the_same(form: str, seen: list[Sighting]) ->
     checker = ItemChecker(Batch(), "import", T0 + 10**10, 0)
     for row in files.read(io.BytesIO(output.getvalue())):
         assert not isinstance(row.item, Exception), row
-        checker.check_kept(row.number, row.item)
+        checker.check_file_item(row.number, row.item)
     assert not checker.batch.rejections
     assert checker.batch.entries == [entry(each, T0 + 10**10) for each in seen]
 

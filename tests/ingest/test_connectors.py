@@ -6,7 +6,7 @@ import pytest
 
 from chargeport.clock import ManualClock
 from chargeport.dialects.all import ALL
-from chargeport.ingest.connectors import MAX_CONNECTORS, SHORTLY_MS, Connectors
+from chargeport.ingest.connectors import BEFORE_PLUG_MS, MAX_CONNECTORS, Connectors
 from chargeport.ingest.pipeline import Pipeline
 from chargeport.sources.base import RawMessage
 from chargeport.store.protocols import Store
@@ -33,14 +33,14 @@ def test_while_the_car_is_nowhere_every_connector_counts() -> None:
 
 
 def test_a_car_that_is_plugged_in_elsewhere_comes_with_what_was_withheld_there() -> None:
-    found = counted(("a", IN), ("b", {"limit": 16}), ("a", OUT), ("b", {**IN, "power": 3}), every_ms=SHORTLY_MS + 1)
+    found = counted(("a", IN), ("b", {"limit": 16}), ("a", OUT), ("b", {**IN, "power": 3}), every_ms=BEFORE_PLUG_MS + 1)
     assert found == [IN, {}, OUT, {"limit": 16, **IN, "power": 3}]
 
 
 def test_fields_that_come_before_the_plug_s_own_count_once_it_comes() -> None:
     found = counted(("a", {"power": 7}), ("b", {"power": 0}), ("a", IN), ("b", OUT))
     assert found[2:] == [{"power": 7, **IN}, {}]
-    late = counted(("a", {"power": 7}), ("b", {"power": 0}), ("a", IN), every_ms=SHORTLY_MS)
+    late = counted(("a", {"power": 7}), ("b", {"power": 0}), ("a", IN), every_ms=BEFORE_PLUG_MS)
     assert late[2] == IN, "what was said long before may hold no more"
 
 

@@ -275,7 +275,7 @@ def test_a_live_number_below_zero_is_rejected_and_takes_back_what_was_reported_b
     for sent in (item(signal=code, body=body, observedAt=NOW - 5), bundle({code: body}, observedAt=NOW - 5)):
         batch = taken(sent)
         assert (batch.entries, [each.code for each in batch.rejections]) == ([], ["OUT_OF_BOUNDS"])
-        assert batch.taken_back == [Absence("CAR", BY_CODE[code], reason, NOW - 5, NOW, "my-car")]
+        assert batch.withdrawals == [Absence("CAR", BY_CODE[code], reason, NOW - 5, NOW, "my-car")]
 
 
 @pytest.mark.parametrize(
@@ -288,4 +288,4 @@ def test_a_live_number_below_zero_is_rejected_and_takes_back_what_was_reported_b
 def test_any_other_rejected_body_takes_nothing_back(code: str, body: Any) -> None:
     batch = taken(item(signal=code, body=body))
     assert batch.rejections
-    assert batch.taken_back == []
+    assert batch.withdrawals == []

@@ -304,7 +304,7 @@ async def test_a_status_confirms_what_its_source_told_until_it_says_otherwise_or
     await whole.confirm("evcc")
     await whole.take([mqtt("status", "online", T0 + 2 * TEN_MIN)])
     assert await seen_at(store) == T0 + 2 * TEN_MIN
-    whole.lost("evcc")
+    whole.mark_disconnected("evcc")
     clock.move(600)
     await whole.confirm("evcc")
     assert await seen_at(store) == T0 + 2 * TEN_MIN

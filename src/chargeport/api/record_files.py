@@ -10,7 +10,7 @@ from chargeport.api.record_rows import FORM, Row
 from chargeport.api.response import Header
 from chargeport.derivation.record_fields import flat
 from chargeport.errors import MALFORMED, ChargeportError, Problem
-from chargeport.ingest.cells import shielded
+from chargeport.ingest.cells import escape_formula
 from chargeport.ingest.parquet import FLAG, INTEGER, NUMBER, TEXT, ParquetFile
 
 Sink = Callable[[list[Row]], None]
@@ -52,7 +52,9 @@ def opened(form: str, output: BinaryIO) -> Iterator[Sink]:
 
 def _write_lines(output: BinaryIO, rows: list[Row]) -> None:
     text = io.StringIO(newline="")
-    csv.DictWriter(text, list(COLUMNS)).writerows({name: shielded(value) for name, value in flat(row).items()} for row in rows)
+    csv.DictWriter(text, list(COLUMNS)).writerows(
+        {name: escape_formula(value) for name, value in flat(row).items()} for row in rows
+    )
     output.write(text.getvalue().encode())
 
 

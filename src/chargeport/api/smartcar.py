@@ -103,7 +103,7 @@ async def _stored(request: Request, event: _Event, body: bytes) -> Batch:
         kept = delivery(request, DIALECT, body, name if isinstance(name, str) else None)
         batch = pipeline.batch()
         detail = f"events of this type are not known: {' and '.join(EVENTS)} are"
-        batch.misread(0, issue_of(kept, f"eventType {event.event_type}", Rule.NOT_ALLOWED, detail))
+        batch.add_issues(0, issue_of(kept, f"eventType {event.event_type}", Rule.NOT_ALLOWED, detail))
         return await pipeline.write(batch)
     if request.context.settings.smartcar.auto_register:
         await _register(request.context.store, vehicle, request.context.clock.now())

@@ -11,7 +11,7 @@ from chargeport.cli.database import with_store
 from chargeport.cli.local_clock import local
 from chargeport.cli.options import Database, Json
 from chargeport.cli.output import print_json, print_table
-from chargeport.ingest.cells import shielded
+from chargeport.ingest.cells import escape_formula
 from chargeport.store.audit import Act, AuditEntry, AuditFilter
 from chargeport.store.protocols import Store
 from chargeport.store.records import Page
@@ -51,7 +51,7 @@ def audit(
     elif as_csv:
         table = csv.DictWriter(sys.stdout, FIELDS, lineterminator="\n")
         table.writeheader()
-        table.writerows({name: shielded(value) for name, value in _fields(entry).items()} for entry in entries)
+        table.writerows({name: escape_formula(value) for name, value in _fields(entry).items()} for entry in entries)
     else:
         rows = [
             (local(entry.last_at), entry.act, entry.actor, entry.address, entry.subject, entry.detail, entry.count)

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, Final, NamedTuple
 
 from chargeport.dialects.forms import json_value
 from chargeport.dialects.table import Unreadable
-from chargeport.ingest.cells import unshielded
+from chargeport.ingest.cells import unescape_formula
 from chargeport.ingest.files import MAX_CELL, MAX_ROW
 from chargeport.signals.violation import Rule, Violation
 
@@ -115,6 +115,6 @@ class Table:
     def _cells(self, text: bytes) -> list[str]:
         try:
             cells = next(csv.reader([text.decode().rstrip("\r\n")], delimiter=self._separator, strict=True), [])
-            return [unshielded(cell) for cell in cells]
+            return [unescape_formula(cell) for cell in cells]
         except (UnicodeDecodeError, csv.Error) as error:
             raise Violation(Rule.BAD_FORMAT, f"no row of a table: {error}", "row") from None

@@ -55,7 +55,7 @@ class Importer:
                 if isinstance(row.item, Violation):
                     batch.reject(index, row.item)
                 else:
-                    checker.check_kept(index, row.item, self.plan.vehicle, self.plan.source)
+                    checker.check_file_item(index, row.item, self.plan.vehicle, self.plan.source)
             self.count(await self.pipeline.write(batch))
             rejections = sorted(batch.rejections, key=lambda rejection: rejection.index)
             self.reject((part[rejection.index].line, part[rejection.index].number, rejection) for rejection in rejections)

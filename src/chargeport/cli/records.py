@@ -24,7 +24,7 @@ from chargeport.derivation.record_fields import fields, flat, shown_of
 from chargeport.derivation.sessions import SessionDeriver
 from chargeport.derive.records.records import Record
 from chargeport.errors import StartError
-from chargeport.ingest.cells import shielded
+from chargeport.ingest.cells import escape_formula
 from chargeport.settings import Settings
 from chargeport.store.audit import Act
 from chargeport.store.protocols import Store
@@ -151,6 +151,6 @@ def _write(file: str, rows: Iterable[dict[str, Any]]) -> None:
         with nullcontext(sys.stdout) if file == "-" else Path(file).open("w", encoding="utf-8", newline="") as output:
             writer = csv.DictWriter(output, names)
             writer.writeheader()
-            writer.writerows({name: shielded(value) for name, value in line.items()} for line in lines)
+            writer.writerows({name: escape_formula(value) for name, value in line.items()} for line in lines)
     except OSError as error:
         raise StartError(f"{file} can't be written: {error.strerror or error}.") from error

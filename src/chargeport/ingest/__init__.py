@@ -1,1 +1,1 @@
-"""The one way in: deliveries, items and files become readings, absences and issues, and are stored."""
+"""The pipeline: from deliveries, items and files to stored readings, absences and issues."""

@@ -1,4 +1,4 @@
-"""What is handed to the pipeline at once, and what became of it."""
+"""The batch: entries that are written at once, and their outcomes."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ STORED: Final = (Outcome.ACCEPTED, Outcome.SUPERSEDED, Outcome.UNCHANGED)
 
 
 class Rejection(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A part of a batch, or one signal of a part, that was not stored."""
+    """A part of a batch, or a signal of a part, that was not stored."""
 
     index: int
     code: str
@@ -28,12 +28,12 @@ class Rejection(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Batch:
-    """Entries on their way to the store. Its parts (items or messages) are numbered from 0.
+    """Entries to be written at once, and their outcomes. Its parts (items or messages) are numbered from 0.
 
-    `client_id` is the application that sent it, if one did; where it is `connected_only`, the batch is limited to the vehicles
-    that it has a writing connection to, and keeps no issue: one that is replayed has no application any more. `may_register`
-    makes unknown vehicles known that are named by a UUID or a VIN. `is_trial` stores nothing. Without `keep_issues` the issues
-    are only returned.
+    `client_id` is the application that sent it, if any. With `connected_only` the batch is limited to the vehicles to which the
+    application has a connection for writing, and stores no issues: a replay would not have this limit. `may_register` adds
+    unknown vehicles that are named by a UUID or a VIN. `is_trial` stores nothing. Without `keep_issues` the issues are only
+    returned.
     """
 
     def __init__(
@@ -50,19 +50,19 @@ class Batch:
         self.may_register = may_register and not connected_only
         self.is_trial = is_trial
         self.keep_issues = keep_issues and not connected_only and not is_trial
-        self.parts = 0  # messages so far; an issue of a whole delivery counts as one
+        self.parts = 0  # messages so far, and deliveries that are an issue as a whole
         self.entries: list[Entry] = []
-        self.indices: list[int] = []  # of each entry, the part that it was made of
-        self.taken_back: list[Entry] = []  # what rejected items show to hold no more; stored, and counted as no outcome
+        self.indices: list[int] = []  # of each entry, the number of its part
+        self.withdrawals: list[Entry] = []  # absences that follow from rejected items; stored without an outcome
         self.messages: dict[int, RawMessage] = {}  # the parts that are messages
         self.outcomes: Counter[Outcome] = Counter()
         self.rejections: list[Rejection] = []
         self.issues: list[Issue] = []
-        self.unsaid: dict[int, tuple[CarMemory, dict[str, Any]]] = {}  # retained values as they were, should the store fail
+        self.unconfirmed: dict[int, tuple[CarMemory, dict[str, Any]]] = {}  # as they were before, should the store fail
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> Self:
-        """Return a batch of entries that we made ourselves."""
+        """Return a batch of entries that the server made itself."""
         batch = cls()
         for index, entry in enumerate(entries):
             batch.add(index, entry)
@@ -70,20 +70,20 @@ class Batch:
 
     @property
     def stored(self) -> int:
-        """Readings and absences that are on disk."""
+        """The number of readings and absences that are on disk."""
         return sum(self.outcomes[outcome] for outcome in STORED)
 
     def add(self, index: int, entry: Entry) -> None:
-        """Add an entry that was made of this part."""
+        """Add an entry of this part."""
         self.entries.append(entry)
         self.indices.append(index)
 
-    def reject(self, index: int, found: Violation, signal: str | None = None) -> None:
-        """Note that a part, or one signal of it, can't be stored."""
-        self.rejections.append(Rejection(index, found.rule.value, found.detail, found.path, signal))
+    def reject(self, index: int, violation: Violation, signal: str | None = None) -> None:
+        """Add the rejection of a part, or of one signal of it."""
+        self.rejections.append(Rejection(index, violation.rule.value, violation.detail, violation.path, signal))
 
-    def misread(self, index: int, *issues: Issue) -> None:
-        """Note what of a message can't be understood: rejected, and kept as issues."""
+    def add_issues(self, index: int, *issues: Issue) -> None:
+        """Add the issues of a message, and a rejection for each."""
         for issue in map(storable, issues):
             self.issues.append(issue)
             self.rejections.append(Rejection(index, issue.rule.value, issue.detail, issue.subject))

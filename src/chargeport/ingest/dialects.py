@@ -1,4 +1,4 @@
-"""The dialects and preferences that are in force: the built-in ones, and those of the settings."""
+"""The dialects and the precedence of sources: built-in ones, and those of the settings."""
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -13,26 +13,26 @@ from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Signal
 
 STATIONS: Final = frozenset({"evcc", "ocpp"})
-"""Dialects of what stands on the charger's side of the cable."""
+"""Dialects of sources on the charger's side."""
 
 
 def dialects(own: Iterable[Mapping[str, Any] | str], folder: str) -> dict[str, Dialect]:
-    """Return all dialects by name; the settings' own are tables, or files named from `folder`. Raises SettingError."""
+    """Return all dialects by name. `own` are tables, or names of files in `folder`. Raises SettingError."""
     known = dict(ALL)
     for number, table in enumerate(own):
         where = f"dialects[{number}]"
         try:
-            each = user.from_file(Path(folder) / table) if isinstance(table, str) else user.from_table(table, where)
+            dialect = user.from_file(Path(folder) / table) if isinstance(table, str) else user.from_table(table, where)
         except ValueError as error:
             raise SettingError(f"{error}") from error
-        if each.name in known:
-            raise SettingError(f"{where}: there is a dialect {each.name!r} already: choose another name.")
-        known[each.name] = each
+        if dialect.name in known:
+            raise SettingError(f"{where}: there is a dialect {dialect.name!r} already: choose another name.")
+        known[dialect.name] = dialect
     return known
 
 
 def ordered(order: Mapping[str, Sequence[str]], sources: Container[str]) -> dict[Signal, Sequence[str]]:
-    """Return the settings' precedence by signal, of these `sources`. Raises SettingError."""
+    """Return the settings' order of sources by signal. Raises SettingError for a source that is not among `sources`."""
     for code, names in order.items():
         if code not in BY_CODE:
             raise SettingError(f"precedence.order: {code!r} is no signal: see docs/reference/signals.md.")
@@ -43,9 +43,11 @@ def ordered(order: Mapping[str, Sequence[str]], sources: Container[str]) -> dict
 
 
 def stations(settings: Settings) -> frozenset[str]:
-    """Return the names of the sources on the charger's side: by their dialect, or because they stand at a place."""
+    """Return the names of the sources on the charger's side: by their dialect, or because a place lists them."""
     at_places = {name for place in settings.places for name in place.sources}
     by_dialect = {
-        str(each["name"]) for each in settings.sources if each.get("dialect", each.get("type")) in STATIONS and "name" in each
+        str(source["name"])
+        for source in settings.sources
+        if source.get("dialect", source.get("type")) in STATIONS and "name" in source
     }
     return STATIONS | at_places | by_dialect

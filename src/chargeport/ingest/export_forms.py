@@ -1,4 +1,4 @@
-"""The forms of an export: items one a line (NDJSON), a table of text (CSV), a table of columns (Parquet)."""
+"""The forms of an export: one item a line (NDJSON), CSV, Parquet."""
 
 import csv
 import io
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO, Final
 
-from chargeport.ingest.cells import shielded
+from chargeport.ingest.cells import escape_formula
 from chargeport.ingest.files import COLUMNS
 from chargeport.ingest.items import STATUSES
 from chargeport.ingest.parquet import FLAG, INSTANT, NAME, NUMBER, TEXT, ParquetFile
@@ -17,7 +17,7 @@ from chargeport.wire.envelope import iso, quoted
 
 Sink = Callable[[list[Sighting]], None]
 
-GROUP: Final = 65_536  # rows of Parquet that are written at once
+GROUP: Final = 65_536  # rows of a row group of Parquet
 
 _PARQUET: Final = {
     "vehicle": NAME, "signal": NAME, "observedAt": INSTANT, "receivedAt": INSTANT, "source": NAME, "value": NUMBER,
@@ -42,29 +42,29 @@ def opened(form: str, output: BinaryIO, *, bare: bool = False) -> Iterator[Sink]
         output.write((",".join(COLUMNS) + "\n").encode())
         yield lambda sightings: _write_rows(output, sightings)
     else:
-        yield lambda sightings: _write("".join([line(each, bare=bare) for each in sightings]), output)
+        yield lambda sightings: _write("".join([line(sighting, bare=bare) for sighting in sightings]), output)
 
 
 def line(seen: Sighting, *, bare: bool) -> str:
-    """Return a sighting as an item. `bare`: as the API takes it, without receipt and source."""
+    """Return a sighting as an item. `bare`: in the form of the API, without receipt and source."""
     receipt = ""
     if not bare:
         received = "" if seen.received_at is None else f'"receivedAt":"{iso(seen.received_at)}",'
         receipt = received + f'"source":{quoted(seen.source)},'
     if seen.absence is not None:
-        said = _STATUS[seen.absence]
+        content = _STATUS[seen.absence]
     else:
         assert seen.value is not None  # noqa: S101  (a sighting has a value or an absence)
         before, after = wire.frame(seen.signal)
-        said = f'"body":{before}{_whole(seen.signal, seen.value)}{after}'
+        content = f'"body":{before}{_whole(seen.signal, seen.value)}{after}'
     return (
         f'{{"vehicle":{quoted(seen.vehicle_id)},"signal":"{seen.signal.code}","observedAt":"{iso(seen.observed_at)}",'
-        f"{receipt}{said}}}\n"
+        f"{receipt}{content}}}\n"
     )
 
 
 def _whole(signal: Signal, value: Value) -> str:
-    """Return a value as JSON text, of a document with the members that the wire leaves out."""
+    """Return a value as JSON text; a document includes the members that are not written on the wire."""
     return str(value) if signal.kind is Kind.DOCUMENT else wire.text(signal, value)
 
 
@@ -84,13 +84,13 @@ def _cells(seen: Sighting) -> tuple[str | None, ...]:
     is_document = signal.kind is Kind.DOCUMENT
     value = None
     if seen.value is not None:
-        value = shielded(str(seen.value)) if signal.kind is Kind.TEXT else _whole(signal, seen.value)
+        value = escape_formula(str(seen.value)) if signal.kind is Kind.TEXT else _whole(signal, seen.value)
     return (
         seen.vehicle_id,
         signal.code,
         iso(seen.observed_at),
         None if seen.received_at is None else iso(seen.received_at),
-        shielded(seen.source),
+        escape_formula(seen.source),
         None if is_document else value,
         None if is_document or value is None else signal.unit,
         value if is_document else None,

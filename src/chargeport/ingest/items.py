@@ -1,6 +1,6 @@
-"""The items of `POST /ingest/readings` and of files: each a signal or a bundle of signals, each checked for itself.
+"""The items of `POST /ingest/readings` and of files: each is a signal or a bundle of signals, and is checked on its own.
 
-A bad item or a bad signal in a bundle is rejected with its index, the rule and the member; what stands beside it is taken.
+A bad item, or a bad signal of a bundle, is rejected with its index, the rule and the member. The others are accepted.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,9 +20,9 @@ from chargeport.signals.violation import Rule, Violation
 MAX_REFERENCE: Final = 128
 END_OF_TIME: Final = 1 << 53  # milliseconds
 MAX_SOURCE: Final = 128
-MAX_BUNDLE: Final = 100  # four times what there is: each unknown one is answered, and an answer must not outgrow its request
+MAX_BUNDLE: Final = 100  # four times the signals; a response names each unknown one, and must not outgrow its request
 
-# For each reason Smartcar's type and code; `reason_of` reads them back as the same.
+# Smartcar's type and code of each reason; the inverse of `reason_of`.
 STATUSES: Final[dict[AbsenceReason, tuple[str, str]]] = {
     AbsenceReason.NOT_CAPABLE: ("COMPATIBILITY", "VEHICLE_NOT_CAPABLE"),
     AbsenceReason.NOT_PERMITTED: ("PERMISSION", "UNKNOWN"),
@@ -41,7 +41,7 @@ class StatusError(msgspec.Struct, frozen=True):
 
 
 class Status(msgspec.Struct, frozen=True):
-    """Why there is no value."""
+    """A status in place of a body: why there is no value."""
 
     value: str
     error: StatusError | None = None
@@ -53,7 +53,7 @@ _NO_BODY: Final = (msgspec.Raw(), msgspec.Raw(b"null"))
 class Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"observed_at": "observedAt", "raw_body": "body"}):
     """One item: `signal` with `body` (or with `status`), or `signals` with a body for each code.
 
-    msgspec keeps a value raw only in a member that is Raw and nothing else; `body` says None where it is absent or null.
+    msgspec decodes a member raw only if its type is Raw without None, hence `raw_body` and the property `body`.
     """
 
     vehicle: str
@@ -65,14 +65,14 @@ class Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"obs
 
     @property
     def body(self) -> msgspec.Raw | None:
-        """The body, where there is one."""
+        """The body; None where it is absent or null."""
         return None if self.raw_body in _NO_BODY else self.raw_body
 
 
-class KeptItem(Item, frozen=True, forbid_unknown_fields=True, rename={"received_at": "receivedAt"}):
-    """An item of a file, which may say when (`receivedAt`) and from which source it was received.
+class FileItem(Item, frozen=True, forbid_unknown_fields=True, rename={"received_at": "receivedAt"}):
+    """An item of a file, with the time of its receipt (`receivedAt`) and its source.
 
-    A client of the API can't say either: there it is now, and the client. Whoever imports may write to the database file.
+    A client of the API can't set them: they are the present and the client. Who imports a file may write to the database.
     """
 
     vehicle: str = ""
@@ -81,7 +81,7 @@ class KeptItem(Item, frozen=True, forbid_unknown_fields=True, rename={"received_
 
 
 class ItemChecker:
-    """Checks items one after the other; adds their entries and rejections to a batch."""
+    """Check items; add their entries and rejections to a batch."""
 
     def __init__(
         self,
@@ -93,9 +93,9 @@ class ItemChecker:
         ahead: AheadTimes | None = None,
         compared: Callable[[int], int] | None = None,
     ) -> None:
-        """Prepare the check. `ahead` are the times of items before these that lay ahead; without it each item is for itself.
+        """Prepare the check. `ahead` holds the times of earlier items that were ahead of the server's clock.
 
-        `compared` is asked what time it is when an item lies in the future: it may be our clock that is behind.
+        `compared` is called for an item from the future and returns the present: the server's clock may be behind.
         """
         self._compared = compared
         self.batch = batch
@@ -105,38 +105,38 @@ class ItemChecker:
         self.max_future_s = max_future_s
 
     def check(self, index: int, item: Item) -> None:
-        """Check an item of the API: it is received now, from `source`."""
+        """Check an item of the API, received now from `source`."""
         self._check(index, item, None, self.source)
 
-    def check_kept(self, index: int, item: KeptItem, vehicle: str | None = None, source: str | None = None) -> None:
-        """Check an item of a file; `vehicle` and `source`, where given, count before what it says itself."""
+    def check_file_item(self, index: int, item: FileItem, vehicle: str | None = None, source: str | None = None) -> None:
+        """Check an item of a file; `vehicle` and `source`, where given, replace those of the item."""
         try:
-            received_at, named = self._receipt(item, source)
-        except Violation as found:
-            self.batch.reject(index, found, item.signal)
+            received_at, source_name = self._receipt(item, source)
+        except Violation as violation:
+            self.batch.reject(index, violation, item.signal)
             return
-        ours = item if vehicle is None else msgspec.structs.replace(item, vehicle=vehicle)
-        self._check(index, ours, received_at, named)
+        item = item if vehicle is None else msgspec.structs.replace(item, vehicle=vehicle)
+        self._check(index, item, received_at, source_name)
 
-    def _receipt(self, item: KeptItem, source: str | None) -> tuple[int, str]:
+    def _receipt(self, item: FileItem, source: str | None) -> tuple[int, str]:
         """Return when and from which source an item of a file was received. Raises Violation.
 
-        It has to say when it was observed: if that were now, a file that is imported again would add something.
+        `observedAt` is required: with the present as its default, importing a file twice would add readings.
         """
         if item.observed_at is None:
             raise Violation(Rule.MISSING, "a kept item says when it was observed", "observedAt")
         received_at = observed_at(item.received_at, self.now, self.max_future_s, "receivedAt")
-        named = source or item.source
-        if named is not None and (not 0 < len(named) <= MAX_SOURCE or not named.isprintable()):
+        name = source or item.source
+        if name is not None and (not 0 < len(name) <= MAX_SOURCE or not name.isprintable()):
             raise Violation(Rule.BAD_FORMAT, f"a source has 1 to {MAX_SOURCE} printable characters", "source")
-        return received_at, named or self.source
+        return received_at, name or self.source
 
     def _stamp(self, given: Any) -> int:
-        """Return when an item was observed, as it is written. Raises Violation."""
+        """Return when an item was observed, also if that is ahead of the server's clock. Raises Violation."""
         try:
             return stamp_of(given, self.now, self.max_future_s)
-        except Violation as found:
-            if found.rule is not Rule.IN_THE_FUTURE or self._compared is None:
+        except Violation as violation:
+            if violation.rule is not Rule.IN_THE_FUTURE or self._compared is None:
                 raise
         self.now = self._compared(stamp_of(given, END_OF_TIME, 0))
         return stamp_of(given, self.now, self.max_future_s)
@@ -145,15 +145,15 @@ class ItemChecker:
         batch, vehicle = self.batch, item.vehicle
         try:
             stamp = self._stamp(item.observed_at)
-            parts = _parts(item)
-        except Violation as found:
-            batch.reject(index, found, item.signal)
+            by_code = _bodies(item)
+        except Violation as violation:
+            batch.reject(index, violation, item.signal)
             return
         now = self.now
         at = self.ahead.counted_at((batch.client_id, source, vehicle), stamp, now)
         if received_at is None:
             received_at = now
-        for code, body in parts.items():
+        for code, body in by_code.items():
             signal = BY_CODE.get(code)
             try:
                 if signal is None:
@@ -162,17 +162,17 @@ class ItemChecker:
                     batch.add(index, Absence(vehicle, signal, _reason(item), at, received_at, source))
                 else:
                     batch.add(index, Reading(vehicle, signal, bodies.parse(signal, body), at, received_at, source))
-            except Violation as found:
+            except Violation as violation:
                 if item.signals is not None:
-                    found.path = f"signals.{code[:60]}" + found.path.removeprefix("body")
-                batch.reject(index, found, code)
-                if signal is not None and (reason := _below_zero(signal, body, found)) is not None:
-                    batch.taken_back.append(Absence(vehicle, signal, reason, at, received_at, source))
+                    violation.path = f"signals.{code[:60]}" + violation.path.removeprefix("body")
+                batch.reject(index, violation, code)
+                if signal is not None and (reason := _below_zero(signal, body, violation)) is not None:
+                    batch.withdrawals.append(Absence(vehicle, signal, reason, at, received_at, source))
 
 
-def _below_zero(signal: Signal, body: msgspec.Raw | None, found: Violation) -> AbsenceReason | None:
-    """Return why there is no value any more where a body was rejected for a live number below 0."""
-    if body is None or signal.kind is not Kind.QUANTITY or found.rule is not Rule.OUT_OF_BOUNDS:
+def _below_zero(signal: Signal, body: msgspec.Raw | None, violation: Violation) -> AbsenceReason | None:
+    """Return the reason of the absence that follows from a rejected live number below 0; None for any other rejection."""
+    if body is None or signal.kind is not Kind.QUANTITY or violation.rule is not Rule.OUT_OF_BOUNDS:
         return None
     return reason_below_zero(signal, msgspec.json.decode(body, type=bodies.QuantityBody).value)
 
@@ -182,10 +182,10 @@ def _unknown(code: str, item: Item) -> Violation:
     return Violation(Rule.UNKNOWN_SIGNAL, f"{code[:60]!r} is no signal of this server: see /docs", where)
 
 
-def _parts(item: Item) -> Mapping[str, msgspec.Raw | None]:
-    """Return what an item says, by code: a body, or None where it has a status.
+def _bodies(item: Item) -> Mapping[str, msgspec.Raw | None]:
+    """Return the bodies of an item by code, None for a status.
 
-    Raises Violation unless it names a vehicle, and is one signal (with a body or a status) or a bundle.
+    Raises Violation unless the item names a vehicle, and is one signal (with a body or a status) or a bundle.
     """
     if not 0 < len(item.vehicle) <= MAX_REFERENCE:
         raise Violation(Rule.OUT_OF_BOUNDS, f"a vehicle is named by 1 to {MAX_REFERENCE} characters", "vehicle")
@@ -207,7 +207,7 @@ def _parts(item: Item) -> Mapping[str, msgspec.Raw | None]:
 
 
 def _reason(item: Item) -> AbsenceReason:
-    """Return what the item's status means."""
+    """Return the reason of the item's status. Raises Violation."""
     status = item.status
     if status is None or status.value != "ERROR" or status.error is None:
         raise Violation(Rule.NOT_ALLOWED, "a status says ERROR and has an error; a value is sent as a body", "status.value")

@@ -1,7 +1,7 @@
-"""What a source said of a car so far, as far as its later messages need it.
+"""The last reports of sources, as far as their later messages depend on them.
 
-Many sources send one field at a time. What such a field means can depend on another (a power, on whether the car charges), so
-the last ones are remembered. It is a cache, which a restart may lose: what the store knows is then resumed from it.
+Many sources send one field at a time. The meaning of a field can depend on another one (a power, on whether the car charges),
+so the last fields are kept. This is a cache: after a restart it is filled from the store.
 """
 
 from bisect import bisect_right
@@ -15,18 +15,18 @@ from chargeport.signals.catalogue import CABLE_CONNECTED, IS_CHARGING
 from chargeport.signals.definition import Signal, Value
 from chargeport.signals.state import State
 
-MAX_CHANGES: Final = 16  # changes of a flag that are kept; late messages about older ones are taken as they come
+MAX_CHANGES: Final = 16  # changes of a flag that are kept; before the oldest of them the flag counts as unknown
 MAX_CARS: Final = 200_000
-BESIDE_MS: Final = 15 * 60_000
-"""Fields that are told with times of their own may come in any order: so much newer, one still counts beside another."""
+COMBINED_MS: Final = 15 * 60_000
+"""How much newer a field may be than another one with which it is combined: fields with own times come in any order."""
 HELD_MS: Final = 60_000
-"""So long before the message that the car charges may come what counts only then: fields of one state come unordered."""
+"""How long before the message that the car charges a field may come that counts only then: fields come in any order."""
 
 
-class Said(NamedTuple):
-    """The last that a source said of a signal: its value or None, and the field whose row said it ("": not known).
+class LastReport(NamedTuple):
+    """The last report of a signal by a source: its value or None, and the field that it came from ("": not known).
 
-    `is_ahead`: its stamp was ahead of our clock, so that it counts as of its receipt.
+    `is_ahead`: its timestamp was ahead of the server's clock, so that it counts as of its receipt.
     """
 
     at: int
@@ -36,159 +36,173 @@ class Said(NamedTuple):
 
 
 class FlagHistory:
-    """Since when a flag was true or false, by time."""
+    """The last changes of a flag, by time."""
 
     __slots__ = ("_changes",)
 
     def __init__(self) -> None:
         self._changes: list[tuple[int, bool]] = []
 
-    def note(self, at: int, value: bool) -> None:
-        """Remember that the flag had this value at `at`."""
+    def add(self, at: int, value: bool) -> None:
+        """Add that the flag had this value at `at`."""
         index = bisect_right(self._changes, (at, True))
         if index and self._changes[index - 1][1] is value:
             return
         if index < len(self._changes) and self._changes[index][1] is value:
-            self._changes[index] = (at, value)  # it was so earlier than we knew
+            self._changes[index] = (at, value)  # the value began earlier than known so far
         else:
             self._changes.insert(index, (at, value))
         del self._changes[:-MAX_CHANGES]
 
     def at(self, at: int) -> bool | None:
-        """Return the flag's value at `at`; None where the source did not say."""
+        """Return the flag's value at `at`; None where it is not known."""
         index = bisect_right(self._changes, (at, True))
         return self._changes[index - 1][1] if index else None
 
 
 class CarMemory:
-    """What one source said of one car."""
+    """The last reports of one source about one car."""
 
-    __slots__ = ("_fields", "_held", "_just", "_said", "_since", "_until", "charging", "connectors", "doubted", "plugged")
+    __slots__ = (
+        "_burst",
+        "_burst_from",
+        "_burst_until",
+        "_fields",
+        "_held",
+        "_reports",
+        "charging",
+        "connectors",
+        "plugged",
+        "unconfirmed",
+    )
 
     def __init__(self) -> None:
         self._fields: dict[str, tuple[int, Any]] = {}
-        self._said: dict[int, Said] = {}  # by signal
+        self._reports: dict[int, LastReport] = {}  # by signal
         self._held: dict[tuple[str, int], tuple[int, Any]] = {}  # what a gate held back, by field and signal
-        self._just: dict[str, tuple[int, Any]] = {}  # what was heard last: when it counts, and what it was
-        self._since = self._until = 0  # that was heard from here on; the latest that any of it counts at
+        self._burst: dict[str, tuple[int, Any]] = {}  # the last burst by field: when it counts, and its value
+        self._burst_from = 0  # the receipt of its first message
+        self._burst_until = 0  # the latest instant at which a part of it counts
         self.charging = FlagHistory()
         self.plugged = FlagHistory()
-        self.connectors: Connectors | None = None  # where the source calls the car by the connectors that it may be at
-        self.doubted: dict[str, Any] = {}  # retained values, until the source shows that it is alive
+        self.connectors: Connectors | None = None  # where the source names cars by connector
+        self.unconfirmed: dict[str, Any] = {}  # retained values, until the source sends something else
 
     def resume(self, states: Iterable[State]) -> None:
-        """Take up what the store knows that this source said."""
+        """Restore the last reports of this source from the store."""
         for state in states:
             if state.value is None or state.observed_at is None:
                 continue
             if state.signal is IS_CHARGING:
-                self.charging.note(state.changed_at or state.observed_at, bool(state.value))
+                self.charging.add(state.changed_at or state.observed_at, bool(state.value))
             if state.signal is CABLE_CONNECTED:
-                self.plugged.note(state.changed_at or state.observed_at, bool(state.value))
+                self.plugged.add(state.changed_at or state.observed_at, bool(state.value))
             absent_at = state.absence_at or 0
             is_absent = absent_at > state.observed_at
-            self._said[state.signal.key] = Said(max(absent_at, state.observed_at), None if is_absent else state.value, "")
+            self._reports[state.signal.key] = LastReport(
+                max(absent_at, state.observed_at), None if is_absent else state.value, ""
+            )
 
-    def in_order(self, fields: Mapping[str, Any], heard_at: int) -> int:
-        """Return when fields without a usable time of their own count: as of their receipt, but after what else came with it.
+    def in_order(self, fields: Mapping[str, Any], received_at: int) -> int:
+        """Return the instant at which fields without a usable time count: their receipt, but after the rest of the burst.
 
-        After an outage a broker hands over in a millisecond what was said in minutes: the last of it has to hold.
+        After an outage a broker delivers the messages of minutes within a millisecond: the last of them must hold.
         """
-        if heard_at > self._until:
-            self._just, self._since = {}, heard_at
-        elif heard_at < self._since:
-            return heard_at
-        said = [(*self._just[field], value) for field, value in fields.items() if field in self._just]
-        at = max([heard_at, *(before + bool(value != known) for before, known, value in said)])
-        self._just.update({field: (at, value) for field, value in fields.items()})
-        self._until = max(self._until, at)
+        if received_at > self._burst_until:
+            self._burst, self._burst_from = {}, received_at
+        elif received_at < self._burst_from:
+            return received_at
+        repeated = [(*self._burst[field], value) for field, value in fields.items() if field in self._burst]
+        at = max([received_at, *(before + bool(value != known) for before, known, value in repeated)])
+        self._burst.update({field: (at, value) for field, value in fields.items()})
+        self._burst_until = max(self._burst_until, at)
         return at
 
     def is_in_burst(self, at: int, then: int) -> bool:
-        """Return whether `then` lies behind `at` and both count in the burst of what was heard last."""
-        return self._since <= at < then <= self._until
+        """Return whether `then` is later than `at` and both are within the last burst."""
+        return self._burst_from <= at < then <= self._burst_until
 
     def lengthen_burst(self, at: int) -> None:
-        """Note that something of this burst counts at `at`."""
-        if at >= self._since:
-            self._until = max(self._until, at)
+        """Extend the last burst to `at`, unless that is before it."""
+        if at >= self._burst_from:
+            self._burst_until = max(self._burst_until, at)
 
-    def note(self, field: str, value: Any, at: int) -> None:
-        """Remember a field as of `at`; None: it has no value now. An older one changes nothing."""
+    def set_field(self, field: str, value: Any, at: int) -> None:
+        """Store a field as of `at`, None for no value. An older one changes nothing."""
         known = self._fields.get(field)
         if known is None or known[0] <= at:
             self._fields[field] = (at, value)
 
-    def knows(self, field: str) -> bool:
+    def has_field(self, field: str) -> bool:
         """Return whether a field has a value."""
         return self._fields.get(field, (0, None))[1] is not None
 
     def forget(self, fields: Iterable[str], before: int) -> None:
-        """Forget these fields as far as they were told before an instant."""
+        """Remove those of these fields that were reported before an instant."""
         for field in fields:
             if field in self._fields and self._fields[field][0] < before:
                 del self._fields[field]
 
-    def beside(self, fields: tuple[str, ...], own: Mapping[str, Any], at: int) -> Known:
-        """Return these fields as far as they were known at `at`: from the message itself, else as they were told last.
+    def known_fields(self, fields: tuple[str, ...], own: Mapping[str, Any], at: int) -> Known:
+        """Return the values of these fields at `at`: from the message (`own`), else as last reported.
 
-        What the message says nothing by (None) is not known. A late message is not read beside what was said long after it.
+        A field that is None in the message is not known. A late message is not combined with much newer fields.
         """
         known, times = {}, {}
         for field in fields:
-            told_at, value = (at, own[field]) if field in own else self._fields.get(field, (0, None))
-            if value is not None and told_at <= at + BESIDE_MS:
-                known[field], times[field] = value, told_at
+            reported_at, value = (at, own[field]) if field in own else self._fields.get(field, (0, None))
+            if value is not None and reported_at <= at + COMBINED_MS:
+                known[field], times[field] = value, reported_at
         return Known(known, times)
 
-    def said(self, signal: Signal) -> Said | None:
-        """Return the last that the source said of a signal; None where it said nothing yet."""
-        return self._said.get(signal.key)
+    def last_report(self, signal: Signal) -> LastReport | None:
+        """Return the last report of a signal; None where there is none."""
+        return self._reports.get(signal.key)
 
-    def say(self, signal: Signal, said: Said) -> None:
-        """Remember what the source said of a signal; something older changes nothing."""
-        known = self._said.get(signal.key)
-        if known is None or known.at <= said.at:
-            self._said[signal.key] = said
+    def set_last_report(self, signal: Signal, report: LastReport) -> None:
+        """Store the last report of a signal; an older one changes nothing."""
+        known = self._reports.get(signal.key)
+        if known is None or known.at <= report.at:
+            self._reports[signal.key] = report
 
     def hold(self, field: str, signal: Signal, at: int, what: Any) -> None:
-        """Keep what would have counted at `at`, had the car been charging, or plugged in."""
+        """Hold back the content of a field that would count at `at` if the car were charging, or plugged in."""
         self._held[field, signal.key] = (at, what)
 
-    def release(self, fields: Mapping[str, Any]) -> None:
-        """Forget what was held back of these fields: they are told anew."""
+    def discard_held(self, fields: Mapping[str, Any]) -> None:
+        """Remove what was held back of these fields: a newer report replaces it."""
         if self._held:
             self._held = {key: held for key, held in self._held.items() if key[0] not in fields}
 
     def take_held(self, at: int) -> list[tuple[int, Any]]:
-        """Hand out what was held back shortly before `at`, or with a later time; each with when it was observed."""
+        """Remove and return what was held back shortly before `at` or later, each with its instant."""
         held, self._held = self._held, {}
         return [(held_at, what) for held_at, what in held.values() if at - held_at <= HELD_MS]
 
 
 class Memory:
-    """What all sources said of all cars; the cars not heard of for the longest time are forgotten first."""
+    """The last reports of all sources about all cars; the least recently used car is removed first."""
 
     def __init__(self, max_cars: int = MAX_CARS) -> None:
         self._cars: OrderedDict[tuple[str, str], CarMemory] = OrderedDict()
         self._max_cars = max_cars
 
-    def knows(self, source: str, vehicle: str) -> bool:
-        """Return whether anything of the car is remembered."""
+    def has(self, source: str, vehicle: str) -> bool:
+        """Return whether there is a memory of the car."""
         return (source, vehicle) in self._cars
 
     def cars(self, source: str) -> list[str]:
-        """Return the cars of which a source has told."""
+        """Return the cars about which a source has reported."""
         return [vehicle for name, vehicle in self._cars if name == source]
 
     def of(self, source: str, vehicle: str) -> CarMemory:
-        """Return what is remembered of a car; an empty memory for a new one."""
+        """Return the memory of a car; an empty one for a new car."""
         key = (source, vehicle)
-        found = self._cars.get(key)
-        if found is None:
-            found = self._cars[key] = CarMemory()
+        memory = self._cars.get(key)
+        if memory is None:
+            memory = self._cars[key] = CarMemory()
             if len(self._cars) > self._max_cars:
                 self._cars.popitem(last=False)
         else:
             self._cars.move_to_end(key)
-        return found
+        return memory

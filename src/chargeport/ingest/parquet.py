@@ -11,7 +11,7 @@ TEXT, NUMBER, INTEGER, FLAG = "string", "double", "int64", "bool"
 INSTANT, NAME = "instant", "name"
 """The types of columns, the first four by pyarrow's names.
 
-INSTANT: milliseconds since the epoch, in UTC. NAME: a text of which there are few, stored as a dictionary.
+INSTANT: milliseconds since the epoch, in UTC. NAME: a text with few distinct values, stored as a dictionary.
 """
 
 
@@ -19,9 +19,9 @@ class ParquetFile:
     """A Parquet file of rows, each a tuple in the order of the columns."""
 
     def __init__(self, output: BinaryIO, columns: Mapping[str, str], group: int) -> None:
-        """Begin a file. `columns`: the type of each. `group`: rows that are gathered before they are written.
+        """Begin a file. `columns`: the type of each. `group`: rows of a row group.
 
-        Few rows in a group pack badly, many cost memory. Raises ChargeportError where the package for Parquet is missing.
+        Small groups compress badly, large ones need memory. Raises ChargeportError where the package for Parquet is missing.
         """
         try:
             self._arrow: Any = importlib.import_module("pyarrow")
@@ -42,13 +42,13 @@ class ParquetFile:
         return arrow.type_for_alias(kind)
 
     def add(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Gather rows, and write them once they are a group."""
+        """Add rows; write them once they are a group."""
         self._rows += rows
         if len(self._rows) >= self._group:
             self._write()
 
     def close(self) -> None:
-        """Write what is left and the file's end."""
+        """Write the last group and the end of the file."""
         self._write()
         self._writer.close()
 

@@ -1,7 +1,7 @@
-"""From the bytes of a request to items: a JSON array, one object, or one object a line (NDJSON).
+"""Reading of the items of a request: a JSON array, one object, or one object a line (NDJSON).
 
-The quick way is one typed pass over all of it. Only where that fails is each item looked at alone, so that a bad one costs no
-other; and only where the text itself is broken is it cut at the commas between items, to tell which one is broken.
+The fast path is one typed pass over the payload. If it fails, each item is decoded on its own, so that a bad one does not
+affect the others; if the JSON itself is broken, it is split at the commas between items to find the broken one.
 """
 
 import re
@@ -22,22 +22,22 @@ T = TypeVar("T", bound=Item)
 
 
 class TooManyItemsError(Exception):
-    """The payload has more items than are taken at once; `args[0]` says how many."""
+    """The payload has more items than the limit; `args[0]` is their number."""
 
 
 def read(payload: bytes, checker: ItemChecker, max_items: int, *, lines: bool) -> int:
-    """Check every item of the payload; return how many there were.
+    """Check every item of the payload; return their number.
 
-    Raises Violation when the payload as a whole is not what it should be, TooManyItemsError when there are too many.
+    Raises Violation when the payload as a whole is invalid, TooManyItemsError when there are too many items.
     """
     if lines:
-        return _each(_lines(payload), checker, max_items)
+        return _check_one_by_one([line for line in payload.split(b"\n") if line.strip()], checker, max_items)
     try:
         if payload.lstrip()[:1] == b"{":
-            return _each([payload], checker, max_items)
+            return _check_one_by_one([payload], checker, max_items)
         items = _items.decode(payload)
     except _BROKEN:
-        return _each(_parts(payload), checker, max_items)
+        return _check_one_by_one(_raw_items(payload), checker, max_items)
     if len(items) > max_items:
         raise TooManyItemsError(len(items))
     for index, item in enumerate(items):
@@ -45,51 +45,47 @@ def read(payload: bytes, checker: ItemChecker, max_items: int, *, lines: bool) -
     return len(items)
 
 
-def _lines(payload: bytes) -> list[bytes]:
-    return [line for line in payload.split(b"\n") if line.strip()]
-
-
-def _each(raws: Sequence[bytes | msgspec.Raw], checker: ItemChecker, max_items: int) -> int:
-    """Decode items one at a time."""
+def _check_one_by_one(raws: Sequence[bytes | msgspec.Raw], checker: ItemChecker, max_items: int) -> int:
+    """Decode and check items one at a time."""
     if len(raws) > max_items:
         raise TooManyItemsError(len(raws))
     for index, raw in enumerate(raws):
         try:
             item = decoded(raw, _item)
-        except Violation as found:
-            checker.batch.reject(index, found)
+        except Violation as violation:
+            checker.batch.reject(index, violation)
         else:
             checker.check(index, item)
     return len(raws)
 
 
 def decoded(raw: bytes | msgspec.Raw, decoder: msgspec.json.Decoder[T]) -> T:
-    """Return an item, whatever its text. Raises Violation."""
+    """Return the item of a text. Raises Violation."""
     try:
         return decoder.decode(raw)
     except msgspec.ValidationError as error:
-        found = bodies.violation(error, "")
-        raise Violation(found.rule, found.detail, found.path.lstrip(".") or "item") from None
+        violation = bodies.violation(error, "")
+        raise Violation(violation.rule, violation.detail, violation.path.lstrip(".") or "item") from None
     except _BROKEN as error:
         text = bytes(raw)
-        named = _NOT_FINITE.sub(lambda found: found["string"] or b"1e400", text)
-        if named != text:
-            return decoded(named, decoder)
+        replaced = _NOT_FINITE.sub(lambda match: match["string"] or b"1e400", text)
+        if replaced != text:
+            return decoded(replaced, decoder)
         raise Violation(Rule.NOT_JSON, f"not JSON: {error}", "item") from None
 
 
-def _parts(payload: bytes) -> Sequence[bytes | msgspec.Raw]:
-    """Return the items of an array, each as it stands."""
+def _raw_items(payload: bytes) -> Sequence[bytes | msgspec.Raw]:
+    """Return the items of an array, not decoded."""
     try:
         return _raws.decode(payload)
     except msgspec.ValidationError:
         raise Violation(Rule.WRONG_TYPE, "the body is an array of items, one item, or one item a line", "") from None
     except _BROKEN as error:
-        return _cut(payload.strip(), f"not JSON: {error}")
+        return _split(payload.strip(), f"not JSON: {error}")
 
 
-def _cut(array: bytes, otherwise: str) -> list[bytes]:
-    """Return an array cut at its commas, whatever stands between them. Raises Violation where its brackets do not close."""
+def _split(array: bytes, otherwise: str) -> list[bytes]:
+    """Return the parts of an array between its commas. Raises Violation with `otherwise` where its brackets do not close."""
     parts: list[bytes] = []
     depth, start = 0, 1
     for token in _TOKEN.finditer(array):
@@ -110,8 +106,8 @@ def _cut(array: bytes, otherwise: str) -> list[bytes]:
 
 _BROKEN: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
-# A string is passed over whole; possessive, so that no payload makes the search go back.
+# A string is one token; possessive quantifiers, so that no payload causes backtracking.
 _STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
 _TOKEN: Final = re.compile(_STRING + rb"|[\[{]+|[\]}]+|,", re.DOTALL)
-# What JavaScript and Python write for no number. 1e400 is JSON, and refused where it stands: beside it all is taken.
+# How JavaScript and Python write NaN and infinities. 1e400 is JSON, and rejected where it is; other signals are accepted.
 _NOT_FINITE: Final = re.compile(rb"(?P<string>" + _STRING + rb")|-?\b(?:NaN|Infinity)\b", re.DOTALL)

@@ -1,4 +1,4 @@
-"""Keeps deliveries as recordings, redacted, for sources whose settings ask for it."""
+"""Redacted recordings of deliveries, for sources whose settings enable them."""
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,9 +15,9 @@ _log = logging.getLogger("chargeport.recording")
 
 
 class Recorders:
-    """A recording for each source, begun with its first delivery; one that can't be written is given up.
+    """One recording for each source, opened at its first delivery; one that can't be written is closed.
 
-    `folders` says where, by the name of the source; `names` are replaced wherever they stand.
+    `folders` are by the name of the source; `names` are redacted.
     """
 
     def __init__(self, clock: Clock, folders: Mapping[str, Path], names: Iterable[str] = ()) -> None:
@@ -27,7 +27,7 @@ class Recorders:
         self._open: dict[str, Recorder | None] = {}
 
     def record(self, deliveries: Sequence[Delivery]) -> None:
-        """Keep these, as far as anybody wants them. Never raises: a full disk is no reason to stop listening."""
+        """Record the deliveries of sources with a folder. Never raises: a full disk must not stop ingest."""
         for delivery in deliveries:
             recorder = self._of(delivery.source)
             if recorder is None:
@@ -36,29 +36,27 @@ class Recorders:
                 recorder.write([delivery])
             except OSError as error:
                 _log.warning("the recording of %s ends: %s", delivery.source, error)
-                self._give_up(delivery.source)
+                self._close(delivery.source)
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close all recordings."""
         for source in self._open:
-            self._give_up(source)
+            self._close(source)
 
     def _of(self, source: str) -> Recorder | None:
+        """Return the recorder of a source; None where it is not recorded."""
         if source not in self._open:
-            folder = self._folders.get(source)
-            self._open[source] = None if folder is None else self._begun(source, folder)
+            self._open[source] = None
+            if (folder := self._folders.get(source)) is not None:
+                stamp = datetime.fromtimestamp(self._clock.now() / 1000, UTC).strftime("%Y%m%d-%H%M%S")
+                try:
+                    folder.mkdir(parents=True, exist_ok=True)
+                    self._open[source] = Recorder(folder / f"{source}-{stamp}.jsonl", Redaction(self._names))
+                except (OSError, SourceError) as error:
+                    _log.warning("%s is not recorded: %s", source, error)
         return self._open[source]
 
-    def _begun(self, source: str, folder: Path) -> Recorder | None:
-        stamp = datetime.fromtimestamp(self._clock.now() / 1000, UTC).strftime("%Y%m%d-%H%M%S")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            return Recorder(folder / f"{source}-{stamp}.jsonl", Redaction(self._names))
-        except (OSError, SourceError) as error:
-            _log.warning("%s is not recorded: %s", source, error)
-            return None
-
-    def _give_up(self, source: str) -> None:
+    def _close(self, source: str) -> None:
         recorder, self._open[source] = self._open[source], None
         if recorder is not None:
             with suppress(OSError):

@@ -1,9 +1,9 @@
-"""When something was observed: ISO 8601 or epoch milliseconds in, epoch milliseconds out; and the one rule for future times.
+"""Times of observation: ISO 8601 or epoch milliseconds in, epoch milliseconds out; and the rule for times in the future.
 
-A time ahead of our clock counts as of receipt: as the latest it would outrank whatever is observed until then. Whoever sends
-readings that it made itself (the API's items, a file that is imported) can mend its clock, so far ahead its item is refused.
-A message of a source is never refused for its clock, ahead or never set: a car can't be told.
-Nor does a time ahead outrank what is reported next, whose stamp may lie shortly before that receipt: see `AheadTimes`.
+A time ahead of the server's clock counts as of its receipt: otherwise it would outrank all reports until then. An item of the
+API or of a file that is far ahead is rejected, as its sender can correct its clock. A message of a source is never rejected
+for its time: the clock of a car can't be corrected. The next report of the same source, whose time may be shortly before that
+receipt, still counts as newer: see `AheadTimes`.
 """
 
 from typing import Any, Final
@@ -13,26 +13,26 @@ from cachetools import LRUCache
 from chargeport.signals.instants import instant_ms
 from chargeport.signals.violation import Rule, Violation
 
-# The first car that could report its charge over the air is younger than this. What lies before is a clock that was never set.
+# No car reported its charge over the air before this. An earlier time is that of a clock that was never set.
 OLDEST_AT: Final = 946_684_800_000  # 2000-01-01
 UNSURE_MS: Final = 5 * 60_000
-"""What comes after a time that lay ahead is the newer one, though its own time be so much older than that receipt."""
-MAX_AHEAD: Final = 10_000  # reporters are remembered whose times lay ahead last
+"""How much older than the receipt of a time ahead the next report may be, and still count as newer."""
+MAX_AHEAD: Final = 10_000  # reporters whose times were ahead, the last ones
 
 Reporter = tuple[str | None, str, str]
-"""An application (if one sent it), a source and a vehicle: what one application sends must not change how others are read."""
+"""An application (if any), a source and a vehicle: an application must not change how the input of others is read."""
 
 
 def observed_at(given: Any, now: int, max_future_s: float, path: str = "observedAt") -> int:
     """Return the instant of an item in milliseconds since the epoch; `now` when none is given, or one ahead of it.
 
-    Raises Violation for more than `max_future_s` ahead of `now`, and for what is no instant of such cars.
+    Raises Violation for an instant more than `max_future_s` ahead of `now` or before OLDEST_AT, and for no instant.
     """
     return min(stamp_of(given, now, max_future_s, path), now)
 
 
 def stamp_of(given: Any, now: int, max_future_s: float, path: str = "observedAt") -> int:
-    """Return the same as it is written, ahead of `now` or not. Raises Violation."""
+    """Return the same instant, even if it is ahead of `now`. Raises Violation."""
     if given is None:
         return now
     at = given if type(given) is int else _instant(given, path)
@@ -45,27 +45,27 @@ def stamp_of(given: Any, now: int, max_future_s: float, path: str = "observedAt"
 
 
 def as_of(stamp: Any, received_at: int) -> int | None:
-    """Return when a source's message counts; None where it has no usable stamp: it counts as of its receipt then.
+    """Return when a source's message counts; None where its timestamp is unusable, and it counts as of its receipt.
 
-    A stamp ahead of its receipt, or from before such cars, is of a clock that is wrong or was never set. Raises Violation.
+    A timestamp after the receipt, or before OLDEST_AT, is of a clock that is wrong or was never set. Raises Violation.
     """
     at = None if stamp is None else _instant(stamp, "observedAt")
     return None if at is None or not OLDEST_AT <= at <= received_at else at
 
 
 class AheadTimes:
-    """Remembers times that lay ahead of our clock and were counted as of receipt: what is reported next counts after them.
+    """Times that were ahead of the server's clock and count as of receipt; the next report counts after them.
 
-    A time that lay ahead by d was of an instant up to d before its receipt, as far as anybody knows, and a clock that is ahead
-    may have been set since. The next report of the same source on the same vehicle, observed within that stretch or within
-    UNSURE_MS, is the newer one all the same.
+    A time that was ahead by d may belong to any instant up to d before its receipt, and the clock of its source may have been
+    set since. The next report of the same source on the same vehicle that was observed within d, or within UNSURE_MS, before
+    that receipt is the newer one.
     """
 
     def __init__(self) -> None:
-        self._last: LRUCache[Reporter, tuple[int, int]] = LRUCache(MAX_AHEAD)  # since when it may have been, when it counts
+        self._last: LRUCache[Reporter, tuple[int, int]] = LRUCache(MAX_AHEAD)  # its earliest possible instant, when it counts
 
     def counted_at(self, by: Reporter, stamp: int, received_at: int) -> int:
-        """Return when a report counts that is stamped so: its stamp, unless that lies ahead or follows one that did."""
+        """Return when a report with this timestamp counts: then, unless it is ahead or follows one that was ahead."""
         if stamp > received_at:
             self._last[by] = received_at - max(stamp - received_at, UNSURE_MS), received_at
             return received_at

@@ -1,4 +1,4 @@
-"""Which vehicle a source means: its names for vehicles, and ours."""
+"""The vehicles that sources mean: from a source's name for a vehicle to the vehicle's id."""
 
 import uuid
 from typing import Final
@@ -11,14 +11,14 @@ from chargeport.store.protocols import Vehicles
 from chargeport.store.records import Vehicle, is_vin
 
 MAX_NAMES: Final = 500_000
-REMEMBERED_S: Final = 10.0  # so soon a name that was given to another vehicle, by a command say, is noticed
+REMEMBERED_S: Final = 10.0  # the delay after which a change of names by another process takes effect
 
 
 class VehicleNames:
-    """Finds vehicles by the names that sources have for them, and remembers what it found.
+    """Find vehicles by the names that sources have for them, with a cache.
 
-    A source may have short names that another has too (`1`): such a name is an alias with the source or the dialect in front
-    (`garage:1`, `teslamate:1`), which is looked for first.
+    Two sources may use the same short name (`1`). An alias with the source or the dialect in front (`garage:1`, `teslamate:1`)
+    takes precedence over the name itself.
     """
 
     def __init__(self, vehicles: Vehicles, clock: Clock) -> None:
@@ -27,11 +27,14 @@ class VehicleNames:
         self._known: TTLCache[tuple[str, str, str | None], str] = TTLCache(MAX_NAMES, REMEMBERED_S * 1000, clock.now)
 
     async def find(self, source: str, dialect: str, name: str, only_for: str | None = None) -> str | None:
-        """Return the id of the vehicle; None when none has such a name, of those that this application may write to."""
+        """Return the id of a vehicle; None for an unknown name.
+
+        `only_for`: an application; only vehicles that it may write to are found.
+        """
         key = (source, name, only_for)
-        found = self._known.get(key)
-        if found is not None:
-            return found
+        vehicle_id = self._known.get(key)
+        if vehicle_id is not None:
+            return vehicle_id
         for reference in dict.fromkeys((f"{source}:{name}", f"{dialect}:{name}", name)):
             vehicle = await self._vehicles.find_vehicle(reference, only_for)
             if vehicle is not None:
@@ -44,24 +47,24 @@ class VehicleNames:
         return await self._vehicles.find_vehicle(name) is not None
 
     async def register(self, name: str) -> bool:
-        """Make a vehicle known by a UUID or a VIN; return whether one is known by the name then."""
+        """Add a vehicle with this UUID or VIN; return whether there is a vehicle of this name then."""
         vehicle = new_vehicle(name, self._clock.now())
         if vehicle is None:
             return False
         try:
             await self._vehicles.add_vehicle(vehicle)
-        except ConflictError:  # somebody else was quicker
+        except ConflictError:  # it was added meanwhile
             return await self.is_known(name)
         return True
 
     def forget(self, vehicle_id: str) -> None:
-        """Look for the names of a vehicle anew: it was removed."""
+        """Remove the names of a vehicle from the cache."""
         for key in [key for key, known in self._known.items() if known == vehicle_id]:
             del self._known[key]
 
 
 def new_vehicle(name: str, now: int) -> Vehicle | None:
-    """Return a vehicle that goes by a UUID or a VIN; None for any other name."""
+    """Return a new vehicle with this UUID or VIN; None for any other name."""
     try:
         vehicle_id = str(uuid.UUID(name))
     except ValueError:

@@ -78,7 +78,7 @@ async def _read(pipeline: Pipeline, message: KeptMessage) -> Batch:
     batch = Batch(keep_issues=False)
     received = _decoded(message.issue.raw)
     if received is None or received.dialect not in pipeline.dialects:
-        batch.misread(0, message.issue)
+        batch.add_issues(0, message.issue)
         return batch
     return await pipeline.take([received], batch)
 

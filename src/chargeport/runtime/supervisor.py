@@ -106,7 +106,7 @@ class Supervisor:
             return SourceError(Cause.PROTOCOL, f"It failed unexpectedly: {type(error).__name__}: {error}.")
         finally:
             confirming.cancel()
-            self._pipeline.lost(source.name)
+            self._pipeline.mark_disconnected(source.name)
         return SourceError(Cause.UNREACHABLE, "It came to an end by itself.")
 
     async def _confirm(self, name: str) -> None:

@@ -1,0 +1,151 @@
+"""The entries of a message, and the entries that follow from them for other signals.
+
+A disconnected cable ends charging, the end of charging ends live values, and any message of a source that reports changes
+confirms its earlier values.
+"""
+
+from typing import Final
+
+from chargeport.derive.status import is_charging
+from chargeport.dialects.table import Dialect
+from chargeport.ingest.memory import HELD_MS, CarMemory, LastReport
+from chargeport.ingest.times import UNSURE_MS
+from chargeport.signals.catalogue import BY_CODE, CABLE_CONNECTED, CATALOGUE, IS_CHARGING
+from chargeport.signals.definition import Cadence, Kind, Signal, Value
+from chargeport.signals.freshness import Freshness
+from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
+from chargeport.sources.base import RawMessage
+
+_CONFIRMED_PARTS: Final = 8  # of the time for which a value holds: it is confirmed once one of these parts is over
+_LIVE: Final = tuple(signal for signal in CATALOGUE if signal.cadence is Cadence.LIVE)
+_PLUGGED: Final = tuple(signal for signal in CATALOGUE if signal.cadence is Cadence.PLUGGED)
+_STATUS: Final = BY_CODE["charge-detailedchargingstatus"]
+_PLACE: Final = BY_CODE["location-preciselocation"]
+_CONFIRM_PLACE_MS: Final = 5 * 60_000  # a session takes a place that was reported or confirmed shortly before its plug-in
+_NEEDS_A_CABLE: Final = frozenset(
+    {"CONNECTED", "STARTING", "CHARGING", "CONSERVING", "SCHEDULED", "SUSPENDED_BY_CAR", "SUSPENDED_BY_STATION", "NO_POWER",
+     "DISCHARGING"}
+)  # fmt: skip
+
+
+class EntryBuilder:
+    """Builds the entries of one message; `memory` are the last reports of the source about the car."""
+
+    def __init__(self, message: RawMessage, dialect: Dialect, memory: CarMemory, freshness: Freshness) -> None:
+        self.entries: list[Entry] = []
+        self.at = message.received_at
+        self.is_stamped = False  # whether `at` is the source's own time
+        self.is_ahead = False  # whether the source has one, but ahead of our clock
+        self._message = message
+        self._dialect = dialect
+        self._memory = memory
+        self._freshness = freshness
+        self._has_ended = False  # whether charging ended by this message
+        self._has_begun = False  # or began
+
+    @property
+    def signals(self) -> set[Signal]:
+        """The signals that have an entry."""
+        return {entry.signal for entry in self.entries}
+
+    def add_reading(self, signal: Signal, value: Value, field: str, at: int | None = None) -> None:
+        """Add a value from this field ("": it follows from another signal); `at` is its instant if not the message's."""
+        at = self._entry_at(signal, value) if at is None else at
+        message, memory, dialect = self._message, self._memory, self._dialect
+        if signal is IS_CHARGING and (before := memory.charging.at(at)) is not value:
+            self._has_ended, self._has_begun = before is True, value is True
+            memory.forget(dialect.of_a_charge, at - HELD_MS if value else at)
+            memory.charging.add(at, bool(value))
+        if (signal is CABLE_CONNECTED or (signal is IS_CHARGING and value)) and memory.plugged.at(at) is not value:
+            memory.forget(dialect.of_a_plug, at - HELD_MS if value else at)
+            memory.plugged.add(at, bool(value))
+        memory.set_last_report(signal, LastReport(at, value, field, self.is_ahead))
+        self.entries.append(Reading(message.vehicle, signal, value, at, message.received_at, message.source))
+
+    def add_absence(self, signal: Signal, reason: AbsenceReason) -> None:
+        """Add an absence."""
+        at = self._entry_at(signal, None)
+        self._memory.set_last_report(signal, LastReport(at, None, "", self.is_ahead))
+        self.entries.append(Absence(self._message.vehicle, signal, reason, at, self._message.received_at, self._message.source))
+
+    def _entry_at(self, signal: Signal, value: Value | None) -> int:
+        """Return the instant of an entry: the message's, but after a different value of the same instant."""
+        last, at = self._memory.last_report(signal), self.at
+        if last is None:
+            return at
+        if not self.is_stamped and self._memory.is_in_burst(at, last.at):
+            at = last.at
+        if last.is_ahead and at < last.at <= at + UNSURE_MS:
+            at = last.at  # its true instant is not known: the later report is the newer one
+        replaces = value != last.value and (value is None or not self.is_stamped or last.is_ahead)
+        at += at == last.at and replaces
+        if not self.is_stamped:
+            self._memory.lengthen_burst(at)
+        return at
+
+    def add_unplugged(self, signal: Signal) -> None:
+        """Add the value of a signal while no cable is connected."""
+        if signal.kind is Kind.FLAG:
+            self.add_reading(signal, False, "")
+        else:
+            self.add_absence(signal, AbsenceReason.NOT_CHARGING)
+
+    def add_plug_effects(self) -> None:
+        """Add what follows from a disconnected cable: the car does not charge, and values of the plug end."""
+        if not any(
+            entry.signal is CABLE_CONNECTED and isinstance(entry, Reading) and not entry.value for entry in self.entries
+        ):
+            return
+        own = self.signals
+        if IS_CHARGING not in own:
+            if self._memory.charging.at(self.at):
+                self.add_reading(IS_CHARGING, False, "")
+            self._has_ended = True  # also for a source that never reports whether the car charges
+        status = self._memory.last_report(_STATUS)
+        if status is not None and status.value in _NEEDS_A_CABLE and _STATUS not in own:
+            self.add_reading(_STATUS, "DISCONNECTED", "")
+        for signal in _PLUGGED:
+            last = self._memory.last_report(signal)
+            if signal not in own and last is not None and last.value and last.at <= self.at:
+                self.add_unplugged(signal)
+
+    def add_charge_effects(self) -> None:
+        """Add what follows from the begin of charging, which needs a cable, and from its end, which ends live values."""
+        plug = self._memory.last_report(CABLE_CONNECTED)
+        if self._has_begun and CABLE_CONNECTED not in self.signals and plug is not None and plug.value is False:
+            self.add_reading(CABLE_CONNECTED, True, "")
+        if not self._has_ended:
+            return
+        own = self.signals
+        for signal in _LIVE:
+            last = self._memory.last_report(signal)
+            if signal is not IS_CHARGING and signal not in own and last is not None and last.value and last.at <= self.at:
+                self.add_absence(signal, AbsenceReason.NOT_CHARGING)
+
+    def confirm(self) -> None:
+        """Add earlier values again: a source that reports changes has sent a message, and would have reported a change of them.
+
+        Stale values are not confirmed, nor values from before a restart: a change may have been missed.
+        """
+        if not self._dialect.topics or self._message.retained:
+            return
+        own, charges = self.signals, self._charges()
+        for signal in _LIVE:
+            last = self._memory.last_report(signal)
+            if last is None or last.value is None or not last.field or signal in own:
+                continue
+            is_over = charges is False and last.value and signal is not IS_CHARGING
+            live_for_ms = self._freshness.of(self._message.source, signal)
+            if not is_over and live_for_ms // _CONFIRMED_PARTS <= self.at - last.at < live_for_ms:
+                self.add_reading(signal, last.value, last.field)
+        place = self._memory.last_report(_PLACE)
+        if place is not None and place.value and place.field and _PLACE not in own and self.at - place.at >= _CONFIRM_PLACE_MS:
+            self.add_reading(_PLACE, place.value, place.field)
+
+    def _charges(self) -> bool | None:
+        """Return whether the source reports that the car charges, directly or by the status; None where it does neither."""
+        status = self._memory.last_report(_STATUS)
+        charges = self._memory.charging.at(self.at)
+        if charges is not None or status is None or not isinstance(status.value, str):
+            return charges
+        return is_charging(status.value, None)
